@@ -1,0 +1,37 @@
+# medseg: `make demo` and `make test` are all a fresh clone needs; both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test test-slow lint bundles venv clean
+help:             ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
+
+venv: $(VENV)/.ready   ## make .venv with every dependency at its tested version
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "medseg needs Python >= 3.10")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: venv        ## synthetic CT -> train -> segment a DICOM study -> evaluate (a smoke run)
+	$(BIN)/python scripts/demo.py
+
+test: venv        ## the test suite
+	$(BIN)/python -m pytest -q
+
+test-slow: venv   ## the tests that take long
+	$(BIN)/python -m pytest -q -m slow
+
+lint: venv        ## ruff, mypy, and the freshness of the built bundle configs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/build_bundles.py --check
+
+bundles: venv     ## build bundles/*/configs from bundles/layers
+	$(BIN)/python scripts/build_bundles.py
+
+clean:            ## remove .venv, the demo's folder and caches
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,23 @@
+"""Shared fixtures."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of the real data; skips where it is absent."""
+    root = Path(os.environ.get("MEDSEG_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (root / "README.md").is_file():
+        pytest.skip(f"no real data in {root}: set MEDSEG_TEST_DATA")
+    return root
