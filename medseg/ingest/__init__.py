@@ -1,0 +1,24 @@
+"""Ingest: files on disk to (array, Geometry), or a refusal that says why.
+
+`medseg.ingest.reader` offers the same to MONAI; it is not imported here, so that this package does
+without torch.
+"""
+
+from medseg.ingest.checks import check_finite, check_labels, check_same_grid
+from medseg.ingest.dicom import read_series
+from medseg.ingest.reasons import IngestError, Reason, Verdict
+from medseg.ingest.series import Series, find_series
+from medseg.ingest.volume import load
+
+__all__ = [
+    "IngestError",
+    "Reason",
+    "Series",
+    "Verdict",
+    "check_finite",
+    "check_labels",
+    "check_same_grid",
+    "find_series",
+    "load",
+    "read_series",
+]

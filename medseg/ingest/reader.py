@@ -1,0 +1,138 @@
+"""Reader: `medseg.ingest` behind MONAI's `LoadImaged`, and a check that image and label match.
+
+In a bundle:
+
+    {"_target_": "LoadImaged", "keys": "image", "reader": "medseg.ingest.reader.VolumeReader"},
+    {"_target_": "LoadImaged", "keys": "label",
+     "reader": {"_target_": "medseg.ingest.reader.VolumeReader", "labels": [0, 1, 2]}},
+    {"_target_": "EnsureChannelFirstd", "keys": ["image", "label"]},
+    {"_target_": "medseg.ingest.reader.SameGridd", "keys": ["image", "label"]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection, PathLike
+from monai.data.image_reader import ImageReader
+from monai.data.meta_tensor import MetaTensor
+from monai.transforms.transform import MapTransform
+from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys, ensure_tuple
+
+from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
+from medseg.ingest.checks import check_labels, check_same_grid
+from medseg.ingest.nifti import is_nifti
+from medseg.ingest.volume import load
+
+_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", "")
+
+
+class VolumeReader(ImageReader):
+    """Read NIfTI files, DICOM files and folders of one DICOM series for `LoadImaged`.
+
+    The image comes without a channel axis, (I, J, K), with its RAS+ affine; `EnsureChannelFirstd`
+    adds the axis. Several paths of one case become channels, (C, I, J, K), when they share a grid.
+
+    Args:
+        labels: for a label map, the declared values, background included. Other values are refused
+            and the map is returned in the smallest integer type that holds the declared ones.
+        series_uid: the DICOM series to load where a folder holds several.
+    """
+
+    def __init__(
+        self, labels: Collection[int] | None = None, *, series_uid: str | None = None
+    ) -> None:
+        super().__init__()
+        self.labels = None if labels is None else tuple(labels)
+        self.series_uid = series_uid
+
+    def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
+        """Tell whether every path is NIfTI, a folder, or named like DICOM."""
+        paths = [Path(name) for name in ensure_tuple(filename)]
+        return all(is_nifti(p) or p.is_dir() or p.suffix.lower() in _DICOM_SUFFIXES for p in paths)
+
+    def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> list[Path]:
+        """Take the paths; `get_data` reads them.
+
+        `LoadImage` hands a file to its next reader when `read` raises, so a refusal here would end
+        in MONAI's own readers, which read what was refused.
+        """
+        return [Path(name) for name in ensure_tuple(data)]
+
+    def get_data(self, img: Sequence[Path]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Load the volumes.
+
+        Returns:
+            (I, J, K), or (C, I, J, K) for several paths, and MONAI's metadata.
+
+        Raises:
+            IngestError: a path is refused, or several do not share a grid.
+        """
+        volumes, grids = zip(*(self._load(path) for path in img), strict=True)
+        for path, grid in zip(img[1:], grids[1:], strict=True):
+            check_same_grid(grids[0], grid, names=(str(img[0]), str(path)))
+        if len(volumes) == 1:
+            return volumes[0], _metadata(grids[0], channel_dim=float("nan"))
+        return np.stack(volumes), _metadata(grids[0], channel_dim=0)
+
+    def _load(self, path: Path) -> tuple[np.ndarray, Geometry]:
+        array, geometry = load(path, series_uid=self.series_uid)
+        if self.labels is None:
+            return array, geometry
+        check_labels(array, self.labels, name=str(path))
+        smallest = np.result_type(*(np.min_scalar_type(value) for value in self.labels))
+        return array.astype(smallest, copy=False), geometry
+
+
+class SameGridd(MapTransform):
+    """Refuse a case whose volumes do not share one grid; place it right after loading.
+
+    Args:
+        keys: the volumes to compare, (I, J, K) or (C, I, J, K); all are compared with the first.
+        tolerance: see `Geometry.difference`.
+        allow_missing_keys: do not raise where a case lacks a key.
+
+    Raises:
+        IngestError: "different-grids", naming the files of the case.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        *,
+        tolerance: float = GRID_TOLERANCE_VOXELS,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.tolerance = tolerance
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Return the case unchanged."""
+        first, *others = [
+            (_name(data[key], key), _grid(data[key])) for key in self.key_iterator(data)
+        ]
+        for name, grid in others:
+            check_same_grid(first[1], grid, names=(first[0], name), tolerance=self.tolerance)
+        return dict(data)
+
+
+def _metadata(geometry: Geometry, *, channel_dim: float) -> dict[str, Any]:
+    return {
+        MetaKeys.AFFINE: geometry.affine.copy(),
+        MetaKeys.ORIGINAL_AFFINE: geometry.affine.copy(),
+        MetaKeys.SPATIAL_SHAPE: np.asarray(geometry.shape),
+        MetaKeys.SPACE: SpaceKeys.RAS,
+        MetaKeys.ORIGINAL_CHANNEL_DIM: channel_dim,  # NaN: no channel axis
+    }
+
+
+def _grid(volume: MetaTensor) -> Geometry:
+    i, j, k = volume.shape[-3:]
+    return Geometry((i, j, k), volume.affine.cpu().numpy())
+
+
+def _name(volume: MetaTensor, key: Hashable) -> str:
+    return str(volume.meta.get(ImageMetaKey.FILENAME_OR_OBJ, key))

@@ -1,0 +1,172 @@
+"""Reasons: the verdicts and stable reason codes of ingest, and the error that carries them.
+
+A message has three parts in one line: what was found with its numbers, where (series UID or file),
+and the remedy, which is fixed for each code.
+
+| code | verdict | meaning |
+|---|---|---|
+| ok | accept | a regular stack of parallel slices |
+| single-slice | repair | one slice; its spacing is taken from the slice thickness |
+| no-series-uid | repair | Series Instance UID is absent; the files of one folder are one series |
+| not-found | refuse | the path does not exist |
+| empty-folder | refuse | the folder holds no DICOM file |
+| unknown-format | refuse | the file is neither DICOM nor NIfTI |
+| unreadable | refuse | the header cannot be parsed |
+| truncated | refuse | the file holds fewer bytes than its header promises |
+| undecodable | refuse | no decoder reads the pixel data |
+| several-series | refuse | more than one image series, and none was named |
+| unknown-series | refuse | the named series is not there |
+| not-an-image | refuse | SEG, RTSTRUCT, SR, ...: no image slices |
+| multi-frame | refuse | enhanced or other multi-frame object |
+| colour | refuse | more than one sample per pixel, or a palette |
+| localizer | refuse | a scout image is among the slices |
+| pixel-format | refuse | sample size, bit layout or look-up table that is not supported |
+| missing-rescale | refuse | CT or PET without rescale slope and intercept |
+| invalid-rescale | refuse | the rescale slope is zero or not finite |
+| missing-geometry | refuse | position, orientation, pixel spacing or matrix size is absent |
+| invalid-geometry | refuse | geometry that is not finite, not orthogonal or not invertible |
+| no-slice-spacing | refuse | one slice without a usable thickness |
+| mixed-size | refuse | slices of different matrix size |
+| mixed-orientation | refuse | slices that are not parallel |
+| mixed-spacing | refuse | slices of different pixel spacing |
+| mixed-frame-of-reference | refuse | slices in different coordinate systems |
+| duplicate-positions | refuse | several slices at one position (phases, echoes, copies) |
+| missing-slices | refuse | gaps of a whole number of slices |
+| uneven-spacing | refuse | slice gaps that vary |
+| tilted-stack | refuse | slices shifted against each other (gantry tilt, shear) |
+| not-3d | refuse | a NIfTI that is not one volume |
+| no-orientation | refuse | a NIfTI with neither qform nor sform |
+| conflicting-orientation | refuse | a NIfTI whose qform and sform disagree |
+| not-millimetres | refuse | a NIfTI in another unit of length |
+| non-finite | refuse | NaN or infinite voxels |
+| different-grids | refuse | an image and its label do not share a grid |
+| undeclared-labels | refuse | a label value outside the declared set |
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Verdict(str, Enum):
+    """What ingest does with a series: take it, take it with a stated repair, or refuse it."""
+
+    ACCEPT = "accept"
+    REPAIR = "repair"
+    REFUSE = "refuse"
+
+    __str__ = str.__str__
+
+
+class Reason(str, Enum):
+    """The stable code behind a verdict; the table is in the module's docstring."""
+
+    OK = "ok"
+    SINGLE_SLICE = "single-slice"
+    NO_SERIES_UID = "no-series-uid"
+    NOT_FOUND = "not-found"
+    EMPTY_FOLDER = "empty-folder"
+    UNKNOWN_FORMAT = "unknown-format"
+    UNREADABLE = "unreadable"
+    TRUNCATED = "truncated"
+    UNDECODABLE = "undecodable"
+    SEVERAL_SERIES = "several-series"
+    UNKNOWN_SERIES = "unknown-series"
+    NOT_AN_IMAGE = "not-an-image"
+    MULTI_FRAME = "multi-frame"
+    COLOUR = "colour"
+    LOCALIZER = "localizer"
+    PIXEL_FORMAT = "pixel-format"
+    MISSING_RESCALE = "missing-rescale"
+    INVALID_RESCALE = "invalid-rescale"
+    MISSING_GEOMETRY = "missing-geometry"
+    INVALID_GEOMETRY = "invalid-geometry"
+    NO_SLICE_SPACING = "no-slice-spacing"
+    MIXED_SIZE = "mixed-size"
+    MIXED_ORIENTATION = "mixed-orientation"
+    MIXED_SPACING = "mixed-spacing"
+    MIXED_FRAME_OF_REFERENCE = "mixed-frame-of-reference"
+    DUPLICATE_POSITIONS = "duplicate-positions"
+    MISSING_SLICES = "missing-slices"
+    UNEVEN_SPACING = "uneven-spacing"
+    TILTED_STACK = "tilted-stack"
+    NOT_3D = "not-3d"
+    NO_ORIENTATION = "no-orientation"
+    CONFLICTING_ORIENTATION = "conflicting-orientation"
+    NOT_MILLIMETRES = "not-millimetres"
+    NON_FINITE = "non-finite"
+    DIFFERENT_GRIDS = "different-grids"
+    UNDECLARED_LABELS = "undeclared-labels"
+
+    __str__ = str.__str__
+
+
+class IngestError(ValueError):
+    """Input that medseg refuses to read.
+
+    Args:
+        code: the reason, stable across releases; tests and callers compare this, not the words.
+        finding: what is wrong and where, with the numbers; never a patient identifier.
+
+    Example:
+        >>> error = IngestError(Reason.NOT_FOUND, "no such file or folder: scan.nii")
+        >>> print(error.code)
+        not-found
+    """
+
+    def __init__(self, code: Reason, finding: str) -> None:
+        super().__init__(explain(code, finding))
+        self.code = code
+        self.finding = finding
+
+    def __reduce__(self) -> tuple[type[IngestError], tuple[Reason, str]]:
+        return type(self), (self.code, self.finding)  # so that worker processes can pass it on
+
+
+def explain(code: Reason, finding: str) -> str:
+    """Join a finding and the remedy of its code into one line."""
+    line = " ".join(finding.split())
+    return f"{line}: {REMEDIES[code]}" if REMEDIES[code] else line
+
+
+_EXPORT_AGAIN = "export it again from its source"
+_VOLUME_ONLY = "pass a series of single-frame greyscale slices"
+
+REMEDIES: dict[Reason, str] = {
+    Reason.OK: "",
+    Reason.SINGLE_SLICE: "the slice thickness stands in for the slice spacing",
+    Reason.NO_SERIES_UID: "the files of this folder are taken as one series",
+    Reason.NOT_FOUND: "check the path",
+    Reason.EMPTY_FOLDER: "pass a folder of DICOM files, or the NIfTI file itself",
+    Reason.UNKNOWN_FORMAT: "pass DICOM, .nii or .nii.gz",
+    Reason.UNREADABLE: "copy the file again, or move it out of the folder",
+    Reason.TRUNCATED: "copy or download the file again",
+    Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
+    Reason.SEVERAL_SERIES: "pass series_uid=... or the folder of one series",
+    Reason.UNKNOWN_SERIES: "pass one of the series UIDs that find_series lists",
+    Reason.NOT_AN_IMAGE: "pass the image series it refers to",
+    Reason.MULTI_FRAME: f"multi-frame objects are not supported; {_VOLUME_ONLY}",
+    Reason.COLOUR: f"colour is not supported; {_VOLUME_ONLY}",
+    Reason.LOCALIZER: "move the localizer files out of the folder",
+    Reason.PIXEL_FORMAT: "convert to 8 or 16 bit greyscale samples",
+    Reason.MISSING_RESCALE: f"stored values are not physical units without it; {_EXPORT_AGAIN}",
+    Reason.INVALID_RESCALE: _EXPORT_AGAIN,
+    Reason.MISSING_GEOMETRY: _EXPORT_AGAIN,
+    Reason.INVALID_GEOMETRY: _EXPORT_AGAIN,
+    Reason.NO_SLICE_SPACING: "pass the whole series, or a slice that has SliceThickness",
+    Reason.MIXED_SIZE: "put the slices of one size in a folder of their own",
+    Reason.MIXED_ORIENTATION: "put the slices of one orientation in a folder of their own",
+    Reason.MIXED_SPACING: "put the slices of one spacing in a folder of their own",
+    Reason.MIXED_FRAME_OF_REFERENCE: "put the slices of one scan in a folder of their own",
+    Reason.DUPLICATE_POSITIONS: "put each phase, echo or copy in a folder of its own",
+    Reason.MISSING_SLICES: f"slices are missing; {_EXPORT_AGAIN}",
+    Reason.UNEVEN_SPACING: "resample the series to even slices, or export a reconstruction that is",
+    Reason.TILTED_STACK: "resample the series to upright slices first (gantry tilt correction)",
+    Reason.NOT_3D: "split the file into one file per volume",
+    Reason.NO_ORIENTATION: "convert again from DICOM, or set the sform from a trusted source",
+    Reason.CONFLICTING_ORIENTATION: "keep the right one and set the code of the other to 0",
+    Reason.NOT_MILLIMETRES: "store the affine and xyzt_units in millimetres",
+    Reason.NON_FINITE: "replace these voxels before use",
+    Reason.DIFFERENT_GRIDS: "resample the label onto the grid of the image",
+    Reason.UNDECLARED_LABELS: "correct the file or declare the value",
+}

@@ -1,0 +1,188 @@
+"""Rules: what a DICOM file must be before ingest takes it as a slice of a volume.
+
+Each rule looks at the headers of one series, in any order, and returns its finding with the
+numbers, or an empty string. `SLICE_RULES` is the order in which they are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from pydicom import uid
+
+from medseg.geometry import ORTHOGONALITY_TOLERANCE
+from medseg.ingest.header import Slice
+from medseg.ingest.reasons import Reason
+
+ORIENTATION_TOLERANCE = 1e-4
+"""Direction cosines of one series may differ by this much (rounding of decimal strings)."""
+
+PIXEL_SPACING_TOLERANCE_MM = 1e-4
+"""In-plane spacings of one series may differ by this much (rounding of decimal strings)."""
+
+Rule = Callable[[Sequence[Slice]], str]
+
+_RESCALED_MODALITIES = ("CT", "PT")  # their values mean nothing without (PS3.3 C.8.2.1, C.8.9.4)
+_DERIVED_MODALITIES = ("SEG", "RTDOSE", "RTSTRUCT", "SR", "PR", "KO", "REG", "RWV")
+_MULTI_FRAME_CLASSES = (
+    uid.EnhancedCTImageStorage,
+    uid.EnhancedMRImageStorage,
+    uid.EnhancedPETImageStorage,
+    uid.EnhancedUSVolumeStorage,
+    uid.LegacyConvertedEnhancedCTImageStorage,
+    uid.LegacyConvertedEnhancedMRImageStorage,
+    uid.LegacyConvertedEnhancedPETImageStorage,
+)
+
+
+def _no_pixels(slices: Sequence[Slice]) -> str:
+    for s in slices:
+        if s.pixels is None and not _is_without_pixels(s.sop_class):
+            return f"{s.path.name} ends before its pixels ({s.sop_class.name or 'no SOP class'})"
+    return ""
+
+
+def _no_image(slices: Sequence[Slice]) -> str:
+    for s in slices:
+        if s.pixels is None or s.modality in _DERIVED_MODALITIES:
+            return f"no image slices (modality {s.modality or 'not stated'})"
+    return ""
+
+
+def _is_without_pixels(sop_class: uid.UID) -> bool:
+    """A known class that is no image; one that is unknown may be a cut one."""
+    return sop_class.type == "SOP Class" and not sop_class.name.endswith("Image Storage")
+
+
+def _multi_frame(slices: Sequence[Slice]) -> str:
+    for s in slices:
+        if s.frames > 1 or s.sop_class in _MULTI_FRAME_CLASSES:
+            return f"{s.frames} frames in one file ({s.sop_class.name})"
+    return ""
+
+
+def _colour(slices: Sequence[Slice]) -> str:
+    for s in slices:
+        if s.samples != 1 or not s.photometric.startswith("MONOCHROME"):
+            return f"{s.samples} samples per pixel, {s.photometric or 'no photometric value'}"
+    return ""
+
+
+def _localizer(slices: Sequence[Slice]) -> str:
+    count = sum("LOCALIZER" in s.image_type for s in slices)
+    return f"{count} of {len(slices)} files are localizers" if count else ""
+
+
+def _mixed_size(slices: Sequence[Slice]) -> str:
+    return _listed({f"{s.rows}x{s.columns}" for s in slices}, "matrix sizes (rows x columns)")
+
+
+def _pixel_format(slices: Sequence[Slice]) -> str:
+    for s in slices:
+        if s.has_modality_lut:
+            return "values go through a Modality LUT Sequence"
+        well_formed = 0 < s.bits_stored <= s.bits_allocated and s.high_bit == s.bits_stored - 1
+        if s.bits_allocated not in (8, 16) or not well_formed:
+            bits = f"{s.bits_stored} of {s.bits_allocated} bits, high bit {s.high_bit}"
+            return f"samples of {bits}"
+        if s.pixel_representation not in (0, 1):
+            return "samples whose PixelRepresentation, the sign, is not stated"
+    return ""
+
+
+def _truncated(slices: Sequence[Slice]) -> str:
+    for s in slices:
+        if s.pixels is None or s.pixels.offset is None:
+            continue
+        if s.pixels.missing_bytes:
+            return f"{s.path.name} ends {s.pixels.missing_bytes} bytes early"
+        expected = s.rows * s.columns * s.bits_allocated // 8
+        if not s.transfer_syntax.is_compressed and s.pixels.length < expected:
+            return f"{s.path.name} holds {s.pixels.length} of {expected} bytes of pixels"
+    return ""
+
+
+def _missing_rescale(slices: Sequence[Slice]) -> str:
+    count = sum(
+        s.modality in _RESCALED_MODALITIES and (s.slope is None or s.intercept is None)
+        for s in slices
+    )
+    return f"{count} of {len(slices)} {slices[0].modality} slices have no rescale" if count else ""
+
+
+def _invalid_rescale(slices: Sequence[Slice]) -> str:
+    for s in slices:
+        slope, intercept = s.rescale
+        if slope == 0 or not np.isfinite((slope, intercept)).all():
+            return f"rescale slope {slope:g} and intercept {intercept:g} of {s.path.name}"
+    return ""
+
+
+def _missing_geometry(slices: Sequence[Slice]) -> str:
+    for s in slices:
+        sizes = {
+            "ImagePositionPatient": s.position.size == 3,
+            "ImageOrientationPatient": s.orientation.size == 6,
+            "PixelSpacing": s.pixel_spacing_mm.size == 2,
+            "Rows and Columns": s.rows > 0 and s.columns > 0,
+        }
+        if absent := [keyword for keyword, present in sizes.items() if not present]:
+            return f"{s.path.name} lacks {', '.join(absent)}"
+    return ""
+
+
+def _invalid_geometry(slices: Sequence[Slice]) -> str:
+    for s in slices:
+        if not np.isfinite(np.concatenate([s.position, s.orientation, s.pixel_spacing_mm])).all():
+            return f"{s.path.name} has a position, orientation or spacing that is not finite"
+        if s.pixel_spacing_mm.min() <= 0:
+            return f"{s.path.name} has pixel spacing {s.pixel_spacing_mm.tolist()} mm"
+        axes = s.orientation.reshape(2, 3)
+        if np.abs(axes @ axes.T - np.eye(2)).max() > ORTHOGONALITY_TOLERANCE:
+            return f"{s.path.name} has direction cosines {s.orientation.tolist()}"
+    return ""
+
+
+def _mixed_frame_of_reference(slices: Sequence[Slice]) -> str:
+    return _listed({s.frame_of_reference for s in slices}, "frames of reference")
+
+
+def _mixed_orientation(slices: Sequence[Slice]) -> str:
+    cosines = np.array([s.orientation for s in slices])
+    spread = np.abs(cosines - cosines[0]).max()
+    if spread <= ORIENTATION_TOLERANCE:
+        return ""
+    return f"direction cosines differ by up to {spread:.4g} (tolerance {ORIENTATION_TOLERANCE:g})"
+
+
+def _mixed_spacing(slices: Sequence[Slice]) -> str:
+    spacings = np.array([s.pixel_spacing_mm for s in slices])
+    if np.ptp(spacings, axis=0).max() <= PIXEL_SPACING_TOLERANCE_MM:
+        return ""
+    return f"pixel spacing varies from {spacings.min():.6g} to {spacings.max():.6g} mm"
+
+
+def _listed(values: set[str], what: str) -> str:
+    if len(values) < 2:
+        return ""
+    return f"{len(values)} {what}: {', '.join(sorted(v or 'none' for v in values))}"
+
+
+SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
+    (Reason.TRUNCATED, _no_pixels),
+    (Reason.NOT_AN_IMAGE, _no_image),
+    (Reason.MULTI_FRAME, _multi_frame),
+    (Reason.COLOUR, _colour),
+    (Reason.LOCALIZER, _localizer),
+    (Reason.MISSING_GEOMETRY, _missing_geometry),
+    (Reason.INVALID_GEOMETRY, _invalid_geometry),
+    (Reason.PIXEL_FORMAT, _pixel_format),
+    (Reason.TRUNCATED, _truncated),
+    (Reason.MISSING_RESCALE, _missing_rescale),
+    (Reason.INVALID_RESCALE, _invalid_rescale),
+    (Reason.MIXED_SIZE, _mixed_size),
+    (Reason.MIXED_FRAME_OF_REFERENCE, _mixed_frame_of_reference),
+    (Reason.MIXED_ORIENTATION, _mixed_orientation),
+    (Reason.MIXED_SPACING, _mixed_spacing),
+)

@@ -1,0 +1,112 @@
+"""Dicom writer: small CT series for tests, one dataset per slice, ready to be spoilt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+AXIAL = (1, 0, 0, 0, 1, 0)
+SAGITTAL = (0, 1, 0, 0, 0, -1)
+CORONAL = (1, 0, 0, 0, 0, -1)
+OBLIQUE = (0.8, 0.6, 0, -0.36, 0.48, 0.8)  # rows 3-4-5 triangles: exact in decimal strings
+
+SHAPE = (5, 6, 4)
+"""Default slices, rows, columns."""
+
+
+def ramp(shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
+    """Stored values that are all different: 0, 1, 2, ... as (slices, rows, columns)."""
+    return np.arange(np.prod(shape), dtype=np.int16).reshape(shape)
+
+
+def make_series(
+    stored: np.ndarray | None = None,
+    *,
+    orientation: Sequence[float] = AXIAL,
+    origin: Sequence[float] = (-10.0, 20.0, -30.0),
+    pixel_spacing_mm: tuple[float, float] = (0.5, 0.75),
+    step_mm: float = 1.25,
+    uid: str | None = None,
+) -> list[Dataset]:
+    """Make one CT series in explicit little endian, intercept -1024, along the slice normal.
+
+    Args:
+        stored: (slices, rows, columns), 8 or 16 bit integers; default `ramp()`.
+        orientation: ImageOrientationPatient.
+        origin: ImagePositionPatient of the first slice, LPS+ mm.
+        pixel_spacing_mm: PixelSpacing: between rows, between columns.
+        step_mm: distance between slices.
+        uid: SeriesInstanceUID.
+    """
+    stored = ramp() if stored is None else stored
+    uid, frame = uid or generate_uid(), generate_uid()
+    normal = np.cross(orientation[:3], orientation[3:])
+    return [
+        _make_slice(
+            plane,
+            SeriesInstanceUID=uid,
+            FrameOfReferenceUID=frame,
+            InstanceNumber=k + 1,
+            ImageOrientationPatient=list(orientation),
+            ImagePositionPatient=[round(float(v), 6) for v in origin + normal * step_mm * k],
+            PixelSpacing=list(pixel_spacing_mm),
+            SliceThickness=step_mm,
+        )
+        for k, plane in enumerate(stored)
+    ]
+
+
+def write_series(
+    folder: Path, slices: Sequence[Dataset], *, suffix: str = ".dcm", shuffle_seed: int | None = 0
+) -> list[Path]:
+    """Write slices under names whose order says nothing; returns the paths in slice order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = np.arange(len(slices))
+    if shuffle_seed is not None:
+        names = np.random.default_rng(shuffle_seed).permutation(names)
+    paths = [folder / f"im{name:04d}{suffix}" for name in names]
+    for path, dataset in zip(paths, slices, strict=True):
+        dataset.save_as(path, enforce_file_format=True)
+    return paths
+
+
+def compress_series(slices: Sequence[Dataset], syntax: UID) -> list[Dataset]:
+    """Compress in place with pydicom's encoder of a lossless transfer syntax."""
+    for dataset in slices:
+        dataset.compress(syntax, generate_instance_uid=False)
+    return list(slices)
+
+
+def _make_slice(plane: np.ndarray, **elements: object) -> Dataset:
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = CTImageStorage
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset.PatientName = "Secret^Name"
+    dataset.PatientID = "secret-id"
+    dataset.Modality = "CT"
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    dataset.RescaleSlope, dataset.RescaleIntercept, dataset.RescaleType = 1, -1024, "HU"
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
+    set_pixels(dataset, plane)
+    return dataset
+
+
+def set_pixels(dataset: Dataset, plane: np.ndarray) -> None:
+    """Store a plane (rows, columns) of 8 or 16 bit integers, uncompressed."""
+    bits = plane.dtype.itemsize * 8
+    dataset.Rows, dataset.Columns = plane.shape
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    dataset.BitsAllocated = dataset.BitsStored = bits
+    dataset.HighBit = bits - 1
+    dataset.PixelRepresentation = int(plane.dtype.kind == "i")
+    data = np.ascontiguousarray(plane).tobytes()
+    dataset.PixelData = data + b"\0" * (len(data) % 2)
+    dataset["PixelData"].VR = "OW" if bits == 16 else "OB"

@@ -1,0 +1,58 @@
+"""Tests of medseg.ingest.checks: image and label must fit each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from medseg.geometry import Geometry
+from medseg.ingest import IngestError, Reason, check_finite, check_labels, check_same_grid
+
+GRID = Geometry((4, 5, 6), np.diag([1, 1, 2, 1]))
+
+
+def test_the_same_grid_passes():
+    check_same_grid(GRID, Geometry((4, 5, 6), np.diag([1, 1, 2, 1])))
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (Geometry((4, 5, 7), GRID.affine), r"shape \(4, 5, 6\) against \(4, 5, 7\)"),
+        (Geometry((4, 5, 6), np.diag([1, 1, 3, 1])), r"spacing \(1, 1, 2\) against \(1, 1, 3\) mm"),
+        (Geometry((4, 5, 6), np.diag([-1, 1, 2, 1])), "orientation RAS against LAS"),
+    ],
+)
+def test_different_grids_are_refused_by_name(other, words):
+    with pytest.raises(IngestError, match=f"a.nii and b.nii .*{words}") as caught:
+        check_same_grid(GRID, other, names=("a.nii", "b.nii"))
+    assert caught.value.code is Reason.DIFFERENT_GRIDS
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32])
+def test_declared_labels_pass_in_any_type(dtype):
+    check_labels(np.array([[0, 1], [1, 0]], dtype=dtype), (0, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0, 3, 3, 7], r"holds 3 \(2 voxels\), 7 \(1 voxels\), outside the declared \[0, 1, 2\]"),
+        ([0, 0.5, 1], r"0.5 \(1 voxels\)"),
+        ([0, np.nan], r"nan \(1 voxels\)"),
+        ([-1, 0], r"-1 \(1 voxels\)"),
+        (range(20), r"7 \(1 voxels\) and 12 more, outside"),
+    ],
+)
+def test_undeclared_labels_are_refused_with_their_counts(values, words):
+    with pytest.raises(IngestError, match=f"mask.nii {words}|mask.nii holds .*{words}") as caught:
+        check_labels(np.array(values), (2, 1, 0), name="mask.nii")
+    assert caught.value.code is Reason.UNDECLARED_LABELS
+
+
+def test_nan_and_infinity_are_counted():
+    with pytest.raises(IngestError, match="2 NaN and 1 infinite of 4 voxels") as caught:
+        check_finite(np.array([np.nan, np.nan, -np.inf, 0]))
+    assert caught.value.code is Reason.NON_FINITE
+    check_finite(np.array([1.0, 2.0]))
+    check_finite(np.array([1, 2]))

@@ -1,0 +1,171 @@
+"""Tests of medseg.ingest.pixels: stored samples to physical values, exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ingest.dicom_writer import compress_series, make_series, ramp, set_pixels, write_series
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from medseg.ingest import IngestError, Reason, load
+
+
+def loaded(slices, tmp_path):
+    write_series(tmp_path, slices)
+    return load(tmp_path)[0]
+
+
+def planes(array):
+    """(columns, rows, slices) to (slices, rows, columns)."""
+    return array.transpose(2, 1, 0)
+
+
+def test_values_are_int16_hounsfield_units(tmp_path):
+    array = loaded(make_series(), tmp_path)
+    assert array.dtype == np.int16
+    np.testing.assert_array_equal(planes(array), ramp() - 1024)
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.uint8])
+def test_lossless_compression_changes_nothing(syntax, dtype, tmp_path):
+    rng = np.random.default_rng(0)
+    info = np.iinfo(dtype)
+    low, high = max(info.min, -2000), min(info.max, 4000)
+    stored = rng.integers(low, high, (3, 64, 72)).astype(dtype)
+    array = loaded(compress_series(make_series(stored), syntax), tmp_path)
+    np.testing.assert_array_equal(planes(array), stored.astype(int) - 1024)
+
+
+@pytest.mark.parametrize(
+    "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
+)
+def test_every_uncompressed_syntax_gives_the_same_volume(syntax, tmp_path):
+    slices = make_series()
+    for k, dataset in enumerate(slices):
+        dataset.file_meta.TransferSyntaxUID = syntax
+        if not syntax.is_little_endian:
+            dataset.PixelData = ramp()[k].astype(">i2").tobytes()
+        dataset.save_as(tmp_path / f"{k}", enforce_file_format=True)
+    np.testing.assert_array_equal(planes(load(tmp_path)[0]), ramp() - 1024)
+
+
+def test_rescale_is_applied_slice_by_slice(tmp_path):
+    slices = make_series()
+    for k, dataset in enumerate(slices):
+        dataset.Modality, dataset.RescaleSlope, dataset.RescaleIntercept = "PT", k + 0.5, -k
+    array = loaded(slices, tmp_path)
+    slopes = np.arange(5)[:, None, None]
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(planes(array), ramp() * (slopes + 0.5) - slopes)
+
+
+def test_whole_number_rescale_stays_int16(tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        dataset.RescaleSlope, dataset.RescaleIntercept = -3, 70
+    array = loaded(slices, tmp_path)
+    assert array.dtype == np.int16
+    np.testing.assert_array_equal(planes(array), ramp() * -3 + 70)
+
+
+@pytest.mark.parametrize(
+    ("highest", "dtype"), [(32767 + 1024, np.int16), (32768 + 1024, np.float32)]
+)
+def test_values_beyond_int16_become_float32_never_wrap(highest, dtype, tmp_path):
+    stored = ramp().astype(np.uint16)
+    stored[3, 2, 1] = highest
+    array = loaded(make_series(stored), tmp_path)
+    assert array.dtype == dtype
+    np.testing.assert_array_equal(planes(array), stored.astype(int) - 1024)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16])
+def test_bits_above_bits_stored_do_not_reach_the_values(dtype, tmp_path):
+    """An old overlay in bit 12 of 12-bit samples; the sign is extended from bit 11."""
+    values = ramp() - (60 if dtype is np.int16 else 0)
+    slices = make_series(((values & 0x0FFF) | 0x1000).astype(dtype))
+    for dataset in slices:
+        dataset.BitsStored, dataset.HighBit = 12, 11
+    np.testing.assert_array_equal(planes(loaded(slices, tmp_path)), values - 1024)
+
+
+def test_ct_padding_becomes_air_outside_the_field_of_view(tmp_path):
+    stored = ramp()
+    stored[:, 0, 0] = -2000
+    slices = make_series(stored)
+    for dataset in slices:
+        dataset.add_new(0x00280120, "SS", -2000)
+    array = planes(loaded(slices, tmp_path))
+    assert (array[:, 0, 0] == -1024).all()
+    np.testing.assert_array_equal(array[:, 1:], stored[:, 1:] - 1024)
+
+
+def test_padding_may_be_written_with_the_other_sign(tmp_path):
+    stored = ramp().astype(np.uint16)
+    stored[:, 0, 0] = 65536 - 2000
+    slices = make_series(stored)
+    for dataset in slices:
+        dataset.add_new(0x00280120, "SS", -2000)
+    assert (planes(loaded(slices, tmp_path))[:, 0, 0] == -1024).all()
+
+
+def test_a_padding_range_is_padding_as_a_whole(tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        dataset.add_new(0x00280120, "SS", 3)
+        dataset.add_new(0x00280121, "SS", 1)
+    array = planes(loaded(slices, tmp_path)).ravel()
+    assert array[:6].tolist() == [-1024, -1024, -1024, -1024, -1020, -1019]
+
+
+def test_mr_padding_keeps_its_value(tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        dataset.Modality = "MR"
+        dataset.RescaleIntercept = 0
+        dataset.add_new(0x00280120, "SS", 7)
+    np.testing.assert_array_equal(planes(loaded(slices, tmp_path)), ramp())
+
+
+def test_monochrome1_does_not_invert_values(tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        dataset.PhotometricInterpretation = "MONOCHROME1"
+    np.testing.assert_array_equal(planes(loaded(slices, tmp_path)), ramp() - 1024)
+
+
+def test_slices_may_differ_in_sample_layout(tmp_path):
+    slices = make_series()
+    set_pixels(slices[2], ramp()[2].astype(np.uint8))
+    compress_series(slices[3:4], RLELossless)
+    np.testing.assert_array_equal(planes(loaded(slices, tmp_path)), ramp() - 1024)
+
+
+def test_a_codestream_that_is_garbage_is_refused(tmp_path):
+    slices = compress_series(make_series(ramp((5, 64, 64))), JPEG2000Lossless)
+    slices[2].PixelData = encapsulate([b"garbage!"])
+    slices[2]["PixelData"].is_undefined_length = True
+    paths = write_series(tmp_path, slices)
+    with pytest.raises(IngestError, match=r"JPEG 2000.*: decompress") as caught:
+        load(tmp_path)
+    assert caught.value.code is Reason.UNDECODABLE
+    assert str(paths[2]) in str(caught.value)
+
+
+def test_a_codestream_of_another_size_is_refused(tmp_path):
+    slices = compress_series(make_series(np.zeros((3, 64, 64), np.int16)), JPEG2000Lossless)
+    for dataset in slices:
+        dataset.Columns = 63
+    write_series(tmp_path, slices)
+    with pytest.raises(IngestError) as caught:
+        load(tmp_path)
+    assert caught.value.code is Reason.UNDECODABLE

@@ -1,0 +1,179 @@
+"""Tests of medseg.ingest.reader: the same data through MONAI's transforms."""
+
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+import pytest
+from ingest.dicom_writer import OBLIQUE, SAGITTAL, make_series, ramp, write_series
+from monai.data import DataLoader, Dataset, MetaTensor, decollate_batch
+from monai.transforms import (
+    Compose,
+    EnsureChannelFirstd,
+    Invertd,
+    LoadImaged,
+    Orientationd,
+    SaveImage,
+    Spacingd,
+)
+
+from medseg.ingest import IngestError, Reason, load
+from medseg.ingest.reader import SameGridd, VolumeReader
+
+READER = "medseg.ingest.reader.VolumeReader"
+
+
+def save(array, affine, path):
+    image = nib.Nifti1Image(array, affine)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+    return path
+
+
+def voxel_grid(image):
+    """What tells two loaded images apart: values, affine and shape."""
+    return image.numpy(), image.affine.numpy(), tuple(image.shape)
+
+
+@pytest.fixture(params=[SAGITTAL, OBLIQUE], ids=["sagittal", "oblique"])
+def case(request, tmp_path):
+    """One CT as DICOM folder and as NIfTI, with a label on its grid."""
+    write_series(tmp_path / "ct", make_series(orientation=request.param))
+    array, geometry = load(tmp_path / "ct")
+    return {
+        "dicom": tmp_path / "ct",
+        "nifti": save(array, geometry.affine, tmp_path / "ct.nii.gz"),
+        "label": save(
+            (ramp().transpose(2, 1, 0) % 3).astype(np.uint8),
+            geometry.affine,
+            tmp_path / "label.nii.gz",
+        ),
+    }
+
+
+def test_dicom_and_nifti_of_one_volume_load_alike(case):
+    keys = ["dicom", "nifti"]
+    loaded = Compose(
+        [
+            LoadImaged(keys, reader=READER),
+            EnsureChannelFirstd(keys),
+            SameGridd(keys),
+            Orientationd(keys, axcodes="RAS", labels=None),
+        ]
+    )(case)
+    dicom, nifti = voxel_grid(loaded["dicom"]), voxel_grid(loaded["nifti"])
+    np.testing.assert_array_equal(dicom[0], nifti[0])
+    np.testing.assert_allclose(dicom[1], nifti[1], atol=1e-4)
+    assert dicom[2] == nifti[2]
+
+
+def test_the_reader_agrees_with_monais_own_on_nifti(case):
+    path = {"nifti": case["nifti"]}
+    ours = LoadImaged("nifti", reader=READER, ensure_channel_first=True)(path)["nifti"]
+    theirs = LoadImaged("nifti", reader="NibabelReader", ensure_channel_first=True)(path)["nifti"]
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    np.testing.assert_allclose(ours.affine, theirs.affine, atol=1e-5)
+    for key in ("space", "original_channel_dim"):
+        assert str(ours.meta[key]) == str(theirs.meta[key])
+
+
+def test_a_prediction_inverts_and_saves_onto_the_dicom_grid(case, tmp_path):
+    preprocessing = Compose(
+        [
+            LoadImaged("dicom", reader=READER),
+            EnsureChannelFirstd("dicom"),
+            Orientationd("dicom", axcodes="RAS", labels=None),
+            Spacingd("dicom", pixdim=(0.25, 0.25, 0.25)),
+        ]
+    )
+    batch = next(iter(DataLoader(Dataset([{"dicom": case["dicom"]}], preprocessing), batch_size=1)))
+    batch["pred"] = MetaTensor(batch["dicom"] > -1000, meta=batch["dicom"].meta)
+    (item,) = decollate_batch(batch)
+    inverted = Invertd("pred", preprocessing, orig_keys="dicom", nearest_interp=True)(item)["pred"]
+
+    _, geometry = load(case["dicom"])
+    assert tuple(inverted.shape) == (1, *geometry.shape)
+    np.testing.assert_allclose(inverted.affine, geometry.affine, atol=1e-4)
+
+    SaveImage(tmp_path / "out", output_postfix="seg", separate_folder=False, print_log=False)(
+        inverted
+    )
+    mask, saved = load(tmp_path / "out" / "ct_seg.nii.gz")
+    assert saved.same_grid(geometry)
+    np.testing.assert_array_equal(mask, inverted.numpy()[0])
+
+
+def test_labels_stay_integers_from_file_to_tensor(case):
+    reader = VolumeReader(labels=(0, 1, 2))
+    array, meta = reader.get_data(reader.read(case["label"]))
+    assert array.dtype == np.uint8
+    assert np.isnan(meta["original_channel_dim"])
+    loaded = LoadImaged("label", reader=reader, dtype=None)(case)["label"]
+    np.testing.assert_array_equal(loaded.numpy(), array)
+    assert str(loaded.dtype) == "torch.uint8"
+
+
+def test_labels_stored_as_floats_become_integers(tmp_path):
+    path = save(np.eye(3, dtype=np.float32)[None] * 2, np.eye(4), tmp_path / "label.nii")
+    assert VolumeReader((0, 2)).get_data([path])[0].dtype == np.uint8
+
+
+def test_undeclared_labels_are_refused_by_file(case):
+    loader = LoadImaged("label", reader=VolumeReader(labels=(0, 1)))
+    with pytest.raises(IngestError, match=r"label.nii.gz holds 2 \(40 voxels\)") as caught:
+        loader(case)
+    assert caught.value.code is Reason.UNDECLARED_LABELS
+
+
+def test_a_refused_series_is_not_handed_to_monais_other_readers(tmp_path):
+    """MONAI's readers load it with a wrong spacing, so falling through would be silent."""
+    slices = make_series()
+    del slices[2]
+    write_series(tmp_path, slices)
+    with pytest.raises(IngestError, match="slices are missing") as caught:
+        LoadImaged("image", reader=READER)({"image": tmp_path})
+    assert caught.value.code is Reason.MISSING_SLICES
+
+
+def test_in_a_pipeline_the_reason_is_the_cause_of_the_error(tmp_path):
+    with pytest.raises(RuntimeError) as caught:
+        Compose([LoadImaged("image", reader=READER)])({"image": tmp_path})
+    assert caught.value.__cause__.code is Reason.EMPTY_FOLDER
+
+
+def test_a_series_can_be_named(tmp_path):
+    write_series(tmp_path, make_series(uid="1.2.3"), suffix=".a")
+    write_series(tmp_path, make_series(ramp((3, 6, 4)), uid="1.2.4"), suffix=".b")
+    array, _ = VolumeReader(series_uid="1.2.4").get_data([tmp_path])
+    assert array.shape == (4, 6, 3)
+
+
+def test_several_files_of_one_grid_become_channels(case, tmp_path):
+    both = [case["nifti"], case["label"]]
+    loaded = LoadImaged("image", reader=READER, ensure_channel_first=True)({"image": both})
+    assert tuple(loaded["image"].shape) == (2, 4, 6, 5)
+    other = save(ramp(), np.eye(4), tmp_path / "other.nii")
+    with pytest.raises(IngestError, match=r"ct.nii.gz and .*other.nii lie on different grids"):
+        LoadImaged("image", reader=READER)({"image": [case["nifti"], other]})
+
+
+@pytest.mark.parametrize("channel_first", [True, False])
+def test_image_and_label_on_different_grids_are_refused_by_file(case, tmp_path, channel_first):
+    moved = nib.load(case["label"])
+    affine = moved.affine.copy()
+    affine[2, 3] += 1.5
+    case["label"] = save(np.asarray(moved.dataobj), affine, tmp_path / "moved.nii.gz")
+    keys = ["nifti", "label"]
+    loaded = LoadImaged(keys, reader=READER, ensure_channel_first=channel_first)(case)
+    words = r"ct.nii.gz and .*moved.nii.gz lie on different grids, origin .* 1.5 mm apart"
+    with pytest.raises(IngestError, match=words) as caught:
+        SameGridd(keys)(loaded)
+    assert caught.value.code is Reason.DIFFERENT_GRIDS
+
+
+def test_verify_suffix_takes_nifti_folders_and_dicom(tmp_path):
+    reader = VolumeReader()
+    assert reader.verify_suffix(["a.nii", "b.nii.gz"])
+    assert reader.verify_suffix(tmp_path)
+    assert reader.verify_suffix(["a.dcm", "b.IMA", "c"])
+    assert not reader.verify_suffix("a.png")

@@ -1,0 +1,143 @@
+"""Tests of medseg.ingest.rules: what is refused before positions are looked at."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from ingest.dicom_writer import CORONAL, make_series, ramp, set_pixels, write_series
+from pydicom import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import ComprehensiveSRStorage, EnhancedCTImageStorage
+
+from medseg.ingest import Reason, Verdict, find_series
+
+
+def rgb(slices):
+    for s in slices:
+        s.SamplesPerPixel, s.PhotometricInterpretation = 3, "RGB"
+        s.PlanarConfiguration = 0
+        s.PixelData = s.PixelData * 3
+
+
+def palette(slices):
+    slices[0].PhotometricInterpretation = "PALETTE COLOR"
+
+
+def multi_frame(slices):
+    slices[0].NumberOfFrames = 2
+
+
+def enhanced_with_one_frame(slices):
+    slices[0].SOPClassUID = EnhancedCTImageStorage
+
+
+def segmentation(slices):
+    for s in slices:
+        s.Modality = "SEG"
+
+
+def report(slices):
+    for s in slices:
+        s.SOPClassUID = ComprehensiveSRStorage
+        del s.PixelData
+
+
+def localizer_among_slices(slices):
+    slices[1].ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+
+
+def without(keyword):
+    def spoil(slices):
+        delattr(slices[1], keyword)
+
+    return spoil
+
+
+def with_value(keyword, value):
+    def spoil(slices):
+        setattr(slices[1], keyword, value)
+
+    return spoil
+
+
+def other_size(slices):
+    set_pixels(slices[1], np.zeros((8, 4), np.int16))
+
+
+def short_pixels(slices):
+    slices[1].PixelData = slices[1].PixelData[:-10]
+
+
+def modality_lut(slices):
+    slices[1].ModalityLUTSequence = Sequence([Dataset()])
+
+
+REFUSED = [
+    (rgb, Reason.COLOUR, "3 samples per pixel, RGB"),
+    (palette, Reason.COLOUR, "1 samples per pixel, PALETTE COLOR"),
+    (multi_frame, Reason.MULTI_FRAME, "2 frames in one file"),
+    (enhanced_with_one_frame, Reason.MULTI_FRAME, "Enhanced CT Image Storage"),
+    (segmentation, Reason.NOT_AN_IMAGE, "modality SEG"),
+    (report, Reason.NOT_AN_IMAGE, r"no image slices \(modality CT\)"),
+    (without("PixelData"), Reason.TRUNCATED, r"ends before its pixels \(CT Image"),
+    (localizer_among_slices, Reason.LOCALIZER, "1 of 5 files are localizers"),
+    (without("ImagePositionPatient"), Reason.MISSING_GEOMETRY, "lacks ImagePositionPatient"),
+    (without("ImageOrientationPatient"), Reason.MISSING_GEOMETRY, "lacks ImageOrientationPatient"),
+    (without("PixelSpacing"), Reason.MISSING_GEOMETRY, "lacks PixelSpacing"),
+    (without("Rows"), Reason.MISSING_GEOMETRY, "lacks Rows and Columns"),
+    (with_value("PixelSpacing", [0.5, 0]), Reason.INVALID_GEOMETRY, r"spacing \[0.5, 0.0\]"),
+    (
+        with_value("ImageOrientationPatient", [1, 0, 0, 0.5, 1, 0]),
+        Reason.INVALID_GEOMETRY,
+        "direction cosines",
+    ),
+    (without("RescaleSlope"), Reason.MISSING_RESCALE, "1 of 5 CT slices have no rescale"),
+    (without("RescaleIntercept"), Reason.MISSING_RESCALE, "1 of 5 CT slices have no rescale"),
+    (with_value("RescaleSlope", 0), Reason.INVALID_RESCALE, "slope 0 and intercept -1024"),
+    (with_value("BitsAllocated", 32), Reason.PIXEL_FORMAT, "16 of 32 bits"),
+    (with_value("HighBit", 11), Reason.PIXEL_FORMAT, "16 of 16 bits, high bit 11"),
+    (without("PixelRepresentation"), Reason.PIXEL_FORMAT, "the sign, is not stated"),
+    (modality_lut, Reason.PIXEL_FORMAT, "Modality LUT Sequence"),
+    (short_pixels, Reason.TRUNCATED, "holds 38 of 48 bytes of pixels"),
+    (other_size, Reason.MIXED_SIZE, "6x4, 8x4"),
+    (
+        with_value("ImageOrientationPatient", list(CORONAL)),
+        Reason.MIXED_ORIENTATION,
+        "differ by up to 1 ",
+    ),
+    (with_value("PixelSpacing", [0.5, 0.8]), Reason.MIXED_SPACING, "from 0.5 to 0.8 mm"),
+    (with_value("FrameOfReferenceUID", "1.2.9"), Reason.MIXED_FRAME_OF_REFERENCE, "1.2.9"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "reason", "words"), REFUSED)
+def test_is_refused_with_its_code_and_numbers(spoil, reason, words, tmp_path):
+    slices = make_series(uid="1.2.3")
+    spoil(slices)
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REFUSE, reason)
+    assert re.search(words, series.message)
+    assert "in series 1.2.3" in series.message
+    assert "\n" not in series.message
+    assert "ecret" not in series.message
+
+
+def test_mr_needs_no_rescale(tmp_path):
+    slices = make_series(ramp())
+    for s in slices:
+        s.Modality = "MR"
+        del s.RescaleSlope, s.RescaleIntercept, s.RescaleType
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert series.verdict is Verdict.ACCEPT
+
+
+def test_rounded_direction_cosines_are_one_orientation(tmp_path):
+    slices = make_series()
+    slices[1].ImageOrientationPatient = [1, 0, 0.00002, 0, 1, 0]
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert series.verdict is Verdict.ACCEPT
