@@ -1,0 +1,18 @@
+"""Networks: the UNet++ family as data, the network that walks it, its weights and its drawing."""
+
+from medseg.networks.figure import draw
+from medseg.networks.layers import Layers
+from medseg.networks.nested import NestedUNet
+from medseg.networks.topology import TOPOLOGIES, Input, Node, Topology
+from medseg.networks.weights import load_weights
+
+__all__ = [
+    "TOPOLOGIES",
+    "Input",
+    "Layers",
+    "NestedUNet",
+    "Node",
+    "Topology",
+    "draw",
+    "load_weights",
+]

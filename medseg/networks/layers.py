@@ -1,0 +1,139 @@
+"""Layers: builds the 2D or 3D layers of one network, the only reader of `spatial_dims`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from monai.networks.blocks import Convolution, UpSample
+from monai.networks.layers.factories import Conv, Pool
+from torch import nn
+
+LayerSpec = str | tuple[str, dict[str, Any]]
+"""A layer by MONAI's name, or by name and arguments: "batch" or ("group", {"num_groups": 4})."""
+
+PerLevel = int | Sequence[int | Sequence[int]]
+"""One integer for all levels, or an entry per level; an entry is an integer or one per axis."""
+
+UPSAMPLE_MODES = ("deconv", "interp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """The choices that all layers of one network share, and a method for each kind of layer.
+
+    Attributes:
+        spatial_dims: 2 for images (B, C, H, W), 3 for volumes (B, C, H, W, D).
+        norm: normalisation after each convolution, None for none.
+        act: activation after each normalisation, None for none.
+        dropout: probability in [0, 1) or a MONAI dropout layer, before each activation.
+        upsample: "deconv" for a transposed convolution whose kernel equals its stride, "interp"
+            for a 1x1 convolution followed by linear interpolation (areas aligned, not corners).
+
+    Raises:
+        ValueError: `spatial_dims` is not 2 or 3, or `upsample` is not one of the two modes.
+
+    Example:
+        >>> layers = Layers(spatial_dims=3, norm=None, act="relu", dropout=0.0, upsample="deconv")
+        >>> layers.pool((1, 2, 2))
+        MaxPool3d(kernel_size=(1, 2, 2), stride=(1, 2, 2), padding=0, dilation=1, ceil_mode=False)
+    """
+
+    spatial_dims: int
+    norm: LayerSpec | None
+    act: LayerSpec | None
+    dropout: float | LayerSpec
+    upsample: str
+
+    def __post_init__(self) -> None:
+        if self.spatial_dims not in (2, 3):
+            raise ValueError(f"spatial_dims must be 2 or 3, got {self.spatial_dims!r}: pass 2 or 3")
+        if self.upsample not in UPSAMPLE_MODES:
+            raise ValueError(
+                f"upsample must be one of {', '.join(UPSAMPLE_MODES)}, got {self.upsample!r}: "
+                "choose one of them"
+            )
+
+    def convolution(
+        self, in_channels: int, out_channels: int, *, kernel: Sequence[int]
+    ) -> nn.Module:
+        """Convolution, normalisation, dropout, activation, at the size of the input.
+
+        Raises:
+            ValueError: the kernel is even along an axis, which cannot keep the size.
+        """
+        if any(size % 2 == 0 for size in kernel):
+            raise ValueError(
+                f"kernel_size must be odd to keep the size, got {tuple(kernel)}: use 1, 3, 5 or 7"
+            )
+        return Convolution(
+            self.spatial_dims,
+            in_channels,
+            out_channels,
+            kernel_size=kernel,
+            norm=self.norm,
+            act=self.act,
+            dropout=self.dropout or None,
+        )
+
+    def rescale(
+        self, in_channels: int, out_channels: int, *, rise: int, factor: Sequence[int]
+    ) -> nn.Module:
+        """Bring a feature map to another level: up if `rise` is positive, down if negative.
+
+        Only the way up maps the channels; pooling and skips keep `in_channels`.
+        """
+        if rise > 0:
+            return self.up(in_channels, out_channels, factor=factor)
+        return self.pool(factor) if rise < 0 else nn.Identity()
+
+    def pool(self, factor: Sequence[int]) -> nn.Module:
+        """Max pooling by `factor` along each axis."""
+        return Pool[Pool.MAX, self.spatial_dims](kernel_size=tuple(factor))
+
+    def up(self, in_channels: int, out_channels: int, *, factor: Sequence[int]) -> nn.Module:
+        """Enlarge by `factor` along each axis and map the channels, as `upsample` says."""
+        if self.upsample == "deconv":
+            return UpSample(self.spatial_dims, in_channels, out_channels, factor, mode="deconv")
+        return UpSample(
+            self.spatial_dims,
+            scale_factor=factor,
+            mode="nontrainable",
+            pre_conv=self.head(in_channels, out_channels),
+            align_corners=False,
+        )
+
+    def head(self, in_channels: int, out_channels: int) -> nn.Module:
+        """A 1x1 convolution, nothing after it."""
+        return Conv[Conv.CONV, self.spatial_dims](in_channels, out_channels, kernel_size=1)
+
+    def per_level(self, value: PerLevel, count: int, *, name: str) -> tuple[tuple[int, ...], ...]:
+        """Spell out an option as one tuple per level with one positive integer per axis.
+
+        Args:
+            value: an integer for all, or `count` entries, each an integer or one per axis.
+            count: number of levels, or of transitions between levels.
+            name: what the option is called, for the error.
+
+        Raises:
+            ValueError: another number of entries or of axes, or a value below 1.
+
+        Example:
+            >>> layers = Layers(spatial_dims=3, norm=None, act=None, dropout=0.0, upsample="interp")
+            >>> layers.per_level([[1, 2, 2], 2], 2, name="strides")
+            ((1, 2, 2), (2, 2, 2))
+        """
+        entries = [value] * count if isinstance(value, int) else list(value)
+        if len(entries) != count:
+            raise ValueError(
+                f"{name} needs one integer or {count} entries for this number of levels, "
+                f"got {len(entries)} in {value!r}: pass {count} entries"
+            )
+        axes = [(e,) * self.spatial_dims if isinstance(e, int) else tuple(e) for e in entries]
+        if any(len(entry) != self.spatial_dims or min(entry) < 1 for entry in axes):
+            raise ValueError(
+                f"an entry of {name} is a positive integer or {self.spatial_dims} of them, "
+                f"got {value!r}: for instance {(1, 2, 2)[-self.spatial_dims :]}"
+            )
+        return tuple(axes)

@@ -1,0 +1,96 @@
+"""The layer factory builds the same layers in 2D and in 3D."""
+
+import pytest
+import torch
+from torch import nn
+
+from medseg.networks import Layers
+
+
+def make(spatial_dims=3, **options):
+    defaults = {"norm": None, "act": "relu", "dropout": 0.0, "upsample": "deconv"}
+    return Layers(spatial_dims=spatial_dims, **(defaults | options))
+
+
+def kinds(module):
+    return [type(layer).__name__ for layer in module.modules() if not list(layer.children())]
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_convolution_is_followed_by_norm_dropout_and_activation(dims):
+    layer = make(dims, norm="batch", dropout=0.5).convolution(1, 4, kernel=(3,) * dims)
+    assert kinds(layer) == [f"Conv{dims}d", f"BatchNorm{dims}d", "Dropout", "ReLU"]
+
+
+def test_what_is_not_asked_for_is_not_built():
+    assert kinds(make(act=None).convolution(1, 4, kernel=(3, 3, 3))) == ["Conv3d"]
+
+
+@pytest.mark.parametrize("kernel", [(1, 3, 3), (5, 1, 7), (3, 3, 3)])
+def test_an_odd_kernel_keeps_the_size(kernel):
+    image = torch.rand(1, 2, 6, 7, 8)
+    assert make().convolution(2, 3, kernel=kernel)(image).shape == (1, 3, 6, 7, 8)
+
+
+@pytest.mark.parametrize("upsample", ["deconv", "interp"])
+@pytest.mark.parametrize("factor", [(2, 2, 2), (1, 2, 2), (3, 1, 4)])
+def test_up_undoes_the_size_of_pool(upsample, factor):
+    layers = make(upsample=upsample)
+    image = torch.rand(1, 4, 6, 4, 8)
+    pooled = layers.pool(factor)(image)
+    assert layers.up(4, 2, factor=factor)(pooled).shape == (1, 2, 6, 4, 8)
+
+
+def test_deconv_has_a_kernel_equal_to_its_stride():
+    (layer,) = make(2).up(4, 2, factor=(1, 3)).children()
+    assert isinstance(layer, nn.ConvTranspose2d)
+    assert layer.kernel_size == layer.stride == (1, 3)
+
+
+def test_interp_is_linear_and_maps_the_channels_first():
+    layers = make(2, upsample="interp")
+    convolution, enlarge = layers.up(1, 1, factor=(1, 2)).children()
+    assert kinds(convolution) == ["Conv2d"]
+    # areas aligned: samples of 0, 4 at twice the density sit at -1/4, 1/4, 3/4, 5/4
+    assert enlarge(torch.tensor([[[[0.0, 4.0]]]])).flatten().tolist() == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("rise", "kind", "channels"),
+    [(1, "ConvTranspose2d", 2), (0, "Identity", 4), (-1, "MaxPool2d", 4)],
+)
+def test_rescale_follows_the_sign_of_the_rise(rise, kind, channels):
+    layer = make(2).rescale(4, 2, rise=rise, factor=(2, 2))
+    assert kinds(layer) == [kind]
+    assert layer(torch.rand(1, 4, 4, 4)).shape[1] == channels
+
+
+def test_per_level_spells_out_every_axis():
+    layers = make(3)
+    assert layers.per_level(2, 2, name="strides") == ((2, 2, 2), (2, 2, 2))
+    assert layers.per_level([[1, 2, 2], 3], 2, name="strides") == ((1, 2, 2), (3, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([2, 2, 2], "strides needs one integer or 2 entries .* got 3 in"),
+        ([[2, 2], 2], r"a positive integer or 3 of them, got .*: for instance \(1, 2, 2\)"),
+        (0, "a positive integer or 3 of them, got 0"),
+    ],
+)
+def test_per_level_refuses_other_lengths_and_values(value, message):
+    with pytest.raises(ValueError, match=message):
+        make(3).per_level(value, 2, name="strides")
+
+
+def test_an_even_kernel_is_refused():
+    with pytest.raises(ValueError, match=r"kernel_size must be odd .* got \(2, 3\): use 1, 3, 5"):
+        make(2).convolution(1, 1, kernel=(2, 3))
+
+
+def test_other_dimensions_and_modes_are_refused():
+    with pytest.raises(ValueError, match="spatial_dims must be 2 or 3, got 4"):
+        make(4)
+    with pytest.raises(ValueError, match="upsample must be one of deconv, interp, got 'nearest'"):
+        make(upsample="nearest")

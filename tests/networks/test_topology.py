@@ -1,0 +1,84 @@
+"""The topologies are the papers' tables."""
+
+import pytest
+
+from medseg.networks import TOPOLOGIES, Input, Node, Topology
+from medseg.networks.topology import IMAGE
+
+DEPTHS = range(2, 7)
+FAMILY = [(name, depth) for name in TOPOLOGIES for depth in DEPTHS]
+
+
+def sources(topology, node):
+    return [str(source) for source, _ in topology.table[node]]
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_unet_has_one_encoder_and_one_decoder(depth):
+    assert len(TOPOLOGIES["unet"](depth).table) == (depth + 1) + depth
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_unet_plusplus_fills_the_triangle(depth):
+    nodes = set(TOPOLOGIES["unet_plusplus"](depth).table)
+    assert nodes == {(i, j) for i in range(depth + 1) for j in range(depth + 1 - i)}
+
+
+def test_unet_plusplus_reads_every_earlier_node_of_its_level_then_the_one_below():
+    topology = TOPOLOGIES["unet_plusplus"](4)
+    assert sources(topology, Node(0, 4)) == ["X(0,0)", "X(0,1)", "X(0,2)", "X(0,3)", "X(1,3)"]
+    assert sources(topology, Node(2, 1)) == ["X(2,0)", "X(3,0)"]
+    assert sources(topology, Node(3, 0)) == ["X(2,0)"]
+
+
+def test_unet_reads_the_encoder_then_the_decoder_below():
+    topology = TOPOLOGIES["unet"](4)
+    assert sources(topology, Node(0, 4)) == ["X(0,0)", "X(1,3)"]
+    assert sources(topology, Node(3, 1)) == ["X(3,0)", "X(4,0)"]
+
+
+def test_heads_are_the_top_row():
+    assert TOPOLOGIES["unet"](3).heads == ((0, 3),)
+    assert TOPOLOGIES["unet_plusplus"](3).heads == ((0, 1), (0, 2), (0, 3))
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_ancestors_of_a_unet_plusplus_head_are_the_smaller_unet_plusplus(level):
+    build = TOPOLOGIES["unet_plusplus"]
+    pruned = build(4).ancestors(Node(0, level))
+    assert list(pruned.table.items()) == list(build(level).table.items())
+    assert pruned.heads == (Node(0, level),)
+    assert pruned.depth == level
+
+
+@pytest.mark.parametrize(("name", "depth"), FAMILY)
+def test_nothing_is_computed_in_vain(name, depth):
+    topology = TOPOLOGIES[name](depth)
+    assert topology.ancestors(*topology.heads) == topology
+
+
+@pytest.mark.parametrize(("name", "depth"), FAMILY)
+def test_each_map_is_let_go_once_and_never_read_again(name, depth):
+    topology = TOPOLOGIES[name](depth)
+    held = {IMAGE}
+    for node, done in topology.last_reads().items():
+        assert {source for source, _ in topology.table[node]} <= held
+        held = (held | {node}) - set(done)
+    assert held == set()
+
+
+def test_a_node_cannot_read_a_later_one():
+    table = {Node(0, 0): (Input(Node(1, 0), 1),), Node(1, 0): (Input(Node(0, 0), -1),)}
+    with pytest.raises(ValueError, match=r"X\(0,0\) of odd reads X\(1,0\): put X\(1,0\) before"):
+        Topology("odd", table, (Node(0, 0),))
+
+
+def test_a_change_of_scale_must_match_the_levels():
+    table = {Node(0, 0): (Input(IMAGE, 0),), Node(2, 0): (Input(Node(0, 0), -1),)}
+    with pytest.raises(ValueError, match=r"X\(2,0\) of odd reads X\(0,0\) with -1: write -2"):
+        Topology("odd", table, (Node(2, 0),))
+
+
+def test_a_head_must_be_a_node():
+    with pytest.raises(ValueError, match=r"odd has X\(0,1\)"):
+        Topology("odd", {Node(0, 0): (Input(IMAGE, 0),)}, (Node(0, 1),))

@@ -1,0 +1,91 @@
+"""Weights load where they fit; where they do not, the error says why in one line."""
+
+import pytest
+import torch
+
+from medseg.networks import NestedUNet, load_weights
+
+
+def make(**options):
+    return NestedUNet(2, 1, 2, **({"channels": (2, 3, 4)} | options))
+
+
+def test_a_file_loads_back(tmp_path):
+    source, path = make(), tmp_path / "model.pt"
+    torch.save(source.state_dict(), path)
+    loaded = load_weights(make(), path)
+    assert all(torch.equal(v, loaded.state_dict()[k]) for k, v in source.state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_weights_become_the_network_s_own_type(dtype):
+    half = {key: value.to(dtype) for key, value in make().state_dict().items()}
+    state = load_weights(make(), half).state_dict()
+    assert {value.dtype for value in state.values()} == {torch.float32}
+    assert all(torch.equal(value, half[key].float()) for key, value in state.items())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"channels": (2, 3, 5)},
+            r"fit a unet_plusplus with channels \(2, 3, 5\) and 1 head, this network is a "
+            r"unet_plusplus with channels \(2, 3, 4\) and 1 head: nodes\.x2_0\.first\.conv\.weight "
+            r"is \(5, 3, 3, 3\) there and \(4, 3, 3, 3\) here, 0 keys are missing, 0 unexpected",
+        ),
+        ({"topology": "unet"}, r"the weights fit a unet with channels \(2, 3, 4\) and 1 head, "),
+        (
+            {"deep_supervision": True},
+            r"2 heads, .* nodes\.x0_1\.head\.weight .* absent here, 0 .* 2 ",
+        ),
+        ({"norm": None}, "absent there and .* 24 keys are missing, 0 unexpected"),  # 6 nodes
+    ],
+)
+def test_weights_of_another_network_are_refused(options, message):
+    network = make()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    with pytest.raises(ValueError, match=message) as caught:
+        load_weights(network, make(**options).state_dict())
+    assert "\n" not in str(caught.value)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_weights_of_the_whole_do_not_fit_the_pruned_network():
+    network = make(deep_supervision=True)
+    with pytest.raises(ValueError, match=r"this network is a unet_plusplus with channels \(2, 3\)"):
+        load_weights(network.prune(1), network.state_dict())
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 5000, -1])
+def test_a_file_cut_short_is_refused_by_name(tmp_path, kept):
+    path = tmp_path / "model.pt"
+    torch.save(make().state_dict(), path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"model\.pt cannot be read .* cut short"):
+        load_weights(make(), path)
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"network": {"weight": torch.ones(1)}}])
+def test_anything_but_a_flat_state_dict_is_refused(tmp_path, content):
+    path = tmp_path / "model.pt"
+    torch.save(content, path)
+    with pytest.raises(ValueError, match=r"model\.pt must be a flat state dict"):
+        load_weights(make(), path)
+
+
+def test_a_file_cannot_run_code(tmp_path):
+    path = tmp_path / "model.pt"
+    torch.save({"weight": print}, path)
+    with pytest.raises(ValueError, match=r"cannot be read \(UnpicklingError\)"):
+        load_weights(make(), path)
+
+
+def test_weights_of_another_kind_are_refused():
+    with pytest.raises(ValueError, match=r"network of another kind with channels \(\) and 0 heads"):
+        load_weights(make(), {"conv.weight": torch.ones(1)})
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent"):
+        load_weights(make(), tmp_path / "absent.pt")
