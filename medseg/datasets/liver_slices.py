@@ -1,0 +1,96 @@
+"""Liver slices: single CT slices with liver masks, as PNG files.
+
+Layout: `images/<case>_<slice>.png` and `masks/<case>_<slice>.png`, 8-bit grey; in a mask, 255 is
+liver (tumour included). The part of the name before the last "_" stands for the patient: slices
+of one patient are always on the same side of a split. Only names are read here.
+
+The case numbers are not those of the LiTS volumes, so patients of 3D-IRCADb-01 (LiTS volumes 28 to
+48) cannot be told by number. One is known by its voxels, see `IRCADB_CASES`.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from medseg.datasets.datalist import Item, build, hold_out, select
+
+TEST_SHARE = 0.2
+"""Share of the other patients held out for testing, whatever the fold."""
+
+IRCADB_CASES = {"049": 1}
+"""Case -> its patient in 3D-IRCADb-01, always for testing, so that this patient's CT can test too.
+
+Slices 16, 25 and 41 of case 049 show slices 49, 76 and 124 of patient 1, and the masks agree. More
+patients of 3D-IRCADb-01 may be among the cases: compare voxels before testing on them.
+"""
+
+
+def cases(
+    dataset_dir: str | os.PathLike[str],
+    section: str = "training",
+    *,
+    fold: int = 0,
+    folds: int = 5,
+    seed: int = 0,
+) -> list[Item]:
+    """List the slices of one section, for a bundle's dataset.
+
+    The cases of `IRCADB_CASES` and a fifth of the others (`TEST_SHARE`, chosen by `seed` alone) are
+    for testing; the rest are in `folds` folds, of which `fold` is for validation.
+
+    Args:
+        dataset_dir: folder with `images` and `masks`.
+        section: "training", "validation" or "test".
+        fold: the fold kept for validation, 0 to folds - 1.
+        folds: number of folds.
+        seed: seed of the test patients and of the folds.
+
+    Returns:
+        Dictionaries with the absolute paths "image" and "label", "case" (`<case>_<slice>`) and
+        "patient".
+
+    Raises:
+        FileNotFoundError: no slices there.
+        ValueError: images and masks do not pair, a name is not `<case>_<slice>`, a section or fold
+            has no cases, too few patients.
+
+    Example:
+        >>> cases("data/liver_slices", "test")  # doctest: +SKIP
+        [{"image": "/data/liver_slices/images/005_115.png", "label": ..., "case": "005_115"}, ...]
+    """
+    return select(datalist(dataset_dir, folds=folds, seed=seed), section, fold=fold)
+
+
+def datalist(
+    dataset_dir: str | os.PathLike[str], *, folds: int = 5, seed: int = 0
+) -> dict[str, Any]:
+    """Make the datalist of a folder of slices, with absolute paths. Raises as `cases` does."""
+    root = Path(dataset_dir).absolute()
+    images, masks = _pngs(root / "images"), _pngs(root / "masks")
+    if not images and not masks:
+        raise FileNotFoundError(
+            f"no liver slices in {root} (looked for images/<case>_<slice>.png and "
+            "masks/<case>_<slice>.png): put the slices there or give another folder"
+        )
+    odd = sorted(images.keys() ^ masks.keys())
+    if odd:
+        raise ValueError(
+            f"{len(odd)} of {len(images.keys() | masks.keys())} slices in {root} lack their image "
+            f"or mask, first {odd[0]}.png: restore the missing files or remove the single ones"
+        )
+    items = [_item(name, images[name], masks[name]) for name in sorted(images)]
+    ircadb = [item for item in items if item["patient"] in IRCADB_CASES]
+    others = [item for item in items if item["patient"] not in IRCADB_CASES]
+    training, testing = hold_out(others, TEST_SHARE, seed=seed)
+    return build("liver_slices", training, testing=testing + ircadb, folds=folds, seed=seed)
+
+
+def _pngs(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in folder.glob("[!.]*.png")}
+
+
+def _item(name: str, image: Path, mask: Path) -> Item:
+    patient, _, number = name.rpartition("_")
+    if not patient or not number.isdigit():
+        raise ValueError(f"{image} is not named <case>_<slice>.png: its patient is unknown")
+    return {"case": name, "patient": patient, "image": str(image), "label": str(mask)}
