@@ -1,0 +1,124 @@
+"""Resume: a run that was killed goes on and ends where it would have ended."""
+
+import logging
+import os
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from monai.data.utils import set_rnd
+
+from medseg.files import whole
+
+logger = logging.getLogger(__name__)
+
+
+class Resume:
+    """Trainer handler; attach it last, so that it saves what the other handlers of an epoch changed.
+
+    At the start of epoch e every random generator (torch, NumPy, Python, and those inside the
+    dataset's transforms) is seeded from (seed, e, rank), so that an epoch does not depend on how the
+    run got there. At its end `objects`, the epoch and the iteration are written to `path`, whole or
+    not at all. A run that is killed and resumed repeats the epoch it was in, and ends with the same
+    weights, bit for bit, as one that was never interrupted (same device, threads and workers).
+
+    Args:
+        path: the resume file; it lives beside the run's other output, not in `models/`.
+        objects: name -> object with `state_dict` and `load_state_dict`: network, optimiser, ...
+        resume: go on from `path`.
+        seed: seed of the run.
+
+    Raises:
+        FileNotFoundError: at the start, if `resume` is set and `path` does not exist.
+        FileExistsError: at the start, if `resume` is not set and `path` exists: a run is there.
+        ValueError: at the start, if the file is not whole or fits other objects.
+
+    Example:
+        >>> Resume("runs/liver/resume.pt", {"network": net, "optimizer": opt}, seed=0).attach(trainer)
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        objects: Mapping[str, Any],
+        *,
+        resume: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.path = Path(path)
+        self.objects = dict(objects)
+        self.resume = resume
+        self.seed = seed
+        if resume and not self.path.exists():
+            raise FileNotFoundError(
+                f"no run to resume at {self.path}: pass the output_dir of the run, or resume false"
+            )
+        if not resume and self.path.exists():
+            raise FileExistsError(
+                f"{self.path} holds a run already: pass --resume true to go on with it, or another "
+                "--output_dir to start a new one"
+            )
+
+    def attach(self, engine: Engine) -> None:
+        """Load at the start, seed at the start of every epoch, save at its end."""
+        if self.resume:
+            engine.add_event_handler(Events.STARTED, self.load)
+        engine.add_event_handler(Events.EPOCH_STARTED, self.seed_epoch)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
+
+    def seed_epoch(self, engine: Engine) -> None:
+        """Seed every random generator from (seed, epoch, rank)."""
+        entropy = np.random.SeedSequence([self.seed, engine.state.epoch, idist.get_rank()])
+        torch_seed, numpy_seed, python_seed, transform_seed = (
+            int(word) for word in entropy.generate_state(4)
+        )
+        torch.manual_seed(torch_seed)
+        np.random.seed(numpy_seed)
+        random.seed(python_seed)
+        dataset = getattr(engine.state.dataloader, "dataset", None)
+        if dataset is not None:
+            set_rnd(dataset, seed=transform_seed)
+
+    def save(self, engine: Engine) -> None:
+        """Write the state after a complete epoch."""
+        if idist.get_rank() != 0:
+            return
+        state = {name: obj.state_dict() for name, obj in self.objects.items()}
+        state["engine"] = {"epoch": engine.state.epoch, "iteration": engine.state.iteration}
+        with whole(self.path) as partial:
+            torch.save(state, partial)
+
+    def load(self, engine: Engine) -> None:
+        """Restore the state; a run that is complete already has nothing left to do."""
+        state = self._read()
+        for name, obj in self.objects.items():
+            try:
+                obj.load_state_dict(state[name])
+            except (RuntimeError, KeyError, ValueError) as error:
+                raise ValueError(
+                    f"{self.path} does not fit the {name} of this config "
+                    f"({str(error).splitlines()[0]}): resume with the settings of that run"
+                ) from error
+        engine.state.epoch = state["engine"]["epoch"]
+        engine.state.iteration = state["engine"]["iteration"]
+        logger.info("resuming after epoch %d of %s", engine.state.epoch, self.path)
+        if engine.state.epoch >= engine.state.max_epochs:
+            logger.warning(
+                "the run is complete (epoch %d of %d): raise max_epochs to train further",
+                engine.state.epoch,
+                engine.state.max_epochs,
+            )
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises many types here
+            raise ValueError(
+                f"{self.path} is not a whole resume file ({type(error).__name__}): "
+                "start again with another output_dir"
+            ) from error

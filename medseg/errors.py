@@ -1,0 +1,44 @@
+"""Errors: one clear line for what the user can mend, the whole traceback for what we must."""
+
+import os
+import sys
+from types import TracebackType
+
+SHOW_TRACEBACK = "MEDSEG_TRACEBACK"
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The first error of a chain; MONAI wraps errors of a config or transform in its own."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def is_documented(error: BaseException) -> bool:
+    """Whether medseg itself raised the error, on purpose: then its message says it all."""
+    trace = error.__traceback__
+    if trace is None:
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    module = trace.tb_frame.f_globals.get("__name__", "")
+    return module.partition(".")[0] == "medseg" and isinstance(
+        error, (ValueError, TypeError, OSError, RuntimeError)
+    )
+
+
+def one_line_errors() -> None:
+    """From now on, an uncaught documented error of this process prints one line, not a traceback.
+
+    Any other error keeps its traceback, and so does every error when the environment variable
+    MEDSEG_TRACEBACK is set. The exit status is 1 in both cases.
+    """
+    sys.excepthook = _report
+
+
+def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    cause = root_cause(error)
+    if os.environ.get(SHOW_TRACEBACK) or not is_documented(cause):
+        sys.__excepthook__(kind, error, trace)
+        return
+    sys.stderr.write(f"error: {cause}\n")
