@@ -1,0 +1,106 @@
+"""Output: a case's label map on the source grid, and its preview, each whole or not at all."""
+
+import logging
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform, Orientation
+
+from medseg.files import whole
+from medseg.geometry import Geometry
+from medseg.inference.preview import draw_preview
+from medseg.transforms import LabelFromLogits
+
+logger = logging.getLogger(__name__)
+
+
+class WriteLabelMapd(MapTransform):
+    """Writes `<output_dir>/<case>.nii.gz`: uint8 label values on the grid of the source image.
+
+    Args:
+        keys: key of the label map, (1, I, J, K), already brought back to the source grid.
+        output_dir: folder, made if absent.
+        image_key: the image as it went into the network; its meta data know the source grid.
+
+    Raises:
+        ValueError: the label map is not on the source grid.
+    """
+
+    def __init__(
+        self, keys: KeysCollection, output_dir: str | os.PathLike, *, image_key: str = "image"
+    ) -> None:
+        super().__init__(keys)
+        self.output_dir = Path(output_dir)
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        for key in self.key_iterator(data):
+            path = self.output_dir / f"{data['case']}.nii.gz"
+            write_label_map(data[key], path, source=source_geometry(data[self.image_key]))
+            logger.info("label map: %s", path)
+        return dict(data)
+
+
+class WritePreviewd(MapTransform):
+    """Writes `<output_dir>/<case>.png`: three planes of the windowed image with the classes on top.
+
+    Args:
+        keys: the image as it went into the network, values 0 to 1, and the logits, (C, I, J, K)
+            both, in this order.
+        output_dir: folder, made if absent.
+        classes: names of the foreground classes, in order.
+    """
+
+    def __init__(
+        self, keys: KeysCollection, output_dir: str | os.PathLike, *, classes: Sequence[str]
+    ) -> None:
+        super().__init__(keys)
+        self.output_dir = Path(output_dir)
+        self.classes = list(classes)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        image, logits = (data[key] for key in self.keys)
+        label = MetaTensor(LabelFromLogits()(logits), affine=image.affine)
+        image, label = (Orientation(axcodes="RAS")(x) for x in (image, label))
+        spacing_mm = Geometry(image.shape[1:], np.asarray(image.affine)).spacing_mm
+        picture = draw_preview(
+            np.asarray(image[0]), np.asarray(label[0]), spacing_mm=spacing_mm, classes=self.classes
+        )
+        path = self.output_dir / f"{data['case']}.png"
+        with whole(path) as partial:
+            picture.save(partial)
+        logger.info("preview: %s", path)
+        return dict(data)
+
+
+def source_geometry(image: MetaTensor) -> Geometry:
+    """The grid of the file that an image came from, whatever was done to it since."""
+    affine = np.asarray(image.meta["original_affine"], dtype=float)
+    return Geometry(tuple(int(n) for n in image.meta["spatial_shape"]), affine)
+
+
+def write_label_map(label: MetaTensor, path: Path, *, source: Geometry) -> None:
+    """Write a (1, I, J, K) label map as NIfTI, uint8, in millimetres, on the `source` grid.
+
+    Raises:
+        ValueError: its shape or affine is not that of `source`.
+    """
+    array = np.asarray(label[0], dtype=np.uint8)
+    written = Geometry(array.shape, np.asarray(label.affine, dtype=float))
+    if not written.same_grid(source):
+        raise ValueError(
+            f"label map {path.name} is not on the source grid ({written.difference(source)}): "
+            "invert the spatial transforms of the preprocessing"
+        )
+    image = nib.Nifti1Image(array, source.affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(source.affine, code="scanner")
+    image.set_qform(source.affine, code="scanner")
+    with whole(path) as partial:
+        nib.save(image, partial)
