@@ -1,0 +1,26 @@
+"""Build the configs of all bundles from their layers, or check that they are up to date.
+
+python scripts/build_bundles.py [--check]
+"""
+
+import argparse
+import sys
+
+from medseg import bundles
+
+
+def main() -> int:
+    """Exit status 1 if `--check` finds a config that lags behind its layers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing, only tell")
+    parser.add_argument("--bundles-dir", default="bundles", help="default: %(default)s")
+    args = parser.parse_args()
+    act = bundles.stale if args.check else bundles.build
+    paths = [p for name in bundles.names(args.bundles_dir) for p in act(name, args.bundles_dir)]
+    for path in paths:
+        sys.stdout.write(f"{path} {'lags behind its layers' if args.check else 'written'}\n")
+    return int(args.check and bool(paths))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
