@@ -93,7 +93,14 @@ def stale(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
 
 
 def rendered(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
-    """Every built file of a bundle with the text its layers give."""
+    """Every built file of a bundle with the text its layers give.
+
+    Raises:
+        FileNotFoundError: there is no such task.
+    """
+    known = names(bundles_dir)
+    if name not in known:
+        raise FileNotFoundError(f"no bundle {name!r} in {bundles_dir}: it has {', '.join(known)}")
     layers, configs = Path(bundles_dir) / "layers", Path(bundles_dir) / name / "configs"
     task = json.loads((layers / "tasks" / f"{name}.json").read_text())
     files = {configs / "logging.conf": (layers / "logging.conf").read_text()}

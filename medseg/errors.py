@@ -4,12 +4,13 @@ import os
 import sys
 from types import TracebackType
 
-SHOW_TRACEBACK = "MEDSEG_TRACEBACK"
-
 
 def root_cause(error: BaseException) -> BaseException:
-    """The first error of a chain; MONAI wraps errors of a config or transform in its own."""
-    while error.__cause__ is not None:
+    """The error of a chain that says what to mend: the outermost documented one, else the first.
+
+    MONAI wraps errors of a config or transform in its own, and medseg those of other packages.
+    """
+    while error.__cause__ is not None and not is_documented(error):
         error = error.__cause__
     return error
 
@@ -27,6 +28,11 @@ def is_documented(error: BaseException) -> bool:
     )
 
 
+def show_traceback() -> bool:
+    """Whether the environment asks for whole tracebacks, by MEDSEG_TRACEBACK=1."""
+    return bool(os.environ.get("MEDSEG_TRACEBACK"))
+
+
 def one_line_errors() -> None:
     """From now on, an uncaught documented error of this process prints one line, not a traceback.
 
@@ -38,7 +44,7 @@ def one_line_errors() -> None:
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     cause = root_cause(error)
-    if os.environ.get(SHOW_TRACEBACK) or not is_documented(cause):
+    if show_traceback() or not is_documented(cause):
         sys.__excepthook__(kind, error, trace)
         return
     sys.stderr.write(f"error: {cause}\n")

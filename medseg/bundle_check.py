@@ -1,0 +1,295 @@
+"""Bundle check: every fault of a bundle at once, by MONAI's bundle specification and by ours.
+
+Nothing is downloaded: `schema/meta_schema_20240725.json` is MONAI's own schema of metadata.json
+(Copyright (c) MONAI Consortium, Apache-2.0).
+"""
+
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import torch
+import yaml
+from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
+
+from medseg import bundles
+from medseg.errors import is_documented, root_cause
+from medseg.networks import load_weights
+
+SCHEMA = Path(__file__).parent / "schema" / "meta_schema_20240725.json"
+LARGE_FILE_MB = 25
+METADATA, TRAIN, INFERENCE = (f"configs/{name}.json" for name in ("metadata", "train", "inference"))
+CONFIGS = tuple(f"configs/{workflow}.json" for workflow in bundles.WORKFLOWS)
+WEIGHTS = "models/model.pt"
+REQUIRED = (
+    *("LICENSE", METADATA, *CONFIGS, "configs/logging.conf"),
+    *("docs/README.md", "docs/data_license.txt"),
+)
+
+
+def faults(name: str, bundles_dir: str | Path = "bundles") -> list[str]:
+    """Every fault of a bundle, one line each: the rule, what is there instead, and the remedy.
+
+    A check whose files are missing or damaged is left out; those files are faults themselves.
+    Components are built on the CPU with a stand-in for the data, which need not be there; nothing
+    is written to the bundle.
+
+    Args:
+        name: a task of `bundles_dir`/layers/tasks.
+        bundles_dir: folder of the bundles and their layers.
+
+    Raises:
+        FileNotFoundError: there is no such task.
+
+    Example:
+        >>> faults("liver")
+        []
+    """
+    bundle = _Bundle(name, Path(bundles_dir))
+    with _quiet():
+        return [
+            fault
+            for check, files in CHECKS
+            if all(bundle.is_readable(file) for file in files)
+            for fault in check(bundle)
+        ]
+
+
+@dataclass(frozen=True)
+class _Bundle:
+    name: str
+    bundles_dir: Path
+
+    @property
+    def root(self) -> Path:
+        return self.bundles_dir / self.name
+
+    def json(self, file: str) -> dict[str, Any]:
+        return json.loads((self.root / file).read_text())
+
+    def is_readable(self, file: str) -> bool:
+        try:
+            return isinstance(self.json(file), dict)
+        except (OSError, ValueError):
+            return False
+
+
+def _missing_files(bundle: _Bundle) -> Iterator[str]:
+    for file in REQUIRED:
+        if not (bundle.root / file).is_file():
+            yield f"{file} is missing: every bundle needs it"
+        elif file.endswith(".json") and not bundle.is_readable(file):
+            yield f"{file} is not a JSON object: mend it"
+
+
+def _wrong_links(bundle: _Bundle) -> Iterator[str]:
+    for flat in bundles.FLAT_NAMES:
+        link, target = bundle.root / flat, Path("configs") / flat
+        if not link.is_symlink():
+            yield f"{flat} is no link to {target}: run `medseg bundles build {bundle.name}`"
+        elif link.readlink() != target:
+            yield f"{flat} links to {link.readlink()}, not to {target}: remove it and build again"
+
+
+def _large_files(bundle: _Bundle) -> Iterator[str]:
+    listing = bundle.root / "large_files.yml"
+    listed = yaml.safe_load(listing.read_text()) if listing.is_file() else {}
+    named = {entry.get("path") for entry in (listed or {}).get("large_files", [])}
+    for path in sorted(bundle.root.rglob("*")):
+        file, size_mb = path.relative_to(bundle.root).as_posix(), path.lstat().st_size / 1e6
+        if size_mb > LARGE_FILE_MB and file not in named:
+            yield f"{file} has {size_mb:.0f} MB, over {LARGE_FILE_MB}: name it in large_files.yml"
+
+
+def _stale_configs(bundle: _Bundle) -> Iterator[str]:
+    for path in bundles.stale(bundle.name, bundle.bundles_dir):
+        file = path.relative_to(bundle.root)
+        yield f"{file} is not what its layers give: run `medseg bundles build {bundle.name}`"
+
+
+def _lost_choices(bundle: _Bundle) -> Iterator[str]:
+    task = json.loads((bundle.bundles_dir / "layers/tasks" / f"{bundle.name}.json").read_text())
+    for key in set(task) - {"_layers_"} - set().union(*map(bundle.json, CONFIGS)):
+        yield f"layers/tasks/{bundle.name}.json: {key} reaches no config: is it misspelt?"
+
+
+def _unused_keys(bundle: _Bundle) -> Iterator[str]:
+    for file, (workflow, ids) in zip(CONFIGS, bundles.WORKFLOWS.items(), strict=True):
+        for key in bundles.unused(bundle.json(file), (*bundles.ALWAYS, *ids)):
+            yield f"{file}: nothing in {workflow} uses {key}: remove it from the layers"
+
+
+def _schema_faults(bundle: _Bundle) -> Iterator[str]:
+    schema = json.loads(SCHEMA.read_text())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    for found in validator.iter_errors(bundle.json(METADATA)):
+        error = jsonschema.exceptions.best_match([found])
+        place = "/".join(map(str, error.absolute_path)) or "top level"
+        yield f"{METADATA}: {place}: {_first_line(error.message)}: see {SCHEMA.name}"
+
+
+def _metadata_faults(bundle: _Bundle) -> Iterator[str]:
+    metadata = bundle.json(METADATA)
+    number, apps = metadata.get("version"), metadata.get("supported_apps")
+    if number not in metadata.get("changelog", {}):
+        yield f"{METADATA}: changelog says nothing of version {number}: add a line"
+    if not isinstance(apps, dict):
+        yield f"{METADATA}: supported_apps must be an object, is {apps!r}: write {{}} for none"
+    for direction, name in (("inputs", "image"), ("outputs", "pred")):
+        names = list(metadata.get("network_data_format", {}).get(direction, {}))
+        if names != [name]:
+            yield f"{METADATA}: {direction} must be named {name!r}, are {names}: rename them"
+
+
+def _class_faults(bundle: _Bundle) -> Iterator[str]:
+    """One class is one sigmoid channel; several are softmax channels behind the background."""
+    metadata, classes = bundle.json(METADATA), list(bundle.json(INFERENCE).get("classes", {}))
+    channels = classes if len(classes) == 1 else ["background", *classes]
+    pred = metadata.get("network_data_format", {}).get("outputs", {}).get("pred", {})
+    expected = {str(index): label for index, label in enumerate(channels)}
+    number, declared = pred.get("num_channels"), pred.get("channel_def")
+    if declared != expected or number != len(expected):
+        rule = f"the task's classes make {len(expected)} {expected}"
+        yield f"{METADATA}: pred has {number} channels {declared}, {rule}: write those"
+    for index, label in enumerate(classes, start=1):
+        if f"{index} {label}" not in metadata.get("pred_classes", ""):
+            yield f"{METADATA}: pred_classes does not say '{index} {label}': write it there"
+
+
+def _train_properties(bundle: _Bundle) -> list[str]:
+    return _property_faults(bundle, TRAIN, kind="train")
+
+
+def _infer_properties(bundle: _Bundle) -> list[str]:
+    return _property_faults(bundle, INFERENCE, kind="infer")
+
+
+def _property_faults(bundle: _Bundle, file: str, *, kind: str) -> list[str]:
+    """What `check_properties` of MONAI finds; it builds every component that is a property."""
+    with tempfile.TemporaryDirectory() as scratch:
+        here = {"bundle_root": str(bundle.root), "device": "cpu", "output_dir": scratch}
+        config = bundle.json(file)
+        pairs = {key: value for key, value in here.items() if key in config}
+        try:
+            workflow = ConfigWorkflow(
+                str(bundle.root / file),
+                logging_file=False,
+                workflow_type=kind,
+                initialize=[],
+                **pairs,
+                **_stand_in_data(config),
+            )
+            workflow.initialize()
+            wrong = workflow.check_properties() or []
+        except Exception as error:  # a component may raise anything
+            return [f"{file}: MONAI's check_properties: {_reason(error)}: mend the layers"]
+    return [f"{file}: MONAI's property {name} is missing or has a wrong id" for name in wrong]
+
+
+def _stand_in_data(config: dict[str, Any]) -> dict[str, Any]:
+    """Overrides that make every dataset one empty case, and keep its transform."""
+    parser = ConfigParser(config)
+    datasets = [key for key in ("train#dataset", "validate#dataset", "dataset") if key in parser]
+    return {
+        key: {"_target_": "Dataset", "data": [{}], "transform": parser[key].get("transform")}
+        for key in datasets
+    }
+
+
+class OneTensor(torch.nn.Module):
+    """Passes on what a network gives, provided it is one tensor on the grid of its input.
+
+    Raises:
+        TypeError: the network gives something else, such as a list of heads.
+        ValueError: the spatial shape differs.
+    """
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, C, *spatial) to (B, channels, *spatial)."""
+        pred = self.network(image)
+        if not torch.is_tensor(pred):
+            raise TypeError(f"the network gives a {type(pred).__name__} in eval, not one tensor")
+        if pred.shape[2:] != image.shape[2:]:
+            raise ValueError(f"pred is {tuple(pred.shape[2:])} on {tuple(image.shape[2:])}")
+        return pred
+
+
+def _network_faults(bundle: _Bundle) -> Iterator[str]:
+    for file in (TRAIN, INFERENCE):
+        try:
+            verify_net_in_out(
+                "checked",
+                meta_file=str(bundle.root / METADATA),
+                config_file=str(bundle.root / file),
+                device="cpu",
+                n=2,
+                checked={"_target_": f"{__name__}.OneTensor", "network": "@network_def"},
+            )
+        except Exception as error:  # a network may raise anything
+            yield f"{file}: network_def is not what {METADATA} declares: {_reason(error)}: mend one"
+
+
+def _weight_faults(bundle: _Bundle) -> Iterator[str]:
+    if not (bundle.root / WEIGHTS).is_file():
+        return
+    parser = ConfigParser(bundle.json(INFERENCE))
+    try:
+        load_weights(parser.get_parsed_content("network_def"), bundle.root / WEIGHTS)
+    except Exception as error:  # a network may raise anything
+        yield f"{WEIGHTS} does not load into the network_def of {INFERENCE}: {_reason(error)}"
+
+
+Check = Callable[[_Bundle], Iterator[str] | Sequence[str]]
+CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
+    (_missing_files, ()),
+    (_wrong_links, ()),
+    (_large_files, ()),
+    (_stale_configs, ()),
+    (_lost_choices, CONFIGS),
+    (_unused_keys, CONFIGS),
+    (_schema_faults, (METADATA,)),
+    (_metadata_faults, (METADATA,)),
+    (_class_faults, (METADATA, INFERENCE)),
+    (_train_properties, (METADATA, TRAIN)),
+    (_infer_properties, (METADATA, INFERENCE)),
+    (_network_faults, (METADATA, TRAIN, INFERENCE)),
+    (_weight_faults, (INFERENCE,)),
+)
+"""Each check with the JSON files that it reads."""
+
+
+def _reason(error: Exception) -> str:
+    """A documented error says it all; of another one, its type and how its message starts."""
+    cause = root_cause(error)
+    if is_documented(cause):
+        return str(cause)
+    return f"{type(cause).__name__} {_first_line(str(cause))}"
+
+
+def _first_line(text: str) -> str:
+    line = text.strip().partition("\n")[0].rstrip(":.")
+    return line if len(line) <= 200 else f"{line[:200]}..."
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MONAI from logging what the faults say."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,221 @@
+"""medseg: the command line, thin verbs over the library.
+
+Every verb imports what it needs when it runs, so that `medseg --help` answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+DONE, SOME_FAILED, BAD_ARGUMENTS = 0, 1, 2
+
+app = typer.Typer(
+    name="medseg",
+    help="Segment medical images with the UNet++ family: DICOM or NIfTI in, masks out.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+bundles_app = typer.Typer(
+    help="List, build and check bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+app.add_typer(bundles_app, name="bundles")
+
+_OVERRIDES: dict[str, Any] = {
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+    "options_metavar": "[OPTIONS] [--KEY VALUE]...",
+}
+Bundle = Annotated[Path, typer.Option("--bundle", "-b", help="Folder of the bundle.")]
+
+
+@app.command()
+def phantom(
+    kind: Annotated[str, typer.Argument(help="What to write: ct.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; must not exist.")],
+    cases: Annotated[int, typer.Option(help="Cases with labels, for training.")] = 10,
+    test_cases: Annotated[int, typer.Option(help="Test cases, as NIfTI and as DICOM.")] = 1,
+    size: Annotated[int, typer.Option(help="Rows and columns of a slice.")] = 128,
+    slices: Annotated[int, typer.Option(help="Slices of a case.")] = 24,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same voxels.")] = 0,
+    overwrite: Annotated[bool, typer.Option(help="Replace a phantom set in that folder.")] = False,
+) -> None:
+    """Write a synthetic set with exact masks, to try things out without any data.
+
+    Example: [cyan]medseg phantom ct --out data/liver[/]
+    """
+    from medseg.datasets import phantom as synthetic
+
+    with _one_line_errors():
+        path = synthetic.write(
+            kind,
+            out,
+            cases=cases,
+            seed=seed,
+            test_cases=test_cases,
+            size=size,
+            slices=slices,
+            overwrite=overwrite,
+        )
+        Console().print(f"{cases} training and {test_cases} test cases in {path}", soft_wrap=True)
+
+
+@app.command(**_OVERRIDES)
+def train(context: typer.Context, bundle: Bundle = Path("bundles/liver")) -> None:
+    """Train a bundle; [cyan]--key value[/] overrides any key of its train.json.
+
+    Example: [cyan]medseg train -b bundles/liver --max_epochs 20 --learning_rate 1e-4[/]
+
+    Tumours apart: [cyan]medseg train --classes "{'liver': [1], 'tumour': [2]}"[/]
+
+    To go on with an interrupted run: [cyan]medseg train -b bundles/liver --resume true[/]
+    """
+    _run(bundle, "train", "training", context.args)
+
+
+@app.command(**_OVERRIDES)
+def evaluate(context: typer.Context, bundle: Bundle = Path("bundles/liver")) -> None:
+    """Score a bundle's weights on labelled cases: metrics.csv per case, and a summary.
+
+    [cyan]--key value[/] overrides any key of the bundle's evaluate.json.
+
+    Example: [cyan]medseg evaluate -b bundles/liver --section validation --output_dir runs/liver[/]
+    """
+    _run(bundle, "evaluate", "evaluating", context.args)
+
+
+@app.command(**_OVERRIDES)
+def segment(
+    context: typer.Context,
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A NIfTI, a DICOM folder, or a folder of cases.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of label maps and previews.")],
+    bundle: Bundle = Path("bundles/liver"),
+) -> None:
+    """Segment studies: a label map on the source grid and a PNG preview for each case.
+
+    [cyan]--key value[/], after INPUT, overrides any key of the bundle's inference.json.
+
+    Example: [cyan]medseg segment study/ct -b bundles/liver -o masks[/]
+    """
+    if str(source).startswith("--"):
+        raise typer.BadParameter(f"expected INPUT, got {source}: write overrides after INPUT")
+    fixed = ["--input", str(source), "--output_dir", str(out)]
+    _run(bundle, "inference", "inference", [*fixed, *context.args])
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what this machine has: versions, device, memory, decoders; one line each.
+
+    Example: [cyan]medseg doctor[/]
+    """
+    from medseg.doctor import findings
+
+    console = Console()
+    lines = list(findings())
+    for finding in lines:
+        mark = "[green]ok[/]  " if finding.ok else "[red]bad[/] "
+        console.print(f"{mark} {finding.topic:<22} {finding.text}", soft_wrap=True, highlight=False)
+    raise typer.Exit(DONE if all(finding.ok for finding in lines) else SOME_FAILED)
+
+
+BundlesDir = Annotated[Path, typer.Option(help="Folder of the bundles and their layers.")]
+
+
+@bundles_app.command("list")
+def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
+    """Name the bundles, what each segments, and whether it has weights.
+
+    Example: [cyan]medseg bundles list[/]
+    """
+    import json
+
+    from medseg import bundles
+
+    with _one_line_errors():
+        for name in bundles.names(bundles_dir):
+            root = bundles_dir / name
+            task = json.loads((root / "configs" / "metadata.json").read_text())["task"]
+            weights = "weights" if (root / "models" / "model.pt").exists() else "no weights"
+            Console().print(f"{name:<16} {weights:<11} {task}", soft_wrap=True, highlight=False)
+
+
+@bundles_app.command("build")
+def build_bundles(
+    names: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
+    bundles_dir: BundlesDir = Path("bundles"),
+) -> None:
+    """Build the configs of bundles from their layers.
+
+    Example: [cyan]medseg bundles build liver[/]
+    """
+    from medseg import bundles
+
+    with _one_line_errors():
+        for name in names or bundles.names(bundles_dir):
+            for path in bundles.build(name, bundles_dir):
+                Console().print(f"written {path}", soft_wrap=True, highlight=False)
+
+
+@bundles_app.command("check")
+def check_bundles(
+    names: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
+    bundles_dir: BundlesDir = Path("bundles"),
+) -> None:
+    """Check bundles against MONAI's bundle specification and ours; all faults at once.
+
+    Example: [cyan]medseg bundles check liver[/]
+    """
+    from medseg import bundles
+    from medseg.bundle_check import faults
+
+    console, found = Console(), False
+    with _one_line_errors():
+        for name in names or bundles.names(bundles_dir):
+            listed = faults(name, bundles_dir)
+            found = found or bool(listed)
+            console.print(f"{name}: {'ok' if not listed else f'{len(listed)} faults'}")
+            for fault in listed:
+                console.print(f"  {fault}", soft_wrap=True, highlight=False, markup=False)
+    raise typer.Exit(SOME_FAILED if found else DONE)
+
+
+def main() -> None:
+    """Entry point of the `medseg` command."""
+    app()
+
+
+def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None:
+    """Run a workflow of a bundle exactly as `python -m monai.bundle run` does."""
+    with _one_line_errors():
+        from medseg.run import run_bundle
+
+        run_bundle(bundle, workflow, run_id=run_id, arguments=arguments)
+
+
+class _one_line_errors:  # noqa: N801 - reads as the statement it is
+    """Turn documented errors into one line and their exit status."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        from medseg.errors import is_documented, root_cause, show_traceback
+
+        if error is None or isinstance(error, (SystemExit, typer.Exit)) or show_traceback():
+            return
+        if isinstance(error, KeyboardInterrupt):
+            sys.stderr.write("interrupted\n")
+            raise typer.Exit(130) from None
+        cause = root_cause(error)
+        if is_documented(cause):
+            sys.stderr.write(f"error: {cause}\n")
+            failed = type(cause).__name__ == "CasesFailedError"
+            raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None

@@ -1,0 +1,193 @@
+"""Tests of medseg.bundles, and of what the committed configs say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from medseg import bundles
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BUNDLES = REPOSITORY / "bundles"
+COMMITTED = [(name, workflow) for name in bundles.names(BUNDLES) for workflow in bundles.WORKFLOWS]
+
+BASE = {
+    "imports": ["$import medseg.networks", "$import medseg.losses"],
+    "network_def": {"_target_": "Net", "channels": "@channels"},
+    "training": ["$medseg.networks.check(@network_def)"],
+    "run": "%training",
+    "never_read": 1,
+}
+TASK = {
+    "_layers_": {"train": ["base"]},
+    "name": "toy",
+    "channels": [1, 2],
+    "run": "%training#0",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the layers of one small task."""
+    tasks = tmp_path / "layers" / "tasks"
+    tasks.mkdir(parents=True)
+    (tasks / "toy.json").write_text(json.dumps(TASK))
+    (tasks.parent / "base.json").write_text(json.dumps(BASE))
+    (tasks.parent / "logging.conf").write_text("[loggers]\n")
+    return tmp_path
+
+
+def _config(folder, name="toy", workflow="train"):
+    return json.loads((folder / name / "configs" / f"{workflow}.json").read_text())
+
+
+def test_build_writes_configs_and_links_and_then_nothing(folder):
+    written = {str(path.relative_to(folder / "toy")) for path in bundles.build("toy", folder)}
+    assert written == {"configs/train.json", "configs/logging.conf", *bundles.FLAT_NAMES}
+    assert bundles.build("toy", folder) == []
+
+
+def test_the_task_comes_last_and_wins(folder):
+    bundles.build("toy", folder)
+    assert _config(folder)["run"] == TASK["run"]
+
+
+def test_a_config_holds_what_its_workflow_uses_and_no_more(folder):
+    bundles.build("toy", folder)
+    config = _config(folder)
+    assert config.keys() == {
+        *("_generated_", "name", "channels", "imports", "network_def", "training", "run")
+    }
+    assert config["imports"] == ["$import medseg.networks"]
+
+
+def test_choices_come_before_the_wiring(folder):
+    bundles.build("toy", folder)
+    assert list(_config(folder))[:3] == ["_generated_", "name", "channels"]
+
+
+def test_the_note_names_the_layers_in_order(folder):
+    bundles.build("toy", folder)
+    assert "built from layers/base.json, layers/tasks/toy.json" in _config(folder)["_generated_"]
+
+
+def test_short_lists_are_on_one_line(folder):
+    bundles.build("toy", folder)
+    assert '"channels": [1, 2],' in (folder / "toy" / "configs" / "train.json").read_text()
+
+
+def test_an_edited_config_is_stale_until_it_is_built(folder):
+    bundles.build("toy", folder)
+    path = folder / "toy" / "configs" / "train.json"
+    path.write_text(path.read_text().replace("toy", "edited"))
+    assert bundles.stale("toy", folder) == [path]
+    assert bundles.build("toy", folder) == [path]
+    assert bundles.stale("toy", folder) == []
+
+
+def test_a_changed_layer_makes_the_config_stale(folder):
+    bundles.build("toy", folder)
+    (folder / "layers" / "base.json").write_text(json.dumps({**BASE, "name": "x", "device": "cpu"}))
+    assert [path.name for path in bundles.stale("toy", folder)] == ["train.json"]
+
+
+def test_a_file_in_the_place_of_a_link_gives_way(folder):
+    bundles.build("toy", folder)
+    link = folder / "toy" / "train.json"
+    link.unlink()
+    link.write_text("a copy")
+    assert bundles.build("toy", folder) == [link]
+    assert link.is_symlink()
+
+
+def test_names_are_the_tasks(folder):
+    assert bundles.names(folder) == ["toy"]
+
+
+def test_a_folder_without_layers_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no layers/tasks: run from the repository"):
+        bundles.names(tmp_path)
+
+
+@pytest.mark.parametrize("act", [bundles.build, bundles.stale])
+def test_an_unknown_task_is_refused(folder, act):
+    with pytest.raises(FileNotFoundError, match=r"no bundle 'lung' in .*: it has toy"):
+        act("lung", folder)
+
+
+def test_references_are_found_at_any_depth():
+    value = {"a": ["@one", {"b": "$f(@two#x) + %three"}], "c": 4, "d": "one@2"}
+    assert bundles.references(value) == {"one", "two", "three"}
+
+
+def test_unused_keys_are_those_no_root_reaches():
+    config = {"run": "@a", "a": "@b#c", "b": 1, "d": "@e", "e": 2, "_generated_": "note"}
+    assert bundles.unused(config, ["run"]) == ["d", "e"]
+    assert bundles.unused(config, ["run", "d"]) == []
+
+
+@pytest.mark.parametrize(("inside", "root"), [(".", "bundles/toy"), ("bundles", "toy")])
+def test_a_bundle_is_found_from_above(folder, tmp_path, monkeypatch, inside, root):
+    _place(folder, tmp_path)
+    monkeypatch.chdir(tmp_path / inside)
+    assert bundles.find("toy") == root
+
+
+def test_a_bundle_is_found_from_inside(folder, tmp_path, monkeypatch):
+    _place(folder, tmp_path)
+    monkeypatch.chdir(tmp_path / "bundles" / "toy")
+    assert bundles.find("toy") == "."
+
+
+def test_another_bundle_is_not_taken_for_it(folder, tmp_path, monkeypatch):
+    _place(folder, tmp_path)
+    monkeypatch.chdir(tmp_path / "bundles" / "toy")
+    with pytest.raises(FileNotFoundError, match=r"bundle 'lung' is neither .*pass --bundle_root"):
+        bundles.find("lung")
+
+
+def _place(folder, root):
+    configs = root / "bundles" / "toy" / "configs"
+    configs.mkdir(parents=True)
+    (configs / "metadata.json").write_text("{}")
+
+
+@pytest.mark.parametrize("name", bundles.names(BUNDLES))
+def test_committed_configs_are_what_their_layers_give(name):
+    assert bundles.stale(name, BUNDLES) == []
+
+
+@pytest.mark.parametrize(("name", "workflow"), COMMITTED)
+def test_every_key_of_a_committed_config_is_used(name, workflow):
+    config = _config(BUNDLES, name, workflow)
+    assert bundles.unused(config, (*bundles.ALWAYS, *bundles.WORKFLOWS[workflow])) == []
+
+
+@pytest.mark.parametrize(("name", "workflow"), COMMITTED)
+def test_plain_run_is_the_named_workflow(name, workflow):
+    run_id = bundles.WORKFLOWS[workflow][0]
+    assert _config(BUNDLES, name, workflow)["run"] == f"%{run_id}"
+    assert isinstance(_config(BUNDLES, name, workflow)[run_id], list)
+
+
+@pytest.mark.parametrize("name", bundles.names(BUNDLES))
+@pytest.mark.parametrize("workflow", ["train", "multi_gpu_train"])
+def test_the_index_of_the_best_weights_is_right(name, workflow):
+    """MONAI's property check wants every handler inline; `Resume` finds this one by its index."""
+    handlers = _config(BUNDLES, name, workflow)["train"]["handlers"]
+    [resume] = [one for one in handlers if one["_target_"] == "medseg.engines.Resume"]
+    index = int(resume["objects"]["best_weights"].removeprefix("@train#handlers#"))
+    assert handlers[index]["_target_"] == "medseg.engines.BestWeights"
+
+
+def test_base_holds_no_choice_of_a_task():
+    base = json.loads((BUNDLES / "layers" / "base.json").read_text())
+    plain = [key for key, value in base.items() if not {*"$@%"} & {*json.dumps(value)}]
+    assert plain == []
+
+
+@pytest.mark.parametrize("task", sorted((BUNDLES / "layers" / "tasks").glob("*.json")), ids=str)
+def test_a_task_holds_no_wiring(task):
+    config = json.loads(task.read_text())
+    assert not bundles.references(config)
+    assert "_target_" not in json.dumps(config)

@@ -1,0 +1,317 @@
+"""Tests of medseg.cli: the verbs, their help, their exit status and what they refuse."""
+
+import logging
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from medseg import cli, doctor
+from medseg import run as bundle_run
+from medseg.bundles import WORKFLOWS, names
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+WORKFLOW_OF = {"train": "train", "evaluate": "evaluate", "segment": "inference"}
+HEAVY = ("torch", "monai", "numpy", "ignite", "nibabel", "pydicom", "SimpleITK", "scipy")
+
+
+def _commands(group, path=()):
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+VERBS = dict(_commands(typer.main.get_command(cli.app)))
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """The repository root, where the examples are meant to be run."""
+    monkeypatch.chdir(REPOSITORY)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What reaches `monai.bundle run`."""
+    calls = []
+    monkeypatch.setattr(bundle_run, "run", lambda **arguments: calls.append(arguments))
+    return calls
+
+
+def _medseg(*arguments):
+    return CliRunner().invoke(cli.app, arguments)
+
+
+def _examples(command):
+    text = re.sub(r"\[/?cyan\]|\[/\]", "", command.help)
+    return [line[line.index("medseg ") :] for line in text.splitlines() if ": medseg " in line]
+
+
+def _python(code, *, cwd=REPOSITORY):
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+def test_the_verbs_are_those_of_the_reference():
+    assert {" ".join(path) for path in VERBS} == {
+        *("phantom", "train", "evaluate", "segment", "doctor"),
+        *("bundles list", "bundles build", "bundles check"),
+    }
+
+
+@pytest.mark.parametrize("path", VERBS, ids=" ".join)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_the_help_of_every_verb_shows_its_example(path, flag):
+    shown = _medseg(*path, flag)
+    assert shown.exit_code == 0
+    assert f"Example: medseg {' '.join(path)}" in " ".join(shown.output.split())
+
+
+@pytest.mark.parametrize("path", VERBS, ids=" ".join)
+def test_the_examples_of_every_verb_are_accepted(path, here):
+    """Options and arguments parse, the bundle exists, and every override names one of its keys."""
+    examples = _examples(VERBS[path])
+    assert examples
+    for example in examples:
+        words = shlex.split(example)
+        assert tuple(words[1 : 1 + len(path)]) == path
+        context = VERBS[path].make_context(path[-1], words[1 + len(path) :])
+        if path[-1] in WORKFLOW_OF:
+            config_file = Path(context.params["bundle"]) / f"{WORKFLOW_OF[path[-1]]}.json"
+            config = bundle_run.ConfigParser.load_config_file(str(config_file))
+            for key in bundle_run.parse_overrides(context.args):
+                bundle_run.check_key(key, config, config_file=config_file)
+
+
+@pytest.mark.parametrize("verb", WORKFLOW_OF)
+def test_the_help_says_that_any_key_can_be_overridden(verb):
+    shown = " ".join(_medseg(verb, "-h").output.split())
+    assert f"medseg {verb} [OPTIONS] [--KEY VALUE]..." in shown
+    assert f"overrides any key of {'its' if verb == 'train' else 'the bundle'}" in shown
+
+
+def test_no_verb_shows_the_help():
+    assert "Usage: medseg" in " ".join(_medseg().output.split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "-h"], ["bundles", "check", "-h"]])
+def test_help_imports_nothing_heavy(arguments):
+    code = f"""
+import sys
+from medseg import cli
+try:
+    sys.argv = ["medseg", *{arguments}]
+    cli.main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+print("heavy:", [name for name in {HEAVY} if name in sys.modules])
+"""
+    assert _python(code).stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_importing_medseg_imports_nothing_heavy():
+    code = f"import sys, medseg; print([name for name in {HEAVY} if name in sys.modules])"
+    assert _python(code).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "value"),
+    [
+        (["--seed", "3"], "seed", 3),
+        (["--seed=3"], "seed", 3),
+        (["--fold", "-1"], "fold", -1),
+        (["--intensity#a_min", "-5"], "intensity#a_min", -5),
+        (["--intensity::a_min", "-1e-3"], "intensity#a_min", -1e-3),
+        (["--window_hu", "[-100, 240]"], "window_hu", [-100, 240]),
+        (["--resume", "false"], "resume", False),
+        (["--classes", "{'liver': [1]}"], "classes", {"liver": [1]}),
+        (["--output_dir", "runs/x"], "output_dir", "runs/x"),
+    ],
+)
+def test_overrides_reach_monai_as_values(here, calls, words, key, value):
+    ended = _medseg("train", *words)
+    assert ended.exit_code == 0, ended.output
+    assert calls[0][key] == value
+    assert type(calls[0][key]) is type(value)
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_the_bundle_may_stand_before_or_behind_the_overrides(here, calls, place):
+    words = ["--seed", "3"]
+    words[place:place] = ["-b", "bundles/liver_slices"]
+    assert _medseg("train", *words).exit_code == 0
+    assert calls[0]["config_file"] == "bundles/liver_slices/train.json"
+    assert calls[0]["seed"] == 3
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate"])
+def test_each_verb_runs_its_workflow(here, calls, verb):
+    assert _medseg(verb).exit_code == 0
+    assert calls[0]["config_file"] == f"bundles/liver/{verb}.json"
+    assert calls[0]["run_id"] == WORKFLOWS[verb][0]
+
+
+def test_segment_runs_inference_on_the_input(here, calls):
+    assert _medseg("segment", "study/ct", "-o", "masks", "--overlap", "0.5").exit_code == 0
+    expected = {"input": "study/ct", "output_dir": "masks", "overlap": 0.5, "run_id": "inference"}
+    assert expected.items() <= calls[0].items()
+
+
+def test_segment_wants_its_input_before_the_overrides(here, calls):
+    ended = _medseg("segment", "--overlap", "0.5", "study/ct", "-o", "masks")
+    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert "write overrides after INPUT" in " ".join(ended.output.split())
+    assert not calls
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate"])
+def test_tracking_passes_through(here, calls, verb):
+    pytest.importorskip("mlflow")
+    assert _medseg(verb, "--tracking", "mlflow", "--run_name", "first").exit_code == 0
+    assert calls[0]["tracking"] == "mlflow"
+    assert calls[0]["run_name"] == "first"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--max_epoch", "2"], "override --max_epoch names no key of .* nearest is max_epochs"),
+        (["--max-epochs", "2"], "nearest is max_epochs"),
+        (["--max_epochs"], "override --max_epochs has no value"),
+        (["--max_epochs", "--fold"], "override --max_epochs has no value"),
+        (["max_epochs", "2"], "'max_epochs' is no override"),
+        (["-b", "bundles/liverr"], "bundles/liverr is no bundle with a train.json"),
+        (["--tracking", "nothing"], "is no settings file"),
+    ],
+)
+def test_a_bad_override_is_one_line_and_nothing_runs(here, calls, words, message):
+    ended = _medseg("train", *words)
+    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert re.fullmatch(rf"error: .*{message}.*\n", ended.stderr)
+    assert not calls
+
+
+def test_a_misspelt_override_trains_nothing(tmp_path):
+    (tmp_path / "bundles").symlink_to(REPOSITORY / "bundles")
+    code = "import sys; sys.argv[1:] = 'train --max_epoch 2'.split(); from medseg.cli import main\n"
+    ended = _python(f"{code}main()", cwd=tmp_path)
+    assert ended.returncode == cli.BAD_ARGUMENTS
+    assert ended.stderr.splitlines()[-1].endswith("nearest is max_epochs")
+    assert "Traceback" not in ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bundles"]
+
+
+def test_an_undocumented_error_keeps_its_traceback(here, monkeypatch):
+    def fail(**arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bundle_run, "run", fail)
+    assert isinstance(_medseg("train").exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(("kind", "status"), [(KeyboardInterrupt, 130), (SystemExit, 1)])
+def test_an_interrupted_run_says_so(here, monkeypatch, kind, status):
+    def stop(**arguments):
+        raise kind(status)
+
+    monkeypatch.setattr(bundle_run, "run", stop)
+    assert _medseg("train").exit_code == status
+
+
+def test_failed_cases_are_another_status_than_bad_arguments(here, monkeypatch):
+    from medseg.inference import run_cases
+
+    evaluator = SimpleNamespace(logger=logging.getLogger("evaluator"))
+    dataset = SimpleNamespace(data=[{"case": "ct_1"}])  # has no items: its only case fails
+    monkeypatch.setattr(bundle_run, "run", lambda **arguments: run_cases(evaluator, dataset))
+    ended = _medseg("segment", "study", "-o", "masks")
+    assert ended.exit_code == cli.SOME_FAILED
+    assert ended.stderr.splitlines()[-1].startswith("error: 1 of 1 cases failed: ct_1: ")
+
+
+@pytest.mark.parametrize(("ok", "status"), [(True, cli.DONE), (False, cli.SOME_FAILED)])
+def test_doctor_fails_where_something_required_is_bad(monkeypatch, ok, status):
+    found = [doctor.Finding(True, "python", "3.11"), doctor.Finding(ok, "torch", "2.13")]
+    monkeypatch.setattr(doctor, "findings", lambda: iter(found))
+    ended = _medseg("doctor")
+    assert ended.exit_code == status
+    assert [line.split() for line in ended.output.splitlines()] == [
+        ["ok", "python", "3.11"],
+        ["ok" if ok else "bad", "torch", "2.13"],
+    ]
+
+
+def test_bundles_are_listed_with_their_task(here):
+    lines = _medseg("bundles", "list").output.splitlines()
+    assert [line.split()[0] for line in lines] == names(REPOSITORY / "bundles")
+    assert "Segmentation of the liver" in lines[0]
+
+
+def test_built_bundles_need_no_building(here):
+    ended = _medseg("bundles", "build")
+    assert (ended.exit_code, ended.output) == (cli.DONE, "")
+
+
+@pytest.mark.parametrize("verb", ["build", "check"])
+def test_an_unknown_bundle_is_one_line(here, verb):
+    ended = _medseg("bundles", verb, "lung")
+    assert ended.exit_code == cli.BAD_ARGUMENTS
+    known = ", ".join(names(REPOSITORY / "bundles"))
+    assert ended.stderr == f"error: no bundle 'lung' in bundles: it has {known}\n"
+
+
+def test_bundles_outside_a_repository_are_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = _medseg("bundles", "list")
+    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert "run from the repository root" in ended.stderr
+
+
+@pytest.mark.parametrize(("found", "status"), [([], cli.DONE), (["a [b]"], cli.SOME_FAILED)])
+def test_check_fails_where_a_bundle_has_faults(here, monkeypatch, found, status):
+    from medseg import bundle_check
+
+    monkeypatch.setattr(bundle_check, "faults", lambda name, bundles_dir: found)
+    ended = _medseg("bundles", "check", "liver")
+    assert ended.exit_code == status
+    assert ended.output == ("liver: 1 faults\n  a [b]\n" if found else "liver: ok\n")
+
+
+def test_phantom_refuses_what_it_cannot_write(tmp_path):
+    ended = _medseg("phantom", "xray", "--out", str(tmp_path / "data"))
+    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_phantom_writes_a_set(tmp_path):
+    words = ["--cases", "1", "--test-cases", "1", "--size", "48", "--slices", "8"]
+    ended = _medseg("phantom", "ct", "--out", str(tmp_path / "data"), *words)
+    assert ended.exit_code == 0, ended.output
+    assert ended.output.startswith("1 training and 1 test cases in ")
+
+
+@pytest.mark.slow
+def test_mlflow_records_a_training(tmp_path):
+    mlflow = pytest.importorskip("mlflow")
+    data = ["--cases", "2", "--test-cases", "1", "--size", "64", "--slices", "8"]
+    assert _medseg("phantom", "ct", "--out", str(tmp_path / "data"), *data).exit_code == 0
+    small = {
+        **{"channels": "[4, 4, 8, 8, 8]", "image_size": "[64, 64]", "folds": 2, "max_epochs": 1},
+        **{"num_workers": 0, "dataset_dir": "data", "output_dir": "run", "weights": "run/model.pt"},
+        **{"tracking": "mlflow", "experiment_name": "small"},
+    }
+    words = [f"--{key}={value}" for key, value in small.items()]
+    start = f"import sys; sys.argv[1:] = ['train', '-b', '{REPOSITORY}/bundles/liver', *{words}]"
+    ended = _python(f"{start}\nfrom medseg.cli import main\nmain()", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/run/mlruns.db")
+    [recorded] = mlflow.search_runs(experiment_names=["small"], output_format="list")
+    assert recorded.data.metrics["train_loss"] > 0

@@ -1,0 +1,132 @@
+"""The documentation says what the code does: codes, commands, keys, links, classes and numbers."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from medseg.bundles import WORKFLOWS
+from medseg.cli import app
+from medseg.ingest import reasons
+from medseg.networks import NestedUNet
+from medseg.run import PASSED_ON, check_key, tracking_keys
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PAGES = sorted(
+    [*(REPOSITORY / "docs").rglob("*.md"), REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md"]
+)
+MISSPELT = {"max_epoch"}
+"""Keys that the pages misspell to show the refusal."""
+
+OF_OTHER_TOOLS = {
+    *("config_file", "standalone", "nproc_per_node"),  # python -m monai.bundle, torchrun
+    *("logdir", "backend-store-uri", "raw"),  # tensorboard, mlflow, gdcmconv
+    *("check", "out", "epochs"),  # scripts
+}
+
+on_every_page = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY))
+)
+
+
+@on_every_page
+def test_every_relative_link_leads_to_a_file(page):
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    relative = [link for link in links if not re.match(r"[a-z]+:", link)]
+    assert [link for link in relative if not (page.parent / link).exists()] == []
+
+
+@on_every_page
+def test_every_medseg_verb_exists(page):
+    verbs = typer.main.get_command(app).commands
+    for code in code_of(page):
+        for line in code.splitlines():
+            match = re.match(r"\s*(?:\$ )?medseg ([a-z]\w*)(?: ([a-z]\w*))?", line)
+            if match:
+                assert match[1] in verbs, line
+                group = getattr(verbs[match[1]], "commands", None)
+                assert group is None or match[2] is None or match[2] in group, line
+
+
+@on_every_page
+def test_every_override_is_a_key_of_the_liver_bundle_or_an_option(page):
+    allowed = {*options(), *PASSED_ON, *OF_OTHER_TOOLS, *MISSPELT}
+    configs = [liver(workflow) for workflow in WORKFLOWS]
+    configs.append(tracking_keys("mlflow", liver("train")))
+    for code in code_of(page):
+        for key in re.findall(r"(?<![\w-])--([A-Za-z_][\w#:-]*)", code):
+            name = key.replace("::", "#")
+            assert name in allowed or any(is_key(name, config) for config in configs), key
+
+
+def test_the_table_of_refusals_has_every_code_with_its_verdict_meaning_and_remedy():
+    page = (REPOSITORY / "docs/how-to/read-a-refusal.md").read_text()
+    documented = re.findall(r"^\| ([a-z0-9-]+) \| (\w+) \| (.+) \|$", reasons.__doc__, re.M)
+    rows = {
+        f"| `{code}` | {verdict} | {meaning} | {reasons.REMEDIES[reasons.Reason(code)]} |"
+        for code, verdict, meaning in documented
+        if code != "code"
+    }
+    assert len(rows) == len(reasons.Reason)
+    assert rows <= set(page.splitlines())
+
+
+def test_the_stage_table_names_every_class_of_the_liver_configs():
+    table = (REPOSITORY / "docs/index.md").read_text()
+    for workflow in WORKFLOWS:
+        targets = re.findall(r'"_target_": "([\w.]+)"', json.dumps(liver(workflow)))
+        around = {"CaseMetrics", "VolumeReader", "SameGridd"}  # named with their module
+        for name in {target.rpartition(".")[2] for target in targets} - around:
+            assert f"`{name}`" in table, name
+        assert all(name in table for name in around)
+
+
+def test_the_stage_table_names_keys_of_the_liver_configs_only():
+    table = (REPOSITORY / "docs/index.md").read_text().split("## The stages")[1]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| ")][2:]
+    keys = {key for row in rows for key in re.findall(r"`(\w+)`", row[4])}
+    assert keys <= set().union(*(liver(workflow) for workflow in WORKFLOWS))
+    assert len(keys) > 40
+
+
+def test_the_numbers_of_parameters_are_those_of_the_liver_network():
+    page = (REPOSITORY / "docs/explanation/topology.md").read_text()
+    network = NestedUNet(2, 1, 1, norm="batch", deep_supervision=True)
+    rows = {"four heads": network} | {f"`prune({n})`": network.prune(n) for n in (1, 2, 3, 4)}
+    for name, counted in rows.items():
+        parameters = sum(p.numel() for p in counted.parameters())
+        row = f"| {name} | {len(counted.nodes)} | {parameters:,} | {counted.total_stride[0]} |"
+        assert row in page
+    chosen = liver("train")
+    assert (chosen["channels"], chosen["norm"]) == ([32, 64, 128, 256, 512], "batch")
+
+
+def code_of(page: Path) -> Iterator[str]:
+    """Fenced blocks, then what stands between backticks in the text, with lines joined at \\."""
+    fence = re.compile(r"^```\w*\n(.*?)^```$", re.M | re.S)
+    text = page.read_text()
+    yield from (block.replace("\\\n", " ") for block in fence.findall(text))
+    yield from re.findall(r"`([^`]+)`", fence.sub("", text))
+
+
+def liver(workflow: str) -> dict:
+    return json.loads((REPOSITORY / f"bundles/liver/configs/{workflow}.json").read_text())
+
+
+def options() -> set[str]:
+    """Long options of every verb, without the dashes."""
+    verbs = typer.main.get_command(app).commands
+    commands = [*verbs.values(), *verbs["bundles"].commands.values()]
+    named = [option for command in commands for p in command.params for option in p.opts]
+    return {option[2:] for option in named if option.startswith("--")} | {"help"}
+
+
+def is_key(name: str, config: dict) -> bool:
+    try:
+        check_key(name, config, config_file=Path("train.json"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,90 @@
+"""Tests of medseg.errors."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from medseg import bundles, errors
+from medseg.networks import NestedUNet, load_weights
+
+
+def _raised(call) -> BaseException:
+    with pytest.raises(BaseException) as caught:  # noqa: PT011 - any error is passed on
+        call()
+    return caught.value
+
+
+def _documented() -> None:
+    bundles.names("/nowhere")
+
+
+def _run(statement: str, **environment: str) -> subprocess.CompletedProcess:
+    code = f"from medseg import bundles, errors\nerrors.one_line_errors()\n{statement}"
+    known = {key: value for key, value in os.environ.items() if key != "MEDSEG_TRACEBACK"}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**known, **environment}
+    )
+
+
+def test_the_root_cause_is_the_first_error_of_the_chain():
+    first = ValueError("the reason")
+    second, third = RuntimeError("applying transform"), RuntimeError("instantiating")
+    second.__cause__, third.__cause__ = first, second
+    assert errors.root_cause(third) is first
+    assert errors.root_cause(first) is first
+
+
+def test_a_documented_error_hides_the_one_it_explains(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"cut short")
+    explained = _raised(lambda: load_weights(NestedUNet(2, 1, 1), tmp_path / "model.pt"))
+    wrapper = RuntimeError("Failed to evaluate '$medseg.networks.load_weights(...)'")
+    wrapper.__cause__ = explained
+    assert explained.__cause__ is not None
+    assert errors.root_cause(wrapper) is explained
+
+
+def test_an_error_that_medseg_raises_is_documented():
+    assert errors.is_documented(_raised(_documented))
+
+
+def test_an_error_from_elsewhere_is_not_documented():
+    assert not errors.is_documented(_raised(lambda: int("x")))
+    assert not errors.is_documented(ValueError("never raised"))
+
+
+def test_an_error_below_medseg_is_not_documented(tmp_path):
+    (tmp_path / "layers" / "tasks").mkdir(parents=True)
+    (tmp_path / "layers" / "tasks" / "toy.json").write_text("{")
+    assert not errors.is_documented(_raised(lambda: bundles.rendered("toy", tmp_path)))
+
+
+def test_an_uncaught_documented_error_is_one_line():
+    ran = _run("bundles.names('/nowhere')")
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("error: /nowhere holds no layers/tasks")
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_the_cause_is_told_not_its_wrapper():
+    ran = _run("try:\n    bundles.names('/a')\nexcept OSError as e:\n    raise KeyError(1) from e")
+    assert ran.stderr.startswith("error: /a holds no layers/tasks")
+
+
+def test_an_undocumented_error_keeps_its_traceback():
+    ran = _run("1 / 0")
+    assert ran.returncode == 1
+    assert "Traceback" in ran.stderr
+
+
+def test_the_environment_brings_the_traceback_back():
+    ran = _run("bundles.names('/nowhere')", MEDSEG_TRACEBACK="1")
+    assert ran.returncode == 1
+    assert "Traceback" in ran.stderr
+
+
+@pytest.mark.parametrize(("value", "shown"), [("1", True), ("", False)])
+def test_an_empty_variable_asks_for_nothing(monkeypatch, value, shown):
+    monkeypatch.setenv("MEDSEG_TRACEBACK", value)
+    assert errors.show_traceback() is shown

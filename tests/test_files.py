@@ -1,0 +1,55 @@
+"""Tests of medseg.files."""
+
+import pytest
+
+from medseg.files import whole
+
+
+def test_the_file_appears_when_the_block_ends(tmp_path):
+    path = tmp_path / "mask.nii.gz"
+    with whole(path) as partial:
+        partial.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_temporary_name_keeps_every_suffix_and_the_folder(tmp_path):
+    with whole(tmp_path / "mask.nii.gz") as partial:
+        partial.touch()
+        assert partial.suffixes[-2:] == [".nii", ".gz"]
+        assert partial.parent == tmp_path
+
+
+def test_missing_folders_are_made(tmp_path):
+    with whole(str(tmp_path / "a" / "b" / "scores.csv")) as partial:
+        partial.touch()
+    assert (tmp_path / "a" / "b" / "scores.csv").exists()
+
+
+def test_an_error_leaves_what_was_there_before(tmp_path):
+    path = tmp_path / "model.pt"
+    path.write_text("old")
+
+    def interrupted():
+        with whole(path) as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError), whole(tmp_path / "mask.nii.gz"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    with whole(tmp_path / "a") as one, whole(tmp_path / "a") as other:
+        assert one != other
+        one.touch()
+        other.touch()

@@ -1,0 +1,102 @@
+"""Imports point down the ranks of the layout, and packages of rank 1 never import each other."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+RANKS = {
+    **dict.fromkeys(("errors", "files", "geometry", "labels", "memory"), 0),
+    **dict.fromkeys(("datasets", "ingest", "losses", "metrics", "networks", "transforms"), 1),
+    **dict.fromkeys(("engines", "inference"), 2),
+    **dict.fromkeys(("export", "report"), 3),
+    **dict.fromkeys(("bundle_check", "bundles", "cli", "doctor", "run"), 4),
+}
+TOP = max(RANKS.values())
+"""Modules of the highest rank may import each other: they are the application."""
+
+
+def imported_parts(source: str) -> Iterator[str]:
+    """The parts of medseg that a source imports, wherever in the file: "geometry", "ingest", ..."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for package, *rest in (name.split(".") for name in names):
+            if package == "medseg" and rest and rest[0] != "__version__":
+                yield rest[0]
+
+
+def violations(part: str, source: str) -> list[str]:
+    """Imports of a source in `part` that do not point down."""
+    rank = RANKS[part]
+    return [
+        f"{part} (rank {rank}) imports {other} (rank {RANKS[other]})"
+        for other in imported_parts(source)
+        if other != part and not (RANKS[other] < rank or RANKS[other] == rank == TOP)
+    ]
+
+
+def _files(repository: Path) -> list[Path]:
+    return sorted((repository / "medseg").rglob("*.py"))
+
+
+def test_every_import_points_down(repository):
+    root = repository / "medseg"
+    found = {
+        str(path.relative_to(root)): wrong
+        for path in _files(repository)
+        if (part := path.relative_to(root).parts[0].removesuffix(".py")) != "__init__"
+        and (wrong := violations(part, path.read_text()))
+    }
+    assert not found
+
+
+def test_every_part_has_a_rank(repository):
+    root = repository / "medseg"
+    parts = {path.relative_to(root).parts[0].removesuffix(".py") for path in _files(repository)}
+    assert parts - {"__init__"} <= RANKS.keys()
+
+
+def test_the_package_itself_imports_no_part(repository):
+    assert not list(imported_parts((repository / "medseg" / "__init__.py").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        ("geometry", "from medseg.ingest import load"),
+        ("ingest", "import medseg.transforms.slices"),
+        ("ingest", "from medseg import transforms"),
+        ("engines", "from medseg.inference import run_cases"),
+        ("losses", "def late():\n    from medseg.networks import NestedUNet"),
+        ("export", "from medseg.bundles import find"),
+    ],
+)
+def test_an_import_up_or_across_is_found(part, source):
+    assert len(violations(part, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        ("ingest", "from medseg.geometry import Geometry"),
+        ("ingest", "from medseg.ingest.series import find_series"),
+        ("inference", "from medseg.transforms import LabelFromLogits"),
+        ("cli", "from medseg import bundles"),
+        ("report", "from medseg import __version__"),
+        ("losses", "import torch"),
+    ],
+)
+def test_an_import_down_or_within_passes(part, source):
+    assert not violations(part, source)
+
+
+def test_a_relative_import_is_found():
+    with pytest.raises(AssertionError, match="relative"):
+        list(imported_parts("from . import geometry"))
