@@ -95,6 +95,16 @@ def test_sigmoid_weights_on_paper():
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_only_the_ratio_of_weights_matters(activation):
+    logits, target = case(activation)
+    losses = [
+        HybridLoss(activation=activation, class_weights=[scale, 2 * scale, 0])(logits, target)
+        for scale in (1, 1e-6)
+    ]
+    torch.testing.assert_close(losses[0], losses[1])
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
 def test_the_two_terms_add_up(activation):
     logits, target = case(activation)
     terms = [

@@ -1,0 +1,274 @@
+"""The liver bundle end to end, on a small phantom: the user's commands, as a user gives them."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+
+from medseg.datasets import phantom
+from medseg.ingest import load
+from medseg.metrics import score_case
+
+TRAIN = [
+    *(sys.executable, "-m", "monai.bundle", "run", "training"),
+    *("--config_file", "bundles/liver/train.json"),
+]
+NETWORK = ["--image_size", "[64,64]", "--channels", "[8,16,32,64,128]"]
+DICE_THRESHOLD = 0.8
+"""A phantom's liver cannot be had above this by a threshold on HU (see test_phantom)."""
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory, repository) -> Path:
+    """A folder with the bundles and a phantom, as a user's checkout has them."""
+    root = tmp_path_factory.mktemp("workspace")
+    ignore = shutil.ignore_patterns("models")
+    shutil.copytree(repository / "bundles", root / "bundles", symlinks=True, ignore=ignore)
+    phantom.write("ct", root / "data" / "liver", cases=8, seed=0, size=64, slices=16)
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(workspace) -> Path:
+    """The workspace after the user's literal command, with overrides that make it short."""
+    short = ["--max_epochs", "12", "--num_workers", "0", "--learning_rate", "0.003"]
+    done = run([*TRAIN, *NETWORK, *short], workspace)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return workspace
+
+
+def run(command: list[str], cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run to the end, one thread, output captured."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **env}
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=900, check=False
+    )
+
+
+def medseg(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from medseg.cli import main; main()", *arguments]
+
+
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_the_literal_command_trains_and_leaves_flat_weights_and_a_resume_file(trained):
+    state = torch.load(trained / "bundles/liver/models/model.pt", weights_only=True)
+    assert all(torch.is_tensor(value) for value in state.values())
+    assert (trained / "runs/liver/resume.pt").is_file()
+    assert list((trained / "runs/liver").glob("events.out.tfevents.*"))
+
+
+def test_a_dicom_study_is_segmented_on_its_own_grid_above_the_stated_dice(trained):
+    study = trained / "data/liver/dicom/liver_008"
+    done = run(medseg("segment", str(study), "-o", "masks/dicom", *NETWORK), trained)
+    assert done.returncode == 0, done.stderr[-2000:]
+    mask, grid = load(trained / "masks/dicom/liver_008.nii.gz")
+    _, source = load(study)
+    assert grid.same_grid(source)
+    assert (trained / "masks/dicom/liver_008.png").stat().st_size > 1000
+    truth, truth_grid = load(trained / "data/liver/labelsTs/liver_008.nii.gz")
+    assert dice_in_world(mask, grid.affine, truth, truth_grid.affine) > DICE_THRESHOLD
+
+
+def test_a_folder_of_cases_gives_each_label_map_the_shape_and_affine_of_its_input(trained):
+    images = trained / "data/liver/imagesTr"
+    done = run(medseg("segment", str(images), "-o", "masks/folder", *NETWORK), trained)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for path in images.glob("*.nii.gz"):
+        source, mask = nib.load(path), nib.load(trained / "masks/folder" / path.name)
+        assert mask.shape == source.shape
+        assert np.allclose(mask.affine, source.affine, atol=1e-4)
+        assert mask.get_data_dtype() == np.uint8
+
+
+def test_one_case_that_fails_does_not_stop_the_others_and_the_exit_status_is_1(trained):
+    cases = trained / "some_broken"
+    cases.mkdir()
+    good = trained / "data/liver/imagesTs/liver_008.nii.gz"
+    shutil.copy(good, cases / "good.nii.gz")
+    (cases / "broken.nii.gz").write_bytes(good.read_bytes()[:2000])
+    done = run(medseg("segment", str(cases), "-o", "masks/some", *NETWORK), trained)
+    assert done.returncode == 1
+    assert last_line(done).startswith("error: 1 of 2 cases failed: broken:")
+    assert sorted(p.name for p in (trained / "masks/some").iterdir()) == ["good.nii.gz", "good.png"]
+
+
+def test_label_maps_that_exist_are_never_overwritten_unasked(trained):
+    image = str(trained / "data/liver/imagesTs/liver_008.nii.gz")
+    out = trained / "masks/kept"
+    out.mkdir(parents=True)
+    (out / "liver_008.nii.gz").write_bytes(b"precious")
+    refused = run(medseg("segment", image, "-o", str(out), *NETWORK), trained)
+    assert refused.returncode == 2
+    assert "--existing overwrite" in last_line(refused)
+    assert (out / "liver_008.nii.gz").read_bytes() == b"precious"
+
+
+def test_the_model_zoo_form_of_the_inference_config_runs_from_inside_the_bundle(trained):
+    command = [
+        *(sys.executable, "-m", "monai.bundle", "run", "inference"),
+        *("--config_file", "configs/inference.json"),
+        *("--dataset_dir", "../../data/liver", "--output_dir", "../../masks/zoo", *NETWORK),
+    ]
+    done = run(command, trained / "bundles/liver")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (trained / "masks/zoo/liver_008.nii.gz").is_file()
+
+
+def test_evaluation_writes_a_row_per_case_and_a_summary(trained):
+    done = run(medseg("evaluate", "--section", "validation", *NETWORK), trained)
+    assert done.returncode == 0, done.stderr[-2000:]
+    with (trained / "runs/liver/metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["case"] for row in rows}) == len(rows) == 2  # 8 cases in 5 folds: 2 in fold 0
+    assert {"dice", "iou", "hd95_mm", "surface_dice_2mm"} <= set(rows[0])
+    summary = json.loads((trained / "runs/liver/metrics_summary.json").read_text())
+    mean = np.mean([float(row["dice"]) for row in rows])
+    assert summary["liver"]["dice"]["mean"] == pytest.approx(mean, abs=1e-5)
+
+
+def test_weights_of_another_channel_list_are_refused_in_one_line(trained):
+    image = str(trained / "data/liver/imagesTs/liver_008.nii.gz")
+    other = ["--channels", "[8,16,32,64]", "--image_size", "[64,64]"]
+    done = run(medseg("segment", image, "-o", "masks/other", *other), trained)
+    assert done.returncode == 2
+    assert "channels (8, 16, 32, 64, 128)" in last_line(done)
+    assert not (trained / "masks/other").exists()
+
+
+def test_three_classes_by_one_key_and_tracking_leave_a_finished_mlflow_run(workspace):
+    import mlflow
+
+    tiny = ["--image_size", "[32,32]", "--channels", "[4,8,16]", "--head_weights", "[1,1]"]
+    out = ["--output_dir", "runs/three", "--weights", "runs/three/model.pt", "--max_epochs", "1"]
+    classes = ["--classes", "{'liver': [1], 'tumour': [2]}", "--num_workers", "0"]
+    done = run([*TRAIN, *tiny, *out, *classes, "--tracking", "mlflow"], workspace)
+    assert done.returncode == 0, done.stderr[-2000:]
+    state = torch.load(workspace / "runs/three/model.pt", weights_only=True)
+    heads = [value for key, value in state.items() if key.endswith("head.weight")]
+    assert [head.shape[0] for head in heads] == [3, 3]  # background, liver, tumour
+    mlflow.set_tracking_uri(f"sqlite:///{workspace}/runs/three/mlruns.db")
+    runs = mlflow.search_runs(search_all_experiments=True)
+    assert len(runs) == 1
+    assert runs.status[0] == "FINISHED"
+    assert "metrics.val_mean_dice" in runs.columns
+
+
+def test_missing_data_gives_one_line_with_where_it_looked_and_the_two_ways_on(tmp_path, workspace):
+    shutil.copytree(workspace / "bundles", tmp_path / "bundles", symlinks=True)
+    done = run([*TRAIN], tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    line = last_line(done)
+    assert line.startswith("error: ")
+    assert str(tmp_path / "data" / "liver") in line
+    assert "Task03_Liver" in line
+    assert "medseg phantom ct --out" in line
+
+
+def test_a_run_killed_in_mid_epoch_and_resumed_ends_as_if_never_interrupted(workspace):
+    tiny = ["--image_size", "[32,32]", "--channels", "[4,8,16]", "--head_weights", "[1,1]"]
+    same = [*TRAIN, *tiny, "--max_epochs", "4", "--num_workers", "0", "--dropout", "0.1"]
+
+    def files(name: str) -> list[str]:
+        return ["--output_dir", f"runs/{name}", "--weights", f"runs/{name}/model.pt"]
+
+    straight = run([*same, *files("straight")], workspace)
+    assert straight.returncode == 0, straight.stderr[-2000:]
+    kill_in_epoch(3, [*same, *files("killed")], workspace)
+    resumed = run([*same, *files("killed"), "--resume", "true"], workspace)
+    assert resumed.returncode == 0, resumed.stderr[-2000:]
+    assert "resuming after epoch 2" in resumed.stderr
+    for name in ("model.pt", "resume.pt"):
+        expected, got = (
+            torch.load(workspace / "runs" / run_name / name, weights_only=True)
+            for run_name in ("straight", "killed")
+        )
+        assert_equal(expected, got)
+
+
+def test_a_second_run_in_the_same_folder_is_refused_and_changes_nothing(trained):
+    before = (trained / "runs/liver/resume.pt").read_bytes()
+    done = run([*TRAIN, *NETWORK, "--max_epochs", "1"], trained)
+    assert done.returncode == 1
+    assert "--resume true" in last_line(done)
+    assert (trained / "runs/liver/resume.pt").read_bytes() == before
+
+
+def test_two_processes_train_the_multi_gpu_config_over_gloo(workspace):
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
+        *("-m", "monai.bundle", "run", "training"),
+        *("--config_file", "bundles/liver/multi_gpu_train.json"),
+        *("--image_size", "[32,32]", "--channels", "[4,8,16]", "--head_weights", "[1,1]"),
+        *("--output_dir", "runs/two", "--weights", "runs/two/model.pt"),
+        *("--max_epochs", "1", "--num_workers", "0"),
+    ]
+    done = run(command, workspace, GLOO_SOCKET_IFNAME="lo", CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 0, done.stderr[-2000:]
+    state = torch.load(workspace / "runs/two/model.pt", weights_only=True)
+    assert not any(key.startswith("module.") for key in state)
+
+
+@pytest.mark.slow
+def test_the_plain_command_without_any_override_starts_to_train(workspace):
+    process = subprocess.Popen(
+        TRAIN, cwd=workspace, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUTF8": "1"}
+    )
+    seen = ""
+    while "loss=" not in seen and process.poll() is None:
+        seen += process.stderr.read(1)
+    process.kill()
+    process.wait()
+    assert "Epoch [1/100]" in seen
+
+
+def kill_in_epoch(epoch: int, command: list[str], cwd: Path) -> None:
+    """Start the command and kill it, with SIGKILL, once a batch of that epoch is done."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=cwd, env=environment, stderr=subprocess.PIPE)
+    seen, deadline = b"", time.monotonic() + 300
+    mark = f"Epoch [{epoch}/4]: [1/".encode()
+    while mark not in seen:
+        assert time.monotonic() < deadline, seen[-2000:]
+        chunk = os.read(process.stderr.fileno(), 4096)
+        assert chunk, seen[-2000:]
+        seen += chunk
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+
+
+def assert_equal(expected, got) -> None:
+    if torch.is_tensor(expected):
+        assert torch.equal(expected, got)
+    elif isinstance(expected, dict):
+        assert expected.keys() == got.keys()
+        for key in expected:
+            assert_equal(expected[key], got[key])
+    elif isinstance(expected, list):
+        for one, other in zip(expected, got, strict=True):
+            assert_equal(one, other)
+    else:
+        assert expected == got
+
+
+def dice_in_world(mask, mask_affine, truth, truth_affine) -> float:
+    """Dice of two label maps of one grid that may be stored in different voxel orders."""
+    oriented = []
+    for array, affine in ((mask, mask_affine), (truth, truth_affine)):
+        image = nib.as_closest_canonical(nib.Nifti1Image(array.astype(np.uint8), affine))
+        oriented.append(np.asarray(image.dataobj) > 0)
+    return score_case(*oriented)["dice"]
