@@ -73,7 +73,7 @@ def train(context: typer.Context, bundle: Bundle = Path("bundles/liver")) -> Non
 
     Tumours apart: [cyan]medseg train --classes "{'liver': [1], 'tumour': [2]}"[/]
 
-    To go on with an interrupted run: [cyan]medseg train -b bundles/liver --resume true[/]
+    To go on with an interrupted run: [cyan]medseg train -b bundles/liver --resume True[/]
     """
     _run(bundle, "train", "training", context.args)
 
@@ -181,10 +181,14 @@ def check_bundles(
         for name in names or bundles.names(bundles_dir):
             listed = faults(name, bundles_dir)
             found = found or bool(listed)
-            console.print(f"{name}: {'ok' if not listed else f'{len(listed)} faults'}")
+            console.print(f"{name}: {'ok' if not listed else _count(listed)}")
             for fault in listed:
                 console.print(f"  {fault}", soft_wrap=True, highlight=False, markup=False)
     raise typer.Exit(SOME_FAILED if found else DONE)
+
+
+def _count(listed: list[str]) -> str:
+    return f"{len(listed)} fault{'s' if len(listed) != 1 else ''}"
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ true; here the first is refused and the second is false.
 import difflib
 import importlib.util
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
         if key not in PASSED_ON:
             check_key(key, known, config_file=config_file)
     overrides.setdefault("bundle_root", str(bundle))
-    run(run_id=run_id, config_file=str(config_file), **overrides)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"monai\.")  # its notes to its own developers
+        run(run_id=run_id, config_file=str(config_file), **overrides)
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:

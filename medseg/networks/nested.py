@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from medseg.flags import require_bool
 from medseg.networks.layers import Layers, LayerSpec, PerLevel
 from medseg.networks.topology import IMAGE, TOPOLOGIES, Input, Node, Topology
 
@@ -81,6 +82,8 @@ class NestedUNet(nn.Module):
     ) -> None:
         super().__init__()
         _check_channels(channels, in_channels=in_channels, out_channels=out_channels)
+        require_bool(deep_supervision, "deep_supervision")
+        require_bool(pad_input, "pad_input")
         plan = _choose_topology(topology, len(channels) - 1, deep_supervision=deep_supervision)
         layers = Layers(
             spatial_dims=spatial_dims, norm=norm, act=act, dropout=dropout, upsample=upsample

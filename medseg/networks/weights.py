@@ -47,6 +47,10 @@ def load_weights(
 
 
 def _read(path: str | os.PathLike[str], *, name: str) -> Mapping[str, Tensor]:
+    if not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"{name} do not exist: train the bundle first, or pass --weights with their file"
+        )
     with open(path, "rb") as file:
         try:
             return torch.load(file, map_location="cpu", weights_only=True)

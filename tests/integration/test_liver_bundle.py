@@ -188,7 +188,7 @@ def test_a_run_killed_in_mid_epoch_and_resumed_ends_as_if_never_interrupted(work
     straight = run([*same, *files("straight")], workspace)
     assert straight.returncode == 0, straight.stderr[-2000:]
     kill_in_epoch(3, [*same, *files("killed")], workspace)
-    resumed = run([*same, *files("killed"), "--resume", "true"], workspace)
+    resumed = run([*same, *files("killed"), "--resume", "True"], workspace)
     assert resumed.returncode == 0, resumed.stderr[-2000:]
     assert "resuming after epoch 2" in resumed.stderr
     for name in ("model.pt", "resume.pt"):
@@ -203,7 +203,7 @@ def test_a_second_run_in_the_same_folder_is_refused_and_changes_nothing(trained)
     before = (trained / "runs/liver/resume.pt").read_bytes()
     done = run([*TRAIN, *NETWORK, "--max_epochs", "1"], trained)
     assert done.returncode == 1
-    assert "--resume true" in last_line(done)
+    assert "--resume True" in last_line(done)
     assert (trained / "runs/liver/resume.pt").read_bytes() == before
 
 
