@@ -5,12 +5,14 @@ import math
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
+from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from medseg.files import whole
 
@@ -18,12 +20,13 @@ logger = logging.getLogger(__name__)
 
 
 class BestWeights:
-    """Trainer handler; attach it after the `ValidationHandler` whose evaluator it reads.
+    """Trainer handler that judges the network each time the validation engine is done.
 
-    After every validation that beats all before it, the network's state dict is written, whole or not
-    at all, to `path`: a flat state dict, as `models/model.pt` of a bundle has to be. After `patience`
-    validations without an improvement the trainer is told to stop. A file that was at `path` before
-    this run is moved, under a dated name, to `replaced_dir`; nothing is lost.
+    After a validation that beats all before it, the network's state dict is written, whole or not
+    at all, to `path`: a flat state dict, as `models/model.pt` of a bundle has to be. After
+    `patience` validations in a row without an improvement the trainer is told to stop. A score that
+    is not a number improves nothing. A file that was at `path` before this run is moved, under a
+    dated name, to `replaced_dir`; nothing is lost.
 
     MONAI's `CheckpointSaver` forgets the best score on resume and writes in place, and its
     `EarlyStopHandler` forgets its count; this handler is one object with a state dict, which
@@ -38,7 +41,10 @@ class BestWeights:
             `replaced/`.
 
     Raises:
-        ValueError: `patience` below 1.
+        ValueError: `patience` below 1, or an evaluator without key metric.
+
+    Example:
+        >>> BestWeights(net, "models/model.pt", evaluator=evaluator, patience=10).attach(trainer)
     """
 
     def __init__(
@@ -55,35 +61,48 @@ class BestWeights:
                 f"patience must be at least 1 validation, got {patience}: "
                 "pass null to train for all epochs"
             )
+        if getattr(evaluator.state, "key_metric_name", None) is None:
+            raise ValueError("best weights need an evaluator with a key metric: set key_val_metric")
         self.network = network
         self.path = Path(path)
         self.evaluator = evaluator
         self.patience = patience
         self.replaced_dir = Path(replaced_dir or self.path.parent.parent / "replaced")
-        self.score, self.epoch, self.misses, self.validations = -math.inf, 0, 0, 0
+        self.score, self.epoch, self.misses = -math.inf, 0, 0
 
     def attach(self, engine: Engine) -> None:
-        """Judge after each epoch of the trainer in which the evaluator ran."""
-        self.evaluator.add_event_handler(Events.COMPLETED, self._count)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+        """Judge at the end of every validation, whatever makes the trainer run it."""
+        self.evaluator.add_event_handler(Events.COMPLETED, self, engine)
+        engine.add_event_handler(Events.EPOCH_STARTED, self.stop_if_out_of_patience)
+        engine.add_event_handler(Events.COMPLETED, self.warn_if_none)
 
-    def __call__(self, engine: Engine) -> None:
-        if not self.validations:
-            return
-        self.validations = 0
-        name = self.evaluator.state.key_metric_name
-        score = float(self.evaluator.state.metrics[name])
-        if math.isnan(score):
-            logger.warning("%s is not a number in epoch %d", name, engine.state.epoch)
+    def __call__(self, evaluator: Engine, trainer: Engine) -> None:
+        """Keep the weights if they are the best so far, else count a miss."""
+        name, epoch = evaluator.state.key_metric_name, trainer.state.epoch
+        score = float(evaluator.state.metrics[name])
         if score > self.score:
             self._save()
-            self.score, self.epoch, self.misses = score, engine.state.epoch, 0
-            logger.info("best %s %.4f in epoch %d: %s", name, score, self.epoch, self.path)
+            self.score, self.epoch, self.misses = score, epoch, 0
+            logger.info("best %s %.4f in epoch %d: %s", name, score, epoch, self.path)
             return
+        if math.isnan(score):
+            logger.warning("%s is not a number in epoch %d", name, epoch)
         self.misses += 1
+        self.stop_if_out_of_patience(trainer)
+
+    def stop_if_out_of_patience(self, trainer: Engine) -> None:
+        """Also asked as an epoch starts, so that a stopped run that is resumed stays stopped."""
         if self.patience is not None and self.misses >= self.patience:
             logger.info("no better than %.4f (epoch %d): stopping", self.score, self.epoch)
-            engine.terminate()
+            trainer.terminate()
+
+    def warn_if_none(self, trainer: Engine) -> None:
+        """A run that ends without any weights says so."""
+        if self.score == -math.inf:
+            logger.warning(
+                "no weights in %s: no validation of this run had a score; check val_interval",
+                self.path,
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to go on judging as if never interrupted."""
@@ -93,21 +112,24 @@ class BestWeights:
         """Take over the state of an interrupted run."""
         self.score, self.epoch, self.misses = state["score"], state["epoch"], state["misses"]
 
-    def _count(self, engine: Engine) -> None:
-        self.validations += 1
-
     def _save(self) -> None:
         if idist.get_rank() != 0:
             return
-        if self.epoch == 0 and self.path.exists():
+        if self.score == -math.inf and self.path.exists():
             self._move_away()
-        network = getattr(self.network, "module", self.network)
+        network = self.network
+        if isinstance(network, (DataParallel, DistributedDataParallel)):
+            network = network.module
         with whole(self.path) as partial:
             torch.save(network.state_dict(), partial)
 
     def _move_away(self) -> None:
         when = datetime.fromtimestamp(self.path.stat().st_mtime).strftime("%Y%m%d-%H%M%S")
-        kept = self.replaced_dir / f"{self.path.stem}-{when}{self.path.suffix}"
+        names = (f"{self.path.stem}-{when}{n or ''}{self.path.suffix}" for n in count())
+        kept = next(self.replaced_dir / name for name in names if not self._is_taken(name))
         kept.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(self.path, kept)
+        self.path.replace(kept)
         logger.warning("%s of an earlier run is now %s", self.path, kept)
+
+    def _is_taken(self, name: str) -> bool:
+        return (self.replaced_dir / name).exists()

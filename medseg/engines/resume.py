@@ -17,15 +17,21 @@ from medseg.files import whole
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_REASON = 240  # of torch's complaint, which lists every layer
+
 
 class Resume:
-    """Trainer handler; attach it last, so that it saves what the other handlers of an epoch changed.
+    """Trainer handler; attach it last, so that it saves what other handlers of an epoch changed.
 
     At the start of epoch e every random generator (torch, NumPy, Python, and those inside the
-    dataset's transforms) is seeded from (seed, e, rank), so that an epoch does not depend on how the
-    run got there. At its end `objects`, the epoch and the iteration are written to `path`, whole or
-    not at all. A run that is killed and resumed repeats the epoch it was in, and ends with the same
-    weights, bit for bit, as one that was never interrupted (same device, threads and workers).
+    dataset's transforms) is seeded from (seed, e, rank), so that an epoch does not depend on how
+    the run got there. At its end `objects`, the epoch and the iteration are written to `path`,
+    whole or not at all. A run that is killed and resumed repeats the epoch it was in, and ends with
+    the same weights, bit for bit, as one that was never interrupted: on the same device with the
+    same threads and workers; on a GPU only where torch's deterministic algorithms are on.
+
+    The settings of a resumed run come from the config, except those that are state of an object,
+    such as the learning rate of an optimiser: these come from the file.
 
     Args:
         path: the resume file; it lives beside the run's other output, not in `models/`.
@@ -34,12 +40,13 @@ class Resume:
         seed: seed of the run.
 
     Raises:
-        FileNotFoundError: at the start, if `resume` is set and `path` does not exist.
-        FileExistsError: at the start, if `resume` is not set and `path` exists: a run is there.
-        ValueError: at the start, if the file is not whole or fits other objects.
+        FileNotFoundError: `resume` is set and `path` does not exist.
+        FileExistsError: `resume` is not set and `path` exists: a run is there.
+        ValueError: when the trainer starts, if the file is not whole or fits other objects or
+            another number of batches, or if workers persist from epoch to epoch.
 
     Example:
-        >>> Resume("runs/liver/resume.pt", {"network": net, "optimizer": opt}, seed=0).attach(trainer)
+        >>> Resume("runs/liver/resume.pt", {"network": net, "optimizer": opt}).attach(trainer)
     """
 
     def __init__(
@@ -66,13 +73,26 @@ class Resume:
 
     def attach(self, engine: Engine) -> None:
         """Load at the start, seed at the start of every epoch, save at its end."""
+        engine.add_event_handler(Events.STARTED, self.check_workers)
         if self.resume:
             engine.add_event_handler(Events.STARTED, self.load)
         engine.add_event_handler(Events.EPOCH_STARTED, self.seed_epoch)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
 
+    def check_workers(self, engine: Engine) -> None:
+        """Refuse workers that carry their random state over from the epoch before."""
+        if getattr(engine.state.dataloader, "persistent_workers", False):
+            raise ValueError(
+                "persistent workers keep their random state from epoch to epoch, so that no run "
+                "could be resumed exactly: pass persistent_workers false"
+            )
+
     def seed_epoch(self, engine: Engine) -> None:
-        """Seed every random generator from (seed, epoch, rank)."""
+        """Seed every random generator from (seed, epoch, rank).
+
+        Ignite makes the epoch's data iterator after this event, and that draws the order of the
+        cases and the seed of the workers.
+        """
         entropy = np.random.SeedSequence([self.seed, engine.state.epoch, idist.get_rank()])
         torch_seed, numpy_seed, python_seed, transform_seed = (
             int(word) for word in entropy.generate_state(4)
@@ -96,29 +116,43 @@ class Resume:
     def load(self, engine: Engine) -> None:
         """Restore the state; a run that is complete already has nothing left to do."""
         state = self._read()
+        epoch, iteration = state["engine"]["epoch"], state["engine"]["iteration"]
+        self._check_epoch_length(engine.state.epoch_length, iteration // epoch)
         for name, obj in self.objects.items():
             try:
                 obj.load_state_dict(state[name])
-            except (RuntimeError, KeyError, ValueError) as error:
+            except (RuntimeError, LookupError, TypeError, ValueError) as error:
+                reason = " ".join(str(error).split())[:_LONGEST_REASON]
                 raise ValueError(
-                    f"{self.path} does not fit the {name} of this config "
-                    f"({str(error).splitlines()[0]}): resume with the settings of that run"
+                    f"{self.path} does not fit the {name} of this config ({reason}): "
+                    "resume with the settings of that run"
                 ) from error
-        engine.state.epoch = state["engine"]["epoch"]
-        engine.state.iteration = state["engine"]["iteration"]
-        logger.info("resuming after epoch %d of %s", engine.state.epoch, self.path)
-        if engine.state.epoch >= engine.state.max_epochs:
+        engine.state.epoch, engine.state.iteration = epoch, iteration
+        logger.info("resuming after epoch %d of %s", epoch, self.path)
+        if epoch >= engine.state.max_epochs:
             logger.warning(
                 "the run is complete (epoch %d of %d): raise max_epochs to train further",
-                engine.state.epoch,
+                epoch,
                 engine.state.max_epochs,
+            )
+
+    def _check_epoch_length(self, now: int | None, saved: int) -> None:
+        if now not in (None, saved):
+            raise ValueError(
+                f"the run in {self.path} has {saved} batches an epoch, this one {now}: resume with "
+                "the cases, batch size and number of processes of that run"
             )
 
     def _read(self) -> dict[str, Any]:
         try:
-            return torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many types here
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:  # damaged bytes make torch raise ten kinds of error
             raise ValueError(
                 f"{self.path} is not a whole resume file ({type(error).__name__}): "
                 "start again with another output_dir"
             ) from error
+        if not isinstance(state, dict) or "engine" not in state:
+            raise ValueError(
+                f"{self.path} is no resume file: pass the resume.pt of a run, not its weights"
+            )
+        return state

@@ -1,12 +1,12 @@
 """Classes: from the labels of a dataset to the target classes of a task, and from logits back.
 
-A task names its foreground classes as a mapping from class name to the dataset's label values that
-it gathers: `{"liver": [1, 2]}` segments the liver with the tumour counted in, and
-`{"liver": [1], "tumour": [2]}` tells the two apart. Class indices are 1, 2, ... in that order; every
-label value that no class gathers is background, 0.
+A task names its foreground classes as a mapping from class name to the dataset's label values
+that it gathers: `{"liver": [1, 2]}` segments the liver with the tumour counted in, and
+`{"liver": [1], "tumour": [2]}` tells the two apart. Class indices are 1, 2, ... in that order;
+every label value that no class gathers is background, 0.
 
-One foreground class needs one logit channel (sigmoid); several need one channel each and one for the
-background (softmax). That rule lives in `logit_channels` and is read back in `label_from_logits`.
+One foreground class needs one logit channel (sigmoid); several need one channel each and one for
+the background (softmax). That rule lives in `logit_channels` and is read in `label_from_logits`.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -17,6 +17,9 @@ from monai.transforms import MapTransform, Transform
 from monai.utils import convert_to_tensor
 
 Classes = Mapping[str, Sequence[int]]
+
+MOST_CLASSES = 255
+"""Foreground classes that a uint8 label map can tell apart."""
 
 
 def logit_channels(classes: Classes) -> int:
@@ -44,7 +47,15 @@ def label_from_logits(logits: torch.Tensor) -> torch.Tensor:
 
     One channel is a sigmoid logit, foreground where it is above 0 (probability above 0.5; exactly 0
     is background); several channels are softmax logits, of which the first largest wins.
+
+    Raises:
+        ValueError: a logit is not a number, which would pass for background without a word.
     """
+    if logits.isnan().any():
+        raise ValueError(
+            f"{int(logits.isnan().sum())} of {logits.numel()} logits are not a number: "
+            "the weights are broken, or training diverged; lower the learning rate"
+        )
     if logits.shape[0] == 1:
         return (logits > 0).to(torch.uint8)
     return logits.argmax(dim=0, keepdim=True).to(torch.uint8)
@@ -57,7 +68,8 @@ class MergeLabels(Transform):
         classes: class name -> label values of the dataset, in the order of the class indices.
 
     Raises:
-        ValueError: no class, a class without values, or a value in two classes.
+        TypeError: the values of a class are not listed.
+        ValueError: no class, more than 255, a class without values, or a value in two classes.
     """
 
     def __init__(self, classes: Classes) -> None:
@@ -102,13 +114,15 @@ class LabelFromLogitsd(MapTransform):
 
 
 def _check_classes(classes: Classes) -> None:
-    if not isinstance(classes, Mapping) or not classes:
+    if not isinstance(classes, Mapping) or not 1 <= len(classes) <= MOST_CLASSES:
         raise ValueError(
-            f"classes must map at least one name to its label values, got {classes!r}: "
+            f"classes must map 1 to {MOST_CLASSES} names to their label values, got {classes!r}: "
             "pass for instance {'liver': [1, 2]}"
         )
     owner: dict[int, str] = {}
     for name, values in classes.items():
+        if isinstance(values, (int, float, str)):
+            raise TypeError(f"class {name!r} has the label values {values!r}: write a list")
         if not values:
             raise ValueError(f"class {name!r} gathers no label value: name at least one")
         for value in values:

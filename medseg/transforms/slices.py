@@ -6,26 +6,32 @@ a slice is then one contiguous read through a memory map (`docs/explanation/slic
 measurement). A changed source file or another `load` makes a new copy.
 """
 
-import hashlib
 import json
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from monai.data import MetaTensor
-from monai.transforms import Transform
+from monai.transforms import Compose
+from monai.transforms.traits import RandomizableTrait
+from monai.utils import ensure_tuple
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from medseg.errors import root_cause
+from medseg.files import whole
+from medseg.transforms.fingerprint import describe, fingerprint
 
 logger = logging.getLogger(__name__)
+
+_DTYPES = (np.uint8, np.int16, np.uint16)
 
 
 class SliceDataset(Dataset):
@@ -34,21 +40,25 @@ class SliceDataset(Dataset):
     An item is a dictionary: each of `keys` as a (C, I, J) float32 tensor, and the case's other
     entries, with `slice` the index of the slice. It then goes through `transform`.
 
+    A copy takes one or two bytes a voxel where the values are whole numbers of uint8, int16 or
+    uint16, else four. Copies are named after case, source files and `load`; several processes may
+    share the folder. Copies that no run uses any more are left there: delete the folder at will.
+
     Args:
         data: cases, dictionaries that hold file names under `keys`, and a `case` name.
         load: deterministic transform of a case to (C, I, J, K) volumes under `keys`, all of one
-            spatial shape.
+            spatial shape. It runs in several threads.
         transform: applied to each slice (windowing, augmentation).
-        cache_dir: folder of the uncompressed copies; made if absent. They take two bytes a voxel for
-            int16 images and one for labels.
-        keys: the image key first, then the label key.
+        cache_dir: folder of the uncompressed copies; made if absent.
+        keys: the image keys, the label key last; a single key is an image without label.
         background: slices without label kept, as a fraction of those with label, evenly spaced over
             the volume. A volume without any labelled slice keeps all its slices.
-        step: take every `step`-th slice only, to make validation cheap.
+        step: take every `step`-th of these slices only, to make validation cheap.
         num_workers: volumes that are prepared at the same time.
 
     Raises:
-        ValueError: no case, or cases that `load` refuses: all of them are named, with their reason.
+        ValueError: no case, a `load` that is random, or cases that `load` refuses: all of them are
+            named, with their reason, a line each.
 
     Example:
         >>> SliceDataset(cases, load=load, transform=augment, cache_dir="cache/liver")
@@ -74,9 +84,11 @@ class SliceDataset(Dataset):
             raise ValueError(
                 f"background must be >= 0 and step >= 1, got {background} and {step}: correct them"
             )
+        _check_deterministic(load)
         self.transform = transform
         self.keys = tuple(keys)
-        self.volumes = _prepare(data, load, Path(cache_dir), self.keys, num_workers)
+        copies = _Copies(load, describe(load), Path(cache_dir), self.keys)
+        self.volumes = copies.of_all(data, threads=num_workers)
         self.index = [
             (v, k)
             for v, volume in enumerate(self.volumes)
@@ -92,6 +104,7 @@ class SliceDataset(Dataset):
         volume = self.volumes[v]
         out = {**volume["case"], "slice": k}
         for key in self.keys:
+            # opened anew: 0.2 ms a slice, against file handles held by every worker
             plane = np.load(volume["files"][key], mmap_mode="r")[k]
             out[key] = MetaTensor(torch.from_numpy(plane.astype(np.float32)))
         return out if self.transform is None else self.transform(out)
@@ -102,7 +115,8 @@ def choose_slices(labelled: Sequence[bool], *, background: float) -> list[int]:
 
     Args:
         labelled: whether each slice holds any label.
-        background: number of other slices, as a fraction of the labelled ones, rounded up.
+        background: number of other slices, as a fraction of the labelled ones, rounded up. Where
+            no slice is labelled, all are taken.
 
     Example:
         >>> choose_slices([False, False, True, True, False, False], background=0.5)
@@ -117,85 +131,90 @@ def choose_slices(labelled: Sequence[bool], *, background: float) -> list[int]:
     return sorted([*foreground.tolist(), *picked.tolist()])
 
 
-def _prepare(
-    data: Sequence[Mapping[str, Any]],
-    load: Callable,
-    cache_dir: Path,
-    keys: tuple[str, ...],
-    num_workers: int,
-) -> list[dict[str, Any]]:
-    """Copies of all cases, made where they are missing; every refused case is named at once."""
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    refused: list[str] = []
+def _check_deterministic(load: Callable) -> None:
+    steps = load.flatten().transforms if isinstance(load, Compose) else [load]
+    random = [type(step).__name__ for step in steps if isinstance(step, RandomizableTrait)]
+    if random:
+        raise ValueError(
+            f"load is done once and kept, so it cannot be random, got {', '.join(random)}: "
+            "move random transforms to `transform`"
+        )
 
-    def one(case: Mapping[str, Any]) -> dict[str, Any] | None:
+
+@dataclass(frozen=True)
+class _Copies:
+    """The memory-mapped copies of cases in a folder; the side file marks a copy as whole."""
+
+    load: Callable
+    description: str
+    cache_dir: Path
+    keys: tuple[str, ...]
+
+    def of(self, case: Mapping[str, Any]) -> dict[str, Any]:
+        """The copy of a case, made where it is missing; the side file is written last."""
+        name = re.sub(r"[^\w.-]", "_", str(case["case"]))
+        stem = f"{name}-{fingerprint(_sources(case, self.keys), self.description)}"
+        side = self.cache_dir / f"{stem}.json"
+        files = {key: self.cache_dir / f"{stem}-{key}.npy" for key in self.keys}
+        if not all(path.exists() for path in (side, *files.values())):
+            labelled = _write_volumes(self.load(dict(case)), files)
+            with whole(side) as partial:
+                partial.write_text(json.dumps({"labelled": labelled}))
+        labelled = json.loads(side.read_text())["labelled"]
+        plain = {k: v for k, v in case.items() if k not in self.keys}
+        return {"case": plain, "files": files, "labelled": labelled}
+
+    def of_all(self, cases: Sequence[Mapping[str, Any]], *, threads: int) -> list[dict[str, Any]]:
+        """The copies of all cases; every refused case is named at once."""
+        with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+            done = pool.map(self._of_or_reason, cases)
+            copies = list(tqdm(done, "reading volumes", len(cases), leave=False))
+        refused = [reason for reason in copies if isinstance(reason, str)]
+        if refused:
+            head = f"{len(refused)} of {len(cases)} cases refused, correct them or leave them out:"
+            raise ValueError("\n  ".join([head, *refused]))
+        return [copy for copy in copies if not isinstance(copy, str)]
+
+    def _of_or_reason(self, case: Mapping[str, Any]) -> dict[str, Any] | str:
         try:
-            return _copy(case, load, cache_dir, keys)
-        except (ValueError, OSError, RuntimeError) as error:
-            refused.append(f"case {case.get('case')}: {root_cause(error)}")
-            return None
-
-    with ThreadPoolExecutor(max_workers=max(1, num_workers)) as pool:
-        volumes = list(tqdm(pool.map(one, data), "reading volumes", len(data), leave=False))
-    if refused:
-        raise ValueError(f"{len(refused)} of {len(data)} cases refused: " + "; ".join(refused))
-    return [volume for volume in volumes if volume is not None]
+            return self.of(case)
+        except (ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
+            return f"case {case.get('case')}: {' '.join(str(root_cause(error)).split())}"
 
 
-def _copy(
-    case: Mapping[str, Any], load: Callable, cache_dir: Path, keys: tuple[str, ...]
-) -> dict[str, Any]:
-    """The memory-mapped copy of one case; the side file is written last and marks it as whole."""
-    stem = cache_dir / f"{case['case']}-{_fingerprint(case, load, keys)}"
-    side = stem.with_name(stem.name + ".json")
-    files = {key: stem.with_name(f"{stem.name}-{key}.npy") for key in keys}
-    if not side.exists():
-        volumes = load(dict(case))
-        for key in keys:
-            _write_slices(files[key], np.asarray(volumes[key]))
-        label = np.asarray(volumes[keys[-1]])
-        labelled = label.any(axis=tuple(range(label.ndim - 1))).tolist()
-        partial = side.with_name(side.name + f".{os.getpid()}")
-        partial.write_text(json.dumps({"labelled": labelled}))
-        partial.replace(side)
-    labelled = json.loads(side.read_text())["labelled"]
-    plain = {k: v for k, v in case.items() if k not in keys}
-    return {"case": plain, "files": files, "labelled": labelled}
+def _sources(case: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Path]:
+    for key in keys:
+        if key not in case:
+            raise ValueError(f"it names no {key}: add the file, or leave {key} out of keys")
+        yield from map(Path, ensure_tuple(case[key]))
+
+
+def _write_volumes(volumes: Mapping[str, Any], files: Mapping[str, Path]) -> list[bool]:
+    """Write each volume; whether each slice of the last one, the label, holds any."""
+    arrays = {key: np.asarray(volumes[key]) for key in files}
+    shapes = {array.shape[1:] for array in arrays.values()}
+    if len(shapes) > 1:
+        raise ValueError(f"{' and '.join(files)} differ in shape, {shapes}: bring them to one grid")
+    for key, path in files.items():
+        _write_slices(path, arrays[key])
+    label = arrays[list(files)[-1]]
+    if len(files) == 1:
+        return [False] * label.shape[-1]
+    return [bool(plane.any()) for plane in np.moveaxis(label, -1, 0)]
 
 
 def _write_slices(path: Path, volume: np.ndarray) -> None:
-    """Write (C, I, J, K) as (K, C, I, J) in the smallest exact type of uint8, int16, float32."""
+    """Write (C, I, J, K) as (K, C, I, J) in the smallest type that holds every value exactly."""
     slices = np.moveaxis(volume, -1, 0)
-    for dtype in (np.uint8, np.int16):
+    with whole(path) as partial:
+        np.save(partial, np.ascontiguousarray(slices, dtype=_smallest_dtype(slices)))
+
+
+def _smallest_dtype(slices: np.ndarray) -> type[np.generic]:
+    """One of uint8, int16, uint16; float32 for fractions, other ranges, NaN and infinity."""
+    low, high = slices.min(), slices.max()
+    for dtype in _DTYPES:
         limits = np.iinfo(dtype)
-        fits = slices.min() >= limits.min and slices.max() <= limits.max
-        if fits and (slices == np.rint(slices)).all():
-            break
-    else:
-        dtype = np.float32
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
-    with partial.open("wb") as file:
-        np.save(file, np.ascontiguousarray(slices, dtype=dtype))
-    partial.replace(path)
-
-
-def _fingerprint(case: Mapping[str, Any], load: Callable, keys: tuple[str, ...]) -> str:
-    """Changes when a source file or the loading transform does."""
-    digest = hashlib.sha256(_describe(load).encode())
-    for key in keys:
-        path = Path(case[key]).resolve()
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        for file in files:
-            stat = file.stat()
-            digest.update(f"{file}:{stat.st_size}:{stat.st_mtime_ns};".encode())
-    return digest.hexdigest()[:16]
-
-
-def _describe(value: Any) -> str:
-    """A transform and its settings as text that is the same in every process."""
-    if isinstance(value, (list, tuple, set)):
-        return "[" + ",".join(_describe(v) for v in value) + "]"
-    if isinstance(value, Transform):
-        settings = ((k, v) for k, v in sorted(vars(value).items()) if k != "R")
-        return type(value).__qualname__ + str([(k, _describe(v)) for k, v in settings])
-    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+        if low >= limits.min and high <= limits.max:  # false with NaN
+            return dtype if all((s == np.rint(s)).all() for s in slices) else np.float32
+    return np.float32

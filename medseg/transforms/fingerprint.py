@@ -1,0 +1,82 @@
+"""Fingerprint: a short text that changes when files, or the transform that reads them, change."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+import monai
+import numpy as np
+import torch
+from monai.transforms import Transform
+
+import medseg
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_STATE = {"R", "_tracing"}
+"""Attributes of MONAI's transforms that are no settings: random numbers, and what is recorded."""
+
+
+def fingerprint(paths: Iterable[Path], description: str) -> str:
+    """Name of what a transform makes of `paths`: 16 hexadecimal digits, alike in every process.
+
+    Files count by absolute path, size and time of change; a folder by all files below it. The
+    versions of medseg and MONAI count too.
+
+    Args:
+        paths: files and folders.
+        description: of the transform, from `describe`.
+
+    Raises:
+        FileNotFoundError: a path does not exist.
+
+    Example:
+        >>> fingerprint([Path("ct.nii.gz")], describe(LoadImaged("image")))  # doctest: +SKIP
+        '5a0e1f6c3d2b9a87'
+    """
+    text = [medseg.__version__, monai.__version__, description]
+    for path in paths:
+        found = path.absolute()
+        files = sorted(p for p in found.rglob("*") if p.is_file()) if found.is_dir() else [found]
+        for file in files:
+            stat = file.stat()
+            text.append(f"{file}:{stat.st_size}:{stat.st_mtime_ns}")
+    return hashlib.sha256("\n".join(text).encode()).hexdigest()[:16]
+
+
+def describe(value: Any) -> str:
+    """A transform, its settings and theirs in turn, as text without memory addresses.
+
+    Code and captured variables of functions count; what a transform remembers of its calls does
+    not, so that the text is the same before its first call and after.
+    """
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{describe(k)}:{describe(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (set, frozenset)):
+        return "set[" + ",".join(sorted(map(describe, value))) + "]"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(describe, value)) + "]"
+    if isinstance(value, (np.ndarray, torch.Tensor)):
+        array = np.ascontiguousarray(value)
+        return f"array {array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
+    if isinstance(value, (FunctionType, MethodType, CodeType, partial)):
+        return describe(_parts(value))
+    if isinstance(value, Transform) or type(value).__repr__ is object.__repr__:
+        settings = {k: v for k, v in sorted(vars(value).items()) if k not in _STATE}
+        return f"{type(value).__module__}.{type(value).__qualname__}{describe(settings)}"
+    return _ADDRESS.sub("", repr(value))
+
+
+def _parts(value: Any) -> list[Any]:
+    """What a callable does: its code, constants, defaults and captured values."""
+    if isinstance(value, partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, MethodType):
+        return [value.__func__, value.__self__]
+    if isinstance(value, CodeType):
+        return [value.co_name, value.co_code.hex(), value.co_names, value.co_consts]
+    captured = [cell.cell_contents for cell in value.__closure__ or ()]
+    return [value.__module__, value.__code__, value.__defaults__, value.__kwdefaults__, captured]

@@ -1,0 +1,222 @@
+"""Tests of medseg.engines.resume: a resumed run is the run that was never interrupted."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from engines.tiny_run import BATCH, CASES, TinyRun, tiny_network
+from ignite.engine import Events
+from monai.data import DataLoader
+
+from medseg.engines import Resume
+
+
+def scramble(seed):
+    """What another process would have: other global random states."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+def tensors(state):
+    """All tensors and numbers of a nested state, in order."""
+    if isinstance(state, dict):
+        return [t for value in state.values() for t in tensors(value)]
+    if isinstance(state, (list, tuple)):
+        return [t for value in state for t in tensors(value)]
+    return [torch.as_tensor(state)] if isinstance(state, (torch.Tensor, int, float)) else []
+
+
+def assert_same_end(one, other):
+    for name in ("network", "optimizer", "best"):
+        got, expected = (tensors(run.resume.objects[name].state_dict()) for run in (one, other))
+        assert len(got) == len(expected) > 0
+        assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True)), name
+    saved = [tensors(torch.load(run.weights, weights_only=True)) for run in (one, other)]
+    assert all(torch.equal(a, b) for a, b in zip(*saved, strict=True))
+    assert one.trainer.state.iteration == other.trainer.state.iteration
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def run_until_killed(folder, *, iteration, **kwargs):
+    """A run that dies as an iteration starts."""
+    run = TinyRun(folder, **kwargs)
+
+    def die(engine):
+        if engine.state.iteration == iteration:
+            raise Killed
+
+    run.trainer.add_event_handler(Events.ITERATION_STARTED, die)
+    with pytest.raises(Killed):
+        run.run()
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """Six epochs without interruption, for each number of workers."""
+    runs = {}
+    for workers in (0, 1):
+        scramble(1)
+        folder = tmp_path_factory.mktemp("straight")
+        torch.manual_seed(0)  # the weights that a run starts from are the config's affair
+        runs[workers] = TinyRun(folder, num_workers=workers).run()
+    return runs
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    "killed_in", [10, 11, 12], ids=["first batch", "middle of an epoch", "last batch"]
+)
+def test_a_run_killed_in_epoch_4_and_resumed_ends_bit_for_bit_alike(
+    tmp_path, straight, workers, killed_in
+):
+    torch.manual_seed(0)
+    run_until_killed(tmp_path, iteration=killed_in, num_workers=workers)
+    scramble(99)
+    resumed = TinyRun(tmp_path, resume=True, num_workers=workers).run()
+    assert_same_end(resumed, straight[workers])
+
+
+def test_a_run_killed_after_every_epoch_ends_bit_for_bit_alike(tmp_path, straight):
+    torch.manual_seed(0)
+    for epoch in range(1, 7):
+        run = TinyRun(tmp_path, max_epochs=epoch, resume=epoch > 1).run()
+        scramble(epoch)
+    assert_same_end(run, straight[0])
+
+
+def test_a_run_killed_in_its_first_epoch_is_begun_anew(tmp_path, straight):
+    torch.manual_seed(0)
+    run_until_killed(tmp_path, iteration=2)
+    assert not (tmp_path / "resume.pt").exists()
+    torch.manual_seed(0)
+    assert_same_end(TinyRun(tmp_path).run(), straight[0])
+
+
+def test_another_seed_gives_another_run(tmp_path, straight):
+    torch.manual_seed(0)
+    other = TinyRun(tmp_path, seed=1).run()
+    assert not torch.equal(other.network[0].weight, straight[0].network[0].weight)
+
+
+class Recording(DataLoader):
+    """Says when its iterator is made."""
+
+    def __iter__(self):
+        self.events.append("iterator")
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("first", [1, 3], ids=["new run", "resumed run"])
+def test_every_epoch_is_seeded_before_its_iterator_is_made(tmp_path, first):
+    if first > 1:
+        TinyRun(tmp_path, max_epochs=first - 1).run()
+    run = TinyRun(tmp_path, resume=first > 1)
+    run.loader.__class__ = Recording
+    run.loader.events = events = []
+    run.trainer.add_event_handler(Events.EPOCH_STARTED, lambda _: events.append("seeded"))
+    run.run()
+    assert events == ["seeded", "iterator"] * (7 - first)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_epochs_differ_in_order_and_in_augmentation(tmp_path, workers):
+    run = TinyRun(tmp_path, max_epochs=2, num_workers=workers)
+    seen = []
+    run.trainer.add_event_handler(
+        Events.GET_BATCH_COMPLETED, lambda engine: seen.append(engine.state.batch)
+    )
+    run.run()
+    epochs = [
+        {case: image for b in part for case, image in zip(b["case"], b["image"], strict=True)}
+        for part in (seen[:3], seen[3:])
+    ]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == [f"c{n}" for n in range(CASES)]
+    assert list(epochs[0]) != list(epochs[1])
+    assert not any(torch.equal(epochs[0][case], epochs[1][case]) for case in epochs[0])
+
+
+def test_resuming_a_complete_run_changes_nothing_and_says_so(tmp_path, caplog):
+    done = TinyRun(tmp_path, max_epochs=2).run()
+    before = (tmp_path / "resume.pt").read_bytes()
+    again = TinyRun(tmp_path, max_epochs=2, resume=True).run()
+    assert_same_end(again, done)
+    assert (tmp_path / "resume.pt").read_bytes() == before
+    assert "the run is complete (epoch 2 of 2): raise max_epochs" in caplog.text
+
+
+def test_a_file_of_an_epoch_replaces_that_of_the_epoch_before_and_nothing_else_is_left(tmp_path):
+    TinyRun(tmp_path, max_epochs=3).run()
+    assert torch.load(tmp_path / "resume.pt", weights_only=True)["engine"] == {
+        "epoch": 3,
+        "iteration": 3 * CASES // BATCH,
+    }
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["models", "resume.pt"]
+
+
+# ---- refusals
+
+
+def test_a_new_run_over_an_old_one_is_refused(tmp_path):
+    (tmp_path / "resume.pt").touch()
+    with pytest.raises(FileExistsError, match="holds a run already: pass --resume true"):
+        Resume(tmp_path / "resume.pt", {})
+
+
+def test_resuming_what_is_not_there_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no run to resume at"):
+        Resume(tmp_path / "resume.pt", {}, resume=True)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, -1])
+def test_a_truncated_file_is_refused(tmp_path, keep):
+    TinyRun(tmp_path, max_epochs=1).run()
+    path = tmp_path / "resume.pt"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match="is not a whole resume file"):
+        TinyRun(tmp_path, resume=True).run()
+
+
+def test_weights_are_no_resume_file(tmp_path):
+    torch.save(tiny_network().state_dict(), tmp_path / "resume.pt")
+    with pytest.raises(ValueError, match=r"is no resume file: pass the resume\.pt"):
+        TinyRun(tmp_path, resume=True).run()
+
+
+def test_a_file_with_code_in_it_is_refused_and_not_run(tmp_path):
+    torch.save({"engine": TinyRun}, tmp_path / "resume.pt")
+    with pytest.raises(ValueError, match="is not a whole resume file"):
+        TinyRun(tmp_path, resume=True).run()
+
+
+def test_another_network_is_refused_and_the_first_misfit_is_named(tmp_path):
+    TinyRun(tmp_path, max_epochs=1).run()
+    wider = tiny_network()
+    wider[0] = torch.nn.Conv2d(1, 5, 3, padding=1)
+    wider[1], wider[4] = torch.nn.BatchNorm2d(5), torch.nn.Conv2d(5, 1, 1)
+    with pytest.raises(ValueError, match=r"does not fit the network .*size mismatch for 0\.weight"):
+        TinyRun(tmp_path, resume=True, network=wider).run()
+
+
+def test_an_object_that_the_file_does_not_hold_is_refused(tmp_path):
+    TinyRun(tmp_path, max_epochs=1).run()
+    run = TinyRun(tmp_path, resume=True)
+    run.resume.objects["scheduler"] = run.optimizer
+    with pytest.raises(ValueError, match="does not fit the scheduler"):
+        run.run()
+
+
+def test_another_number_of_batches_is_refused(tmp_path):
+    TinyRun(tmp_path, max_epochs=2).run()
+    with pytest.raises(ValueError, match="has 3 batches an epoch, this one 4"):
+        TinyRun(tmp_path, resume=True, count=CASES + BATCH).run()
+
+
+def test_persistent_workers_are_refused(tmp_path):
+    run = TinyRun(tmp_path, num_workers=1, persistent_workers=True)
+    with pytest.raises(ValueError, match="pass persistent_workers false"):
+        run.run()

@@ -1,0 +1,121 @@
+"""Tests of medseg.transforms.classes: label values to classes, and logits back to classes."""
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.transforms import AsDiscrete
+
+from medseg.transforms import (
+    LabelFromLogits,
+    LabelFromLogitsd,
+    MergeLabels,
+    MergeLabelsd,
+    logit_channels,
+)
+
+LIVER = {"liver": [1, 2]}
+LIVER_AND_TUMOUR = {"liver": [1], "tumour": [2]}
+VALUES = torch.tensor([[[0, 1], [2, 3]]])  # 3 belongs to no class
+
+
+def test_one_class_needs_one_channel_and_several_need_a_background_channel_too():
+    assert logit_channels(LIVER) == 1
+    assert logit_channels(LIVER_AND_TUMOUR) == 3
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        (LIVER, [[[0, 1], [1, 0]]]),
+        (LIVER_AND_TUMOUR, [[[0, 1], [2, 0]]]),
+        ({"tumour": [2], "liver": [1]}, [[[0, 2], [1, 0]]]),  # indices follow the order of names
+        ({"other": [3]}, [[[0, 0], [0, 1]]]),
+    ],
+)
+def test_values_become_the_index_of_their_class_and_others_background(classes, expected):
+    merged = MergeLabels(classes)(VALUES)
+    assert merged.dtype == torch.uint8
+    assert merged.tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int64, torch.float32])
+def test_labels_of_every_type_merge_alike(dtype):
+    assert torch.equal(MergeLabels(LIVER)(VALUES.to(dtype)), MergeLabels(LIVER)(VALUES))
+
+
+def test_merging_keeps_the_affine_and_leaves_its_input_alone():
+    label = MetaTensor(VALUES.clone(), affine=torch.diag(torch.tensor([2.0, 3.0, 4.0, 1.0])))
+    data = {"image": 7, "label": label}
+    merged = MergeLabelsd("label", LIVER)(data)
+    assert torch.equal(merged["label"].affine, label.affine)
+    assert torch.equal(data["label"].as_tensor(), VALUES)
+    assert merged["image"] == 7
+
+
+def test_merging_takes_numpy_arrays():
+    assert MergeLabels(LIVER)(VALUES.numpy()).tolist() == [[[0, 1], [1, 0]]]
+
+
+def test_a_missing_key_is_refused_unless_allowed():
+    assert MergeLabelsd("label", LIVER, allow_missing_keys=True)({"image": 1}) == {"image": 1}
+    with pytest.raises(KeyError, match="label"):
+        MergeLabelsd("label", LIVER)({"image": 1})
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "match"),
+    [
+        ({}, ValueError, "1 to 255 names"),
+        ([1, 2], ValueError, "1 to 255 names"),
+        ({str(i): [i] for i in range(1, 257)}, ValueError, "1 to 255 names"),
+        ({"liver": []}, ValueError, "'liver' gathers no label value"),
+        ({"liver": 1}, TypeError, "'liver' has the label values 1: write a list"),
+        ({"liver": "12"}, TypeError, "write a list"),
+        ({"liver": [1, 2], "tumour": [2]}, ValueError, "2 is in two classes, 'liver' and 'tumour'"),
+    ],
+)
+def test_classes_that_make_no_sense_are_refused(classes, error, match):
+    with pytest.raises(error, match=match):
+        logit_channels(classes)
+    with pytest.raises(error, match=match):
+        MergeLabels(classes)
+
+
+def test_255_classes_fit_and_keep_their_index():
+    classes = {str(i): [i] for i in range(1, 256)}
+    label = torch.arange(256)[None]
+    assert torch.equal(MergeLabels(classes)(label).long(), label)
+
+
+def test_a_single_logit_is_foreground_above_zero_only():
+    logits = torch.tensor([[-1.0, 0.0, 1e-6, 5.0]])
+    assert LabelFromLogits()(logits).tolist() == [[0, 0, 1, 1]]
+
+
+def test_several_logits_give_the_largest_and_the_first_of_equals():
+    logits = torch.tensor([[3.0, 0.0, 1.0], [1.0, 2.0, 1.0], [0.0, 5.0, 1.0]])
+    label = LabelFromLogits()(logits)
+    assert label.tolist() == [[0, 2, 0]]
+    assert label.dtype == torch.uint8
+
+
+def test_infinite_logits_are_sure_answers():
+    assert LabelFromLogits()(torch.tensor([[-torch.inf, torch.inf]])).tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_logit_that_is_not_a_number_is_refused_and_never_background(channels):
+    logits = torch.zeros(channels, 2, 2)
+    logits[0, 1, 1] = torch.nan
+    with pytest.raises(ValueError, match=f"1 of {logits.numel()} logits are not a number"):
+        LabelFromLogits()(logits)
+
+
+@pytest.mark.parametrize("classes", [LIVER, LIVER_AND_TUMOUR])
+def test_logits_of_a_merged_label_give_the_label_back(classes):
+    label = MergeLabels(classes)(torch.from_numpy(np.arange(4).reshape(1, 2, 2)))
+    channels = logit_channels(classes)
+    logits = label.float() - 0.5 if channels == 1 else AsDiscrete(to_onehot=channels)(label)
+    data = LabelFromLogitsd("pred")({"pred": logits})
+    assert torch.equal(data["pred"], label)
