@@ -3,7 +3,8 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from medseg.errors import root_cause
+from medseg.errors import is_documented, root_cause, show_traceback
+from medseg.ingest import IngestError
+from medseg.ingest.header import read_header
 
 logger = logging.getLogger(__name__)
 
 _NIFTI = (".nii.gz", ".nii")
+_DICOM = (".dcm", ".dicom", ".ima")
 EXISTING = ("refuse", "skip", "overwrite")
 
 
@@ -44,32 +48,34 @@ def find_cases(
 ) -> list[dict[str, str]]:
     """The cases of an input, as `{"case": name, "image": path}`, sorted by name.
 
-    A NIfTI file or a single DICOM file is one case, and so is a folder that holds DICOM files. In any
-    other folder each NIfTI file and each subfolder is a case. Hidden files are left aside. Nothing is
-    opened here: what a case holds is judged when it is read.
+    A file is one case, and so is a folder that holds DICOM files, its subfolders included. In any
+    other folder each NIfTI file and each subfolder is a case; other files are left aside, which is
+    logged, and hidden files are not looked at. What a case holds is judged when it is read, so that
+    a subfolder without an image fails there and is not passed over.
 
     Args:
-        path: a file, a DICOM folder, or a folder of cases.
+        path: a NIfTI or DICOM file, a DICOM folder, or a folder of cases.
         output_dir: where each case's label map `<case>.nii.gz` will be written.
         existing: what a label map that is there already means: "refuse" the run, "skip" the case,
             or "overwrite" it.
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        ValueError: an empty folder, two cases of one name, an unknown `existing`, or label maps that
-            exist while `existing` is "refuse".
+        ValueError: a folder without a case, DICOM beside NIfTI files, two cases of one name, an
+            unknown `existing`, label maps that exist while `existing` is "refuse", or a label map
+            that would take the place of its image.
     """
     if existing not in EXISTING:
         raise ValueError(f"existing must be one of {', '.join(EXISTING)}, got {existing!r}")
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(
-            f"no such file or folder: {source.resolve()} (a NIfTI file, a DICOM folder or a folder "
-            "of cases is needed)"
+            f"no such file or folder: {source.absolute()} (a NIfTI file, a DICOM folder or a "
+            "folder of cases is needed)"
         )
     images = _images(source)
     if not images:
-        raise ValueError(f"{source.resolve()} holds no case: it needs NIfTI or DICOM files")
+        raise ValueError(f"{source.absolute()} holds no case: it needs NIfTI or DICOM files")
     twice = [name for name, n in Counter(map(case_name, images)).items() if n > 1]
     if twice:
         raise ValueError(f"two cases in {source} are named {', '.join(twice)}: rename one of them")
@@ -78,12 +84,15 @@ def find_cases(
 
 
 def case_name(path: Path) -> str:
-    """A file's name without `.nii` or `.nii.gz`, or a folder's name."""
-    name = path.resolve().name
-    for suffix in _NIFTI:
-        if name.lower().endswith(suffix):
+    """A folder's name, or a file's without `.nii.gz`, `.nii`, `.dcm`, `.dicom` or `.ima`.
+
+    Links are not followed: the name is the one that the user sees.
+    """
+    name = os.path.basename(os.path.abspath(path))
+    for suffix in (*_NIFTI, *_DICOM):
+        if name.lower().endswith(suffix) and not path.is_dir():
             return name[: -len(suffix)]
-    return name if path.is_dir() else path.stem
+    return name
 
 
 def run_cases(evaluator: SupervisedEvaluator, dataset: Dataset) -> int:
@@ -101,47 +110,95 @@ def run_cases(evaluator: SupervisedEvaluator, dataset: Dataset) -> int:
     """
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
-    evaluator.logger.setLevel(logging.CRITICAL)  # each failure is reported once, below
-    with logging_redirect_tqdm():
+    with logging_redirect_tqdm(), _quiet(evaluator.logger):
         for index, case in enumerate(tqdm(cases, "cases", unit="case")):
             try:
                 _run_case(evaluator, dataset, index)
-            except (ValueError, TypeError, OSError, RuntimeError) as error:
+            except Exception as error:  # whatever it is, it must not cost the other cases
                 failures[case["case"]] = _reason(error)
-                logger.error("case %s failed: %s", case["case"], _reason(error))
+                shown = failures[case["case"]]
+                logger.error("case %s failed: %s", case["case"], shown, exc_info=show_traceback())
     if failures:
         raise CasesFailedError(failures, len(cases))
     return len(cases)
 
 
 def _run_case(evaluator: SupervisedEvaluator, dataset: Dataset, index: int) -> None:
+    # else Ignite takes the generator of a run that failed up again, and the next case is not run
+    evaluator.interrupt_resume_enabled = False
     evaluator.data_loader = [list_data_collate([dataset[index]])]
     evaluator.state.epoch_length = 1
     evaluator.run()
+    if evaluator.state.iteration != 1:
+        raise RuntimeError(f"the engine ran {evaluator.state.iteration} batches of the case, not 1")
+
+
+@contextmanager
+def _quiet(engine_logger: logging.Logger) -> Iterator[None]:
+    """Each failure is reported once, and not by the engine as well."""
+    level = engine_logger.level
+    engine_logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        engine_logger.setLevel(level)
 
 
 def _reason(error: BaseException) -> str:
     cause = root_cause(error)
-    return " ".join(str(cause).split()) or type(cause).__name__
+    text = " ".join(str(cause).split())
+    return text if text and is_documented(cause) else f"{type(cause).__name__}: {text}"
 
 
 def _images(source: Path) -> list[Path]:
-    if source.is_file():
+    """The paths of the cases; see `find_cases`."""
+    if not source.is_dir():
         return [source]
     entries = sorted(p for p in source.iterdir() if not p.name.startswith("."))
-    nifti = [p for p in entries if p.is_file() and p.name.lower().endswith(_NIFTI)]
     folders = [p for p in entries if p.is_dir()]
-    if nifti:
-        return sorted([*nifti, *folders])
-    return [source] if any(p.is_file() for p in entries) else folders
+    files = [p for p in entries if p not in folders]  # a dangling link too: reading it will fail
+    nifti = [p for p in files if p.name.lower().endswith(_NIFTI)]
+    others = [p for p in files if p not in nifti]
+    if any(map(_is_dicom, others)):
+        if nifti:
+            raise ValueError(
+                f"{source.absolute()} holds DICOM files beside {nifti[0].name}: "
+                "pass the NIfTI file itself, or put the DICOM files in a folder of their own"
+            )
+        return [source]
+    if others:
+        names = ", ".join(p.name for p in others[:5])
+        logger.warning("left aside in %s: %d files, %s", source, len(others), names)
+    return sorted([*nifti, *folders], key=case_name)
+
+
+def _is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, even if it is damaged; an empty file is nothing."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return False
+    try:
+        return read_header(path) is not None
+    except IngestError:
+        return True
 
 
 def _keep(cases: list[dict[str, str]], output_dir: Path, existing: str) -> list[dict[str, str]]:
+    """The cases to do, given the label maps that exist."""
     done = [c for c in cases if (output_dir / f"{c['case']}.nii.gz").exists()]
+    images = {Path(c["image"]).resolve() for c in cases}
+    for case in done:
+        if (output_dir / f"{case['case']}.nii.gz").resolve() in images:
+            raise ValueError(
+                f"the label map of case {case['case']} would take the place of an image: "
+                "pass another --output_dir"
+            )
     if done and existing == "refuse":
         raise ValueError(
             f"{len(done)} of {len(cases)} label maps exist in {output_dir.resolve()} "
             f"({done[0]['case']}.nii.gz): pass --existing skip, --existing overwrite, or another "
             "--output_dir"
         )
-    return [c for c in cases if c not in done] if existing == "skip" else cases
+    if done and existing == "skip":
+        logger.info("%d of %d cases are done already", len(done), len(cases))
+        return [case for case in cases if case not in done]
+    return cases

@@ -11,11 +11,12 @@ import numpy as np
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Orientation
+from torch import Tensor
 
 from medseg.files import whole
 from medseg.geometry import Geometry
 from medseg.inference.preview import draw_preview
-from medseg.transforms import LabelFromLogits
+from medseg.transforms.classes import label_from_logits
 
 logger = logging.getLogger(__name__)
 
@@ -23,13 +24,16 @@ logger = logging.getLogger(__name__)
 class WriteLabelMapd(MapTransform):
     """Writes `<output_dir>/<case>.nii.gz`: uint8 label values on the grid of the source image.
 
+    Place it after `Invertd`. An existing file is replaced; `find_cases` guards against that.
+
     Args:
         keys: key of the label map, (1, I, J, K), already brought back to the source grid.
         output_dir: folder, made if absent.
         image_key: the image as it went into the network; its meta data know the source grid.
 
     Raises:
-        ValueError: the label map is not on the source grid.
+        ValueError: the label map is not on the source grid, or has values that are not the integers
+            0 to 255.
     """
 
     def __init__(
@@ -50,6 +54,8 @@ class WriteLabelMapd(MapTransform):
 class WritePreviewd(MapTransform):
     """Writes `<output_dir>/<case>.png`: three planes of the windowed image with the classes on top.
 
+    Place it before `Invertd`: image and logits are on the network's grid. See `draw_preview`.
+
     Args:
         keys: the image as it went into the network, values 0 to 1, and the logits, (C, I, J, K)
             both, in this order.
@@ -66,11 +72,11 @@ class WritePreviewd(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         image, logits = (data[key] for key in self.keys)
-        label = MetaTensor(LabelFromLogits()(logits), affine=image.affine)
-        image, label = (Orientation(axcodes="RAS")(x) for x in (image, label))
-        spacing_mm = Geometry(image.shape[1:], np.asarray(image.affine)).spacing_mm
+        label = MetaTensor(label_from_logits(logits.as_subclass(Tensor)), affine=image.affine)
+        image, label = (Orientation(axcodes="RAS", labels=None)(x.cpu()) for x in (image, label))
+        spacing_mm = Geometry(image.shape[1:], image.affine.numpy()).spacing_mm
         picture = draw_preview(
-            np.asarray(image[0]), np.asarray(label[0]), spacing_mm=spacing_mm, classes=self.classes
+            image[0].numpy(), label[0].numpy(), spacing_mm=spacing_mm, classes=self.classes
         )
         path = self.output_dir / f"{data['case']}.png"
         with whole(path) as partial:
@@ -82,17 +88,29 @@ class WritePreviewd(MapTransform):
 def source_geometry(image: MetaTensor) -> Geometry:
     """The grid of the file that an image came from, whatever was done to it since."""
     affine = np.asarray(image.meta["original_affine"], dtype=float)
-    return Geometry(tuple(int(n) for n in image.meta["spatial_shape"]), affine)
+    i, j, k = (int(n) for n in image.meta["spatial_shape"])
+    return Geometry((i, j, k), affine)
 
 
 def write_label_map(label: MetaTensor, path: Path, *, source: Geometry) -> None:
     """Write a (1, I, J, K) label map as NIfTI, uint8, in millimetres, on the `source` grid.
 
+    sform and qform are both the affine of `source`, with code 1, scanner.
+
     Raises:
-        ValueError: its shape or affine is not that of `source`.
+        ValueError: its shape or affine is not that of `source`, or a value is not an integer of 0
+            to 255.
     """
-    array = np.asarray(label[0], dtype=np.uint8)
-    written = Geometry(array.shape, np.asarray(label.affine, dtype=float))
+    values = label[0].cpu().numpy()
+    with np.errstate(invalid="ignore"):
+        array = values.astype(np.uint8)
+    if not np.array_equal(array, values):
+        raise ValueError(
+            f"label map {path.name} holds values from {values.min():g} to {values.max():g} that "
+            "uint8 does not: write class indices of 0 to 255, not probabilities"
+        )
+    i, j, k = array.shape
+    written = Geometry((i, j, k), np.asarray(label.affine, dtype=float))
     if not written.same_grid(source):
         raise ValueError(
             f"label map {path.name} is not on the source grid ({written.difference(source)}): "

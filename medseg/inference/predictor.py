@@ -14,13 +14,15 @@ _CPU_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 class MixedPrecisionInferer(Inferer):
     """Runs another inferer under bfloat16 autocast, where the device gains by it.
 
-    For training as for inference, on CPU and GPU alike: bfloat16 has the range of float32, so that no
-    loss scaling is needed, and the loss outside is computed in float32. Weights stay float32.
+    For training as for inference, on CPU and GPU alike: bfloat16 has the range of float32, so that
+    no loss scaling is needed. Weights stay float32. The network's output may be bfloat16: take a
+    loss that computes in float32 all the same, as `HybridLoss` does.
 
     Args:
         inferer: the inferer that is run.
         device: device of the network.
-        enabled: False always runs in float32.
+        enabled: False always runs in the type of the weights; so does a device that gains nothing
+            (`gains_by_bfloat16`).
 
     Example:
         >>> MixedPrecisionInferer(SimpleInferer(), device="cpu")(image, network)

@@ -8,8 +8,13 @@ from scipy import ndimage
 
 # colours of the classes, in order (a palette that the colour-blind can tell apart)
 COLOURS = ((230, 85, 70), (255, 205, 60), (70, 160, 230), (90, 190, 110), (190, 110, 210))
-PLANE_HEIGHT = 384
-_MARGIN, _CAPTION = 8, 26
+PLANE_HEIGHT, PLANE_WIDTH = 384, 512
+"""Pixels that a plane has to fit into; it fills one of the two, at its true proportions."""
+
+_MARGIN, _LINE = 8, 22
+_OUTLINE_PIXELS = 2
+_TINT = 0.15
+_FONT = ImageFont.load_default(size=14)
 
 
 def draw_preview(
@@ -19,7 +24,7 @@ def draw_preview(
 
     The patient's right is on the left of the axial and coronal planes. Each plane is the one with
     the largest segmented area; without any segmented voxel, the middle one. A class is drawn as an
-    outline over a light tint, and named with its volume in the caption.
+    outline over a light tint, and named in the caption with its volume on the grid of `label`.
 
     Args:
         image: (I, J, K) in RAS+ orientation, values 0 (black) to 1 (white).
@@ -29,14 +34,20 @@ def draw_preview(
     """
     planes = [_plane(image, label, axis, spacing_mm) for axis in (2, 1, 0)]
     width = sum(p.width for p in planes) + _MARGIN * (len(planes) + 1)
-    canvas = Image.new("RGB", (width, PLANE_HEIGHT + _CAPTION + 2 * _MARGIN), "black")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=14)
+    lines = _caption_lines(_volumes(label, spacing_mm, classes), width)
+    height = PLANE_HEIGHT + 2 * _MARGIN + _LINE * len(lines)
+    canvas = Image.new("RGB", (width, height), "black")
+    draw = ImageDraw.Draw(canvas)
     x = _MARGIN
-    for plane, marker in zip(planes, ("R", "R", "A"), strict=True):
-        canvas.paste(plane, (x, _MARGIN))
-        draw.text((x + 4, _MARGIN + PLANE_HEIGHT // 2 - 8), marker, "white", font=font)
+    ends = (("R", "L"), ("R", "L"), ("A", "P"))
+    for plane, (left, right) in zip(planes, ends, strict=True):
+        canvas.paste(plane, (x, _MARGIN + (PLANE_HEIGHT - plane.height) // 2))
+        middle = _MARGIN + PLANE_HEIGHT // 2
+        _write(draw, (x + 4, middle), left, anchor="lm")
+        _write(draw, (x + plane.width - 4, middle), right, anchor="rm")
         x += plane.width + _MARGIN
-    _caption(draw, font, label, spacing_mm, classes)
+    for row, line in enumerate(lines):
+        _draw_line(draw, line, y=PLANE_HEIGHT + 2 * _MARGIN + row * _LINE)
     return canvas
 
 
@@ -48,41 +59,63 @@ def _plane(
     area = (label > 0).sum(axis=others)
     index = int(area.argmax()) if area.any() else label.shape[axis] // 2
     grey, classes = (np.take(x, index, axis=axis)[::-1, ::-1].T for x in (image, label))
-    rgb = np.repeat(np.clip(grey, 0, 1)[..., None], 3, axis=-1) * 255
     width_mm = grey.shape[1] * spacing_mm[others[0]]
     height_mm = grey.shape[0] * spacing_mm[others[1]]
-    size = (max(1, round(PLANE_HEIGHT * width_mm / height_mm)), PLANE_HEIGHT)
-    picture = np.asarray(
-        Image.fromarray(rgb.astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
-    )
-    overlay = np.asarray(
-        Image.fromarray(classes.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
-    )
-    return Image.fromarray(_tint(picture.astype(float), overlay).astype(np.uint8))
+    scale = min(PLANE_WIDTH / width_mm, PLANE_HEIGHT / height_mm)
+    size = (max(1, round(width_mm * scale)), max(1, round(height_mm * scale)))
+    shades = Image.fromarray((np.clip(grey, 0, 1) * 255).astype(np.uint8))
+    picture = np.asarray(shades.resize(size, Image.Resampling.BILINEAR).convert("RGB"))
+    overlay = Image.fromarray(classes.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
+    return Image.fromarray(_tint(picture.astype(float), np.asarray(overlay)).astype(np.uint8))
 
 
 def _tint(rgb: np.ndarray, classes: np.ndarray) -> np.ndarray:
     for value in np.unique(classes[classes > 0]):
         mask = classes == value
-        edge = mask & ~ndimage.binary_erosion(mask, iterations=2, border_value=1)
-        colour = np.array(COLOURS[(int(value) - 1) % len(COLOURS)], dtype=float)
-        rgb[mask] = 0.8 * rgb[mask] + 0.2 * colour
-        rgb[edge] = colour
+        inner = ndimage.binary_erosion(mask, iterations=_OUTLINE_PIXELS, border_value=1)
+        colour = np.array(_colour(int(value)), dtype=float)
+        rgb[mask] = (1 - _TINT) * rgb[mask] + _TINT * colour
+        rgb[mask & ~inner] = colour
     return rgb
 
 
-def _caption(
-    draw: ImageDraw.ImageDraw,
-    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
-    label: np.ndarray,
-    spacing_mm: Sequence[float],
-    classes: Sequence[str],
-) -> None:
+def _colour(value: int) -> tuple[int, int, int]:
+    return COLOURS[(value - 1) % len(COLOURS)]
+
+
+def _volumes(
+    label: np.ndarray, spacing_mm: Sequence[float], classes: Sequence[str]
+) -> list[tuple[int, str]]:
+    """Class index and text, for instance (1, "liver 1532.4 mL")."""
     voxel_ml = float(np.prod(spacing_mm)) / 1000
-    x, y = _MARGIN, PLANE_HEIGHT + 2 * _MARGIN
-    for value, name in enumerate(classes, start=1):
-        text = f"{name} {np.count_nonzero(label == value) * voxel_ml:.1f} mL"
-        colour = COLOURS[(value - 1) % len(COLOURS)]
-        draw.rectangle((x, y + 3, x + 12, y + 15), fill=colour)
-        draw.text((x + 18, y), text, "white", font=font)
-        x += 40 + int(draw.textlength(text, font=font))
+    counts = [np.count_nonzero(label == value) for value in range(1, len(classes) + 1)]
+    texts = (
+        f"{name} {n * voxel_ml:.1f} mL" if n else f"{name}: none"
+        for name, n in zip(classes, counts, strict=True)
+    )
+    return list(enumerate(texts, start=1))
+
+
+def _caption_lines(entries: list[tuple[int, str]], width: int) -> list[list[tuple[int, int, str]]]:
+    """Entries as (x, class, text) in as many lines as fit into the width."""
+    lines: list[list[tuple[int, int, str]]] = [[]]
+    x = _MARGIN
+    for value, text in entries:
+        needed = 40 + int(_FONT.getlength(text))
+        if x + needed > width and lines[-1]:
+            lines.append([])
+            x = _MARGIN
+        lines[-1].append((x, value, text))
+        x += needed
+    return lines
+
+
+def _draw_line(draw: ImageDraw.ImageDraw, line: list[tuple[int, int, str]], *, y: int) -> None:
+    for x, value, text in line:
+        draw.rectangle((x, y + 3, x + 12, y + 15), fill=_colour(value))
+        draw.text((x + 18, y), text, "white", font=_FONT)
+
+
+def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, *, anchor: str) -> None:
+    """White with a black rim, to be read on any ground."""
+    draw.text(place, text, "white", font=_FONT, anchor=anchor, stroke_width=2, stroke_fill="black")

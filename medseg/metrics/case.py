@@ -2,7 +2,6 @@
 
 import csv
 import json
-import logging
 import math
 import os
 import statistics
@@ -13,29 +12,38 @@ from typing import Any
 import numpy as np
 import torch
 from ignite.engine import Engine
+from monai.data import MetaTensor
 from monai.engines.utils import IterationEvents
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
 from medseg.files import whole
-
-logger = logging.getLogger(__name__)
+from medseg.geometry import Geometry
 
 SCORES = ("dice", "iou", "hd95", "surface_dice")
+UNITS = ("mm", "pixel")
 
 
 class CaseMetrics:
-    """Evaluator handler: scores each case after post-processing and keeps the tables on disk up to date.
+    """Evaluator handler: scores each case after post-processing and keeps the tables up to date.
 
-    `metrics.csv` has a row for each case and class; `metrics_summary.json` has mean, standard
-    deviation, median, minimum and maximum of each score, and over how many cases it is defined. Both
-    are rewritten after every case, so that a run that stops early leaves what it has.
+    `metrics.csv` has a row for each case and class; `metrics_summary.json` has the mean, standard
+    deviation (of the population), median, minimum and maximum of each score over the `n` cases
+    where it is finite. How many are `undefined` (nothing to find, nothing found) or `infinite`
+    (distance to an empty mask) stands beside them: a method that finds nothing has a fine mean HD95
+    over the few cases left. Both files are rewritten after every case, so that a run that stops
+    early leaves what it has.
 
     Args:
         output_dir: folder of the two files.
         classes: names of the foreground classes, in order.
         tolerance: distance up to which two surfaces agree, in `unit`.
-        unit: "mm" takes the voxel size from the affine; "pixel" is for images without a known size.
+        unit: "mm" takes the voxel size from the affine of the label, and refuses a prediction that
+            is not on its grid; "pixel" is for images without a known size.
         group: key of the case whose value is written beside it, for instance "patient".
+
+    Raises:
+        ValueError: an unknown unit, a negative tolerance, no class; when a case is scored, a
+            prediction that is not on the grid of the label.
     """
 
     def __init__(
@@ -47,6 +55,11 @@ class CaseMetrics:
         unit: str = "mm",
         group: str | None = None,
     ) -> None:
+        if unit not in UNITS or tolerance < 0 or not classes:
+            raise ValueError(
+                f"case metrics need a unit of {' or '.join(UNITS)}, a tolerance >= 0 and a class, "
+                f"got {unit!r}, {tolerance} and {list(classes)}: correct them"
+            )
         self.output_dir = Path(output_dir)
         self.classes = list(classes)
         self.tolerance = tolerance
@@ -59,22 +72,9 @@ class CaseMetrics:
         engine.add_event_handler(IterationEvents.MODEL_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
+        """Add the rows of each case of the batch, and write."""
         for item, output in zip(engine.state.batch, engine.state.output, strict=True):
-            pred, label = output["pred"], output["label"]
-            affine = getattr(label, "affine", None)
-            known = self.unit == "mm" and affine is not None
-            spacing = np.linalg.norm(np.asarray(affine)[:3, :3], axis=0) if known else None
-            for index, name in enumerate(self.classes, start=1):
-                scores = score_case(
-                    np.asarray(pred[0] == index),
-                    np.asarray(label[0] == index),
-                    spacing=None if spacing is None else spacing.tolist(),
-                    tolerance=self.tolerance,
-                )
-                group = {} if self.group is None else {self.group: item[self.group]}
-                self.rows.append(
-                    {"case": item["case"], **group, "class": name, **self._named(scores)}
-                )
+            self.rows += self._rows(item, output["pred"], output["label"])
         self.write()
 
     def write(self) -> None:
@@ -83,22 +83,38 @@ class CaseMetrics:
             whole(self.output_dir / "metrics.csv") as partial,
             partial.open("w", newline="") as file,
         ):
-            table = csv.DictWriter(file, fieldnames=list(self.rows[0]))
+            table = csv.DictWriter(file, fieldnames=self._columns())
             table.writeheader()
             table.writerows({k: _text(v) for k, v in row.items()} for row in self.rows)
         with whole(self.output_dir / "metrics_summary.json") as partial:
             partial.write_text(json.dumps(self.summary(), indent=2) + "\n")
 
     def summary(self) -> dict[str, Any]:
-        """class -> score -> mean, std, median, min, max and n, over the cases that define it."""
+        """class -> score -> n, undefined, infinite, mean, std, median, min and max."""
         names = [self._column(score) for score in SCORES]
         return {
             c: {n: _statistics([r[n] for r in self.rows if r["class"] == c]) for n in names}
             for c in self.classes
         }
 
-    def _named(self, scores: dict[str, float]) -> dict[str, float]:
-        return {self._column(k): v for k, v in scores.items()}
+    def _rows(self, item: Any, pred: torch.Tensor, label: torch.Tensor) -> list[dict[str, Any]]:
+        spacing = _spacing_mm(pred, label, case=item["case"]) if self.unit == "mm" else None
+        about = {"case": item["case"]}
+        if self.group is not None:
+            about[self.group] = item[self.group]
+        predicted, true = pred[0].cpu().numpy(), label[0].cpu().numpy()
+        rows = []
+        for index, name in enumerate(self.classes, start=1):
+            scores = score_case(
+                predicted == index, true == index, spacing=spacing, tolerance=self.tolerance
+            )
+            named = {self._column(score): value for score, value in scores.items()}
+            rows.append({**about, "class": name, **named})
+        return rows
+
+    def _columns(self) -> list[str]:
+        group = [] if self.group is None else [self.group]
+        return ["case", *group, "class", *map(self._column, SCORES)]
 
     def _column(self, score: str) -> str:
         if score == "hd95":
@@ -116,8 +132,8 @@ def score_case(
     """Scores of one binary mask against another.
 
     Dice, IoU and surface Dice are 0 and HD95 is infinite when one of the two is empty; all four are
-    not a number, and thus left out of every mean, when both are: there is nothing to find and nothing
-    was found.
+    not a number, and thus left out of every mean, when both are: there is nothing to find and
+    nothing was found.
 
     Args:
         pred, label: boolean arrays of one shape, 2D or 3D.
@@ -126,7 +142,16 @@ def score_case(
 
     Returns:
         `dice`, `iou`, `hd95` (the larger of the two directed 95th percentiles of the distances
-        between the surfaces, in the unit of `spacing`) and `surface_dice` (Nikolov et al. 2018).
+        between the surfaces, in the unit of `spacing`) and `surface_dice` (Nikolov et al. 2018). A
+        surface is made of the mask's voxels that touch its outside by a face, and each counts as
+        one, whatever its area, as in MONAI.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> score_case(np.array([[1, 1, 0]]) > 0, np.array([[0, 1, 1]]) > 0)["dice"]
+        0.5
     """
     if pred.shape != label.shape:
         raise ValueError(
@@ -146,11 +171,9 @@ def _surface_scores(
     pred: np.ndarray, label: np.ndarray, spacing: Sequence[float] | None, tolerance: float
 ) -> dict[str, float]:
     """HD95 and surface Dice, on the bounding box of both masks with a voxel of margin."""
-    where = np.argwhere(pred | label)
-    low, high = np.maximum(where.min(0) - 1, 0), where.max(0) + 2
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    box = _bounding_box(pred | label)
     y_pred, y = (torch.from_numpy(x[box].astype(np.uint8))[None, None] for x in (pred, label))
-    step = list(spacing) if spacing is not None else [1.0] * pred.ndim
+    step = [1.0] * pred.ndim if spacing is None else [float(x) for x in spacing]
     hd95 = compute_hausdorff_distance(
         y_pred, y, include_background=True, percentile=95, spacing=step
     )
@@ -160,12 +183,42 @@ def _surface_scores(
     return {"hd95": float(hd95), "surface_dice": float(surface)}
 
 
+def _bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
+    """The part of the array that holds the mask, with a voxel of margin where there is one."""
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(a for a in range(mask.ndim) if a != axis)
+        where = np.flatnonzero(mask.any(axis=others))
+        box.append(slice(max(int(where[0]) - 1, 0), int(where[-1]) + 2))
+    return tuple(box)
+
+
+def _spacing_mm(pred: torch.Tensor, label: torch.Tensor, *, case: str) -> list[float]:
+    """Voxel size of the label; a 2D image counts as one slice."""
+    if not isinstance(pred, MetaTensor) or not isinstance(label, MetaTensor):
+        raise ValueError(f"case {case} has no affine to measure millimetres by: use unit 'pixel'")
+    grids = [
+        Geometry((*x.shape[1:], 1)[:3], np.asarray(x.affine, dtype=float)) for x in (pred, label)
+    ]
+    if difference := grids[0].difference(grids[1]):
+        raise ValueError(
+            f"prediction and label of case {case} lie on different grids ({difference}): "
+            "invert the spatial transforms of the preprocessing"
+        )
+    return list(grids[1].spacing_mm[: label.ndim - 1])
+
+
 def _statistics(values: Sequence[float]) -> dict[str, float | int | None]:
     known = [v for v in values if math.isfinite(v)]
-    if not known:
-        return {"n": 0, "mean": None, "std": None, "median": None, "min": None, "max": None}
-    return {
+    counts = {
         "n": len(known),
+        "undefined": sum(map(math.isnan, values)),
+        "infinite": sum(map(math.isinf, values)),
+    }
+    if not known:
+        return {**counts, "mean": None, "std": None, "median": None, "min": None, "max": None}
+    return {
+        **counts,
         "mean": statistics.fmean(known),
         "std": statistics.pstdev(known),
         "median": statistics.median(known),

@@ -1,0 +1,320 @@
+"""Tests of medseg.inference.case: what counts as a case, and what a failing one costs."""
+
+import logging
+
+import pytest
+import torch
+from monai.data import Dataset
+from monai.engines import SupervisedEvaluator
+from monai.transforms import Compose, EnsureChannelFirstd, Lambdad, LoadImaged
+
+from medseg.datasets import phantom
+from medseg.inference import CasesFailedError, find_cases, run_cases
+from medseg.ingest import IngestError, load
+from medseg.ingest.reader import VolumeReader
+
+
+@pytest.fixture(scope="module")
+def ct(tmp_path_factory):
+    """A phantom set: `imagesTr/liver_000.nii.gz`, ..., and the folders `dicom/liver_002`, ..."""
+    root = tmp_path_factory.mktemp("phantom") / "ct"
+    return phantom.write("ct", root, cases=2, test_cases=2, size=48, slices=3)
+
+
+def names(path, **kwargs):
+    return [case["case"] for case in find_cases(path, **kwargs)]
+
+
+def touch(folder, *paths):
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(b"x")
+    return folder
+
+
+def copy_dicom(ct, target, *, case="liver_002"):
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (ct / "dicom" / case).iterdir():
+        (target / file.name).write_bytes(file.read_bytes())
+    return target
+
+
+# ---- layouts
+
+
+def test_a_nifti_file_is_one_case_named_without_its_suffix(ct):
+    path = ct / "imagesTs" / "liver_002.nii.gz"
+    assert find_cases(path) == [{"case": "liver_002", "image": str(path)}]
+
+
+def test_a_dicom_folder_is_one_case_named_after_it(ct):
+    path = ct / "dicom" / "liver_002"
+    assert find_cases(path) == [{"case": "liver_002", "image": str(path)}]
+
+
+def test_a_folder_of_dicom_folders_is_a_case_for_each(ct):
+    assert names(ct / "dicom") == ["liver_002", "liver_003"]
+
+
+def test_a_folder_of_nifti_files_is_a_case_for_each(ct):
+    assert names(ct / "imagesTr") == ["liver_000", "liver_001"]
+
+
+def test_nifti_files_and_dicom_folders_may_lie_side_by_side_and_are_sorted_by_name(ct, tmp_path):
+    touch(tmp_path, "b.nii", "d.NII.GZ")
+    copy_dicom(ct, tmp_path / "a")
+    copy_dicom(ct, tmp_path / "c")
+    assert names(tmp_path) == ["a", "b", "c", "d"]
+
+
+def test_a_single_dicom_file_is_a_case(ct):
+    file = sorted((ct / "dicom" / "liver_002").iterdir())[0]
+    assert find_cases(file)[0]["image"] == str(file)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("a.nii.gz", "a"),
+        ("a.NII", "a"),
+        ("a.b.nii.gz", "a.b"),
+        ("IM0001.dcm", "IM0001"),
+        ("1.2.840.113", "1.2.840.113"),  # a UID has no suffix
+        ("scan.IMA", "scan"),
+    ],
+)
+def test_only_suffixes_of_images_are_left_out_of_a_name(tmp_path, file, name):
+    assert names(touch(tmp_path, file) / file) == [name]
+
+
+def test_the_working_directory_and_its_parent_have_a_name(ct, monkeypatch):
+    monkeypatch.chdir(ct / "dicom" / "liver_002")
+    assert names(".") == ["liver_002"]
+    assert names("../liver_003") == ["liver_003"]
+    assert names("..") == ["liver_002", "liver_003"]
+
+
+def test_a_link_has_its_own_name_and_not_that_of_its_target(tmp_path):
+    touch(tmp_path / "store", "MD5-7f3a.nii.gz")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "case1.nii.gz").symlink_to(tmp_path / "store" / "MD5-7f3a.nii.gz")
+    assert names(tmp_path / "in") == ["case1"]
+
+
+def test_a_dangling_link_is_a_case_that_fails_later_and_is_not_passed_over(tmp_path):
+    (tmp_path / "case1.nii.gz").symlink_to(tmp_path / "absent.nii.gz")
+    assert names(tmp_path) == ["case1"]
+
+
+# ---- what lies about
+
+
+def test_hidden_files_are_not_looked_at(ct, tmp_path):
+    touch(tmp_path, "a.nii.gz", ".DS_Store", "._a.nii.gz", ".cache/b.nii.gz")
+    assert names(tmp_path) == ["a"]
+
+
+def test_stray_files_beside_dicom_folders_are_left_aside_and_logged(ct, tmp_path, caplog):
+    copy_dicom(ct, tmp_path / "one")
+    copy_dicom(ct, tmp_path / "two", case="liver_003")
+    touch(tmp_path, "README.txt", "list.csv")
+    (tmp_path / "empty").touch()
+    assert names(tmp_path) == ["one", "two"]
+    assert "3 files, README.txt, empty, list.csv" in caplog.text
+
+
+def test_stray_files_among_dicom_files_do_not_split_the_case(ct, tmp_path):
+    copy_dicom(ct, tmp_path / "one")
+    touch(tmp_path / "one", "README.txt")
+    assert names(tmp_path / "one") == ["one"]
+
+
+def test_dicom_files_with_subfolders_are_one_case_whose_second_series_is_refused(ct, tmp_path):
+    copy_dicom(ct, tmp_path / "study")
+    copy_dicom(ct, tmp_path / "study" / "second", case="liver_003")
+    cases = find_cases(tmp_path / "study")
+    assert [case["case"] for case in cases] == ["study"]
+    with pytest.raises(IngestError, match="2 series in"):
+        load(cases[0]["image"])
+
+
+def test_damaged_dicom_still_makes_its_folder_a_case(tmp_path):
+    touch(tmp_path, "slice.dcm", "sub/other.dcm")
+    assert find_cases(tmp_path) == [{"case": tmp_path.name, "image": str(tmp_path)}]
+
+
+def test_dicom_beside_nifti_is_refused(ct, tmp_path):
+    copy_dicom(ct, tmp_path)
+    touch(tmp_path, "ct.nii.gz")
+    with pytest.raises(ValueError, match=r"holds DICOM files beside ct\.nii\.gz"):
+        find_cases(tmp_path)
+
+
+def test_a_dicomdir_is_no_case(tmp_path, ct, caplog):
+    touch(tmp_path, "DICOMDIR")
+    copy_dicom(ct, tmp_path / "series")
+    assert names(tmp_path) == ["series"]
+    assert "DICOMDIR" in caplog.text
+
+
+# ---- refusals
+
+
+def test_two_cases_of_one_name_are_refused(tmp_path):
+    touch(tmp_path, "a.nii", "a.nii.gz", "b.nii")
+    with pytest.raises(ValueError, match="are named a: rename"):
+        find_cases(tmp_path)
+
+
+@pytest.mark.parametrize("files", [[], ["notes.txt", "image.png"], [".hidden.nii.gz"]])
+def test_a_folder_without_a_case_is_refused(tmp_path, files):
+    with pytest.raises(ValueError, match="holds no case"):
+        find_cases(touch(tmp_path, *files))
+
+
+def test_what_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*absent"):
+        find_cases(tmp_path / "absent")
+
+
+# ---- label maps that are there already
+
+
+@pytest.fixture
+def half_done(tmp_path):
+    """Two cases, one of which has its label map in `out`."""
+    return touch(tmp_path, "in/a.nii.gz", "in/b.nii.gz", "out/a.nii.gz")
+
+
+@pytest.mark.parametrize(("existing", "expected"), [("skip", ["b"]), ("overwrite", ["a", "b"])])
+def test_existing_label_maps_are_skipped_or_overwritten_on_demand(half_done, existing, expected):
+    out = half_done / "out"
+    assert names(half_done / "in", output_dir=out, existing=existing) == expected
+
+
+def test_existing_label_maps_are_refused_by_default(half_done):
+    with pytest.raises(ValueError, match=r"1 of 2 label maps exist in .*a\.nii\.gz\): pass"):
+        find_cases(half_done / "in", output_dir=half_done / "out")
+
+
+def test_skipping_all_cases_leaves_none(half_done):
+    assert (
+        find_cases(half_done / "in/a.nii.gz", output_dir=half_done / "out", existing="skip") == []
+    )
+
+
+def test_an_output_dir_that_is_not_there_yet_holds_nothing(half_done):
+    assert names(half_done / "in", output_dir=half_done / "new") == ["a", "b"]
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip", "overwrite"])
+def test_a_label_map_never_takes_the_place_of_an_image(half_done, existing):
+    with pytest.raises(ValueError, match="would take the place of an image"):
+        find_cases(half_done / "in", output_dir=half_done / "in", existing=existing)
+
+
+def test_an_unknown_mode_is_refused(half_done):
+    with pytest.raises(ValueError, match="one of refuse, skip, overwrite, got 'ask'"):
+        find_cases(half_done, existing="ask")
+
+
+# ---- running
+
+
+class Sum(torch.nn.Module):
+    """A network that fails where a case says so."""
+
+    def forward(self, x):
+        if x.max() % 13 == 0:
+            raise ZeroDivisionError("thirteen")
+        return x
+
+
+def evaluator(*, done, postprocessing=None):
+    """An evaluator that writes down which values it has done."""
+
+    def note(data):
+        if data["pred"].max() == 7:
+            raise RuntimeError("seven")
+        done.append(int(data["pred"].max()))
+        return data
+
+    return SupervisedEvaluator(
+        device="cpu",
+        val_data_loader=[],
+        epoch_length=1,
+        network=Sum(),
+        postprocessing=postprocessing or note,
+    )
+
+
+def dataset(values, transform=None):
+    images = [torch.full((1, 2, 2), float(value)) for value in values]
+    data = [{"case": f"c{v}", "image": x, "label": x} for v, x in zip(values, images, strict=True)]
+    return Dataset(data, transform)
+
+
+def test_every_case_is_run_once_and_counted():
+    done = []
+    assert run_cases(evaluator(done=done), dataset([1, 2, 3])) == 3
+    assert done == [1, 2, 3]
+
+
+def test_no_case_is_nothing_to_do():
+    assert run_cases(evaluator(done=[]), dataset([])) == 0
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [(13, "ZeroDivisionError: thirteen"), (7, "RuntimeError: seven"), (5, "ValueError: five")],
+    ids=["in the network", "in the post-processing", "in the loading"],
+)
+def test_the_cases_after_a_failing_one_are_done_and_the_failure_is_raised(bad, reason, caplog):
+    def read(image):
+        if image.max() == 5:
+            raise ValueError("five")
+        return image
+
+    done = []
+    with pytest.raises(CasesFailedError, match=f"1 of 4 cases failed: c{bad}: {reason}") as error:
+        run_cases(evaluator(done=done), dataset([1, bad, 2, 3], Lambdad("image", read)))
+    assert done == [1, 2, 3]
+    assert error.value.failures == {f"c{bad}": reason}
+    assert error.value.total == 4
+    logged = [r for r in caplog.records if r.levelno >= logging.ERROR]
+    assert [r.getMessage() for r in logged] == [f"case c{bad} failed: {reason}"]
+
+
+def test_failures_in_a_row_are_all_told():
+    done = []
+    with pytest.raises(CasesFailedError, match="3 of 4 cases failed"):
+        run_cases(evaluator(done=done), dataset([13, 7, 26, 1]))
+    assert done == [1]
+
+
+def test_the_engines_logger_is_as_before(caplog):
+    engine = evaluator(done=[])
+    level = engine.logger.level
+    with pytest.raises(CasesFailedError):
+        run_cases(engine, dataset([13]))
+    assert engine.logger.level == level
+
+
+def test_the_user_may_interrupt(monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(evaluator(done=[], postprocessing=interrupt), dataset([1, 2]))
+
+
+def test_a_refused_study_is_told_in_the_words_of_ingest(ct, tmp_path):
+    broken = copy_dicom(ct, tmp_path / "in" / "b")
+    first = sorted(broken.iterdir())[0]
+    first.write_bytes(first.read_bytes()[:-1000])
+    copy_dicom(ct, tmp_path / "in" / "c")
+    read = Compose([LoadImaged("image", reader=VolumeReader()), EnsureChannelFirstd("image")])
+    cases = Dataset(find_cases(tmp_path / "in"), read)
+    with pytest.raises(CasesFailedError, match="1 of 2 cases failed: b: ") as error:
+        run_cases(evaluator(done=[]), cases)
+    assert error.value.failures["b"].endswith("copy or download the file again")
