@@ -1,7 +1,7 @@
 """Memory: keep the pages that the allocator frees, instead of giving them back to the kernel.
 
-glibc returns every large tensor to the kernel as soon as it is freed, and the next layer pays for the
-same pages again in page faults; on a CPU this costs more than the arithmetic of a 2D network.
+glibc returns every large tensor to the kernel as soon as it is freed, and the next layer pays for
+the same pages again in page faults; on a CPU this costs more than the arithmetic of a 2D network.
 """
 
 import ctypes

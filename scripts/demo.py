@@ -53,7 +53,7 @@ def stages(out: Path, *, epochs: int) -> list[tuple[str, list[str]]]:
     written = [medseg, "phantom", "ct", "--out", str(data), "--cases", "6", "--size", str(SIZE)]
     study = str(data / "dicom" / "liver_006")
     return [
-        ("write the synthetic CT set: 5 cases to train, 1 to validate, 1 to test", written),
+        ("write the synthetic CT set: 6 cases to train and validate, 1 to test", written),
         ("train", training),
         (
             "segment the test case from its DICOM folder",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-# Small networks are faster on one thread, and tests that run side by side do not wait for each other.
+# One thread: small networks are faster so, and tests side by side do not wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent

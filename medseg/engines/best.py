@@ -59,7 +59,7 @@ class BestWeights:
         if patience is not None and patience < 1:
             raise ValueError(
                 f"patience must be at least 1 validation, got {patience}: "
-                "pass null to train for all epochs"
+                "pass None to train for all epochs"
             )
         if getattr(evaluator.state, "key_metric_name", None) is None:
             raise ValueError("best weights need an evaluator with a key metric: set key_val_metric")

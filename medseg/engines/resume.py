@@ -14,6 +14,7 @@ from ignite.engine import Engine, Events
 from monai.data.utils import set_rnd
 
 from medseg.files import whole
+from medseg.flags import require_bool
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Resume:
         seed: seed of the run.
 
     Raises:
+        TypeError: `resume` is not a bool.
         FileNotFoundError: `resume` is set and `path` does not exist.
         FileExistsError: `resume` is not set and `path` exists: a run is there.
         ValueError: when the trainer starts, if the file is not whole or fits other objects or
@@ -59,15 +61,16 @@ class Resume:
     ) -> None:
         self.path = Path(path)
         self.objects = dict(objects)
-        self.resume = resume
+        self.resume = require_bool(resume, "resume")
         self.seed = seed
         if resume and not self.path.exists():
             raise FileNotFoundError(
-                f"no run to resume at {self.path}: pass the output_dir of the run, or resume false"
+                f"no run to resume at {self.path}: pass the --output_dir of the run, "
+                "or --resume False"
             )
         if not resume and self.path.exists():
             raise FileExistsError(
-                f"{self.path} holds a run already: pass --resume true to go on with it, or another "
+                f"{self.path} holds a run already: pass --resume True to go on with it, or another "
                 "--output_dir to start a new one"
             )
 
@@ -84,7 +87,7 @@ class Resume:
         if getattr(engine.state.dataloader, "persistent_workers", False):
             raise ValueError(
                 "persistent workers keep their random state from epoch to epoch, so that no run "
-                "could be resumed exactly: pass persistent_workers false"
+                "could be resumed exactly: pass persistent_workers False"
             )
 
     def seed_epoch(self, engine: Engine) -> None:

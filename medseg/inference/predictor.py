@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from monai.inferers import Inferer
 
+from medseg.flags import require_bool
+
 # CPU features in whose presence bfloat16 convolutions are faster than float32 ones (oneDNN)
 _CPU_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
@@ -34,7 +36,7 @@ class MixedPrecisionInferer(Inferer):
         super().__init__()
         self.inferer = inferer
         self.device = torch.device(device)
-        self.enabled = enabled and gains_by_bfloat16(self.device)
+        self.enabled = require_bool(enabled, "mixed_precision") and gains_by_bfloat16(self.device)
 
     def __call__(
         self, inputs: torch.Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any

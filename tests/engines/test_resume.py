@@ -163,7 +163,7 @@ def test_a_file_of_an_epoch_replaces_that_of_the_epoch_before_and_nothing_else_i
 
 def test_a_new_run_over_an_old_one_is_refused(tmp_path):
     (tmp_path / "resume.pt").touch()
-    with pytest.raises(FileExistsError, match="holds a run already: pass --resume true"):
+    with pytest.raises(FileExistsError, match="holds a run already: pass --resume True"):
         Resume(tmp_path / "resume.pt", {})
 
 
@@ -218,5 +218,10 @@ def test_another_number_of_batches_is_refused(tmp_path):
 
 def test_persistent_workers_are_refused(tmp_path):
     run = TinyRun(tmp_path, num_workers=1, persistent_workers=True)
-    with pytest.raises(ValueError, match="pass persistent_workers false"):
+    with pytest.raises(ValueError, match="pass persistent_workers False"):
         run.run()
+
+
+def test_the_text_false_is_refused_and_not_taken_for_true(tmp_path):
+    with pytest.raises(TypeError, match="resume must be True or False, got 'false'"):
+        Resume(tmp_path / "resume.pt", {}, resume="false")

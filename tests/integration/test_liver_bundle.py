@@ -224,9 +224,7 @@ def test_two_processes_train_the_multi_gpu_config_over_gloo(workspace):
 
 @pytest.mark.slow
 def test_the_plain_command_without_any_override_starts_to_train(workspace):
-    process = subprocess.Popen(
-        TRAIN, cwd=workspace, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUTF8": "1"}
-    )
+    process = subprocess.Popen(TRAIN, cwd=workspace, stderr=subprocess.PIPE, text=True)
     seen = ""
     while "loss=" not in seen and process.poll() is None:
         seen += process.stderr.read(1)
