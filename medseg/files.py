@@ -1,9 +1,11 @@
-"""Files: outputs appear whole or not at all."""
+"""Files: outputs appear whole or not at all, and take the place of nothing."""
 
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 
@@ -29,3 +31,26 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def set_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path | None:
+    """Give a file of an earlier run a dated name, so that a new one can take its place.
+
+    Args:
+        path: the file.
+        folder: where it goes, made if absent; None means that it stays in its folder.
+
+    Returns:
+        Where the file is now, for instance `metrics-20260102-030405.csv`, dated by its last change;
+        None if there was none.
+    """
+    source = Path(path)
+    if not source.exists():
+        return None
+    target = source.parent if folder is None else Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    when = datetime.fromtimestamp(source.stat().st_mtime).strftime("%Y%m%d-%H%M%S")
+    names = (f"{source.stem}-{when}{n or ''}{source.suffix}" for n in count())
+    kept = next(target / name for name in names if not (target / name).exists())
+    source.replace(kept)
+    return kept

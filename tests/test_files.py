@@ -1,8 +1,10 @@
 """Tests of medseg.files."""
 
+import os
+
 import pytest
 
-from medseg.files import whole
+from medseg.files import set_aside, whole
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -53,3 +55,17 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path):
         assert one != other
         one.touch()
         other.touch()
+
+
+def test_a_file_set_aside_keeps_its_content_under_a_dated_name(tmp_path):
+    path = tmp_path / "metrics.csv"
+    for text in ("first", "second"):
+        path.write_text(text)
+        os.utime(path, (0, 0))  # of the same second: both are kept all the same
+        set_aside(path)
+    assert not path.exists()
+    assert sorted(p.read_text() for p in tmp_path.glob("metrics-*.csv")) == ["first", "second"]
+
+
+def test_nothing_is_set_aside_where_there_is_nothing(tmp_path):
+    assert set_aside(tmp_path / "absent") is None

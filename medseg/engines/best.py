@@ -4,8 +4,6 @@ import logging
 import math
 import os
 from collections.abc import Mapping
-from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
-from medseg.files import whole
+from medseg.files import set_aside, whole
 
 logger = logging.getLogger(__name__)
 
@@ -115,21 +113,10 @@ class BestWeights:
     def _save(self) -> None:
         if idist.get_rank() != 0:
             return
-        if self.score == -math.inf and self.path.exists():
-            self._move_away()
+        if self.score == -math.inf and (kept := set_aside(self.path, self.replaced_dir)):
+            logger.warning("%s of an earlier run is now %s", self.path, kept)
         network = self.network
         if isinstance(network, (DataParallel, DistributedDataParallel)):
             network = network.module
         with whole(self.path) as partial:
             torch.save(network.state_dict(), partial)
-
-    def _move_away(self) -> None:
-        when = datetime.fromtimestamp(self.path.stat().st_mtime).strftime("%Y%m%d-%H%M%S")
-        names = (f"{self.path.stem}-{when}{n or ''}{self.path.suffix}" for n in count())
-        kept = next(self.replaced_dir / name for name in names if not self._is_taken(name))
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        self.path.replace(kept)
-        logger.warning("%s of an earlier run is now %s", self.path, kept)
-
-    def _is_taken(self, name: str) -> bool:
-        return (self.replaced_dir / name).exists()

@@ -16,7 +16,7 @@ from monai.data import MetaTensor
 from monai.engines.utils import IterationEvents
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
-from medseg.files import whole
+from medseg.files import set_aside, whole
 from medseg.geometry import Geometry
 
 SCORES = ("dice", "iou", "hd95", "surface_dice")
@@ -66,6 +66,7 @@ class CaseMetrics:
         self.unit = unit
         self.group = group
         self.rows: list[dict[str, Any]] = []
+        self._is_written = False
 
     def attach(self, engine: Engine) -> None:
         """Score after the post-processing, which runs when the model is done."""
@@ -78,7 +79,14 @@ class CaseMetrics:
         self.write()
 
     def write(self) -> None:
-        """Write the tables of the cases so far, each whole or not at all."""
+        """Write the tables of the cases so far, each whole or not at all.
+
+        Tables of an earlier run are first given dated names.
+        """
+        if not self._is_written:
+            for name in ("metrics.csv", "metrics_summary.json"):
+                set_aside(self.output_dir / name)
+            self._is_written = True
         with (
             whole(self.output_dir / "metrics.csv") as partial,
             partial.open("w", newline="") as file,

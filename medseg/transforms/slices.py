@@ -58,7 +58,7 @@ class SliceDataset(Dataset):
 
     Raises:
         ValueError: no case, a `load` that is random, or cases that `load` refuses: all of them are
-            named, with their reason, a line each.
+            named, with their reason.
 
     Example:
         >>> SliceDataset(cases, load=load, transform=augment, cache_dir="cache/liver")
@@ -171,8 +171,8 @@ class _Copies:
             copies = list(tqdm(done, "reading volumes", len(cases), leave=False))
         refused = [reason for reason in copies if isinstance(reason, str)]
         if refused:
-            head = f"{len(refused)} of {len(cases)} cases refused, correct them or leave them out:"
-            raise ValueError("\n  ".join([head, *refused]))
+            head = f"{len(refused)} of {len(cases)} cases refused, correct them or leave them out: "
+            raise ValueError(head + "; ".join(refused))
         return [copy for copy in copies if not isinstance(copy, str)]
 
     def _of_or_reason(self, case: Mapping[str, Any]) -> dict[str, Any] | str:

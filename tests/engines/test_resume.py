@@ -167,6 +167,11 @@ def test_a_new_run_over_an_old_one_is_refused(tmp_path):
         Resume(tmp_path / "resume.pt", {})
 
 
+def test_a_text_that_looks_like_a_bool_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="resume must be True or False, got 'false'"):
+        Resume(tmp_path / "resume.pt", {}, resume="false")
+
+
 def test_resuming_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no run to resume at"):
         Resume(tmp_path / "resume.pt", {}, resume=True)

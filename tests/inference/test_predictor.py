@@ -42,6 +42,11 @@ def test_disabled_it_gives_what_the_wrapped_inferer_gives(network, image):
     assert torch.equal(output, network(image))
 
 
+def test_a_text_that_looks_like_a_bool_is_refused():
+    with pytest.raises(TypeError, match="mixed_precision must be True or False, got 'false'"):
+        inferer(enabled="false")
+
+
 @pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16"])
 def test_a_cpu_with_bfloat16_runs_in_it_and_keeps_its_weights(network, image, cpu_flags, flag):
     cpu_flags(f"flags\t\t: fpu avx512f {flag} sse2\n")

@@ -273,3 +273,11 @@ def test_millimetres_without_an_affine_are_refused(tmp_path):
     plain = torch.zeros(1, 4, 4, 4)
     with pytest.raises(ValueError, match=r"case a has no affine .*: use unit 'pixel'"):
         scored(tmp_path, plain, plain)
+
+
+def test_the_tables_of_an_earlier_run_are_kept_under_dated_names(tmp_path):
+    (tmp_path / "metrics.csv").write_text("earlier")
+    metrics = CaseMetrics(tmp_path, classes=["liver"])
+    metrics.write()
+    metrics.write()
+    assert [p.read_text() for p in tmp_path.glob("metrics-*.csv")] == ["earlier"]
