@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -157,21 +158,8 @@ def _parse(file: BinaryIO, path: Path) -> Slice | None:
 
 
 def _slice(dataset: pydicom.Dataset, path: Path, *, syntax: UID, pixels: PixelData | None) -> Slice:
-    def text(keyword: str) -> str:
-        return str(dataset.get(keyword) or "").strip()
-
-    def whole(keyword: str, default: int = 0) -> int:
-        value = dataset.get(keyword)
-        return default if value in (None, "") else int(value)
-
-    def number(keyword: str) -> float | None:
-        value = dataset.get(keyword)
-        return None if value in (None, "") else float(value)
-
-    def vector(keyword: str) -> np.ndarray:
-        value = dataset.get(keyword)
-        return np.array([] if value in (None, "") else value, dtype=np.float64).ravel()
-
+    text, whole = partial(_text, dataset), partial(_whole, dataset)
+    number, vector = partial(_number, dataset), partial(_vector, dataset)
     bits_stored = whole("BitsStored")
     return Slice(
         path=path,
@@ -202,6 +190,25 @@ def _slice(dataset: pydicom.Dataset, path: Path, *, syntax: UID, pixels: PixelDa
         has_modality_lut=bool(dataset.get("ModalityLUTSequence")),
         pixels=pixels,
     )
+
+
+def _text(dataset: pydicom.Dataset, keyword: str) -> str:
+    return str(dataset.get(keyword) or "").strip()
+
+
+def _whole(dataset: pydicom.Dataset, keyword: str, default: int = 0) -> int:
+    value = dataset.get(keyword)
+    return default if value in (None, "") else int(value)
+
+
+def _number(dataset: pydicom.Dataset, keyword: str) -> float | None:
+    value = dataset.get(keyword)
+    return None if value in (None, "") else float(value)
+
+
+def _vector(dataset: pydicom.Dataset, keyword: str) -> np.ndarray:
+    value = dataset.get(keyword)
+    return np.array([] if value in (None, "") else value, dtype=np.float64).ravel()
 
 
 def _values(element: object) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from medseg.ingest.reasons import IngestError, Reason
 SUFFIXES = (".nii", ".nii.gz")
 
 _IMAGE_CLASSES = {348: nib.Nifti1Image, 540: nib.Nifti2Image}  # by size of the header
+_GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 section 2.3.1
 _SPACE_UNIT_BITS = 0x07
 _MILLIMETRES_OR_UNKNOWN = (0, 2)
 
@@ -48,9 +49,9 @@ def load_nifti(path: str | Path) -> tuple[np.ndarray, Geometry]:
         everything else is float32.
 
     Raises:
-        IngestError: "not-found", "truncated", "unreadable", "not-3d", "pixel-format",
-            "not-millimetres", "no-orientation", "conflicting-orientation", "invalid-geometry"
-            or "non-finite", naming the file.
+        IngestError: "not-found", "unknown-format", "truncated", "unreadable", "not-3d",
+            "pixel-format", "not-millimetres", "no-orientation", "conflicting-orientation",
+            "invalid-geometry" or "non-finite", naming the file.
 
     Example:
         >>> volume, geometry = load_nifti("case.nii.gz")  # doctest: +SKIP
@@ -73,6 +74,8 @@ def _read_bytes(path: Path) -> bytes:
     content = path.read_bytes()
     if path.suffix.lower() != ".gz":
         return content
+    if not content.startswith(_GZIP_MAGIC[: len(content)]):
+        raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is no gzip file, whatever its name says")
     try:
         return gzip.decompress(content)
     except EOFError as error:

@@ -75,23 +75,22 @@ class VolumeReader(ImageReader):
         for path, grid in zip(img[1:], grids[1:], strict=True):
             check_same_grid(grids[0], grid, names=(str(img[0]), str(path)))
         if len(volumes) == 1:
-            return volumes[0], _metadata(grids[0], channel_dim=float("nan"))
-        return np.stack(volumes), _metadata(grids[0], channel_dim=0)
+            return volumes[0], metadata(grids[0].shape, affine=grids[0].affine)
+        return np.stack(volumes), metadata(grids[0].shape, affine=grids[0].affine, channel_dim=0)
 
     def _load(self, path: Path) -> tuple[np.ndarray, Geometry]:
         array, geometry = load(path, series_uid=self.series_uid)
         if self.labels is None:
             return array, geometry
-        check_labels(array, self.labels, name=str(path))
-        smallest = np.result_type(*(np.min_scalar_type(value) for value in self.labels))
-        return array.astype(smallest, copy=False), geometry
+        return as_labels(array, self.labels, name=str(path)), geometry
 
 
 class SameGridd(MapTransform):
     """Refuse a case whose volumes do not share one grid; place it right after loading.
 
     Args:
-        keys: the volumes to compare, (I, J, K) or (C, I, J, K); all are compared with the first.
+        keys: the volumes (I, J, K) or pictures (I, J) to compare, with or without channels before;
+            all are compared with the first.
         tolerance: see `Geometry.difference`.
         allow_missing_keys: do not raise where a case lacks a key.
 
@@ -119,18 +118,40 @@ class SameGridd(MapTransform):
         return dict(data)
 
 
-def _metadata(geometry: Geometry, *, channel_dim: float) -> dict[str, Any]:
+def as_labels(array: np.ndarray, allowed: Collection[int], *, name: str) -> np.ndarray:
+    """Check a label map and give it the smallest integer type that holds the declared values.
+
+    Raises:
+        IngestError: "undeclared-labels", see `check_labels`.
+    """
+    check_labels(array, allowed, name=name)
+    smallest = np.result_type(*(np.min_scalar_type(value) for value in allowed))
+    return array.astype(smallest, copy=False)
+
+
+def metadata(
+    shape: Sequence[int], *, affine: np.ndarray, channel_dim: float = float("nan")
+) -> dict[str, Any]:
+    """MONAI's metadata of an image.
+
+    Args:
+        shape: spatial shape, without the channels.
+        affine: (4, 4), voxel indices to RAS+ millimetres.
+        channel_dim: the axis of the channels; NaN where there is none.
+    """
     return {
-        MetaKeys.AFFINE: geometry.affine.copy(),
-        MetaKeys.ORIGINAL_AFFINE: geometry.affine.copy(),
-        MetaKeys.SPATIAL_SHAPE: np.asarray(geometry.shape),
+        MetaKeys.AFFINE: affine.copy(),
+        MetaKeys.ORIGINAL_AFFINE: affine.copy(),
+        MetaKeys.SPATIAL_SHAPE: np.asarray(shape),
         MetaKeys.SPACE: SpaceKeys.RAS,
-        MetaKeys.ORIGINAL_CHANNEL_DIM: channel_dim,  # NaN: no channel axis
+        MetaKeys.ORIGINAL_CHANNEL_DIM: channel_dim,
     }
 
 
 def _grid(volume: MetaTensor) -> Geometry:
-    i, j, k = volume.shape[-3:]
+    """The grid of a loaded image; a picture (I, J) is a volume of one slice."""
+    axes = len(volume.meta.get(MetaKeys.SPATIAL_SHAPE, (0, 0, 0)))
+    i, j, k = (*volume.shape[-axes:], 1)[:3]
     return Geometry((i, j, k), volume.affine.cpu().numpy())
 
 

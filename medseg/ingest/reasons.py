@@ -130,7 +130,8 @@ def explain(code: Reason, finding: str) -> str:
 
 
 _EXPORT_AGAIN = "export it again from its source"
-_VOLUME_ONLY = "pass a series of single-frame greyscale slices"
+_SERIES_UID = "--series_uid UID (series_uid=... in Python)"
+_VOLUME_ONLY = "pass single-frame greyscale slices"
 
 REMEDIES: dict[Reason, str] = {
     Reason.OK: "",
@@ -142,8 +143,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.UNREADABLE: "copy the file again, or move it out of the folder",
     Reason.TRUNCATED: "copy or download the file again",
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
-    Reason.SEVERAL_SERIES: "pass series_uid=... or the folder of one series",
-    Reason.UNKNOWN_SERIES: "pass one of the series UIDs that find_series lists",
+    Reason.SEVERAL_SERIES: f"pass {_SERIES_UID} or the folder of one series",
+    Reason.UNKNOWN_SERIES: "pass the UID of one that is",
     Reason.NOT_AN_IMAGE: "pass the image series it refers to",
     Reason.MULTI_FRAME: f"multi-frame objects are not supported; {_VOLUME_ONLY}",
     Reason.COLOUR: f"colour is not supported; {_VOLUME_ONLY}",

@@ -44,10 +44,11 @@ def _no_pixels(slices: Sequence[Slice]) -> str:
 
 
 def _no_image(slices: Sequence[Slice]) -> str:
-    for s in slices:
-        if s.pixels is None or s.modality in _DERIVED_MODALITIES:
-            return f"no image slices (modality {s.modality or 'not stated'})"
-    return ""
+    derived = [s for s in slices if s.pixels is None or s.modality in _DERIVED_MODALITIES]
+    if not derived:
+        return ""
+    count = "" if len(derived) == len(slices) else f" in {len(derived)} of {len(slices)} files"
+    return f"no image slices{count} (modality {derived[0].modality or 'not stated'})"
 
 
 def _is_without_pixels(sop_class: uid.UID) -> bool:
@@ -65,7 +66,8 @@ def _multi_frame(slices: Sequence[Slice]) -> str:
 def _colour(slices: Sequence[Slice]) -> str:
     for s in slices:
         if s.samples != 1 or not s.photometric.startswith("MONOCHROME"):
-            return f"{s.samples} samples per pixel, {s.photometric or 'no photometric value'}"
+            kind = s.photometric or "no photometric value"
+            return f"{s.samples} samples per pixel, {kind}, of {s.path.name}"
     return ""
 
 

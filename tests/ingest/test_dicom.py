@@ -14,7 +14,10 @@ from medseg.ingest import IngestError, Reason, find_series, load, read_series
 def test_two_series_in_one_folder_are_refused_by_name(tmp_path):
     write_series(tmp_path, make_series(uid="1.2.3"), suffix=".a")
     write_series(tmp_path, make_series(ramp((3, 6, 4)), uid="1.2.4"), suffix=".b")
-    words = r"2 series in .*: 1.2.3 \(5 files\), 1.2.4 \(3 files\): pass series_uid="
+    words = (
+        r"2 series in .*: 1.2.3 \(CT, 4x6, 5 files\), 1.2.4 \(CT, 4x6, 3 files\): "
+        r"pass --series_uid UID \(series_uid=... in Python\) or the folder of one series"
+    )
     with pytest.raises(IngestError, match=words) as caught:
         load(tmp_path)
     assert caught.value.code is Reason.SEVERAL_SERIES
@@ -25,7 +28,8 @@ def test_a_named_series_is_loaded_from_among_several(tmp_path):
     write_series(tmp_path, make_series(ramp((3, 6, 4)), uid="1.2.4"), suffix=".b")
     array, geometry = load(tmp_path, series_uid="1.2.4")
     assert array.shape == geometry.shape == (4, 6, 3)
-    with pytest.raises(IngestError, match=r"no series 1\.2\.5") as caught:
+    words = r"no series 1\.2\.5 in .*, which holds 1\.2\.3 \(CT, 4x6, 5 files\), 1\.2\.4 \("
+    with pytest.raises(IngestError, match=words) as caught:
         load(tmp_path, series_uid="1.2.5")
     assert caught.value.code is Reason.UNKNOWN_SERIES
 
@@ -49,6 +53,59 @@ def test_localizers_and_segmentations_do_not_hide_the_series(tmp_path):
     segmentation = make_series(ramp((1, 6, 4)))
     segmentation[0].Modality = "SEG"
     write_series(tmp_path, segmentation, suffix=".c")
+    assert load(tmp_path)[0].shape == (4, 6, 5)
+
+
+def make_localizer(dataset):
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+
+
+def make_colour(dataset):
+    dataset.PhotometricInterpretation = "PALETTE COLOR"
+
+
+def make_segmentation(dataset):
+    dataset.Modality = "SEG"
+
+
+MIXED = [
+    (make_localizer, Reason.LOCALIZER, "1 of 5 files are localizers"),
+    (make_colour, Reason.COLOUR, r"PALETTE COLOR, of im\d+\.a"),
+    (make_segmentation, Reason.NOT_AN_IMAGE, "no image slices in 1 of 5 files"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "reason", "words"), MIXED)
+def test_one_companion_among_the_slices_of_a_series_refuses_it(tmp_path, spoil, reason, words):
+    mixed = make_series(uid="1.2.3")
+    spoil(mixed[2])
+    write_series(tmp_path, mixed, suffix=".a")
+    with pytest.raises(IngestError, match=words) as caught:
+        load(tmp_path)
+    assert caught.value.code is reason
+
+
+@pytest.mark.parametrize(("spoil", "reason", "words"), MIXED)
+def test_a_series_with_one_companion_slice_is_not_passed_over(tmp_path, spoil, reason, words):
+    mixed = make_series(uid="1.2.3")
+    spoil(mixed[2])
+    write_series(tmp_path, mixed, suffix=".a")
+    write_series(tmp_path, make_series(uid="1.2.4"), suffix=".b")
+    listed = rf"1\.2\.3 \(CT, 4x6, 5 files, refused as {reason}\), 1\.2\.4 \(CT, 4x6, 5 files\)"
+    with pytest.raises(IngestError, match=listed) as caught:
+        load(tmp_path)
+    assert caught.value.code is Reason.SEVERAL_SERIES
+    with pytest.raises(IngestError, match=words) as caught:
+        load(tmp_path, series_uid="1.2.3")
+    assert caught.value.code is reason
+
+
+def test_a_series_of_nothing_but_companions_is_left_aside(tmp_path):
+    write_series(tmp_path, make_series(), suffix=".a")
+    companions = make_series(uid="1.2.3")
+    for dataset, spoil in zip(companions, [make_localizer] * 3 + [make_colour] * 2, strict=True):
+        spoil(dataset)
+    write_series(tmp_path, companions, suffix=".b")
     assert load(tmp_path)[0].shape == (4, 6, 5)
 
 
@@ -81,7 +138,8 @@ def test_an_empty_folder_is_refused(tmp_path):
 def test_a_file_of_another_format_is_refused(tmp_path):
     file = tmp_path / "image.png"
     file.write_bytes(b"\x89PNG")
-    with pytest.raises(IngestError, match=r"pass DICOM, \.nii") as caught:
+    words = r"image\.png is neither NIfTI nor DICOM: pass DICOM, \.nii"
+    with pytest.raises(IngestError, match=words) as caught:
         load(file)
     assert caught.value.code is Reason.UNKNOWN_FORMAT
 

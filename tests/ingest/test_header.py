@@ -52,8 +52,18 @@ def test_a_slice_cut_in_its_header_is_never_left_out(tmp_path):
     assert load(tmp_path)[0].shape[-1] == 3
     for size in range(0, len(content) - 48, 5):
         last.write_bytes(content[:size])
-        with pytest.raises(IngestError):
+        with pytest.raises(IngestError, match=last.name) as caught:
             load(tmp_path)
+        assert caught.value.code in (Reason.TRUNCATED, Reason.UNREADABLE)
+
+
+def test_a_slice_cut_before_its_series_uid_is_truncated_not_a_series(tmp_path):
+    *_, last = write_series(tmp_path, make_series(uid="1.2.3"))
+    last.write_bytes(last.read_bytes()[:400])
+    for named in (None, "1.2.3"):
+        with pytest.raises(IngestError, match=rf"{last.name} ends before its pixels") as caught:
+            load(tmp_path, series_uid=named)
+        assert caught.value.code is Reason.TRUNCATED
 
 
 def test_one_truncated_slice_refuses_the_series(tmp_path):

@@ -180,3 +180,12 @@ def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(IngestError, match="no such file") as caught:
         load(tmp_path / "case.nii")
     assert caught.value.code is Reason.NOT_FOUND
+
+
+@pytest.mark.parametrize("content", [b"plain text, not a scan", b"x"])
+def test_a_file_that_is_no_gzip_is_not_called_damaged(tmp_path, content):
+    path = tmp_path / "text.nii.gz"
+    path.write_bytes(content)
+    with pytest.raises(IngestError, match=r"text\.nii\.gz is no gzip file") as caught:
+        load(path)
+    assert caught.value.code is Reason.UNKNOWN_FORMAT

@@ -1,0 +1,126 @@
+"""Picture: grey PNG, JPEG, TIFF, ... files for MONAI's `LoadImaged`, checked or refused.
+
+In a bundle:
+
+    {"_target_": "LoadImaged", "keys": "image", "reader": "medseg.ingest.picture.PictureReader"},
+    {"_target_": "LoadImaged", "keys": "label",
+     "reader": {"_target_": "medseg.ingest.picture.PictureReader", "labels": [0, 255]}},
+    {"_target_": "EnsureChannelFirstd", "keys": ["image", "label"]},
+    {"_target_": "medseg.ingest.reader.SameGridd", "keys": ["image", "label"]}
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Collection, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import PathLike
+from monai.data.image_reader import ImageReader
+from monai.utils import ensure_tuple
+from PIL import Image, UnidentifiedImageError
+
+from medseg.ingest.reader import as_labels, metadata
+from medseg.ingest.reasons import IngestError, Reason
+
+_GREY_MODES = ("L", "I", "I;16", "I;16L", "I;16B")  # 8 and 16 bit; "I" is 16 bit in older Pillow
+_UNSUPPORTED_SAMPLES = ("1", "F")
+
+# What a damaged file makes Pillow raise; anything else is a bug and is not hidden.
+_DECODE_ERRORS = (
+    EOFError,
+    IndexError,
+    OSError,
+    OverflowError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+class PictureReader(ImageReader):
+    """Read grey pictures of one frame, as stored, for `LoadImaged`.
+
+    The array is (I, J) = (row, column) of the file: nothing is transposed, flipped or scaled, and
+    an EXIF orientation is not applied. A picture knows no place in the patient: its affine is the
+    identity. `EnsureChannelFirstd` adds the channel axis. Several paths of one case become
+    channels, (C, I, J), when they share a shape.
+
+    Args:
+        labels: for a label map, the declared values, background included. Other values are refused
+            and the map is returned in the smallest integer type that holds the declared ones.
+    """
+
+    def __init__(self, labels: Collection[int] | None = None) -> None:
+        super().__init__()
+        self.labels = None if labels is None else tuple(labels)
+
+    def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
+        """Tell whether every path is named like a format that Pillow knows."""
+        known = Image.registered_extensions()
+        return all(Path(name).suffix.lower() in known for name in ensure_tuple(filename))
+
+    def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> list[Path]:
+        """Take the paths; `get_data` reads them, see `VolumeReader.read`."""
+        return [Path(name) for name in ensure_tuple(data)]
+
+    def get_data(self, img: Sequence[Path]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Load the pictures.
+
+        Returns:
+            (I, J), or (C, I, J) for several paths, of integers, and MONAI's metadata.
+
+        Raises:
+            IngestError: "not-found", "unreadable", "truncated", "multi-frame", "colour",
+                "pixel-format", "undeclared-labels", naming the file, or "different-grids".
+        """
+        pictures = [self._load(path) for path in img]
+        shape = pictures[0].shape
+        for path, picture in zip(img[1:], pictures[1:], strict=True):
+            if picture.shape != shape:
+                finding = f"{img[0]} has shape {shape} and {path} {picture.shape}"
+                raise IngestError(Reason.DIFFERENT_GRIDS, finding)
+        if len(pictures) == 1:
+            return pictures[0], metadata(shape, affine=np.eye(4))
+        return np.stack(pictures), metadata(shape, affine=np.eye(4), channel_dim=0)
+
+    def _load(self, path: Path) -> np.ndarray:
+        array = _decode(path)
+        return array if self.labels is None else as_labels(array, self.labels, name=str(path))
+
+
+def _decode(path: Path) -> np.ndarray:
+    """The pixels of a picture, whole and grey."""
+    if not path.is_file():
+        raise IngestError(Reason.NOT_FOUND, f"no such file: {path}")
+    content = path.read_bytes()
+    try:
+        with Image.open(BytesIO(content)) as image:
+            _check_kind(image, path)
+            image.verify()  # the checksums of a PNG, which decoding skips
+        with Image.open(BytesIO(content)) as image:
+            array = np.asarray(image)
+    except IngestError:
+        raise
+    except UnidentifiedImageError as error:
+        finding = f"{path} ({len(content)} bytes) is no picture or its header is damaged"
+        raise IngestError(Reason.UNREADABLE, finding) from error
+    except _DECODE_ERRORS as error:
+        finding = f"{path} ends early or is damaged ({len(content)} bytes)"
+        raise IngestError(Reason.TRUNCATED, finding) from error
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _check_kind(image: Image.Image, path: Path) -> None:
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        raise IngestError(Reason.MULTI_FRAME, f"{frames} frames in {path}")
+    if image.mode in _UNSUPPORTED_SAMPLES:
+        raise IngestError(Reason.PIXEL_FORMAT, f"samples of Pillow mode {image.mode} in {path}")
+    if image.mode not in _GREY_MODES:
+        raise IngestError(Reason.COLOUR, f"{path} has Pillow mode {image.mode}, not grey")
