@@ -6,6 +6,7 @@ Nothing is downloaded: `schema/meta_schema_20240725.json` is MONAI's own schema 
 
 import json
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -42,17 +43,17 @@ def faults(name: str, bundles_dir: str | Path = "bundles") -> list[str]:
     is written to the bundle.
 
     Args:
-        name: a task of `bundles_dir`/layers/tasks.
-        bundles_dir: folder of the bundles and their layers.
+        name: a task of `bundles_dir`/layers/tasks, or the path of its bundle.
+        bundles_dir: folder of the bundles and their layers; that of the bundle, if a path is given.
 
     Raises:
         FileNotFoundError: there is no such task.
 
     Example:
-        >>> faults("liver")
+        >>> faults("liver") + faults("bundles/liver")
         []
     """
-    bundle = _Bundle(name, Path(bundles_dir))
+    bundle = _locate(name, Path(bundles_dir))
     with _quiet():
         return [
             fault
@@ -79,6 +80,14 @@ class _Bundle:
             return isinstance(self.json(file), dict)
         except (OSError, ValueError):
             return False
+
+
+def _locate(name: str, bundles_dir: Path) -> _Bundle:
+    path = Path(name)
+    if path.name == name:
+        return _Bundle(name, bundles_dir)
+    path = path.resolve()  # "bundles/liver", "liver/" or "."
+    return _Bundle(path.name, path.parent)
 
 
 def _missing_files(bundle: _Bundle) -> Iterator[str]:
@@ -161,6 +170,15 @@ def _class_faults(bundle: _Bundle) -> Iterator[str]:
     for index, label in enumerate(classes, start=1):
         if f"{index} {label}" not in metadata.get("pred_classes", ""):
             yield f"{METADATA}: pred_classes does not say '{index} {label}': write it there"
+
+
+def _label_faults(bundle: _Bundle) -> Iterator[str]:
+    """The metadata names each value that a label map of the dataset may have."""
+    told = re.findall(r"(?:^|, )(\d+) \w", bundle.json(METADATA).get("label_classes", ""))
+    values = bundle.json(TRAIN).get("label_values", [])
+    if sorted(map(int, told)) != sorted(values):
+        rule = f"the task's label_values are {values}"
+        yield f"{METADATA}: label_classes names {', '.join(told) or 'none'}, {rule}: name those"
 
 
 def _train_properties(bundle: _Bundle) -> list[str]:
@@ -261,6 +279,7 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (_schema_faults, (METADATA,)),
     (_metadata_faults, (METADATA,)),
     (_class_faults, (METADATA, INFERENCE)),
+    (_label_faults, (METADATA, TRAIN)),
     (_train_properties, (METADATA, TRAIN)),
     (_infer_properties, (METADATA, INFERENCE)),
     (_network_faults, (METADATA, TRAIN, INFERENCE)),

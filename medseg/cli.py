@@ -37,7 +37,7 @@ Bundle = Annotated[Path, typer.Option("--bundle", "-b", help="Folder of the bund
 @app.command()
 def phantom(
     kind: Annotated[str, typer.Argument(help="What to write: ct.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; must not exist.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write: new or empty.")],
     cases: Annotated[int, typer.Option(help="Cases with labels, for training.")] = 10,
     test_cases: Annotated[int, typer.Option(help="Test cases, as NIfTI and as DICOM.")] = 1,
     size: Annotated[int, typer.Option(help="Rows and columns of a slice.")] = 128,
@@ -211,7 +211,7 @@ class _one_line_errors:  # noqa: N801 - reads as the statement it is
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        from medseg.errors import is_documented, root_cause, show_traceback
+        from medseg.errors import config_fault, is_documented, root_cause, show_traceback
 
         if error is None or isinstance(error, (SystemExit, typer.Exit)) or show_traceback():
             return
@@ -219,7 +219,8 @@ class _one_line_errors:  # noqa: N801 - reads as the statement it is
             sys.stderr.write("interrupted\n")
             raise typer.Exit(130) from None
         cause = root_cause(error)
-        if is_documented(cause):
-            sys.stderr.write(f"error: {cause}\n")
+        message = str(cause) if is_documented(cause) else config_fault(error)
+        if message is not None:
+            sys.stderr.write(f"error: {message}\n")
             failed = type(cause).__name__ == "CasesFailedError"
             raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None

@@ -28,6 +28,22 @@ def is_documented(error: BaseException) -> bool:
     )
 
 
+def config_fault(error: BaseException) -> str | None:
+    """What is wrong with a config, if MONAI could not build a component of it; else None.
+
+    An override of a wrong type or value ends so: the component and the complaint are named.
+    """
+    component = None
+    while error.__cause__ is not None:
+        text = str(error)
+        if text.startswith("Failed to instantiate component"):
+            component = text.split("'")[1]
+        error = error.__cause__
+    if component is None or not isinstance(error, (ValueError, TypeError, OSError)):
+        return None
+    return f"the config does not make a {component}: {' '.join(str(error).split())}"
+
+
 def show_traceback() -> bool:
     """Whether the environment asks for whole tracebacks, by MEDSEG_TRACEBACK=1."""
     return bool(os.environ.get("MEDSEG_TRACEBACK"))
@@ -44,7 +60,8 @@ def one_line_errors() -> None:
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     cause = root_cause(error)
-    if show_traceback() or not is_documented(cause):
+    message = str(cause) if is_documented(cause) else config_fault(error)
+    if show_traceback() or message is None:
         sys.__excepthook__(kind, error, trace)
         return
-    sys.stderr.write(f"error: {cause}\n")
+    sys.stderr.write(f"error: {message}\n")

@@ -17,6 +17,8 @@ from monai.bundle import ConfigParser
 from monai.bundle.scripts import run
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
+from medseg.bundles import WORKFLOWS
+
 PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
 """Arguments of `monai.bundle run` itself, which are no keys of a config."""
 
@@ -42,11 +44,11 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     config_file = bundle / f"{workflow}.json"
     if not config_file.is_file():
         raise FileNotFoundError(
-            f"{bundle.resolve()} is no bundle with a {workflow}.json: "
-            "name its folder with -b, for instance -b bundles/liver"
+            f"{bundle.resolve()} is no bundle, it has no {workflow}.json: "
+            "run from the folder that holds bundles/, or pass the bundle's folder with -b"
         )
     overrides = parse_overrides(arguments)
-    config = ConfigParser.load_config_file(str(config_file))
+    config = _load(config_file)
     known = config
     if "tracking" in overrides:
         known = {**tracking_keys(overrides["tracking"], config), **config}
@@ -101,8 +103,10 @@ def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None
         if part not in known:
             near = difflib.get_close_matches(part, known, n=1, cutoff=0.0)
             nearest = "#".join([*done, *near]) or "none"
+            others = [path.name for path in _siblings(config_file) if key in _load(path)]
+            elsewhere = f" (it is a key of {', '.join(others)})" if others else ""
             raise ValueError(
-                f"override --{key} names no key of {config_file}: nearest is {nearest}"
+                f"override --{key} names no key of {config_file}{elsewhere}: nearest is {nearest}"
             )
         level = level[int(part)] if isinstance(level, list) else level[part]
         done.append(part)
@@ -142,6 +146,15 @@ def _parse_value(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return DefaultParseValue(text)
+
+
+def _siblings(config_file: Path) -> list[Path]:
+    files = (config_file.with_name(f"{workflow}.json") for workflow in WORKFLOWS)
+    return [path for path in files if path != config_file and path.is_file()]
+
+
+def _load(config_file: Path) -> dict[str, Any]:
+    return ConfigParser.load_config_file(str(config_file))
 
 
 def _keys(level: Any) -> list[str]:

@@ -81,7 +81,9 @@ def report(out: Path, *, seconds: float) -> None:
         ("TensorBoard", out / "run"),
     ):
         tell(f"{title:<12} {path}")
-    tell(f"{'Dice':<12} {summary['liver']['dice']['mean']:.3f} (liver, the one test case)")
+    tell(
+        f"{'Dice':<12} {summary['classes']['liver']['dice']['mean']:.3f} (liver, the one test case)"
+    )
     tell(f"{'time':<12} {seconds:.0f} s")
 
 

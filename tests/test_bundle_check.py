@@ -76,6 +76,21 @@ def test_the_check_writes_nothing(folder, tmp_path, monkeypatch):
     assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
+def test_a_bundle_is_found_by_its_path_as_by_its_name(folder, root, monkeypatch):
+    (root / "LICENSE").unlink()
+    expected = faults(NAME, folder)
+    assert expected == ["LICENSE is missing: every bundle needs it"]
+    for place, path in ((folder.parent, f"bundles/{NAME}"), (folder, f"{NAME}/"), (root, ".")):
+        monkeypatch.chdir(place)
+        assert faults(path) == expected
+    assert faults(str(root)) == expected
+
+
+def test_a_path_that_is_no_bundle_is_refused(folder):
+    with pytest.raises(FileNotFoundError, match="no bundle 'lung'"):
+        faults(str(folder / "lung"))
+
+
 def test_an_unknown_bundle_is_refused(folder):
     with pytest.raises(FileNotFoundError, match="no bundle 'lung'"):
         faults("lung", folder)
@@ -141,6 +156,11 @@ def test_an_unused_key_is_found(folder, workflow):
         (lambda m: m.update(authors=["A"]), r"authors: \['A'\] is not of type 'string'"),
         (lambda m: m.update(version="0.2.0"), "changelog says nothing of version 0.2.0"),
         (lambda m: m.update(pred_classes="1 lung"), "pred_classes does not say '1 liver'"),
+        (lambda m: m.pop("label_classes"), "label_classes names none, .* are \\[0, 255\\]: name"),
+        (
+            lambda m: m.update(label_classes="0 background, 1 liver"),
+            "label_classes names 0, 1, the",
+        ),
         (
             lambda m: m["network_data_format"]["inputs"]["image"].pop("dtype"),
             "network_data_format/inputs/image: 'dtype' is a required property",
@@ -184,13 +204,14 @@ def test_channels_that_are_not_the_classes_are_found(folder, change):
 
 def test_two_classes_need_a_background_channel(folder):
     def two_classes(metadata):
-        metadata["pred_classes"] = "0 background, 1 liver, 2 tumour"
+        metadata["pred_classes"] = metadata["label_classes"] = "0 background, 1 liver, 2 tumour"
         metadata["network_data_format"]["outputs"]["pred"].update(
             num_channels=3, channel_def={"0": "background", "1": "liver", "2": "tumour"}
         )
 
     task = folder / "layers" / "tasks" / f"{NAME}.json"
-    _edit(task, lambda task: task.update(classes={"liver": [1], "tumour": [2]}))
+    classes = {"liver": [1], "tumour": [2]}
+    _edit(task, lambda task: task.update(classes=classes, label_values=[0, 1, 2]))
     bundles.build(NAME, folder)
     assert any("{'0': 'background', '1': 'liver', '2'" in fault for fault in faults(NAME, folder))
     assert _metadata_faults(folder, two_classes) == []

@@ -188,7 +188,7 @@ def test_tracking_passes_through(here, calls, verb):
         (["--max_epochs"], "override --max_epochs has no value"),
         (["--max_epochs", "--fold"], "override --max_epochs has no value"),
         (["max_epochs", "2"], "'max_epochs' is no override"),
-        (["-b", "bundles/liverr"], "bundles/liverr is no bundle with a train.json"),
+        (["-b", "bundles/liverr"], "bundles/liverr is no bundle, it has no train.json"),
         (["--tracking", "nothing"], "is no settings file"),
     ],
 )
@@ -282,7 +282,7 @@ def test_check_fails_where_a_bundle_has_faults(here, monkeypatch, found, status)
     monkeypatch.setattr(bundle_check, "faults", lambda name, bundles_dir: found)
     ended = _medseg("bundles", "check", "liver")
     assert ended.exit_code == status
-    assert ended.output == ("liver: 1 faults\n  a [b]\n" if found else "liver: ok\n")
+    assert ended.output == ("liver: 1 fault\n  a [b]\n" if found else "liver: ok\n")
 
 
 def test_phantom_refuses_what_it_cannot_write(tmp_path):

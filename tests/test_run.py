@@ -147,7 +147,9 @@ def test_nothing_runs_after_an_unknown_override(bundle, calls, key):
 
 @pytest.mark.parametrize("workflow", ["train", "inference"])
 def test_an_unknown_bundle_is_refused(tmp_path, calls, workflow):
-    with pytest.raises(FileNotFoundError, match=rf"nowhere is no bundle with a {workflow}.json"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"nowhere is no bundle, it has no {workflow}.json"
+    ):
         run_bundle(tmp_path / "nowhere", workflow, run_id="training")
     assert not calls
 

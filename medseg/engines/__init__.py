@@ -2,6 +2,6 @@
 
 from medseg.engines.best import BestWeights
 from medseg.engines.progress import Progress
-from medseg.engines.resume import Resume
+from medseg.engines.resume import Resume, check_run
 
-__all__ = ["BestWeights", "Progress", "Resume"]
+__all__ = ["BestWeights", "Progress", "Resume", "check_run"]

@@ -1,5 +1,6 @@
 """BestWeights: keep the weights of the best validation, and end a run that no longer improves."""
 
+import hashlib
 import logging
 import math
 import os
@@ -23,7 +24,7 @@ class BestWeights:
     After a validation that beats all before it, the network's state dict is written, whole or not
     at all, to `path`: a flat state dict, as `models/model.pt` of a bundle has to be. After
     `patience` validations in a row without an improvement the trainer is told to stop. A score that
-    is not a number improves nothing. A file that was at `path` before this run is moved, under a
+    is not a number improves nothing. A file at `path` that this run did not write is moved, under a
     dated name, to `replaced_dir`; nothing is lost.
 
     MONAI's `CheckpointSaver` forgets the best score on resume and writes in place, and its
@@ -67,6 +68,7 @@ class BestWeights:
         self.patience = patience
         self.replaced_dir = Path(replaced_dir or self.path.parent.parent / "replaced")
         self.score, self.epoch, self.misses = -math.inf, 0, 0
+        self.written = ""
 
     def attach(self, engine: Engine) -> None:
         """Judge at the end of every validation, whatever makes the trainer run it."""
@@ -78,10 +80,15 @@ class BestWeights:
         """Keep the weights if they are the best so far, else count a miss."""
         name, epoch = evaluator.state.key_metric_name, trainer.state.epoch
         score = float(evaluator.state.metrics[name])
-        if score > self.score:
+        is_best = score > self.score
+        if is_best:
             self._save()
             self.score, self.epoch, self.misses = score, epoch, 0
-            logger.info("best %s %.4f in epoch %d: %s", name, score, epoch, self.path)
+        if idist.get_rank() == 0:
+            shown = ", ".join(f"{k} {v:.4f}" for k, v in evaluator.state.metrics.items())
+            best = f"the best so far: {self.path}" if is_best else f"best in epoch {self.epoch}"
+            logger.info("epoch %d: %s, %s", epoch, shown, best)
+        if is_best:
             return
         if math.isnan(score):
             logger.warning("%s is not a number in epoch %d", name, epoch)
@@ -104,19 +111,40 @@ class BestWeights:
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to go on judging as if never interrupted."""
-        return {"score": self.score, "epoch": self.epoch, "misses": self.misses}
+        names = ("score", "epoch", "misses", "written")
+        return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the state of an interrupted run."""
         self.score, self.epoch, self.misses = state["score"], state["epoch"], state["misses"]
+        self.written = state["written"]
 
     def _save(self) -> None:
         if idist.get_rank() != 0:
             return
-        if self.score == -math.inf and (kept := set_aside(self.path, self.replaced_dir)):
-            logger.warning("%s of an earlier run is now %s", self.path, kept)
+        if self.path.exists() and _digest_of_file(self.path) != self.written:
+            kept = set_aside(self.path, self.replaced_dir)
+            logger.warning("%s of another run is now %s", self.path, kept)
         network = self.network
         if isinstance(network, (DataParallel, DistributedDataParallel)):
             network = network.module
+        state = network.state_dict()
         with whole(self.path) as partial:
-            torch.save(network.state_dict(), partial)
+            torch.save(state, partial)
+        self.written = _digest(state)
+
+
+def _digest(state: Mapping[str, torch.Tensor]) -> str:
+    """Tells the weights that this run wrote from those that another run put in their place."""
+    digest = hashlib.sha256()
+    for name, tensor in state.items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _digest_of_file(path: Path) -> str:
+    try:
+        return _digest(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception:  # damaged bytes make torch raise ten kinds of error; such a file is not ours
+        return "unreadable"

@@ -7,13 +7,13 @@ from ignite.handlers import ProgressBar
 
 
 class Progress:
-    """Trainer handler: a bar for each epoch, with the loss of the last batch."""
+    """Handler of a trainer or an evaluator: a bar for each epoch, with the loss if there is one."""
 
     def attach(self, engine: Engine) -> None:
         """Draw the bar on standard error while the engine runs."""
-        ProgressBar(persist=True).attach(engine, output_transform=_loss)
+        ProgressBar(persist=False).attach(engine, output_transform=_loss)
 
 
 def _loss(output: Any) -> dict[str, float]:
     first = output[0] if isinstance(output, list) else output
-    return {"loss": float(first["loss"])}
+    return {"loss": float(first["loss"])} if "loss" in first else {}

@@ -63,16 +63,7 @@ class Resume:
         self.objects = dict(objects)
         self.resume = require_bool(resume, "resume")
         self.seed = seed
-        if resume and not self.path.exists():
-            raise FileNotFoundError(
-                f"no run to resume at {self.path}: pass the --output_dir of the run, "
-                "or --resume False"
-            )
-        if not resume and self.path.exists():
-            raise FileExistsError(
-                f"{self.path} holds a run already: pass --resume True to go on with it, or another "
-                "--output_dir to start a new one"
-            )
+        check_run(self.path, resume=self.resume)
 
     def attach(self, engine: Engine) -> None:
         """Load at the start, seed at the start of every epoch, save at its end."""
@@ -159,3 +150,27 @@ class Resume:
                 f"{self.path} is no resume file: pass the resume.pt of a run, not its weights"
             )
         return state
+
+
+def check_run(path: str | os.PathLike, *, resume: bool) -> None:
+    """Refuse to start over a run, or to resume none; a config asks before it reads any data.
+
+    Args:
+        path: the resume file of the run.
+        resume: whether the run is to go on.
+
+    Raises:
+        TypeError: `resume` is not a bool.
+        FileNotFoundError: `resume` is set and `path` does not exist.
+        FileExistsError: `resume` is not set and `path` exists.
+    """
+    exists = Path(path).exists()
+    if require_bool(resume, "resume") and not exists:
+        raise FileNotFoundError(
+            f"no run to resume at {path}: pass the --output_dir of the run, or --resume False"
+        )
+    if exists and not resume:
+        raise FileExistsError(
+            f"{path} holds a run already: pass --resume True to go on with it, or another "
+            "--output_dir to start a new one"
+        )

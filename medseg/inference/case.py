@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ class CasesFailedError(RuntimeError):
     def __init__(self, failures: dict[str, str], total: int) -> None:
         self.failures = failures
         self.total = total
-        listed = "; ".join(f"{case}: {reason}" for case, reason in failures.items())
+        [(first, reason), *others] = failures.items()
+        listed = f"{first}: {reason}" if not others else f"{', '.join(failures)} (reasons above)"
         super().__init__(f"{len(failures)} of {total} cases failed: {listed}")
 
 
@@ -95,12 +96,18 @@ def case_name(path: Path) -> str:
     return name
 
 
-def run_cases(evaluator: SupervisedEvaluator, dataset: Dataset) -> int:
+def run_cases(
+    evaluator: SupervisedEvaluator,
+    dataset: Dataset,
+    *,
+    on_failure: Callable[[str, str], None] | None = None,
+) -> int:
     """Run the evaluator over each case of the dataset on its own; a case that fails is not the end.
 
     Args:
         evaluator: its handlers and post-processing do with each result what they do.
         dataset: a MONAI dataset whose `data` are the cases, each with a `case` name.
+        on_failure: told the name of each case that fails, and the reason.
 
     Returns:
         The number of cases done.
@@ -118,6 +125,8 @@ def run_cases(evaluator: SupervisedEvaluator, dataset: Dataset) -> int:
                 failures[case["case"]] = _reason(error)
                 shown = failures[case["case"]]
                 logger.error("case %s failed: %s", case["case"], shown, exc_info=show_traceback())
+                if on_failure is not None:
+                    on_failure(case["case"], shown)
     if failures:
         raise CasesFailedError(failures, len(cases))
     return len(cases)
@@ -183,22 +192,33 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _keep(cases: list[dict[str, str]], output_dir: Path, existing: str) -> list[dict[str, str]]:
-    """The cases to do, given the label maps that exist."""
+    """The cases to do, given the outputs that exist."""
+    _check_folder(output_dir)
     done = [c for c in cases if (output_dir / f"{c['case']}.nii.gz").exists()]
     images = {Path(c["image"]).resolve() for c in cases}
     for case in done:
         if (output_dir / f"{case['case']}.nii.gz").resolve() in images:
             raise ValueError(
                 f"the label map of case {case['case']} would take the place of an image: "
-                "pass another --output_dir"
+                "write to another folder"
             )
+    done += [c for c in cases if c not in done and (output_dir / f"{c['case']}.png").exists()]
     if done and existing == "refuse":
         raise ValueError(
-            f"{len(done)} of {len(cases)} label maps exist in {output_dir.resolve()} "
-            f"({done[0]['case']}.nii.gz): pass --existing skip, --existing overwrite, or another "
-            "--output_dir"
+            f"{len(done)} of {len(cases)} cases have outputs in {output_dir.resolve()} "
+            f"({done[0]['case']}): pass --existing skip or --existing overwrite, or write to "
+            "another folder"
         )
     if done and existing == "skip":
         logger.info("%d of %d cases are done already", len(done), len(cases))
         return [case for case in cases if case not in done]
     return cases
+
+
+def _check_folder(output_dir: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before the first case is computed."""
+    nearest = next(p for p in (output_dir, *output_dir.absolute().parents) if p.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise ValueError(
+            f"outputs cannot be written to {output_dir}: {nearest} is no folder one may write to"
+        )

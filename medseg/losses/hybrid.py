@@ -57,7 +57,7 @@ class HybridLoss(nn.Module):
 
     With deep supervision wrap it in MONAI's own, with a weight per head, deepest first:
     `monai.losses.DeepSupervisionLoss(HybridLoss(), weights=[1.0, 1.0, 1.0, 1.0])`. MONAI replaces
-    a list shorter than the heads by its default weights, without a word.
+    a list shorter than the heads by its default weights, without a word: `head_weights` refuses it.
 
     Source: Zhou, Siddiquee, Tajbakhsh and Liang 2018, section 3.2, the equation of L(Y, P).
     """

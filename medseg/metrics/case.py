@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import math
 import os
 import statistics
@@ -18,6 +19,8 @@ from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
 from medseg.files import set_aside, whole
 from medseg.geometry import Geometry
+
+logger = logging.getLogger(__name__)
 
 SCORES = ("dice", "iou", "hd95", "surface_dice")
 UNITS = ("mm", "pixel")
@@ -66,6 +69,7 @@ class CaseMetrics:
         self.unit = unit
         self.group = group
         self.rows: list[dict[str, Any]] = []
+        self.failures: dict[str, str] = {}
         self._is_written = False
 
     def attach(self, engine: Engine) -> None:
@@ -75,8 +79,24 @@ class CaseMetrics:
     def __call__(self, engine: Engine) -> None:
         """Add the rows of each case of the batch, and write."""
         for item, output in zip(engine.state.batch, engine.state.output, strict=True):
-            self.rows += self._rows(item, output["pred"], output["label"])
+            rows = self._rows(item, output["pred"], output["label"])
+            self.rows += rows
+            for row in rows:
+                logger.info("%s", ", ".join(f"{k} {_text(v)}" for k, v in row.items()))
         self.write()
+
+    def add_failure(self, case: str, reason: str) -> None:
+        """Note a case that could not be scored, so that the summary does not hide it."""
+        self.failures[case] = reason
+        self.write()
+
+    def report(self) -> None:
+        """Log the mean Dice of each class, and where the tables are."""
+        for name, scores in self.summary()["classes"].items():
+            dice = scores["dice"]
+            if dice["n"]:
+                logger.info("%s: mean Dice %.4f over %d cases", name, dice["mean"], dice["n"])
+        logger.info("scores: %s", self.output_dir / "metrics.csv")
 
     def write(self) -> None:
         """Write the tables of the cases so far, each whole or not at all.
@@ -98,12 +118,17 @@ class CaseMetrics:
             partial.write_text(json.dumps(self.summary(), indent=2) + "\n")
 
     def summary(self) -> dict[str, Any]:
-        """class -> score -> n, undefined, infinite, mean, std, median, min and max."""
+        """Failed cases with their reasons, and the statistics.
+
+        `failed`: case -> reason; `classes`: class -> score -> n, undefined, infinite, mean, std,
+        median, min and max.
+        """
         names = [self._column(score) for score in SCORES]
-        return {
+        classes = {
             c: {n: _statistics([r[n] for r in self.rows if r["class"] == c]) for n in names}
             for c in self.classes
         }
+        return {"failed": self.failures, "classes": classes}
 
     def _rows(self, item: Any, pred: torch.Tensor, label: torch.Tensor) -> list[dict[str, Any]]:
         spacing = _spacing_mm(pred, label, case=item["case"]) if self.unit == "mm" else None

@@ -1,5 +1,6 @@
 """Networks: the UNet++ family as data, the network that walks it, its weights and its drawing."""
 
+from medseg.networks.device import place
 from medseg.networks.figure import draw
 from medseg.networks.layers import Layers
 from medseg.networks.nested import NestedUNet
@@ -15,4 +16,5 @@ __all__ = [
     "Topology",
     "draw",
     "load_weights",
+    "place",
 ]

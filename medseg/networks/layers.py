@@ -47,7 +47,7 @@ class Layers:
     upsample: str
 
     def __post_init__(self) -> None:
-        if self.spatial_dims not in (2, 3):
+        if not is_integer(self.spatial_dims) or self.spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims must be 2 or 3, got {self.spatial_dims!r}: pass 2 or 3")
         if self.upsample not in UPSAMPLE_MODES:
             raise ValueError(
@@ -117,6 +117,7 @@ class Layers:
             name: what the option is called, for the error.
 
         Raises:
+            TypeError: neither an integer nor a list of integers, or lists of them.
             ValueError: another number of entries or of axes, or a value below 1.
 
         Example:
@@ -124,6 +125,11 @@ class Layers:
             >>> layers.per_level([[1, 2, 2], 2], 2, name="strides")
             ((1, 2, 2), (2, 2, 2))
         """
+        if not _is_integers(value, depth=2):
+            raise TypeError(
+                f"{name} is an integer or a list of integers, or of lists of them, got {value!r}: "
+                "pass for instance 2"
+            )
         entries = [value] * count if isinstance(value, int) else list(value)
         if len(entries) != count:
             raise ValueError(
@@ -137,3 +143,15 @@ class Layers:
                 f"got {value!r}: for instance {(1, 2, 2)[-self.spatial_dims :]}"
             )
         return tuple(axes)
+
+
+def is_integer(value: Any) -> bool:
+    """Whether the value is an integer; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_integers(value: Any, *, depth: int) -> bool:
+    """Whether the value is an integer, or a list of them nested at most `depth` times."""
+    if isinstance(value, list | tuple):
+        return depth > 0 and all(_is_integers(entry, depth=depth - 1) for entry in value)
+    return is_integer(value)

@@ -1,8 +1,7 @@
 """NestedUNet: walks a topology of the UNet++ family, and can be cut back to any of its heads."""
 
 import copy
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -10,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from medseg.flags import require_bool
-from medseg.networks.layers import Layers, LayerSpec, PerLevel
-from medseg.networks.topology import IMAGE, TOPOLOGIES, Input, Node, Topology
+from medseg.networks.block import Block, stride_product
+from medseg.networks.layers import Layers, LayerSpec, PerLevel, is_integer
+from medseg.networks.topology import IMAGE, TOPOLOGIES, Node, Topology
 
 DEPTHS = range(2, 7)
 
@@ -47,6 +47,7 @@ class NestedUNet(nn.Module):
         total_stride: what each axis of the image divides by.
 
     Raises:
+        TypeError: an option of another type, such as 2.0 for a number of channels.
         ValueError: an option outside its range; deep supervision of a topology with one head; in
             `forward`, an image whose rank, channels or size do not fit.
 
@@ -98,7 +99,7 @@ class NestedUNet(nn.Module):
         widths = {IMAGE: in_channels} | {node: channels[node.level] for node in plan.table}
         self.nodes = nn.ModuleDict()
         for node, inputs in plan.table.items():
-            self.nodes[node.key] = _Block(
+            self.nodes[node.key] = Block(
                 layers,
                 node,
                 inputs=inputs,
@@ -166,11 +167,11 @@ class NestedUNet(nn.Module):
     def _keep(self, topology: Topology) -> None:
         """Drop what `topology` does not hold, and plan where each feature map is let go."""
         self.topology = topology
-        self.total_stride = list(_product(self._steps[: topology.depth]))
+        self.total_stride = list(stride_product(self._steps[: topology.depth]))
         for key in set(self.nodes) - {node.key for node in topology.table}:
             del self.nodes[key]
         for node, done in topology.last_reads().items():
-            block = cast(_Block, self.nodes[node.key])
+            block = cast(Block, self.nodes[node.key])
             block.last_reads = [source.key for source in done if source != node]
             block.is_read = node not in done
             block.head = block.head if node in topology.heads else None
@@ -187,6 +188,11 @@ class NestedUNet(nn.Module):
                 f"the network takes {self.in_channels} input channels, got {image.shape[1]} in "
                 f"shape {tuple(image.shape)}: build it with in_channels={image.shape[1]}"
             )
+        if 0 in image.shape:
+            raise ValueError(
+                f"each axis of an image has a size of 1 or more, got shape {tuple(image.shape)}: "
+                "drop the empty image"
+            )
         if not self.pad_input:
             _check_size(image.shape[2:], self.total_stride)
 
@@ -195,53 +201,6 @@ class NestedUNet(nn.Module):
         for axis, stride in enumerate(self.total_stride):
             pads += [-image.shape[axis + 2] % stride, 0]
         return F.pad(image, pads[::-1], mode="replicate")  # F.pad starts at the last axis
-
-
-class _Block(nn.Module):
-    """One node: brings what it reads to its level, concatenates that and convolves it twice."""
-
-    last_reads: list[str]
-
-    def __init__(
-        self,
-        layers: Layers,
-        node: Node,
-        *,
-        inputs: Sequence[Input],
-        widths: Mapping[Node, int],
-        steps: Sequence[Sequence[int]],
-        kernel: Sequence[int],
-        head: nn.Module | None,
-    ) -> None:
-        super().__init__()
-        self.sources = tuple(source.key for source, _ in inputs)
-        self.rescale = nn.ModuleList()
-        joined, width = 0, widths[node]
-        for source, rise in inputs:
-            low, high = sorted((source.level, node.level))
-            factor = _product(steps[low:high])
-            self.rescale.append(layers.rescale(widths[source], width, rise=rise, factor=factor))
-            joined += width if rise > 0 else widths[source]
-        self.first = layers.convolution(joined, width, kernel=kernel)
-        self.second = layers.convolution(width, width, kernel=kernel)
-        self.head = head
-        self.last_reads = []
-        self.is_read = True
-
-    def forward(self, features: dict[str, Tensor]) -> Tensor:
-        return self.second(self.first(self._gather(features)))
-
-    def _gather(self, features: dict[str, Tensor]) -> Tensor:
-        """Concatenate the inputs, and let go of those that no later node reads."""
-        parts = [rescale(features[self.sources[k]]) for k, rescale in enumerate(self.rescale)]
-        for source in self.last_reads:
-            del features[source]
-        return torch.cat(parts, 1)
-
-
-def _product(steps: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """Multiply the strides of successive steps, axis by axis."""
-    return tuple(math.prod(axis) for axis in zip(*steps, strict=True))
 
 
 def _crop(x: Tensor, size: list[int]) -> Tensor:
@@ -269,6 +228,14 @@ def _choose_topology(name: str, depth: int, *, deep_supervision: bool) -> Topolo
 
 
 def _check_channels(channels: Sequence[int], *, in_channels: int, out_channels: int) -> None:
+    for name, number in (("in_channels", in_channels), ("out_channels", out_channels)):
+        if not is_integer(number):
+            raise TypeError(f"{name} is an integer, got {number!r}: pass for instance 1")
+    if not isinstance(channels, list | tuple) or not all(map(is_integer, channels)):
+        raise TypeError(
+            f"channels is a list of integers, one per level, got {channels!r}: "
+            "pass for instance [32, 64, 128, 256, 512]"
+        )
     depth = len(channels) - 1
     if depth not in DEPTHS:
         raise ValueError(
@@ -287,6 +254,5 @@ def _check_size(size: Sequence[int], stride: Sequence[int]) -> None:
         fitting = tuple(-(-n // s) * s for n, s in zip(size, stride, strict=True))
         raise ValueError(
             f"each axis must divide by the total stride, got size {tuple(size)} for stride "
-            f"{tuple(stride)}: pad to {fitting}, for instance with monai.transforms.DivisiblePadd("
-            f"k={tuple(stride)}), or build the network with pad_input=True"
+            f"{tuple(stride)}: pass a size that divides, such as {fitting}, or pad_input True"
         )

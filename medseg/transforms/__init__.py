@@ -1,4 +1,4 @@
-"""Transforms that MONAI lacks: target classes of a task, and the 2D slices of 3D volumes."""
+"""Transforms that MONAI lacks: target classes, intensity window, 2D slices of 3D volumes."""
 
 from medseg.transforms.classes import (
     LabelFromLogits,
@@ -8,6 +8,7 @@ from medseg.transforms.classes import (
     logit_channels,
 )
 from medseg.transforms.slices import SliceDataset
+from medseg.transforms.window import window
 
 __all__ = [
     "LabelFromLogits",
@@ -16,4 +17,5 @@ __all__ = [
     "MergeLabelsd",
     "SliceDataset",
     "logit_channels",
+    "window",
 ]

@@ -66,14 +66,18 @@ class MergeLabels(Transform):
 
     Args:
         classes: class name -> label values of the dataset, in the order of the class indices.
+        label_values: every value that a label map of the dataset may have; None for any.
 
     Raises:
         TypeError: the values of a class are not listed.
-        ValueError: no class, more than 255, a class without values, or a value in two classes.
+        ValueError: no class, more than 255, a class without values, a value in two classes, or one
+            that the dataset does not have.
     """
 
-    def __init__(self, classes: Classes) -> None:
+    def __init__(self, classes: Classes, *, label_values: Sequence[int] | None = None) -> None:
         _check_classes(classes)
+        if label_values is not None:
+            _check_values(classes, label_values)
         self.classes = {name: tuple(values) for name, values in classes.items()}
 
     def __call__(self, img: NdarrayOrTensor) -> torch.Tensor:
@@ -84,10 +88,15 @@ class MergeLabelsd(MapTransform):
     """Dictionary version of `MergeLabels`."""
 
     def __init__(
-        self, keys: KeysCollection, classes: Classes, *, allow_missing_keys: bool = False
+        self,
+        keys: KeysCollection,
+        classes: Classes,
+        *,
+        label_values: Sequence[int] | None = None,
+        allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.merge = MergeLabels(classes)
+        self.merge = MergeLabels(classes, label_values=label_values)
 
     def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
         out = dict(data)
@@ -132,3 +141,13 @@ def _check_classes(classes: Classes) -> None:
                     "leave it in one"
                 )
             owner[value] = name
+
+
+def _check_values(classes: Classes, label_values: Sequence[int]) -> None:
+    for name, values in classes.items():
+        for value in values:
+            if value not in label_values:
+                raise ValueError(
+                    f"class {name!r} gathers label value {value!r}, the dataset has "
+                    f"{list(label_values)}: choose among these, or correct label_values"
+                )

@@ -217,7 +217,8 @@ def test_a_resumed_run_keeps_score_and_misses(path):
     second.best.load_state_dict(first.best.state_dict())
     second.run()
     assert second.trainer.state.epoch == 1
-    assert second.best.state_dict() == {"score": 0.5, "epoch": 1, "misses": 2}
+    state = second.best.state_dict()
+    assert (state["score"], state["epoch"], state["misses"]) == (0.5, 1, 2)
     assert epoch_of(path) == 1
 
 
@@ -255,3 +256,17 @@ def test_patience_below_one_is_refused(path, patience):
 def test_an_evaluator_without_key_metric_is_refused(path):
     with pytest.raises(ValueError, match="need an evaluator with a key metric"):
         BestWeights(tiny_network(), path, evaluator=Engine(lambda *_: None))
+
+
+def test_a_resumed_run_replaces_its_own_weights_and_sets_those_of_another_run_aside(path):
+    first = Scored(path, [0.5]).run()
+    own = Scored(path, [0.6])
+    own.best.load_state_dict(first.best.state_dict())
+    own.run()
+    assert not list(path.parent.parent.rglob("model-*.pt"))
+    torch.save({"weight": torch.ones(3)}, path)  # another run, with the same path
+    later = Scored(path, [0.7])
+    later.best.load_state_dict(own.best.state_dict())
+    later.run()
+    [kept] = path.parent.parent.rglob("model-*.pt")
+    assert torch.equal(torch.load(kept, weights_only=True)["weight"], torch.ones(3))

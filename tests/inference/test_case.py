@@ -193,7 +193,7 @@ def test_existing_label_maps_are_skipped_or_overwritten_on_demand(half_done, exi
 
 
 def test_existing_label_maps_are_refused_by_default(half_done):
-    with pytest.raises(ValueError, match=r"1 of 2 label maps exist in .*a\.nii\.gz\): pass"):
+    with pytest.raises(ValueError, match=r"1 of 2 cases have outputs in .*\(a\): pass"):
         find_cases(half_done / "in", output_dir=half_done / "out")
 
 
@@ -318,3 +318,21 @@ def test_a_refused_study_is_told_in_the_words_of_ingest(ct, tmp_path):
     with pytest.raises(CasesFailedError, match="1 of 2 cases failed: b: ") as error:
         run_cases(evaluator(done=[]), cases)
     assert error.value.failures["b"].endswith("copy or download the file again")
+
+
+def test_outputs_that_cannot_be_written_are_refused_before_the_first_case(tmp_path):
+    image, file = tmp_path / "a.nii.gz", tmp_path / "file"
+    image.touch()
+    file.touch()
+    for folder in (file, file / "below"):
+        with pytest.raises(ValueError, match="outputs cannot be written to"):
+            find_cases(image, output_dir=folder)
+
+
+def test_a_preview_that_exists_is_not_overwritten_unasked(tmp_path):
+    image, out = tmp_path / "a.nii.gz", tmp_path / "out"
+    image.touch()
+    out.mkdir()
+    (out / "a.png").touch()
+    with pytest.raises(ValueError, match="1 of 1 cases have outputs"):
+        find_cases(image, output_dir=out)

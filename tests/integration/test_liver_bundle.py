@@ -136,7 +136,7 @@ def test_evaluation_writes_a_row_per_case_and_a_summary(trained):
     assert {"dice", "iou", "hd95_mm", "surface_dice_2mm"} <= set(rows[0])
     summary = json.loads((trained / "runs/liver/metrics_summary.json").read_text())
     mean = np.mean([float(row["dice"]) for row in rows])
-    assert summary["liver"]["dice"]["mean"] == pytest.approx(mean, abs=1e-5)
+    assert summary["classes"]["liver"]["dice"]["mean"] == pytest.approx(mean, abs=1e-5)
 
 
 def test_weights_of_another_channel_list_are_refused_in_one_line(trained):

@@ -180,7 +180,7 @@ def test_the_csv_has_a_row_for_each_case_with_unit_tolerance_and_group(tables):
 
 def test_the_summary_shows_how_many_cases_its_means_leave_out(tables):
     _, summary = tables
-    assert summary["liver"]["hd95_mm"] == {
+    assert summary["classes"]["liver"]["hd95_mm"] == {
         "n": 1,
         "undefined": 1,
         "infinite": 1,
@@ -190,7 +190,7 @@ def test_the_summary_shows_how_many_cases_its_means_leave_out(tables):
         "min": 2.0,
         "max": 2.0,
     }
-    dice = summary["liver"]["dice"]
+    dice = summary["classes"]["liver"]["dice"]
     assert (dice["n"], dice["undefined"], dice["infinite"]) == (2, 1, 0)
     assert dice["mean"] == dice["median"] == dice["std"] == pytest.approx(0.45)
 
@@ -198,7 +198,7 @@ def test_the_summary_shows_how_many_cases_its_means_leave_out(tables):
 def test_a_score_that_no_case_defines_has_no_mean(tmp_path):
     empty = solid(5, side=0)
     evaluate([item("a", empty, empty)], CaseMetrics(tmp_path, classes=["liver"]))
-    dice = json.loads((tmp_path / "metrics_summary.json").read_text())["liver"]["dice"]
+    dice = json.loads((tmp_path / "metrics_summary.json").read_text())["classes"]["liver"]["dice"]
     assert (dice["n"], dice["undefined"], dice["mean"]) == (0, 1, None)
 
 
@@ -281,3 +281,10 @@ def test_the_tables_of_an_earlier_run_are_kept_under_dated_names(tmp_path):
     metrics.write()
     metrics.write()
     assert [p.read_text() for p in tmp_path.glob("metrics-*.csv")] == ["earlier"]
+
+
+def test_a_failed_case_stays_visible_in_the_summary(tmp_path):
+    metrics = CaseMetrics(tmp_path, classes=["liver"])
+    metrics.add_failure("ct_7", "ends early")
+    summary = json.loads((tmp_path / "metrics_summary.json").read_text())
+    assert summary["failed"] == {"ct_7": "ends early"}

@@ -89,8 +89,12 @@ def test_an_even_kernel_is_refused():
         make(2).convolution(1, 1, kernel=(2, 3))
 
 
-def test_other_dimensions_and_modes_are_refused():
-    with pytest.raises(ValueError, match="spatial_dims must be 2 or 3, got 4"):
-        make(4)
+@pytest.mark.parametrize("dims", [4, 2.0, "2"])
+def test_other_dimensions_are_refused(dims):
+    with pytest.raises(ValueError, match=f"spatial_dims must be 2 or 3, got {dims!r}"):
+        make(dims)
+
+
+def test_other_modes_are_refused():
     with pytest.raises(ValueError, match="upsample must be one of deconv, interp, got 'nearest'"):
         make(upsample="nearest")

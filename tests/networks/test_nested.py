@@ -302,6 +302,23 @@ def test_options_out_of_range_are_refused(options, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [2.0, True, "2", None, [2, 2.0], [[2, True], 2]])
+@pytest.mark.parametrize("name", ["strides", "kernel_size", "channels"])
+def test_an_option_of_another_type_is_refused_by_its_name(name, value):
+    options = {"channels": (2, 3, 4)} | {name: value}
+    with pytest.raises(TypeError, match=rf"^{name} is .* got .*: pass for instance") as caught:
+        NestedUNet(2, 1, 1, **options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [1.0, True, "1", None])
+@pytest.mark.parametrize("name", ["in_channels", "out_channels"])
+def test_a_number_of_channels_that_is_no_integer_is_refused(name, value):
+    options = {"in_channels": 1, "out_channels": 1} | {name: value}
+    with pytest.raises(TypeError, match=rf"{name} is an integer, got {value!r}"):
+        NestedUNet(2, channels=(2, 3, 4), **options)
+
+
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
@@ -310,9 +327,10 @@ def test_options_out_of_range_are_refused(options, message):
         ((1, 3, 8, 8), r"takes 1 input channels, got 3 .* build it with in_channels=3"),
         (
             (1, 1, 10, 8),
-            r"got size \(10, 8\) for stride \(4, 4\): pad to \(12, 8\), .*DivisiblePadd"
-            r"\(k=\(4, 4\)\), or build the network with pad_input=True",
+            r"got size \(10, 8\) for stride \(4, 4\): pass a size that divides, such as \(12, 8\), "
+            "or pad_input True",
         ),
+        ((1, 1, 0, 8), r"has a size of 1 or more, got shape \(1, 1, 0, 8\): drop the empty image"),
     ],
 )
 def test_images_that_do_not_fit_are_refused(shape, message):
@@ -331,3 +349,10 @@ def test_without_deep_supervision_only_the_last_level_can_be_kept():
     assert list(network.prune(2).nodes) == list(network.nodes)
     with pytest.raises(ValueError, match=r"\[2\], not at 1: .* deep_supervision=True"):
         network.prune(1)
+
+
+@pytest.mark.parametrize("pad_input", [False, True])
+def test_an_empty_image_is_refused_whether_padded_or_not(pad_input):
+    network = NestedUNet(2, 1, 1, **SMALL, pad_input=pad_input)
+    with pytest.raises(ValueError, match="has a size of 1 or more"):
+        network(torch.rand(1, 1, 8, 0))

@@ -1,5 +1,7 @@
 """Tests of medseg.transforms.classes: label values to classes, and logits back to classes."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -80,6 +82,14 @@ def test_classes_that_make_no_sense_are_refused(classes, error, match):
         logit_channels(classes)
     with pytest.raises(error, match=match):
         MergeLabels(classes)
+
+
+@pytest.mark.parametrize("make", [MergeLabels, partial(MergeLabelsd, "label")])
+def test_a_label_value_that_the_dataset_does_not_have_is_refused(make):
+    make(LIVER_AND_TUMOUR, label_values=[0, 1, 2])
+    message = r"'tumour' gathers label value 9, the dataset has \[0, 1, 2\]: choose among these"
+    with pytest.raises(ValueError, match=message):
+        make({"liver": [1], "tumour": [9]}, label_values=[0, 1, 2])
 
 
 def test_255_classes_fit_and_keep_their_index():

@@ -1,0 +1,81 @@
+"""The choices of a built config reach its components, or are refused, in one line."""
+
+import pytest
+from monai.bundle import ConfigParser
+
+from medseg import bundles
+from medseg.errors import is_documented, root_cause
+
+SMALL = {"channels": [2, 3, 4], "head_weights": [1.0, 0.5], "image_size": [8, 8]}
+NAMES = ("liver", "liver_slices")
+
+
+def parsed(repository, name, key, **choices):
+    """A component of the train config of a bundle."""
+    config = ConfigParser.load_config_file(str(repository / f"bundles/{name}/configs/train.json"))
+    parser = ConfigParser({**config, "device": "cpu", **SMALL, **choices})
+    return parser.get_parsed_content(key)
+
+
+def refusal(repository, name, key, **choices):
+    with pytest.raises(RuntimeError) as caught:  # MONAI's own, around ours
+        parsed(repository, name, key, **choices)
+    cause = root_cause(caught.value)
+    assert is_documented(cause)
+    assert "\n" not in str(cause)
+    return str(cause)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_choice_of_the_network_reaches_it(name, repository):
+    choices = {"kernel_size": [1, 3, 3], "strides": [[1, 2], 2], "pad_input": True, "act": "relu"}
+    network = parsed(repository, name, "network_def", **choices)
+    assert network.total_stride == [2, 4]
+    assert network.pad_input
+    assert network.nodes["x0_0"].first.conv.kernel_size == (1, 1)
+    assert type(network.nodes["x0_0"].first.adn.A).__name__ == "ReLU"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_activation_of_a_task_is_the_default_of_the_network(name, repository):
+    assert "LeakyReLU(negative_slope=0.1, inplace=True)" in repr(
+        parsed(repository, name, "network_def")
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_loss_has_the_weights_of_the_heads(name, repository):
+    assert parsed(repository, name, "loss").weights == [1.0, 0.5]
+
+
+@pytest.mark.parametrize("topology", ["unet", "unet_plusplus"])
+def test_deep_supervision_can_be_switched_off_alone(topology, repository):
+    choices = {"deep_supervision": False, "topology": topology, "head_weights": [1.0] * 4}
+    assert parsed(repository, "liver", "loss", **choices).weights == [1.0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_that_are_not_one_per_head_are_refused(name, repository):
+    assert "got 1 for 2 heads" in refusal(repository, name, "loss", head_weights=[1.0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("part", ["train", "validate"])
+def test_a_class_of_values_that_the_dataset_does_not_have_is_refused(name, part, repository):
+    classes = {"liver": [1], "tumour": [9]} if name == "liver" else {"liver": [9]}
+    told = refusal(repository, name, f"{part}#preprocessing", classes=classes)
+    assert "gathers label value 9, the dataset has [0, " in told
+
+
+@pytest.mark.parametrize("window_hu", [[240, -160], [0, 0]])
+def test_a_window_upside_down_is_refused(window_hu, repository):
+    told = refusal(repository, "liver", "intensity", window_hu=window_hu)
+    assert "low end below its high end" in told
+
+
+def test_the_label_values_of_every_task_hold_its_classes(repository):
+    assert set(NAMES) == set(bundles.names(repository / "bundles"))
+    for name in NAMES:
+        merge = parsed(repository, name, "train#preprocessing").transforms[-1].merge
+        values = parsed(repository, name, "label_values")
+        assert {v for gathered in merge.classes.values() for v in gathered} <= set(values)

@@ -1,0 +1,70 @@
+"""MONAI's own tools take the bundles, offline: its metadata check and its TorchScript export."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+from monai.bundle import ckpt_export, verify_metadata
+
+import medseg
+from medseg.networks import NestedUNet
+
+SCHEMA = Path(medseg.__file__).parent / "schema" / "meta_schema_20240725.json"
+NAMES = ("liver", "liver_slices")
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("this test must not reach the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+def _configs(repository, name):
+    return repository / "bundles" / name / "configs"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_monai_finds_no_fault_in_the_metadata(name, repository):
+    metadata = _configs(repository, name) / "metadata.json"
+    verify_metadata(meta_file=str(metadata), filepath=str(SCHEMA))
+
+
+def test_monai_finds_a_fault_in_metadata_that_have_one(repository, tmp_path):
+    metadata = json.loads((_configs(repository, "liver") / "metadata.json").read_text())
+    metadata["authors"] = 1
+    broken = tmp_path / "metadata.json"
+    broken.write_text(json.dumps(metadata))
+    with pytest.raises(ValueError, match="1 is not of type 'string'"):
+        verify_metadata(meta_file=str(broken), filepath=str(SCHEMA))
+
+
+@pytest.mark.filterwarnings("ignore")  # torch.jit warns that it is being retired
+@pytest.mark.parametrize("name", NAMES)
+def test_the_torchscript_that_monai_exports_gives_the_logits_of_the_network(
+    name, repository, tmp_path
+):
+    configs = _configs(repository, name)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = NestedUNet(
+            2, 1, 1, channels=(2, 3, 4), deep_supervision=True, norm="batch"
+        ).eval()
+        image = torch.rand(2, 1, 16, 12)
+    weights, exported = tmp_path / "model.pt", tmp_path / "model.ts"
+    torch.save(network.state_dict(), weights)
+    ckpt_export(
+        "network_def",
+        filepath=str(exported),
+        ckpt_file=str(weights),
+        meta_file=str(configs / "metadata.json"),
+        config_file=str(configs / "inference.json"),
+        key_in_ckpt="",
+        bundle_root=str(configs.parent),
+        channels=[2, 3, 4],
+    )
+    program = torch.jit.load(str(exported))
+    assert torch.equal(program(image), network(image))
