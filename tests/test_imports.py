@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 RANKS = {
-    **dict.fromkeys(("errors", "files", "flags", "geometry", "memory"), 0),
+    **dict.fromkeys(("errors", "files", "flags", "geometry", "labels", "memory"), 0),
     **dict.fromkeys(("datasets", "ingest", "losses", "metrics", "networks", "transforms"), 1),
     **dict.fromkeys(("engines", "inference"), 2),
     **dict.fromkeys(("export", "report"), 3),
