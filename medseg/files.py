@@ -2,11 +2,15 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from typing import IO
+
+_held: dict[Path, IO[str]] = {}
 
 
 @contextmanager
@@ -54,3 +58,25 @@ def set_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) 
     kept = next(target / name for name in names if not (target / name).exists())
     source.replace(kept)
     return kept
+
+
+def hold(path: str | os.PathLike) -> bool:
+    """Hold a lock file until this process ends; a killed process lets it go.
+
+    Returns:
+        False if another process holds it. Where the system has no `flock` (Windows), always True.
+    """
+    lock = Path(path).absolute()
+    if sys.platform == "win32" or lock in _held:
+        return True
+    import fcntl
+
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    file = lock.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    _held[lock] = file
+    return True

@@ -1,10 +1,12 @@
 """Tests of medseg.files."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
-from medseg.files import set_aside, whole
+from medseg.files import hold, set_aside, whole
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -69,3 +71,12 @@ def test_a_file_set_aside_keeps_its_content_under_a_dated_name(tmp_path):
 
 def test_nothing_is_set_aside_where_there_is_nothing(tmp_path):
     assert set_aside(tmp_path / "absent") is None
+
+
+def test_a_lock_is_held_by_one_process_and_let_go_when_that_ends(tmp_path):
+    ask = f"from medseg.files import hold; print(hold({str(tmp_path / 'run.lock')!r}))"
+    command = [sys.executable, "-c", ask]
+    assert subprocess.check_output(command, text=True) == "True\n"
+    assert hold(tmp_path / "run.lock")
+    assert hold(tmp_path / "run.lock")
+    assert subprocess.check_output(command, text=True) == "False\n"

@@ -13,7 +13,7 @@ import torch
 from ignite.engine import Engine, Events
 from monai.data.utils import set_rnd
 
-from medseg.files import whole
+from medseg.files import hold, whole
 from medseg.flags import require_bool
 
 logger = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ def check_run(path: str | os.PathLike, *, resume: bool) -> None:
     Raises:
         TypeError: `resume` is not a bool.
         FileNotFoundError: `resume` is set and `path` does not exist.
-        FileExistsError: `resume` is not set and `path` exists.
+        FileExistsError: `resume` is not set and `path` exists, or another process trains there.
     """
     exists = Path(path).exists()
     if require_bool(resume, "resume") and not exists:
@@ -173,4 +173,9 @@ def check_run(path: str | os.PathLike, *, resume: bool) -> None:
         raise FileExistsError(
             f"{path} holds a run already: pass --resume True to go on with it, or another "
             "--output_dir to start a new one"
+        )
+    if idist.get_rank() == 0 and not hold(Path(path).with_suffix(".lock")):
+        raise FileExistsError(
+            f"another process is training in {Path(path).parent}: wait for it, or pass another "
+            "--output_dir"
         )

@@ -155,7 +155,7 @@ def test_a_file_of_an_epoch_replaces_that_of_the_epoch_before_and_nothing_else_i
         "epoch": 3,
         "iteration": 3 * CASES // BATCH,
     }
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["models", "resume.pt"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["models", "resume.lock", "resume.pt"]
 
 
 # ---- refusals
