@@ -76,6 +76,7 @@ class _Bundle:
         return json.loads((self.root / file).read_text())
 
     def is_readable(self, file: str) -> bool:
+        """Whether the file is there and is a JSON object."""
         try:
             return isinstance(self.json(file), dict)
         except (OSError, ValueError):

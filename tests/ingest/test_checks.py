@@ -12,7 +12,7 @@ GRID = Geometry((4, 5, 6), np.diag([1, 1, 2, 1]))
 
 
 def test_the_same_grid_passes():
-    check_same_grid(GRID, Geometry((4, 5, 6), np.diag([1, 1, 2, 1])))
+    assert check_same_grid(GRID, Geometry((4, 5, 6), np.diag([1, 1, 2, 1]))) is None
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_different_grids_are_refused_by_name(other, words):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32])
 def test_declared_labels_pass_in_any_type(dtype):
-    check_labels(np.array([[0, 1], [1, 0]], dtype=dtype), (0, 1, 2))
+    assert check_labels(np.array([[0, 1], [1, 0]], dtype=dtype), (0, 1, 2)) is None
 
 
 @pytest.mark.parametrize(
