@@ -18,8 +18,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: venv        ## synthetic CT -> train -> segment a DICOM study -> evaluate (a smoke run)
 	$(BIN)/python scripts/demo.py
 
-test: venv        ## the test suite, two files at a time
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+test: venv        ## the test suite, two files at a time, the longest first
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/integration tests
 
 test-slow: venv   ## the tests that take long
 	$(BIN)/python -m pytest -q -m slow
