@@ -19,7 +19,7 @@ demo: venv        ## synthetic CT -> train -> segment a DICOM study -> evaluate 
 	$(BIN)/python scripts/demo.py
 
 test: venv        ## the test suite, two files at a time, the longest first
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/integration tests
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-slow: venv   ## the tests that take long
 	$(BIN)/python -m pytest -q -m slow
