@@ -38,10 +38,12 @@ def config_fault(error: BaseException) -> str | None:
         text = str(error)
         if text.startswith("Failed to instantiate component"):
             component = text.split("'")[1]
+            settings = text.splitlines()[0].rpartition("keywords: ")[2].replace(",", ", ")
         error = error.__cause__
     if component is None or not isinstance(error, (ValueError, TypeError, OSError)):
         return None
-    return f"the config does not make a {component}: {' '.join(str(error).split())}"
+    complaint = " ".join(str(error).split())
+    return f"no {component} can be made ({complaint}): correct the overrides among {settings}"
 
 
 def show_traceback() -> bool:

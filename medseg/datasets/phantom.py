@@ -84,7 +84,7 @@ def write(
 
     Example:
         >>> write("ct", "data/liver", cases=10, seed=0)  # doctest: +SKIP
-        PosixPath('/work/data/liver')
+        PosixPath('/data/liver')
     """
     if kind not in _KINDS:
         raise ValueError(f"phantom kind {kind!r} is unknown: choose one of {', '.join(_KINDS)}")

@@ -15,10 +15,11 @@ from monai.data.utils import set_rnd
 
 from medseg.files import hold, whole
 from medseg.flags import require_bool
+from medseg.networks import NestedUNet, load_weights
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_REASON = 240  # of torch's complaint, which lists every layer
+_LONGEST_REASON = 500  # of torch's complaint, which lists every layer
 
 
 class Resume:
@@ -43,7 +44,8 @@ class Resume:
     Raises:
         TypeError: `resume` is not a bool.
         FileNotFoundError: `resume` is set and `path` does not exist.
-        FileExistsError: `resume` is not set and `path` exists: a run is there.
+        FileExistsError: `resume` is not set and `path` exists: a run is there; or another process
+            is training there.
         ValueError: when the trainer starts, if the file is not whole or fits other objects or
             another number of batches, or if workers persist from epoch to epoch.
 
@@ -64,6 +66,11 @@ class Resume:
         self.resume = require_bool(resume, "resume")
         self.seed = seed
         check_run(self.path, resume=self.resume)
+        if idist.get_rank() == 0 and not hold(self.path.with_suffix(".lock")):
+            raise FileExistsError(
+                f"another process is training in {self.path.parent}: wait for it, or pass another "
+                "--output_dir"
+            )
 
     def attach(self, engine: Engine) -> None:
         """Load at the start, seed at the start of every epoch, save at its end."""
@@ -114,7 +121,7 @@ class Resume:
         self._check_epoch_length(engine.state.epoch_length, iteration // epoch)
         for name, obj in self.objects.items():
             try:
-                obj.load_state_dict(state[name])
+                _restore(obj, state[name])
             except (RuntimeError, LookupError, TypeError, ValueError) as error:
                 reason = " ".join(str(error).split())[:_LONGEST_REASON]
                 raise ValueError(
@@ -152,6 +159,14 @@ class Resume:
         return state
 
 
+def _restore(obj: Any, state: Any) -> None:
+    """Load a state; for a network that it does not fit, in the words of `load_weights`."""
+    if isinstance(obj, NestedUNet):
+        load_weights(obj, state)
+    else:
+        obj.load_state_dict(state)
+
+
 def check_run(path: str | os.PathLike, *, resume: bool) -> None:
     """Refuse to start over a run, or to resume none; a config asks before it reads any data.
 
@@ -162,7 +177,7 @@ def check_run(path: str | os.PathLike, *, resume: bool) -> None:
     Raises:
         TypeError: `resume` is not a bool.
         FileNotFoundError: `resume` is set and `path` does not exist.
-        FileExistsError: `resume` is not set and `path` exists, or another process trains there.
+        FileExistsError: `resume` is not set and `path` exists.
     """
     exists = Path(path).exists()
     if require_bool(resume, "resume") and not exists:
@@ -173,9 +188,4 @@ def check_run(path: str | os.PathLike, *, resume: bool) -> None:
         raise FileExistsError(
             f"{path} holds a run already: pass --resume True to go on with it, or another "
             "--output_dir to start a new one"
-        )
-    if idist.get_rank() == 0 and not hold(Path(path).with_suffix(".lock")):
-        raise FileExistsError(
-            f"another process is training in {Path(path).parent}: wait for it, or pass another "
-            "--output_dir"
         )

@@ -222,7 +222,7 @@ def _choose_topology(name: str, depth: int, *, deep_supervision: bool) -> Topolo
         nested = [other for other, build in TOPOLOGIES.items() if len(build(depth).heads) > 1]
         raise ValueError(
             f"deep supervision needs several heads, {name} has {plan.heads[0]} only: "
-            f"pass deep_supervision=False or a topology with more ({', '.join(nested)})"
+            f"pass deep_supervision False or a topology with more ({', '.join(nested)})"
         )
     return plan.ancestors(*plan.heads)
 
