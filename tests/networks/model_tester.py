@@ -24,7 +24,7 @@ def head_logits(network: NestedUNet, image: Tensor) -> dict[int, Tensor]:
     return caught
 
 
-def check_shapes(network: NestedUNet, image: Tensor, *, out_channels: int) -> None:
+def assert_shapes(network: NestedUNet, image: Tensor, *, out_channels: int) -> None:
     expected = (image.shape[0], out_channels, *image.shape[2:])
     logits = network.eval()(image)
     assert isinstance(logits, Tensor)
@@ -37,7 +37,7 @@ def check_shapes(network: NestedUNet, image: Tensor, *, out_channels: int) -> No
         assert outputs.shape == expected
 
 
-def check_gradients(network: NestedUNet, image: Tensor) -> None:
+def assert_gradients(network: NestedUNet, image: Tensor) -> None:
     outputs = network.train()(image)
     outputs = outputs if isinstance(outputs, list) else [outputs]
     network.zero_grad()
@@ -45,7 +45,7 @@ def check_gradients(network: NestedUNet, image: Tensor) -> None:
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
 
-def check_modes(network: NestedUNet, image: Tensor) -> None:
+def assert_modes(network: NestedUNet, image: Tensor) -> None:
     """Accurate mode is the mean of the heads; fast mode is one head, bit for bit."""
     heads = head_logits(network, image)
     with torch.no_grad():

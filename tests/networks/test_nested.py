@@ -7,7 +7,7 @@ import weakref
 import pytest
 import torch
 from monai.networks.nets import BasicUNetPlusPlus
-from networks.model_tester import check_gradients, check_modes, check_shapes, head_logits
+from networks.model_tester import assert_gradients, assert_modes, assert_shapes, head_logits
 
 from medseg.networks import TOPOLOGIES, Input, NestedUNet, Node, Topology
 from medseg.networks.topology import IMAGE
@@ -53,9 +53,9 @@ def test_every_network_of_the_family_keeps_its_promises(name, dims, depth):
     )
     size = [2 * stride for stride in network.total_stride]
     image = torch.rand(2, in_channels, *size)
-    check_shapes(network, image, out_channels=out_channels)
-    check_gradients(network, image)
-    check_modes(network, image)
+    assert_shapes(network, image, out_channels=out_channels)
+    assert_gradients(network, image)
+    assert_modes(network, image)
 
 
 def expected_parameters(channels, *, topology, heads):
@@ -229,7 +229,7 @@ def test_a_topology_may_change_the_scale_by_several_levels(monkeypatch):
     }
     monkeypatch.setitem(TOPOLOGIES, "wide", lambda _: Topology("wide", table, (Node(0, 1),)))
     network = NestedUNet(2, 1, 2, channels=(2, 3, 4), topology="wide", strides=[(1, 2), (3, 2)])
-    check_shapes(network, torch.rand(1, 1, 6, 8), out_channels=2)
+    assert_shapes(network, torch.rand(1, 1, 6, 8), out_channels=2)
     assert network.nodes["x0_1"].rescale[2].deconv.stride == (3, 4)
 
 
