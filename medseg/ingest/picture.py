@@ -1,4 +1,4 @@
-"""Picture: grey PNG, JPEG, TIFF, ... files for MONAI's `LoadImaged`, checked or refused.
+"""Picture: grey or colour PNG, JPEG, TIFF, ... files for MONAI's `LoadImaged`, checked or refused.
 
 In a bundle:
 
@@ -28,7 +28,9 @@ from medseg.ingest.reader import as_labels, metadata
 from medseg.ingest.reasons import IngestError, Reason
 
 _GREY_MODES = ("L", "I", "I;16", "I;16L", "I;16B")  # 8 and 16 bit; "I" is 16 bit in older Pillow
+_RGB_MODES = ("RGB", "RGBA", "L", "LA", "P")  # 8 bit; "P" is a palette of colours
 _UNSUPPORTED_SAMPLES = ("1", "F")
+_OPAQUE = 255
 
 # What a damaged file makes Pillow raise; anything else is a bug and is not hidden.
 _DECODE_ERRORS = (
@@ -45,21 +47,24 @@ _DECODE_ERRORS = (
 
 
 class PictureReader(ImageReader):
-    """Read grey pictures of one frame, as stored, for `LoadImaged`.
+    """Read pictures of one frame, grey as stored or in colour, for `LoadImaged`.
 
     The array is (I, J) = (row, column) of the file: nothing is transposed, flipped or scaled, and
     an EXIF orientation is not applied. A picture knows no place in the patient: its affine is the
-    identity. `EnsureChannelFirstd` adds the channel axis. Several paths of one case become
-    channels, (C, I, J), when they share a shape.
+    identity. `EnsureChannelFirstd` adds the channel axis. Several grey paths of one case become
+    channels, (C, I, J), when they share a shape; a colour picture has its three, (3, I, J).
 
     Args:
+        colour: read red, green and blue of 8 bits. A grey picture gives three equal channels; an
+            opacity is left out if the whole picture is opaque, and refused otherwise.
         labels: for a label map, the declared values, background included. Other values are refused
             and the map is returned in the smallest integer type that holds the declared ones.
     """
 
-    def __init__(self, labels: Collection[int] | None = None) -> None:
+    def __init__(self, labels: Collection[int] | None = None, *, colour: bool = False) -> None:
         super().__init__()
         self.labels = None if labels is None else tuple(labels)
+        self.colour = colour
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Tell whether every path is named like a format that Pillow knows."""
@@ -74,12 +79,18 @@ class PictureReader(ImageReader):
         """Load the pictures.
 
         Returns:
-            (I, J), or (C, I, J) for several paths, of integers, and MONAI's metadata.
+            (I, J), or (C, I, J) for several paths or in colour, of integers, and MONAI's metadata.
 
         Raises:
             IngestError: "not-found", "unreadable", "truncated", "multi-frame", "colour",
                 "pixel-format", "undeclared-labels", naming the file, or "different-grids".
+            ValueError: several colour pictures for one case.
         """
+        if self.colour:
+            if len(img) != 1:
+                raise ValueError(f"a case has one colour picture, got {len(img)}: give one path")
+            picture = _decode(img[0], colour=True)
+            return picture, metadata(picture.shape[1:], affine=np.eye(4), channel_dim=0)
         pictures = [self._load(path) for path in img]
         shape = pictures[0].shape
         for path, picture in zip(img[1:], pictures[1:], strict=True):
@@ -91,21 +102,21 @@ class PictureReader(ImageReader):
         return np.stack(pictures), metadata(shape, affine=np.eye(4), channel_dim=0)
 
     def _load(self, path: Path) -> np.ndarray:
-        array = _decode(path)
+        array = _decode(path, colour=False)
         return array if self.labels is None else as_labels(array, self.labels, name=str(path))
 
 
-def _decode(path: Path) -> np.ndarray:
-    """The pixels of a picture, whole and grey."""
+def _decode(path: Path, *, colour: bool) -> np.ndarray:
+    """The pixels of a whole picture: (I, J), or (3, I, J) in colour."""
     if not path.is_file():
         raise IngestError(Reason.NOT_FOUND, f"no such file: {path}")
     content = path.read_bytes()
     try:
         with Image.open(BytesIO(content)) as image:
-            _check_kind(image, path)
+            _check_kind(image, path, colour=colour)
             image.verify()  # the checksums of a PNG, which decoding skips
         with Image.open(BytesIO(content)) as image:
-            array = np.asarray(image)
+            array = _colours(image, path) if colour else np.asarray(image)
     except IngestError:
         raise
     except UnidentifiedImageError as error:
@@ -117,10 +128,22 @@ def _decode(path: Path) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _check_kind(image: Image.Image, path: Path) -> None:
+def _colours(image: Image.Image, path: Path) -> np.ndarray:
+    """Red, green and blue first, (3, I, J); nothing may be transparent."""
+    array = np.moveaxis(np.asarray(image.convert("RGBA")), -1, 0)
+    if (array[3] != _OPAQUE).any():
+        seen = int((array[3] != _OPAQUE).sum())
+        raise IngestError(Reason.PIXEL_FORMAT, f"{seen} pixels of {path} are transparent")
+    return array[:3]
+
+
+def _check_kind(image: Image.Image, path: Path, *, colour: bool) -> None:
     if (frames := getattr(image, "n_frames", 1)) > 1:
         raise IngestError(Reason.MULTI_FRAME, f"{frames} frames in {path}")
     if image.mode in _UNSUPPORTED_SAMPLES:
         raise IngestError(Reason.PIXEL_FORMAT, f"samples of Pillow mode {image.mode} in {path}")
-    if image.mode not in _GREY_MODES:
+    if colour and image.mode not in _RGB_MODES:
+        finding = f"samples of Pillow mode {image.mode} in {path}, not 8-bit colour"
+        raise IngestError(Reason.PIXEL_FORMAT, finding)
+    if not colour and image.mode not in _GREY_MODES:
         raise IngestError(Reason.COLOUR, f"{path} has Pillow mode {image.mode}, not grey")

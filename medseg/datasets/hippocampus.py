@@ -1,0 +1,69 @@
+"""Hippocampus: anterior and posterior hippocampus in MR, as the Medical Segmentation Decathlon has it.
+
+Labels are 0 background, 1 anterior, 2 posterior. The layout is that of Task04_Hippocampus:
+`dataset.json`, `imagesTr`, `labelsTr`, `imagesTs`. The labels of `imagesTs` were never published,
+so a fifth of the labelled cases is set apart for testing. Each case counts as a patient: nothing
+tells which share one.
+
+Source: Simpson et al., A large annotated medical image dataset for the development and evaluation
+of segmentation algorithms, 2019; Antonelli et al., The Medical Segmentation Decathlon, Nature
+Communications, 2022 (CC BY-SA 4.0).
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from medseg.datasets import _msd
+from medseg.datasets.datalist import Item, build, hold_out, select
+
+TEST_SHARE = 0.2
+"""Share of the labelled cases held out for testing, whatever the fold."""
+
+
+def cases(
+    dataset_dir: str | os.PathLike[str],
+    section: str = "training",
+    *,
+    fold: int = 0,
+    folds: int = 5,
+    seed: int = 0,
+) -> list[Item]:
+    """List the cases of one section, for a bundle's dataset.
+
+    Args:
+        dataset_dir: a Task04_Hippocampus folder, or the folder that holds it.
+        section: "training" (every fold but `fold`), "validation" (`fold`) or "test" (the labelled
+            cases held out by `seed` alone).
+        fold: the fold kept for validation, 0 to folds - 1.
+        folds: number of folds.
+        seed: seed of the test cases and of the folds.
+
+    Returns:
+        Dictionaries with the absolute paths "image" and "label", "case" and "patient".
+
+    Raises:
+        FileNotFoundError: no data there; the message says where from.
+        ValueError: images and labels do not pair, a section or fold has no cases, too few cases.
+
+    Example:
+        >>> cases("data/hippocampus", "test")  # doctest: +SKIP
+        [{"image": "/data/hippocampus/imagesTr/hippocampus_004.nii.gz", "label": ..., ...}, ...]
+    """
+    return select(datalist(dataset_dir, folds=folds, seed=seed), section, fold=fold)
+
+
+def datalist(
+    dataset_dir: str | os.PathLike[str], *, folds: int = 5, seed: int = 0
+) -> dict[str, Any]:
+    """Make the datalist of a Task04_Hippocampus folder, absolute paths. Raises as `cases` does."""
+    root = Path(dataset_dir).absolute()
+    task = _msd.locate(root, "Task04_Hippocampus")
+    labelled, _ = _msd.read(task, structure="anterior") if task else ([], [])
+    if not labelled:
+        raise FileNotFoundError(
+            f"no hippocampus data in {root} (looked for dataset.json with imagesTr and labelsTr): "
+            "put MSD Task04_Hippocampus (http://medicaldecathlon.com) there or give another folder"
+        )
+    training, testing = hold_out(labelled, TEST_SHARE, seed=seed)
+    return build("hippocampus", training, testing=testing, folds=folds, seed=seed)
