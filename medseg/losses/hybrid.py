@@ -32,6 +32,11 @@ class HybridLoss(nn.Module):
     voxel gives a finite loss and gradient. An image of ignored voxels only has the Dice of an empty
     one, 1, and no gradient.
 
+    A weight per voxel multiplies log P there, as w does in the U-Net's sum of w log P; the Dice has
+    no weights. The mean still divides by the number of voxels, not by the sum of the weights: a
+    voxel of weight 11 counts as 11 voxels whatever the rest of the image weighs, weights of 1
+    change nothing, and weights of k multiply the log-likelihood by k.
+
     Args:
         activation: "softmax" for classes that exclude each other; "sigmoid" for a single
             foreground channel, or for regions that overlap.
@@ -47,7 +52,8 @@ class HybridLoss(nn.Module):
 
     Raises:
         ValueError: an option outside its range; in `forward`, shapes or weights that do not fit
-            each other, or a target value that is neither a label nor the one to ignore.
+            each other, a target value that is neither a label nor the one to ignore, or a weight
+            per voxel that is negative or not finite.
 
     Example:
         >>> loss = HybridLoss(activation="sigmoid")
@@ -57,9 +63,11 @@ class HybridLoss(nn.Module):
 
     With deep supervision wrap it in MONAI's own, with a weight per head, deepest first:
     `monai.losses.DeepSupervisionLoss(HybridLoss(), weights=[1.0, 1.0, 1.0, 1.0])`. MONAI replaces
-    a list shorter than the heads by its default weights, without a word: `head_weights` refuses it.
+    a list shorter than the heads by its default weights, without a word:
+    `medseg.losses.deep_supervision` refuses it.
 
-    Source: Zhou, Siddiquee, Tajbakhsh and Liang 2018, section 3.2, the equation of L(Y, P).
+    Source: Zhou, Siddiquee, Tajbakhsh and Liang 2018, section 3.2, the equation of L(Y, P);
+    weights per voxel: Ronneberger, Fischer and Brox 2015, equation 1.
     """
 
     def __init__(
@@ -81,9 +89,19 @@ class HybridLoss(nn.Module):
         self.cross_entropy_weight = cross_entropy_weight
         self.dice_weight = dice_weight
 
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the scalar loss of logits (B, C, *spatial) against the target."""
+    @property
+    def minimum(self) -> float:
+        """The loss of a perfect prediction, whose log-likelihood is 0 and whose Dice is 1."""
+        return -float(self.dice_weight)
+
+    def forward(self, logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return the scalar loss of logits (B, C, *spatial) against the target.
+
+        `weight`, (B, 1, *spatial), weighs the log-likelihood of each voxel, in all its channels.
+        """
         self._check_shapes(logits, target)
+        if weight is not None:
+            _check_voxel_weights(weight, logits)
         logits = _flatten(logits, self.batch)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         truth, counted = self._truth(logits, _flatten(target, self.batch).to(logits.dtype))
@@ -93,6 +111,8 @@ class HybridLoss(nn.Module):
         else:
             log_likelihood = F.logsigmoid(logits * (2 * truth - 1))
             probability, mass = logits.sigmoid(), counted
+        if weight is not None:
+            log_likelihood = log_likelihood * _flatten(weight, self.batch).to(logits.dtype)
         weights = logits.new_tensor(self.class_weights or [1.0] * logits.shape[1])
         likelihood = _mean(log_likelihood, mass * weights[:, None])
         dice = (_dice(probability * counted, truth) * weights).sum(1) / weights.sum()
@@ -166,6 +186,22 @@ def _check_options(activation: str, class_weights: Sequence[float] | None) -> No
         raise ValueError(
             f"class_weights are not negative and not all 0, got {list(class_weights)}: "
             "give each class that counts a positive weight"
+        )
+
+
+def _check_voxel_weights(weight: Tensor, logits: Tensor) -> None:
+    fitting = (logits.shape[0], 1, *logits.shape[2:])
+    if weight.shape != fitting:
+        raise ValueError(
+            f"weights of voxels have the shape of the logits with one channel, {fitting}, got "
+            f"{tuple(weight.shape)}: give one weight per voxel, for all classes"
+        )
+    valid = (weight >= 0) & weight.isfinite()
+    if not valid.all():
+        wrong = weight[~valid].unique()[:3].tolist()
+        raise ValueError(
+            "weights of voxels are finite and not negative, got "
+            f"{', '.join(map(str, wrong))}: correct the weight map, the target's last channel"
         )
 
 

@@ -1,8 +1,11 @@
 """Weights: one weight per head of a network, for MONAI's DeepSupervisionLoss."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
+
+LEARNED = "learned"
+"""The weights are parameters that are trained along, see `LearnedWeightsLoss`."""
 
 
 class _Topology(Protocol):
@@ -10,39 +13,88 @@ class _Topology(Protocol):
     def heads(self) -> Sequence[Any]: ...
 
 
-class _Supervised(Protocol):
+class Supervised(Protocol):
     """What is read of a network, `medseg.networks.NestedUNet` for instance."""
 
     deep_supervision: bool
     topology: _Topology
 
 
-def head_weights(weights: Sequence[float], network: _Supervised) -> list[float]:
-    """The weights, deepest head first, if there is one for each head of the network.
+def head_weights(weights: Sequence[float] | str, network: Supervised) -> list[float]:
+    """The weights, deepest head first, one for each head of the network.
+
+    - "equal": 1 for every head, as in the UNet++ paper.
+    - "decaying": each head half as much as the one before it, so that the deepest, which is the
+      prediction after training, leads. nnU-Net halves its weights so from one resolution to the
+      next, and scales them to sum to 1. Here they sum to the number of heads as the equal ones do:
+      the choice moves the emphasis, and leaves the size of the loss and gradients alone.
+    - a list: the weights as they stand.
 
     `monai.losses.DeepSupervisionLoss` cuts a longer list, and replaces a shorter one by its own
     weights, both without a word. A network without deep supervision gives one tensor, which is not
     weighed: whatever the weights, they become [1.0].
 
     Args:
-        weights: not negative and not all 0; the loss is their weighted sum, not a mean.
+        weights: "equal", "decaying", or numbers that are not negative and not all 0; the loss is
+            their weighted sum, not a mean.
         network: has `deep_supervision` and `topology.heads`.
 
     Raises:
-        TypeError: `weights` is no list of numbers.
-        ValueError: another number of weights than of heads, or a weight out of range.
+        TypeError: `weights` is neither a name nor a list of numbers.
+        ValueError: an unknown name; another number of weights than of heads, or one out of range;
+            "learned", which is no list: `medseg.losses.deep_supervision` takes it.
 
     Example:
         >>> from medseg.networks import NestedUNet
         >>> network = NestedUNet(2, 1, 1, channels=(8, 16, 32), deep_supervision=True)
-        >>> head_weights([1, 0.5], network)
-        [1.0, 0.5]
+        >>> head_weights([1, 0.5], network), head_weights("equal", network)
+        ([1.0, 0.5], [1.0, 1.0])
+
+    Source: equal: Zhou, Siddiquee, Tajbakhsh and Liang 2018, section 3.2; halved: Isensee et al.
+    2021, "nnU-Net", the paragraph on training in Methods.
     """
+    if isinstance(weights, str):
+        _check_name(weights)
     if not network.deep_supervision:
         return [1.0]
-    if not isinstance(weights, list | tuple) or not all(map(_is_number, weights)):
-        raise TypeError(f"head_weights must be a list of numbers, got {weights!r}: pass [1.0, 1.0]")
     heads = len(network.topology.heads)
+    if isinstance(weights, str):
+        return _SCHEMES[weights](heads)
+    _check_weights(weights, heads)
+    return [float(weight) for weight in weights]
+
+
+def _equal(heads: int) -> list[float]:
+    return [1.0] * heads
+
+
+def _decaying(heads: int) -> list[float]:
+    halves = [0.5**head for head in range(heads)]
+    return [heads * half / sum(halves) for half in halves]
+
+
+_SCHEMES: dict[str, Callable[[int], list[float]]] = {"equal": _equal, "decaying": _decaying}
+
+
+def _check_name(name: str) -> None:
+    if name == LEARNED:
+        raise ValueError(
+            "learned head_weights are parameters, not a list, got 'learned': "
+            "build the loss with medseg.losses.deep_supervision"
+        )
+    if name not in _SCHEMES:
+        raise ValueError(
+            f"head_weights must be {', '.join([*_SCHEMES, LEARNED])} or a list of numbers, "
+            f"got {name!r}: choose one"
+        )
+
+
+def _check_weights(weights: Sequence[float], heads: int) -> None:
+    if not isinstance(weights, list | tuple) or not all(map(_is_number, weights)):
+        raise TypeError(
+            f"head_weights must be a name or a list of numbers, got {weights!r}: "
+            f"pass 'equal' or {[1.0] * heads}"
+        )
     if len(weights) != heads:
         raise ValueError(
             f"head_weights needs one weight per head, got {len(weights)} for {heads} heads: "
@@ -53,7 +105,6 @@ def head_weights(weights: Sequence[float], network: _Supervised) -> list[float]:
             f"head_weights are not negative, finite and not all 0, got {list(weights)}: "
             "give each head that counts a positive weight"
         )
-    return [float(weight) for weight in weights]
 
 
 def _is_number(value: Any) -> bool:

@@ -1,5 +1,6 @@
-"""Transforms that MONAI lacks: target classes, intensity window, 2D slices of 3D volumes."""
+"""Transforms that MONAI lacks: target classes, border weights, intensity window, 2D slices."""
 
+from medseg.transforms.border_weight import BorderWeight, BorderWeightd, border_weight
 from medseg.transforms.classes import (
     LabelFromLogits,
     LabelFromLogitsd,
@@ -11,11 +12,14 @@ from medseg.transforms.slices import SliceDataset
 from medseg.transforms.window import window
 
 __all__ = [
+    "BorderWeight",
+    "BorderWeightd",
     "LabelFromLogits",
     "LabelFromLogitsd",
     "MergeLabels",
     "MergeLabelsd",
     "SliceDataset",
+    "border_weight",
     "logit_channels",
     "window",
 ]

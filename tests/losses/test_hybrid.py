@@ -241,6 +241,102 @@ def test_one_batch_of_one_image_equals_that_image():
     torch.testing.assert_close(HybridLoss(batch=True)(logits, target), HybridLoss()(logits, target))
 
 
+def test_weights_of_voxels_on_paper():
+    # the binary case above with weights 1, 2, 5: the sum of w log P over 3 voxels, not over 8
+    logits = logit([[[0.75, 0.25, 0.5]]])
+    likelihood = (math.log(0.75) + 2 * math.log(0.75) + 5 * math.log(0.5)) / 3
+    loss = HybridLoss(activation="sigmoid")
+    weight = torch.tensor([[[1.0, 2.0, 5.0]]])
+    value = loss(logits, torch.tensor([[[1, 0, 0]]]), weight)
+    assert value.item() == pytest.approx(-(0.5 * likelihood + 0.6), abs=1e-5)
+
+
+def test_weights_of_voxels_and_of_classes_multiply():
+    # the softmax weights above, 1 and 3 by class, and 2 and 5 by voxel
+    logits = logits_of([0.75, 0.5], [0.25, 0.5])
+    loss = HybridLoss(class_weights=[1, 3], dice_weight=0)
+    likelihood = (2 * math.log(0.75) + 5 * 3 * math.log(0.5)) / 4
+    value = loss(logits, torch.tensor([[[0, 1]]]), torch.tensor([[[2.0, 5.0]]]))
+    assert value.item() == pytest.approx(-0.5 * likelihood, abs=1e-9)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_one_weight_for_all_voxels_is_a_factor_of_the_likelihood(activation, batch):
+    logits, target = case(activation)
+    weight = torch.full((2, 1, 4, 5), 3.0)
+    options = {"activation": activation, "batch": batch}
+    weighted = HybridLoss(**options)(logits, target, weight)
+    torch.testing.assert_close(
+        weighted, HybridLoss(**options, cross_entropy_weight=1.5)(logits, target)
+    )
+    unweighted = HybridLoss(**options)(logits, target)
+    torch.testing.assert_close(HybridLoss(**options)(logits, target, weight / 3), unweighted)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_the_dice_has_no_weights_of_voxels(activation):
+    logits, target = case(activation)
+    dice = HybridLoss(activation=activation, cross_entropy_weight=0)
+    assert dice(logits, target, 9 * torch.rand(2, 1, 4, 5)) == dice(logits, target)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_a_whole_weight_counts_its_voxel_that_many_times(activation, batch):
+    logits, target = case(activation, size=(4,))
+    times = torch.tensor([1, 3, 0, 2])
+    loss = HybridLoss(activation=activation, dice_weight=0, batch=batch)
+    weighted = loss(logits, target, times.expand(2, 1, 4))
+    repeated = [x.repeat_interleave(times, -1) for x in (logits, target)]
+    torch.testing.assert_close(weighted * 4 / times.sum(), loss(*repeated))
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_weights_of_ignored_voxels_do_not_count(activation):
+    logits, target = case(activation, size=(6,))
+    kept, marked, weight = torch.tensor([0, 2, 5]), target.clone(), torch.rand(2, 1, 6)
+    marked[..., [1, 3, 4]] = IGNORE
+    loss = HybridLoss(activation=activation, ignore_label=IGNORE)
+    expected = loss(logits[..., kept], target[..., kept], weight[..., kept])
+    torch.testing.assert_close(loss(logits, marked, weight), expected)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_the_weighted_gradient_is_the_slope(activation):
+    logits, target = case(activation, size=(2, 2))
+    loss, weight = HybridLoss(activation=activation), 5 * torch.rand(2, 1, 2, 2)
+    assert torch.autograd.gradcheck(lambda x: loss(x, target, weight), logits.requires_grad_())
+
+
+@pytest.mark.parametrize("dice_weight", [0.0, 1.0, 2.5])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_the_stated_minimum_is_the_loss_of_a_perfect_prediction(activation, dice_weight):
+    logits, target = case(activation)
+    loss = HybridLoss(activation=activation, dice_weight=dice_weight)
+    truth = target if activation == "sigmoid" else one_hot(target, 3)
+    weight = 5 * torch.rand(2, 1, 4, 5)
+    perfect = 1e4 * (2 * truth.double() - 1)
+    assert loss(perfect, target, weight).item() == pytest.approx(loss.minimum, abs=1e-9)
+    assert loss(logits, target, weight) > loss.minimum
+
+
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf])
+def test_weights_of_voxels_out_of_range_are_refused(wrong):
+    logits, target = case("softmax", size=(2,), batch=1)
+    message = f"finite and not negative, got {wrong}: correct the weight map"
+    with pytest.raises(ValueError, match=message):
+        HybridLoss()(logits, target, torch.tensor([[[1.0, wrong]]]))
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 5), (2, 3, 4, 5), (1, 1, 4, 5), (2, 1, 5, 4)])
+def test_weights_of_another_shape_are_refused(shape):
+    logits, target = case("softmax")
+    with pytest.raises(ValueError, match=r"with one channel, \(2, 1, 4, 5\), got \(") as caught:
+        HybridLoss()(logits, target, torch.ones(shape))
+    assert "\n" not in str(caught.value)
+
+
 def test_deep_supervision_weighs_the_heads():
     loss = HybridLoss()
     heads = [case("softmax")[0].float() for _ in range(3)]
