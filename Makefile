@@ -24,11 +24,12 @@ test: venv        ## the test suite, two files at a time, the longest first
 test-slow: venv   ## the tests that take long
 	$(BIN)/python -m pytest -q -m slow
 
-lint: venv        ## ruff, mypy, and the freshness of the built bundle configs
+lint: venv        ## ruff, mypy, and the freshness of built configs and drawn topologies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/build_bundles.py --check
+	$(BIN)/python scripts/draw_topologies.py --check
 
 bundles: venv     ## build bundles/*/configs from bundles/layers
 	$(BIN)/python scripts/build_bundles.py

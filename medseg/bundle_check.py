@@ -42,12 +42,15 @@ def faults(name: str, bundles_dir: str | Path = "bundles") -> list[str]:
     Components are built on the CPU with a stand-in for the data, which need not be there; nothing
     is written to the bundle.
 
+    A bundle without a task file in the layers, such as one that `medseg prune` made, is checked as it
+    stands.
+
     Args:
-        name: a task of `bundles_dir`/layers/tasks, or the path of its bundle.
+        name: of a bundle in `bundles_dir`, or its path.
         bundles_dir: folder of the bundles and their layers; that of the bundle, if a path is given.
 
     Raises:
-        FileNotFoundError: there is no such task.
+        FileNotFoundError: there is neither such a task nor such a bundle.
 
     Example:
         >>> faults("liver") + faults("bundles/liver")
@@ -72,6 +75,11 @@ class _Bundle:
     def root(self) -> Path:
         return self.bundles_dir / self.name
 
+    @property
+    def task(self) -> Path:
+        """The task file of a bundle that is built from layers."""
+        return self.bundles_dir / "layers" / "tasks" / f"{self.name}.json"
+
     def json(self, file: str) -> dict[str, Any]:
         return json.loads((self.root / file).read_text())
 
@@ -85,10 +93,15 @@ class _Bundle:
 
 def _locate(name: str, bundles_dir: Path) -> _Bundle:
     path = Path(name)
-    if path.name == name:
-        return _Bundle(name, bundles_dir)
-    path = path.resolve()  # "bundles/liver", "liver/" or "."
-    return _Bundle(path.name, path.parent)
+    if path.name != name:  # "bundles/liver", "liver/" or "."
+        path = path.resolve()
+        bundles_dir = path.parent
+    bundle = _Bundle(path.name, bundles_dir)
+    if not bundle.task.is_file() and not (bundle.root / "configs").is_dir():
+        tasks = sorted(task.stem for task in bundle.task.parent.glob("*.json"))
+        known = f"it has {', '.join(tasks)}" if tasks else "name a bundle or its folder"
+        raise FileNotFoundError(f"no bundle {bundle.name!r} in {bundles_dir}: {known}")
+    return bundle
 
 
 def _missing_files(bundle: _Bundle) -> Iterator[str]:
@@ -119,13 +132,15 @@ def _large_files(bundle: _Bundle) -> Iterator[str]:
 
 
 def _stale_configs(bundle: _Bundle) -> Iterator[str]:
+    if not bundle.task.is_file():
+        return
     for path in bundles.stale(bundle.name, bundle.bundles_dir):
         file = path.relative_to(bundle.root)
         yield f"{file} is not what its layers give: run `medseg bundles build {bundle.name}`"
 
 
 def _lost_choices(bundle: _Bundle) -> Iterator[str]:
-    task = json.loads((bundle.bundles_dir / "layers/tasks" / f"{bundle.name}.json").read_text())
+    task = json.loads(bundle.task.read_text()) if bundle.task.is_file() else {}
     for key in set(task) - {"_layers_"} - set().union(*map(bundle.json, CONFIGS)):
         yield f"layers/tasks/{bundle.name}.json: {key} reaches no config: is it misspelt?"
 

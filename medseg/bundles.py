@@ -109,9 +109,15 @@ def rendered(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
         config = _merge([layers / source for source in sources])
         config = _used(config, (*ALWAYS, *WORKFLOWS[workflow]))
         note = _GENERATED.format(layers=", ".join(f"layers/{source}" for source in sources))
-        text = json.dumps({"_generated_": note, **_choices_first(config)}, indent=4)
-        files[configs / f"{workflow}.json"] = _short_lists_inline(text) + "\n"
+        files[configs / f"{workflow}.json"] = as_text(
+            {"_generated_": note, **_choices_first(config)}
+        )
     return files
+
+
+def as_text(config: Mapping[str, Any]) -> str:
+    """A config as it is written: JSON with short lists on one line."""
+    return _short_lists_inline(json.dumps(config, indent=4)) + "\n"
 
 
 def references(value: Any) -> set[str]:

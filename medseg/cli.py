@@ -110,6 +110,59 @@ def segment(
     _run(bundle, "inference", "inference", [*fixed, *context.args])
 
 
+@app.command(**_OVERRIDES)
+def prune(
+    context: typer.Context,
+    bundle: Bundle = Path("bundles/liver"),
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder of the pruned bundle. [default: <bundle>_pruned]"),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder of table and plot. [default: runs/<name>/prune]")
+    ] = None,
+    tolerance: Annotated[float, typer.Option(help="Points of IoU below the best level.")] = 0.6,
+    repeats: Annotated[int, typer.Option(help="How often each level is timed.")] = 20,
+) -> None:
+    """Score and time every level of a trained bundle, and export the smallest good enough.
+
+    [cyan]--key value[/] overrides any key of the bundle's evaluate.json.
+
+    Example: [cyan]medseg prune -b bundles/liver --tolerance 1.0 -o bundles/liver_small[/]
+    """
+    with _one_line_errors():
+        from medseg.prune import prune_bundle
+
+        made = prune_bundle(
+            bundle,
+            out=out,
+            report_dir=report,
+            tolerance=tolerance,
+            repeats=repeats,
+            arguments=context.args,
+        )
+        Console().print(f"pruned bundle: {made}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help="The dataset: nuclei.")],
+    source: Annotated[Path, typer.Option("--source", "-s", help="Folder or archive as published.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+) -> None:
+    """Convert a dataset as published to what its bundle reads; a second run does what is left.
+
+    Example: [cyan]medseg prepare nuclei --source stage1_train.zip --out data/nuclei[/]
+    """
+    from medseg.datasets import nuclei
+
+    with _one_line_errors():
+        if name != "nuclei":
+            raise ValueError(f"only nuclei needs preparing, got {name!r}: other data is read as is")
+        count = nuclei.prepare(source, out)
+        Console().print(f"{count} pictures in {out}", soft_wrap=True, highlight=False)
+
+
 @app.command()
 def doctor() -> None:
     """Tell what this machine has: versions, device, memory, decoders; one line each.

@@ -41,6 +41,14 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     Example:
         >>> run_bundle(Path("bundles/liver"), "train", run_id="training", arguments=["--fold", "1"])
     """
+    overrides = checked_overrides(bundle, workflow, arguments)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"monai\.")  # its notes to its own developers
+        run(run_id=run_id, config_file=str(bundle / f"{workflow}.json"), **overrides)
+
+
+def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """The overrides of a command line, `bundle_root` among them; raises as `run_bundle` does."""
     config_file = bundle / f"{workflow}.json"
     if not config_file.is_file():
         raise FileNotFoundError(
@@ -56,9 +64,7 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
         if key not in PASSED_ON:
             check_key(key, known, config_file=config_file)
     overrides.setdefault("bundle_root", str(bundle))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"monai\.")  # its notes to its own developers
-        run(run_id=run_id, config_file=str(config_file), **overrides)
+    return overrides
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:

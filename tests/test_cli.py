@@ -62,7 +62,7 @@ def _python(code, *, cwd=REPOSITORY):
 
 def test_the_verbs_are_those_of_the_reference():
     assert {" ".join(path) for path in VERBS} == {
-        *("phantom", "train", "evaluate", "segment", "doctor"),
+        *("phantom", "prepare", "train", "evaluate", "segment", "prune", "export", "doctor"),
         *("bundles list", "bundles build", "bundles check"),
     }
 
@@ -252,7 +252,9 @@ def test_doctor_fails_where_something_required_is_bad(monkeypatch, ok, status):
 def test_bundles_are_listed_with_their_task(here):
     lines = _medseg("bundles", "list").output.splitlines()
     assert [line.split()[0] for line in lines] == names(REPOSITORY / "bundles")
-    assert "Segmentation of the liver" in lines[0]
+    tasks = dict(zip(names(REPOSITORY / "bundles"), lines, strict=True))
+    assert "Segmentation of the liver" in tasks["liver"]
+    assert "Segmentation of cell nuclei" in tasks["nuclei"]
 
 
 def test_built_bundles_need_no_building(here):

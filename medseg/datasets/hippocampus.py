@@ -1,4 +1,4 @@
-"""Hippocampus: anterior and posterior hippocampus in MR, as the Medical Segmentation Decathlon has it.
+"""Hippocampus: its anterior and posterior part in MR, as the Medical Segmentation Decathlon has it.
 
 Labels are 0 background, 1 anterior, 2 posterior. The layout is that of Task04_Hippocampus:
 `dataset.json`, `imagesTr`, `labelsTr`, `imagesTs`. The labels of `imagesTs` were never published,

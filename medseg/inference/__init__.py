@@ -2,13 +2,18 @@
 
 from medseg.inference.case import CasesFailedError, find_cases, run_cases
 from medseg.inference.output import WriteLabelMapd, WritePreviewd
+from medseg.inference.picture_output import WritePictureLabeld, WritePicturePreviewd
+from medseg.inference.pictures import find_pictures
 from medseg.inference.predictor import MixedPrecisionInferer
 
 __all__ = [
     "CasesFailedError",
     "MixedPrecisionInferer",
     "WriteLabelMapd",
+    "WritePictureLabeld",
+    "WritePicturePreviewd",
     "WritePreviewd",
     "find_cases",
+    "find_pictures",
     "run_cases",
 ]

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +14,16 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from medseg.errors import is_documented, root_cause, show_traceback
+from medseg.inference.existing import Case, cases_to_do, check_existing, check_names
 from medseg.ingest import IngestError
 from medseg.ingest.header import read_header
+from medseg.ingest.picture import is_picture
 
 logger = logging.getLogger(__name__)
 
 _NIFTI = (".nii.gz", ".nii")
 _DICOM = (".dcm", ".dicom", ".ima")
-EXISTING = ("refuse", "skip", "overwrite")
+_NEEDED = "this bundle segments volumes (NIfTI or DICOM)"
 
 
 class CasesFailedError(RuntimeError):
@@ -46,8 +47,8 @@ def find_cases(
     *,
     output_dir: str | os.PathLike | None = None,
     existing: str = "refuse",
-) -> list[dict[str, str]]:
-    """The cases of an input, as `{"case": name, "image": path}`, sorted by name.
+) -> list[Case]:
+    """The volumes of an input, as `{"case": name, "image": path}`, sorted by name.
 
     A file is one case, and so is a folder that holds DICOM files, its subfolders included. In any
     other folder each NIfTI file and each subfolder is a case; other files are left aside, which is
@@ -56,32 +57,28 @@ def find_cases(
 
     Args:
         path: a NIfTI or DICOM file, a DICOM folder, or a folder of cases.
-        output_dir: where each case's label map `<case>.nii.gz` will be written.
-        existing: what a label map that is there already means: "refuse" the run, "skip" the case,
-            or "overwrite" it.
+        output_dir: where each case's label map `<case>.nii.gz` and preview `<case>.png` will be
+            written.
+        existing: what outputs that are there already mean, see `cases_to_do`.
 
     Raises:
         FileNotFoundError: `path` does not exist.
-        ValueError: a folder without a case, DICOM beside NIfTI files, two cases of one name, an
-            unknown `existing`, label maps that exist while `existing` is "refuse", or a label map
-            that would take the place of its image.
+        ValueError: a picture, a folder without a case, DICOM beside NIfTI files, two cases of one
+            name, an unknown `existing`, or outputs that are in the way, see `cases_to_do`.
     """
-    if existing not in EXISTING:
-        raise ValueError(f"existing must be one of {', '.join(EXISTING)}, got {existing!r}")
+    check_existing(existing)
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(
             f"no such file or folder: {source.absolute()} (a NIfTI file, a DICOM folder or a "
             "folder of cases is needed)"
         )
-    images = _images(source)
-    if not images:
-        raise ValueError(f"{source.absolute()} holds no case: it needs NIfTI or DICOM files")
-    twice = [name for name, n in Counter(map(case_name, images)).items() if n > 1]
-    if twice:
-        raise ValueError(f"two cases in {source} are named {', '.join(twice)}: rename one of them")
-    cases = [{"case": case_name(p), "image": str(p)} for p in images]
-    return cases if output_dir is None else _keep(cases, Path(output_dir), existing)
+    cases = [{"case": case_name(p), "image": str(p)} for p in _images(source)]
+    check_names(cases, source)
+    if output_dir is None:
+        return cases
+    target = Path(output_dir)
+    return cases_to_do(cases, target, existing=existing, label=".nii.gz", preview=".png")
 
 
 def case_name(path: Path) -> str:
@@ -162,26 +159,32 @@ def _reason(error: BaseException) -> str:
 def _images(source: Path) -> list[Path]:
     """The paths of the cases; see `find_cases`."""
     if not source.is_dir():
+        if is_picture(source):
+            raise ValueError(f"{source.absolute()} is a picture: {_NEEDED}")
         return [source]
     entries = sorted(p for p in source.iterdir() if not p.name.startswith("."))
     folders = [p for p in entries if p.is_dir()]
     files = [p for p in entries if p not in folders]  # a dangling link too: reading it will fail
     nifti = [p for p in files if p.name.lower().endswith(_NIFTI)]
     others = [p for p in files if p not in nifti]
-    if any(map(_is_dicom, others)):
+    if any(map(is_dicom, others)):
         if nifti:
             raise ValueError(
                 f"{source.absolute()} holds DICOM files beside {nifti[0].name}: "
                 "pass the NIfTI file itself, or put the DICOM files in a folder of their own"
             )
         return [source]
+    if not nifti and not folders:
+        pictures = [p for p in others if is_picture(p)]
+        what = f", {pictures[0].name} is a picture" if pictures else ""
+        raise ValueError(f"{source.absolute()} holds no case{what}: {_NEEDED}")
     if others:
         names = ", ".join(p.name for p in others[:5])
         logger.warning("left aside in %s: %d files, %s", source, len(others), names)
     return sorted([*nifti, *folders], key=case_name)
 
 
-def _is_dicom(path: Path) -> bool:
+def is_dicom(path: Path) -> bool:
     """Whether a file is DICOM, even if it is damaged; an empty file is nothing."""
     if not path.is_file() or path.stat().st_size == 0:
         return False
@@ -189,36 +192,3 @@ def _is_dicom(path: Path) -> bool:
         return read_header(path) is not None
     except IngestError:
         return True
-
-
-def _keep(cases: list[dict[str, str]], output_dir: Path, existing: str) -> list[dict[str, str]]:
-    """The cases to do, given the outputs that exist."""
-    _check_folder(output_dir)
-    done = [c for c in cases if (output_dir / f"{c['case']}.nii.gz").exists()]
-    images = {Path(c["image"]).resolve() for c in cases}
-    for case in done:
-        if (output_dir / f"{case['case']}.nii.gz").resolve() in images:
-            raise ValueError(
-                f"the label map of case {case['case']} would take the place of an image: "
-                "write to another folder"
-            )
-    done += [c for c in cases if c not in done and (output_dir / f"{c['case']}.png").exists()]
-    if done and existing == "refuse":
-        raise ValueError(
-            f"{len(done)} of {len(cases)} cases have outputs in {output_dir.resolve()} "
-            f"({done[0]['case']}): pass --existing skip or --existing overwrite, or write to "
-            "another folder"
-        )
-    if done and existing == "skip":
-        logger.info("%d of %d cases are done already", len(done), len(cases))
-        return [case for case in cases if case not in done]
-    return cases
-
-
-def _check_folder(output_dir: Path) -> None:
-    """Refuse a folder that cannot be made or written to, before the first case is computed."""
-    nearest = next(p for p in (output_dir, *output_dir.absolute().parents) if p.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise ValueError(
-            f"outputs cannot be written to {output_dir}: {nearest} is no folder one may write to"
-        )

@@ -101,14 +101,7 @@ def write_label_map(label: MetaTensor, path: Path, *, source: Geometry) -> None:
         ValueError: its shape or affine is not that of `source`, or a value is not an integer of 0
             to 255.
     """
-    values = label[0].cpu().numpy()
-    with np.errstate(invalid="ignore"):
-        array = values.astype(np.uint8)
-    if not np.array_equal(array, values):
-        raise ValueError(
-            f"label map {path.name} holds values from {values.min():g} to {values.max():g} that "
-            "uint8 does not: write class indices of 0 to 255, not probabilities"
-        )
+    array = class_indices(label, name=path.name)
     i, j, k = array.shape
     written = Geometry((i, j, k), np.asarray(label.affine, dtype=float))
     if not written.same_grid(source):
@@ -122,3 +115,24 @@ def write_label_map(label: MetaTensor, path: Path, *, source: Geometry) -> None:
     image.set_qform(source.affine, code="scanner")
     with whole(path) as partial:
         nib.save(image, partial)
+
+
+def class_indices(label: Tensor, *, name: str) -> np.ndarray:
+    """The values of a label map, (1, *spatial), as uint8, (*spatial).
+
+    Args:
+        label: of any number type.
+        name: of its file, for the error.
+
+    Raises:
+        ValueError: a value is not an integer of 0 to 255.
+    """
+    values = label[0].cpu().numpy()
+    with np.errstate(invalid="ignore"):
+        array = values.astype(np.uint8)
+    if not np.array_equal(array, values):
+        raise ValueError(
+            f"label map {name} holds values from {values.min():g} to {values.max():g} that "
+            "uint8 does not: write class indices of 0 to 255, not probabilities"
+        )
+    return array

@@ -11,6 +11,9 @@ COLOURS = ((230, 85, 70), (255, 205, 60), (70, 160, 230), (90, 190, 110), (190, 
 PLANE_HEIGHT, PLANE_WIDTH = 384, 512
 """Pixels that a plane has to fit into; it fills one of the two, at its true proportions."""
 
+PICTURE_HEIGHT, PICTURE_WIDTH = 768, 1024
+"""The same of a picture: a small one is enlarged, a large one reduced."""
+
 _MARGIN, _LINE = 8, 22
 _OUTLINE_PIXELS = 2
 _TINT = 0.15
@@ -46,8 +49,36 @@ def draw_preview(
         _write(draw, (x + 4, middle), left, anchor="lm")
         _write(draw, (x + plane.width - 4, middle), right, anchor="rm")
         x += plane.width + _MARGIN
-    for row, line in enumerate(lines):
-        _draw_line(draw, line, y=PLANE_HEIGHT + 2 * _MARGIN + row * _LINE)
+    _draw_lines(canvas, lines, top=PLANE_HEIGHT + 2 * _MARGIN)
+    return canvas
+
+
+def draw_picture(image: np.ndarray, label: np.ndarray, *, classes: Sequence[str]) -> Image.Image:
+    """A picture with its classes as outlines over a light tint, each named in the caption.
+
+    The caption gives the area of a class in pixels of `label`, and in per cent of the picture.
+
+    Args:
+        image: (1, I, J) grey or (3, I, J) red, green, blue; values 0 (black) to 1 (white).
+        label: (I, J), class indices; 0 is background.
+        classes: names of the classes 1, 2, ...
+
+    Raises:
+        ValueError: the picture has another number of channels.
+    """
+    if len(image) not in (1, 3):
+        raise ValueError(f"the picture has {len(image)} channels: a preview needs 1 or 3")
+    rows, columns = label.shape
+    scale = min(PICTURE_WIDTH / columns, PICTURE_HEIGHT / rows)
+    size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    shades = np.broadcast_to(image, (3, *image.shape[1:]))
+    picture = _overlaid(np.moveaxis(shades, 0, -1), label, size)
+    entries = _areas(label, classes)
+    width = max(picture.width, *(_entry_width(text) for _, text in entries)) + 2 * _MARGIN
+    lines = _caption_lines(entries, width)
+    canvas = Image.new("RGB", (width, picture.height + 2 * _MARGIN + _LINE * len(lines)), "black")
+    canvas.paste(picture, ((width - picture.width) // 2, _MARGIN))
+    _draw_lines(canvas, lines, top=picture.height + 2 * _MARGIN)
     return canvas
 
 
@@ -63,8 +94,13 @@ def _plane(
     height_mm = grey.shape[0] * spacing_mm[others[1]]
     scale = min(PLANE_WIDTH / width_mm, PLANE_HEIGHT / height_mm)
     size = (max(1, round(width_mm * scale)), max(1, round(height_mm * scale)))
-    shades = Image.fromarray((np.clip(grey, 0, 1) * 255).astype(np.uint8))
-    picture = np.asarray(shades.resize(size, Image.Resampling.BILINEAR).convert("RGB"))
+    return _overlaid(grey, classes, size)
+
+
+def _overlaid(shades: np.ndarray, classes: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """Grey (I, J) or colour (I, J, 3) of 0 to 1, at `size` (width, height), classes on top."""
+    shown = Image.fromarray((np.clip(shades, 0, 1) * 255).astype(np.uint8))
+    picture = np.asarray(shown.resize(size, Image.Resampling.BILINEAR).convert("RGB"))
     overlay = Image.fromarray(classes.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
     return Image.fromarray(_tint(picture.astype(float), np.asarray(overlay)).astype(np.uint8))
 
@@ -96,18 +132,39 @@ def _volumes(
     return list(enumerate(texts, start=1))
 
 
+def _areas(label: np.ndarray, classes: Sequence[str]) -> list[tuple[int, str]]:
+    """Class index and text, for instance (1, "nucleus 5120 pixels, 7.8 %")."""
+    counts = [np.count_nonzero(label == value) for value in range(1, len(classes) + 1)]
+    texts = (
+        f"{name} {n} pixels, {100 * n / label.size:.1f} %" if n else f"{name}: none"
+        for name, n in zip(classes, counts, strict=True)
+    )
+    return list(enumerate(texts, start=1))
+
+
 def _caption_lines(entries: list[tuple[int, str]], width: int) -> list[list[tuple[int, int, str]]]:
     """Entries as (x, class, text) in as many lines as fit into the width."""
     lines: list[list[tuple[int, int, str]]] = [[]]
     x = _MARGIN
     for value, text in entries:
-        needed = 40 + int(_FONT.getlength(text))
+        needed = _entry_width(text)
         if x + needed > width and lines[-1]:
             lines.append([])
             x = _MARGIN
         lines[-1].append((x, value, text))
         x += needed
     return lines
+
+
+def _entry_width(text: str) -> int:
+    """Pixels of a caption's entry: its patch of colour, its text and the gap after it."""
+    return 40 + int(_FONT.getlength(text))
+
+
+def _draw_lines(canvas: Image.Image, lines: list[list[tuple[int, int, str]]], *, top: int) -> None:
+    draw = ImageDraw.Draw(canvas)
+    for row, line in enumerate(lines):
+        _draw_line(draw, line, y=top + row * _LINE)
 
 
 def _draw_line(draw: ImageDraw.ImageDraw, line: list[tuple[int, int, str]], *, y: int) -> None:

@@ -27,6 +27,9 @@ from PIL import Image, UnidentifiedImageError
 from medseg.ingest.reader import as_labels, metadata
 from medseg.ingest.reasons import IngestError, Reason
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+"""Names of the picture files in a folder of cases; `PictureReader` itself reads others too."""
+
 _GREY_MODES = ("L", "I", "I;16", "I;16L", "I;16B")  # 8 and 16 bit; "I" is 16 bit in older Pillow
 _RGB_MODES = ("RGB", "RGBA", "L", "LA", "P")  # 8 bit; "P" is a palette of colours
 _UNSUPPORTED_SAMPLES = ("1", "F")
@@ -106,6 +109,11 @@ class PictureReader(ImageReader):
         return array if self.labels is None else as_labels(array, self.labels, name=str(path))
 
 
+def is_picture(path: PathLike) -> bool:
+    """Tell by its name whether a path is a picture file."""
+    return str(path).lower().endswith(SUFFIXES)
+
+
 def _decode(path: Path, *, colour: bool) -> np.ndarray:
     """The pixels of a whole picture: (I, J), or (3, I, J) in colour."""
     if not path.is_file():
@@ -121,6 +129,11 @@ def _decode(path: Path, *, colour: bool) -> np.ndarray:
         raise
     except UnidentifiedImageError as error:
         finding = f"{path} ({len(content)} bytes) is no picture or its header is damaged"
+        raise IngestError(Reason.UNREADABLE, finding) from error
+    except Image.DecompressionBombError as error:
+        finding = (
+            f"{path} claims more pixels than are decoded ({2 * (Image.MAX_IMAGE_PIXELS or 0)})"
+        )
         raise IngestError(Reason.UNREADABLE, finding) from error
     except _DECODE_ERRORS as error:
         finding = f"{path} ends early or is damaged ({len(content)} bytes)"

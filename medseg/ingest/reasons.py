@@ -149,7 +149,9 @@ REMEDIES: dict[Reason, str] = {
     Reason.MULTI_FRAME: f"multi-frame objects are not supported; {_VOLUME_ONLY}",
     Reason.COLOUR: f"colour is not supported; {_VOLUME_ONLY}",
     Reason.LOCALIZER: "move the localizer files out of the folder",
-    Reason.PIXEL_FORMAT: "convert to 8 or 16 bit grey, or to opaque 8 bit colour where colour is read",
+    Reason.PIXEL_FORMAT: (
+        "convert to 8 or 16 bit grey, or to opaque 8 bit colour where colour is read"
+    ),
     Reason.MISSING_RESCALE: f"stored values are not physical units without it; {_EXPORT_AGAIN}",
     Reason.INVALID_RESCALE: _EXPORT_AGAIN,
     Reason.MISSING_GEOMETRY: _EXPORT_AGAIN,

@@ -1,76 +1,143 @@
-"""Block: one node of a topology as a layer: brings its inputs to its level and convolves twice."""
+"""Block: one node of a topology as a layer: brings its inputs to its level and convolves them."""
 
-import math
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
-
-from medseg.networks.layers import Layers
-from medseg.networks.topology import Input, Node
+from torch.utils.checkpoint import checkpoint
 
 
 class Block(nn.Module):
-    """One node: brings what it reads to its level, concatenates that and convolves it twice.
+    """One node: brings what it reads to its level, concatenates that and convolves it.
 
     Args:
-        layers: what the layers of the network share.
-        node: the node that the block computes.
-        inputs: what it reads.
-        widths: feature channels of each node, the image included.
-        steps: strides from each level to the next, per axis.
-        kernel: of both convolutions, per axis.
+        sources: keys of the maps that it reads.
+        rescale: what brings each of them to the node's level.
+        convolutions: one or two, applied to the concatenation in turn.
+        dropout: applied last; None for none.
         head: what maps its features to logits, None for none; called by the network.
+        guide: what tells the classes present from its features, likewise.
 
     Attributes:
         last_reads: keys of the maps that no later node reads; they are let go once gathered.
         is_read: whether any later node reads this one.
+        checkpointing: in training, keep none of the maps inside the node, and compute them once
+            more for the gradient.
     """
 
     last_reads: list[str]
 
     def __init__(
         self,
-        layers: Layers,
-        node: Node,
+        sources: Sequence[str],
+        rescale: Sequence[nn.Module],
         *,
-        inputs: Sequence[Input],
-        widths: Mapping[Node, int],
-        steps: Sequence[Sequence[int]],
-        kernel: Sequence[int],
-        head: nn.Module | None,
+        convolutions: Sequence[nn.Module],
+        dropout: nn.Module | None = None,
+        head: nn.Module | None = None,
+        guide: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.sources = tuple(source.key for source, _ in inputs)
-        self.rescale = nn.ModuleList()
-        joined, width = 0, widths[node]
-        for source, rise in inputs:
-            low, high = sorted((source.level, node.level))
-            factor = stride_product(steps[low:high])
-            self.rescale.append(layers.rescale(widths[source], width, rise=rise, factor=factor))
-            joined += width if rise > 0 else widths[source]
-        self.first = layers.convolution(joined, width, kernel=kernel)
-        self.second = layers.convolution(width, width, kernel=kernel)
+        self.sources = tuple(sources)
+        self.rescale = nn.ModuleList(rescale)
+        self.first = convolutions[0]
+        self.second = convolutions[1] if len(convolutions) > 1 else nn.Identity()
+        self.dropout = nn.Identity() if dropout is None else dropout
         self.head = head
+        self.guide = guide
         self.last_reads = []
         self.is_read = True
+        self.checkpointing = False
 
     def forward(self, features: dict[str, Tensor]) -> Tensor:
-        return self.second(self.first(self._gather(features)))
+        # torch documents is_scripting but does not list it; TorchScript bears no reason beside it
+        if not torch.jit.is_scripting() and self._recomputes():  # type: ignore[attr-defined]
+            maps = [features[source] for source in self.sources]
+            self._let_go(features)
+            return recompute(self, self._compute, maps)
+        return self._convolve(self._gather(features))
+
+    def _recomputes(self) -> bool:
+        return self.checkpointing and self.training and not torch.compiler.is_compiling()
 
     def _gather(self, features: dict[str, Tensor]) -> Tensor:
         """Concatenate the inputs, and let go of those that no later node reads."""
         parts = [rescale(features[self.sources[k]]) for k, rescale in enumerate(self.rescale)]
-        for source in self.last_reads:
-            del features[source]
+        self._let_go(features)
         return torch.cat(parts, 1)
 
+    def _let_go(self, features: dict[str, Tensor]) -> None:
+        for source in self.last_reads:
+            del features[source]
 
-def stride_product(steps: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    """Multiply the strides of successive steps, axis by axis.
+    def _convolve(self, joined: Tensor) -> Tensor:
+        return self.dropout(self.second(self.first(joined)))
 
-    Example:
-        >>> stride_product([(1, 2), (2, 2)])
-        (2, 4)
+    def _compute(self, *maps: Tensor) -> Tensor:
+        parts = [rescale(each) for rescale, each in zip(self.rescale, maps, strict=True)]
+        return self._convolve(torch.cat(parts, 1))
+
+
+class Tap(nn.Module):
+    """A node whose map the network's encoder has computed: hands it on under the node's own key.
+
+    Arguments and attributes are those of `Block`.
     """
-    return tuple(math.prod(axis) for axis in zip(*steps, strict=True))
+
+    last_reads: list[str]
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        dropout: nn.Module | None = None,
+        head: nn.Module | None = None,
+        guide: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.source = source
+        self.dropout = nn.Identity() if dropout is None else dropout
+        self.head = head
+        self.guide = guide
+        self.last_reads = []
+        self.is_read = True
+        self.checkpointing = False
+
+    def forward(self, features: dict[str, Tensor]) -> Tensor:
+        for source in self.last_reads:
+            del features[source]
+        return self.dropout(features[self.source])
+
+
+def recompute(module: nn.Module, function: Callable, inputs: Sequence[Tensor]) -> Tensor:
+    """Call a function of a module's, to be called again in the backward pass, where it is needed.
+
+    The second call draws the same dropout, and works on copies of the module's buffers, so that
+    running statistics move once a step.
+
+    Args:
+        module: whose buffers the function may change.
+        function: maps tensors to a tensor or to a list of them.
+        inputs: its arguments, kept until the backward pass.
+
+    Source: Chen, Xu, Zhang and Guestrin 2016, "Training Deep Nets with Sublinear Memory Cost".
+    """
+    return checkpoint(
+        function,
+        *inputs,
+        use_reentrant=False,
+        context_fn=lambda: (contextlib.nullcontext(), _on_copied_buffers(module)),
+    )
+
+
+@contextlib.contextmanager
+def _on_copied_buffers(module: nn.Module) -> Iterator[None]:
+    owners = [(child, dict(child._buffers)) for child in module.modules() if child._buffers]
+    for child, buffers in owners:
+        child._buffers = {k: b if b is None else b.clone() for k, b in buffers.items()}
+    try:
+        yield
+    finally:
+        for child, buffers in owners:
+            child._buffers = buffers

@@ -86,9 +86,9 @@ def _draw_plan(axes: Axes, plan: Topology) -> None:
 def _pruning_levels(plan: Topology) -> dict[Node, int]:
     """Smallest level L at which `prune(L)` keeps the node."""
     levels: dict[Node, int] = {}
-    for head in plan.heads:
-        for node in plan.ancestors(head).table:
-            levels.setdefault(node, head.column)
+    for level in plan.levels:
+        for node in plan.prune(level).table:
+            levels.setdefault(node, level)
     return levels
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monai.networks.blocks import Convolution, UpSample
+from monai.networks.blocks import Convolution, ResidualUnit, UpSample
+from monai.networks.layers.convutils import same_padding
 from monai.networks.layers.factories import Conv, Pool
 from torch import nn
 
@@ -17,6 +18,7 @@ PerLevel = int | Sequence[int | Sequence[int]]
 """One integer for all levels, or an entry per level; an entry is an integer or one per axis."""
 
 UPSAMPLE_MODES = ("deconv", "interp")
+PADDINGS = ("same", "valid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +32,11 @@ class Layers:
         dropout: probability in [0, 1) or a MONAI dropout layer, before each activation.
         upsample: "deconv" for a transposed convolution whose kernel equals its stride, "interp"
             for a 1x1 convolution followed by linear interpolation (areas aligned, not corners).
+        padding: "same" for convolutions that keep the size of their input, zeros around it;
+            "valid" for none, so that each of them loses (kernel - 1) / 2 voxels at each side.
 
     Raises:
-        ValueError: `spatial_dims` is not 2 or 3, or `upsample` is not one of the two modes.
+        ValueError: `spatial_dims` is not 2 or 3, `upsample` or `padding` is not one of the modes.
 
     Example:
         >>> layers = Layers(spatial_dims=3, norm=None, act="relu", dropout=0.0, upsample="deconv")
@@ -45,29 +49,48 @@ class Layers:
     act: LayerSpec | None
     dropout: float | LayerSpec
     upsample: str
+    padding: str = "same"
 
     def __post_init__(self) -> None:
         if not is_integer(self.spatial_dims) or self.spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims must be 2 or 3, got {self.spatial_dims!r}: pass 2 or 3")
-        if self.upsample not in UPSAMPLE_MODES:
-            raise ValueError(
-                f"upsample must be one of {', '.join(UPSAMPLE_MODES)}, got {self.upsample!r}: "
-                "choose one of them"
-            )
+        for name, modes in (("upsample", UPSAMPLE_MODES), ("padding", PADDINGS)):
+            if getattr(self, name) not in modes:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(modes)}, got {getattr(self, name)!r}: "
+                    "choose one of them"
+                )
 
     def convolution(
         self, in_channels: int, out_channels: int, *, kernel: Sequence[int]
     ) -> nn.Module:
-        """Convolution, normalisation, dropout, activation, at the size of the input.
+        """Convolution, normalisation, dropout, activation; the size follows `padding`.
 
         Raises:
             ValueError: the kernel is even along an axis, which cannot keep the size.
         """
-        if any(size % 2 == 0 for size in kernel):
-            raise ValueError(
-                f"kernel_size must be odd to keep the size, got {tuple(kernel)}: use 1, 3, 5 or 7"
-            )
+        _check_odd(kernel)
         return Convolution(
+            self.spatial_dims,
+            in_channels,
+            out_channels,
+            kernel_size=kernel,
+            norm=self.norm,
+            act=self.act,
+            dropout=self.dropout or None,
+            padding=0 if self.padding == "valid" else None,
+        )
+
+    def residual(self, in_channels: int, out_channels: int, *, kernel: Sequence[int]) -> nn.Module:
+        """Two convolutions as above, and the input added to what they give, at its size.
+
+        Where the number of channels changes, a 1x1 convolution maps the input first.
+
+        Raises:
+            ValueError: the kernel is even along an axis, which cannot keep the size.
+        """
+        _check_odd(kernel)
+        return ResidualUnit(
             self.spatial_dims,
             in_channels,
             out_channels,
@@ -104,9 +127,23 @@ class Layers:
             align_corners=False,
         )
 
-    def head(self, in_channels: int, out_channels: int) -> nn.Module:
-        """A 1x1 convolution, nothing after it."""
-        return Conv[Conv.CONV, self.spatial_dims](in_channels, out_channels, kernel_size=1)
+    def enlarge(self, factor: Sequence[int]) -> nn.Module:
+        """Enlarge by `factor` along each axis by linear interpolation, channels as they are."""
+        return UpSample(
+            self.spatial_dims,
+            scale_factor=factor,
+            mode="nontrainable",
+            pre_conv=None,
+            align_corners=False,
+        )
+
+    def head(
+        self, in_channels: int, out_channels: int, *, kernel: Sequence[int] | int = 1
+    ) -> nn.Module:
+        """A convolution that keeps the size, 1x1 if nothing else is said, nothing after it."""
+        return Conv[Conv.CONV, self.spatial_dims](
+            in_channels, out_channels, kernel_size=kernel, padding=same_padding(kernel)
+        )
 
     def per_level(self, value: PerLevel, count: int, *, name: str) -> tuple[tuple[int, ...], ...]:
         """Spell out an option as one tuple per level with one positive integer per axis.
@@ -143,6 +180,13 @@ class Layers:
                 f"got {value!r}: for instance {(1, 2, 2)[-self.spatial_dims :]}"
             )
         return tuple(axes)
+
+
+def _check_odd(kernel: Sequence[int]) -> None:
+    if any(size % 2 == 0 for size in kernel):
+        raise ValueError(
+            f"kernel_size must be odd to keep the size, got {tuple(kernel)}: use 1, 3, 5 or 7"
+        )
 
 
 def is_integer(value: Any) -> bool:

@@ -1,19 +1,21 @@
 """NestedUNet: walks a topology of the UNet++ family, and can be cut back to any of its heads."""
 
 import copy
+import os
 from collections.abc import Sequence
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from medseg.flags import require_bool
-from medseg.networks.block import Block, stride_product
-from medseg.networks.layers import Layers, LayerSpec, PerLevel, is_integer
-from medseg.networks.topology import IMAGE, TOPOLOGIES, Node, Topology
-
-DEPTHS = range(2, 7)
+from medseg.networks.block import Block
+from medseg.networks.blueprint import stride_product
+from medseg.networks.class_guide import silence_absent
+from medseg.networks.frame import check_size, contraction, crop, margin_below, mirror, pad_far_end
+from medseg.networks.layers import Layers, LayerSpec, PerLevel
+from medseg.networks.options import design
+from medseg.networks.topology import IMAGE, Topology
 
 
 class NestedUNet(nn.Module):
@@ -32,24 +34,49 @@ class NestedUNet(nn.Module):
             their number, is 2 to 6.
         topology: a key of `TOPOLOGIES`.
         deep_supervision: a head on every node that the topology lists, not on the last one alone.
+        level: build only what the head of this pruning level needs: the network that
+            `prune(level)` gives. None for the whole network.
         norm: normalisation by MONAI's name, or name and arguments; None for none.
         act: activation, likewise.
         dropout: probability in [0, 1), or a MONAI dropout layer.
-        upsample: "deconv", or "interp" for a 1x1 convolution and linear interpolation.
+        bottom_dropout: probability in [0, 1) of the dropout after X(depth, 0), at the end of the
+            contracting path.
+        upsample: "deconv", or "interp" for a 1x1 convolution and linear interpolation; a full-scale
+            topology always interpolates.
+        skip_channels: to which a node of a full-scale topology convolves each map that it reads.
         kernel_size: odd; one for all levels, or an entry per level. An entry such as (1, 3, 3)
             suits thick slices along the first axis.
-        strides: one for all steps from a level to the next, or an entry per step.
-        pad_input: pad a size that the total stride does not divide, at the far end of each axis
-            with the edge value, and crop the logits back. Off, such a size is an error.
+        strides: one for all steps from a level to the next, or an entry per step. A timm encoder
+            has its own: leave the 2, or give the same.
+        encoder: "plain" for two convolutions per level, "residual" for residual units, or
+            "timm/<name>" for a network of timm, in 2D, with channels of its own.
+        encoder_weights: a local file of pretrained weights for a timm encoder.
+        class_guide: tell from X(depth, 0) which classes the image shows. In training, the list of
+            heads then ends with the presence logits (B, F, 1, 1[, 1]); in eval, a class that is not
+            present has the logit -1e4 everywhere. In training the heads are left as they are: a
+            constant has no gradient, so a wrong guess would keep them from learning.
+        padding: "same", or "valid" for unpadded convolutions and cropped skips, with `unet` only:
+            the logits are those of the image's centre, `margin` voxels less at each side.
+        pad_input: take any size. With "same" padding, an axis that the total stride does not divide
+            grows at its far end with the edge value, and the logits are cropped back; with "valid",
+            the image is mirrored all round and the logits have its size. Off, a size that does not
+            fit is an error.
+        checkpointing: in training, keep the maps of the nodes alone, and compute those inside them
+            once more for the gradient. A compiled network leaves that choice to the compiler, and
+            a timm encoder keeps its maps.
 
     Attributes:
+        blueprint: all choices that the layers were built from.
         topology: what the network computes: of the named topology, what its heads need.
-        total_stride: what each axis of the image divides by.
+        level: the pruning level that was kept, None for the whole network.
+        total_stride: what each axis of the image divides by, with "same" padding.
+        margin: voxels that the logits lose at each side of each axis; zeros with "same" padding.
 
     Raises:
         TypeError: an option of another type, such as 2.0 for a number of channels.
-        ValueError: an option outside its range; deep supervision of a topology with one head; in
-            `forward`, an image whose rank, channels or size do not fit.
+        ValueError: an option outside its range, or two that exclude each other, such as deep
+            supervision and a topology with one head; in `forward`, an image whose rank, channels or
+            size do not fit.
 
     Example:
         >>> network = NestedUNet(2, 1, 3, channels=(8, 16, 32), deep_supervision=True)
@@ -59,10 +86,14 @@ class NestedUNet(nn.Module):
         (1, 3, 6, 6)
 
     Source: Zhou, Siddiquee, Tajbakhsh and Liang, "UNet++: A Nested U-Net Architecture for Medical
-    Image Segmentation", 2018, equation 1 and section 3.2.
+    Image Segmentation", 2018, equation 1 and section 3.2; for "valid" and `bottom_dropout`
+    Ronneberger et al. 2015, figures 1 and 2, section 2; for `class_guide` Huang et al. 2020,
+    section 2.3.
     """
 
     total_stride: list[int]
+    margin: list[int]
+    _lost: list[int]
 
     def __init__(
         self,
@@ -73,42 +104,68 @@ class NestedUNet(nn.Module):
         channels: Sequence[int] = (32, 64, 128, 256, 512),
         topology: str = "unet_plusplus",
         deep_supervision: bool = False,
+        level: int | None = None,
         norm: LayerSpec | None = ("instance", {"affine": True}),
         act: LayerSpec | None = ("leakyrelu", {"negative_slope": 0.1, "inplace": True}),
         dropout: float | LayerSpec = 0.0,
+        bottom_dropout: float = 0.0,
         upsample: str = "deconv",
+        skip_channels: int = 64,
         kernel_size: PerLevel = 3,
         strides: PerLevel = 2,
+        encoder: str = "plain",
+        encoder_weights: str | os.PathLike[str] | None = None,
+        class_guide: bool = False,
+        padding: str = "same",
         pad_input: bool = False,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        _check_channels(channels, in_channels=in_channels, out_channels=out_channels)
-        require_bool(deep_supervision, "deep_supervision")
-        require_bool(pad_input, "pad_input")
-        plan = _choose_topology(topology, len(channels) - 1, deep_supervision=deep_supervision)
+        flags = {
+            "deep_supervision": deep_supervision,
+            "class_guide": class_guide,
+            "pad_input": pad_input,
+            "checkpointing": checkpointing,
+        }
+        for name, value in flags.items():
+            require_bool(value, name)
         layers = Layers(
-            spatial_dims=spatial_dims, norm=norm, act=act, dropout=dropout, upsample=upsample
+            spatial_dims=spatial_dims,
+            norm=norm,
+            act=act,
+            dropout=dropout,
+            upsample=upsample,
+            padding=padding,
         )
-        kernels = layers.per_level(kernel_size, len(channels), name="kernel_size")
-        self._steps = layers.per_level(strides, len(channels) - 1, name="strides")
-        self._image = IMAGE.key
+        self.blueprint = design(
+            layers,
+            in_channels,
+            out_channels,
+            channels=channels,
+            topology=topology,
+            deep_supervision=deep_supervision,
+            skip_channels=skip_channels,
+            kernel_size=kernel_size,
+            strides=strides,
+            encoder=encoder,
+            encoder_weights=encoder_weights,
+            class_guide=class_guide,
+            bottom_dropout=bottom_dropout,
+        )
         self.in_channels = in_channels
         self.deep_supervision = deep_supervision
         self.pad_input = pad_input
-
-        widths = {IMAGE: in_channels} | {node: channels[node.level] for node in plan.table}
-        self.nodes = nn.ModuleDict()
-        for node, inputs in plan.table.items():
-            self.nodes[node.key] = Block(
-                layers,
-                node,
-                inputs=inputs,
-                widths=widths,
-                steps=self._steps,
-                kernel=kernels[node.level],
-                head=layers.head(widths[node], out_channels) if node in plan.heads else None,
-            )
-        self._keep(plan)
+        self._image = IMAGE.key
+        lost = self.blueprint.lost()
+        self.margin = margin_below(lost, level=-1)
+        self._lost = contraction(lost)
+        plan = self.blueprint.whole if deep_supervision else self.blueprint.whole.alone()
+        plan = plan if level is None else plan.prune(level)
+        self.encoder = self.blueprint.encoder(plan, weights=encoder_weights)
+        self.nodes = self.blueprint.nodes(plan)
+        for node in self.nodes.values():
+            cast(Block, node).checkpointing = checkpointing
+        self._keep(plan, level)
 
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
         """Map an image (B, in_channels, *spatial) to logits, or to a list of them, one per head."""
@@ -117,29 +174,38 @@ class NestedUNet(nn.Module):
         if not torch.jit.is_scripting():  # type: ignore[attr-defined]
             self._check_image(image)
         size = list(image.shape[2:])
-        features = {self._image: self._pad(image) if self.pad_input else image}
+        features = self._start(image)
         heads: list[Tensor] = []
+        presence: list[Tensor] = []
         for key, node in self.nodes.items():
             features[key] = node(features)
+            if node.guide is not None:
+                presence.append(node.guide(features[key]))  # type: ignore[operator]
             if node.head is not None:
                 logits = node.head(features[key])  # type: ignore[operator]
-                heads.append(_crop(logits, size))
+                heads.append(crop(logits, size) if self.pad_input else logits)
             if not node.is_read:
                 del features[key]
         if self.training and self.deep_supervision:
-            return heads[::-1]
-        return heads[0] if len(heads) == 1 else torch.stack(heads).mean(0)
+            return heads[::-1] + presence
+        logits = heads[0] if len(heads) == 1 else torch.stack(heads).mean(0)
+        if self.training or len(presence) == 0:
+            return logits
+        return silence_absent(logits, presence[0])
 
     def prune(self, level: int) -> "NestedUNet":
-        """Return a copy that holds and computes only what head X(0, level) needs.
+        """Return a copy that holds and computes only what the head of that level needs.
 
-        The copy has that one head and returns one tensor, bit for bit the head's logits in the
-        full network. Its keys are a subset of the full network's, and its total stride shrinks
-        with its depth. Pruning is meant for a network trained with deep supervision: of any other
-        only the last head exists.
+        That head is the one in column L, X(0, L), in UNet 3+ X(depth - L, L). The copy returns one
+        tensor, bit for bit the head's logits in the full network. Its keys are a subset of the
+        full network's, and its total stride shrinks with its depth. It is the network that the
+        option `level` builds. Pruning is meant for a network trained with deep supervision: of any
+        other only the last head exists, or all those of an ensemble.
+
+        A class guide goes with X(depth, 0); where it stays, it is not trained any more.
 
         Raises:
-            ValueError: the network has no head at that level.
+            ValueError: the network has no head at that level, or the level is no integer.
 
         Example:
             >>> network = NestedUNet(2, 1, 1, channels=(8, 16, 32), deep_supervision=True)
@@ -148,26 +214,23 @@ class NestedUNet(nn.Module):
 
         Source: Zhou et al. 2018, section 3.2 and figure 1c.
         """
-        head = Node(0, level)
-        if head not in self.topology.heads:
-            raise ValueError(
-                f"prune keeps one head, this {self.topology.name} has heads at the levels "
-                f"{[node.column for node in self.topology.heads]}, not at {level!r}: choose one of "
-                "them, or train a nested topology with deep_supervision=True"
-            )
+        topology = self.topology.prune(level)
         pruned = copy.deepcopy(self)
-        pruned.deep_supervision = False
-        pruned._keep(self.topology.ancestors(head))
+        if pruned.encoder is not None:
+            pruned.encoder = pruned.encoder.cut(topology.depth)
+        pruned._keep(topology, level)
         return pruned
 
     def extra_repr(self) -> str:
         heads = ", ".join(str(head) for head in self.topology.heads)
         return f"{self.topology.name}, heads={heads}, total_stride={tuple(self.total_stride)}"
 
-    def _keep(self, topology: Topology) -> None:
+    def _keep(self, topology: Topology, level: int | None) -> None:
         """Drop what `topology` does not hold, and plan where each feature map is let go."""
         self.topology = topology
-        self.total_stride = list(stride_product(self._steps[: topology.depth]))
+        self.level = level
+        self.deep_supervision = self.deep_supervision and level is None
+        self.total_stride = list(stride_product(self.blueprint.steps[: topology.depth]))
         for key in set(self.nodes) - {node.key for node in topology.table}:
             del self.nodes[key]
         for node, done in topology.last_reads().items():
@@ -175,6 +238,22 @@ class NestedUNet(nn.Module):
             block.last_reads = [source.key for source in done if source != node]
             block.is_read = node not in done
             block.head = block.head if node in topology.heads else None
+
+    def _start(self, image: Tensor) -> dict[str, Tensor]:
+        """The maps that the walk starts from: the image, framed, and those of a timm encoder."""
+        features = {self._image: self._frame(image)}
+        if self.encoder is not None:
+            maps = self.encoder(features[self._image])
+            for place, key in enumerate(self.encoder.keys):
+                features[key] = maps[place]
+        return features
+
+    def _frame(self, image: Tensor) -> Tensor:
+        if not self.pad_input:
+            return image
+        if sum(self.margin) > 0:
+            return mirror(image, self.total_stride, self.margin, self._lost)
+        return pad_far_end(image, self.total_stride)
 
     def _check_image(self, image: Tensor) -> None:
         axes = len(self.total_stride)
@@ -194,65 +273,6 @@ class NestedUNet(nn.Module):
                 "drop the empty image"
             )
         if not self.pad_input:
-            _check_size(image.shape[2:], self.total_stride)
-
-    def _pad(self, image: Tensor) -> Tensor:
-        pads: list[int] = []
-        for axis, stride in enumerate(self.total_stride):
-            pads += [-image.shape[axis + 2] % stride, 0]
-        return F.pad(image, pads[::-1], mode="replicate")  # F.pad starts at the last axis
-
-
-def _crop(x: Tensor, size: list[int]) -> Tensor:
-    for axis, length in enumerate(size):
-        x = x.narrow(axis + 2, 0, length)
-    return x
-
-
-def _choose_topology(name: str, depth: int, *, deep_supervision: bool) -> Topology:
-    """Build the named topology, cut down to what its heads need: all of them, or the last."""
-    if name not in TOPOLOGIES:
-        raise ValueError(
-            f"topology must be one of {', '.join(TOPOLOGIES)}, got {name!r}: choose one of them"
-        )
-    plan = TOPOLOGIES[name](depth)
-    if not deep_supervision:
-        return plan.ancestors(plan.heads[-1])
-    if len(plan.heads) == 1:
-        nested = [other for other, build in TOPOLOGIES.items() if len(build(depth).heads) > 1]
-        raise ValueError(
-            f"deep supervision needs several heads, {name} has {plan.heads[0]} only: "
-            f"pass deep_supervision False or a topology with more ({', '.join(nested)})"
-        )
-    return plan.ancestors(*plan.heads)
-
-
-def _check_channels(channels: Sequence[int], *, in_channels: int, out_channels: int) -> None:
-    for name, number in (("in_channels", in_channels), ("out_channels", out_channels)):
-        if not is_integer(number):
-            raise TypeError(f"{name} is an integer, got {number!r}: pass for instance 1")
-    if not isinstance(channels, list | tuple) or not all(map(is_integer, channels)):
-        raise TypeError(
-            f"channels is a list of integers, one per level, got {channels!r}: "
-            "pass for instance [32, 64, 128, 256, 512]"
-        )
-    depth = len(channels) - 1
-    if depth not in DEPTHS:
-        raise ValueError(
-            f"the depth is {DEPTHS[0]} to {DEPTHS[-1]}, got {depth} from channels "
-            f"{tuple(channels)}: give {DEPTHS[0] + 1} to {DEPTHS[-1] + 1} channel counts"
-        )
-    if min(*channels, in_channels, out_channels) < 1:
-        raise ValueError(
-            f"channel counts are positive, got in_channels {in_channels}, channels "
-            f"{tuple(channels)}, out_channels {out_channels}: use 1 or more everywhere"
-        )
-
-
-def _check_size(size: Sequence[int], stride: Sequence[int]) -> None:
-    if any(n % s for n, s in zip(size, stride, strict=True)):
-        fitting = tuple(-(-n // s) * s for n, s in zip(size, stride, strict=True))
-        raise ValueError(
-            f"each axis must divide by the total stride, got size {tuple(size)} for stride "
-            f"{tuple(stride)}: pass a size that divides, such as {fitting}, or pad_input True"
-        )
+            check_size(
+                image.shape[2:], stride=self.total_stride, margin=self.margin, lost=self._lost
+            )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+from medseg.networks.layers import is_integer
 
 
 class Node(NamedTuple):
@@ -49,6 +51,11 @@ class Topology:
         name: key of the topology in `TOPOLOGIES`.
         table: every node in the order of computation; a node reads `IMAGE` or earlier nodes only.
         heads: nodes with an output head, shallowest network first.
+        ensemble: without deep supervision all heads stand and their mean is the output, in
+            training too; otherwise the last head stands alone.
+        full_scale: how a decoder node computes. Off: it concatenates what it reads and convolves
+            that twice. On, as in UNet 3+: it convolves each map that it reads to the same few
+            channels, concatenates these and convolves them once; a coarse head enlarges its logits.
 
     Raises:
         ValueError: a node reads one that is not computed before it, a change of scale disagrees
@@ -62,6 +69,8 @@ class Topology:
     name: str
     table: Mapping[Node, tuple[Input, ...]]
     heads: tuple[Node, ...]
+    ensemble: bool = False
+    full_scale: bool = False
 
     def __post_init__(self) -> None:
         known = {IMAGE}
@@ -90,7 +99,41 @@ class Topology:
             if node in wanted:
                 wanted.update(source for source, _ in self.table[node])
         table = {node: inputs for node, inputs in self.table.items() if node in wanted}
-        return Topology(self.name, table, tuple(head for head in self.heads if head in heads))
+        return replace(self, table=table, heads=tuple(head for head in self.heads if head in heads))
+
+    def alone(self) -> Topology:
+        """Return the part that stands without deep supervision: the last head, or an ensemble."""
+        return self if self.ensemble else self.ancestors(self.heads[-1])
+
+    @property
+    def levels(self) -> dict[int, Node]:
+        """The head that each pruning level keeps: level L keeps the head of column L.
+
+        A head of column 0 stands on the encoder alone and is no network to keep.
+
+        Example:
+            >>> unet_plusplus(2).levels
+            {1: Node(level=0, column=1), 2: Node(level=0, column=2)}
+        """
+        return {head.column: head for head in self.heads if head.column > 0}
+
+    def prune(self, level: int) -> Topology:
+        """Return the part of the table that the head of pruning level `level` needs.
+
+        Raises:
+            ValueError: the topology has no head at that level, or the level is no integer.
+
+        Example:
+            >>> unet_plusplus(4).prune(2).depth
+            2
+        """
+        if not is_integer(level) or level not in self.levels:
+            raise ValueError(
+                f"prune keeps one head, this {self.name} has heads at the levels "
+                f"{list(self.levels)}, not at {level!r}: choose one of "
+                "them, or train a nested topology with deep_supervision=True"
+            )
+        return self.ancestors(self.levels[level])
 
     def last_reads(self) -> dict[Node, tuple[Node, ...]]:
         """Map each node to the maps that no later node reads; to itself too, if none ever does."""
@@ -115,20 +158,71 @@ def unet(depth: int) -> Topology:
     return Topology("unet", table, (Node(0, depth),))
 
 
+def unet_e(depth: int) -> Topology:
+    """UNet^e: U-Nets of depths 1 to `depth` on one encoder, each with a decoder of its own.
+
+    X(i, j) reads X(i, 0), then X(i + 1, j - 1) up-sampled; the heads X(0, 1) to X(0, depth) are
+    averaged. `prune(L)` gives the U-Net of depth L.
+
+    Source: Zhou, Siddiquee, Tajbakhsh and Liang 2020, "UNet++: Redesigning Skip Connections to
+    Exploit Multiscale Features in Image Segmentation", IEEE TMI 39(6), figure 1b, section II.
+    """
+    table = _encoder(depth)
+    for node in _triangle(depth):
+        below = Node(node.level + 1, node.column - 1)
+        table[node] = (Input(Node(node.level, 0), 0), Input(below, 1))
+    return Topology("unet_e", table, _top_row(depth), ensemble=True)
+
+
+def unet_plus(depth: int) -> Topology:
+    """UNet+: X(i, j) reads X(i + 1, j - 1) up-sampled, then its left neighbour X(i, j - 1).
+
+    The up-sampled map comes first, unlike in the other tables: the order within a concatenation is
+    free, and so weights of UNet+ and UNet^e, alike in every shape, differ in their keys.
+
+    Source: Zhou et al. 2020 (see `unet_e`), figure 1c, section II; heads X(0, 1) to X(0, depth).
+    """
+    table = _encoder(depth)
+    for node in _triangle(depth):
+        below = Node(node.level + 1, node.column - 1)
+        table[node] = (Input(below, 1), Input(Node(node.level, node.column - 1), 0))
+    return Topology("unet_plus", table, _top_row(depth))
+
+
 def unet_plusplus(depth: int) -> Topology:
     """UNet++: X(i, j) reads X(i, 0) to X(i, j - 1), then X(i + 1, j - 1) up-sampled.
 
     Source: Zhou, Siddiquee, Tajbakhsh and Liang 2018, equation 1; heads X(0, 1) to X(0, depth).
     """
     table = _encoder(depth)
-    for column in range(1, depth + 1):
-        for level in range(depth - column + 1):
-            skips = tuple(Input(Node(level, earlier), 0) for earlier in range(column))
-            table[Node(level, column)] = (*skips, Input(Node(level + 1, column - 1), 1))
-    return Topology("unet_plusplus", table, tuple(Node(0, j) for j in range(1, depth + 1)))
+    for node in _triangle(depth):
+        skips = tuple(Input(Node(node.level, earlier), 0) for earlier in range(node.column))
+        table[node] = (*skips, Input(Node(node.level + 1, node.column - 1), 1))
+    return Topology("unet_plusplus", table, _top_row(depth))
 
 
-TOPOLOGIES: dict[str, Callable[[int], Topology]] = {"unet": unet, "unet_plusplus": unet_plusplus}
+def unet_3plus(depth: int) -> Topology:
+    """UNet 3+: each decoder node X(i, depth - i) reads one map of every level.
+
+    In this order: the encoder's X(k, 0) of the finer levels k < i pooled, X(i, 0), and the
+    decoder's X(k, depth - k) of the coarser levels k > i enlarged, the last of them X(depth, 0).
+    Every decoder level and X(depth, 0) carry a head, so that `prune(L)` keeps X(depth - L, L).
+
+    Source: Huang et al. 2020, "UNet 3+: A Full-Scale Connected UNet for Medical Image
+    Segmentation", ICASSP, equation 1 and section 2.2.
+    """
+    table = _encoder(depth)
+    for level in reversed(range(depth)):
+        encoder = tuple(Input(Node(k, 0), k - level) for k in range(level + 1))
+        decoder = tuple(Input(Node(k, depth - k), k - level) for k in range(level + 1, depth + 1))
+        table[Node(level, depth - level)] = encoder + decoder
+    heads = tuple(Node(level, depth - level) for level in reversed(range(depth + 1)))
+    return Topology("unet_3plus", table, heads, full_scale=True)
+
+
+TOPOLOGIES: dict[str, Callable[[int], Topology]] = {
+    build.__name__: build for build in (unet, unet_e, unet_plus, unet_plusplus, unet_3plus)
+}
 
 
 def _encoder(depth: int) -> dict[Node, tuple[Input, ...]]:
@@ -137,6 +231,17 @@ def _encoder(depth: int) -> dict[Node, tuple[Input, ...]]:
     for level in range(1, depth + 1):
         table[Node(level, 0)] = (Input(Node(level - 1, 0), -1),)
     return table
+
+
+def _triangle(depth: int) -> Iterator[Node]:
+    """Every X(i, j) with j > 0 and i + j <= depth, column by column."""
+    for column in range(1, depth + 1):
+        for level in range(depth - column + 1):
+            yield Node(level, column)
+
+
+def _top_row(depth: int) -> tuple[Node, ...]:
+    return tuple(Node(0, column) for column in range(1, depth + 1))
 
 
 def _check_input(name: str, node: Node, *, source: Node, rise: int, known: set[Node]) -> None:

@@ -13,6 +13,9 @@ from torch import Tensor
 from medseg.networks.nested import NestedUNet
 from medseg.networks.topology import TOPOLOGIES, Topology
 
+NODE = r"nodes\.x(\d+)_(\d+)\."
+"""How the keys of node X(i, j) start."""
+
 
 def load_weights(
     network: NestedUNet, weights: str | os.PathLike[str] | Mapping[str, Tensor]
@@ -20,7 +23,9 @@ def load_weights(
     """Load weights from a file or a state dict into the network, and return the network.
 
     Weights stored in float16 or bfloat16 are converted to the network's own type. A network that
-    the weights do not fit is left as it was. To run a pruned network, load first and prune then.
+    was pruned, or built with `level`, takes its own weights, or those of the whole network with
+    deep supervision, of which it keeps its part. A network that the weights do not fit is left as
+    it was.
 
     Args:
         network: changed in place.
@@ -32,21 +37,24 @@ def load_weights(
         ValueError: the file is damaged or holds no flat state dict, or a key or a shape differs.
 
     Example:
-        >>> network = NestedUNet(2, 1, 2, channels=(8, 16, 32))
-        >>> load_weights(network, network.state_dict()) is network
-        True
+        >>> network = NestedUNet(2, 1, 2, channels=(8, 16, 32), deep_supervision=True)
+        >>> load_weights(network.prune(1), network.state_dict()).level
+        1
     """
     if isinstance(weights, Mapping):
         name, state = "the weights", weights
     else:
         name = f"weights {os.fspath(weights)}"
         state = _read(weights, name=name)
-    _check_fit(network, state, name=name)
-    network.load_state_dict(state)
+    if not isinstance(state, Mapping) or not all(torch.is_tensor(v) for v in state.values()):
+        raise ValueError(f"{name} must be a flat state dict: save network.state_dict() on its own")
+    part = _part(network, state)
+    _check_fit(network, part, name=name)
+    network.load_state_dict(part)
     return network
 
 
-def _read(path: str | os.PathLike[str], *, name: str) -> Mapping[str, Tensor]:
+def _read(path: str | os.PathLike[str], *, name: str) -> Mapping[str, Any]:
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f"{name} do not exist: train the bundle first, or pass --weights with their file"
@@ -61,9 +69,21 @@ def _read(path: str | os.PathLike[str], *, name: str) -> Mapping[str, Tensor]:
             ) from error
 
 
-def _check_fit(network: NestedUNet, given: Mapping[str, Any], *, name: str) -> None:
-    if not isinstance(given, Mapping) or not all(torch.is_tensor(v) for v in given.values()):
-        raise ValueError(f"{name} must be a flat state dict: save network.state_dict() on its own")
+def _part(network: NestedUNet, given: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """What a pruned network keeps of the whole network's weights; anything else is left as it is.
+
+    Every key and shape must be the whole network's: its topology has keys of its own, whereas a
+    part of it may look like a part of another.
+    """
+    own = network.state_dict()
+    if network.level is None or given.keys() == own.keys():
+        return given
+    if {key: value.shape for key, value in given.items()} != network.blueprint.shapes():
+        return given
+    return {key: given[key] for key in own}
+
+
+def _check_fit(network: NestedUNet, given: Mapping[str, Tensor], *, name: str) -> None:
     own = network.state_dict()
     missing = [key for key in own if key not in given]
     unexpected = [key for key in given if key not in own]
@@ -82,28 +102,45 @@ def _shape(state: Mapping[str, Tensor], key: str) -> str:
 
 
 def _describe(state: Mapping[str, Tensor], topology: str) -> str:
-    heads = sum(key.endswith(".head.weight") for key in state)
+    heads = len({match[1] for key in state if (match := re.match(r"nodes\.(\w+)\.head\.", key))})
     return f"{topology} with channels {_channels(state)} and {heads} head{'s' * (heads != 1)}"
 
 
 def _channels(state: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """Channels of each level, read off the encoder."""
-    encoder = r"nodes\.x\d+_0\.second\.conv\.weight"
-    return tuple(weight.shape[0] for key, weight in state.items() if re.fullmatch(encoder, key))
+    """Channels of each level, read off the last convolution of its first plain or residual node."""
+    last = NODE + r"(second\.conv|first\.conv\.unit1\.conv)\.weight"
+    widths: dict[str, int] = {}
+    for key, weight in state.items():
+        if match := re.fullmatch(last, key):
+            widths.setdefault(match[1], weight.shape[0])
+    return tuple(widths.values())
 
 
 def _topologies(state: Mapping[str, Tensor]) -> str:
-    """Names of the topologies whose up-sampled inputs stand where the state dict has them."""
-    raised = {match[1] for key in state if (match := re.match(r"nodes\.(\w+\.rescale\.\d+)", key))}
-    depth = max(0, len(_channels(state)) - 1)
-    names = [name for name, build in TOPOLOGIES.items() if _raised(build(depth)) == raised]
-    return " or ".join(names) if raised and names else "network of another kind"
+    """Names of the topologies that have weights for the same inputs; parts only if no whole has."""
+    weighed = {match[1] for key in state if (match := re.match(r"nodes\.(\w+\.rescale\.\d+)", key))}
+    depth = _depth(state)
+    wholes = [build(depth) for build in TOPOLOGIES.values()]
+    names = [whole.name for whole in wholes if _weighed(whole) == weighed]
+    names = names or [
+        whole.name
+        for whole in wholes
+        if any(_weighed(whole.prune(level)) == weighed for level in whole.levels)
+    ]
+    return " or ".join(names) if weighed and names else "network of another kind"
 
 
-def _raised(topology: Topology) -> set[str]:
+def _depth(state: Mapping[str, Tensor]) -> int:
+    """Number of down-samplings: a decoder node reads the level below its own, if none deeper."""
+    nodes = {(match[1], match[2]) for key in state if (match := re.match(NODE, key))}
+    return max((int(level) + (column != "0") for level, column in nodes), default=0)
+
+
+def _weighed(topology: Topology) -> set[str]:
+    """The inputs that have weights: up-sampled ones, and every one of a full-scale node."""
     return {
         f"{node.key}.rescale.{place}"
         for node, inputs in topology.table.items()
         for place, (_, rise) in enumerate(inputs)
-        if rise > 0
+        if rise > 0 or (topology.full_scale and node.column > 0)
     }

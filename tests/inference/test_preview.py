@@ -1,10 +1,16 @@
-"""Tests of medseg.inference.preview: sides, proportions and captions of the picture."""
+"""Tests of medseg.inference.preview: sides, proportions and captions of what is drawn."""
 
 import numpy as np
 import pytest
 
 from medseg.inference import preview
-from medseg.inference.preview import COLOURS, PLANE_HEIGHT, PLANE_WIDTH, draw_preview
+from medseg.inference.preview import (
+    COLOURS,
+    PLANE_HEIGHT,
+    PLANE_WIDTH,
+    draw_picture,
+    draw_preview,
+)
 
 RED = COLOURS[0]
 MARGIN = 8
@@ -141,3 +147,74 @@ def test_values_outside_the_window_are_black_and_white():
     axial = planes(picture(np.zeros((40, 40, 40), np.uint8), image=image))[0]
     assert axial[100, 50].tolist() == [255] * 3
     assert axial[100, 330].tolist() == [0] * 3
+
+
+# ---- pictures
+
+
+def drawn_picture(image, label, *, classes=("nucleus",)):
+    return draw_picture(np.asarray(image, float), np.asarray(label, np.uint8), classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        # rows x columns of the picture, width x height of what is shown within 1024 x 768
+        ((256, 256), (768, 768)),
+        ((256, 512), (1024, 512)),
+        ((1040, 1388), (1024, 767)),
+        ((2000, 1000), (384, 768)),
+        ((1, 1), (768, 768)),
+        ((2, 4000), (1024, 1)),
+    ],
+)
+def test_a_picture_of_any_size_fits_the_preview_and_keeps_its_proportions(shape, size):
+    drawn = drawn_picture(np.ones((3, *shape)), np.zeros(shape))
+    white = np.asarray(drawn)[MARGIN : MARGIN + size[1]].min(axis=-1) == 255
+    assert white.any(axis=0).sum() == size[0]
+    assert white.any(axis=1).sum() == size[1]
+    assert drawn.height == size[1] + 2 * MARGIN + 22
+
+
+def test_rows_run_down_and_columns_to_the_right():
+    label = np.zeros((96, 128))  # shown 8 times as large
+    label[10:20, 100:120] = 1
+    drawn = np.asarray(drawn_picture(np.zeros((3, 96, 128)), label))
+    shown = drawn[MARGIN : MARGIN + 768, MARGIN : MARGIN + 1024]
+    assert outline(shown) == pytest.approx((15 / 96, 110 / 128), abs=0.002)
+
+
+def test_colours_are_shown_as_they_are_and_grey_as_grey():
+    rgb = np.broadcast_to(np.array([1.0, 0.0, 0.6])[:, None, None], (3, 8, 8))
+    for image, expected in ((rgb, [255, 0, 153]), (np.full((1, 8, 8), 0.6), [153] * 3)):
+        drawn = np.asarray(drawn_picture(image, np.zeros((8, 8))))
+        assert drawn[100, 100].tolist() == expected
+
+
+def test_a_tint_lies_within_the_outline_of_a_picture():
+    label = np.zeros((96, 128))
+    label[30:60, 30:60] = 1
+    drawn = np.asarray(drawn_picture(np.full((3, 96, 128), 0.5), label))
+    middle, edge = drawn[MARGIN + 8 * 45, MARGIN + 8 * 45], drawn[MARGIN + 8 * 30, MARGIN + 8 * 45]
+    assert edge.tolist() == list(RED)
+    np.testing.assert_allclose(middle, 0.85 * 127 + 0.15 * np.array(RED), atol=1)
+
+
+def test_the_caption_of_a_picture_gives_pixels_and_per_cent(captions):
+    label = np.zeros((50, 40))
+    label[:10, :25] = 1  # 250 of 2000
+    drawn_picture(np.zeros((1, 50, 40)), label, classes=("nucleus", "cell"))
+    assert captions == [["nucleus 250 pixels, 12.5 %", "cell: none"]]
+
+
+def test_a_narrow_picture_is_as_wide_as_its_longest_caption(captions):
+    names = ["a class with quite a long name", "b"]
+    drawn = drawn_picture(np.zeros((1, 3000, 4)), np.zeros((3000, 4)), classes=names)
+    assert captions == [[f"{names[0]}: none"], ["b: none"]]
+    assert drawn.width > preview._FONT.getlength(names[0])
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_picture_that_is_neither_grey_nor_colour_has_no_preview(channels):
+    with pytest.raises(ValueError, match=f"has {channels} channels: a preview needs 1 or 3"):
+        drawn_picture(np.zeros((channels, 4, 4)), np.zeros((4, 4)))

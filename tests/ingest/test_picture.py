@@ -1,4 +1,4 @@
-"""Tests of medseg.ingest.picture: a grey picture comes as stored, any other file is refused."""
+"""Tests of medseg.ingest.picture: a picture comes as stored, any other file is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from medseg.errors import root_cause
 from medseg.ingest import IngestError, Reason
-from medseg.ingest.picture import PictureReader
+from medseg.ingest.picture import SUFFIXES, PictureReader, is_picture
 from medseg.ingest.reader import SameGridd
 
 READER = "medseg.ingest.picture.PictureReader"
@@ -172,3 +172,111 @@ def test_a_bad_mask_stops_a_cache_from_being_built_with_one_line(tmp_path):
 def test_verify_suffix_takes_pictures_only():
     assert PictureReader().verify_suffix(["a.png", "b.JPG", "c.tiff"])
     assert not PictureReader().verify_suffix("a.nii.gz")
+
+
+# ---- colour
+
+
+RGB = np.stack([GREY, GREY + 50, GREY + 100], axis=-1)  # (rows, columns, channels)
+COLOUR = PictureReader(colour=True)
+
+
+def in_colour(path):
+    array, meta = COLOUR.get_data([path])
+    assert tuple(meta["spatial_shape"]) == GREY.shape
+    assert meta["original_channel_dim"] == 0
+    np.testing.assert_array_equal(meta["affine"], np.eye(4))
+    return array
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
+def test_red_green_and_blue_become_the_first_axis(tmp_path, suffix):
+    array = in_colour(save(RGB, tmp_path / f"a{suffix}"))
+    np.testing.assert_array_equal(array, np.moveaxis(RGB, -1, 0))
+    assert array.dtype == np.uint8
+
+
+def test_a_colour_jpeg_is_read(tmp_path):
+    path = save(RGB, tmp_path / "a.jpg", quality=100, subsampling=0)
+    np.testing.assert_allclose(in_colour(path).astype(int), np.moveaxis(RGB, -1, 0), atol=4)
+
+
+def test_a_grey_picture_has_three_equal_channels(tmp_path):
+    np.testing.assert_array_equal(in_colour(save(GREY, tmp_path / "a.png")), [GREY] * 3)
+
+
+def test_an_opaque_alpha_channel_is_left_out(tmp_path):
+    for mode, expected in (("RGBA", np.moveaxis(RGB, -1, 0)), ("LA", [GREY] * 3)):
+        source = RGB if mode == "RGBA" else GREY
+        Image.fromarray(source).convert(mode).save(tmp_path / "a.png")
+        np.testing.assert_array_equal(in_colour(tmp_path / "a.png"), expected)
+
+
+def test_one_transparent_pixel_is_refused_and_counted(tmp_path):
+    rgba = np.dstack([RGB, np.full(GREY.shape, 255, np.uint8)])
+    rgba[2, 3, 3] = 254
+    path = save(rgba, tmp_path / "a.png")
+    assert refusal(path, COLOUR) is Reason.PIXEL_FORMAT
+    with pytest.raises(IngestError, match=r"1 pixels of .*a\.png are transparent: convert"):
+        COLOUR.get_data([path])
+
+
+def test_a_palette_gives_the_colours_it_stands_for(tmp_path):
+    picture = Image.fromarray((GREY > 9).astype(np.uint8))
+    picture.putpalette([10, 20, 30, 200, 100, 50])
+    picture.save(tmp_path / "a.png")
+    expected = np.where(GREY > 9, np.reshape([200, 100, 50], (3, 1, 1)), [[[10]], [[20]], [[30]]])
+    np.testing.assert_array_equal(in_colour(tmp_path / "a.png"), expected)
+    picture.save(tmp_path / "clear.png", transparency=0)
+    assert refusal(tmp_path / "clear.png", COLOUR) is Reason.PIXEL_FORMAT
+
+
+@pytest.mark.parametrize("kind", ["16 bit", "CMYK", "1", "F"])
+def test_what_is_not_8_bit_colour_is_refused_and_not_scaled(tmp_path, kind):
+    path = tmp_path / "a.tif"
+    if kind == "16 bit":
+        save(GREY.astype(np.uint16) * 2500, path)
+    else:
+        Image.fromarray(GREY).convert(kind).save(path)
+    assert refusal(path, COLOUR) is Reason.PIXEL_FORMAT
+
+
+def test_a_cut_colour_picture_is_refused(tmp_path):
+    path = save(noise((64, 48, 3)), tmp_path / "a.png")
+    path.write_bytes(path.read_bytes()[:3000])
+    assert refusal(path, COLOUR) is Reason.TRUNCATED
+
+
+def test_several_colour_pictures_for_one_case_are_refused(tmp_path):
+    paths = [save(RGB, tmp_path / f"{k}.png") for k in range(2)]
+    with pytest.raises(ValueError, match="one colour picture, got 2: give one path"):
+        COLOUR.get_data(paths)
+
+
+def test_load_imaged_adds_no_axis_to_the_channels_of_a_colour_picture(tmp_path):
+    case = {"image": save(RGB, tmp_path / "a.png"), "label": save(GREY, tmp_path / "m.png")}
+    read = Compose(
+        [
+            LoadImaged("image", reader=COLOUR),
+            LoadImaged("label", reader=PictureReader(labels=range(24))),
+            EnsureChannelFirstd(["image", "label"]),
+            SameGridd(["image", "label"]),
+        ]
+    )
+    loaded = read(case)
+    assert tuple(loaded["image"].shape) == (3, 4, 6)
+    assert tuple(loaded["label"].shape) == (1, 4, 6)
+
+
+def test_a_picture_of_more_pixels_than_are_decoded_is_refused(tmp_path, monkeypatch):
+    path = save(noise((9, 9)), tmp_path / "bomb.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)  # Pillow refuses twice as many
+    for reader in (PictureReader(), COLOUR):
+        assert refusal(path, reader) is Reason.UNREADABLE
+    with pytest.raises(IngestError, match=r"bomb\.png claims more pixels than are decoded \(80\)"):
+        COLOUR.get_data([path])
+
+
+def test_picture_names_are_known_in_any_case():
+    assert all(is_picture(f"a{suffix}") and is_picture(f"A{suffix.upper()}") for suffix in SUFFIXES)
+    assert not any(map(is_picture, ("a.nii.gz", "a.dcm", "png", "a.png.txt", "1.2.840")))

@@ -6,15 +6,19 @@ from monai.bundle import ConfigParser
 from medseg import bundles
 from medseg.errors import is_documented, root_cause
 
-SMALL = {"channels": [2, 3, 4], "head_weights": [1.0, 0.5], "image_size": [8, 8]}
-NAMES = ("liver", "liver_slices")
+SMALL = {"channels": [2, 3, 4], "image_size": [8, 8]}
+NAMES = ("hippocampus", "liver", "liver_slices", "nuclei")
 
 
 def parsed(repository, name, key, **choices):
     """A component of the train config of a bundle."""
+    return parsed_parser(repository, name, **choices).get_parsed_content(key)
+
+
+def parsed_parser(repository, name, **choices):
+    """The train config of a bundle with these choices."""
     config = ConfigParser.load_config_file(str(repository / f"bundles/{name}/configs/train.json"))
-    parser = ConfigParser({**config, "device": "cpu", **SMALL, **choices})
-    return parser.get_parsed_content(key)
+    return ConfigParser({**config, "device": "cpu", **SMALL, **choices})
 
 
 def refusal(repository, name, key, **choices):
@@ -28,11 +32,11 @@ def refusal(repository, name, key, **choices):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_choice_of_the_network_reaches_it(name, repository):
-    choices = {"kernel_size": [1, 3, 3], "strides": [[1, 2], 2], "pad_input": True, "act": "relu"}
+    choices = {"kernel_size": [1, 3, 3], "strides": [3, 2], "pad_input": True, "act": "relu"}
     network = parsed(repository, name, "network_def", **choices)
-    assert network.total_stride == [2, 4]
+    assert set(network.total_stride) == {6}
     assert network.pad_input
-    assert network.nodes["x0_0"].first.conv.kernel_size == (1, 1)
+    assert set(network.nodes["x0_0"].first.conv.kernel_size) == {1}
     assert type(network.nodes["x0_0"].first.adn.A).__name__ == "ReLU"
 
 
@@ -44,14 +48,49 @@ def test_the_activation_of_a_task_is_the_default_of_the_network(name, repository
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_loss_has_the_weights_of_the_heads(name, repository):
-    assert parsed(repository, name, "loss").weights == [1.0, 0.5]
+@pytest.mark.parametrize("workflow", ["train", "evaluate", "inference"])
+def test_one_key_of_every_config_builds_the_network_of_a_level(name, workflow, repository):
+    file = repository / f"bundles/{name}/configs/{workflow}.json"
+    config = {**ConfigParser.load_config_file(str(file)), "device": "cpu", **SMALL}
+    assert config["level"] is None  # the accurate mode
+    fast = ConfigParser({**config, "level": 1}).get_parsed_content("network_def")
+    assert list(fast.nodes) == ["x0_0", "x1_0", "x0_1"]
+    accurate = ConfigParser(config).get_parsed_content("network_def")
+    assert [head.column for head in accurate.topology.heads] == [1, 2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("choice", "weights"),
+    [("equal", [1.0, 1.0]), ("decaying", [4 / 3, 2 / 3]), ([1.0, 0.5], [1.0, 0.5])],
+)
+def test_the_loss_has_the_weights_of_the_heads(name, choice, weights, repository):
+    loss = parsed(repository, name, "loss", head_weights=choice).loss
+    assert loss.weights == pytest.approx(weights)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_learned_weights_are_trained_with_the_network(name, repository):
+    parser = parsed_parser(repository, name, head_weights="learned")
+    (parameter,) = parser.get_parsed_content("loss").parameters()
+    assert parameter.shape == (2,)
+    trained = parser.get_parsed_content("optimizer").param_groups[0]["params"]
+    assert any(each is parameter for each in trained)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_class_guide_reaches_the_network_and_its_loss(name, repository):
+    parser = parsed_parser(repository, name, class_guide=True, topology="unet_3plus")
+    network, loss = (parser.get_parsed_content(key) for key in ("network_def", "loss"))
+    assert network.nodes["x2_0"].guide is not None
+    assert loss.class_guide
 
 
 @pytest.mark.parametrize("topology", ["unet", "unet_plusplus"])
 def test_deep_supervision_can_be_switched_off_alone(topology, repository):
-    choices = {"deep_supervision": False, "topology": topology, "head_weights": [1.0] * 4}
-    assert parsed(repository, "liver", "loss", **choices).weights == [1.0]
+    choices = {"deep_supervision": False, "topology": topology}
+    loss = parsed(repository, "liver", "loss", **choices)
+    assert type(loss.loss).__name__ == "HybridLoss"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from medseg.bundle_check import faults
 from medseg.datasets import phantom
 from medseg.ingest import load
 from medseg.metrics import score_case
@@ -139,6 +140,67 @@ def test_evaluation_writes_a_row_per_case_and_a_summary(trained):
     assert summary["classes"]["liver"]["dice"]["mean"] == pytest.approx(mean, abs=1e-5)
 
 
+@pytest.fixture(scope="module")
+def pruned(trained) -> Path:
+    """The trained workspace after `medseg prune`."""
+    done = run(medseg("prune", "--bundle", "bundles/liver", "--repeats", "2", *NETWORK), trained)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "bundles/liver_pruned" in done.stdout
+    return trained
+
+
+def test_pruning_scores_every_level_and_exports_the_smallest_within_the_tolerance(pruned):
+    report = json.loads((pruned / "runs/liver/prune/prune.json").read_text())
+    *levels, everything = report["levels"]
+    assert [row["level"] for row in levels] == ["L1", "L2", "L3", "L4"]
+    assert everything["level"] == "all"
+    for row in report["levels"]:
+        summary = pruned / "runs/liver/prune" / row["level"] / "metrics_summary.json"
+        scores = json.loads(summary.read_text())["classes"]["liver"]
+        assert (row["iou"], row["cases"]) == (scores["iou"]["mean"], 2)
+    best = max(row["iou"] for row in levels)
+    enough = [row["level"] for row in levels if best - row["iou"] <= 0.006]
+    assert report["chosen"] == enough[0]
+    exported = json.loads((pruned / "bundles/liver_pruned/inference.json").read_text())
+    assert exported["level"] == int(enough[0][1:])
+
+
+def test_the_pruned_bundle_passes_every_check_and_its_weights_are_a_part_of_the_whole(pruned):
+    assert faults(str(pruned / "bundles/liver_pruned")) == []
+    part, whole = (
+        torch.load(pruned / "bundles" / name / "models/model.pt", weights_only=True)
+        for name in ("liver_pruned", "liver")
+    )
+    assert part.keys() <= whole.keys()
+    assert all(torch.equal(value, whole[key]) for key, value in part.items())
+
+
+def test_the_pruned_bundle_segments_as_the_whole_one_in_fast_mode(pruned):
+    image = str(pruned / "data/liver/imagesTs/liver_008.nii.gz")
+    chosen = json.loads((pruned / "runs/liver/prune/prune.json").read_text())["chosen"]
+    fast = ["--level", chosen.removeprefix("L"), *NETWORK]
+    whole = run(medseg("segment", image, "-o", "masks/fast", *fast), pruned)
+    assert whole.returncode == 0, whole.stderr[-2000:]
+    small = ["segment", image, "-o", "masks/pruned", "-b", "bundles/liver_pruned"]
+    done = run(medseg(*small), pruned)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, other = (load(pruned / f"masks/{name}/liver_008.nii.gz") for name in ("fast", "pruned"))
+    assert one[0].any()
+    assert np.array_equal(one[0], other[0])
+
+
+def test_pruning_into_a_folder_that_is_there_is_refused(pruned):
+    done = run(medseg("prune", *NETWORK), pruned)
+    assert done.returncode == 2
+    assert "liver_pruned exists: remove it, or name another folder" in last_line(done)
+
+
+def test_a_pruned_bundle_cannot_be_pruned_again(pruned):
+    done = run(medseg("prune", "-b", "bundles/liver_pruned"), pruned)
+    assert done.returncode == 2
+    assert "train with deep_supervision True and level null" in last_line(done)
+
+
 def test_weights_of_another_channel_list_are_refused_in_one_line(trained):
     image = str(trained / "data/liver/imagesTs/liver_008.nii.gz")
     other = ["--channels", "[8,16,32,64]", "--image_size", "[64,64]"]
@@ -151,7 +213,7 @@ def test_weights_of_another_channel_list_are_refused_in_one_line(trained):
 def test_three_classes_by_one_key_and_tracking_leave_a_finished_mlflow_run(workspace):
     import mlflow
 
-    tiny = ["--image_size", "[32,32]", "--channels", "[4,8,16]", "--head_weights", "[1,1]"]
+    tiny = ["--image_size", "[32,32]", "--channels", "[4,8,16]", "--head_weights", "decaying"]
     out = ["--output_dir", "runs/three", "--weights", "runs/three/model.pt", "--max_epochs", "1"]
     classes = ["--classes", "{'liver': [1], 'tumour': [2]}", "--num_workers", "0"]
     done = run([*TRAIN, *tiny, *out, *classes, "--tracking", "mlflow"], workspace)
@@ -179,7 +241,7 @@ def test_missing_data_gives_one_line_with_where_it_looked_and_the_two_ways_on(tm
 
 
 def test_a_run_killed_in_mid_epoch_and_resumed_ends_as_if_never_interrupted(workspace):
-    tiny = ["--image_size", "[32,32]", "--channels", "[4,8,16]", "--head_weights", "[1,1]"]
+    tiny = ["--image_size", "[32,32]", "--channels", "[4,8,16]"]
     same = [*TRAIN, *tiny, "--max_epochs", "4", "--num_workers", "0", "--dropout", "0.1"]
 
     def files(name: str) -> list[str]:
@@ -212,7 +274,7 @@ def test_two_processes_train_the_multi_gpu_config_over_gloo(workspace):
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
         *("-m", "monai.bundle", "run", "training"),
         *("--config_file", "bundles/liver/multi_gpu_train.json"),
-        *("--image_size", "[32,32]", "--channels", "[4,8,16]", "--head_weights", "[1,1]"),
+        *("--image_size", "[32,32]", "--channels", "[4,8,16]"),
         *("--output_dir", "runs/two", "--weights", "runs/two/model.pt"),
         *("--max_epochs", "1", "--num_workers", "0"),
     ]

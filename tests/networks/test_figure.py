@@ -31,9 +31,18 @@ def test_shades_are_the_level_of_the_first_network_that_holds_the_node():
     assert set(_pruning_levels(TOPOLOGIES["unet"](4)).values()) == {4}
 
 
+def test_shades_of_unet_3plus_start_at_the_first_level_that_can_be_kept():
+    levels = _pruning_levels(TOPOLOGIES["unet_3plus"](4))
+    assert {str(node): level for node, level in levels.items() if level > 1} == {
+        "X(2,2)": 2,
+        "X(1,3)": 3,
+        "X(0,4)": 4,
+    }
+
+
 @pytest.mark.parametrize(("name", "depth"), [("vnet", 4), ("unet", 1), ("unet", 7)])
 def test_other_topologies_and_depths_are_refused(tmp_path, name, depth):
-    with pytest.raises(ValueError, match="one of unet, unet_plusplus and a depth of 2 to 6, got"):
+    with pytest.raises(ValueError, match="one of unet, .*unet_3plus and a depth of 2 to 6, got"):
         draw(name, depth, tmp_path / "figure.svg")
 
 

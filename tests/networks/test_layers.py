@@ -32,6 +32,43 @@ def test_an_odd_kernel_keeps_the_size(kernel):
     assert make().convolution(2, 3, kernel=kernel)(image).shape == (1, 3, 6, 7, 8)
 
 
+def test_an_unpadded_convolution_loses_its_kernel_less_one():
+    image = torch.rand(1, 2, 6, 7, 8)
+    layer = make(padding="valid").convolution(2, 3, kernel=(1, 3, 5))
+    assert layer(image).shape == (1, 3, 6, 5, 4)
+
+
+def test_a_residual_unit_adds_its_input():
+    unit = make(2).residual(3, 3, kernel=(1, 3))
+    for parameter in unit.parameters():
+        nn.init.zeros_(parameter)
+    image = torch.rand(1, 3, 4, 5)
+    assert torch.equal(unit(image), image)
+
+
+@pytest.mark.parametrize("norm", [None, "batch"])
+@pytest.mark.parametrize("act", [None, "relu"])
+def test_a_residual_unit_takes_any_norm_and_activation(norm, act):
+    unit = make(3, norm=norm, act=act).residual(2, 4, kernel=(1, 3, 3))
+    assert unit(torch.rand(2, 2, 3, 4, 5)).shape == (2, 4, 3, 4, 5)
+    assert ("BatchNorm3d" in kinds(unit)) == (norm is not None)
+    assert ("ReLU" in kinds(unit)) == (act is not None)
+
+
+@pytest.mark.parametrize(("kernel", "weights"), [(1, 8), ((1, 3), 24), ((3, 3), 72)])
+def test_a_head_is_a_bare_convolution_that_keeps_the_size(kernel, weights):
+    head = make(2).head(4, 2, kernel=kernel)
+    assert kinds(head) == ["Conv2d"]
+    assert head.weight.numel() == weights
+    assert head(torch.rand(1, 4, 5, 6)).shape == (1, 2, 5, 6)
+
+
+def test_enlarge_is_linear_and_has_no_weights():
+    enlarge = make(2).enlarge((1, 2))
+    assert list(enlarge.parameters()) == []
+    assert enlarge(torch.tensor([[[[0.0, 4.0]]]])).flatten().tolist() == [0, 1, 3, 4]
+
+
 @pytest.mark.parametrize("upsample", ["deconv", "interp"])
 @pytest.mark.parametrize("factor", [(2, 2, 2), (1, 2, 2), (3, 1, 4)])
 def test_up_undoes_the_size_of_pool(upsample, factor):
@@ -98,3 +135,8 @@ def test_other_dimensions_are_refused(dims):
 def test_other_modes_are_refused():
     with pytest.raises(ValueError, match="upsample must be one of deconv, interp, got 'nearest'"):
         make(upsample="nearest")
+
+
+def test_other_paddings_are_refused():
+    with pytest.raises(ValueError, match="padding must be one of same, valid, got 'reflect'"):
+        make(padding="reflect")

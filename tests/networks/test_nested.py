@@ -7,7 +7,13 @@ import weakref
 import pytest
 import torch
 from monai.networks.nets import BasicUNetPlusPlus
-from networks.model_tester import assert_gradients, assert_modes, assert_shapes, head_logits
+from networks.model_tester import (
+    assert_gradients,
+    assert_levels,
+    assert_modes,
+    assert_shapes,
+    head_logits,
+)
 
 from medseg.networks import TOPOLOGIES, Input, NestedUNet, Node, Topology
 from medseg.networks.topology import IMAGE
@@ -37,41 +43,89 @@ def _seed():
         yield
 
 
-@pytest.mark.parametrize(("name", "dims", "depth"), FAMILY)
-def test_every_network_of_the_family_keeps_its_promises(name, dims, depth):
-    in_channels, out_channels = 1 + depth % 4, depth - 1
-    network = NestedUNet(
+def family_member(name, dims, depth, **options):
+    return NestedUNet(
         dims,
-        in_channels,
-        out_channels,
+        1 + depth % 4,
+        depth - 1,
         channels=CHANNELS[: depth + 1],
+        skip_channels=2,
         topology=name,
         deep_supervision=name != "unet",
         kernel_size=KERNELS[dims][: depth + 1],
         strides=STRIDES[dims][:depth],
         upsample=("deconv", "interp")[depth % 2],
+        pad_input=True,
+        **options,
     )
-    size = [2 * stride for stride in network.total_stride]
-    image = torch.rand(2, in_channels, *size)
-    assert_shapes(network, image, out_channels=out_channels)
-    assert_gradients(network, image)
-    assert_modes(network, image)
+
+
+@pytest.mark.parametrize(("name", "dims", "depth"), FAMILY)
+def test_every_network_of_the_family_keeps_its_promises(name, dims, depth):
+    network = family_member(name, dims, depth)
+    even = torch.rand(2, 1 + depth % 4, *(2 * stride for stride in network.total_stride))
+    odd = even[(slice(None), slice(None), *(slice(1, None) for _ in network.total_stride))]
+    assert_shapes(network, odd, out_channels=depth - 1)
+    assert_gradients(network, odd)
+    assert_modes(network, even)
+    assert_levels(network, lambda level: family_member(name, dims, depth, level=level), odd)
+
+
+def convolution(joined, width, *, kernel=9):
+    return kernel * joined * width + width
+
+
+def two_convolutions(joined, width):
+    return convolution(joined, width) + convolution(width, width)
+
+
+def encoder_parameters(channels):
+    return sum(two_convolutions(a, b) for a, b in zip((1, *channels), channels, strict=False))
+
+
+def row_parameters(channels, *, inputs):
+    """Nodes of a decoder whose level has `inputs(i)` of them, as their numbers of inputs."""
+    total = 0
+    for level, (width, below) in enumerate(itertools.pairwise(channels)):
+        for count in inputs(level):
+            total += convolution(below, width, kernel=4) + two_convolutions(count * width, width)
+    return total
 
 
 def expected_parameters(channels, *, topology, heads):
-    """3x3 convolutions have 9ab + b parameters, 2x2 transposed ones 4ab + b, a head a + 1."""
+    """By the papers' equations: 3x3 convolutions, 2x2 transposed ones, 1x1 heads, each with bias.
 
-    def node(joined, width):
-        return 9 * joined * width + width + 9 * width * width + width
-
-    total = sum(node(a, b) for a, b in zip((1, *channels), channels, strict=False))
+    U-Net has one node of two inputs per level. UNet^e and UNet+ have one in each of the d - i
+    columns of level i, and UNet++ has j + 1 inputs in column j.
+    """
     depth = len(channels) - 1
-    for level, (width, below) in enumerate(itertools.pairwise(channels)):
-        columns = range(1, depth - level + 1)
-        for column in columns if topology == "unet_plusplus" else columns[-1:]:
-            skips = column if topology == "unet_plusplus" else 1
-            total += 4 * below * width + width + node((skips + 1) * width, width)
+    inputs = {
+        "unet": lambda i: [2],
+        "unet_e": lambda i: [2] * (depth - i),
+        "unet_plus": lambda i: [2] * (depth - i),
+        "unet_plusplus": lambda i: [j + 1 for j in range(1, depth - i + 1)],
+    }[topology]
+    total = encoder_parameters(channels) + row_parameters(channels, inputs=inputs)
     return total + heads * (channels[0] + 1)
+
+
+def expected_full_scale_parameters(channels, *, skip, heads):
+    """UNet 3+: level i reads i + 1 encoder maps, d - i - 1 decoder maps and the deepest map."""
+    depth = len(channels) - 1
+    width = skip * (depth + 1)
+    total = encoder_parameters(channels)
+    for level in range(depth):
+        total += sum(convolution(each, skip) for each in channels[: level + 1])
+        total += (depth - level - 1) * convolution(width, skip) + convolution(channels[-1], skip)
+        total += convolution(width, width)
+    coarse = (heads - 1) and convolution(channels[-1], 1) + (heads - 2) * convolution(width, 1)
+    return total + convolution(width, 1) + coarse
+
+
+def count_parameters(channels, **options):
+    with torch.device("meta"):
+        network = NestedUNet(2, 1, 1, channels=channels, norm=None, **options)
+    return sum(p.numel() for p in network.parameters())
 
 
 @pytest.mark.parametrize(
@@ -85,12 +139,50 @@ def expected_parameters(channels, *, topology, heads):
 )
 def test_the_parameter_counts_are_the_references(topology, base, heads, count):
     channels = tuple(base * 2**level for level in range(5))
-    with torch.device("meta"):
-        network = NestedUNet(
-            2, 1, 1, channels=channels, topology=topology, norm=None, deep_supervision=heads > 1
-        )
-    assert sum(p.numel() for p in network.parameters()) == count
+    assert count_parameters(channels, topology=topology, deep_supervision=heads > 1) == count
     assert expected_parameters(channels, topology=topology, heads=heads) == count
+
+
+WIDTHS = [(2, 3, 4), (32, 64, 128, 256, 512), (35, 70, 140, 280, 560), (8, 8, 16, 4, 2, 5, 3)]
+
+
+@pytest.mark.parametrize("channels", WIDTHS)
+@pytest.mark.parametrize("deep_supervision", [False, True])
+@pytest.mark.parametrize("topology", ["unet", "unet_e", "unet_plus", "unet_plusplus"])
+def test_the_parameter_counts_follow_the_equations(topology, deep_supervision, channels):
+    many = topology == "unet_e" or (deep_supervision and topology != "unet")
+    count = count_parameters(
+        channels, topology=topology, deep_supervision=deep_supervision and topology != "unet"
+    )
+    heads = len(channels) - 1 if many else 1
+    assert count == expected_parameters(channels, topology=topology, heads=heads)
+
+
+@pytest.mark.parametrize("channels", WIDTHS)
+@pytest.mark.parametrize(("deep_supervision", "skip"), [(False, 64), (True, 64), (True, 3)])
+def test_the_parameter_count_of_unet_3plus_follows_its_equation(deep_supervision, skip, channels):
+    count = count_parameters(
+        channels, topology="unet_3plus", deep_supervision=deep_supervision, skip_channels=skip
+    )
+    heads = len(channels) if deep_supervision else 1
+    assert count == expected_full_scale_parameters(channels, skip=skip, heads=heads)
+
+
+@pytest.mark.parametrize(("deep_supervision", "millions"), [(False, 26.97), (True, 26.99)])
+def test_the_parameter_count_of_unet_3plus_is_that_of_the_paper(deep_supervision, millions):
+    """Huang et al. 2020, table 1, with the VGG-like encoder, a colour image and batch norm."""
+    channels = (64, 128, 256, 512, 1024)
+    options = {"topology": "unet_3plus", "norm": "batch", "deep_supervision": deep_supervision}
+    with torch.device("meta"):
+        network = NestedUNet(2, 3, 1, channels=channels, **options)
+    assert round(sum(p.numel() for p in network.parameters()) / 1e6, 2) == millions
+
+
+def test_a_residual_encoder_adds_1x1_convolutions_where_the_channels_change():
+    channels = (4, 4, 8)
+    added = convolution(1, 4, kernel=1) + convolution(4, 8, kernel=1)
+    plain, residual = (count_parameters(channels, encoder=name) for name in ("plain", "residual"))
+    assert residual == plain + added
 
 
 def monai_key(key):
@@ -124,7 +216,8 @@ def test_logits_equal_those_of_monai_at_its_default_features(size):
 @pytest.mark.parametrize("upsample", ["deconv", "interp"])
 @pytest.mark.parametrize("topology", TOPOLOGIES)
 def test_2d_equals_a_one_slice_3d(topology, upsample):
-    options = {"channels": (2, 3, 4), "topology": topology, "upsample": upsample}
+    options = SMALL | {"topology": topology, "upsample": upsample, "skip_channels": 2}
+    options |= {"deep_supervision": topology != "unet"}
     flat = NestedUNet(2, 1, 2, **options).eval()
     volume = NestedUNet(
         3, 1, 2, kernel_size=[(1, 3, 3)] * 3, strides=[(1, 2, 2)] * 2, **options
@@ -249,76 +342,6 @@ def test_half_precision_and_one_case_batches_run():
     assert network(torch.rand(1, 2, 5, 6, 9, dtype=torch.bfloat16)).dtype == torch.bfloat16
 
 
-@pytest.mark.filterwarnings("ignore")  # torch.jit warns that it is being retired
-@pytest.mark.parametrize("pad_input", [False, True])
-def test_script_and_trace_give_the_same_logits(pad_input):
-    network = NestedUNet(2, 1, 2, **SMALL, pad_input=pad_input).eval()
-    image, other = torch.rand(1, 1, 16, 12), torch.rand(2, 1, 8, 20)
-    for model in (network, network.prune(1)):
-        for program in (torch.jit.script(model), torch.jit.trace(model, image)):
-            assert torch.equal(program(other), model(other))
-
-
-def test_export_gives_the_same_logits_at_other_sizes():
-    network = NestedUNet(3, 1, 2, **SMALL).eval()
-    axes = dict.fromkeys((2, 3, 4), torch.export.Dim.DYNAMIC)
-    program = torch.export.export(network, (torch.rand(1, 1, 8, 8, 12),), dynamic_shapes=(axes,))
-    other = torch.rand(1, 1, 12, 16, 8)
-    assert torch.equal(program.module()(other), network(other))
-
-
-@pytest.mark.parametrize("training", [False, True])
-def test_compile_needs_no_graph_break(training):
-    network = NestedUNet(2, 1, 2, **SMALL).train(training)
-    image = torch.rand(1, 1, 8, 8)
-    compiled = torch.compile(network, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(image), network(image))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"channels": (2, 3)}, r"depth is 2 to 6, got 1 from channels \(2, 3\): give 3 to 7"),
-        ({"channels": (2,) * 8}, "depth is 2 to 6, got 7"),
-        ({"channels": (2, 0, 4)}, r"channel counts are positive, .* channels \(2, 0, 4\)"),
-        ({"in_channels": 0}, "channel counts are positive, got in_channels 0"),
-        ({"out_channels": -1}, "out_channels -1: use 1 or more"),
-        ({"topology": "vnet"}, "one of unet, unet_plusplus, got 'vnet'"),
-        (
-            {"topology": "unet", "deep_supervision": True},
-            r"unet has X\(0,2\) only: .* a topology with more \(unet_plusplus\)",
-        ),
-        ({"upsample": "nearest"}, "upsample must be one of deconv, interp"),
-        ({"spatial_dims": 1}, "spatial_dims must be 2 or 3, got 1"),
-        ({"strides": (2, 2, 2)}, "strides needs one integer or 2 entries"),
-        ({"kernel_size": (3, 3)}, "kernel_size needs one integer or 3 entries"),
-        ({"kernel_size": 4}, "kernel_size must be odd"),
-    ],
-)
-def test_options_out_of_range_are_refused(options, message):
-    defaults = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "channels": (2, 3, 4)}
-    with pytest.raises(ValueError, match=message) as caught:
-        NestedUNet(**(defaults | options))
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("value", [2.0, True, "2", None, [2, 2.0], [[2, True], 2]])
-@pytest.mark.parametrize("name", ["strides", "kernel_size", "channels"])
-def test_an_option_of_another_type_is_refused_by_its_name(name, value):
-    options = {"channels": (2, 3, 4)} | {name: value}
-    with pytest.raises(TypeError, match=rf"^{name} is .* got .*: pass for instance") as caught:
-        NestedUNet(2, 1, 1, **options)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("value", [1.0, True, "1", None])
-@pytest.mark.parametrize("name", ["in_channels", "out_channels"])
-def test_a_number_of_channels_that_is_no_integer_is_refused(name, value):
-    options = {"in_channels": 1, "out_channels": 1} | {name: value}
-    with pytest.raises(TypeError, match=rf"{name} is an integer, got {value!r}"):
-        NestedUNet(2, channels=(2, 3, 4), **options)
-
-
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
@@ -338,17 +361,68 @@ def test_images_that_do_not_fit_are_refused(shape, message):
         NestedUNet(2, 1, 1, **SMALL)(torch.rand(shape))
 
 
-@pytest.mark.parametrize("level", [0, 3, -1])
+@pytest.mark.parametrize("level", [0, 3, -1, 1.0, True, "1", None])
 def test_a_level_without_a_head_cannot_be_kept(level):
-    with pytest.raises(ValueError, match=rf"heads at the levels \[1, 2\], not at {level}: choose"):
+    message = rf"heads at the levels \[1, 2\], not at {level!r}: choose"
+    with pytest.raises(ValueError, match=message):
         NestedUNet(2, 1, 1, **SMALL).prune(level)
+    if level is not None:
+        with pytest.raises(ValueError, match=message):
+            NestedUNet(2, 1, 1, **SMALL, level=level)
 
 
-def test_without_deep_supervision_only_the_last_level_can_be_kept():
-    network = NestedUNet(2, 1, 1, channels=(2, 3, 4))
-    assert list(network.prune(2).nodes) == list(network.nodes)
-    with pytest.raises(ValueError, match=r"\[2\], not at 1: .* deep_supervision=True"):
-        network.prune(1)
+@pytest.mark.parametrize("topology", ["unet", "unet_plus", "unet_plusplus", "unet_3plus"])
+def test_without_deep_supervision_only_the_last_level_can_be_kept(topology):
+    options = {"channels": (2, 3, 4), "topology": topology, "skip_channels": 2}
+    network = NestedUNet(2, 1, 1, **options)
+    built = NestedUNet(2, 1, 1, **options, level=2)
+    assert list(network.prune(2).nodes) == list(built.nodes) == list(network.nodes)
+    for keep in (network.prune, lambda level: NestedUNet(2, 1, 1, **options, level=level)):
+        with pytest.raises(ValueError, match=r"\[2\], not at 1: .* deep_supervision=True"):
+            keep(1)
+
+
+def test_the_head_on_the_encoder_of_unet_3plus_cannot_be_kept_alone():
+    network = NestedUNet(2, 1, 1, **SMALL, topology="unet_3plus", skip_channels=2)
+    assert [str(head) for head in network.topology.heads] == ["X(2,0)", "X(1,1)", "X(0,2)"]
+    with pytest.raises(ValueError, match=r"heads at the levels \[1, 2\], not at 0"):
+        network.prune(0)
+
+
+def test_a_pruned_unet_3plus_keeps_the_encoder_and_so_the_total_stride():
+    network = NestedUNet(2, 1, 1, **SMALL, topology="unet_3plus", skip_channels=2)
+    pruned = network.prune(1)
+    assert list(pruned.nodes) == ["x0_0", "x1_0", "x2_0", "x1_1"]
+    assert pruned.total_stride == [4, 4]
+
+
+def test_a_coarse_head_is_enlarged_linearly():
+    network = NestedUNet(2, 1, 1, **SMALL, topology="unet_3plus", skip_channels=2).eval()
+    image, coarse = torch.rand(1, 1, 8, 8), []
+    network.nodes["x1_1"].head[0].register_forward_hook(lambda _, __, out: coarse.append(out))
+    logits = network.prune(1)(image)
+    network(image)
+    enlarged = torch.nn.functional.interpolate(coarse[0], size=(8, 8), mode="bilinear")
+    torch.testing.assert_close(logits, enlarged)
+
+
+def test_an_ensemble_averages_its_heads_in_training_too():
+    options = {"channels": (2, 3, 4, 5), "topology": "unet_e", "norm": None}
+    network = NestedUNet(2, 1, 2, **options)
+    image = torch.rand(1, 1, 16, 8)
+    heads = head_logits(network, image)
+    assert sorted(heads) == [1, 2, 3]
+    torch.testing.assert_close(network.train()(image), sum(heads.values()) / 3)
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_a_pruned_ensemble_is_the_unet_of_that_depth(level):
+    channels = (2, 3, 4, 5)
+    pruned = NestedUNet(2, 1, 2, channels=channels, topology="unet_e").prune(level).eval()
+    unet = NestedUNet(2, 1, 2, channels=channels[: level + 1], topology="unet").eval()
+    unet.load_state_dict(pruned.state_dict())
+    image = torch.rand(1, 1, 16, 8)
+    assert torch.equal(unet(image), pruned(image))
 
 
 @pytest.mark.parametrize("pad_input", [False, True])

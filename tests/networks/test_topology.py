@@ -37,9 +37,83 @@ def test_unet_reads_the_encoder_then_the_decoder_below():
     assert sources(topology, Node(3, 1)) == ["X(3,0)", "X(4,0)"]
 
 
+@pytest.mark.parametrize("name", ["unet_e", "unet_plus"])
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_the_relatives_fill_the_same_triangle(name, depth):
+    table = TOPOLOGIES[name](depth).table
+    assert set(table) == set(TOPOLOGIES["unet_plusplus"](depth).table)
+
+
+def test_unet_e_reads_the_encoder_at_its_level_and_the_node_below():
+    topology = TOPOLOGIES["unet_e"](4)
+    assert sources(topology, Node(0, 4)) == ["X(0,0)", "X(1,3)"]
+    assert sources(topology, Node(1, 2)) == ["X(1,0)", "X(2,1)"]
+
+
+def test_unet_plus_reads_the_node_below_and_its_left_neighbour():
+    topology = TOPOLOGIES["unet_plus"](4)
+    assert sources(topology, Node(0, 4)) == ["X(1,3)", "X(0,3)"]
+    assert sources(topology, Node(1, 2)) == ["X(2,1)", "X(1,1)"]
+
+
+def test_unet_3plus_reads_one_map_of_every_level():
+    topology = TOPOLOGIES["unet_3plus"](4)
+    # figure 2 of the paper, which draws X_De^3, here X(2, 2): two pooled, one skip, two enlarged
+    assert topology.table[Node(2, 2)] == (
+        (Node(0, 0), -2),
+        (Node(1, 0), -1),
+        (Node(2, 0), 0),
+        (Node(3, 1), 1),
+        (Node(4, 0), 2),
+    )
+    assert sources(topology, Node(0, 4)) == ["X(0,0)", "X(1,3)", "X(2,2)", "X(3,1)", "X(4,0)"]
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_every_decoder_node_of_unet_3plus_has_an_input_per_level(depth):
+    table = TOPOLOGIES["unet_3plus"](depth).table
+    decoder = [node for node in table if node.column > 0]
+    assert decoder == [(level, depth - level) for level in reversed(range(depth))]
+    for node in decoder:
+        assert [source.level for source, _ in table[node]] == list(range(depth + 1))
+
+
 def test_heads_are_the_top_row():
     assert TOPOLOGIES["unet"](3).heads == ((0, 3),)
-    assert TOPOLOGIES["unet_plusplus"](3).heads == ((0, 1), (0, 2), (0, 3))
+    for name in ("unet_e", "unet_plus", "unet_plusplus"):
+        assert TOPOLOGIES[name](3).heads == ((0, 1), (0, 2), (0, 3))
+
+
+def test_heads_of_unet_3plus_are_at_every_level():
+    assert TOPOLOGIES["unet_3plus"](3).heads == ((3, 0), (2, 1), (1, 2), (0, 3))
+
+
+@pytest.mark.parametrize(("name", "alone"), [("unet_e", 3), ("unet_plusplus", 1), ("unet", 1)])
+def test_without_deep_supervision_the_last_head_stands_alone_unless_all_do(name, alone):
+    topology = TOPOLOGIES[name](3).alone()
+    assert len(topology.heads) == alone
+    assert topology.heads[-1] == Node(0, 3)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_pruning_keeps_the_head_of_that_column(level):
+    for name in ("unet_e", "unet_plus", "unet_plusplus"):
+        assert TOPOLOGIES[name](3).prune(level).heads == (Node(0, level),)
+    assert TOPOLOGIES["unet_3plus"](3).prune(level).heads == (Node(3 - level, level),)
+
+
+@pytest.mark.parametrize("level", [2, 3, 4])
+def test_a_pruned_unet_e_is_the_unet(level):
+    pruned = TOPOLOGIES["unet_e"](4).prune(level)
+    assert dict(pruned.table) == dict(TOPOLOGIES["unet"](level).table)
+
+
+@pytest.mark.parametrize("level", [0, 5, -1, 2.0, True, "2", None])
+def test_a_level_without_a_head_is_refused(level):
+    for name in ("unet_plusplus", "unet_3plus"):
+        message = rf"this {name} has heads at the levels \[1, 2, 3, 4\], not at {level!r}: choose"
+        with pytest.raises(ValueError, match=message):
+            TOPOLOGIES[name](4).prune(level)
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])

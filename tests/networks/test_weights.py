@@ -1,9 +1,11 @@
 """Weights load where they fit; where they do not, the error says why in one line."""
 
+import itertools
+
 import pytest
 import torch
 
-from medseg.networks import NestedUNet, load_weights
+from medseg.networks import TOPOLOGIES, NestedUNet, load_weights
 
 
 def make(**options):
@@ -51,12 +53,6 @@ def test_weights_of_another_network_are_refused(options, message):
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
-def test_weights_of_the_whole_do_not_fit_the_pruned_network():
-    network = make(deep_supervision=True)
-    with pytest.raises(ValueError, match=r"this network is a unet_plusplus with channels \(2, 3\)"):
-        load_weights(network.prune(1), network.state_dict())
-
-
 @pytest.mark.parametrize("kept", [0, 1, 100, 5000, -1])
 def test_a_file_cut_short_is_refused_by_name(tmp_path, kept):
     path = tmp_path / "model.pt"
@@ -89,3 +85,85 @@ def test_weights_of_another_kind_are_refused():
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="absent"):
         load_weights(make(), tmp_path / "absent.pt")
+
+
+FAMILY = {
+    name: {
+        "topology": name,
+        "deep_supervision": name != "unet",
+        "channels": (2, 3, 4, 3),
+        "skip_channels": 2,
+    }
+    for name in TOPOLOGIES
+}
+
+
+@pytest.mark.parametrize(("name", "other"), list(itertools.permutations(TOPOLOGIES, 2)))
+def test_weights_of_another_topology_are_refused(name, other):
+    """With one exception: UNet^e pruned to its last level is the U-Net, to the last weight."""
+    network, state = make(**FAMILY[name]), make(**FAMILY[other]).state_dict()
+    parts = [network.prune(level) for level in network.topology.levels]
+    unet = (name, other) == ("unet_e", "unet")
+    for part in [network, *(parts[:-1] if unet else parts)]:
+        with pytest.raises(ValueError, match=rf"fit a {other} with .* is a {name} with"):
+            load_weights(part, state)
+    if unet:
+        assert list(load_weights(parts[-1], state).state_dict()) == list(state)
+
+
+@pytest.mark.parametrize("options", [{}, {"upsample": "interp", "norm": None}])
+@pytest.mark.parametrize("name", TOPOLOGIES)
+def test_the_message_names_the_topology_of_the_weights(name, options):
+    with pytest.raises(ValueError, match=rf"fit a {name} with channels \(2, 3, 4, 3\) and"):
+        load_weights(make(), make(**(FAMILY[name] | options)).state_dict())
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_the_message_names_the_topology_of_pruned_weights(level):
+    pruned = make(**FAMILY["unet_3plus"]).prune(level)
+    with pytest.raises(ValueError, match=r"fit a unet_3plus with channels \(2, 3, 4, 3\) and 1 he"):
+        load_weights(make(), pruned.state_dict())
+
+
+@pytest.mark.parametrize("name", TOPOLOGIES)
+def test_a_part_takes_the_weights_of_the_whole(name):
+    options = FAMILY[name] | {"class_guide": name != "unet"}
+    whole = make(**options)
+    state = whole.state_dict()
+    for level in whole.topology.levels:
+        for part in (make(**options).prune(level), make(**options, level=level)):
+            loaded = load_weights(part, state).state_dict()
+            assert loaded.keys() <= state.keys()
+            assert all(torch.equal(value, state[key]) for key, value in loaded.items())
+
+
+def change(state, **changes):
+    return {key: value for key, value in (state | changes).items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"nodes.x0_2.first.conv.weight": None},  # a key short, of a node that the part lacks
+        {"nodes.x0_2.first.conv.bias": torch.ones(3)},  # another shape there
+        {"nodes.x0_3.first.conv.bias": torch.ones(2)},  # a node that no topology of depth 2 has
+        {"decoder.weight": torch.ones(1)},
+        {"nodes.x0_0.first.conv.bias": None},  # a key short that the part needs
+    ],
+)
+def test_weights_that_are_not_those_of_the_whole_do_not_fit_a_part(changes):
+    network = make(deep_supervision=True)
+    with pytest.raises(ValueError, match=r"this network is a unet_plusplus with channels \(2, 3\)"):
+        load_weights(network.prune(1), change(network.state_dict(), **changes))
+
+
+def test_the_whole_does_not_take_the_weights_of_a_part():
+    network = make(deep_supervision=True)
+    with pytest.raises(ValueError, match=r"keys are missing, 0 unexpected"):
+        load_weights(network, network.prune(1).state_dict())
+
+
+def test_weights_of_another_level_are_refused():
+    network = make(deep_supervision=True, channels=(2, 3, 4, 5))
+    with pytest.raises(ValueError, match=r"nodes\.x0_1\.head\.weight is absent there"):
+        load_weights(network.prune(1), network.prune(3).state_dict())

@@ -1,0 +1,105 @@
+"""Bundle copy: a bundle made from another one, with some keys and the weights changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser
+
+from medseg import bundles
+from medseg.bundle_check import LARGE_FILE_MB, WEIGHTS, faults
+
+_COPIED = ("LICENSE", "docs/data_license.txt", "configs/logging.conf")
+
+
+def refuse_existing(out: Path) -> None:
+    """Refuse a folder that a bundle is to be written to, if something is there.
+
+    Raises:
+        FileExistsError: `out` exists.
+    """
+    if out.exists():
+        raise FileExistsError(
+            f"{out.absolute()} exists: remove it, or name another folder for the bundle with --out"
+        )
+
+
+def derive(
+    bundle: Path,
+    out: Path,
+    *,
+    changes: Mapping[str, Any],
+    weights: Mapping[str, torch.Tensor],
+    card: str,
+    note: str,
+) -> Path:
+    """Write a bundle that differs from `bundle` in some keys and in its weights, and check it.
+
+    It stands on its own: its configs are complete and no layers belong to it. It appears whole, or
+    not at all.
+
+    Args:
+        bundle: folder of the bundle that it is made from.
+        out: folder to make; its name becomes the bundle's.
+        changes: keys with their new values, written to every config that has the key.
+        weights: flat state dict.
+        card: text of docs/README.md.
+        note: one line that says what it is; for the configs, the metadata and its changelog.
+
+    Raises:
+        FileExistsError: `out` exists.
+        ValueError: the bundle would have faults, see `bundle_check.faults`.
+    """
+    refuse_existing(out)
+    scratch = out.parent / f".{secrets.token_hex(4)}.{out.name}"
+    made = scratch / out.name
+    try:
+        _write_configs(bundle, made, changes={**changes, "name": out.name}, note=note)
+        for file in _COPIED:
+            (made / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(bundle / file, made / file)
+        for flat in bundles.FLAT_NAMES:
+            (made / flat).symlink_to(Path("configs") / flat)
+        (made / "docs" / "README.md").write_text(card)
+        (made / "models").mkdir()
+        torch.save(dict(weights), made / WEIGHTS)
+        _list_large_file(made)
+        if found := faults(str(made)):
+            raise ValueError(f"the bundle {out} would have faults: {'; '.join(found)}")
+        made.rename(out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return out
+
+
+def _write_configs(bundle: Path, made: Path, *, changes: Mapping[str, Any], note: str) -> None:
+    (made / "configs").mkdir(parents=True)
+    for workflow in bundles.WORKFLOWS:
+        file = Path("configs") / f"{workflow}.json"
+        parser = ConfigParser(json.loads((bundle / file).read_text()))
+        for key, value in changes.items():
+            if key in parser:
+                parser[key] = value
+        parser["_generated_"] = note
+        (made / file).write_text(bundles.as_text(parser.get()))
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    metadata["version"], metadata["changelog"] = "0.1.0", {"0.1.0": note}
+    metadata["name"] = f"{metadata['name']}, pruned"
+    metadata["description"] = f"{metadata['description']} This one: {note}."
+    (made / "configs" / "metadata.json").write_text(bundles.as_text(metadata))
+
+
+def _list_large_file(made: Path) -> None:
+    """Name large weights in large_files.yml; whoever publishes the bundle adds the address."""
+    path = made / WEIGHTS
+    if path.stat().st_size > LARGE_FILE_MB * 1e6:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        entry = f"  - path: {WEIGHTS}\n    url: ''\n    hash_val: {digest}\n    hash_type: sha256\n"
+        (made / "large_files.yml").write_text(f"large_files:\n{entry}")

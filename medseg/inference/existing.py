@@ -1,0 +1,109 @@
+"""Existing: what the outputs that are there already mean for the cases of a run."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+EXISTING = ("refuse", "skip", "overwrite")
+
+Case = dict[str, str]
+
+
+def check_existing(existing: str) -> None:
+    """Refuse what is none of `EXISTING`.
+
+    Raises:
+        ValueError: naming the ones that are.
+    """
+    if existing not in EXISTING:
+        raise ValueError(f"existing must be one of {', '.join(EXISTING)}, got {existing!r}")
+
+
+def check_names(cases: Sequence[Case], source: Path) -> None:
+    """Refuse two cases of one name, whose outputs would be one file.
+
+    Raises:
+        ValueError: naming them.
+    """
+    twice = [name for name, n in Counter(case["case"] for case in cases).items() if n > 1]
+    if twice:
+        raise ValueError(f"two cases in {source} are named {', '.join(twice)}: rename one of them")
+
+
+def cases_to_do(
+    cases: Sequence[Case], output_dir: Path, *, existing: str, label: str, preview: str
+) -> list[Case]:
+    """The cases to do, given the outputs that exist.
+
+    A case is done when its label map, which is written last, is there. One with a preview alone was
+    interrupted: "skip" does it again.
+
+    Args:
+        cases: with their names and images.
+        output_dir: folder of the outputs; it need not exist.
+        existing: "refuse" the run if any output is there, "skip" the cases that are done, or
+            "overwrite" them.
+        label: what follows the case's name in the name of its label map, such as ".nii.gz".
+        preview: the same of its preview.
+
+    Raises:
+        ValueError: outputs that exist while `existing` is "refuse", an output that would take the
+            place of an image of the run, or of an output of another case, or a folder that cannot
+            be written to.
+    """
+    _check_folder(output_dir)
+    outputs = {case["case"]: [f"{case['case']}{end}" for end in (label, preview)] for case in cases}
+    _check_own(outputs)
+    there = {
+        name: [f for f in files if (output_dir / f).exists()] for name, files in outputs.items()
+    }
+    _check_images(cases, output_dir, there=there)
+    touched = [name for name, files in there.items() if files]
+    if touched and existing == "refuse":
+        raise ValueError(
+            f"{len(touched)} of {len(cases)} cases have outputs in {output_dir.resolve()} "
+            f"({touched[0]}): pass --existing skip or --existing overwrite, or write to "
+            "another folder"
+        )
+    if existing != "skip":
+        return list(cases)
+    todo = [case for case in cases if f"{case['case']}{label}" not in there[case["case"]]]
+    if len(todo) < len(cases):
+        logger.info("%d of %d cases are done already", len(cases) - len(todo), len(cases))
+    return todo
+
+
+def _check_own(outputs: dict[str, list[str]]) -> None:
+    """Each output belongs to one case: `a_label.png` may be of the cases "a" and "a_label"."""
+    owner: dict[str, str] = {}
+    for name, files in outputs.items():
+        for file in files:
+            if owner.setdefault(file, name) != name:
+                raise ValueError(
+                    f"cases {owner[file]} and {name} would both write {file}: rename one of them, "
+                    "or leave it out"
+                )
+
+
+def _check_images(cases: Sequence[Case], output_dir: Path, *, there: dict[str, list[str]]) -> None:
+    images = {Path(case["image"]).resolve() for case in cases}
+    for name, files in there.items():
+        for file in files:
+            if (output_dir / file).resolve() in images:
+                raise ValueError(
+                    f"output {file} of case {name} would take the place of an image: "
+                    "write to another folder"
+                )
+
+
+def _check_folder(output_dir: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before the first case is computed."""
+    nearest = next(p for p in (output_dir, *output_dir.absolute().parents) if p.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise ValueError(
+            f"outputs cannot be written to {output_dir}: {nearest} is no folder one may write to"
+        )

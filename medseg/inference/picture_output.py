@@ -1,0 +1,98 @@
+"""Picture output: a picture's label map as PNG, and its preview, each whole or not at all."""
+
+import logging
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+from PIL import Image
+from torch import Tensor
+
+from medseg.files import whole
+from medseg.inference.output import class_indices
+from medseg.inference.preview import draw_picture
+from medseg.transforms.classes import label_from_logits
+
+logger = logging.getLogger(__name__)
+
+
+class WritePictureLabeld(MapTransform):
+    """Writes `<output_dir>/<case>_label.png`: 8-bit class indices, of the size of the picture.
+
+    The values are 0, 1, 2, ...: nearly black on a screen, the preview is there to be looked at.
+    Place it after `Invertd`. An existing file is replaced; `find_pictures` guards against that.
+
+    Args:
+        keys: key of the label map, (1, I, J), already brought back to the size of its picture.
+        output_dir: folder, made if absent.
+        image_key: the picture as it went into the network; its meta data know the source size.
+
+    Raises:
+        ValueError: the label map has another size than its picture, or values that are not the
+            integers 0 to 255.
+    """
+
+    def __init__(
+        self, keys: KeysCollection, output_dir: str | os.PathLike, *, image_key: str = "image"
+    ) -> None:
+        super().__init__(keys)
+        self.output_dir = Path(output_dir)
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        for key in self.key_iterator(data):
+            path = self.output_dir / f"{data['case']}_label.png"
+            shape = [int(n) for n in data[self.image_key].meta["spatial_shape"]]
+            write_picture_label(data[key], path, shape=shape)
+            logger.info("label map: %s", path)
+        return dict(data)
+
+
+class WritePicturePreviewd(MapTransform):
+    """Writes `<output_dir>/<case>.png`: the picture with the classes on top, see `draw_picture`.
+
+    Place it before `Invertd`: picture and logits are on the network's grid.
+
+    Args:
+        keys: the picture as it went into the network, (1, I, J) grey or (3, I, J) colour, values 0
+            to 1, and the logits, (C, I, J), in this order.
+        output_dir: folder, made if absent.
+        classes: names of the foreground classes, in order.
+    """
+
+    def __init__(
+        self, keys: KeysCollection, output_dir: str | os.PathLike, *, classes: Sequence[str]
+    ) -> None:
+        super().__init__(keys)
+        self.output_dir = Path(output_dir)
+        self.classes = list(classes)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        image, logits = (data[key].as_subclass(Tensor).cpu() for key in self.keys)
+        label = label_from_logits(logits)[0]
+        drawn = draw_picture(image.float().numpy(), label.numpy(), classes=self.classes)
+        path = self.output_dir / f"{data['case']}.png"
+        with whole(path) as partial:
+            drawn.save(partial)
+        logger.info("preview: %s", path)
+        return dict(data)
+
+
+def write_picture_label(label: MetaTensor | Tensor, path: Path, *, shape: Sequence[int]) -> None:
+    """Write a (1, I, J) label map as an 8-bit grey PNG; rows are I and columns J.
+
+    Raises:
+        ValueError: its shape is not that of the picture, or a value is not an integer of 0 to 255.
+    """
+    array = class_indices(label, name=path.name)
+    if array.shape != tuple(shape):
+        raise ValueError(
+            f"label map {path.name} has shape {array.shape} and its picture {tuple(shape)}: "
+            "invert the spatial transforms of the preprocessing"
+        )
+    with whole(path) as partial:
+        Image.fromarray(array).save(partial)

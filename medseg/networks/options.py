@@ -1,0 +1,168 @@
+"""Options: turns the options of a network into its blueprint, or refuses them in one line each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from medseg.networks.blueprint import Blueprint, PerAxis
+from medseg.networks.encoder import PREFIX, Pyramid, find_pyramid
+from medseg.networks.layers import Layers, PerLevel, is_integer
+from medseg.networks.topology import TOPOLOGIES, Topology
+
+DEPTHS = range(2, 7)
+
+
+def design(
+    layers: Layers,
+    in_channels: int,
+    out_channels: int,
+    *,
+    channels: Sequence[int],
+    topology: str,
+    deep_supervision: bool,
+    skip_channels: int,
+    kernel_size: PerLevel,
+    strides: PerLevel,
+    encoder: str,
+    encoder_weights: str | os.PathLike[str] | None,
+    class_guide: bool,
+    bottom_dropout: float,
+) -> Blueprint:
+    """Check the options of a `NestedUNet`, spell them out per level and put them together.
+
+    Raises:
+        TypeError: an option of another type.
+        ValueError: an option out of range, or two that exclude each other.
+    """
+    _check_channels(
+        channels, in_channels=in_channels, out_channels=out_channels, skip_channels=skip_channels
+    )
+    _check_probability(bottom_dropout, name="bottom_dropout")
+    depth = len(channels) - 1
+    whole = _choose_topology(topology, depth, deep_supervision=deep_supervision)
+    _check_guide(class_guide, deep_supervision=deep_supervision)
+    _check_encoder(encoder, weights=encoder_weights)
+    _check_padding(layers.padding, topology=topology, encoder=encoder)
+    kernels = layers.per_level(kernel_size, depth + 1, name="kernel_size")
+    steps = layers.per_level(strides, depth, name="strides")
+    pyramid = _choose_pyramid(encoder, depth=depth, axes=len(kernels[0]))
+    return Blueprint(
+        layers=layers,
+        whole=whole,
+        in_channels=in_channels,
+        out_channels=out_channels,
+        channels=tuple(channels),
+        kernels=kernels,
+        steps=_choose_steps(steps, pyramid=pyramid),
+        skip_channels=skip_channels,
+        residual=encoder == "residual",
+        pyramid=pyramid,
+        class_guide=class_guide,
+        bottom_dropout=bottom_dropout,
+    )
+
+
+def _check_channels(channels: Sequence[int], **counts: int) -> None:
+    for name, number in counts.items():
+        if not is_integer(number):
+            raise TypeError(f"{name} is an integer, got {number!r}: pass for instance 1")
+    if not isinstance(channels, list | tuple) or not all(map(is_integer, channels)):
+        raise TypeError(
+            f"channels is a list of integers, one per level, got {channels!r}: "
+            "pass for instance [32, 64, 128, 256, 512]"
+        )
+    depth = len(channels) - 1
+    if depth not in DEPTHS:
+        raise ValueError(
+            f"the depth is {DEPTHS[0]} to {DEPTHS[-1]}, got {depth} from channels "
+            f"{tuple(channels)}: give {DEPTHS[0] + 1} to {DEPTHS[-1] + 1} channel counts"
+        )
+    if min(*channels, *counts.values()) < 1:
+        given = ", ".join(f"{name} {number}" for name, number in counts.items())
+        raise ValueError(
+            f"channel counts are positive, got {given}, channels {tuple(channels)}: "
+            "use 1 or more everywhere"
+        )
+
+
+def _check_probability(value: Any, *, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is a number in [0, 1), got {value!r}: pass for instance 0.5")
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is a probability in [0, 1), got {value}: pass for instance 0.5")
+
+
+def _choose_topology(name: str, depth: int, *, deep_supervision: bool) -> Topology:
+    """Build the named topology with all its heads."""
+    if name not in TOPOLOGIES:
+        raise ValueError(
+            f"topology must be one of {', '.join(TOPOLOGIES)}, got {name!r}: choose one of them"
+        )
+    whole = TOPOLOGIES[name](depth)
+    if deep_supervision and len(whole.heads) == 1:
+        nested = [other for other, build in TOPOLOGIES.items() if len(build(depth).heads) > 1]
+        raise ValueError(
+            f"deep supervision needs several heads, {name} has {whole.heads[0]} only: "
+            f"pass deep_supervision False or a topology with more ({', '.join(nested)})"
+        )
+    return whole
+
+
+def _check_guide(class_guide: bool, *, deep_supervision: bool) -> None:
+    if class_guide and not deep_supervision:
+        raise ValueError(
+            "class_guide learns beside the heads of deep supervision, got deep_supervision False: "
+            "pass deep_supervision True, or class_guide False"
+        )
+
+
+def _check_encoder(encoder: Any, *, weights: Any) -> None:
+    if not isinstance(encoder, str):
+        raise TypeError(f"encoder is a text, got {encoder!r}: pass for instance 'plain'")
+    timm = encoder.startswith(PREFIX)
+    if encoder not in ("plain", "residual") and not timm:
+        raise ValueError(
+            f"encoder must be one of plain, residual, {PREFIX}<name>, got {encoder!r}: choose one"
+        )
+    if weights is not None and not timm:
+        raise ValueError(
+            f"encoder_weights are for an encoder of timm, got encoder {encoder!r}: pass encoder "
+            f"'{PREFIX}<name>', or encoder_weights None"
+        )
+
+
+def _check_padding(padding: str, *, topology: str, encoder: str) -> None:
+    if padding == "valid" and (topology, encoder) != ("unet", "plain"):
+        raise ValueError(
+            f"padding 'valid' is the set-up of the original U-Net, got topology {topology!r} and "
+            f"encoder {encoder!r}: pass topology 'unet' and encoder 'plain', or padding 'same'"
+        )
+
+
+def _choose_pyramid(encoder: str, *, depth: int, axes: int) -> Pyramid | None:
+    """The maps of a timm encoder; None for the encoders of our own."""
+    if not encoder.startswith(PREFIX):
+        return None
+    if axes != 2:
+        raise ValueError(
+            f"the encoders of timm are for images, got spatial_dims {axes} with {encoder!r}: pass "
+            "spatial_dims 2, or encoder 'residual'"
+        )
+    pyramid = find_pyramid(encoder.removeprefix(PREFIX))
+    pyramid.check(depth)
+    return pyramid
+
+
+def _choose_steps(steps: Sequence[PerAxis], *, pyramid: Pyramid | None) -> tuple[PerAxis, ...]:
+    """The strides; those of a timm encoder where they are left at 2 everywhere."""
+    if pyramid is None:
+        return tuple(steps)
+    own = tuple((step, step) for step in pyramid.steps(len(steps)))
+    if tuple(steps) not in (own, ((2, 2),) * len(steps)):
+        raise ValueError(
+            f"strides are those of the encoder, {pyramid.name} has {own}, got {tuple(steps)}: "
+            "leave strides out"
+        )
+    return own

@@ -1,0 +1,296 @@
+"""Benchmark memory: peak and time of NestedUNet beside MONAI's BasicUNetPlusPlus, same weights.
+
+python scripts/benchmark_memory.py [--rounds 3] [--repeats 3] [--out docs/benchmarks]
+"""
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.networks.nets import BasicUNetPlusPlus
+from torch import Tensor, nn
+
+from medseg.memory import keep_freed_pages
+from medseg.networks import NestedUNet
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CHANNELS = (32, 32, 64, 128, 256)
+THEIRS, OURS, CHECKPOINTED = "MONAI BasicUNetPlusPlus", "NestedUNet", "NestedUNet, checkpointing"
+COMPARED = {"inference": (THEIRS, OURS), "training": (THEIRS, OURS, CHECKPOINTED)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison: what is run on which image, under which allocator.
+
+    `kept` says whether the allocator keeps freed pages (`medseg.memory.keep_freed_pages`).
+    """
+
+    mode: str
+    size: tuple[int, ...]
+    kept: bool
+
+    def __str__(self) -> str:
+        return f"{len(self.size)}D {'x'.join(map(str, self.size))}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network in one case; ratios are to the first network of the case, medians of rounds."""
+
+    case: Case
+    network: str
+    peak_bytes: float
+    peak_ratio: float
+    seconds: float
+    time_ratio: float
+    difference: float
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure every case, and write a Markdown page and the same numbers as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="times in turn (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=3, help="processes a peak (%(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of torch (%(default)s)")
+    parser.add_argument("--image", type=int, default=512, help="side of the 2D image (%(default)s)")
+    parser.add_argument("--volume", type=int, default=96, help="side of the volume (%(default)s)")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "benchmarks")
+    parser.add_argument("--job", help=argparse.SUPPRESS)  # one measurement, in its own process
+    given = sys.argv[1:] if arguments is None else arguments
+    args = parser.parse_args(given)
+    torch.set_num_threads(args.threads)
+    if args.job:
+        sys.stdout.write(json.dumps(run_job(**json.loads(args.job))))
+        return 0
+    sizes = ((args.image,) * 2, (args.volume,) * 3)
+    cases = [Case("inference", size, kept) for size in sizes for kept in (True, False)]
+    cases += [Case("training", size, kept=True) for size in sizes]
+    rows = [row for case in cases for row in compare(case, args)]
+    command = shlex.join(["python", "scripts/benchmark_memory.py", *given])
+    write(rows, args.out, settings=settings(args.threads) | {"command": command})
+    return 0
+
+
+def compare(case: Case, args: argparse.Namespace) -> list[Row]:
+    """Peaks, each in a process of its own, and times, in turn in one process."""
+    names = COMPARED[case.mode]
+    job = {"mode": case.mode, "size": case.size, "kept": case.kept}
+    rounds, repeats = (args.rounds, args.repeats) if case.mode == "inference" else (1, 1)
+    timed = in_process(job | {"names": names, "rounds": rounds}, threads=args.threads)
+    peaks = {
+        name: statistics.median(
+            in_process(job | {"names": [name], "rounds": 0}, threads=args.threads)["peak_bytes"]
+            for _ in range(repeats)
+        )
+        for name in names
+    }
+    return [
+        Row(
+            case,
+            name,
+            peak_bytes=peaks[name],
+            peak_ratio=peaks[name] / peaks[names[0]],
+            seconds=statistics.median(timed["seconds"][name]),
+            time_ratio=ratio(timed["seconds"][name], timed["seconds"][names[0]]),
+            difference=timed["differences"][name],
+        )
+        for name in names
+    ]
+
+
+def in_process(job: dict[str, Any], *, threads: int) -> dict[str, Any]:
+    """Run one job in a new process, so that no other left pages behind."""
+    command = [sys.executable, __file__, "--threads", str(threads), "--job", json.dumps(job)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, check=True, cwd=REPOSITORY
+    )
+    return json.loads(done.stdout)
+
+
+def run_job(
+    *, mode: str, size: Sequence[int], kept: bool, names: Sequence[str], rounds: int
+) -> dict[str, Any]:
+    """Time the named networks in turn for so many rounds; for none, give the peak of the first."""
+    if kept and not keep_freed_pages():
+        raise RuntimeError("the allocator does not keep pages: this benchmark needs Linux, glibc")
+    image = torch.rand(1, 1, *size, generator=torch.Generator().manual_seed(0))
+    networks = build(names, dims=len(size), training=mode == "training")
+    step = STEPS[mode]
+    if rounds == 0:
+        network = networks[names[0]]
+        step(network, image[(..., *[slice(32)] * len(size))])  # loads the kernels
+        return {"peak_bytes": growth(lambda: step(network, image))}
+    reference, *_ = results = [step(network, image) for network in networks.values()]
+    return {
+        "differences": {
+            name: (result - reference).abs().max().item()
+            for name, result in zip(names, results, strict=True)
+        },
+        "seconds": in_turn(
+            {name: lambda net=net: step(net, image) for name, net in networks.items()}, rounds
+        ),
+    }
+
+
+def build(names: Sequence[str], *, dims: int, training: bool) -> dict[str, nn.Module]:
+    """The named networks with the same weights, in one mode; one output channel."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        theirs = BasicUNetPlusPlus(dims, 1, 1, features=(*CHANNELS, CHANNELS[0]))
+    weights = theirs.state_dict()
+    networks: dict[str, nn.Module] = {}
+    for name in names:
+        network = theirs
+        if name != THEIRS:
+            network = NestedUNet(dims, 1, 1, channels=CHANNELS, checkpointing=name == CHECKPOINTED)
+            network.load_state_dict({key: weights[twin(key)] for key in network.state_dict()})
+        networks[name] = network.train(training)
+    return networks
+
+
+def twin(key: str) -> str:
+    """Where BasicUNetPlusPlus keeps the tensor that NestedUNet calls `key`.
+
+    Example:
+        >>> twin("nodes.x1_2.second.conv.weight")
+        'upcat_1_2.convs.conv_1.conv.weight'
+    """
+    _, node, part, *rest = key.split(".")
+    place = node[1:]
+    if part == "head":
+        return ".".join([f"final_conv_{place}", *rest])
+    if part == "rescale":
+        return ".".join([f"upcat_{place}.upsample", *rest[1:]])
+    block = f"conv_{place}.convs" if place.endswith("_0") else f"upcat_{place}.convs"
+    block = "conv_0_0" if place == "0_0" else block
+    return ".".join([block, {"first": "conv_0", "second": "conv_1"}[part], *rest])
+
+
+@torch.inference_mode()
+def infer(network: nn.Module, image: Tensor) -> Tensor:
+    """One forward; MONAI's network puts its logits in a list."""
+    logits = network(image)
+    return logits[0] if isinstance(logits, list) else logits
+
+
+def train(network: nn.Module, image: Tensor) -> Tensor:
+    """One forward and backward of the mean square, without an optimiser."""
+    network.zero_grad(set_to_none=True)
+    logits = network(image)
+    logits = logits[0] if isinstance(logits, list) else logits
+    logits.square().mean().backward()
+    return logits.detach()
+
+
+STEPS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {"inference": infer, "training": train}
+
+
+def growth(work: Callable[[], Any]) -> int:
+    """Bytes by which the resident set grew at its highest, while the work was done."""
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts at what is resident
+    before = _status("VmRSS")
+    work()
+    return _status("VmHWM") - before
+
+
+def in_turn(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each way in each round: one after the other, so that all meet the same machine."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            started = time.perf_counter()
+            way()
+            seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Median of the ratios within each round."""
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+def settings(threads: int) -> dict[str, str]:
+    """What the numbers depend on: hardware, versions, commit."""
+    cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    git = ["git", "describe", "--always", "--dirty=, with uncommitted changes", "--abbrev=10"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "hardware": f"{cpu[0].partition(':')[2].strip() if cpu else platform.machine()}, "
+        f"{os.cpu_count()} cores, {memory / 2**30:.0f} GiB; {threads} thread(s) used",
+        "versions": f"Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version(name)}" for name in ("torch", "monai", "medseg")),
+        "commit": commit.stdout.strip() or "unknown",
+    }
+
+
+def write(rows: Sequence[Row], folder: Path, *, settings: dict[str, str]) -> None:
+    """Write memory.md and memory.json into the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = {**settings, "channels": CHANNELS, "rows": [asdict(row) for row in rows]}
+    (folder / "memory.json").write_text(json.dumps(numbers, indent=2) + "\n")
+    (folder / "memory.md").write_text(page(rows, settings=settings))
+
+
+def page(rows: Sequence[Row], *, settings: dict[str, str]) -> str:
+    """The Markdown page: what was measured, and a table for each mode."""
+    lines = [
+        "# Memory and time beside MONAI's BasicUNetPlusPlus",
+        "",
+        f"Written by `scripts/benchmark_memory.py`. The networks have the channels {CHANNELS}, one "
+        "input and one output channel, affine instance normalisation and the same random weights; "
+        "none has deep supervision; the batch is 1. A peak is the growth of the resident set at "
+        "its highest during one call, in a process of its own. Times are taken in turn in one "
+        "process. Ratios are to the first network. In inference all numbers are medians, in "
+        "training they come from one run. The last column is the largest difference of the logits.",
+        "",
+        *(f"- {name}: {value}" for name, value in settings.items() if name != "command"),
+        f"- command: `{settings['command']}`",
+    ]
+    titles = (
+        "image | allocator keeps freed pages | network | peak MiB | ratio | seconds | ratio | "
+        "difference"
+    )
+    for mode, group in itertools.groupby(rows, lambda row: row.case.mode):
+        lines += ["", f"## {TITLES[mode]}", "", f"| {titles} |", "|" + "---|" * 8]
+        lines += [_line(row) for row in group]
+    return "\n".join(lines) + "\n"
+
+
+TITLES = {
+    "inference": "Inference: eval, `torch.inference_mode`",
+    "training": "Training: forward and backward, no optimiser",
+}
+
+
+def _line(row: Row) -> str:
+    kept = "yes" if row.case.kept else "no"
+    return (
+        f"| {row.case} | {kept} | {row.network} | {row.peak_bytes / 2**20:.0f} | "
+        f"{row.peak_ratio:.2f} | {row.seconds:.2f} | {row.time_ratio:.2f} | {row.difference:.0e} |"
+    )
+
+
+def _status(field: str) -> int:
+    """A field of /proc/self/status, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,343 @@
+"""Tests of medseg.datasets.nuclei: the published layout, the prepared one, and its sections."""
+
+import io
+import shutil
+import zipfile
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from medseg.datasets import nuclei
+
+SHAPE = (6, 8)  # rows, columns
+PARTS = ("images", "masks", "instances")
+SECTIONS = ("training", "validation", "test")
+
+
+def mask(*, rows, columns, shape=SHAPE):
+    array = np.zeros(shape, np.uint8)
+    array[rows, columns] = 255
+    return array
+
+
+LEFT, RIGHT = (mask(rows=slice(1, 4), columns=c) for c in (slice(0, 3), slice(5, 8)))
+
+
+def publish(root, name, masks, *, shape=SHAPE, seed=0):
+    """Write a picture and its masks as published; the files of the masks are 0.png, 1.png, ..."""
+    rgba = np.random.default_rng(seed).integers(0, 256, (*shape, 4), np.uint8)
+    rgba[..., 3] = 255
+    for part in ("images", "masks"):
+        (root / name / part).mkdir(parents=True)
+    Image.fromarray(rgba).save(root / name / "images" / f"{name}.png")
+    for number, array in enumerate(masks):
+        Image.fromarray(array).save(root / name / "masks" / f"{number}.png")
+    return rgba[..., :3]
+
+
+def pack(folder, path):
+    """The zip archive of a folder."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+    return path
+
+
+def read(out, part, name):
+    return np.asarray(Image.open(out / part / f"{name}.png"))
+
+
+def contents(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def refusal(source, out, *, error=ValueError):
+    with pytest.raises(error) as caught:
+        nuclei.prepare(source, out)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Two pictures of two nuclei each, "a" and "b", in a folder."""
+    for seed, name in enumerate("ab"):
+        publish(tmp_path / "source", name, [LEFT, RIGHT], seed=seed)
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+# ---- prepare
+
+
+def test_a_picture_becomes_rgb_a_mask_and_numbered_nuclei(tmp_path, out):
+    rgb = publish(tmp_path / "source", "a", [LEFT, RIGHT])
+    assert nuclei.prepare(tmp_path / "source", out) == 1
+    np.testing.assert_array_equal(read(out, "images", "a"), rgb)
+    np.testing.assert_array_equal(read(out, "masks", "a"), LEFT | RIGHT)
+    expected = (LEFT > 0) * 1 + (RIGHT > 0) * 2
+    np.testing.assert_array_equal(read(out, "instances", "a"), expected)
+    assert read(out, "masks", "a").dtype == np.uint8
+    assert Image.open(out / "instances" / "a.png").mode == "I;16"
+
+
+def test_folder_and_archive_give_the_same_files(published, tmp_path, out):
+    nuclei.prepare(published, out)
+    nuclei.prepare(pack(published, tmp_path / "stage1_train.zip"), tmp_path / "zipped")
+    assert contents(out) == contents(tmp_path / "zipped")
+    assert len(contents(out)) == 6
+
+
+def test_nuclei_are_numbered_in_the_order_of_their_files_whatever_the_archives(published, out):
+    path = pack(published, published.parent / "s.zip")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(path.with_name("r.zip"), "w") as turned:
+        for name in reversed(archive.namelist()):
+            turned.writestr(name, archive.read(name))
+    nuclei.prepare(path.with_name("r.zip"), out)
+    assert read(out, "instances", "a")[2, [0, 7]].tolist() == [1, 2]
+
+
+def test_more_than_255_nuclei_keep_their_numbers(tmp_path, out):
+    shape = (20, 20)
+    dots = [mask(rows=n // 20, columns=n % 20, shape=shape) for n in range(300)]
+    publish(tmp_path / "source", "a", dots, shape=shape)
+    nuclei.prepare(tmp_path / "source", out)
+    by_name = sorted(range(300), key=lambda n: f"{n}.png")
+    expected = np.zeros(400, int)
+    expected[by_name] = range(1, 301)
+    np.testing.assert_array_equal(read(out, "instances", "a").ravel(), expected)
+
+
+def test_where_masks_overlap_the_first_file_keeps_the_pixels_and_a_warning_says_so(
+    tmp_path, out, caplog
+):
+    first = mask(rows=slice(0, 4), columns=slice(0, 4))
+    second = mask(rows=slice(0, 4), columns=slice(3, 6))  # 4 pixels of the first
+    publish(tmp_path / "source", "a", [first, second])
+    nuclei.prepare(tmp_path / "source", out)
+    assert read(out, "instances", "a")[0].tolist() == [1, 1, 1, 1, 2, 2, 0, 0]
+    assert [r.getMessage() for r in caplog.records] == [
+        "masks of picture a overlap in 4 pixels: the first in order keeps them"
+    ]
+
+
+def test_a_nucleus_that_another_one_covers_leaves_its_number_out(tmp_path, out):
+    dot = mask(rows=2, columns=1)
+    publish(tmp_path / "source", "a", [LEFT, dot, RIGHT])
+    nuclei.prepare(tmp_path / "source", out)
+    assert np.unique(read(out, "instances", "a")).tolist() == [0, 1, 3]
+
+
+def test_masks_that_touch_do_not_overlap(tmp_path, out, caplog):
+    masks = [mask(rows=slice(0, 6), columns=slice(4 * k, 4 * k + 4)) for k in range(2)]
+    publish(tmp_path / "source", "a", masks)
+    nuclei.prepare(tmp_path / "source", out)
+    assert not caplog.records
+
+
+def test_a_second_run_changes_no_file(published, out):
+    nuclei.prepare(published, out)
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
+    assert nuclei.prepare(published, out) == 2
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.png")} == before
+
+
+@pytest.mark.parametrize("written", range(6))
+def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(
+    published, out, tmp_path, monkeypatch, written
+):
+    nuclei.prepare(published, out)
+    save, count = Image.Image.save, iter(range(100))
+
+    def interrupted(image, path, **options):
+        if next(count) == written:
+            Path(path).write_bytes(b"half")
+            raise KeyboardInterrupt
+        save(image, path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            nuclei.prepare(published, tmp_path / "again")
+    assert len(contents(tmp_path / "again")) == written
+    assert nuclei.prepare(published, tmp_path / "again") == 2
+    assert contents(tmp_path / "again") == contents(out)
+
+
+def test_the_clutter_of_an_archive_is_passed_over(published, out):
+    (published / "a" / "masks" / "._0.png").write_bytes(b"twin")
+    (published / "a" / "masks" / "notes.txt").touch()
+    (published / "__MACOSX" / "a" / "masks").mkdir(parents=True)
+    (published / "__MACOSX" / "a" / "masks" / "._0.png").touch()
+    (published / "stage1_train_labels.csv").touch()
+    assert nuclei.prepare(published, out) == 2
+
+
+# ---- refusals of prepare
+
+
+def test_a_source_that_is_not_there_or_no_archive_is_refused(tmp_path, out):
+    assert "no such file or folder" in refusal(tmp_path / "x.zip", out, error=FileNotFoundError)
+    (tmp_path / "x.zip").write_bytes(b"text")
+    assert "x.zip is no zip archive: download stage1_train.zip" in refusal(tmp_path / "x.zip", out)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_source_without_pictures_is_refused(tmp_path, out, zipped):
+    source = tmp_path / "source"
+    (source / "sub").mkdir(parents=True)
+    (source / "sub" / "a.png").touch()
+    source = pack(source, tmp_path / "s.zip") if zipped else source
+    told = refusal(source, out, error=FileNotFoundError)
+    assert told.startswith(f"no <id>/images/<id>.png in {source}: give the folder or the archive")
+
+
+@pytest.mark.parametrize(("lost", "what"), [("masks", "masks"), ("images", "image")])
+def test_a_picture_without_masks_or_image_is_refused_before_anything_is_written(
+    published, out, lost, what
+):
+    shutil.rmtree(published / "b" / lost)
+    told = refusal(published, out)
+    assert told == f"picture b in {published} has no {what}: unpack the archive again"
+    assert not out.exists()
+
+
+def test_a_mask_of_another_size_is_refused(published, out):
+    Image.fromarray(LEFT.T).save(published / "b" / "masks" / "1.png")
+    told = refusal(published, out)
+    assert told.startswith("mask b/masks/1.png has 6 x 8 pixels and its picture 8 x 6 pixels: ")
+    assert sorted(p.name for p in out.rglob("*.png")) == ["a.png"] * 3
+
+
+def test_an_empty_mask_is_refused(published, out):
+    Image.fromarray(LEFT * 0).save(published / "b" / "masks" / "1.png")
+    assert refusal(published, out).startswith("mask b/masks/1.png is empty: unpack the archive")
+
+
+@pytest.mark.parametrize("file", ["b/images/b.png", "b/masks/0.png"])
+@pytest.mark.parametrize("content", [b"", b"text", "cut", "no header"])
+def test_an_unreadable_file_is_refused_by_its_name(published, out, file, content):
+    whole = (published / file).read_bytes()
+    damaged = {"cut": whole[: len(whole) // 2], "no header": whole[:8] + whole[33:]}
+    (published / file).write_bytes(damaged.get(content, content))
+    told = refusal(published, out)
+    assert told.startswith(f"{file} cannot be read (")
+    assert told.endswith("): unpack the archive again")
+
+
+def test_an_archive_that_is_damaged_within_is_refused_by_the_name_of_the_file(published, out):
+    path = pack(published, published.parent / "s.zip")
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo("b/masks/1.png")
+    content = bytearray(path.read_bytes())
+    content[info.header_offset + 30 + len(info.filename) + 20] ^= 0xFF
+    path.write_bytes(content)
+    assert refusal(path, out).startswith("b/masks/1.png cannot be read (")
+
+
+def test_a_file_that_inflates_beyond_measure_is_refused_unread(published, out):
+    path = pack(published, published.parent / "s.zip")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("b/masks/2.png", bytes(2**26 + 1))
+    assert f"b/masks/2.png cannot be read (it inflates to {2**26 + 1} bytes" in refusal(path, out)
+
+
+def test_a_picture_of_more_pixels_than_pillow_decodes_is_refused(published, out):
+    content = io.BytesIO()
+    Image.new("1", (20000, 10000)).save(content, format="PNG")  # 200 million pixels, 25 kB
+    (published / "b" / "masks" / "1.png").write_bytes(content.getvalue())
+    assert refusal(published, out).startswith("b/masks/1.png cannot be read (Image size (200000000")
+
+
+# ---- the prepared set
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """Twenty pictures, as empty files of the right names."""
+    for part in PARTS:
+        (tmp_path / part).mkdir()
+        for number in range(20):
+            (tmp_path / part / f"p{number:02d}.png").touch()
+    return tmp_path
+
+
+def names(items):
+    return {item["case"] for item in items}
+
+
+def test_sections_part_the_pictures_and_miss_none(prepared):
+    parts = [nuclei.cases(prepared, section, fold=1, folds=4) for section in SECTIONS]
+    assert [len(part) for part in parts] == [12, 4, 4]  # 4 of 20 held out, then 4 folds of 4
+    assert len(names(chain(*parts))) == 20
+
+
+def test_test_pictures_depend_on_the_seed_alone(prepared):
+    first, *others = (nuclei.cases(prepared, "test", fold=fold) for fold in range(5))
+    assert all(other == first for other in others)
+    assert nuclei.cases(prepared, "test", seed=1) != first
+
+
+def test_paths_are_absolute_and_the_datalist_names_the_numbered_nuclei(prepared, monkeypatch):
+    monkeypatch.chdir(prepared.parent)
+    item = nuclei.cases(prepared.name)[0]
+    name = item["case"]
+    image, label, instances = (str(prepared / part / f"{name}.png") for part in PARTS)
+    assert item == {"case": name, "patient": name, "image": image, "label": label}
+    listed = {i["case"]: i for i in nuclei.datalist(prepared.name)["training"]}
+    assert listed[name]["instances"] == instances
+
+
+def test_a_folder_that_is_not_prepared_is_refused_with_the_command(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        nuclei.cases(tmp_path)
+    assert str(caught.value).startswith(f"no prepared nuclei in {tmp_path} ")
+    assert f"`medseg prepare nuclei --source stage1_train.zip --out {tmp_path}`" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_picture_that_lacks_a_part_is_refused(prepared, part):
+    (prepared / part / "p03.png").unlink()
+    with pytest.raises(ValueError, match=r"^1 of 20 pictures in .* first p03: prepare the set"):
+        nuclei.cases(prepared)
+
+
+def test_hidden_files_are_no_pictures(prepared):
+    (prepared / "images" / "._p03.png").touch()
+    (prepared / "masks" / ".1f3a.p04.png").touch()
+    assert len(nuclei.datalist(prepared)["training"]) == 16
+
+
+def test_empty_folds_and_too_few_pictures_are_refused(prepared):
+    with pytest.raises(ValueError, match="fold 5 has no cases"):
+        nuclei.cases(prepared, fold=5)
+    with pytest.raises(ValueError, match="16 patients are too few for 17 folds"):
+        nuclei.cases(prepared, folds=17)
+
+
+@pytest.mark.realdata
+def test_the_real_archive_holds_one_mask_per_nucleus(data_root, tmp_path):
+    """The first three pictures of the archive, and one whose masks overlap."""
+    source = data_root / "nuclei" / "stage1_train.zip"
+    with zipfile.ZipFile(source) as archive:
+        folders = sorted({name.partition("/")[0] for name in archive.namelist()})
+        chosen = [*folders[:3], next(n for n in folders if n.startswith("0a7d30b252359a10"))]
+        files = [name for name in archive.namelist() if name.partition("/")[0] in chosen]
+        archive.extractall(tmp_path / "some", files)
+    assert len(folders) == 598
+    assert nuclei.prepare(tmp_path / "some", tmp_path / "out") == 4
+    for name in chosen:
+        instances = read(tmp_path / "out", "instances", name)
+        masks = list((tmp_path / "some" / name / "masks").iterdir())
+        assert np.unique(instances).tolist() == list(range(len(masks) + 1))
+        np.testing.assert_array_equal(read(tmp_path / "out", "masks", name) == 255, instances > 0)
+        assert read(tmp_path / "out", "images", name).shape == (*instances.shape, 3)

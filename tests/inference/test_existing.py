@@ -1,0 +1,82 @@
+"""Tests of medseg.inference.existing: no output takes the place of anything unasked."""
+
+import pytest
+
+from medseg.inference.existing import cases_to_do, check_existing, check_names
+
+
+def made(*names, folder="in", suffix=".jpg"):
+    return [{"case": name, "image": f"{folder}/{name}{suffix}"} for name in names]
+
+
+def names(cases, out, **choices):
+    ends = {"existing": "refuse", "label": "_label.png", "preview": ".png", **choices}
+    return [case["case"] for case in cases_to_do(cases, out, **ends)]
+
+
+def test_without_outputs_every_case_is_to_do_whatever_the_mode(tmp_path):
+    for existing in ("refuse", "skip", "overwrite"):
+        assert names(made("a", "b"), tmp_path / "new", existing=existing) == ["a", "b"]
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("there", ["a_label.png", "a.png"])
+def test_any_output_that_is_there_refuses_the_run(tmp_path, there):
+    (tmp_path / there).touch()
+    with pytest.raises(
+        ValueError, match=r"^1 of 2 cases have outputs in .* \(a\): pass --existing"
+    ):
+        names(made("a", "b"), tmp_path)
+
+
+def test_skip_leaves_out_the_cases_with_a_label_map(tmp_path):
+    (tmp_path / "a_label.png").touch()
+    assert names(made("a", "b"), tmp_path, existing="skip") == ["b"]
+
+
+def test_skip_does_a_case_with_a_preview_alone_again_since_it_was_interrupted(tmp_path):
+    (tmp_path / "a.png").touch()
+    assert names(made("a", "b"), tmp_path, existing="skip") == ["a", "b"]
+
+
+def test_overwrite_does_every_case(tmp_path):
+    (tmp_path / "a_label.png").touch()
+    assert names(made("a", "b"), tmp_path, existing="overwrite") == ["a", "b"]
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip", "overwrite"])
+@pytest.mark.parametrize("image", ["a.png", "a_label.png"])
+def test_neither_output_takes_the_place_of_an_image_even_by_a_link(tmp_path, existing, image):
+    (tmp_path / image).touch()
+    (tmp_path / "link").symlink_to(tmp_path)
+    cases = [{"case": "a", "image": str(tmp_path / image)}]
+    with pytest.raises(ValueError, match=f"output {image} of case a would take the place of an"):
+        names(cases, tmp_path / "link", existing=existing)
+
+
+def test_an_output_that_two_cases_would_write_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"^cases a and a_label would both write a_label\.png: re"):
+        names(made("a", "a_label"), tmp_path)
+    assert names(made("a", "a_label"), tmp_path, label=".nii.gz") == ["a", "a_label"]
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="outputs cannot be written to"):
+        names(made("a"), tmp_path / "file" / "below")
+
+
+def test_two_cases_of_one_name_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"two cases in .* are named a, b: rename one of them"):
+        check_names(made("a", "b", "c", "b", "a"), tmp_path)
+    check_names(made("a", "b"), tmp_path)
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip", "overwrite"])
+def test_the_three_modes_are_known(existing):
+    check_existing(existing)
+
+
+def test_another_mode_is_refused():
+    with pytest.raises(ValueError, match="one of refuse, skip, overwrite, got 'ask'"):
+        check_existing("ask")

@@ -1,0 +1,286 @@
+"""A timm network takes the place of the encoder, at any depth, with weights from local files."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+import torch
+from networks.model_tester import (
+    assert_compiles,
+    assert_export,
+    assert_gradients,
+    assert_levels,
+    assert_modes,
+    assert_programs,
+    assert_shapes,
+)
+
+from medseg.networks import TOPOLOGIES, NestedUNet, Node, load_weights
+from medseg.networks.encoder import Pyramid, TimmEncoder, find_pyramid
+
+NAMES = ("test_resnet", "test_efficientnet", "test_convnext")
+"""Small networks that timm has for tests: the first maps have reductions 2, 2 and 4."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def library():
+    """Let timm be imported where torchvision was built for another torch than the one installed.
+
+    The CUDA build of torchvision on PyPI cannot load its operators into a CPU build of torch, and
+    its import then fails, since it describes operators that are not there. timm uses none of them,
+    so they are declared here, without a body.
+    """
+    pytest.importorskip("torch")
+    broken = subprocess.run([sys.executable, "-c", "import torchvision"], capture_output=True)
+    operators = torch.library.Library("torchvision", "FRAGMENT")
+    if broken.returncode:
+        for name in ("nms", "qnms"):
+            operators.define(f"{name}(Tensor dets, Tensor scores, float threshold) -> Tensor")
+    pytest.importorskip("timm")
+    return operators
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+def make(name="test_resnet", **options):
+    defaults = {"channels": (2, 3, 4), "deep_supervision": True, "skip_channels": 2}
+    options = defaults | {"encoder": f"timm/{name}", "pad_input": True} | options
+    return NestedUNet(2, 2, 3, **options)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_every_topology_keeps_its_promises_on_a_timm_encoder(name, topology):
+    options = {"topology": topology, "deep_supervision": topology != "unet"}
+    network = make(name, **options)
+    image = torch.rand(2, 2, *(2 * stride for stride in network.total_stride))
+    odd = image[..., 1:, :-1]
+    assert_shapes(network, odd, out_channels=3)
+    assert_gradients(network, odd)
+    assert_modes(network, image)
+    assert_levels(network, lambda level: make(name, level=level, **options), odd)
+
+
+@pytest.mark.parametrize(
+    ("name", "stride", "levels"),
+    [("test_resnet", 8, [1, 2, 3]), ("test_convnext", 16, [1, 2, 3]), ("vgg11", 8, [0, 1, 2, 3])],
+)
+def test_strides_and_tapped_levels_are_those_of_the_reductions(name, stride, levels):
+    with torch.device("meta"):
+        network = make(name, channels=(2, 3, 4, 5))
+    assert network.total_stride == [stride, stride]
+    assert network.encoder.keys == [f"x{level}_0" for level in levels]
+    plain = [key for key in network.state_dict() if key.startswith("nodes.x0_0.first")]
+    assert bool(plain) == (0 not in levels)
+
+
+def test_a_pyramid_that_starts_at_the_image_gives_level_0():
+    pyramid = Pyramid("vgg", (64, 128, 256), (1, 2, 4))
+    assert pyramid.steps(2) == (2, 2)
+    assert pyramid.nodes(1) == {Node(0, 0): 64, Node(1, 0): 128}
+
+
+def test_a_pyramid_that_starts_below_the_image_leaves_level_0_to_a_plain_block():
+    pyramid = Pyramid("convnext", (24, 32, 48), (4, 8, 16))
+    assert pyramid.steps(3) == (4, 2, 2)
+    assert pyramid.nodes(2) == {Node(1, 0): 24, Node(2, 0): 32}
+
+
+def test_the_maps_are_those_of_the_network_itself():
+    import timm
+
+    encoder = TimmEncoder(find_pyramid("test_resnet"), in_channels=2, depth=3).eval()
+    whole = timm.create_model("test_resnet", in_chans=2, features_only=True).eval()
+    state = whole.state_dict() | {
+        key.removeprefix("network."): value for key, value in encoder.state_dict().items()
+    }
+    whole.load_state_dict(state)
+    image = torch.rand(1, 2, 32, 64)
+    for ours, theirs in zip(encoder(image), whole(image), strict=False):
+        assert torch.equal(ours, theirs)
+    assert len(encoder(image)) == 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_deeper_than_the_network_is_not_built(name):
+    deep = TimmEncoder(find_pyramid(name), in_channels=1, depth=3)
+    shallow = deep.cut(1)
+    state = deep.state_dict()
+    assert len(shallow.state_dict()) < len(state)
+    assert all(torch.equal(value, state[key]) for key, value in shallow.state_dict().items())
+    image = torch.rand(1, 1, 32, 32)
+    (only,) = shallow.eval()(image)
+    assert torch.equal(only, deep.eval()(image)[0])
+
+
+def test_a_cut_encoder_keeps_mode_and_precision():
+    encoder = TimmEncoder(find_pyramid("test_resnet"), in_channels=1, depth=2).eval().bfloat16()
+    cut = encoder.cut(1)
+    assert not cut.training
+    assert {parameter.dtype for parameter in cut.parameters()} == {torch.bfloat16}
+    assert cut.training == encoder.training
+
+
+def test_maps_with_the_channels_last_are_permuted():
+    with torch.device("meta"):
+        pyramid = find_pyramid("swin_tiny_patch4_window7_224")
+        encoder = TimmEncoder(pyramid, in_channels=1, depth=2)
+        maps = encoder(torch.rand(1, 1, 224, 224))
+    assert [tuple(each.shape) for each in maps] == [(1, 96, 56, 56), (1, 192, 28, 28)]
+
+
+@pytest.mark.filterwarnings("ignore")  # torch.jit warns that it is being retired
+@pytest.mark.parametrize("name", NAMES)
+def test_programs_give_the_same_logits(name):
+    network = make(name, pad_input=False)
+    size, other = (32, 16), (16, 48)
+    for model in (network, network.prune(1)):
+        assert_programs(model, torch.rand(1, 2, *size), torch.rand(2, 2, *other))
+        assert_export(model, torch.rand(1, 2, *size), torch.rand(1, 2, *other))
+
+
+def test_compile_needs_no_graph_break():
+    assert_compiles(make(), torch.rand(2, 2, 16, 16))
+
+
+def test_the_class_guide_and_the_bottom_dropout_sit_on_the_deepest_map():
+    network = make(class_guide=True, bottom_dropout=0.5)
+    assert network.nodes["x2_0"].guide.conv.in_channels == find_pyramid("test_resnet").channels[1]
+    image = torch.rand(2, 2, 16, 16)
+    *heads, presence = network.train()(image)
+    assert presence.shape == (2, 2, 1, 1)
+    assert not torch.equal(heads[0], network(image)[0])
+
+
+def test_checkpointing_leaves_the_step_as_it_is():
+    steps = []
+    for checkpointing in (False, True):
+        torch.manual_seed(0)
+        network = make(checkpointing=checkpointing)
+        outputs = network.train()(torch.rand(2, 2, 16, 16))
+        sum(each.square().mean() for each in outputs).backward()
+        gradients = [parameter.grad for parameter in network.parameters()]
+        steps.append([*outputs, *gradients, *network.buffers()])
+    assert all(torch.equal(one, other) for one, other in zip(*steps, strict=True))
+
+
+def pretrained(path, name="test_resnet"):
+    """A file as timm's own: the whole network for colour images, classifier included."""
+    import timm
+
+    network = timm.create_model(name, pretrained=False)
+    torch.save(network.state_dict(), path)
+    return network.state_dict()
+
+
+@pytest.mark.parametrize("level", [None, 1])
+def test_a_local_file_fills_the_encoder(tmp_path, level):
+    state = pretrained(tmp_path / "resnet.pth")
+    network = make(encoder_weights=tmp_path / "resnet.pth", level=level)
+    encoder = network.encoder.network.state_dict()
+    first = next(key for key, value in encoder.items() if value.ndim == 4)
+    assert len(encoder) > 10
+    assert all(torch.equal(encoder[key], state[key]) for key in encoder if key != first)
+    assert encoder[first].shape[1] == 2  # two input channels instead of three
+
+
+def test_a_grey_image_gets_the_sum_of_the_colour_weights(tmp_path):
+    state = pretrained(tmp_path / "resnet.pth")
+    encoder = TimmEncoder(
+        find_pyramid("test_resnet"), in_channels=1, depth=2, weights=tmp_path / "resnet.pth"
+    )
+    key, weight = next((k, v) for k, v in encoder.network.state_dict().items() if v.ndim == 4)
+    torch.testing.assert_close(weight, state[key].sum(1, keepdim=True))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"encoder_weights .*absent\.pth do not exist: "):
+        make(encoder_weights=tmp_path / "absent.pth")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("damaged", r"\w+Error\): pass the undamaged file"),
+        ("another network", r"\d+ weights are not in it, such as conv1\S*\): pass the file"),
+        ("no state dict", r"\w+Error\): pass the undamaged file"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(tmp_path, kind, reason):
+    path = tmp_path / "weights.pth"
+    pretrained(path, "test_convnext")
+    if kind == "damaged":
+        path.write_bytes(path.read_bytes()[:1000])
+    if kind == "no state dict":
+        torch.save([1, 2], path)
+    with pytest.raises(
+        ValueError, match=rf"weights\.pth do not fit the encoder \({reason}"
+    ) as error:
+        make(encoder_weights=path)
+    assert "\n" not in str(error.value)
+
+
+def test_weights_of_another_encoder_are_refused():
+    with pytest.raises(ValueError, match=r"the weights fit a unet_plusplus .* build the network"):
+        load_weights(make(), make("test_convnext").state_dict())
+    with pytest.raises(ValueError, match=r"the weights fit a unet_plusplus .* build the network"):
+        load_weights(make().prune(1), make("test_convnext").state_dict())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "resnet999"}, "timm knows no 'resnet999': choose one that timm.list_models"),
+        ({"name": "hf-hub:timm/resnet18"}, "timm knows no 'hf-hub:timm/resnet18'"),
+        (
+            {"name": "vit_tiny_patch16_224"},
+            r"those of vit_tiny_patch16_224 have the reductions \(16, 16, 16\): choose",
+        ),
+        (
+            {"name": "test_convnext", "channels": (2,) * 6},
+            "test_convnext reaches depth 4, not 5: give at most 5 channel counts",
+        ),
+        (
+            {"name": "test_convnext", "strides": (2, 4)},
+            r"test_convnext has \(\(4, 4\), \(2, 2\)\), got \(\(2, 2\), \(4, 4\)\): leave strides",
+        ),
+    ],
+)
+def test_an_encoder_that_does_not_fit_is_refused(options, message):
+    with pytest.raises(ValueError, match=message) as error:
+        make(**options)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("strides", [2, (4, 2), [(4, 4), (2, 2)]])
+def test_strides_may_be_left_or_agree(strides):
+    assert make("test_convnext", strides=strides).total_stride == [8, 8]
+
+
+@pytest.mark.parametrize("error", [ImportError("No module named 'timm'"), RuntimeError("a\nb")])
+def test_without_timm_the_message_says_what_to_install(monkeypatch, error):
+    class Broken:
+        def find_spec(self, name, *_):
+            if name == "timm":
+                raise error
+
+    monkeypatch.delitem(sys.modules, "timm")
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(ImportError, match=r"pip install 'medseg\[encoders\]', with") as caught:
+        find_pyramid("test_vit")
+    assert "\n" not in str(caught.value)
