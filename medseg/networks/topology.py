@@ -234,9 +234,12 @@ def _encoder(depth: int) -> dict[Node, tuple[Input, ...]]:
 
 
 def _triangle(depth: int) -> Iterator[Node]:
-    """Every X(i, j) with j > 0 and i + j <= depth, column by column."""
-    for column in range(1, depth + 1):
-        for level in range(depth - column + 1):
+    """Every X(i, j) with j > 0 and i + j <= depth, row by row, the coarsest first.
+
+    So the large maps of the finer rows live side by side for as short as can be.
+    """
+    for level in reversed(range(depth)):
+        for column in range(1, depth - level + 1):
             yield Node(level, column)
 
 
