@@ -42,8 +42,8 @@ def faults(name: str, bundles_dir: str | Path = "bundles") -> list[str]:
     Components are built on the CPU with a stand-in for the data, which need not be there; nothing
     is written to the bundle.
 
-    A bundle without a task file in the layers, such as one that `medseg prune` made, is checked as it
-    stands.
+    A bundle without a task file in the layers, such as one that `medseg prune` made, is checked as
+    it stands.
 
     Args:
         name: of a bundle in `bundles_dir`, or its path.

@@ -104,8 +104,7 @@ def segment(
 
     Example: [cyan]medseg segment study/ct -b bundles/liver -o masks[/]
     """
-    if str(source).startswith("--"):
-        raise typer.BadParameter(f"expected INPUT, got {source}: write overrides after INPUT")
+    _refuse_override(source, "INPUT")
     fixed = ["--input", str(source), "--output_dir", str(out)]
     _run(bundle, "inference", "inference", [*fixed, *context.args])
 
@@ -142,6 +141,29 @@ def prune(
             arguments=context.args,
         )
         Console().print(f"pruned bundle: {made}", soft_wrap=True, highlight=False)
+
+
+@app.command(**_OVERRIDES)
+def export(
+    context: typer.Context,
+    output: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="File to write, ending in .onnx, .pt2 or .ts.")
+    ],
+    bundle: Bundle = Path("bundles/liver"),
+    overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False,
+) -> None:
+    """Write a bundle's network and weights as ONNX, torch.export program or TorchScript.
+
+    [cyan]--key value[/], after OUTPUT, overrides any key of the bundle's inference.json.
+
+    Example: [cyan]medseg export -b bundles/liver liver.onnx --level 3[/]
+    """
+    _refuse_override(output, "OUTPUT")
+    with _one_line_errors():
+        from medseg.bundle_export import export_bundle
+
+        made = export_bundle(bundle, output, arguments=context.args, overwrite=overwrite)
+        Console().print(f"exported network: {made}", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -255,6 +277,14 @@ def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None
         from medseg.run import run_bundle
 
         run_bundle(bundle, workflow, run_id=run_id, arguments=arguments)
+
+
+def _refuse_override(path: Path, argument: str) -> None:
+    """Typer takes an override that stands before an argument for the argument itself."""
+    if str(path).startswith("--"):
+        raise typer.BadParameter(
+            f"expected {argument}, got {path}: write overrides after {argument}"
+        )
 
 
 class _one_line_errors:  # noqa: N801 - reads as the statement it is

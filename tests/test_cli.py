@@ -1,23 +1,30 @@
 """Tests of medseg.cli: the verbs, their help, their exit status and what they refuse."""
 
+import json
 import logging
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
 from medseg import cli, doctor
 from medseg import run as bundle_run
 from medseg.bundles import WORKFLOWS, names
+from medseg.networks.export import FORMATS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-WORKFLOW_OF = {"train": "train", "evaluate": "evaluate", "segment": "inference"}
+WORKFLOW_OF = {
+    **{"train": "train", "evaluate": "evaluate", "segment": "inference"},
+    "export": "inference",
+}
 HEAVY = ("torch", "monai", "numpy", "ignite", "nibabel", "pydicom", "SimpleITK", "scipy")
 
 
@@ -235,6 +242,95 @@ def test_failed_cases_are_another_status_than_bad_arguments(here, monkeypatch):
     ended = _medseg("segment", "study", "-o", "masks")
     assert ended.exit_code == cli.SOME_FAILED
     assert ended.stderr.splitlines()[-1].startswith("error: 1 of 1 cases failed: ct_1: ")
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A copy of the nuclei bundle with a tiny network, random weights, and that network."""
+    root = tmp_path / "bundles" / "nuclei"
+    shutil.copytree(REPOSITORY / "bundles" / "nuclei", root, symlinks=True)
+    monkeypatch.chdir(tmp_path)
+    config_file = root / "configs" / "inference.json"
+    config = bundle_run.ConfigParser.load_config_file(str(config_file)) | {"channels": [2, 3, 4]}
+    config_file.write_text(json.dumps(config))
+    network = bundle_run.ConfigParser(config).get_parsed_content("network_def").eval()
+    (root / "models").mkdir(exist_ok=True)
+    torch.save(network.state_dict(), root / "models" / "model.pt")
+    return network
+
+
+@pytest.mark.filterwarnings("ignore")  # torch.jit warns that it is being retired
+@pytest.mark.parametrize(
+    ("output", "words", "level"),
+    [
+        ("network.onnx", [], None),
+        ("network.pt2", ["--level", "1"], 1),
+        ("new/network.ts", ["--level=2", "--mixed_precision", "false"], 2),
+    ],
+)
+def test_an_exported_bundle_gives_the_logits_of_its_network(tiny, output, words, level):
+    ended = _medseg("export", "-b", "bundles/nuclei", output, *words)
+    assert (ended.exit_code, ended.output) == (cli.DONE, f"exported network: {output}\n")
+    network = tiny if level is None else tiny.prune(level)
+    image = torch.rand(2, 3, 16, 24)
+    got = FORMATS[Path(output).suffix].read(Path(output))(image)
+    with torch.no_grad():
+        torch.testing.assert_close(got, network(image), rtol=1e-4, atol=1e-4)
+
+
+def test_export_takes_the_weights_that_it_is_given(tiny):
+    bias = tiny.nodes["x0_2"].head.bias
+    with torch.no_grad():
+        before = tiny(torch.zeros(1, 3, 8, 8))
+        bias += 2  # one of two heads, so that their mean rises by 1
+    torch.save(tiny.state_dict(), "other.pt")
+    words = ("-b", "bundles/nuclei", "--weights", "other.pt")
+    assert _medseg("export", "network.ts", *words).exit_code == cli.DONE
+    got = FORMATS[".ts"].read(Path("network.ts"))(torch.zeros(1, 3, 8, 8))
+    torch.testing.assert_close(got, before + 1)
+
+
+@pytest.mark.parametrize("words", [[], ["--overwrite"]])
+def test_export_replaces_a_file_only_when_told_to(tiny, words):
+    output = Path("network.ts")
+    output.write_text("what was there")
+    ended = _medseg("export", "-b", "bundles/nuclei", str(output), *words)
+    if words:
+        assert ended.exit_code == cli.DONE
+        assert output.stat().st_size > 10_000
+    else:
+        assert ended.exit_code == cli.BAD_ARGUMENTS
+        assert re.fullmatch(r"error: .*network.ts exists: .* --overwrite\n", ended.stderr)
+        assert output.read_text() == "what was there"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["network.pth"], r"an export ends in one of \.onnx, \.pt2, \.ts, got 'network\.pth'"),
+        (["network.ts", "--leve", "1"], "--leve names no key of .* nearest is level"),
+        (["network.ts", "--level", "3"], r"has heads at the levels \[1, 2\], not at 3: choose"),
+        (["network.ts", "--weights", "no.pt"], r"weights no\.pt do not exist: train the bundle"),
+        (["network.ts", "--channels", "[2,3,5]"], "weights .* fit a unet_plusplus"),
+        (["network.ts", "--meta_file", "m.json"], "--meta_file changes nothing: leave it out"),
+        (["network.ts", "-b", "nowhere"], r"nowhere is no bundle, it has no inference\.json"),
+        (
+            ["network.ts", "--network_def", "{'_target_': 'torch.nn.Flatten'}"],
+            "takes a NestedUNet, network_def of bundles/nuclei makes a Flatten: use",
+        ),
+    ],
+)
+def test_what_export_refuses_is_one_line_and_writes_nothing(tiny, words, message):
+    ended = _medseg("export", "-b", "bundles/nuclei", *words)
+    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert re.fullmatch(rf"error: .*{message}.*\n", ended.stderr)
+    assert [path.name for path in Path.cwd().iterdir()] == ["bundles"]
+
+
+def test_export_wants_its_output_before_the_overrides(tiny):
+    ended = _medseg("export", "--level", "1", "network.ts", "-b", "bundles/nuclei")
+    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert "write overrides after OUTPUT" in " ".join(ended.output.split())
 
 
 @pytest.mark.parametrize(("ok", "status"), [(True, cli.DONE), (False, cli.SOME_FAILED)])

@@ -1,10 +1,14 @@
 """Device: moves a network to a device that is there."""
 
+from typing import TypeVar
+
 import torch
 from torch import nn
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def place(network: nn.Module, device: str | torch.device) -> nn.Module:
+
+def place(network: Network, device: str | torch.device) -> Network:
     """The network, moved to the device.
 
     Raises:

@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -51,11 +51,11 @@ def export(network: NestedUNet, path: str | os.PathLike[str]) -> Path:
     `torch.export`, ".ts" for TorchScript. The file maps one float32 image (B, in_channels,
     *spatial) to one tensor of logits (B, out_channels, *spatial), as the network does in eval: the
     mean of the heads, or the one head that `prune` left. It takes any batch from 1 and any spatial
-    size that the network takes, multiples of its total stride unless `pad_input`, with one
-    exception: an axis of a ".pt2" needs two total strides or more, or with `pad_input` one voxel
-    more than a total stride, since torch.export treats a length of 1 as a constant. There is no
-    upper limit. In ONNX the tensors are called "image" and "pred",
-    their axes "batch", "height", "width" and "depth".
+    size that the network takes: multiples of its total stride, with `pad_input` all sizes, and with
+    unpadded convolutions those of `NestedUNet`. Only in a ".pt2", with "same" padding, an axis is
+    longer than one total stride, since torch.export treats a length of 1 as a constant. There is no
+    upper limit. In ONNX the tensors are called "image" and "pred", their axes "batch", "height",
+    "width" and "depth".
 
     The file is read again and compared with the network, at a size and a batch that it was not
     written at; one that disagrees is not kept, and what `path` held before is still there.
@@ -70,8 +70,7 @@ def export(network: NestedUNet, path: str | os.PathLike[str]) -> Path:
 
     Raises:
         ValueError: another suffix, a package that ONNX needs is not installed, weights beyond the
-            2 GiB of an ONNX file, weights that are not finite, or unpadded convolutions together
-            with `pad_input` in another format than ".ts".
+            2 GiB of an ONNX file, or weights that are not finite.
         RuntimeError: the file gives other logits than the network.
 
     Example:
@@ -97,42 +96,12 @@ def export(network: NestedUNet, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-class _Padded(nn.Module):
-    """Pads with the edge value and crops, as `pad_input` does, in terms that torch.export solves.
-
-    Gathering by index gives axes whose length is a multiple of the stride to the solver, where
-    `F.pad` and `narrow` leave a remainder, or conditions that refuse sizes that need no padding.
-    """
-
-    def __init__(self, network: NestedUNet) -> None:
-        super().__init__()
-        self.strides = tuple(network.total_stride)
-        self.network = copy.copy(network)
-        self.network.pad_input = False
-
-    def forward(self, image: Tensor) -> Tensor:
-        size = image.shape[2:]
-        for axis, (length, stride) in enumerate(zip(size, self.strides, strict=True), 2):
-            index = torch.arange((length + stride - 1) // stride * stride)
-            image = image.index_select(axis, index.clamp(max=length - 1))
-        logits = self.network(image)
-        for axis, length in enumerate(size, 2):
-            logits = logits.index_select(axis, torch.arange(length))
-        return logits
-
-
 def _program(model: NestedUNet) -> ExportedProgram:
     """The network as a graph whose batch and spatial axes are free."""
-    if model.pad_input and any(model.margin):
-        raise ValueError(
-            "torch.export cannot mirror an image of a free size, got padding 'valid' with "
-            "pad_input True: export to .ts, or with pad_input False"
-        )
     spatial = range(2, 2 + len(model.total_stride))
     axes = {0: Dim("batch", min=1)} | dict.fromkeys(spatial, Dim.DYNAMIC)
     image = _image(model, batch=2, blocks=(2, 3, 4))
-    graph = _Padded(model) if model.pad_input else model
-    return torch.export.export(graph, (image,), dynamic_shapes=(axes,))
+    return torch.export.export(model, (image,), dynamic_shapes=(axes,))
 
 
 def _write_program(model: NestedUNet, path: Path) -> None:
@@ -154,9 +123,20 @@ def _write_onnx(model: NestedUNet, path: Path) -> None:
         input_names=[INPUT],
         output_names=[OUTPUT],
         dynamic_shapes=(names,),
+        custom_translation_table={torch.ops.aten.remainder.Scalar: _remainder},
         external_data=False,
         verbose=False,
     )
+
+
+def _remainder(dividend: Any, divisor: Any) -> Any:
+    """ONNX for a remainder of integers by a number that depends on the size: onnxscript has none.
+
+    With `padding` "valid" and `pad_input`, the image is mirrored that way.
+    """
+    from onnxscript import opset18
+
+    return opset18.Mod(dividend, divisor)
 
 
 def _read_onnx(path: Path) -> Program:
@@ -222,16 +202,13 @@ def _image(model: NestedUNet, *, batch: int, blocks: Sequence[int]) -> Tensor:
 
     What unpadded convolutions lose comes on top, up to the next size that divides at every level.
     """
-    size = [stride * count for stride, count in zip(model.total_stride, blocks, strict=False)]
-    if model.pad_input:
-        size = [n - stride + 1 for n, stride in zip(size, model.total_stride, strict=True)]
-    elif any(model.margin):
-        size = [
-            n + 2 * margin + 2 * (lost - margin) % stride
-            for n, margin, lost, stride in zip(
-                size, model.margin, model._lost, model.total_stride, strict=True
-            )
-        ]
+    axes = zip(model.total_stride, blocks, model.margin, model.contraction, strict=False)
+    size = [
+        stride * (count - 1) + 1
+        if model.pad_input
+        else stride * count + 2 * margin + 2 * (contraction - margin) % stride
+        for stride, count, margin, contraction in axes
+    ]
     generator = torch.Generator().manual_seed(0)
     return torch.rand(batch, model.in_channels, *size, generator=generator)
 

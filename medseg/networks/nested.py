@@ -71,6 +71,8 @@ class NestedUNet(nn.Module):
         level: the pruning level that was kept, None for the whole network.
         total_stride: what each axis of the image divides by, with "same" padding.
         margin: voxels that the logits lose at each side of each axis; zeros with "same" padding.
+        contraction: how many of them are lost on the way down. With "valid" padding, a size n fits
+            if n - 2 * contraction divides by the total stride and n exceeds 2 * margin.
 
     Raises:
         TypeError: an option of another type, such as 2.0 for a number of channels.
@@ -93,7 +95,7 @@ class NestedUNet(nn.Module):
 
     total_stride: list[int]
     margin: list[int]
-    _lost: list[int]
+    contraction: list[int]
 
     def __init__(
         self,
@@ -158,7 +160,7 @@ class NestedUNet(nn.Module):
         self._image = IMAGE.key
         lost = self.blueprint.lost()
         self.margin = margin_below(lost, level=-1)
-        self._lost = contraction(lost)
+        self.contraction = contraction(lost)
         plan = self.blueprint.whole if deep_supervision else self.blueprint.whole.alone()
         plan = plan if level is None else plan.prune(level)
         self.encoder = self.blueprint.encoder(plan, weights=encoder_weights)
@@ -252,7 +254,7 @@ class NestedUNet(nn.Module):
         if not self.pad_input:
             return image
         if sum(self.margin) > 0:
-            return mirror(image, self.total_stride, self.margin, self._lost)
+            return mirror(image, self.total_stride, self.margin, self.contraction)
         return pad_far_end(image, self.total_stride)
 
     def _check_image(self, image: Tensor) -> None:
@@ -274,5 +276,8 @@ class NestedUNet(nn.Module):
             )
         if not self.pad_input:
             check_size(
-                image.shape[2:], stride=self.total_stride, margin=self.margin, lost=self._lost
+                image.shape[2:],
+                stride=self.total_stride,
+                margin=self.margin,
+                lost=self.contraction,
             )

@@ -8,7 +8,6 @@ import pytest
 import torch
 from networks.model_tester import (
     assert_compiles,
-    assert_export,
     assert_gradients,
     assert_levels,
     assert_modes,
@@ -18,6 +17,7 @@ from networks.model_tester import (
 
 from medseg.networks import TOPOLOGIES, NestedUNet, Node, load_weights
 from medseg.networks.encoder import Pyramid, TimmEncoder, find_pyramid
+from medseg.networks.export import FORMATS, export
 
 NAMES = ("test_resnet", "test_efficientnet", "test_convnext")
 """Small networks that timm has for tests: the first maps have reductions 2, 2 and 4."""
@@ -146,12 +146,28 @@ def test_maps_with_the_channels_last_are_permuted():
 
 @pytest.mark.filterwarnings("ignore")  # torch.jit warns that it is being retired
 @pytest.mark.parametrize("name", NAMES)
-def test_programs_give_the_same_logits(name):
+def test_scripts_give_the_same_logits(name):
     network = make(name, pad_input=False)
-    size, other = (32, 16), (16, 48)
     for model in (network, network.prune(1)):
-        assert_programs(model, torch.rand(1, 2, *size), torch.rand(2, 2, *other))
-        assert_export(model, torch.rand(1, 2, *size), torch.rand(1, 2, *other))
+        assert_programs(model, torch.rand(1, 2, 32, 16), torch.rand(2, 2, 16, 48))
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        ("test_resnet", ".pt2"),
+        ("test_resnet", ".onnx"),
+        *(pytest.param(name, ".pt2", marks=pytest.mark.slow) for name in NAMES[1:]),
+        *(pytest.param(name, ".onnx", marks=pytest.mark.slow) for name in NAMES[1:]),
+    ],
+)
+def test_exported_files_give_the_same_logits(name, suffix, tmp_path):
+    network = make(name).eval()
+    program = FORMATS[suffix].read(export(network, tmp_path / f"network{suffix}"))
+    for size in ((32, 48), (19, 21)):
+        image = torch.rand(2, 2, *size)
+        with torch.no_grad():
+            torch.testing.assert_close(program(image), network(image), rtol=1e-4, atol=1e-4)
 
 
 def test_compile_needs_no_graph_break():

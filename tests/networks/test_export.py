@@ -51,21 +51,86 @@ def assert_same_logits(path, network, *sizes):
             torch.testing.assert_close(run(path, image), network(image), rtol=1e-4, atol=1e-4)
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A network and its file in each format."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build()
+    folder = tmp_path_factory.mktemp("plain")
+    return network, {suffix: export(network, folder / f"plain{suffix}") for suffix in FORMATS}
+
+
 @pytest.mark.parametrize("suffix", FORMATS)
-@pytest.mark.parametrize(("dims", "level"), [(2, 1), (2, 2), (2, None), (3, 1), (3, None)])
-def test_whole_and_pruned_networks_keep_their_logits(dims, level, suffix, tmp_path):
-    network = build(dims, upsample=("deconv", "interp")[dims % 2])
+def test_every_format_keeps_the_logits(suffix, plain):
+    network, paths = plain
+    assert_same_logits(paths[suffix], network, (8, 20), (16, 8), (8, 8))
+
+
+SIZES = {
+    "same": [(8, 20), (16, 8)],  # multiples of 4
+    "padded": [(8, 8), (5, 11), (8, 9)],
+    "valid": [(44, 52), (60, 48)],  # at each side 2 + 4 + 8 + 4 + 2 = 20 are lost: from 44 by 4
+    "mirrored": [(1, 1), (8, 8), (30, 7)],
+}
+UNET = {"topology": "unet", "deep_supervision": False}
+NETWORKS = {
+    "unet without norm": (UNET | {"norm": None}, "same"),
+    "unet_e": ({"topology": "unet_e", "deep_supervision": False}, "same"),
+    "residual unet_plus": (
+        {"topology": "unet_plus", "encoder": "residual", "upsample": "interp"},
+        "same",
+    ),
+    "guided unet_3plus": (
+        {"topology": "unet_3plus", "skip_channels": 2, "class_guide": True},
+        "same",
+    ),
+    "padded": (UNET | {"pad_input": True, "norm": "instance"}, "padded"),
+    "valid": (UNET | {"padding": "valid"}, "valid"),
+    "mirrored": (UNET | {"padding": "valid", "pad_input": True}, "mirrored"),
+}
+"""Options, and which of the sizes fit them; unet_plusplus is the plain network above."""
+
+QUICK = [
+    *((name, ".pt2") for name in NETWORKS if name not in ("guided unet_3plus", "mirrored")),
+    *((name, ".onnx") for name in ("guided unet_3plus", "padded", "mirrored")),
+]
+"""The others are slow tests: an ONNX file takes 3 seconds, and is made from the same program."""
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        pytest.param(name, suffix, marks=() if (name, suffix) in QUICK else pytest.mark.slow)
+        for name in NETWORKS
+        for suffix in (".pt2", ".onnx")
+    ],
+)
+def test_every_network_keeps_its_logits(name, suffix, tmp_path):
+    options, kind = NETWORKS[name]
+    network = build(**options)
+    path = export(network, tmp_path / f"network{suffix}")
+    assert_same_logits(path, network, *SIZES[kind])
+    assert network.pad_input is options.get("pad_input", False)
+
+
+@pytest.mark.parametrize(
+    ("dims", "level", "suffix"),
+    [
+        (2, 1, ".ts"),
+        (3, 2, ".ts"),
+        pytest.param(2, 1, ".onnx", marks=pytest.mark.slow),
+        pytest.param(3, 1, ".pt2", marks=pytest.mark.slow),
+        pytest.param(3, 2, ".pt2", marks=pytest.mark.slow),
+        pytest.param(3, 2, ".onnx", marks=pytest.mark.slow),
+        pytest.param(3, None, ".onnx", marks=pytest.mark.slow),
+    ],
+)
+def test_pruned_and_volume_networks_keep_their_logits(dims, level, suffix, tmp_path):
+    network = build(dims)
     network = network if level is None else network.prune(level)
     path = export(network, tmp_path / f"network{suffix}")
-    assert_same_logits(path, network, (8, 20, 12)[:dims], (16, 8, 8)[:dims], (8, 8, 8)[:dims])
-
-
-@pytest.mark.parametrize(("dims", "suffix"), [(2, ".onnx"), (3, ".onnx"), (2, ".pt2")])
-def test_pad_input_takes_sizes_that_divide_and_sizes_that_do_not(dims, suffix, tmp_path):
-    network = build(dims, pad_input=True)
-    path = export(network, tmp_path / f"network{suffix}")
-    assert_same_logits(path, network, (5, 11, 6)[:dims], (8, 8, 8)[:dims], (8, 9, 7)[:dims])
-    assert network.pad_input is True
+    assert_same_logits(path, network, (8, 20, 12)[:dims], (16, 8, 8)[:dims])
 
 
 def test_pad_input_of_torchscript_takes_the_smallest_images_too(tmp_path):
@@ -74,38 +139,17 @@ def test_pad_input_of_torchscript_takes_the_smallest_images_too(tmp_path):
     assert_same_logits(path, network, (1, 1), (8, 9), (4, 2))
 
 
-@pytest.mark.parametrize("norm", [None, "instance"])  # batch and affine instance: above
-def test_every_normalisation_keeps_its_logits(norm, tmp_path):
-    network = build(norm=norm, topology="unet", deep_supervision=False)
-    path = export(network, tmp_path / "network.onnx")
-    assert_same_logits(path, network, (8, 12), (12, 8))
-
-
-def test_unpadded_convolutions_keep_their_logits(tmp_path):
-    """Of depth 2, they lose 2 + 4 + 8 + 4 + 2 = 20 at each side; 44 is the smallest that fits."""
-    network = build(topology="unet", deep_supervision=False, padding="valid")
-    path = export(network, tmp_path / "network.pt2")
-    assert run(path, torch.rand(1, 1, 44, 52)).shape == (1, 2, 4, 12)
-    assert_same_logits(path, network, (44, 52), (60, 48))
-
-
-def test_a_mirrored_image_goes_to_torchscript_only(tmp_path):
-    network = build(topology="unet", deep_supervision=False, padding="valid", pad_input=True)
-    with pytest.raises(ValueError, match=r"'valid' with pad_input True: export to \.ts"):
-        export(network, tmp_path / "network.pt2")
-    path = export(network, tmp_path / "network.ts")
-    assert_same_logits(path, network, (7, 9), (30, 8))
-
-
-def test_anisotropic_strides_keep_their_logits(tmp_path):
-    network = build(3, strides=[(1, 2, 2), (1, 3, 1)], kernel_size=[(1, 3, 3)] * 3)
+@pytest.mark.parametrize("suffix", [".pt2", pytest.param(".onnx", marks=pytest.mark.slow)])
+def test_anisotropic_strides_keep_their_logits(suffix, tmp_path):
+    network = build(3, **UNET, strides=[(1, 2, 2), (1, 3, 1)], kernel_size=[(1, 3, 3)] * 3)
     assert network.total_stride == [1, 6, 2]
-    path = export(network, tmp_path / "network.onnx")
-    assert_same_logits(path, network, (1, 12, 4), (5, 6, 6))
+    path = export(network, tmp_path / f"network{suffix}")
+    assert_same_logits(path, network, (2, 12, 4), (5, 18, 6))
 
 
 def test_onnx_names_its_tensors_and_axes_holds_its_weights_and_is_quiet(tmp_path, capfd, recwarn):
-    export(build(3), tmp_path / "network.onnx")
+    network = build(3).prune(1)
+    export(network, tmp_path / "network.onnx")
     assert capfd.readouterr() == ("", "")
     assert [str(each.message) for each in recwarn] == []
     model = onnx.load(tmp_path / "network.onnx")
@@ -119,21 +163,22 @@ def test_onnx_names_its_tensors_and_axes_holds_its_weights_and_is_quiet(tmp_path
     assert axes == [["batch", n, "height", "width", "depth"] for n in (1, 2)]
     assert [each.version for each in model.opset_import if each.domain == ""] == [18]
     assert [path.name for path in tmp_path.iterdir()] == ["network.onnx"]
+    assert_same_logits(tmp_path / "network.onnx", network, (2, 8, 4), (6, 4, 10))
 
 
-@pytest.mark.parametrize(("pad_input", "smallest"), [(False, 8), (True, 5)])
-def test_a_program_takes_sizes_from_the_stated_one_upward(pad_input, smallest, tmp_path):
-    path = export(build(pad_input=pad_input), tmp_path / "network.pt2")
-    assert run(path, torch.rand(1, 1, smallest, 8)).shape == (1, 2, smallest, 8)
+def test_an_axis_of_one_total_stride_is_refused_by_a_program_alone(plain):
+    network, paths = plain
+    assert network.total_stride == [4, 4]
+    for suffix in (".onnx", ".ts"):
+        assert_same_logits(paths[suffix], network, (4, 8), (4, 4))
     with pytest.raises(AssertionError, match="Guard failed"):
-        run(path, torch.rand(1, 1, 4, 8))
+        run(paths[".pt2"], torch.rand(1, 1, 4, 8))
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_a_size_that_does_not_divide_is_refused_by_the_file_too(suffix, tmp_path):
-    path = export(build(), tmp_path / f"network{suffix}")
+def test_a_size_that_does_not_divide_is_refused_by_the_file_too(suffix, plain):
     with pytest.raises(Exception, match=r"Guard failed|dimension|Sizes of tensors"):
-        run(path, torch.rand(1, 1, 10, 8))
+        run(plain[1][suffix], torch.rand(1, 1, 10, 8))
 
 
 @pytest.mark.parametrize("training", [True, False])

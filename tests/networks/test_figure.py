@@ -42,7 +42,7 @@ def test_shades_of_unet_3plus_start_at_the_first_level_that_can_be_kept():
 
 @pytest.mark.parametrize(("name", "depth"), [("vnet", 4), ("unet", 1), ("unet", 7)])
 def test_other_topologies_and_depths_are_refused(tmp_path, name, depth):
-    with pytest.raises(ValueError, match="one of unet, .*unet_3plus and a depth of 2 to 6, got"):
+    with pytest.raises(ValueError, match=r"one of unet, .*unet_3plus and a depth of 2 to 6, got"):
         draw(name, depth, tmp_path / "figure.svg")
 
 

@@ -9,6 +9,7 @@ import torch
 from monai.networks.nets import BasicUNetPlusPlus
 from networks.model_tester import (
     assert_gradients,
+    assert_learns,
     assert_levels,
     assert_modes,
     assert_shapes,
@@ -69,6 +70,24 @@ def test_every_network_of_the_family_keeps_its_promises(name, dims, depth):
     assert_gradients(network, odd)
     assert_modes(network, even)
     assert_levels(network, lambda level: family_member(name, dims, depth, level=level), odd)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_every_topology_learns_in_2d_and_3d(topology, dims):
+    network = NestedUNet(
+        dims,
+        1,
+        1,
+        channels=(4, 8, 8),
+        skip_channels=4,
+        topology=topology,
+        deep_supervision=topology != "unet",
+        norm="batch",
+    )
+    label = torch.zeros(2, 1, *(16, 16, 8)[:dims])
+    label[:, :, 8:, :8] = 1  # coarse enough for the smallest map of UNet 3+
+    assert_learns(network, label + torch.rand(label.shape), label)
 
 
 def convolution(joined, width, *, kernel=9):

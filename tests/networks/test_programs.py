@@ -1,4 +1,4 @@
-"""TorchScript, torch.export and torch.compile agree with the network, whatever its options."""
+"""TorchScript, torch.compile and torch.export agree with the network, whatever its options."""
 
 import pytest
 import torch
@@ -42,25 +42,6 @@ def test_script_and_trace_give_the_same_logits(options):
     lowest = network.prune(min(network.topology.levels))
     for model in (network, lowest):
         assert_programs(model, torch.rand(1, 1, *size), torch.rand(2, 1, *other))
-
-
-@PROGRAMS
-def test_export_gives_the_same_logits_at_other_sizes(options):
-    network = NestedUNet(2, 1, 2, **(SMALL | options)).prune(2)
-    size, other = sizes(options)
-    assert_export(network, torch.rand(1, 1, *size), torch.rand(1, 1, *other))
-
-
-@pytest.mark.parametrize("padding", ["same", "valid"])
-def test_one_exported_program_pads_every_size(padding):
-    options = {"channels": (2, 3, 4), "topology": "unet", "padding": padding, "pad_input": True}
-    network = NestedUNet(2, 1, 2, **options).eval()
-    axes = {0: torch.export.Dim("batch", min=1)} | dict.fromkeys((2, 3), torch.export.Dim.DYNAMIC)
-    example = torch.rand(2, 1, 15, 13)
-    program = torch.export.export(network, (example,), dynamic_shapes=(axes,)).module()
-    for size in ((16, 16), (17, 40), (5, 12), (64, 6)):
-        image = torch.rand(3, 1, *size)
-        torch.testing.assert_close(program(image), network(image))
 
 
 def test_a_volume_network_and_a_pruned_one_export_too():
