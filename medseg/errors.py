@@ -24,7 +24,7 @@ def is_documented(error: BaseException) -> bool:
         trace = trace.tb_next
     module = trace.tb_frame.f_globals.get("__name__", "")
     return module.partition(".")[0] == "medseg" and isinstance(
-        error, (ValueError, TypeError, OSError, RuntimeError)
+        error, (ValueError, TypeError, OSError, RuntimeError, ImportError)
     )
 
 

@@ -49,6 +49,11 @@ def test_an_error_that_medseg_raises_is_documented():
     assert errors.is_documented(_raised(_documented))
 
 
+def test_a_package_of_an_extra_that_is_missing_is_documented(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    assert errors.is_documented(_raised(lambda: NestedUNet(2, 1, 1, encoder="timm/nothing")))
+
+
 def test_an_error_from_elsewhere_is_not_documented():
     assert not errors.is_documented(_raised(lambda: int("x")))
     assert not errors.is_documented(ValueError("never raised"))
