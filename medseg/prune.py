@@ -9,6 +9,7 @@ the inference time for 0.6 points of IoU.
 """
 
 import hashlib
+import importlib.util
 import json
 import logging
 import platform
@@ -84,6 +85,8 @@ def prune_bundle(
             f"pruning needs a tolerance of 0 to 100 points and 1 or more repeats, got {tolerance} "
             f"and {repeats}: pass for instance --tolerance {TOLERANCE_POINTS} --repeats {REPEATS}"
         )
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ValueError("the plot needs Matplotlib, not installed: pip install 'medseg[report]'")
     root = bundle.resolve()
     out = out or root.with_name(f"{root.name}_pruned")
     refuse_existing(out)
@@ -93,7 +96,8 @@ def prune_bundle(
     rows = _rows(evaluation, network, report_dir=report_dir, repeats=repeats)
     iou = {level: rows[f"L{level}"].iou for level in network.topology.levels}
     level = choose(iou, tolerance=tolerance)
-    about = {**evaluation.about(), "tolerance_points": tolerance, "repeats": repeats}
+    asked = {"out": str(out), "tolerance_points": tolerance, "repeats": repeats}
+    about = {**evaluation.about(), **asked}
     table = list(rows.values())
     write(report_dir, table, chosen=f"L{level}", about=about)
     logger.info("%s and %s: %s", CSV, PLOT, report_dir)
@@ -101,7 +105,7 @@ def prune_bundle(
     derive(
         bundle,
         out,
-        changes={**evaluation.choices(), "level": level},
+        changes={**evaluation.choices(), "level": level, "encoder_weights": None},
         weights=network.prune(level).state_dict(),
         card=_card(out.name, table, chosen=f"L{level}", about=about, note=note),
         note=note,
@@ -155,10 +159,9 @@ class _Evaluation:
         """The whole network with its weights, in eval mode on its device."""
         network = self.parser.get_parsed_content("network_def")
         if not getattr(network, "deep_supervision", False):
-            heads = "one head" if isinstance(network, NestedUNet) else f"no heads ({type(network)})"
             raise ValueError(
-                f"pruning chooses among the heads of a deeply supervised network, that of "
-                f"{self.bundle} has {heads}: train with deep_supervision True and level null"
+                "pruning chooses among the heads of a deeply supervised network, that of "
+                f"{self.bundle} is none: train with deep_supervision True and level null"
             )
         load_weights(network, self._weights)
         return place(network, self.parser.get_parsed_content("device")).eval()
@@ -255,8 +258,12 @@ This is {note}. Task, data, licence and limits are those of
 - {chosen} is the smallest level within {about["tolerance_points"]:g} points of IoU of the best.
 - SHA-256 of the weights before pruning: {about["weights_sha256"]}.
 
-Made by `medseg prune -b {about["folder"]} --tolerance {about["tolerance_points"]:g}
---repeats {about["repeats"]}{arguments}`.
+Made by medseg {about["versions"]["medseg"]}, torch {about["versions"]["torch"]}:
+
+```bash
+medseg prune -b {about["folder"]} -o {about["out"]} --tolerance {about["tolerance_points"]:g} \\
+    --repeats {about["repeats"]}{arguments}
+```
 
 For research. Not a medical device.
 """

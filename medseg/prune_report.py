@@ -102,8 +102,9 @@ def draw(rows: Sequence[Row], path: Path, *, chosen: str, tolerance: float) -> N
         place = 1000 * row.seconds, 100 * row.iou
         label = "exported" if row.level == chosen else None
         axes.plot(*place, "o", ms=8, mec=colour, mfc=face, mew=1.6, ls="", label=label)
-        name = "all heads" if row.level == ALL_HEADS else row.level
-        axes.annotate(name, place, (7, -13), textcoords="offset points", color=colour)
+        name, above = ("all heads", -17) if row.level == ALL_HEADS else (row.level, 9)
+        style = {"textcoords": "offset points", "ha": "center", "color": colour}
+        axes.annotate(name, place, (0, above), **style)
     axes.set(xlabel="latency of one window, ms", ylabel="mean IoU, %")
     axes.set_xlim(0, 1180 * max(row.seconds for row in rows))
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))

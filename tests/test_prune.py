@@ -48,7 +48,7 @@ def test_the_best_level_need_not_be_the_deepest():
         ({"arguments": ["--chanels", "[2]"]}, "names no key .* nearest is channels"),
         (
             {"arguments": [*SMALL, "--deep_supervision", "false"]},
-            "heads of a deeply supervised network, .* has one head: train with",
+            "heads of a deeply supervised network, .* is none: train with",
         ),
         ({"arguments": ["--channels", "[2,3,5]"]}, "build the network as it was trained"),
     ],
@@ -74,3 +74,11 @@ def test_a_folder_that_is_there_is_refused_before_anything_runs(bundle):
 def test_what_is_no_bundle_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"is no bundle, it has no evaluate\.json"):
         prune_bundle(tmp_path)
+
+
+def test_without_matplotlib_nothing_is_run(bundle, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        ValueError, match=r"Matplotlib, not installed: pip install 'medseg\[report\]'"
+    ):
+        prune_bundle(bundle, arguments=SMALL)

@@ -57,18 +57,31 @@ class WritePreviewd(MapTransform):
     Place it before `Invertd`: image and logits are on the network's grid. See `draw_preview`.
 
     Args:
-        keys: the image as it went into the network, values 0 to 1, and the logits, (C, I, J, K)
-            both, in this order.
+        keys: the image as it went into the network, and the logits, (C, I, J, K) both, in this
+            order.
         output_dir: folder, made if absent.
         classes: names of the foreground classes, in order.
+        percentiles: of the image's values that are drawn black and white; None for values 0 and 1,
+            as of a CT behind its window.
+
+    Raises:
+        ValueError: percentiles that are not two growing numbers of 0 to 100.
     """
 
     def __init__(
-        self, keys: KeysCollection, output_dir: str | os.PathLike, *, classes: Sequence[str]
+        self,
+        keys: KeysCollection,
+        output_dir: str | os.PathLike,
+        *,
+        classes: Sequence[str],
+        percentiles: Sequence[float] | None = None,
     ) -> None:
         super().__init__(keys)
+        if percentiles is not None:
+            _check_percentiles(percentiles)
         self.output_dir = Path(output_dir)
         self.classes = list(classes)
+        self.percentiles = percentiles
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         image, logits = (data[key] for key in self.keys)
@@ -76,13 +89,28 @@ class WritePreviewd(MapTransform):
         image, label = (Orientation(axcodes="RAS", labels=None)(x.cpu()) for x in (image, label))
         spacing_mm = Geometry(image.shape[1:], image.affine.numpy()).spacing_mm
         picture = draw_preview(
-            image[0].numpy(), label[0].numpy(), spacing_mm=spacing_mm, classes=self.classes
+            self._shades(image[0].numpy()), label[0].numpy(), spacing_mm=spacing_mm, classes=self.classes
         )
         path = self.output_dir / f"{data['case']}.png"
         with whole(path) as partial:
             picture.save(partial)
         logger.info("preview: %s", path)
         return dict(data)
+
+    def _shades(self, image: np.ndarray) -> np.ndarray:
+        """The image with black at 0 and white at 1; a constant one is black."""
+        if self.percentiles is None:
+            return image
+        black, white = np.percentile(image, self.percentiles)
+        return (image - black) / max(white - black, np.finfo(float).tiny)
+
+
+def _check_percentiles(percentiles: Sequence[float]) -> None:
+    if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
+        raise ValueError(
+            f"preview percentiles are two growing numbers of 0 to 100, got {list(percentiles)}: "
+            "pass for instance [1, 99]"
+        )
 
 
 def source_geometry(image: MetaTensor) -> Geometry:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from medseg.flags import require_bool
+from medseg.losses.weighted_target import WeightedTargetLoss
 
 
 class GuidedLoss(nn.Module):
@@ -28,11 +29,10 @@ class GuidedLoss(nn.Module):
     (B, F + 1, *spatial) of 0 and 1, whose channel 0, the background, has no presence.
 
     Args:
-        loss: of the heads, `deep_supervision(...)` for instance.
+        loss: of the heads, `deep_supervision(...)` for instance. With a `WeightedTargetLoss` in it
+            the target's last channel holds weights, and no class is looked for there.
         weight: factor of the cross-entropy, not negative.
         class_guide: whether the network has the module, as its option of the same name.
-        weighted_target: the target's last channel holds weights, as `WeightedTargetLoss` expects;
-            `loss` gets it, no class is looked for there.
         ignore_label: target value of voxels that do not count: a class that only they could hold
             is absent. An image whose voxels are all ignored says nothing about presence and has no
             part in the mean, nor has such a channel of a target of 0 and 1.
@@ -58,7 +58,6 @@ class GuidedLoss(nn.Module):
         *,
         weight: float = 1.0,
         class_guide: bool = True,
-        weighted_target: bool = False,
         ignore_label: int | None = None,
     ) -> None:
         super().__init__()
@@ -70,7 +69,7 @@ class GuidedLoss(nn.Module):
         self.loss = loss
         self.weight = weight
         self.class_guide = require_bool(class_guide, "class_guide")
-        self.weighted_target = require_bool(weighted_target, "weighted_target")
+        self.weighted_target = any(isinstance(m, WeightedTargetLoss) for m in loss.modules())
         self.ignore_label = ignore_label
 
     def forward(self, output: Tensor | Sequence[Tensor], target: Tensor) -> Tensor:
@@ -114,5 +113,5 @@ def _check_presence(presence: Tensor, target: Tensor) -> None:
         raise ValueError(
             "the target has one channel of labels, or one for the background and for each class, "
             f"got {target.shape[1]} channels for the presence of {presence.shape[1]} classes: "
-            "correct the target, or set weighted_target"
+            "correct the target, or put a WeightedTargetLoss around the loss of one head"
         )

@@ -133,13 +133,26 @@ def _peak_on_gpu(network: nn.Module, shape: Sequence[int], *, forward: Forward) 
 
 
 def _peak_here(network: nn.Module, shape: Sequence[int], forward: Forward, threads: int) -> int:
-    """Growth of this process's peak; meant for a process that did nothing else."""
+    """Growth of this process's peak during a pass; meant for a process that did nothing else.
+
+    The weights and the kernels are brought into memory before: by a pass over a small image.
+    """
     torch.set_num_threads(threads)
     image = torch.rand(*shape)
+    network = copy.deepcopy(network)  # out of the pages shared with the process that sent it
+    with torch.inference_mode():
+        forward(_corner(image, network), network)
     before = _resident_peak(reset=True)
     with torch.inference_mode():
         forward(image, network)
     return _resident_peak(reset=False) - before
+
+
+def _corner(image: Tensor, network: nn.Module) -> Tensor:
+    """The smallest part of an image that a NestedUNet takes; all of it for any other network."""
+    for axis, stride in enumerate(getattr(network, "total_stride", ()), 2):
+        image = image.narrow(axis, 0, min(2 * stride, image.shape[axis]))
+    return image
 
 
 def _resident_peak(*, reset: bool) -> int:

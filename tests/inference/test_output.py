@@ -187,3 +187,20 @@ def test_the_preview_of_an_lps_image_is_that_of_the_same_image_in_ras(tmp_path):
         segment(save(stored, affine(order), tmp_path / f"{order}.nii"), tmp_path / order)
         pictures.append(np.asarray(Image.open(tmp_path / order / "a.png")))
     assert np.array_equal(*pictures)
+
+
+def test_percentiles_of_the_image_become_black_and_white_in_the_preview(tmp_path):
+    from medseg.inference.output import WritePreviewd
+
+    write = WritePreviewd(["image", "pred"], tmp_path, classes=["liver"], percentiles=[0, 50])
+    image = np.array([-4.0, -2.0, 0.0, 7.0, 9.0])
+    assert write._shades(image).tolist() == [0.0, 0.5, 1.0, 2.75, 3.25]
+    assert write._shades(np.full(3, 5.0)).tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize("percentiles", [[1], [99, 1], [-1, 99], [1, 101]])
+def test_percentiles_out_of_range_are_refused(percentiles, tmp_path):
+    from medseg.inference.output import WritePreviewd
+
+    with pytest.raises(ValueError, match="two growing numbers of 0 to 100, got"):
+        WritePreviewd(["image", "pred"], tmp_path, classes=["liver"], percentiles=percentiles)

@@ -124,8 +124,9 @@ def test_an_ignored_channel_has_no_part():
 @pytest.mark.parametrize("classes", [1, 2])
 def test_a_weight_channel_is_no_class_and_reaches_the_loss(classes):
     recorder, target = Recorder(), labels([0, 1])
+    recorder.inner = WeightedTargetLoss(HybridLoss())
     weighted = torch.cat([target.float(), torch.full((1, 1, 1, 2), 2.0)], 1)
-    loss = GuidedLoss(recorder, weighted_target=True)
+    loss = GuidedLoss(recorder)
     logits = presence([0.75] * classes)
     plain = GuidedLoss(Recorder())([torch.zeros(1, 1, 1, 2), logits], target)
     assert loss([torch.zeros(1, 1, 1, 2), logits], weighted) == plain
@@ -161,7 +162,7 @@ def test_half_logits_and_3d_work():
 def test_it_adds_to_any_deep_supervision_and_keeps_its_parameters(weights):
     network = NestedUNet(2, 1, 3, channels=(2, 3, 4), deep_supervision=True)
     inner = deep_supervision(WeightedTargetLoss(HybridLoss()), weights, network=network)
-    loss = GuidedLoss(inner, weighted_target=True)
+    loss = GuidedLoss(inner)
     target = torch.cat([labels([0, 1, 2, 2]).float(), torch.ones(1, 1, 1, 4)], 1)
     heads = [torch.zeros(1, 3, 1, 4)] * 2
     value = loss([*heads, presence([0.5, 0.5])], target)
@@ -195,7 +196,6 @@ def test_a_weight_out_of_range_is_refused(weight):
         GuidedLoss(Recorder(), weight=weight)
 
 
-@pytest.mark.parametrize("flag", ["class_guide", "weighted_target"])
-def test_a_text_for_a_flag_is_refused(flag):
-    with pytest.raises(TypeError, match=f"{flag} must be True or False, got 'true'"):
-        GuidedLoss(Recorder(), **{flag: "true"})
+def test_a_text_for_the_flag_is_refused():
+    with pytest.raises(TypeError, match="class_guide must be True or False, got 'true'"):
+        GuidedLoss(Recorder(), class_guide="true")
