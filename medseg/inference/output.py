@@ -89,7 +89,10 @@ class WritePreviewd(MapTransform):
         image, label = (Orientation(axcodes="RAS", labels=None)(x.cpu()) for x in (image, label))
         spacing_mm = Geometry(image.shape[1:], image.affine.numpy()).spacing_mm
         picture = draw_preview(
-            self._shades(image[0].numpy()), label[0].numpy(), spacing_mm=spacing_mm, classes=self.classes
+            self._shades(image[0].numpy()),
+            label[0].numpy(),
+            spacing_mm=spacing_mm,
+            classes=self.classes,
         )
         path = self.output_dir / f"{data['case']}.png"
         with whole(path) as partial:

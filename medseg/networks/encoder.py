@@ -27,8 +27,8 @@ class Pyramid:
 
     Example:
         >>> pyramid = Pyramid("resnet18", (64, 64, 128, 256, 512), (2, 4, 8, 16, 32))
-        >>> pyramid.first, pyramid.steps(3)
-        (1, (2, 2, 2))
+        >>> pyramid.first, pyramid.deepest, pyramid.steps(3)
+        (1, 5, (2, 2, 2))
     """
 
     name: str
@@ -39,6 +39,11 @@ class Pyramid:
     def first(self) -> int:
         """Level of the first map: 0 if it has the size of the image, otherwise 1."""
         return int(self.reductions[0] > 1)
+
+    @property
+    def deepest(self) -> int:
+        """Level of the last map: the largest depth that a U-Net on this network can have."""
+        return len(self.reductions) - 1 + self.first
 
     def steps(self, depth: int) -> tuple[int, ...]:
         """Stride from each level to the next, down to the given depth."""
@@ -56,11 +61,10 @@ class Pyramid:
         Raises:
             ValueError: there is no map for the deepest level.
         """
-        deepest = len(self.reductions) - 1 + self.first
-        if depth > deepest:
+        if depth > self.deepest:
             raise ValueError(
-                f"an encoder gives a map for each level, {self.name} reaches depth {deepest}, not "
-                f"{depth}: give at most {deepest + 1} channel counts"
+                f"an encoder gives a map for each level, {self.name} reaches depth {self.deepest}, "
+                f"not {depth}: give at most {self.deepest + 1} channel counts"
             )
 
 
@@ -130,9 +134,13 @@ class TimmEncoder(nn.Module):
 def find_pyramid(name: str) -> Pyramid:
     """The maps of a network of timm; nothing is downloaded, and no memory taken for its weights.
 
+    The network is run once, on the meta device, to see that its maps are what timm says. Networks
+    that take one image size alone (Swin) and those that do not pad (Inception v3) are refused.
+
     Raises:
         ImportError: timm cannot be imported.
-        ValueError: timm does not know the network, or its maps do not shrink from one to the next.
+        ValueError: timm does not know the network, its maps do not shrink from one to the next, or
+            an image of size n, a multiple of all reductions, does not give maps of n / reduction.
     """
     if not _timm().is_model(name):
         raise ValueError(
@@ -148,7 +156,33 @@ def find_pyramid(name: str) -> Pyramid:
             f"the maps of an encoder shrink from each to the next, those of {name} have the "
             f"reductions {pyramid.reductions}: choose a network with a pyramid, such as resnet18"
         )
+    _check_maps(pyramid)
     return pyramid
+
+
+def _check_maps(pyramid: Pyramid) -> None:
+    """Compare the maps of an oblong image, which is no network's own size, with the pyramid."""
+    height, width = 2 * pyramid.reductions[-1], 3 * pyramid.reductions[-1]
+    with torch.device("meta"):
+        encoder = TimmEncoder(pyramid, in_channels=3, depth=pyramid.deepest).eval()
+        image = torch.empty(1, 3, height, width)
+    expected = [
+        (channels, height // reduction, width // reduction)
+        for channels, reduction in zip(pyramid.channels, pyramid.reductions, strict=True)
+    ]
+    try:
+        with torch.device("meta"), torch.no_grad():
+            given = [tuple(each.shape[1:]) for each in encoder(image)]
+    except Exception as error:  # each family of networks fails in its own way at a foreign size
+        given, found = [], f"raises {type(error).__name__}"
+    else:
+        found = f"gives maps (C, H, W) of {', '.join(map(str, given))}"
+    if given != expected:
+        raise ValueError(
+            f"the maps of an encoder have the image's size / reduction at any size that the "
+            f"reductions {pyramid.reductions} divide, {pyramid.name} {found} at {height} x {width}:"
+            " choose a network that takes any size and pads, such as resnet18"
+        )
 
 
 def _create(name: str, *, in_channels: int, **options: Any) -> nn.Module:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monai.networks.blocks import Convolution, ResidualUnit, UpSample
+from monai.networks.blocks import ADN, Convolution, ResidualUnit, UpSample
 from monai.networks.layers.convutils import same_padding
 from monai.networks.layers.factories import Conv, Pool
 from torch import nn
@@ -19,6 +19,9 @@ PerLevel = int | Sequence[int | Sequence[int]]
 
 UPSAMPLE_MODES = ("deconv", "interp")
 PADDINGS = ("same", "valid")
+
+EXAMPLES = {"norm": ("group", {"num_groups": 4}), "act": "relu", "dropout": 0.5}
+"""A value of each option that MONAI builds a layer from, for the errors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +39,10 @@ class Layers:
             "valid" for none, so that each of them loses (kernel - 1) / 2 voxels at each side.
 
     Raises:
-        ValueError: `spatial_dims` is not 2 or 3, `upsample` or `padding` is not one of the modes.
+        TypeError: `norm`, `act` or `dropout` is neither a name nor a name with arguments, nor is
+            `dropout` a number.
+        ValueError: `spatial_dims` is not 2 or 3, `upsample` or `padding` is not one of the modes,
+            `dropout` is not in [0, 1), or MONAI cannot build `norm`, `act` or `dropout`.
 
     Example:
         >>> layers = Layers(spatial_dims=3, norm=None, act="relu", dropout=0.0, upsample="deconv")
@@ -60,6 +66,24 @@ class Layers:
                     f"{name} must be one of {', '.join(modes)}, got {getattr(self, name)!r}: "
                     "choose one of them"
                 )
+        if isinstance(self.dropout, int | float):
+            check_probability(self.dropout, name="dropout")
+        for name in EXAMPLES:
+            self._check_layer(name)
+
+    def _check_layer(self, name: str) -> None:
+        """Build the layer of one option, for no channels: any number of groups divides 0."""
+        value = getattr(self, name)
+        options = {"act": None, "norm": None, "dropout": None, name: value}
+        try:
+            ADN(in_channels=0, norm_dim=self.spatial_dims, dropout_dim=1, **options)
+        except Exception as error:  # the layers are torch's, and raise what they like
+            kind = ValueError if _is_spec(value) else TypeError
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise kind(
+                f"{name} is MONAI's name of a layer, or name and arguments, got {value!r} "
+                f"({reason}): pass for instance {EXAMPLES[name]!r}"
+            ) from error
 
     def convolution(
         self, in_channels: int, out_channels: int, *, kernel: Sequence[int]
@@ -189,6 +213,19 @@ def _check_odd(kernel: Sequence[int]) -> None:
         )
 
 
+def check_probability(value: Any, *, name: str) -> None:
+    """Refuse what is no probability of a dropout; 1 is none, since it would leave nothing.
+
+    Raises:
+        TypeError: no number, or True or False.
+        ValueError: a number outside [0, 1), or NaN.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is a number in [0, 1), got {value!r}: pass for instance 0.5")
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is a probability in [0, 1), got {value}: pass for instance 0.5")
+
+
 def is_integer(value: Any) -> bool:
     """Whether the value is an integer; True and False are none."""
     return isinstance(value, int) and not isinstance(value, bool)
@@ -199,3 +236,10 @@ def _is_integers(value: Any, *, depth: int) -> bool:
     if isinstance(value, list | tuple):
         return depth > 0 and all(_is_integers(entry, depth=depth - 1) for entry in value)
     return is_integer(value)
+
+
+def _is_spec(value: Any) -> bool:
+    """Whether the value has the form of a `LayerSpec`, whatever it names."""
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return isinstance(value[0], str) and isinstance(value[1], dict)
+    return isinstance(value, str)

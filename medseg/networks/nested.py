@@ -31,7 +31,8 @@ class NestedUNet(nn.Module):
         in_channels: channels of the image.
         out_channels: channels of the logits.
         channels: feature channels of each level, full resolution first; the depth, one less than
-            their number, is 2 to 6.
+            their number, is 2 to 6. With a timm encoder the deepest entry counts for the depth
+            alone: the width there is the encoder's.
         topology: a key of `TOPOLOGIES`.
         deep_supervision: a head on every node that the topology lists, not on the last one alone.
         level: build only what the head of this pruning level needs: the network that
@@ -49,7 +50,8 @@ class NestedUNet(nn.Module):
         strides: one for all steps from a level to the next, or an entry per step. A timm encoder
             has its own: leave the 2, or give the same.
         encoder: "plain" for two convolutions per level, "residual" for residual units, or
-            "timm/<name>" for a network of timm, in 2D, with channels of its own.
+            "timm/<name>" for a network of timm, in 2D, with channels of its own; it must take any
+            image size that its reductions divide, which Swin and Inception networks do not.
         encoder_weights: a local file of pretrained weights for a timm encoder.
         class_guide: tell from X(depth, 0) which classes the image shows. In training, the list of
             heads then ends with the presence logits (B, F, 1, 1[, 1]); in eval, a class that is not
@@ -199,12 +201,15 @@ class NestedUNet(nn.Module):
         """Return a copy that holds and computes only what the head of that level needs.
 
         That head is the one in column L, X(0, L), in UNet 3+ X(depth - L, L). The copy returns one
-        tensor, bit for bit the head's logits in the full network. Its keys are a subset of the
-        full network's, and its total stride shrinks with its depth. It is the network that the
-        option `level` builds. Pruning is meant for a network trained with deep supervision: of any
-        other only the last head exists, or all those of an ensemble.
+        tensor, bit for bit the head's logits in the full network wherever both pad the image
+        alike. Its keys are a subset of the full network's, and its total stride shrinks with its
+        depth, so that `pad_input` may pad less. It is the network that the option `level` builds.
+        Pruning is meant for a network trained with deep supervision: of any other only the last
+        head exists, or all those of an ensemble.
 
-        A class guide goes with X(depth, 0); where it stays, it is not trained any more.
+        A class guide goes with X(depth, 0). Where that node stays, in UNet 3+ and at the level of
+        the full depth, so does the guide: in eval it sets the head's logits of absent classes to
+        -1e4, and in training, where the copy gives the head's logits alone, it is not trained.
 
         Raises:
             ValueError: the network has no head at that level, or the level is no integer.

@@ -8,7 +8,7 @@ from typing import Any
 
 from medseg.networks.blueprint import Blueprint, PerAxis
 from medseg.networks.encoder import PREFIX, Pyramid, find_pyramid
-from medseg.networks.layers import Layers, PerLevel, is_integer
+from medseg.networks.layers import Layers, PerLevel, check_probability, is_integer
 from medseg.networks.topology import TOPOLOGIES, Topology
 
 DEPTHS = range(2, 7)
@@ -39,7 +39,7 @@ def design(
     _check_channels(
         channels, in_channels=in_channels, out_channels=out_channels, skip_channels=skip_channels
     )
-    _check_probability(bottom_dropout, name="bottom_dropout")
+    check_probability(bottom_dropout, name="bottom_dropout")
     depth = len(channels) - 1
     whole = _choose_topology(topology, depth, deep_supervision=deep_supervision)
     _check_guide(class_guide, deep_supervision=deep_supervision)
@@ -87,15 +87,10 @@ def _check_channels(channels: Sequence[int], **counts: int) -> None:
         )
 
 
-def _check_probability(value: Any, *, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} is a number in [0, 1), got {value!r}: pass for instance 0.5")
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} is a probability in [0, 1), got {value}: pass for instance 0.5")
-
-
 def _choose_topology(name: str, depth: int, *, deep_supervision: bool) -> Topology:
     """Build the named topology with all its heads."""
+    if not isinstance(name, str):
+        raise TypeError(f"topology is a text, got {name!r}: pass for instance 'unet_plusplus'")
     if name not in TOPOLOGIES:
         raise ValueError(
             f"topology must be one of {', '.join(TOPOLOGIES)}, got {name!r}: choose one of them"

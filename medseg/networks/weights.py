@@ -34,6 +34,7 @@ def load_weights(
 
     Raises:
         FileNotFoundError: there is no such file.
+        TypeError: `weights` is neither a path nor a mapping.
         ValueError: the file is damaged or holds no flat state dict, or a key or a shape differs.
 
     Example:
@@ -41,6 +42,11 @@ def load_weights(
         >>> load_weights(network.prune(1), network.state_dict()).level
         1
     """
+    if not isinstance(weights, str | os.PathLike | Mapping):
+        raise TypeError(
+            f"weights are a file or a flat state dict, got {weights!r}: pass for instance "
+            "'models/model.pt'"
+        )
     if isinstance(weights, Mapping):
         name, state = "the weights", weights
     else:

@@ -101,6 +101,16 @@ def test_a_pyramid_that_starts_below_the_image_leaves_level_0_to_a_plain_block()
     assert pyramid.nodes(2) == {Node(1, 0): 24, Node(2, 0): 32}
 
 
+def test_the_deepest_entry_of_channels_counts_for_the_depth_alone():
+    with torch.device("meta"):
+        networks = [make(channels=channels) for channels in ((4, 8, 16), (4, 8, 999), (4, 9, 16))]
+    narrow, wide, other = (
+        {key: value.shape for key, value in network.state_dict().items()} for network in networks
+    )
+    assert narrow == wide
+    assert narrow != other  # an entry above the deepest is the width of decoder nodes
+
+
 def test_the_maps_are_those_of_the_network_itself():
     import timm
 
@@ -138,10 +148,11 @@ def test_a_cut_encoder_keeps_mode_and_precision():
 
 def test_maps_with_the_channels_last_are_permuted():
     with torch.device("meta"):
-        pyramid = find_pyramid("swin_tiny_patch4_window7_224")
+        pyramid = find_pyramid("mambaout_femto")
         encoder = TimmEncoder(pyramid, in_channels=1, depth=2)
-        maps = encoder(torch.rand(1, 1, 224, 224))
-    assert [tuple(each.shape) for each in maps] == [(1, 96, 56, 56), (1, 192, 28, 28)]
+        maps = encoder(torch.rand(1, 1, 64, 32))
+    assert encoder.channels_last
+    assert [tuple(each.shape) for each in maps] == [(1, 48, 16, 8), (1, 96, 8, 4)]
 
 
 @pytest.mark.filterwarnings("ignore")  # torch.jit warns that it is being retired
@@ -267,6 +278,20 @@ def test_weights_of_another_encoder_are_refused():
             {"name": "vit_tiny_patch16_224"},
             r"those of vit_tiny_patch16_224 have the reductions \(16, 16, 16\): choose",
         ),
+        *(
+            (
+                {"name": name},
+                rf"at any size that the reductions \({first}, .* divide, {name} {found} "
+                r"at 64 x 96: choose a network that takes any size",
+            )
+            for name, first, found in (
+                ("swin_tiny_patch4_window7_224", 4, "raises AssertionError"),
+                ("inception_v3", 2, "raises RuntimeError"),
+                ("inception_resnet_v2", 2, "raises RuntimeError"),
+                # unpadded: 64 -> (64 - 3) // 2 + 1 = 31 -> 31 - 2 = 29, likewise 96 -> 47 -> 45
+                ("legacy_xception", 2, r"gives maps \(C, H, W\) of \(64, 29, 45\), .*"),
+            )
+        ),
         (
             {"name": "test_convnext", "channels": (2,) * 6},
             "test_convnext reaches depth 4, not 5: give at most 5 channel counts",
@@ -281,6 +306,17 @@ def test_an_encoder_that_does_not_fit_is_refused(options, message):
     with pytest.raises(ValueError, match=message) as error:
         make(**options)
     assert "\n" not in str(error.value)
+
+
+def test_the_maps_are_looked_at_once_and_leave_the_random_numbers_alone(monkeypatch):
+    find_pyramid.cache_clear()
+    state = torch.random.get_rng_state()
+    runs = []
+    forward = TimmEncoder.forward
+    monkeypatch.setattr(TimmEncoder, "forward", lambda *args: runs.append(args) or forward(*args))
+    assert find_pyramid("test_resnet") is find_pyramid("test_resnet")
+    assert [image.device.type for _, image in runs] == ["meta"]
+    assert torch.equal(torch.random.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("strides", [2, (4, 2), [(4, 4), (2, 2)]])

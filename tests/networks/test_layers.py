@@ -1,5 +1,7 @@
 """The layer factory builds the same layers in 2D and in 3D."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -140,3 +142,72 @@ def test_other_modes_are_refused():
 def test_other_paddings_are_refused():
     with pytest.raises(ValueError, match="padding must be one of same, valid, got 'reflect'"):
         make(padding="reflect")
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 0.5, "alphadropout", ("dropout", {"p": 0.3})])
+def test_a_dropout_is_a_probability_or_a_layer(value):
+    layer = make(dropout=value).convolution(1, 4, kernel=(3, 3, 3))
+    assert any("Dropout" in kind for kind in kinds(layer)) == (value != 0)
+
+
+@pytest.mark.parametrize("value", [1.0, 1, 2.0, -1, -0.1, float("nan")])
+def test_a_dropout_out_of_range_is_refused(value):
+    with pytest.raises(
+        ValueError, match=rf"^dropout is a probability in \[0, 1\), got {value}: pass"
+    ):
+        make(dropout=value)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_dropout_that_is_true_or_false_is_refused(value):
+    with pytest.raises(TypeError, match=rf"^dropout is a number in \[0, 1\), got {value}: pass"):
+        make(dropout=value)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"norm": ("group", {"num_groups": 4})},
+        {"norm": ["group", {"num_groups": 4}]},
+        {"norm": ("instance", {"affine": True}), "act": "prelu"},
+        {"act": ("leakyrelu", {"negative_slope": 0.1})},
+    ],
+)
+def test_layers_by_name_or_name_and_arguments_are_built(dims, options):
+    layer = make(dims, **options).convolution(1, 8, kernel=(3,) * dims)
+    assert layer(torch.rand(2, 1, *(4,) * dims)).shape[1] == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("norm", "foo", "Unsupported option 'FOO'"),
+        ("norm", ("batch", {"foo": 1}), "unexpected keyword argument 'foo'"),
+        ("norm", "group", "'num_groups'"),
+        ("act", "foo", "'FOO'"),
+        ("act", ("relu", {"foo": 1}), "unexpected keyword argument 'foo'"),
+        ("dropout", "0.5", "Unsupported option '0.5'"),
+        ("dropout", ("dropout", {"p": 2}), "between 0 and 1, but got 2"),
+    ],
+)
+def test_a_layer_that_cannot_be_built_is_refused_in_one_line(name, value, reason):
+    message = rf"^{name} is .* got {re.escape(repr(value))} \(.*{reason}.*\): pass for instance"
+    with pytest.raises(ValueError, match=message) as caught:
+        make(**{name: value})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [3, True, [], ["relu"], ("relu", 1), {"relu": {}}])
+@pytest.mark.parametrize("name", ["norm", "act"])
+def test_a_layer_of_another_type_is_refused_in_one_line(name, value):
+    message = rf"^{name} is .* got {re.escape(repr(value))} \(.*\): pass for instance"
+    with pytest.raises(TypeError, match=message) as caught:
+        make(**{name: value})
+    assert "\n" not in str(caught.value)
+
+
+def test_checking_the_options_leaves_the_random_numbers_alone():
+    state = torch.random.get_rng_state()
+    make(norm=("instance", {"affine": True}), act="prelu", dropout=0.5)
+    assert torch.equal(torch.random.get_rng_state(), state)

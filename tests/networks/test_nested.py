@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import re
 import weakref
 
 import pytest
@@ -16,7 +17,7 @@ from networks.model_tester import (
     head_logits,
 )
 
-from medseg.networks import TOPOLOGIES, Input, NestedUNet, Node, Topology
+from medseg.networks import TOPOLOGIES, Input, NestedUNet, Node, Topology, load_weights
 from medseg.networks.topology import IMAGE
 
 CHANNELS = (2, 3, 4, 3, 5, 2, 4)
@@ -449,3 +450,27 @@ def test_an_empty_image_is_refused_whether_padded_or_not(pad_input):
     network = NestedUNet(2, 1, 1, **SMALL, pad_input=pad_input)
     with pytest.raises(ValueError, match="has a size of 1 or more"):
         network(torch.rand(1, 1, 8, 0))
+
+
+@pytest.mark.parametrize(("topology", "level"), [("unet_3plus", 1), ("unet_plusplus", 2)])
+def test_a_guide_that_stays_silences_the_head_in_eval_only(topology, level):
+    network = NestedUNet(
+        2, 1, 3, topology=topology, class_guide=True, skip_channels=2, norm=None, **SMALL
+    )
+    guide = network.nodes["x2_0"].guide
+    torch.nn.init.zeros_(guide.conv.weight)
+    guide.conv.bias.data = torch.tensor([1.0, -1.0])  # of classes 1 and 2, only 1 is present
+    image = torch.rand(2, 1, 8, 8)
+    head, pruned = head_logits(network, image)[level], network.prune(level)
+    assert torch.equal(pruned.train()(image), head)
+    logits = pruned.eval()(image)
+    assert torch.equal(logits[:, :2], head[:, :2])
+    assert logits[:, 2].unique().tolist() == [-1e4]
+
+
+@pytest.mark.parametrize("weights", [None, 3, []])
+def test_weights_that_are_neither_a_path_nor_a_mapping_are_refused(weights):
+    network = NestedUNet(2, 1, 1, **SMALL)
+    message = rf"^weights are a file or a flat state dict, got {re.escape(repr(weights))}: pass"
+    with pytest.raises(TypeError, match=message):
+        load_weights(network, weights)

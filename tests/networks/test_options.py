@@ -1,5 +1,7 @@
 """A network that cannot be built is refused in one line, with the option and the remedy."""
 
+import re
+
 import pytest
 
 from medseg.networks import NestedUNet
@@ -83,3 +85,24 @@ def test_a_dropout_that_is_no_number_is_refused(value):
 def test_an_encoder_that_is_no_text_is_refused():
     with pytest.raises(TypeError, match="encoder is a text, got None: pass for instance 'plain'"):
         NestedUNet(**DEFAULTS, encoder=None)
+
+
+@pytest.mark.parametrize("value", [["unet"], None, 1])
+def test_a_topology_that_is_no_text_is_refused(value):
+    message = rf"topology is a text, got {re.escape(repr(value))}: pass for instance"
+    with pytest.raises(TypeError, match=message):
+        NestedUNet(**DEFAULTS, topology=value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dropout": 1.0}, r"dropout is a probability in \[0, 1\), got 1.0: pass"),
+        ({"norm": "foo"}, r"norm is .* got 'foo' \(.*\): pass for instance \('group',"),
+        ({"act": "foo"}, r"act is .* got 'foo' \(.*\): pass for instance 'relu'"),
+    ],
+)
+def test_the_layers_of_a_network_are_refused_by_their_option(options, message):
+    with pytest.raises(ValueError, match=rf"^{message}") as caught:
+        NestedUNet(**(DEFAULTS | options))
+    assert "\n" not in str(caught.value)
