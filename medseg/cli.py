@@ -93,14 +93,16 @@ def evaluate(context: typer.Context, bundle: Bundle = Path("bundles/liver")) -> 
 def segment(
     context: typer.Context,
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A NIfTI, a DICOM folder, or a folder of cases.")
+        Path,
+        typer.Argument(metavar="INPUT", help="A NIfTI, DICOM folder, picture, or folder of cases."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of label maps and previews.")],
     bundle: Bundle = Path("bundles/liver"),
 ) -> None:
     """Segment studies: a label map on the source grid and a PNG preview for each case.
 
-    [cyan]--key value[/], after INPUT, overrides any key of the bundle's inference.json.
+    [cyan]--key value[/], after INPUT, overrides any key of the bundle's inference.json:
+    [cyan]--level 3[/] is the fast mode, [cyan]--existing skip[/] goes on with an interrupted run.
 
     Example: [cyan]medseg segment study/ct -b bundles/liver -o masks[/]
     """

@@ -89,8 +89,8 @@ def prune_bundle(
         raise ValueError("the plot needs Matplotlib, not installed: pip install 'medseg[report]'")
     root = bundle.resolve()
     out = out or root.with_name(f"{root.name}_pruned")
-    refuse_existing(out)
     evaluation = _Evaluation(bundle, arguments)
+    refuse_existing(out)
     network = evaluation.trained_network()
     report_dir = report_dir or Path("runs") / root.name / "prune"
     rows = _rows(evaluation, network, report_dir=report_dir, repeats=repeats)
@@ -158,10 +158,15 @@ class _Evaluation:
     def trained_network(self) -> NestedUNet:
         """The whole network with its weights, in eval mode on its device."""
         network = self.parser.get_parsed_content("network_def")
+        if getattr(network, "level", None) is not None:
+            raise ValueError(
+                f"{self.bundle} is pruned at level {network.level} already: prune the bundle that "
+                "it was made from"
+            )
         if not getattr(network, "deep_supervision", False):
             raise ValueError(
                 "pruning chooses among the heads of a deeply supervised network, that of "
-                f"{self.bundle} is none: train with deep_supervision True and level null"
+                f"{self.bundle} has no deep supervision: train with deep_supervision True"
             )
         load_weights(network, self._weights)
         return place(network, self.parser.get_parsed_content("device")).eval()

@@ -48,7 +48,7 @@ def test_the_best_level_need_not_be_the_deepest():
         ({"arguments": ["--chanels", "[2]"]}, "names no key .* nearest is channels"),
         (
             {"arguments": [*SMALL, "--deep_supervision", "false"]},
-            "heads of a deeply supervised network, .* is none: train with",
+            "heads of a deeply supervised network, .* has no deep supervision: train",
         ),
         ({"arguments": ["--channels", "[2,3,5]"]}, "build the network as it was trained"),
     ],
@@ -67,8 +67,11 @@ def test_a_bundle_without_weights_is_refused(bundle):
 
 
 def test_a_folder_that_is_there_is_refused_before_anything_runs(bundle):
+    out = bundle.with_name("liver_slices")
     with pytest.raises(FileExistsError, match="liver_slices exists: remove it"):
-        prune_bundle(bundle, out=bundle.with_name("liver_slices"), arguments=SMALL)
+        prune_bundle(bundle, out=out, arguments=SMALL)
+    with pytest.raises(ValueError, match="names no key"):  # what is misspelt is told first
+        prune_bundle(bundle, out=out, arguments=["--chanels", "[2]"])
 
 
 def test_what_is_no_bundle_is_refused(tmp_path):

@@ -128,10 +128,12 @@ class Topology:
             2
         """
         if not is_integer(level) or level not in self.levels:
+            remedy = "choose one of them"
+            if len(self.levels) < 2:
+                remedy += ", or train a nested topology with deep_supervision=True"
             raise ValueError(
-                f"prune keeps one head, this {self.name} has heads at the levels "
-                f"{list(self.levels)}, not at {level!r}: choose one of "
-                "them, or train a nested topology with deep_supervision=True"
+                f"a level is one that has a head, this {self.name} has heads at the levels "
+                f"{list(self.levels)}, not at {level!r}: {remedy}"
             )
         return self.ancestors(self.levels[level])
 
