@@ -27,5 +27,6 @@ def data_root() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file first, so that two workers end at about the same time."""
-    items.sort(key=lambda item: "test_liver_bundle" not in item.nodeid)
+    """The longest files first, so that two workers end at about the same time."""
+    longest = ("test_liver_bundle", "integration", "networks")
+    items.sort(key=lambda item: [name not in item.nodeid for name in longest])
