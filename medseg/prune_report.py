@@ -103,8 +103,9 @@ def draw(rows: Sequence[Row], path: Path, *, chosen: str, tolerance: float) -> N
         label = "exported" if row.level == chosen else None
         axes.plot(*place, "o", ms=8, mec=colour, mfc=face, mew=1.6, ls="", label=label)
         name, above = ("all heads", -17) if row.level == ALL_HEADS else (row.level, 9)
-        style = {"textcoords": "offset points", "ha": "center", "color": colour}
-        axes.annotate(name, place, (0, above), **style)
+        axes.annotate(
+            name, place, (0, above), textcoords="offset points", ha="center", color=colour
+        )
     axes.set(xlabel="latency of one window, ms", ylabel="mean IoU, %")
     axes.set_xlim(0, 1180 * max(row.seconds for row in rows))
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
