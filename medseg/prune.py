@@ -80,13 +80,7 @@ def prune_bundle(
         >>> prune_bundle(Path("bundles/liver"), tolerance=1.0)  # doctest: +SKIP
         PosixPath('bundles/liver_pruned')
     """
-    if not 0 <= tolerance <= 100 or repeats < 1:
-        raise ValueError(
-            f"pruning needs a tolerance of 0 to 100 points and 1 or more repeats, got {tolerance} "
-            f"and {repeats}: pass for instance --tolerance {TOLERANCE_POINTS} --repeats {REPEATS}"
-        )
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ValueError("the plot needs Matplotlib, not installed: pip install 'medseg[report]'")
+    _check_options(tolerance, repeats)
     root = bundle.resolve()
     out = out or root.with_name(f"{root.name}_pruned")
     evaluation = _Evaluation(bundle, arguments)
@@ -123,6 +117,16 @@ def choose(iou: Mapping[int, float], *, tolerance: float) -> int:
     """
     lowest = max(iou.values()) - tolerance / 100 - 1e-9  # a difference of just the tolerance passes
     return min(level for level, value in iou.items() if value >= lowest)
+
+
+def _check_options(tolerance: float, repeats: int) -> None:
+    if not 0 <= tolerance <= 100 or repeats < 1:
+        raise ValueError(
+            f"pruning needs a tolerance of 0 to 100 points and 1 or more repeats, got {tolerance} "
+            f"and {repeats}: pass for instance --tolerance {TOLERANCE_POINTS} --repeats {REPEATS}"
+        )
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ValueError("the plot needs Matplotlib, not installed: pip install 'medseg[report]'")
 
 
 def _rows(

@@ -51,6 +51,7 @@ class Block(nn.Module):
         self.checkpointing = False
 
     def forward(self, features: dict[str, Tensor]) -> Tensor:
+        """Compute the node's map, and let go of the maps in `features` that it reads last."""
         # torch documents is_scripting but does not list it; TorchScript bears no reason beside it
         if not torch.jit.is_scripting() and self._recomputes():  # type: ignore[attr-defined]
             maps = [features[source] for source in self.sources]

@@ -62,9 +62,11 @@ class Plain:
     residual: bool = False
 
     def width(self, level: int) -> int:
+        """The channels of the level."""
         return self.channels[level]
 
     def bring(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
+        """Pool, pass on, crop, or enlarge to the channels of the level."""
         if scale.rise == 0 and any(self.margins[level]):
             return CentreCrop(self.margins[level]), scale.channels
         width = self.width(level) if scale.rise > 0 else scale.channels
@@ -72,6 +74,7 @@ class Plain:
         return layer, width
 
     def convolutions(self, joined: int, level: int) -> list[nn.Module]:
+        """Two convolutions, or one residual unit of two."""
         width, kernel = self.width(level), self.kernels[level]
         if self.residual:
             return [self.layers.residual(joined, width, kernel=kernel)]
@@ -96,9 +99,11 @@ class FullScale:
     kernels: Sequence[PerAxis]
 
     def width(self, level: int) -> int:
+        """The same at every level."""
         return self.channels * len(self.kernels)
 
     def bring(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
+        """Pool or interpolate, then convolve to `channels`."""
         convolution = self.layers.convolution(
             scale.channels, self.channels, kernel=self.kernels[level]
         )
@@ -111,6 +116,7 @@ class FullScale:
         return nn.Sequential(resample, convolution), self.channels
 
     def convolutions(self, joined: int, level: int) -> list[nn.Module]:
+        """One convolution."""
         return [self.layers.convolution(joined, self.width(level), kernel=self.kernels[level])]
 
 

@@ -116,6 +116,7 @@ class TimmEncoder(nn.Module):
         self.channels_last = str(getattr(self.network, "output_fmt", "")).endswith("NHWC")
 
     def forward(self, image: Tensor) -> list[Tensor]:
+        """Map an image to the maps of the encoder nodes, channels first, finest first."""
         maps = self.network(image)
         assert isinstance(maps, list)  # TorchScript takes timm's hint, a list or a tuple with one
         if self.channels_last:

@@ -72,9 +72,16 @@ def test_two_cases_of_one_name_are_refused(tmp_path):
     check_names(made("a", "b"), tmp_path)
 
 
-@pytest.mark.parametrize("existing", ["refuse", "skip", "overwrite"])
-def test_the_three_modes_are_known(existing):
+@pytest.mark.parametrize(
+    ("existing", "todo"), [("skip", ["b"]), ("overwrite", ["a", "b"])], ids=["skip", "overwrite"]
+)
+def test_each_known_mode_passes_the_check_and_chooses_its_cases(existing, todo, tmp_path):
+    (tmp_path / "a.nii.gz").touch()
     check_existing(existing)
+    cases = cases_to_do(
+        made("a", "b"), tmp_path, existing=existing, label=".nii.gz", preview=".png"
+    )
+    assert [case["case"] for case in cases] == todo
 
 
 def test_another_mode_is_refused():

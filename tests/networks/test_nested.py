@@ -9,6 +9,7 @@ import pytest
 import torch
 from monai.networks.nets import BasicUNetPlusPlus
 from networks.model_tester import (
+    assert_export,
     assert_gradients,
     assert_learns,
     assert_levels,
@@ -73,14 +74,32 @@ def test_every_network_of_the_family_keeps_its_promises(name, dims, depth):
     assert_levels(network, lambda level: family_member(name, dims, depth, level=level), odd)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "dims", "depth"), FAMILY)
+def test_every_network_of_the_family_exports_whole_and_pruned(name, dims, depth):
+    network = family_member(name, dims, depth)
+    size = [2 * stride for stride in network.total_stride]
+    image = torch.rand(2, 1 + depth % 4, *(n + 3 for n in size))
+    other = torch.rand(2, 1 + depth % 4, *(n + 1 for n in size))
+    for model in (network, network.prune(min(network.topology.levels))):
+        assert_export(model, image, other)
+
+
+SMALL_DEPTH = [
+    pytest.param(depth, marks=() if depth == 2 else pytest.mark.slow) for depth in range(2, 7)
+]
+
+
+@pytest.mark.parametrize("depth", SMALL_DEPTH)
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("topology", TOPOLOGIES)
-def test_every_topology_learns_in_2d_and_3d(topology, dims):
+def test_every_topology_learns_in_2d_and_3d(topology, dims, depth):
     network = NestedUNet(
         dims,
         1,
         1,
-        channels=(4, 8, 8),
+        channels=(4, 8, 8, 8, 8, 8, 8)[: depth + 1],
+        strides=[2, 2, 1, 1, 1, 1][:depth],
         skip_channels=4,
         topology=topology,
         deep_supervision=topology != "unet",
