@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from medseg.memory import keep_freed_pages
 from medseg.networks import NestedUNet
+from medseg.networks.cost import growth
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CHANNELS = (32, 32, 64, 128, 256)
@@ -200,14 +201,6 @@ def train(network: nn.Module, image: Tensor) -> Tensor:
 STEPS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {"inference": infer, "training": train}
 
 
-def growth(work: Callable[[], Any]) -> int:
-    """Bytes by which the resident set grew at its highest, while the work was done."""
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts at what is resident
-    before = _status("VmRSS")
-    work()
-    return _status("VmHWM") - before
-
-
 def in_turn(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each way in each round: one after the other, so that all meet the same machine."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
@@ -284,12 +277,6 @@ def _line(row: Row) -> str:
         f"| {row.case} | {kept} | {row.network} | {row.peak_bytes / 2**20:.0f} | "
         f"{row.peak_ratio:.2f} | {row.seconds:.2f} | {row.time_ratio:.2f} | {row.difference:.0e} |"
     )
-
-
-def _status(field: str) -> int:
-    """A field of /proc/self/status, in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 
 
 if __name__ == "__main__":

@@ -105,6 +105,13 @@ def peak_bytes(network: nn.Module, shape: Sequence[int], *, forward: Forward) ->
         return pool.apply(_peak_here, (network, tuple(shape), forward, threads))
 
 
+def growth(work: Callable[[], object]) -> int:
+    """Bytes by which the resident memory of this process grew at its highest during the work."""
+    before = _resident_peak(reset=True)
+    work()
+    return _resident_peak(reset=False) - before
+
+
 def _time_in_turns(
     networks: Mapping[str, nn.Module], shape: Sequence[int], *, forward: Forward, repeats: int
 ) -> dict[str, list[float]]:
@@ -142,10 +149,8 @@ def _peak_here(network: nn.Module, shape: Sequence[int], forward: Forward, threa
     network = copy.deepcopy(network)  # out of the pages shared with the process that sent it
     with torch.inference_mode():
         forward(_corner(image, network), network)
-    before = _resident_peak(reset=True)
     with torch.inference_mode():
-        forward(image, network)
-    return _resident_peak(reset=False) - before
+        return growth(lambda: forward(image, network))
 
 
 def _corner(image: Tensor, network: nn.Module) -> Tensor:
