@@ -23,7 +23,8 @@ Item = dict[str, Any]
 
 SECTIONS = ("training", "validation", "test")
 _KEYS = ("name", "seed", "folds", "training", "testing")
-_SHOWN = ("image", "label", "case", "patient")
+_FILES = ("image", "label", "instances")
+_SHOWN = (*_FILES, "case", "patient")
 
 
 def build(
@@ -107,7 +108,7 @@ def split(items: Sequence[Item], *, fold: int) -> tuple[list[Item], list[Item]]:
 
 
 def select(datalist: Mapping[str, Any], section: str, *, fold: int = 0) -> list[Item]:
-    """List one section's items: image, label (where known), case and patient, without the fold.
+    """List one section's items: image, label and instances (where known), case, patient; no fold.
 
     Args:
         datalist: as `build` or `read` returns it.
@@ -200,7 +201,7 @@ def _deal(patients: Iterable[str], *, folds: int, seed: int) -> dict[str, int]:
 
 
 def _files(item: Item) -> list[str]:
-    return [key for key in ("image", "label") if key in item]
+    return [key for key in _FILES if key in item]
 
 
 def _check_keys(items: Iterable[Item], keys: Sequence[str]) -> None:

@@ -14,8 +14,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from medseg.datasets import _msd
+from medseg.datasets import _msd, prepared
 from medseg.datasets.datalist import Item, build, hold_out, select
+
+LABEL_VALUES = (0, 1, 2)
+"""Background, anterior, posterior."""
+
+_PARTS = {"image": "images", "label": "labels"}
 
 TEST_SHARE = 0.2
 """Share of the labelled cases held out for testing, whatever the fold."""
@@ -32,7 +37,8 @@ def cases(
     """List the cases of one section, for a bundle's dataset.
 
     Args:
-        dataset_dir: a Task04_Hippocampus folder, or the folder that holds it.
+        dataset_dir: a Task04_Hippocampus folder, the folder that holds it, or one that `prepare`
+            wrote.
         section: "training" (every fold but `fold`), "validation" (`fold`) or "test" (the labelled
             cases held out by `seed` alone).
         fold: the fold kept for validation, 0 to folds - 1.
@@ -50,14 +56,38 @@ def cases(
         >>> cases("data/hippocampus", "test")  # doctest: +SKIP
         [{"image": "/data/hippocampus/imagesTr/hippocampus_004.nii.gz", "label": ..., ...}, ...]
     """
+    if prepared.is_prepared(dataset_dir):
+        return prepared.cases(dataset_dir, section, fold=fold, folds=folds, seed=seed)
     return select(datalist(dataset_dir, folds=folds, seed=seed), section, fold=fold)
+
+
+def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
+    """Check every volume of Task04_Hippocampus and link it into a prepared folder.
+
+    `cases` reads the published folder as well; preparing adds the checks of `prepared.write`. A
+    second run does what is left.
+
+    Returns:
+        The number of cases.
+
+    Raises:
+        FileNotFoundError: no data in `source`.
+        ValueError: images and labels do not pair, or what `prepared.write` refuses.
+    """
+    items = prepared.link(out, _labelled(Path(source).absolute()), parts=_PARTS)
+    prepared.write(out, "hippocampus", items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
+    return len(items)
 
 
 def datalist(
     dataset_dir: str | os.PathLike[str], *, folds: int = 5, seed: int = 0
 ) -> dict[str, Any]:
     """Make the datalist of a Task04_Hippocampus folder, absolute paths. Raises as `cases` does."""
-    root = Path(dataset_dir).absolute()
+    training, testing = hold_out(_labelled(Path(dataset_dir).absolute()), TEST_SHARE, seed=seed)
+    return build("hippocampus", training, testing=testing, folds=folds, seed=seed)
+
+
+def _labelled(root: Path) -> list[Item]:
     task = _msd.locate(root, "Task04_Hippocampus")
     labelled, _ = _msd.read(task, structure="anterior") if task else ([], [])
     if not labelled:
@@ -65,5 +95,4 @@ def datalist(
             f"no hippocampus data in {root} (looked for dataset.json with imagesTr and labelsTr): "
             "put MSD Task04_Hippocampus (http://medicaldecathlon.com) there or give another folder"
         )
-    training, testing = hold_out(labelled, TEST_SHARE, seed=seed)
-    return build("hippocampus", training, testing=testing, folds=folds, seed=seed)
+    return labelled

@@ -19,9 +19,13 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from medseg.datasets import _msd
+from medseg.datasets import _msd, prepared
 from medseg.datasets.datalist import Item, build, select
 
+LABEL_VALUES = (0, 1, 2)
+"""Background, liver, tumour."""
+
+_PARTS = {"image": "images", "label": "labels"}
 _LITS_FILE = re.compile(r"(volume|segmentation|test-volume)-(\d+)\.nii(?:\.gz)?")
 
 
@@ -36,7 +40,8 @@ def cases(
     """List the cases of one section, for a bundle's dataset.
 
     Args:
-        dataset_dir: folder of either layout; a relative one starts from the working directory.
+        dataset_dir: folder of either layout, or one that `prepare` wrote; a relative one starts
+            from the working directory.
         section: "training" (every fold but `fold`), "validation" (`fold`) or "test" (the dataset's
             own test volumes, with a label only where `labelsTs` has one).
         fold: the fold kept for validation, 0 to folds - 1.
@@ -54,7 +59,30 @@ def cases(
         >>> cases("data/liver", "validation", fold=1)  # doctest: +SKIP
         [{"image": "/data/liver/imagesTr/liver_4.nii.gz", "label": ..., "case": "liver_4"}, ...]
     """
+    if prepared.is_prepared(dataset_dir):
+        return prepared.cases(dataset_dir, section, fold=fold, folds=folds, seed=seed)
     return select(datalist(dataset_dir, folds=folds, seed=seed), section, fold=fold)
+
+
+def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
+    """Check every volume of a dataset as published and link it into a prepared folder.
+
+    `cases` reads the published folder as well; preparing adds the checks of `prepared.write`. A
+    second run does what is left.
+
+    Returns:
+        The number of cases.
+
+    Raises:
+        FileNotFoundError: no data in `source`.
+        ValueError: images and labels do not pair, or what `prepared.write` refuses.
+    """
+    found = datalist(source)
+    items, testing = (
+        prepared.link(out, found[part], parts=_PARTS) for part in ("training", "testing")
+    )
+    prepared.write(out, "liver", items, testing=testing, label_values=LABEL_VALUES)
+    return len(items) + len(testing)
 
 
 def datalist(

@@ -12,7 +12,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from medseg.datasets import prepared
 from medseg.datasets.datalist import Item, build, hold_out, select
+
+LABEL_VALUES = (0, 255)
 
 TEST_SHARE = 0.2
 """Share of the other patients held out for testing, whatever the fold."""
@@ -65,7 +68,37 @@ def datalist(
     dataset_dir: str | os.PathLike[str], *, folds: int = 5, seed: int = 0
 ) -> dict[str, Any]:
     """Make the datalist of a folder of slices, with absolute paths. Raises as `cases` does."""
-    root = Path(dataset_dir).absolute()
+    others, ircadb = _listed(Path(dataset_dir).absolute())
+    training, testing = hold_out(others, TEST_SHARE, seed=seed)
+    return build("liver_slices", training, testing=testing + ircadb, folds=folds, seed=seed)
+
+
+def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
+    """Check every slice of a folder and link it into a prepared one; return their number.
+
+    `cases` reads the folder as it is as well; preparing adds the checks of `prepared.write`.
+
+    Raises:
+        FileNotFoundError: no slices in `source`.
+        ValueError: what `cases` or `prepared.write` refuses.
+    """
+    parts = {"image": "images", "label": "masks"}
+    items, ircadb = (
+        prepared.link(out, part, parts=parts) for part in _listed(Path(source).absolute())
+    )
+    prepared.write(
+        out,
+        "liver_slices",
+        items,
+        testing=ircadb,
+        test_share=TEST_SHARE,
+        label_values=LABEL_VALUES,
+    )
+    return len(items) + len(ircadb)
+
+
+def _listed(root: Path) -> tuple[list[Item], list[Item]]:
+    """The slices of a folder: those to deal, and those of `IRCADB_CASES`."""
     images, masks = _pngs(root / "images"), _pngs(root / "masks")
     if not images and not masks:
         raise FileNotFoundError(
@@ -81,8 +114,7 @@ def datalist(
     items = [_item(name, images[name], masks[name]) for name in sorted(images)]
     ircadb = [item for item in items if item["patient"] in IRCADB_CASES]
     others = [item for item in items if item["patient"] not in IRCADB_CASES]
-    training, testing = hold_out(others, TEST_SHARE, seed=seed)
-    return build("liver_slices", training, testing=testing + ircadb, folds=folds, seed=seed)
+    return others, ircadb
 
 
 def _pngs(folder: Path) -> dict[str, Path]:

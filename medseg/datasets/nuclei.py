@@ -1,7 +1,8 @@
 """Nuclei: cell nuclei in microscopy, the Data Science Bowl 2018 as Kaggle gives it.
 
 As published, each picture is `<id>/images/<id>.png` (RGBA) with one mask of 0 and 255 per nucleus,
-`<id>/masks/*.png`, in a folder or in `stage1_train.zip`. `prepare` makes three files of it:
+`<id>/masks/*.png`, in a folder or in `stage1_train.zip`. `prepare` makes three files of it
+and `datalist.json`:
 
 - `images/<id>.png`: RGB;
 - `masks/<id>.png`: 8-bit, 255 where there is a nucleus;
@@ -15,7 +16,6 @@ Nature Methods, 2019 (CC0).
 
 import logging
 import os
-import shlex
 import struct
 import zipfile
 import zlib
@@ -23,18 +23,19 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from medseg.datasets.datalist import Item, build, hold_out, select
+from medseg.datasets import prepared
 from medseg.files import whole
 
 logger = logging.getLogger(__name__)
 
 TEST_SHARE = 0.2
 """Share of the pictures held out for testing, whatever the fold."""
+
+LABEL_VALUES = (0, 255)
 
 ARCHIVE = "stage1_train.zip"
 _PARTS = ("images", "masks", "instances")
@@ -54,63 +55,6 @@ _READ_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
-
-
-def cases(
-    dataset_dir: str | os.PathLike[str],
-    section: str = "training",
-    *,
-    fold: int = 0,
-    folds: int = 5,
-    seed: int = 0,
-) -> list[Item]:
-    """List the pictures of one section of a prepared set, for a bundle's dataset.
-
-    Args:
-        dataset_dir: folder that `prepare` wrote.
-        section: "training" (every fold but `fold`), "validation" (`fold`) or "test" (held out by
-            `seed` alone).
-        fold: the fold kept for validation, 0 to folds - 1.
-        folds: number of folds.
-        seed: seed of the test pictures and of the folds.
-
-    Returns:
-        Dictionaries with the absolute paths "image" and "label" (0 and 255), "case" and "patient".
-
-    Raises:
-        FileNotFoundError: no prepared pictures there.
-        ValueError: a picture lacks its masks, a section or fold has no cases, too few pictures.
-
-    Example:
-        >>> cases("data/nuclei", "validation", fold=2)  # doctest: +SKIP
-        [{"image": "/data/nuclei/images/00ae65c1.png", "label": ..., "case": ...}, ...]
-    """
-    return select(datalist(dataset_dir, folds=folds, seed=seed), section, fold=fold)
-
-
-def datalist(
-    dataset_dir: str | os.PathLike[str], *, folds: int = 5, seed: int = 0
-) -> dict[str, Any]:
-    """Make the datalist of a prepared set, absolute paths, with the "instances" of each picture.
-
-    Raises as `cases` does.
-    """
-    root = Path(dataset_dir).absolute()
-    found = {part: {path.stem for path in (root / part).glob("[!.]*.png")} for part in _PARTS}
-    names = set().union(*found.values())
-    if not names:
-        raise FileNotFoundError(
-            f"no prepared nuclei in {root} (looked for images, masks and instances): run "
-            f"`medseg prepare nuclei --source {ARCHIVE} --out {shlex.quote(str(root))}`"
-        )
-    if odd := sorted(name for name in names if any(name not in found[part] for part in _PARTS)):
-        raise ValueError(
-            f"{len(odd)} of {len(names)} pictures in {root} lack their image, mask or instances, "
-            f"first {odd[0]}: prepare the set again"
-        )
-    items = [_item(root, name) for name in sorted(names)]
-    training, testing = hold_out(items, TEST_SHARE, seed=seed)
-    return build("nuclei", training, testing=testing, folds=folds, seed=seed)
 
 
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
@@ -148,6 +92,8 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
             _write(picture, written["images"])
             _write(Image.fromarray((instances > 0).astype(np.uint8) * 255), written["masks"])
             _write(Image.fromarray(instances), written["instances"])
+    items = [_item(name) for name in sorted(pictures)]
+    prepared.write(out, "nuclei", items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
     return len(pictures)
 
 
@@ -244,11 +190,10 @@ def _write(image: Image.Image, path: Path) -> None:
         image.save(partial, format="PNG", compress_level=_COMPRESSION)
 
 
-def _item(root: Path, name: str) -> Item:
+def _item(name: str) -> dict[str, str]:
+    files = {"image": "images", "label": "masks", "instances": "instances"}
     return {
         "case": name,
         "patient": name,
-        "image": str(root / "images" / f"{name}.png"),
-        "label": str(root / "masks" / f"{name}.png"),
-        "instances": str(root / "instances" / f"{name}.png"),
+        **{key: f"{folder}/{name}.png" for key, folder in files.items()},
     }

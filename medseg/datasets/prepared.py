@@ -1,0 +1,313 @@
+"""Prepared: a dataset as `medseg prepare` leaves it, checked once, and its cases for a bundle.
+
+A prepared folder holds the pictures or volumes of each case and `datalist.json`, see
+`medseg.datasets.datalist`. The patients held out for testing and the folds depend on `seed` and
+`folds` alone and are dealt again for each call of `cases`; those in the file are of the defaults.
+"""
+
+import hashlib
+import logging
+import os
+import shlex
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from PIL import Image
+
+from medseg.datasets import datalist
+from medseg.datasets.datalist import Item
+from medseg.files import whole
+from medseg.geometry import Geometry
+
+logger = logging.getLogger(__name__)
+
+FILE = "datalist.json"
+_SAME_SIZE = ("label", "instances")
+_HELD_OUT = "held_out"  # marks the test cases that are dealt here, as against published ones
+
+
+def write(
+    out: str | os.PathLike[str],
+    name: str,
+    items: Sequence[Mapping[str, Any]],
+    *,
+    testing: Sequence[Mapping[str, Any]] = (),
+    test_share: float | None = None,
+    label_values: Collection[int],
+    folds: int = 5,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Check the files of a prepared set and write its `datalist.json`.
+
+    Every image is read and hashed by its values. Cases with the same image count as one patient, so
+    that no copy is on both sides of a split; a copy of a published test case is left out of the
+    training cases. Either is logged.
+
+    Args:
+        out: the prepared folder.
+        name: name of the dataset.
+        items: the cases to train on, with the keys case, patient, image and label, the paths
+            relative to `out`; "instances", numbered objects, where there are any.
+        testing: the published test cases, likewise; their label may be unknown.
+        test_share: share of the patients of `items` held out for testing, beside `testing`.
+        label_values: every value that a label map may have.
+        folds: number of folds in the file; fewer where there are fewer patients.
+        seed: seed of the test patients and of the folds in the file.
+
+    Returns:
+        The datalist as written.
+
+    Raises:
+        ValueError: no cases; or a file is missing or cannot be read, a label has another size or
+            grid than its image, or a value that is not declared. Every faulty case is logged, the
+            message names the first; nothing is written.
+    """
+    root = Path(out)
+    if not items:
+        raise ValueError(f"{name} has no cases to write to {root}: give the dataset as published")
+    digests = _checked_cases(root, [*items, *testing], label_values)
+    kept = _without_copies_of_tests(items, testing, digests)
+    kept = _copies_as_one_patient(kept, digests)
+    made = _dealt(name, kept, testing, test_share=test_share, folds=folds, seed=seed, few=True)
+    datalist.write(made, root / FILE)
+    return made
+
+
+def cases(
+    dataset_dir: str | os.PathLike[str],
+    section: str = "training",
+    *,
+    fold: int = 0,
+    folds: int = 5,
+    seed: int = 0,
+) -> list[Item]:
+    """List the cases of one section of a prepared set, for a bundle's dataset.
+
+    Args:
+        dataset_dir: folder that `medseg prepare` wrote.
+        section: "training" (every fold but `fold`), "validation" (`fold`) or "test" (the published
+            test cases, or those held out by `seed` alone).
+        fold: the fold kept for validation, 0 to folds - 1.
+        folds: number of folds.
+        seed: seed of the test cases and of the folds.
+
+    Returns:
+        Dictionaries with the absolute paths "image" and, where known, "label" and "instances",
+        "case" and "patient".
+
+    Raises:
+        FileNotFoundError: no prepared set there, or one of its files is gone.
+        ValueError: a section or fold has no cases, or there are too few patients.
+
+    Example:
+        >>> cases("data/nuclei", "validation", fold=2)  # doctest: +SKIP
+        [{"image": "/data/nuclei/images/00ae65c1.png", "label": ..., "case": ...}, ...]
+    """
+    root = Path(dataset_dir).absolute()
+    if not (root / FILE).is_file():
+        raise FileNotFoundError(
+            f"no prepared data in {root} (looked for {FILE}): run `medseg prepare NAME --source "
+            f"PATH --out {shlex.quote(str(root))}`, see `medseg prepare --help`"
+        )
+    made = datalist.read(root / FILE)
+    pool = made["training"] + [item for item in made["testing"] if item.get(_HELD_OUT)]
+    testing = [item for item in made["testing"] if not item.get(_HELD_OUT)]
+    share = made.get("test_share")
+    made = _dealt(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
+    found = datalist.select(made, section, fold=fold)
+    if gone := [item for item in found if not os.path.exists(item["image"])]:
+        raise FileNotFoundError(
+            f"{len(gone)} of {len(found)} images are gone, first {gone[0]['image']}: "
+            "prepare the set again"
+        )
+    return found
+
+
+def link(
+    out: str | os.PathLike[str], items: Sequence[Mapping[str, Any]], *, parts: Mapping[str, str]
+) -> list[Item]:
+    """Bring files that need no conversion into a prepared folder; return the items of it.
+
+    A file is linked where it lies on the same disk and copied otherwise. One that is there is left.
+
+    Args:
+        out: the prepared folder.
+        items: cases with the absolute paths of a dataset as published.
+        parts: for each key of a file its folder in `out`, for instance {"image": "images"}.
+    """
+    made = []
+    for item in items:
+        entry = dict(item)
+        for key, folder in parts.items():
+            if key in item:
+                source = Path(item[key])
+                suffix = "".join(source.suffixes[-2:]) if source.suffix == ".gz" else source.suffix
+                entry[key] = f"{folder}/{item['case']}{suffix}"
+                _bring(source, Path(out) / entry[key])
+        made.append(entry)
+    return made
+
+
+def is_prepared(dataset_dir: str | os.PathLike[str]) -> bool:
+    """Whether `medseg prepare` wrote this folder, as against a dataset as published."""
+    return (Path(dataset_dir) / FILE).is_file()
+
+
+def _dealt(
+    name: str,
+    items: Sequence[Mapping[str, Any]],
+    testing: Sequence[Mapping[str, Any]],
+    *,
+    test_share: float | None,
+    folds: int,
+    seed: int,
+    few: bool = False,
+) -> dict[str, Any]:
+    """A datalist with test patients and folds; `few` makes the best of too few patients."""
+    training = [{k: v for k, v in item.items() if k not in ("fold", _HELD_OUT)} for item in items]
+    held: list[Item] = []
+    patients = len({item["patient"] for item in training})
+    if patients < (2 if test_share is None else 3):
+        logger.warning("%d patients of %s cannot be parted: all are test cases", patients, name)
+        training, held = [], training
+    elif test_share is not None:
+        training, held = datalist.hold_out(training, test_share, seed=seed)
+    testing = [*testing, *({**item, _HELD_OUT: True} for item in held)]
+    if few:
+        folds = min(folds, len({item["patient"] for item in training}))
+    if not training:
+        made = {"name": name, "seed": seed, "folds": folds, "training": [], "testing": testing}
+    else:
+        made = datalist.build(name, training, testing=testing, folds=folds, seed=seed)
+    return made | {"test_share": test_share}
+
+
+def _bring(source: Path, target: Path) -> None:
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        with whole(target) as partial:
+            shutil.copyfile(source, partial)
+
+
+def _without_copies_of_tests(
+    items: Sequence[Mapping[str, Any]],
+    testing: Sequence[Mapping[str, Any]],
+    digests: Mapping[str, str],
+) -> list[Item]:
+    tested = {digests[item["case"]]: item["case"] for item in testing}
+    kept = []
+    for item in items:
+        if (twin := tested.get(digests[item["case"]])) is None:
+            kept.append(dict(item))
+        else:
+            logger.warning(
+                "case %s is left out: test case %s has the same image", item["case"], twin
+            )
+    return kept
+
+
+def _copies_as_one_patient(items: Sequence[Item], digests: Mapping[str, str]) -> list[Item]:
+    """Give the patients who share an image one name, the first in alphabetical order."""
+    first_with: dict[str, str] = {}
+    joined: dict[str, str] = {item["patient"]: item["patient"] for item in items}
+
+    def root_of(patient: str) -> str:
+        while joined[patient] != patient:
+            patient = joined[patient]
+        return patient
+
+    for item in items:
+        twin = first_with.setdefault(digests[item["case"]], item["case"])
+        if twin == item["case"]:
+            continue
+        logger.warning("cases %s and %s have the same image: kept together", twin, item["case"])
+        owner = next(other["patient"] for other in items if other["case"] == twin)
+        low, high = sorted((root_of(owner), root_of(item["patient"])))
+        joined[high] = low
+    return [item | {"patient": root_of(item["patient"])} for item in items]
+
+
+def _checked_cases(
+    root: Path, items: Sequence[Mapping[str, Any]], label_values: Collection[int]
+) -> dict[str, str]:
+    """The digest of the image of each case; all faults are logged before the first is raised."""
+    digests, faults = {}, []
+    for item in items:
+        try:
+            digests[item["case"]] = _checked(root, item, label_values)
+        except ValueError as fault:
+            logger.warning("%s", fault)
+            faults.append(fault)
+    if faults:
+        raise ValueError(f"{len(faults)} of {len(items)} cases are faulty: {faults[0]}")
+    return digests
+
+
+def _checked(root: Path, item: Mapping[str, Any], label_values: Collection[int]) -> str:
+    """The digest of a case's image, after its files have been checked against each other."""
+    image = _read(root, item, "image")
+    for key in _SAME_SIZE:
+        if key in item:
+            label = _read(root, item, key)
+            _check_label(image, label, case=item["case"], key=key)
+            if key == "label":
+                _check_values(label.array, label_values, case=item["case"])
+    array = np.ascontiguousarray(image.array)
+    return hashlib.sha256(repr((array.shape, array.dtype.str)).encode() + array.data).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class _File:
+    """A picture or volume; `grid` is None for a picture, and `size` leaves out the colours."""
+
+    array: np.ndarray
+    size: tuple[int, ...]
+    grid: Geometry | None
+
+
+def _read(root: Path, item: Mapping[str, Any], key: str) -> _File:
+    path = root / item[key]
+    try:
+        if path.name.endswith((".nii", ".nii.gz")):
+            volume = nib.load(path)
+            array = np.asanyarray(volume.dataobj)
+            i, j, k = (*array.shape, 1)[:3]
+            return _File(array, array.shape, Geometry((i, j, k), volume.affine))
+        with Image.open(path) as picture:
+            array = np.asarray(picture)
+        return _File(array, array.shape[:2], None)
+    except (ImageFileError, EOFError, OSError, SyntaxError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{key} of case {item['case']} cannot be read ({reason}): prepare the set again"
+        ) from error
+
+
+def _check_label(image: _File, label: _File, *, case: str, key: str) -> None:
+    difference = "" if image.size == label.size else f"{image.size} and {label.size}"
+    if not difference and image.grid is not None and label.grid is not None:
+        difference = image.grid.difference(label.grid)
+    if difference:
+        raise ValueError(
+            f"image and {key} of case {case} differ in size or grid, {difference}: "
+            "correct the dataset or remove the case"
+        )
+
+
+def _check_values(label: np.ndarray, declared: Collection[int], *, case: str) -> None:
+    if odd := sorted(set(np.unique(label).tolist()) - set(declared)):
+        shown = ", ".join(f"{value:g}" for value in odd[:5])
+        raise ValueError(
+            f"label of case {case} has the values {shown}, declared are "
+            f"{sorted(declared)}: correct the dataset or remove the case"
+        )

@@ -1,0 +1,249 @@
+"""Tests of medseg.datasets.prepared: what it checks, what it writes, and how it deals the cases."""
+
+import json
+import logging
+import os
+
+import nibabel as nib
+import numpy as np
+import pytest
+from PIL import Image
+
+from medseg.datasets import prepared
+
+SECTIONS = ("training", "validation", "test")
+
+
+def picture(path, value=0, *, shape=(4, 5)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full(shape, value, np.uint8)).save(path)
+
+
+def case(root, name, *, patient=None, value=None):
+    """A case of one picture and its mask; the picture's grey value is its own unless given."""
+    value = int(name[1:]) if value is None else value
+    picture(root / "images" / f"{name}.png", value)
+    picture(root / "masks" / f"{name}.png", 255)
+    return {
+        "case": name,
+        "patient": patient or name,
+        "image": f"images/{name}.png",
+        "label": f"masks/{name}.png",
+    }
+
+
+def items(root, count, **options):
+    return [case(root, f"p{number:02d}", **options) for number in range(count)]
+
+
+def names(found):
+    return {item["case"] for item in found}
+
+
+def write(root, cases, **options):
+    return prepared.write(root, "toy", cases, **({"label_values": (0, 255)} | options))
+
+
+# ---- dealing
+
+
+def test_sections_part_the_cases_and_miss_none(tmp_path):
+    write(tmp_path, items(tmp_path, 20), test_share=0.2)
+    parts = [prepared.cases(tmp_path, section, fold=1, folds=4) for section in SECTIONS]
+    assert [len(part) for part in parts] == [12, 4, 4]  # 4 of 20 held out, then 4 folds of 4
+    assert len(set().union(*map(names, parts))) == 20
+
+
+def test_held_out_cases_depend_on_the_seed_alone(tmp_path):
+    write(tmp_path, items(tmp_path, 20), test_share=0.2)
+    first, *others = (
+        prepared.cases(tmp_path, "test", fold=fold, folds=folds)
+        for fold, folds in ((0, 5), (1, 5), (2, 3))
+    )
+    assert all(other == first for other in others)
+    assert names(prepared.cases(tmp_path, "test", seed=1)) != names(first)
+
+
+def test_published_test_cases_stay_for_testing_whatever_the_seed(tmp_path):
+    published = [case(tmp_path, "t90"), case(tmp_path, "t91")]
+    write(tmp_path, items(tmp_path, 10), testing=published, test_share=0.2)
+    for seed in range(3):
+        assert names(published) < names(prepared.cases(tmp_path, "test", seed=seed))
+        assert len(prepared.cases(tmp_path, "test", seed=seed)) == 2 + 2
+    write(tmp_path, items(tmp_path, 10), testing=published)
+    assert names(prepared.cases(tmp_path, "test", seed=1)) == names(published)
+
+
+def test_a_patient_is_on_one_side_only(tmp_path):
+    cases = [case(tmp_path, f"p{n:02d}", patient=f"patient{n // 3}") for n in range(30)]
+    write(tmp_path, cases, test_share=0.2)
+    sides = [{i["patient"] for i in prepared.cases(tmp_path, s)} for s in SECTIONS]
+    assert sum(map(len, sides)) == len(set().union(*sides)) == 10
+
+
+def test_paths_are_absolute_and_the_file_keeps_them_relative(tmp_path, monkeypatch):
+    write(tmp_path, items(tmp_path, 6))
+    monkeypatch.chdir(tmp_path.parent)
+    found = prepared.cases(tmp_path.name)[0]
+    assert found["image"] == str(tmp_path / "images" / f"{found['case']}.png")
+    assert set(found) == {"case", "patient", "image", "label"}
+    assert str(tmp_path) not in (tmp_path / "datalist.json").read_text()
+
+
+def test_fewer_patients_than_folds_are_dealt_into_as_many_folds(tmp_path, caplog):
+    assert write(tmp_path, items(tmp_path, 3))["folds"] == 3
+    with pytest.raises(ValueError, match="3 patients are too few for 5 folds"):
+        prepared.cases(tmp_path)
+    assert len(prepared.cases(tmp_path, folds=3)) == 2
+
+
+def test_one_patient_alone_is_for_testing_and_a_warning_says_so(tmp_path, caplog):
+    write(tmp_path, [case(tmp_path, "p1", patient="x"), case(tmp_path, "p2", patient="x")])
+    assert "1 patients of toy cannot be parted: all are test cases" in caplog.text
+    assert names(prepared.cases(tmp_path, "test", folds=5)) == {"p1", "p2"}
+    with pytest.raises(ValueError, match="fold 0 has no cases"):
+        prepared.cases(tmp_path)
+
+
+def test_the_same_cases_give_the_same_file(tmp_path):
+    write(tmp_path, items(tmp_path, 8), test_share=0.2)
+    first = (tmp_path / "datalist.json").read_bytes()
+    write(tmp_path, items(tmp_path, 8), test_share=0.2)
+    assert (tmp_path / "datalist.json").read_bytes() == first
+
+
+# ---- copies
+
+
+def test_patients_who_share_an_image_are_never_parted(tmp_path, caplog):
+    cases = [case(tmp_path, f"p{n:02d}", value=n % 5) for n in range(10)]  # each image twice
+    with caplog.at_level(logging.WARNING):
+        made = write(tmp_path, cases)
+    assert "cases p00 and p05 have the same image: kept together" in caplog.text
+    fold_of = {item["case"]: item["fold"] for item in made["training"]}
+    assert all(fold_of[f"p{n:02d}"] == fold_of[f"p{n + 5:02d}"] for n in range(5))
+
+
+def test_copies_join_patients_through_a_third(tmp_path):
+    cases = [
+        case(tmp_path, "p1", patient="a", value=1),
+        case(tmp_path, "p2", patient="b", value=1),
+        case(tmp_path, "p3", patient="b", value=2),
+        case(tmp_path, "p4", patient="c", value=2),
+        case(tmp_path, "p5", patient="d", value=3),
+    ]
+    made = write(tmp_path, cases)
+    assert {i["case"]: i["patient"] for i in made["training"]} == {
+        **dict.fromkeys(("p1", "p2", "p3", "p4"), "a"),
+        "p5": "d",
+    }
+
+
+def test_a_copy_of_a_published_test_case_is_not_trained_on(tmp_path, caplog):
+    made = write(tmp_path, items(tmp_path, 4), testing=[case(tmp_path, "t9", value=2)])
+    assert names(made["training"]) == {"p00", "p01", "p03"}
+    assert "case p02 is left out: test case t9 has the same image" in caplog.text
+
+
+def test_a_picture_of_another_shape_is_no_copy_though_its_bytes_are_the_same(tmp_path):
+    cases = items(tmp_path, 2, value=7)
+    for part in ("images", "masks"):
+        picture(tmp_path / part / "p01.png", 7 if part == "images" else 255, shape=(5, 4))
+    assert len({item["patient"] for item in write(tmp_path, cases)["training"]}) == 2
+
+
+# ---- refusals
+
+
+def test_a_label_of_another_size_is_refused(tmp_path):
+    cases = items(tmp_path, 3)
+    picture(tmp_path / "masks" / "p01.png", shape=(5, 4))
+    with pytest.raises(ValueError, match=r"p01 differ in size or grid, \(4, 5\) and \(5, 4\)"):
+        write(tmp_path, cases)
+    assert not (tmp_path / "datalist.json").exists()
+
+
+def test_an_undeclared_label_value_is_refused(tmp_path):
+    cases = items(tmp_path, 3)
+    picture(tmp_path / "masks" / "p02.png", 7)
+    with pytest.raises(ValueError, match=r"label of case p02 has the values 7, declared are \[0,"):
+        write(tmp_path, cases)
+
+
+def test_all_faulty_cases_are_logged_before_the_first_is_raised(tmp_path, caplog):
+    cases = items(tmp_path, 3)
+    (tmp_path / "images" / "p00.png").unlink()
+    picture(tmp_path / "masks" / "p02.png", 7)
+    with pytest.raises(ValueError, match=r"^2 of 3 cases are faulty: image of case p00 cannot be"):
+        write(tmp_path, cases)
+    assert "label of case p02" in caplog.text
+
+
+def test_a_damaged_file_is_refused_by_its_case(tmp_path):
+    cases = items(tmp_path, 3)
+    file = tmp_path / "images" / "p01.png"
+    file.write_bytes(file.read_bytes()[:40])
+    with pytest.raises(ValueError, match="image of case p01 cannot be read"):
+        write(tmp_path, cases)
+
+
+def test_a_label_on_another_grid_is_refused(tmp_path):
+    for part, shift in (("images", 0.0), ("masks", 1.0)):
+        affine = np.diag([1.0, 1.0, 2.0, 1.0])
+        affine[0, 3] = shift
+        (tmp_path / part).mkdir()
+        nib.save(nib.Nifti1Image(np.zeros((3, 4, 5), np.uint8), affine), tmp_path / part / "a.nii")
+    item = {"case": "a", "patient": "a", "image": "images/a.nii", "label": "masks/a.nii"}
+    with pytest.raises(ValueError, match="image and label of case a differ in size or grid"):
+        write(tmp_path, [item])
+
+
+def test_no_cases_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="toy has no cases"):
+        write(tmp_path, [])
+
+
+def test_a_folder_that_is_not_prepared_is_refused_with_the_command(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"run `medseg prepare NAME --source PATH --out /"):
+        prepared.cases(tmp_path)
+    assert not prepared.is_prepared(tmp_path)
+
+
+def test_an_image_that_is_gone_is_missed_before_training(tmp_path):
+    write(tmp_path, items(tmp_path, 6))
+    for file in (tmp_path / "images").iterdir():
+        file.unlink()
+    with pytest.raises(FileNotFoundError, match=r"4 of 4 images are gone, first .*\.png: prepare"):
+        prepared.cases(tmp_path, folds=3)
+
+
+# ---- links
+
+
+def test_files_are_linked_and_a_second_run_leaves_them(tmp_path):
+    source = tmp_path / "published" / "scan.one.nii.gz"
+    source.parent.mkdir()
+    source.write_bytes(b"volume")
+    item = {"case": "scan.one", "patient": "x", "image": str(source)}
+    for _ in range(2):
+        made = prepared.link(tmp_path / "out", [item], parts={"image": "images", "label": "labels"})
+        assert made == [{"case": "scan.one", "patient": "x", "image": "images/scan.one.nii.gz"}]
+    assert os.path.samefile(source, tmp_path / "out" / made[0]["image"])
+
+
+def test_files_are_copied_where_links_are_not_possible(tmp_path, monkeypatch):
+    def refuse(*_args):
+        raise OSError("another disk")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "a.png").write_bytes(b"picture")
+    item = {"case": "a", "patient": "a", "image": str(tmp_path / "a.png")}
+    prepared.link(tmp_path / "out", [item], parts={"image": "images"})
+    assert (tmp_path / "out" / "images" / "a.png").read_bytes() == b"picture"
+    assert [p.name for p in (tmp_path / "out" / "images").iterdir()] == ["a.png"]
+
+
+def test_the_datalist_is_json_that_names_its_share(tmp_path):
+    write(tmp_path, items(tmp_path, 8), test_share=0.25)
+    content = json.loads((tmp_path / "datalist.json").read_text())
+    assert (content["name"], content["test_share"], len(content["testing"])) == ("toy", 0.25, 2)
