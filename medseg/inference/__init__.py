@@ -2,6 +2,7 @@
 
 from medseg.inference.case import CasesFailedError, find_cases, run_cases
 from medseg.inference.output import WriteLabelMapd, WritePreviewd
+from medseg.inference.overlap_tile import OverlapTileInferer
 from medseg.inference.picture_output import WritePictureLabeld, WritePicturePreviewd
 from medseg.inference.pictures import find_pictures
 from medseg.inference.predictor import MixedPrecisionInferer
@@ -9,6 +10,7 @@ from medseg.inference.predictor import MixedPrecisionInferer
 __all__ = [
     "CasesFailedError",
     "MixedPrecisionInferer",
+    "OverlapTileInferer",
     "WriteLabelMapd",
     "WritePictureLabeld",
     "WritePicturePreviewd",

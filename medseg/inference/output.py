@@ -85,7 +85,9 @@ class WritePreviewd(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         image, logits = (data[key] for key in self.keys)
-        label = MetaTensor(label_from_logits(logits.as_subclass(Tensor)), affine=image.affine)
+        regions = 1 < logits.shape[0] == len(self.classes)  # no channel of the background
+        label = label_from_logits(logits.as_subclass(Tensor), regions=regions)
+        label = MetaTensor(label, affine=image.affine)
         image, label = (Orientation(axcodes="RAS", labels=None)(x.cpu()) for x in (image, label))
         spacing_mm = Geometry(image.shape[1:], image.affine.numpy()).spacing_mm
         picture = draw_preview(

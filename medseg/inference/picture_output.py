@@ -73,7 +73,8 @@ class WritePicturePreviewd(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         image, logits = (data[key].as_subclass(Tensor).cpu() for key in self.keys)
-        label = label_from_logits(logits)[0]
+        regions = 1 < logits.shape[0] == len(self.classes)  # no channel of the background
+        label = label_from_logits(logits, regions=regions)[0]
         drawn = draw_picture(image.float().numpy(), label.numpy(), classes=self.classes)
         path = self.output_dir / f"{data['case']}.png"
         with whole(path) as partial:

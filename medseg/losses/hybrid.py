@@ -46,7 +46,8 @@ class HybridLoss(nn.Module):
             the classes, and the log-likelihood of voxels by true class under "softmax", by channel
             under "sigmoid".
         ignore_label: target value of voxels that do not count: in the channel that has it under
-            "sigmoid", in all channels under "softmax".
+            "sigmoid", in all channels under "softmax". Neither sum has them, the means divide by
+            the number of the others, and their gradient is exactly 0. None costs nothing.
         cross_entropy_weight: factor of the log-likelihood, the paper's 1/2.
         dice_weight: factor of the Dice.
 
@@ -110,30 +111,35 @@ class HybridLoss(nn.Module):
             probability, mass = log_likelihood.exp(), truth
         else:
             log_likelihood = F.logsigmoid(logits * (2 * truth - 1))
-            probability, mass = logits.sigmoid(), counted
+            probability, mass = logits.sigmoid(), counted.expand_as(logits)
+        if self.ignore_label is not None:
+            probability = probability * counted
         if weight is not None:
             log_likelihood = log_likelihood * _flatten(weight, self.batch).to(logits.dtype)
         weights = logits.new_tensor(self.class_weights or [1.0] * logits.shape[1])
         likelihood = _mean(log_likelihood, mass * weights[:, None])
-        dice = (_dice(probability * counted, truth) * weights).sum(1) / weights.sum()
+        dice = (_dice(probability, truth) * weights).sum(1) / weights.sum()
         return -(self.cross_entropy_weight * likelihood + self.dice_weight * dice).mean()
 
     def _truth(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the truth (B, C, voxels), zero where ignored, and the mask of what counts."""
+        """Return the truth (B, C, voxels), zero where ignored, and the mask of what counts.
+
+        The mask broadcasts to the truth; it is a single 1 if nothing is ignored.
+        """
         exclusive = self.activation == "softmax"  # of C >= 2 channels
         as_labels = exclusive and target.shape[1] == 1
-        ignored = torch.zeros_like(target, dtype=torch.bool)
-        if self.ignore_label is not None:
-            ignored = target == self.ignore_label
+        ignored = None if self.ignore_label is None else target == self.ignore_label
         _check_values(target, ignored, highest=logits.shape[1] - 1 if as_labels else 1)
-        truth = target.masked_fill(ignored, 0)
+        truth = target if ignored is None else target.masked_fill(ignored, 0)
         if as_labels:
             truth = torch.zeros_like(logits).scatter_(1, truth.long(), 1.0)
         elif exclusive:
-            ignored = ignored.any(1, keepdim=True)
+            ignored = None if ignored is None else ignored.any(1, keepdim=True)
             _check_exclusive(truth, ignored)
+        if ignored is None:
+            return truth, logits.new_ones(1, 1, 1)
         counted = (~ignored).to(logits.dtype)
-        return truth * counted, counted.expand_as(logits)
+        return truth * counted, counted
 
     def _check_shapes(self, logits: Tensor, target: Tensor) -> None:
         classes, exclusive = logits.shape[1], self.activation == "softmax"
@@ -205,8 +211,9 @@ def _check_voxel_weights(weight: Tensor, logits: Tensor) -> None:
         )
 
 
-def _check_values(target: Tensor, ignored: Tensor, *, highest: int) -> None:
-    valid = (target >= 0) & (target <= highest) & (target == target.round()) | ignored
+def _check_values(target: Tensor, ignored: Tensor | None, *, highest: int) -> None:
+    valid = (target >= 0) & (target <= highest) & (target == target.round())
+    valid = valid if ignored is None else valid | ignored
     if not valid.all():
         wrong = target[~valid].unique()[:3].tolist()
         raise ValueError(
@@ -215,9 +222,10 @@ def _check_values(target: Tensor, ignored: Tensor, *, highest: int) -> None:
         )
 
 
-def _check_exclusive(truth: Tensor, ignored: Tensor) -> None:
+def _check_exclusive(truth: Tensor, ignored: Tensor | None) -> None:
     marks = truth.sum(1, keepdim=True)
-    if not ((marks == 1) | ignored).all():
+    single = marks == 1
+    if not (single if ignored is None else single | ignored).all():
         raise ValueError(
             f"under softmax each voxel has exactly one class, got {int(marks.min())} to "
             f"{int(marks.max())}: use activation='sigmoid' for regions that overlap"

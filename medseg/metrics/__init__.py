@@ -1,5 +1,18 @@
-"""Metrics: per-case scores in physical units, as a table."""
+"""Metrics: scores per case, object, lesion and set, in physical units, as tables."""
 
-from medseg.metrics.case import CaseMetrics, score_case
+from medseg.metrics.case import score_case
+from medseg.metrics.case_metrics import CaseMetrics
+from medseg.metrics.confusion import ConfusionMatrix
+from medseg.metrics.lesions import Lesion, find_lesions, lesion_scores
+from medseg.metrics.objects import ObjectMatches, match_objects
 
-__all__ = ["CaseMetrics", "score_case"]
+__all__ = [
+    "CaseMetrics",
+    "ConfusionMatrix",
+    "Lesion",
+    "ObjectMatches",
+    "find_lesions",
+    "lesion_scores",
+    "match_objects",
+    "score_case",
+]

@@ -1,4 +1,4 @@
-"""Transforms that MONAI lacks: target classes, border weights, intensity window, 2D slices."""
+"""Transforms that MONAI lacks: classes, ignored voxels, border weights, objects, window, slices."""
 
 from medseg.transforms.border_weight import BorderWeight, BorderWeightd, border_weight
 from medseg.transforms.classes import (
@@ -6,20 +6,35 @@ from medseg.transforms.classes import (
     LabelFromLogitsd,
     MergeLabels,
     MergeLabelsd,
+    activation,
     logit_channels,
 )
+from medseg.transforms.ignored import IGNORE, DropIgnoredd, ignored_index
+from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
+from medseg.transforms.part_objects import PartObjectsd
+from medseg.transforms.regions import RegionMasksd, members
 from medseg.transforms.slices import SliceDataset
 from medseg.transforms.window import window
 
 __all__ = [
+    "IGNORE",
     "BorderWeight",
     "BorderWeightd",
+    "DropIgnoredd",
     "LabelFromLogits",
     "LabelFromLogitsd",
+    "LabelInstances",
+    "LabelInstancesd",
     "MergeLabels",
     "MergeLabelsd",
+    "PartObjectsd",
+    "RegionMasksd",
     "SliceDataset",
+    "activation",
     "border_weight",
+    "ignored_index",
+    "label_instances",
     "logit_channels",
+    "members",
     "window",
 ]

@@ -3,50 +3,75 @@
 A task names its foreground classes as a mapping from class name to the dataset's label values
 that it gathers: `{"liver": [1, 2]}` segments the liver with the tumour counted in, and
 `{"liver": [1], "tumour": [2]}` tells the two apart. Class indices are 1, 2, ... in that order;
-every label value that no class gathers is background, 0.
+where a value is in two classes, which are regions then, the last of them has it, see
+`medseg.transforms.regions`. Every label value that no class gathers is background, 0. Values that a
+dataset marks to be left out become `IGNORE`, see `medseg.transforms.ignored`.
 
-One foreground class needs one logit channel (sigmoid); several need one channel each and one for
-the background (softmax). That rule lives in `logit_channels` and is read in `label_from_logits`.
+One foreground class, and regions that lie within each other, need one logit channel each (sigmoid);
+several classes apart need one more for the background (softmax). That rule lives in
+`logit_channels` and `activation` and is read in `label_from_logits`.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 
 import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import convert_to_tensor
 
+from medseg.transforms.ignored import IGNORE, Ignored, ignored_values
+from medseg.transforms.regions import are_regions, check_regions
+
 Classes = Mapping[str, Sequence[int]]
 
 MOST_CLASSES = 255
-"""Foreground classes that a uint8 label map can tell apart."""
+"""Foreground classes that a uint8 label map can tell apart; one fewer beside `IGNORE`."""
 
 
 def logit_channels(classes: Classes) -> int:
-    """Output channels a network needs for `classes`: 1 for one foreground class, else 1 + n.
+    """Output channels a network needs: one for each class, and one more under softmax.
 
     Example:
         >>> logit_channels({"liver": [1, 2]}), logit_channels({"liver": [1], "tumour": [2]})
         (1, 3)
+        >>> logit_channels({"liver": [1, 2], "tumour": [2]})
+        2
     """
+    return len(classes) + (activation(classes) == "softmax")
+
+
+def activation(classes: Classes) -> str:
+    """ "sigmoid" for one foreground class and for regions, "softmax" for several classes apart."""
     _check_classes(classes)
-    return 1 if len(classes) == 1 else 1 + len(classes)
+    return "sigmoid" if len(classes) == 1 or are_regions(classes) else "softmax"
 
 
-def merge_labels(label: torch.Tensor, classes: Classes) -> torch.Tensor:
-    """Class indices (uint8, same shape) of a label map; values that no class gathers become 0."""
+def merge_labels(
+    label: torch.Tensor, classes: Classes, *, ignore: Sequence[int] = ()
+) -> torch.Tensor:
+    """Class indices (uint8, same shape) of a label map.
+
+    Values in `ignore` become `IGNORE`, values that neither it nor a class gathers become 0.
+    """
     merged = torch.zeros_like(label, dtype=torch.uint8)
-    for index, values in enumerate(classes.values(), start=1):
-        for value in values:
+    gathered = [*enumerate(classes.values(), start=1), (IGNORE, ignore)]
+    for index, values in gathered:
+        for value in filter(partial(_can_hold, label.dtype), values):
             merged[label == value] = index
     return merged
 
 
-def label_from_logits(logits: torch.Tensor) -> torch.Tensor:
+def label_from_logits(logits: torch.Tensor, *, regions: bool = False) -> torch.Tensor:
     """The most likely class of every voxel: (C, *spatial) logits to (1, *spatial) uint8 indices.
 
     One channel is a sigmoid logit, foreground where it is above 0 (probability above 0.5; exactly 0
     is background); several channels are softmax logits, of which the first largest wins.
+
+    Args:
+        logits: as the network returns them, for one image.
+        regions: each channel is the sigmoid logit of a region; the last region above 0, which is
+            the innermost, wins.
 
     Raises:
         ValueError: a logit is not a number, which would pass for background without a word.
@@ -56,8 +81,10 @@ def label_from_logits(logits: torch.Tensor) -> torch.Tensor:
             f"{int(logits.isnan().sum())} of {logits.numel()} logits are not a number: "
             "the weights are broken, or training diverged; lower the learning rate"
         )
-    if logits.shape[0] == 1:
-        return (logits > 0).to(torch.uint8)
+    if logits.shape[0] == 1 or regions:
+        index = torch.arange(1, logits.shape[0] + 1, device=logits.device)
+        inside = (logits > 0) * index.reshape(-1, *[1] * (logits.ndim - 1))
+        return inside.amax(dim=0, keepdim=True).to(torch.uint8)
     return logits.argmax(dim=0, keepdim=True).to(torch.uint8)
 
 
@@ -67,21 +94,37 @@ class MergeLabels(Transform):
     Args:
         classes: class name -> label values of the dataset, in the order of the class indices.
         label_values: every value that a label map of the dataset may have; None for any.
+        ignore: label value or values whose voxels do not count, which become `IGNORE`, 255; None
+            for none. Augmentation fills with 0 what it brings in from outside the image: where 0 is
+            no background, list it here too.
 
     Raises:
-        TypeError: the values of a class are not listed.
-        ValueError: no class, more than 255, a class without values, a value in two classes, or one
-            that the dataset does not have.
+        TypeError: the values of a class are not listed, or a value to ignore is no whole number.
+        ValueError: no class, more than 255 (254 with `ignore`), a class without values, a value in
+            two classes or both in a class and ignored, or one that the dataset does not have.
+
+    Example:
+        >>> MergeLabels({"road": [1]}, ignore=9)(torch.tensor([[0, 1, 9]])).tolist()
+        [[0, 1, 255]]
     """
 
-    def __init__(self, classes: Classes, *, label_values: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        classes: Classes,
+        *,
+        label_values: Sequence[int] | None = None,
+        ignore: Ignored = None,
+    ) -> None:
         _check_classes(classes)
+        self.ignore = ignored_values(ignore)
+        _check_ignored(classes, self.ignore)
         if label_values is not None:
-            _check_values(classes, label_values)
+            _check_values(classes, self.ignore, label_values)
         self.classes = {name: tuple(values) for name, values in classes.items()}
 
     def __call__(self, img: NdarrayOrTensor) -> torch.Tensor:
-        return merge_labels(convert_to_tensor(img, track_meta=True), self.classes)
+        label = convert_to_tensor(img, track_meta=True)
+        return merge_labels(label, self.classes, ignore=self.ignore)
 
 
 class MergeLabelsd(MapTransform):
@@ -93,10 +136,11 @@ class MergeLabelsd(MapTransform):
         classes: Classes,
         *,
         label_values: Sequence[int] | None = None,
+        ignore: Ignored = None,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.merge = MergeLabels(classes, label_values=label_values)
+        self.merge = MergeLabels(classes, label_values=label_values, ignore=ignore)
 
     def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
         out = dict(data)
@@ -106,19 +150,36 @@ class MergeLabelsd(MapTransform):
 
 
 class LabelFromLogits(Transform):
-    """Array version of `label_from_logits`."""
+    """Array version of `label_from_logits`.
+
+    Args:
+        classes: of the task, which tell whether the channels are regions; None if they are not.
+    """
+
+    def __init__(self, classes: Classes | None = None) -> None:
+        self.regions = classes is not None and are_regions(classes)
 
     def __call__(self, img: NdarrayOrTensor) -> torch.Tensor:
-        return label_from_logits(convert_to_tensor(img, track_meta=True))
+        return label_from_logits(convert_to_tensor(img, track_meta=True), regions=self.regions)
 
 
 class LabelFromLogitsd(MapTransform):
     """Dictionary version of `LabelFromLogits`."""
 
+    def __init__(
+        self,
+        keys: KeysCollection,
+        classes: Classes | None = None,
+        *,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.label = LabelFromLogits(classes)
+
     def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
         out = dict(data)
         for key in self.key_iterator(out):
-            out[key] = LabelFromLogits()(out[key])
+            out[key] = self.label(out[key])
         return out
 
 
@@ -128,22 +189,43 @@ def _check_classes(classes: Classes) -> None:
             f"classes must map 1 to {MOST_CLASSES} names to their label values, got {classes!r}: "
             "pass for instance {'liver': [1, 2]}"
         )
-    owner: dict[int, str] = {}
     for name, values in classes.items():
         if isinstance(values, (int, float, str)):
             raise TypeError(f"class {name!r} has the label values {values!r}: write a list")
         if not values:
             raise ValueError(f"class {name!r} gathers no label value: name at least one")
+    check_regions(classes)
+
+
+def _can_hold(dtype: torch.dtype, value: int) -> bool:
+    """Whether the type has the value: torch compares 300 with uint8 as if it were 44."""
+    if dtype.is_floating_point or dtype == torch.bool:
+        return True
+    limits = torch.iinfo(dtype)
+    return limits.min <= value <= limits.max
+
+
+def _check_ignored(classes: Classes, ignore: Sequence[int]) -> None:
+    if ignore and len(classes) >= MOST_CLASSES:
+        raise ValueError(
+            f"beside ignored voxels there is room for {MOST_CLASSES - 1} classes, got "
+            f"{len(classes)}: leave one out, or ignore nothing"
+        )
+    for name, values in classes.items():
         for value in values:
-            if value in owner:
+            if value in ignore:
                 raise ValueError(
-                    f"label value {value} is in two classes, {owner[value]!r} and {name!r}: "
-                    "leave it in one"
+                    f"label value {value} is in class {name!r} and ignored: choose one of the two"
                 )
-            owner[value] = name
 
 
-def _check_values(classes: Classes, label_values: Sequence[int]) -> None:
+def _check_values(classes: Classes, ignore: Sequence[int], label_values: Sequence[int]) -> None:
+    for value in ignore:
+        if value not in label_values:
+            raise ValueError(
+                f"label value {value} is ignored, the dataset has {list(label_values)}: "
+                "choose among these, or correct label_values"
+            )
     for name, values in classes.items():
         for value in values:
             if value not in label_values:

@@ -115,6 +115,26 @@ def test_an_image_of_ignored_voxels_only_has_no_part():
     assert nothing == 0
 
 
+def test_ignored_voxels_have_no_part_in_any_head_nor_in_the_guide():
+    # the whole chain of a config: guide, heads, weights in the target, loss of one head
+    network = NestedUNet(2, 1, 3, channels=(4, 8, 16), deep_supervision=True)
+    generator = torch.Generator().manual_seed(0)
+    label = torch.randint(0, 3, (2, 1, 8, 8), generator=generator)
+    ignored = torch.rand(2, 1, 8, 8, generator=generator) < 0.4
+    target = torch.cat([label.masked_fill(ignored, IGNORE), torch.ones_like(label)], 1).float()
+    inner = WeightedTargetLoss(HybridLoss(ignore_label=IGNORE))
+    loss = GuidedLoss(deep_supervision(inner, "equal", network=network), ignore_label=IGNORE)
+    heads = [torch.randn(2, 3, 8, 8, generator=generator, requires_grad=True) for _ in range(2)]
+    value = loss([*heads, presence([0.5, 0.5], [0.5, 0.5])], target)
+    value.backward()
+    for head in heads:
+        gradient = head.grad.abs().sum(1, keepdim=True)
+        assert gradient[ignored].max() == 0
+        assert gradient[~ignored].min() > 0
+    moved = [head.detach() + 9 * ignored * torch.randn(2, 3, 8, 8) for head in heads]
+    torch.testing.assert_close(loss([*moved, presence(*[[0.5, 0.5]] * 2)], target), value)
+
+
 def test_an_ignored_channel_has_no_part():
     target = torch.tensor([[[[1, 1]], [[0, 1]], [[IGNORE, IGNORE]]]])
     got = guide_of([[0.75, 0.9]], target, ignore_label=IGNORE)

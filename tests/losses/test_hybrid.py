@@ -203,6 +203,35 @@ def test_ignoring_voxels_is_removing_them(activation, batch):
     torch.testing.assert_close(loss(logits, marked), loss(logits[..., kept], target[..., kept]))
 
 
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("extreme", [0.0, 1e4, -1e4])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_the_gradient_of_ignored_voxels_is_exactly_zero(activation, extreme, batch):
+    logits, target = case(activation, size=(6, 7))
+    ignored = torch.rand(2, 1, 6, 7) < 0.4
+    target = target.masked_fill(ignored, IGNORE)
+    logits = logits.masked_fill(ignored, extreme).requires_grad_()
+    HybridLoss(activation=activation, batch=batch, ignore_label=IGNORE)(logits, target).backward()
+    everywhere = ignored.expand_as(logits)
+    assert logits.grad[everywhere].tolist() == [0.0] * int(everywhere.sum())
+    assert (logits.grad[~everywhere] != 0).all()
+
+
+@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("one_hot_target", [False, True])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_a_value_to_ignore_that_does_not_occur_changes_nothing(activation, one_hot_target, batch):
+    logits, target = case(activation)
+    if one_hot_target and activation == "softmax":
+        target = one_hot(target, 3)
+    weight = torch.rand(2, 1, 4, 5)
+    losses = [
+        HybridLoss(activation=activation, batch=batch, ignore_label=value)(logits, target, weight)
+        for value in (None, IGNORE)
+    ]
+    assert losses[0] == losses[1]
+
+
 def test_a_region_can_ignore_what_another_counts():
     logits, target = case("sigmoid", 2, size=(6,), batch=1)
     marked = target.clone()

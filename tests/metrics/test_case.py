@@ -1,29 +1,20 @@
-"""Tests of medseg.metrics.case: scores that can be worked out on paper, and the tables of them."""
+"""Tests of medseg.metrics.case: scores that can be worked out on paper."""
 
-import csv
-import json
 import math
 
 import numpy as np
 import pytest
 import torch
-from ignite.engine import Engine
-from monai.data import DataLoader, Dataset, MetaTensor
-from monai.engines import SupervisedEvaluator
 from monai.metrics import DiceMetric, HausdorffDistanceMetric, MeanIoU, SurfaceDiceMetric
 from scipy.ndimage import gaussian_filter
 
-from medseg.inference import CasesFailedError, run_cases
-from medseg.metrics import CaseMetrics, score_case
+from medseg.metrics import score_case
 
 
 def square(row, *, side=10, shape=(40, 40)):
     mask = np.zeros(shape, bool)
     mask[row : row + side, 5 : 5 + side] = True
     return mask
-
-
-# ---- one case
 
 
 @pytest.mark.parametrize("shift", [0, 1, 2, 5])
@@ -119,172 +110,3 @@ def test_scores_of_random_blobs_are_those_of_monai(seed, shape, spacing):
     scores = score_case(pred, label, spacing=spacing)
     for name, value in expected.items():
         assert scores[name] == pytest.approx(value.item(), rel=1e-6), name
-
-
-# ---- the tables
-
-
-AFFINE = np.diag([2.0, 1.0, 5.0, 1.0])
-
-
-def item(case, pred, label, *, affine=AFFINE, **more):
-    """A case as it comes: the prediction stands for the image."""
-    planes = [MetaTensor(torch.as_tensor(x)[None].float(), affine=affine) for x in (pred, label)]
-    return {"case": case, "image": planes[0], "label": planes[1], **more}
-
-
-def evaluate(items, metrics):
-    evaluator = SupervisedEvaluator(
-        device="cpu",
-        val_data_loader=DataLoader(Dataset(items), batch_size=1),
-        network=torch.nn.Identity(),
-        val_handlers=[metrics],
-    )
-    run_cases(evaluator, Dataset(items))
-
-
-def solid(row, **kwargs):
-    return np.repeat(square(row, **kwargs)[..., None], 3, axis=-1).astype(np.uint8)
-
-
-@pytest.fixture
-def tables(tmp_path):
-    """What three cases leave: a shift by one row of 2 mm, nothing found, and nothing to find."""
-    empty = solid(5, side=0)
-    items = [
-        item("shifted", solid(5), solid(6), patient="p1"),
-        item("missed", empty, solid(5), patient="p1"),
-        item("absent", empty, empty, patient="p2"),
-    ]
-    evaluate(items, CaseMetrics(tmp_path, classes=["liver"], group="patient"))
-    with (tmp_path / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    return rows, json.loads((tmp_path / "metrics_summary.json").read_text())
-
-
-def test_the_csv_has_a_row_for_each_case_with_unit_tolerance_and_group(tables):
-    rows, _ = tables
-    assert rows[0] == {
-        "case": "shifted",
-        "patient": "p1",
-        "class": "liver",
-        "dice": "0.9",
-        "iou": "0.818182",
-        "hd95_mm": "2",
-        "surface_dice_2mm": "1",
-    }
-    assert [row["case"] for row in rows] == ["shifted", "missed", "absent"]
-    assert [row["dice"] for row in rows] == ["0.9", "0", "nan"]
-    assert [row["hd95_mm"] for row in rows] == ["2", "inf", "nan"]
-
-
-def test_the_summary_shows_how_many_cases_its_means_leave_out(tables):
-    _, summary = tables
-    assert summary["classes"]["liver"]["hd95_mm"] == {
-        "n": 1,
-        "undefined": 1,
-        "infinite": 1,
-        "mean": 2.0,
-        "std": 0.0,
-        "median": 2.0,
-        "min": 2.0,
-        "max": 2.0,
-    }
-    dice = summary["classes"]["liver"]["dice"]
-    assert (dice["n"], dice["undefined"], dice["infinite"]) == (2, 1, 0)
-    assert dice["mean"] == dice["median"] == dice["std"] == pytest.approx(0.45)
-
-
-def test_a_score_that_no_case_defines_has_no_mean(tmp_path):
-    empty = solid(5, side=0)
-    evaluate([item("a", empty, empty)], CaseMetrics(tmp_path, classes=["liver"]))
-    dice = json.loads((tmp_path / "metrics_summary.json").read_text())["classes"]["liver"]["dice"]
-    assert (dice["n"], dice["undefined"], dice["mean"]) == (0, 1, None)
-
-
-def test_each_class_is_scored_by_its_own_index(tmp_path):
-    label = solid(5) + 2 * solid(20)
-    pred = solid(5) + 2 * solid(21)
-    metrics = CaseMetrics(tmp_path, classes=["liver", "tumour"])
-    evaluate([item("a", pred, label)], metrics)
-    assert [(row["class"], row["dice"]) for row in metrics.rows] == [
-        ("liver", 1.0),
-        ("tumour", 0.9),
-    ]
-
-
-def test_the_tables_are_rewritten_after_every_case(tmp_path):
-    seen = []
-
-    class Watching(CaseMetrics):
-        def write(self):
-            super().write()
-            seen.append((tmp_path / "metrics.csv").read_text().count("\n"))
-
-    items = [item("a", solid(5), solid(5)), item("b", solid(5), solid(6)[:-1])]
-    with pytest.raises(CasesFailedError, match=r"1 of 2 cases failed: b: .*lie on different grids"):
-        evaluate(items, Watching(tmp_path, classes=["liver"]))
-    assert seen == [2]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["metrics.csv", "metrics_summary.json"]
-
-
-def test_pixels_are_the_unit_of_images_without_a_known_size(tmp_path):
-    pred, label = (torch.as_tensor(square(row)[None]).float() for row in (5, 8))
-    metrics = CaseMetrics(tmp_path, classes=["liver"], tolerance=1.5, unit="pixel")
-    evaluate([{"case": "a", "image": pred, "label": label}], metrics)
-    assert metrics.rows[0]["hd95_pixel"] == 3
-    assert "surface_dice_1.5pixel" in metrics.rows[0]
-
-
-def test_a_2d_image_with_an_affine_is_measured_in_millimetres(tmp_path):
-    metrics = CaseMetrics(tmp_path, classes=["liver"])
-    evaluate([item("a", square(5), square(8))], metrics)
-    assert metrics.rows[0]["hd95_mm"] == 6
-
-
-@pytest.mark.parametrize(
-    ("given", "match"),
-    [
-        ({"unit": "cm"}, "a unit of mm or pixel"),
-        ({"tolerance": -1.0}, "a tolerance >= 0"),
-        ({"classes": []}, "and a class"),
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(tmp_path, given, match):
-    with pytest.raises(ValueError, match=match):
-        CaseMetrics(tmp_path, **{"classes": ["liver"], **given})
-
-
-def scored(tmp_path, pred, label):
-    engine = Engine(lambda *_: None)
-    engine.state.batch = [{"case": "a"}]
-    engine.state.output = [{"pred": pred, "label": label}]
-    CaseMetrics(tmp_path, classes=["liver"])(engine)
-
-
-def test_a_prediction_that_is_flipped_against_the_label_is_refused(tmp_path):
-    flipped = np.diag([-2.0, 1.0, 5.0, 1.0])
-    pred, label = item("a", solid(5), solid(5)), item("a", solid(5), solid(5), affine=flipped)
-    with pytest.raises(ValueError, match=r"different grids \(orientation RAS against LAS"):
-        scored(tmp_path, pred["image"], label["label"])
-
-
-def test_millimetres_without_an_affine_are_refused(tmp_path):
-    plain = torch.zeros(1, 4, 4, 4)
-    with pytest.raises(ValueError, match=r"case a has no affine .*: use unit 'pixel'"):
-        scored(tmp_path, plain, plain)
-
-
-def test_the_tables_of_an_earlier_run_are_kept_under_dated_names(tmp_path):
-    (tmp_path / "metrics.csv").write_text("earlier")
-    metrics = CaseMetrics(tmp_path, classes=["liver"])
-    metrics.write()
-    metrics.write()
-    assert [p.read_text() for p in tmp_path.glob("metrics-*.csv")] == ["earlier"]
-
-
-def test_a_failed_case_stays_visible_in_the_summary(tmp_path):
-    metrics = CaseMetrics(tmp_path, classes=["liver"])
-    metrics.add_failure("ct_7", "ends early")
-    summary = json.loads((tmp_path / "metrics_summary.json").read_text())
-    assert summary["failed"] == {"ct_7": "ends early"}

@@ -74,7 +74,9 @@ def test_a_missing_key_is_refused_unless_allowed():
         ({"liver": []}, ValueError, "'liver' gathers no label value"),
         ({"liver": 1}, TypeError, "'liver' has the label values 1: write a list"),
         ({"liver": "12"}, TypeError, "write a list"),
-        ({"liver": [1, 2], "tumour": [2]}, ValueError, "2 is in two classes, 'liver' and 'tumour'"),
+        ({"tumour": [2], "liver": [1, 2]}, ValueError, "2 is in two classes, 'tumour' and 'liver'"),
+        ({"liver": [1, 2], "other": [2, 3]}, ValueError, "name the outer one first"),
+        ({"liver": [1], "organ": [1]}, ValueError, "the second does not lie within the first"),
     ],
 )
 def test_classes_that_make_no_sense_are_refused(classes, error, match):
@@ -96,6 +98,42 @@ def test_255_classes_fit_and_keep_their_index():
     classes = {str(i): [i] for i in range(1, 256)}
     label = torch.arange(256)[None]
     assert torch.equal(MergeLabels(classes)(label).long(), label)
+
+
+@pytest.mark.parametrize(
+    ("ignore", "expected"), [(3, [0, 1, 2, 255]), ([0, 3], [255, 1, 2, 255]), (None, [0, 1, 2, 0])]
+)
+def test_ignored_values_become_255(ignore, expected):
+    merged = MergeLabels(LIVER_AND_TUMOUR, ignore=ignore)(VALUES)
+    assert merged.flatten().tolist() == expected
+    as_item = MergeLabelsd("label", LIVER_AND_TUMOUR, ignore=ignore)({"label": VALUES})
+    assert torch.equal(as_item["label"], merged)
+
+
+def test_a_value_that_the_type_cannot_hold_is_nowhere():
+    # torch takes 300 for 44 and -1 for 255 when it compares them with uint8
+    label = torch.tensor([[44, 255]], dtype=torch.uint8)
+    assert MergeLabels({"a": [300], "b": [-1]})(label).tolist() == [[0, 0]]
+    assert MergeLabels({"a": [44]}, ignore=[-1])(label).tolist() == [[1, 0]]
+    assert MergeLabels({"a": [44]}, ignore=[-1])(label.short() - 256).tolist() == [[0, 255]]
+
+
+def test_254_classes_fit_beside_ignored_voxels_and_255_do_not():
+    classes = {str(i): [i] for i in range(1, 255)}
+    label = torch.arange(256)[None]
+    assert MergeLabels(classes, ignore=[0, 255])(label).tolist() == [[255, *range(1, 256)]]
+    with pytest.raises(ValueError, match="room for 254 classes, got 255: leave one out"):
+        MergeLabels({**classes, "255": [255]}, ignore=0)
+
+
+@pytest.mark.parametrize("make", [MergeLabels, partial(MergeLabelsd, "label")])
+def test_ignored_values_that_make_no_sense_are_refused(make):
+    with pytest.raises(ValueError, match="value 2 is in class 'tumour' and ignored: choose one"):
+        make(LIVER_AND_TUMOUR, ignore=[3, 2])
+    with pytest.raises(ValueError, match=r"9 is ignored, the dataset has \[0, 1, 2\]: choose"):
+        make(LIVER_AND_TUMOUR, label_values=[0, 1, 2], ignore=9)
+    with pytest.raises(TypeError, match="the values to ignore are whole numbers, got '3'"):
+        make(LIVER_AND_TUMOUR, ignore="3")
 
 
 def test_a_single_logit_is_foreground_above_zero_only():

@@ -1,0 +1,131 @@
+"""Ignored: voxels of a dataset that count neither in a loss nor in a score.
+
+A label map may mark voxels whose class is unknown or of no interest, Cityscapes' void and the
+border of KITTI's valid area for instance. `MergeLabels(classes, ignore=...)` gives all of them the
+class index `IGNORE`. From there on
+
+- the loss takes `ignore_label=ignored_index(ignore)`, as `HybridLoss` and `GuidedLoss` do;
+- validation during training, which makes one-hot channels, drops them with `DropIgnoredd`;
+- `CaseMetrics(ignore_label=ignored_index(ignore))` leaves them out of every score.
+
+With `ignore=None`, a dataset that marks nothing, each of the three does nothing.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import torch
+from monai.config import KeysCollection, NdarrayOrTensor
+from monai.transforms import MapTransform
+from monai.utils import convert_to_tensor
+
+IGNORE = 255
+"""Class index of an ignored voxel: the largest of uint8, and Cityscapes' own train id of void."""
+
+Ignored = int | Sequence[int] | None
+"""Label values of a dataset that are ignored: one, several or none."""
+
+
+def ignored_values(ignore: Ignored) -> tuple[int, ...]:
+    """The ignored label values as a tuple.
+
+    Raises:
+        TypeError: neither a whole number nor a list of them.
+
+    Example:
+        >>> ignored_values(255), ignored_values([0, 255]), ignored_values(None)
+        ((255,), (0, 255), ())
+    """
+    values = () if ignore is None else (ignore,) if isinstance(ignore, int) else ignore
+    if isinstance(values, str) or not all(_is_label(value) for value in values):
+        raise TypeError(
+            f"the values to ignore are whole numbers, got {ignore!r}: "
+            "pass for instance 255, [0, 255], or None for none"
+        )
+    return tuple(values)
+
+
+def ignored_index(ignore: Ignored) -> int | None:
+    """The class index that `MergeLabels` gives the ignored values: `IGNORE`, or None without any.
+
+    Example:
+        >>> ignored_index([0, 255]), ignored_index(None)
+        (255, None)
+    """
+    return IGNORE if ignored_values(ignore) else None
+
+
+def drop_ignored(
+    image: torch.Tensor, label: torch.Tensor, *, ignore_label: int = IGNORE
+) -> torch.Tensor:
+    """A copy of class indices (C, *spatial) that is background, 0, where the label is ignored.
+
+    Args:
+        image: class indices, of a prediction or of the label itself.
+        label: class indices (1, *spatial) or (C, *spatial).
+        ignore_label: the value that marks ignored voxels in `label`.
+
+    Raises:
+        ValueError: the two are not of one size.
+
+    Example:
+        >>> drop_ignored(torch.tensor([[1, 2, 1]]), torch.tensor([[0, 255, 1]]))
+        tensor([[1, 0, 1]])
+    """
+    if image.shape[1:] != label.shape[1:] or label.shape[0] not in (1, image.shape[0]):
+        raise ValueError(
+            f"a prediction of shape {tuple(image.shape)} has a label of shape "
+            f"{tuple(label.shape)}: bring both to the same grid"
+        )
+    return image.masked_fill(label.as_subclass(torch.Tensor) == ignore_label, 0)
+
+
+class DropIgnoredd(MapTransform):
+    """Sets prediction and label to background where the label is ignored.
+
+    MONAI's one-hot encoding has no channel for `IGNORE`. A voxel that is background in both is part
+    of neither mask of a foreground class, so it is no true positive, false positive or false
+    negative: Dice and IoU of the foreground are those of the other voxels alone. That is not so for
+    scores of the background and for the share of right voxels, which count it as right.
+
+    Args:
+        keys: the entries to be changed, class indices (C, *spatial); the label may be among them.
+        label: key of the label that marks the ignored voxels.
+        ignore_label: the value that marks them, `ignored_index(ignore)`; None does nothing.
+        allow_missing_keys: pass over entries that are absent.
+
+    Raises:
+        KeyError: no label.
+        ValueError: an entry that is not of the label's size.
+
+    Example:
+        >>> label = torch.tensor([[1, 255]])
+        >>> dropped = DropIgnoredd("pred")({"pred": torch.ones(1, 2), "label": label})
+        >>> dropped["pred"].tolist()
+        [[1.0, 0.0]]
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        *,
+        label: Hashable = "label",
+        ignore_label: int | None = IGNORE,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.label = label
+        self.ignore_label = ignore_label
+
+    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
+        out = dict(data)
+        if self.ignore_label is None:
+            return out
+        label = convert_to_tensor(out[self.label], track_meta=True)
+        for key in self.key_iterator(out):
+            image = convert_to_tensor(out[key], track_meta=True)
+            out[key] = drop_ignored(image, label, ignore_label=self.ignore_label)
+        return out
+
+
+def _is_label(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
