@@ -12,6 +12,7 @@ CONVERTERS = {
     "kitti_road": "kitti_road",
     "liver": "lits",
     "liver_slices": "liver_slices",
+    "lung_nodule": "lidc",
     "nuclei": "nuclei",
     "polyp": "polyp",
 }

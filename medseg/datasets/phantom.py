@@ -14,8 +14,14 @@ logger = logging.getLogger(__name__)
 
 KINDS = {
     "ct": "_liver_ct:write_liver_ct",
-    "microscopy": "_microscopy:write_microscopy",
+    "chest": "_chest:write",
     "mr": "_hippocampus_mr:write_hippocampus",
+    "brain": "_brain:write",
+    "microscopy": "_microscopy:write_microscopy",
+    "membrane": "_membrane:write",
+    "endoscopy": "_endoscopy:write",
+    "road": "_street:write_road",
+    "city": "_street:write_city",
 }
 """Kind of phantom -> the module and function that write it."""
 
@@ -45,8 +51,14 @@ def write(
     | kind | what it shows | stands for |
     |---|---|---|
     | ct | abdomen in CT, liver and tumours; test cases as DICOM too | MSD Task03_Liver |
-    | microscopy | fluorescent nuclei, some of which touch | Data Science Bowl 2018 |
+    | chest | chest in CT, nodules outlined by four readers | LIDC-IDRI |
     | mr | hippocampus in cropped MR | MSD Task04_Hippocampus |
+    | brain | head in T1-weighted MR with a bright tumour | figshare brain tumour |
+    | microscopy | fluorescent nuclei, some of which touch | Data Science Bowl 2018 |
+    | membrane | cells parted by dark membranes in electron microscopy | ISBI 2012 |
+    | endoscopy | polyps in colonoscopy | Kvasir-SEG |
+    | road | the road from a car | KITTI road |
+    | city | a street with 19 classes | Cityscapes fine |
 
     Args:
         kind: see the table.
@@ -54,7 +66,8 @@ def write(
         cases: labelled cases for training, 1 or more; as many as the folds to be made, or more.
         seed: seed of all that is random.
         test_cases: cases for testing, numbered after those for training.
-        size: in-plane matrix, 48 or more; of a volume the field of view stays the same.
+        size: in-plane matrix or height of a picture, 48 or more; the field of view of a CT stays
+            the same.
         slices: number of slices of a CT, centred on the organ.
         thickness_mm: distance of the slices of a CT.
         overwrite: replace a phantom written before; any other folder is still refused.

@@ -1,0 +1,166 @@
+"""Published: the files of a dataset as downloaded, in a folder or in a zip archive."""
+
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+from PIL import Image, ImageSequence
+
+MOST_BYTES = 2**29
+"""The longest file taken from an archive; the largest published one has about 225 MB."""
+
+# What a damaged archive or picture makes zipfile and Pillow raise; anything else is a bug.
+_READ_ERRORS = (
+    EOFError,
+    IndexError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """The files of a dataset, whatever holds them.
+
+    Attributes:
+        name: the folder or archive, for messages.
+        files: POSIX paths below it, numbers in their own order ("2.png" before "10.png"); hidden
+            files, and those of a folder `__MACOSX`, are left out.
+        content: gives the bytes of a file; `read` does so with errors that name the file.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    content: Callable[[str], bytes]
+
+    def read(self, file: str) -> bytes:
+        """The bytes of a file; ValueError where it cannot be read."""
+        try:
+            return self.content(file)
+        except _READ_ERRORS as error:
+            raise self.unreadable(file, error) from error
+
+    def pages(self, file: str) -> list[Image.Image]:
+        """Every page of a picture file, decoded; ValueError where it is no such file."""
+        content = self.read(file)
+        try:
+            with Image.open(BytesIO(content)) as image:
+                return [page.copy() for page in ImageSequence.Iterator(image)]
+        except _READ_ERRORS as error:
+            raise self.unreadable(file, error) from error
+
+    def picture(self, file: str) -> Image.Image:
+        """A picture of one page, decoded; ValueError where it is none."""
+        first, *more = self.pages(file)
+        if more:
+            raise ValueError(f"{file} of {self.name} has {len(more) + 1} pages, a picture has one")
+        return first
+
+    @contextmanager
+    def archive(self, file: str) -> Iterator["Published"]:
+        """The files of an archive among the files; ValueError where it is none."""
+        content = self.read(file)
+        try:
+            archive = zipfile.ZipFile(BytesIO(content))
+        except _READ_ERRORS as error:
+            raise self.unreadable(file, error) from error
+        with archive:
+            yield _within(archive, name=f"{self.name}/{file}")
+
+    def stems(self, folder: str, *, suffix: str) -> dict[str, str]:
+        """Map the stem of each file in a folder, wherever that folder lies -> the file.
+
+        Args:
+            folder: the last parts of the folder, for instance "images" or "train/images".
+            suffix: of the files, in lower case.
+
+        Raises:
+            ValueError: two folders of that name hold files of the same stem.
+        """
+        parts = PurePosixPath(folder).parts
+        found: dict[str, str] = {}
+        for file in self.files:
+            path = PurePosixPath(file)
+            if path.parent.parts[-len(parts) :] != parts or path.suffix.lower() != suffix:
+                continue
+            if (other := found.setdefault(path.stem, file)) != file:
+                raise ValueError(
+                    f"{other} and {file} of {self.name} are both called {path.stem}: keep one copy"
+                )
+        return found
+
+    def unreadable(self, file: str, error: BaseException) -> ValueError:
+        """The error to raise for a file that is damaged."""
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return ValueError(
+            f"{file} of {self.name} cannot be read ({reason}): download or unpack it again"
+        )
+
+
+@contextmanager
+def opened(source: Path, *, wanted: str) -> Iterator[Published]:
+    """The files of a folder, whatever lies in it, or of a zip archive.
+
+    Args:
+        source: the folder or archive.
+        wanted: what to give instead, for the messages.
+
+    Raises:
+        FileNotFoundError: no such source.
+        ValueError: a file that is no zip archive.
+
+    Example:
+        >>> with opened(Path("kvasir-seg.zip"), wanted="kvasir-seg.zip") as published:
+        ...     image = published.picture(published.files[0])  # doctest: +SKIP
+    """
+    name = str(source.absolute())
+    if source.is_dir():
+        found = (file.relative_to(source).as_posix() for file in source.rglob("*"))
+        yield Published(name, _ordered(found), lambda file: (source / file).read_bytes())
+        return
+    if not source.exists():
+        raise FileNotFoundError(f"no such file or folder: {name}: give {wanted}")
+    if not zipfile.is_zipfile(source):
+        raise ValueError(f"{name} is no zip archive: give {wanted}")
+    with zipfile.ZipFile(source) as archive:
+        yield _within(archive, name=name)
+
+
+def _within(archive: zipfile.ZipFile, *, name: str) -> Published:
+    def content(file: str) -> bytes:
+        if (size := archive.getinfo(file).file_size) > MOST_BYTES:
+            raise ValueError(f"it inflates to {size} bytes, more than {MOST_BYTES}")
+        return archive.read(file)
+
+    return Published(name, _ordered(archive.namelist()), content)
+
+
+def _ordered(files: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted((file for file in files if not _is_clutter(file)), key=_natural))
+
+
+def _is_clutter(file: str) -> bool:
+    parts = PurePosixPath(file).parts
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
+
+
+def _natural(file: str) -> list[tuple[int, str]]:
+    """A key that sorts the numbers in a path by value and the rest as text."""
+    return [
+        (int(piece), "") if piece.isdecimal() else (-1, piece)
+        for piece in re.split(r"([0-9]+)", file)
+    ]

@@ -1,0 +1,228 @@
+"""Brain tumor: meningioma, glioma and pituitary tumour in contrast-enhanced T1, by Cheng.
+
+`prepare` reads either form:
+
+- as published on figshare (1512427): `<i>.mat` of MATLAB 7.3 in the four archives
+  `brainTumorDataPublic_*.zip`, unpacked or not, together or in one outer archive, with `cvind.mat`
+  beside them or without. Each holds a struct `cjdata`: label (1 meningioma, 2 glioma, 3 pituitary
+  tumour), PID (the patient), image, tumorBorder and tumorMask, 512 x 512 or 256 x 256 pixels; 3064
+  slices of 233 patients. This form needs h5py: `pip install 'medseg[datasets]'`.
+- as PNG, `<i>.png` and `<i>_mask.png`, scaled to 8 bits, with nothing that names the patient.
+
+It writes `images/<i>.png`, `masks/<i>.png` (8-bit, 255 in the tumour) and `datalist.json`; images
+of the .mat form are 16-bit, intensities as published. MATLAB stores columns first and h5py shows
+the transpose; the pictures are upright as MATLAB shows them. A fifth of the patients is held out.
+
+Of the .mat form, a patient is the hash of the PID, and the datalist also has the "tumour" and, from
+`cvind.mat`, the "published_fold", 1 to 5, for those who compare with the authors' cross-validation.
+
+Of the PNG form, a patient is a block of BLOCK indices, of which the last GAP are left out. Slices
+of a patient in one plane follow each other, two to eight of them where we looked (indices 0 to 99
+and 1000 to 1079), and such a run fits into the gap. The same patient may come again in another
+plane, many indices away, which no gap excludes: take the .mat form for a score to be published.
+
+CC BY 4.0. Source: Cheng et al., Enhanced performance of brain tumor classification via tumor region
+augmentation and partition, PLoS ONE 10, 2015.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.datasets import _pairs, prepared
+from medseg.datasets._published import Published, opened
+from medseg.datasets.datalist import Item
+
+TEST_SHARE = 0.2
+"""Share of the patients held out for testing, whatever the fold."""
+
+LABEL_VALUES = _pairs.LABEL_VALUES
+
+TUMOURS = {1: "meningioma", 2: "glioma", 3: "pituitary tumour"}
+
+BLOCK = 25
+"""Indices of the PNG form that are one patient, the gap included."""
+GAP = 8
+"""The last indices of each block, left out: slices of two blocks are 9 or more indices apart."""
+
+_ARCHIVES = "brainTumorDataPublic_"
+_FOLDS = "cvind.mat"
+_MASK = "_mask"
+_EIGHT_BIT = ("L", "RGB", "RGBA", "P")
+_MOST = np.iinfo(np.uint16).max
+_WANTED = "the folder of brainTumorDataPublic_*.zip, of the .mat files, or of <i>.png"
+
+
+def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
+    """Convert the published set, see the top of this file; return the number of slices.
+
+    Slices that are done are left as they are, so that an interrupted run can be repeated: it ends
+    with the files of a run that was not interrupted.
+
+    Args:
+        source: the folder of the set, or a zip archive.
+        out: folder to write, made if absent.
+
+    Raises:
+        FileNotFoundError: no such source, or no slices in it.
+        ValueError: h5py is not installed, a PNG without its mask, or a slice that is there twice;
+            an unreadable file, a field that is missing or out of range, an empty mask or one of
+            another size: then the slices before it are done; `cvind.mat` of another number of
+            slices. The message names the slice, never the patient.
+
+    Example:
+        >>> prepare("1512427", "data/brain_tumor")  # doctest: +SKIP
+        3064
+    """
+    with opened(Path(source), wanted=_WANTED) as published:
+        items = _from_mat(published, Path(out)) or _from_png(published, Path(out))
+    if not items:
+        raise FileNotFoundError(
+            f"no <i>.mat, {_ARCHIVES}*.zip nor <i>.png in {published.name}: give {_WANTED}"
+        )
+    prepared.write(out, "brain_tumor", items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
+    return len(items)
+
+
+# ---- the .mat form
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """One `cjdata`: intensities and mask, (rows, columns)."""
+
+    label: int
+    patient: str
+    image: NDArray[np.uint16]
+    mask: NDArray[np.bool_]
+
+
+def _from_mat(published: Published, out: Path) -> list[Item]:
+    found: dict[int, Item] = {}
+    for part in _parts(published):
+        for file in part.files:
+            if (index := _index(file, ".mat")) is None:
+                continue
+            if index in found:
+                raise ValueError(f"{file} of {part.name} is there twice: keep one copy")
+            read = _read(part, file)
+            _pairs.write(out, f"{index:04d}", partial(_pair, read))
+            found[index] = _pairs.item(f"{index:04d}", read.patient, tumour=TUMOURS[read.label])
+    folds = _published_folds(published, slices=len(found)) if found else {}
+    return [found[index] | folds.get(index, {}) for index in sorted(found)]
+
+
+def _parts(published: Published) -> Iterator[Published]:
+    """The files as they lie there, then those of each archive among them, one after the other."""
+    yield published
+    for file in published.files:
+        path = PurePosixPath(file)
+        if path.name.startswith(_ARCHIVES) and path.suffix == ".zip":
+            with published.archive(file) as part:
+                yield part
+
+
+def _index(file: str, suffix: str) -> int | None:
+    path = PurePosixPath(file)
+    return int(path.stem) if path.suffix == suffix and path.stem.isdecimal() else None
+
+
+@contextmanager
+def _matlab(published: Published, file: str) -> Iterator[Mapping[str, Any]]:
+    """The variables of a MATLAB 7.3 file; what is wrong with them is told with the file's name."""
+    if find_spec("h5py") is None:
+        raise ValueError(f"{file} needs h5py, not installed: pip install 'medseg[datasets]'")
+    import h5py  # type: ignore[import-untyped]  # no stubs
+
+    content = published.read(file)
+    try:
+        with h5py.File(BytesIO(content), "r") as variables:
+            yield variables
+    except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise published.unreadable(file, error) from error
+
+
+def _read(published: Published, file: str) -> _Slice:
+    with _matlab(published, file) as variables:
+        data = variables["cjdata"]
+        if (label := int(data["label"][()].item())) not in TUMOURS:
+            raise ValueError(f"label {label} is none of {', '.join(map(str, TUMOURS))}")
+        name = "".join(chr(letter) for letter in data["PID"][()].ravel())
+        return _Slice(
+            label,
+            patient=hashlib.sha256(name.encode()).hexdigest()[:12],
+            image=_intensities(data["image"][()].T),
+            mask=data["tumorMask"][()].T > 0,
+        )
+
+
+def _intensities(image: NDArray[Any]) -> NDArray[np.uint16]:
+    """The same numbers in 16 bits, as a PNG holds them."""
+    low, high = image.min(), image.max()
+    if image.dtype.kind not in "iu" or low < 0 or high > _MOST:
+        raise ValueError(
+            f"intensities are {low} to {high} of {image.dtype}, not integers of 0 to {_MOST}"
+        )
+    return np.ascontiguousarray(image, np.uint16)
+
+
+def _pair(read: _Slice) -> _pairs.Pair:
+    return read.image, read.mask
+
+
+def _published_folds(published: Published, *, slices: int) -> dict[int, Item]:
+    """Map each index -> its published fold; nothing where `cvind.mat` is not there."""
+    files = [file for file in published.files if PurePosixPath(file).name == _FOLDS]
+    if not files:
+        return {}
+    with _matlab(published, files[0]) as variables:
+        folds = [int(fold) for fold in variables["cvind"][()].ravel()]
+    if len(folds) != slices:
+        raise ValueError(
+            f"{files[0]} of {published.name} is of {len(folds)} slices and {slices} are there: "
+            "add the archives that are missing, or remove that file"
+        )
+    return {index: {"published_fold": fold} for index, fold in enumerate(folds, start=1)}
+
+
+# ---- the PNG form
+
+
+def _from_png(published: Published, out: Path) -> list[Item]:
+    images: dict[str, str] = {}
+    masks: dict[str, str] = {}
+    for file in published.files:
+        stem = PurePosixPath(file).stem
+        index = _index(file.replace(f"{_MASK}.png", ".png"), ".png")
+        if index is None:
+            continue
+        kind = masks if stem.endswith(_MASK) else images
+        if kind.setdefault(f"{index:04d}", file) != file:
+            raise ValueError(f"{file} of {published.name} is there twice: keep one copy")
+    items = []
+    for case, files in _pairs.paired(images, masks, name=published.name).items():
+        block, place = divmod(int(case), BLOCK)
+        if place < BLOCK - GAP:
+            _pairs.write(out, case, partial(_decoded, published, *files))
+            items.append(_pairs.item(case, f"block_{block:03d}"))
+    return items
+
+
+def _decoded(published: Published, image: str, mask: str) -> _pairs.Pair:
+    picture = published.picture(image)
+    if picture.mode not in _EIGHT_BIT:
+        raise ValueError(
+            f"{image} of {published.name} has samples of Pillow mode {picture.mode}, not 8 bits: "
+            "take the .mat files"
+        )
+    return np.asarray(picture.convert("L")), np.asarray(published.picture(mask).convert("L")) > 0

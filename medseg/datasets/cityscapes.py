@@ -1,0 +1,181 @@
+"""Cityscapes: street scenes of 21 cities, the fine annotations of 19 classes.
+
+Reads the folder that holds `leftImg8bit` and `gtFine`, or `leftImg8bit_trainvaltest.zip` and
+`gtFine_trainvaltest.zip` as downloaded:
+
+- `leftImg8bit/{train,val}/<city>/<city>_<6 digits>_<6 digits>_leftImg8bit.png`: RGB, 2048 x 1024;
+- `gtFine/{train,val}/<city>/<city>_<6 digits>_<6 digits>_gtFine_labelIds.png`: 8-bit, the ids of
+  `CLASSES` or one of the void ids, all below 34.
+
+Writes `datalist.json` and for each picture, named `<city>_<6 digits>_<6 digits>`:
+
+- `images/<case>.png`: the published file, byte for byte;
+- `masks/<case>.png`: 8-bit, the published train id plus one, 1 (road) to 19 (bicycle), and 255
+  where nothing is scored. The train ids start at 0, which is background everywhere else in medseg;
+  here the value 0 does not occur.
+
+A city counts as one sequence (the datalist's patient): the 2975 pictures of `train`, 18 cities, are
+dealt into folds by city, and the 500 of `val`, 3 other cities, are the test cases. The labels of
+`test` were never published, so it is left aside.
+
+Source: Cordts et al., The Cityscapes dataset for semantic urban scene understanding, CVPR 2016;
+ids, train ids and colours as in its scripts, https://github.com/mcordts/cityscapesScripts,
+`helpers/labels.py` (non-commercial licence, https://www.cityscapes-dataset.com/license/).
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.datasets import _pairs, prepared
+from medseg.datasets._labelled import File, convert
+from medseg.datasets._published import Published, opened
+from medseg.datasets.datalist import Item
+
+ARCHIVES = {
+    "leftImg8bit": "leftImg8bit_trainvaltest.zip",
+    "gtFine": "gtFine_trainvaltest.zip",
+}
+"""Folder of the pictures and of their labels -> the archive that unpacks to it."""
+
+IGNORED = 255
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class that is scored: its name, its id in the published files, and its published colour."""
+
+    name: str
+    label_id: int
+    rgb: tuple[int, int, int]
+
+
+CLASSES = (
+    Label("road", 7, (128, 64, 128)),
+    Label("sidewalk", 8, (244, 35, 232)),
+    Label("building", 11, (70, 70, 70)),
+    Label("wall", 12, (102, 102, 156)),
+    Label("fence", 13, (190, 153, 153)),
+    Label("pole", 17, (153, 153, 153)),
+    Label("traffic light", 19, (250, 170, 30)),
+    Label("traffic sign", 20, (220, 220, 0)),
+    Label("vegetation", 21, (107, 142, 35)),
+    Label("terrain", 22, (152, 251, 152)),
+    Label("sky", 23, (70, 130, 180)),
+    Label("person", 24, (220, 20, 60)),
+    Label("rider", 25, (255, 0, 0)),
+    Label("car", 26, (0, 0, 142)),
+    Label("truck", 27, (0, 0, 70)),
+    Label("bus", 28, (0, 60, 100)),
+    Label("train", 31, (0, 80, 100)),
+    Label("motorcycle", 32, (0, 0, 230)),
+    Label("bicycle", 33, (119, 11, 32)),
+)
+"""The scored classes in the order of their train ids, 0 to 18; in a mask each is one more."""
+
+LABEL_VALUES = (*range(1, len(CLASSES) + 1), IGNORED)
+
+_MOST_ID = 33  # of the published ids, scored or void
+_WANTED = f"the folder of {' and '.join(ARCHIVES.values())}"
+_FILE = re.compile(
+    r"(?P<part>leftImg8bit|gtFine)/(?P<split>train|val)/(?P<city>[^/]+)/"
+    r"(?P<case>(?P=city)_[0-9]{6}_[0-9]{6})_(?:leftImg8bit|gtFine_labelIds)\.png"
+)
+
+
+def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
+    """Convert the published set, see the top of this file; return the number of pictures.
+
+    Pictures that are done are left as they are, so that an interrupted run can be repeated: it ends
+    with the files of a run that was not interrupted.
+
+    Args:
+        source: folder of `leftImg8bit` and `gtFine`, or of the two archives.
+        out: folder to write, made if absent.
+
+    Raises:
+        FileNotFoundError: no such source, or no pictures of `train` or of `val` in it.
+        ValueError: a damaged archive; a picture without its labels or the other way round, or two
+            files of one name, then nothing is written; a file that is unreadable, of another size
+            than its partner, or with an unknown id, then the pictures before it are done. The
+            message names it.
+
+    Example:
+        >>> prepare("downloads", "data/cityscapes")  # doctest: +SKIP
+        3475
+    """
+    with _opened(Path(source)) as sources:
+        splits = {split: _cases(sources, split, source=Path(source)) for split in ("train", "val")}
+        for cases in splits.values():
+            for case, (image, ids) in cases.items():
+                convert(case, image, ids, truth_mode="L", label=label, out=Path(out))
+    training, testing = ([_item(case) for case in splits[split]] for split in ("train", "val"))
+    prepared.write(out, "cityscapes", training, testing=testing, label_values=LABEL_VALUES)
+    return len(training) + len(testing)
+
+
+def label(label_ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn published ids of any shape into train ids plus one, 1 to 19, and 255 for the void ids.
+
+    Raises:
+        ValueError: an id above 33, which is not published.
+
+    Example:
+        >>> label(np.array([7, 8, 33, 0, 29], np.uint8)).tolist()  # the last is a caravan
+        [1, 2, 19, 255, 255]
+    """
+    if label_ids.size and (highest := int(label_ids.max())) > _MOST_ID:
+        raise ValueError(f"id {highest} is unknown, published are 0 to {_MOST_ID}")
+    table = np.full(256, IGNORED, np.uint8)
+    for value, scored in enumerate(CLASSES, start=1):
+        table[scored.label_id] = value
+    return table[label_ids]
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[list[Published]]:
+    """What holds the files: the folder, and each archive in it that is not unpacked there."""
+    archives = (source / name for part, name in ARCHIVES.items() if not (source / part).is_dir())
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(opened(path, wanted=_WANTED))
+            for path in (source, *(path for path in archives if path.is_file()))
+        ]
+
+
+def _cases(
+    sources: Iterable[Published], split: str, *, source: Path
+) -> dict[str, tuple[File, File]]:
+    """Map each case of a split, by name -> its picture and its labels."""
+    found: dict[str, dict[str, File]] = {part: {} for part in ARCHIVES}
+    for file in (File(published, path) for published in sources for path in published.files):
+        match = _FILE.fullmatch("/".join(PurePosixPath(file.path).parts[-4:]))
+        if match is None or match["split"] != split:
+            continue
+        if (other := found[match["part"]].setdefault(match["case"], file)) is not file:
+            raise ValueError(
+                f"{other.path} of {other.published.name} and {file.path} of {file.published.name} "
+                "are the same file of the dataset: keep one copy"
+            )
+    images, labels = found.values()
+    if not images and not labels:
+        raise FileNotFoundError(
+            f"no leftImg8bit/{split}/<city>/<city>_..._leftImg8bit.png in {source.absolute()}: "
+            f"give {_WANTED}"
+        )
+    for case in sorted(images.keys() ^ labels.keys()):
+        lacking = "gtFine_labelIds.png" if case in images else "leftImg8bit.png"
+        raise ValueError(
+            f"case {case} in {source.absolute()} has no {lacking}: download or unpack it again"
+        )
+    return {case: (images[case], labels[case]) for case in sorted(images)}
+
+
+def _item(case: str) -> Item:
+    return _pairs.item(case, case.rsplit("_", 2)[0])

@@ -1,0 +1,141 @@
+"""EM membrane: cell membranes in electron microscopy, the ISBI 2012 stack as published.
+
+`prepare` reads either form, from a folder or a zip archive:
+
+- `train-volume.tif` and `train-labels.tif`, stacks of 30 slices of 512 x 512 pixels, and
+  `test-volume.tif`, whose labels were never published;
+- `train/image/<n>.png` and `train/label/<n>.png`, the same slices, in the order of their numbers.
+
+Labels are 0 on a membrane and 255 in a cell. It writes `images/slice_<n>.png` and
+`masks/slice_<n>.png` (8-bit, as published), `datalist.json`, and the slices of the test stack in
+`test/`, outside the datalist.
+
+All slices are of one specimen, the ventral nerve cord of one larva of Drosophila, 4 x 4 nm a pixel
+and 50 nm apart. So the stack is parted into six blocks of neighbouring slices, each of which counts
+as a patient, and one of them is held out for testing. That keeps most of the near copies together,
+not all: where two blocks meet, neighbours are on both sides. A score on such a block says how well
+a network goes on with this specimen; it says nothing of another one.
+
+For research, with a citation. Sources: Arganda-Carreras et al., Crowdsourcing the creation of image
+segmentation algorithms for connectomics, Frontiers in Neuroanatomy 9, 2015; Cardona et al., An
+integrated micro- and macroarchitectural analysis of the Drosophila brain, PLoS Biology 8, 2010.
+"""
+
+import os
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from medseg.datasets import _pairs, prepared
+from medseg.datasets._published import Published, opened
+
+LABEL_VALUES = _pairs.LABEL_VALUES
+
+BLOCKS = 6
+"""Number of blocks of neighbouring slices; one is for testing, which leaves five for the folds."""
+
+_STACK, _LABELS, _TEST = "train-volume.tif", "train-labels.tif", "test-volume.tif"
+_FOLDERS = ("train/image", "train/label")
+_GREY = ("1", "L")
+_WANTED = f"the folder of {_STACK} and {_LABELS}, or of {' and '.join(_FOLDERS)}"
+
+_Slices = list[Image.Image]
+
+
+def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
+    """Convert the published set, see the top of this file; return the number of labelled slices.
+
+    Slices that are done are left as they are, so that an interrupted run can be repeated: it ends
+    with the files of a run that was not interrupted.
+
+    Args:
+        source: the folder of the set, or a zip archive of it.
+        out: folder to write, made if absent.
+
+    Raises:
+        FileNotFoundError: no such source, or neither of the forms in it.
+        ValueError: images without labels, stacks of different length, an unreadable file, a picture
+            that is not 8-bit grey: then nothing is written; a label of another size or with other
+            values than 0 and 255. The message names the file or the slice.
+
+    Example:
+        >>> prepare("isbi2012", "data/em_membrane")  # doctest: +SKIP
+        30
+    """
+    with opened(Path(source), wanted=_WANTED) as published:
+        images, labels = _training(published)
+        test = _slices(published, file) if (file := _stack(published, _TEST)) else []
+    cases = [f"slice_{number:02d}" for number in range(len(images))]
+    for case, image, label in zip(cases, images, labels, strict=True):
+        _pairs.write(Path(out), case, partial(_load, case, image, label))
+    for number, image in enumerate(test):
+        if not (path := Path(out) / "test" / f"slice_{number:02d}.png").is_file():
+            _pairs.save(np.asarray(image), path)
+    blocks = [f"block_{block}" for block in _blocks(len(cases))]
+    items = [_pairs.item(case, block) for case, block in zip(cases, blocks, strict=True)]
+    prepared.write(out, "em_membrane", items, test_share=1 / BLOCKS, label_values=LABEL_VALUES)
+    return len(cases)
+
+
+def _blocks(slices: int) -> list[int]:
+    """The block of each slice: neighbours together, lengths that differ by one slice at most."""
+    return [number * BLOCKS // slices for number in range(slices)]
+
+
+def _training(published: Published) -> tuple[_Slices, _Slices]:
+    stack, labels = (_stack(published, name) for name in (_STACK, _LABELS))
+    if stack and labels:
+        images, masks = _slices(published, stack), _slices(published, labels)
+        if len(images) != len(masks):
+            raise ValueError(
+                f"{stack} of {published.name} has {len(images)} slices and {labels} {len(masks)}: "
+                "download them again"
+            )
+        return images, masks
+    if stack or labels:
+        found, lacking = (_STACK, _LABELS) if stack else (_LABELS, _STACK)
+        raise ValueError(f"{published.name} has {found} without {lacking}: download that one too")
+    return _pictures(published)
+
+
+def _pictures(published: Published) -> tuple[_Slices, _Slices]:
+    images, labels = (published.stems(folder, suffix=".png") for folder in _FOLDERS)
+    files = _pairs.paired(images, labels, name=published.name)
+    if not files:
+        raise FileNotFoundError(f"no {_STACK} and no slices in {published.name}: give {_WANTED}")
+    return (
+        [_grey(published.picture(image), image) for image, _ in files.values()],
+        [_grey(published.picture(label), label) for _, label in files.values()],
+    )
+
+
+def _stack(published: Published, name: str) -> str | None:
+    """The file of that name, wherever it lies."""
+    found = [file for file in published.files if PurePosixPath(file).name == name]
+    if len(found) > 1:
+        raise ValueError(f"{found[0]} and {found[1]} of {published.name}: keep one copy")
+    return found[0] if found else None
+
+
+def _slices(published: Published, file: str) -> _Slices:
+    return [_grey(page, file) for page in published.pages(file)]
+
+
+def _grey(image: Image.Image, file: str) -> Image.Image:
+    if image.mode not in _GREY:
+        raise ValueError(
+            f"{file} has samples of Pillow mode {image.mode}, not 8-bit grey: download it again"
+        )
+    return image.convert("L")
+
+
+def _load(case: str, image: Image.Image, label: Image.Image) -> _pairs.Pair:
+    values = np.asarray(label)
+    if odd := sorted(set(np.unique(values).tolist()) - set(LABEL_VALUES)):
+        raise ValueError(
+            f"the label of case {case} has the value {odd[0]}, not only 0 (membrane) and 255 (cell)"
+            ": download the dataset again"
+        )
+    return np.asarray(image), values > 0

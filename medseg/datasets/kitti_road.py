@@ -1,0 +1,125 @@
+"""KITTI road: streets around Karlsruhe, the drivable road apart from everything else.
+
+Reads `data_road.zip`, or the folder that it unpacks to:
+
+- `training/image_2/{um,umm,uu}_<6 digits>.png`: RGB, about 1242 x 375 pixels, sizes vary;
+- `training/gt_image_2/{um,umm,uu}_road_<6 digits>.png`: red where a pixel counts, with blue added
+  where it is road, so magenta is road, red is not and black is not to be scored. `um_lane_*.png`,
+  the ego lane, is not read.
+
+Writes `datalist.json` and for each labelled picture, named as published:
+
+- `images/<case>.png`: the published file, byte for byte;
+- `masks/<case>.png`: 8-bit, 1 road, 0 not road, 255 not to be scored.
+
+The categories are marked two-way streets (um, 95 pictures), marked streets of several lanes (umm,
+96) and unmarked ones (uu, 98). The pictures of a category come from a few drives in order of time,
+and nothing published tells where a drive ends. Each run of `BLOCK` numbers of a category therefore
+counts as one sequence (the datalist's patient): 19 in the whole set. Two neighbouring runs can
+still share a drive, so a score on folds is a little kinder than one on the benchmark's server.
+
+The labels of the 290 pictures in `testing/image_2` were never published: a fifth of the sequences
+is set apart for testing instead, and those pictures are left where they are.
+
+Source: Fritsch, Kühnl, Geiger, A new performance measure and evaluation benchmark for road
+detection algorithms, ITSC 2013; colours as its development kit reads them (CC BY-NC-SA 3.0).
+"""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medseg.datasets import _pairs, prepared
+from medseg.datasets._labelled import File, convert
+from medseg.datasets._published import Published, opened
+from medseg.datasets.datalist import Item
+
+ARCHIVE = "data_road.zip"
+
+ROAD, NOT_ROAD, IGNORED = 1, 0, 255
+LABEL_VALUES = (NOT_ROAD, ROAD, IGNORED)
+
+BLOCK = 16
+"""Numbers of a category that count as one sequence."""
+
+TEST_SHARE = 0.2
+"""Share of the sequences held out for testing, whatever the fold."""
+
+_IMAGE = re.compile(r"(um|umm|uu)_([0-9]{6})")
+_TRUTH = re.compile(r"(um|umm|uu)_road_([0-9]{6})")
+
+
+def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
+    """Convert the published set, see the top of this file; return the number of labelled pictures.
+
+    Pictures that are done are left as they are, so that an interrupted run can be repeated: it ends
+    with the files of a run that was not interrupted.
+
+    Args:
+        source: `data_road.zip`, or a folder that holds what is in it.
+        out: folder to write, made if absent.
+
+    Raises:
+        FileNotFoundError: no such source, or no pictures in it.
+        ValueError: no zip archive; a picture without its truth or a truth without its picture, then
+            nothing is written; a file that is unreadable, of another size than its partner, or not
+            in the published colours, then the pictures before it are done. The message names it.
+
+    Example:
+        >>> prepare("data_road.zip", "data/kitti_road")  # doctest: +SKIP
+        289
+    """
+    with opened(Path(source), wanted=f"{ARCHIVE} or the folder data_road") as published:
+        cases = _cases(published)
+        for case, (image, truth) in cases.items():
+            image_file, truth_file = File(published, image), File(published, truth)
+            convert(case, image_file, truth_file, truth_mode="RGB", label=label, out=Path(out))
+    items = [_item(case) for case in cases]
+    prepared.write(out, "kitti_road", items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
+    return len(cases)
+
+
+def label(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn a published truth, RGB (rows, columns, 3), into 1 road, 0 not road, 255 not scored.
+
+    As in the development kit, a pixel counts where it has red, and is road where it has blue.
+
+    Raises:
+        ValueError: it has green, or no pixel counts: it is another picture.
+
+    Example:
+        >>> colours = [[[255, 0, 255], [255, 0, 0], [0, 0, 0]]]
+        >>> label(np.array(colours, np.uint8)).tolist()
+        [[1, 0, 255]]
+    """
+    counts = truth[..., 0] > 0
+    if truth[..., 1].any() or not counts.any():
+        raise ValueError("it is not in red, magenta and black")
+    return np.where(counts, np.where(truth[..., 2] > 0, ROAD, NOT_ROAD), IGNORED).astype(np.uint8)
+
+
+def _cases(published: Published) -> dict[str, tuple[str, str]]:
+    """Map each case, "um_000000", -> its picture and its truth."""
+    images = _numbered(published, "training/image_2", _IMAGE)
+    truths = _numbered(published, "training/gt_image_2", _TRUTH)
+    if not images and not truths:
+        raise FileNotFoundError(
+            f"no training/image_2/um_000000.png and the like in {published.name}: give {ARCHIVE} "
+            "or the folder data_road"
+        )
+    return _pairs.paired(images, truths, name=published.name)
+
+
+def _numbered(published: Published, folder: str, pattern: re.Pattern[str]) -> dict[str, str]:
+    """Map category and number -> the file of a folder whose name has the pattern."""
+    found = published.stems(folder, suffix=".png")
+    matches = ((pattern.fullmatch(stem), file) for stem, file in found.items())
+    return {f"{match[1]}_{match[2]}": file for match, file in matches if match}
+
+
+def _item(case: str) -> Item:
+    category, _, number = case.partition("_")
+    return _pairs.item(case, f"{category}_{int(number) // BLOCK:02d}")

@@ -1,0 +1,165 @@
+"""Polyp: polyps in colonoscopy, Kvasir-SEG and CVC-ClinicDB as published.
+
+`prepare` tells the layout by the names of the folders; they may lie in other folders or in a zip
+archive:
+
+- Kvasir-SEG: `images/<id>.jpg` and `masks/<id>.jpg`, 1000 pictures of 332 x 487 to 1920 x 1072
+  pixels. The masks are JPEG, so the polyp is where they are above 127. `kavsir_bboxes.json` beside
+  them is not read: the masks hold more. Nothing published tells which pictures are of the same
+  patient, so each counts as one.
+- Kvasir-SEG in two parts: `train/images`, `train/masks`, `val/images` and `val/masks`. The part
+  `val` is the test set: it is never trained on, and the folds for validation are made of `train`.
+- CVC-ClinicDB: `Original/<n>.tif` and `Ground Truth/<n>.tif`, or the same as PNG (the TIFF files
+  are read where both are there), 612 frames of 384 x 288 pixels from 29 sequences. A sequence
+  counts as a patient; several of them may be of one person, which is not published.
+
+It writes `images/<case>.png` (RGB), `masks/<case>.png` (8-bit, 255 where there is a polyp) and
+`datalist.json`. A fifth of the patients is held out for testing where no test set is published.
+
+Both are for research and education only. Sources: Jha et al., Kvasir-SEG: a segmented polyp
+dataset, MultiMedia Modeling, 2020; Bernal et al., WM-DOVA maps for accurate polyp highlighting in
+colonoscopy, Computerized Medical Imaging and Graphics 43, 2015.
+"""
+
+import os
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from medseg.datasets import _pairs, prepared
+from medseg.datasets._published import Published, opened
+
+TEST_SHARE = 0.2
+"""Share of the patients held out for testing where no test set is published."""
+
+LABEL_VALUES = _pairs.LABEL_VALUES
+
+SEQUENCE_ENDS = (
+    *(25, 50, 67, 78, 103, 126, 151, 177, 199, 205),
+    *(227, 252, 277, 297, 317, 342, 363, 383, 408, 428),
+    *(447, 466, 478, 503, 528, 546, 571, 591, 612),
+)
+"""The last frame of each of the 29 sequences of CVC-ClinicDB, as its page lists them."""
+
+_POLYP_ABOVE = 127  # of a JPEG mask, whose 0 and 255 are blurred
+_TESTED = {"train": False, "val": True}  # the two parts of the resized Kvasir-SEG
+_WANTED = "the folder or zip archive of Kvasir-SEG or CVC-ClinicDB"
+
+
+@dataclass(frozen=True)
+class _Frame:
+    case: str
+    patient: str
+    image: str
+    mask: str
+    tested: bool = False
+
+
+def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
+    """Convert a published set, see the top of this file; return the number of pictures.
+
+    Pictures that are done are left as they are, so that an interrupted run can be repeated: it ends
+    with the files of a run that was not interrupted.
+
+    Args:
+        source: the folder of the set, or its zip archive.
+        out: folder to write, made if absent.
+
+    Raises:
+        FileNotFoundError: no such source, or none of the layouts in it.
+        ValueError: a picture without its mask, a frame that no sequence of CVC-ClinicDB has, or two
+            files of one name: then nothing is written; an unreadable file, an empty mask or one of
+            another size: then the pictures before it are done. The message names the picture.
+
+    Example:
+        >>> prepare("kvasir-seg.zip", "data/polyp")  # doctest: +SKIP
+        1000
+    """
+    with opened(Path(source), wanted=_WANTED) as published:
+        frames = _frames(published)
+        for frame in frames:
+            _pairs.write(Path(out), frame.case, partial(_load, published, frame))
+    training, testing = (
+        [_pairs.item(frame.case, frame.patient) for frame in frames if frame.tested == tested]
+        for tested in (False, True)
+    )
+    prepared.write(
+        out,
+        "polyp",
+        training,
+        testing=testing,
+        test_share=None if testing else TEST_SHARE,
+        label_values=LABEL_VALUES,
+    )
+    return len(frames)
+
+
+def sequence(frame: int) -> int:
+    """Tell the sequence, 1 to 29, of a frame of CVC-ClinicDB, 1 to 612.
+
+    Raises:
+        ValueError: no such frame.
+
+    Example:
+        >>> sequence(25), sequence(26)
+        (1, 2)
+    """
+    if not 1 <= frame <= SEQUENCE_ENDS[-1]:
+        raise ValueError(
+            f"CVC-ClinicDB has frames 1 to {SEQUENCE_ENDS[-1]}, not {frame}: keep to its own files"
+        )
+    return bisect_left(SEQUENCE_ENDS, frame) + 1
+
+
+def _frames(published: Published) -> list[_Frame]:
+    """The frames of the first layout that is there."""
+    for layout in (_clinic_db, _parts, _kvasir_seg):
+        if frames := list(layout(published)):
+            return frames
+    raise FileNotFoundError(
+        f"no images/*.jpg, {'/images, '.join(_TESTED)}/images nor Original/*.tif in "
+        f"{published.name}: give {_WANTED}"
+    )
+
+
+def _clinic_db(published: Published) -> Iterator[_Frame]:
+    folders = ("Original", "Ground Truth")
+    for suffix in (".tif", ".png"):
+        images, masks = (published.stems(folder, suffix=suffix) for folder in folders)
+        if images or masks:
+            break
+    for stem, files in _pairs.paired(images, masks, name=published.name).items():
+        if not stem.isdecimal():
+            raise ValueError(
+                f"{files[0]} of {published.name} is not called by the number of a frame: "
+                "keep to the files of CVC-ClinicDB"
+            )
+        number = int(stem)
+        yield _Frame(f"frame_{number:03d}", f"sequence_{sequence(number):02d}", *files)
+
+
+def _parts(published: Published) -> Iterator[_Frame]:
+    for part, tested in _TESTED.items():
+        for stem, files in _in_jpeg(published, f"{part}/").items():
+            yield _Frame(f"{part}_{stem}", f"{part}_{stem}", *files, tested)
+
+
+def _kvasir_seg(published: Published) -> Iterator[_Frame]:
+    for stem, files in _in_jpeg(published).items():
+        yield _Frame(stem, stem, *files)
+
+
+def _in_jpeg(published: Published, parent: str = "") -> dict[str, tuple[str, str]]:
+    images, masks = (
+        published.stems(f"{parent}{folder}", suffix=".jpg") for folder in ("images", "masks")
+    )
+    return _pairs.paired(images, masks, name=published.name)
+
+
+def _load(published: Published, frame: _Frame) -> _pairs.Pair:
+    image = np.asarray(published.picture(frame.image).convert("RGB"))
+    return image, np.asarray(published.picture(frame.mask).convert("L")) > _POLYP_ABOVE

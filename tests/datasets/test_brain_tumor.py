@@ -1,0 +1,333 @@
+"""Tests of medseg.datasets.brain_tumor: .mat files as published, PNG in blocks, no name let out."""
+
+import dataclasses
+import hashlib
+import io
+import logging
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from medseg.datasets import _brain, brain_tumor, datalist, prepared
+from medseg.datasets._grid import Grid
+
+SECTIONS = ("training", "validation", "test")
+ARCHIVE = "brainTumorDataPublic_1766.zip"
+SIZE = 48
+
+
+def phantom(root, *, cases=8):
+    _brain.write(root, Grid(SIZE, 1, 1.0), cases=cases, test_cases=0, seed=0)
+    return root
+
+
+def draw(number, **changes):
+    drawn = _brain.draw(np.random.default_rng((0, number)), SIZE, number=number)
+    return dataclasses.replace(drawn, **changes)
+
+
+def loose(root, drawn):
+    """Write .mat files that lie loose in a folder: index -> slice."""
+    root.mkdir(parents=True, exist_ok=True)
+    for index, one in drawn.items():
+        (root / f"{index}.mat").write_bytes(_brain.encode(one))
+    return root
+
+
+def pictures(root, indices):
+    """Write the PNG form, a different picture for every index."""
+    root.mkdir(parents=True)
+    for index in indices:
+        image = np.random.default_rng(index).integers(0, 256, (6, 8), np.uint8)
+        Image.fromarray(image).save(root / f"{index}.png")
+        mask = np.zeros((6, 8), bool)
+        mask[2:4, 2:5] = True
+        Image.fromarray(mask).save(root / f"{index}_mask.png")
+    return root
+
+
+def read(out, part, case):
+    return np.asarray(Image.open(out / part / f"{case}.png"))
+
+
+def contents(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def listed(out):
+    made = datalist.read(out / "datalist.json")
+    return {item["case"]: item for item in made["training"] + made["testing"]}
+
+
+def refusal(source, out, *, error=ValueError):
+    with pytest.raises(error) as caught:
+        brain_tumor.prepare(source, out)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+# ---- the .mat form
+
+
+def test_intensities_come_out_as_published_in_16_bits_and_upright(tmp_path, out):
+    assert brain_tumor.prepare(phantom(tmp_path / "set"), out) == 8
+    for number in range(8):
+        case, drawn = f"{number + 1:04d}", draw(number)
+        np.testing.assert_array_equal(read(out, "images", case), drawn.image)
+        np.testing.assert_array_equal(read(out, "masks", case), drawn.mask * 255)
+        assert read(out, "images", case).dtype == np.uint16
+
+
+def test_the_highest_intensity_of_16_bits_is_kept(tmp_path, out):
+    bright = draw(0).image.copy()
+    bright[0, :2] = 0, 32767
+    loose(tmp_path / "set", {1: draw(0, image=bright), 2: draw(1), 3: draw(2)})
+    brain_tumor.prepare(tmp_path / "set", out)
+    assert read(out, "images", "0001")[0, :2].tolist() == [0, 32767]
+
+
+def test_loose_files_archives_and_an_archive_of_archives_give_the_same_files(tmp_path, out):
+    source = phantom(tmp_path / "set")
+    brain_tumor.prepare(source, out)
+    with zipfile.ZipFile(source / ARCHIVE) as archive:
+        archive.extractall(tmp_path / "loose" / "brainTumorDataPublic_1766")
+    (tmp_path / "loose" / "cvind.mat").write_bytes((source / "cvind.mat").read_bytes())
+    with zipfile.ZipFile(tmp_path / "1512427.zip", "w") as outer:
+        for file in source.iterdir():
+            outer.write(file, file.name)
+    brain_tumor.prepare(tmp_path / "loose", tmp_path / "out2")
+    brain_tumor.prepare(tmp_path / "1512427.zip", tmp_path / "out3")
+    assert contents(out) == contents(tmp_path / "out2") == contents(tmp_path / "out3")
+    assert len(contents(out)) == 2 * 8 + 1
+
+
+def test_slices_of_several_archives_are_one_set(tmp_path, out, monkeypatch):
+    monkeypatch.setattr(_brain, "_ARCHIVE_ENDS", (3, 6, 9))
+    source = phantom(tmp_path / "set")
+    assert len(list(source.glob("*.zip"))) == 3
+    assert brain_tumor.prepare(source, out) == 8
+    assert sorted(listed(out)) == [f"{index:04d}" for index in range(1, 9)]
+
+
+def test_the_datalist_tells_tumour_and_published_fold(tmp_path, out):
+    brain_tumor.prepare(phantom(tmp_path / "set"), out)
+    items = listed(out)
+    told = [(items[c]["tumour"], items[c]["published_fold"]) for c in ("0001", "0002", "0003")]
+    assert told == [("meningioma", 1), ("glioma", 2), ("pituitary tumour", 3)]
+
+
+def test_without_cvind_there_is_no_published_fold(tmp_path, out):
+    source = phantom(tmp_path / "set")
+    (source / "cvind.mat").unlink()
+    assert brain_tumor.prepare(source, out) == 8
+    assert not any("published_fold" in item for item in listed(out).values())
+
+
+@pytest.mark.parametrize("fold", range(5))
+def test_slices_of_a_patient_stay_together(tmp_path, out, fold):
+    """Thirty slices of ten patients, those of a patient far from each other."""
+    loose(
+        tmp_path / "set",
+        {index: draw(index, patient=f"10{index % 10}") for index in range(1, 31)},
+    )
+    brain_tumor.prepare(tmp_path / "set", out)
+    parts = [prepared.cases(out, section, fold=fold) for section in SECTIONS]
+    patients = [{item["patient"] for item in part} for part in parts]
+    assert [len(part) for part in patients] in ([6, 2, 2], [7, 1, 2])
+    assert len(set().union(*patients)) == 10
+    assert [len(part) for part in parts] == [3 * len(part) for part in patients]
+
+
+def test_the_patient_is_the_hash_of_the_published_name_which_is_nowhere(tmp_path, out, caplog):
+    caplog.set_level(logging.DEBUG)
+    drawn = {index: draw(index % 3, patient=f"MR0402{index}B") for index in range(1, 7)}  # copies
+    brain_tumor.prepare(loose(tmp_path / "set", drawn), out)
+    texts = [(out / "datalist.json").read_text(), caplog.text, *map(str, out.rglob("*"))]
+    assert caplog.text
+    assert not any("MR0402" in text for text in texts)
+    assert hashlib.sha256(b"MR04021B").hexdigest()[:12] in texts[0]
+
+
+def test_a_second_run_changes_no_picture(tmp_path, out):
+    source = phantom(tmp_path / "set")
+    brain_tumor.prepare(source, out)
+    before, files = contents(out), {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
+    assert brain_tumor.prepare(source, out) == 8
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.png")} == files
+    (out / "images" / "0003.png").unlink()
+    brain_tumor.prepare(source, out)
+    assert contents(out) == before
+
+
+def test_slices_of_two_sizes_are_one_set(tmp_path, out):
+    small = _brain.draw(np.random.default_rng(9), SIZE // 2, number=9)
+    loose(tmp_path / "set", {1: draw(0), 2: draw(1), 3: small})
+    assert brain_tumor.prepare(tmp_path / "set", out) == 3
+    assert read(out, "images", "0003").shape == (SIZE // 2, SIZE // 2)
+
+
+# ---- refusals of the .mat form
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"label": 4}, "label 4 is none of 1, 2, 3"),
+        ({"image": np.full((SIZE, SIZE), -1, np.int16)}, "intensities are -1 to -1 of int16, not"),
+        ({"image": np.ones((SIZE, SIZE))}, "intensities are 1.0 to 1.0 of float64, not integers"),
+    ],
+)
+def test_a_field_out_of_range_is_refused_by_the_name_of_the_file(tmp_path, out, changes, told):
+    loose(tmp_path / "set", {1: draw(0), 2: draw(1, **changes)})
+    assert refusal(tmp_path / "set", out).startswith(
+        f"2.mat of {tmp_path / 'set'} cannot be read ({told}"
+    )
+    assert sorted(p.name for p in out.rglob("*.png")) == ["0001.png"] * 2
+
+
+@pytest.mark.parametrize("field", ["label", "PID", "image", "tumorMask"])
+def test_a_missing_field_is_refused_by_the_name_of_the_file(tmp_path, out, field):
+    content = io.BytesIO(_brain.encode(draw(0)))
+    with h5py.File(content, "r+") as file:
+        del file["cjdata"][field]
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "1.mat").write_bytes(content.getvalue())
+    told = refusal(tmp_path / "set", out)
+    assert told.startswith("1.mat of ")
+    assert field in told
+
+
+@pytest.mark.parametrize("content", [b"", b"text", "cut"])
+def test_an_unreadable_file_is_refused_by_its_name(tmp_path, out, content):
+    sound = _brain.encode(draw(0))
+    (tmp_path / "set").mkdir()
+    damaged = sound[: len(sound) // 2] if content == "cut" else content
+    (tmp_path / "set" / "1.mat").write_bytes(damaged)
+    assert refusal(tmp_path / "set", out).startswith("1.mat of ")
+
+
+@pytest.mark.parametrize(
+    ("mask", "told"),
+    [
+        (np.zeros((SIZE, SIZE), bool), "the mask of case 0002 is empty"),
+        (np.ones((SIZE, SIZE // 2), bool), "the mask of case 0002 has 24 x 48 pixels and its"),
+    ],
+)
+def test_an_empty_mask_or_one_of_another_size_is_refused(tmp_path, out, mask, told):
+    loose(tmp_path / "set", {1: draw(0), 2: draw(1, mask=mask)})
+    assert refusal(tmp_path / "set", out).startswith(told)
+
+
+def test_a_slice_that_is_there_twice_is_refused(tmp_path, out):
+    source = phantom(tmp_path / "set")
+    loose(source / "unpacked", {3: draw(2)})
+    assert refusal(source, out).startswith(f"3.mat of {source / ARCHIVE} is there twice: keep one")
+
+
+def test_an_archive_that_is_missing_is_told_by_the_folds(tmp_path, out, monkeypatch):
+    monkeypatch.setattr(_brain, "_ARCHIVE_ENDS", (5, 10))
+    source = phantom(tmp_path / "set")
+    (source / "brainTumorDataPublic_610.zip").unlink()
+    assert refusal(source, out).endswith(
+        "is of 8 slices and 5 are there: add the archives that are missing, or remove that file"
+    )
+
+
+def test_a_damaged_archive_is_refused_by_its_name(tmp_path, out):
+    source = phantom(tmp_path / "set")
+    (source / ARCHIVE).write_bytes(b"text")
+    assert refusal(source, out).startswith(f"{ARCHIVE} of {source} cannot be read (")
+
+
+def test_without_h5py_the_remedy_is_told(tmp_path, out, monkeypatch):
+    monkeypatch.setattr(brain_tumor, "find_spec", lambda name: None)
+    told = refusal(phantom(tmp_path / "set"), out)
+    assert told == "1.mat needs h5py, not installed: pip install 'medseg[datasets]'"
+
+
+def test_an_empty_folder_is_refused(tmp_path, out):
+    (tmp_path / "set").mkdir()
+    told = refusal(tmp_path / "set", out, error=FileNotFoundError)
+    assert told.startswith("no <i>.mat, brainTumorDataPublic_*.zip nor <i>.png in ")
+
+
+# ---- the PNG form
+
+
+def test_pictures_and_their_masks_come_out_as_they_were(tmp_path, out):
+    source = pictures(tmp_path / "set", range(0, 100, 5))
+    brain_tumor.prepare(source, out)
+    for index in (0, 5, 30):
+        np.testing.assert_array_equal(
+            read(out, "images", f"{index:04d}"), np.asarray(Image.open(source / f"{index}.png"))
+        )
+        assert np.unique(read(out, "masks", f"{index:04d}")).tolist() == [0, 255]
+        assert read(out, "masks", f"{index:04d}").sum() == 6 * 255
+
+
+def test_the_end_of_each_block_is_left_out(tmp_path, out):
+    """Blocks of 25 indices, of which the last 8 are the gap: 17 and 17 and 5 of 55."""
+    assert brain_tumor.prepare(pictures(tmp_path / "set", range(55)), out) == 17 + 17 + 5
+    kept = sorted(int(case) for case in listed(out))
+    assert kept == [*range(17), *range(25, 42), *range(50, 55)]
+    assert {item["patient"] for item in listed(out).values()} == {
+        "block_000",
+        "block_001",
+        "block_002",
+    }
+
+
+@pytest.mark.parametrize("fold", range(5))
+def test_neighbours_are_never_on_both_sides_of_a_split(tmp_path, out, fold):
+    """The indices of the real folder: 0 to 99 and 1000 to 1079."""
+    brain_tumor.prepare(pictures(tmp_path / "set", [*range(100), *range(1000, 1080)]), out)
+    parts = [
+        np.array([int(item["case"]) for item in prepared.cases(out, section, fold=fold)])
+        for section in SECTIONS
+    ]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        distance = np.abs(parts[one][:, None] - parts[other])
+        assert distance.min() > brain_tumor.GAP
+
+
+@pytest.mark.parametrize(("lost", "lacking"), [("5_mask.png", "mask"), ("5.png", "image")])
+def test_a_picture_without_its_mask_is_refused_before_anything_is_written(
+    tmp_path, out, lost, lacking
+):
+    source = pictures(tmp_path / "set", range(10))
+    (source / lost).unlink()
+    assert refusal(source, out).startswith(f"case 0005 in {source} has no {lacking}: ")
+    assert not out.exists()
+
+
+def test_a_picture_that_is_there_twice_is_refused(tmp_path, out):
+    pictures(tmp_path / "set" / "one", [5])
+    pictures(tmp_path / "set" / "two", [5])
+    assert refusal(tmp_path / "set", out).startswith("two/5.png of ")
+
+
+def test_a_picture_of_16_bits_is_refused_rather_than_cut_to_8(tmp_path, out):
+    source = pictures(tmp_path / "set", range(10))
+    Image.new("I;16", (8, 6)).save(source / "5.png")
+    assert "5.png" in (told := refusal(source, out))
+    assert told.endswith("samples of Pillow mode I;16, not 8 bits: take the .mat files")
+
+
+@pytest.mark.realdata
+def test_the_real_pictures_keep_124_slices_of_8_blocks(data_root, tmp_path):
+    """Of 0 to 99, 4 blocks of 17; of 1000 to 1079, 3 of 17 and 5."""
+    source = data_root / "brain_tumor" / "png"
+    assert brain_tumor.prepare(source, tmp_path / "out") == 7 * 17 + 5
+    items = listed(tmp_path / "out")
+    assert len({item["patient"] for item in items.values()}) == 8
+    for case in ("0000", "1000"):
+        original = np.asarray(Image.open(source / f"{int(case)}.png"))
+        np.testing.assert_array_equal(read(tmp_path / "out", "images", case), original)

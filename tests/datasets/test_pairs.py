@@ -1,0 +1,72 @@
+"""Tests of medseg.datasets._pairs: each picture has its mask, and both are written whole."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from medseg.datasets import _pairs
+
+MASK = np.eye(3, 4, dtype=bool)
+
+
+def read(path):
+    return np.asarray(Image.open(path))
+
+
+def never():
+    raise AssertionError("loaded again")
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"), [((3, 4), np.uint8), ((3, 4), np.uint16), ((3, 4, 3), np.uint8)]
+)
+def test_picture_and_mask_come_back_as_they_were(tmp_path, shape, kind):
+    image = np.random.default_rng(0).integers(0, np.iinfo(kind).max, shape, kind)
+    _pairs.write(tmp_path, "a", lambda: (image, MASK))
+    np.testing.assert_array_equal(read(tmp_path / "images" / "a.png"), image)
+    np.testing.assert_array_equal(read(tmp_path / "masks" / "a.png"), MASK * 255)
+    assert read(tmp_path / "images" / "a.png").dtype == kind
+
+
+def test_an_item_names_the_files_that_are_written(tmp_path):
+    _pairs.write(tmp_path, "a", lambda: (MASK.astype(np.uint8), MASK))
+    item = _pairs.item("a", "p", tumour="glioma")
+    assert (item["case"], item["patient"], item["tumour"]) == ("a", "p", "glioma")
+    assert all((tmp_path / item[key]).is_file() for key in ("image", "label"))
+
+
+def test_a_pair_that_is_there_is_not_loaded_again_and_half_a_pair_is(tmp_path):
+    _pairs.write(tmp_path, "a", lambda: (MASK.astype(np.uint8), MASK))
+    _pairs.write(tmp_path, "a", never)
+    (tmp_path / "masks" / "a.png").unlink()
+    with pytest.raises(AssertionError, match="loaded again"):
+        _pairs.write(tmp_path, "a", never)
+
+
+@pytest.mark.parametrize(
+    ("mask", "told"),
+    [
+        (MASK.T, r"^the mask of case a has 3 x 4 pixels and its image 4 x 3 pixels: download"),
+        (MASK & False, r"^the mask of case a is empty: download"),
+    ],
+)
+def test_a_mask_of_another_size_or_an_empty_one_is_refused_and_nothing_written(
+    tmp_path, mask, told
+):
+    with pytest.raises(ValueError, match=told):
+        _pairs.write(tmp_path, "a", lambda: (MASK.astype(np.uint8), mask))
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_images_and_masks_are_paired_by_case():
+    pairs = _pairs.paired({"b": "i/b", "a": "i/a"}, {"a": "m/a", "b": "m/b"}, name="set")
+    assert pairs == {"b": ("i/b", "m/b"), "a": ("i/a", "m/a")}
+    assert list(pairs) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "lacking"), [({"a": ""}, {}, "mask"), ({}, {"a": ""}, "image")]
+)
+def test_one_without_the_other_is_refused(images, masks, lacking):
+    with pytest.raises(ValueError, match=f"^case a in set has no {lacking}: download or unpack"):
+        _pairs.paired(images, masks, name="set")
