@@ -1,8 +1,9 @@
 """Bundles: find, build from layers, and check the bundle of a task.
 
-A task file in `bundles/layers/tasks` names, for each workflow, the layers it stands on. `build`
-merges them in order, the task last, keeps what the workflow uses, and writes complete configs. The
-configs are committed and never edited; `stale` tells which lag behind their layers.
+A task file in `bundles/layers/tasks` names, for training, evaluation and inference, the layers that
+it adds to those of every task. `build` merges them in order, the task last, keeps what the workflow
+uses, and writes complete configs. The configs are committed and never edited; `stale` tells which
+lag behind their layers.
 """
 
 import json
@@ -24,6 +25,7 @@ WORKFLOWS = {
 }
 ALWAYS = ("name", "bundle_root", "device", "dataset_dir", "initialize", "network_def", "run")
 FLAT_NAMES = (*(f"{name}.json" for name in WORKFLOWS), "metadata.json", "logging.conf")
+_COMMON = ("base", "network")
 _REFERENCE = re.compile(r"[@%]([A-Za-z_]\w*)")
 _GENERATED = "built from {layers} by `medseg bundles build`: edit those, not this file"
 
@@ -104,7 +106,7 @@ def rendered(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
     layers, configs = Path(bundles_dir) / "layers", Path(bundles_dir) / name / "configs"
     task = json.loads((layers / "tasks" / f"{name}.json").read_text())
     files = {configs / "logging.conf": (layers / "logging.conf").read_text()}
-    for workflow, stack in task["_layers_"].items():
+    for workflow, stack in _stacks(task["_layers_"]).items():
         sources = [*(f"{layer}.json" for layer in stack), f"tasks/{name}.json"]
         config = _merge([layers / source for source in sources])
         config = _used(config, (*ALWAYS, *WORKFLOWS[workflow]))
@@ -132,6 +134,17 @@ def references(value: Any) -> set[str]:
 def unused(config: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
     """Top-level keys of a config that nothing reachable from `roots` refers to."""
     return sorted(set(config) - set(_used(config, roots)) - {"_generated_", "_meta_"})
+
+
+def _stacks(named: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The layers of every workflow: those that the task names, on those that all tasks have."""
+    train, evaluate, inference = (named[key] for key in ("train", "evaluate", "inference"))
+    return {
+        "train": [*_COMMON, *train],
+        "multi_gpu_train": [*_COMMON, *train, "multi_gpu"],
+        "evaluate": [*_COMMON, "evaluate", *evaluate],
+        "inference": [*_COMMON, "inference", *inference],
+    }
 
 
 def _merge(paths: list[Path]) -> dict[str, Any]:

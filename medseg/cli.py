@@ -36,7 +36,7 @@ Bundle = Annotated[Path, typer.Option("--bundle", "-b", help="Folder of the bund
 
 @app.command()
 def phantom(
-    kind: Annotated[str, typer.Argument(help="What to write: ct.")],
+    kind: Annotated[str, typer.Argument(help="What to write: ct, mr, microscopy, ...")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write: new or empty.")],
     cases: Annotated[int, typer.Option(help="Cases with labels, for training.")] = 10,
     test_cases: Annotated[int, typer.Option(help="Test cases, as NIfTI and as DICOM.")] = 1,
@@ -170,21 +170,92 @@ def export(
 
 @app.command()
 def prepare(
-    name: Annotated[str, typer.Argument(help="The dataset: nuclei.")],
+    name: Annotated[str, typer.Argument(help="The dataset, named as its bundle is.")],
     source: Annotated[Path, typer.Option("--source", "-s", help="Folder or archive as published.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
 ) -> None:
-    """Convert a dataset as published to what its bundle reads; a second run does what is left.
+    """Check a dataset as published and convert it to what its bundle reads, folds included.
+
+    A second run does what is left. Datasets: brain_tumor, cityscapes, em_membrane, hippocampus,
+    kitti_road, liver, liver_slices, lung_nodule, nuclei, polyp.
 
     Example: [cyan]medseg prepare nuclei --source stage1_train.zip --out data/nuclei[/]
     """
-    from medseg.datasets import nuclei
+    from medseg.datasets import converters
 
     with _one_line_errors():
-        if name != "nuclei":
-            raise ValueError(f"only nuclei needs preparing, got {name!r}: other data is read as is")
-        count = nuclei.prepare(source, out)
-        Console().print(f"{count} pictures in {out}", soft_wrap=True, highlight=False)
+        count = converters.prepare(name, source, out)
+        Console().print(f"{count} cases in {out}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="The dataset, named as its bundle is.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the files as published.")],
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Say yes to the licence, which is shown.")
+    ] = False,
+) -> None:
+    """Fetch a dataset, if its licence allows that without a login; else tell how to get it.
+
+    The licence comes first, and nothing is fetched without a yes. A second run goes on where an
+    interrupted one stopped, and checks what is there.
+
+    Example: [cyan]medseg download hippocampus --out downloads --accept-licence[/]
+    """
+    from medseg.datasets import catalogue
+    from medseg.datasets import download as fetching
+
+    console = Console()
+    with _one_line_errors():
+        dataset = catalogue.find(name)
+        console.print(dataset.notice(), soft_wrap=True, highlight=False, markup=False)
+        if not (dataset.by_hand or accept_licence) and _on_terminal():
+            accept_licence = typer.confirm("Do you accept these terms?")
+        paths = fetching.download(dataset, out, accept_licence=accept_licence)
+        for file, path in zip(dataset.files, paths, strict=True):
+            console.print(f"{path} ({file.check})", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"next: {dataset.then}", soft_wrap=True, highlight=False, markup=False)
+
+
+@app.command()
+def inspect(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A folder, DICOMDIR, DICOM or NIfTI file.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="For machines: whole UIDs, one object.")] = (
+        False
+    ),
+    resample: Annotated[
+        bool, typer.Option(help="Judge irregular series as what resampling makes of them.")
+    ] = False,
+) -> None:
+    """List the image series and NIfTI files of PATH, each with its verdict, reading no voxels.
+
+    The exit status is 0 when all are usable, 1 when one is refused.
+
+    Example: [cyan]medseg inspect study[/]
+    """
+    import json as notation
+
+    with _one_line_errors():
+        from medseg.ingest import IngestError, Reason, inspection, table
+
+        rows = inspection.inspect(path, resample=resample)
+        if not rows:
+            raise IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor NIfTI in {path}")
+        console = Console()
+        if json:
+            document = notation.dumps(inspection.as_json(rows, path), indent=2)
+            console.print(document, soft_wrap=True, highlight=False, markup=False)
+        else:
+            shown = table.as_table(rows, path)
+            unlimited = console.options.update(width=10_000)
+            console.width = max(console.width, console.measure(shown, options=unlimited).maximum)
+            console.print(shown)
+            for line in table.finding_lines(rows):
+                console.print(line, soft_wrap=True, highlight=False, markup=False)
+    raise typer.Exit(DONE if all(row.is_usable for row in rows) else SOME_FAILED)
 
 
 @app.command()
@@ -279,6 +350,11 @@ def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None
         from medseg.run import run_bundle
 
         run_bundle(bundle, workflow, run_id=run_id, arguments=arguments)
+
+
+def _on_terminal() -> bool:
+    """Whether somebody can answer a question."""
+    return sys.stdin.isatty()
 
 
 def _refuse_override(path: Path, argument: str) -> None:

@@ -19,7 +19,7 @@ BASE = {
     "never_read": 1,
 }
 TASK = {
-    "_layers_": {"train": ["base"]},
+    "_layers_": {"train": ["extra"], "evaluate": [], "inference": []},
     "name": "toy",
     "channels": [1, 2],
     "run": "%training#0",
@@ -33,6 +33,8 @@ def folder(tmp_path):
     tasks.mkdir(parents=True)
     (tasks / "toy.json").write_text(json.dumps(TASK))
     (tasks.parent / "base.json").write_text(json.dumps(BASE))
+    for name in ("network", "extra", "multi_gpu", "evaluate", "inference"):
+        (tasks.parent / f"{name}.json").write_text("{}")
     (tasks.parent / "logging.conf").write_text("[loggers]\n")
     return tmp_path
 
@@ -43,7 +45,8 @@ def _config(folder, name="toy", workflow="train"):
 
 def test_build_writes_configs_and_links_and_then_nothing(folder):
     written = {str(path.relative_to(folder / "toy")) for path in bundles.build("toy", folder)}
-    assert written == {"configs/train.json", "configs/logging.conf", *bundles.FLAT_NAMES}
+    configs = {f"configs/{workflow}.json" for workflow in bundles.WORKFLOWS}
+    assert written == {*configs, "configs/logging.conf", *bundles.FLAT_NAMES}
     assert bundles.build("toy", folder) == []
 
 
@@ -68,7 +71,12 @@ def test_choices_come_before_the_wiring(folder):
 
 def test_the_note_names_the_layers_in_order(folder):
     bundles.build("toy", folder)
-    assert "built from layers/base.json, layers/tasks/toy.json" in _config(folder)["_generated_"]
+    sources = "layers/base.json, layers/network.json, layers/extra.json, layers/{}layers/tasks/toy"
+    train, multi_gpu = (
+        _config(folder, workflow=name)["_generated_"] for name in ("train", "multi_gpu_train")
+    )
+    assert sources.replace("layers/{}", "") in train
+    assert sources.format("multi_gpu.json, ") in multi_gpu
 
 
 def test_short_lists_are_on_one_line(folder):
@@ -88,7 +96,8 @@ def test_an_edited_config_is_stale_until_it_is_built(folder):
 def test_a_changed_layer_makes_the_config_stale(folder):
     bundles.build("toy", folder)
     (folder / "layers" / "base.json").write_text(json.dumps({**BASE, "name": "x", "device": "cpu"}))
-    assert [path.name for path in bundles.stale("toy", folder)] == ["train.json"]
+    changed = {path.name for path in bundles.stale("toy", folder)}
+    assert changed == {f"{workflow}.json" for workflow in bundles.WORKFLOWS}
 
 
 def test_a_file_in_the_place_of_a_link_gives_way(folder):

@@ -1,0 +1,180 @@
+"""Every bundle end to end on a phantom of its modality: prepare, train an epoch, evaluate, segment.
+
+The phantom is written in the layout in which the dataset is published, so each converter reads what
+it reads in earnest. Networks are tiny; nothing here says how well a bundle segments.
+"""
+
+import csv
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigParser
+from PIL import Image
+
+from medseg import bundles
+from medseg.datasets import converters, lidc, phantom
+from medseg.ingest import find_series, read_series
+from medseg.run import run_bundle
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TINY = ("--channels", "[2,4,6]", "--head_weights", "[1,1]", "--num_workers", "0", "--folds", "2")
+TRAIN = ("--max_epochs", "1", "--val_interval", "1", "--mixed_precision", "False")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a bundle is tried with: the phantom, its size, and the overrides that make it small."""
+
+    kind: str
+    dataset: str
+    size: int = 48
+    cases: int = 6
+    test_cases: int = 1
+    slices: int = 4
+    choices: tuple[str, ...] = ()
+    train_choices: tuple[str, ...] = ()
+    images: str = "images"
+    """Folder of the images to segment, below the prepared one."""
+
+
+SQUARE = ("--image_size", "[32,32]")
+RECIPES = {
+    "brain_tumor": Recipe("brain", "brain_tumor", choices=SQUARE),
+    "cityscapes": Recipe("city", "cityscapes", choices=SQUARE),
+    "em_membrane": Recipe(
+        "membrane", "em_membrane", cases=8, choices=(*SQUARE, "--tile_halo", "8")
+    ),
+    "hippocampus": Recipe("mr", "hippocampus", choices=("--image_size", "[16,16,16]")),
+    "kitti_road": Recipe("road", "kitti_road", choices=SQUARE, cases=8),
+    "liver": Recipe("ct", "liver", choices=SQUARE),
+    "liver_3d": Recipe(
+        "ct",
+        "liver",
+        choices=(
+            "--image_size",
+            "[16,16,16]",
+            "--strides",
+            "2",
+            "--kernel_size",
+            "3",
+            "--spacing_mm",
+            "[8,8,5]",
+        ),
+    ),
+    "lung_nodule": Recipe(
+        "chest", "lung_nodule", size=64, slices=24, choices=("--patch_size", "16")
+    ),
+    "nuclei": Recipe("microscopy", "nuclei", choices=SQUARE),
+    "polyp": Recipe("endoscopy", "polyp", choices=SQUARE),
+}
+VOLUMES = ("hippocampus", "liver", "liver_3d", "lung_nodule")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with one bundle, without weights, and its prepared phantom."""
+
+    root: Path
+    name: str
+
+    @property
+    def bundle(self) -> Path:
+        return self.root / "bundles" / self.name
+
+    def run(self, workflow: str, run_id: str, *overrides: str) -> None:
+        recipe = RECIPES[self.name]
+        known = ConfigParser.load_config_file(str(self.bundle / f"{workflow}.json"))
+        choices = _only_known([*TINY, *recipe.choices, *overrides], known)
+        run_bundle(self.bundle, workflow, run_id=run_id, arguments=choices)
+
+
+def _only_known(pairs: Sequence[str], config: dict) -> list[str]:
+    """The overrides that a workflow has: --num_workers is for training alone."""
+    kept = [(key, value) for key, value in zip(pairs[::2], pairs[1::2], strict=True)]
+    return [part for key, value in kept if key[2:].split("#")[0] in config for part in (key, value)]
+
+
+@pytest.fixture(scope="module", params=sorted(RECIPES))
+def workspace(request, tmp_path_factory):
+    """The workspace of each bundle in turn, trained for one epoch; also the working directory."""
+    name, recipe = request.param, RECIPES[request.param]
+    root = tmp_path_factory.mktemp(name)
+    shutil.copytree(
+        REPOSITORY / "bundles" / name,
+        root / "bundles" / name,
+        symlinks=True,
+        ignore=shutil.ignore_patterns("model.pt"),
+    )
+    published = phantom.write(
+        recipe.kind,
+        root / "published",
+        cases=recipe.cases,
+        test_cases=recipe.test_cases,
+        size=recipe.size,
+        slices=recipe.slices,
+    )
+    options = {}
+    if recipe.dataset == "lung_nodule":
+        settings = lidc.Settings(size=16)
+        options = {"find_series": find_series, "read_series": read_series, "settings": settings}
+    converters.prepare(recipe.dataset, published, root / "data" / recipe.dataset, **options)
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        made = Workspace(root, name)
+        made.run("train", "training", *TRAIN, *recipe.train_choices)
+        yield made
+    torch.use_deterministic_algorithms(deterministic)
+
+
+def test_every_bundle_has_a_recipe():
+    assert {*RECIPES, "liver_slices"} == set(bundles.names(REPOSITORY / "bundles"))
+
+
+def test_one_epoch_leaves_weights_that_the_network_takes(workspace):
+    state = torch.load(workspace.bundle / "models/model.pt", weights_only=True)
+    assert all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point())
+    heads = [value for key, value in state.items() if key.endswith("head.weight")]
+    assert len(heads) == 2  # X(0,1) and X(0,2) of the tiny network
+
+
+def test_evaluation_scores_every_case_and_class(workspace):
+    workspace.run("evaluate", "evaluating")
+    config = ConfigParser.load_config_file(str(workspace.bundle / "evaluate.json"))
+    with (workspace.root / f"runs/{workspace.name}/metrics.csv").open(newline="") as file:
+        rows = [(row["case"], row["class"]) for row in csv.DictReader(file)]
+    assert len(rows) == len(set(rows)) > 0
+    assert {name for _, name in rows} == set(config["classes"])
+    summary = json.loads(
+        (workspace.root / f"runs/{workspace.name}/metrics_summary.json").read_text()
+    )
+    assert summary["failed"] == {}
+
+
+def test_segmentation_gives_a_label_map_of_the_size_of_each_image(workspace):
+    recipe = RECIPES[workspace.name]
+    prepared = workspace.root / "data" / recipe.dataset
+    folder = prepared / ("patches/images" if workspace.name == "lung_nodule" else recipe.images)
+    workspace.run("inference", "inference", "--input", str(folder), "--output_dir", "masks")
+    images = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    assert len(images) > 2
+    classes = ConfigParser.load_config_file(str(workspace.bundle / "train.json"))["classes"]
+    for image in images:
+        case = image.name.split(".")[0]
+        assert (workspace.root / "masks" / f"{case}.png").stat().st_size > 500
+        if workspace.name in VOLUMES:
+            source, label = nib.load(image), nib.load(workspace.root / "masks" / image.name)
+            assert np.allclose(source.affine, label.affine)
+            size, values = source.shape, np.asarray(label.dataobj)
+        else:
+            values = np.asarray(Image.open(workspace.root / "masks" / f"{case}_label.png"))
+            size = Image.open(image).size[::-1]
+        assert values.shape == size
+        assert set(np.unique(values)) <= set(range(len(classes) + 1))
