@@ -168,8 +168,9 @@ def export(
         Console().print(f"exported network: {made}", soft_wrap=True, highlight=False)
 
 
-@app.command()
+@app.command(**_OVERRIDES)
 def prepare(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="The dataset, named as its bundle is.")],
     source: Annotated[Path, typer.Option("--source", "-s", help="Folder or archive as published.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
@@ -177,15 +178,21 @@ def prepare(
     """Check a dataset as published and convert it to what its bundle reads, folds included.
 
     A second run does what is left. Datasets: brain_tumor, cityscapes, em_membrane, hippocampus,
-    kitti_road, liver, liver_slices, lung_nodule, nuclei, polyp.
+    kitti_road, liver (of liver_3d too), liver_slices, lung_nodule, nuclei, polyp.
 
     Example: [cyan]medseg prepare nuclei --source stage1_train.zip --out data/nuclei[/]
-    """
-    from medseg.datasets import converters
 
+    lung_nodule has options of its own, [cyan]--key value[/]: annotations (folder of the XML files,
+    if apart), method (agreement or staple), agreement, min_readers, size, spacing_mm.
+    """
+    _refuse_override(Path(name), "NAME")
     with _one_line_errors():
-        count = converters.prepare(name, source, out)
-        Console().print(f"{count} cases in {out}", soft_wrap=True, highlight=False)
+        from medseg.prepare import prepare as convert
+        from medseg.run import parse_overrides
+
+        outcome = convert(name, source, out, options=parse_overrides(context.args))
+        Console().print(outcome.text, soft_wrap=True, highlight=False)
+        raise typer.Exit(DONE if outcome.is_complete else SOME_FAILED)
 
 
 @app.command()

@@ -12,7 +12,7 @@ RANKS = {
     **dict.fromkeys(("engines", "inference"), 2),
     **dict.fromkeys(("export", "report"), 3),
     **dict.fromkeys(("bundle_check", "bundle_copy", "bundle_export", "bundles"), 4),
-    **dict.fromkeys(("cli", "doctor", "prune", "prune_report", "run"), 4),
+    **dict.fromkeys(("cli", "doctor", "prepare", "prune", "prune_report", "run"), 4),
 }
 TOP = max(RANKS.values())
 """Modules of the highest rank may import each other: they are the application."""

@@ -1,6 +1,5 @@
 """Converters: the dataset of each bundle by its name, and what turns it into a prepared folder."""
 
-import os
 from collections.abc import Callable
 from importlib import import_module
 
@@ -19,32 +18,10 @@ CONVERTERS = {
 """Name of a dataset -> its module in `medseg.datasets`."""
 
 
-def prepare(
-    name: str, source: str | os.PathLike[str], out: str | os.PathLike[str], **options: object
-) -> int:
-    """Convert a dataset as published, see the module of the dataset; return the number of cases.
-
-    A second run does what is left.
-
-    Args:
-        name: a key of `CONVERTERS`.
-        source: folder or archive as published.
-        out: folder to write, made if absent.
-        options: of the dataset's own `prepare`.
-
-    Raises:
-        ValueError: an unknown name, or faulty data.
-        FileNotFoundError: the source is not there, or holds another dataset.
-
-    Example:
-        >>> prepare("nuclei", "stage1_train.zip", "data/nuclei")  # doctest: +SKIP
-        598
-    """
-    return converter(name)(source, out, **options)
-
-
 def converter(name: str) -> Callable[..., int]:
-    """The `prepare` function of a dataset.
+    """The `prepare` function of a dataset: (source, out) -> number of cases.
+
+    That of "lung_nodule" takes more and gives a report, see `medseg.datasets.lidc`.
 
     Raises:
         ValueError: an unknown name.

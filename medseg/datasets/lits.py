@@ -77,10 +77,8 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         FileNotFoundError: no data in `source`.
         ValueError: images and labels do not pair, or what `prepared.write` refuses.
     """
-    found = datalist(source)
-    items, testing = (
-        prepared.link(out, found[part], parts=_PARTS) for part in ("training", "testing")
-    )
+    listed = _listed(Path(source).absolute())
+    items, testing = (prepared.link(out, part, parts=_PARTS) for part in listed)
     prepared.write(out, "liver", items, testing=testing, label_values=LABEL_VALUES)
     return len(items) + len(testing)
 
@@ -93,12 +91,16 @@ def datalist(
     Cases are in the order of their numbers. A Task03_Liver folder inside `dataset_dir`, as the
     archive unpacks, is found too. Raises as `cases` does.
     """
-    root = Path(dataset_dir).absolute()
+    training, testing = _listed(Path(dataset_dir).absolute())
+    return build("lits", training, testing=testing, folds=folds, seed=seed)
+
+
+def _listed(root: Path) -> tuple[list[Item], list[Item]]:
     msd = _msd.locate(root, "Task03_Liver")
     training, testing = _msd.read(msd, structure="liver") if msd else _read_lits(root)
     if not training:
         raise FileNotFoundError(_nothing_in(root))
-    return build("lits", training, testing=testing, folds=folds, seed=seed)
+    return training, testing
 
 
 def _read_lits(root: Path) -> tuple[list[Item], list[Item]]:

@@ -19,8 +19,8 @@ from monai.bundle import ConfigParser
 from PIL import Image
 
 from medseg import bundles
-from medseg.datasets import converters, lidc, phantom
-from medseg.ingest import find_series, read_series
+from medseg.datasets import phantom
+from medseg.prepare import prepare
 from medseg.run import run_bundle
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -120,11 +120,8 @@ def workspace(request, tmp_path_factory):
         size=recipe.size,
         slices=recipe.slices,
     )
-    options = {}
-    if recipe.dataset == "lung_nodule":
-        settings = lidc.Settings(size=16)
-        options = {"find_series": find_series, "read_series": read_series, "settings": settings}
-    converters.prepare(recipe.dataset, published, root / "data" / recipe.dataset, **options)
+    options = {"size": 16} if recipe.dataset == "lung_nodule" else {}
+    prepare(recipe.dataset, published, root / "data" / recipe.dataset, options=options)
     deterministic = torch.are_deterministic_algorithms_enabled()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

@@ -56,3 +56,13 @@ def test_the_same_seed_gives_the_same_voxels_and_another_seed_others(root, tmp_p
             for folder in (root, out)
         )
         assert (first.shape == again.shape and np.array_equal(first, again)) == same
+
+
+def test_a_prepared_folder_has_the_sections_of_the_published_one(root, tmp_path):
+    assert hippocampus.prepare(root, tmp_path / "out") == 8
+    for section in ("training", "validation", "test"):
+        names, prepared_names = (
+            {item["case"] for item in hippocampus.cases(folder, section, folds=3, seed=2)}
+            for folder in (root, tmp_path / "out")
+        )
+        assert names == prepared_names

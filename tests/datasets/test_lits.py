@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
-from medseg.datasets import lits
+from medseg.datasets import lits, phantom
 
 
 def _touch(root, *names):
@@ -194,3 +196,25 @@ def test_a_fold_without_cases_and_too_few_cases_are_refused(tmp_path):
 def test_an_absent_test_section_is_refused(tmp_path):
     with pytest.raises(ValueError, match="lits has no test cases"):
         lits.cases(_lits(tmp_path), "test")
+
+
+def test_a_prepared_folder_has_the_sections_of_the_published_one(tmp_path):
+    published = phantom.write("ct", tmp_path / "ct", cases=6, test_cases=2, size=48, slices=2)
+    assert lits.prepare(published, tmp_path / "out") == 8
+    for section in ("training", "validation", "test"):
+        names, prepared_names = (
+            [item["case"] for item in lits.cases(folder, section, fold=1, folds=3)]
+            for folder in (published, tmp_path / "out")
+        )
+        assert names == prepared_names
+    assert (tmp_path / "out" / "labels" / "liver_000.nii.gz").stat().st_size > 0
+
+
+def test_a_label_on_another_grid_is_refused_before_anything_is_trained(tmp_path):
+    published = phantom.write("ct", tmp_path / "ct", cases=2, test_cases=0, size=48, slices=2)
+    label = published / "labelsTr" / "liver_001.nii.gz"
+    image = nib.load(label)
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj)[:40], image.affine), label)
+    with pytest.raises(ValueError, match="image and label of case liver_001 differ in size or gr"):
+        lits.prepare(published, tmp_path / "out")
+    assert not (tmp_path / "out" / "datalist.json").exists()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medseg.datasets import liver_slices
+from medseg.datasets import liver_slices, prepared
 
 
 @pytest.fixture
@@ -113,3 +113,17 @@ def test_case_049_is_patient_1_of_ircadb(data_root, number, slice_index):
     liver = np.asarray(label.dataobj[::2, ::2, slice_index]) > 0
     mask = np.asarray(png) > 127
     assert 2 * (liver & mask).sum() / (liver.sum() + mask.sum()) > 0.95
+
+
+def test_a_prepared_folder_has_the_sections_of_the_given_one(tmp_path):
+    source = tmp_path / "source"
+    for part in ("images", "masks"):
+        (source / part).mkdir(parents=True)
+        for patient in (*range(8), 49):  # 049 is in 3D-IRCADb-01
+            shade = np.full((4, 4), 255 if part == "masks" else patient, np.uint8)
+            Image.fromarray(shade).save(source / part / f"{patient:03d}_001.png")
+    assert liver_slices.prepare(source, tmp_path / "out") == 9
+    for section in ("training", "validation", "test"):
+        given = liver_slices.cases(source, section, folds=3, seed=1)
+        made = prepared.cases(tmp_path / "out", section, folds=3, seed=1)
+        assert {item["case"] for item in given} == {item["case"] for item in made}

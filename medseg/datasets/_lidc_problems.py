@@ -1,0 +1,68 @@
+"""LIDC problems: what of a download could not be used, and what that means for the result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medseg.datasets._lidc_source import Annotations, Series, case_of
+
+REMEDIES = {
+    "no-annotations": "download the XML of the series; the scan is left out",
+    "no-images": "download the CT; the XML is left out",
+    "series-mismatch": "the XML beside the CT is of another series; both are left out",
+    "unusable-annotations": "mend or remove the file; its scan is left out",
+    "refused-series": "see `medseg inspect`; the scan is left out",
+    "unknown-slice": "contours of no slice are left out; download missing slices",
+    "outside-image": "contours with a point outside the image are left out",
+    "zero-area": "contours with no pixel inside are left out",
+    "empty-mark": "marks of which nothing is left are left out",
+    "off-scale": "characteristics off their scale are left out",
+    "no-nodules": "no patch was made, so there is no datalist",
+}
+"""What a problem means for the result, by its code."""
+
+
+LEFT_OUT = (
+    "no-annotations",
+    "no-images",
+    "series-mismatch",
+    "unusable-annotations",
+    "refused-series",
+    "no-nodules",
+)
+"""The problems that cost a whole scan or file, as against a part of a mark."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What could not be used: the case or series, a code of `REMEDIES`, and what was found."""
+
+    case: str
+    code: str
+    finding: str
+
+
+def unreadable(found: Annotations) -> list[Problem]:
+    """List the XML files that cannot be read."""
+    return [
+        Problem(f"file {path.name}", "unusable-annotations", reason)
+        for path, reason in found.faults.items()
+    ]
+
+
+def unmatched(found: Annotations, orphans: Sequence[Series], seen: set[str]) -> list[Problem]:
+    """CT series without XML and XML files without CT; where the two lie together, as one."""
+    problems, explained = [], set()
+    beside = {path.parent: uid for uid, paths in found.ct.items() for path in paths}
+    for series in orphans:
+        folder = series.files[0].parent
+        code, finding = "no-annotations", f"no XML names series {series.uid}"
+        if folder in beside:
+            explained.add(beside[folder])
+            code = "series-mismatch"
+            finding = f"CT of series {series.uid}, XML of {beside[folder] or 'none'} in {folder}"
+        problems.append(Problem(case_of(series), code, finding))
+    for uid, paths in found.ct.items():
+        if uid not in seen | explained:
+            name = f"series {uid or 'without UID'}"
+            problems.append(Problem(name, "no-images", f"no CT for {paths[0].name}"))
+    return problems

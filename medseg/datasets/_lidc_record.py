@@ -1,0 +1,90 @@
+"""LIDC record: what became of one scan, kept so that a second run need not do it again."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from medseg.datasets._lidc_case import VIEWS, Settings, convert
+from medseg.datasets._lidc_place import summary
+from medseg.datasets._lidc_problems import Problem
+from medseg.datasets._lidc_source import Series, case_of, patient_of, read_copies
+from medseg.files import whole
+from medseg.geometry import Geometry
+
+logger = logging.getLogger(__name__)
+
+ReadSeries = Callable[[Any], tuple[NDArray[Any], Geometry]]
+
+Record = dict[str, Any]
+
+
+def record_of(
+    series: Series,
+    annotations: Sequence[Path],
+    *,
+    out: Path,
+    read_series: ReadSeries,
+    settings: Settings,
+) -> Record | Problem:
+    """Convert one series, or take over what an earlier run made of it, or say why not.
+
+    Args:
+        series: a CT that is not refused.
+        annotations: the XML files that name it, one or copies of one.
+        out: the prepared folder; the record is `records/<case>.json` in it, written last.
+        read_series: decodes the CT.
+        settings: see `medseg.datasets._lidc_case.Settings`.
+
+    Returns:
+        Rows of the table, items of either view and problems, ready for JSON; or the problem that
+        leaves the scan out.
+    """
+    case = case_of(series)
+    try:
+        reads = read_copies(annotations)
+    except ValueError as error:
+        return Problem(case, "unusable-annotations", str(error))
+    file = out / "records" / f"{case}.json"
+    digest = hashlib.sha256(repr(reads).encode()).hexdigest()
+    if (record := _done(file, digest, out)) is not None:
+        return record
+    try:
+        volume, geometry = read_series(series)
+    except (ValueError, OSError) as error:
+        return Problem(case, "refused-series", str(error))
+    made = convert(reads, series, volume, geometry, out=out, case=case, settings=settings)
+    patient = patient_of(series)
+    same = {"case": case, "patient": patient, "series_uid": series.uid}
+    record = {
+        "case": case,
+        "annotations": digest,
+        "rows": [same | row for row in made.rows],
+        "items": {
+            view: [{"patient": patient} | item for item in made.items[view]] for view in VIEWS
+        },
+        "problems": [asdict(Problem(case, *fault)) for fault in summary(made.faults)],
+    }
+    with whole(file) as partial:
+        partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    logger.info("%s: %d nodules", case, len(made.items["patches"]))
+    return record
+
+
+def _done(file: Path, digest: str, out: Path) -> Record | None:
+    """What an earlier run made of the same annotations, if all its files are there."""
+    if not file.is_file():
+        return None
+    record = json.loads(file.read_text(encoding="utf-8"))
+    made = (
+        out / view / item[key]
+        for view in VIEWS
+        for item in record["items"][view]
+        for key in ("image", "label")
+    )
+    return record if record["annotations"] == digest and all(map(Path.is_file, made)) else None

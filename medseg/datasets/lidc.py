@@ -1,0 +1,270 @@
+"""LIDC-IDRI: lung nodules in chest CT, outlined by four readers, as patches and as slices.
+
+`prepare` reads the collection as The Cancer Imaging Archive gives it, groups the marks of the
+readers into nodules, agrees on one mask for each, and writes
+
+- `patches/images/*.nii.gz`, `patches/labels/*.nii.gz`: a cube around each nodule, resampled;
+- `slices/images/*.nii.gz`, `slices/labels/*.nii.gz`: its axial planes with a nodule in them;
+- `patches/datalist.json`, `slices/datalist.json`: both with the same patients in each fold;
+- `nodules.csv`: every nodule and non-nodule, see `medseg.datasets._lidc_measure.measure`;
+- `problems.csv`: what could not be used, see `REMEDIES`.
+
+Images are in HU (int16), labels 0 and 1 (1 is every nodule in the patch, not only the central one),
+both RAS+. Cases are named by the collection's pseudonym and the end of the Series Instance UID,
+since eight patients have two scans.
+
+Source: Armato et al., Data From LIDC-IDRI, The Cancer Imaging Archive, 2015,
+doi:10.7937/K9/TCIA.2015.LO9QL9SX (CC BY 3.0). Patches of 64 x 64 x 64 at 1 mm: Zhou et al.,
+UNet++, IEEE Transactions on Medical Imaging 39, 2020, section IV.A.
+"""
+
+import csv
+import json
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from medseg.datasets import prepared
+from medseg.datasets._lidc_case import VIEWS, Settings
+from medseg.datasets._lidc_measure import COLUMNS
+from medseg.datasets._lidc_problems import LEFT_OUT, REMEDIES, Problem, unmatched, unreadable
+from medseg.datasets._lidc_record import ReadSeries, Record, record_of
+from medseg.datasets._lidc_source import (
+    Annotations,
+    FindSeries,
+    Series,
+    find_annotations,
+    find_ct,
+)
+from medseg.datasets.datalist import Item
+from medseg.files import whole
+
+__all__ = ["REMEDIES", "VIEWS", "Problem", "Report", "Settings", "cases", "prepare"]
+
+logger = logging.getLogger(__name__)
+
+TEST_SHARE = 0.2
+"""Share of the patients held out for testing, whatever the fold."""
+
+LABEL_VALUES = (0, 1)
+
+_SETTINGS = "settings.json"
+_PROBLEM_COLUMNS = ("case", "code", "finding", "remedy")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `prepare` made.
+
+    Attributes:
+        cases: CT series in the result, those without a nodule included.
+        nodules: nodules of 3 mm and more, outlined by at least one reader.
+        patches, slices: number of images of either view.
+        radiographs: XML files with reads of a radiograph, which are set aside.
+        problems: what could not be used; also in `problems.csv`.
+    """
+
+    cases: int
+    nodules: int
+    patches: int
+    slices: int
+    radiographs: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything could be used."""
+        return not self.problems
+
+    @property
+    def left_out(self) -> tuple[Problem, ...]:
+        """The problems that cost a whole scan or file; the others cost a part of a mark."""
+        return tuple(problem for problem in self.problems if problem.code in LEFT_OUT)
+
+
+def cases(
+    dataset_dir: str | os.PathLike[str],
+    section: str = "training",
+    *,
+    fold: int = 0,
+    folds: int = 5,
+    seed: int = 0,
+    view: str = "patches",
+) -> list[Item]:
+    """List the patches or the slices of one section of a prepared set, for a bundle's dataset.
+
+    Args:
+        dataset_dir: folder that `prepare` wrote.
+        section: "training" (every fold but `fold`), "validation" (`fold`) or "test" (held out by
+            `seed` alone).
+        fold: the fold kept for validation, 0 to folds - 1.
+        folds: number of folds; a patient is in one of them.
+        seed: seed of the test patients and of the folds.
+        view: "patches", volumes of one cube, or "slices", volumes of one plane, (size, size, 1).
+
+    Returns:
+        Dictionaries with the absolute paths "image" and "label", "case" and "patient".
+
+    Raises:
+        FileNotFoundError: no prepared set there.
+        ValueError: unknown view, a section or fold without cases, or too few patients.
+
+    Example:
+        >>> cases("data/lung_nodule", "validation", view="slices")  # doctest: +SKIP
+        [{"image": "/data/lung_nodule/slices/images/LIDC-IDRI-0001_...
+    """
+    if view not in VIEWS:
+        raise ValueError(f"view {view!r} is unknown: choose one of {', '.join(VIEWS)}")
+    return prepared.cases(Path(dataset_dir) / view, section, fold=fold, folds=folds, seed=seed)
+
+
+def prepare(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    find_series: FindSeries,
+    read_series: ReadSeries,
+    annotations: str | os.PathLike[str] | None = None,
+    settings: Settings | None = None,
+) -> Report:
+    """Convert the collection, see the top of this file.
+
+    Scans that are done are left as they are, so that an interrupted run can be repeated and ends
+    with the files of one that was not interrupted. A scan that cannot be used is logged and in the
+    report, and the rest goes on.
+
+    Args:
+        source: a folder with CT series, and XML files beside them or in a tree of their own.
+        out: folder to write, made if absent.
+        find_series: `medseg.ingest.find_series`; given by the caller, as packages of this rank do
+            not import each other.
+        read_series: `medseg.ingest.read_series`, likewise.
+        annotations: another folder of XML files, such as `LIDC-XML-only`.
+        settings: agreement, size and spacing; None for the defaults.
+
+    Raises:
+        FileNotFoundError: no such folder, or no CT series in it.
+        ValueError: settings out of range, or `out` was prepared with others.
+
+    Example:
+        >>> from medseg.ingest import find_series, read_series  # doctest: +SKIP
+        >>> report = prepare("LIDC-IDRI", "data/lung_nodule",  # doctest: +SKIP
+        ...                  find_series=find_series, read_series=read_series)
+        >>> report.patches, [problem.code for problem in report.problems]  # doctest: +SKIP
+        (14, ["zero-area"])
+    """
+    root, target, chosen = Path(source), Path(out), settings or Settings()
+    folders = [root] if annotations is None else [root, Path(annotations)]
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"no such folder: {folder.absolute()}: give LIDC-IDRI")
+    _check_settings(target, chosen)
+    found = find_annotations(folders)
+    run = _Run(found, target, read_series=read_series, settings=chosen)
+    for series in find_ct(root, find_series):
+        run.add(series)
+    if not run.seen:
+        raise FileNotFoundError(
+            f"no CT series in {root.absolute()}: give the folder LIDC-IDRI with the DICOM files"
+        )
+    problems = [*unreadable(found), *run.problems]
+    problems += unmatched(found, run.orphans, run.seen - {""})
+    return _finish(target, run.records, problems, radiographs=found.radiographs)
+
+
+@dataclass
+class _Run:
+    """What has become of the series so far."""
+
+    annotations: Annotations
+    target: Path
+    _: KW_ONLY
+    read_series: ReadSeries
+    settings: Settings
+    records: list[Record] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    orphans: list[Series] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def add(self, series: Series) -> None:
+        """Convert a series, or note why not; a second copy of a series is passed over."""
+        if series.uid and series.uid in self.seen:
+            return
+        if not self.seen:
+            _keep_settings(self.target, self.settings)
+        self.seen.add(series.uid)
+        if series.geometry is None:
+            name = f"series {series.uid or 'without UID'}"
+            self.problems.append(Problem(name, "refused-series", series.message))
+        elif series.uid not in self.annotations.ct:
+            self.orphans.append(series)
+        else:
+            self._convert(series)
+
+    def _convert(self, series: Series) -> None:
+        made = record_of(
+            series,
+            self.annotations.ct[series.uid],
+            out=self.target,
+            read_series=self.read_series,
+            settings=self.settings,
+        )
+        if isinstance(made, Problem):
+            self.problems.append(made)
+        else:
+            self.records.append(made)
+
+
+def _finish(
+    target: Path, records: Sequence[Record], problems: Iterable[Problem], *, radiographs: int
+) -> Report:
+    """Write the tables and datalists of all scans together, in the order of the case names."""
+    records = sorted(records, key=lambda record: record["case"])
+    rows = [row for record in records for row in record["rows"]]
+    items = {view: [i for record in records for i in record["items"][view]] for view in VIEWS}
+    faults = [Problem(**fault) for record in records for fault in record["problems"]]
+    every = sorted([*problems, *faults], key=lambda p: (p.case, p.code, p.finding))
+    if not items["patches"]:
+        every.append(Problem("", "no-nodules", f"{len(records)} scans without a nodule"))
+    for problem in every:
+        what = f"{problem.case}: " if problem.case else ""
+        logger.warning("%s%s (%s): %s", what, problem.finding, problem.code, REMEDIES[problem.code])
+    _write_table(target / "nodules.csv", COLUMNS, rows)
+    shown = [asdict(problem) | {"remedy": REMEDIES[problem.code]} for problem in every]
+    _write_table(target / "problems.csv", _PROBLEM_COLUMNS, shown)
+    for view in VIEWS if items["patches"] else ():
+        prepared.write(
+            target / view,
+            f"lidc-{view}",
+            items[view],
+            test_share=TEST_SHARE,
+            label_values=LABEL_VALUES,
+        )
+    nodules = sum(row["readers"] > 0 for row in rows)
+    counts = {view: len(items[view]) for view in VIEWS}
+    return Report(len(records), nodules, **counts, radiographs=radiographs, problems=tuple(every))
+
+
+def _check_settings(target: Path, settings: Settings) -> None:
+    """Refuse a folder that was prepared with other settings."""
+    file, wanted = target / _SETTINGS, asdict(settings)
+    had = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else wanted
+    if had != wanted:
+        keys = sorted(key for key in wanted if had.get(key) != wanted[key])
+        listed = ", ".join(f"{key} {had.get(key)} and not {wanted[key]}" for key in keys)
+        raise ValueError(f"{target} was prepared with {listed}: choose another folder")
+
+
+def _keep_settings(target: Path, settings: Settings) -> None:
+    with whole(target / _SETTINGS) as partial:
+        partial.write_text(json.dumps(asdict(settings), indent=1) + "\n", encoding="utf-8")
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,78 @@
+"""Prepare: a dataset by its name, with the reading of DICOM for the one that comes as DICOM."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from medseg.datasets import converters, lidc
+from medseg.ingest import find_series, read_series
+
+LIDC = "lung_nodule"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was made, in words, and whether every scan of the source is in it."""
+
+    text: str
+    is_complete: bool = True
+
+
+def prepare(
+    name: str,
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    options: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Convert a dataset as published; a second run does what is left.
+
+    Args:
+        name: a key of `converters.CONVERTERS`.
+        source: folder or archive as published.
+        out: folder to write, made if absent.
+        options: for "lung_nodule", `annotations` and the fields of `lidc.Settings`; the other
+            datasets have none.
+
+    Raises:
+        ValueError: an unknown dataset or option, or faulty data.
+        FileNotFoundError: the source is not there, or holds another dataset.
+
+    Example:
+        >>> prepare("nuclei", "stage1_train.zip", "data/nuclei").text  # doctest: +SKIP
+        '598 cases in data/nuclei'
+    """
+    chosen = dict(options or {})
+    if name == LIDC:
+        return _prepare_lidc(source, out, chosen)
+    converter = converters.converter(name)
+    if chosen:
+        raise ValueError(f"dataset {name} has no option --{min(chosen)}: leave it out")
+    return Outcome(f"{converter(source, out)} cases in {out}")
+
+
+def _prepare_lidc(
+    source: str | os.PathLike[str], out: str | os.PathLike[str], options: dict[str, Any]
+) -> Outcome:
+    annotations = options.pop("annotations", None)
+    known = [field.name for field in fields(lidc.Settings)]
+    if unknown := sorted(set(options) - set(known)):
+        raise ValueError(
+            f"dataset {LIDC} has no option --{unknown[0]}: it has annotations, {', '.join(known)}"
+        )
+    report = lidc.prepare(
+        source,
+        out,
+        find_series=find_series,
+        read_series=read_series,
+        annotations=annotations,
+        settings=lidc.Settings(**options),
+    )
+    text = (
+        f"{report.cases} scans, {report.nodules} nodules, {report.patches} patches and "
+        f"{report.slices} slices in {out}"
+    )
+    if not report.ok:
+        text += f"; {len(report.problems)} problems, see {os.path.join(out, 'problems.csv')}"
+    return Outcome(text, is_complete=not report.left_out)

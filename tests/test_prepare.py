@@ -1,0 +1,52 @@
+"""Tests of medseg.prepare: a dataset by its name, and the options of the one that has any."""
+
+import csv
+import shutil
+
+import pytest
+
+from medseg.datasets import lidc, phantom
+from medseg.prepare import prepare
+
+
+@pytest.fixture(scope="module")
+def chest(tmp_path_factory):
+    """Four small chest CTs with the XML of their readers."""
+    out = tmp_path_factory.mktemp("chest") / "published"
+    return phantom.write("chest", out, cases=4, test_cases=0, size=64, slices=16)
+
+
+def test_a_dataset_without_options_is_converted_and_counted(tmp_path):
+    source = phantom.write("microscopy", tmp_path / "published", cases=3, test_cases=0, size=48)
+    outcome = prepare("nuclei", source, tmp_path / "out")
+    assert (outcome.text, outcome.is_complete) == (f"3 cases in {tmp_path / 'out'}", True)
+
+
+def test_dicom_and_outlines_become_patches_by_the_name_of_the_bundle(chest, tmp_path):
+    outcome = prepare("lung_nodule", chest, tmp_path / "out", options={"size": 16})
+    assert outcome.is_complete
+    assert outcome.text.startswith("4 scans, ")
+    assert lidc.cases(tmp_path / "out", folds=2)
+
+
+def test_a_scan_that_is_left_out_makes_the_outcome_incomplete(chest, tmp_path):
+    shutil.copytree(chest, tmp_path / "source")
+    for copy in (tmp_path / "source").rglob(min(chest.rglob("*.xml")).name):
+        copy.unlink()  # one beside the CT, one in the tree of the annotations
+    outcome = prepare("lung_nodule", tmp_path / "source", tmp_path / "out", options={"size": 16})
+    assert not outcome.is_complete
+    assert outcome.text.startswith("3 scans, ")
+    assert f"see {tmp_path / 'out' / 'problems.csv'}" in outcome.text
+    with (tmp_path / "out" / "problems.csv").open(newline="") as file:
+        assert "no-annotations" in {row["code"] for row in csv.DictReader(file)}
+
+
+def test_an_option_that_a_dataset_does_not_have_is_refused(tmp_path):
+    with pytest.raises(
+        ValueError, match="lung_nodule has no option --sise: it has annotations, me"
+    ):
+        prepare("lung_nodule", tmp_path, tmp_path / "out", options={"sise": 16})
+    with pytest.raises(ValueError, match="dataset nuclei has no option --size: leave it out"):
+        prepare("nuclei", tmp_path, tmp_path / "out", options={"size": 16})
+    with pytest.raises(ValueError, match="dataset 'spleen' is unknown"):
+        prepare("spleen", tmp_path, tmp_path / "out")
