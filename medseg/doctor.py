@@ -20,7 +20,7 @@ LOW_MEMORY_GIB = 4.0
 LOW_DISK_GIB = 2.0
 
 _NAMED = ("torch", "monai", "numpy", "pytorch-ignite", "nibabel", "simpleitk", "pydicom")
-_EXTRAS = ("dicom", "tracking", "export", "report", "encoders")
+_EXTRAS = ("dicom", "tracking", "export", "report", "encoders", "datasets")
 _DECODERS = {
     "JPEG baseline": ("JPEGBaseline8Bit",),
     "JPEG extended": ("JPEGExtended12Bit",),
@@ -31,7 +31,7 @@ _DECODERS = {
     "RLE": ("RLELossless",),
     "deflated": ("DeflatedExplicitVRLittleEndian",),
 }
-_DECODER_REMEDY = "pip install python-gdcm pylibjpeg-libjpeg pylibjpeg-openjpeg pyjpegls"
+_DECODER_REMEDY = "pip install pylibjpeg-libjpeg pylibjpeg-openjpeg pyjpegls"
 
 
 @dataclass(frozen=True)

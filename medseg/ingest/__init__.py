@@ -6,6 +6,7 @@ without torch.
 
 from medseg.ingest.checks import check_finite, check_labels, check_same_grid
 from medseg.ingest.dicom import read_series
+from medseg.ingest.inspection import Row, inspect
 from medseg.ingest.reasons import IngestError, Reason, Verdict
 from medseg.ingest.series import Series, find_series
 from medseg.ingest.volume import load
@@ -13,12 +14,14 @@ from medseg.ingest.volume import load
 __all__ = [
     "IngestError",
     "Reason",
+    "Row",
     "Series",
     "Verdict",
     "check_finite",
     "check_labels",
     "check_same_grid",
     "find_series",
+    "inspect",
     "load",
     "read_series",
 ]

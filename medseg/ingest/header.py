@@ -1,4 +1,4 @@
-"""Header: what ingest must know of one DICOM file, read without its pixels.
+"""Header: what ingest must know of the slices of one DICOM file, read without their pixels.
 
 The pass also measures the pixel data element, so that a truncated file is known before decoding.
 Only technical elements are parsed; patient elements are skipped unread.
@@ -7,20 +7,17 @@ Only technical elements are parsed; patient elements are skipped unread.
 from __future__ import annotations
 
 import logging
-import os
-import struct
-import zlib
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
-import numpy as np
 import pydicom
-from pydicom.errors import BytesLengthException
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
+from pydicom import uid
 
+from medseg.ingest import elements, multiframe
+from medseg.ingest.part10 import PARSE_ERRORS, Part10, open_bounded, parse
+from medseg.ingest.pixel_element import measure_pixels
 from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.slice import PixelData, Slice
 
 logger = logging.getLogger(__name__)
 
@@ -31,97 +28,34 @@ _KEYWORDS = [
     *("SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelPaddingValue", "PixelPaddingRangeLimit"),
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
+    *("LossyImageCompression", *multiframe.KEYWORDS),
 ]
 
-# What a damaged header makes the parser raise; anything else is a bug and is not hidden.
-PARSE_ERRORS = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    TypeError,
-    ValueError,
-    BytesLengthException,
-    struct.error,
-    zlib.error,
-)
-
-_PREAMBLE_BYTES = 128
-_UNDEFINED_LENGTH = 0xFFFFFFFF
+_LOSSY_SYNTAXES = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless)
+_PERHAPS_LOSSY_SYNTAXES = (uid.JPEG2000, uid.HTJ2K)
 
 
-@dataclass(frozen=True, eq=False)
-class PixelData:
-    """Where the pixel data element lies in its file, and whether all of it is there.
+def read_slices(path: Path) -> tuple[Slice, ...]:
+    """Read the headers of the slices of one file; empty when the file is no DICOM of its own.
 
-    `offset` is None where it cannot be known without inflating the file. `missing_bytes` compares
-    the file with the length that the element itself declares.
-    """
-
-    offset: int | None
-    length: int
-    missing_bytes: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Slice:
-    """The technical header of one file; an absent element is None or empty.
-
-    Lengths are in mm and vectors in LPS+, as stored. `position` is the centre of the first pixel.
-    """
-
-    path: Path
-    transfer_syntax: UID
-    sop_class: UID
-    series_uid: str
-    frame_of_reference: str
-    modality: str
-    image_type: tuple[str, ...]
-    frames: int
-    rows: int
-    columns: int
-    pixel_spacing_mm: np.ndarray
-    position: np.ndarray
-    orientation: np.ndarray
-    thickness_mm: float | None
-    spacing_between_mm: float | None
-    samples: int
-    photometric: str
-    bits_allocated: int
-    bits_stored: int
-    high_bit: int
-    pixel_representation: int
-    padding: tuple[int, int] | None
-    slope: float | None
-    intercept: float | None
-    rescale_type: str
-    has_modality_lut: bool
-    pixels: PixelData | None
-
-    @property
-    def rescale(self) -> tuple[float, float]:
-        """Slope and intercept; the identity where absent."""
-        slope = 1.0 if self.slope is None else self.slope
-        return slope, 0.0 if self.intercept is None else self.intercept
-
-
-def read_header(path: Path) -> Slice | None:
-    """Read the header of one file; None when the file is no DICOM object of its own.
-
-    Files without the DICOM prefix and DICOMDIR are passed over. An empty file, or one named `.dcm`
-    without the prefix, was meant to be a slice and is refused.
+    An enhanced multi-frame file gives a slice for each frame, any other file one. Files of other
+    formats and DICOMDIR are passed over. A file that is empty, named `.dcm`, or begins like a DICOM
+    data set was meant to be DICOM, and is refused where it cannot be read as such.
 
     Raises:
-        IngestError: "unreadable", when the header is damaged.
+        IngestError: "unreadable", when the header is damaged; "truncated" or "too-large", when a
+            deflated one is.
+
+    Example:
+        >>> [s.position for s in read_slices(Path("slice.dcm"))]  # doctest: +SKIP
     """
     try:
-        with path.open("rb") as file:
-            if _has_dicom_prefix(file):
-                return _parse(file, path)
+        with open_bounded(path) as file:
+            parsed = parse(file, path, keywords=_KEYWORDS)
+            if parsed is not None:
+                return _slices(parsed, path)
         _refuse_if_meant_to_be_dicom(path)
-        return None
+        return ()
     except IngestError:
         raise
     except PARSE_ERRORS as error:
@@ -130,12 +64,13 @@ def read_header(path: Path) -> Slice | None:
         ) from error
 
 
-def _has_dicom_prefix(file: BinaryIO) -> bool:
-    """PS3.10 section 7.1: "DICM" after a preamble of 128 bytes."""
-    file.seek(_PREAMBLE_BYTES)
-    found = file.read(4) == b"DICM"
-    file.seek(0)
-    return found
+def read_header(path: Path) -> Slice | None:
+    """Read the header of the first slice of one file; None when the file is no DICOM of its own.
+
+    Raises:
+        IngestError: see `read_slices`.
+    """
+    return next(iter(read_slices(path)), None)
 
 
 def _refuse_if_meant_to_be_dicom(path: Path) -> None:
@@ -147,28 +82,33 @@ def _refuse_if_meant_to_be_dicom(path: Path) -> None:
     logger.debug("passed over %s: no DICOM prefix", path)
 
 
-def _parse(file: BinaryIO, path: Path) -> Slice | None:
-    dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_KEYWORDS)
-    if dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
-        return None
-    syntax = UID(dataset.file_meta.get("TransferSyntaxUID", ""))
-    if not syntax.is_transfer_syntax:
-        raise IngestError(Reason.UNREADABLE, f"{path} states no known transfer syntax")
-    return _slice(dataset, path, syntax=syntax, pixels=_measure_pixels(file, syntax))
+def _slices(parsed: Part10, path: Path) -> tuple[Slice, ...]:
+    meta = parsed.dataset.file_meta
+    if meta.get("MediaStorageSOPClassUID") == uid.MediaStorageDirectoryStorage:
+        return ()
+    pixels = measure_pixels(parsed)
+    if parsed.is_syntax_assumed and pixels is not None and pixels.is_encapsulated:
+        finding = f"{path} has compressed pixels and states no transfer syntax"
+        raise IngestError(Reason.UNREADABLE, finding)
+    return multiframe.frames(_header(parsed, path, pixels=pixels), parsed.dataset)
 
 
-def _slice(dataset: pydicom.Dataset, path: Path, *, syntax: UID, pixels: PixelData | None) -> Slice:
-    text, whole = partial(_text, dataset), partial(_whole, dataset)
-    number, vector = partial(_number, dataset), partial(_vector, dataset)
+def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
+    dataset = parsed.dataset
+    text, whole = partial(elements.text, dataset), partial(elements.whole, dataset)
+    number, vector = partial(elements.number, dataset), partial(elements.vector, dataset)
     bits_stored = whole("BitsStored")
     return Slice(
         path=path,
-        transfer_syntax=syntax,
-        sop_class=UID(text("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", "")),
+        transfer_syntax=parsed.syntax,
+        is_syntax_assumed=parsed.is_syntax_assumed,
+        sop_class=uid.UID(
+            text("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", "")
+        ),
         series_uid=text("SeriesInstanceUID"),
         frame_of_reference=text("FrameOfReferenceUID"),
         modality=text("Modality"),
-        image_type=_values(dataset.get("ImageType")),
+        image_type=elements.texts(dataset, "ImageType"),
         frames=whole("NumberOfFrames", 1),
         rows=whole("Rows"),
         columns=whole("Columns"),
@@ -188,33 +128,9 @@ def _slice(dataset: pydicom.Dataset, path: Path, *, syntax: UID, pixels: PixelDa
         intercept=number("RescaleIntercept"),
         rescale_type=text("RescaleType"),
         has_modality_lut=bool(dataset.get("ModalityLUTSequence")),
+        is_lossy=_is_lossy(text("LossyImageCompression"), parsed.syntax),
         pixels=pixels,
     )
-
-
-def _text(dataset: pydicom.Dataset, keyword: str) -> str:
-    return str(dataset.get(keyword) or "").strip()
-
-
-def _whole(dataset: pydicom.Dataset, keyword: str, default: int = 0) -> int:
-    value = dataset.get(keyword)
-    return default if value in (None, "") else int(value)
-
-
-def _number(dataset: pydicom.Dataset, keyword: str) -> float | None:
-    value = dataset.get(keyword)
-    return None if value in (None, "") else float(value)
-
-
-def _vector(dataset: pydicom.Dataset, keyword: str) -> np.ndarray:
-    value = dataset.get(keyword)
-    return np.array([] if value in (None, "") else value, dtype=np.float64).ravel()
-
-
-def _values(element: object) -> tuple[str, ...]:
-    if element is None:
-        return ()
-    return (element,) if isinstance(element, str) else tuple(str(v) for v in element)  # type: ignore[attr-defined]  # MultiValue
 
 
 def _padding_range(dataset: pydicom.Dataset) -> tuple[int, int] | None:
@@ -227,34 +143,8 @@ def _padding_range(dataset: pydicom.Dataset) -> tuple[int, int] | None:
     return min(value, other), max(value, other)
 
 
-def _measure_pixels(file: BinaryIO, syntax: UID) -> PixelData | None:
-    """Measure the element that starts at the file's position (PS3.5 section 7.1 and A.4)."""
-    if syntax == DeflatedExplicitVRLittleEndian:
-        return PixelData(offset=None, length=0)
-    order = "<" if syntax.is_little_endian else ">"
-    header = file.read(8 if syntax.is_implicit_VR else 12)
-    if header[:4] != struct.pack(order + "HH", 0x7FE0, 0x0010):
-        return None
-    (length,) = struct.unpack(order + "I", header[-4:])
-    offset, size = file.tell(), os.fstat(file.fileno()).st_size
-    if length != _UNDEFINED_LENGTH:
-        return PixelData(offset, length, missing_bytes=max(0, offset + length - size))
-    return _measure_fragments(file, size)
-
-
-def _measure_fragments(file: BinaryIO, size: int) -> PixelData:
-    """Walk the items of encapsulated pixel data to the delimiter that must end them."""
-    offset = file.tell()
-    while True:
-        item = file.read(8)
-        if len(item) < 8:
-            return PixelData(offset, file.tell() - offset, missing_bytes=8 - len(item))
-        group, element, length = struct.unpack("<HHI", item)
-        if (group, element) == (0xFFFE, 0xE0DD):
-            return PixelData(offset, file.tell() - offset)
-        if (group, element) != (0xFFFE, 0xE000):
-            raise ValueError("encapsulated pixel data holds something that is no item")
-        end = file.tell() + length
-        if end > size:
-            return PixelData(offset, size - offset, missing_bytes=end - size)
-        file.seek(end)
+def _is_lossy(stated: str, syntax: uid.UID) -> bool:
+    """Whether values were changed by compression, now or once (PS3.3 C.7.6.1.1.5)."""
+    if stated == "01" or syntax in _LOSSY_SYNTAXES:
+        return True
+    return syntax in _PERHAPS_LOSSY_SYNTAXES and stated != "00"

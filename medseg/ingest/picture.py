@@ -1,5 +1,7 @@
 """Picture: grey or colour PNG, JPEG, TIFF, ... files for MONAI's `LoadImaged`, checked or refused.
 
+In colour, DICOM photographs are pictures too (`medseg.ingest.colour`).
+
 In a bundle:
 
     {"_target_": "LoadImaged", "keys": "image", "reader": "medseg.ingest.picture.PictureReader"},
@@ -24,6 +26,7 @@ from monai.data.image_reader import ImageReader
 from monai.utils import ensure_tuple
 from PIL import Image, UnidentifiedImageError
 
+from medseg.ingest.colour import read_colour
 from medseg.ingest.reader import as_labels, metadata
 from medseg.ingest.reasons import IngestError, Reason
 
@@ -34,6 +37,13 @@ _GREY_MODES = ("L", "I", "I;16", "I;16L", "I;16B")  # 8 and 16 bit; "I" is 16 bi
 _RGB_MODES = ("RGB", "RGBA", "L", "LA", "P")  # 8 bit; "P" is a palette of colours
 _UNSUPPORTED_SAMPLES = ("1", "F")
 _OPAQUE = 255
+
+MOST_SAMPLES_PER_BYTE = 4096
+"""A picture that claims more samples than this for each byte of its file is refused undecoded.
+
+Four times what deflate can do (1032), and sixteen times what JPEG does with an empty picture.
+"""
+_DICOM_SUFFIXES = (".dcm", ".dicom")
 
 # What a damaged file makes Pillow raise; anything else is a bug and is not hidden.
 _DECODE_ERRORS = (
@@ -59,7 +69,8 @@ class PictureReader(ImageReader):
 
     Args:
         colour: read red, green and blue of 8 bits. A grey picture gives three equal channels; an
-            opacity is left out if the whole picture is opaque, and refused otherwise.
+            opacity is left out if the whole picture is opaque, and refused otherwise. DICOM
+            photographs are read as well, known by `.dcm` or `.dicom`, see `read_colour`.
         labels: for a label map, the declared values, background included. Other values are refused
             and the map is returned in the smallest integer type that holds the declared ones.
     """
@@ -70,8 +81,8 @@ class PictureReader(ImageReader):
         self.colour = colour
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
-        """Tell whether every path is named like a format that Pillow knows."""
-        known = Image.registered_extensions()
+        """Tell whether every path is named like a format that Pillow knows, or in colour DICOM."""
+        known = {*Image.registered_extensions(), *(_DICOM_SUFFIXES if self.colour else ())}
         return all(Path(name).suffix.lower() in known for name in ensure_tuple(filename))
 
     def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> list[Path]:
@@ -86,13 +97,15 @@ class PictureReader(ImageReader):
 
         Raises:
             IngestError: "not-found", "unreadable", "truncated", "multi-frame", "colour",
-                "pixel-format", "undeclared-labels", naming the file, or "different-grids".
+                "pixel-format", "undeclared-labels", naming the file, or "different-grids"; for
+                DICOM, those of `read_colour`.
             ValueError: several colour pictures for one case.
         """
         if self.colour:
             if len(img) != 1:
                 raise ValueError(f"a case has one colour picture, got {len(img)}: give one path")
-            picture = _decode(img[0], colour=True)
+            is_dicom = img[0].suffix.lower() in _DICOM_SUFFIXES
+            picture = read_colour(img[0]) if is_dicom else _decode(img[0], colour=True)
             return picture, metadata(picture.shape[1:], affine=np.eye(4), channel_dim=0)
         pictures = [self._load(path) for path in img]
         shape = pictures[0].shape
@@ -122,6 +135,7 @@ def _decode(path: Path, *, colour: bool) -> np.ndarray:
     try:
         with Image.open(BytesIO(content)) as image:
             _check_kind(image, path, colour=colour)
+            _check_claim(image, path, size=len(content))
             image.verify()  # the checksums of a PNG, which decoding skips
         with Image.open(BytesIO(content)) as image:
             array = _colours(image, path) if colour else np.asarray(image)
@@ -160,3 +174,11 @@ def _check_kind(image: Image.Image, path: Path, *, colour: bool) -> None:
         raise IngestError(Reason.PIXEL_FORMAT, finding)
     if not colour and image.mode not in _GREY_MODES:
         raise IngestError(Reason.COLOUR, f"{path} has Pillow mode {image.mode}, not grey")
+
+
+def _check_claim(image: Image.Image, path: Path, *, size: int) -> None:
+    """Refuse before decoding what a file of this size cannot hold."""
+    samples = image.width * image.height * len(image.getbands())
+    if samples > size * MOST_SAMPLES_PER_BYTE:
+        claim = f"{image.width}x{image.height} pixels in {size} bytes"
+        raise IngestError(Reason.UNREADABLE, f"{path} claims {claim}")

@@ -1,22 +1,24 @@
 """Pixels: decode sorted slices into one volume of physical values.
 
 Uncompressed little endian samples are read straight from the file; every other transfer syntax goes
-through pydicom's decoders. Values are stored value * RescaleSlope + RescaleIntercept, per slice
-(PS3.3 C.11.1). MONOCHROME1 is a matter of display and changes no value.
+through pydicom's decoders, frame by frame. Values are stored value * RescaleSlope +
+RescaleIntercept, per slice (PS3.3 C.11.1). MONOCHROME1 is a matter of display and changes no value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.pixels import pixel_array
-from pydicom.uid import JPEGExtended12Bit
+from pydicom.uid import RLELossless
 
-from medseg.ingest.header import PARSE_ERRORS, Slice
+from medseg.ingest.codestream import stated_sizes
+from medseg.ingest.decoders import DECODE_ERRORS, decode_frames
+from medseg.ingest.part10 import open_bounded, parse
 from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.slice import Slice
 
 CT_PADDING_HU = -1024
 """Value of CT pixels that the scanner padded (outside its field of view): below any tissue."""
@@ -42,20 +44,38 @@ def read_volume(slices: Sequence[Slice]) -> np.ndarray:
     exact = all(value.is_integer() for s in slices for value in s.rescale)
     shape = (len(slices), slices[0].rows, slices[0].columns)
     volume = np.empty(shape, dtype=np.int16 if exact else np.float32)
-    for k, header in enumerate(slices):
-        stored = _stored_values(header)
+    for k, stored in _stored_planes(slices):
+        header = slices[k]
         if exact and not _fits_int16(stored, header):
             exact, volume = False, volume.astype(np.float32)
         _rescale(stored, header, out=volume[k])
     return volume.transpose(2, 1, 0)
 
 
-def _stored_values(header: Slice) -> np.ndarray:
-    """The samples of one slice as stored: (rows, columns), 8 or 16 bit, native byte order."""
-    is_plain = header.transfer_syntax.is_little_endian and not header.transfer_syntax.is_compressed
-    if is_plain and header.pixels is not None and header.pixels.offset is not None:
-        return _read_plain(header, header.pixels.offset)
-    return _decode(header)
+def _stored_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:
+    """The place of each slice and its samples as stored: (rows, columns), native byte order.
+
+    Files come in the order of their first slice, and the frames of one in the order of the file.
+    """
+    places: dict[Path, list[int]] = {}
+    for k, header in enumerate(slices):
+        places.setdefault(header.path, []).append(k)
+    for of_one_file in places.values():
+        in_file_order = sorted(of_one_file, key=lambda k: slices[k].frame or 0)
+        headers = [slices[k] for k in in_file_order]
+        yield from zip(in_file_order, _stored_in_one_file(headers), strict=True)
+
+
+def _stored_in_one_file(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
+    """The samples of some slices of one file, 8 or 16 bit."""
+    first = headers[0]
+    is_plain = first.transfer_syntax.is_little_endian and not first.transfer_syntax.is_encapsulated
+    if not is_plain or first.pixels is None or first.pixels.offset is None:
+        yield from _decode(headers)
+        return
+    for header in headers:
+        offset = first.pixels.offset + (header.frame or 0) * header.plane_bytes
+        yield _read_plain(header, offset)
 
 
 def _read_plain(header: Slice, offset: int) -> np.ndarray:
@@ -66,46 +86,64 @@ def _read_plain(header: Slice, offset: int) -> np.ndarray:
         raise IngestError(
             Reason.TRUNCATED, f"{header.path} holds {samples.size} of {size} pixel samples"
         )
+    return _without_unused_bits(samples, header).reshape(header.rows, header.columns)
+
+
+def _without_unused_bits(samples: np.ndarray, header: Slice) -> np.ndarray:
+    """Drop what lies above BitsStored, such as old overlays; shifting back keeps the sign."""
     unused_bits = header.bits_allocated - header.bits_stored
-    if unused_bits:  # may hold overlays; shifting up and down drops them and keeps the sign
+    if unused_bits:
         samples <<= unused_bits
         samples >>= unused_bits
-    return samples.reshape(header.rows, header.columns)
-
-
-def _decode(header: Slice) -> np.ndarray:
-    try:
-        samples = _decoded(header)
-    except (*PARSE_ERRORS, RuntimeError) as error:
-        raise IngestError(
-            Reason.UNDECODABLE, f"{header.path} in {header.transfer_syntax.name}"
-        ) from error
-    samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
-    if samples.shape != (header.rows, header.columns):
-        raise IngestError(
-            Reason.UNDECODABLE,
-            f"{header.path} decodes to {samples.shape}, not {(header.rows, header.columns)} pixels",
-        )
     return samples
 
 
-def _decoded(header: Slice) -> np.ndarray:
-    is_12_bit = header.transfer_syntax == JPEGExtended12Bit and header.bits_stored > 8
-    if is_12_bit and header.pixel_representation == 0:
-        return _decode_12_bit_jpeg(header.path).reshape(header.rows, header.columns)
-    return np.asarray(pixel_array(pydicom.dcmread(header.path)))
+def _decode(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
+    """Decode some frames of one file, in the order of the file, one at a time."""
+    decoded = _decoded(headers)
+    for header in headers:
+        try:
+            samples = next(decoded)
+        except IngestError:
+            raise
+        except (*DECODE_ERRORS, StopIteration) as error:
+            finding = f"{header.path} in {header.transfer_syntax.name}"
+            raise IngestError(Reason.UNDECODABLE, finding) from error
+        samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+        if samples.shape != (header.rows, header.columns):
+            size = (header.rows, header.columns)
+            finding = f"{header.path} decodes to {samples.shape}, not {size} pixels"
+            raise IngestError(Reason.UNDECODABLE, finding)
+        keeps_all_bits = header.transfer_syntax == RLELossless
+        if keeps_all_bits or not header.transfer_syntax.is_encapsulated:
+            samples = _without_unused_bits(samples, header)
+        yield samples
 
 
-def _decode_12_bit_jpeg(path: Path) -> np.ndarray:
-    """Unsigned 12-bit JPEG, which pydicom's plugins decline and GDCM itself reads."""
-    import gdcm  # type: ignore[import-untyped]  # generated by SWIG
+def _decoded(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
+    first = headers[0]
+    dataset = _whole(first.path)
+    if first.transfer_syntax.is_encapsulated:
+        _check_codestreams(dataset.PixelData, first)
+    yield from decode_frames(dataset, [header.frame or 0 for header in headers])
 
-    reader = gdcm.ImageReader()
-    reader.SetFileName(str(path))
-    if not reader.Read():
-        raise RuntimeError("GDCM cannot read the file")
-    buffer = reader.GetImage().GetBuffer()  # bytes in disguise: SWIG returns a str
-    return np.frombuffer(buffer.encode("utf-8", errors="surrogateescape"), dtype=np.uint16)
+
+def _check_codestreams(pixel_data: bytes, header: Slice) -> None:
+    """Refuse a codestream of another size before its decoder allocates it."""
+    size = (header.rows, header.columns)
+    for stated in stated_sizes(pixel_data):
+        if stated != size:
+            finding = f"{header.path} holds a codestream of {stated}, not {size} pixels"
+            raise IngestError(Reason.UNDECODABLE, finding)
+
+
+def _whole(path: Path) -> pydicom.Dataset:
+    """The file with its pixels and a transfer syntax, inflated where it was deflated."""
+    with open_bounded(path) as file:
+        parsed = parse(file, path)
+    if parsed is None:
+        raise ValueError("no DICOM any more")
+    return parsed.dataset
 
 
 def _fits_int16(stored: np.ndarray, header: Slice) -> bool:

@@ -40,14 +40,34 @@ class VolumeReader(ImageReader):
         labels: for a label map, the declared values, background included. Other values are refused
             and the map is returned in the smallest integer type that holds the declared ones.
         series_uid: the DICOM series to load where a folder holds several.
+        choose: "largest" takes the usable image series with most slices where there are several.
+        resample: lay tilted, missing or unevenly spaced slices onto an upright regular grid instead
+            of refusing them; see `medseg.ingest.load`, also for the other two.
+        volume: which one of a NIfTI file of several.
+        convert_units: scale a NIfTI in metres or micrometres to millimetres.
     """
 
     def __init__(
-        self, labels: Collection[int] | None = None, *, series_uid: str | None = None
+        self,
+        labels: Collection[int] | None = None,
+        *,
+        series_uid: str | None = None,
+        choose: str | None = None,
+        resample: bool = False,
+        volume: int | None = None,
+        convert_units: bool = False,
     ) -> None:
         super().__init__()
+        if labels is not None and resample:
+            raise ValueError(
+                "labels exclude resample=True: interpolation makes other values of them"
+            )
         self.labels = None if labels is None else tuple(labels)
         self.series_uid = series_uid
+        self.choose = choose
+        self.resample = resample
+        self.volume = volume
+        self.convert_units = convert_units
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Tell whether every path is NIfTI, a folder, or named like DICOM."""
@@ -79,7 +99,14 @@ class VolumeReader(ImageReader):
         return np.stack(volumes), metadata(grids[0].shape, affine=grids[0].affine, channel_dim=0)
 
     def _load(self, path: Path) -> tuple[np.ndarray, Geometry]:
-        array, geometry = load(path, series_uid=self.series_uid)
+        array, geometry = load(
+            path,
+            series_uid=self.series_uid,
+            choose=self.choose,
+            resample=self.resample,
+            volume=self.volume,
+            convert_units=self.convert_units,
+        )
         if self.labels is None:
             return array, geometry
         return as_labels(array, self.labels, name=str(path)), geometry

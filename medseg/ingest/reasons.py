@@ -8,18 +8,25 @@ and the remedy, which is fixed for each code.
 | ok | accept | a regular stack of parallel slices |
 | single-slice | repair | one slice; its spacing is taken from the slice thickness |
 | no-series-uid | repair | Series Instance UID is absent; the files of one folder are one series |
+| no-file-meta | repair | the transfer syntax is not stated rightly; it was told from the elements |
+| resampled | repair | tilted, missing or uneven slices, resampled on request |
+| chosen-series | repair | one of several series, chosen by the rule that was asked for |
+| lossy-compression | accept | values were changed by lossy compression, now or before |
+| not-hounsfield | accept | CT whose values are stated in another unit than HU |
 | not-found | refuse | the path does not exist |
 | empty-folder | refuse | the folder holds no DICOM file |
 | unknown-format | refuse | the file is neither DICOM nor NIfTI |
 | unreadable | refuse | the header cannot be parsed |
 | truncated | refuse | the file holds fewer bytes than its header promises |
+| too-large | refuse | a header promises far more than its file can hold |
 | undecodable | refuse | no decoder reads the pixel data |
 | several-series | refuse | more than one image series, and none was named |
 | unknown-series | refuse | the named series is not there |
 | not-an-image | refuse | SEG, RTSTRUCT, SR, ...: no image slices |
-| multi-frame | refuse | enhanced or other multi-frame object |
+| multi-frame | refuse | a multi-frame object that does not state where each frame lies |
 | colour | refuse | more than one sample per pixel, or a palette |
 | localizer | refuse | a scout image is among the slices |
+| secondary-capture | refuse | a screen capture, not what a scanner measured |
 | pixel-format | refuse | sample size, bit layout or look-up table that is not supported |
 | missing-rescale | refuse | CT or PET without rescale slope and intercept |
 | invalid-rescale | refuse | the rescale slope is zero or not finite |
@@ -38,6 +45,12 @@ and the remedy, which is fixed for each code.
 | no-orientation | refuse | a NIfTI with neither qform nor sform |
 | conflicting-orientation | refuse | a NIfTI whose qform and sform disagree |
 | not-millimetres | refuse | a NIfTI in another unit of length |
+| converted-units | repair | a NIfTI in metres or micrometres, scaled on request |
+| not-a-photograph | refuse | a DICOM picture whose pixels are physical values |
+| cine | refuse | a moving picture, where one is read |
+| unknown-volume | refuse | the chosen volume of a NIfTI is not there |
+| paired-files | refuse | half of a NIfTI or Analyze pair, .hdr and .img |
+| trailing-bytes | refuse | the file goes on after what its header promises |
 | non-finite | refuse | NaN or infinite voxels |
 | different-grids | refuse | an image and its label do not share a grid |
 | undeclared-labels | refuse | a label value outside the declared set |
@@ -64,11 +77,17 @@ class Reason(str, Enum):
     OK = "ok"
     SINGLE_SLICE = "single-slice"
     NO_SERIES_UID = "no-series-uid"
+    NO_FILE_META = "no-file-meta"
+    RESAMPLED = "resampled"
+    CHOSEN_SERIES = "chosen-series"
+    LOSSY_COMPRESSION = "lossy-compression"
+    NOT_HOUNSFIELD = "not-hounsfield"
     NOT_FOUND = "not-found"
     EMPTY_FOLDER = "empty-folder"
     UNKNOWN_FORMAT = "unknown-format"
     UNREADABLE = "unreadable"
     TRUNCATED = "truncated"
+    TOO_LARGE = "too-large"
     UNDECODABLE = "undecodable"
     SEVERAL_SERIES = "several-series"
     UNKNOWN_SERIES = "unknown-series"
@@ -76,6 +95,7 @@ class Reason(str, Enum):
     MULTI_FRAME = "multi-frame"
     COLOUR = "colour"
     LOCALIZER = "localizer"
+    SECONDARY_CAPTURE = "secondary-capture"
     PIXEL_FORMAT = "pixel-format"
     MISSING_RESCALE = "missing-rescale"
     INVALID_RESCALE = "invalid-rescale"
@@ -94,6 +114,12 @@ class Reason(str, Enum):
     NO_ORIENTATION = "no-orientation"
     CONFLICTING_ORIENTATION = "conflicting-orientation"
     NOT_MILLIMETRES = "not-millimetres"
+    CONVERTED_UNITS = "converted-units"
+    NOT_A_PHOTOGRAPH = "not-a-photograph"
+    CINE = "cine"
+    UNKNOWN_VOLUME = "unknown-volume"
+    PAIRED_FILES = "paired-files"
+    TRAILING_BYTES = "trailing-bytes"
     NON_FINITE = "non-finite"
     DIFFERENT_GRIDS = "different-grids"
     UNDECLARED_LABELS = "undeclared-labels"
@@ -131,24 +157,31 @@ def explain(code: Reason, finding: str) -> str:
 
 _EXPORT_AGAIN = "export it again from its source"
 _SERIES_UID = "--series_uid UID (series_uid=... in Python)"
-_VOLUME_ONLY = "pass single-frame greyscale slices"
+_RESAMPLE = "pass resample=True to interpolate"
 
 REMEDIES: dict[Reason, str] = {
     Reason.OK: "",
     Reason.SINGLE_SLICE: "the slice thickness stands in for the slice spacing",
     Reason.NO_SERIES_UID: "the files of this folder are taken as one series",
+    Reason.NO_FILE_META: "check the volume, or export it again with file meta information",
+    Reason.RESAMPLED: "compare with the original slices where it matters",
+    Reason.CHOSEN_SERIES: "name another by its UID if it is not the one that is meant",
+    Reason.LOSSY_COMPRESSION: "use the uncompressed original where there is one",
+    Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",
     Reason.NOT_FOUND: "check the path",
     Reason.EMPTY_FOLDER: "pass a folder of DICOM files, or the NIfTI file itself",
     Reason.UNKNOWN_FORMAT: "pass DICOM, .nii or .nii.gz",
     Reason.UNREADABLE: "copy the file again, or move it out of the folder",
     Reason.TRUNCATED: "copy or download the file again",
+    Reason.TOO_LARGE: "copy the file again, or move it out of the folder",
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
     Reason.SEVERAL_SERIES: f"pass {_SERIES_UID} or the folder of one series",
     Reason.UNKNOWN_SERIES: "pass the UID of one that is",
     Reason.NOT_AN_IMAGE: "pass the image series it refers to",
-    Reason.MULTI_FRAME: f"multi-frame objects are not supported; {_VOLUME_ONLY}",
-    Reason.COLOUR: f"colour is not supported; {_VOLUME_ONLY}",
+    Reason.MULTI_FRAME: "pass an enhanced object with functional groups, or single-frame slices",
+    Reason.COLOUR: "a volume is grey; pass greyscale slices, or photographs to a picture bundle",
     Reason.LOCALIZER: "move the localizer files out of the folder",
+    Reason.SECONDARY_CAPTURE: "pass the series that it was captured from",
     Reason.PIXEL_FORMAT: (
         "convert to 8 or 16 bit grey, or to opaque 8 bit colour where colour is read"
     ),
@@ -162,13 +195,22 @@ REMEDIES: dict[Reason, str] = {
     Reason.MIXED_SPACING: "put the slices of one spacing in a folder of their own",
     Reason.MIXED_FRAME_OF_REFERENCE: "put the slices of one scan in a folder of their own",
     Reason.DUPLICATE_POSITIONS: "put each phase, echo or copy in a folder of its own",
-    Reason.MISSING_SLICES: f"slices are missing; {_EXPORT_AGAIN}",
-    Reason.UNEVEN_SPACING: "resample the series to even slices, or export a reconstruction that is",
-    Reason.TILTED_STACK: "resample the series to upright slices first (gantry tilt correction)",
-    Reason.NOT_3D: "split the file into one file per volume",
+    Reason.MISSING_SLICES: f"slices are missing; {_EXPORT_AGAIN}, or {_RESAMPLE}",
+    Reason.UNEVEN_SPACING: f"{_RESAMPLE}, or export an even reconstruction",
+    Reason.TILTED_STACK: f"{_RESAMPLE} onto upright slices (gantry tilt correction)",
+    Reason.NOT_3D: "split the file into one per volume, or choose one by volume=INDEX, from 0",
     Reason.NO_ORIENTATION: "convert again from DICOM, or set the sform from a trusted source",
     Reason.CONFLICTING_ORIENTATION: "keep the right one and set the code of the other to 0",
-    Reason.NOT_MILLIMETRES: "store the affine and xyzt_units in millimetres",
+    Reason.NOT_MILLIMETRES: (
+        "store the affine and xyzt_units in millimetres, or pass convert_units=True where metres "
+        "or micrometres are right"
+    ),
+    Reason.CONVERTED_UNITS: "compare the spacing with the source",
+    Reason.NOT_A_PHOTOGRAPH: "read it as a volume, e.g. by medseg.ingest.load",
+    Reason.CINE: "export the frames as single pictures, e.g. dcmj2pnm --all-frames",
+    Reason.UNKNOWN_VOLUME: "pass the index, from 0, of one that is",
+    Reason.PAIRED_FILES: "write the pair as one .nii file, e.g. with nibabel.save",
+    Reason.TRAILING_BYTES: "its header belongs to other voxels; convert the file again",
     Reason.NON_FINITE: "replace these voxels before use",
     Reason.DIFFERENT_GRIDS: "resample the label onto the grid of the image",
     Reason.UNDECLARED_LABELS: "correct the file or declare the value",

@@ -12,8 +12,8 @@ import numpy as np
 from pydicom import uid
 
 from medseg.geometry import ORTHOGONALITY_TOLERANCE
-from medseg.ingest.header import Slice
 from medseg.ingest.reasons import Reason
+from medseg.ingest.slice import Slice
 
 ORIENTATION_TOLERANCE = 1e-4
 """Direction cosines of one series may differ by this much (rounding of decimal strings)."""
@@ -21,10 +21,26 @@ ORIENTATION_TOLERANCE = 1e-4
 PIXEL_SPACING_TOLERANCE_MM = 1e-4
 """In-plane spacings of one series may differ by this much (rounding of decimal strings)."""
 
+FREE_DECODED_BYTES = 2**28
+"""A compressed series may always decode to this much, whatever its files hold."""
+
+MAX_COMPRESSION_RATIO = 1000
+"""Beyond `FREE_DECODED_BYTES`, a series may decode to this many times its compressed bytes.
+
+Lossless compression of real slices reaches 2 to 4, lossy rarely 50; a blank slice is small.
+"""
+
 Rule = Callable[[Sequence[Slice]], str]
 
 _RESCALED_MODALITIES = ("CT", "PT")  # their values mean nothing without (PS3.3 C.8.2.1, C.8.9.4)
 _DERIVED_MODALITIES = ("SEG", "RTDOSE", "RTSTRUCT", "SR", "PR", "KO", "REG", "RWV")
+_SECONDARY_CAPTURE_CLASSES = (
+    uid.SecondaryCaptureImageStorage,
+    uid.MultiFrameSingleBitSecondaryCaptureImageStorage,
+    uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
+)
 _MULTI_FRAME_CLASSES = (
     uid.EnhancedCTImageStorage,
     uid.EnhancedMRImageStorage,
@@ -39,7 +55,7 @@ _MULTI_FRAME_CLASSES = (
 def _no_pixels(slices: Sequence[Slice]) -> str:
     for s in slices:
         if s.pixels is None and not _is_without_pixels(s.sop_class):
-            return f"{s.path.name} ends before its pixels ({s.sop_class.name or 'no SOP class'})"
+            return f"{s.name} ends before its pixels ({s.sop_class.name or 'no SOP class'})"
     return ""
 
 
@@ -57,9 +73,11 @@ def _is_without_pixels(sop_class: uid.UID) -> bool:
 
 
 def _multi_frame(slices: Sequence[Slice]) -> str:
+    """What `multiframe.frames` could not take apart."""
     for s in slices:
-        if s.frames > 1 or s.sop_class in _MULTI_FRAME_CLASSES:
-            return f"{s.frames} frames in one file ({s.sop_class.name})"
+        if s.frame is None and (s.frames > 1 or s.sop_class in _MULTI_FRAME_CLASSES):
+            kind = f"{s.name}, {s.sop_class.name}"
+            return f"{s.frames} frames in one file ({kind}) without functional groups for each"
     return ""
 
 
@@ -67,8 +85,16 @@ def _colour(slices: Sequence[Slice]) -> str:
     for s in slices:
         if s.samples != 1 or not s.photometric.startswith("MONOCHROME"):
             kind = s.photometric or "no photometric value"
-            return f"{s.samples} samples per pixel, {kind}, of {s.path.name}"
+            return f"{s.samples} samples per pixel, {kind}, of {s.name}"
     return ""
+
+
+def _secondary_capture(slices: Sequence[Slice]) -> str:
+    """By SOP class, or the screen saves that scanners store as images of their own kind."""
+    count = sum(
+        s.sop_class in _SECONDARY_CAPTURE_CLASSES or "SCREEN SAVE" in s.image_type for s in slices
+    )
+    return f"{count} of {len(slices)} files are secondary captures" if count else ""
 
 
 def _localizer(slices: Sequence[Slice]) -> str:
@@ -95,14 +121,24 @@ def _pixel_format(slices: Sequence[Slice]) -> str:
 
 def _truncated(slices: Sequence[Slice]) -> str:
     for s in slices:
-        if s.pixels is None or s.pixels.offset is None:
+        if s.pixels is None:
             continue
         if s.pixels.missing_bytes:
             return f"{s.path.name} ends {s.pixels.missing_bytes} bytes early"
-        expected = s.rows * s.columns * s.bits_allocated // 8
-        if not s.transfer_syntax.is_compressed and s.pixels.length < expected:
+        expected = s.plane_bytes * max(1, s.frames)
+        if not s.transfer_syntax.is_encapsulated and s.pixels.length < expected:
             return f"{s.path.name} holds {s.pixels.length} of {expected} bytes of pixels"
     return ""
+
+
+def _too_large(slices: Sequence[Slice]) -> str:
+    """Uncompressed pixels are in the file, which `_truncated` checked; these are a promise."""
+    compressed = [s for s in slices if s.transfer_syntax.is_encapsulated]
+    stored = {s.path: s.pixels.length for s in compressed if s.pixels is not None}
+    promised, held = sum(s.plane_bytes for s in compressed), sum(stored.values())
+    if promised <= max(FREE_DECODED_BYTES, MAX_COMPRESSION_RATIO * held):
+        return ""
+    return f"{held} bytes of compressed pixels are to give {promised} bytes"
 
 
 def _missing_rescale(slices: Sequence[Slice]) -> str:
@@ -117,7 +153,7 @@ def _invalid_rescale(slices: Sequence[Slice]) -> str:
     for s in slices:
         slope, intercept = s.rescale
         if slope == 0 or not np.isfinite((slope, intercept)).all():
-            return f"rescale slope {slope:g} and intercept {intercept:g} of {s.path.name}"
+            return f"rescale slope {slope:g} and intercept {intercept:g} of {s.name}"
     return ""
 
 
@@ -130,19 +166,19 @@ def _missing_geometry(slices: Sequence[Slice]) -> str:
             "Rows and Columns": s.rows > 0 and s.columns > 0,
         }
         if absent := [keyword for keyword, present in sizes.items() if not present]:
-            return f"{s.path.name} lacks {', '.join(absent)}"
+            return f"{s.name} lacks {', '.join(absent)}"
     return ""
 
 
 def _invalid_geometry(slices: Sequence[Slice]) -> str:
     for s in slices:
         if not np.isfinite(np.concatenate([s.position, s.orientation, s.pixel_spacing_mm])).all():
-            return f"{s.path.name} has a position, orientation or spacing that is not finite"
+            return f"{s.name} has a position, orientation or spacing that is not finite"
         if s.pixel_spacing_mm.min() <= 0:
-            return f"{s.path.name} has pixel spacing {s.pixel_spacing_mm.tolist()} mm"
+            return f"{s.name} has pixel spacing {s.pixel_spacing_mm.tolist()} mm"
         axes = s.orientation.reshape(2, 3)
         if np.abs(axes @ axes.T - np.eye(2)).max() > ORTHOGONALITY_TOLERANCE:
-            return f"{s.path.name} has direction cosines {s.orientation.tolist()}"
+            return f"{s.name} has direction cosines {s.orientation.tolist()}"
     return ""
 
 
@@ -174,6 +210,7 @@ def _listed(values: set[str], what: str) -> str:
 SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.TRUNCATED, _no_pixels),
     (Reason.NOT_AN_IMAGE, _no_image),
+    (Reason.SECONDARY_CAPTURE, _secondary_capture),
     (Reason.MULTI_FRAME, _multi_frame),
     (Reason.COLOUR, _colour),
     (Reason.LOCALIZER, _localizer),
@@ -181,6 +218,7 @@ SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.INVALID_GEOMETRY, _invalid_geometry),
     (Reason.PIXEL_FORMAT, _pixel_format),
     (Reason.TRUNCATED, _truncated),
+    (Reason.TOO_LARGE, _too_large),
     (Reason.MISSING_RESCALE, _missing_rescale),
     (Reason.INVALID_RESCALE, _invalid_rescale),
     (Reason.MIXED_SIZE, _mixed_size),

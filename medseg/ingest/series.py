@@ -6,15 +6,26 @@ slices; the first rule that finds fault decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medseg.geometry import Geometry
-from medseg.ingest.header import Slice, read_header
+from medseg.ingest.directory import referenced_files
+from medseg.ingest.header import read_slices
 from medseg.ingest.reasons import IngestError, Reason, Verdict, explain
+from medseg.ingest.resample import Resampling, not_resampled, plan_resampling
 from medseg.ingest.rules import SLICE_RULES
+from medseg.ingest.slice import Slice
 from medseg.ingest.stack import STACK_RULES, sorted_along_normal, stack_geometry, thickness_mm
+
+RESAMPLED_REASONS = (Reason.MISSING_SLICES, Reason.UNEVEN_SPACING, Reason.TILTED_STACK)
+"""What `resample=True` repairs."""
+
+ACCEPTED_REASONS = (Reason.LOSSY_COMPRESSION, Reason.NOT_HOUNSFIELD)
+"""What must be known of a series, without anything being assumed about it."""
+
+Note = tuple[Reason, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,41 +35,58 @@ class Series:
     Attributes:
         uid: Series Instance UID; empty where the files have none.
         modality: "CT", "MR", ...
-        slices: its headers, sorted along the slice normal unless refused.
+        slices: its headers, one for each frame, sorted along the slice normal unless refused; none
+            for a file that cannot be read.
         verdict: accept, repair or refuse.
-        reason: the code behind the verdict.
-        finding: what was found and where, with the numbers; empty when accepted.
+        notes: what was found, each with its code: why it is refused, or what was repaired or must
+            be known; empty when there is nothing to say.
         geometry: the grid of the volume, None when refused.
+        resampling: how slices are laid onto that grid, None where they lie on it.
+        unreadable: the file that cannot be read, where that is what this stands for.
     """
 
     uid: str
     modality: str
     slices: tuple[Slice, ...]
     verdict: Verdict
-    reason: Reason
-    finding: str
+    notes: tuple[Note, ...]
     geometry: Geometry | None
+    resampling: Resampling | None = None
+    unreadable: tuple[Path, ...] = ()
+
+    @property
+    def reason(self) -> Reason:
+        """The code behind the verdict: that of the first note."""
+        return self.notes[0][0] if self.notes else Reason.OK
+
+    @property
+    def finding(self) -> str:
+        """What was found and where, with the numbers: the first note; empty when there is none."""
+        return self.notes[0][1] if self.notes else ""
 
     @property
     def message(self) -> str:
-        """One line for people: finding, place and remedy; empty when accepted."""
-        return explain(self.reason, self.finding)
+        """One line for people: finding, place and remedy of each note; empty without notes."""
+        return "; ".join(explain(*note) for note in self.notes)
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The files in slice order."""
-        return tuple(s.path for s in self.slices)
+        return self.unreadable or tuple(dict.fromkeys(s.path for s in self.slices))
 
 
-def find_series(path: str | Path) -> list[Series]:
-    """Find the DICOM series below a folder, or the one of a file, and judge each.
+def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
+    """Find the DICOM series below a folder, of a DICOMDIR or of a file, and judge each.
 
-    Files that are no DICOM are passed over, and so are hidden files and DICOMDIR. A file that was
-    meant to be DICOM and cannot be read is returned as a refused series of its own, so that
-    no slice is ever lost unnoticed. Pixels are not decoded.
+    Files that are no DICOM are passed over, and so are hidden files and a DICOMDIR in a folder. A
+    file that was meant to be DICOM and cannot be read, or is missing from the disk that a DICOMDIR
+    describes, is returned as a refused series of its own, so that no slice is ever lost unnoticed.
+    Pixels are not decoded.
 
     Args:
-        path: a folder, searched with its subfolders, or one file.
+        path: a folder, searched with its subfolders; a DICOMDIR, whose files are looked at; or one
+            file.
+        resample: judge tilted, missing and unevenly spaced slices as what resampling makes of them.
 
     Returns:
         The series in the order of their UIDs; empty when there is no DICOM file.
@@ -70,20 +98,26 @@ def find_series(path: str | Path) -> list[Series]:
         >>> for series in find_series("study"):  # doctest: +SKIP
         ...     print(series.uid, series.verdict.value, series.reason.value, series.message)
     """
+    try:
+        files = _files(Path(path))
+    except IngestError as error:
+        if error.code is Reason.NOT_FOUND:
+            raise
+        return [_damaged(Path(path), error)]
     groups: dict[str, list[Slice]] = {}
-    unreadable: list[Series] = []
-    for file in _files(Path(path)):
+    damaged: list[Series] = []
+    for file in files:
         try:
-            header = read_header(file)
+            headers = _headers(file, path)
         except IngestError as error:
-            unreadable.append(_refused((), error.code, error.finding))
+            damaged.append(_damaged(file, error))
             continue
-        if header is not None:
-            groups.setdefault(header.series_uid or str(file.parent), []).append(header)
-    return [judge(groups[key]) for key in sorted(groups)] + unreadable
+        if headers:
+            groups.setdefault(headers[0].series_uid or str(file.parent), []).extend(headers)
+    return [judge(groups[key], resample=resample) for key in sorted(groups)] + damaged
 
 
-def judge(slices: Sequence[Slice]) -> Series:
+def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
     """Give the verdict on the headers of one series; needs at least one."""
     for reason, rule in SLICE_RULES:
         if finding := rule(slices):
@@ -91,23 +125,89 @@ def judge(slices: Sequence[Slice]) -> Series:
     ordered = sorted_along_normal(slices)
     for reason, rule in STACK_RULES:
         if finding := rule(ordered):
-            return _refused(ordered, reason, f"{finding} in {_name(slices)}")
-    return _accepted(ordered)
+            finding = f"{finding} in {_name(slices)}"
+            if resample and reason in RESAMPLED_REASONS:
+                return _resampled(ordered, reason, finding)
+            return _refused(ordered, reason, finding)
+    return _usable(ordered, _notes(ordered), geometry=stack_geometry(ordered))
 
 
-def _files(path: Path) -> Iterable[Path]:
+def _files(path: Path) -> list[Path]:
     if path.is_file():
-        return [path]
+        referenced = referenced_files(path)
+        return [path] if referenced is None else referenced
     if not path.is_dir():
         raise IngestError(Reason.NOT_FOUND, f"no such file or folder: {path}")
     visible = (p for p in path.rglob("*") if not p.name.startswith("."))
     return sorted(p for p in visible if p.is_file())
 
 
+def _headers(file: Path, source: str | Path) -> tuple[Slice, ...]:
+    if not file.is_file():
+        raise IngestError(Reason.NOT_FOUND, f"{source} refers to {file}, which is not there")
+    return read_slices(file)
+
+
 def _name(slices: Sequence[Slice]) -> str:
     first = slices[0]
     where = f"series {first.series_uid}" if first.series_uid else f"{first.path.parent}"
-    return where if len(slices) > 1 else f"{where} ({first.path.name})"
+    files = {s.path for s in slices}
+    return where if len(files) > 1 else f"{where} ({first.path.name})"
+
+
+def _notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
+    """What was assumed about slices that make a volume, and what must be known of them."""
+    name, notes = _name(slices), []
+    if assumed := [s for s in slices if s.is_syntax_assumed]:
+        syntaxes = ", ".join(sorted({s.transfer_syntax.name for s in assumed}))
+        finding = f"{len(assumed)} slices state no right transfer syntax, read as {syntaxes}"
+        notes.append((Reason.NO_FILE_META, f"{finding}, in {name}"))
+    if len(slices) == 1:
+        finding = f"one slice, {thickness_mm(slices[0]):.4g} mm thick, in {name}"
+        notes.append((Reason.SINGLE_SLICE, finding))
+    elif not slices[0].series_uid:
+        files = len({s.path for s in slices})
+        finding = f"{files} file{'s' * (files > 1)} without Series Instance UID in {name}"
+        notes.append((Reason.NO_SERIES_UID, finding))
+    if count := sum(s.is_lossy for s in slices):
+        finding = f"{count} of {len(slices)} slices were compressed with loss in {name}"
+        notes.append((Reason.LOSSY_COMPRESSION, finding))
+    units = {s.rescale_type for s in slices if s.modality == "CT"} - {"", "HU"}
+    if units:
+        finding = f"values are stated in {', '.join(sorted(units))}, not HU, in {name}"
+        notes.append((Reason.NOT_HOUNSFIELD, finding))
+    return tuple(notes)
+
+
+def _usable(
+    slices: Sequence[Slice],
+    notes: tuple[Note, ...],
+    *,
+    geometry: Geometry,
+    resampling: Resampling | None = None,
+) -> Series:
+    is_repaired = any(reason not in ACCEPTED_REASONS for reason, _ in notes)
+    return Series(
+        uid=slices[0].series_uid,
+        modality=slices[0].modality,
+        slices=tuple(slices),
+        verdict=Verdict.REPAIR if is_repaired else Verdict.ACCEPT,
+        notes=notes,
+        geometry=geometry,
+        resampling=resampling,
+    )
+
+
+def _resampled(slices: Sequence[Slice], reason: Reason, finding: str) -> Series:
+    if too_irregular := not_resampled(slices):
+        return _refused(slices, reason, f"{finding}, and {too_irregular}")
+    plan = plan_resampling(slices)
+    notes = ((Reason.RESAMPLED, f"{finding}; {plan.outline}"), *_notes(slices))
+    return _usable(slices, notes, geometry=plan.geometry, resampling=plan)
+
+
+def _damaged(file: Path, error: IngestError) -> Series:
+    return replace(_refused((), error.code, error.finding), unreadable=(file,))
 
 
 def _refused(slices: Sequence[Slice], reason: Reason, finding: str) -> Series:
@@ -116,26 +216,6 @@ def _refused(slices: Sequence[Slice], reason: Reason, finding: str) -> Series:
         modality=slices[0].modality if slices else "",
         slices=tuple(slices),
         verdict=Verdict.REFUSE,
-        reason=reason,
-        finding=finding,
+        notes=((reason, finding),),
         geometry=None,
-    )
-
-
-def _accepted(slices: Sequence[Slice]) -> Series:
-    reason, finding = Reason.OK, ""
-    if len(slices) == 1:
-        reason = Reason.SINGLE_SLICE
-        finding = f"one slice, {thickness_mm(slices[0]):.4g} mm thick, in {_name(slices)}"
-    elif not slices[0].series_uid:
-        reason = Reason.NO_SERIES_UID
-        finding = f"{len(slices)} files without Series Instance UID in {_name(slices)}"
-    return Series(
-        uid=slices[0].series_uid,
-        modality=slices[0].modality,
-        slices=tuple(slices),
-        verdict=Verdict.ACCEPT if reason is Reason.OK else Verdict.REPAIR,
-        reason=reason,
-        finding=finding,
-        geometry=stack_geometry(slices),
     )

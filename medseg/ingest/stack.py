@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from medseg.geometry import ORTHOGONALITY_TOLERANCE, Geometry
-from medseg.ingest.header import Slice
 from medseg.ingest.reasons import Reason
 from medseg.ingest.rules import Rule
+from medseg.ingest.slice import Slice
 
 SPACING_TOLERANCE = 0.01
 """A gap between slices may deviate from the median gap by this part of it."""
@@ -28,7 +28,7 @@ SAME_POSITION_MM = 1e-3
 
 def sorted_along_normal(slices: Sequence[Slice]) -> list[Slice]:
     """Sort by the projection of the position on the normal; InstanceNumber plays no part."""
-    order = np.argsort(_depths_mm(slices), kind="stable")
+    order = np.argsort(depths_mm(slices), kind="stable")
     return [slices[k] for k in order]
 
 
@@ -54,6 +54,16 @@ def thickness_mm(header: Slice) -> float:
     return next((t for t in usable if np.isfinite(t)), 0.0)
 
 
+def normal(header: Slice) -> np.ndarray:
+    """The unit vector along which slices are stacked, LPS+: row direction x column direction."""
+    return np.cross(header.orientation[:3], header.orientation[3:])
+
+
+def depths_mm(slices: Sequence[Slice]) -> np.ndarray:
+    """Distance of each slice from the origin along the common normal."""
+    return _positions(slices) @ normal(slices[0])
+
+
 def _no_slice_spacing(slices: Sequence[Slice]) -> str:
     if len(slices) > 1 or thickness_mm(slices[0]) > 0:
         return ""
@@ -61,7 +71,7 @@ def _no_slice_spacing(slices: Sequence[Slice]) -> str:
 
 
 def _duplicate_positions(slices: Sequence[Slice]) -> str:
-    depths = _depths_mm(slices)
+    depths = depths_mm(slices)
     places = np.concatenate([[0], np.cumsum(np.diff(depths) > SAME_POSITION_MM)])
     place, count = Counter(places.tolist()).most_common(1)[0]
     if count == 1:
@@ -75,14 +85,14 @@ def _missing_slices(slices: Sequence[Slice]) -> str:
     finding = _uneven_spacing(slices)
     if not finding:
         return ""
-    gaps = np.diff(_depths_mm(slices))
+    gaps = np.diff(depths_mm(slices))
     multiples = gaps / np.median(gaps[gaps <= gaps.min() * (1 + SPACING_TOLERANCE)])
     is_whole = np.abs(multiples - multiples.round()) <= SPACING_TOLERANCE * multiples.round()
     return finding if is_whole.all() else ""
 
 
 def _uneven_spacing(slices: Sequence[Slice]) -> str:
-    gaps = np.diff(_depths_mm(slices))
+    gaps = np.diff(depths_mm(slices))
     if len(gaps) == 0:
         return ""
     median = float(np.median(gaps))
@@ -95,8 +105,8 @@ def _uneven_spacing(slices: Sequence[Slice]) -> str:
 def _tilted_stack(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
-    step, normal = _slice_step(slices), _normal(slices[0])
-    sideways_mm = float(np.linalg.norm(step - (step @ normal) * normal))
+    step, upright = _slice_step(slices), normal(slices[0])
+    sideways_mm = float(np.linalg.norm(step - (step @ upright) * upright))
     sine = sideways_mm / float(np.linalg.norm(step))
     drift_mm = sideways_mm * (len(slices) - 1)
     allowed_mm = POSITION_TOLERANCE * slices[0].pixel_spacing_mm.min()
@@ -118,23 +128,14 @@ def _off_grid(slices: Sequence[Slice]) -> str:
     return f"slices lie up to {farthest:.4g} mm off a regular grid ({limit})"
 
 
-def _normal(header: Slice) -> np.ndarray:
-    return np.cross(header.orientation[:3], header.orientation[3:])
-
-
 def _positions(slices: Sequence[Slice]) -> np.ndarray:
     return np.array([s.position for s in slices])
-
-
-def _depths_mm(slices: Sequence[Slice]) -> np.ndarray:
-    """Distance of each slice from the origin along the common normal."""
-    return _positions(slices) @ _normal(slices[0])
 
 
 def _slice_step(slices: Sequence[Slice]) -> np.ndarray:
     """The mean step from slice to slice; one slice steps by its thickness along the normal."""
     if len(slices) == 1:
-        return _normal(slices[0]) * thickness_mm(slices[0])
+        return normal(slices[0]) * thickness_mm(slices[0])
     return (slices[-1].position - slices[0].position) / (len(slices) - 1)
 
 

@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from pydicom import Dataset
+from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    generate_uid,
+)
 
 AXIAL = (1, 0, 0, 0, 1, 0)
 SAGITTAL = (0, 1, 0, 0, 0, -1)
@@ -80,6 +87,79 @@ def compress_series(slices: Sequence[Dataset], syntax: UID) -> list[Dataset]:
     for dataset in slices:
         dataset.compress(syntax, generate_instance_uid=False)
     return list(slices)
+
+
+def make_enhanced(slices: Sequence[Dataset], sop_class: UID = EnhancedCTImageStorage) -> Dataset:
+    """Put slices into one enhanced multi-frame object, in the order given.
+
+    Orientation and pixel measures are shared; position and rescale are stated for each frame.
+    """
+    first = slices[0]
+    whole = Dataset()
+    whole.update({e.tag: e for e in first if e.keyword not in _OF_A_FRAME})
+    whole.file_meta = FileMetaDataset()
+    whole.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = sop_class
+    whole.SOPInstanceUID = whole.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    whole.NumberOfFrames = len(slices)
+    whole.SharedFunctionalGroupsSequence = [
+        _macros(
+            PlaneOrientationSequence=_picked(first, "ImageOrientationPatient"),
+            PixelMeasuresSequence=_picked(first, "PixelSpacing", "SliceThickness"),
+        )
+    ]
+    whole.PerFrameFunctionalGroupsSequence = [
+        _macros(
+            PlanePositionSequence=_picked(s, "ImagePositionPatient"),
+            PixelValueTransformationSequence=_picked(
+                s, "RescaleSlope", "RescaleIntercept", "RescaleType"
+            ),
+        )
+        for s in slices
+    ]
+    whole.PixelData = b"".join(s.PixelData for s in slices)
+    whole["PixelData"].VR = "OW"
+    return whole
+
+
+_OF_A_FRAME = (
+    *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"),
+    *("RescaleSlope", "RescaleIntercept", "RescaleType", "PixelData", "InstanceNumber"),
+)
+
+
+def _macros(**items: Dataset) -> Dataset:
+    group = Dataset()
+    for keyword, item in items.items():
+        setattr(group, keyword, [item])
+    return group
+
+
+def _picked(dataset: Dataset, *keywords: str) -> Dataset:
+    item = Dataset()
+    item.update({dataset[k].tag: dataset[k] for k in keywords if k in dataset})
+    return item
+
+
+def as_big_endian(dataset: Dataset) -> Dataset:
+    """Turn 16 bit samples round in place."""
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    dataset.PixelData = np.frombuffer(dataset.PixelData, "<i2").astype(">i2").tobytes()
+    return dataset
+
+
+def write_raw(path: Path, dataset: Dataset, syntax: UID = ExplicitVRLittleEndian) -> Path:
+    """Write a data set alone: no preamble, no prefix, no file meta information."""
+    del dataset.file_meta
+    with path.open("wb") as file:
+        dcmwrite(
+            file,
+            dataset,
+            implicit_vr=syntax.is_implicit_VR,
+            little_endian=syntax.is_little_endian,
+            enforce_file_format=False,
+        )
+    return path
 
 
 def _make_slice(plane: np.ndarray, **elements: object) -> Dataset:

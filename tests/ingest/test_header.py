@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ingest.dicom_writer import compress_series, make_series, ramp, write_series
+from ingest.dicom_writer import compress_series, make_enhanced, make_series, ramp, write_series
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
 from medseg.ingest import IngestError, Reason, find_series, load
-from medseg.ingest.header import read_header
+from medseg.ingest.header import read_header, read_slices
 
 
 @pytest.fixture
@@ -110,3 +110,17 @@ def test_pixels_are_measured_in_every_byte_order(tmp_path, syntax):
     assert read_header(file).pixels.length == 48
     cut(file, 5)
     assert read_header(file).pixels.missing_bytes == 5
+
+
+def test_a_file_of_several_frames_has_a_header_for_each(tmp_path):
+    file = tmp_path / "enhanced"
+    make_enhanced(make_series()).save_as(file, enforce_file_format=True)
+    headers = read_slices(file)
+    assert [header.frame for header in headers] == [0, 1, 2, 3, 4]
+    assert read_header(file).position.tolist() == headers[0].position.tolist()
+
+
+def test_a_file_of_another_format_has_no_header(tmp_path):
+    (tmp_path / "notes").write_text("notes")
+    assert read_slices(tmp_path / "notes") == ()
+    assert read_header(tmp_path / "notes") is None

@@ -280,3 +280,28 @@ def test_a_picture_of_more_pixels_than_are_decoded_is_refused(tmp_path, monkeypa
 def test_picture_names_are_known_in_any_case():
     assert all(is_picture(f"a{suffix}") and is_picture(f"A{suffix.upper()}") for suffix in SUFFIXES)
     assert not any(map(is_picture, ("a.nii.gz", "a.dcm", "png", "a.png.txt", "1.2.840")))
+
+
+# ---- what a file of its size cannot hold
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".bmp"])
+def test_an_empty_mask_of_any_format_is_read(tmp_path, suffix):
+    """The most that a compressor can do is still believed."""
+    best = {".tif": {"compression": "tiff_adobe_deflate"}, ".jpg": {"progressive": True}}
+    empty = np.zeros((3000, 2000), np.uint8)
+    path = save(empty, tmp_path / f"a{suffix}", **best.get(suffix, {}))
+    array, _ = PictureReader().get_data([path])
+    assert array.shape == (3000, 2000)
+    assert not array.any()
+
+
+def test_a_header_that_claims_what_the_file_cannot_hold_is_refused_undecoded(tmp_path, monkeypatch):
+    path = save(noise((8, 8, 3)), tmp_path / "a.bmp")
+    content = bytearray(path.read_bytes())
+    content[18:26] = np.array([9000, 9000], "<i4").tobytes()  # width and height of a BMP
+    path.write_bytes(content)
+    monkeypatch.setattr(Image.Image, "verify", lambda _: pytest.fail("went on"))
+    with pytest.raises(IngestError, match=r"claims 9000x9000 pixels in 246 bytes") as caught:
+        COLOUR.get_data([path])
+    assert caught.value.code is Reason.UNREADABLE

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
-from ingest.dicom_writer import compress_series, make_series, ramp, set_pixels, write_series
+from ingest.dicom_writer import (
+    as_big_endian,
+    compress_series,
+    make_series,
+    ramp,
+    set_pixels,
+    write_series,
+)
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -15,7 +24,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from medseg.ingest import IngestError, Reason, load
+from medseg.ingest import IngestError, Reason, Verdict, find_series, load
 
 
 def loaded(slices, tmp_path):
@@ -169,3 +178,41 @@ def test_a_codestream_of_another_size_is_refused(tmp_path):
     with pytest.raises(IngestError) as caught:
         load(tmp_path)
     assert caught.value.code is Reason.UNDECODABLE
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, ExplicitVRBigEndian])
+def test_bits_above_bits_stored_are_dropped_in_other_syntaxes_too(syntax, tmp_path):
+    slices = make_series(((ramp() - 60) & 0x0FFF | 0x1000).astype(np.int16))
+    for dataset in slices:
+        if syntax is RLELossless:
+            dataset.compress(syntax, generate_instance_uid=False)
+        else:
+            as_big_endian(dataset)
+        dataset.BitsStored, dataset.HighBit = 12, 11
+    np.testing.assert_array_equal(planes(loaded(slices, tmp_path)), ramp() - 60 - 1024)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16])
+def test_signed_and_unsigned_samples_keep_their_meaning(dtype, tmp_path):
+    info = np.iinfo(dtype)
+    stored = np.linspace(info.min, info.max, 24).astype(dtype).reshape(1, 6, 4)
+    np.testing.assert_array_equal(planes(loaded(make_series(stored), tmp_path)), stored - 1024.0)
+
+
+def test_lossy_compression_is_accepted_and_recorded(tmp_path, caplog):
+    slices = make_series(uid="1.2.3")
+    for dataset in slices[:2]:
+        dataset.LossyImageCompression = "01"
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.LOSSY_COMPRESSION)
+    with caplog.at_level(logging.WARNING):
+        load(tmp_path)
+    assert "2 of 5 slices were compressed with loss in series 1.2.3" in caplog.text
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(("codec", "is_lossy"), [("JPLY", True), ("JLSN", True), ("J2KR", False)])
+def test_real_lossy_files_are_recorded_as_such(data_root, codec, is_lossy):
+    (series,) = find_series(data_root / "dicom" / "dicom_wg04_compressed" / codec / f"MR1_{codec}")
+    assert (Reason.LOSSY_COMPRESSION in dict(series.notes)) is is_lossy

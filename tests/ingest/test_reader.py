@@ -148,6 +148,13 @@ def test_a_series_can_be_named(tmp_path):
     assert array.shape == (4, 6, 3)
 
 
+def test_a_series_can_be_chosen_by_a_rule(tmp_path):
+    write_series(tmp_path, make_series(uid="1.2.3"), suffix=".a")
+    write_series(tmp_path, make_series(ramp((3, 6, 4)), uid="1.2.4"), suffix=".b")
+    array, _ = VolumeReader(choose="largest").get_data([tmp_path])
+    assert array.shape == (4, 6, 5)
+
+
 def test_several_files_of_one_grid_become_channels(case, tmp_path):
     both = [case["nifti"], case["label"]]
     loaded = LoadImaged("image", reader=READER, ensure_channel_first=True)({"image": both})

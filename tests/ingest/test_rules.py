@@ -6,10 +6,23 @@ import re
 
 import numpy as np
 import pytest
-from ingest.dicom_writer import CORONAL, make_series, ramp, set_pixels, write_series
+from ingest.dicom_writer import (
+    CORONAL,
+    compress_series,
+    make_series,
+    ramp,
+    set_pixels,
+    write_series,
+)
 from pydicom import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ComprehensiveSRStorage, EnhancedCTImageStorage
+from pydicom.uid import (
+    ComprehensiveSRStorage,
+    EnhancedCTImageStorage,
+    JPEGLSLossless,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+)
 
 from medseg.ingest import Reason, Verdict, find_series
 
@@ -31,6 +44,16 @@ def multi_frame(slices):
 
 def enhanced_with_one_frame(slices):
     slices[0].SOPClassUID = EnhancedCTImageStorage
+
+
+def secondary_capture(slices):
+    slices[1].SOPClassUID = SecondaryCaptureImageStorage
+
+
+def compressed_lie(slices):
+    compress_series(slices, RLELossless)
+    for s in slices:
+        s.Rows = s.Columns = 65535
 
 
 def segmentation(slices):
@@ -79,6 +102,13 @@ REFUSED = [
     (palette, Reason.COLOUR, "1 samples per pixel, PALETTE COLOR"),
     (multi_frame, Reason.MULTI_FRAME, "2 frames in one file"),
     (enhanced_with_one_frame, Reason.MULTI_FRAME, "Enhanced CT Image Storage"),
+    (secondary_capture, Reason.SECONDARY_CAPTURE, "1 of 5 files are secondary captures"),
+    (
+        with_value("ImageType", ["DERIVED", "SECONDARY", "SCREEN SAVE"]),
+        Reason.SECONDARY_CAPTURE,
+        "",
+    ),
+    (compressed_lie, Reason.TOO_LARGE, "are to give 42948362250 bytes"),
     (segmentation, Reason.NOT_AN_IMAGE, "modality SEG"),
     (report, Reason.NOT_AN_IMAGE, r"no image slices \(modality CT\)"),
     (without("PixelData"), Reason.TRUNCATED, r"ends before its pixels \(CT Image"),
@@ -141,3 +171,21 @@ def test_rounded_direction_cosines_are_one_orientation(tmp_path):
     write_series(tmp_path, slices)
     (series,) = find_series(tmp_path)
     assert series.verdict is Verdict.ACCEPT
+
+
+def test_a_lying_matrix_of_plain_pixels_is_known_from_the_file(tmp_path):
+    slices = make_series()
+    for s in slices:
+        s.Rows = s.Columns = 65535
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert series.reason is Reason.TRUNCATED
+    assert "holds 48 of 8589672450 bytes" in series.message
+
+
+def test_a_blank_series_compresses_as_far_as_it_likes(tmp_path):
+    """5 slices of 512x512 zeros in a few hundred bytes each are no lie."""
+    slices = compress_series(make_series(np.zeros((5, 512, 512), np.int16)), JPEGLSLossless)
+    assert len(slices[0].PixelData) < 512 * 512 * 2 / 1000
+    write_series(tmp_path, slices)
+    assert find_series(tmp_path)[0].verdict is Verdict.ACCEPT

@@ -58,6 +58,17 @@ def test_position_orders_the_slices_not_instance_number_or_file_name(tmp_path):
     np.testing.assert_array_equal(load(tmp_path)[0], ramp().transpose(2, 1, 0) - 1024)
 
 
+@pytest.mark.parametrize("number", [None, 1])
+def test_instance_numbers_that_are_absent_or_all_alike_do_not_matter(number, tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        dataset.InstanceNumber = number
+        if number is None:
+            del dataset.InstanceNumber
+    write_series(tmp_path, slices)
+    np.testing.assert_array_equal(load(tmp_path)[0], ramp().transpose(2, 1, 0) - 1024)
+
+
 def test_slices_written_downwards_give_the_same_volume(tmp_path):
     """The normal decides; a stack that was acquired feet first is not mirrored."""
     slices = make_series()
@@ -75,7 +86,8 @@ def test_a_missing_slice_is_refused_with_the_gaps(tmp_path):
     assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.MISSING_SLICES)
     assert series.message == (
         "slice spacing varies from 1.25 to 3.75 mm (tolerance 1%) in series "
-        f"{slices[0].SeriesInstanceUID}: slices are missing; export it again from its source"
+        f"{slices[0].SeriesInstanceUID}: slices are missing; export it again from its "
+        "source, or pass resample=True to interpolate"
     )
     assert series.geometry is None
 

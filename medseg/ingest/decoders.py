@@ -1,0 +1,136 @@
+"""Decoders: the frames of a data set, each by a decoder that damage neither fools nor brings down.
+
+pydicom asks every plugin in turn, GDCM first. GDCM ends the whole process on some damaged JPEG (a
+C++ exception that nobody catches), the Rust decoder of RLE panics, which in Python is no
+`Exception`, and libjpeg makes up the rest of a JPEG or JPEG-LS that was cut. So one plugin is named
+for each transfer syntax, and a codestream without its end is refused before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from copy import copy
+
+import numpy as np
+import pydicom
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.pixels import get_decoder, pixel_array
+from pydicom.uid import (
+    UID,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSTransferSyntaxes,
+    RLELossless,
+)
+
+from medseg.ingest.part10 import PARSE_ERRORS
+
+DECODE_ERRORS = (*PARSE_ERRORS, RuntimeError)
+"""What a damaged frame makes a decoder raise."""
+
+_PLUGIN = "pylibjpeg"
+_PLUGIN_OF = {
+    **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
+    **dict.fromkeys((JPEGBaseline8Bit, JPEGExtended12Bit), "pillow"),
+    RLELossless: "pydicom",
+}
+_START_OF_SCAN = b"\xff\xda"
+_END = b"\xff\xd9"  # of a JPEG, JPEG-LS or JPEG 2000 codestream
+_PADDING = b"\0\xff"  # either is written after the end to make the length even
+_LAST_COEFFICIENT = 63  # of a block of 8 x 8
+
+
+def decode_frames(dataset: pydicom.Dataset, indices: Iterable[int]) -> Iterator[np.ndarray]:
+    """Decode frames one at a time: (rows, columns), or with 3 samples at the end.
+
+    Luminance and chrominance become red, green and blue.
+
+    Args:
+        dataset: with pixel data and `file_meta`.
+        indices: the frames, counted from 0.
+
+    Raises:
+        One of `DECODE_ERRORS` when a frame cannot be decoded.
+
+    Example:
+        >>> (plane,) = decode_frames(pydicom.dcmread("slice.dcm"), [0])  # doctest: +SKIP
+    """
+    syntax = dataset.file_meta.TransferSyntaxUID
+    plugin = _plugin(syntax)
+    for index in indices:
+        if syntax.is_encapsulated and syntax != RLELossless:
+            _check_end(_frame(dataset, index))
+        if syntax == JPEGExtended12Bit and dataset.BitsStored > 8:
+            yield _decode_12_bit_jpeg(dataset, index)
+        elif syntax in JPEGLSTransferSyntaxes:
+            yield _decode_jpeg_ls(dataset, index, plugin=plugin)
+        else:
+            yield np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
+
+
+def _plugin(syntax: UID) -> str:
+    """The name by which pydicom knows the decoder; empty where nothing is compressed.
+
+    Raises:
+        NotImplementedError: there is none, or it is not installed.
+    """
+    if not syntax.is_encapsulated:
+        return ""
+    plugin = _PLUGIN_OF.get(syntax, _PLUGIN)
+    if plugin not in get_decoder(syntax).available_plugins:
+        raise NotImplementedError(f"{syntax.name} needs the decoder {plugin}")
+    return plugin
+
+
+def _frame(dataset: pydicom.Dataset, index: int) -> bytes:
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    return get_frame(dataset.PixelData, index, number_of_frames=frames)
+
+
+def _check_end(frame: bytes) -> None:
+    if not frame.rstrip(_PADDING).endswith(_END):
+        raise ValueError("the codestream has no end marker")
+
+
+def _decode_jpeg_ls(dataset: pydicom.Dataset, index: int, *, plugin: str) -> np.ndarray:
+    """JPEG-LS, also where the encoder padded with a zero byte before the end marker.
+
+    The standard pads after it (PS3.5 section A.4); the decoder takes nothing but its word.
+    """
+    try:
+        return np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
+    except RuntimeError:
+        frame = _frame(dataset, index).rstrip(_PADDING)
+        if not frame.endswith(b"\0" + _END):
+            raise
+        alone = copy(dataset)
+        alone.NumberOfFrames = 1
+        alone.PixelData = encapsulate([frame.removesuffix(b"\0" + _END) + _END])
+        return np.asarray(pixel_array(alone, index=0, decoding_plugin=plugin))
+
+
+def _decode_12_bit_jpeg(dataset: pydicom.Dataset, index: int) -> np.ndarray:
+    """Unsigned 12-bit JPEG by libjpeg itself, with a scan header that it takes.
+
+    Raises:
+        NotImplementedError: signed or of several samples.
+    """
+    from libjpeg.utils import decode
+
+    if dataset.PixelRepresentation != 0 or dataset.SamplesPerPixel != 1:
+        raise NotImplementedError("12-bit JPEG of signed values or colours")
+    return np.asarray(decode(_whole_scan(_frame(dataset, index))))
+
+
+def _whole_scan(frame: bytes) -> bytes:
+    """State that a sequential scan has all coefficients, as ITU-T T.81 table B.3 demands.
+
+    Some encoders state 0 to 0 instead, though the scan holds 0 to 63.
+    """
+    at = frame.find(_START_OF_SCAN)
+    if at < 0 or at + 4 >= len(frame):
+        return frame
+    end = at + 5 + 2 * frame[at + 4]  # two bytes for each component
+    if end + 2 > len(frame):
+        return frame
+    return frame[:end] + bytes([0, _LAST_COEFFICIENT]) + frame[end + 2 :]

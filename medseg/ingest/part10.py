@@ -1,0 +1,198 @@
+"""Part10: open a DICOM file and parse its data set, with or without file meta information.
+
+PS3.10 section 7.1 asks for a preamble of 128 bytes, "DICM" and a group 0002 that states the
+transfer syntax. Where these are absent, the first element tells explicit from implicit VR, and what
+is then parsed must name a known SOP class. A lying length never makes a read larger than its file.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import pydicom
+from pydicom.dataset import FileMetaDataset
+from pydicom.errors import BytesLengthException
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+from pydicom.valuerep import VR
+
+from medseg.ingest.reasons import IngestError, Reason
+
+logger = logging.getLogger(__name__)
+
+MAX_INFLATED_BYTES = 2**30
+"""A deflated data set may inflate to this much; a real slice is a few megabytes."""
+
+# What a damaged file makes the parser and the decoders raise; anything else is a bug, not hidden.
+PARSE_ERRORS = (
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    BytesLengthException,
+    struct.error,
+    zlib.error,
+)
+
+_PREAMBLE_BYTES = 128
+_SMALL_READ = 4096
+_PLAIN_SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_FIRST_GROUPS = (0x0002, 0x0008)
+_LAST_FIRST_ELEMENT = 0x0018  # data sets begin with group length, character set, type or UIDs
+_LONGEST_FIRST_VALUE = 256
+_VRS = frozenset(str(vr).encode() for vr in VR)
+
+
+@dataclass(frozen=True, eq=False)
+class Part10:
+    """A parsed file.
+
+    Attributes:
+        dataset: the elements asked for, with `file_meta`.
+        syntax: its transfer syntax.
+        is_syntax_assumed: whether the file does not state it, or is written in another.
+        is_implicit: whether elements are without VR, as found.
+        stream: what was parsed, inflated if need be, at the pixel data element or at its end.
+    """
+
+    dataset: pydicom.Dataset
+    syntax: UID
+    is_syntax_assumed: bool
+    is_implicit: bool
+    stream: BinaryIO
+
+
+class BoundedReader(io.BufferedReader):
+    """A file of which no read allocates more than what is left of it."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read up to `size` bytes."""
+        if size is not None and size > _SMALL_READ:
+            size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
+        return super().read(size)
+
+
+def open_bounded(path: Path) -> BoundedReader:
+    """Open a file for `parse`."""
+    return BoundedReader(io.FileIO(path))
+
+
+def parse(file: BinaryIO, path: Path, *, keywords: Sequence[str] | None = None) -> Part10 | None:
+    """Parse a file; None when it is no DICOM.
+
+    Args:
+        file: open at its start.
+        path: what to call it in messages.
+        keywords: the elements to read, from before the pixel data; None for all of them, pixels
+            included.
+
+    Raises:
+        IngestError: "unreadable", "truncated" or "too-large"; the callers turn `PARSE_ERRORS` into
+            a refusal of their own.
+    """
+    head = file.read(_PREAMBLE_BYTES + 4)
+    if head[_PREAMBLE_BYTES:] != b"DICM":
+        if not _begins_like_a_data_set(head):
+            return None
+        file.seek(0)
+    meta = FileMetaDataset(read_dataset(file, False, True, stop_when=_is_past_meta))
+    stated = UID(meta.get("TransferSyntaxUID") or "")
+    syntax = _known(stated, path) if stated else _betrayed(file)
+    stream = _inflated(file, path) if syntax == DeflatedExplicitVRLittleEndian else file
+    dataset = _read(stream, syntax, keywords=keywords)
+    is_implicit = bool(dataset.original_encoding[0])  # as found, which pydicom goes by
+    if syntax in _PLAIN_SYNTAXES:
+        syntax = _PLAIN_SYNTAXES[not is_implicit]
+    if syntax != stated:
+        _check_consistent(dataset, path)
+        meta.TransferSyntaxUID = syntax
+    dataset.file_meta = meta
+    return Part10(dataset, syntax, syntax != stated, is_implicit, stream)
+
+
+def _begins_like_a_data_set(head: bytes) -> bool:
+    """Whether the first element is one with which data sets begin, whatever its encoding."""
+    if len(head) < 8:
+        return False
+    is_explicit = head[4:6] in _VRS
+    for order in "<>" if is_explicit else "<":
+        group, element, length = struct.unpack(order + "HHI", head[:8])
+        if group in _FIRST_GROUPS and element <= _LAST_FIRST_ELEMENT:
+            return is_explicit or (length <= _LONGEST_FIRST_VALUE and length % 2 == 0)
+    return False
+
+
+def _is_past_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag >> 16 != 2
+
+
+def _is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag in _PIXEL_TAGS
+
+
+def _known(syntax: UID, path: Path) -> UID:
+    if syntax.is_private or not syntax.is_transfer_syntax:
+        raise IngestError(Reason.UNREADABLE, f"{path} states no known transfer syntax")
+    return syntax
+
+
+def _betrayed(file: BinaryIO) -> UID:
+    """The transfer syntax that the element at the file's position is written in."""
+    first = file.read(6)
+    file.seek(-len(first), os.SEEK_CUR)
+    if first[4:6] not in _VRS:
+        return ImplicitVRLittleEndian
+    return ExplicitVRBigEndian if first[0] == 0 else ExplicitVRLittleEndian
+
+
+def _inflated(file: BinaryIO, path: Path) -> BinaryIO:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)  # PS3.5 section A.5: without a zlib header
+    content = inflater.decompress(file.read(), MAX_INFLATED_BYTES)
+    if inflater.unconsumed_tail:
+        finding = f"{path} inflates to more than {MAX_INFLATED_BYTES} bytes"
+        raise IngestError(Reason.TOO_LARGE, finding)
+    if not inflater.eof:
+        raise IngestError(Reason.TRUNCATED, f"deflated data set of {path} ends early")
+    return io.BytesIO(content)
+
+
+def _read(stream: BinaryIO, syntax: UID, *, keywords: Sequence[str] | None) -> pydicom.Dataset:
+    stop = None if keywords is None else _is_pixel_data
+    wanted = None if keywords is None else [Tag(keyword) for keyword in keywords]
+    return read_dataset(
+        stream,
+        syntax.is_implicit_VR,
+        syntax.is_little_endian,
+        stop_when=stop,
+        specific_tags=wanted,
+    )
+
+
+def _check_consistent(dataset: pydicom.Dataset, path: Path) -> None:
+    """What was parsed by assumption must name what it is; noise does not."""
+    sop_class = dataset.get("SOPClassUID")
+    if not isinstance(sop_class, UID) or sop_class.type != "SOP Class":
+        finding = f"{path} states no right transfer syntax and reads as no known object without it"
+        raise IngestError(Reason.UNREADABLE, finding)

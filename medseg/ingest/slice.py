@@ -1,0 +1,83 @@
+"""Slice: the technical header of one image plane, a file of its own or one frame of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydicom.uid import UID
+
+
+@dataclass(frozen=True, eq=False)
+class PixelData:
+    """Where the pixel data element lies in its file, and whether all of it is there.
+
+    `offset` counts from the start of the file; it is None where the data set is deflated. `length`
+    is the number of bytes, those of the fragments and their headers where encapsulated.
+    `missing_bytes` compares the file with the length that the element itself declares.
+    """
+
+    offset: int | None
+    length: int
+    missing_bytes: int = 0
+    is_encapsulated: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """The technical header of one plane; an absent element is None or empty.
+
+    Lengths are in mm and vectors in LPS+, as stored. `position` is the centre of the first pixel.
+    `frames` is how many the file holds and `frame` which of them this is, counted from 0; it is
+    None where the header is that of the file as a whole.
+    """
+
+    path: Path
+    transfer_syntax: UID
+    is_syntax_assumed: bool
+    sop_class: UID
+    series_uid: str
+    frame_of_reference: str
+    modality: str
+    image_type: tuple[str, ...]
+    frames: int
+    rows: int
+    columns: int
+    pixel_spacing_mm: np.ndarray
+    position: np.ndarray
+    orientation: np.ndarray
+    thickness_mm: float | None
+    spacing_between_mm: float | None
+    samples: int
+    photometric: str
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    pixel_representation: int
+    padding: tuple[int, int] | None
+    slope: float | None
+    intercept: float | None
+    rescale_type: str
+    has_modality_lut: bool
+    is_lossy: bool
+    pixels: PixelData | None
+    frame: int | None = None
+
+    @property
+    def rescale(self) -> tuple[float, float]:
+        """Slope and intercept; the identity where absent."""
+        slope = 1.0 if self.slope is None else self.slope
+        return slope, 0.0 if self.intercept is None else self.intercept
+
+    @property
+    def name(self) -> str:
+        """The file, and the frame where there are several: "im1.dcm", "frame 3 of im1.dcm"."""
+        if self.frame is None or self.frames == 1:
+            return self.path.name
+        return f"frame {self.frame + 1} of {self.path.name}"
+
+    @property
+    def plane_bytes(self) -> int:
+        """Bytes of one plane of samples, uncompressed."""
+        return self.rows * self.columns * self.bits_allocated // 8

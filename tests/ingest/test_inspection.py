@@ -1,0 +1,132 @@
+"""Tests of medseg.ingest.inspection: what is listed, and that voxels and names are left alone."""
+
+from __future__ import annotations
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from ingest.dicom_writer import OBLIQUE, SAGITTAL, make_enhanced, make_series, ramp, write_series
+
+from medseg.ingest import IngestError, Reason, Verdict, inspect, load, pixels
+from medseg.ingest.inspection import JSON_SCHEMA, as_json
+
+
+def save_nifti(path, shape=(4, 6, 5)):
+    image = nib.Nifti1Image(np.zeros(shape, np.int16), np.diag([2.0, 2, 3, 1]))
+    nib.save(image, path)
+
+
+def test_a_series_is_listed_with_its_facts(tmp_path):
+    write_series(tmp_path / "ct", make_series(uid="1.2.3"))
+    (row,) = inspect(tmp_path)
+    assert (row.format, row.uid, row.modality, row.files) == ("DICOM", "1.2.3", "CT", 5)
+    assert (row.size, row.orientation) == ((4, 6, 5), "LPS")
+    assert row.spacing_mm == pytest.approx((0.75, 0.5, 1.25))
+    assert row.transfer_syntaxes == ("Explicit VR Little Endian",)
+    assert (row.verdict, row.reason, row.findings) == (Verdict.ACCEPT, Reason.OK, ())
+    assert row.path == str(tmp_path / "ct")
+
+
+@pytest.mark.parametrize(("orientation", "axes"), [(SAGITTAL, "PIR"), (OBLIQUE, "LSA")])
+def test_axes_are_those_of_the_array(tmp_path, orientation, axes):
+    """Sagittal by hand: rows point along +y, columns along -z, and y x (-z) is -x: P, I, R."""
+    write_series(tmp_path, make_series(orientation=orientation))
+    (row,) = inspect(tmp_path)
+    assert row.orientation == axes == load(tmp_path)[1].orientation
+
+
+def test_a_refused_series_keeps_what_is_known_and_states_its_remedy(tmp_path):
+    slices = make_series(uid="1.2.3")
+    del slices[2]
+    write_series(tmp_path, slices)
+    (row,) = inspect(tmp_path)
+    assert (row.verdict, row.reason) == (Verdict.REFUSE, Reason.MISSING_SLICES)
+    assert (row.size, row.spacing_mm, row.orientation) == ((4, 6, 4), None, "LPS")
+    assert "from 1.25 to 2.5 mm" in row.findings[0]
+    assert "slices are missing" in row.remedies[0]
+    assert not row.is_usable
+
+
+def test_resampling_is_judged_when_it_is_asked_for(tmp_path):
+    slices = make_series()
+    del slices[2]
+    write_series(tmp_path, slices)
+    (row,) = inspect(tmp_path, resample=True)
+    assert (row.verdict, row.reason, row.size) == (Verdict.REPAIR, Reason.RESAMPLED, (4, 6, 5))
+
+
+def test_nifti_files_and_damaged_files_are_rows_too(tmp_path):
+    write_series(tmp_path / "ct", make_series(uid="1.2.3"))
+    (tmp_path / "broken.dcm").write_bytes(b"broken")
+    save_nifti(tmp_path / "a.nii.gz")
+    save_nifti(tmp_path / "b.nii", shape=(4, 6, 5, 2))
+    (tmp_path / "notes.txt").write_text("notes")
+    series, broken, good, several = inspect(tmp_path)
+    assert series.is_usable
+    assert (broken.reason, broken.path) == (Reason.UNREADABLE, str(tmp_path / "broken.dcm"))
+    assert (good.format, good.size, good.orientation) == ("NIfTI", (4, 6, 5), "RAS")
+    assert good.spacing_mm == (2, 2, 3)
+    assert (several.verdict, several.reason) == (Verdict.REFUSE, Reason.NOT_3D)
+
+
+def test_a_nifti_file_is_one_row_and_its_refusal_is_that_of_load(tmp_path):
+    save_nifti(tmp_path / "a.nii")
+    content = (tmp_path / "a.nii").read_bytes()
+    (tmp_path / "a.nii").write_bytes(content[:-10])
+    (row,) = inspect(tmp_path / "a.nii")
+    with pytest.raises(IngestError) as caught:
+        load(tmp_path / "a.nii")
+    assert row.reason is caught.value.code is Reason.TRUNCATED
+
+
+def test_a_multi_frame_file_is_listed_as_its_volume(tmp_path):
+    make_enhanced(make_series()).save_as(tmp_path / "mf", enforce_file_format=True)
+    (row,) = inspect(tmp_path / "mf")
+    assert (row.size, row.files, row.path) == ((4, 6, 5), 1, str(tmp_path / "mf"))
+
+
+def test_sizes_that_differ_are_not_made_up(tmp_path):
+    slices = make_series(uid="1.2.3") + make_series(ramp((1, 8, 8)), uid="1.2.3")
+    write_series(tmp_path, slices)
+    (row,) = inspect(tmp_path)
+    assert (row.reason, row.size) == (Reason.MIXED_SIZE, None)
+
+
+def test_no_pixel_is_decoded(tmp_path, monkeypatch):
+    write_series(tmp_path, make_series())
+    monkeypatch.setattr(pixels, "decode_frames", None)
+    monkeypatch.setattr(np, "fromfile", None)
+    assert inspect(tmp_path)[0].is_usable
+
+
+def test_the_document_for_machines_is_plain_and_whole(tmp_path):
+    write_series(tmp_path, make_series(uid="1.2.3"))
+    save_nifti(tmp_path / "a.nii")
+    document = json.loads(json.dumps(as_json(inspect(tmp_path), tmp_path)))
+    assert (document["schema"], document["usable"]) == (JSON_SCHEMA, True)
+    ct, nifti = document["series"]
+    assert (
+        set(ct)
+        == set(nifti)
+        == {
+            *("format", "uid", "path", "modality", "size", "spacing_mm", "orientation"),
+            *("transfer_syntaxes", "files", "verdict", "reason", "findings", "remedies"),
+        }
+    )
+    assert (ct["uid"], ct["size"], ct["verdict"], ct["reason"]) == (
+        "1.2.3",
+        [4, 6, 5],
+        "accept",
+        "ok",
+    )
+    assert "ecret" not in json.dumps(document)
+
+
+def test_nothing_found_is_not_usable(tmp_path):
+    assert as_json(inspect(tmp_path), tmp_path) == {
+        **{"schema": JSON_SCHEMA, "path": str(tmp_path), "usable": False, "series": []}
+    }
+    with pytest.raises(IngestError, match="no such file or folder"):
+        inspect(tmp_path / "nowhere")

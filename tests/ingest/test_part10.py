@@ -1,0 +1,181 @@
+"""Tests of medseg.ingest.part10: files with and without meta information, and lying lengths."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+import zlib
+
+import numpy as np
+import pytest
+from ingest.dicom_writer import as_big_endian, make_series, ramp, write_raw, write_series
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
+
+from medseg.ingest import IngestError, Reason, Verdict, find_series, load, part10
+from medseg.ingest.part10 import open_bounded, parse
+
+EXPECTED = ramp().transpose(2, 1, 0) - 1024
+
+
+@pytest.mark.parametrize(
+    ("syntax", "name"),
+    [
+        (ExplicitVRLittleEndian, "Explicit VR Little Endian"),
+        (ImplicitVRLittleEndian, "Implicit VR Little Endian"),
+        (ExplicitVRBigEndian, "Explicit VR Big Endian"),
+    ],
+)
+def test_a_data_set_without_meta_information_is_read_and_says_so(syntax, name, tmp_path):
+    for k, dataset in enumerate(make_series(uid="1.2.3")):
+        if not syntax.is_little_endian:
+            as_big_endian(dataset)
+        write_raw(tmp_path / f"{k}", dataset, syntax)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.NO_FILE_META)
+    assert (
+        f"5 slices state no right transfer syntax, read as {name}, in series 1.2.3"
+        in series.message
+    )
+    np.testing.assert_array_equal(load(tmp_path)[0], EXPECTED)
+
+
+def test_meta_information_without_a_transfer_syntax_is_no_obstacle(tmp_path):
+    paths = write_series(tmp_path, make_series())
+    element = b"\x02\x00\x10\x00UI\x14\x00" + b"1.2.840.10008.1.2.1\0"
+    for path in paths:
+        content = path.read_bytes()
+        assert content.count(element) == 1
+        path.write_bytes(content.replace(element, b""))
+    (series,) = find_series(tmp_path)
+    assert series.reason is Reason.NO_FILE_META
+    np.testing.assert_array_equal(load(tmp_path)[0], EXPECTED)
+
+
+@pytest.mark.filterwarnings("ignore:Expected (im|ex)plicit VR")
+@pytest.mark.parametrize(
+    ("stated", "written"),
+    [
+        (ExplicitVRLittleEndian, ImplicitVRLittleEndian),
+        (ImplicitVRLittleEndian, ExplicitVRLittleEndian),
+    ],
+)
+def test_a_wrong_transfer_syntax_is_told_from_the_elements_and_recorded(stated, written, tmp_path):
+    value = (f"{stated}" + "\0" * (len(stated) % 2)).encode()
+    for k, dataset in enumerate(make_series()):
+        dataset.file_meta.TransferSyntaxUID = written
+        path = tmp_path / f"{k}.dcm"
+        dataset.save_as(path, enforce_file_format=True)
+        content = path.read_bytes()
+        element = b"\x02\x00\x10\x00UI"
+        assert content.count(element) == 1
+        at = content.index(element)
+        end = at + 8 + int.from_bytes(content[at + 6 : at + 8], "little")
+        path.write_bytes(
+            content[: at + 6] + len(value).to_bytes(2, "little") + value + content[end:]
+        )
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.NO_FILE_META)
+    assert f"read as {written.name}" in series.message
+    np.testing.assert_array_equal(load(tmp_path)[0], EXPECTED)
+
+
+def test_compressed_pixels_without_a_transfer_syntax_are_refused(tmp_path):
+    (dataset,) = make_series(ramp((1, 6, 4)))
+    dataset.compress(RLELossless)
+    write_raw(tmp_path / "slice", dataset)
+    with pytest.raises(IngestError, match="compressed pixels and states no transfer") as caught:
+        load(tmp_path)
+    assert caught.value.code is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Dear reader, this is a text file. " * 20,
+        b"\xff\xd8\xff\xe0" + bytes(600),
+        b"\x89PNG\r\n\x1a\n" + bytes(600),
+        b"PK\x03\x04" + bytes(600),
+        b"\x5c\x01\x00\x00" + bytes(600),
+        bytes(600),
+        b"\x08\x00",
+    ],
+    ids=["text", "jpeg", "png", "zip", "nifti", "zeros", "stub"],
+)
+def test_other_formats_beside_a_series_are_passed_over(tmp_path, content):
+    write_series(tmp_path, make_series())
+    (tmp_path / "other").write_bytes(content)
+    (series,) = find_series(tmp_path)
+    assert series.verdict is Verdict.ACCEPT
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+@pytest.mark.parametrize("seed", range(4))
+def test_what_begins_like_a_data_set_and_is_none_is_not_lost_unnoticed(tmp_path, seed):
+    write_series(tmp_path, make_series())
+    noise = np.random.default_rng(seed).integers(0, 256, 500, dtype=np.uint8).tobytes()
+    (tmp_path / "other").write_bytes(b"\x08\x00\x16\x00UI\x1a\x00" + noise)
+    with pytest.raises(IngestError, match="other") as caught:
+        load(tmp_path)
+    assert caught.value.code is Reason.UNREADABLE
+
+
+def test_a_cut_deflated_data_set_is_truncated(tmp_path):
+    path = deflated(tmp_path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(IngestError, match=r"deflated data set of .* ends early") as caught:
+        load(path)
+    assert caught.value.code is Reason.TRUNCATED
+
+
+def test_a_deflated_data_set_may_not_inflate_without_bound(tmp_path, monkeypatch):
+    path = deflated(tmp_path)
+    monkeypatch.setattr(part10, "MAX_INFLATED_BYTES", 1000)
+    with pytest.raises(IngestError, match="inflates to more than 1000 bytes") as caught:
+        load(path)
+    assert caught.value.code is Reason.TOO_LARGE
+
+
+def deflated(folder):
+    (dataset,) = make_series(np.arange(4096, dtype=np.int16).reshape(1, 64, 64))
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    dataset.save_as(folder / "slice", enforce_file_format=True)
+    return folder / "slice"
+
+
+def test_a_lying_length_allocates_no_more_than_the_file(tmp_path):
+    """RescaleType of almost 4 GiB; the element is in the header pass."""
+    (path,) = write_series(tmp_path, make_series(ramp((1, 6, 4))))
+    content = path.read_bytes()
+    honest = b"\x28\x00\x54\x10LO\x02\x00HU"
+    assert honest in content
+    lying = b"\x28\x00\x54\x10UT\x00\x00" + struct.pack("<I", 0xFFFFFF00)
+    path.write_bytes(content.replace(honest, lying))
+    tracemalloc.start()
+    with pytest.raises(IngestError):
+        load(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**22
+
+
+def test_a_file_that_is_no_dicom_parses_to_none(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_bytes(zlib.compress(b"notes"))
+    with open_bounded(path) as file:
+        assert parse(file, path) is None
+
+
+def test_parsing_stops_before_the_pixels_unless_all_is_wanted(tmp_path):
+    (path,) = write_series(tmp_path, make_series(ramp((1, 6, 4))))
+    with open_bounded(path) as file:
+        header = parse(file, path, keywords=["Rows"]).dataset
+    with open_bounded(path) as file:
+        whole = parse(file, path).dataset
+    assert [element.keyword for element in header] == ["Rows"]
+    assert whole.PixelData == ramp((1, 6, 4)).tobytes()

@@ -1,0 +1,67 @@
+"""Tests of medseg.ingest.pixel_element: where pixels lie, and how many bytes are missing."""
+
+from __future__ import annotations
+
+import pytest
+from ingest.dicom_writer import as_big_endian, compress_series, make_series, ramp, write_series
+from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+
+from medseg.ingest.part10 import open_bounded, parse
+from medseg.ingest.pixel_element import measure_pixels
+
+
+def measured(path):
+    with open_bounded(path) as file:
+        return measure_pixels(parse(file, path, keywords=["Rows"]))
+
+
+@pytest.fixture
+def dataset():
+    return make_series(ramp((1, 6, 4)))[0]
+
+
+def test_plain_pixels_begin_behind_their_header(dataset, tmp_path):
+    (path,) = write_series(tmp_path, [dataset])
+    pixels = measured(path)
+    assert path.read_bytes()[pixels.offset :] == ramp((1, 6, 4)).tobytes()
+    assert (pixels.length, pixels.missing_bytes, pixels.is_encapsulated) == (48, 0, False)
+
+
+def test_big_endian_pixels_are_measured_too(dataset, tmp_path):
+    (path,) = write_series(tmp_path, [as_big_endian(dataset)])
+    assert measured(path).length == 48
+
+
+def test_deflated_pixels_have_a_length_and_no_place_in_the_file(dataset, tmp_path):
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    (path,) = write_series(tmp_path, [dataset])
+    assert (measured(path).offset, measured(path).length) == (None, 48)
+
+
+def test_fragments_are_counted_with_their_headers_and_delimiter(dataset, tmp_path):
+    (path,) = write_series(tmp_path, compress_series([dataset], RLELossless))
+    pixels = measured(path)
+    assert pixels.is_encapsulated
+    assert pixels.offset + pixels.length == path.stat().st_size
+
+
+@pytest.mark.parametrize("count", [1, 8, 20])
+def test_missing_bytes_are_counted(dataset, tmp_path, count):
+    (path,) = write_series(tmp_path, [dataset])
+    path.write_bytes(path.read_bytes()[:-count])
+    assert measured(path).missing_bytes == count
+
+
+def test_a_file_without_pixels_has_none(dataset, tmp_path):
+    del dataset.PixelData
+    (path,) = write_series(tmp_path, [dataset])
+    assert measured(path) is None
+
+
+def test_encapsulated_pixels_of_something_else_than_items_raise(dataset, tmp_path):
+    (path,) = write_series(tmp_path, compress_series([dataset], RLELossless))
+    content = bytearray(path.read_bytes())
+    content[measured(path).offset] = 0
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="no item"):
+        measured(path)

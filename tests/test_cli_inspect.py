@@ -1,0 +1,78 @@
+"""Tests of `medseg inspect`: the table, the document for machines and the exit status."""
+
+import json
+
+import pytest
+from ingest.dicom_writer import make_series, write_series
+from typer.testing import CliRunner
+
+from medseg import cli
+
+UID = "1.2.826.0.1.3680043.8.498.12345678901234567890"
+
+
+def _inspect(*arguments):
+    return CliRunner().invoke(cli.app, ["inspect", *map(str, arguments)])
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A good series and, in a folder of its own, one with a gap."""
+    write_series(tmp_path / "good", make_series(uid=UID))
+    gapped = make_series(uid="1.2.2")
+    del gapped[2]
+    write_series(tmp_path / "bad", gapped)
+    return tmp_path
+
+
+def test_a_usable_study_ends_with_0(study):
+    ended = _inspect(study / "good")
+    assert ended.exit_code == cli.DONE, ended.output
+    for fact in ("…34567890", "CT", "4x6x5", "0.75 x 0.5 x 1.25", "LPS", "explicit LE", "accept"):
+        assert fact in ended.output
+
+
+def test_a_refused_series_ends_with_1_and_has_its_finding_and_remedy_in_one_line(study):
+    ended = _inspect(study)
+    assert ended.exit_code == cli.SOME_FAILED
+    (line,) = [line for line in ended.output.splitlines() if line.startswith("missing-slices:")]
+    assert "from 1.25 to 2.5 mm" in line
+    assert "slices are missing" in line
+
+
+def test_json_is_one_document_with_whole_uids(study):
+    ended = _inspect(study, "--json")
+    document = json.loads(ended.stdout)
+    assert ended.exit_code == cli.SOME_FAILED
+    assert document["schema"] == "medseg-inspect-1"
+    assert {row["uid"]: row["verdict"] for row in document["series"]} == {
+        UID: "accept",
+        "1.2.2": "refuse",
+    }
+
+
+def test_resample_shows_what_resampling_makes_of_it(study):
+    ended = _inspect(study / "bad", "--resample")
+    assert ended.exit_code == cli.DONE
+    assert "resampled" in ended.output
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_no_patient_identifier_is_shown(study, options):
+    assert "ecret" not in _inspect(study, *options).output
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_nothing_to_inspect_and_a_wrong_path_end_with_2(tmp_path, options):
+    for path, words in ((tmp_path, "neither DICOM nor NIfTI"), (tmp_path / "no", "no such file")):
+        ended = _inspect(path, *options)
+        assert ended.exit_code == cli.BAD_ARGUMENTS
+        assert words in ended.stderr
+        assert ended.stderr.count("\n") == 1
+        assert ended.stdout == ""
+
+
+def test_a_long_table_is_not_cut(study):
+    """Piped output has 80 columns, the table has more."""
+    assert "…" not in _inspect(study / "bad").output
+    assert " missing-slices " in _inspect(study).output
