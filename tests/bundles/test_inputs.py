@@ -1,0 +1,156 @@
+"""What a bundle takes for its input, and what it says of anything else; networks are untrained."""
+
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigParser
+from PIL import Image
+
+from medseg.datasets import phantom
+from medseg.errors import is_documented, root_cause
+from medseg.run import run_bundle
+
+BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
+TINY = {"channels": [2, 4, 6], "image_size": [16, 16]}
+SHAPES = [(20, 24, 18), (14, 30, 16), (21, 17, 23)]
+"""Of the volumes: larger and smaller than the patch, even and odd."""
+LAS = np.diag([-1.0, 1.0, 1.5, 1.0])
+"""An orientation in which a label map that stays in RAS+ is noticed."""
+
+
+@pytest.fixture
+def untrained(tmp_path, monkeypatch):
+    """Copies a bundle into a working directory, with random weights of a tiny network."""
+
+    def copy(name, **choices):
+        root = tmp_path / "bundles" / name
+        ignore = shutil.ignore_patterns("models")
+        shutil.copytree(BUNDLES / name, root, symlinks=True, ignore=ignore)
+        config = ConfigParser.load_config_file(str(root / "inference.json"))
+        parser = ConfigParser({**config, **TINY, **choices})
+        (root / "models").mkdir()
+        network = parser.get_parsed_content("network_def")
+        torch.save(network.state_dict(), root / "models" / "model.pt")
+        monkeypatch.chdir(tmp_path)
+        return root
+
+    return copy
+
+
+def segment(bundle, source, **choices):
+    overrides = {**TINY, **choices, "input": str(source), "output_dir": "masks"}
+    arguments = [part for key, value in overrides.items() for part in (f"--{key}", str(value))]
+    run_bundle(bundle, "inference", run_id="inference", arguments=arguments)
+
+
+def cases(name, **choices):
+    """What the inference config of a bundle takes for its cases."""
+    config = ConfigParser.load_config_file(str(BUNDLES / name / "configs" / "inference.json"))
+    return ConfigParser({**config, **choices}).get_parsed_content("cases")
+
+
+def refusal(name, source, out):
+    with pytest.raises(RuntimeError) as caught:  # MONAI's own, around ours
+        cases(name, input=str(source), output_dir=str(out))
+    cause = root_cause(caught.value)
+    assert is_documented(cause)
+    assert "\n" not in str(cause)
+    return str(cause)
+
+
+def test_pictures_of_any_kind_are_segmented_and_one_failure_costs_no_other(untrained, tmp_path):
+    bundle, pictures = untrained("nuclei"), tmp_path / "pictures"
+    pictures.mkdir()
+    sizes = {"a.png": (40, 56), "b.jpg": (16, 16), "c.tif": (70, 50)}
+    noise = np.random.default_rng(0)
+    for name, size in sizes.items():
+        values = noise.integers(0, 256, (*size[::-1], 3), np.uint8)
+        Image.fromarray(values).save(pictures / name)
+    (pictures / "broken.png").write_bytes((pictures / "a.png").read_bytes()[:200])
+    with pytest.raises(RuntimeError) as failed:
+        segment(bundle, pictures)
+    assert str(root_cause(failed.value)).startswith("1 of 4 cases failed: broken")
+    names = [f"{case}{end}" for case in "abc" for end in (".png", "_label.png")]
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == names
+    for name, size in sizes.items():
+        label = Image.open(tmp_path / "masks" / f"{name[0]}_label.png")
+        assert (label.mode, label.size) == ("L", size)
+        assert set(np.unique(label)) <= {0, 1}
+
+
+def test_volumes_of_any_shape_come_back_on_their_own_grid(untrained, tmp_path):
+    bundle, volumes = untrained("hippocampus"), tmp_path / "volumes"
+    volumes.mkdir()
+    for number, shape in enumerate(SHAPES):
+        image = np.random.default_rng(number).random(shape, np.float32)
+        nib.save(nib.Nifti1Image(image, LAS), volumes / f"v{number}.nii.gz")
+    segment(bundle, volumes, image_size=[16, 16, 16], overlap=0)
+    for number, shape in enumerate(SHAPES):
+        label = nib.load(tmp_path / "masks" / f"v{number}.nii.gz")
+        assert label.shape == shape
+        assert np.allclose(label.affine, LAS)
+        assert set(np.unique(label.dataobj)) <= {0, 1, 2}
+
+
+def test_a_bundle_of_patches_segments_a_whole_ct_in_dicom(untrained, tmp_path):
+    """The nodule bundle resamples to its own spacing and comes back to that of the CT."""
+    bundle = untrained("lung_nodule")
+    set_of_ct = phantom.write("ct", tmp_path / "ct", cases=1, test_cases=1, size=48, slices=4)
+    choices = {"image_size": [16, 16, 16], "spacing_mm": [8, 8, 5]}
+    segment(bundle, set_of_ct / "dicom/liver_001", **choices)
+    source = nib.load(set_of_ct / "imagesTs/liver_001.nii.gz")
+    label = nib.load(tmp_path / "masks/liver_001.nii.gz")
+    assert sorted(label.shape) == sorted(source.shape)
+    corners = [
+        nib.affines.apply_affine(i.affine, np.array(np.meshgrid(*[(0, n - 1) for n in i.shape])).T)
+        for i in (source, label)
+    ]
+    ends = [(c.reshape(-1, 3).min(0), c.reshape(-1, 3).max(0)) for c in corners]
+    assert np.allclose(ends[0], ends[1], atol=0.01)
+
+
+def test_the_2d_variant_by_one_key_segments_volumes_slice_by_slice(untrained, tmp_path):
+    bundle = untrained("lung_nodule", view="slices")
+    set_of_ct = phantom.write("ct", tmp_path / "ct", cases=1, test_cases=0, size=48, slices=3)
+    choices = {"spacing_mm": [8, 8, 5], "view": "slices"}
+    segment(bundle, set_of_ct / "imagesTr", **choices)
+    state = torch.load(bundle / "models/model.pt", weights_only=True)
+    assert state["nodes.x0_0.first.conv.weight"].ndim == 4
+    assert nib.load(tmp_path / "masks/liver_000.nii.gz").shape == (48, 48, 3)
+
+
+def test_pictures_that_have_outputs_are_refused_skipped_or_done_again(tmp_path):
+    pictures, out = tmp_path / "pictures", tmp_path / "masks"
+    pictures.mkdir()
+    out.mkdir()
+    for name in ("p0", "p1"):
+        Image.new("RGB", (4, 4)).save(pictures / f"{name}.png")
+    (out / "p1_label.png").touch()
+    choices = {"input": str(pictures), "output_dir": str(out)}
+    assert "1 of 2 cases have outputs" in refusal("nuclei", pictures, out)
+    assert [case["case"] for case in cases("nuclei", existing="skip", **choices)] == ["p0"]
+    assert len(cases("nuclei", existing="overwrite", **choices)) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("imagesTr/liver_000.nii.gz", "is a NIfTI volume: this bundle segments pictures"),
+        ("imagesTr", "holds no picture, liver_000.nii.gz is a NIfTI volume: this bundle"),
+        ("dicom/liver_002", "is a DICOM file: this bundle segments pictures"),
+    ],
+)
+def test_a_bundle_of_pictures_refuses_volumes_in_one_line(source, told, tmp_path):
+    phantom.write("ct", tmp_path / "ct", cases=2, test_cases=1, size=48, slices=3)
+    assert told in refusal("nuclei", tmp_path / "ct" / source, tmp_path / "masks")
+
+
+def test_a_bundle_of_volumes_refuses_a_picture_in_one_line(tmp_path):
+    picture = tmp_path / "photo.png"
+    picture.write_bytes(b"a picture by its name")
+    told = f"{picture} is a picture: this bundle segments volumes (NIfTI or DICOM)"
+    assert refusal("hippocampus", picture, tmp_path / "masks") == told

@@ -1,0 +1,335 @@
+"""Training with two processes by torchrun, over gloo on the CPU: the run that one process makes.
+
+One process with a batch of 4 and two with 2 each have the same images in every step, start from the
+same weights, and take the mean of the same losses. So they draw the same curve and end with the
+same weights, up to the order of float32 additions, where nothing is drawn at random for each
+process and no normalisation reaches over the batch.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from ignite.engine import Events
+from monai.bundle import ConfigParser
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from medseg import bundles
+from medseg.datasets import phantom
+
+BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
+NAMES = bundles.names(BUNDLES)
+
+LOSS_TOLERANCE = 1e-5
+"""Of a loss or a Dice near 1, in float32, after 20 steps; measured: 2e-7."""
+WEIGHT_TOLERANCE = 1e-4
+"""Of a weight after as many steps; measured: 1e-6. The runs move some weights by 0.1."""
+
+TINY = {"channels": [2, 4, 6], "head_weights": [1, 1], "num_workers": 0, "folds": 2}
+NOTHING_RANDOM = {
+    **{"flip_prob": 0, "affine_prob": 0, "intensity_prob": 0, "mixed_precision": False},
+    "max_epochs": 2,
+}
+LIVER = {**TINY, **NOTHING_RANDOM, "elastic_prob": 0, "image_size": [48, 48], "val_slice_step": 3}
+"""Images of the phantom's size, so that the crop has one place; 9 slices to validate on."""
+WITHOUT_NORM = {"norm": "$None", "learning_rate": 0.01}
+HIPPOCAMPUS = {
+    **{**TINY, **NOTHING_RANDOM, "image_size": [24, 24, 24]},
+    **{"optimizer#_target_": "torch.optim.SGD", "learning_rate": 0.1},
+}
+"""SGD, since Adam would not notice gradients that are all too large by one factor."""
+
+
+@dataclass
+class Run:
+    """What a training left: the curves by name, the weights at its end, the order of its items."""
+
+    curves: Mapping[str, list[float]]
+    weights: Mapping[str, torch.Tensor]
+    items: list[list[str]] = field(default_factory=list)
+    """Case and slice of every item, batch by batch."""
+    log: str = ""
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """The working directory, with bundles and their phantoms: an even number of cases to train."""
+    root = tmp_path_factory.mktemp("several")
+    for name in ("liver", "liver_3d", "hippocampus"):
+        ignore = shutil.ignore_patterns("model.pt")
+        shutil.copytree(BUNDLES / name, root / "bundles" / name, symlinks=True, ignore=ignore)
+    phantom.write("ct", root / "data/liver", cases=6, size=48, slices=8)
+    phantom.write("mr", root / "data/hippocampus", cases=10, size=48)
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        yield root
+    torch.use_deterministic_algorithms(deterministic)
+
+
+@pytest.fixture(scope="module")
+def liver_by_one(workspace) -> Run:
+    return by_one("liver", {**LIVER, **WITHOUT_NORM, "batch_size": 4, "max_epochs": 3}, "liver_one")
+
+
+@pytest.fixture(scope="module")
+def liver_by_two(workspace) -> Run:
+    """By the literal command."""
+    choices = {**LIVER, **WITHOUT_NORM, "batch_size": 2, **files("liver_two")}
+    done = torchrun("-m", *command("liver", choices))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return left_in("liver_two", done.stderr)
+
+
+@pytest.fixture(scope="module")
+def worker(workspace) -> dict[str, Any]:
+    """What the worker prints, after two more runs: of hippocampus, and of liver's batch norm."""
+    jobs = [
+        job("hippocampus", {**HIPPOCAMPUS, "batch_size": 1, **files("hippocampus_two")}),
+        job("liver", {**LIVER, "batch_size": 2, **files("batch_norm_two")}),
+    ]
+    done = torchrun(str(Path(__file__).with_name("two_processes.py")), *jobs)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_two_processes_draw_the_loss_curve_of_one_with_the_same_global_batch(
+    liver_by_one, liver_by_two
+):
+    curve = liver_by_two.curves["train_loss"]
+    assert len(curve) == 2 * 6  # 24 slices in batches of 4
+    assert np.ptp(curve) > 1000 * LOSS_TOLERANCE
+    assert curve == pytest.approx(liver_by_one.curves["train_loss"][:12], abs=LOSS_TOLERANCE)
+
+
+def test_in_3d_they_end_with_the_same_weights_too(worker, workspace):
+    one = by_one("hippocampus", {**HIPPOCAMPUS, "batch_size": 2}, "hippocampus_one")
+    two = left_in("hippocampus_two")
+    assert len(two.curves["train_loss"]) == 2 * 2
+    assert two.curves["train_loss"] == pytest.approx(one.curves["train_loss"], abs=LOSS_TOLERANCE)
+    assert np.ptp(two.curves["train_loss"]) > 1000 * LOSS_TOLERANCE
+    assert_close(two.weights, one.weights)
+
+
+def test_the_score_is_that_of_all_cases_where_the_processes_have_unequal_shares(
+    liver_by_one, liver_by_two
+):
+    for name in ("val_mean_dice", "val_mean_iou"):
+        assert len(liver_by_two.curves[name]) == 2
+        expected = liver_by_one.curves[name][:2]
+        assert liver_by_two.curves[name] == pytest.approx(expected, abs=LOSS_TOLERANCE)
+
+
+def test_only_one_process_writes_the_best_weights_and_the_log_of_scores(liver_by_two, workspace):
+    lines = [line for line in liver_by_two.log.splitlines() if "medseg.engines.best" in line]
+    assert len(lines) == 2  # one for each epoch
+    assert "of another run" not in liver_by_two.log
+    state = torch.load(workspace / "runs/liver_two/model.pt", weights_only=True)
+    assert state.keys() == liver_by_two.weights.keys()
+    assert not any(key.startswith("module.") for key in state)
+    left = {path.name for path in (workspace / "runs/liver_two").iterdir()}
+    assert {re.sub("^events.*", "events", name) for name in left} == {
+        *("events", "model.pt", "resume.pt", "resume.lock")
+    }
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_run_of_two_processes_goes_on_with_one_or_two(liver_by_one, liver_by_two, processes):
+    name = f"resumed_by_{processes}"
+    shutil.copytree("runs/liver_two", f"runs/{name}", ignore=shutil.ignore_patterns("*.lock"))
+    choices = {**LIVER, **WITHOUT_NORM, "max_epochs": 3, "resume": True}
+    if processes == 1:
+        resumed = by_one("liver", {**choices, "batch_size": 4}, name)
+        curve = resumed.curves["train_loss"]
+    else:
+        done = torchrun("-m", *command("liver", {**choices, "batch_size": 2, **files(name)}))
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert "resuming after epoch 2" in done.stderr
+        resumed = left_in(name)
+        curve = resumed.curves["train_loss"][12:]
+    assert curve == pytest.approx(liver_by_one.curves["train_loss"][12:], abs=LOSS_TOLERANCE)
+    assert_close(resumed.weights, liver_by_one.weights)
+
+
+def test_batch_norm_normalises_over_the_share_of_a_process_on_the_cpu(worker, workspace):
+    one = by_one("liver", {**LIVER, "batch_size": 4}, "batch_norm_one")
+    two = left_in("batch_norm_two")
+    assert len(two.curves["val_mean_dice"]) == 2  # unequal shares do not block each other
+    first, second = (run.curves["train_loss"] for run in (one, two))
+    assert abs(first[0] - second[0]) > 10 * LOSS_TOLERANCE
+    assert first == pytest.approx(second, abs=0.1)
+
+
+def test_every_parameter_has_the_same_gradient_in_both_processes_under_every_topology(worker):
+    assert len(worker) == 10
+    for variant, found in worker.items():
+        assert found["processes"] == 2
+        assert found["parameters"] > 20
+        assert (found["without"], found["zero"], found["spread"]) == ([], [], 0.0), variant
+
+
+def test_a_case_that_one_process_refuses_ends_both_with_the_reason_in_one_line(workspace):
+    source = workspace / "data/liver"
+    shutil.copytree(source, workspace / "data/broken")
+    [cut, *_] = validation_labels(workspace / "data/broken")
+    cut.write_bytes(cut.read_bytes()[:300])
+    overrides = {**TINY, "image_size": [16, 16, 16], "strides": 2, "kernel_size": 3}
+    overrides |= {"spacing_mm": [8, 8, 5], "max_epochs": 1, "dataset_dir": "data/broken"}
+    done = torchrun("-m", *command("liver_3d", {**overrides, **files("broken")}))
+    assert done.returncode == 1
+    said = re.findall(r"^.*error: (.*)$", done.stderr, re.M)
+    assert [line for line in said if cut.name in line] == [
+        f"gzip stream of {cut} ends early: copy or download the file again"
+    ]
+    assert {line for line in said if cut.name not in line} <= {
+        "another process of this run has ended: correct what that one says"
+    }
+    assert "[rank0]: Traceback" not in done.stderr
+    assert "[rank1]: Traceback" not in done.stderr
+
+
+def test_every_epoch_has_every_slice_once_in_an_order_of_its_own(liver_by_one):
+    batches = liver_by_one.items
+    epochs = [sum(batches[start : start + 6], []) for start in (0, 6, 12)]
+    assert {len(set(epoch)) for epoch in epochs} == {24}
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+@pytest.mark.parametrize("processes", [2, 3, 4])
+def test_the_global_batches_do_not_depend_on_the_number_of_processes(processes):
+    alone = dealt(24, processes=1, rank=0)
+    shares = [dealt(24, processes=processes, rank=rank) for rank in range(processes)]
+    assert all(len(share) == 24 // processes for share in shares)
+    batch = 2 * processes
+    for step in range(24 // batch):
+        together = {item for share in shares for item in share[2 * step : 2 * (step + 1)]}
+        assert together == set(alone[batch * step : batch * (step + 1)])
+
+
+def test_items_that_cannot_be_dealt_evenly_are_drawn_twice():
+    shares = [dealt(5, processes=2, rank=rank) for rank in range(2)]
+    assert [len(share) for share in shares] == [3, 3]
+    assert set(shares[0]) | set(shares[1]) == set(range(5))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_multi_gpu_config_differs_from_the_other_by_its_layer_alone(name):
+    one, several = (
+        json.loads((BUNDLES / name / f"configs/{workflow}.json").read_text())
+        for workflow in ("train", "multi_gpu_train")
+    )
+    layer = json.loads((BUNDLES / "layers/multi_gpu.json").read_text())
+    differing = set(differences(one, several)) - {"_generated_"}
+    assert differing == {key.removeprefix("+") for key in layer}
+    added = several["train"]["handlers"][len(one["train"]["handlers"]) :]
+    assert [*one["train"]["handlers"], *added] == several["train"]["handlers"]
+    assert added == layer["+train#handlers"]
+
+
+def by_one(name: str, choices: Mapping[str, Any], out: str) -> Run:
+    """Train in this process by train.json, with eyes on every step."""
+    parser = ConfigParser(ConfigParser.load_config_file(f"bundles/{name}/train.json"))
+    parser.update({**choices, **files(out)})
+    curves: dict[str, list[float]] = {"train_loss": []}
+    items = []
+
+    def step(trainer) -> None:
+        curves["train_loss"].append(trainer.state.output[0]["loss"].item())
+        items.append([f"{i.get('case')} {i.get('slice')}" for i in trainer.state.batch])
+
+    def score(evaluator) -> None:
+        for metric, value in evaluator.state.metrics.items():
+            curves.setdefault(metric, []).append(value)
+
+    parser.get_parsed_content("training#0")  # the seed, before there is a network
+    trainer = parser.get_parsed_content("train#trainer")
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, step)
+    parser.get_parsed_content("validate#evaluator").add_event_handler(Events.COMPLETED, score)
+    for number in range(1, len(parser["training"])):
+        parser.get_parsed_content(f"training#{number}")
+    return Run(curves, weights_of(out), items)
+
+
+def left_in(out: str, log: str = "") -> Run:
+    """What a run in other processes left in its folder, the curves as TensorBoard has them."""
+    events = EventAccumulator(f"runs/{out}")
+    events.Reload()
+    tags = events.Tags()["scalars"]
+    curves = {tag: [point.value for point in events.Scalars(tag)] for tag in tags}
+    return Run(curves, weights_of(out), log=log)
+
+
+def weights_of(out: str) -> dict[str, torch.Tensor]:
+    return torch.load(f"runs/{out}/resume.pt", weights_only=True)["network"]
+
+
+def files(out: str) -> dict[str, str]:
+    return {"output_dir": f"runs/{out}", "weights": f"runs/{out}/model.pt"}
+
+
+def job(name: str, choices: Mapping[str, Any]) -> str:
+    return json.dumps({"config_file": f"bundles/{name}/multi_gpu_train.json", **choices})
+
+
+def command(name: str, choices: Mapping[str, Any]) -> list[str]:
+    """What follows `torchrun -m` on a user's command line."""
+    config = f"bundles/{name}/multi_gpu_train.json"
+    overrides = [word for key, value in choices.items() for word in (f"--{key}", str(value))]
+    return ["monai.bundle", "run", "training", "--config_file", config, *overrides]
+
+
+def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Two processes to their end, one thread each, output captured."""
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    cpu = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.run(
+        [sys.executable, *launch, *arguments],
+        env={**os.environ, **cpu},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def dealt(count: int, *, processes: int, rank: int) -> list[int]:
+    """The items that the sampler of the configs gives one of several processes, in order."""
+    config = json.loads((BUNDLES / "liver/configs/train.json").read_text())
+    parser = ConfigParser(config)
+    parser["train"]["dataset"] = list(range(count))
+    parser["train"]["sampler"] |= {"num_replicas": processes, "rank": rank}
+    return list(parser.get_parsed_content("train#sampler"))
+
+
+def validation_labels(folder: Path) -> list[Path]:
+    config = ConfigParser(ConfigParser.load_config_file("bundles/liver_3d/train.json"))
+    config.update({"dataset_dir": str(folder), "folds": 2})
+    return [Path(case["label"]) for case in config.get_parsed_content("validate#cases")]
+
+
+def differences(one: Any, other: Any, at: str = "") -> list[str]:
+    """Paths, joined by #, of what is not the same in two configs."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return [] if one == other else [at]
+    keys = [*one, *(key for key in other if key not in one)]
+    return [
+        path
+        for key in keys
+        for path in differences(one.get(key), other.get(key), f"{at}#{key}" if at else key)
+    ]
+
+
+def assert_close(got: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
+    assert got.keys() == expected.keys()
+    for key, value in got.items():
+        assert torch.allclose(value, expected[key], rtol=0, atol=WEIGHT_TOLERANCE), key
