@@ -23,6 +23,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 from medseg import bundles
 from medseg.errors import is_documented, root_cause
 from medseg.networks import load_weights
+from medseg.transforms import activation
 
 SCHEMA = Path(__file__).parent / "schema" / "meta_schema_20240725.json"
 LARGE_FILE_MB = 25
@@ -174,9 +175,11 @@ def _metadata_faults(bundle: _Bundle) -> Iterator[str]:
 
 
 def _class_faults(bundle: _Bundle) -> Iterator[str]:
-    """One class is one sigmoid channel; several are softmax channels behind the background."""
-    metadata, classes = bundle.json(METADATA), list(bundle.json(INFERENCE).get("classes", {}))
-    channels = classes if len(classes) == 1 else ["background", *classes]
+    """A class or region has a sigmoid channel; several have softmax channels behind background."""
+    metadata, gathered = bundle.json(METADATA), bundle.json(INFERENCE).get("classes", {})
+    classes = list(gathered)
+    behind = classes and activation(gathered) == "softmax"
+    channels = ["background", *classes] if behind else classes
     pred = metadata.get("network_data_format", {}).get("outputs", {}).get("pred", {})
     expected = {str(index): label for index, label in enumerate(channels)}
     number, declared = pred.get("num_channels"), pred.get("channel_def")

@@ -4,6 +4,9 @@ import os
 import sys
 from types import TracebackType
 
+_PEER_LOST = ("closed by peer", "reset by peer", "remote process exited", "ncclRemoteError")
+"""What gloo and NCCL say, in a RuntimeError, where the process at the other end is gone."""
+
 
 def root_cause(error: BaseException) -> BaseException:
     """The error of a chain that says what to mend: the outermost documented one, else the first.
@@ -46,6 +49,19 @@ def config_fault(error: BaseException) -> str | None:
     return f"no {component} can be made ({complaint}): correct the overrides among {settings}"
 
 
+def lost_process(error: BaseException) -> str | None:
+    """What to say if the error is only that another process of a distributed run ended; else None.
+
+    The others of a run notice a process that ends with an error when they next wait for it. Theirs
+    is no error of its own, and its traceback would hide the line that counts.
+    """
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if not isinstance(error, RuntimeError) or not any(sign in str(error) for sign in _PEER_LOST):
+        return None
+    return "another process of this run has ended: correct what that one says"
+
+
 def show_traceback() -> bool:
     """Whether the environment asks for whole tracebacks, by MEDSEG_TRACEBACK=1."""
     return bool(os.environ.get("MEDSEG_TRACEBACK"))
@@ -62,7 +78,7 @@ def one_line_errors() -> None:
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     cause = root_cause(error)
-    message = str(cause) if is_documented(cause) else config_fault(error)
+    message = str(cause) if is_documented(cause) else config_fault(error) or lost_process(error)
     if show_traceback() or message is None:
         sys.__excepthook__(kind, error, trace)
         return

@@ -44,7 +44,12 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     overrides = checked_overrides(bundle, workflow, arguments)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"monai\.")  # its notes to its own developers
-        run(run_id=run_id, config_file=str(bundle / f"{workflow}.json"), **overrides)
+        run(run_id=run_id, config_file=str(bundle / f"{workflow}.json"), **_kept(overrides))
+
+
+def _kept(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The overrides so that MONAI, which drops one that is None, takes it for an expression."""
+    return {key: "$None" if value is None else value for key, value in overrides.items()}
 
 
 def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dict[str, Any]:

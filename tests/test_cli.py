@@ -70,7 +70,7 @@ def _python(code, *, cwd=REPOSITORY):
 def test_the_verbs_are_those_of_the_reference():
     assert {" ".join(path) for path in VERBS} == {
         *("phantom", "prepare", "train", "evaluate", "segment", "prune", "export", "doctor"),
-        "inspect",
+        *("inspect", "download"),
         *("bundles list", "bundles build", "bundles check"),
     }
 

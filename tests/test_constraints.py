@@ -9,7 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 PYTHONS = ("3.10", "3.11", "3.12")
-EXTRAS = ("", "dicom", "tracking", "export", "report", "encoders", "dev")
+EXTRAS = ("", "dicom", "tracking", "export", "report", "encoders", "datasets", "dev")
 
 
 def _environment(python, extra=""):

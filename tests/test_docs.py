@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import typer.main
 
 from medseg.bundles import WORKFLOWS
 from medseg.cli import app
+from medseg.datasets import lidc
 from medseg.ingest import reasons
 from medseg.networks import NestedUNet
 from medseg.run import PASSED_ON, check_key, tracking_keys
@@ -26,6 +28,9 @@ OF_OTHER_TOOLS = {
     *("logdir", "backend-store-uri", "raw"),  # tensorboard, mlflow, gdcmconv
     *("check", "out", "epochs"),  # scripts
 }
+
+OF_LIDC = {"annotations", *(field.name for field in fields(lidc.Settings))}
+"""Options of `medseg prepare lung_nodule`."""
 
 on_every_page = pytest.mark.parametrize(
     "page", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY))
@@ -53,7 +58,7 @@ def test_every_medseg_verb_exists(page):
 
 @on_every_page
 def test_every_override_is_a_key_of_the_liver_bundle_or_an_option(page):
-    allowed = {*options(), *PASSED_ON, *OF_OTHER_TOOLS, *MISSPELT}
+    allowed = {*options(), *OF_LIDC, *PASSED_ON, *OF_OTHER_TOOLS, *MISSPELT}
     configs = [liver(workflow) for workflow in WORKFLOWS]
     configs.append(tracking_keys("mlflow", liver("train")))
     for code in code_of(page):

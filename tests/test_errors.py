@@ -83,6 +83,21 @@ def test_an_undocumented_error_keeps_its_traceback():
     assert "Traceback" in ran.stderr
 
 
+def test_a_process_that_lost_another_of_its_run_points_to_that_one():
+    lost = RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:1")
+    wrapper = RuntimeError("Failed to evaluate '$@train#trainer.run()'")
+    wrapper.__cause__ = lost
+    said = "another process of this run has ended: correct what that one says"
+    assert errors.lost_process(lost) == errors.lost_process(wrapper) == said
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError("Connection reset by peer"), RuntimeError("out of memory")]
+)
+def test_a_lost_download_or_any_other_error_is_no_lost_process(error):
+    assert errors.lost_process(error) is None
+
+
 def test_the_environment_brings_the_traceback_back():
     ran = _run("bundles.names('/nowhere')", MEDSEG_TRACEBACK="1")
     assert ran.returncode == 1

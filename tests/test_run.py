@@ -128,6 +128,20 @@ def test_monai_runs_the_flat_config_with_the_overrides(bundle, calls):
     ]
 
 
+def test_none_reaches_the_config_though_monai_drops_it(tmp_path):
+    seen = tmp_path / "seen.txt"
+    config = {
+        "imports": ["$import pathlib"],
+        "bundle_root": ".",
+        "patience": 10,
+        "seen": str(seen),
+        "training": ["$pathlib.Path(@seen).write_text(repr(@patience))"],
+    }
+    (tmp_path / "train.json").write_text(json.dumps(config))
+    run_bundle(tmp_path, "train", run_id="training", arguments=["--patience", "null"])
+    assert seen.read_text() == "None"
+
+
 def test_the_bundle_root_can_be_overridden(bundle, calls):
     run_bundle(bundle, "train", run_id="training", arguments=["--bundle_root", "elsewhere"])
     assert calls[0]["bundle_root"] == "elsewhere"

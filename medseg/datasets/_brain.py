@@ -160,7 +160,7 @@ def _matlab(variables: dict[str, NDArray[Any]]) -> bytes:
     """A MATLAB 7.3 file: HDF5 after a block of text, every array with its axes turned round."""
     if find_spec("h5py") is None:
         raise ValueError("the phantom needs h5py, not installed: pip install 'medseg[datasets]'")
-    import h5py  # type: ignore[import-untyped]  # no stubs
+    import h5py
 
     classes = {"b": "logical", "u": "char", "i": "int16", "f": "double"}
     content = BytesIO()

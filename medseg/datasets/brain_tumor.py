@@ -142,7 +142,7 @@ def _matlab(published: Published, file: str) -> Iterator[Mapping[str, Any]]:
     """The variables of a MATLAB 7.3 file; what is wrong with them is told with the file's name."""
     if find_spec("h5py") is None:
         raise ValueError(f"{file} needs h5py, not installed: pip install 'medseg[datasets]'")
-    import h5py  # type: ignore[import-untyped]  # no stubs
+    import h5py
 
     content = published.read(file)
     try:

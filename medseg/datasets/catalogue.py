@@ -122,8 +122,8 @@ _DATASETS = (
                 md5="a90ec6c4aa7f6a3d087205e23d4e6397",
             ),
         ),
-        then="unpack it with tar -xf Task03_Liver.tar, then run medseg prepare liver with Task03_Liver as "
-        "--source",
+        then="unpack it with tar -xf Task03_Liver.tar, then run medseg prepare liver with "
+        "Task03_Liver as --source",
     ),
     Dataset(
         name="hippocampus",
@@ -139,8 +139,8 @@ _DATASETS = (
                 md5="9d24dba78a72977dbd1d2e110310f31b",
             ),
         ),
-        then="unpack it with tar -xf Task04_Hippocampus.tar, then run medseg prepare hippocampus with Task04_Hippocampus as "
-        "--source",
+        then="unpack it with tar -xf Task04_Hippocampus.tar, then run medseg prepare hippocampus "
+        "with Task04_Hippocampus as --source",
     ),
     Dataset(
         name="nuclei",

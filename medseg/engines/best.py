@@ -11,8 +11,8 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
-from torch.nn.parallel import DataParallel, DistributedDataParallel
 
+from medseg.engines.unwrapped import unwrapped
 from medseg.files import set_aside, whole
 
 logger = logging.getLogger(__name__)
@@ -125,10 +125,7 @@ class BestWeights:
         if self.path.exists() and _digest_of_file(self.path) != self.written:
             kept = set_aside(self.path, self.replaced_dir)
             logger.warning("%s of another run is now %s", self.path, kept)
-        network = self.network
-        if isinstance(network, (DataParallel, DistributedDataParallel)):
-            network = network.module
-        state = network.state_dict()
+        state = unwrapped(self.network).state_dict()
         with whole(self.path) as partial:
             torch.save(state, partial)
         self.written = _digest(state)

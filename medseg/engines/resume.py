@@ -13,6 +13,7 @@ import torch
 from ignite.engine import Engine, Events
 from monai.data.utils import set_rnd
 
+from medseg.engines.unwrapped import unwrapped
 from medseg.files import hold, whole
 from medseg.flags import require_bool
 from medseg.networks import NestedUNet, load_weights
@@ -37,7 +38,9 @@ class Resume:
 
     Args:
         path: the resume file; it lives beside the run's other output, not in `models/`.
-        objects: name -> object with `state_dict` and `load_state_dict`: network, optimiser, ...
+        objects: name -> object with `state_dict` and `load_state_dict`: network, optimiser, ... A
+            network in `DistributedDataParallel` is saved without it, so that the run may go on with
+            another number of processes and the same global batch.
         resume: go on from `path`.
         seed: seed of the run.
 
@@ -62,7 +65,7 @@ class Resume:
         seed: int = 0,
     ) -> None:
         self.path = Path(path)
-        self.objects = dict(objects)
+        self.objects = {name: unwrapped(obj) for name, obj in objects.items()}
         self.resume = require_bool(resume, "resume")
         self.seed = seed
         check_run(self.path, resume=self.resume)
@@ -92,7 +95,7 @@ class Resume:
         """Seed every random generator from (seed, epoch, rank).
 
         Ignite makes the epoch's data iterator after this event, and that draws the order of the
-        cases and the seed of the workers.
+        cases, where the sampler is random, and the seed of the workers.
         """
         entropy = np.random.SeedSequence([self.seed, engine.state.epoch, idist.get_rank()])
         torch_seed, numpy_seed, python_seed, transform_seed = (

@@ -9,6 +9,7 @@ from medseg.transforms.classes import (
     activation,
     logit_channels,
 )
+from medseg.transforms.fingerprint import CaseHash
 from medseg.transforms.ignored import IGNORE, DropIgnoredd, ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
 from medseg.transforms.part_objects import PartObjectsd
@@ -20,6 +21,7 @@ __all__ = [
     "IGNORE",
     "BorderWeight",
     "BorderWeightd",
+    "CaseHash",
     "DropIgnoredd",
     "LabelFromLogits",
     "LabelFromLogitsd",

@@ -1,10 +1,9 @@
-"""Two processes: one of the ranks of `test_multi_gpu`; rank 0 prints what the gradients are, as JSON.
+"""Two processes: one of the ranks of `test_multi_gpu`; rank 0 prints the gradients' faults.
 
 Run by torchrun from a folder that holds bundles/. First it trains what its arguments name, each the
-keyword arguments of a `monai.bundle run training` in JSON: a start of Python for all of them. Then
-it looks at gradients. Network, wrapper and loss are those of the bundles' multi_gpu_train.json, with
-a tiny network without normalisation: a bias that a normalisation cancels has no gradient but
-rounding.
+bundle and the choices of a run, in JSON: one start of Python serves all. Then it looks at
+gradients. Network, wrapper and loss are those of the bundles' multi_gpu_train.json, with a tiny
+network without normalisation: a bias that a normalisation cancels has no gradient but rounding.
 """
 
 import json
@@ -13,7 +12,6 @@ import sys
 import ignite.distributed as idist
 import torch
 from monai.bundle import ConfigParser
-from monai.bundle.scripts import run
 
 CHOICES = {"channels": [2, 4, 6], "head_weights": "equal", "norm": None, "seed": 0}
 VARIANTS = [
@@ -33,8 +31,16 @@ VARIANTS = [
 
 def configured(bundle: str, **choices) -> ConfigParser:
     """The multi-GPU config of a bundle with choices of its own."""
-    config = ConfigParser.load_config_file(f"bundles/{bundle}/multi_gpu_train.json")
-    return ConfigParser({**config, **CHOICES, **choices})
+    parser = ConfigParser(ConfigParser.load_config_file(f"bundles/{bundle}/multi_gpu_train.json"))
+    parser.update(choices)
+    return parser
+
+
+def train(bundle: str, **choices) -> None:
+    """Run the training of a bundle, without starting and ending the group of processes."""
+    parser = configured(bundle, **choices)
+    for number in range(len(parser["training"])):
+        parser.get_parsed_content(f"training#{number}")
 
 
 def after_two_steps(parser: ConfigParser) -> dict[str, torch.Tensor | None]:
@@ -61,7 +67,7 @@ def spread(gradient: torch.Tensor) -> float:
 def report(bundle: str, topology: str, deep_supervision: bool, class_guide: bool) -> dict:
     """What `test_multi_gpu` asserts on, for one variant."""
     choices = {"deep_supervision": deep_supervision, "class_guide": class_guide}
-    gradients = after_two_steps(configured(bundle, topology=topology, **choices))
+    gradients = after_two_steps(configured(bundle, topology=topology, **choices, **CHOICES))
     found = {name: g for name, g in gradients.items() if g is not None}
     return {
         "processes": idist.get_world_size(),
@@ -73,10 +79,10 @@ def report(bundle: str, topology: str, deep_supervision: bool, class_guide: bool
 
 
 def main(jobs: list[str]) -> None:
-    for job in jobs:
-        run(run_id="training", **json.loads(job))
     parser = configured("liver")
     parser.get_parsed_content("initialize")
+    for job in jobs:
+        train(**json.loads(job))
     reports = {" ".join(map(str, variant)): report(*variant) for variant in VARIANTS}
     if idist.get_rank() == 0:
         print(json.dumps(reports))
