@@ -1,6 +1,7 @@
 """Inference: how a network is run on a device, case by case, and what it leaves on disk."""
 
 from medseg.inference.case import CasesFailedError, find_cases, run_cases
+from medseg.inference.instance_output import WriteInstancesd
 from medseg.inference.output import WriteLabelMapd, WritePreviewd
 from medseg.inference.overlap_tile import OverlapTileInferer
 from medseg.inference.picture_output import WritePictureLabeld, WritePicturePreviewd
@@ -11,6 +12,7 @@ __all__ = [
     "CasesFailedError",
     "MixedPrecisionInferer",
     "OverlapTileInferer",
+    "WriteInstancesd",
     "WriteLabelMapd",
     "WritePictureLabeld",
     "WritePicturePreviewd",

@@ -35,7 +35,13 @@ def check_names(cases: Sequence[Case], source: Path) -> None:
 
 
 def cases_to_do(
-    cases: Sequence[Case], output_dir: Path, *, existing: str, label: str, preview: str
+    cases: Sequence[Case],
+    output_dir: Path,
+    *,
+    existing: str,
+    label: str,
+    preview: str,
+    others: Sequence[str] = (),
 ) -> list[Case]:
     """The cases to do, given the outputs that exist.
 
@@ -49,6 +55,7 @@ def cases_to_do(
             "overwrite" them.
         label: what follows the case's name in the name of its label map, such as ".nii.gz".
         preview: the same of its preview.
+        others: the same of what may be written beside the two.
 
     Raises:
         ValueError: outputs that exist while `existing` is "refuse", an output that would take the
@@ -56,7 +63,8 @@ def cases_to_do(
             be written to.
     """
     _check_folder(output_dir)
-    outputs = {case["case"]: [f"{case['case']}{end}" for end in (label, preview)] for case in cases}
+    ends = (label, preview, *others)
+    outputs = {case["case"]: [f"{case['case']}{end}" for end in ends] for case in cases}
     _check_own(outputs)
     there = {
         name: [f for f in files if (output_dir / f).exists()] for name, files in outputs.items()

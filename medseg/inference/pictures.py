@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medseg.inference.case import is_dicom
 from medseg.inference.existing import Case, cases_to_do, check_existing, check_names
+from medseg.inference.instance_output import SUFFIX as INSTANCES
 from medseg.ingest.nifti import is_nifti
 from medseg.ingest.picture import SUFFIXES, is_picture
 
@@ -29,8 +30,8 @@ def find_pictures(
 
     Args:
         path: a PNG, JPEG, TIFF or BMP file, or a folder of such.
-        output_dir: where each case's label map `<case>_label.png` and preview `<case>.png` will be
-            written.
+        output_dir: where each case's label map `<case>_label.png`, its preview `<case>.png` and
+            maybe its objects `<case>_instances.png` will be written.
         existing: what outputs that are there already mean, see `cases_to_do`.
 
     Raises:
@@ -54,7 +55,8 @@ def find_pictures(
     if output_dir is None:
         return cases
     target = Path(output_dir)
-    return cases_to_do(cases, target, existing=existing, label="_label.png", preview=".png")
+    ends = {"label": "_label.png", "preview": ".png", "others": [INSTANCES]}
+    return cases_to_do(cases, target, existing=existing, **ends)
 
 
 def _pictures(source: Path) -> list[Path]:

@@ -74,6 +74,8 @@ RECIPES = {
     "nuclei": Recipe("microscopy", "nuclei", choices=SQUARE),
     "polyp": Recipe("endoscopy", "polyp", choices=SQUARE),
 }
+SEPARATED = ("em_membrane", "nuclei")
+"""Bundles that number the objects that they find."""
 VOLUMES = ("hippocampus", "liver", "liver_3d", "lung_nodule")
 
 
@@ -172,6 +174,10 @@ def test_segmentation_gives_a_label_map_of_the_size_of_each_image(workspace):
             size, values = source.shape, np.asarray(label.dataobj)
         else:
             values = np.asarray(Image.open(workspace.root / "masks" / f"{case}_label.png"))
+            instances = workspace.root / "masks" / f"{case}_instances.png"
+            assert instances.exists() == (workspace.name in SEPARATED)
+            if workspace.name in SEPARATED:
+                assert ((np.asarray(Image.open(instances)) > 0) == (values > 0)).all()
             size = Image.open(image).size[::-1]
         assert values.shape == size
         assert set(np.unique(values)) <= set(range(len(classes) + 1))

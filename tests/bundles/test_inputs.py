@@ -74,7 +74,7 @@ def test_pictures_of_any_kind_are_segmented_and_one_failure_costs_no_other(untra
     with pytest.raises(RuntimeError) as failed:
         segment(bundle, pictures)
     assert str(root_cause(failed.value)).startswith("1 of 4 cases failed: broken")
-    names = [f"{case}{end}" for case in "abc" for end in (".png", "_label.png")]
+    names = [f"{case}{end}" for case in "abc" for end in (".png", "_instances.png", "_label.png")]
     assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == names
     for name, size in sizes.items():
         label = Image.open(tmp_path / "masks" / f"{name[0]}_label.png")

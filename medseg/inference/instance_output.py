@@ -1,0 +1,59 @@
+"""Instance output: the numbered objects of a picture as a 16-bit PNG, whole or not at all."""
+
+import logging
+import os
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from monai.utils import convert_to_numpy
+from PIL import Image
+
+from medseg.files import whole
+
+logger = logging.getLogger(__name__)
+
+MOST_OBJECTS = np.iinfo(np.uint16).max
+SUFFIX = "_instances.png"
+"""What follows the name of the case in the name of the file."""
+
+
+class WriteInstancesd(MapTransform):
+    """Writes `<output_dir>/<case>_instances.png`: 16 bits, objects numbered from 1, 0 elsewhere.
+
+    Place it before the label map is written, which tells that a case is done.
+
+    Args:
+        keys: key of the numbered objects, (1, I, J), as `LabelInstancesd` makes them.
+        output_dir: folder, made if absent.
+
+    Raises:
+        ValueError: more than 65535 objects, or an array that is no picture.
+    """
+
+    def __init__(self, keys: KeysCollection, output_dir: str | os.PathLike) -> None:
+        super().__init__(keys)
+        self.output_dir = Path(output_dir)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        for key in self.key_iterator(data):
+            objects = convert_to_numpy(data[key])
+            path = self.output_dir / f"{data['case']}{SUFFIX}"
+            count = int(objects.max(initial=0))
+            if objects.ndim != 3 or objects.shape[0] != 1:
+                raise ValueError(
+                    f"objects of case {data['case']} are one picture (1, rows, columns), got "
+                    f"shape {objects.shape}: write volumes as NIfTI"
+                )
+            if count > MOST_OBJECTS:
+                raise ValueError(
+                    f"case {data['case']} has {count} objects, a PNG numbers {MOST_OBJECTS} at "
+                    "most: leave small ones out with --smallest_object, or cut the picture"
+                )
+            with whole(path) as partial:
+                Image.fromarray(objects[0].astype(np.uint16)).save(partial)
+            logger.info("%d objects: %s", count, path)
+        return dict(data)
