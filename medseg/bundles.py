@@ -185,6 +185,6 @@ def _short_lists_inline(text: str) -> str:
 
     def inline(match: re.Match[str]) -> str:
         line = "[" + re.sub(r",\n\s+", ", ", match.group(1)) + "]"
-        return line if len(line) <= 72 else match.group(0)
+        return line if len(line) <= 88 else match.group(0)
 
     return pattern.sub(inline, text)

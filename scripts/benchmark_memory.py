@@ -7,19 +7,17 @@ import argparse
 import itertools
 import json
 import os
-import platform
 import shlex
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from _in_turn import REPOSITORY, in_turn, ratio, setting_lines, settings, write
 from monai.networks.nets import BasicUNetPlusPlus
 from torch import Tensor, nn
 
@@ -27,7 +25,6 @@ from medseg.memory import keep_freed_pages
 from medseg.networks import NestedUNet
 from medseg.networks.cost import growth
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 CHANNELS = (32, 32, 64, 128, 256)
 THEIRS, OURS, CHECKPOINTED = "MONAI BasicUNetPlusPlus", "NestedUNet", "NestedUNet, checkpointing"
 COMPARED = {"inference": (THEIRS, OURS), "training": (THEIRS, OURS, CHECKPOINTED)}
@@ -82,7 +79,14 @@ def main(arguments: list[str] | None = None) -> int:
     cases += [Case("training", size, kept=True) for size in sizes]
     rows = [row for case in cases for row in compare(case, args)]
     command = shlex.join(["python", "scripts/benchmark_memory.py", *given])
-    write(rows, args.out, settings=settings(args.threads) | {"command": command})
+    numbers = {
+        **settings("torch", "monai", "medseg"),
+        "command": command,
+        "channels": CHANNELS,
+        "rows": [asdict(row) for row in rows],
+    }
+    numbers["hardware"] += f", {_memory_gib():.0f} GiB; {args.threads} thread(s) used"
+    write(page(rows, numbers), numbers, folder=args.out, name="memory")
     return 0
 
 
@@ -201,46 +205,7 @@ def train(network: nn.Module, image: Tensor) -> Tensor:
 STEPS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {"inference": infer, "training": train}
 
 
-def in_turn(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each way in each round: one after the other, so that all meet the same machine."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            started = time.perf_counter()
-            way()
-            seconds[name].append(time.perf_counter() - started)
-    return seconds
-
-
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Median of the ratios within each round."""
-    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-
-
-def settings(threads: int) -> dict[str, str]:
-    """What the numbers depend on: hardware, versions, commit."""
-    cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    git = ["git", "describe", "--always", "--dirty=, with uncommitted changes", "--abbrev=10"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False, cwd=REPOSITORY)
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return {
-        "hardware": f"{cpu[0].partition(':')[2].strip() if cpu else platform.machine()}, "
-        f"{os.cpu_count()} cores, {memory / 2**30:.0f} GiB; {threads} thread(s) used",
-        "versions": f"Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in ("torch", "monai", "medseg")),
-        "commit": commit.stdout.strip() or "unknown",
-    }
-
-
-def write(rows: Sequence[Row], folder: Path, *, settings: dict[str, str]) -> None:
-    """Write memory.md and memory.json into the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    numbers = {**settings, "channels": CHANNELS, "rows": [asdict(row) for row in rows]}
-    (folder / "memory.json").write_text(json.dumps(numbers, indent=2) + "\n")
-    (folder / "memory.md").write_text(page(rows, settings=settings))
-
-
-def page(rows: Sequence[Row], *, settings: dict[str, str]) -> str:
+def page(rows: Sequence[Row], numbers: Mapping[str, Any]) -> str:
     """The Markdown page: what was measured, and a table for each mode."""
     lines = [
         "# Memory and time beside MONAI's BasicUNetPlusPlus",
@@ -252,8 +217,7 @@ def page(rows: Sequence[Row], *, settings: dict[str, str]) -> str:
         "process. Ratios are to the first network. In inference all numbers are medians, in "
         "training they come from one run. The last column is the largest difference of the logits.",
         "",
-        *(f"- {name}: {value}" for name, value in settings.items() if name != "command"),
-        f"- command: `{settings['command']}`",
+        *setting_lines(numbers),
     ]
     titles = (
         "image | allocator keeps freed pages | network | peak MiB | ratio | seconds | ratio | "
@@ -269,6 +233,10 @@ TITLES = {
     "inference": "Inference: eval, `torch.inference_mode`",
     "training": "Training: forward and backward, no optimiser",
 }
+
+
+def _memory_gib() -> float:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
 
 
 def _line(row: Row) -> str:

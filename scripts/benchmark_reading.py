@@ -4,28 +4,21 @@ python scripts/benchmark_reading.py [--slices 300] [--rounds 7] [--out docs/benc
 """
 
 import argparse
-import json
-import os
-import platform
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import SimpleITK as sitk  # noqa: N813  # its own idiom
+from _in_turn import REPOSITORY, in_turn, ratio, setting_lines, settings, write
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from medseg.ingest import load
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 THEIRS, OURS = "SimpleITK ImageSeriesReader", "medseg.ingest.load"
 STEP_MM = 1.25
 
@@ -48,14 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
         )
     command = shlex.join(["python", "scripts/benchmark_reading.py", *given])
     numbers = {
-        **settings(),
+        **settings("SimpleITK", "pydicom", "numpy", "medseg"),
         "command": command,
         "shape": [args.size, args.size, args.slices],
         "rounds": args.rounds,
         "seconds": {way: statistics.median(times) for way, times in seconds.items()},
         "ratio": ratio(seconds[OURS], seconds[THEIRS]),
     }
-    write(numbers, args.out)
+    write(page(numbers), numbers, folder=args.out, name="reading")
     return 0
 
 
@@ -88,44 +81,6 @@ def check_equal(folder: Path) -> None:
         raise RuntimeError(f"{OURS} and {THEIRS} read different voxels: compare nothing")
 
 
-def in_turn(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each way in each round: one after the other, so that all meet the same machine."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            started = time.perf_counter()
-            way()
-            seconds[name].append(time.perf_counter() - started)
-    return seconds
-
-
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Median of the ratios within each round."""
-    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-
-
-def settings() -> dict[str, str]:
-    """What the numbers depend on: hardware, versions, commit."""
-    cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    git = ["git", "describe", "--always", "--dirty=, with uncommitted changes", "--abbrev=10"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False, cwd=REPOSITORY)
-    names = ("SimpleITK", "pydicom", "numpy", "medseg")
-    return {
-        "hardware": f"{cpu[0].partition(':')[2].strip() if cpu else platform.machine()}, "
-        f"{os.cpu_count()} cores",
-        "versions": f"Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in names),
-        "commit": commit.stdout.strip() or "unknown",
-    }
-
-
-def write(numbers: dict, folder: Path) -> None:
-    """Write reading.md and reading.json into the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "reading.json").write_text(json.dumps(numbers, indent=2) + "\n")
-    (folder / "reading.md").write_text(page(numbers))
-
-
 def page(numbers: dict) -> str:
     """The Markdown page: what was measured, and a row for each reader."""
     columns, rows, slices = numbers["shape"]
@@ -139,8 +94,7 @@ def page(numbers: dict) -> str:
         "on every header. Both give the same voxels, which is checked. Seconds are medians and "
         "depend on what else the machine did; the ratio is the median of those within each round.",
         "",
-        *(f"- {name}: {numbers[name]}" for name in ("hardware", "versions", "commit")),
-        f"- command: `{numbers['command']}`",
+        *setting_lines(numbers),
         "",
         "| reader | seconds | ratio |",
         "|---|---|---|",

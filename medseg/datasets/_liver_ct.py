@@ -44,7 +44,7 @@ def write_liver_ct(root: Path, grid: Grid, *, cases: int, test_cases: int, seed:
     names = [f"liver_{number:03d}" for number in range(cases + test_cases)]
     for number, case in enumerate(names):
         rng = np.random.default_rng((seed, number))
-        volume = _ct_volume(rng, grid)
+        volume = ct_volume(rng, grid)
         part = "Tr" if number < cases else "Ts"
         order = _VOXEL_ORDERS[number % len(_VOXEL_ORDERS)]
         _save(volume.hu, volume.affine, order=order, path=root / f"images{part}" / f"{case}.nii.gz")
@@ -63,7 +63,7 @@ def write_liver_ct(root: Path, grid: Grid, *, cases: int, test_cases: int, seed:
     (root / "dataset.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _ct_volume(rng: np.random.Generator, grid: Grid) -> Volume:
+def ct_volume(rng: np.random.Generator, grid: Grid) -> Volume:
     """Image one patient: place the grid, paint, blur, add noise, round to whole HU."""
     in_plane_mm = round(FIELD_OF_VIEW_MM / grid.size * rng.uniform(0.97, 1.04), 4)
     spacing_mm = np.array([in_plane_mm, in_plane_mm, grid.thickness_mm])

@@ -1,37 +1,51 @@
-"""Pairs: a picture and its mask, paired by name, checked and written as two PNG files."""
+"""Pairs: a picture and its mask, paired by name, checked and written as two PNG files.
+
+`write` takes a picture and a mask of yes and no; `copy` takes a picture that stays as published and
+labels that are translated.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from medseg.datasets._published import File
 from medseg.files import whole
 
 LABEL_VALUES = (0, 255)
 
 _COMPRESSION = 1  # of zlib: the fastest; the files are a fifth larger than at the default
 
+_T = TypeVar("_T")
+
 Pair = tuple[NDArray[Any], NDArray[np.bool_]]
+
+Bytes = NDArray[np.uint8]
 
 
 def paired(
-    images: Mapping[str, str], masks: Mapping[str, str], *, name: str
-) -> dict[str, tuple[str, str]]:
+    images: Mapping[str, _T],
+    masks: Mapping[str, _T],
+    *,
+    name: str,
+    kinds: tuple[str, str] = ("image", "mask"),
+) -> dict[str, tuple[_T, _T]]:
     """Map each case -> its image and its mask, in the order of the images.
 
     Args:
         images: case -> file.
         masks: likewise.
         name: the folder or archive, for the message.
+        kinds: what an image and a mask are called there.
 
     Raises:
         ValueError: an image without a mask, or the other way round.
     """
     for case in sorted(images.keys() ^ masks.keys()):
-        lacking = "mask" if case in images else "image"
+        lacking = kinds[1] if case in images else kinds[0]
         raise ValueError(f"case {case} in {name} has no {lacking}: download or unpack it again")
     return {case: (file, masks[case]) for case, file in images.items()}
 
@@ -54,24 +68,75 @@ def write(out: Path, case: str, load: Callable[[], Pair]) -> None:
     Raises:
         ValueError: the mask is empty or of another size than the picture; then nothing is written.
     """
-    image_path, mask_path = out / "images" / f"{case}.png", out / "masks" / f"{case}.png"
-    if image_path.is_file() and mask_path.is_file():
+    if (paths := _to_write(out, case)) is None:
         return
     image, mask = load()
     if image.shape[:2] != mask.shape:
-        has, needed = (f"{shape[1]} x {shape[0]} pixels" for shape in (mask.shape, image.shape))
         raise ValueError(
-            f"the mask of case {case} has {has} and its image {needed}: download the dataset again"
+            f"the mask of case {case} has {_pixels(mask)} and its image {_pixels(image)}: "
+            "download the dataset again"
         )
     if not mask.any():
         raise ValueError(
             f"the mask of case {case} is empty: download the dataset again, or remove the case"
         )
-    save(image, image_path)
-    save(mask.astype(np.uint8) * 255, mask_path)
+    save(image, paths[0])
+    save(mask.astype(np.uint8) * 255, paths[1])
+
+
+def copy(
+    image: File,
+    truth: File,
+    *,
+    out: Path,
+    case: str,
+    truth_mode: str,
+    label: Callable[[Bytes], Bytes],
+) -> None:
+    """Write `images/<case>.png`, byte for byte as published, and `masks/<case>.png`.
+
+    Nothing is done where both are there.
+
+    Args:
+        image: an RGB picture of 8 bits, as PNG.
+        truth: what its labels are made of.
+        out: the prepared folder.
+        case: name of the case.
+        truth_mode: Pillow's name of the mode in which the truth is published.
+        label: turns the truth into a mask, (rows, columns); ValueError where it is none.
+
+    Raises:
+        ValueError: a file is unreadable or not as published, or the two differ in size; it is
+            named, and no mask is written.
+    """
+    if (paths := _to_write(out, case)) is None:
+        return
+    picture, content = image.array(mode="RGB"), truth.array(mode=truth_mode)
+    if picture.shape[:2] != content.shape[:2]:
+        raise ValueError(
+            f"{truth.path} has {_pixels(content)} and its picture {_pixels(picture)}: "
+            "download or unpack it again"
+        )
+    try:
+        mask = label(content)
+    except ValueError as error:
+        raise ValueError(f"{truth.path}: {error}: download or unpack it again") from error
+    with whole(paths[0]) as partial:
+        partial.write_bytes(image.read())
+    save(mask, paths[1])
 
 
 def save(array: NDArray[Any], path: Path) -> None:
     """Write a picture as PNG of 8 or 16 bits, whole or not at all."""
     with whole(path) as partial:
         Image.fromarray(array).save(partial, format="PNG", compress_level=_COMPRESSION)
+
+
+def _to_write(out: Path, case: str) -> tuple[Path, Path] | None:
+    """The files of the picture and of the mask; None where both are there."""
+    image, mask = (out / folder / f"{case}.png" for folder in ("images", "masks"))
+    return None if image.is_file() and mask.is_file() else (image, mask)
+
+
+def _pixels(array: NDArray[Any]) -> str:
+    return f"{array.shape[1]} x {array.shape[0]} pixels"

@@ -6,14 +6,19 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 MOST_BYTES = 2**29
 """The longest file taken from an archive; the largest published one has about 225 MB."""
+
+DAMAGED = "{file} of {name} cannot be read ({reason}): download or unpack it again"
+"""What is said of a damaged file: what it is called, in which folder or archive, what is wrong."""
 
 # What a damaged archive or picture makes zipfile and Pillow raise; anything else is a bug.
 _READ_ERRORS = (
@@ -41,11 +46,13 @@ class Published:
         files: POSIX paths below it, numbers in their own order ("2.png" before "10.png"); hidden
             files, and those of a folder `__MACOSX`, are left out.
         content: gives the bytes of a file; `read` does so with errors that name the file.
+        damaged: what is said of a damaged file, see `DAMAGED`.
     """
 
     name: str
     files: tuple[str, ...]
     content: Callable[[str], bytes]
+    damaged: str = DAMAGED
 
     def read(self, file: str) -> bytes:
         """The bytes of a file; ValueError where it cannot be read."""
@@ -79,7 +86,12 @@ class Published:
         except _READ_ERRORS as error:
             raise self.unreadable(file, error) from error
         with archive:
-            yield _within(archive, name=f"{self.name}/{file}")
+            yield replace(
+                self,
+                name=f"{self.name}/{file}",
+                files=_ordered(archive.namelist()),
+                content=_inflating(archive, MOST_BYTES),
+            )
 
     def stems(self, folder: str, *, suffix: str) -> dict[str, str]:
         """Map the stem of each file in a folder, wherever that folder lies -> the file.
@@ -106,47 +118,72 @@ class Published:
     def unreadable(self, file: str, error: BaseException) -> ValueError:
         """The error to raise for a file that is damaged."""
         reason = " ".join(str(error).split()) or type(error).__name__
-        return ValueError(
-            f"{file} of {self.name} cannot be read ({reason}): download or unpack it again"
-        )
+        return ValueError(self.damaged.format(file=file, name=self.name, reason=reason))
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a folder or archive."""
+
+    published: Published
+    path: str
+
+    def read(self) -> bytes:
+        """Its bytes; ValueError where it cannot be read."""
+        return self.published.read(self.path)
+
+    def array(self, *, mode: str) -> NDArray[np.uint8]:
+        """Its pixels; ValueError where it is unreadable or of another mode than published."""
+        picture = self.published.picture(self.path)
+        if picture.mode != mode:
+            raise ValueError(
+                f"{self.path} of {self.published.name} is a picture of mode {picture.mode}, {mode} "
+                "is published: download or unpack it again"
+            )
+        return np.asarray(picture)
 
 
 @contextmanager
-def opened(source: Path, *, wanted: str) -> Iterator[Published]:
+def opened(
+    source: Path, *, remedy: str, most_bytes: int = MOST_BYTES, damaged: str = DAMAGED
+) -> Iterator[Published]:
     """The files of a folder, whatever lies in it, or of a zip archive.
 
     Args:
         source: the folder or archive.
-        wanted: what to give instead, for the messages.
+        remedy: what to do where it is neither, for the messages.
+        most_bytes: the longest file taken from an archive; a longer one counts as damaged.
+        damaged: what is said of a damaged file, see `DAMAGED`.
 
     Raises:
         FileNotFoundError: no such source.
         ValueError: a file that is no zip archive.
 
     Example:
-        >>> with opened(Path("kvasir-seg.zip"), wanted="kvasir-seg.zip") as published:
+        >>> with opened(Path("kvasir-seg.zip"), remedy="give kvasir-seg.zip") as published:
         ...     image = published.picture(published.files[0])  # doctest: +SKIP
     """
     name = str(source.absolute())
     if source.is_dir():
         found = (file.relative_to(source).as_posix() for file in source.rglob("*"))
-        yield Published(name, _ordered(found), lambda file: (source / file).read_bytes())
+        yield Published(name, _ordered(found), lambda file: (source / file).read_bytes(), damaged)
         return
     if not source.exists():
-        raise FileNotFoundError(f"no such file or folder: {name}: give {wanted}")
+        raise FileNotFoundError(f"no such file or folder: {name}: {remedy}")
     if not zipfile.is_zipfile(source):
-        raise ValueError(f"{name} is no zip archive: give {wanted}")
+        raise ValueError(f"{name} is no zip archive: {remedy}")
     with zipfile.ZipFile(source) as archive:
-        yield _within(archive, name=name)
+        content = _inflating(archive, most_bytes)
+        yield Published(name, _ordered(archive.namelist()), content, damaged)
 
 
-def _within(archive: zipfile.ZipFile, *, name: str) -> Published:
+def _inflating(archive: zipfile.ZipFile, most_bytes: int) -> Callable[[str], bytes]:
     def content(file: str) -> bytes:
-        if (size := archive.getinfo(file).file_size) > MOST_BYTES:
-            raise ValueError(f"it inflates to {size} bytes, more than {MOST_BYTES}")
+        if (size := archive.getinfo(file).file_size) > most_bytes:
+            raise ValueError(f"it inflates to {size} bytes, more than {most_bytes}")
         return archive.read(file)
 
-    return Published(name, _ordered(archive.namelist()), content)
+    return content
 
 
 def _ordered(files: Iterable[str]) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         >>> prepare("1512427", "data/brain_tumor")  # doctest: +SKIP
         3064
     """
-    with opened(Path(source), wanted=_WANTED) as published:
+    with opened(Path(source), remedy=f"give {_WANTED}") as published:
         items = _from_mat(published, Path(out)) or _from_png(published, Path(out))
     if not items:
         raise FileNotFoundError(

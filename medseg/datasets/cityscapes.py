@@ -28,14 +28,14 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medseg.datasets import _pairs, prepared
-from medseg.datasets._labelled import File, convert
-from medseg.datasets._published import Published, opened
+from medseg.datasets._published import File, Published, opened
 from medseg.datasets.datalist import Item
 
 ARCHIVES = {
@@ -113,8 +113,8 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     with _opened(Path(source)) as sources:
         splits = {split: _cases(sources, split, source=Path(source)) for split in ("train", "val")}
         for cases in splits.values():
-            for case, (image, ids) in cases.items():
-                convert(case, image, ids, truth_mode="L", label=label, out=Path(out))
+            for case, files in cases.items():
+                _pairs.copy(*files, out=Path(out), case=case, truth_mode="L", label=label)
     training, testing = ([_item(case) for case in splits[split]] for split in ("train", "val"))
     prepared.write(out, "cityscapes", training, testing=testing, label_values=LABEL_VALUES)
     return len(training) + len(testing)
@@ -144,7 +144,7 @@ def _opened(source: Path) -> Iterator[list[Published]]:
     archives = (source / name for part, name in ARCHIVES.items() if not (source / part).is_dir())
     with ExitStack() as stack:
         yield [
-            stack.enter_context(opened(path, wanted=_WANTED))
+            stack.enter_context(opened(path, remedy=f"give {_WANTED}"))
             for path in (source, *(path for path in archives if path.is_file()))
         ]
 
@@ -169,12 +169,9 @@ def _cases(
             f"no leftImg8bit/{split}/<city>/<city>_..._leftImg8bit.png in {source.absolute()}: "
             f"give {_WANTED}"
         )
-    for case in sorted(images.keys() ^ labels.keys()):
-        lacking = "gtFine_labelIds.png" if case in images else "leftImg8bit.png"
-        raise ValueError(
-            f"case {case} in {source.absolute()} has no {lacking}: download or unpack it again"
-        )
-    return {case: (images[case], labels[case]) for case in sorted(images)}
+    kinds = "leftImg8bit.png", "gtFine_labelIds.png"
+    pairs = _pairs.paired(images, labels, name=str(source.absolute()), kinds=kinds)
+    return dict(sorted(pairs.items(), key=itemgetter(0)))
 
 
 def _item(case: str) -> Item:

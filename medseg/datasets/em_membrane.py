@@ -64,7 +64,7 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         >>> prepare("isbi2012", "data/em_membrane")  # doctest: +SKIP
         30
     """
-    with opened(Path(source), wanted=_WANTED) as published:
+    with opened(Path(source), remedy=f"give {_WANTED}") as published:
         images, labels = _training(published)
         test = _slices(published, file) if (file := _stack(published, _TEST)) else []
     cases = [f"slice_{number:02d}" for number in range(len(images))]

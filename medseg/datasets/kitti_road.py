@@ -33,8 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.datasets import _pairs, prepared
-from medseg.datasets._labelled import File, convert
-from medseg.datasets._published import Published, opened
+from medseg.datasets._published import File, Published, opened
 from medseg.datasets.datalist import Item
 
 ARCHIVE = "data_road.zip"
@@ -72,11 +71,11 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         >>> prepare("data_road.zip", "data/kitti_road")  # doctest: +SKIP
         289
     """
-    with opened(Path(source), wanted=f"{ARCHIVE} or the folder data_road") as published:
+    with opened(Path(source), remedy=f"give {ARCHIVE} or the folder data_road") as published:
         cases = _cases(published)
         for case, (image, truth) in cases.items():
-            image_file, truth_file = File(published, image), File(published, truth)
-            convert(case, image_file, truth_file, truth_mode="RGB", label=label, out=Path(out))
+            files = File(published, image), File(published, truth)
+            _pairs.copy(*files, out=Path(out), case=case, truth_mode="RGB", label=label)
     items = [_item(case) for case in cases]
     prepared.write(out, "kitti_road", items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
     return len(cases)

@@ -16,45 +16,26 @@ Nature Methods, 2019 (CC0).
 
 import logging
 import os
-import struct
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from medseg.datasets import prepared
-from medseg.files import whole
+from medseg.datasets import _pairs, prepared
+from medseg.datasets._published import Published, opened
 
 logger = logging.getLogger(__name__)
 
 TEST_SHARE = 0.2
 """Share of the pictures held out for testing, whatever the fold."""
 
-LABEL_VALUES = (0, 255)
+LABEL_VALUES = _pairs.LABEL_VALUES
 
 ARCHIVE = "stage1_train.zip"
 _PARTS = ("images", "masks", "instances")
 _MOST_BYTES = 2**26  # of one published file; the largest has less than 2 MB
-_COMPRESSION = 1  # of zlib: the fastest; the set is a fifth larger than at the default
-
-# What a damaged archive or PNG makes zipfile and Pillow raise; anything else is a bug.
-_READ_ERRORS = (
-    EOFError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+_DAMAGED = "{file} cannot be read ({reason}): unpack the archive again"
 
 
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
@@ -80,86 +61,57 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         >>> prepare("stage1_train.zip", "data/nuclei")  # doctest: +SKIP
         598
     """
-    target = Path(out)
-    with _opened(Path(source)) as (files, read):
-        pictures = _grouped(files, source=Path(source))
+    with opened(
+        Path(source), remedy=f"download {ARCHIVE}", most_bytes=_MOST_BYTES, damaged=_DAMAGED
+    ) as published:
+        pictures = _grouped(published)
         for name, (image, masks) in pictures.items():
-            written = {part: target / part / f"{name}.png" for part in _PARTS}
+            written = {part: Path(out) / part / f"{name}.png" for part in _PARTS}
             if all(path.is_file() for path in written.values()):
                 continue
-            picture = _decoded(image, read).convert("RGB")
-            instances = _numbered(masks, read, size=picture.size, name=name)
-            _write(picture, written["images"])
-            _write(Image.fromarray((instances > 0).astype(np.uint8) * 255), written["masks"])
-            _write(Image.fromarray(instances), written["instances"])
-    items = [_item(name) for name in sorted(pictures)]
+            picture = published.picture(image).convert("RGB")
+            instances = _numbered(published, masks, size=picture.size, name=name)
+            _pairs.save(np.asarray(picture), written["images"])
+            _pairs.save((instances > 0).astype(np.uint8) * 255, written["masks"])
+            _pairs.save(instances, written["instances"])
+    items = [
+        _pairs.item(name, name, instances=f"instances/{name}.png") for name in sorted(pictures)
+    ]
     prepared.write(out, "nuclei", items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
     return len(pictures)
 
 
-_Read = Callable[[str], bytes]
-
-
-@contextmanager
-def _opened(source: Path) -> Iterator[tuple[list[str], _Read]]:
-    """The files of a folder or archive, as paths below it, and a function that reads one."""
-    if source.is_dir():
-        found = (path.relative_to(source).as_posix() for path in source.glob("*/*/*.png"))
-        yield list(found), lambda file: (source / file).read_bytes()
-        return
-    if not source.exists():
-        raise FileNotFoundError(f"no such file or folder: {source.absolute()}: give {ARCHIVE}")
-    if not zipfile.is_zipfile(source):
-        raise ValueError(f"{source.absolute()} is no zip archive: download {ARCHIVE} again")
-    with zipfile.ZipFile(source) as archive:
-        yield archive.namelist(), lambda file: _inflated(archive, file)
-
-
-def _inflated(archive: zipfile.ZipFile, file: str) -> bytes:
-    if (size := archive.getinfo(file).file_size) > _MOST_BYTES:
-        raise ValueError(f"it inflates to {size} bytes, more than {_MOST_BYTES}")
-    return archive.read(file)
-
-
-def _grouped(files: Iterable[str], *, source: Path) -> dict[str, tuple[str, list[str]]]:
+def _grouped(published: Published) -> dict[str, tuple[str, list[str]]]:
     """Map each picture's name -> its image and its masks, in alphabetical order."""
     images: dict[str, str] = {}
     masks: dict[str, list[str]] = {}
-    for file in sorted(files):
+    for file in sorted(published.files):
         match PurePosixPath(file).parts:
             case (name, "images", found) if found == f"{name}.png":
                 images[name] = file
-            case (name, "masks", found) if found.endswith(".png") and not found.startswith("."):
+            case (name, "masks", found) if found.endswith(".png"):
                 masks.setdefault(name, []).append(file)
     if not images and not masks:
         raise FileNotFoundError(
-            f"no <id>/images/<id>.png in {source.absolute()}: give the folder or the archive of "
+            f"no <id>/images/<id>.png in {published.name}: give the folder or the archive of "
             "the Data Science Bowl 2018, stage1_train"
         )
     for name in sorted(images.keys() ^ masks.keys()):
         lacking = "masks" if name in images else "image"
         raise ValueError(
-            f"picture {name} in {source.absolute()} has no {lacking}: unpack the archive again"
+            f"picture {name} in {published.name} has no {lacking}: unpack the archive again"
         )
     return {name: (image, masks[name]) for name, image in images.items()}
 
 
-def _decoded(file: str, read: _Read) -> Image.Image:
-    try:
-        image = Image.open(BytesIO(read(file)))
-        image.load()
-    except _READ_ERRORS as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{file} cannot be read ({reason}): unpack the archive again") from error
-    return image
-
-
-def _numbered(masks: list[str], read: _Read, *, size: tuple[int, int], name: str) -> np.ndarray:
+def _numbered(
+    published: Published, masks: list[str], *, size: tuple[int, int], name: str
+) -> NDArray[np.uint16]:
     """Number the nuclei from 1, (rows, columns) of uint16; `size` is (columns, rows)."""
     instances = np.zeros(size[::-1], np.uint16)
     overlap = 0
     for number, file in enumerate(masks, start=1):
-        mask, box = _mask(file, read, size=size)
+        mask, box = _mask(published, file, size=size)
         left, top, right, bottom = box
         nucleus, place = np.asarray(mask.crop(box)) > 0, instances[top:bottom, left:right]
         overlap += np.count_nonzero(place[nucleus])
@@ -171,10 +123,10 @@ def _numbered(masks: list[str], read: _Read, *, size: tuple[int, int], name: str
 
 
 def _mask(
-    file: str, read: _Read, *, size: tuple[int, int]
+    published: Published, file: str, *, size: tuple[int, int]
 ) -> tuple[Image.Image, tuple[int, int, int, int]]:
     """The mask of one nucleus in grey, and the box around the nucleus."""
-    mask = _decoded(file, read).convert("L")
+    mask = published.picture(file).convert("L")
     if mask.size != size:
         has, needed = (f"{columns} x {rows} pixels" for columns, rows in (mask.size, size))
         raise ValueError(
@@ -183,17 +135,3 @@ def _mask(
     if (box := mask.getbbox()) is None:
         raise ValueError(f"mask {file} is empty: unpack the archive again, or remove it")
     return mask, box
-
-
-def _write(image: Image.Image, path: Path) -> None:
-    with whole(path) as partial:
-        image.save(partial, format="PNG", compress_level=_COMPRESSION)
-
-
-def _item(name: str) -> dict[str, str]:
-    files = {"image": "images", "label": "masks", "instances": "instances"}
-    return {
-        "case": name,
-        "patient": name,
-        **{key: f"{folder}/{name}.png" for key, folder in files.items()},
-    }

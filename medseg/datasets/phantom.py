@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 KINDS = {
     "ct": "_liver_ct:write_liver_ct",
+    "slices": "_ct_slices:write",
     "chest": "_chest:write",
     "mr": "_hippocampus_mr:write_hippocampus",
     "brain": "_brain:write",
@@ -51,6 +52,7 @@ def write(
     | kind | what it shows | stands for |
     |---|---|---|
     | ct | abdomen in CT, liver and tumours; test cases as DICOM too | MSD Task03_Liver |
+    | slices | single windowed slices of the abdomen as PNG | LiTS slices |
     | chest | chest in CT, nodules outlined by four readers | LIDC-IDRI |
     | mr | hippocampus in cropped MR | MSD Task04_Hippocampus |
     | brain | head in T1-weighted MR with a bright tumour | figshare brain tumour |

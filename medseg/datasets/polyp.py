@@ -79,7 +79,7 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         >>> prepare("kvasir-seg.zip", "data/polyp")  # doctest: +SKIP
         1000
     """
-    with opened(Path(source), wanted=_WANTED) as published:
+    with opened(Path(source), remedy=f"give {_WANTED}") as published:
         frames = _frames(published)
         for frame in frames:
             _pairs.write(Path(out), frame.case, partial(_load, published, frame))

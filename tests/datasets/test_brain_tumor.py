@@ -5,18 +5,22 @@ import hashlib
 import io
 import logging
 import zipfile
+from functools import partial
+from itertools import chain
 
 import h5py
 import numpy as np
 import pytest
+from datasets.published import contents, listed, pack, read, refused, rerun, save, sections
 from PIL import Image
 
-from medseg.datasets import _brain, brain_tumor, datalist, prepared
+from medseg.datasets import _brain, brain_tumor
 from medseg.datasets._grid import Grid
 
-SECTIONS = ("training", "validation", "test")
 ARCHIVE = "brainTumorDataPublic_1766.zip"
 SIZE = 48
+
+refusal = partial(refused, brain_tumor.prepare)
 
 
 def phantom(root, *, cases=8):
@@ -39,34 +43,16 @@ def loose(root, drawn):
 
 def pictures(root, indices):
     """Write the PNG form, a different picture for every index."""
-    root.mkdir(parents=True)
     for index in indices:
-        image = np.random.default_rng(index).integers(0, 256, (6, 8), np.uint8)
-        Image.fromarray(image).save(root / f"{index}.png")
+        save(np.random.default_rng(index).integers(0, 256, (6, 8)), root / f"{index}.png")
         mask = np.zeros((6, 8), bool)
         mask[2:4, 2:5] = True
         Image.fromarray(mask).save(root / f"{index}_mask.png")
     return root
 
 
-def read(out, part, case):
-    return np.asarray(Image.open(out / part / f"{case}.png"))
-
-
-def contents(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def listed(out):
-    made = datalist.read(out / "datalist.json")
-    return {item["case"]: item for item in made["training"] + made["testing"]}
-
-
-def refusal(source, out, *, error=ValueError):
-    with pytest.raises(error) as caught:
-        brain_tumor.prepare(source, out)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+def by_case(out):
+    return {item["case"]: item for item in chain(*listed(out))}
 
 
 @pytest.fixture
@@ -100,11 +86,8 @@ def test_loose_files_archives_and_an_archive_of_archives_give_the_same_files(tmp
     with zipfile.ZipFile(source / ARCHIVE) as archive:
         archive.extractall(tmp_path / "loose" / "brainTumorDataPublic_1766")
     (tmp_path / "loose" / "cvind.mat").write_bytes((source / "cvind.mat").read_bytes())
-    with zipfile.ZipFile(tmp_path / "1512427.zip", "w") as outer:
-        for file in source.iterdir():
-            outer.write(file, file.name)
     brain_tumor.prepare(tmp_path / "loose", tmp_path / "out2")
-    brain_tumor.prepare(tmp_path / "1512427.zip", tmp_path / "out3")
+    brain_tumor.prepare(pack(source, tmp_path / "1512427.zip"), tmp_path / "out3")
     assert contents(out) == contents(tmp_path / "out2") == contents(tmp_path / "out3")
     assert len(contents(out)) == 2 * 8 + 1
 
@@ -114,12 +97,12 @@ def test_slices_of_several_archives_are_one_set(tmp_path, out, monkeypatch):
     source = phantom(tmp_path / "set")
     assert len(list(source.glob("*.zip"))) == 3
     assert brain_tumor.prepare(source, out) == 8
-    assert sorted(listed(out)) == [f"{index:04d}" for index in range(1, 9)]
+    assert sorted(by_case(out)) == [f"{index:04d}" for index in range(1, 9)]
 
 
 def test_the_datalist_tells_tumour_and_published_fold(tmp_path, out):
     brain_tumor.prepare(phantom(tmp_path / "set"), out)
-    items = listed(out)
+    items = by_case(out)
     told = [(items[c]["tumour"], items[c]["published_fold"]) for c in ("0001", "0002", "0003")]
     assert told == [("meningioma", 1), ("glioma", 2), ("pituitary tumour", 3)]
 
@@ -128,7 +111,7 @@ def test_without_cvind_there_is_no_published_fold(tmp_path, out):
     source = phantom(tmp_path / "set")
     (source / "cvind.mat").unlink()
     assert brain_tumor.prepare(source, out) == 8
-    assert not any("published_fold" in item for item in listed(out).values())
+    assert not any("published_fold" in item for item in by_case(out).values())
 
 
 @pytest.mark.parametrize("fold", range(5))
@@ -139,7 +122,7 @@ def test_slices_of_a_patient_stay_together(tmp_path, out, fold):
         {index: draw(index, patient=f"10{index % 10}") for index in range(1, 31)},
     )
     brain_tumor.prepare(tmp_path / "set", out)
-    parts = [prepared.cases(out, section, fold=fold) for section in SECTIONS]
+    parts = sections(out, fold=fold)
     patients = [{item["patient"] for item in part} for part in parts]
     assert [len(part) for part in patients] in ([6, 2, 2], [7, 1, 2])
     assert len(set().union(*patients)) == 10
@@ -158,10 +141,8 @@ def test_the_patient_is_the_hash_of_the_published_name_which_is_nowhere(tmp_path
 
 def test_a_second_run_changes_no_picture(tmp_path, out):
     source = phantom(tmp_path / "set")
-    brain_tumor.prepare(source, out)
-    before, files = contents(out), {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
-    assert brain_tumor.prepare(source, out) == 8
-    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.png")} == files
+    assert rerun(brain_tumor.prepare, source, out) == 8
+    before = contents(out)
     (out / "images" / "0003.png").unlink()
     brain_tumor.prepare(source, out)
     assert contents(out) == before
@@ -276,9 +257,9 @@ def test_pictures_and_their_masks_come_out_as_they_were(tmp_path, out):
 def test_the_end_of_each_block_is_left_out(tmp_path, out):
     """Blocks of 25 indices, of which the last 8 are the gap: 17 and 17 and 5 of 55."""
     assert brain_tumor.prepare(pictures(tmp_path / "set", range(55)), out) == 17 + 17 + 5
-    kept = sorted(int(case) for case in listed(out))
+    kept = sorted(int(case) for case in by_case(out))
     assert kept == [*range(17), *range(25, 42), *range(50, 55)]
-    assert {item["patient"] for item in listed(out).values()} == {
+    assert {item["patient"] for item in by_case(out).values()} == {
         "block_000",
         "block_001",
         "block_002",
@@ -289,10 +270,7 @@ def test_the_end_of_each_block_is_left_out(tmp_path, out):
 def test_neighbours_are_never_on_both_sides_of_a_split(tmp_path, out, fold):
     """The indices of the real folder: 0 to 99 and 1000 to 1079."""
     brain_tumor.prepare(pictures(tmp_path / "set", [*range(100), *range(1000, 1080)]), out)
-    parts = [
-        np.array([int(item["case"]) for item in prepared.cases(out, section, fold=fold)])
-        for section in SECTIONS
-    ]
+    parts = [np.array([int(item["case"]) for item in part]) for part in sections(out, fold=fold)]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         distance = np.abs(parts[one][:, None] - parts[other])
         assert distance.min() > brain_tumor.GAP
@@ -326,7 +304,7 @@ def test_the_real_pictures_keep_124_slices_of_8_blocks(data_root, tmp_path):
     """Of 0 to 99, 4 blocks of 17; of 1000 to 1079, 3 of 17 and 5."""
     source = data_root / "brain_tumor" / "png"
     assert brain_tumor.prepare(source, tmp_path / "out") == 7 * 17 + 5
-    items = listed(tmp_path / "out")
+    items = by_case(tmp_path / "out")
     assert len({item["patient"] for item in items.values()}) == 8
     for case in ("0000", "1000"):
         original = np.asarray(Image.open(source / f"{int(case)}.png"))

@@ -1,12 +1,13 @@
 """Tests of medseg.datasets.cityscapes: the published layout and ids, cities, refusals."""
 
-import json
 import shutil
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from datasets.published import contents, listed, pack, read, refused, rerun, run_interrupted, save
 from PIL import Image
 
 from medseg.datasets import _street, cityscapes, prepared
@@ -17,10 +18,7 @@ SCORED = [7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 
 """Published ids by train id (Cordts et al., table 1 of the supplement; cityscapesScripts)."""
 TRAIN = ("aachen", "bochum", "bremen")
 
-
-def save(array, path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.asarray(array, np.uint8)).save(path)
+refusal = partial(refused, cityscapes.prepare)
 
 
 def paths(root, split, city, *, number=0):
@@ -35,27 +33,11 @@ def publish(root, split, city, *, number=0, ids=7, seed=0):
     save(np.broadcast_to(ids, SHAPE), labels)
 
 
-def pack(root, folder, archive):
-    """The archive of one of the two folders, with the clutter that is beside it."""
-    with zipfile.ZipFile(archive, "w") as packed:
+def archive(root, part, path):
+    """Pack one of the two folders, with the clutter that is beside it."""
+    pack(root / part, path, below=part)
+    with zipfile.ZipFile(path, "a") as packed:
         packed.writestr("license.txt", "terms")
-        for file in sorted((root / folder).rglob("*")):
-            packed.write(file, file.relative_to(root))
-
-
-def mask(out, case):
-    return np.asarray(Image.open(out / "masks" / f"{case}.png"))
-
-
-def contents(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def refusal(source, out, *, error=ValueError):
-    with pytest.raises(error) as caught:
-        cityscapes.prepare(source, out)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.fixture
@@ -107,24 +89,24 @@ def test_pictures_stay_as_published_and_ids_become_masks(published, out):
     assert cityscapes.prepare(published, out) == 7
     image, _ = paths(published, "train", "aachen")
     assert (out / "images" / "aachen_000000_000019.png").read_bytes() == image.read_bytes()
-    assert set(mask(out, "aachen_000000_000019").ravel()) == {1}
-    assert set(mask(out, "lindau_000000_000019").ravel()) == {14}
-    assert mask(out, "lindau_000000_000019").dtype == np.uint8
+    assert set(read(out, "masks", "aachen_000000_000019").ravel()) == {1}
+    assert set(read(out, "masks", "lindau_000000_000019").ravel()) == {14}
+    assert read(out, "masks", "lindau_000000_000019").dtype == np.uint8
 
 
 def test_the_two_archives_give_the_same_files_as_the_folders(published, out, tmp_path):
     cityscapes.prepare(published, out)
     (tmp_path / "zips").mkdir()
-    for folder, archive in cityscapes.ARCHIVES.items():
-        pack(published, folder, tmp_path / "zips" / archive)
+    for folder, name in cityscapes.ARCHIVES.items():
+        archive(published, folder, tmp_path / "zips" / name)
     assert cityscapes.prepare(tmp_path / "zips", tmp_path / "zipped") == 7
     assert contents(tmp_path / "zipped") == contents(out)
 
 
 @pytest.mark.parametrize("unpacked", [("leftImg8bit",), ("leftImg8bit", "gtFine")])
 def test_an_archive_that_is_unpacked_beside_itself_is_left_aside(published, out, unpacked):
-    for folder, archive in cityscapes.ARCHIVES.items():
-        pack(published, folder, published / archive)
+    for folder, name in cityscapes.ARCHIVES.items():
+        archive(published, folder, published / name)
     for folder in set(cityscapes.ARCHIVES) - set(unpacked):
         shutil.rmtree(published / folder)
     assert cityscapes.prepare(published, out) == 7
@@ -142,40 +124,19 @@ def test_test_pictures_and_the_other_truths_are_left_aside(published, out):
 
 def test_a_city_is_a_sequence_and_val_is_the_test_set(published, out):
     cityscapes.prepare(published, out)
-    listed = json.loads((out / "datalist.json").read_text())
-    assert {item["case"]: item["patient"] for item in listed["testing"]} == {
-        "lindau_000000_000019": "lindau"
-    }
-    fold_of = {(item["patient"], item["fold"]) for item in listed["training"]}
+    training, testing = listed(out)
+    assert {item["case"]: item["patient"] for item in testing} == {"lindau_000000_000019": "lindau"}
+    fold_of = {(item["patient"], item["fold"]) for item in training}
     assert sorted(city for city, _ in fold_of) == sorted(TRAIN)  # each in one fold only
 
 
 def test_a_second_run_changes_no_picture(published, out):
-    cityscapes.prepare(published, out)
-    before = {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
-    assert cityscapes.prepare(published, out) == 7
-    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.png")} == before
+    assert rerun(cityscapes.prepare, published, out) == 7
 
 
 @pytest.mark.parametrize("written", [0, 1, 6, 13, 14])
-def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(
-    published, out, tmp_path, monkeypatch, written
-):
-    cityscapes.prepare(published, out)
-    replace, count = Path.replace, iter(range(100))
-
-    def interrupted(path, target):
-        if next(count) == written:
-            raise KeyboardInterrupt
-        return replace(path, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            cityscapes.prepare(published, tmp_path / "again")
-    assert len(contents(tmp_path / "again")) == written
-    cityscapes.prepare(published, tmp_path / "again")
-    assert contents(tmp_path / "again") == contents(out)
+def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(published, out, written):
+    assert run_interrupted(cityscapes.prepare, published, out, written=written) == 7
 
 
 def test_the_phantom_gives_five_folds_and_every_label_value(tmp_path, out):

@@ -1,15 +1,17 @@
 """Tests of medseg.datasets.em_membrane: stacks and slices give one set, in blocks of neighbours."""
 
-import zipfile
+from functools import partial
 
 import numpy as np
 import pytest
+from datasets.published import contents, listed, pack, refused, rerun, save, sections
+from datasets.published import read as read_case
 from PIL import Image, ImageSequence
 
-from medseg.datasets import _membrane, datalist, em_membrane, prepared
+from medseg.datasets import _membrane, em_membrane, prepared
 from medseg.datasets._grid import Grid
 
-SECTIONS = ("training", "validation", "test")
+refusal = partial(refused, em_membrane.prepare)
 
 
 def stacks(root, *, cases=30, test_cases=0):
@@ -25,9 +27,8 @@ def pages(path):
 def slices(root, source):
     """The PNG form of the stacks, numbered from 0."""
     for folder, name in (("image", "train-volume.tif"), ("label", "train-labels.tif")):
-        (root / "train" / folder).mkdir(parents=True)
         for number, page in enumerate(pages(source / name)):
-            Image.fromarray(page).save(root / "train" / folder / f"{number}.png")
+            save(page, root / "train" / folder / f"{number}.png")
     return root
 
 
@@ -37,18 +38,7 @@ def save_stack(array, path):
 
 
 def read(out, part, number):
-    return np.asarray(Image.open(out / part / f"slice_{number:02d}.png"))
-
-
-def contents(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def refusal(source, out, *, error=ValueError):
-    with pytest.raises(error) as caught:
-        em_membrane.prepare(source, out)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return read_case(out, part, f"slice_{number:02d}")
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +70,7 @@ def test_the_test_stack_is_written_apart_and_is_no_case(published, out):
 def test_stacks_slices_and_archive_give_the_same_cases(published, tmp_path, out):
     em_membrane.prepare(published, out)
     em_membrane.prepare(slices(tmp_path / "png", published), tmp_path / "out2")
-    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
-        for file in published.iterdir():
-            archive.write(file, f"isbi/{file.name}")
-    em_membrane.prepare(tmp_path / "set.zip", tmp_path / "out3")
+    em_membrane.prepare(pack(published, tmp_path / "set.zip", below="isbi"), tmp_path / "out3")
     assert contents(tmp_path / "out3") == contents(out)
     without_test = {path: v for path, v in contents(out).items() if path.parts[0] != "test"}
     assert contents(tmp_path / "out2") == without_test
@@ -97,10 +84,10 @@ def test_slices_are_sorted_by_number_not_by_name(published, tmp_path, out):
 
 def test_thirty_slices_are_six_blocks_of_five_neighbours(published, out):
     em_membrane.prepare(published, out)
-    made = datalist.read(out / "datalist.json")
-    items = sorted(made["training"] + made["testing"], key=lambda item: item["case"])
+    training, testing = listed(out)
+    items = sorted(training + testing, key=lambda item: item["case"])
     assert [item["patient"] for item in items] == [f"block_{n // 5}" for n in range(30)]
-    assert len(made["testing"]) == 5
+    assert len(testing) == 5
 
 
 @pytest.mark.parametrize(("number", "lengths"), [(6, {1}), (7, {1, 2}), (30, {5}), (32, {5, 6})])
@@ -114,19 +101,13 @@ def test_blocks_are_contiguous_and_of_nearly_one_length(number, lengths):
 @pytest.mark.parametrize("fold", range(5))
 def test_every_fold_is_one_block_and_so_is_the_test_set(published, out, fold):
     em_membrane.prepare(published, out)
-    training, validation, test = (
-        {item["patient"] for item in prepared.cases(out, section, fold=fold)}
-        for section in SECTIONS
-    )
-    assert (len(training), len(validation), len(test)) == (4, 1, 1)
-    assert len(training | validation | test) == 6
+    patients = [{item["patient"] for item in part} for part in sections(out, fold=fold)]
+    assert [len(part) for part in patients] == [4, 1, 1]
+    assert len(set().union(*patients)) == 6
 
 
 def test_a_second_run_changes_no_picture(published, out):
-    em_membrane.prepare(published, out)
-    before = {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
-    assert em_membrane.prepare(published, out) == 30
-    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.png")} == before
+    assert rerun(em_membrane.prepare, published, out) == 30
 
 
 def test_a_lost_file_is_made_again(published, out):

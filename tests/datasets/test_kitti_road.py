@@ -1,13 +1,12 @@
 """Tests of medseg.datasets.kitti_road: the published layout and colours, sequences, refusals."""
 
-import json
 import shutil
-import zipfile
+from functools import partial
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pytest
+from datasets.published import contents, listed, pack, read, refused, rerun, run_interrupted, save
 from PIL import Image
 
 from medseg.datasets import _street, kitti_road, prepared
@@ -16,10 +15,7 @@ from medseg.datasets._grid import Grid
 RED, MAGENTA, BLACK, BLUE = (255, 0, 0), (255, 0, 255), (0, 0, 0), (0, 0, 255)
 SHAPE = (4, 6)
 
-
-def save(array, path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.asarray(array, np.uint8)).save(path)
+refusal = partial(refused, kitti_road.prepare)
 
 
 def publish(root, case, *, truth=None, seed=0):
@@ -38,28 +34,6 @@ def publish_all(root, cases):
     for seed, case in enumerate(cases):
         publish(root, case, seed=seed)
     return root
-
-
-def pack(folder, path):
-    with zipfile.ZipFile(path, "w") as archive:
-        for file in sorted(folder.rglob("*")):
-            archive.write(file, Path("data_road") / file.relative_to(folder))
-    return path
-
-
-def mask(out, case):
-    return np.asarray(Image.open(out / "masks" / f"{case}.png"))
-
-
-def contents(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def refusal(source, out, *, error=ValueError):
-    with pytest.raises(error) as caught:
-        kitti_road.prepare(source, out)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.fixture
@@ -88,13 +62,13 @@ def test_a_picture_stays_as_published_and_its_truth_becomes_a_mask(published, ou
     assert (out / "images" / "um_000000.png").read_bytes() == source.read_bytes()
     expected = np.zeros(SHAPE, np.uint8)
     expected[:, :3] = 1
-    np.testing.assert_array_equal(mask(out, "um_000000"), expected)
-    assert mask(out, "um_000000").dtype == np.uint8
+    np.testing.assert_array_equal(read(out, "masks", "um_000000"), expected)
+    assert read(out, "masks", "um_000000").dtype == np.uint8
 
 
 def test_folder_and_archive_give_the_same_files(published, out, tmp_path):
     kitti_road.prepare(published, out)
-    archive = pack(published, tmp_path / "data_road.zip")
+    archive = pack(published, tmp_path / "data_road.zip", below="data_road")
     assert kitti_road.prepare(archive, tmp_path / "zipped") == 5
     assert contents(tmp_path / "zipped") == contents(out)
 
@@ -104,7 +78,7 @@ def test_the_ego_lane_and_the_pictures_without_truth_are_not_read(published, out
     save(np.full((*SHAPE, 3), RED), training / "um_lane_000000.png")
     save(np.zeros((*SHAPE, 3)), published / "testing" / "image_2" / "um_000001.png")
     assert kitti_road.prepare(published, out) == 5
-    assert mask(out, "um_000000").any()
+    assert read(out, "masks", "um_000000").any()
     assert not (out / "images" / "um_000001.png").exists()
 
 
@@ -112,8 +86,7 @@ def test_sequences_are_runs_of_sixteen_numbers_of_a_category(tmp_path, out):
     cases = [f"um_{n:06d}" for n in (0, 15, 16, 31, 32)]
     cases += ["umm_000015", "uu_000016", "uu_000097"]
     kitti_road.prepare(publish_all(tmp_path / "s", cases), out)
-    listed = json.loads((out / "datalist.json").read_text())
-    patient = {i["case"]: i["patient"] for i in chain(listed["training"], listed["testing"])}
+    patient = {item["case"]: item["patient"] for item in chain(*listed(out))}
     assert list(map(patient.get, cases)) == [
         *("um_00", "um_00", "um_01", "um_01", "um_02"),
         *("umm_00", "uu_01", "uu_06"),
@@ -129,31 +102,12 @@ def test_the_whole_set_has_nineteen_sequences():
 
 
 def test_a_second_run_changes_no_picture(published, out):
-    kitti_road.prepare(published, out)
-    before = {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
-    assert kitti_road.prepare(published, out) == 5
-    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.png")} == before
+    assert rerun(kitti_road.prepare, published, out) == 5
 
 
 @pytest.mark.parametrize("written", range(6))
-def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(
-    published, out, tmp_path, monkeypatch, written
-):
-    kitti_road.prepare(published, out)
-    replace, count = Path.replace, iter(range(100))
-
-    def interrupted(path, target):
-        if next(count) == written:
-            raise KeyboardInterrupt
-        return replace(path, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            kitti_road.prepare(published, tmp_path / "again")
-    assert len(contents(tmp_path / "again")) == written
-    kitti_road.prepare(published, tmp_path / "again")
-    assert contents(tmp_path / "again") == contents(out)
+def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(published, out, written):
+    assert run_interrupted(kitti_road.prepare, published, out, written=written) == 5
 
 
 # ---- the prepared set

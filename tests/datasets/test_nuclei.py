@@ -3,18 +3,20 @@
 import io
 import shutil
 import zipfile
+from functools import partial
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pytest
+from datasets.published import contents, pack, read, refused, rerun, run_interrupted, save, sections
 from PIL import Image
 
-from medseg.datasets import nuclei, prepared
+from medseg.datasets import nuclei
 
 SHAPE = (6, 8)  # rows, columns
 PARTS = ("images", "masks", "instances")
-SECTIONS = ("training", "validation", "test")
+
+refusal = partial(refused, nuclei.prepare)
 
 
 def mask(*, rows, columns, shape=SHAPE):
@@ -30,35 +32,10 @@ def publish(root, name, masks, *, shape=SHAPE, seed=0):
     """Write a picture and its masks as published; the files of the masks are 0.png, 1.png, ..."""
     rgba = np.random.default_rng(seed).integers(0, 256, (*shape, 4), np.uint8)
     rgba[..., 3] = 255
-    for part in ("images", "masks"):
-        (root / name / part).mkdir(parents=True)
-    Image.fromarray(rgba).save(root / name / "images" / f"{name}.png")
+    save(rgba, root / name / "images" / f"{name}.png")
     for number, array in enumerate(masks):
-        Image.fromarray(array).save(root / name / "masks" / f"{number}.png")
+        save(array, root / name / "masks" / f"{number}.png")
     return rgba[..., :3]
-
-
-def pack(folder, path):
-    """The zip archive of a folder."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(folder.rglob("*")):
-            archive.write(file, file.relative_to(folder))
-    return path
-
-
-def read(out, part, name):
-    return np.asarray(Image.open(out / part / f"{name}.png"))
-
-
-def contents(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def refusal(source, out, *, error=ValueError):
-    with pytest.raises(error) as caught:
-        nuclei.prepare(source, out)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.fixture
@@ -141,32 +118,13 @@ def test_masks_that_touch_do_not_overlap(tmp_path, out, caplog):
 
 
 def test_a_second_run_changes_no_file(published, out):
-    nuclei.prepare(published, out)
-    before = {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
-    assert nuclei.prepare(published, out) == 2
-    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.png")} == before
+    assert rerun(nuclei.prepare, published, out) == 2
 
 
 @pytest.mark.parametrize("written", range(6))
-def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(
-    published, out, tmp_path, monkeypatch, written
-):
-    nuclei.prepare(published, out)
-    save, count = Image.Image.save, iter(range(100))
-
-    def interrupted(image, path, **options):
-        if next(count) == written:
-            Path(path).write_bytes(b"half")
-            raise KeyboardInterrupt
-        save(image, path, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Image.Image, "save", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            nuclei.prepare(published, tmp_path / "again")
-    assert len(contents(tmp_path / "again")) == written
-    assert nuclei.prepare(published, tmp_path / "again") == 2
-    assert contents(tmp_path / "again") == contents(out)
+def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(published, out, written):
+    method = Image.Image, "save"
+    assert run_interrupted(nuclei.prepare, published, out, written=written, method=method) == 2
 
 
 def test_the_clutter_of_an_archive_is_passed_over(published, out):
@@ -261,9 +219,9 @@ def test_the_prepared_set_lists_every_picture_with_its_numbered_nuclei(published
     for seed, name in enumerate("cdefgh"):
         publish(published, name, [LEFT], seed=10 + seed)
     nuclei.prepare(published, out)
-    sections = [prepared.cases(out, section, folds=3) for section in SECTIONS]
-    assert [len(section) for section in sections] == [4, 2, 2]  # 2 of 8 held out, 3 folds of 2
-    items = list(chain(*sections))
+    parts = sections(out, folds=3)
+    assert [len(part) for part in parts] == [4, 2, 2]  # 2 of 8 held out, 3 folds of 2
+    items = list(chain(*parts))
     assert sorted(item["case"] for item in items) == list("abcdefgh")
     for item in items:
         files = [str(out / part / f"{item['case']}.png") for part in PARTS]

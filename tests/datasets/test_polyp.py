@@ -1,19 +1,30 @@
 """Tests of medseg.datasets.polyp: three published layouts, one prepared one, folds by sequence."""
 
 import shutil
-import zipfile
 from collections import Counter
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
+from datasets.published import (
+    contents,
+    listed,
+    pack,
+    read,
+    refused,
+    rerun,
+    run_interrupted,
+    save,
+    sections,
+)
 from PIL import Image
 
-from medseg.datasets import _endoscopy, datalist, polyp, prepared
+from medseg.datasets import _endoscopy, polyp, prepared
 from medseg.datasets._grid import Grid
 
 SIZE = 48
-SECTIONS = ("training", "validation", "test")
+
+refusal = partial(refused, polyp.prepare)
 
 
 def kvasir(root, *, cases=12):
@@ -28,11 +39,6 @@ def frame(number):
     mask = np.zeros((6, 8), bool)
     mask[1:4, 2 : 3 + number % 5] = True
     return rng.integers(0, 256, (6, 8, 3), np.uint8), mask
-
-
-def save(array, path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array).save(path)
 
 
 def clinic(root, *, numbers=(1, 25, 26, 50, 51, 67, 68, 612), suffix=".tif"):
@@ -54,34 +60,6 @@ def in_parts(root, *, train=6, val=2):
             shutil.move(file, target)
     shutil.rmtree(root / "whole")
     return root
-
-
-def pack(folder, path):
-    """The zip archive of a folder."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for file in sorted(folder.rglob("*")):
-            archive.write(file, file.relative_to(folder))
-    return path
-
-
-def read(out, part, case):
-    return np.asarray(Image.open(out / part / f"{case}.png"))
-
-
-def contents(folder):
-    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-
-
-def listed(out):
-    made = datalist.read(out / "datalist.json")
-    return made["training"], made["testing"]
-
-
-def refusal(source, out, *, error=ValueError):
-    with pytest.raises(error) as caught:
-        polyp.prepare(source, out)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.fixture
@@ -111,7 +89,7 @@ def test_a_fifth_of_the_kvasir_pictures_is_held_out_each_for_itself(tmp_path, ou
 
 def test_the_sections_of_the_prepared_set_part_the_pictures(tmp_path, out):
     polyp.prepare(kvasir(tmp_path / "set"), out)
-    parts = [prepared.cases(out, section, fold=1) for section in SECTIONS]
+    parts = sections(out, fold=1)
     assert [len(part) for part in parts] == [8, 2, 2]
     assert len({item["case"] for part in parts for item in part}) == 12
 
@@ -126,34 +104,13 @@ def test_folder_archive_and_inner_folder_give_the_same_files(tmp_path, out):
 
 
 def test_a_second_run_changes_no_picture(tmp_path, out):
-    source = kvasir(tmp_path / "set")
-    polyp.prepare(source, out)
-    before = {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
-    assert polyp.prepare(source, out) == 12
-    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.png")} == before
+    assert rerun(polyp.prepare, kvasir(tmp_path / "set"), out) == 12
 
 
 @pytest.mark.parametrize("written", [0, 1, 5, 11])
-def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(
-    tmp_path, out, monkeypatch, written
-):
-    source = kvasir(tmp_path / "set", cases=6)
-    polyp.prepare(source, out)
-    write, count = Image.Image.save, iter(range(100))
-
-    def interrupted(image, path, **options):
-        if next(count) == written:
-            Path(path).write_bytes(b"half")
-            raise KeyboardInterrupt
-        write(image, path, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Image.Image, "save", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            polyp.prepare(source, tmp_path / "again")
-    assert len(contents(tmp_path / "again")) == written
-    assert polyp.prepare(source, tmp_path / "again") == 6
-    assert contents(tmp_path / "again") == contents(out)
+def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(tmp_path, out, written):
+    source, method = kvasir(tmp_path / "set", cases=6), (Image.Image, "save")
+    assert run_interrupted(polyp.prepare, source, out, written=written, method=method) == 6
 
 
 # ---- Kvasir-SEG in two parts
@@ -218,10 +175,7 @@ def test_a_clinic_frame_belongs_to_its_sequence(tmp_path, out, suffix):
 def test_no_sequence_is_in_two_sections(tmp_path, out, fold):
     numbers = [number for end in polyp.SEQUENCE_ENDS[:12] for number in (end - 1, end)]
     polyp.prepare(clinic(tmp_path / "set", numbers=numbers), out)
-    patients = [
-        {item["patient"] for item in prepared.cases(out, section, fold=fold)}
-        for section in SECTIONS
-    ]
+    patients = [{item["patient"] for item in part} for part in sections(out, fold=fold)]
     assert sum(map(len, patients)) == len(set().union(*patients)) == 12
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medseg.datasets import _published
 from medseg.datasets._published import opened
 
 FILES = {
@@ -49,14 +48,14 @@ def source(request, tmp_path):
 
 
 def test_files_come_in_the_order_of_their_numbers_and_without_clutter(source):
-    with opened(source({**FILES, **dict.fromkeys(CLUTTER, b"")}), wanted="x") as published:
+    with opened(source({**FILES, **dict.fromkeys(CLUTTER, b"")}), remedy="x") as published:
         files = [file for file in published.files if Path(file).suffix]
         assert files == ["readme.txt", "set/images/2.png", "set/images/10.png", "set/masks/2.PNG"]
         assert published.read("set/images/10.png") == b"ten"
 
 
 def test_stems_are_found_wherever_the_folder_lies_and_whatever_the_case_of_the_suffix(source):
-    with opened(source(FILES), wanted="x") as published:
+    with opened(source(FILES), remedy="x") as published:
         assert published.stems("images", suffix=".png") == {
             "2": "set/images/2.png",
             "10": "set/images/10.png",
@@ -68,7 +67,7 @@ def test_stems_are_found_wherever_the_folder_lies_and_whatever_the_case_of_the_s
 
 def test_two_files_of_one_stem_are_refused(source):
     with (
-        opened(source({"a/images/1.png": b"", "b/images/1.png": b""}), wanted="x") as published,
+        opened(source({"a/images/1.png": b"", "b/images/1.png": b""}), remedy="x") as published,
         pytest.raises(ValueError, match=r"^a/images/1.png and b/images/1.png of .* called 1: keep"),
     ):
         published.stems("images", suffix=".png")
@@ -80,7 +79,7 @@ def test_every_page_is_read_and_a_picture_has_one(source):
     content = io.BytesIO()
     first.save(content, format="TIFF", save_all=True, append_images=rest)
     files = {"stack.tif": content.getvalue(), "one.png": png(pages[0])}
-    with opened(source(files), wanted="x") as published:
+    with opened(source(files), remedy="x") as published:
         read = [np.asarray(page) for page in published.pages("stack.tif")]
         np.testing.assert_array_equal(read, pages)
         np.testing.assert_array_equal(np.asarray(published.picture("one.png")), pages[0])
@@ -91,7 +90,7 @@ def test_every_page_is_read_and_a_picture_has_one(source):
 def test_an_archive_among_the_files_is_read_as_if_it_were_unpacked(source, tmp_path):
     inner = pack(FILES, tmp_path / "inner.zip").read_bytes()
     with (
-        opened(source({"inner.zip": inner}), wanted="x") as published,
+        opened(source({"inner.zip": inner}), remedy="x") as published,
         published.archive("inner.zip") as part,
     ):
         assert part.read("set/images/2.png") == b"two"
@@ -100,7 +99,7 @@ def test_an_archive_among_the_files_is_read_as_if_it_were_unpacked(source, tmp_p
 
 def test_a_damaged_archive_among_the_files_is_refused(source):
     with (
-        opened(source({"inner.zip": b"text"}), wanted="x") as published,
+        opened(source({"inner.zip": b"text"}), remedy="x") as published,
         pytest.raises(ValueError, match=r"^inner.zip of .* cannot be read \(File is not a zip"),
         published.archive("inner.zip"),
     ):
@@ -113,7 +112,7 @@ def test_an_unreadable_picture_is_refused_by_its_name(source, content):
     sound = png(noise)
     damaged = {"cut": sound[: len(sound) // 2], "no header": sound[:8] + sound[33:]}
     with (
-        opened(source({"a/1.png": damaged.get(content, content)}), wanted="x") as published,
+        opened(source({"a/1.png": damaged.get(content, content)}), remedy="x") as published,
         pytest.raises(ValueError, match=r"^a/1.png of .* cannot be read \(.*\): download or"),
     ):
         published.picture("a/1.png")
@@ -123,15 +122,15 @@ def test_a_picture_of_more_pixels_than_pillow_decodes_is_refused(source):
     content = io.BytesIO()
     Image.new("1", (20000, 10000)).save(content, format="PNG")  # 200 million pixels, 25 kB
     with (
-        opened(source({"1.png": content.getvalue()}), wanted="x") as published,
+        opened(source({"1.png": content.getvalue()}), remedy="x") as published,
         pytest.raises(ValueError, match=r"^1.png of .* cannot be read \(Image size \(200000000"),
     ):
         published.picture("1.png")
 
 
-def test_a_file_that_inflates_beyond_measure_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(_published, "MOST_BYTES", 3)
-    with opened(pack({"a": b"123", "b": b"1234"}, tmp_path / "s.zip"), wanted="x") as published:
+def test_a_file_that_inflates_beyond_measure_is_refused_unread(tmp_path):
+    path = pack({"a": b"123", "b": b"1234"}, tmp_path / "s.zip")
+    with opened(path, remedy="x", most_bytes=3) as published:
         assert published.read("a") == b"123"
         with pytest.raises(ValueError, match="it inflates to 4 bytes, more than 3"):
             published.read("b")
@@ -140,12 +139,12 @@ def test_a_file_that_inflates_beyond_measure_is_refused_unread(tmp_path, monkeyp
 def test_a_source_that_is_not_there_or_no_archive_is_refused(tmp_path):
     with (
         pytest.raises(FileNotFoundError, match=r"^no such file or folder: .*x.zip: give this$"),
-        opened(tmp_path / "x.zip", wanted="this"),
+        opened(tmp_path / "x.zip", remedy="give this"),
     ):
         pass
     (tmp_path / "x.zip").write_bytes(b"text")
     with (
         pytest.raises(ValueError, match=r"x.zip is no zip archive: give this$"),
-        opened(tmp_path / "x.zip", wanted="this"),
+        opened(tmp_path / "x.zip", remedy="give this"),
     ):
         pass

@@ -1,6 +1,5 @@
 """Tests of scripts/benchmark_memory.py: it compares equal networks, and its arithmetic is right."""
 
-import importlib.util
 import json
 import mmap
 
@@ -9,12 +8,8 @@ import torch
 
 
 @pytest.fixture(scope="module")
-def benchmark(repository):
-    path = repository / "scripts" / "benchmark_memory.py"
-    spec = importlib.util.spec_from_file_location("benchmark_memory", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def benchmark(script):
+    return script("benchmark_memory")
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
@@ -48,27 +43,6 @@ def test_growth_is_what_the_work_holds_at_its_highest(benchmark):
 
     assert benchmark.growth(work) == pytest.approx(held, rel=0.05)  # pages, and a lazy counter
     assert benchmark.growth(lambda: None) < 2**20
-
-
-def test_times_are_taken_in_turn(benchmark, monkeypatch):
-    """The clock moves by 1 s during the first way and by 3 s during the second."""
-    clock, order = [0.0], []
-    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: clock[0])
-
-    def way(name, seconds):
-        def run():
-            order.append(name)
-            clock[0] += seconds
-
-        return run
-
-    seconds = benchmark.in_turn({"a": way("a", 1.0), "b": way("b", 3.0)}, 2)
-    assert order == ["a", "b", "a", "b"]
-    assert seconds == {"a": [1.0, 1.0], "b": [3.0, 3.0]}
-
-
-def test_the_ratio_is_the_median_of_the_rounds(benchmark):
-    assert benchmark.ratio([1.0, 2.0, 9.0], [2.0, 2.0, 3.0]) == 1.0  # of 0.5, 1 and 3
 
 
 def test_one_measurement_runs_in_its_own_process(benchmark):

@@ -1,18 +1,13 @@
 """Tests of scripts/benchmark_reading.py: equal voxels are compared, and its arithmetic is right."""
 
-import importlib.util
 import json
 
 import pytest
 
 
 @pytest.fixture(scope="module")
-def benchmark(repository):
-    path = repository / "scripts" / "benchmark_reading.py"
-    spec = importlib.util.spec_from_file_location("benchmark_reading", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def benchmark(script):
+    return script("benchmark_reading")
 
 
 def test_both_readers_give_the_series_that_was_written(benchmark, tmp_path):
@@ -29,27 +24,6 @@ def test_readers_that_disagree_are_not_compared(benchmark, tmp_path, monkeypatch
     monkeypatch.setattr(benchmark, "read_theirs", lambda _: wrong)
     with pytest.raises(RuntimeError, match="read different voxels"):
         benchmark.check_equal(tmp_path)
-
-
-def test_times_are_taken_in_turn(benchmark, monkeypatch):
-    """The clock moves by 1 s during the first way and by 3 s during the second."""
-    clock, order = [0.0], []
-    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: clock[0])
-
-    def way(name, seconds):
-        def run():
-            order.append(name)
-            clock[0] += seconds
-
-        return run
-
-    seconds = benchmark.in_turn({"a": way("a", 1.0), "b": way("b", 3.0)}, 2)
-    assert order == ["a", "b", "a", "b"]
-    assert seconds == {"a": [1.0, 1.0], "b": [3.0, 3.0]}
-
-
-def test_the_ratio_is_the_median_of_the_rounds(benchmark):
-    assert benchmark.ratio([1.0, 2.0, 9.0], [2.0, 2.0, 3.0]) == 1.0  # of 0.5, 1 and 3
 
 
 def test_the_pages_come_from_the_measurements(benchmark, tmp_path, monkeypatch):

@@ -1,0 +1,111 @@
+"""Published: what the tests of several converters need around a dataset as published."""
+
+import zipfile
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike
+from PIL import Image
+
+from medseg.datasets import datalist, prepared
+from medseg.datasets.datalist import Item
+
+Prepare = Callable[[Path, Path], int]
+
+
+def save(array: ArrayLike, path: Path) -> None:
+    """Write a picture of 8 bits in the format of the suffix; missing folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(array, np.uint8)).save(path)
+
+
+def pack(folder: Path, path: Path, *, below: str = "") -> Path:
+    """Write the zip archive of a folder, its files below the path `below`; return its path."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, Path(below) / file.relative_to(folder))
+    return path
+
+
+def read(out: Path, part: str, case: str) -> np.ndarray:
+    """A prepared picture, for instance of the part "masks"."""
+    return np.asarray(Image.open(out / part / f"{case}.png"))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Map each file below a folder -> its bytes."""
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def listed(out: Path) -> tuple[list[Item], list[Item]]:
+    """The training and the testing cases of a prepared set."""
+    made = datalist.read(out / "datalist.json")
+    return made["training"], made["testing"]
+
+
+def sections(out: Path, **deal: int) -> list[list[Item]]:
+    """The cases to train on, of the validation fold, and for testing."""
+    return [prepared.cases(out, name, **deal) for name in ("training", "validation", "test")]
+
+
+def refused(
+    prepare: Prepare, source: Path, out: Path, *, error: type[Exception] = ValueError
+) -> str:
+    """What a converter says to a source that it refuses, in one line."""
+    with pytest.raises(error) as caught:
+        prepare(source, out)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def rerun(prepare: Prepare, source: Path, out: Path) -> int:
+    """Run a converter twice: the second run changes no picture; return the number that it gives."""
+    prepare(source, out)
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*.png")}
+    cases = prepare(source, out)
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.png")} == before
+    return cases
+
+
+def run_interrupted(
+    prepare: Prepare,
+    source: Path,
+    out: Path,
+    *,
+    written: int,
+    method: tuple[type, str] = (Path, "replace"),
+) -> int:
+    """Interrupt a run, then repeat it: it ends with the files of a run that was not interrupted.
+
+    Args:
+        prepare: the converter.
+        source: what it reads.
+        out: folder to write a whole run to; the interrupted one goes beside it.
+        written: number of files that are there when the run is interrupted, half of the next one
+            being written.
+        method: class and name of the method that writes a file, its first argument of type Path.
+
+    Returns:
+        The number that the repeated run gives.
+    """
+    prepare(source, out)
+    again = out.with_name("again")
+    write, calls = getattr(*method), count()
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == written:
+            next(a for a in arguments if isinstance(a, Path)).write_bytes(b"half")
+            raise KeyboardInterrupt
+        return write(*arguments, **options)
+
+    with mock.patch.object(*method, interrupted), pytest.raises(KeyboardInterrupt):
+        prepare(source, again)
+    assert len(contents(again)) == written
+    cases = prepare(source, again)
+    assert contents(again) == contents(out)
+    return cases
