@@ -55,8 +55,14 @@ def find_pictures(
     if output_dir is None:
         return cases
     target = Path(output_dir)
-    ends = {"label": "_label.png", "preview": ".png", "others": [INSTANCES]}
-    return cases_to_do(cases, target, existing=existing, **ends)
+    return cases_to_do(
+        cases,
+        target,
+        existing=existing,
+        label="_label.png",
+        preview=".png",
+        others=[INSTANCES],
+    )
 
 
 def _pictures(source: Path) -> list[Path]:
