@@ -100,6 +100,8 @@ def split(items: Sequence[Item], *, fold: int) -> tuple[list[Item], list[Item]]:
     validation = [item for item in items if item["fold"] == fold]
     train = [item for item in items if item["fold"] != fold]
     if not validation or not train:
+        if not items:
+            raise ValueError("no case is for training, all are for testing: add other patients")
         counts = sorted(Counter(item["fold"] for item in items).items())
         held = ", ".join(f"fold {k}: {count}" for k, count in counts) or "none"
         what = "has no cases" if not validation else "holds every case, none is left to train on"

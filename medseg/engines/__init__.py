@@ -1,9 +1,17 @@
 """Ignite handlers that MONAI lacks: best weights, exact resume, the mean loss, and a bar."""
 
-from medseg.engines.best import BestWeights
+from medseg.engines.best import BestWeights, check_epochs
 from medseg.engines.mean_loss import MeanLoss
 from medseg.engines.progress import Progress
 from medseg.engines.resume import Resume, check_run
 from medseg.engines.unwrapped import unwrapped
 
-__all__ = ["BestWeights", "MeanLoss", "Progress", "Resume", "check_run", "unwrapped"]
+__all__ = [
+    "BestWeights",
+    "MeanLoss",
+    "Progress",
+    "Resume",
+    "check_epochs",
+    "check_run",
+    "unwrapped",
+]

@@ -6,18 +6,23 @@ from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
+from monai.utils import ImageMetaKey
 from PIL import Image
 from torch import Tensor
 
 from medseg.files import whole
 from medseg.inference.output import class_indices
 from medseg.inference.preview import draw_picture
-from medseg.transforms.classes import label_from_logits
+from medseg.ingest.picture import PictureReader
 
 logger = logging.getLogger(__name__)
+
+_WHITE = 255
+_DRAWN_PERCENTILES = (1, 99)
 
 
 class WritePictureLabeld(MapTransform):
@@ -55,32 +60,51 @@ class WritePictureLabeld(MapTransform):
 class WritePicturePreviewd(MapTransform):
     """Writes `<output_dir>/<case>.png`: the picture with the classes on top, see `draw_picture`.
 
-    Place it before `Invertd`: picture and logits are on the network's grid.
+    Place it behind `Invertd`: the picture is read again from its file and drawn as it is, at its
+    own size, whatever went into the network. Grey of more than 8 bits is drawn from its 1st to its
+    99th percentile.
 
     Args:
-        keys: the picture as it went into the network, (1, I, J) grey or (3, I, J) colour, values 0
-            to 1, and the logits, (C, I, J), in this order.
+        keys: key of the label map, (1, I, J), already brought back to the size of its picture.
         output_dir: folder, made if absent.
         classes: names of the foreground classes, in order.
+        image_key: the picture as it went into the network; its meta data know the file.
     """
 
     def __init__(
-        self, keys: KeysCollection, output_dir: str | os.PathLike, *, classes: Sequence[str]
+        self,
+        keys: KeysCollection,
+        output_dir: str | os.PathLike,
+        *,
+        classes: Sequence[str],
+        image_key: str = "image",
     ) -> None:
         super().__init__(keys)
         self.output_dir = Path(output_dir)
         self.classes = list(classes)
+        self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        image, logits = (data[key].as_subclass(Tensor).cpu() for key in self.keys)
-        regions = 1 < logits.shape[0] == len(self.classes)  # no channel of the background
-        label = label_from_logits(logits, regions=regions)[0]
-        drawn = draw_picture(image.float().numpy(), label.numpy(), classes=self.classes)
-        path = self.output_dir / f"{data['case']}.png"
-        with whole(path) as partial:
-            drawn.save(partial)
-        logger.info("preview: %s", path)
+        image = data[self.image_key]
+        shades = _shades(Path(image.meta[ImageMetaKey.FILENAME_OR_OBJ]), colour=len(image) == 3)
+        for key in self.key_iterator(data):
+            path = self.output_dir / f"{data['case']}.png"
+            label = class_indices(data[key], name=path.name)
+            drawn = draw_picture(shades, label, classes=self.classes)
+            with whole(path) as partial:
+                drawn.save(partial)
+            logger.info("preview: %s", path)
         return dict(data)
+
+
+def _shades(path: Path, *, colour: bool) -> np.ndarray:
+    """The pixels of a picture file, (1, I, J) or (3, I, J), from 0 to 1."""
+    reader = PictureReader(colour=colour)
+    pixels = reader.get_data(reader.read(path))[0].astype(np.float32)
+    if colour or pixels.max(initial=0) <= _WHITE:
+        return (pixels if colour else pixels[None]) / _WHITE
+    low, high = np.percentile(pixels, _DRAWN_PERCENTILES)
+    return np.clip((pixels - low) / max(high - low, 1), 0, 1)[None]
 
 
 def write_picture_label(label: MetaTensor | Tensor, path: Path, *, shape: Sequence[int]) -> None:

@@ -32,9 +32,9 @@ def segment(picture, out, *, extra=()):
     before = Compose([read, EnsureChannelFirstd("image"), scale, *extra])
     after = Compose(
         [
-            WritePicturePreviewd(["image", "pred"], out, classes=["bright"]),
             Invertd("pred", before, orig_keys="image", nearest_interp=False),
             LabelFromLogitsd("pred"),
+            WritePicturePreviewd("pred", out, classes=["bright"]),
             WritePictureLabeld("pred", out),
         ]
     )
@@ -81,6 +81,30 @@ def test_the_preview_shows_the_picture_in_colour_with_the_class_on_top(picture, 
     preview = np.asarray(Image.open(tmp_path / "out" / "a.png"))
     assert (preview == COLOURS[0]).all(axis=-1).any()
     assert (preview == (0, 0, 255)).all(axis=-1).any()  # background, as it is
+
+
+def test_the_preview_is_of_the_picture_itself_whatever_size_the_network_saw(picture, tmp_path):
+    double = Resized("image", spatial_size=(12, 18), mode="nearest")
+    previews = [
+        (segment(picture, tmp_path / name, extra=extra).with_name("a.png")).read_bytes()
+        for name, extra in (("plain", []), ("resized", [double]))
+    ]
+    assert previews[0] == previews[1]
+
+
+def test_a_grey_picture_of_16_bits_is_drawn_from_dark_to_bright(tmp_path):
+    grey = np.linspace(2000, 9000, 600).reshape(20, 30).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    image = LoadImaged("image", reader=PictureReader())({"image": str(tmp_path / "a.png")})
+    data = {
+        "case": "a",
+        "image": EnsureChannelFirstd("image")(image)["image"],
+        "pred": torch.zeros(1, 20, 30),
+    }
+    WritePicturePreviewd("pred", tmp_path / "out", classes=["bright"])(data)
+    drawn = np.asarray(Image.open(tmp_path / "out" / "a.png").convert("L"))
+    assert drawn.max() == 255
+    assert np.ptp(drawn[100:300, 600]) > 20
 
 
 def test_only_finished_files_are_left_in_the_folder(picture, tmp_path):
