@@ -27,6 +27,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from medseg import bundles
 from medseg.datasets import phantom
+from medseg.prepare import prepare
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 NAMES = bundles.names(BUNDLES)
@@ -68,6 +69,13 @@ HIPPOCAMPUS = {
 }
 
 
+PICTURES = {**TINY, **NOTHING_RANDOM, **WITHOUT_NORM, "elastic_prob": 0, "learning_rate": 0.01}
+BORDERS = {**PICTURES, "image_size": [48, 48]}
+"""For a target that carries border weights: em_membrane."""
+IGNORED = {**PICTURES, "image_size": [48, 96], "flip_prob_axis0": 0}
+"""For a target with pixels that do not count: cityscapes, whose phantom is twice as wide as high."""
+
+
 @dataclass
 class Run:
     """What a training left: the curves by name, the weights at its end, the order of its items."""
@@ -83,11 +91,14 @@ class Run:
 def workspace(tmp_path_factory):
     """The working directory, with bundles and their phantoms: an even number of cases to train."""
     root = tmp_path_factory.mktemp("several")
-    for name in ("liver", "liver_3d", "hippocampus"):
+    for name in ("liver", "liver_3d", "hippocampus", "em_membrane", "cityscapes"):
         ignore = shutil.ignore_patterns("model.pt")
         shutil.copytree(BUNDLES / name, root / "bundles" / name, symlinks=True, ignore=ignore)
     phantom.write("ct", root / "data/liver", cases=6, size=48, slices=8)
     phantom.write("mr", root / "data/hippocampus", cases=10, size=48)
+    for name, kind, cases in (("em_membrane", "membrane", 12), ("cityscapes", "city", 8)):
+        published = phantom.write(kind, root / "published" / name, cases=cases, size=48)
+        prepare(name, published, root / "data" / name)
     deterministic = torch.are_deterministic_algorithms_enabled()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -118,6 +129,8 @@ def worker(liver_by_two) -> dict[str, Any]:
         job("hippocampus", {**HIPPOCAMPUS, "batch_size": 1, **files("hippocampus_two")}),
         job("liver", {**LIVER, "batch_size": 2, **files("batch_norm_two")}),
         job("liver", {**resume, **files("resumed_by_two")}),
+        job("em_membrane", {**BORDERS, "batch_size": 1, **files("em_membrane_two")}),
+        job("cityscapes", {**IGNORED, "batch_size": 1, **files("cityscapes_two")}),
     ]
     done = torchrun(str(Path(__file__).with_name("two_processes.py")), *jobs)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -141,6 +154,17 @@ def test_in_3d_they_end_with_the_same_weights_too(worker, workspace):
     for name, curve in two.curves.items():
         assert np.ptp(curve) > 100 * LOSS_TOLERANCE
         assert curve == pytest.approx(one.curves[name], abs=LOSS_TOLERANCE)
+    assert_close(two.weights, one.weights)
+
+
+@pytest.mark.parametrize(("name", "choices"), [("em_membrane", BORDERS), ("cityscapes", IGNORED)])
+def test_border_weights_and_ignored_pixels_change_nothing_of_that(name, choices, worker):
+    one = by_one(name, {**choices, "batch_size": 2}, f"{name}_one")
+    two = left_in(f"{name}_two")
+    assert len(two.curves["train_loss"]) == 2 * 2  # 4 pictures in batches of 2
+    assert np.ptp(two.curves["train_loss"]) > 100 * LOSS_TOLERANCE
+    for curve, values in two.curves.items():
+        assert values == pytest.approx(one.curves[curve], abs=LOSS_TOLERANCE)
     assert_close(two.weights, one.weights)
 
 
