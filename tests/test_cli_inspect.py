@@ -1,6 +1,9 @@
 """Tests of `medseg inspect`: the table, the document for machines and the exit status."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from ingest.dicom_writer import make_series, write_series
@@ -55,6 +58,17 @@ def test_resample_shows_what_resampling_makes_of_it(study):
     ended = _inspect(study / "bad", "--resample")
     assert ended.exit_code == cli.DONE
     assert "resampled" in ended.output
+
+
+@pytest.mark.realdata
+def test_nothing_but_the_table_is_written_of_real_files_with_odd_values(data_root):
+    """One of them has a Series Instance UID of hexadecimal digits, of which pydicom warns."""
+    medseg = Path(sys.executable).with_name("medseg")
+    study = data_root / "dicom" / "dicom_pydicom_misc"
+    ended = subprocess.run([medseg, "inspect", study], capture_output=True, text=True, check=False)
+    assert ended.returncode == cli.SOME_FAILED
+    assert "8e7d4d7b" in ended.stdout
+    assert ended.stderr == ""
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

@@ -30,12 +30,13 @@ _COMPANIONS = (
 def choose_series(
     found: Sequence[Series], path: Path, *, series_uid: str | None = None, choose: str | None = None
 ) -> Series:
-    """Pick the series that is meant; a file that cannot be read leaves no choice.
+    """Pick the series that is meant; a file that cannot be read leaves no choice but by UID.
 
     Args:
         found: what `find_series(path)` gave.
         path: where; for messages.
-        series_uid: the UID of the one that is meant.
+        series_uid: the UID of the one that is meant. It is taken beside damaged files, which are
+            counted in a warning, unless one of them states the same UID.
         choose: the rule to go by where several image series are found, one of `RULES`; a tie is
             refused. None refuses several.
 
@@ -52,11 +53,11 @@ def choose_series(
         >>> choose_series(find_series("cd"), Path("cd"), choose="largest")  # doctest: +SKIP
     """
     _check_arguments(series_uid, choose)
-    for series in found:
-        if _is_of_unknown_series(series):
-            return series
+    damaged = [series for series in found if _is_of_unknown_series(series)]
     if series_uid is not None:
-        return _named(found, path, series_uid=series_uid)
+        return _named(found, path, series_uid=series_uid, damaged=damaged)
+    if damaged:
+        return damaged[0]
     images = [s for s in found if not is_companion(s)] or list(found)
     if not images:
         raise _nothing(path)
@@ -90,12 +91,30 @@ def _nothing(path: Path) -> IngestError:
     return IngestError(Reason.EMPTY_FOLDER, f"no DICOM in {path}")
 
 
-def _named(found: Sequence[Series], path: Path, *, series_uid: str) -> Series:
-    for series in found:
-        if series.uid == series_uid:
+def _named(
+    found: Sequence[Series], path: Path, *, series_uid: str, damaged: Sequence[Series]
+) -> Series:
+    """The series of a UID; a file that is damaged or not there stands in for it where it may be it.
+
+    What a DICOMDIR refers to and is not there may be of any series; a damaged file is of another
+    one unless it states the UID, or nothing else does.
+    """
+    named = next((s for s in found if s.uid == series_uid and s not in damaged), None)
+    for series in damaged:
+        if named is None or series.reason is Reason.NOT_FOUND or series.uid == series_uid:
             return series
+    if named is not None:
+        _warn_of(damaged, path, taken=named)
+        return named
     holds = f", which holds {_listed(found)}" if found else ""
     raise IngestError(Reason.UNKNOWN_SERIES, f"no series {series_uid} in {path}{holds}")
+
+
+def _warn_of(damaged: Sequence[Series], path: Path, *, taken: Series) -> None:
+    count = sum(len(series.files) for series in damaged)
+    if count and taken.verdict is not Verdict.REFUSE:
+        files = f"{count} damaged file{'s' * (count > 1)}"
+        logger.warning("series %s is taken without %s in %s", taken.uid, files, path)
 
 
 def _largest(images: Sequence[Series], path: Path) -> Series:

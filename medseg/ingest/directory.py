@@ -8,7 +8,7 @@ from pathlib import Path
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from medseg.ingest.elements import texts
-from medseg.ingest.part10 import PARSE_ERRORS, open_bounded, parse
+from medseg.ingest.part10 import PARSE_ERRORS, open_bounded, parse, without_validation
 from medseg.ingest.reasons import IngestError, Reason
 
 
@@ -27,7 +27,8 @@ def referenced_files(path: Path) -> list[Path] | None:
         [PosixPath('cd/IMAGES/IM1'), PosixPath('cd/IMAGES/IM2')]
     """
     try:
-        names = _referenced_names(path)
+        with without_validation():
+            names = _referenced_names(path)
     except PARSE_ERRORS as error:
         if isinstance(error, IngestError):
             return None  # no DICOMDIR for certain; whoever reads it as a slice gives the reason

@@ -14,7 +14,7 @@ import pydicom
 from pydicom import uid
 
 from medseg.ingest import elements, multiframe
-from medseg.ingest.part10 import PARSE_ERRORS, Part10, open_bounded, parse
+from medseg.ingest.part10 import PARSE_ERRORS, Part10, open_bounded, parse, without_validation
 from medseg.ingest.pixel_element import measure_pixels
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.slice import PixelData, Slice
@@ -31,6 +31,7 @@ _KEYWORDS = [
     *("LossyImageCompression", *multiframe.KEYWORDS),
 ]
 
+_SERIES_KEYWORDS = ("SOPClassUID", "SeriesInstanceUID")
 _LOSSY_SYNTAXES = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless)
 _PERHAPS_LOSSY_SYNTAXES = (uid.JPEG2000, uid.HTJ2K)
 
@@ -50,7 +51,7 @@ def read_slices(path: Path) -> tuple[Slice, ...]:
         >>> [s.position for s in read_slices(Path("slice.dcm"))]  # doctest: +SKIP
     """
     try:
-        with open_bounded(path) as file:
+        with open_bounded(path) as file, without_validation():
             parsed = parse(file, path, keywords=_KEYWORDS)
             if parsed is not None:
                 return _slices(parsed, path)
@@ -71,6 +72,20 @@ def read_header(path: Path) -> Slice | None:
         IngestError: see `read_slices`.
     """
     return next(iter(read_slices(path)), None)
+
+
+def read_series_uid(path: Path) -> str:
+    """Read the Series Instance UID of a file whose header is damaged elsewhere.
+
+    Returns:
+        The UID; "" where the damage is before it, or where the file is none that `parse` takes.
+    """
+    try:
+        with open_bounded(path) as file, without_validation():
+            parsed = parse(file, path, keywords=_SERIES_KEYWORDS, last="SeriesInstanceUID")
+            return "" if parsed is None else elements.text(parsed.dataset, "SeriesInstanceUID")
+    except PARSE_ERRORS:  # IngestError is one of them
+        return ""
 
 
 def _refuse_if_meant_to_be_dicom(path: Path) -> None:

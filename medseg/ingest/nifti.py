@@ -76,9 +76,9 @@ def load_nifti(
 
     Raises:
         IngestError: "not-found", "unknown-format", "paired-files", "truncated", "trailing-bytes",
-            "unreadable", "not-3d", "unknown-volume", "pixel-format", "not-millimetres",
-            "no-orientation", "conflicting-orientation", "invalid-geometry" or "non-finite", naming
-            the file.
+            "unreadable", "not-3d", "unknown-volume", "voxel-type", "not-millimetres",
+            "no-orientation", "conflicting-orientation", "invalid-geometry", "sheared-affine" or
+            "non-finite", naming the file.
 
     Example:
         >>> volume, geometry = load_nifti("case.nii.gz")  # doctest: +SKIP

@@ -72,8 +72,9 @@ def parse_header(file: BinaryIO, path: Path, *, convert_units: bool) -> NiftiHea
         convert_units: scale metres and micrometres to millimetres; False refuses them.
 
     Raises:
-        IngestError: "truncated", "unreadable", "paired-files", "not-3d", "pixel-format",
-            "not-millimetres", "no-orientation", "conflicting-orientation" or "invalid-geometry".
+        IngestError: "truncated", "unreadable", "paired-files", "not-3d", "voxel-type",
+            "not-millimetres", "no-orientation", "conflicting-orientation", "invalid-geometry" or
+            "sheared-affine".
     """
     raw = _raw_header(file, path)
     shape = _shape(raw, path)
@@ -127,7 +128,7 @@ def _dtype(raw: Any, path: Path) -> np.dtype:
         finding = f"{path} states the unknown data type {int(raw['datatype'])}"
         raise IngestError(Reason.UNREADABLE, finding) from error
     if dtype.kind not in "iuf":
-        raise IngestError(Reason.PIXEL_FORMAT, f"{path} holds voxels of type {dtype}")
+        raise IngestError(Reason.VOXEL_TYPE, f"{path} holds voxels of type {dtype}")
     if int(raw["bitpix"]) != dtype.itemsize * 8:
         finding = f"{path} states {int(raw['bitpix'])} bits for a voxel of type {dtype}"
         raise IngestError(Reason.UNREADABLE, finding)
@@ -169,7 +170,7 @@ def _geometry(
         finding = f"sform and qform of {path} disagree, {difference}"
         raise IngestError(Reason.CONFLICTING_ORIENTATION, finding)
     if not grids[0].is_orthogonal:
-        raise IngestError(Reason.INVALID_GEOMETRY, f"the affine of {path} has shear")
+        raise IngestError(Reason.SHEARED_AFFINE, f"the affine of {path} has shear")
     return grids[0], repair
 
 

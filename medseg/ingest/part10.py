@@ -12,12 +12,16 @@ import logging
 import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 import pydicom
+from pydicom import config
 from pydicom.dataset import FileMetaDataset
 from pydicom.errors import BytesLengthException
 from pydicom.filereader import read_dataset
@@ -99,7 +103,42 @@ def open_bounded(path: Path) -> BoundedReader:
     return BoundedReader(io.FileIO(path))
 
 
-def parse(file: BinaryIO, path: Path, *, keywords: Sequence[str] | None = None) -> Part10 | None:
+@contextmanager
+def without_validation() -> Iterator[None]:
+    """Keep pydicom from warning of values whose form the standard forbids: rules judge them here.
+
+    Its setting is one for the whole process. It is put back when the last of the threads that are
+    within is out.
+    """
+    with _validation.lock:
+        if _validation.threads == 0:
+            _validation.mode = config.settings.reading_validation_mode
+            config.settings.reading_validation_mode = config.IGNORE
+        _validation.threads += 1
+    try:
+        yield
+    finally:
+        with _validation.lock:
+            _validation.threads -= 1
+            if _validation.threads == 0:
+                config.settings.reading_validation_mode = _validation.mode
+
+
+class _Validation:
+    """The setting of pydicom that was found, and how many have it switched off."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.threads = 0
+        self.mode = config.WARN
+
+
+_validation = _Validation()
+
+
+def parse(
+    file: BinaryIO, path: Path, *, keywords: Sequence[str] | None = None, last: str | None = None
+) -> Part10 | None:
     """Parse a file; None when it is no DICOM.
 
     Args:
@@ -107,6 +146,7 @@ def parse(file: BinaryIO, path: Path, *, keywords: Sequence[str] | None = None) 
         path: what to call it in messages.
         keywords: the elements to read, from before the pixel data; None for all of them, pixels
             included.
+        last: read no further than this element; None goes on to the pixel data.
 
     Raises:
         IngestError: "unreadable", "truncated" or "too-large"; the callers turn `PARSE_ERRORS` into
@@ -121,7 +161,7 @@ def parse(file: BinaryIO, path: Path, *, keywords: Sequence[str] | None = None) 
     stated = UID(meta.get("TransferSyntaxUID") or "")
     syntax = _known(stated, path) if stated else _betrayed(file)
     stream = _inflated(file, path) if syntax == DeflatedExplicitVRLittleEndian else file
-    dataset = _read(stream, syntax, keywords=keywords)
+    dataset = _read(stream, syntax, keywords=keywords, last=last)
     is_implicit = bool(dataset.original_encoding[0])  # as found, which pydicom goes by
     if syntax in _PLAIN_SYNTAXES:
         syntax = _PLAIN_SYNTAXES[not is_implicit]
@@ -152,6 +192,10 @@ def _is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
     return tag in _PIXEL_TAGS
 
 
+def _is_past(last: BaseTag, tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag > last
+
+
 def _known(syntax: UID, path: Path) -> UID:
     if syntax.is_private or not syntax.is_transfer_syntax:
         raise IngestError(Reason.UNREADABLE, f"{path} states no known transfer syntax")
@@ -178,8 +222,12 @@ def _inflated(file: BinaryIO, path: Path) -> BinaryIO:
     return io.BytesIO(content)
 
 
-def _read(stream: BinaryIO, syntax: UID, *, keywords: Sequence[str] | None) -> pydicom.Dataset:
+def _read(
+    stream: BinaryIO, syntax: UID, *, keywords: Sequence[str] | None, last: str | None
+) -> pydicom.Dataset:
     stop = None if keywords is None else _is_pixel_data
+    if last is not None:
+        stop = partial(_is_past, Tag(last))
     wanted = None if keywords is None else [Tag(keyword) for keyword in keywords]
     return read_dataset(
         stream,

@@ -10,6 +10,7 @@ and the remedy, which is fixed for each code.
 | no-series-uid | repair | Series Instance UID is absent; the files of one folder are one series |
 | no-file-meta | repair | the transfer syntax is not stated rightly; it was told from the elements |
 | resampled | repair | tilted, missing or uneven slices, resampled on request |
+| left-aside | repair | slices used without the localizers or secondary captures among them |
 | chosen-series | repair | one of several series, chosen by the rule that was asked for |
 | lossy-compression | accept | values were changed by lossy compression, now or before |
 | not-hounsfield | accept | CT whose values are stated in another unit than HU |
@@ -25,25 +26,30 @@ and the remedy, which is fixed for each code.
 | not-an-image | refuse | SEG, RTSTRUCT, SR, ...: no image slices |
 | multi-frame | refuse | a multi-frame object that does not state where each frame lies |
 | colour | refuse | more than one sample per pixel, or a palette |
-| localizer | refuse | a scout image is among the slices |
+| localizer | refuse | a scout image, which shows where slices were planned |
 | secondary-capture | refuse | a screen capture, not what a scanner measured |
 | pixel-format | refuse | sample size, bit layout or look-up table that is not supported |
+| voxel-type | refuse | a NIfTI whose voxels are no real numbers (complex, colour) |
 | missing-rescale | refuse | CT or PET without rescale slope and intercept |
 | invalid-rescale | refuse | the rescale slope is zero or not finite |
 | missing-geometry | refuse | position, orientation, pixel spacing or matrix size is absent |
 | invalid-geometry | refuse | geometry that is not finite, not orthogonal or not invertible |
 | no-slice-spacing | refuse | one slice without a usable thickness |
+| mixed-modality | refuse | slices of different modality, e.g. CT and MR |
+| mixed-rescale-type | refuse | slices whose values are in different units |
+| mixed-photometric | refuse | slices of MONOCHROME1 and MONOCHROME2; values are not inverted |
 | mixed-size | refuse | slices of different matrix size |
 | mixed-orientation | refuse | slices that are not parallel |
 | mixed-spacing | refuse | slices of different pixel spacing |
 | mixed-frame-of-reference | refuse | slices in different coordinate systems |
 | duplicate-positions | refuse | several slices at one position (phases, echoes, copies) |
 | missing-slices | refuse | gaps of a whole number of slices |
-| uneven-spacing | refuse | slice gaps that vary |
+| uneven-spacing | refuse | slices that lie off a regular grid by more than rounding |
 | tilted-stack | refuse | slices shifted against each other (gantry tilt, shear) |
 | not-3d | refuse | a NIfTI that is not one volume |
 | no-orientation | refuse | a NIfTI with neither qform nor sform |
 | conflicting-orientation | refuse | a NIfTI whose qform and sform disagree |
+| sheared-affine | refuse | a NIfTI whose axes are not at right angles |
 | not-millimetres | refuse | a NIfTI in another unit of length |
 | converted-units | repair | a NIfTI in metres or micrometres, scaled on request |
 | not-a-photograph | refuse | a DICOM picture whose pixels are physical values |
@@ -79,6 +85,7 @@ class Reason(str, Enum):
     NO_SERIES_UID = "no-series-uid"
     NO_FILE_META = "no-file-meta"
     RESAMPLED = "resampled"
+    LEFT_ASIDE = "left-aside"
     CHOSEN_SERIES = "chosen-series"
     LOSSY_COMPRESSION = "lossy-compression"
     NOT_HOUNSFIELD = "not-hounsfield"
@@ -97,11 +104,15 @@ class Reason(str, Enum):
     LOCALIZER = "localizer"
     SECONDARY_CAPTURE = "secondary-capture"
     PIXEL_FORMAT = "pixel-format"
+    VOXEL_TYPE = "voxel-type"
     MISSING_RESCALE = "missing-rescale"
     INVALID_RESCALE = "invalid-rescale"
     MISSING_GEOMETRY = "missing-geometry"
     INVALID_GEOMETRY = "invalid-geometry"
     NO_SLICE_SPACING = "no-slice-spacing"
+    MIXED_MODALITY = "mixed-modality"
+    MIXED_RESCALE_TYPE = "mixed-rescale-type"
+    MIXED_PHOTOMETRIC = "mixed-photometric"
     MIXED_SIZE = "mixed-size"
     MIXED_ORIENTATION = "mixed-orientation"
     MIXED_SPACING = "mixed-spacing"
@@ -113,6 +124,7 @@ class Reason(str, Enum):
     NOT_3D = "not-3d"
     NO_ORIENTATION = "no-orientation"
     CONFLICTING_ORIENTATION = "conflicting-orientation"
+    SHEARED_AFFINE = "sheared-affine"
     NOT_MILLIMETRES = "not-millimetres"
     CONVERTED_UNITS = "converted-units"
     NOT_A_PHOTOGRAPH = "not-a-photograph"
@@ -157,7 +169,8 @@ def explain(code: Reason, finding: str) -> str:
 
 _EXPORT_AGAIN = "export it again from its source"
 _SERIES_UID = "--series_uid UID (series_uid=... in Python)"
-_RESAMPLE = "pass resample=True to interpolate"
+_RESAMPLE = "pass --resample True (resample=True in Python) to interpolate"
+_ONE_ACQUISITION = "put the slices of one acquisition in a folder of their own"
 
 REMEDIES: dict[Reason, str] = {
     Reason.OK: "",
@@ -165,31 +178,41 @@ REMEDIES: dict[Reason, str] = {
     Reason.NO_SERIES_UID: "the files of this folder are taken as one series",
     Reason.NO_FILE_META: "check the volume, or export it again with file meta information",
     Reason.RESAMPLED: "compare with the original slices where it matters",
+    Reason.LEFT_ASIDE: "check that the volume has as many slices as its source",
     Reason.CHOSEN_SERIES: "name another by its UID if it is not the one that is meant",
     Reason.LOSSY_COMPRESSION: "use the uncompressed original where there is one",
     Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",
     Reason.NOT_FOUND: "check the path",
     Reason.EMPTY_FOLDER: "pass a folder of DICOM files, or the NIfTI file itself",
     Reason.UNKNOWN_FORMAT: "pass DICOM, .nii or .nii.gz",
-    Reason.UNREADABLE: "copy the file again, or move it out of the folder",
+    Reason.UNREADABLE: "copy or convert the file again, or move it out of the folder",
     Reason.TRUNCATED: "copy or download the file again",
     Reason.TOO_LARGE: "copy the file again, or move it out of the folder",
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
     Reason.SEVERAL_SERIES: f"pass {_SERIES_UID} or the folder of one series",
     Reason.UNKNOWN_SERIES: "pass the UID of one that is",
     Reason.NOT_AN_IMAGE: "pass the image series it refers to",
-    Reason.MULTI_FRAME: "pass an enhanced object with functional groups, or single-frame slices",
-    Reason.COLOUR: "a volume is grey; pass greyscale slices, or photographs to a picture bundle",
-    Reason.LOCALIZER: "move the localizer files out of the folder",
+    Reason.MULTI_FRAME: (
+        "pass single-frame slices or pictures, or an enhanced object with functional groups"
+    ),
+    Reason.COLOUR: "pass grey images here, and colour pictures to a bundle that reads colour",
+    Reason.LOCALIZER: "pass the series that was planned on it",
     Reason.SECONDARY_CAPTURE: "pass the series that it was captured from",
     Reason.PIXEL_FORMAT: (
-        "convert to 8 or 16 bit grey, or to opaque 8 bit colour where colour is read"
+        "store pictures in 8 or 16 bit grey, or in opaque 8 bit colour where colour is read, and "
+        "DICOM slices in 8 or 16 bits with a linear rescale"
+    ),
+    Reason.VOXEL_TYPE: (
+        "store real numbers: the magnitude of complex voxels, one file for each colour"
     ),
     Reason.MISSING_RESCALE: f"stored values are not physical units without it; {_EXPORT_AGAIN}",
     Reason.INVALID_RESCALE: _EXPORT_AGAIN,
     Reason.MISSING_GEOMETRY: _EXPORT_AGAIN,
-    Reason.INVALID_GEOMETRY: _EXPORT_AGAIN,
+    Reason.INVALID_GEOMETRY: "export or convert it again from its source",
     Reason.NO_SLICE_SPACING: "pass the whole series, or a slice that has SliceThickness",
+    Reason.MIXED_MODALITY: "put the slices of one modality in a folder of their own",
+    Reason.MIXED_RESCALE_TYPE: _ONE_ACQUISITION,
+    Reason.MIXED_PHOTOMETRIC: _ONE_ACQUISITION,
     Reason.MIXED_SIZE: "put the slices of one size in a folder of their own",
     Reason.MIXED_ORIENTATION: "put the slices of one orientation in a folder of their own",
     Reason.MIXED_SPACING: "put the slices of one spacing in a folder of their own",
@@ -198,12 +221,18 @@ REMEDIES: dict[Reason, str] = {
     Reason.MISSING_SLICES: f"slices are missing; {_EXPORT_AGAIN}, or {_RESAMPLE}",
     Reason.UNEVEN_SPACING: f"{_RESAMPLE}, or export an even reconstruction",
     Reason.TILTED_STACK: f"{_RESAMPLE} onto upright slices (gantry tilt correction)",
-    Reason.NOT_3D: "split the file into one per volume, or choose one by volume=INDEX, from 0",
+    Reason.NOT_3D: (
+        "split the file into one per volume, or choose one, from 0, by volume=INDEX in Python"
+    ),
     Reason.NO_ORIENTATION: "convert again from DICOM, or set the sform from a trusted source",
     Reason.CONFLICTING_ORIENTATION: "keep the right one and set the code of the other to 0",
+    Reason.SHEARED_AFFINE: (
+        "resample it onto an orthogonal grid with another tool, e.g. resample_to_output of "
+        "nibabel.processing"
+    ),
     Reason.NOT_MILLIMETRES: (
-        "store the affine and xyzt_units in millimetres, or pass convert_units=True where metres "
-        "or micrometres are right"
+        "store the affine and xyzt_units in millimetres, or pass convert_units=True in Python "
+        "where metres or micrometres are right"
     ),
     Reason.CONVERTED_UNITS: "compare the spacing with the source",
     Reason.NOT_A_PHOTOGRAPH: "read it as a volume, e.g. by medseg.ingest.load",

@@ -76,7 +76,7 @@ def plan_resampling(slices: Sequence[Slice]) -> Resampling:
     moved = np.where(np.abs(moved - moved.round()) < SNAP, moved.round(), moved)
     low, high = np.floor(moved.min(axis=0)), np.ceil(moved.max(axis=0))
     depths = depths_mm(slices) - depths_mm(slices)[0]
-    planes = round(float(depths[-1] / np.median(np.diff(depths)))) + 1
+    planes = round(float(depths[-1]) / _usual_gap_mm(depths)) + 1
     step_mm = float(depths[-1]) / (planes - 1)
     affine = np.eye(4)
     affine[:3, :3] = np.stack(
@@ -101,6 +101,13 @@ def not_resampled(slices: Sequence[Slice]) -> str:
     if grown > MAX_GROWTH:
         return f"an upright grid has {grown:.3g} times the voxels (limit {MAX_GROWTH:g})"
     return ""
+
+
+def _usual_gap_mm(depths: np.ndarray) -> float:
+    """The mean of the gaps about the median one, which rounding may have moved."""
+    gaps = np.diff(depths)
+    median = np.median(gaps)
+    return float(gaps[np.abs(gaps - median) < median / 2].mean())
 
 
 def resample(volume: np.ndarray, plan: Resampling, *, fill: float) -> np.ndarray:

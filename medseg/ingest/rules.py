@@ -89,17 +89,28 @@ def _colour(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def _secondary_capture(slices: Sequence[Slice]) -> str:
+def is_secondary_capture(header: Slice) -> bool:
     """By SOP class, or the screen saves that scanners store as images of their own kind."""
-    count = sum(
-        s.sop_class in _SECONDARY_CAPTURE_CLASSES or "SCREEN SAVE" in s.image_type for s in slices
-    )
+    return header.sop_class in _SECONDARY_CAPTURE_CLASSES or "SCREEN SAVE" in header.image_type
+
+
+def is_localizer(header: Slice) -> bool:
+    """By the third value of ImageType (PS3.3 C.8.2.1.1.1), wherever it is written."""
+    return "LOCALIZER" in header.image_type
+
+
+def _secondary_capture(slices: Sequence[Slice]) -> str:
+    count = sum(map(is_secondary_capture, slices))
     return f"{count} of {len(slices)} files are secondary captures" if count else ""
 
 
 def _localizer(slices: Sequence[Slice]) -> str:
-    count = sum("LOCALIZER" in s.image_type for s in slices)
+    count = sum(map(is_localizer, slices))
     return f"{count} of {len(slices)} files are localizers" if count else ""
+
+
+def _mixed_modality(slices: Sequence[Slice]) -> str:
+    return _listed({s.modality for s in slices}, "modalities")
 
 
 def _mixed_size(slices: Sequence[Slice]) -> str:
@@ -155,6 +166,17 @@ def _invalid_rescale(slices: Sequence[Slice]) -> str:
         if slope == 0 or not np.isfinite((slope, intercept)).all():
             return f"rescale slope {slope:g} and intercept {intercept:g} of {s.name}"
     return ""
+
+
+def _mixed_rescale_type(slices: Sequence[Slice]) -> str:
+    """CT that states no unit is in HU (PS3.3 C.8.2.1), anything else in none, "US" (C.11.1.1.2)."""
+    units = {s.rescale_type or ("HU" if s.modality == "CT" else "US") for s in slices}
+    return _listed(units, "rescale types")
+
+
+def _mixed_photometric(slices: Sequence[Slice]) -> str:
+    """No value is inverted for MONOCHROME1, so what the two have in common is not known."""
+    return _listed({s.photometric for s in slices}, "photometric interpretations")
 
 
 def _missing_geometry(slices: Sequence[Slice]) -> str:
@@ -214,6 +236,7 @@ SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.MULTI_FRAME, _multi_frame),
     (Reason.COLOUR, _colour),
     (Reason.LOCALIZER, _localizer),
+    (Reason.MIXED_MODALITY, _mixed_modality),
     (Reason.MISSING_GEOMETRY, _missing_geometry),
     (Reason.INVALID_GEOMETRY, _invalid_geometry),
     (Reason.PIXEL_FORMAT, _pixel_format),
@@ -221,6 +244,8 @@ SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.TOO_LARGE, _too_large),
     (Reason.MISSING_RESCALE, _missing_rescale),
     (Reason.INVALID_RESCALE, _invalid_rescale),
+    (Reason.MIXED_RESCALE_TYPE, _mixed_rescale_type),
+    (Reason.MIXED_PHOTOMETRIC, _mixed_photometric),
     (Reason.MIXED_SIZE, _mixed_size),
     (Reason.MIXED_FRAME_OF_REFERENCE, _mixed_frame_of_reference),
     (Reason.MIXED_ORIENTATION, _mixed_orientation),

@@ -1,7 +1,8 @@
 """Series: group DICOM headers into series and judge each one.
 
-A verdict needs headers only. `SLICE_RULES` are asked first, then `STACK_RULES` of the sorted
-slices; the first rule that finds fault decides.
+A verdict needs headers only. Localizers and secondary captures among slices are left aside. Of the
+rest `SLICE_RULES` are asked first, then `STACK_RULES` of the sorted slices; the first rule that
+finds fault decides.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from pathlib import Path
 
 from medseg.geometry import Geometry
 from medseg.ingest.directory import referenced_files
-from medseg.ingest.header import read_slices
+from medseg.ingest.header import read_series_uid, read_slices
 from medseg.ingest.reasons import IngestError, Reason, Verdict, explain
 from medseg.ingest.resample import Resampling, not_resampled, plan_resampling
-from medseg.ingest.rules import SLICE_RULES
+from medseg.ingest.rules import SLICE_RULES, is_localizer, is_secondary_capture
 from medseg.ingest.slice import Slice
 from medseg.ingest.stack import STACK_RULES, sorted_along_normal, stack_geometry, thickness_mm
 
@@ -33,10 +34,11 @@ class Series:
     """One DICOM series and what ingest thinks of it.
 
     Attributes:
-        uid: Series Instance UID; empty where the files have none.
+        uid: Series Instance UID; empty where the files have none, or where that of a damaged file
+            cannot be read.
         modality: "CT", "MR", ...
-        slices: its headers, one for each frame, sorted along the slice normal unless refused; none
-            for a file that cannot be read.
+        slices: its headers, one for each frame, sorted along the slice normal unless refused,
+            without those that were left aside; none for a file that cannot be read.
         verdict: accept, repair or refuse.
         notes: what was found, each with its code: why it is refused, or what was repaired or must
             be known; empty when there is nothing to say.
@@ -110,7 +112,7 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
         try:
             headers = _headers(file, path)
         except IngestError as error:
-            damaged.append(_damaged(file, error))
+            damaged.append(replace(_damaged(file, error), uid=read_series_uid(file)))
             continue
         if headers:
             groups.setdefault(headers[0].series_uid or str(file.parent), []).extend(headers)
@@ -118,7 +120,22 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
 
 
 def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
-    """Give the verdict on the headers of one series; needs at least one."""
+    """Give the verdict on the headers of one series; needs at least one.
+
+    Localizers and secondary captures are left aside where two or more slices remain, which are then
+    judged in their place; of a series with fewer, they are refused.
+
+    Args:
+        slices: in any order.
+        resample: see `find_series`.
+    """
+    stack = [s for s in slices if not (is_localizer(s) or is_secondary_capture(s))]
+    if len(stack) in (0, 1, len(slices)):
+        return _judged(slices, resample=resample)
+    return _with_left_aside(_judged(stack, resample=resample), slices)
+
+
+def _judged(slices: Sequence[Slice], *, resample: bool) -> Series:
     for reason, rule in SLICE_RULES:
         if finding := rule(slices):
             return _refused(slices, reason, f"{finding} in {_name(slices)}")
@@ -130,6 +147,19 @@ def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
                 return _resampled(ordered, reason, finding)
             return _refused(ordered, reason, finding)
     return _usable(ordered, _notes(ordered), geometry=stack_geometry(ordered))
+
+
+def _with_left_aside(series: Series, slices: Sequence[Slice]) -> Series:
+    """Record what of the slices is not in the series that the others make."""
+    localizers = sum(map(is_localizer, slices))
+    captures = len(slices) - len(series.slices) - localizers
+    counts = ((localizers, "localizer"), (captures, "secondary capture"))
+    said = " and ".join(f"{n} {kind}{'s' * (n > 1)}" for n, kind in counts if n)
+    if series.verdict is Verdict.REFUSE:
+        return replace(series, notes=((series.reason, f"{series.finding} (without {said})"),))
+    finding = f"{said} of {len(slices)} slices left aside in {_name(slices)}"
+    notes = ((Reason.LEFT_ASIDE, finding), *series.notes)
+    return replace(series, verdict=Verdict.REPAIR, notes=notes)
 
 
 def _files(path: Path) -> list[Path]:

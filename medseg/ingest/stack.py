@@ -16,14 +16,23 @@ from medseg.ingest.reasons import Reason
 from medseg.ingest.rules import Rule
 from medseg.ingest.slice import Slice
 
+ROUNDING_MM = 0.05
+"""A coordinate of a slice may lie off its place on the regular grid by this much.
+
+Half a unit of the first decimal, which is what is left of positions that were written with one: a
+spacing of 1.25 mm then reads 1.2, 1.3, 1.2, ...
+"""
+
 SPACING_TOLERANCE = 0.01
-"""A gap between slices may deviate from the median gap by this part of it."""
+"""Beyond `ROUNDING_MM`, a coordinate may lie off its place by this part of the slice spacing."""
 
 POSITION_TOLERANCE = 0.1
-"""A slice may lie off its place on the regular grid by this part of a voxel edge."""
+"""No slice may lie off its place by more than this part of a voxel edge, however thin it is."""
 
 SAME_POSITION_MM = 1e-3
 """Slices closer than this are at the same position."""
+
+_BINARY_FRACTION_MM = 1e-6  # what differences of decimal fractions are off in binary
 
 
 def sorted_along_normal(slices: Sequence[Slice]) -> list[Slice]:
@@ -35,17 +44,36 @@ def sorted_along_normal(slices: Sequence[Slice]) -> list[Slice]:
 def stack_geometry(slices: Sequence[Slice]) -> Geometry:
     """The grid of the volume whose axes are column index, row index, slice.
 
-    The third column of the affine is the mean step between slices as positioned, not their normal
-    times a spacing, so that no slice is moved.
+    The third column of the affine is the step between slices as positioned, not their normal times
+    a spacing, so that no slice is moved by more than the tolerance of `regular_grid`.
     """
     first = slices[0]
     between_rows_mm, between_columns_mm = first.pixel_spacing_mm
     affine = np.eye(4)
     affine[:3, 0] = first.orientation[:3] * between_columns_mm
     affine[:3, 1] = first.orientation[3:] * between_rows_mm
-    affine[:3, 2] = _slice_step(slices)
-    affine[:3, 3] = first.position
+    affine[:3, 3], affine[:3, 2] = regular_grid(slices)
     return Geometry.from_lps((first.columns, first.rows, len(slices)), affine)
+
+
+def regular_grid(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
+    """The place of the first slice and the step from slice to slice, LPS+ mm, (3,) each.
+
+    The first slice and the mean step, where that brings every slice within the tolerance of its
+    position. Else each coordinate has the line from which the farthest slice is nearest: since it
+    is rounded for itself, that is never more than the rounding. One slice steps by its thickness.
+
+    Args:
+        slices: sorted along their normal.
+    """
+    positions, last = _positions(slices), len(slices) - 1
+    if last == 0:
+        return positions[0], normal(slices[0]) * thickness_mm(slices[0])
+    origin, step = positions[0], (positions[-1] - positions[0]) / last
+    if _farthest_mm(positions, origin, step) <= _allowed_mm(step):
+        return origin, step
+    offsets, slopes = np.array([_nearest_line(coordinate) for coordinate in positions.T]).T
+    return offsets, slopes
 
 
 def thickness_mm(header: Slice) -> float:
@@ -81,31 +109,35 @@ def _duplicate_positions(slices: Sequence[Slice]) -> str:
 
 
 def _missing_slices(slices: Sequence[Slice]) -> str:
-    """Gaps that are multiples of the smallest one."""
+    """Gaps that are multiples of the smallest one, rounding apart."""
     finding = _uneven_spacing(slices)
     if not finding:
         return ""
     gaps = np.diff(depths_mm(slices))
-    multiples = gaps / np.median(gaps[gaps <= gaps.min() * (1 + SPACING_TOLERANCE)])
-    is_whole = np.abs(multiples - multiples.round()) <= SPACING_TOLERANCE * multiples.round()
-    return finding if is_whole.all() else ""
+    unit = gaps[gaps < gaps.min() * 1.5].mean()
+    multiples = (gaps / unit).round()
+    from_whole = np.abs(gaps - multiples * unit).max()
+    is_whole = from_whole <= 2 * _allowed_mm(unit)  # both ends of a gap are rounded
+    return finding if is_whole and multiples.max() > 1 else ""
 
 
 def _uneven_spacing(slices: Sequence[Slice]) -> str:
-    gaps = np.diff(depths_mm(slices))
-    if len(gaps) == 0:
+    if len(slices) == 1:
         return ""
-    median = float(np.median(gaps))
-    if np.abs(gaps - median).max() <= SPACING_TOLERANCE * median:
+    depths, upright = depths_mm(slices), normal(slices[0])
+    origin, step = regular_grid(slices)
+    farthest = _farthest_mm(depths[:, None], origin @ upright, step @ upright)
+    if farthest <= _allowed_mm(step):
         return ""
+    gaps = np.diff(depths)
     extent = f"from {gaps.min():.4g} to {gaps.max():.4g} mm"
-    return f"slice spacing varies {extent} (tolerance {SPACING_TOLERANCE:.0%})"
+    return f"slice spacing varies {extent}, {_off_grid_by(farthest, step)}"
 
 
 def _tilted_stack(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
-    step, upright = _slice_step(slices), normal(slices[0])
+    (_, step), upright = regular_grid(slices), normal(slices[0])
     sideways_mm = float(np.linalg.norm(step - (step @ upright) * upright))
     sine = sideways_mm / float(np.linalg.norm(step))
     drift_mm = sideways_mm * (len(slices) - 1)
@@ -119,24 +151,58 @@ def _tilted_stack(slices: Sequence[Slice]) -> str:
 def _off_grid(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
-    step, positions = _slice_step(slices), _positions(slices)
-    places = positions[0] + np.arange(len(slices))[:, None] * step
-    farthest = np.linalg.norm(positions - places, axis=1).max()
-    if farthest <= POSITION_TOLERANCE * np.linalg.norm(step):
+    origin, step = regular_grid(slices)
+    farthest = _farthest_mm(_positions(slices), origin, step)
+    if farthest <= _allowed_mm(step):
         return ""
-    limit = f"tolerance {POSITION_TOLERANCE:.0%} of the slice spacing"
-    return f"slices lie up to {farthest:.4g} mm off a regular grid ({limit})"
+    return _off_grid_by(farthest, step)
+
+
+def _off_grid_by(farthest_mm: float, step: np.ndarray) -> str:
+    tolerance = f"tolerance {_allowed_mm(step):.3g} mm"
+    return f"slices lie up to {farthest_mm:.3g} mm off a regular grid ({tolerance})"
 
 
 def _positions(slices: Sequence[Slice]) -> np.ndarray:
     return np.array([s.position for s in slices])
 
 
-def _slice_step(slices: Sequence[Slice]) -> np.ndarray:
-    """The mean step from slice to slice; one slice steps by its thickness along the normal."""
-    if len(slices) == 1:
-        return normal(slices[0]) * thickness_mm(slices[0])
-    return (slices[-1].position - slices[0].position) / (len(slices) - 1)
+def _farthest_mm(positions: np.ndarray, origin: np.ndarray, step: np.ndarray) -> float:
+    """How far the worst coordinate of positions (slices, n) lies off its place on a grid."""
+    places = origin + np.arange(len(positions))[:, None] * step
+    return float(np.abs(positions - places).max())
+
+
+def _allowed_mm(step: np.ndarray) -> float:
+    spacing = float(np.linalg.norm(step))
+    most = min(max(ROUNDING_MM, SPACING_TOLERANCE * spacing), POSITION_TOLERANCE * spacing)
+    return most + _BINARY_FRACTION_MM
+
+
+def _nearest_line(values: np.ndarray) -> tuple[float, float]:
+    """The value at 0 and the slope of the line whose largest distance from values[k] is least.
+
+    Chebyshev's fit: one of its two parallels runs along an edge of the convex hull.
+    """
+    k = np.arange(len(values))
+    slopes = {*_hull_slopes(values), *_hull_slopes(-values, sign=-1)}
+    slope = min(slopes, key=lambda s: float(np.ptp(values - s * k)))
+    apart = values - slope * k
+    return float(apart.min() + apart.max()) / 2, slope
+
+
+def _hull_slopes(values: np.ndarray, *, sign: int = 1) -> list[float]:
+    """Slopes of the edges below the points (k, values[k]): Andrew's monotone chain."""
+    ends: list[tuple[int, float]] = []
+    slopes: list[float] = []
+    for k, value in enumerate(values.tolist()):
+        while ends and slopes and (value - ends[-1][1]) / (k - ends[-1][0]) <= slopes[-1]:
+            ends.pop()
+            slopes.pop()
+        if ends:
+            slopes.append((value - ends[-1][1]) / (k - ends[-1][0]))
+        ends.append((k, value))
+    return [sign * slope for slope in slopes]
 
 
 STACK_RULES: tuple[tuple[Reason, Rule], ...] = (

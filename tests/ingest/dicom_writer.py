@@ -82,6 +82,13 @@ def write_series(
     return paths
 
 
+def spoil_rows(path: Path) -> None:
+    """Damage the header of a written file behind its Series Instance UID: Rows of one byte."""
+    rows = b"\x28\x00\x10\x00US\x02\x00"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(rows, rows[:-2] + b"\x01\x00"))
+
+
 def compress_series(slices: Sequence[Dataset], syntax: UID) -> list[Dataset]:
     """Compress in place with pydicom's encoder of a lossless transfer syntax."""
     for dataset in slices:

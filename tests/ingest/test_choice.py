@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
-from ingest.dicom_writer import make_series, ramp, write_series
+from ingest.dicom_writer import make_series, ramp, spoil_rows, write_series
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
@@ -72,6 +73,38 @@ def test_a_file_that_cannot_be_read_may_be_of_any_series(tmp_path):
     (tmp_path / "broken.dcm").write_bytes(b"broken")
     with pytest.raises(IngestError, match=r"broken\.dcm") as caught:
         load(tmp_path, choose="largest")
+    assert caught.value.code is Reason.UNREADABLE
+
+
+def test_a_named_series_is_taken_beside_damaged_files_which_are_counted(tmp_path, caplog):
+    add(tmp_path / "a", 5, "1.2.1")
+    add(tmp_path / "b", 3, "1.2.2")
+    (tmp_path / "broken.dcm").write_bytes(b"broken")
+    cut = write_series(tmp_path / "c", make_series(ramp((1, 6, 4)), uid="1.2.3"))[0]
+    cut.write_bytes(cut.read_bytes()[:400])  # before its Series Instance UID
+    spoil_rows(tmp_path / "b" / "im0000.2")  # of the other series, as it states itself
+    with caplog.at_level(logging.WARNING):
+        assert load(tmp_path, series_uid="1.2.1")[0].shape == (4, 6, 5)
+    assert f"series 1.2.1 is taken without 3 damaged files in {tmp_path}" in caplog.text
+    with pytest.raises(IngestError, match=r"header of .*im0000\.2 is damaged") as caught:
+        load(tmp_path, series_uid="1.2.2")
+    assert caught.value.code is Reason.UNREADABLE
+
+
+def test_a_named_series_of_which_a_file_is_missing_on_its_disk_is_refused(tmp_path):
+    """Its record in the DICOMDIR is not asked for its series."""
+    add(tmp_path, 5, "1.2.1")
+    found = find_series(tmp_path)
+    gone = replace(found[0], uid="", slices=(), notes=((Reason.NOT_FOUND, "gone"),))
+    chosen = choose_series([*found, gone], tmp_path, series_uid="1.2.1")
+    assert chosen is gone
+
+
+def test_a_damaged_file_may_be_the_named_series_that_is_not_there(tmp_path):
+    add(tmp_path, 5, "1.2.1")
+    (tmp_path / "broken.dcm").write_bytes(b"broken")
+    with pytest.raises(IngestError, match=r"broken\.dcm") as caught:
+        load(tmp_path, series_uid="1.2.9")
     assert caught.value.code is Reason.UNREADABLE
 
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from ingest.dicom_writer import compress_series, make_enhanced, make_series, ramp, write_series
+from ingest.dicom_writer import (
+    compress_series,
+    make_enhanced,
+    make_series,
+    ramp,
+    spoil_rows,
+    write_series,
+)
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
 from medseg.ingest import IngestError, Reason, find_series, load
-from medseg.ingest.header import read_header, read_slices
+from medseg.ingest.header import read_header, read_series_uid, read_slices
 
 
 @pytest.fixture
@@ -60,10 +67,24 @@ def test_a_slice_cut_in_its_header_is_never_left_out(tmp_path):
 def test_a_slice_cut_before_its_series_uid_is_truncated_not_a_series(tmp_path):
     *_, last = write_series(tmp_path, make_series(uid="1.2.3"))
     last.write_bytes(last.read_bytes()[:400])
-    for named in (None, "1.2.3"):
-        with pytest.raises(IngestError, match=rf"{last.name} ends before its pixels") as caught:
-            load(tmp_path, series_uid=named)
-        assert caught.value.code is Reason.TRUNCATED
+    with pytest.raises(IngestError, match=rf"{last.name} ends before its pixels") as caught:
+        load(tmp_path)
+    assert caught.value.code is Reason.TRUNCATED
+
+
+def test_the_series_uid_of_a_damaged_file_is_read_where_the_damage_is_behind_it(tmp_path):
+    path, *_ = write_series(tmp_path, make_series(uid="1.2.3"))
+    assert read_series_uid(path) == "1.2.3"
+    spoil_rows(path)
+    with pytest.raises(IngestError, match=r"header of .* is damaged"):
+        read_slices(path)
+    assert read_series_uid(path) == "1.2.3"
+
+
+def test_the_series_uid_of_a_file_that_is_none_is_empty(tmp_path):
+    for content in (b"", b"broken", bytes(128) + b"DICM" + b"\xff" * 40):
+        (tmp_path / "broken.dcm").write_bytes(content)
+        assert read_series_uid(tmp_path / "broken.dcm") == ""
 
 
 def test_one_truncated_slice_refuses_the_series(tmp_path):

@@ -148,12 +148,16 @@ def test_a_frame_without_its_position_is_refused_by_number(tmp_path):
     assert "frame 2 of enhanced.dcm lacks ImagePositionPatient" in str(error)
 
 
-def test_a_localizer_frame_is_told_by_its_frame_type(tmp_path):
+def test_a_localizer_frame_is_left_aside_by_its_frame_type(tmp_path):
     dataset = make_enhanced(make_series())
     group = dataset.PerFrameFunctionalGroupsSequence[0]
     group.CTImageFrameTypeSequence = [group.PlanePositionSequence[0].__class__()]
     group.CTImageFrameTypeSequence[0].FrameType = ["ORIGINAL", "PRIMARY", "LOCALIZER", "NONE"]
-    assert refused(dataset, tmp_path).code is Reason.LOCALIZER
+    path = tmp_path / "enhanced.dcm"
+    dataset.save_as(path, enforce_file_format=True)
+    (series,) = find_series(path)
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.LEFT_ASIDE)
+    np.testing.assert_array_equal(load(path)[0], ramp()[1:].transpose(2, 1, 0) - 1024)
 
 
 @pytest.mark.parametrize("frames", [4, 6, 2_000_000_000])

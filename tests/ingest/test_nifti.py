@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813  # its own idiom
+from nibabel.processing import resample_to_output
 
 from medseg.ingest import IngestError, Reason, load
 from medseg.ingest.nifti import DEFLATE_RATIO, PADDING_BYTES, is_nifti, load_nifti
@@ -119,9 +120,11 @@ def test_voxels_that_are_not_finite_are_refused(bad, tmp_path):
 
 
 def test_complex_and_colour_voxels_are_refused(tmp_path):
-    assert refusal(image(volume(np.complex64)), tmp_path).code is Reason.PIXEL_FORMAT
+    assert refusal(image(volume(np.complex64)), tmp_path).code is Reason.VOXEL_TYPE
     rgb = np.zeros((4, 6, 5), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
-    assert refusal(image(rgb), tmp_path).code is Reason.PIXEL_FORMAT
+    error = refusal(image(rgb), tmp_path)
+    assert error.code is Reason.VOXEL_TYPE
+    assert "one file for each colour" in str(error)
 
 
 def test_no_orientation_is_refused(tmp_path):
@@ -140,8 +143,16 @@ def test_a_sheared_affine_is_refused(tmp_path):
     sheared = AFFINE.copy()
     sheared[1, 2] = 0.3
     error = refusal(image(sform=sheared, qform=None), tmp_path)
-    assert error.code is Reason.INVALID_GEOMETRY
-    assert "shear" in str(error)
+    assert error.code is Reason.SHEARED_AFFINE
+    assert "has shear: resample it onto an orthogonal grid with another tool" in str(error)
+
+
+def test_the_tool_named_for_a_sheared_affine_mends_it(tmp_path):
+    sheared = AFFINE.copy()
+    sheared[1, 2] = 0.3
+    upright = resample_to_output(image(sform=sheared, qform=None), order=1)
+    nib.save(upright, tmp_path / "upright.nii.gz")
+    assert load(tmp_path / "upright.nii.gz")[1].is_orthogonal
 
 
 @pytest.mark.parametrize("bad", [0.0, np.nan])

@@ -70,7 +70,7 @@ def test_a_scaling_that_is_not_finite_is_refused(scaling, tmp_path):
         ({"dim": [3, 4, -6, 5, 1, 1, 1, 1]}, Reason.NOT_3D, r"shape \(4, -6, 5\)"),
         ({"dim": [1, 120, 1, 1, 1, 1, 1, 1]}, Reason.NOT_3D, "holds no volume"),
         ({"datatype": 77}, Reason.UNREADABLE, "unknown data type 77"),
-        ({"datatype": 1}, Reason.PIXEL_FORMAT, "voxels of type"),
+        ({"datatype": 1}, Reason.VOXEL_TYPE, "voxels of type"),
         ({"datatype": 16}, Reason.UNREADABLE, "states 16 bits for a voxel of type float32"),
         ({"vox_offset": 0}, Reason.UNREADABLE, "start at byte 0, before 352"),
         ({"vox_offset": np.nan}, Reason.UNREADABLE, "start at byte nan"),

@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 import pytest
 from ingest.dicom_writer import as_big_endian, make_series, ramp, write_raw, write_series
+from pydicom import config
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -55,6 +56,30 @@ def test_meta_information_without_a_transfer_syntax_is_no_obstacle(tmp_path):
     (series,) = find_series(tmp_path)
     assert series.reason is Reason.NO_FILE_META
     np.testing.assert_array_equal(load(tmp_path)[0], EXPECTED)
+
+
+def test_a_value_of_forbidden_form_is_read_without_a_warning(tmp_path, recwarn):
+    slices = make_series()
+    with part10.without_validation():
+        for dataset in slices:
+            dataset.SeriesInstanceUID = "no.uid.at.all"
+    recwarn.clear()
+    write_series(tmp_path, slices)
+    recwarn.clear()
+    (series,) = find_series(tmp_path)
+    assert (series.uid, series.verdict) == ("no.uid.at.all", Verdict.ACCEPT)
+    assert [str(w.message) for w in recwarn if issubclass(w.category, UserWarning)] == []
+
+
+def test_validation_is_off_until_the_last_is_out_and_then_as_it_was():
+    before = config.settings.reading_validation_mode
+    first, second = part10.without_validation(), part10.without_validation()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert config.settings.reading_validation_mode == config.IGNORE
+    second.__exit__(None, None, None)
+    assert config.settings.reading_validation_mode == before != config.IGNORE
 
 
 @pytest.mark.filterwarnings("ignore:Expected (im|ex)plicit VR")

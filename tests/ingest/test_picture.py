@@ -217,7 +217,7 @@ def test_one_transparent_pixel_is_refused_and_counted(tmp_path):
     rgba[2, 3, 3] = 254
     path = save(rgba, tmp_path / "a.png")
     assert refusal(path, COLOUR) is Reason.PIXEL_FORMAT
-    with pytest.raises(IngestError, match=r"1 pixels of .*a\.png are transparent: convert"):
+    with pytest.raises(IngestError, match=r"1 pixels of .*a\.png are transparent: store"):
         COLOUR.get_data([path])
 
 

@@ -7,12 +7,23 @@ import pickle
 import pytest
 
 from medseg.ingest import IngestError, Reason, reasons
+from medseg.ingest.series import RESAMPLED_REASONS
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_code_is_in_the_table_and_has_a_remedy(reason):
     assert f"| {reason.value} |" in reasons.__doc__
     assert reasons.REMEDIES[reason] or reason is Reason.OK
+
+
+@pytest.mark.parametrize("reason", RESAMPLED_REASONS)
+def test_what_resampling_mends_says_so_for_the_command_line_and_for_python(reason):
+    assert "--resample True (resample=True in Python)" in reasons.REMEDIES[reason]
+
+
+@pytest.mark.parametrize("remedy", [r for r in reasons.REMEDIES.values() if "=" in r])
+def test_a_keyword_of_python_is_said_to_be_one(remedy):
+    assert " in Python" in remedy
 
 
 def test_a_message_is_one_line_of_finding_and_remedy():

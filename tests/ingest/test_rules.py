@@ -46,8 +46,14 @@ def enhanced_with_one_frame(slices):
     slices[0].SOPClassUID = EnhancedCTImageStorage
 
 
-def secondary_capture(slices):
-    slices[1].SOPClassUID = SecondaryCaptureImageStorage
+def secondary_captures(slices):
+    for s in slices:
+        s.SOPClassUID = SecondaryCaptureImageStorage
+
+
+def screen_saves(slices):
+    for s in slices:
+        s.ImageType = ["DERIVED", "SECONDARY", "SCREEN SAVE"]
 
 
 def compressed_lie(slices):
@@ -67,8 +73,9 @@ def report(slices):
         del s.PixelData
 
 
-def localizer_among_slices(slices):
-    slices[1].ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+def localizers(slices):
+    for s in slices:
+        s.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
 
 
 def without(keyword):
@@ -102,17 +109,20 @@ REFUSED = [
     (palette, Reason.COLOUR, "1 samples per pixel, PALETTE COLOR"),
     (multi_frame, Reason.MULTI_FRAME, "2 frames in one file"),
     (enhanced_with_one_frame, Reason.MULTI_FRAME, "Enhanced CT Image Storage"),
-    (secondary_capture, Reason.SECONDARY_CAPTURE, "1 of 5 files are secondary captures"),
+    (secondary_captures, Reason.SECONDARY_CAPTURE, "5 of 5 files are secondary captures"),
+    (screen_saves, Reason.SECONDARY_CAPTURE, "5 of 5 files are secondary captures"),
+    (localizers, Reason.LOCALIZER, "5 of 5 files are localizers"),
+    (with_value("Modality", "MR"), Reason.MIXED_MODALITY, "2 modalities: CT, MR in"),
+    (with_value("RescaleType", "US"), Reason.MIXED_RESCALE_TYPE, "2 rescale types: HU, US in"),
     (
-        with_value("ImageType", ["DERIVED", "SECONDARY", "SCREEN SAVE"]),
-        Reason.SECONDARY_CAPTURE,
-        "",
+        with_value("PhotometricInterpretation", "MONOCHROME1"),
+        Reason.MIXED_PHOTOMETRIC,
+        "2 photometric interpretations: MONOCHROME1, MONOCHROME2 in",
     ),
     (compressed_lie, Reason.TOO_LARGE, "are to give 42948362250 bytes"),
     (segmentation, Reason.NOT_AN_IMAGE, "modality SEG"),
     (report, Reason.NOT_AN_IMAGE, r"no image slices \(modality CT\)"),
     (without("PixelData"), Reason.TRUNCATED, r"ends before its pixels \(CT Image"),
-    (localizer_among_slices, Reason.LOCALIZER, "1 of 5 files are localizers"),
     (without("ImagePositionPatient"), Reason.MISSING_GEOMETRY, "lacks ImagePositionPatient"),
     (without("ImageOrientationPatient"), Reason.MISSING_GEOMETRY, "lacks ImageOrientationPatient"),
     (without("PixelSpacing"), Reason.MISSING_GEOMETRY, "lacks PixelSpacing"),
@@ -163,6 +173,17 @@ def test_mr_needs_no_rescale(tmp_path):
     write_series(tmp_path, slices)
     (series,) = find_series(tmp_path)
     assert series.verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize(("modality", "usual"), [("CT", "HU"), ("MR", "US")])
+def test_a_unit_that_is_not_stated_is_the_usual_one(modality, usual, tmp_path):
+    slices = make_series()
+    for s in slices:
+        s.Modality, s.RescaleType = modality, usual
+    del slices[2].RescaleType
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.notes) == (Verdict.ACCEPT, ())
 
 
 def test_rounded_direction_cosines_are_one_orientation(tmp_path):
