@@ -1,16 +1,33 @@
-"""Files: outputs appear whole or not at all, and take the place of nothing."""
+"""Files: outputs appear whole or not at all, and take the place of nothing.
 
+Where a file cannot be written, because the disk is full, the folder is not ours to write or a file
+is in the place of a folder, the OSError is one line that names the file, the reason and the remedy.
+It has the kind and the `errno` of the system's own, which is its cause.
+"""
+
+import errno
 import os
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import IO
 
 _held: dict[Path, IO[str]] = {}
+
+_ROOM = "make room on that disk or choose another folder"
+_RIGHT = "choose a folder that you may write to"
+_REMEDIES = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EACCES: _RIGHT,
+    errno.EPERM: _RIGHT,
+    errno.EROFS: _RIGHT,
+}
+_OF_WRITING_ALONE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # no reader meets these
 
 
 @contextmanager
@@ -21,20 +38,34 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     format by it. On an error it is removed and whatever `path` held before is still there. Missing
     parent folders are made.
 
+    Raises:
+        OSError: the file cannot be written, see the top of this file. An error of the block that
+            is about another file passes as it is.
+
     Example:
         >>> with whole("out/mask.nii.gz") as partial:
         ...     nibabel.save(image, partial)
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
+    with _told_in_one_line(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield partial
-        with partial.open("rb") as file:
+        with _told_in_one_line(target, block_of=partial):
+            yield partial
+        with partial.open("rb") as file, _told_in_one_line(target):
             os.fsync(file.fileno())
-        partial.replace(target)
+        with _told_in_one_line(target):
+            partial.replace(target)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # absent as a rule; a disk that went read-only keeps it
+            partial.unlink()
+
+
+def remove(path: str | os.PathLike) -> None:
+    """Remove a file, if there is one; OSError in one line where that is not possible."""
+    with _told_in_one_line(Path(path)):
+        Path(path).unlink(missing_ok=True)
 
 
 def set_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path | None:
@@ -52,11 +83,13 @@ def set_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) 
     if not source.exists():
         return None
     target = source.parent if folder is None else Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    with _told_in_one_line(target / source.name):
+        target.mkdir(parents=True, exist_ok=True)
     when = datetime.fromtimestamp(source.stat().st_mtime).strftime("%Y%m%d-%H%M%S")
     names = (f"{source.stem}-{when}{n or ''}{source.suffix}" for n in count())
     kept = next(target / name for name in names if not (target / name).exists())
-    source.replace(kept)
+    with _told_in_one_line(kept):
+        source.replace(kept)
     return kept
 
 
@@ -71,8 +104,9 @@ def hold(path: str | os.PathLike) -> bool:
         return True
     import fcntl
 
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    file = lock.open("w")
+    with _told_in_one_line(lock):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -80,3 +114,31 @@ def hold(path: str | os.PathLike) -> bool:
         return False
     _held[lock] = file
     return True
+
+
+@contextmanager
+def _told_in_one_line(target: Path, *, block_of: Path | None = None) -> Iterator[None]:
+    """Give an error of writing the words of `_refusal`; with `block_of`, only one about that file.
+
+    An error without the system's words is one of ours, or of a package that has its own: it passes.
+    """
+    try:
+        yield
+    except OSError as error:
+        about = block_of is None or block_of.name in str(error.filename)
+        if error.strerror is None or not (about or error.errno in _OF_WRITING_ALONE):
+            raise
+        raise _refusal(target, error) from error
+
+
+def _refusal(target: Path, error: OSError) -> OSError:
+    """The same kind of error, such as PermissionError, in one line."""
+    reason, remedy = error.strerror, _REMEDIES.get(error.errno or 0, "choose another folder")
+    in_the_way = [path for path in target.parents if os.path.exists(path) and not path.is_dir()]
+    if in_the_way:
+        reason, remedy = f"{in_the_way[0]} is no folder", "move it away or choose another folder"
+    elif os.path.isdir(target):
+        reason, remedy = "it is a folder", "move it away or choose another folder"
+    told = type(OSError(error.errno, ""))(f"{target} cannot be written ({reason}): {remedy}")
+    told.errno = error.errno
+    return told

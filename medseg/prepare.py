@@ -26,18 +26,19 @@ def prepare(
     *,
     options: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    """Convert a dataset as published; a second run does what is left.
+    """Convert a dataset as published; a second run does what is left and what has changed.
 
     Args:
         name: a key of `converters.CONVERTERS`.
         source: folder or archive as published.
-        out: folder to write, made if absent.
+        out: folder to write, made if absent; see `medseg.datasets.prepared.check_out`.
         options: for "lung_nodule", `annotations` and the fields of `lidc.Settings`; the other
             datasets have none.
 
     Raises:
-        ValueError: an unknown dataset or option, or faulty data.
+        ValueError: an unknown dataset or option, faulty data, or `out` is refused.
         FileNotFoundError: the source is not there, or holds another dataset.
+        OSError: a file cannot be written, see `medseg.files`.
 
     Example:
         >>> prepare("nuclei", "stage1_train.zip", "data/nuclei").text  # doctest: +SKIP

@@ -1,12 +1,15 @@
 """Tests of medseg.files."""
 
+import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from medseg.files import hold, set_aside, whole
+from medseg.errors import is_documented
+from medseg.files import hold, remove, set_aside, whole
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -80,3 +83,110 @@ def test_a_lock_is_held_by_one_process_and_let_go_when_that_ends(tmp_path):
     assert hold(tmp_path / "run.lock")
     assert hold(tmp_path / "run.lock")
     assert subprocess.check_output(command, text=True) == "False\n"
+
+
+# ---- what cannot be written
+
+
+def fails(number):
+    """A function that fails as the system does, by the number of the error."""
+
+    def fail(*_args, **_options):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def refused(path, *, kind=OSError):
+    """What is said of a path that cannot be written: one line, documented, and no file is left."""
+    before = sorted(Path(path).parent.rglob("*"))
+    with pytest.raises(kind) as caught, whole(path) as partial:
+        partial.write_text("new")
+    assert is_documented(caught.value)
+    assert "\n" not in str(caught.value)
+    assert sorted(Path(path).parent.rglob("*")) == before
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("below", "kind"), [("", FileExistsError), ("images", NotADirectoryError)])
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path, below, kind):
+    (tmp_path / "out").touch()
+    path = tmp_path / "out" / below / "a.png"
+    told = refused(path, kind=kind)
+    remedy = "move it away or choose another folder"
+    assert told == f"{path} cannot be written ({tmp_path / 'out'} is no folder): {remedy}"
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(tmp_path):
+    (tmp_path / "a.png").mkdir()
+    told = refused(tmp_path / "a.png", kind=IsADirectoryError)
+    assert told.startswith(f"{tmp_path / 'a.png'} cannot be written (it is a folder): move it")
+
+
+@pytest.mark.parametrize("step", ["mkdir", "open", "replace"])
+def test_a_folder_that_is_not_ours_to_write_is_told(tmp_path, monkeypatch, step):
+    def fail(self, *_args, **_options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, step, fail)
+    told = refused(tmp_path / "a.png", kind=PermissionError)
+    why = "(Permission denied): choose a folder that you may write to"
+    assert told == f"{tmp_path / 'a.png'} cannot be written {why}"
+
+
+@pytest.mark.parametrize("step", ["pathlib.Path.write_text", "os.fsync"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_and_what_was_there_stays(tmp_path, monkeypatch, step, number):
+    path = tmp_path / "model.pt"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(step, fails(number))
+    told = refused(path)
+    why = f"({os.strerror(number)}): make room on that disk or choose another folder"
+    assert told == f"{path} cannot be written {why}"
+    assert path.read_bytes() == b"old"
+
+
+def test_the_number_and_the_cause_of_the_error_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", fails(errno.ENOSPC))
+    with pytest.raises(OSError, match="cannot be written") as caught, whole(tmp_path / "a") as file:
+        file.touch()
+    assert caught.value.errno == caught.value.__cause__.errno == errno.ENOSPC
+
+
+def test_an_error_of_another_file_passes_as_it_is(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match=r"^\[Errno 2\].*'.*/absent'"),
+        whole(tmp_path / "a.png"),
+    ):
+        (tmp_path / "absent").read_bytes()
+
+
+def test_the_file_that_could_not_be_written_is_named_not_one_around_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", fails(errno.ENOSPC))
+
+    def nested():
+        with whole(tmp_path / "outer"), whole(tmp_path / "inner") as partial:
+            partial.touch()
+
+    with pytest.raises(OSError, match=f"^{tmp_path / 'inner'} cannot be written"):
+        nested()
+
+
+def test_a_lock_and_a_file_set_aside_say_where_they_cannot_be(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(
+        OSError, match=r"run\.lock cannot be written \(\S+/out is no folder\): move"
+    ):
+        hold(tmp_path / "out" / "run.lock")
+    with pytest.raises(OSError, match=r"/out/out cannot be written \(\S+/out is no folder\): move"):
+        set_aside(tmp_path / "out", tmp_path / "out")
+
+
+def test_a_file_is_removed_if_there_is_one(tmp_path):
+    (tmp_path / "a").touch()
+    for _ in range(2):
+        remove(tmp_path / "a")
+        assert not (tmp_path / "a").exists()
+    (tmp_path / "b").mkdir()
+    with pytest.raises(OSError, match=r"/b cannot be written \(it is a folder\): move it away"):
+        remove(tmp_path / "b")

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from medseg.datasets import lidc, phantom
+from medseg.datasets import converters, lidc, phantom
 from medseg.prepare import prepare
 
 
@@ -50,3 +50,24 @@ def test_an_option_that_a_dataset_does_not_have_is_refused(tmp_path):
         prepare("nuclei", tmp_path, tmp_path / "out", options={"size": 16})
     with pytest.raises(ValueError, match="dataset 'spleen' is unknown"):
         prepare("spleen", tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", sorted(converters.CONVERTERS))
+def test_every_dataset_refuses_to_be_written_into_its_source_or_over_another_one(name, tmp_path):
+    source, other, file = tmp_path / "source", tmp_path / "other", tmp_path / "file"
+    for folder in (source, other):
+        folder.mkdir()
+    (other / "datalist.json").write_text('{"name": "spleen"}')
+    file.touch()
+    before = sorted(tmp_path.rglob("*"))
+    for out, told in (
+        (
+            source / "out",
+            r"/source/out is or lies in the source \S+/source: give --out a folder apart",
+        ),
+        (other, r"/other holds datalist\.json of dataset spleen: give --out another folder"),
+        (file, r"/file is no folder: give --out a folder, new or of an earlier run$"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            prepare(name, source, out)
+    assert sorted(tmp_path.rglob("*")) == before

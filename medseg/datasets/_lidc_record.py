@@ -14,7 +14,7 @@ from medseg.datasets._lidc_case import VIEWS, Settings, convert
 from medseg.datasets._lidc_place import summary
 from medseg.datasets._lidc_problems import Problem
 from medseg.datasets._lidc_source import Series, case_of, patient_of, read_copies
-from medseg.files import whole
+from medseg.files import remove, whole
 from medseg.geometry import Geometry
 
 logger = logging.getLogger(__name__)
@@ -51,19 +51,20 @@ def record_of(
     except ValueError as error:
         return Problem(case, "unusable-annotations", str(error))
     file = out / "records" / f"{case}.json"
-    digest = hashlib.sha256(repr(reads).encode()).hexdigest()
-    if (record := _done(file, digest, out)) is not None:
+    sources = {"annotations": _digest(reads), "images": _digest(_dated(series.files))}
+    if (record := _done(file, sources, out)) is not None:
         return record
     try:
         volume, geometry = read_series(series)
     except (ValueError, OSError) as error:
         return Problem(case, "refused-series", str(error))
+    remove(file)  # until the new one is there, what the old one says holds no more
     made = convert(reads, series, volume, geometry, out=out, case=case, settings=settings)
     patient = patient_of(series)
     same = {"case": case, "patient": patient, "series_uid": series.uid}
     record = {
         "case": case,
-        "annotations": digest,
+        **sources,
         "rows": [same | row for row in made.rows],
         "items": {
             view: [{"patient": patient} | item for item in made.items[view]] for view in VIEWS
@@ -76,8 +77,18 @@ def record_of(
     return record
 
 
-def _done(file: Path, digest: str, out: Path) -> Record | None:
-    """What an earlier run made of the same annotations, if all its files are there."""
+def _digest(content: object) -> str:
+    return hashlib.sha256(repr(content).encode()).hexdigest()
+
+
+def _dated(files: Sequence[Path]) -> list[tuple[int, int]]:
+    """Size and date of each file of a CT, wherever it lies: the whole collection is not read."""
+    found = (file.stat() for file in files)
+    return sorted((file.st_size, file.st_mtime_ns) for file in found)
+
+
+def _done(file: Path, sources: dict[str, str], out: Path) -> Record | None:
+    """What an earlier run made of the same sources, if all its files are there."""
     if not file.is_file():
         return None
     record = json.loads(file.read_text(encoding="utf-8"))
@@ -87,4 +98,5 @@ def _done(file: Path, digest: str, out: Path) -> Record | None:
         for item in record["items"][view]
         for key in ("image", "label")
     )
-    return record if record["annotations"] == digest and all(map(Path.is_file, made)) else None
+    same = all(record.get(kind) == digest for kind, digest in sources.items())
+    return record if same and all(map(Path.is_file, made)) else None

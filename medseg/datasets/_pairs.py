@@ -1,7 +1,8 @@
 """Pairs: a picture and its mask, paired by name, checked and written as two PNG files.
 
 `write` takes a picture and a mask of yes and no; `copy` takes a picture that stays as published and
-labels that are translated.
+labels that are translated. Either leaves a case that is there and was made of the same content, see
+`medseg.datasets._stamp`, and makes any other case again.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from medseg.datasets import _stamp
 from medseg.datasets._published import File
-from medseg.files import whole
+from medseg.files import remove, whole
 
 LABEL_VALUES = (0, 255)
 
@@ -56,19 +58,21 @@ def item(case: str, patient: str, **more: Any) -> dict[str, Any]:
     return {"case": case, "patient": patient, **files, **more}
 
 
-def write(out: Path, case: str, load: Callable[[], Pair]) -> None:
-    """Write `images/<case>.png` and `masks/<case>.png`, unless both are there.
+def write(out: Path, case: str, *, stamp: str, load: Callable[[], Pair]) -> None:
+    """Write `images/<case>.png` and `masks/<case>.png`, unless both are there, of the same stamp.
 
     Args:
         out: the prepared folder.
         case: name of the case.
+        stamp: that of the published files of the case.
         load: gives the picture, (rows, columns) or (rows, columns, 3) of uint8 or uint16, and its
             mask, (rows, columns) of bool, written as 0 and 255; it is called only if needed.
 
     Raises:
         ValueError: the mask is empty or of another size than the picture; then nothing is written.
     """
-    if (paths := _to_write(out, case)) is None:
+    paths = _paths(out, case)
+    if is_made(*paths, stamp=stamp):
         return
     image, mask = load()
     if image.shape[:2] != mask.shape:
@@ -80,8 +84,7 @@ def write(out: Path, case: str, load: Callable[[], Pair]) -> None:
         raise ValueError(
             f"the mask of case {case} is empty: download the dataset again, or remove the case"
         )
-    save(image, paths[0])
-    save(mask.astype(np.uint8) * 255, paths[1])
+    save_case(dict(zip(paths, (image, mask.astype(np.uint8) * 255), strict=True)), stamp=stamp)
 
 
 def copy(
@@ -95,7 +98,7 @@ def copy(
 ) -> None:
     """Write `images/<case>.png`, byte for byte as published, and `masks/<case>.png`.
 
-    Nothing is done where both are there.
+    Nothing is done where both are there, of the stamp of these files.
 
     Args:
         image: an RGB picture of 8 bits, as PNG.
@@ -109,7 +112,9 @@ def copy(
         ValueError: a file is unreadable or not as published, or the two differ in size; it is
             named, and no mask is written.
     """
-    if (paths := _to_write(out, case)) is None:
+    image_path, mask_path = _paths(out, case)
+    stamp = _stamp.of_files(image, truth)
+    if is_made(image_path, mask_path, stamp=stamp):
         return
     picture, content = image.array(mode="RGB"), truth.array(mode=truth_mode)
     if picture.shape[:2] != content.shape[:2]:
@@ -121,21 +126,41 @@ def copy(
         mask = label(content)
     except ValueError as error:
         raise ValueError(f"{truth.path}: {error}: download or unpack it again") from error
-    with whole(paths[0]) as partial:
+    remove(mask_path)
+    with whole(image_path) as partial:
         partial.write_bytes(image.read())
-    save(mask, paths[1])
+    save(mask, mask_path, stamp=stamp)
 
 
-def save(array: NDArray[Any], path: Path) -> None:
-    """Write a picture as PNG of 8 or 16 bits, whole or not at all."""
+def is_made(*paths: Path, stamp: str) -> bool:
+    """Whether the pictures of a case are there, the last of them with this stamp."""
+    return all(path.is_file() for path in paths) and _stamp.read(paths[-1]) == stamp
+
+
+def save_case(pictures: Mapping[Path, NDArray[Any]], *, stamp: str) -> None:
+    """Write the pictures of a case one after the other, the last of them with the stamp.
+
+    An older last one is removed first: interrupted anywhere, the case is incomplete, and never has
+    a new picture beside an old mask.
+    """
+    *others, last = pictures
+    remove(last)
+    for path in others:
+        save(pictures[path], path)
+    save(pictures[last], last, stamp=stamp)
+
+
+def save(array: NDArray[Any], path: Path, *, stamp: str | None = None) -> None:
+    """Write a picture as PNG of 8 or 16 bits, whole or not at all, with its stamp if it has one."""
+    info = None if stamp is None else _stamp.chunk(stamp)
     with whole(path) as partial:
-        Image.fromarray(array).save(partial, format="PNG", compress_level=_COMPRESSION)
+        picture = Image.fromarray(array)
+        picture.save(partial, format="PNG", compress_level=_COMPRESSION, pnginfo=info)
 
 
-def _to_write(out: Path, case: str) -> tuple[Path, Path] | None:
-    """The files of the picture and of the mask; None where both are there."""
-    image, mask = (out / folder / f"{case}.png" for folder in ("images", "masks"))
-    return None if image.is_file() and mask.is_file() else (image, mask)
+def _paths(out: Path, case: str) -> tuple[Path, Path]:
+    """The files of the picture and of the mask."""
+    return out / "images" / f"{case}.png", out / "masks" / f"{case}.png"
 
 
 def _pixels(array: NDArray[Any]) -> str:

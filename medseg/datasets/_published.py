@@ -47,12 +47,14 @@ class Published:
             files, and those of a folder `__MACOSX`, are left out.
         content: gives the bytes of a file; `read` does so with errors that name the file.
         damaged: what is said of a damaged file, see `DAMAGED`.
+        directory: gives size and CRC-32 of a file where an archive records them.
     """
 
     name: str
     files: tuple[str, ...]
     content: Callable[[str], bytes]
     damaged: str = DAMAGED
+    directory: Callable[[str], tuple[int, int]] | None = None
 
     def read(self, file: str) -> bytes:
         """The bytes of a file; ValueError where it cannot be read."""
@@ -60,6 +62,16 @@ class Published:
             return self.content(file)
         except _READ_ERRORS as error:
             raise self.unreadable(file, error) from error
+
+    def checksum(self, file: str) -> tuple[int, int]:
+        """Size in bytes and CRC-32 of a file's content; ValueError where it cannot be read.
+
+        Those of an archive are as it records them, unread; a file has the same in a folder.
+        """
+        if self.directory is not None:
+            return self.directory(file)
+        content = self.read(file)
+        return len(content), zlib.crc32(content)
 
     def pages(self, file: str) -> list[Image.Image]:
         """Every page of a picture file, decoded; ValueError where it is no such file."""
@@ -91,6 +103,7 @@ class Published:
                 name=f"{self.name}/{file}",
                 files=_ordered(archive.namelist()),
                 content=_inflating(archive, MOST_BYTES),
+                directory=_recorded(archive),
             )
 
     def stems(self, folder: str, *, suffix: str) -> dict[str, str]:
@@ -131,6 +144,10 @@ class File:
     def read(self) -> bytes:
         """Its bytes; ValueError where it cannot be read."""
         return self.published.read(self.path)
+
+    def checksum(self) -> tuple[int, int]:
+        """Its size in bytes and the CRC-32 of its content; ValueError where it cannot be read."""
+        return self.published.checksum(self.path)
 
     def array(self, *, mode: str) -> NDArray[np.uint8]:
         """Its pixels; ValueError where it is unreadable or of another mode than published."""
@@ -174,7 +191,8 @@ def opened(
         raise ValueError(f"{name} is no zip archive: {remedy}")
     with zipfile.ZipFile(source) as archive:
         content = _inflating(archive, most_bytes)
-        yield Published(name, _ordered(archive.namelist()), content, damaged)
+        files = _ordered(archive.namelist())
+        yield Published(name, files, content, damaged, _recorded(archive))
 
 
 def _inflating(archive: zipfile.ZipFile, most_bytes: int) -> Callable[[str], bytes]:
@@ -184,6 +202,14 @@ def _inflating(archive: zipfile.ZipFile, most_bytes: int) -> Callable[[str], byt
         return archive.read(file)
 
     return content
+
+
+def _recorded(archive: zipfile.ZipFile) -> Callable[[str], tuple[int, int]]:
+    def directory(file: str) -> tuple[int, int]:
+        member = archive.getinfo(file)
+        return member.file_size, member.CRC
+
+    return directory
 
 
 def _ordered(files: Iterable[str]) -> tuple[str, ...]:

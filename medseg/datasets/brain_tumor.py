@@ -39,8 +39,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.datasets import _pairs, prepared
-from medseg.datasets._published import Published, opened
+from medseg.datasets import _pairs, _stamp, prepared
+from medseg.datasets._published import File, Published, opened
 from medseg.datasets.datalist import Item
 
 TEST_SHARE = 0.2
@@ -55,6 +55,7 @@ BLOCK = 25
 GAP = 8
 """The last indices of each block, left out: slices of two blocks are 9 or more indices apart."""
 
+_NAME = "brain_tumor"
 _ARCHIVES = "brainTumorDataPublic_"
 _FOLDS = "cvind.mat"
 _MASK = "_mask"
@@ -66,8 +67,8 @@ _WANTED = "the folder of brainTumorDataPublic_*.zip, of the .mat files, or of <i
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """Convert the published set, see the top of this file; return the number of slices.
 
-    Slices that are done are left as they are, so that an interrupted run can be repeated: it ends
-    with the files of a run that was not interrupted.
+    Slices that are done are left as they are, unless a published file of them has changed. So an
+    interrupted run can be repeated: it ends with the files of a run that was not interrupted.
 
     Args:
         source: the folder of the set, or a zip archive.
@@ -78,19 +79,21 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         ValueError: h5py is not installed, a PNG without its mask, or a slice that is there twice;
             an unreadable file, a field that is missing or out of range, an empty mask or one of
             another size: then the slices before it are done; `cvind.mat` of another number of
-            slices. The message names the slice, never the patient.
+            slices. The message names the slice, never the patient. Or `out` is refused, see
+            `prepared.check_out`.
 
     Example:
         >>> prepare("1512427", "data/brain_tumor")  # doctest: +SKIP
         3064
     """
+    prepared.check_out(out, source, name=_NAME)
     with opened(Path(source), remedy=f"give {_WANTED}") as published:
         items = _from_mat(published, Path(out)) or _from_png(published, Path(out))
     if not items:
         raise FileNotFoundError(
             f"no <i>.mat, {_ARCHIVES}*.zip nor <i>.png in {published.name}: give {_WANTED}"
         )
-    prepared.write(out, "brain_tumor", items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
+    prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
     return len(items)
 
 
@@ -115,8 +118,8 @@ def _from_mat(published: Published, out: Path) -> list[Item]:
                 continue
             if index in found:
                 raise ValueError(f"{file} of {part.name} is there twice: keep one copy")
-            read = _read(part, file)
-            _pairs.write(out, f"{index:04d}", partial(_pair, read))
+            read, stamp = _read(part, file), _stamp.of_files(File(part, file))
+            _pairs.write(out, f"{index:04d}", stamp=stamp, load=partial(_pair, read))
             found[index] = _pairs.item(f"{index:04d}", read.patient, tumour=TUMOURS[read.label])
     folds = _published_folds(published, slices=len(found)) if found else {}
     return [found[index] | folds.get(index, {}) for index in sorted(found)]
@@ -213,7 +216,8 @@ def _from_png(published: Published, out: Path) -> list[Item]:
     for case, files in _pairs.paired(images, masks, name=published.name).items():
         block, place = divmod(int(case), BLOCK)
         if place < BLOCK - GAP:
-            _pairs.write(out, case, partial(_decoded, published, *files))
+            stamp = _stamp.of_files(*(File(published, file) for file in files))
+            _pairs.write(out, case, stamp=stamp, load=partial(_decoded, published, *files))
             items.append(_pairs.item(case, f"block_{block:03d}"))
     return items
 

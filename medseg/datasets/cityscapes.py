@@ -81,6 +81,7 @@ CLASSES = (
 
 LABEL_VALUES = (*range(1, len(CLASSES) + 1), IGNORED)
 
+_NAME = "cityscapes"
 _MOST_ID = 33  # of the published ids, scored or void
 _WANTED = f"the folder of {' and '.join(ARCHIVES.values())}"
 _FILE = re.compile(
@@ -92,8 +93,8 @@ _FILE = re.compile(
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """Convert the published set, see the top of this file; return the number of pictures.
 
-    Pictures that are done are left as they are, so that an interrupted run can be repeated: it ends
-    with the files of a run that was not interrupted.
+    Pictures that are done are left as they are, unless a published file of them has changed. So an
+    interrupted run can be repeated: it ends with the files of a run that was not interrupted.
 
     Args:
         source: folder of `leftImg8bit` and `gtFine`, or of the two archives.
@@ -104,19 +105,20 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         ValueError: a damaged archive; a picture without its labels or the other way round, or two
             files of one name, then nothing is written; a file that is unreadable, of another size
             than its partner, or with an unknown id, then the pictures before it are done. The
-            message names it.
+            message names it. Or `out` is refused, see `prepared.check_out`.
 
     Example:
         >>> prepare("downloads", "data/cityscapes")  # doctest: +SKIP
         3475
     """
+    prepared.check_out(out, source, name=_NAME)
     with _opened(Path(source)) as sources:
         splits = {split: _cases(sources, split, source=Path(source)) for split in ("train", "val")}
         for cases in splits.values():
             for case, files in cases.items():
                 _pairs.copy(*files, out=Path(out), case=case, truth_mode="L", label=label)
     training, testing = ([_item(case) for case in splits[split]] for split in ("train", "val"))
-    prepared.write(out, "cityscapes", training, testing=testing, label_values=LABEL_VALUES)
+    prepared.write(out, _NAME, training, testing=testing, label_values=LABEL_VALUES)
     return len(training) + len(testing)
 
 

@@ -28,7 +28,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from medseg.datasets import _pairs, prepared
+from medseg.datasets import _pairs, _stamp, prepared
 from medseg.datasets._published import Published, opened
 
 LABEL_VALUES = _pairs.LABEL_VALUES
@@ -36,6 +36,7 @@ LABEL_VALUES = _pairs.LABEL_VALUES
 BLOCKS = 6
 """Number of blocks of neighbouring slices; one is for testing, which leaves five for the folds."""
 
+_NAME = "em_membrane"
 _STACK, _LABELS, _TEST = "train-volume.tif", "train-labels.tif", "test-volume.tif"
 _FOLDERS = ("train/image", "train/label")
 _GREY = ("1", "L")
@@ -47,8 +48,8 @@ _Slices = list[Image.Image]
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """Convert the published set, see the top of this file; return the number of labelled slices.
 
-    Slices that are done are left as they are, so that an interrupted run can be repeated: it ends
-    with the files of a run that was not interrupted.
+    Slices that are done are left as they are, unless their pixels have changed. So an interrupted
+    run can be repeated: it ends with the files of a run that was not interrupted.
 
     Args:
         source: the folder of the set, or a zip archive of it.
@@ -57,26 +58,34 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     Raises:
         FileNotFoundError: no such source, or neither of the forms in it.
         ValueError: images without labels, stacks of different length, an unreadable file, a picture
-            that is not 8-bit grey: then nothing is written; a label of another size or with other
-            values than 0 and 255. The message names the file or the slice.
+            that is not 8-bit grey, or `out` is refused, see `prepared.check_out`: then nothing is
+            written; a label of another size or with other values than 0 and 255. The message names
+            the file or the slice.
 
     Example:
         >>> prepare("isbi2012", "data/em_membrane")  # doctest: +SKIP
         30
     """
+    prepared.check_out(out, source, name=_NAME)
     with opened(Path(source), remedy=f"give {_WANTED}") as published:
         images, labels = _training(published)
         test = _slices(published, file) if (file := _stack(published, _TEST)) else []
     cases = [f"slice_{number:02d}" for number in range(len(images))]
     for case, image, label in zip(cases, images, labels, strict=True):
-        _pairs.write(Path(out), case, partial(_load, case, image, label))
-    for number, image in enumerate(test):
-        if not (path := Path(out) / "test" / f"slice_{number:02d}.png").is_file():
-            _pairs.save(np.asarray(image), path)
+        stamp = _stamp.of_arrays(np.asarray(image), np.asarray(label))
+        _pairs.write(Path(out), case, stamp=stamp, load=partial(_load, case, image, label))
+    _write_test(Path(out) / "test", test)
     blocks = [f"block_{block}" for block in _blocks(len(cases))]
     items = [_pairs.item(case, block) for case, block in zip(cases, blocks, strict=True)]
-    prepared.write(out, "em_membrane", items, test_share=1 / BLOCKS, label_values=LABEL_VALUES)
+    prepared.write(out, _NAME, items, test_share=1 / BLOCKS, label_values=LABEL_VALUES)
     return len(cases)
+
+
+def _write_test(folder: Path, slices: _Slices) -> None:
+    for number, image in enumerate(slices):
+        path, stamp = folder / f"slice_{number:02d}.png", _stamp.of_arrays(np.asarray(image))
+        if not _pairs.is_made(path, stamp=stamp):
+            _pairs.save(np.asarray(image), path, stamp=stamp)
 
 
 def _blocks(slices: int) -> list[int]:

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from medseg.datasets import _msd, prepared
+from medseg.datasets._link import link
 from medseg.datasets.datalist import Item, build, hold_out, select
 
 LABEL_VALUES = (0, 1, 2)
 """Background, anterior, posterior."""
 
+_NAME = "hippocampus"
 _PARTS = {"image": "images", "label": "labels"}
 
 TEST_SHARE = 0.2
@@ -65,17 +67,19 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """Check every volume of Task04_Hippocampus and link it into a prepared folder.
 
     `cases` reads the published folder as well; preparing adds the checks of `prepared.write`. A
-    second run does what is left.
+    second run does what is left and what has changed.
 
     Returns:
         The number of cases.
 
     Raises:
         FileNotFoundError: no data in `source`.
-        ValueError: images and labels do not pair, or what `prepared.write` refuses.
+        ValueError: images and labels do not pair, or what `prepared.check_out` or `prepared.write`
+            refuses.
     """
-    items = prepared.link(out, _labelled(Path(source).absolute()), parts=_PARTS)
-    prepared.write(out, "hippocampus", items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
+    prepared.check_out(out, source, name=_NAME)
+    items = link(out, _labelled(Path(source).absolute()), parts=_PARTS)
+    prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
     return len(items)
 
 

@@ -47,6 +47,7 @@ BLOCK = 16
 TEST_SHARE = 0.2
 """Share of the sequences held out for testing, whatever the fold."""
 
+_NAME = "kitti_road"
 _IMAGE = re.compile(r"(um|umm|uu)_([0-9]{6})")
 _TRUTH = re.compile(r"(um|umm|uu)_road_([0-9]{6})")
 
@@ -54,8 +55,8 @@ _TRUTH = re.compile(r"(um|umm|uu)_road_([0-9]{6})")
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """Convert the published set, see the top of this file; return the number of labelled pictures.
 
-    Pictures that are done are left as they are, so that an interrupted run can be repeated: it ends
-    with the files of a run that was not interrupted.
+    Pictures that are done are left as they are, unless a published file of them has changed. So an
+    interrupted run can be repeated: it ends with the files of a run that was not interrupted.
 
     Args:
         source: `data_road.zip`, or a folder that holds what is in it.
@@ -66,18 +67,20 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         ValueError: no zip archive; a picture without its truth or a truth without its picture, then
             nothing is written; a file that is unreadable, of another size than its partner, or not
             in the published colours, then the pictures before it are done. The message names it.
+            Or `out` is refused, see `prepared.check_out`.
 
     Example:
         >>> prepare("data_road.zip", "data/kitti_road")  # doctest: +SKIP
         289
     """
+    prepared.check_out(out, source, name=_NAME)
     with opened(Path(source), remedy=f"give {ARCHIVE} or the folder data_road") as published:
         cases = _cases(published)
         for case, (image, truth) in cases.items():
             files = File(published, image), File(published, truth)
             _pairs.copy(*files, out=Path(out), case=case, truth_mode="RGB", label=label)
     items = [_item(case) for case in cases]
-    prepared.write(out, "kitti_road", items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
+    prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
     return len(cases)
 
 

@@ -40,7 +40,7 @@ from medseg.datasets._lidc_source import (
     find_ct,
 )
 from medseg.datasets.datalist import Item
-from medseg.files import whole
+from medseg.files import remove, whole
 
 __all__ = ["REMEDIES", "VIEWS", "Problem", "Report", "Settings", "cases", "prepare"]
 
@@ -51,6 +51,7 @@ TEST_SHARE = 0.2
 
 LABEL_VALUES = (0, 1)
 
+_NAME = "lidc"
 _SETTINGS = "settings.json"
 _PROBLEM_COLUMNS = ("case", "code", "finding", "remedy")
 
@@ -132,9 +133,10 @@ def prepare(
 ) -> Report:
     """Convert the collection, see the top of this file.
 
-    Scans that are done are left as they are, so that an interrupted run can be repeated and ends
-    with the files of one that was not interrupted. A scan that cannot be used is logged and in the
-    report, and the rest goes on.
+    Scans that are done are left as they are, unless their XML or a file of their CT has changed
+    (told by size and date). So an interrupted run can be repeated and ends with the files of one
+    that was not interrupted. A scan that cannot be used is logged and in the report, and the rest
+    goes on.
 
     Args:
         source: a folder with CT series, and XML files beside them or in a tree of their own.
@@ -147,7 +149,8 @@ def prepare(
 
     Raises:
         FileNotFoundError: no such folder, or no CT series in it.
-        ValueError: settings out of range, or `out` was prepared with others.
+        ValueError: settings out of range, or `out` was prepared with others or is refused, see
+            `prepared.check_out`.
 
     Example:
         >>> from medseg.ingest import find_series, read_series  # doctest: +SKIP
@@ -161,6 +164,7 @@ def prepare(
     for folder in folders:
         if not folder.is_dir():
             raise FileNotFoundError(f"no such folder: {folder.absolute()}: give LIDC-IDRI")
+        prepared.check_out(target, folder, name=_NAME, views=VIEWS)
     _check_settings(target, chosen)
     found = find_annotations(folders)
     run = _Run(found, target, read_series=read_series, settings=chosen)
@@ -235,17 +239,25 @@ def _finish(
     _write_table(target / "nodules.csv", COLUMNS, rows)
     shown = [asdict(problem) | {"remedy": REMEDIES[problem.code]} for problem in every]
     _write_table(target / "problems.csv", _PROBLEM_COLUMNS, shown)
-    for view in VIEWS if items["patches"] else ():
+    _write_datalists(target, items)
+    nodules = sum(row["readers"] > 0 for row in rows)
+    counts = {view: len(items[view]) for view in VIEWS}
+    return Report(len(records), nodules, **counts, radiographs=radiographs, problems=tuple(every))
+
+
+def _write_datalists(target: Path, items: dict[str, list[Item]]) -> None:
+    """Write that of either view; where nothing is left to list, remove those of an earlier run."""
+    for view in VIEWS:
+        if not items["patches"]:
+            remove(target / view / prepared.FILE)
+            continue
         prepared.write(
             target / view,
-            f"lidc-{view}",
+            f"{_NAME}-{view}",
             items[view],
             test_share=TEST_SHARE,
             label_values=LABEL_VALUES,
         )
-    nodules = sum(row["readers"] > 0 for row in rows)
-    counts = {view: len(items[view]) for view in VIEWS}
-    return Report(len(records), nodules, **counts, radiographs=radiographs, problems=tuple(every))
 
 
 def _check_settings(target: Path, settings: Settings) -> None:

@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from medseg.datasets import _msd, prepared
+from medseg.datasets._link import link
 from medseg.datasets.datalist import Item, build, select
 
 LABEL_VALUES = (0, 1, 2)
 """Background, liver, tumour."""
 
+_NAME = "liver"
 _PARTS = {"image": "images", "label": "labels"}
 _LITS_FILE = re.compile(r"(volume|segmentation|test-volume)-(\d+)\.nii(?:\.gz)?")
 
@@ -68,18 +70,20 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """Check every volume of a dataset as published and link it into a prepared folder.
 
     `cases` reads the published folder as well; preparing adds the checks of `prepared.write`. A
-    second run does what is left.
+    second run does what is left and what has changed.
 
     Returns:
         The number of cases.
 
     Raises:
         FileNotFoundError: no data in `source`.
-        ValueError: images and labels do not pair, or what `prepared.write` refuses.
+        ValueError: images and labels do not pair, or what `prepared.check_out` or `prepared.write`
+            refuses.
     """
+    prepared.check_out(out, source, name=_NAME)
     listed = _listed(Path(source).absolute())
-    items, testing = (prepared.link(out, part, parts=_PARTS) for part in listed)
-    prepared.write(out, "liver", items, testing=testing, label_values=LABEL_VALUES)
+    items, testing = (link(out, part, parts=_PARTS) for part in listed)
+    prepared.write(out, _NAME, items, testing=testing, label_values=LABEL_VALUES)
     return len(items) + len(testing)
 
 

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from medseg.datasets import prepared
+from medseg.datasets._link import link
 from medseg.datasets.datalist import Item, build, hold_out, select
 
 LABEL_VALUES = (0, 255)
+
+_NAME = "liver_slices"
 
 TEST_SHARE = 0.2
 """Share of the other patients held out for testing, whatever the fold."""
@@ -70,25 +73,25 @@ def datalist(
     """Make the datalist of a folder of slices, with absolute paths. Raises as `cases` does."""
     others, ircadb = _listed(Path(dataset_dir).absolute())
     training, testing = hold_out(others, TEST_SHARE, seed=seed)
-    return build("liver_slices", training, testing=testing + ircadb, folds=folds, seed=seed)
+    return build(_NAME, training, testing=testing + ircadb, folds=folds, seed=seed)
 
 
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """Check every slice of a folder and link it into a prepared one; return their number.
 
-    `cases` reads the folder as it is as well; preparing adds the checks of `prepared.write`.
+    `cases` reads the folder as it is as well; preparing adds the checks of `prepared.write`. A
+    second run does what is left and what has changed.
 
     Raises:
         FileNotFoundError: no slices in `source`.
-        ValueError: what `cases` or `prepared.write` refuses.
+        ValueError: what `cases`, `prepared.check_out` or `prepared.write` refuses.
     """
+    prepared.check_out(out, source, name=_NAME)
     parts = {"image": "images", "label": "masks"}
-    items, ircadb = (
-        prepared.link(out, part, parts=parts) for part in _listed(Path(source).absolute())
-    )
+    items, ircadb = (link(out, part, parts=parts) for part in _listed(Path(source).absolute()))
     prepared.write(
         out,
-        "liver_slices",
+        _NAME,
         items,
         testing=ircadb,
         test_share=TEST_SHARE,

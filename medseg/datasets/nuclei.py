@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from medseg.datasets import _pairs, prepared
-from medseg.datasets._published import Published, opened
+from medseg.datasets import _pairs, _stamp, prepared
+from medseg.datasets._published import File, Published, opened
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ TEST_SHARE = 0.2
 LABEL_VALUES = _pairs.LABEL_VALUES
 
 ARCHIVE = "stage1_train.zip"
-_PARTS = ("images", "masks", "instances")
+_NAME = "nuclei"
+_PARTS = ("images", "instances", "masks")
 _MOST_BYTES = 2**26  # of one published file; the largest has less than 2 MB
 _DAMAGED = "{file} cannot be read ({reason}): unpack the archive again"
 
@@ -41,8 +42,8 @@ _DAMAGED = "{file} cannot be read ({reason}): unpack the archive again"
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """Convert the published set, see the top of this file; return the number of pictures.
 
-    Pictures that are done are left as they are, so that an interrupted run can be repeated: it ends
-    with the files of a run that was not interrupted.
+    Pictures that are done are left as they are, unless a published file of them has changed. So an
+    interrupted run can be repeated: it ends with the files of a run that was not interrupted.
 
     Where masks overlap, as in 6 of the 598 pictures, a pixel stays with the mask whose file comes
     first, and a warning names the picture. A nucleus of which nothing is left so has no number.
@@ -55,29 +56,27 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         FileNotFoundError: no such source, or no pictures in it.
         ValueError: no zip archive; a picture without image or masks, then nothing is written; an
             unreadable file, an empty mask or one of another size, then the pictures before it are
-            done. The message names the picture.
+            done. The message names the picture. Or `out` is refused, see `prepared.check_out`.
 
     Example:
         >>> prepare("stage1_train.zip", "data/nuclei")  # doctest: +SKIP
         598
     """
+    prepared.check_out(out, source, name=_NAME)
     with opened(
         Path(source), remedy=f"download {ARCHIVE}", most_bytes=_MOST_BYTES, damaged=_DAMAGED
     ) as published:
         pictures = _grouped(published)
         for name, (image, masks) in pictures.items():
-            written = {part: Path(out) / part / f"{name}.png" for part in _PARTS}
-            if all(path.is_file() for path in written.values()):
-                continue
-            picture = published.picture(image).convert("RGB")
-            instances = _numbered(published, masks, size=picture.size, name=name)
-            _pairs.save(np.asarray(picture), written["images"])
-            _pairs.save((instances > 0).astype(np.uint8) * 255, written["masks"])
-            _pairs.save(instances, written["instances"])
+            paths = [Path(out) / part / f"{name}.png" for part in _PARTS]
+            stamp = _stamp.of_files(*(File(published, file) for file in (image, *masks)))
+            if not _pairs.is_made(*paths, stamp=stamp):
+                arrays = _converted(published, image, masks, name=name)
+                _pairs.save_case(dict(zip(paths, arrays, strict=True)), stamp=stamp)
     items = [
         _pairs.item(name, name, instances=f"instances/{name}.png") for name in sorted(pictures)
     ]
-    prepared.write(out, "nuclei", items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
+    prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
     return len(pictures)
 
 
@@ -102,6 +101,15 @@ def _grouped(published: Published) -> dict[str, tuple[str, list[str]]]:
             f"picture {name} in {published.name} has no {lacking}: unpack the archive again"
         )
     return {name: (image, masks[name]) for name, image in images.items()}
+
+
+def _converted(
+    published: Published, image: str, masks: list[str], *, name: str
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint8]]:
+    """The pictures of `_PARTS`."""
+    picture = published.picture(image).convert("RGB")
+    instances = _numbered(published, masks, size=picture.size, name=name)
+    return np.asarray(picture), instances, (instances > 0).astype(np.uint8) * 255
 
 
 def _numbered(

@@ -30,8 +30,8 @@ from pathlib import Path
 
 import numpy as np
 
-from medseg.datasets import _pairs, prepared
-from medseg.datasets._published import Published, opened
+from medseg.datasets import _pairs, _stamp, prepared
+from medseg.datasets._published import File, Published, opened
 
 TEST_SHARE = 0.2
 """Share of the patients held out for testing where no test set is published."""
@@ -45,6 +45,7 @@ SEQUENCE_ENDS = (
 )
 """The last frame of each of the 29 sequences of CVC-ClinicDB, as its page lists them."""
 
+_NAME = "polyp"
 _POLYP_ABOVE = 127  # of a JPEG mask, whose 0 and 255 are blurred
 _TESTED = {"train": False, "val": True}  # the two parts of the resized Kvasir-SEG
 _WANTED = "the folder or zip archive of Kvasir-SEG or CVC-ClinicDB"
@@ -62,8 +63,8 @@ class _Frame:
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """Convert a published set, see the top of this file; return the number of pictures.
 
-    Pictures that are done are left as they are, so that an interrupted run can be repeated: it ends
-    with the files of a run that was not interrupted.
+    Pictures that are done are left as they are, unless a published file of them has changed. So an
+    interrupted run can be repeated: it ends with the files of a run that was not interrupted.
 
     Args:
         source: the folder of the set, or its zip archive.
@@ -74,22 +75,26 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         ValueError: a picture without its mask, a frame that no sequence of CVC-ClinicDB has, or two
             files of one name: then nothing is written; an unreadable file, an empty mask or one of
             another size: then the pictures before it are done. The message names the picture.
+            Or `out` is refused, see `prepared.check_out`.
 
     Example:
         >>> prepare("kvasir-seg.zip", "data/polyp")  # doctest: +SKIP
         1000
     """
+    prepared.check_out(out, source, name=_NAME)
     with opened(Path(source), remedy=f"give {_WANTED}") as published:
         frames = _frames(published)
         for frame in frames:
-            _pairs.write(Path(out), frame.case, partial(_load, published, frame))
+            stamp = _stamp.of_files(*(File(published, path) for path in (frame.image, frame.mask)))
+            load = partial(_load, published, frame)
+            _pairs.write(Path(out), frame.case, stamp=stamp, load=load)
     training, testing = (
         [_pairs.item(frame.case, frame.patient) for frame in frames if frame.tested == tested]
         for tested in (False, True)
     )
     prepared.write(
         out,
-        "polyp",
+        _NAME,
         training,
         testing=testing,
         test_share=None if testing else TEST_SHARE,

@@ -6,10 +6,10 @@ A prepared folder holds the pictures or volumes of each case and `datalist.json`
 """
 
 import hashlib
+import json
 import logging
 import os
 import shlex
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,6 @@ from PIL import Image
 
 from medseg.datasets import datalist
 from medseg.datasets.datalist import Item
-from medseg.files import whole
 from medseg.geometry import Geometry
 
 logger = logging.getLogger(__name__)
@@ -47,7 +46,8 @@ def write(
 
     Every image is read and hashed by its values. Cases with the same image count as one patient, so
     that no copy is on both sides of a split; a copy of a published test case is left out of the
-    training cases. Either is logged.
+    training cases. Either is logged, and so are cases of an earlier datalist that are gone; their
+    files stay.
 
     Args:
         out: the prepared folder.
@@ -75,8 +75,50 @@ def write(
     kept = _without_copies_of_tests(items, testing, digests)
     kept = _copies_as_one_patient(kept, digests)
     made = _dealt(name, kept, testing, test_share=test_share, folds=folds, seed=seed, few=True)
+    _log_gone(root, {item["case"] for item in (*items, *testing)}, name=name)
     datalist.write(made, root / FILE)
     return made
+
+
+def check_out(
+    out: str | os.PathLike[str],
+    source: str | os.PathLike[str],
+    *,
+    name: str,
+    views: Collection[str] = (),
+) -> None:
+    """Refuse a folder that a dataset should not be prepared in, before anything is written.
+
+    Args:
+        out: the folder to write; it may hold an earlier run of the same dataset.
+        source: the dataset as published.
+        name: name of the dataset, as in its datalist.
+        views: folders of `out` with a datalist each, of the name `<name>-<view>`; none means one
+            datalist in `out` itself.
+
+    Raises:
+        ValueError: `out` is a file, is the source folder, lies in it or holds it, links followed;
+            or it or a folder in it has the datalist of another dataset.
+    """
+    target, origin = Path(out), Path(source)
+    if os.path.lexists(target) and not target.is_dir():
+        raise ValueError(f"{target} is no folder: give --out a folder, new or of an earlier run")
+    if origin.is_dir():
+        for inner, outer, relation in (
+            (target, origin, "is or lies in"),
+            (origin, target, "holds"),
+        ):
+            if _lies_in(inner, outer):
+                raise ValueError(
+                    f"{target} {relation} the source {origin}: give --out a folder apart from it"
+                )
+    own = {target / view / FILE: f"{name}-{view}" for view in views} or {target / FILE: name}
+    for file in sorted((*target.glob(FILE), *target.glob(f"*/{FILE}"))):
+        if (found := _name_in(file)) != own.get(file):
+            raise ValueError(
+                f"{target} holds {file.relative_to(target)} of dataset {found}: "
+                f"give --out another folder for {name}"
+            )
 
 
 def cases(
@@ -129,31 +171,6 @@ def cases(
     return found
 
 
-def link(
-    out: str | os.PathLike[str], items: Sequence[Mapping[str, Any]], *, parts: Mapping[str, str]
-) -> list[Item]:
-    """Bring files that need no conversion into a prepared folder; return the items of it.
-
-    A file is linked where it lies on the same disk and copied otherwise. One that is there is left.
-
-    Args:
-        out: the prepared folder.
-        items: cases with the absolute paths of a dataset as published.
-        parts: for each key of a file its folder in `out`, for instance {"image": "images"}.
-    """
-    made = []
-    for item in items:
-        entry = dict(item)
-        for key, folder in parts.items():
-            if key in item:
-                source = Path(item[key])
-                suffix = "".join(source.suffixes[-2:]) if source.suffix == ".gz" else source.suffix
-                entry[key] = f"{folder}/{item['case']}{suffix}"
-                _bring(source, Path(out) / entry[key])
-        made.append(entry)
-    return made
-
-
 def is_prepared(dataset_dir: str | os.PathLike[str]) -> bool:
     """Whether `medseg prepare` wrote this folder, as against a dataset as published."""
     return (Path(dataset_dir) / FILE).is_file()
@@ -188,15 +205,34 @@ def _dealt(
     return made | {"test_share": test_share}
 
 
-def _bring(source: Path, target: Path) -> None:
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _lies_in(inner: Path, outer: Path) -> bool:
+    """Whether a folder, there already or not, is another one or lies in it, links followed."""
+    path = inner.resolve()
+    return outer.exists() and any(
+        folder.exists() and folder.samefile(outer) for folder in (path, *path.parents)
+    )
+
+
+def _name_in(file: Path) -> str:
+    """The dataset that a datalist names."""
     try:
-        os.link(source.resolve(), target)
-    except OSError:
-        with whole(target) as partial:
-            shutil.copyfile(source, partial)
+        return str(json.loads(file.read_text(encoding="utf-8"))["name"])
+    except (KeyError, TypeError, ValueError):
+        return "unknown"
+
+
+def _log_gone(root: Path, cases: Collection[str], *, name: str) -> None:
+    """Tell the cases of the datalist that is to be replaced which are no longer in the source."""
+    if not is_prepared(root):
+        return
+    before = datalist.read(root / FILE)
+    listed = {item["case"] for item in (*before["training"], *before["testing"])}
+    if gone := sorted(listed.difference(cases)):
+        logger.warning(
+            "%d cases of %s are no longer in the source, first %s: their files stay in %s, "
+            "outside the datalist",
+            *(len(gone), name, gone[0], root),
+        )
 
 
 def _without_copies_of_tests(

@@ -72,6 +72,24 @@ def rerun(prepare: Prepare, source: Path, out: Path) -> int:
     return cases
 
 
+def written_again(prepare: Prepare, source: Path, out: Path) -> set[str]:
+    """Run a converter on a changed source: the files below `out` that it wrote, but the datalist.
+
+    The others keep their content, their date and their place on the disk.
+    """
+    before, dates = contents(out), _dates(out)
+    prepare(source, out)
+    after = contents(out)
+    kept = {path for path, date in _dates(out).items() if dates.get(path) == date}
+    assert all(after[path] == before[path] for path in kept)
+    return {path.as_posix() for path in after.keys() - kept} - {"datalist.json"}
+
+
+def _dates(folder: Path) -> dict[Path, tuple[int, int]]:
+    found = [(path, path.stat()) for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder): (stat.st_ino, stat.st_mtime_ns) for path, stat in found}
+
+
 def run_interrupted(
     prepare: Prepare,
     source: Path,

@@ -11,7 +11,17 @@ from itertools import chain
 import h5py
 import numpy as np
 import pytest
-from datasets.published import contents, listed, pack, read, refused, rerun, save, sections
+from datasets.published import (
+    contents,
+    listed,
+    pack,
+    read,
+    refused,
+    rerun,
+    save,
+    sections,
+    written_again,
+)
 from PIL import Image
 
 from medseg.datasets import _brain, brain_tumor
@@ -146,6 +156,34 @@ def test_a_second_run_changes_no_picture(tmp_path, out):
     (out / "images" / "0003.png").unlink()
     brain_tumor.prepare(source, out)
     assert contents(out) == before
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_corrected_slice_is_made_again_and_no_other(tmp_path, out, zipped):
+    drawn = {index: draw(index) for index in (1, 2, 3)}
+
+    def source():
+        root = loose(tmp_path / "mat", drawn)
+        if not zipped:
+            return root
+        (tmp_path / "archives").mkdir(exist_ok=True)
+        return pack(root, tmp_path / "archives" / ARCHIVE).parent
+
+    brain_tumor.prepare(source(), out)
+    drawn[2] = dataclasses.replace(drawn[2], mask=drawn[2].mask[::-1])
+    assert written_again(brain_tumor.prepare, source(), out) == {
+        "images/0002.png",
+        "masks/0002.png",
+    }
+    np.testing.assert_array_equal(read(out, "masks", "0002"), drawn[2].mask * 255)
+
+
+@pytest.mark.parametrize("changed", ["26.png", "26_mask.png"])
+def test_a_corrected_file_of_the_png_form_makes_its_slice_again(tmp_path, out, changed):
+    source = pictures(tmp_path / "set", (0, 26, 51))
+    brain_tumor.prepare(source, out)
+    save(np.full((6, 8), 255), source / changed)
+    assert written_again(brain_tumor.prepare, source, out) == {"images/0026.png", "masks/0026.png"}
 
 
 def test_slices_of_two_sizes_are_one_set(tmp_path, out):

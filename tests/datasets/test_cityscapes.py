@@ -7,7 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets.published import contents, listed, pack, read, refused, rerun, run_interrupted, save
+from datasets.published import (
+    contents,
+    listed,
+    pack,
+    read,
+    refused,
+    rerun,
+    run_interrupted,
+    save,
+    written_again,
+)
 from PIL import Image
 
 from medseg.datasets import _street, cityscapes, prepared
@@ -132,6 +142,23 @@ def test_a_city_is_a_sequence_and_val_is_the_test_set(published, out):
 
 def test_a_second_run_changes_no_picture(published, out):
     assert rerun(cityscapes.prepare, published, out) == 7
+
+
+def test_corrected_labels_in_the_archive_are_made_again_and_no_other(published, out, tmp_path):
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+
+    def source():
+        for part, name in cityscapes.ARCHIVES.items():
+            archive(published, part, downloads / name)
+        return downloads
+
+    cityscapes.prepare(source(), out)
+    publish(published, "val", "lindau", ids=33, seed=99)
+    case = "lindau_000000_000019"
+    made = written_again(cityscapes.prepare, source(), out)
+    assert made == {f"images/{case}.png", f"masks/{case}.png"}
+    assert np.unique(read(out, "masks", case)).tolist() == [19]
 
 
 @pytest.mark.parametrize("written", [0, 1, 6, 13, 14])

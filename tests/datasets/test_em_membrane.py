@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from datasets.published import contents, listed, pack, refused, rerun, save, sections
+from datasets.published import contents, listed, pack, refused, rerun, save, sections, written_again
 from datasets.published import read as read_case
 from PIL import Image, ImageSequence
 
@@ -117,6 +117,25 @@ def test_a_lost_file_is_made_again(published, out):
     (out / "test" / "slice_01.png").unlink()
     em_membrane.prepare(published, out)
     assert contents(out) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("train-labels.tif", {"images/slice_04.png", "masks/slice_04.png"}),
+        ("train-volume.tif", {"images/slice_04.png", "masks/slice_04.png"}),
+        ("test-volume.tif", {"test/slice_04.png"}),
+    ],
+)
+def test_a_corrected_page_makes_its_slice_again_and_no_other(tmp_path, out, name, made):
+    source = stacks(tmp_path / "set", cases=6, test_cases=6)
+    em_membrane.prepare(source, out)
+    array = pages(source / name)
+    array[4] = array[4, ::-1]
+    save_stack(array, source / name)
+    assert written_again(em_membrane.prepare, source, out) == made
+    part = "test" if "test" in name else "masks" if "labels" in name else "images"
+    np.testing.assert_array_equal(read(out, part, 4), array[4])
 
 
 def test_labels_of_one_bit_are_0_and_255_too(tmp_path, out):

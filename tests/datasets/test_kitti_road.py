@@ -6,7 +6,17 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from datasets.published import contents, listed, pack, read, refused, rerun, run_interrupted, save
+from datasets.published import (
+    contents,
+    listed,
+    pack,
+    read,
+    refused,
+    rerun,
+    run_interrupted,
+    save,
+    written_again,
+)
 from PIL import Image
 
 from medseg.datasets import _street, kitti_road, prepared
@@ -103,6 +113,18 @@ def test_the_whole_set_has_nineteen_sequences():
 
 def test_a_second_run_changes_no_picture(published, out):
     assert rerun(kitti_road.prepare, published, out) == 5
+
+
+def test_a_corrected_truth_or_picture_is_made_again_and_no_other(published, out):
+    kitti_road.prepare(published, out)
+    case = {"images/um_000016.png", "masks/um_000016.png"}
+    save(np.full((*SHAPE, 3), RED), published / "training/gt_image_2/um_road_000016.png")
+    assert written_again(kitti_road.prepare, published, out) == case
+    assert not read(out, "masks", "um_000016").any()
+    picture = np.zeros((*SHAPE, 3), np.uint8)
+    save(picture, published / "training/image_2/um_000016.png")
+    assert written_again(kitti_road.prepare, published, out) == case
+    np.testing.assert_array_equal(read(out, "images", "um_000016"), picture)
 
 
 @pytest.mark.parametrize("written", range(6))

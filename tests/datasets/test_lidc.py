@@ -1,6 +1,8 @@
 """Tests of medseg.datasets.lidc and of its modules _lidc_case, _lidc_problems, _lidc_record."""
 
 import csv
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import time
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from scipy.ndimage import label
 
@@ -234,6 +237,79 @@ def test_a_corrected_xml_is_read_again(collection, tmp_path):
     rows = [r for r in _table(tmp_path / "out/nodules.csv") if r["patient"] == "LIDC-IDRI-9001"]
     assert after.cases == before.cases
     assert max(int(row["readers"]) for row in rows) == 3
+
+
+@pytest.mark.parametrize("change", ["date", "size"])
+def test_a_changed_ct_is_read_again_and_no_other(collection, tmp_path, change):
+    _prepare(collection, tmp_path / "out")
+    before, read = _dates(tmp_path / "out"), []
+    first = _one(collection, "*.dcm")
+    if change == "date":
+        os.utime(first, (0, 0))
+    else:
+        dataset = pydicom.dcmread(first)
+        dataset.SeriesDescription = "corrected"
+        dataset.save_as(first)
+
+    def noted(series):
+        read.append(series.uid)
+        return read_series(series)
+
+    _prepare(collection, tmp_path / "out", read_series=noted)
+    made = {path for path, date in _dates(tmp_path / "out").items() if before.get(path) != date}
+    assert len(read) == 1
+    assert {path.name[:14] for path in made} == {"LIDC-IDRI-9001"}
+
+
+def test_a_record_of_before_images_were_noted_is_made_again(done, published, tmp_path):
+    shutil.copytree(done[0], tmp_path / "out")
+    path = _one(tmp_path / "out/records", "*.json")
+    record = json.loads(path.read_text())
+    del record["images"]
+    path.write_text(json.dumps(record))
+    _prepare(published, tmp_path / "out")
+    assert _contents(tmp_path / "out") == _contents(done[0])
+
+
+def test_an_interrupted_correction_is_no_scan_that_is_done(collection, tmp_path, monkeypatch):
+    _prepare(collection, tmp_path / "out")
+    first = _one(collection, "*.dcm")
+    date = first.stat()
+    os.utime(first, (0, 0))
+
+    def interrupted(*_args, **_options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("medseg.datasets._lidc_record.convert", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            _prepare(collection, tmp_path / "out")
+    os.utime(first, ns=(date.st_atime_ns, date.st_mtime_ns))  # the correction is taken back
+    read = []
+    _prepare(collection, tmp_path / "out", read_series=lambda s: read.append(1) or read_series(s))
+    assert read == [1]
+
+
+def _dates(folder):
+    """Inode and date of each file but the tables and datalists, which every run writes."""
+    found = ((p.relative_to(folder), p.stat()) for p in folder.rglob("*LIDC-IDRI-*.*"))
+    return {path: (stat.st_ino, stat.st_mtime_ns) for path, stat in found}
+
+
+def test_a_corrected_collection_without_a_nodule_leaves_no_datalist_of_before(collection, tmp_path):
+    _prepare(collection, tmp_path / "out")
+    for path in collection.rglob("*.xml"):
+        head, _, _ = path.read_text().partition("<readingSession>")
+        path.write_text(f"{head}</LidcReadMessage>")
+    assert _prepare(collection, tmp_path / "out").patches == 0
+    assert not list((tmp_path / "out").rglob("datalist.json"))
+
+
+def test_a_folder_in_the_annotations_is_refused(published, tmp_path):
+    shutil.copytree(published / "LIDC-XML-only", tmp_path / "xml")
+    with pytest.raises(ValueError, match=r"/xml/out is or lies in the source \S+/xml: give --out"):
+        _prepare(published / "LIDC-IDRI", tmp_path / "xml" / "out", annotations=tmp_path / "xml")
+    assert not (tmp_path / "xml" / "out").exists()
 
 
 def test_other_settings_need_another_folder(done, published):

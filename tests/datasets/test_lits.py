@@ -6,6 +6,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from datasets.published import written_again
 
 from medseg.datasets import lits, phantom
 
@@ -208,6 +209,20 @@ def test_a_prepared_folder_has_the_sections_of_the_published_one(tmp_path):
         )
         assert names == prepared_names
     assert (tmp_path / "out" / "labels" / "liver_000.nii.gz").stat().st_size > 0
+
+
+def test_a_corrected_volume_replaces_its_link_and_no_other(tmp_path):
+    published = phantom.write("ct", tmp_path / "ct", cases=4, test_cases=1, size=48, slices=2)
+    lits.prepare(published, tmp_path / "out")
+    assert written_again(lits.prepare, published, tmp_path / "out") == set()
+    label = published / "labelsTr" / "liver_001.nii.gz"
+    image = nib.load(label)
+    values = np.asarray(image.dataobj)[::-1]
+    label.unlink()  # a download puts a new file in the place of the old one
+    nib.save(nib.Nifti1Image(values, image.affine), label)
+    made = written_again(lits.prepare, published, tmp_path / "out")
+    assert made == {"labels/liver_001.nii.gz"}
+    np.testing.assert_array_equal(nib.load(tmp_path / "out" / made.pop()).dataobj, values)
 
 
 def test_a_label_on_another_grid_is_refused_before_anything_is_trained(tmp_path):

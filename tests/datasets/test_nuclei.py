@@ -8,7 +8,17 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from datasets.published import contents, pack, read, refused, rerun, run_interrupted, save, sections
+from datasets.published import (
+    contents,
+    pack,
+    read,
+    refused,
+    rerun,
+    run_interrupted,
+    save,
+    sections,
+    written_again,
+)
 from PIL import Image
 
 from medseg.datasets import nuclei
@@ -119,6 +129,41 @@ def test_masks_that_touch_do_not_overlap(tmp_path, out, caplog):
 
 def test_a_second_run_changes_no_file(published, out):
     assert rerun(nuclei.prepare, published, out) == 2
+
+
+@pytest.mark.parametrize("part", ["masks/0.png", "images/a.png"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_corrected_file_makes_its_picture_again_and_no_other(published, out, part, zipped):
+    def source():
+        return pack(published, published.parent / "s.zip") if zipped else published
+
+    nuclei.prepare(source(), out)
+    file = published / "a" / part
+    save(np.asarray(Image.open(file))[:, ::-1], file)
+    made = written_again(nuclei.prepare, source(), out)
+    assert made == {f"{folder}/a.png" for folder in PARTS}
+    before = contents(out)
+    shutil.rmtree(out)
+    nuclei.prepare(published, out)
+    assert contents(out) == before
+
+
+def test_a_mask_that_is_added_or_taken_away_makes_its_picture_again(published, out):
+    nuclei.prepare(published, out)
+    save(mask(rows=5, columns=0), published / "b" / "masks" / "2.png")
+    assert "masks/b.png" in written_again(nuclei.prepare, published, out)
+    assert read(out, "instances", "b").max() == 3
+    (published / "b" / "masks" / "2.png").unlink()
+    assert "masks/b.png" in written_again(nuclei.prepare, published, out)
+    assert read(out, "instances", "b").max() == 2
+
+
+def test_a_picture_prepared_before_there_were_stamps_is_made_again(published, out):
+    nuclei.prepare(published, out)
+    before = contents(out)
+    Image.open(out / "masks" / "a.png").save(out / "masks" / "a.png")
+    assert {f"{part}/a.png" for part in PARTS} == written_again(nuclei.prepare, published, out)
+    assert contents(out) == before
 
 
 @pytest.mark.parametrize("written", range(6))

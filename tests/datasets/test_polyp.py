@@ -16,6 +16,7 @@ from datasets.published import (
     run_interrupted,
     save,
     sections,
+    written_again,
 )
 from PIL import Image
 
@@ -105,6 +106,19 @@ def test_folder_archive_and_inner_folder_give_the_same_files(tmp_path, out):
 
 def test_a_second_run_changes_no_picture(tmp_path, out):
     assert rerun(polyp.prepare, kvasir(tmp_path / "set"), out) == 12
+
+
+@pytest.mark.parametrize("part", ["images", "masks"])
+def test_a_corrected_picture_or_mask_is_made_again_and_no_other(tmp_path, out, part):
+    source = kvasir(tmp_path / "set")
+    polyp.prepare(source, out)
+    file = source / "Kvasir-SEG" / part / "phantom0003.jpg"
+    save(np.asarray(Image.open(file))[:, ::-1], file)
+    made = written_again(polyp.prepare, source, out)
+    assert made == {"images/phantom0003.png", "masks/phantom0003.png"}
+    values = np.asarray(Image.open(file))
+    expected = (values > 127) * 255 if part == "masks" else values
+    np.testing.assert_array_equal(read(out, part, "phantom0003"), expected)
 
 
 @pytest.mark.parametrize("written", [0, 1, 5, 11])

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 
 import nibabel as nib
 import numpy as np
@@ -101,7 +100,7 @@ def test_one_patient_alone_is_for_testing_and_a_warning_says_so(tmp_path, caplog
     write(tmp_path, [case(tmp_path, "p1", patient="x"), case(tmp_path, "p2", patient="x")])
     assert "1 patients of toy cannot be parted: all are test cases" in caplog.text
     assert names(prepared.cases(tmp_path, "test", folds=5)) == {"p1", "p2"}
-    with pytest.raises(ValueError, match="fold 0 has no cases"):
+    with pytest.raises(ValueError, match="no case is for training, all are for testing"):
         prepared.cases(tmp_path)
 
 
@@ -217,30 +216,100 @@ def test_an_image_that_is_gone_is_missed_before_training(tmp_path):
         prepared.cases(tmp_path, folds=3)
 
 
-# ---- links
+def test_cases_that_are_gone_are_told_once_and_their_files_stay(tmp_path, caplog):
+    cases = items(tmp_path, 6)
+    write(tmp_path, cases)
+    write(tmp_path, cases[:4])
+    told = f"2 cases of toy are no longer in the source, first p04: their files stay in {tmp_path}"
+    assert caplog.text.count(told) == 1
+    assert (tmp_path / "images" / "p05.png").is_file()
+    write(tmp_path, cases[:4])
+    assert caplog.text.count("no longer in the source") == 1
 
 
-def test_files_are_linked_and_a_second_run_leaves_them(tmp_path):
-    source = tmp_path / "published" / "scan.one.nii.gz"
-    source.parent.mkdir()
-    source.write_bytes(b"volume")
-    item = {"case": "scan.one", "patient": "x", "image": str(source)}
-    for _ in range(2):
-        made = prepared.link(tmp_path / "out", [item], parts={"image": "images", "label": "labels"})
-        assert made == [{"case": "scan.one", "patient": "x", "image": "images/scan.one.nii.gz"}]
-    assert os.path.samefile(source, tmp_path / "out" / made[0]["image"])
+# ---- where to
 
 
-def test_files_are_copied_where_links_are_not_possible(tmp_path, monkeypatch):
-    def refuse(*_args):
-        raise OSError("another disk")
+def check_out(out, source, **options):
+    prepared.check_out(out, source, **({"name": "toy"} | options))
 
-    monkeypatch.setattr(os, "link", refuse)
-    (tmp_path / "a.png").write_bytes(b"picture")
-    item = {"case": "a", "patient": "a", "image": str(tmp_path / "a.png")}
-    prepared.link(tmp_path / "out", [item], parts={"image": "images"})
-    assert (tmp_path / "out" / "images" / "a.png").read_bytes() == b"picture"
-    assert [p.name for p in (tmp_path / "out" / "images").iterdir()] == ["a.png"]
+
+def test_a_new_folder_and_one_of_an_earlier_run_are_taken(tmp_path):
+    write(tmp_path / "out", items(tmp_path / "out", 3))
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set.zip").touch()
+    for source in ("set", "set.zip", "absent"):
+        check_out(tmp_path / "out", tmp_path / source)
+        check_out(tmp_path / "new" / "out", tmp_path / source)
+
+
+def test_an_archive_may_lie_in_the_folder(tmp_path):
+    (tmp_path / "set.zip").touch()
+    check_out(tmp_path, tmp_path / "set.zip")
+
+
+@pytest.mark.parametrize("inner", ["", "out", "a/b/out", "../set", "../set/out"])
+def test_the_source_and_a_folder_in_it_are_refused(tmp_path, inner):
+    (tmp_path / "set").mkdir()
+    with pytest.raises(
+        ValueError, match=r"^\S+ is or lies in the source \S+: give --out a folder apart"
+    ):
+        check_out(tmp_path / "set" / inner, tmp_path / "set")
+
+
+def test_a_folder_that_holds_the_source_is_refused(tmp_path):
+    (tmp_path / "a" / "set").mkdir(parents=True)
+    with pytest.raises(
+        ValueError, match=r"^\S+ holds the source \S+/set: give --out a folder apart"
+    ):
+        check_out(tmp_path, tmp_path / "a" / "set")
+
+
+def test_links_to_the_source_are_followed(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+    for out, source in (("link", "set"), ("link/out", "set"), ("set", "link"), ("set/out", "link")):
+        with pytest.raises(ValueError, match="is or lies in the source"):
+            check_out(tmp_path / out, tmp_path / source)
+
+
+def test_a_file_is_no_folder_to_write(tmp_path):
+    (tmp_path / "set.zip").touch()
+    with pytest.raises(
+        ValueError, match=r"^\S+/set\.zip is no folder: give --out a folder, new or"
+    ):
+        check_out(tmp_path / "set.zip", tmp_path / "set.zip")
+
+
+def test_a_folder_of_another_dataset_is_refused(tmp_path):
+    write(tmp_path / "data" / "out", items(tmp_path / "data" / "out", 3))
+    told = r"^\S+/out holds datalist.json of dataset toy: give --out another folder for other$"
+    with pytest.raises(ValueError, match=told):
+        check_out(tmp_path / "data" / "out", tmp_path / "absent", name="other")
+    with pytest.raises(ValueError, match=r"/data holds out/datalist\.json of dataset toy: give"):
+        check_out(tmp_path / "data", tmp_path / "absent")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}"])
+def test_a_folder_with_a_datalist_of_no_known_dataset_is_refused(tmp_path, content):
+    (tmp_path / "datalist.json").write_text(content)
+    with pytest.raises(ValueError, match=r"holds datalist\.json of dataset unknown: give"):
+        check_out(tmp_path, tmp_path / "absent")
+
+
+def test_a_view_has_a_datalist_of_its_own_name(tmp_path):
+    for view in ("one", "two"):
+        prepared.write(
+            tmp_path / view,
+            f"toy-{view}",
+            items(tmp_path / view, 3),
+            label_values=(0, 255),
+        )
+    check_out(tmp_path, tmp_path / "absent", views=("one", "two"))
+    with pytest.raises(ValueError, match=r"holds two/datalist\.json of dataset toy-two: give"):
+        check_out(tmp_path, tmp_path / "absent", views=("one",))
+    with pytest.raises(ValueError, match=r"holds one/datalist\.json of dataset toy-one: give"):
+        check_out(tmp_path, tmp_path / "absent")
 
 
 def test_the_datalist_is_json_that_names_its_share(tmp_path):
