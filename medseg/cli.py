@@ -183,7 +183,8 @@ def prepare(
     Example: [cyan]medseg prepare nuclei --source stage1_train.zip --out data/nuclei[/]
 
     lung_nodule has options of its own, [cyan]--key value[/]: annotations (folder of the XML files,
-    if apart), method (agreement or staple), agreement, min_readers, size, spacing_mm.
+    if apart), resample (tilted or uneven slices), method (agreement or staple), agreement,
+    min_readers, size, spacing_mm.
     """
     _refuse_override(Path(name), "NAME")
     with _one_line_errors():

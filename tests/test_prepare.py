@@ -19,7 +19,8 @@ def chest(tmp_path_factory):
 def test_a_dataset_without_options_is_converted_and_counted(tmp_path):
     source = phantom.write("microscopy", tmp_path / "published", cases=3, test_cases=0, size=48)
     outcome = prepare("nuclei", source, tmp_path / "out")
-    assert (outcome.text, outcome.is_complete) == (f"3 cases in {tmp_path / 'out'}", True)
+    text = f"3 cases in {tmp_path / 'out'}: 2 of 2 patients in 2 folds, 1 for testing"
+    assert (outcome.text, outcome.is_complete) == (text, True)
 
 
 def test_dicom_and_outlines_become_patches_by_the_name_of_the_bundle(chest, tmp_path):
@@ -43,7 +44,7 @@ def test_a_scan_that_is_left_out_makes_the_outcome_incomplete(chest, tmp_path):
 
 def test_an_option_that_a_dataset_does_not_have_is_refused(tmp_path):
     with pytest.raises(
-        ValueError, match="lung_nodule has no option --sise: it has annotations, me"
+        ValueError, match="lung_nodule has no option --sise: it has annotations, resam"
     ):
         prepare("lung_nodule", tmp_path, tmp_path / "out", options={"sise": 16})
     with pytest.raises(ValueError, match="dataset nuclei has no option --size: leave it out"):

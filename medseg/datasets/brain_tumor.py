@@ -26,6 +26,7 @@ augmentation and partition, PLoS ONE 10, 2015.
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ from numpy.typing import NDArray
 from medseg.datasets import _pairs, _stamp, prepared
 from medseg.datasets._published import File, Published, opened
 from medseg.datasets.datalist import Item
+
+logger = logging.getLogger(__name__)
 
 TEST_SHARE = 0.2
 """Share of the patients held out for testing, whatever the fold."""
@@ -204,6 +207,8 @@ def _published_folds(published: Published, *, slices: int) -> dict[int, Item]:
 def _from_png(published: Published, out: Path) -> list[Item]:
     images: dict[str, str] = {}
     masks: dict[str, str] = {}
+    if not any(PurePosixPath(file).stem.endswith(_MASK) for file in published.files):
+        return []  # numbered pictures of another set
     for file in published.files:
         stem = PurePosixPath(file).stem
         index = _index(file.replace(f"{_MASK}.png", ".png"), ".png")
@@ -219,6 +224,8 @@ def _from_png(published: Published, out: Path) -> list[Item]:
             stamp = _stamp.of_files(*(File(published, file) for file in files))
             _pairs.write(out, case, stamp=stamp, load=partial(_decoded, published, *files))
             items.append(_pairs.item(case, f"block_{block:03d}"))
+    if left_out := len(images) - len(items):
+        logger.warning("%d slices in the gaps between blocks are left out", left_out)
     return items
 
 

@@ -123,9 +123,11 @@ def _read_lits(root: Path) -> tuple[list[Item], list[Item]]:
 
 
 def _nothing_in(root: Path) -> str:
+    is_free = not root.exists() or (root.is_dir() and not any(root.iterdir()))
+    phantom_dir = shlex.quote(str(root)) if is_free else "DIR"
     return (
         f"no liver data in {root} (looked for dataset.json with imagesTr and labelsTr, and for "
         "volume-N.nii with segmentation-N.nii): put LiTS (https://competitions.codalab.org/"
         "competitions/17094) or MSD Task03_Liver (http://medicaldecathlon.com) there, or make a "
-        f"synthetic set with `medseg phantom ct --out {shlex.quote(str(root))}`"
+        f"synthetic set with `medseg phantom ct --out {phantom_dir}`"
     )

@@ -63,8 +63,12 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         598
     """
     prepared.check_out(out, source, name=_NAME)
+    archive = Path(source) / ARCHIVE  # in a folder of downloads
     with opened(
-        Path(source), remedy=f"download {ARCHIVE}", most_bytes=_MOST_BYTES, damaged=_DAMAGED
+        archive if archive.is_file() else Path(source),
+        remedy=f"download {ARCHIVE}",
+        most_bytes=_MOST_BYTES,
+        damaged=_DAMAGED,
     ) as published:
         pictures = _grouped(published)
         for name, (image, masks) in pictures.items():

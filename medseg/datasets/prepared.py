@@ -5,29 +5,21 @@ A prepared folder holds the pictures or volumes of each case and `datalist.json`
 `folds` alone and are dealt again for each call of `cases`; those in the file are of the defaults.
 """
 
-import hashlib
 import json
 import logging
 import os
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
-import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from PIL import Image
-
 from medseg.datasets import datalist
+from medseg.datasets._integrity import check_cases
 from medseg.datasets.datalist import Item
-from medseg.geometry import Geometry
 
 logger = logging.getLogger(__name__)
 
 FILE = "datalist.json"
-_SAME_SIZE = ("label", "instances")
 _HELD_OUT = "held_out"  # marks the test cases that are dealt here, as against published ones
 
 
@@ -71,7 +63,7 @@ def write(
     root = Path(out)
     if not items:
         raise ValueError(f"{name} has no cases to write to {root}: give the dataset as published")
-    digests = _checked_cases(root, [*items, *testing], label_values)
+    digests = check_cases(root, [*items, *testing], label_values)
     kept = _without_copies_of_tests(items, testing, digests)
     kept = _copies_as_one_patient(kept, digests)
     made = _dealt(name, kept, testing, test_share=test_share, folds=folds, seed=seed, few=True)
@@ -191,7 +183,9 @@ def _dealt(
     held: list[Item] = []
     patients = len({item["patient"] for item in training})
     if patients < (2 if test_share is None else 3):
-        logger.warning("%d patients of %s cannot be parted: all are test cases", patients, name)
+        logger.warning(
+            "%s cannot be parted, it has %d patient(s): all cases are for testing", name, patients
+        )
         training, held = [], training
     elif test_share is not None:
         training, held = datalist.hold_out(training, test_share, seed=seed)
@@ -271,79 +265,3 @@ def _copies_as_one_patient(items: Sequence[Item], digests: Mapping[str, str]) ->
         low, high = sorted((root_of(owner), root_of(item["patient"])))
         joined[high] = low
     return [item | {"patient": root_of(item["patient"])} for item in items]
-
-
-def _checked_cases(
-    root: Path, items: Sequence[Mapping[str, Any]], label_values: Collection[int]
-) -> dict[str, str]:
-    """The digest of the image of each case; all faults are logged before the first is raised."""
-    digests, faults = {}, []
-    for item in items:
-        try:
-            digests[item["case"]] = _checked(root, item, label_values)
-        except ValueError as fault:
-            logger.warning("%s", fault)
-            faults.append(fault)
-    if faults:
-        raise ValueError(f"{len(faults)} of {len(items)} cases are faulty: {faults[0]}")
-    return digests
-
-
-def _checked(root: Path, item: Mapping[str, Any], label_values: Collection[int]) -> str:
-    """The digest of a case's image, after its files have been checked against each other."""
-    image = _read(root, item, "image")
-    for key in _SAME_SIZE:
-        if key in item:
-            label = _read(root, item, key)
-            _check_label(image, label, case=item["case"], key=key)
-            if key == "label":
-                _check_values(label.array, label_values, case=item["case"])
-    array = np.ascontiguousarray(image.array)
-    return hashlib.sha256(repr((array.shape, array.dtype.str)).encode() + array.data).hexdigest()
-
-
-@dataclass(frozen=True, eq=False)
-class _File:
-    """A picture or volume; `grid` is None for a picture, and `size` leaves out the colours."""
-
-    array: np.ndarray
-    size: tuple[int, ...]
-    grid: Geometry | None
-
-
-def _read(root: Path, item: Mapping[str, Any], key: str) -> _File:
-    path = root / item[key]
-    try:
-        if path.name.endswith((".nii", ".nii.gz")):
-            volume = nib.load(path)
-            array = np.asanyarray(volume.dataobj)
-            i, j, k = (*array.shape, 1)[:3]
-            return _File(array, array.shape, Geometry((i, j, k), volume.affine))
-        with Image.open(path) as picture:
-            array = np.asarray(picture)
-        return _File(array, array.shape[:2], None)
-    except (ImageFileError, EOFError, OSError, SyntaxError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(
-            f"{key} of case {item['case']} cannot be read ({reason}): prepare the set again"
-        ) from error
-
-
-def _check_label(image: _File, label: _File, *, case: str, key: str) -> None:
-    difference = "" if image.size == label.size else f"{image.size} and {label.size}"
-    if not difference and image.grid is not None and label.grid is not None:
-        difference = image.grid.difference(label.grid)
-    if difference:
-        raise ValueError(
-            f"image and {key} of case {case} differ in size or grid, {difference}: "
-            "correct the dataset or remove the case"
-        )
-
-
-def _check_values(label: np.ndarray, declared: Collection[int], *, case: str) -> None:
-    if odd := sorted(set(np.unique(label).tolist()) - set(declared)):
-        shown = ", ".join(f"{value:g}" for value in odd[:5])
-        raise ValueError(
-            f"label of case {case} has the values {shown}, declared are "
-            f"{sorted(declared)}: correct the dataset or remove the case"
-        )

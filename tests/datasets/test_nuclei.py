@@ -82,6 +82,12 @@ def test_folder_and_archive_give_the_same_files(published, tmp_path, out):
     assert len(contents(out)) == 7  # three of each picture, and the datalist
 
 
+def test_the_archive_is_found_in_a_folder_of_downloads(published, tmp_path, out):
+    (tmp_path / "downloads").mkdir()
+    pack(published, tmp_path / "downloads" / nuclei.ARCHIVE)
+    assert nuclei.prepare(tmp_path / "downloads", out) == 2
+
+
 def test_nuclei_are_numbered_in_the_order_of_their_files_whatever_the_archives(published, out):
     path = pack(published, published.parent / "s.zip")
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(path.with_name("r.zip"), "w") as turned:

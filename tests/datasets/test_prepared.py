@@ -98,7 +98,7 @@ def test_fewer_patients_than_folds_are_dealt_into_as_many_folds(tmp_path, caplog
 
 def test_one_patient_alone_is_for_testing_and_a_warning_says_so(tmp_path, caplog):
     write(tmp_path, [case(tmp_path, "p1", patient="x"), case(tmp_path, "p2", patient="x")])
-    assert "1 patients of toy cannot be parted: all are test cases" in caplog.text
+    assert "toy cannot be parted, it has 1 patient(s): all cases are for testing" in caplog.text
     assert names(prepared.cases(tmp_path, "test", folds=5)) == {"p1", "p2"}
     with pytest.raises(ValueError, match="no case is for training, all are for testing"):
         prepared.cases(tmp_path)
@@ -194,6 +194,18 @@ def test_a_label_on_another_grid_is_refused(tmp_path):
         nib.save(nib.Nifti1Image(np.zeros((3, 4, 5), np.uint8), affine), tmp_path / part / "a.nii")
     item = {"case": "a", "patient": "a", "image": "images/a.nii", "label": "masks/a.nii"}
     with pytest.raises(ValueError, match="image and label of case a differ in size or grid"):
+        write(tmp_path, [item])
+
+
+def test_a_voxel_that_is_not_finite_is_refused_before_hours_of_training(tmp_path):
+    for part in ("images", "masks"):
+        voxels = np.zeros((3, 4, 5), np.float32 if part == "images" else np.uint8)
+        if part == "images":
+            voxels[0, 0, :2] = np.nan, np.inf
+        (tmp_path / part).mkdir()
+        nib.save(nib.Nifti1Image(voxels, np.eye(4)), tmp_path / part / "a.nii.gz")
+    item = {"case": "a", "patient": "a", "image": "images/a.nii.gz", "label": "masks/a.nii.gz"}
+    with pytest.raises(ValueError, match="image of case a has 2 voxels that are not finite"):
         write(tmp_path, [item])
 
 

@@ -73,7 +73,7 @@ PICTURES = {**TINY, **NOTHING_RANDOM, **WITHOUT_NORM, "elastic_prob": 0, "learni
 BORDERS = {**PICTURES, "image_size": [48, 48]}
 """For a target that carries border weights: em_membrane."""
 IGNORED = {**PICTURES, "image_size": [48, 96], "flip_prob_axis0": 0}
-"""For a target with pixels that do not count: cityscapes, whose phantom is twice as wide as high."""
+"""For pixels that do not count: cityscapes, whose phantom is twice as wide as high."""
 
 
 @dataclass
