@@ -27,6 +27,7 @@ bundles_app = typer.Typer(
 )
 app.add_typer(bundles_app, name="bundles")
 
+_KINDS = "ct, slices, chest, mr, brain, microscopy, membrane, endoscopy, road or city."
 _OVERRIDES: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
     "options_metavar": "[OPTIONS] [--KEY VALUE]...",
@@ -36,7 +37,7 @@ Bundle = Annotated[Path, typer.Option("--bundle", "-b", help="Folder of the bund
 
 @app.command()
 def phantom(
-    kind: Annotated[str, typer.Argument(help="What to write: ct, mr, microscopy, ...")],
+    kind: Annotated[str, typer.Argument(help=_KINDS)],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write: new or empty.")],
     cases: Annotated[int, typer.Option(help="Cases with labels, for training.")] = 10,
     test_cases: Annotated[int, typer.Option(help="Test cases, as NIfTI and as DICOM.")] = 1,
@@ -183,8 +184,7 @@ def prepare(
     Example: [cyan]medseg prepare nuclei --source stage1_train.zip --out data/nuclei[/]
 
     lung_nodule has options of its own, [cyan]--key value[/]: annotations (folder of the XML files,
-    if apart), resample (tilted or uneven slices), method (agreement or staple), agreement,
-    min_readers, size, spacing_mm.
+    if apart), method (agreement or staple), agreement, min_readers, size, spacing_mm.
     """
     _refuse_override(Path(name), "NAME")
     with _one_line_errors():

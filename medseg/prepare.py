@@ -3,14 +3,12 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from medseg.datasets import converters, lidc
 from medseg.datasets.datalist import read
 from medseg.datasets.prepared import FILE
-from medseg.flags import require_bool
 from medseg.ingest import find_series, read_series
 
 LIDC = "lung_nodule"
@@ -37,8 +35,8 @@ def prepare(
         name: a key of `converters.CONVERTERS`.
         source: folder or archive as published.
         out: folder to write, made if absent; see `medseg.datasets.prepared.check_out`.
-        options: for "lung_nodule", `annotations`, `resample` (see `medseg.ingest.load`) and the
-            fields of `lidc.Settings`; the other datasets have none.
+        options: for "lung_nodule", `annotations` and the fields of `lidc.Settings`; the other
+            datasets have none.
 
     Raises:
         ValueError: an unknown dataset or option, faulty data, or `out` is refused.
@@ -67,17 +65,15 @@ def _prepare_lidc(
     source: str | os.PathLike[str], out: str | os.PathLike[str], options: dict[str, Any]
 ) -> Outcome:
     annotations = options.pop("annotations", None)
-    resample = require_bool(options.pop("resample", False), "resample")
     known = [field.name for field in fields(lidc.Settings)]
     if unknown := sorted(set(options) - set(known)):
         raise ValueError(
-            f"dataset {LIDC} has no option --{unknown[0]}: "
-            f"it has annotations, resample, {', '.join(known)}"
+            f"dataset {LIDC} has no option --{unknown[0]}: it has annotations, {', '.join(known)}"
         )
     report = lidc.prepare(
         source,
         out,
-        find_series=partial(find_series, resample=resample),
+        find_series=find_series,
         read_series=read_series,
         annotations=annotations,
         settings=lidc.Settings(**options),

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from medseg import cli, doctor
 from medseg import run as bundle_run
 from medseg.bundles import WORKFLOWS, names
+from medseg.datasets import converters, phantom
 from medseg.networks.export import FORMATS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -73,6 +74,14 @@ def test_the_verbs_are_those_of_the_reference():
         *("inspect", "download"),
         *("bundles list", "bundles build", "bundles check"),
     }
+
+
+def test_the_help_names_every_phantom_and_every_dataset():
+    helps = {
+        verb: " ".join(_medseg(verb, "--help").output.split()) for verb in ("phantom", "prepare")
+    }
+    assert all(re.search(rf"\b{kind}\b", helps["phantom"]) for kind in phantom.KINDS)
+    assert all(re.search(rf"\b{name}\b", helps["prepare"]) for name in converters.CONVERTERS)
 
 
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)

@@ -29,7 +29,7 @@ OF_OTHER_TOOLS = {
     *("check", "out", "epochs"),  # scripts
 }
 
-OF_LIDC = {"annotations", "resample", *(field.name for field in fields(lidc.Settings))}
+OF_LIDC = {"annotations", *(field.name for field in fields(lidc.Settings))}
 """Options of `medseg prepare lung_nodule`."""
 
 on_every_page = pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_scan_that_is_left_out_makes_the_outcome_incomplete(chest, tmp_path):
 
 def test_an_option_that_a_dataset_does_not_have_is_refused(tmp_path):
     with pytest.raises(
-        ValueError, match="lung_nodule has no option --sise: it has annotations, resam"
+        ValueError, match="lung_nodule has no option --sise: it has annotations, me"
     ):
         prepare("lung_nodule", tmp_path, tmp_path / "out", options={"sise": 16})
     with pytest.raises(ValueError, match="dataset nuclei has no option --size: leave it out"):

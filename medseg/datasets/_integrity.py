@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from PIL import Image
 
 from medseg.geometry import Geometry
@@ -18,6 +20,21 @@ from medseg.geometry import Geometry
 logger = logging.getLogger(__name__)
 
 _SAME_SIZE = ("label", "instances")
+_MOST_INFLATED = 1032
+"""How much deflate can inflate (RFC 1951: 258 bytes from 2 bits)."""
+
+# What a damaged file makes nibabel and Pillow raise; anything else is a bug and is not hidden.
+_READ_ERRORS = (
+    EOFError,
+    HeaderDataError,
+    Image.DecompressionBombError,
+    ImageFileError,
+    OSError,
+    OverflowError,
+    SyntaxError,
+    ValueError,
+    zlib.error,
+)
 
 
 def check_cases(
@@ -78,17 +95,26 @@ def _read(root: Path, item: Mapping[str, Any], key: str) -> _File:
     try:
         if path.name.endswith((".nii", ".nii.gz")):
             volume = nib.load(path)
+            _check_promise(volume, path)
             array = np.asanyarray(volume.dataobj)
             i, j, k = (*array.shape, 1)[:3]
             return _File(array, array.shape, Geometry((i, j, k), volume.affine))
         with Image.open(path) as picture:
             array = np.asarray(picture)
         return _File(array, array.shape[:2], None)
-    except (ImageFileError, EOFError, OSError, SyntaxError, ValueError, zlib.error) as error:
+    except _READ_ERRORS as error:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"{key} of case {item['case']} cannot be read ({reason}): prepare the set again"
         ) from error
+
+
+def _check_promise(volume: Any, path: Path) -> None:
+    """Refuse a header that promises more than the file can hold, before it is allocated."""
+    promised = math.prod(map(int, volume.shape)) * volume.get_data_dtype().itemsize
+    holds = path.stat().st_size * (_MOST_INFLATED if path.name.endswith(".gz") else 1)
+    if promised > holds:
+        raise ValueError(f"its header promises {promised} bytes, it can hold {holds}")
 
 
 def _check_finite(image: np.ndarray, *, case: str) -> None:

@@ -1,5 +1,6 @@
 """Tests of medseg.datasets.prepared: what it checks, what it writes, and how it deals the cases."""
 
+import gzip
 import json
 import logging
 
@@ -207,6 +208,31 @@ def test_a_voxel_that_is_not_finite_is_refused_before_hours_of_training(tmp_path
     item = {"case": "a", "patient": "a", "image": "images/a.nii.gz", "label": "masks/a.nii.gz"}
     with pytest.raises(ValueError, match="image of case a has 2 voxels that are not finite"):
         write(tmp_path, [item])
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"),
+    [(42, b"\x30\x75\x30\x75\x30\x75"), (70, b"\x0f\x27"), (40, b"\x64\x00")],
+    ids=["30000 voxels a side", "an unknown type", "100 dimensions"],
+)
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_lying_header_is_refused_and_nothing_is_allocated(offset, value, suffix, tmp_path):
+    header = bytearray(nib.Nifti1Image(np.zeros((3, 4, 5), np.uint8), np.eye(4)).to_bytes())
+    header[offset : offset + len(value)] = value
+    content = gzip.compress(header) if suffix == ".nii.gz" else bytes(header)
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / f"a{suffix}").write_bytes(content)
+    item = {"image": f"images/a{suffix}", "label": f"masks/a{suffix}", "case": "a", "patient": "a"}
+    with pytest.raises(ValueError, match="image of case a cannot be read"):
+        write(tmp_path, [item])
+
+
+def test_a_picture_that_claims_more_pixels_than_are_decoded_is_refused(tmp_path):
+    cases = items(tmp_path, 3)
+    Image.new("1", (20000, 10000)).save(tmp_path / "images" / "p01.png")  # 200 million pixels
+    with pytest.raises(ValueError, match="image of case p01 cannot be read"):
+        write(tmp_path, cases)
 
 
 def test_no_cases_are_refused(tmp_path):
