@@ -36,7 +36,8 @@ def choose_series(
         found: what `find_series(path)` gave.
         path: where; for messages.
         series_uid: the UID of the one that is meant. It is taken beside damaged files, which are
-            counted in a warning, unless one of them states the same UID.
+            counted in a warning, unless one of them states the same UID, or states none and lies in
+            a folder of the series.
         choose: the rule to go by where several image series are found, one of `RULES`; a tie is
             refused. None refuses several.
 
@@ -96,18 +97,25 @@ def _named(
 ) -> Series:
     """The series of a UID; a file that is damaged or not there stands in for it where it may be it.
 
-    What a DICOMDIR refers to and is not there may be of any series; a damaged file is of another
-    one unless it states the UID, or nothing else does.
+    What a DICOMDIR refers to and is not there may be of any series. A damaged file is of another
+    one unless it states the UID, lies unnamed beside the files of the series, where it may be its
+    first or last slice, or nothing else has the UID.
     """
     named = next((s for s in found if s.uid == series_uid and s not in damaged), None)
     for series in damaged:
-        if named is None or series.reason is Reason.NOT_FOUND or series.uid == series_uid:
+        if named is None or series.reason is Reason.NOT_FOUND or _may_be_of(named, series):
             return series
     if named is not None:
         _warn_of(damaged, path, taken=named)
         return named
     holds = f", which holds {_listed(found)}" if found else ""
     raise IngestError(Reason.UNKNOWN_SERIES, f"no series {series_uid} in {path}{holds}")
+
+
+def _may_be_of(named: Series, damaged: Series) -> bool:
+    if damaged.uid:
+        return damaged.uid == named.uid
+    return bool({f.parent for f in damaged.files} & {f.parent for f in named.files})
 
 
 def _warn_of(damaged: Sequence[Series], path: Path, *, taken: Series) -> None:

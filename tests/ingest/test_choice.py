@@ -91,6 +91,16 @@ def test_a_named_series_is_taken_beside_damaged_files_which_are_counted(tmp_path
     assert caught.value.code is Reason.UNREADABLE
 
 
+def test_an_unnamed_damaged_file_beside_the_slices_may_be_the_first_or_last_of_them(tmp_path):
+    add(tmp_path / "a", 5, "1.2.1")
+    add(tmp_path / "b", 3, "1.2.2")
+    (tmp_path / "a" / "im0009.dcm").write_bytes(b"")
+    with pytest.raises(IngestError, match=r"im0009\.dcm has 0 bytes") as caught:
+        load(tmp_path, series_uid="1.2.1")
+    assert caught.value.code is Reason.UNREADABLE
+    assert load(tmp_path, series_uid="1.2.2")[0].shape[2] == 3
+
+
 def test_a_named_series_of_which_a_file_is_missing_on_its_disk_is_refused(tmp_path):
     """Its record in the DICOMDIR is not asked for its series."""
     add(tmp_path, 5, "1.2.1")
