@@ -1,7 +1,7 @@
 """Prepare: a dataset by its name, with the reading of DICOM for the one that comes as DICOM."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,9 @@ from typing import Any
 from medseg.datasets import converters, lidc
 from medseg.datasets.datalist import read
 from medseg.datasets.prepared import FILE
-from medseg.ingest import find_series, read_series
+from medseg.files import remove
+from medseg.ingest import IngestError, find_series, read_series
+from medseg.ingest.nifti import is_nifti, read_nifti_header
 
 LIDC = "lung_nodule"
 
@@ -54,11 +56,23 @@ def prepare(
     if chosen:
         raise ValueError(f"dataset {name} has no option --{min(chosen)}: leave it out")
     count, made = converter(source, out), read(Path(out) / FILE)
+    _check_headers([*made["training"], *made["testing"]], Path(out) / FILE)
     patients = len({item["patient"] for item in made["training"]})
     return Outcome(
         f"{count} cases in {out}: {len(made['training'])} of {patients} patients in "
         f"{made['folds']} folds, {len(made['testing'])} for testing"
     )
+
+
+def _check_headers(items: Sequence[Mapping[str, Any]], listed_in: Path) -> None:
+    """Refuse volumes that a training would refuse; then there is no datalist."""
+    files = (item[key] for item in items for key in ("image", "label") if key in item)
+    try:
+        for file in filter(is_nifti, files):
+            read_nifti_header(file)
+    except IngestError:
+        remove(listed_in)
+        raise
 
 
 def _prepare_lidc(

@@ -3,9 +3,12 @@
 import csv
 import shutil
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from medseg.datasets import converters, lidc, phantom
+from medseg.ingest import IngestError, Reason
 from medseg.prepare import prepare
 
 
@@ -72,3 +75,16 @@ def test_every_dataset_refuses_to_be_written_into_its_source_or_over_another_one
         with pytest.raises(ValueError, match=told):
             prepare(name, source, out)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_volume_that_training_would_refuse_is_refused_and_there_is_no_datalist(tmp_path):
+    published = phantom.write("mr", tmp_path / "published", cases=3, test_cases=0, size=48)
+    for part in ("imagesTr", "labelsTr"):
+        file = published / part / "hippocampus_002.nii.gz"
+        volume = nib.load(file)
+        volume.header.set_xyzt_units("micron")
+        nib.save(nib.Nifti1Image(np.asarray(volume.dataobj), volume.affine, volume.header), file)
+    with pytest.raises(IngestError, match="is in micrometres") as caught:
+        prepare("hippocampus", published, tmp_path / "out")
+    assert caught.value.code is Reason.NOT_MILLIMETRES
+    assert not (tmp_path / "out" / "datalist.json").exists()

@@ -263,7 +263,10 @@ def _write_datalists(target: Path, items: dict[str, list[Item]]) -> None:
 def _check_settings(target: Path, settings: Settings) -> None:
     """Refuse a folder that was prepared with other settings."""
     file, wanted = target / _SETTINGS, asdict(settings)
-    had = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else wanted
+    try:
+        had = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else wanted
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON ({error}): choose another folder") from error
     if had != wanted:
         keys = sorted(key for key in wanted if had.get(key) != wanted[key])
         listed = ", ".join(f"{key} {had.get(key)} and not {wanted[key]}" for key in keys)
