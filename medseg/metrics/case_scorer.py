@@ -98,6 +98,7 @@ class CaseScorer:
 
     @property
     def names(self) -> list[str]:
+        """Names of the scores of a case and class, in the order of the table's columns."""
         surface = f"surface_dice_{self.tolerance:g}{self.unit}"
         names = ["dice", "iou", f"hd95_{self.unit}", surface]
         if self.objects:

@@ -279,11 +279,13 @@ def test_a_new_folder_and_one_of_an_earlier_run_are_taken(tmp_path):
     for source in ("set", "set.zip", "absent"):
         check_out(tmp_path / "out", tmp_path / source)
         check_out(tmp_path / "new" / "out", tmp_path / source)
+    assert not (tmp_path / "new").exists()  # asking makes nothing
 
 
 def test_an_archive_may_lie_in_the_folder(tmp_path):
     (tmp_path / "set.zip").touch()
     check_out(tmp_path, tmp_path / "set.zip")
+    assert [path.name for path in tmp_path.iterdir()] == ["set.zip"]
 
 
 @pytest.mark.parametrize("inner", ["", "out", "a/b/out", "../set", "../set/out"])

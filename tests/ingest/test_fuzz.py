@@ -279,8 +279,10 @@ def test_a_spoilt_real_file_is_read_or_refused(count, data_root, tmp_path):
 def test_every_whole_file_of_the_corpus_is_read(tmp_path):
     """Otherwise a spoilt one would be refused for another reason than its fault."""
     corpus = write_corpus(tmp_path, WRITERS)
-    for kind in json.loads((corpus / "corpus.json").read_text()).values():
-        READERS[kind["reader"]](corpus / kind["read"])
+    kinds = json.loads((corpus / "corpus.json").read_text())
+    assert kinds.keys() == WRITERS.keys()
+    for kind in kinds.values():
+        READERS[kind["reader"]](corpus / kind["read"])  # a refusal would be raised
 
 
 # ---- the worker itself: it tells every fault from a refusal
