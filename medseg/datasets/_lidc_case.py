@@ -13,10 +13,11 @@ from medseg.datasets._lidc_consensus import consensus, staple
 from medseg.datasets._lidc_groups import Group, group
 from medseg.datasets._lidc_measure import Row, centre_mm, measure
 from medseg.datasets._lidc_patch import Patch, cut, planes
-from medseg.datasets._lidc_place import Fault, Stack, Voxels, place
-from medseg.datasets._lidc_source import Series, slice_of
+from medseg.datasets._lidc_place import Fault, Voxels, place
+from medseg.datasets._lidc_source import Series, stack_of
 from medseg.datasets._lidc_xml import Reads
 from medseg.files import whole
+from medseg.flags import require_bool
 from medseg.geometry import Geometry
 
 METHODS = ("agreement", "staple")
@@ -35,9 +36,12 @@ class Settings:
             images, 1 to 4.
         size: voxels a side of a patch, 8 or more.
         spacing_mm: distance of the voxels of a patch.
+        resample: resample series whose slices are tilted, unevenly spaced or missing, and the marks
+            with them, see `medseg.datasets._lidc_original`; False leaves them out.
 
     Raises:
         ValueError: a value out of range.
+        TypeError: `resample` is neither True nor False.
     """
 
     method: str = "agreement"
@@ -45,6 +49,7 @@ class Settings:
     min_readers: int = 1
     size: int = 64
     spacing_mm: float = 1.0
+    resample: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -57,6 +62,7 @@ class Settings:
             raise ValueError(f"size is {self.size} voxels: choose 8 or more")
         if not 0.1 <= self.spacing_mm <= 10:
             raise ValueError(f"spacing_mm is {self.spacing_mm}: choose 0.1 to 10")
+        require_bool(self.resample, "resample")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +88,15 @@ def convert(
 
     Args:
         reads: what the readers marked.
-        series: the CT as found, for the SOP Instance UIDs of its slices.
+        series: the CT as found, for the places of its slices.
         volume: the CT in HU, axes column, row, slice.
         geometry: its grid.
         out: folder with the folders of both views; paths of items start from those.
         case: name of the scan, the beginning of all file names.
         settings: see `Settings`.
     """
-    regions, faults = place(reads.marks, Stack(geometry, slice_of(series, geometry)))
+    stack = stack_of(series, geometry)
+    regions, faults = place(reads.marks, stack)
     nodules = [
         (members, _agreed(members, geometry, settings)) for members in group(regions, geometry)
     ]
@@ -97,7 +104,7 @@ def convert(
     rows: list[Row] = []
     items: dict[str, list[dict[str, str]]] = {"patches": [], "slices": []}
     for number, (members, voxels) in enumerate(nodules, start=1):
-        row: Row = {"nodule": number} | measure(members, voxels, geometry)
+        row: Row = {"nodule": number} | measure(members, voxels, geometry, between=stack.between)
         if voxels.size and _shown(members, settings):
             name = f"{case}_n{number}"
             patch = cut(

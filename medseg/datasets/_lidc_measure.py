@@ -4,6 +4,7 @@ import math
 from statistics import mean, median
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
@@ -15,7 +16,7 @@ from medseg.geometry import Geometry
 
 Row = dict[str, str | int | float | bool]
 
-_SIZES = ("volume_mm3", "diameter_mm", "longest_mm", "slices")
+_SIZES = ("volume_mm3", "diameter_mm", "longest_mm", "slices", "slices_interpolated")
 _READERS = ("readers", "readers_small", "agreement", "ambiguous")
 COLUMNS = (
     *("case", "patient", "series_uid", "nodule", "kind", "x_mm", "y_mm", "z_mm"),
@@ -27,19 +28,27 @@ COLUMNS = (
 """Columns of `nodules.csv`; a value that there is none of is empty."""
 
 
-def measure(group: Group, voxels: Voxels, geometry: Geometry) -> Row:
+def measure(
+    group: Group,
+    voxels: Voxels,
+    geometry: Geometry,
+    *,
+    between: NDArray[np.int64] | None = None,
+) -> Row:
     """Describe one nodule or non-nodule.
 
     Args:
         group: its marks.
         voxels: its consensus; empty for a single point and where the readers do not meet.
         geometry: the grid of the CT.
+        between: slices of it that lie between two as they were; None where it was not resampled.
 
     Returns:
         x_mm, y_mm, z_mm: RAS+ centre of the consensus, or of all marks where there is none.
         volume_mm3, diameter_mm: of the consensus, and of the sphere of that volume.
         longest_mm: see `longest_in_plane_mm`.
         slices: number of slices that the consensus is in.
+        slices_interpolated: how many of those are `between`; absent where that is None.
         readers, readers_small: who outlined it, and who marked it by a point.
         agreement: mean Dice over the pairs of outlines; absent for a single one.
         ambiguous: see `medseg.datasets._lidc_groups`.
@@ -53,6 +62,9 @@ def measure(group: Group, voxels: Voxels, geometry: Geometry) -> Row:
     row["readers_small"] = sum(r.mark.kind is Kind.SMALL for r in group.regions)
     if voxels.size:
         row |= _size(voxels, geometry)
+        if between is not None:
+            slices = np.unravel_index(voxels, geometry.shape)[2]
+            row["slices_interpolated"] = len(np.intersect1d(slices, between))
     if (agreement := pairwise_dice([r.voxels for r in group.outlined])) is not None:
         row["agreement"] = round(agreement, 4)
     return row | _ratings(group)

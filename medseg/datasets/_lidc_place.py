@@ -1,7 +1,8 @@
 """LIDC place: a reader's mark as voxels of the CT.
 
 A set of voxels is a sorted array of flat indices, in C order, into the grid of the CT, whose axes
-are column, row and slice.
+are column, row and slice. Where the CT was resampled onto that grid, marks are rasterised in the
+slices as they were and follow them, see `medseg.datasets._lidc_original`.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.datasets._lidc_original import Original
 from medseg.datasets._lidc_outline import inside
 from medseg.datasets._lidc_xml import Contour, Kind, Mark
 from medseg.geometry import Geometry
@@ -26,10 +28,43 @@ It is far above the rounding of the XML, and no z can be in two slices.
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """The CT that marks are placed in: its grid, and the slice of each SOP Instance UID."""
+    """The CT that marks are placed in.
+
+    Attributes:
+        geometry: its grid.
+        slice_of: the slice of each SOP Instance UID: of the CT, or of `original` where there is it.
+        original: the slices before they were resampled; None where they lie on the grid.
+    """
 
     geometry: Geometry
     slice_of: Mapping[str, int]
+    original: Original | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Columns, rows and number of the slices that the readers saw."""
+        return self.geometry.shape if self.original is None else self.original.shape
+
+    @property
+    def z_mm(self) -> NDArray[np.float64]:
+        """z of each of them in the patient."""
+        if self.original is not None:
+            return self.original.z_mm
+        corners = np.zeros((self.geometry.shape[2], 3))
+        corners[:, 2] = np.arange(self.geometry.shape[2])
+        return self.geometry.voxel_to_world(corners)[:, 2]
+
+    @property
+    def spacing_mm(self) -> float:
+        """The distance of two of them, the least where it varies."""
+        if self.original is None:
+            return self.geometry.spacing_mm[2]
+        return float(np.diff(self.original.resampling.depths_mm).min())
+
+    @property
+    def between(self) -> NDArray[np.int64] | None:
+        """The slices of the CT that lie between two of `original`; None without it."""
+        return None if self.original is None else self.original.between
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +93,8 @@ def place(marks: Iterable[Mark], stack: Stack) -> tuple[list[Region], list[Fault
     characteristic off its scale is a fault as well ("off-scale").
 
     In each slice the pixels inside any inclusion belong to the nodule, but for those inside an
-    exclusion. The outline of an exclusion, like any other, is not part of what it encloses.
+    exclusion. The outline of an exclusion, like any other, is not part of what it encloses. Where
+    the CT was resampled, the faults are those of the slices as they were.
     """
     regions, faults = [], []
     for mark in marks:
@@ -91,7 +127,10 @@ def _voxels(mark: Mark, stack: Stack) -> tuple[Voxels, list[Fault]]:
             faults.append(Fault(str(reason), f"{_name(mark)}, z {contour.z_mm} mm"))
             continue
         (included if contour.inclusion else excluded).append(voxels)
-    return np.setdiff1d(np.concatenate(included), np.concatenate(excluded)), faults
+    voxels = np.setdiff1d(np.concatenate(included), np.concatenate(excluded))
+    if stack.original is not None:
+        voxels = stack.original.lay(voxels, is_outline=mark.kind is Kind.NODULE)
+    return voxels, faults
 
 
 class _LeftOut(Exception):  # noqa: N818 -- no error, a finding
@@ -99,8 +138,8 @@ class _LeftOut(Exception):  # noqa: N818 -- no error, a finding
 
 
 def _enclosed(contour: Contour, stack: Stack, *, by_outline: bool) -> Voxels:
-    """The voxels inside a contour, or those of its points."""
-    columns, rows, _ = stack.geometry.shape
+    """The voxels inside a contour, or those of its points, in the slices that the reader saw."""
+    columns, rows, _ = stack.shape
     k = _slice(contour, stack)
     if k is None:
         raise _LeftOut("unknown-slice")
@@ -111,20 +150,16 @@ def _enclosed(contour: Contour, stack: Stack, *, by_outline: bool) -> Voxels:
     if not len(pixels):
         raise _LeftOut("zero-area")
     place = (pixels[:, 0], pixels[:, 1], np.full(len(pixels), k))
-    return np.ravel_multi_index(place, stack.geometry.shape)
+    return np.ravel_multi_index(place, stack.shape)
 
 
 def _slice(contour: Contour, stack: Stack) -> int | None:
     k = stack.slice_of.get(contour.sop_uid)
     if k is not None or contour.z_mm is None:
         return k
-    slices = stack.geometry.shape[2]
-    corners = np.zeros((slices, 3))
-    corners[:, 2] = np.arange(slices)
-    off_mm = np.abs(stack.geometry.voxel_to_world(corners)[:, 2] - contour.z_mm)
+    off_mm = np.nan_to_num(np.abs(stack.z_mm - contour.z_mm), nan=np.inf)
     nearest = int(off_mm.argmin())
-    near = off_mm[nearest] <= Z_TOLERANCE * stack.geometry.spacing_mm[2]
-    return nearest if near else None
+    return nearest if off_mm[nearest] <= Z_TOLERANCE * stack.spacing_mm else None
 
 
 def _name(mark: Mark) -> str:

@@ -1,6 +1,6 @@
-"""LIDC problems: what of a download could not be used, and what that means for the result."""
+"""LIDC problems: what of a download could not be used as it is, and what follows for the result."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from medseg.datasets._lidc_source import Annotations, Series, case_of
@@ -11,6 +11,7 @@ REMEDIES = {
     "series-mismatch": "the XML beside the CT is of another series; both are left out",
     "unusable-annotations": "mend or remove the file; its scan is left out",
     "refused-series": "see `medseg inspect`; the scan is left out",
+    "resampled": "its masks were moved with it, see slices_interpolated in nodules.csv",
     "unknown-slice": "contours of no slice are left out; download missing slices",
     "outside-image": "contours with a point outside the image are left out",
     "zero-area": "contours with no pixel inside are left out",
@@ -32,6 +33,10 @@ LEFT_OUT = (
 """The problems that cost a whole scan or file, as against a part of a mark."""
 
 
+NAMED = 3
+"""So many cases are named of those that have the same problem."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """What could not be used: the case or series, a code of `REMEDIES`, and what was found."""
@@ -39,6 +44,31 @@ class Problem:
     case: str
     code: str
     finding: str
+
+
+def lines(problems: Iterable[Problem]) -> Iterator[str]:
+    """Say each kind of problem in one line, however many cases have it.
+
+    One problem is said as it is; of several, the first `NAMED` cases and the first finding. Kinds
+    come in the alphabetical order of their codes.
+
+    Example:
+        >>> faults = [Problem(f"series {n}", "no-images", f"no CT for {n}.xml") for n in range(9)]
+        >>> next(lines(faults)).partition(": download")[0]
+        '9 x no-images: series 0, series 1, series 2 and 6 more, first: no CT for 0.xml'
+    """
+    kinds: dict[str, list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault(problem.code, []).append(problem)
+    for code, same in sorted(kinds.items()):
+        first = same[0]
+        where = f"{first.case}: " if first.case else ""
+        said = f"{where}{first.finding} ({code})"
+        if len(same) > 1:
+            cases = ", ".join(problem.case for problem in same[:NAMED])
+            more = f" and {len(same) - NAMED} more" if len(same) > NAMED else ""
+            said = f"{len(same)} x {code}: {cases}{more}, first: {first.finding}"
+        yield f"{said}: {REMEDIES[code]}"
 
 
 def unreadable(found: Annotations) -> list[Problem]:

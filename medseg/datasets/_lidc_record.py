@@ -3,14 +3,14 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from medseg.datasets._lidc_case import VIEWS, Settings, convert
+from medseg.datasets._lidc_case import VIEWS, Converted, Settings, convert
 from medseg.datasets._lidc_place import summary
 from medseg.datasets._lidc_problems import Problem
 from medseg.datasets._lidc_source import Series, case_of, patient_of, read_copies
@@ -69,12 +69,20 @@ def record_of(
         "items": {
             view: [{"patient": patient} | item for item in made.items[view]] for view in VIEWS
         },
-        "problems": [asdict(Problem(case, *fault)) for fault in summary(made.faults)],
+        "problems": [asdict(problem) for problem in _problems(case, series, made)],
     }
     with whole(file) as partial:
         partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     logger.info("%s: %d nodules", case, len(made.items["patches"]))
     return record
+
+
+def _problems(case: str, series: Series, made: Converted) -> Iterator[Problem]:
+    """What is to be known of a scan that is not left out."""
+    if series.resampling is not None:
+        yield Problem(case, "resampled", series.message)
+    for code, finding in summary(made.faults):
+        yield Problem(case, code, finding)
 
 
 def _digest(content: object) -> str:

@@ -17,6 +17,8 @@ from typing import Protocol
 import numpy as np
 import pydicom
 
+from medseg.datasets._lidc_original import Original, Resampling
+from medseg.datasets._lidc_place import Stack
 from medseg.datasets._lidc_xml import Reads, read_xml, read_xml_header
 from medseg.geometry import Geometry
 
@@ -39,9 +41,14 @@ class Series(Protocol):
     def message(self) -> str: ...
     @property
     def geometry(self) -> Geometry | None: ...
+    @property
+    def resampling(self) -> Resampling | None: ...
 
 
-FindSeries = Callable[[Path], Iterable[Series]]
+class FindSeries(Protocol):
+    """What is needed of `medseg.ingest.find_series`."""
+
+    def __call__(self, path: Path, /, *, resample: bool) -> Iterable[Series]: ...
 
 
 @dataclass
@@ -91,7 +98,7 @@ def read_copies(paths: Sequence[Path]) -> Reads:
     return first
 
 
-def find_ct(source: Path, find_series: FindSeries) -> Iterator[Series]:
+def find_ct(source: Path, find_series: Callable[[Path], Iterable[Series]]) -> Iterator[Series]:
     """List the CT series below a folder, and files that no series can be made of, by folder.
 
     The search is done patient by patient, so that the headers of one patient are held at a time.
@@ -104,8 +111,7 @@ def find_ct(source: Path, find_series: FindSeries) -> Iterator[Series]:
 
 def patient_of(series: Series) -> str:
     """The patient's pseudonym in the collection; any other identifier gives a hash of it."""
-    header = pydicom.dcmread(series.files[0], specific_tags=["PatientID"], stop_before_pixels=True)
-    patient = str(header.get("PatientID", ""))
+    patient = str(_header(series.files[0], "PatientID").get("PatientID", ""))
     if _PSEUDONYM.fullmatch(patient):
         return patient
     return f"patient-{hashlib.sha256(patient.encode()).hexdigest()[:8]}"
@@ -116,22 +122,43 @@ def case_of(series: Series) -> str:
     return f"{patient_of(series)}_{series.uid.rpartition('.')[2][-12:]}"
 
 
-def slice_of(series: Series, geometry: Geometry) -> dict[str, int]:
-    """Map each SOP Instance UID -> the slice of the volume at its position.
+def stack_of(series: Series, geometry: Geometry) -> Stack:
+    """Tell where the slices of a series are that the readers saw, by SOP Instance UID and by z.
 
-    Found by position, so that it also holds where ingest has dropped or resampled slices.
+    Found by position, so that it also holds where ingest has dropped slices.
+
+    Args:
+        series: a CT that is not refused.
+        geometry: the grid of its volume, that of `series.resampling` where there is one.
     """
-    tags = ["SOPInstanceUID", "ImagePositionPatient"]
-    to_voxel = np.linalg.inv(geometry.affine_lps)
-    found = {}
-    for file in series.files:
-        header = pydicom.dcmread(file, specific_tags=tags, stop_before_pixels=True)
+    positions = dict(_positions(series.files))
+    uids, to_voxel = list(positions), np.linalg.inv(geometry.affine_lps)
+    at = np.array(list(positions.values())).reshape(-1, 3)
+    places = at @ to_voxel[2, :3] + to_voxel[2, 3]
+    plan = series.resampling
+    if plan is None:
+        slices = places.round().astype(int).tolist()
+        found = zip(uids, slices, strict=True)
+        return Stack(geometry, {uid: k for uid, k in found if k in range(geometry.shape[2])})
+    slices = [int(np.abs(plan.depths_mm - place * plan.step_mm).argmin()) for place in places]
+    z_mm = np.full(len(plan.depths_mm), np.nan)
+    z_mm[slices] = at[:, 2]
+    header = _header(series.files[0], "Rows", "Columns")
+    shape = (int(header.Columns), int(header.Rows), len(plan.depths_mm))
+    return Stack(geometry, dict(zip(uids, slices, strict=True)), Original(shape, z_mm, plan))
+
+
+def _positions(files: Iterable[Path]) -> Iterator[tuple[str, list[float]]]:
+    """SOP Instance UID and position, LPS+ mm, of the files that have both."""
+    for file in files:
+        header = _header(file, "SOPInstanceUID", "ImagePositionPatient")
         uid, position = header.get("SOPInstanceUID"), header.get("ImagePositionPatient")
         if uid and position:
-            k = round(float((to_voxel @ [*map(float, position), 1.0])[2]))
-            if k in range(geometry.shape[2]):
-                found[str(uid)] = k
-    return found
+            yield str(uid), [float(value) for value in position]
+
+
+def _header(file: Path, *keywords: str) -> pydicom.Dataset:
+    return pydicom.dcmread(file, specific_tags=[*keywords], stop_before_pixels=True)
 
 
 def _xml_files(folder: Path) -> Iterator[Path]:

@@ -7,7 +7,7 @@ readers into nodules, agrees on one mask for each, and writes
 - `slices/images/*.nii.gz`, `slices/labels/*.nii.gz`: its axial planes with a nodule in them;
 - `patches/datalist.json`, `slices/datalist.json`: both with the same patients in each fold;
 - `nodules.csv`: every nodule and non-nodule, see `medseg.datasets._lidc_measure.measure`;
-- `problems.csv`: what could not be used, see `REMEDIES`.
+- `problems.csv`: what could not be used as it is, see `REMEDIES`.
 
 Images are in HU (int16), labels 0 and 1 (1 is every nodule in the patch, not only the central one),
 both RAS+. Cases are named by the collection's pseudonym and the end of the Series Instance UID,
@@ -24,13 +24,14 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from medseg.datasets import prepared
 from medseg.datasets._lidc_case import VIEWS, Settings
 from medseg.datasets._lidc_measure import COLUMNS
-from medseg.datasets._lidc_problems import LEFT_OUT, REMEDIES, Problem, unmatched, unreadable
+from medseg.datasets._lidc_problems import LEFT_OUT, REMEDIES, Problem, lines, unmatched, unreadable
 from medseg.datasets._lidc_record import ReadSeries, Record, record_of
 from medseg.datasets._lidc_source import (
     Annotations,
@@ -65,7 +66,7 @@ class Report:
         nodules: nodules of 3 mm and more, outlined by at least one reader.
         patches, slices: number of images of either view.
         radiographs: XML files with reads of a radiograph, which are set aside.
-        problems: what could not be used; also in `problems.csv`.
+        problems: what could not be used as it is; also in `problems.csv`.
     """
 
     cases: int
@@ -77,12 +78,12 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether everything could be used."""
+        """Whether everything could be used as it is."""
         return not self.problems
 
     @property
     def left_out(self) -> tuple[Problem, ...]:
-        """The problems that cost a whole scan or file; the others cost a part of a mark."""
+        """The problems that cost a whole scan or file, not a part of a mark or nothing."""
         return tuple(problem for problem in self.problems if problem.code in LEFT_OUT)
 
 
@@ -136,7 +137,7 @@ def prepare(
     Scans that are done are left as they are, unless their XML or a file of their CT has changed
     (told by size and date). So an interrupted run can be repeated and ends with the files of one
     that was not interrupted. A scan that cannot be used is logged and in the report, and the rest
-    goes on.
+    goes on. Problems of one kind are logged in one line.
 
     Args:
         source: a folder with CT series, and XML files beside them or in a tree of their own.
@@ -145,7 +146,8 @@ def prepare(
             not import each other.
         read_series: `medseg.ingest.read_series`, likewise.
         annotations: another folder of XML files, such as `LIDC-XML-only`.
-        settings: agreement, size and spacing; None for the defaults.
+        settings: agreement, size and spacing, and whether irregular series are resampled; None for
+            the defaults.
 
     Raises:
         FileNotFoundError: no such folder, or no CT series in it.
@@ -168,7 +170,7 @@ def prepare(
     _check_settings(target, chosen)
     found = find_annotations(folders)
     run = _Run(found, target, read_series=read_series, settings=chosen)
-    for series in find_ct(root, find_series):
+    for series in find_ct(root, partial(find_series, resample=chosen.resample)):
         run.add(series)
     if not run.seen:
         raise FileNotFoundError(
@@ -233,9 +235,8 @@ def _finish(
     every = sorted([*problems, *faults], key=lambda p: (p.case, p.code, p.finding))
     if not items["patches"]:
         every.append(Problem("", "no-nodules", f"{len(records)} scans without a nodule"))
-    for problem in every:
-        what = f"{problem.case}: " if problem.case else ""
-        logger.warning("%s%s (%s): %s", what, problem.finding, problem.code, REMEDIES[problem.code])
+    for line in lines(every):
+        logger.warning("%s", line)
     _write_table(target / "nodules.csv", COLUMNS, rows)
     shown = [asdict(problem) | {"remedy": REMEDIES[problem.code]} for problem in every]
     _write_table(target / "problems.csv", _PROBLEM_COLUMNS, shown)
@@ -261,12 +262,13 @@ def _write_datalists(target: Path, items: dict[str, list[Item]]) -> None:
 
 
 def _check_settings(target: Path, settings: Settings) -> None:
-    """Refuse a folder that was prepared with other settings."""
+    """Refuse a folder that was prepared with other settings; one of before `resample` had none."""
     file, wanted = target / _SETTINGS, asdict(settings)
     try:
         had = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else wanted
     except ValueError as error:
         raise ValueError(f"{file} is no JSON ({error}): choose another folder") from error
+    had = {"resample": False} | had
     if had != wanted:
         keys = sorted(key for key in wanted if had.get(key) != wanted[key])
         listed = ", ".join(f"{key} {had.get(key)} and not {wanted[key]}" for key in keys)

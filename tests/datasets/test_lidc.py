@@ -19,7 +19,8 @@ from medseg.datasets._grid import Grid
 from medseg.datasets._lidc_consensus import consensus, dice, staple
 from medseg.datasets._lidc_groups import group
 from medseg.datasets._lidc_place import Stack, place
-from medseg.datasets._lidc_source import slice_of
+from medseg.datasets._lidc_problems import REMEDIES, Problem, lines
+from medseg.datasets._lidc_source import stack_of
 from medseg.datasets._lidc_xml import read_xml
 from medseg.datasets.lidc import Settings
 from medseg.ingest import IngestError, Reason, find_series, read_series
@@ -426,6 +427,41 @@ def test_pixels_that_cannot_be_decoded_are_reported_and_the_rest_goes_on(publish
     assert (report.cases, _codes(report)) == (_PATIENTS - 1, ["refused-series"])
 
 
+@pytest.mark.parametrize(
+    ("count", "line"),
+    [
+        (1, "series 0: no CT for 0.xml (no-images): "),
+        (2, "2 x no-images: series 0, series 1, first: no CT for 0.xml: "),
+        (3, "3 x no-images: series 0, series 1, series 2, first: no CT for 0.xml: "),
+        (40, "40 x no-images: series 0, series 1, series 2 and 37 more, first: no CT for 0.xml: "),
+    ],
+)
+def test_problems_of_one_kind_are_said_in_one_line(count, line):
+    same = [Problem(f"series {n}", "no-images", f"no CT for {n}.xml") for n in range(count)]
+    assert list(lines(same)) == [line + REMEDIES["no-images"]]
+
+
+def test_each_kind_of_problem_has_its_line_and_one_without_a_case_too():
+    zero = Problem("LIDC-IDRI-0001_1", "zero-area", "2 x, first: nodule 1")
+    none, image = Problem("", "no-nodules", "1 scans"), Problem("series 1", "no-images", "no CT")
+    assert [line.split(": ")[0] for line in lines([zero, none, image, image])] == [
+        "2 x no-images",
+        "1 scans (no-nodules)",
+        "LIDC-IDRI-0001_1",
+    ]
+    assert list(lines([])) == []
+
+
+def test_missing_images_are_logged_in_one_line_and_listed_one_by_one(collection, tmp_path, caplog):
+    for patient in ("LIDC-IDRI-9002", "LIDC-IDRI-9003", "LIDC-IDRI-9004"):
+        for file in collection.glob(f"{patient}/*/*/*.dcm"):
+            file.unlink()
+    report = _prepare(collection, tmp_path / "out")
+    assert (report.cases, _codes(report)) == (1, ["no-images"] * 3)
+    assert [m[:13] for m in caplog.messages if "no-images" in m] == ["3 x no-images"]
+    assert len(_table(tmp_path / "out/problems.csv")) == 3
+
+
 def test_reads_of_a_radiograph_are_set_aside_and_counted(collection, tmp_path):
     (collection / "cxr.xml").write_text('<IdriReadMessage xmlns="http://www.nih.gov/idri"/>')
     report = _prepare(collection, tmp_path / "out")
@@ -494,6 +530,11 @@ def test_settings_out_of_range_are_refused(wrong, message):
         Settings(**wrong)
 
 
+def test_resample_is_true_or_false_and_no_text():
+    with pytest.raises(TypeError, match="resample must be True or False, got 'false'"):
+        Settings(resample="false")
+
+
 def test_the_default_is_the_input_of_the_paper():
     assert (Settings().size, Settings().spacing_mm, Settings().agreement) == (64, 1.0, 0.5)
 
@@ -513,7 +554,7 @@ def scan(data_root):
     folder = data_root / "lidc"
     (series,) = find_series(folder / "LIDC-IDRI-0314")
     reads = read_xml(folder / "LIDC-IDRI-0314" / "annotations.xml")
-    stack = Stack(series.geometry, slice_of(series, series.geometry))
+    stack = stack_of(series, series.geometry)
     masks = {}
     for name in ("label_consensus50", "label_4readers_bits"):
         image = nib.load(folder / f"LIDC-IDRI-0314_{name}_full_series.nii.gz")

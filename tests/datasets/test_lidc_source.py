@@ -14,7 +14,7 @@ from medseg.datasets._lidc_source import (
     find_ct,
     patient_of,
     read_copies,
-    slice_of,
+    stack_of,
 )
 from medseg.geometry import Geometry
 
@@ -28,6 +28,7 @@ class _Series:
     files: list[Path] = field(default_factory=list)
     message: str = ""
     geometry: Geometry | None = None
+    resampling: object = None
 
 
 def _xml(path, uid="1.2", *, root="LidcReadMessage", sessions=4, extra=""):
@@ -124,4 +125,7 @@ def test_each_uid_is_in_the_slice_at_its_position(tmp_path):
         _dicom(tmp_path / f"{n}.dcm", uid=f"1.2.{n}", position=(-100, -90, z))
         for n, z in enumerate((-46, -50, -48, -52))
     ]
-    assert slice_of(_Series(files=files), geometry) == {"1.2.0": 2, "1.2.1": 0, "1.2.2": 1}
+    stack = stack_of(_Series(files=files), geometry)
+    assert stack.slice_of == {"1.2.0": 2, "1.2.1": 0, "1.2.2": 1}
+    assert (stack.shape, stack.z_mm.tolist(), stack.spacing_mm) == ((4, 4, 3), [-50, -48, -46], 2)
+    assert stack.between is None
