@@ -48,7 +48,7 @@ def choose_series(
     Raises:
         IngestError: "several-series", "unknown-series", "empty-folder", "unknown-format", or the
             reason of a file that may belong to any series.
-        ValueError: an unknown rule, or one beside a UID.
+        ValueError: an unknown rule, one beside a UID, or an empty UID.
 
     Example:
         >>> choose_series(find_series("cd"), Path("cd"), choose="largest")  # doctest: +SKIP
@@ -82,6 +82,8 @@ def is_companion(series: Series) -> bool:
 def _check_arguments(series_uid: str | None, choose: str | None) -> None:
     if choose is not None and choose not in RULES:
         raise ValueError(f"choose must be one of {', '.join(RULES)} or None, got {choose!r}")
+    if series_uid == "":
+        raise ValueError("series_uid is empty: pass a UID, or None and the folder of one series")
     if choose is not None and series_uid is not None:
         raise ValueError(f"series_uid={series_uid} and choose={choose!r} exclude each other")
 
@@ -158,4 +160,10 @@ def _outline(series: Series) -> str:
     count = f"{files} file{'s' if files > 1 else ''}"
     refused = [f"refused as {series.reason}"] if series.verdict is Verdict.REFUSE else []
     facts = [series.modality or "no modality", size, count, *refused]
-    return f"{series.uid or 'no UID'} ({', '.join(facts)})"
+    return f"{series.uid or _place(series)} ({', '.join(facts)})"
+
+
+def _place(series: Series) -> str:
+    """What stands for a UID that is not stated: the folder, which `load` takes."""
+    folders = sorted({str(file.parent) for file in series.files})
+    return f"no UID in {folders[0]}" if len(folders) == 1 else "no UID"

@@ -5,6 +5,8 @@ What is not of the kind that is asked for raises one of `part10.PARSE_ERRORS`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pydicom
 
@@ -38,3 +40,9 @@ def texts(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(str(v) for v in value)
+
+
+def macro(groups: Sequence[pydicom.Dataset], keyword: str) -> pydicom.Dataset:
+    """The one item of a functional group macro, from the first group that has it; else empty."""
+    items = (item for group in groups for item in group.get(keyword) or ())
+    return next(items, pydicom.Dataset())

@@ -1,7 +1,7 @@
 """Header: what ingest must know of the slices of one DICOM file, read without their pixels.
 
 The pass also measures the pixel data element, so that a truncated file is known before decoding.
-Only technical elements are parsed; patient elements are skipped unread.
+Only technical elements are parsed. Of the patient nothing is read but PatientID, to compare slices.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import pydicom
 from pydicom import uid
 
-from medseg.ingest import elements, multiframe
+from medseg.ingest import elements, multiframe, origin
 from medseg.ingest.part10 import PARSE_ERRORS, Part10, open_bounded, parse, without_validation
 from medseg.ingest.pixel_element import measure_pixels
 from medseg.ingest.reasons import IngestError, Reason
@@ -28,7 +28,7 @@ _KEYWORDS = [
     *("SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelPaddingValue", "PixelPaddingRangeLimit"),
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
-    *("LossyImageCompression", *multiframe.KEYWORDS),
+    *("LossyImageCompression", *multiframe.KEYWORDS, *origin.KEYWORDS),
 ]
 
 _SERIES_KEYWORDS = ("SOPClassUID", "SeriesInstanceUID")
@@ -145,6 +145,7 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         has_modality_lut=bool(dataset.get("ModalityLUTSequence")),
         is_lossy=_is_lossy(text("LossyImageCompression"), parsed.syntax),
         pixels=pixels,
+        origin=origin.read_origin(dataset),
     )
 
 

@@ -7,12 +7,12 @@ states in its header: functional groups, one item per frame, and one that all fr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pydicom
 
-from medseg.ingest.elements import number, text, texts, vector
+from medseg.ingest.elements import macro, number, text, texts, vector
+from medseg.ingest.origin import frame_origin
 from medseg.ingest.slice import Slice
 
 KEYWORDS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
@@ -48,16 +48,17 @@ def frames(header: Slice, dataset: pydicom.Dataset) -> tuple[Slice, ...]:
 
 
 def _frame(header: Slice, index: int, *, groups: Groups) -> Slice:
-    position = _macro(groups, "PlanePositionSequence")
-    orientation = _macro(groups, "PlaneOrientationSequence")
-    measures = _macro(groups, "PixelMeasuresSequence")
-    transformation = _macro(groups, "PixelValueTransformationSequence")
+    position = macro(groups, "PlanePositionSequence")
+    orientation = macro(groups, "PlaneOrientationSequence")
+    measures = macro(groups, "PixelMeasuresSequence")
+    transformation = macro(groups, "PixelValueTransformationSequence")
     thickness_mm = number(measures, "SliceThickness")
     spacing_mm = number(measures, "SpacingBetweenSlices")
     slope, intercept = (number(transformation, f"Rescale{k}") for k in ("Slope", "Intercept"))
     return replace(
         header,
         frame=index,
+        origin=frame_origin(header.origin, groups),
         image_type=_frame_type(groups) or header.image_type,
         position=vector(position, "ImagePositionPatient"),
         orientation=vector(orientation, "ImageOrientationPatient"),
@@ -70,12 +71,6 @@ def _frame(header: Slice, index: int, *, groups: Groups) -> Slice:
     )
 
 
-def _macro(groups: Sequence[pydicom.Dataset], keyword: str) -> pydicom.Dataset:
-    """The one item of a functional group macro; empty where no group has it."""
-    items = (item for group in groups for item in group.get(keyword) or ())
-    return next(items, pydicom.Dataset())
-
-
 def _frame_type(groups: Groups) -> tuple[str, ...]:
-    found = (texts(_macro(groups, keyword), "FrameType") for keyword in _FRAME_TYPES)
+    found = (texts(macro(groups, keyword), "FrameType") for keyword in _FRAME_TYPES)
     return next((values for values in found if values), ())

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
@@ -228,7 +228,7 @@ def _read(
     stop = None if keywords is None else _is_pixel_data
     if last is not None:
         stop = partial(_is_past, Tag(last))
-    wanted = None if keywords is None else [Tag(keyword) for keyword in keywords]
+    wanted = None if keywords is None else _tags(tuple(keywords))
     return read_dataset(
         stream,
         syntax.is_implicit_VR,
@@ -236,6 +236,12 @@ def _read(
         stop_when=stop,
         specific_tags=wanted,
     )
+
+
+@lru_cache(maxsize=8)
+def _tags(keywords: tuple[str, ...]) -> list[BaseTag | int]:
+    """Looked up once for all files that are read alike; not to be changed."""
+    return [Tag(keyword) for keyword in keywords]
 
 
 def _check_consistent(dataset: pydicom.Dataset, path: Path) -> None:

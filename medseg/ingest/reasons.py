@@ -7,7 +7,8 @@ and the remedy, which is fixed for each code.
 |---|---|---|
 | ok | accept | a regular stack of parallel slices |
 | single-slice | repair | one slice; its spacing is taken from the slice thickness |
-| no-series-uid | repair | Series Instance UID is absent; the files of one folder are one series |
+| no-series-uid | repair | Series Instance UID is absent; one study in one folder is one series |
+| study-per-file | repair | three or more files, each with a study of its own, as ITK may write |
 | no-file-meta | repair | the transfer syntax is not stated rightly; it was told from the elements |
 | resampled | repair | tilted, missing or uneven slices, resampled on request |
 | left-aside | repair | slices used without the localizers or secondary captures among them |
@@ -35,7 +36,11 @@ and the remedy, which is fixed for each code.
 | missing-geometry | refuse | position, orientation, pixel spacing or matrix size is absent |
 | invalid-geometry | refuse | geometry that is not finite, not orthogonal or not invertible |
 | no-slice-spacing | refuse | one slice without a usable thickness |
+| mixed-patient | refuse | slices of several patients under one series |
+| mixed-study | refuse | slices of several studies under one series |
 | mixed-modality | refuse | slices of different modality, e.g. CT and MR |
+| mixed-quantity | refuse | slices of other quantities: magnitude and phase, plain slices and MIP |
+| mixed-kernel | refuse | slices of several reconstruction kernels |
 | mixed-rescale-type | refuse | slices whose values are in different units |
 | mixed-photometric | refuse | slices of MONOCHROME1 and MONOCHROME2; values are not inverted |
 | mixed-size | refuse | slices of different matrix size |
@@ -43,6 +48,7 @@ and the remedy, which is fixed for each code.
 | mixed-spacing | refuse | slices of different pixel spacing |
 | mixed-frame-of-reference | refuse | slices in different coordinate systems |
 | duplicate-positions | refuse | several slices at one position (phases, echoes, copies) |
+| mixed-acquisition | refuse | slices of several echoes, b-values, phases, tube voltages or series |
 | missing-slices | refuse | gaps of a whole number of slices |
 | uneven-spacing | refuse | slices that lie off a regular grid by more than rounding |
 | tilted-stack | refuse | slices shifted against each other (gantry tilt, shear) |
@@ -83,6 +89,7 @@ class Reason(str, Enum):
     OK = "ok"
     SINGLE_SLICE = "single-slice"
     NO_SERIES_UID = "no-series-uid"
+    STUDY_PER_FILE = "study-per-file"
     NO_FILE_META = "no-file-meta"
     RESAMPLED = "resampled"
     LEFT_ASIDE = "left-aside"
@@ -110,7 +117,11 @@ class Reason(str, Enum):
     MISSING_GEOMETRY = "missing-geometry"
     INVALID_GEOMETRY = "invalid-geometry"
     NO_SLICE_SPACING = "no-slice-spacing"
+    MIXED_PATIENT = "mixed-patient"
+    MIXED_STUDY = "mixed-study"
     MIXED_MODALITY = "mixed-modality"
+    MIXED_QUANTITY = "mixed-quantity"
+    MIXED_KERNEL = "mixed-kernel"
     MIXED_RESCALE_TYPE = "mixed-rescale-type"
     MIXED_PHOTOMETRIC = "mixed-photometric"
     MIXED_SIZE = "mixed-size"
@@ -118,6 +129,7 @@ class Reason(str, Enum):
     MIXED_SPACING = "mixed-spacing"
     MIXED_FRAME_OF_REFERENCE = "mixed-frame-of-reference"
     DUPLICATE_POSITIONS = "duplicate-positions"
+    MIXED_ACQUISITION = "mixed-acquisition"
     MISSING_SLICES = "missing-slices"
     UNEVEN_SPACING = "uneven-spacing"
     TILTED_STACK = "tilted-stack"
@@ -175,7 +187,8 @@ _ONE_ACQUISITION = "put the slices of one acquisition in a folder of their own"
 REMEDIES: dict[Reason, str] = {
     Reason.OK: "",
     Reason.SINGLE_SLICE: "the slice thickness stands in for the slice spacing",
-    Reason.NO_SERIES_UID: "the files of this folder are taken as one series",
+    Reason.NO_SERIES_UID: "the files of one study in this folder are taken as one series",
+    Reason.STUDY_PER_FILE: "check that the slices are of one scan",
     Reason.NO_FILE_META: "check the volume, or export it again with file meta information",
     Reason.RESAMPLED: "compare with the original slices where it matters",
     Reason.LEFT_ASIDE: "check that the volume has as many slices as its source",
@@ -189,7 +202,10 @@ REMEDIES: dict[Reason, str] = {
     Reason.TRUNCATED: "copy or download the file again",
     Reason.TOO_LARGE: "copy the file again, or move it out of the folder",
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
-    Reason.SEVERAL_SERIES: f"pass {_SERIES_UID} or the folder of one series",
+    Reason.SEVERAL_SERIES: (
+        f"pass {_SERIES_UID}; files without UID: move those of one series to a folder of their own "
+        "and pass that"
+    ),
     Reason.UNKNOWN_SERIES: "pass the UID of one that is",
     Reason.NOT_AN_IMAGE: "pass the image series it refers to",
     Reason.MULTI_FRAME: (
@@ -210,6 +226,11 @@ REMEDIES: dict[Reason, str] = {
     Reason.MISSING_GEOMETRY: _EXPORT_AGAIN,
     Reason.INVALID_GEOMETRY: "export or convert it again from its source",
     Reason.NO_SLICE_SPACING: "pass the whole series, or a slice that has SliceThickness",
+    Reason.MIXED_PATIENT: "put the slices of one patient in a folder of their own",
+    Reason.MIXED_STUDY: "put the slices of one study in a folder of their own",
+    Reason.MIXED_QUANTITY: "put the slices of one quantity in a folder of their own",
+    Reason.MIXED_KERNEL: "put the slices of one kernel in a folder of their own",
+    Reason.MIXED_ACQUISITION: _ONE_ACQUISITION,
     Reason.MIXED_MODALITY: "put the slices of one modality in a folder of their own",
     Reason.MIXED_RESCALE_TYPE: _ONE_ACQUISITION,
     Reason.MIXED_PHOTOMETRIC: _ONE_ACQUISITION,

@@ -12,6 +12,7 @@ import numpy as np
 from pydicom import uid
 
 from medseg.geometry import ORTHOGONALITY_TOLERANCE
+from medseg.ingest.mixed import mixed_kernel, mixed_patient, mixed_quantity, mixed_study
 from medseg.ingest.reasons import Reason
 from medseg.ingest.slice import Slice
 
@@ -20,6 +21,12 @@ ORIENTATION_TOLERANCE = 1e-4
 
 PIXEL_SPACING_TOLERANCE_MM = 1e-4
 """In-plane spacings of one series may differ by this much (rounding of decimal strings)."""
+
+LONGEST_MM = 1e9
+"""No coordinate or spacing is larger: a thousand kilometres; beyond that numbers overflow."""
+
+SHORTEST_MM = 1e-9
+"""No spacing is smaller: a millionth of a micrometre."""
 
 FREE_DECODED_BYTES = 2**28
 """A compressed series may always decode to this much, whatever its files hold."""
@@ -196,7 +203,10 @@ def _invalid_geometry(slices: Sequence[Slice]) -> str:
     for s in slices:
         if not np.isfinite(np.concatenate([s.position, s.orientation, s.pixel_spacing_mm])).all():
             return f"{s.name} has a position, orientation or spacing that is not finite"
-        if s.pixel_spacing_mm.min() <= 0:
+        if np.abs(s.position).max() > LONGEST_MM:
+            return f"{s.name} lies at {s.position.tolist()} mm"
+        low_mm, high_mm = s.pixel_spacing_mm.min(), s.pixel_spacing_mm.max()
+        if low_mm < SHORTEST_MM or high_mm > LONGEST_MM:
             return f"{s.name} has pixel spacing {s.pixel_spacing_mm.tolist()} mm"
         axes = s.orientation.reshape(2, 3)
         if np.abs(axes @ axes.T - np.eye(2)).max() > ORTHOGONALITY_TOLERANCE:
@@ -236,7 +246,11 @@ SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.MULTI_FRAME, _multi_frame),
     (Reason.COLOUR, _colour),
     (Reason.LOCALIZER, _localizer),
+    (Reason.MIXED_PATIENT, mixed_patient),
+    (Reason.MIXED_STUDY, mixed_study),
     (Reason.MIXED_MODALITY, _mixed_modality),
+    (Reason.MIXED_QUANTITY, mixed_quantity),
+    (Reason.MIXED_KERNEL, mixed_kernel),
     (Reason.MISSING_GEOMETRY, _missing_geometry),
     (Reason.INVALID_GEOMETRY, _invalid_geometry),
     (Reason.PIXEL_FORMAT, _pixel_format),

@@ -14,6 +14,7 @@ from pathlib import Path
 from medseg.geometry import Geometry
 from medseg.ingest.directory import referenced_files
 from medseg.ingest.header import read_series_uid, read_slices
+from medseg.ingest.mixed import is_study_per_file
 from medseg.ingest.reasons import IngestError, Reason, Verdict, explain
 from medseg.ingest.resample import Resampling, not_resampled, plan_resampling
 from medseg.ingest.rules import SLICE_RULES, is_localizer, is_secondary_capture
@@ -83,7 +84,8 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
     Files that are no DICOM are passed over, and so are hidden files and a DICOMDIR in a folder. A
     file that was meant to be DICOM and cannot be read, or is missing from the disk that a DICOMDIR
     describes, is returned as a refused series of its own, so that no slice is ever lost unnoticed.
-    Pixels are not decoded.
+    Files without Series Instance UID are one series where folder, study, patient and series number
+    are the same. Pixels are not decoded.
 
     Args:
         path: a folder, searched with its subfolders; a DICOMDIR, whose files are looked at; or one
@@ -106,7 +108,7 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
         if error.code is Reason.NOT_FOUND:
             raise
         return [_damaged(Path(path), error)]
-    groups: dict[str, list[Slice]] = {}
+    groups: dict[tuple[str, ...], list[Slice]] = {}
     damaged: list[Series] = []
     for file in files:
         try:
@@ -115,7 +117,7 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
             damaged.append(replace(_damaged(file, error), uid=read_series_uid(file)))
             continue
         if headers:
-            groups.setdefault(headers[0].series_uid or str(file.parent), []).extend(headers)
+            groups.setdefault(_series_key(headers[0]), []).extend(headers)
     return [judge(groups[key], resample=resample) for key in sorted(groups)] + damaged
 
 
@@ -178,6 +180,14 @@ def _headers(file: Path, source: str | Path) -> tuple[Slice, ...]:
     return read_slices(file)
 
 
+def _series_key(header: Slice) -> tuple[str, ...]:
+    """The UID; without it, folder, study, patient and series number are what tells series apart."""
+    if header.series_uid:
+        return (header.series_uid,)
+    origin = header.origin
+    return (str(header.path.parent), origin.study, origin.patient, origin.series_number)
+
+
 def _name(slices: Sequence[Slice]) -> str:
     first = slices[0]
     where = f"series {first.series_uid}" if first.series_uid else f"{first.path.parent}"
@@ -199,6 +209,10 @@ def _notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
         files = len({s.path for s in slices})
         finding = f"{files} file{'s' * (files > 1)} without Series Instance UID in {name}"
         notes.append((Reason.NO_SERIES_UID, finding))
+    if is_study_per_file(slices):
+        files = len({s.path for s in slices})
+        finding = f"each of {files} files states another Study Instance UID in {name}"
+        notes.append((Reason.STUDY_PER_FILE, finding))
     if count := sum(s.is_lossy for s in slices):
         finding = f"{count} of {len(slices)} slices were compressed with loss in {name}"
         notes.append((Reason.LOSSY_COMPRESSION, finding))

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from pydicom.uid import UID
 
+from medseg.ingest.origin import Origin
+
 
 @dataclass(frozen=True, eq=False)
 class PixelData:
@@ -62,6 +64,7 @@ class Slice:
     has_modality_lut: bool
     is_lossy: bool
     pixels: PixelData | None
+    origin: Origin
     frame: int | None = None
 
     @property

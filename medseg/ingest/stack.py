@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from medseg.geometry import ORTHOGONALITY_TOLERANCE, Geometry
+from medseg.ingest.mixed import differences, mixed_acquisition
 from medseg.ingest.reasons import Reason
-from medseg.ingest.rules import Rule
+from medseg.ingest.rules import LONGEST_MM, SHORTEST_MM, Rule
 from medseg.ingest.slice import Slice
 
 ROUNDING_MM = 0.05
@@ -31,6 +32,9 @@ POSITION_TOLERANCE = 0.1
 
 SAME_POSITION_MM = 1e-3
 """Slices closer than this are at the same position."""
+
+FEW_WIDE_GAPS = 1 / 3
+"""Where more of the gaps than this are wider than a step, rounding does not excuse their widths."""
 
 _BINARY_FRACTION_MM = 1e-6  # what differences of decimal fractions are off in binary
 
@@ -72,14 +76,15 @@ def regular_grid(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
     origin, step = positions[0], (positions[-1] - positions[0]) / last
     if _farthest_mm(positions, origin, step) <= _allowed_mm(step):
         return origin, step
-    offsets, slopes = np.array([_nearest_line(coordinate) for coordinate in positions.T]).T
+    k = np.arange(len(slices))
+    offsets, slopes = np.array([_nearest_line(coordinate, k) for coordinate in positions.T]).T
     return offsets, slopes
 
 
 def thickness_mm(header: Slice) -> float:
     """Extent of a slice that stands alone: its thickness, else its stated spacing, else 0."""
-    usable = (t for t in (header.thickness_mm, header.spacing_between_mm) if t and t > 0)
-    return next((t for t in usable if np.isfinite(t)), 0.0)
+    stated = (header.thickness_mm, header.spacing_between_mm)
+    return next((t for t in stated if t and SHORTEST_MM <= t <= LONGEST_MM), 0.0)
 
 
 def normal(header: Slice) -> np.ndarray:
@@ -105,20 +110,46 @@ def _duplicate_positions(slices: Sequence[Slice]) -> str:
     if count == 1:
         return ""
     depth = depths[places == place][0]
-    return f"{len(slices)} slices at {places[-1] + 1} positions, {count} at {depth:.6g} mm"
+    found = f"{len(slices)} slices at {places[-1] + 1} positions, {count} at {depth:.6g} mm"
+    there = [s for s, p in zip(slices, places.tolist(), strict=True) if p == place]
+    told_apart = differences(there)
+    return f"{found} with {told_apart}" if told_apart else found
 
 
 def _missing_slices(slices: Sequence[Slice]) -> str:
-    """Gaps that are multiples of the smallest one, rounding apart."""
+    """Slices that lie on a regular grid of which places are empty, as near as a full stack must.
+
+    Two kinds of gaps in about equal number, say 0.75 and 1.75 mm, are one and two steps of some
+    grid if each may be rounded; so they must fit without that to be called so.
+    """
     finding = _uneven_spacing(slices)
     if not finding:
         return ""
-    gaps = np.diff(depths_mm(slices))
-    unit = gaps[gaps < gaps.min() * 1.5].mean()
-    multiples = (gaps / unit).round()
-    from_whole = np.abs(gaps - multiples * unit).max()
-    is_whole = from_whole <= 2 * _allowed_mm(unit)  # both ends of a gap are rounded
-    return finding if is_whole and multiples.max() > 1 else ""
+    depths = depths_mm(slices)
+    steps = _steps(np.diff(depths))
+    wide = float(np.mean(steps > 1))
+    places = np.concatenate([[0], np.cumsum(steps)])
+    origin, step = _nearest_line(depths, places)
+    farthest = float(np.abs(origin + places * step - depths).max())
+    rounding_mm = _allowed_mm(np.array([step])) if wide <= FEW_WIDE_GAPS else 0.0
+    allowed_mm = max(rounding_mm, SPACING_TOLERANCE * step)
+    return finding if wide > 0 and farthest <= allowed_mm else ""
+
+
+def _steps(gaps_mm: np.ndarray) -> np.ndarray:
+    """How many steps of one grid each gap is: (n,) whole numbers of at least 1.
+
+    Gaps are taken from the smallest up. The step is fitted by least squares to those before, so
+    that what rounding did to single gaps is gone when a wide one is divided by it.
+    """
+    steps = np.ones(len(gaps_mm), dtype=int)
+    along, squared = 0.0, 0
+    for k in np.argsort(gaps_mm, kind="stable"):
+        if squared:
+            steps[k] = max(1, round(float(gaps_mm[k]) * squared / along))
+        along += float(gaps_mm[k]) * int(steps[k])
+        squared += int(steps[k]) ** 2
+    return steps
 
 
 def _uneven_spacing(slices: Sequence[Slice]) -> str:
@@ -179,23 +210,26 @@ def _allowed_mm(step: np.ndarray) -> float:
     return most + _BINARY_FRACTION_MM
 
 
-def _nearest_line(values: np.ndarray) -> tuple[float, float]:
-    """The value at 0 and the slope of the line whose largest distance from values[k] is least.
+def _nearest_line(values: np.ndarray, places: np.ndarray) -> tuple[float, float]:
+    """The value at place 0 and the slope of the line whose largest distance from values is least.
 
     Chebyshev's fit: one of its two parallels runs along an edge of the convex hull.
+
+    Args:
+        values: (n,), one at each place.
+        places: (n,), ascending.
     """
-    k = np.arange(len(values))
-    slopes = {*_hull_slopes(values), *_hull_slopes(-values, sign=-1)}
-    slope = min(slopes, key=lambda s: float(np.ptp(values - s * k)))
-    apart = values - slope * k
+    slopes = {*_hull_slopes(values, places), *_hull_slopes(-values, places, sign=-1)}
+    slope = min(slopes, key=lambda s: float(np.ptp(values - s * places)))
+    apart = values - slope * places
     return float(apart.min() + apart.max()) / 2, slope
 
 
-def _hull_slopes(values: np.ndarray, *, sign: int = 1) -> list[float]:
-    """Slopes of the edges below the points (k, values[k]): Andrew's monotone chain."""
+def _hull_slopes(values: np.ndarray, places: np.ndarray, *, sign: int = 1) -> list[float]:
+    """Slopes of the edges below the points (places, values): Andrew's monotone chain."""
     ends: list[tuple[int, float]] = []
     slopes: list[float] = []
-    for k, value in enumerate(values.tolist()):
+    for k, value in zip(places.tolist(), values.tolist(), strict=True):
         while ends and slopes and (value - ends[-1][1]) / (k - ends[-1][0]) <= slopes[-1]:
             ends.pop()
             slopes.pop()
@@ -208,6 +242,7 @@ def _hull_slopes(values: np.ndarray, *, sign: int = 1) -> list[float]:
 STACK_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.NO_SLICE_SPACING, _no_slice_spacing),
     (Reason.DUPLICATE_POSITIONS, _duplicate_positions),
+    (Reason.MIXED_ACQUISITION, mixed_acquisition),
     (Reason.MISSING_SLICES, _missing_slices),
     (Reason.UNEVEN_SPACING, _uneven_spacing),
     (Reason.TILTED_STACK, _tilted_stack),

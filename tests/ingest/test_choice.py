@@ -127,6 +127,31 @@ def test_an_unknown_rule_and_a_rule_beside_a_uid_are_refused(tmp_path):
         load(tmp_path, choose="largest", series_uid="1.2.1")
 
 
+def test_several_series_without_uid_are_named_by_their_folder_which_loads_one(tmp_path):
+    for name, count in (("a", 5), ("b", 3)):
+        slices = make_series(ramp((count, 6, 4)), uid="1.2.1")
+        for dataset in slices:
+            del dataset.SeriesInstanceUID
+        write_series(tmp_path / name, slices)
+    with pytest.raises(IngestError) as caught:
+        load(tmp_path)
+    assert f"no UID in {tmp_path / 'b'} (CT, 4x6, 3 files)" in str(caught.value)
+    assert "files without UID: move those of one series to a folder of their own" in str(
+        caught.value
+    )
+    assert load(tmp_path / "b")[0].shape == (4, 6, 3)
+    assert load(tmp_path, choose="largest")[0].shape == (4, 6, 5)
+
+
+def test_an_empty_uid_names_no_series(tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        dataset.SeriesInstanceUID = ""
+    write_series(tmp_path, slices)
+    with pytest.raises(ValueError, match="series_uid is empty: pass a UID, or None"):
+        load(tmp_path, series_uid="")
+
+
 def secondary_capture(dataset):
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
 

@@ -45,16 +45,19 @@ def test_the_file_is_left_behind_the_header(tmp_path):
         assert file.tell() == 348
 
 
-@pytest.mark.parametrize("slope", [0, np.nan])
-def test_a_slope_of_zero_or_nan_means_no_scaling(slope, tmp_path):
+@pytest.mark.parametrize("intercept", [9, np.nan, np.inf])
+@pytest.mark.parametrize("slope", [0, -0.0, np.nan])
+def test_a_slope_of_zero_or_nan_means_no_scaling_whatever_the_intercept(slope, intercept, tmp_path):
     nib.save(image(), tmp_path / "case.nii")
-    spoil(tmp_path / "case.nii", {"scl_slope": slope, "scl_inter": 9})
+    spoil(tmp_path / "case.nii", {"scl_slope": slope, "scl_inter": intercept})
     array, _ = load(tmp_path / "case.nii")
     assert array.dtype == np.int16
     np.testing.assert_array_equal(array, volume())
 
 
-@pytest.mark.parametrize("scaling", [(np.inf, 0), (2, np.nan), (2, np.inf)])
+@pytest.mark.parametrize(
+    "scaling", [(np.inf, 0), (-np.inf, 0), (2, np.nan), (2, np.inf), (1, np.nan)]
+)
 def test_a_scaling_that_is_not_finite_is_refused(scaling, tmp_path):
     nib.save(image(), tmp_path / "case.nii")
     spoil(tmp_path / "case.nii", {"scl_slope": scaling[0], "scl_inter": scaling[1]})

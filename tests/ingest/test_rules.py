@@ -127,6 +127,13 @@ REFUSED = [
     (without("ImageOrientationPatient"), Reason.MISSING_GEOMETRY, "lacks ImageOrientationPatient"),
     (without("PixelSpacing"), Reason.MISSING_GEOMETRY, "lacks PixelSpacing"),
     (without("Rows"), Reason.MISSING_GEOMETRY, "lacks Rows and Columns"),
+    (
+        with_value("ImagePositionPatient", ["0", "0", "1e200"]),
+        Reason.INVALID_GEOMETRY,
+        r"lies at \[0.0, 0.0, 1e\+200\] mm",
+    ),
+    (with_value("PixelSpacing", ["1e200", 1]), Reason.INVALID_GEOMETRY, r"spacing \[1e\+200"),
+    (with_value("PixelSpacing", ["1e-200", 1]), Reason.INVALID_GEOMETRY, r"spacing \[1e-200"),
     (with_value("PixelSpacing", [0.5, 0]), Reason.INVALID_GEOMETRY, r"spacing \[0.5, 0.0\]"),
     (
         with_value("ImageOrientationPatient", [1, 0, 0, 0.5, 1, 0]),

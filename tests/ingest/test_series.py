@@ -47,6 +47,48 @@ def test_without_series_uid_a_folder_is_a_series(tmp_path):
     assert str(tmp_path / "a") in first.message
 
 
+def without_uid(**elements):
+    slices = make_series(ramp((3, 6, 4)))
+    for dataset in slices:
+        dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID = "", "1.2.4"
+        for keyword, value in elements.items():
+            setattr(dataset, keyword, value)
+    return slices
+
+
+@pytest.mark.parametrize(
+    ("keyword", "values"),
+    [
+        ("StudyInstanceUID", ("1.2.8", "1.2.9")),
+        ("PatientID", ("secret-a", "secret-b")),
+        ("SeriesNumber", (1, 2)),
+    ],
+)
+def test_without_series_uid_what_one_folder_holds_is_told_apart(keyword, values, tmp_path):
+    """At half a spacing the six files would make one regular stack."""
+    one, other = (without_uid(**{keyword: value}) for value in values)
+    for dataset in other:
+        x, y, z = dataset.ImagePositionPatient
+        dataset.ImagePositionPatient = [x, y, float(z) + 0.625]
+    write_series(tmp_path, one, suffix=".a")
+    write_series(tmp_path, other, suffix=".b")
+    found = find_series(tmp_path)
+    assert [(s.reason, len(s.files)) for s in found] == [(Reason.NO_SERIES_UID, 3)] * 2
+    assert [{f.suffix for f in s.files} for s in found] == [{".a"}, {".b"}]
+    with pytest.raises(IngestError) as caught:
+        load(tmp_path)
+    assert caught.value.code is Reason.SEVERAL_SERIES
+    assert "ecret" not in str(caught.value)
+
+
+def test_without_series_uid_two_frames_of_reference_stay_refused(tmp_path):
+    slices = without_uid()
+    slices[1].FrameOfReferenceUID = "1.2.5"
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert series.reason is Reason.MIXED_FRAME_OF_REFERENCE
+
+
 def test_a_file_is_a_series_of_one_slice(tmp_path):
     paths = write_series(tmp_path, make_series())
     (series,) = find_series(paths[2])

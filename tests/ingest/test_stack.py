@@ -160,6 +160,45 @@ def test_a_missing_slice_of_rounded_positions_is_still_missing(decimals, tmp_pat
     assert verdict_of(slices, tmp_path).reason is Reason.MISSING_SLICES
 
 
+def at(depths_mm):
+    """One slice at each depth, as written."""
+    slices = make_series(ramp((len(depths_mm), 2, 2)))
+    for dataset, z in zip(slices, depths_mm, strict=True):
+        dataset.ImagePositionPatient = ["0", "0", str(z)]
+    return slices
+
+
+@pytest.mark.parametrize(
+    "depths_mm",
+    [
+        (0, 0.7, 1.3, 2.7, 3.3),  # 2/3 mm to one decimal without 2.0
+        (0, 0.8, 3.0, 3.8),  # 0.75 mm without 1.5 and 2.3
+        (0, 1.3, 5.0, 6.3),  # 1.25 mm without 2.5 and 3.8
+        (0, 3.8, 15.0, 18.8),  # 3.75 mm without 7.5 and 11.3
+        (0, 0.6, 1.3, 1.9, 2.5, 3.1, 15.0, 15.6, 16.3),  # 0.625 mm without 18 slices
+        (0, 0.7, 2.1, 2.8, 4.2, 4.9),  # 0.7 mm, every third is missing
+    ],
+)
+def test_a_gap_in_rounded_positions_is_a_whole_number_of_steps(depths_mm, tmp_path):
+    """A single short gap is off the step by up to 0.1 mm, and so is what a wide one is taken by."""
+    assert verdict_of(at(depths_mm), tmp_path).reason is Reason.MISSING_SLICES
+
+
+@pytest.mark.parametrize(
+    "depths_mm",
+    [
+        (0, 1, 2, 3.5, 4.5, 5.5),  # a gap of one and a half
+        (0, 1, 2, 3.7, 4.7, 5.7),  # 0.3 mm short of two: a line shares it, 0.075 mm each
+        (0, 0.75, 2.5, 3.25, 5.0, 5.75),  # 0.75 and 1.75 mm in turn, 1.25 mm shaken by a fifth
+        (0, 10, 20, 45, 55, 65),  # two and a half
+        (0, 1, 2.1, 3.3, 4.6, 6.0, 7.5),  # ever wider
+        (0, 2, 5, 7, 10),  # 2 and 3 mm in turn
+    ],
+)
+def test_gaps_that_are_no_whole_number_of_steps_are_uneven(depths_mm, tmp_path):
+    assert verdict_of(at(depths_mm), tmp_path).reason is Reason.UNEVEN_SPACING
+
+
 def test_a_duplicate_of_rounded_positions_is_still_a_duplicate(tmp_path):
     slices = make_series(ramp((12, 2, 2)), step_mm=0.45)
     slices[6].ImagePositionPatient = slices[5].ImagePositionPatient
@@ -257,7 +296,8 @@ def test_one_slice_is_repaired_with_its_thickness(tmp_path):
     assert series.geometry.spacing_mm == pytest.approx((0.75, 0.5, 1.25))
 
 
-def test_one_slice_without_thickness_is_refused(tmp_path):
+@pytest.mark.parametrize("thickness", [None, "0", "-1", "1e200", "1e-200"])
+def test_one_slice_without_usable_thickness_is_refused(thickness, tmp_path):
     slices = make_series(ramp((1, 6, 4)))
-    slices[0].SliceThickness = None
+    slices[0].SliceThickness = thickness
     assert verdict_of(slices, tmp_path).reason is Reason.NO_SLICE_SPACING

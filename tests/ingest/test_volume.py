@@ -204,6 +204,34 @@ def test_padding_of_ct_is_air_where_simpleitk_rescales_it(tmp_path):
     np.testing.assert_array_equal(array[~is_padding], expected[~is_padding])
 
 
+def test_a_range_of_padding_of_ct_is_air_where_simpleitk_rescales_it(tmp_path):
+    """PixelPaddingValue and PixelPaddingRangeLimit are the ends, both within (C.7.5.1.1.2)."""
+    slices = make_series()
+    for dataset in slices:
+        dataset.PixelPaddingValue, dataset.PixelPaddingRangeLimit = 40, 30
+    write_series(tmp_path, slices)
+    array, expected = both_volumes(tmp_path)
+    stored = ramp().transpose(2, 1, 0)
+    is_padding = (stored >= 30) & (stored <= 40)
+    assert is_padding.sum() == 11
+    assert set(array[is_padding]) == {-1024}
+    np.testing.assert_array_equal(expected, stored - 1024)
+    np.testing.assert_array_equal(array[~is_padding], expected[~is_padding])
+
+
+def test_fractions_are_rounded_once_to_single_where_simpleitk_keeps_double(tmp_path):
+    """Half a unit in the last place of a number from 256 to 512 is 2**-16, about 1.5e-5."""
+    slices = make_series(ramp((5, 32, 32)))
+    for dataset in slices:
+        dataset.RescaleSlope, dataset.RescaleIntercept = "0.1", "0"
+    write_series(tmp_path, slices)
+    array, expected = both_volumes(tmp_path)
+    assert (array.dtype, expected.dtype) == (np.float32, np.float64)
+    np.testing.assert_array_equal(array, expected.astype(np.float32))
+    off = np.abs(array - expected)[(expected > 256) & (expected < 512)].max()
+    assert 0.5 * 2**-16 < off <= 2**-16
+
+
 def test_the_rescale_of_each_slice_is_its_own_in_both(tmp_path):
     slices = make_series()
     for k, dataset in enumerate(slices):

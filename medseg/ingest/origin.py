@@ -1,0 +1,130 @@
+"""Origin: from which patient, study, acquisition and reconstruction a slice comes, as stated.
+
+What is read here only tells slices apart: it is compared as text, never computed with, so that a
+value which is no number refuses nothing by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import pydicom
+from pydicom.tag import BaseTag, Tag
+
+from medseg.ingest.elements import macro
+
+_AS_STORED = {
+    "patient": "PatientID",
+    "study": "StudyInstanceUID",
+    "series_number": "SeriesNumber",
+    "kernel": "ConvolutionKernel",
+    "component": "ComplexImageComponent",
+    "acquisition": "AcquisitionNumber",
+    "tube_kv": "KVP",
+    "echo_time_ms": "EchoTime",
+    "temporal_position": "TemporalPositionIdentifier",
+    "trigger_time_ms": "TriggerTime",
+    "acquisition_time": "AcquisitionTime",
+}
+"""Elements whose values are text in the file."""
+
+_STORED_TAGS = {name: Tag(keyword) for name, keyword in _AS_STORED.items()}
+
+_AS_NUMBERS = {"b_value": "DiffusionBValue", "direction": "DiffusionGradientOrientation"}
+"""Elements whose values are binary numbers in the file."""
+
+_OF_FRAME = {
+    "kernel": ("CTReconstructionSequence", "ConvolutionKernel"),
+    "component": ("MRImageFrameTypeSequence", "ComplexImageComponent"),
+    "acquisition": ("FrameContentSequence", "FrameAcquisitionNumber"),
+    "tube_kv": ("CTXRayDetailsSequence", "KVP"),
+    "echo_time_ms": ("MREchoSequence", "EffectiveEchoTime"),
+    "b_value": ("MRDiffusionSequence", "DiffusionBValue"),
+    "temporal_position": ("FrameContentSequence", "TemporalPositionIndex"),
+    "trigger_time_ms": ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
+    "acquisition_time": ("FrameContentSequence", "FrameAcquisitionDateTime"),
+}
+"""Where functional groups state the same (PS3.3 C.7.6.16.2, C.8.13.5 and C.8.15.3)."""
+
+_CONVERTED = (
+    "UnassignedPerFrameConvertedAttributesSequence",
+    "UnassignedSharedConvertedAttributesSequence",
+)
+"""Where legacy converted objects keep the elements of single slices (PS3.3 C.7.6.16.2.25)."""
+
+KEYWORDS = (*_AS_STORED.values(), *_AS_NUMBERS.values())
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a header states of its slice's origin; "" where it states nothing.
+
+    `patient` is kept for comparison alone: it is not shown, not even by `repr`.
+    """
+
+    patient: str = field(default="", repr=False)
+    study: str = ""
+    series_number: str = ""
+    kernel: str = ""
+    component: str = ""
+    acquisition: str = ""
+    tube_kv: str = ""
+    echo_time_ms: str = ""
+    b_value: str = ""
+    direction: str = ""
+    temporal_position: str = ""
+    trigger_time_ms: str = ""
+    acquisition_time: str = ""
+
+
+def read_origin(dataset: pydicom.Dataset) -> Origin:
+    """Read the origin from the elements of a file.
+
+    Example:
+        >>> dataset = pydicom.Dataset()
+        >>> dataset.EchoTime = "4.60"
+        >>> read_origin(dataset).echo_time_ms
+        '4.60'
+    """
+    return Origin(**_stated(dataset))
+
+
+def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
+    """The origin of one frame.
+
+    Args:
+        origin: that of the file as a whole, for what its groups do not state.
+        groups: functional groups, that of the frame before the shared one.
+    """
+    diffusion = macro(groups, "MRDiffusionSequence")
+    gradient = macro([diffusion], "DiffusionGradientDirectionSequence")
+    stated = {name: _value(macro(groups, s), keyword) for name, (s, keyword) in _OF_FRAME.items()}
+    stated["direction"] = _value(gradient, "DiffusionGradientOrientation")
+    for keyword in _CONVERTED:
+        stated = {**_stated(macro(groups, keyword)), **{k: v for k, v in stated.items() if v}}
+    return replace(origin, **{name: value for name, value in stated.items() if value})
+
+
+def _stated(dataset: pydicom.Dataset) -> dict[str, str]:
+    stored = {name: _stored(dataset, tag) for name, tag in _STORED_TAGS.items()}
+    return stored | {name: _value(dataset, keyword) for name, keyword in _AS_NUMBERS.items()}
+
+
+def _stored(dataset: pydicom.Dataset, tag: BaseTag) -> str:
+    """Text as in the file, several values with backslashes: pydicom's conversion takes longer."""
+    element = dataset.get_item(tag)
+    value = None if element is None else element.value
+    return (value.decode("latin-1") if isinstance(value, bytes) else _text(value)).strip(" \0")
+
+
+def _value(dataset: pydicom.Dataset, keyword: str) -> str:
+    return _text(dataset.get(keyword))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return str(value)
+    return "\\".join(str(v) for v in value)

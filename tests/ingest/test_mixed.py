@@ -1,0 +1,316 @@
+"""Tests of medseg.ingest.mixed: slices that do not belong together are never one volume."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
+from pydicom import Dataset
+from pydicom.uid import EnhancedMRImageStorage
+
+from medseg.ingest import IngestError, Reason, Verdict, find_series, load
+from medseg.ingest.header import read_header
+from medseg.ingest.mixed import quantity
+
+AT_HALF_SPACING = (-10.0, 20.0, -29.375)
+"""Half of 1.25 mm above the origin of `make_series`."""
+
+AT_THE_SAME_PLACES = (-10.0, 20.0, -30.0)
+
+PLACES = pytest.mark.parametrize("origin", [AT_HALF_SPACING, AT_THE_SAME_PLACES])
+
+
+def mr(slices):
+    for s in slices:
+        s.Modality, s.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M", "ND", "NORM"]
+    return slices
+
+
+def two_sets(first, second, *, origin, modality="CT"):
+    """Ten slices under one UID: five with the elements of `first`, five with those of `second`."""
+    sets = make_series(uid="1.2.3"), make_series(uid="1.2.3", origin=origin)
+    for slices, elements in zip(sets, (first, second), strict=True):
+        for s in mr(slices) if modality == "MR" else slices:
+            s.FrameOfReferenceUID = "1.2.4"
+            for keyword, value in elements.items():
+                setattr(s, keyword, value)
+    return sets[0] + sets[1]
+
+
+def verdict_of(slices, tmp_path):
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    return series
+
+
+def check_refused(series, reason, words):
+    assert (series.verdict, series.reason) == (Verdict.REFUSE, reason)
+    assert words in series.message
+    assert "in series 1.2.3" in series.message
+    assert "\n" not in series.message
+
+
+def test_ten_slices_of_one_origin_are_one_volume(tmp_path):
+    """What the tests below spoil is a good series."""
+    for modality in ("CT", "MR"):
+        slices = two_sets({}, {}, origin=AT_HALF_SPACING, modality=modality)
+        series = verdict_of(slices, tmp_path / modality)
+        assert (series.verdict, len(series.slices)) == (Verdict.ACCEPT, 10)
+
+
+@PLACES
+def test_two_patients_are_counted_and_not_named(origin, tmp_path):
+    slices = two_sets({"PatientID": "secret-a"}, {"PatientID": "secret-b"}, origin=origin)
+    series = verdict_of(slices, tmp_path)
+    check_refused(series, Reason.MIXED_PATIENT, "2 patients, of 5 and 5 slices in series")
+    assert "ecret" not in series.message
+
+
+def test_one_slice_of_another_patient_is_enough(tmp_path):
+    slices = make_series(uid="1.2.3")
+    slices[2].PatientID = ""
+    series = verdict_of(slices, tmp_path)
+    check_refused(series, Reason.MIXED_PATIENT, "2 patients, of 4 and 1 slices in series")
+
+
+@PLACES
+def test_two_studies_under_one_uid_are_refused(origin, tmp_path):
+    studies = {"StudyInstanceUID": "1.2.8"}, {"StudyInstanceUID": "1.2.9"}
+    series = verdict_of(two_sets(*studies, origin=origin), tmp_path)
+    check_refused(series, Reason.MIXED_STUDY, "2 studies, of 5 and 5 slices in series")
+
+
+def test_a_study_for_each_file_tells_nothing_and_is_recorded(tmp_path):
+    slices = make_series(uid="1.2.3")
+    for k, s in enumerate(slices):
+        s.StudyInstanceUID = f"1.2.8.{k}"
+    series = verdict_of(slices, tmp_path / "five")
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.STUDY_PER_FILE)
+    assert "each of 5 files states another Study Instance UID in series 1.2.3" in series.message
+    series = verdict_of(slices[:2], tmp_path / "two")
+    check_refused(series, Reason.MIXED_STUDY, "2 studies, of 1 and 1 slices in series")
+    slices[4].StudyInstanceUID = "1.2.8.0"
+    series = verdict_of(slices, tmp_path / "four")
+    check_refused(series, Reason.MIXED_STUDY, "4 studies, of 2, 1, 1 and 1 slices in series")
+
+
+def test_many_patients_are_a_count(tmp_path):
+    slices = make_series(ramp((7, 6, 4)), uid="1.2.3")
+    for k, s in enumerate(slices):
+        s.PatientID = f"{min(k, 5)}"
+    series = verdict_of(slices, tmp_path)
+    check_refused(series, Reason.MIXED_PATIENT, "6 patients, of 2, 1, ... and 1 slices in series")
+
+
+@PLACES
+@pytest.mark.parametrize(
+    ("kernel", "words"),
+    [
+        ("B70f", "B30f (5 slices), B70f (5 slices)"),
+        (["Br40d", "3"], "B30f (5 slices), Br40d 3 (5 slices)"),
+        (None, "none (5 slices), B30f (5 slices)"),
+    ],
+)
+def test_two_kernels_are_refused_by_name(origin, kernel, words, tmp_path):
+    kernels = {"ConvolutionKernel": "B30f"}, {"ConvolutionKernel": kernel}
+    series = verdict_of(two_sets(*kernels, origin=origin), tmp_path)
+    check_refused(series, Reason.MIXED_KERNEL, f"2 convolution kernels: {words}")
+
+
+@PLACES
+@pytest.mark.parametrize(
+    ("image_type", "kind"),
+    [
+        (["ORIGINAL", "PRIMARY", "P", "ND"], "PHASE"),
+        (["ORIGINAL", "PRIMARY", "PHASE MAP", "P", "FFE"], "PHASE"),
+        (["ORIGINAL", "PRIMARY", "R_FFE", "R", "FFE"], "REAL"),
+        (["ORIGINAL", "PRIMARY", "I_SE", "I", "SE"], "IMAGINARY"),
+        (["DERIVED", "PRIMARY", "M", "DIXON", "WATER"], "WATER"),
+        (["DERIVED", "PRIMARY", "DIFFUSION", "ADC"], "ADC"),
+        (["DERIVED", "SECONDARY", "MPR", "CSA MPR", "", "M"], "MPR"),
+    ],
+)
+def test_another_quantity_of_mr_among_magnitudes_is_refused(origin, image_type, kind, tmp_path):
+    slices = two_sets({}, {"ImageType": image_type}, origin=origin, modality="MR")
+    series = verdict_of(slices, tmp_path)
+    words = f"2 quantities: {', '.join(f'{k} (5 slices)' for k in sorted(['MAGNITUDE', kind]))}"
+    check_refused(series, Reason.MIXED_QUANTITY, words)
+
+
+def test_the_component_may_be_stated_by_an_element_of_its_own(tmp_path):
+    image_type = ["ORIGINAL", "PRIMARY", "OTHER"]
+    components = (
+        {"ImageType": image_type, "ComplexImageComponent": name} for name in ("MAGNITUDE", "PHASE")
+    )
+    slices = two_sets(*components, origin=AT_HALF_SPACING, modality="MR")
+    check_refused(verdict_of(slices, tmp_path), Reason.MIXED_QUANTITY, "PHASE (5 slices)")
+
+
+@PLACES
+@pytest.mark.parametrize(
+    ("image_type", "kind"),
+    [
+        (["DERIVED", "SECONDARY", "MPR"], "MPR"),
+        (["DERIVED", "SECONDARY", "AXIAL", "CT_SOM5 MIP"], "MIP"),
+        (["DERIVED", "SECONDARY", "PROJECTION IMAGE"], "PROJECTION"),
+        (["DERIVED", "SECONDARY", "REFORMATTED", "MIN IP"], "MINIP MPR"),
+    ],
+)
+def test_projections_and_reformats_among_plain_ct_are_refused(origin, image_type, kind, tmp_path):
+    series = verdict_of(two_sets({}, {"ImageType": image_type}, origin=origin), tmp_path)
+    words = f"2 quantities: AXIAL (5 slices), {kind} (5 slices)"
+    check_refused(series, Reason.MIXED_QUANTITY, words)
+
+
+@pytest.mark.parametrize(
+    ("modality", "image_type"),
+    [
+        ("CT", ["DERIVED", "PRIMARY", "AXIAL"]),
+        ("CT", ["ORIGINAL", "SECONDARY", "AXIAL", "CT_SOM5 SPI"]),
+        ("CT", ["ORIGINAL", "PRIMARY", "AXIAL", "HELIX"]),
+        ("CT", ["ORIGINAL", "PRIMARY"]),
+        ("CT", ["ORIGINAL", "PRIMARY", "P"]),  # only MR has components
+        ("MR", ["ORIGINAL", "PRIMARY", "M", "ND", "NORM", "DIS2D", "FM3_2", "FIL"]),
+        ("MR", ["ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"]),
+        ("MR", ["DERIVED", "PRIMARY", "OTHER"]),
+        ("MR", ["ORIGINAL", "PRIMARY", "T1", "NONE"]),
+    ],
+)
+def test_words_of_processing_and_provenance_may_vary(modality, image_type, tmp_path):
+    slices = two_sets({}, {"ImageType": image_type}, origin=AT_HALF_SPACING, modality=modality)
+    series = verdict_of(slices, tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
+
+
+def test_a_series_of_another_quantity_throughout_is_accepted(tmp_path):
+    phase = ["ORIGINAL", "PRIMARY", "P", "ND"]
+    slices = two_sets({"ImageType": phase}, {"ImageType": phase}, origin=AT_HALF_SPACING)
+    assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize(
+    ("image_type", "component", "expected"),
+    [
+        ((), "", "MAGNITUDE"),
+        (("ORIGINAL", "PRIMARY", "M", "DIXON", "FAT"), "MAGNITUDE", "FAT"),
+        (("ORIGINAL", "PRIMARY", "OP_FFE"), "", "OUT OF PHASE"),
+        (("ORIGINAL", "PRIMARY", "P", "IN_PHASE"), "", "IN PHASE PHASE"),
+        (("DERIVED", "PRIMARY", "max_ip"), "MIXED", "MIP"),
+    ],
+)
+def test_the_quantity_of_mr_by_its_words(image_type, component, expected, tmp_path):
+    path, *_ = write_series(tmp_path, mr(make_series()))
+    header = read_header(path)
+    origin = replace(header.origin, component=component)
+    assert quantity(replace(header, image_type=image_type, origin=origin)) == expected
+
+
+OF_ANOTHER_ACQUISITION = [
+    ("MR", "EchoTime", "4.6", "9.2", "2 echo times (4.6 ms, 9.2 ms)"),
+    ("MR", "EchoTime", "4.60", None, "2 echo times (4.6 ms, none)"),
+    ("MR", "DiffusionBValue", 0.0, 1000.0, "2 b-values (0 s/mm2, 1000 s/mm2)"),
+    ("MR", "TemporalPositionIdentifier", 100, 101, "2 temporal positions (100, 101)"),
+    ("CT", "KVP", "80", "140", "2 tube voltages (80 kV, 140 kV)"),
+    ("CT", "SeriesNumber", 3, 4, "2 series numbers (3, 4)"),
+]
+
+
+@pytest.mark.parametrize(
+    ("modality", "keyword", "one", "other", "words"), OF_ANOTHER_ACQUISITION, ids=str
+)
+def test_acquisitions_that_interleave_are_refused(modality, keyword, one, other, words, tmp_path):
+    values = {keyword: one}, {keyword: other}
+    slices = two_sets(*values, origin=AT_HALF_SPACING, modality=modality)
+    check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, f"{words} in series")
+
+
+@pytest.mark.parametrize(
+    ("modality", "keyword", "one", "other", "words"),
+    [
+        *OF_ANOTHER_ACQUISITION,
+        ("CT", "AcquisitionNumber", 1, 2, "2 acquisition numbers (1, 2)"),
+        ("MR", "TriggerTime", "0", "40.5", "2 trigger times (0 ms, 40.5 ms)"),
+        ("CT", "AcquisitionTime", "101500", "101530", "2 acquisition times"),
+        (
+            *("MR", "DiffusionGradientOrientation", [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]),
+            "2 diffusion directions",
+        ),
+    ],
+    ids=str,
+)
+def test_duplicates_say_what_tells_them_apart(modality, keyword, one, other, words, tmp_path):
+    values = {keyword: one}, {keyword: other}
+    slices = two_sets(*values, origin=AT_THE_SAME_PLACES, modality=modality)
+    series = verdict_of(slices, tmp_path)
+    said = f"10 slices at 5 positions, 2 at -30 mm with {words} in series"
+    check_refused(series, Reason.DUPLICATE_POSITIONS, said)
+
+
+def test_many_values_are_given_by_their_number_and_ends(tmp_path):
+    slices = [s for _ in range(6) for s in mr(make_series(ramp((2, 6, 4)), uid="1.2.3"))]
+    for k, s in enumerate(slices):
+        s.FrameOfReferenceUID, s.TriggerTime = "1.2.4", 10 * (k // 2)
+    words = "6 at -30 mm with 6 trigger times (0 ms, 10 ms, ..., 50 ms)"
+    check_refused(verdict_of(slices, tmp_path), Reason.DUPLICATE_POSITIONS, words)
+
+
+@pytest.mark.parametrize(
+    ("modality", "keyword", "one", "other"),
+    [
+        ("MR", "EchoTime", "4.60", "4.6"),
+        ("MR", "EchoTime", "4.60", "4.68"),
+        ("CT", "KVP", "120", "120.0"),
+        ("MR", "DiffusionBValue", 1000.0, 1005.0),
+        ("MR", "AcquisitionNumber", 1, 2),
+        ("MR", "TriggerTime", "0", "40.5"),
+        ("CT", "AcquisitionTime", "101500", "101530"),
+    ],
+    ids=str,
+)
+def test_rounding_and_times_may_vary_within_a_volume(modality, keyword, one, other, tmp_path):
+    values = {keyword: one}, {keyword: other}
+    slices = two_sets(*values, origin=AT_HALF_SPACING, modality=modality)
+    assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize("numbers", [(1, 2, 3, 4, 5), (1, 1, 1, 2, 2), (2, 2, 1, 1, 1)])
+def test_acquisition_numbers_of_ct_may_come_in_blocks(numbers, tmp_path):
+    """A sequential CT counts its rotations."""
+    slices = make_series(uid="1.2.3")
+    for s, number in zip(slices, numbers, strict=True):
+        s.AcquisitionNumber = number
+    assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT
+
+
+def test_acquisition_numbers_of_ct_that_take_turns_are_two_phases(tmp_path):
+    values = {"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}
+    series = verdict_of(two_sets(*values, origin=AT_HALF_SPACING), tmp_path)
+    words = "2 acquisition numbers (1, 2) that take turns along the normal in series"
+    check_refused(series, Reason.MIXED_ACQUISITION, words)
+
+
+def test_a_frame_of_another_quantity_is_refused(tmp_path):
+    dataset = make_enhanced(mr(make_series(uid="1.2.3")), EnhancedMRImageStorage)
+    dataset.ComplexImageComponent = "MIXED"
+    for k, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        frame_type = Dataset()
+        frame_type.FrameType = ["ORIGINAL", "PRIMARY", "VELOCITY", "NONE"]
+        frame_type.ComplexImageComponent = "PHASE" if k == 3 else "MAGNITUDE"
+        group.MRImageFrameTypeSequence = [frame_type]
+    dataset.save_as(tmp_path / "frames.dcm", enforce_file_format=True)
+    with pytest.raises(IngestError, match=r"MAGNITUDE \(4 slices\), PHASE \(1 slice\)") as caught:
+        load(tmp_path / "frames.dcm")
+    assert caught.value.code is Reason.MIXED_QUANTITY
+
+
+def test_frames_of_two_echoes_at_each_place_say_so(tmp_path):
+    dataset = make_enhanced(mr(make_series()) + mr(make_series()), EnhancedMRImageStorage)
+    for k, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        echo = Dataset()
+        echo.EffectiveEchoTime = 4.6 if k < 5 else 9.2
+        group.MREchoSequence = [echo]
+    dataset.save_as(tmp_path / "frames.dcm", enforce_file_format=True)
+    with pytest.raises(IngestError, match=r"with 2 echo times \(4\.6 ms, 9\.2 ms\)") as caught:
+        load(tmp_path / "frames.dcm")
+    assert caught.value.code is Reason.DUPLICATE_POSITIONS
