@@ -106,7 +106,7 @@ def _devices() -> Iterator[Finding]:
     try:
         import torch
 
-        from medseg.inference.predictor import gains_by_bfloat16
+        from medseg.inference.precision import gains_by_bfloat16
     except (ImportError, OSError) as error:
         reason = str(error).splitlines()[0]
         text = f"torch or monai cannot be imported ({reason}): reinstall it"

@@ -6,12 +6,15 @@ from medseg.inference.output import WriteLabelMapd, WritePreviewd
 from medseg.inference.overlap_tile import OverlapTileInferer
 from medseg.inference.picture_output import WritePictureLabeld, WritePicturePreviewd
 from medseg.inference.pictures import find_pictures
-from medseg.inference.predictor import MixedPrecisionInferer
+from medseg.inference.precision import MixedPrecisionInferer
+from medseg.inference.predictor import Predictor, PredictorInferer
 
 __all__ = [
     "CasesFailedError",
     "MixedPrecisionInferer",
     "OverlapTileInferer",
+    "Predictor",
+    "PredictorInferer",
     "WriteInstancesd",
     "WriteLabelMapd",
     "WritePictureLabeld",

@@ -1,93 +1,330 @@
-"""Overlap-tile: a picture or volume predicted tile by tile, each voxel once and in its context.
+"""Overlap-tile: a picture or volume predicted window by window, in bounded memory.
 
-The network sees each tile with a halo of true context around it, mirrored where the image ends, and
-what it says of the halo is cut off. Where the halo covers the network's receptive field, the answer
-is that of the whole image at once, for a network whose normalisation does not depend on the window.
+In `crop` mode each voxel is predicted once, and what the network says of the halo around it is cut
+off. Where the halo covers the network's receptive field, the answer is that of the whole image at
+once, unless the network takes statistics of its window, as instance and group norm do. In `blend`
+mode windows overlap and their weighted mean counts, as in MONAI's `sliding_window_inference`.
 
 Source: Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image
 Segmentation", 2015, figure 2.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import product
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import combinations, islice
+from math import prod
 from typing import Any
 
 import torch
+from monai.data.utils import compute_importance_map
 from monai.inferers import Inferer
-from monai.utils import ensure_tuple, ensure_tuple_rep
-from torch import Tensor
+from torch import Tensor, nn
+from tqdm import tqdm
 
-from medseg.networks.frame import mirror
+from medseg.inference.blender import Blender
+from medseg.inference.canvas import Canvas, LabelCanvas, LogitsCanvas, probability_file
+from medseg.inference.content import Skip, passed_over
+from medseg.inference.tiling import Numbers, Tiling
+from medseg.inference.windows import Layout, Window, fetch
+from medseg.networks.receptive_field import takes_window_statistics
+from medseg.transforms.classes import Classes, logit_channels
+from medseg.transforms.regions import are_regions
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS = ("gaussian", "constant")
+OUTPUTS = ("logits", "labels")
+
+SIGMA_SCALE = 0.125
+"""Standard deviation of the Gaussian weights over the length of the window, MONAI's default."""
+
+PATCH_FACTOR = 2.0
+"""Windows so many times larger or smaller than the training patch are warned of."""
+
+
+class CancelledError(RuntimeError):
+    """The caller asked to stop before the last window; there is no answer, and no file."""
 
 
 class OverlapTileInferer(Inferer):
-    """Predicts (B, C, *spatial) tile by tile, with a halo around each.
+    """Predicts images (B, C, *spatial) window by window.
 
     Args:
-        roi_size: voxels of a tile per axis, or one number for all; what the network sees is larger
-            by the halo on both sides.
-        halo: voxels of context at each side, per axis or one number for all; 0 for none.
-        batch_size: tiles that go through the network together.
+        roi_size: most voxels per axis that the network sees at once, or one number for all. In
+            `crop` mode windows are as small as their number allows.
+        mode: "crop" or "blend".
+        halo: for `crop`, voxels of context on each side, per axis or one number for all, rounded up
+            to a multiple of the network's total stride; "auto" for the receptive field.
+        edge: for `crop`, "mirror" gives the voxels at the image's edge a mirrored halo, as the
+            U-Net paper does; "network" leaves the edge to the network's own padding, as it is when
+            the whole image goes through at once, and needs fewer windows.
+        overlap: for `blend`, the part of a window that overlaps with the next, in [0, 1).
+        weights: for `blend`, "gaussian" or "constant".
+        batch_size: windows that go through the network together.
+        slices: the axis of a volume along which a 2D network goes slice by slice; `roi_size`,
+            `halo` and `stride` are then those of the two other axes. None for a network of as many
+            dimensions as the image.
+        flips: axes for test-time flips: the logits are the mean over all combinations of them.
+        level: prune the network to this level first, see `NestedUNet.prune`.
+        skip: a number: only windows that hold a value above it are computed, and in `crop` mode
+            windows cover no more than the box around such values and a halo. Or a function that
+            says whether to pass over a window (B, C, *size). A voxel of no window is background.
+            None computes all.
+        output: "logits" (B, classes, *spatial), or "labels" (B, 1, *spatial), uint8, for which no
+            more logits are held than those of a window, or of a slab in `blend` mode.
+        classes: of the task; they tell how many channels the network gives, and whether these are
+            regions, each with its sigmoid. None: any number, and the first of several is the
+            background.
+        probabilities: a function that gives, for the images, the path of a .npy file for their
+            probabilities, see `ProbabilityFile`; None for no such file.
+        stride: total stride of the network, per axis or one number for all; "auto" for its
+            attribute `total_stride`, 1 where it has none.
+        patch_size: of the training patches: a network that takes statistics of its window is warned
+            of, once, where windows have over twice or under half as many voxels.
+        device: where windows are computed; None for where the image is.
+        progress: show a progress bar.
+        cancelled: asked before each batch of windows whether to stop.
 
     Raises:
-        ValueError: a tile of no voxels or a negative halo; in `__call__`, a number of entries that
-            is not that of the image's axes, or a network whose output is not the size of its input.
+        ValueError: an argument out of range; in `__call__`, see `Tiling.layout`, values that are
+            not finite, and logits that do not fit the window or the classes.
+        CancelledError: in `__call__`, `cancelled` said so.
 
     Example:
-        >>> inferer = OverlapTileInferer(512, halo=96)
-        >>> inferer(torch.zeros(1, 1, 600, 700), network).shape  # doctest: +SKIP
-        torch.Size([1, 2, 600, 700])
+        >>> inferer = OverlapTileInferer((128, 128, 64), halo=16, output="labels")
+        >>> inferer(torch.zeros(1, 1, 300, 300, 100), network).shape  # doctest: +SKIP
+        torch.Size([1, 1, 300, 300, 100])
     """
 
     def __init__(
-        self, roi_size: int | Sequence[int], *, halo: int | Sequence[int], batch_size: int = 1
+        self,
+        roi_size: Numbers,
+        *,
+        mode: str = "crop",
+        halo: Numbers | str = "auto",
+        edge: str = "mirror",
+        overlap: float = 0.25,
+        weights: str = "gaussian",
+        batch_size: int = 1,
+        slices: int | None = None,
+        flips: Sequence[int] = (),
+        level: int | None = None,
+        skip: Skip | None = None,
+        output: str = "logits",
+        classes: Classes | None = None,
+        probabilities: Callable[[Tensor], str | os.PathLike] | None = None,
+        stride: Numbers | str = "auto",
+        patch_size: Sequence[int] | None = None,
+        device: str | torch.device | None = None,
+        progress: bool = False,
+        cancelled: Callable[[], bool] | None = None,
     ) -> None:
         super().__init__()
-        if min(ensure_tuple(roi_size)) < 1:
-            raise ValueError(f"a tile has 1 voxel or more along each axis, got {roi_size}: enlarge")
-        if min(ensure_tuple(halo)) < 0:
-            raise ValueError(f"a halo is not negative, got {halo}: pass 0 for none")
+        self.tiling = Tiling(
+            roi_size=roi_size,
+            mode=mode,
+            halo=halo,
+            edge=edge,
+            overlap=overlap,
+            slices=slices,
+            stride=stride,
+            skip=skip,
+        )
+        for name, value, choices in (("weights", weights, WEIGHTS), ("output", output, OUTPUTS)):
+            if value not in choices:
+                raise ValueError(f"{name} is one of {', '.join(choices)}, got {value!r}: choose")
         if batch_size < 1:
             raise ValueError(f"batch_size is 1 or more, got {batch_size}: pass 1")
-        self.roi_size = roi_size
-        self.halo = halo
+        self.weights = weights
         self.batch_size = batch_size
+        self.flips = tuple(flips)
+        self.level = level
+        self.output = output
+        self.channels = None if classes is None else logit_channels(classes)
+        self.regions = classes is not None and are_regions(classes)
+        self.probabilities = probabilities
+        self.patch_size = patch_size
+        self.device = None if device is None else torch.device(device)
+        self.progress = progress
+        self.cancelled = cancelled
+        self._warned = False
 
+    @torch.no_grad()
     def __call__(
         self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any
     ) -> Tensor:
-        """The network's answer for the whole image, (B, channels, *spatial)."""
+        """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
         image = inputs.as_subclass(Tensor)
-        size = image.shape[2:]
-        roi = [
-            min(r, n) for r, n in zip(ensure_tuple_rep(self.roi_size, len(size)), size, strict=True)
-        ]
-        halo = list(ensure_tuple_rep(self.halo, len(size)))
-        padded = mirror(image, stride=roi, margin=halo, lost=halo)
-        windows = [r + 2 * h for r, h in zip(roi, halo, strict=True)]
-        tiles = list(product(*(range(0, n, r) for n, r in zip(size, roi, strict=True))))
-        result: Tensor | None = None
-        for start in range(0, len(tiles), self.batch_size):
-            chosen = tiles[start : start + self.batch_size]
-            batch = torch.cat([padded[_box(tile, windows)] for tile in chosen])
-            answer = network(batch, *args, **kwargs)
-            if answer.shape[2:] != batch.shape[2:]:
-                raise ValueError(
-                    f"a network gives logits of the size of its input, got {tuple(answer.shape)} "
-                    f"for {tuple(batch.shape)}: use one with padding"
-                )
-            inner = answer[_box(halo, roi)]
-            if result is None:
-                shape = (image.shape[0], inner.shape[1], *size)
-                result = inner.new_empty(shape)
-            for tile, logits in zip(chosen, inner.split(image.shape[0]), strict=True):
-                place = result[_box(tile, roi)]
-                place.copy_(logits[_box([0] * len(size), place.shape[2:])])
-        if result is None:
-            raise ValueError(f"an image has voxels, got shape {tuple(image.shape)}: check the case")
-        return result
+        network = pruned(network, self.level)
+        layout = self.tiling.layout(image, layers_of(network))
+        self._warn_of_size(layout, layers_of(network))
+
+        def predict(windows: Tensor) -> Tensor:
+            return network(windows, *args, **kwargs)
+
+        with ExitStack() as stack:
+            canvas = self._canvas(image)
+            if self.probabilities is not None:
+                path, size = self.probabilities(inputs), image.shape[2:]
+                file = probability_file(path, canvas, size=size, regions=self.regions)
+                canvas = stack.enter_context(file)
+            return self._run(image, predict, layout, canvas)
+
+    def _canvas(self, image: Tensor) -> Canvas:
+        shape, device = (image.shape[0], *image.shape[2:]), image.device
+        if self.output == "labels":
+            return LabelCanvas(shape, regions=self.regions, device=device)
+        return LogitsCanvas(shape[1:], regions=self.regions, device=device)
+
+    def _run(
+        self, image: Tensor, predict: Callable[[Tensor], Tensor], layout: Layout, canvas: Canvas
+    ) -> Tensor:
+        """Compute the windows, and put their answers where they belong."""
+        blender = None
+        if self.tiling.mode == "blend":
+            weight = compute_importance_map(layout.size, mode=self.weights, sigma_scale=SIGMA_SCALE)
+            blender = Blender(
+                canvas,
+                size=image.shape[2:],
+                axis=layout.slowest,
+                weight=weight,
+                regions=self.regions,
+            )
+        done = 0
+        with tqdm(total=layout.count, unit="window", disable=not self.progress) as bar:
+            wanted = self._wanted(image, layout)
+            while batch := list(islice(wanted, self.batch_size)):
+                if self.cancelled is not None and self.cancelled():
+                    raise CancelledError(f"stopped after {done} of {layout.count} windows")
+                for window, logits in self._predict(batch, predict):
+                    place = (slice(None), slice(None), *window.inner)
+                    inner = logits[place]
+                    if blender is None:
+                        canvas.put(window.given, inner)
+                    else:
+                        blender.add(window.given, window.inner, inner)
+                done += len(batch)
+                bar.update(len(batch))
+            bar.update(layout.count - done)
+        return canvas.result() if blender is None else blender.finish()
+
+    def _wanted(self, image: Tensor, layout: Layout) -> Iterator[tuple[Window, Tensor]]:
+        """The windows that are computed, and what the network sees there.
+
+        Where all are passed over and logits are asked for, the first is computed all the same: the
+        network alone knows how many classes there are.
+        """
+        none = True
+        windows = layout.windows()
+        for window in windows:
+            voxels = fetch(image, window, layout)
+            _check_finite(voxels, window)
+            if not passed_over(voxels, self.tiling.skip):
+                none = False
+                yield window, voxels
+        if none and (self.output == "logits" or self.probabilities is not None):
+            yield windows[0], fetch(image, windows[0], layout)
+
+    def _predict(
+        self, batch: list[tuple[Window, Tensor]], predict: Callable[[Tensor], Tensor]
+    ) -> Iterator[tuple[Window, Tensor]]:
+        """The logits of each window, (B, C, *size), where the image is."""
+        windows, images = zip(*batch, strict=True)
+        voxels = torch.cat(images) if images[1:] else images[0]
+        home = voxels.device
+        voxels = voxels if self.device is None else voxels.to(self.device)
+        logits = _over_flips(voxels, [axis + 2 for axis in self.flips], self._through(predict))
+        return zip(windows, logits.to(home).split(len(images[0])), strict=True)
+
+    def _through(self, predict: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """The network, or the network of a slice for windows that are one voxel thick."""
+
+        def through(voxels: Tensor) -> Tensor:
+            along = self.tiling.slice_axis(voxels.ndim - 2)
+            if along is None:
+                return self._checked(predict(voxels.contiguous()), voxels)
+            flat = voxels.squeeze(along + 2).contiguous()
+            return self._checked(predict(flat), flat).unsqueeze(along + 2)
+
+        return through
+
+    def _checked(self, logits: Tensor, voxels: Tensor) -> Tensor:
+        if not isinstance(logits, Tensor):
+            raise TypeError(
+                f"a network gives one tensor for an image, got {type(logits).__name__}: call eval()"
+            )
+        if logits.shape[2:] != voxels.shape[2:]:
+            raise ValueError(
+                f"a network gives logits of the size of its input, got {tuple(logits.shape)} "
+                f"for {tuple(voxels.shape)}: use one with padding"
+            )
+        if self.channels not in (None, logits.shape[1]):
+            raise ValueError(
+                f"the classes need {self.channels} channels, the network gives {logits.shape[1]}: "
+                "load the weights and the classes of one training"
+            )
+        return logits
+
+    def _warn_of_size(self, layout: Layout, network: nn.Module | None) -> None:
+        if self._warned or self.patch_size is None or network is None:
+            return
+        factor = prod(n for n in layout.size if n > 1) / prod(n for n in self.patch_size if n > 1)
+        if 1 / PATCH_FACTOR <= factor <= PATCH_FACTOR or not takes_window_statistics(network):
+            return
+        self._warned = True
+        logger.warning(
+            "windows of %s voxels have %.2g times the voxels of the training patch %s, and the "
+            "network normalises over its window: the answer depends on that; set roi_size so that "
+            "both are alike",
+            "x".join(map(str, layout.size)),
+            factor,
+            "x".join(map(str, self.patch_size)),
+        )
 
 
-def _box(start: Sequence[int], size: Sequence[int]) -> tuple[slice, ...]:
-    """The spatial part of a (B, C, *spatial) tensor from `start` on."""
-    return (slice(None), slice(None), *(slice(s, s + n) for s, n in zip(start, size, strict=True)))
+def layers_of(network: Callable[..., Tensor]) -> nn.Module | None:
+    """The module whose layers a network has; of one that was made fast, the one it was made from.
+
+    None where there is none, as for a plain function.
+    """
+    origin = getattr(network, "origin", network)
+    return origin if isinstance(origin, nn.Module) else None
+
+
+def pruned(network: Callable[..., Tensor], level: int | None) -> Callable[..., Tensor]:
+    """The network pruned to a level, see `NestedUNet.prune`; itself for None.
+
+    Raises:
+        ValueError: the network cannot be pruned, or not to that level.
+    """
+    if level is None:
+        return network
+    if not hasattr(network, "prune"):
+        raise ValueError(
+            f"level {level} needs a network that can be pruned, got {type(network).__name__}: "
+            "prune it before it is made fast, or pass level=None"
+        )
+    return network.prune(level)
+
+
+def _over_flips(voxels: Tensor, dims: Sequence[int], predict: Callable[[Tensor], Tensor]) -> Tensor:
+    """The mean logits over all combinations of flips along the dimensions."""
+    chosen = [c for n in range(len(dims) + 1) for c in combinations(dims, n)]
+    if len(chosen) == 1:
+        return predict(voxels)
+    total = predict(voxels).float()
+    for flipped in chosen[1:]:
+        total = total + predict(voxels.flip(flipped)).flip(flipped)
+    return total / len(chosen)
+
+
+def _check_finite(voxels: Tensor, window: Window) -> None:
+    finite = voxels.isfinite()
+    if not finite.all():
+        where = ", ".join(f"{s.first}:{s.stop}" for s in window.spans)
+        raise ValueError(
+            f"{int((~finite).sum())} values of the image at [{where}] are not finite: "
+            "correct the image, or fill them before the intensity transforms"
+        )

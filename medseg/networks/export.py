@@ -140,7 +140,7 @@ def _remainder(dividend: Any, divisor: Any) -> Any:
 
 
 def _read_onnx(path: Path) -> Program:
-    from onnxruntime import InferenceSession  # type: ignore[import-untyped]  # it ships no types
+    from onnxruntime import InferenceSession
 
     session = InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
     return lambda image: torch.from_numpy(session.run([OUTPUT], {INPUT: image.numpy()})[0])

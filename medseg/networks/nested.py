@@ -176,7 +176,7 @@ class NestedUNet(nn.Module):
         # Ignored below: torch documents is_scripting but does not list it, and ModuleDict hides the
         # class of a node. TorchScript bears no reason behind a type comment, so it stands here.
         if not torch.jit.is_scripting():  # type: ignore[attr-defined]
-            self._check_image(image)
+            self.check_image(image)
         size = list(image.shape[2:])
         features = self._start(image)
         heads: list[Tensor] = []
@@ -262,7 +262,8 @@ class NestedUNet(nn.Module):
             return mirror(image, self.total_stride, self.margin, self.contraction)
         return pad_far_end(image, self.total_stride)
 
-    def _check_image(self, image: Tensor) -> None:
+    def check_image(self, image: Tensor) -> None:
+        """Refuse an image that the network does not take, with the reason; see the class."""
         axes = len(self.total_stride)
         if image.ndim != axes + 2:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Tests of medseg.inference.predictor: the type that a network is run in, and where."""
+"""Tests of medseg.inference.precision: the type that a network is run in, and where."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 from monai.inferers import SimpleInferer, SlidingWindowInferer
 
 from medseg.inference import MixedPrecisionInferer
-from medseg.inference.predictor import gains_by_bfloat16
+from medseg.inference.precision import gains_by_bfloat16
 from medseg.losses import HybridLoss
 
 

@@ -1,0 +1,50 @@
+"""Content: which part of an image is worth computing, and which windows may be passed over."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Skip = float | Callable[[Tensor], bool]
+"""A value that a window must exceed somewhere, or a function that says whether to pass it over."""
+
+
+def passed_over(windows: Tensor, skip: Skip | None) -> bool:
+    """Whether the same window of several images, (B, C, *spatial), need not be computed.
+
+    Example:
+        >>> passed_over(torch.zeros(1, 1, 2, 2), 0.0), passed_over(torch.ones(1, 1, 2, 2), 0.0)
+        (True, False)
+    """
+    if skip is None:
+        return False
+    return bool(skip(windows)) if callable(skip) else not bool((windows > skip).any())
+
+
+def bounding_box(image: Tensor, above: float) -> list[tuple[int, int]]:
+    """First and stop voxel per axis of the box around all values above a number.
+
+    Args:
+        image: (B, C, *spatial); the box holds those of all images and channels.
+        above: the number.
+
+    Returns:
+        A pair per axis; of no voxels, (0, 0), where no value is above.
+
+    Example:
+        >>> bounding_box(torch.tensor([[[0.0, 3, 0, 3, 0]]]), above=1)
+        [(1, 4)]
+    """
+    lines = [torch.zeros(n, dtype=torch.bool) for n in image.shape[2:]]
+    for place, plane in enumerate(image.unbind(2)):  # plane by plane, for the memory of the mask
+        mask = (plane > above).flatten(0, 1).any(0)
+        lines[0][place] = mask.any().cpu()
+        for axis, line in enumerate(lines[1:]):
+            others = [a for a in range(mask.ndim) if a != axis]
+            line |= (mask.amax(others) if others else mask).cpu()
+    return [_range(line) for line in lines]
+
+
+def _range(line: Tensor) -> tuple[int, int]:
+    places = line.nonzero().flatten().tolist()
+    return (places[0], places[-1] + 1) if places else (0, 0)

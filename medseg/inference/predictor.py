@@ -1,0 +1,144 @@
+"""Predictor: a network and a device in, a fast function from images to logits out."""
+
+import copy
+import weakref
+from typing import Any
+
+import torch
+from monai.inferers import Inferer
+from torch import Tensor, nn
+
+from medseg.flags import require_bool
+from medseg.inference.backends import BACKENDS, PRECISIONS, Run, installed
+from medseg.inference.precision import gains_by_bfloat16
+
+AUTO = "auto"
+
+
+class Predictor:
+    """Maps images (B, C, *spatial) to logits as a network in eval does, and faster.
+
+    Batch norm is folded into the convolutions, the type is bfloat16 where the device multiplies it,
+    and the backend is OpenVINO on a CPU where it is installed (`pip install 'medseg[fast]'`), else
+    PyTorch. The weights are those at the time of making.
+
+    Args:
+        network: in any mode; left as it is.
+        device: where it runs.
+        backend: "eager" (PyTorch), "compile" (`torch.compile`, on a GPU with CUDA graphs),
+            "openvino", "onnxruntime", or "auto" for the fastest that is there.
+        precision: "float32", "bfloat16", "float16" (GPU), or "auto".
+
+    Attributes:
+        origin: the network that it was made from.
+        backend: the one that was chosen.
+        precision: the type that it computes in.
+
+    Raises:
+        ValueError: an unknown backend or precision, one that the device does not have, or whose
+            packages are not installed; in `__call__`, an image that the network does not take.
+
+    Example:
+        >>> network = NestedUNet(2, 1, 2, channels=(8, 16, 32))
+        >>> Predictor(network, "cpu", backend="eager")(torch.zeros(1, 1, 64, 64)).shape
+        torch.Size([1, 2, 64, 64])
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        device: str | torch.device,
+        *,
+        backend: str = AUTO,
+        precision: str = AUTO,
+    ) -> None:
+        self.origin = network
+        self.device = torch.device(device)
+        self.backend = _backend(backend, self.device)
+        self.precision = _precision(precision, self.backend, self.device)
+        copied = copy.deepcopy(network).eval().requires_grad_(False)
+        self._run: Run = BACKENDS[self.backend](copied, self.device, self.precision)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits (B, out_channels, *spatial), in the type of the precision or float32."""
+        check = getattr(self.origin, "check_image", None)
+        if check is not None:
+            check(images)
+        return self._run(images)
+
+    def __repr__(self) -> str:
+        kind = str(self.precision).removeprefix("torch.")
+        return f"Predictor({type(self.origin).__name__}, {self.device}, {self.backend}, {kind})"
+
+
+class PredictorInferer(Inferer):
+    """Runs another inferer with a `Predictor` in place of the network.
+
+    The predictor is made at the first image, and again when the weights have changed since.
+
+    Args:
+        inferer: the inferer that is run.
+        device: of the network.
+        backend: see `Predictor`.
+        enabled: False computes in float32; True in what `Predictor` chooses.
+
+    Example:
+        >>> PredictorInferer(OverlapTileInferer(512, halo=96), "cpu")(image, network)
+    """
+
+    def __init__(
+        self,
+        inferer: Inferer,
+        device: str | torch.device,
+        *,
+        backend: str = AUTO,
+        enabled: bool = True,
+    ) -> None:
+        super().__init__()
+        self.inferer = inferer
+        self.device = torch.device(device)
+        self.backend = backend
+        self.precision = AUTO if require_bool(enabled, "mixed_precision") else "float32"
+        self._made: tuple[weakref.ref[nn.Module], tuple[int, ...], Predictor] | None = None
+
+    def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        return self.inferer(inputs, self.predictor(network), *args, **kwargs)
+
+    def predictor(self, network: nn.Module) -> Predictor:
+        """The predictor of a network with the weights that it has now."""
+        state = tuple(t._version for t in network.state_dict(keep_vars=True).values())
+        if self._made is not None and (self._made[0](), self._made[1]) == (network, state):
+            return self._made[2]
+        made = Predictor(network, self.device, backend=self.backend, precision=self.precision)
+        self._made = (weakref.ref(network), state, made)
+        return made
+
+
+def _backend(name: str, device: torch.device) -> str:
+    offered = [backend for backend, kind in PRECISIONS if kind == device.type]
+    if name == AUTO:
+        return "openvino" if "openvino" in offered and installed("openvino") else "eager"
+    if name not in BACKENDS:
+        raise ValueError(f"backend is one of {', '.join([AUTO, *BACKENDS])}, got {name!r}")
+    if name not in offered:
+        raise ValueError(
+            f"backend {name!r} does not run on device {str(device)!r}: "
+            f"choose one of {', '.join(offered) or 'none'}"
+        )
+    if not installed(name):
+        raise ValueError(f"backend {name!r} needs its packages: pip install 'medseg[fast,export]'")
+    return name
+
+
+def _precision(name: str, backend: str, device: torch.device) -> torch.dtype:
+    offered = PRECISIONS[backend, device.type]
+    if name == AUTO:
+        reduced = torch.bfloat16 in offered and gains_by_bfloat16(device)
+        return torch.bfloat16 if reduced else torch.float32
+    names = {str(kind).removeprefix("torch."): kind for kind in offered}
+    if name not in names:
+        raise ValueError(
+            f"precision of backend {backend!r} on {device.type!r} is one of "
+            f"{', '.join([AUTO, *names])}, got {name!r}"
+        )
+    return names[name]

@@ -1,0 +1,146 @@
+"""Tiling: the rules by which windows are laid on an image for a network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from torch import Tensor, nn
+
+from medseg.inference.content import Skip, bounding_box
+from medseg.inference.windows import EDGES, Axis, Layout, blend_axis, crop_axis, per_axis
+from medseg.networks.receptive_field import receptive_field
+
+MODES = ("crop", "blend")
+
+Numbers = int | Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiling:
+    """The arguments of `OverlapTileInferer` that say where windows lie, with their meaning there.
+
+    Raises:
+        ValueError: one is out of range.
+
+    Example:
+        >>> tiling = Tiling(roi_size=64, halo=8)
+        >>> tiling.layout(torch.zeros(1, 1, 100, 40), None).size
+        (64, 56)
+    """
+
+    roi_size: Numbers
+    mode: str = "crop"
+    halo: Numbers | str = "auto"
+    edge: str = "mirror"
+    overlap: float = 0.25
+    slices: int | None = None
+    stride: Numbers | str = "auto"
+    skip: Skip | None = None
+    _fields: WeakKeyDictionary[nn.Module, tuple[int, ...]] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        _check_choice("mode", self.mode, MODES)
+        _check_choice("edge", self.edge, EDGES)
+        _check_least("roi_size", self.roi_size, 1, "a window has 1 voxel or more along each axis")
+        for name, least in (("halo", 0), ("stride", 1)):
+            value = getattr(self, name)
+            if value != "auto":
+                _check_least(name, value, least, f"{name} is {least} or more, or 'auto'")
+        if not 0 <= self.overlap < 1:
+            raise ValueError(f"overlap is 0 or more and below 1, got {self.overlap}: pass 0.25")
+
+    def layout(self, image: Tensor, network: nn.Module | None) -> Layout:
+        """Where the windows lie on images (B, C, *spatial).
+
+        Args:
+            image: of which the values count only where `skip` is a number.
+            network: its layers tell the halo and the stride, where these are "auto"; None if they
+                cannot be had.
+
+        Raises:
+            ValueError: numbers of entries that do not fit the image, windows with nothing between
+                their halos, or a halo that cannot be worked out.
+        """
+        size = tuple(image.shape[2:])
+        if 0 in image.shape or not size:
+            raise ValueError(f"an image has voxels, got shape {tuple(image.shape)}: drop the image")
+        roi = self._per_axis(self.roi_size, len(size), "roi_size", of_slices=1)
+        if self.mode == "blend":
+            lines = [
+                blend_axis(n, window=r, overlap=self.overlap)
+                for n, r in zip(size, roi, strict=True)
+            ]
+            return Layout(tuple(lines), fill="zero")
+        step = self._per_axis(self._stride(network), len(size), "stride", of_slices=1)
+        halo = self._per_axis(self._halo(network, image, step), len(size), "halo", of_slices=0)
+        lines = [
+            self._line(box, n, window=r, halo=h, step=s)
+            for box, n, r, h, s in zip(self._boxes(image), size, roi, halo, step, strict=True)
+        ]
+        return Layout(tuple(lines), fill="mirror" if self.edge == "mirror" else "edge")
+
+    def slice_axis(self, axes: int) -> int | None:
+        """The axis of an image along which a 2D network goes, None for no such axis.
+
+        Raises:
+            ValueError: the image has no such axis.
+        """
+        if self.slices is None:
+            return None
+        if not -axes <= self.slices < axes:
+            raise ValueError(
+                f"slices is an axis of the image, 0 to {axes - 1}, got {self.slices}: correct it"
+            )
+        return self.slices % axes
+
+    def _line(self, box: tuple[int, int], size: int, *, window: int, halo: int, step: int) -> Axis:
+        """Windows over the box of one axis; inside the image its context is that of the image."""
+        first, stop = box
+        around = 0 if self.edge == "mirror" else halo
+        start = max(first - around, 0) // step * step
+        stop = max(min(stop + around, size), start + 1)
+        axis = crop_axis(stop - start, window=window, halo=halo, step=step, edge=self.edge)
+        return axis.moved(start)
+
+    def _boxes(self, image: Tensor) -> list[tuple[int, int]]:
+        if self.skip is None or callable(self.skip):
+            return [(0, n) for n in image.shape[2:]]
+        return bounding_box(image, self.skip)
+
+    def _per_axis(self, value: Numbers, axes: int, name: str, *, of_slices: int) -> tuple[int, ...]:
+        """One number per axis of the image; `of_slices` for that of the slices."""
+        along = self.slice_axis(axes)
+        if along is None:
+            return per_axis(value, axes, name)
+        values = list(per_axis(value, axes - 1, name))
+        return (*values[:along], of_slices, *values[along:])
+
+    def _stride(self, network: nn.Module | None) -> Numbers:
+        if not isinstance(self.stride, str):
+            return self.stride
+        stride = getattr(network, "total_stride", 1)
+        return stride if isinstance(stride, int) else [int(s) for s in stride]
+
+    def _halo(self, network: nn.Module | None, image: Tensor, step: Sequence[int]) -> Numbers:
+        if not isinstance(self.halo, str):
+            return self.halo
+        if network is None:
+            raise ValueError("halo 'auto' needs the layers of a network: pass the halo in voxels")
+        if network not in self._fields:
+            along = self.slice_axis(len(step))
+            stride = [s for axis, s in enumerate(step) if axis != along]
+            self._fields[network] = receptive_field(network, image.shape[1], stride=stride)
+        return self._fields[network]
+
+
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is one of {', '.join(choices)}, got {value!r}: choose one")
+
+
+def _check_least(name: str, value: Numbers | str, least: int, rule: str) -> None:
+    values = (value,) if isinstance(value, int | str) else tuple(value)
+    if not values or any(isinstance(v, str | bool) or v != int(v) or v < least for v in values):
+        raise ValueError(f"{rule}, got {name} {value}: pass whole numbers of {least} or more")

@@ -1,0 +1,184 @@
+"""Tests of medseg.inference.predictor: how a network is made fast, and that it stays itself."""
+
+import pytest
+import torch
+from monai.inferers import SimpleInferer
+from torch import nn
+
+from medseg.inference import OverlapTileInferer, Predictor, PredictorInferer, predictor
+from medseg.inference.backends import BACKENDS, installed
+from medseg.inference.precision import gains_by_bfloat16
+from medseg.networks import TOPOLOGIES, NestedUNet
+
+LOCAL = [name for name in BACKENDS if name != "compile"]  # a compiler runs in a slow test
+
+
+def small(dims=2, **options):
+    torch.manual_seed(0)
+    options = {"channels": (4, 6, 8), "norm": "batch", "skip_channels": 4, **options}
+    return NestedUNet(dims, 1, 3, **options).eval()
+
+
+@pytest.mark.parametrize("backend", LOCAL)
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_each_backend_gives_the_logits_of_the_network_at_any_shape(backend, dims, norm):
+    network = small(dims, norm=norm, pad_input=True, deep_supervision=True)
+    fast = Predictor(network, "cpu", backend=backend, precision="float32")
+    for shape in ((1, 1, 16, 24, 12), (3, 1, 8, 16, 8), (1, 1, 9, 14, 11), (1, 1, 16, 24, 12)):
+        image = torch.randn(shape[: dims + 2])
+        with torch.no_grad():
+            torch.testing.assert_close(fast(image), network(image), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES)
+def test_openvino_runs_every_topology(topology):
+    network = small(topology=topology)
+    image = torch.randn(2, 1, 16, 32)
+    fast = Predictor(network, "cpu", backend="openvino", precision="float32")
+    with torch.no_grad():
+        torch.testing.assert_close(fast(image), network(image), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_compiled_network_gives_the_same_logits():
+    network = small()
+    image = torch.randn(1, 1, 16, 16)
+    fast = Predictor(network, "cpu", backend="compile", precision="float32")
+    with torch.no_grad():
+        torch.testing.assert_close(fast(image), network(image), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["eager", "openvino"])
+def test_bfloat16_is_near_float32(backend):
+    network = small()
+    image = torch.randn(1, 1, 32, 32)
+    answer = Predictor(network, "cpu", backend=backend, precision="bfloat16")(image)
+    with torch.no_grad():
+        expected = network(image)
+    error = (answer.float() - expected).abs().max() / expected.abs().max()
+    assert error < 0.05  # eight bits of mantissa, through fifteen layers
+    if gains_by_bfloat16("cpu"):  # elsewhere OpenVINO computes in float32 all the same
+        assert error > 0
+
+
+def test_answers_of_openvino_do_not_change_with_the_next_call():
+    fast = Predictor(small(), "cpu", backend="openvino")
+    first = fast(torch.zeros(1, 1, 16, 16))
+    kept = first.clone()
+    fast(torch.ones(1, 1, 16, 16))
+    assert torch.equal(first, kept)
+
+
+def test_openvino_keeps_few_shapes(monkeypatch):
+    monkeypatch.setattr("medseg.inference.backends.SHAPES_KEPT", 2)
+    fast = Predictor(small(), "cpu", backend="openvino")
+    for size in (8, 12, 16, 8):
+        assert fast(torch.zeros(1, 1, size, size)).shape == (1, 3, size, size)
+    assert list(fast._run._requests) == [(1, 1, 16, 16), (1, 1, 8, 8)]
+
+
+def test_the_network_is_left_as_it_is():
+    network = small().train()
+    before = network.state_dict()
+    Predictor(network, "cpu", backend="eager")(torch.zeros(1, 1, 8, 8))
+    assert network.training
+    assert all(p.requires_grad for p in network.parameters())
+    assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_backend_of_a_cpu_is_openvino_where_it_is_installed(there, monkeypatch):
+    monkeypatch.setattr(predictor, "installed", lambda name: there)
+    assert Predictor(small(), "cpu").backend == ("openvino" if there else "eager")
+
+
+@pytest.mark.parametrize("gains", [True, False])
+def test_the_precision_follows_the_machine(gains, monkeypatch):
+    monkeypatch.setattr(predictor, "gains_by_bfloat16", lambda device: gains)
+    expected = torch.bfloat16 if gains else torch.float32
+    assert Predictor(small(), "cpu", backend="eager").precision == expected
+    assert Predictor(small(), "cpu", backend="onnxruntime").precision == torch.float32
+
+
+def test_it_says_what_it_chose():
+    fast = Predictor(small(), "cpu", backend="eager", precision="float32")
+    assert repr(fast) == "Predictor(NestedUNet, cpu, eager, float32)"
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"backend": "tensorrt"}, "backend is one of auto, eager, compile, openvino, onnxruntime"),
+        ({"backend": "eager", "precision": "float16"}, "on 'cpu' is one of auto, float32, bfloat"),
+        ({"backend": "onnxruntime", "precision": "bfloat16"}, "is one of auto, float32, got"),
+    ],
+)
+def test_what_is_not_offered_is_refused(options, match):
+    with pytest.raises(ValueError, match=match):
+        Predictor(small(), "cpu", **options)
+
+
+def test_a_backend_that_is_not_installed_is_refused(monkeypatch):
+    monkeypatch.setattr(predictor, "installed", lambda name: False)
+    with pytest.raises(ValueError, match=r"'openvino' needs its packages: pip install 'medseg\["):
+        Predictor(small(), "cpu", backend="openvino")
+
+
+def test_a_backend_of_the_cpu_is_refused_on_another_device():
+    with pytest.raises(ValueError, match="'openvino' does not run on device 'cuda:0': choose one"):
+        Predictor(small(), "cuda:0", backend="openvino")
+
+
+def test_onnx_runtime_takes_our_networks_alone():
+    with pytest.raises(ValueError, match="runs a NestedUNet, got Conv2d"):
+        Predictor(nn.Conv2d(1, 1, 1), "cpu", backend="onnxruntime")
+
+
+@pytest.mark.parametrize("backend", LOCAL)
+def test_an_image_that_the_network_refuses_is_refused(backend):
+    fast = Predictor(small(), "cpu", backend=backend)
+    with pytest.raises(ValueError, match="must divide by the total stride"):
+        fast(torch.zeros(1, 1, 9, 9))
+
+
+def test_known_backends_say_whether_they_are_installed(monkeypatch):
+    assert installed("eager")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert installed("eager")
+    assert not installed("openvino")
+
+
+def test_an_inferer_runs_with_the_predictor():
+    network = small()
+    image = torch.randn(1, 1, 40, 20)
+    inner = OverlapTileInferer(32, halo=4)
+    fast = PredictorInferer(inner, "cpu", enabled=False)
+    torch.testing.assert_close(fast(image, network), inner(image, network), rtol=1e-4, atol=1e-5)
+    assert fast.predictor(network).precision == torch.float32
+
+
+def test_the_halo_is_worked_out_from_the_network_behind_the_predictor():
+    network = small()
+    inferer = OverlapTileInferer(128)
+    image = torch.randn(1, 1, 200, 30)
+    fast = Predictor(network, "cpu", precision="float32")
+    torch.testing.assert_close(inferer(image, fast), inferer(image, network), rtol=1e-4, atol=1e-5)
+
+
+def test_new_weights_make_a_new_predictor():
+    network = small()
+    image = torch.randn(1, 1, 16, 16)
+    inferer = PredictorInferer(SimpleInferer(), "cpu", backend="eager", enabled=False)
+    before, same = inferer.predictor(network), inferer.predictor(network)
+    with torch.no_grad():
+        next(network.parameters()).mul_(2)
+    assert before is same
+    torch.testing.assert_close(inferer(image, network), network(image), rtol=1e-4, atol=1e-5)
+    assert inferer.predictor(network) is not before
+    assert inferer.predictor(small()) is not before
+
+
+def test_enabled_is_true_or_false():
+    with pytest.raises(TypeError, match="mixed_precision"):
+        PredictorInferer(SimpleInferer(), "cpu", enabled="yes")
