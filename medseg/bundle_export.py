@@ -5,9 +5,10 @@ from pathlib import Path
 
 from monai.bundle import ConfigParser
 
+from medseg.files import check_folder
 from medseg.networks import NestedUNet, load_weights
 from medseg.networks.export import export
-from medseg.run import PASSED_ON, checked_overrides
+from medseg.overrides import PASSED_ON, checked_overrides
 
 
 def export_bundle(
@@ -31,6 +32,7 @@ def export_bundle(
     Raises:
         FileExistsError: `output` exists.
         FileNotFoundError: no such bundle, or it has no weights.
+        OSError: the folder of `output` cannot be written.
         TypeError: `network_def` makes no NestedUNet.
         ValueError: an override that names no key, weights that do not fit the network, or what
             `medseg.networks.export.export` refuses, such as another suffix.
@@ -44,6 +46,7 @@ def export_bundle(
         raise FileExistsError(
             f"an export replaces no file, {output} exists: name another file, or pass --overwrite"
         )
+    check_folder(output.parent)
     return export(_trained_network(bundle, arguments), output)
 
 

@@ -4,16 +4,20 @@ Every verb imports what it needs when it runs, so that `medseg --help` answers a
 """
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-DONE, SOME_FAILED, BAD_ARGUMENTS = 0, 1, 2
+from medseg.cli_usage import BAD_ARGUMENTS, PlainGroup
+
+DONE, SOME_FAILED = 0, 1
 
 app = typer.Typer(
     name="medseg",
+    cls=PlainGroup,
     help="Segment medical images with the UNet++ family: DICOM or NIfTI in, masks out.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -50,9 +54,12 @@ def phantom(
 
     Example: [cyan]medseg phantom ct --out data/liver[/]
     """
+    from medseg.counted import counted
     from medseg.datasets import phantom as synthetic
+    from medseg.files import check_folder
 
     with _one_line_errors():
+        check_folder(out)
         path = synthetic.write(
             kind,
             out,
@@ -63,7 +70,8 @@ def phantom(
             slices=slices,
             overwrite=overwrite,
         )
-        Console().print(f"{cases} training and {test_cases} test cases in {path}", soft_wrap=True)
+        made = f"{cases} training and {counted(test_cases, 'test case')} in {path}"
+        Console().print(made, soft_wrap=True)
 
 
 @app.command(**_OVERRIDES)
@@ -133,6 +141,7 @@ def prune(
     Example: [cyan]medseg prune -b bundles/liver --tolerance 1.0 -o bundles/liver_small[/]
     """
     with _one_line_errors():
+        _refuse_early(bundle, "evaluate", context.args, folders=[out, report])
         from medseg.prune import prune_bundle
 
         made = prune_bundle(
@@ -163,6 +172,7 @@ def export(
     """
     _refuse_override(output, "OUTPUT")
     with _one_line_errors():
+        _refuse_early(bundle, "inference", context.args, folders=[output.parent])
         from medseg.bundle_export import export_bundle
 
         made = export_bundle(bundle, output, arguments=context.args, overwrite=overwrite)
@@ -184,12 +194,13 @@ def prepare(
     Example: [cyan]medseg prepare nuclei --source stage1_train.zip --out data/nuclei[/]
 
     lung_nodule has options of its own, [cyan]--key value[/]: annotations (folder of the XML files,
-    if apart), method (agreement or staple), agreement, min_readers, size, spacing_mm.
+    if apart), method (agreement or staple), agreement, min_readers, size, spacing_mm, resample
+    (True takes tilted, uneven and missing slices).
     """
     _refuse_override(Path(name), "NAME")
     with _one_line_errors():
+        from medseg.overrides import parse_overrides
         from medseg.prepare import prepare as convert
-        from medseg.run import parse_overrides
 
         outcome = convert(name, source, out, options=parse_overrides(context.args))
         Console().print(outcome.text, soft_wrap=True, highlight=False)
@@ -247,11 +258,11 @@ def inspect(
     import json as notation
 
     with _one_line_errors():
-        from medseg.ingest import IngestError, Reason, inspection, table
+        from medseg.ingest import inspection, table
 
         rows = inspection.inspect(path, resample=resample)
         if not rows:
-            raise IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor NIfTI in {path}")
+            raise _nothing_to_inspect(path)
         console = Console()
         if json:
             document = notation.dumps(inspection.as_json(rows, path), indent=2)
@@ -331,20 +342,17 @@ def check_bundles(
     """
     from medseg import bundles
     from medseg.bundle_check import faults
+    from medseg.counted import counted
 
     console, found = Console(), False
     with _one_line_errors():
         for name in names or bundles.names(bundles_dir):
             listed = faults(name, bundles_dir)
             found = found or bool(listed)
-            console.print(f"{name}: {'ok' if not listed else _count(listed)}")
+            console.print(f"{name}: {counted(len(listed), 'fault') if listed else 'ok'}")
             for fault in listed:
                 console.print(f"  {fault}", soft_wrap=True, highlight=False, markup=False)
     raise typer.Exit(SOME_FAILED if found else DONE)
-
-
-def _count(listed: list[str]) -> str:
-    return f"{len(listed)} fault{'s' if len(listed) != 1 else ''}"
 
 
 def main() -> None:
@@ -358,6 +366,34 @@ def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None
         from medseg.run import run_bundle
 
         run_bundle(bundle, workflow, run_id=run_id, arguments=arguments)
+
+
+def _refuse_early(
+    bundle: Path, workflow: str, arguments: list[str], *, folders: Iterable[Path | None]
+) -> None:
+    """Refuse overrides and folders at once, before a verb imports what takes seconds."""
+    from medseg.files import check_folder
+    from medseg.overrides import checked_overrides
+
+    checked_overrides(bundle, workflow, arguments)
+    for folder in folders:
+        if folder is not None:
+            check_folder(folder)
+
+
+def _nothing_to_inspect(path: Path) -> ValueError:
+    """What to say of a path with neither DICOM nor NIfTI; pictures are not inspected, but used."""
+    from medseg.counted import counted
+    from medseg.ingest import IngestError, Reason, inspection
+
+    if found := inspection.pictures(path):
+        held = counted(len(found), "picture") + " and no DICOM or NIfTI"
+        return ValueError(
+            f"{path} {f'holds {held}' if path.is_dir() else 'is a picture'}, which needs no "
+            "inspection: convert a dataset with `medseg prepare NAME`, or segment pictures with "
+            "one of the picture bundles, such as bundles/nuclei or bundles/polyp"
+        )
+    return IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor NIfTI in {path}")
 
 
 def _on_terminal() -> bool:

@@ -62,6 +62,34 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
             partial.unlink()
 
 
+def check_folder(path: str | os.PathLike) -> None:
+    """Refuse a folder that cannot be made or written to, before anything is computed for it.
+
+    It is tried with a folder of a random name, at once removed, in the nearest folder that is
+    there; nothing else is made. Permissions alone would not tell: root may write to /proc by them.
+
+    Raises:
+        OSError: in one line, see the top of this file.
+
+    Example:
+        >>> check_folder("runs/liver")
+    """
+    folder = Path(path)
+    nearest = next(p for p in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(p))
+    trial = nearest / f".{secrets.token_hex(4)}"
+    try:
+        trial.mkdir()
+        trial.rmdir()
+    except OSError as error:
+        reason = error.strerror
+        if not nearest.is_dir():
+            reason = f"{'it' if nearest == folder.absolute() else nearest} is no folder"
+        elif error.errno == errno.ENOENT:  # as of /proc
+            reason = f"{nearest} takes no new folders"
+        remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
+        raise _told(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
+
+
 def remove(path: str | os.PathLike) -> None:
     """Remove a file, if there is one; OSError in one line where that is not possible."""
     with _told_in_one_line(Path(path)):
@@ -139,6 +167,11 @@ def _refusal(target: Path, error: OSError) -> OSError:
         reason, remedy = f"{in_the_way[0]} is no folder", "move it away or choose another folder"
     elif os.path.isdir(target):
         reason, remedy = "it is a folder", "move it away or choose another folder"
-    told = type(OSError(error.errno, ""))(f"{target} cannot be written ({reason}): {remedy}")
+    return _told(f"{target} cannot be written ({reason}): {remedy}", error)
+
+
+def _told(line: str, error: OSError) -> OSError:
+    """An error of the same kind and number, with a line of ours."""
+    told = type(OSError(error.errno, ""))(line)
     told.errno = error.errno
     return told

@@ -6,10 +6,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from medseg.counted import counted
 from medseg.datasets import converters, lidc
 from medseg.datasets.datalist import read
 from medseg.datasets.prepared import FILE
-from medseg.files import remove
+from medseg.files import check_folder, remove
 from medseg.ingest import IngestError, find_series, read_series
 from medseg.ingest.nifti import is_nifti, read_nifti_header
 
@@ -55,13 +56,21 @@ def prepare(
     converter = converters.converter(name)
     if chosen:
         raise ValueError(f"dataset {name} has no option --{min(chosen)}: leave it out")
+    _check_out(out)
     count, made = converter(source, out), read(Path(out) / FILE)
     _check_headers([*made["training"], *made["testing"]], Path(out) / FILE)
     patients = len({item["patient"] for item in made["training"]})
     return Outcome(
-        f"{count} cases in {out}: {len(made['training'])} of {patients} patients in "
-        f"{made['folds']} folds, {len(made['testing'])} for testing"
+        f"{counted(count, 'case')} in {out}: {len(made['training'])} of "
+        f"{counted(patients, 'patient')} in {counted(made['folds'], 'fold')}, "
+        f"{len(made['testing'])} for testing"
     )
+
+
+def _check_out(out: str | os.PathLike[str]) -> None:
+    """Refuse a folder that cannot be written; a file in its place is told by the converter."""
+    if not os.path.isfile(out):
+        check_folder(out)
 
 
 def _check_headers(items: Sequence[Mapping[str, Any]], listed_in: Path) -> None:
@@ -84,6 +93,7 @@ def _prepare_lidc(
         raise ValueError(
             f"dataset {LIDC} has no option --{unknown[0]}: it has annotations, {', '.join(known)}"
         )
+    _check_out(out)
     report = lidc.prepare(
         source,
         out,
@@ -93,9 +103,11 @@ def _prepare_lidc(
         settings=lidc.Settings(**options),
     )
     text = (
-        f"{report.cases} scans, {report.nodules} nodules, {report.patches} patches and "
-        f"{report.slices} slices in {out}"
+        f"{counted(report.cases, 'scan')}, {counted(report.nodules, 'nodule')}, "
+        f"{counted(report.patches, 'patch', plural='patches')} and "
+        f"{counted(report.slices, 'slice')} in {out}"
     )
     if not report.ok:
-        text += f"; {len(report.problems)} problems, see {os.path.join(out, 'problems.csv')}"
+        problems = counted(len(report.problems), "problem")
+        text += f"; {problems}, see {os.path.join(out, 'problems.csv')}"
     return Outcome(text, is_complete=not report.left_out)

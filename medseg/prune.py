@@ -25,11 +25,13 @@ from monai.bundle import ConfigParser
 from monai.inferers import SimpleInferer
 
 from medseg.bundle_copy import derive, refuse_existing
+from medseg.files import check_folder
 from medseg.inference import MixedPrecisionInferer
 from medseg.networks import NestedUNet, load_weights, place
 from medseg.networks.cost import Cost, measure
+from medseg.overrides import checked_overrides
 from medseg.prune_report import ALL_HEADS, CSV, PLOT, Row, markdown, write
-from medseg.run import checked_overrides, run_bundle
+from medseg.run import run_bundle
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ def prune_bundle(
     Raises:
         FileNotFoundError: no such bundle, or it has no weights.
         FileExistsError: `out` is there already.
+        OSError: `out` or `report_dir` cannot be written.
         ValueError: an option out of range, an override that names no key, a network with a single
             head, weights that do not fit; after the evaluation, a level without a score.
 
@@ -85,8 +88,10 @@ def prune_bundle(
     out = out or root.with_name(f"{root.name}_pruned")
     evaluation = _Evaluation(bundle, arguments)
     refuse_existing(out)
-    network = evaluation.trained_network()
     report_dir = report_dir or Path("runs") / root.name / "prune"
+    for folder in (out, report_dir):
+        check_folder(folder)
+    network = evaluation.trained_network()
     rows = _rows(evaluation, network, report_dir=report_dir, repeats=repeats)
     iou = {level: rows[f"L{level}"].iou for level in network.topology.levels}
     level = choose(iou, tolerance=tolerance)

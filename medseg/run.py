@@ -1,26 +1,19 @@
 """Run: a workflow of a bundle with overrides, as `python -m monai.bundle run` does, but strict.
 
-MONAI takes an override that names no key without a word, and reads `false` as a string, which is
-true; here the first is refused and the second is false.
+What is wrong with the command line is told before MONAI and torch are imported, which takes
+seconds, and a folder that cannot be written before any weights are read.
 """
 
-import difflib
-import importlib.util
-import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fire.parser import DefaultParseValue
-from monai.bundle import ConfigParser
-from monai.bundle.scripts import run
-from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
+from medseg.files import check_folder
+from medseg.overrides import checked_overrides, read_config
 
-from medseg.bundles import WORKFLOWS
-
-PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
-"""Arguments of `monai.bundle run` itself, which are no keys of a config."""
+_TRAINING = ("train", "multi_gpu_train")
+_EXPRESSIONS = ("$", "@", "%")
 
 
 def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[str] = ()) -> None:
@@ -30,18 +23,27 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
         bundle: folder of the bundle.
         workflow: "train", "evaluate", "inference" or "multi_gpu_train".
         run_id: id of the expressions to run.
-        arguments: overrides, see `parse_overrides`; `PASSED_ON` go to MONAI as they are, and with
-            `--tracking mlflow` so do the keys of its settings, such as `--experiment_name liver`.
+        arguments: overrides, see `medseg.overrides.parse_overrides`; those of `PASSED_ON` go to
+            MONAI as they are, and with `--tracking mlflow` so do the keys of its settings, such as
+            `--experiment_name liver`.
 
     Raises:
-        FileNotFoundError: there is no such bundle.
+        FileNotFoundError: there is no such bundle, or no such `input`.
         ValueError: an argument that is no override, or that names no existing key; tracking that
             would record nothing. Nothing has run then.
+        OSError: the folder of the outputs or, of a training, that of the weights cannot be written,
+            see `medseg.files.check_folder`. Nothing has run then either.
 
     Example:
         >>> run_bundle(Path("bundles/liver"), "train", run_id="training", arguments=["--fold", "1"])
     """
     overrides = checked_overrides(bundle, workflow, arguments)
+    _check_stated(overrides)
+
+    from monai.bundle.scripts import run
+
+    for folder in _written_folders(bundle, workflow, overrides):
+        check_folder(folder)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"monai\.")  # its notes to its own developers
         run(run_id=run_id, config_file=str(bundle / f"{workflow}.json"), **_kept(overrides))
@@ -52,123 +54,30 @@ def _kept(overrides: Mapping[str, Any]) -> dict[str, Any]:
     return {key: "$None" if value is None else value for key, value in overrides.items()}
 
 
-def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """The overrides of a command line, `bundle_root` among them; raises as `run_bundle` does."""
-    config_file = bundle / f"{workflow}.json"
-    if not config_file.is_file():
+def _check_stated(overrides: Mapping[str, Any]) -> None:
+    """Refuse the paths of a command line that are not there or cannot be written."""
+    stated = {key: value for key, value in overrides.items() if _is_path(value)}
+    if "input" in stated and not Path(stated["input"]).exists():
         raise FileNotFoundError(
-            f"{bundle.resolve()} is no bundle, it has no {workflow}.json: "
-            "run from the folder that holds bundles/, or pass the bundle's folder with -b"
+            f"no such file or folder: {Path(stated['input']).absolute()}: name a study, a picture "
+            "or a folder of them"
         )
-    overrides = parse_overrides(arguments)
-    config = _load(config_file)
-    known = config
-    if "tracking" in overrides:
-        known = {**tracking_keys(overrides["tracking"], config), **config}
-    for key in overrides:
-        if key not in PASSED_ON:
-            check_key(key, known, config_file=config_file)
-    overrides.setdefault("bundle_root", str(bundle))
-    return overrides
+    if "output_dir" in stated:
+        check_folder(stated["output_dir"])
 
 
-def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
-    """Overrides of a command line as a dictionary.
-
-    Args:
-        arguments: `--key value` and `--key=value`; nested keys as `a#b` or `a::b`. A value is read
-            as JSON, as in a config file, else as a Python literal, else it is a string.
-
-    Raises:
-        ValueError: a value without a key, a key without a value, or a key given twice.
-
-    Example:
-        >>> parse_overrides(["--window_hu", "[-100, 240]", "--resume=false", "--norm", "batch"])
-        {'window_hu': [-100, 240], 'resume': False, 'norm': 'batch'}
-    """
-    pairs: dict[str, Any] = {}
-    rest = list(arguments)
-    while rest:
-        key, joined, value = rest.pop(0).partition("=")
-        if not key.startswith("--"):
-            raise ValueError(f"{key!r} is no override: write --key value")
-        if not joined and (not rest or rest[0].startswith("--")):
-            raise ValueError(f"override {key} has no value: write {key} value")
-        key = key.removeprefix("--").replace("::", "#")
-        if key in pairs:
-            raise ValueError(f"override --{key} is given twice: give it once")
-        pairs[key] = _parse_value(value if joined else rest.pop(0))
-    return pairs
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and not value.startswith(_EXPRESSIONS)
 
 
-def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None:
-    """Refuse a key that is not in the config, with the nearest one that is.
+def _written_folders(bundle: Path, workflow: str, overrides: Mapping[str, Any]) -> Iterator[Path]:
+    """The folders that a workflow writes to; a config works them out by expressions."""
+    from monai.bundle import ConfigParser
 
-    Raises:
-        ValueError: the key does not exist.
-    """
-    level: Any = config
-    done: list[str] = []
-    for part in key.split("#"):
-        known = _keys(level)
-        if part not in known:
-            near = difflib.get_close_matches(part, known, n=1, cutoff=0.0)
-            nearest = "#".join([*done, *near]) or "none"
-            others = [path.name for path in _siblings(config_file) if key in _load(path)]
-            elsewhere = f" (it is a key of {', '.join(others)})" if others else ""
-            raise ValueError(
-                f"override --{key} names no key of {config_file}{elsewhere}: nearest is {nearest}"
-            )
-        level = level[int(part)] if isinstance(level, list) else level[part]
-        done.append(part)
-
-
-def tracking_keys(tracking: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The keys that `--tracking` adds to a config.
-
-    Args:
-        tracking: "mlflow", or a file of settings in the form of MONAI's
-            `monai.bundle.utils.DEFAULT_MLFLOW_SETTINGS`.
-        config: the config that is tracked.
-
-    Raises:
-        ValueError: no such settings, none of their engines is in the config, so that nothing would
-            be recorded, or MLflow is not installed.
-    """
-    settings = DEFAULT_EXP_MGMT_SETTINGS.get(str(tracking))
-    if settings is None:
-        if not Path(str(tracking)).is_file():
-            raise ValueError(f"--tracking {tracking} is no settings file: pass mlflow or a file")
-        settings = ConfigParser.load_config_file(str(tracking))
-    if tracking == "mlflow" and importlib.util.find_spec("mlflow") is None:
-        raise ValueError("--tracking mlflow needs MLflow: pip install 'medseg[tracking]'")
-    keys, engines = settings.get("configs", {}), settings.get("handlers_id", {})
-    parser = ConfigParser(dict(config))
-    if not any(name in keys and engine["id"] in parser for name, engine in engines.items()):
-        raise ValueError(
-            f"--tracking {tracking} names no engine of the config, nothing would be recorded: "
-            "its handlers_id must name one, such as train#trainer"
-        )
-    return {key: value for key, value in keys.items() if key not in engines}
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return DefaultParseValue(text)
-
-
-def _siblings(config_file: Path) -> list[Path]:
-    files = (config_file.with_name(f"{workflow}.json") for workflow in WORKFLOWS)
-    return [path for path in files if path != config_file and path.is_file()]
-
-
-def _load(config_file: Path) -> dict[str, Any]:
-    return ConfigParser.load_config_file(str(config_file))
-
-
-def _keys(level: Any) -> list[str]:
-    if isinstance(level, Mapping):
-        return list(level)
-    return [str(i) for i in range(len(level))] if isinstance(level, list) else []
+    config = read_config(bundle / f"{workflow}.json")
+    parser = ConfigParser(config)
+    parser.update(dict(overrides))
+    if "output_dir" in config:
+        yield Path(parser.get_parsed_content("output_dir"))
+    if "weights" in config and workflow in _TRAINING:
+        yield Path(parser.get_parsed_content("weights")).parent

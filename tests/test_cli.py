@@ -13,10 +13,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 import typer
+from monai.bundle import ConfigParser, scripts
 from typer.testing import CliRunner
 
 from medseg import cli, doctor
-from medseg import run as bundle_run
+from medseg import overrides as command_line
 from medseg.bundles import WORKFLOWS, names
 from medseg.datasets import converters, phantom
 from medseg.networks.export import FORMATS
@@ -50,7 +51,7 @@ def here(monkeypatch):
 def calls(monkeypatch):
     """What reaches `monai.bundle run`."""
     calls = []
-    monkeypatch.setattr(bundle_run, "run", lambda **arguments: calls.append(arguments))
+    monkeypatch.setattr(scripts, "run", lambda **arguments: calls.append(arguments))
     return calls
 
 
@@ -103,9 +104,9 @@ def test_the_examples_of_every_verb_are_accepted(path, here):
         context = VERBS[path].make_context(path[-1], words[1 + len(path) :])
         if path[-1] in WORKFLOW_OF:
             config_file = Path(context.params["bundle"]) / f"{WORKFLOW_OF[path[-1]]}.json"
-            config = bundle_run.ConfigParser.load_config_file(str(config_file))
-            for key in bundle_run.parse_overrides(context.args):
-                bundle_run.check_key(key, config, config_file=config_file)
+            config = ConfigParser.load_config_file(str(config_file))
+            for key in command_line.parse_overrides(context.args):
+                command_line.check_key(key, config, config_file=config_file)
 
 
 @pytest.mark.parametrize("verb", WORKFLOW_OF)
@@ -135,8 +136,51 @@ print("heavy:", [name for name in {HEAVY} if name in sys.modules])
 
 
 def test_importing_medseg_imports_nothing_heavy():
-    code = f"import sys, medseg; print([name for name in {HEAVY} if name in sys.modules])"
+    heavy = (*HEAVY, "typer", "rich")
+    code = f"import sys, medseg; print([name for name in {heavy} if name in sys.modules])"
     assert _python(code).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("segment missing.nii.gz -o masks", "error: no such file or folder: "),
+        ("segment README.md -o masks -b bundles/liverr", "error: .* is no bundle"),
+        ("segment README.md -o masks --levle 3", "error: override --levle names no key"),
+        (
+            "segment README.md -o README.md",
+            r"error: README.md cannot be written to \(it is no",
+        ),
+        ("segment README.md", "medseg segment: missing option"),
+        ("train --output_dir README.md/run", r"error: README.md/run cannot be written to \("),
+        ("evaluate --output_dir README.md", "error: README.md cannot be written to"),
+        ("prune --max_epoch 2", "error: override --max_epoch names no key"),
+        ("prune -o README.md/small", "error: README.md/small cannot be written to"),
+        ("prune --report README.md/small", "error: README.md/small cannot be written to"),
+        ("export README.md/network.ts", "error: README.md cannot be written to"),
+        ("export network.ts -b nowhere", "error: .*nowhere is no bundle"),
+        ("prepare nuclei -s docs -o README.md/x", "error: README.md/x cannot be written to"),
+        ("phantom ct -o README.md/x", "error: README.md/x cannot be written to"),
+        (
+            "download hippocampus --accept-licence -o README.md/x",
+            "error: README.md/x cannot be wri",
+        ),
+    ],
+)
+def test_what_is_refused_at_once_is_one_line_and_imports_neither_torch_nor_monai(words, told):
+    code = f"""
+import re, sys
+sys.argv[1:] = {words.split()}
+from medseg import cli
+try:
+    cli.main()
+except SystemExit as end:
+    print("status:", end.code)
+print("heavy:", [name for name in ("torch", "monai", "ignite") if name in sys.modules])
+"""
+    ended = _python(code)
+    assert re.fullmatch(f"{told}.*\n", ended.stderr)
+    assert ended.stdout.splitlines()[-2:] == ["status: 2", "heavy: []"]
 
 
 @pytest.mark.parametrize(
@@ -177,8 +221,8 @@ def test_each_verb_runs_its_workflow(here, calls, verb):
 
 
 def test_segment_runs_inference_on_the_input(here, calls):
-    assert _medseg("segment", "study/ct", "-o", "masks", "--overlap", "0.5").exit_code == 0
-    expected = {"input": "study/ct", "output_dir": "masks", "overlap": 0.5, "run_id": "inference"}
+    assert _medseg("segment", "docs", "-o", "masks", "--overlap", "0.5").exit_code == 0
+    expected = {"input": "docs", "output_dir": "masks", "overlap": 0.5, "run_id": "inference"}
     assert expected.items() <= calls[0].items()
 
 
@@ -230,7 +274,7 @@ def test_an_undocumented_error_keeps_its_traceback(here, monkeypatch):
     def fail(**arguments):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(bundle_run, "run", fail)
+    monkeypatch.setattr(scripts, "run", fail)
     assert isinstance(_medseg("train").exception, ZeroDivisionError)
 
 
@@ -239,7 +283,7 @@ def test_an_interrupted_run_says_so(here, monkeypatch, kind, status):
     def stop(**arguments):
         raise kind(status)
 
-    monkeypatch.setattr(bundle_run, "run", stop)
+    monkeypatch.setattr(scripts, "run", stop)
     assert _medseg("train").exit_code == status
 
 
@@ -248,10 +292,10 @@ def test_failed_cases_are_another_status_than_bad_arguments(here, monkeypatch):
 
     evaluator = SimpleNamespace(logger=logging.getLogger("evaluator"))
     dataset = SimpleNamespace(data=[{"case": "ct_1"}])  # has no items: its only case fails
-    monkeypatch.setattr(bundle_run, "run", lambda **arguments: run_cases(evaluator, dataset))
-    ended = _medseg("segment", "study", "-o", "masks")
+    monkeypatch.setattr(scripts, "run", lambda **arguments: run_cases(evaluator, dataset))
+    ended = _medseg("segment", "docs", "-o", "masks")
     assert ended.exit_code == cli.SOME_FAILED
-    assert ended.stderr.splitlines()[-1].startswith("error: 1 of 1 cases failed: ct_1: ")
+    assert ended.stderr.splitlines()[-1] == "error: 1 of 1 case failed (ct_1): the reason is above"
 
 
 @pytest.fixture
@@ -261,9 +305,9 @@ def tiny(tmp_path, monkeypatch):
     shutil.copytree(REPOSITORY / "bundles" / "nuclei", root, symlinks=True)
     monkeypatch.chdir(tmp_path)
     config_file = root / "configs" / "inference.json"
-    config = bundle_run.ConfigParser.load_config_file(str(config_file)) | {"channels": [2, 3, 4]}
+    config = ConfigParser.load_config_file(str(config_file)) | {"channels": [2, 3, 4]}
     config_file.write_text(json.dumps(config))
-    network = bundle_run.ConfigParser(config).get_parsed_content("network_def").eval()
+    network = ConfigParser(config).get_parsed_content("network_def").eval()
     (root / "models").mkdir(exist_ok=True)
     torch.save(network.state_dict(), root / "models" / "model.pt")
     return network
@@ -403,7 +447,7 @@ def test_phantom_writes_a_set(tmp_path):
     words = ["--cases", "1", "--test-cases", "1", "--size", "48", "--slices", "8"]
     ended = _medseg("phantom", "ct", "--out", str(tmp_path / "data"), *words)
     assert ended.exit_code == 0, ended.output
-    assert ended.output.startswith("1 training and 1 test cases in ")
+    assert ended.output.startswith("1 training and 1 test case in ")
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 """Tests of `medseg inspect`: the table, the document for machines and the exit status."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from ingest.dicom_writer import make_series, write_series
+from PIL import Image
 from typer.testing import CliRunner
 
 from medseg import cli
@@ -84,6 +86,28 @@ def test_nothing_to_inspect_and_a_wrong_path_end_with_2(tmp_path, options):
         assert words in ended.stderr
         assert ended.stderr.count("\n") == 1
         assert ended.stdout == ""
+
+
+def test_pictures_are_pointed_to_what_takes_them(tmp_path):
+    (tmp_path / "below").mkdir()
+    for name in ("a.PNG", "below/b.jpg", ".hidden.png"):
+        Image.new("L", (8, 8)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("what they are")
+    for path, held in ((tmp_path, "holds 2 pictures and no"), (tmp_path / "a.PNG", "is a picture")):
+        ended = _inspect(path)
+        assert ended.exit_code == cli.BAD_ARGUMENTS
+        assert ended.stderr.startswith(f"error: {path} {held}")
+        assert "`medseg prepare NAME`" in ended.stderr
+        assert ended.stderr.count("\n") == 1
+
+
+def test_the_picture_bundles_that_are_named_segment_pictures(tmp_path, repository):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    named = re.findall(r"bundles/\w+", _inspect(tmp_path).stderr)
+    assert len(named) == 2
+    for bundle in named:
+        config = json.loads((repository / bundle / "configs" / "inference.json").read_text())
+        assert "find_pictures" in config["cases"]
 
 
 def test_a_long_table_is_not_cut(study):

@@ -12,9 +12,10 @@ import typer.main
 from medseg.bundles import WORKFLOWS
 from medseg.cli import app
 from medseg.datasets import lidc
+from medseg.inference import preview
 from medseg.ingest import reasons
 from medseg.networks import NestedUNet
-from medseg.run import PASSED_ON, check_key, tracking_keys
+from medseg.overrides import PASSED_ON, check_key, tracking_keys
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -107,6 +108,13 @@ def test_the_numbers_of_parameters_are_those_of_the_liver_network():
         assert row in page
     chosen = liver("train")
     assert (chosen["channels"], chosen["norm"]) == ([32, 64, 128, 256, 512], "batch")
+
+
+def test_the_sizes_of_previews_are_those_of_the_code():
+    page = " ".join((REPOSITORY / "docs/reference/conventions.md").read_text().split())
+    assert f"fitted into {preview.PLANE_WIDTH} x {preview.PLANE_HEIGHT} pixels" in page
+    assert f"narrower than {preview.THIN_PLANE} pixels" in page
+    assert f"fit into {preview.PICTURE_WIDTH} x {preview.PICTURE_HEIGHT} pixels" in page
 
 
 def code_of(page: Path) -> Iterator[str]:

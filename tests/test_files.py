@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from medseg.errors import is_documented
-from medseg.files import hold, remove, set_aside, whole
+from medseg.files import check_folder, hold, remove, set_aside, whole
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -190,3 +190,39 @@ def test_a_file_is_removed_if_there_is_one(tmp_path):
     (tmp_path / "b").mkdir()
     with pytest.raises(OSError, match=r"/b cannot be written \(it is a folder\): move it away"):
         remove(tmp_path / "b")
+
+
+def test_a_folder_that_can_be_made_or_written_passes_and_is_left_as_it_was(tmp_path):
+    for folder in (tmp_path, tmp_path / "new" / "below"):
+        check_folder(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("below", "told"),
+    [("file", "it is no folder"), ("file/a/b", "{file} is no folder"), ("gone", "it is no folder")],
+)
+def test_a_file_or_dead_link_in_the_place_of_a_folder_is_told_with_its_name(tmp_path, below, told):
+    (tmp_path / "file").touch()
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OSError, match="cannot be written to") as error:
+        check_folder(tmp_path / below)
+    reason = told.format(file=tmp_path / "file")
+    assert str(error.value).startswith(f"{tmp_path / below} cannot be written to ({reason}): ")
+    assert is_documented(error.value)
+
+
+def test_a_folder_of_another_is_told_whatever_the_permissions_say(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "mkdir", fails(errno.EACCES))
+    with pytest.raises(
+        PermissionError, match=r"\(Permission denied\): choose a folder that you may"
+    ):
+        check_folder(tmp_path / "new")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_folder_below_proc_is_refused_even_for_root():
+    with pytest.raises(
+        OSError, match=r"^/proc/x cannot be written to \(.*\): choose another folder"
+    ):
+        check_folder("/proc/x")

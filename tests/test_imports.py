@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 RANKS = {
-    **dict.fromkeys(("errors", "files", "flags", "geometry", "labels", "memory"), 0),
+    **dict.fromkeys(("counted", "errors", "files", "flags", "geometry", "labels", "memory"), 0),
     **dict.fromkeys(("datasets", "ingest", "losses", "metrics", "networks", "transforms"), 1),
     **dict.fromkeys(("engines", "inference"), 2),
     **dict.fromkeys(("export", "report"), 3),
     **dict.fromkeys(("bundle_check", "bundle_copy", "bundle_export", "bundles"), 4),
-    **dict.fromkeys(("cli", "doctor", "prepare", "prune", "prune_report", "run"), 4),
+    **dict.fromkeys(("cli", "cli_usage", "doctor", "overrides", "prepare"), 4),
+    **dict.fromkeys(("prune", "prune_report", "run"), 4),
 }
 TOP = max(RANKS.values())
 """Modules of the highest rank may import each other: they are the application."""

@@ -1,10 +1,12 @@
 """Tests of medseg.prepare: a dataset by its name, and the options of the one that has any."""
 
 import csv
+import math
 import shutil
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 
 from medseg.datasets import converters, lidc, phantom
@@ -31,6 +33,34 @@ def test_dicom_and_outlines_become_patches_by_the_name_of_the_bundle(chest, tmp_
     assert outcome.is_complete
     assert outcome.text.startswith("4 scans, ")
     assert lidc.cases(tmp_path / "out", folds=2)
+
+
+def test_a_tilted_scan_is_left_out_unless_resampling_is_asked_for(chest, tmp_path):
+    shutil.copytree(chest / "LIDC-IDRI", tmp_path / "source")
+    tilt = math.radians(12)
+    for file in sorted(tmp_path.glob("source/LIDC-IDRI-9002/*/*/*.dcm")):
+        image = pydicom.dcmread(file)
+        image.ImageOrientationPatient = [
+            1,
+            0,
+            0,
+            0,
+            round(math.cos(tilt), 8),
+            round(math.sin(tilt), 8),
+        ]
+        image.save_as(file)
+    counts = {}
+    for resample in (False, True):
+        options = {"size": 16, "resample": resample}
+        outcome = prepare(
+            "lung_nodule", tmp_path / "source", tmp_path / str(resample), options=options
+        )
+        counts[resample] = (outcome.text.partition(" scans")[0], outcome.is_complete)
+    assert counts == {False: ("3", False), True: ("4", True)}
+    with (tmp_path / "True" / "problems.csv").open(newline="") as file:
+        (told,) = csv.DictReader(file)
+    assert told["code"] == "resampled"
+    assert "stacked 12 degrees off their normal" in told["finding"]
 
 
 def test_a_scan_that_is_left_out_makes_the_outcome_incomplete(chest, tmp_path):

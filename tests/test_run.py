@@ -1,12 +1,11 @@
-"""Tests of medseg.run: overrides are read as in a config file; unknown ones are refused."""
+"""Tests of medseg.run: what reaches MONAI, and what is refused before anything runs."""
 
 import json
 
 import pytest
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigWorkflow, scripts
 
-from medseg import run as module
-from medseg.run import check_key, parse_overrides, run_bundle, tracking_keys
+from medseg.run import run_bundle
 
 CONFIG = {
     "max_epochs": 100,
@@ -29,91 +28,8 @@ def bundle(tmp_path):
 def calls(monkeypatch):
     """What reaches `monai.bundle run`."""
     calls = []
-    monkeypatch.setattr(module, "run", lambda **arguments: calls.append(arguments))
+    monkeypatch.setattr(scripts, "run", lambda **arguments: calls.append(arguments))
     return calls
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("3", 3),
-        ("-5", -5),
-        ("-1e-3", -1e-3),
-        ("[-100, 240]", [-100, 240]),
-        ("(96, 96)", (96, 96)),
-        ("true", True),
-        ("false", False),
-        ("null", None),
-        ("True", True),
-        ("None", None),
-        ("[true, null]", [True, None]),
-        ('{"liver": [1]}', {"liver": [1]}),
-        ("{'liver': [1], 'tumour': [2]}", {"liver": [1], "tumour": [2]}),
-        ("unet_plusplus", "unet_plusplus"),
-        ("runs/liver-1", "runs/liver-1"),
-        ("'3'", "3"),
-        ("@learning_rate", "@learning_rate"),
-        ("$2 * @fold", "$2 * @fold"),
-        ("", ""),
-    ],
-)
-def test_values_are_json_else_python_else_text(text, value):
-    for arguments in (["--key", text], [f"--key={text}"]):
-        parsed = parse_overrides(arguments)["key"]
-        assert parsed == value
-        assert type(parsed) is type(value)
-
-
-def test_no_argument_is_no_override():
-    assert parse_overrides([]) == {}
-
-
-def test_both_separators_of_nested_keys_are_one():
-    assert parse_overrides(["--a#b", "1", "--a::c", "2"]) == {"a#b": 1, "a#c": 2}
-
-
-def test_a_value_may_hold_an_equals_sign():
-    assert parse_overrides(["--a=b=c", "--d", "e=f"]) == {"a": "b=c", "d": "e=f"}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["max_epochs", "3"], r"'max_epochs' is no override: write --key value"),
-        (["-e", "3"], r"'-e' is no override"),
-        (["--max_epochs"], r"override --max_epochs has no value"),
-        (["--max_epochs", "--fold", "1"], r"override --max_epochs has no value"),
-        (["--fold", "1", "--fold=2"], r"override --fold is given twice"),
-        (["--a#b", "1", "--a::b", "2"], r"override --a#b is given twice"),
-        (["--fold", "1", "2"], r"'2' is no override"),
-    ],
-)
-def test_what_is_no_override_is_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        parse_overrides(arguments)
-
-
-@pytest.mark.parametrize("key", ["max_epochs", "train#trainer#max_epochs", "train#handlers#0"])
-def test_an_existing_key_passes(key, tmp_path):
-    assert check_key(key, CONFIG, config_file=tmp_path / "train.json") is None  # or it raises
-
-
-@pytest.mark.parametrize(
-    ("key", "nearest"),
-    [
-        ("max_epoch", "max_epochs"),
-        ("epochs", "max_epochs"),
-        ("trainer#max_epochs", "train"),
-        ("train#trainer#max_epoch", "train#trainer#max_epochs"),
-        ("train#handlers#1", "train#handlers#0"),
-        ("classes#tumour", "classes#liver"),
-        ("max_epochs#first", "max_epochs"),
-    ],
-)
-def test_an_unknown_key_is_refused_with_the_nearest(key, nearest, tmp_path):
-    config_file = tmp_path / "train.json"
-    with pytest.raises(ValueError, match=rf"--{key} names no key of .* nearest is {nearest}$"):
-        check_key(key, CONFIG, config_file=config_file)
 
 
 def test_monai_runs_the_flat_config_with_the_overrides(bundle, calls):
@@ -195,33 +111,51 @@ def test_mlflow_attaches_to_both_engines_of_a_training(liver):
         assert parser[handlers][-1]["_target_"] == "MLFlowHandler"
 
 
-def test_mlflow_that_is_not_installed_is_told(monkeypatch):
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"needs MLflow: pip install 'medseg\[tracking\]'"):
-        tracking_keys("mlflow", CONFIG)
+@pytest.fixture
+def writing(tmp_path):
+    """A bundle whose folders of outputs are worked out by expressions."""
+    root = tmp_path / "writing"
+    root.mkdir()
+    config = {
+        **{"name": "toy", "bundle_root": ".", "input": "in"},
+        **{"output_dir": "$'runs/' + @name", "weights": "$@bundle_root + '/models/model.pt'"},
+    }
+    for workflow in ("train", "evaluate", "inference"):
+        (root / f"{workflow}.json").write_text(json.dumps(config))
+    return root
 
 
-def test_tracking_that_is_no_file_is_refused():
-    with pytest.raises(ValueError, match="--tracking mlfow is no settings file"):
-        tracking_keys("mlfow", CONFIG)
+@pytest.mark.parametrize("workflow", ["train", "evaluate", "inference"])
+@pytest.mark.parametrize("arguments", [["--output_dir", "runs/toy"], []], ids=["stated", "config"])
+def test_outputs_that_cannot_be_written_are_refused_before_anything_runs(
+    writing, calls, tmp_path, monkeypatch, workflow, arguments
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").touch()
+    told = rf"^runs/toy cannot be written to \({tmp_path}/runs is no folder\)"
+    with pytest.raises(NotADirectoryError, match=told):
+        run_bundle(writing, workflow, run_id="run", arguments=arguments)
+    assert not calls
+    (tmp_path / "runs").unlink()
+    run_bundle(writing, workflow, run_id="run", arguments=arguments)
+    assert len(calls) == 1
+    assert not (tmp_path / "runs").exists()
 
 
-def test_a_settings_file_gives_its_keys(tmp_path):
-    engine = {"id": "train#trainer", "handlers": "train#handlers"}
-    settings = {"handlers_id": {"trainer": engine}, "configs": {"trainer": {}, "uri": "x"}}
-    (tmp_path / "track.json").write_text(json.dumps(settings))
-    assert tracking_keys(str(tmp_path / "track.json"), CONFIG) == {"uri": "x"}
+def test_a_training_is_refused_where_its_weights_cannot_be_written(
+    writing, calls, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (writing / "models").touch()
+    with pytest.raises(NotADirectoryError, match="models cannot be written to"):
+        run_bundle(writing, "train", run_id="run")
+    assert not calls
+    run_bundle(writing, "evaluate", run_id="run")  # it reads them alone
+    assert len(calls) == 1
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"handlers_id": {"trainer": {"id": "trainer"}}, "configs": {"trainer": {}}},
-        {"handlers_id": {"trainer": {"id": "train#trainer"}}, "configs": {}},
-    ],
-)
-def test_tracking_that_would_record_nothing_is_refused(tmp_path, settings):
-    (tmp_path / "track.json").write_text(json.dumps(settings))
-    with pytest.raises(ValueError, match="nothing would be recorded"):
-        tracking_keys(str(tmp_path / "track.json"), CONFIG)
+def test_an_input_that_is_not_there_is_refused(writing, calls, tmp_path):
+    arguments = ["--input", str(tmp_path / "no.nii")]
+    with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*no\.nii: name a study"):
+        run_bundle(writing, "inference", run_id="run", arguments=arguments)
+    assert not calls

@@ -15,11 +15,13 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from PIL import Image
 
+from medseg.counted import counted
 from medseg.geometry import Geometry
 
 logger = logging.getLogger(__name__)
 
 _SAME_SIZE = ("label", "instances")
+_LISTED = 5  # cases that a message names; the others are counted
 _MOST_INFLATED = 1032
 """How much deflate can inflate (RFC 1951: 258 bytes from 2 bits)."""
 
@@ -52,18 +54,25 @@ def check_cases(
 
     Raises:
         ValueError: a file is missing or cannot be read, a voxel is not finite, a label has another
-            size or grid than its image, or a value that is not declared. Every faulty case is
-            logged, the message counts them and has the first.
+            size or grid than its image, or a value that is not declared. The message has the fault
+            of a single case; of several it has the number, and each fault is logged.
     """
     digests, faults = {}, []
     for item in items:
         try:
             digests[item["case"]] = _checked(root, item, label_values)
         except ValueError as fault:
-            logger.warning("%s", fault)
-            faults.append(fault)
+            faults.append((item["case"], fault))
+    if len(faults) == 1:
+        raise ValueError(f"1 of {counted(len(items), 'case')} is faulty: {faults[0][1]}")
     if faults:
-        raise ValueError(f"{len(faults)} of {len(items)} cases are faulty: {faults[0]}")
+        for _, found in faults:
+            logger.warning("%s", found)
+        first = ", ".join(case for case, _ in faults[:_LISTED])
+        more = f" and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
+        raise ValueError(
+            f"{len(faults)} of {len(items)} cases are faulty ({first}{more}): the reasons are above"
+        )
     return digests
 
 

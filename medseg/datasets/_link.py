@@ -45,15 +45,14 @@ def _bring(source: Path, target: Path) -> None:
             os.link(source.resolve(), partial)
         except OSError:
             shutil.copyfile(source, partial)
-            dated = source.stat()
-            os.utime(partial, ns=(dated.st_atime_ns, dated.st_mtime_ns))
 
 
 def _is_same(source: Path, target: Path) -> bool:
-    """Whether a file is the source's, or a copy; it is read only where the dates differ."""
-    one, other = source.stat(), target.stat()
-    if os.path.samestat(one, other):
+    """Whether a file is the source's, by a link, or has its content, byte for byte.
+
+    Size and date do not tell: tools that restore dates write other content under the same ones.
+    """
+    if source.samefile(target):
         return True
-    if one.st_size != other.st_size:
-        return False
-    return one.st_mtime_ns == other.st_mtime_ns or filecmp.cmp(source, target, shallow=False)
+    filecmp.clear_cache()  # what it remembers goes by size and date, too
+    return filecmp.cmp(source, target, shallow=False)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from medseg.datasets._transfer import check_space, discard, part_of, transfer
 from medseg.datasets.catalogue import Dataset, File, find
-from medseg.files import hold, set_aside, whole
+from medseg.files import check_folder, hold, set_aside, whole
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,8 @@ def download(
         PermissionError: the dataset has to be fetched by hand, or the licence is not accepted.
         ConnectionError: no mirror gives a file.
         ValueError: unknown dataset, or what every mirror gives fails the check.
-        OSError: the disk is too small, or another process downloads to the folder.
+        OSError: the folder cannot be written, the disk is too small, or another process downloads
+            to the folder.
 
     Example:
         >>> download("hippocampus", "downloads", accept_licence=True)  # doctest: +SKIP
@@ -61,6 +62,7 @@ def download(
     entry = find(dataset) if isinstance(dataset, str) else dataset
     _check_allowed(entry, accept_licence=accept_licence)
     folder = Path(out)
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if not hold(folder / ".download.lock"):
         raise OSError(f"another process downloads to {folder.absolute()}: wait until it ends")

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from medseg.counted import counted
 from medseg.datasets import datalist
 from medseg.datasets._integrity import check_cases
 from medseg.datasets.datalist import Item
@@ -184,7 +185,8 @@ def _dealt(
     patients = len({item["patient"] for item in training})
     if patients < (2 if test_share is None else 3):
         logger.warning(
-            "%s cannot be parted, it has %d patient(s): all cases are for testing", name, patients
+            "%s cannot be parted, it has %s: all cases are for testing",
+            *(name, counted(patients, "patient")),
         )
         training, held = [], training
     elif test_share is not None:
@@ -223,9 +225,9 @@ def _log_gone(root: Path, cases: Collection[str], *, name: str) -> None:
     listed = {item["case"] for item in (*before["training"], *before["testing"])}
     if gone := sorted(listed.difference(cases)):
         logger.warning(
-            "%d cases of %s are no longer in the source, first %s: their files stay in %s, "
-            "outside the datalist",
-            *(len(gone), name, gone[0], root),
+            "no longer in the source: %s of %s, first %s; the files stay in %s, outside the "
+            "datalist",
+            *(counted(len(gone), "case"), name, gone[0], root),
         )
 
 

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from medseg.counted import counted
 from medseg.errors import is_documented, root_cause, show_traceback
 from medseg.inference.existing import Case, cases_to_do, check_existing, check_names
 from medseg.ingest import IngestError
@@ -23,11 +24,14 @@ logger = logging.getLogger(__name__)
 
 _NIFTI = (".nii.gz", ".nii")
 _DICOM = (".dcm", ".dicom", ".ima")
+_LISTED = 5  # cases that are named in a message; the others are counted
 _NEEDED = "this bundle segments volumes (NIfTI or DICOM)"
 
 
 class CasesFailedError(RuntimeError):
     """Some cases of a run failed; the others are done and their outputs are on disk.
+
+    The message counts them and does not repeat the reasons, each of which was logged.
 
     Attributes:
         failures: case name -> reason.
@@ -37,9 +41,12 @@ class CasesFailedError(RuntimeError):
     def __init__(self, failures: dict[str, str], total: int) -> None:
         self.failures = failures
         self.total = total
-        [(first, reason), *others] = failures.items()
-        listed = f"{first}: {reason}" if not others else f"{', '.join(failures)} (reasons above)"
-        super().__init__(f"{len(failures)} of {total} cases failed: {listed}")
+        first = ", ".join(list(failures)[:_LISTED])
+        more = f" and {len(failures) - _LISTED} more" if len(failures) > _LISTED else ""
+        see = "the reason is above" if len(failures) == 1 else "the reasons are above"
+        super().__init__(
+            f"{len(failures)} of {counted(total, 'case')} failed ({first}{more}): {see}"
+        )
 
 
 def find_cases(
@@ -63,6 +70,7 @@ def find_cases(
 
     Raises:
         FileNotFoundError: `path` does not exist.
+        OSError: `output_dir` cannot be written.
         ValueError: a picture, a folder without a case, DICOM beside NIfTI files, two cases of one
             name, an unknown `existing`, or outputs that are in the way, see `cases_to_do`.
     """
@@ -179,8 +187,8 @@ def _images(source: Path) -> list[Path]:
         what = f", {pictures[0].name} is a picture" if pictures else ""
         raise ValueError(f"{source.absolute()} holds no case{what}: {_NEEDED}")
     if others:
-        names = ", ".join(p.name for p in others[:5])
-        logger.warning("left aside in %s: %d files, %s", source, len(others), names)
+        names = ", ".join(p.name for p in others[:_LISTED])
+        logger.warning("left aside in %s: %s, %s", source, counted(len(others), "file"), names)
     return sorted([*nifti, *folders], key=case_name)
 
 

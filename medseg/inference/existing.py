@@ -1,10 +1,12 @@
 """Existing: what the outputs that are there already mean for the cases of a run."""
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+
+from medseg.counted import counted
+from medseg.files import check_folder
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +60,11 @@ def cases_to_do(
         others: the same of what may be written beside the two.
 
     Raises:
-        ValueError: outputs that exist while `existing` is "refuse", an output that would take the
-            place of an image of the run, or of an output of another case, or a folder that cannot
-            be written to.
+        OSError: the folder cannot be made or written to.
+        ValueError: outputs that exist while `existing` is "refuse", or an output that would take
+            the place of an image of the run or of an output of another case.
     """
-    _check_folder(output_dir)
+    check_folder(output_dir)
     ends = (label, preview, *others)
     outputs = {case["case"]: [f"{case['case']}{end}" for end in ends] for case in cases}
     _check_own(outputs)
@@ -73,15 +75,16 @@ def cases_to_do(
     touched = [name for name, files in there.items() if files]
     if touched and existing == "refuse":
         raise ValueError(
-            f"{len(touched)} of {len(cases)} cases have outputs in {output_dir.resolve()} "
-            f"({touched[0]}): pass --existing skip or --existing overwrite, or write to "
-            "another folder"
+            f"{len(touched)} of {counted(len(cases), 'case')} would write over outputs in "
+            f"{output_dir.resolve()} ({touched[0]}): pass --existing skip or --existing overwrite, "
+            "or write to another folder"
         )
     if existing != "skip":
         return list(cases)
     todo = [case for case in cases if f"{case['case']}{label}" not in there[case["case"]]]
     if len(todo) < len(cases):
-        logger.info("%d of %d cases are done already", len(cases) - len(todo), len(cases))
+        done = len(cases) - len(todo)
+        logger.info("done already: %d of %s", done, counted(len(cases), "case"))
     return todo
 
 
@@ -106,12 +109,3 @@ def _check_images(cases: Sequence[Case], output_dir: Path, *, there: dict[str, l
                     f"output {file} of case {name} would take the place of an image: "
                     "write to another folder"
                 )
-
-
-def _check_folder(output_dir: Path) -> None:
-    """Refuse a folder that cannot be made or written to, before the first case is computed."""
-    nearest = next(p for p in (output_dir, *output_dir.absolute().parents) if p.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise ValueError(
-            f"outputs cannot be written to {output_dir}: {nearest} is no folder one may write to"
-        )

@@ -52,7 +52,7 @@ class WriteLabelMapd(MapTransform):
 
 
 class WritePreviewd(MapTransform):
-    """Writes `<output_dir>/<case>.png`: three planes of the windowed image with the classes on top.
+    """Writes `<output_dir>/<case>.png`: planes of the windowed image with the classes on top.
 
     Place it before `Invertd`: image and logits are on the network's grid. See `draw_preview`.
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from medseg.counted import counted
 from medseg.inference.case import is_dicom
 from medseg.inference.existing import Case, cases_to_do, check_existing, check_names
 from medseg.inference.instance_output import SUFFIX as INSTANCES
@@ -36,6 +37,7 @@ def find_pictures(
 
     Raises:
         FileNotFoundError: `path` does not exist.
+        OSError: `output_dir` cannot be written.
         ValueError: no picture, by its name; two pictures of one name; an unknown `existing`; or
             outputs that are in the way, see `cases_to_do`.
 
@@ -84,7 +86,8 @@ def _pictures(source: Path) -> list[Path]:
 
 def _log_left_aside(source: Path, others: Sequence[Path]) -> None:
     names = ", ".join(p.name for p in others[:5])
-    logger.warning("left aside in %s: %d files or folders, %s", source, len(others), names)
+    entries = counted(len(others), "file or folder", plural="files or folders")
+    logger.warning("left aside in %s: %s, %s", source, entries, names)
 
 
 def _kind(path: Path) -> str:

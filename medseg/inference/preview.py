@@ -11,6 +11,9 @@ COLOURS = ((230, 85, 70), (255, 205, 60), (70, 160, 230), (90, 190, 110), (190, 
 PLANE_HEIGHT, PLANE_WIDTH = 384, 512
 """Pixels that a plane has to fit into; it fills one of the two, at its true proportions."""
 
+THIN_PLANE = 96
+"""A plane of fewer pixels on a side shows nothing: three slices of the stack are drawn instead."""
+
 PICTURE_HEIGHT, PICTURE_WIDTH = 768, 1024
 """The same of a picture: a small one is enlarged, a large one reduced."""
 
@@ -18,6 +21,8 @@ _MARGIN, _LINE = 8, 22
 _OUTLINE_PIXELS = 2
 _TINT = 0.15
 _FONT = ImageFont.load_default(size=14)
+_ENDS = (("A", "P"), ("R", "L"), ("R", "L"))  # left and right of a plane across I, J, K
+_STACK = 3  # slices of a thin volume that are drawn
 
 
 def draw_preview(
@@ -29,21 +34,28 @@ def draw_preview(
     the largest segmented area; without any segmented voxel, the middle one. A class is drawn as an
     outline over a light tint, and named in the caption with its volume on the grid of `label`.
 
+    Planes keep their proportions in millimetres. Of a volume of a few slices two of them would be
+    strips, narrower than `THIN_PLANE`: up to three slices of the stack are drawn instead, spread
+    over the segmented ones (over all without any), from the left, the back or the feet on.
+
     Args:
         image: (I, J, K) in RAS+ orientation, values 0 (black) to 1 (white).
         label: (I, J, K), class indices; 0 is background.
         spacing_mm: voxel size.
         classes: names of the classes 1, 2, ...
     """
-    planes = [_plane(image, label, axis, spacing_mm) for axis in (2, 1, 0)]
+    views = _views(label, spacing_mm)
+    planes = [_plane(image, label, view, spacing_mm) for view in views]
+    entries = _volumes(label, spacing_mm, classes)
     width = sum(p.width for p in planes) + _MARGIN * (len(planes) + 1)
-    lines = _caption_lines(_volumes(label, spacing_mm, classes), width)
+    width = max(width, *(_entry_width(text) for _, text in entries))
+    lines = _caption_lines(entries, width)
     height = PLANE_HEIGHT + 2 * _MARGIN + _LINE * len(lines)
     canvas = Image.new("RGB", (width, height), "black")
     draw = ImageDraw.Draw(canvas)
     x = _MARGIN
-    ends = (("R", "L"), ("R", "L"), ("A", "P"))
-    for plane, (left, right) in zip(planes, ends, strict=True):
+    for plane, (axis, _) in zip(planes, views, strict=True):
+        left, right = _ENDS[axis]
         canvas.paste(plane, (x, _MARGIN + (PLANE_HEIGHT - plane.height) // 2))
         middle = _MARGIN + PLANE_HEIGHT // 2
         _write(draw, (x + 4, middle), left, anchor="lm")
@@ -82,19 +94,46 @@ def draw_picture(image: np.ndarray, label: np.ndarray, *, classes: Sequence[str]
     return canvas
 
 
-def _plane(
-    image: np.ndarray, label: np.ndarray, axis: int, spacing_mm: Sequence[float]
-) -> Image.Image:
-    """One plane across `axis`, first image row at the anterior or superior end."""
-    others = tuple(a for a in range(3) if a != axis)
-    area = (label > 0).sum(axis=others)
-    index = int(area.argmax()) if area.any() else label.shape[axis] // 2
-    grey, classes = (np.take(x, index, axis=axis)[::-1, ::-1].T for x in (image, label))
-    width_mm = grey.shape[1] * spacing_mm[others[0]]
-    height_mm = grey.shape[0] * spacing_mm[others[1]]
+def _views(label: np.ndarray, spacing_mm: Sequence[float]) -> list[tuple[int, int]]:
+    """The planes to draw, as (axis that they lie across, index along it)."""
+    thinnest = int(np.argmin(np.multiply(label.shape, spacing_mm)))
+    sizes = [min(_plane_size(label.shape, axis, spacing_mm)) for axis in range(3)]
+    if [axis for axis in range(3) if sizes[axis] >= THIN_PLANE] == [thinnest]:
+        return [(thinnest, index) for index in _spread(_areas_across(label, thinnest))]
+    return [(axis, _largest(_areas_across(label, axis))) for axis in (2, 1, 0)]
+
+
+def _areas_across(label: np.ndarray, axis: int) -> np.ndarray:
+    """Segmented voxels of each plane across an axis."""
+    return (label > 0).sum(axis=tuple(a for a in range(3) if a != axis))
+
+
+def _largest(areas: np.ndarray) -> int:
+    return int(areas.argmax()) if areas.any() else len(areas) // 2
+
+
+def _spread(areas: np.ndarray) -> list[int]:
+    """Up to three indices: the middles of the thirds of what is segmented, or of all."""
+    found = np.flatnonzero(areas) if areas.any() else np.arange(len(areas))
+    first, count = int(found[0]), int(found[-1] - found[0] + 1)
+    shown = min(_STACK, count)
+    return [first + (2 * n + 1) * count // (2 * shown) for n in range(shown)]
+
+
+def _plane_size(shape: Sequence[int], axis: int, spacing_mm: Sequence[float]) -> tuple[int, int]:
+    """Width and height in pixels of a plane across `axis`, at least 1."""
+    width_mm, height_mm = (shape[a] * spacing_mm[a] for a in range(3) if a != axis)
     scale = min(PLANE_WIDTH / width_mm, PLANE_HEIGHT / height_mm)
-    size = (max(1, round(width_mm * scale)), max(1, round(height_mm * scale)))
-    return _overlaid(grey, classes, size)
+    return max(1, round(width_mm * scale)), max(1, round(height_mm * scale))
+
+
+def _plane(
+    image: np.ndarray, label: np.ndarray, view: tuple[int, int], spacing_mm: Sequence[float]
+) -> Image.Image:
+    """One plane of `_views`, first image row at the anterior or superior end."""
+    axis, index = view
+    grey, classes = (np.take(x, index, axis=axis)[::-1, ::-1].T for x in (image, label))
+    return _overlaid(grey, classes, _plane_size(label.shape, axis, spacing_mm))
 
 
 def _overlaid(shades: np.ndarray, classes: np.ndarray, size: tuple[int, int]) -> Image.Image:

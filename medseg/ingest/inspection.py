@@ -18,6 +18,9 @@ from medseg.ingest.stack import stack_geometry
 JSON_SCHEMA = "medseg-inspect-1"
 """Names the fields of `as_json`; a field that changes its meaning changes this."""
 
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+"""As `medseg.ingest.picture.SUFFIXES`, which cannot be imported without torch."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -86,6 +89,17 @@ def inspect(path: str | Path, *, resample: bool = False) -> list[Row]:
         *(_series_row(s) for s in find_series(path, resample=resample)),
         *map(_nifti_row, nifti),
     ]
+
+
+def pictures(path: str | Path) -> list[Path]:
+    """The picture files of a folder and its subfolders, or the file itself, by their names, sorted.
+
+    They are no part of `inspect`: a picture has no geometry that could be judged.
+    """
+    path = Path(path)
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    named = (f for f in files if f.suffix.lower() in PICTURES and not f.name.startswith("."))
+    return [file for file in named if file.is_file()]
 
 
 def as_json(rows: list[Row], path: str | Path) -> dict[str, object]:

@@ -14,6 +14,7 @@ import torch
 from ignite.engine import Engine
 from monai.engines.utils import IterationEvents
 
+from medseg.counted import counted
 from medseg.files import set_aside, whole
 from medseg.metrics.case_scorer import CaseScorer
 from medseg.metrics.lesions import lesion_columns, lesion_row
@@ -117,7 +118,8 @@ class CaseMetrics:
         for name, scores in self.summary()["classes"].items():
             dice = scores["dice"]
             if dice["n"]:
-                logger.info("%s: mean Dice %.4f over %d cases", name, dice["mean"], dice["n"])
+                over = counted(dice["n"], "case")
+                logger.info("%s: mean Dice %.4f over %s", name, dice["mean"], over)
         logger.info("scores: %s", self.output_dir / "metrics.csv")
 
     def write(self) -> None:

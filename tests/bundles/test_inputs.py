@@ -73,7 +73,7 @@ def test_pictures_of_any_kind_are_segmented_and_one_failure_costs_no_other(untra
     (pictures / "broken.png").write_bytes((pictures / "a.png").read_bytes()[:200])
     with pytest.raises(RuntimeError) as failed:
         segment(bundle, pictures)
-    assert str(root_cause(failed.value)).startswith("1 of 4 cases failed: broken")
+    assert str(root_cause(failed.value)).startswith("1 of 4 cases failed (broken)")
     names = [f"{case}{end}" for case in "abc" for end in (".png", "_instances.png", "_label.png")]
     assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == names
     for name, size in sizes.items():
@@ -131,7 +131,7 @@ def test_pictures_that_have_outputs_are_refused_skipped_or_done_again(tmp_path):
         Image.new("RGB", (4, 4)).save(pictures / f"{name}.png")
     (out / "p1_label.png").touch()
     choices = {"input": str(pictures), "output_dir": str(out)}
-    assert "1 of 2 cases have outputs" in refusal("nuclei", pictures, out)
+    assert "1 of 2 cases would write over" in refusal("nuclei", pictures, out)
     assert [case["case"] for case in cases("nuclei", existing="skip", **choices)] == ["p0"]
     assert len(cases("nuclei", existing="overwrite", **choices)) == 2
 

@@ -71,10 +71,18 @@ def test_a_file_of_the_same_content_is_left_whatever_its_date(tmp_path, monkeypa
     assert after == before
 
 
-def test_a_copy_has_the_date_of_its_source_and_is_not_read_again(tmp_path, monkeypatch):
-    copied_or_linked(monkeypatch, copied=True)
-    item = published_file(tmp_path, date=10**18 + 1)
+@pytest.mark.parametrize("copied", [False, True])
+def test_other_content_of_the_same_size_and_date_is_brought(tmp_path, monkeypatch, copied):
+    copied_or_linked(monkeypatch, copied)
+    path, _ = linked(tmp_path, published_file(tmp_path, date=7))
+    os.utime(path, ns=(0, 7))
+    linked(tmp_path, published_file(tmp_path, date=7))  # compared, and found the same
+    path, _ = linked(tmp_path, published_file(tmp_path, b"VOLUME", date=7))
+    assert path.read_bytes() == b"VOLUME"
+
+
+def test_a_link_is_not_read_again(tmp_path, monkeypatch):
+    item = published_file(tmp_path)
     path, before = linked(tmp_path, item)
-    assert path.stat().st_mtime_ns == 10**18 + 1
     monkeypatch.setattr("filecmp.cmp", None)
     assert linked(tmp_path, item) == (path, before)

@@ -99,7 +99,7 @@ def test_fewer_patients_than_folds_are_dealt_into_as_many_folds(tmp_path, caplog
 
 def test_one_patient_alone_is_for_testing_and_a_warning_says_so(tmp_path, caplog):
     write(tmp_path, [case(tmp_path, "p1", patient="x"), case(tmp_path, "p2", patient="x")])
-    assert "toy cannot be parted, it has 1 patient(s): all cases are for testing" in caplog.text
+    assert "toy cannot be parted, it has 1 patient: all cases are for testing" in caplog.text
     assert names(prepared.cases(tmp_path, "test", folds=5)) == {"p1", "p2"}
     with pytest.raises(ValueError, match="no case is for training, all are for testing"):
         prepared.cases(tmp_path)
@@ -170,13 +170,31 @@ def test_an_undeclared_label_value_is_refused(tmp_path):
         write(tmp_path, cases)
 
 
-def test_all_faulty_cases_are_logged_before_the_first_is_raised(tmp_path, caplog):
+def test_each_of_several_faulty_cases_is_told_once_and_the_error_counts_them(tmp_path, caplog):
     cases = items(tmp_path, 3)
     (tmp_path / "images" / "p00.png").unlink()
     picture(tmp_path / "masks" / "p02.png", 7)
-    with pytest.raises(ValueError, match=r"^2 of 3 cases are faulty: image of case p00 cannot be"):
+    told = r"^2 of 3 cases are faulty \(p00, p02\): the reasons are above$"
+    with pytest.raises(ValueError, match=told):
         write(tmp_path, cases)
-    assert "label of case p02" in caplog.text
+    assert caplog.text.count("image of case p00 cannot be read") == 1
+    assert caplog.text.count("label of case p02") == 1
+
+
+def test_the_fault_of_a_single_case_is_in_the_error_alone(tmp_path, caplog):
+    cases = items(tmp_path, 3)
+    (tmp_path / "images" / "p00.png").unlink()
+    with pytest.raises(ValueError, match=r"^1 of 3 cases is faulty: image of case p00 cannot be"):
+        write(tmp_path, cases)
+    assert caplog.text == ""
+
+
+def test_of_many_faulty_cases_the_first_are_named_and_the_others_counted(tmp_path):
+    cases = items(tmp_path, 8)
+    for file in (tmp_path / "images").iterdir():
+        file.unlink()
+    with pytest.raises(ValueError, match=r"^8 of 8 cases are faulty \(p00, .*, p04 and 3 more\)"):
+        write(tmp_path, cases)
 
 
 def test_a_damaged_file_is_refused_by_its_case(tmp_path):
@@ -258,7 +276,7 @@ def test_cases_that_are_gone_are_told_once_and_their_files_stay(tmp_path, caplog
     cases = items(tmp_path, 6)
     write(tmp_path, cases)
     write(tmp_path, cases[:4])
-    told = f"2 cases of toy are no longer in the source, first p04: their files stay in {tmp_path}"
+    told = f"no longer in the source: 2 cases of toy, first p04; the files stay in {tmp_path}"
     assert caplog.text.count(told) == 1
     assert (tmp_path / "images" / "p05.png").is_file()
     write(tmp_path, cases[:4])

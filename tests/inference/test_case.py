@@ -193,7 +193,7 @@ def test_existing_label_maps_are_skipped_or_overwritten_on_demand(half_done, exi
 
 
 def test_existing_label_maps_are_refused_by_default(half_done):
-    with pytest.raises(ValueError, match=r"1 of 2 cases have outputs in .*\(a\): pass"):
+    with pytest.raises(ValueError, match=r"1 of 2 cases would write over outputs in .*\(a\): pass"):
         find_cases(half_done / "in", output_dir=half_done / "out")
 
 
@@ -276,7 +276,7 @@ def test_the_cases_after_a_failing_one_are_done_and_the_failure_is_raised(bad, r
         return image
 
     done = []
-    with pytest.raises(CasesFailedError, match=f"1 of 4 cases failed: c{bad}: {reason}") as error:
+    with pytest.raises(CasesFailedError, match=rf"1 of 4 cases failed \(c{bad}\)") as error:
         run_cases(evaluator(done=done), dataset([1, bad, 2, 3], Lambdad("image", read)))
     assert done == [1, 2, 3]
     assert error.value.failures == {f"c{bad}": reason}
@@ -287,9 +287,22 @@ def test_the_cases_after_a_failing_one_are_done_and_the_failure_is_raised(bad, r
 
 def test_failures_in_a_row_are_all_told():
     done = []
-    with pytest.raises(CasesFailedError, match="3 of 4 cases failed"):
+    told = r"^3 of 4 cases failed \(c13, c7, c26\): the reasons are above$"
+    with pytest.raises(CasesFailedError, match=told):
         run_cases(evaluator(done=done), dataset([13, 7, 26, 1]))
     assert done == [1]
+
+
+def test_a_reason_is_told_once_and_not_in_the_summary_too(caplog):
+    with pytest.raises(CasesFailedError) as error:
+        run_cases(evaluator(done=[]), dataset([13, 1]))
+    told = [*(record.getMessage() for record in caplog.records), str(error.value)]
+    assert "\n".join(told).count("thirteen") == 1
+
+
+def test_of_many_failed_cases_the_first_are_named_and_the_others_counted():
+    error = CasesFailedError({f"c{n}": "seven" for n in range(8)}, 9)
+    assert str(error).startswith("8 of 9 cases failed (c0, c1, c2, c3, c4 and 3 more): ")
 
 
 def test_the_engines_logger_is_as_before(caplog):
@@ -315,7 +328,7 @@ def test_a_refused_study_is_told_in_the_words_of_ingest(ct, tmp_path):
     copy_dicom(ct, tmp_path / "in" / "c")
     read = Compose([LoadImaged("image", reader=VolumeReader()), EnsureChannelFirstd("image")])
     cases = Dataset(find_cases(tmp_path / "in"), read)
-    with pytest.raises(CasesFailedError, match="1 of 2 cases failed: b: ") as error:
+    with pytest.raises(CasesFailedError, match=r"1 of 2 cases failed \(b\)") as error:
         run_cases(evaluator(done=[]), cases)
     assert error.value.failures["b"].endswith("copy or download the file again")
 
@@ -325,7 +338,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_first_case(tmp_pa
     image.touch()
     file.touch()
     for folder in (file, file / "below"):
-        with pytest.raises(ValueError, match="outputs cannot be written to"):
+        with pytest.raises(NotADirectoryError, match="cannot be written to"):
             find_cases(image, output_dir=folder)
 
 
@@ -334,5 +347,5 @@ def test_a_preview_that_exists_is_not_overwritten_unasked(tmp_path):
     image.touch()
     out.mkdir()
     (out / "a.png").touch()
-    with pytest.raises(ValueError, match="1 of 1 cases have outputs"):
+    with pytest.raises(ValueError, match="1 of 1 case would write over"):
         find_cases(image, output_dir=out)

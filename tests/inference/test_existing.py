@@ -24,7 +24,7 @@ def test_without_outputs_every_case_is_to_do_whatever_the_mode(tmp_path):
 def test_any_output_that_is_there_refuses_the_run(tmp_path, there):
     (tmp_path / there).touch()
     with pytest.raises(
-        ValueError, match=r"^1 of 2 cases have outputs in .* \(a\): pass --existing"
+        ValueError, match=r"^1 of 2 cases would write over outputs in .* \(a\): pass --existing"
     ):
         names(made("a", "b"), tmp_path)
 
@@ -62,7 +62,7 @@ def test_an_output_that_two_cases_would_write_is_refused(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match="outputs cannot be written to"):
+    with pytest.raises(NotADirectoryError, match="below cannot be written to"):
         names(made("a"), tmp_path / "file" / "below")
 
 

@@ -93,7 +93,7 @@ def test_a_picture_is_refused_as_a_volume(tmp_path):
 @pytest.mark.parametrize("there", ["a_label.png", "a.png"])
 def test_outputs_that_exist_are_refused_by_default(tmp_path, there):
     touch(tmp_path, "in/a.png", "in/b.png", f"out/{there}")
-    with pytest.raises(ValueError, match=r"1 of 2 cases have outputs in .*\(a\): pass"):
+    with pytest.raises(ValueError, match=r"1 of 2 cases would write over outputs in .*\(a\): pass"):
         find_pictures(tmp_path / "in", output_dir=tmp_path / "out")
     assert names(tmp_path / "in", output_dir=tmp_path / "out", existing="overwrite") == ["a", "b"]
 

@@ -117,8 +117,8 @@ def test_a_caption_that_is_too_long_goes_on_in_another_line(captions):
         ((40, 40, 40), (1, 1, 1), [(384, 384), (384, 384), (384, 384)]),
         ((40, 40, 8), (1, 1, 5), [(384, 384), (384, 384), (384, 384)]),
         ((40, 20, 20), (1, 1, 1), [(512, 256), (512, 256), (384, 384)]),
-        ((64, 64, 1), (1, 1, 2), [(384, 384), (512, 16), (512, 16)]),
-        ((512, 512, 1), (1, 1, 0.1), [(384, 384), (512, 1), (512, 1)]),
+        ((40, 40, 7), (1, 1, 1), [(384, 384)] * 3),
+        ((40, 40, 8), (1, 1, 1), [(384, 384), (512, 102), (512, 102)]),
         ((10, 10, 100), (1, 1, 1), [(384, 384), (38, 384), (38, 384)]),
     ],
 )
@@ -131,6 +131,44 @@ def test_planes_keep_their_proportions_in_millimetres_and_fit_the_picture(shape,
         column = white[:, x + width // 2]  # away from the letters at the sides
         assert column.sum() == height
         x += width + MARGIN
+
+
+@pytest.mark.parametrize(
+    ("slices", "shown"), [(1, [0]), (2, [0, 1]), (3, [0, 1, 2]), (5, [0, 2, 4]), (6, [1, 3, 5])]
+)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_of_a_volume_of_a_few_slices_the_slices_are_drawn_and_no_strips(slices, shown, axis):
+    """Of a mask in every slice, the middles of the thirds; grey tells which slice is which."""
+    shape = [60, 60, 60]
+    shape[axis] = slices
+    grey = np.linspace(0.2, 0.8, slices)
+    image = np.moveaxis(np.broadcast_to(grey, (60, 60, slices)), -1, axis)
+    label = np.moveaxis(box((60, 60, slices), where=np.s_[10:20, 10:20, :]), -1, axis)
+    drawn = picture(label, image=image)
+    assert drawn.width == len(shown) * (PLANE_HEIGHT + MARGIN) + MARGIN
+    seen = [plane[8, 100, 0] / 255 for plane in planes(drawn)[: len(shown)]]
+    assert seen == pytest.approx([grey[n] for n in shown], abs=0.01)
+
+
+def test_the_slices_of_a_thin_volume_are_those_with_a_mask(captions):
+    image = np.broadcast_to(np.linspace(0, 1, 6), (60, 60, 6))
+    label = box((60, 60, 6), where=np.s_[10:20, 10:20, 4:6])
+    seen = [plane[8, 100, 0] / 255 for plane in planes(picture(label, image=image))[:2]]
+    assert seen == pytest.approx([0.8, 1.0], abs=0.01)
+
+
+def test_the_sides_of_thin_volumes_are_those_of_their_planes():
+    """The right front of a thin axial stack, and the upper front of a thin sagittal one."""
+    axial = planes(picture(box((40, 40, 1), where=np.s_[30:35, 30:35, :])))[0]
+    sagittal = planes(picture(box((1, 40, 40), where=np.s_[:, 30:35, 30:35])))[0]
+    for plane in (axial, sagittal):
+        assert outline(plane) == pytest.approx((1 - 32.5 / 40, 1 - 32.5 / 40), abs=0.01)
+
+
+def test_a_single_slice_is_as_wide_as_its_longest_caption(captions):
+    names = ["a class with a name that is longer than a single plane of a preview is wide"]
+    drawn = picture(box((40, 40, 1), where=np.s_[10:20, 10:20, :]), classes=names)
+    assert drawn.width > preview._FONT.getlength(captions[0][0])
 
 
 def test_an_empty_mask_shows_the_middle_and_says_none(captions):

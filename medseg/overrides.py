@@ -1,0 +1,156 @@
+"""Overrides: the `--key value` of a command line, held against the config that they change.
+
+MONAI takes an override that names no key without a word, and reads `false` as a string, which is
+true; here the first is refused and the second is false. Nothing heavy is imported for that, so that
+a misspelt key is refused at once.
+"""
+
+import difflib
+import importlib.util
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fire.parser import DefaultParseValue
+
+from medseg.bundles import WORKFLOWS
+
+PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
+"""Arguments of `monai.bundle run` itself, which are no keys of a config."""
+
+
+def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """The overrides of a command line, `bundle_root` among them; see `medseg.run.run_bundle`."""
+    config_file = bundle / f"{workflow}.json"
+    if not config_file.is_file():
+        raise FileNotFoundError(
+            f"{bundle.resolve()} is no bundle, it has no {workflow}.json: "
+            "run from the folder that holds bundles/, or pass the bundle's folder with -b"
+        )
+    overrides = parse_overrides(arguments)
+    config = read_config(config_file)
+    known = config
+    if "tracking" in overrides:
+        known = {**tracking_keys(overrides["tracking"], config), **config}
+    for key in overrides:
+        if key not in PASSED_ON:
+            check_key(key, known, config_file=config_file)
+    overrides.setdefault("bundle_root", str(bundle))
+    return overrides
+
+
+def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
+    """Overrides of a command line as a dictionary.
+
+    Args:
+        arguments: `--key value` and `--key=value`; nested keys as `a#b` or `a::b`. A value is read
+            as JSON, as in a config file, else as a Python literal, else it is a string.
+
+    Raises:
+        ValueError: a value without a key, a key without a value, or a key given twice.
+
+    Example:
+        >>> parse_overrides(["--window_hu", "[-100, 240]", "--resume=false", "--norm", "batch"])
+        {'window_hu': [-100, 240], 'resume': False, 'norm': 'batch'}
+    """
+    pairs: dict[str, Any] = {}
+    rest = list(arguments)
+    while rest:
+        key, joined, value = rest.pop(0).partition("=")
+        if not key.startswith("--"):
+            raise ValueError(f"{key!r} is no override: write --key value")
+        if not joined and (not rest or rest[0].startswith("--")):
+            raise ValueError(f"override {key} has no value: write {key} value")
+        key = key.removeprefix("--").replace("::", "#")
+        if key in pairs:
+            raise ValueError(f"override --{key} is given twice: give it once")
+        pairs[key] = _parse_value(value if joined else rest.pop(0))
+    return pairs
+
+
+def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None:
+    """Refuse a key that is not in the config, with the nearest one that is.
+
+    Raises:
+        ValueError: the key does not exist.
+    """
+    level: Any = config
+    done: list[str] = []
+    for part in key.split("#"):
+        known = _keys(level)
+        if part not in known:
+            near = difflib.get_close_matches(part, known, n=1, cutoff=0.0)
+            nearest = "#".join([*done, *near]) or "none"
+            others = [path.name for path in _siblings(config_file) if key in read_config(path)]
+            elsewhere = f" (it is a key of {', '.join(others)})" if others else ""
+            raise ValueError(
+                f"override --{key} names no key of {config_file}{elsewhere}: nearest is {nearest}"
+            )
+        level = level[int(part)] if isinstance(level, list) else level[part]
+        done.append(part)
+
+
+def tracking_keys(tracking: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The keys that `--tracking` adds to a config.
+
+    Args:
+        tracking: "mlflow", or a file of settings in the form of MONAI's
+            `monai.bundle.utils.DEFAULT_MLFLOW_SETTINGS`.
+        config: the config that is tracked.
+
+    Raises:
+        ValueError: no such settings, none of their engines is in the config, so that nothing would
+            be recorded, or MLflow is not installed.
+    """
+    from monai.bundle import ConfigParser
+    from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
+
+    settings = DEFAULT_EXP_MGMT_SETTINGS.get(str(tracking))
+    if settings is None:
+        if not Path(str(tracking)).is_file():
+            raise ValueError(f"--tracking {tracking} is no settings file: pass mlflow or a file")
+        settings = ConfigParser.load_config_file(str(tracking))
+    if tracking == "mlflow" and importlib.util.find_spec("mlflow") is None:
+        raise ValueError("--tracking mlflow needs MLflow: pip install 'medseg[tracking]'")
+    keys, engines = settings.get("configs", {}), settings.get("handlers_id", {})
+    parser = ConfigParser(dict(config))
+    if not any(name in keys and engine["id"] in parser for name, engine in engines.items()):
+        raise ValueError(
+            f"--tracking {tracking} names no engine of the config, nothing would be recorded: "
+            "its handlers_id must name one, such as train#trainer"
+        )
+    return {key: value for key, value in keys.items() if key not in engines}
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return DefaultParseValue(text)
+
+
+def _siblings(config_file: Path) -> list[Path]:
+    files = (config_file.with_name(f"{workflow}.json") for workflow in WORKFLOWS)
+    return [path for path in files if path != config_file and path.is_file()]
+
+
+def read_config(config_file: Path) -> dict[str, Any]:
+    """A config of a bundle as it stands in its file.
+
+    Raises:
+        ValueError: the file is no JSON object.
+    """
+    try:
+        config = json.loads(config_file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{config_file} is no JSON ({error}): build the bundle again") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{config_file} holds no keys: build the bundle again")
+    return config
+
+
+def _keys(level: Any) -> list[str]:
+    if isinstance(level, Mapping):
+        return list(level)
+    return [str(i) for i in range(len(level))] if isinstance(level, list) else []
