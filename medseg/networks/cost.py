@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -101,8 +101,17 @@ def peak_bytes(network: nn.Module, shape: Sequence[int], *, forward: Forward) ->
     if device.type == "cuda":
         return _peak_on_gpu(network, shape, forward=forward)
     threads = torch.get_num_threads()
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    with _fresh_process().Pool(1) as pool:
         return pool.apply(_peak_here, (network, tuple(shape), forward, threads))
+
+
+def _fresh_process() -> Any:
+    """Starts processes that have imported what is needed, and done nothing else."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["medseg.networks.cost", "monai.inferers"])
+    return server
 
 
 def growth(work: Callable[[], object]) -> int:
