@@ -1,4 +1,4 @@
-"""Memory: keep the pages that the allocator frees, instead of giving them back to the kernel.
+"""Memory: how much there is, and an allocator that keeps the pages which are freed.
 
 glibc returns every large tensor to the kernel as soon as it is freed, and the next layer pays for
 the same pages again in page faults; on a CPU this costs more than the arithmetic of a 2D network.
@@ -7,6 +7,7 @@ the same pages again in page faults; on a CPU this costs more than the arithmeti
 import ctypes
 import logging
 import sys
+from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +18,12 @@ _SETTINGS = {
     _M_TRIM_THRESHOLD: 2**31 - 1,  # never shrink the heap below 2 GiB
     _M_TOP_PAD: 256 * 2**20,  # grow the heap in steps of 256 MiB
 }
+
+_CGROUP = Path("/sys/fs/cgroup")
+_GROUPS = (
+    (_CGROUP / "memory.max", _CGROUP / "memory.current"),
+    (_CGROUP / "memory/memory.limit_in_bytes", _CGROUP / "memory/memory.usage_in_bytes"),
+)
 
 
 def keep_freed_pages() -> bool:
@@ -35,3 +42,28 @@ def keep_freed_pages() -> bool:
     except (OSError, AttributeError) as error:
         logger.debug("the allocator stays as it is: %s", error)
         return False
+
+
+def available_bytes() -> int | None:
+    """Memory that this process may still take: of the machine, or of its control group if less.
+
+    None where the system does not tell.
+
+    Source: proc(5), MemAvailable; Linux, "Control Group v2", memory.max and memory.current.
+    """
+    machine = _field(Path("/proc/meminfo"), "MemAvailable:")
+    limits = [] if machine is None else [machine * 1024]
+    for most, used in _GROUPS:
+        try:
+            limits.append(int(most.read_text()) - int(used.read_text()))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return max(min(limits), 0) if limits else None
+
+
+def _field(path: Path, name: str) -> int | None:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith(name)), None)

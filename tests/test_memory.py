@@ -1,5 +1,6 @@
 """Tests of medseg.memory."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -55,3 +56,25 @@ def test_another_libc_is_left_as_it_is(monkeypatch, error):
     monkeypatch.setattr(memory.sys, "platform", "linux")
     monkeypatch.setattr(memory.ctypes, "CDLL", load)
     assert memory.keep_freed_pages() is False
+
+
+def test_what_is_available_is_less_than_what_the_machine_has():
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert 0 < memory.available_bytes() <= total
+
+
+def test_a_control_group_has_its_own_limit(tmp_path, monkeypatch):
+    (tmp_path / "max").write_text("3000\n")
+    (tmp_path / "current").write_text("1000\n")
+    monkeypatch.setattr(memory, "_GROUPS", [(tmp_path / "max", tmp_path / "current")])
+    assert memory.available_bytes() == 2000
+
+
+@pytest.mark.parametrize("text", ["max\n", None])
+def test_a_control_group_without_a_limit_does_not_count(text, tmp_path, monkeypatch):
+    before = memory.available_bytes()
+    if text is not None:
+        (tmp_path / "max").write_text(text)
+        (tmp_path / "current").write_text("1000\n")
+    monkeypatch.setattr(memory, "_GROUPS", [(tmp_path / "max", tmp_path / "current")])
+    assert memory.available_bytes() > before // 2

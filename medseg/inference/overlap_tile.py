@@ -13,9 +13,11 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import combinations, islice
 from math import prod
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from monai.data.utils import compute_importance_map
@@ -26,6 +28,7 @@ from tqdm import tqdm
 from medseg.inference.blender import Blender
 from medseg.inference.canvas import Canvas, LabelCanvas, LogitsCanvas, probability_file
 from medseg.inference.content import Skip, passed_over
+from medseg.inference.plan import Plan, check_fits, free_bytes, network_bytes, parse_bytes
 from medseg.inference.tiling import Numbers, Tiling
 from medseg.inference.windows import Layout, Window, fetch
 from medseg.networks.receptive_field import takes_window_statistics
@@ -84,12 +87,15 @@ class OverlapTileInferer(Inferer):
         patch_size: of the training patches: a network that takes statistics of its window is warned
             of, once, where windows have over twice or under half as many voxels.
         device: where windows are computed; None for where the image is.
+        memory_limit: what the inference may take beside image and weights, in bytes or as "6 GiB";
+            None for what is free. An inference that needs more is refused before it begins.
         progress: show a progress bar.
         cancelled: asked before each batch of windows whether to stop.
 
     Raises:
         ValueError: an argument out of range; in `__call__`, see `Tiling.layout`, values that are
             not finite, and logits that do not fit the window or the classes.
+        MemoryLimitError: in `__call__`, the memory does not suffice; a `ValueError` too.
         CancelledError: in `__call__`, `cancelled` said so.
 
     Example:
@@ -118,6 +124,7 @@ class OverlapTileInferer(Inferer):
         stride: Numbers | str = "auto",
         patch_size: Sequence[int] | None = None,
         device: str | torch.device | None = None,
+        memory_limit: int | str | None = None,
         progress: bool = False,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
@@ -147,8 +154,12 @@ class OverlapTileInferer(Inferer):
         self.probabilities = probabilities
         self.patch_size = patch_size
         self.device = None if device is None else torch.device(device)
+        self.memory_limit = None if memory_limit is None else parse_bytes(memory_limit)
         self.progress = progress
         self.cancelled = cancelled
+        self._footprints: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], Any]] = (
+            WeakKeyDictionary()
+        )
         self._warned = False
 
     @torch.no_grad()
@@ -158,7 +169,9 @@ class OverlapTileInferer(Inferer):
         """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
         image = inputs.as_subclass(Tensor)
         network = pruned(network, self.level)
-        layout = self.tiling.layout(image, layers_of(network))
+        plan = self.plan(image, network)
+        self._check_memory(plan, image, network)
+        layout = plan.layout
         self._warn_of_size(layout, layers_of(network))
 
         def predict(windows: Tensor) -> Tensor:
@@ -171,6 +184,58 @@ class OverlapTileInferer(Inferer):
                 file = probability_file(path, canvas, size=size, regions=self.regions)
                 canvas = stack.enter_context(file)
             return self._run(image, predict, layout, canvas)
+
+    def plan(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
+        """What `__call__` would compute and need for images (B, C, *spatial); nothing is computed.
+
+        Raises:
+            ValueError: see `Tiling.layout`.
+        """
+        return self._plan(self.tiling, image, network)
+
+    def _plan(self, tiling: Tiling, image: Tensor, network: Callable[..., Tensor]) -> Plan:
+        layout = tiling.layout(image, layers_of(network))
+        along = tiling.slice_axis(image.ndim - 2)
+        window = [n for axis, n in enumerate(layout.size) if axis != along]
+        count = min(self.batch_size, layout.count)
+        shape = (count * image.shape[0], image.shape[1], *window)
+        needed, channels = self._network_bytes(network, shape)
+        voxels = image.shape[0] * prod(image.shape[2:])
+        answer = voxels if self.output == "labels" else 4 * voxels * (channels or 1)
+        if tiling.mode == "blend":
+            slab = voxels // image.shape[2 + layout.slowest] * layout.size[layout.slowest]
+            answer += 2 * 4 * slab * ((channels or 1) + 1)  # sums and weights, moved by a copy
+        image_bytes = image.numel() * image.element_size()
+        return Plan(layout, count, needed, image_bytes, answer)
+
+    def _network_bytes(
+        self, network: Callable[..., Tensor], shape: tuple[int, ...]
+    ) -> tuple[int | None, int | None]:
+        """See `network_bytes`; worked out once for a network and a shape."""
+        module = layers_of(network)
+        if module is None:
+            return network_bytes(network, shape)
+        known = self._footprints.setdefault(module, {})
+        if shape not in known:
+            known[shape] = network_bytes(network, shape)
+        return known[shape]
+
+    def _check_memory(self, plan: Plan, image: Tensor, network: Callable[..., Tensor]) -> None:
+        limit = self.memory_limit
+        if limit is None:
+            limit = free_bytes(self.device or image.device)
+        if limit is None or plan.needed_bytes <= limit:
+            return
+
+        def smaller(size: Sequence[int]) -> Plan | None:
+            along = self.tiling.slice_axis(image.ndim - 2)
+            roi = [n for axis, n in enumerate(size) if axis != along]
+            try:
+                return self._plan(replace(self.tiling, roi_size=roi), image, network)
+            except ValueError:  # nothing is left between the halos
+                return None
+
+        check_fits(plan, limit, smaller=smaller, logits=self.output == "logits")
 
     def _canvas(self, image: Tensor) -> Canvas:
         shape, device = (image.shape[0], *image.shape[2:]), image.device

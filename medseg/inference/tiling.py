@@ -1,7 +1,7 @@
 """Tiling: the rules by which windows are laid on an image for a network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from medseg.networks.receptive_field import receptive_field
 MODES = ("crop", "blend")
 
 Numbers = int | Sequence[int]
+
+_fields: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], tuple[int, ...]]] = WeakKeyDictionary()
+"""Receptive fields that were worked out, by network and stride; they depend on no weight."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +39,6 @@ class Tiling:
     slices: int | None = None
     stride: Numbers | str = "auto"
     skip: Skip | None = None
-    _fields: WeakKeyDictionary[nn.Module, tuple[int, ...]] = field(
-        default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
-    )
 
     def __post_init__(self) -> None:
         _check_choice("mode", self.mode, MODES)
@@ -128,11 +128,12 @@ class Tiling:
             return self.halo
         if network is None:
             raise ValueError("halo 'auto' needs the layers of a network: pass the halo in voxels")
-        if network not in self._fields:
-            along = self.slice_axis(len(step))
-            stride = [s for axis, s in enumerate(step) if axis != along]
-            self._fields[network] = receptive_field(network, image.shape[1], stride=stride)
-        return self._fields[network]
+        along = self.slice_axis(len(step))
+        stride = tuple(s for axis, s in enumerate(step) if axis != along)
+        known = _fields.setdefault(network, {})
+        if stride not in known:
+            known[stride] = receptive_field(network, image.shape[1], stride=stride)
+        return known[stride]
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:

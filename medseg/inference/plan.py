@@ -1,0 +1,147 @@
+"""Plan: what an inference will compute and need, worked out before its first window."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+from torch import Tensor, nn
+
+from medseg.inference.predictor import Predictor
+from medseg.inference.windows import Layout
+from medseg.memory import available_bytes
+from medseg.networks.footprint import footprint
+
+GIB = 2**30
+
+WORKSPACE = {
+    ("eager", torch.float32): 2.2,
+    ("eager", torch.bfloat16): 1.4,
+    ("openvino", torch.float32): 1.4,
+    ("openvino", torch.bfloat16): 1.4,
+}
+"""How much more memory a pass was measured to take than its tensors, and a reserve: workspace of
+convolutions, copies in another layout, pages that the allocator keeps. Else `WORKSPACE_ELSE`."""
+
+WORKSPACE_ELSE = 2.2
+
+_UNITS = {"": 1, "KIB": 2**10, "MIB": 2**20, "GIB": GIB, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+class MemoryLimitError(ValueError):
+    """An inference would need more memory than it may have."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an inference will compute and need.
+
+    Attributes:
+        layout: the windows.
+        batch_size: windows that go through the network together.
+        network_bytes: of a pass of the network, None where its layers are not known.
+        image_bytes: of the image that the network is shown, as it is in memory already.
+        answer_bytes: of labels or logits, and of the slab that windows are blended in.
+    """
+
+    layout: Layout
+    batch_size: int
+    network_bytes: int | None
+    image_bytes: int
+    answer_bytes: int
+
+    @property
+    def needed_bytes(self) -> int:
+        """What is needed beside the image and the weights, which are there."""
+        return (self.network_bytes or 0) + self.answer_bytes
+
+    def __str__(self) -> str:
+        size = "x".join(map(str, self.layout.size))
+        network = "unknown" if self.network_bytes is None else _gib(self.network_bytes)
+        return (
+            f"{self.layout.count} windows of {size}, {self.batch_size} at a time; memory: "
+            f"image {_gib(self.image_bytes)}, network {network}, answer {_gib(self.answer_bytes)}"
+        )
+
+
+def network_bytes(
+    network: Callable[..., Tensor], shape: Sequence[int]
+) -> tuple[int | None, int | None]:
+    """Memory of a pass over windows (B, C, *spatial), and the channels of the logits.
+
+    None for both where the network's layers are not known, as of a plain function.
+    """
+    if isinstance(network, Predictor):
+        module, backend, dtype = network.origin, network.backend, network.precision
+    elif isinstance(network, nn.Module):
+        weight = next(network.parameters(), None)
+        module, backend = network, "eager"
+        dtype = torch.float32 if weight is None else weight.dtype
+    else:
+        return None, None
+    tensors = footprint(module, shape, dtype=dtype)
+    factor = WORKSPACE.get((backend, dtype), WORKSPACE_ELSE)
+    return ceil(tensors.peak_bytes * factor), tensors.out_channels
+
+
+def check_fits(
+    plan: Plan, limit: int, *, smaller: Callable[[Sequence[int]], Plan | None], logits: bool
+) -> None:
+    """Refuse a plan that needs more memory than there is, with the setting that would do.
+
+    Args:
+        plan: what is meant to be done.
+        limit: bytes that it may take.
+        smaller: the plan with another `roi_size`, given per axis; None where it leaves no voxel
+            between the halos.
+        logits: whether the answer is logits, which labels would save.
+
+    Raises:
+        MemoryLimitError: it does not fit.
+    """
+    if plan.needed_bytes <= limit:
+        return
+    text = f"inference needs {_gib(plan.needed_bytes)} of memory ({plan}), there is {_gib(limit)}"
+    if plan.answer_bytes > limit:
+        remedy = "pass output='labels'" if logits else "take a machine with more memory"
+        raise MemoryLimitError(f"{text}: {remedy}")
+    size = list(plan.layout.size)
+    while (longest := max(size)) > 1:
+        size[size.index(longest)] = max(longest - max(longest // 8, 1), 1)
+        other = smaller(size)
+        if other is None:
+            break
+        if other.needed_bytes <= limit:
+            fits = "x".join(map(str, other.layout.size))
+            raise MemoryLimitError(f"{text}: pass roi_size {size} (windows of {fits})")
+    raise MemoryLimitError(f"{text}: pass batch_size 1, a smaller halo, or take more memory")
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that a device still has; None where the system does not tell."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + unused)
+    return available_bytes()
+
+
+def parse_bytes(text: int | str) -> int:
+    """Bytes of a number, or of one with a unit.
+
+    Raises:
+        ValueError: neither.
+
+    Example:
+        >>> parse_bytes("6 GiB"), parse_bytes("1.5GB")
+        (6442450944, 1500000000)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(text))
+    if match is None or match[2].upper() not in _UNITS:
+        raise ValueError(f"memory is bytes, or a number and a unit, got {text!r}: pass '6 GiB'")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:.2f} GiB"
