@@ -11,6 +11,7 @@ REMEDIES = {
     "series-mismatch": "the XML beside the CT is of another series; both are left out",
     "unusable-annotations": "mend or remove the file; its scan is left out",
     "refused-series": "see `medseg inspect`; the scan is left out",
+    "split-series": "put all its slices into one folder and keep no other; the scan is left out",
     "resampled": "its masks were moved with it, see slices_interpolated in nodules.csv",
     "unknown-slice": "contours of no slice are left out; download missing slices",
     "outside-image": "contours with a point outside the image are left out",
@@ -28,6 +29,7 @@ LEFT_OUT = (
     "series-mismatch",
     "unusable-annotations",
     "refused-series",
+    "split-series",
     "no-nodules",
 )
 """The problems that cost a whole scan or file, as against a part of a mark."""

@@ -28,6 +28,7 @@ def record_of(
     series: Series,
     annotations: Sequence[Path],
     *,
+    content: str,
     out: Path,
     read_series: ReadSeries,
     settings: Settings,
@@ -37,6 +38,7 @@ def record_of(
     Args:
         series: a CT that is not refused.
         annotations: the XML files that name it, one or copies of one.
+        content: that of its files, see `medseg.datasets._lidc_source.content_of`.
         out: the prepared folder; the record is `records/<case>.json` in it, written last.
         read_series: decodes the CT.
         settings: see `medseg.datasets._lidc_case.Settings`.
@@ -51,7 +53,7 @@ def record_of(
     except ValueError as error:
         return Problem(case, "unusable-annotations", str(error))
     file = out / "records" / f"{case}.json"
-    sources = {"annotations": _digest(reads), "images": _digest(_dated(series.files))}
+    sources = {"annotations": _digest(reads), "images": content}
     if (record := _done(file, sources, out)) is not None:
         return record
     try:
@@ -77,6 +79,13 @@ def record_of(
     return record
 
 
+def take_back(record: Record, out: Path) -> None:
+    """Remove the record of a scan, and then all that was made of it."""
+    remove(out / "records" / f"{record['case']}.json")
+    for file in _files(record, out):
+        remove(file)
+
+
 def _problems(case: str, series: Series, made: Converted) -> Iterator[Problem]:
     """What is to be known of a scan that is not left out."""
     if series.resampling is not None:
@@ -89,10 +98,11 @@ def _digest(content: object) -> str:
     return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
-def _dated(files: Sequence[Path]) -> list[tuple[int, int]]:
-    """Size and date of each file of a CT, wherever it lies: the whole collection is not read."""
-    found = (file.stat() for file in files)
-    return sorted((file.st_size, file.st_mtime_ns) for file in found)
+def _files(record: Record, out: Path) -> Iterator[Path]:
+    """The images and labels of either view."""
+    for view in VIEWS:
+        for item in record["items"][view]:
+            yield from (out / view / item[key] for key in ("image", "label"))
 
 
 def _done(file: Path, sources: dict[str, str], out: Path) -> Record | None:
@@ -100,11 +110,5 @@ def _done(file: Path, sources: dict[str, str], out: Path) -> Record | None:
     if not file.is_file():
         return None
     record = json.loads(file.read_text(encoding="utf-8"))
-    made = (
-        out / view / item[key]
-        for view in VIEWS
-        for item in record["items"][view]
-        for key in ("image", "label")
-    )
     same = all(record.get(kind) == digest for kind, digest in sources.items())
-    return record if same and all(map(Path.is_file, made)) else None
+    return record if same and all(map(Path.is_file, _files(record, out))) else None

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _PSEUDONYM = re.compile(r"LIDC-IDRI-\d{4}")
 _PREFIX, _MAGIC = 128, b"DICM"  # PS3.10 section 7.1
+_BLOCK_BYTES = 2**20
 
 
 class Series(Protocol):
@@ -101,10 +103,11 @@ def read_copies(paths: Sequence[Path]) -> Reads:
 def find_ct(source: Path, find_series: Callable[[Path], Iterable[Series]]) -> Iterator[Series]:
     """List the CT series below a folder, and files that no series can be made of, by folder.
 
-    The search is done patient by patient, so that the headers of one patient are held at a time.
+    The search is done folder by folder, so that the headers of one folder are held at a time. In
+    each, what has no UID comes last.
     """
     for folder in _dicom_folders(source):
-        for series in find_series(folder):
+        for series in sorted(find_series(folder), key=lambda found: not found.uid):
             if series.modality in ("CT", ""):
                 yield series
 
@@ -118,8 +121,21 @@ def patient_of(series: Series) -> str:
 
 
 def case_of(series: Series) -> str:
-    """Name a scan: its patient and the end of its UID, since eight patients have two scans."""
-    return f"{patient_of(series)}_{series.uid.rpartition('.')[2][-12:]}"
+    """Name a scan: its patient, the end of its UID for people, and a hash of the whole of it.
+
+    Eight patients have two scans, and UIDs given by another program may end alike.
+    """
+    digest = hashlib.sha256(series.uid.encode()).hexdigest()[:8]
+    return f"{patient_of(series)}_{series.uid.rpartition('.')[2][-12:]}-{digest}"
+
+
+def content_of(files: Iterable[Path]) -> str:
+    """Hash what is in the files, whatever their names, dates and order: copies have the same.
+
+    It is of size and CRC-32 of every file, so each byte is read. A file that is not there, or that
+    the system does not give, counts as it is named.
+    """
+    return hashlib.sha256(repr(sorted(map(_checksum, files))).encode()).hexdigest()
 
 
 def stack_of(series: Series, geometry: Geometry) -> Stack:
@@ -157,6 +173,18 @@ def _positions(files: Iterable[Path]) -> Iterator[tuple[str, list[float]]]:
             yield str(uid), [float(value) for value in position]
 
 
+def _checksum(file: Path) -> tuple[int, int, str]:
+    """Size in bytes and CRC-32; a negative size and the name where it cannot be read."""
+    size = crc = 0
+    try:
+        with file.open("rb") as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                size, crc = size + len(block), zlib.crc32(block, crc)
+    except OSError:
+        return -1, 0, str(file)
+    return size, crc, ""
+
+
 def _header(file: Path, *keywords: str) -> pydicom.Dataset:
     return pydicom.dcmread(file, specific_tags=[*keywords], stop_before_pixels=True)
 
@@ -179,5 +207,7 @@ def _dicom_folders(source: Path) -> Iterator[Path]:
 def _is_dicom(path: Path) -> bool:
     if path.suffix.lower() in (".dcm", ".xml") or path.name.startswith("."):
         return path.suffix.lower() == ".dcm" and not path.name.startswith(".")
+    if not path.is_file():  # a link to nothing
+        return False
     with path.open("rb") as file:
         return file.read(_PREFIX + len(_MAGIC))[_PREFIX:] == _MAGIC

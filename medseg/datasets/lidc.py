@@ -10,8 +10,8 @@ readers into nodules, agrees on one mask for each, and writes
 - `problems.csv`: what could not be used as it is, see `REMEDIES`.
 
 Images are in HU (int16), labels 0 and 1 (1 is every nodule in the patch, not only the central one),
-both RAS+. Cases are named by the collection's pseudonym and the end of the Series Instance UID,
-since eight patients have two scans.
+both RAS+. Cases are named by the collection's pseudonym, the end of the Series Instance UID and a
+hash of it, since eight patients have two scans.
 
 Source: Armato et al., Data From LIDC-IDRI, The Cancer Imaging Archive, 2015,
 doi:10.7937/K9/TCIA.2015.LO9QL9SX (CC BY 3.0). Patches of 64 x 64 x 64 at 1 mm: Zhou et al.,
@@ -23,23 +23,19 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from medseg.counted import counted
 from medseg.datasets import prepared
 from medseg.datasets._lidc_case import VIEWS, Settings
 from medseg.datasets._lidc_measure import COLUMNS
-from medseg.datasets._lidc_problems import LEFT_OUT, REMEDIES, Problem, lines, unmatched, unreadable
-from medseg.datasets._lidc_record import ReadSeries, Record, record_of
-from medseg.datasets._lidc_source import (
-    Annotations,
-    FindSeries,
-    Series,
-    find_annotations,
-    find_ct,
-)
+from medseg.datasets._lidc_problems import LEFT_OUT, REMEDIES, Problem, lines, unreadable
+from medseg.datasets._lidc_record import ReadSeries, Record
+from medseg.datasets._lidc_run import Run
+from medseg.datasets._lidc_source import FindSeries, find_annotations, find_ct
 from medseg.datasets.datalist import Item
 from medseg.files import remove, whole
 
@@ -52,7 +48,7 @@ TEST_SHARE = 0.2
 
 LABEL_VALUES = (0, 1)
 
-_NAME = "lidc"
+_NAME = "lung_nodule"
 _SETTINGS = "settings.json"
 _PROBLEM_COLUMNS = ("case", "code", "finding", "remedy")
 
@@ -134,10 +130,11 @@ def prepare(
 ) -> Report:
     """Convert the collection, see the top of this file.
 
-    Scans that are done are left as they are, unless their XML or a file of their CT has changed
-    (told by size and date). So an interrupted run can be repeated and ends with the files of one
-    that was not interrupted. A scan that cannot be used is logged and in the report, and the rest
-    goes on. Problems of one kind are logged in one line.
+    Scans that are done are left as they are, unless their XML says something else or the bytes of
+    their CT have changed. So an interrupted run can be repeated and ends with the files of one that
+    was not interrupted. A copy of a series is passed over; one whose slices lie in several folders
+    is left out, see `medseg.datasets._lidc_run.Run.add`. A scan that cannot be used is logged and
+    in the report, and the rest goes on. Problems of one kind are logged in one line.
 
     Args:
         source: a folder with CT series, and XML files beside them or in a tree of their own.
@@ -150,7 +147,8 @@ def prepare(
             the defaults.
 
     Raises:
-        FileNotFoundError: no such folder, or no CT series in it.
+        FileNotFoundError: no such folder, or neither XML of a CT nor a CT series in it; nothing is
+            written then.
         ValueError: settings out of range, or `out` was prepared with others or is refused, see
             `prepared.check_out`.
 
@@ -169,59 +167,28 @@ def prepare(
         prepared.check_out(target, folder, name=_NAME, views=VIEWS)
     _check_settings(target, chosen)
     found = find_annotations(folders)
-    run = _Run(found, target, read_series=read_series, settings=chosen)
+    if not found.ct:
+        raise FileNotFoundError(_no_annotations(folders, unreadable=len(found.faults)))
+    run = Run(found, target, read_series=read_series, settings=chosen)
     for series in find_ct(root, partial(find_series, resample=chosen.resample)):
+        if not run.scans:
+            _keep_settings(target, chosen)
         run.add(series)
-    if not run.seen:
+    if not run.scans:
         raise FileNotFoundError(
             f"no CT series in {root.absolute()}: give the folder LIDC-IDRI with the DICOM files"
         )
     problems = [*unreadable(found), *run.problems]
-    problems += unmatched(found, run.orphans, run.seen - {""})
     return _finish(target, run.records, problems, radiographs=found.radiographs)
 
 
-@dataclass
-class _Run:
-    """What has become of the series so far."""
-
-    annotations: Annotations
-    target: Path
-    _: KW_ONLY
-    read_series: ReadSeries
-    settings: Settings
-    records: list[Record] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    orphans: list[Series] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-
-    def add(self, series: Series) -> None:
-        """Convert a series, or note why not; a second copy of a series is passed over."""
-        if series.uid and series.uid in self.seen:
-            return
-        if not self.seen:
-            _keep_settings(self.target, self.settings)
-        self.seen.add(series.uid)
-        if series.geometry is None:
-            name = f"series {series.uid or 'without UID'}"
-            self.problems.append(Problem(name, "refused-series", series.message))
-        elif series.uid not in self.annotations.ct:
-            self.orphans.append(series)
-        else:
-            self._convert(series)
-
-    def _convert(self, series: Series) -> None:
-        made = record_of(
-            series,
-            self.annotations.ct[series.uid],
-            out=self.target,
-            read_series=self.read_series,
-            settings=self.settings,
-        )
-        if isinstance(made, Problem):
-            self.problems.append(made)
-        else:
-            self.records.append(made)
+def _no_annotations(folders: Sequence[Path], *, unreadable: int) -> str:
+    where = " and ".join(str(folder.absolute()) for folder in folders)
+    lost = f" ({counted(unreadable, 'XML file')} cannot be read)" if unreadable else ""
+    return (
+        f"no XML of the readers of a CT in {where}{lost}: give LIDC-IDRI with the XML beside the "
+        "DICOM files, or the folder of the XML by --annotations"
+    )
 
 
 def _finish(
@@ -234,7 +201,8 @@ def _finish(
     faults = [Problem(**fault) for record in records for fault in record["problems"]]
     every = sorted([*problems, *faults], key=lambda p: (p.case, p.code, p.finding))
     if not items["patches"]:
-        every.append(Problem("", "no-nodules", f"{len(records)} scans without a nodule"))
+        scans = counted(len(records), "scan")
+        every.append(Problem("", "no-nodules", f"{scans} without a nodule" if records else scans))
     for line in lines(every):
         logger.warning("%s", line)
     _write_table(target / "nodules.csv", COLUMNS, rows)
@@ -258,6 +226,7 @@ def _write_datalists(target: Path, items: dict[str, list[Item]]) -> None:
             items[view],
             test_share=TEST_SHARE,
             label_values=LABEL_VALUES,
+            tell_few=view == VIEWS[0],  # both have the same patients
         )
 
 

@@ -240,13 +240,51 @@ def test_a_corrected_xml_is_read_again(collection, tmp_path):
     assert max(int(row["readers"]) for row in rows) == 3
 
 
-@pytest.mark.parametrize("change", ["date", "size"])
+def _brighten(file):
+    """Add 100 to every voxel at the same size and date."""
+    before, dataset = file.stat(), pydicom.dcmread(file)
+    dataset.PixelData = (dataset.pixel_array + 100).astype("<u2").tobytes()
+    dataset.save_as(file)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+def test_values_changed_at_equal_size_and_date_reach_the_patches(collection, tmp_path):
+    _prepare(collection, tmp_path / "out")
+    before = {path: nib.load(path).get_fdata() for path in _patches(tmp_path / "out")}
+    for file in collection.glob("LIDC-IDRI-9001/*/*/*.dcm"):
+        _brighten(file)
+    _prepare(collection, tmp_path / "out")
+    assert before.keys() == set(_patches(tmp_path / "out"))
+    for path, values in before.items():
+        rise = 100 if path.name.startswith("LIDC-IDRI-9001") else 0
+        inside = values > -1024  # what is beyond the image stays air
+        assert np.allclose((nib.load(path).get_fdata() - values)[inside], rise)
+
+
+def _patches(out):
+    return list((out / "patches/images").iterdir())
+
+
+def test_a_ct_of_other_dates_and_names_is_not_read_again(collection, tmp_path):
+    _prepare(collection, tmp_path / "out")
+    for number, file in enumerate(collection.rglob("*.dcm")):
+        os.utime(file, (0, 0))
+        file.rename(file.with_name(f"renamed{number}.dcm"))
+
+    def read(series):
+        raise AssertionError("an image was read again")
+
+    assert _prepare(collection, tmp_path / "out", read_series=read).cases == _PATIENTS
+
+
+@pytest.mark.parametrize("change", ["values", "size"])
 def test_a_changed_ct_is_read_again_and_no_other(collection, tmp_path, change):
     _prepare(collection, tmp_path / "out")
     before, read = _dates(tmp_path / "out"), []
     first = _one(collection, "*.dcm")
-    if change == "date":
-        os.utime(first, (0, 0))
+    if change == "values":
+        _brighten(first)
     else:
         dataset = pydicom.dcmread(first)
         dataset.SeriesDescription = "corrected"
@@ -275,8 +313,8 @@ def test_a_record_of_before_images_were_noted_is_made_again(done, published, tmp
 def test_an_interrupted_correction_is_no_scan_that_is_done(collection, tmp_path, monkeypatch):
     _prepare(collection, tmp_path / "out")
     first = _one(collection, "*.dcm")
-    date = first.stat()
-    os.utime(first, (0, 0))
+    content = first.read_bytes()
+    _brighten(first)
 
     def interrupted(*_args, **_options):
         raise KeyboardInterrupt
@@ -285,7 +323,7 @@ def test_an_interrupted_correction_is_no_scan_that_is_done(collection, tmp_path,
         patch.setattr("medseg.datasets._lidc_record.convert", interrupted)
         with pytest.raises(KeyboardInterrupt):
             _prepare(collection, tmp_path / "out")
-    os.utime(first, ns=(date.st_atime_ns, date.st_mtime_ns))  # the correction is taken back
+    first.write_bytes(content)  # the correction is taken back
     read = []
     _prepare(collection, tmp_path / "out", read_series=lambda s: read.append(1) or read_series(s))
     assert read == [1]
@@ -483,8 +521,36 @@ def test_a_missing_or_foreign_folder_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such folder: .*absent"):
         _prepare(tmp_path / "absent", tmp_path / "out")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no CT series in .*empty"):
+    with pytest.raises(FileNotFoundError, match=r"no XML of the readers of a CT in \S+empty: give"):
         _prepare(tmp_path / "empty", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_xml_without_a_ct_is_refused(published, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"no CT series in .*empty"):
+        _prepare(tmp_path / "empty", tmp_path / "out", annotations=published / "LIDC-XML-only")
+    assert not (tmp_path / "out").exists()
+
+
+def test_ct_of_another_source_is_refused_and_nothing_is_written(collection, tmp_path):
+    for path in collection.rglob("*.xml"):
+        path.unlink()
+    (collection / "plan.xml").write_text("<plan/>")
+    told = (
+        r"no XML of the readers of a CT in \S+ \(1 XML file cannot be read\): give LIDC-IDRI with"
+    )
+    with pytest.raises(FileNotFoundError, match=told):
+        _prepare(collection, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_patient_alone_is_told_once_for_both_views(collection, tmp_path, caplog):
+    for folder in sorted(collection.iterdir())[1:]:
+        shutil.rmtree(folder)
+    _prepare(collection, tmp_path / "out")
+    (told,) = [message for message in caplog.messages if "cannot be parted" in message]
+    assert told.startswith("lung_nodule-patches cannot be parted, it has 1 patient")
 
 
 # --- settings ---

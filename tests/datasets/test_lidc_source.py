@@ -10,6 +10,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from medseg.datasets._lidc_source import (
+    case_of,
+    content_of,
     find_annotations,
     find_ct,
     patient_of,
@@ -104,6 +106,41 @@ def test_the_series_of_a_patient_are_found_by_the_topmost_folder_with_dicom(tmp_
     found = list(find_ct(tmp_path, find_series))
     assert asked == ["a/study/series", "b/study/first", "b/study/second"]
     assert [series.modality for series in found] == ["CT", ""] * 3
+
+
+def test_what_has_no_uid_comes_last_of_its_folder_and_a_link_to_nothing_is_no_dicom(tmp_path):
+    _dicom(tmp_path / "a/b/1.dcm")
+    (tmp_path / "a/link").symlink_to(tmp_path / "absent")
+    found = find_ct(tmp_path, lambda folder: [_Series(uid=uid) for uid in ("", "1.1", "1.2")])
+    assert [series.uid for series in found] == ["1.1", "1.2", ""]
+
+
+def test_a_case_is_named_by_its_whole_uid(tmp_path):
+    files = [_dicom(tmp_path / "1.dcm")]
+    names = [case_of(_Series(uid=uid, files=files)) for uid in ("1.2.1.123", "1.2.2.123")]
+    # printf 1.2.1.123 | sha256sum
+    assert names == ["LIDC-IDRI-0001_123-bc303931", "LIDC-IDRI-0001_123-600fd795"]
+
+
+def test_content_is_told_by_bytes_and_not_by_names_dates_or_order(tmp_path):
+    for name, content in {"a": b"1", "b": b"2", "c": b"1", "d": b"2", "e": b"22"}.items():
+        (tmp_path / name).write_bytes(content)
+    a, b, c, d, e = (tmp_path / name for name in "abcde")
+    assert content_of([a, b]) == content_of([d, c])
+    others = [[a, e], [a], [a, a, b], [b, d], [], [a, tmp_path / "absent"], [a, tmp_path]]
+    assert len({content_of(files) for files in [[a, b], *others]}) == 1 + len(others)
+
+
+def test_every_byte_of_a_long_file_counts(tmp_path):
+    content = bytearray(3 * 2**20 + 5)
+    contents = set()
+    for changed in (None, 0, 2**20 - 1, 2**20, 3 * 2**20 + 4):
+        file = tmp_path / str(changed)
+        file.write_bytes(content if changed is None else bytes(content[:changed]) + b"1"
+                         + bytes(content[changed + 1 :]))  # fmt: skip
+        assert file.stat().st_size == len(content)
+        contents.add(content_of([file]))
+    assert len(contents) == 5
 
 
 @pytest.mark.parametrize("patient", ["Doe^Jane 1970", "LIDC-IDRI-0314 Doe", ""])
