@@ -1,56 +1,110 @@
-"""Codestream: the size that a compressed image states itself, read before it is decoded.
+"""Codestream: what a compressed image states of itself, read before it is decoded.
 
-A decoder allocates what the codestream states, whatever the DICOM header says. JPEG and JPEG-LS:
-ITU-T T.81 section B.2.2 and T.87 section C.2.2; JPEG 2000: ITU-T T.800 section A.5.1.
+A decoder allocates the size and gives the samples that the codestream states, whatever the DICOM
+header says. JPEG and JPEG-LS: ITU-T T.81 section B.2.2 and T.87 section C.2.2; JPEG 2000: ITU-T
+T.800 section A.5.1.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+from medseg.ingest.slice import Slice
 
 _ITEM = (0xFFFE, 0xE000)
 _JPEG_START = b"\xff\xd8"
 _JPEG_2000_START = b"\xff\x4f\xff\x51"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _JPEG_WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))
+_SIGN_BIT = 0x80  # of the depth of a JPEG 2000 component
 
 
-def stated_sizes(pixel_data: bytes) -> Iterator[tuple[int, int]]:
-    """The rows and columns that each codestream of encapsulated pixel data states.
+@dataclass(frozen=True)
+class Codestream:
+    """What one codestream states.
+
+    Attributes:
+        size: its rows and columns.
+        bits: the depth of its samples, those of the first component.
+        is_signed: whether they have a sign. JPEG and JPEG-LS know none: two's complement is stored
+            like any other number.
+    """
+
+    size: tuple[int, int]
+    bits: int
+    is_signed: bool = False
+
+
+def stated(pixel_data: bytes) -> Iterator[Codestream]:
+    """What each codestream of encapsulated pixel data states.
 
     Args:
         pixel_data: the items of the pixel data element (PS3.5 section A.4), offset table included.
             A fragment that begins no codestream, or whose size cannot be told, is passed over.
+            RLE states nothing.
 
     Example:
         >>> item = b"\\xfe\\xff\\x00\\xe0\\x0b\\x00\\x00\\x00"
         >>> frame = b"\\xff\\xd8\\xff\\xc0\\x00\\x0b\\x08\\x00\\x02\\x00\\x03"
-        >>> list(stated_sizes(item + frame))
-        [(2, 3)]
+        >>> list(stated(item + frame))
+        [Codestream(size=(2, 3), bits=8, is_signed=False)]
     """
     view, at = memoryview(pixel_data), 0
     while at + 8 <= len(view):
         group, element, length = struct.unpack_from("<HHI", view, at)
         if (group, element) != _ITEM:
             return
-        size = _stated_size(view[at + 8 : at + 8 + length])
-        if size is not None and min(size) > 0:
-            yield size
+        found = _stated(view[at + 8 : at + 8 + length])
+        if found is not None and min(found.size) > 0:
+            yield found
         at += 8 + length
 
 
-def _stated_size(fragment: memoryview) -> tuple[int, int] | None:
+def contradiction(codestream: Codestream, header: Slice) -> str:
+    """What a codestream says against the DICOM header; empty where its samples can be read.
+
+    Samples may have fewer bits than BitsStored, and more as long as BitsAllocated holds them.
+    Unsigned ones under a signed header are two's complement, so their sign bit must be there.
+
+    Example:
+        >>> contradiction(Codestream((64, 64), bits=12), header)  # doctest: +SKIP
+        'a codestream of 12 bits in 8'
+    """
+    size, bits = (header.rows, header.columns), codestream.bits
+    if codestream.size != size:
+        return f"a codestream of {codestream.size}, not {size} pixels"
+    if bits > header.bits_allocated:
+        return f"a codestream of {bits} bits in {header.bits_allocated}"
+    if codestream.is_signed and header.pixel_representation == 0:
+        return "a codestream of signed samples under an unsigned header"
+    is_blind = header.pixel_representation == 1 and not codestream.is_signed
+    if is_blind and bits < header.bits_stored:
+        return f"a codestream of {bits} unsigned bits for {header.bits_stored} signed ones"
+    return ""
+
+
+def _stated(fragment: memoryview) -> Codestream | None:
     try:
         if fragment[:4] == _JPEG_2000_START:
-            right, bottom, left, top = struct.unpack_from(">4I", fragment, 8)
-            return bottom - top, right - left
-        return _jpeg_size(fragment) if fragment[:2] == _JPEG_START else None
+            return _jpeg_2000(fragment)
+        return _jpeg(fragment) if fragment[:2] == _JPEG_START else None
     except struct.error:  # ends within its header; the decoder will say so
         return None
 
 
-def _jpeg_size(fragment: memoryview) -> tuple[int, int] | None:
+def _jpeg_2000(fragment: memoryview) -> Codestream:
+    right, bottom, left, top = struct.unpack_from(">4I", fragment, 8)
+    (depth,) = struct.unpack_from(">B", fragment, 42)
+    return Codestream(
+        (bottom - top, right - left),
+        bits=(depth & ~_SIGN_BIT) + 1,
+        is_signed=bool(depth & _SIGN_BIT),
+    )
+
+
+def _jpeg(fragment: memoryview) -> Codestream | None:
     """Walk the marker segments to the frame header."""
     at = 2
     while True:
@@ -58,8 +112,8 @@ def _jpeg_size(fragment: memoryview) -> tuple[int, int] | None:
         if mark != 0xFF:
             return None
         if code in _JPEG_FRAMES:
-            rows, columns = struct.unpack_from(">HH", fragment, at + 5)
-            return rows, columns
+            bits, rows, columns = struct.unpack_from(">BHH", fragment, at + 4)
+            return Codestream((rows, columns), bits=bits)
         if code == 0xFF or code in _JPEG_WITHOUT_LENGTH:  # 0xFF before a marker fills up
             at += 1 if code == 0xFF else 2
             continue

@@ -13,7 +13,7 @@ import numpy as np
 import pydicom
 from pydicom import uid
 
-from medseg.ingest.codestream import stated_sizes
+from medseg.ingest.codestream import contradiction, stated
 from medseg.ingest.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.header import read_header
 from medseg.ingest.part10 import open_bounded, parse
@@ -146,15 +146,16 @@ def _refuse_short(held: int, expected: int, path: Path) -> None:
 
 
 def _check_codestream(dataset: pydicom.Dataset, header: Slice) -> None:
-    """Refuse a compressed frame of another size than the header states, before it is decoded."""
+    """Refuse a compressed frame that is not as the header states, before it is decoded."""
     is_rle = header.transfer_syntax == uid.RLELossless
     if is_rle or header.pixels is None or not header.pixels.is_encapsulated:
         return
-    size = (header.rows, header.columns)
-    found = list(stated_sizes(dataset.PixelData))
-    if found != [size]:
-        finding = f"{header.path} states {size} rows and columns, its codestreams {found}"
+    found = list(stated(dataset.PixelData))
+    if len(found) != 1:
+        finding = f"{header.path} states one frame and holds {len(found)} codestreams"
         raise IngestError(Reason.UNDECODABLE, finding)
+    if said := contradiction(found[0], header):
+        raise IngestError(Reason.UNDECODABLE, f"{header.path} holds {said}")
 
 
 def _colours(samples: np.ndarray, header: Slice, *, palette: np.ndarray | None) -> np.ndarray:

@@ -3,20 +3,21 @@
 pydicom asks every plugin in turn, GDCM first. GDCM ends the whole process on some damaged JPEG (a
 C++ exception that nobody catches), the Rust decoder of RLE panics, which in Python is no
 `Exception`, and libjpeg makes up the rest of a JPEG or JPEG-LS that was cut. So one plugin is named
-for each transfer syntax, and a codestream without its end is refused before.
+for each transfer syntax, a codestream without its end is refused before, and RLE is decoded here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from copy import copy
 
 import numpy as np
 import pydicom
+from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import (
     UID,
+    ExplicitVRLittleEndian,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLSTransferSyntaxes,
@@ -24,6 +25,7 @@ from pydicom.uid import (
 )
 
 from medseg.ingest.part10 import PARSE_ERRORS
+from medseg.ingest.rle import decode_rle
 
 DECODE_ERRORS = (*PARSE_ERRORS, RuntimeError)
 """What a damaged frame makes a decoder raise."""
@@ -32,7 +34,6 @@ _PLUGIN = "pylibjpeg"
 _PLUGIN_OF = {
     **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
     **dict.fromkeys((JPEGBaseline8Bit, JPEGExtended12Bit), "pillow"),
-    RLELossless: "pydicom",
 }
 _START_OF_SCAN = b"\xff\xda"
 _END = b"\xff\xd9"  # of a JPEG, JPEG-LS or JPEG 2000 codestream
@@ -56,9 +57,12 @@ def decode_frames(dataset: pydicom.Dataset, indices: Iterable[int]) -> Iterator[
         >>> (plane,) = decode_frames(pydicom.dcmread("slice.dcm"), [0])  # doctest: +SKIP
     """
     syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax == RLELossless:
+        yield from (_decode_rle(dataset, index) for index in indices)
+        return
     plugin = _plugin(syntax)
     for index in indices:
-        if syntax.is_encapsulated and syntax != RLELossless:
+        if syntax.is_encapsulated:
             _check_end(_frame(dataset, index))
         if syntax == JPEGExtended12Bit and dataset.BitsStored > 8:
             yield _decode_12_bit_jpeg(dataset, index)
@@ -87,6 +91,34 @@ def _frame(dataset: pydicom.Dataset, index: int) -> bytes:
     return get_frame(dataset.PixelData, index, number_of_frames=frames)
 
 
+def _decode_rle(dataset: pydicom.Dataset, index: int) -> np.ndarray:
+    """Run-length coded samples, put back as plain ones for pydicom to lay out."""
+    content = decode_rle(
+        _frame(dataset, index),
+        dataset.Rows * dataset.Columns,
+        samples=dataset.SamplesPerPixel,
+        bytes_per_sample=dataset.BitsAllocated // 8,
+    )
+    alone = _alone(dataset, content, syntax=ExplicitVRLittleEndian)
+    alone.add_new("PlanarConfiguration", "US", 1)
+    return np.asarray(pixel_array(alone, index=0))
+
+
+def _alone(dataset: pydicom.Dataset, content: bytes, *, syntax: UID) -> pydicom.Dataset:
+    """The pixel description of a data set with one frame of its own; the data set stays as it is.
+
+    A copy would share its elements.
+    """
+    alone = dataset.group_dataset(0x0028)
+    alone.file_meta = FileMetaDataset()
+    alone.file_meta.TransferSyntaxUID = syntax
+    alone.add_new("NumberOfFrames", "IS", 1)
+    even = content + b"\0" * (len(content) % 2)
+    alone.add_new("PixelData", "OB" if dataset.BitsAllocated <= 8 else "OW", even)
+    alone["PixelData"].is_undefined_length = syntax.is_encapsulated
+    return alone
+
+
 def _check_end(frame: bytes) -> None:
     if not frame.rstrip(_PADDING).endswith(_END):
         raise ValueError("the codestream has no end marker")
@@ -103,9 +135,8 @@ def _decode_jpeg_ls(dataset: pydicom.Dataset, index: int, *, plugin: str) -> np.
         frame = _frame(dataset, index).rstrip(_PADDING)
         if not frame.endswith(b"\0" + _END):
             raise
-        alone = copy(dataset)
-        alone.NumberOfFrames = 1
-        alone.PixelData = encapsulate([frame.removesuffix(b"\0" + _END) + _END])
+        mended = encapsulate([frame.removesuffix(b"\0" + _END) + _END])
+        alone = _alone(dataset, mended, syntax=dataset.file_meta.TransferSyntaxUID)
         return np.asarray(pixel_array(alone, index=0, decoding_plugin=plugin))
 
 

@@ -1,12 +1,14 @@
 """Header: what ingest must know of the slices of one DICOM file, read without their pixels.
 
 The pass also measures the pixel data element, so that a truncated file is known before decoding.
-Only technical elements are parsed. Of the patient nothing is read but PatientID, to compare slices.
+Only technical elements are parsed. Of the patient nothing is read but PatientID, birth date and
+sex, to compare slices.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from pydicom import uid
 
 from medseg.ingest import elements, multiframe, origin
 from medseg.ingest.part10 import PARSE_ERRORS, Part10, open_bounded, parse, without_validation
-from medseg.ingest.pixel_element import measure_pixels
+from medseg.ingest.pixel_element import measure_pixels, zeros_at_end
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.slice import PixelData, Slice
 
@@ -105,7 +107,10 @@ def _slices(parsed: Part10, path: Path) -> tuple[Slice, ...]:
     if parsed.is_syntax_assumed and pixels is not None and pixels.is_encapsulated:
         finding = f"{path} has compressed pixels and states no transfer syntax"
         raise IngestError(Reason.UNREADABLE, finding)
-    return multiframe.frames(_header(parsed, path, pixels=pixels), parsed.dataset)
+    header = _header(parsed, path, pixels=pixels)
+    if pixels is not None and header.excess_bytes:
+        header = replace(header, pixels=replace(pixels, zeros=zeros_at_end(parsed.stream, pixels)))
+    return multiframe.frames(header, parsed.dataset)
 
 
 def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from medseg.geometry import Geometry
+from medseg.ingest.folder import files_below
 from medseg.ingest.nifti import is_nifti, read_nifti_header
 from medseg.ingest.reasons import REMEDIES, IngestError, Reason, Verdict
 from medseg.ingest.series import Series, find_series
@@ -22,9 +23,12 @@ PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 """As `medseg.ingest.picture.SUFFIXES`, which cannot be imported without torch."""
 
 
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
+
+
 @dataclass(frozen=True)
 class Row:
-    """One DICOM series, one damaged DICOM file or one NIfTI file.
+    """One DICOM series, the DICOM files of a folder that are damaged alike, or one NIfTI file.
 
     Attributes:
         format: "DICOM" or "NIfTI".
@@ -83,8 +87,7 @@ def inspect(path: str | Path, *, resample: bool = False) -> list[Row]:
     path = Path(path)
     if path.is_file() and is_nifti(path):
         return [_nifti_row(path)]
-    files = sorted(path.rglob("*")) if path.is_dir() else []
-    nifti = [f for f in files if not f.name.startswith(".") and f.is_file() and is_nifti(f)]
+    nifti = [file for file in files_below(path) if is_nifti(file)] if path.is_dir() else []
     return [
         *(_series_row(s) for s in find_series(path, resample=resample)),
         *map(_nifti_row, nifti),
@@ -96,10 +99,12 @@ def pictures(path: str | Path) -> list[Path]:
 
     They are no part of `inspect`: a picture has no geometry that could be judged.
     """
-    path = Path(path)
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    named = (f for f in files if f.suffix.lower() in PICTURES and not f.name.startswith("."))
-    return [file for file in named if file.is_file()]
+    return _named(Path(path), PICTURES)
+
+
+def archives(path: str | Path) -> list[Path]:
+    """The archives of a folder and its subfolders, or the file itself, likewise; none is opened."""
+    return _named(Path(path), ARCHIVES)
 
 
 def as_json(rows: list[Row], path: str | Path) -> dict[str, object]:
@@ -115,6 +120,11 @@ def as_json(rows: list[Row], path: str | Path) -> dict[str, object]:
         "usable": bool(rows) and all(row.is_usable for row in rows),
         "series": [asdict(row) for row in rows],
     }
+
+
+def _named(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    files = files_below(path) if path.is_dir() else [path]
+    return [f for f in files if f.name.lower().endswith(suffixes) and f.is_file()]
 
 
 def _series_row(series: Series) -> Row:

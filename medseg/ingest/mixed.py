@@ -10,13 +10,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from medseg.ingest.quantity import quantity
 from medseg.ingest.slice import Slice
 
 TRAIT_TOLERANCE = 0.02
 """Echo times, b-values and tube voltages of one acquisition may differ by this part (rounding)."""
+
+GATED_TOLERANCE = 0.5
+"""Repetition and inversion times of a gated stack follow the heartbeat: they may differ by this."""
+
+THICKNESS_TOLERANCE = 0.1
+"""Thicknesses that were worked out from rounded positions alternate between 1.2 and 1.3 mm."""
 
 _MOST_LISTED = 4
 
@@ -36,54 +43,54 @@ class _Trait:
 
 
 _ACQUISITION = _Trait("acquisition", "acquisition numbers", tolerance=0)
+_REPETITION = _Trait("repetition_time_ms", "repetition times", "ms", GATED_TOLERANCE)
+_INVERSION = _Trait("inversion_time_ms", "inversion times", "ms", GATED_TOLERANCE)
 _OF_ONE_VOLUME = (
     _Trait("series_number", "series numbers", tolerance=0),
     _Trait("tube_kv", "tube voltages", "kV", TRAIT_TOLERANCE),
     _Trait("echo_time_ms", "echo times", "ms", TRAIT_TOLERANCE),
+    _REPETITION,
+    _INVERSION,
+    _Trait("flip_angle_degrees", "flip angles", "degrees", TRAIT_TOLERANCE),
+    _Trait("sequence_name", "sequence names"),
+    _Trait("scanning_sequence", "scanning sequences"),
     _Trait("b_value", "b-values", "s/mm2", TRAIT_TOLERANCE),
     _Trait("temporal_position", "temporal positions", tolerance=0),
 )
+_OF_ONE_SCAN = (
+    _Trait("thickness_mm", "slice thicknesses", "mm", THICKNESS_TOLERANCE),
+    _Trait("contrast_agent", "contrast agents", is_listed=False),
+    _Trait("patient_position", "patient positions"),
+    _Trait("filter_type", "filter types"),
+)
+"""What may change along one volume, though not to and fro."""
+
+_NOT_TO_AND_FRO = (
+    *_OF_ONE_SCAN,
+    replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
+    replace(_INVERSION, tolerance=TRAIT_TOLERANCE),
+)
 _OF_ONE_PLACE = (
     *_OF_ONE_VOLUME,
+    *_OF_ONE_SCAN,
     _Trait("direction", "diffusion directions", is_listed=False),
     _ACQUISITION,
     _Trait("trigger_time_ms", "trigger times", "ms", tolerance=0),
     _Trait("acquisition_time", "acquisition times", is_listed=False),
 )
 
-_WORDS = {
-    **dict.fromkeys(("MPR", "REFORMATTED"), "MPR"),
-    **dict.fromkeys(("MIP", "MAX_IP", "MAXIMUM"), "MIP"),
-    **dict.fromkeys(("MINIP", "MIN IP", "MIN_IP", "MINIMUM"), "MINIP"),
-    **dict.fromkeys(("PROJECTION IMAGE", "PROJECTION"), "PROJECTION"),
-    **dict.fromkeys(("AVERAGE", "MEAN"), "MEAN"),
-    **dict.fromkeys(("IMAGE ADDITION", "ADDITION"), "ADDITION"),
-    **{word: word for word in ("SUBTRACTION", "DIVISION", "MULTIPLICATION", "STD_DEVIATION")},
-    **{word: word for word in ("RCBF", "RCBV", "MTT", "TTP", "PERFUSION MAP")},
-}
-"""Words of ImageType that say what values are of, in any modality."""
-
-_MR_WORDS = {
-    **_WORDS,
-    **dict.fromkeys(("M", "MAGNITUDE"), "MAGNITUDE"),
-    **dict.fromkeys(("P", "PHASE", "PHASE MAP"), "PHASE"),
-    **dict.fromkeys(("R", "REAL"), "REAL"),
-    **dict.fromkeys(("I", "IMAGINARY"), "IMAGINARY"),
-    **dict.fromkeys(("W", "WATER"), "WATER"),
-    **dict.fromkeys(("F", "FAT"), "FAT"),
-    **dict.fromkeys(("IP", "IN_PHASE"), "IN PHASE"),
-    **dict.fromkeys(("OP", "OPP_PHASE", "OUT_PHASE", "OUT_OF_PHASE"), "OUT OF PHASE"),
-    **dict.fromkeys(("ADC", "ADC_UNSPECIFIED"), "ADC"),
-    **{word: word for word in ("FA", "TRACEW", "MODULUS SUBTRACT", "PHASE SUBTRACT")},
-    **{word: word for word in ("T1 MAP", "T2 MAP", "T2_STAR MAP", "VELOCITY MAP")},
-    **{word: word for word in ("DENSITY MAP", "DIFFUSION MAP")},
-}
-"""Those of MR."""
-
 
 def mixed_patient(slices: Sequence[Slice]) -> str:
-    """Two values of PatientID (PS3.3 C.7.1.1), which are counted and never shown."""
-    return _counted((s.origin.patient for s in slices), "patients")
+    """Two values of PatientID, PatientBirthDate or PatientSex (PS3.3 C.7.1.1).
+
+    They are counted and never shown. Birth date and sex may be left empty in some of the slices.
+    """
+    origins = [s.origin for s in slices]
+    return (
+        _counted((o.patient for o in origins), "patients")
+        or _counted((o.birth_date for o in origins if o.birth_date), "birth dates")
+        or _counted((o.sex for o in origins if o.sex), "sexes")
+    )
 
 
 def mixed_study(slices: Sequence[Slice]) -> str:
@@ -113,54 +120,42 @@ def mixed_quantity(slices: Sequence[Slice]) -> str:
     return _listed(map(quantity, slices), "quantities")
 
 
-def quantity(header: Slice) -> str:
-    """What the values of a slice are of, by a closed list of words; anything else says nothing.
-
-    ComplexImageComponent (PS3.3 C.8.13.3.1.1) and the values of ImageType or FrameType from the
-    third on: the terms of C.8.3.1.1.1 (MR) and C.8.16.1 (enhanced), and the words that scanners
-    write there: M, P, R and I for the component of a complex image, alone or before the name of a
-    sequence ("P_FFE"), water and fat, the maps of diffusion, and MPR, MIP and their kin, also as
-    the last word of a value ("CT_SOM5 MIP"). Whether the image is ORIGINAL or DERIVED, PRIMARY or
-    SECONDARY does not matter: lossy compression alone changes that.
-
-    Returns:
-        The words in alphabetical order. An MR image that has none of them is a "MAGNITUDE", which
-        is not said of one that has; any other image is "AXIAL", a plain slice (C.8.2.1.1.1).
-    """
-    is_mr = header.modality == "MR"
-    vocabulary = _MR_WORDS if is_mr else _WORDS
-    words = [word for value in header.image_type[2:] for word in _readings(value, vocabulary)]
-    if is_mr and header.origin.component in vocabulary:  # MIXED, of a whole file, is not
-        words.append(header.origin.component)
-    kinds = {vocabulary[word] for word in words} - {"MAGNITUDE"}
-    return " ".join(sorted(kinds)) or ("MAGNITUDE" if is_mr else "AXIAL")
-
-
-def _readings(value: str, vocabulary: dict[str, str]) -> list[str]:
-    """The known word that a value is, begins with as Philips writes it, or ends in."""
-    value = value.strip().upper()
-    stem, _, sequence = value.partition("_")
-    last = value.rpartition(" ")[2]
-    forms = (value, stem if sequence and len(stem) <= 2 else "", last if len(last) > 2 else "")
-    return [form for form in forms if form in vocabulary][:1]
-
-
 def mixed_acquisition(slices: Sequence[Slice]) -> str:
     """Slices, one at each place, of several echoes, b-values, times, voltages or series.
 
     Of CT also those whose AcquisitionNumbers take turns along the normal, such as two phases at
-    half a spacing. Numbers that come in blocks are one scan, rotation after rotation.
+    half a spacing. Numbers that come in blocks are one scan, rotation after rotation. So it is with
+    thickness, contrast agent, filter and the position of the patient, and with smaller differences
+    of repetition and inversion time, where each value comes back again and again.
+
+    Slices that are alike in all of this stay one volume: a scan and its own copy half a step
+    farther are, by every header, a scan of half the spacing.
 
     Args:
         slices: sorted along their normal.
     """
     if found := _differences(slices, _OF_ONE_VOLUME):
         return found
+    turning = [trait for trait in _NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
     numbers = [s.origin.acquisition for s in slices if s.modality == "CT"]
-    blocks = 1 + sum(a != b for a, b in pairwise(numbers))
-    if not numbers or blocks <= len(set(numbers)):
-        return ""
-    return f"{_differences(slices, [_ACQUISITION])} that take turns along the normal"
+    if numbers and _blocks(numbers) > len(set(numbers)):
+        turning.append(_ACQUISITION)
+    return f"{_differences(slices, turning)} that take turns along the normal" if turning else ""
+
+
+def _is_to_and_fro(slices: Sequence[Slice], trait: _Trait) -> bool:
+    """Whether each of several values is of two slices or more, in two blocks or more on average."""
+    stated = [getattr(s.origin, trait.field) for s in slices]
+    if len(set(stated)) < 2:
+        return False
+    kind_of = _kinds(set(stated), trait)
+    kinds = [kind_of[text] for text in stated]
+    counts = Counter(kinds)
+    return len(counts) > 1 < min(counts.values()) and _blocks(kinds) >= 2 * len(counts)
+
+
+def _blocks(values: Sequence[object]) -> int:
+    return 1 + sum(a != b for a, b in pairwise(values))
 
 
 def differences(slices: Sequence[Slice]) -> str:
@@ -180,24 +175,35 @@ def _difference(slices: Sequence[Slice], trait: _Trait) -> str:
     stated = {getattr(s.origin, trait.field) for s in slices}
     if len(stated) < 2:
         return ""
-    values = _distinct(stated, trait)
-    if len(values) < 2:
+    kinds = list(dict.fromkeys(_kinds(stated, trait).values()))
+    if len(kinds) < 2:
         return ""
-    count = f"{len(values)} {trait.names}"
+    count = f"{len(kinds)} {trait.names}"
+    values = [_shown(kind, trait) for kind in kinds]
     shown = values if len(values) <= _MOST_LISTED else [*values[:2], "...", values[-1]]
     return f"{count} ({', '.join(shown)})" if trait.is_listed else count
 
 
-def _distinct(stated: set[str], trait: _Trait) -> list[str]:
-    """The values that differ: numbers by size, of those within the tolerance the lowest; text."""
+def _kinds(stated: set[str], trait: _Trait) -> dict[str, float | str]:
+    """What each value counts as: numbers as the lowest of those within the tolerance, by size."""
     numbers = {} if trait.tolerance is None else {text: _number(text) for text in stated}
-    distinct: list[float] = []
-    for n in sorted(n for n in numbers.values() if n is not None):
-        if not distinct or n - distinct[-1] > (trait.tolerance or 0) * abs(n):
-            distinct.append(n)
-    others = sorted(text for text in stated if text and numbers.get(text) is None)
-    none = ["none"] if "" in stated else []
-    return [*(f"{n:g} {trait.unit}".rstrip() for n in distinct), *others, *none]
+    kinds: dict[str, float | str] = {}
+    lowest = -math.inf
+    for n, text in sorted((n, text) for text, n in numbers.items() if n is not None):
+        if n - lowest > (trait.tolerance or 0) * abs(n):
+            lowest = n
+        kinds[text] = lowest
+    return {
+        **kinds,
+        **{text: text for text in sorted(stated - {""}) if text not in kinds},
+        **({"": ""} if "" in stated else {}),
+    }
+
+
+def _shown(kind: float | str, trait: _Trait) -> str:
+    if isinstance(kind, str):
+        return kind.replace("\\", " ") or "none"
+    return f"{kind:g} {trait.unit}".rstrip()
 
 
 def _number(text: str) -> float | None:

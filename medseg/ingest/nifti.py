@@ -36,7 +36,7 @@ DEFLATE_RATIO = 1032
 """The most bytes that one byte of a deflate stream can stand for (zlib, "Technical Details")."""
 
 PADDING_BYTES = 4096
-"""A file may go on by this much after its voxels: one block of a disk, as some writers fill it."""
+"""So many zeros may follow the voxels: one block of a disk, as some writers fill it."""
 
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 section 2.3.1
 _CHUNK_BYTES = 2**20
@@ -183,7 +183,8 @@ def _read_volume(file: BinaryIO, header: NiftiHeader, *, volume: int) -> np.ndar
     if len(voxels) < size or file.tell() < header.end:
         finding = f"{header.path} holds {file.tell()} of {header.end} bytes"
         raise IngestError(Reason.TRUNCATED, finding)
-    if len(file.read(PADDING_BYTES + 1)) > PADDING_BYTES:
+    rest = file.read(PADDING_BYTES + 1)
+    if len(rest) > PADDING_BYTES or any(rest):
         finding = f"{header.path} goes on after the {header.end} bytes that its header promises"
         raise IngestError(Reason.TRAILING_BYTES, finding)
     return np.frombuffer(voxels, dtype=header.dtype).reshape(header.geometry.shape, order="F")

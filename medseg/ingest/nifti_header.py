@@ -19,6 +19,9 @@ from nibabel.spatialimages import HeaderDataError
 from medseg.geometry import Geometry
 from medseg.ingest.reasons import IngestError, Reason
 
+PIXDIM_TOLERANCE = 0.01
+"""The spacing of a sform may differ from that of pixdim by this share: decimals that were cut."""
+
 _HEADER_CLASSES = {348: nib.Nifti1Header, 540: nib.Nifti2Header}  # by the size they state
 _SINGLE_FILE_MAGIC = (b"n+1", b"n+2")
 _PAIR_MAGIC = (b"ni1", b"ni2")
@@ -171,7 +174,23 @@ def _geometry(
         raise IngestError(Reason.CONFLICTING_ORIENTATION, finding)
     if not grids[0].is_orthogonal:
         raise IngestError(Reason.SHEARED_AFFINE, f"the affine of {path} has shear")
+    _check_pixdim(raw, path, spacing=np.linalg.norm(grids[0].affine[:3, :3], axis=0) / scale[0, 0])
     return grids[0], repair
+
+
+def _check_pixdim(raw: Any, path: Path, *, spacing: np.ndarray) -> None:
+    """Refuse a spacing that pixdim contradicts; a qform is made of pixdim, a sform is not.
+
+    Other software measures by pixdim alone. A value of 0, or one along an axis that the image does
+    not have, states none.
+    """
+    pixdim = np.abs(np.asarray(raw["pixdim"][1:4], dtype=np.float64))
+    is_stated = (pixdim > 0) & (np.arange(3) < int(raw["dim"][0]))
+    off = np.abs(pixdim - spacing) > PIXDIM_TOLERANCE * spacing
+    if (is_stated & off).any():
+        theirs, ours = (" x ".join(f"{v:.6g}" for v in values) for values in (pixdim, spacing))
+        finding = f"pixdim of {path} states a spacing of {theirs}, its sform one of {ours}"
+        raise IngestError(Reason.CONFLICTING_ORIENTATION, finding)
 
 
 def _stated(raw: Any) -> list[np.ndarray]:

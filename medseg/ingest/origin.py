@@ -16,6 +16,8 @@ from medseg.ingest.elements import macro
 
 _AS_STORED = {
     "patient": "PatientID",
+    "birth_date": "PatientBirthDate",
+    "sex": "PatientSex",
     "study": "StudyInstanceUID",
     "series_number": "SeriesNumber",
     "kernel": "ConvolutionKernel",
@@ -26,6 +28,16 @@ _AS_STORED = {
     "temporal_position": "TemporalPositionIdentifier",
     "trigger_time_ms": "TriggerTime",
     "acquisition_time": "AcquisitionTime",
+    "repetition_time_ms": "RepetitionTime",
+    "inversion_time_ms": "InversionTime",
+    "flip_angle_degrees": "FlipAngle",
+    "sequence_name": "SequenceName",
+    "scanning_sequence": "ScanningSequence",
+    "thickness_mm": "SliceThickness",
+    "contrast_agent": "ContrastBolusAgent",
+    "patient_position": "PatientPosition",
+    "filter_type": "FilterType",
+    "units": "Units",
 }
 """Elements whose values are text in the file."""
 
@@ -40,6 +52,10 @@ _OF_FRAME = {
     "acquisition": ("FrameContentSequence", "FrameAcquisitionNumber"),
     "tube_kv": ("CTXRayDetailsSequence", "KVP"),
     "echo_time_ms": ("MREchoSequence", "EffectiveEchoTime"),
+    "repetition_time_ms": ("MRTimingAndRelatedParametersSequence", "RepetitionTime"),
+    "inversion_time_ms": ("MRModifierSequence", "InversionTimes"),
+    "flip_angle_degrees": ("MRTimingAndRelatedParametersSequence", "FlipAngle"),
+    "thickness_mm": ("PixelMeasuresSequence", "SliceThickness"),
     "b_value": ("MRDiffusionSequence", "DiffusionBValue"),
     "temporal_position": ("FrameContentSequence", "TemporalPositionIndex"),
     "trigger_time_ms": ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
@@ -53,17 +69,27 @@ _CONVERTED = (
 )
 """Where legacy converted objects keep the elements of single slices (PS3.3 C.7.6.16.2.25)."""
 
-KEYWORDS = (*_AS_STORED.values(), *_AS_NUMBERS.values())
+_GE_CREATOR, _GE_COMPONENT = Tag(0x0043, 0x0010), Tag(0x0043, 0x102F)
+_GE_COMPONENTS = ("MAGNITUDE", "PHASE", "REAL", "IMAGINARY")
+"""What 0 to 3 mean in GE's own element "Image Type (real, imaginary, phase, magnitude)" of MR."""
+
+KEYWORDS = (
+    *(*_AS_STORED.values(), *_AS_NUMBERS.values()),
+    *(f"{tag:08X}" for tag in (_GE_CREATOR, _GE_COMPONENT)),
+)
 
 
 @dataclass(frozen=True)
 class Origin:
     """What a header states of its slice's origin; "" where it states nothing.
 
-    `patient` is kept for comparison alone: it is not shown, not even by `repr`.
+    `patient`, `birth_date` and `sex` are kept for comparison alone: they are not shown, not even by
+    `repr`.
     """
 
     patient: str = field(default="", repr=False)
+    birth_date: str = field(default="", repr=False)
+    sex: str = field(default="", repr=False)
     study: str = ""
     series_number: str = ""
     kernel: str = ""
@@ -76,6 +102,16 @@ class Origin:
     temporal_position: str = ""
     trigger_time_ms: str = ""
     acquisition_time: str = ""
+    repetition_time_ms: str = ""
+    inversion_time_ms: str = ""
+    flip_angle_degrees: str = ""
+    sequence_name: str = ""
+    scanning_sequence: str = ""
+    thickness_mm: str = ""
+    contrast_agent: str = ""
+    patient_position: str = ""
+    filter_type: str = ""
+    units: str = ""
 
 
 def read_origin(dataset: pydicom.Dataset) -> Origin:
@@ -87,7 +123,8 @@ def read_origin(dataset: pydicom.Dataset) -> Origin:
         >>> read_origin(dataset).echo_time_ms
         '4.60'
     """
-    return Origin(**_stated(dataset))
+    stated = _stated(dataset)
+    return Origin(**stated | {"component": stated["component"] or _ge_component(dataset)})
 
 
 def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
@@ -109,6 +146,18 @@ def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
 def _stated(dataset: pydicom.Dataset) -> dict[str, str]:
     stored = {name: _stored(dataset, tag) for name, tag in _STORED_TAGS.items()}
     return stored | {name: _value(dataset, keyword) for name, keyword in _AS_NUMBERS.items()}
+
+
+def _ge_component(dataset: pydicom.Dataset) -> str:
+    """ComplexImageComponent as GE states it before enhanced objects; "" where it does not."""
+    element = dataset.get_item(_GE_COMPONENT)
+    if element is None or _stored(dataset, _GE_CREATOR) != "GEMS_PARM_01":
+        return ""
+    value = element.value
+    if isinstance(value, bytes) and value:
+        is_little = getattr(element, "is_little_endian", True)
+        value = int.from_bytes(value[:2], "little" if is_little else "big")
+    return _GE_COMPONENTS[value] if value in range(len(_GE_COMPONENTS)) else ""
 
 
 def _stored(dataset: pydicom.Dataset, tag: BaseTag) -> str:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.uid import RLELossless
 
-from medseg.ingest.codestream import stated_sizes
+from medseg.ingest.codestream import Codestream, contradiction, stated
 from medseg.ingest.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.part10 import open_bounded, parse
 from medseg.ingest.reasons import IngestError, Reason
@@ -91,8 +90,8 @@ def _read_plain(header: Slice, offset: int) -> np.ndarray:
 
 def _without_unused_bits(samples: np.ndarray, header: Slice) -> np.ndarray:
     """Drop what lies above BitsStored, such as old overlays; shifting back keeps the sign."""
-    unused_bits = header.bits_allocated - header.bits_stored
-    if unused_bits:
+    unused_bits = 8 * samples.itemsize - header.bits_stored
+    if unused_bits > 0:
         samples <<= unused_bits
         samples >>= unused_bits
     return samples
@@ -109,32 +108,46 @@ def _decode(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
         except (*DECODE_ERRORS, StopIteration) as error:
             finding = f"{header.path} in {header.transfer_syntax.name}"
             raise IngestError(Reason.UNDECODABLE, finding) from error
-        samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
         if samples.shape != (header.rows, header.columns):
             size = (header.rows, header.columns)
             finding = f"{header.path} decodes to {samples.shape}, not {size} pixels"
             raise IngestError(Reason.UNDECODABLE, finding)
-        keeps_all_bits = header.transfer_syntax == RLELossless
-        if keeps_all_bits or not header.transfer_syntax.is_encapsulated:
-            samples = _without_unused_bits(samples, header)
         yield samples
 
 
 def _decoded(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
     first = headers[0]
     dataset = _whole(first.path)
-    if first.transfer_syntax.is_encapsulated:
-        _check_codestreams(dataset.PixelData, first)
-    yield from decode_frames(dataset, [header.frame or 0 for header in headers])
+    is_compressed = first.transfer_syntax.is_encapsulated
+    codestreams = list(stated(dataset.PixelData)) if is_compressed else []
+    for codestream in codestreams:  # before a decoder allocates what it states
+        if said := contradiction(codestream, first):
+            raise IngestError(Reason.UNDECODABLE, f"{first.path} holds {said}")
+    for samples in decode_frames(dataset, [header.frame or 0 for header in headers]):
+        samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+        yield _within_bits_stored(samples, first, codestreams=codestreams)
 
 
-def _check_codestreams(pixel_data: bytes, header: Slice) -> None:
-    """Refuse a codestream of another size before its decoder allocates it."""
-    size = (header.rows, header.columns)
-    for stated in stated_sizes(pixel_data):
-        if stated != size:
-            finding = f"{header.path} holds a codestream of {stated}, not {size} pixels"
-            raise IngestError(Reason.UNDECODABLE, finding)
+def _within_bits_stored(
+    samples: np.ndarray, header: Slice, *, codestreams: Sequence[Codestream]
+) -> np.ndarray:
+    """Samples whose bits above BitsStored say nothing.
+
+    RLE and uncompressed samples have whatever was there, JPEG has it where a codestream is deeper
+    than BitsStored; of two's complement in such a one the sign is extended. In another, where
+    nothing was lost, a value that does not fit shows that BitsStored is wrong.
+    """
+    if not codestreams:
+        return _without_unused_bits(samples, header)
+    if max(codestream.bits for codestream in codestreams) <= header.bits_stored:
+        return samples
+    cut = _without_unused_bits(samples.copy(), header)
+    if header.pixel_representation == 1 and not any(c.is_signed for c in codestreams):
+        return cut
+    if not header.is_lossy and (cut != samples).any():
+        finding = f"{header.path} holds values of more than {header.bits_stored} bits"
+        raise IngestError(Reason.UNDECODABLE, finding)
+    return samples
 
 
 def _whole(path: Path) -> pydicom.Dataset:

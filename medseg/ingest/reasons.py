@@ -11,6 +11,8 @@ and the remedy, which is fixed for each code.
 | study-per-file | repair | three or more files, each with a study of its own, as ITK may write |
 | no-file-meta | repair | the transfer syntax is not stated rightly; it was told from the elements |
 | resampled | repair | tilted, missing or uneven slices, resampled on request |
+| padded-pixels | repair | zeros of at most one row after the pixels, which are left out |
+| padded-tissue | repair | CT that calls values of tissue padding: they become -1024 HU |
 | left-aside | repair | slices used without the localizers or secondary captures among them |
 | chosen-series | repair | one of several series, chosen by the rule that was asked for |
 | lossy-compression | accept | values were changed by lossy compression, now or before |
@@ -25,14 +27,14 @@ and the remedy, which is fixed for each code.
 | several-series | refuse | more than one image series, and none was named |
 | unknown-series | refuse | the named series is not there |
 | not-an-image | refuse | SEG, RTSTRUCT, SR, ...: no image slices |
-| multi-frame | refuse | a multi-frame object that does not state where each frame lies |
+| multi-frame | refuse | several frames in one without a place for each: multi-frame, mosaic |
 | colour | refuse | more than one sample per pixel, or a palette |
 | localizer | refuse | a scout image, which shows where slices were planned |
 | secondary-capture | refuse | a screen capture, not what a scanner measured |
 | pixel-format | refuse | sample size, bit layout or look-up table that is not supported |
 | voxel-type | refuse | a NIfTI whose voxels are no real numbers (complex, colour) |
-| missing-rescale | refuse | CT or PET without rescale slope and intercept |
-| invalid-rescale | refuse | the rescale slope is zero or not finite |
+| missing-rescale | refuse | CT or PET without rescale slope and intercept, or some slices of any |
+| invalid-rescale | refuse | a rescale slope of zero, or values that single precision cannot hold |
 | missing-geometry | refuse | position, orientation, pixel spacing or matrix size is absent |
 | invalid-geometry | refuse | geometry that is not finite, not orthogonal or not invertible |
 | no-slice-spacing | refuse | one slice without a usable thickness |
@@ -54,7 +56,7 @@ and the remedy, which is fixed for each code.
 | tilted-stack | refuse | slices shifted against each other (gantry tilt, shear) |
 | not-3d | refuse | a NIfTI that is not one volume |
 | no-orientation | refuse | a NIfTI with neither qform nor sform |
-| conflicting-orientation | refuse | a NIfTI whose qform and sform disagree |
+| conflicting-orientation | refuse | a NIfTI whose qform, sform or pixdim disagree |
 | sheared-affine | refuse | a NIfTI whose axes are not at right angles |
 | not-millimetres | refuse | a NIfTI in another unit of length |
 | converted-units | repair | a NIfTI in metres or micrometres, scaled on request |
@@ -92,6 +94,8 @@ class Reason(str, Enum):
     STUDY_PER_FILE = "study-per-file"
     NO_FILE_META = "no-file-meta"
     RESAMPLED = "resampled"
+    PADDED_PIXELS = "padded-pixels"
+    PADDED_TISSUE = "padded-tissue"
     LEFT_ASIDE = "left-aside"
     CHOSEN_SERIES = "chosen-series"
     LOSSY_COMPRESSION = "lossy-compression"
@@ -191,6 +195,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.STUDY_PER_FILE: "check that the slices are of one scan",
     Reason.NO_FILE_META: "check the volume, or export it again with file meta information",
     Reason.RESAMPLED: "compare with the original slices where it matters",
+    Reason.PADDED_PIXELS: "check that Rows and Columns are those of the image",
+    Reason.PADDED_TISSUE: "look for holes in tissue; without PixelPaddingValue there are none",
     Reason.LEFT_ASIDE: "check that the volume has as many slices as its source",
     Reason.CHOSEN_SERIES: "name another by its UID if it is not the one that is meant",
     Reason.LOSSY_COMPRESSION: "use the uncompressed original where there is one",
@@ -202,10 +208,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.TRUNCATED: "copy or download the file again",
     Reason.TOO_LARGE: "copy the file again, or move it out of the folder",
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
-    Reason.SEVERAL_SERIES: (
-        f"pass {_SERIES_UID}; files without UID: move those of one series to a folder of their own "
-        "and pass that"
-    ),
+    Reason.SEVERAL_SERIES: f"pass {_SERIES_UID}, or a folder of the files of one series alone",
     Reason.UNKNOWN_SERIES: "pass the UID of one that is",
     Reason.NOT_AN_IMAGE: "pass the image series it refers to",
     Reason.MULTI_FRAME: (
@@ -246,7 +249,10 @@ REMEDIES: dict[Reason, str] = {
         "split the file into one per volume, or choose one, from 0, by volume=INDEX in Python"
     ),
     Reason.NO_ORIENTATION: "convert again from DICOM, or set the sform from a trusted source",
-    Reason.CONFLICTING_ORIENTATION: "keep the right one and set the code of the other to 0",
+    Reason.CONFLICTING_ORIENTATION: (
+        "keep the right one and set the code of the other to 0, with the spacing of the sform in "
+        "pixdim"
+    ),
     Reason.SHEARED_AFFINE: (
         "resample it onto an orthogonal grid with another tool, e.g. resample_to_output of "
         "nibabel.processing"

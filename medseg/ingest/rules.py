@@ -13,6 +13,7 @@ from pydicom import uid
 
 from medseg.geometry import ORTHOGONALITY_TOLERANCE
 from medseg.ingest.mixed import mixed_kernel, mixed_patient, mixed_quantity, mixed_study
+from medseg.ingest.pixel_rules import too_large, trailing_bytes, truncated
 from medseg.ingest.reasons import Reason
 from medseg.ingest.slice import Slice
 
@@ -28,17 +29,10 @@ LONGEST_MM = 1e9
 SHORTEST_MM = 1e-9
 """No spacing is smaller: a millionth of a micrometre."""
 
-FREE_DECODED_BYTES = 2**28
-"""A compressed series may always decode to this much, whatever its files hold."""
-
-MAX_COMPRESSION_RATIO = 1000
-"""Beyond `FREE_DECODED_BYTES`, a series may decode to this many times its compressed bytes.
-
-Lossless compression of real slices reaches 2 to 4, lossy rarely 50; a blank slice is small.
-"""
-
 Rule = Callable[[Sequence[Slice]], str]
 
+_LARGEST = float(np.finfo(np.float32).max)  # of volumes, which are of single precision
+_SMALLEST = float(np.finfo(np.float32).tiny)
 _RESCALED_MODALITIES = ("CT", "PT")  # their values mean nothing without (PS3.3 C.8.2.1, C.8.9.4)
 _DERIVED_MODALITIES = ("SEG", "RTDOSE", "RTSTRUCT", "SR", "PR", "KO", "REG", "RWV")
 _SECONDARY_CAPTURE_CLASSES = (
@@ -80,8 +74,10 @@ def _is_without_pixels(sop_class: uid.UID) -> bool:
 
 
 def _multi_frame(slices: Sequence[Slice]) -> str:
-    """What `multiframe.frames` could not take apart."""
+    """What `multiframe.frames` could not take apart, and the sheets of slices of a MOSAIC."""
     for s in slices:
+        if "MOSAIC" in s.image_type:
+            return f"{s.name} is a mosaic of slices side by side (ImageType)"
         if s.frame is None and (s.frames > 1 or s.sop_class in _MULTI_FRAME_CLASSES):
             kind = f"{s.name}, {s.sop_class.name}"
             return f"{s.frames} frames in one file ({kind}) without functional groups for each"
@@ -137,48 +133,48 @@ def _pixel_format(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def _truncated(slices: Sequence[Slice]) -> str:
-    for s in slices:
-        if s.pixels is None:
-            continue
-        if s.pixels.missing_bytes:
-            return f"{s.path.name} ends {s.pixels.missing_bytes} bytes early"
-        expected = s.plane_bytes * max(1, s.frames)
-        if not s.transfer_syntax.is_encapsulated and s.pixels.length < expected:
-            return f"{s.path.name} holds {s.pixels.length} of {expected} bytes of pixels"
-    return ""
-
-
-def _too_large(slices: Sequence[Slice]) -> str:
-    """Uncompressed pixels are in the file, which `_truncated` checked; these are a promise."""
-    compressed = [s for s in slices if s.transfer_syntax.is_encapsulated]
-    stored = {s.path: s.pixels.length for s in compressed if s.pixels is not None}
-    promised, held = sum(s.plane_bytes for s in compressed), sum(stored.values())
-    if promised <= max(FREE_DECODED_BYTES, MAX_COMPRESSION_RATIO * held):
-        return ""
-    return f"{held} bytes of compressed pixels are to give {promised} bytes"
-
-
 def _missing_rescale(slices: Sequence[Slice]) -> str:
     count = sum(
         s.modality in _RESCALED_MODALITIES and (s.slope is None or s.intercept is None)
         for s in slices
     )
-    return f"{count} of {len(slices)} {slices[0].modality} slices have no rescale" if count else ""
+    if count:
+        return f"{count} of {len(slices)} {slices[0].modality} slices have no rescale"
+    return _partly_rescaled(slices)
+
+
+def _partly_rescaled(slices: Sequence[Slice]) -> str:
+    """A slope or intercept that only some slices state; the identity may be left out."""
+    for stated, name, identity in (
+        ([s.slope for s in slices], "slope", 1),
+        ([s.intercept for s in slices], "intercept", 0),
+    ):
+        absent = stated.count(None)
+        if absent and any(value not in (None, identity) for value in stated):
+            return f"{absent} of {len(slices)} slices have no rescale {name}, the others have"
+    return ""
 
 
 def _invalid_rescale(slices: Sequence[Slice]) -> str:
+    """One that is none, or of which single precision would make infinities or zeros."""
     for s in slices:
         slope, intercept = s.rescale
         if slope == 0 or not np.isfinite((slope, intercept)).all():
             return f"rescale slope {slope:g} and intercept {intercept:g} of {s.name}"
+        largest = 2.0**s.bits_allocated * abs(slope) + abs(intercept)
+        if largest > _LARGEST or abs(slope) < _SMALLEST:
+            stated = f"rescale slope {slope:g} and intercept {intercept:g}"
+            return f"{stated} of {s.name}, whose values single precision cannot hold"
     return ""
 
 
 def _mixed_rescale_type(slices: Sequence[Slice]) -> str:
-    """CT that states no unit is in HU (PS3.3 C.8.2.1), anything else in none, "US" (C.11.1.1.2)."""
+    """CT that states no unit is in HU (PS3.3 C.8.2.1), anything else in none, "US" (C.11.1.1.2).
+
+    PET states them in Units (C.8.9.1).
+    """
     units = {s.rescale_type or ("HU" if s.modality == "CT" else "US") for s in slices}
-    return _listed(units, "rescale types")
+    return _listed(units, "rescale types") or _listed({s.origin.units for s in slices}, "units")
 
 
 def _mixed_photometric(slices: Sequence[Slice]) -> str:
@@ -254,8 +250,9 @@ SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.MISSING_GEOMETRY, _missing_geometry),
     (Reason.INVALID_GEOMETRY, _invalid_geometry),
     (Reason.PIXEL_FORMAT, _pixel_format),
-    (Reason.TRUNCATED, _truncated),
-    (Reason.TOO_LARGE, _too_large),
+    (Reason.TRUNCATED, truncated),
+    (Reason.TRAILING_BYTES, trailing_bytes),
+    (Reason.TOO_LARGE, too_large),
     (Reason.MISSING_RESCALE, _missing_rescale),
     (Reason.INVALID_RESCALE, _invalid_rescale),
     (Reason.MIXED_RESCALE_TYPE, _mixed_rescale_type),

@@ -7,19 +7,23 @@ finds fault decides.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 
 from medseg.geometry import Geometry
 from medseg.ingest.directory import referenced_files
+from medseg.ingest.folder import files_below, is_broken_link
 from medseg.ingest.header import read_series_uid, read_slices
-from medseg.ingest.mixed import is_study_per_file
+from medseg.ingest.notes import Note, name_of, notes_on
 from medseg.ingest.reasons import IngestError, Reason, Verdict, explain
 from medseg.ingest.resample import Resampling, not_resampled, plan_resampling
 from medseg.ingest.rules import SLICE_RULES, is_localizer, is_secondary_capture
 from medseg.ingest.slice import Slice
-from medseg.ingest.stack import STACK_RULES, sorted_along_normal, stack_geometry, thickness_mm
+from medseg.ingest.stack import STACK_RULES, sorted_along_normal, stack_geometry
+from medseg.ingest.stray import faults_of_strays
 
 RESAMPLED_REASONS = (Reason.MISSING_SLICES, Reason.UNEVEN_SPACING, Reason.TILTED_STACK)
 """What `resample=True` repairs."""
@@ -27,7 +31,7 @@ RESAMPLED_REASONS = (Reason.MISSING_SLICES, Reason.UNEVEN_SPACING, Reason.TILTED
 ACCEPTED_REASONS = (Reason.LOSSY_COMPRESSION, Reason.NOT_HOUNSFIELD)
 """What must be known of a series, without anything being assumed about it."""
 
-Note = tuple[Reason, str]
+_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +49,7 @@ class Series:
             be known; empty when there is nothing to say.
         geometry: the grid of the volume, None when refused.
         resampling: how slices are laid onto that grid, None where they lie on it.
-        unreadable: the file that cannot be read, where that is what this stands for.
+        unreadable: the files that cannot be read, where that is what this stands for.
     """
 
     uid: str
@@ -82,8 +86,11 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
     """Find the DICOM series below a folder, of a DICOMDIR or of a file, and judge each.
 
     Files that are no DICOM are passed over, and so are hidden files and a DICOMDIR in a folder. A
-    file that was meant to be DICOM and cannot be read, or is missing from the disk that a DICOMDIR
-    describes, is returned as a refused series of its own, so that no slice is ever lost unnoticed.
+    file that was meant to be DICOM and cannot be read, a link to one that is not there, and one
+    missing from the disk that a DICOMDIR describes, are returned as a refused series, one for those
+    of a folder that share the reason, so that no slice is ever lost unnoticed. What tells such a
+    file from notes and lists beside slices is in `medseg.ingest.stray`. Links to folders are
+    followed.
     Files without Series Instance UID are one series where folder, study, patient and series number
     are the same. Pixels are not decoded.
 
@@ -109,16 +116,21 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
             raise
         return [_damaged(Path(path), error)]
     groups: dict[tuple[str, ...], list[Slice]] = {}
-    damaged: list[Series] = []
+    faults: list[tuple[Path, IngestError]] = []
+    others: list[Path] = []
     for file in files:
         try:
             headers = _headers(file, path)
         except IngestError as error:
-            damaged.append(replace(_damaged(file, error), uid=read_series_uid(file)))
+            faults.append((file, error))
             continue
         if headers:
             groups.setdefault(_series_key(headers[0]), []).extend(headers)
-    return [judge(groups[key], resample=resample) for key in sorted(groups)] + damaged
+        else:
+            others.append(file)
+    faults.extend(faults_of_strays(others, {s.path for group in groups.values() for s in group}))
+    judged = [judge(groups[key], resample=resample) for key in sorted(groups)]
+    return judged + _damaged_series(sorted(faults, key=itemgetter(0)))
 
 
 def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
@@ -140,15 +152,15 @@ def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
 def _judged(slices: Sequence[Slice], *, resample: bool) -> Series:
     for reason, rule in SLICE_RULES:
         if finding := rule(slices):
-            return _refused(slices, reason, f"{finding} in {_name(slices)}")
+            return _refused(slices, reason, f"{finding} in {name_of(slices)}")
     ordered = sorted_along_normal(slices)
     for reason, rule in STACK_RULES:
         if finding := rule(ordered):
-            finding = f"{finding} in {_name(slices)}"
+            finding = f"{finding} in {name_of(slices)}"
             if resample and reason in RESAMPLED_REASONS:
                 return _resampled(ordered, reason, finding)
             return _refused(ordered, reason, finding)
-    return _usable(ordered, _notes(ordered), geometry=stack_geometry(ordered))
+    return _usable(ordered, notes_on(ordered), geometry=stack_geometry(ordered))
 
 
 def _with_left_aside(series: Series, slices: Sequence[Slice]) -> Series:
@@ -159,7 +171,7 @@ def _with_left_aside(series: Series, slices: Sequence[Slice]) -> Series:
     said = " and ".join(f"{n} {kind}{'s' * (n > 1)}" for n, kind in counts if n)
     if series.verdict is Verdict.REFUSE:
         return replace(series, notes=((series.reason, f"{series.finding} (without {said})"),))
-    finding = f"{said} of {len(slices)} slices left aside in {_name(slices)}"
+    finding = f"{said} of {len(slices)} slices left aside in {name_of(slices)}"
     notes = ((Reason.LEFT_ASIDE, finding), *series.notes)
     return replace(series, verdict=Verdict.REPAIR, notes=notes)
 
@@ -170,11 +182,14 @@ def _files(path: Path) -> list[Path]:
         return [path] if referenced is None else referenced
     if not path.is_dir():
         raise IngestError(Reason.NOT_FOUND, f"no such file or folder: {path}")
-    visible = (p for p in path.rglob("*") if not p.name.startswith("."))
-    return sorted(p for p in visible if p.is_file())
+    return files_below(path)
 
 
 def _headers(file: Path, source: str | Path) -> tuple[Slice, ...]:
+    if file.is_dir():
+        raise IngestError(Reason.UNREADABLE, f"{file} is a folder that may not be read")
+    if is_broken_link(file) and Path(source).is_dir():
+        return ()
     if not file.is_file():
         raise IngestError(Reason.NOT_FOUND, f"{source} refers to {file}, which is not there")
     return read_slices(file)
@@ -186,41 +201,6 @@ def _series_key(header: Slice) -> tuple[str, ...]:
         return (header.series_uid,)
     origin = header.origin
     return (str(header.path.parent), origin.study, origin.patient, origin.series_number)
-
-
-def _name(slices: Sequence[Slice]) -> str:
-    first = slices[0]
-    where = f"series {first.series_uid}" if first.series_uid else f"{first.path.parent}"
-    files = {s.path for s in slices}
-    return where if len(files) > 1 else f"{where} ({first.path.name})"
-
-
-def _notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
-    """What was assumed about slices that make a volume, and what must be known of them."""
-    name, notes = _name(slices), []
-    if assumed := [s for s in slices if s.is_syntax_assumed]:
-        syntaxes = ", ".join(sorted({s.transfer_syntax.name for s in assumed}))
-        finding = f"{len(assumed)} slices state no right transfer syntax, read as {syntaxes}"
-        notes.append((Reason.NO_FILE_META, f"{finding}, in {name}"))
-    if len(slices) == 1:
-        finding = f"one slice, {thickness_mm(slices[0]):.4g} mm thick, in {name}"
-        notes.append((Reason.SINGLE_SLICE, finding))
-    elif not slices[0].series_uid:
-        files = len({s.path for s in slices})
-        finding = f"{files} file{'s' * (files > 1)} without Series Instance UID in {name}"
-        notes.append((Reason.NO_SERIES_UID, finding))
-    if is_study_per_file(slices):
-        files = len({s.path for s in slices})
-        finding = f"each of {files} files states another Study Instance UID in {name}"
-        notes.append((Reason.STUDY_PER_FILE, finding))
-    if count := sum(s.is_lossy for s in slices):
-        finding = f"{count} of {len(slices)} slices were compressed with loss in {name}"
-        notes.append((Reason.LOSSY_COMPRESSION, finding))
-    units = {s.rescale_type for s in slices if s.modality == "CT"} - {"", "HU"}
-    if units:
-        finding = f"values are stated in {', '.join(sorted(units))}, not HU, in {name}"
-        notes.append((Reason.NOT_HOUNSFIELD, finding))
-    return tuple(notes)
 
 
 def _usable(
@@ -246,8 +226,26 @@ def _resampled(slices: Sequence[Slice], reason: Reason, finding: str) -> Series:
     if too_irregular := not_resampled(slices):
         return _refused(slices, reason, f"{finding}, and {too_irregular}")
     plan = plan_resampling(slices)
-    notes = ((Reason.RESAMPLED, f"{finding}; {plan.outline}"), *_notes(slices))
+    notes = ((Reason.RESAMPLED, f"{finding}; {plan.outline}"), *notes_on(slices))
     return _usable(slices, notes, geometry=plan.geometry, resampling=plan)
+
+
+def _damaged_series(faults: Sequence[tuple[Path, IngestError]]) -> list[Series]:
+    """One series for the damaged files of a folder that state the same UID and share the reason."""
+    alike: dict[tuple[str, Path, str], list[tuple[Path, IngestError]]] = {}
+    for file, error in faults:
+        uid = read_series_uid(file) if file.is_file() else ""
+        words = _DIGITS.sub("", error.finding.replace(str(file), ""))
+        alike.setdefault((uid, file.parent, words), []).append((file, error))
+    return [_damaged_alike(uid, of_one) for (uid, _, _), of_one in alike.items()]
+
+
+def _damaged_alike(uid: str, faults: Sequence[tuple[Path, IngestError]]) -> Series:
+    (file, error), *more = faults
+    files = f"{len(more)} more file{'s' * (len(more) > 1)} of {file.parent}"
+    finding = f"{error.finding}, and likewise {files}" if more else error.finding
+    series = _damaged(file, IngestError(error.code, finding))
+    return replace(series, uid=uid, unreadable=tuple(path for path, _ in faults))
 
 
 def _damaged(file: Path, error: IngestError) -> Series:

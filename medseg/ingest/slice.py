@@ -18,12 +18,17 @@ class PixelData:
     `offset` counts from the start of the file; it is None where the data set is deflated. `length`
     is the number of bytes, those of the fragments and their headers where encapsulated.
     `missing_bytes` compares the file with the length that the element itself declares.
+    `codestreams` is the number of fragments that begin a compressed frame. `zeros` are the last
+    bytes that are all zero, counted to `pixel_element.MAX_PADDING_BYTES`, and only where there are
+    more bytes than the header states.
     """
 
     offset: int | None
     length: int
     missing_bytes: int = 0
     is_encapsulated: bool = False
+    codestreams: int = 0
+    zeros: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,3 +89,11 @@ class Slice:
     def plane_bytes(self) -> int:
         """Bytes of one plane of samples, uncompressed."""
         return self.rows * self.columns * self.bits_allocated // 8
+
+    @property
+    def excess_bytes(self) -> int:
+        """Uncompressed bytes beyond those of all planes and the one that makes a length even."""
+        if self.pixels is None or self.pixels.is_encapsulated:
+            return 0
+        excess = self.pixels.length - self.samples * self.plane_bytes * max(1, self.frames)
+        return excess if excess > 1 else 0

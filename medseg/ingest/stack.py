@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medseg.counted import counted
 from medseg.geometry import ORTHOGONALITY_TOLERANCE, Geometry
 from medseg.ingest.mixed import differences, mixed_acquisition
 from medseg.ingest.reasons import Reason
@@ -110,7 +111,8 @@ def _duplicate_positions(slices: Sequence[Slice]) -> str:
     if count == 1:
         return ""
     depth = depths[places == place][0]
-    found = f"{len(slices)} slices at {places[-1] + 1} positions, {count} at {depth:.6g} mm"
+    positions = counted(int(places[-1]) + 1, "position")
+    found = f"{len(slices)} slices at {positions}, {count} at {depth:.6g} mm"
     there = [s for s, p in zip(slices, places.tolist(), strict=True) if p == place]
     told_apart = differences(there)
     return f"{found} with {told_apart}" if told_apart else found

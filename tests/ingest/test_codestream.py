@@ -1,4 +1,4 @@
-"""Tests of medseg.ingest.codestream: a codestream's own size, and what is refused for it."""
+"""Tests of medseg.ingest.codestream: what a codestream states, and what is refused for it."""
 
 from __future__ import annotations
 
@@ -6,39 +6,52 @@ import struct
 
 import numpy as np
 import pytest
-from ingest.dicom_writer import compress_series, make_series, write_series
+import SimpleITK as sitk  # noqa: N813  # its own idiom
+from ingest.dicom_writer import compress_series, make_series, ramp, write_series
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from medseg.ingest import IngestError, Reason, load
-from medseg.ingest.codestream import stated_sizes
+from medseg.ingest.codestream import Codestream, contradiction, stated
+from medseg.ingest.header import read_header
 
 
 def items(*fragments):
     return b"".join(b"\xfe\xff\x00\xe0" + struct.pack("<I", len(f)) + f for f in fragments)
 
 
-@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless])
-def test_rows_and_columns_of_real_encoders_are_told(syntax):
-    (dataset,) = compress_series(make_series(np.zeros((1, 64, 70), np.int16)), syntax)
-    assert list(stated_sizes(dataset.PixelData)) == [(64, 70)]
+@pytest.mark.parametrize(
+    ("syntax", "dtype", "is_signed"),
+    [
+        *((JPEGLSLossless, np.int16, False), (JPEGLSLossless, np.uint16, False)),
+        *((JPEG2000Lossless, np.int16, True), (JPEG2000Lossless, np.uint16, False)),
+    ],
+)
+@pytest.mark.parametrize("bits", [12, 16])
+def test_size_depth_and_sign_of_real_encoders_are_told(syntax, dtype, is_signed, bits):
+    """Only JPEG 2000 knows a sign."""
+    (dataset,) = make_series(np.zeros((1, 64, 70), dtype))
+    dataset.BitsStored, dataset.HighBit = bits, bits - 1
+    compress_series([dataset], syntax)
+    assert list(stated(dataset.PixelData)) == [Codestream((64, 70), bits, is_signed)]
 
 
-def test_rle_states_no_size():
+def test_rle_states_nothing():
     (dataset,) = compress_series(make_series(np.zeros((1, 30, 41), np.int16)), RLELossless)
-    assert list(stated_sizes(dataset.PixelData)) == []
+    assert list(stated(dataset.PixelData)) == []
 
 
 def test_segments_before_the_frame_header_are_walked_over():
     comment, fill = b"\xff\xfe\x00\x06abcd", b"\xff"
     frame = b"\xff\xc3\x00\x0b\x10" + struct.pack(">HH", 512, 300)
-    assert list(stated_sizes(items(b"", b"\xff\xd8" + comment + fill + frame))) == [(512, 300)]
+    pixel_data = items(b"", b"\xff\xd8" + comment + fill + frame)
+    assert list(stated(pixel_data)) == [Codestream((512, 300), bits=16)]
 
 
 @pytest.mark.parametrize(
     "fragment", [b"", b"\xff\xd8", b"\xff\xd8\x00\x00", b"\xff\x4f\xff\x51\x00"]
 )
 def test_what_cannot_be_told_is_passed_over(fragment):
-    assert list(stated_sizes(items(fragment))) == []
+    assert list(stated(items(fragment))) == []
 
 
 @pytest.mark.realdata
@@ -48,7 +61,84 @@ def test_real_files_state_the_size_of_their_header(data_root, codec):
     file = data_root / "dicom" / "dicom_wg04_compressed" / codec / f"MR2_{codec}"
     content = file.read_bytes()
     start = content.index(b"\xfe\xff\x00\xe0", content.index(b"\xe0\x7f\x10\x00"))
-    assert set(stated_sizes(content[start:])) == {(1024, 1024)}
+    assert {codestream.size for codestream in stated(content[start:])} == {(1024, 1024)}
+
+
+# ---- depth and sign of codestream and header; values are 0, 1, 2, ... 4095, or 2048 less
+
+
+def encoded(folder, syntax, *, dtype=np.uint16, bits=12, **header):
+    """One slice of 64x64 in a codestream of so many bits, under a header that was changed after."""
+    lowest = -2048 if np.issubdtype(dtype, np.signedinteger) else 0
+    (dataset,) = make_series((ramp((1, 64, 64)) + lowest).astype(dtype))
+    dataset.BitsStored, dataset.HighBit, dataset.RescaleIntercept = bits, bits - 1, 0
+    compress_series([dataset], syntax)
+    for keyword, value in header.items():
+        setattr(dataset, keyword, value)
+    return write_series(folder, [dataset])[0]
+
+
+def with_bits(allocated, stored):
+    return {"BitsAllocated": allocated, "BitsStored": stored, "HighBit": stored - 1}
+
+
+J2K, JLS = JPEG2000Lossless, JPEGLSLossless
+CONTRADICTIONS = [
+    (J2K, {**with_bits(8, 8)}, "a codestream of 12 bits in 8"),
+    (JLS, {"bits": 16, **with_bits(8, 8)}, "a codestream of 16 bits in 8"),
+    (J2K, {"dtype": np.int16, "PixelRepresentation": 0}, "signed samples under an unsigned header"),
+    (J2K, {"PixelRepresentation": 1, **with_bits(16, 16)}, "12 unsigned bits for 16 signed ones"),
+    (JLS, {"PixelRepresentation": 1, **with_bits(16, 16)}, "12 unsigned bits for 16 signed ones"),
+]
+
+
+@pytest.mark.parametrize(("syntax", "made", "words"), CONTRADICTIONS)
+def test_samples_that_are_not_those_of_the_header_are_refused(syntax, made, words, tmp_path):
+    path = encoded(tmp_path, syntax, **made)
+    with pytest.raises(IngestError, match=words) as caught:
+        load(path)
+    assert caught.value.code is Reason.UNDECODABLE
+    assert str(path) in str(caught.value)
+
+
+AGREEMENTS = [
+    (J2K, {}, (0, 4095)),
+    (J2K, with_bits(16, 16), (0, 4095)),
+    (JLS, with_bits(16, 16), (0, 4095)),
+    (JLS, {"bits": 16, **with_bits(16, 12)}, (0, 4095)),
+    (J2K, {"dtype": np.int16}, (-2048, 2047)),
+    (J2K, {"dtype": np.int16, "bits": 16, **with_bits(16, 12)}, (-2048, 2047)),
+    (JLS, {"dtype": np.int16, "bits": 16, **with_bits(16, 12)}, (-2048, 2047)),
+    (J2K, {"PixelRepresentation": 1}, (-2048, 2047)),  # two's complement, as some archives encode
+    (JLS, {"PixelRepresentation": 1}, (-2048, 2047)),
+    (J2K, {"bits": 16, "PixelRepresentation": 1, **with_bits(16, 12)}, (-2048, 2047)),
+    (JLS, {"bits": 16, "PixelRepresentation": 1, **with_bits(16, 12)}, (-2048, 2047)),
+]
+
+
+@pytest.mark.parametrize(("syntax", "made", "ends"), AGREEMENTS)
+def test_samples_of_other_depths_are_what_simpleitk_reads(syntax, made, ends, tmp_path):
+    path = encoded(tmp_path, syntax, **made)
+    array, _ = load(path)
+    assert (array.min(), array.max()) == ends
+    reference = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    np.testing.assert_array_equal(array.T, reference)
+
+
+@pytest.mark.parametrize("syntax", [J2K, JLS])
+def test_lossless_values_that_do_not_fit_bits_stored_are_refused(syntax, tmp_path):
+    """0 to 4095 under a header of 11 bits; SimpleITK cuts one and keeps the other."""
+    path = encoded(tmp_path, syntax, bits=16, **with_bits(16, 11))
+    with pytest.raises(IngestError, match="values of more than 11 bits") as caught:
+        load(path)
+    assert caught.value.code is Reason.UNDECODABLE
+
+
+def test_a_codestream_of_the_size_depth_and_sign_of_its_header_is_no_contradiction(tmp_path):
+    header = read_header(encoded(tmp_path, J2K, dtype=np.int16))
+    assert contradiction(Codestream((64, 64), bits=12, is_signed=True), header) == ""
+    other = contradiction(Codestream((64, 63), bits=12, is_signed=True), header)
+    assert other == "a codestream of (64, 63), not (64, 64) pixels"
 
 
 def test_a_codestream_that_would_allocate_more_is_refused_before_it_is_decoded(tmp_path):

@@ -321,8 +321,16 @@ def test_a_frame_of_another_size_is_not_even_decoded(
 ):
     dataset = compressed(encoded(RGB, kind, **options), photometric, syntax, Rows=3)
     monkeypatch.setattr("medseg.ingest.colour.decode_frames", lambda *_: pytest.fail("decoded"))
-    words = r"states \(3, 16\) rows and columns, its codestreams \[\(2, 16\)\]"
+    words = r"holds a codestream of \(2, 16\), not \(3, 16\) pixels"
     assert refusal(dataset, tmp_path, words) is Reason.UNDECODABLE
+
+
+def test_a_codestream_deeper_than_its_picture_is_refused(tmp_path):
+    """Grey of 16 bits under a header of 8, of which a decoder would keep the lower ones."""
+    dataset = photograph(np.arange(4096, dtype=np.uint16).reshape(64, 64), "MONOCHROME2")
+    dataset.compress(uid.JPEGLSLossless, generate_instance_uid=False)
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+    assert refusal(dataset, tmp_path, "a codestream of 16 bits in 8") is Reason.UNDECODABLE
 
 
 def test_a_run_length_code_too_short_for_its_picture_is_refused(tmp_path):

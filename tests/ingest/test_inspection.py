@@ -72,6 +72,35 @@ def test_nifti_files_and_damaged_files_are_rows_too(tmp_path):
     assert (several.verdict, several.reason) == (Verdict.REFUSE, Reason.NOT_3D)
 
 
+def test_files_of_a_folder_that_are_damaged_alike_are_one_row(tmp_path):
+    """A syntax of GE's own, which no tool reads: 300 files of a scan would be 300 rows."""
+    for file in write_series(tmp_path / "ge", make_series()):
+        content = file.read_bytes()
+        private = b"1.2.840.113619.5.2\0\0"
+        file.write_bytes(content.replace(b"1.2.840.10008.1.2.1\0", private))
+    (tmp_path / "ge" / "other.dcm").write_bytes(b"other")
+    (tmp_path / "broken.dcm").write_bytes(b"broken")
+    rows = inspect(tmp_path)
+    assert [(row.files, row.reason) for row in rows] == [
+        (1, Reason.UNREADABLE),
+        (5, Reason.UNREADABLE),
+        (1, Reason.UNREADABLE),
+    ]
+    assert rows[1].path == str(tmp_path / "ge")
+    said = f"states no known transfer syntax, and likewise 4 more files of {tmp_path / 'ge'}"
+    assert said in rows[1].findings[0]
+
+
+def test_links_are_followed_and_lost_ones_are_rows(tmp_path):
+    write_series(tmp_path / "far", make_series())
+    save_nifti(tmp_path / "far" / "mr.nii.gz")
+    (tmp_path / "near").mkdir()
+    (tmp_path / "near" / "link").symlink_to(tmp_path / "far")
+    (tmp_path / "near" / "lost.nii.gz").symlink_to(tmp_path / "nowhere")
+    found = [(row.format, row.reason) for row in inspect(tmp_path / "near")]
+    assert found == [("DICOM", Reason.OK), ("NIfTI", Reason.OK), ("NIfTI", Reason.NOT_FOUND)]
+
+
 def test_a_nifti_file_is_one_row_and_its_refusal_is_that_of_load(tmp_path):
     save_nifti(tmp_path / "a.nii")
     content = (tmp_path / "a.nii").read_bytes()

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
 from pydicom import Dataset
 from pydicom.uid import EnhancedMRImageStorage
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
-from medseg.ingest.header import read_header
-from medseg.ingest.mixed import quantity
 
 AT_HALF_SPACING = (-10.0, 20.0, -29.375)
 """Half of 1.25 mm above the origin of `make_series`."""
@@ -129,6 +125,8 @@ def test_two_kernels_are_refused_by_name(origin, kernel, words, tmp_path):
         (["DERIVED", "PRIMARY", "M", "DIXON", "WATER"], "WATER"),
         (["DERIVED", "PRIMARY", "DIFFUSION", "ADC"], "ADC"),
         (["DERIVED", "SECONDARY", "MPR", "CSA MPR", "", "M"], "MPR"),
+        (["ORIGINAL", "PRIMARY", "PHASE_MAP"], "PHASE"),
+        (["DERIVED", "PRIMARY", "M", "SUB"], "SUBTRACTION"),
     ],
 )
 def test_another_quantity_of_mr_among_magnitudes_is_refused(origin, image_type, kind, tmp_path):
@@ -155,6 +153,7 @@ def test_the_component_may_be_stated_by_an_element_of_its_own(tmp_path):
         (["DERIVED", "SECONDARY", "AXIAL", "CT_SOM5 MIP"], "MIP"),
         (["DERIVED", "SECONDARY", "PROJECTION IMAGE"], "PROJECTION"),
         (["DERIVED", "SECONDARY", "REFORMATTED", "MIN IP"], "MINIP MPR"),
+        (["DERIVED", "PRIMARY", "AXIAL", "VNC"], "VNC"),
     ],
 )
 def test_projections_and_reformats_among_plain_ct_are_refused(origin, image_type, kind, tmp_path):
@@ -189,28 +188,16 @@ def test_a_series_of_another_quantity_throughout_is_accepted(tmp_path):
     assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT
 
 
-@pytest.mark.parametrize(
-    ("image_type", "component", "expected"),
-    [
-        ((), "", "MAGNITUDE"),
-        (("ORIGINAL", "PRIMARY", "M", "DIXON", "FAT"), "MAGNITUDE", "FAT"),
-        (("ORIGINAL", "PRIMARY", "OP_FFE"), "", "OUT OF PHASE"),
-        (("ORIGINAL", "PRIMARY", "P", "IN_PHASE"), "", "IN PHASE PHASE"),
-        (("DERIVED", "PRIMARY", "max_ip"), "MIXED", "MIP"),
-    ],
-)
-def test_the_quantity_of_mr_by_its_words(image_type, component, expected, tmp_path):
-    path, *_ = write_series(tmp_path, mr(make_series()))
-    header = read_header(path)
-    origin = replace(header.origin, component=component)
-    assert quantity(replace(header, image_type=image_type, origin=origin)) == expected
-
-
 OF_ANOTHER_ACQUISITION = [
     ("MR", "EchoTime", "4.6", "9.2", "2 echo times (4.6 ms, 9.2 ms)"),
     ("MR", "EchoTime", "4.60", None, "2 echo times (4.6 ms, none)"),
     ("MR", "DiffusionBValue", 0.0, 1000.0, "2 b-values (0 s/mm2, 1000 s/mm2)"),
     ("MR", "TemporalPositionIdentifier", 100, 101, "2 temporal positions (100, 101)"),
+    ("MR", "FlipAngle", "5", "30", "2 flip angles (5 degrees, 30 degrees)"),
+    ("MR", "InversionTime", "100", "2500", "2 inversion times (100 ms, 2500 ms)"),
+    ("MR", "RepetitionTime", "500", "5000", "2 repetition times (500 ms, 5000 ms)"),
+    ("MR", "SequenceName", "*tse2d", "*fl3d", "2 sequence names (*fl3d, *tse2d)"),
+    ("MR", "ScanningSequence", "SE", ["SE", "IR"], "2 scanning sequences (SE, SE IR)"),
     ("CT", "KVP", "80", "140", "2 tube voltages (80 kV, 140 kV)"),
     ("CT", "SeriesNumber", 3, 4, "2 series numbers (3, 4)"),
 ]
@@ -272,6 +259,88 @@ def test_rounding_and_times_may_vary_within_a_volume(modality, keyword, one, oth
     values = {keyword: one}, {keyword: other}
     slices = two_sets(*values, origin=AT_HALF_SPACING, modality=modality)
     assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT
+
+
+def in_order(keyword, values, *, modality="CT"):
+    """Slices along the normal, one for each value."""
+    slices = make_series(ramp((len(values), 6, 4)), uid="1.2.3")
+    for s, value in zip(mr(slices) if modality == "MR" else slices, values, strict=True):
+        setattr(s, keyword, value)
+    return slices
+
+
+@pytest.mark.parametrize(
+    ("modality", "keyword", "one", "other", "words"),
+    [
+        ("CT", "SliceThickness", "1", "5", "2 slice thicknesses (1 mm, 5 mm)"),
+        ("CT", "ContrastBolusAgent", "", "agent", "2 contrast agents"),
+        ("CT", "PatientPosition", "HFS", "FFS", "2 patient positions (FFS, HFS)"),
+        ("CT", "FilterType", "A", "B", "2 filter types (A, B)"),
+        ("MR", "RepetitionTime", "800", "900", "2 repetition times (800 ms, 900 ms)"),
+        ("MR", "InversionTime", "280", "300", "2 inversion times (280 ms, 300 ms)"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("order", ["01010101", "00101011"])
+def test_what_changes_to_and_fro_is_two_scans(
+    modality, keyword, one, other, words, order, tmp_path
+):
+    values = [(one, other)[int(k)] for k in order]
+    series = verdict_of(in_order(keyword, values, modality=modality), tmp_path)
+    said = f"{words} that take turns along the normal in series"
+    check_refused(series, Reason.MIXED_ACQUISITION, said)
+
+
+@pytest.mark.parametrize(
+    ("modality", "keyword", "values"),
+    [
+        ("CT", "SliceThickness", ("1.2", "1.3", "1.2", "1.3", "1.3", "1.2")),
+        ("CT", "ContrastBolusAgent", ("", "", "", "agent", "agent", "agent")),
+        ("CT", "ContrastBolusAgent", ("", "", "agent", "agent", "", "")),
+        ("CT", "ContrastBolusAgent", ("", "", "agent", "", "", "")),
+        ("CT", "FilterType", ("A", "A", "A", "B", "B", "B")),
+        ("MR", "RepetitionTime", ("810", "905", "842", "917", "790", "866")),
+        ("MR", "RepetitionTime", ("500", "500.4", "500", "500.4", "500", "500.4")),
+        ("MR", "InversionTime", ("280", "280", "290", "300", "300", "320")),
+    ],
+    ids=str,
+)
+def test_what_changes_once_or_with_the_heartbeat_is_one_scan(modality, keyword, values, tmp_path):
+    series = verdict_of(in_order(keyword, values, modality=modality), tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "one", "other", "words"),
+    [
+        ("PatientBirthDate", "19500101", "19900202", "2 birth dates, of 3 and 2 slices"),
+        ("PatientSex", "F", "M", "2 sexes, of 3 and 2 slices"),
+    ],
+)
+def test_two_birth_dates_or_sexes_are_two_patients(keyword, one, other, words, tmp_path):
+    series = verdict_of(in_order(keyword, (one, other, one, other, one)), tmp_path / "two")
+    check_refused(series, Reason.MIXED_PATIENT, f"{words} in series")
+    assert "19500101" not in series.message
+    series = verdict_of(in_order(keyword, (one, "", one, None, one)), tmp_path / "one")
+    assert series.verdict is Verdict.ACCEPT
+
+
+def test_frames_of_two_flip_angles_are_refused(tmp_path):
+    dataset = make_enhanced(mr(make_series(uid="1.2.3")), EnhancedMRImageStorage)
+    for k, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        timing = Dataset()
+        timing.FlipAngle, timing.RepetitionTime = (5.0, 30.0)[k % 2], 15.0
+        group.MRTimingAndRelatedParametersSequence = [timing]
+    dataset.save_as(tmp_path / "frames.dcm", enforce_file_format=True)
+    with pytest.raises(IngestError, match=r"2 flip angles \(5 degrees, 30 degrees\)") as caught:
+        load(tmp_path / "frames.dcm")
+    assert caught.value.code is Reason.MIXED_ACQUISITION
+
+
+def test_a_copy_half_a_step_farther_is_told_from_nothing(tmp_path):
+    """Documented in docs/how-to/read-a-refusal.md: no header differs but the place."""
+    series = verdict_of(two_sets({}, {}, origin=AT_HALF_SPACING), tmp_path)
+    assert series.geometry.spacing_mm[2] == pytest.approx(0.625)
 
 
 @pytest.mark.parametrize("numbers", [(1, 2, 3, 4, 5), (1, 1, 1, 2, 2), (2, 2, 1, 1, 1)])

@@ -350,6 +350,63 @@ def test_a_file_that_goes_on_after_its_voxels_is_refused(suffix, tmp_path):
     assert caught.value.code is Reason.TRAILING_BYTES
 
 
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_last_slice_that_the_header_forgets_is_no_padding(suffix, tmp_path):
+    """48 bytes, far less than a block of a disk."""
+    path = tmp_path / f"case{suffix}"
+    nib.save(image(), tmp_path / "plain.nii")
+    spoil(tmp_path / "plain.nii", {"dim": [3, 4, 6, 4, 1, 1, 1, 1]})
+    content = (tmp_path / "plain.nii").read_bytes()
+    path.write_bytes(gzip.compress(content) if suffix == ".nii.gz" else content)
+    with pytest.raises(IngestError, match="goes on after the 544 bytes") as caught:
+        load(path)
+    assert caught.value.code is Reason.TRAILING_BYTES
+
+
+# ---- sform and pixdim
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+@pytest.mark.parametrize("factor", [0.5, 1.02])
+def test_a_pixdim_that_contradicts_the_sform_alone_is_refused(axis, factor, tmp_path):
+    path = tmp_path / "case.nii"
+    nib.save(image(qform=None), path)
+    pixdim = np.array([1, 0.75, 0.5, 1.25, 0, 0, 0, 0])
+    pixdim[axis] *= factor
+    spoil(path, {"pixdim": pixdim})
+    with pytest.raises(IngestError, match=r"its sform one of 0\.75 x 0\.5 x 1\.25:") as caught:
+        load(path)
+    assert caught.value.code is Reason.CONFLICTING_ORIENTATION
+    assert f"{pixdim[axis]:.6g}" in str(caught.value)
+
+
+@pytest.mark.parametrize("pixdim", [(0.752, 0.498, 1.25), (0, 0, 0), (-0.75, 0.5, 1.25)])
+def test_a_pixdim_that_is_rounded_unset_or_signed_is_none(pixdim, tmp_path):
+    path = tmp_path / "case.nii"
+    nib.save(image(qform=None), path)
+    spoil(path, {"pixdim": [1, *pixdim, 0, 0, 0, 0]})
+    np.testing.assert_allclose(load(path)[1].affine, AFFINE, atol=1e-5)
+
+
+def test_pixdim_of_an_axis_that_is_not_there_is_not_asked(tmp_path):
+    path = tmp_path / "case.nii"
+    nib.save(image(volume(shape=(4, 6)), qform=None), path)
+    spoil(path, {"pixdim": [1, 0.75, 0.5, 7, 0, 0, 0, 0]})
+    assert load(path)[1].spacing_mm == pytest.approx((0.75, 0.5, 1.25))
+
+
+def test_pixdim_is_compared_in_the_unit_of_the_file(tmp_path):
+    path = tmp_path / "case.nii"
+    made = image(qform=None)
+    made.header.set_xyzt_units("micron")
+    nib.save(made, path)
+    load_nifti(path, convert_units=True)
+    spoil(path, {"pixdim": [1, 0.75, 0.5, 5, 0, 0, 0, 0]})
+    with pytest.raises(IngestError, match=r"0\.75 x 0\.5 x 5, its sform") as caught:
+        load_nifti(path, convert_units=True)
+    assert caught.value.code is Reason.CONFLICTING_ORIENTATION
+
+
 # ---- bounded memory
 
 

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from ingest.dicom_writer import as_big_endian, compress_series, make_series, ramp, write_series
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from ingest.dicom_writer import (
+    as_big_endian,
+    compress_series,
+    make_enhanced,
+    make_series,
+    ramp,
+    write_series,
+)
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from medseg.ingest.part10 import open_bounded, parse
-from medseg.ingest.pixel_element import measure_pixels
+from medseg.ingest.pixel_element import MAX_PADDING_BYTES, measure_pixels, zeros_at_end
 
 
 def measured(path):
@@ -43,6 +56,46 @@ def test_fragments_are_counted_with_their_headers_and_delimiter(dataset, tmp_pat
     pixels = measured(path)
     assert pixels.is_encapsulated
     assert pixels.offset + pixels.length == path.stat().st_size
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize("fragments_per_frame", [1, 3])
+def test_frames_are_counted_not_fragments(syntax, fragments_per_frame, tmp_path):
+    whole = make_enhanced(make_series(ramp((3, 64, 64))))
+    whole.compress(syntax, generate_instance_uid=False)
+    frames = list(generate_frames(whole.PixelData, number_of_frames=3))
+    whole.PixelData = encapsulate([*frames], fragments_per_frame=fragments_per_frame)
+    whole["PixelData"].is_undefined_length = True
+    (path,) = write_series(tmp_path, [whole])
+    assert measured(path).codestreams == 3
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0\0", bytes(64)])
+def test_a_fragment_of_padding_is_no_frame(dataset, padding, tmp_path):
+    compress_series([dataset], RLELossless)
+    end = b"\xfe\xff\xdd\xe0" + bytes(4)
+    item = b"\xfe\xff\x00\xe0" + len(padding).to_bytes(4, "little") + padding
+    frames = dataset.PixelData.removesuffix(end)
+    dataset.PixelData = frames + item
+    (path,) = write_series(tmp_path, [dataset])
+    assert measured(path).codestreams == 1
+
+
+@pytest.mark.parametrize(("end", "count"), [(b"", 0), (bytes(10), 10), (b"\x01\0\0", 2)])
+def test_zeros_at_the_end_are_counted(dataset, tmp_path, end, count):
+    dataset.PixelData = b"\x01" * 49 + end
+    (path,) = write_series(tmp_path, [dataset])
+    with path.open("rb") as file:
+        pixels = measured(path)
+        padded = pixels.length - 49 - len(end)  # the writer's own, to an even length
+        assert zeros_at_end(file, pixels) == count + padded
+
+
+def test_zeros_are_counted_no_further_than_a_row_may_go(dataset, tmp_path):
+    dataset.PixelData = bytes(2 * MAX_PADDING_BYTES)
+    (path,) = write_series(tmp_path, [dataset])
+    with path.open("rb") as file:
+        assert zeros_at_end(file, measured(path)) == MAX_PADDING_BYTES
 
 
 @pytest.mark.parametrize("count", [1, 8, 20])

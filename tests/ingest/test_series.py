@@ -113,26 +113,6 @@ def test_the_content_tells_dicom_not_the_name(tmp_path, suffix):
     assert (series.verdict, len(series.files)) == (Verdict.ACCEPT, 5)
 
 
-def test_everything_that_is_to_be_said_is_said(tmp_path):
-    (dataset,) = make_series(ramp((1, 6, 4)), uid="1.2.3")
-    dataset.LossyImageCompression, dataset.RescaleType = "01", "US"
-    write_series(tmp_path, [dataset])
-    (series,) = find_series(tmp_path)
-    reasons = [reason for reason, _ in series.notes]
-    assert reasons == [Reason.SINGLE_SLICE, Reason.LOSSY_COMPRESSION, Reason.NOT_HOUNSFIELD]
-    assert series.verdict is Verdict.REPAIR
-    assert series.message.count("series 1.2.3") == 3
-
-
-def test_another_unit_than_hu_is_accepted_and_recorded(tmp_path):
-    slices = make_series()
-    for dataset in slices:
-        dataset.RescaleType = "US"
-    write_series(tmp_path, slices)
-    (series,) = find_series(tmp_path)
-    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.NOT_HOUNSFIELD)
-
-
 def localizer(dataset):
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
 

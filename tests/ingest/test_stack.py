@@ -265,6 +265,12 @@ def test_two_phases_under_one_uid_are_refused(tmp_path):
     assert "10 slices at 5 positions, 2 at -30 mm in series 1.2.3" in series.message
 
 
+def test_two_slices_at_one_position_are_told_so(tmp_path):
+    pair = make_series(uid="1.2.3")[:2]
+    pair[1].ImagePositionPatient = pair[0].ImagePositionPatient
+    assert "2 slices at 1 position, 2 at" in verdict_of(pair, tmp_path).message
+
+
 def test_a_duplicated_slice_is_refused(tmp_path):
     slices = make_series()
     slices[3].ImagePositionPatient = slices[2].ImagePositionPatient

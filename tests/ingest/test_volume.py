@@ -27,7 +27,9 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLSLossless,
+    NuclearMedicineImageStorage,
     RLELossless,
+    XRayAngiographicImageStorage,
 )
 
 from medseg.geometry import Geometry
@@ -287,6 +289,42 @@ def test_frames_are_sorted_where_simpleitk_keeps_the_order_of_the_file(tmp_path)
     expected, _ = read_with_simpleitk([path])
     np.testing.assert_array_equal(array, ramp().transpose(2, 1, 0) - 1024)
     np.testing.assert_array_equal(expected, array[..., ::-1])
+
+
+def test_one_slice_is_as_thick_as_it_says_where_simpleitk_takes_the_spacing(tmp_path):
+    (dataset,) = make_series(ramp((1, 6, 4)))
+    dataset.SliceThickness, dataset.SpacingBetweenSlices = 5, 6
+    paths = write_series(tmp_path, [dataset])
+    array, geometry = load(tmp_path)
+    expected, grid = read_with_simpleitk(paths)
+    np.testing.assert_array_equal(array, expected)
+    assert geometry.spacing_mm == pytest.approx((0.75, 0.5, 5))
+    assert grid.spacing_mm == pytest.approx((0.75, 0.5, 6))
+
+
+@pytest.mark.parametrize(
+    ("modality", "sop_class", "spacing_mm", "origin_mm"),
+    [
+        ("XA", XRayAngiographicImageStorage, (1, 1, 1.25), (10, -20, -30)),
+        ("NM", NuclearMedicineImageStorage, (0.75, 0.5, 1), (0, 0, 0)),
+    ],
+)
+def test_the_place_of_xa_and_nm_is_as_stated_where_simpleitk_drops_it(
+    modality, sop_class, spacing_mm, origin_mm, tmp_path
+):
+    """Their objects have no Image Plane module, so that SimpleITK ignores what is there of it."""
+    slices = make_series()
+    for dataset in slices:
+        dataset.Modality = modality
+        dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = sop_class
+    paths = write_series(tmp_path, slices, shuffle_seed=None)
+    array, geometry = load(tmp_path)
+    expected, grid = read_with_simpleitk(paths)
+    np.testing.assert_array_equal(array, expected)
+    assert geometry.spacing_mm == pytest.approx((0.75, 0.5, 1.25))
+    assert geometry.origin_mm == pytest.approx((10, -20, -30))
+    assert grid.spacing_mm == pytest.approx(spacing_mm)
+    assert grid.origin_mm == pytest.approx(origin_mm)
 
 
 @pytest.mark.realdata

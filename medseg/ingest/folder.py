@@ -1,0 +1,49 @@
+"""Folder: every file below a folder, with links followed and no folder entered twice."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from pathlib import Path
+
+_COPIES = ".git"
+"""Where git-annex and datalad keep what the links of their working tree lead to."""
+
+
+def files_below(folder: Path) -> list[Path]:
+    """List the files of a folder and its subfolders, sorted, without hidden files and `.git`.
+
+    Links to folders are followed, after the folders that lie there themselves; one that leads to a
+    folder seen before, such as its own parent, is not entered again. A link that leads nowhere, and
+    a subfolder that may not be read, are listed like files: what they hold may be missed.
+
+    Example:
+        >>> files_below(Path("study"))  # doctest: +SKIP
+        [PosixPath('study/a/im0.dcm'), PosixPath('study/a/im1.dcm')]
+    """
+    waiting, seen, files = deque([folder]), set(), []
+    while waiting:
+        current = waiting.popleft()
+        real = os.path.realpath(current)
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(current.iterdir())
+        except OSError:
+            files.append(current)
+            continue
+        folders = [entry for entry in entries if entry.is_dir() and entry.name != _COPIES]
+        waiting.extendleft(entry for entry in reversed(folders) if not entry.is_symlink())
+        waiting.extend(entry for entry in folders if entry.is_symlink())
+        files.extend(entry for entry in entries if _is_listed(entry))
+    return sorted(files)
+
+
+def is_broken_link(path: Path) -> bool:
+    """Whether a link leads nowhere, or round in a circle."""
+    return path.is_symlink() and not path.exists()
+
+
+def _is_listed(entry: Path) -> bool:
+    return not entry.name.startswith(".") and (entry.is_file() or is_broken_link(entry))

@@ -1,0 +1,71 @@
+"""Notes: what is to be said of slices that make a volume, and what they are called in messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medseg.ingest.mixed import is_study_per_file
+from medseg.ingest.padding import padding_in_tissue
+from medseg.ingest.pixels import CT_PADDING_HU
+from medseg.ingest.reasons import Reason
+from medseg.ingest.slice import Slice
+from medseg.ingest.stack import thickness_mm
+
+Note = tuple[Reason, str]
+"""A code, and what was found and where, with the numbers."""
+
+
+def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
+    """List what was assumed about slices that make a volume, and what must be known of them.
+
+    Args:
+        slices: those of one series, which no rule refuses.
+
+    Example:
+        >>> notes_on([header])  # doctest: +SKIP
+        ((<Reason.SINGLE_SLICE: 'single-slice'>, 'one slice, 5 mm thick, in series 1.2.3 (a.dcm)'),)
+    """
+    name, notes = name_of(slices), []
+    if assumed := [s for s in slices if s.is_syntax_assumed]:
+        syntaxes = ", ".join(sorted({s.transfer_syntax.name for s in assumed}))
+        finding = f"{len(assumed)} slices state no right transfer syntax, read as {syntaxes}"
+        notes.append((Reason.NO_FILE_META, f"{finding}, in {name}"))
+    if padded := [s for s in slices if s.excess_bytes]:
+        finding = f"{padded[0].excess_bytes} zeros follow the pixels of {padded[0].path.name}"
+        notes.append((Reason.PADDED_PIXELS, f"{finding} ({len(padded)} slices), in {name}"))
+    if len(slices) == 1:
+        finding = f"one slice, {thickness_mm(slices[0]):.4g} mm thick, in {name}"
+        notes.append((Reason.SINGLE_SLICE, finding))
+    elif not slices[0].series_uid:
+        files = len({s.path for s in slices})
+        finding = f"{files} file{'s' * (files > 1)} without Series Instance UID in {name}"
+        notes.append((Reason.NO_SERIES_UID, finding))
+    if is_study_per_file(slices):
+        files = len({s.path for s in slices})
+        finding = f"each of {files} files states another Study Instance UID in {name}"
+        notes.append((Reason.STUDY_PER_FILE, finding))
+    return (*notes, *_notes_on_values(slices, name))
+
+
+def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
+    notes = []
+    if count := sum(s.is_lossy for s in slices):
+        finding = f"{count} of {len(slices)} slices were compressed with loss in {name}"
+        notes.append((Reason.LOSSY_COMPRESSION, finding))
+    if ranges := set(filter(None, map(padding_in_tissue, slices))):
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        finding = f"values from {low:g} to {high:g} HU are called padding and become"
+        notes.append((Reason.PADDED_TISSUE, f"{finding} {CT_PADDING_HU} HU in {name}"))
+    units = {s.rescale_type for s in slices if s.modality == "CT"} - {"", "HU"}
+    if units:
+        finding = f"values are stated in {', '.join(sorted(units))}, not HU, in {name}"
+        notes.append((Reason.NOT_HOUNSFIELD, finding))
+    return notes
+
+
+def name_of(slices: Sequence[Slice]) -> str:
+    """What to call slices in a message: their series or folder, and the file where it is one."""
+    first = slices[0]
+    where = f"series {first.series_uid}" if first.series_uid else f"{first.path.parent}"
+    files = {s.path for s in slices}
+    return where if len(files) > 1 else f"{where} ({first.path.name})"

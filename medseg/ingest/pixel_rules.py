@@ -1,0 +1,63 @@
+"""Pixel rules: what the pixel data of a series must hold, as far as its headers tell.
+
+Like those of `medseg.ingest.rules`, each gives its finding or an empty string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medseg.ingest.slice import Slice
+
+FREE_DECODED_BYTES = 2**28
+"""A compressed series may always decode to this much, whatever its files hold."""
+
+MAX_COMPRESSION_RATIO = 1000
+"""Beyond `FREE_DECODED_BYTES`, a series may decode to this many times its compressed bytes.
+
+Lossless compression of real slices reaches 2 to 4, lossy rarely 50; a blank slice is small.
+"""
+
+
+def truncated(slices: Sequence[Slice]) -> str:
+    """Fewer bytes than the element or the header states."""
+    for s in slices:
+        if s.pixels is None:
+            continue
+        if s.pixels.missing_bytes:
+            return f"{s.path.name} ends {s.pixels.missing_bytes} bytes early"
+        expected = s.plane_bytes * max(1, s.frames)
+        if not s.transfer_syntax.is_encapsulated and s.pixels.length < expected:
+            return f"{s.path.name} holds {s.pixels.length} of {expected} bytes of pixels"
+    return ""
+
+
+def trailing_bytes(slices: Sequence[Slice]) -> str:
+    """More pixels than the header states: it belongs to others, and would scramble these.
+
+    One byte makes an odd length even. Zeros of at most one row are let pass and recorded by the
+    caller, since older writers padded so (PS3.5 section 8.1.1). Fragments that begin no frame are
+    not counted: a frame may lie in several, and some writers add empty ones.
+    """
+    for s in slices:
+        if s.pixels is None:
+            continue
+        excess = s.excess_bytes
+        if excess > min(s.pixels.zeros, s.plane_bytes // s.rows):
+            held = s.pixels.length
+            return f"{s.path.name} holds {held} bytes of pixels, {held - excess} are stated"
+        stated = max(1, s.frames)
+        if s.pixels.codestreams > stated:
+            held = s.pixels.codestreams
+            return f"{s.path.name} holds {held} compressed frames, {stated} stated"
+    return ""
+
+
+def too_large(slices: Sequence[Slice]) -> str:
+    """Uncompressed pixels are in the file, which `truncated` checked; these are a promise."""
+    compressed = [s for s in slices if s.transfer_syntax.is_encapsulated]
+    stored = {s.path: s.pixels.length for s in compressed if s.pixels is not None}
+    promised, held = sum(s.plane_bytes for s in compressed), sum(stored.values())
+    if promised <= max(FREE_DECODED_BYTES, MAX_COMPRESSION_RATIO * held):
+        return ""
+    return f"{held} bytes of compressed pixels are to give {promised} bytes"
