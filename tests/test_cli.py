@@ -151,6 +151,7 @@ def test_importing_medseg_imports_nothing_heavy():
             "segment README.md -o README.md",
             r"error: README.md cannot be written to \(it is no",
         ),
+        ("segment docs -o docs", "error: docs is the folder of the inputs: write to another"),
         ("segment README.md", "medseg segment: missing option"),
         ("train --output_dir README.md/run", r"error: README.md/run cannot be written to \("),
         ("evaluate --output_dir README.md", "error: README.md cannot be written to"),
@@ -221,13 +222,13 @@ def test_each_verb_runs_its_workflow(here, calls, verb):
 
 
 def test_segment_runs_inference_on_the_input(here, calls):
-    assert _medseg("segment", "docs", "-o", "masks", "--overlap", "0.5").exit_code == 0
-    expected = {"input": "docs", "output_dir": "masks", "overlap": 0.5, "run_id": "inference"}
+    assert _medseg("segment", "docs", "-o", "masks", "--skip", "0.5").exit_code == 0
+    expected = {"input": "docs", "output_dir": "masks", "skip": 0.5, "run_id": "inference"}
     assert expected.items() <= calls[0].items()
 
 
 def test_segment_wants_its_input_before_the_overrides(here, calls):
-    ended = _medseg("segment", "--overlap", "0.5", "study/ct", "-o", "masks")
+    ended = _medseg("segment", "--skip", "0.5", "study/ct", "-o", "masks")
     assert ended.exit_code == cli.BAD_ARGUMENTS
     assert "write overrides after INPUT" in " ".join(ended.output.split())
     assert not calls
@@ -249,6 +250,7 @@ def test_tracking_passes_through(here, calls, verb):
         (["--max_epochs"], "override --max_epochs has no value"),
         (["--max_epochs", "--fold"], "override --max_epochs has no value"),
         (["max_epochs", "2"], "'max_epochs' is no override"),
+        (["--bundel", "bundles/nuclei"], "nearest is the option --bundle"),
         (["-b", "bundles/liverr"], "bundles/liverr is no bundle, it has no train.json"),
         (["--tracking", "nothing"], "is no settings file"),
     ],
@@ -278,13 +280,43 @@ def test_an_undocumented_error_keeps_its_traceback(here, monkeypatch):
     assert isinstance(_medseg("train").exception, ZeroDivisionError)
 
 
-@pytest.mark.parametrize(("kind", "status"), [(KeyboardInterrupt, 130), (SystemExit, 1)])
-def test_an_interrupted_run_says_so(here, monkeypatch, kind, status):
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("train", "the last whole epoch, if any, is kept, go on with --resume True"),
+        ("evaluate", "run it again"),
+        ("segment docs -o masks", "the cases that are done are kept, go on with --existing skip"),
+    ],
+)
+def test_an_interrupted_run_says_what_is_kept_below_the_progress_bar(
+    here, monkeypatch, words, told
+):
     def stop(**arguments):
-        raise kind(status)
+        sys.stderr.write("[3/10] 30%")
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(scripts, "run", stop)
-    assert _medseg("train").exit_code == status
+    ended = _medseg(*words.split())
+    assert ended.exit_code == 130
+    assert ended.stderr == f"[3/10] 30%\ninterrupted: {told}\n"
+
+
+def test_an_interrupted_preparation_is_gone_on_with_by_the_same_command(monkeypatch, tmp_path):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("medseg.prepare.prepare", stop)
+    ended = _medseg("prepare", "nuclei", "-s", str(tmp_path), "-o", str(tmp_path / "out"))
+    assert ended.exit_code == 130
+    assert ended.stderr == "\ninterrupted: what is done is kept, run it again to go on\n"
+
+
+def test_a_run_that_exits_keeps_its_status(here, monkeypatch):
+    def leave(**arguments):
+        raise SystemExit(1)
+
+    monkeypatch.setattr(scripts, "run", leave)
+    assert _medseg("train").exit_code == 1
 
 
 def test_failed_cases_are_another_status_than_bad_arguments(here, monkeypatch):

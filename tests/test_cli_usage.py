@@ -35,8 +35,8 @@ def _medseg(*words):
             "medseg train: option '--bundle' requires an argument: see medseg train --help",
         ),
         (
-            "segment --overlap 0.5 a.nii -o b",
-            "medseg segment: expected INPUT, got --overlap: write overrides after INPUT",
+            "segment --skip 0.5 a.nii -o b",
+            "medseg segment: expected INPUT, got --skip: write overrides after INPUT",
         ),
     ],
 )

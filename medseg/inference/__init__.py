@@ -8,6 +8,7 @@ from medseg.inference.picture_output import WritePictureLabeld, WritePicturePrev
 from medseg.inference.pictures import find_pictures
 from medseg.inference.precision import MixedPrecisionInferer
 from medseg.inference.predictor import Predictor, PredictorInferer
+from medseg.inference.restore import RestoreLabeld
 
 __all__ = [
     "CasesFailedError",
@@ -15,6 +16,7 @@ __all__ = [
     "OverlapTileInferer",
     "Predictor",
     "PredictorInferer",
+    "RestoreLabeld",
     "WriteInstancesd",
     "WriteLabelMapd",
     "WritePictureLabeld",

@@ -2,8 +2,10 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from medseg.counted import counted
 from medseg.errors import is_documented, root_cause, show_traceback
+from medseg.files import check_apart
 from medseg.inference.existing import Case, cases_to_do, check_existing, check_names
 from medseg.ingest import IngestError
 from medseg.ingest.header import read_header
@@ -72,7 +75,8 @@ def find_cases(
         FileNotFoundError: `path` does not exist.
         OSError: `output_dir` cannot be written.
         ValueError: a picture, a folder without a case, DICOM beside NIfTI files, two cases of one
-            name, an unknown `existing`, or outputs that are in the way, see `cases_to_do`.
+            name, an unknown `existing`, an `output_dir` that is `path`, or outputs that are in the
+            way, see `cases_to_do`.
     """
     check_existing(existing)
     source = Path(path)
@@ -82,10 +86,12 @@ def find_cases(
             "folder of cases is needed)"
         )
     cases = [{"case": case_name(p), "image": str(p)} for p in _images(source)]
-    check_names(cases, source)
     if output_dir is None:
+        check_names(cases, source)
         return cases
     target = Path(output_dir)
+    check_apart(target, source)
+    check_names(cases, source)
     return cases_to_do(cases, target, existing=existing, label=".nii.gz", preview=".png")
 
 
@@ -109,6 +115,8 @@ def run_cases(
 ) -> int:
     """Run the evaluator over each case of the dataset on its own; a case that fails is not the end.
 
+    While one case is computed, the next is read and preprocessed in a thread of its own.
+
     Args:
         evaluator: its handlers and post-processing do with each result what they do.
         dataset: a MONAI dataset whose `data` are the cases, each with a `case` name.
@@ -122,10 +130,11 @@ def run_cases(
     """
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
-    with logging_redirect_tqdm(), _quiet(evaluator.logger):
-        for index, case in enumerate(tqdm(cases, "cases", unit="case")):
+    items = _read_ahead(dataset, len(cases))
+    with logging_redirect_tqdm(), _quiet(evaluator.logger), closing(items):
+        for case, item in zip(tqdm(cases, "cases", unit="case"), items, strict=True):
             try:
-                _run_case(evaluator, dataset, index)
+                _run_case(evaluator, item())
             except Exception as error:  # whatever it is, it must not cost the other cases
                 failures[case["case"]] = _reason(error)
                 shown = failures[case["case"]]
@@ -137,10 +146,20 @@ def run_cases(
     return len(cases)
 
 
-def _run_case(evaluator: SupervisedEvaluator, dataset: Dataset, index: int) -> None:
+def _read_ahead(dataset: Dataset, count: int) -> Generator[Callable[[], Any], None, None]:
+    """The items in order, each as a function that gives it or raises what reading it raised."""
+    with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
+        ahead = deque(reader.submit(dataset.__getitem__, 0) for _ in range(min(count, 1)))
+        for following in range(1, count + 1):
+            if following < count:
+                ahead.append(reader.submit(dataset.__getitem__, following))
+            yield lambda: ahead.popleft().result()  # no longer kept here, for its memory
+
+
+def _run_case(evaluator: SupervisedEvaluator, item: Any) -> None:
     # else Ignite takes the generator of a run that failed up again, and the next case is not run
     evaluator.interrupt_resume_enabled = False
-    evaluator.data_loader = [list_data_collate([dataset[index]])]
+    evaluator.data_loader = [list_data_collate([item])]
     evaluator.state.epoch_length = 1
     evaluator.run()
     if evaluator.state.iteration != 1:

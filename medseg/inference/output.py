@@ -8,6 +8,7 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Orientation
@@ -57,8 +58,8 @@ class WritePreviewd(MapTransform):
     Place it before `Invertd`: image and logits are on the network's grid. See `draw_preview`.
 
     Args:
-        keys: the image as it went into the network, and the logits, (C, I, J, K) both, in this
-            order.
+        keys: the image as it went into the network, (C, I, J, K), and on its grid the labels
+            (1, I, J, K), uint8, or the logits (classes, I, J, K), in this order.
         output_dir: folder, made if absent.
         classes: names of the foreground classes, in order.
         percentiles: of the image's values that are drawn black and white; None for values 0 and 1,
@@ -84,9 +85,11 @@ class WritePreviewd(MapTransform):
         self.percentiles = percentiles
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        image, logits = (data[key] for key in self.keys)
-        regions = 1 < logits.shape[0] == len(self.classes)  # no channel of the background
-        label = label_from_logits(logits.as_subclass(Tensor), regions=regions)
+        image, found = (data[key] for key in self.keys)
+        label = found.as_subclass(Tensor)
+        if label.dtype != torch.uint8:
+            regions = 1 < label.shape[0] == len(self.classes)  # no channel of the background
+            label = label_from_logits(label, regions=regions)
         label = MetaTensor(label, affine=image.affine)
         image, label = (Orientation(axcodes="RAS", labels=None)(x.cpu()) for x in (image, label))
         spacing_mm = Geometry(image.shape[1:], image.affine.numpy()).spacing_mm

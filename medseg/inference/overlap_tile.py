@@ -22,6 +22,7 @@ from weakref import WeakKeyDictionary
 import torch
 from monai.data.utils import compute_importance_map
 from monai.inferers import Inferer
+from monai.utils import convert_to_dst_type
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -183,7 +184,8 @@ class OverlapTileInferer(Inferer):
                 path, size = self.probabilities(inputs), image.shape[2:]
                 file = probability_file(path, canvas, size=size, regions=self.regions)
                 canvas = stack.enter_context(file)
-            return self._run(image, predict, layout, canvas)
+            answer = self._run(image, predict, layout, canvas)
+        return convert_to_dst_type(answer, inputs, dtype=answer.dtype)[0]  # with its meta data
 
     def plan(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
         """What `__call__` would compute and need for images (B, C, *spatial); nothing is computed.

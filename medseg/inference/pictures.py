@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medseg.counted import counted
+from medseg.files import check_apart
 from medseg.inference.case import is_dicom
 from medseg.inference.existing import Case, cases_to_do, check_existing, check_names
 from medseg.inference.instance_output import SUFFIX as INSTANCES
@@ -38,8 +39,8 @@ def find_pictures(
     Raises:
         FileNotFoundError: `path` does not exist.
         OSError: `output_dir` cannot be written.
-        ValueError: no picture, by its name; two pictures of one name; an unknown `existing`; or
-            outputs that are in the way, see `cases_to_do`.
+        ValueError: no picture, by its name; two pictures of one name; an unknown `existing`; an
+            `output_dir` that is `path`; or outputs that are in the way, see `cases_to_do`.
 
     Example:
         >>> find_pictures("slides", output_dir="masks")  # doctest: +SKIP
@@ -53,10 +54,12 @@ def find_pictures(
             "needed)"
         )
     cases = [{"case": p.stem, "image": str(p)} for p in _pictures(source)]
-    check_names(cases, source)
     if output_dir is None:
+        check_names(cases, source)
         return cases
     target = Path(output_dir)
+    check_apart(target, source)
+    check_names(cases, source)
     return cases_to_do(
         cases,
         target,

@@ -33,6 +33,7 @@ def draw_preview(
     The patient's right is on the left of the axial and coronal planes. Each plane is the one with
     the largest segmented area; without any segmented voxel, the middle one. A class is drawn as an
     outline over a light tint, and named in the caption with its volume on the grid of `label`.
+    Where it reaches the edge of a plane, the outline runs along that edge.
 
     Planes keep their proportions in millimetres. Of a volume of a few slices two of them would be
     strips, narrower than `THIN_PLANE`: up to three slices of the stack are drawn instead, spread
@@ -68,7 +69,8 @@ def draw_preview(
 def draw_picture(image: np.ndarray, label: np.ndarray, *, classes: Sequence[str]) -> Image.Image:
     """A picture with its classes as outlines over a light tint, each named in the caption.
 
-    The caption gives the area of a class in pixels of `label`, and in per cent of the picture.
+    The caption gives the area of a class in pixels of `label`, and in per cent of the picture. An
+    outline runs along the edge of the picture where its class reaches it.
 
     Args:
         image: (1, I, J) grey or (3, I, J) red, green, blue; values 0 (black) to 1 (white).
@@ -147,7 +149,7 @@ def _overlaid(shades: np.ndarray, classes: np.ndarray, size: tuple[int, int]) ->
 def _tint(rgb: np.ndarray, classes: np.ndarray) -> np.ndarray:
     for value in np.unique(classes[classes > 0]):
         mask = classes == value
-        inner = ndimage.binary_erosion(mask, iterations=_OUTLINE_PIXELS, border_value=1)
+        inner = ndimage.binary_erosion(mask, iterations=_OUTLINE_PIXELS)
         colour = np.array(_colour(int(value)), dtype=float)
         rgb[mask] = (1 - _TINT) * rgb[mask] + _TINT * colour
         rgb[mask & ~inner] = colour

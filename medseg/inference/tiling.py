@@ -74,7 +74,9 @@ class Tiling:
             ]
             return Layout(tuple(lines), fill="zero")
         step = self._per_axis(self._stride(network), len(size), "stride", of_slices=1)
-        halo = self._per_axis(self._halo(network, image, step), len(size), "halo", of_slices=0)
+        halo = (0,) * len(size)
+        if self._needs_halo(size, roi, step):
+            halo = self._per_axis(self._halo(network, image, step), len(size), "halo", of_slices=0)
         lines = [
             self._line(box, n, window=r, halo=h, step=s)
             for box, n, r, h, s in zip(self._boxes(image), size, roi, halo, step, strict=True)
@@ -94,6 +96,12 @@ class Tiling:
                 f"slices is an axis of the image, 0 to {axes - 1}, got {self.slices}: correct it"
             )
         return self.slices % axes
+
+    def _needs_halo(self, size: Sequence[int], roi: Sequence[int], step: Sequence[int]) -> bool:
+        """Whether a halo counts; working it out takes a while, and is spared where it does not."""
+        fits = all(-(-n // s) * s <= r // s * s for n, r, s in zip(size, roi, step, strict=True))
+        whole = self.skip is None or callable(self.skip)
+        return not (fits and whole and self.edge == "network")
 
     def _line(self, box: tuple[int, int], size: int, *, window: int, halo: int, step: int) -> Axis:
         """Windows over the box of one axis; inside the image its context is that of the image."""

@@ -1,4 +1,4 @@
-"""Transforms that MONAI lacks: classes, ignored voxels, border weights, objects, window, slices."""
+"""Transforms that MONAI lacks: classes, ignored, border weights, bends, objects, window, slices."""
 
 from medseg.transforms.border_weight import BorderWeight, BorderWeightd, border_weight
 from medseg.transforms.classes import (
@@ -9,6 +9,7 @@ from medseg.transforms.classes import (
     activation,
     logit_channels,
 )
+from medseg.transforms.elastic import RandElasticGrid, RandElasticGridd
 from medseg.transforms.fingerprint import CaseHash
 from medseg.transforms.ignored import IGNORE, DropIgnoredd, ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
@@ -30,6 +31,8 @@ __all__ = [
     "MergeLabels",
     "MergeLabelsd",
     "PartObjectsd",
+    "RandElasticGrid",
+    "RandElasticGridd",
     "RegionMasksd",
     "SliceDataset",
     "activation",

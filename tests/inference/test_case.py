@@ -1,6 +1,7 @@
 """Tests of medseg.inference.case: what counts as a case, and what a failing one costs."""
 
 import logging
+import threading
 
 import pytest
 import torch
@@ -210,6 +211,12 @@ def test_an_output_dir_that_is_not_there_yet_holds_nothing(half_done):
 @pytest.mark.parametrize("existing", ["refuse", "skip", "overwrite"])
 def test_a_label_map_never_takes_the_place_of_an_image(half_done, existing):
     with pytest.raises(ValueError, match="would take the place of an image"):
+        find_cases(half_done / "in/a.nii.gz", output_dir=half_done / "in", existing=existing)
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip", "overwrite"])
+def test_label_maps_beside_the_cases_of_a_folder_are_refused(half_done, existing):
+    with pytest.raises(ValueError, match="is the folder of the inputs: write to another folder"):
         find_cases(half_done / "in", output_dir=half_done / "in", existing=existing)
 
 
@@ -257,6 +264,27 @@ def dataset(values, transform=None):
 def test_every_case_is_run_once_and_counted():
     done = []
     assert run_cases(evaluator(done=done), dataset([1, 2, 3])) == 3
+    assert done == [1, 2, 3]
+
+
+def test_the_next_case_is_read_while_one_is_computed():
+    begun = {number: threading.Event() for number in (1, 2, 3)}
+
+    def read(image):
+        begun[int(image.max())].set()
+        return image
+
+    class Waiting(Sum):
+        def forward(self, x):
+            following = int(x.max()) + 1
+            assert following == 4 or begun[following].wait(timeout=60)
+            assert not begun.get(following + 1, threading.Event()).is_set()
+            return super().forward(x)
+
+    done = []
+    run = evaluator(done=done)
+    run.network = Waiting()
+    assert run_cases(run, dataset([1, 2, 3], Lambdad("image", read))) == 3
     assert done == [1, 2, 3]
 
 

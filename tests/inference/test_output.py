@@ -97,6 +97,16 @@ def test_the_label_map_of_an_oblique_dicom_series_lies_on_its_grid(tmp_path):
     np.testing.assert_array_equal(label, values > 0.5)
 
 
+def test_the_label_map_of_a_nifti_of_two_axes_has_a_third_of_one_voxel(tmp_path):
+    path = save(np.zeros(SHAPE[:2], np.float32), GRIDS["LPS"], tmp_path / "plane.nii")
+    image = LoadImaged("image", reader=VolumeReader())({"image": path})["image"]
+    label = MetaTensor(torch.ones(1, *SHAPE[:2], 1), affine=GRIDS["LPS"])
+    write_label_map(label, tmp_path / "label.nii.gz", source=source_geometry(image))
+    written = nib.load(tmp_path / "label.nii.gz")
+    assert written.shape == (*SHAPE[:2], 1)
+    np.testing.assert_allclose(written.affine, nib.load(path).affine)
+
+
 def test_the_header_states_bytes_in_millimetres_by_scanner_coordinates_twice(tmp_path):
     written = segment(
         save(np.ones(SHAPE, np.float32), GRIDS["oblique"], tmp_path / "i.nii"), tmp_path

@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 from monai.inferers import SliceInferer, sliding_window_inference
 from torch import nn
 
@@ -187,6 +188,15 @@ def test_slices_go_through_the_network_in_batches():
     network = Count()
     apply(network, torch.zeros(1, 2, 8, 8, 10), roi_size=8, halo=0, slices=2, batch_size=4)
     assert Counter(network.shapes) == {(4, 2, 8, 8): 2, (2, 2, 8, 8): 1}
+
+
+@pytest.mark.parametrize("output", ["logits", "labels"])
+def test_meta_data_stay_with_the_answer(output):
+    image = MetaTensor(torch.rand(1, 1, 8, 8), affine=torch.diag(torch.tensor([2.0, 3, 4, 1])))
+    answer = apply(nn.Conv2d(1, 2, 1), image, roi_size=8, halo=0, output=output)
+    assert isinstance(answer, MetaTensor)
+    assert torch.equal(answer.affine, image.affine)
+    assert answer.dtype == (torch.float32 if output == "logits" else torch.uint8)
 
 
 @pytest.mark.parametrize("mode", ["crop", "blend"])

@@ -107,6 +107,13 @@ def test_pictures_with_a_label_map_are_skipped_on_demand(tmp_path):
 def test_a_preview_never_takes_the_place_of_its_picture(tmp_path, existing):
     touch(tmp_path, "a.png")
     with pytest.raises(ValueError, match=r"output a\.png of case a would take the place of an ima"):
+        find_pictures(tmp_path / "a.png", output_dir=tmp_path, existing=existing)
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip", "overwrite"])
+def test_outputs_beside_the_pictures_of_a_folder_are_refused_before_any_clash(tmp_path, existing):
+    touch(tmp_path, "a.jpg", "a.png")  # as of a picture and its preview
+    with pytest.raises(ValueError, match="is the folder of the inputs: write to another folder"):
         find_pictures(tmp_path, output_dir=tmp_path, existing=existing)
 
 

@@ -238,6 +238,14 @@ def test_a_tint_lies_within_the_outline_of_a_picture():
     np.testing.assert_allclose(middle, 0.85 * 127 + 0.15 * np.array(RED), atol=1)
 
 
+def test_a_class_that_covers_a_picture_is_outlined_along_its_edge():
+    drawn = np.asarray(drawn_picture(np.full((3, 96, 128), 0.5), np.ones((96, 128))))
+    shown = drawn[MARGIN : MARGIN + 768, MARGIN : MARGIN + 1024]
+    assert all((shown[edge] == RED).all() for edge in (np.s_[:2], np.s_[-2:]))
+    assert all((shown[:, edge] == RED).all() for edge in (np.s_[:2], np.s_[-2:]))
+    assert not (shown[2:-2, 2:-2] == RED).all(axis=-1).any()
+
+
 def test_the_caption_of_a_picture_gives_pixels_and_per_cent(captions):
     label = np.zeros((50, 40))
     label[:10, :25] = 1  # 250 of 2000
