@@ -19,7 +19,7 @@ WORKFLOWS = {
     "multi_gpu_train": ("training", "finalize", "train", "validate"),
     "evaluate": ("evaluating", "validate"),
     "inference": (
-        *("inference", "dataset", "evaluator", "inferer"),
+        *("inference", "planning", "dataset", "evaluator", "inferer"),
         *("preprocessing", "postprocessing", "handlers"),
     ),
 }

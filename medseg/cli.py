@@ -32,6 +32,13 @@ bundles_app = typer.Typer(
 app.add_typer(bundles_app, name="bundles")
 
 _KINDS = "ct, slices, chest, mr, brain, microscopy, membrane, endoscopy, road or city."
+_GO_ON = "what is done is kept, run it again to go on"
+_KEPT = {
+    "train": "the last whole epoch, if any, is kept, go on with --resume True",
+    "inference": "the cases that are done are kept, go on with --existing skip",
+}
+"""What to say of an interrupted workflow: what is kept, and how to go on."""
+
 _OVERRIDES: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
     "options_metavar": "[OPTIONS] [--KEY VALUE]...",
@@ -107,17 +114,21 @@ def segment(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of label maps and previews.")],
     bundle: Bundle = Path("bundles/liver"),
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Tell windows and memory of each case, and stop there.")
+    ] = False,
 ) -> None:
     """Segment studies: a label map on the source grid and a PNG preview for each case.
 
     [cyan]--key value[/], after INPUT, overrides any key of the bundle's inference.json:
-    [cyan]--level 3[/] is the fast mode, [cyan]--existing skip[/] goes on with an interrupted run.
+    [cyan]--level 3[/] is the fast mode, [cyan]--existing skip[/] goes on with an interrupted run,
+    [cyan]--memory_limit 6GiB[/] refuses what needs more.
 
     Example: [cyan]medseg segment study/ct -b bundles/liver -o masks[/]
     """
     _refuse_override(source, "INPUT")
     fixed = ["--input", str(source), "--output_dir", str(out)]
-    _run(bundle, "inference", "inference", [*fixed, *context.args])
+    _run(bundle, "inference", "planning" if plan else "inference", [*fixed, *context.args])
 
 
 @app.command(**_OVERRIDES)
@@ -198,7 +209,7 @@ def prepare(
     (True takes tilted, uneven and missing slices).
     """
     _refuse_override(Path(name), "NAME")
-    with _one_line_errors():
+    with _one_line_errors(_GO_ON):
         from medseg.overrides import parse_overrides
         from medseg.prepare import prepare as convert
 
@@ -226,7 +237,7 @@ def download(
     from medseg.datasets import download as fetching
 
     console = Console()
-    with _one_line_errors():
+    with _one_line_errors(_GO_ON):
         dataset = catalogue.find(name)
         console.print(dataset.notice(), soft_wrap=True, highlight=False, markup=False)
         if not (dataset.by_hand or accept_licence) and _on_terminal():
@@ -362,7 +373,7 @@ def main() -> None:
 
 def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None:
     """Run a workflow of a bundle exactly as `python -m monai.bundle run` does."""
-    with _one_line_errors():
+    with _one_line_errors(_KEPT.get(workflow, "run it again")):
         from medseg.run import run_bundle
 
         run_bundle(bundle, workflow, run_id=run_id, arguments=arguments)
@@ -382,7 +393,7 @@ def _refuse_early(
 
 
 def _nothing_to_inspect(path: Path) -> ValueError:
-    """What to say of a path with neither DICOM nor NIfTI; pictures are not inspected, but used."""
+    """What to say of a path with neither DICOM nor NIfTI, though pictures or archives, maybe."""
     from medseg.counted import counted
     from medseg.ingest import IngestError, Reason, inspection
 
@@ -392,6 +403,12 @@ def _nothing_to_inspect(path: Path) -> ValueError:
             f"{path} {f'holds {held}' if path.is_dir() else 'is a picture'}, which needs no "
             "inspection: convert a dataset with `medseg prepare NAME`, or segment pictures with "
             "one of the picture bundles, such as bundles/nuclei or bundles/polyp"
+        )
+    if found := inspection.archives(path):
+        held = counted(len(found), "archive") + " and no DICOM or NIfTI"
+        return ValueError(
+            f"{path} {f'holds {held}' if path.is_dir() else 'is an archive'}: unpack it, or "
+            "convert a dataset as published with `medseg prepare NAME`"
         )
     return IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor NIfTI in {path}")
 
@@ -410,7 +427,14 @@ def _refuse_override(path: Path, argument: str) -> None:
 
 
 class _one_line_errors:  # noqa: N801 - reads as the statement it is
-    """Turn documented errors into one line and their exit status."""
+    """Turn documented errors into one line and their exit status.
+
+    Args:
+        interrupted: what to say after Ctrl-C: what is kept, and how to go on.
+    """
+
+    def __init__(self, interrupted: str = "run it again") -> None:
+        self.interrupted = interrupted
 
     def __enter__(self) -> None:
         return None
@@ -421,7 +445,7 @@ class _one_line_errors:  # noqa: N801 - reads as the statement it is
         if error is None or isinstance(error, (SystemExit, typer.Exit)) or show_traceback():
             return
         if isinstance(error, KeyboardInterrupt):
-            sys.stderr.write("interrupted\n")
+            sys.stderr.write(f"\ninterrupted: {self.interrupted}\n")  # below a progress bar
             raise typer.Exit(130) from None
         cause = root_cause(error)
         message = str(cause) if is_documented(cause) else config_fault(error)

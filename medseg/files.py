@@ -90,6 +90,21 @@ def check_folder(path: str | os.PathLike) -> None:
         raise _told(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
 
 
+def check_apart(out: str | os.PathLike, source: str | os.PathLike) -> None:
+    """Refuse a folder of outputs that is the folder of the inputs, links followed.
+
+    A later run would take the outputs of an earlier one for inputs.
+
+    Raises:
+        ValueError: they are one folder.
+
+    Example:
+        >>> check_apart("masks", "study")
+    """
+    if os.path.isdir(source) and os.path.isdir(out) and os.path.samefile(out, source):
+        raise ValueError(f"{out} is the folder of the inputs: write to another folder")
+
+
 def remove(path: str | os.PathLike) -> None:
     """Remove a file, if there is one; OSError in one line where that is not possible."""
     with _told_in_one_line(Path(path)):

@@ -20,6 +20,10 @@ PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
 """Arguments of `monai.bundle run` itself, which are no keys of a config."""
 
 
+OPTIONS = ("bundle",)
+"""Options of every verb that takes overrides; one that is misspelt is taken for an override."""
+
+
 def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dict[str, Any]:
     """The overrides of a command line, `bundle_root` among them; see `medseg.run.run_bundle`."""
     config_file = bundle / f"{workflow}.json"
@@ -80,15 +84,27 @@ def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None
     for part in key.split("#"):
         known = _keys(level)
         if part not in known:
-            near = difflib.get_close_matches(part, known, n=1, cutoff=0.0)
-            nearest = "#".join([*done, *near]) or "none"
             others = [path.name for path in _siblings(config_file) if key in read_config(path)]
-            elsewhere = f" (it is a key of {', '.join(others)})" if others else ""
+            if others:
+                raise ValueError(
+                    f"override --{key} names no key of {config_file}, it is one of "
+                    f"{', '.join(others)}: leave it out"
+                )
+            nearest = _nearest(part, known, below=done)
             raise ValueError(
-                f"override --{key} names no key of {config_file}{elsewhere}: nearest is {nearest}"
+                f"override --{key} names no key of {config_file}: nearest is {nearest}"
             )
         level = level[int(part)] if isinstance(level, list) else level[part]
         done.append(part)
+
+
+def _nearest(part: str, known: Sequence[str], *, below: Sequence[str]) -> str:
+    """The key that was meant, or the option where that is nearer than any key."""
+    options = () if below else OPTIONS
+    near = difflib.get_close_matches(part, [*known, *options], n=1, cutoff=0.0)
+    if near and near[0] not in known:
+        return f"the option --{near[0]}"
+    return "#".join([*below, *near]) or "none"
 
 
 def tracking_keys(tracking: str, config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medseg.files import check_folder
+from medseg.files import check_apart, check_folder
 from medseg.overrides import checked_overrides, read_config
 
 _TRAINING = ("train", "multi_gpu_train")
@@ -30,7 +30,8 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     Raises:
         FileNotFoundError: there is no such bundle, or no such `input`.
         ValueError: an argument that is no override, or that names no existing key; tracking that
-            would record nothing. Nothing has run then.
+            would record nothing; an `output_dir` that is the folder of the `input`. Nothing has run
+            then.
         OSError: the folder of the outputs or, of a training, that of the weights cannot be written,
             see `medseg.files.check_folder`. Nothing has run then either.
 
@@ -64,6 +65,8 @@ def _check_stated(overrides: Mapping[str, Any]) -> None:
         )
     if "output_dir" in stated:
         check_folder(stated["output_dir"])
+    if stated.keys() >= {"input", "output_dir"}:
+        check_apart(stated["output_dir"], stated["input"])
 
 
 def _is_path(value: Any) -> bool:

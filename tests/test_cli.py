@@ -14,6 +14,7 @@ import pytest
 import torch
 import typer
 from monai.bundle import ConfigParser, scripts
+from monai.data import Dataset
 from typer.testing import CliRunner
 
 from medseg import cli, doctor
@@ -227,6 +228,11 @@ def test_segment_runs_inference_on_the_input(here, calls):
     assert expected.items() <= calls[0].items()
 
 
+def test_segment_plans_without_computing(here, calls):
+    assert _medseg("segment", "docs", "-o", "masks", "--plan").exit_code == 0
+    assert calls[0]["run_id"] == "planning"
+
+
 def test_segment_wants_its_input_before_the_overrides(here, calls):
     ended = _medseg("segment", "--skip", "0.5", "study/ct", "-o", "masks")
     assert ended.exit_code == cli.BAD_ARGUMENTS
@@ -323,7 +329,7 @@ def test_failed_cases_are_another_status_than_bad_arguments(here, monkeypatch):
     from medseg.inference import run_cases
 
     evaluator = SimpleNamespace(logger=logging.getLogger("evaluator"))
-    dataset = SimpleNamespace(data=[{"case": "ct_1"}])  # has no items: its only case fails
+    dataset = Dataset([{"case": "ct_1"}], lambda case: case["image"])  # its only case has none
     monkeypatch.setattr(scripts, "run", lambda **arguments: run_cases(evaluator, dataset))
     ended = _medseg("segment", "docs", "-o", "masks")
     assert ended.exit_code == cli.SOME_FAILED

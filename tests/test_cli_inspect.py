@@ -101,6 +101,19 @@ def test_pictures_are_pointed_to_what_takes_them(tmp_path):
         assert ended.stderr.count("\n") == 1
 
 
+def test_archives_are_pointed_to_what_takes_them(tmp_path):
+    (tmp_path / "stage1_train.ZIP").write_bytes(b"PK")
+    for path, held in (
+        (tmp_path, "holds 1 archive and no"),
+        (*tmp_path.iterdir(), "is an archive"),
+    ):
+        ended = _inspect(path)
+        assert ended.exit_code == cli.BAD_ARGUMENTS
+        assert ended.stderr.startswith(f"error: {path} {held}")
+        assert ended.stderr.endswith("`medseg prepare NAME`\n")
+        assert ended.stderr.count("\n") == 1
+
+
 def test_the_picture_bundles_that_are_named_segment_pictures(tmp_path, repository):
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     named = re.findall(r"bundles/\w+", _inspect(tmp_path).stderr)

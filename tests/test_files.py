@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from medseg.errors import is_documented
-from medseg.files import check_folder, hold, remove, set_aside, whole
+from medseg.files import check_apart, check_folder, hold, remove, set_aside, whole
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -226,3 +226,22 @@ def test_a_folder_below_proc_is_refused_even_for_root():
         OSError, match=r"^/proc/x cannot be written to \(.*\): choose another folder"
     ):
         check_folder("/proc/x")
+
+
+def test_outputs_in_the_folder_of_the_inputs_are_refused_also_through_a_link(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    for out in (tmp_path, tmp_path / "link", tmp_path / "no" / ".."):
+        (tmp_path / "no").mkdir(exist_ok=True)
+        with pytest.raises(
+            ValueError, match="is the folder of the inputs: write to another folder"
+        ):
+            check_apart(out, tmp_path)
+
+
+def test_outputs_anywhere_else_pass(tmp_path):
+    (tmp_path / "a.png").touch()
+    (tmp_path / "below").mkdir()
+    check_apart(tmp_path / "below", tmp_path)  # or it raises
+    check_apart(tmp_path / "new", tmp_path)
+    check_apart(tmp_path, tmp_path / "a.png")  # what a file is written beside is checked by name
+    check_apart(tmp_path, tmp_path / "absent")

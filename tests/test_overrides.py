@@ -99,6 +99,26 @@ def test_an_unknown_key_is_refused_with_the_nearest(key, nearest, tmp_path):
         check_key(key, CONFIG, config_file=config_file)
 
 
+def test_a_key_of_another_config_is_told_without_a_nearest(tmp_path):
+    (tmp_path / "train.json").write_text(json.dumps(CONFIG))
+    told = r"evaluate\.json, it is one of train\.json: leave it out$"
+    with pytest.raises(ValueError, match=f"--max_epochs names no key of .*{told}"):
+        check_key("max_epochs", {"network": {}}, config_file=tmp_path / "evaluate.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("bundel", "the option --bundle"),
+        ("bundle_rot", "bundle_root"),
+        ("train#bundel", r"train#\w+"),  # an option is no key of a component
+    ],
+)
+def test_a_misspelt_option_of_the_verb_is_told_as_one(tmp_path, key, nearest):
+    with pytest.raises(ValueError, match=f"nearest is {nearest}$"):
+        check_key(key, CONFIG, config_file=tmp_path / "train.json")
+
+
 def test_the_root_of_the_bundle_is_one_of_the_overrides(tmp_path):
     (tmp_path / "train.json").write_text(json.dumps(CONFIG))
     made = checked_overrides(tmp_path, "train", ["--max_epochs", "2"])

@@ -1,6 +1,7 @@
 """Tests of medseg.prepare: a dataset by its name, and the options of the one that has any."""
 
 import csv
+import json
 import math
 import shutil
 
@@ -105,6 +106,25 @@ def test_every_dataset_refuses_to_be_written_into_its_source_or_over_another_one
         with pytest.raises(ValueError, match=told):
             prepare(name, source, out)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["lidc", "lung_nodule"])
+def test_a_folder_of_another_dataset_is_told_in_the_names_that_are_typed(chest, tmp_path, name):
+    """Datalists of earlier versions are of "lidc-patches": the folder can be gone on with."""
+    file = tmp_path / "out" / "patches" / "datalist.json"
+    file.parent.mkdir(parents=True)
+    made = {"name": f"{name}-patches", "seed": 0, "folds": 5, "training": [], "testing": []}
+    file.write_text(json.dumps(made))
+    told = r"datalist\.json of dataset lung_nodule-patches: give --out another folder for polyp$"
+    with pytest.raises(ValueError, match=told):
+        prepare("polyp", chest, tmp_path / "out")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "datalist.json").write_text('{"name": "polyp"}')
+    told = r"datalist\.json of dataset polyp: give --out another folder for lung_nodule$"
+    with pytest.raises(ValueError, match=told):
+        prepare("lung_nodule", chest, tmp_path / "other")
+    assert prepare("lung_nodule", chest, tmp_path / "out", options={"size": 16}).is_complete
+    assert json.loads(file.read_text())["name"] == "lung_nodule-patches"
 
 
 def test_a_volume_that_training_would_refuse_is_refused_and_there_is_no_datalist(tmp_path):

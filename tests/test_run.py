@@ -159,3 +159,10 @@ def test_an_input_that_is_not_there_is_refused(writing, calls, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*no\.nii: name a study"):
         run_bundle(writing, "inference", run_id="run", arguments=arguments)
     assert not calls
+
+
+def test_outputs_in_the_folder_of_the_inputs_are_refused(writing, calls, tmp_path):
+    arguments = ["--input", str(tmp_path), "--output_dir", str(tmp_path)]
+    with pytest.raises(ValueError, match="is the folder of the inputs: write to another folder"):
+        run_bundle(writing, "inference", run_id="run", arguments=arguments)
+    assert not calls

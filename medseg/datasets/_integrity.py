@@ -114,7 +114,8 @@ def _read(root: Path, item: Mapping[str, Any], key: str) -> _File:
     except _READ_ERRORS as error:
         reason = " ".join(str(error).split())
         raise ValueError(
-            f"{key} of case {item['case']} cannot be read ({reason}): prepare the set again"
+            f"{key} of case {item['case']} cannot be read ({reason}): unpack or download what "
+            f"{path} was made of again, remove it and prepare the set again"
         ) from error
 
 
@@ -127,10 +128,10 @@ def _check_promise(volume: Any, path: Path) -> None:
 
 
 def _check_finite(image: np.ndarray, *, case: str) -> None:
-    if image.dtype.kind == "f" and not (finite := np.isfinite(image)).all():
+    if image.dtype.kind == "f" and (odd := int(np.count_nonzero(~np.isfinite(image)))):
         raise ValueError(
-            f"image of case {case} has {finite.size - np.count_nonzero(finite)} voxels that are "
-            "not finite: replace them or remove the case"
+            f"image of case {case} has {counted(odd, 'NaN or infinite voxel')}: replace them or "
+            "remove the case"
         )
 
 

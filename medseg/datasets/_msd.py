@@ -21,11 +21,12 @@ def locate(root: Path, task: str) -> Path | None:
     return next((folder for folder in folders if (folder / "dataset.json").is_file()), None)
 
 
-def read(root: Path, *, structure: str) -> tuple[list[Item], list[Item]]:
+def read(root: Path, *, task: str, structure: str) -> tuple[list[Item], list[Item]]:
     """The training and the test cases of a task folder, in the order of their numbers.
 
     Args:
         root: folder of `dataset.json`.
+        task: its name, such as "Task03_Liver".
         structure: a word that the labels of this task name, such as "liver".
 
     Raises:
@@ -35,7 +36,7 @@ def read(root: Path, *, structure: str) -> tuple[list[Item], list[Item]]:
     images, labels = _niftis(root / "imagesTr"), _niftis(root / "labelsTr")
     if not images and not labels:
         return [], []
-    listed = _listed(root / "dataset.json", structure)
+    listed = _listed(root / "dataset.json", task=task, structure=structure)
     if listed is not None and listed != set(images):
         odd = ", ".join(sorted(listed ^ set(images))[:3])
         raise ValueError(
@@ -89,7 +90,7 @@ def _by_number(case: str) -> tuple[list[int], str]:
     return [int(number) for number in re.findall(r"\d+", case)], case
 
 
-def _listed(path: Path, structure: str) -> set[str] | None:
+def _listed(path: Path, *, task: str, structure: str) -> set[str] | None:
     """Names of the training cases in dataset.json, or None where it lists none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -98,9 +99,7 @@ def _listed(path: Path, structure: str) -> set[str] | None:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} is not an MSD dataset.json ({error}): unpack it again") from error
     if structure not in labels.lower():
-        raise ValueError(
-            f"{path} is of another dataset (labels {labels}): give that with {structure} labels"
-        )
+        raise ValueError(f"{path} is of another dataset (labels {labels}): give MSD {task}")
     return {re.sub(r"\.nii(\.gz)?$", "", name) for name in listed} or None
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
+from medseg.counted import counted
+
 MOST_BYTES = 2**29
 """The longest file taken from an archive; the largest published one has about 225 MB."""
 
@@ -124,7 +126,8 @@ class Published:
                 continue
             if (other := found.setdefault(path.stem, file)) != file:
                 raise ValueError(
-                    f"{other} and {file} of {self.name} are both called {path.stem}: keep one copy"
+                    f"{other} and {file} of {self.name} are both called {path.stem}: keep one "
+                    "copy, or give the folder of one dataset"
                 )
         return found
 
@@ -174,7 +177,7 @@ def opened(
 
     Raises:
         FileNotFoundError: no such source.
-        ValueError: a file that is no zip archive.
+        ValueError: a file that is no zip archive, or the beginning of one.
 
     Example:
         >>> with opened(Path("kvasir-seg.zip"), remedy="give kvasir-seg.zip") as published:
@@ -188,7 +191,10 @@ def opened(
     if not source.exists():
         raise FileNotFoundError(f"no such file or folder: {name}: {remedy}")
     if not zipfile.is_zipfile(source):
-        raise ValueError(f"{name} is no zip archive: {remedy}")
+        size = counted(source.stat().st_size, "byte")
+        raise ValueError(
+            f"{name} is incomplete or no zip archive ({size}): download it again, or {remedy}"
+        )
     with zipfile.ZipFile(source) as archive:
         content = _inflating(archive, most_bytes)
         files = _ordered(archive.namelist())

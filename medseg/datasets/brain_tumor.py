@@ -40,6 +40,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medseg.counted import counted
 from medseg.datasets import _pairs, _stamp, prepared
 from medseg.datasets._published import File, Published, opened
 from medseg.datasets.datalist import Item
@@ -64,6 +65,9 @@ _FOLDS = "cvind.mat"
 _MASK = "_mask"
 _EIGHT_BIT = ("L", "RGB", "RGBA", "P")
 _MOST = np.iinfo(np.uint16).max
+_TWICE = (
+    "{first} and {second} are both slice {index}: give the folder of one dataset, or keep one copy"
+)
 _WANTED = "the folder of brainTumorDataPublic_*.zip, of the .mat files, or of <i>.png"
 
 
@@ -115,12 +119,14 @@ class _Slice:
 
 def _from_mat(published: Published, out: Path) -> list[Item]:
     found: dict[int, Item] = {}
+    taken: dict[int, str] = {}
     for part in _parts(published):
         for file in part.files:
             if (index := _index(file, ".mat")) is None:
                 continue
-            if index in found:
-                raise ValueError(f"{file} of {part.name} is there twice: keep one copy")
+            place = f"{part.name}/{file}"
+            if (first := taken.setdefault(index, place)) != place:
+                raise ValueError(_TWICE.format(first=first, second=place, index=index))
             read, stamp = _read(part, file), _stamp.of_files(File(part, file))
             _pairs.write(out, f"{index:04d}", stamp=stamp, load=partial(_pair, read))
             found[index] = _pairs.item(f"{index:04d}", read.patient, tumour=TUMOURS[read.label])
@@ -215,8 +221,9 @@ def _from_png(published: Published, out: Path) -> list[Item]:
         if index is None:
             continue
         kind = masks if stem.endswith(_MASK) else images
-        if kind.setdefault(f"{index:04d}", file) != file:
-            raise ValueError(f"{file} of {published.name} is there twice: keep one copy")
+        if (first := kind.setdefault(f"{index:04d}", file)) != file:
+            first, second = (f"{published.name}/{path}" for path in (first, file))
+            raise ValueError(_TWICE.format(first=first, second=second, index=index))
     items = []
     for case, files in _pairs.paired(images, masks, name=published.name).items():
         block, place = divmod(int(case), BLOCK)
@@ -225,7 +232,7 @@ def _from_png(published: Published, out: Path) -> list[Item]:
             _pairs.write(out, case, stamp=stamp, load=partial(_decoded, published, *files))
             items.append(_pairs.item(case, f"block_{block:03d}"))
     if left_out := len(images) - len(items):
-        logger.warning("%d slices in the gaps between blocks are left out", left_out)
+        logger.warning("left out in the gaps between blocks: %s", counted(left_out, "slice"))
     return items
 
 

@@ -22,6 +22,7 @@ LABEL_VALUES = (0, 1, 2)
 """Background, anterior, posterior."""
 
 _NAME = "hippocampus"
+_TASK = "Task04_Hippocampus"
 _PARTS = {"image": "images", "label": "labels"}
 
 TEST_SHARE = 0.2
@@ -92,8 +93,8 @@ def datalist(
 
 
 def _labelled(root: Path) -> list[Item]:
-    task = _msd.locate(root, "Task04_Hippocampus")
-    labelled, _ = _msd.read(task, structure="anterior") if task else ([], [])
+    msd = _msd.locate(root, _TASK)
+    labelled, _ = _msd.read(msd, task=_TASK, structure="anterior") if msd else ([], [])
     if not labelled:
         raise FileNotFoundError(
             f"no hippocampus data in {root} (looked for dataset.json with imagesTr and labelsTr): "

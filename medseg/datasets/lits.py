@@ -27,6 +27,7 @@ LABEL_VALUES = (0, 1, 2)
 """Background, liver, tumour."""
 
 _NAME = "liver"
+_TASK = "Task03_Liver"
 _PARTS = {"image": "images", "label": "labels"}
 _LITS_FILE = re.compile(r"(volume|segmentation|test-volume)-(\d+)\.nii(?:\.gz)?")
 
@@ -100,8 +101,9 @@ def datalist(
 
 
 def _listed(root: Path) -> tuple[list[Item], list[Item]]:
-    msd = _msd.locate(root, "Task03_Liver")
-    training, testing = _msd.read(msd, structure="liver") if msd else _read_lits(root)
+    msd = _msd.locate(root, _TASK)
+    found = _msd.read(msd, task=_TASK, structure="liver") if msd else _read_lits(root)
+    training, testing = found
     if not training:
         raise FileNotFoundError(_nothing_in(root))
     return training, testing

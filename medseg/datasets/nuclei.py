@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from medseg.counted import counted
 from medseg.datasets import _pairs, _stamp, prepared
 from medseg.datasets._published import File, Published, opened
 
@@ -36,6 +37,7 @@ ARCHIVE = "stage1_train.zip"
 _NAME = "nuclei"
 _PARTS = ("images", "instances", "masks")
 _MOST_BYTES = 2**26  # of one published file; the largest has less than 2 MB
+_WANTED = f"the folder or the archive of the Data Science Bowl 2018, {ARCHIVE}"
 _DAMAGED = "{file} cannot be read ({reason}): unpack the archive again"
 
 
@@ -66,7 +68,7 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     archive = Path(source) / ARCHIVE  # in a folder of downloads
     with opened(
         archive if archive.is_file() else Path(source),
-        remedy=f"download {ARCHIVE}",
+        remedy=f"give {_WANTED}",
         most_bytes=_MOST_BYTES,
         damaged=_DAMAGED,
     ) as published:
@@ -95,14 +97,12 @@ def _grouped(published: Published) -> dict[str, tuple[str, list[str]]]:
             case (name, "masks", found) if found.endswith(".png"):
                 masks.setdefault(name, []).append(file)
     if not images and not masks:
-        raise FileNotFoundError(
-            f"no <id>/images/<id>.png in {published.name}: give the folder or the archive of "
-            "the Data Science Bowl 2018, stage1_train"
-        )
+        raise FileNotFoundError(f"no <id>/images/<id>.png in {published.name}: give {_WANTED}")
     for name in sorted(images.keys() ^ masks.keys()):
         lacking = "masks" if name in images else "image"
         raise ValueError(
-            f"picture {name} in {published.name} has no {lacking}: unpack the archive again"
+            f"picture {name} in {published.name} has no {lacking}: unpack the archive again, or "
+            "give the folder of this dataset alone"
         )
     return {name: (image, masks[name]) for name, image in images.items()}
 
@@ -130,7 +130,8 @@ def _numbered(
         place[nucleus & (place == 0)] = number
     if overlap:
         kept = "the first in order keeps them"
-        logger.warning("masks of picture %s overlap in %d pixels: %s", name, overlap, kept)
+        shared = counted(overlap, "pixel")
+        logger.warning("masks of picture %s overlap in %s: %s", name, shared, kept)
     return instances
 
 

@@ -21,6 +21,9 @@ from medseg.datasets.datalist import Item
 logger = logging.getLogger(__name__)
 
 FILE = "datalist.json"
+_FORMER = {f"lidc-{view}": f"lung_nodule-{view}" for view in ("patches", "slices")}
+"""Names that datalists of earlier versions have, and what the dataset is called now."""
+
 _HELD_OUT = "held_out"  # marks the test cases that are dealt here, as against published ones
 
 
@@ -34,6 +37,7 @@ def write(
     label_values: Collection[int],
     folds: int = 5,
     seed: int = 0,
+    tell_few: bool = True,
 ) -> dict[str, Any]:
     """Check the files of a prepared set and write its `datalist.json`.
 
@@ -52,6 +56,8 @@ def write(
         label_values: every value that a label map may have.
         folds: number of folds in the file; fewer where there are fewer patients.
         seed: seed of the test patients and of the folds in the file.
+        tell_few: whether to log that there are too few patients to part them; one of several views
+            of the same patients says it for all.
 
     Returns:
         The datalist as written.
@@ -67,7 +73,14 @@ def write(
     digests = check_cases(root, [*items, *testing], label_values)
     kept = _without_copies_of_tests(items, testing, digests)
     kept = _copies_as_one_patient(kept, digests)
-    made = _dealt(name, kept, testing, test_share=test_share, folds=folds, seed=seed, few=True)
+    made = _dealt(
+        *(name, kept, testing),
+        test_share=test_share,
+        folds=folds,
+        seed=seed,
+        few=True,
+        tell_few=tell_few,
+    )
     _log_gone(root, {item["case"] for item in (*items, *testing)}, name=name)
     datalist.write(made, root / FILE)
     return made
@@ -178,13 +191,15 @@ def _dealt(
     folds: int,
     seed: int,
     few: bool = False,
+    tell_few: bool = True,
 ) -> dict[str, Any]:
     """A datalist with test patients and folds; `few` makes the best of too few patients."""
     training = [{k: v for k, v in item.items() if k not in ("fold", _HELD_OUT)} for item in items]
     held: list[Item] = []
     patients = len({item["patient"] for item in training})
     if patients < (2 if test_share is None else 3):
-        logger.warning(
+        logger.log(
+            logging.WARNING if tell_few else logging.DEBUG,
             "%s cannot be parted, it has %s: all cases are for testing",
             *(name, counted(patients, "patient")),
         )
@@ -212,9 +227,10 @@ def _lies_in(inner: Path, outer: Path) -> bool:
 def _name_in(file: Path) -> str:
     """The dataset that a datalist names."""
     try:
-        return str(json.loads(file.read_text(encoding="utf-8"))["name"])
+        name = str(json.loads(file.read_text(encoding="utf-8"))["name"])
     except (KeyError, TypeError, ValueError):
         return "unknown"
+    return _FORMER.get(name, name)
 
 
 def _log_gone(root: Path, cases: Collection[str], *, name: str) -> None:

@@ -1,6 +1,6 @@
 """Inference: how a network is run on a device, case by case, and what it leaves on disk."""
 
-from medseg.inference.case import CasesFailedError, find_cases, run_cases
+from medseg.inference.case import CasesFailedError, find_cases, plan_cases, run_cases
 from medseg.inference.instance_output import WriteInstancesd
 from medseg.inference.output import WriteLabelMapd, WritePreviewd
 from medseg.inference.overlap_tile import OverlapTileInferer
@@ -8,6 +8,7 @@ from medseg.inference.picture_output import WritePictureLabeld, WritePicturePrev
 from medseg.inference.pictures import find_pictures
 from medseg.inference.precision import MixedPrecisionInferer
 from medseg.inference.predictor import Predictor, PredictorInferer
+from medseg.inference.probability_output import ProbabilityFiles
 from medseg.inference.restore import RestoreLabeld
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "OverlapTileInferer",
     "Predictor",
     "PredictorInferer",
+    "ProbabilityFiles",
     "RestoreLabeld",
     "WriteInstancesd",
     "WriteLabelMapd",
@@ -24,5 +26,6 @@ __all__ = [
     "WritePreviewd",
     "find_cases",
     "find_pictures",
+    "plan_cases",
     "run_cases",
 ]

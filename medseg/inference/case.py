@@ -146,6 +146,35 @@ def run_cases(
     return len(cases)
 
 
+def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
+    """Log for each case what the inferer would compute and need; no window is computed.
+
+    Args:
+        inferer: has `plan(images, network)`, as `OverlapTileInferer` and `PredictorInferer`.
+        network: as the inferer takes it; its weights do not count.
+        dataset: as for `run_cases`; a case is read and preprocessed, since that tells its size.
+
+    Returns:
+        The number of cases.
+
+    Raises:
+        CasesFailedError: after the last case, if any could not be read or planned.
+    """
+    cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
+    failures: dict[str, str] = {}
+    for index, case in enumerate(cases):
+        try:
+            plan = inferer.plan(dataset[index]["image"][None], network)
+        except Exception as error:  # as in run_cases
+            failures[case["case"]] = _reason(error)
+            logger.error("case %s failed: %s", case["case"], failures[case["case"]])
+        else:
+            logger.info("case %s: %s", case["case"], plan)
+    if failures:
+        raise CasesFailedError(failures, len(cases))
+    return len(cases)
+
+
 def _read_ahead(dataset: Dataset, count: int) -> Generator[Callable[[], Any], None, None]:
     """The items in order, each as a function that gives it or raises what reading it raised."""
     with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:

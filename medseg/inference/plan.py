@@ -8,6 +8,7 @@ from math import ceil
 import torch
 from torch import Tensor, nn
 
+from medseg.counted import counted
 from medseg.inference.predictor import Predictor
 from medseg.inference.windows import Layout
 from medseg.memory import available_bytes
@@ -59,8 +60,9 @@ class Plan:
     def __str__(self) -> str:
         size = "x".join(map(str, self.layout.size))
         network = "unknown" if self.network_bytes is None else _gib(self.network_bytes)
+        windows = counted(self.layout.count, "window")
         return (
-            f"{self.layout.count} windows of {size}, {self.batch_size} at a time; memory: "
+            f"{windows} of {size}, {self.batch_size} at a time; memory: "
             f"image {_gib(self.image_bytes)}, network {network}, answer {_gib(self.answer_bytes)}"
         )
 

@@ -104,6 +104,10 @@ class PredictorInferer(Inferer):
     def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
         return self.inferer(inputs, self.predictor(network), *args, **kwargs)
 
+    def plan(self, inputs: Tensor, network: nn.Module) -> Any:
+        """What the inner inferer would compute and need, see `OverlapTileInferer.plan`."""
+        return self.inferer.plan(inputs, self.predictor(network))
+
     def predictor(self, network: nn.Module) -> Predictor:
         """The predictor of a network with the weights that it has now."""
         state = tuple(t._version for t in network.state_dict(keep_vars=True).values())

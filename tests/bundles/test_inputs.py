@@ -1,5 +1,8 @@
-"""What a bundle takes for its input, and what it says of anything else; networks are untrained."""
+"""What a bundle takes for its input, what it says of anything else, and the choices of inference.
 
+Networks are untrained."""
+
+import json
 import shutil
 from pathlib import Path
 
@@ -154,3 +157,113 @@ def test_a_bundle_of_volumes_refuses_a_picture_in_one_line(tmp_path):
     picture.write_bytes(b"a picture by its name")
     told = f"{picture} is a picture: this bundle segments volumes (NIfTI or DICOM)"
     assert refusal("hippocampus", picture, tmp_path / "masks") == told
+
+
+# ---- the choices of inference
+
+
+@pytest.fixture
+def volume(tmp_path):
+    """A folder with one volume whose left half is 0."""
+    image = np.random.default_rng(0).random((40, 24, 18), np.float32)
+    image[:20] = 0
+    (tmp_path / "volumes").mkdir()
+    nib.save(nib.Nifti1Image(image, LAS), tmp_path / "volumes" / "v.nii.gz")
+    return tmp_path / "volumes"
+
+
+def label_of(tmp_path, case="v"):
+    return np.asarray(nib.load(tmp_path / "masks" / f"{case}.nii.gz").dataobj)
+
+
+def test_probabilities_are_written_when_asked_for_and_agree_with_the_labels(
+    untrained, volume, tmp_path
+):
+    bundle = untrained("hippocampus")
+    segment(bundle, volume, image_size=[16, 16, 16], save_probabilities=True)
+    written = np.load(tmp_path / "masks" / "v_probabilities.npy", mmap_mode="r")
+    about = json.loads((tmp_path / "masks" / "v_probabilities.json").read_text())
+    assert written.dtype == np.float16
+    assert written.shape == (3, 40, 24, 18)
+    assert about["channels"] == ["background", "anterior", "posterior"]
+    assert np.abs(written.astype(np.float32).sum(0) - 1).max() < 2e-3
+    inverse = np.linalg.inv(np.array(about["affine"])) @ LAS  # voxels of the file to theirs
+    i, j, k = np.meshgrid(*map(np.arange, (40, 24, 18)), indexing="ij")
+    places = np.rint(inverse[:3, :3] @ np.stack([i, j, k]).reshape(3, -1) + inverse[:3, 3:])
+    moved = written[(slice(None), *places.astype(int))].astype(np.float32)
+    labels = label_of(tmp_path).reshape(-1)
+    chosen = np.take_along_axis(moved, labels[None].astype(int), axis=0)[0]
+    assert (moved.max(0) - chosen).max() < 1e-3  # float16 makes ties
+
+
+def test_no_probabilities_are_written_unasked(untrained, volume, tmp_path):
+    segment(untrained("hippocampus"), volume, image_size=[16, 16, 16])
+    assert sorted(p.name for p in (tmp_path / "masks").iterdir()) == ["v.nii.gz", "v.png"]
+
+
+def test_what_is_passed_over_is_background(untrained, volume, tmp_path):
+    bundle = untrained("hippocampus")
+    segment(
+        bundle,
+        volume,
+        image_size=[8, 8, 8],
+        overlap=0,
+        skip=0.0,
+        intensity={"_target_": "Identityd", "keys": "image"},
+    )
+    label = label_of(tmp_path)
+    assert not label[:16].any()  # windows of zeros alone
+
+
+def test_labels_and_logits_give_the_same_map_where_nothing_is_resampled(
+    untrained, volume, tmp_path
+):
+    bundle = untrained("hippocampus")
+    segment(bundle, volume, image_size=[16, 16, 16])
+    labels = label_of(tmp_path)
+    segment(bundle, volume, image_size=[16, 16, 16], output="logits", existing="overwrite")
+    assert np.array_equal(label_of(tmp_path), labels)
+
+
+def test_flips_change_the_answer_a_little(untrained, volume, tmp_path):
+    bundle = untrained("hippocampus")
+    segment(bundle, volume, image_size=[16, 16, 16])
+    labels = label_of(tmp_path)
+    segment(bundle, volume, image_size=[16, 16, 16], flips=[0, 1], existing="overwrite")
+    assert 0 < (label_of(tmp_path) != labels).mean() < 0.9
+
+
+@pytest.mark.parametrize("backend", ["eager", "openvino"])
+def test_the_backend_is_a_choice(untrained, volume, tmp_path, backend):
+    bundle = untrained("hippocampus")
+    segment(bundle, volume, image_size=[16, 16, 16], predictor=backend, mixed_precision=False)
+    labels = label_of(tmp_path)
+    segment(
+        bundle,
+        volume,
+        image_size=[16, 16, 16],
+        predictor="eager",
+        mixed_precision=False,
+        existing="overwrite",
+    )
+    assert (label_of(tmp_path) == labels).mean() > 0.999
+
+
+def test_a_memory_limit_refuses_the_case_with_the_setting_that_fits(untrained, volume):
+    bundle = untrained("hippocampus")
+    with pytest.raises(RuntimeError) as failed:
+        segment(bundle, volume, image_size=[16, 16, 16], memory_limit="100 KiB")
+    error = root_cause(failed.value)
+    assert str(error).startswith("1 of 1 case")
+    assert "needs" in error.failures["v"]
+    assert "there is 0.00 GiB" in error.failures["v"]
+
+
+def test_planning_tells_windows_and_memory_and_writes_nothing(untrained, volume, tmp_path, capfd):
+    bundle = untrained("hippocampus")
+    arguments = ["--input", str(volume), "--output_dir", "masks", "--channels", "[2,4,6]"]
+    run_bundle(bundle, "inference", run_id="planning", arguments=arguments)
+    told = [line for line in "".join(capfd.readouterr()).splitlines() if "window of" in line]
+    assert len(told) == 1
+    assert "case v: 1 window of 48x64x48, 1 at a time; memory: image 0.00 GiB" in told[0]
+    assert not (tmp_path / "masks").exists()

@@ -248,7 +248,9 @@ def test_an_empty_mask_or_one_of_another_size_is_refused(tmp_path, out, mask, to
 def test_a_slice_that_is_there_twice_is_refused(tmp_path, out):
     source = phantom(tmp_path / "set")
     loose(source / "unpacked", {3: draw(2)})
-    assert refusal(source, out).startswith(f"3.mat of {source / ARCHIVE} is there twice: keep one")
+    first, second = source / "unpacked" / "3.mat", source / ARCHIVE / "3.mat"
+    told = f"{first} and {second} are both slice 3: give the folder of one dataset, or keep one"
+    assert refusal(source, out).startswith(told)
 
 
 def test_an_archive_that_is_missing_is_told_by_the_folds(tmp_path, out, monkeypatch):
@@ -327,7 +329,8 @@ def test_a_picture_without_its_mask_is_refused_before_anything_is_written(
 def test_a_picture_that_is_there_twice_is_refused(tmp_path, out):
     pictures(tmp_path / "set" / "one", [5])
     pictures(tmp_path / "set" / "two", [5])
-    assert refusal(tmp_path / "set", out).startswith("two/5.png of ")
+    first, second = (tmp_path / "set" / part / "5.png" for part in ("one", "two"))
+    assert refusal(tmp_path / "set", out).startswith(f"{first} and {second} are both slice 5: give")
 
 
 def test_a_picture_of_16_bits_is_refused_rather_than_cut_to_8(tmp_path, out):

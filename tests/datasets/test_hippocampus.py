@@ -87,7 +87,7 @@ def test_missing_data_says_where_and_the_way_on_in_one_line(tmp_path, exists):
 
 def test_another_decathlon_task_is_refused(tmp_path):
     task04(tmp_path, labels=("background", "liver", "cancer"))
-    with pytest.raises(ValueError, match=r"of another dataset .* give that with anterior labels"):
+    with pytest.raises(ValueError, match=r"of another dataset .*: give MSD Task04_Hippocampus$"):
         hippocampus.cases(tmp_path)
 
 

@@ -105,6 +105,11 @@ def test_one_patient_alone_is_for_testing_and_a_warning_says_so(tmp_path, caplog
         prepared.cases(tmp_path)
 
 
+def test_a_further_view_of_one_patient_says_nothing_of_it(tmp_path, caplog):
+    write(tmp_path, [case(tmp_path, "p1")], tell_few=False)
+    assert caplog.text == ""
+
+
 def test_the_same_cases_give_the_same_file(tmp_path):
     write(tmp_path, items(tmp_path, 8), test_share=0.2)
     first = (tmp_path / "datalist.json").read_bytes()
@@ -201,7 +206,8 @@ def test_a_damaged_file_is_refused_by_its_case(tmp_path):
     cases = items(tmp_path, 3)
     file = tmp_path / "images" / "p01.png"
     file.write_bytes(file.read_bytes()[:40])
-    with pytest.raises(ValueError, match="image of case p01 cannot be read"):
+    told = rf"image of case p01 cannot be read \(.*\): unpack or download what {file} was made of"
+    with pytest.raises(ValueError, match=told):
         write(tmp_path, cases)
 
 
@@ -216,15 +222,19 @@ def test_a_label_on_another_grid_is_refused(tmp_path):
         write(tmp_path, [item])
 
 
-def test_a_voxel_that_is_not_finite_is_refused_before_hours_of_training(tmp_path):
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [((np.nan,), "1 NaN or infinite voxel"), ((np.nan, np.inf), "2 NaN or infinite voxels")],
+)
+def test_a_voxel_that_is_not_finite_is_refused_before_hours_of_training(tmp_path, values, told):
     for part in ("images", "masks"):
         voxels = np.zeros((3, 4, 5), np.float32 if part == "images" else np.uint8)
         if part == "images":
-            voxels[0, 0, :2] = np.nan, np.inf
+            voxels[0, 0, : len(values)] = values
         (tmp_path / part).mkdir()
         nib.save(nib.Nifti1Image(voxels, np.eye(4)), tmp_path / part / "a.nii.gz")
     item = {"case": "a", "patient": "a", "image": "images/a.nii.gz", "label": "masks/a.nii.gz"}
-    with pytest.raises(ValueError, match="image of case a has 2 voxels that are not finite"):
+    with pytest.raises(ValueError, match=f"image of case a has {told}: replace them or remove"):
         write(tmp_path, [item])
 
 

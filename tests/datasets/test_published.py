@@ -142,9 +142,12 @@ def test_a_source_that_is_not_there_or_no_archive_is_refused(tmp_path):
         opened(tmp_path / "x.zip", remedy="give this"),
     ):
         pass
-    (tmp_path / "x.zip").write_bytes(b"text")
+    told = r"x.zip is incomplete or no zip archive \(100 bytes\): download it again, or give this$"
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a.txt", "a" * 300)
+    (tmp_path / "x.zip").write_bytes((tmp_path / "x.zip").read_bytes()[:100])
     with (
-        pytest.raises(ValueError, match=r"x.zip is no zip archive: give this$"),
+        pytest.raises(ValueError, match=told),
         opened(tmp_path / "x.zip", remedy="give this"),
     ):
         pass
