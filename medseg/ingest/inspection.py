@@ -85,7 +85,7 @@ def inspect(path: str | Path, *, resample: bool = False) -> list[Row]:
         ...     print(row.uid, row.size, row.spacing_mm, row.verdict, row.reason)
     """
     path = Path(path)
-    if path.is_file() and is_nifti(path):
+    if is_nifti(path) and path.is_file():
         return [_nifti_row(path)]
     nifti = [file for file in files_below(path) if is_nifti(file)] if path.is_dir() else []
     return [

@@ -48,9 +48,11 @@ def is_nifti(path: str | Path) -> bool:
     """Tell by its name whether a path is a NIfTI file.
 
     The halves of an `.hdr` and `.img` pair count, so that `load_nifti` can refuse them by name. An
-    `.img` without its `.hdr` does not: some scanners name DICOM so.
+    `.img` without its `.hdr` does not: some scanners name DICOM so. Nor does a folder, which may be
+    named after what was converted into it.
     """
-    return str(path).lower().endswith(SUFFIXES) or _is_half_of_a_pair(Path(path))
+    named = str(path).lower().endswith(SUFFIXES) or _is_half_of_a_pair(Path(path))
+    return named and not Path(path).is_dir()
 
 
 def load_nifti(

@@ -16,7 +16,8 @@ from medseg.ingest.folder import is_broken_link
 from medseg.ingest.reasons import IngestError, Reason
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
-_PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".z")
+_PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".z", ".zip", ".7z", ".rar")
+_UNFINISHED_SUFFIXES = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp")
 _DIGITS = re.compile(r"\d+(\.\d+)*")
 _HEAD_BYTES = 1024
 _PREFIX = slice(128, 132)
@@ -38,8 +39,9 @@ def faults_of_strays(
     A file may be one where it is named as DICOM is (`.dcm`, `.dicom`, `.ima`), or like a slice of
     its folder but for the digits. Where only its suffix is like theirs, or absent or a number as
     theirs, the bytes decide: text, pictures and archives are no slice, anything else may be one.
-    What is packed goes by its name without `.gz`, unless that file is there too. A link that leads
-    nowhere has no bytes: any without suffix may be one.
+    What is packed, or a download that did not end, goes by its name without `.gz` or `.part`,
+    unless that file is there too. A link that leads nowhere has no bytes: any without suffix may be
+    one.
 
     Args:
         files: no DICOM, or links that lead nowhere.
@@ -78,8 +80,9 @@ def _pattern(name: str) -> str:
 
 def _fault(path: Path, beside: _Names) -> IngestError | None:
     is_packed = path.suffix.lower() in _PACKED_SUFFIXES
-    name = Path(path.stem if is_packed else path.name)
-    if is_packed and path.with_name(name.name).exists():
+    is_unfinished = path.suffix.lower() in _UNFINISHED_SUFFIXES
+    name = Path(path.stem if is_packed or is_unfinished else path.name)
+    if name.name != path.name and path.with_name(name.name).exists():
         return None
     is_named = name.suffix.lower() in _DICOM_SUFFIXES or _pattern(name.name) in beside.patterns
     if is_broken_link(path):
@@ -88,6 +91,9 @@ def _fault(path: Path, beside: _Names) -> IngestError | None:
         return IngestError(Reason.NOT_FOUND, finding) if may_be_slice else None
     if is_packed:
         finding = f"{path} is packed and may be a slice: unpack it"
+        return IngestError(Reason.UNREADABLE, finding) if is_named else None
+    if is_unfinished:
+        finding = f"{path} is a download that did not end and may be a slice: fetch it again"
         return IngestError(Reason.UNREADABLE, finding) if is_named else None
     if not is_named and _suffix(name) not in beside.suffixes:
         return None

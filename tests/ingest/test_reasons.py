@@ -36,3 +36,23 @@ def test_an_error_survives_the_way_out_of_a_worker_process():
     error = pickle.loads(pickle.dumps(IngestError(Reason.NOT_3D, "a.nii has shape (2, 2, 2, 2)")))
     assert error.code is Reason.NOT_3D
     assert str(error).startswith("a.nii has shape (2, 2, 2, 2): split")
+
+
+PUBLISHED = """
+chosen-series cine colour conflicting-orientation converted-units different-grids
+duplicate-positions empty-folder invalid-geometry invalid-rescale left-aside localizer
+lossy-compression missing-geometry missing-rescale missing-slices mixed-acquisition
+mixed-frame-of-reference mixed-kernel mixed-modality mixed-orientation mixed-patient
+mixed-photometric mixed-quantity mixed-rescale-type mixed-size mixed-spacing mixed-study
+multi-frame no-file-meta no-orientation no-series-uid no-slice-spacing non-finite not-3d
+not-a-photograph not-an-image not-found not-hounsfield not-millimetres ok padded-pixels
+padded-tissue paired-files pixel-format resampled secondary-capture several-series
+sheared-affine single-slice study-per-file tilted-stack too-large trailing-bytes truncated
+undeclared-labels undecodable uneven-spacing unknown-format unknown-series unknown-volume
+unreadable voxel-type
+"""
+"""Codes that programs may rely on: one may be added, and none renamed or taken away."""
+
+
+def test_no_code_is_renamed_or_taken_away():
+    assert set(PUBLISHED.split()) <= {str(reason.value) for reason in Reason}

@@ -80,12 +80,21 @@ def test_without_slices_beside_it_a_file_is_none(name, tmp_path):
     assert len(find_series(tmp_path)) == 1
 
 
-@pytest.mark.parametrize("name", ["im0004.dcm.gz", "im0004.DCM.bz2", "im0004.gz"])
+@pytest.mark.parametrize(
+    "name", ["im0004.dcm.gz", "im0004.DCM.bz2", "im0004.gz", "im0004.dcm.zip", "im0004.zip"]
+)
 def test_a_packed_slice_is_refused_by_name(name, tmp_path):
     pack = bz2.compress if name.endswith("bz2") else gzip.compress
     (damaged,) = series_and(tmp_path, name, pack(BINARY))
     assert damaged.reason is Reason.UNREADABLE
     assert f"{name} is packed and may be a slice: unpack it" in damaged.message
+
+
+@pytest.mark.parametrize("name", ["im0004.dcm.part", "im0004.part", "im0004.dcm.crdownload"])
+def test_a_slice_whose_download_did_not_end_is_refused_by_name(name, tmp_path):
+    (damaged,) = series_and(tmp_path, name, bytes(100), suffix=".dcm" if ".dcm" in name else "")
+    assert damaged.reason is Reason.UNREADABLE
+    assert f"{name} is a download that did not end and may be a slice" in damaged.message
 
 
 def test_a_packed_copy_beside_its_slice_is_left_aside(tmp_path):
