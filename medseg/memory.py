@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 # mallopt(3): parameter numbers from glibc's malloc.h
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _SETTINGS = {
-    _M_MMAP_THRESHOLD: 2**30,  # serve blocks up to 1 GiB from the heap
+    _M_MMAP_THRESHOLD: 2**29,  # serve blocks up to 512 MiB from the heap, whole volumes not
     _M_TRIM_THRESHOLD: 2**31 - 1,  # never shrink the heap below 2 GiB
     _M_TOP_PAD: 256 * 2**20,  # grow the heap in steps of 256 MiB
 }

@@ -66,11 +66,14 @@ WORKLOADS = {
 def main(arguments: list[str] | None = None) -> int:
     """Measure every workload, and write a Markdown page and the same numbers as JSON."""
     given = sys.argv[1:] if arguments is None else arguments
-    args = _parser().parse_args(given)
+    parser = _parser()
+    args = parser.parse_args(given)
     torch.set_num_threads(args.threads)
     if args.job:
         sys.stdout.write(json.dumps(run_job(**json.loads(args.job))))
         return 0
+    if args.volume is None:
+        parser.error("--volume is needed: name a CT")
     with tempfile.TemporaryDirectory() as folder:
         image = prepare(args.volume, Path(folder) / "image.npy")
         results = {name: compare(name, image, args) for name in args.workloads}

@@ -61,7 +61,8 @@ class OpenVino:
         request = self._request(tuple(images.shape))
         given = images.detach().float().cpu().contiguous().numpy()
         answer = request.infer({0: given}, share_inputs=True, share_outputs=True)
-        return torch.from_numpy(answer[0]).clone()  # the next answer is written to that place
+        logits = torch.from_numpy(answer[0]).clone()  # the next answer is written to that place
+        return logits.to(images.device)
 
     def _request(self, shape: tuple[int, ...]) -> Any:
         """What computes images of a shape; that of the shape least recently used is let go."""
@@ -110,7 +111,7 @@ class OnnxRuntime:
 
     def __call__(self, images: Tensor) -> Tensor:
         given = images.detach().float().cpu().contiguous().numpy()
-        return torch.from_numpy(self._session.run(None, {"image": given})[0])
+        return torch.from_numpy(self._session.run(None, {"image": given})[0]).to(images.device)
 
 
 BACKENDS: dict[str, Callable[[nn.Module, torch.device, torch.dtype], Run]] = {

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from typing import Protocol
 
 import numpy as np
@@ -166,6 +167,6 @@ def _reserve(path: Path, shape: tuple[int, ...]) -> np.memmap:
     with path.open("r+b") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
-        elif os.statvfs(path).f_bavail * os.statvfs(path).f_frsize < size:
+        elif disk_usage(path.parent).free < size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     return values

@@ -25,7 +25,8 @@ def bounding_box(image: Tensor, above: float) -> list[tuple[int, int]]:
     """First and stop voxel per axis of the box around all values above a number.
 
     Args:
-        image: (B, C, *spatial); the box holds those of all images and channels.
+        image: (B, C, *spatial); the box holds those of all images and channels, and what is no
+            number, so that it is not passed over without a word.
         above: the number.
 
     Returns:
@@ -37,7 +38,7 @@ def bounding_box(image: Tensor, above: float) -> list[tuple[int, int]]:
     """
     lines = [torch.zeros(n, dtype=torch.bool) for n in image.shape[2:]]
     for place, plane in enumerate(image.unbind(2)):  # plane by plane, for the memory of the mask
-        mask = (plane > above).flatten(0, 1).any(0)
+        mask = (~(plane <= above)).flatten(0, 1).any(0)
         lines[0][place] = mask.any().cpu()
         for axis, line in enumerate(lines[1:]):
             others = [a for a in range(mask.ndim) if a != axis]

@@ -170,9 +170,7 @@ class OverlapTileInferer(Inferer):
         """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
         image = inputs.as_subclass(Tensor)
         network = pruned(network, self.level)
-        plan = self.plan(image, network)
-        self._check_memory(plan, image, network)
-        layout = plan.layout
+        layout = self._checked_plan(image, network).layout
         self._warn_of_size(layout, layers_of(network))
 
         def predict(windows: Tensor) -> Tensor:
@@ -191,9 +189,15 @@ class OverlapTileInferer(Inferer):
         """What `__call__` would compute and need for images (B, C, *spatial); nothing is computed.
 
         Raises:
-            ValueError: see `Tiling.layout`.
+            ValueError: see `Tiling.layout`, and a `level` that the network does not have.
+            MemoryLimitError: as `__call__`, the memory does not suffice.
         """
-        return self._plan(self.tiling, image, network)
+        return self._checked_plan(image, pruned(network, self.level))
+
+    def _checked_plan(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
+        plan = self._plan(self.tiling, image, network)
+        self._check_memory(plan, image, network)
+        return plan
 
     def _plan(self, tiling: Tiling, image: Tensor, network: Callable[..., Tensor]) -> Plan:
         layout = tiling.layout(image, layers_of(network))
@@ -229,15 +233,26 @@ class OverlapTileInferer(Inferer):
         if limit is None or plan.needed_bytes <= limit:
             return
 
-        def smaller(size: Sequence[int]) -> Plan | None:
-            along = self.tiling.slice_axis(image.ndim - 2)
-            roi = [n for axis, n in enumerate(size) if axis != along]
+        along = self.tiling.slice_axis(image.ndim - 2)
+
+        def of_roi(values: Sequence[int]) -> list[int]:
+            return [n for axis, n in enumerate(values) if axis != along]
+
+        def smaller(roi: Sequence[int]) -> Plan | None:
             try:
                 return self._plan(replace(self.tiling, roi_size=roi), image, network)
             except ValueError:  # nothing is left between the halos
                 return None
 
-        check_fits(plan, limit, smaller=smaller, logits=self.output == "logits")
+        step = self.tiling.step(image.ndim - 2, layers_of(network))
+        check_fits(
+            plan,
+            limit,
+            size=of_roi(plan.layout.size),
+            step=of_roi(step),
+            smaller=smaller,
+            logits=self.output == "logits",
+        )
 
     def _canvas(self, image: Tensor) -> Canvas:
         shape, device = (image.shape[0], *image.shape[2:]), image.device
@@ -302,7 +317,7 @@ class OverlapTileInferer(Inferer):
         voxels = torch.cat(images) if images[1:] else images[0]
         home = voxels.device
         voxels = voxels if self.device is None else voxels.to(self.device)
-        logits = _over_flips(voxels, [axis + 2 for axis in self.flips], self._through(predict))
+        logits = _over_flips(voxels, _dims(self.flips, voxels.ndim - 2), self._through(predict))
         return zip(windows, logits.to(home).split(len(images[0])), strict=True)
 
     def _through(self, predict: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -374,6 +389,15 @@ def pruned(network: Callable[..., Tensor], level: int | None) -> Callable[..., T
             "prune it before it is made fast, or pass level=None"
         )
     return network.prune(level)
+
+
+def _dims(flips: Sequence[int], axes: int) -> list[int]:
+    """The dimensions of images (B, C, *spatial) that are flipped, each once."""
+    if outside := [axis for axis in flips if not -axes <= axis < axes]:
+        raise ValueError(
+            f"flips are axes of the image, 0 to {axes - 1}, got {outside[0]}: correct it"
+        )
+    return sorted({axis % axes + 2 for axis in flips})
 
 
 def _over_flips(voxels: Tensor, dims: Sequence[int], predict: Callable[[Tensor], Tensor]) -> Tensor:

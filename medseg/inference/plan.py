@@ -1,7 +1,7 @@
 """Plan: what an inference will compute and need, worked out before its first window."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -88,15 +88,22 @@ def network_bytes(
 
 
 def check_fits(
-    plan: Plan, limit: int, *, smaller: Callable[[Sequence[int]], Plan | None], logits: bool
+    plan: Plan,
+    limit: int,
+    *,
+    size: Sequence[int],
+    step: Sequence[int],
+    smaller: Callable[[Sequence[int]], Plan | None],
+    logits: bool,
 ) -> None:
     """Refuse a plan that needs more memory than there is, with the setting that would do.
 
     Args:
         plan: what is meant to be done.
         limit: bytes that it may take.
-        smaller: the plan with another `roi_size`, given per axis; None where it leaves no voxel
-            between the halos.
+        size: of the windows, along the axes that `roi_size` has.
+        step: what it is a multiple of along each of them.
+        smaller: the plan with another `roi_size`; None where it leaves no voxel between the halos.
         logits: whether the answer is logits, which labels would save.
 
     Raises:
@@ -108,16 +115,23 @@ def check_fits(
     if plan.answer_bytes > limit:
         remedy = "pass output='labels'" if logits else "take a machine with more memory"
         raise MemoryLimitError(f"{text}: {remedy}")
-    size = list(plan.layout.size)
-    while (longest := max(size)) > 1:
-        size[size.index(longest)] = max(longest - max(longest // 8, 1), 1)
-        other = smaller(size)
+    for roi in _shorter(size, step):
+        other = smaller(roi)
         if other is None:
             break
         if other.needed_bytes <= limit:
             fits = "x".join(map(str, other.layout.size))
-            raise MemoryLimitError(f"{text}: pass roi_size {size} (windows of {fits})")
+            raise MemoryLimitError(f"{text}: pass roi_size {roi} (windows of {fits})")
     raise MemoryLimitError(f"{text}: pass batch_size 1, a smaller halo, or take more memory")
+
+
+def _shorter(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:
+    """Sizes of windows, the longest axis each time an eighth shorter, in whole steps."""
+    now = list(size)
+    while longest := max((n for n, s in zip(now, step, strict=True) if n > s), default=0):
+        axis = next(a for a, n in enumerate(now) if n == longest and n > step[a])
+        now[axis] = max((longest - max(longest // 8, 1)) // step[axis], 1) * step[axis]
+        yield list(now)
 
 
 def free_bytes(device: torch.device) -> int | None:

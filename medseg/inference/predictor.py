@@ -99,7 +99,9 @@ class PredictorInferer(Inferer):
         self.device = torch.device(device)
         self.backend = backend
         self.precision = AUTO if require_bool(enabled, "mixed_precision") else "float32"
-        self._made: tuple[weakref.ref[nn.Module], tuple[int, ...], Predictor] | None = None
+        self._made: tuple[weakref.ref[nn.Module], tuple[tuple[int, int], ...], Predictor] | None = (
+            None
+        )
 
     def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
         return self.inferer(inputs, self.predictor(network), *args, **kwargs)
@@ -110,7 +112,8 @@ class PredictorInferer(Inferer):
 
     def predictor(self, network: nn.Module) -> Predictor:
         """The predictor of a network with the weights that it has now."""
-        state = tuple(t._version for t in network.state_dict(keep_vars=True).values())
+        tensors = network.state_dict(keep_vars=True).values()
+        state = tuple((t.data_ptr(), t._version) for t in tensors)
         if self._made is not None and (self._made[0](), self._made[1]) == (network, state):
             return self._made[2]
         made = Predictor(network, self.device, backend=self.backend, precision=self.precision)

@@ -1,7 +1,8 @@
 """Tiling: the rules by which windows are laid on an image for a network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ class Tiling:
     Example:
         >>> tiling = Tiling(roi_size=64, halo=8)
         >>> tiling.layout(torch.zeros(1, 1, 100, 40), None).size
-        (64, 56)
+        (50, 56)
     """
 
     roi_size: Numbers
@@ -73,7 +74,7 @@ class Tiling:
                 for n, r in zip(size, roi, strict=True)
             ]
             return Layout(tuple(lines), fill="zero")
-        step = self._per_axis(self._stride(network), len(size), "stride", of_slices=1)
+        step = self.step(len(size), network)
         halo = (0,) * len(size)
         if self._needs_halo(size, roi, step):
             halo = self._per_axis(self._halo(network, image, step), len(size), "halo", of_slices=0)
@@ -82,6 +83,10 @@ class Tiling:
             for box, n, r, h, s in zip(self._boxes(image), size, roi, halo, step, strict=True)
         ]
         return Layout(tuple(lines), fill="mirror" if self.edge == "mirror" else "edge")
+
+    def step(self, axes: int, network: nn.Module | None) -> tuple[int, ...]:
+        """Per axis of an image, what sizes of windows are multiples of: the network's stride."""
+        return self._per_axis(self._stride(network), axes, "stride", of_slices=1)
 
     def slice_axis(self, axes: int) -> int | None:
         """The axis of an image along which a 2D network goes, None for no such axis.
@@ -150,6 +155,10 @@ def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 
 def _check_least(name: str, value: Numbers | str, least: int, rule: str) -> None:
-    values = (value,) if isinstance(value, int | str) else tuple(value)
-    if not values or any(isinstance(v, str | bool) or v != int(v) or v < least for v in values):
+    values = tuple(value) if isinstance(value, Iterable) else (value,)
+    if not values or not all(_is_least(v, least) for v in values):
         raise ValueError(f"{rule}, got {name} {value}: pass whole numbers of {least} or more")
+
+
+def _is_least(value: object, least: int) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

@@ -4,7 +4,7 @@ All of this is arithmetic on one axis at a time; the windows of an image are the
 its axes. A window may reach over the image's edge, where its voxels are made up from those inside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import ceil, prod
@@ -152,7 +152,7 @@ def blend_axis(size: int, *, window: int, overlap: float) -> Axis:
     near = (padded - size) // 2
     interval = window if window == padded else max(int(window * (1 - overlap)), 1)
     places = dense_patch_slices((padded,), (window,), (interval,))
-    starts = [place.start - near for (place,) in places]
+    starts = [int(place.start) - near for (place,) in places]
     return Axis(window, tuple(Span(s, max(s, 0), min(s + window, size)) for s in starts))
 
 
@@ -190,7 +190,7 @@ def per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...
     Raises:
         ValueError: another number of entries.
     """
-    values = (value,) * axes if isinstance(value, int) else tuple(value)
+    values = tuple(value) if isinstance(value, Iterable) else (value,) * axes
     if len(values) != axes:
         raise ValueError(f"{name} has one entry per axis, {axes}, got {value}: pass {axes} numbers")
     return values

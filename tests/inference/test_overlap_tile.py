@@ -310,6 +310,16 @@ def test_flips_give_the_mean_over_their_combinations():
     assert torch.allclose(answer, expected, atol=1e-6)
 
 
+def test_flips_of_axes_from_the_end_leave_the_channels_as_they_are():
+    network = nn.Conv2d(2, 3, 3, padding=1).eval()
+    image = torch.randn(1, 2, 16, 12)
+    options = {"roi_size": 16, "halo": 0, "edge": "network"}
+    expected = apply(network, image, flips=(0, 1), **options)
+    assert torch.equal(apply(network, image, flips=(-1, -2, 1), **options), expected)
+    with pytest.raises(ValueError, match="flips are axes of the image, 0 to 1, got 2: correct it"):
+        apply(network, image, flips=(2,), **options)
+
+
 def test_a_level_is_that_of_the_pruned_network():
     network = small(2, deep_supervision=True)
     image = torch.randn(1, 1, 40, 40)
@@ -393,6 +403,14 @@ def test_numbers_out_of_range_are_refused(arguments, match):
 def test_an_image_that_does_not_fit_is_refused(options, shape, match):
     with pytest.raises(ValueError, match=match):
         apply(Count(), torch.zeros(shape), **options)
+
+
+@pytest.mark.parametrize("mode", ["crop", "blend"])
+def test_a_value_that_is_no_number_is_not_passed_over(mode):
+    image = torch.zeros(1, 1, 64, 8)
+    image[..., 0, 0], image[..., 60, 4] = 1, torch.nan
+    with pytest.raises(ValueError, match="1 values of the image at"):
+        apply(Count(), image, roi_size=8, halo=0, skip=0.5, mode=mode)
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])

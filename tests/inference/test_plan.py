@@ -55,6 +55,14 @@ def test_bfloat16_takes_less(network):
     assert full == (pytest.approx(2 * half[0], rel=0.01), 3)
 
 
+def test_a_level_is_planned_as_the_pruned_network():
+    network = NestedUNet(3, 1, 3, channels=(8, 16, 32), deep_supervision=True).eval()
+    image = torch.zeros(1, 1, 32, 32, 32)
+    plan = OverlapTileInferer(32, halo=0, level=1).plan(image, network)
+    assert plan.network_bytes == network_bytes(network.prune(1), (1, 1, 32, 32, 32))[0]
+    assert plan.network_bytes < network_bytes(network, (1, 1, 32, 32, 32))[0]
+
+
 def test_slices_are_planned_as_slices():
     network = NestedUNet(2, 1, 3, channels=(8, 16, 32)).eval()
     image = torch.zeros(1, 1, 64, 32, 50)
@@ -77,15 +85,32 @@ def test_a_plan_that_does_not_fit_is_refused_before_the_first_window():
         inferer(image, network)
 
 
-def test_the_setting_that_is_named_fits(network):
+@pytest.mark.parametrize("mode", ["crop", "blend"])
+def test_the_setting_that_is_named_fits(network, mode):
     image = torch.zeros(1, 1, 96, 96, 96)
     limit = 50 * MIB
-    options = {"halo": 8, "memory_limit": limit, "output": "labels"}
+    options = {"halo": 8, "memory_limit": limit, "output": "labels", "mode": mode}
     with pytest.raises(MemoryLimitError) as refusal:
         OverlapTileInferer(96, **options)(image, network)
     size = [int(n) for n in str(refusal.value).partition("roi_size [")[2].split("]")[0].split(",")]
     assert OverlapTileInferer(size, **options).plan(image, network).needed_bytes <= limit
     assert OverlapTileInferer(size, **options)(image, network).shape == image.shape
+
+
+def test_the_setting_that_is_named_has_no_entry_for_the_axis_of_the_slices():
+    network = NestedUNet(2, 1, 3, channels=(8, 16, 32)).eval()
+    image = torch.zeros(1, 1, 256, 9, 256)
+    options = {"halo": 8, "slices": 1, "memory_limit": 3 * MIB, "output": "labels"}
+    with pytest.raises(MemoryLimitError, match=r"pass roi_size \[\d+, \d+\] \(") as refusal:
+        OverlapTileInferer(256, **options).plan(image, network)
+    size = [int(n) for n in str(refusal.value).partition("roi_size [")[2].split("]")[0].split(",")]
+    assert OverlapTileInferer(size, **options).plan(image, network).needed_bytes <= 3 * MIB
+
+
+def test_a_plan_is_refused_as_the_inference_is(network):
+    inferer = OverlapTileInferer(96, halo=8, memory_limit=50 * MIB, output="labels")
+    with pytest.raises(MemoryLimitError, match=r"there is 0\.05 GiB: pass roi_size"):
+        inferer.plan(torch.zeros(1, 1, 96, 96, 96), network)
 
 
 def test_an_answer_that_does_not_fit_is_told_from_windows_that_do_not(network):

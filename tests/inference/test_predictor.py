@@ -188,6 +188,17 @@ def test_new_weights_make_a_new_predictor():
     assert inferer.predictor(small()) is not before
 
 
+def test_weights_in_place_of_the_old_ones_make_a_new_predictor():
+    network = small()
+    inferer = PredictorInferer(SimpleInferer(), "cpu", backend="eager", enabled=False)
+    image = torch.randn(1, 1, 16, 16)
+    inferer(image, network)
+    with torch.no_grad():
+        weights = {key: value.clone() * 2 for key, value in network.state_dict().items()}
+    network.load_state_dict(weights, assign=True)
+    torch.testing.assert_close(inferer(image, network), network(image), rtol=1e-4, atol=1e-5)
+
+
 def test_enabled_is_true_or_false():
     with pytest.raises(TypeError, match="mixed_precision"):
         PredictorInferer(SimpleInferer(), "cpu", enabled="yes")

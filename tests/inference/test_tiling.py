@@ -1,0 +1,119 @@
+"""Tests of medseg.inference.tiling: which windows a network is given for an image."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from medseg.inference import tiling
+from medseg.inference.tiling import Tiling
+from medseg.inference.windows import Span
+from medseg.networks import NestedUNet
+
+
+@pytest.fixture
+def image():
+    return torch.zeros(1, 1, 100, 40)
+
+
+def test_the_halo_is_the_receptive_field_of_the_network_in_whole_steps(image):
+    network = nn.Conv2d(1, 1, 7, padding=3)
+    layout = Tiling(roi_size=32).layout(image, network)
+    assert layout.axes[0].spans[0].start == -3
+    network.total_stride = (4, 4)
+    layout = Tiling(roi_size=32).layout(image, network)
+    assert layout.axes[0].spans[0].start == -4
+    assert all(size % 4 == 0 for size in layout.size)
+
+
+def test_a_halo_and_a_stride_that_are_given_need_no_network(image):
+    layout = Tiling(roi_size=64, halo=8, stride=(4, 2)).layout(image, None)
+    # 100 in three of 34, up to 36 at steps of 4, and a halo on each side; 40 and its halos at once
+    assert layout.size == (52, 56)
+    assert [axis.spans[0].start for axis in layout.axes] == [-8, -8]
+
+
+def test_the_receptive_field_is_worked_out_once_for_a_network(image, monkeypatch):
+    asked = []
+    monkeypatch.setattr(tiling, "receptive_field", lambda *a, **k: asked.append(a) or (1, 1))
+    network, other = nn.Conv2d(1, 1, 3, padding=1), nn.Conv2d(1, 1, 3, padding=1)
+    for each in (network, network, other):
+        Tiling(roi_size=64).layout(image, each)
+    assert [given[0] for given in asked] == [network, other]
+
+
+def test_the_receptive_field_is_not_worked_out_where_one_window_holds_the_image(image):
+    class Unknown(nn.Module):
+        total_stride = (1, 1)
+
+        def forward(self, x):
+            raise AssertionError("the network was followed")
+
+    layout = Tiling(roi_size=100, edge="network").layout(image, Unknown())
+    assert (layout.count, layout.size) == (1, (100, 40))
+    with pytest.raises(AssertionError, match="followed"):
+        Tiling(roi_size=99, edge="network").layout(image, Unknown())
+
+
+def test_what_lies_beyond_the_image_follows_the_mode_and_the_edge(image):
+    fills = [
+        Tiling(roi_size=64, halo=8, **options).layout(image, None).fill
+        for options in ({"edge": "mirror"}, {"edge": "network"}, {"mode": "blend"})
+    ]
+    assert fills == ["mirror", "edge", "zero"]
+
+
+@pytest.mark.parametrize("slices", [0, 1, 2, -1])
+def test_windows_are_one_voxel_thick_along_the_axis_of_the_slices(slices):
+    layout = Tiling(roi_size=(32, 16), halo=(4, 2), stride=2, slices=slices).layout(
+        torch.zeros(1, 1, 40, 40, 40), None
+    )
+    along = slices % 3
+    assert [span.start for span in layout.axes[along].spans] == list(range(40))
+    assert layout.size[along] == 1
+    assert [axis.spans[0].start for a, axis in enumerate(layout.axes) if a != along] == [-4, -2]
+
+
+def test_slices_of_a_2d_network_have_the_halo_of_its_two_axes():
+    network = NestedUNet(2, 1, 2, channels=(2, 3, 4)).eval()
+    volume = torch.zeros(1, 1, 200, 6, 200)
+    (near, along, far) = Tiling(roi_size=128, slices=1).layout(volume, network).axes
+    assert near == far
+    assert near.spans[0].start < 0
+    assert len(along.spans) == 6
+
+
+def test_the_axis_of_the_slices_is_one_of_the_image():
+    assert Tiling(roi_size=4).slice_axis(3) is None
+    assert Tiling(roi_size=4, slices=-1).slice_axis(3) == 2
+    with pytest.raises(ValueError, match="slices is an axis of the image, 0 to 2, got 3"):
+        Tiling(roi_size=4, slices=3).slice_axis(3)
+
+
+def test_a_box_keeps_the_windows_on_the_pooling_grid_of_the_image():
+    image = torch.zeros(1, 1, 64)
+    image[..., 30:33] = 1
+    (axis,) = (
+        Tiling(roi_size=64, halo=5, stride=4, edge="network", skip=0.5).layout(image, None).axes
+    )
+    # 30 - 5 is 25, down to 24; 33 + 5 is 38; and 14 voxels are 16 at steps of 4
+    assert (axis.size, axis.spans) == (16, (Span(24, 24, 38),))
+
+
+@pytest.mark.parametrize("skip", [None, lambda windows: True])
+def test_without_a_number_to_exceed_windows_cover_all(skip, image):
+    layout = Tiling(roi_size=128, halo=0, skip=skip).layout(image, None)
+    assert [axis.spans for axis in layout.axes] == [(Span(0, 0, 100),), (Span(0, 0, 40),)]
+
+
+@pytest.mark.parametrize("bad", [4.5, 4.0, None, True, "large", (4, None), ()])
+def test_sizes_are_whole_numbers(bad):
+    with pytest.raises(ValueError, match="pass whole numbers of 1 or more"):
+        Tiling(roi_size=bad)
+
+
+def test_sizes_may_come_from_numpy():
+    layout = Tiling(roi_size=np.int64(64), halo=list(np.array([8, 8])), stride=4).layout(
+        torch.zeros(1, 1, 100, 40), None
+    )
+    assert layout.size == (52, 56)
