@@ -19,7 +19,8 @@ demo: venv        ## synthetic CT -> train -> segment a DICOM study -> evaluate 
 	$(BIN)/python scripts/demo.py
 
 test: venv        ## the test suite, two files at a time, the longest first
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart 0
+	$(BIN)/python -m pytest -q -m "openvino and not slow and not gpu"
 
 test-slow: venv   ## the tests that take long
 	$(BIN)/python -m pytest -q -m slow

@@ -1,6 +1,7 @@
 """Shared fixtures."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that two workers end at about the same time."""
     longest = ("test_liver_bundle", "integration", "networks")
     items.sort(key=lambda item: [name not in item.nodeid for name in longest])
+
+
+@pytest.fixture(autouse=True)
+def _eager_unless_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps OpenVINO out of the processes of all other tests: some of these have died of it."""
+    predictor = sys.modules.get("medseg.inference.predictor")
+    if predictor is not None and request.node.get_closest_marker("openvino") is None:
+        monkeypatch.setattr(predictor, "_fastest", lambda offered: "eager")

@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +70,13 @@ class OpenVino:
         if shape in self._requests:
             self._requests.move_to_end(shape)
             return self._requests[shape]
-        import openvino
-
         if self._model is None:
             self._model = _converted(self.network, shape)
         while len(self._requests) >= SHAPES_KEPT:
             self._requests.popitem(last=False)
         model = self._model.clone()
         model.reshape(list(shape))
-        compiled_model = openvino.Core().compile_model(model, "CPU", self.settings)
+        compiled_model = _core().compile_model(model, "CPU", self.settings)
         self._requests[shape] = compiled_model.create_infer_request()
         return self._requests[shape]
 
@@ -136,6 +135,14 @@ def installed(backend: str) -> bool:
     """Whether the packages of a backend are there."""
     needed = {"openvino": ("openvino",), "onnxruntime": ("onnx", "onnxscript", "onnxruntime")}
     return all(importlib.util.find_spec(name) for name in needed.get(backend, ()))
+
+
+@cache
+def _core() -> Any:
+    """OpenVINO's core, one for the process: its libraries are unloaded with the last one."""
+    import openvino
+
+    return openvino.Core()
 
 
 def _laid_out(network: nn.Module, device: torch.device) -> nn.Module:

@@ -2,6 +2,7 @@
 
 import copy
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -124,7 +125,7 @@ class PredictorInferer(Inferer):
 def _backend(name: str, device: torch.device) -> str:
     offered = [backend for backend, kind in PRECISIONS if kind == device.type]
     if name == AUTO:
-        return "openvino" if "openvino" in offered and installed("openvino") else "eager"
+        return _fastest(offered)
     if name not in BACKENDS:
         raise ValueError(f"backend is one of {', '.join([AUTO, *BACKENDS])}, got {name!r}")
     if name not in offered:
@@ -135,6 +136,10 @@ def _backend(name: str, device: torch.device) -> str:
     if not installed(name):
         raise ValueError(f"backend {name!r} needs its packages: pip install 'medseg[fast,export]'")
     return name
+
+
+def _fastest(offered: Sequence[str]) -> str:
+    return "openvino" if "openvino" in offered and installed("openvino") else "eager"
 
 
 def _precision(name: str, backend: str, device: torch.device) -> torch.dtype:

@@ -233,6 +233,7 @@ def test_flips_change_the_answer_a_little(untrained, volume, tmp_path):
     assert 0 < (label_of(tmp_path) != labels).mean() < 0.9
 
 
+@pytest.mark.openvino
 @pytest.mark.parametrize("backend", ["eager", "openvino"])
 def test_the_backend_is_a_choice(untrained, volume, tmp_path, backend):
     bundle = untrained("hippocampus")

@@ -8,6 +8,8 @@ from medseg.inference import backends
 from medseg.inference.backends import BACKENDS, PRECISIONS, SHAPES_KEPT, OpenVino, eager
 from medseg.networks import NestedUNet
 
+pytestmark = pytest.mark.openvino
+
 CPU = torch.device("cpu")
 
 

@@ -10,6 +10,8 @@ from medseg.inference.backends import installed
 from medseg.inference.precision import gains_by_bfloat16
 from medseg.networks import TOPOLOGIES, NestedUNet
 
+pytestmark = pytest.mark.openvino
+
 LOCAL = ["eager", "openvino"]  # the compiler runs in a slow test, ONNX Runtime in one of its own
 
 
