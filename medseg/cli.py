@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from medseg.cli_usage import BAD_ARGUMENTS, PlainGroup
-
-DONE, SOME_FAILED = 0, 1
+from medseg.cli_bundles import bundles_app
+from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
+from medseg.cli_usage import PlainGroup
 
 app = typer.Typer(
     name="medseg",
@@ -23,11 +23,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-)
-bundles_app = typer.Typer(
-    help="List, build and check bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
 )
 app.add_typer(bundles_app, name="bundles")
 
@@ -65,7 +60,7 @@ def phantom(
     from medseg.datasets import phantom as synthetic
     from medseg.files import check_folder
 
-    with _one_line_errors():
+    with one_line_errors():
         check_folder(out)
         path = synthetic.write(
             kind,
@@ -151,7 +146,7 @@ def prune(
 
     Example: [cyan]medseg prune -b bundles/liver --tolerance 1.0 -o bundles/liver_small[/]
     """
-    with _one_line_errors():
+    with one_line_errors():
         _refuse_early(bundle, "evaluate", context.args, folders=[out, report])
         from medseg.prune import prune_bundle
 
@@ -182,7 +177,7 @@ def export(
     Example: [cyan]medseg export -b bundles/liver liver.onnx --level 3[/]
     """
     _refuse_override(output, "OUTPUT")
-    with _one_line_errors():
+    with one_line_errors():
         _refuse_early(bundle, "inference", context.args, folders=[output.parent])
         from medseg.bundle_export import export_bundle
 
@@ -209,7 +204,7 @@ def prepare(
     (True takes tilted, uneven and missing slices).
     """
     _refuse_override(Path(name), "NAME")
-    with _one_line_errors(_GO_ON):
+    with one_line_errors(_GO_ON):
         from medseg.overrides import parse_overrides
         from medseg.prepare import prepare as convert
 
@@ -237,7 +232,7 @@ def download(
     from medseg.datasets import download as fetching
 
     console = Console()
-    with _one_line_errors(_GO_ON):
+    with one_line_errors(_GO_ON):
         dataset = catalogue.find(name)
         console.print(dataset.notice(), soft_wrap=True, highlight=False, markup=False)
         if not (dataset.by_hand or accept_licence) and _on_terminal():
@@ -268,12 +263,13 @@ def inspect(
     """
     import json as notation
 
-    with _one_line_errors():
+    with one_line_errors():
         from medseg.ingest import inspection, table
+        from medseg.ingest.nothing_found import nothing_found
 
         rows = inspection.inspect(path, resample=resample)
         if not rows:
-            raise _nothing_to_inspect(path)
+            raise nothing_found(path)
         console = Console()
         if json:
             document = notation.dumps(inspection.as_json(rows, path), indent=2)
@@ -304,68 +300,6 @@ def doctor() -> None:
     raise typer.Exit(DONE if all(finding.ok for finding in lines) else SOME_FAILED)
 
 
-BundlesDir = Annotated[Path, typer.Option(help="Folder of the bundles and their layers.")]
-
-
-@bundles_app.command("list")
-def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
-    """Name the bundles, what each segments, and whether it has weights.
-
-    Example: [cyan]medseg bundles list[/]
-    """
-    import json
-
-    from medseg import bundles
-
-    with _one_line_errors():
-        for name in bundles.names(bundles_dir):
-            root = bundles_dir / name
-            task = json.loads((root / "configs" / "metadata.json").read_text())["task"]
-            weights = "weights" if (root / "models" / "model.pt").exists() else "no weights"
-            Console().print(f"{name:<16} {weights:<11} {task}", soft_wrap=True, highlight=False)
-
-
-@bundles_app.command("build")
-def build_bundles(
-    names: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
-    bundles_dir: BundlesDir = Path("bundles"),
-) -> None:
-    """Build the configs of bundles from their layers.
-
-    Example: [cyan]medseg bundles build liver[/]
-    """
-    from medseg import bundles
-
-    with _one_line_errors():
-        for name in names or bundles.names(bundles_dir):
-            for path in bundles.build(name, bundles_dir):
-                Console().print(f"written {path}", soft_wrap=True, highlight=False)
-
-
-@bundles_app.command("check")
-def check_bundles(
-    names: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
-    bundles_dir: BundlesDir = Path("bundles"),
-) -> None:
-    """Check bundles against MONAI's bundle specification and ours; all faults at once.
-
-    Example: [cyan]medseg bundles check liver[/]
-    """
-    from medseg import bundles
-    from medseg.bundle_check import faults
-    from medseg.counted import counted
-
-    console, found = Console(), False
-    with _one_line_errors():
-        for name in names or bundles.names(bundles_dir):
-            listed = faults(name, bundles_dir)
-            found = found or bool(listed)
-            console.print(f"{name}: {counted(len(listed), 'fault') if listed else 'ok'}")
-            for fault in listed:
-                console.print(f"  {fault}", soft_wrap=True, highlight=False, markup=False)
-    raise typer.Exit(SOME_FAILED if found else DONE)
-
-
 def main() -> None:
     """Entry point of the `medseg` command."""
     app()
@@ -373,7 +307,7 @@ def main() -> None:
 
 def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None:
     """Run a workflow of a bundle exactly as `python -m monai.bundle run` does."""
-    with _one_line_errors(_KEPT.get(workflow, "run it again")):
+    with one_line_errors(_KEPT.get(workflow, "run it again")):
         from medseg.run import run_bundle
 
         run_bundle(bundle, workflow, run_id=run_id, arguments=arguments)
@@ -392,27 +326,6 @@ def _refuse_early(
             check_folder(folder)
 
 
-def _nothing_to_inspect(path: Path) -> ValueError:
-    """What to say of a path with neither DICOM nor NIfTI, though pictures or archives, maybe."""
-    from medseg.counted import counted
-    from medseg.ingest import IngestError, Reason, inspection
-
-    if found := inspection.pictures(path):
-        held = counted(len(found), "picture") + " and no DICOM or NIfTI"
-        return ValueError(
-            f"{path} {f'holds {held}' if path.is_dir() else 'is a picture'}, which needs no "
-            "inspection: convert a dataset with `medseg prepare NAME`, or segment pictures with "
-            "one of the picture bundles, such as bundles/nuclei or bundles/polyp"
-        )
-    if found := inspection.archives(path):
-        held = counted(len(found), "archive") + " and no DICOM or NIfTI"
-        return ValueError(
-            f"{path} {f'holds {held}' if path.is_dir() else 'is an archive'}: unpack it, or "
-            "convert a dataset as published with `medseg prepare NAME`"
-        )
-    return IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor NIfTI in {path}")
-
-
 def _on_terminal() -> bool:
     """Whether somebody can answer a question."""
     return sys.stdin.isatty()
@@ -424,32 +337,3 @@ def _refuse_override(path: Path, argument: str) -> None:
         raise typer.BadParameter(
             f"expected {argument}, got {path}: write overrides after {argument}"
         )
-
-
-class _one_line_errors:  # noqa: N801 - reads as the statement it is
-    """Turn documented errors into one line and their exit status.
-
-    Args:
-        interrupted: what to say after Ctrl-C: what is kept, and how to go on.
-    """
-
-    def __init__(self, interrupted: str = "run it again") -> None:
-        self.interrupted = interrupted
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        from medseg.errors import config_fault, is_documented, root_cause, show_traceback
-
-        if error is None or isinstance(error, (SystemExit, typer.Exit)) or show_traceback():
-            return
-        if isinstance(error, KeyboardInterrupt):
-            sys.stderr.write(f"\ninterrupted: {self.interrupted}\n")  # below a progress bar
-            raise typer.Exit(130) from None
-        cause = root_cause(error)
-        message = str(cause) if is_documented(cause) else config_fault(error)
-        if message is not None:
-            sys.stderr.write(f"error: {message}\n")
-            failed = type(cause).__name__ == "CasesFailedError"
-            raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from medseg import cli, doctor
 from medseg import overrides as command_line
 from medseg.bundles import WORKFLOWS, names
+from medseg.cli_usage import BAD_ARGUMENTS
 from medseg.datasets import converters, phantom
 from medseg.networks.export import FORMATS
 
@@ -235,7 +236,7 @@ def test_segment_plans_without_computing(here, calls):
 
 def test_segment_wants_its_input_before_the_overrides(here, calls):
     ended = _medseg("segment", "--skip", "0.5", "study/ct", "-o", "masks")
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     assert "write overrides after INPUT" in " ".join(ended.output.split())
     assert not calls
 
@@ -263,7 +264,7 @@ def test_tracking_passes_through(here, calls, verb):
 )
 def test_a_bad_override_is_one_line_and_nothing_runs(here, calls, words, message):
     ended = _medseg("train", *words)
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     assert re.fullmatch(rf"error: .*{message}.*\n", ended.stderr)
     assert not calls
 
@@ -272,7 +273,7 @@ def test_a_misspelt_override_trains_nothing(tmp_path):
     (tmp_path / "bundles").symlink_to(REPOSITORY / "bundles")
     code = "import sys; sys.argv[1:] = 'train --max_epoch 2'.split(); from medseg.cli import main\n"
     ended = _python(f"{code}main()", cwd=tmp_path)
-    assert ended.returncode == cli.BAD_ARGUMENTS
+    assert ended.returncode == BAD_ARGUMENTS
     assert ended.stderr.splitlines()[-1].endswith("nearest is max_epochs")
     assert "Traceback" not in ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["bundles"]
@@ -391,7 +392,7 @@ def test_export_replaces_a_file_only_when_told_to(tiny, words):
         assert ended.exit_code == cli.DONE
         assert output.stat().st_size > 10_000
     else:
-        assert ended.exit_code == cli.BAD_ARGUMENTS
+        assert ended.exit_code == BAD_ARGUMENTS
         assert re.fullmatch(r"error: .*network.ts exists: .* --overwrite\n", ended.stderr)
         assert output.read_text() == "what was there"
 
@@ -414,14 +415,14 @@ def test_export_replaces_a_file_only_when_told_to(tiny, words):
 )
 def test_what_export_refuses_is_one_line_and_writes_nothing(tiny, words, message):
     ended = _medseg("export", "-b", "bundles/nuclei", *words)
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     assert re.fullmatch(rf"error: .*{message}.*\n", ended.stderr)
     assert [path.name for path in Path.cwd().iterdir()] == ["bundles"]
 
 
 def test_export_wants_its_output_before_the_overrides(tiny):
     ended = _medseg("export", "--level", "1", "network.ts", "-b", "bundles/nuclei")
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     assert "write overrides after OUTPUT" in " ".join(ended.output.split())
 
 
@@ -453,7 +454,7 @@ def test_built_bundles_need_no_building(here):
 @pytest.mark.parametrize("verb", ["build", "check"])
 def test_an_unknown_bundle_is_one_line(here, verb):
     ended = _medseg("bundles", verb, "lung")
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     known = ", ".join(names(REPOSITORY / "bundles"))
     assert ended.stderr == f"error: no bundle 'lung' in bundles: it has {known}\n"
 
@@ -461,7 +462,7 @@ def test_an_unknown_bundle_is_one_line(here, verb):
 def test_bundles_outside_a_repository_are_one_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ended = _medseg("bundles", "list")
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     assert "run from the repository root" in ended.stderr
 
 
@@ -477,7 +478,7 @@ def test_check_fails_where_a_bundle_has_faults(here, monkeypatch, found, status)
 
 def test_phantom_refuses_what_it_cannot_write(tmp_path):
     ended = _medseg("phantom", "xray", "--out", str(tmp_path / "data"))
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     assert len(ended.stderr.splitlines()) == 1
 
 

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from medseg import cli
+from medseg.cli_usage import BAD_ARGUMENTS
 from medseg.datasets import catalogue
 from medseg.datasets import download as fetching
 
@@ -50,7 +51,7 @@ def test_the_flag_says_yes_after_the_licence_is_shown(fetched, tmp_path):
 
 def test_without_the_flag_and_without_a_terminal_nothing_is_fetched(fetched, tmp_path):
     ended = run("hippocampus", "--out", str(tmp_path / "out"))
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     assert NOTICE in ended.stdout
     assert ended.stderr.startswith("error: the licence of hippocampus (CC BY-SA 4.0, http://med")
     assert "--accept-licence" in ended.stderr
@@ -72,7 +73,7 @@ def test_on_a_terminal_the_user_is_asked(fetched, terminal, tmp_path, typed, ask
 )
 def test_a_dataset_to_be_fetched_by_hand_is_told_step_by_step(fetched, terminal, tmp_path, name):
     ended = run(name, "--out", str(tmp_path / "out"), "--accept-licence")
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     dataset = catalogue.find(name)
     assert f"Licence: {dataset.licence}" in ended.stdout
     assert "Do you accept" not in ended.stdout
@@ -84,14 +85,14 @@ def test_a_dataset_to_be_fetched_by_hand_is_told_step_by_step(fetched, terminal,
 
 def test_an_unknown_dataset_is_refused_in_one_line(tmp_path):
     ended = run("imagenet", "--out", str(tmp_path))
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     assert ended.stderr.startswith("error: dataset 'imagenet' is unknown: choose one of liver, ")
     assert ended.stderr.count("\n") == 1
 
 
 def test_the_name_and_the_folder_are_needed():
-    assert run().exit_code == cli.BAD_ARGUMENTS
-    assert run("hippocampus").exit_code == cli.BAD_ARGUMENTS
+    assert run().exit_code == BAD_ARGUMENTS
+    assert run("hippocampus").exit_code == BAD_ARGUMENTS
 
 
 def test_the_table_is_read_without_numpy():

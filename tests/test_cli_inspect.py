@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from medseg import cli
+from medseg.cli_usage import BAD_ARGUMENTS
 
 UID = "1.2.826.0.1.3680043.8.498.12345678901234567890"
 
@@ -82,7 +83,7 @@ def test_no_patient_identifier_is_shown(study, options):
 def test_nothing_to_inspect_and_a_wrong_path_end_with_2(tmp_path, options):
     for path, words in ((tmp_path, "neither DICOM nor NIfTI"), (tmp_path / "no", "no such file")):
         ended = _inspect(path, *options)
-        assert ended.exit_code == cli.BAD_ARGUMENTS
+        assert ended.exit_code == BAD_ARGUMENTS
         assert words in ended.stderr
         assert ended.stderr.count("\n") == 1
         assert ended.stdout == ""
@@ -95,7 +96,7 @@ def test_pictures_are_pointed_to_what_takes_them(tmp_path):
     (tmp_path / "notes.txt").write_text("what they are")
     for path, held in ((tmp_path, "holds 2 pictures and no"), (tmp_path / "a.PNG", "is a picture")):
         ended = _inspect(path)
-        assert ended.exit_code == cli.BAD_ARGUMENTS
+        assert ended.exit_code == BAD_ARGUMENTS
         assert ended.stderr.startswith(f"error: {path} {held}")
         assert "`medseg prepare NAME`" in ended.stderr
         assert ended.stderr.count("\n") == 1
@@ -108,7 +109,7 @@ def test_archives_are_pointed_to_what_takes_them(tmp_path):
         (*tmp_path.iterdir(), "is an archive"),
     ):
         ended = _inspect(path)
-        assert ended.exit_code == cli.BAD_ARGUMENTS
+        assert ended.exit_code == BAD_ARGUMENTS
         assert ended.stderr.startswith(f"error: {path} {held}")
         assert ended.stderr.endswith("`medseg prepare NAME`\n")
         assert ended.stderr.count("\n") == 1

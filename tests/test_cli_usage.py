@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from medseg import cli
+from medseg.cli_usage import BAD_ARGUMENTS
 
 
 def _medseg(*words):
@@ -42,7 +43,7 @@ def _medseg(*words):
 )
 def test_a_fault_of_the_command_line_is_one_line_that_says_what_to_do(words, line):
     ended = _medseg(*words.split())
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     assert ended.stderr == f"{line}\n"
     assert ended.stdout == ""
 
@@ -53,7 +54,7 @@ def test_a_fault_of_the_command_line_is_one_line_that_says_what_to_do(words, lin
 def test_any_other_fault_is_one_line_with_the_verb_and_its_help(words):
     ended = _medseg(*words.split())
     verb = " ".join(words.split()[: 2 if words.startswith("bundles") else 1])
-    assert ended.exit_code == cli.BAD_ARGUMENTS
+    assert ended.exit_code == BAD_ARGUMENTS
     assert ended.stderr.startswith(f"medseg {verb}: ")
     assert ended.stderr.endswith(f": see medseg {verb} --help\n")
     assert ended.stderr.count("\n") == 1

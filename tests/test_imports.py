@@ -12,7 +12,9 @@ RANKS = {
     **dict.fromkeys(("engines", "inference"), 2),
     **dict.fromkeys(("export", "report"), 3),
     **dict.fromkeys(("bundle_check", "bundle_copy", "bundle_export", "bundles"), 4),
-    **dict.fromkeys(("cli", "cli_usage", "doctor", "overrides", "prepare"), 4),
+    **dict.fromkeys(
+        ("cli", "cli_bundles", "cli_errors", "cli_usage", "doctor", "overrides", "prepare"), 4
+    ),
     **dict.fromkeys(("prune", "prune_report", "run"), 4),
 }
 TOP = max(RANKS.values())

@@ -19,12 +19,6 @@ from medseg.ingest.stack import stack_geometry
 JSON_SCHEMA = "medseg-inspect-1"
 """Names the fields of `as_json`; a field that changes its meaning changes this."""
 
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-"""As `medseg.ingest.picture.SUFFIXES`, which cannot be imported without torch."""
-
-
-ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
-
 
 @dataclass(frozen=True)
 class Row:
@@ -94,19 +88,6 @@ def inspect(path: str | Path, *, resample: bool = False) -> list[Row]:
     ]
 
 
-def pictures(path: str | Path) -> list[Path]:
-    """The picture files of a folder and its subfolders, or the file itself, by their names, sorted.
-
-    They are no part of `inspect`: a picture has no geometry that could be judged.
-    """
-    return _named(Path(path), PICTURES)
-
-
-def archives(path: str | Path) -> list[Path]:
-    """The archives of a folder and its subfolders, or the file itself, likewise; none is opened."""
-    return _named(Path(path), ARCHIVES)
-
-
 def as_json(rows: list[Row], path: str | Path) -> dict[str, object]:
     """The rows for machines.
 
@@ -120,11 +101,6 @@ def as_json(rows: list[Row], path: str | Path) -> dict[str, object]:
         "usable": bool(rows) and all(row.is_usable for row in rows),
         "series": [asdict(row) for row in rows],
     }
-
-
-def _named(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    files = files_below(path) if path.is_dir() else [path]
-    return [f for f in files if f.name.lower().endswith(suffixes) and f.is_file()]
 
 
 def _series_row(series: Series) -> Row:

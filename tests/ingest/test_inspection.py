@@ -10,8 +10,7 @@ import pytest
 from ingest.dicom_writer import OBLIQUE, SAGITTAL, make_enhanced, make_series, ramp, write_series
 
 from medseg.ingest import IngestError, Reason, Verdict, inspect, load, pixels
-from medseg.ingest.inspection import JSON_SCHEMA, PICTURES, as_json, pictures
-from medseg.ingest.picture import SUFFIXES
+from medseg.ingest.inspection import JSON_SCHEMA, as_json
 
 
 def save_nifti(path, shape=(4, 6, 5)):
@@ -160,13 +159,3 @@ def test_nothing_found_is_not_usable(tmp_path):
     }
     with pytest.raises(IngestError, match="no such file or folder"):
         inspect(tmp_path / "nowhere")
-
-
-def test_pictures_are_those_that_the_picture_reader_takes_by_name(tmp_path):
-    assert PICTURES == SUFFIXES
-    (tmp_path / "b.png").mkdir()
-    for name in ("b.png/c.TIF", "a.jpg", ".a.jpg", "a.nii"):
-        (tmp_path / name).touch()
-    assert [p.name for p in pictures(tmp_path)] == ["a.jpg", "c.TIF"]
-    assert pictures(tmp_path / "a.jpg") == [tmp_path / "a.jpg"]
-    assert pictures(tmp_path / "a.nii") == []

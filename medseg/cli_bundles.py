@@ -1,0 +1,76 @@
+"""CLI of bundles: the verbs below `medseg bundles`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
+
+bundles_app = typer.Typer(
+    help="List, build and check bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+BundlesDir = Annotated[Path, typer.Option(help="Folder of the bundles and their layers.")]
+
+
+@bundles_app.command("list")
+def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
+    """Name the bundles, what each segments, and whether it has weights.
+
+    Example: [cyan]medseg bundles list[/]
+    """
+    import json
+
+    from medseg import bundles
+
+    with one_line_errors():
+        for name in bundles.names(bundles_dir):
+            root = bundles_dir / name
+            task = json.loads((root / "configs" / "metadata.json").read_text())["task"]
+            weights = "weights" if (root / "models" / "model.pt").exists() else "no weights"
+            Console().print(f"{name:<16} {weights:<11} {task}", soft_wrap=True, highlight=False)
+
+
+@bundles_app.command("build")
+def build_bundles(
+    names: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
+    bundles_dir: BundlesDir = Path("bundles"),
+) -> None:
+    """Build the configs of bundles from their layers.
+
+    Example: [cyan]medseg bundles build liver[/]
+    """
+    from medseg import bundles
+
+    with one_line_errors():
+        for name in names or bundles.names(bundles_dir):
+            for path in bundles.build(name, bundles_dir):
+                Console().print(f"written {path}", soft_wrap=True, highlight=False)
+
+
+@bundles_app.command("check")
+def check_bundles(
+    names: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
+    bundles_dir: BundlesDir = Path("bundles"),
+) -> None:
+    """Check bundles against MONAI's bundle specification and ours; all faults at once.
+
+    Example: [cyan]medseg bundles check liver[/]
+    """
+    from medseg import bundles
+    from medseg.bundle_check import faults
+    from medseg.counted import counted
+
+    console, found = Console(), False
+    with one_line_errors():
+        for name in names or bundles.names(bundles_dir):
+            listed = faults(name, bundles_dir)
+            found = found or bool(listed)
+            console.print(f"{name}: {counted(len(listed), 'fault') if listed else 'ok'}")
+            for fault in listed:
+                console.print(f"  {fault}", soft_wrap=True, highlight=False, markup=False)
+    raise typer.Exit(SOME_FAILED if found else DONE)

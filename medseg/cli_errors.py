@@ -1,0 +1,39 @@
+"""CLI errors: what went wrong in a verb is one line on the standard error, and an exit status."""
+
+import sys
+from typing import Any
+
+import typer
+
+from medseg.cli_usage import BAD_ARGUMENTS
+
+DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
+
+
+class one_line_errors:  # noqa: N801 - reads as the statement it is
+    """Turn documented errors into one line and their exit status.
+
+    Args:
+        interrupted: what to say after Ctrl-C: what is kept, and how to go on.
+    """
+
+    def __init__(self, interrupted: str = "run it again") -> None:
+        self.interrupted = interrupted
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        from medseg.errors import config_fault, is_documented, root_cause, show_traceback
+
+        if error is None or isinstance(error, (SystemExit, typer.Exit)) or show_traceback():
+            return
+        if isinstance(error, KeyboardInterrupt):
+            sys.stderr.write(f"\ninterrupted: {self.interrupted}\n")  # below a progress bar
+            raise typer.Exit(INTERRUPTED) from None
+        cause = root_cause(error)
+        message = str(cause) if is_documented(cause) else config_fault(error)
+        if message is not None:
+            sys.stderr.write(f"error: {message}\n")
+            failed = type(cause).__name__ == "CasesFailedError"
+            raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None

@@ -1,0 +1,40 @@
+"""Nothing found: what a path holds in place of DICOM and NIfTI, said with what to do about it."""
+
+from pathlib import Path
+
+from medseg.counted import counted
+from medseg.ingest.folder import files_below
+from medseg.ingest.reasons import IngestError, Reason
+
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+"""As `medseg.ingest.picture.SUFFIXES`, which cannot be imported without torch."""
+
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
+
+
+def nothing_found(path: Path) -> ValueError:
+    """The error for a folder or file with neither DICOM nor NIfTI.
+
+    Pictures have no geometry that could be judged, and no archive is opened: both are named where
+    they are all that is there.
+    """
+    if found := _named(path, PICTURES):
+        held = counted(len(found), "picture") + " and no DICOM or NIfTI"
+        return ValueError(
+            f"{path} {f'holds {held}' if path.is_dir() else 'is a picture'}, which needs no "
+            "inspection: convert a dataset with `medseg prepare NAME`, or segment pictures with "
+            "one of the picture bundles, such as bundles/nuclei or bundles/polyp"
+        )
+    if found := _named(path, ARCHIVES):
+        held = counted(len(found), "archive") + " and no DICOM or NIfTI"
+        return ValueError(
+            f"{path} {f'holds {held}' if path.is_dir() else 'is an archive'}: unpack it, or "
+            "convert a dataset as published with `medseg prepare NAME`"
+        )
+    return IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor NIfTI in {path}")
+
+
+def _named(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files below a folder, or the file itself, with one of these endings."""
+    files = files_below(path) if path.is_dir() else [path]
+    return [f for f in files if f.name.lower().endswith(suffixes) and f.is_file()]

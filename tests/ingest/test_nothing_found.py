@@ -1,0 +1,41 @@
+"""Tests of medseg.ingest.nothing_found: what is said of a path without DICOM and NIfTI."""
+
+import pytest
+
+from medseg.ingest import IngestError, Reason
+from medseg.ingest.nothing_found import PICTURES, nothing_found
+from medseg.ingest.picture import SUFFIXES
+
+
+def test_pictures_are_those_that_the_picture_reader_takes():
+    assert PICTURES == SUFFIXES
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (["b/c.TIF", "a.jpg", ".a.jpg", "a.txt"], "holds 2 pictures and no DICOM or NIfTI"),
+        (["scans.tar.gz"], "holds 1 archive and no DICOM or NIfTI: unpack it"),
+        (["a.jpg", "scans.zip"], "holds 1 picture"),
+        (["a.txt"], "neither DICOM nor NIfTI in"),
+        ([], "neither DICOM nor NIfTI in"),
+    ],
+)
+def test_a_folder_is_told_by_what_it_holds(tmp_path, held, said):
+    (tmp_path / "d.png").mkdir()  # a folder, whatever its name
+    for name in held:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert said in str(nothing_found(tmp_path))
+
+
+@pytest.mark.parametrize(("name", "said"), [("a.PNG", "is a picture"), ("a.zip", "is an archive")])
+def test_a_file_is_told_by_its_name(tmp_path, name, said):
+    (tmp_path / name).touch()
+    assert f"{name} {said}" in str(nothing_found(tmp_path / name))
+
+
+def test_an_empty_folder_has_its_reason_code(tmp_path):
+    error = nothing_found(tmp_path)
+    assert isinstance(error, IngestError)
+    assert error.code is Reason.EMPTY_FOLDER
