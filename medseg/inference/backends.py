@@ -1,9 +1,10 @@
 """Backends: the ways to run a network, each a function from images to logits.
 
-Each is made from a network in eval, a device and a type to compute in, and maps (B, C, *spatial)
-to logits on the images' device. Which of them is how fast is in docs/benchmarks/inference.md.
+Each is made from a network in any mode, of which it takes a copy, a device and a type to compute
+in, and maps (B, C, *spatial) to logits on the images' device.
 """
 
+import copy
 import importlib.util
 import tempfile
 import warnings
@@ -43,13 +44,13 @@ class OpenVino:
     """OpenVINO on the CPU: converted once, compiled for each shape of images that comes.
 
     Args:
-        network: in eval.
+        network: in any mode.
         device: the CPU.
         precision: float32 or bfloat16.
     """
 
     def __init__(self, network: nn.Module, device: torch.device, precision: torch.dtype) -> None:
-        self.network = network
+        self.network = copy.deepcopy(network).cpu().eval()
         self.settings = {
             "INFERENCE_PRECISION_HINT": {torch.float32: "f32", torch.bfloat16: "bf16"}[precision],
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -85,7 +86,7 @@ class OnnxRuntime:
     """ONNX Runtime on the CPU, in float32, from the file that `medseg.networks.export` writes.
 
     Args:
-        network: a `NestedUNet` in eval.
+        network: a `NestedUNet`.
         device: the CPU.
         precision: float32.
 

@@ -50,6 +50,7 @@ class LogitsCanvas:
         self._logits: Tensor | None = None
 
     def put(self, box: Box, logits: Tensor) -> None:
+        """Keep the logits; the first ones tell how many classes there are, and their type."""
         if self._logits is None:
             shape = (*logits.shape[:2], *self.size)
             empty = torch.empty(shape, dtype=logits.dtype, device=self.device)
@@ -77,6 +78,7 @@ class LabelCanvas:
         self._label = torch.zeros(shape, dtype=torch.uint8, device=device).unsqueeze(1)
 
     def put(self, box: Box, logits: Tensor) -> None:
+        """Keep the classes of the box."""
         for label, each in zip(self._label, logits, strict=True):
             label[0][box] = label_from_logits(each, regions=self.regions)[0].to(label)
 
@@ -108,6 +110,7 @@ class ProbabilityFile:
         self._values: np.memmap | None = None
 
     def put(self, box: Box, logits: Tensor) -> None:
+        """Write the probabilities of the box, and hand the logits on."""
         if logits.shape[0] != 1:
             raise ValueError(
                 f"probabilities are written for one image at a time, got {logits.shape[0]}: "

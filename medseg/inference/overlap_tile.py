@@ -13,11 +13,9 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
-from itertools import combinations, islice
+from itertools import islice
 from math import prod
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from monai.data.utils import compute_importance_map
@@ -29,7 +27,10 @@ from tqdm import tqdm
 from medseg.inference.blender import Blender
 from medseg.inference.canvas import Canvas, LabelCanvas, LogitsCanvas, probability_file
 from medseg.inference.content import Skip, passed_over
-from medseg.inference.plan import Plan, check_fits, free_bytes, network_bytes, parse_bytes
+from medseg.inference.forward import Forward
+from medseg.inference.plan import Plan, parse_bytes
+from medseg.inference.planner import Planner
+from medseg.inference.predictor import layers_of
 from medseg.inference.tiling import Numbers, Tiling
 from medseg.inference.windows import Layout, Window, fetch
 from medseg.networks.receptive_field import takes_window_statistics
@@ -155,11 +156,14 @@ class OverlapTileInferer(Inferer):
         self.probabilities = probabilities
         self.patch_size = patch_size
         self.device = None if device is None else torch.device(device)
-        self.memory_limit = None if memory_limit is None else parse_bytes(memory_limit)
         self.progress = progress
         self.cancelled = cancelled
-        self._footprints: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], Any]] = (
-            WeakKeyDictionary()
+        self._planner = Planner(
+            tiling=self.tiling,
+            batch_size=batch_size,
+            labels=output == "labels",
+            memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
+            device=self.device,
         )
         self._warned = False
 
@@ -170,19 +174,22 @@ class OverlapTileInferer(Inferer):
         """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
         image = inputs.as_subclass(Tensor)
         network = pruned(network, self.level)
-        layout = self._checked_plan(image, network).layout
+        layout = self._planner.plan(image, network).layout
         self._warn_of_size(layout, layers_of(network))
 
-        def predict(windows: Tensor) -> Tensor:
-            return network(windows, *args, **kwargs)
-
+        forward = Forward(
+            lambda windows: network(windows, *args, **kwargs),
+            slices=self.tiling.slice_axis(image.ndim - 2),
+            flips=self.flips,
+            channels=self.channels,
+        )
         with ExitStack() as stack:
             canvas = self._canvas(image)
             if self.probabilities is not None:
                 path, size = self.probabilities(inputs), image.shape[2:]
                 file = probability_file(path, canvas, size=size, regions=self.regions)
                 canvas = stack.enter_context(file)
-            answer = self._run(image, predict, layout, canvas)
+            answer = self._run(image, forward, layout, canvas)
         return convert_to_dst_type(answer, inputs, dtype=answer.dtype)[0]  # with its meta data
 
     def plan(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
@@ -192,67 +199,7 @@ class OverlapTileInferer(Inferer):
             ValueError: see `Tiling.layout`, and a `level` that the network does not have.
             MemoryLimitError: as `__call__`, the memory does not suffice.
         """
-        return self._checked_plan(image, pruned(network, self.level))
-
-    def _checked_plan(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
-        plan = self._plan(self.tiling, image, network)
-        self._check_memory(plan, image, network)
-        return plan
-
-    def _plan(self, tiling: Tiling, image: Tensor, network: Callable[..., Tensor]) -> Plan:
-        layout = tiling.layout(image, layers_of(network))
-        along = tiling.slice_axis(image.ndim - 2)
-        window = [n for axis, n in enumerate(layout.size) if axis != along]
-        count = min(self.batch_size, layout.count)
-        shape = (count * image.shape[0], image.shape[1], *window)
-        needed, channels = self._network_bytes(network, shape)
-        voxels = image.shape[0] * prod(image.shape[2:])
-        answer = voxels if self.output == "labels" else 4 * voxels * (channels or 1)
-        if tiling.mode == "blend":
-            slab = voxels // image.shape[2 + layout.slowest] * layout.size[layout.slowest]
-            answer += 2 * 4 * slab * ((channels or 1) + 1)  # sums and weights, moved by a copy
-        image_bytes = image.numel() * image.element_size()
-        return Plan(layout, count, needed, image_bytes, answer)
-
-    def _network_bytes(
-        self, network: Callable[..., Tensor], shape: tuple[int, ...]
-    ) -> tuple[int | None, int | None]:
-        """See `network_bytes`; worked out once for a network and a shape."""
-        module = layers_of(network)
-        if module is None:
-            return network_bytes(network, shape)
-        known = self._footprints.setdefault(module, {})
-        if shape not in known:
-            known[shape] = network_bytes(network, shape)
-        return known[shape]
-
-    def _check_memory(self, plan: Plan, image: Tensor, network: Callable[..., Tensor]) -> None:
-        limit = self.memory_limit
-        if limit is None:
-            limit = free_bytes(self.device or image.device)
-        if limit is None or plan.needed_bytes <= limit:
-            return
-
-        along = self.tiling.slice_axis(image.ndim - 2)
-
-        def of_roi(values: Sequence[int]) -> list[int]:
-            return [n for axis, n in enumerate(values) if axis != along]
-
-        def smaller(roi: Sequence[int]) -> Plan | None:
-            try:
-                return self._plan(replace(self.tiling, roi_size=roi), image, network)
-            except ValueError:  # nothing is left between the halos
-                return None
-
-        step = self.tiling.step(image.ndim - 2, layers_of(network))
-        check_fits(
-            plan,
-            limit,
-            size=of_roi(plan.layout.size),
-            step=of_roi(step),
-            smaller=smaller,
-            logits=self.output == "logits",
-        )
+        return self._planner.plan(image, pruned(network, self.level))
 
     def _canvas(self, image: Tensor) -> Canvas:
         shape, device = (image.shape[0], *image.shape[2:]), image.device
@@ -260,9 +207,7 @@ class OverlapTileInferer(Inferer):
             return LabelCanvas(shape, regions=self.regions, device=device)
         return LogitsCanvas(shape[1:], regions=self.regions, device=device)
 
-    def _run(
-        self, image: Tensor, predict: Callable[[Tensor], Tensor], layout: Layout, canvas: Canvas
-    ) -> Tensor:
+    def _run(self, image: Tensor, forward: Forward, layout: Layout, canvas: Canvas) -> Tensor:
         """Compute the windows, and put their answers where they belong."""
         blender = None
         if self.tiling.mode == "blend":
@@ -280,7 +225,7 @@ class OverlapTileInferer(Inferer):
             while batch := list(islice(wanted, self.batch_size)):
                 if self.cancelled is not None and self.cancelled():
                     raise CancelledError(f"stopped after {done} of {layout.count} windows")
-                for window, logits in self._predict(batch, predict):
+                for window, logits in self._predict(batch, forward):
                     place = (slice(None), slice(None), *window.inner)
                     inner = logits[place]
                     if blender is None:
@@ -310,44 +255,14 @@ class OverlapTileInferer(Inferer):
             yield windows[0], fetch(image, windows[0], layout)
 
     def _predict(
-        self, batch: list[tuple[Window, Tensor]], predict: Callable[[Tensor], Tensor]
+        self, batch: list[tuple[Window, Tensor]], forward: Forward
     ) -> Iterator[tuple[Window, Tensor]]:
         """The logits of each window, (B, C, *size), where the image is."""
         windows, images = zip(*batch, strict=True)
         voxels = torch.cat(images) if images[1:] else images[0]
         home = voxels.device
         voxels = voxels if self.device is None else voxels.to(self.device)
-        logits = _over_flips(voxels, _dims(self.flips, voxels.ndim - 2), self._through(predict))
-        return zip(windows, logits.to(home).split(len(images[0])), strict=True)
-
-    def _through(self, predict: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        """The network, or the network of a slice for windows that are one voxel thick."""
-
-        def through(voxels: Tensor) -> Tensor:
-            along = self.tiling.slice_axis(voxels.ndim - 2)
-            if along is None:
-                return self._checked(predict(voxels.contiguous()), voxels)
-            flat = voxels.squeeze(along + 2).contiguous()
-            return self._checked(predict(flat), flat).unsqueeze(along + 2)
-
-        return through
-
-    def _checked(self, logits: Tensor, voxels: Tensor) -> Tensor:
-        if not isinstance(logits, Tensor):
-            raise TypeError(
-                f"a network gives one tensor for an image, got {type(logits).__name__}: call eval()"
-            )
-        if logits.shape[2:] != voxels.shape[2:]:
-            raise ValueError(
-                f"a network gives logits of the size of its input, got {tuple(logits.shape)} "
-                f"for {tuple(voxels.shape)}: use one with padding"
-            )
-        if self.channels not in (None, logits.shape[1]):
-            raise ValueError(
-                f"the classes need {self.channels} channels, the network gives {logits.shape[1]}: "
-                "load the weights and the classes of one training"
-            )
-        return logits
+        return zip(windows, forward(voxels).to(home).split(len(images[0])), strict=True)
 
     def _warn_of_size(self, layout: Layout, network: nn.Module | None) -> None:
         if self._warned or self.patch_size is None or network is None:
@@ -366,15 +281,6 @@ class OverlapTileInferer(Inferer):
         )
 
 
-def layers_of(network: Callable[..., Tensor]) -> nn.Module | None:
-    """The module whose layers a network has; of one that was made fast, the one it was made from.
-
-    None where there is none, as for a plain function.
-    """
-    origin = getattr(network, "origin", network)
-    return origin if isinstance(origin, nn.Module) else None
-
-
 def pruned(network: Callable[..., Tensor], level: int | None) -> Callable[..., Tensor]:
     """The network pruned to a level, see `NestedUNet.prune`; itself for None.
 
@@ -389,26 +295,6 @@ def pruned(network: Callable[..., Tensor], level: int | None) -> Callable[..., T
             "prune it before it is made fast, or pass level=None"
         )
     return network.prune(level)
-
-
-def _dims(flips: Sequence[int], axes: int) -> list[int]:
-    """The dimensions of images (B, C, *spatial) that are flipped, each once."""
-    if outside := [axis for axis in flips if not -axes <= axis < axes]:
-        raise ValueError(
-            f"flips are axes of the image, 0 to {axes - 1}, got {outside[0]}: correct it"
-        )
-    return sorted({axis % axes + 2 for axis in flips})
-
-
-def _over_flips(voxels: Tensor, dims: Sequence[int], predict: Callable[[Tensor], Tensor]) -> Tensor:
-    """The mean logits over all combinations of flips along the dimensions."""
-    chosen = [c for n in range(len(dims) + 1) for c in combinations(dims, n)]
-    if len(chosen) == 1:
-        return predict(voxels)
-    total = predict(voxels).float()
-    for flipped in chosen[1:]:
-        total = total + predict(voxels.flip(flipped)).flip(flipped)
-    return total / len(chosen)
 
 
 def _check_finite(voxels: Tensor, window: Window) -> None:

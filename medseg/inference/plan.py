@@ -1,7 +1,7 @@
 """Plan: what an inference will compute and need, worked out before its first window."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -59,11 +59,11 @@ class Plan:
 
     def __str__(self) -> str:
         size = "x".join(map(str, self.layout.size))
-        network = "unknown" if self.network_bytes is None else _gib(self.network_bytes)
+        network = "unknown" if self.network_bytes is None else gib(self.network_bytes)
         windows = counted(self.layout.count, "window")
         return (
             f"{windows} of {size}, {self.batch_size} at a time; memory: "
-            f"image {_gib(self.image_bytes)}, network {network}, answer {_gib(self.answer_bytes)}"
+            f"image {gib(self.image_bytes)}, network {network}, answer {gib(self.answer_bytes)}"
         )
 
 
@@ -85,53 +85,6 @@ def network_bytes(
     tensors = footprint(module, shape, dtype=dtype)
     factor = WORKSPACE.get((backend, dtype), WORKSPACE_ELSE)
     return ceil(tensors.peak_bytes * factor), tensors.out_channels
-
-
-def check_fits(
-    plan: Plan,
-    limit: int,
-    *,
-    size: Sequence[int],
-    step: Sequence[int],
-    smaller: Callable[[Sequence[int]], Plan | None],
-    logits: bool,
-) -> None:
-    """Refuse a plan that needs more memory than there is, with the setting that would do.
-
-    Args:
-        plan: what is meant to be done.
-        limit: bytes that it may take.
-        size: of the windows, along the axes that `roi_size` has.
-        step: what it is a multiple of along each of them.
-        smaller: the plan with another `roi_size`; None where it leaves no voxel between the halos.
-        logits: whether the answer is logits, which labels would save.
-
-    Raises:
-        MemoryLimitError: it does not fit.
-    """
-    if plan.needed_bytes <= limit:
-        return
-    text = f"inference needs {_gib(plan.needed_bytes)} of memory ({plan}), there is {_gib(limit)}"
-    if plan.answer_bytes > limit:
-        remedy = "pass output='labels'" if logits else "take a machine with more memory"
-        raise MemoryLimitError(f"{text}: {remedy}")
-    for roi in _shorter(size, step):
-        other = smaller(roi)
-        if other is None:
-            break
-        if other.needed_bytes <= limit:
-            fits = "x".join(map(str, other.layout.size))
-            raise MemoryLimitError(f"{text}: pass roi_size {roi} (windows of {fits})")
-    raise MemoryLimitError(f"{text}: pass batch_size 1, a smaller halo, or take more memory")
-
-
-def _shorter(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:
-    """Sizes of windows, the longest axis each time an eighth shorter, in whole steps."""
-    now = list(size)
-    while longest := max((n for n, s in zip(now, step, strict=True) if n > s), default=0):
-        axis = next(a for a, n in enumerate(now) if n == longest and n > step[a])
-        now[axis] = max((longest - max(longest // 8, 1)) // step[axis], 1) * step[axis]
-        yield list(now)
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -159,5 +112,6 @@ def parse_bytes(text: int | str) -> int:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
-def _gib(size: int) -> str:
+def gib(size: int) -> str:
+    """Bytes in GiB, as they are told."""
     return f"{size / GIB:.2f} GiB"

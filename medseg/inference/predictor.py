@@ -1,8 +1,7 @@
 """Predictor: a network and a device in, a fast function from images to logits out."""
 
-import copy
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -57,8 +56,7 @@ class Predictor:
         self.device = torch.device(device)
         self.backend = _backend(backend, self.device)
         self.precision = _precision(precision, self.backend, self.device)
-        copied = copy.deepcopy(network).eval().requires_grad_(False)
-        self._run: Run = BACKENDS[self.backend](copied, self.device, self.precision)
+        self._run: Run = BACKENDS[self.backend](network, self.device, self.precision)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Logits (B, out_channels, *spatial), in the type of the precision or float32."""
@@ -120,6 +118,15 @@ class PredictorInferer(Inferer):
         made = Predictor(network, self.device, backend=self.backend, precision=self.precision)
         self._made = (weakref.ref(network), state, made)
         return made
+
+
+def layers_of(network: Callable[..., Tensor]) -> nn.Module | None:
+    """The module whose layers a network has; of a `Predictor`, the one it was made from.
+
+    None where there is none, as for a plain function.
+    """
+    origin = network.origin if isinstance(network, Predictor) else network
+    return origin if isinstance(origin, nn.Module) else None
 
 
 def _backend(name: str, device: torch.device) -> str:

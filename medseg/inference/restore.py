@@ -128,16 +128,16 @@ def _sampling(
     found: Tensor, to_found: np.ndarray, shape: tuple[int, int, int], slab: slice
 ) -> tuple[Tensor, Tensor]:
     """Where the voxels of a slab lie, as `grid_sample` wants it, in the part of `found` around."""
-    ranges = (range(shape[0]), range(shape[1]), range(slab.start, slab.stop))
+    ranges = ((0, shape[0]), (0, shape[1]), (slab.start, slab.stop))
+    voxels = torch.meshgrid(
+        *(torch.arange(first, stop, dtype=torch.float64) for first, stop in ranges),
+        indexing="ij",
+    )
     places, part = [], found
     for axis, size in enumerate(found.shape[1:]):
-        terms = [
-            torch.tensor([to_found[axis, a] * n for n in r], dtype=torch.float64).reshape(
-                [-1 if a == b else 1 for b in range(3)]
-            )
-            for a, r in enumerate(ranges)
-        ]
-        place = (terms[0] + terms[1] + terms[2] + to_found[axis, 3]).clamp(0, size - 1)
+        row = to_found[axis].tolist()
+        place = row[0] * voxels[0] + row[1] * voxels[1] + row[2] * voxels[2] + row[3]
+        place = place.clamp(0, size - 1)
         first = int(place.min().floor())
         stop = int(place.max().ceil()) + 1
         part = part.narrow(axis + 1, first, stop - first)

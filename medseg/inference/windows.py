@@ -13,6 +13,8 @@ import torch
 from monai.data.utils import dense_patch_slices
 from torch import Tensor
 
+from medseg.networks.frame import mirrored
+
 EDGES = ("mirror", "network")
 
 
@@ -170,18 +172,12 @@ def _line(image: Tensor, dim: int, *, start: int, stop: int, fill: str) -> Tenso
         return image.narrow(dim, start, stop - start)
     place = torch.arange(start, stop, device=image.device)
     if fill == "mirror":
-        place = _mirrored(place, size)
+        place = mirrored(place, size)
     line = image.index_select(dim, place.clamp(0, size - 1))
     if fill == "zero":
         outside = ((place < 0) | (place >= size)).nonzero().flatten()
         line.index_fill_(dim, outside, 0)
     return line
-
-
-def _mirrored(place: Tensor, size: int) -> Tensor:
-    """Places on an endless mirror image of 0 .. size - 1; the edge voxel is not repeated."""
-    turn = max(size - 1, 1)
-    return (place + turn).remainder(2 * turn).sub(turn).abs().clamp(max=size - 1)
 
 
 def per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...]:

@@ -115,11 +115,20 @@ def mirror(image: Tensor, stride: list[int], margin: list[int], lost: list[int])
     for axis, step in enumerate(stride):
         size, width = image.shape[axis + 2], margin[axis]
         far = width + (2 * (lost[axis] - width) - size) % step
-        turn = max(size - 1, 1)
         place = torch.arange(-width, size + far, device=image.device)
-        place = (place + turn).remainder(2 * turn).sub(turn).abs().clamp(max=size - 1)
-        image = image.index_select(axis + 2, place)
+        image = image.index_select(axis + 2, mirrored(place, size))
     return image
+
+
+def mirrored(place: Tensor, size: int) -> Tensor:
+    """Places on an endless mirror image of 0 .. size - 1, whose edge voxels are not repeated.
+
+    Example:
+        >>> mirrored(torch.arange(-2, 5), 3).tolist()
+        [2, 1, 0, 1, 2, 1, 0]
+    """
+    turn = max(size - 1, 1)
+    return (place + turn).remainder(2 * turn).sub(turn).abs().clamp(max=size - 1)
 
 
 def crop(x: Tensor, size: list[int]) -> Tensor:

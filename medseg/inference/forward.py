@@ -1,0 +1,84 @@
+"""Forward: windows through a network, slice by slice and over flips, and its answer checked."""
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+from torch import Tensor
+
+
+class Forward:
+    """Maps windows (B, C, *spatial) to logits (B, classes, *spatial), or says what does not fit.
+
+    Args:
+        predict: the network.
+        slices: the axis along which windows are one voxel thick and the network has no dimension;
+            None for a network of as many dimensions as the windows.
+        flips: axes, negative ones from the end: the logits are the mean over all combinations of
+            flips along them.
+        channels: of the logits; None for any number.
+
+    Raises:
+        ValueError: in the call, flips along an axis that windows do not have, logits of another
+            size than their windows, or another number of channels.
+        TypeError: in the call, anything but one tensor.
+
+    Example:
+        >>> Forward(lambda x: 2 * x, flips=(0,))(torch.ones(1, 1, 4)).flatten().tolist()
+        [2.0, 2.0, 2.0, 2.0]
+    """
+
+    def __init__(
+        self,
+        predict: Callable[[Tensor], Tensor],
+        *,
+        slices: int | None = None,
+        flips: Sequence[int] = (),
+        channels: int | None = None,
+    ) -> None:
+        self.predict = predict
+        self.slices = slices
+        self.flips = tuple(flips)
+        self.channels = channels
+
+    def __call__(self, windows: Tensor) -> Tensor:
+        dims = self._flipped_dims(windows.ndim - 2)
+        chosen = [c for n in range(len(dims) + 1) for c in combinations(dims, n)]
+        if len(chosen) == 1:
+            return self._once(windows)
+        total = self._once(windows).float()
+        for flipped in chosen[1:]:
+            total = total + self._once(windows.flip(flipped)).flip(flipped)
+        return total / len(chosen)
+
+    def _flipped_dims(self, axes: int) -> list[int]:
+        """The dimensions of windows that are flipped, each once."""
+        if outside := [axis for axis in self.flips if not -axes <= axis < axes]:
+            raise ValueError(
+                f"flips are axes of the image, 0 to {axes - 1}, got {outside[0]}: correct it"
+            )
+        return sorted({axis % axes + 2 for axis in self.flips})
+
+    def _once(self, windows: Tensor) -> Tensor:
+        """One pass; windows one voxel thick are slices to a network of one dimension less."""
+        if self.slices is None:
+            return self._checked(windows.contiguous())
+        dim = self.slices + 2
+        return self._checked(windows.squeeze(dim).contiguous()).unsqueeze(dim)
+
+    def _checked(self, windows: Tensor) -> Tensor:
+        logits = self.predict(windows)
+        if not isinstance(logits, Tensor):
+            raise TypeError(
+                f"a network gives one tensor for an image, got {type(logits).__name__}: call eval()"
+            )
+        if logits.shape[2:] != windows.shape[2:]:
+            raise ValueError(
+                f"a network gives logits of the size of its input, got {tuple(logits.shape)} "
+                f"for {tuple(windows.shape)}: use one with padding"
+            )
+        if self.channels not in (None, logits.shape[1]):
+            raise ValueError(
+                f"the classes need {self.channels} channels, the network gives {logits.shape[1]}: "
+                "load the weights and the classes of one training"
+            )
+        return logits
