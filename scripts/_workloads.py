@@ -1,0 +1,232 @@
+"""Workloads: a CT segmented, or a network trained, in one of the ways that are compared."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from benchmark_memory import CHANNELS, twin
+from monai.inferers import Inferer, SliceInferer, SlidingWindowInferer
+from monai.networks.nets import BasicUNetPlusPlus
+from torch import Tensor, nn
+
+from medseg.inference import OverlapTileInferer, Predictor
+from medseg.memory import keep_freed_pages
+from medseg.networks import NestedUNet
+from medseg.networks.cost import multiply_adds
+
+STOCK, TUNED = "MONAI as documented", "MONAI tuned by hand"
+OURS, SKIPPING = "medseg", "medseg, air skipped"
+AGAIN = "MONAI as documented, other initial weights"
+SEGMENTING, TRAINING = (STOCK, TUNED, OURS, SKIPPING), (STOCK, TUNED, OURS, AGAIN)
+CLASSES = 2
+MATRIX = 3000
+"""Rows and columns of the matrices whose product is what a network is measured by."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is computed.
+
+    `dims` are those of the network, `crop` the voxels in the middle of the volume that are taken
+    (None for all), `window` what MONAI's windows and the patches of a training step are.
+    """
+
+    title: str
+    dims: int
+    window: tuple[int, ...]
+    crop: tuple[int, ...] | None = None
+    steps: int = 0
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Those that are compared."""
+        return TRAINING if self.steps else SEGMENTING
+
+
+WORKLOADS = {
+    "slices": Workload("2D network over 512x512 slices", 2, (512, 512)),
+    "crop": Workload("3D network over 256x256 pixels of the volume", 3, (96, 96, 96), (256, 256)),
+    "volume": Workload("3D network over the whole volume", 3, (96, 96, 96)),
+    "training-2d": Workload("training step, 2D, batch of 2", 2, (256, 256), steps=40),
+    "training-3d": Workload("training step, 3D, batch of 2", 3, (64, 64, 64), steps=20),
+}
+
+
+@dataclass
+class Meter:
+    """Passes through a network: the shape of the images of each, and its seconds."""
+
+    passes: list[tuple[tuple[int, ...], float]] = field(default_factory=list)
+
+    def time(self, run: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        """One pass."""
+        started = time.perf_counter()
+        logits = run(images)
+        self.passes.append((tuple(images.shape), time.perf_counter() - started))
+        return logits
+
+    def flop(self, network: nn.Module) -> dict[str, float]:
+        """Operations of all passes, the seconds of all, and the rate of a usual pass."""
+        shapes = {shape for shape, _ in self.passes}
+        costs = {shape: 2 * multiply_adds(network, shape) for shape in shapes}
+        rates = [costs[shape] / seconds / 1e9 for shape, seconds in self.passes]
+        return {
+            "tflop": sum(costs[shape] for shape, _ in self.passes) / 1e12,
+            "network_seconds": sum(seconds for _, seconds in self.passes),
+            "network_gflops": statistics.median(rates),
+        }
+
+
+class MeteredPredictor(Predictor):
+    """Ours, with each pass measured."""
+
+    def __init__(self, network: nn.Module, meter: Meter) -> None:
+        super().__init__(network, "cpu")
+        self.meter = meter
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return self.meter.time(super().__call__, images)
+
+
+class MeteredNetwork(nn.Module):
+    """MONAI's, which puts its logits in a list, with each pass measured."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.meter = Meter()
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.meter.time(lambda given: self.network(given)[0], image)
+
+
+def run_job(*, name: str, way: str, image: str, weights: str | None) -> dict[str, Any]:
+    """Run a workload in one way; `image` is a .npy file, beside which the label map is written."""
+    workload = WORKLOADS[name]
+    if way not in (STOCK, AGAIN):
+        keep_freed_pages()
+    network = build(workload.dims, way, weights, training=workload.steps > 0)
+    volume = centre(torch.from_numpy(np.load(image))[None, None], workload.crop)
+    if workload.steps:
+        seconds, losses = train(network, workload, way, volume)
+        return {"seconds": seconds, "peak_gib": peak_gib(), "losses": losses}
+    started = time.perf_counter()
+    found, meter = infer(network, volume, workload, way)
+    seconds, peak = time.perf_counter() - started, peak_gib()
+    label = Path(image).with_name(f"{name}-{workload.ways.index(way)}.npy")
+    np.save(label, found.numpy())
+    precision = torch.float32 if way == STOCK else torch.bfloat16
+    return {
+        "seconds": seconds,
+        "peak_gib": peak,
+        "label": str(label),
+        "matrix_gflops": matrix_gflops(precision),
+        **meter.flop(build(workload.dims, OURS, None, training=False)),
+    }
+
+
+def centre(volume: Tensor, crop: Sequence[int] | None) -> Tensor:
+    """The middle of the first axes of a volume (B, C, I, J, K)."""
+    for axis, size in enumerate(crop or ()):
+        volume = volume.narrow(axis + 2, (volume.shape[axis + 2] - size) // 2, size)
+    return volume.contiguous()
+
+
+def build(dims: int, way: str, weights: str | None, *, training: bool) -> nn.Module:
+    """MONAI's network or ours, with the same weights."""
+    torch.manual_seed(1 if way == AGAIN else 0)
+    theirs = BasicUNetPlusPlus(dims, 1, CLASSES, features=(*CHANNELS, CHANNELS[0]))
+    ours = NestedUNet(dims, 1, CLASSES, channels=CHANNELS)
+    state = theirs.state_dict()
+    mine = {key: state[twin(key)] for key in ours.state_dict()}
+    if weights is not None:
+        mine = torch.load(weights, weights_only=True)
+        theirs.load_state_dict({twin(key): value for key, value in mine.items()}, strict=False)
+    if way in (OURS, SKIPPING):
+        ours.load_state_dict(mine)
+        return ours.train(training)
+    return MeteredNetwork(theirs).train(training)
+
+
+@torch.inference_mode()
+def infer(network: nn.Module, volume: Tensor, workload: Workload, way: str) -> tuple[Tensor, Meter]:
+    """The label map of a volume, (I, J, K), uint8, and the passes that it took."""
+    if way in (OURS, SKIPPING):
+        predictor = MeteredPredictor(network, Meter())
+        inferer = ours(workload, skip=0.0 if way == SKIPPING else None)
+        return inferer(volume, predictor)[0, 0], predictor.meter
+    with torch.autocast("cpu", torch.bfloat16, enabled=way == TUNED):
+        logits = theirs(workload, tuned=way == TUNED)(volume, network)
+    return logits[0].argmax(0).to(torch.uint8), network.meter
+
+
+def theirs(workload: Workload, *, tuned: bool) -> Inferer:
+    """MONAI's inferer: as its spleen bundle documents it, or with less overlap and a batch of 1."""
+    settings_ = {"roi_size": workload.window, "overlap": 0.25 if tuned else 0.5}
+    settings_ |= {"sw_batch_size": 1, "mode": "gaussian"} if tuned else {"sw_batch_size": 4}
+    if workload.dims == 2:
+        return SliceInferer(spatial_dim=2, **settings_)
+    return SlidingWindowInferer(**settings_)
+
+
+def ours(workload: Workload, *, skip: float | None = None) -> OverlapTileInferer:
+    """Crop mode: whole slices in 2D; in 3D windows of up to 144 voxels with a halo of 16."""
+    if workload.dims == 2:
+        size = workload.window
+        return OverlapTileInferer(size, edge="network", slices=2, output="labels", skip=skip)
+    return OverlapTileInferer(144, halo=16, edge="network", output="labels", skip=skip)
+
+
+def train(
+    network: nn.Module, workload: Workload, way: str, volume: Tensor
+) -> tuple[float, list[float]]:
+    """Seconds of one step, the median after the first two, and the loss of each.
+
+    The task is to find what is brighter than the middle of the HU window, in patches of the volume.
+    """
+    optimiser = torch.optim.Adam(network.parameters(), lr=3e-4)
+    generator = torch.Generator().manual_seed(0)
+    marks, losses = [time.perf_counter()], []
+    for _ in range(workload.steps):
+        image = torch.stack([patch(volume[0, 0], workload.window, generator) for _ in range(2)])
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=way in (TUNED, OURS)):
+            logits = network(image)
+        loss = nn.functional.cross_entropy(logits.float(), (image > 0.5).long()[:, 0])
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+        marks.append(time.perf_counter())
+    return statistics.median(b - a for a, b in list(pairwise(marks))[2:]), losses
+
+
+def patch(volume: Tensor, size: Sequence[int], generator: torch.Generator) -> Tensor:
+    """A patch (1, *size) of a volume (I, J, K), of one slice where the size has two axes."""
+    sizes = (*size, 1)[: volume.ndim]
+    for axis, n in enumerate(sizes):
+        last = volume.shape[axis] - n
+        volume = volume.narrow(axis, int(torch.randint(last + 1, (1,), generator=generator)), n)
+    return volume.reshape(1, *size).contiguous()
+
+
+def matrix_gflops(precision: torch.dtype, repeats: int = 5) -> float:
+    """What a matrix product reaches on the same threads."""
+    a, b = (torch.rand(MATRIX, MATRIX).to(precision) for _ in range(2))
+    a @ b
+    marks = [time.perf_counter()]
+    for _ in range(repeats):
+        a @ b
+        marks.append(time.perf_counter())
+    return 2 * MATRIX**3 / statistics.median(b - a for a, b in pairwise(marks)) / 1e9
+
+
+def peak_gib() -> float:
+    """The most memory that was ever resident in this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**20

@@ -1,0 +1,94 @@
+"""Train the benchmark's weights: one CT learnt by heart, so that label maps can be compared.
+
+python scripts/train_benchmark.py --case data/ircad_01 --dims 3 --out bench3d.pt
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from _workloads import CLASSES
+from benchmark import WINDOW_HU
+from benchmark_memory import CHANNELS
+from torch import Tensor
+
+from medseg.ingest import load
+from medseg.losses import HybridLoss
+from medseg.memory import keep_freed_pages
+from medseg.networks import NestedUNet
+
+SIZE = {2: 256, 3: 96}
+BATCH = {2: 4, 3: 1}
+STEPS = {2: 150, 3: 100}
+ON_ORGAN = 0.6
+"""Part of the patches whose middle is a voxel of the organ; the others lie anywhere."""
+
+logger = logging.getLogger(__name__)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train, and write the weights."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--case", type=Path, required=True, help="image.nii.gz and label.nii.gz")
+    parser.add_argument("--dims", type=int, choices=(2, 3), required=True)
+    parser.add_argument("--steps", type=int, help=f"default: {STEPS}")
+    parser.add_argument("--threads", type=int, default=1, help="(%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="a .pt file")
+    args = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    keep_freed_pages()
+    torch.set_num_threads(args.threads)
+    low, high = WINDOW_HU
+    image = load(args.case / "image.nii.gz")[0]
+    image = torch.from_numpy(((image - low) / (high - low)).clip(0, 1).astype(np.float32))
+    label = torch.from_numpy((load(args.case / "label.nii.gz")[0] > 0).astype(np.int64))
+    torch.save(train(image, label, dims=args.dims, steps=args.steps or STEPS[args.dims]), args.out)
+    return 0
+
+
+def train(image: Tensor, label: Tensor, *, dims: int, steps: int) -> dict[str, Tensor]:
+    """The weights after so many steps of Adam with a one-cycle rate."""
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    network = NestedUNet(dims, 1, CLASSES, channels=CHANNELS)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-3, total_steps=steps)
+    loss_function = HybridLoss(activation="softmax")
+    organ = label.nonzero()
+    for step in range(steps):
+        places = [place(organ, label.shape, dims, generator) for _ in range(BATCH[dims])]
+        images, labels = (torch.stack([v[p] for p in places])[:, None] for v in (image, label))
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(images)
+        loss = loss_function(logits.float(), labels)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step % 10 == 9:
+            logger.info("step %d of %d: loss %.4f", step + 1, steps, loss.item())
+    return network.state_dict()
+
+
+def place(
+    organ: Tensor, shape: tuple[int, ...], dims: int, generator: torch.Generator
+) -> tuple[slice | int, ...]:
+    """Where a patch is cut: a window of the volume, of one slice in 2D."""
+    on_organ = torch.rand(1, generator=generator).item() < ON_ORGAN
+    pick = torch.randint(len(organ), (1,), generator=generator)
+    anywhere = [int(torch.randint(n, (1,), generator=generator)) for n in shape]
+    middle = organ[pick][0].tolist() if on_organ else anywhere
+    size = SIZE[dims]
+    where: list[slice | int] = []
+    for at, n in zip(middle[:dims], shape[:dims], strict=True):
+        shift = int(torch.randint(-size // 4, size // 4 + 1, (1,), generator=generator))
+        first = min(max(at - size // 2 + shift, 0), n - size)
+        where.append(slice(first, first + size))
+    return (*where, *middle[dims:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
