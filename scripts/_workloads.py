@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _in_turn import in_turn
 from benchmark_memory import CHANNELS, twin
 from monai.inferers import Inferer, SliceInferer, SlidingWindowInferer
 from monai.networks.nets import BasicUNetPlusPlus
@@ -215,15 +216,20 @@ def patch(volume: Tensor, size: Sequence[int], generator: torch.Generator) -> Te
     return volume.reshape(1, *size).contiguous()
 
 
-def matrix_gflops(precision: torch.dtype, repeats: int = 5) -> float:
-    """What a matrix product reaches on the same threads."""
-    a, b = (torch.rand(MATRIX, MATRIX).to(precision) for _ in range(2))
-    a @ b
-    marks = [time.perf_counter()]
-    for _ in range(repeats):
+def matrix_gflops(
+    precision: torch.dtype, device: torch.device | None = None, repeats: int = 5
+) -> float:
+    """What a matrix product reaches on the same threads, or on a GPU."""
+    a, b = (torch.rand(MATRIX, MATRIX, device=device).to(precision) for _ in range(2))
+
+    def product() -> None:
         a @ b
-        marks.append(time.perf_counter())
-    return 2 * MATRIX**3 / statistics.median(b - a for a, b in pairwise(marks)) / 1e9
+        if a.is_cuda:
+            torch.cuda.synchronize()
+
+    product()
+    seconds = in_turn({"product": product}, repeats)["product"]
+    return 2 * MATRIX**3 / statistics.median(seconds) / 1e9
 
 
 def peak_gib() -> float:

@@ -1,0 +1,241 @@
+"""Benchmark predictor: what each way to run a network gains, and what it changes.
+
+python scripts/benchmark_predictor.py --agree bundles/hippocampus data/hippocampus/imagesTr
+"""
+
+import argparse
+import copy
+import os
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from _in_turn import REPOSITORY, in_turn, ratio, setting_lines, settings, write
+from _workloads import CHANNELS, matrix_gflops
+from monai.bundle import ConfigParser
+from torch import Tensor, nn
+
+from medseg.inference import Predictor
+from medseg.inference.backends import PRECISIONS, installed
+from medseg.memory import keep_freed_pages
+from medseg.networks import NestedUNet, load_weights
+from medseg.networks.cost import multiply_adds
+from medseg.networks.folding import fold_batch_norm
+
+SIZES = {2: (512, 512), 3: (96, 96, 96)}
+REFERENCE = "PyTorch, float32"
+Run = Callable[[], object]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Time the ways in turn, hold their label maps against float32, write the page."""
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
+    parser.add_argument("--device", default="cpu", help="(%(default)s)")
+    parser.add_argument(
+        "--agree", nargs=2, action="append", default=[], metavar=("BUNDLE", "INPUT")
+    )
+    parser.add_argument("--cases", type=int, default=60, help="most of an INPUT (%(default)s)")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "benchmarks")
+    args = parser.parse_args(given)
+    keep_freed_pages()
+    torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
+    numbers = {
+        **settings("torch", "openvino", "onnxruntime", "medseg"),
+        "command": shlex.join(["python", "scripts/benchmark_predictor.py", *given]),
+        "times": [times(dims, device, args.rounds) for dims in SIZES],
+        "agreements": [
+            agreement(Path(bundle), Path(source), device, args.cases)
+            for bundle, source in args.agree
+        ],
+    }
+    numbers["hardware"] += f"; {args.threads} threads used, device {device}"
+    write(page(numbers), numbers, folder=args.out, name="predictor")
+    return 0
+
+
+def times(dims: int, device: torch.device, rounds: int) -> dict[str, Any]:
+    """Seconds of a pass in each way, and of the first, which prepares it."""
+    torch.manual_seed(0)
+    network = NestedUNet(dims, 1, 2, channels=CHANNELS, norm="batch").to(device).eval()
+    shape = (1, 1, *SIZES[dims])
+    image = torch.rand(shape, device=device)
+    passes, first = {}, {}
+    for name, make in ways(network, device).items():
+        started = time.perf_counter()
+        passes[name] = finished(make(), image)
+        passes[name]()
+        first[name] = time.perf_counter() - started
+    seconds = in_turn(passes, rounds)
+    flop = 2 * multiply_adds(network, shape)
+    kinds = {kind for (_, of), each in PRECISIONS.items() if of == device.type for kind in each}
+    rates = {str(kind).removeprefix("torch."): matrix_gflops(kind, device) for kind in kinds}
+    rows = {
+        name: {
+            "seconds": float(np.median(each)),
+            "faster": 1 / ratio(each, seconds[REFERENCE]),
+            "gflops": flop / float(np.median(each)) / 1e9,
+            "first": first[name],
+        }
+        for name, each in seconds.items()
+    }
+    return {"shape": shape, "rows": rows, "matrix_gflops": rates}
+
+
+def ways(network: nn.Module, device: torch.device) -> dict[str, Callable[[], Callable]]:
+    """Each lever on its own over PyTorch in float32, then every backend in its precisions."""
+    layout = torch.channels_last if len(network.total_stride) == 2 else torch.channels_last_3d
+    levers: dict[str, Callable[[], Callable]] = {
+        REFERENCE: lambda: network,
+        "PyTorch, channels last, float32": lambda: laid_out(network, layout),
+        "PyTorch, batch norm folded, float32": lambda: fold_batch_norm(network),
+        "PyTorch, bfloat16": lambda: reduced(network, device),
+        "PyTorch, channels last, bfloat16": lambda: reduced(laid_out(network, layout), device),
+    }
+    for (backend, kind), precisions in PRECISIONS.items():
+        if kind == device.type and installed(backend):
+            for precision in precisions:
+                name = str(precision).removeprefix("torch.")
+                make = partial(Predictor, network, device, backend=backend, precision=name)
+                levers[f"Predictor, {backend}, {name}"] = make
+    return levers
+
+
+def laid_out(network: nn.Module, layout: torch.memory_format) -> Callable[[Tensor], Tensor]:
+    """A network whose weights and images have their channels last."""
+    copied = copy.deepcopy(network)
+    for weight in copied.parameters():
+        if weight.ndim == (4 if layout == torch.channels_last else 5):
+            weight.data = weight.data.contiguous(memory_format=layout)
+    return lambda image: copied(image.contiguous(memory_format=layout))
+
+
+def reduced(run: Callable[[Tensor], Tensor], device: torch.device) -> Callable[[Tensor], Tensor]:
+    """A network under bfloat16 autocast."""
+
+    def under(image: Tensor) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16):
+            return run(image)
+
+    return under
+
+
+def finished(run: Callable[[Tensor], Tensor], image: Tensor) -> Run:
+    """A pass without gradients that ends when the device has ended it."""
+
+    @torch.inference_mode()
+    def whole() -> None:
+        run(image)
+        if image.is_cuda:
+            torch.cuda.synchronize()
+
+    return whole
+
+
+def agreement(bundle: Path, source: Path, device: torch.device, most: int) -> dict[str, Any]:
+    """Dice per class of each backend's label maps with those of PyTorch in float32.
+
+    Images, preprocessing, windows and weights are those of the bundle's own inference.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        parser = ConfigParser()
+        parser.read_config(str(bundle / "configs" / "inference.json"))
+        fixed = {"bundle_root": str(bundle), "input": str(source), "output_dir": f"{folder}/out"}
+        parser.update({**fixed, "device": f"$torch.device({str(device)!r})"})
+        network = load_weights(parser.get_parsed_content("network"), bundle / "models/model.pt")
+        cases = parser.get_parsed_content("cases")[:most]
+        prepare = parser.get_parsed_content("preprocessing")
+        images = [prepare(case)["image"].as_tensor()[None] for case in cases]
+    window_inferer = parser.get_parsed_content("window_inferer")
+    window_inferer.progress = False
+    maps: dict[str, list[np.ndarray]] = {}
+    for (backend, kind), precisions in PRECISIONS.items():
+        if kind == device.type and installed(backend) and backend != "compile":
+            for precision in precisions:
+                name = str(precision).removeprefix("torch.")
+                run = Predictor(network.eval(), device, backend=backend, precision=name)
+                labels = [window_inferer(image, run).cpu().numpy() for image in images]
+                maps[f"{backend}, {name}"] = labels
+    reference = maps.pop("eager, float32")
+    classes = parser.get_parsed_content("classes")
+    rows = {name: compared(labels, reference, len(classes)) for name, labels in maps.items()}
+    return {"bundle": bundle.name, "cases": len(images), "classes": list(classes), "rows": rows}
+
+
+def compared(
+    maps: Sequence[np.ndarray], reference: Sequence[np.ndarray], classes: int
+) -> dict[str, list[float]]:
+    """Dice of each class over all voxels of all cases, and in the worst case."""
+    pairs = list(zip(maps, reference, strict=True))
+    both = np.array(
+        [[((a == k) & (b == k)).sum() for k in range(1, classes + 1)] for a, b in pairs]
+    )
+    each = np.array(
+        [[(a == k).sum() + (b == k).sum() for k in range(1, classes + 1)] for a, b in pairs]
+    )
+    worst = np.where(each > 0, 2 * both / np.maximum(each, 1), 1).min(axis=0)
+    return {"pooled": (2 * both.sum(0) / each.sum(0)).tolist(), "worst": worst.tolist()}
+
+
+def page(numbers: Mapping[str, Any]) -> str:
+    """The Markdown page: a table of times for each network, one of agreement for each bundle."""
+    lines = [
+        "# What each way to run a network gains",
+        "",
+        "Written by `scripts/benchmark_predictor.py`. The ways are timed in turn in one process, "
+        "on NestedUNet with batch norm, random weights and the channels "
+        f"{CHANNELS}; seconds are medians, ratios medians of those within each round. The "
+        "allocator keeps freed pages in all of them (see [memory](memory.md) for what that gains). "
+        "The first pass has all that is made for it.",
+        "",
+        *setting_lines(numbers),
+    ]
+    for network in numbers["times"]:
+        lines += ["", f"## {'x'.join(map(str, network['shape'][2:]))}", "", *times_table(network)]
+    if numbers["agreements"]:
+        lines += ["", "## Agreement with PyTorch in float32", ""]
+        lines += [
+            "Trained weights, with the preprocessing and the windows of the bundle: Dice over all "
+            "voxels of all cases, and that of the worst case.",
+            "",
+            "| bundle | cases | backend | class | Dice | worst case |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [line for each in numbers["agreements"] for line in agreement_lines(each)]
+    return "\n".join(lines) + "\n"
+
+
+def times_table(network: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each way."""
+    yield "| way | seconds | times faster | GFLOP/s | of a matrix product | first pass, seconds |"
+    yield "|---|---|---|---|---|---|"
+    for name, row in network["rows"].items():
+        part = row["gflops"] / network["matrix_gflops"][name.split(", ")[-1]]
+        yield (
+            f"| {name} | {row['seconds']:.2f} | {row['faster']:.2f} | {row['gflops']:.0f} | "
+            f"{part:.0%} | {row['first']:.1f} |"
+        )
+
+
+def agreement_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each backend and class."""
+    for backend, row in found["rows"].items():
+        for name, pooled, worst in zip(found["classes"], row["pooled"], row["worst"], strict=True):
+            yield (
+                f"| {found['bundle']} | {found['cases']} | {backend} | {name} | {pooled:.5f} | "
+                f"{worst:.5f} |"
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
