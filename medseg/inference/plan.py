@@ -113,5 +113,5 @@ def parse_bytes(text: int | str) -> int:
 
 
 def gib(size: int) -> str:
-    """Bytes in GiB, as they are told."""
-    return f"{size / GIB:.2f} GiB"
+    """Bytes in GiB, small ones in MiB, as they are told."""
+    return f"{size / GIB:.2f} GiB" if size >= GIB // 10 else f"{size / 2**20:.1f} MiB"

@@ -85,17 +85,29 @@ class Planner:
     def _remedy(self, plan: Plan, limit: int, image: Tensor, network: Callable[..., Tensor]) -> str:
         if plan.answer_bytes > limit:
             return "take a machine with more memory" if self.labels else "pass output='labels'"
+        for other in self._smaller(plan, image, network):
+            smaller = other._unchecked(image, network)
+            if smaller.needed_bytes <= limit:
+                if other.tiling is self.tiling:
+                    return f"pass batch_size {other.batch_size} (windows_per_batch of a bundle)"
+                also = " and batch_size 1" if plan.batch_size > 1 else ""
+                return f"pass roi_size {other.tiling.roi_size}{also}"
+        return "pass a smaller halo, or take more memory"
+
+    def _smaller(
+        self, plan: Plan, image: Tensor, network: Callable[..., Tensor]
+    ) -> Iterator["Planner"]:
+        """Planners that need ever less: fewer windows at a time, then one, ever smaller."""
+        for batch in range(plan.batch_size - 1, 0, -1):
+            yield replace(self, batch_size=batch)
         step = self.tiling.step(image.ndim - 2, layers_of(network))
         for roi in _shorter(self._of_roi(plan.layout.size), self._of_roi(step)):
-            smaller = replace(self, tiling=replace(self.tiling, roi_size=roi))
+            smaller = replace(self, tiling=replace(self.tiling, roi_size=roi), batch_size=1)
             try:
-                other = smaller._unchecked(image, network)
+                smaller.tiling.layout(image, layers_of(network))
             except ValueError:  # nothing is left between the halos
-                break
-            if other.needed_bytes <= limit:
-                fits = "x".join(map(str, other.layout.size))
-                return f"pass roi_size {roi} (windows of {fits})"
-        return "pass batch_size 1, a smaller halo, or take more memory"
+                return
+            yield smaller
 
 
 def _shorter(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:

@@ -74,14 +74,14 @@ def test_slices_are_planned_as_slices():
 
 def test_the_plan_can_be_read(network):
     plan = OverlapTileInferer(32, halo=4).plan(torch.zeros(1, 1, 64, 64, 40), network)
-    assert str(plan).startswith("18 windows of 32x32x28, 1 at a time; memory: image 0.00 GiB, net")
+    assert str(plan).startswith("18 windows of 32x32x28, 1 at a time; memory: image 0.6 MiB, netw")
 
 
 def test_a_plan_that_does_not_fit_is_refused_before_the_first_window():
     network = NeverRun(3, 1, 3, channels=(8, 16, 32)).eval()
     image = torch.zeros(1, 1, 96, 96, 96)
     inferer = OverlapTileInferer(96, halo=8, memory_limit="50 MiB", output="labels")
-    with pytest.raises(MemoryLimitError, match=r"needs .* GiB of memory .*there is 0\.05 GiB"):
+    with pytest.raises(MemoryLimitError, match=r"needs .* GiB of memory .*there is 50\.0 MiB"):
         inferer(image, network)
 
 
@@ -101,15 +101,30 @@ def test_the_setting_that_is_named_has_no_entry_for_the_axis_of_the_slices():
     network = NestedUNet(2, 1, 3, channels=(8, 16, 32)).eval()
     image = torch.zeros(1, 1, 256, 9, 256)
     options = {"halo": 8, "slices": 1, "memory_limit": 3 * MIB, "output": "labels"}
-    with pytest.raises(MemoryLimitError, match=r"pass roi_size \[\d+, \d+\] \(") as refusal:
+    with pytest.raises(MemoryLimitError, match=r"pass roi_size \[\d+, \d+\]$") as refusal:
         OverlapTileInferer(256, **options).plan(image, network)
     size = [int(n) for n in str(refusal.value).partition("roi_size [")[2].split("]")[0].split(",")]
     assert OverlapTileInferer(size, **options).plan(image, network).needed_bytes <= 3 * MIB
 
 
+def test_the_batch_is_made_smaller_before_the_windows(network):
+    image = torch.zeros(1, 1, 64, 64, 96)
+    options = {"halo": 8, "output": "labels"}
+    one, two = (
+        OverlapTileInferer(48, batch_size=n, **options).plan(image, network).needed_bytes
+        for n in (1, 2)
+    )
+    with pytest.raises(MemoryLimitError, match="pass batch_size 2 "):
+        OverlapTileInferer(48, batch_size=4, memory_limit=two, **options).plan(image, network)
+    with pytest.raises(MemoryLimitError, match="pass batch_size 1 "):
+        OverlapTileInferer(48, batch_size=4, memory_limit=two - 1, **options).plan(image, network)
+    with pytest.raises(MemoryLimitError, match=r"pass roi_size \[.*\] and batch_size 1$"):
+        OverlapTileInferer(48, batch_size=4, memory_limit=one - 1, **options).plan(image, network)
+
+
 def test_a_plan_is_refused_as_the_inference_is(network):
     inferer = OverlapTileInferer(96, halo=8, memory_limit=50 * MIB, output="labels")
-    with pytest.raises(MemoryLimitError, match=r"there is 0\.05 GiB: pass roi_size"):
+    with pytest.raises(MemoryLimitError, match=r"there is 50\.0 MiB: pass roi_size"):
         inferer.plan(torch.zeros(1, 1, 96, 96, 96), network)
 
 
@@ -129,7 +144,7 @@ def test_nothing_that_fits_is_said_so(network):
 
 def test_without_a_limit_it_is_what_is_free(network, monkeypatch):
     monkeypatch.setattr("medseg.inference.plan.available_bytes", lambda: 5 * MIB)
-    with pytest.raises(MemoryLimitError, match=r"there is 0\.00 GiB"):
+    with pytest.raises(MemoryLimitError, match=r"there is 5\.0 MiB"):
         OverlapTileInferer(32, halo=8)(torch.zeros(1, 1, 64, 64, 64), network)
 
 
