@@ -23,11 +23,12 @@ _RIGHT = "choose a folder that you may write to"
 _REMEDIES = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) or choose another disk",
     errno.EACCES: _RIGHT,
     errno.EPERM: _RIGHT,
     errno.EROFS: _RIGHT,
 }
-_OF_WRITING_ALONE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # no reader meets these
+_OF_WRITING_ALONE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # no reader meets these
 
 
 @contextmanager

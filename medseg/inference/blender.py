@@ -1,6 +1,6 @@
 """Blender: overlapping windows, weighed and added up in a slab that moves along the image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -12,7 +12,8 @@ class Blender:
     """Hands each voxel's weighted mean to a canvas as soon as no window to come covers it.
 
     Windows come ordered by their start along one axis. The sums that are kept are as long as a
-    window along that axis, however long the image.
+    window along that axis, however long the image: plane p of the image is row p modulo that length
+    of a ring, and means are handed on plane by plane.
 
     Args:
         canvas: is given the means; a voxel without a window is background.
@@ -32,52 +33,63 @@ class Blender:
         self.regions = regions
         self._length = min(weight.shape[axis], size[axis])
         self._start = 0
-        self._sum = torch.empty(0)
-        self._weights = torch.empty(0)
+        self._sums = torch.empty(0)  # (planes, B, C, *other axes)
+        self._weights = torch.empty(0)  # (planes, *other axes)
 
     def add(self, given: Box, inner: Box, logits: Tensor) -> None:
         """Take the logits of the voxels `given` of the image, which are `inner` of the window."""
-        if self._sum.numel() == 0:
-            slab = [self._length if a == self.axis else n for a, n in enumerate(self.size)]
-            self._sum = logits.new_zeros(*logits.shape[:2], *slab, dtype=torch.float32)
-            self._weights = logits.new_zeros(slab, dtype=torch.float32)
-            self.weight = self.weight.to(logits.device)
-            self._start = given[self.axis].start
-        self._hand_on(given[self.axis].start)
-        box = list(given)
         along = given[self.axis]
-        box[self.axis] = slice(along.start - self._start, along.stop - self._start)
-        place = (slice(None), slice(None), *box)
-        self._sum[place] += self.weight[inner] * logits
-        self._weights[tuple(box)] += self.weight[inner]
+        if self._sums.numel() == 0:
+            others = [n for axis, n in enumerate(self.size) if axis != self.axis]
+            rows = (self._length, *logits.shape[:2], *others)
+            self._sums = logits.new_zeros(rows, dtype=torch.float32)
+            self._weights = logits.new_zeros((self._length, *others), dtype=torch.float32)
+            self.weight = self.weight.to(logits.device)
+            self._start = along.start
+        self._hand_on(along.start)
+        weight = self.weight[inner]
+        weighed = (weight * logits).movedim(self.axis + 2, 0)
+        weight = weight.movedim(self.axis, 0)
+        box = tuple(s for axis, s in enumerate(given) if axis != self.axis)
+        for ring, planes in self._rows(along.start, along.stop):
+            everything = (ring, slice(None), slice(None), *box)
+            self._sums[everything] += weighed[planes]
+            place = (ring, *box)
+            self._weights[place] += weight[planes]
 
     def finish(self) -> Tensor:
         """Hand on what is left, and give the canvas's answer."""
         self._hand_on(self.size[self.axis])
         return self.canvas.result()
 
+    def _rows(self, start: int, stop: int) -> Iterator[tuple[slice, slice]]:
+        """The rows of the ring for the planes from `start` to `stop`, and which planes they are."""
+        at = start
+        while at < stop:
+            row = at % self._length
+            count = min(stop - at, self._length - row)
+            yield slice(row, row + count), slice(at - start, at - start + count)
+            at += count
+
     def _hand_on(self, start: int) -> None:
-        """Hand on what lies before `start`, which becomes the first voxel of the slab."""
-        ready = min(start, self._start + self._length, self.size[self.axis]) - self._start
-        if ready > 0 and self._sum.numel() > 0:
-            mean = self._mean(ready)
-            box = [slice(0, n) for n in self.size]
-            box[self.axis] = slice(self._start, self._start + ready)
-            self.canvas.put(tuple(box), mean)
-            self._sum = _shifted(self._sum, self.axis + 2, by=ready)
-            self._weights = _shifted(self._weights, self.axis, by=ready)
+        """Hand on the planes before `start`, which is the first one that is still to come."""
+        last = min(start, self._start + self._length, self.size[self.axis])
+        if self._sums.numel() > 0:
+            for plane in range(self._start, last):
+                self._hand_on_plane(plane)
         self._start = max(start, self._start)
 
-    def _mean(self, ready: int) -> Tensor:
-        total = self._sum.narrow(self.axis + 2, 0, ready)
-        weights = self._weights.narrow(self.axis, 0, ready)
-        if weights.min() > 0:
-            return total / weights
-        empty = background(torch.empty_like(total), regions=self.regions)
-        return torch.where(weights > 0, total / weights.clamp(min=1e-38), empty)
-
-
-def _shifted(values: Tensor, dim: int, *, by: int) -> Tensor:
-    """Drop the first voxels along a dimension, and append as many zeros."""
-    kept = values.narrow(dim, by, values.shape[dim] - by)
-    return torch.cat([kept, torch.zeros_like(values.narrow(dim, 0, by))], dim)
+    def _hand_on_plane(self, plane: int) -> None:
+        """Give the canvas the means of a plane, and clear its row for a plane to come."""
+        row = plane % self._length
+        total, weights = self._sums[row], self._weights[row]
+        covered = weights > 0
+        total /= torch.where(covered, weights, 1)
+        if not covered.all():
+            empty = background(torch.empty_like(total), regions=self.regions)
+            total = torch.where(covered, total, empty)
+        box = [slice(0, n) for n in self.size]
+        box[self.axis] = slice(plane, plane + 1)
+        self.canvas.put(tuple(box), total.unsqueeze(self.axis + 2))
+        self._sums[row] = 0
+        self._weights[row] = 0

@@ -4,12 +4,13 @@ A voxel that no box covers is background: there its logit is 0 and that of every
 """
 
 import errno
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import disk_usage
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -89,24 +90,38 @@ class LabelCanvas:
 class ProbabilityFile:
     """Writes the probabilities of one image, float16, (C, *size), into a .npy file as they come.
 
-    The file is mapped into memory: the system keeps of it what it has room for. Its whole length is
-    reserved on the disk at the first box, so that a disk that is too small is told then.
+    The file is mapped into memory, and what a box wrote is handed to the system at once. Its whole
+    length is reserved on the disk at the first box, so that a disk that is too small is told then.
 
     Args:
         path: of the file, which is made.
         canvas: is given the same logits, and has the answer.
         size: of the image, per axis.
         regions: whether the channels are the sigmoid logits of regions.
+        axis: along which boxes come. Where it is the last, the file is in Fortran order, so that
+            what belongs together comes together.
+        filled: fill the file with the background first, for voxels that no box covers.
 
     Raises:
         OSError: in `put`, the disk has no room.
     """
 
-    def __init__(self, path: Path, canvas: Canvas, *, size: Sequence[int], regions: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        canvas: Canvas,
+        *,
+        size: Sequence[int],
+        regions: bool,
+        axis: int = 0,
+        filled: bool = True,
+    ) -> None:
         self.path = path
         self.canvas = canvas
         self.size = tuple(size)
         self.regions = regions
+        self.axis = axis
+        self.filled = filled
         self._values: np.memmap | None = None
 
     def put(self, box: Box, logits: Tensor) -> None:
@@ -117,12 +132,16 @@ class ProbabilityFile:
                 "pass them one by one"
             )
         if self._values is None:
-            self._values = _reserve(self.path, (logits.shape[1], *self.size))
-            if logits.shape[1] > 1 and not self.regions:
-                self._values[0] = 1
+            last = self.axis == len(self.size) - 1
+            self._values = _reserve(self.path, (logits.shape[1], *self.size), fortran=last)
+            if self.filled and logits.shape[1] > 1 and not self.regions:
+                for plane in np.moveaxis(self._values[0], self.axis, 0):
+                    plane[...] = 1
+                    _let_go(self._values)
         values = probabilities(logits[0], regions=self.regions)
         place = (slice(None), *box)
         self._values[place] = values.to(torch.float16).cpu().numpy()
+        _let_go(self._values)
         self.canvas.put(box, logits)
 
     def result(self) -> Tensor:
@@ -133,11 +152,11 @@ class ProbabilityFile:
 
 @contextmanager
 def probability_file(
-    path: str | os.PathLike, canvas: Canvas, *, size: Sequence[int], regions: bool
+    path: str | os.PathLike, canvas: Canvas, **options: Any
 ) -> Iterator[ProbabilityFile]:
     """A `ProbabilityFile` that is at `path` once the block has ended without an error."""
     with whole(path) as partial:
-        yield ProbabilityFile(partial, canvas, size=size, regions=regions)
+        yield ProbabilityFile(partial, canvas, **options)
 
 
 def probabilities(logits: Tensor, *, regions: bool) -> Tensor:
@@ -162,10 +181,12 @@ def background(logits: Tensor, *, regions: bool) -> Tensor:
     return logits
 
 
-def _reserve(path: Path, shape: tuple[int, ...]) -> np.memmap:
+def _reserve(path: Path, shape: tuple[int, ...], *, fortran: bool) -> np.memmap:
     """A new .npy file of float16 zeros whose blocks are on the disk: a map of a file with holes
     would end the process with a signal where the disk has no room for them."""
-    values = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+    values = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.float16, shape=shape, fortran_order=fortran
+    )
     size = path.stat().st_size
     with path.open("r+b") as file:
         if hasattr(os, "posix_fallocate"):
@@ -173,3 +194,10 @@ def _reserve(path: Path, shape: tuple[int, ...]) -> np.memmap:
         elif disk_usage(path.parent).free < size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     return values
+
+
+def _let_go(values: np.memmap) -> None:
+    """Take the pages of a mapped file out of this process; what was written stays written."""
+    pages = values.base
+    if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        pages.madvise(mmap.MADV_DONTNEED)

@@ -12,10 +12,10 @@ Segmentation", 2015, figure 2.
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from itertools import islice
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import torch
 from monai.data.utils import compute_importance_map
@@ -31,6 +31,7 @@ from medseg.inference.forward import Forward
 from medseg.inference.plan import Plan, parse_bytes
 from medseg.inference.planner import Planner
 from medseg.inference.predictor import layers_of
+from medseg.inference.remembered import Remembered
 from medseg.inference.tiling import Numbers, Tiling
 from medseg.inference.windows import Layout, Window, fetch
 from medseg.networks.receptive_field import takes_window_statistics
@@ -41,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 WEIGHTS = ("gaussian", "constant")
 OUTPUTS = ("logits", "labels")
+
+Target = str | os.PathLike
 
 SIGMA_SCALE = 0.125
 """Standard deviation of the Gaussian weights over the length of the window, MONAI's default."""
@@ -83,7 +86,8 @@ class OverlapTileInferer(Inferer):
             regions, each with its sigmoid. None: any number, and the first of several is the
             background.
         probabilities: a function that gives, for the images, the path of a .npy file for their
-            probabilities, see `ProbabilityFile`; None for no such file.
+            probabilities, see `ProbabilityFile`, or a context manager of that path, which ends
+            after the file is there; None for no such file.
         stride: total stride of the network, per axis or one number for all; "auto" for its
             attribute `total_stride`, 1 where it has none.
         patch_size: of the training patches: a network that takes statistics of its window is warned
@@ -122,7 +126,7 @@ class OverlapTileInferer(Inferer):
         skip: Skip | None = None,
         output: str = "logits",
         classes: Classes | None = None,
-        probabilities: Callable[[Tensor], str | os.PathLike] | None = None,
+        probabilities: Callable[[Tensor], Target | AbstractContextManager[Target]] | None = None,
         stride: Numbers | str = "auto",
         patch_size: Sequence[int] | None = None,
         device: str | torch.device | None = None,
@@ -162,9 +166,11 @@ class OverlapTileInferer(Inferer):
             tiling=self.tiling,
             batch_size=batch_size,
             labels=output == "labels",
+            probabilities=probabilities is not None,
             memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
             device=self.device,
         )
+        self._prune = Remembered(lambda network: cast(Any, network).prune(level))
         self._warned = False
 
     @torch.no_grad()
@@ -173,7 +179,7 @@ class OverlapTileInferer(Inferer):
     ) -> Tensor:
         """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
         image = inputs.as_subclass(Tensor)
-        network = pruned(network, self.level)
+        network = self._pruned(network)
         layout = self._planner.plan(image, network).layout
         self._warn_of_size(layout, layers_of(network))
 
@@ -186,8 +192,17 @@ class OverlapTileInferer(Inferer):
         with ExitStack() as stack:
             canvas = self._canvas(image)
             if self.probabilities is not None:
-                path, size = self.probabilities(inputs), image.shape[2:]
-                file = probability_file(path, canvas, size=size, regions=self.regions)
+                target = self.probabilities(inputs)
+                if not isinstance(target, str | os.PathLike):
+                    target = stack.enter_context(target)
+                file = probability_file(
+                    target,
+                    canvas,
+                    size=image.shape[2:],
+                    regions=self.regions,
+                    axis=layout.slowest,
+                    filled=self.tiling.skip is not None,
+                )
                 canvas = stack.enter_context(file)
             answer = self._run(image, forward, layout, canvas)
         return convert_to_dst_type(answer, inputs, dtype=answer.dtype)[0]  # with its meta data
@@ -199,7 +214,18 @@ class OverlapTileInferer(Inferer):
             ValueError: see `Tiling.layout`, and a `level` that the network does not have.
             MemoryLimitError: as `__call__`, the memory does not suffice.
         """
-        return self._planner.plan(image, pruned(network, self.level))
+        return self._planner.plan(image, self._pruned(network))
+
+    def _pruned(self, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """The network pruned to `level`, once for its weights; itself for no level."""
+        if self.level is None:
+            return network
+        if not (isinstance(network, nn.Module) and hasattr(network, "prune")):
+            raise ValueError(
+                f"level {self.level} needs a network that can be pruned, got "
+                f"{type(network).__name__}: prune it before it is made fast, or pass level=None"
+            )
+        return self._prune(network)
 
     def _canvas(self, image: Tensor) -> Canvas:
         shape, device = (image.shape[0], *image.shape[2:]), image.device
@@ -279,22 +305,6 @@ class OverlapTileInferer(Inferer):
             factor,
             "x".join(map(str, self.patch_size)),
         )
-
-
-def pruned(network: Callable[..., Tensor], level: int | None) -> Callable[..., Tensor]:
-    """The network pruned to a level, see `NestedUNet.prune`; itself for None.
-
-    Raises:
-        ValueError: the network cannot be pruned, or not to that level.
-    """
-    if level is None:
-        return network
-    if not hasattr(network, "prune"):
-        raise ValueError(
-            f"level {level} needs a network that can be pruned, got {type(network).__name__}: "
-            "prune it before it is made fast, or pass level=None"
-        )
-    return network.prune(level)
 
 
 def _check_finite(voxels: Tensor, window: Window) -> None:

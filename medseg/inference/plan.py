@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from medseg.counted import counted
-from medseg.inference.predictor import Predictor
+from medseg.inference.predictor import Predictor, layers_of
 from medseg.inference.windows import Layout
 from medseg.memory import available_bytes
 from medseg.networks.footprint import footprint
@@ -26,6 +26,12 @@ WORKSPACE = {
 convolutions, copies in another layout, pages that the allocator keeps. Else `WORKSPACE_ELSE`."""
 
 WORKSPACE_ELSE = 2.2
+
+RESERVE_BYTES = {"openvino": 96 * 2**20}
+"""What a first pass was measured to take besides, whatever the window: code, caches, and the steps
+in which an allocator that keeps its pages grows. Else `RESERVE_ELSE`."""
+
+RESERVE_ELSE = 352 * 2**20
 
 _UNITS = {"": 1, "KIB": 2**10, "MIB": 2**20, "GIB": GIB, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -44,6 +50,7 @@ class Plan:
         network_bytes: of a pass of the network, None where its layers are not known.
         image_bytes: of the image that the network is shown, as it is in memory already.
         answer_bytes: of labels or logits, and of the slab that windows are blended in.
+        file_bytes: of the file of probabilities on the disk, 0 for none.
     """
 
     layout: Layout
@@ -51,6 +58,7 @@ class Plan:
     network_bytes: int | None
     image_bytes: int
     answer_bytes: int
+    file_bytes: int = 0
 
     @property
     def needed_bytes(self) -> int:
@@ -58,13 +66,19 @@ class Plan:
         return (self.network_bytes or 0) + self.answer_bytes
 
     def __str__(self) -> str:
-        size = "x".join(map(str, self.layout.size))
-        network = "unknown" if self.network_bytes is None else gib(self.network_bytes)
-        windows = counted(self.layout.count, "window")
+        halo = "" if self.layout.halo is None else f", halo {_by(self.layout.halo)}"
+        network = "unknown" if self.network_bytes is None else told(self.network_bytes)
+        file = f"; {told(self.file_bytes)} on the disk" if self.file_bytes else ""
         return (
-            f"{windows} of {size}, {self.batch_size} at a time; memory: "
-            f"image {gib(self.image_bytes)}, network {network}, answer {gib(self.answer_bytes)}"
+            f"{counted(self.layout.count, 'window')} of {_by(self.layout.size)}{halo}, "
+            f"{self.batch_size} at a time; memory: peak {told(self.needed_bytes)} (network "
+            f"{network}, answer {told(self.answer_bytes)}) beside the image's "
+            f"{told(self.image_bytes)}{file}"
         )
+
+
+def _by(numbers: Sequence[int]) -> str:
+    return "x".join(map(str, numbers))
 
 
 def network_bytes(
@@ -74,17 +88,23 @@ def network_bytes(
 
     None for both where the network's layers are not known, as of a plain function.
     """
-    if isinstance(network, Predictor):
-        module, backend, dtype = network.origin, network.backend, network.precision
-    elif isinstance(network, nn.Module):
-        weight = next(network.parameters(), None)
-        module, backend = network, "eager"
-        dtype = torch.float32 if weight is None else weight.dtype
-    else:
+    module = layers_of(network)
+    if module is None:
         return None, None
+    backend, dtype = way_to_run(network)
     tensors = footprint(module, shape, dtype=dtype)
     factor = WORKSPACE.get((backend, dtype), WORKSPACE_ELSE)
-    return ceil(tensors.peak_bytes * factor), tensors.out_channels
+    reserve = RESERVE_BYTES.get(backend, RESERVE_ELSE)
+    return ceil(tensors.peak_bytes * factor) + reserve, tensors.out_channels
+
+
+def way_to_run(network: Callable[..., Tensor]) -> tuple[str, torch.dtype]:
+    """The backend and the type that a network is computed in."""
+    if isinstance(network, Predictor):
+        return network.backend, network.precision
+    weights = network.parameters() if isinstance(network, nn.Module) else iter(())
+    first = next(weights, None)
+    return "eager", torch.float32 if first is None else first.dtype
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -112,6 +132,6 @@ def parse_bytes(text: int | str) -> int:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
-def gib(size: int) -> str:
+def told(size: int) -> str:
     """Bytes in GiB, small ones in MiB, as they are told."""
     return f"{size / GIB:.2f} GiB" if size >= GIB // 10 else f"{size / 2**20:.1f} MiB"

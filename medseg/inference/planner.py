@@ -1,6 +1,6 @@
 """Planner: plans an inference by its rules, and refuses what needs too much memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from weakref import WeakKeyDictionary
@@ -8,9 +8,19 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from medseg.inference.plan import MemoryLimitError, Plan, free_bytes, gib, network_bytes
+from medseg.inference.plan import (
+    MemoryLimitError,
+    Plan,
+    free_bytes,
+    network_bytes,
+    told,
+    way_to_run,
+)
 from medseg.inference.predictor import layers_of
 from medseg.inference.tiling import Tiling
+
+FILE_WORKSPACE = 10
+"""Bytes per probability of a window: as float32, as float16, and the pages of the file."""
 
 Needed = tuple[int | None, int | None]
 
@@ -23,6 +33,7 @@ class Planner:
         tiling: where windows lie.
         batch_size: most windows that go through the network together.
         labels: whether the answer is labels and not logits.
+        probabilities: whether a file of them is written, too.
         memory_limit: bytes that may be taken beside image and weights; None for what is free.
         device: where windows are computed; None for where the image is.
     """
@@ -30,9 +41,10 @@ class Planner:
     tiling: Tiling
     batch_size: int
     labels: bool
+    probabilities: bool
     memory_limit: int | None
     device: torch.device | None
-    _known: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], Needed]] = field(
+    _known: WeakKeyDictionary[nn.Module, dict[Hashable, Needed]] = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
 
@@ -49,23 +61,34 @@ class Planner:
             limit = free_bytes(self.device or image.device)
         if limit is not None and plan.needed_bytes > limit:
             raise MemoryLimitError(
-                f"inference needs {gib(plan.needed_bytes)} of memory ({plan}), there is "
-                f"{gib(limit)}: {self._remedy(plan, limit, image, network)}"
+                f"inference needs {told(plan.needed_bytes)} of memory ({plan}), there is "
+                f"{told(limit)}: {self._remedy(plan, limit, image, network)}"
             )
         return plan
 
     def _unchecked(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
         layout = self.tiling.layout(image, layers_of(network))
-        window = self._of_roi(layout.size)
         count = min(self.batch_size, layout.count)
-        shape = (count * image.shape[0], image.shape[1], *window)
+        shape = (count * image.shape[0], image.shape[1], *self._of_roi(layout.size))
         needed, channels = self._network_bytes(network, shape)
+        classes = channels or 1
         voxels = image.shape[0] * prod(image.shape[2:])
-        answer = voxels if self.labels else 4 * voxels * (channels or 1)
+        window = count * image.shape[0] * prod(layout.size)
+        answer = voxels if self.labels else 4 * voxels * classes
+        if self.probabilities:
+            answer += FILE_WORKSPACE * window * classes
         if self.tiling.mode == "blend":
-            slab = voxels // image.shape[2 + layout.slowest] * layout.size[layout.slowest]
-            answer += 2 * 4 * slab * ((channels or 1) + 1)  # sums and weights, moved by a copy
-        return Plan(layout, count, needed, image.numel() * image.element_size(), answer)
+            along, length = image.shape[2 + layout.slowest], layout.size[layout.slowest]
+            slab = voxels // along * min(length, along)
+            answer += 4 * (slab * (classes + 1) + window * classes)
+        return Plan(
+            layout,
+            count,
+            needed,
+            image.numel() * image.element_size(),
+            answer,
+            2 * voxels * classes if self.probabilities else 0,
+        )
 
     def _of_roi(self, values: Sequence[int]) -> list[int]:
         """Those of the numbers per axis of the image that `roi_size` has too."""
@@ -73,41 +96,52 @@ class Planner:
         return [value for axis, value in enumerate(values) if axis != along]
 
     def _network_bytes(self, network: Callable[..., Tensor], shape: tuple[int, ...]) -> Needed:
-        """See `network_bytes`; worked out once for a network and a shape."""
+        """See `network_bytes`; worked out once for a way to run a network and a shape."""
         module = layers_of(network)
         if module is None:
             return network_bytes(network, shape)
         known = self._known.setdefault(module, {})
-        if shape not in known:
-            known[shape] = network_bytes(network, shape)
-        return known[shape]
+        way = (way_to_run(network), shape)
+        if way not in known:
+            known[way] = network_bytes(network, shape)
+        return known[way]
 
     def _remedy(self, plan: Plan, limit: int, image: Tensor, network: Callable[..., Tensor]) -> str:
-        if plan.answer_bytes > limit:
-            return "take a machine with more memory" if self.labels else "pass output='labels'"
-        for other in self._smaller(plan, image, network):
-            smaller = other._unchecked(image, network)
-            if smaller.needed_bytes <= limit:
-                if other.tiling is self.tiling:
-                    return f"pass batch_size {other.batch_size} (windows_per_batch of a bundle)"
-                also = " and batch_size 1" if plan.batch_size > 1 else ""
-                return f"pass roi_size {other.tiling.roi_size}{also}"
-        return "pass a smaller halo, or take more memory"
+        """The first setting that fits, of those that change the answer least."""
+        least = plan.needed_bytes
+        for other in self._thriftier(plan, image, network):
+            needed = other._unchecked(image, network).needed_bytes
+            if needed <= limit:
+                return f"pass {' and '.join(other._unlike(self))}"
+            least = min(least, needed)
+        return f"no setting needs less than {told(least)}, take a machine with more memory"
 
-    def _smaller(
+    def _thriftier(
         self, plan: Plan, image: Tensor, network: Callable[..., Tensor]
     ) -> Iterator["Planner"]:
-        """Planners that need ever less: fewer windows at a time, then one, ever smaller."""
-        for batch in range(plan.batch_size - 1, 0, -1):
-            yield replace(self, batch_size=batch)
+        """Planners of fewer windows at a time, of labels, then of one window, ever smaller."""
+        planners = [self] if self.labels else [self, replace(self, labels=True)]
+        for planner in planners:
+            for batch in range(plan.batch_size, 0, -1):
+                yield replace(planner, batch_size=batch)
         step = self.tiling.step(image.ndim - 2, layers_of(network))
-        for roi in _shorter(self._of_roi(plan.layout.size), self._of_roi(step)):
-            smaller = replace(self, tiling=replace(self.tiling, roi_size=roi), batch_size=1)
-            try:
-                smaller.tiling.layout(image, layers_of(network))
-            except ValueError:  # nothing is left between the halos
-                return
-            yield smaller
+        for planner in planners:
+            for roi in _shorter(self._of_roi(plan.layout.size), self._of_roi(step)):
+                tiling = replace(self.tiling, roi_size=roi)
+                try:
+                    tiling.layout(image, layers_of(network))
+                except ValueError:  # nothing is left between the halos
+                    break
+                yield replace(planner, tiling=tiling, batch_size=1)
+
+    def _unlike(self, other: "Planner") -> Iterator[str]:
+        """The arguments that differ from another's."""
+        if self.labels != other.labels:
+            yield "output='labels'"
+        if self.tiling is not other.tiling:
+            yield f"roi_size {self.tiling.roi_size}"
+        if self.batch_size < other.batch_size:
+            yield f"batch_size {self.batch_size} (windows_per_batch of a bundle)"
 
 
 def _shorter(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:

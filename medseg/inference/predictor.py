@@ -1,6 +1,5 @@
 """Predictor: a network and a device in, a fast function from images to logits out."""
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from medseg.flags import require_bool
 from medseg.inference.backends import BACKENDS, PRECISIONS, Run, installed
 from medseg.inference.precision import gains_by_bfloat16
+from medseg.inference.remembered import Remembered
 
 AUTO = "auto"
 
@@ -98,9 +98,7 @@ class PredictorInferer(Inferer):
         self.device = torch.device(device)
         self.backend = backend
         self.precision = AUTO if require_bool(enabled, "mixed_precision") else "float32"
-        self._made: tuple[weakref.ref[nn.Module], tuple[tuple[int, int], ...], Predictor] | None = (
-            None
-        )
+        self._predictors = Remembered(self._make)
 
     def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
         return self.inferer(inputs, self.predictor(network), *args, **kwargs)
@@ -111,13 +109,10 @@ class PredictorInferer(Inferer):
 
     def predictor(self, network: nn.Module) -> Predictor:
         """The predictor of a network with the weights that it has now."""
-        tensors = network.state_dict(keep_vars=True).values()
-        state = tuple((t.data_ptr(), t._version) for t in tensors)
-        if self._made is not None and (self._made[0](), self._made[1]) == (network, state):
-            return self._made[2]
-        made = Predictor(network, self.device, backend=self.backend, precision=self.precision)
-        self._made = (weakref.ref(network), state, made)
-        return made
+        return self._predictors(network)
+
+    def _make(self, network: nn.Module) -> Predictor:
+        return Predictor(network, self.device, backend=self.backend, precision=self.precision)
 
 
 def layers_of(network: Callable[..., Tensor]) -> nn.Module | None:

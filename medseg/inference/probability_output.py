@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,7 +17,7 @@ SUFFIX = "_probabilities"
 
 
 class ProbabilityFiles:
-    """Names `<output_dir>/<case>_probabilities.npy`, and writes the .json file beside it.
+    """Names `<output_dir>/<case>_probabilities.npy`, and writes the .json file beside it after it.
 
     For `OverlapTileInferer(probabilities=...)`. The array is float16, (channels, I, J, K), on the
     grid that the network saw; the .json file holds that grid's `affine`, voxels to millimetres, and
@@ -34,7 +36,8 @@ class ProbabilityFiles:
         background = ["background"] * (logit_channels(classes) - len(classes))
         self.channels = [*background, *classes]
 
-    def __call__(self, images: Tensor) -> Path:
+    @contextmanager
+    def __call__(self, images: Tensor) -> Iterator[Path]:
         """The path for a batch of one image, which is a `MetaTensor` of `VolumeReader`."""
         files = getattr(images, "meta", {}).get("filename_or_obj", ())
         files = [files] if isinstance(files, str) else list(files)
@@ -46,6 +49,6 @@ class ProbabilityFiles:
         stem = f"{case_name(Path(files[0]))}{SUFFIX}"
         affine = torch.as_tensor(getattr(images, "affine", torch.eye(4))).reshape(-1, 4, 4)[0]
         about = {"channels": self.channels, "affine": affine.tolist()}
+        yield self.output_dir / f"{stem}.npy"
         with whole(self.output_dir / f"{stem}.json") as partial:
             partial.write_text(json.dumps(about, indent=2) + "\n")
-        return self.output_dir / f"{stem}.npy"

@@ -82,7 +82,8 @@ class Tiling:
             self._line(box, n, window=r, halo=h, step=s)
             for box, n, r, h, s in zip(self._boxes(image), size, roi, halo, step, strict=True)
         ]
-        return Layout(tuple(lines), fill="mirror" if self.edge == "mirror" else "edge")
+        whole = tuple(-(-h // s) * s for h, s in zip(halo, step, strict=True))
+        return Layout(tuple(lines), fill="mirror" if self.edge == "mirror" else "edge", halo=whole)
 
     def step(self, axes: int, network: nn.Module | None) -> tuple[int, ...]:
         """Per axis of an image, what sizes of windows are multiples of: the network's stride."""

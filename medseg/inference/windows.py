@@ -71,10 +71,12 @@ class Layout:
         axes: one per spatial axis.
         fill: what lies beyond the image's edge: "mirror", "edge" (the edge voxel repeated) or
             "zero".
+        halo: voxels of context of a window inside the image, per axis; None where windows blend.
     """
 
     axes: tuple[Axis, ...]
     fill: str
+    halo: tuple[int, ...] | None = None
 
     @property
     def size(self) -> tuple[int, ...]:

@@ -8,8 +8,6 @@ from medseg.inference import backends
 from medseg.inference.backends import BACKENDS, PRECISIONS, SHAPES_KEPT, OpenVino, eager
 from medseg.networks import NestedUNet
 
-pytestmark = pytest.mark.openvino
-
 CPU = torch.device("cpu")
 
 
@@ -61,6 +59,7 @@ def test_batch_norm_is_folded_in_a_copy(network):
     assert norms == [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
+@pytest.mark.openvino
 @pytest.mark.skipif(not backends.installed("openvino"), reason="openvino is not installed")
 def test_openvino_takes_a_network_without_a_stride_and_images_that_are_no_float():
     network = nn.Conv2d(1, 2, 3, padding=1).eval()
@@ -70,6 +69,7 @@ def test_openvino_takes_a_network_without_a_stride_and_images_that_are_no_float(
         torch.testing.assert_close(run(image), network(image.float()), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.openvino
 @pytest.mark.skipif(not backends.installed("openvino"), reason="openvino is not installed")
 def test_openvino_converts_a_network_once_for_all_shapes(network, monkeypatch):
     converted = []

@@ -45,9 +45,10 @@ def test_a_voxel_is_handed_on_once_and_as_soon_as_no_window_comes_to_it():
     for first in (0, 2, 4):
         add(blended, first, [first] * 4)
         seen.append(list(canvas.boxes))
-    assert seen == [[], [(0, 2)], [(0, 2), (2, 4)]]
+    planes = [(n, n + 1) for n in range(8)]
+    assert seen == [[], planes[:2], planes[:4]]
     assert blended.finish().flatten().tolist() == [0, 0, 1, 1, 3, 3, 4, 4]
-    assert canvas.boxes == [(0, 2), (2, 4), (4, 8)]
+    assert canvas.boxes == planes
 
 
 def test_what_is_held_is_as_long_as_a_window_however_long_the_image():
@@ -57,8 +58,8 @@ def test_what_is_held_is_as_long_as_a_window_however_long_the_image():
         for first in range(0, length - 3, 2):
             values = torch.ones(1, 3, 4, 5)
             blended.add((slice(first, first + 4), slice(0, 5)), (slice(0, 4), slice(0, 5)), values)
-        held.append((blended._sum.shape, blended._weights.shape))
-    assert held == [((1, 3, 4, 5), (4, 5))] * 2
+        held.append((blended._sums.shape, blended._weights.shape))
+    assert held == [((4, 1, 3, 5), (4, 5))] * 2
 
 
 def test_voxels_that_no_window_covers_are_background():
@@ -81,6 +82,14 @@ def test_a_gap_beside_a_window_is_background_too():
     answer = blended.finish()
     assert answer[0, 0].tolist() == [[0, 0, 1, 1]] * 2
     assert answer[0, 1].tolist() == [[ABSENT, ABSENT, 1, 1]] * 2
+
+
+def test_small_weights_beside_a_gap_count_in_full():
+    blended = Blender(
+        Recorder(), size=(2, 4), axis=0, weight=torch.full((2, 2), 1e-6), regions=False
+    )
+    blended.add((slice(0, 2), slice(2, 4)), (slice(0, 2), slice(0, 2)), torch.ones(1, 2, 2, 2))
+    assert blended.finish()[0, 0].tolist() == [[0, 0, 1, 1]] * 2
 
 
 def test_without_a_window_all_is_background():

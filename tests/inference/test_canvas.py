@@ -94,6 +94,21 @@ def test_a_file_has_the_probabilities_and_background_elsewhere(
     assert np.array_equal(written[:, 1:], expected)
 
 
+@pytest.mark.parametrize(("axis", "fortran"), [(0, False), (1, False), (2, True)])
+def test_a_file_is_ordered_as_its_boxes_come(tmp_path, axis, fortran):
+    path, size = tmp_path / "p.npy", (2, 3, 4)
+    logits = torch.randn(1, 2, *size)
+    with probability_file(path, labels(size), size=size, regions=False, axis=axis) as file:
+        for plane in range(size[axis]):
+            box = [slice(0, n) for n in size]
+            box[axis] = slice(plane, plane + 1)
+            file.put(tuple(box), logits[(slice(None), slice(None), *box)])
+        file.result()
+    written = np.load(path, mmap_mode="r")
+    assert written.flags.f_contiguous == fortran
+    assert np.array_equal(written, logits[0].softmax(0).to(torch.float16).numpy())
+
+
 def test_a_file_is_of_one_image(tmp_path):
     with (
         pytest.raises(ValueError, match="one image at a time, got 2: pass them one by one"),

@@ -1,10 +1,13 @@
 """Tests of medseg.inference.plan."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
-from medseg.inference import OverlapTileInferer, Predictor
-from medseg.inference.plan import MemoryLimitError, network_bytes, parse_bytes
+from medseg.inference import OverlapTileInferer, Predictor, plan
+from medseg.inference.plan import MemoryLimitError, network_bytes, parse_bytes, told
 from medseg.networks import NestedUNet
 from medseg.networks.footprint import footprint
 
@@ -14,6 +17,13 @@ MIB = 2**20
 @pytest.fixture(scope="module")
 def network():
     return NestedUNet(3, 1, 3, channels=(8, 16, 32), norm="batch").eval()
+
+
+@pytest.fixture(autouse=True)
+def _windows_alone(monkeypatch):
+    """The reserve is more than all these small networks take."""
+    monkeypatch.setattr(plan, "RESERVE_ELSE", 0)
+    monkeypatch.setattr(plan, "RESERVE_BYTES", {})
 
 
 class NeverRun(NestedUNet):
@@ -38,14 +48,27 @@ def test_blending_takes_a_slab_whatever_the_length(network):
         inferer.plan(torch.zeros(1, 1, n, 32, 32), network).answer_bytes - n * 32 * 32
         for n in (64, 640)
     )
-    assert short == long == 2 * 4 * (16 * 32 * 32) * (3 + 1)
+    weighed = 4 * 16**3 * 3
+    assert short == long == 4 * (16 * 32 * 32) * (3 + 1) + weighed
 
 
 def test_the_network_takes_its_tensors_and_their_workspace(network):
     image = torch.zeros(1, 1, 64, 32, 32)
-    plan = OverlapTileInferer((32, 32, 32), halo=0, batch_size=2).plan(image, network)
+    found = OverlapTileInferer((32, 32, 32), halo=0, batch_size=2).plan(image, network)
     tensors = footprint(network, (2, 1, 32, 32, 32)).peak_bytes
-    assert plan.network_bytes == pytest.approx(2.2 * tensors, rel=1e-6)
+    assert found.network_bytes == pytest.approx(2.2 * tensors, rel=1e-6)
+
+
+def test_what_a_first_pass_takes_besides_is_reserved(network, monkeypatch):
+    shape = (1, 1, 32, 32, 32)
+    fast = Predictor(network, "cpu", backend="openvino", precision="float32")
+    bare = network_bytes(network, shape)[0], network_bytes(fast, shape)[0]
+    monkeypatch.setattr(plan, "RESERVE_ELSE", 7)
+    monkeypatch.setattr(plan, "RESERVE_BYTES", {"openvino": 5})
+    assert (network_bytes(network, shape)[0], network_bytes(fast, shape)[0]) == (
+        bare[0] + 7,
+        bare[1] + 5,
+    )
 
 
 def test_bfloat16_takes_less(network):
@@ -58,23 +81,67 @@ def test_bfloat16_takes_less(network):
 def test_a_level_is_planned_as_the_pruned_network():
     network = NestedUNet(3, 1, 3, channels=(8, 16, 32), deep_supervision=True).eval()
     image = torch.zeros(1, 1, 32, 32, 32)
-    plan = OverlapTileInferer(32, halo=0, level=1).plan(image, network)
-    assert plan.network_bytes == network_bytes(network.prune(1), (1, 1, 32, 32, 32))[0]
-    assert plan.network_bytes < network_bytes(network, (1, 1, 32, 32, 32))[0]
+    found = OverlapTileInferer(32, halo=0, level=1).plan(image, network)
+    assert found.network_bytes == network_bytes(network.prune(1), (1, 1, 32, 32, 32))[0]
+    assert found.network_bytes < network_bytes(network, (1, 1, 32, 32, 32))[0]
 
 
 def test_slices_are_planned_as_slices():
     network = NestedUNet(2, 1, 3, channels=(8, 16, 32)).eval()
     image = torch.zeros(1, 1, 64, 32, 50)
-    plan = OverlapTileInferer((64, 32), halo=0, slices=2, batch_size=4).plan(image, network)
-    assert plan.layout.count == 50
-    assert plan.layout.size == (64, 32, 1)
-    assert plan.network_bytes == network_bytes(network, (4, 1, 64, 32))[0]
+    found = OverlapTileInferer((64, 32), halo=0, slices=2, batch_size=4).plan(image, network)
+    assert found.layout.count == 50
+    assert found.layout.size == (64, 32, 1)
+    assert found.network_bytes == network_bytes(network, (4, 1, 64, 32))[0]
 
 
-def test_the_plan_can_be_read(network):
-    plan = OverlapTileInferer(32, halo=4).plan(torch.zeros(1, 1, 64, 64, 40), network)
-    assert str(plan).startswith("18 windows of 32x32x28, 1 at a time; memory: image 0.6 MiB, netw")
+def test_the_plan_can_be_read(network, tmp_path):
+    image = torch.zeros(1, 1, 64, 64, 40)
+    text = str(OverlapTileInferer(32, halo=3).plan(image, network))
+    assert text.startswith("18 windows of 32x32x28, halo 4x4x4, 1 at a time; memory: peak ")
+    assert text.endswith("answer 1.9 MiB) beside the image's 0.6 MiB")
+    blended = str(OverlapTileInferer(32, mode="blend").plan(image, network))
+    assert "18 windows of 32x32x32, 1 at a time" in blended
+    inferer = OverlapTileInferer(32, halo=0, probabilities=lambda _: tmp_path / "p.npy")
+    assert str(inferer.plan(image, network)).endswith("; 0.9 MiB on the disk")
+
+
+MEASURE = """
+import sys, torch
+from torch import nn
+from medseg.inference import OverlapTileInferer
+
+class Point(nn.Conv3d):
+    total_stride = (1, 1, 1)
+
+def resident(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+torch.set_num_threads(1)
+network = Point(1, 20, 1).eval()
+options = {"mode": sys.argv[1], "halo": 8, "output": "labels", "edge": "network"}
+if len(sys.argv) > 2:
+    options["probabilities"] = lambda _: sys.argv[2]
+inferer = OverlapTileInferer(64, **options)
+inferer(torch.rand(1, 1, 80, 80, 80), network)  # whatever is loaded or made once
+image = torch.rand(1, 1, 160, 160, 200)
+open("/proc/self/clear_refs", "w").write("5")
+before = resident("VmRSS")
+inferer(image, network)
+print(resident("VmHWM") - before, inferer.plan(image, network).needed_bytes)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")
+@pytest.mark.parametrize(("mode", "kept"), [("crop", True), ("blend", False)])
+def test_the_peak_is_within_the_plan(tmp_path, mode, kept):
+    words = [mode, str(tmp_path / "p.npy")] if kept else [mode]
+    command = [sys.executable, "-c", MEASURE, *words]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    measured, planned = map(int, run.stdout.split())
+    assert measured < planned - 256 * MIB  # the allocator is not asked to keep pages here
+    assert (tmp_path / "p.npy").exists() == kept
 
 
 def test_a_plan_that_does_not_fit_is_refused_before_the_first_window():
@@ -87,11 +154,11 @@ def test_a_plan_that_does_not_fit_is_refused_before_the_first_window():
 
 @pytest.mark.parametrize("mode", ["crop", "blend"])
 def test_the_setting_that_is_named_fits(network, mode):
-    image = torch.zeros(1, 1, 96, 96, 96)
-    limit = 50 * MIB
+    image = torch.zeros(1, 1, 64, 64, 64)
+    limit = 20 * MIB
     options = {"halo": 8, "memory_limit": limit, "output": "labels", "mode": mode}
     with pytest.raises(MemoryLimitError) as refusal:
-        OverlapTileInferer(96, **options)(image, network)
+        OverlapTileInferer(64, **options)(image, network)
     size = [int(n) for n in str(refusal.value).partition("roi_size [")[2].split("]")[0].split(",")]
     assert OverlapTileInferer(size, **options).plan(image, network).needed_bytes <= limit
     assert OverlapTileInferer(size, **options)(image, network).shape == image.shape
@@ -118,7 +185,7 @@ def test_the_batch_is_made_smaller_before_the_windows(network):
         OverlapTileInferer(48, batch_size=4, memory_limit=two, **options).plan(image, network)
     with pytest.raises(MemoryLimitError, match="pass batch_size 1 "):
         OverlapTileInferer(48, batch_size=4, memory_limit=two - 1, **options).plan(image, network)
-    with pytest.raises(MemoryLimitError, match=r"pass roi_size \[.*\] and batch_size 1$"):
+    with pytest.raises(MemoryLimitError, match=r"pass roi_size \[.*\] and batch_size 1 "):
         OverlapTileInferer(48, batch_size=4, memory_limit=one - 1, **options).plan(image, network)
 
 
@@ -128,18 +195,40 @@ def test_a_plan_is_refused_as_the_inference_is(network):
         inferer.plan(torch.zeros(1, 1, 96, 96, 96), network)
 
 
-def test_an_answer_that_does_not_fit_is_told_from_windows_that_do_not(network):
+def test_labels_are_named_where_logits_do_not_fit_and_these_do(network):
     image = torch.zeros(1, 1, 96, 96, 96)
-    with pytest.raises(MemoryLimitError, match="pass output='labels'"):
-        OverlapTileInferer(32, halo=8, memory_limit=6 * MIB)(image, network)
-    with pytest.raises(MemoryLimitError, match="take a machine with more memory"):
-        OverlapTileInferer(32, halo=8, memory_limit=1000, output="labels")(image, network)
+    labels = OverlapTileInferer(32, halo=8, output="labels").plan(image, network).needed_bytes
+    with pytest.raises(MemoryLimitError, match=r"pass output='labels'$"):
+        OverlapTileInferer(32, halo=8, memory_limit=labels)(image, network)
+    with pytest.raises(MemoryLimitError, match=r"pass output='labels' and roi_size \["):
+        OverlapTileInferer(32, halo=8, memory_limit=9 * MIB)(image, network)  # logits: 10.1 MiB
 
 
-def test_nothing_that_fits_is_said_so(network):
+def test_a_slab_that_does_not_fit_takes_smaller_windows(network):
+    image = torch.zeros(1, 1, 300, 256, 256)
+    blend = {"mode": "blend", "output": "labels"}
+    small = OverlapTileInferer(16, **blend).plan(image, network).needed_bytes
+    assert small < OverlapTileInferer(64, **blend).plan(image, network).answer_bytes
+    with pytest.raises(MemoryLimitError, match="pass roi_size"):
+        OverlapTileInferer(64, memory_limit=small, **blend).plan(image, network)
+
+
+def test_where_nothing_fits_the_least_is_told(network):
     image = torch.zeros(1, 1, 96, 96, 96)
-    with pytest.raises(MemoryLimitError, match="a smaller halo"):
+    with pytest.raises(MemoryLimitError, match=r"no setting needs less than (0\.\d+) GiB") as e:
         OverlapTileInferer(96, halo=40, memory_limit=3 * MIB, output="labels")(image, network)
+    least = OverlapTileInferer(84, halo=40, output="labels").plan(image, network)
+    assert f"less than {told(least.needed_bytes)}" in str(e.value)
+
+
+def test_each_way_to_run_a_network_has_a_plan_of_its_own(network):
+    image = torch.zeros(1, 1, 32, 32, 32)
+    inferer = OverlapTileInferer(32, halo=0, output="labels")
+    half, full = (
+        inferer.plan(image, Predictor(network, "cpu", backend="eager", precision=kind))
+        for kind in ("bfloat16", "float32")
+    )
+    assert full.network_bytes > 2 * half.network_bytes
 
 
 def test_without_a_limit_it_is_what_is_free(network, monkeypatch):
@@ -155,9 +244,9 @@ def test_where_the_system_does_not_tell_nothing_is_refused(network, monkeypatch)
 
 
 def test_a_function_has_no_footprint():
-    plan = OverlapTileInferer(8, halo=0).plan(torch.zeros(1, 1, 16), lambda x: x)
-    assert plan.network_bytes is None
-    assert "network unknown" in str(plan)
+    found = OverlapTileInferer(8, halo=0).plan(torch.zeros(1, 1, 16), lambda x: x)
+    assert found.network_bytes is None
+    assert "network unknown" in str(found)
 
 
 @pytest.mark.parametrize(

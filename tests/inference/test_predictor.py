@@ -10,9 +10,12 @@ from medseg.inference.backends import installed
 from medseg.inference.precision import gains_by_bfloat16
 from medseg.networks import TOPOLOGIES, NestedUNet
 
-pytestmark = pytest.mark.openvino
+loads_openvino = pytest.mark.openvino
 
-LOCAL = ["eager", "openvino"]  # the compiler runs in a slow test, ONNX Runtime in one of its own
+LOCAL = [
+    "eager",
+    pytest.param("openvino", marks=loads_openvino),
+]  # the compiler runs in a slow test, ONNX Runtime in one of its own
 
 
 def small(dims=2, **options):
@@ -43,6 +46,7 @@ def test_onnx_runtime_gives_the_logits_of_the_network():
         fast(torch.zeros(1, 1, 9, 9))
 
 
+@loads_openvino
 @pytest.mark.parametrize("topology", TOPOLOGIES)
 def test_openvino_runs_every_topology(topology):
     network = small(topology=topology)
@@ -61,7 +65,7 @@ def test_a_compiled_network_gives_the_same_logits():
         torch.testing.assert_close(fast(image), network(image), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("backend", ["eager", "openvino"])
+@pytest.mark.parametrize("backend", LOCAL)
 def test_bfloat16_is_near_float32(backend):
     network = small()
     image = torch.randn(1, 1, 32, 32)
@@ -74,6 +78,7 @@ def test_bfloat16_is_near_float32(backend):
         assert error > 0
 
 
+@loads_openvino
 def test_answers_of_openvino_do_not_change_with_the_next_call():
     fast = Predictor(small(), "cpu", backend="openvino")
     first = fast(torch.zeros(1, 1, 16, 16))
@@ -82,6 +87,7 @@ def test_answers_of_openvino_do_not_change_with_the_next_call():
     assert torch.equal(first, kept)
 
 
+@loads_openvino
 def test_openvino_keeps_few_shapes(monkeypatch):
     monkeypatch.setattr("medseg.inference.backends.SHAPES_KEPT", 2)
     fast = Predictor(small(), "cpu", backend="openvino")
@@ -99,6 +105,7 @@ def test_the_network_is_left_as_it_is():
     assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
 
 
+@loads_openvino
 @pytest.mark.parametrize("there", [True, False])
 def test_the_backend_of_a_cpu_is_openvino_where_it_is_installed(there, monkeypatch):
     monkeypatch.setattr(predictor, "installed", lambda name: there)

@@ -30,8 +30,8 @@ def image(*files, affine=None):
     ],
 )
 def test_the_file_beside_it_names_the_channels_and_the_grid(tmp_path, classes, channels):
-    path = ProbabilityFiles(tmp_path / "out", classes=classes)(image("study/a.nii.gz"))
-    assert path == tmp_path / "out" / "a_probabilities.npy"
+    with ProbabilityFiles(tmp_path / "out", classes=classes)(image("study/a.nii.gz")) as path:
+        assert path == tmp_path / "out" / "a_probabilities.npy"
     about = json.loads((tmp_path / "out" / "a_probabilities.json").read_text())
     assert about["channels"] == channels
     assert about["affine"] == np.diag([2.0, 3, 4, 1]).tolist()
@@ -47,7 +47,17 @@ def test_the_file_beside_it_names_the_channels_and_the_grid(tmp_path, classes, c
 )
 def test_images_that_have_no_one_file_are_refused(tmp_path, given, match):
     with pytest.raises(ValueError, match=match):
-        ProbabilityFiles(tmp_path, classes={"a": [1]})(given)
+        ProbabilityFiles(tmp_path, classes={"a": [1]})(given).__enter__()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_inference_that_fails_leaves_nothing_beside(tmp_path):
+    def network(windows):
+        raise RuntimeError("no")
+
+    files = ProbabilityFiles(tmp_path, classes={"a": [1]})
+    with pytest.raises(RuntimeError, match="no"):
+        OverlapTileInferer(4, halo=0, probabilities=files)(image("a.nii"), network)
     assert list(tmp_path.iterdir()) == []
 
 
