@@ -110,7 +110,10 @@ class Planner:
         """The first setting that fits, of those that change the answer least."""
         least = plan.needed_bytes
         for other in self._thriftier(plan, image, network):
-            needed = other._unchecked(image, network).needed_bytes
+            try:
+                needed = other._unchecked(image, network).needed_bytes
+            except ValueError:  # too small for the halo, or for the network
+                continue
             if needed <= limit:
                 return f"pass {' and '.join(other._unlike(self))}"
             least = min(least, needed)
@@ -128,10 +131,6 @@ class Planner:
         for planner in planners:
             for roi in _shorter(self._of_roi(plan.layout.size), self._of_roi(step)):
                 tiling = replace(self.tiling, roi_size=roi)
-                try:
-                    tiling.layout(image, layers_of(network))
-                except ValueError:  # nothing is left between the halos
-                    break
                 yield replace(planner, tiling=tiling, batch_size=1)
 
     def _unlike(self, other: "Planner") -> Iterator[str]:

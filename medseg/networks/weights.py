@@ -108,8 +108,14 @@ def _shape(state: Mapping[str, Tensor], key: str) -> str:
 
 
 def _describe(state: Mapping[str, Tensor], topology: str) -> str:
-    heads = len({match[1] for key in state if (match := re.match(r"nodes\.(\w+)\.head\.", key))})
-    return f"{topology} with channels {_channels(state)} and {heads} head{'s' * (heads != 1)}"
+    heads = {
+        match[1]: weight.shape[0]
+        for key, weight in state.items()
+        if (match := re.match(r"nodes\.(\w+)\.head\.", key))
+    }
+    count = f"{len(heads)} head{'s' * (len(heads) != 1)}"
+    out = f" for {max(heads.values())} output channels" if heads else ""
+    return f"{topology} with channels {_channels(state)} and {count}{out}"
 
 
 def _channels(state: Mapping[str, Tensor]) -> tuple[int, ...]:

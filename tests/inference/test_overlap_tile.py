@@ -329,6 +329,18 @@ def test_a_level_is_that_of_the_pruned_network():
         assert not torch.allclose(answer, network(image), atol=1e-3)
 
 
+def test_a_network_is_pruned_once(monkeypatch):
+    network = NestedUNet(2, 1, 2, channels=(4, 4, 8), deep_supervision=True).eval()
+    pruned = []
+    prune = NestedUNet.prune
+    monkeypatch.setattr(NestedUNet, "prune", lambda *a: pruned.append(a) or prune(*a))
+    inferer = OverlapTileInferer(16, halo=0, level=1)
+    inferer.plan(torch.zeros(1, 1, 16, 16), network)
+    for _ in range(2):
+        inferer(torch.zeros(1, 1, 16, 16), network)
+    assert len(pruned) == 1
+
+
 def test_a_level_needs_a_network_that_can_be_pruned():
     with pytest.raises(ValueError, match="level 1 needs a network that can be pruned, got Count"):
         apply(Count(), torch.zeros(1, 1, 4), roi_size=4, halo=0, level=1)

@@ -221,6 +221,13 @@ def test_where_nothing_fits_the_least_is_told(network):
     assert f"less than {told(least.needed_bytes)}" in str(e.value)
 
 
+def test_windows_too_small_for_the_network_are_not_named():
+    network = NestedUNet(3, 1, 2, channels=(4, 8, 16), norm="instance").eval()
+    image = torch.zeros(1, 1, 16, 16, 16)  # windows of 4 have one voxel at the deepest level
+    with pytest.raises(MemoryLimitError, match="no setting needs less than"):
+        OverlapTileInferer(16, halo=0, memory_limit=4100, output="labels").plan(image, network)
+
+
 def test_each_way_to_run_a_network_has_a_plan_of_its_own(network):
     image = torch.zeros(1, 1, 32, 32, 32)
     inferer = OverlapTileInferer(32, halo=0, output="labels")

@@ -117,3 +117,8 @@ def test_sizes_may_come_from_numpy():
         torch.zeros(1, 1, 100, 40), None
     )
     assert layout.size == (52, 56)
+
+
+def test_slices_that_are_one_window_need_no_halo_worked_out():
+    tiling = Tiling(roi_size=32, slices=2, edge="network")
+    assert tiling.layout(torch.zeros(1, 1, 20, 32, 9), None).halo == (0, 0, 0)

@@ -32,14 +32,17 @@ def test_half_precision_weights_become_the_network_s_own_type(dtype):
     [
         (
             {"channels": (2, 3, 5)},
-            r"fit a unet_plusplus with channels \(2, 3, 5\) and 1 head, this network is a "
-            r"unet_plusplus with channels \(2, 3, 4\) and 1 head: nodes\.x2_0\.first\.conv\.weight "
-            r"is \(5, 3, 3, 3\) there and \(4, 3, 3, 3\) here, 0 keys are missing, 0 unexpected",
+            r"fit a unet_plusplus with channels \(2, 3, 5\) and 1 head for 2 output channels, this "
+            r"network is a unet_plusplus with channels \(2, 3, 4\) and 1 head for 2 output channels: "
+            r"nodes\.x2_0\.first\.conv\.weight is \(5, 3, 3, 3\) there and \(4, 3, 3, 3\) here, 0 keys are missing, 0 unexpected",
         ),
-        ({"topology": "unet"}, r"the weights fit a unet with channels \(2, 3, 4\) and 1 head, "),
+        (
+            {"topology": "unet"},
+            r"the weights fit a unet with channels \(2, 3, 4\) and 1 head for 2 output channels, ",
+        ),
         (
             {"deep_supervision": True},
-            r"2 heads, .* nodes\.x0_1\.head\.weight .* absent here, 0 .* 2 ",
+            r"2 heads for 2 output channels, .* nodes\.x0_1\.head\.weight .* absent here, 0 .* 2 ",
         ),
         ({"norm": None}, "absent there and .* 24 keys are missing, 0 unexpected"),  # 6 nodes
     ],
