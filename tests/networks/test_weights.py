@@ -33,8 +33,9 @@ def test_half_precision_weights_become_the_network_s_own_type(dtype):
         (
             {"channels": (2, 3, 5)},
             r"fit a unet_plusplus with channels \(2, 3, 5\) and 1 head for 2 output channels, this "
-            r"network is a unet_plusplus with channels \(2, 3, 4\) and 1 head for 2 output channels: "
-            r"nodes\.x2_0\.first\.conv\.weight is \(5, 3, 3, 3\) there and \(4, 3, 3, 3\) here, 0 keys are missing, 0 unexpected",
+            r"network is a unet_plusplus with channels \(2, 3, 4\) and 1 head for 2 output channels"
+            r": nodes\.x2_0\.first\.conv\.weight is \(5, 3, 3, 3\) there and \(4, 3, 3, 3\) here, "
+            r"0 keys are missing, 0 unexpected",
         ),
         (
             {"topology": "unet"},
