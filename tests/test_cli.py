@@ -15,6 +15,7 @@ import torch
 import typer
 from monai.bundle import ConfigParser, scripts
 from monai.data import Dataset
+from PIL import Image
 from typer.testing import CliRunner
 
 from medseg import cli, doctor
@@ -232,6 +233,34 @@ def test_segment_runs_inference_on_the_input(here, calls):
 def test_segment_plans_without_computing(here, calls):
     assert _medseg("segment", "docs", "-o", "masks", "--plan").exit_code == 0
     assert calls[0]["run_id"] == "planning"
+
+
+@pytest.mark.parametrize(
+    ("words", "existing"),
+    [
+        (["--plan"], "overwrite"),
+        (["--plan", "--existing", "skip"], "skip"),
+        (["--plan", "--existing=refuse"], "refuse"),
+        ([], None),
+    ],
+)
+def test_a_plan_goes_by_the_outputs_that_exist_only_if_it_is_told_to(here, calls, words, existing):
+    assert _medseg("segment", "docs", "-o", "masks", *words).exit_code == 0
+    assert calls[0].get("existing") == existing
+
+
+def test_a_plan_is_made_beside_the_outputs_of_an_earlier_run(tiny, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "masks").mkdir()
+    Image.new("RGB", (16, 16)).save(tmp_path / "pictures" / "a.png")
+    (tmp_path / "masks" / "a_label.png").write_bytes(b"as it was")
+    words = ("segment", "pictures", "-o", "masks", "-b", "bundles/nuclei")
+    refused = _medseg(*words)
+    assert refused.exit_code == BAD_ARGUMENTS
+    assert "1 of 1 case would write over outputs" in refused.stderr
+    assert _medseg(*words, "--plan").exit_code == cli.DONE
+    assert [path.name for path in (tmp_path / "masks").iterdir()] == ["a_label.png"]
+    assert (tmp_path / "masks" / "a_label.png").read_bytes() == b"as it was"
 
 
 def test_segment_wants_its_input_before_the_overrides(here, calls):

@@ -2,11 +2,10 @@
 
 import logging
 import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from traceback import clear_frames
 from typing import Any
 
 from monai.data import list_data_collate
@@ -18,7 +17,10 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from medseg.counted import counted
 from medseg.errors import is_documented, root_cause, show_traceback
 from medseg.files import check_apart
+from medseg.flags import require_bool
+from medseg.inference.cancelled import CancelledError
 from medseg.inference.existing import Case, cases_to_do, check_existing, check_names
+from medseg.inference.read_ahead import ReadAhead
 from medseg.ingest import IngestError
 from medseg.ingest.header import read_header
 from medseg.ingest.picture import is_picture
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _NIFTI = (".nii.gz", ".nii")
 _DICOM = (".dcm", ".dicom", ".ima")
+_PROBABILITIES = ("_probabilities.npy", "_probabilities.json")  # what `ProbabilityFiles` writes
 _LISTED = 5  # cases that are named in a message; the others are counted
 _NEEDED = "this bundle segments volumes (NIfTI or DICOM)"
 
@@ -57,6 +60,7 @@ def find_cases(
     *,
     output_dir: str | os.PathLike | None = None,
     existing: str = "refuse",
+    probabilities: bool = False,
 ) -> list[Case]:
     """The volumes of an input, as `{"case": name, "image": path}`, sorted by name.
 
@@ -70,15 +74,19 @@ def find_cases(
         output_dir: where each case's label map `<case>.nii.gz` and preview `<case>.png` will be
             written.
         existing: what outputs that are there already mean, see `cases_to_do`.
+        probabilities: whether `ProbabilityFiles` will write there too. "skip" leaves a case that
+            has its label map as it is, and warns of those that have no probabilities.
 
     Raises:
         FileNotFoundError: `path` does not exist.
         OSError: `output_dir` cannot be written.
+        TypeError: `probabilities` is neither true nor false.
         ValueError: a picture, a folder without a case, DICOM beside NIfTI files, two cases of one
             name, an unknown `existing`, an `output_dir` that is `path`, or outputs that are in the
             way, see `cases_to_do`.
     """
     check_existing(existing)
+    beside = _PROBABILITIES if require_bool(probabilities, "save_probabilities") else ()
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(
@@ -92,7 +100,9 @@ def find_cases(
     target = Path(output_dir)
     check_apart(target, source)
     check_names(cases, source)
-    return cases_to_do(cases, target, existing=existing, label=".nii.gz", preview=".png")
+    return cases_to_do(
+        cases, target, existing=existing, label=".nii.gz", preview=".png", asked=beside
+    )
 
 
 def case_name(path: Path) -> str:
@@ -115,7 +125,9 @@ def run_cases(
 ) -> int:
     """Run the evaluator over each case of the dataset on its own; a case that fails is not the end.
 
-    While one case is computed, the next is read and preprocessed in a thread of its own.
+    While one case is computed, the next is read and preprocessed in a thread of its own, where
+    there is memory for both. Of a case that is done or has failed nothing stays in memory, the
+    evaluator's `state` included.
 
     Args:
         evaluator: its handlers and post-processing do with each result what they do.
@@ -127,18 +139,23 @@ def run_cases(
 
     Raises:
         CasesFailedError: after the last case, if any failed.
+        CancelledError: the inferer was told to stop; the cases after this one are not begun.
+        KeyboardInterrupt: likewise, at once; what is being read is not waited for.
     """
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
-    items = _read_ahead(dataset, len(cases))
-    with logging_redirect_tqdm(), _quiet(evaluator.logger), closing(items):
-        for case, item in zip(tqdm(cases, "cases", unit="case"), items, strict=True):
+    reader = ReadAhead(dataset, len(cases))
+    with logging_redirect_tqdm(), _quiet(evaluator.logger), closing(reader):
+        for case in tqdm(cases, "cases", unit="case"):
             try:
-                _run_case(evaluator, item())
+                _run_case(evaluator, reader)
+            except CancelledError:  # no failure of the case: the whole run is to stop
+                raise
             except Exception as error:  # whatever it is, it must not cost the other cases
                 failures[case["case"]] = _reason(error)
                 shown = failures[case["case"]]
                 logger.error("case %s failed: %s", case["case"], shown, exc_info=show_traceback())
+                _forget(error)
                 if on_failure is not None:
                     on_failure(case["case"], shown)
     if failures:
@@ -175,24 +192,25 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
     return len(cases)
 
 
-def _read_ahead(dataset: Dataset, count: int) -> Generator[Callable[[], Any], None, None]:
-    """The items in order, each as a function that gives it or raises what reading it raised."""
-    with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
-        ahead = deque(reader.submit(dataset.__getitem__, 0) for _ in range(min(count, 1)))
-        for following in range(1, count + 1):
-            if following < count:
-                ahead.append(reader.submit(dataset.__getitem__, following))
-            yield lambda: ahead.popleft().result()  # no longer kept here, for its memory
-
-
-def _run_case(evaluator: SupervisedEvaluator, item: Any) -> None:
+def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> None:
     # else Ignite takes the generator of a run that failed up again, and the next case is not run
     evaluator.interrupt_resume_enabled = False
-    evaluator.data_loader = [list_data_collate([item])]
+    evaluator.data_loader = [list_data_collate([reader.next()])]
     evaluator.state.epoch_length = 1
-    evaluator.run()
+    try:
+        evaluator.run()
+    finally:  # the next case needs the memory
+        evaluator.data_loader = []
+        evaluator.state.dataloader = evaluator.state.batch = evaluator.state.output = None
     if evaluator.state.iteration != 1:
         raise RuntimeError(f"the engine ran {evaluator.state.iteration} batches of the case, not 1")
+
+
+def _forget(error: BaseException | None) -> None:
+    """Clear the frames of an error and of those behind it, which hold images and even the error."""
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager

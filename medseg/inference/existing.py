@@ -44,6 +44,7 @@ def cases_to_do(
     label: str,
     preview: str,
     others: Sequence[str] = (),
+    asked: Sequence[str] = (),
 ) -> list[Case]:
     """The cases to do, given the outputs that exist.
 
@@ -58,6 +59,8 @@ def cases_to_do(
         label: what follows the case's name in the name of its label map, such as ".nii.gz".
         preview: the same of its preview.
         others: the same of what may be written beside the two.
+        asked: the same of what is written beside the two for every case of this run. It does not
+            tell whether a case is done; "skip" warns of done cases that lack it.
 
     Raises:
         OSError: the folder cannot be made or written to.
@@ -65,7 +68,7 @@ def cases_to_do(
             the place of an image of the run or of an output of another case.
     """
     check_folder(output_dir)
-    ends = (label, preview, *others)
+    ends = (label, preview, *others, *asked)
     outputs = {case["case"]: [f"{case['case']}{end}" for end in ends] for case in cases}
     _check_own(outputs)
     there = {
@@ -85,7 +88,23 @@ def cases_to_do(
     if len(todo) < len(cases):
         done = len(cases) - len(todo)
         logger.info("done already: %d of %s", done, counted(len(cases), "case"))
+        _warn_of_lacking(there, label=label, asked=asked)
     return todo
+
+
+def _warn_of_lacking(there: dict[str, list[str]], *, label: str, asked: Sequence[str]) -> None:
+    """Tell which cases are passed over without all that the run was asked for."""
+    done = [name for name, files in there.items() if f"{name}{label}" in files]
+    lacking = [
+        f"{name}{end}" for name in done for end in asked if f"{name}{end}" not in there[name]
+    ]
+    if lacking:
+        logger.warning(
+            "done already, so that %s is not written%s: pass --existing overwrite, or write to "
+            "another folder",
+            lacking[0],
+            f" nor {counted(len(lacking) - 1, 'other file')}" if lacking[1:] else "",
+        )
 
 
 def _check_own(outputs: dict[str, list[str]]) -> None:

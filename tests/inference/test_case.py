@@ -1,18 +1,37 @@
 """Tests of medseg.inference.case: what counts as a case, and what a failing one costs."""
 
 import logging
+import signal
+import subprocess
+import sys
 import threading
+import time
+import weakref
+from contextlib import nullcontext
 
+import nibabel as nib
+import numpy as np
 import pytest
 import torch
-from monai.data import Dataset
+from monai.bundle import ConfigParser
+from monai.data import Dataset, MetaTensor
 from monai.engines import SupervisedEvaluator
 from monai.transforms import Compose, EnsureChannelFirstd, Lambdad, LoadImaged
 
 from medseg.datasets import phantom
-from medseg.inference import CasesFailedError, find_cases, run_cases
+from medseg.errors import root_cause
+from medseg.inference import (
+    CasesFailedError,
+    OverlapTileInferer,
+    Predictor,
+    ProbabilityFiles,
+    find_cases,
+    run_cases,
+)
+from medseg.inference.cancelled import CancelledError
 from medseg.ingest import IngestError, load
 from medseg.ingest.reader import VolumeReader
+from medseg.networks import NestedUNet
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +244,67 @@ def test_an_unknown_mode_is_refused(half_done):
         find_cases(half_done, existing="ask")
 
 
+# ---- probabilities that are there already
+
+
+@pytest.fixture
+def with_probabilities(half_done):
+    """The same two cases, and the probabilities of `b`, which was interrupted, in `out`."""
+    image = MetaTensor(torch.zeros(1, 1, 2, 2), meta={"filename_or_obj": "in/b.nii.gz"})
+    with ProbabilityFiles(half_done / "out", classes={"x": [1]})(image) as path:
+        path.touch()
+    return half_done
+
+
+@pytest.mark.parametrize("left", ["b_probabilities.npy", "b_probabilities.json"])
+def test_probabilities_are_not_replaced_unasked(with_probabilities, left):
+    out = with_probabilities / "out"
+    for file in out.iterdir():
+        if file.name != left:
+            file.unlink()
+    assert names(with_probabilities / "in", output_dir=out) == ["a", "b"]
+    with pytest.raises(ValueError, match=r"1 of 2 cases would write over outputs in .*\(b\): pass"):
+        find_cases(with_probabilities / "in", output_dir=out, probabilities=True)
+
+
+def test_skip_warns_of_cases_that_are_done_without_probabilities(with_probabilities, caplog):
+    source, out = with_probabilities / "in", with_probabilities / "out"
+    assert names(source, output_dir=out, existing="skip", probabilities=True) == ["b"]
+    (warning,) = (r.getMessage() for r in caplog.records if r.levelno == logging.WARNING)
+    assert warning.startswith("done already, so that a_probabilities.npy is not written nor 1 oth")
+
+
+def test_skip_has_nothing_to_warn_of_where_none_are_asked_or_all_are_there(
+    with_probabilities, caplog
+):
+    source, out = with_probabilities / "in", with_probabilities / "out"
+    assert names(source, output_dir=out, existing="skip") == ["b"]
+    (out / "b.nii.gz").touch()
+    (out / "a.nii.gz").unlink()
+    assert names(source, output_dir=out, existing="skip", probabilities=True) == ["a"]
+    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+def test_probabilities_are_asked_for_by_true_or_false_alone(half_done):
+    with pytest.raises(TypeError, match="save_probabilities must be True or False, got 'false'"):
+        find_cases(half_done / "in", probabilities="false")
+
+
+@pytest.mark.parametrize("name", ["hippocampus", "liver"])
+def test_the_bundles_of_volumes_ask_for_the_probabilities_that_they_save(
+    with_probabilities, repository, name
+):
+    (with_probabilities / "out" / "a.nii.gz").unlink()
+    config = ConfigParser.load_config_file(str(repository / "bundles" / name / "inference.json"))
+    config["input"] = str(with_probabilities / "in")
+    config["output_dir"] = str(with_probabilities / "out")
+    assert len(ConfigParser(config).get_parsed_content("cases")) == 2
+    config["save_probabilities"] = True
+    with pytest.raises(RuntimeError) as caught:  # MONAI's own, around ours
+        ConfigParser(config).get_parsed_content("cases")
+    assert str(root_cause(caught.value)).startswith("1 of 2 cases would write over outputs")
+
+
 # ---- running
 
 
@@ -288,6 +368,56 @@ def test_the_next_case_is_read_while_one_is_computed():
     assert done == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("values", "failures"),
+    [
+        ([1, 2, 3], {}),
+        ([1, 13, 3], {"c13": "ZeroDivisionError: thirteen"}),
+        ([1, 5, 3], {"c5": "ValueError: five"}),
+    ],
+    ids=["all done", "one failed in the network", "one failed in the loading"],
+)
+def test_of_the_cases_before_nothing_stays_in_memory(values, failures):
+    items, batches = [], []
+
+    class Watched(Dataset):
+        def __getitem__(self, index):
+            item = super().__getitem__(index)
+            items.append(weakref.ref(item["image"]))
+            if item["image"].max() == 5:
+                raise ValueError("five")
+            return item
+
+    class Watching(Sum):
+        def forward(self, x):
+            before = [*items[: values.index(int(x.max())) + 1], *batches]  # its own item was copied
+            _wait_until(lambda: all(tensor() is None for tensor in before))
+            answer = x + 0
+            batches.extend([weakref.ref(x), weakref.ref(answer)])
+            super().forward(x)
+            return answer
+
+    done = []
+    run = evaluator(done=done)
+    run.network = Watching()
+    cases = Watched(dataset(values).data, Lambdad(["image", "label"], torch.clone))
+    failed = {}
+    with nullcontext() if not failures else pytest.raises(CasesFailedError):
+        run_cases(run, cases, on_failure=failed.__setitem__)
+    assert failed == failures
+    assert done == [value for value in values if f"c{value}" not in failures]
+    _wait_until(lambda: all(tensor() is None for tensor in [*items, *batches]))
+
+
+def _wait_until(condition):
+    """The thread that read an item may take a moment to let it go."""
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise TimeoutError("not within 5 s")
+
+
 def test_no_case_is_nothing_to_do():
     assert run_cases(evaluator(done=[]), dataset([])) == 0
 
@@ -347,6 +477,147 @@ def test_the_user_may_interrupt(monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         run_cases(evaluator(done=[], postprocessing=interrupt), dataset([1, 2]))
+
+
+def test_an_interrupted_run_does_not_wait_for_what_is_being_read():
+    reading, released, read = threading.Event(), threading.Event(), []
+
+    def wait(image):
+        read.append(int(image.max()))
+        if image.max() == 2:
+            reading.set()
+            released.wait(timeout=60)
+        return image
+
+    def interrupt(_):
+        assert reading.wait(timeout=60)
+        raise KeyboardInterrupt
+
+    run = evaluator(done=[], postprocessing=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(run, dataset([1, 2, 3], Lambdad("image", wait)))
+    assert not released.is_set()
+    released.set()
+    assert read == [1, 2]
+
+
+def test_what_is_being_read_when_a_run_is_interrupted_is_given_up():
+    reading, given_up = threading.Event(), threading.Event()
+
+    def read(image):
+        try:
+            for _ in range(6000 if image.max() == 2 else 0):
+                reading.set()
+                time.sleep(0.01)
+        except SystemExit:
+            given_up.set()
+            raise
+        return image
+
+    def interrupt(_):
+        assert reading.wait(timeout=60)
+        raise KeyboardInterrupt
+
+    run = evaluator(done=[], postprocessing=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(run, dataset([1, 2], Lambdad("image", read)))
+    assert given_up.wait(timeout=30)
+
+
+INTERRUPTED = """
+import os, signal, time
+import torch
+from monai.data import Dataset
+from monai.engines import SupervisedEvaluator
+from medseg.inference.case import run_cases
+
+def read(case):
+    end = time.monotonic() + (0 if case["case"] == "a" else 120)
+    while time.monotonic() < end:
+        torch.zeros(64, 64).sort()
+    return case
+
+class Interrupt(torch.nn.Module):
+    def forward(self, x):
+        print(time.monotonic(), flush=True)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(120)
+
+image = torch.zeros(1, 2, 2)
+cases = Dataset([{"case": name, "image": image, "label": image} for name in "ab"], read)
+run_cases(SupervisedEvaluator("cpu", [], Interrupt(), epoch_length=1), cases)
+"""
+
+
+def test_a_process_that_is_interrupted_ends_although_the_next_case_is_being_read():
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == -signal.SIGINT, ended.stderr
+    assert ended.stderr.splitlines()[-1] == "KeyboardInterrupt"
+    assert time.monotonic() - float(ended.stdout) < 60
+
+
+def test_a_cancelled_run_ends_there_and_its_case_has_not_failed(caplog):
+    done, read, told = [], [], []
+
+    def note(image):
+        read.append(int(image.max()))
+        return image
+
+    run = evaluator(done=done)
+    run.network = torch.nn.Identity()
+    run.inferer = OverlapTileInferer(2, halo=0, cancelled=lambda: len(done) == 1)
+    cases = dataset([1, 2, 3, 4, 5], Lambdad("image", note))
+    with pytest.raises(CancelledError, match="stopped after 0 of 1 windows"):
+        run_cases(run, cases, on_failure=lambda *failure: told.append(failure))
+    assert done == [1]
+    assert not {4, 5}.intersection(read)  # the third was being read
+    assert not told
+    assert "failed" not in caplog.text
+
+
+def test_the_network_is_pruned_once_for_all_cases(monkeypatch):
+    pruned = []
+    prune = NestedUNet.prune
+    monkeypatch.setattr(NestedUNet, "prune", lambda *a: pruned.append(a) or prune(*a))
+    run = evaluator(done=[], postprocessing=dict)
+    run.network = NestedUNet(2, 1, 2, channels=(2, 4, 6), deep_supervision=True)
+    run.inferer = OverlapTileInferer(16, halo=0, level=1)
+    image = torch.zeros(1, 16, 16)
+    cases = Dataset([{"case": name, "image": image, "label": image} for name in "abc"])
+    assert run_cases(run, cases) == 3
+    assert len(pruned) == 1
+
+
+def test_a_folder_is_segmented_with_weights_read_once_and_one_predictor(
+    tmp_path, repository, monkeypatch
+):
+    config = ConfigParser.load_config_file(str(repository / "bundles/hippocampus/inference.json"))
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        values = np.random.default_rng(0).random((20, 18, 16), np.float32)
+        nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "in" / f"{name}.nii")
+    config |= {"channels": [2, 4, 6], "image_size": [16, 16, 16], "device": "cpu"}
+    config |= {"weights": str(tmp_path / "model.pt"), "predictor": "eager"}
+    config |= {"input": str(tmp_path / "in"), "output_dir": str(tmp_path / "out")}
+    torch.save(
+        ConfigParser(config).get_parsed_content("network_def").state_dict(), config["weights"]
+    )
+    counted = {"read": 0, "made": 0}
+
+    def counting(act, what):
+        def count(*arguments, **options):
+            counted[what] += 1
+            return act(*arguments, **options)
+
+        return count
+
+    monkeypatch.setattr(torch, "load", counting(torch.load, "read"))
+    monkeypatch.setattr(Predictor, "__init__", counting(Predictor.__init__, "made"))
+    ConfigParser(config).get_parsed_content("inference")
+    assert len(list((tmp_path / "out").glob("?.nii.gz"))) == 3
+    assert counted == {"read": 1, "made": 1}
 
 
 def test_a_refused_study_is_told_in_the_words_of_ingest(ct, tmp_path):

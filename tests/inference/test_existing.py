@@ -1,5 +1,7 @@
 """Tests of medseg.inference.existing: no output takes the place of anything unasked."""
 
+import logging
+
 import pytest
 
 from medseg.inference.existing import cases_to_do, check_existing, check_names
@@ -58,6 +60,40 @@ def test_an_output_that_two_cases_would_write_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"^cases a and a_label would both write a_label\.png: re"):
         names(made("a", "a_label"), tmp_path)
     assert names(made("a", "a_label"), tmp_path, label=".nii.gz") == ["a", "a_label"]
+
+
+def test_what_every_case_of_the_run_writes_refuses_it_too(tmp_path):
+    (tmp_path / "a_more.npy").touch()
+    assert names(made("a", "b"), tmp_path) == ["a", "b"]
+    with pytest.raises(
+        ValueError, match=r"^1 of 2 cases would write over outputs in .* \(a\): pass"
+    ):
+        names(made("a", "b"), tmp_path, asked=["_more.npy"])
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        (["a_label.png"], "so that a_more.npy is not written nor 1 other file: pass --existing ov"),
+        (["a_label.png", "a_more.npy"], "so that a_more.json is not written: pass --existing ov"),
+        (["a_label.png", "a_more.npy", "a_more.json"], None),
+        (["a_more.npy"], None),
+    ],
+)
+def test_skip_tells_what_the_cases_that_are_done_lack(tmp_path, caplog, there, told):
+    for name in there:
+        (tmp_path / name).touch()
+    todo = names(made("a", "b"), tmp_path, existing="skip", asked=["_more.npy", "_more.json"])
+    assert todo == (["b"] if "a_label.png" in there else ["a", "b"])
+    warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert len(warnings) == (told is not None)
+    assert told is None or warnings[0].startswith(f"done already, {told}")
+
+
+def test_skip_says_nothing_of_what_only_may_be_written(tmp_path, caplog):
+    (tmp_path / "a_label.png").touch()
+    assert names(made("a"), tmp_path, existing="skip", others=["_more.npy"]) == []
+    assert not caplog.records
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
