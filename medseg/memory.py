@@ -7,7 +7,9 @@ the same pages again in page faults; on a CPU this costs more than the arithmeti
 import ctypes
 import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 logger = logging.getLogger(__name__)
 
@@ -15,14 +17,32 @@ logger = logging.getLogger(__name__)
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _SETTINGS = {
     _M_MMAP_THRESHOLD: 2**29,  # serve blocks up to 512 MiB from the heap, whole volumes not
-    _M_TRIM_THRESHOLD: 2**31 - 1,  # never shrink the heap below 2 GiB
+    _M_TRIM_THRESHOLD: 2**31 - 1,  # leave up to 2 GiB free at the heap's end
     _M_TOP_PAD: 256 * 2**20,  # grow the heap in steps of 256 MiB
 }
 
-_CGROUP = Path("/sys/fs/cgroup")
-_GROUPS = (
-    (_CGROUP / "memory.max", _CGROUP / "memory.current"),
-    (_CGROUP / "memory/memory.limit_in_bytes", _CGROUP / "memory/memory.usage_in_bytes"),
+_ROOT = Path("/")
+
+
+class _Hierarchy(NamedTuple):
+    """A version of control groups: its controller and place, and the names of what it tells."""
+
+    controller: str
+    mount: str
+    limit: str
+    usage: str
+    idle_cache: str
+
+
+_HIERARCHIES = (
+    _Hierarchy("", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    _Hierarchy(
+        "memory",
+        "sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
 )
 
 
@@ -45,25 +65,53 @@ def keep_freed_pages() -> bool:
 
 
 def available_bytes() -> int | None:
-    """Memory that this process may still take: of the machine, or of its control group if less.
+    """Memory that this process may still take: of the machine, or of a control group if less.
 
-    None where the system does not tell.
+    The least over its control group and all those around it. Pages of files that were not used of
+    late count as free: the kernel lets go of them before a group runs out. None where the system
+    does not tell.
 
-    Source: proc(5), MemAvailable; Linux, "Control Group v2", memory.max and memory.current.
+    Source: proc(5), MemAvailable; Linux, "Control Group v2", memory.max, memory.current and
+    memory.stat, and for version 1 "Memory Resource Controller".
     """
-    machine = _field(Path("/proc/meminfo"), "MemAvailable:")
-    limits = [] if machine is None else [machine * 1024]
-    for most, used in _GROUPS:
+    machine = _field(_ROOT / "proc/meminfo", "MemAvailable:")
+    left = [] if machine is None else [machine * 1024]
+    left += [each for kind in _HIERARCHIES for each in _left_to_groups(kind)]
+    return max(min(left), 0) if left else None
+
+
+def _left_to_groups(kind: _Hierarchy) -> Iterator[int]:
+    """What is left to the group of this process, and to each around it, where there is a limit."""
+    mount = _ROOT / kind.mount
+    own = mount / _own_group(kind.controller)
+    for group in (own, *own.parents):
+        if not group.is_relative_to(mount):
+            return
         try:
-            limits.append(int(most.read_text()) - int(used.read_text()))
+            limit, usage = (int((group / name).read_text()) for name in (kind.limit, kind.usage))
         except (OSError, ValueError):  # no such file, or "max"
             continue
-    return max(min(limits), 0) if limits else None
+        yield limit - usage + (_field(group / "memory.stat", kind.idle_cache) or 0)
+
+
+def _own_group(controller: str) -> str:
+    """The group of this process, as a path below the mount; "" where the system does not tell.
+
+    In a container it may be the path outside, of which nothing is there: its own group is then what
+    is mounted.
+    """
+    try:
+        lines = (_ROOT / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return ""
+    rows = (line.split(":", 2) for line in lines)  # number, controllers, path
+    found = (path for _, names, path in rows if controller in names.split(","))
+    return next(found, "").lstrip("/")
 
 
 def _field(path: Path, name: str) -> int | None:
     try:
-        lines = path.read_text().splitlines()
+        rows = [line.split() for line in path.read_text().splitlines()]
     except OSError:
         return None
-    return next((int(line.split()[1]) for line in lines if line.startswith(name)), None)
+    return next((int(row[1]) for row in rows if row[:1] == [name]), None)

@@ -1,28 +1,30 @@
 """Backends: the ways to run a network, each a function from images to logits.
 
 Each is made from a network in any mode, of which it takes a copy, a device and a type to compute
-in, and maps (B, C, *spatial) to logits on the images' device.
+in, and maps (B, C, *spatial) to logits on the images' device. What takes long is done at the first
+images, not at making.
 """
 
 import copy
 import importlib.util
+import os
+import shutil
+import sys
 import tempfile
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from medseg.inference.precision import gains_by_bfloat16
 from medseg.networks.export import export
 from medseg.networks.folding import fold_batch_norm
 from medseg.networks.nested import NestedUNet
-
-SHAPES_KEPT = 4
-"""Shapes of windows for which OpenVINO keeps a network compiled, each with its own memory."""
 
 Run = Callable[[Tensor], Tensor]
 
@@ -33,7 +35,12 @@ def eager(network: nn.Module, device: torch.device, precision: torch.dtype) -> R
 
 
 def compiled(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
-    """`torch.compile`, on a GPU with CUDA graphs; the first window of a shape takes long."""
+    """`torch.compile`, on a GPU with CUDA graphs.
+
+    It compiles for each shape of images, which takes half a minute on a CPU, and for eight of them
+    in a process (`torch._dynamo.config.recompile_limit`): others run as they do in PyTorch, after a
+    warning.
+    """
     mode = "reduce-overhead" if device.type == "cuda" else None
     fast = torch.compile(_laid_out(network, device), mode=mode, dynamic=False)
     run = _autocast(fast, device, precision)
@@ -41,7 +48,11 @@ def compiled(network: nn.Module, device: torch.device, precision: torch.dtype) -
 
 
 class OpenVino:
-    """OpenVINO on the CPU: converted once, compiled for each shape of images that comes.
+    """OpenVINO on the CPU: converted once, compiled for the shape of images that comes.
+
+    It is compiled anew for each other shape, which takes tenths of a second; one at a time is kept,
+    since each has memory of its own. A smaller batch after a larger one, as the last of an image
+    is, is filled up instead.
 
     Args:
         network: in any mode.
@@ -50,36 +61,39 @@ class OpenVino:
     """
 
     def __init__(self, network: nn.Module, device: torch.device, precision: torch.dtype) -> None:
-        self.network = copy.deepcopy(network).cpu().eval()
+        self._model: Any = copy.deepcopy(network).cpu().eval()  # until it is converted
         self.settings = {
             "INFERENCE_PRECISION_HINT": {torch.float32: "f32", torch.bfloat16: "bf16"}[precision],
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "NUM_STREAMS": 1,
         }
-        self._model: Any = None
-        self._requests: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self.shape: tuple[int, ...] = ()
+        self._request: Any = None
+        self._filled = False
 
     def __call__(self, images: Tensor) -> Tensor:
-        request = self._request(tuple(images.shape))
         given = images.detach().float().cpu().contiguous().numpy()
-        answer = request.infer({0: given}, share_inputs=True, share_outputs=True)
-        logits = torch.from_numpy(answer[0]).clone()  # the next answer is written to that place
-        return logits.to(images.device)
+        part = given.shape[1:] == self.shape[1:] and len(given) < self.shape[0]
+        if given.shape != self.shape and (self._filled or not part):
+            self._compile(given.shape)
+        self._filled = given.shape != self.shape
+        if self._filled:
+            given = np.concatenate([given, np.zeros_like(given, shape=self._rest(given))])
+        answer = self._request.infer({0: given}, share_inputs=True, share_outputs=True)
+        logits = torch.from_numpy(answer[0])[: len(images)]
+        return logits.clone().to(images.device)  # the next answer is written to that place
 
-    def _request(self, shape: tuple[int, ...]) -> Any:
-        """What computes images of a shape; that of the shape least recently used is let go."""
-        if shape in self._requests:
-            self._requests.move_to_end(shape)
-            return self._requests[shape]
-        if self._model is None:
-            self._model = _converted(self.network, shape)
-        while len(self._requests) >= SHAPES_KEPT:
-            self._requests.popitem(last=False)
+    def _rest(self, given: np.ndarray) -> tuple[int, ...]:
+        return (self.shape[0] - len(given), *self.shape[1:])
+
+    def _compile(self, shape: tuple[int, ...]) -> None:
+        if isinstance(self._model, nn.Module):
+            self._model = _converted(self._model, shape)
+        self._request = None  # its memory goes first
         model = self._model.clone()
         model.reshape(list(shape))
         compiled_model = _core().compile_model(model, "CPU", self.settings)
-        self._requests[shape] = compiled_model.create_infer_request()
-        return self._requests[shape]
+        self._request, self.shape = compiled_model.create_infer_request(), tuple(shape)
 
 
 class OnnxRuntime:
@@ -91,7 +105,7 @@ class OnnxRuntime:
         precision: float32.
 
     Raises:
-        ValueError: another kind of network, or a package that the file needs is not installed.
+        ValueError: another kind of network; in `__call__`, what `export` refuses.
     """
 
     def __init__(self, network: nn.Module, device: torch.device, precision: torch.dtype) -> None:
@@ -100,16 +114,11 @@ class OnnxRuntime:
                 f"the backend onnxruntime runs a NestedUNet, got {type(network).__name__}: "
                 "choose another backend"
             )
-        with tempfile.TemporaryDirectory() as folder:
-            file = export(network, Path(folder) / "network.onnx").read_bytes()
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        providers = ["CPUExecutionProvider"]
-        self._session = onnxruntime.InferenceSession(file, options, providers=providers)
+        self._session: Any = copy.deepcopy(network).cpu()  # until it is exported
 
     def __call__(self, images: Tensor) -> Tensor:
+        if isinstance(self._session, nn.Module):
+            self._session = _session(cast(NestedUNet, self._session))
         given = images.detach().float().cpu().contiguous().numpy()
         return torch.from_numpy(self._session.run(None, {"image": given})[0]).to(images.device)
 
@@ -132,8 +141,34 @@ PRECISIONS = {
 """What each backend computes in on each kind of device; a pair that is not here is not offered."""
 
 
-def installed(backend: str) -> bool:
-    """Whether the packages of a backend are there."""
+NEEDS = {
+    "compile": "a C++ compiler: install g++ (clang++ on macOS), or name yours in CXX",
+    "openvino": "its packages: pip install 'medseg[fast]'",
+    "onnxruntime": "its packages: pip install 'medseg[export]'",
+}
+"""What a backend needs that PyTorch does not bring, and how to get it."""
+
+
+def precisions(backend: str, device: torch.device) -> tuple[torch.dtype, ...]:
+    """What a backend computes in on this machine's device; nothing where it does not run there.
+
+    OpenVINO takes bfloat16 for a hint: a CPU without it in hardware would compute in float32.
+
+    Example:
+        >>> precisions("onnxruntime", torch.device("cpu"))
+        (torch.float32,)
+    """
+    offered = PRECISIONS.get((backend, device.type), ())
+    if backend == "openvino" and not gains_by_bfloat16(device):
+        return tuple(kind for kind in offered if kind != torch.bfloat16)
+    return offered
+
+
+def installed(backend: str, kind: str = "cpu") -> bool:
+    """Whether what a backend needs on a kind of device is there: packages, or a C++ compiler."""
+    if backend == "compile" and kind == "cpu":
+        usual = "clang++" if sys.platform == "darwin" else "g++"
+        return shutil.which(os.environ.get("CXX", usual)) is not None
     needed = {"openvino": ("openvino",), "onnxruntime": ("onnx", "onnxscript", "onnxruntime")}
     return all(importlib.util.find_spec(name) for name in needed.get(backend, ()))
 
@@ -173,6 +208,17 @@ def _autocast(network: Run, device: torch.device, precision: torch.dtype) -> Run
 
 def _channels_last(ndim: int) -> torch.memory_format:
     return torch.channels_last if ndim == 4 else torch.channels_last_3d
+
+
+def _session(network: NestedUNet) -> Any:
+    """ONNX Runtime's session of a network."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = export(network, Path(folder) / "network.onnx").read_bytes()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
 def _converted(network: nn.Module, shape: Sequence[int]) -> Any:

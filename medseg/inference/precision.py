@@ -1,4 +1,4 @@
-"""Precision: bfloat16 where a device gains by it, in training and in validation."""
+"""Precision: bfloat16 or float16 where a device gains by it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,9 @@ import torch
 from monai.inferers import Inferer
 
 from medseg.flags import require_bool
+
+TENSOR_CORES = (7, 0)
+"""Compute capability from which on a GPU multiplies float16 much faster than float32 (Volta)."""
 
 # CPU features in whose presence bfloat16 convolutions are faster than float32 ones (oneDNN)
 _CPU_BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -56,3 +59,23 @@ def gains_by_bfloat16(device: str | torch.device) -> bool:
         return bool(_CPU_BFLOAT16_FLAGS & set(Path("/proc/cpuinfo").read_text().split()))
     except OSError:
         return False
+
+
+def fastest_precision(device: str | torch.device) -> torch.dtype:
+    """What to infer in: bfloat16 or else float16 where the device gains by it, or else float32.
+
+    Not for training: gradients in float16 need their loss scaled, see `MixedPrecisionInferer`.
+
+    Example:
+        >>> fastest_precision("meta")
+        torch.float32
+    """
+    if gains_by_bfloat16(device):
+        return torch.bfloat16
+    return torch.float16 if _gains_by_float16(torch.device(device)) else torch.float32
+
+
+def _gains_by_float16(device: torch.device) -> bool:
+    if device.type != "cuda" or not torch.cuda.is_available():
+        return False
+    return torch.cuda.get_device_capability(device) >= TENSOR_CORES

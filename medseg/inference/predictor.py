@@ -8,8 +8,9 @@ from monai.inferers import Inferer
 from torch import Tensor, nn
 
 from medseg.flags import require_bool
-from medseg.inference.backends import BACKENDS, PRECISIONS, Run, installed
-from medseg.inference.precision import gains_by_bfloat16
+from medseg.inference.backends import BACKENDS, NEEDS, PRECISIONS, Run, installed, precisions
+from medseg.inference.precision import fastest_precision
+from medseg.inference.reachable import reachable
 from medseg.inference.remembered import Remembered
 
 AUTO = "auto"
@@ -19,8 +20,9 @@ class Predictor:
     """Maps images (B, C, *spatial) to logits as a network in eval does, and faster.
 
     Batch norm is folded into the convolutions, the type is bfloat16 where the device multiplies it,
-    and the backend is OpenVINO on a CPU where it is installed (`pip install 'medseg[fast]'`), else
-    PyTorch. The weights are those at the time of making.
+    or float16 on a GPU with that alone, and the backend is OpenVINO on a CPU where it is installed
+    (`pip install 'medseg[fast]'`), else PyTorch. The weights are those at the time of making; what
+    takes long, to convert and to compile them, is done at the first images.
 
     Args:
         network: in any mode; left as it is.
@@ -35,8 +37,9 @@ class Predictor:
         precision: the type that it computes in.
 
     Raises:
-        ValueError: an unknown backend or precision, one that the device does not have, or whose
-            packages are not installed; in `__call__`, an image that the network does not take.
+        ValueError: a device that is not there, or that no backend runs on; an unknown backend or
+            precision, one that the device does not have, or whose packages are not installed; in
+            `__call__`, an image that the network does not take.
 
     Example:
         >>> network = NestedUNet(2, 1, 2, channels=(8, 16, 32))
@@ -53,7 +56,7 @@ class Predictor:
         precision: str = AUTO,
     ) -> None:
         self.origin = network
-        self.device = torch.device(device)
+        self.device = reachable(device)
         self.backend = _backend(backend, self.device)
         self.precision = _precision(precision, self.backend, self.device)
         self._run: Run = BACKENDS[self.backend](network, self.device, self.precision)
@@ -95,7 +98,7 @@ class PredictorInferer(Inferer):
     ) -> None:
         super().__init__()
         self.inferer = inferer
-        self.device = torch.device(device)
+        self.device = reachable(device)
         self.backend = backend
         self.precision = AUTO if require_bool(enabled, "mixed_precision") else "float32"
         self._predictors = Remembered(self._make)
@@ -125,18 +128,24 @@ def layers_of(network: Callable[..., Tensor]) -> nn.Module | None:
 
 
 def _backend(name: str, device: torch.device) -> str:
-    offered = [backend for backend, kind in PRECISIONS if kind == device.type]
+    offered = [backend for backend in BACKENDS if (backend, device.type) in PRECISIONS]
+    if not offered:
+        kinds = dict.fromkeys(kind for _, kind in PRECISIONS)
+        raise ValueError(
+            f"no backend runs on device {str(device)!r}: pass a device of {' or '.join(kinds)}"
+        )
     if name == AUTO:
         return _fastest(offered)
     if name not in BACKENDS:
-        raise ValueError(f"backend is one of {', '.join([AUTO, *BACKENDS])}, got {name!r}")
+        names = ", ".join([AUTO, *BACKENDS])
+        raise ValueError(f"backend is one of {names}, got {name!r}: choose one")
     if name not in offered:
         raise ValueError(
             f"backend {name!r} does not run on device {str(device)!r}: "
-            f"choose one of {', '.join(offered) or 'none'}"
+            f"choose one of {', '.join([AUTO, *offered])}"
         )
-    if not installed(name):
-        raise ValueError(f"backend {name!r} needs its packages: pip install 'medseg[fast,export]'")
+    if not installed(name, device.type):
+        raise ValueError(f"backend {name!r} needs {NEEDS[name]}")
     return name
 
 
@@ -145,14 +154,14 @@ def _fastest(offered: Sequence[str]) -> str:
 
 
 def _precision(name: str, backend: str, device: torch.device) -> torch.dtype:
-    offered = PRECISIONS[backend, device.type]
+    offered = precisions(backend, device)
     if name == AUTO:
-        reduced = torch.bfloat16 in offered and gains_by_bfloat16(device)
-        return torch.bfloat16 if reduced else torch.float32
+        fastest = fastest_precision(device)
+        return fastest if fastest in offered else torch.float32
     names = {str(kind).removeprefix("torch."): kind for kind in offered}
     if name not in names:
         raise ValueError(
-            f"precision of backend {backend!r} on {device.type!r} is one of "
-            f"{', '.join([AUTO, *names])}, got {name!r}"
+            f"precision of backend {backend!r} on this machine's {device.type} is one of "
+            f"{', '.join([AUTO, *names])}, got {name!r}: choose one"
         )
     return names[name]

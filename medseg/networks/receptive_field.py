@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from torch import nn
@@ -40,12 +41,14 @@ def receptive_field(
         Per axis, the larger of what is needed on either side.
 
     Raises:
+        ValueError: weights that are not finite, whose NaN could not be told from the one followed.
         WholeWindowError: some other layer looks at the whole window, such as a global pooling.
 
     Example:
         >>> receptive_field(nn.Conv2d(1, 1, kernel_size=5, padding=2), 1, stride=(1, 1))
         (2, 2)
     """
+    _check_finite(network)
     probed = _without_statistics(network)
     return tuple(_reach(probed, in_channels, stride, axis) for axis in range(len(stride)))
 
@@ -61,6 +64,15 @@ def takes_window_statistics(network: nn.Module) -> bool:
         True
     """
     return any(isinstance(m, (*_OVER_THE_WINDOW, ClassGuide)) for m in network.modules())
+
+
+def _check_finite(network: nn.Module) -> None:
+    for name, tensor in chain(network.named_parameters(), network.named_buffers()):
+        if not tensor.isfinite().all():
+            raise ValueError(
+                f"a network has finite weights, {name!r} has a NaN or an infinity: load weights "
+                "from a training that did not diverge"
+            )
 
 
 def _reach(network: nn.Module, channels: int, stride: Sequence[int], axis: int) -> int:

@@ -1,11 +1,23 @@
 """Tests of medseg.inference.backends: what is offered, and that each says what it runs in."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch import nn
 
 from medseg.inference import backends
-from medseg.inference.backends import BACKENDS, PRECISIONS, SHAPES_KEPT, OpenVino, eager
+from medseg.inference.backends import (
+    BACKENDS,
+    NEEDS,
+    PRECISIONS,
+    OnnxRuntime,
+    OpenVino,
+    eager,
+    installed,
+    precisions,
+)
 from medseg.networks import NestedUNet
 
 CPU = torch.device("cpu")
@@ -22,6 +34,63 @@ def test_what_is_offered_is_a_backend_and_each_is_offered_in_float32():
     assert all(torch.float32 in kinds for kinds in PRECISIONS.values())
     for (_, device), kinds in PRECISIONS.items():
         assert device == "cuda" or torch.float16 not in kinds
+
+
+@pytest.mark.parametrize("gains", [True, False])
+def test_openvino_has_bfloat16_where_the_cpu_has_it_and_pytorch_everywhere(gains, monkeypatch):
+    monkeypatch.setattr(backends, "gains_by_bfloat16", lambda device: gains)
+    assert (torch.bfloat16 in precisions("openvino", CPU)) is gains
+    assert torch.bfloat16 in precisions("eager", CPU)
+
+
+def test_a_backend_has_no_precision_where_it_does_not_run():
+    assert precisions("openvino", torch.device("cuda")) == ()
+    assert precisions("eager", torch.device("meta")) == ()
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_a_backend_is_installed_with_its_packages(backend, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert installed("eager")
+    assert not installed(backend)
+    assert "pip install" in NEEDS[backend]
+
+
+def test_compile_needs_a_compiler_on_a_cpu(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    assert not installed("compile")
+    assert installed("compile", "cuda")  # which has Triton's
+    compiler = tmp_path / "c++-14"
+    compiler.touch(mode=0o755)
+    monkeypatch.setenv("CXX", "c++-14")
+    assert installed("compile")
+
+
+def test_onnx_runtime_exports_at_the_first_images(network, monkeypatch):
+    def refused(network, path):
+        raise ValueError("too large")
+
+    monkeypatch.setattr(backends, "export", refused)
+    run = OnnxRuntime(network, CPU, torch.float32)
+    with pytest.raises(ValueError, match="too large"):
+        run(torch.zeros(1, 1, 16, 16))
+
+
+@pytest.mark.skipif(not installed("onnxruntime"), reason="onnxruntime is not installed")
+def test_onnx_runtime_has_the_weights_of_its_making_and_exports_them_once(network, monkeypatch):
+    exported = []
+    export = backends.export
+    monkeypatch.setattr(backends, "export", lambda *a: exported.append(a) or export(*a))
+    image = torch.randn(1, 1, 16, 16)
+    with torch.no_grad():
+        expected = network(image)
+        run = OnnxRuntime(network, CPU, torch.float32)
+        next(network.parameters()).zero_()
+    for context in (torch.inference_mode, torch.no_grad):
+        with context():
+            torch.testing.assert_close(run(image), expected, rtol=1e-4, atol=1e-5)
+    assert len(exported) == 1
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("float32", None), ("bfloat16", torch.bfloat16)])
@@ -76,10 +145,41 @@ def test_openvino_converts_a_network_once_for_all_shapes(network, monkeypatch):
     convert = backends._converted
     monkeypatch.setattr(backends, "_converted", lambda *a: converted.append(a) or convert(*a))
     run = OpenVino(network, CPU, torch.float32)
-    for size in range(8, 8 + 4 * (SHAPES_KEPT + 2), 4):
+    for size in (8, 12, 16, 8):
         assert run(torch.zeros(1, 1, size, 8)).shape == (1, 2, size, 8)
+        assert run.shape == (1, 1, size, 8)
     assert len(converted) == 1
-    assert len(run._requests) == SHAPES_KEPT
+
+
+@pytest.mark.openvino
+@pytest.mark.skipif(not backends.installed("openvino"), reason="openvino is not installed")
+def test_openvino_fills_up_the_last_batch_of_an_image_and_no_more_than_that(network):
+    run = OpenVino(network, CPU, torch.float32)
+    shapes = []
+    for count in (3, 3, 1, 3, 2, 2, 1, 1):
+        images = torch.randn(count, 1, 16, 8)
+        with torch.no_grad():
+            torch.testing.assert_close(run(images), network(images), rtol=1e-4, atol=1e-5)
+        shapes.append(run.shape[0])
+    assert shapes == [3, 3, 3, 3, 3, 2, 2, 1]
+
+
+@pytest.mark.openvino
+@pytest.mark.skipif(not backends.installed("openvino"), reason="openvino is not installed")
+def test_openvino_lets_its_copy_of_the_network_go(network, monkeypatch):
+    given = []
+    convert = backends._converted
+
+    def watched(network, shape):
+        given.append(weakref.ref(network))
+        return convert(network, shape)
+
+    monkeypatch.setattr(backends, "_converted", watched)
+    run = OpenVino(network, CPU, torch.float32)
+    run(torch.zeros(1, 1, 16, 16))
+    gc.collect()
+    assert given[0]() is None
+    assert run(torch.zeros(1, 1, 8, 8)).shape == (1, 2, 8, 8)
 
 
 @pytest.mark.gpu

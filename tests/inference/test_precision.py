@@ -7,7 +7,7 @@ import torch
 from monai.inferers import SimpleInferer, SlidingWindowInferer
 
 from medseg.inference import MixedPrecisionInferer
-from medseg.inference.precision import gains_by_bfloat16
+from medseg.inference.precision import fastest_precision, gains_by_bfloat16
 from medseg.losses import HybridLoss
 
 
@@ -28,6 +28,18 @@ def cpu_flags(monkeypatch):
 
     def setter(text):
         monkeypatch.setattr(Path, "read_text", lambda _: text)
+
+    return setter
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Sets the compute capability of a GPU that is not there; bfloat16 came with 8.0."""
+
+    def setter(major, minor):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: major >= 8)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (major, minor))
 
     return setter
 
@@ -79,6 +91,40 @@ def test_a_flag_is_a_whole_word(cpu_flags):
 def test_a_device_that_is_not_there_or_not_known_gains_nothing(device, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert not gains_by_bfloat16(device)
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [
+        ((9, 0), torch.bfloat16),  # H100
+        ((8, 0), torch.bfloat16),  # A100
+        ((7, 5), torch.float16),  # T4
+        ((7, 0), torch.float16),  # V100
+        ((6, 1), torch.float32),  # GTX 1080, no tensor cores
+    ],
+)
+def test_a_gpu_infers_in_the_type_that_its_tensor_cores_have(gpu, capability, expected):
+    gpu(*capability)
+    assert fastest_precision("cuda:0") == expected
+
+
+def test_a_gpu_without_bfloat16_trains_in_float32(gpu):
+    gpu(7, 5)
+    assert not MixedPrecisionInferer(SimpleInferer(), "cuda").enabled
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [("avx512_bf16", torch.bfloat16), ("avx2", torch.float32)]
+)
+def test_a_cpu_infers_in_bfloat16_where_it_has_it(cpu_flags, flags, expected):
+    cpu_flags(flags)
+    assert fastest_precision("cpu") == expected
+
+
+@pytest.mark.parametrize("device", ["meta", "cuda"])
+def test_a_device_that_is_not_there_or_not_known_infers_in_float32(device, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert fastest_precision(device) == torch.float32
 
 
 def test_autocast_ends_with_the_call(network, image, cpu_flags):

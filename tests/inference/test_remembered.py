@@ -1,8 +1,5 @@
 """Tests of medseg.inference.remembered: what is made is kept until the weights change."""
 
-import gc
-import weakref
-
 import torch
 from torch import nn
 
@@ -31,11 +28,12 @@ def test_it_is_made_again_when_weights_or_statistics_have_changed():
     assert remembered(network) is made[-1]
 
 
-def test_it_does_not_keep_the_network_alive():
-    remembered = Remembered(lambda network: 1)
-    network = nn.Linear(1, 1)
-    remembered(network)
-    alive = weakref.ref(network)
-    del network
-    gc.collect()
-    assert alive() is None
+def test_a_network_made_in_inference_mode_is_remembered_too():
+    remembered = Remembered(lambda network: object())
+    with torch.inference_mode():
+        network = nn.Linear(1, 1)
+    made = remembered(network)
+    assert remembered(network) is made
+    with torch.inference_mode():
+        network.weight = nn.Parameter(torch.zeros(1, 1), requires_grad=False)
+    assert remembered(network) is not made

@@ -94,6 +94,16 @@ def test_a_layer_that_looks_at_everything_is_named():
         receptive_field(Squeeze(), 1, stride=(1, 1))
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+@pytest.mark.parametrize("name", ["0.weight", "1.running_mean"])
+def test_weights_that_are_not_finite_are_named(name, value):
+    network = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.BatchNorm2d(1))
+    with torch.no_grad():
+        network.state_dict()[name].view(-1)[0] = value
+    with pytest.raises(ValueError, match=f"'{name}' has a NaN or an infinity: load weights"):
+        receptive_field(network, 1, stride=(1, 1))
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
