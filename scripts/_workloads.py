@@ -61,8 +61,10 @@ WORKLOADS = {
 
 @dataclass
 class Meter:
-    """Passes through a network: the shape of the images of each, and its seconds."""
+    """Passes through a network: how it is run, the shape of the images of each, and its seconds."""
 
+    run: str
+    precision: torch.dtype
     passes: list[tuple[tuple[int, ...], float]] = field(default_factory=list)
 
     def time(self, run: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
@@ -87,9 +89,9 @@ class Meter:
 class MeteredPredictor(Predictor):
     """Ours, with each pass measured."""
 
-    def __init__(self, network: nn.Module, meter: Meter) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__(network, "cpu")
-        self.meter = meter
+        self.meter = Meter(repr(self), self.precision)
 
     def __call__(self, images: Tensor) -> Tensor:
         return self.meter.time(super().__call__, images)
@@ -98,10 +100,10 @@ class MeteredPredictor(Predictor):
 class MeteredNetwork(nn.Module):
     """MONAI's, which puts its logits in a list, with each pass measured."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, precision: torch.dtype) -> None:
         super().__init__()
         self.network = network
-        self.meter = Meter()
+        self.meter = Meter(f"{type(network).__name__}, PyTorch, {precision}", precision)
 
     def forward(self, image: Tensor) -> Tensor:
         return self.meter.time(lambda given: self.network(given)[0], image)
@@ -119,14 +121,15 @@ def run_job(*, name: str, way: str, image: str, weights: str | None) -> dict[str
         return {"seconds": seconds, "peak_gib": peak_gib(), "losses": losses}
     started = time.perf_counter()
     found, meter = infer(network, volume, workload, way)
+    precision = meter.precision
     seconds, peak = time.perf_counter() - started, peak_gib()
     label = Path(image).with_name(f"{name}-{workload.ways.index(way)}.npy")
     np.save(label, found.numpy())
-    precision = torch.float32 if way == STOCK else torch.bfloat16
     return {
         "seconds": seconds,
         "peak_gib": peak,
         "label": str(label),
+        "run": meter.run,
         "matrix_gflops": matrix_gflops(precision),
         **meter.flop(build(workload.dims, OURS, None, training=False)),
     }
@@ -152,14 +155,15 @@ def build(dims: int, way: str, weights: str | None, *, training: bool) -> nn.Mod
     if way in (OURS, SKIPPING):
         ours.load_state_dict(mine)
         return ours.train(training)
-    return MeteredNetwork(theirs).train(training)
+    precision = torch.bfloat16 if way == TUNED else torch.float32
+    return MeteredNetwork(theirs, precision).train(training)
 
 
 @torch.inference_mode()
 def infer(network: nn.Module, volume: Tensor, workload: Workload, way: str) -> tuple[Tensor, Meter]:
     """The label map of a volume, (I, J, K), uint8, and the passes that it took."""
     if way in (OURS, SKIPPING):
-        predictor = MeteredPredictor(network, Meter())
+        predictor = MeteredPredictor(network)
         inferer = ours(workload, skip=0.0 if way == SKIPPING else None)
         return inferer(volume, predictor)[0, 0], predictor.meter
     with torch.autocast("cpu", torch.bfloat16, enabled=way == TUNED):

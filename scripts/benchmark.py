@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workloads", nargs="+", default=["slices", "crop"], choices=WORKLOADS)
     parser.add_argument("--rounds", type=int, default=2, help="times in turn (%(default)s)")
     parser.add_argument(
-        "--stock-rounds", type=int, default=1, help="of them with MONAI as it comes"
+        "--stock-rounds", type=int, default=2, help="with MONAI as it comes (%(default)s)"
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
     parser.add_argument(
@@ -105,6 +105,7 @@ def compare(
         keys = [key for key in NUMBERS if key in done[0]]
         row = {key: statistics.median(each[key] for each in done) for key in keys}
         row |= {"runs": [each["seconds"] for each in done], "losses": done[0].get("losses")}
+        row["run"] = done[0].get("run")
         if "label" in done[0]:
             label = np.load(done[0]["label"])
             row["dice_stock"] = dice(label, np.load(runs[STOCK][0]["label"]))
@@ -148,8 +149,8 @@ def page(numbers: Mapping[str, Any]) -> str:
         "float32, as its spleen bundle has it",
         f"- {TUNED}: allocator that keeps pages, bfloat16 autocast, overlap 0.25, Gaussian, 1 "
         "window at a time",
-        f"- {OURS}: `OverlapTileInferer` in crop mode with `Predictor` in its default, OpenVINO "
-        "in bfloat16; in 3D windows of up to 144 voxels, with a halo of 16",
+        f"- {OURS}: `OverlapTileInferer` in crop mode with `Predictor` in its default for the "
+        "device; in 3D windows of up to 144 voxels, with a halo of 16",
         f"- {SKIPPING}: the same with `skip=0`, below which the HU window {WINDOW_HU} maps air",
         "",
         "TFLOP are the operations of all passes through the network, two for a multiply-add. The "
@@ -169,7 +170,10 @@ def segmentation(workload: Mapping[str, Any]) -> Iterator[str]:
     """The table of a volume that was segmented."""
     yield (
         f"Volume {workload['volume']}, weights {workload['weights'] or 'random'}, windows of "
-        f"{'x'.join(map(str, workload['window']))} in MONAI."
+        f"{'x'.join(map(str, workload['window']))} in MONAI; ours is run by "
+        f"`{workload['rows'][OURS]['run']}`. Runs: "
+        + ", ".join(f"{way} {len(row['runs'])}" for way, row in workload["rows"].items())
+        + "."
     )
     yield ""
     yield from table(

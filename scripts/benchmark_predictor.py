@@ -20,10 +20,11 @@ import torch
 from _in_turn import REPOSITORY, in_turn, ratio, setting_lines, settings, write
 from _workloads import CHANNELS, matrix_gflops
 from monai.bundle import ConfigParser
+from monai.inferers import Inferer
 from torch import Tensor, nn
 
 from medseg.inference import Predictor
-from medseg.inference.backends import PRECISIONS, installed
+from medseg.inference.backends import BACKENDS, installed, precisions
 from medseg.memory import keep_freed_pages
 from medseg.networks import NestedUNet, load_weights
 from medseg.networks.cost import multiply_adds
@@ -78,7 +79,7 @@ def times(dims: int, device: torch.device, rounds: int) -> dict[str, Any]:
         first[name] = time.perf_counter() - started
     seconds = in_turn(passes, rounds)
     flop = 2 * multiply_adds(network, shape)
-    kinds = {kind for (_, of), each in PRECISIONS.items() if of == device.type for kind in each}
+    kinds = precisions("eager", device)
     rates = {str(kind).removeprefix("torch."): matrix_gflops(kind, device) for kind in kinds}
     rows = {
         name: {
@@ -102,13 +103,22 @@ def ways(network: nn.Module, device: torch.device) -> dict[str, Callable[[], Cal
         "PyTorch, bfloat16": lambda: reduced(network, device),
         "PyTorch, channels last, bfloat16": lambda: reduced(laid_out(network, layout), device),
     }
-    for (backend, kind), precisions in PRECISIONS.items():
-        if kind == device.type and installed(backend):
-            for precision in precisions:
-                name = str(precision).removeprefix("torch.")
-                make = partial(Predictor, network, device, backend=backend, precision=name)
-                levers[f"Predictor, {backend}, {name}"] = make
-    return levers
+    made = predictors(network, device)
+    return levers | {f"Predictor, {name}": make for name, make in made.items()}
+
+
+def predictors(network: nn.Module, device: torch.device) -> dict[str, Callable[[], Predictor]]:
+    """Each backend that is there, in each precision that it has on this machine's device."""
+    pairs = [
+        (backend, str(precision).removeprefix("torch."))
+        for backend in BACKENDS
+        if installed(backend, device.type)
+        for precision in precisions(backend, device)
+    ]
+    return {
+        f"{backend}, {name}": partial(Predictor, network, device, backend=backend, precision=name)
+        for backend, name in pairs
+    }
 
 
 def laid_out(network: nn.Module, layout: torch.memory_format) -> Callable[[Tensor], Tensor]:
@@ -158,18 +168,24 @@ def agreement(bundle: Path, source: Path, device: torch.device, most: int) -> di
         images = [prepare(case)["image"].as_tensor()[None] for case in cases]
     window_inferer = parser.get_parsed_content("window_inferer")
     window_inferer.progress = False
-    maps: dict[str, list[np.ndarray]] = {}
-    for (backend, kind), precisions in PRECISIONS.items():
-        if kind == device.type and installed(backend) and backend != "compile":
-            for precision in precisions:
-                name = str(precision).removeprefix("torch.")
-                run = Predictor(network.eval(), device, backend=backend, precision=name)
-                labels = [window_inferer(image, run).cpu().numpy() for image in images]
-                maps[f"{backend}, {name}"] = labels
+    maps = label_maps(predictors(network.eval(), device), images, window_inferer)
     reference = maps.pop("eager, float32")
     classes = parser.get_parsed_content("classes")
     rows = {name: compared(labels, reference, len(classes)) for name, labels in maps.items()}
     return {"bundle": bundle.name, "cases": len(images), "classes": list(classes), "rows": rows}
+
+
+def label_maps(
+    made: Mapping[str, Callable[[], Predictor]], images: Sequence[Tensor], inferer: Inferer
+) -> dict[str, list[np.ndarray]]:
+    """The label maps of all images by each predictor, one predictor at a time."""
+    maps = {}
+    for name, make in made.items():
+        if name.startswith("compile"):
+            torch.compiler.reset()  # or the shapes of the one before count towards its limit
+        run = make()
+        maps[name] = [inferer(image, run).cpu().numpy() for image in images]
+    return maps
 
 
 def compared(

@@ -135,8 +135,9 @@ class ProbabilityFile:
             last = self.axis == len(self.size) - 1
             self._values = _reserve(self.path, (logits.shape[1], *self.size), fortran=last)
             if self.filled and logits.shape[1] > 1 and not self.regions:
-                for plane in np.moveaxis(self._values[0], self.axis, 0):
-                    plane[...] = 1
+                planes = np.moveaxis(self._values[0], self.axis, 0)
+                for plane in range(len(planes)):
+                    planes[plane] = 1
                     _let_go(self._values)
         values = probabilities(logits[0], regions=self.regions)
         place = (slice(None), *box)

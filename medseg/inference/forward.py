@@ -51,12 +51,12 @@ class Forward:
         return total / len(chosen)
 
     def _flipped_dims(self, axes: int) -> list[int]:
-        """The dimensions of windows that are flipped, each once."""
+        """The dimensions of windows that are flipped, each once; slices are too thin to be."""
         if outside := [axis for axis in self.flips if not -axes <= axis < axes]:
             raise ValueError(
                 f"flips are axes of the image, 0 to {axes - 1}, got {outside[0]}: correct it"
             )
-        return sorted({axis % axes + 2 for axis in self.flips})
+        return sorted({axis % axes + 2 for axis in self.flips if axis % axes != self.slices})
 
     def _once(self, windows: Tensor) -> Tensor:
         """One pass; windows one voxel thick are slices to a network of one dimension less."""

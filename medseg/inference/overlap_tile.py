@@ -11,29 +11,28 @@ Segmentation", 2015, figure 2.
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from itertools import islice
 from math import prod
 from typing import Any, cast
 
 import torch
-from monai.data.utils import compute_importance_map
 from monai.inferers import Inferer
 from monai.utils import convert_to_dst_type
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from medseg.inference.blender import Blender
+from medseg.inference.cancelled import CancelledError as CancelledError
 from medseg.inference.canvas import Canvas, LabelCanvas, LogitsCanvas, probability_file
-from medseg.inference.content import Skip, passed_over
+from medseg.inference.content import Skip
 from medseg.inference.forward import Forward
 from medseg.inference.plan import Plan, parse_bytes
 from medseg.inference.planner import Planner
 from medseg.inference.predictor import layers_of
+from medseg.inference.reachable import reachable
 from medseg.inference.remembered import Remembered
+from medseg.inference.sweep import Sweep
 from medseg.inference.tiling import Numbers, Tiling
-from medseg.inference.windows import Layout, Window, fetch
+from medseg.inference.windows import Layout
 from medseg.networks.receptive_field import takes_window_statistics
 from medseg.transforms.classes import Classes, logit_channels
 from medseg.transforms.regions import are_regions
@@ -45,15 +44,8 @@ OUTPUTS = ("logits", "labels")
 
 Target = str | os.PathLike
 
-SIGMA_SCALE = 0.125
-"""Standard deviation of the Gaussian weights over the length of the window, MONAI's default."""
-
 PATCH_FACTOR = 2.0
 """Windows so many times larger or smaller than the training patch are warned of."""
-
-
-class CancelledError(RuntimeError):
-    """The caller asked to stop before the last window; there is no answer, and no file."""
 
 
 class OverlapTileInferer(Inferer):
@@ -159,7 +151,7 @@ class OverlapTileInferer(Inferer):
         self.regions = classes is not None and are_regions(classes)
         self.probabilities = probabilities
         self.patch_size = patch_size
-        self.device = None if device is None else torch.device(device)
+        self.device = None if device is None else reachable(device)
         self.progress = progress
         self.cancelled = cancelled
         self._planner = Planner(
@@ -167,6 +159,8 @@ class OverlapTileInferer(Inferer):
             batch_size=batch_size,
             labels=output == "labels",
             probabilities=probabilities is not None,
+            flips=bool(flips),
+            channels=self.channels,
             memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
             device=self.device,
         )
@@ -179,6 +173,11 @@ class OverlapTileInferer(Inferer):
     ) -> Tensor:
         """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
         image = inputs.as_subclass(Tensor)
+        if self.probabilities is not None and len(image) != 1:
+            raise ValueError(
+                f"probabilities are written for one image at a time, got {len(image)}: "
+                "pass them one by one"
+            )
         network = self._pruned(network)
         layout = self._planner.plan(image, network).layout
         self._warn_of_size(layout, layers_of(network))
@@ -190,21 +189,22 @@ class OverlapTileInferer(Inferer):
             channels=self.channels,
         )
         with ExitStack() as stack:
-            canvas = self._canvas(image)
-            if self.probabilities is not None:
-                target = self.probabilities(inputs)
-                if not isinstance(target, str | os.PathLike):
-                    target = stack.enter_context(target)
-                file = probability_file(
-                    target,
-                    canvas,
-                    size=image.shape[2:],
-                    regions=self.regions,
-                    axis=layout.slowest,
-                    filled=self.tiling.skip is not None,
-                )
-                canvas = stack.enter_context(file)
-            answer = self._run(image, forward, layout, canvas)
+            sweep = Sweep(
+                image,
+                layout=layout,
+                forward=forward,
+                canvas=self._canvas(image, inputs, layout, stack),
+                weights=self.weights if self.tiling.mode == "blend" else None,
+                regions=self.regions,
+                skip=self.tiling.skip,
+                device=self.device,
+            )
+            answer = sweep.run(
+                self.batch_size,
+                empty=self.output == "logits" or self.probabilities is not None,
+                cancelled=self.cancelled,
+                progress=self.progress,
+            )
         return convert_to_dst_type(answer, inputs, dtype=answer.dtype)[0]  # with its meta data
 
     def plan(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
@@ -227,68 +227,29 @@ class OverlapTileInferer(Inferer):
             )
         return self._prune(network)
 
-    def _canvas(self, image: Tensor) -> Canvas:
-        shape, device = (image.shape[0], *image.shape[2:]), image.device
+    def _canvas(self, image: Tensor, inputs: Tensor, layout: Layout, stack: ExitStack) -> Canvas:
+        """What takes the logits, with the file of probabilities around it, if there is one."""
+        device, regions = image.device, self.regions
+        canvas: Canvas
         if self.output == "labels":
-            return LabelCanvas(shape, regions=self.regions, device=device)
-        return LogitsCanvas(shape[1:], regions=self.regions, device=device)
-
-    def _run(self, image: Tensor, forward: Forward, layout: Layout, canvas: Canvas) -> Tensor:
-        """Compute the windows, and put their answers where they belong."""
-        blender = None
-        if self.tiling.mode == "blend":
-            weight = compute_importance_map(layout.size, mode=self.weights, sigma_scale=SIGMA_SCALE)
-            blender = Blender(
-                canvas,
-                size=image.shape[2:],
-                axis=layout.slowest,
-                weight=weight,
-                regions=self.regions,
-            )
-        done = 0
-        with tqdm(total=layout.count, unit="window", disable=not self.progress) as bar:
-            wanted = self._wanted(image, layout)
-            while batch := list(islice(wanted, self.batch_size)):
-                if self.cancelled is not None and self.cancelled():
-                    raise CancelledError(f"stopped after {done} of {layout.count} windows")
-                for window, logits in self._predict(batch, forward):
-                    place = (slice(None), slice(None), *window.inner)
-                    inner = logits[place]
-                    if blender is None:
-                        canvas.put(window.given, inner)
-                    else:
-                        blender.add(window.given, window.inner, inner)
-                done += len(batch)
-                bar.update(len(batch))
-            bar.update(layout.count - done)
-        return canvas.result() if blender is None else blender.finish()
-
-    def _wanted(self, image: Tensor, layout: Layout) -> Iterator[tuple[Window, Tensor]]:
-        """The windows that are computed, and what the network sees there.
-
-        Where all are passed over and logits are asked for, the first is computed all the same: the
-        network alone knows how many classes there are.
-        """
-        none = True
-        windows = layout.windows()
-        for window in windows:
-            voxels = fetch(image, window, layout)
-            _check_finite(voxels, window)
-            if not passed_over(voxels, self.tiling.skip):
-                none = False
-                yield window, voxels
-        if none and (self.output == "logits" or self.probabilities is not None):
-            yield windows[0], fetch(image, windows[0], layout)
-
-    def _predict(
-        self, batch: list[tuple[Window, Tensor]], forward: Forward
-    ) -> Iterator[tuple[Window, Tensor]]:
-        """The logits of each window, (B, C, *size), where the image is."""
-        windows, images = zip(*batch, strict=True)
-        voxels = torch.cat(images) if images[1:] else images[0]
-        home = voxels.device
-        voxels = voxels if self.device is None else voxels.to(self.device)
-        return zip(windows, forward(voxels).to(home).split(len(images[0])), strict=True)
+            shape = (image.shape[0], *image.shape[2:])
+            canvas = LabelCanvas(shape, regions=regions, device=device)
+        else:
+            canvas = LogitsCanvas(image.shape[2:], regions=regions, device=device)
+        if self.probabilities is None:
+            return canvas
+        target = self.probabilities(inputs)
+        if not isinstance(target, str | os.PathLike):
+            target = stack.enter_context(target)
+        file = probability_file(
+            target,
+            canvas,
+            size=image.shape[2:],
+            regions=regions,
+            axis=layout.slowest,
+            filled=self.tiling.skip is not None,
+        )
+        return stack.enter_context(file)
 
     def _warn_of_size(self, layout: Layout, network: nn.Module | None) -> None:
         if self._warned or self.patch_size is None or network is None:
@@ -304,14 +265,4 @@ class OverlapTileInferer(Inferer):
             "x".join(map(str, layout.size)),
             factor,
             "x".join(map(str, self.patch_size)),
-        )
-
-
-def _check_finite(voxels: Tensor, window: Window) -> None:
-    finite = voxels.isfinite()
-    if not finite.all():
-        where = ", ".join(f"{s.first}:{s.stop}" for s in window.spans)
-        raise ValueError(
-            f"{int((~finite).sum())} values of the image at [{where}] are not finite: "
-            "correct the image, or fill them before the intensity transforms"
         )

@@ -23,7 +23,8 @@ WORKSPACE = {
     ("openvino", torch.bfloat16): 1.4,
 }
 """How much more memory a pass was measured to take than its tensors, and a reserve: workspace of
-convolutions, copies in another layout, pages that the allocator keeps. Else `WORKSPACE_ELSE`."""
+convolutions, copies in another layout, pages that the allocator keeps. Measured on a CPU; of all
+else, GPUs too, `WORKSPACE_ELSE` is assumed."""
 
 WORKSPACE_ELSE = 2.2
 
@@ -105,6 +106,15 @@ def way_to_run(network: Callable[..., Tensor]) -> tuple[str, torch.dtype]:
     weights = network.parameters() if isinstance(network, nn.Module) else iter(())
     first = next(weights, None)
     return "eager", torch.float32 if first is None else first.dtype
+
+
+def device_of(network: Callable[..., Tensor]) -> torch.device | None:
+    """Where a network is computed; None where that cannot be told."""
+    if isinstance(network, Predictor):
+        return network.device
+    weights = network.parameters() if isinstance(network, nn.Module) else iter(())
+    first = next(weights, None)
+    return None if first is None else first.device
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from medseg.inference.plan import (
     MemoryLimitError,
     Plan,
+    device_of,
     free_bytes,
     network_bytes,
     told,
@@ -34,6 +35,8 @@ class Planner:
         batch_size: most windows that go through the network together.
         labels: whether the answer is labels and not logits.
         probabilities: whether a file of them is written, too.
+        flips: whether the logits are the mean over flips.
+        channels: that the classes need, None for any number.
         memory_limit: bytes that may be taken beside image and weights; None for what is free.
         device: where windows are computed; None for where the image is.
     """
@@ -42,6 +45,8 @@ class Planner:
     batch_size: int
     labels: bool
     probabilities: bool
+    flips: bool
+    channels: int | None
     memory_limit: int | None
     device: torch.device | None
     _known: WeakKeyDictionary[nn.Module, dict[Hashable, Needed]] = field(
@@ -56,21 +61,41 @@ class Planner:
             MemoryLimitError: the memory does not suffice; the setting that would do is named.
         """
         plan = self._unchecked(image, network)
-        limit = self.memory_limit
-        if limit is None:
-            limit = free_bytes(self.device or image.device)
-        if limit is not None and plan.needed_bytes > limit:
+        if lack := self._lack(plan, image, network):
+            needed, there = lack
             raise MemoryLimitError(
-                f"inference needs {told(plan.needed_bytes)} of memory ({plan}), there is "
-                f"{told(limit)}: {self._remedy(plan, limit, image, network)}"
+                f"inference needs {told(needed)} of memory ({plan}), there is {told(there)}: "
+                f"{self._remedy(plan, image, network)}"
             )
         return plan
+
+    def _lack(
+        self, plan: Plan, image: Tensor, network: Callable[..., Tensor]
+    ) -> tuple[int, int] | None:
+        """What is needed of a memory and what there is, where that does not suffice.
+
+        Windows are computed where the network is, and the answer is kept where the image is.
+        """
+        at = self.device or device_of(network) or image.device
+        limits = [(plan.needed_bytes, self.memory_limit)]
+        if self.memory_limit is None and at == image.device:
+            limits = [(plan.needed_bytes, free_bytes(at))]
+        elif self.memory_limit is None:
+            limits = [(plan.network_bytes or 0, free_bytes(at))]
+            limits.append((plan.answer_bytes, free_bytes(image.device)))
+        short = ((needed, there) for needed, there in limits if there is not None)
+        return next(((needed, there) for needed, there in short if needed > there), None)
 
     def _unchecked(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
         layout = self.tiling.layout(image, layers_of(network))
         count = min(self.batch_size, layout.count)
         shape = (count * image.shape[0], image.shape[1], *self._of_roi(layout.size))
         needed, channels = self._network_bytes(network, shape)
+        if None not in (channels, self.channels) and channels != self.channels:
+            raise ValueError(
+                f"the classes need {self.channels} channels, the network gives {channels}: load "
+                "the weights and the classes of one training"
+            )
         classes = channels or 1
         voxels = image.shape[0] * prod(image.shape[2:])
         window = count * image.shape[0] * prod(layout.size)
@@ -81,6 +106,8 @@ class Planner:
             along, length = image.shape[2 + layout.slowest], layout.size[layout.slowest]
             slab = voxels // along * min(length, along)
             answer += 4 * (slab * (classes + 1) + window * classes)
+        if self.flips:
+            answer += 4 * window * (2 * classes + image.shape[1])  # sum, logits and window, flipped
         return Plan(
             layout,
             count,
@@ -106,17 +133,17 @@ class Planner:
             known[way] = network_bytes(network, shape)
         return known[way]
 
-    def _remedy(self, plan: Plan, limit: int, image: Tensor, network: Callable[..., Tensor]) -> str:
+    def _remedy(self, plan: Plan, image: Tensor, network: Callable[..., Tensor]) -> str:
         """The first setting that fits, of those that change the answer least."""
         least = plan.needed_bytes
         for other in self._thriftier(plan, image, network):
             try:
-                needed = other._unchecked(image, network).needed_bytes
+                planned = other._unchecked(image, network)
             except ValueError:  # too small for the halo, or for the network
                 continue
-            if needed <= limit:
+            if other._lack(planned, image, network) is None:
                 return f"pass {' and '.join(other._unlike(self))}"
-            least = min(least, needed)
+            least = min(least, planned.needed_bytes)
         return f"no setting needs less than {told(least)}, take a machine with more memory"
 
     def _thriftier(

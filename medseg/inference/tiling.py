@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 from torch import Tensor, nn
 
 from medseg.inference.content import Skip, bounding_box
-from medseg.inference.windows import EDGES, Axis, Layout, blend_axis, crop_axis, per_axis
-from medseg.networks.receptive_field import receptive_field
+from medseg.inference.windows import EDGES, Axis, Layout, blend_axis, crop_axis, per_axis, up
+from medseg.networks.receptive_field import receptive_field, takes_window_statistics
 
 MODES = ("crop", "blend")
 
@@ -73,7 +73,9 @@ class Tiling:
                 blend_axis(n, window=r, overlap=self.overlap)
                 for n, r in zip(size, roi, strict=True)
             ]
-            return Layout(tuple(lines), fill="zero")
+            layout = Layout(tuple(lines), fill="zero")
+            self._check_statistics(layout, network)
+            return layout
         step = self.step(len(size), network)
         halo = (0,) * len(size)
         if self._needs_halo(size, roi, step):
@@ -82,8 +84,26 @@ class Tiling:
             self._line(box, n, window=r, halo=h, step=s)
             for box, n, r, h, s in zip(self._boxes(image), size, roi, halo, step, strict=True)
         ]
-        whole = tuple(-(-h // s) * s for h, s in zip(halo, step, strict=True))
-        return Layout(tuple(lines), fill="mirror" if self.edge == "mirror" else "edge", halo=whole)
+        whole = tuple(up(h, s) for h, s in zip(halo, step, strict=True))
+        fill = "mirror" if self.edge == "mirror" else "edge"
+        layout = Layout(tuple(lines), fill=fill, halo=whole)
+        self._check_statistics(layout, network)
+        return layout
+
+    def _check_statistics(self, layout: Layout, network: nn.Module | None) -> None:
+        """Refuse windows that are one voxel to a layer which takes statistics of its window."""
+        step = self.step(len(layout.size), network)
+        along = self.slice_axis(len(step))
+        larger = [n > s for n, s in zip(layout.size, step, strict=True)]
+        if any(axis != along and more for axis, more in enumerate(larger)):
+            return
+        if network is None or not takes_window_statistics(network):
+            return
+        size, least = ("x".join(map(str, n)) for n in (layout.size, [2 * s for s in step]))
+        raise ValueError(
+            f"windows of {size} are one voxel at the deepest level, of which the network's norm "
+            f"can take no statistics: pass an image and a roi_size of more voxels, such as {least}"
+        )
 
     def step(self, axes: int, network: nn.Module | None) -> tuple[int, ...]:
         """Per axis of an image, what sizes of windows are multiples of: the network's stride."""
@@ -107,7 +127,7 @@ class Tiling:
         """Whether a halo counts; working it out takes a while, and is spared where it does not."""
         along = self.slice_axis(len(size))
         axes = enumerate(zip(size, roi, step, strict=True))
-        fits = all(axis == along or -(-n // s) * s <= r // s * s for axis, (n, r, s) in axes)
+        fits = all(axis == along or up(n, s) <= r // s * s for axis, (n, r, s) in axes)
         whole = self.skip is None or callable(self.skip)
         return not (fits and whole and self.edge == "network")
 

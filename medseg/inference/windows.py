@@ -90,7 +90,7 @@ class Layout:
 
     @property
     def slowest(self) -> int:
-        """The axis along which windows come one after another: that of the most windows."""
+        """The axis along which windows come one after another: that which is longest in them."""
         reach = [axis.spans[-1].stop / axis.size for axis in self.axes]
         return reach.index(max(reach))
 
@@ -123,9 +123,9 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
         >>> crop_axis(100, window=64, halo=8, step=4, edge="network").spans
         (Span(start=0, first=0, stop=50), Span(start=40, first=50, stop=100))
     """
-    halo = _up(halo, step)
+    halo = up(halo, step)
     over = halo if edge == "mirror" else 0
-    whole = _up(size + 2 * over, step)
+    whole = up(size + 2 * over, step)
     largest = window // step * step
     if whole <= largest:
         return Axis(whole, (Span(-over, 0, size),))
@@ -135,7 +135,7 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
             f"to {2 * halo + step} or more, or pass a smaller halo"
         )
     count = ceil((whole - 2 * halo) / (largest - 2 * halo))
-    used = _up(ceil((whole - 2 * halo) / count), step) + 2 * halo
+    used = up(ceil((whole - 2 * halo) / count), step) + 2 * halo
     slack = (whole - used) // step
     starts = [place * slack // (count - 1) * step - over for place in range(count)]
     cuts = [(near + used + far) // 2 for near, far in pairwise(starts)]
@@ -194,5 +194,6 @@ def per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...
     return values
 
 
-def _up(value: int, step: int) -> int:
+def up(value: int, step: int) -> int:
+    """The least multiple of a step that is no less than a value."""
     return ceil(value / step) * step

@@ -257,7 +257,7 @@ def test_a_memory_limit_refuses_the_case_with_the_setting_that_fits(untrained, v
     error = root_cause(failed.value)
     assert str(error).startswith("1 of 1 case")
     assert "needs" in error.failures["v"]
-    assert "there is 0.00 GiB" in error.failures["v"]
+    assert "there is 0.1 MiB: no setting needs less than" in error.failures["v"]
 
 
 def test_planning_tells_windows_and_memory_and_writes_nothing(untrained, volume, tmp_path, capfd):
@@ -266,5 +266,12 @@ def test_planning_tells_windows_and_memory_and_writes_nothing(untrained, volume,
     run_bundle(bundle, "inference", run_id="planning", arguments=arguments)
     told = [line for line in "".join(capfd.readouterr()).splitlines() if "window of" in line]
     assert len(told) == 1
-    assert "case v: 1 window of 48x64x48, 1 at a time; memory: image 0.00 GiB" in told[0]
+    assert "case v: 1 window of 48x64x48, 1 at a time; memory: peak " in told[0]
     assert not (tmp_path / "masks").exists()
+
+
+@pytest.mark.parametrize("name", ["hippocampus", "liver_3d", "lung_nodule", "liver"])
+def test_windows_unlike_the_training_patches_are_warned_of(repository, name):
+    parser = ConfigParser()
+    parser.read_config(str(repository / "bundles" / name / "configs" / "inference.json"))
+    assert parser["window_inferer"]["patch_size"] == "@image_size"

@@ -461,3 +461,10 @@ def test_small_and_thin_volumes_are_predicted(mode, size):
 def test_a_halo_that_is_to_be_found_needs_layers():
     with pytest.raises(ValueError, match="halo 'auto' needs the layers of a network"):
         apply(lambda x: x, torch.zeros(1, 1, 8), roi_size=8)
+
+
+def test_probabilities_of_several_images_are_refused_before_any_window(tmp_path):
+    inferer = OverlapTileInferer(4, halo=0, probabilities=lambda _: tmp_path / "p.npy")
+    with pytest.raises(ValueError, match="one image at a time, got 2: pass them one by one"):
+        inferer(torch.zeros(2, 1, 8), None)
+    assert list(tmp_path.iterdir()) == []

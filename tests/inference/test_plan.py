@@ -71,7 +71,8 @@ def test_what_a_first_pass_takes_besides_is_reserved(network, monkeypatch):
     )
 
 
-def test_bfloat16_takes_less(network):
+def test_bfloat16_takes_less(network, monkeypatch):
+    monkeypatch.setattr("medseg.inference.backends.gains_by_bfloat16", lambda device: True)
     shape = (1, 1, 32, 32, 32)
     full = network_bytes(Predictor(network, "cpu", backend="openvino", precision="float32"), shape)
     half = network_bytes(Predictor(network, "cpu", backend="openvino", precision="bfloat16"), shape)
@@ -268,3 +269,43 @@ def test_memory_is_read_with_its_unit(text, expected):
 def test_what_is_no_memory_is_refused(text):
     with pytest.raises(ValueError, match="memory is bytes, or a number and a unit"):
         OverlapTileInferer(8, memory_limit=text)
+
+
+def test_flips_take_their_sum_and_what_is_flipped(network):
+    image = torch.zeros(1, 1, 32, 32, 32)
+    plain, flipped = (
+        OverlapTileInferer(32, halo=0, flips=flips).plan(image, network).answer_bytes
+        for flips in ((), (0,))
+    )
+    assert flipped - plain == 4 * 32**3 * (3 + 3 + 1)  # sum, logits and image, of 3 and 1 channels
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
+def test_classes_that_do_not_fit_the_network_are_refused(network, names):
+    classes = {name: [n + 1] for n, name in enumerate(names)}
+    inferer = OverlapTileInferer(32, halo=0, classes=classes)
+    with pytest.raises(ValueError, match=f"need {len(names) + len(names) // 3} channels, .* 3: "):
+        inferer.plan(torch.zeros(1, 1, 32, 32, 32), network)
+
+
+class Elsewhere(NeverRun):
+    """A network whose weights are on another device."""
+
+    def parameters(self, recurse=True):
+        return iter([torch.nn.Parameter(torch.zeros(1, device="meta"))])
+
+
+@pytest.mark.parametrize(("device", "there"), [("meta", 1 * MIB), ("cpu", 2 * MIB)])
+def test_windows_count_where_they_are_computed_and_the_answer_where_the_image_is(
+    monkeypatch, device, there
+):
+    network = Elsewhere(3, 1, 3, channels=(8, 16, 32)).eval()
+    free = {"meta": 2**40, "cpu": 2**40, device: there}
+    monkeypatch.setattr("medseg.inference.planner.free_bytes", lambda at: free[at.type])
+    image = torch.zeros(1, 1, 64, 64, 64)
+    inferer = OverlapTileInferer(64, halo=0)
+    needed = inferer._planner._unchecked(image, network)
+    short = needed.network_bytes if device == "meta" else needed.answer_bytes
+    expected = f"needs {told(short)} of memory .*there is {told(there)}"
+    with pytest.raises(MemoryLimitError, match=expected):
+        inferer.plan(image, network)

@@ -1,5 +1,7 @@
 """Tests of medseg.inference.tiling: which windows a network is given for an image."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -122,3 +124,16 @@ def test_sizes_may_come_from_numpy():
 def test_slices_that_are_one_window_need_no_halo_worked_out():
     tiling = Tiling(roi_size=32, slices=2, edge="network")
     assert tiling.layout(torch.zeros(1, 1, 20, 32, 9), None).halo == (0, 0, 0)
+
+
+@pytest.mark.parametrize("options", [{"mode": "blend"}, {"halo": 0}, {"halo": 0, "slices": 2}])
+def test_windows_of_one_voxel_at_the_deepest_level_have_no_statistics(options):
+    dims = 2 if "slices" in options else 3
+    build = partial(NestedUNet, dims, 1, 2, channels=(4, 4, 8))
+    image = torch.zeros(1, 1, 4, 4, 4)
+    tiling = Tiling(roi_size=4, **options)
+    with pytest.raises(ValueError, match=r"windows of 4x4x\d are one voxel at the deepest level"):
+        tiling.layout(image, build(norm="instance"))
+    assert tiling.layout(image, build(norm="batch")).size[:2] == (4, 4)
+    wide = torch.zeros(1, 1, 4, 8, 4)
+    assert Tiling(roi_size=8, **options).layout(wide, build(norm="instance")).size[1] == 8

@@ -53,7 +53,7 @@ def measured(benchmark, tmp_path, monkeypatch):
         label = tmp_path / f"{n}.npy"
         np.save(label, np.array([1, 1, n == 0], dtype=np.uint8).reshape(3, 1, 1))
         cost = {"tflop": 6.0, "network_seconds": 1.5, "network_gflops": 30, "matrix_gflops": 40}
-        return done | {"label": str(label)} | cost
+        return done | {"label": str(label), "run": "Predictor(NestedUNet)"} | cost
 
     monkeypatch.setattr(benchmark, "in_process", measure)
     monkeypatch.setattr(benchmark, "prepare", lambda volume, path: path)
@@ -62,7 +62,8 @@ def measured(benchmark, tmp_path, monkeypatch):
 
 def run(benchmark, tmp_path, *more):
     threads = torch.get_num_threads()
-    given = ["--volume", str(tmp_path / "case/image.nii.gz"), "--rounds", "3", *more]
+    given = ["--volume", str(tmp_path / "case/image.nii.gz"), "--rounds", "3"]
+    given += ["--stock-rounds", "1", *more]
     assert benchmark.main([*given, "--threads", "1", "--out", str(tmp_path / "out")]) == 0
     torch.set_num_threads(threads)
     page = (tmp_path / "out" / "inference.md").read_text()
@@ -81,6 +82,7 @@ def test_medians_of_the_runs_and_agreement_come_to_the_page(benchmark, measured,
     assert f"| medseg | 4.0 | 15.0 | 5.0 | 2.00 | 0.25 | {rest} 0.8000 | 0.8000 |" in page
     assert numbers["slices"]["rows"]["medseg"]["runs"] == [4, 3, 50]
     assert (numbers["slices"]["volume"], numbers["slices"]["weights"]) == ("case", None)
+    assert "ours is run by `Predictor(NestedUNet)`. Runs: MONAI as documented 1, MONAI" in page
     for key in ("hardware", "versions", "commit", "command"):
         assert numbers["slices"][key] in page
 

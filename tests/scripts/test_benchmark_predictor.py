@@ -18,8 +18,7 @@ def levers(script, monkeypatch):
     module = script("benchmark_predictor")
     monkeypatch.setattr(module, "CHANNELS", (4, 8, 16))
     monkeypatch.setattr(module, "SIZES", {2: (16, 24), 3: (16, 16, 16)})
-    precisions = {("eager", "cpu"): (torch.float32, torch.bfloat16)}
-    monkeypatch.setattr(module, "PRECISIONS", precisions)
+    monkeypatch.setattr(module, "BACKENDS", ["eager"])
     return module
 
 
@@ -43,6 +42,31 @@ def test_the_layout_is_that_of_the_name_and_the_network_stays_as_it_is(levers):
     levers.laid_out(network, torch.channels_last)(torch.rand(1, 2, 8, 8))
     network(torch.rand(1, 2, 8, 8))
     assert seen == [(108, 1, 18, 3), (108, 36, 6, 1)]  # 3 channels of 6 x 6
+
+
+def test_every_backend_that_is_there_is_compared_in_all_that_it_has(script, monkeypatch):
+    module = script("benchmark_predictor")
+    there = {"eager": True, "compile": True, "openvino": True, "onnxruntime": False}
+    monkeypatch.setattr(module, "installed", lambda backend, kind: there[backend])
+    monkeypatch.setattr("medseg.inference.backends.gains_by_bfloat16", lambda device: False)
+    assert list(module.predictors(nn.Identity(), CPU)) == [
+        "eager, float32",
+        "eager, bfloat16",
+        "compile, float32",
+        "compile, bfloat16",
+        "openvino, float32",
+    ]
+
+
+def test_label_maps_are_those_of_each_predictor(levers, monkeypatch):
+    resets = []
+    monkeypatch.setattr(torch.compiler, "reset", lambda: resets.append(None))
+    images = [torch.tensor([1, 0, 2]), torch.tensor([3])]
+    made = {"eager, float32": lambda: lambda x: x, "compile, float32": lambda: lambda x: x + 1}
+    maps = levers.label_maps(made, images, lambda image, run: run(image))
+    assert [m.tolist() for m in maps["eager, float32"]] == [[1, 0, 2], [3]]
+    assert [m.tolist() for m in maps["compile, float32"]] == [[2, 1, 3], [4]]
+    assert len(resets) == 1
 
 
 def test_agreement_is_dice_over_all_voxels_and_in_the_worst_case(levers):

@@ -70,6 +70,8 @@ def test_every_way_segments_the_same_voxels_alike(workloads, image, name):
         done = workloads.run_job(name=name, way=way, image=str(image), weights=None)
         assert done["seconds"] >= done["network_seconds"] > 0
         assert min(done["network_gflops"], done["matrix_gflops"], done["peak_gib"]) > 0
+        ours = way in (workloads.OURS, workloads.SKIPPING)
+        assert done["run"].startswith("Predictor(NestedUNet, cpu, " if ours else "BasicUNetPlus")
         maps.append(np.load(done["label"]))
     shape = (32, 32, 32) if name == "slices" else (16, 24, 32)
     assert [(found.shape, found.dtype) for found in maps] == [(shape, np.uint8)] * 4
@@ -79,7 +81,7 @@ def test_every_way_segments_the_same_voxels_alike(workloads, image, name):
 
 def test_operations_are_those_of_all_passes(workloads):
     network = NestedUNet(2, 1, 2, channels=(4, 8, 16))
-    meter = workloads.Meter()
+    meter = workloads.Meter("PyTorch", torch.float32)
     for batch in (3, 1):
         meter.time(network, torch.zeros(batch, 1, 16, 16))
     one = 2 * multiply_adds(network, (1, 1, 16, 16))
