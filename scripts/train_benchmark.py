@@ -18,7 +18,7 @@ from torch import Tensor
 from medseg.ingest import load
 from medseg.losses import HybridLoss
 from medseg.memory import keep_freed_pages
-from medseg.networks import NestedUNet
+from medseg.networks import NestedUNet, load_weights
 
 SIZE = {2: 256, 3: 96}
 BATCH = {2: 4, 3: 1}
@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--case", type=Path, required=True, help="image.nii.gz and label.nii.gz")
     parser.add_argument("--dims", type=int, choices=(2, 3), required=True)
     parser.add_argument("--steps", type=int, help=f"default: {STEPS}")
+    parser.add_argument("--start", type=Path, help="weights to go on from; random if left out")
     parser.add_argument("--threads", type=int, default=1, help="(%(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="a .pt file")
     args = parser.parse_args(arguments)
@@ -45,15 +46,19 @@ def main(arguments: list[str] | None = None) -> int:
     image = load(args.case / "image.nii.gz")[0]
     image = torch.from_numpy(((image - low) / (high - low)).clip(0, 1).astype(np.float32))
     label = torch.from_numpy((load(args.case / "label.nii.gz")[0] > 0).astype(np.int64))
-    torch.save(train(image, label, dims=args.dims, steps=args.steps or STEPS[args.dims]), args.out)
+    torch.manual_seed(0)
+    network = NestedUNet(args.dims, 1, CLASSES, channels=CHANNELS)
+    if args.start is not None:
+        load_weights(network, args.start)
+    train(network, image, label, steps=args.steps or STEPS[args.dims])
+    torch.save(network.state_dict(), args.out)
     return 0
 
 
-def train(image: Tensor, label: Tensor, *, dims: int, steps: int) -> dict[str, Tensor]:
-    """The weights after so many steps of Adam with a one-cycle rate."""
-    torch.manual_seed(0)
+def train(network: NestedUNet, image: Tensor, label: Tensor, *, steps: int) -> None:
+    """So many steps of Adam with a one-cycle rate."""
+    dims = len(network.total_stride)
     generator = torch.Generator().manual_seed(0)
-    network = NestedUNet(dims, 1, CLASSES, channels=CHANNELS)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-3, total_steps=steps)
     loss_function = HybridLoss(activation="softmax")
@@ -70,7 +75,6 @@ def train(image: Tensor, label: Tensor, *, dims: int, steps: int) -> dict[str, T
         schedule.step()
         if step % 10 == 9:
             logger.info("step %d of %d: loss %.4f", step + 1, steps, loss.item())
-    return network.state_dict()
 
 
 def place(
