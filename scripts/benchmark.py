@@ -155,9 +155,9 @@ def page(numbers: Mapping[str, Any]) -> str:
         "",
         "TFLOP are the operations of all passes through the network, two for a multiply-add. The "
         "rate of a usual pass is held against the product of two matrices in the same precision on "
-        "the same threads. The weights have learnt this volume by heart "
+        "the same threads. Weights that are named have learnt this volume by heart "
         "(`scripts/train_benchmark.py`), so that label maps can be compared; Dice with the label "
-        "says nothing of other patients.",
+        "says nothing of other patients. No GPU was measured.",
     ]
     for workload in numbers["workloads"].values():
         lines += ["", f"## {workload['title'][0].upper()}{workload['title'][1:]}", ""]

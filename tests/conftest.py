@@ -1,7 +1,9 @@
 """Shared fixtures."""
 
+import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,14 @@ def _eager_unless_marked(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     predictor = sys.modules.get("medseg.inference.predictor")
     if predictor is not None and request.node.get_closest_marker("openvino") is None:
         monkeypatch.setattr(predictor, "_fastest", lambda offered: "eager")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Takes away what a bundle's logging.conf leaves: a handler on a stream of the test."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    for handler in [each for each in root.handlers if each not in handlers]:
+        root.removeHandler(handler)
+    root.setLevel(level)

@@ -31,7 +31,7 @@ from medseg.inference.predictor import layers_of
 from medseg.inference.reachable import reachable
 from medseg.inference.remembered import Remembered
 from medseg.inference.sweep import Sweep
-from medseg.inference.tiling import Numbers, Tiling
+from medseg.inference.tiling import Numbers, Tiling, check_choice
 from medseg.inference.windows import Layout
 from medseg.networks.receptive_field import takes_window_statistics
 from medseg.transforms.classes import Classes, logit_channels
@@ -137,11 +137,12 @@ class OverlapTileInferer(Inferer):
             stride=stride,
             skip=skip,
         )
-        for name, value, choices in (("weights", weights, WEIGHTS), ("output", output, OUTPUTS)):
-            if value not in choices:
-                raise ValueError(f"{name} is one of {', '.join(choices)}, got {value!r}: choose")
-        if batch_size < 1:
-            raise ValueError(f"batch_size is 1 or more, got {batch_size}: pass 1")
+        check_choice("weights", weights, WEIGHTS)
+        check_choice("output", output, OUTPUTS)
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size is a whole number from 1 on, got {batch_size!r}: pass 1")
+        if not isinstance(flips, Sequence) or not all(isinstance(axis, int) for axis in flips):
+            raise ValueError(f"flips is a list of axes, got {flips!r}: pass for instance [0, 1]")
         self.weights = weights
         self.batch_size = batch_size
         self.flips = tuple(flips)
@@ -173,6 +174,10 @@ class OverlapTileInferer(Inferer):
     ) -> Tensor:
         """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
         image = inputs.as_subclass(Tensor)
+        if image.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"images are float32 or float64, got {image.dtype}: pass image.float()"
+            )
         if self.probabilities is not None and len(image) != 1:
             raise ValueError(
                 f"probabilities are written for one image at a time, got {len(image)}: "

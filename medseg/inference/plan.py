@@ -72,7 +72,7 @@ class Plan:
         file = f"; {told(self.file_bytes)} on the disk" if self.file_bytes else ""
         return (
             f"{counted(self.layout.count, 'window')} of {_by(self.layout.size)}{halo}, "
-            f"{self.batch_size} at a time; memory: peak {told(self.needed_bytes)} (network "
+            f"{self.batch_size} at a time; memory: at most {told(self.needed_bytes)} (network "
             f"{network}, answer {told(self.answer_bytes)}) beside the image's "
             f"{told(self.image_bytes)}{file}"
         )

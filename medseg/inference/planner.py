@@ -144,7 +144,8 @@ class Planner:
             if other._lack(planned, image, network) is None:
                 return f"pass {' and '.join(other._unlike(self))}"
             least = min(least, planned.needed_bytes)
-        return f"no setting needs less than {told(least)}, take a machine with more memory"
+        more = "take a machine with more memory" if self.memory_limit is None else "raise the limit"
+        return f"no setting needs less than {told(least)}, {more}"
 
     def _thriftier(
         self, plan: Plan, image: Tensor, network: Callable[..., Tensor]

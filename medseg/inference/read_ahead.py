@@ -42,11 +42,12 @@ class ReadAhead:
             raise IndexError(f"there are {self._count} items, and all were given")
         self._reading = None
         wait([reading])
-        item = reading.result()
+        failed = reading.exception() is not None
+        size = 0 if failed else _size(reading.result())
         free = available_bytes()
-        if free is None or free > ROOM * _size(item):
+        if free is None or free > ROOM * size:
             self._begin()
-        return item
+        return reading.result()
 
     def close(self) -> None:
         """End what is being read, at its next line of Python; it is not waited for here."""

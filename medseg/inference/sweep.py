@@ -80,9 +80,11 @@ class Sweep:
         with tqdm(total=count, unit="window", disable=not progress) as bar:
             done = 0
             wanted = self._wanted()
-            while batch := list(islice(wanted, batch_size)):
+            while True:
                 if cancelled is not None and cancelled():
                     raise CancelledError(f"stopped after {done} of {count} windows")
+                if not (batch := list(islice(wanted, batch_size))):
+                    break
                 none = False
                 done = batch[-1][0] + 1
                 self._put([(window, voxels) for _, window, voxels in batch])

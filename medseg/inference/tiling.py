@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from math import isfinite
+from numbers import Integral, Real
 from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
@@ -42,15 +43,20 @@ class Tiling:
     skip: Skip | None = None
 
     def __post_init__(self) -> None:
-        _check_choice("mode", self.mode, MODES)
-        _check_choice("edge", self.edge, EDGES)
+        check_choice("mode", self.mode, MODES)
+        check_choice("edge", self.edge, EDGES)
         _check_least("roi_size", self.roi_size, 1, "a window has 1 voxel or more along each axis")
         for name, least in (("halo", 0), ("stride", 1)):
             value = getattr(self, name)
             if value != "auto":
                 _check_least(name, value, least, f"{name} is {least} or more, or 'auto'")
-        if not 0 <= self.overlap < 1:
-            raise ValueError(f"overlap is 0 or more and below 1, got {self.overlap}: pass 0.25")
+        if not is_number(self.overlap) or not 0 <= self.overlap < 1:
+            raise ValueError(f"overlap is 0 or more and below 1, got {self.overlap!r}: pass 0.25")
+        if not (self.skip is None or callable(self.skip) or is_number(self.skip)):
+            raise ValueError(
+                "skip is None, a finite number that windows must exceed, or a function of a "
+                f"window, got {self.skip!r}: pass for instance 0"
+            )
 
     def layout(self, image: Tensor, network: nn.Module | None) -> Layout:
         """Where the windows lie on images (B, C, *spatial).
@@ -172,9 +178,17 @@ class Tiling:
         return known[stride]
 
 
-def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Refuse a value that is none of the choices."""
     if value not in choices:
-        raise ValueError(f"{name} is one of {', '.join(choices)}, got {value!r}: choose one")
+        raise ValueError(
+            f"{name} is one of {', '.join(choices)}, got {value!r}: pass {choices[0]!r}"
+        )
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a finite real number, and no truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
 
 
 def _check_least(name: str, value: Numbers | str, least: int, rule: str) -> None:

@@ -266,7 +266,7 @@ def test_planning_tells_windows_and_memory_and_writes_nothing(untrained, volume,
     run_bundle(bundle, "inference", run_id="planning", arguments=arguments)
     told = [line for line in "".join(capfd.readouterr()).splitlines() if "window of" in line]
     assert len(told) == 1
-    assert "case v: 1 window of 48x64x48, 1 at a time; memory: peak " in told[0]
+    assert "case v: 1 window of 48x64x48, 1 at a time; memory: at most " in told[0]
     assert not (tmp_path / "masks").exists()
 
 

@@ -531,6 +531,8 @@ from monai.data import Dataset
 from monai.engines import SupervisedEvaluator
 from medseg.inference.case import run_cases
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+
 def read(case):
     end = time.monotonic() + (0 if case["case"] == "a" else 120)
     while time.monotonic() < end:

@@ -388,7 +388,7 @@ def test_windows_like_the_training_patch_are_not_warned_of(caplog):
         ({"roi_size": (4, 0), "halo": 1}, r"got roi_size \(4, 0\)"),
         ({"roi_size": 4, "halo": -1}, "halo is 0 or more, or 'auto', got halo -1"),
         ({"roi_size": 4, "halo": "all"}, "got halo all"),
-        ({"roi_size": 4, "batch_size": 0}, "batch_size is 1 or more, got 0"),
+        ({"roi_size": 4, "batch_size": 0}, "batch_size is a whole number from 1 on, got 0"),
         ({"roi_size": 4, "mode": "tile"}, "mode is one of crop, blend, got 'tile'"),
         ({"roi_size": 4, "edge": "zero"}, "edge is one of mirror, network, got 'zero'"),
         ({"roi_size": 4, "weights": "flat"}, "weights is one of gaussian, constant, got 'flat'"),
@@ -468,3 +468,30 @@ def test_probabilities_of_several_images_are_refused_before_any_window(tmp_path)
     with pytest.raises(ValueError, match="one image at a time, got 2: pass them one by one"):
         inferer(torch.zeros(2, 1, 8), None)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"overlap": (0.5, 0.25)}, r"overlap is .* got \(0.5, 0.25\)"),
+        ({"overlap": "x"}, "overlap is .* got 'x'"),
+        ({"skip": "air"}, "skip is None, a finite number .* got 'air'"),
+        ({"skip": float("nan")}, "got nan"),
+        ({"skip": float("inf")}, "got inf"),
+        ({"skip": True}, "got True"),
+        ({"batch_size": "2"}, "whole number from 1 on, got '2'"),
+        ({"batch_size": 1.5}, "whole number from 1 on, got 1.5"),
+        ({"flips": 0}, "flips is a list of axes, got 0"),
+        ({"flips": "01"}, "flips is a list of axes, got '01'"),
+        ({"output": "label"}, "output is one of logits, labels, got 'label': pass 'logits'"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused_in_one_line(options, match):
+    with pytest.raises(ValueError, match=match):
+        OverlapTileInferer(32, mode="blend", **options)
+
+
+@pytest.mark.parametrize("dtype", [torch.int16, torch.uint8, torch.bfloat16])
+def test_images_that_are_no_floats_are_refused(dtype):
+    with pytest.raises(ValueError, match=f"float32 or float64, got {dtype}: pass image.float"):
+        OverlapTileInferer(4, halo=0)(torch.zeros(1, 1, 4, dtype=dtype), lambda windows: windows)

@@ -35,6 +35,7 @@ def test_the_next_item_is_read_where_there_is_room_for_it(monkeypatch, free, ahe
     assert reader.next()["image"][0] == 1
     with pytest.raises(ValueError, match="two"):
         reader.next()
+    assert items.begun[3].wait(timeout=30)  # after a failure nothing else is in memory
     assert reader.next()["image"][0] == 3
     assert items.read == [0, 1, 2, 3]
     with pytest.raises(IndexError, match="all were given"):

@@ -112,3 +112,9 @@ def test_no_batch_is_held_while_the_next_is_computed():
     seen = []
     OverlapTileInferer(4, halo=0, output="labels")(torch.rand(1, 1, 16), network)
     assert alive == [0] * 4
+
+
+def test_it_can_be_stopped_where_all_is_passed_over():
+    inferer = OverlapTileInferer(4, halo=0, skip=lambda w: True, cancelled=lambda: True)
+    with pytest.raises(CancelledError, match="stopped after 0 of 4 windows"):
+        inferer(torch.rand(1, 1, 16), two_classes)
