@@ -168,15 +168,18 @@ def agreement(bundle: Path, source: Path, device: torch.device, most: int) -> di
         images = [prepare(case)["image"].as_tensor()[None] for case in cases]
     window_inferer = parser.get_parsed_content("window_inferer")
     window_inferer.progress = False
-    maps = label_maps(predictors(network.eval(), device), images, window_inferer)
-    reference = maps.pop("eager, float32")
+    made = {REFERENCE: network.eval, **predictors(network, device)}
+    maps = label_maps(made, images, window_inferer)
+    reference = maps.pop(REFERENCE)
     classes = parser.get_parsed_content("classes")
     rows = {name: compared(labels, reference, len(classes)) for name, labels in maps.items()}
     return {"bundle": bundle.name, "cases": len(images), "classes": list(classes), "rows": rows}
 
 
 def label_maps(
-    made: Mapping[str, Callable[[], Predictor]], images: Sequence[Tensor], inferer: Inferer
+    made: Mapping[str, Callable[[], nn.Module | Predictor]],
+    images: Sequence[Tensor],
+    inferer: Inferer,
 ) -> dict[str, list[np.ndarray]]:
     """The label maps of all images by each predictor, one predictor at a time."""
     maps = {}
@@ -200,7 +203,8 @@ def compared(
         [[(a == k).sum() + (b == k).sum() for k in range(1, classes + 1)] for a, b in pairs]
     )
     worst = np.where(each > 0, 2 * both / np.maximum(each, 1), 1).min(axis=0)
-    return {"pooled": (2 * both.sum(0) / each.sum(0)).tolist(), "worst": worst.tolist()}
+    pooled = np.where(each.sum(0) > 0, 2 * both.sum(0) / np.maximum(each.sum(0), 1), 1)
+    return {"pooled": pooled.tolist(), "worst": worst.tolist()}
 
 
 def page(numbers: Mapping[str, Any]) -> str:

@@ -99,7 +99,7 @@ class PredictorInferer(Inferer):
         super().__init__()
         self.inferer = inferer
         self.device = reachable(device)
-        self.backend = backend
+        self.backend = _backend(backend, self.device)
         self.precision = AUTO if require_bool(enabled, "mixed_precision") else "float32"
         self._predictors = Remembered(self._make)
 

@@ -92,6 +92,19 @@ def test_windows_equal_the_whole_image_where_the_halo_covers_the_receptive_field
         assert torch.allclose(tiled, network(image), atol=1e-5)
 
 
+@pytest.mark.parametrize("edge", ["network", "mirror"])
+def test_windows_equal_the_whole_image_with_kernels_and_strides_of_their_own_per_axis(edge):
+    kernels, strides = [(3, 3, 1), (3, 1, 3), 3], [(2, 2, 1), (2, 1, 3)]
+    network = small(3, kernel_size=kernels, strides=strides, pad_input=True, norm=None)
+    image = torch.randn(1, 1, 72, 30, 21)
+    inferer = OverlapTileInferer((56, 32, 32), edge=edge)
+    assert inferer.tiling.layout(image, network).count > 1
+    inner = tuple(slice(h, -h) for h in (24, 12, 6)) if edge == "mirror" else ()
+    place = (..., *inner)
+    with torch.no_grad():
+        assert torch.allclose(inferer(image, network)[place], network(image)[place], atol=1e-5)
+
+
 @pytest.mark.parametrize("topology", TOPOLOGIES)
 @pytest.mark.parametrize("dims", [2, 3])
 def test_windows_equal_the_mirrored_whole_image_where_the_halo_covers_the_receptive_field(

@@ -263,3 +263,8 @@ def test_weights_in_place_of_the_old_ones_make_a_new_predictor():
 def test_enabled_is_true_or_false():
     with pytest.raises(TypeError, match="mixed_precision"):
         PredictorInferer(SimpleInferer(), "cpu", enabled="yes")
+
+
+def test_an_inferer_refuses_a_backend_before_there_is_a_network():
+    with pytest.raises(ValueError, match=r"backend is one of auto, .* got 'openvin': choose one"):
+        PredictorInferer(SimpleInferer(), "cpu", backend="openvin")
