@@ -17,6 +17,7 @@ from monai.networks.nets import BasicUNetPlusPlus
 from torch import Tensor, nn
 
 from medseg.inference import OverlapTileInferer, Predictor
+from medseg.inference.precision import fastest_precision
 from medseg.memory import keep_freed_pages
 from medseg.networks import NestedUNet
 from medseg.networks.cost import multiply_adds
@@ -155,8 +156,12 @@ def build(dims: int, way: str, weights: str | None, *, training: bool) -> nn.Mod
     if way in (OURS, SKIPPING):
         ours.load_state_dict(mine)
         return ours.train(training)
-    precision = torch.bfloat16 if way == TUNED else torch.float32
-    return MeteredNetwork(theirs, precision).train(training)
+    return MeteredNetwork(theirs, precision_of(way)).train(training)
+
+
+def precision_of(way: str) -> torch.dtype:
+    """What a way computes in: MONAI as documented in float32, all else in what pays on this CPU."""
+    return torch.float32 if way in (STOCK, AGAIN) else fastest_precision("cpu")
 
 
 @torch.inference_mode()
@@ -166,7 +171,7 @@ def infer(network: nn.Module, volume: Tensor, workload: Workload, way: str) -> t
         predictor = MeteredPredictor(network)
         inferer = ours(workload, skip=0.0 if way == SKIPPING else None)
         return inferer(volume, predictor)[0, 0], predictor.meter
-    with torch.autocast("cpu", torch.bfloat16, enabled=way == TUNED):
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision_of(way) == torch.bfloat16):
         logits = theirs(workload, tuned=way == TUNED)(volume, network)
     return logits[0].argmax(0).to(torch.uint8), network.meter
 
@@ -201,7 +206,7 @@ def train(
     for _ in range(workload.steps):
         image = torch.stack([patch(volume[0, 0], workload.window, generator) for _ in range(2)])
         optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=way in (TUNED, OURS)):
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision_of(way) == torch.bfloat16):
             logits = network(image)
         loss = nn.functional.cross_entropy(logits.float(), (image > 0.5).long()[:, 0])
         loss.backward()

@@ -147,8 +147,8 @@ def page(numbers: Mapping[str, Any]) -> str:
         "",
         f"- {STOCK}: `SlidingWindowInferer` or `SliceInferer`, overlap 0.5, 4 windows at a time, "
         "float32, as its spleen bundle has it",
-        f"- {TUNED}: allocator that keeps pages, bfloat16 autocast, overlap 0.25, Gaussian, 1 "
-        "window at a time",
+        f"- {TUNED}: allocator that keeps pages, autocast to what pays on the CPU, overlap 0.25, "
+        "Gaussian, 1 window at a time",
         f"- {OURS}: `OverlapTileInferer` in crop mode with `Predictor` in its default for the "
         "device; in 3D windows of up to 144 voxels, with a halo of 16",
         f"- {SKIPPING}: the same with `skip=0`, below which the HU window {WINDOW_HU} maps air",

@@ -50,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(args.threads)
     crop = WORKLOADS["crop"].crop
     with tempfile.TemporaryDirectory() as folder:
-        image = torch.from_numpy(np.load(prepare(args.volume / "image.nii.gz", _npy(folder))))
+        path = prepare(args.volume / "image.nii.gz", Path(folder) / "image.npy")
+        image = torch.from_numpy(np.load(path))
     image = centre(image[None, None], crop)
     truth = torch.from_numpy(load(args.volume / "label.nii.gz")[0] > 0)
     truth = centre(truth[None, None], crop)[0, 0].numpy()
@@ -63,10 +64,6 @@ def main(arguments: list[str] | None = None) -> int:
     }
     write(page(numbers), numbers, folder=args.out, name="windows")
     return 0
-
-
-def _npy(folder: str) -> Path:
-    return Path(folder) / "image.npy"
 
 
 def measure(network: nn.Module, image: Tensor, truth: np.ndarray) -> list[dict[str, Any]]:
@@ -97,8 +94,9 @@ def _lines(numbers: Mapping[str, Any]) -> Iterator[str]:
         "Written by `scripts/benchmark_windows.py`. A 3D NestedUNet with instance norm, trained on "
         f"patches of {TRAINED} voxels per axis of this volume (`scripts/train_benchmark.py`), "
         f"segments {numbers['volume']} in float32, by windows of other sizes too. Its statistics "
-        "are those of the window, so each size gives an answer of its own; with batch norm or none "
-        "all would be alike. The first Dice is with windows as in training, blended at overlap "
+        "are those of the window, so each size gives an answer of its own. With batch norm or "
+        "none, windows with a halo that covers the receptive field would all be alike. The first "
+        "Dice is with windows as in training, blended at overlap "
         "0.5; the second is with the label that the weights were trained on, and says nothing of "
         "other patients."
     )
