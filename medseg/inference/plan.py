@@ -103,18 +103,20 @@ def way_to_run(network: Callable[..., Tensor]) -> tuple[str, torch.dtype]:
     """The backend and the type that a network is computed in."""
     if isinstance(network, Predictor):
         return network.backend, network.precision
-    weights = network.parameters() if isinstance(network, nn.Module) else iter(())
-    first = next(weights, None)
-    return "eager", torch.float32 if first is None else first.dtype
+    weight = _first_weight(network)
+    return "eager", torch.float32 if weight is None else weight.dtype
 
 
 def device_of(network: Callable[..., Tensor]) -> torch.device | None:
     """Where a network is computed; None where that cannot be told."""
     if isinstance(network, Predictor):
         return network.device
-    weights = network.parameters() if isinstance(network, nn.Module) else iter(())
-    first = next(weights, None)
-    return None if first is None else first.device
+    weight = _first_weight(network)
+    return None if weight is None else weight.device
+
+
+def _first_weight(network: Callable[..., Tensor]) -> Tensor | None:
+    return next(network.parameters(), None) if isinstance(network, nn.Module) else None
 
 
 def free_bytes(device: torch.device) -> int | None:

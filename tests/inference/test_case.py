@@ -479,6 +479,17 @@ def test_the_user_may_interrupt(monkeypatch):
         run_cases(evaluator(done=[], postprocessing=interrupt), dataset([1, 2]))
 
 
+def interrupt_while(values, transform, reading):
+    """Interrupt a run in its first case, once `reading` says that the next one is being read."""
+
+    def interrupt(_):
+        assert reading.wait(timeout=60)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(evaluator(done=[], postprocessing=interrupt), dataset(values, transform))
+
+
 def test_an_interrupted_run_does_not_wait_for_what_is_being_read():
     reading, released, read = threading.Event(), threading.Event(), []
 
@@ -489,13 +500,7 @@ def test_an_interrupted_run_does_not_wait_for_what_is_being_read():
             released.wait(timeout=60)
         return image
 
-    def interrupt(_):
-        assert reading.wait(timeout=60)
-        raise KeyboardInterrupt
-
-    run = evaluator(done=[], postprocessing=interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        run_cases(run, dataset([1, 2, 3], Lambdad("image", wait)))
+    interrupt_while([1, 2, 3], Lambdad("image", wait), reading)
     assert not released.is_set()
     released.set()
     assert read == [1, 2]
@@ -514,13 +519,7 @@ def test_what_is_being_read_when_a_run_is_interrupted_is_given_up():
             raise
         return image
 
-    def interrupt(_):
-        assert reading.wait(timeout=60)
-        raise KeyboardInterrupt
-
-    run = evaluator(done=[], postprocessing=interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        run_cases(run, dataset([1, 2], Lambdad("image", read)))
+    interrupt_while([1, 2], Lambdad("image", read), reading)
     assert given_up.wait(timeout=30)
 
 
