@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from medseg.inference import OverlapTileInferer, Predictor
 from medseg.inference.precision import fastest_precision
 from medseg.memory import keep_freed_pages
-from medseg.networks import NestedUNet
+from medseg.networks import NestedUNet, place
 from medseg.networks.cost import multiply_adds
 
 STOCK, TUNED = "MONAI as documented", "MONAI tuned by hand"
@@ -27,6 +27,8 @@ OURS, SKIPPING = "medseg", "medseg, air skipped"
 AGAIN = "MONAI as documented, other initial weights"
 SEGMENTING, TRAINING = (STOCK, TUNED, OURS, SKIPPING), (STOCK, TUNED, OURS, AGAIN)
 CLASSES = 2
+NORM = "batch"
+"""As in MONAI's spleen bundle; its answer does not depend on the window, so they compare."""
 MATRIX = 3000
 """Rows and columns of the matrices whose product is what a network is measured by."""
 
@@ -36,12 +38,14 @@ class Workload:
     """What is computed.
 
     `dims` are those of the network, `crop` the voxels in the middle of the volume that are taken
-    (None for all), `window` what MONAI's windows and the patches of a training step are.
+    (None for all), `window` what MONAI's windows and the patches of a training step are, and `tile`
+    the most that medseg's windows are.
     """
 
     title: str
     dims: int
     window: tuple[int, ...]
+    tile: tuple[int, ...] = ()
     crop: tuple[int, ...] | None = None
     steps: int = 0
 
@@ -51,10 +55,14 @@ class Workload:
         return TRAINING if self.steps else SEGMENTING
 
 
+CUBE = (96, 96, 96)
+
 WORKLOADS = {
-    "slices": Workload("2D network over 512x512 slices", 2, (512, 512)),
-    "crop": Workload("3D network over 256x256 pixels of the volume", 3, (96, 96, 96), (256, 256)),
-    "volume": Workload("3D network over the whole volume", 3, (96, 96, 96)),
+    "slices": Workload("2D network over 512x512 slices", 2, (512, 512), (512, 512)),
+    "crop": Workload(
+        "3D network over 256x256 pixels of the volume", 3, CUBE, (256, 144, 144), crop=(256, 256)
+    ),
+    "volume": Workload("3D network over the whole volume", 3, CUBE, (192, 192, 144)),
     "training-2d": Workload("training step, 2D, batch of 2", 2, (256, 256), steps=40),
     "training-3d": Workload("training step, 3D, batch of 2", 3, (64, 64, 64), steps=20),
 }
@@ -146,8 +154,8 @@ def centre(volume: Tensor, crop: Sequence[int] | None) -> Tensor:
 def build(dims: int, way: str, weights: str | None, *, training: bool) -> nn.Module:
     """MONAI's network or ours, with the same weights."""
     torch.manual_seed(1 if way == AGAIN else 0)
-    theirs = BasicUNetPlusPlus(dims, 1, CLASSES, features=(*CHANNELS, CHANNELS[0]))
-    ours = NestedUNet(dims, 1, CLASSES, channels=CHANNELS)
+    theirs = BasicUNetPlusPlus(dims, 1, CLASSES, features=(*CHANNELS, CHANNELS[0]), norm=NORM)
+    ours = NestedUNet(dims, 1, CLASSES, channels=CHANNELS, norm=NORM)
     state = theirs.state_dict()
     mine = {key: state[twin(key)] for key in ours.state_dict()}
     if weights is not None:
@@ -155,7 +163,8 @@ def build(dims: int, way: str, weights: str | None, *, training: bool) -> nn.Mod
         theirs.load_state_dict({twin(key): value for key, value in mine.items()}, strict=False)
     if way in (OURS, SKIPPING):
         ours.load_state_dict(mine)
-        return ours.train(training)
+        return place(ours, "cpu").train(training)
+    theirs = place(theirs, "cpu") if way == TUNED else theirs
     return MeteredNetwork(theirs, precision_of(way)).train(training)
 
 
@@ -186,11 +195,11 @@ def theirs(workload: Workload, *, tuned: bool) -> Inferer:
 
 
 def ours(workload: Workload, *, skip: float | None = None) -> OverlapTileInferer:
-    """Crop mode: whole slices in 2D; in 3D windows of up to 144 voxels with a halo of 16."""
+    """Crop mode: whole slices in 2D; in 3D large windows with a halo of 16."""
+    size = workload.tile
     if workload.dims == 2:
-        size = workload.window
         return OverlapTileInferer(size, edge="network", slices=2, output="labels", skip=skip)
-    return OverlapTileInferer(144, halo=16, edge="network", output="labels", skip=skip)
+    return OverlapTileInferer(size, halo=16, edge="network", output="labels", skip=skip)
 
 
 def train(

@@ -19,7 +19,18 @@ from typing import Any
 import numpy as np
 import torch
 from _in_turn import REPOSITORY, setting_lines, settings, write
-from _workloads import AGAIN, CLASSES, OURS, SKIPPING, STOCK, TUNED, WORKLOADS, centre, run_job
+from _workloads import (
+    AGAIN,
+    CLASSES,
+    NORM,
+    OURS,
+    SKIPPING,
+    STOCK,
+    TUNED,
+    WORKLOADS,
+    centre,
+    run_job,
+)
 from benchmark_memory import CHANNELS
 
 from medseg.ingest import load
@@ -140,17 +151,18 @@ def page(numbers: Mapping[str, Any]) -> str:
         "# Speed and memory beside MONAI",
         "",
         "Written by `scripts/benchmark.py`. MONAI's BasicUNetPlusPlus and NestedUNet have the same "
-        f"weights, features {CHANNELS}, instance norm, {CLASSES} classes. Each run is a process of "
-        "its own, in turn; seconds are from the network to the label map, with all that is made "
-        "for it, medians of the runs; the peak is the most that was ever resident, with PyTorch "
-        "and MONAI themselves.",
+        f"weights, features {CHANNELS}, {NORM} norm as MONAI's spleen bundle has it, {CLASSES} "
+        "classes. Each run is a process of its own, in turn; seconds are from the network to the "
+        "label map, with all that is made for it, medians of the runs; the peak is the most that "
+        "was ever resident, with PyTorch and MONAI themselves.",
         "",
         f"- {STOCK}: `SlidingWindowInferer` or `SliceInferer`, overlap 0.5, 4 windows at a time, "
         "float32, as its spleen bundle has it",
-        f"- {TUNED}: allocator that keeps pages, autocast to what pays on the CPU, overlap 0.25, "
-        "Gaussian, 1 window at a time",
+        f"- {TUNED}: allocator that keeps pages, autocast to what pays on the CPU, channels last, "
+        "overlap 0.25, Gaussian, 1 window at a time",
         f"- {OURS}: `OverlapTileInferer` in crop mode with `Predictor` in its default for the "
-        "device; in 3D windows of up to 144 voxels, with a halo of 16",
+        "device; in 3D with a halo of 16. In training the network, placed by `networks.place`, "
+        "with the allocator and autocast",
         f"- {SKIPPING}: the same with `skip=0`, below which the HU window {WINDOW_HU} maps air",
         "",
         "TFLOP are the operations of all passes through the network, two for a multiply-add. The "
@@ -170,7 +182,8 @@ def segmentation(workload: Mapping[str, Any]) -> Iterator[str]:
     """The table of a volume that was segmented."""
     yield (
         f"Volume {workload['volume']}, weights {workload['weights'] or 'random'}, windows of "
-        f"{'x'.join(map(str, workload['window']))} in MONAI; ours is run by "
+        f"{'x'.join(map(str, workload['window']))} in MONAI and of at most "
+        f"{'x'.join(map(str, workload['tile']))} in medseg, which is run by "
         f"`{workload['rows'][OURS]['run']}`. Runs: "
         + ", ".join(f"{way} {len(row['runs'])}" for way, row in workload["rows"].items())
         + "."

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _workloads import CLASSES
+from _workloads import CLASSES, NORM
 from benchmark import WINDOW_HU
 from benchmark_memory import CHANNELS
 from torch import Tensor
@@ -18,11 +18,11 @@ from torch import Tensor
 from medseg.ingest import load
 from medseg.losses import HybridLoss
 from medseg.memory import keep_freed_pages
-from medseg.networks import NestedUNet, load_weights
+from medseg.networks import NestedUNet, load_weights, place
 
-SIZE = {2: 256, 3: 96}
-BATCH = {2: 4, 3: 1}
-STEPS = {2: 150, 3: 100}
+SIZE = {2: (256, 256), 3: (64, 64, 32)}
+BATCH = {2: 4, 3: 3}
+STEPS = {2: 150, 3: 150}
 ON_ORGAN = 0.6
 """Part of the patches whose middle is a voxel of the organ; the others lie anywhere."""
 
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     image = torch.from_numpy(((image - low) / (high - low)).clip(0, 1).astype(np.float32))
     label = torch.from_numpy((load(args.case / "label.nii.gz")[0] > 0).astype(np.int64))
     torch.manual_seed(0)
-    network = NestedUNet(args.dims, 1, CLASSES, channels=CHANNELS)
+    network = place(NestedUNet(args.dims, 1, CLASSES, channels=CHANNELS, norm=NORM), "cpu")
     if args.start is not None:
         load_weights(network, args.start)
     train(network, image, label, steps=args.steps or STEPS[args.dims])
@@ -64,7 +64,7 @@ def train(network: NestedUNet, image: Tensor, label: Tensor, *, steps: int) -> N
     loss_function = HybridLoss(activation="softmax")
     organ = label.nonzero()
     for step in range(steps):
-        places = [place(organ, label.shape, dims, generator) for _ in range(BATCH[dims])]
+        places = [patch(organ, label.shape, dims, generator) for _ in range(BATCH[dims])]
         images, labels = (torch.stack([v[p] for p in places])[:, None] for v in (image, label))
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16):
@@ -77,7 +77,7 @@ def train(network: NestedUNet, image: Tensor, label: Tensor, *, steps: int) -> N
             logger.info("step %d of %d: loss %.4f", step + 1, steps, loss.item())
 
 
-def place(
+def patch(
     organ: Tensor, shape: tuple[int, ...], dims: int, generator: torch.Generator
 ) -> tuple[slice | int, ...]:
     """Where a patch is cut: a window of the volume, of one slice in 2D."""
@@ -85,9 +85,8 @@ def place(
     pick = torch.randint(len(organ), (1,), generator=generator)
     anywhere = [int(torch.randint(n, (1,), generator=generator)) for n in shape]
     middle = organ[pick][0].tolist() if on_organ else anywhere
-    size = SIZE[dims]
     where: list[slice | int] = []
-    for at, n in zip(middle[:dims], shape[:dims], strict=True):
+    for at, n, size in zip(middle[:dims], shape[:dims], SIZE[dims], strict=True):
         shift = int(torch.randint(-size // 4, size // 4 + 1, (1,), generator=generator))
         first = min(max(at - size // 2 + shift, 0), n - size)
         where.append(slice(first, first + size))

@@ -11,8 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from medseg.inference.converted import converted
 from medseg.inference.precision import gains_by_bfloat16
+from medseg.networks import place
 from medseg.networks.export import export
 from medseg.networks.folding import fold_batch_norm
 from medseg.networks.nested import NestedUNet
@@ -30,8 +31,8 @@ Run = Callable[[Tensor], Tensor]
 
 
 def eager(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
-    """PyTorch as it comes: batch norm folded, autocast, on a GPU channels last."""
-    return _autocast(_laid_out(network, device), device, precision)
+    """PyTorch as it comes: batch norm folded, autocast, laid out as `place` does."""
+    return _autocast(place(fold_batch_norm(network), device), device, precision)
 
 
 def compiled(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
@@ -42,7 +43,7 @@ def compiled(network: nn.Module, device: torch.device, precision: torch.dtype) -
     warning.
     """
     mode = "reduce-overhead" if device.type == "cuda" else None
-    fast = torch.compile(_laid_out(network, device), mode=mode, dynamic=False)
+    fast = torch.compile(place(fold_batch_norm(network), device), mode=mode, dynamic=False)
     run = _autocast(fast, device, precision)
     return lambda images: run(images).clone()  # a CUDA graph writes its next answer to that place
 
@@ -88,7 +89,7 @@ class OpenVino:
 
     def _compile(self, shape: tuple[int, ...]) -> None:
         if isinstance(self._model, nn.Module):
-            self._model = _converted(self._model, shape)
+            self._model = converted(self._model, shape)
         self._request = None  # its memory goes first
         model = self._model.clone()
         model.reshape(list(shape))
@@ -181,33 +182,15 @@ def _core() -> Any:
     return openvino.Core()
 
 
-def _laid_out(network: nn.Module, device: torch.device) -> nn.Module:
-    """A copy with its batch norm folded, on a GPU in the layout that its convolutions are for."""
-    folded = fold_batch_norm(network).to(device)
-    if device.type == "cuda":
-        for module in folded.modules():
-            weight = getattr(module, "weight", None)
-            if isinstance(weight, nn.Parameter) and weight.ndim in (4, 5):
-                weight.data = weight.data.contiguous(memory_format=_channels_last(weight.ndim))
-    return folded
-
-
 def _autocast(network: Run, device: torch.device, precision: torch.dtype) -> Run:
     """Run a network in the precision, on the device; the answer is where the images were."""
 
     def run(images: Tensor) -> Tensor:
-        given = images.to(device)
-        if device.type == "cuda":
-            given = given.contiguous(memory_format=_channels_last(given.ndim))
         reduced = precision != torch.float32
         with torch.no_grad(), torch.autocast(device.type, precision, enabled=reduced):
-            return network(given).to(images.device)
+            return network(images.to(device)).to(images.device)
 
     return run
-
-
-def _channels_last(ndim: int) -> torch.memory_format:
-    return torch.channels_last if ndim == 4 else torch.channels_last_3d
 
 
 def _session(network: NestedUNet) -> Any:
@@ -219,18 +202,3 @@ def _session(network: NestedUNet) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-
-
-def _converted(network: nn.Module, shape: Sequence[int]) -> Any:
-    """OpenVINO's model of a network, whose batch and spatial axes are free.
-
-    It is traced at the smallest size that has two voxels at the deepest level, since one there has
-    no variance, and instance norm refuses it.
-    """
-    import openvino
-
-    stride = getattr(network, "total_stride", [32] * len(shape[2:]))
-    example = torch.zeros(1, shape[1], *(2 * int(step) for step in stride))
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # of checks on the size, which the trace passes once
-        return openvino.convert_model(network, example_input=example)

@@ -126,7 +126,7 @@ def test_a_gpu_without_bfloat16_infers_in_float16(monkeypatch):
 
 @pytest.mark.parametrize("backend", ["eager", "openvino", "onnxruntime"])
 def test_nothing_is_exported_or_converted_before_the_first_image(backend, monkeypatch):
-    for name in ("export", "_converted", "_core"):
+    for name in ("export", "converted", "_core"):
         monkeypatch.setattr(backends, name, lambda *given: pytest.fail("converted"))
     assert Predictor(small(), "cpu", backend=backend, precision="float32").backend == backend
 

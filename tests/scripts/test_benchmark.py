@@ -82,7 +82,7 @@ def test_medians_of_the_runs_and_agreement_come_to_the_page(benchmark, measured,
     assert f"| medseg | 4.0 | 15.0 | 5.0 | 2.00 | 0.25 | {rest} 0.8000 | 0.8000 |" in page
     assert numbers["slices"]["rows"]["medseg"]["runs"] == [4, 3, 50]
     assert (numbers["slices"]["volume"], numbers["slices"]["weights"]) == ("case", None)
-    assert "ours is run by `Predictor(NestedUNet)`. Runs: MONAI as documented 1, MONAI" in page
+    assert "which is run by `Predictor(NestedUNet)`. Runs: MONAI as documented 1, MONAI" in page
     for key in ("hardware", "versions", "commit", "command"):
         assert numbers["slices"][key] in page
 
