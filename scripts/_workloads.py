@@ -29,6 +29,7 @@ SEGMENTING, TRAINING = (STOCK, TUNED, OURS, SKIPPING), (STOCK, TUNED, OURS, AGAI
 CLASSES = 2
 NORM = "batch"
 """As in MONAI's spleen bundle; its answer does not depend on the window, so they compare."""
+TRUTH = "truth.npy"
 MATRIX = 3000
 """Rows and columns of the matrices whose product is what a network is measured by."""
 
@@ -119,14 +120,19 @@ class MeteredNetwork(nn.Module):
 
 
 def run_job(*, name: str, way: str, image: str, weights: str | None) -> dict[str, Any]:
-    """Run a workload in one way; `image` is a .npy file, beside which the label map is written."""
+    """Run a workload in one way.
+
+    `image` is a .npy file, beside which the label map is written; a training learns what is in
+    `truth.npy` beside it.
+    """
     workload = WORKLOADS[name]
     if way not in (STOCK, AGAIN):
         keep_freed_pages()
     network = build(workload.dims, way, weights, training=workload.steps > 0)
     volume = centre(torch.from_numpy(np.load(image))[None, None], workload.crop)
     if workload.steps:
-        seconds, losses = train(network, workload, way, volume)
+        truth = torch.from_numpy(np.load(Path(image).with_name(TRUTH)))[None, None]
+        seconds, losses = train(network, workload, way, volume, centre(truth, workload.crop))
         return {"seconds": seconds, "peak_gib": peak_gib(), "losses": losses}
     started = time.perf_counter()
     found, meter = infer(network, volume, workload, way)
@@ -203,21 +209,25 @@ def ours(workload: Workload, *, skip: float | None = None) -> OverlapTileInferer
 
 
 def train(
-    network: nn.Module, workload: Workload, way: str, volume: Tensor
+    network: nn.Module, workload: Workload, way: str, volume: Tensor, truth: Tensor
 ) -> tuple[float, list[float]]:
     """Seconds of one step, the median after the first two, and the loss of each.
 
-    The task is to find what is brighter than the middle of the HU window, in patches of the volume.
+    The task is to find the organ in patches that lie anywhere in the volume.
     """
     optimiser = torch.optim.Adam(network.parameters(), lr=3e-4)
     generator = torch.Generator().manual_seed(0)
     marks, losses = [time.perf_counter()], []
     for _ in range(workload.steps):
-        image = torch.stack([patch(volume[0, 0], workload.window, generator) for _ in range(2)])
+        places = [anywhere(volume.shape[2:], workload.window, generator) for _ in range(2)]
+        image, label = (
+            torch.stack([v[0, 0][p].reshape(workload.window) for p in places])[:, None]
+            for v in (volume, truth)
+        )
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=precision_of(way) == torch.bfloat16):
             logits = network(image)
-        loss = nn.functional.cross_entropy(logits.float(), (image > 0.5).long()[:, 0])
+        loss = nn.functional.cross_entropy(logits.float(), label[:, 0].long())
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
@@ -225,13 +235,16 @@ def train(
     return statistics.median(b - a for a, b in list(pairwise(marks))[2:]), losses
 
 
-def patch(volume: Tensor, size: Sequence[int], generator: torch.Generator) -> Tensor:
-    """A patch (1, *size) of a volume (I, J, K), of one slice where the size has two axes."""
-    sizes = (*size, 1)[: volume.ndim]
-    for axis, n in enumerate(sizes):
-        last = volume.shape[axis] - n
-        volume = volume.narrow(axis, int(torch.randint(last + 1, (1,), generator=generator)), n)
-    return volume.reshape(1, *size).contiguous()
+def anywhere(
+    shape: Sequence[int], size: Sequence[int], generator: torch.Generator
+) -> tuple[slice, ...]:
+    """A patch of a volume (I, J, K), of one slice where the size has two axes."""
+    sizes = (*size, 1)[: len(shape)]
+    starts = [
+        int(torch.randint(whole - n + 1, (1,), generator=generator))
+        for whole, n in zip(shape, sizes, strict=True)
+    ]
+    return tuple(slice(start, start + n) for start, n in zip(starts, sizes, strict=True))
 
 
 def matrix_gflops(

@@ -26,6 +26,7 @@ from _workloads import (
     OURS,
     SKIPPING,
     STOCK,
+    TRUTH,
     TUNED,
     WORKLOADS,
     centre,
@@ -50,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if args.volume is None:
         parser.error("--volume is needed: name a CT")
+    if args.label is None and any(WORKLOADS[name].steps for name in args.workloads):
+        parser.error("--label is needed for training: name the label map of the CT")
     conditions = settings("torch", "monai", "openvino", "medseg")
     conditions["hardware"] += f"; {args.threads} threads used"
     conditions["command"] = shlex.join(["python", "scripts/benchmark.py", *given])
@@ -57,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         image = prepare(args.volume, Path(folder) / "image.npy")
         truth = None if args.label is None else load(args.label)[0] > 0
+        if truth is not None:
+            np.save(image.with_name(TRUTH), truth)
         for name in args.workloads:
             found = compare(name, image, truth, args)
             results[name] = {"volume": args.volume.parent.name, **found, **conditions}
@@ -159,7 +164,7 @@ def page(numbers: Mapping[str, Any]) -> str:
         f"- {STOCK}: `SlidingWindowInferer` or `SliceInferer`, overlap 0.5, 4 windows at a time, "
         "float32, as its spleen bundle has it",
         f"- {TUNED}: allocator that keeps pages, autocast to what pays on the CPU, channels last, "
-        "overlap 0.25, Gaussian, 1 window at a time",
+        "overlap 0.25, Gaussian, 1 window at a time; in PyTorch, without OpenVINO",
         f"- {OURS}: `OverlapTileInferer` in crop mode with `Predictor` in its default for the "
         "device; in 3D with a halo of 16. In training the network, placed by `networks.place`, "
         "with the allocator and autocast",
@@ -225,7 +230,7 @@ def segmentation(workload: Mapping[str, Any]) -> Iterator[str]:
 def training(workload: Mapping[str, Any]) -> Iterator[str]:
     """The table of training steps: seconds of one, and the losses beside the first way's."""
     yield (
-        f"{workload['steps']} steps of Adam on patches of {workload['volume']}, "
+        f"{workload['steps']} steps of Adam on patches of {workload['volume']}, its organ to find, "
         f"{'x'.join(map(str, workload['window']))}; a step is the median after the first two. "
         "Losses are compared step by step with the first way's, in the second half; other initial "
         "weights show what difference is noise."

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from medseg.inference import Predictor
 from medseg.inference.backends import BACKENDS, installed, precisions
 from medseg.memory import keep_freed_pages
-from medseg.networks import NestedUNet, load_weights
+from medseg.networks import NestedUNet, load_weights, place
 from medseg.networks.cost import multiply_adds
 from medseg.networks.folding import fold_batch_norm
 
@@ -95,13 +95,16 @@ def times(dims: int, device: torch.device, rounds: int) -> dict[str, Any]:
 
 def ways(network: nn.Module, device: torch.device) -> dict[str, Callable[[], Callable]]:
     """Each lever on its own over PyTorch in float32, then every backend in its precisions."""
-    layout = torch.channels_last if len(network.total_stride) == 2 else torch.channels_last_3d
+
+    def last() -> nn.Module:
+        return place(copy.deepcopy(network), device)
+
     levers: dict[str, Callable[[], Callable]] = {
         REFERENCE: lambda: network,
-        "PyTorch, channels last, float32": lambda: laid_out(network, layout),
+        "PyTorch, channels last, float32": last,
         "PyTorch, batch norm folded, float32": lambda: fold_batch_norm(network),
         "PyTorch, bfloat16": lambda: reduced(network, device),
-        "PyTorch, channels last, bfloat16": lambda: reduced(laid_out(network, layout), device),
+        "PyTorch, channels last, bfloat16": lambda: reduced(last(), device),
     }
     made = predictors(network, device)
     return levers | {f"Predictor, {name}": make for name, make in made.items()}
@@ -119,15 +122,6 @@ def predictors(network: nn.Module, device: torch.device) -> dict[str, Callable[[
         f"{backend}, {name}": partial(Predictor, network, device, backend=backend, precision=name)
         for backend, name in pairs
     }
-
-
-def laid_out(network: nn.Module, layout: torch.memory_format) -> Callable[[Tensor], Tensor]:
-    """A network whose weights and images have their channels last."""
-    copied = copy.deepcopy(network)
-    for weight in copied.parameters():
-        if weight.ndim == (4 if layout == torch.channels_last else 5):
-            weight.data = weight.data.contiguous(memory_format=layout)
-    return lambda image: copied(image.contiguous(memory_format=layout))
 
 
 def reduced(run: Callable[[Tensor], Tensor], device: torch.device) -> Callable[[Tensor], Tensor]:

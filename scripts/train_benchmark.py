@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--case", type=Path, required=True, help="image.nii.gz and label.nii.gz")
     parser.add_argument("--dims", type=int, choices=(2, 3), required=True)
+    parser.add_argument("--norm", default=NORM, help="(%(default)s)")
     parser.add_argument("--steps", type=int, help=f"default: {STEPS}")
     parser.add_argument("--start", type=Path, help="weights to go on from; random if left out")
     parser.add_argument("--threads", type=int, default=1, help="(%(default)s)")
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     image = torch.from_numpy(((image - low) / (high - low)).clip(0, 1).astype(np.float32))
     label = torch.from_numpy((load(args.case / "label.nii.gz")[0] > 0).astype(np.int64))
     torch.manual_seed(0)
-    network = place(NestedUNet(args.dims, 1, CLASSES, channels=CHANNELS, norm=NORM), "cpu")
+    network = place(NestedUNet(args.dims, 1, CLASSES, channels=CHANNELS, norm=args.norm), "cpu")
     if args.start is not None:
         load_weights(network, args.start)
     train(network, image, label, steps=args.steps or STEPS[args.dims])

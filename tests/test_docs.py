@@ -45,6 +45,14 @@ def test_every_relative_link_leads_to_a_file(page):
     assert [link for link in relative if not (page.parent / link).exists()] == []
 
 
+def test_every_page_is_reached_from_the_index():
+    index = REPOSITORY / "docs" / "index.md"
+    links = re.findall(r"\]\(([^)#\s]+)", index.read_text())
+    reached = {(index.parent / link).resolve() for link in links}
+    pages = {page.resolve() for page in (REPOSITORY / "docs").rglob("*.md")} - {index.resolve()}
+    assert pages - reached == set()
+
+
 @on_every_page
 def test_every_medseg_verb_exists(page):
     verbs = typer.main.get_command(app).commands

@@ -45,6 +45,8 @@ def compiled(network: nn.Module, device: torch.device, precision: torch.dtype) -
     mode = "reduce-overhead" if device.type == "cuda" else None
     fast = torch.compile(place(fold_batch_norm(network), device), mode=mode, dynamic=False)
     run = _autocast(fast, device, precision)
+    if device.type != "cuda":
+        return run
     return lambda images: run(images).clone()  # a CUDA graph writes its next answer to that place
 
 
@@ -62,7 +64,7 @@ class OpenVino:
     """
 
     def __init__(self, network: nn.Module, device: torch.device, precision: torch.dtype) -> None:
-        self._model: Any = copy.deepcopy(network).cpu().eval()  # until it is converted
+        self._model: Any = fold_batch_norm(network).cpu().float()  # until it is converted
         self.settings = {
             "INFERENCE_PRECISION_HINT": {torch.float32: "f32", torch.bfloat16: "bf16"}[precision],
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),

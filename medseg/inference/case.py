@@ -152,15 +152,11 @@ def run_cases(
             except CancelledError:  # no failure of the case: the whole run is to stop
                 raise
             except Exception as error:  # whatever it is, it must not cost the other cases
-                failures[case["case"]] = _reason(error)
-                shown = failures[case["case"]]
-                logger.error("case %s failed: %s", case["case"], shown, exc_info=show_traceback())
+                failures[case["case"]] = _failed(case["case"], error)
                 _forget(error)
                 if on_failure is not None:
-                    on_failure(case["case"], shown)
-    if failures:
-        raise CasesFailedError(failures, len(cases))
-    return len(cases)
+                    on_failure(case["case"], failures[case["case"]])
+    return _all_done(failures, len(cases))
 
 
 def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
@@ -183,13 +179,10 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
         try:
             plan = inferer.plan(dataset[index]["image"][None], network)
         except Exception as error:  # as in run_cases
-            failures[case["case"]] = _reason(error)
-            logger.error("case %s failed: %s", case["case"], failures[case["case"]])
+            failures[case["case"]] = _failed(case["case"], error)
         else:
             logger.info("case %s: %s", case["case"], plan)
-    if failures:
-        raise CasesFailedError(failures, len(cases))
-    return len(cases)
+    return _all_done(failures, len(cases))
 
 
 def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> None:
@@ -224,10 +217,20 @@ def _quiet(engine_logger: logging.Logger) -> Iterator[None]:
         engine_logger.setLevel(level)
 
 
-def _reason(error: BaseException) -> str:
+def _failed(case: str, error: BaseException) -> str:
+    """Log that a case failed, and give the reason."""
     cause = root_cause(error)
     text = " ".join(str(cause).split())
-    return text if text and is_documented(cause) else f"{type(cause).__name__}: {text}"
+    reason = text if text and is_documented(cause) else f"{type(cause).__name__}: {text}"
+    logger.error("case %s failed: %s", case, reason, exc_info=show_traceback())
+    return reason
+
+
+def _all_done(failures: dict[str, str], total: int) -> int:
+    """The number of cases, if none failed."""
+    if failures:
+        raise CasesFailedError(failures, total)
+    return total
 
 
 def _images(source: Path) -> list[Path]:

@@ -28,11 +28,11 @@ from medseg.inference.forward import Forward
 from medseg.inference.plan import Plan, parse_bytes
 from medseg.inference.planner import Planner
 from medseg.inference.predictor import layers_of
-from medseg.inference.reachable import reachable
 from medseg.inference.remembered import Remembered
 from medseg.inference.sweep import Sweep
-from medseg.inference.tiling import Numbers, Tiling, check_choice
+from medseg.inference.tiling import Numbers, Tiling, check_choice, check_least
 from medseg.inference.windows import Layout
+from medseg.networks.device import reachable
 from medseg.networks.receptive_field import takes_window_statistics
 from medseg.transforms.classes import Classes, logit_channels
 from medseg.transforms.regions import are_regions
@@ -139,10 +139,17 @@ class OverlapTileInferer(Inferer):
         )
         check_choice("weights", weights, WEIGHTS)
         check_choice("output", output, OUTPUTS)
-        if not isinstance(batch_size, int) or batch_size < 1:
+        if type(batch_size) is not int or batch_size < 1:
             raise ValueError(f"batch_size is a whole number from 1 on, got {batch_size!r}: pass 1")
-        if not isinstance(flips, Sequence) or not all(isinstance(axis, int) for axis in flips):
+        if not isinstance(flips, Sequence) or not all(type(axis) is int for axis in flips):
             raise ValueError(f"flips is a list of axes, got {flips!r}: pass for instance [0, 1]")
+        if patch_size is not None:
+            check_least("patch_size", patch_size, 1, "a patch has 1 voxel or more along each axis")
+        if isinstance(patch_size, int):
+            raise ValueError(
+                f"patch_size has one entry per axis, got {patch_size}: pass for instance "
+                f"{(patch_size,) * 3}"
+            )
         self.weights = weights
         self.batch_size = batch_size
         self.flips = tuple(flips)

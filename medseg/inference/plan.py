@@ -13,6 +13,7 @@ from medseg.inference.predictor import Predictor, layers_of
 from medseg.inference.windows import Layout
 from medseg.memory import available_bytes
 from medseg.networks.footprint import footprint
+from medseg.networks.nested import NestedUNet
 
 GIB = 2**30
 
@@ -24,8 +25,8 @@ WORKSPACE = {
 }
 """Memory that a pass was measured to take at most, beside a reserve, over that of its tensors:
 workspace of convolutions, copies in another layout, pages that the allocator keeps. OpenVINO is
-below 1 since it never holds the maps that a node concatenates. Measured on a CPU; of all else, GPUs
-too, `WORKSPACE_ELSE` is assumed."""
+below 1 since it never holds the maps that a node concatenates. Measured on a CPU, with `NestedUNet`
+(`tests/inference/test_peak.py`); of all else, GPUs too, `WORKSPACE_ELSE` is assumed."""
 
 WORKSPACE_ELSE = 2.2
 
@@ -95,7 +96,8 @@ def network_bytes(
         return None, None
     backend, dtype = way_to_run(network)
     tensors = footprint(module, shape, dtype=dtype)
-    factor = WORKSPACE.get((backend, dtype), WORKSPACE_ELSE)
+    known = WORKSPACE if isinstance(module, NestedUNet) else {}
+    factor = known.get((backend, dtype), WORKSPACE_ELSE)
     reserve = RESERVE_BYTES.get(backend, RESERVE_ELSE)
     return ceil(tensors.peak_bytes * factor) + reserve, tensors.out_channels
 

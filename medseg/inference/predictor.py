@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from medseg.flags import require_bool
 from medseg.inference.backends import BACKENDS, NEEDS, PRECISIONS, Run, installed, precisions
 from medseg.inference.precision import fastest_precision
-from medseg.inference.reachable import reachable
 from medseg.inference.remembered import Remembered
+from medseg.networks.device import reachable
 
 AUTO = "auto"
 
@@ -79,7 +79,8 @@ class PredictorInferer(Inferer):
     The predictor is made at the first image, and again when the weights have changed since.
 
     Args:
-        inferer: the inferer that is run.
+        inferer: the inferer that is run. Its `level` is None: what was made fast cannot be pruned,
+            so prune the network before.
         device: of the network.
         backend: see `Predictor`.
         enabled: False computes in float32; True in what `Predictor` chooses.

@@ -45,11 +45,11 @@ class Tiling:
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)
         check_choice("edge", self.edge, EDGES)
-        _check_least("roi_size", self.roi_size, 1, "a window has 1 voxel or more along each axis")
+        check_least("roi_size", self.roi_size, 1, "a window has 1 voxel or more along each axis")
         for name, least in (("halo", 0), ("stride", 1)):
             value = getattr(self, name)
             if value != "auto":
-                _check_least(name, value, least, f"{name} is {least} or more, or 'auto'")
+                check_least(name, value, least, f"{name} is {least} or more, or 'auto'")
         if not is_number(self.overlap) or not 0 <= self.overlap < 1:
             raise ValueError(f"overlap is 0 or more and below 1, got {self.overlap!r}: pass 0.25")
         if not (self.skip is None or callable(self.skip) or is_number(self.skip)):
@@ -80,6 +80,7 @@ class Tiling:
                 for n, r in zip(size, roi, strict=True)
             ]
             layout = Layout(tuple(lines), fill="zero")
+            self._check_divides(layout, network)
             self._check_statistics(layout, network)
             return layout
         step = self.step(len(size), network)
@@ -95,6 +96,21 @@ class Tiling:
         layout = Layout(tuple(lines), fill=fill, halo=whole)
         self._check_statistics(layout, network)
         return layout
+
+    def _check_divides(self, layout: Layout, network: nn.Module | None) -> None:
+        """Refuse windows, all as large as `roi_size`, that the network cannot halve as it does."""
+        step = self.step(len(layout.size), network)
+        fits = [up(n, s) for n, s in zip(layout.size, step, strict=True)]
+        if getattr(network, "pad_input", False) or list(layout.size) == fits:
+            return
+        along = self.slice_axis(len(step))
+        stride, least = (
+            [n for axis, n in enumerate(numbers) if axis != along] for numbers in (step, fits)
+        )
+        raise ValueError(
+            f"roi_size is a multiple of the network's stride {stride} where windows blend, got "
+            f"{self.roi_size}: pass {least}"
+        )
 
     def _check_statistics(self, layout: Layout, network: nn.Module | None) -> None:
         """Refuse windows that are one voxel to a layer which takes statistics of its window."""
@@ -191,7 +207,8 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
 
 
-def _check_least(name: str, value: Numbers | str, least: int, rule: str) -> None:
+def check_least(name: str, value: Numbers | str, least: int, rule: str) -> None:
+    """Refuse anything but a whole number, or several, no less than the least."""
     values = tuple(value) if isinstance(value, Iterable) else (value,)
     if not values or not all(_is_least(v, least) for v in values):
         raise ValueError(f"{rule}, got {name} {value}: pass whole numbers of {least} or more")

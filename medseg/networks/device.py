@@ -1,33 +1,29 @@
-"""Device: moves a network to a device that is there, in the memory layout that suits both."""
+"""Device: one that is there, and a network moved to it in the memory layout that suits it."""
 
 from typing import TypeVar
 
 import torch
 from torch import nn
 
-from medseg.networks.receptive_field import takes_window_statistics
+from medseg.networks.receptive_field import normalises_over_the_window
 
 Network = TypeVar("Network", bound=nn.Module)
 
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
-def place(network: Network, device: str | torch.device) -> Network:
-    """The network, moved to the device, where convolutions have their weights channels last.
-
-    The maps between them then have that layout, too, which is faster on a GPU, and on a CPU unless
-    norms take statistics of the window, as instance norm does: those are slower in it. Values, keys
-    and the shapes of all weights stay as they are.
+def reachable(device: str | torch.device) -> torch.device:
+    """The device, on which a tensor was put to see that it is there.
 
     Raises:
         ValueError: torch does not know the device, or this machine does not have it.
 
     Example:
-        >>> place(nn.Identity(), "cpu")
-        Identity()
+        >>> reachable("cpu")
+        device(type='cpu')
     """
     try:
-        network = network.to(torch.device(device))
+        return torch.zeros(1).to(torch.device(device)).device
     except (RuntimeError, AssertionError) as error:
         gpus = torch.cuda.device_count()
         have = ", ".join(["cpu", *(f"cuda:{i}" for i in range(gpus))])
@@ -35,7 +31,25 @@ def place(network: Network, device: str | torch.device) -> Network:
             f"device {str(device)!r} cannot be used ({str(error).splitlines()[0]}): "
             f"this machine has {have}"
         ) from error
-    if torch.device(device).type == "cuda" or not takes_window_statistics(network):
+
+
+def place(network: Network, device: str | torch.device) -> Network:
+    """The network, moved to the device, where convolutions have their weights channels last.
+
+    The maps between them then have that layout, too, which was measured to be faster, unless norms
+    take statistics of the window, as instance norm does: they are slower in it, and the weights of
+    such a network stay as they are. Values, keys and shapes of the weights are the same in both;
+    those that are channels last are not contiguous, which the safetensors format asks for.
+
+    Raises:
+        ValueError: as `reachable`.
+
+    Example:
+        >>> place(nn.Identity(), "cpu")
+        Identity()
+    """
+    network = network.to(reachable(device))
+    if not normalises_over_the_window(network):
         for weight in network.parameters():
             if weight.ndim in _LAYOUTS:
                 weight.data = weight.data.contiguous(memory_format=_LAYOUTS[weight.ndim])

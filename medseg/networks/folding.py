@@ -40,4 +40,6 @@ def _follows(block: nn.Module) -> bool:
     if not isinstance(convolution, _CONVOLUTIONS) or adn is None:
         return False
     first = next(adn.named_children(), None)
-    return first is not None and first[0] == "N" and isinstance(first[1], _BATCH_NORMS)
+    if first is None or first[0] != "N" or not isinstance(first[1], _BATCH_NORMS):
+        return False
+    return first[1].running_mean is not None

@@ -14,6 +14,7 @@ MOST_VOXELS = 4096
 
 # what takes statistics from the whole window, however large: it has no receptive field of its own
 _OVER_THE_WINDOW = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.GroupNorm)
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class WholeWindowError(ValueError):
@@ -63,7 +64,16 @@ def takes_window_statistics(network: nn.Module) -> bool:
         >>> takes_window_statistics(nn.Sequential(nn.Conv2d(1, 4, 3), nn.InstanceNorm2d(4)))
         True
     """
-    return any(isinstance(m, (*_OVER_THE_WINDOW, ClassGuide)) for m in network.modules())
+    guided = any(isinstance(module, ClassGuide) for module in network.modules())
+    return guided or normalises_over_the_window(network)
+
+
+def normalises_over_the_window(network: nn.Module) -> bool:
+    """Whether a norm takes statistics of the window outside training.
+
+    Instance and group norm do, and a batch norm that keeps none of the training.
+    """
+    return any(_takes_statistics(module) for module in network.modules())
 
 
 def _check_finite(network: nn.Module) -> None:
@@ -108,12 +118,17 @@ def _reached(
     return furthest
 
 
+def _takes_statistics(module: nn.Module) -> bool:
+    own = isinstance(module, _BATCH_NORMS) and module.running_mean is None
+    return own or isinstance(module, _OVER_THE_WINDOW)
+
+
 def _without_statistics(network: nn.Module) -> nn.Module:
     """A copy for evaluation on the CPU whose layers all look at a bounded neighbourhood."""
     probed = copy.deepcopy(network).float().cpu().eval()
     for module in list(probed.modules()):
         for name, child in list(module.named_children()):
-            if isinstance(child, _OVER_THE_WINDOW):
+            if _takes_statistics(child):
                 setattr(module, name, nn.Identity())
             elif isinstance(child, ClassGuide):
                 setattr(module, name, None)

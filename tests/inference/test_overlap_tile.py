@@ -408,6 +408,8 @@ def test_windows_like_the_training_patch_are_not_warned_of(caplog):
         ({"roi_size": 4, "output": "mask"}, "output is one of logits, labels, got 'mask'"),
         ({"roi_size": 4, "overlap": 1.0}, "overlap is 0 or more and below 1, got 1.0"),
         ({"roi_size": 4, "stride": 0}, "stride is 1 or more"),
+        ({"roi_size": 4, "patch_size": (8, 0)}, r"a patch has 1 voxel or more .* got patch_size"),
+        ({"roi_size": 4, "flips": [True]}, r"flips is a list of axes, got \[True\]"),
     ],
 )
 def test_numbers_out_of_range_are_refused(arguments, match):
@@ -421,6 +423,12 @@ def test_numbers_out_of_range_are_refused(arguments, match):
         ({"roi_size": (4, 4)}, (1, 1, 8), "roi_size has one entry per axis, 1, got"),
         ({"roi_size": 4, "halo": (1, 1)}, (1, 1, 8), "halo has one entry per axis"),
         ({"roi_size": 4, "halo": 2}, (1, 1, 8), "enlarge roi_size to 5 or more"),
+        (
+            {"roi_size": 6, "mode": "blend", "stride": 4},
+            (1, 1, 9),
+            r"roi_size is a multiple of the network's stride \[4\] where windows blend, got 6: "
+            r"pass \[8\]",
+        ),
         ({"roi_size": 4, "halo": 0}, (1, 1, 0), "an image has voxels"),
         ({"roi_size": 4, "halo": 0, "slices": 2}, (1, 1, 8, 8), "slices is an axis of the image"),
     ],

@@ -89,7 +89,7 @@ def test_answers_of_openvino_do_not_change_with_the_next_call():
 
 def test_the_network_is_left_as_it_is():
     network = small().train()
-    before = network.state_dict()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
     Predictor(network, "cpu", backend="eager")(torch.zeros(1, 1, 8, 8))
     assert network.training
     assert all(p.requires_grad for p in network.parameters())

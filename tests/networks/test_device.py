@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from medseg.networks import NestedUNet, place
+from medseg.networks.device import reachable
+from medseg.networks.export import export
 
 
 def test_a_network_is_moved_to_the_device():
@@ -12,10 +14,16 @@ def test_a_network_is_moved_to_the_device():
     assert network.weight.device.type == "cpu"
 
 
+def test_a_device_that_is_there_is_given_back():
+    assert reachable("cpu") == reachable(torch.device("cpu")) == torch.device("cpu")
+
+
 @pytest.mark.parametrize("device", ["cuda:99", "gpu"])
-def test_a_device_that_is_not_there_is_refused_with_what_is(device):
-    with pytest.raises(ValueError, match=rf"device '{device}' cannot be used .* machine has cpu"):
+def test_a_device_that_is_not_there_is_refused_in_one_line_with_what_is(device):
+    match = rf"device '{device}' cannot be used .* machine has cpu"
+    with pytest.raises(ValueError, match=match) as error:
         place(torch.nn.Linear(1, 1), device)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(("norm", "last"), [("batch", True), (None, True), ("instance", False)])
@@ -37,3 +45,38 @@ def test_maps_have_their_channels_last_on_a_cpu_unless_norms_take_the_window(
     torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
     for key, value in network.state_dict().items():
         torch.testing.assert_close(value, weights[key], rtol=0, atol=0)
+
+
+def test_a_network_that_was_placed_learns_and_is_stored_as_another():
+    image = torch.randn(2, 1, 16, 16)
+    losses, states = [], []
+    for placed in (False, True):
+        torch.manual_seed(0)
+        network = NestedUNet(2, 1, 2, channels=(4, 8, 8), norm="batch")
+        network = place(network, "cpu") if placed else network
+        optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
+        for _ in range(3):
+            optimiser.zero_grad()
+            loss = network(image).square().mean()
+            loss.backward()
+            optimiser.step()
+        losses.append(loss.item())
+        states.append(network.state_dict())
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    again = NestedUNet(2, 1, 2, channels=(4, 8, 8), norm="batch")
+    again.load_state_dict(states[1])
+    for key, value in again.state_dict().items():
+        assert torch.equal(value, states[1][key])
+
+
+@pytest.mark.parametrize("name", ["network.onnx", "network.pt2", "network.ts"])
+def test_a_network_that_was_placed_is_exported(name, tmp_path):
+    network = place(NestedUNet(2, 1, 2, channels=(4, 8, 8), norm="batch").eval(), "cpu")
+    assert export(network, tmp_path / name).is_file()
+
+
+def test_weights_that_are_tied_stay_tied():
+    first, second = torch.nn.Conv2d(2, 2, 3), torch.nn.Conv2d(2, 2, 3)
+    second.weight = first.weight
+    placed = place(torch.nn.Sequential(first, second), "cpu")
+    assert placed[0].weight is placed[1].weight

@@ -70,3 +70,11 @@ def test_instance_norm_stays():
     assert sum(isinstance(m, nn.InstanceNorm2d) for m in fold_batch_norm(network).modules()) == sum(
         isinstance(m, nn.InstanceNorm2d) for m in network.modules()
     )
+
+
+def test_a_batch_norm_that_keeps_no_statistics_stays():
+    norm = ("batch", {"track_running_stats": False})
+    network = NestedUNet(2, 1, 2, channels=(4, 6, 8), norm=norm).eval()
+    image = torch.randn(1, 1, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(fold_batch_norm(network)(image), network(image))

@@ -112,8 +112,15 @@ def test_weights_that_are_not_finite_are_named(name, value):
         ({"norm": "batch"}, False),
         ({"norm": None}, False),
         ({"norm": None, "class_guide": True, "deep_supervision": True}, True),
+        ({"norm": ("batch", {"track_running_stats": False})}, True),
     ],
 )
 def test_norms_of_the_window_are_known(options, expected):
     network = NestedUNet(2, 1, 1, channels=(2, 2, 2), **options)
     assert takes_window_statistics(network) is expected
+
+
+def test_a_batch_norm_that_keeps_no_statistics_is_left_aside():
+    norm = nn.BatchNorm2d(1, track_running_stats=False)
+    network = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), norm)
+    assert receptive_field(network, 1, stride=(1, 1)) == (1, 1)

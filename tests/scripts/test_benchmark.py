@@ -88,7 +88,9 @@ def test_medians_of_the_runs_and_agreement_come_to_the_page(benchmark, measured,
 
 
 def test_training_steps_are_told_with_their_losses(benchmark, measured, tmp_path):
-    page, _ = run(benchmark, tmp_path, "--workloads", "training-2d", "--stock-rounds", "1")
+    label = tmp_path / "label.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.ones((3, 1, 1), np.uint8), np.eye(4)), label)
+    page, _ = run(benchmark, tmp_path, "--workloads", "training-2d", "--label", str(label))
     assert "| MONAI as documented | 60.00 | 1.0 | 8.00 | 1.000 | 0.500 | 0.0000 |" in page
     assert "| medseg | 4.00 | 15.0 | 2.00 | 1.000 | 0.700 | 0.2000 |" in page
     assert "| MONAI as documented, other initial weights | 2.00 |" in page
@@ -103,7 +105,11 @@ def test_workloads_measured_before_stay_on_the_page(benchmark, measured, tmp_pat
     assert page.index("2D network over") < page.index("3D network over")
 
 
-def test_a_volume_is_needed(benchmark, capsys):
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [([], "--volume"), (["--volume", "ct.nii", "--workloads", "training-3d"], "--label")],
+)
+def test_a_volume_is_needed_and_for_training_its_label(benchmark, capsys, given, needed):
     with pytest.raises(SystemExit):
-        benchmark.main([])
-    assert "--volume" in capsys.readouterr().err
+        benchmark.main(given)
+    assert f"{needed} is needed" in capsys.readouterr().err

@@ -39,7 +39,7 @@ def test_the_layout_is_that_of_the_name_and_the_network_stays_as_it_is(levers):
     network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3)).eval()
     seen = []
     network[1].register_forward_hook(lambda _, given, out: seen.append(given[0].stride()))
-    levers.laid_out(network, torch.channels_last)(torch.rand(1, 2, 8, 8))
+    levers.ways(network, CPU)["PyTorch, channels last, float32"]()(torch.rand(1, 2, 8, 8))
     network(torch.rand(1, 2, 8, 8))
     assert seen == [(108, 1, 18, 3), (108, 36, 6, 1)]  # 3 channels of 6 x 6
 

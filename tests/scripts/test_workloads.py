@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from medseg.inference.precision import fastest_precision
 from medseg.networks import NestedUNet
 from medseg.networks.cost import multiply_adds
 
@@ -31,6 +32,7 @@ def workloads(script, monkeypatch):
 def image(tmp_path):
     values = np.random.default_rng(0).random((32, 32, 32), dtype=np.float32)
     np.save(tmp_path / "image.npy", values)
+    np.save(tmp_path / "truth.npy", values > 0.7)
     return tmp_path / "image.npy"
 
 
@@ -61,24 +63,47 @@ def test_the_ways_differ_in_what_they_say_they_do(workloads):
     stock, tuned = (workloads.theirs(crop, tuned=tuned) for tuned in (False, True))
     assert (stock.overlap, stock.sw_batch_size, stock.mode) == (0.5, 4, "constant")
     assert (tuned.overlap, tuned.sw_batch_size, tuned.mode) == (0.25, 1, "gaussian")
+    build = workloads.build
+    stock, tuned, ours = (
+        next(w for w in build(2, way, None, training=False).parameters() if w.shape[1:3] == (4, 3))
+        for way in (workloads.STOCK, workloads.TUNED, workloads.OURS)
+    )
+    assert [w.is_contiguous() for w in (stock, tuned, ours)] == [True, False, False]
+    assert workloads.precision_of(workloads.STOCK) == torch.float32
+    assert workloads.precision_of(workloads.TUNED) == fastest_precision("cpu")
     assert workloads.ours(slices).tiling.slices == 2
     assert workloads.ours(crop, skip=0).tiling.skip == 0
 
 
 @pytest.mark.parametrize("name", ["slices", "crop"])
-def test_every_way_segments_the_same_voxels_alike(workloads, image, name):
+def test_every_way_segments_the_same_voxels_alike(
+    workloads, image, name, monkeypatch, torn, tmp_path
+):
+    dims = workloads.WORKLOADS[name].dims
+    torch.manual_seed(0)
+    network = NestedUNet(
+        dims, 1, workloads.CLASSES, channels=workloads.CHANNELS, norm=workloads.NORM
+    )
+    voxels = torch.from_numpy(np.load(image))[None, None]
+    torn(network, voxels[..., 0] if dims == 2 else voxels)
+    weights = str(tmp_path / "model.pt")
+    torch.save(network.state_dict(), weights)
+    kept = []
+    monkeypatch.setattr(workloads, "keep_freed_pages", lambda: kept.append(way))
     maps = []
     for way in workloads.SEGMENTING:
-        done = workloads.run_job(name=name, way=way, image=str(image), weights=None)
+        done = workloads.run_job(name=name, way=way, image=str(image), weights=weights)
         assert done["seconds"] >= done["network_seconds"] > 0
         assert min(done["network_gflops"], done["matrix_gflops"], done["peak_gib"]) > 0
         ours = way in (workloads.OURS, workloads.SKIPPING)
         assert done["run"].startswith("Predictor(NestedUNet, cpu, " if ours else "BasicUNetPlus")
         maps.append(np.load(done["label"]))
+    assert kept == list(workloads.SEGMENTING[1:])  # all but MONAI as documented
+    assert [0.2 < found.mean() < 0.8 for found in maps] == [True] * 4
     shape = (32, 32, 32) if name == "slices" else (16, 24, 32)
     assert [(found.shape, found.dtype) for found in maps] == [(shape, np.uint8)] * 4
-    if name == "slices":  # a slice is one window, so the two differ by the precision alone
-        assert (maps[0] == maps[2]).mean() > 0.9
+    least = 0.9 if name == "slices" else 0.7  # a slice is one window, but for the precision
+    assert min((maps[0] == found).mean() for found in maps) > least
 
 
 def test_operations_are_those_of_all_passes(workloads):
@@ -112,11 +137,20 @@ def test_the_middle_of_a_volume_is_taken(workloads):
 
 
 def test_a_patch_is_a_window_of_the_volume_or_of_one_slice(workloads):
-    volume = torch.arange(6.0 * 5 * 4).reshape(6, 5, 4)
     generator = torch.Generator().manual_seed(0)
-    cube = workloads.patch(volume, (3, 3, 3), generator)[0]
-    assert (cube[1] - cube[0] == 20).all()
-    assert (cube[:, :, 1] - cube[:, :, 0] == 1).all()
-    flat = workloads.patch(volume, (4, 2), generator)
-    assert flat.shape == (1, 4, 2)
-    assert (flat[0, 1:] - flat[0, :-1] == 20).all()
+    cubes = [workloads.anywhere((6, 5, 4), (3, 3, 3), generator) for _ in range(100)]
+    assert {tuple(s.stop - s.start for s in cube) for cube in cubes} == {(3, 3, 3)}
+    assert [{cube[axis].start for cube in cubes} for axis in range(3)] == [
+        {0, 1, 2, 3},
+        {0, 1, 2},
+        {0, 1},
+    ]
+    flat = workloads.anywhere((6, 5, 4), (4, 2), generator)
+    assert [s.stop - s.start for s in flat] == [4, 2, 1]
+
+
+def test_the_organ_is_what_is_learnt(workloads, image):
+    given = {"name": "training-2d", "way": workloads.STOCK, "image": str(image), "weights": None}
+    first = workloads.run_job(**given)["losses"]
+    np.save(image.with_name("truth.npy"), np.zeros((32, 32, 32), bool))
+    assert workloads.run_job(**given)["losses"] != first

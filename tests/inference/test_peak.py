@@ -1,0 +1,67 @@
+"""What a pass was planned to take is no less than what it takes, however the network is run."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from medseg.inference.backends import installed, precisions
+
+CPU = torch.device("cpu")
+CHANNELS = (32, 32, 64, 128, 256)
+BACKENDS = [
+    (backend, str(precision).removeprefix("torch."))
+    for backend in ("eager", "openvino")
+    if installed(backend)
+    for precision in precisions(backend, CPU)
+]
+NETWORKS = [
+    ("unet_plusplus", "batch", (1, 1, 96, 96, 96)),
+    ("unet_plusplus", "instance", (1, 1, 96, 96, 96)),
+    ("unet_plusplus", "batch", (4, 1, 512, 512)),
+    ("unet", "batch", (1, 1, 96, 96, 96)),
+    ("unet_3plus", "batch", (1, 1, 512, 512)),
+]
+
+MEASURE = """
+import json, sys, torch
+from medseg.inference import Predictor
+from medseg.inference.plan import network_bytes
+from medseg.memory import keep_freed_pages
+from medseg.networks import NestedUNet
+
+def resident(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+keep_freed_pages()
+torch.set_num_threads(2)
+backend, precision, topology, norm, shape, channels = json.loads(sys.argv[1])
+network = NestedUNet(len(shape) - 2, 1, 2, channels=channels, topology=topology, norm=norm).eval()
+run = Predictor(network, "cpu", backend=backend, precision=precision)
+image = torch.rand(shape)
+planned = network_bytes(run, shape)[0]
+if backend == "openvino":
+    import openvino  # a library, not the work
+open("/proc/self/clear_refs", "w").write("5")
+before = resident("VmRSS")
+with torch.inference_mode():
+    run(image)
+    run(image)
+print(resident("VmHWM") - before, planned)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.openvino
+@pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")
+@pytest.mark.parametrize(("topology", "norm", "shape"), NETWORKS)
+@pytest.mark.parametrize(("backend", "precision"), BACKENDS)
+def test_a_pass_stays_within_its_plan(backend, precision, topology, norm, shape):
+    case = json.dumps([backend, precision, topology, norm, shape, CHANNELS])
+    command = [sys.executable, "-c", MEASURE, case]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    measured, planned = map(int, run.stdout.split())
+    assert 0.3 * planned < measured <= planned, f"{measured / planned:.2f} of the plan"
