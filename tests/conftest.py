@@ -45,10 +45,14 @@ def _eager_unless_marked(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
-    """Takes away what a bundle's logging.conf leaves: a handler on a stream of the test."""
+    """Takes away what a bundle's logging.conf leaves: a handler on a stream of the test, a level.
+
+    The level is set before the test as well: a fixture of a whole module may have run a bundle.
+    """
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers = list(root.handlers)
+    root.setLevel(logging.WARNING)
     yield
     for handler in [each for each in root.handlers if each not in handlers]:
         root.removeHandler(handler)
-    root.setLevel(level)
+    root.setLevel(logging.WARNING)
