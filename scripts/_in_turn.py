@@ -32,16 +32,30 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
 
 def settings(*packages: str) -> dict[str, str]:
     """What the numbers depend on: hardware, versions of Python and of the packages, commit."""
-    cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    git = ["git", "describe", "--always", "--dirty=, with uncommitted changes", "--abbrev=10"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    cpu = [line for line in lines if "model name" in line]
     return {
         "hardware": f"{cpu[0].partition(':')[2].strip() if cpu else platform.machine()}, "
         f"{os.cpu_count()} cores",
         "versions": f"Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in packages),
-        "commit": commit.stdout.strip() or "unknown",
+        "commit": _commit(),
     }
+
+
+def _commit() -> str:
+    """The commit of this checkout; pages of benchmarks that were just written change nothing."""
+    head = _git("rev-parse", "--short=10", "HEAD").stdout.strip()
+    if not head:
+        return "unknown"
+    unchanged = _git("diff", "--quiet", "HEAD", "--", ".", ":(exclude)docs/benchmarks")
+    return f"{head}, with uncommitted changes" if unchanged.returncode else head
+
+
+def _git(*words: str) -> subprocess.CompletedProcess[str]:
+    command = ["git", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
 
 
 def setting_lines(numbers: Mapping[str, Any]) -> list[str]:

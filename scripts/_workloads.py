@@ -160,18 +160,18 @@ def centre(volume: Tensor, crop: Sequence[int] | None) -> Tensor:
 def build(dims: int, way: str, weights: str | None, *, training: bool) -> nn.Module:
     """MONAI's network or ours, with the same weights."""
     torch.manual_seed(1 if way == AGAIN else 0)
-    theirs = BasicUNetPlusPlus(dims, 1, CLASSES, features=(*CHANNELS, CHANNELS[0]), norm=NORM)
-    ours = NestedUNet(dims, 1, CLASSES, channels=CHANNELS, norm=NORM)
-    state = theirs.state_dict()
-    mine = {key: state[twin(key)] for key in ours.state_dict()}
+    monai = BasicUNetPlusPlus(dims, 1, CLASSES, features=(*CHANNELS, CHANNELS[0]), norm=NORM)
+    nested = NestedUNet(dims, 1, CLASSES, channels=CHANNELS, norm=NORM)
+    state = monai.state_dict()
+    mine = {key: state[twin(key)] for key in nested.state_dict()}
     if weights is not None:
         mine = torch.load(weights, weights_only=True)
-        theirs.load_state_dict({twin(key): value for key, value in mine.items()}, strict=False)
+        monai.load_state_dict({twin(key): value for key, value in mine.items()}, strict=False)
     if way in (OURS, SKIPPING):
-        ours.load_state_dict(mine)
-        return place(ours, "cpu").train(training)
-    theirs = place(theirs, "cpu") if way == TUNED else theirs
-    return MeteredNetwork(theirs, precision_of(way)).train(training)
+        nested.load_state_dict(mine)
+        return place(nested, "cpu").train(training)
+    monai = place(monai, "cpu") if way == TUNED else monai
+    return MeteredNetwork(monai, precision_of(way)).train(training)
 
 
 def precision_of(way: str) -> torch.dtype:

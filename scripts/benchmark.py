@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
             np.save(image.with_name(TRUTH), truth)
         for name in args.workloads:
             found = compare(name, image, truth, args)
-            results[name] = {"volume": args.volume.parent.name, **found, **conditions}
+            results[name] = {"volume": args.volume.resolve().parent.name, **found, **conditions}
             numbers = {"workloads": {key: results[key] for key in WORKLOADS if key in results}}
             write(page(numbers), numbers, folder=args.out, name="inference")
     return 0

@@ -29,6 +29,8 @@ from medseg.memory import keep_freed_pages
 from medseg.networks import NestedUNet, load_weights, place
 from medseg.networks.cost import multiply_adds
 from medseg.networks.folding import fold_batch_norm
+from medseg.transforms.classes import Classes, label_from_logits
+from medseg.transforms.regions import are_regions
 
 SIZES = {2: (512, 512), 3: (96, 96, 96)}
 REFERENCE = "PyTorch, float32"
@@ -163,9 +165,9 @@ def agreement(bundle: Path, source: Path, device: torch.device, most: int) -> di
     window_inferer = parser.get_parsed_content("window_inferer")
     window_inferer.progress = False
     made = {REFERENCE: network.eval, **predictors(network, device)}
-    maps = label_maps(made, images, window_inferer)
-    reference = maps.pop(REFERENCE)
     classes = parser.get_parsed_content("classes")
+    maps = label_maps(made, images, window_inferer, classes)
+    reference = maps.pop(REFERENCE)
     rows = {name: compared(labels, reference, len(classes)) for name, labels in maps.items()}
     return {"bundle": bundle.name, "cases": len(images), "classes": list(classes), "rows": rows}
 
@@ -174,14 +176,21 @@ def label_maps(
     made: Mapping[str, Callable[[], nn.Module | Predictor]],
     images: Sequence[Tensor],
     inferer: Inferer,
+    classes: Classes,
 ) -> dict[str, list[np.ndarray]]:
     """The label maps of all images by each predictor, one predictor at a time."""
+    regions = are_regions(classes)
+
+    def label_map(answer: Tensor) -> np.ndarray:
+        labels = answer.dtype == torch.uint8
+        return (answer[0] if labels else label_from_logits(answer[0], regions=regions)).numpy()
+
     maps = {}
     for name, make in made.items():
         if name.startswith("compile"):
             torch.compiler.reset()  # or the shapes of the one before count towards its limit
         run = make()
-        maps[name] = [inferer(image, run).cpu().numpy() for image in images]
+        maps[name] = [label_map(inferer(image, run).cpu()) for image in images]
     return maps
 
 

@@ -58,6 +58,31 @@ def test_another_libc_is_left_as_it_is(monkeypatch, error):
     assert memory.keep_freed_pages() is False
 
 
+KEPT = """
+import numpy
+from medseg.memory import keep_freed_pages, kept_bytes
+
+keep_freed_pages()
+filled = [numpy.ones(2**24) for _ in range(3)]
+in_use = kept_bytes()
+del filled
+print(in_use, kept_bytes())
+"""
+
+
+@needs_glibc
+def test_what_the_allocator_keeps_is_what_was_freed():
+    run = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
+    in_use, freed = map(int, run.stdout.split())
+    assert in_use < 2**24
+    assert 3 * 2**27 <= freed < 4 * 2**27
+
+
+def test_without_glibc_nothing_is_known_to_be_kept(monkeypatch):
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
+    assert memory.kept_bytes() == 0
+
+
 def test_what_is_available_is_less_than_what_the_machine_has():
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert 0 < memory.available_bytes() <= total

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from traceback import clear_frames
@@ -10,6 +10,7 @@ from typing import Any
 
 from monai.data import list_data_collate
 from monai.engines import SupervisedEvaluator
+from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -20,6 +21,7 @@ from medseg.files import check_apart
 from medseg.flags import require_bool
 from medseg.inference.cancelled import CancelledError
 from medseg.inference.existing import Case, cases_to_do, check_existing, check_names
+from medseg.inference.plan import Plan, device_of
 from medseg.inference.read_ahead import ReadAhead
 from medseg.ingest import IngestError
 from medseg.ingest.header import read_header
@@ -126,7 +128,7 @@ def run_cases(
     """Run the evaluator over each case of the dataset on its own; a case that fails is not the end.
 
     While one case is computed, the next is read and preprocessed in a thread of its own, where
-    there is memory for both. Of a case that is done or has failed nothing stays in memory, the
+    there is memory for both: the inferer's plan, if it makes one, is asked before. Of a case that is done or has failed nothing stays in memory, the
     evaluator's `state` included.
 
     Args:
@@ -177,7 +179,7 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
     failures: dict[str, str] = {}
     for index, case in enumerate(cases):
         try:
-            plan = inferer.plan(dataset[index]["image"][None], network)
+            plan = _plan(inferer, network, dataset[index]["image"])
         except Exception as error:  # as in run_cases
             failures[case["case"]] = _failed(case["case"], error)
         else:
@@ -188,7 +190,10 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
 def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> None:
     # else Ignite takes the generator of a run that failed up again, and the next case is not run
     evaluator.interrupt_resume_enabled = False
-    evaluator.data_loader = [list_data_collate([reader.next()])]
+    item = reader.next()
+    reader.read_on(beside=_needed_bytes(evaluator, item))
+    evaluator.data_loader = [list_data_collate([item])]
+    del item
     evaluator.state.epoch_length = 1
     try:
         evaluator.run()
@@ -197,6 +202,20 @@ def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> None:
         evaluator.state.dataloader = evaluator.state.batch = evaluator.state.output = None
     if evaluator.state.iteration != 1:
         raise RuntimeError(f"the engine ran {evaluator.state.iteration} batches of the case, not 1")
+
+
+def _needed_bytes(evaluator: SupervisedEvaluator, item: Mapping[str, Any]) -> int:
+    """Of this computer's memory, what the inferer will take for an item, if it makes a plan."""
+    if not hasattr(evaluator.inferer, "plan"):
+        return 0
+    plan = _plan(evaluator.inferer, evaluator.network, item["image"])
+    at = device_of(evaluator.network)
+    return plan.needed_bytes if plan is not None and (at is None or at.type == "cpu") else 0
+
+
+def _plan(inferer: Any, network: Any, image: Tensor) -> Plan | None:
+    """The plan for an image of a dataset, where the network is, as it is when it is computed."""
+    return inferer.plan(image[None].to(device_of(network) or image.device), network)
 
 
 def _forget(error: BaseException | None) -> None:

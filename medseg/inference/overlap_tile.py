@@ -67,7 +67,8 @@ class OverlapTileInferer(Inferer):
             `halo` and `stride` are then those of the two other axes. None for a network of as many
             dimensions as the image.
         flips: axes for test-time flips: the logits are the mean over all combinations of them.
-        level: prune the network to this level first, see `NestedUNet.prune`.
+        level: prune the network to this level first, see `NestedUNet.prune`; in eval, whatever the
+            mode of the network.
         skip: a number: only windows that hold a value above it are computed, and in `crop` mode
             windows cover no more than the box around such values and a halo. Or a function that
             says whether to pass over a window (B, C, *size). A voxel of no window is background.
@@ -81,12 +82,13 @@ class OverlapTileInferer(Inferer):
             probabilities, see `ProbabilityFile`, or a context manager of that path, which ends
             after the file is there; None for no such file.
         stride: total stride of the network, per axis or one number for all; "auto" for its
-            attribute `total_stride`, 1 where it has none.
+            attribute `total_stride`, 1 where it has none and needs none.
         patch_size: of the training patches: a network that takes statistics of its window is warned
             of, once, where windows have over twice or under half as many voxels.
         device: where windows are computed; None for where the image is.
-        memory_limit: what the inference may take beside image and weights, in bytes or as "6 GiB";
-            None for what is free. An inference that needs more is refused before it begins.
+        memory_limit: what the inference may take beside image and weights, in bytes or as "6 GiB",
+            where as much is free; None for what is free. An inference that needs more is refused
+            before it begins.
         progress: show a progress bar.
         cancelled: asked before each batch of windows whether to stop.
 
@@ -172,7 +174,7 @@ class OverlapTileInferer(Inferer):
             memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
             device=self.device,
         )
-        self._prune = Remembered(lambda network: cast(Any, network).prune(level))
+        self._prune = Remembered(lambda network: cast(Any, network).prune(level).eval())
         self._warned = False
 
     @torch.no_grad()
@@ -181,10 +183,7 @@ class OverlapTileInferer(Inferer):
     ) -> Tensor:
         """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
         image = inputs.as_subclass(Tensor)
-        if image.dtype not in (torch.float32, torch.float64):
-            raise ValueError(
-                f"images are float32 or float64, got {image.dtype}: pass image.float()"
-            )
+        _check_type(image, layers_of(network))
         if self.probabilities is not None and len(image) != 1:
             raise ValueError(
                 f"probabilities are written for one image at a time, got {len(image)}: "
@@ -277,4 +276,15 @@ class OverlapTileInferer(Inferer):
             "x".join(map(str, layout.size)),
             factor,
             "x".join(map(str, self.patch_size)),
+        )
+
+
+def _check_type(image: Tensor, network: nn.Module | None) -> None:
+    if image.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"images are float32 or float64, got {image.dtype}: pass image.float()")
+    weight = None if network is None else next(network.parameters(), None)
+    if weight is not None and {weight.dtype, image.dtype} == {torch.float32, torch.float64}:
+        raise ValueError(
+            f"images have the type of the network's weights, {weight.dtype}, got {image.dtype}: "
+            f"pass image.to({weight.dtype})"
         )

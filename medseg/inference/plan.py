@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from medseg.counted import counted
 from medseg.inference.predictor import Predictor, layers_of
 from medseg.inference.windows import Layout
-from medseg.memory import available_bytes
+from medseg.memory import available_bytes, kept_bytes
 from medseg.networks.footprint import footprint
 from medseg.networks.nested import NestedUNet
 
@@ -123,12 +123,16 @@ def _first_weight(network: Callable[..., Tensor]) -> Tensor | None:
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that a device still has; None where the system does not tell."""
+    """Memory that a device still has, with what this process keeps there unused.
+
+    None where the system does not tell.
+    """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free + unused)
-    return available_bytes()
+    available = available_bytes()
+    return None if available is None else available + kept_bytes()
 
 
 def parse_bytes(text: int | str) -> int:

@@ -17,11 +17,15 @@ from medseg.inference.plan import (
     told,
     way_to_run,
 )
-from medseg.inference.predictor import layers_of
+from medseg.inference.predictor import Predictor, layers_of
 from medseg.inference.tiling import Tiling
+from medseg.inference.windows import Layout
 
 FILE_WORKSPACE = 10
 """Bytes per probability of a window: as float32, as float16, and the pages of the file."""
+
+MOST_CLASSES = 256
+"""Channels of a network whose labels are asked for: they are uint8."""
 
 Needed = tuple[int | None, int | None]
 
@@ -37,7 +41,8 @@ class Planner:
         probabilities: whether a file of them is written, too.
         flips: whether the logits are the mean over flips.
         channels: that the classes need, None for any number.
-        memory_limit: bytes that may be taken beside image and weights; None for what is free.
+        memory_limit: bytes that may be taken beside image and weights, and no more than are free;
+            None for what is free.
         device: where windows are computed; None for where the image is.
     """
 
@@ -65,7 +70,7 @@ class Planner:
             needed, there = lack
             raise MemoryLimitError(
                 f"inference needs {told(needed)} of memory ({plan}), there is {told(there)}: "
-                f"{self._remedy(plan, image, network)}"
+                f"{self._remedy(plan, image, network, limited=there == self.memory_limit)}"
             )
         return plan
 
@@ -74,14 +79,19 @@ class Planner:
     ) -> tuple[int, int] | None:
         """What is needed of a memory and what there is, where that does not suffice.
 
-        Windows are computed where the network is, and the answer is kept where the image is.
+        Windows are computed where the network is, and the answer is kept where the image is. A
+        limit is for all of it; of what is free, no more is needed than this process has not yet.
         """
         at = self.device or device_of(network) or image.device
         limits = [(plan.needed_bytes, self.memory_limit)]
-        if self.memory_limit is None and at == image.device:
-            limits = [(plan.needed_bytes, free_bytes(at))]
-        elif self.memory_limit is None:
-            limits = [(plan.network_bytes or 0, free_bytes(at))]
+        held = isinstance(network, Predictor) and network.holds(
+            self._shape(plan.batch_size, plan.layout, image)
+        )
+        further = 0 if held else plan.network_bytes or 0
+        if at == image.device:
+            limits.append((further + plan.answer_bytes, free_bytes(at)))
+        else:
+            limits.append((further, free_bytes(at)))
             limits.append((plan.answer_bytes, free_bytes(image.device)))
         short = ((needed, there) for needed, there in limits if there is not None)
         return next(((needed, there) for needed, there in short if needed > there), None)
@@ -89,15 +99,34 @@ class Planner:
     def _unchecked(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
         layout = self.tiling.layout(image, layers_of(network))
         count = min(self.batch_size, layout.count)
-        shape = (count * image.shape[0], image.shape[1], *self._of_roi(layout.size))
-        needed, channels = self._network_bytes(network, shape)
+        needed, channels = self._network_bytes(network, self._shape(count, layout, image))
         if None not in (channels, self.channels) and channels != self.channels:
             raise ValueError(
                 f"the classes need {self.channels} channels, the network gives {channels}: load "
                 "the weights and the classes of one training"
             )
+        if self.labels and (channels or 1) > MOST_CLASSES:
+            raise ValueError(
+                f"labels are 0 to {MOST_CLASSES - 1}, the network gives {channels} channels: pass "
+                "output='logits'"
+            )
         classes = channels or 1
-        voxels = image.shape[0] * prod(image.shape[2:])
+        return Plan(
+            layout,
+            count,
+            needed,
+            image.numel() * image.element_size(),
+            self._answer_bytes(layout, count, image, classes),
+            2 * image[:, 0].numel() * classes if self.probabilities else 0,
+        )
+
+    def _shape(self, count: int, layout: Layout, image: Tensor) -> tuple[int, ...]:
+        """Of so many windows, as the network is given them."""
+        return (count * image.shape[0], image.shape[1], *self._of_roi(layout.size))
+
+    def _answer_bytes(self, layout: Layout, count: int, image: Tensor, classes: int) -> int:
+        """See `Plan.answer_bytes`."""
+        voxels = image[:, 0].numel()
         window = count * image.shape[0] * prod(layout.size)
         answer = voxels if self.labels else 4 * voxels * classes
         if self.probabilities:
@@ -108,14 +137,7 @@ class Planner:
             answer += 4 * (slab * (classes + 1) + window * classes)
         if self.flips:
             answer += 4 * window * (2 * classes + image.shape[1])  # sum, logits and window, flipped
-        return Plan(
-            layout,
-            count,
-            needed,
-            image.numel() * image.element_size(),
-            answer,
-            2 * voxels * classes if self.probabilities else 0,
-        )
+        return answer
 
     def _of_roi(self, values: Sequence[int]) -> list[int]:
         """Those of the numbers per axis of the image that `roi_size` has too."""
@@ -133,7 +155,9 @@ class Planner:
             known[way] = network_bytes(network, shape)
         return known[way]
 
-    def _remedy(self, plan: Plan, image: Tensor, network: Callable[..., Tensor]) -> str:
+    def _remedy(
+        self, plan: Plan, image: Tensor, network: Callable[..., Tensor], *, limited: bool
+    ) -> str:
         """The first setting that fits, of those that change the answer least."""
         least = plan.needed_bytes
         for other in self._thriftier(plan, image, network):
@@ -144,7 +168,7 @@ class Planner:
             if other._lack(planned, image, network) is None:
                 return f"pass {' and '.join(other._unlike(self))}"
             least = min(least, planned.needed_bytes)
-        more = "take a machine with more memory" if self.memory_limit is None else "raise the limit"
+        more = "raise the limit" if limited else "take a machine with more memory"
         return f"no setting needs less than {told(least)}, {more}"
 
     def _thriftier(

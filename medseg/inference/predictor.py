@@ -68,6 +68,13 @@ class Predictor:
             check(images)
         return self._run(images)
 
+    def holds(self, shape: Sequence[int]) -> bool:
+        """Whether images of this shape need no more memory than the last ones left in use.
+
+        So it is for OpenVINO, which keeps its own for the shape that it was compiled for.
+        """
+        return tuple(shape) == getattr(self._run, "shape", None)
+
     def __repr__(self) -> str:
         kind = str(self.precision).removeprefix("torch.")
         return f"Predictor({type(self.origin).__name__}, {self.device}, {self.backend}, {kind})"
@@ -108,8 +115,12 @@ class PredictorInferer(Inferer):
         return self.inferer(inputs, self.predictor(network), *args, **kwargs)
 
     def plan(self, inputs: Tensor, network: nn.Module) -> Any:
-        """What the inner inferer would compute and need, see `OverlapTileInferer.plan`."""
-        return self.inferer.plan(inputs, self.predictor(network))
+        """What the inner inferer would compute and need, see `OverlapTileInferer.plan`.
+
+        None for one that makes no plan.
+        """
+        plan = getattr(self.inferer, "plan", None)
+        return None if plan is None else plan(inputs, self.predictor(network))
 
     def predictor(self, network: nn.Module) -> Predictor:
         """The predictor of a network with the weights that it has now."""

@@ -12,15 +12,16 @@ from torch.utils.data import Dataset
 from medseg.memory import available_bytes
 
 ROOM = 8
-"""An item is read ahead where memory for so many of the size of the last one is free: reading and
-preprocessing hold several copies, and the one before it is computed meanwhile."""
+"""An item is read ahead where memory for so many of the size of the last one is left: reading and
+preprocessing hold several copies."""
 
 
 class ReadAhead:
-    """Gives the items of a dataset in order, and reads the next one in a thread of its own.
+    """Gives the items of a dataset in order, and reads them in a thread of its own.
 
-    It is no daemon, since the end of the process would break into what torch does there and abort;
-    so that nobody waits for it, `close` ends it.
+    The first is read at once, and each other once it is asked for, or before, by `read_on`. The
+    thread is no daemon, since the end of the process would break into what torch does there and
+    abort; so that nobody waits for it, `close` ends it.
 
     Args:
         dataset: its items are mappings that hold tensors.
@@ -33,6 +34,7 @@ class ReadAhead:
         self._index = 0
         self._reading: Future[Any] | None = None
         self._thread: Thread | None = None
+        self._size = 0
         self._begin()
 
     def next(self) -> Any:
@@ -42,12 +44,19 @@ class ReadAhead:
             raise IndexError(f"there are {self._count} items, and all were given")
         self._reading = None
         wait([reading])
-        failed = reading.exception() is not None
-        size = 0 if failed else _size(reading.result())
+        item = reading.result()
+        self._size = _size(item)
+        return item
+
+    def read_on(self, *, beside: int = 0) -> None:
+        """Begin to read the next item, if there is room for it.
+
+        Args:
+            beside: bytes that the last item's use will take meanwhile.
+        """
         free = available_bytes()
-        if free is None or free > ROOM * size:
+        if self._reading is None and (free is None or free > ROOM * self._size + beside):
             self._begin()
-        return reading.result()
 
     def close(self) -> None:
         """End what is being read, at its next line of Python; it is not waited for here."""

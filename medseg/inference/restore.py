@@ -1,6 +1,7 @@
 """Restore: what the network found, brought back onto the grid of the source, slab by slab."""
 
 from collections.abc import Hashable, Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -72,14 +73,19 @@ def restore_label(
     """
     to_found = np.linalg.inv(np.asarray(affine, dtype=float)) @ source.affine
     moves = np.rint(to_found)
-    size = np.array(source.shape)
-    if np.abs((to_found - moves)[:3] @ np.array([*size, 1])).max() < GRID_TOLERANCE_VOXELS:
+    if _largest_shift(to_found - moves, source.shape) < GRID_TOLERANCE_VOXELS:
         label = found if found.dtype == torch.uint8 else label_from_logits(found, regions=regions)
         return _moved(label, moves, source.shape)
     label = torch.zeros(1, *source.shape, dtype=torch.uint8)
     for slab in _slabs(source.shape):
         label[0, :, :, slab] = _interpolated(found, to_found, source.shape, slab, regions=regions)
     return label
+
+
+def _largest_shift(difference: np.ndarray, shape: tuple[int, int, int]) -> float:
+    """How far two maps of voxels lie apart at most: they are affine, so at one of the corners."""
+    corners = np.array(list(product(*((0, n - 1) for n in shape), (1,))))
+    return float(np.abs(difference[:3] @ corners.T).max())
 
 
 def _moved(label: Tensor, moves: np.ndarray, shape: tuple[int, int, int]) -> Tensor:

@@ -138,10 +138,9 @@ def _everywhere(box: Box) -> Box:
 
 
 def _check_finite(voxels: Tensor, window: Window) -> None:
-    finite = voxels.isfinite()
-    if not finite.all():
+    if not voxels.isfinite().all():
         where = ", ".join(f"{s.first}:{s.stop}" for s in window.spans)
         raise ValueError(
-            f"{int((~finite).sum())} values of the image at [{where}] are not finite: "
-            "correct the image, or fill them before the intensity transforms"
+            f"values of the image in the window around [{where}] are not finite: correct the "
+            "image, or fill them before the intensity transforms"
         )

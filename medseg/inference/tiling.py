@@ -68,7 +68,7 @@ class Tiling:
 
         Raises:
             ValueError: numbers of entries that do not fit the image, windows with nothing between
-                their halos, or a halo that cannot be worked out.
+                their halos, or a halo or stride that cannot be worked out.
         """
         size = tuple(image.shape[2:])
         if 0 in image.shape or not size:
@@ -83,6 +83,7 @@ class Tiling:
             self._check_divides(layout, network)
             self._check_statistics(layout, network)
             return layout
+        self._check_stride(network)
         step = self.step(len(size), network)
         halo = (0,) * len(size)
         if self._needs_halo(size, roi, step):
@@ -96,6 +97,16 @@ class Tiling:
         layout = Layout(tuple(lines), fill=fill, halo=whole)
         self._check_statistics(layout, network)
         return layout
+
+    def _check_stride(self, network: nn.Module | None) -> None:
+        """Refuse a network that halves its images and does not tell where they may be cut."""
+        if self.stride != "auto" or network is None or hasattr(network, "total_stride"):
+            return
+        if any(_is_strided(layer) for layer in network.modules()):
+            raise ValueError(
+                f"a {type(network).__name__} has layers of stride 2 or more and no total_stride: "
+                "pass stride, the product of those on the way down"
+            )
 
     def _check_divides(self, layout: Layout, network: nn.Module | None) -> None:
         """Refuse windows, all as large as `roi_size`, that the network cannot halve as it does."""
@@ -157,8 +168,9 @@ class Tiling:
         """Windows over the box of one axis; inside the image its context is that of the image."""
         first, stop = box
         around = 0 if self.edge == "mirror" else halo
-        start = max(first - around, 0) // step * step
-        stop = max(min(stop + around, size), start + 1)
+        least = min(2 * step, size)  # a norm over the window takes no statistics of one stride
+        start = max(min(first - around, size - least), 0) // step * step
+        stop = max(min(stop + around, size), start + least)
         axis = crop_axis(stop - start, window=window, halo=halo, step=step, edge=self.edge)
         return axis.moved(start)
 
@@ -192,6 +204,11 @@ class Tiling:
         if stride not in known:
             known[stride] = receptive_field(network, image.shape[1], stride=stride)
         return known[stride]
+
+
+def _is_strided(layer: nn.Module) -> bool:
+    stride = getattr(layer, "stride", None)
+    return any(n > 1 for n in (stride if isinstance(stride, tuple) else (stride or 1,)))
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:

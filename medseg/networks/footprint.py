@@ -34,6 +34,9 @@ def footprint(
         shape: of the image, (B, C, *spatial).
         dtype: of the tensors.
 
+    Raises:
+        TypeError: it gives anything but one tensor.
+
     Example:
         >>> footprint(nn.Conv2d(1, 2, 3, padding=1), (1, 1, 10, 10))  # 1 + 2 channels of 400 bytes
         Footprint(peak_bytes=1200, out_channels=2)
@@ -42,6 +45,11 @@ def footprint(
     image = torch.empty(tuple(shape), dtype=dtype, device="meta")
     with torch.no_grad(), _Watch(ghost, image) as watch:
         logits = ghost(image)
+    if not isinstance(logits, Tensor):
+        raise TypeError(
+            f"a network gives one tensor for an image in eval, got {type(logits).__name__}: wrap "
+            "it, and give the one that counts"
+        )
     return Footprint(watch.most, logits.shape[1])
 
 

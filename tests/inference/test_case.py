@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from monai.bundle import ConfigParser
 from monai.data import Dataset, MetaTensor
 from monai.engines import SupervisedEvaluator
+from monai.inferers import SimpleInferer
 from monai.transforms import Compose, EnsureChannelFirstd, Lambdad, LoadImaged
 
 from medseg.datasets import phantom
@@ -29,6 +31,7 @@ from medseg.inference import (
     run_cases,
 )
 from medseg.inference.cancelled import CancelledError
+from medseg.inference.read_ahead import ROOM
 from medseg.ingest import IngestError, load
 from medseg.ingest.reader import VolumeReader
 from medseg.networks import NestedUNet
@@ -366,6 +369,38 @@ def test_the_next_case_is_read_while_one_is_computed():
     run.network = Waiting()
     assert run_cases(run, dataset([1, 2, 3], Lambdad("image", read))) == 3
     assert done == [1, 2, 3]
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_the_next_case_is_read_where_the_plan_of_this_one_leaves_room(monkeypatch, spare):
+    begun = {number: threading.Event() for number in (1, 2)}
+    planned = []
+
+    class Planning(SimpleInferer):
+        def plan(self, image, network):
+            assert not begun.get(int(image.max()) + 1, threading.Event()).is_set()
+            planned.append(tuple(image.shape))
+            return SimpleNamespace(needed_bytes=1000)
+
+    def read(image):
+        begun[int(image.max())].set()
+        return image
+
+    class Looking(Sum):
+        def forward(self, x):
+            if x.max() == 1:
+                assert begun[2].wait(timeout=30 if spare else 0.2) == bool(spare)
+            return super().forward(x)
+
+    image_and_label = 2 * 4 * 4  # bytes
+    free = ROOM * image_and_label + 1000 + spare
+    monkeypatch.setattr("medseg.inference.read_ahead.available_bytes", lambda: free)
+    done = []
+    run = evaluator(done=done)
+    run.network, run.inferer = Looking(), Planning()
+    assert run_cases(run, dataset([1, 2], Lambdad("image", read))) == 2
+    assert done == [1, 2]
+    assert planned == [(1, 1, 2, 2)] * 2
 
 
 @pytest.mark.parametrize(

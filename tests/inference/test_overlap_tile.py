@@ -247,7 +247,7 @@ def test_probabilities_are_written_as_float16_for_the_whole_image(tmp_path, mode
 def test_a_run_that_fails_leaves_no_probabilities(tmp_path):
     image = torch.zeros(1, 1, 4, 30)
     image[..., -1, -1] = torch.nan
-    with pytest.raises(ValueError, match="1 values of the image at"):
+    with pytest.raises(ValueError, match="values of the image in the window around"):
         apply(
             nn.Conv2d(1, 2, 1),
             image,
@@ -323,6 +323,32 @@ def test_flips_give_the_mean_over_their_combinations():
     assert torch.allclose(answer, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"roi_size": 16, "halo": 4},
+        {"roi_size": 16, "halo": 4, "edge": "network", "batch_size": 3},
+        {"roi_size": 16, "mode": "blend", "overlap": 0.5},
+        {"roi_size": 16, "halo": 4, "skip": 0.0},
+    ],
+    ids=["mirror", "network", "blend", "skip"],
+)
+@pytest.mark.parametrize("slices", [None, 0])
+def test_each_window_is_flipped_whatever_the_windows(options, slices):
+    dims = 2 if slices is None else 3
+    network = small(2)
+    image = torch.zeros(2, 1, *[3, 40, 30][-dims:])
+    image[..., 5:30, 7:20] = torch.randn(25, 13)
+
+    def mean(x):
+        return sum(network(x.flip(d)).flip(d) for d in ([], [2], [3], [2, 3])) / 4
+
+    expected = apply(mean, image, slices=slices, stride=4, **options)
+    answer = apply(network, image, slices=slices, flips=(-2, -1), **options)
+    torch.testing.assert_close(answer, expected, atol=1e-6, rtol=0)
+    assert not torch.allclose(answer, apply(network, image, slices=slices, **options), atol=1e-3)
+
+
 def test_flips_of_axes_from_the_end_leave_the_channels_as_they_are():
     network = nn.Conv2d(2, 3, 3, padding=1).eval()
     image = torch.randn(1, 2, 16, 12)
@@ -352,6 +378,32 @@ def test_a_network_is_pruned_once(monkeypatch):
     for _ in range(2):
         inferer(torch.zeros(1, 1, 16, 16), network)
     assert len(pruned) == 1
+
+
+def test_a_level_is_in_eval():
+    network = settled(small(2, deep_supervision=True, norm="batch"), 2)
+    image = torch.randn(1, 1, 16, 16)
+    answer = apply(network.train(), image, roi_size=16, halo=0, edge="network", level=1)
+    with torch.no_grad():
+        assert torch.allclose(answer, network.eval().prune(1)(image), atol=1e-6)
+
+
+def test_an_image_of_another_type_than_the_weights_is_refused():
+    network = small(2)
+    with pytest.raises(ValueError, match=r"weights, torch.float32, got torch.float64: pass image"):
+        apply(network, torch.zeros(1, 1, 16, 16).double(), roi_size=16, halo=0)
+    answer = apply(network.double(), torch.zeros(1, 1, 16, 16).double(), roi_size=16, halo=0)
+    assert answer.dtype == torch.float64
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_box_of_next_to_nothing_has_statistics_to_be_taken_of(value):
+    network = small(2, norm="instance")
+    image = torch.zeros(1, 1, 32, 32)
+    image[..., 31, 31] = value
+    answer = apply(network, image, roi_size=32, halo=0, edge="network", skip=0.0)
+    assert (answer[:, 1:, :24] == -1e4).all()
+    assert (answer[:, 1:, 24:, 24:] > -1e4).all() == bool(value)
 
 
 def test_a_level_needs_a_network_that_can_be_pruned():
@@ -442,7 +494,7 @@ def test_an_image_that_does_not_fit_is_refused(options, shape, match):
 def test_a_value_that_is_no_number_is_not_passed_over(mode):
     image = torch.zeros(1, 1, 64, 8)
     image[..., 0, 0], image[..., 60, 4] = 1, torch.nan
-    with pytest.raises(ValueError, match="1 values of the image at"):
+    with pytest.raises(ValueError, match="values of the image in the window around"):
         apply(Count(), image, roi_size=8, halo=0, skip=0.5, mode=mode)
 
 
@@ -450,7 +502,7 @@ def test_a_value_that_is_no_number_is_not_passed_over(mode):
 def test_values_that_are_not_finite_are_refused(bad):
     image = torch.zeros(1, 1, 8, 8)
     image[..., 3, 4] = bad
-    with pytest.raises(ValueError, match=r"1 values of the image at \[0:8, 0:8\] are not finite"):
+    with pytest.raises(ValueError, match=r"in the window around \[0:8, 0:8\] are not finite"):
         apply(Count(), image, roi_size=8, halo=0)
 
 

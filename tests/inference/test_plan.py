@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from monai.networks.nets import BasicUNetPlusPlus
 
 from medseg.inference import OverlapTileInferer, Predictor, plan
 from medseg.inference.plan import MemoryLimitError, network_bytes, parse_bytes, told
@@ -240,9 +241,46 @@ def test_each_way_to_run_a_network_has_a_plan_of_its_own(network):
 
 
 def test_without_a_limit_it_is_what_is_free(network, monkeypatch):
-    monkeypatch.setattr("medseg.inference.plan.available_bytes", lambda: 5 * MIB)
+    monkeypatch.setattr("medseg.inference.plan.available_bytes", lambda: 3 * MIB)
+    monkeypatch.setattr("medseg.inference.plan.kept_bytes", lambda: 2 * MIB)
     with pytest.raises(MemoryLimitError, match=r"there is 5\.0 MiB"):
         OverlapTileInferer(32, halo=8)(torch.zeros(1, 1, 64, 64, 64), network)
+
+
+def test_a_limit_above_what_is_free_does_not_make_it_more(network, monkeypatch):
+    monkeypatch.setattr("medseg.inference.planner.free_bytes", lambda device: 5 * MIB)
+    inferer = OverlapTileInferer(32, halo=8, memory_limit="1000 GiB")
+    with pytest.raises(MemoryLimitError, match=r"there is 5\.0 MiB: pass output='labels' and roi"):
+        inferer(torch.zeros(1, 1, 64, 64, 64), network)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_what_a_predictor_holds_for_its_windows_is_not_needed_again(network, monkeypatch, held):
+    fast = Predictor(network, "cpu", backend="eager", precision="float32")
+    monkeypatch.setattr(fast, "holds", lambda shape: held and shape == (2, 1, 32, 32, 32))
+    image = torch.zeros(1, 1, 64, 64, 64)
+    inferer = OverlapTileInferer(32, halo=0, batch_size=2, output="labels")
+    needed = inferer.plan(image, fast)
+    free = needed.answer_bytes if held else needed.needed_bytes
+    monkeypatch.setattr("medseg.inference.planner.free_bytes", lambda device: free)
+    assert inferer.plan(image, fast) == needed
+    monkeypatch.setattr("medseg.inference.planner.free_bytes", lambda device: free - 1)
+    with pytest.raises(MemoryLimitError, match=f"there is {told(free - 1)}"):
+        inferer.plan(image, fast)
+
+
+def test_labels_of_more_classes_than_a_byte_counts_are_refused():
+    image = torch.zeros(1, 1, 16, 16)
+    network = NestedUNet(2, 1, 257, channels=(2, 4, 4)).eval()
+    with pytest.raises(ValueError, match="labels are 0 to 255, the network gives 257 channels"):
+        OverlapTileInferer(16, halo=0, output="labels")(image, network)
+    assert OverlapTileInferer(16, halo=0).plan(image, network).answer_bytes == 4 * 257 * 256
+
+
+def test_a_network_that_gives_a_list_is_refused():
+    network = BasicUNetPlusPlus(2, features=(2, 2, 2, 2, 2, 2)).eval()
+    with pytest.raises(TypeError, match="gives one tensor for an image in eval, got list: wrap it"):
+        OverlapTileInferer(32, halo=0, stride=16)(torch.zeros(1, 1, 32, 32), network)
 
 
 def test_where_the_system_does_not_tell_nothing_is_refused(network, monkeypatch):

@@ -46,6 +46,19 @@ def test_onnx_runtime_gives_the_logits_of_the_network():
 
 
 @loads_openvino
+def test_openvino_holds_the_memory_for_the_last_shape_and_eager_for_none():
+    shape, other = (2, 1, 16, 24), (1, 1, 16, 16)
+    for backend, holding in (("openvino", True), ("eager", False)):
+        fast = Predictor(small(), "cpu", backend=backend, precision="float32")
+        assert not fast.holds(shape)
+        fast(torch.zeros(shape))
+        assert fast.holds(shape) == holding
+        fast(torch.zeros(other))
+        assert fast.holds(other) == holding
+        assert not fast.holds(shape)
+
+
+@loads_openvino
 @pytest.mark.parametrize("topology", TOPOLOGIES)
 def test_openvino_runs_every_topology(topology):
     network = small(topology=topology)

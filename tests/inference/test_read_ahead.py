@@ -25,21 +25,31 @@ class Items:
         return {"image": torch.full((100,), index, dtype=torch.float32), "case": "a"}
 
 
-@pytest.mark.parametrize(("free", "ahead"), [(None, True), (ROOM * 400 + 1, True), (400, False)])
-def test_the_next_item_is_read_where_there_is_room_for_it(monkeypatch, free, ahead):
+@pytest.mark.parametrize(
+    ("free", "ahead"), [(None, True), (ROOM * 400 + 51, True), (ROOM * 400 + 50, False)]
+)
+def test_the_next_item_is_read_where_there_is_room_for_it_beside_the_last(monkeypatch, free, ahead):
     monkeypatch.setattr(read_ahead, "available_bytes", lambda: free)
     items = Items()
     reader = ReadAhead(items, 4)
     assert reader.next()["image"][0] == 0
+    reader.read_on(beside=50)
     assert items.begun[1].wait(timeout=30 if ahead else 0.2) == ahead
     assert reader.next()["image"][0] == 1
     with pytest.raises(ValueError, match="two"):
         reader.next()
-    assert items.begun[3].wait(timeout=30)  # after a failure nothing else is in memory
     assert reader.next()["image"][0] == 3
     assert items.read == [0, 1, 2, 3]
     with pytest.raises(IndexError, match="all were given"):
         reader.next()
+
+
+def test_nothing_is_read_unasked_but_the_first_item():
+    items = Items()
+    reader = ReadAhead(items, 4)
+    reader.next()
+    assert not items.begun[1].wait(timeout=0.2)
+    assert reader.next()["image"][0] == 1
 
 
 def test_no_item_is_kept():

@@ -42,6 +42,20 @@ def smooth_logits(image, channels):
     return MetaTensor(torch.stack(waves[:channels]).float(), affine=affine)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_spacing_that_differs_little_adds_up_and_is_interpolated(reverse):
+    """By 0.0008 mm a voxel, 0.4 voxels at the end of 512, from whichever end they are counted."""
+    size, spacing = 512, 0.9992
+    affine = np.eye(4)
+    affine[0, 0] = -spacing if reverse else spacing
+    affine[0, 3] = spacing * (size - 1) if reverse else 0
+    line = torch.arange(size) >= 400  # of the network's grid, with voxels of 1 mm
+    found = line.to(torch.uint8)[None, :, None, None]
+    label = restore_label(found, np.eye(4), source=Geometry((size, 1, 1), affine))
+    expected = (torch.arange(size) * spacing).round() >= 400
+    assert torch.equal(label.flatten() > 0, expected.flip(0) if reverse else expected)
+
+
 @pytest.mark.parametrize("affine", AFFINES.values(), ids=AFFINES)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_axes_are_turned_back_without_interpolation(affine, channels):

@@ -137,3 +137,16 @@ def test_windows_of_one_voxel_at_the_deepest_level_have_no_statistics(options):
     assert tiling.layout(image, build(norm="batch")).size[:2] == (4, 4)
     wide = torch.zeros(1, 1, 4, 8, 4)
     assert Tiling(roi_size=8, **options).layout(wide, build(norm="instance")).size[1] == 8
+
+
+@pytest.mark.parametrize("layer", [nn.MaxPool2d(2), nn.Conv2d(1, 1, 3, stride=(1, 2))])
+def test_a_strided_network_that_does_not_tell_its_stride_is_refused_where_windows_are_cropped(
+    layer,
+):
+    image, network = torch.zeros(1, 1, 40, 40), nn.Sequential(layer, nn.Upsample(scale_factor=2))
+    with pytest.raises(
+        ValueError, match="a Sequential has layers of stride 2 or more and no total"
+    ):
+        Tiling(roi_size=16, halo=4).layout(image, network)
+    assert Tiling(roi_size=16, halo=4, stride=2).layout(image, network).size == (16, 16)
+    assert Tiling(roi_size=16, mode="blend").layout(image, network).size == (16, 16)

@@ -15,6 +15,15 @@ def test_maps_count_while_they_are_needed():
     assert footprint(nn.Sequential(*layers), (1, 1, 10, 10)) == (7 * 400, 2)
 
 
+def test_a_network_that_gives_no_tensor_is_refused():
+    class Heads(nn.Conv2d):
+        def forward(self, image):
+            return [super().forward(image)]
+
+    with pytest.raises(TypeError, match="gives one tensor for an image in eval, got list: wrap it"):
+        footprint(Heads(1, 2, 1), (1, 1, 4, 4))
+
+
 def test_a_map_is_let_go_after_its_last_reader():
     layers = [nn.Conv2d(1, 4, 1), nn.Conv2d(4, 2, 1), nn.Conv2d(2, 2, 1), nn.Conv2d(2, 3, 1)]
     assert footprint(nn.Sequential(*layers), (1, 1, 10, 10)).peak_bytes == (1 + 4 + 2) * 400

@@ -63,10 +63,23 @@ def test_label_maps_are_those_of_each_predictor(levers, monkeypatch):
     monkeypatch.setattr(torch.compiler, "reset", lambda: resets.append(None))
     images = [torch.tensor([1, 0, 2]), torch.tensor([3])]
     made = {"eager, float32": lambda: lambda x: x, "compile, float32": lambda: lambda x: x + 1}
-    maps = levers.label_maps(made, images, lambda image, run: run(image))
+    images = [image.to(torch.uint8)[None] for image in images]
+    maps = levers.label_maps(made, images, lambda image, run: run(image), {"a": [1], "b": [2, 3]})
     assert [m.tolist() for m in maps["eager, float32"]] == [[1, 0, 2], [3]]
     assert [m.tolist() for m in maps["compile, float32"]] == [[2, 1, 3], [4]]
     assert len(resets) == 1
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [({"a": [1], "b": [2]}, [[0, 1, 2]]), ({"a": [1, 2], "b": [2], "c": [3]}, [[3, 3, 3]])],
+    ids=["classes", "regions"],
+)
+def test_logits_are_compared_as_labels(levers, classes, expected):
+    logits = torch.tensor([[[3.0, 0, 0], [2, 4, 0], [1, 1, 5]]])
+    made = {"eager, float32": lambda: lambda x: x}
+    maps = levers.label_maps(made, [logits], lambda image, run: run(image), classes)
+    assert [m.tolist() for m in maps["eager, float32"]] == [expected]
 
 
 def test_agreement_is_dice_over_all_voxels_and_in_the_worst_case(levers):
