@@ -15,12 +15,12 @@ from packaging.utils import canonicalize_name
 from medseg.memory import keep_freed_pages
 
 LOW_MEMORY_GIB = 4.0
-"""Segmenting one CT volume peaks at 3.1 GiB (256x256x129, default network)."""
+"""Segmenting a CT of 512x512x129 peaks at 3.1 GiB with a 3D network, see docs/benchmarks."""
 
 LOW_DISK_GIB = 2.0
 
 _NAMED = ("torch", "monai", "numpy", "pytorch-ignite", "nibabel", "simpleitk", "pydicom")
-_EXTRAS = ("dicom", "tracking", "export", "report", "encoders", "datasets")
+_EXTRAS = ("fast", "dicom", "tracking", "export", "report", "encoders", "datasets")
 _DECODERS = {
     "JPEG baseline": ("JPEGBaseline8Bit",),
     "JPEG extended": ("JPEGExtended12Bit",),
@@ -106,6 +106,7 @@ def _devices() -> Iterator[Finding]:
     try:
         import torch
 
+        from medseg.inference.backends import installed
         from medseg.inference.precision import gains_by_bfloat16
     except (ImportError, OSError) as error:
         reason = str(error).splitlines()[0]
@@ -117,7 +118,9 @@ def _devices() -> Iterator[Finding]:
         text = f"{name}, {_gib(size[0])} of {_gib(size[1])} GiB free"
         yield Finding(True, f"cuda:{index}", f"{text}; {_precision(gains_by_bfloat16('cuda'))}")
     threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
-    yield Finding(True, "cpu", f"{threads}; {_precision(gains_by_bfloat16('cpu'))}")
+    by = "OpenVINO" if installed("openvino") else "PyTorch (faster: pip install 'medseg[fast]')"
+    text = f"{threads}; {_precision(gains_by_bfloat16('cpu'))}; inference by {by}"
+    yield Finding(True, "cpu", text)
 
 
 def _precision(gains: bool) -> str:

@@ -84,6 +84,7 @@ def test_a_package_without_a_line_of_its_own_gets_one_when_it_is_missing(install
 @pytest.mark.parametrize(
     ("package", "extra"),
     [
+        ("openvino", "fast"),
         ("highdicom", "dicom"),
         ("mlflow", "tracking"),
         ("onnx", "export"),
@@ -118,6 +119,15 @@ def test_each_gpu_has_a_line(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"GPU {index}")
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda index: (3 * 2**30, 8 * 2**30))
     assert _finding("cuda:1").text.startswith("GPU 1, 3.0 of 8.0 GiB free; ")
+
+
+@pytest.mark.parametrize(
+    ("there", "end"),
+    [(True, "inference by OpenVINO"), (False, "PyTorch (faster: pip install 'medseg[fast]')")],
+)
+def test_the_line_of_the_cpu_tells_how_inference_is_run(monkeypatch, there, end):
+    monkeypatch.setattr("medseg.inference.backends.installed", lambda backend: there)
+    assert _finding("cpu").text.endswith(end)
 
 
 def test_memory_is_read_in_kib(tmp_path):

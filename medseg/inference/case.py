@@ -128,8 +128,8 @@ def run_cases(
     """Run the evaluator over each case of the dataset on its own; a case that fails is not the end.
 
     While one case is computed, the next is read and preprocessed in a thread of its own, where
-    there is memory for both: the inferer's plan, if it makes one, is asked before. Of a case that is done or has failed nothing stays in memory, the
-    evaluator's `state` included.
+    there is memory for both, of which the inferer's plan tells, if it makes one. Of a case that is
+    done or has failed nothing stays in memory, the evaluator's `state` included.
 
     Args:
         evaluator: its handlers and post-processing do with each result what they do.

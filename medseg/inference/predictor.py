@@ -1,5 +1,6 @@
 """Predictor: a network and a device in, a fast function from images to logits out."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from medseg.inference.backends import BACKENDS, NEEDS, PRECISIONS, Run, installe
 from medseg.inference.precision import fastest_precision
 from medseg.inference.remembered import Remembered
 from medseg.networks.device import reachable
+
+logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 
@@ -127,7 +130,10 @@ class PredictorInferer(Inferer):
         return self._predictors(network)
 
     def _make(self, network: nn.Module) -> Predictor:
-        return Predictor(network, self.device, backend=self.backend, precision=self.precision)
+        made = Predictor(network, self.device, backend=self.backend, precision=self.precision)
+        kind = str(made.precision).removeprefix("torch.")
+        logger.info("the network runs on %s by %s in %s", made.device, made.backend, kind)
+        return made
 
 
 def layers_of(network: Callable[..., Tensor]) -> nn.Module | None:

@@ -1,5 +1,7 @@
 """Tests of medseg.inference.predictor: how a network is made fast, and that it stays itself."""
 
+import logging
+
 import pytest
 import torch
 from monai.inferers import SimpleInferer
@@ -260,6 +262,15 @@ def test_new_weights_make_a_new_predictor():
     torch.testing.assert_close(inferer(image, network), network(image), rtol=1e-4, atol=1e-5)
     assert inferer.predictor(network) is not before
     assert inferer.predictor(small()) is not before
+
+
+def test_how_a_network_runs_is_logged_once(caplog):
+    inferer = PredictorInferer(SimpleInferer(), "cpu", backend="eager", enabled=False)
+    network = small()
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            inferer(torch.zeros(1, 1, 16, 16), network)
+    assert caplog.messages == ["the network runs on cpu by eager in float32"]
 
 
 def test_weights_in_place_of_the_old_ones_make_a_new_predictor():
