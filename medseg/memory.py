@@ -6,7 +6,6 @@ the same pages again in page faults; on a CPU this costs more than the arithmeti
 
 import ctypes
 import logging
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,28 +64,17 @@ def keep_freed_pages() -> bool:
         return False
 
 
-class _HeapInfo(ctypes.Structure):
-    """`struct mallinfo2` of glibc's malloc.h; in use are `uordblks` bytes."""
+def hand_back_freed_pages() -> None:
+    """Give the system what the allocator keeps, so that `available_bytes` tells of it.
 
-    _names = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks")
-    _fields_ = [(name, ctypes.c_size_t) for name in (*_names, "fordblks", "keepcost")]
+    The next tensors then pay for their pages once more. Anything but glibc is left as it is.
 
-
-def kept_bytes() -> int:
-    """Memory that the allocator of this process keeps for its next tensors; 0 where it is unknown.
-
-    What is resident of the heap and not in use.
-
-    Source: mallinfo2(3), glibc 2.33 and later; proc(5), smaps.
+    Source: malloc_trim(3).
     """
     try:
-        mallinfo2 = ctypes.CDLL("libc.so.6").mallinfo2
-        mappings = (_ROOT / "proc/self/smaps").read_text()
-    except (OSError, AttributeError):
-        return 0
-    mallinfo2.restype = _HeapInfo
-    heap = re.findall(r"\[heap\]\n(?:.*\n)*?Rss: +(\d+) kB", mappings)
-    return max(sum(map(int, heap)) * 1024 - mallinfo2().uordblks, 0)
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError) as error:
+        logger.debug("the allocator keeps what it has: %s", error)
 
 
 def available_bytes() -> int | None:

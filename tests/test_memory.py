@@ -60,27 +60,33 @@ def test_another_libc_is_left_as_it_is(monkeypatch, error):
 
 KEPT = """
 import numpy
-from medseg.memory import keep_freed_pages, kept_bytes
+from pathlib import Path
+from medseg.memory import hand_back_freed_pages, keep_freed_pages
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 keep_freed_pages()
-filled = [numpy.ones(2**24) for _ in range(3)]
-in_use = kept_bytes()
-del filled
-print(in_use, kept_bytes())
+before = resident()
+filled = [numpy.ones(2**23) for _ in range(6)]
+del filled[::2]
+kept = resident()
+hand_back_freed_pages()
+print(kept - before, resident() - before)
 """
 
 
 @needs_glibc
-def test_what_the_allocator_keeps_is_what_was_freed():
+def test_what_is_kept_is_handed_back_even_between_what_is_in_use():
     run = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
-    in_use, freed = map(int, run.stdout.split())
-    assert in_use < 2**24
-    assert 3 * 2**27 <= freed < 4 * 2**27
+    kept, left = map(int, run.stdout.split())
+    assert kept > 5.9 * 2**26
+    assert 2.9 * 2**26 < left < 4 * 2**26
 
 
-def test_without_glibc_nothing_is_known_to_be_kept(monkeypatch):
+def test_an_allocator_without_trimming_is_left_as_it_is(monkeypatch):
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
-    assert memory.kept_bytes() == 0
+    memory.hand_back_freed_pages()
 
 
 def test_what_is_available_is_less_than_what_the_machine_has():

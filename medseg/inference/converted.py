@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from medseg.inference.windows import per_axis
+from medseg.networks.one_tensor import one_tensor
 
 
 def converted(network: nn.Module, shape: Sequence[int]) -> Any:
@@ -20,6 +21,9 @@ def converted(network: nn.Module, shape: Sequence[int]) -> Any:
     Args:
         network: in eval, on the CPU, with weights in float32; takes images (B, C, *spatial).
         shape: of such images; only the channels and the number of axes count.
+
+    Raises:
+        TypeError: the network gives anything but one tensor.
     """
     import openvino
 
@@ -27,6 +31,7 @@ def converted(network: nn.Module, shape: Sequence[int]) -> Any:
     example = torch.zeros(1, shape[1], *(2 * int(step) for step in stride))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of checks on the size, which the trace passes once
+        one_tensor(network(example))
         trace = torch.jit.trace(network, example, check_trace=False, strict=False)
         model = openvino.convert_model(trace, example_input=example)
     model.reshape([-1, shape[1], *[-1] * len(stride)])  # OpenVINO leaves all axes free

@@ -5,6 +5,8 @@ from itertools import combinations
 
 from torch import Tensor
 
+from medseg.networks.one_tensor import one_tensor
+
 
 class Forward:
     """Maps windows (B, C, *spatial) to logits (B, classes, *spatial), or says what does not fit.
@@ -66,11 +68,7 @@ class Forward:
         return self._checked(windows.squeeze(dim).contiguous()).unsqueeze(dim)
 
     def _checked(self, windows: Tensor) -> Tensor:
-        logits = self.predict(windows)
-        if not isinstance(logits, Tensor):
-            raise TypeError(
-                f"a network gives one tensor for an image, got {type(logits).__name__}: call eval()"
-            )
+        logits = one_tensor(self.predict(windows))
         if logits.shape[2:] != windows.shape[2:]:
             raise ValueError(
                 f"a network gives logits of the size of its input, got {tuple(logits.shape)} "

@@ -45,7 +45,10 @@ OUTPUTS = ("logits", "labels")
 Target = str | os.PathLike
 
 PATCH_FACTOR = 2.0
-"""Windows so many times larger or smaller than the training patch are warned of."""
+"""Windows as many times larger or smaller than the training patch, or more, are warned of."""
+
+
+_DIFFER_IN_TRAINING = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
 
 class OverlapTileInferer(Inferer):
@@ -84,7 +87,7 @@ class OverlapTileInferer(Inferer):
         stride: total stride of the network, per axis or one number for all; "auto" for its
             attribute `total_stride`, 1 where it has none and needs none.
         patch_size: of the training patches: a network that takes statistics of its window is warned
-            of, once, where windows have over twice or under half as many voxels.
+            of, once, where windows have twice as many voxels or more, or half as many or fewer.
         device: where windows are computed; None for where the image is.
         memory_limit: what the inference may take beside image and weights, in bytes or as "6 GiB",
             where as much is free; None for what is free. An inference that needs more is refused
@@ -94,7 +97,9 @@ class OverlapTileInferer(Inferer):
 
     Raises:
         ValueError: an argument out of range; in `__call__`, see `Tiling.layout`, values that are
-            not finite, and logits that do not fit the window or the classes.
+            not finite, a network in training whose answer differs there, and logits that do not
+            fit the window or the classes.
+        TypeError: in `__call__`, images or logits that are no tensor.
         MemoryLimitError: in `__call__`, the memory does not suffice; a `ValueError` too.
         CancelledError: in `__call__`, `cancelled` said so.
 
@@ -182,6 +187,11 @@ class OverlapTileInferer(Inferer):
         self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any
     ) -> Tensor:
         """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
+        if not isinstance(inputs, Tensor):
+            raise TypeError(
+                f"images are a tensor (B, C, *spatial), got {type(inputs).__name__}: pass "
+                "torch.from_numpy(image)"
+            )
         image = inputs.as_subclass(Tensor)
         _check_type(image, layers_of(network))
         if self.probabilities is not None and len(image) != 1:
@@ -190,8 +200,10 @@ class OverlapTileInferer(Inferer):
                 "pass them one by one"
             )
         network = self._pruned(network)
+        _check_mode(network)
         layout = self._planner.plan(image, network).layout
         self._warn_of_size(layout, layers_of(network))
+        self._warn_of_thickness(image, layout)
 
         forward = Forward(
             lambda windows: network(windows, *args, **kwargs),
@@ -262,11 +274,22 @@ class OverlapTileInferer(Inferer):
         )
         return stack.enter_context(file)
 
+    def _warn_of_thickness(self, image: Tensor, layout: Layout) -> None:
+        """Of images one voxel thick, beside which a network sees nothing but padding."""
+        for axis, (size, window) in enumerate(zip(image.shape[2:], layout.size, strict=True)):
+            if size == 1 < window:
+                logger.warning(
+                    "the image is one voxel thick along axis %d, where the network sees %d: all "
+                    "else is padding, and the answer may be worth nothing",
+                    axis,
+                    window,
+                )
+
     def _warn_of_size(self, layout: Layout, network: nn.Module | None) -> None:
         if self._warned or self.patch_size is None or network is None:
             return
         factor = prod(n for n in layout.size if n > 1) / prod(n for n in self.patch_size if n > 1)
-        if 1 / PATCH_FACTOR <= factor <= PATCH_FACTOR or not takes_window_statistics(network):
+        if 1 / PATCH_FACTOR < factor < PATCH_FACTOR or not takes_window_statistics(network):
             return
         self._warned = True
         logger.warning(
@@ -288,3 +311,10 @@ def _check_type(image: Tensor, network: nn.Module | None) -> None:
             f"images have the type of the network's weights, {weight.dtype}, got {image.dtype}: "
             f"pass image.to({weight.dtype})"
         )
+
+
+def _check_mode(network: Callable[..., Tensor]) -> None:
+    """Refuse a network in training whose answer differs there, and which an image would change."""
+    layers = network.modules() if isinstance(network, nn.Module) else ()
+    if any(layer.training and isinstance(layer, _DIFFER_IN_TRAINING) for layer in layers):
+        raise ValueError("a network in training drops or normalises otherwise: call eval()")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from medseg.counted import counted
 from medseg.inference.predictor import Predictor, layers_of
 from medseg.inference.windows import Layout
-from medseg.memory import available_bytes, kept_bytes
+from medseg.memory import available_bytes
 from medseg.networks.footprint import footprint
 from medseg.networks.nested import NestedUNet
 
@@ -33,6 +33,9 @@ WORKSPACE_ELSE = 2.2
 RESERVE_BYTES = {"openvino": 96 * 2**20}
 """What a first pass was measured to take besides, whatever the window: code, caches, and the steps
 in which an allocator that keeps its pages grows. Else `RESERVE_ELSE`."""
+
+LOGITS = {"openvino": 2, "onnxruntime": 1}
+"""Of the logits, how many float32 copies a pass takes besides: OpenVINO's own, and the answer."""
 
 RESERVE_ELSE = 352 * 2**20
 
@@ -99,7 +102,13 @@ def network_bytes(
     known = WORKSPACE if isinstance(module, NestedUNet) else {}
     factor = known.get((backend, dtype), WORKSPACE_ELSE)
     reserve = RESERVE_BYTES.get(backend, RESERVE_ELSE)
+    reserve += LOGITS.get(backend, 0) * float32_bytes(shape, tensors.out_channels)
     return ceil(tensors.peak_bytes * factor) + reserve, tensors.out_channels
+
+
+def float32_bytes(shape: Sequence[int], channels: int) -> int:
+    """Of so many channels of windows (B, C, *spatial)."""
+    return 4 * shape[0] * channels * prod(shape[2:])
 
 
 def way_to_run(network: Callable[..., Tensor]) -> tuple[str, torch.dtype]:
@@ -123,16 +132,12 @@ def _first_weight(network: Callable[..., Tensor]) -> Tensor | None:
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that a device still has, with what this process keeps there unused.
-
-    None where the system does not tell.
-    """
+    """Memory that a device still has; None where the system does not tell."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free + unused)
-    available = available_bytes()
-    return None if available is None else available + kept_bytes()
+    return available_bytes()
 
 
 def parse_bytes(text: int | str) -> int:

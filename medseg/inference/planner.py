@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from math import prod
 from weakref import WeakKeyDictionary
 
@@ -12,6 +13,7 @@ from medseg.inference.plan import (
     MemoryLimitError,
     Plan,
     device_of,
+    float32_bytes,
     free_bytes,
     network_bytes,
     told,
@@ -19,7 +21,9 @@ from medseg.inference.plan import (
 )
 from medseg.inference.predictor import Predictor, layers_of
 from medseg.inference.tiling import Tiling
-from medseg.inference.windows import Layout
+from medseg.inference.windows import Layout, up
+from medseg.memory import hand_back_freed_pages
+from medseg.networks.receptive_field import takes_window_statistics
 
 FILE_WORKSPACE = 10
 """Bytes per probability of a window: as float32, as float16, and the pages of the file."""
@@ -27,7 +31,12 @@ FILE_WORKSPACE = 10
 MOST_CLASSES = 256
 """Channels of a network whose labels are asked for: they are uint8."""
 
+LABEL_WORKSPACE = 10
+"""Bytes per voxel of a window whose labels are taken: the label, the best logit so far and the
+next, and masks; of many classes, a byte for each."""
+
 Needed = tuple[int | None, int | None]
+Free = Callable[[torch.device], int | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +75,23 @@ class Planner:
             MemoryLimitError: the memory does not suffice; the setting that would do is named.
         """
         plan = self._unchecked(image, network)
-        if lack := self._lack(plan, image, network):
+        lack = self._lack(plan, image, network, free_bytes)
+        if lack is None:
+            return plan
+        hand_back_freed_pages()
+        free = cache(free_bytes)  # asked once, for all settings that are tried
+        if lack := self._lack(plan, image, network, free):
             needed, there = lack
+            limited = there == self.memory_limit
+            least = f"the limit is {told(there)}" if limited else f"there is {told(there)}"
             raise MemoryLimitError(
-                f"inference needs {told(needed)} of memory ({plan}), there is {told(there)}: "
-                f"{self._remedy(plan, image, network, limited=there == self.memory_limit)}"
+                f"inference needs {told(needed)} of memory ({plan}), {least}: "
+                f"{self._remedy(plan, image, network, free, limited=limited)}"
             )
         return plan
 
     def _lack(
-        self, plan: Plan, image: Tensor, network: Callable[..., Tensor]
+        self, plan: Plan, image: Tensor, network: Callable[..., Tensor], free: Free
     ) -> tuple[int, int] | None:
         """What is needed of a memory and what there is, where that does not suffice.
 
@@ -84,17 +100,22 @@ class Planner:
         """
         at = self.device or device_of(network) or image.device
         limits = [(plan.needed_bytes, self.memory_limit)]
-        held = isinstance(network, Predictor) and network.holds(
-            self._shape(plan.batch_size, plan.layout, image)
-        )
-        further = 0 if held else plan.network_bytes or 0
+        further = self._further_bytes(plan, image, network)
         if at == image.device:
-            limits.append((further + plan.answer_bytes, free_bytes(at)))
+            limits.append((further + plan.answer_bytes, free(at)))
         else:
-            limits.append((further, free_bytes(at)))
-            limits.append((plan.answer_bytes, free_bytes(image.device)))
+            limits.append((further, free(at)))
+            limits.append((plan.answer_bytes, free(image.device)))
         short = ((needed, there) for needed, there in limits if there is not None)
         return next(((needed, there) for needed, there in short if needed > there), None)
+
+    def _further_bytes(self, plan: Plan, image: Tensor, network: Callable[..., Tensor]) -> int:
+        """Of what a pass takes, what this process does not hold for its like since the last one."""
+        shape = self._shape(plan.batch_size, plan.layout, image)
+        if not (isinstance(network, Predictor) and network.holds(shape)):
+            return plan.network_bytes or 0
+        _, channels = self._network_bytes(network, shape)
+        return float32_bytes(shape, shape[1] + (channels or 1))  # the windows and the logits
 
     def _unchecked(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
         layout = self.tiling.layout(image, layers_of(network))
@@ -129,6 +150,8 @@ class Planner:
         voxels = image[:, 0].numel()
         window = count * image.shape[0] * prod(layout.size)
         answer = voxels if self.labels else 4 * voxels * classes
+        if self.labels:
+            answer += window * max(classes, LABEL_WORKSPACE)
         if self.probabilities:
             answer += FILE_WORKSPACE * window * classes
         if self.tiling.mode == "blend":
@@ -156,7 +179,13 @@ class Planner:
         return known[way]
 
     def _remedy(
-        self, plan: Plan, image: Tensor, network: Callable[..., Tensor], *, limited: bool
+        self,
+        plan: Plan,
+        image: Tensor,
+        network: Callable[..., Tensor],
+        free: Free,
+        *,
+        limited: bool,
     ) -> str:
         """The first setting that fits, of those that change the answer least."""
         least = plan.needed_bytes
@@ -165,8 +194,11 @@ class Planner:
                 planned = other._unchecked(image, network)
             except ValueError:  # too small for the halo, or for the network
                 continue
-            if other._lack(planned, image, network) is None:
-                return f"pass {' and '.join(other._unlike(self))}"
+            if other._lack(planned, image, network, free) is None:
+                remedy = f"pass {' and '.join(other._unlike(self))}"
+                if planned.layout.size == plan.layout.size:
+                    return remedy
+                return remedy + _warning(layers_of(network))
             least = min(least, planned.needed_bytes)
         more = "raise the limit" if limited else "take a machine with more memory"
         return f"no setting needs less than {told(least)}, {more}"
@@ -180,8 +212,10 @@ class Planner:
             for batch in range(plan.batch_size, 0, -1):
                 yield replace(planner, batch_size=batch)
         step = self.tiling.step(image.ndim - 2, layers_of(network))
+        sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
+        largest = [min(n, up(size, s)) for n, size, s in sizes]
         for planner in planners:
-            for roi in _shorter(self._of_roi(plan.layout.size), self._of_roi(step)):
+            for roi in _shorter(self._of_roi(largest), self._of_roi(step)):
                 tiling = replace(self.tiling, roi_size=roi)
                 yield replace(planner, tiling=tiling, batch_size=1)
 
@@ -195,9 +229,17 @@ class Planner:
             yield f"batch_size {self.batch_size} (windows_per_batch of a bundle)"
 
 
+def _warning(network: nn.Module | None) -> str:
+    """What is to be said of windows of another size."""
+    if network is None or not takes_window_statistics(network):
+        return ""
+    return ", which changes the answer: the network normalises over its window"
+
+
 def _shorter(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:
-    """Sizes of windows, the longest axis each time an eighth shorter, in whole steps."""
+    """Sizes of windows from the largest, the longest axis each time an eighth shorter, in steps."""
     now = list(size)
+    yield list(now)
     while longest := max((n for n, s in zip(now, step, strict=True) if n > s), default=0):
         axis = next(a for a, n in enumerate(now) if n == longest and n > step[a])
         now[axis] = max((longest - max(longest // 8, 1)) // step[axis], 1) * step[axis]

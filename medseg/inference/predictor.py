@@ -72,7 +72,7 @@ class Predictor:
         return self._run(images)
 
     def holds(self, shape: Sequence[int]) -> bool:
-        """Whether images of this shape need no more memory than the last ones left in use.
+        """Whether the memory for images of this shape is in use already, but for their logits.
 
         So it is for OpenVINO, which keeps its own for the shape that it was compiled for.
         """

@@ -72,7 +72,10 @@ class ReadAhead:
         arguments = (self._dataset, self._index, self._reading)
         self._thread = Thread(target=_read, args=arguments, name="reader", daemon=False)
         self._index += 1
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system has no more threads
+            _read(*arguments)
         return self._reading
 
 

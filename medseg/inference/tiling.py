@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from math import isfinite
 from numbers import Integral, Real
 from weakref import WeakKeyDictionary
@@ -71,8 +72,14 @@ class Tiling:
                 their halos, or a halo or stride that cannot be worked out.
         """
         size = tuple(image.shape[2:])
-        if 0 in image.shape or not size:
+        if not size:
+            raise ValueError(
+                f"images are (B, C, *spatial), got shape {tuple(image.shape)}: add the axes that "
+                "are missing"
+            )
+        if 0 in image.shape:
             raise ValueError(f"an image has voxels, got shape {tuple(image.shape)}: drop the image")
+        self._check_axes(len(size), network)
         roi = self._per_axis(self.roi_size, len(size), "roi_size", of_slices=1)
         if self.mode == "blend":
             lines = [
@@ -97,6 +104,19 @@ class Tiling:
         layout = Layout(tuple(lines), fill=fill, halo=whole)
         self._check_statistics(layout, network)
         return layout
+
+    def _check_axes(self, axes: int, network: nn.Module | None) -> None:
+        """Refuse a network of another number of axes than the windows have."""
+        own = getattr(network, "total_stride", 1)
+        windows = axes - (self.slices is not None)
+        if isinstance(own, int) or len(own) == windows:
+            return
+        remedy = "pass an image of as many axes"
+        if len(own) == axes:
+            remedy = "pass slices=None"
+        elif len(own) == windows - 1:
+            remedy = "pass slices, the axis along which it goes slice by slice"
+        raise ValueError(f"the network is {len(own)}D, the windows are {windows}D: {remedy}")
 
     def _check_stride(self, network: nn.Module | None) -> None:
         """Refuse a network that halves its images and does not tell where they may be cut."""
@@ -212,11 +232,10 @@ def _is_strided(layer: nn.Module) -> bool:
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Refuse a value that is none of the choices."""
+    """Refuse a value that is none of the choices; the nearest one is the remedy."""
     if value not in choices:
-        raise ValueError(
-            f"{name} is one of {', '.join(choices)}, got {value!r}: pass {choices[0]!r}"
-        )
+        nearest = next(iter(get_close_matches(str(value), choices)), choices[0])
+        raise ValueError(f"{name} is one of {', '.join(choices)}, got {value!r}: pass {nearest!r}")
 
 
 def is_number(value: object) -> bool:

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
+from medseg.networks.one_tensor import one_tensor
+
 
 class Footprint(NamedTuple):
     """What one forward pass needs.
@@ -44,12 +46,7 @@ def footprint(
     ghost = copy.deepcopy(network).to(device="meta", dtype=dtype).eval()
     image = torch.empty(tuple(shape), dtype=dtype, device="meta")
     with torch.no_grad(), _Watch(ghost, image) as watch:
-        logits = ghost(image)
-    if not isinstance(logits, Tensor):
-        raise TypeError(
-            f"a network gives one tensor for an image in eval, got {type(logits).__name__}: wrap "
-            "it, and give the one that counts"
-        )
+        logits = one_tensor(ghost(image))
     return Footprint(watch.most, logits.shape[1])
 
 

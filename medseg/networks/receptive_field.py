@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from itertools import chain
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from medseg.networks.class_guide import ClassGuide
+from medseg.networks.one_tensor import one_tensor
 
 MOST_VOXELS = 4096
 """Length of the longest line that is searched for the end of the receptive field."""
@@ -42,7 +43,9 @@ def receptive_field(
         Per axis, the larger of what is needed on either side.
 
     Raises:
-        ValueError: weights that are not finite, whose NaN could not be told from the one followed.
+        TypeError: the network gives anything but one tensor.
+        ValueError: weights that are not finite, whose NaN could not be told from the one followed,
+            or images of such a stride that the network does not take.
         WholeWindowError: some other layer looks at the whole window, such as a global pooling.
 
     Example:
@@ -111,11 +114,22 @@ def _reached(
         image = torch.zeros(1, channels, *size)
         image.select(axis + 2, place).fill_(torch.nan)
         others = [d for d in range(len(size) + 2) if d != axis + 2]
-        reached = network(image).isnan().sum(others).nonzero().flatten().tolist()
+        reached = _answer(network, image).isnan().sum(others).nonzero().flatten().tolist()
         if not reached or reached[0] == 0 or reached[-1] == length - 1:
             return None
         furthest = max(furthest, place - reached[0], reached[-1] - place)
     return furthest
+
+
+def _answer(network: nn.Module, image: Tensor) -> Tensor:
+    try:
+        return one_tensor(network(image))
+    except RuntimeError as error:
+        size = "x".join(map(str, image.shape[2:]))
+        raise ValueError(
+            f"the network does not take an image of {size} ({str(error).splitlines()[0]}): pass "
+            "its total stride"
+        ) from error
 
 
 def _takes_statistics(module: nn.Module) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from medseg.counted import counted
 from medseg.networks.nested import NestedUNet
 from medseg.networks.topology import TOPOLOGIES, Topology
 
@@ -91,6 +92,7 @@ def _part(network: NestedUNet, given: Mapping[str, Tensor]) -> Mapping[str, Tens
 
 def _check_fit(network: NestedUNet, given: Mapping[str, Tensor], *, name: str) -> None:
     own = network.state_dict()
+    _check_classes(own, given, name=name)
     missing = [key for key in own if key not in given]
     unexpected = [key for key in given if key not in own]
     changed = [key for key in own if key in given and own[key].shape != given[key].shape]
@@ -100,6 +102,19 @@ def _check_fit(network: NestedUNet, given: Mapping[str, Tensor], *, name: str) -
             f"{_describe(own, network.topology.name)}: {first} is {_shape(given, first)} there and "
             f"{_shape(own, first)} here, {len(missing)} keys are missing, {len(unexpected)} "
             f"unexpected, {len(changed)} of another shape; build the network as it was trained"
+        )
+
+
+def _check_classes(own: Mapping[str, Tensor], given: Mapping[str, Tensor], *, name: str) -> None:
+    """Refuse weights that differ in nothing but the channels of their heads."""
+    if own.keys() != given.keys():
+        return
+    changed = [key for key in own if own[key].shape != given[key].shape]
+    if changed and all(re.match(r"nodes\.\w+\.head\.", key) for key in changed):
+        there, here = given[changed[0]].shape[0], own[changed[0]].shape[0]
+        raise ValueError(
+            f"{name} give {counted(there, 'output channel')}, this network has {here}: pass the "
+            "classes, or out_channels, that it was trained with"
         )
 
 
@@ -114,7 +129,7 @@ def _describe(state: Mapping[str, Tensor], topology: str) -> str:
         if (match := re.match(r"nodes\.(\w+)\.head\.", key))
     }
     count = f"{len(heads)} head{'s' * (len(heads) != 1)}"
-    out = f" for {max(heads.values())} output channels" if heads else ""
+    out = f" for {counted(max(heads.values()), 'output channel')}" if heads else ""
     return f"{topology} with channels {_channels(state)} and {count}{out}"
 
 

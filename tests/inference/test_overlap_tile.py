@@ -380,6 +380,48 @@ def test_a_network_is_pruned_once(monkeypatch):
     assert len(pruned) == 1
 
 
+@pytest.mark.parametrize("layer", [nn.BatchNorm2d(1), nn.Dropout(0.5)])
+def test_a_network_in_training_is_refused_where_it_answers_otherwise(layer):
+    network = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), layer)
+    image = torch.randn(1, 1, 16, 16)
+    with pytest.raises(ValueError, match=r"a network in training .*: call eval\(\)$"):
+        apply(network, image, roi_size=16, halo=0)
+    apply(network.eval(), image, roi_size=16, halo=0)
+    apply(network[0].train(), image, roi_size=16, halo=0)
+
+
+def test_a_thick_window_over_one_voxel_is_warned_of(caplog):
+    with caplog.at_level(logging.WARNING):
+        apply(small(3), torch.zeros(1, 1, 16, 16, 1), roi_size=16, halo=0, edge="network")
+    assert caplog.messages == [
+        "the image is one voxel thick along axis 2, where the network sees 4: all else is padding, "
+        "and the answer may be worth nothing"
+    ]
+    caplog.clear()
+    apply(small(2), torch.zeros(1, 1, 16, 16, 1), roi_size=16, halo=0, slices=2)
+    apply(small(2), torch.zeros(1, 1, 16, 2), roi_size=16, halo=0)
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("dims", "shape", "options", "told"),
+    [
+        (2, (1, 1, 8, 8, 8), {}, "the network is 2D, the windows are 3D: pass slices, the axis"),
+        (3, (1, 1, 8, 8), {}, "the network is 3D, the windows are 2D: pass an image of as many"),
+        (3, (1, 1, 8, 8, 8), {"slices": 0}, "is 3D, the windows are 2D: pass slices=None"),
+        (2, (8, 8), {}, r"images are \(B, C, \*spatial\), got shape \(8, 8\): add the axes"),
+    ],
+)
+def test_an_image_of_other_axes_than_the_network_is_refused(dims, shape, options, told):
+    with pytest.raises(ValueError, match=told):
+        apply(small(dims), torch.zeros(shape), roi_size=8, halo=0, **options)
+
+
+def test_an_array_is_refused():
+    with pytest.raises(TypeError, match=r"got ndarray: pass torch.from_numpy\(image\)"):
+        apply(small(2), np.zeros((1, 1, 8, 8)), roi_size=8, halo=0)
+
+
 def test_a_level_is_in_eval():
     network = settled(small(2, deep_supervision=True, norm="batch"), 2)
     image = torch.randn(1, 1, 16, 16)
@@ -556,7 +598,7 @@ def test_probabilities_of_several_images_are_refused_before_any_window(tmp_path)
         ({"batch_size": 1.5}, "whole number from 1 on, got 1.5"),
         ({"flips": 0}, "flips is a list of axes, got 0"),
         ({"flips": "01"}, "flips is a list of axes, got '01'"),
-        ({"output": "label"}, "output is one of logits, labels, got 'label': pass 'logits'"),
+        ({"output": "label"}, "output is one of logits, labels, got 'label': pass 'labels'"),
     ],
 )
 def test_arguments_of_another_kind_are_refused_in_one_line(options, match):

@@ -18,11 +18,12 @@ BACKENDS = [
     for precision in precisions(backend, CPU)
 ]
 NETWORKS = [
-    ("unet_plusplus", "batch", (1, 1, 96, 96, 96)),
-    ("unet_plusplus", "instance", (1, 1, 96, 96, 96)),
-    ("unet_plusplus", "batch", (4, 1, 512, 512)),
-    ("unet", "batch", (1, 1, 96, 96, 96)),
-    ("unet_3plus", "batch", (1, 1, 512, 512)),
+    ("unet_plusplus", "batch", (1, 1, 96, 96, 96), 2),
+    ("unet_plusplus", "instance", (1, 1, 96, 96, 96), 2),
+    ("unet_plusplus", "batch", (4, 1, 512, 512), 2),
+    ("unet_plusplus", "batch", (4, 1, 512, 512), 105),
+    ("unet", "batch", (1, 1, 96, 96, 96), 20),
+    ("unet_3plus", "batch", (1, 1, 512, 512), 2),
 ]
 
 MEASURE = """
@@ -38,8 +39,9 @@ def resident(name):
 
 keep_freed_pages()
 torch.set_num_threads(2)
-backend, precision, topology, norm, shape, channels = json.loads(sys.argv[1])
-network = NestedUNet(len(shape) - 2, 1, 2, channels=channels, topology=topology, norm=norm).eval()
+backend, precision, topology, norm, shape, classes, channels = json.loads(sys.argv[1])
+options = {"channels": channels, "topology": topology, "norm": norm}
+network = NestedUNet(len(shape) - 2, 1, classes, **options).eval()
 run = Predictor(network, "cpu", backend=backend, precision=precision)
 image = torch.rand(shape)
 planned = network_bytes(run, shape)[0]
@@ -57,10 +59,10 @@ print(resident("VmHWM") - before, planned)
 @pytest.mark.slow
 @pytest.mark.openvino
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")
-@pytest.mark.parametrize(("topology", "norm", "shape"), NETWORKS)
+@pytest.mark.parametrize(("topology", "norm", "shape", "classes"), NETWORKS)
 @pytest.mark.parametrize(("backend", "precision"), BACKENDS)
-def test_a_pass_stays_within_its_plan(backend, precision, topology, norm, shape):
-    case = json.dumps([backend, precision, topology, norm, shape, CHANNELS])
+def test_a_pass_stays_within_its_plan(backend, precision, topology, norm, shape, classes):
+    case = json.dumps([backend, precision, topology, norm, shape, classes, CHANNELS])
     command = [sys.executable, "-c", MEASURE, case]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     measured, planned = map(int, run.stdout.split())

@@ -44,6 +44,19 @@ def test_the_next_item_is_read_where_there_is_room_for_it_beside_the_last(monkey
         reader.next()
 
 
+def test_without_a_thread_to_be_had_items_are_read_all_the_same(monkeypatch):
+    class NoThread(threading.Thread):
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(read_ahead, "Thread", NoThread)
+    reader = ReadAhead(Items(), 2)
+    assert reader.next()["image"][0] == 0
+    reader.read_on()
+    assert reader.next()["image"][0] == 1
+    reader.close()
+
+
 def test_nothing_is_read_unasked_but_the_first_item():
     items = Items()
     reader = ReadAhead(items, 4)

@@ -171,3 +171,11 @@ def test_weights_of_another_level_are_refused():
     network = make(deep_supervision=True, channels=(2, 3, 4, 5))
     with pytest.raises(ValueError, match=r"nodes\.x0_1\.head\.weight is absent there"):
         load_weights(network.prune(1), network.prune(3).state_dict())
+
+
+def test_weights_of_other_classes_are_told_by_the_classes_alone(tmp_path):
+    torch.save(make(deep_supervision=True).state_dict(), tmp_path / "model.pt")
+    network = NestedUNet(2, 1, 3, channels=(2, 3, 4), deep_supervision=True)
+    told = r"give 2 output channels, this network has 3: pass the classes, or out_channels, that it"
+    with pytest.raises(ValueError, match=told):
+        load_weights(network, tmp_path / "model.pt")
