@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
+import torch
 from torch import Tensor
 
 from medseg.networks.one_tensor import one_tensor
@@ -47,18 +48,18 @@ class Forward:
         chosen = [c for n in range(len(dims) + 1) for c in combinations(dims, n)]
         if len(chosen) == 1:
             return self._once(windows)
-        total = self._once(windows).float()
+        total = self._once(windows).to(torch.float32, copy=True)  # to be added to in place
         for flipped in chosen[1:]:
-            total = total + self._once(windows.flip(flipped)).flip(flipped)
-        return total / len(chosen)
+            _add_flipped(total, self._once(windows.flip(flipped)), flipped)
+        return total.div_(len(chosen))
 
     def _flipped_dims(self, axes: int) -> list[int]:
-        """The dimensions of windows that are flipped, each once; slices are too thin to be."""
+        """Dimensions from the end that are flipped, each once; slices are too thin to be."""
         if outside := [axis for axis in self.flips if not -axes <= axis < axes]:
             raise ValueError(
-                f"flips are axes of the image, 0 to {axes - 1}, got {outside[0]}: correct it"
+                f"flips are axes of the image, 0 to {axes - 1}, got {outside[0]}: leave it out"
             )
-        return sorted({axis % axes + 2 for axis in self.flips if axis % axes != self.slices})
+        return sorted({axis % axes - axes for axis in self.flips if axis % axes != self.slices})
 
     def _once(self, windows: Tensor) -> Tensor:
         """One pass; windows one voxel thick are slices to a network of one dimension less."""
@@ -70,9 +71,11 @@ class Forward:
     def _checked(self, windows: Tensor) -> Tensor:
         logits = one_tensor(self.predict(windows))
         if logits.shape[2:] != windows.shape[2:]:
+            heads = "call eval(), or wrap it and give the answer that counts"
             raise ValueError(
-                f"a network gives logits of the size of its input, got {tuple(logits.shape)} "
-                f"for {tuple(windows.shape)}: use one with padding"
+                f"a network gives logits of the size of its input, got {tuple(logits.shape)} for "
+                f"{tuple(windows.shape)}: "
+                f"{heads if logits.ndim > windows.ndim else 'use one with padding'}"
             )
         if self.channels not in (None, logits.shape[1]):
             raise ValueError(
@@ -80,3 +83,9 @@ class Forward:
                 "load the weights and the classes of one training"
             )
         return logits
+
+
+def _add_flipped(total: Tensor, logits: Tensor, dims: tuple[int, ...]) -> None:
+    """Add flipped logits class by class, so that no more than one is held twice."""
+    for whole, part in zip(total.unbind(1), logits.unbind(1), strict=True):
+        whole += part.flip(dims)

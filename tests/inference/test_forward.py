@@ -25,6 +25,14 @@ def test_flips_are_the_mean_over_all_combinations_of_them():
     assert torch.equal(answer, torch.full((1, 1, 2, 3), 2.5))
 
 
+def test_flips_leave_the_windows_as_they_are():
+    windows = torch.arange(12.0).reshape(1, 2, 2, 3)
+    given = windows.clone()
+    answer = Forward(lambda x: x, flips=(0, 1))(windows)  # its answer is in the windows' own place
+    assert torch.equal(windows, given)
+    assert torch.equal(answer, given)
+
+
 def test_flips_are_added_up_in_float32():
     """In bfloat16, 256 + 1 is 256."""
     values = iter((256.0, 1.0))
