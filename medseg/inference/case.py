@@ -67,9 +67,9 @@ def find_cases(
     """The volumes of an input, as `{"case": name, "image": path}`, sorted by name.
 
     A file is one case, and so is a folder that holds DICOM files, its subfolders included. In any
-    other folder each NIfTI file and each subfolder is a case; other files are left aside, which is
-    logged, and hidden files are not looked at. What a case holds is judged when it is read, so that
-    a subfolder without an image fails there and is not passed over.
+    other folder each NIfTI file and each subfolder but `output_dir` is a case; other files are left
+    aside, which is logged, and hidden files are not looked at. What a case holds is judged when it
+    is read, so that a subfolder without an image fails there and is not passed over.
 
     Args:
         path: a NIfTI or DICOM file, a DICOM folder, or a folder of cases.
@@ -88,22 +88,28 @@ def find_cases(
             way, see `cases_to_do`.
     """
     check_existing(existing)
-    beside = _PROBABILITIES if require_bool(probabilities, "save_probabilities") else ()
+    asked = require_bool(probabilities, "save_probabilities")
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(
             f"no such file or folder: {source.absolute()} (a NIfTI file, a DICOM folder or a "
             "folder of cases is needed)"
         )
-    cases = [{"case": case_name(p), "image": str(p)} for p in _images(source)]
-    if output_dir is None:
-        check_names(cases, source)
-        return cases
-    target = Path(output_dir)
-    check_apart(target, source)
+    target = None if output_dir is None else Path(output_dir)
+    if target is not None:
+        check_apart(target, source)
+    cases = [{"case": case_name(p), "image": str(p)} for p in _images(source, target)]
     check_names(cases, source)
+    if target is None:
+        return cases
     return cases_to_do(
-        cases, target, existing=existing, label=".nii.gz", preview=".png", asked=beside
+        cases,
+        target,
+        existing=existing,
+        label=".nii.gz",
+        preview=".png",
+        asked=_PROBABILITIES if asked else (),
+        unasked=() if asked else _PROBABILITIES,
     )
 
 
@@ -252,13 +258,15 @@ def _all_done(failures: dict[str, str], total: int) -> int:
     return total
 
 
-def _images(source: Path) -> list[Path]:
-    """The paths of the cases; see `find_cases`."""
+def _images(source: Path, target: Path | None) -> list[Path]:
+    """The paths of the cases; see `find_cases`. The folder of the outputs is none of them."""
     if not source.is_dir():
         if is_picture(source):
             raise ValueError(f"{source.absolute()} is a picture: {_NEEDED}")
         return [source]
     entries = sorted(p for p in source.iterdir() if not p.name.startswith("."))
+    if target is not None and target.is_dir():
+        entries = [p for p in entries if not (p.is_dir() and p.samefile(target))]
     folders = [p for p in entries if p.is_dir()]
     files = [p for p in entries if p not in folders]  # a dangling link too: reading it will fail
     nifti = [p for p in files if p.name.lower().endswith(_NIFTI)]

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from medseg.counted import counted
 from medseg.files import check_folder
+from medseg.inference.tiling import check_choice
 
 logger = logging.getLogger(__name__)
 
 EXISTING = ("refuse", "skip", "overwrite")
+_NAMED = 5  # names in a message; the others are counted
 
 Case = dict[str, str]
 
@@ -19,10 +21,9 @@ def check_existing(existing: str) -> None:
     """Refuse what is none of `EXISTING`.
 
     Raises:
-        ValueError: naming the ones that are.
+        ValueError: naming the ones that are, and the nearest.
     """
-    if existing not in EXISTING:
-        raise ValueError(f"existing must be one of {', '.join(EXISTING)}, got {existing!r}")
+    check_choice("existing", existing, EXISTING)
 
 
 def check_names(cases: Sequence[Case], source: Path) -> None:
@@ -45,6 +46,7 @@ def cases_to_do(
     preview: str,
     others: Sequence[str] = (),
     asked: Sequence[str] = (),
+    unasked: Sequence[str] = (),
 ) -> list[Case]:
     """The cases to do, given the outputs that exist.
 
@@ -61,11 +63,13 @@ def cases_to_do(
         others: the same of what may be written beside the two.
         asked: the same of what is written beside the two for every case of this run. It does not
             tell whether a case is done; "skip" warns of done cases that lack it.
+        unasked: the same of what other runs write beside the two, and this one does not.
 
     Raises:
         OSError: the folder cannot be made or written to.
-        ValueError: outputs that exist while `existing` is "refuse", or an output that would take
-            the place of an image of the run or of an output of another case.
+        ValueError: outputs that exist while `existing` is "refuse"; an output that would take the
+            place of an image of the run or of an output of another case; or one of an earlier run
+            that would be left beside the new ones, and is not of them.
     """
     check_folder(output_dir)
     ends = (label, preview, *others, *asked)
@@ -79,17 +83,36 @@ def cases_to_do(
     if touched and existing == "refuse":
         raise ValueError(
             f"{len(touched)} of {counted(len(cases), 'case')} would write over outputs in "
-            f"{output_dir.resolve()} ({touched[0]}): pass --existing skip or --existing overwrite, "
-            "or write to another folder"
+            f"{output_dir.resolve()} ({_first(touched)}): pass --existing skip or --existing "
+            "overwrite, or write to another folder"
         )
-    if existing != "skip":
-        return list(cases)
-    todo = [case for case in cases if f"{case['case']}{label}" not in there[case["case"]]]
+    todo = list(cases)
+    if existing == "skip":
+        todo = [case for case in cases if f"{case['case']}{label}" not in there[case["case"]]]
+    _check_left(todo, output_dir, unasked)
     if len(todo) < len(cases):
         done = len(cases) - len(todo)
         logger.info("done already: %d of %s", done, counted(len(cases), "case"))
         _warn_of_lacking(there, label=label, asked=asked)
     return todo
+
+
+def _first(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _check_left(cases: Sequence[Case], output_dir: Path, ends: Sequence[str]) -> None:
+    """Refuse to leave what an earlier run wrote for a case beside a new label map."""
+    files = [f"{case['case']}{end}" for case in cases for end in ends]
+    left = [file for file in files if (output_dir / file).exists()]
+    if left:
+        raise ValueError(
+            f"{output_dir.resolve()} holds what an earlier run wrote and this one does not, which "
+            f"would not fit the new label maps ({_first(left)}): remove it, or write to another "
+            "folder"
+        )
 
 
 def _warn_of_lacking(there: dict[str, list[str]], *, label: str, asked: Sequence[str]) -> None:

@@ -242,8 +242,16 @@ def test_label_maps_beside_the_cases_of_a_folder_are_refused(half_done, existing
         find_cases(half_done / "in", output_dir=half_done / "in", existing=existing)
 
 
+def test_the_folder_of_the_outputs_is_no_case_where_it_is_among_the_inputs(half_done):
+    (half_done / "study" / "c").mkdir(parents=True)
+    (half_done / "out").rename(half_done / "study" / "out")
+    (half_done / "link").symlink_to(half_done / "study" / "out")
+    assert names(half_done / "study", output_dir=half_done / "link") == ["c"]
+    assert names(half_done / "study") == ["c", "out"]
+
+
 def test_an_unknown_mode_is_refused(half_done):
-    with pytest.raises(ValueError, match="one of refuse, skip, overwrite, got 'ask'"):
+    with pytest.raises(ValueError, match="one of refuse, skip, overwrite, got 'ask': pass '"):
         find_cases(half_done, existing="ask")
 
 
@@ -265,9 +273,19 @@ def test_probabilities_are_not_replaced_unasked(with_probabilities, left):
     for file in out.iterdir():
         if file.name != left:
             file.unlink()
-    assert names(with_probabilities / "in", output_dir=out) == ["a", "b"]
     with pytest.raises(ValueError, match=r"1 of 2 cases would write over outputs in .*\(b\): pass"):
         find_cases(with_probabilities / "in", output_dir=out, probabilities=True)
+
+
+@pytest.mark.parametrize("existing", ["skip", "overwrite"])
+def test_probabilities_are_not_left_beside_a_label_map_that_they_do_not_fit(
+    with_probabilities, existing
+):
+    source, out = with_probabilities / "in", with_probabilities / "out"
+    with pytest.raises(ValueError, match=r"does not, .* \(b_probabilities.npy, b_.*json\): remove"):
+        find_cases(source, output_dir=out, existing=existing)
+    (out / "b.nii.gz").touch()
+    assert names(source, output_dir=out, existing="skip") == []
 
 
 def test_skip_warns_of_cases_that_are_done_without_probabilities(with_probabilities, caplog):
@@ -281,8 +299,8 @@ def test_skip_has_nothing_to_warn_of_where_none_are_asked_or_all_are_there(
     with_probabilities, caplog
 ):
     source, out = with_probabilities / "in", with_probabilities / "out"
-    assert names(source, output_dir=out, existing="skip") == ["b"]
     (out / "b.nii.gz").touch()
+    assert names(source, output_dir=out, existing="skip") == []
     (out / "a.nii.gz").unlink()
     assert names(source, output_dir=out, existing="skip", probabilities=True) == ["a"]
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
@@ -298,14 +316,15 @@ def test_the_bundles_of_volumes_ask_for_the_probabilities_that_they_save(
     with_probabilities, repository, name
 ):
     (with_probabilities / "out" / "a.nii.gz").unlink()
+    (with_probabilities / "out" / "b_probabilities.json").unlink()
     config = ConfigParser.load_config_file(str(repository / "bundles" / name / "inference.json"))
     config["input"] = str(with_probabilities / "in")
     config["output_dir"] = str(with_probabilities / "out")
-    assert len(ConfigParser(config).get_parsed_content("cases")) == 2
-    config["save_probabilities"] = True
-    with pytest.raises(RuntimeError) as caught:  # MONAI's own, around ours
-        ConfigParser(config).get_parsed_content("cases")
-    assert str(root_cause(caught.value)).startswith("1 of 2 cases would write over outputs")
+    for saves, refusal in [(True, "1 of 2 cases would write over"), (False, "holds what an earl")]:
+        config["save_probabilities"] = saves
+        with pytest.raises(RuntimeError) as caught:  # MONAI's own, around ours
+            ConfigParser(config).get_parsed_content("cases")
+        assert refusal in str(root_cause(caught.value))
 
 
 # ---- running
