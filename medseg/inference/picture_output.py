@@ -22,6 +22,7 @@ from medseg.ingest.picture import PictureReader
 logger = logging.getLogger(__name__)
 
 _WHITE = 255
+_BRIGHTEST = 99.9
 _DRAWN_PERCENTILES = (1, 99)
 
 
@@ -60,9 +61,9 @@ class WritePictureLabeld(MapTransform):
 class WritePicturePreviewd(MapTransform):
     """Writes `<output_dir>/<case>.png`: the picture with the classes on top, see `draw_picture`.
 
-    Place it behind `Invertd`: the picture is read again from its file and drawn as it is, at its
-    own size, whatever went into the network. Grey of more than 8 bits is drawn from its 1st to its
-    99th percentile.
+    Place it behind `Invertd`: the picture is read again from its file and drawn at its own size,
+    whatever went into the network. Its brightest pixels are drawn white, so that fluorescence is
+    seen; grey of more than 8 bits is drawn from its 1st to its 99th percentile.
 
     Args:
         keys: key of the label map, (1, I, J), already brought back to the size of its picture.
@@ -101,10 +102,12 @@ def _shades(path: Path, *, colour: bool) -> np.ndarray:
     """The pixels of a picture file, (1, I, J) or (3, I, J), from 0 to 1."""
     reader = PictureReader(colour=colour)
     pixels = reader.get_data(reader.read(path))[0].astype(np.float32)
-    if colour or pixels.max(initial=0) <= _WHITE:
-        return (pixels if colour else pixels[None]) / _WHITE
-    low, high = np.percentile(pixels, _DRAWN_PERCENTILES)
-    return np.clip((pixels - low) / max(high - low, 1), 0, 1)[None]
+    if pixels.max(initial=0) <= _WHITE:
+        low, high = 0, np.percentile(pixels, _BRIGHTEST)
+    else:
+        low, high = np.percentile(pixels, _DRAWN_PERCENTILES)
+    drawn = np.clip((pixels - low) / max(high - low, 1), 0, 1)
+    return drawn if colour else drawn[None]
 
 
 def write_picture_label(label: MetaTensor | Tensor, path: Path, *, shape: Sequence[int]) -> None:

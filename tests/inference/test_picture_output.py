@@ -107,6 +107,21 @@ def test_a_grey_picture_of_16_bits_is_drawn_from_dark_to_bright(tmp_path):
     assert np.ptp(drawn[100:300, 600]) > 20
 
 
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_dark_picture_is_drawn_bright(tmp_path, colour):
+    dark = np.zeros((20, 30, 3), np.uint8)
+    dark[5:15, :, 1], dark[:, 0, 1] = 20, 10
+    Image.fromarray(dark if colour else dark[..., 1]).save(tmp_path / "a.png")
+    image = LoadImaged("image", reader=PictureReader(colour=colour), ensure_channel_first=True)(
+        {"case": "a", "image": str(tmp_path / "a.png")}
+    )
+    data = {**image, "pred": torch.zeros(1, 20, 30)}
+    WritePicturePreviewd("pred", tmp_path / "out", classes=["bright"])(data)
+    drawn = np.asarray(Image.open(tmp_path / "out" / "a.png").convert("RGB"))
+    assert tuple(drawn[380, 600]) == ((0, 255, 0) if colour else (255, 255, 255))
+    assert 120 < drawn[60, 9, 1] < 136  # half as bright
+
+
 def test_only_finished_files_are_left_in_the_folder(picture, tmp_path):
     segment(picture, tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "a_label.png"]
