@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from medseg.inference.cancelled import CancelledError as CancelledError
 from medseg.inference.canvas import Canvas, LabelCanvas, LogitsCanvas, probability_file
 from medseg.inference.content import Skip
+from medseg.inference.files_of import files_of
 from medseg.inference.forward import Forward
 from medseg.inference.plan import Plan, parse_bytes
 from medseg.inference.planner import Planner
@@ -48,15 +49,13 @@ PATCH_FACTOR = 2.0
 """Windows as many times larger or smaller than the training patch, or more, are warned of."""
 
 
-_DIFFER_IN_TRAINING = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
-
-
 class OverlapTileInferer(Inferer):
     """Predicts images (B, C, *spatial) window by window.
 
     Args:
-        roi_size: most voxels per axis that the network sees at once, or one number for all. In
-            `crop` mode windows are as small as their number allows.
+        roi_size: voxels per axis that the network sees at once, or one number for all. In `crop`
+            mode windows are as small as their number allows, and no larger than the image needs;
+            in `blend` mode they have this size, as in MONAI.
         mode: "crop" or "blend".
         halo: for `crop`, voxels of context on each side, per axis or one number for all, rounded up
             to a multiple of the network's total stride; "auto" for the receptive field.
@@ -175,6 +174,7 @@ class OverlapTileInferer(Inferer):
             labels=output == "labels",
             probabilities=probabilities is not None,
             flips=bool(flips),
+            patch_size=patch_size,
             channels=self.channels,
             memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
             device=self.device,
@@ -187,23 +187,17 @@ class OverlapTileInferer(Inferer):
         self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any
     ) -> Tensor:
         """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
-        if not isinstance(inputs, Tensor):
-            raise TypeError(
-                f"images are a tensor (B, C, *spatial), got {type(inputs).__name__}: pass "
-                "torch.from_numpy(image)"
-            )
+        network = self._ready(inputs, network)
+        _check_mode(network)
         image = inputs.as_subclass(Tensor)
-        _check_type(image, layers_of(network))
         if self.probabilities is not None and len(image) != 1:
             raise ValueError(
                 f"probabilities are written for one image at a time, got {len(image)}: "
                 "pass them one by one"
             )
-        network = self._pruned(network)
-        _check_mode(network)
         layout = self._planner.plan(image, network).layout
         self._warn_of_size(layout, layers_of(network))
-        self._warn_of_thickness(image, layout)
+        _warn_of_content(image, layout, name=" ".join(["the image", *files_of(inputs)]))
 
         forward = Forward(
             lambda windows: network(windows, *args, **kwargs),
@@ -234,10 +228,22 @@ class OverlapTileInferer(Inferer):
         """What `__call__` would compute and need for images (B, C, *spatial); nothing is computed.
 
         Raises:
-            ValueError: see `Tiling.layout`, and a `level` that the network does not have.
+            ValueError: as `__call__` before its first window, but for a network in training, whose
+                plan is that of eval.
+            TypeError: images that are no tensor.
             MemoryLimitError: as `__call__`, the memory does not suffice.
         """
-        return self._planner.plan(image, self._pruned(network))
+        return self._planner.plan(image, self._ready(image, network))
+
+    def _ready(self, image: Tensor, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """The network, pruned to `level`, if it takes the images."""
+        if not isinstance(image, Tensor):
+            raise TypeError(
+                f"images are a tensor (B, C, *spatial), got {type(image).__name__}: pass "
+                "torch.from_numpy(image)"
+            )
+        _check_type(image, layers_of(network))
+        return self._pruned(network)
 
     def _pruned(self, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """The network pruned to `level`, once for its weights; itself for no level."""
@@ -274,17 +280,6 @@ class OverlapTileInferer(Inferer):
         )
         return stack.enter_context(file)
 
-    def _warn_of_thickness(self, image: Tensor, layout: Layout) -> None:
-        """Of images one voxel thick, beside which a network sees nothing but padding."""
-        for axis, (size, window) in enumerate(zip(image.shape[2:], layout.size, strict=True)):
-            if size == 1 < window:
-                logger.warning(
-                    "the image is one voxel thick along axis %d, where the network sees %d: all "
-                    "else is padding, and the answer may be worth nothing",
-                    axis,
-                    window,
-                )
-
     def _warn_of_size(self, layout: Layout, network: nn.Module | None) -> None:
         if self._warned or self.patch_size is None or network is None:
             return
@@ -302,6 +297,26 @@ class OverlapTileInferer(Inferer):
         )
 
 
+def _warn_of_content(image: Tensor, layout: Layout, *, name: str) -> None:
+    """Of an image in which there is nothing to be seen, or nothing but padding beside it."""
+    sizes = enumerate(zip(image.shape[2:], layout.size, strict=True))
+    if thin := {axis: window for axis, (n, window) in sizes if n == 1 < window}:
+        logger.warning(
+            "%s is one voxel thick along axis %s, where the network sees %s: all else is padding, "
+            "and the answer may be worth nothing",
+            name,
+            " and ".join(map(str, thin)),
+            " and ".join(map(str, thin.values())),
+        )
+    least, most = image.aminmax()
+    if image[0, 0].numel() > 1 and least == most:
+        logger.warning(
+            "%s is %g everywhere, as the network sees it: there is nothing to be found in it",
+            name,
+            least,
+        )
+
+
 def _check_type(image: Tensor, network: nn.Module | None) -> None:
     if image.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"images are float32 or float64, got {image.dtype}: pass image.float()")
@@ -316,5 +331,11 @@ def _check_type(image: Tensor, network: nn.Module | None) -> None:
 def _check_mode(network: Callable[..., Tensor]) -> None:
     """Refuse a network in training whose answer differs there, and which an image would change."""
     layers = network.modules() if isinstance(network, nn.Module) else ()
-    if any(layer.training and isinstance(layer, _DIFFER_IN_TRAINING) for layer in layers):
+    if any(layer.training and _differs_in_training(layer) for layer in layers):
         raise ValueError("a network in training drops or normalises otherwise: call eval()")
+
+
+def _differs_in_training(layer: nn.Module) -> bool:
+    if isinstance(layer, nn.modules.dropout._DropoutNd):
+        return layer.p > 0
+    return isinstance(layer, nn.modules.batchnorm._BatchNorm)

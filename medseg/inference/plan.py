@@ -156,6 +156,16 @@ def parse_bytes(text: int | str) -> int:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
-def told(size: int) -> str:
-    """Bytes in GiB, small ones in MiB, as they are told."""
-    return f"{size / GIB:.2f} GiB" if size >= GIB // 10 else f"{size / 2**20:.1f} MiB"
+def told(size: int, rounded: Callable[[float], int] = ceil) -> str:
+    """Bytes in KiB, MiB or GiB: what is needed rounded up, what there is down.
+
+    So what is needed is never told as what there is, if it is more.
+
+    Example:
+        >>> told(3_000_000), told(3_000_000, int), told(6_000_000_000)
+        ('3 MiB', '2 MiB', '5.59 GiB')
+    """
+    for unit, name in ((2**10, "KiB"), (2**20, "MiB")):
+        if size < 2**10 * unit:
+            return f"{rounded(size / unit)} {name}"
+    return f"{rounded(size / GIB * 100) / 100:.2f} GiB"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from math import prod
+from math import floor, prod
 from weakref import WeakKeyDictionary
 
 import torch
@@ -49,6 +49,7 @@ class Planner:
         labels: whether the answer is labels and not logits.
         probabilities: whether a file of them is written, too.
         flips: whether the logits are the mean over flips.
+        patch_size: of the training patches, None if it is not known.
         channels: that the classes need, None for any number.
         memory_limit: bytes that may be taken beside image and weights, and no more than are free;
             None for what is free.
@@ -60,6 +61,7 @@ class Planner:
     labels: bool
     probabilities: bool
     flips: bool
+    patch_size: Sequence[int] | None
     channels: int | None
     memory_limit: int | None
     device: torch.device | None
@@ -83,7 +85,7 @@ class Planner:
         if lack := self._lack(plan, image, network, free):
             needed, there = lack
             limited = there == self.memory_limit
-            least = f"the limit is {told(there)}" if limited else f"there is {told(there)}"
+            least = f"{'the limit' if limited else 'there'} is {told(there, floor)}"
             raise MemoryLimitError(
                 f"inference needs {told(needed)} of memory ({plan}), {least}: "
                 f"{self._remedy(plan, image, network, free, limited=limited)}"
@@ -159,7 +161,8 @@ class Planner:
             slab = voxels // along * min(length, along)
             answer += 4 * (slab * (classes + 1) + window * classes)
         if self.flips:
-            answer += 4 * window * (2 * classes + image.shape[1])  # sum, logits and window, flipped
+            # their sum, the logits, whose room may be taken in between, and the flipped window
+            answer += 4 * window * (2 * classes + image.shape[1])
         return answer
 
     def _of_roi(self, values: Sequence[int]) -> list[int]:
@@ -189,6 +192,7 @@ class Planner:
     ) -> str:
         """The first setting that fits, of those that change the answer least."""
         least = plan.needed_bytes
+        axes = len(self._of_roi(plan.layout.size))
         for other in self._thriftier(plan, image, network):
             try:
                 planned = other._unchecked(image, network)
@@ -196,12 +200,12 @@ class Planner:
                 continue
             if other._lack(planned, image, network, free) is None:
                 remedy = f"pass {' and '.join(other._unlike(self))}"
-                if planned.layout.size == plan.layout.size:
-                    return remedy
-                return remedy + _warning(layers_of(network))
+                same = planned.layout.size == plan.layout.size
+                return remedy if same else remedy + self._effect(network, axes)
             least = min(least, planned.needed_bytes)
         more = "raise the limit" if limited else "take a machine with more memory"
-        return f"no setting needs less than {told(least)}, {more}"
+        what = "no window as in training" if self._patch(network, axes) else "no setting"
+        return f"{what} needs less than {told(least)}, {more}"
 
     def _thriftier(
         self, plan: Plan, image: Tensor, network: Callable[..., Tensor]
@@ -215,9 +219,32 @@ class Planner:
         sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
         largest = [min(n, up(size, s)) for n, size, s in sizes]
         for planner in planners:
-            for roi in _shorter(self._of_roi(largest), self._of_roi(step)):
+            for roi in self._windows(network, self._of_roi(largest), self._of_roi(step)):
                 tiling = replace(self.tiling, roi_size=roi)
                 yield replace(planner, tiling=tiling, batch_size=1)
+
+    def _windows(
+        self, network: Callable[..., Tensor], largest: Sequence[int], step: Sequence[int]
+    ) -> Iterator[list[int]]:
+        """Ever smaller ones; for a network that normalises over them, those of training alone."""
+        if patch := self._patch(network, len(step)):
+            return iter([[up(n, s) for n, s in zip(patch, step, strict=True)]])
+        return _shorter(largest, step)
+
+    def _patch(self, network: Callable[..., Tensor], axes: int) -> Sequence[int]:
+        """That of training, where the answer depends on it and it is known for so many axes."""
+        patch = self.patch_size or ()
+        return patch if len(patch) == axes and _normalises(network) else ()
+
+    def _effect(self, network: Callable[..., Tensor], axes: int) -> str:
+        """What is to be said of windows of another size."""
+        if self._patch(network, axes):
+            return ", as in training"
+        if _normalises(network):
+            return ", which changes the answer: the network normalises over its window"
+        if self.tiling.mode == "crop" and self.tiling.halo == "auto":
+            return ""
+        return ", which may change the answer: less is seen around a voxel"
 
     def _unlike(self, other: "Planner") -> Iterator[str]:
         """The arguments that differ from another's."""
@@ -226,14 +253,12 @@ class Planner:
         if self.tiling is not other.tiling:
             yield f"roi_size {self.tiling.roi_size}"
         if self.batch_size < other.batch_size:
-            yield f"batch_size {self.batch_size} (windows_per_batch of a bundle)"
+            yield f"batch_size {self.batch_size} (of a bundle: windows_per_batch)"
 
 
-def _warning(network: nn.Module | None) -> str:
-    """What is to be said of windows of another size."""
-    if network is None or not takes_window_statistics(network):
-        return ""
-    return ", which changes the answer: the network normalises over its window"
+def _normalises(network: Callable[..., Tensor]) -> bool:
+    module = layers_of(network)
+    return module is not None and takes_window_statistics(module)
 
 
 def _shorter(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:

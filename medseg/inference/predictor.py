@@ -43,6 +43,7 @@ class Predictor:
         ValueError: a device that is not there, or that no backend runs on; an unknown backend or
             precision, one that the device does not have, or whose packages are not installed; in
             `__call__`, an image that the network does not take.
+        TypeError: anything but a network.
 
     Example:
         >>> network = NestedUNet(2, 1, 2, channels=(8, 16, 32))
@@ -58,6 +59,10 @@ class Predictor:
         backend: str = AUTO,
         precision: str = AUTO,
     ) -> None:
+        if not isinstance(network, nn.Module):
+            raise TypeError(
+                f"a Predictor is made of a network, got {type(network).__name__}: pass an nn.Module"
+            )
         self.origin = network
         self.device = reachable(device)
         self.backend = _backend(backend, self.device)

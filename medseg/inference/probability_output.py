@@ -11,6 +11,7 @@ from torch import Tensor
 
 from medseg.files import whole
 from medseg.inference.case import case_name
+from medseg.inference.files_of import files_of
 from medseg.transforms.classes import Classes, logit_channels
 
 SUFFIX = "_probabilities"
@@ -39,8 +40,7 @@ class ProbabilityFiles:
     @contextmanager
     def __call__(self, images: Tensor) -> Iterator[Path]:
         """The path for a batch of one image, which is a `MetaTensor` of `VolumeReader`."""
-        files = getattr(images, "meta", {}).get("filename_or_obj", ())
-        files = [files] if isinstance(files, str) else list(files)
+        files = files_of(images)
         if len(files) != 1 or len(images) != 1:
             raise ValueError(
                 f"probabilities need one image that knows its file, got {len(images)} images of "

@@ -172,7 +172,8 @@ class Tiling:
             return None
         if not -axes <= self.slices < axes:
             raise ValueError(
-                f"slices is an axis of the image, 0 to {axes - 1}, got {self.slices}: correct it"
+                f"slices is an axis of the image, 0 to {axes - 1}, got {self.slices}: pass "
+                f"{axes - 1}"
             )
         return self.slices % axes
 
@@ -247,7 +248,7 @@ def check_least(name: str, value: Numbers | str, least: int, rule: str) -> None:
     """Refuse anything but a whole number, or several, no less than the least."""
     values = tuple(value) if isinstance(value, Iterable) else (value,)
     if not values or not all(_is_least(v, least) for v in values):
-        raise ValueError(f"{rule}, got {name} {value}: pass whole numbers of {least} or more")
+        raise ValueError(f"{rule}, got {name} {value!r}: pass whole numbers of {least} or more")
 
 
 def _is_least(value: object, least: int) -> bool:

@@ -27,9 +27,11 @@ def reachable(device: str | torch.device) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         gpus = torch.cuda.device_count()
         have = ", ".join(["cpu", *(f"cuda:{i}" for i in range(gpus))])
+        reason = str(error).splitlines()[0]
+        if "device type at start" in reason:  # and all the types that there are
+            reason = "torch knows none of that name"
         raise ValueError(
-            f"device {str(device)!r} cannot be used ({str(error).splitlines()[0]}): "
-            f"this machine has {have}"
+            f"device {str(device)!r} cannot be used ({reason}): this machine has {have}"
         ) from error
 
 

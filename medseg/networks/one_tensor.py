@@ -14,6 +14,6 @@ def one_tensor(answer: Any) -> Tensor:
     if isinstance(answer, Tensor):
         return answer
     raise TypeError(
-        f"a network gives one tensor for an image, got {type(answer).__name__}: call eval(), or "
-        "wrap it and give the one that counts"
+        f"a network gives one tensor for an image, got {type(answer).__name__}: call eval(), or, "
+        "if it is in eval, wrap it and give the answer that counts"
     )

@@ -92,6 +92,7 @@ def _part(network: NestedUNet, given: Mapping[str, Tensor]) -> Mapping[str, Tens
 
 def _check_fit(network: NestedUNet, given: Mapping[str, Tensor], *, name: str) -> None:
     own = network.state_dict()
+    _check_axes(own, given, name=name)
     _check_classes(own, given, name=name)
     missing = [key for key in own if key not in given]
     unexpected = [key for key in given if key not in own]
@@ -102,6 +103,16 @@ def _check_fit(network: NestedUNet, given: Mapping[str, Tensor], *, name: str) -
             f"{_describe(own, network.topology.name)}: {first} is {_shape(given, first)} there and "
             f"{_shape(own, first)} here, {len(missing)} keys are missing, {len(unexpected)} "
             f"unexpected, {len(changed)} of another shape; build the network as it was trained"
+        )
+
+
+def _check_axes(own: Mapping[str, Tensor], given: Mapping[str, Tensor], *, name: str) -> None:
+    """Refuse weights of a network of another number of axes, in fewer words than their shapes."""
+    there, here = (max((w.ndim for w in state.values()), default=0) - 2 for state in (given, own))
+    if there != here and there in (1, 2, 3):
+        raise ValueError(
+            f"{name} are those of a {there}D network, this one is {here}D: pass the weights that "
+            "belong to it"
         )
 
 

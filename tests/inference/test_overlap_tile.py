@@ -355,7 +355,7 @@ def test_flips_of_axes_from_the_end_leave_the_channels_as_they_are():
     options = {"roi_size": 16, "halo": 0, "edge": "network"}
     expected = apply(network, image, flips=(0, 1), **options)
     assert torch.equal(apply(network, image, flips=(-1, -2, 1), **options), expected)
-    with pytest.raises(ValueError, match="flips are axes of the image, 0 to 1, got 2: correct it"):
+    with pytest.raises(ValueError, match="flips are axes of the image, 0 to 1, got 2: leave it"):
         apply(network, image, flips=(2,), **options)
 
 
@@ -382,25 +382,41 @@ def test_a_network_is_pruned_once(monkeypatch):
 
 @pytest.mark.parametrize("layer", [nn.BatchNorm2d(1), nn.Dropout(0.5)])
 def test_a_network_in_training_is_refused_where_it_answers_otherwise(layer):
-    network = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), layer)
+    network = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Dropout(0.0), layer)
     image = torch.randn(1, 1, 16, 16)
+    assert OverlapTileInferer(16, halo=0).plan(image, network).layout.count == 1
     with pytest.raises(ValueError, match=r"a network in training .*: call eval\(\)$"):
         apply(network, image, roi_size=16, halo=0)
     apply(network.eval(), image, roi_size=16, halo=0)
-    apply(network[0].train(), image, roi_size=16, halo=0)
+    apply(network[:2].train(), image, roi_size=16, halo=0)
 
 
 def test_a_thick_window_over_one_voxel_is_warned_of(caplog):
     with caplog.at_level(logging.WARNING):
-        apply(small(3), torch.zeros(1, 1, 16, 16, 1), roi_size=16, halo=0, edge="network")
+        image = MetaTensor(torch.rand(1, 1, 16, 1, 1), meta={"filename_or_obj": ["ct.nii"]})
+        apply(small(3), image, roi_size=16, halo=0, edge="network")
     assert caplog.messages == [
-        "the image is one voxel thick along axis 2, where the network sees 4: all else is padding, "
-        "and the answer may be worth nothing"
+        "the image ct.nii is one voxel thick along axis 1 and 2, where the network sees 4 and 4: "
+        "all else is padding, and the answer may be worth nothing"
     ]
     caplog.clear()
-    apply(small(2), torch.zeros(1, 1, 16, 16, 1), roi_size=16, halo=0, slices=2)
-    apply(small(2), torch.zeros(1, 1, 16, 2), roi_size=16, halo=0)
+    apply(small(2), torch.rand(1, 1, 16, 16, 1), roi_size=16, halo=0, slices=2)
+    apply(small(2), torch.rand(1, 1, 16, 2), roi_size=16, halo=0)
     assert not caplog.messages
+
+
+@pytest.mark.parametrize("ask", [OverlapTileInferer.__call__, OverlapTileInferer.plan])
+def test_an_image_that_is_no_tensor_is_refused(ask):
+    with pytest.raises(TypeError, match=r"got ndarray: pass torch.from_numpy\(image\)$"):
+        ask(OverlapTileInferer(16, halo=0), np.zeros((1, 1, 16, 16), np.float32), small(2))
+
+
+def test_an_image_of_one_value_is_warned_of(caplog):
+    with caplog.at_level(logging.WARNING):
+        apply(small(2), torch.full((1, 1, 16, 16), 7.0), roi_size=16, halo=0)
+    assert caplog.messages == [
+        "the image is 7 everywhere, as the network sees it: there is nothing to be found in it"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -474,8 +490,8 @@ def test_windows_unlike_the_training_patch_are_warned_of_where_it_matters(norm, 
     network = small(2, norm=norm)
     inferer = OverlapTileInferer(32, halo=0, patch_size=(16, 16))
     with caplog.at_level(logging.WARNING):
-        inferer(torch.zeros(1, 1, 32, 32), network)
-        inferer(torch.zeros(1, 1, 32, 32), network)
+        inferer(torch.rand(1, 1, 32, 32), network)
+        inferer(torch.rand(1, 1, 32, 32), network)
     assert [("4 times" in r.message, "32x32" in r.message) for r in caplog.records] == [
         (True, True)
     ] * warned
@@ -484,7 +500,7 @@ def test_windows_unlike_the_training_patch_are_warned_of_where_it_matters(norm, 
 def test_windows_like_the_training_patch_are_not_warned_of(caplog):
     network = small(2, norm="instance")
     with caplog.at_level(logging.WARNING):
-        apply(network, torch.zeros(1, 1, 32, 32), roi_size=32, halo=0, patch_size=(32, 24))
+        apply(network, torch.rand(1, 1, 32, 32), roi_size=32, halo=0, patch_size=(32, 24))
     assert not caplog.records
 
 
@@ -494,7 +510,7 @@ def test_windows_like_the_training_patch_are_not_warned_of(caplog):
         ({"roi_size": 0, "halo": 1}, "1 voxel or more along each axis, got roi_size 0"),
         ({"roi_size": (4, 0), "halo": 1}, r"got roi_size \(4, 0\)"),
         ({"roi_size": 4, "halo": -1}, "halo is 0 or more, or 'auto', got halo -1"),
-        ({"roi_size": 4, "halo": "all"}, "got halo all"),
+        ({"roi_size": 4, "halo": "all"}, "got halo 'all'"),
         ({"roi_size": 4, "batch_size": 0}, "batch_size is a whole number from 1 on, got 0"),
         ({"roi_size": 4, "mode": "tile"}, "mode is one of crop, blend, got 'tile'"),
         ({"roi_size": 4, "edge": "zero"}, "edge is one of mirror, network, got 'zero'"),

@@ -289,6 +289,11 @@ def test_enabled_is_true_or_false():
         PredictorInferer(SimpleInferer(), "cpu", enabled="yes")
 
 
+def test_anything_but_a_network_is_refused():
+    with pytest.raises(TypeError, match="made of a network, got str: pass an nn"):
+        Predictor("network", "cpu")
+
+
 def test_an_inferer_refuses_a_backend_before_there_is_a_network():
     with pytest.raises(ValueError, match=r"backend is one of auto, .* got 'openvin': choose one"):
         PredictorInferer(SimpleInferer(), "cpu", backend="openvin")

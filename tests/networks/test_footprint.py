@@ -64,7 +64,8 @@ def test_the_network_is_left_as_it_is():
 def test_a_pass_is_measured_to_take_that_much_and_no_more_than_its_workspace():
     network = NestedUNet(2, 1, 2, channels=(16, 32, 64), norm="batch").eval()
     shape = (1, 1, 512, 512)
-    measured = peak_bytes(network, shape, forward=_forward)
+    turns = (peak_bytes(network, shape, forward=_forward) for _ in range(2))
+    measured = max(turns)  # under load the system may take pages back meanwhile
     assert 0.9 < measured / footprint(network, shape).peak_bytes < 2.2
 
 

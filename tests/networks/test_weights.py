@@ -179,3 +179,11 @@ def test_weights_of_other_classes_are_told_by_the_classes_alone(tmp_path):
     told = r"give 2 output channels, this network has 3: pass the classes, or out_channels, that it"
     with pytest.raises(ValueError, match=told):
         load_weights(network, tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize(("there", "here"), [(2, 3), (3, 2)])
+def test_weights_of_another_number_of_axes_are_refused_in_few_words(there, here):
+    state = NestedUNet(there, 1, 2, channels=(2, 3, 4)).state_dict()
+    message = f"weights are those of a {there}D network, this one is {here}D: pass the weights that"
+    with pytest.raises(ValueError, match=message):
+        load_weights(NestedUNet(here, 1, 2, channels=(2, 3, 4)), state)
