@@ -125,7 +125,7 @@ def segment(
     _refuse_override(source, "INPUT")
     fixed = ["--input", str(source), "--output_dir", str(out)]
     if plan and not any(word.partition("=")[0] == "--existing" for word in context.args):
-        fixed += ["--existing", "overwrite"]  # a plan writes nothing, so that nothing is in its way
+        fixed += ["--existing", "None"]  # a plan writes nothing, so that nothing is in its way
     _run(bundle, "inference", "planning" if plan else "inference", [*fixed, *context.args])
 
 

@@ -238,15 +238,15 @@ def test_segment_plans_without_computing(here, calls):
 @pytest.mark.parametrize(
     ("words", "existing"),
     [
-        (["--plan"], "overwrite"),
+        (["--plan"], "$None"),
         (["--plan", "--existing", "skip"], "skip"),
         (["--plan", "--existing=refuse"], "refuse"),
-        ([], None),
+        ([], "absent"),
     ],
 )
 def test_a_plan_goes_by_the_outputs_that_exist_only_if_it_is_told_to(here, calls, words, existing):
     assert _medseg("segment", "docs", "-o", "masks", *words).exit_code == 0
-    assert calls[0].get("existing") == existing
+    assert calls[0].get("existing", "absent") == existing
 
 
 def test_a_plan_is_made_beside_the_outputs_of_an_earlier_run(tiny, tmp_path):

@@ -61,7 +61,7 @@ def find_cases(
     path: str | os.PathLike,
     *,
     output_dir: str | os.PathLike | None = None,
-    existing: str = "refuse",
+    existing: str | None = "refuse",
     probabilities: bool = False,
 ) -> list[Case]:
     """The volumes of an input, as `{"case": name, "image": path}`, sorted by name.

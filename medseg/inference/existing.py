@@ -17,13 +17,14 @@ _NAMED = 5  # names in a message; the others are counted
 Case = dict[str, str]
 
 
-def check_existing(existing: str) -> None:
-    """Refuse what is none of `EXISTING`.
+def check_existing(existing: str | None) -> None:
+    """Refuse what is none of `EXISTING`, nor None.
 
     Raises:
         ValueError: naming the ones that are, and the nearest.
     """
-    check_choice("existing", existing, EXISTING)
+    if existing is not None:
+        check_choice("existing", existing, EXISTING)
 
 
 def check_names(cases: Sequence[Case], source: Path) -> None:
@@ -41,7 +42,7 @@ def cases_to_do(
     cases: Sequence[Case],
     output_dir: Path,
     *,
-    existing: str,
+    existing: str | None,
     label: str,
     preview: str,
     others: Sequence[str] = (),
@@ -57,7 +58,7 @@ def cases_to_do(
         cases: with their names and images.
         output_dir: folder of the outputs; it need not exist.
         existing: "refuse" the run if any output is there, "skip" the cases that are done, or
-            "overwrite" them.
+            "overwrite" them. None for a plan, which writes nothing: what is there does not count.
         label: what follows the case's name in the name of its label map, such as ".nii.gz".
         preview: the same of its preview.
         others: the same of what may be written beside the two.
@@ -87,6 +88,8 @@ def cases_to_do(
             "overwrite, or write to another folder"
         )
     todo = list(cases)
+    if existing is None:
+        return todo
     if existing == "skip":
         todo = [case for case in cases if f"{case['case']}{label}" not in there[case["case"]]]
     _check_left(todo, output_dir, unasked)

@@ -22,7 +22,7 @@ def find_pictures(
     path: str | os.PathLike,
     *,
     output_dir: str | os.PathLike | None = None,
-    existing: str = "refuse",
+    existing: str | None = "refuse",
 ) -> list[Case]:
     """The pictures of an input, as `{"case": name, "image": path}`, sorted by name.
 

@@ -284,6 +284,7 @@ def test_probabilities_are_not_left_beside_a_label_map_that_they_do_not_fit(
     source, out = with_probabilities / "in", with_probabilities / "out"
     with pytest.raises(ValueError, match=r"does not, .* \(b_probabilities.npy, b_.*json\): remove"):
         find_cases(source, output_dir=out, existing=existing)
+    assert names(source, output_dir=out, existing=None) == ["a", "b"]  # a plan writes nothing
     (out / "b.nii.gz").touch()
     assert names(source, output_dir=out, existing="skip") == []
 
