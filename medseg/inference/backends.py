@@ -38,9 +38,9 @@ def eager(network: nn.Module, device: torch.device, precision: torch.dtype) -> R
 def compiled(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
     """`torch.compile`, on a GPU with CUDA graphs.
 
-    It compiles for each shape of images, which takes half a minute on a CPU, and for eight of them
-    in a process (`torch._dynamo.config.recompile_limit`): others run as they do in PyTorch, after a
-    warning.
+    It compiles for each shape of images, which takes seconds on a CPU, in 3D some twenty, and for
+    eight of them in a process (`torch._dynamo.config.recompile_limit`): others run as they do in
+    PyTorch, after a warning.
     """
     mode = "reduce-overhead" if device.type == "cuda" else None
     fast = torch.compile(place(fold_batch_norm(network), device), mode=mode, dynamic=False)

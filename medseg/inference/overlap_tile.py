@@ -75,8 +75,9 @@ class OverlapTileInferer(Inferer):
             windows cover no more than the box around such values and a halo. Or a function that
             says whether to pass over a window (B, C, *size). A voxel of no window is background.
             None computes all.
-        output: "logits" (B, classes, *spatial), or "labels" (B, 1, *spatial), uint8, for which no
-            more logits are held than those of a window, or of a slab in `blend` mode.
+        output: "logits" (B, classes, *spatial), float32 where windows blend or are flipped, else in
+            the network's type, or "labels" (B, 1, *spatial), uint8, for which no more logits are
+            held than those of a window, or of a slab in `blend` mode.
         classes: of the task; they tell how many channels the network gives, and whether these are
             regions, each with its sigmoid. None: any number, and the first of several is the
             background.
@@ -164,7 +165,7 @@ class OverlapTileInferer(Inferer):
         self.channels = None if classes is None else logit_channels(classes)
         self.regions = classes is not None and are_regions(classes)
         self.probabilities = probabilities
-        self.patch_size = patch_size
+        self.patch_size = None if patch_size is None else tuple(patch_size)
         self.device = None if device is None else reachable(device)
         self.progress = progress
         self.cancelled = cancelled
@@ -174,7 +175,7 @@ class OverlapTileInferer(Inferer):
             labels=output == "labels",
             probabilities=probabilities is not None,
             flips=bool(flips),
-            patch_size=patch_size,
+            patch_size=self.patch_size,
             channels=self.channels,
             memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
             device=self.device,
@@ -240,7 +241,7 @@ class OverlapTileInferer(Inferer):
         if not isinstance(image, Tensor):
             raise TypeError(
                 f"images are a tensor (B, C, *spatial), got {type(image).__name__}: pass "
-                "torch.from_numpy(image)"
+                "torch.as_tensor(image)"
             )
         _check_type(image, layers_of(network))
         return self._pruned(network)
@@ -308,12 +309,13 @@ def _warn_of_content(image: Tensor, layout: Layout, *, name: str) -> None:
             " and ".join(map(str, thin)),
             " and ".join(map(str, thin.values())),
         )
-    least, most = image.aminmax()
-    if image[0, 0].numel() > 1 and least == most:
+    values = image.flatten(1)
+    blank = (values.amin(1) == values.amax(1)).nonzero()
+    if image[0, 0].numel() > 1 and len(blank):
         logger.warning(
             "%s is %g everywhere, as the network sees it: there is nothing to be found in it",
             name,
-            least,
+            values[blank[0], 0],
         )
 
 
@@ -338,4 +340,6 @@ def _check_mode(network: Callable[..., Tensor]) -> None:
 def _differs_in_training(layer: nn.Module) -> bool:
     if isinstance(layer, nn.modules.dropout._DropoutNd):
         return layer.p > 0
-    return isinstance(layer, nn.modules.batchnorm._BatchNorm)
+    if isinstance(layer, nn.modules.batchnorm._NormBase):  # batch and instance norm
+        return layer.track_running_stats
+    return isinstance(layer, nn.RReLU)

@@ -190,38 +190,44 @@ class Planner:
         *,
         limited: bool,
     ) -> str:
-        """The first setting that fits, of those that change the answer least."""
-        least = plan.needed_bytes
-        axes = len(self._of_roi(plan.layout.size))
-        for other in self._thriftier(plan, image, network):
-            try:
-                planned = other._unchecked(image, network)
-            except ValueError:  # too small for the halo, or for the network
-                continue
-            if other._lack(planned, image, network, free) is None:
-                remedy = f"pass {' and '.join(other._unlike(self))}"
-                same = planned.layout.size == plan.layout.size
-                return remedy if same else remedy + self._effect(network, axes)
-            least = min(least, planned.needed_bytes)
-        more = "raise the limit" if limited else "take a machine with more memory"
-        what = "no window as in training" if self._patch(network, axes) else "no setting"
-        return f"{what} needs less than {told(least)}, {more}"
+        """The first setting that fits, of those that change the answer least.
 
-    def _thriftier(
-        self, plan: Plan, image: Tensor, network: Callable[..., Tensor]
-    ) -> Iterator["Planner"]:
-        """Planners of fewer windows at a time, of labels, then of one window, ever smaller."""
-        planners = [self] if self.labels else [self, replace(self, labels=True)]
-        for planner in planners:
-            for batch in range(plan.batch_size, 0, -1):
-                yield replace(planner, batch_size=batch)
+        Labels in place of logits are not always to be had: smaller windows are named beside them.
+        """
         step = self.tiling.step(image.ndim - 2, layers_of(network))
         sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
-        largest = [min(n, up(size, s)) for n, size, s in sizes]
-        for planner in planners:
-            for roi in self._windows(network, self._of_roi(largest), self._of_roi(step)):
-                tiling = replace(self.tiling, roi_size=roi)
-                yield replace(planner, tiling=tiling, batch_size=1)
+        largest = self._of_roi([min(n, up(size, s)) for n, size, s in sizes])
+        batches = [replace(self, batch_size=n) for n in range(plan.batch_size, 0, -1)]
+        windows = [
+            replace(self, tiling=replace(self.tiling, roi_size=roi), batch_size=1)
+            for roi in self._windows(network, largest, self._of_roi(step))
+        ]
+        labels_of_batches, labels_of_windows = (
+            [replace(planner, labels=True) for planner in planners]
+            for planners in (batches, windows)
+        )
+        least: list[int] = []
+
+        def first(planners: Sequence[Planner]) -> str | None:
+            for other in planners:
+                try:
+                    planned = other._unchecked(image, network)
+                except ValueError:  # too small for the halo, or for the network
+                    continue
+                if lack := other._lack(planned, image, network, free):
+                    least.append(lack[0])
+                    continue
+                same = planned.layout.size == plan.layout.size
+                effect = "" if same else self._effect(network, len(largest))
+                return " and ".join(other._unlike(self)) + effect
+            return None
+
+        for choices in [batches], [labels_of_batches, windows], [labels_of_windows]:
+            if named := [text for planners in choices if (text := first(planners))]:
+                return f"pass {', or '.join(named)}"
+        more = "raise the limit" if limited else "take a machine with more memory"
+        what = "no window as in training" if self._patch(network, len(largest)) else "no setting"
+        return f"{what} needs less than {told(min(least))}, {more}"
 
     def _windows(
         self, network: Callable[..., Tensor], largest: Sequence[int], step: Sequence[int]
@@ -249,7 +255,7 @@ class Planner:
     def _unlike(self, other: "Planner") -> Iterator[str]:
         """The arguments that differ from another's."""
         if self.labels != other.labels:
-            yield "output='labels'"
+            yield "output='labels' (where logits are not needed)"
         if self.tiling is not other.tiling:
             yield f"roi_size {self.tiling.roi_size}"
         if self.batch_size < other.batch_size:

@@ -132,7 +132,7 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
     if largest - 2 * halo < step:
         raise ValueError(
             f"a window of {window} voxels has none left between halos of {halo}: enlarge roi_size "
-            f"to {2 * halo + step} or more (in Python, or pass a smaller halo)"
+            f"to {2 * halo + step} or more, or give a smaller halo"
         )
     count = ceil((whole - 2 * halo) / (largest - 2 * halo))
     used = up(ceil((whole - 2 * halo) / count), step) + 2 * halo
