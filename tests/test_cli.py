@@ -259,6 +259,10 @@ def test_a_plan_is_made_beside_the_outputs_of_an_earlier_run(tiny, tmp_path):
     assert refused.exit_code == BAD_ARGUMENTS
     assert "1 of 1 case would write over outputs" in refused.stderr
     assert _medseg(*words, "--plan").exit_code == cli.DONE
+    assert (
+        "existing is one of refuse, skip, overwrite, got None"
+        in _medseg(*words, "--existing", "None").stderr
+    )  # which is for plans alone
     assert [path.name for path in (tmp_path / "masks").iterdir()] == ["a_label.png"]
     assert (tmp_path / "masks" / "a_label.png").read_bytes() == b"as it was"
 

@@ -1,6 +1,7 @@
 """Inference: how a network is run on a device, case by case, and what it leaves on disk."""
 
 from medseg.inference.case import CasesFailedError, find_cases, plan_cases, run_cases
+from medseg.inference.existing import check_existing
 from medseg.inference.instance_output import WriteInstancesd
 from medseg.inference.output import WriteLabelMapd, WritePreviewd
 from medseg.inference.overlap_tile import OverlapTileInferer
@@ -24,6 +25,7 @@ __all__ = [
     "WritePictureLabeld",
     "WritePicturePreviewd",
     "WritePreviewd",
+    "check_existing",
     "find_cases",
     "find_pictures",
     "plan_cases",

@@ -87,7 +87,8 @@ def find_cases(
             name, an unknown `existing`, an `output_dir` that is `path`, or outputs that are in the
             way, see `cases_to_do`.
     """
-    check_existing(existing)
+    if existing is not None:
+        check_existing(existing)
     asked = require_bool(probabilities, "save_probabilities")
     source = Path(path)
     if not source.exists():

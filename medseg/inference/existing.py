@@ -17,14 +17,13 @@ _NAMED = 5  # names in a message; the others are counted
 Case = dict[str, str]
 
 
-def check_existing(existing: str | None) -> None:
-    """Refuse what is none of `EXISTING`, nor None.
+def check_existing(existing: str) -> None:
+    """Refuse what is none of `EXISTING`; None, too, which is for a plan alone.
 
     Raises:
         ValueError: naming the ones that are, and the nearest.
     """
-    if existing is not None:
-        check_choice("existing", existing, EXISTING)
+    check_choice("existing", existing, EXISTING)
 
 
 def check_names(cases: Sequence[Case], source: Path) -> None:

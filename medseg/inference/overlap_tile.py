@@ -198,7 +198,7 @@ class OverlapTileInferer(Inferer):
             )
         layout = self._planner.plan(image, network).layout
         self._warn_of_size(layout, layers_of(network))
-        _warn_of_content(image, layout, name=" ".join(["the image", *files_of(inputs)]))
+        _warn_of_content(image, layout, files_of(inputs))
 
         forward = Forward(
             lambda windows: network(windows, *args, **kwargs),
@@ -298,25 +298,29 @@ class OverlapTileInferer(Inferer):
         )
 
 
-def _warn_of_content(image: Tensor, layout: Layout, *, name: str) -> None:
-    """Of an image in which there is nothing to be seen, or nothing but padding beside it."""
+def _warn_of_content(image: Tensor, layout: Layout, files: Sequence[str]) -> None:
+    """Of images in which there is nothing to be seen, or nothing but padding beside it."""
     sizes = enumerate(zip(image.shape[2:], layout.size, strict=True))
     if thin := {axis: window for axis, (n, window) in sizes if n == 1 < window}:
         logger.warning(
             "%s is one voxel thick along axis %s, where the network sees %s: all else is padding, "
             "and the answer may be worth nothing",
-            name,
+            " ".join(["the image", *files]),
             " and ".join(map(str, thin)),
             " and ".join(map(str, thin.values())),
         )
-    values = image.flatten(1)
-    blank = (values.amin(1) == values.amax(1)).nonzero()
-    if image[0, 0].numel() > 1 and len(blank):
-        logger.warning(
-            "%s is %g everywhere, as the network sees it: there is nothing to be found in it",
-            name,
-            values[blank[0], 0],
-        )
+    if image[0, 0].numel() == 1:
+        return
+    dims = tuple(range(1, image.ndim))  # flattened, images that are not contiguous would be copied
+    least, most = image.amin(dims).tolist(), image.amax(dims).tolist()
+    for number, value in enumerate(least):
+        if value == most[number]:
+            logger.warning(
+                "the image %s is %g everywhere, as the network sees it: there is nothing to be "
+                "found in it",
+                files[number] if len(files) == len(image) else number,
+                value,
+            )
 
 
 def _check_type(image: Tensor, network: nn.Module | None) -> None:

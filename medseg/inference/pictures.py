@@ -46,7 +46,8 @@ def find_pictures(
         >>> find_pictures("slides", output_dir="masks")  # doctest: +SKIP
         [{"case": "a", "image": "slides/a.png"}, {"case": "b", "image": "slides/b.jpg"}]
     """
-    check_existing(existing)
+    if existing is not None:
+        check_existing(existing)
     source = Path(path)
     if not source.exists():
         raise FileNotFoundError(

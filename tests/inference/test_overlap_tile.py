@@ -422,10 +422,15 @@ def test_an_image_that_is_no_tensor_is_refused(ask):
 
 def test_an_image_of_one_value_is_warned_of(caplog):
     with caplog.at_level(logging.WARNING):
-        images = torch.stack([torch.rand(1, 16, 16), torch.full((1, 16, 16), 7.0)])
+        images = torch.stack(
+            [torch.rand(1, 16, 16), *torch.tensor([7.0, 8]).expand(1, 16, 16, 2).movedim(-1, 0)]
+        )
         apply(small(2), images, roi_size=16, halo=0)
+        named = MetaTensor(images[1:2], meta={"filename_or_obj": ["ct.nii"]})
+        apply(small(2), named, roi_size=16, halo=0)
     assert caplog.messages == [
-        "the image is 7 everywhere, as the network sees it: there is nothing to be found in it"
+        f"the image {name} everywhere, as the network sees it: there is nothing to be found in it"
+        for name in ("1 is 7", "2 is 8", "ct.nii is 7")
     ]
 
 
