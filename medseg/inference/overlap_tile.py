@@ -97,8 +97,8 @@ class OverlapTileInferer(Inferer):
 
     Raises:
         ValueError: an argument out of range; in `__call__`, see `Tiling.layout`, values that are
-            not finite, a network in training whose answer differs there, and logits that do not
-            fit the window or the classes.
+            not finite, a network in training with dropout or norms of running statistics, and
+            logits that do not fit the window or the classes.
         TypeError: in `__call__`, images or logits that are no tensor.
         MemoryLimitError: in `__call__`, the memory does not suffice; a `ValueError` too.
         CancelledError: in `__call__`, `cancelled` said so.

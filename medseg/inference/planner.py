@@ -198,9 +198,10 @@ class Planner:
         sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
         largest = self._of_roi([min(n, up(size, s)) for n, size, s in sizes])
         batches = [replace(self, batch_size=n) for n in range(plan.batch_size, 0, -1)]
-        windows = [
+        trained = self._as_trained(image, network, self._of_roi(step))
+        windows = trained or [
             replace(self, tiling=replace(self.tiling, roi_size=roi), batch_size=1)
-            for roi in self._windows(network, largest, self._of_roi(step))
+            for roi in _shorter(largest, self._of_roi(step))
         ]
         labels_of_batches, labels_of_windows = (
             [replace(planner, labels=True) for planner in planners]
@@ -218,7 +219,7 @@ class Planner:
                     least.append(lack[0])
                     continue
                 same = planned.layout.size == plan.layout.size
-                effect = "" if same else self._effect(network, len(largest))
+                effect = "" if same else ", as in training" if trained else self._effect(network)
                 return " and ".join(other._unlike(self)) + effect
             return None
 
@@ -226,26 +227,26 @@ class Planner:
             if named := [text for planners in choices if (text := first(planners))]:
                 return f"pass {', or '.join(named)}"
         more = "raise the limit" if limited else "take a machine with more memory"
-        what = "no window as in training" if self._patch(network, len(largest)) else "no setting"
+        what = "no window as in training" if trained else "no setting"
         return f"{what} needs less than {told(min(least))}, {more}"
 
-    def _windows(
-        self, network: Callable[..., Tensor], largest: Sequence[int], step: Sequence[int]
-    ) -> Iterator[list[int]]:
-        """Ever smaller ones; for a network that normalises over them, those of training alone."""
-        if patch := self._patch(network, len(step)):
-            return iter([[up(n, s) for n, s in zip(patch, step, strict=True)]])
-        return _shorter(largest, step)
-
-    def _patch(self, network: Callable[..., Tensor], axes: int) -> Sequence[int]:
-        """That of training, where the answer depends on it and it is known for so many axes."""
+    def _as_trained(
+        self, image: Tensor, network: Callable[..., Tensor], step: Sequence[int]
+    ) -> list["Planner"]:
+        """With windows as in training, where the answer depends on them and they can be."""
         patch = self.patch_size or ()
-        return patch if len(patch) == axes and _normalises(network) else ()
+        if len(patch) != len(step) or not _normalises(network):
+            return []
+        roi = [up(n, s) for n, s in zip(patch, step, strict=True)]
+        planner = replace(self, tiling=replace(self.tiling, roi_size=roi), batch_size=1)
+        try:
+            planner.tiling.layout(image, layers_of(network))
+        except ValueError:  # nothing between their halos
+            return []
+        return [planner]
 
-    def _effect(self, network: Callable[..., Tensor], axes: int) -> str:
+    def _effect(self, network: Callable[..., Tensor]) -> str:
         """What is to be said of windows of another size."""
-        if self._patch(network, axes):
-            return ", as in training"
         if _normalises(network):
             return ", which changes the answer: the network normalises over its window"
         if self.tiling.mode == "crop" and self.tiling.halo == "auto":

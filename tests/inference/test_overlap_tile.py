@@ -92,6 +92,16 @@ def test_windows_equal_the_whole_image_where_the_halo_covers_the_receptive_field
         assert torch.allclose(tiled, network(image), atol=1e-5)
 
 
+def test_windows_cut_along_all_three_axes_equal_the_whole_image():
+    network = settled(small(3, norm="batch", pad_input=True), 3)
+    image = torch.randn(1, 1, 64, 60, 58)
+    inferer = OverlapTileInferer(56, edge="network", batch_size=3)
+    axes = inferer.tiling.layout(image, network).axes
+    assert all(len(axis.spans) > 1 for axis in axes)
+    with torch.no_grad():
+        assert torch.allclose(inferer(image, network), network(image), atol=1e-5)
+
+
 @pytest.mark.parametrize("edge", ["network", "mirror"])
 def test_windows_equal_the_whole_image_with_kernels_and_strides_of_their_own_per_axis(edge):
     kernels, strides = [(3, 3, 1), (3, 1, 3), 3], [(2, 2, 1), (2, 1, 3)]

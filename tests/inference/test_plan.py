@@ -214,6 +214,15 @@ def test_a_network_that_normalises_over_its_window_is_given_none_but_that_of_tra
         OverlapTileInferer(64, memory_limit=least - 1, **options).plan(image, network)
 
 
+def test_a_patch_with_nothing_between_the_halos_is_not_named():
+    network = NestedUNet(3, 1, 2, channels=(8, 16, 32), norm="instance").eval()
+    image = torch.zeros(1, 1, 96, 96, 96)
+    options = {"halo": 16, "output": "labels", "patch_size": (32, 32, 32)}
+    least = OverlapTileInferer(48, **options).plan(image, network).needed_bytes
+    with pytest.raises(MemoryLimitError, match=r"pass roi_size \[\d+, .* changes the answer"):
+        OverlapTileInferer(96, memory_limit=least, **options).plan(image, network)
+
+
 def test_a_patch_of_other_axes_than_the_windows_is_not_named():
     network = NestedUNet(2, 1, 3, channels=(8, 16, 32), norm="instance").eval()
     options = {"halo": 8, "output": "labels", "patch_size": (32, 32, 1), "memory_limit": 3 * MIB}
