@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from medseg.counted import counted
+from medseg.counted import counted, listed
 from medseg.errors import is_documented, root_cause, show_traceback
 from medseg.files import check_apart
 from medseg.flags import require_bool
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 _NIFTI = (".nii.gz", ".nii")
 _DICOM = (".dcm", ".dicom", ".ima")
 _PROBABILITIES = ("_probabilities.npy", "_probabilities.json")  # what `ProbabilityFiles` writes
-_LISTED = 5  # cases that are named in a message; the others are counted
+_LISTED = 5  # files that are named beside their count
 _NEEDED = "this bundle segments volumes (NIfTI or DICOM)"
 
 
@@ -49,11 +49,9 @@ class CasesFailedError(RuntimeError):
     def __init__(self, failures: dict[str, str], total: int) -> None:
         self.failures = failures
         self.total = total
-        first = ", ".join(list(failures)[:_LISTED])
-        more = f" and {len(failures) - _LISTED} more" if len(failures) > _LISTED else ""
         see = "the reason is above" if len(failures) == 1 else "the reasons are above"
         super().__init__(
-            f"{len(failures)} of {counted(total, 'case')} failed ({first}{more}): {see}"
+            f"{len(failures)} of {counted(total, 'case')} failed ({listed(list(failures))}): {see}"
         )
 
 

@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from medseg.counted import counted
+from medseg.counted import counted, listed
 from medseg.files import check_folder
 from medseg.inference.tiling import check_choice
 
 logger = logging.getLogger(__name__)
 
 EXISTING = ("refuse", "skip", "overwrite")
-_NAMED = 5  # names in a message; the others are counted
 
 Case = dict[str, str]
 
@@ -83,7 +82,7 @@ def cases_to_do(
     if touched and existing == "refuse":
         raise ValueError(
             f"{len(touched)} of {counted(len(cases), 'case')} would write over outputs in "
-            f"{output_dir.resolve()} ({_first(touched)}): pass --existing skip or --existing "
+            f"{output_dir.resolve()} ({listed(touched)}): pass --existing skip or --existing "
             "overwrite, or write to another folder"
         )
     todo = list(cases)
@@ -99,12 +98,6 @@ def cases_to_do(
     return todo
 
 
-def _first(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
 def _check_left(cases: Sequence[Case], output_dir: Path, ends: Sequence[str]) -> None:
     """Refuse to leave what an earlier run wrote for a case beside a new label map."""
     files = [f"{case['case']}{end}" for case in cases for end in ends]
@@ -112,7 +105,7 @@ def _check_left(cases: Sequence[Case], output_dir: Path, ends: Sequence[str]) ->
     if left:
         raise ValueError(
             f"{output_dir.resolve()} holds what an earlier run wrote and this one does not, which "
-            f"would not fit the new label maps ({_first(left)}): remove it, or write to another "
+            f"would not fit the new label maps ({listed(left)}): remove it, or write to another "
             "folder"
         )
 

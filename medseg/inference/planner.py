@@ -210,6 +210,7 @@ class Planner:
         least: list[int] = []
 
         def first(planners: Sequence[Planner]) -> str | None:
+            """What to pass for the first that fits; None for none, whose needs are in `least`."""
             for other in planners:
                 try:
                     planned = other._unchecked(image, network)

@@ -26,9 +26,9 @@ NETWORKS = [
     ("unet_3plus", "batch", (1, 1, 512, 512), 2),
 ]
 
-MEASURE = """
+PRELUDE = """
 import json, sys, torch
-from medseg.inference import Predictor
+from medseg.inference import OverlapTileInferer, Predictor
 from medseg.inference.plan import network_bytes
 from medseg.memory import keep_freed_pages
 from medseg.networks import NestedUNet
@@ -39,6 +39,9 @@ def resident(name):
 
 keep_freed_pages()
 torch.set_num_threads(2)
+"""
+
+MEASURE = """
 backend, precision, topology, norm, shape, classes, channels = json.loads(sys.argv[1])
 options = {"channels": channels, "topology": topology, "norm": norm}
 network = NestedUNet(len(shape) - 2, 1, classes, **options).eval()
@@ -63,24 +66,13 @@ print(resident("VmHWM") - before, planned)
 @pytest.mark.parametrize(("backend", "precision"), BACKENDS)
 def test_a_pass_stays_within_its_plan(backend, precision, topology, norm, shape, classes):
     case = json.dumps([backend, precision, topology, norm, shape, classes, CHANNELS])
-    command = [sys.executable, "-c", MEASURE, case]
+    command = [sys.executable, "-c", PRELUDE + MEASURE, case]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     measured, planned = map(int, run.stdout.split())
     assert 0.3 * planned < measured <= planned, f"{measured / planned:.2f} of the plan"
 
 
 MEASURE_FLIPPED = """
-import sys, torch
-from medseg.inference import OverlapTileInferer, Predictor
-from medseg.memory import keep_freed_pages
-from medseg.networks import NestedUNet
-
-def resident(name):
-    lines = open("/proc/self/status").read().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
-
-keep_freed_pages()
-torch.set_num_threads(2)
 classes, slices, backend, precision = sys.argv[1:]
 network = NestedUNet(2, 1, int(classes), channels=(8, 16, 32), norm="batch").eval()
 run = Predictor(network, "cpu", backend=backend, precision=precision)
@@ -104,7 +96,7 @@ print(resident("VmHWM") - before, planned)
 @pytest.mark.parametrize(("backend", "precision"), BACKENDS)
 def test_flips_stay_within_their_plan(backend, precision, classes, slices):
     words = [str(classes), str(slices), backend, precision]
-    command = [sys.executable, "-c", MEASURE_FLIPPED, *words]
+    command = [sys.executable, "-c", PRELUDE + MEASURE_FLIPPED, *words]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     measured, planned = map(int, run.stdout.split())
     assert 0.3 * planned < measured <= planned, f"{measured / planned:.2f} of the plan"
