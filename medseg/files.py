@@ -8,6 +8,7 @@ It has the kind and the `errno` of the system's own, which is its cause.
 import errno
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -117,11 +118,29 @@ def set_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) 
 
     Args:
         path: the file.
-        folder: where it goes, made if absent; None means that it stays in its folder.
+        folder: where it goes, made if absent, on any disk; None means that it stays in its folder.
 
     Returns:
         Where the file is now, for instance `metrics-20260102-030405.csv`, dated by its last change;
         None if there was none.
+
+    Raises:
+        OSError: in one line, see the top of this file; `path` is still there then.
+    """
+    kept = keep_aside(path, folder)
+    remove(path)
+    return kept
+
+
+def keep_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path | None:
+    """As `set_aside`, but `path` stays until something replaces it, so that it is never absent.
+
+    Where a second name for the same file is not possible, as on another disk, it is copied.
+
+    Example:
+        >>> with whole("models/model.pt") as partial:
+        ...     torch.save(state, partial)
+        ...     keep_aside("models/model.pt", "runs/liver/replaced")
     """
     source = Path(path)
     if not source.exists():
@@ -130,10 +149,14 @@ def set_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) 
     with _told_in_one_line(target / source.name):
         target.mkdir(parents=True, exist_ok=True)
     when = datetime.fromtimestamp(source.stat().st_mtime).strftime("%Y%m%d-%H%M%S")
-    names = (f"{source.stem}-{when}{n or ''}{source.suffix}" for n in count())
-    kept = next(target / name for name in names if not (target / name).exists())
-    with _told_in_one_line(kept):
-        source.replace(kept)
+    names = (target / f"{source.stem}-{when}{n or ''}{source.suffix}" for n in count())
+    kept = next(name for name in names if not name.exists() or name.samefile(source))
+    if not kept.exists():
+        with whole(kept) as partial:
+            try:
+                os.link(source.resolve(), partial)
+            except OSError:  # another disk, or one that knows no second names
+                shutil.copy2(source, partial)
     return kept
 
 

@@ -2,14 +2,16 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from medseg.errors import is_documented
-from medseg.files import check_apart, check_folder, hold, remove, set_aside, whole
+from medseg.files import check_apart, check_folder, hold, keep_aside, remove, set_aside, whole
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -70,6 +72,73 @@ def test_a_file_set_aside_keeps_its_content_under_a_dated_name(tmp_path):
         set_aside(path)
     assert not path.exists()
     assert sorted(p.read_text() for p in tmp_path.glob("metrics-*.csv")) == ["first", "second"]
+
+
+def other_disk(monkeypatch):
+    """Folders named `other` are on another disk, for the calls that care."""
+    for name in ("link", "rename", "replace"):
+        call = getattr(os, name)
+
+        def refuse(source, target, *args, call=call, **options):
+            if ("other" in Path(source).parts) != ("other" in Path(target).parts):
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            return call(source, target, *args, **options)
+
+        monkeypatch.setattr(os, name, refuse)
+
+
+def test_a_file_is_set_aside_on_another_disk_too(tmp_path, monkeypatch):
+    other_disk(monkeypatch)
+    path = tmp_path / "model.pt"
+    path.write_text("earlier")
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    kept = set_aside(path, tmp_path / "other" / "replaced")
+    assert kept.read_text() == "earlier"
+    assert kept.stat().st_mtime == 1_000_000_000
+    assert not path.exists()
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+def test_a_file_that_finds_no_room_on_another_disk_stays_where_it_is(tmp_path, monkeypatch):
+    other_disk(monkeypatch)
+    path = tmp_path / "model.pt"
+    path.write_text("earlier")
+    monkeypatch.setattr(shutil, "copy2", fails(errno.ENOSPC))
+    with pytest.raises(OSError, match=r"model-.*pt cannot be written \(No space left"):
+        set_aside(path, tmp_path / "other")
+    assert path.read_text() == "earlier"
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second disk")
+def test_a_file_moves_between_two_real_disks(tmp_path):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+        path = Path(memory) / "model.pt"
+        path.write_bytes(bytes(range(256)) * 1000)
+        kept = set_aside(path, tmp_path / "replaced")
+        assert not path.exists()
+        assert kept.read_bytes() == bytes(range(256)) * 1000
+
+
+def test_what_a_link_leads_to_is_set_aside_and_not_the_link(tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "best.pt").write_text("earlier")
+    (tmp_path / "model.pt").symlink_to("store/best.pt")
+    kept = set_aside(tmp_path / "model.pt", tmp_path / "replaced")
+    assert kept.read_text() == "earlier"
+    assert not kept.is_symlink()
+    assert (tmp_path / "store" / "best.pt").read_text() == "earlier"
+
+
+def test_a_file_kept_aside_stays_in_its_place_and_is_kept_once(tmp_path):
+    path = tmp_path / "model.pt"
+    path.write_text("earlier")
+    kept = [keep_aside(path, tmp_path / "replaced") for _ in range(2)]
+    assert kept[0] == kept[1]
+    assert path.read_text() == kept[0].read_text() == "earlier"
+    with whole(path) as partial:
+        partial.write_text("later")
+    assert kept[0].read_text() == "earlier"
 
 
 def test_nothing_is_set_aside_where_there_is_nothing(tmp_path):

@@ -13,7 +13,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from medseg.engines.unwrapped import unwrapped
-from medseg.files import set_aside, whole
+from medseg.files import keep_aside, whole
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ class BestWeights:
     After a validation that beats all before it, the network's state dict is written, whole or not
     at all, to `path`: a flat state dict, as `models/model.pt` of a bundle has to be. After
     `patience` validations in a row without an improvement the trainer is told to stop. A score that
-    is not a number improves nothing. A file at `path` that this run did not write is moved, under a
-    dated name, to `replaced_dir`; nothing is lost.
+    is not a number improves nothing. A file at `path` that this run did not write is kept, under a
+    dated name, in `replaced_dir`, which may be on another disk; nothing is lost.
 
     MONAI's `CheckpointSaver` forgets the best score on resume and writes in place, and its
     `EarlyStopHandler` forgets its count; this handler is one object with a state dict, which
@@ -122,13 +122,15 @@ class BestWeights:
     def _save(self) -> None:
         if idist.get_rank() != 0:
             return
-        if self.path.exists() and _digest_of_file(self.path) != self.written:
-            kept = set_aside(self.path, self.replaced_dir)
-            logger.warning("%s of another run is now %s", self.path, kept)
         state = unwrapped(self.network).state_dict()
+        written = _digest(state)
         with whole(self.path) as partial:
             torch.save(state, partial)
-        self.written = _digest(state)
+            # only now, so that a disk that is full leaves the earlier file in its place
+            if self.path.exists() and _digest_of_file(self.path) not in (self.written, written):
+                kept = keep_aside(self.path, self.replaced_dir)
+                logger.warning("%s of another run is now %s", self.path, kept)
+        self.written = written
 
 
 def _digest(state: Mapping[str, torch.Tensor]) -> str:

@@ -211,6 +211,27 @@ def test_a_save_that_fails_leaves_the_file_before_it(path, monkeypatch):
     assert [p.name for p in path.parent.iterdir()] == ["model.pt"]
 
 
+def test_a_save_that_fails_leaves_the_file_of_an_earlier_run_in_its_place(path, monkeypatch):
+    path.parent.mkdir()
+    path.write_bytes(b"earlier")
+
+    def full(state, target):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="no space left"):
+        Scored(path, [0.1]).run()
+    assert path.read_bytes() == b"earlier"
+    assert not (path.parent.parent / "replaced").exists()
+
+
+def test_a_run_killed_before_it_noted_its_weights_takes_them_for_its_own(path):
+    Scored(path, [0.5]).run()
+    again = Scored(path, [0.5])  # resumed: the same epoch, so the same weights, bit for bit
+    again.run()
+    assert not (path.parent.parent / "replaced").exists()
+
+
 def test_a_resumed_run_keeps_score_and_misses(path):
     first = Scored(path, [0.5, 0.4], patience=2).run()
     second = Scored(path, [0.45, 0.9], patience=2)
