@@ -12,12 +12,13 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Orientation
+from PIL import Image
+from scipy import ndimage
 from torch import Tensor
 
 from medseg.files import whole
 from medseg.geometry import Geometry
 from medseg.inference.preview import draw_preview
-from medseg.transforms.classes import label_from_logits
 
 logger = logging.getLogger(__name__)
 
@@ -53,20 +54,23 @@ class WriteLabelMapd(MapTransform):
 
 
 class WritePreviewd(MapTransform):
-    """Writes `<output_dir>/<case>.png`: planes of the windowed image with the classes on top.
+    """Writes `<output_dir>/<case>.png`: planes of the image with the classes of the label map.
 
-    Place it before `Invertd`: image and logits are on the network's grid. See `draw_preview`.
+    Place it behind `RestoreLabeld` or `Invertd`, before the label map is written: outlines and
+    volumes are those of the label map's own voxels, and the image as the network saw it is
+    interpolated onto them, plane by plane. See `draw_preview`.
 
     Args:
-        keys: the image as it went into the network, (C, I, J, K), and on its grid the labels
-            (1, I, J, K), uint8, or the logits (classes, I, J, K), in this order.
+        keys: key of the label map, (1, I, J, K), already brought back to the source grid.
         output_dir: folder, made if absent.
         classes: names of the foreground classes, in order.
         percentiles: of the image's values that are drawn black and white; None for values 0 and 1,
             as of a CT behind its window.
+        image_key: the image as it went into the network, (C, I, J, K), on any grid.
 
     Raises:
-        ValueError: percentiles that are not two growing numbers of 0 to 100.
+        ValueError: percentiles that are not two growing numbers of 0 to 100; in the call, a label
+            map that is not on the source grid or holds no class indices.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class WritePreviewd(MapTransform):
         *,
         classes: Sequence[str],
         percentiles: Sequence[float] | None = None,
+        image_key: str = "image",
     ) -> None:
         super().__init__(keys)
         if percentiles is not None:
@@ -83,34 +88,69 @@ class WritePreviewd(MapTransform):
         self.output_dir = Path(output_dir)
         self.classes = list(classes)
         self.percentiles = percentiles
+        self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        image, found = (data[key] for key in self.keys)
-        label = found.as_subclass(Tensor)
-        if label.dtype != torch.uint8:
-            regions = 1 < label.shape[0] == len(self.classes)  # no channel of the background
-            label = label_from_logits(label, regions=regions)
-        label = MetaTensor(label, affine=image.affine)
-        image, label = (Orientation(axcodes="RAS", labels=None)(x.cpu()) for x in (image, label))
-        spacing_mm = Geometry(image.shape[1:], image.affine.numpy()).spacing_mm
-        picture = draw_preview(
-            self._shades(image[0].numpy()),
-            label[0].numpy(),
-            spacing_mm=spacing_mm,
-            classes=self.classes,
-        )
-        path = self.output_dir / f"{data['case']}.png"
-        with whole(path) as partial:
-            picture.save(partial)
-        logger.info("preview: %s", path)
+        image = data[self.image_key]
+        for key in self.key_iterator(data):
+            path = self.output_dir / f"{data['case']}.png"
+            source = source_geometry(image)
+            check_on_source_grid(data[key], source, name=path.name)
+            picture = self._drawn(image, class_indices(data[key], name=path.name), source)
+            with whole(path) as partial:
+                picture.save(partial)
+            logger.info("preview: %s", path)
         return dict(data)
 
-    def _shades(self, image: np.ndarray) -> np.ndarray:
-        """The image with black at 0 and white at 1; a constant one is black."""
+    def _drawn(self, image: MetaTensor, label: np.ndarray, source: Geometry) -> Image.Image:
+        placed = MetaTensor(torch.from_numpy(label)[None], affine=torch.tensor(source.affine))
+        upright = Orientation(axcodes="RAS", labels=None)(placed)
+        grid = Geometry(upright.shape[1:], upright.affine.numpy())
+        to_image = np.linalg.inv(np.asarray(image.affine, dtype=float)) @ grid.affine
+        shades = image[0].cpu().numpy()
+        limits = self._limits(shades)
+        return draw_preview(
+            lambda axis, index: _shown(_plane(shades, to_image, grid.shape, axis, index), limits),
+            upright[0].numpy(),
+            spacing_mm=grid.spacing_mm,
+            classes=self.classes,
+            voxel_ml=source.voxel_volume_ml,
+        )
+
+    def _limits(self, image: np.ndarray) -> tuple[float, float]:
+        """The values that are drawn black and white."""
         if self.percentiles is None:
-            return image
+            return 0.0, 1.0
         black, white = np.percentile(image, self.percentiles)
-        return (image - black) / max(white - black, np.finfo(float).tiny)
+        return float(black), float(white)
+
+
+def _plane(
+    image: np.ndarray,
+    to_image: np.ndarray,
+    shape: tuple[int, int, int],
+    axis: int,
+    index: int,
+) -> np.ndarray:
+    """A plane of another grid through an image, interpolated linearly.
+
+    Args:
+        image: (I, J, K).
+        to_image: (4, 4), from voxels of the other grid to those of the image.
+        shape: of the other grid.
+        axis: that the plane lies across.
+        index: of the plane along it.
+    """
+    ranges = [np.arange(n) if a != axis else np.array([index]) for a, n in enumerate(shape)]
+    voxels = np.stack(np.meshgrid(*ranges, indexing="ij")).squeeze(axis + 1)
+    places = np.tensordot(to_image[:3, :3], voxels, axes=1) + to_image[:3, 3, None, None]
+    return ndimage.map_coordinates(image, places, order=1, mode="nearest")
+
+
+def _shown(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """Values with black at 0 and white at 1; a constant image is black."""
+    black, white = limits
+    return (values - black) / ((white - black) or 1.0)
 
 
 def _check_percentiles(percentiles: Sequence[float]) -> None:
@@ -138,19 +178,28 @@ def write_label_map(label: MetaTensor, path: Path, *, source: Geometry) -> None:
             to 255.
     """
     array = class_indices(label, name=path.name)
-    i, j, k = array.shape
-    written = Geometry((i, j, k), np.asarray(label.affine, dtype=float))
-    if not written.same_grid(source):
-        raise ValueError(
-            f"label map {path.name} is not on the source grid ({written.difference(source)}): "
-            "invert the spatial transforms of the preprocessing"
-        )
+    check_on_source_grid(label, source, name=path.name)
     image = nib.Nifti1Image(array, source.affine)
     image.header.set_xyzt_units("mm")
     image.set_sform(source.affine, code="scanner")
     image.set_qform(source.affine, code="scanner")
     with whole(path) as partial:
         nib.save(image, partial)
+
+
+def check_on_source_grid(label: MetaTensor, source: Geometry, *, name: str) -> None:
+    """Refuse a label map, (1, I, J, K), that does not lie on the grid of its source.
+
+    Raises:
+        ValueError: its shape or affine is not that of `source`; the message names the file, `name`.
+    """
+    i, j, k = label.shape[1:]
+    grid = Geometry((i, j, k), np.asarray(label.affine, dtype=float))
+    if not grid.same_grid(source):
+        raise ValueError(
+            f"label map {name} is not on the source grid ({grid.difference(source)}): "
+            "invert the spatial transforms of the preprocessing"
+        )
 
 
 def class_indices(label: Tensor, *, name: str) -> np.ndarray:

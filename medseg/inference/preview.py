@@ -1,6 +1,6 @@
 """Preview: one picture that shows whether a segmentation is sane."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -25,14 +25,24 @@ _ENDS = (("A", "P"), ("R", "L"), ("R", "L"))  # left and right of a plane across
 _STACK = 3  # slices of a thin volume that are drawn
 
 
+Planes = Callable[[int, int], np.ndarray]
+"""Gives the plane of an image across an axis at an index, the other two axes in their order."""
+
+
 def draw_preview(
-    image: np.ndarray, label: np.ndarray, *, spacing_mm: Sequence[float], classes: Sequence[str]
+    image: Planes,
+    label: np.ndarray,
+    *,
+    spacing_mm: Sequence[float],
+    classes: Sequence[str],
+    voxel_ml: float | None = None,
 ) -> Image.Image:
     """The axial, coronal and sagittal plane through the segmentation, in radiological convention.
 
     The patient's right is on the left of the axial and coronal planes. Each plane is the one with
     the largest segmented area; without any segmented voxel, the middle one. A class is drawn as an
-    outline over a light tint, and named in the caption with its volume on the grid of `label`.
+    outline over a light tint, and named in the caption with its volume: its voxels of `label` times
+    that of a voxel.
     Where it reaches the edge of a plane, the outline runs along that edge.
 
     Planes keep their proportions in millimetres. Of a volume of a few slices two of them would be
@@ -40,14 +50,16 @@ def draw_preview(
     over the segmented ones (over all without any), from the left, the back or the feet on.
 
     Args:
-        image: (I, J, K) in RAS+ orientation, values 0 (black) to 1 (white).
-        label: (I, J, K), class indices; 0 is background.
+        image: its planes on the grid of `label`, values 0 (black) to 1 (white).
+        label: (I, J, K) in RAS+ orientation, class indices; 0 is background.
         spacing_mm: voxel size.
         classes: names of the classes 1, 2, ...
+        voxel_ml: the volume of a voxel; None for that of its edges at right angles.
     """
     views = _views(label, spacing_mm)
-    planes = [_plane(image, label, view, spacing_mm) for view in views]
-    entries = _volumes(label, spacing_mm, classes)
+    planes = [_plane(image(*view), label, view, spacing_mm) for view in views]
+    voxel_ml = float(np.prod(spacing_mm)) / 1000 if voxel_ml is None else voxel_ml
+    entries = _volumes(label, voxel_ml, classes)
     width = sum(p.width for p in planes) + _MARGIN * (len(planes) + 1)
     width = max(width, *(_entry_width(text) for _, text in entries))
     lines = _caption_lines(entries, width)
@@ -130,11 +142,11 @@ def _plane_size(shape: Sequence[int], axis: int, spacing_mm: Sequence[float]) ->
 
 
 def _plane(
-    image: np.ndarray, label: np.ndarray, view: tuple[int, int], spacing_mm: Sequence[float]
+    shades: np.ndarray, label: np.ndarray, view: tuple[int, int], spacing_mm: Sequence[float]
 ) -> Image.Image:
     """One plane of `_views`, first image row at the anterior or superior end."""
     axis, index = view
-    grey, classes = (np.take(x, index, axis=axis)[::-1, ::-1].T for x in (image, label))
+    grey, classes = (x[::-1, ::-1].T for x in (shades, np.take(label, index, axis=axis)))
     return _overlaid(grey, classes, _plane_size(label.shape, axis, spacing_mm))
 
 
@@ -160,11 +172,8 @@ def _colour(value: int) -> tuple[int, int, int]:
     return COLOURS[(value - 1) % len(COLOURS)]
 
 
-def _volumes(
-    label: np.ndarray, spacing_mm: Sequence[float], classes: Sequence[str]
-) -> list[tuple[int, str]]:
+def _volumes(label: np.ndarray, voxel_ml: float, classes: Sequence[str]) -> list[tuple[int, str]]:
     """Class index and text, for instance (1, "liver 1532.4 mL")."""
-    voxel_ml = float(np.prod(spacing_mm)) / 1000
     counts = [np.count_nonzero(label == value) for value in range(1, len(classes) + 1)]
     texts = (
         f"{name} {n * voxel_ml:.1f} mL" if n else f"{name}: none"

@@ -24,7 +24,11 @@ def box(shape=(40, 40, 40), *, where=np.s_[30:35, 20:25, 20:25], value=1):
 
 def picture(label, *, image=None, spacing_mm=(1.0, 1.0, 1.0), classes=("liver",)):
     grey = np.full(label.shape, 0.5) if image is None else image
-    return draw_preview(grey, label, spacing_mm=spacing_mm, classes=classes)
+
+    def planes_of(axis, index):
+        return np.take(grey, index, axis=axis)
+
+    return draw_preview(planes_of, label, spacing_mm=spacing_mm, classes=classes)
 
 
 def planes(drawn):
