@@ -137,7 +137,7 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     if found := _differences(slices, _OF_ONE_VOLUME):
         return found
     turning = [trait for trait in _NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
-    numbers = [s.origin.acquisition for s in slices if s.modality == "CT"]
+    numbers = [s.origin.acquisition for s in slices if s.kind == "CT"]
     if numbers and _blocks(numbers) > len(set(numbers)):
         turning.append(_ACQUISITION)
     return f"{_differences(slices, turning)} that take turns along the normal" if turning else ""

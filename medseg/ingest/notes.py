@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from medseg.ingest.image_kind import contradiction
 from medseg.ingest.mixed import is_study_per_file
 from medseg.ingest.padding import padding_in_tissue
 from medseg.ingest.pixels import CT_PADDING_HU
@@ -49,6 +50,9 @@ def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
 
 def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
     notes = []
+    if said := contradiction(slices[0].sop_class, slices[0].modality):
+        kind = slices[0].kind
+        notes.append((Reason.CONFLICTING_MODALITY, f"{said}, read as {kind}, in {name}"))
     if count := sum(s.is_lossy for s in slices):
         finding = f"{count} of {len(slices)} slices were compressed with loss in {name}"
         notes.append((Reason.LOSSY_COMPRESSION, finding))
@@ -56,7 +60,7 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         finding = f"values from {low:g} to {high:g} HU are called padding and become"
         notes.append((Reason.PADDED_TISSUE, f"{finding} {CT_PADDING_HU} HU in {name}"))
-    units = {s.rescale_type for s in slices if s.modality == "CT"} - {"", "HU"}
+    units = {s.rescale_type for s in slices if s.kind == "CT"} - {"", "HU"}
     if units:
         finding = f"values are stated in {', '.join(sorted(units))}, not HU, in {name}"
         notes.append((Reason.NOT_HOUNSFIELD, finding))

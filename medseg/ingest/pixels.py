@@ -171,7 +171,7 @@ def _rescale(stored: np.ndarray, header: Slice, *, out: np.ndarray) -> None:
         _rescale_modulo(stored, int(slope), intercept=int(intercept), out=out)
     else:
         out[...] = stored * slope + intercept
-    if header.modality == "CT" and header.padding is not None:
+    if header.kind == "CT" and header.padding is not None:
         low, high = np.array(header.padding).astype(stored.dtype)  # its VR may differ in sign
         out[(stored >= low) & (stored <= high)] = CT_PADDING_HU
 

@@ -77,7 +77,7 @@ def quantity(header: Slice) -> str:
         >>> quantity(header)  # ["DERIVED", "PRIMARY", "M", "DIXON", "WATER"]  # doctest: +SKIP
         'WATER'
     """
-    is_mr = header.modality == "MR"
+    is_mr = header.kind == "MR"
     vocabulary = _MR_WORDS if is_mr else _WORDS
     values = header.image_type[2:]
     words = [word for value in values for word in _readings(value, vocabulary)]

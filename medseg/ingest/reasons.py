@@ -16,6 +16,7 @@ and the remedy, which is fixed for each code.
 | left-aside | repair | slices used without the localizers or secondary captures among them |
 | chosen-series | repair | one of several series, chosen by the rule that was asked for |
 | lossy-compression | accept | values were changed by lossy compression, now or before |
+| conflicting-modality | accept | SOP class and Modality name different kinds of image |
 | not-hounsfield | accept | CT whose values are stated in another unit than HU |
 | not-found | refuse | the path does not exist |
 | empty-folder | refuse | the folder holds no DICOM file |
@@ -99,6 +100,7 @@ class Reason(str, Enum):
     LEFT_ASIDE = "left-aside"
     CHOSEN_SERIES = "chosen-series"
     LOSSY_COMPRESSION = "lossy-compression"
+    CONFLICTING_MODALITY = "conflicting-modality"
     NOT_HOUNSFIELD = "not-hounsfield"
     NOT_FOUND = "not-found"
     EMPTY_FOLDER = "empty-folder"
@@ -200,6 +202,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.LEFT_ASIDE: "check that the volume has as many slices as its source",
     Reason.CHOSEN_SERIES: "name another by its UID if it is not the one that is meant",
     Reason.LOSSY_COMPRESSION: "use the uncompressed original where there is one",
+    Reason.CONFLICTING_MODALITY: "check which of the two is right before the values are used",
     Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",
     Reason.NOT_FOUND: "check the path",
     Reason.EMPTY_FOLDER: "pass a folder of DICOM files, or the NIfTI file itself",

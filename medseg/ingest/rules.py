@@ -12,6 +12,12 @@ import numpy as np
 from pydicom import uid
 
 from medseg.geometry import ORTHOGONALITY_TOLERANCE
+from medseg.ingest.image_kind import (
+    MULTI_FRAME_CLASSES,
+    RESCALED_KINDS,
+    is_class_without_image,
+    is_no_image,
+)
 from medseg.ingest.mixed import mixed_kernel, mixed_patient, mixed_quantity, mixed_study
 from medseg.ingest.pixel_rules import too_large, trailing_bytes, truncated
 from medseg.ingest.reasons import Reason
@@ -33,8 +39,6 @@ Rule = Callable[[Sequence[Slice]], str]
 
 _LARGEST = float(np.finfo(np.float32).max)  # of volumes, which are of single precision
 _SMALLEST = float(np.finfo(np.float32).tiny)
-_RESCALED_MODALITIES = ("CT", "PT")  # their values mean nothing without (PS3.3 C.8.2.1, C.8.9.4)
-_DERIVED_MODALITIES = ("SEG", "RTDOSE", "RTSTRUCT", "SR", "PR", "KO", "REG", "RWV")
 _SECONDARY_CAPTURE_CLASSES = (
     uid.SecondaryCaptureImageStorage,
     uid.MultiFrameSingleBitSecondaryCaptureImageStorage,
@@ -42,35 +46,24 @@ _SECONDARY_CAPTURE_CLASSES = (
     uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
     uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
 )
-_MULTI_FRAME_CLASSES = (
-    uid.EnhancedCTImageStorage,
-    uid.EnhancedMRImageStorage,
-    uid.EnhancedPETImageStorage,
-    uid.EnhancedUSVolumeStorage,
-    uid.LegacyConvertedEnhancedCTImageStorage,
-    uid.LegacyConvertedEnhancedMRImageStorage,
-    uid.LegacyConvertedEnhancedPETImageStorage,
-)
 
 
 def _no_pixels(slices: Sequence[Slice]) -> str:
     for s in slices:
-        if s.pixels is None and not _is_without_pixels(s.sop_class):
+        if s.pixels is None and not is_class_without_image(s.sop_class):
             return f"{s.name} ends before its pixels ({s.sop_class.name or 'no SOP class'})"
     return ""
 
 
 def _no_image(slices: Sequence[Slice]) -> str:
-    derived = [s for s in slices if s.pixels is None or s.modality in _DERIVED_MODALITIES]
-    if not derived:
+    others = [s for s in slices if s.pixels is None or is_no_image(s.sop_class, s.modality)]
+    if not others:
         return ""
-    count = "" if len(derived) == len(slices) else f" in {len(derived)} of {len(slices)} files"
-    return f"no image slices{count} (modality {derived[0].modality or 'not stated'})"
-
-
-def _is_without_pixels(sop_class: uid.UID) -> bool:
-    """A known class that is no image; one that is unknown may be a cut one."""
-    return sop_class.type == "SOP Class" and not sop_class.name.endswith("Image Storage")
+    files, first = len({s.path for s in others}), others[0]
+    count = "" if len(others) == len(slices) else f" in {files} of {len(slices)} files"
+    stated = f"modality {first.modality or 'not stated'}"
+    of_class = f" of {first.sop_class.name}" if is_class_without_image(first.sop_class) else ""
+    return f"no image slices{count} ({stated}){of_class}"
 
 
 def _multi_frame(slices: Sequence[Slice]) -> str:
@@ -78,7 +71,7 @@ def _multi_frame(slices: Sequence[Slice]) -> str:
     for s in slices:
         if "MOSAIC" in s.image_type:
             return f"{s.name} is a mosaic of slices side by side (ImageType)"
-        if s.frame is None and (s.frames > 1 or s.sop_class in _MULTI_FRAME_CLASSES):
+        if s.frame is None and (s.frames > 1 or s.sop_class in MULTI_FRAME_CLASSES):
             kind = f"{s.name}, {s.sop_class.name}"
             return f"{s.frames} frames in one file ({kind}) without functional groups for each"
     return ""
@@ -113,7 +106,7 @@ def _localizer(slices: Sequence[Slice]) -> str:
 
 
 def _mixed_modality(slices: Sequence[Slice]) -> str:
-    return _listed({s.modality for s in slices}, "modalities")
+    return _listed({s.kind for s in slices}, "modalities")
 
 
 def _mixed_size(slices: Sequence[Slice]) -> str:
@@ -135,11 +128,10 @@ def _pixel_format(slices: Sequence[Slice]) -> str:
 
 def _missing_rescale(slices: Sequence[Slice]) -> str:
     count = sum(
-        s.modality in _RESCALED_MODALITIES and (s.slope is None or s.intercept is None)
-        for s in slices
+        s.kind in RESCALED_KINDS and (s.slope is None or s.intercept is None) for s in slices
     )
     if count:
-        return f"{count} of {len(slices)} {slices[0].modality} slices have no rescale"
+        return f"{count} of {len(slices)} {slices[0].kind} slices have no rescale"
     return _partly_rescaled(slices)
 
 
@@ -173,7 +165,7 @@ def _mixed_rescale_type(slices: Sequence[Slice]) -> str:
 
     PET states them in Units (C.8.9.1).
     """
-    units = {s.rescale_type or ("HU" if s.modality == "CT" else "US") for s in slices}
+    units = {s.rescale_type or ("HU" if s.kind == "CT" else "US") for s in slices}
     return _listed(units, "rescale types") or _listed({s.origin.units for s in slices}, "units")
 
 

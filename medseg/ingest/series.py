@@ -28,7 +28,11 @@ from medseg.ingest.stray import faults_of_strays
 RESAMPLED_REASONS = (Reason.MISSING_SLICES, Reason.UNEVEN_SPACING, Reason.TILTED_STACK)
 """What `resample=True` repairs."""
 
-ACCEPTED_REASONS = (Reason.LOSSY_COMPRESSION, Reason.NOT_HOUNSFIELD)
+ACCEPTED_REASONS = (
+    Reason.LOSSY_COMPRESSION,
+    Reason.CONFLICTING_MODALITY,
+    Reason.NOT_HOUNSFIELD,
+)
 """What must be known of a series, without anything being assumed about it."""
 
 _DIGITS = re.compile(r"\d+")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.uid import UID
 
+from medseg.ingest.image_kind import kind_of
 from medseg.ingest.origin import Origin
 
 
@@ -71,6 +72,11 @@ class Slice:
     pixels: PixelData | None
     origin: Origin
     frame: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """The Modality that rules go by, see `medseg.ingest.image_kind`."""
+        return kind_of(self.sop_class, self.modality)
 
     @property
     def rescale(self) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
 from pydicom import Dataset
-from pydicom.uid import EnhancedMRImageStorage
+from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
 
@@ -19,6 +19,7 @@ PLACES = pytest.mark.parametrize("origin", [AT_HALF_SPACING, AT_THE_SAME_PLACES]
 
 def mr(slices):
     for s in slices:
+        s.SOPClassUID = MRImageStorage
         s.Modality, s.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M", "ND", "NORM"]
     return slices
 

@@ -20,6 +20,7 @@ from pydicom.uid import (
     ComprehensiveSRStorage,
     EnhancedCTImageStorage,
     JPEGLSLossless,
+    MRImageStorage,
     RLELossless,
     SecondaryCaptureImageStorage,
 )
@@ -174,6 +175,7 @@ def test_is_refused_with_its_code_and_numbers(spoil, reason, words, tmp_path):
 
 def as_mr(slices):
     for s in slices:
+        s.SOPClassUID = MRImageStorage
         s.Modality, s.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M"]
         del s.RescaleSlope, s.RescaleIntercept, s.RescaleType
     return slices
@@ -229,7 +231,7 @@ def test_a_sheet_of_slices_side_by_side_is_no_slice(count, tmp_path):
 def test_mr_needs_no_rescale(tmp_path):
     slices = make_series(ramp())
     for s in slices:
-        s.Modality = "MR"
+        s.SOPClassUID, s.Modality = MRImageStorage, "MR"
         del s.RescaleSlope, s.RescaleIntercept, s.RescaleType
     write_series(tmp_path, slices)
     (series,) = find_series(tmp_path)
@@ -239,8 +241,8 @@ def test_mr_needs_no_rescale(tmp_path):
 @pytest.mark.parametrize(("modality", "usual"), [("CT", "HU"), ("MR", "US")])
 def test_a_unit_that_is_not_stated_is_the_usual_one(modality, usual, tmp_path):
     slices = make_series()
-    for s in slices:
-        s.Modality, s.RescaleType = modality, usual
+    for s in slices if modality == "CT" else as_mr(slices):
+        s.RescaleType, s.RescaleSlope, s.RescaleIntercept = usual, 1, 0
     del slices[2].RescaleType
     write_series(tmp_path, slices)
     (series,) = find_series(tmp_path)
@@ -249,8 +251,8 @@ def test_a_unit_that_is_not_stated_is_the_usual_one(modality, usual, tmp_path):
 
 def rescaled_mr(slope, intercept):
     slices = make_series()
-    for s in slices:
-        s.Modality, s.RescaleType = "MR", "US"
+    for s in as_mr(slices):
+        s.RescaleType = "US"
         s.RescaleSlope, s.RescaleIntercept = slope, intercept
     return slices
 

@@ -47,11 +47,6 @@ _OPEN = {
         ("encapsulated_raw_as_plain", "rle_noise_as_plain", "j2k_noise_as_plain"),
         "pixel data is not compared with the transfer syntax yet",
     ),
-    **dict.fromkeys(
-        ("ct_modality_absent_no_rescale", "ct_modality_ot_no_rescale", "enh_ct_modality_absent"),
-        "rules do not go by SOP class yet",
-    ),
-    "labelmap_seg_no_modality": "rules do not go by SOP class yet",
     "concatenation_first_missing": "parts of a concatenation are not counted yet",
     "enh_two_stacks_half": "StackID is not compared yet",
     "dwi_private_b_half": "private b-values are not compared yet",
