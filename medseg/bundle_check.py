@@ -231,13 +231,14 @@ def _property_faults(bundle: _Bundle, file: str, *, kind: str) -> list[str]:
 
 
 def _stand_in_data(config: dict[str, Any]) -> dict[str, Any]:
-    """Overrides that make every dataset one empty case, and keep its transform."""
+    """Overrides: every dataset is one empty case, with its transform; there is no record."""
     parser = ConfigParser(config)
     datasets = [key for key in ("train#dataset", "validate#dataset", "dataset") if key in parser]
-    return {
+    stand_in = {
         key: {"_target_": "Dataset", "data": [{}], "transform": parser[key].get("transform")}
         for key in datasets
     }
+    return {**stand_in, "record": "$None"} if "record" in config else stand_in
 
 
 class OneTensor(torch.nn.Module):

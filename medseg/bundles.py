@@ -25,6 +25,8 @@ WORKFLOWS = {
 }
 ALWAYS = ("name", "bundle_root", "device", "dataset_dir", "initialize", "network_def", "run")
 FLAT_NAMES = (*(f"{name}.json" for name in WORKFLOWS), "metadata.json", "logging.conf")
+CHOICES = "choices"
+"""Key that `build` adds where a config asks for it: all its choices, so that none is forgotten."""
 _COMMON = ("base", "network")
 _REFERENCE = re.compile(r"[@%]([A-Za-z_]\w*)")
 _GENERATED = "built from {layers} by `medseg bundles build`: edit those, not this file"
@@ -110,6 +112,8 @@ def rendered(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
         sources = [*(f"{layer}.json" for layer in stack), f"tasks/{name}.json"]
         config = _merge([layers / source for source in sources])
         config = _used(config, (*ALWAYS, *WORKFLOWS[workflow]))
+        if CHOICES in references(config):
+            config[CHOICES] = {key: f"@{key}" for key in choices(config)}
         note = _GENERATED.format(layers=", ".join(f"layers/{source}" for source in sources))
         files[configs / f"{workflow}.json"] = as_text(
             {"_generated_": note, **_choices_first(config)}
@@ -129,6 +133,37 @@ def references(value: Any) -> set[str]:
     if isinstance(value, Mapping):
         value = value.values()
     return set().union(*map(references, value)) if isinstance(value, Iterable) else set()
+
+
+def choices(config: Mapping[str, Any]) -> list[str]:
+    """The top-level keys whose value is plain, or is made of such keys without a call, in order.
+
+    They are what a user chooses; the others are wiring: components, and expressions that call.
+
+    Example:
+        >>> choices({"name": "a", "output_dir": "$'runs/' + @name", "device": "$f()"})
+        ['name', 'output_dir']
+    """
+    found: list[str] = []
+    while True:
+        more = [k for k, v in config.items() if k not in found and _is_choice(k, v, found)]
+        if not more:
+            return [key for key in config if key in found]
+        found += more
+
+
+def _is_choice(key: str, value: Any, found: Iterable[str]) -> bool:
+    if key in (CHOICES, "imports", "_generated_"):
+        return False
+    if _is_wiring(value):
+        made_of = references(value)
+        return isinstance(value, str) and "(" not in value and set() < made_of <= set(found)
+    return True
+
+
+def _is_wiring(value: Any) -> bool:
+    text = json.dumps(value)
+    return bool(references(value)) or '"_target_"' in text or '"$' in text
 
 
 def unused(config: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
@@ -161,6 +196,8 @@ def _used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any]:
         key = todo.pop()
         if key not in reached:
             reached.add(key)
+            if key == CHOICES:  # it names every choice, which uses none
+                continue
             todo += [ref for ref in references(config[key]) if ref in config]
     kept = {key: value for key, value in config.items() if key in reached}
     text = json.dumps(kept)
@@ -171,11 +208,7 @@ def _used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any]:
 def _choices_first(config: Mapping[str, Any]) -> dict[str, Any]:
     """The keys without wiring, in order, then the others."""
 
-    def is_wiring(value: Any) -> bool:
-        text = json.dumps(value)
-        return bool(references(value)) or '"_target_"' in text or '"$' in text
-
-    return dict(sorted(config.items(), key=lambda item: is_wiring(item[1])))
+    return dict(sorted(config.items(), key=lambda item: item[0] == CHOICES or _is_wiring(item[1])))
 
 
 def _short_lists_inline(text: str) -> str:

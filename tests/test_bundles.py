@@ -200,3 +200,37 @@ def test_a_task_holds_no_wiring(task):
     config = json.loads(task.read_text())
     assert not bundles.references(config)
     assert "_target_" not in json.dumps(config)
+
+
+@pytest.mark.parametrize("name", bundles.names(BUNDLES))
+@pytest.mark.parametrize("workflow", ["train", "multi_gpu_train"])
+def test_a_training_knows_each_of_its_choices(name, workflow):
+    config = json.loads((BUNDLES / name / f"{workflow}.json").read_text())
+    plain = [
+        key
+        for key, value in config.items()
+        if not any(mark in json.dumps(value) for mark in ("_target_", '"$', '"@', '"%'))
+    ]
+    assert set(plain) - {"_generated_", "choices"} <= set(config["choices"])
+    assert all(value == f"@{key}" for key, value in config["choices"].items())
+
+
+def test_choices_are_plain_or_made_of_choices_without_a_call():
+    config = {
+        "imports": ["$import x"],
+        "size": "$[@edge] * @dims",
+        "dims": "$3 if @view == 'p' else 2",
+        "view": "p",
+        "edge": 4,
+        "same": "@size",
+        "made": "$f(@edge)",
+        "read": "$x.read",
+        "part": {"_target_": "a.B", "edge": "@edge"},
+        "alias": "@part",
+    }
+    assert bundles.choices(config) == ["size", "dims", "view", "edge", "same"]
+
+
+def test_a_key_that_only_the_list_of_choices_names_is_unused():
+    config = {"run": "$f(@choices, @a)", "choices": {"a": "@a", "b": "@b"}, "a": 1, "b": 2}
+    assert bundles.unused(config, ["run"]) == ["b"]

@@ -1,8 +1,10 @@
-"""Ignite handlers that MONAI lacks: best weights, exact resume, the mean loss, and a bar."""
+"""Ignite handlers that MONAI lacks: best weights, exact resume with a record of
+the run, the mean loss, and a bar."""
 
 from medseg.engines.best import BestWeights, check_epochs
 from medseg.engines.mean_loss import MeanLoss
 from medseg.engines.progress import Progress
+from medseg.engines.record import run_record
 from medseg.engines.resume import Resume, check_run
 from medseg.engines.unwrapped import unwrapped
 
@@ -13,5 +15,6 @@ __all__ = [
     "Resume",
     "check_epochs",
     "check_run",
+    "run_record",
     "unwrapped",
 ]

@@ -13,6 +13,7 @@ import torch
 from ignite.engine import Engine, Events
 from monai.data.utils import set_rnd
 
+from medseg.engines.record import check_record
 from medseg.engines.unwrapped import unwrapped
 from medseg.files import hold, whole
 from medseg.flags import require_bool
@@ -43,14 +44,16 @@ class Resume:
             another number of processes and the same global batch.
         resume: go on from `path`.
         seed: seed of the run.
+        record: what the run is made of, see `run_record`; it is saved, and a run of another record
+            is not resumed. None compares nothing.
 
     Raises:
         TypeError: `resume` is not a bool.
         FileNotFoundError: `resume` is set and `path` does not exist.
         FileExistsError: `resume` is not set and `path` exists: a run is there; or another process
             is training there.
-        ValueError: when the trainer starts, if the file is not whole or fits other objects or
-            another number of batches, or if workers persist from epoch to epoch.
+        ValueError: when the trainer starts, if the file is not whole, is of another record, or fits
+            other objects or another number of batches, or if workers persist from epoch to epoch.
 
     Example:
         >>> Resume("runs/liver/resume.pt", {"network": net, "optimizer": opt}).attach(trainer)
@@ -63,11 +66,13 @@ class Resume:
         *,
         resume: bool = False,
         seed: int = 0,
+        record: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self.objects = {name: unwrapped(obj) for name, obj in objects.items()}
         self.resume = require_bool(resume, "resume")
         self.seed = seed
+        self.record = record
         check_run(self.path, resume=self.resume)
         if idist.get_rank() == 0 and not hold(self.path.with_suffix(".lock")):
             raise FileExistsError(
@@ -114,12 +119,15 @@ class Resume:
             return
         state = {name: obj.state_dict() for name, obj in self.objects.items()}
         state["engine"] = {"epoch": engine.state.epoch, "iteration": engine.state.iteration}
+        if self.record is not None:
+            state["record"] = self.record
         with whole(self.path) as partial:
             torch.save(state, partial)
 
     def load(self, engine: Engine) -> None:
         """Restore the state; a run that is complete already has nothing left to do."""
-        state = self._read()
+        state = _read(self.path)
+        _compare(self.path, state, self.record)
         epoch, iteration = state["engine"]["epoch"], state["engine"]["iteration"]
         self._check_epoch_length(engine.state.epoch_length, iteration // epoch)
         for name, obj in self.objects.items():
@@ -147,19 +155,32 @@ class Resume:
                 "the cases, batch size and number of processes of that run"
             )
 
-    def _read(self) -> dict[str, Any]:
-        try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:  # damaged bytes make torch raise ten kinds of error
-            raise ValueError(
-                f"{self.path} is not a whole resume file ({type(error).__name__}): "
-                "start again with another output_dir"
-            ) from error
-        if not isinstance(state, dict) or "engine" not in state:
-            raise ValueError(
-                f"{self.path} is no resume file: pass the resume.pt of a run, not its weights"
-            )
-        return state
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # damaged bytes make torch raise ten kinds of error
+        raise ValueError(
+            f"{path} is not a whole resume file ({type(error).__name__}): "
+            "start again with another output_dir"
+        ) from error
+    if not isinstance(state, dict) or "engine" not in state:
+        raise ValueError(f"{path} is no resume file: pass the resume.pt of a run, not its weights")
+    return state
+
+
+def _compare(path: Path, state: Mapping[str, Any], record: Mapping[str, Any] | None) -> None:
+    """Refuse another run than that of the file; a file without a record cannot tell."""
+    if record is None:
+        return
+    if "record" in state:
+        check_record(path, state["record"], record)
+    elif idist.get_rank() == 0:
+        logger.warning(
+            "%s is of a version that did not record what a run is made of: make sure that fold, "
+            "seed, classes and data are those of that run",
+            path,
+        )
 
 
 def _restore(obj: Any, state: Any) -> None:
@@ -170,17 +191,21 @@ def _restore(obj: Any, state: Any) -> None:
         obj.load_state_dict(state)
 
 
-def check_run(path: str | os.PathLike, *, resume: bool) -> None:
+def check_run(
+    path: str | os.PathLike, *, resume: bool, record: Mapping[str, Any] | None = None
+) -> None:
     """Refuse to start over a run, or to resume none; a config asks before it reads any data.
 
     Args:
         path: the resume file of the run.
         resume: whether the run is to go on.
+        record: what the run is made of, see `run_record`; None compares nothing.
 
     Raises:
         TypeError: `resume` is not a bool.
         FileNotFoundError: `resume` is set and `path` does not exist.
         FileExistsError: `resume` is not set and `path` exists.
+        ValueError: the run in the file has other settings or other cases.
     """
     exists = Path(path).exists()
     if require_bool(resume, "resume") and not exists:
@@ -192,3 +217,5 @@ def check_run(path: str | os.PathLike, *, resume: bool) -> None:
             f"{path} holds a run already: pass --resume True to go on with it, or another "
             "--output_dir to start a new one"
         )
+    if resume and record is not None:
+        _compare(Path(path), _read(Path(path)), record)

@@ -9,7 +9,7 @@ from engines.tiny_run import BATCH, CASES, TinyRun, tiny_network
 from ignite.engine import Events
 from monai.data import DataLoader
 
-from medseg.engines import Resume
+from medseg.engines import Resume, check_run
 
 
 def scramble(seed):
@@ -230,3 +230,35 @@ def test_persistent_workers_are_refused(tmp_path):
 def test_the_text_false_is_refused_and_not_taken_for_true(tmp_path):
     with pytest.raises(TypeError, match="resume must be True or False, got 'false'"):
         Resume(tmp_path / "resume.pt", {}, resume="false")
+
+
+RECORD = {"choices": {"fold": 0}, "training": {"a": "1"}, "validation": {"b": "2"}}
+
+
+def test_a_run_of_other_settings_is_refused_before_anything_is_trained(tmp_path):
+    TinyRun(tmp_path, max_epochs=1, record=RECORD).run()
+    before = (tmp_path / "resume.pt").read_bytes()
+    other = {**RECORD, "choices": {"fold": 1}}
+    with pytest.raises(ValueError, match=r"holds a run by other settings \(fold was 0, is 1\)"):
+        check_run(tmp_path / "resume.pt", resume=True, record=other)
+    run = TinyRun(tmp_path, resume=True, record=other)
+    with pytest.raises(ValueError, match=r"holds a run by other settings \(fold was 0, is 1\)"):
+        run.run()
+    assert run.trainer.state.iteration == 0
+    assert (tmp_path / "resume.pt").read_bytes() == before
+
+
+def test_a_run_of_the_same_record_goes_on_and_keeps_it(tmp_path):
+    TinyRun(tmp_path, max_epochs=1, record=RECORD).run()
+    check_run(tmp_path / "resume.pt", resume=True, record=RECORD)
+    TinyRun(tmp_path, max_epochs=2, resume=True, record=RECORD).run()
+    assert torch.load(tmp_path / "resume.pt", weights_only=True)["record"] == RECORD
+
+
+def test_a_file_without_a_record_is_resumed_with_a_warning(tmp_path, caplog):
+    TinyRun(tmp_path, max_epochs=1).run()
+    check_run(tmp_path / "resume.pt", resume=True, record=RECORD)
+    assert "did not record what a run is made of" in caplog.text
+    assert (
+        TinyRun(tmp_path, max_epochs=2, resume=True, record=RECORD).run().trainer.state.epoch == 2
+    )

@@ -60,6 +60,7 @@ class TinyRun:
         seed=0,
         count=CASES,
         network=None,
+        record=None,
         **loader,
     ):
         self.network = network or tiny_network()
@@ -68,7 +69,7 @@ class TinyRun:
         self.weights = folder / "models" / "model.pt"
         self.best = BestWeights(self.network, self.weights, evaluator=self.evaluator)
         objects = {"network": self.network, "optimizer": self.optimizer, "best": self.best}
-        self.resume = Resume(folder / "resume.pt", objects, resume=resume, seed=seed)
+        self.resume = Resume(folder / "resume.pt", objects, resume=resume, seed=seed, record=record)
         augment = Compose(
             [
                 RandFlipd(["image", "label"], prob=0.5, spatial_axis=1),

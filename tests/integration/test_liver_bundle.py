@@ -274,6 +274,19 @@ def test_a_second_run_in_the_same_folder_is_refused_and_changes_nothing(trained)
     assert (trained / "runs/liver/resume.pt").read_bytes() == before
 
 
+@pytest.mark.parametrize("command", [TRAIN, medseg("train", "-b", "bundles/liver")])
+def test_a_run_is_not_resumed_on_the_cases_that_it_was_judged_by(trained, command):
+    before = (trained / "runs/liver/resume.pt").read_bytes()
+    again = [*NETWORK, "--num_workers", "0", "--learning_rate", "0.01", "--resume", "True"]
+    done = run([*command, *again, "--max_epochs", "9", "--fold", "1"], trained)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert last_line(done).startswith(
+        "error: runs/liver/resume.pt holds a run by other settings (fold was 0, is 1): "
+    )
+    assert (trained / "runs/liver/resume.pt").read_bytes() == before
+
+
 @pytest.mark.slow
 def test_the_plain_command_without_any_override_starts_to_train(workspace):
     process = subprocess.Popen(TRAIN, cwd=workspace, stderr=subprocess.PIPE, text=True)
