@@ -24,13 +24,15 @@ from medseg.ingest.slice import PixelData, Slice
 logger = logging.getLogger(__name__)
 
 _KEYWORDS = [
-    *("SOPClassUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality", "ImageType"),
+    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
+    *("Modality", "ImageType"),
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns"),
     *("SliceThickness", "SpacingBetweenSlices", "NumberOfFrames"),
     *("SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelPaddingValue", "PixelPaddingRangeLimit"),
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
-    *("LossyImageCompression", *multiframe.KEYWORDS, *origin.KEYWORDS),
+    *("LossyImageCompression", "ConversionType", "BurnedInAnnotation"),
+    *(*multiframe.KEYWORDS, *origin.KEYWORDS),
 ]
 
 _SERIES_KEYWORDS = ("SOPClassUID", "SeriesInstanceUID")
@@ -125,6 +127,7 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         sop_class=uid.UID(
             text("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID", "")
         ),
+        instance=text("SOPInstanceUID"),
         series_uid=text("SeriesInstanceUID"),
         frame_of_reference=text("FrameOfReferenceUID"),
         modality=text("Modality"),
@@ -149,6 +152,8 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         rescale_type=text("RescaleType"),
         has_modality_lut=bool(dataset.get("ModalityLUTSequence")),
         is_lossy=_is_lossy(text("LossyImageCompression"), parsed.syntax),
+        conversion=text("ConversionType"),
+        has_burned_in_text=text("BurnedInAnnotation") == "YES",
         pixels=pixels,
         origin=origin.read_origin(dataset),
     )

@@ -1,8 +1,10 @@
 """Mixed: what shows that slices under one UID are of several patients, acquisitions or quantities.
 
-A value that only some of the slices state is another one in the rest. What varies within one good
-volume refuses none: times of acquisition, trigger times, tube current, words of processing in
-ImageType. Times are named where slices of one place differ in them.
+An element that some of the slices leave out is no contradiction to the others: it changes neither
+values nor places. Only where slices with and without it take turns along the whole stack are they
+two volumes. What varies within one good volume refuses none: times of acquisition, trigger times,
+tube current, words of processing in ImageType. Times are named where slices of one place differ in
+them.
 """
 
 from __future__ import annotations
@@ -25,6 +27,13 @@ GATED_TOLERANCE = 0.5
 THICKNESS_TOLERANCE = 0.1
 """Thicknesses that were worked out from rounded positions alternate between 1.2 and 1.3 mm."""
 
+ABSENT_SHARE = 0.4
+"""Of two volumes that take turns, each has at least this share of the slices..."""
+
+TURNING_SHARE = 0.75
+"""... and slices with and without an element make at least this many blocks for each slice."""
+
+_FEWEST_TURNS = 4
 _MOST_LISTED = 4
 
 
@@ -42,6 +51,7 @@ class _Trait:
     is_listed: bool = True
 
 
+_KERNEL = _Trait("kernel", "convolution kernels")
 _ACQUISITION = _Trait("acquisition", "acquisition numbers", tolerance=0)
 _REPETITION = _Trait("repetition_time_ms", "repetition times", "ms", GATED_TOLERANCE)
 _INVERSION = _Trait("inversion_time_ms", "inversion times", "ms", GATED_TOLERANCE)
@@ -70,9 +80,11 @@ _NOT_TO_AND_FRO = (
     replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
     replace(_INVERSION, tolerance=TRAIT_TOLERANCE),
 )
+_SAME_OR_ABSENT = (*_OF_ONE_VOLUME, *_OF_ONE_SCAN, _KERNEL)
 _OF_ONE_PLACE = (
     *_OF_ONE_VOLUME,
     *_OF_ONE_SCAN,
+    _KERNEL,
     _Trait("direction", "diffusion directions", is_listed=False),
     _ACQUISITION,
     _Trait("trigger_time_ms", "trigger times", "ms", tolerance=0),
@@ -83,11 +95,11 @@ _OF_ONE_PLACE = (
 def mixed_patient(slices: Sequence[Slice]) -> str:
     """Two values of PatientID, PatientBirthDate or PatientSex (PS3.3 C.7.1.1).
 
-    They are counted and never shown. Birth date and sex may be left empty in some of the slices.
+    They are counted and never shown. Each may be left empty in some of the slices.
     """
     origins = [s.origin for s in slices]
     return (
-        _counted((o.patient for o in origins), "patients")
+        _counted((o.patient for o in origins if o.patient), "patients")
         or _counted((o.birth_date for o in origins if o.birth_date), "birth dates")
         or _counted((o.sex for o in origins if o.sex), "sexes")
     )
@@ -97,7 +109,7 @@ def mixed_study(slices: Sequence[Slice]) -> str:
     """Two StudyInstanceUIDs: a series is of one study (PS3.3 A.1.2.3); see `is_study_per_file`."""
     if is_study_per_file(slices):
         return ""
-    return _counted((s.origin.study for s in slices), "studies")
+    return _counted((s.origin.study for s in slices if s.origin.study), "studies")
 
 
 def is_study_per_file(slices: Sequence[Slice]) -> bool:
@@ -112,12 +124,14 @@ def is_study_per_file(slices: Sequence[Slice]) -> bool:
 
 def mixed_kernel(slices: Sequence[Slice]) -> str:
     """Two values of ConvolutionKernel (PS3.3 C.8.2.1): reconstructions of another sharpness."""
-    return _listed((s.origin.kernel.replace("\\", " ") for s in slices), "convolution kernels")
+    kernels = (s.origin.kernel.replace("\\", " ") for s in slices)
+    return _listed(filter(None, kernels), "convolution kernels")
 
 
 def mixed_quantity(slices: Sequence[Slice]) -> str:
-    """Slices whose values mean different things, see `quantity`."""
-    return _listed(map(quantity, slices), "quantities")
+    """Slices whose values mean different things, see `quantity`; some may not say what they are."""
+    stated = (s for s in slices if any(s.image_type) or s.origin.component)
+    return _listed(map(quantity, stated), "quantities")
 
 
 def mixed_acquisition(slices: Sequence[Slice]) -> str:
@@ -129,15 +143,17 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     of repetition and inversion time, where each value comes back again and again.
 
     Slices that are alike in all of this stay one volume: a scan and its own copy half a step
-    farther are, by every header, a scan of half the spacing.
+    farther are, by every header, a scan of half the spacing. So do those of which some leave an
+    element out, unless slices with it and without it take turns.
 
     Args:
         slices: sorted along their normal.
     """
-    if found := _differences(slices, _OF_ONE_VOLUME):
+    if found := _differences(slices, _OF_ONE_VOLUME, is_absence_one=False):
         return found
     turning = [trait for trait in _NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
-    numbers = [s.origin.acquisition for s in slices if s.kind == "CT"]
+    turning += [trait for trait in _SAME_OR_ABSENT if _is_absent_by_turns(slices, trait)]
+    numbers = [s.origin.acquisition for s in slices if s.kind == "CT" and s.origin.acquisition]
     if numbers and _blocks(numbers) > len(set(numbers)):
         turning.append(_ACQUISITION)
     return f"{_differences(slices, turning)} that take turns along the normal" if turning else ""
@@ -145,13 +161,22 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
 
 def _is_to_and_fro(slices: Sequence[Slice], trait: _Trait) -> bool:
     """Whether each of several values is of two slices or more, in two blocks or more on average."""
-    stated = [getattr(s.origin, trait.field) for s in slices]
+    stated = [text for text in (getattr(s.origin, trait.field) for s in slices) if text]
     if len(set(stated)) < 2:
         return False
     kind_of = _kinds(set(stated), trait)
     kinds = [kind_of[text] for text in stated]
     counts = Counter(kinds)
     return len(counts) > 1 < min(counts.values()) and _blocks(kinds) >= 2 * len(counts)
+
+
+def _is_absent_by_turns(slices: Sequence[Slice], trait: _Trait) -> bool:
+    """Whether slices with an element and slices without take turns along the whole stack."""
+    absent = [not getattr(s.origin, trait.field) for s in slices]
+    share = sum(absent) / len(absent)
+    if not ABSENT_SHARE <= share <= 1 - ABSENT_SHARE:
+        return False
+    return _blocks(absent) >= max(_FEWEST_TURNS, TURNING_SHARE * len(absent))
 
 
 def _blocks(values: Sequence[object]) -> int:
@@ -167,12 +192,17 @@ def differences(slices: Sequence[Slice]) -> str:
     return ", ".join(filter(None, (quantities, _differences(slices, _OF_ONE_PLACE))))
 
 
-def _differences(slices: Sequence[Slice], traits: Iterable[_Trait]) -> str:
-    return ", ".join(filter(None, (_difference(slices, trait) for trait in traits)))
+def _differences(
+    slices: Sequence[Slice], traits: Iterable[_Trait], *, is_absence_one: bool = True
+) -> str:
+    found = (_difference(slices, trait, is_absence_one=is_absence_one) for trait in traits)
+    return ", ".join(filter(None, found))
 
 
-def _difference(slices: Sequence[Slice], trait: _Trait) -> str:
+def _difference(slices: Sequence[Slice], trait: _Trait, *, is_absence_one: bool) -> str:
     stated = {getattr(s.origin, trait.field) for s in slices}
+    if not is_absence_one:
+        stated.discard("")
     if len(stated) < 2:
         return ""
     kinds = list(dict.fromkeys(_kinds(stated, trait).values()))

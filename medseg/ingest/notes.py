@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from medseg.counted import counted
 from medseg.ingest.image_kind import contradiction
 from medseg.ingest.mixed import is_study_per_file
 from medseg.ingest.padding import padding_in_tissue
 from medseg.ingest.pixels import CT_PADDING_HU
 from medseg.ingest.reasons import Reason
+from medseg.ingest.rules import is_captured_slice
 from medseg.ingest.slice import Slice
 from medseg.ingest.stack import thickness_mm
 
@@ -34,6 +36,9 @@ def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
     if padded := [s for s in slices if s.excess_bytes]:
         finding = f"{padded[0].excess_bytes} zeros follow the pixels of {padded[0].path.name}"
         notes.append((Reason.PADDED_PIXELS, f"{finding} ({len(padded)} slices), in {name}"))
+    if captured := sum(map(is_captured_slice, slices)):
+        finding = f"{counted(captured, 'secondary capture')} with geometry and rescale"
+        notes.append((Reason.CAPTURED_SLICES, f"{finding}, taken as slices, in {name}"))
     if len(slices) == 1:
         finding = f"one slice, {thickness_mm(slices[0]):.4g} mm thick, in {name}"
         notes.append((Reason.SINGLE_SLICE, finding))

@@ -43,7 +43,7 @@ def read_volume(slices: Sequence[Slice]) -> np.ndarray:
     exact = all(value.is_integer() for s in slices for value in s.rescale)
     shape = (len(slices), slices[0].rows, slices[0].columns)
     volume = np.empty(shape, dtype=np.int16 if exact else np.float32)
-    for k, stored in _stored_planes(slices):
+    for k, stored in stored_planes(slices):
         header = slices[k]
         if exact and not _fits_int16(stored, header):
             exact, volume = False, volume.astype(np.float32)
@@ -51,7 +51,7 @@ def read_volume(slices: Sequence[Slice]) -> np.ndarray:
     return volume.transpose(2, 1, 0)
 
 
-def _stored_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:
+def stored_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:
     """The place of each slice and its samples as stored: (rows, columns), native byte order.
 
     Files come in the order of their first slice, and the frames of one in the order of the file.

@@ -13,6 +13,8 @@ and the remedy, which is fixed for each code.
 | resampled | repair | tilted, missing or uneven slices, resampled on request |
 | padded-pixels | repair | zeros of at most one row after the pixels, which are left out |
 | padded-tissue | repair | CT that calls values of tissue padding: they become -1024 HU |
+| exact-copies | repair | slices that are there twice or more, with the same pixels, read once |
+| captured-slices | repair | secondary captures with the geometry and the values of slices |
 | left-aside | repair | slices used without the localizers or secondary captures among them |
 | chosen-series | repair | one of several series, chosen by the rule that was asked for |
 | lossy-compression | accept | values were changed by lossy compression, now or before |
@@ -97,6 +99,8 @@ class Reason(str, Enum):
     RESAMPLED = "resampled"
     PADDED_PIXELS = "padded-pixels"
     PADDED_TISSUE = "padded-tissue"
+    EXACT_COPIES = "exact-copies"
+    CAPTURED_SLICES = "captured-slices"
     LEFT_ASIDE = "left-aside"
     CHOSEN_SERIES = "chosen-series"
     LOSSY_COMPRESSION = "lossy-compression"
@@ -199,6 +203,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.RESAMPLED: "compare with the original slices where it matters",
     Reason.PADDED_PIXELS: "check that Rows and Columns are those of the image",
     Reason.PADDED_TISSUE: "look for holes in tissue; without PixelPaddingValue there are none",
+    Reason.EXACT_COPIES: "check that the volume has as many slices as its source",
+    Reason.CAPTURED_SLICES: "compare the values with the series of the scanner where there is one",
     Reason.LEFT_ASIDE: "check that the volume has as many slices as its source",
     Reason.CHOSEN_SERIES: "name another by its UID if it is not the one that is meant",
     Reason.LOSSY_COMPRESSION: "use the uncompressed original where there is one",

@@ -7,6 +7,7 @@ numbers, or an empty string. `SLICE_RULES` is the order in which they are asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from pydicom import uid
@@ -46,6 +47,8 @@ _SECONDARY_CAPTURE_CLASSES = (
     uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
     uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
 )
+_MEASURING_KINDS = ("CT", "MR", "PT", "NM")
+_SCANNED = ("DV", "DF", "SD", "SI", "DRW")  # ConversionType, PS3.3 C.8.6.1.1
 
 
 def _no_pixels(slices: Sequence[Slice]) -> str:
@@ -67,9 +70,16 @@ def _no_image(slices: Sequence[Slice]) -> str:
 
 
 def _multi_frame(slices: Sequence[Slice]) -> str:
-    """What `multiframe.frames` could not take apart, and the sheets of slices of a MOSAIC."""
+    """What `multiframe.frames` could not take apart, and the sheets of slices of a MOSAIC.
+
+    Siemens' enhanced MR goes on saying MOSAIC where its frames are slices: each has then a place of
+    its own, while sheets of several times lie at one.
+    """
+    places = _places(slices)
     for s in slices:
-        if "MOSAIC" in s.image_type:
+        if "MOSAIC" in s.image_type and not (
+            s.frame is not None and 1 < s.frames == places[s.path]
+        ):
             return f"{s.name} is a mosaic of slices side by side (ImageType)"
         if s.frame is None and (s.frames > 1 or s.sop_class in MULTI_FRAME_CLASSES):
             kind = f"{s.name}, {s.sop_class.name}"
@@ -77,9 +87,19 @@ def _multi_frame(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def _colour(slices: Sequence[Slice]) -> str:
+def _places(slices: Sequence[Slice]) -> dict[Path, int]:
+    """How many places the frames of each file lie at."""
+    found: dict[Path, set[bytes]] = {}
     for s in slices:
-        if s.samples != 1 or not s.photometric.startswith("MONOCHROME"):
+        found.setdefault(s.path, set()).add(s.position.tobytes())
+    return {path: len(places) for path, places in found.items()}
+
+
+def _colour(slices: Sequence[Slice]) -> str:
+    stated = {s.photometric for s in slices} - {""}
+    usual = stated.pop() if len(stated) == 1 else ""  # of the slices that leave it out
+    for s in slices:
+        if s.samples != 1 or not (s.photometric or usual).startswith("MONOCHROME"):
             kind = s.photometric or "no photometric value"
             return f"{s.samples} samples per pixel, {kind}, of {s.name}"
     return ""
@@ -90,13 +110,32 @@ def is_secondary_capture(header: Slice) -> bool:
     return header.sop_class in _SECONDARY_CAPTURE_CLASSES or "SCREEN SAVE" in header.image_type
 
 
+def is_captured_slice(header: Slice) -> bool:
+    """A secondary capture that states all that a slice states: ITK and 3D Slicer may write such.
+
+    Those are its place, its spacing, a rescale and a modality that measures, of grey samples that
+    nothing was written over and no film, video or paper was scanned for.
+    """
+    return (
+        header.sop_class in _SECONDARY_CAPTURE_CLASSES
+        and "SCREEN SAVE" not in header.image_type
+        and header.kind in _MEASURING_KINDS
+        and header.samples == 1
+        and header.slope is not None
+        and header.intercept is not None
+        and header.conversion not in _SCANNED
+        and not header.has_burned_in_text
+        and not _absent_geometry(header)
+    )
+
+
 def is_localizer(header: Slice) -> bool:
     """By the third value of ImageType (PS3.3 C.8.2.1.1.1), wherever it is written."""
     return "LOCALIZER" in header.image_type
 
 
 def _secondary_capture(slices: Sequence[Slice]) -> str:
-    count = sum(map(is_secondary_capture, slices))
+    count = sum(is_secondary_capture(s) and not is_captured_slice(s) for s in slices)
     return f"{count} of {len(slices)} files are secondary captures" if count else ""
 
 
@@ -161,30 +200,36 @@ def _invalid_rescale(slices: Sequence[Slice]) -> str:
 
 
 def _mixed_rescale_type(slices: Sequence[Slice]) -> str:
-    """CT that states no unit is in HU (PS3.3 C.8.2.1), anything else in none, "US" (C.11.1.1.2).
+    """Two units, where those slices count that state one. CT that states none is in HU.
 
-    PET states them in Units (C.8.9.1).
+    PS3.3 C.8.2.1 and C.11.1.1.2; PET states them in Units (C.8.9.1).
     """
-    units = {s.rescale_type or ("HU" if s.kind == "CT" else "US") for s in slices}
-    return _listed(units, "rescale types") or _listed({s.origin.units for s in slices}, "units")
+    types = {s.rescale_type or ("HU" if s.kind == "CT" else "") for s in slices}
+    units = {s.origin.units for s in slices}
+    return _listed(types - {""}, "rescale types") or _listed(units - {""}, "units")
 
 
 def _mixed_photometric(slices: Sequence[Slice]) -> str:
     """No value is inverted for MONOCHROME1, so what the two have in common is not known."""
-    return _listed({s.photometric for s in slices}, "photometric interpretations")
+    return _listed({s.photometric for s in slices} - {""}, "photometric interpretations")
 
 
 def _missing_geometry(slices: Sequence[Slice]) -> str:
-    for s in slices:
-        sizes = {
-            "ImagePositionPatient": s.position.size == 3,
-            "ImageOrientationPatient": s.orientation.size == 6,
-            "PixelSpacing": s.pixel_spacing_mm.size == 2,
-            "Rows and Columns": s.rows > 0 and s.columns > 0,
-        }
-        if absent := [keyword for keyword, present in sizes.items() if not present]:
-            return f"{s.name} lacks {', '.join(absent)}"
-    return ""
+    found = (
+        f"{s.name} lacks {', '.join(absent)}" for s in slices if (absent := _absent_geometry(s))
+    )
+    return next(found, "")
+
+
+def _absent_geometry(header: Slice) -> list[str]:
+    """The elements that say where a slice lies and that it lacks."""
+    sizes = {
+        "ImagePositionPatient": header.position.size == 3,
+        "ImageOrientationPatient": header.orientation.size == 6,
+        "PixelSpacing": header.pixel_spacing_mm.size == 2,
+        "Rows and Columns": header.rows > 0 and header.columns > 0,
+    }
+    return [keyword for keyword, is_present in sizes.items() if not is_present]
 
 
 def _invalid_geometry(slices: Sequence[Slice]) -> str:
@@ -203,7 +248,7 @@ def _invalid_geometry(slices: Sequence[Slice]) -> str:
 
 
 def _mixed_frame_of_reference(slices: Sequence[Slice]) -> str:
-    return _listed({s.frame_of_reference for s in slices}, "frames of reference")
+    return _listed({s.frame_of_reference for s in slices} - {""}, "frames of reference")
 
 
 def _mixed_orientation(slices: Sequence[Slice]) -> str:

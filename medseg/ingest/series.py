@@ -1,8 +1,8 @@
 """Series: group DICOM headers into series and judge each one.
 
 A verdict needs headers only. Localizers and secondary captures among slices are left aside. Of the
-rest `SLICE_RULES` are asked first, then `STACK_RULES` of the sorted slices; the first rule that
-finds fault decides.
+rest `SLICE_RULES` are asked first, then, copies left out, `STACK_RULES` of the sorted slices; the
+first rule that finds fault decides. Pixels are read only to tell copies, see `without_copies`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,21 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 
+from medseg.counted import counted
 from medseg.geometry import Geometry
+from medseg.ingest.copies import without_copies
 from medseg.ingest.directory import referenced_files
 from medseg.ingest.folder import files_below, is_broken_link
 from medseg.ingest.header import read_series_uid, read_slices
 from medseg.ingest.notes import Note, name_of, notes_on
 from medseg.ingest.reasons import IngestError, Reason, Verdict, explain
 from medseg.ingest.resample import Resampling, not_resampled, plan_resampling
-from medseg.ingest.rules import SLICE_RULES, is_localizer, is_secondary_capture
+from medseg.ingest.rules import (
+    SLICE_RULES,
+    is_captured_slice,
+    is_localizer,
+    is_secondary_capture,
+)
 from medseg.ingest.slice import Slice
 from medseg.ingest.stack import STACK_RULES, sorted_along_normal, stack_geometry
 from medseg.ingest.stray import faults_of_strays
@@ -141,13 +148,17 @@ def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
     """Give the verdict on the headers of one series; needs at least one.
 
     Localizers and secondary captures are left aside where two or more slices remain, which are then
-    judged in their place; of a series with fewer, they are refused.
+    judged in their place; of a series with fewer, they are refused. Where all are secondary
+    captures, those with the geometry and values of slices are judged as slices.
 
     Args:
         slices: in any order.
         resample: see `find_series`.
     """
-    stack = [s for s in slices if not (is_localizer(s) or is_secondary_capture(s))]
+    images = [s for s in slices if not is_localizer(s)]
+    stack = [s for s in images if not is_secondary_capture(s)]
+    if not stack:
+        stack = [s for s in images if is_captured_slice(s)]
     if len(stack) in (0, 1, len(slices)):
         return _judged(slices, resample=resample)
     return _with_left_aside(_judged(stack, resample=resample), slices)
@@ -157,20 +168,38 @@ def _judged(slices: Sequence[Slice], *, resample: bool) -> Series:
     for reason, rule in SLICE_RULES:
         if finding := rule(slices):
             return _refused(slices, reason, f"{finding} in {name_of(slices)}")
-    ordered = sorted_along_normal(slices)
+    single = without_copies(slices)
+    series = _stacked(sorted_along_normal(single), resample=resample)
+    return _with_copies(series, slices) if len(single) < len(slices) else series
+
+
+def _stacked(ordered: Sequence[Slice], *, resample: bool) -> Series:
     for reason, rule in STACK_RULES:
         if finding := rule(ordered):
-            finding = f"{finding} in {name_of(slices)}"
+            finding = f"{finding} in {name_of(ordered)}"
             if resample and reason in RESAMPLED_REASONS:
                 return _resampled(ordered, reason, finding)
             return _refused(ordered, reason, finding)
     return _usable(ordered, notes_on(ordered), geometry=stack_geometry(ordered))
 
 
+def _with_copies(series: Series, slices: Sequence[Slice]) -> Series:
+    """Record how many of the slices are copies of those that are read."""
+    if series.verdict is Verdict.REFUSE:
+        return series
+    copies = counted(len(slices) - len(series.slices), "exact copy", plural="exact copies")
+    finding = f"{copies} among {len(slices)} slices left out of {name_of(slices)}"
+    notes = ((Reason.EXACT_COPIES, finding), *series.notes)
+    return replace(series, verdict=Verdict.REPAIR, notes=notes)
+
+
 def _with_left_aside(series: Series, slices: Sequence[Slice]) -> Series:
     """Record what of the slices is not in the series that the others make."""
     localizers = sum(map(is_localizer, slices))
-    captures = len(slices) - len(series.slices) - localizers
+    used = set(map(id, series.slices))
+    captures = sum(
+        is_secondary_capture(s) and not is_localizer(s) and id(s) not in used for s in slices
+    )
     counts = ((localizers, "localizer"), (captures, "secondary capture"))
     said = " and ".join(f"{n} {kind}{'s' * (n > 1)}" for n, kind in counts if n)
     if series.verdict is Verdict.REFUSE:
@@ -183,7 +212,7 @@ def _with_left_aside(series: Series, slices: Sequence[Slice]) -> Series:
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         referenced = referenced_files(path)
-        return [path] if referenced is None else referenced
+        return [path] if referenced is None else list(dict.fromkeys(referenced))
     if not path.is_dir():
         raise IngestError(Reason.NOT_FOUND, f"no such file or folder: {path}")
     return files_below(path)

@@ -37,14 +37,16 @@ class Slice:
     """The technical header of one plane; an absent element is None or empty.
 
     Lengths are in mm and vectors in LPS+, as stored. `position` is the centre of the first pixel.
-    `frames` is how many the file holds and `frame` which of them this is, counted from 0; it is
-    None where the header is that of the file as a whole.
+    `instance` is the SOP Instance UID. `frames` is how many the file holds and `frame` which of
+    them this is, counted from 0; it is None where the header is that of the file as a whole.
+    `conversion` is what a secondary capture was made from, ConversionType.
     """
 
     path: Path
     transfer_syntax: UID
     is_syntax_assumed: bool
     sop_class: UID
+    instance: str
     series_uid: str
     frame_of_reference: str
     modality: str
@@ -69,6 +71,8 @@ class Slice:
     rescale_type: str
     has_modality_lut: bool
     is_lossy: bool
+    conversion: str
+    has_burned_in_text: bool
     pixels: PixelData | None
     origin: Origin
     frame: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
 from pydicom import Dataset
@@ -66,7 +67,7 @@ def test_two_patients_are_counted_and_not_named(origin, tmp_path):
 
 def test_one_slice_of_another_patient_is_enough(tmp_path):
     slices = make_series(uid="1.2.3")
-    slices[2].PatientID = ""
+    slices[2].PatientID = "other-id"
     series = verdict_of(slices, tmp_path)
     check_refused(series, Reason.MIXED_PATIENT, "2 patients, of 4 and 1 slices in series")
 
@@ -106,7 +107,6 @@ def test_many_patients_are_a_count(tmp_path):
     [
         ("B70f", "B30f (5 slices), B70f (5 slices)"),
         (["Br40d", "3"], "B30f (5 slices), Br40d 3 (5 slices)"),
-        (None, "none (5 slices), B30f (5 slices)"),
     ],
 )
 def test_two_kernels_are_refused_by_name(origin, kernel, words, tmp_path):
@@ -191,7 +191,6 @@ def test_a_series_of_another_quantity_throughout_is_accepted(tmp_path):
 
 OF_ANOTHER_ACQUISITION = [
     ("MR", "EchoTime", "4.6", "9.2", "2 echo times (4.6 ms, 9.2 ms)"),
-    ("MR", "EchoTime", "4.60", None, "2 echo times (4.6 ms, none)"),
     ("MR", "DiffusionBValue", 0.0, 1000.0, "2 b-values (0 s/mm2, 1000 s/mm2)"),
     ("MR", "TemporalPositionIdentifier", 100, 101, "2 temporal positions (100, 101)"),
     ("MR", "FlipAngle", "5", "30", "2 flip angles (5 degrees, 30 degrees)"),
@@ -324,6 +323,71 @@ def test_two_birth_dates_or_sexes_are_two_patients(keyword, one, other, words, t
     assert "19500101" not in series.message
     series = verdict_of(in_order(keyword, (one, "", one, None, one)), tmp_path / "one")
     assert series.verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize(
+    ("modality", "keyword", "value", "words"),
+    [
+        ("MR", "EchoTime", "4.60", "2 echo times (4.6 ms, none)"),
+        ("MR", "DiffusionBValue", 1000.0, "2 b-values (1000 s/mm2, none)"),
+        ("CT", "KVP", "120", "2 tube voltages (120 kV, none)"),
+        ("CT", "ConvolutionKernel", "B30f", "2 convolution kernels (B30f, none)"),
+        ("CT", "ContrastBolusAgent", "agent", "2 contrast agents"),
+    ],
+)
+def test_slices_with_and_without_an_element_that_take_turns_are_two_volumes(
+    modality, keyword, value, words, tmp_path
+):
+    series = verdict_of(in_order(keyword, [value, None] * 4, modality=modality), tmp_path)
+    said = f"{words} that take turns along the normal in series"
+    check_refused(series, Reason.MIXED_ACQUISITION, said)
+
+
+SOME = (1, 3, 6, 7)
+
+
+@pytest.mark.parametrize(
+    ("modality", "keyword", "value", "absent"),
+    [
+        *(("CT", "KVP", "120", absent) for absent in ((0,), (3, 8), SOME, (6, 7, 8, 9, 10, 11))),
+        ("CT", "SeriesNumber", 3, SOME),
+        ("CT", "AcquisitionNumber", 1, SOME),
+        ("CT", "ConvolutionKernel", "B30f", SOME),
+        ("CT", "ContrastBolusAgent", "agent", SOME),
+        ("CT", "SliceThickness", "1.25", SOME),
+        ("CT", "FilterType", "A", SOME),
+        ("CT", "PatientID", "secret-id", SOME),
+        ("CT", "StudyInstanceUID", "1.2.9", SOME),
+        ("CT", "FrameOfReferenceUID", "1.2.8", SOME),
+        ("CT", "PhotometricInterpretation", "MONOCHROME2", SOME),
+        ("CT", "Modality", "CT", SOME),
+        ("CT", "RescaleType", "HU", SOME),
+        ("CT", "ImageType", ["DERIVED", "PRIMARY", "MPR"], SOME),
+        ("MR", "RescaleType", "normalized", SOME),
+        ("MR", "EchoTime", "4.6", SOME),
+        ("MR", "RepetitionTime", "500", SOME),
+        ("MR", "SequenceName", "*tse2d", SOME),
+        ("MR", "DiffusionBValue", 1000.0, SOME),
+        ("MR", "TemporalPositionIdentifier", 1, SOME),
+    ],
+    ids=str,
+)
+def test_what_some_slices_leave_out_is_no_contradiction(modality, keyword, value, absent, tmp_path):
+    values = [None if k in absent else value for k in range(12)]
+    write_series(tmp_path, in_order(keyword, values, modality=modality))
+    (series,) = find_series(tmp_path)
+    assert series.verdict is Verdict.ACCEPT
+    volume, _ = load(tmp_path)
+    np.testing.assert_array_equal(volume, ramp((12, 6, 4)).transpose(2, 1, 0) - 1024)
+
+
+def test_padding_is_left_out_of_a_ct_slice_whose_modality_is_absent(tmp_path):
+    slices = in_order("Modality", ["CT", "CT", None, "CT"])
+    for s in slices:
+        s.PixelPaddingValue = 60  # in the third slice, of 48 to 71
+    write_series(tmp_path, slices)
+    volume, _ = load(tmp_path)
+    assert volume[:, :, 2].ravel(order="F")[12] == -1024
 
 
 def test_frames_of_two_flip_angles_are_refused(tmp_path):

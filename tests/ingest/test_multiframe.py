@@ -225,3 +225,28 @@ def test_a_real_enhanced_mr_is_read_once_its_places_are_known(data_root, tmp_pat
     array, _ = load(written(dataset, tmp_path))
     stored = dcmread(folder / "emri_small.dcm").pixel_array.astype(int) - 1024
     np.testing.assert_array_equal(array, stored[::-1].transpose(2, 1, 0))
+
+
+def mosaics(slices):
+    """Slices as an enhanced MR object that says MOSAIC, as Siemens' XA30 goes on to do."""
+    for s in slices:
+        s.Modality, s.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
+    return make_enhanced(slices, EnhancedMRImageStorage)
+
+
+def test_an_enhanced_object_whose_frames_have_places_is_no_mosaic_whatever_it_says(tmp_path):
+    mosaics(make_series()).save_as(tmp_path / "xa30.dcm", enforce_file_format=True)
+    volume, geometry = load(tmp_path)
+    np.testing.assert_array_equal(volume, ramp().transpose(2, 1, 0) - 1024)
+    np.testing.assert_allclose(geometry.spacing_mm, (0.75, 0.5, 1.25))
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_frames_of_one_place_that_say_mosaic_are_sheets_of_slices(frames, tmp_path):
+    slices = make_series(ramp((frames, 6, 4)))
+    for s in slices:
+        s.ImagePositionPatient = [0, 0, 0]
+    mosaics(slices).save_as(tmp_path / "mosaic.dcm", enforce_file_format=True)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.MULTI_FRAME)
+    assert "is a mosaic of slices side by side" in series.message

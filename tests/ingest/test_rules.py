@@ -50,6 +50,7 @@ def enhanced_with_one_frame(slices):
 def secondary_captures(slices):
     for s in slices:
         s.SOPClassUID = SecondaryCaptureImageStorage
+        del s.ImagePositionPatient
 
 
 def screen_saves(slices):
@@ -298,3 +299,70 @@ def test_a_blank_series_compresses_as_far_as_it_likes(tmp_path):
     assert len(slices[0].PixelData) < 512 * 512 * 2 / 1000
     write_series(tmp_path, slices)
     assert find_series(tmp_path)[0].verdict is Verdict.ACCEPT
+
+
+def captured(modality="CT", **elements):
+    """Secondary captures of 5 slices, with the elements set or, where None, absent."""
+    slices = make_series(uid="1.2.3")
+    for s in slices:
+        s.SOPClassUID = s.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+        s.Modality, s.ImageType = modality, ["DERIVED", "SECONDARY"]
+        for keyword, value in elements.items():
+            setattr(s, keyword, value)
+            if value is None:
+                delattr(s, keyword)
+    return slices
+
+
+@pytest.mark.parametrize(
+    ("modality", "elements"),
+    [
+        ("CT", {}),
+        ("MR", {"RescaleType": None}),
+        ("PT", {"RescaleType": None, "Units": "BQML"}),
+        ("CT", {"ConversionType": "WSD"}),
+        ("CT", {"ImageType": ["DERIVED", "SECONDARY", "REFORMATTED"]}),
+        ("CT", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7.3"}),  # grey words, of one frame
+    ],
+)
+def test_secondary_captures_that_state_what_slices_state_are_read(modality, elements, tmp_path):
+    write_series(tmp_path, captured(modality, **elements))
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.CAPTURED_SLICES)
+    assert "5 secondary captures with geometry and rescale, taken as slices" in series.message
+    volume, geometry = load(tmp_path)
+    np.testing.assert_array_equal(volume, ramp().transpose(2, 1, 0) - 1024)
+    np.testing.assert_allclose(geometry.spacing_mm, (0.75, 0.5, 1.25))
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"ImagePositionPatient": None},
+        {"ImageOrientationPatient": None},
+        {"PixelSpacing": None},
+        {"RescaleSlope": None},
+        {"RescaleIntercept": None},
+        {"Modality": "OT"},
+        {"Modality": None},
+        {"ConversionType": "DF"},
+        {"BurnedInAnnotation": "YES"},
+        {"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]},
+        {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"},
+    ],
+    ids=str,
+)
+def test_other_secondary_captures_stay_refused(elements, tmp_path):
+    write_series(tmp_path, captured(**elements))
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.SECONDARY_CAPTURE)
+
+
+def test_a_secondary_capture_with_geometry_among_slices_of_a_scanner_is_left_aside(tmp_path):
+    (extra,) = captured()[2:3]
+    extra.ImagePositionPatient = [-10, 20, 500]
+    write_series(tmp_path / "a", make_series(uid="1.2.3"))
+    write_series(tmp_path / "b", [extra])
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.LEFT_ASIDE)
+    assert "1 secondary capture of 6 slices left aside" in series.message

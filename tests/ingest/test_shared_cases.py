@@ -57,11 +57,6 @@ _OPEN = {
         ("ct_signed_as_unsigned", "ct_padding_beyond_bits_stored", "ct_bits_stored_lies"),
         "values are not compared with what their header says yet",
     ),
-    "exported_twice": "exact copies are not read once yet",
-    "one_copy": "exact copies are not read once yet",
-    "sc_with_geometry": "a secondary capture with geometry is not read yet",
-    "some_absent": "a tube voltage that some slices lack is refused yet",
-    "xa30_mosaic_word": "an enhanced object that says MOSAIC is refused yet",
     "pair": "pairs are not read yet",
     "other_nrrd": "NRRD is not read yet",
 }

@@ -1,0 +1,152 @@
+"""Tests of medseg.ingest.copies: what is there twice is read once, and nothing else is left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ingest.dicom_writer import (
+    compress_series,
+    make_enhanced,
+    make_series,
+    ramp,
+    set_pixels,
+    write_series,
+)
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLSLossless, RLELossless, generate_uid
+
+from medseg.ingest import Reason, Verdict, find_series, load
+
+HU = ramp().transpose(2, 1, 0) - 1024
+
+
+def _only(folder):
+    (series,) = find_series(folder)
+    return series
+
+
+def _is_read_once(folder, copies):
+    series = _only(folder)
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.EXACT_COPIES)
+    assert series.finding.startswith(f"{copies} among")
+    volume, geometry = load(folder)
+    np.testing.assert_array_equal(volume, HU)
+    np.testing.assert_allclose(geometry.spacing_mm, (0.75, 0.5, 1.25))
+
+
+def test_a_series_exported_twice_is_read_once(tmp_path):
+    slices = make_series()
+    write_series(tmp_path / "first", slices)
+    write_series(tmp_path / "second", slices, shuffle_seed=1)
+    _is_read_once(tmp_path, "5 exact copies")
+
+
+def test_one_file_under_two_names_is_read_once(tmp_path):
+    paths = write_series(tmp_path, make_series())
+    (tmp_path / "copy of it.dcm").write_bytes(paths[2].read_bytes())
+    _is_read_once(tmp_path, "1 exact copy")
+
+
+@pytest.mark.parametrize("kind", ["symlink_to", "hardlink_to"])
+def test_a_link_beside_its_file_is_read_once(kind, tmp_path):
+    paths = write_series(tmp_path, make_series())
+    getattr(tmp_path / "link.dcm", kind)(paths[0])
+    _is_read_once(tmp_path, "1 exact copy")
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, DeflatedExplicitVRLittleEndian])
+def test_the_same_slice_in_another_transfer_syntax_is_a_copy(syntax, tmp_path):
+    slices = make_series()
+    write_series(tmp_path / "plain", slices)
+    if syntax.is_encapsulated:
+        compress_series(slices, syntax)
+    else:
+        for dataset in slices:
+            dataset.file_meta.TransferSyntaxUID = syntax
+    write_series(tmp_path / "other", slices)
+    _is_read_once(tmp_path, "5 exact copies")
+
+
+def test_a_multi_frame_file_that_is_there_twice_is_read_once(tmp_path):
+    whole = make_enhanced(make_series())
+    write_series(tmp_path, [whole, whole])
+    _is_read_once(tmp_path, "5 exact copies")
+
+
+def test_what_a_copy_states_of_the_patient_name_does_not_matter(tmp_path):
+    slices = make_series()
+    write_series(tmp_path / "first", slices)
+    for dataset in slices:
+        dataset.PatientName = "Other^Name"
+    write_series(tmp_path / "second", slices)
+    _is_read_once(tmp_path, "5 exact copies")
+
+
+def test_one_uid_for_all_slices_leaves_all_of_them(tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        dataset.SOPInstanceUID = slices[0].SOPInstanceUID
+    write_series(tmp_path, slices)
+    assert _only(tmp_path).verdict is Verdict.ACCEPT
+    np.testing.assert_array_equal(load(tmp_path)[0], HU)
+
+
+def test_one_uid_for_all_slices_that_are_there_twice_is_read_once(tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        dataset.SOPInstanceUID = slices[0].SOPInstanceUID
+    write_series(tmp_path / "first", slices)
+    write_series(tmp_path / "second", slices)
+    _is_read_once(tmp_path, "5 exact copies")
+
+
+def _with_another_pixel(twin):
+    plane = ramp()[2].copy()
+    plane[0, 0] += 1
+    set_pixels(twin, plane)
+
+
+def _with_another_uid(twin):
+    twin.SOPInstanceUID = generate_uid()
+
+
+def _with_another_time(twin):
+    twin.AcquisitionTime = "120001"
+
+
+def _with_another_rescale(twin):
+    twin.RescaleIntercept = -1000
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [_with_another_pixel, _with_another_uid, _with_another_time, _with_another_rescale],
+)
+def test_what_differs_at_one_place_is_no_copy(spoil, tmp_path):
+    slices = make_series()
+    write_series(tmp_path / "first", slices)
+    spoil(slices[2])
+    write_series(tmp_path / "twin", [slices[2]])
+    assert _only(tmp_path).reason is Reason.DUPLICATE_POSITIONS
+
+
+def test_a_copy_does_not_stand_in_for_a_missing_slice(tmp_path):
+    slices = make_series()
+    del slices[2]
+    write_series(tmp_path / "first", slices)
+    write_series(tmp_path / "second", slices)
+    assert _only(tmp_path).reason is Reason.MISSING_SLICES
+    (series,) = find_series(tmp_path, resample=True)
+    reasons = [reason for reason, _ in series.notes]
+    assert reasons == [Reason.EXACT_COPIES, Reason.RESAMPLED]
+
+
+def test_copies_among_localizers_are_counted_apart(tmp_path):
+    slices = make_series(uid="1.2.3")
+    (scout,) = make_series(ramp((1, 5, 6)), uid="1.2.3")
+    scout.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    write_series(tmp_path / "first", [*slices, scout])
+    write_series(tmp_path / "second", [*slices])
+    series = _only(tmp_path)
+    notes = dict(series.notes)
+    assert notes[Reason.LEFT_ASIDE].startswith("1 localizer of 11 slices")
+    assert notes[Reason.EXACT_COPIES].startswith("5 exact copies among 10 slices")
