@@ -85,6 +85,26 @@ def contradiction(codestream: Codestream, header: Slice) -> str:
     return ""
 
 
+def frame_marker(fragment: memoryview) -> int:
+    """The code of the frame header of a JPEG or JPEG-LS codestream, its process; 0 where unknown.
+
+    Example:
+        >>> hex(frame_marker(memoryview(b"\\xff\\xd8\\xff\\xf7\\x00\\x0b")))
+        '0xf7'
+    """
+    try:
+        found = _frame_header(fragment)
+    except struct.error:
+        return 0
+    return 0 if found is None else found[0]
+
+
+def size_of(fragment: bytes) -> tuple[int, int] | None:
+    """The rows and columns that a codestream states; None where it states none."""
+    found = _stated(memoryview(fragment))
+    return None if found is None else found.size
+
+
 def _stated(fragment: memoryview) -> Codestream | None:
     try:
         if fragment[:4] == _JPEG_2000_START:
@@ -105,15 +125,22 @@ def _jpeg_2000(fragment: memoryview) -> Codestream:
 
 
 def _jpeg(fragment: memoryview) -> Codestream | None:
-    """Walk the marker segments to the frame header."""
+    found = _frame_header(fragment)
+    if found is None:
+        return None
+    bits, rows, columns = struct.unpack_from(">BHH", fragment, found[1] + 4)
+    return Codestream((rows, columns), bits=bits)
+
+
+def _frame_header(fragment: memoryview) -> tuple[int, int] | None:
+    """Walk the marker segments to the frame header: its code and its place."""
     at = 2
     while True:
         mark, code = struct.unpack_from(">BB", fragment, at)
         if mark != 0xFF:
             return None
         if code in _JPEG_FRAMES:
-            bits, rows, columns = struct.unpack_from(">BHH", fragment, at + 4)
-            return Codestream((rows, columns), bits=bits)
+            return code, at
         if code == 0xFF or code in _JPEG_WITHOUT_LENGTH:  # 0xFF before a marker fills up
             at += 1 if code == 0xFF else 2
             continue

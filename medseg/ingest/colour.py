@@ -17,6 +17,7 @@ from medseg.ingest.codestream import contradiction, stated
 from medseg.ingest.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.header import read_header
 from medseg.ingest.part10 import open_bounded, parse
+from medseg.ingest.pixel_rules import conflicting_syntax
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.slice import Slice
 
@@ -66,7 +67,8 @@ def read_colour(path: str | Path) -> np.ndarray:
 
     Raises:
         IngestError: "not-found", "unknown-format", "unreadable", "not-a-photograph", "multi-frame",
-            "pixel-format", "truncated", "trailing-bytes" or "undecodable", naming the file.
+            "pixel-format", "conflicting-syntax", "truncated", "trailing-bytes" or "undecodable",
+            naming the file.
 
     Example:
         >>> picture = read_colour("endoscopy/still.dcm")  # doctest: +SKIP
@@ -125,6 +127,8 @@ def _check_kind(header: Slice) -> None:
 def _check_length(header: Slice) -> None:
     """Refuse a file that holds less, or more, than the pixels its header states."""
     path, pixels = header.path, header.pixels
+    if said := conflicting_syntax([header]):
+        raise IngestError(Reason.CONFLICTING_SYNTAX, f"{said} ({path})")
     if pixels is None or pixels.missing_bytes:
         raise IngestError(Reason.TRUNCATED, f"{path} ends before or within its pixels")
     expected = header.rows * header.columns * header.samples * header.bits_allocated // 8

@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import os
 import struct
+from dataclasses import replace
 from typing import BinaryIO
 
+import pydicom
+
+from medseg.ingest.codestream import size_of
+from medseg.ingest.elements import whole
 from medseg.ingest.part10 import Part10
+from medseg.ingest.pixel_content import HEAD_BYTES, RLE, RLE_HEADER_BYTES, content_of, is_rle_table
+from medseg.ingest.rle import decode_rle
 from medseg.ingest.slice import PixelData
 
 MAX_PADDING_BYTES = 2**17
 """Zeros at the end are counted so far: more than one row of 16-bit pixels has."""
 
 _UNDEFINED_LENGTH = 0xFFFFFFFF
-_CODESTREAM_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51")  # JPEG and JPEG-LS, JPEG 2000
-_MOST_RLE_SEGMENTS = 15
-_RLE_HEADER_BYTES = 64
+_LAYOUT = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
+_FRAMES = "NumberOfFrames"
+_FIRST_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # of an item, in either byte order
+_ITEM_HEADER_BYTES = 8
+_ITEM, _DELIMITER = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 
 
 def measure_pixels(parsed: Part10) -> PixelData | None:
@@ -37,8 +46,12 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     stream.seek(start)
     if length == _UNDEFINED_LENGTH:
         return _measure_fragments(stream, size)
+    if (found := _items_of_known_length(stream, start + length)) is not None:
+        return found
     offset = None if parsed.syntax.is_deflated else start
-    return PixelData(offset, length, missing_bytes=max(0, start + length - size))
+    missing_bytes = max(0, start + length - size)
+    content = _content(stream, parsed.dataset, start=start, length=min(length, size - start))
+    return PixelData(offset, length, missing_bytes=missing_bytes, content=content)
 
 
 def zeros_at_end(stream: BinaryIO, pixels: PixelData) -> int:
@@ -54,33 +67,77 @@ def zeros_at_end(stream: BinaryIO, pixels: PixelData) -> int:
     return len(end) - len(end.rstrip(b"\0"))
 
 
+def _items_of_known_length(stream: BinaryIO, end: int) -> PixelData | None:
+    """Fragments in an element that states its length, as some writers do; None for plain samples.
+
+    Samples may begin like an item, but do not go on as items to the very end.
+    """
+    start, begins = stream.tell(), stream.read(4)
+    stream.seek(start)
+    if begins not in _FIRST_TAGS:
+        return None
+    try:
+        found = _measure_fragments(stream, end)
+    except ValueError:
+        return None
+    ends_behind_an_item = found.missing_bytes == _ITEM_HEADER_BYTES
+    if start + found.length != end or not (ends_behind_an_item or found.missing_bytes == 0):
+        return None
+    return replace(found, missing_bytes=0)
+
+
+def _content(stream: BinaryIO, dataset: pydicom.Dataset, *, start: int, length: int) -> str:
+    """What a codestream without items is; "" for plain samples.
+
+    Where the length is that of plain samples, a signature is not enough: the codestream must state
+    the size of the header, or a run-length code give as many samples.
+    """
+    stream.seek(start)
+    head = stream.read(min(length, RLE_HEADER_BYTES))
+    content = content_of(head)
+    if not content or (content == RLE and not is_rle_table(head)):
+        return ""
+    head += stream.read(min(length, HEAD_BYTES) - len(head))
+    rows, columns, samples, bits = (whole(dataset, keyword) for keyword in _LAYOUT)
+    stated = rows * columns * max(1, samples) * bits // 8 * max(1, whole(dataset, _FRAMES))
+    if length not in (stated, stated + 1):
+        return content_of(head)
+    if content != RLE:
+        return content_of(head) if size_of(head) == (rows, columns) else ""
+    stream.seek(start)
+    try:
+        code = stream.read(length)
+        decode_rle(code, rows * columns, samples=max(1, samples), bytes_per_sample=bits // 8)
+    except ValueError:
+        return ""
+    return content
+
+
 def _measure_fragments(stream: BinaryIO, size: int) -> PixelData:
     """Walk the items of encapsulated pixel data to the delimiter that must end them."""
-    offset, codestreams = stream.tell(), 0
+    offset, codestreams, content = stream.tell(), 0, ""
+    order = ">" if stream.read(4) == _FIRST_TAGS[1] else "<"
+    stream.seek(offset)
     while True:
-        item = stream.read(8)
-        if len(item) < 8:
-            return _fragments(offset, stream.tell() - offset, missing_bytes=8 - len(item))
-        group, element, length = struct.unpack("<HHI", item)
-        if (group, element) == (0xFFFE, 0xE0DD):
-            return _fragments(offset, stream.tell() - offset, codestreams=codestreams)
-        if (group, element) != (0xFFFE, 0xE000):
+        item = stream.read(min(_ITEM_HEADER_BYTES, size - stream.tell()))
+        if len(item) < _ITEM_HEADER_BYTES:
+            missing_bytes = _ITEM_HEADER_BYTES - len(item)
+            found = _fragments(offset, stream.tell() - offset, missing_bytes=missing_bytes)
+            return replace(found, codestreams=codestreams, content=content)
+        group, element, length = struct.unpack(order + "HHI", item)
+        if (group, element) == _DELIMITER:
+            found = _fragments(offset, stream.tell() - offset, codestreams=codestreams)
+            return replace(found, content=content)
+        if (group, element) != _ITEM:
             raise ValueError("encapsulated pixel data holds something that is no item")
         end = stream.tell() + length
         if end > size:
             return _fragments(offset, size - offset, missing_bytes=end - size)
-        codestreams += _begins_a_frame(stream.read(min(length, 8)))
+        head = stream.read(min(length, RLE_HEADER_BYTES if content else HEAD_BYTES))
+        begun = content_of(head)
+        codestreams += bool(begun)
+        content = content or begun
         stream.seek(end)
-
-
-def _begins_a_frame(fragment: bytes) -> bool:
-    """Whether a fragment begins like a codestream or a run-length code, and goes on with none."""
-    if fragment.startswith(_CODESTREAM_STARTS):
-        return True
-    if len(fragment) < 8:
-        return False
-    segments, first_offset = struct.unpack("<II", fragment)
-    return 0 < segments <= _MOST_RLE_SEGMENTS and first_offset == _RLE_HEADER_BYTES
 
 
 def _fragments(

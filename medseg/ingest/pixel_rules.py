@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medseg.ingest.slice import Slice
+from medseg.ingest.pixel_content import is_of
+from medseg.ingest.slice import PixelData, Slice
 
 FREE_DECODED_BYTES = 2**28
 """A compressed series may always decode to this much, whatever its files hold."""
@@ -17,6 +18,33 @@ MAX_COMPRESSION_RATIO = 1000
 
 Lossless compression of real slices reaches 2 to 4, lossy rarely 50; a blank slice is small.
 """
+
+
+def conflicting_syntax(slices: Sequence[Slice]) -> str:
+    """Pixel data whose bytes are not what the transfer syntax says, see `pixel_content`."""
+    for s in slices:
+        if s.pixels is None:
+            continue
+        if said := _said_by_pixels(s, s.pixels):
+            return f"{s.path.name} holds {said} under {s.transfer_syntax.name}"
+    return ""
+
+
+def _said_by_pixels(header: Slice, pixels: PixelData) -> str:
+    """What pixel data is against the transfer syntax; "" where both agree."""
+    is_compressed = header.transfer_syntax.is_encapsulated
+    if pixels.is_encapsulated and not is_compressed:
+        return f"encapsulated items of {pixels.content or 'no known codestream'}"
+    if not pixels.is_encapsulated and (is_compressed or pixels.content):
+        return f"{pixels.content or 'uncompressed pixels'} without items"
+    if pixels.missing_bytes or not is_compressed:
+        return ""
+    plain_bytes = header.samples * header.plane_bytes * max(1, header.frames)
+    if not pixels.content and pixels.length < plain_bytes:
+        return ""  # a codestream that is damaged at its start, say: the decoder will say so
+    if not is_of(pixels.content, header.transfer_syntax):
+        return pixels.content or "uncompressed pixels in items"
+    return ""
 
 
 def truncated(slices: Sequence[Slice]) -> str:

@@ -24,6 +24,7 @@ and the remedy, which is fixed for each code.
 | empty-folder | refuse | the folder holds no DICOM file |
 | unknown-format | refuse | the file is neither DICOM nor NIfTI |
 | unreadable | refuse | the header cannot be parsed |
+| conflicting-syntax | refuse | pixel data that is not what its transfer syntax says |
 | truncated | refuse | the file holds fewer bytes than its header promises |
 | too-large | refuse | a header promises far more than its file can hold |
 | undecodable | refuse | no decoder reads the pixel data |
@@ -110,6 +111,7 @@ class Reason(str, Enum):
     EMPTY_FOLDER = "empty-folder"
     UNKNOWN_FORMAT = "unknown-format"
     UNREADABLE = "unreadable"
+    CONFLICTING_SYNTAX = "conflicting-syntax"
     TRUNCATED = "truncated"
     TOO_LARGE = "too-large"
     UNDECODABLE = "undecodable"
@@ -214,6 +216,9 @@ REMEDIES: dict[Reason, str] = {
     Reason.EMPTY_FOLDER: "pass a folder of DICOM files, or the NIfTI file itself",
     Reason.UNKNOWN_FORMAT: "pass DICOM, .nii or .nii.gz",
     Reason.UNREADABLE: "copy or convert the file again, or move it out of the folder",
+    Reason.CONFLICTING_SYNTAX: (
+        "export it again from its source, or correct TransferSyntaxUID where the pixels are right"
+    ),
     Reason.TRUNCATED: "copy or download the file again",
     Reason.TOO_LARGE: "copy the file again, or move it out of the folder",
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",

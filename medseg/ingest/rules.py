@@ -20,7 +20,7 @@ from medseg.ingest.image_kind import (
     is_no_image,
 )
 from medseg.ingest.mixed import mixed_kernel, mixed_patient, mixed_quantity, mixed_study
-from medseg.ingest.pixel_rules import too_large, trailing_bytes, truncated
+from medseg.ingest.pixel_rules import conflicting_syntax, too_large, trailing_bytes, truncated
 from medseg.ingest.reasons import Reason
 from medseg.ingest.slice import Slice
 
@@ -287,6 +287,7 @@ SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.MISSING_GEOMETRY, _missing_geometry),
     (Reason.INVALID_GEOMETRY, _invalid_geometry),
     (Reason.PIXEL_FORMAT, _pixel_format),
+    (Reason.CONFLICTING_SYNTAX, conflicting_syntax),
     (Reason.TRUNCATED, truncated),
     (Reason.TRAILING_BYTES, trailing_bytes),
     (Reason.TOO_LARGE, too_large),

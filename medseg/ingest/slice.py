@@ -19,6 +19,8 @@ class PixelData:
     `offset` counts from the start of the file; it is None where the data set is deflated. `length`
     is the number of bytes, those of the fragments and their headers where encapsulated.
     `missing_bytes` compares the file with the length that the element itself declares.
+    `is_encapsulated` says that it is a sequence of items, by its length or by its bytes, and
+    `content` what its first frame is, see `medseg.ingest.pixel_content`; "" for plain samples.
     `codestreams` is the number of fragments that begin a compressed frame. `zeros` are the last
     bytes that are all zero, counted to `pixel_element.MAX_PADDING_BYTES`, and only where there are
     more bytes than the header states.
@@ -29,6 +31,7 @@ class PixelData:
     missing_bytes: int = 0
     is_encapsulated: bool = False
     codestreams: int = 0
+    content: str = ""
     zeros: int = 0
 
 

@@ -43,10 +43,6 @@ def counted_nifti() -> np.ndarray:
 
 
 _OPEN = {
-    **dict.fromkeys(
-        ("encapsulated_raw_as_plain", "rle_noise_as_plain", "j2k_noise_as_plain"),
-        "pixel data is not compared with the transfer syntax yet",
-    ),
     "concatenation_first_missing": "parts of a concatenation are not counted yet",
     "enh_two_stacks_half": "StackID is not compared yet",
     "dwi_private_b_half": "private b-values are not compared yet",
@@ -63,9 +59,9 @@ _OPEN = {
 """Cases whose right outcome is yet to come, with the reason."""
 
 REFUSED = {
-    "encapsulated_raw_as_plain": Reason.UNREADABLE,
-    "rle_noise_as_plain": Reason.UNREADABLE,
-    "j2k_noise_as_plain": Reason.UNREADABLE,
+    "encapsulated_raw_as_plain": Reason.CONFLICTING_SYNTAX,
+    "rle_noise_as_plain": Reason.CONFLICTING_SYNTAX,
+    "j2k_noise_as_plain": Reason.CONFLICTING_SYNTAX,
     "ct_modality_absent_no_rescale": Reason.MISSING_RESCALE,
     "ct_modality_ot_no_rescale": Reason.MISSING_RESCALE,
     "enh_ct_modality_absent": Reason.MISSING_RESCALE,
