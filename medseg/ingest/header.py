@@ -15,9 +15,10 @@ from pathlib import Path
 import pydicom
 from pydicom import uid
 
-from medseg.ingest import elements, multiframe, origin
+from medseg.ingest import elements, multiframe, origin, real_world_mapping
 from medseg.ingest.part10 import PARSE_ERRORS, Part10, open_bounded, parse, without_validation
 from medseg.ingest.pixel_element import measure_pixels, zeros_at_end
+from medseg.ingest.real_world import with_real_world_values
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.slice import PixelData, Slice
 
@@ -33,6 +34,7 @@ _KEYWORDS = [
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
     *("LossyImageCompression", "ConversionType", "BurnedInAnnotation"),
     *(*multiframe.KEYWORDS, *origin.KEYWORDS),
+    real_world_mapping.KEYWORD,
 ]
 
 _SERIES_KEYWORDS = ("SOPClassUID", "SeriesInstanceUID")
@@ -112,7 +114,7 @@ def _slices(parsed: Part10, path: Path) -> tuple[Slice, ...]:
     header = _header(parsed, path, pixels=pixels)
     if pixels is not None and header.excess_bytes:
         header = replace(header, pixels=replace(pixels, zeros=zeros_at_end(parsed.stream, pixels)))
-    return multiframe.frames(header, parsed.dataset)
+    return tuple(map(with_real_world_values, multiframe.frames(header, parsed.dataset)))
 
 
 def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
@@ -156,6 +158,7 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         has_burned_in_text=text("BurnedInAnnotation") == "YES",
         pixels=pixels,
         origin=origin.read_origin(dataset),
+        real_world=real_world_mapping.read_mappings([dataset]),
     )
 
 

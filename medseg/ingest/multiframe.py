@@ -13,6 +13,7 @@ import pydicom
 
 from medseg.ingest.elements import macro, number, text, texts, vector
 from medseg.ingest.origin import frame_origin
+from medseg.ingest.real_world_mapping import read_mappings
 from medseg.ingest.slice import Slice
 
 KEYWORDS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
@@ -59,6 +60,7 @@ def _frame(header: Slice, index: int, *, groups: Groups) -> Slice:
         header,
         frame=index,
         origin=frame_origin(header.origin, groups),
+        real_world=read_mappings(groups) or header.real_world,
         image_type=_frame_type(groups) or header.image_type,
         position=vector(position, "ImagePositionPatient"),
         orientation=vector(orientation, "ImageOrientationPatient"),

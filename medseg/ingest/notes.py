@@ -65,6 +65,10 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         finding = f"values from {low:g} to {high:g} HU are called padding and become"
         notes.append((Reason.PADDED_TISSUE, f"{finding} {CT_PADDING_HU} HU in {name}"))
+    if slices[0].is_real_world:
+        unit = slices[0].rescale_type or "no unit"
+        finding = f"values are real world values in {unit}, by the mapping of each slice, in {name}"
+        notes.append((Reason.REAL_WORLD_VALUES, finding))
     units = {s.rescale_type for s in slices if s.kind == "CT"} - {"", "HU"}
     if units:
         finding = f"values are stated in {', '.join(sorted(units))}, not HU, in {name}"

@@ -38,7 +38,7 @@ def read_volume(slices: Sequence[Slice]) -> np.ndarray:
         (columns, rows, slices): int16 where every value is exact in it, else float32.
 
     Raises:
-        IngestError: "undecodable" or "truncated", naming the file.
+        IngestError: "undecodable", "truncated" or "conflicting-rescale", naming the file.
     """
     exact = all(value.is_integer() for s in slices for value in s.rescale)
     shape = (len(slices), slices[0].rows, slices[0].columns)
@@ -166,6 +166,7 @@ def _fits_int16(stored: np.ndarray, header: Slice) -> bool:
 
 
 def _rescale(stored: np.ndarray, header: Slice, *, out: np.ndarray) -> None:
+    _check_mapped(stored, header)
     slope, intercept = header.rescale
     if out.dtype == np.int16:
         _rescale_modulo(stored, int(slope), intercept=int(intercept), out=out)
@@ -174,6 +175,18 @@ def _rescale(stored: np.ndarray, header: Slice, *, out: np.ndarray) -> None:
     if header.kind == "CT" and header.padding is not None:
         low, high = np.array(header.padding).astype(stored.dtype)  # its VR may differ in sign
         out[(stored >= low) & (stored <= high)] = CT_PADDING_HU
+
+
+def _check_mapped(stored: np.ndarray, header: Slice) -> None:
+    """Refuse values beyond those that a real world value mapping is stated for."""
+    if not header.is_real_world:
+        return
+    (mapping,) = header.real_world
+    low, high = int(stored.min()), int(stored.max())
+    if low < mapping.first or high > mapping.last:
+        stated = f"its real world mapping is for {mapping.first:g} to {mapping.last:g}"
+        finding = f"{header.path} holds values from {low} to {high} and {stated}"
+        raise IngestError(Reason.CONFLICTING_RESCALE, finding)
 
 
 def _rescale_modulo(stored: np.ndarray, slope: int, *, intercept: int, out: np.ndarray) -> None:

@@ -19,6 +19,7 @@ and the remedy, which is fixed for each code.
 | chosen-series | repair | one of several series, chosen by the rule that was asked for |
 | lossy-compression | accept | values were changed by lossy compression, now or before |
 | conflicting-modality | accept | SOP class and Modality name different kinds of image |
+| real-world-values | accept | no rescale but a real world value mapping, which is applied |
 | not-hounsfield | accept | CT whose values are stated in another unit than HU |
 | not-found | refuse | the path does not exist |
 | empty-folder | refuse | the folder holds no DICOM file |
@@ -38,6 +39,7 @@ and the remedy, which is fixed for each code.
 | pixel-format | refuse | sample size, bit layout or look-up table that is not supported |
 | voxel-type | refuse | a NIfTI whose voxels are no real numbers (complex, colour) |
 | missing-rescale | refuse | CT or PET without rescale slope and intercept, or some slices of any |
+| conflicting-rescale | refuse | real world value mappings that contradict the rescale, or several |
 | invalid-rescale | refuse | a rescale slope of zero, or values that single precision cannot hold |
 | missing-geometry | refuse | position, orientation, pixel spacing or matrix size is absent |
 | invalid-geometry | refuse | geometry that is not finite, not orthogonal or not invertible |
@@ -106,6 +108,7 @@ class Reason(str, Enum):
     CHOSEN_SERIES = "chosen-series"
     LOSSY_COMPRESSION = "lossy-compression"
     CONFLICTING_MODALITY = "conflicting-modality"
+    REAL_WORLD_VALUES = "real-world-values"
     NOT_HOUNSFIELD = "not-hounsfield"
     NOT_FOUND = "not-found"
     EMPTY_FOLDER = "empty-folder"
@@ -125,6 +128,7 @@ class Reason(str, Enum):
     PIXEL_FORMAT = "pixel-format"
     VOXEL_TYPE = "voxel-type"
     MISSING_RESCALE = "missing-rescale"
+    CONFLICTING_RESCALE = "conflicting-rescale"
     INVALID_RESCALE = "invalid-rescale"
     MISSING_GEOMETRY = "missing-geometry"
     INVALID_GEOMETRY = "invalid-geometry"
@@ -211,6 +215,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.CHOSEN_SERIES: "name another by its UID if it is not the one that is meant",
     Reason.LOSSY_COMPRESSION: "use the uncompressed original where there is one",
     Reason.CONFLICTING_MODALITY: "check which of the two is right before the values are used",
+    Reason.REAL_WORLD_VALUES: "values are those of the mapping; check their unit before use",
     Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",
     Reason.NOT_FOUND: "check the path",
     Reason.EMPTY_FOLDER: "pass a folder of DICOM files, or the NIfTI file itself",
@@ -239,6 +244,9 @@ REMEDIES: dict[Reason, str] = {
         "store real numbers: the magnitude of complex voxels, one file for each colour"
     ),
     Reason.MISSING_RESCALE: f"stored values are not physical units without it; {_EXPORT_AGAIN}",
+    Reason.CONFLICTING_RESCALE: (
+        "export it again with one linear rescale, or without RealWorldValueMappingSequence"
+    ),
     Reason.INVALID_RESCALE: _EXPORT_AGAIN,
     Reason.MISSING_GEOMETRY: _EXPORT_AGAIN,
     Reason.INVALID_GEOMETRY: "export or convert it again from its source",

@@ -21,6 +21,7 @@ from medseg.ingest.image_kind import (
 )
 from medseg.ingest.mixed import mixed_kernel, mixed_patient, mixed_quantity, mixed_study
 from medseg.ingest.pixel_rules import conflicting_syntax, too_large, trailing_bytes, truncated
+from medseg.ingest.real_world import conflicting_rescale
 from medseg.ingest.reasons import Reason
 from medseg.ingest.slice import Slice
 
@@ -291,6 +292,7 @@ SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.TRUNCATED, truncated),
     (Reason.TRAILING_BYTES, trailing_bytes),
     (Reason.TOO_LARGE, too_large),
+    (Reason.CONFLICTING_RESCALE, conflicting_rescale),
     (Reason.MISSING_RESCALE, _missing_rescale),
     (Reason.INVALID_RESCALE, _invalid_rescale),
     (Reason.MIXED_RESCALE_TYPE, _mixed_rescale_type),

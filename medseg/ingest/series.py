@@ -38,6 +38,7 @@ RESAMPLED_REASONS = (Reason.MISSING_SLICES, Reason.UNEVEN_SPACING, Reason.TILTED
 ACCEPTED_REASONS = (
     Reason.LOSSY_COMPRESSION,
     Reason.CONFLICTING_MODALITY,
+    Reason.REAL_WORLD_VALUES,
     Reason.NOT_HOUNSFIELD,
 )
 """What must be known of a series, without anything being assumed about it."""

@@ -10,6 +10,7 @@ from pydicom.uid import UID
 
 from medseg.ingest.image_kind import kind_of
 from medseg.ingest.origin import Origin
+from medseg.ingest.real_world_mapping import Mapping
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,8 @@ class Slice:
     Lengths are in mm and vectors in LPS+, as stored. `position` is the centre of the first pixel.
     `instance` is the SOP Instance UID. `frames` is how many the file holds and `frame` which of
     them this is, counted from 0; it is None where the header is that of the file as a whole.
-    `conversion` is what a secondary capture was made from, ConversionType.
+    `conversion` is what a secondary capture was made from, ConversionType. `real_world` lists the
+    mappings to real world values; `is_real_world` says that the only one is the rescale.
     """
 
     path: Path
@@ -78,6 +80,8 @@ class Slice:
     has_burned_in_text: bool
     pixels: PixelData | None
     origin: Origin
+    real_world: tuple[Mapping, ...] = ()
+    is_real_world: bool = False
     frame: int | None = None
 
     @property

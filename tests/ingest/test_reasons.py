@@ -49,7 +49,8 @@ not-a-photograph not-an-image not-found not-hounsfield not-millimetres ok padded
 padded-tissue paired-files pixel-format resampled secondary-capture several-series
 sheared-affine single-slice study-per-file tilted-stack too-large trailing-bytes truncated
 undeclared-labels undecodable uneven-spacing unknown-format unknown-series unknown-volume
-unreadable voxel-type conflicting-modality conflicting-syntax
+unreadable voxel-type conflicting-modality conflicting-syntax real-world-values
+conflicting-rescale
 """
 """Codes that programs may rely on: one may be added, and none renamed or taken away."""
 

@@ -48,7 +48,6 @@ _OPEN = {
     "dwi_private_b_half": "private b-values are not compared yet",
     "two_recons_half_description": "SeriesDescription is not compared yet",
     "mosaic_type_cut": "a mosaic is known by ImageType alone yet",
-    "mr_rwvm_per_slice": "RealWorldValueMapping is not read yet",
     **dict.fromkeys(
         ("ct_signed_as_unsigned", "ct_padding_beyond_bits_stored", "ct_bits_stored_lies"),
         "values are not compared with what their header says yet",

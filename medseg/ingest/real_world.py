@@ -1,0 +1,100 @@
+"""Real world: take the real world values of slices that have no rescale of their own.
+
+A rescale that is stated goes first: it is what scanners and viewers agree on. Where there is none,
+or it changes nothing, one linear Real World Value Mapping gives each slice its values; several, or
+a table, leave open which are meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from medseg.ingest.real_world_mapping import Mapping
+from medseg.ingest.slice import Slice
+
+HOUNSFIELD = "[hnsf'U]"
+"""The code of HU in UCUM."""
+
+_RELATIVE_TOLERANCE = 1e-5  # rescales are decimal strings of at most 16 characters
+
+
+def with_real_world_values(header: Slice) -> Slice:
+    """Give a slice without rescale that of its one linear mapping; else return it as it is.
+
+    CT is rescaled by a mapping to HU alone, PET by none, since its Units are those of the rescale.
+
+    Example:
+        >>> with_real_world_values(header).slope  # RealWorldValueSlope 2.6  # doctest: +SKIP
+        2.6
+    """
+    mapping = _only_linear(header)
+    if mapping is None or not _lacks_rescale(header):
+        return header
+    return replace(
+        header,
+        slope=mapping.slope,
+        intercept=mapping.intercept,
+        rescale_type="HU" if mapping.unit == HOUNSFIELD else mapping.unit,
+        real_world=(mapping,),
+        is_real_world=True,
+    )
+
+
+def conflicting_rescale(slices: Sequence[Slice]) -> str:
+    """Mappings that contradict the rescale, or of which none is the one that is meant.
+
+    Rescale and mapping agree where one is the other in another unit, the same for all slices.
+    """
+    mapped = [s for s in slices if s.real_world]
+    if not mapped or any(s.kind == "PT" for s in slices):
+        return ""
+    if count := sum(s.is_real_world for s in slices):
+        rest = len(slices) - count
+        return f"{rest} of {len(slices)} slices lack the real world mapping" if rest else ""
+    first, count = mapped[0], len(mapped[0].real_world)
+    if first.kind == "CT":  # what lacks its rescale is refused for that
+        return ""
+    if _lacks_rescale(first):
+        what = f"{count} mappings" if count > 1 else "a mapping that is not linear"
+        return f"{first.name} has {what} to real world values and no rescale"
+    if len(mapped) < len(slices) or _agree(slices):
+        return ""
+    return "rescale and real world value mapping of the slices differ from slice to slice"
+
+
+def _agree(slices: Sequence[Slice]) -> bool:
+    """Whether some mapping is, for all slices, the same linear function of the rescaled values."""
+    counts = {len(s.real_world) for s in slices}
+    if len(counts) > 1:
+        return False
+    relations = (_relations(slices, index) for index in range(counts.pop()))
+    return any(r is None or np.allclose(r, r[0], rtol=_RELATIVE_TOLERANCE) for r in relations)
+
+
+def _relations(slices: Sequence[Slice], index: int) -> np.ndarray | None:
+    """Slope and intercept from rescaled to real world value, (slices, 2); None for a table."""
+    found = []
+    for s in slices:
+        mapping, (slope, intercept) = s.real_world[index], s.rescale
+        if not mapping.slope or mapping.intercept is None or slope == 0:
+            return None
+        factor = mapping.slope / slope
+        found.append((factor, mapping.intercept - factor * intercept))
+    return np.array(found)
+
+
+def _only_linear(header: Slice) -> Mapping | None:
+    mappings = header.real_world
+    if header.kind == "CT":
+        mappings = tuple(m for m in mappings if m.unit == HOUNSFIELD)
+    is_usable = len(mappings) == 1 and mappings[0].is_linear and header.kind != "PT"
+    return mappings[0] if is_usable else None
+
+
+def _lacks_rescale(header: Slice) -> bool:
+    """None, or one that changes nothing, which of CT states that stored values are HU."""
+    absent = header.slope is None and header.intercept is None
+    return absent or (header.kind != "CT" and header.rescale == (1.0, 0.0))

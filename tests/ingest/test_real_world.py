@@ -1,0 +1,164 @@
+"""Tests of medseg.ingest.real_world: values that only a real world value mapping gives."""
+
+from __future__ import annotations
+
+import highdicom
+import numpy as np
+import pytest
+from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
+from pydicom import Dataset
+from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
+
+from medseg.ingest import IngestError, Reason, Verdict, find_series, load
+
+STORED = ramp() + 1
+
+
+def mapping(slope=1.0, intercept=0.0, *, first=0, last=65535, unit="1", table=False):
+    item, code = Dataset(), Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = unit, "UCUM", "a unit"
+    item.LUTLabel, item.LUTExplanation = "label", "what it is"
+    item.MeasurementUnitsCodeSequence = [code]
+    item.add_new("RealWorldValueFirstValueMapped", "US", first)
+    item.add_new("RealWorldValueLastValueMapped", "US", last)
+    if table:
+        item.RealWorldValueLUTData = [float(n) for n in range(first, last + 1)]
+    else:
+        item.RealWorldValueSlope, item.RealWorldValueIntercept = slope, intercept
+    return item
+
+
+def mr(mappings, *, rescale=None, modality="MR"):
+    """MR slices; the k-th has the mappings that `mappings(k)` gives, and a rescale of its own."""
+    slices = make_series(STORED.astype(np.uint16), uid="1.2.3")
+    for k, s in enumerate(slices):
+        del s.RescaleSlope, s.RescaleIntercept, s.RescaleType
+        s.InstanceNumber, s.PatientName = k + 1, "A"
+        if modality == "MR":
+            s.SOPClassUID, s.Modality = MRImageStorage, modality
+        if found := mappings(k):
+            s.RealWorldValueMappingSequence = found
+        if rescale is not None:
+            s.RescaleSlope, s.RescaleIntercept = rescale(k)
+    return slices
+
+
+def growing(k):
+    return [mapping(1 + k / 2, 10.0 * k)]
+
+
+def in_the_file(slices):
+    return slices
+
+
+def in_frames(slices):
+    whole = make_enhanced(slices, EnhancedMRImageStorage)
+    del whole.RealWorldValueMappingSequence
+    for group, s in zip(whole.PerFrameFunctionalGroupsSequence, slices, strict=True):
+        del group.PixelValueTransformationSequence
+        group.RealWorldValueMappingSequence = s.RealWorldValueMappingSequence
+    return [whole]
+
+
+EXPECTED = STORED * (1 + np.arange(5) / 2)[:, None, None] + 10.0 * np.arange(5)[:, None, None]
+
+
+@pytest.mark.parametrize("put", [in_the_file, in_frames])
+def test_a_mapping_of_each_slice_gives_its_values(put, tmp_path):
+    write_series(tmp_path, put(mr(growing)))
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.REAL_WORLD_VALUES)
+    np.testing.assert_allclose(load(tmp_path)[0], EXPECTED.transpose(2, 1, 0), rtol=1e-6)
+
+
+def test_highdicom_reads_the_same(tmp_path):
+    paths = write_series(tmp_path, mr(growing), shuffle_seed=None)
+    frames = [highdicom.imread(p).get_frame(1, apply_real_world_transform=True) for p in paths]
+    np.testing.assert_allclose(load(tmp_path)[0], np.stack(frames).transpose(2, 1, 0), rtol=1e-6)
+
+
+def test_a_mapping_that_all_frames_share_is_applied(tmp_path):
+    slices = mr(lambda k: [mapping(0.25, -3.0)])
+    whole = make_enhanced(slices, EnhancedMRImageStorage)
+    for group in whole.PerFrameFunctionalGroupsSequence:
+        del group.PixelValueTransformationSequence
+    del whole.RealWorldValueMappingSequence
+    shared = whole.SharedFunctionalGroupsSequence[0]
+    shared.RealWorldValueMappingSequence = slices[0].RealWorldValueMappingSequence
+    write_series(tmp_path, [whole])
+    expected = STORED.transpose(2, 1, 0) * 0.25 - 3
+    np.testing.assert_array_equal(load(tmp_path)[0], expected.astype(np.float32))
+
+
+def test_a_rescale_that_changes_nothing_leaves_the_mapping(tmp_path):
+    write_series(tmp_path, mr(growing, rescale=lambda k: (1, 0)))
+    np.testing.assert_allclose(load(tmp_path)[0], EXPECTED.transpose(2, 1, 0), rtol=1e-6)
+
+
+def test_a_rescale_and_the_same_mapping_in_another_unit_agree(tmp_path):
+    """The rescale goes first: slope 2 + k and intercept 5, of which the mapping is a thousandth."""
+    slices = mr(lambda k: [mapping((2 + k) / 1000, 0.005)], rescale=lambda k: (2 + k, 5))
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.notes) == (Verdict.ACCEPT, ())
+    expected = STORED * (2 + np.arange(5))[:, None, None] + 5
+    np.testing.assert_array_equal(load(tmp_path)[0], expected.transpose(2, 1, 0))
+
+
+def check_refused(slices, words, folder):
+    write_series(folder, slices)
+    (series,) = find_series(folder)
+    assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.CONFLICTING_RESCALE)
+    assert words in series.message
+
+
+def test_a_rescale_that_differs_from_the_mapping_slice_by_slice_is_refused(tmp_path):
+    check_refused(mr(growing, rescale=lambda k: (2, 0)), "differ from slice to slice", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("mappings", "words"),
+    [
+        (lambda k: [mapping(1.0 + k), mapping(2.0 + k)], "2 mappings to real world values"),
+        (
+            lambda k: [mapping(last=300, table=True)],
+            "a mapping that is not linear to real world values",
+        ),
+        (lambda k: growing(k) if k != 2 else [], "1 of 5 slices lack the real world mapping"),
+    ],
+)
+def test_what_gives_no_one_value_is_refused(mappings, words, tmp_path):
+    check_refused(mr(mappings), words, tmp_path)
+
+
+def test_values_beyond_the_range_that_is_mapped_are_refused(tmp_path):
+    write_series(tmp_path, mr(lambda k: [mapping(2.0, last=100)]))
+    with pytest.raises(IngestError, match="is for 0 to 100") as error:
+        load(tmp_path)
+    assert error.value.code is Reason.CONFLICTING_RESCALE
+
+
+def test_two_units_are_refused(tmp_path):
+    write_series(tmp_path, mr(lambda k: [mapping(2.0, unit="ms" if k else "s")]))
+    assert find_series(tmp_path)[0].reason is Reason.MIXED_RESCALE_TYPE
+
+
+# ---- CT
+
+
+def test_ct_without_rescale_takes_a_mapping_to_hu(tmp_path):
+    hu = lambda k: [mapping(1.0, -1024.0, unit="[hnsf'U]"), mapping(9.0, unit="1")]  # noqa: E731
+    write_series(tmp_path, mr(hu, modality="CT"))
+    np.testing.assert_array_equal(load(tmp_path)[0], STORED.transpose(2, 1, 0) - 1024)
+
+
+def test_ct_without_rescale_takes_no_mapping_to_another_unit(tmp_path):
+    write_series(tmp_path, mr(growing, modality="CT"))
+    assert find_series(tmp_path)[0].reason is Reason.MISSING_RESCALE
+
+
+def test_ct_of_a_rescale_is_in_hu_whatever_is_mapped(tmp_path):
+    write_series(tmp_path, mr(growing, rescale=lambda k: (1, -1000), modality="CT"))
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.notes) == (Verdict.ACCEPT, ())
+    np.testing.assert_array_equal(load(tmp_path)[0], STORED.transpose(2, 1, 0) - 1000)
