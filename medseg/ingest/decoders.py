@@ -92,14 +92,17 @@ def _frame(dataset: pydicom.Dataset, index: int) -> bytes:
 
 
 def _decode_rle(dataset: pydicom.Dataset, index: int) -> np.ndarray:
-    """Run-length coded samples, put back as plain ones for pydicom to lay out."""
+    """Run-length coded samples; colours are put back as plain ones for pydicom to lay out."""
     content = decode_rle(
         _frame(dataset, index),
         dataset.Rows * dataset.Columns,
         samples=dataset.SamplesPerPixel,
         bytes_per_sample=dataset.BitsAllocated // 8,
     )
-    alone = _alone(dataset, content, syntax=ExplicitVRLittleEndian)
+    if dataset.SamplesPerPixel == 1:
+        kind = "i" if dataset.PixelRepresentation else "u"
+        return content.view(f"<{kind}{content.shape[-1]}").reshape(dataset.Rows, dataset.Columns)
+    alone = _alone(dataset, content.tobytes(), syntax=ExplicitVRLittleEndian)
     alone.add_new("PlanarConfiguration", "US", 1)
     return np.asarray(pixel_array(alone, index=0))
 

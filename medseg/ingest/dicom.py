@@ -37,7 +37,8 @@ def load_dicom(
             of refusing them; see `medseg.ingest.resample`.
 
     Returns:
-        The volume (columns, rows, slices), int16 or float32, in HU for CT, and its geometry.
+        The volume (columns, rows, slices), in HU for CT, of the type that `read_volume` gives, and
+        its geometry.
 
     Raises:
         IngestError: the series is refused, or which one is meant is not clear.

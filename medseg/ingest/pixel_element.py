@@ -22,6 +22,7 @@ from medseg.ingest.slice import PixelData
 MAX_PADDING_BYTES = 2**17
 """Zeros at the end are counted so far: more than one row of 16-bit pixels has."""
 
+_GROUP, _PIXELS, _FLOATS = 0x7FE0, 0x0010, (0x0008, 0x0009)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _LAYOUT = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
 _FRAMES = "NumberOfFrames"
@@ -39,7 +40,10 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     stream = parsed.stream
     order = "<" if parsed.syntax.is_little_endian else ">"
     header = stream.read(8 if parsed.is_implicit else 12)
-    if len(header) < 8 or header[:4] != struct.pack(order + "HH", 0x7FE0, 0x0010):
+    if len(header) < 8:
+        return None
+    group, element = struct.unpack(order + "HH", header[:4])
+    if group != _GROUP or element not in (_PIXELS, *_FLOATS):
         return None
     (length,) = struct.unpack(order + "I", header[-4:])
     start, size = stream.tell(), stream.seek(0, os.SEEK_END)
@@ -49,9 +53,13 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     if (found := _items_of_known_length(stream, start + length)) is not None:
         return found
     offset = None if parsed.syntax.is_deflated else start
-    missing_bytes = max(0, start + length - size)
-    content = _content(stream, parsed.dataset, start=start, length=min(length, size - start))
-    return PixelData(offset, length, missing_bytes=missing_bytes, content=content)
+    return PixelData(
+        offset,
+        length,
+        missing_bytes=max(0, start + length - size),
+        is_float=element in _FLOATS,
+        content=_content(stream, parsed.dataset, start=start, length=min(length, size - start)),
+    )
 
 
 def zeros_at_end(stream: BinaryIO, pixels: PixelData) -> int:

@@ -23,6 +23,7 @@ CT_PADDING_HU = -1024
 """Value of CT pixels that the scanner padded (outside its field of view): below any tissue."""
 
 _INT16 = np.iinfo(np.int16)
+_EXACT_IN_SINGLE = 2**24  # whole numbers up to here
 
 
 def read_volume(slices: Sequence[Slice]) -> np.ndarray:
@@ -35,19 +36,19 @@ def read_volume(slices: Sequence[Slice]) -> np.ndarray:
         slices: headers of equal matrix size, sorted along the slice normal.
 
     Returns:
-        (columns, rows, slices): int16 where every value is exact in it, else float32.
+        (columns, rows, slices): int16 where every value is exact in it, else float32; float64 where
+        stored values of more than 24 bits would lose some in single precision.
 
     Raises:
         IngestError: "undecodable", "truncated" or "conflicting-rescale", naming the file.
     """
-    exact = all(value.is_integer() for s in slices for value in s.rescale)
+    is_whole = all(value.is_integer() for s in slices for value in s.rescale)
     shape = (len(slices), slices[0].rows, slices[0].columns)
-    volume = np.empty(shape, dtype=np.int16 if exact else np.float32)
+    volume = np.empty(shape, dtype=np.int16 if is_whole else np.float32)
     for k, stored in stored_planes(slices):
-        header = slices[k]
-        if exact and not _fits_int16(stored, header):
-            exact, volume = False, volume.astype(np.float32)
-        _rescale(stored, header, out=volume[k])
+        dtype = np.promote_types(volume.dtype, _dtype(stored, slices[k], is_whole=is_whole))
+        volume = volume.astype(dtype, copy=False)
+        _rescale(stored, slices[k], out=volume[k])
     return volume.transpose(2, 1, 0)
 
 
@@ -66,7 +67,7 @@ def stored_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _stored_in_one_file(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
-    """The samples of some slices of one file, 8 or 16 bit."""
+    """The samples of some slices of one file, of 8, 16 or 32 bits."""
     first = headers[0]
     is_plain = first.transfer_syntax.is_little_endian and not first.transfer_syntax.is_encapsulated
     if not is_plain or first.pixels is None or first.pixels.offset is None:
@@ -159,10 +160,16 @@ def _whole(path: Path) -> pydicom.Dataset:
     return parsed.dataset
 
 
-def _fits_int16(stored: np.ndarray, header: Slice) -> bool:
+def _dtype(stored: np.ndarray, header: Slice, *, is_whole: bool) -> type[np.generic]:
+    """The least type of a volume in which no value of a slice loses what was stored."""
     slope, intercept = header.rescale
-    ends = [float(end) * slope + intercept for end in (stored.min(), stored.max())]
-    return min(ends) >= _INT16.min and max(ends) <= _INT16.max
+    lowest, highest = float(stored.min()), float(stored.max())
+    low, high = sorted((lowest * slope + intercept, highest * slope + intercept))
+    if is_whole and low >= _INT16.min and high <= _INT16.max:
+        return np.int16
+    if max(-lowest, highest) <= _EXACT_IN_SINGLE:
+        return np.float32
+    return np.float32 if is_whole and max(-low, high) <= _EXACT_IN_SINGLE else np.float64
 
 
 def _rescale(stored: np.ndarray, header: Slice, *, out: np.ndarray) -> None:

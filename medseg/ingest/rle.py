@@ -11,22 +11,28 @@ import struct
 from itertools import pairwise
 
 import numpy as np
+from PIL import Image
 
 _HEADER_BYTES = 64
 _MOST_SEGMENTS = 15
-_NO_OPERATION = 128
+_MOST_PIXELS = 2**28 - 1  # Pillow counts bits in 32
+_CHUNK = 2**20
 _PADDING_BYTES = 1
 """A last run may go on by this much: some encoders pad an odd number of pixels before coding."""
 
 
-def decode_rle(frame: bytes, pixels: int, *, samples: int, bytes_per_sample: int) -> bytes:
-    """Decode a frame to its samples, little endian, one colour after the other.
+def decode_rle(frame: bytes, pixels: int, *, samples: int, bytes_per_sample: int) -> np.ndarray:
+    """Decode a frame to the bytes of its samples, little endian, one colour after the other.
 
     Args:
         frame: header and segments.
         pixels: rows x columns.
         samples: per pixel.
-        bytes_per_sample: 1 or 2.
+        bytes_per_sample: 1, 2 or 4.
+
+    Returns:
+        (samples, pixels, bytes_per_sample), uint8. No more is written than that, whatever the runs
+        of the frame stand for.
 
     Raises:
         ValueError: the frame does not hold exactly these, but for padding: one more byte, and zeros
@@ -34,16 +40,20 @@ def decode_rle(frame: bytes, pixels: int, *, samples: int, bytes_per_sample: int
 
     Example:
         >>> header = bytes([1, 0, 0, 0, 64]) + bytes(59)
-        >>> decode_rle(header + b"\\xfe\\x07", 3, samples=1, bytes_per_sample=1)
+        >>> decode_rle(header + b"\\xfe\\x07", 3, samples=1, bytes_per_sample=1).tobytes()
         b'\\x07\\x07\\x07'
     """
+    if not 0 < pixels <= _MOST_PIXELS:
+        raise ValueError(f"a run-length code of {pixels} pixels")
     segments = _segments(frame)
     if len(segments) != samples * bytes_per_sample:
         stated = f"{samples} samples of {bytes_per_sample} bytes"
         raise ValueError(f"a run-length code of {len(segments)} segments for {stated}")
-    decoded = b"".join(_decoded(segment, pixels) for segment in segments)  # or an error
-    planes = np.frombuffer(decoded, np.uint8).reshape(samples, bytes_per_sample, pixels)
-    return planes[:, ::-1].swapaxes(1, 2).tobytes()
+    out = np.empty((samples, pixels, bytes_per_sample), dtype=np.uint8)
+    for k, segment in enumerate(segments):
+        sample, place = divmod(k, bytes_per_sample)
+        out[sample, :, bytes_per_sample - 1 - place] = _decoded(segment, pixels)
+    return out
 
 
 def _segments(frame: bytes) -> list[bytes]:
@@ -56,19 +66,24 @@ def _segments(frame: bytes) -> list[bytes]:
     return [frame[start:end] for start, end in pairwise(ends)]
 
 
-def _decoded(segment: bytes, size: int) -> bytearray:
-    """The first `size` bytes that a segment stands for, and no more may follow."""
-    out, at, end = bytearray(), 0, len(segment)
-    while len(out) < size and at + 1 < end:
-        code = segment[at]
-        if code < _NO_OPERATION:
-            out += segment[at + 1 : at + 2 + code]
-            at += 2 + code
-        elif code > _NO_OPERATION:
-            out += segment[at + 1 : at + 2] * (257 - code)
-            at += 2
-        else:
-            at += 1
-    if not size <= len(out) <= size + _PADDING_BYTES or any(segment[at:]):
+def _decoded(segment: bytes, size: int) -> np.ndarray:
+    """The `size` bytes that a segment stands for, (size,); no more may follow but padding."""
+    line = _unpacked(segment, size)
+    if line is None or _unpacked(segment.rstrip(b"\0"), size + _PADDING_BYTES + 1) is not None:
         raise ValueError(f"a run-length code of more or less than {size} pixels")
-    return out[:size]
+    out = np.empty(size, dtype=np.uint8)
+    for start in range(0, size, _CHUNK):  # at once, Pillow would take four times the memory
+        end = min(start + _CHUNK, size)
+        out[start:end] = np.asarray(line.crop((start, 0, end, 1)))[0]
+    return out
+
+
+def _unpacked(segment: bytes, size: int) -> Image.Image | None:
+    """The first `size` bytes as a picture of one row; None where there are fewer.
+
+    The code is PackBits, which Pillow decodes in C and to no more than it is asked for.
+    """
+    try:
+        return Image.frombytes("L", (size, 1), segment, "packbits", "L")
+    except ValueError:  # not enough image data
+        return None

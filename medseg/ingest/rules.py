@@ -37,6 +37,9 @@ LONGEST_MM = 1e9
 SHORTEST_MM = 1e-9
 """No spacing is smaller: a millionth of a micrometre."""
 
+BITS_ALLOCATED = (8, 16, 32)
+"""Bits of a sample in its file; some reconstructions and dose-like maps have 32."""
+
 Rule = Callable[[Sequence[Slice]], str]
 
 _LARGEST = float(np.finfo(np.float32).max)  # of volumes, which are of single precision
@@ -157,8 +160,10 @@ def _pixel_format(slices: Sequence[Slice]) -> str:
     for s in slices:
         if s.has_modality_lut:
             return "values go through a Modality LUT Sequence"
+        if s.pixels is not None and s.pixels.is_float:
+            return "floating-point samples (Float or Double Float Pixel Data)"
         well_formed = 0 < s.bits_stored <= s.bits_allocated and s.high_bit == s.bits_stored - 1
-        if s.bits_allocated not in (8, 16) or not well_formed:
+        if s.bits_allocated not in BITS_ALLOCATED or not well_formed:
             bits = f"{s.bits_stored} of {s.bits_allocated} bits, high bit {s.high_bit}"
             return f"samples of {bits}"
         if s.pixel_representation not in (0, 1):

@@ -24,7 +24,7 @@ class PixelData:
     `content` what its first frame is, see `medseg.ingest.pixel_content`; "" for plain samples.
     `codestreams` is the number of fragments that begin a compressed frame. `zeros` are the last
     bytes that are all zero, counted to `pixel_element.MAX_PADDING_BYTES`, and only where there are
-    more bytes than the header states.
+    more bytes than the header states. `is_float` marks Float and Double Float Pixel Data.
     """
 
     offset: int | None
@@ -34,6 +34,7 @@ class PixelData:
     codestreams: int = 0
     content: str = ""
     zeros: int = 0
+    is_float: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,7 @@ def make_series(
     """Make one CT series in explicit little endian, intercept -1024, along the slice normal.
 
     Args:
-        stored: (slices, rows, columns), 8 or 16 bit integers; default `ramp()`.
+        stored: (slices, rows, columns), 8, 16 or 32 bit integers; default `ramp()`.
         orientation: ImageOrientationPatient.
         origin: ImagePositionPatient of the first slice, LPS+ mm.
         pixel_spacing_mm: PixelSpacing: between rows, between columns.
@@ -187,7 +187,7 @@ def _make_slice(plane: np.ndarray, **elements: object) -> Dataset:
 
 
 def set_pixels(dataset: Dataset, plane: np.ndarray) -> None:
-    """Store a plane (rows, columns) of 8 or 16 bit integers, uncompressed."""
+    """Store a plane (rows, columns) of 8, 16 or 32 bit integers, uncompressed."""
     bits = plane.dtype.itemsize * 8
     dataset.Rows, dataset.Columns = plane.shape
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -196,4 +196,4 @@ def set_pixels(dataset: Dataset, plane: np.ndarray) -> None:
     dataset.PixelRepresentation = int(plane.dtype.kind == "i")
     data = np.ascontiguousarray(plane).tobytes()
     dataset.PixelData = data + b"\0" * (len(data) % 2)
-    dataset["PixelData"].VR = "OW" if bits == 16 else "OB"
+    dataset["PixelData"].VR = "OB" if bits == 8 else "OW"

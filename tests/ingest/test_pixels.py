@@ -18,6 +18,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLSLossless,
@@ -216,3 +217,63 @@ def test_lossy_compression_is_accepted_and_recorded(tmp_path, caplog):
 def test_real_lossy_files_are_recorded_as_such(data_root, codec, is_lossy):
     (series,) = find_series(data_root / "dicom" / "dicom_wg04_compressed" / codec / f"MR1_{codec}")
     assert (Reason.LOSSY_COMPRESSION in dict(series.notes)) is is_lossy
+
+
+def in_32_bits(dtype, *, first, slope=1, intercept=0):
+    """Slices whose stored values go on from `first`, one by one."""
+    slices = make_series((ramp().astype(np.int64) + first).astype(dtype))
+    for s in slices:
+        s.RescaleSlope, s.RescaleIntercept = slope, intercept
+    return slices
+
+
+@pytest.mark.parametrize(
+    ("dtype", "first", "read"),
+    [
+        (np.int32, -60, np.int16),
+        (np.uint32, 0, np.int16),
+        (np.int32, -100_000, np.float32),
+        (np.int32, 2**24 + 1, np.float64),
+        (np.int32, -(2**31), np.float64),
+        (np.uint32, 2**32 - 120, np.float64),
+    ],
+)
+@pytest.mark.parametrize(
+    "syntax",
+    [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian],
+    ids=lambda syntax: syntax.name,
+)
+def test_samples_of_32_bits_keep_every_value(syntax, dtype, first, read, tmp_path):
+    slices = in_32_bits(dtype, first=first)
+    for s in slices:
+        s.file_meta.TransferSyntaxUID = syntax
+        if syntax == ExplicitVRBigEndian:
+            s.PixelData = np.frombuffer(s.PixelData, "<i4").astype(">i4").tobytes()
+    write_series(tmp_path, slices)
+    volume, _ = load(tmp_path)
+    assert volume.dtype == read
+    expected = ramp().transpose(2, 1, 0).astype(np.int64) + first
+    np.testing.assert_array_equal(volume.astype(np.int64), expected)
+
+
+def test_samples_of_32_bits_are_rescaled_before_they_are_rounded(tmp_path):
+    write_series(tmp_path, in_32_bits(np.uint32, first=2**31, intercept=-(2**31)))
+    volume, _ = load(tmp_path)
+    assert volume.dtype == np.int16
+    np.testing.assert_array_equal(volume, ramp().transpose(2, 1, 0))
+
+
+def test_a_fraction_of_samples_of_32_bits_is_of_double_precision(tmp_path):
+    write_series(tmp_path, in_32_bits(np.int32, first=2**30, slope=0.5))
+    volume, _ = load(tmp_path)
+    assert volume.dtype == np.float64
+    np.testing.assert_array_equal(volume, 2.0**29 + ramp().transpose(2, 1, 0) / 2)
+
+
+def test_unused_bits_of_samples_of_32_bits_are_left_out(tmp_path):
+    slices = in_32_bits(np.uint32, first=0)
+    for s in slices:
+        s.BitsStored, s.HighBit = 20, 19
+        s.PixelData = (np.frombuffer(s.PixelData, np.uint32) | np.uint32(1 << 25)).tobytes()
+    write_series(tmp_path, slices)
+    np.testing.assert_array_equal(load(tmp_path)[0], ramp().transpose(2, 1, 0))

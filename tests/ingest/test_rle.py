@@ -18,7 +18,7 @@ def frame(*segments):
 
 
 def decoded(code, pixels):
-    return list(decode_rle(frame(code), pixels, samples=1, bytes_per_sample=1))
+    return decode_rle(frame(code), pixels, samples=1, bytes_per_sample=1).ravel().tolist()
 
 
 LITERAL, RUN = b"\x02\x07\x08\x09", b"\xfe\x05"
@@ -33,14 +33,21 @@ def test_the_longest_literal_and_run_are_128_bytes():
     assert decoded(b"\x7f" + bytes(range(128)) + b"\x81\x03", 256) == [*range(128), *[3] * 128]
 
 
+def test_equal_runs_in_a_row_are_as_many_as_the_pixels():
+    assert decoded(3 * RUN + b"\x00\x01" + 2 * RUN, 16) == [*9 * [5], 1, *6 * [5]]
+    with pytest.raises(ValueError, match="more or less than 9 pixels"):
+        decoded(4 * RUN, 9)
+
+
 def test_the_first_segment_is_the_more_significant_byte():
     plane = decode_rle(frame(b"\x01\x01\x02", b"\x01\x03\x04"), 2, samples=1, bytes_per_sample=2)
-    assert np.frombuffer(plane, "<u2").tolist() == [0x0103, 0x0204]
+    assert plane.view("<u2").ravel().tolist() == [0x0103, 0x0204]
 
 
 def test_colours_come_one_after_the_other():
     segments = (b"\x00\x01", b"\x00\x02", b"\x00\x03")
-    assert decode_rle(frame(*segments), 1, samples=3, bytes_per_sample=1) == b"\x01\x02\x03"
+    decoded = decode_rle(frame(*segments), 1, samples=3, bytes_per_sample=1)
+    assert decoded.tolist() == [[[1]], [[2]], [[3]]]
 
 
 @pytest.mark.parametrize("padding", [b"", b"\0", b"\0\0\0"])
@@ -48,16 +55,16 @@ def test_zeros_behind_the_code_are_padding(padding):
     assert decoded(LITERAL + padding, 3) == [7, 8, 9]
 
 
-def test_a_last_run_may_be_one_byte_longer():
+def test_a_code_may_be_one_byte_longer():
     assert decoded(RUN, 2) == [5, 5]
 
 
 @pytest.mark.parametrize(
     ("code", "pixels"),
-    [(RUN + LITERAL, 3), (LITERAL + b"\x00\x01", 3), (RUN, 1), (RUN, 4), (LITERAL[:3], 3)],
+    [(RUN + LITERAL, 3), (LITERAL + b"\x01\x01\x02", 3), (RUN, 1), (RUN, 4), (LITERAL[:3], 3)],
 )
 def test_more_or_fewer_pixels_than_stated_raise(code, pixels):
-    """The codes hold 6, 4, 3, 3 and 2; one more in the last run would be padding."""
+    """The codes hold 6, 5, 3, 3 and 2; one more would be padding."""
     with pytest.raises(ValueError, match=f"more or less than {pixels} pixels"):
         decoded(code, pixels)
 

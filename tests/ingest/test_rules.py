@@ -106,6 +106,13 @@ def modality_lut(slices):
     slices[1].ModalityLUTSequence = Sequence([Dataset()])
 
 
+def float_pixels(slices):
+    for s in slices:
+        s.BitsAllocated = 32
+        s.FloatPixelData = np.zeros(24, np.float32).tobytes()
+        del s.PixelData, s.BitsStored, s.HighBit, s.PixelRepresentation
+
+
 REFUSED = [
     (rgb, Reason.COLOUR, "3 samples per pixel, RGB"),
     (palette, Reason.COLOUR, "1 samples per pixel, PALETTE COLOR"),
@@ -145,7 +152,8 @@ REFUSED = [
     (without("RescaleSlope"), Reason.MISSING_RESCALE, "1 of 5 CT slices have no rescale"),
     (without("RescaleIntercept"), Reason.MISSING_RESCALE, "1 of 5 CT slices have no rescale"),
     (with_value("RescaleSlope", 0), Reason.INVALID_RESCALE, "slope 0 and intercept -1024"),
-    (with_value("BitsAllocated", 32), Reason.PIXEL_FORMAT, "16 of 32 bits"),
+    (with_value("BitsAllocated", 24), Reason.PIXEL_FORMAT, "16 of 24 bits"),
+    (float_pixels, Reason.PIXEL_FORMAT, "floating-point samples"),
     (with_value("HighBit", 11), Reason.PIXEL_FORMAT, "16 of 16 bits, high bit 11"),
     (without("PixelRepresentation"), Reason.PIXEL_FORMAT, "the sign, is not stated"),
     (modality_lut, Reason.PIXEL_FORMAT, "Modality LUT Sequence"),
