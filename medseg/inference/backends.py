@@ -199,6 +199,7 @@ def _session(network: NestedUNet) -> Any:
     """ONNX Runtime's session of a network."""
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # earlier versions know no variable for it
     with tempfile.TemporaryDirectory() as folder:
         file = export(network, Path(folder) / "network.onnx").read_bytes()
     options = onnxruntime.SessionOptions()

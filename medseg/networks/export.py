@@ -140,8 +140,9 @@ def _remainder(dividend: Any, divisor: Any) -> Any:
 
 
 def _read_onnx(path: Path) -> Program:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, disable_telemetry_events
 
+    disable_telemetry_events()  # earlier versions know no variable for it
     session = InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
     return lambda image: torch.from_numpy(session.run([OUTPUT], {INPUT: image.numpy()})[0])
 
