@@ -7,7 +7,6 @@ Nothing is downloaded: `schema/meta_schema_20240725.json` is MONAI's own schema 
 import json
 import logging
 import re
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 from medseg import bundles
 from medseg.errors import is_documented, root_cause
 from medseg.networks import load_weights
+from medseg.scratch import scratch_folder
 from medseg.transforms import activation
 
 SCHEMA = Path(__file__).parent / "schema" / "meta_schema_20240725.json"
@@ -210,8 +210,8 @@ def _infer_properties(bundle: _Bundle) -> list[str]:
 
 def _property_faults(bundle: _Bundle, file: str, *, kind: str) -> list[str]:
     """What `check_properties` of MONAI finds; it builds every component that is a property."""
-    with tempfile.TemporaryDirectory() as scratch:
-        here = {"bundle_root": str(bundle.root), "device": "cpu", "output_dir": scratch}
+    with scratch_folder() as scratch:
+        here = {"bundle_root": str(bundle.root), "device": "cpu", "output_dir": str(scratch)}
         config = bundle.json(file)
         pairs = {key: value for key, value in here.items() if key in config}
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +15,7 @@ from monai.bundle import ConfigParser
 
 from medseg import bundles
 from medseg.bundle_check import LARGE_FILE_MB, WEIGHTS, faults
+from medseg.scratch import scratch_folder
 
 _COPIED = ("LICENSE", "docs/data_license.txt", "configs/logging.conf")
 
@@ -25,7 +26,7 @@ def refuse_existing(out: Path) -> None:
     Raises:
         FileExistsError: `out` exists.
     """
-    if out.exists():
+    if os.path.lexists(out):
         raise FileExistsError(
             f"{out.absolute()} exists: remove it, or name another folder for the bundle with --out"
         )
@@ -58,9 +59,9 @@ def derive(
         ValueError: the bundle would have faults, see `bundle_check.faults`.
     """
     refuse_existing(out)
-    scratch = out.parent / f".{secrets.token_hex(4)}.{out.name}"
-    made = scratch / out.name
-    try:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(out.parent) as scratch:
+        made = scratch / out.name
         _write_configs(bundle, made, changes={**changes, "name": out.name}, note=note)
         for file in _COPIED:
             (made / file).parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +75,6 @@ def derive(
         if found := faults(str(made)):
             raise ValueError(f"the bundle {out} would have faults: {'; '.join(found)}")
         made.rename(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return out
 
 

@@ -7,20 +7,23 @@ It has the kind and the `errno` of the system's own, which is its cause.
 
 import errno
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import IO
 
+from medseg.scratch import collect, scratch_folder
+
 _held: dict[Path, IO[str]] = {}
 
 _ROOM = "make room on that disk or choose another folder"
+_LONGEST_NAME = 255
 _RIGHT = "choose a folder that you may write to"
+_SHORTER = "choose a shorter name"
 _REMEDIES = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
@@ -28,17 +31,18 @@ _REMEDIES = {
     errno.EACCES: _RIGHT,
     errno.EPERM: _RIGHT,
     errno.EROFS: _RIGHT,
+    errno.ENAMETOOLONG: _SHORTER,
 }
 _OF_WRITING_ALONE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # no reader meets these
 
 
 @contextmanager
 def whole(path: str | os.PathLike) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends without an error.
+    """A temporary path that takes the place of `path` when the block ends without an error.
 
-    The temporary name keeps every suffix of `path` (`.nii.gz` stays so), since writers choose the
-    format by it. On an error it is removed and whatever `path` held before is still there. Missing
-    parent folders are made.
+    It has the name of `path`, in a scratch folder beside it, see `medseg.scratch`. On an error, or
+    where the process is killed, whatever `path` held before is still there. Missing parent folders
+    are made.
 
     Raises:
         OSError: the file cannot be written, see the top of this file. An error of the block that
@@ -49,26 +53,25 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
         ...     nibabel.save(image, partial)
     """
     target = Path(path)
-    partial = target.with_name(f".{secrets.token_hex(4)}.{target.name}")
-    with _told_in_one_line(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with _told_in_one_line(target, block_of=partial):
+    with ExitStack() as until_done:
+        with _told_in_one_line(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            scratch = until_done.enter_context(scratch_folder(target.parent))
+        partial = scratch / target.name
+        with _told_in_one_line(target, block_of=scratch):
             yield partial
         with partial.open("rb") as file, _told_in_one_line(target):
             os.fsync(file.fileno())
         with _told_in_one_line(target):
             partial.replace(target)
-    finally:
-        with suppress(OSError):  # absent as a rule; a disk that went read-only keeps it
-            partial.unlink()
 
 
 def check_folder(path: str | os.PathLike) -> None:
     """Refuse a folder that cannot be made or written to, before anything is computed for it.
 
-    It is tried with a folder of a random name, at once removed, in the nearest folder that is
-    there; nothing else is made. Permissions alone would not tell: root may write to /proc by them.
+    It is tried with a scratch folder, at once removed, in the nearest folder that is there; nothing
+    else is made. Permissions alone would not tell: root may write to /proc by them. What killed
+    processes left in `path` is removed, see `medseg.scratch`.
 
     Raises:
         OSError: in one line, see the top of this file.
@@ -77,11 +80,11 @@ def check_folder(path: str | os.PathLike) -> None:
         >>> check_folder("runs/liver")
     """
     folder = Path(path)
-    nearest = next(p for p in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(p))
-    trial = nearest / f".{secrets.token_hex(4)}"
+    nearest = _nearest(folder)
+    collect(nearest)
     try:
-        trial.mkdir()
-        trial.rmdir()
+        with scratch_folder(nearest):
+            pass
     except OSError as error:
         reason = error.strerror
         if not nearest.is_dir():
@@ -90,6 +93,14 @@ def check_folder(path: str | os.PathLike) -> None:
             reason = f"{nearest} takes no new folders"
         remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
         raise _told(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
+
+
+def longest_name(folder: str | os.PathLike) -> int:
+    """How many bytes the name of a file in `folder`, which need not exist, may have."""
+    try:
+        return os.pathconf(_nearest(Path(folder)), "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # Windows, or a disk that does not say
+        return _LONGEST_NAME
 
 
 def check_apart(out: str | os.PathLike, source: str | os.PathLike) -> None:
@@ -105,6 +116,11 @@ def check_apart(out: str | os.PathLike, source: str | os.PathLike) -> None:
     """
     if os.path.isdir(source) and os.path.isdir(out) and os.path.samefile(out, source):
         raise ValueError(f"{out} is the folder of the inputs: write to another folder")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the first above it that there is."""
+    return next(p for p in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(p))
 
 
 def remove(path: str | os.PathLike) -> None:
@@ -185,7 +201,7 @@ def hold(path: str | os.PathLike) -> bool:
 
 @contextmanager
 def _told_in_one_line(target: Path, *, block_of: Path | None = None) -> Iterator[None]:
-    """Give an error of writing the words of `_refusal`; with `block_of`, only one about that file.
+    """Give an error of writing the words of `_refusal`; `block_of`: only one about a file there.
 
     An error without the system's words is one of ours, or of a package that has its own: it passes.
     """

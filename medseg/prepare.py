@@ -13,8 +13,10 @@ from medseg.datasets.prepared import FILE
 from medseg.files import check_folder, remove
 from medseg.ingest import IngestError, find_series, read_series
 from medseg.ingest.nifti import is_nifti, read_nifti_header
+from medseg.scratch import collect
 
 LIDC = "lung_nodule"
+_LEVELS = 2  # of folders below the prepared one, as in slices/images
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,13 @@ def prepare(
 
 
 def _check_out(out: str | os.PathLike[str]) -> None:
-    """Refuse a folder that cannot be written; a file in its place is told by the converter."""
+    """Refuse a folder that cannot be written; a file in its place is told by the converter.
+
+    What killed runs left in it is removed, in the folders of its views, too.
+    """
     if not os.path.isfile(out):
         check_folder(out)
+        collect(out, levels=_LEVELS)
 
 
 def _check_headers(items: Sequence[Mapping[str, Any]], listed_in: Path) -> None:

@@ -32,6 +32,7 @@ from medseg.networks.cost import Cost, measure
 from medseg.overrides import checked_overrides
 from medseg.prune_report import ALL_HEADS, CSV, PLOT, Row, markdown, write
 from medseg.run import run_bundle
+from medseg.scratch import collect
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +92,8 @@ def prune_bundle(
     report_dir = report_dir or Path("runs") / root.name / "prune"
     for folder in (out, report_dir):
         check_folder(folder)
+    collect(out.parent)
+    collect(report_dir, levels=1)
     network = evaluation.trained_network()
     rows = _rows(evaluation, network, report_dir=report_dir, repeats=repeats)
     iou = {level: rows[f"L{level}"].iou for level in network.topology.levels}

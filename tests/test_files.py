@@ -23,11 +23,19 @@ def test_the_file_appears_when_the_block_ends(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_temporary_name_keeps_every_suffix_and_the_folder(tmp_path):
-    with whole(tmp_path / "mask.nii.gz") as partial:
+@pytest.mark.parametrize("length", [11, 247, 255])
+def test_the_temporary_name_is_the_files_own_however_long_on_the_same_disk(tmp_path, length):
+    name = "mask.nii.gz".rjust(length, "a")
+    with whole(tmp_path / name) as partial:
         partial.touch()
-        assert partial.suffixes[-2:] == [".nii", ".gz"]
-        assert partial.parent == tmp_path
+        assert partial.name == name
+        assert partial.parent.parent == tmp_path
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_name_that_no_disk_takes_is_told(tmp_path):
+    told = refused(tmp_path / ("a" * 256))
+    assert told.endswith("cannot be written (File name too long): choose a shorter name")
 
 
 def test_missing_folders_are_made(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 RANKS = {
     **dict.fromkeys(("counted", "errors", "files", "flags", "geometry", "labels", "memory"), 0),
-    "telemetry": 0,
+    **dict.fromkeys(("scratch", "telemetry"), -1),
     **dict.fromkeys(("datasets", "ingest", "losses", "metrics", "networks", "transforms"), 1),
     **dict.fromkeys(("engines", "inference"), 2),
     **dict.fromkeys(("export", "report"), 3),

@@ -28,6 +28,7 @@ from medseg.datasets._published import File, Published, opened
 
 logger = logging.getLogger(__name__)
 
+_MOST_NUCLEI = np.iinfo(np.uint16).max  # that a 16-bit PNG can number
 TEST_SHARE = 0.2
 """Share of the pictures held out for testing, whatever the fold."""
 
@@ -120,6 +121,11 @@ def _numbered(
     published: Published, masks: list[str], *, size: tuple[int, int], name: str
 ) -> NDArray[np.uint16]:
     """Number the nuclei from 1, (rows, columns) of uint16; `size` is (columns, rows)."""
+    if len(masks) > _MOST_NUCLEI:
+        raise ValueError(
+            f"picture {name} has {len(masks)} masks, a 16-bit PNG numbers {_MOST_NUCLEI} at most: "
+            "cut the picture into smaller ones"
+        )
     instances = np.zeros(size[::-1], np.uint16)
     overlap = 0
     for number, file in enumerate(masks, start=1):

@@ -3,12 +3,12 @@
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 from medseg.datasets._grid import Grid
+from medseg.scratch import scratch_folder
 
 logger = logging.getLogger(__name__)
 
@@ -91,15 +91,15 @@ def write(
     out = Path(out_dir).resolve()
     _check_free(out, overwrite=overwrite)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as holder:
-        made = Path(holder) / "made"
+    with scratch_folder(out.parent) as holder:
+        made = holder / "made"
         made.mkdir()
         grid = Grid(size, slices, thickness_mm)
         _writer(kind)(made, grid, cases=cases, test_cases=test_cases, seed=seed)
         about = {"kind": kind, "description": "synthetic, written by medseg phantom", "seed": seed}
         (made / MARK).write_text(json.dumps(about) + "\n", encoding="utf-8")
         if out.exists():
-            os.replace(out, Path(holder) / "old")
+            os.replace(out, holder / "old")
         os.replace(made, out)
     logger.info("wrote %d training and %d test cases to %s", cases, test_cases, out)
     return out

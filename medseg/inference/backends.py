@@ -10,10 +10,8 @@ import importlib.util
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -26,6 +24,7 @@ from medseg.networks import place
 from medseg.networks.export import export
 from medseg.networks.folding import fold_batch_norm
 from medseg.networks.nested import NestedUNet
+from medseg.scratch import scratch_folder
 
 Run = Callable[[Tensor], Tensor]
 
@@ -200,8 +199,8 @@ def _session(network: NestedUNet) -> Any:
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()  # earlier versions know no variable for it
-    with tempfile.TemporaryDirectory() as folder:
-        file = export(network, Path(folder) / "network.onnx").read_bytes()
+    with scratch_folder() as folder:
+        file = export(network, folder / "network.onnx").read_bytes()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])

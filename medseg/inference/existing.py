@@ -1,12 +1,15 @@
 """Existing: what the outputs that are there already mean for the cases of a run."""
 
+import errno
 import logging
+import os
+import stat
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from medseg.counted import counted, listed
-from medseg.files import check_folder
+from medseg.files import check_folder, longest_name
 from medseg.inference.tiling import check_choice
 
 logger = logging.getLogger(__name__)
@@ -67,15 +70,20 @@ def cases_to_do(
     Raises:
         OSError: the folder cannot be made or written to.
         ValueError: outputs that exist while `existing` is "refuse"; an output that would take the
-            place of an image of the run or of an output of another case; or one of an earlier run
-            that would be left beside the new ones, and is not of them.
+            place of an image of the run, of an output of another case, or of what is no file; one
+            with a longer name than the disk takes; or one of an earlier run that would be left
+            beside the new ones, and is not of them.
     """
     check_folder(output_dir)
     ends = (label, preview, *others, *asked)
     outputs = {case["case"]: [f"{case['case']}{end}" for end in ends] for case in cases}
     _check_own(outputs)
+    _check_lengths(cases, output_dir, ends=(label, preview, *asked))
+    if existing is not None:
+        _check_places(outputs, output_dir)
     there = {
-        name: [f for f in files if (output_dir / f).exists()] for name, files in outputs.items()
+        name: [f for f in files if os.path.lexists(output_dir / f)]
+        for name, files in outputs.items()
     }
     _check_images(cases, output_dir, there=there)
     touched = [name for name, files in there.items() if files]
@@ -101,7 +109,7 @@ def cases_to_do(
 def _check_left(cases: Sequence[Case], output_dir: Path, ends: Sequence[str]) -> None:
     """Refuse to leave what an earlier run wrote for a case beside a new label map."""
     files = [f"{case['case']}{end}" for case in cases for end in ends]
-    left = [file for file in files if (output_dir / file).exists()]
+    left = [file for file in files if os.path.lexists(output_dir / file)]
     if left:
         raise ValueError(
             f"{output_dir.resolve()} holds what an earlier run wrote and this one does not, which "
@@ -135,6 +143,44 @@ def _check_own(outputs: dict[str, list[str]]) -> None:
                     f"cases {owner[file]} and {name} would both write {file}: rename one of them, "
                     "or leave it out"
                 )
+
+
+def _check_lengths(cases: Sequence[Case], output_dir: Path, *, ends: Sequence[str]) -> None:
+    """Refuse names that no file can have, before anything is computed for them."""
+    longest, end = longest_name(output_dir), max(ends, key=len)
+    for case in cases:
+        length = len(os.fsencode(file := f"{case['case']}{end}"))
+        if length > longest:
+            raise ValueError(
+                f"output {file} has a name of {length} bytes, and a file in "
+                f"{output_dir.resolve()} may have {longest}: rename the image of this case"
+            )
+
+
+def _check_places(outputs: dict[str, list[str]], output_dir: Path) -> None:
+    """Refuse to write where something lies that is no file; a link to a file is one."""
+    for name, files in outputs.items():
+        for place in (output_dir / file for file in files):
+            if what := _no_file(place):
+                raise ValueError(
+                    f"output {place.name} of case {name} cannot be written to "
+                    f"{output_dir.resolve()}, where {what} has this name: move it away, or write "
+                    "to another folder"
+                )
+
+
+def _no_file(place: Path) -> str | None:
+    """What lies at a place, in words, if it is anything but a file or a link to one."""
+    try:
+        mode = place.stat().st_mode
+    except OSError as error:
+        if not os.path.islink(place):  # absent, or of a name that no file can have
+            return None
+        return "a link in a circle" if error.errno == errno.ELOOP else "a link to nothing"
+    if stat.S_ISREG(mode):
+        return None
+    what = "a folder" if stat.S_ISDIR(mode) else "no file but a pipe, socket or device"
+    return f"a link to {what}" if place.is_symlink() else what
 
 
 def _check_images(cases: Sequence[Case], output_dir: Path, *, there: dict[str, list[str]]) -> None:

@@ -1,4 +1,4 @@
-"""Instance output: the numbered objects of a picture as a 16-bit PNG, whole or not at all."""
+"""Instance output: the numbered objects of a picture, whole or not at all."""
 
 import logging
 import os
@@ -12,17 +12,21 @@ from monai.transforms import MapTransform
 from monai.utils import convert_to_numpy
 from PIL import Image
 
-from medseg.files import whole
+from medseg.files import remove, whole
 
 logger = logging.getLogger(__name__)
 
 MOST_OBJECTS = np.iinfo(np.uint16).max
 SUFFIX = "_instances.png"
-"""What follows the name of the case in the name of the file."""
+SUFFIX_OF_MANY = "_instances.tif"
+"""What follows the name of the case in the name of the file; the second beyond `MOST_OBJECTS`."""
 
 
 class WriteInstancesd(MapTransform):
     """Writes `<output_dir>/<case>_instances.png`: 16 bits, objects numbered from 1, 0 elsewhere.
+
+    More than 65535 objects, which a PNG cannot number, go to `<case>_instances.tif` of 32 bits. Of
+    the two files the one that is not written is removed, since it is of another run.
 
     Place it before the label map is written, which tells that a case is done.
 
@@ -31,7 +35,7 @@ class WriteInstancesd(MapTransform):
         output_dir: folder, made if absent.
 
     Raises:
-        ValueError: more than 65535 objects, or an array that is no picture.
+        ValueError: an array that is no picture.
     """
 
     def __init__(self, keys: KeysCollection, output_dir: str | os.PathLike) -> None:
@@ -41,19 +45,17 @@ class WriteInstancesd(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         for key in self.key_iterator(data):
             objects = convert_to_numpy(data[key])
-            path = self.output_dir / f"{data['case']}{SUFFIX}"
-            count = int(objects.max(initial=0))
             if objects.ndim != 3 or objects.shape[0] != 1:
                 raise ValueError(
                     f"objects of case {data['case']} are one picture (1, rows, columns), got "
                     f"shape {objects.shape}: write volumes as NIfTI"
                 )
-            if count > MOST_OBJECTS:
-                raise ValueError(
-                    f"case {data['case']} has {count} objects, a PNG numbers {MOST_OBJECTS} at "
-                    "most: leave small ones out with --smallest_object, or cut the picture"
-                )
+            count = int(objects.max(initial=0))
+            kind = np.uint16 if count <= MOST_OBJECTS else np.int32  # Pillow knows no uint32
+            few, many = (self.output_dir / f"{data['case']}{s}" for s in (SUFFIX, SUFFIX_OF_MANY))
+            path, other = (few, many) if kind is np.uint16 else (many, few)
             with whole(path) as partial:
-                Image.fromarray(objects[0].astype(np.uint16)).save(partial)
+                Image.fromarray(objects[0].astype(kind)).save(partial)
+            remove(other)
             logger.info("%d objects: %s", count, path)
         return dict(data)

@@ -9,7 +9,7 @@ from medseg.counted import counted
 from medseg.files import check_apart
 from medseg.inference.case import is_dicom
 from medseg.inference.existing import Case, cases_to_do, check_existing, check_names
-from medseg.inference.instance_output import SUFFIX as INSTANCES
+from medseg.inference.instance_output import SUFFIX, SUFFIX_OF_MANY
 from medseg.ingest.nifti import is_nifti
 from medseg.ingest.picture import SUFFIXES, is_picture
 
@@ -23,6 +23,7 @@ def find_pictures(
     *,
     output_dir: str | os.PathLike | None = None,
     existing: str | None = "refuse",
+    objects: bool = False,
 ) -> list[Case]:
     """The pictures of an input, as `{"case": name, "image": path}`, sorted by name.
 
@@ -33,8 +34,9 @@ def find_pictures(
     Args:
         path: a PNG, JPEG, TIFF or BMP file, or a folder of such.
         output_dir: where each case's label map `<case>_label.png`, its preview `<case>.png` and
-            maybe its objects `<case>_instances.png` will be written.
+            maybe its objects, see `WriteInstancesd`, will be written.
         existing: what outputs that are there already mean, see `cases_to_do`.
+        objects: whether the objects will be written.
 
     Raises:
         FileNotFoundError: `path` does not exist.
@@ -67,7 +69,8 @@ def find_pictures(
         existing=existing,
         label="_label.png",
         preview=".png",
-        others=[INSTANCES],
+        others=[SUFFIX_OF_MANY] if objects else [SUFFIX, SUFFIX_OF_MANY],
+        asked=[SUFFIX] if objects else [],
     )
 
 

@@ -16,6 +16,7 @@ from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_i
 from medseg.transforms.part_objects import PartObjectsd
 from medseg.transforms.regions import RegionMasksd, members
 from medseg.transforms.slices import SliceDataset
+from medseg.transforms.stored import StoredDataset
 from medseg.transforms.window import window
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "RandElasticGridd",
     "RegionMasksd",
     "SliceDataset",
+    "StoredDataset",
     "activation",
     "border_weight",
     "ignored_index",

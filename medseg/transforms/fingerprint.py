@@ -48,7 +48,7 @@ def fingerprint(paths: Iterable[Path], description: str) -> str:
 
 
 class CaseHash:
-    """`hash_func` of MONAI's `PersistentDataset`: a case is read anew when it should be.
+    """`hash_func` of `StoredDataset` and MONAI's `PersistentDataset`: when a case is read anew.
 
     MONAI's own hash knows the names of a case's files alone: a file of another content, or a `load`
     of other settings, would find what the old one left.

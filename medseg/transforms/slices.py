@@ -27,11 +27,13 @@ from tqdm import tqdm
 
 from medseg.errors import root_cause
 from medseg.files import whole
+from medseg.scratch import collect
 from medseg.transforms.fingerprint import describe, fingerprint
 
 logger = logging.getLogger(__name__)
 
 _DTYPES = (np.uint8, np.int16, np.uint16)
+_LONGEST_NAME = 100  # of a case in the name of its copy, which the fingerprint makes its own
 
 
 class SliceDataset(Dataset):
@@ -87,6 +89,7 @@ class SliceDataset(Dataset):
         _check_deterministic(load)
         self.transform = transform
         self.keys = tuple(keys)
+        collect(cache_dir)
         copies = _Copies(load, describe(load), Path(cache_dir), self.keys)
         self.volumes = copies.of_all(data, threads=num_workers)
         self.index = [
@@ -152,7 +155,7 @@ class _Copies:
 
     def of(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """The copy of a case, made where it is missing; the side file is written last."""
-        name = re.sub(r"[^\w.-]", "_", str(case["case"]))
+        name = re.sub(r"[^\w.-]", "_", str(case["case"]), flags=re.ASCII)[:_LONGEST_NAME]
         stem = f"{name}-{fingerprint(_sources(case, self.keys), self.description)}"
         side = self.cache_dir / f"{stem}.json"
         files = {key: self.cache_dir / f"{stem}-{key}.npy" for key in self.keys}

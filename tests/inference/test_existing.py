@@ -1,6 +1,7 @@
 """Tests of medseg.inference.existing: no output takes the place of anything unasked."""
 
 import logging
+import os
 
 import pytest
 
@@ -124,3 +125,52 @@ def test_each_known_mode_passes_the_check_and_chooses_its_cases(existing, todo, 
 def test_another_mode_is_refused():
     with pytest.raises(ValueError, match="one of refuse, skip, overwrite, got 'ask'"):
         check_existing("ask")
+
+
+# ---- what lies where an output is to be
+
+
+PLACES = {
+    "a link to nothing": lambda place: place.symlink_to(place.parent / "nothing"),
+    "a link in a circle": lambda place: place.symlink_to(place),
+    "a link to a folder": lambda place: place.symlink_to(place.parent),
+    "a folder": lambda place: place.mkdir(),
+    "no file but a pipe, socket or device": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip", "overwrite"])
+@pytest.mark.parametrize("output", ["a_label.png", "a.png", "a_more.npy"])
+@pytest.mark.parametrize("what", PLACES)
+def test_what_is_no_file_is_refused_at_the_place_of_an_output(tmp_path, what, output, existing):
+    PLACES[what](tmp_path / output)
+    with pytest.raises(
+        ValueError, match=f"^output {output} of case a cannot be .* where {what} has"
+    ):
+        names(made("a", "b"), tmp_path, existing=existing, others=["_more.npy"])
+    assert os.path.lexists(tmp_path / output)
+
+
+def test_a_link_to_a_file_is_an_output_that_is_there(tmp_path):
+    (tmp_path / "kept").touch()
+    (tmp_path / "a_label.png").symlink_to(tmp_path / "kept")
+    with pytest.raises(ValueError, match=r"^1 of 1 case would write over outputs"):
+        names(made("a"), tmp_path)
+    assert names(made("a"), tmp_path, existing="skip") == []
+    assert names(made("a"), tmp_path, existing="overwrite") == ["a"]
+
+
+def test_a_plan_does_not_mind_what_lies_there(tmp_path):
+    (tmp_path / "a_label.png").symlink_to(tmp_path / "nothing")
+    assert names(made("a"), tmp_path, existing=None) == ["a"]
+
+
+@pytest.mark.parametrize("letter", ["a", "é"])
+def test_a_name_longer_than_the_disk_takes_is_refused_before_anything_runs(tmp_path, letter):
+    room = (255 - len("_label.png")) // len(letter.encode())
+    assert names(made(letter * room), tmp_path) == [letter * room]
+    with pytest.raises(ValueError, match=r"has a name of 25[67] bytes, .* may have 255: rename"):
+        names(made("b", letter * (room + 1)), tmp_path / "new")
+    assert names(made(letter * room), tmp_path, others=["_more.than.npy"]) == [letter * room]
+    with pytest.raises(ValueError, match=r"_probabilities\.npy has a name of"):
+        names(made(letter * room), tmp_path, asked=["_probabilities.npy"])

@@ -32,11 +32,21 @@ def test_no_object_is_a_black_picture(tmp_path):
     assert not np.asarray(Image.open(tmp_path / "a_instances.png")).any()
 
 
-def test_more_objects_than_a_png_numbers_are_refused_and_nothing_is_written(tmp_path):
-    objects = torch.full((1, 2, 2), 65536, dtype=torch.int32)
-    with pytest.raises(ValueError, match="case a has 65536 objects, a PNG numbers 65535 at most"):
-        write(objects, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(("count", "name"), [(65535, "png"), (65536, "tif")])
+def test_objects_are_numbered_right_as_far_as_a_png_can_and_beyond(tmp_path, count, name):
+    label = torch.zeros(1, 512, 512, dtype=torch.uint8)
+    label[0, ::2, ::2] = 1  # 65536 pixels, each an object
+    if count == 65535:
+        label[0, -2, -2] = 0
+    for old in ("png", "tif"):
+        (tmp_path / f"a_instances.{old}").touch()
+    objects = LabelInstancesd("pred")({"pred": label})["instances"]
+    write(objects, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"a_instances.{name}"]
+    read = np.asarray(Image.open(tmp_path / f"a_instances.{name}"))
+    expected = np.zeros((512, 512), int)
+    expected[::2, ::2] = np.arange(1, 65537).reshape(256, 256)
+    np.testing.assert_array_equal(read, np.where(expected <= count, expected, 0))
 
 
 def test_volumes_are_refused(tmp_path):

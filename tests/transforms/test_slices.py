@@ -255,10 +255,19 @@ def test_a_second_process_finds_the_copy_again(other_process):
 def test_a_process_killed_while_copying_leaves_nothing_that_counts(other_process):
     folder, case = other_process["folder"], other_process["cases"][1]
     assert other_process["done"].returncode == 9, other_process["done"].stderr
-    assert b"half" in {p.read_bytes() for p in (folder / "cache").iterdir()}
+    left = list((folder / "cache").glob(".medseg-*/*"))
+    assert [path.read_bytes() for path in left] == [b"half"]
     volume = load()(case)["image"]
     for item in dataset([case], folder):
         assert torch.equal(item["image"], volume[..., item["slice"]])
+    assert not left[0].parent.exists()
+
+
+def test_the_name_of_a_case_may_be_as_long_as_that_of_a_file(tmp_path):
+    case = make_case(tmp_path)
+    dataset([{**case, "case": "é" * 120}], tmp_path)
+    assert copies(tmp_path)
+    assert all(len(os.fsencode(name)) < 150 for name in copies(tmp_path))
 
 
 @pytest.mark.parametrize("key", KEYS)
