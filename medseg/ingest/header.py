@@ -15,7 +15,7 @@ from pathlib import Path
 import pydicom
 from pydicom import uid
 
-from medseg.ingest import elements, multiframe, origin, real_world_mapping
+from medseg.ingest import completeness, elements, multiframe, origin, private, real_world_mapping
 from medseg.ingest.part10 import PARSE_ERRORS, Part10, open_bounded, parse, without_validation
 from medseg.ingest.pixel_element import measure_pixels, zeros_at_end
 from medseg.ingest.real_world import with_real_world_values
@@ -34,7 +34,7 @@ _KEYWORDS = [
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
     *("LossyImageCompression", "ConversionType", "BurnedInAnnotation"),
     *(*multiframe.KEYWORDS, *origin.KEYWORDS),
-    real_world_mapping.KEYWORD,
+    *(real_world_mapping.KEYWORD, *completeness.KEYWORDS, *private.KEYWORDS),
 ]
 
 _SERIES_KEYWORDS = ("SOPClassUID", "SeriesInstanceUID")
@@ -158,6 +158,8 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         has_burned_in_text=text("BurnedInAnnotation") == "YES",
         pixels=pixels,
         origin=origin.read_origin(dataset),
+        counts=completeness.read_counts(dataset),
+        tiles=private.tiles(dataset),
         real_world=real_world_mapping.read_mappings([dataset]),
     )
 

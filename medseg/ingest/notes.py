@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medseg.counted import counted
+from medseg.ingest.completeness import fewer_than_counted
 from medseg.ingest.image_kind import contradiction
 from medseg.ingest.mixed import is_study_per_file
 from medseg.ingest.padding import padding_in_tissue
@@ -50,6 +51,11 @@ def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
         files = len({s.path for s in slices})
         finding = f"each of {files} files states another Study Instance UID in {name}"
         notes.append((Reason.STUDY_PER_FILE, finding))
+    is_one_acquisition = len({s.origin.acquisition for s in slices}) == 1
+    counted_more = fewer_than_counted([s.counts for s in slices]) if is_one_acquisition else ""
+    if counted_more:
+        finding = f"{counted_more} and {len(slices)} images are there, in {name}"
+        notes.append((Reason.FEWER_IMAGES, finding))
     return (*notes, *_notes_on_values(slices, name))
 
 

@@ -13,6 +13,7 @@ import pydicom
 from pydicom.tag import BaseTag, Tag
 
 from medseg.ingest.elements import macro
+from medseg.ingest.private import b_value as private_b_value
 
 _AS_STORED = {
     "patient": "PatientID",
@@ -124,7 +125,11 @@ def read_origin(dataset: pydicom.Dataset) -> Origin:
         '4.60'
     """
     stated = _stated(dataset)
-    return Origin(**stated | {"component": stated["component"] or _ge_component(dataset)})
+    private = {
+        "component": stated["component"] or _ge_component(dataset),
+        "b_value": stated["b_value"] or private_b_value(dataset),
+    }
+    return Origin(**stated | private)
 
 
 def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:

@@ -20,6 +20,7 @@ and the remedy, which is fixed for each code.
 | lossy-compression | accept | values were changed by lossy compression, now or before |
 | conflicting-modality | accept | SOP class and Modality name different kinds of image |
 | real-world-values | accept | no rescale but a real world value mapping, which is applied |
+| fewer-images | accept | the header counts more images than are there |
 | not-hounsfield | accept | CT whose values are stated in another unit than HU |
 | not-found | refuse | the path does not exist |
 | empty-folder | refuse | the folder holds no DICOM file |
@@ -57,6 +58,7 @@ and the remedy, which is fixed for each code.
 | mixed-frame-of-reference | refuse | slices in different coordinate systems |
 | duplicate-positions | refuse | several slices at one position (phases, echoes, copies) |
 | mixed-acquisition | refuse | slices of several echoes, b-values, phases, tube voltages or series |
+| missing-parts | refuse | parts of a concatenation, one object in several files, are not there |
 | missing-slices | refuse | gaps of a whole number of slices |
 | uneven-spacing | refuse | slices that lie off a regular grid by more than rounding |
 | tilted-stack | refuse | slices shifted against each other (gantry tilt, shear) |
@@ -109,6 +111,7 @@ class Reason(str, Enum):
     LOSSY_COMPRESSION = "lossy-compression"
     CONFLICTING_MODALITY = "conflicting-modality"
     REAL_WORLD_VALUES = "real-world-values"
+    FEWER_IMAGES = "fewer-images"
     NOT_HOUNSFIELD = "not-hounsfield"
     NOT_FOUND = "not-found"
     EMPTY_FOLDER = "empty-folder"
@@ -146,6 +149,7 @@ class Reason(str, Enum):
     MIXED_FRAME_OF_REFERENCE = "mixed-frame-of-reference"
     DUPLICATE_POSITIONS = "duplicate-positions"
     MIXED_ACQUISITION = "mixed-acquisition"
+    MISSING_PARTS = "missing-parts"
     MISSING_SLICES = "missing-slices"
     UNEVEN_SPACING = "uneven-spacing"
     TILTED_STACK = "tilted-stack"
@@ -216,6 +220,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.LOSSY_COMPRESSION: "use the uncompressed original where there is one",
     Reason.CONFLICTING_MODALITY: "check which of the two is right before the values are used",
     Reason.REAL_WORLD_VALUES: "values are those of the mapping; check their unit before use",
+    Reason.FEWER_IMAGES: "check with the source that no slice is missing at an end",
     Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",
     Reason.NOT_FOUND: "check the path",
     Reason.EMPTY_FOLDER: "pass a folder of DICOM files, or the NIfTI file itself",
@@ -264,6 +269,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.MIXED_SPACING: "put the slices of one spacing in a folder of their own",
     Reason.MIXED_FRAME_OF_REFERENCE: "put the slices of one scan in a folder of their own",
     Reason.DUPLICATE_POSITIONS: "put each phase, echo or copy in a folder of its own",
+    Reason.MISSING_PARTS: "pass all files of the object, or export it again from its source",
     Reason.MISSING_SLICES: f"slices are missing; {_EXPORT_AGAIN}, or {_RESAMPLE}",
     Reason.UNEVEN_SPACING: f"{_RESAMPLE}, or export an even reconstruction",
     Reason.TILTED_STACK: f"{_RESAMPLE} onto upright slices (gantry tilt correction)",

@@ -13,6 +13,7 @@ import numpy as np
 from pydicom import uid
 
 from medseg.geometry import ORTHOGONALITY_TOLERANCE
+from medseg.ingest.completeness import Part, missing_parts
 from medseg.ingest.image_kind import (
     MULTI_FRAME_CLASSES,
     RESCALED_KINDS,
@@ -81,10 +82,10 @@ def _multi_frame(slices: Sequence[Slice]) -> str:
     """
     places = _places(slices)
     for s in slices:
-        if "MOSAIC" in s.image_type and not (
-            s.frame is not None and 1 < s.frames == places[s.path]
-        ):
-            return f"{s.name} is a mosaic of slices side by side (ImageType)"
+        is_sheet = "MOSAIC" in s.image_type or s.tiles > 1
+        if is_sheet and not (s.frame is not None and 1 < s.frames == places[s.path]):
+            by = f"{s.tiles} by a private element" if s.tiles > 1 else "ImageType"
+            return f"{s.name} is a mosaic of slices side by side ({by})"
         if s.frame is None and (s.frames > 1 or s.sop_class in MULTI_FRAME_CLASSES):
             kind = f"{s.name}, {s.sop_class.name}"
             return f"{s.frames} frames in one file ({kind}) without functional groups for each"
@@ -97,6 +98,10 @@ def _places(slices: Sequence[Slice]) -> dict[Path, int]:
     for s in slices:
         found.setdefault(s.path, set()).add(s.position.tobytes())
     return {path: len(places) for path, places in found.items()}
+
+
+def _missing_parts(slices: Sequence[Slice]) -> str:
+    return missing_parts({s.path: Part(s.counts, max(1, s.frames)) for s in slices})
 
 
 def _colour(slices: Sequence[Slice]) -> str:
@@ -285,6 +290,7 @@ SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.MULTI_FRAME, _multi_frame),
     (Reason.COLOUR, _colour),
     (Reason.LOCALIZER, _localizer),
+    (Reason.MISSING_PARTS, _missing_parts),
     (Reason.MIXED_PATIENT, mixed_patient),
     (Reason.MIXED_STUDY, mixed_study),
     (Reason.MIXED_MODALITY, _mixed_modality),

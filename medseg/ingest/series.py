@@ -39,6 +39,7 @@ ACCEPTED_REASONS = (
     Reason.LOSSY_COMPRESSION,
     Reason.CONFLICTING_MODALITY,
     Reason.REAL_WORLD_VALUES,
+    Reason.FEWER_IMAGES,
     Reason.NOT_HOUNSFIELD,
 )
 """What must be known of a series, without anything being assumed about it."""

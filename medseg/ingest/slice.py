@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from pydicom.uid import UID
 
+from medseg.ingest.completeness import Counts
 from medseg.ingest.image_kind import kind_of
 from medseg.ingest.origin import Origin
 from medseg.ingest.real_world_mapping import Mapping
@@ -46,6 +47,7 @@ class Slice:
     them this is, counted from 0; it is None where the header is that of the file as a whole.
     `conversion` is what a secondary capture was made from, ConversionType. `real_world` lists the
     mappings to real world values; `is_real_world` says that the only one is the rescale.
+    `tiles` is how many slices lie side by side in the image, by a private element of its maker.
     """
 
     path: Path
@@ -83,6 +85,8 @@ class Slice:
     origin: Origin
     real_world: tuple[Mapping, ...] = ()
     is_real_world: bool = False
+    counts: Counts = field(default_factory=Counts)
+    tiles: int = 0
     frame: int | None = None
 
     @property

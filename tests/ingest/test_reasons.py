@@ -50,7 +50,7 @@ padded-tissue paired-files pixel-format resampled secondary-capture several-seri
 sheared-affine single-slice study-per-file tilted-stack too-large trailing-bytes truncated
 undeclared-labels undecodable uneven-spacing unknown-format unknown-series unknown-volume
 unreadable voxel-type conflicting-modality conflicting-syntax real-world-values
-conflicting-rescale
+conflicting-rescale fewer-images missing-parts
 """
 """Codes that programs may rely on: one may be added, and none renamed or taken away."""
 

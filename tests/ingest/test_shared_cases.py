@@ -43,11 +43,8 @@ def counted_nifti() -> np.ndarray:
 
 
 _OPEN = {
-    "concatenation_first_missing": "parts of a concatenation are not counted yet",
     "enh_two_stacks_half": "StackID is not compared yet",
-    "dwi_private_b_half": "private b-values are not compared yet",
     "two_recons_half_description": "SeriesDescription is not compared yet",
-    "mosaic_type_cut": "a mosaic is known by ImageType alone yet",
     **dict.fromkeys(
         ("ct_signed_as_unsigned", "ct_padding_beyond_bits_stored", "ct_bits_stored_lies"),
         "values are not compared with what their header says yet",
@@ -65,7 +62,7 @@ REFUSED = {
     "ct_modality_ot_no_rescale": Reason.MISSING_RESCALE,
     "enh_ct_modality_absent": Reason.MISSING_RESCALE,
     "labelmap_seg_no_modality": Reason.NOT_AN_IMAGE,
-    "concatenation_first_missing": Reason.MISSING_SLICES,
+    "concatenation_first_missing": Reason.MISSING_PARTS,
     "enh_two_stacks_half": Reason.MIXED_ACQUISITION,
     "mosaic_type_cut": Reason.MULTI_FRAME,
     "dwi_private_b_half": Reason.MIXED_ACQUISITION,

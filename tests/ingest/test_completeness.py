@@ -1,0 +1,97 @@
+"""Tests of medseg.ingest.completeness: what the header counts is there, or it is said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
+
+from medseg.ingest import Reason, Verdict, find_series, load
+from medseg.ingest.completeness import Counts, fewer_than_counted
+
+FRAMES = 3
+
+
+def concatenation(*, numbers=True, total=True, offsets=True):
+    """Twelve slices in four parts of three frames."""
+    slices = make_series(ramp((12, 6, 4)), uid="1.2.3")
+    parts = [make_enhanced(slices[k : k + FRAMES]) for k in range(0, 12, FRAMES)]
+    for k, part in enumerate(parts):
+        part.ConcatenationUID = "1.2.9"
+        if numbers:
+            part.InConcatenationNumber = k + 1
+        if total:
+            part.InConcatenationTotalNumber = 4
+        if offsets:
+            part.ConcatenationFrameOffsetNumber = k * FRAMES
+    return parts
+
+
+def verdict_of(slices, folder):
+    write_series(folder, slices)
+    (series,) = find_series(folder)
+    return series
+
+
+@pytest.mark.parametrize("total", [True, False])
+@pytest.mark.parametrize("offsets", [True, False])
+def test_a_whole_concatenation_is_one_volume(total, offsets, tmp_path):
+    series = verdict_of(concatenation(total=total, offsets=offsets), tmp_path)
+    assert (series.verdict, series.notes) == (Verdict.ACCEPT, ())
+    expected = ramp((12, 6, 4)).transpose(2, 1, 0) - 1024
+    np.testing.assert_array_equal(load(tmp_path)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("kept", "stated", "words"),
+    [
+        ((1, 2, 3), {}, "part 1 of 4 of a concatenation missing in series 1.2.3"),
+        ((0, 1, 2), {}, "part 4 of 4 of a concatenation missing"),
+        ((0, 3), {}, "parts 2, 3 of 4 of a concatenation missing"),
+        ((1,), {}, "parts 1, 3, 4 of 4 of a concatenation missing"),
+        ((1, 2, 3), {"total": False}, "part 1 of a concatenation missing"),
+        ((0, 1, 3), {"total": False}, "part 3 of a concatenation missing"),
+        ((2, 3), {"total": False, "offsets": False}, "parts 1, 2 of a concatenation missing"),
+        ((1, 2, 3), {"total": False, "numbers": False}, "frames 1 to 3 of a concatenation missing"),
+        ((0, 3), {"total": False, "numbers": False}, "frames 4 to 9 of a concatenation missing"),
+    ],
+)
+def test_a_part_that_is_missing_is_counted(kept, stated, words, tmp_path):
+    parts = concatenation(**stated)
+    series = verdict_of([parts[k] for k in kept], tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.MISSING_PARTS)
+    assert words in series.message
+
+
+def test_resampling_makes_up_no_part(tmp_path):
+    write_series(tmp_path, concatenation()[1:])
+    (series,) = find_series(tmp_path, resample=True)
+    assert series.reason is Reason.MISSING_PARTS
+
+
+@pytest.mark.parametrize(
+    "keyword", ["ImagesInAcquisition", "NumberOfSlices", "NumberOfSeriesRelatedInstances"]
+)
+def test_a_header_that_counts_more_images_is_said(keyword, tmp_path):
+    slices = make_series(uid="1.2.3")
+    for s in slices:
+        setattr(s, keyword, 7)
+    series = verdict_of(slices, tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.FEWER_IMAGES)
+    assert f"{keyword} is 7 and 5 images are there, in series 1.2.3" in series.message
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_a_count_of_as_many_or_of_less_says_nothing(count, tmp_path):
+    slices = make_series()
+    for s in slices:
+        s.ImagesInAcquisition = count
+    assert verdict_of(slices, tmp_path).notes == ()
+
+
+def test_counts_that_differ_or_are_of_several_acquisitions_say_nothing(tmp_path):
+    assert fewer_than_counted([Counts(images_in_acquisition=n) for n in (3, 4)]) == ""
+    slices = make_series()
+    for k, s in enumerate(slices):
+        s.ImagesInAcquisition, s.AcquisitionNumber = 7, 1 + k // 3
+    assert verdict_of(slices, tmp_path).notes == ()

@@ -1,0 +1,95 @@
+"""Tests of medseg.ingest.private: what makers write beside the standard's elements."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from ingest.dicom_writer import make_series, ramp, write_series
+from pydicom import Dataset
+from pydicom.uid import ImplicitVRLittleEndian, MRImageStorage
+
+from medseg.ingest import Reason, find_series
+from medseg.ingest.header import read_header
+from medseg.ingest.private import b_value, tiles
+
+SIEMENS, GE = "SIEMENS MR HEADER", "GEMS_PARM_01"
+PHILIPS, UIH = "Philips Imaging DD 001", "Image Private Header"
+
+
+def mr(*elements, count=1):
+    slices = make_series(ramp((count, 6, 4)), uid="1.2.3")
+    for s in slices:
+        s.SOPClassUID, s.Modality = MRImageStorage, "MR"
+        s.ImageType = ["ORIGINAL", "PRIMARY", "M"]
+        for group, creator, element, vr, value in elements:
+            s.private_block(group, creator, create=True).add_new(element, vr, value)
+    return slices
+
+
+@pytest.mark.parametrize("syntax", [None, ImplicitVRLittleEndian])
+@pytest.mark.parametrize(
+    ("element", "expected"),
+    [
+        ((0x0019, SIEMENS, 0x0C, "IS", "1000"), "1000"),
+        ((0x0043, GE, 0x39, "IS", ["1000000800", "8", "0", "0"]), "800"),
+        ((0x2001, PHILIPS, 0x03, "FL", 50.0), "50"),
+        ((0x0065, UIH, 0x09, "FD", 400.0), "400"),
+        ((0x0019, "ANOTHER MAKER", 0x0C, "IS", "1000"), ""),
+    ],
+)
+def test_a_b_value_is_read_of_the_maker_that_is_known_for_it(element, expected, syntax, tmp_path):
+    (dataset,) = mr(element)
+    if syntax:
+        dataset.file_meta.TransferSyntaxUID = syntax
+    (path,) = write_series(tmp_path, [dataset])
+    assert read_header(path).origin.b_value == expected
+
+
+def test_a_block_may_lie_behind_that_of_another_maker(tmp_path):
+    elements = (0x0019, "ANOTHER MAKER", 0x0C, "IS", "7"), (0x0019, SIEMENS, 0x0C, "IS", "1000")
+    (path,) = write_series(tmp_path, mr(*elements))
+    assert read_header(path).origin.b_value == "1000"
+
+
+@pytest.mark.parametrize("value", ["", "abc", None])
+def test_what_is_no_number_says_nothing(value):
+    dataset = Dataset()
+    dataset.private_block(0x0019, SIEMENS, create=True).add_new(0x0C, "LO", value)
+    assert b_value(dataset) == ""
+
+
+def csa(tiles_text: bytes) -> bytes:
+    """A Siemens image header of one named value of one item (CSA2)."""
+    name = b"NumberOfImagesInMosaic".ljust(64, b"\0")
+    tag = name + struct.pack("<i4siii", 1, b"US", 22, 6, 77)
+    item = struct.pack("<4i", len(tiles_text), len(tiles_text), 77, len(tiles_text))
+    return b"SV10\x04\x03\x02\x01" + struct.pack("<ii", 1, 77) + tag + item + tiles_text
+
+
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize(
+    "element",
+    [
+        (0x0019, SIEMENS, 0x0A, "US", 16),
+        (0x0065, UIH, 0x50, "DS", "16"),
+        (0x0029, "SIEMENS CSA HEADER", 0x10, "OB", csa(b"16\0\0")),
+    ],
+)
+def test_a_mosaic_is_known_by_its_maker_where_image_type_was_cut(element, count, tmp_path):
+    write_series(tmp_path, mr(element, count=count))
+    (series,) = find_series(tmp_path)
+    assert series.reason is Reason.MULTI_FRAME
+    assert "mosaic of slices side by side (16 by a private element)" in series.message
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        (0x0019, SIEMENS, 0x0A, "US", 1),
+        (0x0019, "ANOTHER MAKER", 0x0A, "US", 16),
+        (0x0029, "SIEMENS CSA HEADER", 0x10, "OB", csa(b"\0\0\0\0")),
+    ],
+)
+def test_one_image_is_no_mosaic(element):
+    assert tiles(mr(element)[0]) in (0, 1)
