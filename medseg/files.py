@@ -5,12 +5,13 @@ is in the place of a folder, the OSError is one line that names the file, the re
 It has the kind and the `errno` of the system's own, which is its cause.
 """
 
+import atexit
 import errno
 import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -179,8 +180,12 @@ def keep_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None)
 def hold(path: str | os.PathLike) -> bool:
     """Hold a lock file until this process ends; a killed process lets it go.
 
+    The lock is the process's own: children, such as the workers of a data loader that outlive a
+    killed parent for some seconds, do not hold it. The file is removed when the process ends.
+
     Returns:
-        False if another process holds it. Where the system has no `flock` (Windows), always True.
+        False if another process holds it. Where the system or the file system has no such locks
+        (Windows, some network disks), always True.
     """
     lock = Path(path).absolute()
     if sys.platform == "win32" or lock in _held:
@@ -189,14 +194,28 @@ def hold(path: str | os.PathLike) -> bool:
 
     with _told_in_one_line(lock):
         lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return False
+    while True:
+        with _told_in_one_line(lock):
+            file = lock.open("a")
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            return error.errno not in (errno.EACCES, errno.EAGAIN)
+        if lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+            break
+        file.close()  # whoever held it has just removed it: this is no longer the file of that name
     _held[lock] = file
+    atexit.register(_let_go, lock, os.getpid())
     return True
+
+
+def _let_go(lock: Path, owner: int) -> None:
+    """Remove a lock file that this process, and not the one that it was forked from, holds."""
+    if os.getpid() == owner and (file := _held.pop(lock, None)):
+        with suppress(OSError):  # the folder may be gone
+            lock.unlink()
+        file.close()
 
 
 @contextmanager

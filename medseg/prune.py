@@ -158,6 +158,7 @@ class _Evaluation:
     def __init__(self, bundle: Path, arguments: Sequence[str]) -> None:
         self.bundle = bundle
         self.arguments = list(arguments)
+        self.digest = ""
         self.overrides = checked_overrides(bundle, "evaluate", arguments)
         if taken := {"level", "output_dir"} & self.overrides.keys():
             raise ValueError(
@@ -181,6 +182,7 @@ class _Evaluation:
                 f"{self.bundle} has no deep supervision: train with deep_supervision True"
             )
         load_weights(network, self._weights)
+        self.digest = self._digest()
         return place(network, self.parser.get_parsed_content("device")).eval()
 
     def scores(self, level: int | None, output_dir: Path) -> dict[str, float]:
@@ -216,14 +218,22 @@ class _Evaluation:
         return {key: value for key, value in self.overrides.items() if key not in NOT_PRUNED}
 
     def about(self) -> dict[str, Any]:
-        """What was run, on which cases and on which machine."""
+        """What was run, on which cases and on which machine.
+
+        Raises:
+            ValueError: the weights are no longer those that the levels were made of.
+        """
+        if self._digest() != self.digest:
+            raise ValueError(
+                f"{self._weights} changed while its levels were scored, as by a training: prune "
+                "again when that is done"
+            )
         keys = ("section", "fold", "folds", "seed", "mixed_precision")
         device = self.parser.get_parsed_content("device")
-        weights = Path(self._weights).read_bytes()
         return {
             "bundle": self.bundle.resolve().name,
             "folder": str(self.bundle),
-            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+            "weights_sha256": self.digest,
             **{key: self._value(key) for key in keys},
             "window": self._window,
             "device": _device_name(device),
@@ -231,6 +241,9 @@ class _Evaluation:
             "versions": {name: version(name) for name in ("medseg", "torch", "monai")},
             "arguments": shlex.join(self.arguments),
         }
+
+    def _digest(self) -> str:
+        return hashlib.sha256(Path(self._weights).read_bytes()).hexdigest()
 
     @property
     def _weights(self) -> str:

@@ -2,6 +2,7 @@
 the run, the mean loss, and a bar."""
 
 from medseg.engines.best import BestWeights, check_epochs
+from medseg.engines.claim import claim_folder, claim_weights
 from medseg.engines.mean_loss import MeanLoss
 from medseg.engines.progress import Progress
 from medseg.engines.record import run_record
@@ -15,6 +16,8 @@ __all__ = [
     "Resume",
     "check_epochs",
     "check_run",
+    "claim_folder",
+    "claim_weights",
     "run_record",
     "unwrapped",
 ]

@@ -12,6 +12,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
+from medseg.engines.claim import claim_weights
 from medseg.engines.unwrapped import unwrapped
 from medseg.files import keep_aside, whole
 
@@ -41,6 +42,7 @@ class BestWeights:
 
     Raises:
         ValueError: `patience` below 1, or an evaluator without key metric.
+        FileExistsError: when the trainer starts, if another run writes to `path`.
 
     Example:
         >>> BestWeights(net, "models/model.pt", evaluator=evaluator, patience=10).attach(trainer)
@@ -72,6 +74,7 @@ class BestWeights:
 
     def attach(self, engine: Engine) -> None:
         """Judge at the end of every validation, whatever makes the trainer run it."""
+        engine.add_event_handler(Events.STARTED, lambda: claim_weights(self.path))
         self.evaluator.add_event_handler(Events.COMPLETED, self, engine)
         engine.add_event_handler(Events.EPOCH_STARTED, self.stop_if_out_of_patience)
         engine.add_event_handler(Events.COMPLETED, self.warn_if_none)
@@ -103,6 +106,12 @@ class BestWeights:
 
     def warn_if_none(self, trainer: Engine) -> None:
         """A run that ends without any weights says so."""
+        if self.score != -math.inf and idist.get_rank() == 0 and not self.path.exists():
+            logger.warning(
+                "no weights in %s: the best, of epoch %d, were written elsewhere before this run "
+                "was resumed",
+                *(self.path, self.epoch),
+            )
         if self.score == -math.inf:
             logger.warning(
                 "no weights in %s: no validation of this run had a score; check val_interval",

@@ -13,9 +13,10 @@ import torch
 from ignite.engine import Engine, Events
 from monai.data.utils import set_rnd
 
+from medseg.engines.claim import claim_folder
 from medseg.engines.record import check_record
 from medseg.engines.unwrapped import unwrapped
-from medseg.files import hold, whole
+from medseg.files import whole
 from medseg.flags import require_bool
 from medseg.networks import NestedUNet, load_weights
 
@@ -74,11 +75,7 @@ class Resume:
         self.seed = seed
         self.record = record
         check_run(self.path, resume=self.resume)
-        if idist.get_rank() == 0 and not hold(self.path.with_suffix(".lock")):
-            raise FileExistsError(
-                f"another process is training in {self.path.parent}: wait for it, or pass another "
-                "--output_dir"
-            )
+        claim_folder(self.path)
 
     def attach(self, engine: Engine) -> None:
         """Load at the start, seed at the start of every epoch, save at its end."""
@@ -156,9 +153,10 @@ class Resume:
             )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *, mmap: bool = False) -> dict[str, Any]:
+    """The state in a resume file; with `mmap` its tensors are read when they are used."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except Exception as error:  # damaged bytes make torch raise ten kinds of error
         raise ValueError(
             f"{path} is not a whole resume file ({type(error).__name__}): "
@@ -218,4 +216,4 @@ def check_run(
             "--output_dir to start a new one"
         )
     if resume and record is not None:
-        _compare(Path(path), _read(Path(path)), record)
+        _compare(Path(path), _read(Path(path), mmap=True), record)

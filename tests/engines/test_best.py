@@ -208,7 +208,7 @@ def test_a_save_that_fails_leaves_the_file_before_it(path, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         run.run()
     assert epoch_of(path) == 1
-    assert [p.name for p in path.parent.iterdir()] == ["model.pt"]
+    assert sorted(p.name for p in path.parent.iterdir()) == [".model.pt.lock", "model.pt"]
 
 
 def test_a_save_that_fails_leaves_the_file_of_an_earlier_run_in_its_place(path, monkeypatch):
@@ -230,6 +230,15 @@ def test_a_run_killed_before_it_noted_its_weights_takes_them_for_its_own(path):
     again = Scored(path, [0.5])  # resumed: the same epoch, so the same weights, bit for bit
     again.run()
     assert not (path.parent.parent / "replaced").exists()
+
+
+def test_a_run_that_goes_on_elsewhere_says_where_no_weights_are(path, tmp_path, caplog):
+    first = Scored(path, [0.5]).run()
+    moved = Scored(tmp_path / "elsewhere.pt", [0.4])
+    moved.best.load_state_dict(first.best.state_dict())
+    moved.run()
+    assert "no weights in" in caplog.text
+    assert "elsewhere.pt: the best, of epoch 1, were written elsewhere" in caplog.text
 
 
 def test_a_resumed_run_keeps_score_and_misses(path):

@@ -1,0 +1,98 @@
+"""Tests of medseg.engines.claim: one run alone writes a file, whoever asks and however it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from engines.tiny_run import TinyRun
+
+from medseg.engines import claim as claim_module
+from medseg.engines import claim_folder, claim_weights
+from medseg.files import hold
+
+HOLD = """
+import os, sys, time
+from medseg.files import hold
+held = hold(sys.argv[1])
+if os.fork() == 0:  # as a worker that outlives its parent
+    time.sleep(60)
+    os._exit(0)
+print(held, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def other_process():
+    """A function that makes another process hold a lock file, and returns that process."""
+    started = []
+
+    def start(lock):
+        command = [sys.executable, "-c", HOLD, str(lock)]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        started.append(process)
+        assert process.stdout.readline() == "True\n"
+        return process
+
+    yield start
+    for process in started:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+def test_weights_that_another_run_writes_are_refused_before_anything_is_trained(
+    tmp_path, other_process
+):
+    run = TinyRun(tmp_path)
+    other_process(tmp_path / "models" / ".model.pt.lock")
+    with pytest.raises(
+        FileExistsError, match=r"another run is writing .*/model\.pt: wait .*--weig"
+    ):
+        run.run()
+    assert run.trainer.state.iteration == 0
+
+
+def test_a_link_leads_to_the_same_weights(tmp_path, other_process):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "same").symlink_to("models")
+    other_process(tmp_path / "models" / ".model.pt.lock")
+    with pytest.raises(FileExistsError, match="another run is writing its best weights"):
+        claim_weights(tmp_path / "same" / "model.pt")
+
+
+def test_a_folder_in_which_another_run_trains_is_refused(tmp_path, other_process):
+    other_process(tmp_path / "resume.lock")
+    with pytest.raises(FileExistsError, match=r"another process is training in .*--output_dir"):
+        claim_folder(tmp_path / "resume.pt")
+
+
+def test_a_killed_process_lets_go_at_once_though_its_workers_live_on(tmp_path, other_process):
+    process = other_process(tmp_path / ".model.pt.lock")
+    process.kill()
+    process.wait()
+    claim_weights(tmp_path / "model.pt")
+
+
+def test_only_the_first_of_several_processes_of_a_run_claims(tmp_path, other_process, monkeypatch):
+    other_process(tmp_path / ".model.pt.lock")
+    monkeypatch.setattr(claim_module.idist, "get_rank", lambda: 1)
+    claim_weights(tmp_path / "model.pt")
+
+
+def test_other_weights_of_the_same_folder_are_free(tmp_path, other_process):
+    other_process(tmp_path / ".first.pt.lock")
+    claim_weights(tmp_path / "second.pt")
+
+
+def test_a_process_that_ends_leaves_no_lock_file(tmp_path):
+    lock = tmp_path / "run.lock"
+    ask = f"import os; from medseg.files import hold; print(hold({str(lock)!r}), os.listdir())"
+    said = subprocess.check_output([sys.executable, "-c", ask], cwd=tmp_path, text=True)
+    assert said == "True ['run.lock']\n"
+    assert not lock.exists()
+    assert hold(lock)
