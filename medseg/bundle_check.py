@@ -22,6 +22,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 from medseg import bundles
 from medseg.errors import is_documented, root_cause
 from medseg.networks import load_weights
+from medseg.path_keys import inert
 from medseg.scratch import scratch_folder
 from medseg.transforms import activation
 
@@ -211,7 +212,11 @@ def _infer_properties(bundle: _Bundle) -> list[str]:
 def _property_faults(bundle: _Bundle, file: str, *, kind: str) -> list[str]:
     """What `check_properties` of MONAI finds; it builds every component that is a property."""
     with scratch_folder() as scratch:
-        here = {"bundle_root": str(bundle.root), "device": "cpu", "output_dir": str(scratch)}
+        here = {
+            "bundle_root": inert(str(bundle.root)),
+            "device": "cpu",
+            "output_dir": inert(str(scratch)),
+        }
         config = bundle.json(file)
         pairs = {key: value for key, value in here.items() if key in config}
         try:

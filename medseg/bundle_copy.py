@@ -15,6 +15,7 @@ from monai.bundle import ConfigParser
 
 from medseg import bundles
 from medseg.bundle_check import LARGE_FILE_MB, WEIGHTS, faults
+from medseg.path_keys import inert_if_needed
 from medseg.scratch import scratch_folder
 
 _COPIED = ("LICENSE", "docs/data_license.txt", "configs/logging.conf")
@@ -62,7 +63,8 @@ def derive(
     out.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(out.parent) as scratch:
         made = scratch / out.name
-        _write_configs(bundle, made, changes={**changes, "name": out.name}, note=note)
+        named = {**changes, "name": inert_if_needed(out.name)}
+        _write_configs(bundle, made, changes=named, note=note)
         for file in _COPIED:
             (made / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(bundle / file, made / file)
@@ -86,7 +88,7 @@ def _write_configs(bundle: Path, made: Path, *, changes: Mapping[str, Any], note
         for key, value in changes.items():
             if key in parser:
                 parser[key] = value
-        parser["_generated_"] = note
+        parser["_generated_"] = inert_if_needed(note)
         (made / file).write_text(bundles.as_text(parser.get()))
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     metadata["version"], metadata["changelog"] = "0.1.0", {"0.1.0": note}

@@ -8,7 +8,7 @@ from monai.bundle import ConfigParser
 from medseg.files import check_folder
 from medseg.networks import NestedUNet, load_weights
 from medseg.networks.export import export
-from medseg.overrides import PASSED_ON, checked_overrides
+from medseg.overrides import PASSED_ON, checked_overrides, for_monai
 
 
 def export_bundle(
@@ -55,7 +55,7 @@ def _trained_network(bundle: Path, arguments: Sequence[str]) -> NestedUNet:
     if idle := overrides.keys() & set(PASSED_ON):
         raise ValueError(f"an export runs no workflow, --{min(idle)} changes nothing: leave it out")
     parser = ConfigParser(ConfigParser.load_config_file(str(bundle / "inference.json")))
-    parser.update(overrides)
+    parser.update(for_monai(overrides))
     network = parser.get_parsed_content("network_def")
     if not isinstance(network, NestedUNet):
         raise TypeError(

@@ -104,7 +104,7 @@ def evaluate(context: typer.Context, bundle: Bundle = Path("bundles/liver")) -> 
 def segment(
     context: typer.Context,
     source: Annotated[
-        Path,
+        str,
         typer.Argument(metavar="INPUT", help="A NIfTI, DICOM folder, picture, or folder of cases."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of label maps and previews.")],
@@ -123,7 +123,7 @@ def segment(
     Example: [cyan]medseg segment study/ct -b bundles/liver -o masks[/]
     """
     _refuse_override(source, "INPUT")
-    fixed = ["--input", str(source), "--output_dir", str(out)]
+    fixed = [f"--input={source}", f"--output_dir={out}"]  # so, even where a name starts with --
     if plan and not any(word.partition("=")[0] == "--existing" for word in context.args):
         fixed += ["--existing", "None"]  # a plan writes nothing, so that nothing is in its way
     _run(bundle, "inference", "planning" if plan else "inference", [*fixed, *context.args])
@@ -168,7 +168,7 @@ def prune(
 def export(
     context: typer.Context,
     output: Annotated[
-        Path, typer.Argument(metavar="OUTPUT", help="File to write, ending in .onnx, .pt2 or .ts.")
+        str, typer.Argument(metavar="OUTPUT", help="File to write, ending in .onnx, .pt2 or .ts.")
     ],
     bundle: Bundle = Path("bundles/liver"),
     overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False,
@@ -181,10 +181,10 @@ def export(
     """
     _refuse_override(output, "OUTPUT")
     with one_line_errors():
-        _refuse_early(bundle, "inference", context.args, folders=[output.parent])
+        _refuse_early(bundle, "inference", context.args, folders=[Path(output).parent])
         from medseg.bundle_export import export_bundle
 
-        made = export_bundle(bundle, output, arguments=context.args, overwrite=overwrite)
+        made = export_bundle(bundle, Path(output), arguments=context.args, overwrite=overwrite)
         Console().print(f"exported network: {made}", soft_wrap=True, highlight=False)
 
 
@@ -206,7 +206,7 @@ def prepare(
     if apart), method (agreement or staple), agreement, min_readers, size, spacing_mm, resample
     (True takes tilted, uneven and missing slices).
     """
-    _refuse_override(Path(name), "NAME")
+    _refuse_override(name, "NAME")
     with one_line_errors(_GO_ON):
         from medseg.overrides import parse_overrides
         from medseg.prepare import prepare as convert
@@ -334,9 +334,10 @@ def _on_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _refuse_override(path: Path, argument: str) -> None:
+def _refuse_override(word: str, argument: str) -> None:
     """Typer takes an override that stands before an argument for the argument itself."""
-    if str(path).startswith("--"):
+    if word.startswith("--"):
         raise typer.BadParameter(
-            f"expected {argument}, got {path}: write overrides after {argument}"
+            f"expected {argument}, got {word}: write overrides after {argument}, and a name that "
+            f"starts with dashes as ./{word}"
         )

@@ -15,6 +15,7 @@ from typing import Any
 from fire.parser import DefaultParseValue
 
 from medseg.bundles import WORKFLOWS
+from medseg.path_keys import inert_if_needed, is_path_key, is_text_key, read_text
 
 PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
 """Arguments of `monai.bundle run` itself, which are no keys of a config."""
@@ -25,7 +26,10 @@ OPTIONS = ("bundle",)
 
 
 def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dict[str, Any]:
-    """The overrides of a command line, `bundle_root` among them; see `medseg.run.run_bundle`."""
+    """The overrides of a command line, `bundle_root` among them; see `medseg.run.run_bundle`.
+
+    Paths are as typed; `for_monai` gives the form in which MONAI takes them.
+    """
     config_file = bundle / f"{workflow}.json"
     if not config_file.is_file():
         raise FileNotFoundError(
@@ -44,12 +48,36 @@ def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> 
     return overrides
 
 
+def for_monai(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Overrides in a form that MONAI takes as they are meant.
+
+    Paths are made absolute and inert, see `medseg.path_keys`. None, which MONAI drops, becomes an
+    expression. Arguments of `monai.bundle run` itself stay as they are, MONAI evaluates none.
+
+    Example:
+        >>> for_monai({"output_dir": "/masks/a@b", "level": None})
+        {'output_dir': "$'/masks/a\\\\x40b'", 'level': '$None'}
+    """
+    return {key: _for_monai(key, value) for key, value in overrides.items()}
+
+
+def _for_monai(key: str, value: Any) -> Any:
+    if key in PASSED_ON:
+        return value
+    if value is None:
+        return "$None"
+    if isinstance(value, str) and is_text_key(key):
+        return inert_if_needed(str(Path(value).absolute()) if is_path_key(key) else value)
+    return value
+
+
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     """Overrides of a command line as a dictionary.
 
     Args:
         arguments: `--key value` and `--key=value`; nested keys as `a#b` or `a::b`. A value is read
-            as JSON, as in a config file, else as a Python literal, else it is a string.
+            as JSON, as in a config file, else as a Python literal, else it is a string. That of a
+            key which holds a path stays text, see `medseg.path_keys.read_text`.
 
     Raises:
         ValueError: a value without a key, a key without a value, or a key given twice.
@@ -69,7 +97,8 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
         key = key.removeprefix("--").replace("::", "#")
         if key in pairs:
             raise ValueError(f"override --{key} is given twice: give it once")
-        pairs[key] = _parse_value(value if joined else rest.pop(0))
+        text = value if joined else rest.pop(0)
+        pairs[key] = read_text(key, text) if is_text_key(key) else _parse_value(text)
     return pairs
 
 

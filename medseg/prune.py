@@ -29,7 +29,8 @@ from medseg.files import check_folder
 from medseg.inference import MixedPrecisionInferer
 from medseg.networks import NestedUNet, load_weights, place
 from medseg.networks.cost import Cost, measure
-from medseg.overrides import checked_overrides
+from medseg.overrides import PASSED_ON, checked_overrides, for_monai
+from medseg.path_keys import inert_if_needed, is_path_key, is_text_key
 from medseg.prune_report import ALL_HEADS, CSV, PLOT, Row, markdown, write
 from medseg.run import run_bundle
 from medseg.scratch import collect
@@ -41,8 +42,8 @@ TOLERANCE_POINTS = 0.6
 
 REPEATS = 20
 
-NOT_PRUNED = ("bundle_root", "weights", "output_dir", "device", "section", "dataset_dir")
-"""Overrides that say where and on what to run; the others say what the network is and go along."""
+NOT_PRUNED = ("device", "section")
+"""Overrides that say, as all paths do, on what to run; the others say what the network is."""
 
 
 def prune_bundle(
@@ -165,8 +166,7 @@ class _Evaluation:
                 f"pruning sets --{min(taken)} itself: leave it out (--report names the folder)"
             )
         self.parser = ConfigParser(json.loads((bundle / "evaluate.json").read_text()))
-        for key, value in self.overrides.items():
-            self.parser[key] = value
+        self.parser.update(for_monai(self._keys))
 
     def trained_network(self) -> NestedUNet:
         """The whole network with its weights, in eval mode on its device."""
@@ -191,7 +191,7 @@ class _Evaluation:
         Raises:
             ValueError: a class has no case with a score.
         """
-        own = ["--level", json.dumps(level), "--output_dir", str(output_dir)]
+        own = ["--level", json.dumps(level), f"--output_dir={output_dir}"]
         run_bundle(self.bundle, "evaluate", run_id="evaluating", arguments=[*self.arguments, *own])
         classes = json.loads((output_dir / "metrics_summary.json").read_text())["classes"]
         if empty := [name for name, found in classes.items() if not found["iou"]["n"]]:
@@ -215,7 +215,11 @@ class _Evaluation:
 
     def choices(self) -> dict[str, Any]:
         """The overrides that the pruned bundle takes over."""
-        return {key: value for key, value in self.overrides.items() if key not in NOT_PRUNED}
+        return {
+            key: inert_if_needed(value) if is_text_key(key) and value is not None else value
+            for key, value in self._keys.items()
+            if not (is_path_key(key) or key in NOT_PRUNED)
+        }
 
     def about(self) -> dict[str, Any]:
         """What was run, on which cases and on which machine.
@@ -244,6 +248,11 @@ class _Evaluation:
 
     def _digest(self) -> str:
         return hashlib.sha256(Path(self._weights).read_bytes()).hexdigest()
+
+    @property
+    def _keys(self) -> dict[str, Any]:
+        """The overrides that are keys of the config."""
+        return {key: value for key, value in self.overrides.items() if key not in PASSED_ON}
 
     @property
     def _weights(self) -> str:

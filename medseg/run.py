@@ -4,16 +4,16 @@ What is wrong with the command line is told before MONAI and torch are imported,
 seconds, and a folder that cannot be written before any weights are read.
 """
 
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from medseg.files import check_apart, check_folder
-from medseg.overrides import checked_overrides, read_config
+from medseg.overrides import checked_overrides, for_monai, read_config
 
 _TRAINING = ("train", "multi_gpu_train")
-_EXPRESSIONS = ("$", "@", "%")
 
 
 def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[str] = ()) -> None:
@@ -47,30 +47,20 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
         check_folder(folder)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"monai\.")  # its notes to its own developers
-        run(run_id=run_id, config_file=str(bundle / f"{workflow}.json"), **_kept(overrides))
-
-
-def _kept(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The overrides so that MONAI, which drops one that is None, takes it for an expression."""
-    return {key: "$None" if value is None else value for key, value in overrides.items()}
+        run(run_id=run_id, config_file=str(bundle / f"{workflow}.json"), **for_monai(overrides))
 
 
 def _check_stated(overrides: Mapping[str, Any]) -> None:
     """Refuse the paths of a command line that are not there or cannot be written."""
-    stated = {key: value for key, value in overrides.items() if _is_path(value)}
-    if "input" in stated and not Path(stated["input"]).exists():
+    if "input" in overrides and not os.path.exists(overrides["input"]):
         raise FileNotFoundError(
-            f"no such file or folder: {Path(stated['input']).absolute()}: name a study, a picture "
-            "or a folder of them"
+            f"no such file or folder: {Path(overrides['input']).absolute()}: name a study, a "
+            "picture or a folder of them"
         )
-    if "output_dir" in stated:
-        check_folder(stated["output_dir"])
-    if stated.keys() >= {"input", "output_dir"}:
-        check_apart(stated["output_dir"], stated["input"])
-
-
-def _is_path(value: Any) -> bool:
-    return isinstance(value, str) and value != "" and not value.startswith(_EXPRESSIONS)
+    if "output_dir" in overrides:
+        check_folder(overrides["output_dir"])
+    if overrides.keys() >= {"input", "output_dir"}:
+        check_apart(overrides["output_dir"], overrides["input"])
 
 
 def _written_folders(bundle: Path, workflow: str, overrides: Mapping[str, Any]) -> Iterator[Path]:
@@ -79,7 +69,7 @@ def _written_folders(bundle: Path, workflow: str, overrides: Mapping[str, Any]) 
 
     config = read_config(bundle / f"{workflow}.json")
     parser = ConfigParser(config)
-    parser.update(dict(overrides))
+    parser.update(for_monai(overrides))
     if "output_dir" in config:
         yield Path(parser.get_parsed_content("output_dir"))
     if "weights" in config and workflow in _TRAINING:

@@ -37,7 +37,8 @@ def _medseg(*words):
         ),
         (
             "segment --skip 0.5 a.nii -o b",
-            "medseg segment: expected INPUT, got --skip: write overrides after INPUT",
+            "medseg segment: expected INPUT, got --skip: write overrides after INPUT, and a name "
+            "that starts with dashes as ./--skip",
         ),
     ],
 )

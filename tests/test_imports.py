@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 RANKS = {
-    **dict.fromkeys(("counted", "errors", "files", "flags", "geometry", "labels", "memory"), 0),
+    **dict.fromkeys(
+        ("counted", "errors", "files", "flags", "geometry", "labels", "memory", "path_keys"), 0
+    ),
     **dict.fromkeys(("scratch", "telemetry"), -1),
     **dict.fromkeys(("datasets", "ingest", "losses", "metrics", "networks", "transforms"), 1),
     **dict.fromkeys(("engines", "inference"), 2),

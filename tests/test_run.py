@@ -58,9 +58,10 @@ def test_none_reaches_the_config_though_monai_drops_it(tmp_path):
     assert seen.read_text() == "None"
 
 
-def test_the_bundle_root_can_be_overridden(bundle, calls):
+def test_the_bundle_root_can_be_overridden(bundle, calls, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     run_bundle(bundle, "train", run_id="training", arguments=["--bundle_root", "elsewhere"])
-    assert calls[0]["bundle_root"] == "elsewhere"
+    assert calls[0]["bundle_root"] == str(tmp_path / "elsewhere")
 
 
 def test_arguments_of_monai_pass(bundle, calls):

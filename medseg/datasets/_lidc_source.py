@@ -117,7 +117,8 @@ def patient_of(series: Series) -> str:
     patient = str(_header(series.files[0], "PatientID").get("PatientID", ""))
     if _PSEUDONYM.fullmatch(patient):
         return patient
-    return f"patient-{hashlib.sha256(patient.encode()).hexdigest()[:8]}"
+    hashed = hashlib.sha256(patient.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"patient-{hashed[:8]}"
 
 
 def case_of(series: Series) -> str:
@@ -125,8 +126,9 @@ def case_of(series: Series) -> str:
 
     Eight patients have two scans, and UIDs given by another program may end alike.
     """
-    digest = hashlib.sha256(series.uid.encode()).hexdigest()[:8]
-    return f"{patient_of(series)}_{series.uid.rpartition('.')[2][-12:]}-{digest}"
+    digest = hashlib.sha256(series.uid.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    ending = re.sub(r"\W", "", series.uid.rpartition(".")[2])[-12:]  # no part of a path
+    return f"{patient_of(series)}_{ending}-{digest}"
 
 
 def content_of(files: Iterable[Path]) -> str:

@@ -19,6 +19,7 @@ from medseg.engines.unwrapped import unwrapped
 from medseg.files import whole
 from medseg.flags import require_bool
 from medseg.networks import NestedUNet, load_weights
+from medseg.path_keys import require_path
 
 logger = logging.getLogger(__name__)
 
@@ -200,12 +201,12 @@ def check_run(
         record: what the run is made of, see `run_record`; None compares nothing.
 
     Raises:
-        TypeError: `resume` is not a bool.
+        TypeError: `resume` is not a bool, or `path` is no path.
         FileNotFoundError: `resume` is set and `path` does not exist.
         FileExistsError: `resume` is not set and `path` exists.
         ValueError: the run in the file has other settings or other cases.
     """
-    exists = Path(path).exists()
+    exists = Path(require_path(path, "resume_file")).exists()
     if require_bool(resume, "resume") and not exists:
         raise FileNotFoundError(
             f"no run to resume at {path}: pass the --output_dir of the run, or --resume False"

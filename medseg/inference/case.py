@@ -26,6 +26,7 @@ from medseg.inference.read_ahead import ReadAhead
 from medseg.ingest import IngestError
 from medseg.ingest.header import read_header
 from medseg.ingest.picture import is_picture
+from medseg.path_keys import require_path
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def find_cases(
     Raises:
         FileNotFoundError: `path` does not exist.
         OSError: `output_dir` cannot be written.
-        TypeError: `probabilities` is neither true nor false.
+        TypeError: `path` is no path, or `probabilities` is neither true nor false.
         ValueError: a picture, a folder without a case, DICOM beside NIfTI files, two cases of one
             name, an unknown `existing`, an `output_dir` that is `path`, or outputs that are in the
             way, see `cases_to_do`.
@@ -88,7 +89,7 @@ def find_cases(
     if existing is not None:
         check_existing(existing)
     asked = require_bool(probabilities, "save_probabilities")
-    source = Path(path)
+    source = Path(require_path(path, "input"))
     if not source.exists():
         raise FileNotFoundError(
             f"no such file or folder: {source.absolute()} (a NIfTI file, a DICOM folder or a "

@@ -12,6 +12,7 @@ from medseg.inference.existing import Case, cases_to_do, check_existing, check_n
 from medseg.inference.instance_output import SUFFIX, SUFFIX_OF_MANY
 from medseg.ingest.nifti import is_nifti
 from medseg.ingest.picture import SUFFIXES, is_picture
+from medseg.path_keys import require_path
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def find_pictures(
     Raises:
         FileNotFoundError: `path` does not exist.
         OSError: `output_dir` cannot be written.
+        TypeError: `path` is no path.
         ValueError: no picture, by its name; two pictures of one name; an unknown `existing`; an
             `output_dir` that is `path`; or outputs that are in the way, see `cases_to_do`.
 
@@ -50,7 +52,7 @@ def find_pictures(
     """
     if existing is not None:
         check_existing(existing)
-    source = Path(path)
+    source = Path(require_path(path, "input"))
     if not source.exists():
         raise FileNotFoundError(
             f"no such file or folder: {source.absolute()} (a picture or a folder of pictures is "
