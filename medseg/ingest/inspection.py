@@ -1,7 +1,7 @@
 """Inspection: every series and NIfTI file below a path with its verdict, without reading voxels.
 
-What only the voxels show is found when they are loaded: a gzip stream that is cut, a codestream
-that is damaged, values that are not finite.
+What only the voxels show is found when they are loaded: a gzip or deflate stream that is cut, a
+codestream that is damaged, values that are not finite.
 """
 
 from __future__ import annotations

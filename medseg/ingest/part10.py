@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pydicom
 from pydicom import config
@@ -35,12 +35,10 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import VR
 
+from medseg.ingest.inflated import Inflated, most_header_bytes
 from medseg.ingest.reasons import IngestError, Reason
 
 logger = logging.getLogger(__name__)
-
-MAX_INFLATED_BYTES = 2**30
-"""A deflated data set may inflate to this much; a real slice is a few megabytes."""
 
 # What a damaged file makes the parser and the decoders raise; anything else is a bug, not hidden.
 PARSE_ERRORS = (
@@ -78,14 +76,15 @@ class Part10:
         syntax: its transfer syntax.
         is_syntax_assumed: whether the file does not state it, or is written in another.
         is_implicit: whether elements are without VR, as found.
-        stream: what was parsed, inflated if need be, at the pixel data element or at its end.
+        stream: what was parsed, inflated if need be, at the pixel data element or at its end. It is
+            `Inflated` where the data set is deflated, and read while the file is open.
     """
 
     dataset: pydicom.Dataset
     syntax: UID
     is_syntax_assumed: bool
     is_implicit: bool
-    stream: BinaryIO
+    stream: BinaryIO | Inflated
 
 
 class BoundedReader(io.BufferedReader):
@@ -137,7 +136,12 @@ _validation = _Validation()
 
 
 def parse(
-    file: BinaryIO, path: Path, *, keywords: Sequence[str] | None = None, last: str | None = None
+    file: BinaryIO,
+    path: Path,
+    *,
+    keywords: Sequence[str] | None = None,
+    last: str | None = None,
+    pixel_bytes: int = 0,
 ) -> Part10 | None:
     """Parse a file; None when it is no DICOM.
 
@@ -147,6 +151,7 @@ def parse(
         keywords: the elements to read, from before the pixel data; None for all of them, pixels
             included.
         last: read no further than this element; None goes on to the pixel data.
+        pixel_bytes: what a deflated data set may inflate to beside its header.
 
     Raises:
         IngestError: "unreadable", "truncated" or "too-large"; the callers turn `PARSE_ERRORS` into
@@ -160,7 +165,9 @@ def parse(
     meta = FileMetaDataset(read_dataset(file, False, True, stop_when=_is_past_meta))
     stated = UID(meta.get("TransferSyntaxUID") or "")
     syntax = _known(stated, path) if stated else _betrayed(file)
-    stream = _inflated(file, path) if syntax == DeflatedExplicitVRLittleEndian else file
+    stream: BinaryIO | Inflated = file
+    if syntax == DeflatedExplicitVRLittleEndian:
+        stream = Inflated(file, path, most_bytes=most_header_bytes(path) + pixel_bytes)
     dataset = _read(stream, syntax, keywords=keywords, last=last)
     is_implicit = bool(dataset.original_encoding[0])  # as found, which pydicom goes by
     if syntax in _PLAIN_SYNTAXES:
@@ -211,26 +218,15 @@ def _betrayed(file: BinaryIO) -> UID:
     return ExplicitVRBigEndian if first[0] == 0 else ExplicitVRLittleEndian
 
 
-def _inflated(file: BinaryIO, path: Path) -> BinaryIO:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)  # PS3.5 section A.5: without a zlib header
-    content = inflater.decompress(file.read(), MAX_INFLATED_BYTES)
-    if inflater.unconsumed_tail:
-        finding = f"{path} inflates to more than {MAX_INFLATED_BYTES} bytes"
-        raise IngestError(Reason.TOO_LARGE, finding)
-    if not inflater.eof:
-        raise IngestError(Reason.TRUNCATED, f"deflated data set of {path} ends early")
-    return io.BytesIO(content)
-
-
 def _read(
-    stream: BinaryIO, syntax: UID, *, keywords: Sequence[str] | None, last: str | None
+    stream: BinaryIO | Inflated, syntax: UID, *, keywords: Sequence[str] | None, last: str | None
 ) -> pydicom.Dataset:
     stop = None if keywords is None else _is_pixel_data
     if last is not None:
         stop = partial(_is_past, Tag(last))
     wanted = None if keywords is None else _tags(tuple(keywords))
     return read_dataset(
-        stream,
+        cast(BinaryIO, stream),
         syntax.is_implicit_VR,
         syntax.is_little_endian,
         stop_when=stop,

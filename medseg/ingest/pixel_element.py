@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import replace
+from io import BytesIO
 from typing import BinaryIO
 
 import pydicom
 
 from medseg.ingest.codestream import size_of
 from medseg.ingest.elements import whole
+from medseg.ingest.inflated import Inflated
 from medseg.ingest.part10 import Part10
 from medseg.ingest.pixel_content import HEAD_BYTES, RLE, RLE_HEADER_BYTES, content_of, is_rle_table
 from medseg.ingest.rle import decode_rle
@@ -21,6 +23,9 @@ from medseg.ingest.slice import PixelData
 
 MAX_PADDING_BYTES = 2**17
 """Zeros at the end are counted so far: more than one row of 16-bit pixels has."""
+
+MAX_CHECKED_BYTES = 2**22
+"""Deflated pixels of at most this length are inflated to see whether all are there."""
 
 _GROUP, _PIXELS, _FLOATS = 0x7FE0, 0x0010, (0x0008, 0x0009)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -46,15 +51,16 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     if group != _GROUP or element not in (_PIXELS, *_FLOATS):
         return None
     (length,) = struct.unpack(order + "I", header[-4:])
+    if isinstance(stream, Inflated):
+        return _measure_deflated(stream, parsed.dataset, length=length, is_float=element in _FLOATS)
     start, size = stream.tell(), stream.seek(0, os.SEEK_END)
     stream.seek(start)
     if length == _UNDEFINED_LENGTH:
         return _measure_fragments(stream, size)
     if (found := _items_of_known_length(stream, start + length)) is not None:
         return found
-    offset = None if parsed.syntax.is_deflated else start
     return PixelData(
-        offset,
+        start,
         length,
         missing_bytes=max(0, start + length - size),
         is_float=element in _FLOATS,
@@ -62,12 +68,34 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     )
 
 
-def zeros_at_end(stream: BinaryIO, pixels: PixelData) -> int:
+def _measure_deflated(
+    stream: Inflated, dataset: pydicom.Dataset, *, length: int, is_float: bool
+) -> PixelData:
+    """Plain samples. Those of a usual slice are inflated, and no more of others than their start.
+
+    Raises:
+        ValueError: they have no length, which only encapsulated pixels lack.
+    """
+    if length == _UNDEFINED_LENGTH:
+        raise ValueError("deflated pixel data without a length")
+    found = PixelData(None, length, is_float=is_float, compressed=max(1, stream.compressed_bytes))
+    if length > MAX_CHECKED_BYTES:
+        found = replace(found, missing_bytes=stream.missing_bytes(length))
+        head = BytesIO(stream.read(HEAD_BYTES))
+        return replace(found, content=_content(head, dataset, start=0, length=length))
+    stored = stream.read(length)
+    if items := _items_of_known_length(BytesIO(stored), len(stored)):
+        return replace(items, offset=None)
+    found = replace(found, missing_bytes=length - len(stored))
+    return replace(found, content=_content(BytesIO(stored), dataset, start=0, length=length))
+
+
+def zeros_at_end(stream: BinaryIO | Inflated, pixels: PixelData) -> int:
     """Count the zero bytes that end uncompressed pixels, up to `MAX_PADDING_BYTES`.
 
     Deflated pixels have no place in the file, and none are counted.
     """
-    if pixels.offset is None:
+    if pixels.offset is None or isinstance(stream, Inflated):
         return 0
     size = min(pixels.length, MAX_PADDING_BYTES)
     stream.seek(pixels.offset + pixels.length - size)
@@ -157,4 +185,5 @@ def _fragments(
         missing_bytes=missing_bytes,
         is_encapsulated=True,
         codestreams=codestreams,
+        compressed=max(1, length),
     )

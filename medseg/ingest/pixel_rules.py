@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from medseg.ingest.pixel_content import is_of
 from medseg.ingest.slice import PixelData, Slice
 
-FREE_DECODED_BYTES = 2**28
+FREE_DECODED_BYTES = 2**27
 """A compressed series may always decode to this much, whatever its files hold."""
 
-MAX_COMPRESSION_RATIO = 1000
+MAX_COMPRESSION_RATIO = 200
 """Beyond `FREE_DECODED_BYTES`, a series may decode to this many times its compressed bytes.
 
-Lossless compression of real slices reaches 2 to 4, lossy rarely 50; a blank slice is small.
+Lossless compression of real slices reaches 2 to 4, lossy rarely 50; a blank slice is small. Deflate
+and the decoders of JPEG 2000 can make a thousand bytes and more of one.
 """
 
 
@@ -83,9 +84,14 @@ def trailing_bytes(slices: Sequence[Slice]) -> str:
 
 def too_large(slices: Sequence[Slice]) -> str:
     """Uncompressed pixels are in the file, which `truncated` checked; these are a promise."""
-    compressed = [s for s in slices if s.transfer_syntax.is_encapsulated]
-    stored = {s.path: s.pixels.length for s in compressed if s.pixels is not None}
+    compressed = [s for s in slices if s.pixels is not None and s.pixels.compressed]
+    stored = {s.path: s.pixels.compressed for s in compressed if s.pixels is not None}
     promised, held = sum(s.plane_bytes for s in compressed), sum(stored.values())
-    if promised <= max(FREE_DECODED_BYTES, MAX_COMPRESSION_RATIO * held):
+    if is_plausible(promised, held):
         return ""
     return f"{held} bytes of compressed pixels are to give {promised} bytes"
+
+
+def is_plausible(promised: int, held: int) -> bool:
+    """Whether so many compressed bytes can be those of real images of so many."""
+    return promised <= max(FREE_DECODED_BYTES, MAX_COMPRESSION_RATIO * held)

@@ -7,14 +7,17 @@ RescaleIntercept, per slice (PS3.3 C.11.1). MONOCHROME1 is a matter of display a
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pydicom
 
 from medseg.ingest.codestream import Codestream, contradiction, stated
 from medseg.ingest.decoders import DECODE_ERRORS, decode_frames
+from medseg.ingest.inflated import Inflated
 from medseg.ingest.part10 import open_bounded, parse
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.slice import Slice
@@ -23,6 +26,7 @@ CT_PADDING_HU = -1024
 """Value of CT pixels that the scanner padded (outside its field of view): below any tissue."""
 
 _INT16 = np.iinfo(np.int16)
+_ELEMENT_HEADER_BYTES = 12  # of pixel data with explicit VR
 _EXACT_IN_SINGLE = 2**24  # whole numbers up to here
 
 
@@ -70,18 +74,55 @@ def _stored_in_one_file(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
     """The samples of some slices of one file, of 8, 16 or 32 bits."""
     first = headers[0]
     is_plain = first.transfer_syntax.is_little_endian and not first.transfer_syntax.is_encapsulated
-    if not is_plain or first.pixels is None or first.pixels.offset is None:
+    if not is_plain or first.pixels is None:
         yield from _decode(headers)
-        return
-    for header in headers:
-        offset = first.pixels.offset + (header.frame or 0) * header.plane_bytes
-        yield _read_plain(header, offset)
+    elif first.pixels.offset is None:
+        yield from _inflate(headers)
+    else:
+        for header in headers:
+            offset = first.pixels.offset + (header.frame or 0) * header.plane_bytes
+            yield _read_plain(header, offset)
 
 
 def _read_plain(header: Slice, offset: int) -> np.ndarray:
-    dtype = np.dtype(f"<{'i' if header.pixel_representation else 'u'}{header.bits_allocated // 8}")
     size = header.rows * header.columns
-    samples = np.fromfile(header.path, dtype=dtype, count=size, offset=offset)
+    samples = np.fromfile(header.path, dtype=_little_endian(header), count=size, offset=offset)
+    return _plane(samples, header)
+
+
+def _inflate(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
+    """Some frames of a deflated file, in the order of the file, one at a time."""
+    path = headers[0].path
+    with open_bounded(path) as file:
+        try:
+            stream, start = _deflated_pixels(file, headers[0])
+            for header in headers:
+                stream.seek(start + (header.frame or 0) * header.plane_bytes)
+                content, dtype = stream.read(header.plane_bytes), _little_endian(header)
+                count = len(content) // dtype.itemsize
+                yield _plane(np.frombuffer(content, dtype, count).copy(), header)
+        except zlib.error as error:
+            finding = f"{path} in {headers[0].transfer_syntax.name}"
+            raise IngestError(Reason.UNDECODABLE, finding) from error
+
+
+def _deflated_pixels(file: BinaryIO, header: Slice) -> tuple[BinaryIO | Inflated, int]:
+    """The inflated stream of a file, and where its pixels begin in it."""
+    pixel_bytes = header.plane_bytes * max(1, header.frames) + _ELEMENT_HEADER_BYTES
+    parsed = parse(file, header.path, keywords=("SOPClassUID",), pixel_bytes=pixel_bytes)
+    if parsed is None:
+        raise IngestError(Reason.UNREADABLE, f"{header.path} is no DICOM any more")
+    return parsed.stream, parsed.stream.tell() + _ELEMENT_HEADER_BYTES
+
+
+def _little_endian(header: Slice) -> np.dtype:
+    kind = "i" if header.pixel_representation else "u"
+    return np.dtype(f"<{kind}{header.bits_allocated // 8}")
+
+
+def _plane(samples: np.ndarray, header: Slice) -> np.ndarray:
+    """Samples as a plane, (rows, columns), where all are there."""
+    size = header.rows * header.columns
     if samples.size != size:
         raise IngestError(
             Reason.TRUNCATED, f"{header.path} holds {samples.size} of {size} pixel samples"

@@ -158,14 +158,6 @@ def test_a_cut_deflated_data_set_is_truncated(tmp_path):
     assert caught.value.code is Reason.TRUNCATED
 
 
-def test_a_deflated_data_set_may_not_inflate_without_bound(tmp_path, monkeypatch):
-    path = deflated(tmp_path)
-    monkeypatch.setattr(part10, "MAX_INFLATED_BYTES", 1000)
-    with pytest.raises(IngestError, match="inflates to more than 1000 bytes") as caught:
-        load(path)
-    assert caught.value.code is Reason.TOO_LARGE
-
-
 def deflated(folder):
     (dataset,) = make_series(np.arange(4096, dtype=np.int16).reshape(1, 64, 64))
     dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian

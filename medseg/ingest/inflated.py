@@ -1,0 +1,124 @@
+"""Inflated: a deflated data set, inflated no farther than it is read and kept no longer.
+
+PS3.5 section A.5: what follows the file meta information is one deflate stream, without a zlib
+header. A byte of it can stand for a thousand, so the header is read as far as it goes, pixels are
+read a plane at a time, and both have a limit.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from medseg.ingest.reasons import IngestError, Reason
+
+FREE_HEADER_BYTES, MAX_HEADER_BYTES, MAX_HEADER_RATIO = 2**24, 2**26, 200
+"""A header may inflate to the first of these, and to the second where the file is large enough.
+
+The functional groups of 20,000 frames take about the second, and deflate to a fiftieth.
+"""
+
+DEFLATE_RATIO = 1032
+"""The most bytes that one byte of a deflate stream can stand for (zlib, "Technical Details")."""
+
+_CHUNK_BYTES = 2**14
+_LEAST_INFLATED = 2**15  # at once: what is left of a chunk is copied each time
+_KEPT_BYTES = 2**17
+"""So far back a reader may go: pydicom looks at a few bytes or one block twice."""
+
+
+def most_header_bytes(path: Path) -> int:
+    """What the header of a deflated file may inflate to."""
+    return min(MAX_HEADER_BYTES, max(FREE_HEADER_BYTES, MAX_HEADER_RATIO * path.stat().st_size))
+
+
+class Inflated:
+    """A readable stream of the inflated bytes, which goes forwards and a little way back.
+
+    Args:
+        file: open where the deflate stream begins.
+        path: what to call it in messages.
+        most_bytes: the stream may give this many bytes.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path, *, most_bytes: int) -> None:
+        self._file, self._path, self._most = file, path, most_bytes
+        self._left = max(0, os.fstat(file.fileno()).st_size - file.tell())
+        self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        self._kept, self._start, self._at = bytearray(), 0, 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read up to `size` bytes, fewer at the end; all of them where it is negative.
+
+        Raises:
+            IngestError: "truncated" where the stream is cut, "too-large" beyond `most_bytes`.
+            zlib.error: the stream is damaged.
+        """
+        end = self._most + 1 if size < 0 else self._at + size
+        while self._end < end and self._inflate(end - self._end):
+            pass
+        content = bytes(self._kept[self._at - self._start : end - self._start])
+        self._at += len(content)
+        self._forget()
+        return content
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go to a place, which may lie `_KEPT_BYTES` back; bytes before one ahead are inflated.
+
+        Raises:
+            ValueError: farther back, or counted from the end.
+        """
+        place = offset + (self._at if whence == os.SEEK_CUR else 0)
+        if whence == os.SEEK_END or place < self._start:
+            raise ValueError("a deflate stream is read forwards")
+        while self._end < place and self._inflate(_LEAST_INFLATED):
+            self._at = self._end
+            self._forget()
+        self._at = min(place, self._end)
+        return self._at
+
+    def tell(self) -> int:
+        """The number of inflated bytes before the place."""
+        return self._at
+
+    def missing_bytes(self, length: int) -> int:
+        """How many of the `length` bytes from here on the file cannot hold, uninflated."""
+        most = self._end - self._at + DEFLATE_RATIO * self.compressed_bytes
+        return max(0, length - most)
+
+    @property
+    def compressed_bytes(self) -> int:
+        """How many bytes of the file are left to inflate."""
+        return self._left + len(self._pending)
+
+    @property
+    def _end(self) -> int:
+        return self._start + len(self._kept)
+
+    @property
+    def _pending(self) -> bytes:
+        return self._inflater.unconsumed_tail
+
+    def _inflate(self, wanted: int) -> bool:
+        """Append some bytes, about `wanted`; False at the end of the stream."""
+        if self._inflater.eof:
+            return False
+        compressed = self._pending or self._file.read(_CHUNK_BYTES)
+        self._left = max(0, self._left - (0 if self._pending else len(compressed)))
+        if not compressed:
+            finding = f"deflated data set of {self._path} ends early"
+            raise IngestError(Reason.TRUNCATED, finding)
+        self._kept += self._inflater.decompress(compressed, max(wanted, _LEAST_INFLATED))
+        if self._end > self._most:
+            finding = f"{self._path} inflates to more than the {self._most} bytes it may hold"
+            raise IngestError(Reason.TOO_LARGE, finding)
+        return True
+
+    def _forget(self) -> None:
+        """Let go of what lies far behind."""
+        excess = self._at - _KEPT_BYTES - self._start
+        if excess > _KEPT_BYTES:
+            del self._kept[:excess]
+            self._start += excess
