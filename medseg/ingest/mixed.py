@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+
 from medseg.ingest.quantity import quantity
 from medseg.ingest.slice import Slice
 
@@ -23,6 +25,12 @@ TRAIT_TOLERANCE = 0.02
 
 GATED_TOLERANCE = 0.5
 """Repetition and inversion times of a gated stack follow the heartbeat: they may differ by this."""
+
+OVERLAP = 1.5
+"""Slices of two volumes at half a step are at least this many steps thick, or apart as stated."""
+
+SMOOTH_PART = 0.25
+"""Times of volumes that take turns change by at most this part of their jumps within each."""
 
 THICKNESS_TOLERANCE = 0.1
 """Thicknesses that were worked out from rounded positions alternate between 1.2 and 1.3 mm."""
@@ -34,6 +42,7 @@ TURNING_SHARE = 0.75
 """... and slices with and without an element make at least this many blocks for each slice."""
 
 _FEWEST_TURNS = 4
+_FOLDS = (2, 3, 4)  # how many volumes may take turns
 _MOST_LISTED = 4
 
 
@@ -77,9 +86,33 @@ _OF_ONE_SCAN = (
 
 _NOT_TO_AND_FRO = (
     *_OF_ONE_SCAN,
+    _Trait("stack", "stacks"),
+    _Trait("description", "series descriptions", is_listed=False),
+    _Trait("protocol", "protocol names", is_listed=False),
+    _Trait("comments", "image comments", is_listed=False),
+    _Trait("series_time", "series times", is_listed=False),
+    _Trait("echo_number", "echo numbers", tolerance=0),
+    _Trait("sequence_variant", "sequence variants"),
+    _Trait("scan_options", "scan options"),
+    _Trait("magnetization_transfer", "magnetization transfers"),
+    _Trait("reconstruction", "reconstruction methods"),
+    _Trait("irradiation", "irradiation events", is_listed=False),
+    _Trait("temporal_index", "temporal positions", tolerance=0),
+    _Trait("cardiac_phase", "cardiac phases", "%", TRAIT_TOLERANCE),
+    _Trait("respiratory_phase", "respiratory phases", "%", TRAIT_TOLERANCE),
     replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
     replace(_INVERSION, tolerance=TRAIT_TOLERANCE),
 )
+_OF_TIME = (
+    _Trait("trigger_time_ms", "trigger times", "ms", tolerance=0),
+    _Trait("trigger_delay_ms", "trigger delays", "ms", tolerance=0),
+    _Trait("temporal_offset_s", "temporal offsets", "s", tolerance=0),
+    _Trait("reference_time_ms", "reference times", is_listed=False),
+)
+"""What takes turns too where slices of one volume were taken in an interleaved order.
+
+There each slice is as thick as the step, or less; of two volumes it is thicker than half a step.
+"""
 _SAME_OR_ABSENT = (*_OF_ONE_VOLUME, *_OF_ONE_SCAN, _KERNEL)
 _OF_ONE_PLACE = (
     *_OF_ONE_VOLUME,
@@ -87,7 +120,7 @@ _OF_ONE_PLACE = (
     _KERNEL,
     _Trait("direction", "diffusion directions", is_listed=False),
     _ACQUISITION,
-    _Trait("trigger_time_ms", "trigger times", "ms", tolerance=0),
+    *_OF_TIME,
     _Trait("acquisition_time", "acquisition times", is_listed=False),
 )
 
@@ -152,11 +185,15 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     if found := _differences(slices, _OF_ONE_VOLUME, is_absence_one=False):
         return found
     turning = [trait for trait in _NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
+    if _is_overlapping(slices):
+        turning += [t for t in _OF_TIME if _is_to_and_fro(slices, t) or _swings(slices, t)]
     turning += [trait for trait in _SAME_OR_ABSENT if _is_absent_by_turns(slices, trait)]
     numbers = [s.origin.acquisition for s in slices if s.kind == "CT" and s.origin.acquisition]
     if numbers and _blocks(numbers) > len(set(numbers)):
         turning.append(_ACQUISITION)
-    return f"{_differences(slices, turning)} that take turns along the normal" if turning else ""
+    if turning:
+        return f"{_differences(slices, turning)} that take turns along the normal"
+    return _turning_dimension(slices)
 
 
 def _is_to_and_fro(slices: Sequence[Slice], trait: _Trait) -> bool:
@@ -165,9 +202,47 @@ def _is_to_and_fro(slices: Sequence[Slice], trait: _Trait) -> bool:
     if len(set(stated)) < 2:
         return False
     kind_of = _kinds(set(stated), trait)
-    kinds = [kind_of[text] for text in stated]
+    return _take_turns([kind_of[text] for text in stated])
+
+
+def _take_turns(kinds: Sequence[object]) -> bool:
     counts = Counter(kinds)
     return len(counts) > 1 < min(counts.values()) and _blocks(kinds) >= 2 * len(counts)
+
+
+def _swings(slices: Sequence[Slice], trait: _Trait) -> bool:
+    """Whether numbers jump from slice to slice and are smooth in every second, third or fourth."""
+    found = [_number(getattr(s.origin, trait.field)) for s in slices]
+    numbers = np.array([n for n in found if n is not None])
+    if len(numbers) < len(slices):
+        return False
+    jumps = np.abs(np.diff(numbers)).sum()
+    return any(
+        jumps > 0 and np.abs(numbers[m:] - numbers[:-m]).sum() <= SMOOTH_PART * jumps
+        for m in _FOLDS
+        if len(numbers) >= _FEWEST_TURNS * m
+    )
+
+
+def _turning_dimension(slices: Sequence[Slice]) -> str:
+    """A dimension of an enhanced object that takes turns, whatever it is of (PS3.3 C.7.6.17)."""
+    indices = [s.origin.dimensions.split("\\") for s in slices]
+    if len({len(index) for index in indices}) > 1:
+        return ""
+    for number, column in enumerate(zip(*indices, strict=True), start=1):
+        if _take_turns(column):
+            kinds = len(set(column))
+            return f"{kinds} values of dimension {number} that take turns along the normal"
+    return ""
+
+
+def _is_overlapping(slices: Sequence[Slice]) -> bool:
+    """Whether slices reach far over each other, by what they say; true where they say nothing."""
+    first, last = slices[0].position, slices[-1].position
+    step_mm = float(np.linalg.norm(last - first)) / max(1, len(slices) - 1)
+    stated = (slices[0].thickness_mm, slices[0].spacing_between_mm)
+    extents_mm = [extent for extent in stated if extent and extent > 0]
+    return not extents_mm or max(extents_mm) >= OVERLAP * step_mm
 
 
 def _is_absent_by_turns(slices: Sequence[Slice], trait: _Trait) -> bool:

@@ -39,12 +39,30 @@ _AS_STORED = {
     "patient_position": "PatientPosition",
     "filter_type": "FilterType",
     "units": "Units",
+    "description": "SeriesDescription",
+    "protocol": "ProtocolName",
+    "series_time": "SeriesTime",
+    "echo_number": "EchoNumbers",
+    "sequence_variant": "SequenceVariant",
+    "scan_options": "ScanOptions",
+    "reconstruction": "ReconstructionMethod",
+    "comments": "ImageComments",
+    "irradiation": "IrradiationEventUID",
+    "reference_time_ms": "FrameReferenceTime",
 }
 """Elements whose values are text in the file."""
 
 _STORED_TAGS = {name: Tag(keyword) for name, keyword in _AS_STORED.items()}
 
-_AS_NUMBERS = {"b_value": "DiffusionBValue", "direction": "DiffusionGradientOrientation"}
+_AS_NUMBERS = {
+    "b_value": "DiffusionBValue",
+    "direction": "DiffusionGradientOrientation",
+    "temporal_index": "TemporalPositionIndex",
+    "temporal_offset_s": "TemporalPositionTimeOffset",
+    "cardiac_phase": "NominalPercentageOfCardiacPhase",
+    "respiratory_phase": "NominalPercentageOfRespiratoryPhase",
+    "trigger_delay_ms": "NominalCardiacTriggerDelayTime",
+}
 """Elements whose values are binary numbers in the file."""
 
 _OF_FRAME = {
@@ -59,7 +77,21 @@ _OF_FRAME = {
     "thickness_mm": ("PixelMeasuresSequence", "SliceThickness"),
     "b_value": ("MRDiffusionSequence", "DiffusionBValue"),
     "temporal_position": ("FrameContentSequence", "TemporalPositionIndex"),
+    "temporal_offset_s": ("TemporalPositionSequence", "TemporalPositionTimeOffset"),
     "trigger_time_ms": ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
+    "cardiac_phase": ("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase"),
+    "respiratory_phase": (
+        "RespiratorySynchronizationSequence",
+        "NominalPercentageOfRespiratoryPhase",
+    ),
+    "stack": ("FrameContentSequence", "StackID"),
+    "dimensions": ("FrameContentSequence", "DimensionIndexValues"),
+    "comments": ("FrameContentSequence", "FrameComments"),
+    "reconstruction": ("CTReconstructionSequence", "ReconstructionAlgorithm"),
+    "scan_options": ("MRModifierSequence", "SpectrallySelectedSuppression"),
+    "magnetization_transfer": ("MRModifierSequence", "MagnetizationTransfer"),
+    "irradiation": ("IrradiationEventIdentificationSequence", "IrradiationEventUID"),
+    "reference_time_ms": ("FrameContentSequence", "FrameReferenceDateTime"),
     "acquisition_time": ("FrameContentSequence", "FrameAcquisitionDateTime"),
 }
 """Where functional groups state the same (PS3.3 C.7.6.16.2, C.8.13.5 and C.8.15.3)."""
@@ -84,8 +116,8 @@ KEYWORDS = (
 class Origin:
     """What a header states of its slice's origin; "" where it states nothing.
 
-    `patient`, `birth_date` and `sex` are kept for comparison alone: they are not shown, not even by
-    `repr`.
+    `patient`, `birth_date` and `sex` are kept for comparison alone, and so is free text, which may
+    name a patient: they are not shown, not even by `repr`.
     """
 
     patient: str = field(default="", repr=False)
@@ -113,6 +145,24 @@ class Origin:
     patient_position: str = ""
     filter_type: str = ""
     units: str = ""
+    description: str = field(default="", repr=False)
+    protocol: str = field(default="", repr=False)
+    comments: str = field(default="", repr=False)
+    series_time: str = ""
+    echo_number: str = ""
+    sequence_variant: str = ""
+    scan_options: str = ""
+    magnetization_transfer: str = ""
+    reconstruction: str = ""
+    irradiation: str = ""
+    reference_time_ms: str = ""
+    temporal_index: str = ""
+    temporal_offset_s: str = ""
+    cardiac_phase: str = ""
+    respiratory_phase: str = ""
+    trigger_delay_ms: str = ""
+    stack: str = ""
+    dimensions: str = ""
 
 
 def read_origin(dataset: pydicom.Dataset) -> Origin:

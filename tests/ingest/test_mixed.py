@@ -250,7 +250,6 @@ def test_many_values_are_given_by_their_number_and_ends(tmp_path):
         ("CT", "KVP", "120", "120.0"),
         ("MR", "DiffusionBValue", 1000.0, 1005.0),
         ("MR", "AcquisitionNumber", 1, 2),
-        ("MR", "TriggerTime", "0", "40.5"),
         ("CT", "AcquisitionTime", "101500", "101530"),
     ],
     ids=str,
@@ -448,3 +447,134 @@ def test_frames_of_two_echoes_at_each_place_say_so(tmp_path):
     with pytest.raises(IngestError, match=r"with 2 echo times \(4\.6 ms, 9\.2 ms\)") as caught:
         load(tmp_path / "frames.dcm")
     assert caught.value.code is Reason.DUPLICATE_POSITIONS
+
+
+# ---- what takes turns along the slices, by whatever element the standard has for it
+
+
+TAKES_TURNS = [
+    ("SeriesDescription", "soft", "lung", "2 series descriptions"),
+    ("ProtocolName", "a", "b", "2 protocol names"),
+    ("ImageComments", "Jane Doe", "b", "2 image comments"),
+    ("SeriesTime", "101500", "102000", "2 series times"),
+    ("EchoNumbers", 1, 2, "2 echo numbers (1, 2)"),
+    ("SequenceVariant", "SK", ["SK", "MP"], "2 sequence variants (SK, SK MP)"),
+    ("ScanOptions", "FS", "NONE", "2 scan options (FS, NONE)"),
+    ("ReconstructionMethod", "OSEM", "FBP", "2 reconstruction methods (FBP, OSEM)"),
+    ("IrradiationEventUID", "1.2.5", "1.2.6", "2 irradiation events"),
+    ("TemporalPositionIndex", 1, 2, "2 temporal positions (1, 2)"),
+    ("NominalPercentageOfCardiacPhase", 40.0, 75.0, "2 cardiac phases (40 %, 75 %)"),
+    ("NominalPercentageOfRespiratoryPhase", 0.0, 50.0, "2 respiratory phases (0 %, 50 %)"),
+    ("TriggerTime", "0", "40.5", "2 trigger times (0 ms, 40.5 ms)"),
+    ("NominalCardiacTriggerDelayTime", 0.0, 40.0, "2 trigger delays (0 ms, 40 ms)"),
+    ("FrameReferenceTime", "0", "60000", "2 reference times"),
+]
+
+
+@pytest.mark.parametrize(("keyword", "one", "other", "words"), TAKES_TURNS)
+def test_two_volumes_at_half_a_step_are_refused(keyword, one, other, words, tmp_path):
+    slices = two_sets({keyword: one}, {keyword: other}, origin=AT_HALF_SPACING, modality="MR")
+    series = verdict_of(slices, tmp_path)
+    check_refused(series, Reason.MIXED_ACQUISITION, f"{words} that take turns along the normal")
+    assert "Jane" not in series.message
+
+
+@pytest.mark.parametrize(("keyword", "one", "other", "words"), TAKES_TURNS)
+def test_two_blocks_of_one_volume_are_one_volume(keyword, one, other, words, tmp_path):
+    values = [one] * 4 + [other] * 4
+    series = verdict_of(in_order(keyword, values, modality="MR"), tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
+
+
+@pytest.mark.parametrize("keyword", ["TriggerTime", "FrameReferenceTime"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("0", "400", "0", "400", "0", "400"),
+        ("100", "110", "120", "130", "140", "150"),
+        ("512", "498", "530", "505", "521", "512"),
+    ],
+    ids=["interleaved", "one by one", "with the heartbeat"],
+)
+def test_times_of_slices_no_thicker_than_their_step_may_vary(keyword, values, tmp_path):
+    """Two slices in a heartbeat, in an order that leaves out every other one."""
+    series = verdict_of(in_order(keyword, values, modality="MR"), tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
+
+
+def frames_of_two_volumes(state):
+    """An enhanced object of two volumes at half a step; `state` writes what tells them apart."""
+    slices = two_sets({}, {}, origin=AT_HALF_SPACING, modality="MR")
+    whole = make_enhanced(slices, EnhancedMRImageStorage)
+    for k, group in enumerate(whole.PerFrameFunctionalGroupsSequence):
+        state(group, k)
+    return whole
+
+
+def frame_content(**elements):
+    def state(group, k):
+        item = Dataset()
+        for keyword, values in elements.items():
+            setattr(item, keyword, values[k // 5])
+        group.FrameContentSequence = [item]
+
+    return state
+
+
+def synchronization(group, k):
+    item = Dataset()
+    item.NominalPercentageOfCardiacPhase = (40.0, 75.0)[k // 5]
+    group.CardiacSynchronizationSequence = [item]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (frame_content(StackID=("1", "2")), "2 stacks (1, 2) that take turns"),
+        (frame_content(TemporalPositionIndex=(1, 2)), "2 temporal positions (1, 2)"),
+        (frame_content(FrameComments=("a", "b")), "2 image comments that take turns"),
+        (synchronization, "2 cardiac phases (40 %, 75 %) that take turns"),
+        (
+            frame_content(DimensionIndexValues=([1, 7], [2, 7])),
+            "2 values of dimension 1 that take turns",
+        ),
+    ],
+)
+def test_frames_of_two_volumes_at_half_a_step_are_refused(state, words, tmp_path):
+    series = verdict_of([frames_of_two_volumes(state)], tmp_path)
+    check_refused(series, Reason.MIXED_ACQUISITION, words)
+
+
+def test_positions_in_a_stack_are_no_turns(tmp_path):
+    def state(group, k):
+        item = Dataset()
+        item.StackID, item.DimensionIndexValues = "1", [1, 1 + 2 * (k % 5) + k // 5]
+        group.FrameContentSequence = [item]
+
+    series = verdict_of([frames_of_two_volumes(state)], tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
+
+
+def test_private_b_values_at_half_a_step_are_two_volumes(tmp_path):
+    slices = two_sets({}, {}, origin=AT_HALF_SPACING, modality="MR")
+    for k, s in enumerate(slices):
+        block = s.private_block(0x0019, "SIEMENS MR HEADER", create=True)
+        block.add_new(0x0C, "IS", (0, 1000)[k // 5])
+    series = verdict_of(slices, tmp_path)
+    check_refused(series, Reason.MIXED_ACQUISITION, "2 b-values (0 s/mm2, 1000 s/mm2)")
+
+
+def test_times_that_swing_between_two_phases_are_two_volumes(tmp_path):
+    """No two are the same: 0, 400, 3, 403, 6, 406, ... ms, and slices of two steps' thickness."""
+    slices = two_sets({}, {}, origin=AT_HALF_SPACING, modality="MR")
+    for k, s in enumerate(slices):
+        s.TriggerTime = str(400 * (k // 5) + 3 * (k % 5))
+    check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, "10 trigger times (0 ms")
+
+
+@pytest.mark.parametrize("step_ms", [0, 1, 50])
+def test_times_that_go_on_along_overlapping_slices_are_of_one_volume(step_ms, tmp_path):
+    slices = two_sets({}, {}, origin=AT_HALF_SPACING, modality="MR")
+    for s in slices:
+        s.TriggerTime = str(round(100 + step_ms * float(s.ImagePositionPatient[2])))
+    assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT

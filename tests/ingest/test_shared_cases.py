@@ -43,8 +43,6 @@ def counted_nifti() -> np.ndarray:
 
 
 _OPEN = {
-    "enh_two_stacks_half": "StackID is not compared yet",
-    "two_recons_half_description": "SeriesDescription is not compared yet",
     **dict.fromkeys(
         ("ct_signed_as_unsigned", "ct_padding_beyond_bits_stored", "ct_bits_stored_lies"),
         "values are not compared with what their header says yet",
