@@ -249,7 +249,7 @@ def download(
 @app.command()
 def inspect(
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A folder, DICOMDIR, DICOM or NIfTI file.")
+        Path, typer.Argument(metavar="PATH", help="A folder, DICOMDIR, DICOM or volume file.")
     ],
     json: Annotated[bool, typer.Option("--json", help="For machines: whole UIDs, one object.")] = (
         False
@@ -257,8 +257,18 @@ def inspect(
     resample: Annotated[
         bool, typer.Option(help="Judge irregular series as what resampling makes of them.")
     ] = False,
+    volume: Annotated[
+        int | None, typer.Option(help="Judge this volume, from 0, of files of several.")
+    ] = None,
+    affine: Annotated[
+        str | None, typer.Option(help="Believe the sform or the qform of a NIfTI that has both.")
+    ] = None,
+    units: Annotated[
+        str | None,
+        typer.Option(help="Unit of lengths in volume files: mm, cm, m, micron, or as stated."),
+    ] = None,
 ) -> None:
-    """List the image series and NIfTI files of PATH, each with its verdict, reading no voxels.
+    """List the image series and volume files of PATH, each with its verdict, reading no voxels.
 
     The exit status is 0 when all are usable, 1 when one is refused.
 
@@ -270,7 +280,9 @@ def inspect(
         from medseg.ingest import inspection, table
         from medseg.ingest.nothing_found import nothing_found
 
-        rows = inspection.inspect(path, resample=resample)
+        rows = inspection.inspect(
+            path, resample=resample, volume=volume, affine=affine, units=units
+        )
         if not rows:
             raise nothing_found(path)
         console = Console()

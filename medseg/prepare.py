@@ -12,7 +12,8 @@ from medseg.datasets.datalist import read
 from medseg.datasets.prepared import FILE
 from medseg.files import check_folder, remove
 from medseg.ingest import IngestError, find_series, read_series
-from medseg.ingest.nifti import is_nifti, read_nifti_header
+from medseg.ingest.formats import is_volume_file
+from medseg.ingest.volume_file import read_file_header
 from medseg.scratch import collect
 
 LIDC = "lung_nodule"
@@ -83,8 +84,8 @@ def _check_headers(items: Sequence[Mapping[str, Any]], listed_in: Path) -> None:
     """Refuse volumes that a training would refuse; then there is no datalist."""
     files = (item[key] for item in items for key in ("image", "label") if key in item)
     try:
-        for file in filter(is_nifti, files):
-            read_nifti_header(file)
+        for file in filter(is_volume_file, files):
+            read_file_header(file)
     except IngestError:
         remove(listed_in)
         raise

@@ -10,7 +10,7 @@ from medseg.files import check_apart
 from medseg.inference.case import is_dicom
 from medseg.inference.existing import Case, cases_to_do, check_existing, check_names
 from medseg.inference.instance_output import SUFFIX, SUFFIX_OF_MANY
-from medseg.ingest.nifti import is_nifti
+from medseg.ingest.formats import is_volume_file
 from medseg.ingest.picture import SUFFIXES, is_picture
 from medseg.path_keys import require_path
 
@@ -103,6 +103,6 @@ def _kind(path: Path) -> str:
     """What a path that is no picture is, in words."""
     if path.is_dir():
         return "a folder"
-    if is_nifti(path):
-        return "a NIfTI volume"
+    if is_volume_file(path):
+        return "a volume"
     return "a DICOM file" if is_dicom(path) else "no picture by its name"

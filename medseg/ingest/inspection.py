@@ -1,4 +1,4 @@
-"""Inspection: every series and NIfTI file below a path with its verdict, without reading voxels.
+"""Inspection: every series and volume file below a path with its verdict, reading no voxels.
 
 What only the voxels show is found when they are loaded: a gzip or deflate stream that is cut, a
 codestream that is damaged, values that are not finite.
@@ -11,10 +11,14 @@ from pathlib import Path
 
 from medseg.geometry import Geometry
 from medseg.ingest.folder import files_below
-from medseg.ingest.nifti import is_nifti, read_nifti_header
+from medseg.ingest.formats import SUFFIXES, is_volume_file, suffix_of, volume_files
+from medseg.ingest.notes import Note
 from medseg.ingest.reasons import REMEDIES, IngestError, Reason, Verdict
 from medseg.ingest.series import Series, find_series
 from medseg.ingest.stack import stack_geometry
+from medseg.ingest.volume_file import read_file_header
+from medseg.ingest.volume_header import Choices, VolumeHeader
+from medseg.ingest.voxels import check_volume
 
 JSON_SCHEMA = "medseg-inspect-1"
 """Names the fields of `as_json`; a field that changes its meaning changes this."""
@@ -22,13 +26,13 @@ JSON_SCHEMA = "medseg-inspect-1"
 
 @dataclass(frozen=True)
 class Row:
-    """One DICOM series, the DICOM files of a folder that are damaged alike, or one NIfTI file.
+    """One DICOM series, the DICOM files of a folder that are damaged alike, or one volume file.
 
     Attributes:
-        format: "DICOM" or "NIfTI".
+        format: "DICOM", "NIfTI", "NRRD", "MetaImage" or "MGH".
         uid: Series Instance UID; empty where there is none.
         path: the file, or the folder that holds the files of the series; "" where it is unknown.
-        modality: as stated; empty for NIfTI.
+        modality: as stated; empty for volume files.
         size: voxels along (I, J, K): columns, rows and slices of DICOM. None where slices differ.
         spacing_mm: of the voxels along (I, J, K); None where it is not stated or not even.
         orientation: where (I, J, K) point, from the affine: "LPS", "RAS", ...; "" where unknown.
@@ -60,31 +64,40 @@ class Row:
         return self.verdict is not Verdict.REFUSE
 
 
-def inspect(path: str | Path, *, resample: bool = False) -> list[Row]:
+def inspect(
+    path: str | Path,
+    *,
+    resample: bool = False,
+    volume: int | None = None,
+    affine: str | None = None,
+    units: str | None = None,
+) -> list[Row]:
     """List what is below a folder, in a DICOMDIR or in a file, and judge each.
 
     Args:
         path: a folder, searched with its subfolders; a DICOMDIR; or one file.
         resample: judge irregular DICOM series as what `load(..., resample=True)` makes of them.
+        volume: judge volume files as `load` with it would; likewise `affine` and `units`.
 
     Returns:
-        DICOM series in the order of their UIDs, then damaged DICOM files, then NIfTI files. Empty
+        DICOM series in the order of their UIDs, then damaged DICOM files, then volume files. Empty
         when there is nothing of either kind.
 
     Raises:
         IngestError: "not-found".
+        ValueError: `affine` or `units` is none that `load` takes.
 
     Example:
         >>> for row in inspect("study"):  # doctest: +SKIP
         ...     print(row.uid, row.size, row.spacing_mm, row.verdict, row.reason)
     """
-    path = Path(path)
-    if is_nifti(path) and path.is_file():
-        return [_nifti_row(path)]
-    nifti = [file for file in files_below(path) if is_nifti(file)] if path.is_dir() else []
+    path, choices = Path(path), Choices(affine, units)
+    if is_volume_file(path) and path.is_file():
+        return [_file_row(path, choices, volume)]
+    files = volume_files(files_below(path)) if path.is_dir() else []
     return [
         *(_series_row(s) for s in find_series(path, resample=resample)),
-        *map(_nifti_row, nifti),
+        *(_file_row(file, choices, volume) for file in files),
     ]
 
 
@@ -151,30 +164,34 @@ def _even_spacing(series: Series, geometry: Geometry | None) -> tuple[float, flo
     return None if geometry is None or series.reason in _UNEVEN else geometry.spacing_mm
 
 
-def _nifti_row(path: Path) -> Row:
+def _file_row(path: Path, choices: Choices, volume: int | None) -> Row:
+    header = None
     try:
-        header = read_nifti_header(path)
+        header = read_file_header(path, affine=choices.affine, units=choices.units)
+        if not header.segments or volume is not None:
+            check_volume(header, volume)
     except IngestError as error:
-        return _nifti_outcome(path, None, reason=error.code, finding=error.finding)
-    if header.volumes > 1:
-        finding = f"{path} has shape {header.shape}, not one volume"
-        return _nifti_outcome(path, header.geometry, reason=Reason.NOT_3D, finding=finding)
-    return _nifti_outcome(path, header.geometry, reason=Reason.OK, finding="")
+        return _file_outcome(path, header, ((error.code, error.finding),), Verdict.REFUSE)
+    repaired = [reason for reason, _ in header.notes if reason is not Reason.SEGMENTS]
+    return _file_outcome(path, header, header.notes, Verdict.REPAIR if repaired else Verdict.ACCEPT)
 
 
-def _nifti_outcome(path: Path, geometry: Geometry | None, *, reason: Reason, finding: str) -> Row:
+def _file_outcome(
+    path: Path, header: VolumeHeader | None, notes: tuple[Note, ...], verdict: Verdict
+) -> Row:
+    grid = header.geometry if header else None
     return Row(
-        format="NIfTI",
+        format=SUFFIXES[suffix_of(path.name)],
         uid="",
         path=str(path),
         modality="",
-        size=geometry.shape if geometry else None,
-        spacing_mm=geometry.spacing_mm if geometry else None,
-        orientation=geometry.orientation if geometry else "",
+        size=grid.shape if grid else None,
+        spacing_mm=grid.spacing_mm if grid else None,
+        orientation=grid.orientation if grid else "",
         transfer_syntaxes=(),
-        files=1,
-        verdict=Verdict.ACCEPT if reason is Reason.OK else Verdict.REFUSE,
-        reason=reason,
-        findings=(finding,) if finding else (),
-        remedies=(REMEDIES[reason],) if finding else (),
+        files=len({path, *header.files}) if header else 1,
+        verdict=verdict,
+        reason=notes[0][0] if notes else Reason.OK,
+        findings=tuple(finding for _, finding in notes),
+        remedies=tuple(REMEDIES[reason] for reason, _ in notes),
     )

@@ -24,14 +24,14 @@ from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys, ensure_tuple
 
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.checks import check_labels, check_same_grid
-from medseg.ingest.nifti import is_nifti
+from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volume import load
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", "")
 
 
 class VolumeReader(ImageReader):
-    """Read NIfTI files, DICOM files and folders of one DICOM series for `LoadImaged`.
+    """Read volume files, DICOM files and folders of one DICOM series for `LoadImaged`.
 
     The image comes without a channel axis, (I, J, K), with its RAS+ affine; `EnsureChannelFirstd`
     adds the axis. Several paths of one case become channels, (C, I, J, K), when they share a grid.
@@ -42,9 +42,10 @@ class VolumeReader(ImageReader):
         series_uid: the DICOM series to load where a folder holds several.
         choose: "largest" takes the usable image series with most slices where there are several.
         resample: lay tilted, missing or unevenly spaced slices onto an upright regular grid instead
-            of refusing them; see `medseg.ingest.load`, also for the other two.
-        volume: which one of a NIfTI file of several.
-        convert_units: scale a NIfTI in metres or micrometres to millimetres.
+            of refusing them; see `medseg.ingest.load`, also for the others.
+        volume: which one of a volume file of several.
+        affine: "sform" or "qform" where a NIfTI states both.
+        units: the unit of lengths of a volume file.
     """
 
     def __init__(
@@ -55,7 +56,8 @@ class VolumeReader(ImageReader):
         choose: str | None = None,
         resample: bool = False,
         volume: int | None = None,
-        convert_units: bool = False,
+        affine: str | None = None,
+        units: str | None = None,
     ) -> None:
         super().__init__()
         if labels is not None and resample:
@@ -67,12 +69,15 @@ class VolumeReader(ImageReader):
         self.choose = choose
         self.resample = resample
         self.volume = volume
-        self.convert_units = convert_units
+        self.affine = affine
+        self.units = units
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
-        """Tell whether every path is NIfTI, a folder, or named like DICOM."""
+        """Tell whether every path is a volume file, a folder, or named like DICOM."""
         paths = [Path(name) for name in ensure_tuple(filename)]
-        return all(is_nifti(p) or p.is_dir() or p.suffix.lower() in _DICOM_SUFFIXES for p in paths)
+        return all(
+            is_volume_file(p) or p.is_dir() or p.suffix.lower() in _DICOM_SUFFIXES for p in paths
+        )
 
     def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> list[Path]:
         """Take the paths; `get_data` reads them.
@@ -105,7 +110,8 @@ class VolumeReader(ImageReader):
             choose=self.choose,
             resample=self.resample,
             volume=self.volume,
-            convert_units=self.convert_units,
+            affine=self.affine,
+            units=self.units,
         )
         if self.labels is None:
             return array, geometry

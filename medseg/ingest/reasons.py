@@ -22,13 +22,17 @@ and the remedy, which is fixed for each code.
 | real-world-values | accept | no rescale but a real world value mapping, which is applied |
 | fewer-images | accept | the header counts more images than are there |
 | not-hounsfield | accept | CT whose values are stated in another unit than HU |
+| segments | accept | a segmentation of 3D Slicer: which value is which segment |
+| chosen-affine | repair | a NIfTI whose sform and qform differ, of which one was taken |
+| assumed-orientation | repair | a file that states no orientation, read as its format has it |
 | not-found | refuse | the path does not exist |
 | empty-folder | refuse | the folder holds no DICOM file |
-| unknown-format | refuse | the file is neither DICOM nor NIfTI |
+| unknown-format | refuse | the file is neither DICOM nor of a format of volumes that is read |
 | unreadable | refuse | the header cannot be parsed |
 | conflicting-syntax | refuse | pixel data that is not what its transfer syntax says |
 | truncated | refuse | the file holds fewer bytes than its header promises |
-| too-large | refuse | a header promises far more than its file can hold |
+| too-large | refuse | a header promises more than its file, or the free memory, can hold |
+| unsafe-path | refuse | a detached header names voxels outside its own folder |
 | undecodable | refuse | no decoder reads the pixel data |
 | several-series | refuse | more than one image series, and none was named |
 | unknown-series | refuse | the named series is not there |
@@ -38,7 +42,7 @@ and the remedy, which is fixed for each code.
 | localizer | refuse | a scout image, which shows where slices were planned |
 | secondary-capture | refuse | a screen capture, not what a scanner measured |
 | pixel-format | refuse | sample size, bit layout or look-up table that is not supported |
-| voxel-type | refuse | a NIfTI whose voxels are no real numbers (complex, colour) |
+| voxel-type | refuse | a file whose voxels are no real numbers (complex, colour, blocks) |
 | missing-rescale | refuse | CT or PET without rescale slope and intercept, or some slices of any |
 | conflicting-rescale | refuse | real world value mappings that contradict the rescale, or several |
 | invalid-rescale | refuse | a rescale slope of zero, or values that single precision cannot hold |
@@ -62,16 +66,17 @@ and the remedy, which is fixed for each code.
 | missing-slices | refuse | gaps of a whole number of slices |
 | uneven-spacing | refuse | slices that lie off a regular grid by more than rounding |
 | tilted-stack | refuse | slices shifted against each other (gantry tilt, shear) |
-| not-3d | refuse | a NIfTI that is not one volume |
-| no-orientation | refuse | a NIfTI with neither qform nor sform |
-| conflicting-orientation | refuse | a NIfTI whose qform, sform or pixdim disagree |
-| sheared-affine | refuse | a NIfTI whose axes are not at right angles |
-| not-millimetres | refuse | a NIfTI in another unit of length |
-| converted-units | repair | a NIfTI in metres or micrometres, scaled on request |
+| not-3d | refuse | a file that is not one volume |
+| no-orientation | refuse | a NIfTI with neither qform nor sform, a NRRD without a patient's space |
+| conflicting-orientation | refuse | a file that states its orientation twice, not alike |
+| sheared-affine | refuse | a file whose axes are not at right angles |
+| not-millimetres | refuse | a file in another unit of length |
+| converted-units | repair | a file in another unit of length, scaled on request |
+| overlapping-segments | refuse | layers of a segmentation that share a value or a voxel |
 | not-a-photograph | refuse | a DICOM picture whose pixels are physical values |
 | cine | refuse | a moving picture, where one is read |
-| unknown-volume | refuse | the chosen volume of a NIfTI is not there |
-| paired-files | refuse | half of a NIfTI or Analyze pair, .hdr and .img |
+| unknown-volume | refuse | the chosen volume of a file is not there |
+| paired-files | refuse | half of a NIfTI or Analyze pair, .hdr and .img, without the other |
 | trailing-bytes | refuse | the file goes on after what its header promises |
 | non-finite | refuse | NaN or infinite voxels |
 | different-grids | refuse | an image and its label do not share a grid |
@@ -113,6 +118,9 @@ class Reason(str, Enum):
     REAL_WORLD_VALUES = "real-world-values"
     FEWER_IMAGES = "fewer-images"
     NOT_HOUNSFIELD = "not-hounsfield"
+    SEGMENTS = "segments"
+    CHOSEN_AFFINE = "chosen-affine"
+    ASSUMED_ORIENTATION = "assumed-orientation"
     NOT_FOUND = "not-found"
     EMPTY_FOLDER = "empty-folder"
     UNKNOWN_FORMAT = "unknown-format"
@@ -120,6 +128,7 @@ class Reason(str, Enum):
     CONFLICTING_SYNTAX = "conflicting-syntax"
     TRUNCATED = "truncated"
     TOO_LARGE = "too-large"
+    UNSAFE_PATH = "unsafe-path"
     UNDECODABLE = "undecodable"
     SEVERAL_SERIES = "several-series"
     UNKNOWN_SERIES = "unknown-series"
@@ -159,6 +168,7 @@ class Reason(str, Enum):
     SHEARED_AFFINE = "sheared-affine"
     NOT_MILLIMETRES = "not-millimetres"
     CONVERTED_UNITS = "converted-units"
+    OVERLAPPING_SEGMENTS = "overlapping-segments"
     NOT_A_PHOTOGRAPH = "not-a-photograph"
     CINE = "cine"
     UNKNOWN_VOLUME = "unknown-volume"
@@ -202,6 +212,7 @@ def explain(code: Reason, finding: str) -> str:
 _EXPORT_AGAIN = "export it again from its source"
 _SERIES_UID = "--series_uid UID (series_uid=... in Python)"
 _RESAMPLE = "pass --resample True (resample=True in Python) to interpolate"
+_AFFINE = "pass --affine sform or --affine qform (affine=... in Python)"
 _ONE_ACQUISITION = "put the slices of one acquisition in a folder of their own"
 
 REMEDIES: dict[Reason, str] = {
@@ -222,15 +233,19 @@ REMEDIES: dict[Reason, str] = {
     Reason.REAL_WORLD_VALUES: "values are those of the mapping; check their unit before use",
     Reason.FEWER_IMAGES: "check with the source that no slice is missing at an end",
     Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",
+    Reason.SEGMENTS: "check that these are the values that are declared",
+    Reason.CHOSEN_AFFINE: f"if it is not the right one, {_AFFINE}",
+    Reason.ASSUMED_ORIENTATION: "check left and right in a viewer",
     Reason.NOT_FOUND: "check the path",
     Reason.EMPTY_FOLDER: "pass a folder of DICOM files, or the NIfTI file itself",
-    Reason.UNKNOWN_FORMAT: "pass DICOM, .nii or .nii.gz",
+    Reason.UNKNOWN_FORMAT: "pass DICOM, NIfTI, NRRD, MetaImage or MGH under its own suffix",
     Reason.UNREADABLE: "copy or convert the file again, or move it out of the folder",
     Reason.CONFLICTING_SYNTAX: (
         "export it again from its source, or correct TransferSyntaxUID where the pixels are right"
     ),
     Reason.TRUNCATED: "copy or download the file again",
     Reason.TOO_LARGE: "copy the file again, or move it out of the folder",
+    Reason.UNSAFE_PATH: "put the voxels beside the header and name them so in it",
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
     Reason.SEVERAL_SERIES: f"pass {_SERIES_UID}, or a folder of the files of one series alone",
     Reason.UNKNOWN_SERIES: "pass the UID of one that is",
@@ -274,26 +289,33 @@ REMEDIES: dict[Reason, str] = {
     Reason.UNEVEN_SPACING: f"{_RESAMPLE}, or export an even reconstruction",
     Reason.TILTED_STACK: f"{_RESAMPLE} onto upright slices (gantry tilt correction)",
     Reason.NOT_3D: (
-        "split the file into one per volume, or choose one, from 0, by volume=INDEX in Python"
+        "split the file into one per volume, or choose one, from 0, by --volume INDEX "
+        "(volume=INDEX in Python)"
     ),
-    Reason.NO_ORIENTATION: "convert again from DICOM, or set the sform from a trusted source",
+    Reason.NO_ORIENTATION: (
+        "convert again from DICOM, or write a sform, or the space of a NRRD, from a trusted source"
+    ),
     Reason.CONFLICTING_ORIENTATION: (
-        "keep the right one and set the code of the other to 0, with the spacing of the sform in "
-        "pixdim"
+        f"{_AFFINE} where it is a NIfTI and you know which is right, or write the file again with "
+        "one of them"
     ),
     Reason.SHEARED_AFFINE: (
         "resample it onto an orthogonal grid with another tool, e.g. resample_to_output of "
         "nibabel.processing"
     ),
     Reason.NOT_MILLIMETRES: (
-        "store the affine and xyzt_units in millimetres, or pass convert_units=True in Python "
-        "where metres or micrometres are right"
+        "store lengths in millimetres, or pass --units stated to believe the header, or --units mm "
+        "where it is wrong (units=... in Python)"
+    ),
+    Reason.OVERLAPPING_SEGMENTS: (
+        "export it as one label map, or choose a layer, from 0, by --volume INDEX (volume=INDEX in "
+        "Python)"
     ),
     Reason.CONVERTED_UNITS: "compare the spacing with the source",
     Reason.NOT_A_PHOTOGRAPH: "read it as a volume, e.g. by medseg.ingest.load",
     Reason.CINE: "export the frames as single pictures, e.g. dcmj2pnm --all-frames",
     Reason.UNKNOWN_VOLUME: "pass the index, from 0, of one that is",
-    Reason.PAIRED_FILES: "write the pair as one .nii file, e.g. with nibabel.save",
+    Reason.PAIRED_FILES: "put the other half beside it under the same name",
     Reason.TRAILING_BYTES: "its header belongs to other voxels; convert the file again",
     Reason.NON_FINITE: "replace these voxels before use",
     Reason.DIFFERENT_GRIDS: "resample the label onto the grid of the image",

@@ -8,7 +8,8 @@ import numpy as np
 
 from medseg.geometry import Geometry
 from medseg.ingest.dicom import load_dicom
-from medseg.ingest.nifti import is_nifti, load_nifti
+from medseg.ingest.formats import is_volume_file
+from medseg.ingest.volume_file import load_file
 
 
 def load(
@@ -18,32 +19,39 @@ def load(
     choose: str | None = None,
     resample: bool = False,
     volume: int | None = None,
-    convert_units: bool = False,
+    affine: str | None = None,
+    units: str | None = None,
 ) -> tuple[np.ndarray, Geometry]:
-    """Load a NIfTI file, a DICOM file or DICOMDIR, or the DICOM series in a folder.
+    """Load a volume file, a DICOM file or DICOMDIR, or the DICOM series in a folder.
 
     The array keeps the order of its source, (I, J, K): column, row and slice for DICOM, as stored
-    for NIfTI. Nothing is flipped; the affine, RAS+ for both, says where each axis points.
+    for volume files. Nothing is flipped; the affine, RAS+ for all, says where each axis points.
 
     Args:
-        path: `.nii` or `.nii.gz`; otherwise DICOM.
+        path: NIfTI, NRRD, MetaImage or MGH, known by its suffix (`medseg.ingest.formats`);
+            otherwise DICOM.
         series_uid: the DICOM series to load where there are several.
         choose: "largest" takes the usable DICOM image series with most slices where there are
             several and none is named; None refuses them. The choice is logged.
         resample: lay tilted, missing or unevenly spaced DICOM slices onto an upright regular grid,
             by linear interpolation, instead of refusing them. What was done is logged.
-        volume: which one of a NIfTI file of several, counted from 0.
-        convert_units: scale a NIfTI in metres or micrometres to millimetres instead of refusing it.
+        volume: which one of a volume file of several, counted from 0.
+        affine: "sform" or "qform" where a NIfTI states both; None decides by fixed rules, and
+            refuses where they do not suffice, see `medseg.ingest.nifti_affine`.
+        units: the unit of lengths of a volume file: "mm", "cm", "m", "micron", whatever headers
+            say, or "stated" to believe each; None refuses a header that states another than
+            millimetres.
 
     Returns:
         The array and its geometry.
 
     Raises:
         IngestError: whatever cannot be read rightly; `code` says why.
+        ValueError: `affine` or `units` is none of those above.
 
     Example:
         >>> ct, geometry = load("study/ct")  # doctest: +SKIP
     """
-    if is_nifti(path):
-        return load_nifti(path, volume=volume, convert_units=convert_units)
+    if is_volume_file(path):
+        return load_file(path, volume=volume, affine=affine, units=units)
     return load_dicom(path, series_uid=series_uid, choose=choose, resample=resample)

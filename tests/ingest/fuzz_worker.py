@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from medseg.ingest import IngestError, find_series, load
-from medseg.ingest.nifti import load_nifti
+from medseg.ingest.volume_file import load_file
 
 LARGEST_ADDRESS_SPACE = 8 * 2**30
 """What a case may reserve beyond the start before the system refuses it, to save the machine."""
@@ -174,7 +174,7 @@ def _find_and_load(path: Path) -> object:
 
 
 def _one_volume(path: Path) -> object:
-    return load_nifti(path, volume=0, convert_units=True)
+    return load_file(path, volume=0, units="stated")
 
 
 def _grey(path: Path) -> object:

@@ -1,0 +1,98 @@
+"""Formats: the names that volume files have, in one table, and which files of a folder are volumes.
+
+DICOM is not among them: it is known by its content, whatever its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+SUFFIXES = {
+    ".nii.gz": "NIfTI",
+    ".nii": "NIfTI",
+    ".hdr.gz": "NIfTI",
+    ".hdr": "NIfTI",
+    ".img.gz": "NIfTI",
+    ".img": "NIfTI",
+    ".seg.nrrd": "NRRD",
+    ".nrrd": "NRRD",
+    ".nhdr": "NRRD",
+    ".mha": "MetaImage",
+    ".mhd": "MetaImage",
+    ".mgz": "MGH",
+    ".mgh.gz": "MGH",
+    ".mgh": "MGH",
+}
+"""How the name of a volume file ends, in any case of letters, and the name of its format.
+
+A longer suffix stands before the one that it ends in. `.hdr` and `.img` are the halves of a NIfTI
+or Analyze pair.
+"""
+
+PAIR_HEADERS = (".hdr.gz", ".hdr")
+PAIR_IMAGES = (".img.gz", ".img")
+
+_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+
+
+def suffix_of(name: str) -> str:
+    """The ending of a file's name that is in `SUFFIXES`, as it is written there; "" if none is.
+
+    Example:
+        >>> suffix_of("CASE_1.NII.GZ"), suffix_of("case.png")
+        ('.nii.gz', '')
+    """
+    lower = name.lower()
+    return next((s for s in SUFFIXES if lower.endswith(s) and lower != s), "")
+
+
+def without_suffix(name: str) -> str:
+    """A file's name without the suffix of a volume or of DICOM.
+
+    Example:
+        >>> without_suffix("a.b.seg.nrrd"), without_suffix("im0.dcm"), without_suffix("a.txt")
+        ('a.b', 'im0', 'a.txt')
+    """
+    lower = name.lower()
+    dicom = next((s for s in _DICOM_SUFFIXES if lower.endswith(s)), "")
+    suffix = suffix_of(name) or dicom
+    return name[: -len(suffix)] if suffix else name
+
+
+def is_volume_file(path: str | Path) -> bool:
+    """Tell by its name whether a path is a volume file.
+
+    An `.img` without its `.hdr` is none: some scanners name DICOM so. Nor is a folder, which may be
+    named after what was converted into it.
+    """
+    path = Path(path)
+    suffix = suffix_of(path.name)
+    if not suffix or path.is_dir():
+        return False
+    return suffix not in PAIR_IMAGES or header_of_pair(path) is not None
+
+
+def header_of_pair(image: Path) -> Path | None:
+    """The `.hdr` beside an `.img`, whichever of the two is packed; None where there is none."""
+    return _other_half(image, PAIR_IMAGES, PAIR_HEADERS)
+
+
+def image_of_pair(header: Path) -> Path | None:
+    """The `.img` beside an `.hdr`; None where there is none."""
+    return _other_half(header, PAIR_HEADERS, PAIR_IMAGES)
+
+
+def volume_files(paths: Iterable[Path]) -> list[Path]:
+    """The volume files among paths, in their order; a pair is its header alone."""
+    found = [path for path in paths if is_volume_file(path)]
+    return [p for p in found if suffix_of(p.name) not in PAIR_IMAGES or header_of_pair(p) is None]
+
+
+def _other_half(path: Path, own: tuple[str, ...], others: tuple[str, ...]) -> Path | None:
+    suffix = suffix_of(path.name)
+    if suffix not in own or not path.parent.is_dir():
+        return None
+    stem = path.name[: -len(suffix)]
+    names = [stem + s for s in others] + [stem + s.upper() for s in others]
+    return next((f for name in names if (f := path.with_name(name)).is_file()), None)

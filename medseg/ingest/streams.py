@@ -1,0 +1,107 @@
+"""Streams: a file that is unpacked while it is read, and whose faults are refusals."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from medseg.ingest.reasons import IngestError, Reason
+
+MOST_INFLATED = {"": 1, "gzip": 1032, "zlib": 1032}
+"""The most bytes that one byte of a file can stand for (zlib, "Technical Details")."""
+
+CHUNK_BYTES = 2**20
+
+_GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 section 2.3.1
+
+
+class Stream(Protocol):
+    """What can be read on."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes; none at the end."""
+
+
+class _Inflated:
+    """A zlib stream (RFC 1950), inflated no further than is asked for."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._engine = zlib.decompressobj()
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes; none at the end."""
+        while size and not self._engine.eof:
+            packed = self._engine.unconsumed_tail or self._raw.read(CHUNK_BYTES)
+            if part := self._engine.decompress(packed, size):
+                return part
+            if not packed:
+                raise EOFError("the stream ends early")
+        return b""
+
+
+@contextmanager
+def opened(path: Path, packing: str = "", *, start: int = 0) -> Iterator[Stream]:
+    """A file from byte `start` on, unpacked while it is read.
+
+    Args:
+        path: the file.
+        packing: "gzip", "bzip2", "zlib", or "" for plain bytes.
+        start: byte at which the packed content starts; with a negative one, so many bytes before
+            the end.
+
+    Raises:
+        IngestError: "not-found", "unknown-format" for what is no gzip file though it should be,
+            "truncated" or "unreadable".
+    """
+    if not path.is_file():
+        raise IngestError(Reason.NOT_FOUND, f"no such file: {path}")
+    try:
+        with path.open("rb") as raw:
+            raw.seek(start, 2 if start < 0 else 0)
+            if packing == "gzip":
+                _check_gzip_magic(raw, path)
+                with gzip.GzipFile(fileobj=raw) as inflated:
+                    yield inflated
+            elif packing == "bzip2":
+                with bz2.BZ2File(raw) as inflated:
+                    yield inflated
+            else:
+                yield _Inflated(raw) if packing == "zlib" else raw
+    except EOFError as error:
+        name = packing or "content"
+        raise IngestError(Reason.TRUNCATED, f"{name} stream of {path} ends early") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise IngestError(Reason.UNREADABLE, f"{packing} stream of {path} is damaged") from error
+    except OSError as error:
+        finding = f"{path} cannot be read ({type(error).__name__})"
+        raise IngestError(Reason.UNREADABLE, finding) from error
+
+
+def take(stream: Stream, size: int) -> bytearray:
+    """Up to `size` bytes; memory grows with what is there, not with what is asked for."""
+    content = bytearray()
+    while len(content) < size and (part := stream.read(min(size - len(content), CHUNK_BYTES))):
+        content += part
+    return content
+
+
+def skip(stream: Stream, size: int) -> int:
+    """Read on by up to `size` bytes and forget them; returns how many there were."""
+    passed = 0
+    while passed < size and (part := stream.read(min(size - passed, CHUNK_BYTES))):
+        passed += len(part)
+    return passed
+
+
+def _check_gzip_magic(raw: BinaryIO, path: Path) -> None:
+    place = raw.tell()
+    start = raw.read(len(_GZIP_MAGIC))
+    raw.seek(place)
+    if start != _GZIP_MAGIC[: len(start)]:
+        raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is no gzip file, whatever its name says")

@@ -1,0 +1,111 @@
+"""Volume file: one volume of a NIfTI, NRRD, MetaImage or MGH file whose header can be trusted.
+
+Checked alike for all formats: the files hold exactly what the header promises, checksums included;
+one volume, or one that was chosen; real scalar voxels; finite values; an orientation that is
+stated, is in millimetres, does not contradict itself and has no shear.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from medseg.geometry import Geometry
+from medseg.ingest.checks import check_finite
+from medseg.ingest.formats import SUFFIXES, suffix_of
+from medseg.ingest.metaimage_header import parse_metaimage
+from medseg.ingest.mgh_header import parse_mgh
+from medseg.ingest.nifti_header import parse_nifti
+from medseg.ingest.nrrd_header import parse_nrrd
+from medseg.ingest.nrrd_segments import join_layers
+from medseg.ingest.reasons import IngestError, Reason, explain
+from medseg.ingest.volume_header import Choices, VolumeHeader
+from medseg.ingest.voxels import check_memory, check_promise, read_volumes, read_voxels, scaled
+
+logger = logging.getLogger(__name__)
+
+_PARSERS: dict[str, Callable[..., VolumeHeader]] = {
+    "NIfTI": parse_nifti,
+    "NRRD": parse_nrrd,
+    "MetaImage": parse_metaimage,
+    "MGH": parse_mgh,
+}
+
+
+def load_file(
+    path: str | Path,
+    *,
+    volume: int | None = None,
+    affine: str | None = None,
+    units: str | None = None,
+) -> tuple[np.ndarray, Geometry]:
+    """Load one volume from a file; its suffix tells the format, see `medseg.ingest.formats`.
+
+    Trailing axes of length 1 are dropped, and a 2D NIfTI becomes a volume of one slice. Scaling is
+    applied in double precision before values become single. The layers of a segmentation are joined
+    to one label map, which is laid onto the grid that it was cropped from. What was assumed is
+    logged.
+
+    Args:
+        path: the file; of a pair either half, of a detached header the header.
+        volume: which one of several, counted from 0 in the order of the file (the first axis that
+            is none of the patient's fastest); None refuses such a file.
+        affine: "sform" or "qform" where a NIfTI states both, see `medseg.ingest.nifti_affine`.
+        units: the unit of lengths, see `Choices`; an unstated unit is taken as millimetres.
+
+    Returns:
+        The volume (I, J, K) as stored, and its geometry. Integers without scaling keep their type;
+        everything else is float32.
+
+    Raises:
+        IngestError: naming the file; `code` says why.
+        ValueError: `affine` or `units` is none of those above.
+
+    Example:
+        >>> volume, geometry = load_file("case.nrrd")  # doctest: +SKIP
+    """
+    header = read_file_header(path, affine=affine, units=units)
+    for reason, finding in header.notes:
+        logger.warning("%s", explain(reason, finding))
+    if header.segments and volume is None:
+        return _segmentation(header)
+    array = scaled(read_voxels(header, volume=volume), header.scaling)
+    check_finite(array, name=str(path))
+    return array, header.geometry
+
+
+def read_file_header(
+    path: str | Path, *, affine: str | None = None, units: str | None = None
+) -> VolumeHeader:
+    """Read and check the header alone, as `load_file` does before it reads any voxel.
+
+    A file of several volumes passes; `volumes` tells how many it has.
+
+    Raises:
+        IngestError: as `load_file`, except for what only the voxels show.
+    """
+    path, choices = Path(path), Choices(affine, units)
+    if not path.is_file():
+        raise IngestError(Reason.NOT_FOUND, f"no such file: {path}")
+    suffix = suffix_of(path.name)
+    if not suffix:
+        raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is named like no volume file")
+    header = _PARSERS[SUFFIXES[suffix]](path, choices=choices)
+    check_promise(header)
+    return header
+
+
+def _segmentation(header: VolumeHeader) -> tuple[np.ndarray, Geometry]:
+    """The label map of a segmentation, on the grid that it was cropped from where that is known."""
+    labels = join_layers(read_volumes(header), header.segments, path=header.path)
+    if header.crop_of is None:
+        return labels, header.geometry
+    grid, first = header.crop_of
+    check_memory(math.prod(grid.shape) * labels.itemsize, header.path)
+    whole = np.zeros(grid.shape, dtype=labels.dtype)
+    whole[tuple(slice(a, a + n) for a, n in zip(first, labels.shape, strict=True))] = labels
+    return whole, grid
