@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
+from medseg import watch
 from medseg.scratch import collect, scratch_folder
 
 _held: dict[Path, IO[str]] = {}
@@ -55,6 +56,7 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     """
     target = Path(path)
     with ExitStack() as until_done:
+        watch.before_writing(target)
         with _told_in_one_line(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch = until_done.enter_context(scratch_folder(target.parent))
@@ -65,6 +67,7 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
             os.fsync(file.fileno())
         with _told_in_one_line(target):
             partial.replace(target)
+    watch.after_writing(target)
 
 
 def check_folder(path: str | os.PathLike) -> None:
@@ -94,6 +97,7 @@ def check_folder(path: str | os.PathLike) -> None:
             reason = f"{nearest} takes no new folders"
         remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
         raise _told(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
+    watch.remember(folder)
 
 
 def longest_name(folder: str | os.PathLike) -> int:
@@ -128,6 +132,7 @@ def remove(path: str | os.PathLike) -> None:
     """Remove a file, if there is one; OSError in one line where that is not possible."""
     with _told_in_one_line(Path(path)):
         Path(path).unlink(missing_ok=True)
+    watch.after_removing(Path(path))
 
 
 def set_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path | None:

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from medseg.ingest import IngestError, find_series, read_series
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volume_file import read_file_header
 from medseg.scratch import collect
+from medseg.watch import Watch
 
 LIDC = "lung_nodule"
 _LEVELS = 2  # of folders below the prepared one, as in slices/images
@@ -47,18 +50,28 @@ def prepare(
     Raises:
         ValueError: an unknown dataset or option, faulty data, or `out` is refused.
         FileNotFoundError: the source is not there, or holds another dataset.
-        OSError: a file cannot be written, see `medseg.files`.
+        OSError: a file cannot be written, see `medseg.files`, or what was written is gone by now.
 
     Example:
         >>> prepare("nuclei", "stage1_train.zip", "data/nuclei").text  # doctest: +SKIP
         '598 cases in data/nuclei: 478 of 478 patients in 5 folds, 120 for testing'
     """
     chosen = dict(options or {})
-    if name == LIDC:
-        return _prepare_lidc(source, out, chosen)
+    convert = _prepare_lidc if name == LIDC else partial(_prepare_named, name)
+    with closing(Watch()) as watch:
+        try:
+            outcome = convert(source, out, chosen)
+        finally:
+            watch.check()  # also after an error, which may be of a file that was taken away
+    return outcome
+
+
+def _prepare_named(
+    name: str, source: str | os.PathLike[str], out: str | os.PathLike[str], options: dict[str, Any]
+) -> Outcome:
     converter = converters.converter(name)
-    if chosen:
-        raise ValueError(f"dataset {name} has no option --{min(chosen)}: leave it out")
+    if options:
+        raise ValueError(f"dataset {name} has no option --{min(options)}: leave it out")
     _check_out(out)
     count, made = converter(source, out), read(Path(out) / FILE)
     _check_headers([*made["training"], *made["testing"]], Path(out) / FILE)

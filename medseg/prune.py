@@ -16,6 +16,7 @@ import platform
 import shlex
 import statistics
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from medseg.path_keys import inert_if_needed, is_path_key, is_text_key
 from medseg.prune_report import ALL_HEADS, CSV, PLOT, Row, markdown, write
 from medseg.run import run_bundle
 from medseg.scratch import collect
+from medseg.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ def prune_bundle(
     Raises:
         FileNotFoundError: no such bundle, or it has no weights.
         FileExistsError: `out` is there already.
-        OSError: `out` or `report_dir` cannot be written.
+        OSError: `out` or `report_dir` cannot be written, or the report is gone at the end.
         ValueError: an option out of range, an override that names no key, a network with a single
             head, weights that do not fit; after the evaluation, a level without a score.
 
@@ -93,26 +95,28 @@ def prune_bundle(
     report_dir = report_dir or Path("runs") / root.name / "prune"
     for folder in (out, report_dir):
         check_folder(folder)
-    collect(out.parent)
-    collect(report_dir, levels=1)
-    network = evaluation.trained_network()
-    rows = _rows(evaluation, network, report_dir=report_dir, repeats=repeats)
-    iou = {level: rows[f"L{level}"].iou for level in network.topology.levels}
-    level = choose(iou, tolerance=tolerance)
-    asked = {"out": str(out), "tolerance_points": tolerance, "repeats": repeats}
-    about = {**evaluation.about(), **asked}
-    table = list(rows.values())
-    write(report_dir, table, chosen=f"L{level}", about=about)
-    logger.info("%s and %s: %s", CSV, PLOT, report_dir)
-    note = f"{root.name} pruned at level {level} of {max(iou)} by `medseg prune`"
-    derive(
-        bundle,
-        out,
-        changes={**evaluation.choices(), "level": level, "encoder_weights": None},
-        weights=network.prune(level).state_dict(),
-        card=_card(out.name, table, chosen=f"L{level}", about=about, note=note),
-        note=note,
-    )
+    with closing(Watch()) as watch:
+        collect(out.parent)
+        collect(report_dir, levels=1)
+        network = evaluation.trained_network()
+        rows = _rows(evaluation, network, report_dir=report_dir, repeats=repeats)
+        iou = {level: rows[f"L{level}"].iou for level in network.topology.levels}
+        level = choose(iou, tolerance=tolerance)
+        asked = {"out": str(out), "tolerance_points": tolerance, "repeats": repeats}
+        about = {**evaluation.about(), **asked}
+        table = list(rows.values())
+        write(report_dir, table, chosen=f"L{level}", about=about)
+        logger.info("%s and %s: %s", CSV, PLOT, report_dir)
+        note = f"{root.name} pruned at level {level} of {max(iou)} by `medseg prune`"
+        derive(
+            bundle,
+            out,
+            changes={**evaluation.choices(), "level": level, "encoder_weights": None},
+            weights=network.prune(level).state_dict(),
+            card=_card(out.name, table, chosen=f"L{level}", about=about, note=note),
+            note=note,
+        )
+        watch.check()
     logger.info("level %d is the smallest within %g points of IoU: %s", level, tolerance, out)
     return out
 

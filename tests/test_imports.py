@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 RANKS = {
-    **dict.fromkeys(
-        ("counted", "errors", "files", "flags", "geometry", "labels", "memory", "path_keys"), 0
-    ),
-    **dict.fromkeys(("scratch", "telemetry"), -1),
+    **dict.fromkeys(("counted", "scratch", "telemetry"), -2),
+    "watch": -1,
+    **dict.fromkeys(("errors", "files", "flags", "geometry", "labels", "memory", "path_keys"), 0),
     **dict.fromkeys(("datasets", "ingest", "losses", "metrics", "networks", "transforms"), 1),
     **dict.fromkeys(("engines", "inference"), 2),
     **dict.fromkeys(("export", "report"), 3),

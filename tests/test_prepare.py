@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from medseg.datasets import converters, lidc, phantom
+from medseg.datasets import converters, datalist, lidc, phantom
 from medseg.ingest import IngestError, Reason
 from medseg.prepare import prepare
 
@@ -138,3 +138,17 @@ def test_a_volume_that_training_would_refuse_is_refused_and_there_is_no_datalist
         prepare("hippocampus", published, tmp_path / "out")
     assert caught.value.code is Reason.NOT_MILLIMETRES
     assert not (tmp_path / "out" / "datalist.json").exists()
+
+
+def test_a_folder_that_is_moved_away_in_mid_run_is_missed_in_the_end(tmp_path, monkeypatch):
+    published = phantom.write("mr", tmp_path / "published", cases=5, test_cases=0, size=48)
+    out, written = tmp_path / "out", datalist.write
+
+    def moved_in_between(made, path):
+        shutil.copytree(out, tmp_path / "copy")
+        shutil.rmtree(out)
+        written(made, path)
+
+    monkeypatch.setattr("medseg.datasets.datalist.write", moved_in_between)
+    with pytest.raises(FileNotFoundError, match="was removed, moved or replaced while this run"):
+        prepare("hippocampus", published, out)

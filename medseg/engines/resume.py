@@ -20,6 +20,7 @@ from medseg.files import whole
 from medseg.flags import require_bool
 from medseg.networks import NestedUNet, load_weights
 from medseg.path_keys import require_path
+from medseg.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Resume:
         FileNotFoundError: `resume` is set and `path` does not exist.
         FileExistsError: `resume` is not set and `path` exists: a run is there; or another process
             is training there.
+        FileNotFoundError: when the trainer is done, if a folder of the run or a file of it is gone.
         ValueError: when the trainer starts, if the file is not whole, is of another record, or fits
             other objects or another number of batches, or if workers persist from epoch to epoch.
 
@@ -75,16 +77,29 @@ class Resume:
         self.resume = require_bool(resume, "resume")
         self.seed = seed
         self.record = record
+        self._watch: Watch | None = None
         check_run(self.path, resume=self.resume)
         claim_folder(self.path)
 
     def attach(self, engine: Engine) -> None:
         """Load at the start, seed at the start of every epoch, save at its end."""
+        engine.add_event_handler(Events.STARTED, self.begin_watch)
         engine.add_event_handler(Events.STARTED, self.check_workers)
         if self.resume:
             engine.add_event_handler(Events.STARTED, self.load)
         engine.add_event_handler(Events.EPOCH_STARTED, self.seed_epoch)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
+        engine.add_event_handler(Events.COMPLETED, self.check_kept)
+
+    def begin_watch(self, engine: Engine) -> None:
+        """Take note, from now on, of what the run writes: its weights as well as this file."""
+        self._watch = Watch()
+
+    def check_kept(self, engine: Engine) -> None:
+        """Refuse to end well if weights, or a folder of the run, are gone by now."""
+        if idist.get_rank() == 0 and self._watch is not None:
+            self._watch.close()
+            self._watch.check()
 
     def check_workers(self, engine: Engine) -> None:
         """Refuse workers that carry their random state over from the epoch before."""

@@ -27,6 +27,7 @@ from medseg.ingest import IngestError
 from medseg.ingest.header import read_header
 from medseg.ingest.picture import is_picture
 from medseg.path_keys import require_path
+from medseg.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +46,19 @@ class CasesFailedError(RuntimeError):
     Attributes:
         failures: case name -> reason.
         total: number of cases of the run.
+        remain: the cases whose outputs are there, where those of others got lost.
     """
 
-    def __init__(self, failures: dict[str, str], total: int) -> None:
+    def __init__(
+        self, failures: dict[str, str], total: int, *, remain: Sequence[str] | None = None
+    ) -> None:
         self.failures = failures
         self.total = total
+        self.remain = remain
         see = "the reason is above" if len(failures) == 1 else "the reasons are above"
+        if remain is not None:
+            there = f"{counted(len(remain), 'case')}{' (' * bool(remain)}{listed(remain)}"
+            see += f"; there remain the outputs of {there}{')' * bool(remain)}"
         super().__init__(
             f"{len(failures)} of {counted(total, 'case')} failed ({listed(list(failures))}): {see}"
         )
@@ -146,17 +154,27 @@ def run_cases(
         The number of cases done.
 
     Raises:
-        CasesFailedError: after the last case, if any failed.
+        CasesFailedError: after the last case, if any failed, or if outputs of one are gone.
+        FileNotFoundError: after the last case, if the folder of the outputs was removed, moved or
+            replaced, and what is gone is of earlier runs.
         CancelledError: the inferer was told to stop; the cases after this one are not begun.
         KeyboardInterrupt: likewise, at once; what is being read is not waited for.
     """
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
+    made: dict[str, list[Path]] = {}
     reader = ReadAhead(dataset, len(cases))
-    with logging_redirect_tqdm(), _quiet(evaluator.logger), closing(reader):
+    with (
+        logging_redirect_tqdm(),
+        _quiet(evaluator.logger),
+        closing(reader),
+        closing(Watch()) as watch,
+    ):
         for case in tqdm(cases, "cases", unit="case"):
+            before = len(watch.written)
             try:
                 _run_case(evaluator, reader)
+                made[case["case"]] = watch.written[before:]
             except CancelledError:  # no failure of the case: the whole run is to stop
                 raise
             except Exception as error:  # whatever it is, it must not cost the other cases
@@ -164,6 +182,7 @@ def run_cases(
                 _forget(error)
                 if on_failure is not None:
                     on_failure(case["case"], failures[case["case"]])
+    _check_made(watch, made, failures, total=len(cases))
     return _all_done(failures, len(cases))
 
 
@@ -249,6 +268,22 @@ def _failed(case: str, error: BaseException) -> str:
     reason = text if text and is_documented(cause) else f"{type(cause).__name__}: {text}"
     logger.error("case %s failed: %s", case, reason, exc_info=show_traceback())
     return reason
+
+
+def _check_made(
+    watch: Watch, made: Mapping[str, Sequence[Path]], failures: dict[str, str], *, total: int
+) -> None:
+    """Refuse to end well where outputs of this run or of earlier ones are gone meanwhile."""
+    lost = set(watch.lost())
+    for case, files in made.items():
+        if gone := [file.name for file in files if file in lost]:
+            where = files[0].parent
+            failures[case] = f"{listed(gone)} was written and is no longer in {where}"
+            logger.error("case %s failed: %s", case, failures[case])
+    if any(case in failures for case in made):
+        raise CasesFailedError(failures, total, remain=[c for c in made if c not in failures])
+    if not failures:
+        watch.check()
 
 
 def _all_done(failures: dict[str, str], total: int) -> int:

@@ -1,6 +1,7 @@
 """Tests of medseg.engines.resume: a resumed run is the run that was never interrupted."""
 
 import random
+import shutil
 
 import numpy as np
 import pytest
@@ -262,3 +263,22 @@ def test_a_file_without_a_record_is_resumed_with_a_warning(tmp_path, caplog):
     assert (
         TinyRun(tmp_path, max_epochs=2, resume=True, record=RECORD).run().trainer.state.epoch == 2
     )
+
+
+@pytest.mark.parametrize("taken", ["resume.pt", "models"])
+def test_a_run_whose_files_were_taken_away_in_mid_run_goes_on_and_ends_with_an_error(
+    tmp_path, taken
+):
+    run = TinyRun(tmp_path / "run", max_epochs=3)
+
+    @run.trainer.on(Events.EPOCH_STARTED(once=3))
+    def take_away():
+        if taken == "models":
+            shutil.rmtree(run.weights.parent)
+        else:
+            (tmp_path / "run").rename(tmp_path / "moved")
+
+    with pytest.raises(FileNotFoundError, match="was removed, moved or replaced while this run"):
+        run.run()
+    assert run.trainer.state.epoch == 3
+    assert (tmp_path / "run" / "resume.pt").exists()

@@ -1,6 +1,7 @@
 """Tests of medseg.inference.case: what counts as a case, and what a failing one costs."""
 
 import logging
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from monai.transforms import Compose, EnsureChannelFirstd, Lambdad, LoadImaged
 
 from medseg.datasets import phantom
 from medseg.errors import root_cause
+from medseg.files import whole
 from medseg.inference import (
     CasesFailedError,
     OverlapTileInferer,
@@ -511,6 +513,69 @@ def test_a_reason_is_told_once_and_not_in_the_summary_too(caplog):
         run_cases(evaluator(done=[]), dataset([13, 1]))
     told = [*(record.getMessage() for record in caplog.records), str(error.value)]
     assert "\n".join(told).count("thirteen") == 1
+
+
+# ---- outputs that somebody takes away while a run goes on
+
+
+def _writing(out, *, disturb):
+    """A post-processing that writes a file for each case, after `disturb` was given its value."""
+
+    def write(data):
+        value = int(data["pred"].max())
+        disturb(value)
+        with whole(out / f"{data['case']}.nii.gz") as partial:
+            partial.touch()
+        return data
+
+    return write
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_case_whose_output_went_with_its_folder_has_failed_in_the_end(tmp_path, caplog, replaced):
+    def disturb(value):
+        if value == 3:
+            shutil.rmtree(tmp_path / "out")
+            if replaced:
+                (tmp_path / "out").mkdir()
+
+    run = evaluator(done=[], postprocessing=_writing(tmp_path / "out", disturb=disturb))
+    with pytest.raises(
+        CasesFailedError,
+        match=r"^2 of 4 cases failed \(c1, c2\): .* remain the outputs of 2 cases \(c3, c4\)$",
+    ):
+        run_cases(run, dataset([1, 2, 3, 4]))
+    assert f"c1.nii.gz was written and is no longer in {tmp_path / 'out'}" in caplog.text
+    assert f"{tmp_path / 'out'} was removed, moved or replaced" in caplog.text
+
+
+def test_an_output_that_is_gone_at_the_end_is_missed_and_so_are_all_with_the_last_case(tmp_path):
+    out = tmp_path / "out"
+
+    class TakesAway(Dataset):
+        def __getitem__(self, index):
+            if index == 1:
+                while not (out / "c1.nii.gz").exists():
+                    time.sleep(0.01)
+                shutil.rmtree(out)
+            return super().__getitem__(index)
+
+    cases = TakesAway(dataset([1, 13]).data)
+    run = evaluator(done=[], postprocessing=_writing(out, disturb=lambda _: None))
+    told = r"^2 of 2 cases failed \(c13, c1\): .* remain the outputs of 0 cases$"
+    with pytest.raises(CasesFailedError, match=told):
+        run_cases(run, cases)
+
+
+def test_outputs_of_earlier_runs_that_went_with_the_folder_are_missed_too(half_done):
+    out = half_done / "out"
+    find_cases(half_done / "in", output_dir=out, existing="skip")
+
+    def disturb(value):
+        shutil.rmtree(out)
+
+    with pytest.raises(FileNotFoundError, match=r"lost are \S+/a\.nii\.gz, there remain"):
+        run_cases(evaluator(done=[], postprocessing=_writing(out, disturb=disturb)), dataset([1]))
 
 
 def test_of_many_failed_cases_the_first_are_named_and_the_others_counted():
