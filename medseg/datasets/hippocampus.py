@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.datasets import _msd, prepared
-from medseg.datasets._link import link
+from medseg.datasets._bring import bring
 from medseg.datasets.datalist import Item, build, hold_out, select
 
 LABEL_VALUES = (0, 1, 2)
@@ -65,7 +65,7 @@ def cases(
 
 
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
-    """Check every volume of Task04_Hippocampus and link it into a prepared folder.
+    """Check every volume of Task04_Hippocampus and copy it into a prepared folder.
 
     `cases` reads the published folder as well; preparing adds the checks of `prepared.write`. A
     second run does what is left and what has changed.
@@ -79,7 +79,7 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
             refuses.
     """
     prepared.check_out(out, source, name=_NAME)
-    items = link(out, _labelled(Path(source).absolute()), parts=_PARTS)
+    items = bring(out, _labelled(Path(source).absolute()), parts=_PARTS)
     prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
     return len(items)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.datasets import _msd, prepared
-from medseg.datasets._link import link
+from medseg.datasets._bring import bring
 from medseg.datasets.datalist import Item, build, select
 
 LABEL_VALUES = (0, 1, 2)
@@ -68,7 +68,7 @@ def cases(
 
 
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
-    """Check every volume of a dataset as published and link it into a prepared folder.
+    """Check every volume of a dataset as published and copy it into a prepared folder.
 
     `cases` reads the published folder as well; preparing adds the checks of `prepared.write`. A
     second run does what is left and what has changed.
@@ -83,7 +83,7 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """
     prepared.check_out(out, source, name=_NAME)
     listed = _listed(Path(source).absolute())
-    items, testing = (link(out, part, parts=_PARTS) for part in listed)
+    items, testing = (bring(out, part, parts=_PARTS) for part in listed)
     prepared.write(out, _NAME, items, testing=testing, label_values=LABEL_VALUES)
     return len(items) + len(testing)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.datasets import prepared
-from medseg.datasets._link import link
+from medseg.datasets._bring import bring
 from medseg.datasets.datalist import Item, build, hold_out, select
 
 LABEL_VALUES = (0, 255)
@@ -77,7 +77,7 @@ def datalist(
 
 
 def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
-    """Check every slice of a folder and link it into a prepared one; return their number.
+    """Check every slice of a folder and copy it into a prepared one; return their number.
 
     `cases` reads the folder as it is as well; preparing adds the checks of `prepared.write`. A
     second run does what is left and what has changed.
@@ -88,7 +88,7 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """
     prepared.check_out(out, source, name=_NAME)
     parts = {"image": "images", "label": "masks"}
-    items, ircadb = (link(out, part, parts=parts) for part in _listed(Path(source).absolute()))
+    items, ircadb = (bring(out, part, parts=parts) for part in _listed(Path(source).absolute()))
     prepared.write(
         out,
         _NAME,

@@ -1,0 +1,94 @@
+"""Tests of medseg.datasets._bring: files are copied, and follow the source."""
+
+import fcntl
+import os
+
+import pytest
+
+from medseg.datasets._bring import bring
+
+
+def item_of(path, content=b"volume"):
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return {"case": "scan.one", "patient": "x", "image": str(path)}
+
+
+def test_files_are_copied_and_a_second_run_leaves_them(tmp_path):
+    item = item_of(tmp_path / "published" / "scan.one.nii.gz")
+    times = []
+    for _ in range(2):
+        made = bring(tmp_path / "out", [item], parts={"image": "images", "label": "labels"})
+        assert made == [{"case": "scan.one", "patient": "x", "image": "images/scan.one.nii.gz"}]
+        times.append((tmp_path / "out" / made[0]["image"]).stat().st_ino)
+    assert times[0] == times[1]
+    assert (tmp_path / "out" / made[0]["image"]).read_bytes() == b"volume"
+
+
+@pytest.mark.parametrize("earlier", [None, os.link, os.symlink])
+def test_changing_the_prepared_file_in_place_never_changes_the_published_one(tmp_path, earlier):
+    source = tmp_path / "published" / "a.nii"
+    item = item_of(source)
+    target = tmp_path / "out" / "images" / "scan.one.nii"
+    if earlier is not None:  # as an earlier version left it
+        target.parent.mkdir(parents=True)
+        earlier(source, target)
+    bring(tmp_path / "out", [item], parts={"image": "images"})
+    with target.open("r+b") as file:
+        file.write(b"edited")
+    assert source.read_bytes() == b"volume"
+    with source.open("r+b") as file:
+        file.write(b"newest")
+    assert target.read_bytes() == b"edited"
+
+
+def test_blocks_are_shared_where_the_system_can(tmp_path, monkeypatch):
+    asked = []
+
+    def share(new, request, old):
+        asked.append(request)
+        os.write(new, os.read(old, 100))
+
+    monkeypatch.setattr(fcntl, "ioctl", share)
+    monkeypatch.setattr("shutil.copyfile", None)
+    bring(tmp_path / "out", [item_of(tmp_path / "a.nii")], parts={"image": "images"})
+    assert asked == [0x40049409]
+    assert (tmp_path / "out" / "images" / "scan.one.nii").read_bytes() == b"volume"
+
+
+def published_file(tmp_path, content=b"volume", *, date=1):
+    """The item of a file that is written anew, whatever was there before."""
+    path = tmp_path / "published" / "a.nii"
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+    os.utime(path, ns=(0, date))
+    return {"case": "a", "patient": "a", "image": str(path)}
+
+
+def brought(tmp_path, item):
+    """The prepared file of an item, and what tells it from one that was written again."""
+    bring(tmp_path / "out", [item], parts={"image": "images"})
+    (path,) = (tmp_path / "out" / "images").iterdir()
+    return path, (path.stat().st_ino, path.stat().st_mtime_ns)
+
+
+@pytest.mark.parametrize("content", [b"VOLUME", b"longer volume"])
+def test_a_file_is_brought_again_where_the_source_has_another(tmp_path, content):
+    brought(tmp_path, published_file(tmp_path))
+    path, _ = brought(tmp_path, published_file(tmp_path, content, date=2))
+    assert path.read_bytes() == content
+
+
+def test_a_file_of_the_same_content_is_left_whatever_its_date(tmp_path):
+    _, before = brought(tmp_path, published_file(tmp_path))
+    _, after = brought(tmp_path, published_file(tmp_path, date=2))  # another file, the same bytes
+    assert after == before
+
+
+def test_other_content_of_the_same_size_and_date_is_brought(tmp_path):
+    path, _ = brought(tmp_path, published_file(tmp_path, date=7))
+    os.utime(path, ns=(0, 7))
+    brought(tmp_path, published_file(tmp_path, date=7))  # compared, and found the same
+    path, _ = brought(tmp_path, published_file(tmp_path, b"VOLUME", date=7))
+    assert path.read_bytes() == b"VOLUME"
