@@ -1,8 +1,9 @@
-"""Ignite handlers that MONAI lacks: best weights, exact resume with a record of
-the run, the mean loss, and a bar."""
+"""What MONAI lacks to run a training: best weights, exact resume, checks, losses, a bar."""
 
 from medseg.engines.best import BestWeights, check_epochs
 from medseg.engines.claim import claim_folder, claim_weights
+from medseg.engines.finite_loss import FiniteLoss
+from medseg.engines.foreground import check_foreground
 from medseg.engines.mean_loss import MeanLoss
 from medseg.engines.progress import Progress
 from medseg.engines.record import run_record
@@ -11,10 +12,12 @@ from medseg.engines.unwrapped import unwrapped
 
 __all__ = [
     "BestWeights",
+    "FiniteLoss",
     "MeanLoss",
     "Progress",
     "Resume",
     "check_epochs",
+    "check_foreground",
     "check_run",
     "claim_folder",
     "claim_weights",

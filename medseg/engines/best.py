@@ -43,6 +43,7 @@ class BestWeights:
     Raises:
         ValueError: `patience` below 1, or an evaluator without key metric.
         FileExistsError: when the trainer starts, if another run writes to `path`.
+        ValueError: when it ends, if no validation had a score that is a number.
 
     Example:
         >>> BestWeights(net, "models/model.pt", evaluator=evaluator, patience=10).attach(trainer)
@@ -77,7 +78,7 @@ class BestWeights:
         engine.add_event_handler(Events.STARTED, lambda: claim_weights(self.path))
         self.evaluator.add_event_handler(Events.COMPLETED, self, engine)
         engine.add_event_handler(Events.EPOCH_STARTED, self.stop_if_out_of_patience)
-        engine.add_event_handler(Events.COMPLETED, self.warn_if_none)
+        engine.add_event_handler(Events.COMPLETED, self.check_kept)
 
     def __call__(self, evaluator: Engine, trainer: Engine) -> None:
         """Keep the weights if they are the best so far, else count a miss."""
@@ -104,18 +105,22 @@ class BestWeights:
             logger.info("no better than %.4f (epoch %d): stopping", self.score, self.epoch)
             trainer.terminate()
 
-    def warn_if_none(self, trainer: Engine) -> None:
-        """A run that ends without any weights says so."""
-        if self.score != -math.inf and idist.get_rank() == 0 and not self.path.exists():
+    def check_kept(self, trainer: Engine) -> None:
+        """Refuse to end well without any weights; warn where they are in another place.
+
+        Raises:
+            ValueError: no validation of the run had a score.
+        """
+        if self.score == -math.inf:
+            raise ValueError(
+                f"no weights in {self.path}: no validation of this run had a score, as where it "
+                "diverged or val_interval is too large: train again by other settings"
+            )
+        if idist.get_rank() == 0 and not self.path.exists():
             logger.warning(
                 "no weights in %s: the best, of epoch %d, were written elsewhere before this run "
                 "was resumed",
                 *(self.path, self.epoch),
-            )
-        if self.score == -math.inf:
-            logger.warning(
-                "no weights in %s: no validation of this run had a score; check val_interval",
-                self.path,
             )
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Transforms that MONAI lacks: classes, ignored, border weights, bends, objects, window, slices."""
+"""Transforms that MONAI lacks: classes, crops, ignored, borders, bends, objects, window, slices."""
 
 from medseg.transforms.border_weight import BorderWeight, BorderWeightd, border_weight
 from medseg.transforms.classes import (
@@ -8,7 +8,9 @@ from medseg.transforms.classes import (
     MergeLabelsd,
     activation,
     logit_channels,
+    target_values,
 )
+from medseg.transforms.crop_centres import CropCentresd
 from medseg.transforms.elastic import RandElasticGrid, RandElasticGridd
 from medseg.transforms.fingerprint import CaseHash
 from medseg.transforms.ignored import IGNORE, DropIgnoredd, ignored_index
@@ -24,6 +26,7 @@ __all__ = [
     "BorderWeight",
     "BorderWeightd",
     "CaseHash",
+    "CropCentresd",
     "DropIgnoredd",
     "LabelFromLogits",
     "LabelFromLogitsd",
@@ -43,5 +46,6 @@ __all__ = [
     "label_instances",
     "logit_channels",
     "members",
+    "target_values",
     "window",
 ]

@@ -47,6 +47,17 @@ def activation(classes: Classes) -> str:
     return "sigmoid" if len(classes) == 1 or are_regions(classes) else "softmax"
 
 
+def target_values(classes: Classes) -> list[int]:
+    """Every label value that a class gathers, sorted: what a task calls foreground.
+
+    Example:
+        >>> target_values({"liver": [1, 2], "tumour": [2]})
+        [1, 2]
+    """
+    _check_classes(classes)
+    return sorted({value for values in classes.values() for value in values})
+
+
 def merge_labels(
     label: torch.Tensor, classes: Classes, *, ignore: Sequence[int] = ()
 ) -> torch.Tensor:

@@ -10,8 +10,9 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,10 @@ class SliceDataset(Dataset):
         transform: applied to each slice (windowing, augmentation).
         cache_dir: folder of the uncompressed copies; made if absent.
         keys: the image keys, the label key last; a single key is an image without label.
-        background: slices without label kept, as a fraction of those with label, evenly spaced over
-            the volume. A volume without any labelled slice keeps all its slices.
+        background: slices without foreground kept, as a fraction of those with it, evenly spaced
+            over the volume. A volume without any foreground keeps all its slices.
+        foreground: the label values that are foreground, such as `target_values(classes)`; None
+            for every value but 0.
         step: take every `step`-th of these slices only, to make validation cheap.
         num_workers: volumes that are prepared at the same time.
 
@@ -75,6 +78,7 @@ class SliceDataset(Dataset):
         cache_dir: str | os.PathLike,
         keys: Sequence[str] = ("image", "label"),
         background: float = 0.25,
+        foreground: Collection[int] | None = None,
         step: int = 1,
         num_workers: int = 2,
     ) -> None:
@@ -95,12 +99,20 @@ class SliceDataset(Dataset):
         self.index = [
             (v, k)
             for v, volume in enumerate(self.volumes)
-            for k in choose_slices(volume["labelled"], background=background)[::step]
+            for k in choose_slices(_flags(volume["values"], foreground), background=background)[
+                ::step
+            ]
         ]
         logger.info("%d slices of %d volumes", len(self.index), len(self.volumes))
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def untransformed(self) -> "SliceDataset":
+        """The same slices as they are stored, without `transform`."""
+        plain = copy(self)
+        plain.transform = None
+        return plain
 
     def __getitem__(self, item: int) -> Any:
         v, k = self.index[item]
@@ -159,13 +171,13 @@ class _Copies:
         stem = f"{name}-{fingerprint(_sources(case, self.keys), self.description)}"
         side = self.cache_dir / f"{stem}.json"
         files = {key: self.cache_dir / f"{stem}-{key}.npy" for key in self.keys}
-        if not all(path.exists() for path in (side, *files.values())):
-            labelled = _write_volumes(self.load(dict(case)), files)
+        values = _values_in(side)
+        if values is None or not all(path.exists() for path in files.values()):
+            values = _write_volumes(self.load(dict(case)), files)
             with whole(side) as partial:
-                partial.write_text(json.dumps({"labelled": labelled}))
-        labelled = json.loads(side.read_text())["labelled"]
+                partial.write_text(json.dumps({"values": values}))
         plain = {k: v for k, v in case.items() if k not in self.keys}
-        return {"case": plain, "files": files, "labelled": labelled}
+        return {"case": plain, "files": files, "values": values}
 
     def of_all(self, cases: Sequence[Mapping[str, Any]], *, threads: int) -> list[dict[str, Any]]:
         """The copies of all cases; every refused case is named at once."""
@@ -192,8 +204,20 @@ def _sources(case: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Path]:
         yield from map(Path, ensure_tuple(case[key]))
 
 
-def _write_volumes(volumes: Mapping[str, Any], files: Mapping[str, Path]) -> list[bool]:
-    """Write each volume; whether each slice of the last one, the label, holds any."""
+def _values_in(side: Path) -> list[list[float]] | None:
+    """The label values of each slice in a side file; None if it is absent or of another version."""
+    return json.loads(side.read_text()).get("values") if side.exists() else None
+
+
+def _flags(values: Sequence[Sequence[float]], foreground: Collection[int] | None) -> list[bool]:
+    """Whether each slice holds foreground."""
+    if foreground is None:
+        return [any(value != 0 for value in found) for found in values]
+    return [not set(foreground).isdisjoint(found) for found in values]
+
+
+def _write_volumes(volumes: Mapping[str, Any], files: Mapping[str, Path]) -> list[list[float]]:
+    """Write each volume; the values in each slice of the last one, the label."""
     arrays = {key: np.asarray(volumes[key]) for key in files}
     shapes = {array.shape[1:] for array in arrays.values()}
     if len(shapes) > 1:
@@ -202,8 +226,8 @@ def _write_volumes(volumes: Mapping[str, Any], files: Mapping[str, Path]) -> lis
         _write_slices(path, arrays[key])
     label = arrays[list(files)[-1]]
     if len(files) == 1:
-        return [False] * label.shape[-1]
-    return [bool(plane.any()) for plane in np.moveaxis(label, -1, 0)]
+        return [[] for _ in range(label.shape[-1])]
+    return [np.unique(plane).tolist() for plane in np.moveaxis(label, -1, 0)]
 
 
 def _write_slices(path: Path, volume: np.ndarray) -> None:

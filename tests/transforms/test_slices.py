@@ -413,3 +413,33 @@ def test_training_and_validation_may_share_the_loading_transform(tmp_path):
     before = copies(tmp_path)
     dataset(cases, tmp_path)
     assert copies(tmp_path) == before
+
+
+# ---- what is foreground
+
+
+def test_only_slices_with_a_value_of_a_class_are_foreground(tmp_path):
+    case = make_case(tmp_path, labelled=[0, 1, 2])  # value 2
+    label = nib.load(case["label"])
+    values = np.asarray(label.dataobj).copy()
+    values[..., 2] = 0
+    values[0, 0, 2] = 1
+    nib.save(nib.Nifti1Image(values, label.affine), case["label"])
+    for foreground, expected in (([1], [2]), ([2], [0, 1]), (None, [0, 1, 2]), ([1, 2], [0, 1, 2])):
+        slices = dataset([case], tmp_path, background=0, foreground=foreground)
+        assert [k for _, k in slices.index] == expected
+
+
+def test_a_side_file_of_an_earlier_version_is_made_anew(tmp_path):
+    case = make_case(tmp_path)
+    before = dataset([case], tmp_path).index
+    [side] = (tmp_path / "cache").glob("*.json")
+    side.write_text('{"labelled": [false, false, true, true, false, false]}')
+    assert dataset([case], tmp_path).index == before
+
+
+def test_slices_can_be_had_as_they_are_stored(tmp_path):
+    slices = dataset([make_case(tmp_path)], tmp_path, transform=lambda item: "changed")
+    assert slices[0] == "changed"
+    assert slices.untransformed()[1]["label"].max() == 2
+    assert slices[0] == "changed"

@@ -1,0 +1,70 @@
+"""Foreground: whether the cases of a run hold what it is to learn and to be judged by."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+
+from medseg.transforms.classes import Classes
+
+logger = logging.getLogger(__name__)
+
+
+def check_foreground(
+    training: Sequence[Mapping[str, Any]],
+    validation: Sequence[Mapping[str, Any]],
+    *,
+    classes: Classes,
+    fold: int,
+) -> None:
+    """Refuse cases without any foreground; warn of each class that none of them has.
+
+    Labels count as the network sees them, resampled and cut as they are. A class without a voxel in
+    the validation cases has no score and is left out of the mean that chooses the best weights; one
+    without a voxel in the training cases cannot be learnt. Reading stops once every class is found,
+    as a rule within a few cases.
+
+    Args:
+        training, validation: loaded cases, with the label values of the dataset under "label".
+        classes: class name -> label values.
+        fold: the fold of the validation cases, for the message.
+
+    Raises:
+        ValueError: no voxel of any class in the training cases or in the validation cases.
+    """
+    where = {f"the validation cases of fold {fold}": validation, "the training cases": training}
+    for place, cases in where.items():
+        absent = _absent(cases, classes)
+        if len(absent) == len(classes):
+            raise ValueError(
+                f"{place} ({len(cases)} images) hold no voxel of {', '.join(absent)}: choose "
+                "another --fold, or correct classes and label_values"
+            )
+        for name in absent if idist.get_rank() == 0 else ():
+            logger.warning(
+                "%s (%d images) hold no voxel of %s, which is %s",
+                *(place, len(cases), name),
+                "not scored" if cases is validation else "not learnt",
+            )
+
+
+def _absent(cases: Sequence[Mapping[str, Any]], classes: Classes) -> list[str]:
+    """The classes that no case has a voxel of, in order."""
+    absent = dict(classes)
+    for label in _labels(cases):
+        for name in [name for name, values in absent.items() if _holds(label, values)]:
+            del absent[name]
+        if not absent:
+            break
+    return list(absent)
+
+
+def _labels(cases: Sequence[Mapping[str, Any]]) -> Iterator[torch.Tensor]:
+    for index in range(len(cases)):
+        yield torch.as_tensor(cases[index]["label"])
+
+
+def _holds(label: torch.Tensor, values: Sequence[int]) -> bool:
+    return any(bool((label == value).any()) for value in values)

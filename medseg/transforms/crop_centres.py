@@ -1,0 +1,62 @@
+"""Crop centres: where crops of a volume may be centred, on the target classes or off them."""
+
+from collections.abc import Hashable, Mapping
+
+import torch
+from monai.config import KeysCollection, NdarrayOrTensor
+from monai.transforms import MapTransform
+from monai.utils import convert_to_tensor
+
+from medseg.transforms.classes import Classes, target_values
+from medseg.transforms.ignored import Ignored, ignored_values
+
+
+class CropCentresd(MapTransform):
+    """Lists the voxels of the target classes and those of the background, for crops around them.
+
+    MONAI's `RandCropByPosNegLabeld` takes every label value above 0 for foreground. Here foreground
+    is what a class gathers, and background what neither a class gathers nor is ignored, so that
+    half of the crops are centred on a class and none on a voxel that does not count. Give
+    `fg_indices_key="foreground"` and `bg_indices_key="background"`; it removes them again.
+
+    Where there is no voxel of either kind, as in a volume that is ignored as a whole, all voxels
+    are listed as background.
+
+    Args:
+        keys: the label map (1, *spatial), with the label values of the dataset.
+        classes: class name -> label values.
+        ignore: label values that are ignored.
+        allow_missing_keys: pass over entries that are absent.
+
+    Example:
+        >>> centres = CropCentresd("label", {"liver": [1]}, ignore=9)
+        >>> found = centres({"label": torch.tensor([[0, 1, 2, 9]])})
+        >>> found["foreground"].tolist(), found["background"].tolist()
+        ([1], [0, 2])
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        classes: Classes,
+        *,
+        ignore: Ignored = None,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.foreground = target_values(classes)
+        self.ignored = ignored_values(ignore)
+
+    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
+        out = dict(data)
+        for key in self.key_iterator(out):
+            label = convert_to_tensor(out[key], track_meta=False).reshape(-1).cpu()
+            foreground = torch.isin(label, torch.tensor(self.foreground))
+            counted = ~foreground
+            if self.ignored:
+                counted &= ~torch.isin(label, torch.tensor(self.ignored))
+            if not (foreground.any() or counted.any()):
+                counted = torch.ones_like(foreground)
+            out["foreground"] = foreground.nonzero()[:, 0]
+            out["background"] = counted.nonzero()[:, 0]
+        return out

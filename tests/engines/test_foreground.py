@@ -1,0 +1,58 @@
+"""Tests of medseg.engines.foreground: cases that cannot be learnt from or judged by are refused."""
+
+import pytest
+import torch
+
+from medseg.engines import check_foreground
+
+CLASSES = {"liver": [1, 2], "tumour": [2]}
+
+
+class Cases(list):
+    """Labels of cases, one value each; counts how many are read."""
+
+    def __init__(self, *values):
+        super().__init__({"label": torch.tensor([[0, value]])} for value in values)
+        self.read = 0
+
+    def __getitem__(self, index):
+        self.read += 1
+        return super().__getitem__(index)
+
+
+def check(training, validation, classes=CLASSES):
+    check_foreground(training, validation, classes=classes, fold=3)
+
+
+def test_cases_with_every_class_pass_without_a_word(caplog):
+    check(Cases(1, 2), Cases(2))
+    assert caplog.text == ""
+
+
+def test_a_validation_fold_without_foreground_is_refused():
+    with pytest.raises(
+        ValueError,
+        match=r"validation cases of fold 3 \(2 images\) hold no voxel of liver, tumour: choose ano",
+    ):
+        check(Cases(1, 2), Cases(0, 7))
+
+
+def test_training_cases_without_foreground_are_refused():
+    with pytest.raises(ValueError, match=r"the training cases \(1 images\) hold no voxel of liver"):
+        check(Cases(0), Cases(2))
+
+
+def test_a_class_that_one_side_lacks_is_named(caplog):
+    check(Cases(1), Cases(2))
+    assert (
+        "the training cases (1 images) hold no voxel of tumour, which is not learnt" in caplog.text
+    )
+    caplog.clear()
+    check(Cases(2), Cases(0, 1))
+    assert "fold 3 (2 images) hold no voxel of tumour, which is not scored" in caplog.text
+
+
+def test_reading_stops_once_every_class_is_found():
+    training, validation = Cases(1, 2, 1, 1), Cases(2, 1)
+    check(training, validation)
+    assert (training.read, validation.read) == (2, 1)
