@@ -96,7 +96,7 @@ def _listed(path: Path, *, task: str, structure: str) -> set[str] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         labels = json.dumps(content.get("labels", structure))
         listed = [Path(entry["image"]).name for entry in content.get("training", [])]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is not an MSD dataset.json ({error}): unpack it again") from error
     if structure not in labels.lower():
         raise ValueError(f"{path} is of another dataset (labels {labels}): give MSD {task}")

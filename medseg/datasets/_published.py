@@ -19,6 +19,12 @@ from medseg.counted import counted
 MOST_BYTES = 2**29
 """The longest file taken from an archive; the largest published one has about 225 MB."""
 
+FREE_BYTES, MOST_RATIO = 2**26, 200
+"""A longer file than the first may be so many times as long as it is in its archive."""
+
+MOST_PIXELS = 2**26
+"""All pages of a picture file together; the largest published one has 8 million."""
+
 DAMAGED = "{file} of {name} cannot be read ({reason}): download or unpack it again"
 """What is said of a damaged file: what it is called, in which folder or archive, what is wrong."""
 
@@ -80,7 +86,7 @@ class Published:
         content = self.read(file)
         try:
             with Image.open(BytesIO(content)) as image:
-                return [page.copy() for page in ImageSequence.Iterator(image)]
+                return list(_pages(image))
         except _READ_ERRORS as error:
             raise self.unreadable(file, error) from error
 
@@ -201,10 +207,23 @@ def opened(
         yield Published(name, files, content, damaged, _recorded(archive))
 
 
+def _pages(image: Image.Image) -> Iterator[Image.Image]:
+    """Every page, decoded once it is known from its header that there are not too many pixels."""
+    pixels = 0
+    for page in ImageSequence.Iterator(image):
+        pixels += page.width * page.height
+        if pixels > MOST_PIXELS:
+            raise ValueError(f"it claims {pixels} pixels or more, at most {MOST_PIXELS} are read")
+        yield page.copy()
+
+
 def _inflating(archive: zipfile.ZipFile, most_bytes: int) -> Callable[[str], bytes]:
     def content(file: str) -> bytes:
         if (size := archive.getinfo(file).file_size) > most_bytes:
             raise ValueError(f"it inflates to {size} bytes, more than {most_bytes}")
+        held = archive.getinfo(file).compress_size
+        if size > max(FREE_BYTES, MOST_RATIO * held):
+            raise ValueError(f"{held} bytes are to inflate to {size}")
         return archive.read(file)
 
     return content

@@ -65,6 +65,7 @@ _FOLDS = "cvind.mat"
 _MASK = "_mask"
 _EIGHT_BIT = ("L", "RGB", "RGBA", "P")
 _MOST = np.iinfo(np.uint16).max
+_MOST_VALUES = 2**22  # of one variable; published slices have 512 x 512
 _TWICE = (
     "{first} and {second} are both slice {index}: give the folder of one dataset, or keep one copy"
 )
@@ -167,15 +168,23 @@ def _matlab(published: Published, file: str) -> Iterator[Mapping[str, Any]]:
 def _read(published: Published, file: str) -> _Slice:
     with _matlab(published, file) as variables:
         data = variables["cjdata"]
-        if (label := int(data["label"][()].item())) not in TUMOURS:
+        if (label := int(_values(data, "label").item())) not in TUMOURS:
             raise ValueError(f"label {label} is none of {', '.join(map(str, TUMOURS))}")
-        name = "".join(chr(letter) for letter in data["PID"][()].ravel())
+        name = "".join(chr(letter) for letter in _values(data, "PID").ravel())
         return _Slice(
             label,
             patient=hashlib.sha256(name.encode()).hexdigest()[:12],
-            image=_intensities(data["image"][()].T),
-            mask=data["tumorMask"][()].T > 0,
+            image=_intensities(_values(data, "image").T),
+            mask=_values(data, "tumorMask").T > 0,
         )
+
+
+def _values(variables: Mapping[str, Any], name: str) -> NDArray[Any]:
+    """A variable as an array, unless it claims more values than any published one has."""
+    found = variables[name]
+    if found.size > _MOST_VALUES:
+        raise ValueError(f"{name} claims {found.size} values, at most {_MOST_VALUES} are read")
+    return np.asarray(found[()])
 
 
 def _intensities(image: NDArray[Any]) -> NDArray[np.uint16]:
@@ -198,7 +207,7 @@ def _published_folds(published: Published, *, slices: int) -> dict[int, Item]:
     if not files:
         return {}
     with _matlab(published, files[0]) as variables:
-        folds = [int(fold) for fold in variables["cvind"][()].ravel()]
+        folds = [int(fold) for fold in _values(variables, "cvind").ravel()]
     if len(folds) != slices:
         raise ValueError(
             f"{files[0]} of {published.name} is of {len(folds)} slices and {slices} are there: "

@@ -179,7 +179,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise FileNotFoundError(f"no datalist at {source}: write one with datalist.write")
     try:
         datalist = json.loads(source.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{source} is not JSON ({error}): write it again") from error
     if not isinstance(datalist, dict):
         raise ValueError(f"{source} holds a {type(datalist).__name__}: a datalist is an object")

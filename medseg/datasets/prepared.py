@@ -228,7 +228,7 @@ def _name_in(file: Path) -> str:
     """The dataset that a datalist names."""
     try:
         name = str(json.loads(file.read_text(encoding="utf-8"))["name"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, RecursionError, TypeError, ValueError):
         return "unknown"
     return _FORMER.get(name, name)
 

@@ -18,6 +18,8 @@ _JPEG_START = b"\xff\xd8"
 _JPEG_2000_START = b"\xff\x4f\xff\x51"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _JPEG_WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))
+_JPEG_2000_FILE = b"\0\0\0\x0cjP  "  # boxes round a codestream
+_MOST_BOXES_BYTES = 2**16
 _SIGN_BIT = 0x80  # of the depth of a JPEG 2000 component
 
 
@@ -30,11 +32,13 @@ class Codestream:
         bits: the depth of its samples, those of the first component.
         is_signed: whether they have a sign. JPEG and JPEG-LS know none: two's complement is stored
             like any other number.
+        samples: for each pixel, 1 for grey and 3 for colour.
     """
 
     size: tuple[int, int]
     bits: int
     is_signed: bool = False
+    samples: int = 1
 
 
 def stated(pixel_data: bytes) -> Iterator[Codestream]:
@@ -46,10 +50,10 @@ def stated(pixel_data: bytes) -> Iterator[Codestream]:
             RLE states nothing.
 
     Example:
-        >>> item = b"\\xfe\\xff\\x00\\xe0\\x0b\\x00\\x00\\x00"
-        >>> frame = b"\\xff\\xd8\\xff\\xc0\\x00\\x0b\\x08\\x00\\x02\\x00\\x03"
+        >>> item = b"\\xfe\\xff\\x00\\xe0\\x0c\\x00\\x00\\x00"
+        >>> frame = b"\\xff\\xd8\\xff\\xc0\\x00\\x0b\\x08\\x00\\x02\\x00\\x03\\x01"
         >>> list(stated(item + frame))
-        [Codestream(size=(2, 3), bits=8, is_signed=False)]
+        [Codestream(size=(2, 3), bits=8, is_signed=False, samples=1)]
     """
     view, at = memoryview(pixel_data), 0
     while at + 8 <= len(view):
@@ -75,6 +79,8 @@ def contradiction(codestream: Codestream, header: Slice) -> str:
     size, bits = (header.rows, header.columns), codestream.bits
     if codestream.size != size:
         return f"a codestream of {codestream.size}, not {size} pixels"
+    if codestream.samples != header.samples:
+        return f"a codestream of {codestream.samples} samples per pixel, not {header.samples}"
     if bits > header.bits_allocated:
         return f"a codestream of {bits} bits in {header.bits_allocated}"
     if codestream.is_signed and header.pixel_representation == 0:
@@ -107,6 +113,9 @@ def size_of(fragment: bytes) -> tuple[int, int] | None:
 
 def _stated(fragment: memoryview) -> Codestream | None:
     try:
+        if fragment[:8] == _JPEG_2000_FILE:
+            begins = bytes(fragment[:_MOST_BOXES_BYTES]).find(_JPEG_2000_START)
+            return None if begins < 0 else _jpeg_2000(fragment[begins:])
         if fragment[:4] == _JPEG_2000_START:
             return _jpeg_2000(fragment)
         return _jpeg(fragment) if fragment[:2] == _JPEG_START else None
@@ -116,11 +125,12 @@ def _stated(fragment: memoryview) -> Codestream | None:
 
 def _jpeg_2000(fragment: memoryview) -> Codestream:
     right, bottom, left, top = struct.unpack_from(">4I", fragment, 8)
-    (depth,) = struct.unpack_from(">B", fragment, 42)
+    samples, depth = struct.unpack_from(">HB", fragment, 40)
     return Codestream(
         (bottom - top, right - left),
         bits=(depth & ~_SIGN_BIT) + 1,
         is_signed=bool(depth & _SIGN_BIT),
+        samples=samples,
     )
 
 
@@ -128,8 +138,8 @@ def _jpeg(fragment: memoryview) -> Codestream | None:
     found = _frame_header(fragment)
     if found is None:
         return None
-    bits, rows, columns = struct.unpack_from(">BHH", fragment, found[1] + 4)
-    return Codestream((rows, columns), bits=bits)
+    bits, rows, columns, samples = struct.unpack_from(">BHHB", fragment, found[1] + 4)
+    return Codestream((rows, columns), bits=bits, samples=samples)
 
 
 def _frame_header(fragment: memoryview) -> tuple[int, int] | None:

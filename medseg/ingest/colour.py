@@ -17,8 +17,9 @@ from medseg.ingest.codestream import contradiction, stated
 from medseg.ingest.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.header import read_header
 from medseg.ingest.part10 import open_bounded, parse
-from medseg.ingest.pixel_rules import conflicting_syntax
+from medseg.ingest.pixel_rules import conflicting_syntax, is_plausible
 from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.room import check_room
 from medseg.ingest.slice import Slice
 
 PHOTOGRAPHS = (
@@ -82,7 +83,7 @@ def read_colour(path: str | Path) -> np.ndarray:
     _check_kind(header)
     _check_length(header)
     try:
-        dataset = _dataset(path)
+        dataset = _dataset(path, pixel_bytes=header.pixels.length if header.pixels else 0)
         _check_codestream(dataset, header)
         samples = next(decode_frames(dataset, [0]))
         palette = _palette(dataset, path) if header.photometric == "PALETTE COLOR" else None
@@ -94,9 +95,9 @@ def read_colour(path: str | Path) -> np.ndarray:
     return _colours(samples, header, palette=palette)
 
 
-def _dataset(path: Path) -> pydicom.Dataset:
+def _dataset(path: Path, *, pixel_bytes: int) -> pydicom.Dataset:
     with open_bounded(path) as file:
-        parsed = parse(file, path)
+        parsed = parse(file, path, pixel_bytes=pixel_bytes)
     if parsed is None:
         raise ValueError(f"{path} is no longer DICOM")
     return parsed.dataset
@@ -134,6 +135,10 @@ def _check_length(header: Slice) -> None:
     expected = header.rows * header.columns * header.samples * header.bits_allocated // 8
     if header.transfer_syntax == uid.RLELossless:
         _refuse_short(pixels.length * RLE_RATIO, expected, path)
+    if pixels.compressed and not is_plausible(expected, pixels.compressed):
+        finding = f"{path} is to give {expected} bytes of {pixels.compressed} compressed ones"
+        raise IngestError(Reason.TOO_LARGE, finding)
+    check_room(path, 2 * expected)
     if pixels.is_encapsulated:
         return
     if header.photometric == "YBR_FULL_422":

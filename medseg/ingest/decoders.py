@@ -24,6 +24,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from medseg.ingest.codestream import size_of
 from medseg.ingest.part10 import PARSE_ERRORS
 from medseg.ingest.rle import decode_rle
 
@@ -63,7 +64,7 @@ def decode_frames(dataset: pydicom.Dataset, indices: Iterable[int]) -> Iterator[
     plugin = _plugin(syntax)
     for index in indices:
         if syntax.is_encapsulated:
-            _check_end(_frame(dataset, index))
+            _check_frame(_frame(dataset, index), (dataset.Rows, dataset.Columns))
         if syntax == JPEGExtended12Bit and dataset.BitsStored > 8:
             yield _decode_12_bit_jpeg(dataset, index)
         elif syntax in JPEGLSTransferSyntaxes:
@@ -122,7 +123,10 @@ def _alone(dataset: pydicom.Dataset, content: bytes, *, syntax: UID) -> pydicom.
     return alone
 
 
-def _check_end(frame: bytes) -> None:
+def _check_frame(frame: bytes, size: tuple[int, int]) -> None:
+    """A decoder allocates the size that a codestream states, and makes its missing end up."""
+    if (stated := size_of(frame)) != size:
+        raise ValueError(f"a codestream of {stated or 'no known size'}, not {size} pixels")
     if not frame.rstrip(_PADDING).endswith(_END):
         raise ValueError("the codestream has no end marker")
 

@@ -29,6 +29,7 @@ from PIL import Image, UnidentifiedImageError
 from medseg.ingest.colour import read_colour
 from medseg.ingest.reader import as_labels, metadata
 from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.room import check_room
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 """Names of the picture files in a folder of cases; `PictureReader` itself reads others too."""
@@ -97,8 +98,8 @@ class PictureReader(ImageReader):
 
         Raises:
             IngestError: "not-found", "unreadable", "truncated", "multi-frame", "colour",
-                "pixel-format", "undeclared-labels", naming the file, or "different-grids"; for
-                DICOM, those of `read_colour`.
+                "pixel-format", "no-memory", "undeclared-labels", naming the file, or
+                "different-grids"; for DICOM, those of `read_colour`.
             ValueError: several colour pictures for one case.
         """
         if self.colour:
@@ -136,6 +137,7 @@ def _decode(path: Path, *, colour: bool) -> np.ndarray:
         with Image.open(BytesIO(content)) as image:
             _check_kind(image, path, colour=colour)
             _check_claim(image, path, size=len(content))
+            check_room(path, _needed_bytes(image, colour=colour))
             image.verify()  # the checksums of a PNG, which decoding skips
         with Image.open(BytesIO(content)) as image:
             array = _colours(image, path) if colour else np.asarray(image)
@@ -182,3 +184,11 @@ def _check_claim(image: Image.Image, path: Path, *, size: int) -> None:
     if samples > size * MOST_SAMPLES_PER_BYTE:
         claim = f"{image.width}x{image.height} pixels in {size} bytes"
         raise IngestError(Reason.UNREADABLE, f"{path} claims {claim}")
+
+
+def _needed_bytes(image: Image.Image, *, colour: bool) -> int:
+    """Memory at the height of reading: as Pillow decodes it, and as an array."""
+    pixels = image.width * image.height
+    if colour:
+        return pixels * (len(image.getbands()) + 2 * len("RGBA") + 1)  # converted, and a mask
+    return pixels * 2 * (1 if image.mode == "L" else 4)

@@ -7,6 +7,7 @@ RescaleIntercept, per slice (PS3.3 C.11.1). MONOCHROME1 is a matter of display a
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from medseg.ingest.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.inflated import Inflated
 from medseg.ingest.part10 import open_bounded, parse
 from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.room import check_room
 from medseg.ingest.slice import Slice
 
 CT_PADDING_HU = -1024
@@ -44,11 +46,14 @@ def read_volume(slices: Sequence[Slice]) -> np.ndarray:
         stored values of more than 24 bits would lose some in single precision.
 
     Raises:
-        IngestError: "undecodable", "truncated" or "conflicting-rescale", naming the file.
+        IngestError: "undecodable", "truncated", "no-memory" or "conflicting-rescale", naming the
+            file.
     """
     is_whole = all(value.is_integer() for s in slices for value in s.rescale)
     shape = (len(slices), slices[0].rows, slices[0].columns)
-    volume = np.empty(shape, dtype=np.int16 if is_whole else np.float32)
+    least = np.dtype(np.int16 if is_whole else np.float32)
+    check_room(slices[0].path.parent, math.prod(shape) * least.itemsize)
+    volume = np.empty(shape, dtype=least)
     for k, stored in stored_planes(slices):
         dtype = np.promote_types(volume.dtype, _dtype(stored, slices[k], is_whole=is_whole))
         volume = volume.astype(dtype, copy=False)

@@ -31,7 +31,8 @@ and the remedy, which is fixed for each code.
 | unreadable | refuse | the header cannot be parsed |
 | conflicting-syntax | refuse | pixel data that is not what its transfer syntax says |
 | truncated | refuse | the file holds fewer bytes than its header promises |
-| too-large | refuse | a header promises more than its file, or the free memory, can hold |
+| too-large | refuse | a header promises far more than its file can hold |
+| no-memory | refuse | what the header promises does not fit the free memory |
 | unsafe-path | refuse | a detached header names voxels outside its own folder |
 | undecodable | refuse | no decoder reads the pixel data |
 | several-series | refuse | more than one image series, and none was named |
@@ -128,6 +129,7 @@ class Reason(str, Enum):
     CONFLICTING_SYNTAX = "conflicting-syntax"
     TRUNCATED = "truncated"
     TOO_LARGE = "too-large"
+    NO_MEMORY = "no-memory"
     UNSAFE_PATH = "unsafe-path"
     UNDECODABLE = "undecodable"
     SEVERAL_SERIES = "several-series"
@@ -245,6 +247,7 @@ REMEDIES: dict[Reason, str] = {
     ),
     Reason.TRUNCATED: "copy or download the file again",
     Reason.TOO_LARGE: "copy the file again, or move it out of the folder",
+    Reason.NO_MEMORY: "close other programs, crop or split it, or use a machine with more memory",
     Reason.UNSAFE_PATH: "put the voxels beside the header and name them so in it",
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
     Reason.SEVERAL_SERIES: f"pass {_SERIES_UID}, or a folder of the files of one series alone",

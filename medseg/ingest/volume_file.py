@@ -23,8 +23,9 @@ from medseg.ingest.nifti_header import parse_nifti
 from medseg.ingest.nrrd_header import parse_nrrd
 from medseg.ingest.nrrd_segments import join_layers
 from medseg.ingest.reasons import IngestError, Reason, explain
+from medseg.ingest.room import check_room
 from medseg.ingest.volume_header import Choices, VolumeHeader
-from medseg.ingest.voxels import check_memory, check_promise, read_volumes, read_voxels, scaled
+from medseg.ingest.voxels import check_promise, read_volumes, read_voxels, scaled
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ def _segmentation(header: VolumeHeader) -> tuple[np.ndarray, Geometry]:
     if header.crop_of is None:
         return labels, header.geometry
     grid, first = header.crop_of
-    check_memory(math.prod(grid.shape) * labels.itemsize, header.path)
+    check_room(header.path, math.prod(grid.shape) * labels.itemsize)
     whole = np.zeros(grid.shape, dtype=labels.dtype)
     whole[tuple(slice(a, a + n) for a, n in zip(first, labels.shape, strict=True))] = labels
     return whole, grid

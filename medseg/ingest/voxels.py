@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.room import check_room
 from medseg.ingest.streams import MOST_INFLATED, Stream, opened, skip, take
 from medseg.ingest.volume_header import VolumeHeader
-from medseg.memory import available_bytes
 
 PADDING_BYTES = 4096
 """So many zeros may follow the voxels: one block of a disk, as some writers fill it."""
@@ -52,18 +52,6 @@ def check_volume(header: VolumeHeader, volume: int | None) -> int:
     return volume or 0
 
 
-def check_memory(needed: int, path: Path) -> None:
-    """Refuse what the free memory cannot hold, before it is allocated.
-
-    Raises:
-        IngestError: "too-large".
-    """
-    free = available_bytes()
-    if free is not None and needed > free:
-        finding = f"{path} needs {needed / 2**30:.3g} GiB, {free / 2**30:.3g} GiB are free"
-        raise IngestError(Reason.TOO_LARGE, finding)
-
-
 def read_voxels(header: VolumeHeader, *, volume: int | None = None) -> np.ndarray:
     """One volume as stored, (I, J, K); packed files are read to their checksum.
 
@@ -73,8 +61,8 @@ def read_voxels(header: VolumeHeader, *, volume: int | None = None) -> np.ndarra
             fastest; None refuses a file of several.
 
     Raises:
-        IngestError: "not-3d", "unknown-volume", "too-large" for what the free memory cannot hold,
-            "truncated", "trailing-bytes" or "unreadable".
+        IngestError: "not-3d", "unknown-volume", "no-memory", "truncated", "trailing-bytes" or
+            "unreadable".
     """
     index = check_volume(header, volume)
     start, size = _wanted(header, index)
@@ -94,15 +82,19 @@ def scaled(stored: np.ndarray, scaling: tuple[float, float] | None) -> np.ndarra
 
     Scaling is applied in double precision before values become single.
     """
-    native = stored.dtype.newbyteorder("=")
-    if scaling is None and (stored.dtype.kind in "iu" or native == np.float32):
-        return stored.astype(native, copy=False)
+    if is_kept(stored.dtype, scaling):
+        return stored.astype(stored.dtype.newbyteorder("="), copy=False)
     slope, intercept = scaling or (1.0, 0.0)
     values = np.empty(stored.shape, dtype=np.float32, order="F")
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused after
         for k in range(stored.shape[2]):  # slice by slice, so that doubles stay few
             values[..., k] = stored[..., k].astype(np.float64) * slope + intercept
     return values
+
+
+def is_kept(dtype: np.dtype, scaling: tuple[float, float] | None) -> bool:
+    """Whether voxels stay as stored: whole numbers and single precision, without scaling."""
+    return scaling is None and (dtype.kind in "iu" or dtype.newbyteorder("=") == np.float32)
 
 
 def _wanted(header: VolumeHeader, index: int) -> tuple[int, int]:
@@ -122,8 +114,8 @@ def _volumes_last(stored: np.ndarray, header: VolumeHeader) -> np.ndarray:
 def _stored(header: VolumeHeader, start: int, size: int) -> np.ndarray:
     """The voxels in a range of the bytes of all, flat; those of a text are always all."""
     voxels = size // header.dtype.itemsize
-    is_kept = header.scaling is None and header.dtype.kind in "iu"
-    check_memory(size if is_kept else size + 4 * voxels, header.path)
+    converted = 0 if is_kept(header.dtype, header.scaling) else 4 * voxels
+    check_room(header.path, size + converted)
     if header.packing == "text":
         return _from_text(header)
     share = header.size // len(header.files)

@@ -350,3 +350,13 @@ def test_the_real_pictures_keep_124_slices_of_8_blocks(data_root, tmp_path):
     for case in ("0000", "1000"):
         original = np.asarray(Image.open(source / f"{int(case)}.png"))
         np.testing.assert_array_equal(read(tmp_path / "out", "images", case), original)
+
+
+def test_a_field_that_claims_billions_of_values_is_refused_unread(tmp_path, out):
+    content = io.BytesIO(_brain.encode(draw(1)))
+    with h5py.File(content, "r+") as file:
+        del file["cjdata/image"]
+        file.create_dataset("cjdata/image", (2**20, 2**20), "u2", chunks=(2**10, 2**10))
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "1.mat").write_bytes(content.getvalue())
+    assert f"(image claims {2**40} values, at most" in refusal(tmp_path / "set", out)

@@ -226,6 +226,9 @@ def test_a_missing_or_broken_file_is_refused_by_name(tmp_path):
     broken.write_text("{")
     with pytest.raises(ValueError, match=r"broken\.json is not JSON"):
         datalist.read(broken)
+    broken.write_text("[" * 10**5)
+    with pytest.raises(ValueError, match=r"broken\.json is not JSON"):
+        datalist.read(broken)
     broken.write_text(json.dumps([1]))
     with pytest.raises(ValueError, match=r"broken\.json holds a list"):
         datalist.read(broken)

@@ -180,3 +180,15 @@ def test_every_published_file_is_read(data_root):
     assert sum(points) == 79244
     assert all(len(mark.characteristics) == 9 for r in reads for mark in r.marks)
     assert [read_xml_header(f) for f in files] == [(r.modality, r.series_uid) for r in reads]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("reader", [read_xml, read_xml_header])
+def test_entities_are_refused_unexpanded(reader, encoding, tmp_path):
+    levels = "".join(f'<!ENTITY a{k + 1} "{f"&a{k};" * 10}">' for k in range(9))
+    bomb = f'<!DOCTYPE x [<!ENTITY a0 "ha">{levels}]><LidcReadMessage>&a9;</LidcReadMessage>'
+    path = tmp_path / "bomb.xml"
+    path.write_bytes(f'<?xml version="1.0" encoding="{encoding}"?>{bomb}'.encode(encoding))
+    with pytest.raises(ValueError, match="declares entities") as caught:
+        reader(path)
+    assert str(path) in str(caught.value)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medseg.datasets import _published as published_files
 from medseg.datasets._published import opened
 
 FILES = {
@@ -133,6 +134,42 @@ def test_a_file_that_inflates_beyond_measure_is_refused_unread(tmp_path):
     with opened(path, remedy="x", most_bytes=3) as published:
         assert published.read("a") == b"123"
         with pytest.raises(ValueError, match="it inflates to 4 bytes, more than 3"):
+            published.read("b")
+
+
+def test_a_picture_that_claims_many_pixels_in_few_bytes_is_refused_undecoded(source, monkeypatch):
+    content = io.BytesIO()
+    Image.new("1", (13000, 13000)).save(content, format="PNG")  # 169 million pixels, 21 kB
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
+    with (
+        opened(source({"1.png": content.getvalue()}), remedy="x") as published,
+        pytest.warns(Image.DecompressionBombWarning),
+        pytest.raises(ValueError, match=r"^1.png of .* \(it claims 169000000 pixels or more"),
+    ):
+        published.picture("1.png")
+
+
+def test_pages_that_claim_many_pixels_together_are_refused(source, monkeypatch):
+    monkeypatch.setattr(published_files, "MOST_PIXELS", 1000)
+    content = io.BytesIO()
+    page = Image.new("L", (20, 20))
+    page.save(content, format="TIFF", save_all=True, append_images=[page, page])
+    with (
+        opened(source({"1.tif": content.getvalue()}), remedy="x") as published,
+        pytest.raises(ValueError, match="it claims 1200 pixels or more"),
+    ):
+        published.pages("1.tif")
+
+
+def test_a_file_that_inflates_a_thousandfold_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(published_files, "FREE_BYTES", 10**5)
+    path = tmp_path / "s.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", bytes(10**5))
+        archive.writestr("b", bytes(10**5 + 1))
+    with opened(path, remedy="x") as published:
+        assert len(published.read("a")) == 10**5
+        with pytest.raises(ValueError, match="bytes are to inflate to 100001"):
             published.read("b")
 
 

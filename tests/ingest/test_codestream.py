@@ -42,7 +42,7 @@ def test_rle_states_nothing():
 
 def test_segments_before_the_frame_header_are_walked_over():
     comment, fill = b"\xff\xfe\x00\x06abcd", b"\xff"
-    frame = b"\xff\xc3\x00\x0b\x10" + struct.pack(">HH", 512, 300)
+    frame = b"\xff\xc3\x00\x0b\x10" + struct.pack(">HHB", 512, 300, 1)
     pixel_data = items(b"", b"\xff\xd8" + comment + fill + frame)
     assert list(stated(pixel_data)) == [Codestream((512, 300), bits=16)]
 
@@ -153,3 +153,16 @@ def test_a_codestream_that_would_allocate_more_is_refused_before_it_is_decoded(t
     with pytest.raises(IngestError, match=r"codestream of \(60000, 60000\)") as caught:
         load(tmp_path)
     assert caught.value.code is Reason.UNDECODABLE
+
+
+def test_a_codestream_of_more_samples_than_the_header_states_is_refused(tmp_path):
+    header = read_header(encoded(tmp_path, J2K, dtype=np.int16))
+    found = contradiction(Codestream((64, 64), bits=8, samples=16384), header)
+    assert found == "a codestream of 16384 samples per pixel, not 1"
+
+
+def test_a_codestream_within_a_file_of_boxes_states_its_size():
+    size = struct.pack(">HHIIIIIIIIHB", 41, 0, 300, 512, 0, 0, 300, 512, 0, 0, 1, 15)
+    boxes = b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x14ftypjp2 "
+    pixel_data = items(b"", boxes + b"\xff\x4f\xff\x51" + size)
+    assert list(stated(pixel_data)) == [Codestream((512, 300), bits=16)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 
 import numpy as np
@@ -173,6 +174,19 @@ def test_signed_12_bit_jpeg_is_refused():
     dataset = make_series(STORED[:1])[0]
     dataset.file_meta.TransferSyntaxUID = uid.JPEGExtended12Bit
     dataset.BitsStored = 12
-    dataset.PixelData = encapsulate([b"\xff\xd8\xff\xd9"])
+    size = struct.pack(">HH", dataset.Rows, dataset.Columns)
+    dataset.PixelData = encapsulate([b"\xff\xd8\xff\xc1\0\x0b\x0c" + size + b"\1\xff\xd9"])
     with pytest.raises(NotImplementedError, match="12-bit JPEG of signed"):
+        next(decode_frames(dataset, [0]))
+
+
+def test_a_frame_of_another_size_is_refused_before_it_is_decoded(monkeypatch):
+    """Its header lies in two fragments, so that no fragment states the size."""
+    monkeypatch.setattr(decoders, "pixel_array", lambda *_, **__: pytest.fail("decoded"))
+    dataset = make_series(STORED[:1])[0]
+    dataset.file_meta.TransferSyntaxUID = uid.JPEG2000Lossless
+    size = struct.pack(">HHIIIIIIIIHB", 41, 0, 60000, 60000, 0, 0, 60000, 60000, 0, 0, 1, 15)
+    frame = b"\xff\x4f\xff\x51" + size + b"\xff\xd9"
+    dataset.PixelData = encapsulate([frame], fragments_per_frame=8)
+    with pytest.raises(ValueError, match=r"\(60000, 60000\), not \(40, 44\) pixels"):
         next(decode_frames(dataset, [0]))

@@ -19,6 +19,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from medseg.ingest import Reason, find_series
 from medseg.ingest.part10 import open_bounded, parse
 from medseg.ingest.pixel_element import MAX_PADDING_BYTES, measure_pixels, zeros_at_end
 
@@ -118,3 +119,12 @@ def test_encapsulated_pixels_of_something_else_than_items_raise(dataset, tmp_pat
     path.write_bytes(content)
     with pytest.raises(ValueError, match="no item"):
         measured(path)
+
+
+def test_a_million_empty_fragments_are_no_frame(dataset, tmp_path):
+    dataset.file_meta.TransferSyntaxUID = RLELossless
+    dataset.PixelData = b"\xfe\xff\x00\xe0\0\0\0\0" * 2**16 + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    dataset["PixelData"].is_undefined_length = True
+    (path,) = write_series(tmp_path, [dataset])
+    (series,) = find_series(path)
+    assert series.reason is Reason.UNREADABLE
