@@ -1,6 +1,9 @@
-"""Counted: a number with its noun, and the first of many names, for messages."""
+"""Counted: a number with its noun, the first of many names, and what a reader leaves out."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 _NAMED = 5
 
@@ -29,3 +32,41 @@ def listed(names: Sequence[str]) -> str:
     """
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
+
+
+class LeftOut:
+    """What a reader of a folder does not use, by its reason, for one warning.
+
+    Example:
+        >>> left = LeftOut()
+        >>> left.add("without a label", ["b.nii", "a.nii"])
+        >>> str(left)
+        '2 files without a label (a.nii, b.nii)'
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, str], list[str]] = {}
+
+    def add(self, reason: str, names: Iterable[str], *, noun: str = "file") -> None:
+        """Enter files; the reason is said after their number, as in "2 files without a label"."""
+        if found := sorted(names):
+            self._names.setdefault((noun, reason), []).extend(found)
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def __str__(self) -> str:
+        return "; ".join(
+            f"{counted(len(names), noun)} {reason} ({listed(names)})"
+            for (noun, reason), names in self._names.items()
+        )
+
+    def warn(self, logger: logging.Logger, place: Path, *, used: int) -> None:
+        """Log what is left out, if anything is; the same words only once in a process."""
+        if self:
+            _warn_once(logger, f"{counted(used, 'case')} of {place} used, left out: {self}")
+
+
+@lru_cache(maxsize=256)
+def _warn_once(logger: logging.Logger, text: str) -> None:
+    logger.warning("%s", text)

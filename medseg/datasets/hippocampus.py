@@ -53,7 +53,7 @@ def cases(
 
     Raises:
         FileNotFoundError: no data there; the message says where from.
-        ValueError: images and labels do not pair, a section or fold has no cases, too few cases.
+        ValueError: no file can be used, a section or fold has no cases, too few cases.
 
     Example:
         >>> cases("data/hippocampus", "test")  # doctest: +SKIP
@@ -75,12 +75,16 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
 
     Raises:
         FileNotFoundError: no data in `source`.
-        ValueError: images and labels do not pair, or what `prepared.check_out` or `prepared.write`
+        ValueError: no file can be used, or what `prepared.check_out` or `prepared.write`
             refuses.
     """
     prepared.check_out(out, source, name=_NAME)
-    items = bring(out, _labelled(Path(source).absolute()), parts=_PARTS)
-    prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
+    root = Path(source).absolute()
+    items = bring(out, _labelled(root), parts=_PARTS)
+    msd = _msd.locate(root, _TASK)
+    declared = _msd.declared_in(msd / "dataset.json").values if msd else None
+    values = declared or LABEL_VALUES
+    prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=values)
     return len(items)
 
 
@@ -94,7 +98,7 @@ def datalist(
 
 def _labelled(root: Path) -> list[Item]:
     msd = _msd.locate(root, _TASK)
-    labelled, _ = _msd.read(msd, task=_TASK, structure="anterior") if msd else ([], [])
+    labelled, _ = _msd.read(msd) if msd else ([], [])
     if not labelled:
         raise FileNotFoundError(
             f"no hippocampus data in {root} (looked for dataset.json with imagesTr and labelsTr): "

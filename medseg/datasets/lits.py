@@ -6,6 +6,9 @@ Labels are 0 background, 1 liver, 2 tumour. Two layouts are read, by file names 
 - LiTS: `volume-N.nii[.gz]`, `segmentation-N.nii[.gz]`, `test-volume-N.nii[.gz]`, in the folder or
   in any folder below it, such as "Training Batch 1".
 
+Files may be of any format of `medseg.ingest.formats`. What cannot be used is left out, which a
+warning says.
+
 Neither says which scans share a patient, so each case counts as a patient. The patients
 of 3D-IRCADb-01 are among the LiTS training volumes 28 to 48: that set is no external test for this.
 
@@ -13,15 +16,20 @@ Source: Bilic et al., The Liver Tumor Segmentation Benchmark (LiTS), Medical Ima
 Antonelli et al., The Medical Segmentation Decathlon, Nature Communications, 2022 (CC BY-SA 4.0).
 """
 
+import logging
 import os
 import re
 import shlex
 from pathlib import Path
 from typing import Any
 
+from medseg.counted import LeftOut
 from medseg.datasets import _msd, prepared
 from medseg.datasets._bring import bring
 from medseg.datasets.datalist import Item, build, select
+from medseg.ingest.formats import without_suffix
+
+logger = logging.getLogger(__name__)
 
 LABEL_VALUES = (0, 1, 2)
 """Background, liver, tumour."""
@@ -29,7 +37,7 @@ LABEL_VALUES = (0, 1, 2)
 _NAME = "liver"
 _TASK = "Task03_Liver"
 _PARTS = {"image": "images", "label": "labels"}
-_LITS_FILE = re.compile(r"(volume|segmentation|test-volume)-(\d+)\.nii(?:\.gz)?")
+_LITS_FILE = re.compile(r"(volume|segmentation|test-volume)-(\d+)", re.IGNORECASE)
 
 
 def cases(
@@ -56,7 +64,7 @@ def cases(
 
     Raises:
         FileNotFoundError: no data there; the message says where from and how to get it.
-        ValueError: images and labels do not pair, a section or fold has no cases, too few cases.
+        ValueError: no file can be used, a section or fold has no cases, too few cases.
 
     Example:
         >>> cases("data/liver", "validation", fold=1)  # doctest: +SKIP
@@ -71,20 +79,22 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """Check every volume of a dataset as published and copy it into a prepared folder.
 
     `cases` reads the published folder as well; preparing adds the checks of `prepared.write`. A
-    second run does what is left and what has changed.
+    second run does what is left and what has changed. The label values are those that dataset.json
+    declares, or `LABEL_VALUES`.
 
     Returns:
         The number of cases.
 
     Raises:
         FileNotFoundError: no data in `source`.
-        ValueError: images and labels do not pair, or what `prepared.check_out` or `prepared.write`
-            refuses.
+        ValueError: no file can be used, or what `prepared.check_out` or `prepared.write` refuses.
     """
     prepared.check_out(out, source, name=_NAME)
-    listed = _listed(Path(source).absolute())
-    items, testing = (bring(out, part, parts=_PARTS) for part in listed)
-    prepared.write(out, _NAME, items, testing=testing, label_values=LABEL_VALUES)
+    root = Path(source).absolute()
+    items, testing = (bring(out, part, parts=_PARTS) for part in _listed(root))
+    msd = _msd.locate(root, _TASK)
+    declared = _msd.declared_in(msd / "dataset.json").values if msd else None
+    prepared.write(out, _NAME, items, testing=testing, label_values=declared or LABEL_VALUES)
     return len(items) + len(testing)
 
 
@@ -102,7 +112,7 @@ def datalist(
 
 def _listed(root: Path) -> tuple[list[Item], list[Item]]:
     msd = _msd.locate(root, _TASK)
-    found = _msd.read(msd, task=_TASK, structure="liver") if msd else _read_lits(root)
+    found = _msd.read(msd) if msd else _read_lits(root)
     training, testing = found
     if not training:
         raise FileNotFoundError(_nothing_in(root))
@@ -111,17 +121,25 @@ def _listed(root: Path) -> tuple[list[Item], list[Item]]:
 
 def _read_lits(root: Path) -> tuple[list[Item], list[Item]]:
     found: dict[str, dict[str, Path]] = {"volume": {}, "segmentation": {}, "test-volume": {}}
+    left = LeftOut()
     for folder, _, names in os.walk(root, followlinks=True):
-        for name in names:
-            match = _LITS_FILE.fullmatch(name)
-            if match:
-                _msd.add(found[match[1]], f"{int(match[2])}", Path(folder) / name)
+        for path in _msd.usable([Path(folder) / name for name in sorted(names)], LeftOut()):
+            if match := _LITS_FILE.fullmatch(without_suffix(path.name)):
+                _msd.add(found[match[1].lower()], f"{int(match[2])}", path)
+            else:
+                left.add("not named volume-N or segmentation-N", [path.name])
     images = {f"volume-{n}": found["volume"][n] for n in sorted(found["volume"], key=int)}
     labels = {f"volume-{n}": path for n, path in found["segmentation"].items()}
     tests = {
         f"test-volume-{n}": found["test-volume"][n] for n in sorted(found["test-volume"], key=int)
     }
-    return _msd.pair(images, labels, root=root), [_msd.item(case, tests, {}) for case in tests]
+    training = _msd.pair(images, labels, left)
+    testing = [_msd.item(case, tests, {}) for case in tests]
+    if (images or labels) and not training:
+        raise ValueError(f"none of the files in {root} can be used: {left}")
+    if training:
+        left.warn(logger, root, used=len(training) + len(testing))
+    return training, testing
 
 
 def _nothing_in(root: Path) -> str:

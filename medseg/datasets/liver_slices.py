@@ -8,13 +8,18 @@ The case numbers are not those of the LiTS volumes, so patients of 3D-IRCADb-01 
 48) cannot be told by number. One is known by its voxels, see `IRCADB_CASES`.
 """
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
+from medseg.counted import LeftOut
 from medseg.datasets import prepared
 from medseg.datasets._bring import bring
 from medseg.datasets.datalist import Item, build, hold_out, select
+from medseg.ingest.formats import is_picture_file
+
+logger = logging.getLogger(__name__)
 
 LABEL_VALUES = (0, 255)
 
@@ -57,7 +62,7 @@ def cases(
 
     Raises:
         FileNotFoundError: no slices there.
-        ValueError: images and masks do not pair, a name is not `<case>_<slice>`, a section or fold
+        ValueError: no file can be used, a name is not `<case>_<slice>`, a section or fold
             has no cases, too few patients.
 
     Example:
@@ -102,26 +107,43 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
 
 def _listed(root: Path) -> tuple[list[Item], list[Item]]:
     """The slices of a folder: those to deal, and those of `IRCADB_CASES`."""
-    images, masks = _pngs(root / "images"), _pngs(root / "masks")
+    left = LeftOut()
+    images, masks = _pictures(root / "images", left), _pictures(root / "masks", left)
     if not images and not masks:
         raise FileNotFoundError(
             f"no liver slices in {root} (looked for images/<case>_<slice>.png and "
             "masks/<case>_<slice>.png): put the slices there or give another folder"
         )
-    odd = sorted(images.keys() ^ masks.keys())
-    if odd:
-        raise ValueError(
-            f"{len(odd)} of {len(images.keys() | masks.keys())} slices in {root} lack their image "
-            f"or mask, first {odd[0]}.png: restore the missing files or remove the single ones"
-        )
-    items = [_item(name, images[name], masks[name]) for name in sorted(images)]
+    left.add("without a mask", (images[name].name for name in images if name not in masks))
+    left.add("without an image", (masks[name].name for name in masks if name not in images))
+    items = [_item(name, images[name], masks[name]) for name in sorted(images) if name in masks]
+    if not items:
+        raise ValueError(f"none of the files in {root} can be used: {left}")
+    left.warn(logger, root, used=len(items))
     ircadb = [item for item in items if item["patient"] in IRCADB_CASES]
     others = [item for item in items if item["patient"] not in IRCADB_CASES]
     return others, ircadb
 
 
-def _pngs(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in folder.glob("[!.]*.png")}
+def _pictures(folder: Path, left: LeftOut) -> dict[str, Path]:
+    """Map name without suffix -> picture; what else the folder holds is left out."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name.startswith("."):
+            left.add("with a hidden name", [path.name] if _is_picture(path) else [])
+        elif not _is_picture(path):
+            left.add("of no format that is read", [path.name])
+        elif path.stem in found:
+            raise ValueError(
+                f"{found[path.stem]} and {path} are the same slice: remove one of them"
+            )
+        else:
+            found[path.stem] = path
+    return found
+
+
+def _is_picture(path: Path) -> bool:
+    return is_picture_file(path) and not path.name.startswith("._")
 
 
 def _item(name: str, image: Path, mask: Path) -> Item:

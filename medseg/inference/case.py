@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from medseg.counted import counted, listed
+from medseg.counted import LeftOut, counted, listed
 from medseg.errors import is_documented, root_cause, show_traceback
 from medseg.files import check_apart
 from medseg.flags import require_bool
@@ -24,18 +24,17 @@ from medseg.inference.existing import Case, cases_to_do, check_existing, check_n
 from medseg.inference.plan import Plan, device_of
 from medseg.inference.read_ahead import ReadAhead
 from medseg.ingest import IngestError
+from medseg.ingest.formats import is_volume_file, volume_files, without_suffix
 from medseg.ingest.header import read_header
 from medseg.ingest.picture import is_picture
+from medseg.ingest.volume_file import files_of
 from medseg.path_keys import require_path
 from medseg.watch import Watch
 
 logger = logging.getLogger(__name__)
 
-_NIFTI = (".nii.gz", ".nii")
-_DICOM = (".dcm", ".dicom", ".ima")
 _PROBABILITIES = ("_probabilities.npy", "_probabilities.json")  # what `ProbabilityFiles` writes
-_LISTED = 5  # files that are named beside their count
-_NEEDED = "this bundle segments volumes (NIfTI or DICOM)"
+_NEEDED = "this bundle segments volumes (NIfTI, NRRD, MetaImage, MGH or DICOM)"
 
 
 class CasesFailedError(RuntimeError):
@@ -74,12 +73,12 @@ def find_cases(
     """The volumes of an input, as `{"case": name, "image": path}`, sorted by name.
 
     A file is one case, and so is a folder that holds DICOM files, its subfolders included. In any
-    other folder each NIfTI file and each subfolder but `output_dir` is a case; other files are left
-    aside, which is logged, and hidden files are not looked at. What a case holds is judged when it
-    is read, so that a subfolder without an image fails there and is not passed over.
+    other folder each volume file and each subfolder but `output_dir` is a case; other files are
+    left out, which is logged with their number. What a case holds is judged when it is read, so
+    that a subfolder without an image fails there and is not passed over.
 
     Args:
-        path: a NIfTI or DICOM file, a DICOM folder, or a folder of cases.
+        path: a volume or DICOM file, a DICOM folder, or a folder of cases.
         output_dir: where each case's label map `<case>.nii.gz` and preview `<case>.png` will be
             written.
         existing: what outputs that are there already mean, see `cases_to_do`.
@@ -90,7 +89,7 @@ def find_cases(
         FileNotFoundError: `path` does not exist.
         OSError: `output_dir` cannot be written.
         TypeError: `path` is no path, or `probabilities` is neither true nor false.
-        ValueError: a picture, a folder without a case, DICOM beside NIfTI files, two cases of one
+        ValueError: a picture, a folder without a case, DICOM beside volume files, two cases of one
             name, an unknown `existing`, an `output_dir` that is `path`, or outputs that are in the
             way, see `cases_to_do`.
     """
@@ -100,7 +99,7 @@ def find_cases(
     source = Path(require_path(path, "input"))
     if not source.exists():
         raise FileNotFoundError(
-            f"no such file or folder: {source.absolute()} (a NIfTI file, a DICOM folder or a "
+            f"no such file or folder: {source.absolute()} (a volume file, a DICOM folder or a "
             "folder of cases is needed)"
         )
     target = None if output_dir is None else Path(output_dir)
@@ -122,15 +121,12 @@ def find_cases(
 
 
 def case_name(path: Path) -> str:
-    """A folder's name, or a file's without `.nii.gz`, `.nii`, `.dcm`, `.dicom` or `.ima`.
+    """A folder's name, or a file's without the suffix of a volume or of DICOM.
 
     Links are not followed: the name is the one that the user sees.
     """
     name = os.path.basename(os.path.abspath(path))
-    for suffix in (*_NIFTI, *_DICOM):
-        if name.lower().endswith(suffix) and not path.is_dir():
-            return name[: -len(suffix)]
-    return name
+    return name if path.is_dir() else without_suffix(name)
 
 
 def run_cases(
@@ -299,28 +295,36 @@ def _images(source: Path, target: Path | None) -> list[Path]:
         if is_picture(source):
             raise ValueError(f"{source.absolute()} is a picture: {_NEEDED}")
         return [source]
-    entries = sorted(p for p in source.iterdir() if not p.name.startswith("."))
+    entries = sorted(source.iterdir())
+    left = LeftOut()
+    hidden = [p for p in entries if p.name.startswith(".")]
+    left.add("with a hidden name", (p.name for p in hidden if _is_hidden_volume(p)))
+    entries = [p for p in entries if p not in hidden]
     if target is not None and target.is_dir():
         entries = [p for p in entries if not (p.is_dir() and p.samefile(target))]
     folders = [p for p in entries if p.is_dir()]
-    files = [p for p in entries if p not in folders]  # a dangling link too: reading it will fail
-    nifti = [p for p in files if p.name.lower().endswith(_NIFTI)]
-    others = [p for p in files if p not in nifti]
+    volumes = volume_files(p for p in entries if p not in folders)  # a dangling link too
+    parts = {part for volume in volumes for part in files_of(volume)}
+    others = [p for p in entries if p not in folders and p not in parts]
     if any(map(is_dicom, others)):
-        if nifti:
+        if volumes:
             raise ValueError(
-                f"{source.absolute()} holds DICOM files beside {nifti[0].name}: "
-                "pass the NIfTI file itself, or put the DICOM files in a folder of their own"
+                f"{source.absolute()} holds DICOM files beside {volumes[0].name}: "
+                "pass the volume file itself, or put the DICOM files in a folder of their own"
             )
         return [source]
-    if not nifti and not folders:
+    if not volumes and not folders:
         pictures = [p for p in others if is_picture(p)]
         what = f", {pictures[0].name} is a picture" if pictures else ""
         raise ValueError(f"{source.absolute()} holds no case{what}: {_NEEDED}")
-    if others:
-        names = ", ".join(p.name for p in others[:_LISTED])
-        logger.warning("left aside in %s: %s, %s", source, counted(len(others), "file"), names)
-    return sorted([*nifti, *folders], key=case_name)
+    left.add("of no format that is read", (p.name for p in others))
+    left.warn(logger, source, used=len(volumes) + len(folders))
+    return sorted([*volumes, *folders], key=case_name)
+
+
+def _is_hidden_volume(path: Path) -> bool:
+    """Whether a hidden file is more than the twin that archives made on a Mac hold of each file."""
+    return is_volume_file(path) and not path.name.startswith("._")
 
 
 def is_dicom(path: Path) -> bool:

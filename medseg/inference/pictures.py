@@ -2,15 +2,15 @@
 
 import logging
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from medseg.counted import counted
+from medseg.counted import LeftOut
 from medseg.files import check_apart
 from medseg.inference.case import is_dicom
 from medseg.inference.existing import Case, cases_to_do, check_existing, check_names
 from medseg.inference.instance_output import SUFFIX, SUFFIX_OF_MANY
-from medseg.ingest.formats import is_volume_file
+from medseg.ingest.formats import SUFFIXES as SUFFIXES_OF_VOLUMES
+from medseg.ingest.formats import is_volume_file, suffix_of
 from medseg.ingest.picture import SUFFIXES, is_picture
 from medseg.path_keys import require_path
 
@@ -29,8 +29,8 @@ def find_pictures(
     """The pictures of an input, as `{"case": name, "image": path}`, sorted by name.
 
     A file is one case, and so is each picture file of a folder, named without its suffix. Whatever
-    else the folder holds, subfolders included, is left aside, which is logged; hidden files are not
-    looked at. What a file holds is judged when it is read.
+    else the folder holds, subfolders included, is left out, which is logged with its number. What a
+    file holds is judged when it is read.
 
     Args:
         path: a PNG, JPEG, TIFF or BMP file, or a folder of such.
@@ -82,21 +82,25 @@ def _pictures(source: Path) -> list[Path]:
         if not is_picture(source):
             raise ValueError(f"{source.absolute()} is {_kind(source)}: {_NEEDED}")
         return [source]
-    entries = sorted(p for p in source.iterdir() if not p.name.startswith("."))
+    entries = sorted(source.iterdir())
+    hidden = [p for p in entries if p.name.startswith(".")]
+    entries = [p for p in entries if p not in hidden]
     found = [p for p in entries if is_picture(p) and not p.is_dir()]
     others = [p for p in entries if p not in found]
     if not found:
         what = f", {others[0].name} is {_kind(others[0])}" if others else ""
         raise ValueError(f"{source.absolute()} holds no picture{what}: {_NEEDED}")
-    if others:
-        _log_left_aside(source, others)
+    left = LeftOut()
+    left.add("with a hidden name", (p.name for p in hidden if _is_hidden_picture(p)))
+    left.add("not searched", (p.name for p in others if p.is_dir()), noun="subfolder")
+    left.add("of no format that is read", (p.name for p in others if not p.is_dir()))
+    left.warn(logger, source, used=len(found))
     return sorted(found, key=lambda picture: picture.stem)
 
 
-def _log_left_aside(source: Path, others: Sequence[Path]) -> None:
-    names = ", ".join(p.name for p in others[:5])
-    entries = counted(len(others), "file or folder", plural="files or folders")
-    logger.warning("left aside in %s: %s, %s", source, entries, names)
+def _is_hidden_picture(path: Path) -> bool:
+    """Whether a hidden file is more than the twin that archives made on a Mac hold of each file."""
+    return is_picture(path) and not path.name.startswith("._")
 
 
 def _kind(path: Path) -> str:
@@ -104,5 +108,5 @@ def _kind(path: Path) -> str:
     if path.is_dir():
         return "a folder"
     if is_volume_file(path):
-        return "a volume"
+        return f"a {SUFFIXES_OF_VOLUMES[suffix_of(path.name)]} volume"
     return "a DICOM file" if is_dicom(path) else "no picture by its name"

@@ -33,6 +33,9 @@ or Analyze pair.
 PAIR_HEADERS = (".hdr.gz", ".hdr")
 PAIR_IMAGES = (".img.gz", ".img")
 
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+"""Names of the picture files in a folder of cases; `PictureReader` itself reads others too."""
+
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 
@@ -71,6 +74,11 @@ def is_volume_file(path: str | Path) -> bool:
     if not suffix or path.is_dir():
         return False
     return suffix not in PAIR_IMAGES or header_of_pair(path) is not None
+
+
+def is_picture_file(path: str | Path) -> bool:
+    """Tell by its name whether a path is a picture file."""
+    return str(path).lower().endswith(PICTURES) and not Path(path).is_dir()
 
 
 def header_of_pair(image: Path) -> Path | None:

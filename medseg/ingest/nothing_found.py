@@ -4,10 +4,8 @@ from pathlib import Path
 
 from medseg.counted import counted
 from medseg.ingest.folder import files_below
+from medseg.ingest.formats import PICTURES
 from medseg.ingest.reasons import IngestError, Reason
-
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-"""As `medseg.ingest.picture.SUFFIXES`, which cannot be imported without torch."""
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
 

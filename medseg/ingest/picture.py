@@ -27,12 +27,12 @@ from monai.utils import ensure_tuple
 from PIL import Image, UnidentifiedImageError
 
 from medseg.ingest.colour import read_colour
+from medseg.ingest.formats import PICTURES
 from medseg.ingest.reader import as_labels, metadata
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.room import check_room
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-"""Names of the picture files in a folder of cases; `PictureReader` itself reads others too."""
+SUFFIXES = PICTURES
 
 _GREY_MODES = ("L", "I", "I;16", "I;16L", "I;16B")  # 8 and 16 bit; "I" is 16 bit in older Pillow
 _RGB_MODES = ("RGB", "RGBA", "L", "LA", "P")  # 8 bit; "P" is a palette of colours

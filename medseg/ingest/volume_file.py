@@ -16,7 +16,7 @@ import numpy as np
 
 from medseg.geometry import Geometry
 from medseg.ingest.checks import check_finite
-from medseg.ingest.formats import SUFFIXES, suffix_of
+from medseg.ingest.formats import SUFFIXES, image_of_pair, suffix_of
 from medseg.ingest.metaimage_header import parse_metaimage
 from medseg.ingest.mgh_header import parse_mgh
 from medseg.ingest.nifti_header import parse_nifti
@@ -24,7 +24,7 @@ from medseg.ingest.nrrd_header import parse_nrrd
 from medseg.ingest.nrrd_segments import join_layers
 from medseg.ingest.reasons import IngestError, Reason, explain
 from medseg.ingest.room import check_room
-from medseg.ingest.volume_header import Choices, VolumeHeader
+from medseg.ingest.volume_header import STATED, Choices, VolumeHeader
 from medseg.ingest.voxels import check_promise, read_volumes, read_voxels, scaled
 
 logger = logging.getLogger(__name__)
@@ -98,6 +98,16 @@ def read_file_header(
     header = _PARSERS[SUFFIXES[suffix]](path, choices=choices)
     check_promise(header)
     return header
+
+
+def files_of(path: str | Path) -> set[Path]:
+    """The file and those that hold its voxels; the file alone where its header cannot be read."""
+    path = Path(path)
+    found = {path, image_of_pair(path) or path}
+    try:
+        return found | set(read_file_header(path, units=STATED).files)
+    except IngestError:
+        return found
 
 
 def _segmentation(header: VolumeHeader) -> tuple[np.ndarray, Geometry]:

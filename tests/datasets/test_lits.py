@@ -7,7 +7,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 from datasets.published import written_again
+from ingest.volume_writer import write_volume
 
+from medseg.datasets import _msd as _msd_reader
 from medseg.datasets import lits, phantom
 
 
@@ -144,33 +146,100 @@ def test_a_msd_folder_with_its_json_alone_counts_as_missing(tmp_path):
 @pytest.mark.parametrize("make", [_lits, _msd])
 @pytest.mark.parametrize(
     ("lost", "message"),
-    [("label", "image has no label for 1 of 6"), ("image", "label has no image for 1 of 6")],
+    [("label", "1 file without a label"), ("image", "1 file without an image")],
 )
-def test_an_image_or_label_without_its_partner_is_refused(tmp_path, make, lost, message):
-    item = lits.datalist(make(tmp_path), folds=2)["training"][2]
-    Path(item[lost]).unlink()
-    if make is _msd:
-        (tmp_path / "dataset.json").write_text("{}")
-    with pytest.raises(ValueError, match=message):
-        lits.cases(tmp_path, folds=2)
+def test_a_case_without_its_partner_is_left_out_and_named(tmp_path, make, lost, message, caplog):
+    gone, other = lits.datalist(make(tmp_path), folds=2)["training"][2:4]
+    Path(gone[lost]).unlink()
+    training = lits.datalist(tmp_path, folds=2)["training"]
+    assert gone["case"] not in _names(training)
+    assert other["case"] in _names(training)
+    assert len(training) == 5
+    kept = Path(gone["image" if lost == "label" else "label"]).name
+    assert f"{message} ({kept})" in caplog.text
 
 
-def test_a_test_label_for_some_test_cases_only_is_refused(tmp_path):
+def test_a_test_case_without_label_is_left_out_where_others_have_one(tmp_path, caplog):
     _touch(_msd(tmp_path, tests=2), "labelsTs/liver_6.nii.gz")
-    with pytest.raises(ValueError, match="image has no label for 1 of 2"):
+    assert _names(lits.cases(tmp_path, "test")) == ["liver_6"]
+    assert "1 file without a label (liver_7.nii.gz)" in caplog.text
+
+
+def test_cases_that_dataset_json_does_not_name_or_that_are_not_there_are_named(tmp_path, caplog):
+    _msd(tmp_path, count=6, listed=[f"liver_{n}" for n in (0, 1, 2, 3, 9)])
+    assert _names(lits.datalist(tmp_path, folds=2)["training"]) == [f"liver_{n}" for n in range(4)]
+    assert "1 file named in dataset.json and not there (liver_9)" in caplog.text
+    assert "2 files not named in dataset.json (liver_4.nii.gz, liver_5" in caplog.text
+
+
+def test_a_folder_of_which_nothing_can_be_used_is_refused_with_the_reasons(tmp_path):
+    _msd(tmp_path, listed=["a", "b"])
+    with pytest.raises(ValueError, match=r"none of the files .* can be used: 2 files named in"):
         lits.cases(tmp_path)
 
 
-def test_cases_that_differ_from_dataset_json_are_refused(tmp_path):
-    _msd(tmp_path, count=6, listed=[f"liver_{n}" for n in range(7)])
-    with pytest.raises(ValueError, match=r"lists 7 training cases .* holds 6 \(see liver_6\)"):
-        lits.cases(tmp_path)
+@pytest.mark.parametrize("labels", [("background", "Leber", "Läsion"), ("bg", "kidney", "cyst")])
+def test_the_names_of_labels_are_the_users(tmp_path, labels):
+    assert len(lits.datalist(_msd(tmp_path, labels=labels))["training"]) == 6
 
 
-def test_another_decathlon_task_is_refused(tmp_path):
-    _msd(tmp_path, labels=("background", "Anterior", "Posterior"))
-    with pytest.raises(ValueError, match=r"of another dataset .*: give MSD Task03_Liver$"):
-        lits.cases(tmp_path)
+@pytest.mark.parametrize(
+    ("labels", "values"),
+    [
+        ({"0": "background", "1": "liver"}, (0, 1)),
+        ({"background": 0, "liver": 1, "tumour": 2}, (0, 1, 2)),
+        ({"background": 0, "whole": [1, 2], "tumour": 2, "ignore": 3}, (0, 1, 2)),
+        ({}, None),
+    ],
+)
+def test_label_values_are_those_of_either_form_of_dataset_json(tmp_path, labels, values):
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    assert _msd_reader.declared_in(tmp_path / "dataset.json").values == values
+
+
+def test_names_of_nnunet_are_read_and_other_channels_named(tmp_path, caplog):
+    for n in range(6):
+        _touch(tmp_path, f"imagesTr/c_{n:03d}_0000.nii.gz", f"labelsTr/c_{n:03d}.nii.gz")
+    _touch(tmp_path, "imagesTr/c_002_0001.nii.gz", "imagesTs/c_009_0000.nii.gz")
+    labels = {"background": 0, "liver": 1}
+    content = {"channel_names": {"0": "CT"}, "labels": labels, "file_ending": ".nii.gz"}
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    built = lits.datalist(tmp_path)
+    assert _names(built["training"]) == [f"c_{n:03d}" for n in range(6)]
+    assert _names(built["testing"]) == ["c_009"]
+    assert built["training"][2]["image"].endswith("c_002_0000.nii.gz")
+    assert "1 file of another channel than the first (c_002_0001.nii.gz)" in caplog.text
+
+
+def test_a_case_that_ends_in_four_digits_keeps_its_name(tmp_path):
+    for n in range(5):
+        _touch(tmp_path, f"imagesTr/p_{n:04d}.nii.gz", f"labelsTr/p_{n:04d}.nii.gz")
+    (tmp_path / "dataset.json").write_text("{}")
+    assert _names(lits.datalist(tmp_path)["training"]) == [f"p_{n:04d}" for n in range(5)]
+
+
+def test_any_mixture_of_formats_is_used_and_the_rest_is_counted(tmp_path, caplog):
+    suffixes = ((".NII.GZ", ".nii.gz"), (".mha", ".mha"), (".nrrd", ".seg.nrrd"), (".mgz", ".nii"))
+    for n, (image, label) in enumerate((*suffixes, (".hdr", ".mhd"))):
+        _touch(tmp_path, f"imagesTr/c{n}{image}", f"labelsTr/c{n}{label}")
+    _touch(tmp_path, "imagesTr/c4.img", "imagesTr/notes.txt", "imagesTr/.c7.nii", "imagesTr/old/a")
+    (tmp_path / "dataset.json").write_text("{}")
+    assert _names(lits.datalist(tmp_path)["training"]) == [f"c{n}" for n in range(5)]
+    assert "1 file of no format that is read (notes.txt)" in caplog.text
+    assert "1 file with a hidden name (.c7.nii)" in caplog.text
+    assert "1 subfolder not searched (old)" in caplog.text
+    assert "c4.img" not in caplog.text
+
+
+def test_the_voxels_of_a_detached_header_are_not_counted_as_left_out(tmp_path, caplog):
+    (tmp_path / "imagesTr").mkdir()
+    write_volume(tmp_path / "imagesTr" / "x.mhd")
+    for n in range(5):
+        _touch(tmp_path, f"imagesTr/c{n}.nii", f"labelsTr/c{n}.nii")
+    (tmp_path / "dataset.json").write_text("{}")
+    lits.datalist(tmp_path)
+    assert "1 file without a label (x.mhd)" in caplog.text
+    assert "x.raw" not in caplog.text
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"training": [1]}'])

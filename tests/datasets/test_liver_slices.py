@@ -65,10 +65,20 @@ def test_a_folder_without_slices_is_refused_in_one_line(tmp_path):
 
 
 @pytest.mark.parametrize("part", ["images", "masks"])
-def test_a_slice_without_image_or_mask_is_refused(folder, part):
+def test_a_slice_without_image_or_mask_is_left_out_and_named(folder, part, caplog):
     (folder / part / "003_080.png").unlink()
-    with pytest.raises(ValueError, match=r"1 of 30 slices .* first 003_080\.png"):
-        liver_slices.cases(folder)
+    (folder / part / "notes.txt").touch()
+    built = liver_slices.datalist(folder)
+    assert len(built["training"]) + len(built["testing"]) == 29
+    what = {"images": "an image", "masks": "a mask"}[part]
+    assert f"1 file without {what} (003_080.png)" in caplog.text
+    assert "1 file of no format that is read (notes.txt)" in caplog.text
+
+
+def test_a_slice_in_another_picture_format_is_a_slice(folder):
+    (folder / "images" / "003_080.png").rename(folder / "images" / "003_080.TIF")
+    built = liver_slices.datalist(folder)
+    assert len(built["training"]) + len(built["testing"]) == 30
 
 
 def test_a_name_without_patient_is_refused(folder):

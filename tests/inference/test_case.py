@@ -15,6 +15,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from ingest.volume_writer import write_volume
 from monai.bundle import ConfigParser
 from monai.data import Dataset, MetaTensor
 from monai.engines import SupervisedEvaluator
@@ -134,6 +135,16 @@ def test_a_dangling_link_is_a_case_that_fails_later_and_is_not_passed_over(tmp_p
 # ---- what lies about
 
 
+def test_every_format_of_volumes_is_a_case_and_its_parts_are_none(tmp_path, caplog):
+    for name in ("a.mha", "b.nrrd", "c.mhd", "d.hdr", "e.mgz", "f.nhdr"):
+        write_volume(tmp_path / name)
+    touch(tmp_path, "g.NII.GZ", "h.SEG.NRRD", ".i.nii", "notes.txt")
+    assert names(tmp_path) == list("abcdefgh")
+    assert "8 cases of" in caplog.text
+    assert "1 file with a hidden name (.i.nii)" in caplog.text
+    assert "1 file of no format that is read (notes.txt)" in caplog.text
+
+
 def test_hidden_files_are_not_looked_at(ct, tmp_path):
     touch(tmp_path, "a.nii.gz", ".DS_Store", "._a.nii.gz", ".cache/b.nii.gz")
     assert names(tmp_path) == ["a"]
@@ -145,7 +156,7 @@ def test_stray_files_beside_dicom_folders_are_left_aside_and_logged(ct, tmp_path
     touch(tmp_path, "README.txt", "list.csv")
     (tmp_path / "empty").touch()
     assert names(tmp_path) == ["one", "two"]
-    assert "3 files, README.txt, empty, list.csv" in caplog.text
+    assert "3 files of no format that is read (README.txt, empty, list.csv)" in caplog.text
 
 
 def test_stray_files_among_dicom_files_do_not_split_the_case(ct, tmp_path):
