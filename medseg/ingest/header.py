@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pydicom
 from pydicom import uid
+from pydicom.tag import Tag
 
 from medseg.ingest import completeness, elements, multiframe, origin, private, real_world_mapping
 from medseg.ingest.part10 import PARSE_ERRORS, Part10, open_bounded, parse, without_validation
@@ -36,6 +37,10 @@ _KEYWORDS = [
     *(*multiframe.KEYWORDS, *origin.KEYWORDS),
     *(real_world_mapping.KEYWORD, *completeness.KEYWORDS, *private.KEYWORDS),
 ]
+
+_OVERLAY_POSITIONS = tuple(Tag(group, 0x0102) for group in range(0x6000, 0x6020, 2))
+_MOST_BITS = 32
+_KEYWORDS.extend(f"{tag:08X}" for tag in _OVERLAY_POSITIONS)
 
 _SERIES_KEYWORDS = ("SOPClassUID", "SeriesInstanceUID")
 _LOSSY_SYNTAXES = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless)
@@ -160,6 +165,7 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         origin=origin.read_origin(dataset),
         counts=completeness.read_counts(dataset),
         tiles=private.tiles(dataset),
+        overlay_bits=_overlay_bits(dataset),
         real_world=real_world_mapping.read_mappings([dataset]),
     )
 
@@ -172,6 +178,13 @@ def _padding_range(dataset: pydicom.Dataset) -> tuple[int, int] | None:
     limit = dataset.get("PixelPaddingRangeLimit")
     other = limit if isinstance(limit, int) else value
     return min(value, other), max(value, other)
+
+
+def _overlay_bits(dataset: pydicom.Dataset) -> int:
+    """The bits of a sample that hold an overlay, as older images store it (PS3.5 section 8.1.2)."""
+    stated = (dataset.get(tag) for tag in _OVERLAY_POSITIONS)
+    positions = {e.value for e in stated if e is not None and isinstance(e.value, int)}
+    return sum(1 << position for position in positions if 0 < position < _MOST_BITS)
 
 
 def _is_lossy(stated: str, syntax: uid.UID) -> bool:

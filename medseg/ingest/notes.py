@@ -71,6 +71,11 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         finding = f"values from {low:g} to {high:g} HU are called padding and become"
         notes.append((Reason.PADDED_TISSUE, f"{finding} {CT_PADDING_HU} HU in {name}"))
+    if noted := next((s.sample_note for s in slices if s.sample_note), None):
+        notes.append((noted[0], f"{noted[1]}, in {name}"))
+    elif _has_no_air(slices):
+        finding = "the rescale leaves no CT value below 0 HU, where air and fat are"
+        notes.append((Reason.UNLIKELY_VALUES, f"{finding}, in {name}"))
     if slices[0].is_real_world:
         unit = slices[0].rescale_type or "no unit"
         finding = f"values are real world values in {unit}, by the mapping of each slice, in {name}"
@@ -80,6 +85,17 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
         finding = f"values are stated in {', '.join(sorted(units))}, not HU, in {name}"
         notes.append((Reason.NOT_HOUNSFIELD, finding))
     return notes
+
+
+def _has_no_air(slices: Sequence[Slice]) -> bool:
+    """CT without a sign and with nothing taken off: stored values that lost their rescale."""
+    return all(
+        s.kind == "CT"
+        and s.rescale_type in ("", "HU")
+        and s.pixel_representation == 0
+        and min(s.rescale) >= 0
+        for s in slices
+    )
 
 
 def name_of(slices: Sequence[Slice]) -> str:

@@ -7,6 +7,7 @@ RescaleIntercept, per slice (PS3.3 C.11.1). MONOCHROME1 is a matter of display a
 
 from __future__ import annotations
 
+import logging
 import math
 import zlib
 from collections.abc import Iterator, Sequence
@@ -20,12 +21,15 @@ from medseg.ingest.codestream import Codestream, contradiction, stated
 from medseg.ingest.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.inflated import Inflated
 from medseg.ingest.part10 import open_bounded, parse
-from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.reasons import IngestError, Reason, explain
 from medseg.ingest.room import check_room
 from medseg.ingest.slice import Slice
+from medseg.ingest.unused_bits import HIGHEST_HU, surplus_of, without_unused_bits
 
 CT_PADDING_HU = -1024
 """Value of CT pixels that the scanner padded (outside its field of view): below any tissue."""
+
+logger = logging.getLogger(__name__)
 
 _INT16 = np.iinfo(np.int16)
 _ELEMENT_HEADER_BYTES = 12  # of pixel data with explicit VR
@@ -58,7 +62,27 @@ def read_volume(slices: Sequence[Slice]) -> np.ndarray:
         dtype = np.promote_types(volume.dtype, _dtype(stored, slices[k], is_whole=is_whole))
         volume = volume.astype(dtype, copy=False)
         _rescale(stored, slices[k], out=volume[k])
+    _warn_of_impossible(volume, slices[0])
     return volume.transpose(2, 1, 0)
+
+
+def _warn_of_impossible(volume: np.ndarray, header: Slice) -> None:
+    """Say what the few slices that the verdict looked at did not show."""
+    if header.sample_note is not None or header.kind != "CT" or volume.dtype == np.int16:
+        return
+    if (highest := float(volume.max())) > HIGHEST_HU:
+        finding = f"values up to {highest:g} HU, which CT never has, in {header.path.parent}"
+        logger.warning("%s", explain(Reason.UNLIKELY_VALUES, finding))
+
+
+def _kept(samples: np.ndarray, header: Slice) -> np.ndarray:
+    """Samples without what lies above BitsStored; what is lost with it is said."""
+    if header.bits_stored < 8 * samples.itemsize and header.sample_note is None:
+        masks = surplus_of(samples, header)
+        if masks is not None and (count := int(masks[0].sum())):
+            finding = f"{count} voxels of {header.path} hold more bits than BitsStored"
+            logger.warning("%s", explain(Reason.UNLIKELY_VALUES, finding))
+    return without_unused_bits(samples, header)
 
 
 def stored_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:
@@ -132,16 +156,7 @@ def _plane(samples: np.ndarray, header: Slice) -> np.ndarray:
         raise IngestError(
             Reason.TRUNCATED, f"{header.path} holds {samples.size} of {size} pixel samples"
         )
-    return _without_unused_bits(samples, header).reshape(header.rows, header.columns)
-
-
-def _without_unused_bits(samples: np.ndarray, header: Slice) -> np.ndarray:
-    """Drop what lies above BitsStored, such as old overlays; shifting back keeps the sign."""
-    unused_bits = 8 * samples.itemsize - header.bits_stored
-    if unused_bits > 0:
-        samples <<= unused_bits
-        samples >>= unused_bits
-    return samples
+    return _kept(samples, header).reshape(header.rows, header.columns)
 
 
 def _decode(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
@@ -172,6 +187,8 @@ def _decoded(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
             raise IngestError(Reason.UNDECODABLE, f"{first.path} holds {said}")
     for samples in decode_frames(dataset, [header.frame or 0 for header in headers]):
         samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+        if dataset.PixelRepresentation != first.pixel_representation:  # found to be stated wrongly
+            samples = samples.view(f"i{samples.itemsize}")
         yield _within_bits_stored(samples, first, codestreams=codestreams)
 
 
@@ -185,10 +202,10 @@ def _within_bits_stored(
     nothing was lost, a value that does not fit shows that BitsStored is wrong.
     """
     if not codestreams:
-        return _without_unused_bits(samples, header)
+        return _kept(samples, header)
     if max(codestream.bits for codestream in codestreams) <= header.bits_stored:
         return samples
-    cut = _without_unused_bits(samples.copy(), header)
+    cut = without_unused_bits(samples.copy(), header)
     if header.pixel_representation == 1 and not any(c.is_signed for c in codestreams):
         return cut
     if not header.is_lossy and (cut != samples).any():

@@ -15,12 +15,14 @@ and the remedy, which is fixed for each code.
 | padded-tissue | repair | CT that calls values of tissue padding: they become -1024 HU |
 | exact-copies | repair | slices that are there twice or more, with the same pixels, read once |
 | captured-slices | repair | secondary captures with the geometry and the values of slices |
+| corrected-samples | repair | bits or sign of the samples are read by what the samples show |
 | left-aside | repair | slices used without the localizers or secondary captures among them |
 | chosen-series | repair | one of several series, chosen by the rule that was asked for |
 | lossy-compression | accept | values were changed by lossy compression, now or before |
 | conflicting-modality | accept | SOP class and Modality name different kinds of image |
 | real-world-values | accept | no rescale but a real world value mapping, which is applied |
 | fewer-images | accept | the header counts more images than are there |
+| unlikely-values | accept | values that CT never has, or bits that the header does not explain |
 | not-hounsfield | accept | CT whose values are stated in another unit than HU |
 | segments | accept | a segmentation of 3D Slicer: which value is which segment |
 | chosen-affine | repair | a NIfTI whose sform and qform differ, of which one was taken |
@@ -112,12 +114,14 @@ class Reason(str, Enum):
     PADDED_TISSUE = "padded-tissue"
     EXACT_COPIES = "exact-copies"
     CAPTURED_SLICES = "captured-slices"
+    CORRECTED_SAMPLES = "corrected-samples"
     LEFT_ASIDE = "left-aside"
     CHOSEN_SERIES = "chosen-series"
     LOSSY_COMPRESSION = "lossy-compression"
     CONFLICTING_MODALITY = "conflicting-modality"
     REAL_WORLD_VALUES = "real-world-values"
     FEWER_IMAGES = "fewer-images"
+    UNLIKELY_VALUES = "unlikely-values"
     NOT_HOUNSFIELD = "not-hounsfield"
     SEGMENTS = "segments"
     CHOSEN_AFFINE = "chosen-affine"
@@ -228,12 +232,14 @@ REMEDIES: dict[Reason, str] = {
     Reason.PADDED_TISSUE: "look for holes in tissue; without PixelPaddingValue there are none",
     Reason.EXACT_COPIES: "check that the volume has as many slices as its source",
     Reason.CAPTURED_SLICES: "compare the values with the series of the scanner where there is one",
+    Reason.CORRECTED_SAMPLES: "compare some values with the source: the header is wrong",
     Reason.LEFT_ASIDE: "check that the volume has as many slices as its source",
     Reason.CHOSEN_SERIES: "name another by its UID if it is not the one that is meant",
     Reason.LOSSY_COMPRESSION: "use the uncompressed original where there is one",
     Reason.CONFLICTING_MODALITY: "check which of the two is right before the values are used",
     Reason.REAL_WORLD_VALUES: "values are those of the mapping; check their unit before use",
     Reason.FEWER_IMAGES: "check with the source that no slice is missing at an end",
+    Reason.UNLIKELY_VALUES: "compare some values with the source before use",
     Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",
     Reason.SEGMENTS: "check that these are the values that are declared",
     Reason.CHOSEN_AFFINE: f"if it is not the right one, {_AFFINE}",

@@ -20,6 +20,7 @@ from medseg.ingest.directory import referenced_files
 from medseg.ingest.folder import files_below, is_broken_link
 from medseg.ingest.header import read_series_uid, read_slices
 from medseg.ingest.notes import Note, name_of, notes_on
+from medseg.ingest.plausibility import examine
 from medseg.ingest.reasons import IngestError, Reason, Verdict, explain
 from medseg.ingest.resample import Resampling, not_resampled, plan_resampling
 from medseg.ingest.rules import (
@@ -40,6 +41,7 @@ ACCEPTED_REASONS = (
     Reason.CONFLICTING_MODALITY,
     Reason.REAL_WORLD_VALUES,
     Reason.FEWER_IMAGES,
+    Reason.UNLIKELY_VALUES,
     Reason.NOT_HOUNSFIELD,
 )
 """What must be known of a series, without anything being assumed about it."""
@@ -170,7 +172,7 @@ def _judged(slices: Sequence[Slice], *, resample: bool) -> Series:
     for reason, rule in SLICE_RULES:
         if finding := rule(slices):
             return _refused(slices, reason, f"{finding} in {name_of(slices)}")
-    single = without_copies(slices)
+    single = examine(without_copies(slices))
     series = _stacked(sorted_along_normal(single), resample=resample)
     return _with_copies(series, slices) if len(single) < len(slices) else series
 
@@ -198,9 +200,10 @@ def _with_copies(series: Series, slices: Sequence[Slice]) -> Series:
 def _with_left_aside(series: Series, slices: Sequence[Slice]) -> Series:
     """Record what of the slices is not in the series that the others make."""
     localizers = sum(map(is_localizer, slices))
-    used = set(map(id, series.slices))
+    used = {(s.path, s.frame) for s in series.slices}
     captures = sum(
-        is_secondary_capture(s) and not is_localizer(s) and id(s) not in used for s in slices
+        is_secondary_capture(s) and not is_localizer(s) and (s.path, s.frame) not in used
+        for s in slices
     )
     counts = ((localizers, "localizer"), (captures, "secondary capture"))
     said = " and ".join(f"{n} {kind}{'s' * (n > 1)}" for n, kind in counts if n)

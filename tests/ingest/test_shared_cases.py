@@ -42,14 +42,6 @@ def counted_nifti() -> np.ndarray:
     return np.arange(10 * 12 * 8).reshape(10, 12, 8) - 500
 
 
-_OPEN = {
-    **dict.fromkeys(
-        ("ct_signed_as_unsigned", "ct_padding_beyond_bits_stored", "ct_bits_stored_lies"),
-        "values are not compared with what their header says yet",
-    ),
-}
-"""Cases whose right outcome is yet to come, with the reason."""
-
 REFUSED = {
     "encapsulated_raw_as_plain": Reason.CONFLICTING_SYNTAX,
     "rle_noise_as_plain": Reason.CONFLICTING_SYNTAX,
@@ -85,14 +77,6 @@ BY_OTHER_MEANS = ("label_slope", "mni_sform")
 """Cases with a test of their own."""
 
 
-def marked(cases):
-    reasons = ((case, _OPEN.get(case)) for case in cases)
-    return [
-        pytest.param(case, marks=pytest.mark.xfail(strict=True, reason=reason) if reason else ())
-        for case, reason in reasons
-    ]
-
-
 @pytest.fixture
 def cases(data_root: Path) -> Path:
     folder = data_root.parent / "cases" / "dicom"
@@ -112,7 +96,7 @@ def test_every_shared_case_has_its_outcome_here(cases):
     assert set(stated) == {*REFUSED, *READ, *NOTED, *BY_OTHER_MEANS}
 
 
-@pytest.mark.parametrize("name", marked(REFUSED))
+@pytest.mark.parametrize("name", REFUSED)
 def test_it_is_refused_with_its_reason(cases, name):
     with pytest.raises(IngestError) as error:
         load(source(cases, name))
@@ -120,14 +104,14 @@ def test_it_is_refused_with_its_reason(cases, name):
     assert [row.reason for row in inspect(source(cases, name))] == [REFUSED[name]]
 
 
-@pytest.mark.parametrize("name", marked(READ))
+@pytest.mark.parametrize("name", READ)
 def test_every_voxel_is_read_with_its_right_value(cases, name):
     volume, _ = load(source(cases, name))
     np.testing.assert_allclose(volume, READ[name](), rtol=1e-6)
     assert [row.verdict for row in inspect(source(cases, name))] != [Verdict.REFUSE]
 
 
-@pytest.mark.parametrize("name", marked(NOTED))
+@pytest.mark.parametrize("name", NOTED)
 def test_what_contradicts_its_header_is_said(cases, name, caplog):
     (row,) = inspect(source(cases, name))
     assert row.is_usable

@@ -1,0 +1,227 @@
+"""Tests of medseg.ingest.plausibility: headers of other bits or another sign than is there."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from ingest.dicom_writer import as_big_endian, compress_series, make_series, write_series
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLSLossless, MRImageStorage
+
+from medseg.ingest import Reason, Verdict, find_series, load
+from medseg.ingest.inspection import inspect
+from medseg.ingest.plausibility import MOST_SLICES
+
+HU = np.linspace(-1000, 3000, 5 * 6 * 4).astype(np.int16).reshape(5, 6, 4)
+"""From air to bone, in 12 bits with an intercept of -1024 and not in 12 bits with a sign."""
+
+
+def stated(stored, *, intercept=0, **header):
+    """CT whose header is changed after its samples were stored."""
+    slices = make_series(stored, uid="1.2.3")
+    for s in slices:
+        s.RescaleIntercept = intercept
+        for keyword, value in header.items():
+            setattr(s, keyword, value)
+    return slices
+
+
+def bits(stored, sign):
+    return {"BitsStored": stored, "HighBit": stored - 1, "PixelRepresentation": sign}
+
+
+def noted(folder, slices, caplog):
+    """The verdict of a written series, said by `inspect` and where it is loaded; and its volume."""
+    write_series(folder, slices)
+    (row,) = inspect(folder)
+    with caplog.at_level(logging.WARNING):
+        volume, _ = load(folder)
+    for finding in row.findings:
+        assert finding in caplog.text
+    return row, volume.transpose(2, 1, 0)
+
+
+def turned(slices):
+    return [as_big_endian(s) for s in slices]
+
+
+def deflated(slices):
+    for s in slices:
+        s.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    return slices
+
+
+@pytest.mark.parametrize("write", [list, turned, deflated])
+def test_signed_samples_that_are_stated_as_unsigned_are_read_with_their_sign(
+    write, tmp_path, caplog
+):
+    """Air of -1000 HU would be 64536 HU."""
+    slices = write(stated(HU, **bits(16, 0)))
+    row, volume = noted(tmp_path, slices, caplog)
+    assert (row.verdict, row.reason) == (Verdict.REPAIR, Reason.CORRECTED_SAMPLES)
+    assert "values up to 65511 HU are negative ones" in row.findings[0]
+    np.testing.assert_array_equal(volume, HU)
+
+
+def test_compressed_samples_are_looked_at_too(tmp_path, caplog):
+    slices = compress_series(stated(HU.view(np.uint16)), JPEGLSLossless)
+    row, volume = noted(tmp_path, slices, caplog)
+    assert row.reason is Reason.CORRECTED_SAMPLES
+    np.testing.assert_array_equal(volume, HU)
+
+
+def test_signed_samples_in_12_unsigned_bits_are_read_with_their_sign(tmp_path, caplog):
+    hu = np.minimum(HU, 2047).astype(np.int16)
+    row, volume = noted(tmp_path, stated(hu, **bits(12, 0)), caplog)
+    assert row.reason is Reason.CORRECTED_SAMPLES
+    assert "samples have a sign, which is stated as none" in row.findings[0]
+    np.testing.assert_array_equal(volume, hu)
+
+
+def test_unsigned_samples_that_are_stated_as_12_signed_bits_are_read_whole(tmp_path, caplog):
+    """Stored 2048 is 1024 HU, and would be -3072 HU with the sign of 12 bits."""
+    row, volume = noted(tmp_path, stated(HU + 1024, intercept=-1024, **bits(12, 1)), caplog)
+    assert row.reason is Reason.CORRECTED_SAMPLES
+    assert "values have all 16 bits, BitsStored is 12" in row.findings[0]
+    np.testing.assert_array_equal(volume, HU)
+
+
+@pytest.mark.parametrize("highest", [2047, 3000])
+def test_padding_beyond_bits_stored_is_padding(highest, tmp_path, caplog):
+    """-32768 would be 0 HU, water, in 12 bits."""
+    hu = np.minimum(HU, highest).astype(np.int16)
+    padded = hu.copy()
+    padded[:, :2] = -32768
+    slices = stated(padded, **bits(12, 1))
+    for s in slices:
+        s.add_new("PixelPaddingValue", "SS", -32768)
+    row, volume = noted(tmp_path, slices, caplog)
+    assert row.reason is Reason.CORRECTED_SAMPLES
+    np.testing.assert_array_equal(volume, np.where(padded == -32768, -1024, hu))
+
+
+def test_padding_beyond_bits_stored_without_a_sign_is_padding(tmp_path, caplog):
+    """63536 is what -2000 becomes without a sign; in 12 bits it would be 2096, 1072 HU."""
+    stored = (HU + 1024).astype(np.uint16)
+    stored[:, 0] = 63536
+    slices = stated(stored, intercept=-1024, **bits(12, 0))
+    for s in slices:
+        s.add_new("PixelPaddingValue", "US", 63536)
+    row, volume = noted(tmp_path, slices, caplog)
+    assert row.reason is Reason.CORRECTED_SAMPLES
+    np.testing.assert_array_equal(volume, np.where(stored == 63536, -1024, HU))
+
+
+# ---- doubtful: read as stated, and said
+
+
+def test_bits_above_bits_stored_that_nothing_explains_are_said(tmp_path, caplog):
+    """6024 in 12 bits is 1928, 904 HU; it may be 5000 HU, or 904 HU under an overlay."""
+    stored = (HU + 1024).astype(np.uint16)
+    stored[2, 1, 1] = 6024
+    row, volume = noted(tmp_path, stated(stored, intercept=-1024, **bits(12, 0)), caplog)
+    assert (row.verdict, row.reason) == (Verdict.ACCEPT, Reason.UNLIKELY_VALUES)
+    words = "1 voxel of 1 slice hold more bits, BitsStored is 12 and no overlay is stated"
+    assert words in row.findings[0]
+    assert volume[2, 1, 1] == 904
+
+
+def test_so_it_is_in_mr(tmp_path, caplog):
+    stored = (HU + 1024).astype(np.uint16)
+    stored[2, 1, 1] = 6024
+    slices = stated(stored, Modality="MR", SOPClassUID=MRImageStorage, **bits(12, 0))
+    assert noted(tmp_path, slices, caplog)[0].reason is Reason.UNLIKELY_VALUES
+
+
+def test_an_overlay_that_is_stated_explains_its_bit(tmp_path):
+    stored = (HU + 1024).astype(np.uint16)
+    stored[:, 1] |= 1 << 15
+    slices = stated(stored, intercept=-1024, **bits(12, 0))
+    for s in slices:
+        s.add_new(0x60000100, "US", 16)
+        s.add_new(0x60000102, "US", 15)
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.notes) == (Verdict.ACCEPT, ())
+    np.testing.assert_array_equal(load(tmp_path)[0].transpose(2, 1, 0), HU)
+
+
+def test_negative_values_without_their_sign_in_the_upper_bits_are_as_stated(tmp_path, caplog):
+    """Air of -1000 HU stored as 0x0C18: what 12 bits with a sign say is CT, so it is read."""
+    hu = np.minimum(HU, 2047).astype(np.int16)
+    row, volume = noted(tmp_path, stated(hu & 0x0FFF, **bits(12, 1)), caplog)
+    assert row.is_usable
+    np.testing.assert_array_equal(volume, hu)
+
+
+def test_values_that_no_ct_has_are_said(tmp_path, caplog):
+    stored = (HU + 1024).astype(np.uint16)
+    stored[0, 0, 0] = 40000
+    row, volume = noted(tmp_path, stated(stored, intercept=-1024), caplog)
+    assert (row.verdict, row.reason) == (Verdict.ACCEPT, Reason.UNLIKELY_VALUES)
+    assert "values up to 38976 HU, which CT never has" in row.findings[0]
+    assert volume[0, 0, 0] == 38976
+
+
+def test_a_rescale_that_leaves_no_air_is_said(tmp_path, caplog):
+    """Stored values + 1024 whose intercept was set to 0."""
+    row, _ = noted(tmp_path, stated((HU + 1024).astype(np.uint16), **bits(12, 0)), caplog)
+    assert row.reason is Reason.UNLIKELY_VALUES
+    assert "leaves no CT value below 0 HU" in row.findings[0]
+
+
+def test_what_lies_beyond_the_slices_that_are_looked_at_is_said_when_they_are_read(
+    tmp_path, caplog
+):
+    stored = np.zeros((2 * MOST_SLICES, 6, 4), np.uint16)
+    stored[1, 0, 0] = 6024
+    write_series(tmp_path, stated(stored, intercept=-1024, **bits(12, 0)))
+    assert find_series(tmp_path)[0].notes == ()
+    with caplog.at_level(logging.WARNING):
+        load(tmp_path)
+    assert "1 voxels of" in caplog.text
+    assert "hold more bits than BitsStored" in caplog.text
+
+
+# ---- what is as it says
+
+
+@pytest.mark.parametrize(
+    ("stored", "header"),
+    [
+        (HU, {}),
+        (HU, bits(13, 1)),
+        ((HU + 1024).astype(np.uint16), {"intercept": -1024, **bits(12, 0)}),
+        ((HU + 1024).astype(np.uint16), {"intercept": -1024}),
+        ((HU + 8192).astype(np.uint16), {"intercept": -8192}),
+    ],
+)
+def test_a_header_that_fits_its_samples_needs_no_word(stored, header, tmp_path):
+    write_series(tmp_path, stated(stored, **header))
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.notes) == (Verdict.ACCEPT, ())
+    np.testing.assert_array_equal(load(tmp_path)[0].transpose(2, 1, 0), HU)
+
+
+def test_padding_of_a_sign_of_its_own_is_no_impossible_value(tmp_path):
+    """-2000 stated and stored without a sign, 63536: padding, in 16 bits."""
+    stored = (HU + 1024).astype(np.uint16)
+    stored[:, 0] = 63536
+    slices = stated(stored, intercept=-1024)
+    for s in slices:
+        s.add_new("PixelPaddingValue", "US", 63536)
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.notes) == (Verdict.ACCEPT, ())
+
+
+def test_slices_of_several_bits_stored_keep_their_own(tmp_path, caplog):
+    """One slice of 12 bits holds a bit above them; another states 16 and has values of 5000 HU."""
+    stored = (HU + 1024).astype(np.uint16)
+    stored[0, 0, 0], stored[2] = 6024, 6024
+    slices = stated(stored, intercept=-1024, **bits(12, 0))
+    slices[2].BitsStored, slices[2].HighBit = 16, 15
+    row, volume = noted(tmp_path, slices, caplog)
+    assert row.reason is Reason.UNLIKELY_VALUES
+    assert (volume[2] == 5000).all()
