@@ -4,8 +4,14 @@ import os
 import sys
 from types import TracebackType
 
-_PEER_LOST = ("closed by peer", "reset by peer", "remote process exited", "ncclRemoteError")
+_PEER_LOST = (
+    *("closed by peer", "reset by peer", "Broken pipe"),
+    *("remote process exited", "ncclRemoteError"),
+)
 """What gloo and NCCL say, in a RuntimeError, where the process at the other end is gone."""
+
+KEPT = "what is done is kept; a training goes on with --resume True, from its last whole epoch"
+"""What to say where a workflow of a bundle was stopped from outside."""
 
 
 def root_cause(error: BaseException) -> BaseException:
@@ -59,7 +65,10 @@ def lost_process(error: BaseException) -> str | None:
         error = error.__cause__
     if not isinstance(error, RuntimeError) or not any(sign in str(error) for sign in _PEER_LOST):
         return None
-    return "another process of this run has ended: correct what that one says"
+    return (
+        "another process of this run has ended: correct what that one says; if it says nothing, it "
+        "was killed, often for want of memory"
+    )
 
 
 def show_traceback() -> bool:
@@ -71,15 +80,23 @@ def one_line_errors() -> None:
     """From now on, an uncaught documented error of this process prints one line, not a traceback.
 
     Any other error keeps its traceback, and so does every error when the environment variable
-    MEDSEG_TRACEBACK is set. The exit status is 1 in both cases.
+    MEDSEG_TRACEBACK is set. The exit status is 1 in both cases. Ctrl-C is one line too, and ends
+    the process by its signal.
     """
     sys.excepthook = _report
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    cause = root_cause(error)
-    message = str(cause) if is_documented(cause) else config_fault(error) or lost_process(error)
-    if show_traceback() or message is None:
+    line = _line(error)
+    if show_traceback() or line is None:
         sys.__excepthook__(kind, error, trace)
         return
-    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.write(f"{line}\n")
+
+
+def _line(error: BaseException) -> str | None:
+    if isinstance(error, KeyboardInterrupt):
+        return f"interrupted: {KEPT}"
+    cause = root_cause(error)
+    message = str(cause) if is_documented(cause) else config_fault(error) or lost_process(error)
+    return None if message is None else f"error: {message}"

@@ -2,6 +2,7 @@
 
 from medseg.engines.best import BestWeights, check_epochs
 from medseg.engines.claim import claim_folder, claim_weights
+from medseg.engines.distributed import end_group, start_group
 from medseg.engines.finite_loss import FiniteLoss
 from medseg.engines.foreground import check_foreground
 from medseg.engines.mean_loss import MeanLoss
@@ -21,6 +22,8 @@ __all__ = [
     "check_run",
     "claim_folder",
     "claim_weights",
+    "end_group",
     "run_record",
+    "start_group",
     "unwrapped",
 ]
