@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydicom.uid import MediaStorageDirectoryStorage
 
-from medseg.ingest.elements import texts
+from medseg.ingest.elements import ElementError, texts
 from medseg.ingest.part10 import PARSE_ERRORS, open_bounded, parse, without_validation
 from medseg.ingest.reasons import IngestError, Reason
 
@@ -29,6 +29,8 @@ def referenced_files(path: Path) -> list[Path] | None:
     try:
         with without_validation():
             names = _referenced_names(path)
+    except ElementError as error:
+        raise IngestError(Reason.UNREADABLE, f"{error}, in the header of {path}") from error
     except PARSE_ERRORS as error:
         if isinstance(error, IngestError):
             return None  # no DICOMDIR for certain; whoever reads it as a slice gives the reason

@@ -17,6 +17,7 @@ from pydicom import uid
 from pydicom.tag import Tag
 
 from medseg.ingest import completeness, elements, multiframe, origin, private, real_world_mapping
+from medseg.ingest.packing import packing_of
 from medseg.ingest.part10 import PARSE_ERRORS, Part10, open_bounded, parse, without_validation
 from medseg.ingest.pixel_element import measure_pixels, zeros_at_end
 from medseg.ingest.real_world import with_real_world_values
@@ -70,6 +71,8 @@ def read_slices(path: Path) -> tuple[Slice, ...]:
         return ()
     except IngestError:
         raise
+    except elements.ElementError as error:
+        raise IngestError(Reason.UNREADABLE, f"{error}, in the header of {path}") from error
     except PARSE_ERRORS as error:
         raise IngestError(
             Reason.UNREADABLE, f"DICOM header of {path} is damaged ({type(error).__name__})"
@@ -101,6 +104,8 @@ def read_series_uid(path: Path) -> str:
 
 def _refuse_if_meant_to_be_dicom(path: Path) -> None:
     size = path.stat().st_size
+    if size and path.suffix.lower() == ".dcm" and (packing := packing_of(path)):
+        raise IngestError(Reason.UNREADABLE, f"{path} is a {packing} file: unpack it")
     if size == 0 or path.suffix.lower() == ".dcm":
         raise IngestError(
             Reason.UNREADABLE, f"{path} has {size} bytes and no DICOM prefix at byte 128"

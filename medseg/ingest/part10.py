@@ -12,7 +12,7 @@ import logging
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -22,6 +22,7 @@ from typing import BinaryIO, cast
 
 import pydicom
 from pydicom import config
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import FileMetaDataset
 from pydicom.errors import BytesLengthException
 from pydicom.filereader import read_dataset
@@ -35,6 +36,7 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import VR
 
+from medseg.ingest.elements import ElementError
 from medseg.ingest.inflated import Inflated, most_header_bytes
 from medseg.ingest.reasons import IngestError, Reason
 
@@ -58,6 +60,7 @@ PARSE_ERRORS = (
 )
 
 _PREAMBLE_BYTES = 128
+_UNDEFINED_LENGTH = 0xFFFFFFFF
 _SMALL_READ = 4096
 _PLAIN_SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
@@ -164,7 +167,7 @@ def parse(
         file.seek(0)
     meta = FileMetaDataset(read_dataset(file, False, True, stop_when=_is_past_meta))
     stated = UID(meta.get("TransferSyntaxUID") or "")
-    syntax = _known(stated, path) if stated else _betrayed(file)
+    syntax = _written_in(file, _known(stated, path)) if stated else _syntax_of(file)
     stream: BinaryIO | Inflated = file
     if syntax == DeflatedExplicitVRLittleEndian:
         stream = Inflated(file, path, most_bytes=most_header_bytes(path) + pixel_bytes)
@@ -209,10 +212,27 @@ def _known(syntax: UID, path: Path) -> UID:
     return syntax
 
 
-def _betrayed(file: BinaryIO) -> UID:
+def _written_in(file: BinaryIO, stated: UID) -> UID:
+    """The transfer syntax stated, unless the first element is plain and of another byte order."""
+    if stated not in (*_PLAIN_SYNTAXES, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian):
+        return stated
+    head = file.read(8)
+    file.seek(-len(head), os.SEEK_CUR)
+    if not _begins_like_a_data_set(head):
+        return stated
+    found = _syntax_by(head)
+    is_other_order = found.is_little_endian != stated.is_little_endian
+    return found if is_other_order or stated.is_deflated else stated
+
+
+def _syntax_of(file: BinaryIO) -> UID:
     """The transfer syntax that the element at the file's position is written in."""
     first = file.read(6)
     file.seek(-len(first), os.SEEK_CUR)
+    return _syntax_by(first)
+
+
+def _syntax_by(first: bytes) -> UID:
     if first[4:6] not in _VRS:
         return ImplicitVRLittleEndian
     return ExplicitVRBigEndian if first[0] == 0 else ExplicitVRLittleEndian
@@ -225,13 +245,32 @@ def _read(
     if last is not None:
         stop = partial(_is_past, Tag(last))
     wanted = None if keywords is None else _tags(tuple(keywords))
-    return read_dataset(
-        cast(BinaryIO, stream),
-        syntax.is_implicit_VR,
-        syntax.is_little_endian,
-        stop_when=stop,
-        specific_tags=wanted,
-    )
+    watch = _Watch(stop)
+    try:
+        return read_dataset(
+            cast(BinaryIO, stream),
+            syntax.is_implicit_VR,
+            syntax.is_little_endian,
+            stop_when=watch,
+            specific_tags=wanted,
+        )
+    except IngestError:
+        raise
+    except PARSE_ERRORS as error:
+        raise ElementError(f"{watch.name} cannot be read ({type(error).__name__})") from error
+
+
+class _Watch:
+    """Remembers the element that is being read, for messages."""
+
+    def __init__(self, stop: Callable[[BaseTag, str | None, int], bool] | None) -> None:
+        self._stop = stop
+        self.name = "the first element"
+
+    def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
+        size = "undefined length" if length == _UNDEFINED_LENGTH else f"{length} bytes"
+        self.name = f"{keyword_for_tag(tag) or 'element'} {tag} of {size}"
+        return self._stop is not None and self._stop(tag, vr, length)
 
 
 @lru_cache(maxsize=8)

@@ -233,14 +233,18 @@ def _missing_geometry(slices: Sequence[Slice]) -> str:
 
 
 def _absent_geometry(header: Slice) -> list[str]:
-    """The elements that say where a slice lies and that it lacks."""
-    sizes = {
-        "ImagePositionPatient": header.position.size == 3,
-        "ImageOrientationPatient": header.orientation.size == 6,
-        "PixelSpacing": header.pixel_spacing_mm.size == 2,
-        "Rows and Columns": header.rows > 0 and header.columns > 0,
+    """The elements that say where a slice lies and that it lacks, or has with too few values."""
+    vectors = {
+        "ImagePositionPatient": (header.position.size, 3),
+        "ImageOrientationPatient": (header.orientation.size, 6),
+        "PixelSpacing": (header.pixel_spacing_mm.size, 2),
     }
-    return [keyword for keyword, is_present in sizes.items() if not is_present]
+    absent = [
+        f"{keyword} of {wanted} values ({found} are stated)" if found else keyword
+        for keyword, (found, wanted) in vectors.items()
+        if found != wanted
+    ]
+    return absent if header.rows > 0 and header.columns > 0 else [*absent, "Rows and Columns"]
 
 
 def _invalid_geometry(slices: Sequence[Slice]) -> str:

@@ -196,3 +196,85 @@ def test_parsing_stops_before_the_pixels_unless_all_is_wanted(tmp_path):
         whole = parse(file, path).dataset
     assert [element.keyword for element in header] == ["Rows"]
     assert whole.PixelData == ramp((1, 6, 4)).tobytes()
+
+
+def relabel(path, stated):
+    """State another transfer syntax in a written file, and leave the rest as it is."""
+    content = path.read_bytes()
+    at = content.index(b"\x02\x00\x10\x00UI")
+    end = at + 8 + int.from_bytes(content[at + 6 : at + 8], "little")
+    value = f"{stated}".encode() + b"\0" * (len(stated) % 2)
+    head = content[: at + 6] + len(value).to_bytes(2, "little") + value
+    group_length = head.index(b"\x02\x00\x00\x00UL\x04\x00") + 8
+    size = int.from_bytes(head[group_length : group_length + 4], "little")
+    size += len(value) - (end - at - 8)
+    head = head[:group_length] + size.to_bytes(4, "little") + head[group_length + 4 :]
+    path.write_bytes(head + content[end:])
+
+
+@pytest.mark.filterwarnings("ignore:Expected (im|ex)plicit VR")
+@pytest.mark.parametrize(
+    ("stated", "written"),
+    [
+        (ExplicitVRBigEndian, ExplicitVRLittleEndian),
+        (ExplicitVRBigEndian, ImplicitVRLittleEndian),
+        (ExplicitVRLittleEndian, ExplicitVRBigEndian),
+        (ImplicitVRLittleEndian, ExplicitVRBigEndian),
+        (DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian),
+    ],
+    ids=lambda syntax: syntax.name,
+)
+def test_another_byte_order_than_stated_is_told_from_the_first_element(stated, written, tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        dataset.file_meta.TransferSyntaxUID = written
+        if written == ExplicitVRBigEndian:
+            as_big_endian(dataset)
+    for path in write_series(tmp_path, slices):
+        relabel(path, stated)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.NO_FILE_META)
+    assert f"read as {written.name}" in series.message
+    np.testing.assert_array_equal(load(tmp_path)[0], EXPECTED)
+
+
+def test_an_element_of_undefined_length_is_named(tmp_path):
+    (dataset,) = make_series(ramp((1, 6, 4)))
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    (path,) = write_series(tmp_path, [dataset])
+    thickness = b"\x18\x00\x50\x00"
+    content = path.read_bytes()
+    at = content.index(thickness) + len(thickness)
+    path.write_bytes(content[:at] + b"\xff\xff\xff\xff" + content[at + 4 :])
+    said = r"SliceThickness \(0018,0050\) of undefined length"
+    with pytest.raises(IngestError, match=said) as caught:
+        load(path)
+    assert caught.value.code is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (b"0,5\\0,5 ", r"PixelSpacing \(0028,0030\) is '0,5.*0,5', which is no number"),
+        (b"0.5     ", r"lacks PixelSpacing of 2 values \(1 are stated\)"),
+    ],
+)
+def test_a_decimal_comma_or_a_missing_value_is_named_with_its_element(value, said, tmp_path):
+    (path,) = write_series(tmp_path, make_series(ramp((1, 6, 4))))
+    spacing = b"\x28\x00\x30\x00DS\x08\x00"
+    content = path.read_bytes()
+    at = content.index(spacing) + len(spacing)
+    path.write_bytes(content[:at] + value + content[at + 8 :])
+    with pytest.raises(IngestError, match=said):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [(b"\x1f\x8b\x08", "gzip"), (b"BZh9", "bzip2"), (b"PK\3\4", "zip"), (b"\xfd7zXZ\0", "xz")],
+)
+def test_a_packed_file_named_dcm_says_what_it_is(head, name, tmp_path):
+    path = tmp_path / "im1.dcm"
+    path.write_bytes(head + bytes(600))
+    with pytest.raises(IngestError, match=f"im1.dcm is a {name} file: unpack it"):
+        load(path)
