@@ -11,6 +11,7 @@ import numpy as np
 from nibabel.freesurfer.mghformat import MGHHeader
 from nibabel.spatialimages import HeaderDataError
 
+from medseg.ingest.packing import packing_to_read
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.streams import opened, take
 from medseg.ingest.volume_header import Choices, VolumeHeader, checked_grid, millimetres
@@ -31,7 +32,8 @@ def parse_mgh(path: Path, *, choices: Choices) -> VolumeHeader:
         IngestError: "truncated", "unreadable", "unknown-format", "voxel-type", "not-3d",
             "no-orientation", "invalid-geometry" or "sheared-affine".
     """
-    packing = "" if path.name.lower().endswith(".mgh") else "gzip"
+    named = "" if path.name.lower().endswith(".mgh") else "gzip"
+    packing = packing_to_read(path, named=named, plain=(_VERSION.to_bytes(4, "big"),))
     with opened(path, packing) as stream:
         block = bytes(take(stream, _HEADER_BYTES))
     if len(block) < _HEADER_BYTES:

@@ -22,11 +22,13 @@ from medseg.geometry import Geometry
 from medseg.ingest.formats import PAIR_HEADERS, header_of_pair, image_of_pair, suffix_of
 from medseg.ingest.nifti_affine import choose_affine
 from medseg.ingest.notes import Note
+from medseg.ingest.packing import packing_to_read
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.streams import Stream, opened, take
 from medseg.ingest.volume_header import Choices, VolumeHeader, checked_grid, millimetres
 
 _HEADER_CLASSES = {348: nib.Nifti1Header, 540: nib.Nifti2Header}  # by the size they state
+_PLAIN = tuple(struct.pack(f"{order}i", size) for order in "<>" for size in _HEADER_CLASSES)
 _SINGLE_FILE_MAGIC = (b"n+1", b"n+2")
 _PAIR_MAGIC = (b"ni1", b"ni2")
 _EXTENSION_FLAG_BYTES = 4  # always there in a single file, between header and voxels
@@ -50,7 +52,8 @@ def parse_nifti(path: Path, *, choices: Choices) -> VolumeHeader:
             "invalid-geometry" or "sheared-affine".
     """
     holder, voxels = _files(path)
-    with opened(holder, _packing(holder)) as stream:
+    packing = _packing(holder, plain=_PLAIN)
+    with opened(holder, packing) as stream:
         raw, is_pair = _raw_header(stream, path)
     if is_pair and voxels is None:
         raise IngestError(Reason.PAIRED_FILES, f"{path} is one half of an .hdr and .img pair")
@@ -68,7 +71,7 @@ def parse_nifti(path: Path, *, choices: Choices) -> VolumeHeader:
         offset=_offset(raw, path, is_pair=is_pair),
         axes=tuple(range(min(len(shape), 3))),
         files=files,
-        packing=_packing(files[0]),
+        packing=packing if files[0] == holder else _packing(files[0]),
         scaling=_scaling(raw, path),
         notes=notes,
     )
@@ -81,8 +84,10 @@ def _files(path: Path) -> tuple[Path, Path | None]:
     return path, image_of_pair(path) if suffix_of(path.name) in PAIR_HEADERS else None
 
 
-def _packing(path: Path) -> str:
-    return "gzip" if path.suffix.lower() == ".gz" else ""
+def _packing(path: Path, *, plain: tuple[bytes, ...] = ()) -> str:
+    """By its first bytes; by its name where it holds nothing but voxels, which may begin so."""
+    named = "gzip" if path.suffix.lower() == ".gz" else ""
+    return packing_to_read(path, named=named, plain=plain) if plain and path.is_file() else named
 
 
 def _raw_header(stream: Stream, path: Path) -> tuple[Any, bool]:

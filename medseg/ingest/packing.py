@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from medseg.ingest.reasons import IngestError, Reason
+
 _MAGIC = {
     b"\x1f\x8b": "gzip",  # RFC 1952 section 2.3.1
     b"BZh": "bzip2",
@@ -13,6 +15,7 @@ _MAGIC = {
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"Rar!\x1a\x07": "rar",
 }
+_STREAMS = ("gzip", "bzip2")  # what `medseg.ingest.streams` unpacks
 _LONGEST = max(map(len, _MAGIC))
 
 
@@ -26,3 +29,29 @@ def packing_of(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(_LONGEST)
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
+
+
+def packing_to_read(path: Path, *, named: str, plain: tuple[bytes, ...]) -> str:
+    """How to unpack a volume file: by its first bytes, and by its name where they tell nothing.
+
+    Args:
+        path: the file, which is there.
+        named: the packing that the name stands for, "gzip" or "".
+        plain: what an unpacked file of this format begins with.
+
+    Raises:
+        IngestError: "unknown-format", for an archive or a packing that is not read.
+    """
+    found = packing_of(path)
+    if found in _STREAMS:
+        return found
+    check_unpacked(path)
+    with path.open("rb") as file:
+        return "" if file.read(_LONGEST).startswith(plain) else named
+
+
+def check_unpacked(path: Path) -> None:
+    """Refuse a packed file by the name of what it is. Raises IngestError, "unknown-format"."""
+    if found := packing_of(path):
+        finding = f"{path} is a {found} file, whatever its name says: unpack it first"
+        raise IngestError(Reason.UNKNOWN_FORMAT, finding)

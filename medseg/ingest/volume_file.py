@@ -22,6 +22,7 @@ from medseg.ingest.mgh_header import parse_mgh
 from medseg.ingest.nifti_header import parse_nifti
 from medseg.ingest.nrrd_header import parse_nrrd
 from medseg.ingest.nrrd_segments import join_layers
+from medseg.ingest.packing import check_unpacked
 from medseg.ingest.reasons import IngestError, Reason, explain
 from medseg.ingest.room import check_room
 from medseg.ingest.volume_header import STATED, Choices, VolumeHeader
@@ -35,6 +36,11 @@ _PARSERS: dict[str, Callable[..., VolumeHeader]] = {
     "MetaImage": parse_metaimage,
     "MGH": parse_mgh,
 }
+
+_OF_TEXT = (
+    "NRRD",
+    "MetaImage",
+)  # their headers are lines, and say themselves how voxels are packed
 
 
 def load_file(
@@ -95,6 +101,8 @@ def read_file_header(
     suffix = suffix_of(path.name)
     if not suffix:
         raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is named like no volume file")
+    if SUFFIXES[suffix] in _OF_TEXT:
+        check_unpacked(path)
     header = _PARSERS[SUFFIXES[suffix]](path, choices=choices)
     check_promise(header)
     return header

@@ -1,0 +1,69 @@
+"""Tests of medseg.ingest.packing: a packed file is read where that is certain, or named."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zipfile
+
+import nibabel
+import numpy as np
+import pytest
+
+from medseg.ingest import IngestError, Reason, load
+from medseg.ingest.inspection import inspect
+
+VALUES = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+
+
+def plain(folder, kind=nibabel.Nifti1Image, suffix=".nii"):
+    path = folder / f"plain{suffix}"
+    nibabel.save(kind(VALUES, np.diag([1, 2, 3, 1])), path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", [nibabel.Nifti1Image, nibabel.Nifti2Image])
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("case.nii", gzip.compress),
+        ("case.nii", bz2.compress),
+        ("case.nii.gz", bytes),
+        ("case.nii.gz", bz2.compress),
+    ],
+)
+def test_a_nifti_is_unpacked_by_its_bytes_and_not_by_its_name(name, pack, kind, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(pack(plain(tmp_path, kind)))
+    np.testing.assert_array_equal(load(path)[0], VALUES)
+    (row,) = inspect(path)
+    assert row.is_usable
+
+
+@pytest.mark.parametrize(("name", "pack"), [("case.mgh", gzip.compress), ("case.mgz", bytes)])
+def test_so_is_an_mgh(name, pack, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(pack(plain(tmp_path, nibabel.MGHImage, ".mgh")))
+    np.testing.assert_array_equal(load(path)[0], VALUES)
+
+
+@pytest.mark.parametrize("name", ["case.nii", "case.nii.gz", "case.mgz", "case.nrrd", "case.mha"])
+def test_an_archive_says_what_it_is(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(lzma.compress(plain(tmp_path)))
+    with pytest.raises(IngestError, match=f"{name} is a xz file, whatever its name") as caught:
+        load(path)
+    assert caught.value.code is Reason.UNKNOWN_FORMAT
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("case.nii", plain(tmp_path))
+    with pytest.raises(IngestError, match=f"{name} is a zip file, whatever its name"):
+        load(path)
+
+
+@pytest.mark.parametrize("name", ["case.nrrd", "case.mha"])
+def test_a_packed_text_header_says_what_it_is(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(b"NRRD0004\n"))
+    with pytest.raises(IngestError, match=f"{name} is a gzip file, whatever its name"):
+        load(path)
