@@ -114,10 +114,12 @@ _OF_TIME = (
 There each slice is as thick as the step, or less; of two volumes it is thicker than half a step.
 """
 _SAME_OR_ABSENT = (*_OF_ONE_VOLUME, *_OF_ONE_SCAN, _KERNEL)
+_IN_OTHER_WORDS = {trait.field for trait in (*_OF_ONE_VOLUME, *_OF_ONE_SCAN)}
 _OF_ONE_PLACE = (
     *_OF_ONE_VOLUME,
     *_OF_ONE_SCAN,
     _KERNEL,
+    *(trait for trait in _NOT_TO_AND_FRO if trait.field not in _IN_OTHER_WORDS),
     _Trait("direction", "diffusion directions", is_listed=False),
     _ACQUISITION,
     *_OF_TIME,

@@ -68,7 +68,8 @@ def read_volume(slices: Sequence[Slice]) -> np.ndarray:
 
 def _warn_of_impossible(volume: np.ndarray, header: Slice) -> None:
     """Say what the few slices that the verdict looked at did not show."""
-    if header.sample_note is not None or header.kind != "CT" or volume.dtype == np.int16:
+    is_hu = header.kind == "CT" and header.rescale_type in ("", "HU")
+    if header.sample_note is not None or not is_hu or volume.dtype == np.int16:
         return
     if (highest := float(volume.max())) > HIGHEST_HU:
         finding = f"values up to {highest:g} HU, which CT never has, in {header.path.parent}"

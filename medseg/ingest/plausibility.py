@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from pydicom.uid import RLELossless
 
 from medseg.counted import counted
 from medseg.ingest.pixels import stored_planes
@@ -105,13 +106,13 @@ def _corrected(header: Slice, found: _Conclusion) -> Slice:
 
 def _may_contradict(header: Slice) -> bool:
     """Whether samples can hold more than what is stated, or more than any CT has."""
-    if header.transfer_syntax.is_encapsulated:
-        return _may_be_impossible(header)
+    if header.transfer_syntax.is_encapsulated and header.transfer_syntax != RLELossless:
+        return _may_be_impossible(header)  # other codestreams state their bits themselves
     return header.bits_stored < header.bits_allocated or _may_be_impossible(header)
 
 
 def _may_be_impossible(header: Slice) -> bool:
-    if header.bits_allocated > _MOST_BITS:
+    if header.bits_allocated > _MOST_BITS or header.rescale_type not in ("", "HU"):
         return False
     slope, intercept = header.rescale
     highest = (2.0**header.bits_allocated - 1) * slope + intercept

@@ -56,13 +56,27 @@ def conflicting_rescale(slices: Sequence[Slice]) -> str:
         return f"{rest} of {len(slices)} slices lack the real world mapping" if rest else ""
     first, count = mapped[0], len(mapped[0].real_world)
     if first.kind == "CT":  # what lacks its rescale is refused for that
-        return ""
+        return next(filter(None, map(_other_hu, mapped)), "")
     if _lacks_rescale(first):
         what = f"{count} mappings" if count > 1 else "a mapping that is not linear"
         return f"{first.name} has {what} to real world values and no rescale"
     if len(mapped) < len(slices) or _agree(slices):
         return ""
     return "rescale and real world value mapping of the slices differ from slice to slice"
+
+
+def _other_hu(header: Slice) -> str:
+    """Where a CT slice has a rescale and a mapping that make different HU of its values."""
+    if header.slope is None or header.intercept is None or header.rescale_type not in ("", "HU"):
+        return ""
+    for mapping in header.real_world:
+        stated = (mapping.slope or 0.0, mapping.intercept or 0.0)
+        is_other = not np.allclose(header.rescale, stated, rtol=_RELATIVE_TOLERANCE)
+        if mapping.unit == HOUNSFIELD and mapping.is_linear and is_other:
+            said = f"slope {stated[0]:g} and intercept {stated[1]:g} to HU by its mapping"
+            slope, intercept = header.rescale
+            return f"{header.name} has {said}, {slope:g} and {intercept:g} by its rescale"
+    return ""
 
 
 def _agree(slices: Sequence[Slice]) -> bool:

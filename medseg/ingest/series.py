@@ -2,7 +2,8 @@
 
 A verdict needs headers only. Localizers and secondary captures among slices are left aside. Of the
 rest `SLICE_RULES` are asked first, then, copies left out, `STACK_RULES` of the sorted slices; the
-first rule that finds fault decides. Pixels are read only to tell copies, see `without_copies`.
+first rule that finds fault decides. Pixels are read only to tell copies,
+and of a few slices to check their bits and sign, see `without_copies` and `examine`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,12 @@ import logging
 import numpy as np
 import pytest
 from ingest.dicom_writer import as_big_endian, compress_series, make_series, write_series
-from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLSLossless, MRImageStorage
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    JPEGLSLossless,
+    MRImageStorage,
+    RLELossless,
+)
 
 from medseg.ingest import Reason, Verdict, find_series, load
 from medseg.ingest.inspection import inspect
@@ -87,6 +92,15 @@ def test_unsigned_samples_that_are_stated_as_12_signed_bits_are_read_whole(tmp_p
     np.testing.assert_array_equal(volume, HU)
 
 
+def test_run_length_coded_samples_are_looked_at_too(tmp_path, caplog):
+    slices = compress_series(stated(HU + 1024, intercept=-1024), RLELossless)
+    for s in slices:
+        s.BitsStored, s.HighBit = 12, 11
+    row, volume = noted(tmp_path, slices, caplog)
+    assert row.reason is Reason.CORRECTED_SAMPLES
+    np.testing.assert_array_equal(volume, HU)
+
+
 @pytest.mark.parametrize("highest", [2047, 3000])
 def test_padding_beyond_bits_stored_is_padding(highest, tmp_path, caplog):
     """-32768 would be 0 HU, water, in 12 bits."""
@@ -162,6 +176,15 @@ def test_values_that_no_ct_has_are_said(tmp_path, caplog):
     assert (row.verdict, row.reason) == (Verdict.ACCEPT, Reason.UNLIKELY_VALUES)
     assert "values up to 38976 HU, which CT never has" in row.findings[0]
     assert volume[0, 0, 0] == 38976
+
+
+def test_a_map_of_another_unit_than_hu_may_have_any_value(tmp_path, caplog):
+    stored = np.full((5, 6, 4), 60000, np.uint16)
+    write_series(tmp_path, stated(stored, RescaleType="MGML"))
+    (series,) = find_series(tmp_path)
+    assert [reason for reason, _ in series.notes] == [Reason.NOT_HOUNSFIELD]
+    load(tmp_path)
+    assert "CT never has" not in caplog.text
 
 
 def test_a_rescale_that_leaves_no_air_is_said(tmp_path, caplog):

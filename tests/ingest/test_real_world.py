@@ -157,6 +157,15 @@ def test_ct_without_rescale_takes_no_mapping_to_another_unit(tmp_path):
     assert find_series(tmp_path)[0].reason is Reason.MISSING_RESCALE
 
 
+def test_ct_of_two_ways_to_hu_is_refused(tmp_path):
+    """Such as a rescale that was set to 1 and 0, beside a mapping that still takes 1024 off."""
+    hu = lambda k: [mapping(1.0, -1024.0, unit="[hnsf'U]")]  # noqa: E731
+    slices = mr(hu, rescale=lambda k: (1, 0), modality="CT")
+    check_refused(slices, "intercept -1024 to HU by its mapping, 1 and 0 by its", tmp_path / "two")
+    write_series(tmp_path / "one", mr(hu, rescale=lambda k: (1, -1024), modality="CT"))
+    assert find_series(tmp_path / "one")[0].notes == ()
+
+
 def test_ct_of_a_rescale_is_in_hu_whatever_is_mapped(tmp_path):
     write_series(tmp_path, mr(growing, rescale=lambda k: (1, -1000), modality="CT"))
     (series,) = find_series(tmp_path)
