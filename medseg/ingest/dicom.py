@@ -60,7 +60,7 @@ def read_series(series: Series) -> tuple[np.ndarray, Geometry]:
         IngestError: the series is refused, or its pixels cannot be decoded.
     """
     if series.verdict is Verdict.REFUSE or series.geometry is None:
-        raise IngestError(series.reason, series.finding)
+        raise IngestError(series.reason, series.finding, remedy=series.remedies[0])
     if series.message:
         logger.warning("%s", series.message)
     volume = read_volume(series.slices)

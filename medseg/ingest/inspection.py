@@ -134,7 +134,7 @@ def _series_row(series: Series) -> Row:
         verdict=series.verdict,
         reason=series.reason,
         findings=findings,
-        remedies=tuple(REMEDIES[reason] for reason, _ in series.notes),
+        remedies=series.remedies,
     )
 
 

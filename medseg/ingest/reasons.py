@@ -89,6 +89,7 @@ and the remedy, which is fixed for each code.
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 
 
 class Verdict(str, Enum):
@@ -193,6 +194,7 @@ class IngestError(ValueError):
     Args:
         code: the reason, stable across releases; tests and callers compare this, not the words.
         finding: what is wrong and where, with the numbers; never a patient identifier.
+        remedy: what to do about it; None for the usual one of the code.
 
     Example:
         >>> error = IngestError(Reason.NOT_FOUND, "no such file or folder: scan.nii")
@@ -200,19 +202,21 @@ class IngestError(ValueError):
         not-found
     """
 
-    def __init__(self, code: Reason, finding: str) -> None:
-        super().__init__(explain(code, finding))
+    def __init__(self, code: Reason, finding: str, *, remedy: str | None = None) -> None:
+        super().__init__(explain(code, finding, remedy=remedy))
         self.code = code
         self.finding = finding
+        self.remedy = remedy
 
-    def __reduce__(self) -> tuple[type[IngestError], tuple[Reason, str]]:
-        return type(self), (self.code, self.finding)  # so that worker processes can pass it on
+    def __reduce__(self) -> tuple[partial[IngestError], tuple[Reason, str]]:
+        """So that worker processes can pass it on."""
+        return partial(type(self), remedy=self.remedy), (self.code, self.finding)
 
 
-def explain(code: Reason, finding: str) -> str:
-    """Join a finding and the remedy of its code into one line."""
-    line = " ".join(finding.split())
-    return f"{line}: {REMEDIES[code]}" if REMEDIES[code] else line
+def explain(code: Reason, finding: str, *, remedy: str | None = None) -> str:
+    """Join a finding and what to do about it, the usual remedy of its code, into one line."""
+    line, what = " ".join(finding.split()), REMEDIES[code] if remedy is None else remedy
+    return f"{line}: {what}" if what else line
 
 
 _EXPORT_AGAIN = "export it again from its source"

@@ -23,6 +23,7 @@ from medseg.ingest.header import read_series_uid, read_slices
 from medseg.ingest.notes import Note, name_of, notes_on
 from medseg.ingest.plausibility import examine
 from medseg.ingest.reasons import IngestError, Reason, Verdict, explain
+from medseg.ingest.remedies import Given, remedy_for
 from medseg.ingest.resample import Resampling, not_resampled, plan_resampling
 from medseg.ingest.rules import (
     SLICE_RULES,
@@ -66,6 +67,7 @@ class Series:
         geometry: the grid of the volume, None when refused.
         resampling: how slices are laid onto that grid, None where they lie on it.
         unreadable: the files that cannot be read, where that is what this stands for.
+        given: what was passed, which remedies go by.
     """
 
     uid: str
@@ -76,6 +78,7 @@ class Series:
     geometry: Geometry | None
     resampling: Resampling | None = None
     unreadable: tuple[Path, ...] = ()
+    given: Given = Given.FOLDER
 
     @property
     def reason(self) -> Reason:
@@ -90,7 +93,17 @@ class Series:
     @property
     def message(self) -> str:
         """One line for people: finding, place and remedy of each note; empty without notes."""
-        return "; ".join(explain(*note) for note in self.notes)
+        said = zip(self.notes, self.remedies, strict=True)
+        return "; ".join(explain(*note, remedy=remedy) for note, remedy in said)
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What to do about each note, by what was passed."""
+        is_one_file = len(self.slices) > 1 and len({s.path for s in self.slices}) == 1
+        return tuple(
+            remedy_for(reason, given=self.given, is_one_file=is_one_file)
+            for reason, _ in self.notes
+        )
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -130,7 +143,7 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
     except IngestError as error:
         if error.code is Reason.NOT_FOUND:
             raise
-        return [_damaged(Path(path), error)]
+        return [replace(_damaged(Path(path), error), given=Given.FILE)]
     groups: dict[tuple[str, ...], list[Slice]] = {}
     faults: list[tuple[Path, IngestError]] = []
     others: list[Path] = []
@@ -146,7 +159,8 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
             others.append(file)
     faults.extend(faults_of_strays(others, {s.path for group in groups.values() for s in group}))
     judged = [judge(groups[key], resample=resample) for key in sorted(groups)]
-    return judged + _damaged_series(sorted(faults, key=itemgetter(0)))
+    found = judged + _damaged_series(sorted(faults, key=itemgetter(0)))
+    return [replace(series, given=_given(Path(path), files)) for series in found]
 
 
 def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
@@ -213,6 +227,12 @@ def _with_left_aside(series: Series, slices: Sequence[Slice]) -> Series:
     finding = f"{said} of {len(slices)} slices left aside in {name_of(slices)}"
     notes = ((Reason.LEFT_ASIDE, finding), *series.notes)
     return replace(series, verdict=Verdict.REPAIR, notes=notes)
+
+
+def _given(path: Path, files: Sequence[Path]) -> Given:
+    if path.is_dir():
+        return Given.FOLDER
+    return Given.FILE if list(files) == [path] else Given.DIRECTORY
 
 
 def _files(path: Path) -> list[Path]:

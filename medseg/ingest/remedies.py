@@ -1,0 +1,66 @@
+"""Remedies: what to do about a finding, as far as it depends on what was passed.
+
+`reasons.REMEDIES` is for the slices of a folder. Frames of one file cannot be put in folders, one
+file alone cannot be moved out of its folder, and what a DICOMDIR refers to is sought where it says.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from medseg.ingest.reasons import REMEDIES, Reason
+
+
+class Given(str, Enum):
+    """What was passed."""
+
+    FOLDER = "folder"
+    FILE = "file"
+    DIRECTORY = "DICOMDIR"
+
+
+_SPLIT = "split it into files of single frames, e.g. with emf2sf of dcm4che, or export {} alone"
+
+OF_FRAMES: dict[Reason, str] = {
+    **dict.fromkeys(
+        (Reason.MIXED_ACQUISITION, Reason.MIXED_RESCALE_TYPE, Reason.MIXED_PHOTOMETRIC),
+        _SPLIT.format("each acquisition"),
+    ),
+    Reason.MIXED_QUANTITY: _SPLIT.format("each quantity"),
+    Reason.MIXED_KERNEL: _SPLIT.format("each kernel"),
+    Reason.MIXED_ORIENTATION: _SPLIT.format("each orientation"),
+    Reason.MIXED_SPACING: _SPLIT.format("each spacing"),
+    Reason.DUPLICATE_POSITIONS: _SPLIT.format("each phase or echo"),
+    Reason.NO_SERIES_UID: "its frames are taken as one series",
+}
+"""Where all slices are frames of one file."""
+
+OF_A_FILE: dict[Reason, str] = {
+    Reason.UNREADABLE: "copy or convert the file again",
+    Reason.TOO_LARGE: "copy the file again",
+}
+"""Where one file was passed."""
+
+OF_A_DIRECTORY: dict[Reason, str] = {
+    Reason.NOT_FOUND: "copy the whole disk again, or pass the folder of the files that are there",
+    Reason.UNREADABLE: "copy the disk again, or pass a folder of the files that are whole",
+    Reason.TOO_LARGE: "copy the disk again, or pass a folder of the other files",
+}
+"""Where a DICOMDIR was passed."""
+
+
+def remedy_for(reason: Reason, *, given: Given = Given.FOLDER, is_one_file: bool = False) -> str:
+    """What to do about a finding.
+
+    Args:
+        reason: its code.
+        given: what was passed.
+        is_one_file: whether all slices are frames of one file.
+
+    Example:
+        >>> remedy_for(Reason.UNREADABLE, given=Given.FILE)
+        'copy or convert the file again'
+    """
+    tables = {Given.FILE: OF_A_FILE, Given.DIRECTORY: OF_A_DIRECTORY}
+    found = OF_FRAMES.get(reason) if is_one_file else None
+    return found or tables.get(given, {}).get(reason) or REMEDIES[reason]
