@@ -5,7 +5,7 @@ from pathlib import Path
 
 from monai.bundle import ConfigParser
 
-from medseg.files import check_folder
+from medseg.files import check_folder, check_place
 from medseg.networks import NestedUNet, load_weights
 from medseg.networks.export import export
 from medseg.overrides import PASSED_ON, checked_overrides, for_monai
@@ -32,7 +32,7 @@ def export_bundle(
     Raises:
         FileExistsError: `output` exists.
         FileNotFoundError: no such bundle, or it has no weights.
-        OSError: the folder of `output` cannot be written.
+        OSError: `output` or its folder cannot be written.
         TypeError: `network_def` makes no NestedUNet.
         ValueError: an override that names no key, weights that do not fit the network, or what
             `medseg.networks.export.export` refuses, such as another suffix.
@@ -42,6 +42,7 @@ def export_bundle(
         >>> export_bundle(Path("bundles/liver"), Path("liver.onnx"))  # doctest: +SKIP
         PosixPath('liver.onnx')
     """
+    check_place(output)
     if output.exists() and not overwrite:
         raise FileExistsError(
             f"an export replaces no file, {output} exists: name another file, or pass --overwrite"

@@ -9,6 +9,7 @@ import atexit
 import errno
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -98,6 +99,41 @@ def check_folder(path: str | os.PathLike) -> None:
         remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
         raise _told(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
     watch.remember(folder)
+
+
+def check_place(path: str | os.PathLike) -> None:
+    """Refuse a place that no file can take, before anything is computed for it.
+
+    A file that is there is none of its business, nor is the folder, see `check_folder`.
+
+    Raises:
+        OSError: the name is too long, or something lies there that is no file.
+
+    Example:
+        >>> check_place("bundles/liver/models/model.pt")
+    """
+    place = Path(path)
+    length, longest = len(os.fsencode(place.name)), longest_name(place.parent)
+    if length > longest:
+        raise OSError(
+            f"{place} has a name of {length} bytes, and a file there may have {longest}: {_SHORTER}"
+        )
+    if what := no_file(place):
+        raise OSError(f"{place} is {what}: move it away, or choose another name")
+
+
+def no_file(place: Path) -> str | None:
+    """What lies at a place, in words, if it is anything but a file or a link to one."""
+    try:
+        mode = place.stat().st_mode
+    except OSError as error:
+        if not os.path.islink(place):  # absent, or of a name that no file can have
+            return None
+        return "a link in a circle" if error.errno == errno.ELOOP else "a link to nothing"
+    if stat.S_ISREG(mode):
+        return None
+    what = "a folder" if stat.S_ISDIR(mode) else "no file but a pipe, socket or device"
+    return f"a link to {what}" if os.path.islink(place) else what
 
 
 def longest_name(folder: str | os.PathLike) -> int:

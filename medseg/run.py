@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medseg.files import check_apart, check_folder
+from medseg.files import check_apart, check_folder, check_place
 from medseg.overrides import checked_overrides, for_monai, read_config
 
 _TRAINING = ("train", "multi_gpu_train")
@@ -73,4 +73,6 @@ def _written_folders(bundle: Path, workflow: str, overrides: Mapping[str, Any]) 
     if "output_dir" in config:
         yield Path(parser.get_parsed_content("output_dir"))
     if "weights" in config and workflow in _TRAINING:
-        yield Path(parser.get_parsed_content("weights")).parent
+        weights = Path(parser.get_parsed_content("weights"))
+        check_place(weights)
+        yield weights.parent

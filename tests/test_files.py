@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from medseg.errors import is_documented
-from medseg.files import check_apart, check_folder, hold, keep_aside, remove, set_aside, whole
+from medseg.files import (
+    check_apart,
+    check_folder,
+    check_place,
+    hold,
+    keep_aside,
+    remove,
+    set_aside,
+    whole,
+)
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -322,3 +331,36 @@ def test_outputs_anywhere_else_pass(tmp_path):
     check_apart(tmp_path / "new", tmp_path)
     check_apart(tmp_path, tmp_path / "a.png")  # what a file is written beside is checked by name
     check_apart(tmp_path, tmp_path / "absent")
+
+
+# ---- places
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (Path.mkdir, "a folder"),
+        (os.mkfifo, "no file but a pipe, socket or device"),
+        (lambda place: place.symlink_to(place), "a link in a circle"),
+        (lambda place: place.symlink_to(place.parent / "nothing"), "a link to nothing"),
+        (lambda place: place.symlink_to(place.parent), "a link to a folder"),
+    ],
+)
+def test_a_place_where_something_else_lies_than_a_file_is_refused(tmp_path, make, what):
+    make(tmp_path / "model.pt")
+    with pytest.raises(OSError, match=f"model.pt is {what}: move it away, or choose another name$"):
+        check_place(tmp_path / "model.pt")
+
+
+def test_a_place_is_free_or_holds_a_file_or_a_link_to_one(tmp_path):
+    check_place(tmp_path / "new" / "model.pt")
+    (tmp_path / "model.pt").touch()
+    check_place(tmp_path / "model.pt")
+    (tmp_path / "link.pt").symlink_to(tmp_path / "model.pt")
+    check_place(tmp_path / "link.pt")
+
+
+def test_a_name_is_as_long_as_the_disk_takes(tmp_path):
+    check_place(tmp_path / ("a" * 255))
+    with pytest.raises(OSError, match="has a name of 256 bytes, and a file there may have 255: ch"):
+        check_place(tmp_path / ("a" * 256))

@@ -1,15 +1,13 @@
 """Existing: what the outputs that are there already mean for the cases of a run."""
 
-import errno
 import logging
 import os
-import stat
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from medseg.counted import counted, listed
-from medseg.files import check_folder, longest_name
+from medseg.files import check_folder, longest_name, no_file
 from medseg.inference.tiling import check_choice
 
 logger = logging.getLogger(__name__)
@@ -161,26 +159,12 @@ def _check_places(outputs: dict[str, list[str]], output_dir: Path) -> None:
     """Refuse to write where something lies that is no file; a link to a file is one."""
     for name, files in outputs.items():
         for place in (output_dir / file for file in files):
-            if what := _no_file(place):
+            if what := no_file(place):
                 raise ValueError(
                     f"output {place.name} of case {name} cannot be written to "
                     f"{output_dir.resolve()}, where {what} has this name: move it away, or write "
                     "to another folder"
                 )
-
-
-def _no_file(place: Path) -> str | None:
-    """What lies at a place, in words, if it is anything but a file or a link to one."""
-    try:
-        mode = place.stat().st_mode
-    except OSError as error:
-        if not os.path.islink(place):  # absent, or of a name that no file can have
-            return None
-        return "a link in a circle" if error.errno == errno.ELOOP else "a link to nothing"
-    if stat.S_ISREG(mode):
-        return None
-    what = "a folder" if stat.S_ISDIR(mode) else "no file but a pipe, socket or device"
-    return f"a link to {what}" if place.is_symlink() else what
 
 
 def _check_images(cases: Sequence[Case], output_dir: Path, *, there: dict[str, list[str]]) -> None:
