@@ -1,7 +1,7 @@
 """Prepare: a dataset by its name, with the reading of DICOM for the one that comes as DICOM."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, fields
 from functools import partial
@@ -12,10 +12,8 @@ from medseg.counted import counted
 from medseg.datasets import converters, lidc
 from medseg.datasets.datalist import read
 from medseg.datasets.prepared import FILE
-from medseg.files import check_folder, remove
-from medseg.ingest import IngestError, find_series, read_series
-from medseg.ingest.formats import is_volume_file
-from medseg.ingest.volume_file import read_file_header
+from medseg.files import check_folder
+from medseg.ingest import find_series, read_series
 from medseg.scratch import collect
 from medseg.watch import Watch
 
@@ -74,7 +72,6 @@ def _prepare_named(
         raise ValueError(f"dataset {name} has no option --{min(options)}: leave it out")
     _check_out(out)
     count, made = converter(source, out), read(Path(out) / FILE)
-    _check_headers([*made["training"], *made["testing"]], Path(out) / FILE)
     patients = len({item["patient"] for item in made["training"]})
     return Outcome(
         f"{counted(count, 'case')} in {out}: {len(made['training'])} of "
@@ -91,17 +88,6 @@ def _check_out(out: str | os.PathLike[str]) -> None:
     if not os.path.isfile(out):
         check_folder(out)
         collect(out, levels=_LEVELS)
-
-
-def _check_headers(items: Sequence[Mapping[str, Any]], listed_in: Path) -> None:
-    """Refuse volumes that a training would refuse; then there is no datalist."""
-    files = (item[key] for item in items for key in ("image", "label") if key in item)
-    try:
-        for file in filter(is_volume_file, files):
-            read_file_header(file)
-    except IngestError:
-        remove(listed_in)
-        raise
 
 
 def _prepare_lidc(

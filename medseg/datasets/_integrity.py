@@ -2,41 +2,27 @@
 
 import hashlib
 import logging
-import math
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
-from PIL import Image
 
 from medseg.counted import counted
 from medseg.geometry import Geometry
+from medseg.ingest.checks import as_labels
+from medseg.ingest.colour import read_colour
+from medseg.ingest.formats import is_volume_file
+from medseg.ingest.picture_file import read_label_picture, read_picture
+from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.volume_file import load_file
 
 logger = logging.getLogger(__name__)
 
 _SAME_SIZE = ("label", "instances")
+_DAMAGED = (Reason.NOT_FOUND, Reason.UNREADABLE, Reason.TRUNCATED, Reason.TRAILING_BYTES)
 _LISTED = 5  # cases that a message names; the others are counted
-_MOST_INFLATED = 1032
-"""How much deflate can inflate (RFC 1951: 258 bytes from 2 bits)."""
-
-# What a damaged file makes nibabel and Pillow raise; anything else is a bug and is not hidden.
-_READ_ERRORS = (
-    EOFError,
-    HeaderDataError,
-    Image.DecompressionBombError,
-    ImageFileError,
-    OSError,
-    OverflowError,
-    SyntaxError,
-    ValueError,
-    zlib.error,
-)
 
 
 def check_cases(
@@ -78,14 +64,11 @@ def check_cases(
 
 def _checked(root: Path, item: Mapping[str, Any], label_values: Collection[int]) -> str:
     """The digest of a case's image, after its files have been checked against each other."""
-    image = _read(root, item, "image")
-    _check_finite(image.array, case=item["case"])
+    image = _read(root, item, "image", label_values)
     for key in _SAME_SIZE:
         if key in item:
-            label = _read(root, item, key)
+            label = _read(root, item, key, label_values)
             _check_label(image, label, case=item["case"], key=key)
-            if key == "label":
-                _check_values(label.array, label_values, case=item["case"])
     array = np.ascontiguousarray(image.array)
     return hashlib.sha256(repr((array.shape, array.dtype.str)).encode() + array.data).hexdigest()
 
@@ -99,40 +82,47 @@ class _File:
     grid: Geometry | None
 
 
-def _read(root: Path, item: Mapping[str, Any], key: str) -> _File:
+def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collection[int]) -> _File:
+    """A file of a case, read and judged as a training reads and judges it."""
     path = root / item[key]
     try:
-        if path.name.endswith((".nii", ".nii.gz")):
-            volume = nib.load(path)
-            _check_promise(volume, path)
-            array = np.asanyarray(volume.dataobj)
-            i, j, k = (*array.shape, 1)[:3]
-            return _File(array, array.shape, Geometry((i, j, k), volume.affine))
-        with Image.open(path) as picture:
-            array = np.asarray(picture)
-        return _File(array, array.shape[:2], None)
-    except _READ_ERRORS as error:
-        reason = " ".join(str(error).split())
+        if is_volume_file(path):
+            array, grid = load_file(path)
+            if key == "label":
+                array = as_labels(array, label_values, name=str(path))
+            return _File(array, grid.shape, grid)
+        picture = _picture(path, key, label_values)
+        return _File(picture, picture.shape[-2:], None)
+    except IngestError as error:
+        if error.code is Reason.UNDECLARED_LABELS:
+            held = error.finding.partition(" holds ")[2]
+            raise ValueError(
+                f"label of case {item['case']} holds {held}: correct the dataset or remove the case"
+            ) from error
+        if error.code is Reason.NON_FINITE:
+            raise ValueError(
+                f"{key} of case {item['case']}: {error.finding}: replace them or remove the case"
+            ) from error
+        if error.code not in _DAMAGED:
+            raise ValueError(f"{key} of case {item['case']}: {error}") from error
         raise ValueError(
-            f"{key} of case {item['case']} cannot be read ({reason}): unpack or download what "
-            f"{path} was made of again, remove it and prepare the set again"
+            f"{key} of case {item['case']} cannot be read ({error.finding}): unpack or download "
+            f"what {path} was made of again, remove it and prepare the set again"
         ) from error
 
 
-def _check_promise(volume: Any, path: Path) -> None:
-    """Refuse a header that promises more than the file can hold, before it is allocated."""
-    promised = math.prod(map(int, volume.shape)) * volume.get_data_dtype().itemsize
-    holds = path.stat().st_size * (_MOST_INFLATED if path.name.endswith(".gz") else 1)
-    if promised > holds:
-        raise ValueError(f"its header promises {promised} bytes, it can hold {holds}")
-
-
-def _check_finite(image: np.ndarray, *, case: str) -> None:
-    if image.dtype.kind == "f" and (odd := int(np.count_nonzero(~np.isfinite(image)))):
-        raise ValueError(
-            f"image of case {case} has {counted(odd, 'NaN or infinite voxel')}: replace them or "
-            "remove the case"
-        )
+def _picture(path: Path, key: str, label_values: Collection[int]) -> np.ndarray:
+    """A picture: a label by its declared values, an image in grey or in colour, as it is."""
+    if key == "label":
+        return read_label_picture(path, label_values)
+    if path.suffix.lower() in (".dcm", ".dicom"):
+        return read_colour(path)
+    try:
+        return read_picture(path)
+    except IngestError as error:
+        if key != "image" or error.code is not Reason.COLOUR:
+            raise
+        return read_picture(path, colour=True)
 
 
 def _check_label(image: _File, label: _File, *, case: str, key: str) -> None:
@@ -143,13 +133,4 @@ def _check_label(image: _File, label: _File, *, case: str, key: str) -> None:
         raise ValueError(
             f"image and {key} of case {case} differ in size or grid, {difference}: "
             "correct the dataset or remove the case"
-        )
-
-
-def _check_values(label: np.ndarray, declared: Collection[int], *, case: str) -> None:
-    if odd := sorted(set(np.unique(label).tolist()) - set(declared)):
-        shown = ", ".join(f"{value:g}" for value in odd[:5])
-        raise ValueError(
-            f"label of case {case} has the values {shown}, declared are "
-            f"{sorted(declared)}: correct the dataset or remove the case"
         )

@@ -9,6 +9,12 @@ import numpy as np
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.reasons import IngestError, Reason
 
+LABEL_TOLERANCE = 1e-3
+"""A value this near to a whole number is it: a slope of 0.9999999, or a mean of equal labels.
+
+Interpolation makes values all the way between two labels, which this does not hide.
+"""
+
 _SHOWN_VALUES = 5
 
 
@@ -39,11 +45,44 @@ def check_same_grid(
         raise IngestError(Reason.DIFFERENT_GRIDS, finding)
 
 
+def round_labels(array: np.ndarray) -> np.ndarray:
+    """A label map whose values near a whole number are that number; others stay as they are.
+
+    Example:
+        >>> round_labels(np.array([0.9999999, 2.0, 2.5]))
+        array([1. , 2. , 2.5])
+    """
+    if array.dtype.kind != "f":
+        return array
+    whole = np.rint(array)
+    with np.errstate(invalid="ignore"):  # infinite less infinite
+        return np.where(np.abs(array - whole) <= LABEL_TOLERANCE, whole, array)
+
+
+def has_only(array: np.ndarray, allowed: Collection[int]) -> bool:
+    """Whether a label map, rounded, has declared values alone."""
+    return bool(np.isin(round_labels(array), sorted(allowed)).all())
+
+
+def undeclared(array: np.ndarray, allowed: Collection[int]) -> str:
+    """The undeclared values of a label map, rounded, with their voxel counts; "" if it has none."""
+    rounded = round_labels(array)
+    declared = np.isin(rounded, sorted(allowed))
+    if declared.all():
+        return ""
+    values, counts = np.unique(rounded[~declared], return_counts=True)
+    shown = zip(values[:_SHOWN_VALUES], counts.tolist(), strict=False)
+    listed = ", ".join(f"{_digits(value)} ({count} voxels)" for value, count in shown)
+    more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
+    return listed + more
+
+
 def check_labels(array: np.ndarray, allowed: Collection[int], *, name: str = "label") -> None:
     """Refuse a label map with a value outside the declared set.
 
     Args:
-        array: label map of any shape; whole numbers stored as floats pass.
+        array: label map of any shape; whole numbers stored as floats pass, and so does what is
+            within `LABEL_TOLERANCE` of one.
         allowed: the declared values, background included. Not all need occur.
         name: what to call it in the message, e.g. its file.
 
@@ -53,15 +92,27 @@ def check_labels(array: np.ndarray, allowed: Collection[int], *, name: str = "la
     Example:
         >>> check_labels(np.array([0, 1, 1]), (0, 1, 2))
     """
-    declared = np.isin(array, sorted(allowed))
-    if declared.all():
-        return
-    values, counts = np.unique(array[~declared], return_counts=True)
-    shown = zip(values[:_SHOWN_VALUES].tolist(), counts.tolist(), strict=False)
-    listed = ", ".join(f"{value:g} ({count} voxels)" for value, count in shown)
-    more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
-    finding = f"{name} holds {listed}{more}, outside the declared {sorted(allowed)}"
-    raise IngestError(Reason.UNDECLARED_LABELS, finding)
+    if found := undeclared(array, allowed):
+        finding = f"{name} holds {found}, outside the declared {sorted(allowed)}"
+        raise IngestError(Reason.UNDECLARED_LABELS, finding)
+
+
+def as_labels(array: np.ndarray, allowed: Collection[int], *, name: str) -> np.ndarray:
+    """Check a label map and give it the smallest integer type that holds the declared values.
+
+    Raises:
+        IngestError: "undeclared-labels", see `check_labels`.
+    """
+    check_labels(array, allowed, name=name)
+    smallest = np.result_type(*(np.min_scalar_type(value) for value in allowed))
+    return round_labels(array).astype(smallest, copy=False)
+
+
+def _digits(value: np.generic) -> str:
+    """A value with the digits that tell it from every other of its type."""
+    if isinstance(value, np.floating) and np.isfinite(value):
+        return np.format_float_positional(value, trim="-")
+    return str(value)
 
 
 def check_finite(array: np.ndarray, *, name: str = "image") -> None:

@@ -23,7 +23,7 @@ from monai.transforms.transform import MapTransform
 from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys, ensure_tuple
 
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
-from medseg.ingest.checks import check_labels, check_same_grid
+from medseg.ingest.checks import as_labels, check_same_grid
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volume import load
 
@@ -38,7 +38,8 @@ class VolumeReader(ImageReader):
 
     Args:
         labels: for a label map, the declared values, background included. Other values are refused
-            and the map is returned in the smallest integer type that holds the declared ones.
+            and the map is returned in the smallest integer type that holds the declared ones; what
+            rounding made of a whole number is that number (`LABEL_TOLERANCE`).
         series_uid: the DICOM series to load where a folder holds several.
         choose: "largest" takes the usable image series with most slices where there are several.
         resample: lay tilted, missing or unevenly spaced slices onto an upright regular grid instead
@@ -149,17 +150,6 @@ class SameGridd(MapTransform):
         for name, grid in others:
             check_same_grid(first[1], grid, names=(first[0], name), tolerance=self.tolerance)
         return dict(data)
-
-
-def as_labels(array: np.ndarray, allowed: Collection[int], *, name: str) -> np.ndarray:
-    """Check a label map and give it the smallest integer type that holds the declared values.
-
-    Raises:
-        IngestError: "undeclared-labels", see `check_labels`.
-    """
-    check_labels(array, allowed, name=name)
-    smallest = np.result_type(*(np.min_scalar_type(value) for value in allowed))
-    return array.astype(smallest, copy=False)
 
 
 def metadata(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +14,14 @@ from torch import Tensor
 from medseg.counted import counted
 from medseg.networks.nested import NestedUNet
 from medseg.networks.topology import TOPOLOGIES, Topology
+
+logger = logging.getLogger(__name__)
+
+WRAPPERS = ("module.", "_orig_mod.", "network.", "net.", "model.")
+"""What DataParallel, DistributedDataParallel, torch.compile and training loops put before keys."""
+
+_STATE_KEYS = ("state_dict", "model_state_dict", "model", "network", "net")
+"""Where training loops keep the weights in a checkpoint that holds more."""
 
 NODE = r"nodes\.x(\d+)_(\d+)\."
 """How the keys of node X(i, j) start."""
@@ -28,6 +37,10 @@ def load_weights(
     deep supervision, of which it keeps its part. A network that the weights do not fit is left as
     it was.
 
+    What wraps a network puts a word before each of its keys, such as DataParallel's "module.", and
+    training loops keep weights under a key of a larger checkpoint, such as "state_dict". Both are
+    taken off where this is not ambiguous, which is logged.
+
     Args:
         network: changed in place.
         weights: a flat state dict, or the file of one as `torch.save` writes it. Files are read
@@ -36,7 +49,8 @@ def load_weights(
     Raises:
         FileNotFoundError: there is no such file.
         TypeError: `weights` is neither a path nor a mapping.
-        ValueError: the file is damaged or holds no flat state dict, or a key or a shape differs.
+        ValueError: the file is damaged or holds no state dict or several, keys are wrapped in part,
+            or a key or a shape differs.
 
     Example:
         >>> network = NestedUNet(2, 1, 2, channels=(8, 16, 32), deep_supervision=True)
@@ -53,8 +67,7 @@ def load_weights(
     else:
         name = f"weights {os.fspath(weights)}"
         state = _read(weights, name=name)
-    if not isinstance(state, Mapping) or not all(torch.is_tensor(v) for v in state.values()):
-        raise ValueError(f"{name} must be a flat state dict: save network.state_dict() on its own")
+    state = _unwrapped(_flat(state, name=name), name=name)
     part = _part(network, state)
     _check_fit(network, part, name=name)
     network.load_state_dict(part)
@@ -74,6 +87,51 @@ def _read(path: str | os.PathLike[str], *, name: str) -> Mapping[str, Any]:
                 f"{name} cannot be read ({type(error).__name__}): the file is damaged, cut short "
                 "or no PyTorch state dict; copy it again and compare its checksum"
             ) from error
+
+
+def _flat(state: Any, *, name: str) -> Mapping[str, Tensor]:
+    """The state dict, also where it lies under one of `_STATE_KEYS` of a checkpoint."""
+    if _is_flat(state):
+        return state
+    inner = [k for k in _STATE_KEYS if isinstance(state, Mapping) and _is_flat(state.get(k))]
+    if len(inner) > 1:
+        raise ValueError(
+            f"{name} hold several state dicts ({', '.join(inner)}): save the one of the network on "
+            "its own"
+        )
+    if not inner:
+        raise ValueError(f"{name} must be a flat state dict: save network.state_dict() on its own")
+    logger.warning("%s: the state dict under %r was taken", name, inner[0])
+    return state[inner[0]]
+
+
+def _is_flat(state: Any) -> bool:
+    return (
+        isinstance(state, Mapping)
+        and len(state) > 0
+        and all(isinstance(k, str) and torch.is_tensor(v) for k, v in state.items())
+    )
+
+
+def _unwrapped(state: Mapping[str, Tensor], *, name: str) -> Mapping[str, Tensor]:
+    """The weights by the keys of the bare network, whatever wrapped it.
+
+    Raises:
+        ValueError: some keys are wrapped and some are not, or two become one.
+    """
+    taken = ""
+    while word := next((w for w in WRAPPERS if any(k.startswith(w) for k in state)), ""):
+        bare = [key for key in state if not key.startswith(word)]
+        if bare:
+            raise ValueError(
+                f"{name} are wrapped in part: {len(state) - len(bare)} of {len(state)} keys begin "
+                f"with {word}, {bare[0]} does not: save network.state_dict() on its own"
+            )
+        state = {key.removeprefix(word): value for key, value in state.items()}
+        taken += word
+    if taken:
+        logger.warning("%s: %s was taken off every key", name, taken)
+    return state
 
 
 def _part(network: NestedUNet, given: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -7,6 +7,7 @@ import pytest
 
 from medseg.geometry import Geometry
 from medseg.ingest import IngestError, Reason, check_finite, check_labels, check_same_grid
+from medseg.ingest.checks import as_labels, round_labels
 
 GRID = Geometry((4, 5, 6), np.diag([1, 1, 2, 1]))
 
@@ -56,3 +57,32 @@ def test_nan_and_infinity_are_counted():
     assert caught.value.code is Reason.NON_FINITE
     check_finite(np.array([1.0, 2.0]))
     check_finite(np.array([1, 2]))
+
+
+@pytest.mark.parametrize("factor", [0.9999999, 1.0000001, 0.99999994, 0.9998])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_labels_near_whole_numbers_are_these(factor, dtype):
+    drifted = (np.array([[0, 1], [2, 3]]) * factor).astype(dtype)
+    labels = as_labels(drifted, (0, 1, 2, 3), name="mask.nii")
+    assert labels.dtype == np.uint8
+    assert labels.tolist() == [[0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.998, "0.998"), (1.0021, "1.0021"), (0.5, "0.5")])
+def test_a_value_beyond_the_tolerance_is_refused_with_all_its_digits(value, shown):
+    for dtype in (np.float32, np.float64):
+        with pytest.raises(IngestError, match=rf"holds {shown} \(1 voxels\), outside"):
+            as_labels(np.array([0, 1, value], dtype=dtype), (0, 1), name="mask.nii")
+
+
+def test_a_small_map_interpolated_between_labels_is_refused():
+    """Linear interpolation of 0 0 0 1 at thousandths: most lie beyond the tolerance."""
+    between = np.interp(np.arange(0, 3, 0.001), [0, 1, 2, 3], [0, 0, 0, 1])
+    with pytest.raises(IngestError) as caught:
+        check_labels(between, (0, 1))
+    assert caught.value.code is Reason.UNDECLARED_LABELS
+
+
+def test_integers_are_not_copied_and_not_rounded():
+    labels = np.array([0, 1, 2], np.uint8)
+    assert round_labels(labels) is labels

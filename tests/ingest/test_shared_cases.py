@@ -121,7 +121,6 @@ def test_what_contradicts_its_header_is_said(cases, name, caplog):
     assert row.findings[0] in caplog.text
 
 
-@pytest.mark.xfail(strict=True, reason="labels of a drifting slope are not rounded yet")
 def test_labels_of_a_drifting_slope_are_rounded(cases):
     path = cases / "label_slope" / "x.nii.gz"
     labels, _ = VolumeReader(labels=[0, 1, 2, 3]).get_data([path])

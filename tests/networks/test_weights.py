@@ -66,7 +66,7 @@ def test_a_file_cut_short_is_refused_by_name(tmp_path, kept):
         load_weights(make(), path)
 
 
-@pytest.mark.parametrize("content", [[1, 2], {"network": {"weight": torch.ones(1)}}])
+@pytest.mark.parametrize("content", [[1, 2], {"weights_of": {"weight": torch.ones(1)}}])
 def test_anything_but_a_flat_state_dict_is_refused(tmp_path, content):
     path = tmp_path / "model.pt"
     torch.save(content, path)
@@ -187,3 +187,64 @@ def test_weights_of_another_number_of_axes_are_refused_in_few_words(there, here)
     message = f"weights are those of a {there}D network, this one is {here}D: pass the weights that"
     with pytest.raises(ValueError, match=message):
         load_weights(NestedUNet(here, 1, 2, channels=(2, 3, 4)), state)
+
+
+# ---- wrapped
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda s: {f"module.{k}": v for k, v in s.items()},
+        lambda s: {f"_orig_mod.{k}": v for k, v in s.items()},
+        lambda s: {f"module._orig_mod.{k}": v for k, v in s.items()},
+        lambda s: {f"_orig_mod.module.{k}": v for k, v in s.items()},
+        lambda s: {"state_dict": s, "epoch": 3},
+        lambda s: {"model": s, "optimizer": {"lr": 1.0}},
+        lambda s: {"state_dict": {f"model.{k}": v for k, v in s.items()}, "epoch": 3},
+        lambda s: {"state_dict": {f"network.module.{k}": v for k, v in s.items()}},
+    ],
+)
+def test_weights_of_a_wrapped_network_are_loaded_and_logged(wrap, tmp_path, caplog):
+    source, path = make(deep_supervision=True), tmp_path / "model.pt"
+    torch.save(wrap(source.state_dict()), path)
+    loaded = load_weights(make(deep_supervision=True), path).state_dict()
+    assert all(torch.equal(v, loaded[k]) for k, v in source.state_dict().items())
+    assert "model.pt: " in caplog.text
+    assert "taken" in caplog.text
+
+
+def test_weights_that_data_parallel_itself_wrapped_are_loaded():
+    source = make()
+    loaded = load_weights(make(), torch.nn.DataParallel(source).state_dict()).state_dict()
+    assert all(torch.equal(v, loaded[k]) for k, v in source.state_dict().items())
+
+
+def test_wrapped_weights_of_the_whole_network_load_into_a_pruned_one():
+    whole = make(deep_supervision=True)
+    wrapped = {f"module.{k}": v for k, v in whole.state_dict().items()}
+    part = load_weights(whole.prune(1), wrapped).state_dict()
+    assert all(torch.equal(v, whole.state_dict()[k]) for k, v in part.items())
+
+
+def test_plain_weights_are_loaded_without_a_word(caplog):
+    load_weights(make(), make().state_dict())
+    assert not caplog.text
+
+
+def test_weights_wrapped_in_part_are_refused_and_nothing_is_loaded():
+    network, state = make(), make().state_dict()
+    first = next(iter(state))
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    mixed = {(f"module.{k}" if k == first else k): v for k, v in state.items()}
+    both = {**state, **{f"module.{k}": v for k, v in state.items()}}
+    for given in (mixed, both):
+        with pytest.raises(ValueError, match=r"wrapped in part: \d+ of \d+ keys begin with module"):
+            load_weights(network, given)
+    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+
+
+def test_a_checkpoint_of_several_networks_is_refused():
+    state = make().state_dict()
+    with pytest.raises(ValueError, match=r"several state dicts \(state_dict, model\)"):
+        load_weights(make(), {"state_dict": state, "model": state})
