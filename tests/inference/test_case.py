@@ -479,11 +479,11 @@ def test_of_the_cases_before_nothing_stays_in_memory(values, failures):
 
 def _wait_until(condition):
     """The thread that read an item may take a moment to let it go."""
-    for _ in range(500):
-        if condition():
-            return
+    end = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("not within a minute")
         time.sleep(0.01)
-    raise TimeoutError("not within 5 s")
 
 
 def test_no_case_is_nothing_to_do():
@@ -664,16 +664,15 @@ from medseg.inference.case import run_cases
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
 def read(case):
-    end = time.monotonic() + (0 if case["case"] == "a" else 120)
+    end = time.monotonic() + (0 if case["case"] == "a" else 3600)
     while time.monotonic() < end:
         torch.zeros(64, 64).sort()
     return case
 
 class Interrupt(torch.nn.Module):
     def forward(self, x):
-        print(time.monotonic(), flush=True)
         os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(120)
+        time.sleep(3600)
 
 image = torch.zeros(1, 2, 2)
 cases = Dataset([{"case": name, "image": image, "label": image} for name in "ab"], read)
@@ -683,11 +682,10 @@ run_cases(SupervisedEvaluator("cpu", [], Interrupt(), epoch_length=1), cases)
 
 def test_a_process_that_is_interrupted_ends_although_the_next_case_is_being_read():
     ended = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=600
     )
     assert ended.returncode == -signal.SIGINT, ended.stderr
     assert ended.stderr.splitlines()[-1] == "KeyboardInterrupt"
-    assert time.monotonic() - float(ended.stdout) < 60
 
 
 def test_a_cancelled_run_ends_there_and_its_case_has_not_failed(caplog):

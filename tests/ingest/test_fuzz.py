@@ -294,7 +294,8 @@ def run_broken(reader: str, tmp_path: Path) -> tuple[list[Case], subprocess.Comp
         return one_file("a", reader)
 
     corpus = write_corpus(tmp_path / reader, {reader: write})
-    return run_worker(corpus, "--count", "2", "--seconds", "1")
+    seconds = "1" if reader == "hangs" else "60"
+    return run_worker(corpus, "--count", "2", "--seconds", seconds)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,11 @@ def test_two_processes_average_the_gradient_of_the_weights_alone(tmp_path):
         subprocess.Popen([*command, str(rank)], env=environment, stdout=subprocess.PIPE, text=True)
         for rank in range(2)
     ]
-    results = [json.loads(process.communicate(timeout=120)[0]) for process in ranks]
+    try:
+        results = [json.loads(process.communicate(timeout=600)[0]) for process in ranks]
+    finally:
+        for process in ranks:  # one that waits for the other, which failed
+            process.kill()
     for result in results:
         assert result["log_scales"] == pytest.approx([-1 - FLOOR, -3 - FLOOR])
         assert result["log_scales_of_a_copy"] == result["log_scales"]
