@@ -64,6 +64,9 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
     if said := contradiction(slices[0].sop_class, slices[0].modality):
         kind = slices[0].kind
         notes.append((Reason.CONFLICTING_MODALITY, f"{said}, read as {kind}, in {name}"))
+    if slices[0].kind in ("", "OT"):
+        finding = f"neither SOP class nor Modality says what kind of image it is, in {name}"
+        notes.append((Reason.UNKNOWN_MODALITY, finding))
     if count := sum(s.is_lossy for s in slices):
         finding = f"{count} of {len(slices)} slices were compressed with loss in {name}"
         notes.append((Reason.LOSSY_COMPRESSION, finding))
@@ -75,6 +78,10 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
         notes.append((noted[0], f"{noted[1]}, in {name}"))
     elif _has_no_air(slices):
         finding = "the rescale leaves no CT value below 0 HU, where air and fat are"
+        notes.append((Reason.UNLIKELY_VALUES, f"{finding}, in {name}"))
+    scales = {f"{s.scale_slope * s.rescale[0]:.4g}" for s in slices if s.scale_slope}
+    if len(scales) > 1:
+        finding = f"{len(scales)} private scales of Philips make the brightness of slices differ"
         notes.append((Reason.UNLIKELY_VALUES, f"{finding}, in {name}"))
     if slices[0].is_real_world:
         unit = slices[0].rescale_type or "no unit"

@@ -189,7 +189,7 @@ def _conclusion(header: Slice, seen: Sequence[_Seen]) -> _Conclusion | None:
         count = counted(sum(one.surplus for one in surplus), "voxel")
         finding = f"{count} of {counted(len(surplus), 'slice')} hold more bits, {bits}"
         return _Conclusion(Reason.UNLIKELY_VALUES, f"{finding} and no overlay is stated")
-    if any(one.is_padded for one in seen):
+    if header.kind == "CT" and any(one.is_padded for one in seen):
         return _Conclusion(corrected, f"padding needs more bits, {bits}", is_whole=True)
     return None
 

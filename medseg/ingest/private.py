@@ -74,12 +74,18 @@ TILES = (
 )
 """How many slices lie side by side in one image."""
 
+SCALE_SLOPE = PrivateElement(0x2005, 0x0E, "Philips MR Imaging DD 001", "FL")
+"""Philips' factor from values to what the coils measured, (2005,100E): values / slope / factor."""
+
 _CSA = PrivateElement(0x0029, 0x10, "SIEMENS CSA HEADER", "OB")
 _CSA_TILES = b"NumberOfImagesInMosaic\0"
 _CSA_NAME_BYTES, _CSA_TAG_BYTES, _CSA_ITEM_BYTES = 64, 84, 16
 
 KEYWORDS = tuple(
-    f"{tag:08X}" for one in (*B_VALUES, *TILES, _CSA) for place in one.places for tag in place
+    f"{tag:08X}"
+    for one in (*B_VALUES, *TILES, SCALE_SLOPE, _CSA)
+    for place in one.places
+    for tag in place
 )
 """The tags to read, those of the creators included."""
 

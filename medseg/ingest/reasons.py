@@ -21,8 +21,9 @@ and the remedy, which is fixed for each code.
 | lossy-compression | accept | values were changed by lossy compression, now or before |
 | conflicting-modality | accept | SOP class and Modality name different kinds of image |
 | real-world-values | accept | no rescale but a real world value mapping, which is applied |
+| unknown-modality | accept | neither SOP class nor Modality says what kind of image it is |
 | fewer-images | accept | the header counts more images than are there |
-| unlikely-values | accept | values that CT never has, or bits that the header does not explain |
+| unlikely-values | accept | values that CT never has, or bits or scales that do not fit |
 | not-hounsfield | accept | CT whose values are stated in another unit than HU |
 | segments | accept | a segmentation of 3D Slicer: which value is which segment |
 | chosen-affine | repair | a NIfTI whose sform and qform differ, of which one was taken |
@@ -121,6 +122,7 @@ class Reason(str, Enum):
     LOSSY_COMPRESSION = "lossy-compression"
     CONFLICTING_MODALITY = "conflicting-modality"
     REAL_WORLD_VALUES = "real-world-values"
+    UNKNOWN_MODALITY = "unknown-modality"
     FEWER_IMAGES = "fewer-images"
     UNLIKELY_VALUES = "unlikely-values"
     NOT_HOUNSFIELD = "not-hounsfield"
@@ -242,6 +244,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.LOSSY_COMPRESSION: "use the uncompressed original where there is one",
     Reason.CONFLICTING_MODALITY: "check which of the two is right before the values are used",
     Reason.REAL_WORLD_VALUES: "values are those of the mapping; check their unit before use",
+    Reason.UNKNOWN_MODALITY: "values are taken as they are; check that they are what is expected",
     Reason.FEWER_IMAGES: "check with the source that no slice is missing at an end",
     Reason.UNLIKELY_VALUES: "compare some values with the source before use",
     Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",

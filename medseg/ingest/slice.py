@@ -50,6 +50,7 @@ class Slice:
     them this is, counted from 0; it is None where the header is that of the file as a whole.
     `conversion` is what a secondary capture was made from, ConversionType. `real_world` lists the
     mappings to real world values; `is_real_world` says that the only one is the rescale.
+    `scale_slope` is Philips' own factor between values and what its coils measured.
     `overlay_bits` are those of a sample in which overlays are stated to lie, one for each.
     `sample_note` is what `medseg.ingest.plausibility` has to say of the samples.
     `tiles` is how many slices lie side by side in the image, by a private element of its maker.
@@ -92,6 +93,7 @@ class Slice:
     is_real_world: bool = False
     counts: Counts = field(default_factory=Counts)
     tiles: int = 0
+    scale_slope: float | None = None
     overlay_bits: int = 0
     sample_note: tuple[Reason, str] | None = None
     frame: int | None = None

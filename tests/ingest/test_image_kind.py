@@ -91,6 +91,13 @@ def test_two_kinds_of_image_in_one_header_are_said(tmp_path):
     assert words in series.message
 
 
+@pytest.mark.parametrize("modality", [None, "OT"])
+def test_values_of_which_nothing_says_what_they_are_are_noted(modality, tmp_path):
+    write_series(tmp_path, of_class(uid.UID("1.2.3.4.5"), modality=modality, rescale=False))
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.UNKNOWN_MODALITY)
+
+
 @pytest.mark.parametrize(
     ("sop_class", "modality", "kind", "said"),
     [

@@ -93,3 +93,15 @@ def test_a_mosaic_is_known_by_its_maker_where_image_type_was_cut(element, count,
 )
 def test_one_image_is_no_mosaic(element):
     assert tiles(mr(element)[0]) in (0, 1)
+
+
+@pytest.mark.parametrize("factors", [(0.5, 0.5), (0.5, 0.7)])
+def test_scales_of_philips_that_differ_between_slices_are_said(factors, tmp_path):
+    slices = mr(count=2)
+    for s, factor in zip(slices, factors, strict=True):
+        block = s.private_block(0x2005, "Philips MR Imaging DD 001", create=True)
+        block.add_new(0x0E, "FL", factor)
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    expected = [] if len(set(factors)) == 1 else [Reason.UNLIKELY_VALUES]
+    assert [reason for reason, _ in series.notes] == expected
