@@ -117,8 +117,9 @@ def segment(
 
     [cyan]--key value[/], after INPUT, overrides any key of the bundle's inference.json:
     [cyan]--level 3[/] is the fast mode, [cyan]--existing skip[/] goes on with an interrupted run,
-    [cyan]--memory_limit 6GiB[/] refuses what needs more; others are device, weights,
-    predictor, roi_size, flips, skip and save_probabilities.
+    [cyan]--memory_limit 6GiB[/] refuses what needs more, [cyan]--force[/] goes on with an image
+    that cannot be of the kind the network was trained on; others are device, weights, predictor,
+    roi_size, flips, skip and save_probabilities.
 
     Example: [cyan]medseg segment study/ct -b bundles/liver -o masks[/]
     """

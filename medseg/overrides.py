@@ -21,6 +21,9 @@ PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
 """Arguments of `monai.bundle run` itself, which are no keys of a config."""
 
 
+FLAGS = ("force",)
+"""Keys that mean True when they stand alone."""
+
 OPTIONS = ("bundle",)
 """Options of every verb that takes overrides; one that is misspelt is taken for an override."""
 
@@ -92,13 +95,17 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
         key, joined, value = rest.pop(0).partition("=")
         if not key.startswith("--"):
             raise ValueError(f"{key!r} is no override: write --key value")
-        if not joined and (not rest or rest[0].startswith("--")):
+        name = key.removeprefix("--").replace("::", "#")
+        stands_alone = not joined and (not rest or rest[0].startswith("--"))
+        if stands_alone and name not in FLAGS:
             raise ValueError(f"override {key} has no value: write {key} value")
-        key = key.removeprefix("--").replace("::", "#")
-        if key in pairs:
-            raise ValueError(f"override --{key} is given twice: give it once")
+        if name in pairs:
+            raise ValueError(f"override --{name} is given twice: give it once")
+        if stands_alone:
+            pairs[name] = True
+            continue
         text = value if joined else rest.pop(0)
-        pairs[key] = read_text(key, text) if is_text_key(key) else _parse_value(text)
+        pairs[name] = read_text(name, text) if is_text_key(name) else _parse_value(text)
     return pairs
 
 

@@ -11,6 +11,7 @@ RANKS = {
     "watch": -1,
     **dict.fromkeys(("errors", "files", "flags", "geometry", "labels", "memory", "path_keys"), 0),
     **dict.fromkeys(("ingest", "losses", "metrics", "networks", "transforms"), 1),
+    "plausibility": 1,
     **dict.fromkeys(("datasets", "engines", "inference"), 2),
     **dict.fromkeys(("export", "report"), 3),
     **dict.fromkeys(("bundle_check", "bundle_copy", "bundle_export", "bundles"), 4),

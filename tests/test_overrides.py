@@ -162,3 +162,14 @@ def test_tracking_that_would_record_nothing_is_refused(tmp_path, settings):
     (tmp_path / "track.json").write_text(json.dumps(settings))
     with pytest.raises(ValueError, match="nothing would be recorded"):
         tracking_keys(str(tmp_path / "track.json"), CONFIG)
+
+
+@pytest.mark.parametrize("arguments", [["--force"], ["--force", "True"], ["--force=true"]])
+def test_force_is_true_when_it_stands_alone(arguments):
+    assert parse_overrides([*arguments, "--level", "3"]) == {"force": True, "level": 3}
+    assert parse_overrides(["--level", "3", *arguments]) == {"force": True, "level": 3}
+
+
+def test_other_keys_need_a_value_still():
+    with pytest.raises(ValueError, match="override --level has no value"):
+        parse_overrides(["--force", "--level"])

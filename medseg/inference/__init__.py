@@ -1,6 +1,7 @@
 """Inference: how a network is run on a device, case by case, and what it leaves on disk."""
 
 from medseg.inference.case import CasesFailedError, find_cases, plan_cases, run_cases
+from medseg.inference.check_image import CheckImaged
 from medseg.inference.existing import check_existing
 from medseg.inference.instance_output import WriteInstancesd
 from medseg.inference.output import WriteLabelMapd, WritePreviewd
@@ -14,6 +15,7 @@ from medseg.inference.restore import RestoreLabeld
 
 __all__ = [
     "CasesFailedError",
+    "CheckImaged",
     "MixedPrecisionInferer",
     "OverlapTileInferer",
     "Predictor",

@@ -13,6 +13,7 @@ from monai.utils import convert_to_numpy
 from PIL import Image
 
 from medseg.files import remove, whole
+from medseg.inference.notes import notes_of, png_text
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +34,21 @@ class WriteInstancesd(MapTransform):
     Args:
         keys: key of the numbered objects, (1, I, J), as `LabelInstancesd` makes them.
         output_dir: folder, made if absent.
+        image_key: the picture, if it is there; its notes are a text of the file, named "Comment".
 
     Raises:
         ValueError: an array that is no picture.
     """
 
-    def __init__(self, keys: KeysCollection, output_dir: str | os.PathLike) -> None:
+    def __init__(
+        self, keys: KeysCollection, output_dir: str | os.PathLike, *, image_key: str = "image"
+    ) -> None:
         super().__init__(keys)
         self.output_dir = Path(output_dir)
+        self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        notes = notes_of(data[self.image_key]) if self.image_key in data else []
         for key in self.key_iterator(data):
             objects = convert_to_numpy(data[key])
             if objects.ndim != 3 or objects.shape[0] != 1:
@@ -55,7 +61,9 @@ class WriteInstancesd(MapTransform):
             few, many = (self.output_dir / f"{data['case']}{s}" for s in (SUFFIX, SUFFIX_OF_MANY))
             path, other = (few, many) if kind is np.uint16 else (many, few)
             with whole(path) as partial:
-                Image.fromarray(objects[0].astype(kind)).save(partial)
+                picture = Image.fromarray(objects[0].astype(kind))
+                stated = {"description": "\n".join(notes)} if notes else {}  # of TIFF
+                picture.save(partial, pnginfo=png_text(notes), **stated)
             remove(other)
             logger.info("%d objects: %s", count, path)
         return dict(data)

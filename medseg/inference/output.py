@@ -18,9 +18,12 @@ from torch import Tensor
 
 from medseg.files import whole
 from medseg.geometry import Geometry
+from medseg.inference.notes import FORCED, is_forced, notes_of
 from medseg.inference.preview import draw_preview
 
 logger = logging.getLogger(__name__)
+
+_DESCRIP_BYTES = 79  # of a NIfTI header, one of its 80 being zero
 
 
 class WriteLabelMapd(MapTransform):
@@ -48,7 +51,9 @@ class WriteLabelMapd(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         for key in self.key_iterator(data):
             path = self.output_dir / f"{data['case']}.nii.gz"
-            write_label_map(data[key], path, source=source_geometry(data[self.image_key]))
+            image = data[self.image_key]
+            source = source_geometry(image)
+            write_label_map(data[key], path, source=source, notes=notes_of(image))
             logger.info("label map: %s", path)
         return dict(data)
 
@@ -115,6 +120,7 @@ class WritePreviewd(MapTransform):
             spacing_mm=grid.spacing_mm,
             classes=self.classes,
             voxel_ml=source.voxel_volume_ml,
+            notes=notes_of(image),
         )
 
     def _limits(self, image: np.ndarray) -> tuple[float, float]:
@@ -168,10 +174,13 @@ def source_geometry(image: MetaTensor) -> Geometry:
     return Geometry((i, j, k), affine)
 
 
-def write_label_map(label: MetaTensor, path: Path, *, source: Geometry) -> None:
+def write_label_map(
+    label: MetaTensor, path: Path, *, source: Geometry, notes: Sequence[str] = ()
+) -> None:
     """Write a (1, I, J, K) label map as NIfTI, uint8, in millimetres, on the `source` grid.
 
-    sform and qform are both the affine of `source`, with code 1, scanner.
+    sform and qform are both the affine of `source`, with code 1, scanner. The first 79 letters of
+    the notes are in `descrip`; of a case that was forced, `intent_name` says so.
 
     Raises:
         ValueError: its shape or affine is not that of `source`, or a value is not an integer of 0
@@ -183,6 +192,9 @@ def write_label_map(label: MetaTensor, path: Path, *, source: Geometry) -> None:
     image.header.set_xyzt_units("mm")
     image.set_sform(source.affine, code="scanner")
     image.set_qform(source.affine, code="scanner")
+    image.header["descrip"] = "; ".join(notes).encode("ascii", "replace")[:_DESCRIP_BYTES]
+    if is_forced(notes):
+        image.header["intent_name"] = FORCED
     with whole(path) as partial:
         nib.save(image, partial)
 

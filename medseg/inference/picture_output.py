@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from medseg.files import whole
+from medseg.inference.notes import notes_of, png_text
 from medseg.inference.output import class_indices
 from medseg.inference.preview import draw_picture
 from medseg.ingest.picture import PictureReader
@@ -52,8 +53,9 @@ class WritePictureLabeld(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         for key in self.key_iterator(data):
             path = self.output_dir / f"{data['case']}_label.png"
-            shape = [int(n) for n in data[self.image_key].meta["spatial_shape"]]
-            write_picture_label(data[key], path, shape=shape)
+            image = data[self.image_key]
+            shape = [int(n) for n in image.meta["spatial_shape"]]
+            write_picture_label(data[key], path, shape=shape, notes=notes_of(image))
             logger.info("label map: %s", path)
         return dict(data)
 
@@ -91,7 +93,7 @@ class WritePicturePreviewd(MapTransform):
         for key in self.key_iterator(data):
             path = self.output_dir / f"{data['case']}.png"
             label = class_indices(data[key], name=path.name)
-            drawn = draw_picture(shades, label, classes=self.classes)
+            drawn = draw_picture(shades, label, classes=self.classes, notes=notes_of(image))
             with whole(path) as partial:
                 drawn.save(partial)
             logger.info("preview: %s", path)
@@ -110,8 +112,12 @@ def _shades(path: Path, *, colour: bool) -> np.ndarray:
     return drawn if colour else drawn[None]
 
 
-def write_picture_label(label: MetaTensor | Tensor, path: Path, *, shape: Sequence[int]) -> None:
+def write_picture_label(
+    label: MetaTensor | Tensor, path: Path, *, shape: Sequence[int], notes: Sequence[str] = ()
+) -> None:
     """Write a (1, I, J) label map as an 8-bit grey PNG; rows are I and columns J.
+
+    The notes are a text of the file, named "Comment".
 
     Raises:
         ValueError: its shape is not that of the picture, or a value is not an integer of 0 to 255.
@@ -123,4 +129,4 @@ def write_picture_label(label: MetaTensor | Tensor, path: Path, *, shape: Sequen
             "invert the spatial transforms of the preprocessing"
         )
     with whole(path) as partial:
-        Image.fromarray(array).save(partial)
+        Image.fromarray(array).save(partial, pnginfo=png_text(notes))

@@ -1,5 +1,6 @@
 """Preview: one picture that shows whether a segmentation is sane."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -21,6 +22,7 @@ _MARGIN, _LINE = 8, 22
 _OUTLINE_PIXELS = 2
 _TINT = 0.15
 _FONT = ImageFont.load_default(size=14)
+_NOTE_COLOUR = (255, 150, 60)
 _ENDS = (("A", "P"), ("R", "L"), ("R", "L"))  # left and right of a plane across I, J, K
 _STACK = 3  # slices of a thin volume that are drawn
 
@@ -36,6 +38,7 @@ def draw_preview(
     spacing_mm: Sequence[float],
     classes: Sequence[str],
     voxel_ml: float | None = None,
+    notes: Sequence[str] = (),
 ) -> Image.Image:
     """The axial, coronal and sagittal plane through the segmentation, in radiological convention.
 
@@ -55,6 +58,7 @@ def draw_preview(
         spacing_mm: voxel size.
         classes: names of the classes 1, 2, ...
         voxel_ml: the volume of a voxel; None for that of its edges at right angles.
+        notes: what must be known of the case, a paragraph each below the caption.
     """
     views = _views(label, spacing_mm)
     planes = [_plane(image(*view), label, view, spacing_mm) for view in views]
@@ -62,7 +66,7 @@ def draw_preview(
     entries = _volumes(label, voxel_ml, classes)
     width = sum(p.width for p in planes) + _MARGIN * (len(planes) + 1)
     width = max(width, *(_entry_width(text) for _, text in entries))
-    lines = _caption_lines(entries, width)
+    lines = [*_caption_lines(entries, width), *_note_lines(notes, width)]
     height = PLANE_HEIGHT + 2 * _MARGIN + _LINE * len(lines)
     canvas = Image.new("RGB", (width, height), "black")
     draw = ImageDraw.Draw(canvas)
@@ -78,7 +82,9 @@ def draw_preview(
     return canvas
 
 
-def draw_picture(image: np.ndarray, label: np.ndarray, *, classes: Sequence[str]) -> Image.Image:
+def draw_picture(
+    image: np.ndarray, label: np.ndarray, *, classes: Sequence[str], notes: Sequence[str] = ()
+) -> Image.Image:
     """A picture with its classes as outlines over a light tint, each named in the caption.
 
     The caption gives the area of a class in pixels of `label`, and in per cent of the picture. An
@@ -88,6 +94,7 @@ def draw_picture(image: np.ndarray, label: np.ndarray, *, classes: Sequence[str]
         image: (1, I, J) grey or (3, I, J) red, green, blue; values 0 (black) to 1 (white).
         label: (I, J), class indices; 0 is background.
         classes: names of the classes 1, 2, ...
+        notes: what must be known of the case, a paragraph each below the caption.
 
     Raises:
         ValueError: the picture has another number of channels.
@@ -101,7 +108,7 @@ def draw_picture(image: np.ndarray, label: np.ndarray, *, classes: Sequence[str]
     picture = _overlaid(np.moveaxis(shades, 0, -1), label, size)
     entries = _areas(label, classes)
     width = max(picture.width, *(_entry_width(text) for _, text in entries)) + 2 * _MARGIN
-    lines = _caption_lines(entries, width)
+    lines = [*_caption_lines(entries, width), *_note_lines(notes, width)]
     canvas = Image.new("RGB", (width, picture.height + 2 * _MARGIN + _LINE * len(lines)), "black")
     canvas.paste(picture, ((width - picture.width) // 2, _MARGIN))
     _draw_lines(canvas, lines, top=picture.height + 2 * _MARGIN)
@@ -206,6 +213,13 @@ def _caption_lines(entries: list[tuple[int, str]], width: int) -> list[list[tupl
     return lines
 
 
+def _note_lines(notes: Sequence[str], width: int) -> list[list[tuple[int, int, str]]]:
+    """Notes as the lines of a caption, broken between words; class 0 stands for none."""
+    letter = _FONT.getlength("n")
+    fitting = max(20, int((width - 2 * _MARGIN) / letter))
+    return [[(_MARGIN, 0, line)] for note in notes for line in textwrap.wrap(note, fitting)]
+
+
 def _entry_width(text: str) -> int:
     """Pixels of a caption's entry: its patch of colour, its text and the gap after it."""
     return 40 + int(_FONT.getlength(text))
@@ -219,6 +233,9 @@ def _draw_lines(canvas: Image.Image, lines: list[list[tuple[int, int, str]]], *,
 
 def _draw_line(draw: ImageDraw.ImageDraw, line: list[tuple[int, int, str]], *, y: int) -> None:
     for x, value, text in line:
+        if value == 0:
+            draw.text((x, y), text, _NOTE_COLOUR, font=_FONT)
+            continue
         draw.rectangle((x, y + 3, x + 12, y + 15), fill=_colour(value))
         draw.text((x + 18, y), text, "white", font=_FONT)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from medseg.files import whole
 from medseg.inference.case import case_name
 from medseg.inference.files_of import files_of
+from medseg.inference.notes import notes_of
 from medseg.transforms.classes import Classes, logit_channels
 
 SUFFIX = "_probabilities"
@@ -21,8 +22,9 @@ class ProbabilityFiles:
     """Names `<output_dir>/<case>_probabilities.npy`, and writes the .json file beside it after it.
 
     For `OverlapTileInferer(probabilities=...)`. The array is float16, (channels, I, J, K), on the
-    grid that the network saw; the .json file holds that grid's `affine`, voxels to millimetres, and
-    the names of the `channels`. A case of which both exist was computed to the end.
+    grid that the network saw; the .json file holds that grid's `affine`, voxels to millimetres, the
+    names of the `channels`, and the `notes` of the image if there are any. A case of which both
+    exist was computed to the end.
 
     Args:
         output_dir: folder, made if absent.
@@ -49,6 +51,8 @@ class ProbabilityFiles:
         stem = f"{case_name(Path(files[0]))}{SUFFIX}"
         affine = torch.as_tensor(getattr(images, "affine", torch.eye(4))).reshape(-1, 4, 4)[0]
         about = {"channels": self.channels, "affine": affine.tolist()}
+        if notes := notes_of(images):
+            about["notes"] = notes
         yield self.output_dir / f"{stem}.npy"
         with whole(self.output_dir / f"{stem}.json") as partial:
             partial.write_text(json.dumps(about, indent=2) + "\n")

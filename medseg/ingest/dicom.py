@@ -46,8 +46,19 @@ def load_dicom(
     Example:
         >>> volume, geometry = load_dicom("study", series_uid="1.2.3")  # doctest: +SKIP
     """
+    return read_series(find_one(path, series_uid=series_uid, choose=choose, resample=resample))
+
+
+def find_one(
+    path: str | Path,
+    *,
+    series_uid: str | None = None,
+    choose: str | None = None,
+    resample: bool = False,
+) -> Series:
+    """The one series that `load_dicom` loads, with its headers; it may be refused."""
     found = find_series(path, resample=resample)
-    return read_series(choose_series(found, Path(path), series_uid=series_uid, choose=choose))
+    return choose_series(found, Path(path), series_uid=series_uid, choose=choose)
 
 
 def read_series(series: Series) -> tuple[np.ndarray, Geometry]:

@@ -49,6 +49,7 @@ _AS_STORED = {
     "comments": "ImageComments",
     "irradiation": "IrradiationEventUID",
     "reference_time_ms": "FrameReferenceTime",
+    "body_part": "BodyPartExamined",
 }
 """Elements whose values are text in the file."""
 
@@ -163,6 +164,7 @@ class Origin:
     trigger_delay_ms: str = ""
     stack: str = ""
     dimensions: str = ""
+    body_part: str = ""
 
 
 def read_origin(dataset: pydicom.Dataset) -> Origin:

@@ -25,9 +25,12 @@ from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys, ensure_tuple
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.checks import as_labels, check_same_grid
 from medseg.ingest.formats import is_volume_file
-from medseg.ingest.volume import load
+from medseg.ingest.volume import Kind, load_with_kind
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", "")
+
+MODALITY, BODY_PART = "modality", "body_part"
+"""Keys of an image's meta data: what its DICOM header says, empty where it says nothing."""
 
 
 class VolumeReader(ImageReader):
@@ -97,15 +100,17 @@ class VolumeReader(ImageReader):
         Raises:
             IngestError: a path is refused, or several do not share a grid.
         """
-        volumes, grids = zip(*(self._load(path) for path in img), strict=True)
+        volumes, grids, kinds = zip(*(self._load(path) for path in img), strict=True)
         for path, grid in zip(img[1:], grids[1:], strict=True):
             check_same_grid(grids[0], grid, names=(str(img[0]), str(path)))
+        stated = {MODALITY: kinds[0].modality, BODY_PART: kinds[0].body_part}
+        shape, affine = grids[0].shape, grids[0].affine
         if len(volumes) == 1:
-            return volumes[0], metadata(grids[0].shape, affine=grids[0].affine)
-        return np.stack(volumes), metadata(grids[0].shape, affine=grids[0].affine, channel_dim=0)
+            return volumes[0], metadata(shape, affine=affine) | stated
+        return np.stack(volumes), metadata(shape, affine=affine, channel_dim=0) | stated
 
-    def _load(self, path: Path) -> tuple[np.ndarray, Geometry]:
-        array, geometry = load(
+    def _load(self, path: Path) -> tuple[np.ndarray, Geometry, Kind]:
+        array, geometry, kind = load_with_kind(
             path,
             series_uid=self.series_uid,
             choose=self.choose,
@@ -115,8 +120,8 @@ class VolumeReader(ImageReader):
             units=self.units,
         )
         if self.labels is None:
-            return array, geometry
-        return as_labels(array, self.labels, name=str(path)), geometry
+            return array, geometry, kind
+        return as_labels(array, self.labels, name=str(path)), geometry, kind
 
 
 class SameGridd(MapTransform):

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from medseg.geometry import Geometry
-from medseg.ingest.dicom import load_dicom
+from medseg.ingest.dicom import find_one, read_series
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volume_file import load_file
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a header says an image is of, in DICOM's terms; empty where it says nothing."""
+
+    modality: str = ""
+    body_part: str = ""
 
 
 def load(
@@ -52,6 +61,32 @@ def load(
     Example:
         >>> ct, geometry = load("study/ct")  # doctest: +SKIP
     """
+    array, geometry, _ = load_with_kind(
+        path,
+        series_uid=series_uid,
+        choose=choose,
+        resample=resample,
+        volume=volume,
+        affine=affine,
+        units=units,
+    )
+    return array, geometry
+
+
+def load_with_kind(
+    path: str | Path,
+    *,
+    series_uid: str | None = None,
+    choose: str | None = None,
+    resample: bool = False,
+    volume: int | None = None,
+    affine: str | None = None,
+    units: str | None = None,
+) -> tuple[np.ndarray, Geometry, Kind]:
+    """Load as `load` does, and give what the header says the image is of."""
     if is_volume_file(path):
-        return load_file(path, volume=volume, affine=affine, units=units)
-    return load_dicom(path, series_uid=series_uid, choose=choose, resample=resample)
+        return *load_file(path, volume=volume, affine=affine, units=units), Kind()
+    series = find_one(path, series_uid=series_uid, choose=choose, resample=resample)
+    array, geometry = read_series(series)
+    kind = Kind(modality=series.modality, body_part=series.slices[0].origin.body_part)
+    return array, geometry, kind

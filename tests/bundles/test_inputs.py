@@ -155,7 +155,8 @@ def test_a_bundle_of_pictures_refuses_volumes_in_one_line(source, told, tmp_path
 def test_a_bundle_of_volumes_refuses_a_picture_in_one_line(tmp_path):
     picture = tmp_path / "photo.png"
     picture.write_bytes(b"a picture by its name")
-    told = f"{picture} is a picture: this bundle segments volumes (NIfTI or DICOM)"
+    formats = "NIfTI, NRRD, MetaImage, MGH or DICOM"
+    told = f"{picture} is a picture: this bundle segments volumes ({formats})"
     assert refusal("hippocampus", picture, tmp_path / "masks") == told
 
 
@@ -275,3 +276,57 @@ def test_windows_unlike_the_training_patches_are_warned_of(repository, name):
     parser = ConfigParser()
     parser.read_config(str(repository / "bundles" / name / "configs" / "inference.json"))
     assert parser["window_inferer"]["patch_size"] == "@image_size"
+
+
+# ---- images that cannot be of the kind a network was trained on
+
+
+def said_of(capfd):
+    """What was logged, on either stream."""
+    return "".join(capfd.readouterr())
+
+
+def mask(shape):
+    label = np.zeros(shape, np.uint8)
+    label[4:12, 5:13] = 1
+    return label
+
+
+@pytest.mark.parametrize("force", ["False", "True"])
+def test_a_volume_that_is_none_is_refused_and_forced_alone(untrained, tmp_path, force, capfd):
+    """A label map between two images: they are segmented, and so is it where it is forced."""
+    bundle, volumes = untrained("hippocampus"), tmp_path / "volumes"
+    volumes.mkdir()
+    for name, values in (("a", None), ("b", mask(SHAPES[0])), ("c", None)):
+        noise = np.random.default_rng(0).random(SHAPES[0], np.float32)
+        nib.save(nib.Nifti1Image(noise if values is None else values, LAS), volumes / f"{name}.nii")
+    choices = {"image_size": [16, 16, 16], "overlap": 0, "force": force}
+    said = "this is a label map or mask, no image: it holds 2 values from 0 to 1"
+    if force == "False":
+        with pytest.raises(RuntimeError) as failed:
+            segment(bundle, volumes, **choices)
+        assert str(root_cause(failed.value)).startswith("1 of 3 cases failed (b)")
+        assert f"case b failed: {said}" in said_of(capfd)
+    else:
+        segment(bundle, volumes, **choices)
+        assert f"case b: forced: {said}" in said_of(capfd)
+    headers = {p.name[0]: nib.load(p).header for p in (tmp_path / "masks").glob("*.nii.gz")}
+    expected = {"a": b"", "b": f"forced: {said}".encode(), "c": b""}
+    assert {name: header["descrip"].item() for name, header in headers.items()} == {
+        name: text for name, text in expected.items() if name != "b" or force == "True"
+    }
+
+
+def test_a_mask_is_no_picture_for_any_bundle_of_pictures(untrained, tmp_path, capfd):
+    bundle = untrained("nuclei")
+    Image.fromarray(255 * mask((40, 40))).save(tmp_path / "mask.png")
+    with pytest.raises(RuntimeError):
+        segment(bundle, tmp_path / "mask.png")
+    assert "case mask failed: this is a label map or mask" in said_of(capfd)
+
+
+def test_every_bundle_checks_what_it_segments_before_it_changes_the_values():
+    for config in sorted(BUNDLES.glob("*/configs/inference.json")):
+        steps = json.loads(config.read_text())["preprocessing"]["transforms"]
+        names = [step if isinstance(step, str) else step["_target_"] for step in steps]
+        assert names.index("@check_image") < names.index("@intensity"), config

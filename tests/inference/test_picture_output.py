@@ -132,7 +132,7 @@ def test_a_write_that_fails_leaves_the_label_map_before_it(tmp_path, monkeypatch
     write_picture_label(torch.ones(1, *SHAPE), path, shape=SHAPE)
     before = path.read_bytes()
 
-    def full(image, target):
+    def full(image, target, **_):
         target.write_bytes(b"half")
         raise OSError("no space left on device")
 

@@ -1,0 +1,157 @@
+"""Check image: refuse an image that cannot be of the kind that the network was trained on."""
+
+import logging
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+from monai.utils import convert_to_numpy
+from torch import Tensor
+
+from medseg.flags import require_bool
+from medseg.inference.notes import FORCED, add_notes
+from medseg.ingest.reader import BODY_PART, MODALITY
+from medseg.plausibility import (
+    describe_label_map,
+    is_scan_in_hounsfield,
+    lung_share,
+    why_not_hounsfield,
+)
+
+logger = logging.getLogger(__name__)
+
+CT, MR, PICTURE = "CT", "MR", "picture"
+MODALITIES = (CT, MR, PICTURE)
+
+LUNG_SHARE_OF_ABDOMEN = 0.2
+"""A scan of the abdomen has slices with less lung, see `lung_share`: 3D-IRCADb-01 0.06, a chest CT
+of LIDC-IDRI 0.3."""
+
+WHOLE_CHEST_MM = 80
+"""A stack of less height may be the dome of the liver alone, with lung all around: this is a
+warning. In one of more height whose every slice shows lung there is no abdomen."""
+
+ABDOMEN = "ABDOMEN"
+
+
+@dataclass
+class Findings:
+    """What speaks against an image: `refusals` contradict, `warnings` are at the margin."""
+
+    refusals: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class CheckImaged(MapTransform):
+    """Refuses images that cannot be what a network was trained on, and warns of doubtful ones.
+
+    Compared are what a DICOM header states, and the voxels themselves: a label map is no image, a
+    CT has Hounsfield units, an MR or a picture has not, and a scan of the abdomen has slices
+    without lung. The image is not changed. What is warned of, and what `force` lets pass, is
+    logged, and kept with the image as notes, which previews, label maps and probabilities repeat.
+
+    Place it before values are scaled, and behind `Orientationd` where there is one.
+
+    Args:
+        keys: image as read, (C, *spatial).
+        modality: of the images of training: "CT" in Hounsfield units, "MR" or "picture".
+        body_part: of the images of training, in DICOM's terms for BodyPartExamined; empty where
+            nothing is known. "ABDOMEN" also asks for slices without lung.
+        force: go on with what would be refused, and say so.
+
+    Raises:
+        TypeError: `force` is neither true nor false.
+        ValueError: an unknown modality; in the call, an image that is refused.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        *,
+        modality: str,
+        body_part: Collection[str] = (),
+        force: bool = False,
+    ) -> None:
+        super().__init__(keys)
+        if modality not in MODALITIES:
+            raise ValueError(f"modality is one of {', '.join(MODALITIES)}, got {modality!r}")
+        self.modality = modality
+        self.body_part = [part.upper() for part in body_part]
+        self.force = require_bool(force, "force")
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        for key in self.key_iterator(data):
+            found = self.findings(data[key])
+            if found.refusals and not self.force:
+                raise ValueError(f"{'; '.join(found.refusals)}: {self._remedy()}")
+            notes = [f"{FORCED}: {finding}" for finding in found.refusals] + found.warnings
+            add_notes(data[key], notes)
+            for note in notes:
+                logger.warning("case %s: %s", data.get("case", key), note)
+        return dict(data)
+
+    def findings(self, image: Tensor) -> Findings:
+        """What speaks against an image, (C, *spatial)."""
+        found = Findings()
+        values = convert_to_numpy(image)
+        meta = getattr(image, "meta", {})
+        self._compare_header(meta, found)
+        if values.size and not found.refusals:
+            self._compare_values(values, found)
+        if not found.refusals and ABDOMEN in self.body_part and values.ndim == 4:
+            self._compare_lungs(image, values, found)
+        return found
+
+    def _compare_header(self, meta: Mapping[str, Any], found: Findings) -> None:
+        modality, part = str(meta.get(MODALITY, "")), str(meta.get(BODY_PART, "")).upper()
+        if modality and self.modality != PICTURE and modality != self.modality:
+            found.refusals.append(
+                f"the DICOM header says {modality}, the network was trained on {self.modality}"
+            )
+        if part and self.body_part and part not in self.body_part:
+            found.warnings.append(
+                f"the DICOM header says {part}, the network was trained on "
+                f"{' or '.join(self.body_part)}"
+            )
+
+    def _compare_values(self, values: np.ndarray, found: Findings) -> None:
+        if label_map := describe_label_map(values):
+            found.refusals.append(f"this is a label map or mask, no image: it holds {label_map}")
+        elif self.modality == CT and (why := why_not_hounsfield(values)):
+            found.refusals.append(f"this is no CT in Hounsfield units: {why}")
+        elif self.modality == MR and is_scan_in_hounsfield(values):
+            found.refusals.append(
+                "this is a CT, with air and soft tissue in Hounsfield units, and the network was "
+                "trained on MR"
+            )
+
+    def _compare_lungs(self, image: Tensor, values: np.ndarray, found: Findings) -> None:
+        share = lung_share(values[0])
+        if share <= LUNG_SHARE_OF_ABDOMEN:
+            return
+        height = _height_mm(image)
+        what = f"every slice shows lung, {share:.0%} of the body and more"
+        if height >= WHOLE_CHEST_MM:
+            found.refusals.append(
+                f"this is a CT of the chest: in {height:.0f} mm {what}, and the network was "
+                "trained on the abdomen"
+            )
+        else:
+            found.warnings.append(f"{what}: the network was trained on the abdomen")
+
+    def _remedy(self) -> str:
+        return (
+            f"pass what the network was trained on ({self.modality}), or --force True to segment "
+            "it all the same, which every output will say"
+        )
+
+
+def _height_mm(image: Tensor) -> float:
+    """The length of a volume along its last axis."""
+    affine = image.affine if isinstance(image, MetaTensor) else np.eye(4)
+    step = np.linalg.norm(np.asarray(affine, dtype=float)[:3, 2])
+    return float(step * image.shape[-1])

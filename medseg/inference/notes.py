@@ -1,0 +1,41 @@
+"""Notes: what must be known of a case, kept with its image and repeated by everything written."""
+
+from collections.abc import Sequence
+
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+NOTES = "notes"
+"""The key of an image's meta data. Its value is one text, a line for each note, since MONAI puts
+texts of several cases together and takes them apart again."""
+
+FORCED = "forced"
+"""How the note of a case begins that would have been refused."""
+
+
+def notes_of(image: Tensor) -> list[str]:
+    """The notes of an image, or of the only one of a batch; none for a plain tensor."""
+    found = getattr(image, "meta", {}).get(NOTES, "")
+    if not isinstance(found, str):
+        found = "\n".join(map(str, found))
+    return [line for line in found.split("\n") if line]
+
+
+def is_forced(notes: Sequence[str]) -> bool:
+    """Whether one of the notes is of a case that would have been refused."""
+    return any(note.startswith(FORCED) for note in notes)
+
+
+def add_notes(image: Tensor, notes: Sequence[str]) -> None:
+    """Add notes to an image; one that keeps no meta data, a plain tensor, keeps none."""
+    if hasattr(image, "meta"):
+        image.meta[NOTES] = "\n".join([*notes_of(image), *notes])
+
+
+def png_text(notes: Sequence[str]) -> PngInfo:
+    """The notes as what a PNG file holds beside its pixels: a text named "Comment" if there are
+    any."""
+    text = PngInfo()
+    if notes:
+        text.add_text("Comment", "\n".join(notes))
+    return text

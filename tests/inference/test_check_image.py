@@ -1,0 +1,135 @@
+"""Tests of medseg.inference.check_image: what contradicts is refused, and force is not silent."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from ingest.dicom_writer import make_series, write_series
+from monai.data import MetaTensor
+from monai.transforms import EnsureChannelFirstd, LoadImaged
+from plausibility.test_hounsfield import scan
+
+from medseg.inference import CheckImaged
+from medseg.inference.notes import notes_of
+from medseg.ingest.reader import VolumeReader
+
+
+def image(values, **meta):
+    spacing = np.diag([1.0, 1.0, 2.5, 1.0])
+    return MetaTensor(torch.from_numpy(np.array(values, np.float32)), affine=spacing, meta=meta)
+
+
+def checked(values, modality="CT", *, header=None, **options):
+    data = {"case": "a", "image": image(values, **(header or {}))}
+    return CheckImaged("image", modality=modality, **options)(data)["image"]
+
+
+def resonance():
+    return np.random.default_rng(0).normal(300, 80, (1, 20, 24, 20)).clip(0)
+
+
+def mask():
+    label = np.zeros((1, 20, 24, 20))
+    label[:, 5:10, 5:10, 5:10] = 2
+    return label
+
+
+def test_images_of_the_kind_pass_unchanged_and_without_a_note(caplog):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 30, 30))
+    for values, modality in ((scan(), "CT"), (resonance(), "MR"), (pictures, "picture")):
+        found = checked(values, modality)
+        assert np.array_equal(found.numpy(), np.array(values, np.float32))
+        assert notes_of(found) == []
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("values", "modality", "words"),
+    [
+        (resonance(), "CT", "no CT in Hounsfield units: .* below -50"),
+        (scan(), "MR", "this is a CT"),
+        (mask(), "CT", "a label map or mask, no image: it holds 2 values from 0 to 2"),
+        (mask(), "MR", "a label map or mask"),
+        (mask()[..., 7], "picture", "a label map or mask"),
+        (mask() / 2, "MR", "2 values from 0 to 1"),
+    ],
+)
+def test_what_contradicts_is_refused_with_the_remedy(values, modality, words):
+    with pytest.raises(ValueError, match=f"{words}.*: pass what .*{modality}.*or --force True"):
+        checked(values, modality)
+
+
+@pytest.mark.parametrize("stated", ["MR", "PT", "RTDOSE", "SEG"])
+def test_a_header_of_another_modality_is_refused(stated):
+    with pytest.raises(ValueError, match=f"header says {stated}, the network was trained on CT"):
+        checked(scan(), header={"modality": stated})
+
+
+def test_a_header_that_says_nothing_or_the_same_passes():
+    for stated in ("", "CT"):
+        checked(scan(), header={"modality": stated})
+
+
+def test_another_body_part_is_a_warning_that_is_kept_with_the_image(caplog):
+    header = {"modality": "CT", "body_part": "Head"}
+    found = checked(scan(), header=header, body_part=["ABDOMEN", "LIVER"])
+    assert notes_of(found) == [
+        "the DICOM header says HEAD, the network was trained on ABDOMEN or LIVER"
+    ]
+    assert [r.levelno for r in caplog.records] == [logging.WARNING]
+    assert "case a: the DICOM header says HEAD" in caplog.text
+    for same in ("LIVER", "liver", ""):
+        assert not notes_of(checked(scan(), header={"body_part": same}, body_part=["LIVER"]))
+
+
+def test_a_chest_is_no_abdomen_and_an_abdomen_with_lungs_is_one():
+    """40 slices of 2.5 mm; a stack too low to say is a warning."""
+    with pytest.raises(ValueError, match="a CT of the chest: in 100 mm every slice shows lung"):
+        checked(scan(lungs=40), body_part=["ABDOMEN"])
+    checked(scan(lungs=40), body_part=["CHEST"])
+    assert not notes_of(checked(scan(lungs=30), body_part=["ABDOMEN"]))
+    low = checked(scan(lungs=40)[..., -20:], body_part=["ABDOMEN"])
+    assert "every slice shows lung" in notes_of(low)[0]
+
+
+def test_what_is_forced_goes_on_and_is_noted(caplog):
+    found = checked(mask(), force=True)
+    assert notes_of(found) == [
+        "forced: this is a label map or mask, no image: it holds 2 values from 0 to 2"
+    ]
+    assert "case a: forced: this is a label map" in caplog.text
+
+
+@pytest.mark.parametrize("force", ["false", 1, None])
+def test_force_is_true_or_false(force):
+    with pytest.raises(TypeError, match="force must be True or False"):
+        CheckImaged("image", modality="CT", force=force)
+
+
+def test_an_unknown_modality_is_refused():
+    with pytest.raises(ValueError, match="one of CT, MR, picture, got 'XR'"):
+        CheckImaged("image", modality="XR")
+
+
+def test_a_plain_tensor_is_judged_by_its_values():
+    check = CheckImaged("image", modality="CT", body_part=["ABDOMEN"])
+    check({"image": torch.from_numpy(scan())})
+    with pytest.raises(ValueError, match="no CT"):
+        check({"image": torch.from_numpy(resonance())})
+
+
+@pytest.mark.parametrize("value", [0.0, -1000.0, 40.0])
+def test_a_constant_image_is_left_to_the_check_of_blank_images(value):
+    checked(np.full((1, 8, 8, 8), value))
+
+
+def test_the_reader_keeps_what_a_dicom_header_says(tmp_path):
+    series = make_series()
+    for each in series:
+        each.BodyPartExamined = "ABDOMEN"
+    write_series(tmp_path / "ct", series)
+    data = {"image": str(tmp_path / "ct")}
+    read = LoadImaged("image", reader=VolumeReader())(data)["image"]
+    assert (read.meta["modality"], read.meta["body_part"]) == ("CT", "ABDOMEN")
+    assert EnsureChannelFirstd("image")({"image": read})["image"].meta["modality"] == "CT"

@@ -1,0 +1,101 @@
+"""Tests of medseg.plausibility.hounsfield: a CT is known by its air, fat and soft tissue."""
+
+import numpy as np
+import pytest
+
+from medseg.datasets import phantom
+from medseg.ingest import load
+from medseg.plausibility import is_scan_in_hounsfield, lung_share, why_not_hounsfield
+
+
+def scan(lungs=0):
+    """(1, 32, 32, 40): air around a body of 40 HU, fat below its skin; lung in the last slices."""
+    image = np.full((1, 32, 32, 40), -1000.0)
+    image[:, 4:28, 4:28] = -100
+    image[:, 6:26, 6:26] = 40
+    if lungs:
+        image[:, 8:24, 8:24, -lungs:] = -800
+    return image + np.random.default_rng(0).normal(0, 10, image.shape)
+
+
+def test_a_scan_is_hounsfield_and_is_known_where_none_is_expected():
+    assert why_not_hounsfield(scan()) is None
+    assert is_scan_in_hounsfield(scan())
+
+
+BORDER = [(0, 0), (8, 8), (8, 8), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda hu: np.clip(hu, 0, 255), "hardly any is below -50, where air and fat are"),
+        (lambda hu: np.clip((hu + 360) / 400, 0, 0.6), "from 0 to 0.6 and hardly any is below -50"),
+        (lambda hu: np.clip((hu + 160) / 200 - 1, -1, 1), "hardly any is below -50"),
+        (lambda hu: hu + 1024, "hardly any is below -50"),
+        (lambda hu: np.pad(hu + 1024, BORDER, constant_values=-2000), "no air is above 700"),
+        (lambda hu: hu * 100, "hardly any is from -200 to 300, where soft tissue is"),
+        (lambda hu: np.abs(hu), "hardly any is below -50"),
+    ],
+    ids=["8 bits", "0 to 1", "-1 to 1", "stored", "stored, padded", "too large", "no sign"],
+)
+def test_other_values_are_not_hounsfield_and_the_reason_is_given(change, why):
+    assert why in why_not_hounsfield(change(scan()))
+
+
+@pytest.mark.parametrize("where", [np.s_[:, 4:28, 4:28], np.s_[:, :, :, :1], np.s_[:, 4:16]])
+def test_a_part_of_a_scan_is_hounsfield_too(where):
+    assert why_not_hounsfield(scan()[where]) is None
+
+
+def test_a_constant_image_is_not_judged():
+    assert why_not_hounsfield(np.zeros((1, 4, 4, 4))) is None
+
+
+@pytest.mark.parametrize("shift", [0, -300])
+def test_magnetic_resonance_is_not_taken_for_a_scan(shift):
+    """Nor where its values were shifted below zero: none are air."""
+    noise = np.random.default_rng(0).normal(300, 100, (1, 20, 20, 20)).clip(0)
+    assert not is_scan_in_hounsfield(noise + shift)
+
+
+@pytest.mark.parametrize(("lungs", "share"), [(0, 0.0), (20, 0.0), (35, 0.0), (40, 256 / 576)])
+def test_the_share_of_lung_is_that_of_the_slices_that_show_least(lungs, share):
+    assert lung_share(scan(lungs)[0]) == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["ct", "chest"])
+def test_phantoms_of_ct_are_hounsfield(kind, tmp_path):
+    made = phantom.write(kind, tmp_path / kind, cases=1, test_cases=1, size=64, slices=16)
+    images = sorted(p for p in made.rglob("*.nii.gz") if "images" in str(p.parent))
+    for path in images:
+        assert why_not_hounsfield(load(path)[0][None]) is None
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("liver_ct/ircad_01/image.nii.gz", 0, 0.1),
+        ("ct_small/example_ct.nii.gz", 0, 0.15),
+        ("ct_small/example_ct_sm.nii.gz", 0, 0.15),
+        ("lidc/LIDC-IDRI-0314", 0.25, 0.5),
+        ("dicom/rt_utils_dicom/mock_data", 0, 0.05),
+        ("dicom/dicom_pydicom_misc/CT_small.dcm", 0, 1),
+        ("dicom/dcmqi_ct_liver_seg/ct-3slice", 0, 0.3),
+    ],
+)
+def test_real_scans_are_hounsfield_and_the_chest_is_told_by_its_lungs(name, least, most, data_root):
+    array, _ = load(data_root / name)
+    assert why_not_hounsfield(array[None]) is None
+    assert least <= lung_share(array) <= most
+
+
+@pytest.mark.realdata
+def test_no_real_magnetic_resonance_is_hounsfield(data_root):
+    paths = [*(data_root / "hippocampus/imagesTr").glob("*.nii.gz")][::10]
+    paths += [data_root / "ct_small/example_mr_sm.nii.gz"]
+    for path in paths:
+        array = load(path)[0][None]
+        assert why_not_hounsfield(array)
+        assert not is_scan_in_hounsfield(array)
