@@ -15,6 +15,7 @@ from typing import Any
 from fire.parser import DefaultParseValue
 
 from medseg.bundles import WORKFLOWS
+from medseg.choices import check_choices
 from medseg.path_keys import inert_if_needed, is_path_key, is_text_key, read_text
 
 PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
@@ -47,6 +48,7 @@ def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> 
     for key in overrides:
         if key not in PASSED_ON:
             check_key(key, known, config_file=config_file)
+    check_choices({**config, **overrides})
     overrides.setdefault("bundle_root", str(bundle))
     return overrides
 

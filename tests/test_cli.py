@@ -192,7 +192,7 @@ print("heavy:", [name for name in ("torch", "monai", "ignite") if name in sys.mo
     [
         (["--seed", "3"], "seed", 3),
         (["--seed=3"], "seed", 3),
-        (["--fold", "-1"], "fold", -1),
+        (["--fold", "1"], "fold", 1),
         (["--intensity#a_min", "-5"], "intensity#a_min", -5),
         (["--intensity::a_min", "-1e-3"], "intensity#a_min", -1e-3),
         (["--window_hu", "[-100, 240]"], "window_hu", [-100, 240]),

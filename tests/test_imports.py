@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 RANKS = {
-    **dict.fromkeys(("counted", "scratch", "telemetry"), -2),
+    **dict.fromkeys(("choices", "counted", "scratch", "telemetry"), -2),
     "watch": -1,
     **dict.fromkeys(("errors", "files", "flags", "geometry", "labels", "memory", "path_keys"), 0),
     **dict.fromkeys(("ingest", "losses", "metrics", "networks", "transforms"), 1),

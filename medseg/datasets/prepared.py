@@ -9,9 +9,12 @@ import json
 import logging
 import os
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from medseg.counted import counted
 from medseg.datasets import datalist
@@ -23,6 +26,10 @@ logger = logging.getLogger(__name__)
 FILE = "datalist.json"
 _FORMER = {f"lidc-{view}": f"lung_nodule-{view}" for view in ("patches", "slices")}
 """Names that datalists of earlier versions have, and what the dataset is called now."""
+
+_KINDS = {"case": (str, int), "patient": (str, int), "image": (str,), "label": (str,)}
+_KINDS["instances"] = _KINDS["image"]
+"""Types that the entries of a case may have; those of one entry are the same in all cases."""
 
 _HELD_OUT = "held_out"  # marks the test cases that are dealt here, as against published ones
 
@@ -60,14 +67,18 @@ def write(
             of the same patients says it for all.
 
     Returns:
-        The datalist as written.
+        The datalist as written. How many cases it has is logged.
 
     Raises:
+        TypeError: a case or patient that is neither text nor a whole number, or of both kinds in
+            one set, a path that is none, or label values that are no whole numbers.
         ValueError: no cases; or a file is missing or cannot be read, a label has another size or
             grid than its image, or a value that is not declared. Every faulty case is logged, the
             message names the first; nothing is written.
     """
     root = Path(out)
+    items, testing = _plain(items), _plain(testing)
+    _check_kinds([*items, *testing], label_values)
     if not items:
         raise ValueError(f"{name} has no cases to write to {root}: give the dataset as published")
     digests = check_cases(root, [*items, *testing], label_values)
@@ -82,7 +93,11 @@ def write(
         tell_few=tell_few,
     )
     _log_gone(root, {item["case"] for item in (*items, *testing)}, name=name)
-    datalist.write(made, root / FILE)
+    path = datalist.write(made, root / FILE)
+    logger.info(
+        "%s: %s for training in %d folds, %d for testing",
+        *(path, counted(len(made["training"]), "case"), made["folds"], len(made["testing"])),
+    )
     return made
 
 
@@ -180,6 +195,34 @@ def cases(
 def is_prepared(dataset_dir: str | os.PathLike[str]) -> bool:
     """Whether `medseg prepare` wrote this folder, as against a dataset as published."""
     return (Path(dataset_dir) / FILE).is_file()
+
+
+def _plain(items: Iterable[Mapping[str, Any]]) -> list[Item]:
+    """The cases in types that JSON has: paths as text, numpy's numbers as Python's."""
+    return [{key: _as_json(value) for key, value in item.items()} for item in items]
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _check_kinds(items: Sequence[Mapping[str, Any]], label_values: Collection[Any]) -> None:
+    """Refuse names that cannot be sorted among each other or written, and labels of other kinds."""
+    for value in label_values:
+        if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or value % 1:
+            raise TypeError(
+                f"label_values holds {value!r}, a {type(value).__name__}: give whole numbers"
+            )
+    for key, kinds in _KINDS.items():
+        given = [item[key] for item in items if key in item]
+        for value in given:
+            if type(value) not in kinds or type(value) is not type(given[0]):
+                first = "" if value is given[0] else f", that of the first case is {given[0]!r}"
+                raise TypeError(
+                    f"{key} {value!r} is a {type(value).__name__}{first}: give all as text"
+                )
 
 
 def _dealt(

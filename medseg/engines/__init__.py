@@ -1,6 +1,7 @@
 """What MONAI lacks to run a training: best weights, exact resume, checks, losses, a bar."""
 
-from medseg.engines.best import BestWeights, check_epochs
+from medseg.engines.batch import check_batch
+from medseg.engines.best import BestWeights
 from medseg.engines.claim import claim_folder, claim_weights
 from medseg.engines.distributed import end_group, start_group
 from medseg.engines.finite_loss import FiniteLoss
@@ -17,7 +18,7 @@ __all__ = [
     "MeanLoss",
     "Progress",
     "Resume",
-    "check_epochs",
+    "check_batch",
     "check_foreground",
     "check_run",
     "claim_folder",

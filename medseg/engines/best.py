@@ -161,16 +161,3 @@ def _digest_of_file(path: Path) -> str:
         return _digest(torch.load(path, map_location="cpu", weights_only=True))
     except Exception:  # damaged bytes make torch raise ten kinds of error; such a file is not ours
         return "unreadable"
-
-
-def check_epochs(max_epochs: int, *, val_interval: int) -> None:
-    """Refuse a training too short to be validated, which would leave no weights.
-
-    Raises:
-        ValueError: `val_interval` is beyond `max_epochs`.
-    """
-    if val_interval > max_epochs:
-        raise ValueError(
-            f"val_interval {val_interval} is beyond max_epochs {max_epochs}, so that no weights "
-            f"would be kept: pass --val_interval {max_epochs} or less"
-        )

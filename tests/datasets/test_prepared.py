@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -387,3 +388,51 @@ def test_the_datalist_is_json_that_names_its_share(tmp_path):
     write(tmp_path, items(tmp_path, 8), test_share=0.25)
     content = json.loads((tmp_path / "datalist.json").read_text())
     assert (content["name"], content["test_share"], len(content["testing"])) == ("toy", 0.25, 2)
+
+
+# ---- types
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "said"),
+    [
+        ("patient", ["p1", 2], "patient 2 is a int, that of the first case is 'p1': give all as t"),
+        (
+            "patient",
+            [1, "2"],
+            "patient '2' is a str, that of the first case is 1: give all as text",
+        ),
+        ("patient", [None, None], "patient None is a NoneType: give all as text"),
+        ("case", ["p00", 1.5], "case 1.5 is a float, that of the first case is 'p00'"),
+        ("case", [True, False], "case True is a bool: give all as text"),
+        ("image", [b"a.png", "b.png"], "image b'a.png' is a bytes: give all as text"),
+        ("label", [["a.png"], "b.png"], r"label \['a.png'\] is a list: give all as text"),
+    ],
+)
+def test_entries_of_mixed_or_wrong_types_are_refused(tmp_path, key, values, said):
+    cases = [{**one, key: v} for one, v in zip(items(tmp_path, 2), values, strict=True)]
+    with pytest.raises(TypeError, match=said):
+        write(tmp_path, cases)
+    assert not (tmp_path / "datalist.json").exists()
+
+
+@pytest.mark.parametrize("values", [["0", 255], [0, None], [0, 0.5], [0, True], [0, float("nan")]])
+def test_label_values_that_are_no_whole_numbers_are_refused(tmp_path, values):
+    with pytest.raises(TypeError, match=r"label_values holds .*: give whole numbers"):
+        write(tmp_path, items(tmp_path, 2), label_values=values)
+
+
+def test_paths_and_numbers_of_numpy_are_written_as_text_and_numbers(tmp_path):
+    cases = [
+        {**one, "image": Path(one["image"]), "patient": np.int64(n)}
+        for n, one in enumerate(items(tmp_path, 4))
+    ]
+    made = write(tmp_path, iter(cases), label_values=(np.uint8(0), 255.0))
+    assert json.loads((tmp_path / "datalist.json").read_text()) == made
+    assert {item["patient"] for item in made["training"]} == {0, 1, 2, 3}
+
+
+def test_what_was_written_is_logged(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    write(tmp_path, items(tmp_path, 10), test_share=0.2)
+    assert "datalist.json: 8 cases for training in 5 folds, 2 for testing" in caplog.text

@@ -1,0 +1,158 @@
+"""Choices: what the keys of a config may be, one rule for each, told before anything is computed.
+
+Nothing heavy is imported, so that a command line is refused at once; the configs of all bundles ask
+the same for what they are given otherwise. What is no number, size or switch, such as `topology` or
+`norm`, is judged where it is used.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_EXPRESSIONS = ("$", "@", "%")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value has to be, in words that follow "it has to be", and whether it is."""
+
+    words: str
+    holds: Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    """A finite number; True and False are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _whole(least: int) -> Rule:
+    return Rule(f"a whole number, {least} or more", lambda value: _is_whole(value, least))
+
+
+def _whole_or_null(least: int) -> Rule:
+    rule = _whole(least)
+    return Rule(f"{rule.words}, or null", lambda value: value is None or rule.holds(value))
+
+
+def _number(words: str, holds: Callable[[float], bool]) -> Rule:
+    return Rule(f"a number {words}", lambda value: _is_number(value) and holds(value))
+
+
+def _list(words: str, holds: Callable[[Any], bool]) -> Rule:
+    return Rule(
+        f"a list of {words}",
+        lambda value: isinstance(value, (list, tuple)) and bool(value) and all(map(holds, value)),
+    )
+
+
+def _range(words: str, holds: Callable[[float, float], bool]) -> Rule:
+    def is_range(value: Any) -> bool:
+        if not isinstance(value, (list, tuple)) or len(value) != 2:
+            return False
+        return all(map(_is_number, value)) and holds(*value)
+
+    return Rule(f"a list of two numbers, {words}", is_range)
+
+
+def _labels(value: Any) -> bool:
+    if not isinstance(value, (list, tuple)) or not all(_is_whole(v, -(2**31)) for v in value):
+        return False
+    return len(value) > 0 and len(set(value)) == len(value)
+
+
+_PROBABILITY = _number("from 0 to 1", lambda x: 0 <= x <= 1)
+_BELOW_1 = _number("from 0 to below 1", lambda x: 0 <= x < 1)
+_POSITIVE = _number("above 0", lambda x: x > 0)
+_NOT_NEGATIVE = _number("of 0 or more", lambda x: x >= 0)
+_SWITCH = Rule("True or False", lambda value: isinstance(value, bool))
+_SIZES = _list("whole numbers, each 1 or more", lambda x: _is_whole(x, 1))
+
+RULES: Mapping[str, Rule] = {
+    **dict.fromkeys(("max_epochs", "val_interval", "batch_size", "val_slice_step"), _whole(1)),
+    **dict.fromkeys(
+        ("patches_per_volume", "patch_size", "in_channels", "skip_channels"), _whole(1)
+    ),
+    **dict.fromkeys(("windows_per_batch", "smallest_object"), _whole(1)),
+    **dict.fromkeys(("patience", "level"), _whole_or_null(1)),
+    **dict.fromkeys(("fold", "num_workers"), _whole(0)),
+    "folds": _whole(2),
+    "seed": Rule("a whole number from 0 to 4294967295", lambda x: _is_whole(x, 0) and x < 2**32),
+    "spatial_dims": Rule("2 or 3", lambda x: _is_whole(x, 2) and x <= 3),
+    **dict.fromkeys(("learning_rate", "border_sigma", "elastic_sigma_px"), _POSITIVE),
+    "surface_tolerance": _NOT_NEGATIVE,
+    **dict.fromkeys(("flip_prob", "flip_prob_axis0", "affine_prob", "elastic_prob"), _PROBABILITY),
+    "intensity_prob": _PROBABILITY,
+    **dict.fromkeys(("dropout", "bottom_dropout", "overlap", "scale_range"), _BELOW_1),
+    **dict.fromkeys(("rotate_rad", "noise_std", "brightness_shift", "border_w0"), _NOT_NEGATIVE),
+    **dict.fromkeys(("intensity_shift", "intensity_scale", "background_slices"), _NOT_NEGATIVE),
+    "window_hu": _range("the low end before the high end", lambda low, high: low < high),
+    "contrast_gamma": _range("the lower first, above 0", lambda low, high: 0 < low <= high),
+    "elastic_magnitude": _range("the lower first, 0 or more", lambda low, high: 0 <= low <= high),
+    "intensity_percentiles": _range(
+        "the lower first, from 0 to 100", lambda low, high: 0 <= low < high <= 100
+    ),
+    **dict.fromkeys(("image_size", "elastic_spacing", "elastic_grid", "channels"), _SIZES),
+    "spacing_mm": _list("numbers above 0", _POSITIVE.holds),
+    "label_values": Rule("a list of whole numbers, each once", _labels),
+    **dict.fromkeys(("resume", "deep_supervision", "mixed_precision", "class_guide"), _SWITCH),
+    **dict.fromkeys(("checkpointing", "pad_input", "colour"), _SWITCH),
+}
+"""Key of a config -> what its value has to be, whatever the bundle."""
+
+
+def check_choices(choices: Mapping[str, Any]) -> None:
+    """Refuse values that a training or an inference could not be run with, all of them at once.
+
+    Args:
+        choices: key of a config -> value. Keys without a rule pass, and so do expressions, which
+            the config is asked about again when it has worked them out.
+
+    Raises:
+        ValueError: a value that is not what `RULES` say, or values that contradict each other.
+
+    Example:
+        >>> check_choices({"max_epochs": 0, "fold": 1})
+        Traceback (most recent call last):
+        ValueError: max_epochs is 0: it has to be a whole number, 1 or more
+    """
+    plain = {key: value for key, value in choices.items() if not _is_expression(value)}
+    faults = [
+        f"{key} is {plain[key]!r}: it has to be {rule.words}"
+        for key, rule in RULES.items()
+        if key in plain and not rule.holds(plain[key])
+    ]
+    if found := faults or list(_contradictions(plain)):
+        raise ValueError("; ".join(found))
+
+
+def _is_expression(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_is_expression, value.values()))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return any(map(_is_expression, value))
+    return isinstance(value, str) and value.startswith(_EXPRESSIONS)
+
+
+def _contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
+    """Values that are right each by itself and wrong together."""
+    if {"fold", "folds"} <= plain.keys() and plain["fold"] >= plain["folds"]:
+        yield (
+            f"fold is {plain['fold']} of {plain['folds']} folds: it has to be 0 to "
+            f"{plain['folds'] - 1}"
+        )
+    if {"val_interval", "max_epochs"} <= plain.keys():
+        epochs, interval = plain["max_epochs"], plain["val_interval"]
+        if interval > epochs:
+            yield (
+                f"val_interval {interval} is beyond max_epochs {epochs}, so that no weights would "
+                f"be kept: pass --val_interval {epochs} or less"
+            )
+    for key in ("image_size", "spacing_mm"):
+        axes = 3 if key == "spacing_mm" else plain.get("spatial_dims")
+        if axes and key in plain and len(plain[key]) != axes:
+            yield f"{key} is {plain[key]}: it has to have a number for each of {axes} axes"

@@ -1,0 +1,65 @@
+"""Tests of medseg.engines.batch: the smallest batch of an epoch is tried before the first epoch."""
+
+import pytest
+import torch
+from monai.data import DataLoader, Dataset
+
+from medseg.engines import check_batch
+from medseg.engines.batch import smallest_batch
+from medseg.networks import NestedUNet
+
+
+def loader(items, size, **kwargs):
+    return DataLoader(Dataset([{}] * items), batch_size=size, **kwargs)
+
+
+def network(norm, dims=2, **kwargs):
+    return NestedUNet(dims, 1, 1, channels=(2, 4, 6), norm=norm, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("items", "size", "expected"), [(8, 4, 4), (9, 4, 1), (3, 4, 3), (7, 1, 1), (10, 4, 2)]
+)
+def test_the_last_batch_is_the_smallest(items, size, expected):
+    assert smallest_batch(loader(items, size)) == expected
+
+
+def test_a_last_batch_that_is_dropped_does_not_count():
+    assert smallest_batch(loader(9, 4, drop_last=True)) == 4
+
+
+def check(net, items, size, image_size, **kwargs):
+    check_batch(net, loader(items, size), in_channels=1, image_size=image_size, **kwargs)
+
+
+def test_batch_norm_at_one_voxel_needs_two_images_in_every_batch():
+    check(network("batch"), 8, 2, [4, 4])
+    for items, size in ((9, 2), (4, 1)):
+        with pytest.raises(
+            ValueError, match=r"image_size of \[4, 4\] leaves one voxel .*holds 1 of"
+        ):
+            check(network("batch"), items, size, [4, 4])
+    check(network("batch"), 4, 1, [8, 8])  # four voxels
+    check(network("batch"), 4, 1, [4, 4], patches=2)
+
+
+@pytest.mark.parametrize("norm", ["instance", ["instance", {"affine": True}]])
+def test_instance_norm_needs_more_than_one_voxel_whatever_the_batch(norm):
+    with pytest.raises(ValueError, match=r"image_size of \[4, 4, 4\] leaves one voxel"):
+        check(network(norm, 3), 8, 4, [4, 4, 4])
+    check(network(norm, 3), 8, 4, [8, 4, 4])
+
+
+def test_a_size_that_the_network_does_not_take_is_refused_by_its_own_words():
+    with pytest.raises(
+        ValueError, match=r"image_size \[6, 6\] does not fit .*must divide by the total"
+    ):
+        check(network(None), 8, 2, [6, 6])
+
+
+def test_the_network_itself_stays_as_it_was():
+    net = network("batch", deep_supervision=True).eval()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    check(net, 8, 2, [16, 16])
+    assert not net.training
+    assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
