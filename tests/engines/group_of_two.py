@@ -141,6 +141,7 @@ def main(ways: list[str]) -> None:
 
 def take_part(way: str, rank: int, meeting: str, log: IO[str]) -> None:
     os.dup2(log.fileno(), 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
     one_line_errors()
     if way == "left":
         atexit.register(hold_the_lock)  # before the group, so that it is called after its end

@@ -55,6 +55,7 @@ def launch(workspace: Path, out: str, **choices) -> subprocess.Popen[str]:
         env={**os.environ, **own},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job may ignore it
     )
 
 
