@@ -123,11 +123,12 @@ _at_the_start: dict[Path, _Folder] = {}
 
 
 def remember(folder: str | os.PathLike) -> None:
-    """Note what a folder holds before a run that will write to it."""
+    """Note what a folder holds before a run that will write to it; hidden files come and go."""
     place = Path(folder).absolute()
     _at_the_start.pop(place, None)
     if place.is_dir():
-        _at_the_start[place] = _Folder(_identity(place), set(os.listdir(place)))
+        names = {name for name in os.listdir(place) if not name.startswith(".")}
+        _at_the_start[place] = _Folder(_identity(place), names)
 
 
 def before_writing(path: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from medseg.files import check_folder, remove, set_aside, whole
+from medseg.scratch import scratch_folder
 from medseg.watch import Watch
 
 
@@ -140,3 +141,12 @@ def test_the_watch_of_an_earlier_run_does_not_speak_up(out, watched, caplog):
     shutil.rmtree(out)
     write(out / "b.png")
     assert caplog.text == ""
+
+
+def test_what_another_process_makes_in_the_folder_meanwhile_is_not_missed(out, watched):
+    out.mkdir()
+    with scratch_folder(out):
+        check_folder(out)
+        watch = watched()
+    write(out / "a.png")
+    watch.check()
