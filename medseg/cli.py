@@ -205,7 +205,8 @@ def prepare(
 
     lung_nodule has options of its own, [cyan]--key value[/]: annotations (folder of the XML files,
     if apart), method (agreement or staple), agreement, min_readers, size, spacing_mm, resample
-    (True takes tilted, uneven and missing slices).
+    (True takes tilted, uneven and missing slices). liver and hippocampus have volume, affine
+    (sform or qform) and units (mm, cm, m, micron, stated), for headers that leave a choice.
     """
     _refuse_override(name, "NAME")
     with one_line_errors(_GO_ON):

@@ -42,8 +42,8 @@ def prepare(
         name: a key of `converters.CONVERTERS`.
         source: folder or archive as published.
         out: folder to write, made if absent; see `medseg.datasets.prepared.check_out`.
-        options: for "lung_nodule", `annotations` and the fields of `lidc.Settings`; the other
-            datasets have none.
+        options: for "lung_nodule", `annotations` and the fields of `lidc.Settings`; for datasets
+            of volume files those of `converters.READING`; the other datasets have none.
 
     Raises:
         ValueError: an unknown dataset or option, faulty data, or `out` is refused.
@@ -68,10 +68,12 @@ def _prepare_named(
     name: str, source: str | os.PathLike[str], out: str | os.PathLike[str], options: dict[str, Any]
 ) -> Outcome:
     converter = converters.converter(name)
-    if options:
-        raise ValueError(f"dataset {name} has no option --{min(options)}: leave it out")
+    known = converters.READING if name in converters.OF_VOLUMES else ()
+    if unknown := sorted(set(options) - set(known)):
+        has = f"it has {', '.join(known)}" if known else "leave it out"
+        raise ValueError(f"dataset {name} has no option --{unknown[0]}: {has}")
     _check_out(out)
-    count, made = converter(source, out), read(Path(out) / FILE)
+    count, made = converter(source, out, **options), read(Path(out) / FILE)
     patients = len({item["patient"] for item in made["training"]})
     return Outcome(
         f"{counted(count, 'case')} in {out}: {len(made['training'])} of "

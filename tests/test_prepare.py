@@ -150,3 +150,28 @@ def test_a_folder_that_is_moved_away_in_mid_run_is_missed_in_the_end(tmp_path, m
     monkeypatch.setattr("medseg.datasets.datalist.write", moved_in_between)
     with pytest.raises(FileNotFoundError, match="was removed, moved or replaced while this run"):
         prepare("hippocampus", published, out)
+
+
+def test_headers_that_leave_a_choice_are_prepared_by_the_options(tmp_path, caplog):
+    published = phantom.write("mr", tmp_path / "published", cases=5, test_cases=0, size=48)
+    for file in sorted(published.glob("*Tr/*.nii.gz")):
+        volume = nib.load(file)
+        affine = volume.affine.copy()
+        affine[0, 3] += 40
+        made = nib.Nifti1Image(np.asarray(volume.dataobj), volume.affine)
+        made.set_sform(affine, code=1)
+        made.set_qform(volume.affine, code=1)
+        nib.save(made, file)
+    with pytest.raises(ValueError, match="5 of 5 cases are faulty"):
+        prepare("hippocampus", published, tmp_path / "out")
+    assert "--affine sform or --affine qform" in caplog.text
+    prepare("hippocampus", published, tmp_path / "out", options={"affine": "sform"})
+    for file in sorted((tmp_path / "out").glob("*/*.nii.gz")):
+        made = nib.load(file)
+        np.testing.assert_allclose(made.get_sform(), made.get_qform(), atol=1e-4)
+        np.testing.assert_allclose(made.affine, affine, atol=1e-4)
+
+
+def test_an_option_that_a_dataset_has_not_is_refused_with_those_it_has(tmp_path):
+    with pytest.raises(ValueError, match="no option --size: it has volume, affine, units"):
+        prepare("liver", tmp_path, tmp_path / "out", options={"size": 3})

@@ -1,4 +1,4 @@
-"""Bring: files of a dataset that need no conversion, copied into a prepared folder."""
+"""Bring: files of a dataset copied into a prepared folder, or rewritten where that is needed."""
 
 import filecmp
 import os
@@ -8,14 +8,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
+import numpy as np
+
 from medseg.datasets.datalist import Item
 from medseg.files import whole
+from medseg.geometry import Geometry
+from medseg.ingest import IngestError
+from medseg.ingest.formats import is_volume_file, suffix_of
+from medseg.ingest.volume_file import files_of, load_file
 
 _SHARE_BLOCKS = 0x40049409  # FICLONE of linux/fs.h
 
 
 def bring(
-    out: str | os.PathLike[str], items: Sequence[Mapping[str, Any]], *, parts: Mapping[str, str]
+    out: str | os.PathLike[str],
+    items: Sequence[Mapping[str, Any]],
+    *,
+    parts: Mapping[str, str],
+    reading: Mapping[str, Any] | None = None,
 ) -> list[Item]:
     """Copy the files of each case into a prepared folder; return the items of it.
 
@@ -24,18 +35,33 @@ def bring(
     prepared folder would change the dataset as published, too. A copy that is there is left, and
     replaced if the source has other content.
 
+    A volume in several files (a pair, or a header with its voxels apart) becomes one NIfTI file of
+    the same voxels and grid, and so does every volume for which the user has decided how to read
+    it, so that nothing is left to decide in a training.
+
     Args:
         out: the prepared folder.
         items: cases with the absolute paths of a dataset as published.
         parts: for each key of a file its folder in `out`, for instance {"image": "images"}.
+        reading: "affine", "units" and "volume" for `load_file`, None where not decided; a volume
+            is chosen of images alone.
+
+    Raises:
+        IngestError: a volume that is to be rewritten cannot be read.
     """
     made = []
+    decided = {name: value for name, value in (reading or {}).items() if value is not None}
     for item in items:
         entry = dict(item)
         for key, folder in parts.items():
             if key in item:
                 source = Path(item[key])
-                suffix = "".join(source.suffixes[-2:]) if source.suffix == ".gz" else source.suffix
+                chosen = {n: v for n, v in decided.items() if n != "volume" or key == "image"}
+                if is_volume_file(source) and (chosen or len(files_of(source)) > 1):
+                    entry[key] = f"{folder}/{item['case']}.nii.gz"
+                    _rewrite(source, Path(out) / entry[key], chosen)
+                    continue
+                suffix = source.name[-len(suffix_of(source.name) or source.suffix) :]
                 entry[key] = f"{folder}/{item['case']}{suffix}"
                 _bring(source, Path(out) / entry[key])
         made.append(entry)
@@ -48,6 +74,27 @@ def _bring(source: Path, target: Path) -> None:
     with whole(target) as partial:
         if not _shares_blocks(source, partial):
             shutil.copyfile(source, partial)
+
+
+def _rewrite(source: Path, target: Path, chosen: Mapping[str, Any]) -> None:
+    """Write a volume as NIfTI, unless the file is there and holds it already."""
+    array, grid = load_file(source, **chosen)
+    if target.is_file() and _holds(target, array, grid):
+        return
+    image = nib.Nifti1Image(array, grid.affine, dtype=array.dtype)
+    image.set_sform(grid.affine, code="scanner")
+    image.set_qform(grid.affine, code="scanner")
+    image.header.set_xyzt_units("mm")
+    with whole(target) as partial:
+        nib.save(image, partial)
+
+
+def _holds(target: Path, array: np.ndarray, grid: Geometry) -> bool:
+    try:
+        there, its_grid = load_file(target)
+    except IngestError:
+        return False
+    return there.dtype == array.dtype and its_grid.same_grid(grid) and np.array_equal(there, array)
 
 
 def _is_copy(source: Path, target: Path) -> bool:

@@ -18,6 +18,13 @@ CONVERTERS = {
 """Name of a dataset -> its module in `medseg.datasets`."""
 
 
+READING = ("volume", "affine", "units")
+"""What the `prepare` of a dataset of volume files takes beside source and folder."""
+
+OF_VOLUMES = ("hippocampus", "liver")
+"""The datasets of volume files."""
+
+
 def converter(name: str) -> Callable[..., int]:
     """The `prepare` function of a dataset: (source, out) -> number of cases.
 

@@ -64,11 +64,24 @@ def cases(
     return select(datalist(dataset_dir, folds=folds, seed=seed), section, fold=fold)
 
 
-def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
+def prepare(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    volume: int | None = None,
+    affine: str | None = None,
+    units: str | None = None,
+) -> int:
     """Check every volume of Task04_Hippocampus and copy it into a prepared folder.
 
     `cases` reads the published folder as well; preparing adds the checks of `prepared.write`. A
     second run does what is left and what has changed.
+
+    Args:
+        source: the folder as published.
+        out: the folder to write.
+        volume: which one of image files of several, from 0; see `medseg.ingest.load`, also for
+            `affine` and `units`. With any of the three each volume is rewritten as NIfTI.
 
     Returns:
         The number of cases.
@@ -80,7 +93,8 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """
     prepared.check_out(out, source, name=_NAME)
     root = Path(source).absolute()
-    items = bring(out, _labelled(root), parts=_PARTS)
+    reading = {"volume": volume, "affine": affine, "units": units}
+    items = bring(out, _labelled(root), parts=_PARTS, reading=reading)
     msd = _msd.locate(root, _TASK)
     declared = _msd.declared_in(msd / "dataset.json").values if msd else None
     values = declared or LABEL_VALUES

@@ -75,12 +75,25 @@ def cases(
     return select(datalist(dataset_dir, folds=folds, seed=seed), section, fold=fold)
 
 
-def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
+def prepare(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    volume: int | None = None,
+    affine: str | None = None,
+    units: str | None = None,
+) -> int:
     """Check every volume of a dataset as published and copy it into a prepared folder.
 
     `cases` reads the published folder as well; preparing adds the checks of `prepared.write`. A
     second run does what is left and what has changed. The label values are those that dataset.json
     declares, or `LABEL_VALUES`.
+
+    Args:
+        source: the folder as published.
+        out: the folder to write.
+        volume: which one of image files of several, from 0; see `medseg.ingest.load`, also for
+            `affine` and `units`. With any of the three each volume is rewritten as NIfTI.
 
     Returns:
         The number of cases.
@@ -91,7 +104,8 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     """
     prepared.check_out(out, source, name=_NAME)
     root = Path(source).absolute()
-    items, testing = (bring(out, part, parts=_PARTS) for part in _listed(root))
+    reading = {"volume": volume, "affine": affine, "units": units}
+    items, testing = (bring(out, part, parts=_PARTS, reading=reading) for part in _listed(root))
     msd = _msd.locate(root, _TASK)
     declared = _msd.declared_in(msd / "dataset.json").values if msd else None
     prepared.write(out, _NAME, items, testing=testing, label_values=declared or LABEL_VALUES)

@@ -16,6 +16,9 @@ from monai.transforms import Transform
 import medseg
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_TEXT_HEADERS = (".mhd", ".nhdr")
+_PAIRS = (".hdr", ".hdr.gz", ".img", ".img.gz")
+_HEADER_BYTES = 2**20
 _STATE = {"R", "_tracing"}
 """Attributes of MONAI's transforms that are no settings: random numbers, and what is recorded."""
 
@@ -23,8 +26,8 @@ _STATE = {"R", "_tracing"}
 def fingerprint(paths: Iterable[Path], description: str) -> str:
     """Name of what a transform makes of `paths`: 16 hexadecimal digits, alike in every process.
 
-    Files count by absolute path, size and time of change; a folder by all files below it. The
-    versions of medseg and MONAI count too.
+    Files count by absolute path, size and time of change; a folder by all files below it, and a
+    header whose voxels lie in other files by these too. The versions of medseg and MONAI count.
 
     Args:
         paths: files and folders.
@@ -40,11 +43,29 @@ def fingerprint(paths: Iterable[Path], description: str) -> str:
     text = [medseg.__version__, monai.__version__, description]
     for path in paths:
         found = path.absolute()
-        files = sorted(p for p in found.rglob("*") if p.is_file()) if found.is_dir() else [found]
+        files = (
+            sorted(p for p in found.rglob("*") if p.is_file())
+            if found.is_dir()
+            else _with_voxels(found)
+        )
         for file in files:
             stat = file.stat()
             text.append(f"{file}:{stat.st_size}:{stat.st_mtime_ns}")
     return hashlib.sha256("\n".join(text).encode()).hexdigest()[:16]
+
+
+def _with_voxels(path: Path) -> list[Path]:
+    """A file, and those beside or below it that may hold its voxels; rather too many than few."""
+    name, text = path.name.lower(), ""
+    if name.endswith(_TEXT_HEADERS):
+        text = path.read_bytes()[:_HEADER_BYTES].decode("latin-1")
+        beside = (p for p in path.parent.rglob("*") if p.name in text or "%" in text)
+    elif name.endswith(_PAIRS):
+        stem = re.sub(r"\.(hdr|img)(\.gz)?$", "", path.name, flags=re.IGNORECASE)
+        beside = (p for p in path.parent.iterdir() if p.name.startswith(f"{stem}."))
+    else:
+        return [path]
+    return sorted({path, *(p for p in beside if p.is_file())})
 
 
 class CaseHash:

@@ -3,9 +3,12 @@
 import fcntl
 import os
 
+import numpy as np
 import pytest
+from ingest.volume_writer import AFFINE, voxels, write_volume
 
 from medseg.datasets._bring import bring
+from medseg.ingest import load
 
 
 def item_of(path, content=b"volume"):
@@ -92,3 +95,50 @@ def test_other_content_of_the_same_size_and_date_is_brought(tmp_path):
     brought(tmp_path, published_file(tmp_path, date=7))  # compared, and found the same
     path, _ = brought(tmp_path, published_file(tmp_path, b"VOLUME", date=7))
     assert path.read_bytes() == b"VOLUME"
+
+
+# ---- volumes
+
+
+@pytest.mark.parametrize("name", ["x.mhd", "x.nhdr", "x.hdr"])
+def test_a_volume_of_several_files_becomes_one_of_the_same_voxels_and_grid(name, tmp_path):
+    (tmp_path / "published").mkdir()
+    source = write_volume(tmp_path / "published" / name)
+    item = {"case": "one", "patient": "x", "image": str(source)}
+    times = []
+    for _ in range(2):
+        (made,) = bring(tmp_path / "out", [item], parts={"image": "images"})
+        assert made["image"] == "images/one.nii.gz"
+        times.append((tmp_path / "out" / made["image"]).stat().st_ino)
+    assert times[0] == times[1]
+    array, grid = load(tmp_path / "out" / made["image"])
+    np.testing.assert_array_equal(array, voxels())
+    np.testing.assert_allclose(grid.affine, AFFINE, atol=1e-5)
+    write_volume(source, voxels() + 1)
+    bring(tmp_path / "out", [item], parts={"image": "images"})
+    np.testing.assert_array_equal(load(tmp_path / "out" / made["image"])[0], voxels() + 1)
+
+
+def test_a_choice_of_the_user_is_written_into_the_prepared_volume(tmp_path):
+    (tmp_path / "published").mkdir()
+    four = np.stack([voxels(), voxels() + 500], axis=-1)
+    image = write_volume(tmp_path / "published" / "x.mgz", four)
+    label = write_volume(tmp_path / "published" / "y.mgz", voxels(np.uint8))
+    item = {"case": "one", "patient": "x", "image": str(image), "label": str(label)}
+    parts = {"image": "images", "label": "labels"}
+    reading = {"volume": 1, "affine": None, "units": "cm"}
+    (made,) = bring(tmp_path / "out", [item], parts=parts, reading=reading)
+    array, grid = load(tmp_path / "out" / made["image"])
+    np.testing.assert_array_equal(array, voxels() + 500)
+    assert grid.spacing_mm == pytest.approx((7.5, 5, 12.5))
+    labels, its_grid = load(tmp_path / "out" / made["label"])
+    np.testing.assert_array_equal(labels, voxels())
+    assert its_grid.same_grid(grid)
+
+
+@pytest.mark.parametrize("name", ["x.NII.GZ", "x.nrrd", "x.mha", "x.mgz"])
+def test_a_volume_of_one_file_is_copied_as_it_is(name, tmp_path):
+    item = item_of(tmp_path / "published" / name)
+    (made,) = bring(tmp_path / "out", [item], parts={"image": "images"})
+    assert made["image"] == f"images/scan.one{name[1:]}"
+    assert (tmp_path / "out" / made["image"]).read_bytes() == b"volume"

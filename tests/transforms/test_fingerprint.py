@@ -152,3 +152,25 @@ def test_monai_keeps_a_case_under_its_hash_and_takes_it_from_there(tmp_path):
         stored = PersistentDataset(cases, load, tmp_path, hash_func=CaseHash(load))
         assert [stored[0]["case"], stored[1]["case"]] == ["a", "b"]
     assert calls == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "voxels"),
+    [
+        ("a.mhd", "ElementDataFile = a.raw\n", "a.raw"),
+        ("a.nhdr", "data file: sub/b.raw\n", "sub/b.raw"),
+        ("a.mhd", "ElementDataFile = LIST\nx1\nx2\n", "x2"),
+        ("a.nhdr", "data file: s%02d.raw 1 2 1\n", "s02.raw"),
+        ("a.hdr", "", "a.img"),
+        ("a.img.gz", "", "a.hdr.gz"),
+    ],
+)
+def test_voxels_that_lie_in_another_file_than_their_header_count(header, text, voxels, tmp_path):
+    (tmp_path / header).write_text(text)
+    holder = tmp_path / voxels
+    holder.parent.mkdir(exist_ok=True)
+    holder.write_bytes(b"1")
+    before = fingerprint([tmp_path / header], "load")
+    assert fingerprint([tmp_path / header], "load") == before
+    holder.write_bytes(b"22")
+    assert fingerprint([tmp_path / header], "load") != before
