@@ -16,6 +16,7 @@ from monai.bundle import ConfigParser
 from medseg import bundles
 from medseg.bundle_check import LARGE_FILE_MB, WEIGHTS, faults
 from medseg.path_keys import inert_if_needed
+from medseg.printable import printable_lines
 from medseg.scratch import scratch_folder
 
 _COPIED = ("LICENSE", "docs/data_license.txt", "configs/logging.conf")
@@ -70,7 +71,7 @@ def derive(
             shutil.copyfile(bundle / file, made / file)
         for flat in bundles.FLAT_NAMES:
             (made / flat).symlink_to(Path("configs") / flat)
-        (made / "docs" / "README.md").write_text(card)
+        (made / "docs" / "README.md").write_text(printable_lines(card), encoding="utf-8")
         (made / "models").mkdir()
         torch.save(dict(weights), made / WEIGHTS)
         _list_large_file(made)

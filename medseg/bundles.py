@@ -7,6 +7,7 @@ lag behind their layers.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -40,7 +41,10 @@ def find(name: str) -> str:
     """
     here = Path.cwd()
     for root in (here, here / "bundles" / name, here / name):
-        if root.resolve().name == name and (root / "configs" / "metadata.json").is_file():
+        if (
+            Path(os.path.realpath(root)).name == name
+            and (root / "configs" / "metadata.json").is_file()
+        ):
             return "." if root == here else str(root.relative_to(here))
     raise FileNotFoundError(
         f"bundle {name!r} is neither {here} nor {here / 'bundles' / name}: "
@@ -57,7 +61,7 @@ def names(bundles_dir: str | Path = "bundles") -> list[str]:
     tasks = Path(bundles_dir) / "layers" / "tasks"
     if not tasks.is_dir():
         raise FileNotFoundError(
-            f"{Path(bundles_dir).resolve()} holds no layers/tasks: run from the repository root"
+            f"{Path(bundles_dir).absolute()} holds no layers/tasks: run from the repository root"
         )
     return sorted(path.stem for path in tasks.glob("*.json"))
 

@@ -10,10 +10,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from medseg.cli_bundles import bundles_app
 from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
+from medseg.cli_output import say
 from medseg.cli_usage import PlainGroup
+from medseg.printable import log_printable_text, printable
+from medseg.streams import go_on_without_readers
 
 app = typer.Typer(
     name="medseg",
@@ -73,7 +77,7 @@ def phantom(
             overwrite=overwrite,
         )
         made = f"{cases} training and {counted(test_cases, 'test case')} in {path}"
-        Console().print(made, soft_wrap=True)
+        say(made)
 
 
 @app.command(**_OVERRIDES)
@@ -162,7 +166,7 @@ def prune(
             repeats=repeats,
             arguments=context.args,
         )
-        Console().print(f"pruned bundle: {made}", soft_wrap=True, highlight=False)
+        say(f"pruned bundle: {made}")
 
 
 @app.command(**_OVERRIDES)
@@ -186,7 +190,7 @@ def export(
         from medseg.bundle_export import export_bundle
 
         made = export_bundle(bundle, Path(output), arguments=context.args, overwrite=overwrite)
-        Console().print(f"exported network: {made}", soft_wrap=True, highlight=False)
+        say(f"exported network: {made}")
 
 
 @app.command(**_OVERRIDES)
@@ -214,7 +218,7 @@ def prepare(
         from medseg.prepare import prepare as convert
 
         outcome = convert(name, source, out, options=parse_overrides(context.args))
-        Console().print(outcome.text, soft_wrap=True, highlight=False)
+        say(outcome.text)
         raise typer.Exit(DONE if outcome.is_complete else SOME_FAILED)
 
 
@@ -236,16 +240,15 @@ def download(
     from medseg.datasets import catalogue
     from medseg.datasets import download as fetching
 
-    console = Console()
     with one_line_errors(_GO_ON):
         dataset = catalogue.find(name)
-        console.print(dataset.notice(), soft_wrap=True, highlight=False, markup=False)
+        say(dataset.notice())
         if not (dataset.by_hand or accept_licence) and _on_terminal():
             accept_licence = typer.confirm("Do you accept these terms?")
         paths = fetching.download(dataset, out, accept_licence=accept_licence)
         for file, path in zip(dataset.files, paths, strict=True):
-            console.print(f"{path} ({file.check})", soft_wrap=True, highlight=False, markup=False)
-        console.print(f"next: {dataset.then}", soft_wrap=True, highlight=False, markup=False)
+            say(f"{path} ({file.check})")
+        say(f"next: {dataset.then}")
 
 
 @app.command()
@@ -290,14 +293,14 @@ def inspect(
         console = Console()
         if json:
             document = notation.dumps(inspection.as_json(rows, path), indent=2)
-            console.print(document, soft_wrap=True, highlight=False, markup=False)
+            say(document)
         else:
             shown = table.as_table(rows, path)
             unlimited = console.options.update(width=10_000)
             console.width = max(console.width, console.measure(shown, options=unlimited).maximum)
             console.print(shown)
             for line in table.finding_lines(rows):
-                console.print(line, soft_wrap=True, highlight=False, markup=False)
+                say(line)
     raise typer.Exit(DONE if all(row.is_usable for row in rows) else SOME_FAILED)
 
 
@@ -313,12 +316,15 @@ def doctor() -> None:
     lines = list(findings())
     for finding in lines:
         mark = "[green]ok[/]  " if finding.ok else "[red]bad[/] "
-        console.print(f"{mark} {finding.topic:<22} {finding.text}", soft_wrap=True, highlight=False)
+        shown = escape(printable(finding.text))
+        console.print(f"{mark} {finding.topic:<22} {shown}", soft_wrap=True, highlight=False)
     raise typer.Exit(DONE if all(finding.ok for finding in lines) else SOME_FAILED)
 
 
 def main() -> None:
     """Entry point of the `medseg` command."""
+    go_on_without_readers()
+    log_printable_text()
     app()
 
 

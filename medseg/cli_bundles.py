@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
+from medseg.cli_output import say
 
 bundles_app = typer.Typer(
     help="List, build and check bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
@@ -32,7 +32,7 @@ def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
             root = bundles_dir / name
             task = json.loads((root / "configs" / "metadata.json").read_text())["task"]
             weights = "weights" if (root / "models" / "model.pt").exists() else "no weights"
-            Console().print(f"{name:<16} {weights:<11} {task}", soft_wrap=True, highlight=False)
+            say(f"{name:<16} {weights:<11} {task}")
 
 
 @bundles_app.command("build")
@@ -49,7 +49,7 @@ def build_bundles(
     with one_line_errors():
         for name in names or bundles.names(bundles_dir):
             for path in bundles.build(name, bundles_dir):
-                Console().print(f"written {path}", soft_wrap=True, highlight=False)
+                say(f"written {path}")
 
 
 @bundles_app.command("check")
@@ -65,12 +65,12 @@ def check_bundles(
     from medseg.bundle_check import faults
     from medseg.counted import counted
 
-    console, found = Console(), False
+    found = False
     with one_line_errors():
         for name in names or bundles.names(bundles_dir):
             listed = faults(name, bundles_dir)
             found = found or bool(listed)
-            console.print(f"{name}: {counted(len(listed), 'fault') if listed else 'ok'}")
+            say(f"{name}: {counted(len(listed), 'fault') if listed else 'ok'}")
             for fault in listed:
-                console.print(f"  {fault}", soft_wrap=True, highlight=False, markup=False)
+                say(f"  {fault}")
     raise typer.Exit(SOME_FAILED if found else DONE)

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from medseg.cli_usage import BAD_ARGUMENTS
+from medseg.printable import printable
 
 DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
@@ -34,6 +35,6 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         cause = root_cause(error)
         message = str(cause) if is_documented(cause) else config_fault(error)
         if message is not None:
-            sys.stderr.write(f"error: {message}\n")
+            sys.stderr.write(f"error: {printable(message)}\n")
             failed = type(cause).__name__ == "CasesFailedError"
             raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None

@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from medseg.printable import printable
+
 BAD_ARGUMENTS = 2
 
 UsageError: Any = typer.BadParameter.__base__
@@ -59,7 +61,8 @@ def _one_line(words: Sequence[str], *, verb: str) -> Iterator[None]:
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # not a fault: the help is shown
             raise
-        sys.stderr.write(f"{verb}: {' '.join(_told(error, words, verb=verb).split())}\n")
+        line = " ".join(_told(error, words, verb=verb).split())
+        sys.stderr.write(f"{verb}: {printable(line)}\n")
         raise typer.Exit(BAD_ARGUMENTS) from None
 
 

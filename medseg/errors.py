@@ -2,7 +2,11 @@
 
 import os
 import sys
+from traceback import format_exception
 from types import TracebackType
+
+from medseg.printable import log_printable_text, printable, printable_lines
+from medseg.streams import go_on_without_readers
 
 _PEER_LOST = (
     *("closed by peer", "reset by peer", "Broken pipe"),
@@ -81,17 +85,20 @@ def one_line_errors() -> None:
 
     Any other error keeps its traceback, and so does every error when the environment variable
     MEDSEG_TRACEBACK is set. The exit status is 1 in both cases. Ctrl-C is one line too, and ends
-    the process by its signal.
+    the process by its signal. A reader of the output that goes away does not end it, see
+    `medseg.streams`; what is printed and logged is printable, see `medseg.printable`.
     """
+    go_on_without_readers()  # here, as every config begins with it
+    log_printable_text()
     sys.excepthook = _report
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     line = _line(error)
     if show_traceback() or line is None:
-        sys.__excepthook__(kind, error, trace)
+        sys.stderr.write(printable_lines("".join(format_exception(kind, error, trace))))
         return
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{printable(line)}\n")
 
 
 def _line(error: BaseException) -> str | None:

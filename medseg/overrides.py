@@ -8,6 +8,7 @@ a misspelt key is refused at once.
 import difflib
 import importlib.util
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> 
     config_file = bundle / f"{workflow}.json"
     if not config_file.is_file():
         raise FileNotFoundError(
-            f"{bundle.resolve()} is no bundle, it has no {workflow}.json: "
+            f"{os.path.realpath(bundle)} is no bundle, it has no {workflow}.json: "
             "run from the folder that holds bundles/, or pass the bundle's folder with -b"
         )
     overrides = parse_overrides(arguments)

@@ -50,7 +50,7 @@ def write(
     paths = [report_dir / name for name in (CSV, JSON, PLOT)]
     for path in paths:
         set_aside(path)
-    with whole(paths[0]) as partial, partial.open("w", newline="") as file:
+    with whole(paths[0]) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(Row._fields)
         table.writerows(rows)

@@ -8,6 +8,7 @@ import pytest
 
 RANKS = {
     **dict.fromkeys(("choices", "counted", "scratch", "telemetry"), -2),
+    **dict.fromkeys(("printable", "streams", "walk"), -2),
     "watch": -1,
     **dict.fromkeys(("errors", "files", "flags", "geometry", "labels", "memory", "path_keys"), 0),
     **dict.fromkeys(("ingest", "losses", "metrics", "networks", "transforms"), 1),
@@ -16,9 +17,9 @@ RANKS = {
     **dict.fromkeys(("export", "report"), 3),
     **dict.fromkeys(("bundle_check", "bundle_copy", "bundle_export", "bundles"), 4),
     **dict.fromkeys(
-        ("cli", "cli_bundles", "cli_errors", "cli_usage", "doctor", "overrides", "prepare"), 4
+        ("cli", "cli_bundles", "cli_errors", "cli_output", "cli_usage", "doctor", "overrides"), 4
     ),
-    **dict.fromkeys(("prune", "prune_report", "run"), 4),
+    **dict.fromkeys(("prepare", "prune", "prune_report", "run"), 4),
 }
 TOP = max(RANKS.values())
 """Modules of the highest rank may import each other: they are the application."""

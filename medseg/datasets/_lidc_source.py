@@ -22,6 +22,7 @@ from medseg.datasets._lidc_original import Original, Resampling
 from medseg.datasets._lidc_place import Stack
 from medseg.datasets._lidc_xml import Reads, read_xml, read_xml_header
 from medseg.geometry import Geometry
+from medseg.walk import walk
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,9 @@ class Annotations:
 def find_annotations(folders: Iterable[Path]) -> Annotations:
     """Find the XML files below the folders; only their headers are read."""
     found = Annotations()
-    files = {path.resolve(): path for folder in folders for path in sorted(_xml_files(folder))}
+    files = {
+        os.path.realpath(path): path for folder in folders for path in sorted(_xml_files(folder))
+    }
     for path in files.values():
         try:
             modality, uid = read_xml_header(path)
@@ -199,17 +202,19 @@ def _xml_files(folder: Path) -> Iterator[Path]:
 
 def _dicom_folders(source: Path) -> Iterator[Path]:
     """The topmost folders that hold DICOM files themselves."""
-    for folder, below, names in os.walk(source, followlinks=True):
-        below.sort()
-        if any(_is_dicom(Path(folder) / name) for name in sorted(names)):
+    for folder, below, names in walk(source):
+        if any(_is_dicom(folder / name) for name in names):
             below.clear()
-            yield Path(folder)
+            yield folder
 
 
 def _is_dicom(path: Path) -> bool:
     if path.suffix.lower() in (".dcm", ".xml") or path.name.startswith("."):
         return path.suffix.lower() == ".dcm" and not path.name.startswith(".")
-    if not path.is_file():  # a link to nothing
+    if not os.path.isfile(path):  # a link to nothing, a pipe
         return False
-    with path.open("rb") as file:
-        return file.read(_PREFIX + len(_MAGIC))[_PREFIX:] == _MAGIC
+    try:
+        with path.open("rb") as file:
+            return file.read(_PREFIX + len(_MAGIC))[_PREFIX:] == _MAGIC
+    except OSError:  # it may not be read; beside others it is a fault of their series
+        return False

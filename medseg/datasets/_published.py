@@ -1,5 +1,6 @@
 """Published: the files of a dataset as downloaded, in a folder or in a zip archive."""
 
+import os
 import re
 import struct
 import zipfile
@@ -191,7 +192,8 @@ def opened(
     """
     name = str(source.absolute())
     if source.is_dir():
-        found = (file.relative_to(source).as_posix() for file in source.rglob("*"))
+        below = (file for file in source.rglob("*") if os.path.isfile(file))
+        found = (file.relative_to(source).as_posix() for file in below)
         yield Published(name, _ordered(found), lambda file: (source / file).read_bytes(), damaged)
         return
     if not source.exists():

@@ -38,6 +38,7 @@ from medseg.datasets._lidc_run import Run
 from medseg.datasets._lidc_source import FindSeries, find_annotations, find_ct
 from medseg.datasets.datalist import Item
 from medseg.files import remove, whole
+from medseg.printable import csv_cell
 
 __all__ = ["REMEDIES", "VIEWS", "Problem", "Report", "Settings", "cases", "prepare"]
 
@@ -253,4 +254,4 @@ def _write_table(path: Path, columns: Sequence[str], rows: Iterable[dict[str, An
     with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: csv_cell(value) for key, value in row.items()} for row in rows)

@@ -28,6 +28,7 @@ from medseg.datasets import _msd, prepared
 from medseg.datasets._bring import bring
 from medseg.datasets.datalist import Item, build, select
 from medseg.ingest.formats import without_suffix
+from medseg.walk import walk
 
 logger = logging.getLogger(__name__)
 
@@ -136,8 +137,8 @@ def _listed(root: Path) -> tuple[list[Item], list[Item]]:
 def _read_lits(root: Path) -> tuple[list[Item], list[Item]]:
     found: dict[str, dict[str, Path]] = {"volume": {}, "segmentation": {}, "test-volume": {}}
     left = LeftOut()
-    for folder, _, names in os.walk(root, followlinks=True):
-        for path in _msd.usable([Path(folder) / name for name in sorted(names)], LeftOut()):
+    for folder, _, names in walk(root):
+        for path in _msd.usable([folder / name for name in names], LeftOut()):
             if match := _LITS_FILE.fullmatch(without_suffix(path.name)):
                 _msd.add(found[match[1].lower()], f"{int(match[2])}", path)
             else:

@@ -88,7 +88,7 @@ def write(
     _check_numbers(size=(size, SMALLEST_SIZE), slices=(slices, 1))
     if not 0.5 <= thickness_mm <= 10:
         raise ValueError(f"thickness_mm is {thickness_mm}: choose 0.5 to 10")
-    out = Path(out_dir).resolve()
+    out = Path(os.path.realpath(out_dir))
     _check_free(out, overwrite=overwrite)
     out.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(out.parent) as holder:

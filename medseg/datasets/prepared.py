@@ -261,7 +261,7 @@ def _dealt(
 
 def _lies_in(inner: Path, outer: Path) -> bool:
     """Whether a folder, there already or not, is another one or lies in it, links followed."""
-    path = inner.resolve()
+    path = Path(os.path.realpath(inner))
     return outer.exists() and any(
         folder.exists() and folder.samefile(outer) for folder in (path, *path.parents)
     )

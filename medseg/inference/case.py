@@ -97,7 +97,7 @@ def find_cases(
         check_existing(existing)
     asked = require_bool(probabilities, "save_probabilities")
     source = Path(require_path(path, "input"))
-    if not source.exists():
+    if not os.path.exists(source):
         raise FileNotFoundError(
             f"no such file or folder: {source.absolute()} (a volume file, a DICOM folder or a "
             "folder of cases is needed)"
@@ -126,7 +126,7 @@ def case_name(path: Path) -> str:
     Links are not followed: the name is the one that the user sees.
     """
     name = os.path.basename(os.path.abspath(path))
-    return name if path.is_dir() else without_suffix(name)
+    return name if os.path.isdir(path) else without_suffix(name)
 
 
 def run_cases(
@@ -291,7 +291,7 @@ def _all_done(failures: dict[str, str], total: int) -> int:
 
 def _images(source: Path, target: Path | None) -> list[Path]:
     """The paths of the cases; see `find_cases`. The folder of the outputs is none of them."""
-    if not source.is_dir():
+    if not os.path.isdir(source):
         if is_picture(source):
             raise ValueError(f"{source.absolute()} is a picture: {_NEEDED}")
         return [source]
@@ -300,9 +300,10 @@ def _images(source: Path, target: Path | None) -> list[Path]:
     hidden = [p for p in entries if p.name.startswith(".")]
     left.add("with a hidden name", (p.name for p in hidden if _is_hidden_volume(p)))
     entries = [p for p in entries if p not in hidden]
-    if target is not None and target.is_dir():
-        entries = [p for p in entries if not (p.is_dir() and p.samefile(target))]
-    folders = [p for p in entries if p.is_dir()]
+    if target is not None and os.path.isdir(target):
+        own = os.path.realpath(target)
+        entries = [p for p in entries if os.path.realpath(p) != own]
+    folders = [p for p in entries if os.path.isdir(p)]
     volumes = volume_files(p for p in entries if p not in folders)  # a dangling link too
     parts = {part for volume in volumes for part in files_of(volume)}
     others = [p for p in entries if p not in folders and p not in parts]
@@ -329,9 +330,11 @@ def _is_hidden_volume(path: Path) -> bool:
 
 def is_dicom(path: Path) -> bool:
     """Whether a file is DICOM, even if it is damaged; an empty file is nothing."""
-    if not path.is_file() or path.stat().st_size == 0:
-        return False
     try:
+        if not os.path.isfile(path) or path.stat().st_size == 0:
+            return False
         return read_header(path) is not None
     except IngestError:
         return True
+    except OSError:  # it may not be read, so that only its name tells
+        return path.suffix.lower() in (".dcm", ".dicom", ".ima")

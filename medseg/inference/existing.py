@@ -88,7 +88,7 @@ def cases_to_do(
     if touched and existing == "refuse":
         raise ValueError(
             f"{len(touched)} of {counted(len(cases), 'case')} would write over outputs in "
-            f"{output_dir.resolve()} ({listed(touched)}): pass --existing skip or --existing "
+            f"{output_dir.absolute()} ({listed(touched)}): pass --existing skip or --existing "
             "overwrite, or write to another folder"
         )
     todo = list(cases)
@@ -110,7 +110,7 @@ def _check_left(cases: Sequence[Case], output_dir: Path, ends: Sequence[str]) ->
     left = [file for file in files if os.path.lexists(output_dir / file)]
     if left:
         raise ValueError(
-            f"{output_dir.resolve()} holds what an earlier run wrote and this one does not, which "
+            f"{output_dir.absolute()} holds what an earlier run wrote and this one does not, which "
             f"would not fit the new label maps ({listed(left)}): remove it, or write to another "
             "folder"
         )
@@ -151,7 +151,7 @@ def _check_lengths(cases: Sequence[Case], output_dir: Path, *, ends: Sequence[st
         if length > longest:
             raise ValueError(
                 f"output {file} has a name of {length} bytes, and a file in "
-                f"{output_dir.resolve()} may have {longest}: rename the image of this case"
+                f"{output_dir.absolute()} may have {longest}: rename the image of this case"
             )
 
 
@@ -162,16 +162,16 @@ def _check_places(outputs: dict[str, list[str]], output_dir: Path) -> None:
             if what := no_file(place):
                 raise ValueError(
                     f"output {place.name} of case {name} cannot be written to "
-                    f"{output_dir.resolve()}, where {what} has this name: move it away, or write "
+                    f"{output_dir.absolute()}, where {what} has this name: move it away, or write "
                     "to another folder"
                 )
 
 
 def _check_images(cases: Sequence[Case], output_dir: Path, *, there: dict[str, list[str]]) -> None:
-    images = {Path(case["image"]).resolve() for case in cases}
+    images = {os.path.realpath(case["image"]) for case in cases}
     for name, files in there.items():
         for file in files:
-            if (output_dir / file).resolve() in images:
+            if os.path.realpath(output_dir / file) in images:
                 raise ValueError(
                     f"output {file} of case {name} would take the place of an image: "
                     "write to another folder"

@@ -53,7 +53,7 @@ def find_pictures(
     if existing is not None:
         check_existing(existing)
     source = Path(require_path(path, "input"))
-    if not source.exists():
+    if not os.path.exists(source):
         raise FileNotFoundError(
             f"no such file or folder: {source.absolute()} (a picture or a folder of pictures is "
             "needed)"
@@ -78,14 +78,14 @@ def find_pictures(
 
 def _pictures(source: Path) -> list[Path]:
     """The picture files of a folder, or the file itself if it is one."""
-    if not source.is_dir():
+    if not os.path.isdir(source):
         if not is_picture(source):
             raise ValueError(f"{source.absolute()} is {_kind(source)}: {_NEEDED}")
         return [source]
     entries = sorted(source.iterdir())
     hidden = [p for p in entries if p.name.startswith(".")]
     entries = [p for p in entries if p not in hidden]
-    found = [p for p in entries if is_picture(p) and not p.is_dir()]
+    found = [p for p in entries if is_picture(p) and not os.path.isdir(p)]
     others = [p for p in entries if p not in found]
     if not found:
         what = f", {others[0].name} is {_kind(others[0])}" if others else ""
@@ -105,7 +105,7 @@ def _is_hidden_picture(path: Path) -> bool:
 
 def _kind(path: Path) -> str:
     """What a path that is no picture is, in words."""
-    if path.is_dir():
+    if os.path.isdir(path):
         return "a folder"
     if is_volume_file(path):
         return f"a {SUFFIXES_OF_VOLUMES[suffix_of(path.name)]} volume"

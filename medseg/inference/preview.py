@@ -7,6 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
+from medseg.printable import printable
+
 # colours of the classes, in order (a palette that the colour-blind can tell apart)
 COLOURS = ((230, 85, 70), (255, 205, 60), (70, 160, 230), (90, 190, 110), (190, 110, 210))
 PLANE_HEIGHT, PLANE_WIDTH = 384, 512
@@ -184,7 +186,7 @@ def _volumes(label: np.ndarray, voxel_ml: float, classes: Sequence[str]) -> list
     counts = [np.count_nonzero(label == value) for value in range(1, len(classes) + 1)]
     texts = (
         f"{name} {n * voxel_ml:.1f} mL" if n else f"{name}: none"
-        for name, n in zip(classes, counts, strict=True)
+        for name, n in zip(map(printable, classes), counts, strict=True)
     )
     return list(enumerate(texts, start=1))
 
@@ -194,7 +196,7 @@ def _areas(label: np.ndarray, classes: Sequence[str]) -> list[tuple[int, str]]:
     counts = [np.count_nonzero(label == value) for value in range(1, len(classes) + 1)]
     texts = (
         f"{name} {n} pixels, {100 * n / label.size:.1f} %" if n else f"{name}: none"
-        for name, n in zip(classes, counts, strict=True)
+        for name, n in zip(map(printable, classes), counts, strict=True)
     )
     return list(enumerate(texts, start=1))
 

@@ -14,8 +14,9 @@ def files_below(folder: Path) -> list[Path]:
     """List the files of a folder and its subfolders, sorted, without hidden files and `.git`.
 
     Links to folders are followed, after the folders that lie there themselves; one that leads to a
-    folder seen before, such as its own parent, is not entered again. A link that leads nowhere, and
-    a subfolder that may not be read, are listed like files: what they hold may be missed.
+    folder seen before, such as its own parent, is not entered again. A link that leads nowhere, a
+    pipe, socket or device, and a subfolder that may not be read are listed like files: what they
+    hold may be missed.
 
     Example:
         >>> files_below(Path("study"))  # doctest: +SKIP
@@ -33,17 +34,12 @@ def files_below(folder: Path) -> list[Path]:
         except OSError:
             files.append(current)
             continue
-        folders = [entry for entry in entries if entry.is_dir() and entry.name != _COPIES]
-        waiting.extendleft(entry for entry in reversed(folders) if not entry.is_symlink())
-        waiting.extend(entry for entry in folders if entry.is_symlink())
+        folders = [e for e in entries if os.path.isdir(e) and e.name != _COPIES]
+        waiting.extendleft(entry for entry in reversed(folders) if not os.path.islink(entry))
+        waiting.extend(entry for entry in folders if os.path.islink(entry))
         files.extend(entry for entry in entries if _is_listed(entry))
     return sorted(files)
 
 
-def is_broken_link(path: Path) -> bool:
-    """Whether a link leads nowhere, or round in a circle."""
-    return path.is_symlink() and not path.exists()
-
-
 def _is_listed(entry: Path) -> bool:
-    return not entry.name.startswith(".") and (entry.is_file() or is_broken_link(entry))
+    return not entry.name.startswith(".") and not os.path.isdir(entry)

@@ -8,6 +8,7 @@ and of a few slices to check their bits and sign, see `without_copies` and `exam
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from medseg.counted import counted
 from medseg.geometry import Geometry
 from medseg.ingest.copies import without_copies
 from medseg.ingest.directory import referenced_files
-from medseg.ingest.folder import files_below, is_broken_link
+from medseg.ingest.folder import files_below
 from medseg.ingest.header import read_series_uid, read_slices
 from medseg.ingest.notes import Note, name_of, notes_on
 from medseg.ingest.plausibility import examine
@@ -34,6 +35,7 @@ from medseg.ingest.rules import (
 from medseg.ingest.slice import Slice
 from medseg.ingest.stack import STACK_RULES, sorted_along_normal, stack_geometry
 from medseg.ingest.stray import faults_of_strays
+from medseg.walk import what_is_no_file
 
 RESAMPLED_REASONS = (Reason.MISSING_SLICES, Reason.UNEVEN_SPACING, Reason.TILTED_STACK)
 """What `resample=True` repairs."""
@@ -237,20 +239,22 @@ def _given(path: Path, files: Sequence[Path]) -> Given:
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_file():
+    if os.path.isfile(path):
         referenced = referenced_files(path)
         return [path] if referenced is None else list(dict.fromkeys(referenced))
-    if not path.is_dir():
+    if what := what_is_no_file(path):
+        raise IngestError(Reason.NOT_FOUND, f"{path} is {what}")
+    if not os.path.isdir(path):
         raise IngestError(Reason.NOT_FOUND, f"no such file or folder: {path}")
     return files_below(path)
 
 
 def _headers(file: Path, source: str | Path) -> tuple[Slice, ...]:
-    if file.is_dir():
+    if os.path.isdir(file):
         raise IngestError(Reason.UNREADABLE, f"{file} is a folder that may not be read")
-    if is_broken_link(file) and Path(source).is_dir():
+    if what_is_no_file(file) and os.path.isdir(source):
         return ()
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise IngestError(Reason.NOT_FOUND, f"{source} refers to {file}, which is not there")
     return read_slices(file)
 
@@ -294,7 +298,7 @@ def _damaged_series(faults: Sequence[tuple[Path, IngestError]]) -> list[Series]:
     """One series for the damaged files of a folder that state the same UID and share the reason."""
     alike: dict[tuple[str, Path, str], list[tuple[Path, IngestError]]] = {}
     for file, error in faults:
-        uid = read_series_uid(file) if file.is_file() else ""
+        uid = read_series_uid(file) if os.path.isfile(file) else ""
         words = _DIGITS.sub("", error.finding.replace(str(file), ""))
         alike.setdefault((uid, file.parent, words), []).append((file, error))
     return [_damaged_alike(uid, of_one) for (uid, _, _), of_one in alike.items()]

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from medseg.ingest.folder import is_broken_link
 from medseg.ingest.reasons import IngestError, Reason
+from medseg.walk import what_is_no_file
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 _PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".z", ".zip", ".7z", ".rar")
@@ -40,15 +40,15 @@ def faults_of_strays(
     its folder but for the digits. Where only its suffix is like theirs, or absent or a number as
     theirs, the bytes decide: text, pictures and archives are no slice, anything else may be one.
     What is packed, or a download that did not end, goes by its name without `.gz` or `.part`,
-    unless that file is there too. A link that leads nowhere has no bytes: any without suffix may be
-    one.
+    unless that file is there too. A link that leads nowhere, a pipe, socket or device has no bytes:
+    any without suffix may be one.
 
     Args:
-        files: no DICOM, or links that lead nowhere.
+        files: no DICOM, or what is no file, see `medseg.walk.what_is_no_file`.
         slices: the files that DICOM headers were read of.
 
     Returns:
-        "not-found" for a link that leads nowhere, else "unreadable".
+        "not-found" for what is no file, else "unreadable".
 
     Example:
         >>> list(faults_of_strays([Path("ct/list.csv")], [Path("ct/1-01.dcm")]))
@@ -85,8 +85,8 @@ def _fault(path: Path, beside: _Names) -> IngestError | None:
     if name.name != path.name and path.with_name(name.name).exists():
         return None
     is_named = name.suffix.lower() in _DICOM_SUFFIXES or _pattern(name.name) in beside.patterns
-    if is_broken_link(path):
-        finding = f"{path} is a link to what is not there"
+    if what := what_is_no_file(path):
+        finding = f"{path} is {what}"
         may_be_slice = is_named or _suffix(name) in ("", *beside.suffixes)
         return IngestError(Reason.NOT_FOUND, finding) if may_be_slice else None
     if is_packed:

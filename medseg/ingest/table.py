@@ -13,6 +13,7 @@ from rich.table import Table
 
 from medseg.ingest.inspection import Row
 from medseg.ingest.reasons import Verdict
+from medseg.printable import printable
 
 _SHORTEST_TAIL = 8
 _HEADINGS = (
@@ -51,7 +52,8 @@ def as_table(rows: Sequence[Row], path: str | Path) -> Table:
         table.add_column(heading, no_wrap=True)
     for row, name in zip(rows, _names(rows, Path(path)), strict=True):
         style = _STYLES[row.verdict]
-        facts = (escape(fact) for fact in (name, *_facts(row)))  # a name may hold [brackets]
+        shown = map(printable, (name, *_facts(row)))
+        facts = map(escape, shown)  # a name may hold [brackets]
         table.add_row(*facts, f"[{style}]{row.verdict}[/]", row.reason)
     return table
 

@@ -19,6 +19,7 @@ from medseg.files import set_aside, whole
 from medseg.metrics.case_scorer import CaseScorer
 from medseg.metrics.lesions import lesion_columns, lesion_row
 from medseg.metrics.whole_set import WholeSet
+from medseg.printable import csv_cell
 
 logger = logging.getLogger(__name__)
 
@@ -171,10 +172,10 @@ class CaseMetrics:
 
 
 def _write_csv(path: Path, rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> None:
-    with whole(path) as partial, partial.open("w", newline="") as file:
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, fieldnames=columns)
         table.writeheader()
-        table.writerows({k: _text(v) for k, v in row.items()} for row in rows)
+        table.writerows({k: _text(csv_cell(v)) for k, v in row.items()} for row in rows)
 
 
 def _statistics(values: Sequence[float]) -> dict[str, float | int | None]:

@@ -1,0 +1,15 @@
+"""CLI output: what a verb has to say, a line each, on the standard output."""
+
+from rich.console import Console
+
+from medseg.printable import printable_lines
+
+
+def say(text: str) -> None:
+    """Print text as it is: no markup, no colour, no wrapping; control characters are escaped.
+
+    Example:
+        >>> say("written bundles/liver")
+        written bundles/liver
+    """
+    Console().print(printable_lines(text), soft_wrap=True, highlight=False, markup=False)

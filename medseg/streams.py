@@ -1,0 +1,100 @@
+"""Streams: a run goes on when nobody reads its output any more, and text never fails to be written.
+
+Where the reader of the standard output or error is gone (`medseg ... 2>&1 | head -1`), the rest is
+dropped. So is what cannot be written to the standard error at all, such as a log on a full disk.
+"""
+
+import errno
+import io
+import logging
+import os
+import sys
+from typing import Any
+
+_NUMBERS = {"stdout": 1, "stderr": 2}
+
+
+def go_on_without_readers() -> None:
+    """From now on, what this process writes to its standard streams never ends it.
+
+    A stream that was closed at the start (`2>&-`) is the null device, so that no file of the run
+    takes its number. Characters that the encoding lacks are written as escapes. A stream that was
+    put in the place of a standard one, as tests do, is left as it is. A second call changes
+    nothing.
+
+    Raises:
+        OSError: later, when the standard output cannot be written for another reason than that its
+            reader is gone, for instance a full disk.
+
+    Example:
+        >>> go_on_without_readers()
+    """
+    for number in (0, 1, 2):
+        _open_if_closed(number)
+    for name, number in _NUMBERS.items():
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, _text(_Output(number), encoding="utf-8", by_line=True))
+        elif _is_own(stream, name, number):
+            stream.flush()
+            by_line = stream.line_buffering or name == "stderr"
+            replaced = _text(_Output(number), encoding=stream.encoding, by_line=by_line)
+            setattr(sys, name, replaced)
+            _move_handlers(stream, replaced)
+
+
+class _Output(io.FileIO):
+    """A standard stream that becomes the null device when its reader is gone."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number, "w", closefd=False)
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes, or drop them for want of a reader."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            if self.fileno() != _NUMBERS["stderr"] and error.errno != errno.EPIPE:
+                raise
+            _point_to_null(self.fileno())
+            return len(data)
+
+
+def _move_handlers(before: Any, after: Any) -> None:
+    """Let the handlers that log to one stream log to another."""
+    named = logging.root.manager.loggerDict.values()
+    for logger in (logging.root, *named):
+        for handler in getattr(logger, "handlers", ()):
+            if isinstance(handler, logging.StreamHandler) and handler.stream is before:
+                handler.setStream(after)
+
+
+def _text(raw: io.FileIO, *, encoding: str, by_line: bool) -> io.TextIOWrapper:
+    buffer = io.BufferedWriter(raw)
+    return io.TextIOWrapper(
+        buffer, encoding=encoding, errors="backslashreplace", line_buffering=by_line
+    )
+
+
+def _is_own(stream: Any, name: str, number: int) -> bool:
+    """Whether a stream is the one that Python made for the process."""
+    if stream is not getattr(sys, f"__{name}__") or not isinstance(stream, io.TextIOWrapper):
+        return False
+    try:
+        return stream.fileno() == number
+    except (OSError, ValueError):
+        return False
+
+
+def _open_if_closed(number: int) -> None:
+    try:
+        os.fstat(number)
+    except OSError:
+        _point_to_null(number)
+
+
+def _point_to_null(number: int) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    if null != number:
+        os.dup2(null, number)
+        os.close(null)

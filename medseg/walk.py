@@ -1,0 +1,48 @@
+"""Walk: the folders below a folder with links followed, round no circle, and what is no file."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def walk(root: str | os.PathLike[str]) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """As `os.walk` with links followed, sorted, and no folder entered twice by whatever links.
+
+    A folder that may not be read is passed over. Removing names from the list of folders keeps
+    them from being entered.
+
+    Example:
+        >>> [names for _, _, names in walk("study")]  # doctest: +SKIP
+        [['im0.dcm', 'im1.dcm']]
+    """
+    seen = {os.path.realpath(root)}
+    for folder, below, names in os.walk(os.fspath(root), followlinks=True):
+        below.sort(key=lambda name: (os.path.islink(os.path.join(folder, name)), name))
+        new = []
+        for name in below:
+            real = os.path.realpath(os.path.join(folder, name))
+            if real not in seen:
+                seen.add(real)
+                new.append(name)
+        below[:] = new
+        yield Path(folder), below, sorted(names)
+
+
+def what_is_no_file(path: str | os.PathLike) -> str | None:
+    """In words, what is at a path that neither a file nor a folder can be read from; else None.
+
+    A link that leads nowhere or round in a circle; a pipe, socket or device, which could make a
+    reader wait for ever; and what may not be looked at.
+
+    Example:
+        >>> what_is_no_file("/dev/null")
+        'a pipe, socket or device'
+    """
+    if os.path.isfile(path) or os.path.isdir(path) or not os.path.lexists(path):
+        return None
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return "a link to what is not there" if os.path.islink(path) else "not to be read"
+    return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "a pipe, socket or device"
