@@ -5,6 +5,7 @@ Every verb imports what it needs when it runs, so that `medseg --help` answers a
 
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -281,7 +282,7 @@ def inspect(
     """
     import json as notation
 
-    with one_line_errors():
+    with one_line_errors(also=partial(_say_error, path) if json else None):
         from medseg.ingest import inspection, table
         from medseg.ingest.nothing_found import nothing_found
 
@@ -292,8 +293,7 @@ def inspect(
             raise nothing_found(path)
         console = Console()
         if json:
-            document = notation.dumps(inspection.as_json(rows, path), indent=2)
-            say(document)
+            say(notation.dumps(inspection.as_json(rows, path), indent=2))
         else:
             shown = table.as_table(rows, path)
             unlimited = console.options.update(width=10_000)
@@ -347,6 +347,15 @@ def _refuse_early(
     for folder in folders:
         if folder is not None:
             check_folder(folder)
+
+
+def _say_error(path: Path, message: str) -> None:
+    """The document of `inspect --json` where there is nothing to list."""
+    import json
+
+    from medseg.ingest.inspection import error_as_json
+
+    say(json.dumps(error_as_json(message, path), indent=2))
 
 
 def _on_terminal() -> bool:

@@ -1,6 +1,7 @@
 """CLI errors: what went wrong in a verb is one line on the standard error, and an exit status."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -16,10 +17,14 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
 
     Args:
         interrupted: what to say after Ctrl-C: what is kept, and how to go on.
+        also: is told every error too, that which keeps its traceback included.
     """
 
-    def __init__(self, interrupted: str = "run it again") -> None:
+    def __init__(
+        self, interrupted: str = "run it again", *, also: Callable[[str], None] | None = None
+    ) -> None:
         self.interrupted = interrupted
+        self.also = also
 
     def __enter__(self) -> None:
         return None
@@ -27,7 +32,11 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         from medseg.errors import config_fault, is_documented, root_cause, show_traceback
 
-        if error is None or isinstance(error, (SystemExit, typer.Exit)) or show_traceback():
+        if error is None or isinstance(error, (SystemExit, typer.Exit)):
+            return
+        if self.also is not None:
+            self.also(self._in_words(error))
+        if show_traceback():
             return
         if isinstance(error, KeyboardInterrupt):
             sys.stderr.write(f"\ninterrupted: {self.interrupted}\n")  # below a progress bar
@@ -38,3 +47,12 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
             sys.stderr.write(f"error: {printable(message)}\n")
             failed = type(cause).__name__ == "CasesFailedError"
             raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None
+
+    def _in_words(self, error: BaseException) -> str:
+        """An error of any kind in one line."""
+        from medseg.errors import is_documented, root_cause
+
+        if isinstance(error, KeyboardInterrupt):
+            return f"interrupted: {self.interrupted}"
+        cause = root_cause(error)
+        return str(cause) if is_documented(cause) else f"{type(cause).__name__}: {cause}"

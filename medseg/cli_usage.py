@@ -63,7 +63,18 @@ def _one_line(words: Sequence[str], *, verb: str) -> Iterator[None]:
             raise
         line = " ".join(_told(error, words, verb=verb).split())
         sys.stderr.write(f"{verb}: {printable(line)}\n")
+        if verb == "medseg inspect" and "--json" in words:
+            _write_json(line)
         raise typer.Exit(BAD_ARGUMENTS) from None
+
+
+def _write_json(line: str) -> None:
+    """What stands for the document of `inspect --json`."""
+    import json
+
+    from medseg.ingest.inspection import error_as_json
+
+    sys.stdout.write(f"{json.dumps(error_as_json(line, ''), indent=2)}\n")
 
 
 def _told(error: Any, words: Sequence[str], *, verb: str) -> str:

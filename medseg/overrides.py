@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fire.parser import DefaultParseValue
-
 from medseg.bundles import WORKFLOWS
-from medseg.choices import check_choices
+from medseg.choices import RULES, check_choices
+from medseg.override_values import checked_value, parse_value
 from medseg.path_keys import inert_if_needed, is_path_key, is_text_key, read_text
 
 PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
@@ -46,9 +45,11 @@ def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> 
     known = config
     if "tracking" in overrides:
         known = {**tracking_keys(overrides["tracking"], config), **config}
-    for key in overrides:
+    for key, value in overrides.items():
         if key not in PASSED_ON:
             check_key(key, known, config_file=config_file)
+            if not (is_text_key(key) or key in RULES):
+                overrides[key] = checked_value(key, value, config)
     check_choices({**config, **overrides})
     overrides.setdefault("bundle_root", str(bundle))
     return overrides
@@ -86,7 +87,8 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
             key which holds a path stays text, see `medseg.path_keys.read_text`.
 
     Raises:
-        ValueError: a value without a key, a key without a value, or a key given twice.
+        ValueError: a value without a key, a key without a value, a key given twice, or a value that
+            cannot be read, see `medseg.override_values.parse_value`.
 
     Example:
         >>> parse_overrides(["--window_hu", "[-100, 240]", "--resume=false", "--norm", "batch"])
@@ -108,7 +110,7 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
             pairs[name] = True
             continue
         text = value if joined else rest.pop(0)
-        pairs[name] = read_text(name, text) if is_text_key(name) else _parse_value(text)
+        pairs[name] = read_text(name, text) if is_text_key(name) else parse_value(name, text)
     return pairs
 
 
@@ -178,13 +180,6 @@ def tracking_keys(tracking: str, config: Mapping[str, Any]) -> Mapping[str, Any]
     return {key: value for key, value in keys.items() if key not in engines}
 
 
-def _parse_value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return DefaultParseValue(text)
-
-
 def _siblings(config_file: Path) -> list[Path]:
     files = (config_file.with_name(f"{workflow}.json") for workflow in WORKFLOWS)
     return [path for path in files if path != config_file and path.is_file()]
@@ -198,7 +193,7 @@ def read_config(config_file: Path) -> dict[str, Any]:
     """
     try:
         config = json.loads(config_file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{config_file} is no JSON ({error}): build the bundle again") from error
     if not isinstance(config, dict):
         raise ValueError(f"{config_file} holds no keys: build the bundle again")

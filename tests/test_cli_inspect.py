@@ -86,7 +86,7 @@ def test_nothing_to_inspect_and_a_wrong_path_end_with_2(tmp_path, options):
         assert ended.exit_code == BAD_ARGUMENTS
         assert words in ended.stderr
         assert ended.stderr.count("\n") == 1
-        assert ended.stdout == ""
+        assert bool(ended.stdout) == bool(options)  # a document, see below
 
 
 def test_pictures_are_pointed_to_what_takes_them(tmp_path):
@@ -128,3 +128,34 @@ def test_a_long_table_is_not_cut(study):
     """Piped output has 80 columns, the table has more."""
     assert "…" not in _inspect(study / "bad").output
     assert " missing-slices " in _inspect(study).output
+
+
+@pytest.mark.parametrize(
+    "words", [["no-such-path"], ["empty"], ["a.txt"], ["link"], [], ["--jsn", "empty"]]
+)
+def test_json_is_a_document_whatever_is_wrong(tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text("text")
+    Path("link").symlink_to("link")
+    Path("empty").mkdir()
+    ended = _inspect("--json", *words)
+    assert ended.exit_code == BAD_ARGUMENTS
+    document = json.loads(ended.stdout)
+    assert document["error"] in ended.stderr
+    assert (document["schema"], document["usable"]) == ("medseg-inspect-1", False)
+    assert document["series"] == []
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, 130), (ZeroDivisionError, 1)])
+def test_json_is_a_document_for_errors_that_nobody_foresaw(tmp_path, monkeypatch, error, status):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("medseg.ingest.inspection.inspect", fail)
+    ended = _inspect("--json", tmp_path)
+    assert ended.exit_code == status
+    assert json.loads(ended.stdout)["error"]
+
+
+def test_no_error_is_in_the_document_of_what_was_listed(study):
+    assert "error" not in json.loads(_inspect(study, "--json").stdout)

@@ -19,7 +19,7 @@ RANKS = {
     **dict.fromkeys(
         ("cli", "cli_bundles", "cli_errors", "cli_output", "cli_usage", "doctor", "overrides"), 4
     ),
-    **dict.fromkeys(("prepare", "prune", "prune_report", "run"), 4),
+    **dict.fromkeys(("override_values", "prepare", "prune", "prune_report", "run"), 4),
 }
 TOP = max(RANKS.values())
 """Modules of the highest rank may import each other: they are the application."""

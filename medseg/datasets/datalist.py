@@ -202,15 +202,23 @@ def _deal(patients: Iterable[str], *, folds: int, seed: int) -> dict[str, int]:
     return {names[patient]: turn % folds for turn, patient in enumerate(order)}
 
 
-def _files(item: Item) -> list[str]:
+def _files(item: Mapping[str, Any]) -> list[str]:
     return [key for key in _FILES if key in item]
 
 
 def _check_keys(items: Iterable[Item], keys: Sequence[str]) -> None:
     for item in items:
+        if not isinstance(item, Mapping):
+            raise ValueError(f"{item!r} is no case: write an object with {', '.join(keys)}")
         missing = [key for key in keys if key not in item]
         if missing:
             raise ValueError(f"case {item.get('case', '?')} lacks {', '.join(missing)}: add them")
+        for key in ("case", *_files(item)):
+            if not isinstance(item[key], str):
+                raise ValueError(
+                    f"case {item['case']} has the {key} {item[key]!r}, which is no text: write it "
+                    "in quotes"
+                )
 
 
 def _check_unique(cases: Iterable[str]) -> None:

@@ -116,6 +116,11 @@ def as_json(rows: list[Row], path: str | Path) -> dict[str, object]:
     }
 
 
+def error_as_json(message: str, path: str | Path) -> dict[str, object]:
+    """As `as_json` where nothing could be listed, with the reason as `error`."""
+    return {**as_json([], path), "error": message}
+
+
 def _series_row(series: Series) -> Row:
     geometry = series.geometry or _refused_geometry(series)
     findings = tuple(finding for _, finding in series.notes)

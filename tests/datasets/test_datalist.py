@@ -232,3 +232,30 @@ def test_a_missing_or_broken_file_is_refused_by_name(tmp_path):
     broken.write_text(json.dumps([1]))
     with pytest.raises(ValueError, match=r"broken\.json holds a list"):
         datalist.read(broken)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"case": 5}, "case 5 has the case 5, which is no text"),
+        ({"image": 2023}, "has the image 2023, which is no text: write it in quotes"),
+        ({"label": ["a.nii"]}, r"has the label \['a.nii'\], which is no text"),
+    ],
+)
+def test_a_row_whose_names_are_no_text_is_refused(change, message):
+    row = {"case": "a", "patient": "p", "image": "a.nii", "label": "b.nii", "fold": 0} | change
+    made = {"name": "toy", "seed": 0, "folds": 2, "training": [row], "testing": []}
+    with pytest.raises(ValueError, match=message):
+        datalist.check(made)
+
+
+def test_a_row_that_is_no_object_is_refused():
+    made = {"name": "toy", "seed": 0, "folds": 2, "training": ["a.nii"], "testing": []}
+    with pytest.raises(ValueError, match=r"'a\.nii' is no case: write an object with case"):
+        datalist.check(made)
+
+
+def test_a_file_that_is_nested_too_deeply_is_refused(tmp_path):
+    (tmp_path / "datalist.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="is not JSON"):
+        datalist.read(tmp_path / "datalist.json")

@@ -1,0 +1,154 @@
+"""Override values: text of a command line as a value, held against the value that it replaces.
+
+A value that is of another kind than the one in the config is refused at once, and not where it is
+used, in the words of another package. `medseg.choices` has the rules of single keys; this is for
+all others, those inside a component included.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from fire.parser import DefaultParseValue
+
+DEEPEST = 20
+"""How many lists and dictionaries may lie in each other; a config has four."""
+
+_LISTS_TOO = (
+    *("kernel_size", "strides", "ignore", "tile_halo", "overlap", "rotate_rad", "scale_range"),
+    *("elastic_sigma_px", "border_sigma", "noise_std", "surface_tolerance"),
+    *("dropout", "bottom_dropout", "intensity_scale", "intensity_shift", "brightness_shift"),
+)
+"""Keys that take a list, one value for each axis or level or the ends of a range, or a number."""
+
+_NUMBERS_TOO = (
+    *("roi_size", "image_size", "spacing_mm", "contrast_gamma"),
+    *("elastic_grid", "elastic_spacing", "elastic_magnitude"),
+)
+"""Keys that take one number for all axes in the place of a list."""
+
+_NAMES_TOO = ("act", "norm", "tile_halo", "score_objects", "flips")
+_NOTHING_TOO = ("patience", "ignore", "tile_halo", "flips", "norm", "act", "preview_percentiles")
+_EXPRESSIONS = ("$", "@", "%")
+
+
+def parse_value(key: str, text: str) -> Any:
+    """The value of an override: JSON, as in a config file, else a Python literal, else text.
+
+    Raises:
+        ValueError: lists and dictionaries that lie in each other deeper than `DEEPEST`, or a number
+            of thousands of digits.
+
+    Example:
+        >>> parse_value("window_hu", "[-100, 240]"), parse_value("norm", "batch")
+        ([-100, 240], 'batch')
+    """
+    if _depth(text) > DEEPEST:
+        raise ValueError(
+            f"override --{key} is nested deeper than {DEEPEST} levels: write it with fewer brackets"
+        )
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        pass
+    except ValueError as error:  # of a number with thousands of digits
+        raise ValueError(f"override --{key} cannot be read ({error}): shorten it") from error
+    try:
+        return DefaultParseValue(text)
+    except (RecursionError, MemoryError) as error:  # of thousands of signs or terms
+        raise ValueError(f"override --{key} is nested too deeply: write a plain value") from error
+
+
+def checked_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
+    """The value, if it is of the kind of the one that it replaces; a whole 1e3 becomes 1000.
+
+    What the config works out by an expression, or leaves at null, is not known, and an expression
+    is taken as it is.
+
+    Args:
+        key: levels joined by `#`.
+        value: as `parse_value` gives it.
+        config: of which the key is one.
+
+    Raises:
+        ValueError: a number is needed and a list, a name, nothing, or what is not finite was given;
+            or likewise for True and False, lists and dictionaries.
+
+    Example:
+        >>> checked_value("fold", 1.0, {"fold": 0})
+        1
+    """
+    default, name = _default(key, config), key.split("#")[-1]
+    if default is None or (isinstance(value, str) and value.startswith(_EXPRESSIONS)):
+        return value
+    if isinstance(value, float) and isinstance(default, int) and value.is_integer():
+        value = int(value)
+    if not isinstance(default, str) and not _fits(name, value, default):
+        kind = _KINDS[type(default)]
+        raise ValueError(
+            f"override --{key} takes {kind}, got {value!r}: write it as in the config, "
+            f"{json.dumps(default)}"
+        )
+    return value
+
+
+_KINDS: dict[type, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a dictionary",
+}
+
+
+def _fits(name: str, value: Any, default: Any) -> bool:
+    """Whether a value is of the kind of the default, or of another one that the key takes."""
+    if value is None:
+        return name in _NOTHING_TOO
+    if isinstance(value, str):
+        return name in _NAMES_TOO
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, int | float):
+        if isinstance(value, list | tuple):
+            return name in _LISTS_TOO
+        kind = int if isinstance(default, int) else (int, float)
+        return isinstance(value, kind) and math.isfinite(value)
+    if isinstance(default, list):
+        is_number = isinstance(value, int | float) and name in _NUMBERS_TOO
+        return isinstance(value, list | tuple) or is_number
+    return isinstance(value, dict)
+
+
+def _default(key: str, config: Mapping[str, Any]) -> Any:
+    """The plain value of a key, or of the key that it stands for; None where there is none."""
+    for _ in range(len(config) + 1):
+        value: Any = config
+        for part in key.split("#"):
+            inside = isinstance(value, Mapping) and part in value
+            if not inside and not (isinstance(value, list) and part.isdecimal()):
+                return None
+            value = value[part] if isinstance(value, Mapping) else value[int(part)]
+        if not isinstance(value, str) or not value.startswith("@"):
+            break
+        key = value[1:].replace("::", "#")
+    is_made = isinstance(value, Mapping) and "_target_" in value
+    is_worked_out = isinstance(value, str) and value.startswith(_EXPRESSIONS)
+    return None if is_made or is_worked_out or type(value) not in (*_KINDS, str) else value
+
+
+def _depth(text: str) -> int:
+    """How deep brackets lie in each other, those in quotes left out."""
+    deepest, depth, quote = 0, 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter in "[{(":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif letter in "]})":
+            depth -= 1
+    return deepest
