@@ -22,12 +22,18 @@ _LONGEST = max(map(len, _MAGIC))
 def packing_of(path: Path) -> str:
     """The name of the format that a file is packed in; "" where it is none that is known.
 
+    Raises:
+        IngestError: "unreadable", where the system gives no bytes of it.
+
     Example:
         >>> packing_of(Path("case.nii.gz"))  # doctest: +SKIP
         'gzip'
     """
-    with path.open("rb") as file:
-        head = file.read(_LONGEST)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_LONGEST)
+    except OSError as error:
+        raise IngestError(Reason.UNREADABLE, f"{path} gives no bytes ({error.strerror})") from error
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
 
 

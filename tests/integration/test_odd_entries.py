@@ -59,7 +59,7 @@ def test_of_a_folder_of_volumes_the_others_are_segmented(tmp_path, monkeypatch):
     Path("in/empty").mkdir()
     Path("in/notes.txt").symlink_to("notes.txt")
     ended = _medseg("segment", "in", "-o", "out", *TINY)
-    assert ended.exit_code == cli.SOME_FAILED
+    assert ended.exit_code == cli.SOME_FAILED, ended.output
     for name in failed:
         assert f"case {name} failed: " in ended.output
     assert sorted(os.listdir("out"))[:2] == ["good.nii.gz", "good.png"]
@@ -73,7 +73,7 @@ def test_of_a_folder_of_pictures_the_others_are_segmented(tmp_path, monkeypatch)
     Image.fromarray(np.zeros((96, 96, 3), np.uint8)).save("in/good.png")
     failed = _odd(Path("in"), ".png")
     ended = _medseg("segment", "in", "-b", "bundles/nuclei", "-o", "out", *TINY)
-    assert ended.exit_code == cli.SOME_FAILED
+    assert ended.exit_code == cli.SOME_FAILED, ended.output
     assert f"{len(failed)} of {len(failed) + 1} cases failed" in ended.output
     assert "good_label.png" in os.listdir("out")
 
@@ -90,7 +90,7 @@ def test_a_series_with_an_entry_that_is_no_file_is_refused_and_not_read_without_
     slice_there.unlink()
     os.mkfifo(dicom / name)
     ended = _medseg("inspect", str(dicom))
-    assert ended.exit_code == cli.SOME_FAILED
+    assert ended.exit_code == cli.SOME_FAILED, ended.output
     assert "is a pipe, socket or device" in ended.output
 
 
@@ -105,3 +105,17 @@ def test_an_input_that_is_no_file_is_one_line(tmp_path, monkeypatch, verb, targe
     assert ended.exit_code in (cli.SOME_FAILED, 2)
     assert "Traceback" not in ended.output
     assert "error: " in ended.output
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nrrd", "a.mha", "a.mgz", "a.dcm"])
+def test_a_file_that_gives_no_bytes_is_a_row_of_inspect_beside_the_others(
+    tmp_path, monkeypatch, name
+):
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    nib.save(nib.Nifti1Image(np.zeros((4, 4, 2), np.int16), np.eye(4)), "in/good.nii")
+    Path("in", name).symlink_to("/proc/self/mem")
+    ended = _medseg("inspect", "in")
+    assert ended.exit_code == cli.SOME_FAILED, ended.output
+    assert "accept" in ended.output
+    assert "refuse" in ended.output
