@@ -101,11 +101,10 @@ def _read(path: Path) -> tuple[Fields, list[str], int]:
     for line, end in lines:
         name, is_field, value = line.partition("=")
         name = name.strip()
-        if not is_field or not name.isidentifier():
-            if line.strip():
-                raise IngestError(Reason.UNREADABLE, f"{path} has no MetaImage header")
-            continue
-        fields[_OTHER_NAMES.get(name, name)] = value.strip()
+        if not is_field and line.strip() and "NDims" not in fields:
+            raise IngestError(Reason.UNREADABLE, f"{path} has no MetaImage header")
+        if is_field:  # names of any kind: ITK adds its own, such as dim[0] or 0008|0060
+            fields[_OTHER_NAMES.get(name, name)] = value.strip()
         if name == "ElementDataFile":
             is_list = fields[name].upper().startswith("LIST")
             names = (text.strip() for text, _ in lines) if is_list else iter(())

@@ -133,7 +133,7 @@ def _read(path: Path) -> tuple[Fields, Fields, list[str], int]:
         if line.startswith("#"):
             continue
         key, is_key, value = line.partition(":=")
-        name, is_field, content = line.partition(":")
+        name, is_field, content = f"{line} ".partition(": ")
         if is_key and len(key) <= len(name):
             keys[key] = value
         elif is_field and (name := name.strip().lower()) not in fields:

@@ -198,3 +198,15 @@ def test_what_is_no_metaimage_is_refused(content, tmp_path):
 def test_what_simpleitk_writes_is_read(tmp_path):
     check(write_volume(tmp_path / "a.mha"))
     check(write_volume(tmp_path / "a.mhd", packed=True))
+
+
+def test_what_itk_adds_of_its_own_is_passed_over(tmp_path):
+    """SimpleITK copies the metadata of a NIfTI or DICOM file, under names of any kind."""
+    image = itk_image(voxels())
+    for name in ("dim[0]", "0008|0060", "ITK_original_spacing[0]", "intent_name", "a b"):
+        image.SetMetaData(name, "3")
+    sitk.WriteImage(image, str(tmp_path / "a.mha"))
+    sitk.WriteImage(image, str(tmp_path / "a.mhd"))
+    sitk.WriteImage(image, str(tmp_path / "a.nrrd"))
+    for name in ("a.mha", "a.mhd", "a.nrrd"):
+        check(tmp_path / name)

@@ -266,3 +266,9 @@ def test_what_simpleitk_writes_is_read_with_several_components(tmp_path):
     np.testing.assert_array_equal(check_second[0], voxels() + 500)
     write_volume(tmp_path / "a.nrrd")
     check(tmp_path / "a.nrrd")
+
+
+def test_keys_with_colons_and_values_with_them_are_passed_over(tmp_path):
+    check(
+        write(tmp_path / "a.nrrd", more="a:b:=c: d\nurl:=http://x: y\ncontent: ct: one\nlabels:\n")
+    )
