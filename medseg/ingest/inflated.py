@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,7 @@ The functional groups of 20,000 frames take about the second, and deflate to a f
 DEFLATE_RATIO = 1032
 """The most bytes that one byte of a deflate stream can stand for (zlib, "Technical Details")."""
 
+_ITEM_TAG = b"\xfe\xff\x00\xe0"
 _CHUNK_BYTES = 2**14
 _LEAST_INFLATED = 2**15  # at once: what is left of a chunk is copied each time
 _KEPT_BYTES = 2**17
@@ -41,10 +43,19 @@ class Inflated:
         file: open where the deflate stream begins.
         path: what to call it in messages.
         most_bytes: the stream may give this many bytes.
+        check_items: asked with the number of sequence items at each, and the path.
     """
 
-    def __init__(self, file: BinaryIO, path: Path, *, most_bytes: int) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        path: Path,
+        *,
+        most_bytes: int,
+        check_items: Callable[[int, Path], None] = lambda *_: None,
+    ) -> None:
         self._file, self._path, self._most = file, path, most_bytes
+        self._items, self._check_items = 0, check_items
         self._left = max(0, os.fstat(file.fileno()).st_size - file.tell())
         self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         self._kept, self._start, self._at = bytearray(), 0, 0
@@ -62,6 +73,9 @@ class Inflated:
         content = bytes(self._kept[self._at - self._start : end - self._start])
         self._at += len(content)
         self._forget()
+        if size == len(_ITEM_TAG) * 2 and content.startswith(_ITEM_TAG):
+            self._items += 1
+            self._check_items(self._items, self._path)
         return content
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:

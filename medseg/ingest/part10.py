@@ -59,7 +59,11 @@ PARSE_ERRORS = (
     zlib.error,
 )
 
+FREE_ITEMS, BYTES_PER_ITEM = 2**15, 256
+"""A file may hold so many items, and one more for each 256 bytes: frames have ten, and pixels."""
+
 _PREAMBLE_BYTES = 128
+_ITEM_HEADER_BYTES, _ITEM_TAGS = 8, (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _SMALL_READ = 4096
 _PLAIN_SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
@@ -91,13 +95,36 @@ class Part10:
 
 
 class BoundedReader(io.BufferedReader):
-    """A file of which no read allocates more than what is left of it."""
+    """A file of which no read allocates more than what is left of it.
+
+    Each item of a sequence becomes a data set, which takes hundreds of times the bytes of an empty
+    one: they are counted, see `most_items`.
+    """
+
+    def __init__(self, raw: io.FileIO) -> None:
+        super().__init__(raw)
+        self.items = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read up to `size` bytes."""
         if size is not None and size > _SMALL_READ:
             size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
-        return super().read(size)
+        content = super().read(size)
+        if size == _ITEM_HEADER_BYTES and content.startswith(_ITEM_TAGS):
+            self.items += 1
+            check_items(self.items, Path(str(self.name)))
+        return content
+
+
+def check_items(count: int, path: Path) -> None:
+    """Refuse a file of more sequence items than images of its size have.
+
+    Raises:
+        IngestError: "too-large".
+    """
+    if count > FREE_ITEMS and count > (most := FREE_ITEMS + path.stat().st_size // BYTES_PER_ITEM):
+        finding = f"{path} holds more than {most} items of sequences or pixels"
+        raise IngestError(Reason.TOO_LARGE, finding)
 
 
 def open_bounded(path: Path) -> BoundedReader:
@@ -170,8 +197,10 @@ def parse(
     syntax = _written_in(file, _known(stated, path)) if stated else _syntax_of(file)
     stream: BinaryIO | Inflated = file
     if syntax == DeflatedExplicitVRLittleEndian:
-        stream = Inflated(file, path, most_bytes=most_header_bytes(path) + pixel_bytes)
+        most_bytes = most_header_bytes(path) + pixel_bytes
+        stream = Inflated(file, path, most_bytes=most_bytes, check_items=check_items)
     dataset = _read(stream, syntax, keywords=keywords, last=last)
+    _check_unread_items(dataset, path)
     is_implicit = bool(dataset.original_encoding[0])  # as found, which pydicom goes by
     if syntax in _PLAIN_SYNTAXES:
         syntax = _PLAIN_SYNTAXES[not is_implicit]
@@ -257,7 +286,17 @@ def _read(
     except IngestError:
         raise
     except PARSE_ERRORS as error:
+        if isinstance(error.__context__, IngestError):  # wrapped by pydicom
+            raise error.__context__ from error
         raise ElementError(f"{watch.name} cannot be read ({type(error).__name__})") from error
+
+
+def _check_unread_items(dataset: pydicom.Dataset, path: Path) -> None:
+    """Count the items of sequences that pydicom parses when they are asked for."""
+    tags = dataset.keys()  # iterating over the data set itself would parse them
+    for value in (dataset.get_item(tag).value for tag in tags if tag not in _PIXEL_TAGS):
+        if isinstance(value, bytes) and len(value) > FREE_ITEMS * _ITEM_HEADER_BYTES:
+            check_items(sum(map(value.count, _ITEM_TAGS)), path)
 
 
 class _Watch:

@@ -24,9 +24,6 @@ from medseg.ingest.slice import PixelData
 MAX_PADDING_BYTES = 2**17
 """Zeros at the end are counted so far: more than one row of 16-bit pixels has."""
 
-FREE_ITEMS, LEAST_ITEM_BYTES = 2**15, 72
-"""Beyond so many items, they have this length on average: no frame is shorter than 64 bytes."""
-
 MAX_CHECKED_BYTES = 2**22
 """Deflated pixels of at most this length are inflated to see whether all are there."""
 
@@ -154,7 +151,7 @@ def _content(stream: BinaryIO, dataset: pydicom.Dataset, *, start: int, length: 
 
 def _measure_fragments(stream: BinaryIO, size: int) -> PixelData:
     """Walk the items of encapsulated pixel data to the delimiter that must end them."""
-    offset, codestreams, items, content = stream.tell(), 0, 0, ""
+    offset, codestreams, content = stream.tell(), 0, ""
     order = ">" if stream.read(4) == _FIRST_TAGS[1] else "<"
     stream.seek(offset)
     while True:
@@ -175,9 +172,6 @@ def _measure_fragments(stream: BinaryIO, size: int) -> PixelData:
         head = stream.read(min(length, RLE_HEADER_BYTES if content else HEAD_BYTES))
         begun = content_of(head)
         codestreams += bool(begun)
-        items += 1
-        if items > FREE_ITEMS and end - offset < items * LEAST_ITEM_BYTES:
-            raise ValueError(f"encapsulated pixel data of {items} items in {end - offset} bytes")
         content = content or begun
         stream.seek(end)
 

@@ -278,3 +278,24 @@ def test_a_packed_file_named_dcm_says_what_it_is(head, name, tmp_path):
     path.write_bytes(head + bytes(600))
     with pytest.raises(IngestError, match=f"im1.dcm is a {name} file: unpack it"):
         load(path)
+
+
+@pytest.mark.parametrize("length", [8 * 2**16, 0xFFFFFFFF], ids=["stated", "undefined"])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_sequences_of_empty_items_are_counted_before_they_are_parsed(syntax, length, tmp_path):
+    (dataset,) = make_series(ramp((1, 6, 4)))
+    (path,) = write_series(tmp_path, [dataset])
+    content = path.read_bytes()
+    at, meta = content.index(b"\xe0\x7f\x10\x00OW"), content.index(b"\x08\x00\x08\x00CS")
+    items = b"\xfe\xff\x00\xe0\0\0\0\0" * 2**16 + b"\xfe\xff\xdd\xe0\0\0\0\0" * (length % 8 > 0)
+    body = content[meta:at] + b"\x00\x52\x30\x92SQ\0\0" + struct.pack("<I", length) + items
+    body += content[at:]
+    if syntax.is_deflated:
+        deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+        body = deflater.compress(body) + deflater.flush()
+    path.write_bytes(content[:meta] + body)
+    if syntax.is_deflated:
+        relabel(path, syntax)
+    with pytest.raises(IngestError, match=r"holds more than .* items of sequences") as caught:
+        load(path)
+    assert caught.value.code is Reason.TOO_LARGE

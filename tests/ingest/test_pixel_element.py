@@ -127,4 +127,4 @@ def test_a_million_empty_fragments_are_no_frame(dataset, tmp_path):
     dataset["PixelData"].is_undefined_length = True
     (path,) = write_series(tmp_path, [dataset])
     (series,) = find_series(path)
-    assert series.reason is Reason.UNREADABLE
+    assert series.reason is Reason.TOO_LARGE
