@@ -69,6 +69,8 @@ def end_group() -> None:
     """
     if not dist.is_initialized():
         return
+    if signal.getsignal(signal.SIGTERM) is _stop and _in_main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # an error has said enough
     group: Any = dist.group.WORLD
     failed = _has_failed()
     seconds = LONGEST_FAILED_END_SECONDS if failed else LONGEST_END_SECONDS
@@ -76,8 +78,6 @@ def end_group() -> None:
     with _at_most(seconds, quiet=failed):
         idist.finalize()
         del group  # the last reference: it waits for the threads without Python's lock
-    if signal.getsignal(signal.SIGTERM) is _stop and _in_main_thread():
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _drop_other_references() -> None:
