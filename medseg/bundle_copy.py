@@ -15,6 +15,7 @@ from monai.bundle import ConfigParser
 
 from medseg import bundles
 from medseg.bundle_check import LARGE_FILE_MB, WEIGHTS, faults
+from medseg.files import whole
 from medseg.path_keys import inert_if_needed
 from medseg.printable import printable_lines
 from medseg.scratch import scratch_folder
@@ -73,7 +74,8 @@ def derive(
             (made / flat).symlink_to(Path("configs") / flat)
         (made / "docs" / "README.md").write_text(printable_lines(card), encoding="utf-8")
         (made / "models").mkdir()
-        torch.save(dict(weights), made / WEIGHTS)
+        with whole(made / WEIGHTS) as partial:
+            torch.save(dict(weights), partial)
         _list_large_file(made)
         if found := faults(str(made)):
             raise ValueError(f"the bundle {out} would have faults: {'; '.join(found)}")

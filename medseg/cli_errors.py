@@ -30,7 +30,13 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        from medseg.errors import config_fault, is_documented, root_cause, show_traceback
+        from medseg.errors import (
+            config_fault,
+            disk_fault,
+            is_documented,
+            root_cause,
+            show_traceback,
+        )
 
         if error is None or isinstance(error, (SystemExit, typer.Exit)):
             return
@@ -42,7 +48,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
             sys.stderr.write(f"\ninterrupted: {self.interrupted}\n")  # below a progress bar
             raise typer.Exit(INTERRUPTED) from None
         cause = root_cause(error)
-        message = str(cause) if is_documented(cause) else config_fault(error)
+        message = str(cause) if is_documented(cause) else disk_fault(error) or config_fault(error)
         if message is not None:
             sys.stderr.write(f"error: {printable(message)}\n")
             failed = type(cause).__name__ == "CasesFailedError"

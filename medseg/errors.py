@@ -1,7 +1,9 @@
 """Errors: one clear line for what the user can mend, the whole traceback for what we must."""
 
+import errno
 import os
 import sys
+import threading
 from traceback import format_exception
 from types import TracebackType
 
@@ -16,6 +18,8 @@ _PEER_LOST = (
 
 KEPT = "what is done is kept; a training goes on with --resume True, from its last whole epoch"
 """What to say where a workflow of a bundle was stopped from outside."""
+
+_OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def root_cause(error: BaseException) -> BaseException:
@@ -75,6 +79,19 @@ def lost_process(error: BaseException) -> str | None:
     )
 
 
+def disk_fault(error: BaseException) -> str | None:
+    """What to say if a disk is full or broken, wherever that was noticed; else None."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if not isinstance(error, OSError) or error.errno not in _OF_DISK:
+        return None
+    file = f" for {error.filename}" if error.filename else ""
+    return (
+        f"the disk fails{file} ({os.strerror(error.errno)}): make room there or choose another "
+        "output folder; what was written whole is kept"
+    )
+
+
 def show_traceback() -> bool:
     """Whether the environment asks for whole tracebacks, by MEDSEG_TRACEBACK=1."""
     return bool(os.environ.get("MEDSEG_TRACEBACK"))
@@ -91,6 +108,7 @@ def one_line_errors() -> None:
     go_on_without_readers()  # here, as every config begins with it
     log_printable_text()
     sys.excepthook = _report
+    threading.excepthook = _report_of_thread
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -101,9 +119,16 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     sys.stderr.write(f"{printable(line)}\n")
 
 
+def _report_of_thread(given: threading.ExceptHookArgs) -> None:
+    """Nothing of a disk that fails: whoever waits for the thread, as that of curves, says it."""
+    if given.exc_value is None or show_traceback() or disk_fault(given.exc_value) is None:
+        threading.__excepthook__(given)
+
+
 def _line(error: BaseException) -> str | None:
     if isinstance(error, KeyboardInterrupt):
         return f"interrupted: {KEPT}"
     cause = root_cause(error)
-    message = str(cause) if is_documented(cause) else config_fault(error) or lost_process(error)
+    message = str(cause) if is_documented(cause) else disk_fault(error) or config_fault(error)
+    message = message or lost_process(error)
     return None if message is None else f"error: {message}"

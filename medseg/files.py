@@ -36,6 +36,8 @@ _REMEDIES = {
     errno.EROFS: _RIGHT,
     errno.ENAMETOOLONG: _SHORTER,
 }
+_TRIAL = 2**20
+"""Bytes that tell whether a disk takes any more: more than the last block of a file has left."""
 _OF_WRITING_ALONE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # no reader meets these
 
 
@@ -62,7 +64,7 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch = until_done.enter_context(scratch_folder(target.parent))
         partial = scratch / target.name
-        with _told_in_one_line(target, block_of=scratch):
+        with _told_in_one_line(target, block_of=scratch), _asked_of_the_disk(partial):
             yield partial
         with partial.open("rb") as file, _told_in_one_line(target):
             os.fsync(file.fileno())
@@ -272,6 +274,32 @@ def _told_in_one_line(target: Path, *, block_of: Path | None = None) -> Iterator
         if error.strerror is None or not (about or error.errno in _OF_WRITING_ALONE):
             raise
         raise _refusal(target, error) from error
+
+
+@contextmanager
+def _asked_of_the_disk(partial: Path) -> Iterator[None]:
+    """Where a writer fails without the system's reason, as torch and numpy do, ask for that.
+
+    A disk that is full, over its quota or broken refuses further bytes of the same file, too.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if partial.exists() and getattr(error, "strerror", None) is None:
+            _append(partial, bytes(_TRIAL))
+        raise
+
+
+def _append(path: Path, content: bytes) -> None:
+    """Write to the end of a file and through to the disk; an error names the file."""
+    try:
+        with path.open("ab") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _refusal(target: Path, error: OSError) -> OSError:

@@ -1,5 +1,6 @@
 """Tests of medseg.errors."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -110,3 +111,33 @@ def test_the_environment_brings_the_traceback_back():
 def test_an_empty_variable_asks_for_nothing(monkeypatch, value, shown):
     monkeypatch.setenv("MEDSEG_TRACEBACK", value)
     assert errors.show_traceback() is shown
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO]
+)
+def test_a_disk_that_fails_is_one_line_whoever_noticed_it(number):
+    error = RuntimeError("cannot write")
+    error.__cause__ = OSError(number, os.strerror(number), "events.out")
+    assert errors.disk_fault(error).startswith(
+        f"the disk fails for events.out ({os.strerror(number)}): "
+    )
+    assert errors.disk_fault(OSError(errno.ENOENT, "no such file")) is None
+    assert errors.disk_fault(ValueError("x")) is None
+
+
+def test_a_thread_whose_disk_fails_leaves_the_word_to_who_waits_for_it():
+    code = (
+        "import errno, os, sys, threading\n"
+        "from medseg.errors import disk_fault, one_line_errors\n"
+        "one_line_errors()\n"
+        "def fail(number):\n"
+        "    raise OSError(number, os.strerror(number))\n"
+        "for number in (errno.ENOSPC, errno.ENOENT):\n"
+        "    thread = threading.Thread(target=fail, args=(number,))\n"
+        "    thread.start()\n"
+        "    thread.join()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "No space left" not in done.stderr
+    assert "No such file" in done.stderr

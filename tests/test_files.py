@@ -364,3 +364,45 @@ def test_a_name_is_as_long_as_the_disk_takes(tmp_path):
     check_place(tmp_path / ("a" * 255))
     with pytest.raises(OSError, match="has a name of 256 bytes, and a file there may have 255: ch"):
         check_place(tmp_path / ("a" * 256))
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+import numpy as np, torch
+from medseg.files import whole
+try:
+    with whole(sys.argv[1]) as partial:
+        WRITE
+except OSError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "torch.save(torch.zeros(100_000), partial)",
+        "np.save(partial.open('wb'), np.zeros(100_000))",
+        "partial.write_bytes(bytes(100_000))",
+    ],
+)
+def test_a_writer_that_does_not_say_why_it_failed_is_asked_of_the_disk(tmp_path, write):
+    path = tmp_path / "model.pt"
+    path.write_text("earlier")
+    code = LIMITED.replace("WRITE", write)
+    said = subprocess.check_output([sys.executable, "-c", code, str(path)], text=True)
+    assert said.startswith(f"OSError {path} cannot be written (File too large): raise the limit")
+    assert path.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_another_error_of_a_writer_stays_what_it_is(tmp_path):
+    def fail():
+        with whole(tmp_path / "a") as partial:
+            partial.write_text("half")
+            raise RuntimeError("of its own")
+
+    with pytest.raises(RuntimeError, match="of its own"):
+        fail()
+    assert list(tmp_path.iterdir()) == []

@@ -26,7 +26,7 @@ from monai.utils import ensure_tuple
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from medseg.errors import root_cause
+from medseg.errors import disk_fault, root_cause
 from medseg.files import whole
 from medseg.scratch import collect
 from medseg.transforms.fingerprint import describe, fingerprint
@@ -194,6 +194,8 @@ class _Copies:
         try:
             return self.of(case)
         except (ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
+            if disk_fault(error):  # of the cache, and not of the case
+                raise
             return f"case {case.get('case')}: {' '.join(str(root_cause(error)).split())}"
 
 
