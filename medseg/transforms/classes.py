@@ -25,8 +25,8 @@ from medseg.transforms.regions import are_regions, check_regions
 
 Classes = Mapping[str, Sequence[int]]
 
-MOST_CLASSES = 255
-"""Foreground classes that a uint8 label map can tell apart; one fewer beside `IGNORE`."""
+MOST_CLASSES = IGNORE - 1
+"""Foreground classes of a task, at most: 0 is the background and `IGNORE` marks what is ignored."""
 
 
 def logit_channels(classes: Classes) -> int:
@@ -85,8 +85,12 @@ def label_from_logits(logits: torch.Tensor, *, regions: bool = False) -> torch.T
             the innermost, wins.
 
     Raises:
-        ValueError: a logit is not a number, which would pass for background without a word.
+        ValueError: a logit is not a number, which would pass for background without a word; or
+            there are more classes than indices, 254.
     """
+    one_each = logits.shape[0] == 1 or regions
+    if (count := logits.shape[0] - (not one_each)) > MOST_CLASSES:
+        raise ValueError(_too_many(count))
     if logits.isnan().any():
         raise ValueError(
             f"{int(logits.isnan().sum())} of {logits.numel()} logits are not a number: "
@@ -94,7 +98,7 @@ def label_from_logits(logits: torch.Tensor, *, regions: bool = False) -> torch.T
         )
     # channel by channel: many times faster than argmax over the first axis, and in less memory
     label = torch.zeros_like(logits[0], dtype=torch.uint8)
-    if logits.shape[0] == 1 or regions:
+    if one_each:
         for index, channel in enumerate(logits, start=1):
             label.masked_fill_(channel > 0, index)
         return label[None]
@@ -117,8 +121,8 @@ class MergeLabels(Transform):
 
     Raises:
         TypeError: the values of a class are not listed, or a value to ignore is no whole number.
-        ValueError: no class, more than 255 (254 with `ignore`), a class without values, a value in
-            two classes or both in a class and ignored, or one that the dataset does not have.
+        ValueError: no class, more than 254, a class without values, a value in two classes or both
+            in a class and ignored, or one that the dataset does not have.
 
     Example:
         >>> MergeLabels({"road": [1]}, ignore=9)(torch.tensor([[0, 1, 9]])).tolist()
@@ -201,7 +205,9 @@ class LabelFromLogitsd(MapTransform):
 
 
 def _check_classes(classes: Classes) -> None:
-    if not isinstance(classes, Mapping) or not 1 <= len(classes) <= MOST_CLASSES:
+    if isinstance(classes, Mapping) and len(classes) > MOST_CLASSES:
+        raise ValueError(_too_many(len(classes)))
+    if not isinstance(classes, Mapping) or not classes:
         raise ValueError(
             f"classes must map 1 to {MOST_CLASSES} names to their label values, got {classes!r}: "
             "pass for instance {'liver': [1, 2]}"
@@ -214,6 +220,13 @@ def _check_classes(classes: Classes) -> None:
     check_regions(classes)
 
 
+def _too_many(count: int) -> str:
+    return (
+        f"{count} classes are more than {MOST_CLASSES}, which a label map of bytes tells apart "
+        f"beside the background, 0, and ignored voxels, {IGNORE}: gather some in one"
+    )
+
+
 def _can_hold(dtype: torch.dtype, value: int) -> bool:
     """Whether the type has the value: torch compares 300 with uint8 as if it were 44."""
     if dtype.is_floating_point or dtype == torch.bool:
@@ -223,11 +236,6 @@ def _can_hold(dtype: torch.dtype, value: int) -> bool:
 
 
 def _check_ignored(classes: Classes, ignore: Sequence[int]) -> None:
-    if ignore and len(classes) >= MOST_CLASSES:
-        raise ValueError(
-            f"beside ignored voxels there is room for {MOST_CLASSES - 1} classes, got "
-            f"{len(classes)}: leave one out, or ignore nothing"
-        )
     for name, values in classes.items():
         for value in values:
             if value in ignore:

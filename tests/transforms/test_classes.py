@@ -13,8 +13,10 @@ from medseg.transforms import (
     LabelFromLogitsd,
     MergeLabels,
     MergeLabelsd,
+    activation,
     logit_channels,
 )
+from medseg.transforms.classes import label_from_logits
 
 LIVER = {"liver": [1, 2]}
 LIVER_AND_TUMOUR = {"liver": [1], "tumour": [2]}
@@ -68,9 +70,9 @@ def test_a_missing_key_is_refused_unless_allowed():
 @pytest.mark.parametrize(
     ("classes", "error", "match"),
     [
-        ({}, ValueError, "1 to 255 names"),
-        ([1, 2], ValueError, "1 to 255 names"),
-        ({str(i): [i] for i in range(1, 257)}, ValueError, "1 to 255 names"),
+        ({}, ValueError, "1 to 254 names"),
+        ([1, 2], ValueError, "1 to 254 names"),
+        ({str(i): [i] for i in range(1, 257)}, ValueError, "256 classes are more than 254"),
         ({"liver": []}, ValueError, "'liver' gathers no label value"),
         ({"liver": 1}, TypeError, "'liver' has the label values 1: write a list"),
         ({"liver": "12"}, TypeError, "write a list"),
@@ -94,10 +96,37 @@ def test_a_label_value_that_the_dataset_does_not_have_is_refused(make):
         make({"liver": [1], "tumour": [9]}, label_values=[0, 1, 2])
 
 
-def test_255_classes_fit_and_keep_their_index():
-    classes = {str(i): [i] for i in range(1, 256)}
-    label = torch.arange(256)[None]
-    assert torch.equal(MergeLabels(classes)(label).long(), label)
+def numbered(count):
+    return {str(i): [i] for i in range(1, count + 1)}
+
+
+def test_254_classes_fit_and_keep_their_index():
+    label = torch.arange(300)[None].short()
+    merged = MergeLabels(numbered(254))(label)
+    assert merged.tolist() == [[*range(255), *[0] * 45]]
+    assert merged.dtype == torch.uint8
+
+
+@pytest.mark.parametrize("count", [255, 256, 300])
+@pytest.mark.parametrize("use", [MergeLabels, logit_channels, activation])
+def test_more_classes_than_254_are_refused_for_255_marks_what_is_ignored(count, use):
+    with pytest.raises(
+        ValueError, match=f"{count} classes are more than 254, .*ignored voxels, 255"
+    ):
+        use(numbered(count))
+
+
+@pytest.mark.parametrize(("channels", "regions"), [(255, False), (254, True)])
+def test_the_last_of_254_classes_is_found_in_logits(channels, regions):
+    logits = -torch.ones(channels, 1)
+    logits[-1] = 1
+    assert label_from_logits(logits, regions=regions).tolist() == [[254]]
+
+
+@pytest.mark.parametrize(("channels", "regions"), [(256, False), (255, True), (257, False)])
+def test_logits_of_more_classes_are_refused_and_not_wrapped_round(channels, regions):
+    with pytest.raises(ValueError, match="classes are more than 254"):
+        label_from_logits(torch.zeros(channels, 1), regions=regions)
 
 
 @pytest.mark.parametrize(
@@ -118,12 +147,9 @@ def test_a_value_that_the_type_cannot_hold_is_nowhere():
     assert MergeLabels({"a": [44]}, ignore=[-1])(label.short() - 256).tolist() == [[0, 255]]
 
 
-def test_254_classes_fit_beside_ignored_voxels_and_255_do_not():
-    classes = {str(i): [i] for i in range(1, 255)}
-    label = torch.arange(256)[None]
-    assert MergeLabels(classes, ignore=[0, 255])(label).tolist() == [[255, *range(1, 256)]]
-    with pytest.raises(ValueError, match="room for 254 classes, got 255: leave one out"):
-        MergeLabels({**classes, "255": [255]}, ignore=0)
+def test_254_classes_fit_beside_ignored_voxels():
+    label = torch.arange(256)[None].short()
+    assert MergeLabels(numbered(254), ignore=[0, 255])(label).tolist() == [[255, *range(1, 256)]]
 
 
 @pytest.mark.parametrize("make", [MergeLabels, partial(MergeLabelsd, "label")])
