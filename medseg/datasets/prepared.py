@@ -184,11 +184,14 @@ def cases(
     share = made.get("test_share")
     made = _dealt(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
     found = datalist.select(made, section, fold=fold)
-    if gone := [item for item in found if not os.path.exists(item["image"])]:
-        raise FileNotFoundError(
-            f"{len(gone)} of {len(found)} images are gone, first {gone[0]['image']}: "
-            "prepare the set again"
-        )
+    for key in ("image", "label", "instances"):
+        files = [item[key] for item in found if key in item]
+        if gone := [file for file in files if not os.path.exists(file)]:
+            plural = key if key == "instances" else f"{key}s"
+            raise FileNotFoundError(
+                f"{len(gone)} of {len(files)} {plural} are gone, first {gone[0]}: prepare the set "
+                "again"
+            )
     return found
 
 

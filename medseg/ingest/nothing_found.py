@@ -11,7 +11,7 @@ ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
 
 
 def nothing_found(path: Path) -> ValueError:
-    """The error for a folder or file with neither DICOM nor NIfTI.
+    """The error for a folder or file with neither DICOM nor a volume file.
 
     Pictures have no geometry that could be judged, and no archive is opened: both are named where
     they are all that is there.

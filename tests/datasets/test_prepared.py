@@ -278,11 +278,12 @@ def test_a_folder_that_is_not_prepared_is_refused_with_the_command(tmp_path):
     assert not prepared.is_prepared(tmp_path)
 
 
-def test_an_image_that_is_gone_is_missed_before_training(tmp_path):
+@pytest.mark.parametrize(("folder", "what"), [("images", "images"), ("masks", "labels")])
+def test_a_file_that_is_gone_is_missed_before_training(tmp_path, folder, what):
     write(tmp_path, items(tmp_path, 6))
-    for file in (tmp_path / "images").iterdir():
+    for file in (tmp_path / folder).iterdir():
         file.unlink()
-    with pytest.raises(FileNotFoundError, match=r"4 of 4 images are gone, first .*\.png: prepare"):
+    with pytest.raises(FileNotFoundError, match=rf"4 of 4 {what} are gone, first .*\.png: prepare"):
         prepared.cases(tmp_path, folds=3)
 
 
