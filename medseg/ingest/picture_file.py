@@ -24,6 +24,7 @@ _RGB_MODES = ("RGB", "RGBA", "L", "LA", "P")  # 8 bit; "P" is a palette of colou
 _LABEL_MODES = (*_GREY_MODES, *_RGB_MODES, "1", "F")  # "1" is one bit, "F" single precision
 _UNSUPPORTED_SAMPLES = ("1", "F")
 _OPAQUE = 255
+_MOST_COUNTED = 100
 
 MOST_SAMPLES_PER_BYTE = 4096
 """A picture that claims more samples than this for each byte of its file is refused undecoded.
@@ -150,8 +151,23 @@ def _colours(image: Image.Image, path: Path) -> np.ndarray:
     return array[:3]
 
 
+def _frames(image: Image.Image) -> int:
+    """How many frames there are; those of TIFF are counted to 100, since Pillow reads each."""
+    if image.format != "TIFF":
+        return int(getattr(image, "n_frames", 1))
+    frames = 1
+    while frames < _MOST_COUNTED:
+        try:
+            image.seek(frames)
+        except EOFError:
+            break
+        frames += 1
+    image.seek(0)
+    return frames
+
+
 def _check_kind(image: Image.Image, path: Path, *, modes: Collection[str], colour: bool) -> None:
-    if (frames := getattr(image, "n_frames", 1)) > 1:
+    if (frames := _frames(image)) > 1:
         raise IngestError(Reason.MULTI_FRAME, f"{frames} frames in {path}")
     if image.mode in modes:
         return

@@ -305,3 +305,13 @@ def test_a_header_that_claims_what_the_file_cannot_hold_is_refused_undecoded(tmp
     with pytest.raises(IngestError, match=r"claims 9000x9000 pixels in 246 bytes") as caught:
         COLOUR.get_data([path])
     assert caught.value.code is Reason.UNREADABLE
+
+
+def test_pages_of_a_tiff_are_counted_no_farther_than_it_takes(tmp_path, monkeypatch):
+    """A directory of 18 bytes stands for a page, and reading 100,000 takes minutes."""
+    path = tmp_path / "pages.tif"
+    page = Image.new("L", (4, 4))
+    page.save(path, save_all=True, append_images=[page] * 150)
+    with pytest.raises(IngestError, match=r"^100 frames in") as caught:
+        PictureReader().get_data([path])
+    assert caught.value.code is Reason.MULTI_FRAME
