@@ -17,6 +17,7 @@ from medseg.cli_bundles import bundles_app
 from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli_output import say
 from medseg.cli_usage import PlainGroup
+from medseg.pages import page_of
 from medseg.printable import log_printable_text, printable
 from medseg.streams import go_on_without_readers
 
@@ -301,6 +302,8 @@ def inspect(
             console.print(shown)
             for line in table.finding_lines(rows):
                 say(line)
+            if not all(row.is_usable for row in rows):
+                say(f"see {page_of('medseg.ingest')}")
     raise typer.Exit(DONE if all(row.is_usable for row in rows) else SOME_FAILED)
 
 

@@ -36,6 +36,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
             is_documented,
             root_cause,
             show_traceback,
+            with_page,
         )
 
         if error is None or isinstance(error, (SystemExit, typer.Exit)):
@@ -48,7 +49,8 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
             sys.stderr.write(f"\ninterrupted: {self.interrupted}\n")  # below a progress bar
             raise typer.Exit(INTERRUPTED) from None
         cause = root_cause(error)
-        message = str(cause) if is_documented(cause) else disk_fault(error) or config_fault(error)
+        documented = with_page(cause) if is_documented(cause) else None
+        message = documented or disk_fault(error) or config_fault(error)
         if message is not None:
             sys.stderr.write(f"error: {printable(message)}\n")
             failed = type(cause).__name__ == "CasesFailedError"

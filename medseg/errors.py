@@ -7,6 +7,7 @@ import threading
 from traceback import format_exception
 from types import TracebackType
 
+from medseg.pages import page_of
 from medseg.printable import log_printable_text, printable, printable_lines
 from medseg.streams import go_on_without_readers
 
@@ -34,15 +35,26 @@ def root_cause(error: BaseException) -> BaseException:
 
 def is_documented(error: BaseException) -> bool:
     """Whether medseg itself raised the error, on purpose: then its message says it all."""
-    trace = error.__traceback__
-    if trace is None:
-        return False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    module = trace.tb_frame.f_globals.get("__name__", "")
-    return module.partition(".")[0] == "medseg" and isinstance(
+    return _module_of(error).partition(".")[0] == "medseg" and isinstance(
         error, (ValueError, TypeError, OSError, RuntimeError, ImportError)
     )
+
+
+def with_page(error: BaseException) -> str:
+    """The message of a documented error, with the page that helps where it is about data."""
+    message, page = str(error), page_of(_module_of(error))
+    is_refusal = isinstance(error, (ValueError, TypeError, OSError))  # not the count of failures
+    return f"{message} (see {page})" if is_refusal and page and "docs/" not in message else message
+
+
+def _module_of(error: BaseException) -> str:
+    """The module that raised an error; "" for one that was never raised."""
+    trace = error.__traceback__
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return str(trace.tb_frame.f_globals.get("__name__", ""))
 
 
 def config_fault(error: BaseException) -> str | None:
@@ -129,6 +141,7 @@ def _line(error: BaseException) -> str | None:
     if isinstance(error, KeyboardInterrupt):
         return f"interrupted: {KEPT}"
     cause = root_cause(error)
-    message = str(cause) if is_documented(cause) else disk_fault(error) or config_fault(error)
+    documented = with_page(cause) if is_documented(cause) else None
+    message = documented or disk_fault(error) or config_fault(error)
     message = message or lost_process(error)
     return None if message is None else f"error: {message}"

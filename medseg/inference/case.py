@@ -16,7 +16,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from medseg.counted import LeftOut, counted, listed
-from medseg.errors import is_documented, root_cause, show_traceback
+from medseg.errors import is_documented, root_cause, show_traceback, with_page
 from medseg.files import check_apart
 from medseg.flags import require_bool
 from medseg.inference.cancelled import CancelledError
@@ -262,7 +262,8 @@ def _failed(case: str, error: BaseException) -> str:
     cause = root_cause(error)
     text = " ".join(str(cause).split())
     reason = text if text and is_documented(cause) else f"{type(cause).__name__}: {text}"
-    logger.error("case %s failed: %s", case, reason, exc_info=show_traceback())
+    shown = " ".join(with_page(cause).split()) if is_documented(cause) and text else reason
+    logger.error("case %s failed: %s", case, shown, exc_info=show_traceback())
     return reason
 
 

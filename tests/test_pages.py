@@ -1,0 +1,60 @@
+"""Tests of medseg.pages: a refusal of a user's data names a page that is there."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from medseg import cli
+from medseg.datasets import datalist
+from medseg.errors import with_page
+from medseg.ingest import load
+from medseg.pages import PAGES, page_of
+
+
+@pytest.mark.parametrize("page", sorted(set(PAGES.values())))
+def test_every_page_is_there(repository, page):
+    assert (repository / page).is_file()
+
+
+@pytest.mark.parametrize("start", [name for name in PAGES if not name.endswith("._lidc")])
+def test_every_module_is_there(start):
+    assert importlib.util.find_spec(start) is not None
+
+
+@pytest.mark.parametrize(
+    ("module", "page"),
+    [
+        ("medseg.ingest.dicom", "docs/how-to/read-a-refusal.md"),
+        ("medseg.datasets._lidc_xml", "docs/how-to/prepare-lidc.md"),
+        ("medseg.datasets.nuclei", "docs/how-to/prepare-a-dataset.md"),
+        ("medseg.datasets.datalist", "docs/how-to/use-your-own-data.md"),
+        ("medseg.networks.weights", None),
+        ("numpy", None),
+    ],
+)
+def test_the_longest_beginning_counts(module, page):
+    assert page_of(module) == page
+
+
+@pytest.mark.parametrize(
+    ("call", "page"),
+    [
+        (lambda: load("/no/such/file"), "read-a-refusal"),
+        (lambda: datalist.check({}), "use-your-own-data"),
+        (lambda: int("x"), None),
+        (lambda: np.zeros(-1), None),
+    ],
+)
+def test_a_message_names_the_page_of_what_raised_it(call, page):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - any message
+        call()
+    message = with_page(caught.value)
+    assert message.startswith(str(caught.value))
+    assert message.endswith(f" (see docs/how-to/{page}.md)") == (page is not None)
+
+
+def test_the_error_line_of_a_verb_names_the_page(tmp_path):
+    ended = CliRunner().invoke(cli.app, ["inspect", str(tmp_path / "no")])
+    assert ended.stderr.endswith("(see docs/how-to/read-a-refusal.md)\n")
