@@ -10,6 +10,7 @@ from medseg.engines.mean_loss import MeanLoss
 from medseg.engines.progress import Progress
 from medseg.engines.record import run_record
 from medseg.engines.resume import Resume, check_run
+from medseg.engines.trained_on import RecordTraining
 from medseg.engines.unwrapped import unwrapped
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "FiniteLoss",
     "MeanLoss",
     "Progress",
+    "RecordTraining",
     "Resume",
     "check_batch",
     "check_foreground",

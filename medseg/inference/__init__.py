@@ -2,6 +2,7 @@
 
 from medseg.inference.case import CasesFailedError, find_cases, plan_cases, run_cases
 from medseg.inference.check_image import CheckImaged
+from medseg.inference.check_result import CheckResultd
 from medseg.inference.existing import check_existing
 from medseg.inference.instance_output import WriteInstancesd
 from medseg.inference.output import WriteLabelMapd, WritePreviewd
@@ -16,6 +17,7 @@ from medseg.inference.restore import RestoreLabeld
 __all__ = [
     "CasesFailedError",
     "CheckImaged",
+    "CheckResultd",
     "MixedPrecisionInferer",
     "OverlapTileInferer",
     "Predictor",

@@ -1,6 +1,7 @@
 """Check image: refuse an image that cannot be of the kind that the network was trained on."""
 
 import logging
+import os
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +17,12 @@ from medseg.flags import require_bool
 from medseg.inference.notes import FORCED, add_notes
 from medseg.ingest.reader import BODY_PART, MODALITY
 from medseg.plausibility import (
+    compare_image,
     describe_label_map,
     is_scan_in_hounsfield,
     lung_share,
+    measure_case_image,
+    read_trained_on,
     why_not_hounsfield,
 )
 
@@ -61,6 +65,8 @@ class CheckImaged(MapTransform):
         modality: of the images of training: "CT" in Hounsfield units, "MR" or "picture".
         body_part: of the images of training, in DICOM's terms for BodyPartExamined; empty where
             nothing is known. "ABDOMEN" also asks for slices without lung.
+        weights: beside them lie the ranges of what they were trained on, if anything does; see
+            `medseg.plausibility.read_trained_on`.
         force: go on with what would be refused, and say so.
 
     Raises:
@@ -74,6 +80,7 @@ class CheckImaged(MapTransform):
         *,
         modality: str,
         body_part: Collection[str] = (),
+        weights: str | os.PathLike | None = None,
         force: bool = False,
     ) -> None:
         super().__init__(keys)
@@ -81,6 +88,7 @@ class CheckImaged(MapTransform):
             raise ValueError(f"modality is one of {', '.join(MODALITIES)}, got {modality!r}")
         self.modality = modality
         self.body_part = [part.upper() for part in body_part]
+        self.weights = weights
         self.force = require_bool(force, "force")
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -102,6 +110,8 @@ class CheckImaged(MapTransform):
         self._compare_header(meta, found)
         if values.size and not found.refusals:
             self._compare_values(values, found)
+        if not found.refusals and self.weights is not None:
+            self._compare_training(image, found)
         if not found.refusals and ABDOMEN in self.body_part and values.ndim == 4:
             self._compare_lungs(image, values, found)
         return found
@@ -128,6 +138,14 @@ class CheckImaged(MapTransform):
                 "this is a CT, with air and soft tissue in Hounsfield units, and the network was "
                 "trained on MR"
             )
+
+    def _compare_training(self, image: Tensor, found: Findings) -> None:
+        trained = read_trained_on(self.weights or "")
+        if trained is not None:
+            measured = measure_case_image(image, modality=self.modality)
+            refusals, warnings = compare_image(measured, trained.image)
+            found.refusals += refusals
+            found.warnings += warnings
 
     def _compare_lungs(self, image: Tensor, values: np.ndarray, found: Findings) -> None:
         share = lung_share(values[0])

@@ -1,6 +1,31 @@
 """Plausibility: whether an image, and what was found in it, are as those of the training were."""
 
+from medseg.plausibility.compare import compare_class, compare_image
 from medseg.plausibility.hounsfield import is_scan_in_hounsfield, lung_share, why_not_hounsfield
 from medseg.plausibility.label_maps import describe_label_map
+from medseg.plausibility.measure import measure_class, reaches_edge
+from medseg.plausibility.trained_on import (
+    TrainedOn,
+    measure_case_image,
+    measure_cases,
+    path_beside,
+    read_trained_on,
+    write_trained_on,
+)
 
-__all__ = ["describe_label_map", "is_scan_in_hounsfield", "lung_share", "why_not_hounsfield"]
+__all__ = [
+    "TrainedOn",
+    "compare_class",
+    "compare_image",
+    "describe_label_map",
+    "is_scan_in_hounsfield",
+    "lung_share",
+    "measure_case_image",
+    "measure_cases",
+    "measure_class",
+    "path_beside",
+    "reaches_edge",
+    "read_trained_on",
+    "why_not_hounsfield",
+    "write_trained_on",
+]

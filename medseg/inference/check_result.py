@@ -1,0 +1,84 @@
+"""Check result: warn where what was found is unlike the labels that the network was trained on."""
+
+import logging
+import os
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from torch import Tensor
+
+from medseg.inference.notes import add_notes
+from medseg.inference.output import class_indices, source_geometry
+from medseg.plausibility import (
+    TrainedOn,
+    compare_class,
+    measure_class,
+    reaches_edge,
+    read_trained_on,
+)
+from medseg.transforms.classes import Classes
+
+logger = logging.getLogger(__name__)
+
+_OF_SLICES = ("share", "place_1", "place_2")
+"""What a network that was trained on slices says of a whole volume; `share` is of the slice with
+the largest one."""
+
+
+class CheckResultd(MapTransform):
+    """Warns of classes whose volume, place or number of pieces no training case came near.
+
+    The warnings are logged, and kept with the image as notes, which the preview and the label map
+    repeat. Nothing is refused: a disease may be larger than all that was seen in training.
+
+    Place it behind `RestoreLabeld` or `Invertd` and before what writes.
+
+    Args:
+        keys: key of the label map, (1, *spatial), already brought back to the source grid.
+        classes: of the task, in order.
+        weights: beside them lie the ranges of the training, see
+            `medseg.plausibility.read_trained_on`; without, nothing is checked.
+        image_key: the image as it went into the network; its meta data know the source grid.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        *,
+        classes: Classes,
+        weights: str | os.PathLike,
+        image_key: str = "image",
+    ) -> None:
+        super().__init__(keys)
+        self.classes = list(classes)
+        self.weights = weights
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        image = data[self.image_key]
+        trained = read_trained_on(self.weights)
+        for key in self.key_iterator(data):
+            notes = [] if trained is None else list(self._findings(data[key], image, trained))
+            add_notes(image, notes)
+            for note in notes:
+                logger.warning("case %s: %s", data.get("case", key), note)
+        return dict(data)
+
+    def _findings(self, label: Tensor, image: Tensor, trained: TrainedOn) -> Iterator[str]:
+        values, voxel_ml = class_indices(label, name="of the result"), None
+        if values.ndim == 3:
+            source = source_geometry(image)
+            turns = nib.orientations.io_orientation(source.affine)
+            values = nib.orientations.apply_orientation(values, turns)  # to RAS+
+            voxel_ml = source.voxel_volume_ml
+        for index, name in enumerate(self.classes, start=1):
+            ranges = trained.classes.get(name, {})
+            if trained.dimensions < values.ndim:
+                ranges = {key: ranges[key] for key in _OF_SLICES if key in ranges}
+            mask: np.ndarray = values == index
+            measured = measure_class(mask, voxel_ml=voxel_ml)
+            yield from compare_class(name, measured, ranges, is_cut=reaches_edge(mask))

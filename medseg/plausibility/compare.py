@@ -1,0 +1,96 @@
+"""Compare: which of the measured quantities lie outside of what a network was trained on."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from medseg.plausibility.quantities import (
+    OF_CLASS,
+    OF_IMAGE,
+    REFUSE_WIDTHS,
+    WARN_WIDTHS,
+    Quantity,
+)
+
+
+def compare_image(
+    measured: Mapping[str, float], ranges: Mapping[str, Sequence[float]]
+) -> tuple[list[str], list[str]]:
+    """What contradicts and what is at the margin, in words; quantities of one side are left out.
+
+    Example:
+        >>> compare_image({"longest_mm": 240}, {"longest_mm": [47, 63]})[0]
+        ['the longest side is 240 mm, trained on 47 to 63 mm']
+    """
+    refusals, warnings = [], []
+    for name, (low, high) in ranges.items():
+        quantity = OF_IMAGE.get(name)
+        if quantity is None or name not in measured:
+            continue
+        value = measured[name]
+        words = f"{quantity.words} is {_told(value, low, high, quantity)}"
+        if quantity.refuse is not None and _is_beyond(
+            value, low, high, quantity, least=quantity.refuse, widths=REFUSE_WIDTHS
+        ):
+            refusals.append(words)
+        elif _is_beyond(value, low, high, quantity, least=quantity.warn, widths=WARN_WIDTHS):
+            warnings.append(words)
+    return refusals, warnings
+
+
+def compare_class(
+    name: str,
+    measured: Mapping[str, float],
+    ranges: Mapping[str, Sequence[float]],
+    *,
+    is_cut: bool = False,
+) -> list[str]:
+    """What of a class is outside of its range in training, in words.
+
+    Args:
+        name: of the class.
+        measured: see `measure_class`.
+        ranges: likewise, of training.
+        is_cut: the class reaches the edge of the image, so that less of it than ever says nothing,
+            and neither does where its centre is.
+
+    Example:
+        >>> compare_class("liver", {"volume_ml": 130}, {"volume_ml": [900, 2400]})
+        ['liver: volume 130 mL, trained on 900 to 2400 mL']
+    """
+    low_share = ranges.get("share", [0.0])[0]
+    if measured.get("share") == 0:
+        return [f"{name}: none was found, and every training case had some"] if low_share else []
+    found = []
+    for key, quantity in OF_CLASS.items():
+        if key not in measured or key not in ranges:
+            continue
+        low, high = ranges[key]
+        value = measured[key]
+        if value < low and (is_cut or key in ("share", "pieces")):
+            continue
+        if is_cut and key.startswith("place"):
+            continue
+        if _is_beyond(value, low, high, quantity, least=quantity.warn, widths=WARN_WIDTHS):
+            found.append(f"{name}: {quantity.words} {_told(value, low, high, quantity)}")
+    return found
+
+
+def _is_beyond(
+    value: float, low: float, high: float, quantity: Quantity, *, least: float, widths: float
+) -> bool:
+    """Whether a value lies beyond a range by more than a margin."""
+    if not quantity.is_ratio:
+        margin = max(least, widths * (high - low))
+        return value < low - margin or value > high + margin
+    margin = max(least, widths * math.log2(high / low)) if low > 0 else least
+    return value < low * 2**-margin or value > high * 2**margin
+
+
+def _told(value: float, low: float, high: float, quantity: Quantity) -> str:
+    unit = f" {quantity.unit}" if quantity.unit else ""
+    span = _number(low) if low == high else f"{_number(low)} to {_number(high)}"
+    return f"{_number(value)}{unit}, trained on {span}{unit}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,81 @@
+"""Tests of medseg.inference.check_result: what no training case came near is said."""
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+
+from medseg.inference import CheckImaged, CheckResultd
+from medseg.inference.notes import notes_of
+from medseg.plausibility import TrainedOn, write_trained_on
+
+SHAPE = (20, 30, 10)
+RANGES = {"share": [0.05, 0.3], "volume_ml": [0.9, 2.4], "place_1": [0.6, 0.8]}
+
+
+@pytest.fixture
+def weights(tmp_path):
+    trained = TrainedOn({}, 9, "CT", 3, {"longest_mm": [25, 35]}, {"liver": RANGES})
+    write_trained_on(trained, tmp_path / "model.pt")
+    return tmp_path / "model.pt"
+
+
+def checked(weights, where, *, affine=None):
+    affine = np.eye(4) if affine is None else affine
+    meta = {"original_affine": affine, "spatial_shape": np.array(SHAPE)}
+    image = MetaTensor(torch.zeros(1, *SHAPE), affine=torch.tensor(affine), meta=meta)
+    label = torch.zeros(1, *SHAPE)
+    label[0][where] = 1
+    data = {"case": "a", "image": image, "pred": label}
+    return notes_of(CheckResultd("pred", classes={"liver": [1]}, weights=weights)(data)["image"])
+
+
+RIGHT = np.s_[10:18, 5:20, 1:9]  # 960 voxels of 1 mm, centred at 14 of 20: 0.96 mL
+
+
+def test_a_result_as_in_training_passes(weights, caplog):
+    assert checked(weights, RIGHT) == []
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        (np.s_[12:16, 5:10, 4:8], ["liver: volume 0.08 mL, trained on 0.9 to 2.4 mL"]),
+        (np.s_[2:10, 5:20, 1:9], ["liver: centre along the first axis"]),
+        (np.s_[:0], ["liver: none was found, and every training case had some"]),
+    ],
+)
+def test_another_volume_or_place_or_nothing_is_noted_and_logged(where, words, weights, caplog):
+    notes = checked(weights, where)
+    assert [note[: len(w)] for note, w in zip(notes, words, strict=True)] == words
+    assert all(f"case a: {note}" in caplog.text for note in notes)
+
+
+def test_the_place_is_that_in_the_patient_whatever_way_the_file_lies(weights):
+    """Stored from right to left, the same voxels lie at the other side."""
+    turned = np.diag([-1.0, 1.0, 1.0, 1.0])
+    assert checked(weights, np.s_[2:10, 5:20, 1:9], affine=turned) == []
+    assert "centre along the first axis" in checked(weights, RIGHT, affine=turned)[0]
+
+
+def test_the_volume_is_that_of_the_file(weights):
+    large = np.diag([2.0, 1.0, 2.0, 1.0])  # 3.84 mL
+    assert checked(weights, RIGHT, affine=large) == [
+        "liver: volume 3.84 mL, trained on 0.9 to 2.4 mL"
+    ]
+
+
+def test_weights_without_ranges_check_nothing(tmp_path):
+    assert checked(tmp_path / "other.pt", np.s_[:0]) == []
+
+
+def test_an_image_is_compared_with_the_ranges_beside_the_weights(weights):
+    hu = np.full((1, *SHAPE), -1000.0)
+    hu[:, :, 5:] = np.random.default_rng(0).normal(40, 10, (20, 25, 10))
+    for scale, refused in ((1.0, False), (4.0, True)):
+        affine = np.diag([scale] * 3 + [1.0])
+        meta = {"original_affine": affine, "spatial_shape": np.array(SHAPE)}
+        image = MetaTensor(torch.from_numpy(hu), affine=torch.from_numpy(affine), meta=meta)
+        found = CheckImaged("image", modality="CT", weights=weights).findings(image)
+        assert found.refusals == ["the longest side is 120 mm, trained on 25 to 35 mm"] * refused

@@ -1,0 +1,61 @@
+"""Tests of medseg.plausibility.compare: margins grow with the variety of the training."""
+
+import pytest
+
+from medseg.plausibility import compare_class, compare_image
+
+
+@pytest.mark.parametrize(
+    ("longest", "refused", "warned"),
+    [
+        # trained on 50 to 60 mm: half more is a warning, three times as much a refusal
+        (50, False, False),
+        (89, False, False),
+        (91, False, True),
+        (179, False, True),
+        (181, True, False),
+        (34, False, False),
+        (33, False, True),
+        (16, True, False),
+    ],
+)
+def test_sizes_are_compared_as_ratios(longest, refused, warned):
+    refusals, warnings = compare_image({"longest_mm": longest}, {"longest_mm": [50, 60]})
+    assert (bool(refusals), bool(warnings)) == (refused, warned)
+
+
+def test_the_margin_is_a_part_of_the_range_where_that_is_more():
+    """A quarter of 400 HU is 100 HU, of 40 HU the least margin of 75 HU."""
+    for ranges, value, warned in (([0, 400], 499, False), ([0, 400], 501, True), ([0, 40], 116, 1)):
+        assert bool(compare_image({"body_hu": value}, {"body_hu": ranges})[1]) == bool(warned)
+
+
+def test_quantities_that_one_side_lacks_or_nobody_knows_are_left_out():
+    assert compare_image({"longest_mm": 1e6}, {"body_hu": [0, 1], "other": [0, 1]}) == ([], [])
+
+
+def test_a_volume_is_told_with_the_range_of_training():
+    ranges = {"share": [0.1, 0.2], "volume_ml": [900, 2400]}
+    assert compare_class("liver", {"share": 0.1, "volume_ml": 130}, ranges) == [
+        "liver: volume 130 mL, trained on 900 to 2400 mL"
+    ]
+    assert compare_class("liver", {"share": 0.1, "volume_ml": 650}, ranges) == []
+
+
+def test_a_class_that_is_cut_off_may_be_small_and_anywhere_but_not_large():
+    ranges = {"volume_ml": [900, 2400], "place_1": [0.6, 0.7]}
+    assert compare_class("liver", {"volume_ml": 130, "place_1": 0.1}, ranges, is_cut=True) == []
+    assert compare_class("liver", {"volume_ml": 9000}, ranges, is_cut=True)
+
+
+def test_an_empty_result_is_told_only_where_no_training_case_was_empty():
+    empty = {"share": 0.0, "volume_ml": 0.0}
+    told = ["liver: none was found, and every training case had some"]
+    assert compare_class("liver", empty, {"share": [0.01, 0.2]}) == told
+    assert compare_class("tumour", empty, {"share": [0.0, 0.2], "volume_ml": [0.0, 9.0]}) == []
+
+
+def test_a_class_that_may_be_empty_has_no_least_volume():
+    ranges = {"share": [0.0, 0.2], "volume_ml": [0.0, 100.0]}
+    assert compare_class("tumour", {"share": 0.1, "volume_ml": 0.01}, ranges) == []
+    assert compare_class("tumour", {"share": 0.1, "volume_ml": 151}, ranges)
