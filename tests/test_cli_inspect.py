@@ -81,7 +81,7 @@ def test_no_patient_identifier_is_shown(study, options):
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_nothing_to_inspect_and_a_wrong_path_end_with_2(tmp_path, options):
-    for path, words in ((tmp_path, "neither DICOM nor NIfTI"), (tmp_path / "no", "no such file")):
+    for path, words in ((tmp_path, "neither DICOM nor"), (tmp_path / "no", "no such file")):
         ended = _inspect(path, *options)
         assert ended.exit_code == BAD_ARGUMENTS
         assert words in ended.stderr
@@ -94,7 +94,10 @@ def test_pictures_are_pointed_to_what_takes_them(tmp_path):
     for name in ("a.PNG", "below/b.jpg", ".hidden.png"):
         Image.new("L", (8, 8)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("what they are")
-    for path, held in ((tmp_path, "holds 2 pictures and no"), (tmp_path / "a.PNG", "is a picture")):
+    for path, held in (
+        (tmp_path, "holds 2 pictures and neither"),
+        (tmp_path / "a.PNG", "is a picture"),
+    ):
         ended = _inspect(path)
         assert ended.exit_code == BAD_ARGUMENTS
         assert ended.stderr.startswith(f"error: {path} {held}")
@@ -105,7 +108,7 @@ def test_pictures_are_pointed_to_what_takes_them(tmp_path):
 def test_archives_are_pointed_to_what_takes_them(tmp_path):
     (tmp_path / "stage1_train.ZIP").write_bytes(b"PK")
     for path, held in (
-        (tmp_path, "holds 1 archive and no"),
+        (tmp_path, "holds 1 archive and neither"),
         (*tmp_path.iterdir(), "is an archive"),
     ):
         ended = _inspect(path)

@@ -17,19 +17,19 @@ def nothing_found(path: Path) -> ValueError:
     they are all that is there.
     """
     if found := _named(path, PICTURES):
-        held = counted(len(found), "picture") + " and no DICOM or NIfTI"
+        held = counted(len(found), "picture") + " and neither DICOM nor a volume file"
         return ValueError(
             f"{path} {f'holds {held}' if path.is_dir() else 'is a picture'}, which needs no "
             "inspection: convert a dataset with `medseg prepare NAME`, or segment pictures with "
             "one of the picture bundles, such as bundles/nuclei or bundles/polyp"
         )
     if found := _named(path, ARCHIVES):
-        held = counted(len(found), "archive") + " and no DICOM or NIfTI"
+        held = counted(len(found), "archive") + " and neither DICOM nor a volume file"
         return ValueError(
             f"{path} {f'holds {held}' if path.is_dir() else 'is an archive'}: unpack it, or "
             "convert a dataset as published with `medseg prepare NAME`"
         )
-    return IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor NIfTI in {path}")
+    return IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor a volume file in {path}")
 
 
 def _named(path: Path, suffixes: tuple[str, ...]) -> list[Path]:

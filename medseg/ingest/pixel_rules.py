@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from medseg.ingest.pixel_content import is_of
 from medseg.ingest.slice import PixelData, Slice
 
-FREE_DECODED_BYTES = 2**27
+FREE_DECODED_BYTES = 2**26
 """A compressed series may always decode to this much, whatever its files hold."""
 
 MAX_COMPRESSION_RATIO = 200

@@ -14,11 +14,11 @@ def test_pictures_are_those_that_the_picture_reader_takes():
 @pytest.mark.parametrize(
     ("held", "said"),
     [
-        (["b/c.TIF", "a.jpg", ".a.jpg", "a.txt"], "holds 2 pictures and no DICOM or NIfTI"),
-        (["scans.tar.gz"], "holds 1 archive and no DICOM or NIfTI: unpack it"),
+        (["b/c.TIF", "a.jpg", ".a.jpg", "a.txt"], "holds 2 pictures and neither"),
+        (["scans.tar.gz"], "holds 1 archive and neither DICOM nor a volume file: unpack it"),
         (["a.jpg", "scans.zip"], "holds 1 picture"),
-        (["a.txt"], "neither DICOM nor NIfTI in"),
-        ([], "neither DICOM nor NIfTI in"),
+        (["a.txt"], "neither DICOM nor a volume file in"),
+        ([], "neither DICOM nor a volume file in"),
     ],
 )
 def test_a_folder_is_told_by_what_it_holds(tmp_path, held, said):
