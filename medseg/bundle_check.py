@@ -239,7 +239,7 @@ def _stand_in_data(config: dict[str, Any]) -> dict[str, Any]:
     """Overrides: every dataset is one empty case, with its transform; there is no record."""
     parser = ConfigParser(config)
     datasets = [key for key in ("train#dataset", "validate#dataset", "dataset") if key in parser]
-    stand_in = {
+    stand_in: dict[str, Any] = {
         key: {"_target_": "Dataset", "data": [{}], "transform": parser[key].get("transform")}
         for key in datasets
     }
