@@ -15,10 +15,18 @@ from fire.parser import DefaultParseValue
 DEEPEST = 20
 """How many lists and dictionaries may lie in each other; a config has four."""
 
-_LISTS_TOO = ("kernel_size", "strides", "ignore", "tile_halo")
-"""Keys that take a list, one value for each axis or level, in the place of a number."""
+_LISTS_TOO = (
+    *("kernel_size", "strides", "ignore", "tile_halo", "overlap", "rotate_rad", "scale_range"),
+    *("elastic_sigma_px", "border_sigma", "noise_std", "surface_tolerance"),
+    *("dropout", "bottom_dropout", "intensity_scale", "intensity_shift", "brightness_shift"),
+)
+"""Keys that take a list, one value for each axis or level or the ends of a range, or a number,
+whichever of the two the config has."""
 
-_NUMBERS_TOO = ("roi_size",)
+_NUMBERS_TOO = (
+    *("roi_size", "image_size", "spacing_mm", "contrast_gamma"),
+    *("elastic_grid", "elastic_spacing", "elastic_magnitude"),
+)
 """Keys that take one number for all axes in the place of a list."""
 
 _NAMES_TOO = ("act", "norm", "tile_halo", "score_objects", "flips")
@@ -109,7 +117,7 @@ def _fits(name: str, value: Any, default: Any) -> bool:
         kind = int if isinstance(default, int) else (int, float)
         return isinstance(value, kind) and math.isfinite(value)
     if isinstance(default, list):
-        is_number = isinstance(value, int | float) and name in _NUMBERS_TOO
+        is_number = isinstance(value, int | float) and name in (*_NUMBERS_TOO, *_LISTS_TOO)
         return isinstance(value, list | tuple) or is_number
     return isinstance(value, dict)
 

@@ -56,6 +56,11 @@ def scratch_folder(parent: str | os.PathLike | None = None) -> Iterator[Path]:
             os.close(held)
 
 
+def is_in_scratch(path: Path) -> bool:
+    """Whether a path lies in such a folder: what is there is no output until it is moved out."""
+    return any(_NAME.fullmatch(part) for part in path.absolute().parts[:-1])
+
+
 def collect(folder: str | os.PathLike, *, levels: int = 0) -> list[Path]:
     """Remove the scratch folders in `folder` whose process is gone; any other file is left alone.
 

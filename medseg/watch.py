@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medseg.counted import counted, listed
+from medseg.scratch import is_in_scratch
 
 logger = logging.getLogger(__name__)
 
@@ -132,14 +133,14 @@ def remember(folder: str | os.PathLike) -> None:
 
 
 def before_writing(path: Path) -> None:
-    """Tell every watch that a file is to be written."""
-    for watch in list(_watches):
+    """Tell every watch that a file is to be written; one in a scratch folder is no output yet."""
+    for watch in () if is_in_scratch(path) else list(_watches):
         watch.before(path)
 
 
 def after_writing(path: Path) -> None:
-    """Tell every watch that a file was written."""
-    for watch in list(_watches):
+    """Tell every watch that a file was written; one in a scratch folder is no output yet."""
+    for watch in () if is_in_scratch(path) else list(_watches):
         watch.after(path)
 
 

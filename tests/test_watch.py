@@ -123,6 +123,21 @@ def test_what_medseg_itself_moves_or_removes_is_not_lost(out, watched):
     assert (watch.lost(), watch.replaced()) == ([], [])
 
 
+def test_what_is_made_in_a_scratch_folder_and_moved_out_is_not_lost(out, watched):
+    """As a pruned bundle, which appears whole."""
+    out.mkdir()
+    watch = watched()
+    with scratch_folder(out) as scratch:
+        for name in ("model.pt", "model.json"):
+            write(scratch / "small" / "models" / name)
+        (scratch / "small").rename(out / "small")
+    write(out / "a.png")
+    assert (watch.lost(), watch.replaced()) == ([], [])
+    watch.check()
+    (out / "a.png").unlink()
+    assert watch.lost() == [out / "a.png"]
+
+
 def test_a_folder_whose_number_changes_with_all_files_in_it_is_the_same(out, watched):
     """As on network disks that number their folders as they please."""
     watch = watched()
