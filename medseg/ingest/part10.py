@@ -37,7 +37,7 @@ from pydicom.uid import (
 from pydicom.valuerep import VR
 
 from medseg.ingest.elements import ElementError
-from medseg.ingest.inflated import Inflated, most_header_bytes
+from medseg.ingest.inflated import MAX_HEADER_BYTES, Inflated, most_header_bytes
 from medseg.ingest.reasons import IngestError, Reason
 
 logger = logging.getLogger(__name__)
@@ -97,23 +97,34 @@ class Part10:
 class BoundedReader(io.BufferedReader):
     """A file of which no read allocates more than what is left of it.
 
-    Each item of a sequence becomes a data set, which takes hundreds of times the bytes of an empty
-    one: they are counted, see `most_items`.
+    While a header is read, `most_bytes` is how much of it may be: a length that is stated, or an
+    end that never comes, would else take as much memory as the file is long. What is passed over
+    does not count. Each item of a sequence becomes a data set, which takes hundreds of times the
+    bytes of an empty one: they are counted, see `check_items`.
     """
 
     def __init__(self, raw: io.FileIO) -> None:
         super().__init__(raw)
         self.items = 0
+        self.most_bytes: int | None = None
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read up to `size` bytes."""
         if size is not None and size > _SMALL_READ:
             size = min(size, max(0, os.fstat(self.fileno()).st_size - self.tell()))
+        if self.most_bytes is not None:
+            self.most_bytes -= _SMALL_READ if size is None or size < 0 else size
+            self._check_most()
         content = super().read(size)
         if size == _ITEM_HEADER_BYTES and content.startswith(_ITEM_TAGS):
             self.items += 1
             check_items(self.items, Path(str(self.name)))
         return content
+
+    def _check_most(self) -> None:
+        if self.most_bytes is not None and self.most_bytes < 0:
+            finding = f"{self.name} holds more than {MAX_HEADER_BYTES} bytes before its pixels"
+            raise IngestError(Reason.TOO_LARGE, finding)
 
 
 def check_items(count: int, path: Path) -> None:
@@ -171,6 +182,7 @@ def parse(
     *,
     keywords: Sequence[str] | None = None,
     last: str | None = None,
+    with_pixels: bool = False,
     pixel_bytes: int = 0,
 ) -> Part10 | None:
     """Parse a file; None when it is no DICOM.
@@ -181,6 +193,7 @@ def parse(
         keywords: the elements to read, from before the pixel data; None for all of them, pixels
             included.
         last: read no further than this element; None goes on to the pixel data.
+        with_pixels: read the pixel data too, where `keywords` name it.
         pixel_bytes: what a deflated data set may inflate to beside its header.
 
     Raises:
@@ -199,7 +212,11 @@ def parse(
     if syntax == DeflatedExplicitVRLittleEndian:
         most_bytes = most_header_bytes(path) + pixel_bytes
         stream = Inflated(file, path, most_bytes=most_bytes, check_items=check_items)
-    dataset = _read(stream, syntax, keywords=keywords, last=last)
+    with _limited(file, is_header=keywords is not None and not with_pixels):
+        stop = None if keywords is None or with_pixels else _is_pixel_data
+        if last is not None:
+            stop = partial(_is_past, Tag(last))
+        dataset = _read(stream, syntax, keywords=keywords, stop=stop)
     _check_unread_items(dataset, path)
     is_implicit = bool(dataset.original_encoding[0])  # as found, which pydicom goes by
     if syntax in _PLAIN_SYNTAXES:
@@ -209,6 +226,19 @@ def parse(
         meta.TransferSyntaxUID = syntax
     dataset.file_meta = meta
     return Part10(dataset, syntax, syntax != stated, is_implicit, stream)
+
+
+@contextmanager
+def _limited(file: BinaryIO, *, is_header: bool) -> Iterator[None]:
+    """Hold a file to `MAX_HEADER_BYTES` while its header is read."""
+    if not is_header or not isinstance(file, BoundedReader):
+        yield
+        return
+    file.most_bytes = MAX_HEADER_BYTES
+    try:
+        yield
+    finally:
+        file.most_bytes = None
 
 
 def _begins_like_a_data_set(head: bytes) -> bool:
@@ -268,11 +298,12 @@ def _syntax_by(first: bytes) -> UID:
 
 
 def _read(
-    stream: BinaryIO | Inflated, syntax: UID, *, keywords: Sequence[str] | None, last: str | None
+    stream: BinaryIO | Inflated,
+    syntax: UID,
+    *,
+    keywords: Sequence[str] | None,
+    stop: Callable[[BaseTag, str | None, int], bool] | None,
 ) -> pydicom.Dataset:
-    stop = None if keywords is None else _is_pixel_data
-    if last is not None:
-        stop = partial(_is_past, Tag(last))
     wanted = None if keywords is None else _tags(tuple(keywords))
     watch = _Watch(stop)
     try:

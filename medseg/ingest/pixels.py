@@ -33,6 +33,13 @@ logger = logging.getLogger(__name__)
 
 _INT16 = np.iinfo(np.int16)
 _ELEMENT_HEADER_BYTES = 12  # of pixel data with explicit VR
+_DECODED = (
+    *("SOPClassUID", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated"),
+    *("BitsStored", "HighBit", "PixelRepresentation", "PhotometricInterpretation"),
+    *("PlanarConfiguration", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "PixelData"),
+)
+"""What a decoder needs; whatever else a file holds is passed over."""
+
 _EXACT_IN_SINGLE = 2**24  # whole numbers up to here
 
 
@@ -216,9 +223,9 @@ def _within_bits_stored(
 
 
 def _whole(path: Path) -> pydicom.Dataset:
-    """The file with its pixels and a transfer syntax, inflated where it was deflated."""
+    """The pixels of a file, how they are stored and a transfer syntax, inflated if deflated."""
     with open_bounded(path) as file:
-        parsed = parse(file, path)
+        parsed = parse(file, path, keywords=_DECODED, with_pixels=True)
     if parsed is None:
         raise ValueError("no DICOM any more")
     return parsed.dataset

@@ -299,3 +299,38 @@ def test_sequences_of_empty_items_are_counted_before_they_are_parsed(syntax, len
     with pytest.raises(IngestError, match=r"holds more than .* items of sequences") as caught:
         load(path)
     assert caught.value.code is Reason.TOO_LARGE
+
+
+def _with_sparse_element(path, tag, length, *, stated):
+    """A slice with an element of zeros before PatientID, which take no room on the disk."""
+    write_raw(path, make_series()[0], ImplicitVRLittleEndian)
+    content = path.read_bytes()
+    at = content.index(b"\x10\x00\x20\x00")
+    with path.open("wb") as file:
+        file.write(content[:at] + tag + struct.pack("<I", stated))
+        file.seek(length, 1)
+        file.write(content[at:])
+
+
+@pytest.mark.parametrize(
+    ("tag", "stated"),
+    [(b"\x08\x00\x3e\x10", 2**28), (b"\x09\x00\x01\x10", 0xFFFFFFFF)],
+    ids=["a series description", "a private element without an end"],
+)
+def test_a_header_longer_than_any_is_refused_and_not_read(tag, stated, tmp_path):
+    path = tmp_path / "a.dcm"
+    _with_sparse_element(path, tag, 2**28, stated=stated)
+    tracemalloc.start()
+    (series,) = find_series(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert series.reason is Reason.TOO_LARGE
+    assert "holds more than 67108864 bytes before its pixels" in series.message
+    assert peak < 300e6
+
+
+def test_an_element_that_nobody_asks_for_may_be_long(tmp_path):
+    """Scanners store raw data and their own pictures in private elements."""
+    path = tmp_path / "a.dcm"
+    _with_sparse_element(path, b"\x09\x00\x01\x10", 2**28, stated=2**28)
+    assert load(tmp_path)[0].shape == (4, 6, 1)
