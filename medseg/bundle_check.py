@@ -290,9 +290,13 @@ def _weight_faults(bundle: _Bundle) -> Iterator[str]:
         return
     parser = ConfigParser(bundle.json(INFERENCE))
     try:
-        load_weights(parser.get_parsed_content("network_def"), bundle.root / WEIGHTS)
+        network = load_weights(parser.get_parsed_content("network_def"), bundle.root / WEIGHTS)
     except Exception as error:  # a network may raise anything
         yield f"{WEIGHTS} does not load into the network_def of {INFERENCE}: {_reason(error)}"
+        return
+    state = torch.load(bundle.root / WEIGHTS, map_location="cpu", weights_only=True)
+    if not network.state_dict().keys() <= state.keys():  # wrapped: MONAI would not load it
+        yield f"{WEIGHTS} is no flat state dict: save network.state_dict() on its own"
 
 
 Check = Callable[[_Bundle], Iterator[str] | Sequence[str]]

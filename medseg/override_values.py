@@ -15,19 +15,8 @@ from fire.parser import DefaultParseValue
 DEEPEST = 20
 """How many lists and dictionaries may lie in each other; a config has four."""
 
-_LISTS_TOO = (
-    *("kernel_size", "strides", "ignore", "tile_halo", "overlap", "rotate_rad", "scale_range"),
-    *("elastic_sigma_px", "border_sigma", "noise_std", "surface_tolerance"),
-    *("dropout", "bottom_dropout", "intensity_scale", "intensity_shift", "brightness_shift"),
-)
-"""Keys that take a list, one value for each axis or level or the ends of a range, or a number,
-whichever of the two the config has."""
-
-_NUMBERS_TOO = (
-    *("roi_size", "image_size", "spacing_mm", "contrast_gamma"),
-    *("elastic_grid", "elastic_spacing", "elastic_magnitude"),
-)
-"""Keys that take one number for all axes in the place of a list."""
+_NUMBER_OR_LIST = ("kernel_size", "strides", "ignore", "tile_halo", "roi_size")
+"""Keys that take a list, one value for each axis or level, or one number for all of them."""
 
 _NAMES_TOO = ("act", "norm", "tile_halo", "score_objects", "flips")
 _NOTHING_TOO = ("patience", "ignore", "tile_halo", "flips", "norm", "act", "preview_percentiles")
@@ -113,11 +102,11 @@ def _fits(name: str, value: Any, default: Any) -> bool:
         return isinstance(value, bool) and isinstance(default, bool)
     if isinstance(default, int | float):
         if isinstance(value, list | tuple):
-            return name in _LISTS_TOO
+            return name in _NUMBER_OR_LIST
         kind = int if isinstance(default, int) else (int, float)
         return isinstance(value, kind) and math.isfinite(value)
     if isinstance(default, list):
-        is_number = isinstance(value, int | float) and name in (*_NUMBERS_TOO, *_LISTS_TOO)
+        is_number = isinstance(value, int | float) and name in _NUMBER_OR_LIST
         return isinstance(value, list | tuple) or is_number
     return isinstance(value, dict)
 

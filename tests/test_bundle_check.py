@@ -283,11 +283,10 @@ def test_weights_of_the_network_pass(folder, root):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (lambda network: {"model": network.state_dict()}, "save network.state_dict() on its own"),
         (lambda network: dict(list(network.state_dict().items())[:-1]), "1 keys are missing"),
         (lambda network: network, "cannot be read"),
     ],
-    ids=["nested", "incomplete", "pickled network"],
+    ids=["incomplete", "pickled network"],
 )
 def test_weights_of_another_kind_are_found(folder, root, content, message):
     (root / "models").mkdir()
@@ -295,6 +294,15 @@ def test_weights_of_another_kind_are_found(folder, root, content, message):
     [fault] = faults(NAME, folder)
     assert fault.startswith("models/model.pt does not load into the network_def of configs/")
     assert message in fault
+
+
+def test_weights_that_monai_cannot_load_are_found(folder, root):
+    (root / "models").mkdir()
+    state = _network(root).state_dict()
+    for wrapped in ({"model": state}, {f"module.{key}": value for key, value in state.items()}):
+        torch.save(wrapped, root / "models" / "model.pt")
+        [fault] = faults(NAME, folder)
+        assert "save network.state_dict() on its own" in fault
 
 
 def test_damaged_weights_are_found(folder, root):

@@ -13,7 +13,7 @@ BUNDLES = Path(__file__).resolve().parent.parent / "bundles"
 CONFIG = {
     **{"max_epochs": 100, "learning_rate": 3e-4, "resume": False, "channels": [2, 4]},
     **{"classes": {"liver": [1]}, "patience": 10, "kernel_size": 3, "norm": ["instance", {}]},
-    **{"strides": [[2, 2, 1], 2, 2, 2], "overlap": 0.5, "image_size": [64, 64]},
+    **{"strides": [[2, 2, 1], 2, 2, 2], "roi_size": [64, 64]},
     **{"level": None, "device": "$torch.device('cpu')", "section": "validation"},
     "optimizer": {"_target_": "torch.optim.Adam", "lr": "@learning_rate"},
     "train": {"trainer": {"max_epochs": "@max_epochs"}},
@@ -29,8 +29,7 @@ CONFIG = {
         ("resume", True, True),
         *(("kernel_size", value, value) for value in (5, [3, 5], [[3, 3, 1], 3])),
         *(("strides", value, value) for value in (2, [2, 2], [[2, 2, 1], 2])),
-        *(("overlap", value, value) for value in (0.25, [0.5, 0.25])),
-        *(("image_size", value, value) for value in (32, [32, 64])),
+        *(("roi_size", value, value) for value in (32, [32, 64])),
         *(("norm", value, value) for value in ("batch", None, ["group", {"num_groups": 2}])),
         ("patience", None, None),
         *(("level", value, value) for value in (1, None, "x")),

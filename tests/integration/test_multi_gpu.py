@@ -234,7 +234,8 @@ def test_a_case_that_one_process_refuses_ends_both_with_the_reason_in_one_line(w
     assert done.returncode == 1
     said = re.findall(r"^.*error: (.*)$", done.stderr, re.M)
     assert [line for line in said if cut.name in line] == [
-        f"gzip stream of {cut} ends early: copy or download the file again"
+        f"gzip stream of {cut} ends early: copy or download the file again "
+        "(see docs/how-to/read-a-refusal.md)"
     ]
     others = {line for line in said if cut.name not in line}
     assert others <= {errors.lost_process(RuntimeError("Connection closed by peer"))}
