@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -16,6 +16,7 @@ Interpolation makes values all the way between two labels, which this does not h
 """
 
 _SHOWN_VALUES = 5
+_BLOCK_VALUES = 2**20
 
 
 def check_same_grid(
@@ -61,20 +62,36 @@ def round_labels(array: np.ndarray) -> np.ndarray:
 
 def has_only(array: np.ndarray, allowed: Collection[int]) -> bool:
     """Whether a label map, rounded, has declared values alone."""
-    return bool(np.isin(round_labels(array), sorted(allowed)).all())
+    declared = sorted(allowed)
+    return all(bool(np.isin(round_labels(part), declared).all()) for part in _blocks(array))
 
 
 def undeclared(array: np.ndarray, allowed: Collection[int]) -> str:
     """The undeclared values of a label map, rounded, with their voxel counts; "" if it has none."""
-    rounded = round_labels(array)
-    declared = np.isin(rounded, sorted(allowed))
-    if declared.all():
+    declared = sorted(allowed)
+    found = [_others(part, declared) for part in _blocks(array)]
+    every, inverse = np.unique(np.concatenate([v for v, _ in found]), return_inverse=True)
+    if not every.size:
         return ""
-    values, counts = np.unique(rounded[~declared], return_counts=True)
+    weights = np.concatenate([count for _, count in found])
+    values, counts = every, np.bincount(inverse, weights=weights).astype(int)
     shown = zip(values[:_SHOWN_VALUES], counts.tolist(), strict=False)
     listed = ", ".join(f"{_digits(value)} ({count} voxels)" for value, count in shown)
     more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
     return listed + more
+
+
+def _others(part: np.ndarray, declared: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The undeclared values of a part of a label map, rounded, and how often each is there."""
+    rounded = round_labels(part)
+    return np.unique(rounded[~np.isin(rounded, declared)], return_counts=True)
+
+
+def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
+    """All values in parts, in the order of memory, so that what is made of each stays small."""
+    flat = array.ravel(order="K")
+    for start in range(0, max(flat.size, 1), _BLOCK_VALUES):
+        yield flat[start : start + _BLOCK_VALUES]
 
 
 def check_labels(array: np.ndarray, allowed: Collection[int], *, name: str = "label") -> None:
@@ -105,7 +122,13 @@ def as_labels(array: np.ndarray, allowed: Collection[int], *, name: str) -> np.n
     """
     check_labels(array, allowed, name=name)
     smallest = np.result_type(*(np.min_scalar_type(value) for value in allowed))
-    return round_labels(array).astype(smallest, copy=False)
+    if array.dtype.kind != "f":
+        return array.astype(smallest, copy=False)
+    labels = np.empty_like(array, dtype=smallest)
+    parts = _blocks(labels)
+    for part, given in zip(parts, _blocks(array), strict=True):
+        part[...] = round_labels(given)
+    return labels
 
 
 def _digits(value: np.generic) -> str:

@@ -33,6 +33,10 @@ SUFFIXES = PICTURES
 
 _DICOM_SUFFIXES = (".dcm", ".dicom")
 
+COPIES = 6
+"""What an image takes at most until its network runs, in copies in single precision: as read, its
+tensor, what is measured of it, and as scaled. Measured: 5.9 for 4000x4000 pixels in colour."""
+
 
 class PictureReader(ImageReader):
     """Read pictures of one frame, grey as stored or in colour, for `LoadImaged`.
@@ -80,8 +84,10 @@ class PictureReader(ImageReader):
         if self.colour:
             if len(img) != 1:
                 raise ValueError(f"a case has one colour picture, got {len(img)}: give one path")
-            is_dicom = img[0].suffix.lower() in _DICOM_SUFFIXES
-            picture = read_colour(img[0]) if is_dicom else read_picture(img[0], colour=True)
+            if img[0].suffix.lower() in _DICOM_SUFFIXES:
+                picture = read_colour(img[0])
+            else:
+                picture = read_picture(img[0], colour=True, copies=COPIES)
             return picture, metadata(picture.shape[1:], affine=np.eye(4), channel_dim=0)
         pictures = [self._load(path) for path in img]
         shape = pictures[0].shape
@@ -94,7 +100,9 @@ class PictureReader(ImageReader):
         return np.stack(pictures), metadata(shape, affine=np.eye(4), channel_dim=0)
 
     def _load(self, path: Path) -> np.ndarray:
-        return read_picture(path) if self.labels is None else read_label_picture(path, self.labels)
+        if self.labels is None:
+            return read_picture(path, copies=COPIES)
+        return read_label_picture(path, self.labels)
 
 
 def is_picture(path: PathLike) -> bool:

@@ -31,6 +31,19 @@ MOST_SAMPLES_PER_BYTE = 4096
 
 Four times what deflate can do (1032), and sixteen times what JPEG does with an empty picture.
 """
+
+UNASKED_SAMPLES = 2**25
+"""A picture of more samples is also held against how far a picture of something can be packed."""
+
+MOST_OF_IMAGE, MOST_OF_LABELS = 200, 1000
+"""The most bytes of samples that a large picture may have for each byte of its file.
+
+Photographs, slides and scans stay below 100, label maps of few regions reach several hundred. What
+is blank, and what was made to fill a memory, lies at the limit of deflate, 1032.
+"""
+
+_STRIP_PIXELS = 2**20
+_FLOAT_BYTES = 4
 # What a damaged file makes Pillow raise; anything else is a bug and is not hidden.
 _DECODE_ERRORS = (
     EOFError,
@@ -45,21 +58,24 @@ _DECODE_ERRORS = (
 )
 
 
-def read_picture(path: Path, *, colour: bool = False) -> np.ndarray:
+def read_picture(path: Path, *, colour: bool = False, copies: int = 0) -> np.ndarray:
     """The pixels of a whole picture as stored.
 
     Args:
         path: the file.
         colour: read red, green and blue of 8 bits, see `PictureReader`.
+        copies: how many copies in single precision are made of it afterwards, for which there must
+            be room, too.
 
     Returns:
         (I, J), rows and columns, or (3, I, J) in colour.
 
     Raises:
         IngestError: "not-found", "unreadable", "truncated", "multi-frame", "colour",
-            "pixel-format" or "no-memory".
+            "pixel-format", "too-large" or "no-memory".
     """
-    content = _checked(path, _RGB_MODES if colour else _GREY_MODES, colour=colour)
+    modes = _RGB_MODES if colour else _GREY_MODES
+    content = _checked(path, modes, colour=colour, most=MOST_OF_IMAGE, copies=copies)
     with _decoding(path, len(content)), Image.open(BytesIO(content)) as image:
         array = _colours(image, path) if colour else np.asarray(image)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
@@ -80,7 +96,7 @@ def read_label_picture(path: Path, allowed: Collection[int]) -> np.ndarray:
         IngestError: "undeclared-labels"; "pixel-format" where both readings are declared and
             differ, and for transparent pixels; "colour"; and those of `read_picture`.
     """
-    content = _checked(path, _LABEL_MODES, colour=False)
+    content = _checked(path, _LABEL_MODES, colour=False, most=MOST_OF_LABELS)
     with _decoding(path, len(content)), Image.open(BytesIO(content)) as image:
         readings = _label_readings(image, path)
     fitting = [reading for reading in readings if has_only(reading, allowed)]
@@ -92,6 +108,16 @@ def read_label_picture(path: Path, allowed: Collection[int]) -> np.ndarray:
 
 def _label_readings(image: Image.Image, path: Path) -> list[np.ndarray]:
     """What the pixels may mean: one array, or two for a grey palette and for one bit."""
+    image.load()
+    rows = max(1, _STRIP_PIXELS // image.width)
+    tops = range(0, image.height, rows)
+    strips = (image.crop((0, t, image.width, min(t + rows, image.height))) for t in tops)
+    readings = [_strip_readings(strip, path) for strip in strips]
+    return [np.concatenate(parts) for parts in zip(*readings, strict=False)]
+
+
+def _strip_readings(image: Image.Image, path: Path) -> list[np.ndarray]:
+    """What some rows may mean; those of a palette that is not grey everywhere have one meaning."""
     if image.mode == "1":
         bits = np.asarray(image).astype(np.uint8)
         return [bits, bits * 255]
@@ -109,15 +135,19 @@ def _label_readings(image: Image.Image, path: Path) -> list[np.ndarray]:
     return [_colours(image, path)[0]]
 
 
-def _checked(path: Path, modes: Collection[str], *, colour: bool) -> bytes:
+def _checked(
+    path: Path, modes: Collection[str], *, colour: bool, most: int, copies: int = 0
+) -> bytes:
     """The content of a file whose header and checksums are right."""
     if not path.is_file():
         raise IngestError(Reason.NOT_FOUND, f"no such file: {path}")
     content = path.read_bytes()
     with _decoding(path, len(content)), Image.open(BytesIO(content)) as image:
         _check_kind(image, path, modes=modes, colour=colour)
-        _check_claim(image, path, size=len(content))
-        check_room(path, _needed_bytes(image, colour=image.mode not in _GREY_MODES))
+        _check_claim(image, path, size=len(content), most=most)
+        needed = _needed_bytes(image, colour=image.mode not in _GREY_MODES)
+        values = image.width * image.height * (3 if colour else 1)
+        check_room(path, max(needed, _FLOAT_BYTES * copies * values))
         image.verify()  # the checksums of a PNG, which decoding skips
     return content
 
@@ -179,12 +209,29 @@ def _check_kind(image: Image.Image, path: Path, *, modes: Collection[str], colou
     raise IngestError(Reason.COLOUR, f"{path} has Pillow mode {image.mode}, not grey")
 
 
-def _check_claim(image: Image.Image, path: Path, *, size: int) -> None:
-    """Refuse before decoding what a file of this size cannot hold."""
+def _check_claim(image: Image.Image, path: Path, *, size: int, most: int) -> None:
+    """Refuse before decoding what a file of this size cannot hold, or what is likely a bomb."""
     samples = image.width * image.height * len(image.getbands())
+    claim = f"{path} claims {image.width}x{image.height} pixels in {size} bytes"
     if samples > size * MOST_SAMPLES_PER_BYTE:
-        claim = f"{image.width}x{image.height} pixels in {size} bytes"
-        raise IngestError(Reason.UNREADABLE, f"{path} claims {claim}")
+        raise IngestError(Reason.UNREADABLE, claim)
+    if samples > UNASKED_SAMPLES and samples * _stored_bits(image) > 8 * size * most:
+        finding = f"{claim}, more than {most} for each byte: it is blank, or made to fill memory"
+        remedy = f"leave it out, or cut it into pictures of at most {UNASKED_SAMPLES} samples"
+        raise IngestError(Reason.TOO_LARGE, finding, remedy=remedy)
+
+
+def _stored_bits(image: Image.Image) -> int:
+    """The bits of a sample before packing: fewer than 8 in some palettes and grey PNG."""
+    if image.mode == "1":
+        return 1
+    if image.mode not in ("L", "P"):
+        return {"F": 32, "I": 16}.get(image.mode.partition(";")[0], 8)
+    tiles = getattr(image, "tile", None) or [("", (), 0, "")]
+    arguments = tiles[0][3] or ""
+    raw = arguments if isinstance(arguments, str) else str(arguments[0])
+    bits = raw.partition(";")[2]
+    return int(bits) if bits in ("1", "2", "4") else 8
 
 
 def _needed_bytes(image: Image.Image, *, colour: bool) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medseg.geometry import Geometry
-from medseg.ingest import IngestError, Reason, check_finite, check_labels, check_same_grid
+from medseg.ingest import IngestError, Reason, check_finite, check_labels, check_same_grid, checks
 from medseg.ingest.checks import as_labels, round_labels
 
 GRID = Geometry((4, 5, 6), np.diag([1, 1, 2, 1]))
@@ -86,3 +86,16 @@ def test_a_small_map_interpolated_between_labels_is_refused():
 def test_integers_are_not_copied_and_not_rounded():
     labels = np.array([0, 1, 2], np.uint8)
     assert round_labels(labels) is labels
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_labels_are_judged_in_parts_as_the_whole_is(order, monkeypatch):
+    monkeypatch.setattr(checks, "_BLOCK_VALUES", 4)
+    whole = np.asarray(np.arange(24).reshape(2, 3, 4) % 3 * 0.9999999, order=order)
+    for array in (whole, whole.transpose(1, 0, 2), whole[:, ::2], whole[..., 1]):
+        found = checks.as_labels(array, (0, 1, 2), name="label")
+        np.testing.assert_array_equal(found, np.rint(array))
+        assert found.dtype == np.uint8
+        seven, eight = (int((np.rint(array) == value).sum()) for value in (1, 2))
+        listed = checks.undeclared(array + 6 * (array > 0.5), (0,))
+        assert listed == f"7 ({seven} voxels), 8 ({eight} voxels)"

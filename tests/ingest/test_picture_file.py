@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 from medseg.datasets import prepared
 from medseg.ingest import IngestError, Reason
 from medseg.ingest.picture import PictureReader
-from medseg.ingest.picture_file import read_label_picture
+from medseg.ingest.picture_file import read_label_picture, read_picture
 
 INDEX = np.array([[0, 1, 1], [1, 0, 0]], np.uint8)
 COLOURS = [0, 0, 0, 128, 0, 0]  # black and dark red, as of PASCAL VOC
@@ -102,3 +103,52 @@ def test_a_colour_image_is_prepared(tmp_path):
 def test_it_does_without_torch():
     code = "import sys, medseg.ingest.picture_file; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def blank(path, side, mode="L"):
+    Image.new(mode, (side, side)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "RGB"])
+def test_a_large_blank_picture_is_refused_from_its_header(mode, tmp_path):
+    path = blank(tmp_path / "blank.png", 6000, mode)
+    tracemalloc.start()
+    with pytest.raises(IngestError, match=r"6000x6000 pixels in .* blank") as caught:
+        read_picture(path, colour=mode == "RGB")
+    assert caught.value.code is Reason.TOO_LARGE
+    with pytest.raises(IngestError, match="more than 1000 for each byte"):
+        read_label_picture(path, (0, 255))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**21
+
+
+def test_a_blank_picture_of_usual_size_and_a_large_one_of_noise_are_read(tmp_path):
+    assert not read_picture(blank(tmp_path / "blank.png", 1000)).any()
+    noise = np.random.default_rng(0).integers(0, 255, (5800, 5800), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.tif")
+    np.testing.assert_array_equal(read_picture(tmp_path / "noise.tif"), noise)
+
+
+def test_a_large_label_map_of_few_regions_is_read_in_strips(tmp_path):
+    """Some hundred samples for each byte: too many for a photograph, few enough for labels."""
+    labels = np.zeros((6000, 6000), np.uint8)
+    labels[::16, ::16] = 255
+    labels[:1500] = 0
+    Image.fromarray(labels).save(tmp_path / "mask.png", compress_level=9)
+    packed = labels.size / (tmp_path / "mask.png").stat().st_size
+    assert 200 < packed < 1000
+    np.testing.assert_array_equal(read_label_picture(tmp_path / "mask.png", (0, 255)), labels)
+    with pytest.raises(IngestError, match="more than 200 for each byte"):
+        read_picture(tmp_path / "mask.png")
+
+
+def test_a_palette_with_one_colour_in_its_last_row_is_read_by_its_indices(tmp_path, monkeypatch):
+    from medseg.ingest import picture_file
+
+    monkeypatch.setattr(picture_file, "_STRIP_PIXELS", 3)  # a strip is one row
+    image = palette([0, 0, 0, 255, 255, 255, 9, 0, 0], np.array([[0, 1, 1], [1, 0, 2]], np.uint8))
+    image.save(tmp_path / "mask.png")
+    found = read_label_picture(tmp_path / "mask.png", (0, 1, 2))
+    np.testing.assert_array_equal(found, [[0, 1, 1], [1, 0, 2]])

@@ -11,7 +11,7 @@ from ingest.dicom_writer import make_series, write_series
 
 from medseg import memory
 from medseg.ingest import IngestError, Reason, load
-from medseg.ingest.picture import PictureReader
+from medseg.ingest.picture import COPIES, PictureReader
 from medseg.ingest.room import check_room
 
 
@@ -93,9 +93,9 @@ def test_a_picture_is_looked_at_against_free_memory(free, tmp_path):
     path = tmp_path / "slide.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 200), np.uint8)).save(path)
     reader = PictureReader()
-    free(59_999)
+    free(300 * 200 * 4 * COPIES - 1)
     with pytest.raises(IngestError, match="of memory") as caught:
         reader.get_data(reader.read(path))
     assert caught.value.code is Reason.NO_MEMORY
-    free(10**6)
+    free(300 * 200 * 4 * COPIES)
     reader.get_data(reader.read(path))
