@@ -55,7 +55,8 @@ class Counts:
     @property
     def is_part(self) -> bool:
         """Whether the file is one part of a concatenation."""
-        return bool(self.concatenation or self.part or self.offset is not None)
+        stated = self.concatenation or self.part or self.parts > 1
+        return bool(stated or self.offset is not None)
 
 
 def read_counts(dataset: pydicom.Dataset) -> Counts:
@@ -104,6 +105,9 @@ def _missing_numbers(parts: Sequence[Part]) -> str:
     numbers = {p.counts.part for p in parts} - {0}
     total = max(p.counts.parts for p in parts)
     last = max(total, *numbers, 0) if numbers else 0
+    present = len({p.counts.offset for p in parts} - {None}) or len(parts)
+    if not numbers and total > present:
+        return f"{total - present} of {total} parts of a concatenation missing"
     absent = [str(n) for n in range(1, min(last, _MOST_PARTS) + 1) if n not in numbers]
     if not absent:
         return ""

@@ -170,6 +170,7 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         origin=origin.read_origin(dataset),
         counts=completeness.read_counts(dataset),
         tiles=private.tiles(dataset),
+        is_called_mosaic=private.is_called_mosaic(dataset),
         scale_slope=private.SCALE_SLOPE.read(dataset),
         overlay_bits=_overlay_bits(dataset),
         real_world=real_world_mapping.read_mappings([dataset]),

@@ -1,10 +1,12 @@
 """Mixed: what shows that slices under one UID are of several patients, acquisitions or quantities.
 
 An element that some of the slices leave out is no contradiction to the others: it changes neither
-values nor places. Only where slices with and without it take turns along the whole stack are they
-two volumes. What varies within one good volume refuses none: times of acquisition, trigger times,
-tube current, words of processing in ImageType. Times are named where slices of one place differ in
-them.
+values nor places. What varies within one good volume refuses none: times of acquisition, trigger
+times, tube current, words of processing in ImageType. Times are named where slices of one place
+differ in them.
+
+Slices that overlap by half are more often of two volumes between each other. There whatever splits
+them by turns, in a strict order, makes them two, be it an element that every other one leaves out.
 """
 
 from __future__ import annotations
@@ -13,12 +15,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-
-import numpy as np
 
 from medseg.ingest.quantity import quantity
 from medseg.ingest.slice import Slice
+from medseg.ingest.turns import alternate, blocks, overlap, swing, take_turns
 
 TRAIT_TOLERANCE = 0.02
 """Echo times, b-values and tube voltages of one acquisition may differ by this part (rounding)."""
@@ -26,23 +26,9 @@ TRAIT_TOLERANCE = 0.02
 GATED_TOLERANCE = 0.5
 """Repetition and inversion times of a gated stack follow the heartbeat: they may differ by this."""
 
-OVERLAP = 1.5
-"""Slices of two volumes at half a step are at least this many steps thick, or apart as stated."""
-
-SMOOTH_PART = 0.25
-"""Times of volumes that take turns change by at most this part of their jumps within each."""
-
 THICKNESS_TOLERANCE = 0.1
 """Thicknesses that were worked out from rounded positions alternate between 1.2 and 1.3 mm."""
 
-ABSENT_SHARE = 0.4
-"""Of two volumes that take turns, each has at least this share of the slices..."""
-
-TURNING_SHARE = 0.75
-"""... and slices with and without an element make at least this many blocks for each slice."""
-
-_FEWEST_TURNS = 4
-_FOLDS = (2, 3, 4)  # how many volumes may take turns
 _MOST_LISTED = 4
 
 
@@ -100,10 +86,10 @@ _NOT_TO_AND_FRO = (
     _Trait("temporal_index", "temporal positions", tolerance=0),
     _Trait("cardiac_phase", "cardiac phases", "%", TRAIT_TOLERANCE),
     _Trait("respiratory_phase", "respiratory phases", "%", TRAIT_TOLERANCE),
-    replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
-    replace(_INVERSION, tolerance=TRAIT_TOLERANCE),
 )
 _OF_TIME = (
+    replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
+    replace(_INVERSION, tolerance=TRAIT_TOLERANCE),
     _Trait("trigger_time_ms", "trigger times", "ms", tolerance=0),
     _Trait("trigger_delay_ms", "trigger delays", "ms", tolerance=0),
     _Trait("temporal_offset_s", "temporal offsets", "s", tolerance=0),
@@ -112,8 +98,8 @@ _OF_TIME = (
 """What takes turns too where slices of one volume were taken in an interleaved order.
 
 There each slice is as thick as the step, or less; of two volumes it is thicker than half a step.
+Repetition times of a gated stack follow the heartbeat, to and fro between two values also.
 """
-_SAME_OR_ABSENT = (*_OF_ONE_VOLUME, *_OF_ONE_SCAN, _KERNEL)
 _IN_OTHER_WORDS = {trait.field for trait in (*_OF_ONE_VOLUME, *_OF_ONE_SCAN)}
 _OF_ONE_PLACE = (
     *_OF_ONE_VOLUME,
@@ -122,7 +108,7 @@ _OF_ONE_PLACE = (
     *(trait for trait in _NOT_TO_AND_FRO if trait.field not in _IN_OTHER_WORDS),
     _Trait("direction", "diffusion directions", is_listed=False),
     _ACQUISITION,
-    *_OF_TIME,
+    *_OF_TIME[2:],
     _Trait("acquisition_time", "acquisition times", is_listed=False),
 )
 
@@ -174,12 +160,13 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
 
     Of CT also those whose AcquisitionNumbers take turns along the normal, such as two phases at
     half a spacing. Numbers that come in blocks are one scan, rotation after rotation. So it is with
-    thickness, contrast agent, filter and the position of the patient, and with smaller differences
-    of repetition and inversion time, where each value comes back again and again.
+    thickness, contrast agent, filter and the position of the patient, where each value comes back
+    again and again.
 
-    Slices that are alike in all of this stay one volume: a scan and its own copy half a step
-    farther are, by every header, a scan of half the spacing. So do those of which some leave an
-    element out, unless slices with it and without it take turns.
+    Where slices overlap, smaller differences of repetition and inversion time and trigger times
+    count too, and anything else that is stated by turns in a strict order; see
+    `medseg.ingest.turns.overlap`. Slices that are alike in all of this stay one volume: a scan and
+    its own copy half a step farther are, by every header, a scan of half the spacing.
 
     Args:
         slices: sorted along their normal.
@@ -187,43 +174,55 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     if found := _differences(slices, _OF_ONE_VOLUME, is_absence_one=False):
         return found
     turning = [trait for trait in _NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
-    if _is_overlapping(slices):
+    if overlap(slices, where_unstated=True):
         turning += [t for t in _OF_TIME if _is_to_and_fro(slices, t) or _swings(slices, t)]
-    turning += [trait for trait in _SAME_OR_ABSENT if _is_absent_by_turns(slices, trait)]
     numbers = [s.origin.acquisition for s in slices if s.kind == "CT" and s.origin.acquisition]
-    if numbers and _blocks(numbers) > len(set(numbers)):
+    if numbers and blocks(numbers) > len(set(numbers)):
         turning.append(_ACQUISITION)
     if turning:
         return f"{_differences(slices, turning)} that take turns along the normal"
-    return _turning_dimension(slices)
+    return _turning_dimension(slices) or _alternating(slices)
 
 
 def _is_to_and_fro(slices: Sequence[Slice], trait: _Trait) -> bool:
-    """Whether each of several values is of two slices or more, in two blocks or more on average."""
+    """Whether those slices that state an element state several values by turns."""
     stated = [text for text in (getattr(s.origin, trait.field) for s in slices) if text]
     if len(set(stated)) < 2:
         return False
     kind_of = _kinds(set(stated), trait)
-    return _take_turns([kind_of[text] for text in stated])
-
-
-def _take_turns(kinds: Sequence[object]) -> bool:
-    counts = Counter(kinds)
-    return len(counts) > 1 < min(counts.values()) and _blocks(kinds) >= 2 * len(counts)
+    return take_turns([kind_of[text] for text in stated])
 
 
 def _swings(slices: Sequence[Slice], trait: _Trait) -> bool:
-    """Whether numbers jump from slice to slice and are smooth in every second, third or fourth."""
     found = [_number(getattr(s.origin, trait.field)) for s in slices]
-    numbers = np.array([n for n in found if n is not None])
-    if len(numbers) < len(slices):
-        return False
-    jumps = np.abs(np.diff(numbers)).sum()
-    return any(
-        jumps > 0 and np.abs(numbers[m:] - numbers[:-m]).sum() <= SMOOTH_PART * jumps
-        for m in _FOLDS
-        if len(numbers) >= _FEWEST_TURNS * m
-    )
+    numbers = [n for n in found if n is not None]
+    return len(numbers) == len(slices) and swing(numbers)
+
+
+def _alternating(slices: Sequence[Slice]) -> str:
+    """What overlapping slices state, or leave out, in a strict order of turns."""
+    if not overlap(slices, where_unstated=False):
+        return ""
+    traits = [t for t in _OF_ONE_PLACE if alternate(_column(slices, t.field, trait=t))]
+    found = [_differences(slices, traits)] if traits else []
+    others = [dict(s.origin.others) for s in slices]
+    for keyword in sorted(set().union(*others)):
+        column = [one.get(keyword, "") for one in others]
+        kind_of = _kinds(set(column), _Trait("others", keyword, tolerance=0))
+        kinds = [kind_of[text] for text in column]
+        if alternate(kinds):
+            found.append(f"{len(set(kinds))} values of {keyword}")
+    if not found:
+        return ""
+    shown = found if len(found) <= _MOST_LISTED else [*found[:_MOST_LISTED], "..."]
+    return f"{', '.join(shown)} that take turns along the normal, of slices that overlap"
+
+
+def _column(slices: Sequence[Slice], field: str, *, trait: _Trait) -> list[float | str]:
+    """What each slice states, "" included; values within the tolerance are the same."""
+    stated = [getattr(s.origin, field) for s in slices]
+    kind_of = _kinds(set(stated), trait)
+    return [kind_of[text] for text in stated]
 
 
 def _turning_dimension(slices: Sequence[Slice]) -> str:
@@ -232,32 +231,10 @@ def _turning_dimension(slices: Sequence[Slice]) -> str:
     if len({len(index) for index in indices}) > 1:
         return ""
     for number, column in enumerate(zip(*indices, strict=True), start=1):
-        if _take_turns(column):
+        if take_turns(column):
             kinds = len(set(column))
             return f"{kinds} values of dimension {number} that take turns along the normal"
     return ""
-
-
-def _is_overlapping(slices: Sequence[Slice]) -> bool:
-    """Whether slices reach far over each other, by what they say; true where they say nothing."""
-    first, last = slices[0].position, slices[-1].position
-    step_mm = float(np.linalg.norm(last - first)) / max(1, len(slices) - 1)
-    stated = (slices[0].thickness_mm, slices[0].spacing_between_mm)
-    extents_mm = [extent for extent in stated if extent and extent > 0]
-    return not extents_mm or max(extents_mm) >= OVERLAP * step_mm
-
-
-def _is_absent_by_turns(slices: Sequence[Slice], trait: _Trait) -> bool:
-    """Whether slices with an element and slices without take turns along the whole stack."""
-    absent = [not getattr(s.origin, trait.field) for s in slices]
-    share = sum(absent) / len(absent)
-    if not ABSENT_SHARE <= share <= 1 - ABSENT_SHARE:
-        return False
-    return _blocks(absent) >= max(_FEWEST_TURNS, TURNING_SHARE * len(absent))
-
-
-def _blocks(values: Sequence[object]) -> int:
-    return 1 + sum(a != b for a, b in pairwise(values))
 
 
 def differences(slices: Sequence[Slice]) -> str:

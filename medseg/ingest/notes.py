@@ -56,7 +56,17 @@ def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
     if counted_more:
         finding = f"{counted_more} and {len(slices)} images are there, in {name}"
         notes.append((Reason.FEWER_IMAGES, finding))
+    if (begins := _first_in_stack(slices)) > 1:
+        finding = f"the first InStackPositionNumber is {begins}, of {len(slices)} frames"
+        notes.append((Reason.FEWER_IMAGES, f"{finding}, in {name}"))
     return (*notes, *_notes_on_values(slices, name))
+
+
+def _first_in_stack(slices: Sequence[Slice]) -> int:
+    """Where the frames of one stack begin to count their places; 0 where not all of them do."""
+    stated = [s.origin.in_stack for s in slices]
+    is_one_stack = len({s.origin.stack for s in slices}) == 1
+    return min(map(int, stated)) if is_one_stack and all(map(str.isdecimal, stated)) else 0
 
 
 def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:

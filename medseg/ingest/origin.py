@@ -13,7 +13,9 @@ import pydicom
 from pydicom.tag import BaseTag, Tag
 
 from medseg.ingest.elements import macro
+from medseg.ingest.other_elements import OF_FILES, Others, read_frame_others, read_others
 from medseg.ingest.private import b_value as private_b_value
+from medseg.ingest.private import direction as private_direction
 
 _AS_STORED = {
     "patient": "PatientID",
@@ -50,6 +52,8 @@ _AS_STORED = {
     "irradiation": "IrradiationEventUID",
     "reference_time_ms": "FrameReferenceTime",
     "body_part": "BodyPartExamined",
+    "stack": "StackID",
+    "magnetization_transfer": "MagnetizationTransfer",
 }
 """Elements whose values are text in the file."""
 
@@ -86,6 +90,7 @@ _OF_FRAME = {
         "NominalPercentageOfRespiratoryPhase",
     ),
     "stack": ("FrameContentSequence", "StackID"),
+    "in_stack": ("FrameContentSequence", "InStackPositionNumber"),
     "dimensions": ("FrameContentSequence", "DimensionIndexValues"),
     "comments": ("FrameContentSequence", "FrameComments"),
     "reconstruction": ("CTReconstructionSequence", "ReconstructionAlgorithm"),
@@ -108,7 +113,7 @@ _GE_COMPONENTS = ("MAGNITUDE", "PHASE", "REAL", "IMAGINARY")
 """What 0 to 3 mean in GE's own element "Image Type (real, imaginary, phase, magnitude)" of MR."""
 
 KEYWORDS = (
-    *(*_AS_STORED.values(), *_AS_NUMBERS.values()),
+    *(*_AS_STORED.values(), *_AS_NUMBERS.values(), *OF_FILES),
     *(f"{tag:08X}" for tag in (_GE_CREATOR, _GE_COMPONENT)),
 )
 
@@ -118,7 +123,8 @@ class Origin:
     """What a header states of its slice's origin; "" where it states nothing.
 
     `patient`, `birth_date` and `sex` are kept for comparison alone, and so is free text, which may
-    name a patient: they are not shown, not even by `repr`.
+    name a patient: they are not shown, not even by `repr`. `others` are of
+    `medseg.ingest.other_elements`, and make no two origins differ.
     """
 
     patient: str = field(default="", repr=False)
@@ -163,8 +169,10 @@ class Origin:
     respiratory_phase: str = ""
     trigger_delay_ms: str = ""
     stack: str = ""
+    in_stack: str = ""
     dimensions: str = ""
     body_part: str = ""
+    others: Others = field(default=(), repr=False, compare=False)
 
 
 def read_origin(dataset: pydicom.Dataset) -> Origin:
@@ -180,8 +188,9 @@ def read_origin(dataset: pydicom.Dataset) -> Origin:
     private = {
         "component": stated["component"] or _ge_component(dataset),
         "b_value": stated["b_value"] or private_b_value(dataset),
+        "direction": stated["direction"] or private_direction(dataset),
     }
-    return Origin(**stated | private)
+    return Origin(**stated | private, others=read_others(dataset))
 
 
 def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
@@ -197,7 +206,11 @@ def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
     stated["direction"] = _value(gradient, "DiffusionGradientOrientation")
     for keyword in _CONVERTED:
         stated = {**_stated(macro(groups, keyword)), **{k: v for k, v in stated.items() if v}}
-    return replace(origin, **{name: value for name, value in stated.items() if value})
+    others = dict(origin.others) | dict(read_frame_others(groups[0]))
+    for keyword in _CONVERTED:
+        others |= dict(read_others(macro(groups, keyword)))
+    stated = {name: value for name, value in stated.items() if value}
+    return replace(origin, **stated, others=tuple(others.items()))
 
 
 def _stated(dataset: pydicom.Dataset) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """Private: elements of single makers that say what the standard's own elements leave out.
 
 A private element lies in a block that its creator reserves (PS3.5 section 7.8.1), nearly always the
-first of its group. It is read only where the creator is the one that is known for it.
+first of its group. It is read where the creator is the one that is known for it. Anonymisers strip
+creators and leave the elements: those of the first block, where no creator reserves it, are read
+too, unless Manufacturer names another maker.
 """
 
 from __future__ import annotations
@@ -20,12 +22,16 @@ _FORMATS = {"US": "H", "FL": "f", "FD": "d"}
 
 @dataclass(frozen=True)
 class PrivateElement:
-    """Where a maker writes a number: `vr` is "IS", "DS", "US", "FL" or "FD"."""
+    """Where a maker writes a number: `vr` is "IS", "DS", "US", "FL" or "FD".
+
+    `maker` is how Manufacturer names it, in lower case, in one way or another.
+    """
 
     group: int
     element: int
     creator: str
     vr: str
+    maker: tuple[str, ...]
 
     @cached_property
     def places(self) -> tuple[tuple[BaseTag, BaseTag], ...]:
@@ -36,8 +42,13 @@ class PrivateElement:
         )
 
     def places_in(self, dataset: pydicom.Dataset) -> list[BaseTag]:
-        """Where a data set may hold it: the blocks that its creator reserves."""
+        """Where a data set may hold it: the blocks that its creator reserves, or the orphan's."""
         stated = dataset.keys()
+        creator, orphan = self.places[0]
+        if orphan in stated and not (creator in stated and _text(dataset, creator)):
+            manufacturer = _text(dataset, _MANUFACTURER).lower()
+            is_ours = any(name in f"{manufacturer} " for name in self.maker)
+            return [orphan] if is_ours or not manufacturer else []
         return [
             tag
             for creator, tag in self.places
@@ -57,35 +68,61 @@ class PrivateElement:
         found = (_number(dataset, tag, self.vr) for tag in self.places_in(dataset))
         return next((number for number in found if number is not None), None)
 
+    def read_text(self, dataset: pydicom.Dataset) -> str:
+        """All that it holds, to compare; "" where it is not there."""
+        found = (_whole(dataset, tag, self.vr) for tag in self.places_in(dataset))
+        return next(filter(None, found), "")
+
+
+_SIEMENS, _PHILIPS, _GE, _UIH = ("siemens",), ("philips",), ("ge ", "gems"), ("uih", "united imag")
+_OF_SIEMENS_MR, _OF_PHILIPS_MR = "SIEMENS MR HEADER", "Philips MR Imaging DD 001"
 
 B_VALUES = (
-    PrivateElement(0x0019, 0x0C, "SIEMENS MR HEADER", "IS"),
-    PrivateElement(0x0043, 0x39, "GEMS_PARM_01", "IS"),
-    PrivateElement(0x2001, 0x03, "Philips Imaging DD 001", "FL"),
-    PrivateElement(0x0065, 0x09, "Image Private Header", "FD"),  # United Imaging
+    PrivateElement(0x0019, 0x0C, _OF_SIEMENS_MR, "IS", _SIEMENS),
+    PrivateElement(0x0043, 0x39, "GEMS_PARM_01", "IS", _GE),
+    PrivateElement(0x2001, 0x03, "Philips Imaging DD 001", "FL", _PHILIPS),
+    PrivateElement(0x0065, 0x09, "Image Private Header", "FD", _UIH),
 )
 """Diffusion b-values, of which GE adds a multiple of 100,000 to some."""
 
 GE_OFFSET = 100_000
 
+DIRECTIONS = (
+    PrivateElement(0x0019, 0x0E, _OF_SIEMENS_MR, "FD", _SIEMENS),
+    *(PrivateElement(0x0019, k, "GEMS_ACQU_01", "DS", _GE) for k in (0xBB, 0xBC, 0xBD)),
+    *(PrivateElement(0x2005, k, _OF_PHILIPS_MR, "FL", _PHILIPS) for k in (0xB0, 0xB1, 0xB2)),
+    PrivateElement(0x0065, 0x37, "Image Private Header", "FD", _UIH),
+)
+"""Directions of diffusion, whole or each component by itself."""
+
 TILES = (
-    PrivateElement(0x0019, 0x0A, "SIEMENS MR HEADER", "US"),
-    PrivateElement(0x0065, 0x50, "Image Private Header", "DS"),  # United Imaging
+    PrivateElement(0x0019, 0x0A, _OF_SIEMENS_MR, "US", _SIEMENS),
+    PrivateElement(0x0065, 0x50, "Image Private Header", "DS", _UIH),
 )
 """How many slices lie side by side in one image."""
 
-SCALE_SLOPE = PrivateElement(0x2005, 0x0E, "Philips MR Imaging DD 001", "FL")
+SCALE_SLOPE = PrivateElement(0x2005, 0x0E, _OF_PHILIPS_MR, "FL", _PHILIPS)
 """Philips' factor from values to what the coils measured, (2005,100E): values / slope / factor."""
 
-_CSA = PrivateElement(0x0029, 0x10, "SIEMENS CSA HEADER", "OB")
-_CSA_TILES = b"NumberOfImagesInMosaic\0"
-_CSA_NAME_BYTES, _CSA_TAG_BYTES, _CSA_ITEM_BYTES = 64, 84, 16
+IMAGE_TYPES = PrivateElement(0x0051, 0x16, _OF_SIEMENS_MR, "LO", _SIEMENS)
+"""Siemens' own copy of ImageType, which says "M/ND/MOSAIC" of a mosaic."""
 
-KEYWORDS = tuple(
-    f"{tag:08X}"
-    for one in (*B_VALUES, *TILES, SCALE_SLOPE, _CSA)
-    for place in one.places
-    for tag in place
+_CSA = PrivateElement(0x0029, 0x10, "SIEMENS CSA HEADER", "OB", _SIEMENS)
+_CSA_BEGINNING = b"SV10"
+_CSA_TILES, _CSA_B_VALUE = b"NumberOfImagesInMosaic\0", b"B_value\0"
+_CSA_DIRECTION = b"DiffusionGradientDirection\0"
+_CSA_NAME_BYTES, _CSA_TAG_BYTES, _CSA_ITEM_BYTES = 64, 84, 16
+_LONGEST_NUMBER = 64
+_MANUFACTURER = Tag("Manufacturer")
+
+KEYWORDS = (
+    "Manufacturer",
+    *(
+        f"{tag:08X}"
+        for one in (*B_VALUES, *DIRECTIONS, *TILES, SCALE_SLOPE, IMAGE_TYPES, _CSA)
+        for place in one.places
+        for tag in place
+    ),
 )
 """The tags to read, those of the creators included."""
 
@@ -95,26 +132,61 @@ def b_value(dataset: pydicom.Dataset) -> str:
     found = (one.read(dataset) for one in B_VALUES)
     number = next((n for n in found if n is not None), None)
     if number is None:
-        return ""
+        return _csa_value(dataset, _CSA_B_VALUE)
     return f"{number % GE_OFFSET if number > GE_OFFSET else number:g}"
+
+
+def direction(dataset: pydicom.Dataset) -> str:
+    """The private direction of diffusion, only to be compared; "" where none is stated."""
+    stated = filter(None, (one.read_text(dataset) for one in DIRECTIONS))
+    return " ".join(stated) or _csa_value(dataset, _CSA_DIRECTION)
 
 
 def tiles(dataset: pydicom.Dataset) -> int:
     """How many slices one image shows side by side, by its maker's elements; 0 where unknown."""
     stated = [one.read(dataset) or 0 for one in TILES]
-    return int(max(*stated, _csa_tiles(dataset)))
+    counted = _csa_value(dataset, _CSA_TILES)
+    return int(max(*stated, int(counted) if counted.isdecimal() else 0))
 
 
-def _csa_tiles(dataset: pydicom.Dataset) -> int:
-    """The same in Siemens' own header of the image, a list of named values."""
-    for tag in _CSA.places_in(dataset):
-        content = _raw(dataset, tag)
-        at = content.find(_CSA_TILES)
-        start = at + _CSA_TAG_BYTES + _CSA_ITEM_BYTES
-        value = content[start : start + 8].split(b"\0")[0].strip()
-        if at >= 0 and value.isdigit():
-            return int(value)
-    return 0
+def is_called_mosaic(dataset: pydicom.Dataset) -> bool:
+    """Whether Siemens' own copy of ImageType has the word MOSAIC."""
+    return "MOSAIC" in IMAGE_TYPES.read_text(dataset).upper()
+
+
+def _csa_value(dataset: pydicom.Dataset, name: bytes) -> str:
+    """All items of a named value of Siemens' own header of the image, which says what it is."""
+    for _, tag in _CSA.places:
+        content = _raw(dataset, tag) if tag in dataset else b""
+        at = content.find(name)
+        is_csa = content.startswith(_CSA_BEGINNING) or tag in _CSA.places_in(dataset)
+        if is_csa and at >= 0:
+            return "\\".join(_csa_items(content, at + _CSA_TAG_BYTES))
+    return ""
+
+
+def _csa_items(content: bytes, at: int) -> list[str]:
+    """The items from byte `at` on that hold anything, three of a vector at most."""
+    items = []
+    for _ in range(3):
+        if at + _CSA_ITEM_BYTES > len(content):
+            break
+        length = struct.unpack_from("<i", content, at + 4)[0]
+        if not 0 < length <= _LONGEST_NUMBER:
+            break
+        at += _CSA_ITEM_BYTES
+        items.append(content[at : at + length].split(b"\0")[0].decode("latin-1").strip())
+        at += (length + 3) // 4 * 4
+    return [item for item in items if item]
+
+
+def _whole(dataset: pydicom.Dataset, tag: BaseTag, vr: str) -> str:
+    element = dataset.get_item(tag)
+    value = "" if element is None or element.value is None else element.value
+    if isinstance(value, bytes):
+        return value.hex() if vr in _FORMATS else value.decode("latin-1").strip(" \0")
+    is_one = isinstance(value, str) or not isinstance(value, Sequence)
+    return str(value) if is_one else "\\".join(map(str, value))
 
 
 def _number(dataset: pydicom.Dataset, tag: BaseTag, vr: str) -> float | None:

@@ -52,6 +52,7 @@ _SECONDARY_CAPTURE_CLASSES = (
     uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
     uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
 )
+_MOSAIC_KINDS = ("MR", "OT", "")
 _MEASURING_KINDS = ("CT", "MR", "PT", "NM")
 _SCANNED = ("DV", "DF", "SD", "SI", "DRW")  # ConversionType, PS3.3 C.8.6.1.1
 
@@ -77,19 +78,38 @@ def _no_image(slices: Sequence[Slice]) -> str:
 def _multi_frame(slices: Sequence[Slice]) -> str:
     """What `multiframe.frames` could not take apart, and the sheets of slices of a MOSAIC.
 
-    Siemens' enhanced MR goes on saying MOSAIC where its frames are slices: each has then a place of
-    its own, while sheets of several times lie at one.
+    Siemens' enhanced MR goes on saying MOSAIC where its frames are slices, one in a file or many at
+    several places. Sheets of several times lie at one.
     """
     places = _places(slices)
     for s in slices:
-        is_sheet = "MOSAIC" in s.image_type or s.tiles > 1
-        if is_sheet and not (s.frame is not None and 1 < s.frames == places[s.path]):
-            by = f"{s.tiles} by a private element" if s.tiles > 1 else "ImageType"
+        if (by := _mosaic_by(s)) and not _is_frame_of_slice(s, places=places[s.path]):
             return f"{s.name} is a mosaic of slices side by side ({by})"
         if s.frame is None and (s.frames > 1 or s.sop_class in MULTI_FRAME_CLASSES):
             kind = f"{s.name}, {s.sop_class.name}"
             return f"{s.frames} frames in one file ({kind}) without functional groups for each"
     return ""
+
+
+def _mosaic_by(header: Slice) -> str:
+    """What says that an image shows slices side by side; "" where nothing does."""
+    if header.tiles > 1 and header.kind in _MOSAIC_KINDS:
+        return f"{header.tiles} by a private element"
+    if any("MOSAIC" in word.upper().split("_") for word in header.image_type):
+        return "ImageType"
+    return "the private copy of ImageType" if header.is_called_mosaic else ""
+
+
+def _is_frame_of_slice(header: Slice, *, places: int) -> bool:
+    """Whether a frame is a slice whatever ImageType says, by the object that it is in.
+
+    Legacy converted objects hold what single files held, sheets too.
+    """
+    if header.frame is None:
+        return False
+    if header.sop_class == uid.LegacyConvertedEnhancedMRImageStorage:
+        return 1 < header.frames == places
+    return header.frames == 1 or places > 1
 
 
 def _places(slices: Sequence[Slice]) -> dict[Path, int]:

@@ -53,7 +53,8 @@ class Slice:
     `scale_slope` is Philips' own factor between values and what its coils measured.
     `overlay_bits` are those of a sample in which overlays are stated to lie, one for each.
     `sample_note` is what `medseg.ingest.plausibility` has to say of the samples.
-    `tiles` is how many slices lie side by side in the image, by a private element of its maker.
+    `tiles` is how many slices lie side by side in the image, by a private element of its maker,
+    and `is_called_mosaic` that Siemens' own copy of ImageType says so without a number.
     """
 
     path: Path
@@ -93,6 +94,7 @@ class Slice:
     is_real_world: bool = False
     counts: Counts = field(default_factory=Counts)
     tiles: int = 0
+    is_called_mosaic: bool = False
     scale_slope: float | None = None
     overlay_bits: int = 0
     sample_note: tuple[Reason, str] | None = None

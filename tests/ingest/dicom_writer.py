@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,6 +95,18 @@ def compress_series(slices: Sequence[Dataset], syntax: UID) -> list[Dataset]:
     for dataset in slices:
         dataset.compress(syntax, generate_instance_uid=False)
     return list(slices)
+
+
+def csa(name: str, *items: str) -> bytes:
+    """Siemens' own header of an image, of one named value (CSA2)."""
+    parts = [b"SV10\x04\x03\x02\x01", struct.pack("<ii", 1, 77)]
+    parts += [name.encode().ljust(64, b"\0"), struct.pack("<i4siii", 1, b"IS", 6, len(items), 77)]
+    for item in items:
+        text = item.encode() + b"\0"
+        parts += [struct.pack("<4i", len(text), len(text), 77, len(text))]
+        parts += [text.ljust(-len(text) % 4 + len(text), b"\0")]
+    whole = b"".join(parts)
+    return whole + b"\0" * (len(whole) % 2)
 
 
 def make_enhanced(slices: Sequence[Dataset], sop_class: UID = EnhancedCTImageStorage) -> Dataset:

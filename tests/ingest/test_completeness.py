@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
+from pydicom import Dataset
 
 from medseg.ingest import Reason, Verdict, find_series, load
 from medseg.ingest.completeness import Counts, fewer_than_counted
@@ -33,6 +34,22 @@ def verdict_of(slices, folder):
     return series
 
 
+def test_a_whole_concatenation_may_leave_its_numbers_out(tmp_path):
+    assert verdict_of(concatenation(numbers=False), tmp_path).verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize("first", [1, 4])
+def test_places_in_a_stack_that_begin_late_are_said(first, tmp_path):
+    whole = make_enhanced(make_series(uid="1.2.3"))
+    for k, group in enumerate(whole.PerFrameFunctionalGroupsSequence):
+        group.FrameContentSequence = [Dataset()]
+        group.FrameContentSequence[0].InStackPositionNumber = first + k
+    series = verdict_of([whole], tmp_path)
+    expected = [] if first == 1 else [Reason.FEWER_IMAGES]
+    assert (series.verdict, [code for code, _ in series.notes]) == (Verdict.ACCEPT, expected)
+    assert first == 1 or "the first InStackPositionNumber is 4" in series.message
+
+
 @pytest.mark.parametrize("total", [True, False])
 @pytest.mark.parametrize("offsets", [True, False])
 def test_a_whole_concatenation_is_one_volume(total, offsets, tmp_path):
@@ -53,6 +70,9 @@ def test_a_whole_concatenation_is_one_volume(total, offsets, tmp_path):
         ((0, 1, 3), {"total": False}, "part 3 of a concatenation missing"),
         ((2, 3), {"total": False, "offsets": False}, "parts 1, 2 of a concatenation missing"),
         ((1, 2, 3), {"total": False, "numbers": False}, "frames 1 to 3 of a concatenation missing"),
+        ((0, 1, 2), {"numbers": False}, "1 of 4 parts of a concatenation missing"),
+        ((0,), {"numbers": False}, "3 of 4 parts of a concatenation missing"),
+        ((0, 1), {"numbers": False, "offsets": False}, "2 of 4 parts of a concatenation missing"),
         ((0, 3), {"total": False, "numbers": False}, "frames 4 to 9 of a concatenation missing"),
     ],
 )

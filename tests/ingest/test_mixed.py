@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
+from ingest.dicom_writer import csa, make_enhanced, make_series, ramp, write_series
 from pydicom import Dataset
-from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
+from pydicom.uid import (
+    EnhancedMRImageStorage,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+)
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
 
@@ -25,11 +29,18 @@ def mr(slices):
     return slices
 
 
+def pet(slices):
+    for s in slices:
+        s.SOPClassUID, s.Modality, s.Units = PositronEmissionTomographyImageStorage, "PT", "BQML"
+        s.RescaleIntercept, s.RescaleType = 0, "BQML"
+    return slices
+
+
 def two_sets(first, second, *, origin, modality="CT"):
     """Ten slices under one UID: five with the elements of `first`, five with those of `second`."""
     sets = make_series(uid="1.2.3"), make_series(uid="1.2.3", origin=origin)
     for slices, elements in zip(sets, (first, second), strict=True):
-        for s in mr(slices) if modality == "MR" else slices:
+        for s in {"MR": mr, "PT": pet, "CT": list}[modality](slices):
             s.FrameOfReferenceUID = "1.2.4"
             for keyword, value in elements.items():
                 setattr(s, keyword, value)
@@ -249,12 +260,10 @@ def test_many_values_are_given_by_their_number_and_ends(tmp_path):
         ("MR", "EchoTime", "4.60", "4.68"),
         ("CT", "KVP", "120", "120.0"),
         ("MR", "DiffusionBValue", 1000.0, 1005.0),
-        ("MR", "AcquisitionNumber", 1, 2),
-        ("CT", "AcquisitionTime", "101500", "101530"),
     ],
     ids=str,
 )
-def test_rounding_and_times_may_vary_within_a_volume(modality, keyword, one, other, tmp_path):
+def test_rounding_may_vary_within_a_volume(modality, keyword, one, other, tmp_path):
     values = {keyword: one}, {keyword: other}
     slices = two_sets(*values, origin=AT_HALF_SPACING, modality=modality)
     assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT
@@ -272,11 +281,9 @@ def in_order(keyword, values, *, modality="CT"):
     ("modality", "keyword", "one", "other", "words"),
     [
         ("CT", "SliceThickness", "1", "5", "2 slice thicknesses (1 mm, 5 mm)"),
-        ("CT", "ContrastBolusAgent", "", "agent", "2 contrast agents"),
+        ("CT", "ContrastBolusAgent", "one", "agent", "2 contrast agents"),
         ("CT", "PatientPosition", "HFS", "FFS", "2 patient positions (FFS, HFS)"),
         ("CT", "FilterType", "A", "B", "2 filter types (A, B)"),
-        ("MR", "RepetitionTime", "800", "900", "2 repetition times (800 ms, 900 ms)"),
-        ("MR", "InversionTime", "280", "300", "2 inversion times (280 ms, 300 ms)"),
     ],
     ids=str,
 )
@@ -299,6 +306,7 @@ def test_what_changes_to_and_fro_is_two_scans(
         ("CT", "ContrastBolusAgent", ("", "", "agent", "", "", "")),
         ("CT", "FilterType", ("A", "A", "A", "B", "B", "B")),
         ("MR", "RepetitionTime", ("810", "905", "842", "917", "790", "866")),
+        ("MR", "RepetitionTime", ("900", "930", "900", "930", "900", "900", "930")),
         ("MR", "RepetitionTime", ("500", "500.4", "500", "500.4", "500", "500.4")),
         ("MR", "InversionTime", ("280", "280", "290", "300", "300", "320")),
     ],
@@ -337,18 +345,25 @@ def test_two_birth_dates_or_sexes_are_two_patients(keyword, one, other, words, t
 def test_slices_with_and_without_an_element_that_take_turns_are_two_volumes(
     modality, keyword, value, words, tmp_path
 ):
-    series = verdict_of(in_order(keyword, [value, None] * 4, modality=modality), tmp_path)
-    said = f"{words} that take turns along the normal in series"
-    check_refused(series, Reason.MIXED_ACQUISITION, said)
+    slices = two_sets({keyword: value}, {}, origin=AT_HALF_SPACING, modality=modality)
+    said = f"{words} that take turns along the normal, of slices that overlap in series"
+    check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, said)
 
 
 SOME = (1, 3, 6, 7)
+BY_TURNS = tuple(range(0, 12, 2))
 
 
 @pytest.mark.parametrize(
     ("modality", "keyword", "value", "absent"),
     [
         *(("CT", "KVP", "120", absent) for absent in ((0,), (3, 8), SOME, (6, 7, 8, 9, 10, 11))),
+        ("CT", "KVP", "120", BY_TURNS),
+        ("CT", "ConvolutionKernel", "B30f", BY_TURNS),
+        ("CT", "PatientPosition", "HFS", BY_TURNS),
+        ("CT", "SliceThickness", "1.25", BY_TURNS),
+        ("CT", "SeriesDescription", "soft", BY_TURNS),
+        ("MR", "EchoTime", "4.6", BY_TURNS),
         ("CT", "SeriesNumber", 3, SOME),
         ("CT", "AcquisitionNumber", 1, SOME),
         ("CT", "ConvolutionKernel", "B30f", SOME),
@@ -479,6 +494,62 @@ def test_two_volumes_at_half_a_step_are_refused(keyword, one, other, words, tmp_
     assert "Jane" not in series.message
 
 
+X_AND_Y = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]
+SPLITS_SLICES_THAT_OVERLAP = [
+    ("MR", "AcquisitionNumber", 1, 2, "2 acquisition numbers (1, 2)"),
+    ("CT", "AcquisitionTime", "101500", "101530", "2 acquisition times"),
+    ("MR", "RepetitionTime", "800", "900", "2 repetition times (800 ms, 900 ms)"),
+    ("MR", "InversionTime", "280", "300", "2 inversion times (280 ms, 300 ms)"),
+    ("CT", "SeriesDescription", "soft", None, "2 series descriptions"),
+    ("MR", "DiffusionGradientOrientation", *X_AND_Y, "2 diffusion directions"),
+    ("MR", "StackID", "1", "2", "2 stacks (1, 2)"),
+    ("MR", "MagnetizationTransfer", "NONE", "ON_RESONANCE", "2 magnetization transfers"),
+    ("PT", "CorrectedImage", ["DECY", "ATTN"], ["DECY"], "2 values of CorrectedImage"),
+    ("PT", "AttenuationCorrectionMethod", "CT", None, "2 values of AttenuationCorrectionMethod"),
+    ("PT", "ActualFrameDuration", 1000, 60000, "2 values of ActualFrameDuration"),
+    ("CT", "AcquisitionDate", "20200101", "20210101", "2 values of AcquisitionDate"),
+    ("CT", "SeriesDate", "20200101", "20210101", "2 values of SeriesDate"),
+    ("CT", "AcquisitionDateTime", "20200101101010", "20200101111010", "AcquisitionDateTime"),
+    ("MR", "ActualCardiacTriggerDelayTime", 10.0, 400.0, "ActualCardiacTriggerDelayTime"),
+    ("MR", "CardiacCyclePosition", "SYSTOLE", "DIASTOLE", "2 values of CardiacCyclePosition"),
+    ("MR", "RespiratoryCyclePosition", "START_RESPIR", "END_RESPIR", "RespiratoryCyclePosition"),
+]
+
+
+@pytest.mark.parametrize(
+    ("modality", "keyword", "one", "other", "words"), SPLITS_SLICES_THAT_OVERLAP
+)
+def test_slices_that_overlap_are_two_volumes_by_whatever_splits_them(
+    modality, keyword, one, other, words, tmp_path
+):
+    values = {keyword: one}, {} if other is None else {keyword: other}
+    slices = two_sets(*values, origin=AT_HALF_SPACING, modality=modality)
+    series = verdict_of(slices, tmp_path / "over")
+    check_refused(series, Reason.MIXED_ACQUISITION, words)
+    assert "take turns along the normal" in series.message
+    for s in slices:
+        s.SliceThickness = 0.625
+    if keyword != "StackID" and not keyword.startswith("Magn"):
+        assert verdict_of(slices, tmp_path / "beside").verdict is Verdict.ACCEPT
+
+
+def test_slices_that_state_the_step_as_their_spacing_are_one_volume(tmp_path):
+    """A reconstruction to twice as many slices; even and odd ones were taken one after another."""
+    slices = in_order("TriggerTime", [0, 600, 100, 700, 200, 800, 300, 900], modality="MR")
+    for k, s in enumerate(slices):
+        s.SliceThickness, s.SpacingBetweenSlices = 2.5, 1.25
+        s.AcquisitionTime, s.AcquisitionNumber = f"1010{k % 2:02}", 1 + k % 2
+    assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize("currents", ["121212122121", "123412561278", "111111222222"])
+def test_what_changes_in_no_strict_order_is_one_volume_of_overlapping_slices(currents, tmp_path):
+    slices = in_order("XRayTubeCurrent", [100 + int(k) for k in currents])
+    for s in slices:
+        s.SliceThickness = 2.5
+    assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT
+
+
 @pytest.mark.parametrize(("keyword", "one", "other", "words"), TAKES_TURNS)
 def test_two_blocks_of_one_volume_are_one_volume(keyword, one, other, words, tmp_path):
     values = [one] * 4 + [other] * 4
@@ -545,6 +616,64 @@ def test_frames_of_two_volumes_at_half_a_step_are_refused(state, words, tmp_path
     check_refused(series, Reason.MIXED_ACQUISITION, words)
 
 
+def macro_of(sequence, keyword, values):
+    def state(group, k):
+        item = Dataset()
+        setattr(item, keyword, values[k // 5])
+        setattr(group, sequence, [item])
+
+    return state
+
+
+def gradient(group, k):
+    orientation, diffusion = Dataset(), Dataset()
+    orientation.DiffusionGradientOrientation = X_AND_Y[k // 5]
+    diffusion.DiffusionGradientDirectionSequence = [orientation]
+    group.MRDiffusionSequence = [diffusion]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (gradient, "2 diffusion directions"),
+        (frame_content(FrameLabel=("a", "b")), "2 values of FrameLabel"),
+        (
+            macro_of(
+                "CardiacSynchronizationSequence", "ActualCardiacTriggerDelayTime", (10.0, 400.0)
+            ),
+            "2 values of ActualCardiacTriggerDelayTime",
+        ),
+        (
+            macro_of(
+                "RespiratorySynchronizationSequence",
+                "NominalRespiratoryTriggerDelayTime",
+                (10.0, 400.0),
+            ),
+            "2 values of NominalRespiratoryTriggerDelayTime",
+        ),
+        (
+            macro_of("MRImageFrameTypeSequence", "AcquisitionContrast", ("T1", "T2")),
+            "2 values of AcquisitionContrast",
+        ),
+        (
+            macro_of("ContrastBolusUsageSequence", "ContrastBolusAgentAdministered", ("YES", "NO")),
+            "2 values of ContrastBolusAgentAdministered",
+        ),
+        (
+            macro_of("MRVelocityEncodingSequence", "VelocityEncodingDirection", X_AND_Y),
+            "2 values of VelocityEncodingDirection",
+        ),
+        (
+            macro_of("MRFOVGeometrySequence", "InPlanePhaseEncodingDirection", ("ROW", "COLUMN")),
+            "2 values of InPlanePhaseEncodingDirection",
+        ),
+    ],
+)
+def test_frames_that_overlap_are_two_volumes_by_whatever_splits_them(state, words, tmp_path):
+    series = verdict_of([frames_of_two_volumes(state)], tmp_path)
+    check_refused(series, Reason.MIXED_ACQUISITION, words)
+
+
 def test_positions_in_a_stack_are_no_turns(tmp_path):
     def state(group, k):
         item = Dataset()
@@ -555,13 +684,45 @@ def test_positions_in_a_stack_are_no_turns(tmp_path):
     assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
 
 
-def test_private_b_values_at_half_a_step_are_two_volumes(tmp_path):
+SIEMENS = "SIEMENS MR HEADER"
+
+
+def b_of_siemens(s, is_second):
+    s.private_block(0x0019, SIEMENS, create=True).add_new(0x0C, "IS", (0, 1000)[is_second])
+
+
+def b_without_creator(s, is_second):
+    s.add_new((0x0019, 0x100C), "IS", (0, 1000)[is_second])
+
+
+def b_of_csa(s, is_second):
+    s.add_new((0x0029, 0x1010), "OB", csa("B_value", ("0", "1000")[is_second]))
+
+
+def direction_of_siemens(s, is_second):
+    s.private_block(0x0019, SIEMENS, create=True).add_new(0x0E, "FD", X_AND_Y[is_second])
+
+
+def direction_of_csa(s, is_second):
+    content = csa("DiffusionGradientDirection", *map(str, X_AND_Y[is_second]))
+    s.private_block(0x0029, "SIEMENS CSA HEADER", create=True).add_new(0x10, "OB", content)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (b_of_siemens, "2 b-values (0 s/mm2, 1000 s/mm2)"),
+        (b_without_creator, "2 b-values (0 s/mm2, 1000 s/mm2)"),
+        (b_of_csa, "2 b-values (0 s/mm2, 1000 s/mm2)"),
+        (direction_of_siemens, "2 diffusion directions that take turns"),
+        (direction_of_csa, "2 diffusion directions that take turns"),
+    ],
+)
+def test_private_diffusion_at_half_a_step_is_of_two_volumes(state, words, tmp_path):
     slices = two_sets({}, {}, origin=AT_HALF_SPACING, modality="MR")
     for k, s in enumerate(slices):
-        block = s.private_block(0x0019, "SIEMENS MR HEADER", create=True)
-        block.add_new(0x0C, "IS", (0, 1000)[k // 5])
-    series = verdict_of(slices, tmp_path)
-    check_refused(series, Reason.MIXED_ACQUISITION, "2 b-values (0 s/mm2, 1000 s/mm2)")
+        state(s, k // 5)
+    check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, words)
 
 
 def test_times_that_swing_between_two_phases_are_two_volumes(tmp_path):

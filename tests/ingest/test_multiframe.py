@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ingest.dicom_writer import OBLIQUE, as_big_endian, make_enhanced, make_series, ramp
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
@@ -14,6 +14,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
     JPEGLSLossless,
     LegacyConvertedEnhancedCTImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
     RLELossless,
 )
 
@@ -241,12 +242,38 @@ def test_an_enhanced_object_whose_frames_have_places_is_no_mosaic_whatever_it_sa
     np.testing.assert_allclose(geometry.spacing_mm, (0.75, 0.5, 1.25))
 
 
-@pytest.mark.parametrize("frames", [1, 3])
-def test_frames_of_one_place_that_say_mosaic_are_sheets_of_slices(frames, tmp_path):
+def test_single_frames_of_enhanced_objects_are_slices_whatever_they_say(tmp_path):
+    for k, s in enumerate(make_series()):
+        mosaics([s]).save_as(tmp_path / f"{k}.dcm", enforce_file_format=True)
+    volume, _ = load(tmp_path)
+    np.testing.assert_array_equal(volume, ramp().transpose(2, 1, 0) - 1024)
+    volume, _ = load(tmp_path / "0.dcm")
+    np.testing.assert_array_equal(volume, ramp()[:1].transpose(2, 1, 0) - 1024)
+
+
+def test_frames_of_several_times_that_say_mosaic_are_called_that(tmp_path):
+    whole = mosaics(make_series() + make_series())
+    for k, group in enumerate(whole.PerFrameFunctionalGroupsSequence):
+        group.FrameContentSequence = [Dataset()]
+        group.FrameContentSequence[0].TemporalPositionIndex = 1 + k // 5
+    whole.save_as(tmp_path / "times.dcm", enforce_file_format=True)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.DUPLICATE_POSITIONS)
+    assert "2 at -30 mm with 2 temporal positions (1, 2)" in series.message
+    assert "export each phase or echo alone" in series.message
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "frames"),
+    [(EnhancedMRImageStorage, 3), (LegacyConvertedEnhancedMRImageStorage, 1)],
+)
+def test_frames_of_one_place_that_say_mosaic_are_sheets_of_slices(sop_class, frames, tmp_path):
     slices = make_series(ramp((frames, 6, 4)))
     for s in slices:
         s.ImagePositionPatient = [0, 0, 0]
-    mosaics(slices).save_as(tmp_path / "mosaic.dcm", enforce_file_format=True)
+    whole = mosaics(slices)
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = sop_class
+    whole.save_as(tmp_path / "mosaic.dcm", enforce_file_format=True)
     (series,) = find_series(tmp_path)
     assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.MULTI_FRAME)
     assert "is a mosaic of slices side by side" in series.message

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import struct
-
 import pytest
-from ingest.dicom_writer import make_series, ramp, write_series
+from ingest.dicom_writer import csa, make_series, ramp, write_series
 from pydicom import Dataset
 from pydicom.uid import ImplicitVRLittleEndian, MRImageStorage
 
@@ -59,21 +57,13 @@ def test_what_is_no_number_says_nothing(value):
     assert b_value(dataset) == ""
 
 
-def csa(tiles_text: bytes) -> bytes:
-    """A Siemens image header of one named value of one item (CSA2)."""
-    name = b"NumberOfImagesInMosaic".ljust(64, b"\0")
-    tag = name + struct.pack("<i4siii", 1, b"US", 22, 6, 77)
-    item = struct.pack("<4i", len(tiles_text), len(tiles_text), 77, len(tiles_text))
-    return b"SV10\x04\x03\x02\x01" + struct.pack("<ii", 1, 77) + tag + item + tiles_text
-
-
 @pytest.mark.parametrize("count", [1, 5])
 @pytest.mark.parametrize(
     "element",
     [
         (0x0019, SIEMENS, 0x0A, "US", 16),
         (0x0065, UIH, 0x50, "DS", "16"),
-        (0x0029, "SIEMENS CSA HEADER", 0x10, "OB", csa(b"16\0\0")),
+        (0x0029, "SIEMENS CSA HEADER", 0x10, "OB", csa("NumberOfImagesInMosaic", "16")),
     ],
 )
 def test_a_mosaic_is_known_by_its_maker_where_image_type_was_cut(element, count, tmp_path):
@@ -83,12 +73,52 @@ def test_a_mosaic_is_known_by_its_maker_where_image_type_was_cut(element, count,
     assert "mosaic of slices side by side (16 by a private element)" in series.message
 
 
+def _image_type_in_lower_case(s):
+    s.ImageType = ["ORIGINAL", "PRIMARY", "M", "mosaic"]
+
+
+def _copy_of_image_type(s):
+    s.private_block(0x0051, SIEMENS, create=True).add_new(0x16, "LO", ["p2", "M/ND/MOSAIC"])
+
+
+def _without_creator(s):
+    s.add_new((0x0019, 0x100A), "US", 16)
+
+
+def _csa_without_creator(s):
+    s.add_new((0x0029, 0x1010), "OB", csa("NumberOfImagesInMosaic", "16"))
+
+
+@pytest.mark.parametrize("syntax", [None, ImplicitVRLittleEndian])
+@pytest.mark.parametrize(
+    "state",
+    [_image_type_in_lower_case, _copy_of_image_type, _without_creator, _csa_without_creator],
+)
+def test_a_mosaic_is_known_by_what_is_left_of_its_header(state, syntax, tmp_path):
+    (dataset,) = mr()
+    state(dataset)
+    if syntax:
+        dataset.file_meta.TransferSyntaxUID = syntax
+    write_series(tmp_path, [dataset])
+    (series,) = find_series(tmp_path)
+    assert series.reason is Reason.MULTI_FRAME
+    assert "mosaic of slices side by side" in series.message
+
+
+def test_an_element_without_creator_is_of_the_maker_of_the_scanner():
+    (dataset,) = mr()
+    _without_creator(dataset)
+    for manufacturer, expected in (("SIEMENS", 16), ("GE MEDICAL SYSTEMS", 0), ("", 16)):
+        dataset.Manufacturer = manufacturer
+        assert tiles(dataset) == expected
+
+
 @pytest.mark.parametrize(
     "element",
     [
         (0x0019, SIEMENS, 0x0A, "US", 1),
         (0x0019, "ANOTHER MAKER", 0x0A, "US", 16),
-        (0x0029, "SIEMENS CSA HEADER", 0x10, "OB", csa(b"\0\0\0\0")),
+        (0x0029, "SIEMENS CSA HEADER", 0x10, "OB", csa("NumberOfImagesInMosaic", "")),
     ],
 )
 def test_one_image_is_no_mosaic(element):

@@ -1,0 +1,107 @@
+"""Other elements: what else tells volumes apart whose slices lie between each other.
+
+None of these means anything to ingest. They are compared as text where slices overlap, and only
+there: of one volume none of them changes from slice to slice in a strict order of turns.
+"""
+
+from __future__ import annotations
+
+import pydicom
+from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.tag import Tag
+
+from medseg.ingest.elements import macro
+
+OF_FILES = (
+    # when
+    *("AcquisitionDate", "SeriesDate", "ContentDate", "ContentTime", "AcquisitionDateTime"),
+    *("StudyDescription", "PerformedProcedureStepID", "AccessionNumber", "ImageIndex"),
+    *("ActualCardiacTriggerDelayTime", "CardiacCyclePosition", "RespiratoryCyclePosition"),
+    *("NominalRespiratoryTriggerDelayTime", "ActualRespiratoryTriggerDelayTime", "HeartRate"),
+    *("ContrastBolusStartTime", "ContrastBolusVolume", "ContrastBolusRoute", "FrameLabel"),
+    # with what
+    *("DeviceSerialNumber", "StationName", "Manufacturer", "ManufacturerModelName"),
+    *("SoftwareVersions", "ReceiveCoilName", "TransmitCoilName"),
+    # MR
+    *("MRAcquisitionType", "EchoTrainLength", "PixelBandwidth", "NumberOfAverages"),
+    *("ImagedNucleus", "MagneticFieldStrength", "NumberOfPhaseEncodingSteps", "PercentSampling"),
+    *("InPlanePhaseEncodingDirection", "DiffusionDirectionality", "AcquisitionContrast"),
+    *("VelocityEncodingDirection", "VelocityEncodingMinimumValue", "AcquisitionMatrix"),
+    *("InversionTimes", "EffectiveEchoTime", "PulseSequenceName", "VariableFlipAngleFlag"),
+    # CT
+    *("ReconstructionDiameter", "DataCollectionDiameter", "ExposureTime", "XRayTubeCurrent"),
+    *("Exposure", "ExposureModulationType", "FocalSpots", "RotationDirection", "RevolutionTime"),
+    *("GantryDetectorTilt", "SpiralPitchFactor", "TableSpeed", "AcquisitionType"),
+    *("ReconstructionAlgorithm", "MultienergyCTAcquisition", "TotalCollimationWidth"),
+    # PET and NM
+    *("CorrectedImage", "AttenuationCorrectionMethod", "ScatterCorrectionMethod"),
+    *("RandomsCorrectionMethod", "DecayCorrection", "ActualFrameDuration", "SeriesType"),
+    *("CountsSource", "RescaleType", "EnergyWindowNumber", "Radiopharmaceutical"),
+)
+"""Keywords of what single slices state."""
+
+_MACROS = (
+    *("FrameContentSequence", "CardiacSynchronizationSequence", "TemporalPositionSequence"),
+    *("RespiratorySynchronizationSequence", "ContrastBolusUsageSequence", "FrameAnatomySequence"),
+    *("MRImageFrameTypeSequence", "MRTimingAndRelatedParametersSequence", "MREchoSequence"),
+    *("MRFOVGeometrySequence", "MRModifierSequence", "MRImagingModifierSequence"),
+    *("MRReceiveCoilSequence", "MRTransmitCoilSequence", "MRDiffusionSequence"),
+    *("MRAveragesSequence", "MRVelocityEncodingSequence", "MRArterialSpinLabelingSequence"),
+    *("CTImageFrameTypeSequence", "CTAcquisitionTypeSequence", "CTAcquisitionDetailsSequence"),
+    *("CTTableDynamicsSequence", "CTGeometrySequence", "CTReconstructionSequence"),
+    *("CTExposureSequence", "CTXRayDetailsSequence", "MultienergyCTProcessingSequence"),
+    *("PETFrameTypeSequence", "PETFrameAcquisitionSequence", "PETReconstructionSequence"),
+    *("PETFrameCorrectionFactorsSequence", "RadiopharmaceuticalUsageSequence"),
+)
+_COUNTED = tuple(
+    Tag(keyword)
+    for keyword in (
+        *("DimensionIndexValues", "InStackPositionNumber", "FrameType"),
+        *("FrameAcquisitionNumber", "FrameAcquisitionDateTime", "FrameReferenceDateTime"),
+    )
+)
+"""What counts frames, or is compared for itself."""
+
+_TAGS = {keyword: Tag(keyword) for keyword in OF_FILES}
+_BINARY = ("FD", "FL", "US", "SS", "UL", "SL", "OB", "OW", "UN", "AT")
+
+Others = tuple[tuple[str, str], ...]
+"""Keywords and what they state, as text, of those that state anything."""
+
+
+def read_others(dataset: pydicom.Dataset) -> Others:
+    """Read what a file states, in the order of the list.
+
+    Example:
+        >>> dataset = pydicom.Dataset()
+        >>> dataset.CorrectedImage = ["DECY", "ATTN"]
+        >>> read_others(dataset)
+        (('CorrectedImage', 'DECY\\\\ATTN'),)
+    """
+    found = ((keyword, _text(dataset, tag)) for keyword, tag in _TAGS.items() if tag in dataset)
+    return tuple((keyword, text) for keyword, text in found if text)
+
+
+def read_frame_others(group: pydicom.Dataset) -> Others:
+    """Read what the functional groups of one frame state, without what all frames share."""
+    found = []
+    for keyword in _MACROS:
+        item = macro([group], keyword)
+        for tag in item.keys():  # noqa: SIM118 (a data set iterates over converted elements)
+            name = keyword_for_tag(tag)
+            if name and tag not in _COUNTED and (text := _text(item, tag)):
+                found.append((name, text))
+    return tuple(found)
+
+
+def _text(dataset: pydicom.Dataset, tag: pydicom.tag.BaseTag) -> str:
+    """What is stored, as text; "" of sequences. Never converted, so that nothing can fail."""
+    element = dataset.get_item(tag)
+    value = None if element is None else element.value
+    if isinstance(value, bytes):
+        vr = element.VR or dictionary_VR(tag)
+        return value.hex() if vr in _BINARY else value.decode("latin-1").strip(" \0")
+    if value is None or isinstance(value, pydicom.Sequence):
+        return ""
+    is_one = isinstance(value, str) or not hasattr(value, "__iter__")
+    return str(value) if is_one else "\\".join(map(str, value))
