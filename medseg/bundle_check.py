@@ -23,6 +23,7 @@ from medseg import bundles
 from medseg.errors import is_documented, root_cause
 from medseg.networks import load_weights
 from medseg.path_keys import inert
+from medseg.plausibility import read_trained_on, why_not_compared
 from medseg.scratch import scratch_folder
 from medseg.transforms import activation
 
@@ -299,6 +300,20 @@ def _weight_faults(bundle: _Bundle) -> Iterator[str]:
         yield f"{WEIGHTS} is no flat state dict: save network.state_dict() on its own"
 
 
+def _trained_on_faults(bundle: _Bundle) -> Iterator[str]:
+    """What weights were trained on lies beside them, and belongs to them."""
+    weights = bundle.root / WEIGHTS
+    if not weights.is_file():
+        return
+    try:
+        found = read_trained_on(weights)
+    except ValueError as error:
+        yield str(error)
+        return
+    if found is not None and not found.is_of(weights):
+        yield why_not_compared(weights)
+
+
 Check = Callable[[_Bundle], Iterator[str] | Sequence[str]]
 CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (_missing_files, ()),
@@ -315,6 +330,7 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (_infer_properties, (METADATA, INFERENCE)),
     (_network_faults, (METADATA, TRAIN, INFERENCE)),
     (_weight_faults, (INFERENCE,)),
+    (_trained_on_faults, ()),
 )
 """Each check with the JSON files that it reads."""
 

@@ -17,6 +17,7 @@ from medseg import bundles
 from medseg.bundle_check import LARGE_FILE_MB, WEIGHTS, faults
 from medseg.files import whole
 from medseg.path_keys import inert_if_needed
+from medseg.plausibility import copy_trained_on
 from medseg.printable import printable_lines
 from medseg.scratch import scratch_folder
 
@@ -41,6 +42,7 @@ def derive(
     *,
     changes: Mapping[str, Any],
     weights: Mapping[str, torch.Tensor],
+    weights_of: str | os.PathLike | None = None,
     card: str,
     note: str,
 ) -> Path:
@@ -54,6 +56,8 @@ def derive(
         out: folder to make; its name becomes the bundle's.
         changes: keys with their new values, written to every config that has the key.
         weights: flat state dict.
+        weights_of: the file of which these weights are a part; the ranges of what it was trained
+            on go along. None where there is none.
         card: text of docs/README.md.
         note: one line that says what it is; for the configs, the metadata and its changelog.
 
@@ -76,6 +80,8 @@ def derive(
         (made / "models").mkdir()
         with whole(made / WEIGHTS) as partial:
             torch.save(dict(weights), partial)
+        if weights_of is not None:
+            copy_trained_on(weights_of, made / WEIGHTS)
         _list_large_file(made)
         if found := faults(str(made)):
             raise ValueError(f"the bundle {out} would have faults: {'; '.join(found)}")

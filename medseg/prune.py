@@ -113,6 +113,7 @@ def prune_bundle(
             out,
             changes={**evaluation.choices(), "level": level, "encoder_weights": None},
             weights=network.prune(level).state_dict(),
+            weights_of=evaluation.weights,
             card=_card(out.name, table, chosen=f"L{level}", about=about, note=note),
             note=note,
         )
@@ -185,7 +186,7 @@ class _Evaluation:
                 "pruning chooses among the heads of a deeply supervised network, that of "
                 f"{self.bundle} has no deep supervision: train with deep_supervision True"
             )
-        load_weights(network, self._weights)
+        load_weights(network, self.weights)
         self.digest = self._digest()
         return place(network, self.parser.get_parsed_content("device")).eval()
 
@@ -233,7 +234,7 @@ class _Evaluation:
         """
         if self._digest() != self.digest:
             raise ValueError(
-                f"{self._weights} changed while its levels were scored, as by a training: prune "
+                f"{self.weights} changed while its levels were scored, as by a training: prune "
                 "again when that is done"
             )
         keys = ("section", "fold", "folds", "seed", "mixed_precision")
@@ -251,7 +252,7 @@ class _Evaluation:
         }
 
     def _digest(self) -> str:
-        return hashlib.sha256(Path(self._weights).read_bytes()).hexdigest()
+        return hashlib.sha256(Path(self.weights).read_bytes()).hexdigest()
 
     @property
     def _keys(self) -> dict[str, Any]:
@@ -259,7 +260,8 @@ class _Evaluation:
         return {key: value for key, value in self.overrides.items() if key not in PASSED_ON}
 
     @property
-    def _weights(self) -> str:
+    def weights(self) -> str:
+        """The file of the trained weights."""
         return str(self.parser.get_parsed_content("weights"))
 
     @property

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 
 from medseg import bundles
 from medseg.bundle_check import OneTensor, faults
 from medseg.networks import NestedUNet
+from medseg.plausibility import TrainedOn, write_trained_on
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 NAME = "liver_slices"
@@ -328,3 +330,20 @@ def test_a_list_of_heads_is_refused():
 def test_another_grid_is_refused():
     with pytest.raises(ValueError, match=r"pred is \(2, 3\) on \(4, 6\)"):
         OneTensor(torch.nn.MaxPool2d(2))(torch.zeros(1, 1, 4, 6))
+
+
+def test_what_other_weights_were_trained_on_is_a_fault(root, folder):
+    weights = root / "models" / "model.pt"
+    parser = ConfigParser(json.loads((root / "inference.json").read_text()))
+    weights.parent.mkdir(exist_ok=True)
+    torch.save(parser.get_parsed_content("network_def").state_dict(), weights)
+    path = write_trained_on(TrainedOn({}, 9, "CT", 2), weights)
+    assert faults(NAME, folder) == []
+    path.write_text(path.read_text().replace('"weights": [', '"weights": ["of others"], "x": ['))
+    [fault] = faults(NAME, folder)
+    assert "model.trained_on.json does not say what" in fault
+    write_trained_on(TrainedOn({}, 9, "CT", 2), weights)
+    content = json.loads(path.read_text()) | {"weights": ["0" * 64]}
+    path.write_text(json.dumps(content))
+    [fault] = faults(NAME, folder)
+    assert "was written for other weights than model.pt" in fault

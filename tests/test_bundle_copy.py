@@ -10,6 +10,7 @@ from monai.bundle import ConfigParser
 from medseg.bundle_check import faults
 from medseg.bundle_copy import derive
 from medseg.bundles import WORKFLOWS
+from medseg.plausibility import TrainedOn, ranges_of, write_trained_on
 
 SMALL = {"channels": [2, 3, 4], "level": 1}
 TEXT = {"card": "# small\n", "note": "a test of a bundle copy"}
@@ -26,6 +27,14 @@ def bundle(tmp_path, repository):
 def state(bundle):
     parser = ConfigParser(json.loads((bundle / "inference.json").read_text()) | SMALL)
     return parser.get_parsed_content("network_def").state_dict()
+
+
+def test_what_the_weights_were_trained_on_goes_along(bundle, state, tmp_path):
+    whole = tmp_path / "whole.pt"
+    whole.write_bytes(b"the weights that these are a part of")
+    write_trained_on(TrainedOn({"fold": 3}, 9, "CT", 2), whole)
+    out = derive(bundle, tmp_path / "small", changes=SMALL, weights=state, weights_of=whole, **TEXT)
+    assert ranges_of(out / "models" / "model.pt").about == {"fold": 3}
 
 
 def test_the_derived_bundle_passes_every_check_where_it_stands(bundle, state, tmp_path):

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ignite.engine import Engine, Events
 from medseg.engines.claim import claim_weights
 from medseg.engines.unwrapped import unwrapped
 from medseg.files import keep_aside, whole
+from medseg.plausibility import copy_trained_on
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,8 @@ class BestWeights:
     at all, to `path`: a flat state dict, as `models/model.pt` of a bundle has to be. After
     `patience` validations in a row without an improvement the trainer is told to stop. A score that
     is not a number improves nothing. A file at `path` that this run did not write is kept, under a
-    dated name, in `replaced_dir`, which may be on another disk; nothing is lost.
+    dated name, in `replaced_dir`, which may be on another disk, and what it was trained on beside
+    it; nothing is lost.
 
     MONAI's `CheckpointSaver` forgets the best score on resume and writes in place, and its
     `EarlyStopHandler` forgets its count; this handler is one object with a state dict, which
@@ -72,6 +74,11 @@ class BestWeights:
         self.replaced_dir = Path(replaced_dir or self.path.parent.parent / "replaced")
         self.score, self.epoch, self.misses = -math.inf, 0, 0
         self.written = ""
+        self._before_save: list[Callable[..., Any]] = []
+
+    def before_save(self, action: Callable[..., Any]) -> None:
+        """Call `action(path, partial=file)` when `file` is about to become the weights `path`."""
+        self._before_save.append(action)
 
     def attach(self, engine: Engine) -> None:
         """Judge at the end of every validation, whatever makes the trainer run it."""
@@ -144,6 +151,10 @@ class BestWeights:
             if self.path.exists() and _digest_of_file(self.path) not in (self.written, written):
                 kept = keep_aside(self.path, self.replaced_dir)
                 logger.warning("%s of another run is now %s", self.path, kept)
+                if kept is not None:
+                    copy_trained_on(self.path, kept)
+            for action in self._before_save:
+                action(self.path, partial=partial)
         self.written = written
 
 

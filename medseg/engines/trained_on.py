@@ -1,15 +1,24 @@
 """RecordTraining: leave beside the weights what they were trained on."""
 
+import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
 from medseg.engines.best import BestWeights
-from medseg.plausibility import measure_cases, write_trained_on
+from medseg.plausibility import (
+    TrainedOn,
+    choose_cases,
+    measure_cases,
+    merge_trained_on,
+    write_trained_on,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -17,8 +26,9 @@ logger = logging.getLogger(__name__)
 class RecordTraining:
     """Trainer handler that measures the training cases and writes their ranges beside the weights.
 
-    `segment` compares what it is given with these ranges. They are written once a run has written
-    weights, at the end of that epoch, so that earlier weights keep theirs until then.
+    `segment` compares what it is given with these ranges. The cases are measured before the first
+    epoch, each process its part, so that none waits long for another. The ranges are written right
+    before each best weights, with the digest of these; earlier weights keep theirs until then.
 
     Args:
         best_weights: the handler that writes the weights.
@@ -51,29 +61,51 @@ class RecordTraining:
         self.classes = classes
         self.whole_images = whole_images
         self.about = dict(about or {})
-        self._written = False
+        self._found: TrainedOn | None = None
 
     def attach(self, engine: Engine) -> None:
-        """Ask after every epoch, when its validation is done, whether there are weights."""
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+        """Measure as the training starts, and write when there are weights."""
+        engine.add_event_handler(Events.STARTED, self)
+        self.best_weights.before_save(self.write)
 
-    def __call__(self, _: Engine) -> None:
-        """Write the ranges, once, if the run has weights."""
-        if self._written or not self.best_weights.written:
-            return
-        self.write(self.best_weights.path)
-        self._written = True
+    def __call__(self, engine: Engine) -> None:
+        """Measure the cases, unless the run is complete already."""
+        if engine.state.epoch < (engine.state.max_epochs or 0):
+            self._found = self.measure()
 
-    def write(self, weights: str | os.PathLike) -> Path:
-        """Measure the cases, and write their ranges beside weights."""
-        found = measure_cases(
-            self.cases,
+    def measure(self) -> TrainedOn:
+        """The ranges of the training cases; in a group each process measures its part of them.
+
+        Raises:
+            ValueError: there are no cases.
+        """
+        chosen = choose_cases(self.cases)
+        rank, size = idist.get_rank(), idist.get_world_size()
+        if rank == 0:
+            logger.info("measuring what the training cases are like: %d", len(chosen))
+        if size == 1:
+            return self._measured(chosen)
+        mine = chosen[rank::size]
+        texts = idist.all_gather(json.dumps(asdict(self._measured(mine)) if mine else None))
+        parts = [TrainedOn(**part) for text in texts if (part := json.loads(text))]
+        return merge_trained_on(parts)
+
+    def write(
+        self, weights: str | os.PathLike, *, partial: str | os.PathLike | None = None
+    ) -> Path:
+        """Write the ranges beside weights; see `medseg.plausibility.write_trained_on`."""
+        if self._found is None:
+            self._found = self.measure()
+        path = write_trained_on(self._found, weights, partial=partial)
+        logger.debug("what the weights were trained on: %s", path)
+        return path
+
+    def _measured(self, cases: Sequence[Mapping[str, Any]]) -> TrainedOn:
+        return measure_cases(
+            cases,
             self.load,
             modality=self.modality,
             classes=self.classes,
             whole_images=self.whole_images,
             about=self.about,
         )
-        path = write_trained_on(found, Path(weights))
-        logger.info("what the weights were trained on: %s", path)
-        return path

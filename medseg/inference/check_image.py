@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from medseg.flags import require_bool
 from medseg.inference.notes import FORCED, add_notes
 from medseg.ingest.reader import BODY_PART, MODALITY
 from medseg.plausibility import (
+    TrainedOn,
     compare_image,
     describe_label_map,
     is_scan_in_hounsfield,
     lung_share,
     measure_case_image,
     read_trained_on,
+    why_not_compared,
     why_not_hounsfield,
 )
 
@@ -102,6 +105,14 @@ class CheckImaged(MapTransform):
                 logger.warning("case %s: %s", data.get("case", key), note)
         return dict(data)
 
+    @cached_property
+    def _trained_on(self) -> tuple[TrainedOn | None, bool]:
+        """Read once, with the first image, when the weights are loaded; and whether they match."""
+        if self.weights is None:
+            return None, False
+        trained = read_trained_on(self.weights)
+        return trained, trained is not None and trained.is_of(self.weights)
+
     def findings(self, image: Tensor) -> Findings:
         """What speaks against an image, (C, *spatial)."""
         found = Findings()
@@ -110,7 +121,7 @@ class CheckImaged(MapTransform):
         self._compare_header(meta, found)
         if values.size and not found.refusals:
             self._compare_values(values, found)
-        if not found.refusals and self.weights is not None:
+        if not found.refusals:
             self._compare_training(image, found)
         if not found.refusals and ABDOMEN in self.body_part and values.ndim == 4:
             self._compare_lungs(image, values, found)
@@ -140,12 +151,16 @@ class CheckImaged(MapTransform):
             )
 
     def _compare_training(self, image: Tensor, found: Findings) -> None:
-        trained = read_trained_on(self.weights or "")
-        if trained is not None:
-            measured = measure_case_image(image, modality=self.modality)
-            refusals, warnings = compare_image(measured, trained.image)
-            found.refusals += refusals
-            found.warnings += warnings
+        trained, is_of_weights = self._trained_on
+        if trained is None:
+            return
+        if not is_of_weights:
+            found.warnings.append(why_not_compared(self.weights or ""))
+            return
+        measured = measure_case_image(image, modality=self.modality)
+        refusals, warnings = compare_image(measured, trained.image)
+        found.refusals += refusals
+        found.warnings += warnings
 
     def _compare_lungs(self, image: Tensor, values: np.ndarray, found: Findings) -> None:
         share = lung_share(values[0])

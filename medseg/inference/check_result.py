@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Hashable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import nibabel as nib
@@ -58,9 +59,15 @@ class CheckResultd(MapTransform):
         self.weights = weights
         self.image_key = image_key
 
+    @cached_property
+    def _trained_on(self) -> TrainedOn | None:
+        """Read once; ranges of other weights compare nothing, which `CheckImaged` says."""
+        trained = read_trained_on(self.weights)
+        return trained if trained is not None and trained.is_of(self.weights) else None
+
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         image = data[self.image_key]
-        trained = read_trained_on(self.weights)
+        trained = self._trained_on
         for key in self.key_iterator(data):
             notes = [] if trained is None else list(self._findings(data[key], image, trained))
             add_notes(image, notes)

@@ -6,26 +6,36 @@ from medseg.plausibility.label_maps import describe_label_map
 from medseg.plausibility.measure import measure_class, reaches_edge
 from medseg.plausibility.trained_on import (
     TrainedOn,
+    choose_cases,
+    copy_trained_on,
     measure_case_image,
     measure_cases,
+    merge_trained_on,
     path_beside,
+    ranges_of,
     read_trained_on,
+    why_not_compared,
     write_trained_on,
 )
 
 __all__ = [
     "TrainedOn",
+    "choose_cases",
     "compare_class",
     "compare_image",
+    "copy_trained_on",
     "describe_label_map",
     "is_scan_in_hounsfield",
     "lung_share",
     "measure_case_image",
     "measure_cases",
     "measure_class",
+    "merge_trained_on",
     "path_beside",
+    "ranges_of",
     "reaches_edge",
     "read_trained_on",
+    "why_not_compared",
     "why_not_hounsfield",
     "write_trained_on",
 ]

@@ -1,10 +1,11 @@
 """Trained on: the ranges of what a network was trained on, in a small file beside its weights."""
 
+import hashlib
 import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,13 @@ logger = logging.getLogger(__name__)
 MOST_CASES = 200
 """Cases that are measured, spread evenly over those of the training."""
 
+VERSION = 1
+"""Of the form of the file; a file of another version is not read."""
+
+_CHUNK = 2**20
+
 Ranges = dict[str, list[float]]
+Case = Mapping[str, Any]
 
 
 @dataclass
@@ -34,6 +41,8 @@ class TrainedOn:
         dimensions: 2 for pictures, 3 for volumes.
         image: name of a quantity -> its range, see `quantities.OF_IMAGE`.
         classes: class -> name of a quantity -> its range, see `quantities.OF_CLASS`.
+        weights: SHA-256 of the files of weights that these ranges belong to.
+        version: of the form of the file.
     """
 
     about: dict[str, Any]
@@ -42,6 +51,12 @@ class TrainedOn:
     dimensions: int
     image: Ranges = field(default_factory=dict)
     classes: dict[str, Ranges] = field(default_factory=dict)
+    weights: list[str] = field(default_factory=list)
+    version: int = VERSION
+
+    def is_of(self, weights: str | os.PathLike) -> bool:
+        """Whether these are the ranges of the weights in a file."""
+        return _digest(weights) in self.weights
 
 
 def path_beside(weights: str | os.PathLike) -> Path:
@@ -52,39 +67,95 @@ def path_beside(weights: str | os.PathLike) -> Path:
 def read_trained_on(weights: str | os.PathLike) -> TrainedOn | None:
     """The ranges beside weights; None where there are none.
 
+    They may be those of other weights, as where somebody put a file in the place of another:
+    `TrainedOn.is_of` says so.
+
     Raises:
-        ValueError: the file is damaged.
+        ValueError: the file is damaged, or of another version.
     """
     path = path_beside(weights)
     if not path.is_file():
         return None
+    remedy = "restore it, or remove it to segment without these checks"
     try:
-        return TrainedOn(**json.loads(path.read_text(encoding="utf-8")))
+        found = TrainedOn(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"{path} does not tell what the weights were trained on ({error}): restore it, or "
-            "remove it to segment without these checks"
+            f"{path} does not say what the weights were trained on ({error}): {remedy}"
         ) from error
+    if found.version != VERSION:
+        raise ValueError(
+            f"{path} is of version {found.version}, this medseg reads version {VERSION}: {remedy}"
+        )
+    return found
 
 
-def write_trained_on(found: TrainedOn, weights: str | os.PathLike) -> Path:
-    """Write ranges beside weights, whole or not at all."""
+def write_trained_on(
+    found: TrainedOn, weights: str | os.PathLike, *, partial: str | os.PathLike | None = None
+) -> Path:
+    """Write ranges beside weights, whole or not at all, with the digest of the weights.
+
+    Args:
+        found: the ranges.
+        weights: the file of the weights.
+        partial: the weights themselves where they have not got that name yet. The ranges are
+            written first, so that new weights never lie beside the ranges of others, whenever the
+            process is killed. Where the weights that are there have the same ranges, as those of
+            an earlier epoch, the file names both.
+    """
     path = path_beside(weights)
-    with whole(path) as partial:
-        partial.write_text(json.dumps(asdict(found), indent=2) + "\n", encoding="utf-8")
+    digests = [_digest(partial or weights)]
+    before = ranges_of(weights) if partial is not None else None
+    if before is not None and _text(before) == _text(found):
+        digests.append(_digest(weights))
+    with whole(path) as unfinished:
+        unfinished.write_text(_text(found, digests), encoding="utf-8")
     return path
 
 
+def ranges_of(weights: str | os.PathLike) -> TrainedOn | None:
+    """The ranges beside weights if they are of these weights; else None, which the log says."""
+    try:
+        found = read_trained_on(weights)
+    except ValueError as error:
+        logger.warning("%s", error)
+        return None
+    if found is None or found.is_of(weights):
+        return found
+    logger.warning("%s", why_not_compared(weights))
+    return None
+
+
+def copy_trained_on(weights: str | os.PathLike, to: str | os.PathLike) -> None:
+    """Give the ranges of weights to other weights that have the same: a copy, or a part of them.
+
+    Args:
+        weights: where there are no ranges of these beside them, nothing is written.
+        to: the file of the other weights.
+    """
+    if (found := ranges_of(weights)) is not None:
+        write_trained_on(found, to)
+
+
+def why_not_compared(weights: str | os.PathLike) -> str:
+    """What to say of ranges that are not of the weights beside which they lie."""
+    return (
+        f"{path_beside(weights).name} was written for other weights than {Path(weights).name}, so "
+        "that nothing is compared with the training cases: put back the file that came with these "
+        "weights, or make it by scripts/measure_training_cases.py"
+    )
+
+
 def measure_cases(
-    cases: Sequence[Mapping[str, Any]],
-    load: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    cases: Sequence[Case],
+    load: Callable[[Case], Mapping[str, Any]],
     *,
     modality: str,
     classes: Mapping[str, Sequence[int]],
     whole_images: bool = True,
     about: Mapping[str, Any] | None = None,
 ) -> TrainedOn:
-    """Measure the cases of a training, of which `MOST_CASES` are taken.
+    """Measure cases of a training; see `choose_cases` for many.
 
     Args:
         cases: as the training reads them.
@@ -101,10 +172,9 @@ def measure_cases(
     """
     if not cases:
         raise ValueError("there are no training cases to be measured: check dataset_dir and fold")
-    step = -(-len(cases) // MOST_CASES)
     images, found = [], {name: [] for name in classes}  # type: ignore[var-annotated]
     dimensions = 3
-    for case in cases[::step]:
+    for case in cases:
         item = load(case)
         image, label = item["image"], convert_to_numpy(item["label"])[0]
         dimensions = image.ndim - 1
@@ -116,6 +186,28 @@ def measure_cases(
             found[name].append(measure_class(np.isin(label, values), voxel_ml=voxel_ml))
     ranges = {name: _ranges(each) for name, each in found.items()} if whole_images else {}
     return TrainedOn(dict(about or {}), len(images), modality, dimensions, _ranges(images), ranges)
+
+
+def choose_cases(cases: Sequence[Case]) -> Sequence[Case]:
+    """Of many cases at most `MOST_CASES`, spread evenly."""
+    return cases[:: -(-len(cases) // MOST_CASES) or 1]
+
+
+def merge_trained_on(parts: Sequence[TrainedOn]) -> TrainedOn:
+    """The ranges of all cases from those of some each; what is no range is that of the first."""
+    names = dict.fromkeys(name for part in parts for name in part.classes)
+    return replace(
+        parts[0],
+        cases=sum(part.cases for part in parts),
+        image=_widest([part.image for part in parts]),
+        classes={n: _widest([part.classes.get(n, {}) for part in parts]) for n in names},
+    )
+
+
+def _widest(parts: Sequence[Ranges]) -> Ranges:
+    names = dict.fromkeys(name for part in parts for name in part)
+    spans = {name: [part[name] for part in parts if name in part] for name in names}
+    return {n: [min(low for low, _ in s), max(high for _, high in s)] for n, s in spans.items()}
 
 
 def measure_case_image(image: Any, *, modality: str, whole_image: bool = True) -> dict[str, float]:
@@ -138,3 +230,15 @@ def _ranges(measured: Sequence[Mapping[str, float]]) -> Ranges:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
+
+
+def _text(found: TrainedOn, digests: Sequence[str] = ()) -> str:
+    return json.dumps(asdict(replace(found, weights=list(digests))), indent=2) + "\n"
+
+
+def _digest(path: str | os.PathLike) -> str:
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -16,6 +16,7 @@ RANGES = {"share": [0.05, 0.3], "volume_ml": [0.9, 2.4], "place_1": [0.6, 0.8]}
 @pytest.fixture
 def weights(tmp_path):
     trained = TrainedOn({}, 9, "CT", 3, {"longest_mm": [25, 35]}, {"liver": RANGES})
+    (tmp_path / "model.pt").write_bytes(b"weights")
     write_trained_on(trained, tmp_path / "model.pt")
     return tmp_path / "model.pt"
 
@@ -68,6 +69,18 @@ def test_the_volume_is_that_of_the_file(weights):
 
 def test_weights_without_ranges_check_nothing(tmp_path):
     assert checked(tmp_path / "other.pt", np.s_[:0]) == []
+
+
+def test_ranges_of_other_weights_compare_nothing_and_every_output_says_so(weights):
+    weights.write_bytes(b"other weights")
+    assert checked(weights, np.s_[:0]) == []
+    hu = np.random.default_rng(0).normal(40, 100, (1, *SHAPE))
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])  # 120 mm, trained on 25 to 35 mm
+    meta = {"original_affine": affine, "spatial_shape": np.array(SHAPE)}
+    image = MetaTensor(torch.from_numpy(hu), affine=torch.from_numpy(affine), meta=meta)
+    checked_image = CheckImaged("image", modality="CT", weights=weights)({"image": image})["image"]
+    [note] = notes_of(checked_image)
+    assert note.startswith("model.trained_on.json was written for other weights than model.pt")
 
 
 def test_an_image_is_compared_with_the_ranges_beside_the_weights(weights):

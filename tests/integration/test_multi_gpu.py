@@ -27,6 +27,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from medseg import bundles, errors
 from medseg.datasets import phantom
+from medseg.plausibility import ranges_of
 from medseg.prepare import prepare
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
@@ -186,8 +187,10 @@ def test_only_one_process_writes_the_best_weights_and_the_log_of_scores(liver_by
     assert not any(key.startswith("module.") for key in state)
     left = {path.name for path in (workspace / "runs/liver_two").iterdir()}
     assert {re.sub("^events.*", "events", name) for name in left if not name.endswith(".lock")} == {
-        *("events", "model.pt", "resume.pt")
+        *("events", "model.pt", "model.trained_on.json", "resume.pt")
     }
+    found = ranges_of(workspace / "runs/liver_two/model.pt")  # each process measured its part
+    assert (found.cases, list(found.classes)) == (3, ["liver"])  # half of 6 cases
 
 
 def test_a_run_of_two_processes_that_is_resumed_ends_as_if_never_interrupted(liver_by_one, worker):
