@@ -48,6 +48,7 @@ _PACKINGS = {
     "gz": "gzip",
     "bzip2": "bzip2",
     "bz2": "bzip2",
+    "hex": "hex",
     **dict.fromkeys(("txt", "text", "ascii"), "text"),
 }
 _SPACES = {
@@ -67,6 +68,9 @@ _UNITS_MM = {
     **dict.fromkeys(("m", "meter", "metre"), 1e3),
 }
 _PATTERN = re.compile(r"[^%]*%0?\d*d[^%]*")
+_NUMBERED = re.compile(
+    r"(?P<pattern>.+?)\s+(?P<first>-?\d{1,9})\s+(?P<last>-?\d{1,9})\s+(?P<step>-?\d{1,9})(\s+\d+)?"
+)
 _MOST_FILES = 100_000
 
 Fields = dict[str, str]
@@ -276,12 +280,18 @@ def _after_lines(file: Path, count: int, start: int) -> int:
 
 
 def _numbered(name: str, path: Path) -> list[str]:
-    """The names that a pattern such as `slice%03d.raw 1 20 1` stands for; none where it is none."""
-    words = name.rsplit(maxsplit=3)
-    if len(words) < 4 or not _PATTERN.fullmatch(words[0]):
+    """The names that a pattern such as `slice%03d.raw 1 20 1` stands for; none where it is none.
+
+    A fourth number, the dimension of what each file holds, tells nothing that the sizes do not:
+    files hold equal parts.
+    """
+    found = _NUMBERED.fullmatch(name)
+    if not found or not _PATTERN.fullmatch(found["pattern"]):
         return []
-    first, last, step = whole_numbers(" ".join(words[1:4]), field="data file", path=path)
+    first, last, step = (int(found[part]) for part in ("first", "last", "step"))
     count = (last - first) // step + 1 if step else 0
     if not 0 < count <= _MOST_FILES:
         raise IngestError(Reason.UNREADABLE, f"{path} states the data file {name[:80]!r}")
-    return [words[0] % number for number in range(first, last + (1 if step > 0 else -1), step)]
+    return [
+        found["pattern"] % number for number in range(first, last + (1 if step > 0 else -1), step)
+    ]

@@ -26,6 +26,8 @@ from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.checks import as_labels, check_same_grid
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volume import Kind, load_with_kind
+from medseg.ingest.volume_file import read_file_header
+from medseg.ingest.voxels import check_image
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", "")
 
@@ -110,6 +112,8 @@ class VolumeReader(ImageReader):
         return np.stack(volumes), metadata(shape, affine=affine, channel_dim=0) | stated
 
     def _load(self, path: Path) -> tuple[np.ndarray, Geometry, Kind]:
+        if self.labels is None and is_volume_file(path):
+            check_image(read_file_header(path, affine=self.affine, units=self.units))
         array, geometry, kind = load_with_kind(
             path,
             series_uid=self.series_uid,

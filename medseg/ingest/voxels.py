@@ -8,7 +8,9 @@ than it promises. The file must hold exactly what is promised, checksum included
 from __future__ import annotations
 
 import io
+import itertools
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,22 +20,67 @@ from medseg.ingest.room import check_room
 from medseg.ingest.streams import MOST_INFLATED, Stream, opened, skip, take
 from medseg.ingest.volume_header import VolumeHeader
 
+PACKED = ("gzip", "zlib", "bzip2")
+
+UNASKED_BYTES, MOST_OF_IMAGE = 2**28, 200
+"""An image of more bytes is held to so many for each byte of its file; scans stay below 50."""
+
+IMAGE_COPIES = 2
+"""How often an image is in memory in single precision, beside its voxels as stored, before its
+network runs: as read, and in the order of the network's axes."""
+
+MOST_SKIPPED = 2**24
+"""So many packed bytes may come before the voxels: headers and extensions of other formats."""
+
 PADDING_BYTES = 4096
 """So many zeros may follow the voxels: one block of a disk, as some writers fill it."""
+
+
+_TEXT_BYTES, _LONGEST_NUMBER = 2**16, 400
 
 
 def check_promise(header: VolumeHeader) -> None:
     """Refuse a header that promises more than its files can hold.
 
     Raises:
-        IngestError: "truncated".
+        IngestError: "truncated", "too-large".
     """
     for file in header.files:
         size = file.stat().st_size
         most = (size - header.packed_from) * MOST_INFLATED.get(header.packing, math.inf)
-        if header.end > most and header.packing != "text":
+        if header.packing == "text":  # a digit for each number, and a blank between two
+            _check_count(header, file, (size - header.packed_from + 1) // 2)
+        elif header.end > most:
             finding = f"{file} has {size} bytes and holds at most {most:.0f} of {header.end} bytes"
             raise IngestError(Reason.TRUNCATED, finding)
+    if header.packing in PACKED and header.offset > MOST_SKIPPED:
+        finding = (
+            f"{header.path} states {header.offset} packed bytes to pass over before its voxels"
+        )
+        remedy = f"write it again with at most {MOST_SKIPPED} bytes before the voxels"
+        raise IngestError(Reason.TOO_LARGE, finding, remedy=remedy)
+
+
+def check_image(header: VolumeHeader) -> None:
+    """Refuse an image without room for what is made of it, or that is blank or a bomb.
+
+    Labels are not held to this: a label map without any region is what it is.
+
+    Raises:
+        IngestError: "too-large", "no-memory".
+    """
+    for file in header.files:
+        packed = max(file.stat().st_size - header.packed_from, 1)
+        ratio = header.end / packed
+        if header.packing in PACKED and header.end > UNASKED_BYTES and ratio > MOST_OF_IMAGE:
+            finding = (
+                f"{file} stands for {header.end} bytes with {packed}, {ratio:.0f} for each: it is "
+                f"blank, or made to fill memory"
+            )
+            remedy = f"an image has at most {MOST_OF_IMAGE}; leave it out, or write it uncompressed"
+            raise IngestError(Reason.TOO_LARGE, finding, remedy=remedy)
+    voxels = math.prod(header.geometry.shape)
+    check_room(header.path, voxels * (header.dtype.itemsize + 4 * IMAGE_COPIES))
 
 
 def check_volume(header: VolumeHeader, volume: int | None) -> int:
@@ -164,17 +211,48 @@ def _check_rest(stream: Stream, header: VolumeHeader, file: Path) -> None:
 
 
 def _from_text(header: VolumeHeader) -> np.ndarray:
-    """Voxels that are written as numbers, with spaces between them."""
+    """Voxels that are written as numbers, with blanks, and commas at their side, between them."""
     (file,) = header.files
     count = header.size // header.dtype.itemsize
-    with opened(file, start=header.packed_from) as stream:
-        words = take(stream, file.stat().st_size).split()
-    if len(words) != count:
-        reason = Reason.TRUNCATED if len(words) < count else Reason.TRAILING_BYTES
-        raise IngestError(reason, f"{file} holds {len(words)} numbers, its header promises {count}")
-    try:
-        whole = header.dtype.kind in "iu"
-        numbers = [int(word) if whole else float(word) for word in words]
-        return np.array(numbers, dtype=header.dtype)
-    except (ValueError, OverflowError) as error:
-        raise IngestError(Reason.UNREADABLE, f"the numbers of {file} are damaged") from error
+    voxels = np.empty(count, dtype=header.dtype)
+    number = int if header.dtype.kind in "iu" else float
+    found = 0
+    with opened(file, start=header.packed_from + max(header.offset, 0)) as stream:
+        for words in _words(stream, file):
+            if found + len(words) > count:
+                finding = f"{file} holds more numbers than the {count} that its header promises"
+                raise IngestError(Reason.TRAILING_BYTES, finding)
+            try:
+                part = np.array([number(word) for word in words], dtype=header.dtype)
+            except (ValueError, OverflowError) as error:
+                finding = f"the numbers of {file} are damaged"
+                raise IngestError(Reason.UNREADABLE, finding) from error
+            voxels[found : found + len(words)] = part
+            found += len(words)
+    _check_count(header, file, found)
+    return voxels
+
+
+def _words(stream: Stream, file: Path) -> Iterator[list[bytes]]:
+    """The numbers of a text, some at a time."""
+    rest = b""
+    for chunk in itertools.chain(iter(lambda: stream.read(_TEXT_BYTES), b""), [b" "]):
+        head, rest = _cut(rest + chunk)
+        if len(rest) > _LONGEST_NUMBER:
+            raise IngestError(Reason.UNREADABLE, f"the numbers of {file} are damaged")
+        words = (word.strip(b",") for word in head.split())
+        yield [word for word in words if word]
+
+
+def _cut(text: bytes) -> tuple[bytes, bytes]:
+    """Text up to its last blank, and what follows, which may go on."""
+    place = max(text.rfind(blank) for blank in (b" ", b"\n", b"\t", b"\r"))
+    return text[: place + 1], text[place + 1 :]
+
+
+def _check_count(header: VolumeHeader, file: Path, most: int) -> None:
+    """Refuse a text of fewer numbers than its header promises."""
+    count = header.size // header.dtype.itemsize
+    if most < count:
+        finding = f"{file} holds at most {most} numbers, its header promises {count}"
+        raise IngestError(Reason.TRUNCATED, finding)

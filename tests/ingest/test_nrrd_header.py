@@ -153,6 +153,10 @@ def test_types_and_byte_orders_are_those_of_simpleitk(endian, name, code, tmp_pa
         ("gz", gzip.compress),
         ("bzip2", bz2.compress),
         ("ascii", lambda _: " ".join(map(str, voxels().ravel(order="F"))).encode()),
+        ("text", lambda _: ", ".join(map(str, voxels().ravel(order="F"))).encode()),
+        ("txt", lambda _: " ,\n".join(map(str, voxels().ravel(order="F"))).encode() + b"\n"),
+        ("hex", lambda content: content.hex().encode()),
+        ("hex", lambda content: content.hex(" ", 2).upper().encode() + b"\n"),
     ],
 )
 def test_every_encoding_is_read(encoding, pack, tmp_path):
@@ -162,18 +166,74 @@ def test_every_encoding_is_read(encoding, pack, tmp_path):
     check(write(tmp_path / "a.nhdr", b"", encoding=encoding, more="data file: a.bin\n"))
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "bzip2", "ascii", "raw"])
+@pytest.mark.parametrize("encoding", ["gzip", "bzip2", "ascii", "raw", "hex"])
 def test_every_encoding_cut_short_is_refused(encoding, tmp_path):
-    pack = {"gzip": gzip.compress, "bzip2": bz2.compress, "raw": bytes}.get(
-        encoding, lambda _: b"1 2 3"
-    )
+    pack = {
+        **{"gzip": gzip.compress, "bzip2": bz2.compress, "raw": bytes},
+        "hex": lambda content: content.hex().encode(),
+    }.get(encoding, lambda _: b"1 2 3")
     content = pack(voxels("<i2").tobytes(order="F"))[:-1]
     error = refused(write(tmp_path / "a.nrrd", content, encoding=encoding))
     assert error.code in (Reason.TRUNCATED, Reason.UNREADABLE)
 
 
-def test_hex_and_blocks_are_refused_by_name(tmp_path):
-    assert "encoding hex" in str(refused(write(tmp_path / "a.nrrd", encoding="hex")))
+def test_text_and_hexadecimal_digits_are_those_of_simpleitk(tmp_path):
+    numbers = ", ".join(map(str, voxels().ravel(order="F"))).encode()
+    digits = voxels(">i2").tobytes(order="F").hex(" ").encode()
+    for encoding, content in (("text", numbers), ("hex", digits)):
+        path = write(tmp_path / "a.nrrd", content, encoding=encoding, endian="big")
+        theirs = sitk.GetArrayFromImage(sitk.ReadImage(str(path))).T
+        np.testing.assert_array_equal(theirs, voxels())
+        check(path)
+
+
+@pytest.mark.parametrize("bad", [b"zz", b"", b"1,2"])
+def test_damaged_text_and_digits_are_refused(bad, tmp_path):
+    digits = voxels("<i2").tobytes(order="F").hex().encode()
+    numbers = " ".join(map(str, voxels().ravel(order="F"))).encode()
+    for encoding, content in (("text", numbers[:-3] + bad), ("hex", digits[:-3] + bad[:2])):
+        error = refused(write(tmp_path / "a.nrrd", content, encoding=encoding))
+        assert error.code in (Reason.UNREADABLE, Reason.TRUNCATED)
+
+
+def test_text_of_fewer_bytes_than_numbers_is_refused_from_its_header(tmp_path):
+    content = b"1 2 3 4 5"
+    path = write(tmp_path / "a.nrrd", content, encoding="text")
+    error = refused(edit(path, ("4 6 5", "9000 9000 9000")))
+    assert error.code is Reason.TRUNCATED
+    assert "holds at most" in str(error)
+
+
+def test_text_longer_than_one_part_is_read(tmp_path):
+    array = voxels(np.int32, (40, 60, 50))
+    content = " ".join(map(str, array.ravel(order="F"))).encode()
+    path = write(tmp_path / "a.nrrd", content, encoding="text", type="int")
+    check(edit(path, ("4 6 5", "40 60 50")), array)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "bzip2"])
+def test_packed_bytes_before_the_voxels_are_bounded(encoding, tmp_path):
+    pack = {"gzip": gzip.compress, "bzip2": bz2.compress}[encoding]
+    voxel_bytes = voxels("<i2").tobytes(order="F")
+    check(
+        write(
+            tmp_path / "a.nrrd",
+            pack(b"x" * 99 + voxel_bytes),
+            encoding=encoding,
+            more="byte skip: 99\n",
+        )
+    )
+    content = pack(bytes(2**25))
+    path = write(tmp_path / "b.nrrd", content, encoding=encoding, more="byte skip: 33000000\n")
+    assert refused(path).code is Reason.TOO_LARGE
+
+
+def test_bzip2_of_more_than_it_can_hold_is_truncated(tmp_path):
+    path = write(tmp_path / "a.nrrd", bz2.compress(bytes(240)), encoding="bzip2")
+    assert refused(edit(path, ("4 6 5", "9000 9000 9000"))).code is Reason.TRUNCATED
+
+
+def test_blocks_are_refused_by_name(tmp_path):
     assert refused(write(tmp_path / "b.nrrd", type="block")).code is Reason.VOXEL_TYPE
 
 
@@ -193,6 +253,11 @@ def test_slices_of_a_list_or_a_pattern_are_joined_in_order(tmp_path):
     listed = write(tmp_path / "a.nhdr", b"", more=f"data file: LIST\n{names}")
     check(listed)
     check(write(tmp_path / "b.nhdr", b"", more="data file: s%03d.raw 1 5 1\n"))
+    check(write(tmp_path / "c.nhdr", b"", more="data file: s%03d.raw 1 5 1 2\n"))
+    check(write(tmp_path / "d.nhdr", b"", more=f"data file: LIST 2\n{names}"))
+    for k in range(5):
+        (tmp_path / f"x {k} y.raw").write_bytes((tmp_path / f"s{k + 1:03d}.raw").read_bytes())
+    check(write(tmp_path / "e.nhdr", b"", more="data file: x %d y.raw 0 4 1\n"))
     (tmp_path / "s003.raw").write_bytes(b"x")
     assert refused_of(listed).code is Reason.TRUNCATED
 

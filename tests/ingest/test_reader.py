@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -17,7 +19,8 @@ from monai.transforms import (
     Spacingd,
 )
 
-from medseg.ingest import IngestError, Reason, load
+from medseg import memory
+from medseg.ingest import IngestError, Reason, load, voxels
 from medseg.ingest.reader import SameGridd, VolumeReader
 
 READER = "medseg.ingest.reader.VolumeReader"
@@ -184,3 +187,41 @@ def test_verify_suffix_takes_nifti_folders_and_dicom(tmp_path):
     assert reader.verify_suffix(tmp_path)
     assert reader.verify_suffix(["a.dcm", "b.IMA", "c"])
     assert not reader.verify_suffix("a.png")
+
+
+def sparse_gzip(path, side, dtype=np.uint8):
+    """A volume of zeros in few bytes."""
+    head = nib.Nifti1Header()
+    head.set_data_dtype(dtype)
+    head.set_data_shape((side, side, side))
+    head.set_sform(np.eye(4), 1)
+    head["magic"], head["vox_offset"] = b"n+1", 352
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(head.binaryblock + bytes(4))
+        for _ in range(side):
+            file.write(bytes(side * side * np.dtype(dtype).itemsize))
+    return path
+
+
+def test_a_blank_image_of_many_bytes_is_refused_from_its_header_and_a_label_map_is_not(
+    tmp_path, monkeypatch
+):
+    path = sparse_gzip(tmp_path / "a.nii.gz", 110)
+    assert not VolumeReader().get_data([path])[0].any()  # small enough not to be asked
+    monkeypatch.setattr(voxels, "UNASKED_BYTES", 2**20)
+    with pytest.raises(IngestError, match=r"1331352 bytes .* blank, or made to") as caught:
+        VolumeReader().get_data([path])
+    assert caught.value.code is Reason.TOO_LARGE
+    labels, _ = VolumeReader(labels=(0, 1)).get_data([path])
+    assert labels.shape == (110, 110, 110)
+
+
+def test_an_image_is_counted_with_what_is_made_of_it(tmp_path, monkeypatch):
+    path = sparse_gzip(tmp_path / "a.nii.gz", 10)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 9 * 1000 - 1)
+    with pytest.raises(IngestError, match="of memory") as caught:
+        VolumeReader().get_data([path])
+    assert caught.value.code is Reason.NO_MEMORY
+    VolumeReader(labels=(0, 1)).get_data([path])
+    monkeypatch.setattr(memory, "available_bytes", lambda: 9 * 1000)
+    VolumeReader().get_data([path])
