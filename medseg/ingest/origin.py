@@ -175,6 +175,17 @@ class Origin:
     others: Others = field(default=(), repr=False, compare=False)
 
 
+def keyword_of(name: str) -> str:
+    """The keyword of the element behind a field of `Origin`.
+
+    Example:
+        >>> keyword_of("tube_kv")
+        'KVP'
+    """
+    found = _AS_STORED.get(name) or _AS_NUMBERS.get(name)
+    return found or _OF_FRAME.get(name, ("", name))[1]
+
+
 def read_origin(dataset: pydicom.Dataset) -> Origin:
     """Read the origin from the elements of a file.
 

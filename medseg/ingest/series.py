@@ -3,7 +3,7 @@
 A verdict needs headers only. Localizers and secondary captures among slices are left aside. Of the
 rest `SLICE_RULES` are asked first, then, copies left out, `STACK_RULES` of the sorted slices; the
 first rule that finds fault decides. Pixels are read only to tell copies,
-and of a few slices to check their bits and sign, see `without_copies` and `examine`.
+and of a few slices to check their bits and sign, see `leave_out_copies` and `examine`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from medseg.counted import counted
 from medseg.geometry import Geometry
-from medseg.ingest.copies import without_copies
+from medseg.ingest.copies import leave_out_copies
 from medseg.ingest.directory import referenced_files
 from medseg.ingest.folder import files_below
 from medseg.ingest.header import read_series_uid, read_slices
@@ -124,7 +124,8 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
     file from notes and lists beside slices is in `medseg.ingest.stray`. Links to folders are
     followed.
     Files without Series Instance UID are one series where folder, study, patient and series number
-    are the same. Pixels are not decoded.
+    are the same; a folder with the same SOP Instance UIDs as another is its copy. Pixels are
+    decoded of those slices alone that may be copies.
 
     Args:
         path: a folder, searched with its subfolders; a DICOMDIR, whose files are looked at; or one
@@ -161,6 +162,7 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
         else:
             others.append(file)
     faults.extend(faults_of_strays(others, {s.path for group in groups.values() for s in group}))
+    groups = _with_copied_folders_joined(groups)
     judged = [judge(groups[key], resample=resample) for key in sorted(groups)]
     found = judged + _damaged_series(sorted(faults, key=itemgetter(0)))
     return [replace(series, given=_given(Path(path), files)) for series in found]
@@ -190,9 +192,12 @@ def _judged(slices: Sequence[Slice], *, resample: bool) -> Series:
     for reason, rule in SLICE_RULES:
         if finding := rule(slices):
             return _refused(slices, reason, f"{finding} in {name_of(slices)}")
-    single = examine(without_copies(slices))
-    series = _stacked(sorted_along_normal(single), resample=resample)
-    return _with_copies(series, slices) if len(single) < len(slices) else series
+    single = leave_out_copies(slices)
+    ordered = sorted_along_normal(examine(single.slices))
+    series = _stacked(ordered, resample=resample)
+    if len(single.slices) == len(slices):
+        return series
+    return _with_copies(series, slices, differing=single.differing)
 
 
 def _stacked(ordered: Sequence[Slice], *, resample: bool) -> Series:
@@ -205,12 +210,14 @@ def _stacked(ordered: Sequence[Slice], *, resample: bool) -> Series:
     return _usable(ordered, notes_on(ordered), geometry=stack_geometry(ordered))
 
 
-def _with_copies(series: Series, slices: Sequence[Slice]) -> Series:
+def _with_copies(series: Series, slices: Sequence[Slice], *, differing: Sequence[str]) -> Series:
     """Record how many of the slices are copies of those that are read."""
     if series.verdict is Verdict.REFUSE:
         return series
-    copies = counted(len(slices) - len(series.slices), "exact copy", plural="exact copies")
-    finding = f"{copies} among {len(slices)} slices left out of {name_of(slices)}"
+    kind = "" if differing else "exact "
+    copies = counted(len(slices) - len(series.slices), f"{kind}copy", plural=f"{kind}copies")
+    but = f" but for {', '.join(differing)}" if differing else ""
+    finding = f"{copies}{but} among {len(slices)} slices left out of {name_of(slices)}"
     notes = ((Reason.EXACT_COPIES, finding), *series.notes)
     return replace(series, verdict=Verdict.REPAIR, notes=notes)
 
@@ -265,6 +272,20 @@ def _series_key(header: Slice) -> tuple[str, ...]:
         return (header.series_uid,)
     origin = header.origin
     return (str(header.path.parent), origin.study, origin.patient, origin.series_number)
+
+
+def _with_copied_folders_joined(
+    groups: dict[tuple[str, ...], list[Slice]],
+) -> dict[tuple[str, ...], list[Slice]]:
+    """Slices without series UID in one group where another folder holds the same instances."""
+    joined: dict[tuple[str, ...], list[Slice]] = {}
+    first_of: dict[tuple[object, ...], tuple[str, ...]] = {}
+    for key, slices in groups.items():
+        instances = {s.instance for s in slices}
+        if len(key) > 1 and "" not in instances and len(instances) == len(slices):
+            key = first_of.setdefault((key[1:], frozenset(instances)), key)
+        joined.setdefault(key, []).extend(slices)
+    return joined
 
 
 def _usable(

@@ -17,6 +17,7 @@ from medseg.ingest.mixed import differences, mixed_acquisition
 from medseg.ingest.reasons import Reason
 from medseg.ingest.rules import LONGEST_MM, SHORTEST_MM, Rule
 from medseg.ingest.slice import Slice
+from medseg.ingest.slice_differences import names_of_differences
 
 ROUNDING_MM = 0.05
 """A coordinate of a slice may lie off its place on the regular grid by this much.
@@ -114,8 +115,10 @@ def _duplicate_positions(slices: Sequence[Slice]) -> str:
     positions = counted(int(places[-1]) + 1, "position")
     found = f"{len(slices)} slices at {positions}, {count} at {depth:.6g} mm"
     there = [s for s, p in zip(slices, places.tolist(), strict=True) if p == place]
-    told_apart = differences(there)
-    return f"{found} with {told_apart}" if told_apart else found
+    if told_apart := differences(there):
+        return f"{found} with {told_apart}"
+    named = ", ".join(names_of_differences(there))
+    return f"{found} that differ in {named}" if named else found
 
 
 def _missing_slices(slices: Sequence[Slice]) -> str:

@@ -81,6 +81,94 @@ def test_what_a_copy_states_of_the_patient_name_does_not_matter(tmp_path):
     _is_read_once(tmp_path, "5 exact copies")
 
 
+def _twice(folder, change):
+    """A series in two folders; `change` is what the second export did."""
+    slices = make_series(uid="1.2.3")
+    for dataset in slices:
+        dataset.KVP, dataset.PatientID, dataset.SeriesDescription = "120.0", "case 7", "soft"
+        dataset.AcquisitionTime = "120000"
+    write_series(folder / "first", slices)
+    for dataset in slices:
+        change(dataset)
+    write_series(folder / "second", slices, shuffle_seed=1)
+
+
+def _numbers_in_another_way(dataset):
+    dataset.KVP, dataset.SliceThickness = "120", "1.2500"
+
+
+def _another_description(dataset):
+    dataset.SeriesDescription = "copy"
+
+
+def _without_patient_and_voltage(dataset):
+    dataset.PatientID, dataset.KVP = "", None
+
+
+def _other_counts(dataset):
+    dataset.NumberOfSeriesRelatedInstances = 5
+
+
+def test_numbers_that_are_written_in_another_way_are_the_same(tmp_path):
+    _twice(tmp_path, _numbers_in_another_way)
+    _is_read_once(tmp_path, "5 exact copies")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_another_description, "SeriesDescription"),
+        (_without_patient_and_voltage, "KVP, PatientID"),
+        (_other_counts, "the number of images"),
+    ],
+)
+def test_what_changes_no_voxel_may_differ_and_is_named(change, named, tmp_path):
+    _twice(tmp_path, change)
+    _is_read_once(tmp_path, f"5 copies but for {named}")
+    assert "case 7" not in _only(tmp_path).message
+
+
+def _another_voltage(dataset):
+    dataset.KVP = "100"
+
+
+def _another_image_type(dataset):
+    dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL", "FIL"]
+
+
+def _another_pixel(dataset):
+    plane = np.frombuffer(dataset.PixelData, np.int16).reshape(6, 4).copy()
+    plane[0, 0] += 1
+    set_pixels(dataset, plane)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_another_voltage, "with 2 tube voltages (100 kV, 120 kV)"),
+        (_another_image_type, "that differ in ImageType in"),
+        (_another_pixel, "that differ in pixels in"),
+    ],
+)
+def test_the_element_that_makes_two_slices_of_a_copy_is_named(change, words, tmp_path):
+    _twice(tmp_path, change)
+    series = _only(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.DUPLICATE_POSITIONS)
+    assert words in series.message
+
+
+def test_two_folders_without_series_uid_that_hold_the_same_instances_are_one(tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        del dataset.SeriesInstanceUID
+    write_series(tmp_path / "first", slices)
+    write_series(tmp_path / "second", slices, shuffle_seed=1)
+    _is_read_once(tmp_path, "5 exact copies")
+    slices[0].SOPInstanceUID = "1.2.9"
+    write_series(tmp_path / "third", slices)
+    assert len(find_series(tmp_path)) == 2
+
+
 def test_one_uid_for_all_slices_leaves_all_of_them(tmp_path):
     slices = make_series()
     for dataset in slices:
