@@ -52,13 +52,20 @@ def measure_class(mask: np.ndarray, *, voxel_ml: float | None = None) -> dict[st
         found["volume_ml"] = total * voxel_ml
     if total == 0:
         return found
-    box = ndimage.find_objects(mask.view(np.uint8))[0]
+    box = _box(mask)
     inside = mask[box]
     for axis, part in enumerate(box):
         profile = inside.sum(axis=tuple(a for a in range(mask.ndim) if a != axis))
         centre = part.start + float(profile @ np.arange(len(profile))) / total
         found[f"place_{axis + 1}"] = (centre + 0.5) / mask.shape[axis]
     return {**found, "pieces": float(count_pieces(inside))}
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...]:
+    """The smallest box that holds the whole mask, which is not empty."""
+    axes = range(mask.ndim)
+    ends = [np.flatnonzero(mask.any(axis=tuple(a for a in axes if a != axis))) for axis in axes]
+    return tuple(slice(int(places[0]), int(places[-1]) + 1) for places in ends)
 
 
 def count_pieces(mask: np.ndarray) -> int:
@@ -71,8 +78,8 @@ def count_pieces(mask: np.ndarray) -> int:
 
 def reaches_edge(mask: np.ndarray) -> bool:
     """Whether a class touches the border of its image, so that a part of it may lie beyond."""
-    faces = (mask.take(index, axis) for axis in range(mask.ndim) for index in (0, -1))
-    return any(face.any() for face in faces)
+    turned = (np.moveaxis(mask, axis, 0) for axis in range(mask.ndim))
+    return any(face.any() for view in turned for face in (view[:1], view[-1:]))
 
 
 def _sizes(grid: Geometry | None) -> dict[str, float]:

@@ -39,6 +39,15 @@ def test_a_class_has_its_volume_place_and_pieces():
     assert not reaches_edge(box((5, 5, 5), 2, 2, 2))
 
 
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize(("index", "reaches"), [(0, True), (1, False), (4, False), (5, True)])
+def test_each_side_of_an_image_is_an_edge(axis, index, reaches):
+    where = [3, 3, 3]
+    where[axis] = index
+    assert reaches_edge(box((6, 6, 6), *where)) == reaches
+    assert not reaches_edge(np.zeros((0, 4), bool))
+
+
 def test_an_empty_class_has_a_size_alone():
     assert measure_class(np.zeros((4, 4), bool)) == {"share": 0.0}
     assert measure_class(np.zeros((4, 4, 4), bool), voxel_ml=1) == {"share": 0, "volume_ml": 0}
