@@ -1,0 +1,107 @@
+"""Count what the checks of a bundle say of its held-out cases, and of images of another kind.
+
+python scripts/count_findings.py bundles/nuclei --dataset_dir DIR [--fold 0 --seed 0]
+python scripts/count_findings.py bundles/nuclei --images 'FOLDER/*.jpg'
+
+The cases are those of validation, which a training does not see, each with its true label in the
+place of a result: whatever is said of them is a false alarm. Of a section "test" likewise.
+"""
+
+import argparse
+import glob
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.bundle import ConfigParser
+from monai.utils import convert_to_numpy
+
+from medseg.inference import CheckImaged
+from medseg.overrides import checked_overrides, read_config
+from medseg.plausibility import compare_class, measure_class, ranges_of, reaches_edge
+
+SHOWN = 8
+
+
+def main() -> int:
+    """Print how many images were refused, warned of, and passed, and what was said."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundle", type=Path, help="folder of the bundle")
+    parser.add_argument(
+        "--images", help="pattern of other images, which are read as it reads its own"
+    )
+    parser.add_argument("--section", default="validation", help="section of the dataset")
+    args, overrides = parser.parse_known_args()
+    logging.disable(logging.WARNING)
+    images, said = Counter[str](), Counter[str]()
+    results = Counter[str]()
+    found = other_images(args) if args.images else held_out(args, overrides)
+    for refusals, warnings, of_result in found:
+        images["refused" if refusals else "warned of" if warnings else "passed"] += 1
+        results["warned of" if of_result else "passed"] += 1
+        said.update(
+            {finding.partition(" is ")[0] for finding in [*refusals, *warnings, *of_result]}
+        )
+    sys.stdout.write(f"images: {dict(images)}; results: {dict(results)}\n")
+    for finding, number in said.most_common(SHOWN):
+        sys.stdout.write(f"{number:5d} {finding}\n")
+    return 0
+
+
+def held_out(args: argparse.Namespace, overrides: list[str]) -> Iterator[tuple[list[str], ...]]:
+    """Of each case of the section: refusals, warnings, and what is said of its label."""
+    config = ConfigParser(read_config(args.bundle / "train.json"))
+    config.update(checked_overrides(args.bundle, "train", overrides))
+    keys = ("dataset_dir", "fold", "folds", "seed")
+    folder, fold, folds, seed = (config.get_parsed_content(key) for key in keys)
+    read_cases = config.get_parsed_content("read_cases")
+    load = config.get_parsed_content("load")
+    classes, check = config.get_parsed_content("classes"), check_of(args.bundle)
+    for case in read_cases(folder, args.section, fold=fold, folds=folds, seed=seed):
+        item = load(case)
+        found = check.findings(item["image"])
+        yield found.refusals, found.warnings, of_label(item["label"], classes, args.bundle)
+
+
+def of_label(label: Any, classes: dict[str, list[int]], bundle: Path) -> list[str]:
+    """What would be said of a result that is just the true label."""
+    trained, values = ranges_of(bundle / "models" / "model.pt"), convert_to_numpy(label)[0]
+    if trained is None:
+        return []
+    voxel_ml = None
+    if values.ndim == 3:
+        voxel_ml = float(abs(np.linalg.det(np.asarray(label.affine)[:3, :3]))) / 1000
+    said = []
+    for name, gathered in classes.items():
+        mask = np.isin(values, gathered)
+        measured = measure_class(mask, voxel_ml=voxel_ml)
+        ranges = trained.classes.get(name, {})
+        said += compare_class(name, measured, ranges, is_cut=reaches_edge(mask))
+    return said
+
+
+def other_images(args: argparse.Namespace) -> Iterator[tuple[list[str], ...]]:
+    """Of each image: refusals and warnings."""
+    config = ConfigParser(read_config(args.bundle / "inference.json"))
+    transforms = config["preprocessing"]["transforms"]
+    before = transforms[: transforms.index("@check_image")]
+    config["reading"] = {"_target_": "Compose", "transforms": before}
+    read, check = config.get_parsed_content("reading"), check_of(args.bundle)
+    for path in sorted(glob.glob(args.images)):
+        found = check.findings(read({"image": path})["image"])
+        yield found.refusals, found.warnings, []
+
+
+def check_of(bundle: Path) -> CheckImaged:
+    """The check of a bundle, with the ranges beside its weights."""
+    config = ConfigParser(read_config(bundle / "inference.json"))
+    config.update({"weights": str(bundle / "models" / "model.pt")})
+    return config.get_parsed_content("check_image")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
