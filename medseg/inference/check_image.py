@@ -20,6 +20,7 @@ from medseg.ingest.reader import BODY_PART, MODALITY
 from medseg.plausibility import (
     TrainedOn,
     compare_image,
+    describe_few_values,
     describe_label_map,
     is_scan_in_hounsfield,
     lung_share,
@@ -149,6 +150,8 @@ class CheckImaged(MapTransform):
                 "this is a CT, with air and soft tissue in Hounsfield units, and the network was "
                 "trained on MR"
             )
+        elif few := describe_few_values(values):
+            found.warnings.append(f"hardly an image: it holds no more than {few}")
 
     def _compare_training(self, image: Tensor, found: Findings) -> None:
         trained, is_of_weights = self._trained_on

@@ -2,7 +2,7 @@
 
 from medseg.plausibility.compare import compare_class, compare_image
 from medseg.plausibility.hounsfield import is_scan_in_hounsfield, lung_share, why_not_hounsfield
-from medseg.plausibility.label_maps import describe_label_map
+from medseg.plausibility.label_maps import describe_few_values, describe_label_map
 from medseg.plausibility.measure import measure_class, reaches_edge
 from medseg.plausibility.trained_on import (
     TrainedOn,
@@ -24,6 +24,7 @@ __all__ = [
     "compare_class",
     "compare_image",
     "copy_trained_on",
+    "describe_few_values",
     "describe_label_map",
     "is_scan_in_hounsfield",
     "lung_share",

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from medseg.ingest import load
-from medseg.plausibility import describe_label_map
+from medseg.plausibility import describe_few_values, describe_label_map
 
 
 def regions(count, shape=(1, 40, 40, 12)):
@@ -71,6 +71,48 @@ def test_an_array_of_one_value_or_none_is_no_label_map(shape):
     assert describe_label_map(np.zeros(shape)) is None
 
 
+def as_jpeg(picture, quality=75):
+    """(C, I, J) after it was stored in a JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.moveaxis(picture, 0, -1)).save(buffer, "JPEG", quality=quality)
+    return np.moveaxis(np.asarray(Image.open(buffer)), -1, 0)
+
+
+def dark_picture(size=60, levels=30):
+    """(1, size, size): two round, soft objects on a dark ground, values from 3 on."""
+    y, x = np.indices((size, size)) / size
+    bright = np.exp(-40 * ((x - 0.3) ** 2 + (y - 0.4) ** 2))
+    bright = bright + np.exp(-90 * ((x - 0.7) ** 2 + (y - 0.6) ** 2))
+    return (3 + levels * bright).astype(np.uint8)[None]
+
+
+@pytest.mark.parametrize("zoom", [1, 2, 4])
+def test_a_dark_smooth_picture_of_few_grey_values_is_an_image_enlarged_too(zoom):
+    picture = dark_picture().repeat(zoom, 1).repeat(zoom, 2)
+    assert len(np.unique(picture)) < 33
+    assert describe_label_map(picture) is None
+    assert describe_label_map(picture.repeat(3, 0)) is None
+    assert describe_few_values(picture) is None
+
+
+def test_a_dark_picture_is_an_image_after_jpeg():
+    for quality in (50, 75, 95):
+        assert describe_label_map(as_jpeg(dark_picture(200).repeat(3, 0), quality)) is None
+
+
+def test_noise_of_few_values_is_doubtful_but_no_label_map_for_certain():
+    crop = np.random.default_rng(0).integers(4, 8, (1, 32, 32))
+    assert describe_label_map(crop) is None
+    assert describe_few_values(crop) == "4 values from 4 to 7"
+    assert describe_few_values(np.zeros((1, 8, 8))) is None
+
+
+def test_touching_objects_with_a_number_each_are_a_label_map():
+    """As instances: 100 blocks without background, numbered in any order."""
+    numbers = np.random.default_rng(0).permutation(100).reshape(10, 10) + 1
+    assert describe_label_map(numbers.repeat(8, 0).repeat(8, 1)[None])
+
+
 @pytest.mark.realdata
 def test_no_real_volume_is_taken_for_a_label_map_and_each_label_map_is(data_root):
     images = sorted((data_root / "hippocampus/imagesTr").glob("*.nii.gz"))[::4]
@@ -98,4 +140,6 @@ def test_no_real_picture_is_taken_for_a_mask_and_each_mask_is(data_root):
 
         assert len(pictures) == 100
         assert not [n for n in pictures if describe_label_map(array(n))]
+        assert not [n for n in pictures if describe_label_map(as_jpeg(array(n)))]
+        assert not [n for n in pictures if describe_label_map(array(n).repeat(2, 1).repeat(2, 2))]
         assert not [n for n in masks if not describe_label_map(array(n))]
