@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from medseg.counted import counted
 from medseg.ingest.completeness import fewer_than_counted
-from medseg.ingest.image_kind import contradiction
+from medseg.ingest.image_kind import RESCALED_KINDS, contradiction
 from medseg.ingest.mixed import is_study_per_file
 from medseg.ingest.padding import padding_in_tissue
 from medseg.ingest.pixels import CT_PADDING_HU
@@ -14,6 +15,8 @@ from medseg.ingest.reasons import Reason
 from medseg.ingest.rules import is_captured_slice
 from medseg.ingest.slice import Slice
 from medseg.ingest.stack import thickness_mm
+
+_FEW_RESCALES, _LEAST_JUMP_HU = 2, 500.0
 
 Note = tuple[Reason, str]
 """A code, and what was found and where, with the numbers."""
@@ -89,6 +92,11 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
     elif _has_no_air(slices):
         finding = "the rescale leaves no CT value below 0 HU, where air and fat are"
         notes.append((Reason.UNLIKELY_VALUES, f"{finding}, in {name}"))
+    if said := _unlike_rescale(slices):
+        notes.append((Reason.UNLIKELY_VALUES, f"{said}, in {name}"))
+    if any(s.kind in RESCALED_KINDS and s.rescale[0] < 0 for s in slices):
+        finding = f"a negative rescale slope turns {slices[0].kind} values round"
+        notes.append((Reason.UNLIKELY_VALUES, f"{finding}, in {name}"))
     scales = {f"{s.scale_slope * s.rescale[0]:.4g}" for s in slices if s.scale_slope}
     if len(scales) > 1:
         finding = f"{len(scales)} private scales of Philips make the brightness of slices differ"
@@ -102,6 +110,22 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
         finding = f"values are stated in {', '.join(sorted(units))}, not HU, in {name}"
         notes.append((Reason.NOT_HOUNSFIELD, finding))
     return notes
+
+
+def _unlike_rescale(slices: Sequence[Slice]) -> str:
+    """CT slices of which some have another intercept than the rest, of samples stored alike.
+
+    One scanner has one. Programs that scale each slice for itself change the slope too.
+    """
+    rescales = Counter(s.rescale for s in slices if s.kind == "CT")
+    stored = {(s.pixel_representation, s.bits_allocated) for s in slices}
+    if len(rescales) != _FEW_RESCALES or len(stored) > 1:
+        return ""
+    ((slope, usual), _), ((other_slope, other), count) = rescales.most_common()
+    if slope != other_slope or abs(usual - other) < _LEAST_JUMP_HU:
+        return ""
+    some = f"{counted(count, 'slice')} of {len(slices)} with a rescale intercept of {other:g}"
+    return f"{some}, the others with {usual:g}: air is not at one value"
 
 
 def _has_no_air(slices: Sequence[Slice]) -> bool:

@@ -19,6 +19,7 @@ import pydicom
 
 from medseg.ingest.codestream import Codestream, contradiction, stated
 from medseg.ingest.decoders import DECODE_ERRORS, decode_frames
+from medseg.ingest.histogram import BLOCK_SAMPLES
 from medseg.ingest.inflated import Inflated
 from medseg.ingest.part10 import open_bounded, parse
 from medseg.ingest.reasons import IngestError, Reason, explain
@@ -85,12 +86,20 @@ def _warn_of_impossible(volume: np.ndarray, header: Slice) -> None:
 
 def _kept(samples: np.ndarray, header: Slice) -> np.ndarray:
     """Samples without what lies above BitsStored; what is lost with it is said."""
+    if header.is_swapped:
+        samples.byteswap(inplace=True)
     if header.bits_stored < 8 * samples.itemsize and header.sample_note is None:
-        masks = surplus_of(samples, header)
-        if masks is not None and (count := int(masks[0].sum())):
+        flat = samples.reshape(-1)
+        starts = range(0, flat.size, BLOCK_SAMPLES)
+        if count := sum(_surplus(flat[k : k + BLOCK_SAMPLES], header) for k in starts):
             finding = f"{count} voxels of {header.path} hold more bits than BitsStored"
             logger.warning("%s", explain(Reason.UNLIKELY_VALUES, finding))
     return without_unused_bits(samples, header)
+
+
+def _surplus(samples: np.ndarray, header: Slice) -> int:
+    masks = surplus_of(samples, header)
+    return 0 if masks is None else int(np.count_nonzero(masks[0]))
 
 
 def stored_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:
@@ -196,7 +205,8 @@ def _decoded(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
     for samples in decode_frames(dataset, [header.frame or 0 for header in headers]):
         samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
         if dataset.PixelRepresentation != first.pixel_representation:  # found to be stated wrongly
-            samples = samples.view(f"i{samples.itemsize}")
+            kind = "i" if first.pixel_representation else "u"
+            samples = samples.view(f"{kind}{samples.itemsize}")
         yield _within_bits_stored(samples, first, codestreams=codestreams)
 
 
@@ -218,7 +228,8 @@ def _within_bits_stored(
         return cut
     if not header.is_lossy and (cut != samples).any():
         finding = f"{header.path} holds values of more than {header.bits_stored} bits"
-        raise IngestError(Reason.UNDECODABLE, finding)
+        remedy = "export it again with the BitsStored of its pixels"
+        raise IngestError(Reason.UNDECODABLE, finding, remedy=remedy)
     return samples
 
 
@@ -249,7 +260,9 @@ def _rescale(stored: np.ndarray, header: Slice, *, out: np.ndarray) -> None:
     if out.dtype == np.int16:
         _rescale_modulo(stored, int(slope), intercept=int(intercept), out=out)
     else:
-        out[...] = stored * slope + intercept
+        rows = max(1, BLOCK_SAMPLES // max(1, stored.shape[1]))
+        for row in range(0, len(stored), rows):  # in blocks: the product is of double precision
+            out[row : row + rows] = stored[row : row + rows] * slope + intercept
     if header.kind == "CT" and header.padding is not None:
         low, high = np.array(header.padding).astype(stored.dtype)  # its VR may differ in sign
         out[(stored >= low) & (stored <= high)] = CT_PADDING_HU

@@ -2,19 +2,28 @@
 
 A header may state fewer bits than the values have, or no sign where they have one. What the samples
 show beyond doubt is read so, with a note; what is doubtful is read as stated, with a note. Samples
-are looked at only where the header leaves room for such a fault, and of at most `MOST_SLICES`
-slices, so that a verdict stays quick; the rest is looked at when the volume is read.
+are looked at of at most `MOST_SLICES` slices, so that a verdict stays quick; the rest is looked at
+when the volume is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from pydicom.uid import RLELossless
 
 from medseg.counted import counted
+from medseg.ingest.byte_order import are_swapped, swapped
+from medseg.ingest.histogram import Histogram, histogram_of
+from medseg.ingest.hounsfield_range import (
+    LOWEST_AIR_HU,
+    HounsfieldRange,
+    has_too_low,
+    range_of,
+    what_is_unlikely,
+)
 from medseg.ingest.pixels import stored_planes
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.slice import Slice
@@ -33,7 +42,11 @@ LOWEST_UNSTATED_HU = -8192.0
 """Padding that no header states goes down to here: the lowest value of an extended CT scale."""
 
 _HAVE_SIGN = "samples have a sign, which is stated as none"
-_MOST_BITS = 16  # 32 are for what is no CT, and are read as stated
+_FEW_BITS = 8  # all values of which may occur
+
+_LEAST_HOLE, _MOST_BEYOND, _LEAST_IN_GROUP = 2**14, 2**8, 4
+"""Between high values and the others lies such a hole, and there are so many distinct ones. So near
+must values come to the end of their type, or to each other beyond it."""
 
 
 @dataclass(frozen=True)
@@ -41,30 +54,41 @@ class _Seen:
     """What one slice shows.
 
     Attributes:
+        is_blank: whether all samples are equal, which says nothing.
+        is_swapped: whether the two bytes of samples are in the other order.
         surplus: samples with bits above BitsStored that neither sign, padding nor overlay explains.
         is_padded: whether samples are padding that BitsStored cannot hold.
         is_signed: whether all of the surplus is what the sign of lower bits would write.
         is_wide: whether the surplus makes CT values of what would be below `LOWEST_HU` without.
         impossible_hu: the highest CT value, where it is above `HIGHEST_HU`; else 0.
         is_negative: whether all such values are negative ones that CT has, once the sign is read.
+        samples: the distinct ones of CT, without padding.
+        high_group: the lowest and highest of what may be negative values without their sign.
+        hounsfield: the range of CT values.
     """
 
+    is_blank: bool = False
+    is_swapped: bool = False
     surplus: int = 0
     is_padded: bool = False
     is_signed: bool = False
     is_wide: bool = False
     impossible_hu: float = 0.0
     is_negative: bool = False
+    samples: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int16))
+    high_group: tuple[int, int] | None = None
+    hounsfield: HounsfieldRange = field(default_factory=HounsfieldRange)
 
 
 @dataclass(frozen=True)
 class _Conclusion:
-    """What is to be said, and whether samples have all their bits, and a sign."""
+    """What is to be said, and how samples are to be read where not as stated: `sign` is 0 or 1."""
 
     reason: Reason
     finding: str
     is_whole: bool = False
-    is_signed: bool = False
+    sign: int | None = None
+    is_swapped: bool = False
 
 
 def examine(slices: Sequence[Slice]) -> list[Slice]:
@@ -99,24 +123,21 @@ def _corrected(header: Slice, found: _Conclusion) -> Slice:
         header,
         bits_stored=bits,
         high_bit=bits - 1,
-        pixel_representation=1 if found.is_signed else header.pixel_representation,
+        pixel_representation=header.pixel_representation if found.sign is None else found.sign,
+        is_swapped=found.is_swapped,
         sample_note=(found.reason, found.finding),
     )
 
 
 def _may_contradict(header: Slice) -> bool:
-    """Whether samples can hold more than what is stated, or more than any CT has."""
-    if header.transfer_syntax.is_encapsulated and header.transfer_syntax != RLELossless:
-        return _may_be_impossible(header)  # other codestreams state their bits themselves
-    return header.bits_stored < header.bits_allocated or _may_be_impossible(header)
+    """Whether samples can hold more than what is stated, or what no image of their kind has."""
+    is_plain = not header.transfer_syntax.is_encapsulated
+    may_be_wrong = header.bits_allocated > _FEW_BITS and (header.kind == "CT" or is_plain)
+    return may_be_wrong or header.bits_stored < header.bits_allocated
 
 
-def _may_be_impossible(header: Slice) -> bool:
-    if header.bits_allocated > _MOST_BITS or header.rescale_type not in ("", "HU"):
-        return False
-    slope, intercept = header.rescale
-    highest = (2.0**header.bits_allocated - 1) * slope + intercept
-    return header.kind == "CT" and header.pixel_representation == 0 and highest > HIGHEST_HU
+def _is_hounsfield(header: Slice) -> bool:
+    return header.kind == "CT" and header.rescale_type in ("", "HU")
 
 
 def _whole_planes(slices: Sequence[Slice]) -> list[tuple[Slice, np.ndarray]]:
@@ -131,72 +152,167 @@ def _whole_planes(slices: Sequence[Slice]) -> list[tuple[Slice, np.ndarray]]:
 
 
 def _seen(header: Slice, plane: np.ndarray) -> _Seen:
-    masks = surplus_of(plane, header)
-    if masks is None:
-        return _seen_impossible(header, plane)
+    samples = histogram_of(plane)
+    if samples.values.size < 2:
+        return replace(_seen_in(header, samples), is_blank=True)
+    if header.transfer_syntax.is_encapsulated or not are_swapped(plane, samples, header):
+        return _seen_in(header, samples)
+    if _is_hounsfield(header) and _is_unlikely(swapped(samples), header):
+        return _seen_in(header, samples)
+    return _Seen(is_swapped=True)
+
+
+def _is_unlikely(samples: Histogram, header: Slice) -> bool:
+    found = range_of(_without_padding(samples, header), header)
+    return found.highest > HIGHEST_HU or has_too_low([found])
+
+
+def _seen_in(header: Slice, samples: Histogram) -> _Seen:
+    masks = surplus_of(samples.values, header)
+    if masks is None or not masks[0].any():
+        found = _seen_impossible(header, _as_read(samples, header, masks))
+        return replace(found, is_padded=masks is not None and bool(masks[1].any()))
     surplus, padded = masks
+    if _is_twos_complement(samples.values[surplus], header):
+        return _Seen(is_padded=bool(padded.any()))
     slope, intercept = header.rescale
-    whole = plane[surplus]
+    whole = samples.values[surplus]
     cut = without_unused_bits(whole.copy(), header)
     signed = whole.view(f"i{whole.itemsize}")
     extended = without_unused_bits(signed.copy(), header)
     lows, highs = (values.astype(float) * slope + intercept for values in (cut, whole))
-    is_wide = header.kind == "CT" and whole.size > 0
     return _Seen(
-        surplus=int(surplus.sum()),
+        surplus=int(samples.counts[surplus].sum()),
         is_padded=bool(padded.any()),
-        is_signed=whole.size > 0
-        and header.pixel_representation == 0
-        and bool((signed == extended).all()),
-        is_wide=is_wide and bool((lows < LOWEST_HU).all() and _are_hu(highs)),
+        is_signed=header.pixel_representation == 0 and bool((signed == extended).all()),
+        is_wide=header.kind == "CT" and bool((lows < LOWEST_HU).all() and _are_hu(highs)),
     )
+
+
+def _as_read(
+    samples: Histogram, header: Slice, masks: tuple[np.ndarray, np.ndarray] | None
+) -> Histogram:
+    """Samples without what lies above BitsStored, an overlay or padding."""
+    if masks is None:
+        return samples
+    values = without_unused_bits(samples.values[~masks[1]].copy(), header)
+    order = np.argsort(values, kind="stable")
+    return Histogram(values[order], samples.counts[~masks[1]][order])
+
+
+def _is_twos_complement(surplus: np.ndarray, header: Slice) -> bool:
+    """Whether a codestream without a sign has negative samples in BitsStored, as it may."""
+    is_compressed = header.transfer_syntax.is_encapsulated
+    if not is_compressed or header.transfer_syntax == RLELossless:
+        return False
+    is_within = surplus.min() >= 0 and int(surplus.max()) < 2**header.bits_stored
+    return header.pixel_representation == 1 and bool(is_within)
 
 
 def _are_hu(values: np.ndarray) -> bool:
     return bool(values.min() >= LOWEST_HU and values.max() <= HIGHEST_HU)
 
 
-def _seen_impossible(header: Slice, plane: np.ndarray) -> _Seen:
-    """Values that CT never has, of samples without a sign."""
+def _without_padding(samples: Histogram, header: Slice) -> Histogram:
+    if header.padding is None:
+        return samples
+    low, high = np.array(header.padding).astype(samples.values.dtype)
+    is_image = ~((samples.values >= low) & (samples.values <= high))
+    return Histogram(samples.values[is_image], samples.counts[is_image])
+
+
+def _seen_impossible(header: Slice, samples: Histogram) -> _Seen:
+    """Values that CT never has, and in others what looks like negative ones without a sign."""
+    samples = _without_padding(samples, header)
+    values = samples.values
+    if not values.size:
+        return _Seen()
+    if not _is_hounsfield(header):
+        return _Seen(high_group=_high_group(values))
     slope, intercept = header.rescale
-    if not _may_be_impossible(header) or float(plane.max()) * slope + intercept <= HIGHEST_HU:
-        return _Seen()
-    values = plane.astype(float) * slope + intercept
-    is_high = values > HIGHEST_HU
-    if header.padding is not None:
-        low, high = np.array(header.padding).astype(plane.dtype)
-        is_high &= ~((plane >= low) & (plane <= high))
-    if not is_high.any():
-        return _Seen()
-    signed = plane[is_high].view(f"i{plane.itemsize}").astype(float) * slope + intercept
-    is_negative = bool(signed.min() >= LOWEST_UNSTATED_HU and signed.max() < 0)
-    return _Seen(impossible_hu=float(values[is_high].max()), is_negative=is_negative)
+    hu = values.astype(float) * slope + intercept
+    found = range_of(samples, header)
+    if (is_high := hu > HIGHEST_HU).any():
+        signed = values[is_high].view(f"i{values.itemsize}").astype(float) * slope + intercept
+        is_negative = bool(signed.min() >= LOWEST_UNSTATED_HU and signed.max() < 0)
+        is_negative = is_negative and header.pixel_representation == 0
+        return _Seen(impossible_hu=float(hu.max()), is_negative=is_negative, hounsfield=found)
+    return _Seen(hounsfield=found, samples=values)
+
+
+def _is_wrapped(values: np.ndarray, header: Slice) -> bool:
+    """Whether values go on from the highest to the lowest, with a hole between, and are CT so."""
+    if values.dtype.kind != "i" or values.min() >= 0 or values.max() < 0:
+        return False
+    slope, intercept = header.rescale
+    unsigned = values.view(f"u{values.itemsize}").astype(float)
+    hole = float(np.diff(np.unique(values).astype(float)).max())
+    beyond = 2.0 ** (8 * values.itemsize) - float(values.max()) + float(values.min())
+    hu = unsigned * slope + intercept
+    is_hu = hu.min() >= LOWEST_AIR_HU and hu.max() <= HIGHEST_HU
+    return bool(is_hu and hole >= _LEAST_HOLE and beyond <= _MOST_BEYOND)
+
+
+def _high_group(values: np.ndarray) -> tuple[int, int] | None:
+    """The ends of values next to the highest that 16 bits have, far above all others."""
+    if values.dtype != np.uint16 or values.size < 2 or int(values[-1]) < 2**16 - _MOST_BEYOND:
+        return None
+    gaps = np.diff(values.astype(np.int64))
+    at = int(gaps.argmax())
+    is_group = gaps[at] >= _LEAST_HOLE and values.size - at - 1 >= _LEAST_IN_GROUP
+    return (int(values[at + 1]), int(values[-1])) if is_group else None
 
 
 def _conclusion(header: Slice, seen: Sequence[_Seen]) -> _Conclusion | None:
     """What to read samples as, and what to say; None where all fits."""
-    impossible = [one for one in seen if one.impossible_hu]
-    if impossible:
-        return _of_impossible(impossible)
-    surplus = [one for one in seen if one.surplus]
+    of_image = [one for one in seen if not one.is_blank]
+    if of_image and all(one.is_swapped for one in of_image):
+        finding = "the two bytes of samples are in the other order than the transfer syntax says"
+        return _Conclusion(Reason.CORRECTED_SAMPLES, finding, is_swapped=True)
+    if any(one.impossible_hu for one in seen):
+        return _of_impossible([one for one in seen if one.impossible_hu])
+    if any(one.surplus for one in seen):
+        return _of_surplus(header, [one for one in seen if one.surplus])
+    if header.kind == "CT" and any(one.is_padded for one in seen):
+        finding = f"padding needs more bits, BitsStored is {header.bits_stored}"
+        return _Conclusion(Reason.CORRECTED_SAMPLES, finding, is_whole=True)
+    groups = [one.high_group for one in seen if one.high_group]
+    if groups:
+        low, high = min(low for low, _ in groups), max(high for _, high in groups)
+        finding = f"values from {low} to {high} may be negative ones: no sign is stated"
+        return _Conclusion(Reason.UNLIKELY_VALUES, finding)
+    return _of_hounsfield(header, seen)
+
+
+def _of_surplus(header: Slice, surplus: Sequence[_Seen]) -> _Conclusion:
     corrected, bits = Reason.CORRECTED_SAMPLES, f"BitsStored is {header.bits_stored}"
-    if surplus and header.kind == "CT" and all(one.is_signed for one in surplus):
-        return _Conclusion(corrected, _HAVE_SIGN, is_whole=True, is_signed=True)
-    if surplus and all(one.is_wide for one in surplus):
+    is_codestream = header.transfer_syntax.is_encapsulated
+    if is_codestream and header.transfer_syntax != RLELossless and not header.is_lossy:
+        finding = f"compressed values have more bits, {bits}"
+        return _Conclusion(corrected, finding, is_whole=True)
+    if header.kind == "CT" and all(one.is_signed for one in surplus):
+        return _Conclusion(corrected, _HAVE_SIGN, is_whole=True, sign=1)
+    if all(one.is_wide for one in surplus):
         finding = f"values have all {header.bits_allocated} bits, {bits}"
         return _Conclusion(corrected, finding, is_whole=True)
-    if surplus:
-        count = counted(sum(one.surplus for one in surplus), "voxel")
-        finding = f"{count} of {counted(len(surplus), 'slice')} hold more bits, {bits}"
-        return _Conclusion(Reason.UNLIKELY_VALUES, f"{finding} and no overlay is stated")
-    if header.kind == "CT" and any(one.is_padded for one in seen):
-        return _Conclusion(corrected, f"padding needs more bits, {bits}", is_whole=True)
-    return None
+    count = counted(sum(one.surplus for one in surplus), "voxel")
+    finding = f"{count} of {counted(len(surplus), 'slice')} hold more bits, {bits}"
+    return _Conclusion(Reason.UNLIKELY_VALUES, f"{finding} and no overlay is stated")
 
 
 def _of_impossible(impossible: Sequence[_Seen]) -> _Conclusion:
     highest = f"values up to {max(one.impossible_hu for one in impossible):g} HU"
     if all(one.is_negative for one in impossible):
         finding = f"{highest} are negative ones: {_HAVE_SIGN}"
-        return _Conclusion(Reason.CORRECTED_SAMPLES, finding, is_signed=True)
+        return _Conclusion(Reason.CORRECTED_SAMPLES, finding, sign=1)
     return _Conclusion(Reason.UNLIKELY_VALUES, f"{highest}, which CT never has")
+
+
+def _of_hounsfield(header: Slice, seen: Sequence[_Seen]) -> _Conclusion | None:
+    ranges = [one.hounsfield for one in seen]
+    if has_too_low(ranges) and _is_wrapped(np.concatenate([one.samples for one in seen]), header):
+        lowest = min(found.lowest for found in ranges)
+        finding = f"values down to {lowest:g} HU are high ones: a sign is stated, and there is none"
+        return _Conclusion(Reason.CORRECTED_SAMPLES, finding, sign=0)
+    finding = what_is_unlikely(ranges)
+    return _Conclusion(Reason.UNLIKELY_VALUES, finding) if finding else None

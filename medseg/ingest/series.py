@@ -125,7 +125,7 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
     followed.
     Files without Series Instance UID are one series where folder, study, patient and series number
     are the same; a folder with the same SOP Instance UIDs as another is its copy. Pixels are
-    decoded of those slices alone that may be copies.
+    decoded of those slices alone that may be copies, and of a few, see `examine`.
 
     Args:
         path: a folder, searched with its subfolders; a DICOMDIR, whose files are looked at; or one

@@ -55,6 +55,7 @@ class Slice:
     `sample_note` is what `medseg.ingest.plausibility` has to say of the samples.
     `tiles` is how many slices lie side by side in the image, by a private element of its maker,
     and `is_called_mosaic` that Siemens' own copy of ImageType says so without a number.
+    `is_swapped` says that the bytes of its samples are in the other order than stated.
     """
 
     path: Path
@@ -98,6 +99,7 @@ class Slice:
     scale_slope: float | None = None
     overlay_bits: int = 0
     sample_note: tuple[Reason, str] | None = None
+    is_swapped: bool = False
     frame: int | None = None
 
     @property

@@ -11,6 +11,7 @@ from ingest.dicom_writer import OBLIQUE, SAGITTAL, make_enhanced, make_series, r
 
 from medseg.ingest import IngestError, Reason, Verdict, inspect, load, pixels
 from medseg.ingest.inspection import JSON_SCHEMA, as_json
+from medseg.ingest.plausibility import MOST_SLICES
 
 
 def save_nifti(path, shape=(4, 6, 5)):
@@ -123,11 +124,13 @@ def test_sizes_that_differ_are_not_made_up(tmp_path):
     assert (row.reason, row.size) == (Reason.MIXED_SIZE, None)
 
 
-def test_no_pixel_is_decoded(tmp_path, monkeypatch):
-    write_series(tmp_path, make_series())
+def test_of_a_long_series_few_slices_are_looked_at(tmp_path, monkeypatch):
+    write_series(tmp_path, make_series(ramp((60, 4, 4))))
+    read, from_file = [], np.fromfile
     monkeypatch.setattr(pixels, "decode_frames", None)
-    monkeypatch.setattr(np, "fromfile", None)
+    monkeypatch.setattr(np, "fromfile", lambda *a, **k: read.append(a) or from_file(*a, **k))
     assert inspect(tmp_path)[0].is_usable
+    assert len(read) == MOST_SLICES
 
 
 def test_the_document_for_machines_is_plain_and_whole(tmp_path):

@@ -246,7 +246,7 @@ def in_32_bits(dtype, *, first, slope=1, intercept=0):
 def test_samples_of_32_bits_keep_every_value(syntax, dtype, first, read, tmp_path):
     slices = in_32_bits(dtype, first=first)
     for s in slices:
-        s.file_meta.TransferSyntaxUID = syntax
+        s.file_meta.TransferSyntaxUID, s.RescaleType = syntax, "US"  # no CT has such values
         if syntax == ExplicitVRBigEndian:
             s.PixelData = np.frombuffer(s.PixelData, "<i4").astype(">i4").tobytes()
     write_series(tmp_path, slices)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import tracemalloc
 
 import numpy as np
 import pytest
 from ingest.dicom_writer import as_big_endian, compress_series, make_series, write_series
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
     JPEGLSLossless,
     MRImageStorage,
     RLELossless,
 )
 
 from medseg.ingest import Reason, Verdict, find_series, load
+from medseg.ingest.histogram import histogram_of
 from medseg.ingest.inspection import inspect
 from medseg.ingest.plausibility import MOST_SLICES
 
@@ -248,3 +251,137 @@ def test_slices_of_several_bits_stored_keep_their_own(tmp_path, caplog):
     row, volume = noted(tmp_path, slices, caplog)
     assert row.reason is Reason.UNLIKELY_VALUES
     assert (volume[2] == 5000).all()
+
+
+# ---- CT values that a wrong rescale makes
+
+
+@pytest.mark.parametrize(
+    ("stored", "header", "said"),
+    [
+        (HU, {"intercept": -1024}, "are lower than air, down to -2024 HU"),
+        (HU + 1024, {"intercept": 1024}, "leaves no CT value below 0 HU"),
+        (HU + 1024, {"intercept": 0}, "leaves no CT value below 0 HU"),
+        (HU, {"RescaleSlope": 10}, "are lower than air, down to -10000 HU"),
+        (HU, {"RescaleSlope": 1000}, "values up to 3e+06 HU, which CT never has"),
+        (HU, {"RescaleSlope": "0.001"}, "apart make only -1 to 3 HU"),
+        (HU, {"RescaleSlope": -1}, "a negative rescale slope turns CT values round"),
+    ],
+)
+def test_a_rescale_that_cannot_be_right_is_said(stored, header, said, tmp_path, caplog):
+    row, _ = noted(tmp_path, stated(stored, **header), caplog)
+    assert (row.verdict, row.reason) == (Verdict.ACCEPT, Reason.UNLIKELY_VALUES)
+    assert said in "; ".join(row.findings)
+
+
+@pytest.mark.parametrize("padding", [-2000, -3024, -32768])
+def test_padding_that_no_header_states_needs_no_word(padding, tmp_path):
+    """A circle of padding, and a few values at its edge where the image was interpolated."""
+    stored = np.tile(HU.reshape(1, -1), (5, 20, 1)).astype(np.int16)
+    stored[:, :8] = padding
+    stored[:, 8, :2] = (padding - 1000) // 2
+    write_series(tmp_path, stated(stored))
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.notes) == (Verdict.ACCEPT, ())
+
+
+def test_a_slice_whose_intercept_differs_from_the_others_is_said(tmp_path, caplog):
+    slices = stated(HU + 1024, intercept=-1024)
+    slices[2].RescaleIntercept = 0
+    row, _ = noted(tmp_path, slices, caplog)
+    assert row.reason is Reason.UNLIKELY_VALUES
+    assert "1 slice of 5 with a rescale intercept of 0, the others with -1024" in row.findings[0]
+
+
+def test_slices_that_are_each_scaled_for_themselves_need_no_word(tmp_path):
+    slices = stated(HU, intercept=0)
+    for k, s in enumerate(slices):
+        s.RescaleSlope = str(1 + k / 16)
+    write_series(tmp_path, slices)
+    assert find_series(tmp_path)[0].notes == ()
+
+
+def test_unsigned_samples_of_16_bits_that_are_stated_as_signed_are_read_without(tmp_path, caplog):
+    """3000 HU is stored as 50000, which is -15536 with a sign, and would be -3553.6 HU."""
+    wide = np.tile(np.arange(10000, 50000, 50).astype(np.uint16), 2)[: 5 * 8 * 20]
+    slices = stated(wide.reshape(5, 8, 20), intercept=-2000, RescaleSlope="0.1", **bits(16, 1))
+    row, volume = noted(tmp_path, slices, caplog)
+    assert row.reason is Reason.CORRECTED_SAMPLES
+    expected = wide.reshape(5, 8, 20) * 0.1 - 2000
+    np.testing.assert_allclose(volume, expected, atol=1e-3)
+
+
+def test_signed_samples_of_32_bits_are_read_with_their_sign(tmp_path, caplog):
+    slices = stated(HU.astype(np.int32), **bits(32, 0))
+    row, volume = noted(tmp_path, slices, caplog)
+    assert row.reason is Reason.CORRECTED_SAMPLES
+    np.testing.assert_array_equal(volume, HU)
+
+
+# ---- byte order
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"intercept": -1024},
+        {"intercept": -1024, **bits(12, 0)},
+        {"Modality": "MR", "SOPClassUID": MRImageStorage, **bits(16, 0)},
+    ],
+    ids=["ct", "ct of 12 bits", "mr"],
+)
+def test_samples_whose_bytes_are_swapped_are_read_in_their_order(header, tmp_path, caplog):
+    """A smooth image: the upper byte changes once in 64 pixels, the lower one each time."""
+    smooth = np.arange(0, 4000, 4).astype(np.int16).reshape(5, 10, 20)
+    row, volume = noted(tmp_path, stated(smooth.byteswap(), **header), caplog)
+    assert (row.verdict, row.reason) == (Verdict.REPAIR, Reason.CORRECTED_SAMPLES)
+    assert "the two bytes of samples are in the other order" in row.findings[0]
+    np.testing.assert_array_equal(volume, smooth + header.get("intercept", 0))
+
+
+def test_values_in_the_upper_byte_alone_are_not_swapped(tmp_path):
+    """Eight bits in the upper half of 16, as some programs write them."""
+    upper = (np.arange(5 * 6 * 40) % 256 * 256).astype(np.uint16).reshape(5, 6, 40)
+    slices = stated(upper, Modality="MR", SOPClassUID=MRImageStorage)
+    write_series(tmp_path, slices)
+    assert find_series(tmp_path)[0].notes == ()
+
+
+# ---- other images than CT
+
+
+def test_mr_with_values_at_both_ends_of_16_bits_is_said(tmp_path, caplog):
+    stored = np.linspace(-100, 900, 5 * 6 * 4).astype(np.int16).reshape(5, 6, 4)
+    slices = stated(stored, Modality="MR", SOPClassUID=MRImageStorage, **bits(16, 0))
+    row, _ = noted(tmp_path, slices, caplog)
+    assert row.reason is Reason.UNLIKELY_VALUES
+    assert "may be negative ones: no sign is stated" in row.findings[0]
+
+
+def test_mr_whose_brightest_pixels_are_saturated_needs_no_word(tmp_path):
+    stored = np.linspace(0, 900, 5 * 6 * 4).astype(np.uint16).reshape(5, 6, 4)
+    stored[:, 0] = 65535
+    write_series(tmp_path, stated(stored, Modality="MR", SOPClassUID=MRImageStorage))
+    assert find_series(tmp_path)[0].notes == ()
+
+
+def test_a_bomb_of_one_plane_is_counted_in_little_memory():
+    """32 MB of samples; a copy in double precision would take 128."""
+    plane = np.full((4000, 4000), 40000, np.uint16)
+    tracemalloc.start()
+    values, counts = histogram_of(plane)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (values.tolist(), counts.tolist()) == ([40000], [16_000_000])
+    assert peak < 20e6
+
+
+def test_compressed_samples_of_more_bits_than_stated_are_read_whole(tmp_path, caplog):
+    stored = np.tile(HU + 1024, (1, 7, 10))  # JPEG 2000 takes no image smaller than 32 x 32
+    stored[:, 0] = 6024
+    slices = compress_series(stated(stored, intercept=-1024), JPEG2000Lossless)
+    for s in slices:
+        s.BitsStored, s.HighBit = 12, 11
+    row, volume = noted(tmp_path, slices, caplog)
+    assert row.reason is Reason.CORRECTED_SAMPLES
+    np.testing.assert_array_equal(volume, stored - 1024)

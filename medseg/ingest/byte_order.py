@@ -1,0 +1,47 @@
+"""Byte order: whether the two bytes of samples were swapped, as the samples show.
+
+In an image the upper byte changes less often from pixel to pixel than the lower one. Where it is
+the other way round, and the lower byte has several values, the bytes are swapped.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medseg.ingest.histogram import Histogram, some_rows
+from medseg.ingest.slice import Slice
+
+_OFTENER = 2
+"""So many times oftener the upper byte must change."""
+
+_LEAST_VALUES, _LEAST_RANGE = 3, 2**15
+
+
+def are_swapped(plane: np.ndarray, samples: Histogram, header: Slice) -> bool:
+    """Whether the bytes of 16-bit samples are in the other order, and fit BitsStored so.
+
+    Args:
+        plane: (rows, columns), with all its bits.
+        samples: those of the plane.
+        header: of the slice.
+    """
+    values = samples.values
+    if plane.itemsize != 2 or int(values[-1]) - int(values[0]) < _LEAST_RANGE:
+        return False
+    if plane.shape[1] < 2 or np.unique(values.view(np.uint16) & 0xFF).size < _LEAST_VALUES:
+        return False
+    some = np.ascontiguousarray(some_rows(plane)).view(np.uint16)
+    differ = some[:, 1:] ^ some[:, :-1]
+    upper, lower = np.count_nonzero(differ & 0xFF00), np.count_nonzero(differ & 0x00FF)
+    if upper <= _OFTENER * lower:
+        return False
+    swapped = values.byteswap()
+    one_more = header.bits_stored - header.pixel_representation
+    return bool(swapped.min() >= -(2**one_more) and int(swapped.max()) < 2**one_more)
+
+
+def swapped(samples: Histogram) -> Histogram:
+    """The histogram of the same samples with their bytes in the other order."""
+    values = samples.values.byteswap()
+    order = np.argsort(values, kind="stable")
+    return Histogram(values[order], samples.counts[order])
