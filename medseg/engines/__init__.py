@@ -3,6 +3,7 @@
 from medseg.engines.batch import check_batch
 from medseg.engines.best import BestWeights
 from medseg.engines.claim import claim_folder, claim_weights
+from medseg.engines.config_in_use import config_in_use
 from medseg.engines.distributed import end_group, start_group
 from medseg.engines.finite_loss import FiniteLoss
 from medseg.engines.foreground import check_foreground
@@ -25,6 +26,7 @@ __all__ = [
     "check_run",
     "claim_folder",
     "claim_weights",
+    "config_in_use",
     "end_group",
     "run_record",
     "start_group",

@@ -1,8 +1,10 @@
 """Tests of medseg.engines.record: which changes make a run another run."""
 
+import copy
 import shutil
 
 import pytest
+from monai.bundle import ConfigParser
 
 from medseg.engines import record
 from medseg.engines.record import check_record, run_record
@@ -86,7 +88,7 @@ def test_a_case_that_changes_sides_is_refused(tmp_path):
         ({}, True),
     ],
 )
-def test_a_case_is_known_by_its_label_and_the_size_of_its_image(tmp_path, changed, same):
+def test_a_case_is_known_by_its_label_and_its_image(tmp_path, changed, same):
     before = of(training=[case(tmp_path, "a")])
     after = of(training=[case(tmp_path, "a", **changed)])
     if same:
@@ -122,3 +124,127 @@ def test_of_many_changes_the_first_are_named_and_the_others_counted(tmp_path):
     cases = [case(tmp_path, f"c{n}") for n in range(9)]
     with pytest.raises(ValueError, match=r"c0 is gone; .*c3 is gone; and 5 more\)"):
         check_record("resume.pt", of(training=cases), of())
+
+
+CONFIG = {
+    "fold": 0,
+    "optimizer": {"_target_": "torch.optim.Adam", "lr": "@learning_rate"},
+    "augmentation": {"_target_": "Compose", "transforms": [{"_target_": "RandFlipd", "prob": 0.1}]},
+    "train": {
+        "dataloader": {"_target_": "DataLoader", "batch_size": "@batch_size", "shuffle": True},
+        "trainer": {"_target_": "SupervisedTrainer", "max_epochs": "@max_epochs"},
+        "handlers": [{"_target_": "medseg.engines.Progress"}],
+    },
+    "validate": {"dataloader": {"num_workers": "@num_workers"}},
+}
+
+
+def of_config(changes=()):
+    """The record of CONFIG with overrides, by their keys."""
+    parser = ConfigParser(copy.deepcopy(CONFIG))
+    parser.update(dict(changes))
+    return run_record({"fold": 0}, config=parser.get(), training=[], validation=[])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"optimizer#lr": 0.1}, r"\(optimizer#lr was @learning_rate, is 0.1\)"),
+        (
+            {"optimizer#_target_": "torch.optim.SGD"},
+            r"\(optimizer#_target_ was torch.optim.Adam, is torch.optim.SGD\)",
+        ),
+        ({"optimizer#weight_decay": 1}, r"\(optimizer#weight_decay was absent, is 1\)"),
+        (
+            {"optimizer": {"_target_": "a.B"}},
+            r"_target_ was torch.optim.Adam, is a.B; optimizer#lr",
+        ),
+        ({"train#dataloader#batch_size": 1}, r"batch_size was @batch_size, is 1\)"),
+        ({"train#dataloader#shuffle": False}, r"train#dataloader#shuffle was True, is False\)"),
+        ({"augmentation#transforms#0#prob": 0.9}, r"transforms#0#prob was 0.1, is 0.9\)"),
+        ({"augmentation#transforms": []}, r"transforms#0#_target_ was RandFlipd, is absent"),
+        ({"augmentation": None}, r"augmentation#_target_ was Compose, is absent"),
+    ],
+)
+def test_another_setting_of_a_component_is_refused_with_both_texts(changes, said):
+    with pytest.raises(ValueError, match=f"resume.pt holds a run by other settings .*{said}"):
+        check_record("resume.pt", of_config(), of_config(changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train#trainer#max_epochs": 9},
+        {"validate#dataloader#num_workers": 3},
+        {"train#dataloader#pin_memory": True},
+        {"network": "$ignite.distributed.auto_model(@network_def)"},
+        {"train#handlers#1": {"_target_": "medseg.engines.MeanLoss"}},
+        {"validate#dataloader#sampler": {"_target_": "DistributedSampler"}},
+        {"experiment_name": "tracked"},
+    ],
+)
+def test_components_may_differ_in_how_long_and_by_what_machine(changes):
+    before = of_config()
+    config = copy.deepcopy(CONFIG)
+    parser = ConfigParser(config)
+    if "train#handlers#1" in changes:
+        config["train"]["handlers"].append(changes["train#handlers#1"])
+    else:
+        parser.update(changes)
+    after = run_record({"fold": 0}, config=parser.get(), training=[], validation=[])
+    check_record("resume.pt", before, after)
+
+
+def test_components_of_another_version_are_not_compared_but_a_warning_says_so(caplog):
+    old = {key: of_config()[key] for key in ("choices", "training", "validation")}
+    check_record("resume.pt", old, of_config({"optimizer#lr": 0.1}))
+    check_record("resume.pt", of_config() | {"version": "0"}, of_config({"optimizer#lr": 0.1}))
+    assert [r.getMessage().split(":")[0] for r in caplog.records] == [
+        "resume.pt is of a version that recorded components otherwise"
+    ] * 2
+
+
+def changed(content, place):
+    """The bytes with one of them another."""
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+def test_an_image_of_the_same_size_with_one_other_byte_is_another_image(tmp_path):
+    before = of(training=[case(tmp_path, "a", image=bytes(5000))])
+    after = of(training=[case(tmp_path, "a", image=changed(bytes(5000), 2500))])
+    with pytest.raises(ValueError, match="case a has another image or label"):
+        check_record("resume.pt", before, after)
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_the_first_and_the_last_byte_of_a_large_image_count(tmp_path, place):
+    large = bytes(17 * 2**20)
+    before = of(training=[case(tmp_path, "a", image=large)])
+    other = changed(large, place % len(large))
+    with pytest.raises(ValueError, match="case a has another image or label"):
+        check_record("resume.pt", before, of(training=[case(tmp_path, "a", image=other)]))
+
+
+def test_images_of_two_cases_that_change_places_are_refused(tmp_path):
+    a, b = case(tmp_path, "a", image=b"one"), case(tmp_path, "b", image=b"two")
+    swapped = [{**a, "image": b["image"]}, {**b, "image": a["image"]}]
+    with pytest.raises(ValueError, match=r"case a has another .*case b has another"):
+        check_record("resume.pt", of(training=[a, b]), of(training=swapped))
+
+
+def test_a_slice_of_a_series_that_changes_is_another_image(tmp_path):
+    series = tmp_path / "series"
+    series.mkdir()
+    item = {**case(tmp_path, "a"), "image": str(series)}
+    for name in "123":
+        (series / f"{name}.dcm").write_bytes(name.encode())
+    before = of(training=[item])
+    (series / "2.dcm").write_bytes(b"9")
+    with pytest.raises(ValueError, match="case a has another image or label"):
+        check_record("resume.pt", before, of(training=[item]))
+
+
+def test_a_record_without_digests_of_images_still_resumes(tmp_path):
+    items = [case(tmp_path, "a")]
+    now = of(training=items)
+    check_record("resume.pt", {k: v for k, v in now.items() if k != "images"}, now)
