@@ -46,6 +46,9 @@ warning. In one of more height whose every slice shows lung there is no abdomen.
 ABDOMEN = "ABDOMEN"
 
 
+_REMEDY = "look at the image and its result before you use it"
+
+
 @dataclass
 class Findings:
     """What speaks against an image: `refusals` contradict, `warnings` are at the margin."""
@@ -103,7 +106,7 @@ class CheckImaged(MapTransform):
             notes = [f"{FORCED}: {finding}" for finding in found.refusals] + found.warnings
             add_notes(data[key], notes)
             for note in notes:
-                logger.warning("case %s: %s", data.get("case", key), note)
+                logger.warning("case %s: %s: %s", data.get("case", key), note, _REMEDY)
         return dict(data)
 
     @cached_property

@@ -25,6 +25,8 @@ from medseg.transforms.classes import Classes
 
 logger = logging.getLogger(__name__)
 
+_REMEDY = "look at the preview before the result is used"
+
 _OF_SLICES = ("share", "place_1", "place_2")
 """What a network that was trained on slices says of a whole volume; `share` is of the slice with
 the largest one."""
@@ -72,7 +74,7 @@ class CheckResultd(MapTransform):
             notes = [] if trained is None else list(self._findings(data[key], image, trained))
             add_notes(image, notes)
             for note in notes:
-                logger.warning("case %s: %s", data.get("case", key), note)
+                logger.warning("case %s: %s: %s", data.get("case", key), note, _REMEDY)
         return dict(data)
 
     def _findings(self, label: Tensor, image: Tensor, trained: TrainedOn) -> Iterator[str]:

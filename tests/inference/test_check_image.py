@@ -79,6 +79,7 @@ def test_another_body_part_is_a_warning_that_is_kept_with_the_image(caplog):
     ]
     assert [r.levelno for r in caplog.records] == [logging.WARNING]
     assert "case a: the DICOM header says HEAD" in caplog.text
+    assert "look at the image and its result before you use it" in caplog.text
     for same in ("LIVER", "liver", ""):
         assert not notes_of(checked(scan(), header={"body_part": same}, body_part=["LIVER"]))
 

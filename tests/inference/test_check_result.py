@@ -50,7 +50,8 @@ def test_a_result_as_in_training_passes(weights, caplog):
 def test_another_volume_or_place_or_nothing_is_noted_and_logged(where, words, weights, caplog):
     notes = checked(weights, where)
     assert [note[: len(w)] for note, w in zip(notes, words, strict=True)] == words
-    assert all(f"case a: {note}" in caplog.text for note in notes)
+    remedy = "look at the preview before the result is used"
+    assert all(f"case a: {note}: {remedy}" in caplog.text for note in notes)
 
 
 def test_the_place_is_that_in_the_patient_whatever_way_the_file_lies(weights):
