@@ -10,8 +10,6 @@ import pydicom
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.tag import Tag
 
-from medseg.ingest.elements import macro
-
 OF_FILES = (
     # when
     *("AcquisitionDate", "SeriesDate", "ContentDate", "ContentTime", "AcquisitionDateTime"),
@@ -40,20 +38,33 @@ OF_FILES = (
 )
 """Keywords of what single slices state."""
 
-_MACROS = (
-    *("FrameContentSequence", "CardiacSynchronizationSequence", "TemporalPositionSequence"),
-    *("RespiratorySynchronizationSequence", "ContrastBolusUsageSequence", "FrameAnatomySequence"),
-    *("MRImageFrameTypeSequence", "MRTimingAndRelatedParametersSequence", "MREchoSequence"),
-    *("MRFOVGeometrySequence", "MRModifierSequence", "MRImagingModifierSequence"),
-    *("MRReceiveCoilSequence", "MRTransmitCoilSequence", "MRDiffusionSequence"),
-    *("MRAveragesSequence", "MRVelocityEncodingSequence", "MRArterialSpinLabelingSequence"),
-    *("CTImageFrameTypeSequence", "CTAcquisitionTypeSequence", "CTAcquisitionDetailsSequence"),
-    *("CTTableDynamicsSequence", "CTGeometrySequence", "CTReconstructionSequence"),
-    *("CTExposureSequence", "CTXRayDetailsSequence", "MultienergyCTProcessingSequence"),
-    *("PETFrameTypeSequence", "PETFrameAcquisitionSequence", "PETReconstructionSequence"),
-    *("PETFrameCorrectionFactorsSequence", "RadiopharmaceuticalUsageSequence"),
+_MACROS = frozenset(
+    map(
+        Tag,
+        (
+            *("FrameContentSequence", "CardiacSynchronizationSequence", "TemporalPositionSequence"),
+            *(
+                "RespiratorySynchronizationSequence",
+                "ContrastBolusUsageSequence",
+                "FrameAnatomySequence",
+            ),
+            *("MRImageFrameTypeSequence", "MRTimingAndRelatedParametersSequence", "MREchoSequence"),
+            *("MRFOVGeometrySequence", "MRModifierSequence", "MRImagingModifierSequence"),
+            *("MRReceiveCoilSequence", "MRTransmitCoilSequence", "MRDiffusionSequence"),
+            *("MRAveragesSequence", "MRVelocityEncodingSequence", "MRArterialSpinLabelingSequence"),
+            *(
+                "CTImageFrameTypeSequence",
+                "CTAcquisitionTypeSequence",
+                "CTAcquisitionDetailsSequence",
+            ),
+            *("CTTableDynamicsSequence", "CTGeometrySequence", "CTReconstructionSequence"),
+            *("CTExposureSequence", "CTXRayDetailsSequence", "MultienergyCTProcessingSequence"),
+            *("PETFrameTypeSequence", "PETFrameAcquisitionSequence", "PETReconstructionSequence"),
+            *("PETFrameCorrectionFactorsSequence", "RadiopharmaceuticalUsageSequence"),
+        ),
+    )
 )
-_COUNTED = tuple(
+_COUNTED = frozenset(
     Tag(keyword)
     for keyword in (
         *("DimensionIndexValues", "InStackPositionNumber", "FrameType"),
@@ -84,14 +95,20 @@ def read_others(dataset: pydicom.Dataset) -> Others:
 
 def read_frame_others(group: pydicom.Dataset) -> Others:
     """Read what the functional groups of one frame state, without what all frames share."""
-    found = []
-    for keyword in _MACROS:
-        item = macro([group], keyword)
-        for tag in item.keys():  # noqa: SIM118 (a data set iterates over converted elements)
-            name = keyword_for_tag(tag)
-            if name and tag not in _COUNTED and (text := _text(item, tag)):
-                found.append((name, text))
-    return tuple(found)
+    stated = [
+        (item, tag)
+        for macro_tag in _MACROS & group.keys()
+        for item in _items(group, macro_tag)
+        for tag in item.keys() - _COUNTED
+    ]
+    found = ((keyword_for_tag(tag), _text(item, tag)) for item, tag in stated)
+    return tuple((keyword, text) for keyword, text in found if keyword and text)
+
+
+def _items(group: pydicom.Dataset, tag: pydicom.tag.BaseTag) -> pydicom.Sequence:
+    """The items of a macro; none where it is stated as something else."""
+    value = group[tag].value
+    return value if isinstance(value, pydicom.Sequence) else pydicom.Sequence()
 
 
 def _text(dataset: pydicom.Dataset, tag: pydicom.tag.BaseTag) -> str:

@@ -7,7 +7,6 @@ numbers, or an empty string. `SLICE_RULES` is the order in which they are asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from pydicom import uid
@@ -21,6 +20,7 @@ from medseg.ingest.image_kind import (
     is_no_image,
 )
 from medseg.ingest.mixed import mixed_kernel, mixed_patient, mixed_quantity, mixed_study
+from medseg.ingest.mosaic import is_frame_of_slice, mosaic_by, places_of_files
 from medseg.ingest.pixel_rules import conflicting_syntax, too_large, trailing_bytes, truncated
 from medseg.ingest.real_world import conflicting_rescale
 from medseg.ingest.reasons import Reason
@@ -52,7 +52,6 @@ _SECONDARY_CAPTURE_CLASSES = (
     uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
     uid.MultiFrameTrueColorSecondaryCaptureImageStorage,
 )
-_MOSAIC_KINDS = ("MR", "OT", "")
 _MEASURING_KINDS = ("CT", "MR", "PT", "NM")
 _SCANNED = ("DV", "DF", "SD", "SI", "DRW")  # ConversionType, PS3.3 C.8.6.1.1
 
@@ -81,43 +80,14 @@ def _multi_frame(slices: Sequence[Slice]) -> str:
     Siemens' enhanced MR goes on saying MOSAIC where its frames are slices, one in a file or many at
     several places. Sheets of several times lie at one.
     """
-    places = _places(slices)
+    places = places_of_files(slices)
     for s in slices:
-        if (by := _mosaic_by(s)) and not _is_frame_of_slice(s, places=places[s.path]):
+        if (by := mosaic_by(s)) and not is_frame_of_slice(s, places=places[s.path]):
             return f"{s.name} is a mosaic of slices side by side ({by})"
         if s.frame is None and (s.frames > 1 or s.sop_class in MULTI_FRAME_CLASSES):
             kind = f"{s.name}, {s.sop_class.name}"
             return f"{s.frames} frames in one file ({kind}) without functional groups for each"
     return ""
-
-
-def _mosaic_by(header: Slice) -> str:
-    """What says that an image shows slices side by side; "" where nothing does."""
-    if header.tiles > 1 and header.kind in _MOSAIC_KINDS:
-        return f"{header.tiles} by a private element"
-    if any("MOSAIC" in word.upper().split("_") for word in header.image_type):
-        return "ImageType"
-    return "the private copy of ImageType" if header.is_called_mosaic else ""
-
-
-def _is_frame_of_slice(header: Slice, *, places: int) -> bool:
-    """Whether a frame is a slice whatever ImageType says, by the object that it is in.
-
-    Legacy converted objects hold what single files held, sheets too.
-    """
-    if header.frame is None:
-        return False
-    if header.sop_class == uid.LegacyConvertedEnhancedMRImageStorage:
-        return 1 < header.frames == places
-    return header.frames == 1 or places > 1
-
-
-def _places(slices: Sequence[Slice]) -> dict[Path, int]:
-    """How many places the frames of each file lie at."""
-    found: dict[Path, set[bytes]] = {}
-    for s in slices:
-        found.setdefault(s.path, set()).add(s.position.tobytes())
-    return {path: len(places) for path, places in found.items()}
 
 
 def _missing_parts(slices: Sequence[Slice]) -> str:

@@ -1,0 +1,77 @@
+"""Tests of medseg.ingest.turns: what comes back again and again along a stack."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from medseg.ingest.turns import alternate, blocks, overlap, swing, take_turns
+
+
+def stack(thickness_mm=None, spacing_mm=None, *, step_mm=1.0):
+    return [
+        SimpleNamespace(
+            position=np.array([0, 0, step_mm * k]),
+            thickness_mm=thickness_mm,
+            spacing_between_mm=spacing_mm,
+        )
+        for k in range(6)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [("abab", True), ("aabbaab", True), ("aabb", False), ("abcd", False), ("aaab", False)],
+)
+def test_each_of_several_kinds_comes_back(kinds, expected):
+    assert take_turns(kinds) is expected
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ("ababab", True),
+        ("abababa", True),
+        ("abcabcabc", True),
+        ("abcdabcdabcd", True),
+        ("aabaabaab", True),
+        ("abab", False),  # two rounds may be chance
+        ("ababba", False),
+        ("aaaaaa", False),
+        ("aaabbb", False),
+        ("abcdef", False),
+    ],
+)
+def test_a_strict_order_repeats_three_times(kinds, expected):
+    assert alternate(kinds) is expected
+
+
+def test_numbers_that_jump_and_are_smooth_in_every_second_swing():
+    assert swing([0, 400, 3, 403, 6, 406, 9, 409])
+    assert not swing([0, 50, 100, 150, 200, 250, 300, 350])
+
+
+def test_runs_of_equal_values_are_blocks():
+    assert (blocks("aabba"), blocks("a")) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({"thickness_mm": 2.0}, True),
+        ({"thickness_mm": 1.0}, False),
+        ({"spacing_mm": 2.0}, True),
+        ({"thickness_mm": 0.8, "spacing_mm": 2.0}, True),
+        ({"thickness_mm": 2.0, "spacing_mm": 1.0}, False),  # meant to overlap
+        ({"thickness_mm": 2.0, "spacing_mm": 0.0}, True),
+    ],
+)
+def test_slices_overlap_by_what_they_state_against_their_step(stated, expected):
+    assert overlap(stack(**stated), where_unstated=not expected) is expected
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_slices_that_state_no_extent_overlap_as_asked_for(answer):
+    assert overlap(stack(), where_unstated=answer) is answer
