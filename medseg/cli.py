@@ -16,6 +16,7 @@ from rich.markup import escape
 from medseg.cli_bundles import bundles_app
 from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli_output import say
+from medseg.cli_paths import PathArgument, PathOption, PathTextArgument
 from medseg.cli_usage import PlainGroup
 from medseg.pages import page_of
 from medseg.printable import log_printable_text, printable
@@ -44,13 +45,13 @@ _OVERRIDES: dict[str, Any] = {
     "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
     "options_metavar": "[OPTIONS] [--KEY VALUE]...",
 }
-Bundle = Annotated[Path, typer.Option("--bundle", "-b", help="Folder of the bundle.")]
+Bundle = Annotated[Path, PathOption("--bundle", "-b", help="Folder of the bundle.")]
 
 
 @app.command()
 def phantom(
     kind: Annotated[str, typer.Argument(help=_KINDS)],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write: new or empty.")],
+    out: Annotated[Path, PathOption("--out", "-o", help="Folder to write: new or empty.")],
     cases: Annotated[int, typer.Option(help="Cases with labels, for training.")] = 10,
     test_cases: Annotated[int, typer.Option(help="Test cases, as NIfTI and as DICOM.")] = 1,
     size: Annotated[int, typer.Option(help="Rows and columns of a slice.")] = 128,
@@ -111,9 +112,11 @@ def segment(
     context: typer.Context,
     source: Annotated[
         str,
-        typer.Argument(metavar="INPUT", help="A NIfTI, DICOM folder, picture, or folder of cases."),
+        PathTextArgument(
+            metavar="INPUT", help="A NIfTI, DICOM folder, picture or folder of cases."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of label maps and previews.")],
+    out: Annotated[Path, PathOption("--out", "-o", help="Folder of label maps and previews.")],
     bundle: Bundle = Path("bundles/liver"),
     plan: Annotated[
         bool, typer.Option("--plan", help="Tell windows and memory of each case, and stop there.")
@@ -142,10 +145,10 @@ def prune(
     bundle: Bundle = Path("bundles/liver"),
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder of the pruned bundle. [default: <bundle>_pruned]"),
+        PathOption("--out", "-o", help="Folder of the pruned bundle. [default: <bundle>_pruned]"),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Folder of table and plot. [default: runs/<name>/prune]")
+        Path | None, PathOption(help="Folder of table and plot. [default: runs/<name>/prune]")
     ] = None,
     tolerance: Annotated[float, typer.Option(help="Points of IoU below the best level.")] = 0.6,
     repeats: Annotated[int, typer.Option(help="How often each level is timed.")] = 20,
@@ -175,7 +178,7 @@ def prune(
 def export(
     context: typer.Context,
     output: Annotated[
-        str, typer.Argument(metavar="OUTPUT", help="File to write, ending in .onnx, .pt2 or .ts.")
+        str, PathTextArgument(metavar="OUTPUT", help="File to write, ending in .onnx, .pt2 or .ts.")
     ],
     bundle: Bundle = Path("bundles/liver"),
     overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False,
@@ -199,8 +202,8 @@ def export(
 def prepare(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The dataset, named as its bundle is.")],
-    source: Annotated[Path, typer.Option("--source", "-s", help="Folder or archive as published.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    source: Annotated[Path, PathOption("--source", "-s", help="Folder or archive as published.")],
+    out: Annotated[Path, PathOption("--out", "-o", help="Folder to write.")],
 ) -> None:
     """Check a dataset as published and convert it to what its bundle reads, folds included.
 
@@ -227,7 +230,7 @@ def prepare(
 @app.command()
 def download(
     name: Annotated[str, typer.Argument(help="The dataset, named as its bundle is.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the files as published.")],
+    out: Annotated[Path, PathOption("--out", "-o", help="Folder of the files as published.")],
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="Say yes to the licence, which is shown.")
     ] = False,
@@ -255,9 +258,7 @@ def download(
 
 @app.command()
 def inspect(
-    path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A folder, DICOMDIR, DICOM or volume file.")
-    ],
+    path: Annotated[Path, PathArgument(help="A folder, DICOMDIR, DICOM or volume file.")],
     json: Annotated[bool, typer.Option("--json", help="For machines: whole UIDs, one object.")] = (
         False
     ),

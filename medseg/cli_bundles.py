@@ -7,6 +7,7 @@ import typer
 
 from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli_output import say
+from medseg.cli_paths import PathOption, names_given
 
 bundles_app = typer.Typer(
     help="List, build and check bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
@@ -14,7 +15,8 @@ bundles_app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-BundlesDir = Annotated[Path, typer.Option(help="Folder of the bundles and their layers.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Default: all.", callback=names_given)]
+BundlesDir = Annotated[Path, PathOption(help="Folder of the bundles and their layers.")]
 
 
 @bundles_app.command("list")
@@ -37,7 +39,7 @@ def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
 
 @bundles_app.command("build")
 def build_bundles(
-    names: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
+    names: Names = None,
     bundles_dir: BundlesDir = Path("bundles"),
 ) -> None:
     """Build the configs of bundles from their layers.
@@ -54,7 +56,7 @@ def build_bundles(
 
 @bundles_app.command("check")
 def check_bundles(
-    names: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
+    names: Names = None,
     bundles_dir: BundlesDir = Path("bundles"),
 ) -> None:
     """Check bundles against MONAI's bundle specification and ours; all faults at once.

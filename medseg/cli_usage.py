@@ -74,7 +74,7 @@ def _write_json(line: str) -> None:
 
     from medseg.ingest.inspection import error_as_json
 
-    sys.stdout.write(f"{json.dumps(error_as_json(line, ''), indent=2)}\n")
+    sys.stdout.write(f"{json.dumps(error_as_json(line, None), indent=2)}\n")
 
 
 def _told(error: Any, words: Sequence[str], *, verb: str) -> str:

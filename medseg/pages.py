@@ -17,12 +17,19 @@ PAGES = {
     "medseg.transforms": "docs/how-to/use-your-own-data.md",
     "medseg.inference.case": "docs/how-to/use-your-own-data.md",
     "medseg.inference.pictures": "docs/how-to/use-your-own-data.md",
+    "medseg.run": "docs/how-to/use-your-own-data.md",
+    "medseg.overrides": "docs/how-to/override-a-config.md",
+    "medseg.override_values": "docs/how-to/override-a-config.md",
+    "medseg.path_keys": "docs/how-to/override-a-config.md",
+    "medseg.bundles": "docs/how-to/override-a-config.md",
+    "medseg.bundle_check": "docs/how-to/override-a-config.md",
 }
-"""How the name of a module that reads a user's data begins -> the page; the longest one counts."""
+"""How the name of a module that reads a user's data or words begins -> the page; the longest
+counts."""
 
 
 def page_of(module: str) -> str | None:
-    """The page for what a module refuses, if that is about a user's data.
+    """The page for what a module refuses, if that is about a user's data or words.
 
     Example:
         >>> page_of("medseg.ingest.nifti")

@@ -25,6 +25,7 @@ from medseg.cli_usage import BAD_ARGUMENTS
 from medseg.datasets import converters, phantom
 from medseg.networks.export import FORMATS
 
+PAGE = " (see docs/how-to/override-a-config.md)"
 REPOSITORY = Path(__file__).resolve().parent.parent
 WORKFLOW_OF = {
     **{"train": "train", "evaluate": "evaluate", "segment": "inference"},
@@ -308,7 +309,7 @@ def test_a_misspelt_override_trains_nothing(tmp_path):
     code = "import sys; sys.argv[1:] = 'train --max_epoch 2'.split(); from medseg.cli import main\n"
     ended = _python(f"{code}main()", cwd=tmp_path)
     assert ended.returncode == BAD_ARGUMENTS
-    assert ended.stderr.splitlines()[-1].endswith("nearest is max_epochs")
+    assert ended.stderr.splitlines()[-1].endswith(f"nearest is max_epochs{PAGE}")
     assert "Traceback" not in ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["bundles"]
 
@@ -490,7 +491,7 @@ def test_an_unknown_bundle_is_one_line(here, verb):
     ended = _medseg("bundles", verb, "lung")
     assert ended.exit_code == BAD_ARGUMENTS
     known = ", ".join(names(REPOSITORY / "bundles"))
-    assert ended.stderr == f"error: no bundle 'lung' in bundles: it has {known}\n"
+    assert ended.stderr == f"error: no bundle 'lung' in bundles: it has {known}{PAGE}\n"
 
 
 def test_bundles_outside_a_repository_are_one_line(tmp_path, monkeypatch):

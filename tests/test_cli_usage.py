@@ -1,5 +1,7 @@
 """Tests of medseg.cli_usage: a faulty command line is one plain line, whatever the fault."""
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -71,3 +73,42 @@ def test_a_word_of_an_override_is_no_misspelt_option():
 def test_no_verb_is_no_fault_but_shows_the_help(words):
     ended = _medseg(*words)
     assert "Usage: medseg" in " ".join(ended.output.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        (("inspect", ""), "inspect"),
+        (("segment", "", "-o", "x"), "segment"),
+        (("segment", "x", "-o", ""), "segment"),
+        (("segment", "x", "--out="), "segment"),
+        (("train", "-b", ""), "train"),
+        (("evaluate", "-b", ""), "evaluate"),
+        (("prune", "-o", ""), "prune"),
+        (("prune", "--report", ""), "prune"),
+        (("export", ""), "export"),
+        (("prepare", "nuclei", "--source", "", "-o", "x"), "prepare"),
+        (("prepare", "nuclei", "--source", "x", "-o", ""), "prepare"),
+        (("download", "nuclei", "-o", ""), "download"),
+        (("phantom", "ct", "-o", ""), "phantom"),
+        (("bundles", "list", "--bundles-dir", ""), "bundles list"),
+        (("bundles", "build", ""), "bundles build"),
+        (("bundles", "check", ""), "bundles check"),
+    ],
+)
+def test_an_empty_path_is_refused_and_is_not_this_folder(words, verb, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = _medseg(*words)
+    assert ended.exit_code == BAD_ARGUMENTS
+    assert ended.stderr.startswith(f"medseg {verb}: ")
+    assert "the path is empty, name a file or folder (. is this one)" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("inspect", "", "--json"), ("inspect", "x", "--jsn", "--json")])
+def test_the_document_of_a_faulty_command_line_has_no_path(words):
+    ended = _medseg(*words)
+    document = json.loads(ended.stdout)
+    assert document["path"] is None
+    assert document["error"] in ended.stderr

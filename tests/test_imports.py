@@ -17,7 +17,17 @@ RANKS = {
     **dict.fromkeys(("export", "report"), 3),
     **dict.fromkeys(("bundle_check", "bundle_copy", "bundle_export", "bundles"), 4),
     **dict.fromkeys(
-        ("cli", "cli_bundles", "cli_errors", "cli_output", "cli_usage", "doctor", "overrides"), 4
+        (
+            "cli",
+            "cli_bundles",
+            "cli_errors",
+            "cli_output",
+            "cli_paths",
+            "cli_usage",
+            "doctor",
+            "overrides",
+        ),
+        4,
     ),
     **dict.fromkeys(("override_values", "prepare", "prune", "prune_report", "run"), 4),
 }

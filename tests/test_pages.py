@@ -31,6 +31,7 @@ def test_every_module_is_there(start):
         ("medseg.datasets.nuclei", "docs/how-to/prepare-a-dataset.md"),
         ("medseg.datasets.datalist", "docs/how-to/use-your-own-data.md"),
         ("medseg.networks.weights", None),
+        ("medseg.overrides", "docs/how-to/override-a-config.md"),
         ("numpy", None),
     ],
 )
@@ -58,3 +59,19 @@ def test_a_message_names_the_page_of_what_raised_it(call, page):
 def test_the_error_line_of_a_verb_names_the_page(tmp_path):
     ended = CliRunner().invoke(cli.app, ["inspect", str(tmp_path / "no")])
     assert ended.stderr.endswith("(see docs/how-to/read-a-refusal.md)\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "-b", "no_bundle"),
+        ("prune", "-b", "no_bundle"),
+        ("train", "-b", "{liver}", "--max_epoch", "3"),
+        ("train", "-b", "{liver}", "--dataset_dir", ""),
+        ("bundles", "build", "no_bundle"),
+    ],
+)
+def test_a_bundle_or_an_override_that_is_refused_names_its_page(words, repository):
+    liver = str(repository / "bundles" / "liver")
+    ended = CliRunner().invoke(cli.app, [word.format(liver=liver) for word in words])
+    assert ended.stderr.endswith("(see docs/how-to/override-a-config.md)\n")

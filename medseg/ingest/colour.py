@@ -16,6 +16,7 @@ from pydicom import uid
 from medseg.ingest.codestream import contradiction, stated
 from medseg.ingest.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.header import read_header
+from medseg.ingest.packing import check_is_file
 from medseg.ingest.part10 import open_bounded, parse
 from medseg.ingest.pixel_rules import conflicting_syntax, is_plausible
 from medseg.ingest.reasons import IngestError, Reason
@@ -75,8 +76,7 @@ def read_colour(path: str | Path) -> np.ndarray:
         >>> picture = read_colour("endoscopy/still.dcm")  # doctest: +SKIP
     """
     path = Path(path)
-    if not path.is_file():
-        raise IngestError(Reason.NOT_FOUND, f"no such file: {path}")
+    check_is_file(path)
     header = read_header(path)
     if header is None:
         raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is no DICOM image")

@@ -116,9 +116,12 @@ def as_json(rows: list[Row], path: str | Path) -> dict[str, object]:
     }
 
 
-def error_as_json(message: str, path: str | Path) -> dict[str, object]:
-    """As `as_json` where nothing could be listed, with the reason as `error`."""
-    return {**as_json([], path), "error": message}
+def error_as_json(message: str, path: str | Path | None) -> dict[str, object]:
+    """As `as_json` where nothing could be listed, with the reason as `error`.
+
+    `path` is null where the command line names none that could be looked at.
+    """
+    return {**as_json([], path or ""), "path": path and str(path), "error": message}
 
 
 def _series_row(series: Series) -> Row:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from medseg.ingest.reasons import IngestError, Reason
+from medseg.walk import what_is_no_file
 
 _MAGIC = {
     b"\x1f\x8b": "gzip",  # RFC 1952 section 2.3.1
@@ -54,6 +56,14 @@ def packing_to_read(path: Path, *, named: str, plain: tuple[bytes, ...]) -> str:
     check_unpacked(path)
     with path.open("rb") as file:
         return "" if file.read(_LONGEST).startswith(plain) else named
+
+
+def check_is_file(path: Path) -> None:
+    """Refuse what is no file by what it is. Raises IngestError, "not-found"."""
+    if os.path.isfile(path):
+        return
+    what = "a folder, where a file is read" if os.path.isdir(path) else what_is_no_file(path)
+    raise IngestError(Reason.NOT_FOUND, f"{path} is {what}" if what else f"no such file: {path}")
 
 
 def check_unpacked(path: Path) -> None:

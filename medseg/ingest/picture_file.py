@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from medseg.ingest.checks import as_labels, has_only
+from medseg.ingest.packing import check_is_file
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.room import check_room
 
@@ -139,8 +140,7 @@ def _checked(
     path: Path, modes: Collection[str], *, colour: bool, most: int, copies: int = 0
 ) -> bytes:
     """The content of a file whose header and checksums are right."""
-    if not path.is_file():
-        raise IngestError(Reason.NOT_FOUND, f"no such file: {path}")
+    check_is_file(path)
     content = path.read_bytes()
     with _decoding(path, len(content)), Image.open(BytesIO(content)) as image:
         _check_kind(image, path, modes=modes, colour=colour)

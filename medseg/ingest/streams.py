@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from medseg.ingest.packing import check_is_file
 from medseg.ingest.reasons import IngestError, Reason
 
 MOST_INFLATED = {"": 1, "gzip": 1032, "zlib": 1032, "bzip2": 2**21, "hex": 0.5}
@@ -84,8 +85,7 @@ def opened(path: Path, packing: str = "", *, start: int = 0) -> Iterator[Stream]
         IngestError: "not-found", "unknown-format" for what is no gzip file though it should be,
             "truncated" or "unreadable".
     """
-    if not path.is_file():
-        raise IngestError(Reason.NOT_FOUND, f"no such file: {path}")
+    check_is_file(path)
     try:
         with path.open("rb") as raw:
             raw.seek(start, 2 if start < 0 else 0)

@@ -22,7 +22,7 @@ from medseg.ingest.mgh_header import parse_mgh
 from medseg.ingest.nifti_header import parse_nifti
 from medseg.ingest.nrrd_header import parse_nrrd
 from medseg.ingest.nrrd_segments import join_layers
-from medseg.ingest.packing import check_unpacked
+from medseg.ingest.packing import check_is_file, check_unpacked
 from medseg.ingest.reasons import IngestError, Reason, explain
 from medseg.ingest.room import check_room
 from medseg.ingest.volume_header import STATED, Choices, VolumeHeader
@@ -96,8 +96,7 @@ def read_file_header(
         IngestError: as `load_file`, except for what only the voxels show.
     """
     path, choices = Path(path), Choices(affine, units)
-    if not path.is_file():
-        raise IngestError(Reason.NOT_FOUND, f"no such file: {path}")
+    check_is_file(path)
     suffix = suffix_of(path.name)
     if not suffix:
         raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is named like no volume file")

@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 WRAPPERS = ("module.", "_orig_mod.", "network.", "net.", "model.")
 """What DataParallel, DistributedDataParallel, torch.compile and training loops put before keys."""
 
+AVERAGED = "n_averaged"
+"""What `torch.optim.swa_utils.AveragedModel` counts, beside the keys of its network."""
+
 _STATE_KEYS = ("state_dict", "model_state_dict", "model", "network", "net")
 """Where training loops keep the weights in a checkpoint that holds more."""
 
@@ -67,7 +70,7 @@ def load_weights(
     else:
         name = f"weights {os.fspath(weights)}"
         state = _read(weights, name=name)
-    state = _unwrapped(_flat(state, name=name), name=name)
+    state = _unwrapped(_weights_alone(_flat(state, name=name)), name=name)
     part = _part(network, state)
     _check_fit(network, part, name=name)
     network.load_state_dict(part)
@@ -111,6 +114,16 @@ def _is_flat(state: Any) -> bool:
         and len(state) > 0
         and all(isinstance(k, str) and torch.is_tensor(v) for k, v in state.items())
     )
+
+
+def _weights_alone(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The weights without the count that `torch.optim.swa_utils.AveragedModel` keeps beside them.
+
+    A network of that class is wrapped in "module.", which a count that is nobody's is not.
+    """
+    others = {key: value for key, value in state.items() if key != AVERAGED}
+    is_averaged = bool(others) and all(key.startswith(WRAPPERS[0]) for key in others)
+    return others if is_averaged else state
 
 
 def _unwrapped(state: Mapping[str, Tensor], *, name: str) -> Mapping[str, Tensor]:

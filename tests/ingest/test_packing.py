@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import zipfile
 
 import nibabel
@@ -13,6 +14,7 @@ import pytest
 
 from medseg.ingest import IngestError, Reason, load
 from medseg.ingest.inspection import inspect
+from medseg.ingest.picture_file import read_picture
 
 VALUES = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
 
@@ -67,3 +69,16 @@ def test_a_packed_text_header_says_what_it_is(name, tmp_path):
     path.write_bytes(gzip.compress(b"NRRD0004\n"))
     with pytest.raises(IngestError, match=f"{name} is a gzip file, whatever its name"):
         load(path)
+
+
+def test_what_is_no_file_is_called_what_it_is_by_every_reader(tmp_path):
+    for name in ("pipe.nii.gz", "pipe.nrrd", "pipe.mha", "pipe.mgz", "pipe.png"):
+        os.mkfifo(tmp_path / name)
+        (tmp_path / f"lost_{name}").symlink_to("nowhere")
+        read = read_picture if name.endswith("png") else load
+        for path, what in ((name, "a pipe, socket or device"), (f"lost_{name}", "a link to what")):
+            with pytest.raises(IngestError, match=f"{path} is {what}") as caught:
+                read(tmp_path / path)
+            assert caught.value.code is Reason.NOT_FOUND
+    with pytest.raises(IngestError, match="no such file"):
+        load(tmp_path / "gone.nii.gz")

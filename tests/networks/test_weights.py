@@ -220,6 +220,22 @@ def test_weights_that_data_parallel_itself_wrapped_are_loaded():
     assert all(torch.equal(v, loaded[k]) for k, v in source.state_dict().items())
 
 
+def test_weights_of_an_averaged_model_are_loaded():
+    network = make()
+    averaged = torch.optim.swa_utils.AveragedModel(network)
+    averaged.update_parameters(network)
+    state = load_weights(make(), averaged.state_dict()).state_dict()
+    assert all(torch.equal(state[k], v) for k, v in network.state_dict().items())
+    parallel = torch.optim.swa_utils.AveragedModel(torch.nn.DataParallel(network)).state_dict()
+    state = load_weights(make(), {"state_dict": parallel}).state_dict()
+    assert all(torch.equal(state[k], v) for k, v in network.state_dict().items())
+
+
+def test_a_count_beside_weights_that_nothing_wrapped_is_refused():
+    with pytest.raises(ValueError, match="n_averaged"):
+        load_weights(make(), {**make().state_dict(), "n_averaged": torch.tensor(3)})
+
+
 def test_wrapped_weights_of_the_whole_network_load_into_a_pruned_one():
     whole = make(deep_supervision=True)
     wrapped = {f"module.{k}": v for k, v in whole.state_dict().items()}
