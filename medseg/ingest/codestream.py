@@ -20,6 +20,8 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _JPEG_WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))
 _JPEG_2000_FILE = b"\0\0\0\x0cjP  "  # boxes round a codestream
 _MOST_BOXES_BYTES = 2**16
+_CODING_STYLE, _START_OF_TILE, _FIRST_MARKER = 0xFF52, 0xFF90, 0xFF00
+_TRANSFORMATION, _IRREVERSIBLE = 13, 0  # bytes behind the marker of the coding style
 _SIGN_BIT = 0x80  # of the depth of a JPEG 2000 component
 
 
@@ -89,6 +91,26 @@ def contradiction(codestream: Codestream, header: Slice) -> str:
     if is_blind and bits < header.bits_stored:
         return f"a codestream of {bits} unsigned bits for {header.bits_stored} signed ones"
     return ""
+
+
+def is_irreversible(fragment: bytes) -> bool:
+    """Whether a JPEG 2000 codestream is coded with the wavelet that loses, the 9-7 one.
+
+    By the last byte of its coding style, COD (ITU-T T.800 table A.20); False where it has none.
+
+    Args:
+        fragment: the codestream, or its beginning; in the boxes of a file it is looked for.
+    """
+    at = fragment.find(_JPEG_2000_START) + 2
+    while at >= 2 and at + 4 <= len(fragment):
+        marker, length = struct.unpack_from(">HH", fragment, at)
+        if marker == _CODING_STYLE:
+            place = at + _TRANSFORMATION
+            return place < len(fragment) and fragment[place] == _IRREVERSIBLE
+        if marker == _START_OF_TILE or marker < _FIRST_MARKER or length < 2:
+            return False
+        at += 2 + length
+    return False
 
 
 def frame_marker(fragment: memoryview) -> int:

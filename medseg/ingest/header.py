@@ -17,12 +17,13 @@ from pydicom import uid
 from pydicom.tag import Tag
 
 from medseg.ingest import completeness, elements, multiframe, origin, private, real_world_mapping
-from medseg.ingest.packing import packing_of
+from medseg.ingest.packing import holds_packed_dicom, packing_of
 from medseg.ingest.part10 import PARSE_ERRORS, Part10, open_bounded, parse, without_validation
 from medseg.ingest.pixel_element import measure_pixels, zeros_at_end
 from medseg.ingest.real_world import with_real_world_values
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.slice import PixelData, Slice
+from medseg.ingest.stray import PACKED_SUFFIXES
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +107,9 @@ def _refuse_if_meant_to_be_dicom(path: Path) -> None:
     size = path.stat().st_size
     if size and path.suffix.lower() == ".dcm" and (packing := packing_of(path)):
         raise IngestError(Reason.UNREADABLE, f"{path} is a {packing} file: unpack it")
+    if path.suffix.lower() not in PACKED_SUFFIXES and holds_packed_dicom(path):
+        finding = f"{path} is a DICOM file packed with gzip: unpack it"
+        raise IngestError(Reason.UNREADABLE, finding)
     if size == 0 or path.suffix.lower() == ".dcm":
         raise IngestError(
             Reason.UNREADABLE, f"{path} has {size} bytes and no DICOM prefix at byte 128"
@@ -163,7 +167,8 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         intercept=number("RescaleIntercept"),
         rescale_type=text("RescaleType"),
         has_modality_lut=bool(dataset.get("ModalityLUTSequence")),
-        is_lossy=_is_lossy(text("LossyImageCompression"), parsed.syntax),
+        is_lossy=_is_lossy(text("LossyImageCompression"), parsed.syntax)
+        or (pixels is not None and pixels.is_irreversible),
         conversion=text("ConversionType"),
         has_burned_in_text=text("BurnedInAnnotation") == "YES",
         pixels=pixels,

@@ -40,8 +40,9 @@ def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
     if padded := [s for s in slices if s.excess_bytes]:
         finding = f"{padded[0].excess_bytes} zeros follow the pixels of {padded[0].path.name}"
         notes.append((Reason.PADDED_PIXELS, f"{finding} ({len(padded)} slices), in {name}"))
-    if captured := sum(map(is_captured_slice, slices)):
-        finding = f"{counted(captured, 'secondary capture')} with geometry and rescale"
+    if captured := [s for s in slices if is_captured_slice(s)]:
+        stated = "geometry" if any(s.slope is None for s in captured) else "geometry and rescale"
+        finding = f"{counted(len(captured), 'secondary capture')} with {stated}"
         notes.append((Reason.CAPTURED_SLICES, f"{finding}, taken as slices, in {name}"))
     if len(slices) == 1:
         finding = f"one slice, {thickness_mm(slices[0]):.4g} mm thick, in {name}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from pathlib import Path
 
 from medseg.ingest.reasons import IngestError, Reason
@@ -18,6 +20,7 @@ _MAGIC = {
     b"Rar!\x1a\x07": "rar",
 }
 _STREAMS = ("gzip", "bzip2")  # what `medseg.ingest.streams` unpacks
+_DICOM_PREFIX = slice(128, 132)
 _LONGEST = max(map(len, _MAGIC))
 
 
@@ -37,6 +40,17 @@ def packing_of(path: Path) -> str:
     except OSError as error:
         raise IngestError(Reason.UNREADABLE, f"{path} gives no bytes ({error.strerror})") from error
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
+
+
+def holds_packed_dicom(path: Path) -> bool:
+    """Whether a file is gzip and what it unpacks to begins as DICOM does, with "DICM" at 128."""
+    if packing_of(path) != "gzip":
+        return False
+    try:
+        with gzip.open(path) as file:
+            return file.read(_DICOM_PREFIX.stop)[_DICOM_PREFIX] == b"DICM"
+    except (EOFError, OSError, zlib.error):
+        return False
 
 
 def packing_to_read(path: Path, *, named: str, plain: tuple[bytes, ...]) -> str:

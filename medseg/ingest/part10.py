@@ -71,6 +71,7 @@ _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _FIRST_GROUPS = (0x0002, 0x0008)
 _LAST_FIRST_ELEMENT = 0x0018  # data sets begin with group length, character set, type or UIDs
 _LONGEST_FIRST_VALUE = 256
+_DEFLATED_HEAD_BYTES = 4096
 _VRS = frozenset(str(vr).encode() for vr in VR)
 
 
@@ -275,13 +276,23 @@ def _written_in(file: BinaryIO, stated: UID) -> UID:
     """The transfer syntax stated, unless the first element is plain and of another byte order."""
     if stated not in (*_PLAIN_SYNTAXES, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian):
         return stated
-    head = file.read(8)
+    head = file.read(_DEFLATED_HEAD_BYTES)
     file.seek(-len(head), os.SEEK_CUR)
-    if not _begins_like_a_data_set(head):
-        return stated
+    if not _begins_like_a_data_set(head[:8]):
+        return DeflatedExplicitVRLittleEndian if _is_deflated(head) else stated
+    head = head[:8]
     found = _syntax_by(head)
     is_other_order = found.is_little_endian != stated.is_little_endian
     return found if is_other_order or stated.is_deflated else stated
+
+
+def _is_deflated(head: bytes) -> bool:
+    """Whether bytes begin a deflate stream of a data set."""
+    try:
+        start = zlib.decompressobj(-zlib.MAX_WBITS).decompress(head, _LONGEST_FIRST_VALUE)
+    except zlib.error:
+        return False
+    return start[4:6] in _VRS and _begins_like_a_data_set(start)
 
 
 def _syntax_of(file: BinaryIO) -> UID:

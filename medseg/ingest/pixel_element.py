@@ -13,11 +13,18 @@ from typing import BinaryIO
 
 import pydicom
 
-from medseg.ingest.codestream import size_of
+from medseg.ingest.codestream import is_irreversible, size_of
 from medseg.ingest.elements import whole
 from medseg.ingest.inflated import Inflated
 from medseg.ingest.part10 import Part10
-from medseg.ingest.pixel_content import HEAD_BYTES, RLE, RLE_HEADER_BYTES, content_of, is_rle_table
+from medseg.ingest.pixel_content import (
+    HEAD_BYTES,
+    JPEG_2000,
+    RLE,
+    RLE_HEADER_BYTES,
+    content_of,
+    is_rle_table,
+)
 from medseg.ingest.rle import decode_rle
 from medseg.ingest.slice import PixelData
 
@@ -33,6 +40,7 @@ _LAYOUT = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
 _FRAMES = "NumberOfFrames"
 _FIRST_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # of an item, in either byte order
 _ITEM_HEADER_BYTES = 8
+_MAIN_HEADER_BYTES = 256  # of a frame: its table or its coding style
 _ITEM, _DELIMITER = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 
 
@@ -151,7 +159,7 @@ def _content(stream: BinaryIO, dataset: pydicom.Dataset, *, start: int, length: 
 
 def _measure_fragments(stream: BinaryIO, size: int) -> PixelData:
     """Walk the items of encapsulated pixel data to the delimiter that must end them."""
-    offset, codestreams, content = stream.tell(), 0, ""
+    offset, codestreams, content, is_lossy = stream.tell(), 0, "", False
     order = ">" if stream.read(4) == _FIRST_TAGS[1] else "<"
     stream.seek(offset)
     while True:
@@ -159,19 +167,21 @@ def _measure_fragments(stream: BinaryIO, size: int) -> PixelData:
         if len(item) < _ITEM_HEADER_BYTES:
             missing_bytes = _ITEM_HEADER_BYTES - len(item)
             found = _fragments(offset, stream.tell() - offset, missing_bytes=missing_bytes)
-            return replace(found, codestreams=codestreams, content=content)
+            found = replace(found, codestreams=codestreams, content=content)
+            return replace(found, is_irreversible=is_lossy)
         group, element, length = struct.unpack(order + "HHI", item)
         if (group, element) == _DELIMITER:
             found = _fragments(offset, stream.tell() - offset, codestreams=codestreams)
-            return replace(found, content=content)
+            return replace(found, content=content, is_irreversible=is_lossy)
         if (group, element) != _ITEM:
             raise ValueError("encapsulated pixel data holds something that is no item")
         end = stream.tell() + length
         if end > size:
             return _fragments(offset, size - offset, missing_bytes=end - size)
-        head = stream.read(min(length, RLE_HEADER_BYTES if content else HEAD_BYTES))
+        head = stream.read(min(length, _MAIN_HEADER_BYTES if content else HEAD_BYTES))
         begun = content_of(head)
         codestreams += bool(begun)
+        is_lossy = is_lossy or (begun == JPEG_2000 and is_irreversible(head))
         content = content or begun
         stream.seek(end)
 

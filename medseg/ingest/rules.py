@@ -14,6 +14,7 @@ from pydicom import uid
 from medseg.geometry import ORTHOGONALITY_TOLERANCE
 from medseg.ingest.completeness import Part, missing_parts
 from medseg.ingest.image_kind import (
+    CLASSES,
     MULTI_FRAME_CLASSES,
     RESCALED_KINDS,
     is_class_without_image,
@@ -112,16 +113,16 @@ def is_secondary_capture(header: Slice) -> bool:
 def is_captured_slice(header: Slice) -> bool:
     """A secondary capture that states all that a slice states: ITK and 3D Slicer may write such.
 
-    Those are its place, its spacing, a rescale and a modality that measures, of grey samples that
-    nothing was written over and no film, video or paper was scanned for.
+    Those are its place, its spacing, a modality that measures, and a rescale where values mean
+    nothing without, of grey samples that nothing was written over and no film, video or paper was
+    scanned for.
     """
     return (
         header.sop_class in _SECONDARY_CAPTURE_CLASSES
         and "SCREEN SAVE" not in header.image_type
         and header.kind in _MEASURING_KINDS
         and header.samples == 1
-        and header.slope is not None
-        and header.intercept is not None
+        and not _lacks_rescale(header)
         and header.conversion not in _SCANNED
         and not header.has_burned_in_text
         and not _absent_geometry(header)
@@ -167,12 +168,22 @@ def _pixel_format(slices: Sequence[Slice]) -> str:
 
 
 def _missing_rescale(slices: Sequence[Slice]) -> str:
-    count = sum(
-        s.kind in RESCALED_KINDS and (s.slope is None or s.intercept is None) for s in slices
-    )
-    if count:
-        return f"{count} of {len(slices)} {slices[0].kind} slices have no rescale"
+    lacking = [s for s in slices if _lacks_rescale(s)]
+    if lacking:
+        kind = _rescaled_kind(lacking[0])
+        return f"{len(lacking)} of {len(slices)} {kind} slices have no rescale"
     return _partly_rescaled(slices)
+
+
+def _lacks_rescale(header: Slice) -> bool:
+    is_whole = header.slope is not None and header.intercept is not None
+    return bool(_rescaled_kind(header)) and not is_whole
+
+
+def _rescaled_kind(header: Slice) -> str:
+    """CT or PT, by Modality or, where that says another kind, by SOP class; else ""."""
+    kinds = (header.kind, CLASSES.get(header.sop_class, ""))
+    return next((kind for kind in kinds if kind in RESCALED_KINDS), "")
 
 
 def _partly_rescaled(slices: Sequence[Slice]) -> str:

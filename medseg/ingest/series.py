@@ -173,7 +173,8 @@ def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
 
     Localizers and secondary captures are left aside where two or more slices remain, which are then
     judged in their place; of a series with fewer, they are refused. Where all are secondary
-    captures, those with the geometry and values of slices are judged as slices.
+    captures, those with the geometry and values of slices are judged as slices; so are they among
+    slices whose regular stack they go on with.
 
     Args:
         slices: in any order.
@@ -181,11 +182,19 @@ def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
     """
     images = [s for s in slices if not is_localizer(s)]
     stack = [s for s in images if not is_secondary_capture(s)]
-    if not stack:
-        stack = [s for s in images if is_captured_slice(s)]
+    sliced = [s for s in images if not is_secondary_capture(s) or is_captured_slice(s)]
+    if not stack or _fit(stack, sliced):
+        stack = sliced
     if len(stack) in (0, 1, len(slices)):
         return _judged(slices, resample=resample)
     return _with_left_aside(_judged(stack, resample=resample), slices)
+
+
+def _fit(stack: Sequence[Slice], with_captures: Sequence[Slice]) -> bool:
+    """Whether secondary captures go on with a stack: they were its slices, of another class."""
+    if not 0 < len(stack) < len(with_captures):
+        return False
+    return _judged(with_captures, resample=False).verdict is not Verdict.REFUSE
 
 
 def _judged(slices: Sequence[Slice], *, resample: bool) -> Series:

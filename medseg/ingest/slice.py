@@ -27,6 +27,7 @@ class PixelData:
     `codestreams` is the number of fragments that begin a compressed frame. `zeros` are the last
     bytes that are all zero, counted to `pixel_element.MAX_PADDING_BYTES`, and only where there are
     more bytes than the header states. `is_float` marks Float and Double Float Pixel Data.
+    `is_irreversible` says that a JPEG 2000 codestream loses by its own header.
     `compressed` is the number of bytes in the file that pixels are decoded or inflated from.
     """
 
@@ -38,6 +39,7 @@ class PixelData:
     content: str = ""
     zeros: int = 0
     is_float: bool = False
+    is_irreversible: bool = False
     compressed: int = 0
 
 

@@ -16,7 +16,7 @@ from medseg.ingest.reasons import IngestError, Reason
 from medseg.walk import what_is_no_file
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
-_PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".z", ".zip", ".7z", ".rar")
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".z", ".zip", ".7z", ".rar")
 _UNFINISHED_SUFFIXES = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp")
 _DIGITS = re.compile(r"\d+(\.\d+)*")
 _HEAD_BYTES = 1024
@@ -79,7 +79,7 @@ def _pattern(name: str) -> str:
 
 
 def _fault(path: Path, beside: _Names) -> IngestError | None:
-    is_packed = path.suffix.lower() in _PACKED_SUFFIXES
+    is_packed = path.suffix.lower() in PACKED_SUFFIXES
     is_unfinished = path.suffix.lower() in _UNFINISHED_SUFFIXES
     name = Path(path.stem if is_packed or is_unfinished else path.name)
     if name.name != path.name and path.with_name(name.name).exists():

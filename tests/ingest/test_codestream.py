@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import struct
+from io import BytesIO
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813  # its own idiom
 from ingest.dicom_writer import compress_series, make_series, ramp, write_series
+from PIL import Image
+from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from medseg.ingest import IngestError, Reason, find_series, load
@@ -166,3 +169,23 @@ def test_a_codestream_within_a_file_of_boxes_states_its_size():
     boxes = b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x14ftypjp2 "
     pixel_data = items(b"", boxes + b"\xff\x4f\xff\x51" + size)
     assert list(stated(pixel_data)) == [Codestream((512, 300), bits=16)]
+
+
+@pytest.mark.parametrize(
+    ("irreversible", "reasons"), [(True, [Reason.LOSSY_COMPRESSION]), (False, [])]
+)
+def test_the_wavelet_that_loses_is_said_under_the_syntax_that_does_not(
+    irreversible, reasons, tmp_path
+):
+    """JPEG 2000 with the 9-7 wavelet in a file that says that nothing was lost."""
+    plane = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) // 2
+    (slice_,) = make_series(plane[None])
+    code = BytesIO()
+    Image.fromarray(plane).save(code, "JPEG2000", no_jp2=True, irreversible=irreversible)
+    slice_.PixelData = encapsulate([code.getvalue()])
+    slice_["PixelData"].VR, slice_["PixelData"].is_undefined_length = "OB", True
+    slice_.file_meta.TransferSyntaxUID = J2K
+    write_series(tmp_path, [slice_])
+    (series,) = find_series(tmp_path)
+    said = [reason for reason, _ in series.notes if reason is not Reason.SINGLE_SLICE]
+    assert said == reasons

@@ -120,3 +120,12 @@ def test_kind_and_contradiction(sop_class, modality, kind, said):
 @pytest.mark.parametrize("sop_class", [*CLASSES, uid.SecondaryCaptureImageStorage, uid.UID("1.2")])
 def test_a_class_of_images_or_an_unknown_one_may_hold_an_image(sop_class):
     assert not is_no_image(sop_class, "")
+
+
+@pytest.mark.parametrize("modality", ["MR", "US", "CR"])
+def test_a_class_of_ct_whose_modality_says_another_kind_needs_its_rescale(modality, tmp_path):
+    """What the values mean is not known then, whichever of the two is right."""
+    write_series(tmp_path, of_class(CT, modality=modality, rescale=False))
+    (series,) = find_series(tmp_path)
+    assert series.reason is Reason.MISSING_RESCALE
+    assert "5 of 5 CT slices have no rescale" in series.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 import tracemalloc
 import zlib
@@ -334,3 +335,38 @@ def test_an_element_that_nobody_asks_for_may_be_long(tmp_path):
     path = tmp_path / "a.dcm"
     _with_sparse_element(path, b"\x09\x00\x01\x10", 2**28, stated=2**28)
     assert load(tmp_path)[0].shape == (4, 6, 1)
+
+
+@pytest.mark.parametrize("stated", [b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2\0"])
+def test_a_deflated_data_set_that_is_stated_as_plain_is_read_and_said(stated, tmp_path, recwarn):
+    slices = make_series(uid="1.2.3")
+    for s in slices:
+        s.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    for path in write_series(tmp_path, slices):
+        content = path.read_bytes()
+        uid = b"1.2.840.10008.1.2.1.99"
+        assert content.count(uid) == 1
+        path.write_bytes(content.replace(uid, stated.ljust(len(uid), b"\0")))
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.NO_FILE_META)
+    assert "read as Deflated Explicit VR Little Endian" in series.message
+    np.testing.assert_array_equal(load(tmp_path)[0], EXPECTED)
+    assert not [w for w in recwarn if "pydicom" in str(w.filename)]
+
+
+@pytest.mark.parametrize("name", ["slice", "slice.img2", "1.2.840.5"])
+def test_a_packed_dicom_file_says_what_it_is_whatever_its_name(name, tmp_path):
+    (path,) = write_series(tmp_path / "plain", make_series(ramp((1, 6, 4))))
+    packed = tmp_path / "packed" / name
+    packed.parent.mkdir()
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    (series,) = find_series(packed.parent)
+    assert series.reason is Reason.UNREADABLE
+    assert "is a DICOM file packed with gzip: unpack it" in series.message
+
+
+def test_another_packed_file_beside_slices_is_passed_over(tmp_path):
+    write_series(tmp_path, make_series())
+    (tmp_path / "notes").write_bytes(gzip.compress(b"notes" * 100))
+    (series,) = find_series(tmp_path)
+    assert series.verdict is Verdict.ACCEPT

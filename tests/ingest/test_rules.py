@@ -374,3 +374,27 @@ def test_a_secondary_capture_with_geometry_among_slices_of_a_scanner_is_left_asi
     (series,) = find_series(tmp_path)
     assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.LEFT_ASIDE)
     assert "1 secondary capture of 6 slices left aside" in series.message
+
+
+def test_secondary_captures_of_mr_need_no_rescale(tmp_path):
+    elements = ("RescaleSlope", "RescaleIntercept", "RescaleType")
+    write_series(tmp_path, captured("MR", **dict.fromkeys(elements)))
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.CAPTURED_SLICES)
+    assert "5 secondary captures with geometry, taken as slices" in series.message
+    np.testing.assert_array_equal(load(tmp_path)[0], ramp().transpose(2, 1, 0))
+
+
+def test_secondary_captures_that_go_on_with_a_stack_are_slices_of_it(tmp_path):
+    slices, others = make_series(uid="1.2.3"), captured()
+    frame = slices[0].FrameOfReferenceUID
+    for s in others:
+        s.FrameOfReferenceUID = frame
+    slices[3:] = others[3:]
+    for s in slices:
+        s.ImageType = ["DERIVED", "SECONDARY"]
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.CAPTURED_SLICES)
+    assert "2 secondary captures with geometry and rescale" in series.message
+    np.testing.assert_array_equal(load(tmp_path)[0], ramp().transpose(2, 1, 0) - 1024)
