@@ -1,8 +1,11 @@
 """Plausibility: whether an image, and what was found in it, are as those of the training were."""
 
 from medseg.plausibility.compare import compare_class, compare_image
-from medseg.plausibility.hounsfield import is_scan_in_hounsfield, lung_share, why_not_hounsfield
+from medseg.plausibility.content import why_no_content
+from medseg.plausibility.extent import why_impossible_extent
+from medseg.plausibility.hounsfield import is_scan_in_hounsfield, why_not_hounsfield
 from medseg.plausibility.label_maps import describe_few_values, describe_label_map
+from medseg.plausibility.lungs import lung_share
 from medseg.plausibility.measure import measure_class, reaches_edge
 from medseg.plausibility.trained_on import (
     TrainedOn,
@@ -36,6 +39,8 @@ __all__ = [
     "ranges_of",
     "reaches_edge",
     "read_trained_on",
+    "why_impossible_extent",
+    "why_no_content",
     "why_not_compared",
     "why_not_hounsfield",
     "write_trained_on",

@@ -1,4 +1,4 @@
-"""Hounsfield: whether values can be Hounsfield units, and how much of a scan is lung.
+"""Hounsfield: whether values can be Hounsfield units.
 
 Limits are far from what scans were measured to have: 3D-IRCADb-01, LIDC-IDRI, and the CT files of
 `shared/data`, which are chest, abdomen, head and thin stacks.
@@ -29,13 +29,28 @@ LEAST_AIR = 0.02
 """What a scan is known by where none is expected: air beside soft tissue. One that was cropped
 inside the body has no air and is not known."""
 
-LUNG_HU = (-950, -600)
-
 MOST_VOXELS = 2**20
 """Voxels that are looked at, spread evenly."""
 
-MOST_LINES = 64
-"""Likewise of rows, columns and slices, about, where slices are compared."""
+SURROUNDING_HU = (-1250, -750)
+"""Air around a body, also where a scan is shifted by 200 HU. Lower is padding, of one value."""
+
+LEAST_BELOW_AIR = 0.02
+"""Of values that are lower than air, and not of the one value of padding."""
+
+PLAIN = 0.05
+"""Air is so plain: in the corners of a scan its quartiles, and their medians, are 0.03 and less
+apart, as a part of the span of values. Organs and fat are 0.07 and more."""
+
+MOST_ABOVE_CLIPPED = 0.02
+"""Where values were clipped, as to -160 and 240 HU, hardly any is just above the lowest: 0.005 and
+less. Where air was scaled, its noise is there: 0.1 and more."""
+
+FEW_VALUES = 8
+"""A scan of a patient has hundreds of values."""
+
+MANY_VOXELS = 2**15
+"""In so many voxels there are more than `FEW_VALUES`."""
 
 
 def why_not_hounsfield(array: np.ndarray) -> str | None:
@@ -58,7 +73,9 @@ def why_not_hounsfield(array: np.ndarray) -> str | None:
     if np.mean(body > DENSE_HU) > MOST_DENSE:
         share = f"{np.mean(body > DENSE_HU):.0%}"
         return f"{span} and {share} of what is no air is above {DENSE_HU}, where only bone is"
-    return None
+    if array.size >= MANY_VOXELS and (few := len(np.unique(values))) <= FEW_VALUES:
+        return f"it holds no more than {few} values"
+    return _why_no_air(array, values) if array.ndim == 4 else None
 
 
 def is_scan_in_hounsfield(array: np.ndarray) -> bool:
@@ -69,21 +86,27 @@ def is_scan_in_hounsfield(array: np.ndarray) -> bool:
     return bool(air >= LEAST_AIR and tissue >= 10 * LEAST_TISSUE)
 
 
-def lung_share(array: np.ndarray) -> float:
-    """Of the body, the share that has the density of lung, in the slices that show least of it.
-
-    It is the tenth percentile of the slices. Half of a slice through the dome of the liver may be
-    lung, but a scan of the abdomen has slices below, without any; in one of the chest alone every
-    slice shows it.
-
-    Args:
-        array: (I, J, K), HU, slices across the last axis.
-    """
-    stride = max(1, min(array.shape[:2]) // MOST_LINES)
-    slices = array[::stride, ::stride, :: max(1, array.shape[2] // MOST_LINES)]
-    lung = ((slices > LUNG_HU[0]) & (slices < LUNG_HU[1])).sum((0, 1))
-    body = (slices > BODY_HU).sum((0, 1)) + lung
-    return float(np.percentile(lung / np.maximum(body, 1), 10))
+def _why_no_air(array: np.ndarray, values: np.ndarray) -> str | None:
+    """Say why what surrounds the body cannot be air; None where it can, or the body fills all."""
+    least = values.min()
+    low, high = SURROUNDING_HU
+    if np.mean((values < low) & (values > least)) > LEAST_BELOW_AIR:
+        return f"many values are below {low}, and air is at -1000"
+    dark, bright = np.percentile(values, (1, 99))
+    near = max(PLAIN * (bright - dark), 1e-6)
+    width = max(1, min(array.shape[1:3]) // 40)
+    ends = (slice(None, width), slice(-width, None))
+    quartiles = [np.percentile(array[0][i, j], (25, 50, 75)) for i in ends for j in ends]
+    levels = [float(quartile[1]) for quartile in quartiles]
+    plain = all(quartile[2] - quartile[0] < near for quartile in quartiles)
+    if not plain or max(levels) - min(levels) > near or not high < levels[0] < FAT_HU:
+        return None
+    if np.mean(values < levels[0] - near) > LEAST_BELOW_AIR:
+        return None
+    above = np.mean((values > least) & (values < least + 0.8 * near))
+    if np.mean(values == least) > 5 * MOST_ABOVE_CLIPPED and above < MOST_ABOVE_CLIPPED:
+        return None
+    return f"what surrounds the body is at {levels[0]:.0f}, and air is at -1000"
 
 
 def sample(array: np.ndarray) -> np.ndarray:

@@ -90,8 +90,31 @@ def test_a_chest_is_no_abdomen_and_an_abdomen_with_lungs_is_one():
         checked(scan(lungs=40), body_part=["ABDOMEN"])
     checked(scan(lungs=40), body_part=["CHEST"])
     assert not notes_of(checked(scan(lungs=30), body_part=["ABDOMEN"]))
-    low = checked(scan(lungs=40)[..., -20:], body_part=["ABDOMEN"])
+    low = checked(scan(lungs=40)[..., -19:], body_part=["ABDOMEN"])
     assert "every slice shows lung" in notes_of(low)[0]
+
+
+def test_half_a_chest_is_refused_and_a_scan_in_lung_coloured_air_is_none():
+    with pytest.raises(ValueError, match="in 60 mm every slice shows lung"):
+        checked(scan(lungs=40)[..., -24:], body_part=["ABDOMEN"])
+    air = np.where(scan() < -500, -850, scan())
+    assert not notes_of(checked(air, body_part=["ABDOMEN"]))
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "picture"])
+def test_one_value_and_noise_are_refused_for_every_network(modality):
+    shape = (3, 200, 200) if modality == "picture" else (1, 40, 40, 40)
+    noise = np.random.default_rng(0).normal(0, 300, shape)
+    for values, why in ((np.zeros(shape), "every value is 0"), (noise, "it is noise")):
+        with pytest.raises(ValueError, match=f"this is no image: {why}"):
+            checked(values, modality)
+
+
+def test_a_ct_of_impossible_size_is_refused_as_it_lies_in_its_file():
+    meters = np.diag([0.001, 0.001, 0.0025, 1])
+    header = {"original_affine": meters, "spatial_shape": np.array([32, 32, 40])}
+    with pytest.raises(ValueError, match=r"stated in another unit: .* 0\.001 mm"):
+        checked(scan(), header=header)
 
 
 def test_what_is_forced_goes_on_and_is_noted(caplog):
