@@ -255,7 +255,7 @@ def _dtype(stored: np.ndarray, header: Slice, *, is_whole: bool) -> type[np.gene
 
 
 def _rescale(stored: np.ndarray, header: Slice, *, out: np.ndarray) -> None:
-    _check_mapped(stored, header)
+    check_mapped(stored, header)
     slope, intercept = header.rescale
     if out.dtype == np.int16:
         _rescale_modulo(stored, int(slope), intercept=int(intercept), out=out)
@@ -268,8 +268,16 @@ def _rescale(stored: np.ndarray, header: Slice, *, out: np.ndarray) -> None:
         out[(stored >= low) & (stored <= high)] = CT_PADDING_HU
 
 
-def _check_mapped(stored: np.ndarray, header: Slice) -> None:
-    """Refuse values beyond those that a real world value mapping is stated for."""
+def check_mapped(stored: np.ndarray, header: Slice) -> None:
+    """Refuse values beyond those that a real world value mapping is stated for.
+
+    Args:
+        stored: samples without what lies above BitsStored.
+        header: of the slice.
+
+    Raises:
+        IngestError: "conflicting-rescale", with both ranges.
+    """
     if not header.is_real_world:
         return
     (mapping,) = header.real_world

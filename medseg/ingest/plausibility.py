@@ -24,7 +24,7 @@ from medseg.ingest.hounsfield_range import (
     range_of,
     what_is_unlikely,
 )
-from medseg.ingest.pixels import stored_planes
+from medseg.ingest.pixels import check_mapped, stored_planes
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.slice import Slice
 from medseg.ingest.unused_bits import HIGHEST_HU, surplus_of, without_unused_bits
@@ -100,6 +100,9 @@ def examine(slices: Sequence[Slice]) -> list[Slice]:
     Returns:
         The same slices in the same order, each with `sample_note`, where there is something to say.
 
+    Raises:
+        IngestError: "conflicting-rescale", see `check_mapped`.
+
     Example:
         >>> examine(headers)[0].pixel_representation  # stated as 0  # doctest: +SKIP
         1
@@ -133,7 +136,8 @@ def _may_contradict(header: Slice) -> bool:
     """Whether samples can hold more than what is stated, or what no image of their kind has."""
     is_plain = not header.transfer_syntax.is_encapsulated
     may_be_wrong = header.bits_allocated > _FEW_BITS and (header.kind == "CT" or is_plain)
-    return may_be_wrong or header.bits_stored < header.bits_allocated
+    is_wide = header.bits_stored < header.bits_allocated
+    return may_be_wrong or is_wide or header.is_real_world
 
 
 def _is_hounsfield(header: Slice) -> bool:
@@ -153,6 +157,7 @@ def _whole_planes(slices: Sequence[Slice]) -> list[tuple[Slice, np.ndarray]]:
 
 def _seen(header: Slice, plane: np.ndarray) -> _Seen:
     samples = histogram_of(plane)
+    check_mapped(without_unused_bits(samples.values.copy(), header), header)
     if samples.values.size < 2:
         return replace(_seen_in(header, samples), is_blank=True)
     if header.transfer_syntax.is_encapsulated or not are_swapped(plane, samples, header):

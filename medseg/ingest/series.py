@@ -202,7 +202,10 @@ def _judged(slices: Sequence[Slice], *, resample: bool) -> Series:
         if finding := rule(slices):
             return _refused(slices, reason, f"{finding} in {name_of(slices)}")
     single = leave_out_copies(slices)
-    ordered = sorted_along_normal(examine(single.slices))
+    try:
+        ordered = sorted_along_normal(examine(single.slices))
+    except IngestError as error:
+        return _refused(slices, error.code, f"{error.finding} in {name_of(slices)}")
     series = _stacked(ordered, resample=resample)
     if len(single.slices) == len(slices):
         return series

@@ -133,6 +133,7 @@ def test_what_gives_no_one_value_is_refused(mappings, words, tmp_path):
 
 def test_values_beyond_the_range_that_is_mapped_are_refused(tmp_path):
     write_series(tmp_path, mr(lambda k: [mapping(2.0, last=100)]))
+    assert find_series(tmp_path)[0].reason is Reason.CONFLICTING_RESCALE
     with pytest.raises(IngestError, match="is for 0 to 100") as error:
         load(tmp_path)
     assert error.value.code is Reason.CONFLICTING_RESCALE
