@@ -23,6 +23,9 @@ NESTED_PATH_KEYS = (
 )
 """Keys inside a component that hold a path, as in `train#handlers#3#path`."""
 
+BESIDE_WEIGHTS = ("check_image", "check_result")
+"""Components whose `weights` is the file, where that of others is how windows are weighed."""
+
 TEXT_KEYS = ("series_uid", "experiment_name", "run_name", "init_id", "final_id")
 """Keys that hold text copied from elsewhere, such as a header; it is as inert as a path."""
 
@@ -46,6 +49,8 @@ def is_path_key(key: str) -> bool:
         (True, False)
     """
     *above, last = _levels(key)
+    if last == "weights" and above and above[-1] in BESIDE_WEIGHTS:
+        return True
     return last in (NESTED_PATH_KEYS if above else PATH_KEYS)
 
 
