@@ -88,3 +88,18 @@ def test_an_empty_directory_holds_no_series(disk):
     directory.DirectoryRecordSequence = []
     directory.save_as(disk / "DICOMDIR")
     assert find_series(disk / "DICOMDIR") == []
+
+
+@pytest.mark.parametrize(
+    "name", [["..", "IM0"], ["/etc", "passwd"], ["IMAGES", "..\\x"], ["../../x"], ["."], ["a", ""]]
+)
+def test_a_name_that_leads_out_of_the_disk_is_refused(name, disk):
+    directory = dcmread(disk / "DICOMDIR")
+    for record in directory.DirectoryRecordSequence:
+        if "ReferencedFileID" in record:
+            record.ReferencedFileID = name
+    directory.save_as(disk / "DICOMDIR")
+    with pytest.raises(IngestError, match="refers to a file outside its folder") as caught:
+        load(disk / "DICOMDIR")
+    assert caught.value.code is Reason.UNREADABLE
+    assert "\n" not in str(caught.value)

@@ -5,6 +5,7 @@ Networks are untrained."""
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import nibabel as nib
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from hostile import NAMES
+from ingest.dicom_writer import make_series
 from monai.bundle import ConfigParser, scripts
 from PIL import Image
 from typer.testing import CliRunner
@@ -170,3 +172,49 @@ def test_every_path_of_training_evaluating_and_pruning_may_have_any_name(tmp_pat
     _medseg("segment", "@data#$x/imagesTs", "-b", f"{CODE}#x", "-o", "%out")
     assert {"%runs::$1", "$w@name", "$cache", "12_03", "@report$", "%out"} <= set(os.listdir())
     assert not list(tmp_path.rglob("pwned"))
+
+
+HOSTILE_TEXT = "CT\x1b[31m\nred $x"
+
+
+def test_hostile_header_values_reach_no_terminal_raw(tmp_path):
+    for number, dataset in enumerate(make_series(uid="1.2.3")):
+        dataset.SeriesDescription = dataset.PatientName = HOSTILE_TEXT
+        dataset.PatientID = dataset.StudyDescription = dataset.ProtocolName = HOSTILE_TEXT
+        dataset.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    for words in (("inspect", str(tmp_path)), ("inspect", str(tmp_path), "--json")):
+        ended = CliRunner().invoke(cli.app, words)
+        assert "1.2.3" in ended.output
+        assert "\x1b" not in ended.output
+        assert "\nred" not in ended.output
+
+
+def test_members_of_an_archive_are_not_written_outside_nor_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile("set.zip", "w") as archive:
+        for name in ("../x/images/x.png", "/tmp/x.png", "$x/images/$x.png", f"{CODE}.png"):
+            archive.writestr(name, b"x")
+    ended = CliRunner().invoke(cli.app, ["prepare", "nuclei", "--source", "set.zip", "-o", "out"])
+    assert ended.exit_code != cli.DONE
+    assert ended.stderr.count("\n") == 1
+    assert "Traceback" not in ended.stderr
+    assert {path.name for path in tmp_path.iterdir()} <= {"set.zip", "out"}
+    assert not (tmp_path.parent / "x").exists()
+
+
+@pytest.mark.parametrize("name", ["$x", "../../etc", "a\nb", "\x1b[31m", "@d"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("prepare", "{}", "-s", "s", "-o", "o"),
+        ("download", "{}", "-o", "o"),
+        ("bundles", "build", "{}"),
+    ],
+)
+def test_a_name_of_no_dataset_or_bundle_is_refused_in_one_line(name, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(cli.app, [word.format(name) for word in words])
+    assert ended.exit_code not in (cli.DONE, cli.SOME_FAILED)
+    assert ended.stderr.count("\n") == 1
+    assert "\x1b" not in ended.stderr
+    assert list(tmp_path.iterdir()) == []
