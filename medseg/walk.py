@@ -46,3 +46,23 @@ def what_is_no_file(path: str | os.PathLike) -> str | None:
     except OSError:
         return "a link to what is not there" if os.path.islink(path) else "not to be read"
     return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "a pipe, socket or device"
+
+
+def entries_of(folder: str | os.PathLike[str]) -> list[Path]:
+    """What a folder holds, sorted; nothing where it is not there or is no folder.
+
+    Raises:
+        OSError: it is there and may not be read, or its links lead round in a circle.
+
+    Example:
+        >>> entries_of("no/such/folder")
+        []
+    """
+    try:
+        return sorted(Path(folder).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise OSError(
+            f"{folder} cannot be read ({error.strerror}): correct its permissions or the link"
+        ) from error

@@ -13,6 +13,7 @@ et al., nnU-Net, Nature Methods, 2021.
 
 import json
 import logging
+import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from medseg.counted import LeftOut
 from medseg.datasets.datalist import Item
 from medseg.ingest.formats import is_volume_file, volume_files, without_suffix
 from medseg.ingest.volume_file import files_of
+from medseg.walk import entries_of
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ class Declared:
 def locate(root: Path, task: str) -> Path | None:
     """The task folder: `root`, or `root`/`task` as the archive unpacks; None if neither is one."""
     folders = (root, root / task)
-    return next((folder for folder in folders if (folder / "dataset.json").is_file()), None)
+    return next((folder for folder in folders if os.path.isfile(folder / "dataset.json")), None)
 
 
 def read(root: Path) -> tuple[list[Item], list[Item]]:
@@ -141,15 +143,17 @@ def usable(paths: Collection[Path], left: LeftOut) -> list[Path]:
     found = volume_files(entries)
     parts = {part for path in found for part in files_of(path)}
     others = [path for path in entries if path not in parts and path not in found]
-    left.add("not searched", (path.name for path in others if path.is_dir()), noun="subfolder")
-    left.add("of no format that is read", (path.name for path in others if not path.is_dir()))
+    left.add(
+        "not searched", (path.name for path in others if os.path.isdir(path)), noun="subfolder"
+    )
+    left.add("of no format that is read", (path.name for path in others if not os.path.isdir(path)))
     return found
 
 
 def _volumes(folder: Path, left: LeftOut) -> dict[str, Path]:
     """Map case name -> file, in the order of the numbers in the names; empty without the folder."""
     found: dict[str, Path] = {}
-    for path in usable(sorted(folder.iterdir()) if folder.is_dir() else [], left):
+    for path in usable(entries_of(folder), left):
         add(found, without_suffix(path.name), path)
     return {case: found[case] for case in sorted(found, key=_by_number)}
 

@@ -191,12 +191,12 @@ def opened(
         ...     image = published.picture(published.files[0])  # doctest: +SKIP
     """
     name = str(source.absolute())
-    if source.is_dir():
+    if os.path.isdir(source):
         below = (file for file in source.rglob("*") if os.path.isfile(file))
         found = (file.relative_to(source).as_posix() for file in below)
         yield Published(name, _ordered(found), lambda file: (source / file).read_bytes(), damaged)
         return
-    if not source.exists():
+    if not os.path.exists(source):
         raise FileNotFoundError(f"no such file or folder: {name}: {remedy}")
     if not zipfile.is_zipfile(source):
         size = counted(source.stat().st_size, "byte")

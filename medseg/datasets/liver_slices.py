@@ -18,6 +18,7 @@ from medseg.datasets import prepared
 from medseg.datasets._bring import bring
 from medseg.datasets.datalist import Item, build, hold_out, select
 from medseg.ingest.formats import is_picture_file
+from medseg.walk import entries_of
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ def _listed(root: Path) -> tuple[list[Item], list[Item]]:
 def _pictures(folder: Path, left: LeftOut) -> dict[str, Path]:
     """Map name without suffix -> picture; what else the folder holds is left out."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for path in entries_of(folder):
         if path.name.startswith("."):
             left.add("with a hidden name", [path.name] if _is_picture(path) else [])
         elif not _is_picture(path):

@@ -5,6 +5,7 @@ DICOM is not among them: it is known by its content, whatever its name.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -71,14 +72,14 @@ def is_volume_file(path: str | Path) -> bool:
     """
     path = Path(path)
     suffix = suffix_of(path.name)
-    if not suffix or path.is_dir():
+    if not suffix or os.path.isdir(path):
         return False
     return suffix not in PAIR_IMAGES or header_of_pair(path) is not None
 
 
 def is_picture_file(path: str | Path) -> bool:
     """Tell by its name whether a path is a picture file."""
-    return str(path).lower().endswith(PICTURES) and not Path(path).is_dir()
+    return str(path).lower().endswith(PICTURES) and not os.path.isdir(path)
 
 
 def header_of_pair(image: Path) -> Path | None:
@@ -99,8 +100,8 @@ def volume_files(paths: Iterable[Path]) -> list[Path]:
 
 def _other_half(path: Path, own: tuple[str, ...], others: tuple[str, ...]) -> Path | None:
     suffix = suffix_of(path.name)
-    if suffix not in own or not path.parent.is_dir():
+    if suffix not in own or not os.path.isdir(path.parent):
         return None
     stem = path.name[: -len(suffix)]
     names = [stem + s for s in others] + [stem + s.upper() for s in others]
-    return next((f for name in names if (f := path.with_name(name)).is_file()), None)
+    return next((f for name in names if os.path.isfile(f := path.with_name(name))), None)
