@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from medseg.ingest.reasons import IngestError, Reason
 
-FREE_HEADER_BYTES, MAX_HEADER_BYTES, MAX_HEADER_RATIO = 2**24, 2**26, 200
+FREE_HEADER_BYTES, MAX_HEADER_BYTES, MAX_HEADER_RATIO = 2**22, 2**26, 200
 """A header may inflate to the first of these, and to the second where the file is large enough.
 
 The functional groups of 20,000 frames take about the second, and deflate to a fiftieth.
