@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _EXPRESSIONS = ("$", "@", "%")
+_LARGEST = 2**31 - 1  # of what counts or measures something
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,15 @@ def _is_whole(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
+def _is_count(value: Any, least: int) -> bool:
+    return _is_whole(value, least) and value <= _LARGEST
+
+
 def _whole(least: int) -> Rule:
-    return Rule(f"a whole number, {least} or more", lambda value: _is_whole(value, least))
+    return Rule(
+        f"a whole number, {least} or more, at most {_LARGEST}",
+        lambda value: _is_count(value, least),
+    )
 
 
 def _whole_or_null(least: int) -> Rule:
@@ -70,7 +78,7 @@ _BELOW_1 = _number("from 0 to below 1", lambda x: 0 <= x < 1)
 _POSITIVE = _number("above 0", lambda x: x > 0)
 _NOT_NEGATIVE = _number("of 0 or more", lambda x: x >= 0)
 _SWITCH = Rule("True or False", lambda value: isinstance(value, bool))
-_SIZES = _list("whole numbers, each 1 or more", lambda x: _is_whole(x, 1))
+_SIZES = _list(f"whole numbers, each from 1 to {_LARGEST}", lambda x: _is_count(x, 1))
 
 RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("max_epochs", "val_interval", "batch_size", "val_slice_step"), _whole(1)),
@@ -83,12 +91,14 @@ RULES: Mapping[str, Rule] = {
     "folds": _whole(2),
     "seed": Rule("a whole number from 0 to 4294967295", lambda x: _is_whole(x, 0) and x < 2**32),
     "spatial_dims": Rule("2 or 3", lambda x: _is_whole(x, 2) and x <= 3),
-    **dict.fromkeys(("learning_rate", "border_sigma", "elastic_sigma_px"), _POSITIVE),
+    "learning_rate": _number("above 0, at most 1000", lambda x: 0 < x <= 1000),
+    **dict.fromkeys(("border_sigma", "elastic_sigma_px"), _POSITIVE),
     "surface_tolerance": _NOT_NEGATIVE,
     **dict.fromkeys(("flip_prob", "flip_prob_axis0", "affine_prob", "elastic_prob"), _PROBABILITY),
     "intensity_prob": _PROBABILITY,
     **dict.fromkeys(("dropout", "bottom_dropout", "overlap", "scale_range"), _BELOW_1),
-    **dict.fromkeys(("rotate_rad", "noise_std", "brightness_shift", "border_w0"), _NOT_NEGATIVE),
+    **dict.fromkeys(("rotate_rad", "brightness_shift", "border_w0"), _NOT_NEGATIVE),
+    "noise_std": _number("from 0 to 100", lambda x: 0 <= x <= 100),  # of intensities of 0 to 1
     **dict.fromkeys(("intensity_shift", "intensity_scale", "background_slices"), _NOT_NEGATIVE),
     "window_hu": _range("the low end before the high end", lambda low, high: low < high),
     "contrast_gamma": _range("the lower first, above 0", lambda low, high: 0 < low <= high),
@@ -97,10 +107,14 @@ RULES: Mapping[str, Rule] = {
         "the lower first, from 0 to 100", lambda low, high: 0 <= low < high <= 100
     ),
     **dict.fromkeys(("image_size", "elastic_spacing", "elastic_grid", "channels"), _SIZES),
+    "roi_size": Rule(
+        f"a whole number from 1 to {_LARGEST}, or a list of such numbers",
+        lambda value: _is_count(value, 1) or _SIZES.holds(value),
+    ),
     "spacing_mm": _list("numbers above 0", _POSITIVE.holds),
     "label_values": Rule("a list of whole numbers, each once", _labels),
     **dict.fromkeys(("resume", "deep_supervision", "mixed_precision", "class_guide"), _SWITCH),
-    **dict.fromkeys(("checkpointing", "pad_input", "colour"), _SWITCH),
+    **dict.fromkeys(("checkpointing", "pad_input", "colour", "whole_images"), _SWITCH),
 }
 """Key of a config -> what its value has to be, whatever the bundle."""
 
@@ -118,7 +132,7 @@ def check_choices(choices: Mapping[str, Any]) -> None:
     Example:
         >>> check_choices({"max_epochs": 0, "fold": 1})
         Traceback (most recent call last):
-        ValueError: max_epochs is 0: it has to be a whole number, 1 or more
+        ValueError: max_epochs is 0: it has to be a whole number, 1 or more, at most 2147483647
     """
     plain = {key: value for key, value in choices.items() if not _is_expression(value)}
     faults = [

@@ -41,7 +41,14 @@ def test_what_is_no_positive_whole_number_is_refused_by_its_key(key, value):
         *(("resume", value) for value in ("yes", 1, None)),
         *(("contrast_gamma", value) for value in ([1.25, 0.8], [0, 1], [1])),
         *(("spacing_mm", value) for value in ([1, 1, 0], [1, 1, -1], 1)),
-        ("noise_std", -0.1),
+        *(("noise_std", value) for value in (-0.1, 1000)),
+        *(("learning_rate", value) for value in (1001, 1e20)),
+        *(
+            (key, 10**20)
+            for key in ("max_epochs", "folds", "batch_size", "num_workers", "roi_size")
+        ),
+        *(("image_size", value) for value in ([10**20, 64], [64, 2**31])),
+        *(("roi_size", value) for value in (0, 10**20, [0, 64], [], [64, 2**31], 64.5, "64")),
         ("patience", 0),
         ("intensity_percentiles", [99, 1]),
     ],
@@ -75,6 +82,8 @@ def test_what_is_right_passes():
     check_choices(
         {"learning_rate": 1, "flip_prob": 0, "window_hu": (-1000.0, 400), "overlap": 0.99}
     )
+    check_choices({"roi_size": 64, "batch_size": 2**31 - 1, "noise_std": 100})
+    check_choices({"roi_size": [768, 768], "image_size": [64, 2**31 - 1]})
     check_choices({"label_values": [-1, 0, 255], "seed": 2**32 - 1, "level": None, "resume": True})
 
 
@@ -105,5 +114,7 @@ def test_a_wrong_number_is_refused_before_torch_is_imported(tmp_path, repository
     command = [sys.executable, "-c", code, "train", "-b", "bundles/liver", "--max_epochs", "ten"]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == ("error: max_epochs is 'ten': it has to be a whole number, 1 or more\n")
+    assert done.stderr == (
+        "error: max_epochs is 'ten': it has to be a whole number, 1 or more, at most 2147483647\n"
+    )
     assert done.stdout == "False\n"

@@ -13,6 +13,7 @@ from medseg.inference.precision import MixedPrecisionInferer
 from medseg.inference.predictor import Predictor, PredictorInferer
 from medseg.inference.probability_output import ProbabilityFiles
 from medseg.inference.restore import RestoreLabeld
+from medseg.inference.tiling import check_windows
 
 __all__ = [
     "CasesFailedError",
@@ -30,6 +31,7 @@ __all__ = [
     "WritePicturePreviewd",
     "WritePreviewd",
     "check_existing",
+    "check_windows",
     "find_cases",
     "find_pictures",
     "plan_cases",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
 from numbers import Integral, Real
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
@@ -104,6 +105,34 @@ class Tiling:
         layout = Layout(tuple(lines), fill=fill, halo=whole)
         self._check_statistics(layout, network)
         return layout
+
+    def check_network(self, network: nn.Module) -> None:
+        """Refuse windows that no image could be cut into for this network, before one is read.
+
+        A network that does not state its stride along each axis passes.
+
+        Raises:
+            ValueError: `roi_size` has another number of entries than the network has axes, is
+                smaller than its stride, is no multiple of it where windows blend, or is one voxel
+                to a layer that takes statistics of its window.
+        """
+        own = getattr(network, "total_stride", 1)
+        if isinstance(own, int):
+            return
+        per_axis(self.roi_size, len(own), "roi_size")
+        axes = len(own) + (self.slices is not None)
+        step = self.step(axes, network)
+        roi = self._per_axis(self.roi_size, axes, "roi_size", of_slices=1)
+        if self.mode == "blend":
+            lines = tuple(blend_axis(n, window=n, overlap=self.overlap) for n in roi)
+            layout = Layout(lines, fill="zero")
+            self._check_divides(layout, network)
+            self._check_statistics(layout, network)
+        elif any(n < s for n, s in zip(roi, step, strict=True)):
+            raise ValueError(
+                f"roi_size {self.roi_size} is smaller than the network's stride {list(own)}: pass "
+                "the stride or more along each axis, such as the size of the training patches"
+            )
 
     def _check_axes(self, axes: int, network: nn.Module | None) -> None:
         """Refuse a network of another number of axes than the windows have."""
@@ -225,6 +254,17 @@ class Tiling:
         if stride not in known:
             known[stride] = receptive_field(network, image.shape[1], stride=stride)
         return known[stride]
+
+
+def check_windows(inferer: Any, network: nn.Module) -> None:
+    """Ask an inferer that has a `Tiling` to check its windows for a network; others pass.
+
+    Raises:
+        ValueError: see `Tiling.check_network`.
+    """
+    tiling = getattr(inferer, "tiling", None)
+    if isinstance(tiling, Tiling):
+        tiling.check_network(network)
 
 
 def _is_strided(layer: nn.Module) -> bool:

@@ -5,10 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from monai.inferers import SlidingWindowInferer
 from torch import nn
 
-from medseg.inference import tiling
-from medseg.inference.tiling import Tiling
+from medseg.inference import OverlapTileInferer, tiling
+from medseg.inference.tiling import Tiling, check_windows
 from medseg.inference.windows import Span
 from medseg.networks import NestedUNet
 
@@ -150,3 +151,36 @@ def test_a_strided_network_that_does_not_tell_its_stride_is_refused_where_window
         Tiling(roi_size=16, halo=4).layout(image, network)
     assert Tiling(roi_size=16, halo=4, stride=2).layout(image, network).size == (16, 16)
     assert Tiling(roi_size=16, mode="blend").layout(image, network).size == (16, 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"roi_size": [1], "slices": 2}, "roi_size"),  # one entry for two axes
+        ({"roi_size": 1, "slices": 2}, r"roi_size 1 is smaller than the network's stride \[4, 4\]"),
+        ({"roi_size": [64, 3]}, r"roi_size \[64, 3\] is smaller than the network's stride"),
+        ({"roi_size": [64, 30], "mode": "blend"}, r"a multiple of .* stride \[4, 4\] .*\[64, 32\]"),
+        ({"roi_size": [64, 30, 2], "mode": "blend", "slices": 2}, "roi_size"),
+    ],
+)
+def test_windows_that_fit_no_image_are_refused_before_one_is_read(arguments, said):
+    network = NestedUNet(2, 1, 2, channels=(2, 4, 6))
+    with pytest.raises(ValueError, match=said):
+        check_windows(OverlapTileInferer(**arguments), network)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"roi_size": 4},
+        {"roi_size": [768, 770], "slices": 2, "edge": "network"},
+        {"roi_size": [64, 32], "mode": "blend"},
+        {"roi_size": 2**31 - 4, "mode": "blend"},
+    ],
+)
+def test_windows_that_fit_some_image_pass(arguments):
+    check_windows(OverlapTileInferer(**arguments), NestedUNet(2, 1, 2, channels=(2, 4, 6)))
+
+
+def test_an_inferer_of_another_kind_is_not_asked():
+    check_windows(SlidingWindowInferer(1), NestedUNet(2, 1, 2, channels=(2, 4, 6)))

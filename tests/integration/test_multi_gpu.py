@@ -226,7 +226,7 @@ def test_every_parameter_has_the_same_gradient_in_both_processes_under_every_top
         assert (found["without"], found["zero"], found["spread"]) == ([], [], 0.0), variant
 
 
-def test_a_case_that_one_process_refuses_ends_both_with_the_reason_in_one_line(workspace):
+def test_a_case_that_is_refused_ends_both_processes_each_with_one_line(workspace):
     source = workspace / "data/liver"
     shutil.copytree(source, workspace / "data/broken")
     [cut, *_] = validation_labels(workspace / "data/broken")
@@ -236,10 +236,11 @@ def test_a_case_that_one_process_refuses_ends_both_with_the_reason_in_one_line(w
     done = torchrun("-m", *command("liver_3d", {**overrides, **files("broken")}))
     assert done.returncode == 1
     said = re.findall(r"^.*error: (.*)$", done.stderr, re.M)
-    assert [line for line in said if cut.name in line] == [
+    assert {line for line in said if cut.name in line} == {
         f"gzip stream of {cut} ends early: copy or download the file again "
         "(see docs/how-to/read-a-refusal.md)"
-    ]
+    }
+    assert len(said) <= 2  # each process says it once, or that it lost the other
     others = {line for line in said if cut.name not in line}
     assert others <= {errors.lost_process(RuntimeError("Connection closed by peer"))}
     assert "[rank0]: Traceback" not in done.stderr
