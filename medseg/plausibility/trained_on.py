@@ -55,8 +55,8 @@ class TrainedOn:
     version: int = VERSION
 
     def is_of(self, weights: str | os.PathLike) -> bool:
-        """Whether these are the ranges of the weights in a file."""
-        return _digest(weights) in self.weights
+        """Whether these are the ranges of the weights in a file; not, where there is none."""
+        return os.path.isfile(weights) and _digest(weights) in self.weights
 
 
 def path_beside(weights: str | os.PathLike) -> Path:
@@ -114,7 +114,12 @@ def write_trained_on(
 
 
 def ranges_of(weights: str | os.PathLike) -> TrainedOn | None:
-    """The ranges beside weights if they are of these weights; else None, which the log says."""
+    """The ranges beside weights if they are of these weights; else None, which the log says.
+
+    Where the weights themselves are absent, nothing is to be said.
+    """
+    if not os.path.isfile(weights):
+        return None
     try:
         found = read_trained_on(weights)
     except ValueError as error:

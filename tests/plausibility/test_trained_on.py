@@ -63,6 +63,14 @@ def test_weights_of_an_earlier_run_are_never_beside_ranges_that_pass_for_theirs(
     assert ranges_of(weights).image == OTHER.image
 
 
+def test_a_training_starts_where_ranges_lie_without_weights(weights, caplog):
+    weights.unlink()
+    assert ranges_of(weights) is None
+    assert caplog.text == ""
+    written(weights, b"second", RANGES).replace(weights)
+    assert ranges_of(weights) is not None
+
+
 def test_ranges_go_along_with_a_copy_only_if_they_are_of_the_weights(weights, tmp_path):
     small = tmp_path / "small.pt"
     small.write_bytes(b"a part of it")
