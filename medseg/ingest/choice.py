@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from medseg.ingest.content import without_format
 from medseg.ingest.reasons import IngestError, Reason, Verdict
 from medseg.ingest.series import Series, judge
 
@@ -90,7 +91,7 @@ def _check_arguments(series_uid: str | None, choose: str | None) -> None:
 
 def _nothing(path: Path) -> IngestError:
     if path.is_file():
-        return IngestError(Reason.UNKNOWN_FORMAT, f"{path} is neither NIfTI nor DICOM")
+        return without_format(path)
     return IngestError(Reason.EMPTY_FOLDER, f"no DICOM in {path}")
 
 

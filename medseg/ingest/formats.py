@@ -5,6 +5,7 @@ DICOM is not among them: it is known by its content, whatever its name.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -103,5 +104,16 @@ def _other_half(path: Path, own: tuple[str, ...], others: tuple[str, ...]) -> Pa
     if suffix not in own or not os.path.isdir(path.parent):
         return None
     stem = path.name[: -len(suffix)]
-    names = [stem + s for s in others] + [stem + s.upper() for s in others]
+    names = (stem + written for other in others for written in _written(other))
     return next((f for name in names if os.path.isfile(f := path.with_name(name))), None)
+
+
+def _written(suffix: str) -> list[str]:
+    """The ways in which people write a suffix: each of its parts small, as a name, or in capitals.
+
+    Example:
+        >>> _written(".hdr")
+        ['.hdr', '.Hdr', '.HDR']
+    """
+    parts = [(p, p.capitalize(), p.upper()) for p in suffix.split(".")[1:]]
+    return ["." + ".".join(chosen) for chosen in itertools.product(*parts)]

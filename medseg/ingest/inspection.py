@@ -6,7 +6,7 @@ codestream that is damaged, values that are not finite.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from medseg.geometry import Geometry
@@ -179,7 +179,8 @@ def _file_row(path: Path, choices: Choices, volume: int | None) -> Row:
         if not header.segments or volume is not None:
             check_volume(header, volume)
     except IngestError as error:
-        return _file_outcome(path, header, ((error.code, error.finding),), Verdict.REFUSE)
+        row = _file_outcome(path, header, ((error.code, error.finding),), Verdict.REFUSE)
+        return row if error.remedy is None else replace(row, remedies=(error.remedy,))
     repaired = [reason for reason, _ in header.notes if reason is not Reason.SEGMENTS]
     return _file_outcome(path, header, header.notes, Verdict.REPAIR if repaired else Verdict.ACCEPT)
 
@@ -187,7 +188,7 @@ def _file_row(path: Path, choices: Choices, volume: int | None) -> Row:
 def _file_outcome(
     path: Path, header: VolumeHeader | None, notes: tuple[Note, ...], verdict: Verdict
 ) -> Row:
-    grid = header.geometry if header else None
+    grid = header.grid if header else None
     return Row(
         format=SUFFIXES[suffix_of(path.name)],
         uid="",

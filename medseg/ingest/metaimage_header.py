@@ -26,6 +26,7 @@ from medseg.ingest.volume_header import (
     checked_grid,
     detached_file,
     millimetres,
+    no_volume,
 )
 
 _TYPES = {
@@ -71,7 +72,7 @@ def parse_metaimage(path: Path, *, choices: Choices) -> VolumeHeader:
     axes_count = _one(fields, "NDims", path)
     shape = tuple(_whole(fields, "DimSize", path))
     if axes_count not in (3, 4) or len(shape) != axes_count or min(shape) < 1:
-        raise IngestError(Reason.NOT_3D, f"{path} has shape {shape}, which holds no volume")
+        raise no_volume(path, shape)
     grid, notes = _grid(fields, shape, path, choices)
     channels = _one(fields, "ElementNumberOfChannels", path, default=1)
     if channels < 1:
@@ -165,7 +166,9 @@ def _grid(
     fields: Fields, shape: tuple[int, ...], path: Path, choices: Choices
 ) -> tuple[Geometry, tuple[Note, ...]]:
     count = len(shape)
-    spacing = fields.get("ElementSpacing", fields.get("ElementSize", " ".join(["1"] * count)))
+    spacing = fields.get("ElementSpacing", fields.get("ElementSize"))
+    if spacing is None:
+        raise IngestError(Reason.MISSING_GEOMETRY, f"the header of {path} lacks ElementSpacing")
     values = {
         "ElementSpacing": spacing,
         "Offset": fields.get("Offset", " ".join(["0"] * count)),
@@ -187,6 +190,9 @@ def _grid(
     unit = fields.get("DistanceUnits", "").lower()
     stated = None if unit in _UNKNOWN else _UNITS_MM.get(unit, math.nan)
     factor, more = millimetres(stated, unit[:40] or "no unit", path=path, units=choices.units)
+    if "Offset" not in fields:
+        said = f"{path} states no Offset: its first voxel is taken to lie at 0, 0, 0, as ITK does"
+        notes = (*notes, (Reason.ASSUMED_ORIENTATION, said))
     affine = np.eye(4)
     affine[:3, :3] = matrix * found["ElementSpacing"][:3] * factor
     affine[:3, 3] = found["Offset"][:3] * factor

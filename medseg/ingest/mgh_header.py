@@ -14,7 +14,7 @@ from nibabel.spatialimages import HeaderDataError
 from medseg.ingest.packing import packing_to_read
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.streams import opened, take
-from medseg.ingest.volume_header import Choices, VolumeHeader, checked_grid, millimetres
+from medseg.ingest.volume_header import Choices, VolumeHeader, checked_grid, millimetres, no_volume
 
 _HEADER_BYTES = 284
 _DTYPES = {0: ">u1", 1: ">i4", 3: ">f4", 4: ">i2", 10: ">u2"}
@@ -43,7 +43,7 @@ def parse_mgh(path: Path, *, choices: Choices) -> VolumeHeader:
         raise IngestError(Reason.UNREADABLE, f"{path} lacks the mark of MGH")
     shape = tuple(int(n) for n in raw["dims"])
     if min(shape) < 1:
-        raise IngestError(Reason.NOT_3D, f"{path} has shape {shape}, which holds no volume")
+        raise no_volume(path, shape)
     if int(raw["type"]) not in _DTYPES:
         raise IngestError(Reason.VOXEL_TYPE, f"{path} holds voxels of MGH type {int(raw['type'])}")
     factor, notes = millimetres(None, "no unit", path=path, units=choices.units)

@@ -38,6 +38,9 @@ PIXDIM_TOLERANCE = 0.01
 ROUNDING_VOXELS = 0.5
 """Two forms that differ by less than this part of the smallest voxel edge are one grid, rounded."""
 
+QUATERNION_TOLERANCE = 1e-3
+"""A quaternion may be longer than 1 by this: decimals that were cut, as for pixdim."""
+
 _CODES = range(6)  # 0 is unset, 5 the other template of NIfTI-1.2
 
 
@@ -105,6 +108,7 @@ def _form(raw: Any, name: str, path: Path, shape: tuple[int, ...], factor: float
         return None
     if raw["pixdim"][0] == 0:
         raw["pixdim"][0] = 1  # nifti1.h, method 2: a qfac of 0 means 1
+    _shorten_quaternion(raw)
     try:
         if code not in _CODES:
             raise ValueError(f"{name}_code {code} is no orientation code")
@@ -115,6 +119,18 @@ def _form(raw: Any, name: str, path: Path, shape: tuple[int, ...], factor: float
     except (HeaderDataError, ValueError) as error:
         fault = IngestError(Reason.INVALID_GEOMETRY, f"{path}: {error}")
         return _Form(name, code, None, fault)
+
+
+def _shorten_quaternion(raw: Any) -> None:
+    """Bring a quaternion that rounding made longer than 1 back to 1: half a turn, by nifti1.h.
+
+    Its first part is not stored but follows from the length; nibabel takes a length of 1 + 2e-7.
+    """
+    parts = np.array([raw[f"quatern_{part}"] for part in "bcd"], dtype=np.float64)
+    length = float(np.linalg.norm(parts))
+    if 1 < length <= 1 + QUATERNION_TOLERANCE:
+        for part, value in zip("bcd", parts / length, strict=True):
+            raw[f"quatern_{part}"] = value
 
 
 def _without_stretched(forms: list[_Form], raw: Any, path: Path, *, factor: float) -> list[_Form]:

@@ -25,7 +25,7 @@ from medseg.ingest.notes import Note
 from medseg.ingest.packing import packing_to_read
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.streams import Stream, opened, take
-from medseg.ingest.volume_header import Choices, VolumeHeader, checked_grid, millimetres
+from medseg.ingest.volume_header import Choices, VolumeHeader, checked_grid, millimetres, no_volume
 
 _HEADER_CLASSES = {348: nib.Nifti1Header, 540: nib.Nifti2Header}  # by the size they state
 _PLAIN = tuple(struct.pack(f"{order}i", size) for order in "<>" for size in _HEADER_CLASSES)
@@ -121,7 +121,7 @@ def _shape(raw: Any, path: Path) -> tuple[int, ...]:
         raise IngestError(Reason.UNREADABLE, f"the header of {path} states {axes} axes")
     shape = tuple(int(n) for n in raw["dim"][1 : axes + 1])
     if axes < 2 or min(shape) < 1:
-        raise IngestError(Reason.NOT_3D, f"{path} has shape {shape}, which holds no volume")
+        raise no_volume(path, shape)
     return shape
 
 
@@ -132,7 +132,8 @@ def _dtype(raw: Any, path: Path) -> np.dtype:
         finding = f"{path} states the unknown data type {int(raw['datatype'])}"
         raise IngestError(Reason.UNREADABLE, finding) from error
     if dtype.kind not in "iuf":
-        raise IngestError(Reason.VOXEL_TYPE, f"{path} holds voxels of type {dtype}")
+        name = nib.nifti1.data_type_codes.label[int(raw["datatype"])]
+        raise IngestError(Reason.VOXEL_TYPE, f"{path} holds voxels of type {name}")
     if int(raw["bitpix"]) != dtype.itemsize * 8:
         finding = f"{path} states {int(raw['bitpix'])} bits for a voxel of type {dtype}"
         raise IngestError(Reason.UNREADABLE, finding)

@@ -24,6 +24,7 @@ from medseg.ingest.volume_header import (
     checked_grid,
     detached_file,
     millimetres,
+    no_volume,
 )
 
 _MAGIC = re.compile(r"NRRD000[1-5]")
@@ -90,7 +91,7 @@ def parse_nrrd(path: Path, *, choices: Choices) -> VolumeHeader:
     fields, keys, listed, end = _read(path)
     shape = tuple(whole_numbers(_field(fields, "sizes", path), field="sizes", path=path))
     if len(shape) != _count(fields, path) or min(shape, default=0) < 1:
-        raise IngestError(Reason.NOT_3D, f"{path} has shape {shape}, which holds no volume")
+        raise no_volume(path, shape)
     for name in ("old min", "old max"):
         if name in fields:
             finding = f"{path} states {name} {fields[name]}: its values were quantised"
@@ -106,6 +107,9 @@ def parse_nrrd(path: Path, *, choices: Choices) -> VolumeHeader:
     if packing and skipped < 0:
         raise IngestError(Reason.UNREADABLE, f"{path} states byte skip {skipped} of packed voxels")
     segments, note = segments_of(keys, path)
+    if "space origin" not in fields:
+        said = f"{path} states no space origin: its first voxel is taken to lie at 0, 0, 0"
+        note = ((Reason.ASSUMED_ORIENTATION, f"{said}, as ITK does"), *note)
     return VolumeHeader(
         path=path,
         format="NRRD",

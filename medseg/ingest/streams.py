@@ -25,6 +25,7 @@ CHUNK_BYTES = 2**20
 _PACKED_CHUNK_BYTES = 2**14  # what is left of one is copied with each part inflated
 _BLANKS = b" \t\r\n\v\f"
 
+_ZLIB_OR_GZIP = zlib.MAX_WBITS | 32  # by the header of the stream
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 section 2.3.1
 
 
@@ -36,11 +37,11 @@ class Stream(Protocol):
 
 
 class _Inflated:
-    """A zlib stream (RFC 1950), inflated no further than is asked for."""
+    """A zlib stream (RFC 1950), inflated no further than is asked for; of gzip, as ITK reads it."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
-        self._engine = zlib.decompressobj()
+        self._engine = zlib.decompressobj(_ZLIB_OR_GZIP)
 
     def read(self, size: int, /) -> bytes:
         """Up to `size` bytes; none at the end."""

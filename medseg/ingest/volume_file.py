@@ -16,6 +16,7 @@ import numpy as np
 
 from medseg.geometry import Geometry
 from medseg.ingest.checks import check_finite
+from medseg.ingest.content import refusal_by_content
 from medseg.ingest.formats import SUFFIXES, image_of_pair, suffix_of
 from medseg.ingest.metaimage_header import parse_metaimage
 from medseg.ingest.mgh_header import parse_mgh
@@ -41,6 +42,8 @@ _OF_TEXT = (
     "NRRD",
     "MetaImage",
 )  # their headers are lines, and say themselves how voxels are packed
+
+_OF_OTHER_CONTENT = (Reason.UNREADABLE, Reason.UNKNOWN_FORMAT, Reason.TRUNCATED)
 
 
 def load_file(
@@ -79,10 +82,11 @@ def load_file(
     for reason, finding in header.notes:
         logger.warning("%s", explain(reason, finding))
     if header.segments and volume is None:
-        return _segmentation(header)
-    array = scaled(read_voxels(header, volume=volume), header.scaling)
-    check_finite(array, name=str(path))
-    return array, header.geometry
+        array = join_layers(read_volumes(header), header.segments, path=header.path)
+    else:
+        array = scaled(read_voxels(header, volume=volume), header.scaling)
+        check_finite(array, name=str(path))
+    return _uncropped(array, header), header.grid
 
 
 def read_file_header(
@@ -102,8 +106,13 @@ def read_file_header(
         raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is named like no volume file")
     if SUFFIXES[suffix] in _OF_TEXT:
         check_unpacked(path)
-    header = _PARSERS[SUFFIXES[suffix]](path, choices=choices)
-    check_promise(header)
+    try:
+        header = _PARSERS[SUFFIXES[suffix]](path, choices=choices)
+        check_promise(header)
+    except IngestError as error:
+        if error.code not in _OF_OTHER_CONTENT:
+            raise
+        raise refusal_by_content(path, promised=SUFFIXES[suffix]) or error from error
     return header
 
 
@@ -117,13 +126,12 @@ def files_of(path: str | Path) -> set[Path]:
         return found
 
 
-def _segmentation(header: VolumeHeader) -> tuple[np.ndarray, Geometry]:
-    """The label map of a segmentation, on the grid that it was cropped from where that is known."""
-    labels = join_layers(read_volumes(header), header.segments, path=header.path)
+def _uncropped(labels: np.ndarray, header: VolumeHeader) -> np.ndarray:
+    """A label map on the grid that it was cropped from, where that is known."""
     if header.crop_of is None:
-        return labels, header.geometry
+        return labels
     grid, first = header.crop_of
     check_room(header.path, math.prod(grid.shape) * labels.itemsize)
     whole = np.zeros(grid.shape, dtype=labels.dtype)
     whole[tuple(slice(a, a + n) for a, n in zip(first, labels.shape, strict=True))] = labels
-    return whole, grid
+    return whole

@@ -93,6 +93,11 @@ class VolumeHeader:
     crop_of: tuple[Geometry, tuple[int, int, int]] | None = None
 
     @property
+    def grid(self) -> Geometry:
+        """The grid of what is loaded: of a cropped segmentation that of its image."""
+        return self.geometry if self.crop_of is None else self.crop_of[0]
+
+    @property
     def volumes(self) -> int:
         """How many volumes the file holds."""
         return math.prod(n for axis, n in enumerate(self.shape) if axis not in self.axes)
@@ -150,6 +155,15 @@ def millimetres(
         return 1.0, ()
     said = f"the affine of {path} was scaled by {declared:g}, the header states {name}"
     return declared, ((Reason.CONVERTED_UNITS, said),)
+
+
+def no_volume(path: Path, shape: tuple[int, ...]) -> IngestError:
+    """The refusal of a shape that has too few axes, or none of which is a volume."""
+    return IngestError(
+        Reason.NOT_3D,
+        f"{path} has shape {shape}, which holds no volume",
+        remedy="export it as a volume of three axes; one slice has the length 1 along the third",
+    )
 
 
 def detached_file(header: Path, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import nibabel as nib
@@ -109,3 +110,19 @@ def test_a_promise_beyond_the_free_memory_is_refused_before_it_is_read(name, tmp
     assert caught.value.code == "no-memory"
     monkeypatch.setattr("medseg.memory.available_bytes", lambda: 240)
     load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("header", "voxels_name"),
+    [("b.Hdr", "b.Img"), ("b.HDR", "b.img"), ("b.hdr.GZ", "b.img"), ("b.Hdr.Gz", "b.IMG.GZ")],
+)
+def test_the_halves_of_a_pair_are_found_in_any_case_of_letters(header, voxels_name, tmp_path):
+    write_volume(tmp_path / "a.hdr")
+    for name, source in ((header, "a.hdr"), (voxels_name, "a.img")):
+        content = (tmp_path / source).read_bytes()
+        packed = gzip.compress(content) if name.lower().endswith(".gz") else content
+        (tmp_path / name).write_bytes(packed)
+    for name in (header, voxels_name):
+        np.testing.assert_array_equal(load(tmp_path / name)[0], voxels())
+    found = volume_files([tmp_path / header, tmp_path / voxels_name])
+    assert found == [tmp_path / header]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import zlib
 
@@ -210,3 +211,25 @@ def test_what_itk_adds_of_its_own_is_passed_over(tmp_path):
     sitk.WriteImage(image, str(tmp_path / "a.nrrd"))
     for name in ("a.mha", "a.mhd", "a.nrrd"):
         check(tmp_path / name)
+
+
+@pytest.mark.parametrize("pack", [zlib.compress, gzip.compress])
+def test_packed_voxels_are_zlib_or_gzip_as_itk_reads_them(pack, tmp_path):
+    content = pack(voxels("<i2").tobytes(order="F"))
+    size = f"CompressedDataSize = {len(content)}\n"
+    path = write(tmp_path / "a.mha", content, packed=True, more=size)
+    check(path)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))).T, voxels())
+
+
+def test_without_a_spacing_there_is_no_size_of_a_voxel(tmp_path):
+    path = edit(write(tmp_path / "a.mha"), ("ElementSpacing = 0.75 0.5 1.25\n", ""))
+    assert refused(path).code is Reason.MISSING_GEOMETRY
+
+
+def test_without_an_offset_the_origin_is_that_of_itk_and_a_note_says_so(tmp_path):
+    path = edit(write(tmp_path / "a.mha"), ("Offset = -1 -2 -3\n", ""))
+    (row,) = inspect(path)
+    assert row.reason is Reason.ASSUMED_ORIENTATION
+    np.testing.assert_array_equal(load(path)[1].origin_mm, (0, 0, 0))
+    np.testing.assert_array_equal(sitk.ReadImage(str(path)).GetOrigin(), (0, 0, 0))

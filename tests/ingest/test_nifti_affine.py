@@ -148,3 +148,21 @@ def test_a_declared_unit_counts_whatever_the_header_states(stated, units, factor
     save(made, tmp_path / "case.nii")
     affine = load(tmp_path / "case.nii", units=units)[1].affine
     np.testing.assert_allclose(affine[:3], AFFINE[:3] * factor, rtol=1e-5)
+
+
+HALF_TURN = np.array([[-1.5, 0, 0, 4], [0, 0, 2, 5], [0, 1.0, 0, 6], [0, 0, 0, 1]])
+
+
+@pytest.mark.parametrize("longer", [1e-6, 1e-5, 9e-4])
+def test_a_quaternion_that_rounding_made_longer_than_1_is_half_a_turn(longer, tmp_path):
+    """b, c, d of half a turn are (0, 0.7071, 0.7071); six decimals are enough to pass 1."""
+    parts = [0.0, *[np.sqrt(0.5) * (1 + longer)] * 2]
+    fields = dict(zip(("quatern_b", "quatern_c", "quatern_d"), parts, strict=True))
+    path = write(tmp_path / "a.nii", HALF_TURN, HALF_TURN, codes=(0, 1), fields=fields)
+    np.testing.assert_allclose(load(path)[1].affine, HALF_TURN, atol=1e-5)
+
+
+def test_a_quaternion_that_is_no_rotation_is_refused(tmp_path):
+    fields = {"quatern_b": 1.0, "quatern_c": 1.0, "quatern_d": 0.2}
+    path = write(tmp_path / "a.nii", HALF_TURN, HALF_TURN, codes=(0, 1), fields=fields)
+    assert refused(path).code is Reason.INVALID_GEOMETRY

@@ -11,7 +11,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813  # its own idiom
 from ingest.volume_writer import AFFINE, edit, itk_image, voxels, write_volume
 
-from medseg.ingest import IngestError, Reason, load
+from medseg.ingest import IngestError, Reason, inspect, load
 
 DIRECTIONS = "space directions: (0,0,-0.75) (-0.4,-0.3,0) (-0.75,1,0)"
 HEADER = (
@@ -337,3 +337,10 @@ def test_keys_with_colons_and_values_with_them_are_passed_over(tmp_path):
     check(
         write(tmp_path / "a.nrrd", more="a:b:=c: d\nurl:=http://x: y\ncontent: ct: one\nlabels:\n")
     )
+
+
+def test_without_a_space_origin_it_is_that_of_itk_and_a_note_says_so(tmp_path):
+    path = edit(write(tmp_path / "a.nrrd"), ("space origin: (-1,-2,-3)\n", ""))
+    (row,) = inspect(path)
+    assert row.reason is Reason.ASSUMED_ORIENTATION
+    np.testing.assert_array_equal(load(path)[1].origin_mm, (0, 0, 0))

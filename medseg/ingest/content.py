@@ -1,0 +1,88 @@
+"""Content: what a file is by its first bytes, where its name promises a volume of another kind.
+
+A download that failed leaves a web page under the name of a scan, and a repository that keeps large
+files apart leaves a few lines of text. Whoever reads the refusal should learn that from it.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import zlib
+from pathlib import Path
+
+from medseg.ingest.formats import PAIR_IMAGES, is_picture_file, suffix_of
+from medseg.ingest.packing import packing_of
+from medseg.ingest.reasons import IngestError, Reason
+
+_HEAD_BYTES = 512
+_DOWNLOAD = "download the file again, and sign in or accept the terms where that page asks for it"
+_OTHER_SUFFIX = "give it the suffix of what it is"
+_STARTS = (
+    (b"version https://git-lfs", "the pointer that Git LFS keeps for a file", "run `git lfs pull`"),
+    (b"/annex/objects/", "the pointer that git-annex keeps for a file", "run `git annex get`"),
+    (b"<!doctype html", "a web page (HTML)", _DOWNLOAD),
+    (b"<html", "a web page (HTML)", _DOWNLOAD),
+    (b"<?xml", "an XML document", _DOWNLOAD),
+    (b"nrrd000", "NRRD", f"{_OTHER_SUFFIX}, .nrrd"),
+    (b"objecttype", "MetaImage", f"{_OTHER_SUFFIX}, .mha"),
+    (b"ndims", "MetaImage", f"{_OTHER_SUFFIX}, .mha"),
+    (b"\x89png", "a PNG picture", "pass a volume"),
+    (b"%pdf", "a PDF document", "pass a volume"),
+    (b"\x89hdf", "HDF5", "convert it to NIfTI"),
+    (b"\x1f\x8b", "packed twice", "unpack it once"),
+)
+_AT = (
+    (128, b"DICM", "DICOM", f"{_OTHER_SUFFIX}, .dcm"),
+    (257, b"ustar", "a tar archive", "unpack it"),
+    (344, b"n+1\0", "NIfTI", f"{_OTHER_SUFFIX}, .nii, or .nii.gz where it is packed"),
+    (4, b"n+2\0", "NIfTI", f"{_OTHER_SUFFIX}, .nii, or .nii.gz where it is packed"),
+)
+
+
+def refusal_by_content(path: Path, *, promised: str = "") -> IngestError | None:
+    """The refusal of a file that is known to be something else than its name says; None of others.
+
+    Files that are packed with gzip or bzip2 are looked into. It is for files that could not be
+    read: the voxels of one that can may begin with anything.
+
+    Args:
+        path: the file.
+        promised: the format that its name stands for, as in `medseg.ingest.formats.SUFFIXES`.
+
+    Example:
+        >>> print(refusal_by_content(Path("case.nii.gz")).finding)  # doctest: +SKIP
+        case.nii.gz is a web page (HTML), whatever its name says
+    """
+    head = _head(path)
+    if not head:
+        return IngestError(
+            Reason.TRUNCATED, f"{path} is empty", remedy="copy or download the file again"
+        )
+    start = head.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    found = [(what, remedy) for mark, what, remedy in _STARTS if start.startswith(mark)]
+    found += [(what, remedy) for at, mark, what, remedy in _AT if head[at:].startswith(mark)]
+    if not found or found[0][0] == promised:
+        return None
+    what, remedy = found[0]
+    finding = f"{path} is {what}, whatever its name says"
+    return IngestError(Reason.UNKNOWN_FORMAT, finding, remedy=remedy)
+
+
+def without_format(path: Path) -> IngestError:
+    """The refusal of a file that is named like no volume file and is no DICOM."""
+    if suffix_of(path.name) in PAIR_IMAGES:
+        finding = f"{path} is the half of an .hdr and .img pair that holds the voxels, and no DICOM"
+        return IngestError(Reason.PAIRED_FILES, finding)
+    known = None if is_picture_file(path) else refusal_by_content(path)
+    return known or IngestError(Reason.UNKNOWN_FORMAT, f"{path} is neither NIfTI nor DICOM")
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes, unpacked; what can be unpacked of a file that is damaged."""
+    openers = {"gzip": gzip.open, "bzip2": bz2.open}
+    try:
+        with openers.get(packing_of(path), open)(path, "rb") as file:  # type: ignore[operator]
+            return file.read(_HEAD_BYTES)
+    except (EOFError, OSError, zlib.error):
+        return b"?"
