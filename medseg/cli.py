@@ -293,7 +293,7 @@ def inspect(
         )
         if not rows:
             raise nothing_found(path)
-        console = Console()
+        console = Console(emoji=False)  # a name may hold :these:
         if json:
             say(notation.dumps(inspection.as_json(rows, path), indent=2))
         else:
@@ -316,7 +316,7 @@ def doctor() -> None:
     """
     from medseg.doctor import findings
 
-    console = Console()
+    console = Console(emoji=False)
     lines = list(findings())
     for finding in lines:
         mark = "[green]ok[/]  " if finding.ok else "[red]bad[/] "
@@ -357,9 +357,9 @@ def _say_error(path: Path, message: str) -> None:
     """The document of `inspect --json` where there is nothing to list."""
     import json
 
-    from medseg.ingest.inspection import error_as_json
+    from medseg.inspect_fault import fault_document
 
-    say(json.dumps(error_as_json(message, path), indent=2))
+    say(json.dumps(fault_document(message, path), indent=2))
 
 
 def _on_terminal() -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 
 import typer
 
-from medseg.cli_usage import BAD_ARGUMENTS
+from medseg.cli_usage import BAD_ARGUMENTS, INTERRUPTED
 from medseg.printable import printable
 
-DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
+DONE, SOME_FAILED = 0, 1
 
 
 class one_line_errors:  # noqa: N801 - reads as the statement it is

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from medseg.printable import printable
 
-BAD_ARGUMENTS = 2
+BAD_ARGUMENTS, INTERRUPTED = 2, 130
 
 UsageError: Any = typer.BadParameter.__base__
 """Of the click that this typer uses: newer ones bring their own."""
@@ -63,18 +63,27 @@ def _one_line(words: Sequence[str], *, verb: str) -> Iterator[None]:
             raise
         line = " ".join(_told(error, words, verb=verb).split())
         sys.stderr.write(f"{verb}: {printable(line)}\n")
-        if verb == "medseg inspect" and "--json" in words:
+        if _asks_for_json(words):
             _write_json(line)
         raise typer.Exit(BAD_ARGUMENTS) from None
+    except KeyboardInterrupt:  # before the verb itself takes care of it
+        sys.stderr.write("\ninterrupted: run it again\n")
+        if _asks_for_json(words):
+            _write_json("interrupted: run it again")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _asks_for_json(words: Sequence[str]) -> bool:
+    return words[:1] == ["inspect"] and any(word.split("=")[0] == "--json" for word in words)
 
 
 def _write_json(line: str) -> None:
     """What stands for the document of `inspect --json`."""
     import json
 
-    from medseg.ingest.inspection import error_as_json
+    from medseg.inspect_fault import fault_document
 
-    sys.stdout.write(f"{json.dumps(error_as_json(line, None), indent=2)}\n")
+    sys.stdout.write(f"{json.dumps(fault_document(line, None), indent=2)}\n")
 
 
 def _told(error: Any, words: Sequence[str], *, verb: str) -> str:

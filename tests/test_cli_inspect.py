@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ingest.dicom_writer import make_series, write_series
 from PIL import Image
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from medseg import cli
@@ -134,7 +135,11 @@ def test_a_long_table_is_not_cut(study):
 
 
 @pytest.mark.parametrize(
-    "words", [["no-such-path"], ["empty"], ["a.txt"], ["link"], [], ["--jsn", "empty"]]
+    "words",
+    [
+        *(["no-such-path"], ["empty"], ["a.txt"], ["link"], [], ["--jsn", "empty"]),
+        *(["x" * 300], ["x" * 300 + ".nii"], ["--json=yes", "empty"], ["empty", "--units", "ell"]),
+    ],
 )
 def test_json_is_a_document_whatever_is_wrong(tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
@@ -147,6 +152,36 @@ def test_json_is_a_document_whatever_is_wrong(tmp_path, monkeypatch, words):
     assert document["error"] in ended.stderr
     assert (document["schema"], document["usable"]) == ("medseg-inspect-1", False)
     assert document["series"] == []
+
+
+@pytest.mark.parametrize("place", ["make_context", "invoke"])
+def test_an_interrupt_before_the_verb_begins_is_a_document_too(place, monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TyperGroup, place, fail)
+    ended = _inspect(tmp_path, "--json")
+    assert ended.exit_code == 130
+    assert json.loads(ended.stdout)["error"] == "interrupted: run it again"
+    assert _inspect(tmp_path).stdout == ""
+
+
+def test_a_fault_is_a_document_without_any_import_of_ingest():
+    """An interrupt while pydicom is imported leaves modules that are half there."""
+    code = "import sys; sys.modules['medseg.ingest'] = None; from medseg.inspect_fault import *"
+    print_it = "print(fault_document('interrupted', 'a'))"
+    ended = subprocess.run([sys.executable, "-c", f"{code}; {print_it}"], capture_output=True)
+    assert b"'error': 'interrupted'" in ended.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_name_is_shown_as_it_is_written(options, tmp_path):
+    """rich makes a picture of ":skull:" where it is let."""
+    slices = make_series()
+    for dataset in slices:
+        del dataset.SeriesInstanceUID
+    write_series(tmp_path / "a:skull:b", slices)
+    assert "a:skull:b" in _inspect(tmp_path, *options).output.replace("\n", "")
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, 130), (ZeroDivisionError, 1)])

@@ -6,6 +6,7 @@ codestream that is damaged, values that are not finite.
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,9 +20,7 @@ from medseg.ingest.stack import stack_geometry
 from medseg.ingest.volume_file import read_file_header
 from medseg.ingest.volume_header import Choices, VolumeHeader
 from medseg.ingest.voxels import check_volume
-
-JSON_SCHEMA = "medseg-inspect-1"
-"""Names the fields of `as_json`; a field that changes its meaning changes this."""
+from medseg.inspect_fault import JSON_SCHEMA
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,9 @@ def inspect(
         ...     print(row.uid, row.size, row.spacing_mm, row.verdict, row.reason)
     """
     path, choices = Path(path), Choices(affine, units)
-    if is_volume_file(path) and path.is_file():
+    if is_volume_file(path) and os.path.isfile(path):
         return [_file_row(path, choices, volume)]
-    files = volume_files(files_below(path)) if path.is_dir() else []
+    files = volume_files(files_below(path)) if os.path.isdir(path) else []
     return [
         *(_series_row(s) for s in find_series(path, resample=resample)),
         *(_file_row(file, choices, volume) for file in files),
@@ -114,14 +113,6 @@ def as_json(rows: list[Row], path: str | Path) -> dict[str, object]:
         "usable": bool(rows) and all(row.is_usable for row in rows),
         "series": [asdict(row) for row in rows],
     }
-
-
-def error_as_json(message: str, path: str | Path | None) -> dict[str, object]:
-    """As `as_json` where nothing could be listed, with the reason as `error`.
-
-    `path` is null where the command line names none that could be looked at.
-    """
-    return {**as_json([], path or ""), "path": path and str(path), "error": message}
 
 
 def _series_row(series: Series) -> Row:
