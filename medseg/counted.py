@@ -64,9 +64,10 @@ class LeftOut:
     def warn(self, logger: logging.Logger, place: Path, *, used: int) -> None:
         """Log what is left out, if anything is; the same words only once in a process."""
         if self:
-            _warn_once(logger, f"{counted(used, 'case')} of {place} used, left out: {self}")
+            warn_once(logger, f"{counted(used, 'case')} of {place} used, left out: {self}")
 
 
 @lru_cache(maxsize=256)
-def _warn_once(logger: logging.Logger, text: str) -> None:
+def warn_once(logger: logging.Logger, text: str) -> None:
+    """Log a warning, unless this process has logged the same words before."""
     logger.warning("%s", text)

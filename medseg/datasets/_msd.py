@@ -2,7 +2,8 @@
 
 A task holds `dataset.json`, `imagesTr`, `labelsTr` and `imagesTs` (`labelsTs` where known); each
 case is one volume of the same name on either side, in any format of `medseg.ingest.formats`. The
-names of nnU-Net are read too: `case_0000` is the first channel of `case`.
+names of nnU-Net are read too: `case_0000` is the first channel of `case`. Where dataset.json states
+which label belongs to an image, that holds, whatever the names.
 
 What has no partner is left out, and one warning counts and names it. The names of labels are the
 user's and are not looked at: which values may occur is declared, and held against the voxels.
@@ -11,16 +12,14 @@ Source: Antonelli et al., The Medical Segmentation Decathlon, Nature Communicati
 et al., nnU-Net, Nature Methods, 2021.
 """
 
-import json
 import logging
 import os
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from medseg.counted import LeftOut
+from medseg.counted import LeftOut, warn_once
+from medseg.datasets._dataset_json import case_of, declared_in
 from medseg.datasets.datalist import Item
 from medseg.ingest.formats import is_volume_file, volume_files, without_suffix
 from medseg.ingest.volume_file import files_of
@@ -28,21 +27,7 @@ from medseg.walk import entries_of
 
 logger = logging.getLogger(__name__)
 
-_CHANNEL = re.compile(r"(.+)_(\d{4})")
 _TWIN = "._"  # the "._name" twins that archives made on a Mac hold, one for each file
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What a dataset.json says.
-
-    Attributes:
-        cases: names of the training cases; None where it lists none.
-        values: of the labels, background included; None where it declares none.
-    """
-
-    cases: frozenset[str] | None
-    values: tuple[int, ...] | None
 
 
 def locate(root: Path, task: str) -> Path | None:
@@ -64,6 +49,7 @@ def read(root: Path) -> tuple[list[Item], list[Item]]:
     left = LeftOut()
     scans, labels = _volumes(root / "imagesTr", left), _volumes(root / "labelsTr", left)
     declared = declared_in(root / "dataset.json")
+    labels = _by_case(labels, declared.labels, left)
     if not scans and not labels and not left:
         return [], []
     images = _first_channels(scans, labels, left)
@@ -75,36 +61,20 @@ def read(root: Path) -> tuple[list[Item], list[Item]]:
         testing = pair(_first_channels(tests, test_labels, left), test_labels, left)
     else:
         has_channels = images.keys() != scans.keys()
-        stems = {_CHANNEL.sub(r"\1", case): root for case in tests} if has_channels else {}
+        stems = {case_of(case)[0]: root for case in tests} if has_channels else {}
         tests = _first_channels(tests, stems, left)
         testing = [item(case, tests, {}) for case in tests]
     if not training:
         raise ValueError(f"none of the files in {root} can be used: {left or 'there is no case'}")
     left.warn(logger, root, used=len(training) + len(testing))
+    if declared.ignored is not None:
+        warn_once(
+            logger,
+            f"dataset.json of {root} leaves label value {declared.ignored} out, as `ignore`: "
+            f"pass --ignore {declared.ignored} and --label_values with it to a training, else its "
+            "voxels count as those of any other label",
+        )
     return training, testing
-
-
-def declared_in(path: Path) -> Declared:
-    """The cases and label values of a dataset.json, in the form of MSD or of nnU-Net.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        entries = content.get("training", [])
-        names = [entry["image"] if isinstance(entry, dict) else entry[0] for entry in entries]
-        cases = frozenset(without_suffix(Path(name).name) for name in names)
-        return Declared(cases or None, _values(content.get("labels", {})))
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        RecursionError,
-    ) as error:
-        raise ValueError(f"{path} is not an MSD dataset.json ({error}): unpack it again") from error
 
 
 def pair(images: dict[str, Path], labels: dict[str, Path], left: LeftOut) -> list[Item]:
@@ -158,17 +128,31 @@ def _volumes(folder: Path, left: LeftOut) -> dict[str, Path]:
     return {case: found[case] for case in sorted(found, key=_by_number)}
 
 
+def _by_case(labels: dict[str, Path], cases: dict[str, str], left: LeftOut) -> dict[str, Path]:
+    """The labels by their cases, where dataset.json gives a label of another name to one.
+
+    Args:
+        labels: name -> file.
+        cases: name of a label -> case, as dataset.json has it.
+        left: takes the label that is named as such a case.
+    """
+    taken = {cases[name] for name in labels if name in cases}
+    others = [name for name in labels if name in taken and name not in cases]
+    left.add("not named in dataset.json", (labels[name].name for name in others))
+    return {cases.get(name, name): path for name, path in labels.items() if name not in others}
+
+
 def _first_channels(
     images: dict[str, Path], labels: dict[str, Path], left: LeftOut
 ) -> dict[str, Path]:
     """The images by the names of their labels: `case_0000` is the first channel of `case`."""
     found: dict[str, Path] = {}
     for name, path in images.items():
-        match = _CHANNEL.fullmatch(name)
-        if name in labels or match is None or match[1] not in labels:
+        case, channel = case_of(name)
+        if name in labels or channel is None or case not in labels:
             add(found, name, path)
-        elif int(match[2]) == 0:
-            add(found, match[1], path)
+        elif channel == 0:
+            add(found, case, path)
         else:
             left.add("of another channel than the first", [path.name])
     return found
@@ -179,7 +163,7 @@ def _only_listed(
 ) -> list[Item]:
     """The items of the cases that dataset.json names; the others are left out."""
     names = {case: case for case in cases}
-    names |= {m[1]: case for case in cases if (m := _CHANNEL.fullmatch(case))}
+    names |= {case_of(case)[0]: case for case in cases}
     gone = {case for name, case in names.items() if name not in there}
     kept = {case for name, case in names.items() if name in there}
     left.add("named in dataset.json and not there", gone - kept)
@@ -188,19 +172,6 @@ def _only_listed(
         (Path(item["image"]).name for item in items if item["case"] not in names),
     )
     return [item for item in items if item["case"] in names]
-
-
-def _values(labels: Any) -> tuple[int, ...] | None:
-    """The values of labels: {"1": "liver"} of MSD, {"liver": 1} or {"liver": [1, 2]} of nnU-Net."""
-    found: set[int] = set()
-    for key, value in labels.items():
-        if isinstance(value, str) and key.lstrip("-").isdigit():
-            found.add(int(key))
-        elif isinstance(value, list):
-            found.update(map(int, value))
-        elif key != "ignore":
-            found.add(int(value))
-    return tuple(sorted(found)) or None
 
 
 def _by_number(case: str) -> tuple[list[int], str]:

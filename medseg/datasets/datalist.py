@@ -178,7 +178,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not source.is_file():
         raise FileNotFoundError(f"no datalist at {source}: write one with datalist.write")
     try:
-        datalist = json.loads(source.read_text(encoding="utf-8"))
+        datalist = json.loads(source.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{source} is not JSON ({error}): write it again") from error
     if not isinstance(datalist, dict):

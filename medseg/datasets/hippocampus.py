@@ -16,6 +16,7 @@ from typing import Any
 
 from medseg.datasets import _msd, prepared
 from medseg.datasets._bring import bring
+from medseg.datasets._dataset_json import declared_in
 from medseg.datasets.datalist import Item, build, hold_out, select
 
 LABEL_VALUES = (0, 1, 2)
@@ -96,7 +97,7 @@ def prepare(
     reading = {"volume": volume, "affine": affine, "units": units}
     items = bring(out, _labelled(root), parts=_PARTS, reading=reading)
     msd = _msd.locate(root, _TASK)
-    declared = _msd.declared_in(msd / "dataset.json").values if msd else None
+    declared = declared_in(msd / "dataset.json").values if msd else None
     values = declared or LABEL_VALUES
     prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=values)
     return len(items)

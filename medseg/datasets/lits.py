@@ -26,6 +26,7 @@ from typing import Any
 from medseg.counted import LeftOut
 from medseg.datasets import _msd, prepared
 from medseg.datasets._bring import bring
+from medseg.datasets._dataset_json import declared_in
 from medseg.datasets.datalist import Item, build, select
 from medseg.ingest.formats import without_suffix
 from medseg.walk import walk
@@ -108,7 +109,7 @@ def prepare(
     reading = {"volume": volume, "affine": affine, "units": units}
     items, testing = (bring(out, part, parts=_PARTS, reading=reading) for part in _listed(root))
     msd = _msd.locate(root, _TASK)
-    declared = _msd.declared_in(msd / "dataset.json").values if msd else None
+    declared = declared_in(msd / "dataset.json").values if msd else None
     prepared.write(out, _NAME, items, testing=testing, label_values=declared or LABEL_VALUES)
     return len(items) + len(testing)
 

@@ -25,6 +25,8 @@ _RGB_MODES = ("RGB", "RGBA", "L", "LA", "P")  # 8 bit; "P" is a palette of colou
 _LABEL_MODES = (*_GREY_MODES, *_RGB_MODES, "1", "F")  # "1" is one bit, "F" single precision
 _UNSUPPORTED_SAMPLES = ("1", "F")
 _OPAQUE = 255
+_BYTE_BITS = 8
+_OLD_BMP_HEADER = 12  # bytes, of OS/2
 _MOST_COUNTED = 100
 
 MOST_SAMPLES_PER_BYTE = 4096
@@ -85,9 +87,9 @@ def read_picture(path: Path, *, colour: bool = False, copies: int = 0) -> np.nda
 def read_label_picture(path: Path, allowed: Collection[int]) -> np.ndarray:
     """A label map that was stored as a picture, (I, J), in the smallest type of declared values.
 
-    Grey of any depth counts as stored, and colour whose three channels are equal as grey. A palette
-    is read by its indices, or by its grey levels where it has no colours, and one bit as 0 and 1,
-    or as 0 and 255: whichever of the two is declared.
+    Grey of 8 bits and more counts as stored, and colour whose three channels are equal as grey. A
+    palette is read by its indices, or by its grey levels where it has no colours; one, two and four
+    bits are read as they are, or as stretched to 255: whichever of the two is declared.
 
     Args:
         path: the file.
@@ -99,21 +101,29 @@ def read_label_picture(path: Path, allowed: Collection[int]) -> np.ndarray:
     """
     content = _checked(path, _LABEL_MODES, colour=False, most=MOST_OF_LABELS)
     with _decoding(path, len(content)), Image.open(BytesIO(content)) as image:
-        readings = _label_readings(image, path)
+        readings, is_jpeg = _label_readings(image, path), image.format == "JPEG"
     fitting = [reading for reading in readings if has_only(reading, allowed)]
     if len(fitting) > 1 and not np.array_equal(fitting[0], fitting[1]):
         finding = f"{path} has declared values by the index of its palette and by its grey levels"
         raise IngestError(Reason.PIXEL_FORMAT, f"{finding}, which differ")
-    return as_labels((fitting or readings)[0], allowed, name=str(path))
+    try:
+        return as_labels((fitting or readings)[0], allowed, name=str(path))
+    except IngestError as error:
+        remedy = "JPEG changes values: write the mask as PNG from its source" if is_jpeg else None
+        raise IngestError(error.code, error.finding, remedy=remedy) from error
 
 
 def _label_readings(image: Image.Image, path: Path) -> list[np.ndarray]:
-    """What the pixels may mean: one array, or two for a grey palette and for one bit."""
+    """What the pixels may mean: one array, or two for a grey palette and for up to four bits."""
+    bits = _stored_bits(image)
+    step = _OPAQUE // (2**bits - 1) if image.mode == "L" and bits < _BYTE_BITS else 1
     image.load()
     rows = max(1, _STRIP_PIXELS // image.width)
     tops = range(0, image.height, rows)
     strips = (image.crop((0, t, image.width, min(t + rows, image.height))) for t in tops)
     readings = [_strip_readings(strip, path) for strip in strips]
+    if step > 1:  # Pillow stretches few bits of grey
+        readings = [[levels // step, levels] for (levels,) in readings]
     return [np.concatenate(parts) for parts in zip(*readings, strict=False)]
 
 
@@ -144,6 +154,8 @@ def _checked(
     content = path.read_bytes()
     with _decoding(path, len(content)), Image.open(BytesIO(content)) as image:
         _check_kind(image, path, modes=modes, colour=colour)
+        if image.format == "BMP":
+            _check_bits_of_bmp(image, content, path)
         _check_claim(image, path, size=len(content), most=most)
         needed = _needed_bytes(image, colour=image.mode not in _GREY_MODES)
         values = image.width * image.height * (3 if colour else 1)
@@ -209,6 +221,16 @@ def _check_kind(image: Image.Image, path: Path, *, modes: Collection[str], colou
     raise IngestError(Reason.COLOUR, f"{path} has Pillow mode {image.mode}, not grey")
 
 
+def _check_bits_of_bmp(image: Image.Image, content: bytes, path: Path) -> None:
+    """Refuse a palette of few greys: Pillow then takes each pixel for one of fewer or more bits."""
+    (header,) = struct.unpack_from("<I", content, 14)
+    (bits,) = struct.unpack_from("<H", content, 24 if header == _OLD_BMP_HEADER else 28)
+    taken = {"1": 1, "L": _BYTE_BITS}.get(image.mode, bits)
+    if taken != bits:
+        finding = f"{path} is a BMP of {bits} bits with a palette of few greys, which is misread"
+        raise IngestError(Reason.PIXEL_FORMAT, finding, remedy="write it as PNG from its source")
+
+
 def _check_claim(image: Image.Image, path: Path, *, size: int, most: int) -> None:
     """Refuse before decoding what a file of this size cannot hold, or what is likely a bomb."""
     samples = image.width * image.height * len(image.getbands())
@@ -226,12 +248,12 @@ def _stored_bits(image: Image.Image) -> int:
     if image.mode == "1":
         return 1
     if image.mode not in ("L", "P"):
-        return {"F": 32, "I": 16}.get(image.mode.partition(";")[0], 8)
+        return {"F": 32, "I": 16}.get(image.mode.partition(";")[0], _BYTE_BITS)
     tiles = getattr(image, "tile", None) or [("", (), 0, "")]
     arguments = tiles[0][3] or ""
     raw = arguments if isinstance(arguments, str) else str(arguments[0])
     bits = raw.partition(";")[2]
-    return int(bits) if bits in ("1", "2", "4") else 8
+    return int(bits) if bits in ("1", "2", "4") else _BYTE_BITS
 
 
 def _needed_bytes(image: Image.Image, *, colour: bool) -> int:

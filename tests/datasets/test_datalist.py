@@ -259,3 +259,10 @@ def test_a_file_that_is_nested_too_deeply_is_refused(tmp_path):
     (tmp_path / "datalist.json").write_text("[" * 100_000)
     with pytest.raises(ValueError, match="is not JSON"):
         datalist.read(tmp_path / "datalist.json")
+
+
+def test_a_datalist_that_an_editor_marked_as_unicode_is_read(tmp_path):
+    items = [{"case": c, "patient": c, "image": f"{c}.nii", "label": f"{c}_m.nii"} for c in "ab"]
+    path = datalist.write(datalist.build("toy", items, folds=2), tmp_path / "list.json")
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert datalist.read(path)["name"] == "toy"

@@ -9,8 +9,8 @@ import pytest
 from datasets.published import written_again
 from ingest.volume_writer import write_volume
 
-from medseg.datasets import _msd as _msd_reader
 from medseg.datasets import lits, phantom
+from medseg.datasets._dataset_json import declared_in
 
 
 def _touch(root, *names):
@@ -188,13 +188,13 @@ def test_the_names_of_labels_are_the_users(tmp_path, labels):
     [
         ({"0": "background", "1": "liver"}, (0, 1)),
         ({"background": 0, "liver": 1, "tumour": 2}, (0, 1, 2)),
-        ({"background": 0, "whole": [1, 2], "tumour": 2, "ignore": 3}, (0, 1, 2)),
+        ({"background": 0, "whole": [1, 2], "tumour": 2, "ignore": 3}, (0, 1, 2, 3)),
         ({}, None),
     ],
 )
 def test_label_values_are_those_of_either_form_of_dataset_json(tmp_path, labels, values):
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
-    assert _msd_reader.declared_in(tmp_path / "dataset.json").values == values
+    assert declared_in(tmp_path / "dataset.json").values == values
 
 
 def test_names_of_nnunet_are_read_and_other_channels_named(tmp_path, caplog):
@@ -209,6 +209,65 @@ def test_names_of_nnunet_are_read_and_other_channels_named(tmp_path, caplog):
     assert _names(built["testing"]) == ["c_009"]
     assert built["training"][2]["image"].endswith("c_002_0000.nii.gz")
     assert "1 file of another channel than the first (c_002_0001.nii.gz)" in caplog.text
+
+
+def _write_json(root, **content):
+    (root / "dataset.json").write_text(json.dumps(content), encoding="utf-8-sig")
+
+
+def _pairs_of(root):
+    items = lits.datalist(root, folds=2)["training"]
+    return {item["case"]: (Path(item["image"]).name, Path(item["label"]).name) for item in items}
+
+
+@pytest.mark.parametrize("separator", ["/", "\\"])
+def test_labels_belong_to_the_images_that_dataset_json_states(separator, tmp_path, caplog):
+    """The two names are crossed, and a third label is named unlike its image."""
+    _touch(tmp_path, *(f"imagesTr/{n}.nii" for n in "abc"))
+    _touch(tmp_path, "labelsTr/a.nii", "labelsTr/b.nii", "labelsTr/c.nii", "labelsTr/c_seg.nii.gz")
+    stated = [("a", "b.nii"), ("b", "a.nii"), ("c", "c_seg.nii.gz")]
+    listed = [
+        {"image": f"./imagesTr/{a}.nii".replace("/", separator), "label": f"./labelsTr/{b}"}
+        for a, b in stated
+    ]
+    _write_json(tmp_path, training=listed)
+    assert _pairs_of(tmp_path) == {a: (f"{a}.nii", b) for a, b in stated}
+    assert "left out: 1 file not named in dataset.json (c.nii)" in caplog.text
+
+
+def test_the_cases_that_nnunet_lists_are_read(tmp_path):
+    _touch(tmp_path, "imagesTr/a_0000.nii", "imagesTr/b_0000.nii", "imagesTr/d_0000.nii")
+    _touch(tmp_path, "labelsTr/a.nii", "labelsTr/seg-b.nii", "labelsTr/d.nii")
+    listed = {
+        "a": {"images": ["imagesTr/a_0000.nii"], "label": "labelsTr/a.nii"},
+        "b": {"images": ["imagesTr/b_0000.nii"], "label": "labelsTr/seg-b.nii"},
+    }
+    _write_json(tmp_path, dataset=listed)
+    assert _pairs_of(tmp_path) == {
+        "a": ("a_0000.nii", "a.nii"),
+        "b": ("b_0000.nii", "seg-b.nii"),
+    }
+
+
+def test_a_list_of_the_images_alone_is_read(tmp_path):
+    _touch(_msd(tmp_path, count=4), "imagesTr/x.nii", "labelsTr/x.nii")
+    _write_json(tmp_path, training=["./imagesTr/liver_0.nii.gz", ["./imagesTr/x.nii"]])
+    assert sorted(_pairs_of(tmp_path)) == ["liver_0", "x"]
+
+
+def test_a_label_of_two_cases_is_refused(tmp_path):
+    listed = [{"image": f"{image}.nii", "label": "both.nii"} for image in "ab"]
+    _write_json(_msd(tmp_path), training=listed)
+    with pytest.raises(ValueError, match="label both is that of two cases"):
+        lits.datalist(tmp_path)
+
+
+def test_a_label_that_nnunet_ignores_is_pointed_out(tmp_path, caplog):
+    _msd(tmp_path)
+    _write_json(tmp_path, labels={"background": 0, "liver": 1, "ignore": 2})
+    lits.datalist(tmp_path)
+    assert "leaves label value 2 out" in caplog.text
+    assert "--ignore 2" in caplog.text
 
 
 def test_a_case_that_ends_in_four_digits_keeps_its_name(tmp_path):

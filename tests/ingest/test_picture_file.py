@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -152,3 +154,60 @@ def test_a_palette_with_one_colour_in_its_last_row_is_read_by_its_indices(tmp_pa
     image.save(tmp_path / "mask.png")
     found = read_label_picture(tmp_path / "mask.png", (0, 1, 2))
     np.testing.assert_array_equal(found, [[0, 1, 1], [1, 0, 2]])
+
+
+def grey_png(path, values, bits):
+    """A grey PNG of fewer than 8 bits (PNG specification, section 7.2), as Pillow writes none."""
+
+    def chunk(name, data):
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    digits = np.unpackbits(values[..., None], axis=-1)[..., -bits:].reshape(len(values), -1)
+    rows = b"".join(b"\0" + np.packbits(row).tobytes() for row in digits)
+    size = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], bits, 0, 0, 0, 0)
+    parts = chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+    return path
+
+
+@pytest.mark.parametrize(("bits", "stretch"), [(1, 255), (2, 85), (4, 17)])
+def test_few_bits_of_grey_are_read_as_they_are_or_stretched_whichever_is_declared(
+    bits, stretch, tmp_path
+):
+    """Of four bits 15 is white: 255 in a picture of eight."""
+    values = np.array([[0, 1], [2**bits - 1, 0]], np.uint8)
+    path = grey_png(tmp_path / "a.png", values, bits)
+    declared = range(2**bits)
+    np.testing.assert_array_equal(read_label_picture(path, declared), values)
+    levels = [value * stretch for value in declared]
+    np.testing.assert_array_equal(read_label_picture(path, levels), values * stretch)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_bmp_with_a_palette_of_two_greys_is_refused_where_pillow_misreads_it(bits, tmp_path):
+    """Pillow takes it for one bit a pixel: an index of 1 in a byte became background."""
+    Image.fromarray(np.tile(INDEX, (1, 4))).save(tmp_path / "a.bmp")
+    content = (tmp_path / "a.bmp").read_bytes()
+    head = bytearray(content[:54])
+    struct.pack_into("<I", head, 10, 62)
+    struct.pack_into("<H", head, 28, bits)
+    struct.pack_into("<I", head, 46, 2)
+    path = tmp_path / "b.bmp"
+    path.write_bytes(head + bytes(4) + b"\xff\xff\xff\0" + content[54 + 1024 :])
+    with pytest.raises(IngestError, match=f"b.bmp is a BMP of {bits} bits with a palette of few"):
+        read_label_picture(path, (0, 255))
+
+
+@pytest.mark.parametrize("mode", ["1", "L"])
+def test_a_bmp_of_bits_or_of_grey_is_read(mode, tmp_path):
+    Image.fromarray(GREY).convert(mode).save(tmp_path / "a.bmp")
+    np.testing.assert_array_equal(read_label_picture(tmp_path / "a.bmp", (0, 255)), GREY)
+
+
+def test_a_mask_that_jpeg_changed_says_how_to_store_it(tmp_path):
+    Image.fromarray(np.kron(GREY, np.ones((5, 5), np.uint8))).save(tmp_path / "a.jpg")
+    with pytest.raises(IngestError, match="JPEG changes values: write the mask as PNG") as caught:
+        read_label_picture(tmp_path / "a.jpg", (0, 255))
+    assert caught.value.code is Reason.UNDECLARED_LABELS
