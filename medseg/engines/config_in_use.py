@@ -1,36 +1,127 @@
 """Config in use: what a bundle's config says after its overrides, seen from inside the config.
 
-MONAI gives an expression of a config the values that it refers to, and not the text of the config.
-A record of a run needs that text, of every key, however a user changed it: by `medseg train` or by
-`python -m monai.bundle run`.
+A record of a run needs every setting of every component, however a user changed it: by `medseg
+train`, by `python -m monai.bundle run` with several files, or in Python. MONAI gives an expression
+the objects that it refers to, but neither the text of the config nor its parser, and it has no hook
+that could pass them on. It evaluates an expression in one method of its resolver, though, so the
+resolver is found there, in the frames of the caller.
 """
 
+import ast
 import inspect
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from monai.bundle.config_item import ConfigComponent, ConfigExpression
 from monai.bundle.reference_resolver import ReferenceResolver
 
+from medseg.engines.may_change import LAUNCH, MAY_CHANGE
 
-def config_in_use() -> dict[str, Any]:
-    """The config whose expression calls this, overrides applied, nothing in it resolved.
+
+def config_in_use(*, keep: Collection[str] = (*MAY_CHANGE, *LAUNCH)) -> dict[str, Any]:
+    """The config whose expression calls this, overrides applied, with plain values as values.
+
+    Inside components, a reference to a plain value is that value, and so is an expression of plain
+    values: `@learning_rate`, `$3e-4` and `$@learning_rate * 1` are all 0.0003. What stands for
+    anything else, such as a network, stays text.
+
+    Args:
+        keep: keys of the config; a text that refers to one of them stays text. As it comes, those
+            that say how long a run takes, where, and by what machine.
 
     Returns:
-        The config as MONAI's parser holds it: plain values, `@` references and `$` expressions.
+        A copy of the config; nothing in it is instantiated.
 
     Raises:
         ValueError: no expression of a config calls this.
 
     Example:
         >>> from monai.bundle import ConfigParser
-        >>> parser = ConfigParser({"a": {"b": 1}, "seen": "$config_in_use()"})
+        >>> part = {"_target_": "builtins.dict", "rate": "@rate"}
+        >>> parser = ConfigParser({"rate": 0.1, "part": part, "seen": "$config_in_use()"})
         >>> parser.globals["config_in_use"] = config_in_use
-        >>> parser.get_parsed_content("seen")["a"]
-        {'b': 1}
+        >>> parser.get_parsed_content("seen")["part"]
+        {'_target_': 'builtins.dict', 'rate': 0.1}
     """
+    resolver = _resolver()
+    config = resolver.items[""].get_config()
+    return _Values(resolver, keep).below("", config, in_component=False)
+
+
+def _resolver() -> ReferenceResolver:
+    """The innermost of MONAI's resolvers that is evaluating an expression right now."""
     frame = inspect.currentframe()
     while frame is not None:
-        resolver = frame.f_locals.get("self")
-        if isinstance(resolver, ReferenceResolver) and "" in resolver.items:
-            return dict(resolver.items[""].get_config())
+        if frame.f_code is ReferenceResolver._resolve_one_item.__code__:
+            return frame.f_locals["self"]
         frame = frame.f_back
     raise ValueError("config_in_use() was called outside a config: call it in an expression of one")
+
+
+class _Values:
+    """Puts plain values in the place of the texts that stand for them."""
+
+    def __init__(self, resolver: ReferenceResolver, keep: Collection[str]) -> None:
+        self.resolver = resolver
+        self.keep = keep
+
+    def below(self, place: str, node: Any, *, in_component: bool) -> Any:
+        if isinstance(node, (dict, list)):
+            inside = in_component or ConfigComponent.is_instantiable(node)
+            parts = {
+                key: self.below(sub, part, in_component=inside)
+                for key, sub, part in ReferenceResolver.iter_subconfigs(place, node)
+            }
+            return parts if isinstance(node, dict) else list(parts.values())
+        return self._value(place, node) if in_component and isinstance(node, str) else node
+
+    def _value(self, place: str, text: str) -> Any:
+        found = _literal(text)
+        if found is text and self._is_plain(text, seen=()):
+            found = self.resolver.get_resolved_content(place)
+        return found if _is_plain_value(found) else text
+
+    def _is_plain(self, text: str, *, seen: tuple[str, ...]) -> bool:
+        """Whether a text refers to something, and to nothing but plain values."""
+        refs = ReferenceResolver.match_refs_pattern(text)
+        return bool(refs) and all(self._leads_to_plain(ref, seen) for ref in refs)
+
+    def _leads_to_plain(self, ref: str, seen: tuple[str, ...]) -> bool:
+        if ref in self.keep or ref in seen or ref not in self.resolver.items:
+            return False
+        return self._holds_plain(self._raw(ref), (*seen, ref))
+
+    def _holds_plain(self, node: Any, seen: tuple[str, ...]) -> bool:
+        if ConfigComponent.is_instantiable(node):
+            return False
+        if isinstance(node, (dict, list)):
+            parts = node.values() if isinstance(node, dict) else node
+            return all(self._holds_plain(part, seen) for part in parts)
+        if isinstance(node, str) and node.startswith(("$", "@")):
+            return _literal(node) is not node or self._is_plain(node, seen=seen)
+        return True
+
+    def _raw(self, place: str) -> Any:
+        """The text at a place, which an item itself no longer has once it is resolved."""
+        node = self.resolver.items[""].get_config()
+        for key in ReferenceResolver.split_id(place):
+            node = node[int(key)] if isinstance(node, list) else node[key]
+        return node
+
+
+def _literal(text: str) -> Any:
+    """What an expression says that is a Python literal, such as `$3e-4`; else the text itself."""
+    if not ConfigExpression.is_expression(text):
+        return text
+    try:
+        return ast.literal_eval(text[len(ConfigExpression.prefix) :].strip())
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def _is_plain_value(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_plain_value(part) for key, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain_value, value))
+    return value is None or isinstance(value, (bool, int, float, str))

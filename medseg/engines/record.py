@@ -12,34 +12,12 @@ from typing import Any, BinaryIO
 import ignite.distributed as idist
 
 import medseg
+from medseg.engines.may_change import ABSENT, HANDLERS, MAY_CHANGE, handlers, is_launch, may_change
 from medseg.transforms.fingerprint import describe
 
 logger = logging.getLogger(__name__)
 
-MAY_CHANGE = (
-    *("max_epochs", "patience", "val_interval", "resume"),
-    *("num_workers", "device", "backend", "mixed_precision", "checkpointing"),
-    *("output_dir", "resume_file", "weights", "cache_dir", "bundle_root"),
-    *("dataset_dir", "encoder_weights"),
-)
-"""Choices that a resumed run may make anew: how long, by what machine and where. `dataset_dir` is
-among them because the cases themselves are compared, and `encoder_weights` because a run reads them
-at its start alone."""
-
-_LAUNCH = (
-    *("imports", "initialize", "finalize", "training", "run", "network", "is_not_rank0"),
-    *("record", "choices"),
-)
-"""Keys of a config that say how a run is started, differently for one process and for several."""
-
-_MACHINE = ("pin_memory", "prefetch_factor", "sw_batch_size", "sw_device")
-"""Settings inside a component that change how fast it works and how much memory it takes."""
-
-_GROWS = ("train#handlers", "validate#handlers", "validate#dataloader#sampler")
-"""Places where several processes, and tracking, add to a config."""
-
-_ABSENT = "absent"
-
+_BATCHES = ("batch_size", "train#dataloader#batch_size")
 _BY_CONTENT = ("label", "instances")
 _SHOWN = 4
 _BLOCK = 2**20
@@ -65,8 +43,10 @@ def run_record(
         validation: likewise.
 
     Returns:
-        `choices`, without those in `MAY_CHANGE`; under `config`, for each place in the components,
-        such as `optimizer#lr`, its text; under `training` and `validation`, for each case, the
+        `choices`, without those in `MAY_CHANGE`; under `settings`, for each place in the
+        components, such as `optimizer#lr`, its value, or its text where it stands for no plain
+        value; handlers go by their class, such as `train#handlers#ValidationHandler#interval`,
+        without those that only watch; under `training` and `validation`, for each case, the
         digest of its files: images by their sizes, labels by their content; under `images` that of
         its images by their content, of which 16 places are read where they have more than 16 MiB.
         No file counts by name or place, so that a dataset may be moved.
@@ -79,13 +59,15 @@ def run_record(
         {'fold': 0}
     """
     kept = {key: value for key, value in choices.items() if key not in MAY_CHANGE}
-    if isinstance(kept.get("batch_size"), int):
-        kept["batch_size"] *= idist.get_world_size()
-    wiring = {key: text for key, text in (config or {}).items() if _is_component(key, choices)}
+    settings = {
+        key: value
+        for key, value in (config or {}).items()
+        if not (key in choices or key in MAY_CHANGE or is_launch(key))
+    }
     return {
         "version": medseg.__version__,
-        "choices": json.loads(json.dumps(kept, default=describe)),
-        "config": json.loads(json.dumps(dict(_places("", wiring)), default=describe)),
+        "choices": _plain(_for_all_processes(kept)),
+        "settings": _plain(_for_all_processes(dict(_places("", settings)))),
         "images": {str(case["case"]): _image_digest(case) for case in chain(training, validation)},
         "training": {str(case["case"]): _digest(case) for case in training},
         "validation": {str(case["case"]): _digest(case) for case in validation},
@@ -110,10 +92,10 @@ def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping
     changed = [
         f"{key} was {before[key]}, is {after[key]}"
         for key in before
-        if key in after and before[key] != after[key]
+        if key in after and not _are_same(key, before[key], after[key])
     ]
-    if saved.get("version") == now.get("version") and "config" in saved:
-        changed += _changed_places(saved["config"], now["config"])
+    if saved.get("version") == now.get("version") and "settings" in saved:
+        changed += _changed_places(saved["settings"], now["settings"])
     elif idist.get_rank() == 0:
         logger.warning(
             "%s is of a version that recorded components otherwise: make sure that overrides "
@@ -128,40 +110,52 @@ def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping
         )
 
 
-def _is_component(key: str, choices: Mapping[str, Any]) -> bool:
-    return not (key in choices or key in MAY_CHANGE or key in _LAUNCH or key.startswith("_"))
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as they are read back from a file."""
+    return json.loads(json.dumps(values, default=describe))
 
 
-def _places(place: str, text: Any) -> Iterator[tuple[str, Any]]:
+def _for_all_processes(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with the size of a training batch that of all processes together."""
+    return {
+        key: value * idist.get_world_size() if key in _BATCHES and isinstance(value, int) else value
+        for key, value in values.items()
+    }
+
+
+def _are_same(key: str, before: Any, after: Any) -> bool:
+    """Whether a choice is the same; the order of classes counts, that of their values does not."""
+    if key == "classes" and isinstance(before, Mapping) and isinstance(after, Mapping):
+        return [(k, sorted(v)) for k, v in before.items()] == [
+            (k, sorted(v)) for k, v in after.items()
+        ]
+    return before == after
+
+
+def _places(place: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Every plain value below a place of a config, with its key as one would override it."""
-    if isinstance(text, Mapping):
-        items = list(text.items())
-    elif isinstance(text, (list, tuple)):
-        items = list(enumerate(text))
-    else:
-        items = []
-    if not items:
-        yield place, text
-    for key, value in items:
-        yield from _places(f"{place}#{key}" if place else str(key), value)
+    is_list = isinstance(value, (list, tuple))
+    by_class = is_list and place in HANDLERS
+    items: list[tuple[Any, Any]] = []
+    if by_class:
+        items = list(handlers(value))
+    elif is_list:
+        items = list(enumerate(value))
+    elif isinstance(value, Mapping):
+        items = list(value.items())
+    if not (items or by_class):
+        yield place, value
+    for key, part in items:
+        yield from _places(f"{place}#{key}" if place else str(key), part)
 
 
 def _changed_places(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """The places that differ; a whole component that only one of both has is not compared."""
     tops = {place.split("#")[0] for place in before} & {place.split("#")[0] for place in after}
     for place in dict.fromkeys((*before, *after)):
-        was, now = before.get(place, _ABSENT), after.get(place, _ABSENT)
-        grows = _ABSENT in (was, now) and place.startswith(_GROWS)
-        if was == now or grows or place.split("#")[0] not in tops:
-            continue
-        if place.split("#")[-1] in (*MAY_CHANGE, *_MACHINE) or _is_free(was) or _is_free(now):
-            continue
-        yield f"{place} was {was}, is {now}"
-
-
-def _is_free(text: Any) -> bool:
-    """Whether a text of a config refers to a choice that may be made anew."""
-    return isinstance(text, str) and text.startswith("@") and text[1:] in MAY_CHANGE
+        was, now = before.get(place, ABSENT), after.get(place, ABSENT)
+        if was != now and place.split("#")[0] in tops and not may_change(place, was, now):
+            yield f"{place} was {was}, is {now}"
 
 
 def _first(differences: Sequence[str]) -> str:

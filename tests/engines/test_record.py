@@ -6,7 +6,8 @@ import shutil
 import pytest
 from monai.bundle import ConfigParser
 
-from medseg.engines import record
+from medseg.engines import config_in_use, record
+from medseg.engines.may_change import MAY_CHANGE, WATCH
 from medseg.engines.record import check_record, run_record
 
 CHOICES = {"fold": 0, "seed": 0, "classes": {"liver": [1, 2]}, "window_hu": [-160, 240]}
@@ -48,7 +49,7 @@ def test_another_choice_is_refused_with_both_values(changed, said):
         check_record("runs/resume.pt", of(), of({**CHOICES, **changed}))
 
 
-@pytest.mark.parametrize("key", record.MAY_CHANGE)
+@pytest.mark.parametrize("key", MAY_CHANGE)
 def test_how_long_where_and_by_what_machine_may_change(key):
     check_record("resume.pt", of({**CHOICES, key: "before"}), of({**CHOICES, key: "after"}))
 
@@ -126,30 +127,52 @@ def test_of_many_changes_the_first_are_named_and_the_others_counted(tmp_path):
         check_record("resume.pt", of(training=cases), of())
 
 
+RATE, BATCH = 0.0003, 4
 CONFIG = {
     "fold": 0,
+    "learning_rate": RATE,
+    "batch_size": BATCH,
+    "max_epochs": 5,
+    "val_interval": 1,
+    "num_workers": 2,
+    "head_weights": "equal",
     "optimizer": {"_target_": "torch.optim.Adam", "lr": "@learning_rate"},
+    "loss": {"_target_": "medseg.losses.deep_supervision", "weights": "@head_weights"},
     "augmentation": {"_target_": "Compose", "transforms": [{"_target_": "RandFlipd", "prob": 0.1}]},
     "train": {
         "dataloader": {"_target_": "DataLoader", "batch_size": "@batch_size", "shuffle": True},
         "trainer": {"_target_": "SupervisedTrainer", "max_epochs": "@max_epochs"},
-        "handlers": [{"_target_": "medseg.engines.Progress"}],
+        "handlers": [
+            {"_target_": "medseg.engines.Progress"},
+            {"_target_": "ValidationHandler", "interval": "@val_interval"},
+        ],
     },
-    "validate": {"dataloader": {"num_workers": "@num_workers"}},
+    "validate": {"dataloader": {"_target_": "DataLoader", "num_workers": "@num_workers"}},
+    "seen": "$config_in_use()",
 }
+CHOSEN = ("fold", "learning_rate", "batch_size", "max_epochs", "val_interval", "num_workers")
 
 
-def of_config(changes=()):
-    """The record of CONFIG with overrides, by their keys."""
-    parser = ConfigParser(copy.deepcopy(CONFIG))
+def of_config(changes=(), *, handlers=()):
+    """The record of CONFIG with overrides, by their keys, and with more handlers."""
+    config = copy.deepcopy(CONFIG)
+    config["train"]["handlers"] += handlers
+    parser = ConfigParser(config)
+    parser.globals["config_in_use"] = config_in_use
     parser.update(dict(changes))
-    return run_record({"fold": 0}, config=parser.get(), training=[], validation=[])
+    choices = {key: parser.get_parsed_content(key) for key in CHOSEN}
+    seen = {key: v for key, v in parser.get_parsed_content("seen").items() if key != "seen"}
+    return run_record(choices, config=seen, training=[], validation=[])
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"optimizer#lr": 0.1}, r"\(optimizer#lr was @learning_rate, is 0.1\)"),
+        ({"optimizer#lr": 0.1}, r"\(optimizer#lr was 0.0003, is 0.1\)"),
+        (
+            {"learning_rate": 0.1},
+            r"\(learning_rate was 0.0003, is 0.1; optimizer#lr was 0.0003, is 0.1\)",
+        ),
         (
             {"optimizer#_target_": "torch.optim.SGD"},
             r"\(optimizer#_target_ was torch.optim.Adam, is torch.optim.SGD\)",
@@ -157,16 +180,17 @@ def of_config(changes=()):
         ({"optimizer#weight_decay": 1}, r"\(optimizer#weight_decay was absent, is 1\)"),
         (
             {"optimizer": {"_target_": "a.B"}},
-            r"_target_ was torch.optim.Adam, is a.B; optimizer#lr",
+            r"_target_ was torch.optim.Adam, is a.B; optimizer#lr was 0.0003, is absent",
         ),
-        ({"train#dataloader#batch_size": 1}, r"batch_size was @batch_size, is 1\)"),
+        ({"loss#weights": "decaying"}, r"\(loss#weights was equal, is decaying\)"),
+        ({"train#dataloader#batch_size": 1}, r"batch_size was 4, is 1\)"),
         ({"train#dataloader#shuffle": False}, r"train#dataloader#shuffle was True, is False\)"),
         ({"augmentation#transforms#0#prob": 0.9}, r"transforms#0#prob was 0.1, is 0.9\)"),
         ({"augmentation#transforms": []}, r"transforms#0#_target_ was RandFlipd, is absent"),
         ({"augmentation": None}, r"augmentation#_target_ was Compose, is absent"),
     ],
 )
-def test_another_setting_of_a_component_is_refused_with_both_texts(changes, said):
+def test_another_setting_of_a_component_is_refused_with_both_values(changes, said):
     with pytest.raises(ValueError, match=f"resume.pt holds a run by other settings .*{said}"):
         check_record("resume.pt", of_config(), of_config(changes))
 
@@ -174,25 +198,59 @@ def test_another_setting_of_a_component_is_refused_with_both_texts(changes, said
 @pytest.mark.parametrize(
     "changes",
     [
+        {"optimizer#lr": RATE},  # the same, written in another way
+        {"optimizer#lr": "$3e-4"},
+        {"optimizer#lr": "$@learning_rate * 1"},
+        {"train#dataloader#batch_size": BATCH},
+        {"loss#weights": "equal"},
+        {"max_epochs": 9},
+        {"val_interval": 2},
         {"train#trainer#max_epochs": 9},
+        {"train#handlers#1#interval": 3},
         {"validate#dataloader#num_workers": 3},
         {"train#dataloader#pin_memory": True},
         {"network": "$ignite.distributed.auto_model(@network_def)"},
-        {"train#handlers#1": {"_target_": "medseg.engines.MeanLoss"}},
         {"validate#dataloader#sampler": {"_target_": "DistributedSampler"}},
         {"experiment_name": "tracked"},
     ],
 )
-def test_components_may_differ_in_how_long_and_by_what_machine(changes):
-    before = of_config()
-    config = copy.deepcopy(CONFIG)
-    parser = ConfigParser(config)
-    if "train#handlers#1" in changes:
-        config["train"]["handlers"].append(changes["train#handlers#1"])
-    else:
-        parser.update(changes)
-    after = run_record({"fold": 0}, config=parser.get(), training=[], validation=[])
-    check_record("resume.pt", before, after)
+def test_components_may_differ_in_words_in_how_long_and_by_what_machine(changes):
+    check_record("resume.pt", of_config(), of_config(changes))
+    check_record("resume.pt", of_config(changes), of_config())
+
+
+@pytest.mark.parametrize("name", WATCH)
+def test_handlers_that_only_watch_may_come_and_go(name):
+    more = of_config(handlers=[{"_target_": f"somewhere.{name}", "any": 1}])
+    check_record("resume.pt", of_config(), more)
+    check_record("resume.pt", more, of_config())
+
+
+def test_a_handler_that_changes_what_is_learnt_is_refused_wherever_it_stands():
+    warm = {"_target_": "LrScheduleHandler", "lr_scheduler": "@x"}
+    watch = {"_target_": "StatsHandler"}
+    with pytest.raises(ValueError, match="train#handlers#LrScheduleHandler#_target_ was absent"):
+        check_record("resume.pt", of_config(), of_config(handlers=[warm]))
+    with pytest.raises(ValueError, match="LrScheduleHandler 2#_target_ was absent, is LrSch"):
+        check_record("resume.pt", of_config(handlers=[warm]), of_config(handlers=[warm, warm]))
+    check_record("r.pt", of_config(handlers=[watch, warm]), of_config(handlers=[warm]))
+    off = {**warm, "_disabled_": True}
+    check_record("resume.pt", of_config(), of_config(handlers=[off]))
+
+
+def test_the_batch_of_a_component_counts_for_all_processes_together(monkeypatch):
+    one = of_config()
+    monkeypatch.setattr(record.idist, "get_world_size", lambda: 2)
+    check_record("resume.pt", one, of_config({"batch_size": 2}))
+    with pytest.raises(ValueError, match="batch_size was 4, is 8"):
+        check_record("resume.pt", one, of_config())
+
+
+def test_classes_in_another_order_are_other_classes_but_their_values_have_none():
+    before = of({"classes": {"liver": [1, 2], "tumour": [3]}})
+    check_record("resume.pt", before, of({"classes": {"liver": [2, 1], "tumour": [3]}}))
+    with pytest.raises(ValueError, match=r"classes was .'liver.*, is .'tumour"):
+        check_record("resume.pt", before, of({"classes": {"tumour": [3], "liver": [1, 2]}}))
 
 
 def test_components_of_another_version_are_not_compared_but_a_warning_says_so(caplog):

@@ -1,0 +1,102 @@
+"""May change: what a resumed run may have otherwise than before, because it is learnt all the same.
+
+How long a run takes, by what machine, where its files lie and what is shown of it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from medseg.path_keys import NESTED_PATH_KEYS
+
+MAY_CHANGE = (
+    *("max_epochs", "patience", "val_interval", "resume"),
+    *("num_workers", "device", "backend", "mixed_precision", "checkpointing"),
+    *("output_dir", "resume_file", "weights", "cache_dir", "bundle_root"),
+    *("dataset_dir", "encoder_weights"),
+)
+"""Choices that a resumed run may make anew: how long, by what machine and where. `dataset_dir` is
+among them because the cases themselves are compared, and `encoder_weights` because a run reads them
+at its start alone."""
+
+LAUNCH = (
+    *("imports", "initialize", "finalize", "training", "run", "network", "is_not_rank0"),
+    *("record", "choices"),
+)
+"""Keys of a config that say how a run is started, differently for one process and for several."""
+
+HANDLERS = ("train#handlers", "validate#handlers")
+"""Lists of handlers, to which several processes, tracking and users add."""
+
+WATCH = (
+    *("Progress", "MeanLoss", "FiniteLoss", "RecordTraining", "GarbageCollector"),
+    *("StatsHandler", "TensorBoardStatsHandler", "TensorBoardImageHandler"),
+    *("MLFlowHandler", "ClearMLStatsHandler", "ClearMLImageHandler"),
+    *("MetricLogger", "MetricsSaver", "CheckpointSaver", "ProbMapProducer"),
+)
+"""Handlers that change nothing of what is learnt: they show, log, save, or end a broken run."""
+
+ABSENT = "absent"
+
+_MACHINE = (
+    *("num_workers", "device", "checkpointing", "pin_memory", "prefetch_factor"),
+    *("sw_batch_size", "sw_device"),
+)
+"""Settings inside a component that change how fast it works and how much memory it takes."""
+
+_HOW_LONG = (
+    *("train#trainer#max_epochs", "train#handlers#BestWeights#patience"),
+    *("train#handlers#ValidationHandler#interval", "train#handlers#Resume#resume"),
+)
+
+_OF_SEVERAL = "validate#dataloader#sampler"
+"""Deals the validation cases to the processes of a run; absent where there is one."""
+
+
+def is_launch(key: str) -> bool:
+    """Whether a key of a config only says how a run is started, or where its file came from."""
+    return key in LAUNCH or key.startswith("_")
+
+
+def may_change(place: str, before: Any, after: Any) -> bool:
+    """Whether a setting inside a component may be another after resuming.
+
+    Args:
+        place: as one would override it, such as `optimizer#lr`.
+        before: its value or text, or `ABSENT`.
+        after: likewise.
+
+    Example:
+        >>> may_change("train#dataloader#num_workers", 2, 8), may_change("optimizer#lr", 0.1, 0.2)
+        (True, False)
+    """
+    if place.split("#")[-1] in (*_MACHINE, *NESTED_PATH_KEYS) or place in _HOW_LONG:
+        return True
+    if place.startswith(_OF_SEVERAL) and ABSENT in (before, after):
+        return True
+    return _is_free(before) or _is_free(after)
+
+
+def handlers(listed: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """The handlers of a list that change what is learnt, by the names of their classes.
+
+    Their places in the list say nothing: a handler that is added shifts them. The second of a class
+    has a number after its name. One that is turned off is left out.
+
+    Example:
+        >>> list(handlers([{"_target_": "StatsHandler"}, {"_target_": "a.LrScheduleHandler"}]))
+        [('LrScheduleHandler', {'_target_': 'a.LrScheduleHandler'})]
+    """
+    seen: Counter[str] = Counter()
+    for handler in listed:
+        name = str(handler.get("_target_")) if isinstance(handler, Mapping) else str(handler)
+        name = name.rpartition(".")[2]
+        if name in WATCH or (isinstance(handler, Mapping) and handler.get("_disabled_") is True):
+            continue
+        seen[name] += 1
+        yield name if seen[name] == 1 else f"{name} {seen[name]}", handler
+
+
+def _is_free(text: Any) -> bool:
+    """Whether a text of a config refers to a choice that may be made anew."""
+    return isinstance(text, str) and text.startswith("@") and text[1:] in MAY_CHANGE
