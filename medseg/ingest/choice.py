@@ -104,7 +104,7 @@ def _named(
     one unless it states the UID, lies unnamed beside the files of the series, where it may be its
     first or last slice, or nothing else has the UID.
     """
-    named = next((s for s in found if s.uid == series_uid and s not in damaged), None)
+    named = next((s for s in found if series_uid in _uids(s) and s not in damaged), None)
     for series in damaged:
         if named is None or series.reason is Reason.NOT_FOUND or _may_be_of(named, series):
             return series
@@ -113,6 +113,11 @@ def _named(
         return named
     holds = f", which holds {_listed(found)}" if found else ""
     raise IngestError(Reason.UNKNOWN_SERIES, f"no series {series_uid} in {path}{holds}")
+
+
+def _uids(series: Series) -> set[str]:
+    """The UID, and those of its slices where each file has one of its own."""
+    return {series.uid, *(s.series_uid for s in series.slices)}
 
 
 def _may_be_of(named: Series, damaged: Series) -> bool:

@@ -15,6 +15,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from medseg.ingest.quantity import quantity
 from medseg.ingest.slice import Slice
@@ -127,20 +128,20 @@ def mixed_patient(slices: Sequence[Slice]) -> str:
 
 
 def mixed_study(slices: Sequence[Slice]) -> str:
-    """Two StudyInstanceUIDs: a series is of one study (PS3.3 A.1.2.3); see `is_study_per_file`."""
-    if is_study_per_file(slices):
+    """Two StudyInstanceUIDs: a series is of one study (PS3.3 A.1.2.3); see `is_uid_per_file`."""
+    if is_uid_per_file((s.path, s.origin.study) for s in slices):
         return ""
     return _counted((s.origin.study for s in slices if s.origin.study), "studies")
 
 
-def is_study_per_file(slices: Sequence[Slice]) -> bool:
-    """Whether each of three or more files states a study of its own.
+def is_uid_per_file(stated: Iterable[tuple[Path, str]]) -> bool:
+    """Whether each of three or more files states a UID of its own, as of its study.
 
-    ITK makes a StudyInstanceUID up whenever it writes a file and none is set, so that slices which
-    were written one by one differ in it and nothing can be told from that.
+    ITK makes such UIDs up whenever it writes a file and none is set, and so do anonymisers, so that
+    slices which were written one by one differ in them and nothing can be told from that.
     """
-    pairs = {(s.path, s.origin.study) for s in slices}
-    return 3 <= len(pairs) == len({study for _, study in pairs})
+    pairs = set(stated)
+    return 3 <= len(pairs) == len({path for path, _ in pairs}) == len({uid for _, uid in pairs})
 
 
 def mixed_kernel(slices: Sequence[Slice]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from medseg.counted import counted
 from medseg.ingest.completeness import fewer_than_counted
 from medseg.ingest.image_kind import RESCALED_KINDS, contradiction
-from medseg.ingest.mixed import is_study_per_file
+from medseg.ingest.mixed import is_uid_per_file
 from medseg.ingest.padding import padding_in_tissue
 from medseg.ingest.pixels import CT_PADDING_HU
 from medseg.ingest.reasons import Reason
@@ -51,10 +51,7 @@ def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
         files = len({s.path for s in slices})
         finding = f"{files} file{'s' * (files > 1)} without Series Instance UID in {name}"
         notes.append((Reason.NO_SERIES_UID, finding))
-    if is_study_per_file(slices):
-        files = len({s.path for s in slices})
-        finding = f"each of {files} files states another Study Instance UID in {name}"
-        notes.append((Reason.STUDY_PER_FILE, finding))
+    notes.extend(_uids_of_each_file(slices, name))
     is_one_acquisition = len({s.origin.acquisition for s in slices}) == 1
     counted_more = fewer_than_counted([s.counts for s in slices]) if is_one_acquisition else ""
     if counted_more:
@@ -64,6 +61,17 @@ def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
         finding = f"the first InStackPositionNumber is {begins}, of {len(slices)} frames"
         notes.append((Reason.FEWER_IMAGES, f"{finding}, in {name}"))
     return (*notes, *_notes_on_values(slices, name))
+
+
+def _uids_of_each_file(slices: Sequence[Slice], name: str) -> list[Note]:
+    studies = [(s.path, s.origin.study) for s in slices]
+    frames = [(s.path, s.frame_of_reference) for s in slices]
+    uids = {"Study Instance UID": studies, "Frame of Reference UID": frames}
+    return [
+        (Reason.STUDY_PER_FILE, f"each of {len(set(of))} files states another {uid} in {name}")
+        for uid, of in uids.items()
+        if is_uid_per_file(of)
+    ]
 
 
 def _first_in_stack(slices: Sequence[Slice]) -> int:

@@ -268,6 +268,17 @@ def _rescale(stored: np.ndarray, header: Slice, *, out: np.ndarray) -> None:
         out[(stored >= low) & (stored <= high)] = CT_PADDING_HU
 
 
+def real_values(stored: np.ndarray, header: Slice) -> np.ndarray:
+    """The values of samples as a volume has them, in double precision: (rows, columns).
+
+    Raises:
+        IngestError: "conflicting-rescale", see `check_mapped`.
+    """
+    values = np.zeros(stored.shape)
+    _rescale(stored, header, out=values)
+    return values + 0.0  # no negative zero
+
+
 def check_mapped(stored: np.ndarray, header: Slice) -> None:
     """Refuse values beyond those that a real world value mapping is stated for.
 

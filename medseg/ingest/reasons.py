@@ -8,7 +8,8 @@ and the remedy, which is fixed for each code.
 | ok | accept | a regular stack of parallel slices |
 | single-slice | repair | one slice; its spacing is taken from the slice thickness |
 | no-series-uid | repair | Series Instance UID is absent; one study in one folder is one series |
-| study-per-file | repair | three or more files, each with a study of its own, as ITK may write |
+| study-per-file | repair | three or more files, each with a study or frame of its own, as of ITK |
+| series-per-file | repair | three or more files that are one stack, each with a series of its own |
 | no-file-meta | repair | the transfer syntax is not stated rightly; it was told from the elements |
 | resampled | repair | tilted, missing or uneven slices, resampled on request |
 | padded-pixels | repair | zeros of at most one row after the pixels, which are left out |
@@ -110,6 +111,7 @@ class Reason(str, Enum):
     SINGLE_SLICE = "single-slice"
     NO_SERIES_UID = "no-series-uid"
     STUDY_PER_FILE = "study-per-file"
+    SERIES_PER_FILE = "series-per-file"
     NO_FILE_META = "no-file-meta"
     RESAMPLED = "resampled"
     PADDED_PIXELS = "padded-pixels"
@@ -232,6 +234,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.SINGLE_SLICE: "the slice thickness stands in for the slice spacing",
     Reason.NO_SERIES_UID: "the files of one study in this folder are taken as one series",
     Reason.STUDY_PER_FILE: "check that the slices are of one scan",
+    Reason.SERIES_PER_FILE: "check that the slices are of one scan",
     Reason.NO_FILE_META: "check the volume, or export it again with file meta information",
     Reason.RESAMPLED: "compare with the original slices where it matters",
     Reason.PADDED_PIXELS: "check that Rows and Columns are those of the image",

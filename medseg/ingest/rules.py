@@ -20,7 +20,13 @@ from medseg.ingest.image_kind import (
     is_class_without_image,
     is_no_image,
 )
-from medseg.ingest.mixed import mixed_kernel, mixed_patient, mixed_quantity, mixed_study
+from medseg.ingest.mixed import (
+    is_uid_per_file,
+    mixed_kernel,
+    mixed_patient,
+    mixed_quantity,
+    mixed_study,
+)
 from medseg.ingest.mosaic import is_frame_of_slice, mosaic_by, places_of_files
 from medseg.ingest.pixel_rules import conflicting_syntax, too_large, trailing_bytes, truncated
 from medseg.ingest.real_world import conflicting_rescale
@@ -264,6 +270,8 @@ def _invalid_geometry(slices: Sequence[Slice]) -> str:
 
 
 def _mixed_frame_of_reference(slices: Sequence[Slice]) -> str:
+    if is_uid_per_file((s.path, s.frame_of_reference) for s in slices):
+        return ""
     return _listed({s.frame_of_reference for s in slices} - {""}, "frames of reference")
 
 

@@ -32,6 +32,12 @@ from medseg.ingest.rules import (
     is_localizer,
     is_secondary_capture,
 )
+from medseg.ingest.series_groups import (
+    Groups,
+    lone_slices,
+    series_key,
+    with_copied_folders_joined,
+)
 from medseg.ingest.slice import Slice
 from medseg.ingest.stack import STACK_RULES, sorted_along_normal, stack_geometry
 from medseg.ingest.stray import faults_of_strays
@@ -123,9 +129,10 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
     of a folder that share the reason, so that no slice is ever lost unnoticed. What tells such a
     file from notes and lists beside slices is in `medseg.ingest.stray`. Links to folders are
     followed.
-    Files without Series Instance UID are one series where folder, study, patient and series number
-    are the same; a folder with the same SOP Instance UIDs as another is its copy. Pixels are
-    decoded of those slices alone that may be copies, and of a few, see `examine`.
+    Files with a Series Instance UID each that make one regular stack are one series. Those without
+    are one where folder, study, patient and series number are the same; a folder with the same SOP
+    Instance UIDs as another is its copy. Pixels are decoded of those slices alone that may be
+    copies, and of a few, see `examine`.
 
     Args:
         path: a folder, searched with its subfolders; a DICOMDIR, whose files are looked at; or one
@@ -148,7 +155,7 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
         if error.code is Reason.NOT_FOUND:
             raise
         return [replace(_damaged(Path(path), error), given=Given.FILE)]
-    groups: dict[tuple[str, ...], list[Slice]] = {}
+    groups: Groups = {}
     faults: list[tuple[Path, IngestError]] = []
     others: list[Path] = []
     for file in files:
@@ -158,14 +165,36 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
             faults.append((file, error))
             continue
         if headers:
-            groups.setdefault(_series_key(headers[0]), []).extend(headers)
+            groups.setdefault(series_key(headers[0]), []).extend(headers)
         else:
             others.append(file)
     faults.extend(faults_of_strays(others, {s.path for group in groups.values() for s in group}))
-    groups = _with_copied_folders_joined(groups)
-    judged = [judge(groups[key], resample=resample) for key in sorted(groups)]
+    groups = with_copied_folders_joined(groups)
+    judged = [*_joined(groups), *_judged_alone(groups, resample=resample)]
+    judged.sort(key=lambda series: series.uid)
     found = judged + _damaged_series(sorted(faults, key=itemgetter(0)))
     return [replace(series, given=_given(Path(path), files)) for series in found]
+
+
+def _joined(groups: Groups) -> list[Series]:
+    """Take files with a series UID each out of the groups where they are slices of one stack."""
+    found = []
+    for keys in list(lone_slices(groups)):
+        slices = [s for key in keys for s in groups[key]]
+        series = judge(slices)
+        if series.verdict is Verdict.REFUSE or len(series.slices) < len(slices):
+            continue
+        folder = slices[0].path.parent
+        finding = f"each of {len(slices)} files states another Series Instance UID in {folder}"
+        notes = ((Reason.SERIES_PER_FILE, finding), *series.notes)
+        found.append(replace(series, verdict=Verdict.REPAIR, notes=notes))
+        for key in keys:
+            del groups[key]
+    return found
+
+
+def _judged_alone(groups: Groups, *, resample: bool) -> list[Series]:
+    return [judge(groups[key], resample=resample) for key in sorted(groups)]
 
 
 def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
@@ -276,28 +305,6 @@ def _headers(file: Path, source: str | Path) -> tuple[Slice, ...]:
     if not os.path.isfile(file):
         raise IngestError(Reason.NOT_FOUND, f"{source} refers to {file}, which is not there")
     return read_slices(file)
-
-
-def _series_key(header: Slice) -> tuple[str, ...]:
-    """The UID; without it, folder, study, patient and series number are what tells series apart."""
-    if header.series_uid:
-        return (header.series_uid,)
-    origin = header.origin
-    return (str(header.path.parent), origin.study, origin.patient, origin.series_number)
-
-
-def _with_copied_folders_joined(
-    groups: dict[tuple[str, ...], list[Slice]],
-) -> dict[tuple[str, ...], list[Slice]]:
-    """Slices without series UID in one group where another folder holds the same instances."""
-    joined: dict[tuple[str, ...], list[Slice]] = {}
-    first_of: dict[tuple[object, ...], tuple[str, ...]] = {}
-    for key, slices in groups.items():
-        instances = {s.instance for s in slices}
-        if len(key) > 1 and "" not in instances and len(instances) == len(slices):
-            key = first_of.setdefault((key[1:], frozenset(instances)), key)
-        joined.setdefault(key, []).extend(slices)
-    return joined
 
 
 def _usable(

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 from medseg.ingest.slice import Slice
 
-_KEYWORDS = {
+KEYWORDS = {
     "sop_class": "SOPClassUID",
+    "instance": "SOPInstanceUID",
+    "counts": "the number of images",
+    "conversion": "ConversionType",
+    "has_burned_in_text": "BurnedInAnnotation",
     "image_type": "ImageType",
     "frame_of_reference": "FrameOfReferenceUID",
     "thickness_mm": "SliceThickness",
@@ -22,13 +26,14 @@ _KEYWORDS = {
     "rescale_type": "RescaleType",
     "real_world": "RealWorldValueMappingSequence",
 }
+"""Fields of `Slice` and the keyword of each."""
+
+_OF_ANY_FILE = ("instance", "counts")
 _PIXELS = "pixels"
 
 
 def names_of_differences(slices: Sequence[Slice]) -> list[str]:
     """Name what differs in the headers of slices, or say that it is their pixels.
-
-    Nothing is said of slices that differ in nothing but their SOP Instance UID, or their pixels.
 
     Args:
         slices: of one place, no two of which are copies of each other.
@@ -39,11 +44,11 @@ def names_of_differences(slices: Sequence[Slice]) -> list[str]:
     """
     named = [
         keyword
-        for field, keyword in _KEYWORDS.items()
-        if any(getattr(s, field) != getattr(slices[0], field) for s in slices)
+        for field, keyword in KEYWORDS.items()
+        if field not in _OF_ANY_FILE
+        and any(getattr(s, field) != getattr(slices[0], field) for s in slices)
     ]
     others = [dict(s.origin.others) for s in slices]
     keywords = sorted(set().union(*others))
     named += [k for k in keywords if len({one.get(k, "") for one in others}) > 1]
-    is_one_instance = len({s.instance for s in slices}) == 1 and slices[0].instance
-    return named or ([_PIXELS] if is_one_instance else [])
+    return list(dict.fromkeys(named)) or [_PIXELS]

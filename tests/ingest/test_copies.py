@@ -109,6 +109,53 @@ def _other_counts(dataset):
     dataset.NumberOfSeriesRelatedInstances = 5
 
 
+def _another_instance(dataset):
+    dataset.SOPInstanceUID = generate_uid()
+
+
+def _another_instance_and_description(dataset):
+    dataset.SOPInstanceUID, dataset.SeriesDescription = generate_uid(), "copy"
+
+
+def _without_time(dataset):
+    del dataset.AcquisitionTime
+
+
+def _without_frame_of_reference(dataset):
+    del dataset.FrameOfReferenceUID
+
+
+def _without_thickness(dataset):
+    del dataset.SliceThickness
+
+
+def _derived(dataset):
+    dataset.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]
+
+
+def _without_image_type(dataset):
+    del dataset.ImageType
+
+
+def _with_padding(dataset):
+    dataset.PixelPaddingValue = -2000  # which no voxel has
+
+
+def _unsigned(dataset):
+    dataset.PixelRepresentation = 0
+
+
+def _shifted(dataset):
+    """The same values from other samples."""
+    plane = np.frombuffer(dataset.PixelData, np.int16).reshape(6, 4)
+    set_pixels(dataset, (plane + 1024).astype(np.uint16))
+    dataset.RescaleIntercept = -2048
+
+
+def _another_station(dataset):
+    dataset.StationName = "PACS"
+
+
 def test_numbers_that_are_written_in_another_way_are_the_same(tmp_path):
     _twice(tmp_path, _numbers_in_another_way)
     _is_read_once(tmp_path, "5 exact copies")
@@ -120,6 +167,17 @@ def test_numbers_that_are_written_in_another_way_are_the_same(tmp_path):
         (_another_description, "SeriesDescription"),
         (_without_patient_and_voltage, "KVP, PatientID"),
         (_other_counts, "the number of images"),
+        (_another_instance, "SOPInstanceUID"),
+        (_another_instance_and_description, "SOPInstanceUID, SeriesDescription"),
+        (_without_time, "AcquisitionTime"),
+        (_without_frame_of_reference, "FrameOfReferenceUID"),
+        (_without_thickness, "SliceThickness"),
+        (_derived, "ImageType"),
+        (_without_image_type, "ImageType"),
+        (_with_padding, "PixelPaddingValue"),
+        (_unsigned, "PixelRepresentation"),
+        (_shifted, "PixelRepresentation, RescaleIntercept"),
+        (_another_station, "StationName"),
     ],
 )
 def test_what_changes_no_voxel_may_differ_and_is_named(change, named, tmp_path):
@@ -130,6 +188,14 @@ def test_what_changes_no_voxel_may_differ_and_is_named(change, named, tmp_path):
 
 def _another_voltage(dataset):
     dataset.KVP = "100"
+
+
+def _another_time(dataset):
+    dataset.AcquisitionTime = "120001"
+
+
+def _another_thickness(dataset):
+    dataset.SliceThickness = "2.5"
 
 
 def _another_image_type(dataset):
@@ -146,6 +212,8 @@ def _another_pixel(dataset):
     ("change", "words"),
     [
         (_another_voltage, "with 2 tube voltages (100 kV, 120 kV)"),
+        (_another_time, "with 2 acquisition times"),
+        (_another_thickness, "with 2 slice thicknesses (1.25 mm, 2.5 mm)"),
         (_another_image_type, "that differ in ImageType in"),
         (_another_pixel, "that differ in pixels in"),
     ],
@@ -187,18 +255,39 @@ def test_one_uid_for_all_slices_that_are_there_twice_is_read_once(tmp_path):
     _is_read_once(tmp_path, "5 exact copies")
 
 
+def _another_position(dataset):
+    x, y, z = dataset.ImagePositionPatient
+    dataset.ImagePositionPatient = [x + 4e-4, y, z - 3e-4]
+
+
+def test_a_place_that_was_rounded_is_the_same_place(tmp_path):
+    _twice(tmp_path, _another_position)
+    assert _only(tmp_path).reason is Reason.EXACT_COPIES
+    np.testing.assert_array_equal(load(tmp_path)[0], HU)
+
+
+def test_the_slice_that_states_most_is_read(tmp_path):
+    slices = make_series()
+    write_series(tmp_path / "a", slices)
+    for dataset in slices:
+        dataset.KVP, dataset.PatientPosition = "120", "HFS"
+    write_series(tmp_path / "b", slices)
+    assert {s.path.parent.name for s in _only(tmp_path).slices} == {"b"}
+
+
+def test_the_frames_of_a_file_and_the_files_of_its_slices_are_copies(tmp_path):
+    slices = make_series(uid="1.2.3")
+    write_series(tmp_path / "files", slices)
+    write_series(tmp_path / "frames", [make_enhanced(slices)])
+    series = _only(tmp_path)
+    assert (series.reason, len(series.slices)) == (Reason.EXACT_COPIES, 5)
+    np.testing.assert_array_equal(load(tmp_path)[0], HU)
+
+
 def _with_another_pixel(twin):
     plane = ramp()[2].copy()
     plane[0, 0] += 1
     set_pixels(twin, plane)
-
-
-def _with_another_uid(twin):
-    twin.SOPInstanceUID = generate_uid()
-
-
-def _with_another_time(twin):
-    twin.AcquisitionTime = "120001"
 
 
 def _with_another_rescale(twin):
@@ -207,7 +296,7 @@ def _with_another_rescale(twin):
 
 @pytest.mark.parametrize(
     "spoil",
-    [_with_another_pixel, _with_another_uid, _with_another_time, _with_another_rescale],
+    [_with_another_pixel, _with_another_rescale],
 )
 def test_what_differs_at_one_place_is_no_copy(spoil, tmp_path):
     slices = make_series()

@@ -51,7 +51,7 @@ sheared-affine single-slice study-per-file tilted-stack too-large trailing-bytes
 undeclared-labels undecodable uneven-spacing unknown-format unknown-series unknown-volume
 unreadable voxel-type conflicting-modality conflicting-syntax real-world-values
 conflicting-rescale fewer-images missing-parts
-corrected-samples unlikely-values unknown-modality
+corrected-samples unlikely-values unknown-modality series-per-file
 """
 """Codes that programs may rely on: one may be added, and none renamed or taken away."""
 

@@ -257,12 +257,13 @@ def test_slices_that_scatter_sideways_are_off_the_grid(tmp_path):
 
 
 def test_two_phases_under_one_uid_are_refused(tmp_path):
-    slices = make_series(uid="1.2.3") + make_series(uid="1.2.3")
+    slices = make_series(uid="1.2.3") + make_series(ramp() + 1, uid="1.2.3")
     for dataset in slices:
         dataset.FrameOfReferenceUID = slices[0].FrameOfReferenceUID
     series = verdict_of(slices, tmp_path)
     assert series.reason is Reason.DUPLICATE_POSITIONS
-    assert "10 slices at 5 positions, 2 at -30 mm in series 1.2.3" in series.message
+    said = "10 slices at 5 positions, 2 at -30 mm that differ in pixels in series 1.2.3"
+    assert said in series.message
 
 
 def test_two_slices_at_one_position_are_told_so(tmp_path):
