@@ -25,6 +25,7 @@ _held: dict[Path, IO[str]] = {}
 
 _ROOM = "make room on that disk or choose another folder"
 _LONGEST_NAME = 255
+_SHOWN_LETTERS = 60  # of a path that is too long
 _RIGHT = "choose a folder that you may write to"
 _SHORTER = "choose a shorter name"
 _REMEDIES = {
@@ -87,6 +88,7 @@ def check_folder(path: str | os.PathLike) -> None:
         >>> check_folder("runs/liver")
     """
     folder = Path(path)
+    _check_length(folder)
     nearest = _nearest(folder)
     collect(nearest)
     try:
@@ -101,6 +103,19 @@ def check_folder(path: str | os.PathLike) -> None:
         remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
         raise _told(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
     watch.remember(folder)
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a path that the system cannot even look for."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            return
+        length = len(os.fsencode(path.absolute()))
+        line = f"{str(path)[:_SHOWN_LETTERS]}... is no path that the system takes"
+        said = f"{line}, it has {length} bytes"
+        raise _told(f"{said}, or one of its names is too long: {_SHORTER}", error) from error
 
 
 def check_place(path: str | os.PathLike) -> None:
@@ -209,7 +224,10 @@ def keep_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None)
     with _told_in_one_line(target / source.name):
         target.mkdir(parents=True, exist_ok=True)
     when = datetime.fromtimestamp(source.stat().st_mtime).strftime("%Y%m%d-%H%M%S")
-    names = (target / f"{source.stem}-{when}{n or ''}{source.suffix}" for n in count())
+    suffix = "".join(source.suffixes[-2 if source.suffix.lower() == ".gz" else -1 :])
+    stem, longest = source.name[: len(source.name) - len(suffix)], longest_name(target)
+    ends = (f"-{when}{n or ''}{suffix}" for n in count())
+    names = (target / f"{_shortened(stem, longest - len(os.fsencode(end)))}{end}" for end in ends)
     kept = next(name for name in names if not name.exists() or name.samefile(source))
     if not kept.exists():
         with whole(kept) as partial:
@@ -218,6 +236,13 @@ def keep_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None)
             except OSError:  # another disk, or one that knows no second names
                 shutil.copy2(source, partial)
     return kept
+
+
+def _shortened(name: str, length: int) -> str:
+    """The first letters of a name that take at most `length` bytes."""
+    while len(os.fsencode(name)) > length:
+        name = name[:-1]
+    return name
 
 
 def hold(path: str | os.PathLike) -> bool:

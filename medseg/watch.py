@@ -127,7 +127,7 @@ def remember(folder: str | os.PathLike) -> None:
     """Note what a folder holds before a run that will write to it; hidden files come and go."""
     place = Path(folder).absolute()
     _at_the_start.pop(place, None)
-    if place.is_dir():
+    if os.path.isdir(place):
         names = {name for name in os.listdir(place) if not name.startswith(".")}
         _at_the_start[place] = _Folder(_identity(place), names)
 

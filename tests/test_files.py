@@ -162,6 +162,17 @@ def test_nothing_is_set_aside_where_there_is_nothing(tmp_path):
     assert set_aside(tmp_path / "absent") is None
 
 
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.b.NII.GZ", "a.csv", "é" * 120 + ".nii.gz"])
+def test_what_is_set_aside_keeps_its_suffix_and_finds_room_for_the_date(tmp_path, name):
+    (tmp_path / name).write_text("old")
+    kept = set_aside(tmp_path / name)
+    end = "".join(Path(name).suffixes[-2:] if name.lower().endswith("gz") else ".csv")
+    assert kept.name.endswith(end)
+    assert len(os.fsencode(kept.name)) <= 255
+    assert kept.name[0] == name[0]
+    assert kept.read_text() == "old"
+
+
 def test_a_lock_is_held_by_one_process_and_let_go_when_that_ends(tmp_path):
     ask = f"from medseg.files import hold; print(hold({str(tmp_path / 'run.lock')!r}))"
     command = [sys.executable, "-c", ask]
@@ -312,6 +323,18 @@ def test_a_folder_below_proc_is_refused_even_for_root():
         OSError, match=r"^/proc/x cannot be written to \(.*\): choose another folder"
     ):
         check_folder("/proc/x")
+
+
+@pytest.mark.parametrize("folder", ["e" * 256, "/".join(["e" * 200] * 21)])
+def test_a_path_that_no_system_takes_is_told_by_its_length(tmp_path, folder):
+    length = len(f"{tmp_path}/{folder}")
+    with pytest.raises(
+        OSError, match=f"it has {length} bytes, or one of its names is too"
+    ) as caught:
+        check_folder(tmp_path / folder)
+    assert is_documented(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
 
 
 def test_outputs_in_the_folder_of_the_inputs_are_refused_also_through_a_link(tmp_path):

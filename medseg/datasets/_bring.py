@@ -1,6 +1,7 @@
 """Bring: files of a dataset copied into a prepared folder, or rewritten where that is needed."""
 
 import filecmp
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,13 @@ import nibabel as nib
 import numpy as np
 
 from medseg.datasets.datalist import Item
-from medseg.files import whole
+from medseg.files import set_aside, whole
 from medseg.geometry import Geometry
 from medseg.ingest import IngestError
 from medseg.ingest.formats import is_volume_file, suffix_of
 from medseg.ingest.volume_file import files_of, load_file
+
+logger = logging.getLogger(__name__)
 
 _SHARE_BLOCKS = 0x40049409  # FICLONE of linux/fs.h
 
@@ -33,7 +36,7 @@ def bring(
     Where the file system can (Btrfs, XFS), a copy shares its blocks with the source until one of
     the two is changed. It is never a second name of the source, since who corrects a label in the
     prepared folder would change the dataset as published, too. A copy that is there is left, and
-    replaced if the source has other content.
+    replaced if the source has other content; one that was changed after the source is set aside.
 
     A volume in several files (a pair, or a header with its voxels apart) becomes one NIfTI file of
     the same voxels and grid, and so does every volume for which the user has decided how to read
@@ -71,9 +74,11 @@ def bring(
 def _bring(source: Path, target: Path) -> None:
     if target.is_file() and _is_copy(source, target):
         return
+    _keep_changed(source, target)
     with whole(target) as partial:
         if not _shares_blocks(source, partial):
             shutil.copyfile(source, partial)
+        _date_as(source, partial)
 
 
 def _rewrite(source: Path, target: Path, chosen: Mapping[str, Any]) -> None:
@@ -85,8 +90,27 @@ def _rewrite(source: Path, target: Path, chosen: Mapping[str, Any]) -> None:
     image.set_sform(grid.affine, code="scanner")
     image.set_qform(grid.affine, code="scanner")
     image.header.set_xyzt_units("mm")
+    _keep_changed(source, target)
     with whole(target) as partial:
         nib.save(image, partial)
+        _date_as(source, partial)
+
+
+def _keep_changed(source: Path, target: Path) -> None:
+    """Set a file aside that somebody changed in the prepared folder: it is younger than its source.
+
+    A link to the source, as earlier versions made, is not kept.
+    """
+    if not target.is_file() or target.samefile(source) or target.is_symlink():
+        return
+    if target.stat().st_mtime_ns > source.stat().st_mtime_ns:
+        kept = set_aside(target)
+        logger.warning("%s was changed here and differs from %s: kept as %s", target, source, kept)
+
+
+def _date_as(source: Path, target: Path) -> None:
+    """Give a file the date of its source, so that a later change shows."""
+    os.utime(target, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
 
 
 def _holds(target: Path, array: np.ndarray, grid: Geometry) -> bool:

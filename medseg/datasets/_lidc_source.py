@@ -195,9 +195,10 @@ def _header(file: Path, *keywords: str) -> pydicom.Dataset:
 
 
 def _xml_files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if path.suffix.lower() == ".xml" and not path.name.startswith(".") and path.is_file():
-            yield path
+    for below, _, names in walk(folder):
+        for path in (below / name for name in names if not name.startswith(".")):
+            if path.suffix.lower() == ".xml" and os.path.isfile(path):
+                yield path
 
 
 def _dicom_folders(source: Path) -> Iterator[Path]:

@@ -5,6 +5,7 @@ labels that are translated. Either leaves a case that is there and was made of t
 `medseg.datasets._stamp`, and makes any other case again.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +16,9 @@ from PIL import Image
 
 from medseg.datasets import _stamp
 from medseg.datasets._published import File
-from medseg.files import remove, whole
+from medseg.files import remove, set_aside, whole
+
+logger = logging.getLogger(__name__)
 
 LABEL_VALUES = (0, 255)
 
@@ -126,7 +129,7 @@ def copy(
         mask = label(content)
     except ValueError as error:
         raise ValueError(f"{truth.path}: {error}: download or unpack it again") from error
-    remove(mask_path)
+    clear(mask_path)
     with whole(image_path) as partial:
         partial.write_bytes(image.read())
     save(mask, mask_path, stamp=stamp)
@@ -144,10 +147,17 @@ def save_case(pictures: Mapping[Path, NDArray[Any]], *, stamp: str) -> None:
     a new picture beside an old mask.
     """
     *others, last = pictures
-    remove(last)
+    clear(last)
     for path in others:
         save(pictures[path], path)
     save(pictures[last], last, stamp=stamp)
+
+
+def clear(path: Path) -> None:
+    """Remove the last picture of a case; one without a stamp was changed by a user, and is kept."""
+    if path.is_file() and _stamp.read(path) is None:
+        logger.warning("%s was changed here: kept as %s", path, set_aside(path))
+    remove(path)
 
 
 def save(array: NDArray[Any], path: Path, *, stamp: str | None = None) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from medseg.counted import counted
+from medseg.walk import walk, what_is_no_file
 
 MOST_BYTES = 2**29
 """The longest file taken from an archive; the largest published one has about 225 MB."""
@@ -184,7 +185,7 @@ def opened(
 
     Raises:
         FileNotFoundError: no such source.
-        ValueError: a file that is no zip archive, or the beginning of one.
+        ValueError: a file that is no zip archive, or the beginning of one; a pipe or a device.
 
     Example:
         >>> with opened(Path("kvasir-seg.zip"), remedy="give kvasir-seg.zip") as published:
@@ -192,12 +193,15 @@ def opened(
     """
     name = str(source.absolute())
     if os.path.isdir(source):
-        below = (file for file in source.rglob("*") if os.path.isfile(file))
+        below = (folder / name for folder, _, names in walk(source) for name in names)
+        below = (file for file in below if os.path.isfile(file))
         found = (file.relative_to(source).as_posix() for file in below)
         yield Published(name, _ordered(found), lambda file: (source / file).read_bytes(), damaged)
         return
     if not os.path.exists(source):
         raise FileNotFoundError(f"no such file or folder: {name}: {remedy}")
+    if what := what_is_no_file(source):
+        raise ValueError(f"{name} is {what}: {remedy}")
     if not zipfile.is_zipfile(source):
         size = counted(source.stat().st_size, "byte")
         raise ValueError(

@@ -97,6 +97,22 @@ def test_other_content_of_the_same_size_and_date_is_brought(tmp_path):
     assert path.read_bytes() == b"VOLUME"
 
 
+def test_a_copy_that_was_corrected_is_kept_beside_the_new_one(tmp_path, caplog):
+    """Who corrects a label in the prepared folder and prepares again must not lose the work."""
+    source = tmp_path / "published" / "a.nii.gz"
+    items = [item_of(source)]
+    bring(tmp_path / "out", items, parts={"image": "images"})
+    target = tmp_path / "out" / "images" / "scan.one.nii.gz"
+    target.write_bytes(b"corrected")
+    bring(tmp_path / "out", items, parts={"image": "images"})
+    assert target.read_bytes() == b"volume"
+    (kept,) = {*target.parent.iterdir()} - {target}
+    assert kept.read_bytes() == b"corrected"
+    assert kept.name.startswith("scan.one-")
+    assert kept.name.endswith(".nii.gz")
+    assert f"kept as {kept}" in caplog.text
+
+
 # ---- volumes
 
 

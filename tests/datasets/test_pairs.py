@@ -104,3 +104,17 @@ def test_images_and_masks_are_paired_by_case():
 def test_one_without_the_other_is_refused(images, masks, lacking):
     with pytest.raises(ValueError, match=f"^case a in set has no {lacking}: download or unpack"):
         _pairs.paired(images, masks, name="set")
+
+
+def test_a_mask_that_was_corrected_with_another_program_is_kept(tmp_path, caplog):
+    """Another program leaves the stamp out; the masks of an earlier source have theirs."""
+    mask = tmp_path / "masks" / "a.png"
+    for stamp in ("1", "2"):
+        _pairs.write(tmp_path, "a", stamp=stamp, load=load)
+    assert list(mask.parent.iterdir()) == [mask]
+    Image.fromarray(np.zeros((3, 4), np.uint8)).save(mask)
+    _pairs.write(tmp_path, "a", stamp="2", load=load)
+    np.testing.assert_array_equal(read(mask), MASK * 255)
+    (kept,) = {*mask.parent.iterdir()} - {mask}
+    assert not read(kept).any()
+    assert f"kept as {kept}" in caplog.text

@@ -1,6 +1,7 @@
 """Tests of medseg.datasets._published: folders and archives give the same files, or say why not."""
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -188,3 +189,24 @@ def test_a_source_that_is_not_there_or_no_archive_is_refused(tmp_path):
         opened(tmp_path / "x.zip", remedy="give this"),
     ):
         pass
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_pipe_or_device_is_refused_at_once(make, tmp_path):
+    """Nobody writes to the pipe, so that whoever opens it would wait for ever."""
+    make(tmp_path / "set.zip")
+    with (
+        pytest.raises(ValueError, match=r"is a pipe, socket or device: give set\.zip"),
+        opened(tmp_path / "set.zip", remedy="give set.zip"),
+    ):
+        pass
+
+
+def test_folders_behind_links_are_read_and_circles_are_not_followed(tmp_path):
+    unpack(FILES, tmp_path / "elsewhere")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "set").symlink_to(tmp_path / "elsewhere" / "set")
+    (tmp_path / "source" / "round").symlink_to(tmp_path / "source")
+    with opened(tmp_path / "source", remedy="") as published:
+        assert published.files == ("set/images/2.png", "set/images/10.png", "set/masks/2.PNG")
+        assert published.read("set/images/10.png") == b"ten"
