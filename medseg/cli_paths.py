@@ -8,12 +8,14 @@ from pathlib import Path
 
 import typer
 
+from medseg.walk import check_length
+
 
 def path_text(text: str) -> str:
     """A path as it was typed.
 
     Raises:
-        typer.BadParameter: it is empty.
+        typer.BadParameter: it is empty, or longer than the system takes.
 
     Example:
         >>> path_text("./null")
@@ -21,6 +23,10 @@ def path_text(text: str) -> str:
     """
     if not text:
         raise typer.BadParameter("the path is empty, name a file or folder (. is this one)")
+    try:
+        check_length(text)
+    except OSError as error:
+        raise typer.BadParameter(str(error)) from error
     return text
 
 

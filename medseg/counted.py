@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+ODD = "that are links to nothing, pipes, devices or not to be read"
+"""What `LeftOut` says of the entries of `medseg.walk.odd_entries`."""
+
 _NAMED = 5
 
 

@@ -20,12 +20,12 @@ from typing import IO
 
 from medseg import watch
 from medseg.scratch import collect, scratch_folder
+from medseg.walk import check_length
 
 _held: dict[Path, IO[str]] = {}
 
 _ROOM = "make room on that disk or choose another folder"
 _LONGEST_NAME = 255
-_SHOWN_LETTERS = 60  # of a path that is too long
 _RIGHT = "choose a folder that you may write to"
 _SHORTER = "choose a shorter name"
 _REMEDIES = {
@@ -88,7 +88,7 @@ def check_folder(path: str | os.PathLike) -> None:
         >>> check_folder("runs/liver")
     """
     folder = Path(path)
-    _check_length(folder)
+    check_length(folder)
     nearest = _nearest(folder)
     collect(nearest)
     try:
@@ -103,19 +103,6 @@ def check_folder(path: str | os.PathLike) -> None:
         remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
         raise _told(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
     watch.remember(folder)
-
-
-def _check_length(path: Path) -> None:
-    """Refuse a path that the system cannot even look for."""
-    try:
-        path.stat()
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            return
-        length = len(os.fsencode(path.absolute()))
-        line = f"{str(path)[:_SHOWN_LETTERS]}... is no path that the system takes"
-        said = f"{line}, it has {length} bytes"
-        raise _told(f"{said}, or one of its names is too long: {_SHORTER}", error) from error
 
 
 def check_place(path: str | os.PathLike) -> None:

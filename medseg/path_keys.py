@@ -10,6 +10,8 @@ import os
 import re
 from typing import Any
 
+from medseg.walk import check_length
+
 PATH_KEYS = (
     *("bundle_root", "dataset_dir", "input", "output_dir", "cache_dir", "weights"),
     *("encoder_weights", "resume_file", "annotations"),
@@ -64,6 +66,7 @@ def read_text(key: str, text: str) -> Any:
 
     Raises:
         ValueError: the text of a path is empty, as that of a shell variable that is not set.
+        OSError: it is longer than the system takes.
 
     Example:
         >>> read_text("output_dir", "null"), read_text("encoder_weights", "null")
@@ -71,6 +74,8 @@ def read_text(key: str, text: str) -> Any:
     """
     if text == "" and is_path_key(key):
         raise ValueError(f"override --{key} is empty: name a file or folder, `.` is this one")
+    if is_path_key(key):
+        check_length(text)
     return _WORDS.get(_levels(key)[-1], {}).get(text, text)
 
 
@@ -101,6 +106,7 @@ def require_path(value: Any, key: str) -> str:
 
     Raises:
         TypeError: the value is no path.
+        OSError: it is longer than the system takes.
 
     Example:
         >>> require_path("data/2023", "dataset_dir")
@@ -111,6 +117,7 @@ def require_path(value: Any, key: str) -> str:
             f"{key} is a path, got {value!r} ({type(value).__name__}): write ./{value} where the "
             "name of a file or folder was read as something else"
         )
+    check_length(value)
     return os.fspath(value)
 
 

@@ -1,9 +1,12 @@
 """Walk: the folders below a folder with links followed, round no circle, and what is no file."""
 
+import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+_SHOWN_LETTERS = 60  # of a path that is too long
 
 
 def walk(root: str | os.PathLike[str]) -> Iterator[tuple[Path, list[str], list[str]]]:
@@ -66,3 +69,36 @@ def entries_of(folder: str | os.PathLike[str]) -> list[Path]:
         raise OSError(
             f"{folder} cannot be read ({error.strerror}): correct its permissions or the link"
         ) from error
+
+
+def odd_entries(paths: Iterable[Path]) -> list[Path]:
+    """The entries that are neither a file nor a folder, see `what_is_no_file`.
+
+    Example:
+        >>> odd_entries([Path("/dev/null"), Path("/")])
+        [PosixPath('/dev/null')]
+    """
+    return [path for path in paths if what_is_no_file(path)]
+
+
+def check_length(path: str | os.PathLike) -> None:
+    """Refuse a path that the system cannot even look for: one of 4096 bytes, or a name of 256.
+
+    Raises:
+        OSError: in one line, which has the beginning of the path.
+
+    Example:
+        >>> check_length("runs/liver")
+    """
+    try:
+        os.stat(path)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            return
+        length = len(os.fsencode(os.path.abspath(path)))
+        told = OSError(
+            f"{os.fspath(path)[:_SHOWN_LETTERS]}... is no path that the system takes, it has "
+            f"{length} bytes, or one of its names is too long: choose a shorter name"
+        )
+        told.errno = error.errno
+        raise told from error

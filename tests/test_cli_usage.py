@@ -106,6 +106,24 @@ def test_an_empty_path_is_refused_and_is_not_this_folder(words, verb, tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("segment", "in", "-o", "{}"),
+        ("segment", "in", "-o", "out", "-b", "{}"),
+        ("prepare", "liver", "--source", "{}", "--out", "out"),
+        ("inspect", "{}"),
+    ],
+)
+def test_a_path_longer_than_the_system_takes_is_one_line(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = _medseg(*(word.format("/".join(["e" * 200] * 21)) for word in words))
+    assert ended.exit_code == BAD_ARGUMENTS
+    assert "is no path that the system takes" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("words", [("inspect", "", "--json"), ("inspect", "x", "--jsn", "--json")])
 def test_the_document_of_a_faulty_command_line_has_no_path(words):
     ended = _medseg(*words)

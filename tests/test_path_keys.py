@@ -147,3 +147,11 @@ def test_what_is_no_path_is_refused_in_one_line(value):
     with pytest.raises(TypeError, match=r"^input is a path, got .*: write \./") as caught:
         require_path(value, "input")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["e" * 256, "/".join(["e" * 200] * 21)])
+def test_a_path_longer_than_the_system_takes_is_refused_by_every_key(path):
+    for read in (require_path, lambda path, key: parse_overrides([f"--{key}", path])):
+        for key in PATH_KEYS:
+            with pytest.raises(OSError, match="is no path that the system takes"):
+                read(path, key)

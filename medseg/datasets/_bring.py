@@ -17,6 +17,7 @@ from medseg.files import set_aside, whole
 from medseg.geometry import Geometry
 from medseg.ingest import IngestError
 from medseg.ingest.formats import is_volume_file, suffix_of
+from medseg.ingest.packing import check_is_file
 from medseg.ingest.volume_file import files_of, load_file
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def bring(
             is chosen of images alone.
 
     Raises:
-        IngestError: a volume that is to be rewritten cannot be read.
+        IngestError: a file is none, or a volume that is to be rewritten cannot be read.
     """
     made = []
     decided = {name: value for name, value in (reading or {}).items() if value is not None}
@@ -72,6 +73,7 @@ def bring(
 
 
 def _bring(source: Path, target: Path) -> None:
+    check_is_file(source)
     if target.is_file() and _is_copy(source, target):
         return
     _keep_changed(source, target)

@@ -18,12 +18,12 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from medseg.counted import LeftOut, warn_once
+from medseg.counted import ODD, LeftOut, warn_once
 from medseg.datasets._dataset_json import case_of, declared_in
 from medseg.datasets.datalist import Item
 from medseg.ingest.formats import is_volume_file, volume_files, without_suffix
 from medseg.ingest.volume_file import files_of
-from medseg.walk import entries_of
+from medseg.walk import entries_of, odd_entries
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +110,9 @@ def usable(paths: Collection[Path], left: LeftOut) -> list[Path]:
     hidden = [path for path in entries if path.name.startswith(".")]
     left.add("with a hidden name", (path.name for path in hidden if is_volume_file(path)))
     entries = [path for path in entries if path not in hidden]
+    odd = odd_entries(entries)
+    left.add(ODD, (path.name for path in odd))
+    entries = [path for path in entries if path not in odd]
     found = volume_files(entries)
     parts = {part for path in found for part in files_of(path)}
     others = [path for path in entries if path not in parts and path not in found]

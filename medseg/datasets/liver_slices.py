@@ -13,12 +13,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from medseg.counted import LeftOut
+from medseg.counted import ODD, LeftOut
 from medseg.datasets import prepared
 from medseg.datasets._bring import bring
 from medseg.datasets.datalist import Item, build, hold_out, select
 from medseg.ingest.formats import is_picture_file
-from medseg.walk import entries_of
+from medseg.walk import entries_of, odd_entries
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +129,10 @@ def _listed(root: Path) -> tuple[list[Item], list[Item]]:
 def _pictures(folder: Path, left: LeftOut) -> dict[str, Path]:
     """Map name without suffix -> picture; what else the folder holds is left out."""
     found: dict[str, Path] = {}
-    for path in entries_of(folder):
+    entries = entries_of(folder)
+    odd = odd_entries(entries)
+    left.add(ODD, (path.name for path in odd))
+    for path in (path for path in entries if path not in odd):
         if path.name.startswith("."):
             left.add("with a hidden name", [path.name] if _is_picture(path) else [])
         elif not _is_picture(path):

@@ -8,7 +8,7 @@ import pytest
 from ingest.volume_writer import AFFINE, voxels, write_volume
 
 from medseg.datasets._bring import bring
-from medseg.ingest import load
+from medseg.ingest import IngestError, load
 
 
 def item_of(path, content=b"volume"):
@@ -95,6 +95,14 @@ def test_other_content_of_the_same_size_and_date_is_brought(tmp_path):
     brought(tmp_path, published_file(tmp_path, date=7))  # compared, and found the same
     path, _ = brought(tmp_path, published_file(tmp_path, b"VOLUME", date=7))
     assert path.read_bytes() == b"VOLUME"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("nowhere")])
+def test_what_is_no_file_is_refused_and_not_waited_for(make, tmp_path):
+    make(tmp_path / "a.nii")
+    item = {"case": "a", "patient": "a", "image": str(tmp_path / "a.nii")}
+    with pytest.raises(IngestError, match=r"a\.nii is a (pipe|link to)"):
+        bring(tmp_path / "out", [item], parts={"image": "images"})
 
 
 def test_a_copy_that_was_corrected_is_kept_beside_the_new_one(tmp_path, caplog):

@@ -1,6 +1,7 @@
 """Tests of medseg.datasets.lits."""
 
 import json
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -299,6 +300,22 @@ def test_the_voxels_of_a_detached_header_are_not_counted_as_left_out(tmp_path, c
     lits.datalist(tmp_path)
     assert "1 file without a label (x.mhd)" in caplog.text
     assert "x.raw" not in caplog.text
+
+
+@pytest.mark.parametrize("make", [_lits, _msd])
+@pytest.mark.parametrize("part", ["image", "label"])
+def test_links_to_nothing_and_pipes_are_left_out_with_their_cases(make, part, tmp_path, caplog):
+    """A case whose file cannot be read would end a training, and a pipe would let it wait."""
+    items = lits.datalist(make(tmp_path, count=6), folds=2)["training"]
+    round_, lost, pipe = (Path(item[part]) for item in items[:3])
+    for path, made in ((round_, round_), (lost, tmp_path / "nowhere"), (pipe, None)):
+        path.unlink()
+        os.mkfifo(path) if made is None else path.symlink_to(made)
+    caplog.clear()
+    assert _names(lits.datalist(tmp_path, folds=2)["training"]) == _names(items[3:])
+    other = "image" if part == "label" else "label"
+    assert f"3 files without {'a label' if part == 'label' else 'an image'}" in caplog.text
+    assert Path(items[0][other]).name in caplog.text
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"training": [1]}'])

@@ -75,6 +75,15 @@ def test_a_slice_without_image_or_mask_is_left_out_and_named(folder, part, caplo
     assert "1 file of no format that is read (notes.txt)" in caplog.text
 
 
+def test_a_slice_that_is_a_link_to_nothing_is_left_out_and_named(folder, caplog):
+    image = sorted((folder / "images").iterdir())[0]
+    image.unlink()
+    image.symlink_to("nowhere.png")
+    found = {item["case"] for item in liver_slices.datalist(folder, folds=2)["training"]}
+    assert image.stem not in found
+    assert f"links to nothing, pipes, devices or not to be read ({image.name})" in caplog.text
+
+
 def test_a_slice_in_another_picture_format_is_a_slice(folder):
     (folder / "images" / "003_080.png").rename(folder / "images" / "003_080.TIF")
     built = liver_slices.datalist(folder)

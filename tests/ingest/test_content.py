@@ -10,6 +10,7 @@ import pytest
 from ingest.volume_writer import write_volume
 
 from medseg.ingest import IngestError, Reason, inspect, load
+from medseg.ingest.formats import SUFFIXES, suffix_of
 
 PAGE = b"\xef\xbb\xbf\n<!DOCTYPE html><html><body>Please sign in</body></html>"
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -107,3 +108,10 @@ def test_a_volume_without_its_suffix_is_called_what_it_is(tmp_path):
     write_volume(tmp_path / "a.nii").rename(tmp_path / "a")
     with pytest.raises(IngestError, match="is NIfTI, whatever its name says: give it the suffix"):
         load(tmp_path / "a")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_volume_file_is_one_row_of_its_folder(name, tmp_path):
+    (tmp_path / name).touch()
+    (row,) = inspect(tmp_path)
+    assert (row.format, row.reason) == (SUFFIXES[suffix_of(name)], Reason.TRUNCATED)
