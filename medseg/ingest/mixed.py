@@ -6,7 +6,8 @@ times, tube current, words of processing in ImageType. Times are named where sli
 differ in them.
 
 Slices that overlap by half are more often of two volumes between each other. There whatever splits
-them by turns, in a strict order, makes them two, be it an element that every other one leaves out.
+them by turns, in a strict order, makes them two, be it an element that every other one leaves out
+and whose absence says something. That of others, such as the tube voltage, is noted.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from medseg.ingest.origin import keyword_of
 from medseg.ingest.quantity import quantity
 from medseg.ingest.slice import Slice
-from medseg.ingest.turns import alternate, blocks, overlap, swing, take_turns
+from medseg.ingest.turns import alternate, blocks, overlap, places_along, swing, take_turns
 
 TRAIT_TOLERANCE = 0.02
 """Echo times, b-values and tube voltages of one acquisition may differ by this part (rounding)."""
@@ -87,6 +89,7 @@ _NOT_TO_AND_FRO = (
     _Trait("temporal_index", "temporal positions", tolerance=0),
     _Trait("cardiac_phase", "cardiac phases", "%", TRAIT_TOLERANCE),
     _Trait("respiratory_phase", "respiratory phases", "%", TRAIT_TOLERANCE),
+    _Trait("direction", "diffusion directions", is_listed=False),
 )
 _OF_TIME = (
     replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
@@ -107,11 +110,30 @@ _OF_ONE_PLACE = (
     *_OF_ONE_SCAN,
     _KERNEL,
     *(trait for trait in _NOT_TO_AND_FRO if trait.field not in _IN_OTHER_WORDS),
-    _Trait("direction", "diffusion directions", is_listed=False),
     _ACQUISITION,
     *_OF_TIME[2:],
     _Trait("acquisition_time", "acquisition times", is_listed=False),
 )
+_TRAIT_OF = {trait.field: trait for trait in _OF_ONE_PLACE}
+
+_ABSENCE_SAYS = frozenset(
+    (
+        *("contrast_agent", "b_value", "direction", "description", "comments", "scan_options"),
+        *("magnetization_transfer", "inversion_time_ms", "temporal_position", "temporal_index"),
+        *("temporal_offset_s", "trigger_time_ms", "trigger_delay_ms", "cardiac_phase"),
+        *("respiratory_phase", "stack", "DerivationDescription", "FrameLabel"),
+        *("CorrectedImage", "AttenuationCorrectionMethod", "ScatterCorrectionMethod"),
+        *("RandomsCorrectionMethod", "CardiacCyclePosition", "RespiratoryCyclePosition"),
+        *("ActualCardiacTriggerDelayTime", "NominalRespiratoryTriggerDelayTime"),
+        *("ActualRespiratoryTriggerDelayTime", "ContrastBolusStartTime", "ContrastBolusVolume"),
+        *("ContrastBolusRoute", "RequestedContrastAgent", "InversionTimes"),
+        *("VelocityEncodingDirection", "VelocityEncodingMinimumValue", "DiffusionDirectionality"),
+    )
+)
+"""Fields and keywords of which an image that leaves them out is another: without contrast, say.
+
+All images have the others, and a file that leaves them out was damaged on its way.
+"""
 
 
 def mixed_patient(slices: Sequence[Slice]) -> str:
@@ -204,24 +226,51 @@ def _alternating(slices: Sequence[Slice]) -> str:
     """What overlapping slices state, or leave out, in a strict order of turns."""
     if not overlap(slices, where_unstated=False):
         return ""
-    traits = [t for t in _OF_ONE_PLACE if alternate(_column(slices, t.field, trait=t))]
+    turning = [name for name in _turning(slices) if not _is_mere_absence(slices, name)]
+    traits = [trait for trait in _OF_ONE_PLACE if trait.field in turning]
     found = [_differences(slices, traits)] if traits else []
-    others = [dict(s.origin.others) for s in slices]
-    for keyword in sorted(set().union(*others)):
-        column = [one.get(keyword, "") for one in others]
-        kind_of = _kinds(set(column), _Trait("others", keyword, tolerance=0))
-        kinds = [kind_of[text] for text in column]
-        if alternate(kinds):
-            found.append(f"{len(set(kinds))} values of {keyword}")
+    for keyword in (name for name in turning if name not in _TRAIT_OF):
+        found.append(f"{len(set(_column(slices, keyword)))} values of {keyword}")
     if not found:
         return ""
     shown = found if len(found) <= _MOST_LISTED else [*found[:_MOST_LISTED], "..."]
     return f"{', '.join(shown)} that take turns along the normal, of slices that overlap"
 
 
-def _column(slices: Sequence[Slice], field: str, *, trait: _Trait) -> list[float | str]:
+def left_out_by_turns(slices: Sequence[Slice]) -> list[str]:
+    """Keywords that every other of overlapping slices leaves out, though all images have them.
+
+    Args:
+        slices: sorted along their normal, which no rule refuses.
+    """
+    if len(slices) < 2 or not overlap(slices, where_unstated=False):
+        return []
+    return [keyword_of(name) for name in _turning(slices) if _is_mere_absence(slices, name)]
+
+
+def _turning(slices: Sequence[Slice]) -> list[str]:
+    """Fields and keywords whose values take turns in a strict order."""
+    places = places_along(slices)
+    names = [trait.field for trait in _OF_ONE_PLACE]
+    names += ["ImageType", *sorted(set().union(*(dict(s.origin.others) for s in slices)))]
+    columns = ((name, _column(slices, name)) for name in names)
+    return [name for name, column in columns if alternate(column) or alternate(column, places)]
+
+
+def _is_mere_absence(slices: Sequence[Slice], name: str) -> bool:
+    kinds = set(_column(slices, name))
+    return name not in _ABSENCE_SAYS and "" in kinds and len(kinds - {""}) == 1
+
+
+def _column(slices: Sequence[Slice], name: str) -> list[float | str]:
     """What each slice states, "" included; values within the tolerance are the same."""
-    stated = [getattr(s.origin, field) for s in slices]
+    if name == "ImageType":
+        return ["\\".join(s.image_type) for s in slices]
+    if name in _TRAIT_OF:
+        stated, trait = [getattr(s.origin, name) for s in slices], _TRAIT_OF[name]
+    else:
+        stated = [dict(s.origin.others).get(name, "") for s in slices]
+        trait = _Trait("others", name, tolerance=0)
     kind_of = _kinds(set(stated), trait)
     return [kind_of[text] for text in stated]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from medseg.counted import counted
 from medseg.ingest.completeness import fewer_than_counted
 from medseg.ingest.image_kind import RESCALED_KINDS, contradiction
-from medseg.ingest.mixed import is_uid_per_file
+from medseg.ingest.mixed import is_uid_per_file, left_out_by_turns
 from medseg.ingest.padding import padding_in_tissue
 from medseg.ingest.pixels import CT_PADDING_HU
 from medseg.ingest.reasons import Reason
@@ -52,6 +52,9 @@ def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
         finding = f"{files} file{'s' * (files > 1)} without Series Instance UID in {name}"
         notes.append((Reason.NO_SERIES_UID, finding))
     notes.extend(_uids_of_each_file(slices, name))
+    if absent := left_out_by_turns(slices):
+        finding = f"{', '.join(absent)} of every other of slices that overlap absent, in {name}"
+        notes.append((Reason.ABSENT_BY_TURNS, finding))
     is_one_acquisition = len({s.origin.acquisition for s in slices}) == 1
     counted_more = fewer_than_counted([s.counts for s in slices]) if is_one_acquisition else ""
     if counted_more:

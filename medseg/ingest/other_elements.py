@@ -14,10 +14,13 @@ OF_FILES = (
     # when
     *("AcquisitionDate", "SeriesDate", "ContentDate", "ContentTime", "AcquisitionDateTime"),
     *("StudyDescription", "PerformedProcedureStepID", "AccessionNumber", "ImageIndex"),
+    *("StudyDate", "StudyTime", "StudyID", "PerformedProcedureStepDescription", "StageNumber"),
+    *("PatientAge", "PatientWeight", "BodyPartExamined", "ViewName", "InstitutionName"),
     *("ActualCardiacTriggerDelayTime", "CardiacCyclePosition", "RespiratoryCyclePosition"),
     *("NominalRespiratoryTriggerDelayTime", "ActualRespiratoryTriggerDelayTime", "HeartRate"),
     *("ContrastBolusStartTime", "ContrastBolusVolume", "ContrastBolusRoute", "FrameLabel"),
-    # with what
+    # with what, and shown how
+    *("RequestedContrastAgent", "DerivationDescription", "WindowCenter", "WindowWidth"),
     *("DeviceSerialNumber", "StationName", "Manufacturer", "ManufacturerModelName"),
     *("SoftwareVersions", "ReceiveCoilName", "TransmitCoilName"),
     # MR
@@ -26,11 +29,13 @@ OF_FILES = (
     *("InPlanePhaseEncodingDirection", "DiffusionDirectionality", "AcquisitionContrast"),
     *("VelocityEncodingDirection", "VelocityEncodingMinimumValue", "AcquisitionMatrix"),
     *("InversionTimes", "EffectiveEchoTime", "PulseSequenceName", "VariableFlipAngleFlag"),
+    *("SAR", "AcquisitionDuration", "ImagingFrequency"),
     # CT
     *("ReconstructionDiameter", "DataCollectionDiameter", "ExposureTime", "XRayTubeCurrent"),
     *("Exposure", "ExposureModulationType", "FocalSpots", "RotationDirection", "RevolutionTime"),
     *("GantryDetectorTilt", "SpiralPitchFactor", "TableSpeed", "AcquisitionType"),
     *("ReconstructionAlgorithm", "MultienergyCTAcquisition", "TotalCollimationWidth"),
+    *("TableHeight", "ReconstructionTargetCenterPatient", "DataCollectionCenterPatient"),
     # PET and NM
     *("CorrectedImage", "AttenuationCorrectionMethod", "ScatterCorrectionMethod"),
     *("RandomsCorrectionMethod", "DecayCorrection", "ActualFrameDuration", "SeriesType"),

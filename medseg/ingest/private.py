@@ -8,6 +8,7 @@ too, unless Manufacturer names another maker.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from functools import cached_property
 import pydicom
 from pydicom.tag import BaseTag, Tag
 
+_NUMBER = re.compile(rb" *[0-9]{1,5}(\.[0-9]*)?[ \0]*")
 _BLOCKS = range(0x10, 0x18)
-_FORMATS = {"US": "H", "FL": "f", "FD": "d"}
+_FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,9 @@ def _number(dataset: pydicom.Dataset, tag: BaseTag, vr: str) -> float | None:
         return None
     value = element.value
     try:
-        if isinstance(value, bytes) and vr in _FORMATS:
+        stated = getattr(element, "VR", None) or "UN"
+        vr = vr if stated == "UN" else stated
+        if isinstance(value, bytes) and vr in _FORMATS and not _NUMBER.fullmatch(value):
             order = "<" if getattr(element, "is_little_endian", True) else ">"
             return float(struct.unpack_from(order + _FORMATS[vr], value)[0])
         text = value.decode("latin-1") if isinstance(value, bytes) else _first(value)

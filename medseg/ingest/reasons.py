@@ -23,6 +23,7 @@ and the remedy, which is fixed for each code.
 | conflicting-modality | accept | SOP class and Modality name different kinds of image |
 | real-world-values | accept | no rescale but a real world value mapping, which is applied |
 | unknown-modality | accept | neither SOP class nor Modality says what kind of image it is |
+| absent-by-turns | accept | every other of overlapping slices leaves an element out |
 | fewer-images | accept | the header counts more images than are there |
 | unlikely-values | accept | values that CT never has, or bits or scales that do not fit |
 | not-hounsfield | accept | CT whose values are stated in another unit than HU |
@@ -125,6 +126,7 @@ class Reason(str, Enum):
     CONFLICTING_MODALITY = "conflicting-modality"
     REAL_WORLD_VALUES = "real-world-values"
     UNKNOWN_MODALITY = "unknown-modality"
+    ABSENT_BY_TURNS = "absent-by-turns"
     FEWER_IMAGES = "fewer-images"
     UNLIKELY_VALUES = "unlikely-values"
     NOT_HOUNSFIELD = "not-hounsfield"
@@ -248,6 +250,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.CONFLICTING_MODALITY: "check which of the two is right before the values are used",
     Reason.REAL_WORLD_VALUES: "values are those of the mapping; check their unit before use",
     Reason.UNKNOWN_MODALITY: "values are taken as they are; check that they are what is expected",
+    Reason.ABSENT_BY_TURNS: "check that the slices are of one scan, and not of two by turns",
     Reason.FEWER_IMAGES: "check with the source that no slice is missing at an end",
     Reason.UNLIKELY_VALUES: "compare some values with the source before use",
     Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",

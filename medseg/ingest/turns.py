@@ -27,7 +27,9 @@ FEWEST_ROUNDS = 3
 """So many slices of each volume, at least, must fit a strict order of turns."""
 
 _FOLDS = (2, 3, 4)  # how many volumes may take turns
+_UNEVEN_FOLDS = range(5, 13)  # smallest steps in one of each volume, where they differ
 _FEWEST_TURNS = 4
+_SMALLEST_MM = 1e-6
 
 
 def take_turns(kinds: Sequence[Hashable]) -> bool:
@@ -41,20 +43,53 @@ def take_turns(kinds: Sequence[Hashable]) -> bool:
     return len(counts) > 1 < min(counts.values()) and blocks(kinds) >= 2 * len(counts)
 
 
-def alternate(kinds: Sequence[Hashable]) -> bool:
+def alternate(kinds: Sequence[Hashable], places: Sequence[int] | None = None) -> bool:
     """Whether kinds repeat in a strict order of two, three or four, three times or more.
+
+    Of two by turns, one may be there twice only, beside three of the other.
+
+    Args:
+        kinds: along a stack.
+        places: where on a grid each lies; some may be empty. None stands for 0, 1, 2, ...
 
     Example:
         >>> alternate("ababab"), alternate("aabaab"), alternate("ababba"), alternate("aaaaaa")
         (True, False, False, False)
-        >>> alternate("abcabcabc")
-        True
+        >>> alternate("ababa"), alternate("abaab", [0, 1, 2, 4, 5])
+        (True, True)
     """
-    return len(set(kinds)) > 1 and any(
-        len(kinds) >= FEWEST_ROUNDS * fold
-        and all(kinds[i] == k for i, k in enumerate(kinds[fold:]))
-        for fold in _FOLDS
+    if len(set(kinds)) < 2 or not take_turns(kinds):
+        return False
+    least = min(Counter(kinds).values())
+    return any(
+        (len(kinds) > _FEWEST_TURNS if fold == _FOLDS[0] else least >= FEWEST_ROUNDS)
+        and _are_by_place(kinds, range(len(kinds)) if places is None else places, fold)
+        for fold in (*_FOLDS, *_UNEVEN_FOLDS)
     )
+
+
+def _are_by_place(kinds: Sequence[Hashable], places: Sequence[int], fold: int) -> bool:
+    """Whether the place, counted in rounds of `fold`, says which kind a slice is of."""
+    kinds_at: dict[int, set[Hashable]] = {}
+    for kind, place in zip(kinds, places, strict=True):
+        kinds_at.setdefault(place % fold, set()).add(kind)
+    is_one_volume_each = fold in _FOLDS or len(kinds_at) == len(set(kinds))
+    return is_one_volume_each and all(len(there) == 1 for there in kinds_at.values())
+
+
+def places_along(slices: Sequence[Slice]) -> list[int]:
+    """The place of each slice in steps of the smallest gap, from 0; gaps are rounded to whole ones.
+
+    Args:
+        slices: sorted along their normal.
+    """
+    gaps_mm = _gaps_mm(slices)
+    steps = np.rint(gaps_mm / max(gaps_mm.min(initial=np.inf), _SMALLEST_MM))
+    return [0, *np.cumsum(np.maximum(steps, 1)).astype(int).tolist()]
+
+
+def _gaps_mm(slices: Sequence[Slice]) -> np.ndarray:
+    return np.linalg.norm(np.diff([s.position for s in slices], axis=0), axis=-1)
 
 
 def swing(numbers: Sequence[float]) -> bool:
@@ -76,6 +111,8 @@ def blocks(values: Sequence[object]) -> int:
 def overlap(slices: Sequence[Slice], *, where_unstated: bool) -> bool:
     """Whether slices reach over each other as those of several volumes between each other do.
 
+    What they state is compared with the smallest of their steps.
+
     Slices that state the step of the stack as their SpacingBetweenSlices were meant to overlap, as
     a reconstruction to twice as many slices makes them; they are one volume.
 
@@ -83,8 +120,7 @@ def overlap(slices: Sequence[Slice], *, where_unstated: bool) -> bool:
         slices: sorted along their normal, two or more.
         where_unstated: what to answer where neither thickness nor spacing is stated.
     """
-    first, last = slices[0].position, slices[-1].position
-    step_mm = float(np.linalg.norm(last - first)) / max(1, len(slices) - 1)
+    step_mm = float(_gaps_mm(slices).min(initial=np.inf))
     spacings_mm = [mm for s in slices if (mm := s.spacing_between_mm) and mm > 0]
     if spacings_mm and max(abs(mm - step_mm) for mm in spacings_mm) <= SAME_STEP * step_mm:
         return False

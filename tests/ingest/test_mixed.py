@@ -190,7 +190,12 @@ def test_projections_and_reformats_among_plain_ct_are_refused(origin, image_type
 )
 def test_words_of_processing_and_provenance_may_vary(modality, image_type, tmp_path):
     slices = two_sets({}, {"ImageType": image_type}, origin=AT_HALF_SPACING, modality=modality)
-    series = verdict_of(slices, tmp_path)
+    series = verdict_of(slices, tmp_path / "over")
+    words = "2 values of ImageType that take turns along the normal, of slices that overlap"
+    check_refused(series, Reason.MIXED_ACQUISITION, words)
+    for s in slices:
+        s.SliceThickness = 0.625
+    series = verdict_of(slices, tmp_path / "beside")
     assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
 
 
@@ -335,10 +340,8 @@ def test_two_birth_dates_or_sexes_are_two_patients(keyword, one, other, words, t
 @pytest.mark.parametrize(
     ("modality", "keyword", "value", "words"),
     [
-        ("MR", "EchoTime", "4.60", "2 echo times (4.6 ms, none)"),
         ("MR", "DiffusionBValue", 1000.0, "2 b-values (1000 s/mm2, none)"),
-        ("CT", "KVP", "120", "2 tube voltages (120 kV, none)"),
-        ("CT", "ConvolutionKernel", "B30f", "2 convolution kernels (B30f, none)"),
+        ("MR", "InversionTime", "180", "2 inversion times (180 ms, none)"),
         ("CT", "ContrastBolusAgent", "agent", "2 contrast agents"),
     ],
 )
@@ -348,6 +351,50 @@ def test_slices_with_and_without_an_element_that_take_turns_are_two_volumes(
     slices = two_sets({keyword: value}, {}, origin=AT_HALF_SPACING, modality=modality)
     said = f"{words} that take turns along the normal, of slices that overlap in series"
     check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, said)
+
+
+@pytest.mark.parametrize(
+    ("modality", "keyword", "value"),
+    [
+        ("MR", "EchoTime", "4.60"),
+        ("MR", "MagneticFieldStrength", "3"),
+        ("CT", "KVP", "120"),
+        ("CT", "ConvolutionKernel", "B30f"),
+        ("CT", "SeriesNumber", 3),
+        ("CT", "Exposure", 100),
+    ],
+)
+def test_what_all_images_have_and_every_other_leaves_out_is_noted(
+    modality, keyword, value, tmp_path
+):
+    """Neither one volume of overlapping slices nor two are shown by that."""
+    slices = two_sets({keyword: value}, {}, origin=AT_HALF_SPACING, modality=modality)
+    series = verdict_of(slices, tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.ABSENT_BY_TURNS)
+    assert f"{keyword} of every other of slices that overlap absent" in series.message
+
+
+def test_five_slices_are_three_of_one_volume_and_two_of_another(tmp_path):
+    slices = in_order("StationName", ["a", "b", "a", "b", "a"])
+    for s in slices:
+        s.SliceThickness = 2.5
+    check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, "values of StationName")
+
+
+@pytest.mark.parametrize("apart_mm", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("absent", [(), (4, 9), (1, 3, 5, 13, 15)])
+def test_two_volumes_are_two_whatever_lies_between_them(apart_mm, absent, tmp_path):
+    """Steps of 1 mm that are not halved, and slices that are missing, resampled or not."""
+    first = make_series(ramp((8, 6, 4)), uid="1.2.3", step_mm=1.0)
+    second = make_series(
+        ramp((8, 6, 4)), uid="1.2.3", step_mm=1.0, origin=(-10, 20, -30 + apart_mm)
+    )
+    slices = [s for pair in zip(first, second, strict=True) for s in pair]
+    for k, s in enumerate(slices):
+        s.FrameOfReferenceUID, s.StationName = "1.2.4", "ab"[k % 2]
+    write_series(tmp_path, [s for k, s in enumerate(slices) if k not in absent])
+    (series,) = find_series(tmp_path, resample=True)
+    check_refused(series, Reason.MIXED_ACQUISITION, "2 values of StationName")
 
 
 SOME = (1, 3, 6, 7)
@@ -529,7 +576,7 @@ def test_slices_that_overlap_are_two_volumes_by_whatever_splits_them(
     assert "take turns along the normal" in series.message
     for s in slices:
         s.SliceThickness = 0.625
-    if keyword != "StackID" and not keyword.startswith("Magn"):
+    if keyword not in ("StackID", "MagnetizationTransfer", "DiffusionGradientOrientation"):
         assert verdict_of(slices, tmp_path / "beside").verdict is Verdict.ACCEPT
 
 

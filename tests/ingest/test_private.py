@@ -33,6 +33,8 @@ def mr(*elements, count=1):
         ((0x0043, GE, 0x39, "IS", ["1000000800", "8", "0", "0"]), "800"),
         ((0x2001, PHILIPS, 0x03, "FL", 50.0), "50"),
         ((0x0065, UIH, 0x09, "FD", 400.0), "400"),
+        ((0x0065, UIH, 0x09, "IS", "400"), "400"),
+        ((0x0065, UIH, 0x09, "DS", "400.0"), "400"),
         ((0x0019, "ANOTHER MAKER", 0x0C, "IS", "1000"), ""),
     ],
 )
@@ -41,6 +43,15 @@ def test_a_b_value_is_read_of_the_maker_that_is_known_for_it(element, expected, 
     if syntax:
         dataset.file_meta.TransferSyntaxUID = syntax
     (path,) = write_series(tmp_path, [dataset])
+    assert read_header(path).origin.b_value == expected
+
+
+@pytest.mark.parametrize(
+    ("element", "expected"),
+    [((0x2001, PHILIPS, 0x03, "FD", 50.0), "50"), ((0x0019, SIEMENS, 0x0C, "SL", 1000), "1000")],
+)
+def test_a_number_is_read_in_the_form_that_it_states(element, expected, tmp_path):
+    (path,) = write_series(tmp_path, mr(element))
     assert read_header(path).origin.b_value == expected
 
 

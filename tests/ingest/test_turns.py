@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from medseg.ingest.turns import alternate, blocks, overlap, swing, take_turns
+from medseg.ingest.turns import alternate, blocks, overlap, places_along, swing, take_turns
 
 
 def stack(thickness_mm=None, spacing_mm=None, *, step_mm=1.0):
@@ -37,7 +37,9 @@ def test_each_of_several_kinds_comes_back(kinds, expected):
         ("abcabcabc", True),
         ("abcdabcdabcd", True),
         ("aabaabaab", True),
+        ("ababa", True),  # three of one and two of the other
         ("abab", False),  # two rounds may be chance
+        ("aabaab", False),
         ("ababba", False),
         ("aaaaaa", False),
         ("aaabbb", False),
@@ -46,6 +48,26 @@ def test_each_of_several_kinds_comes_back(kinds, expected):
 )
 def test_a_strict_order_repeats_three_times(kinds, expected):
     assert alternate(kinds) is expected
+
+
+@pytest.mark.parametrize(
+    ("kinds", "places", "expected"),
+    [
+        ("abaab", (0, 1, 2, 4, 5), True),  # one of the second kind is missing
+        ("aabaab", (0, 2, 3, 4, 6, 7), True),  # the second volume has two slices
+        ("abbab", (0, 1, 2, 4, 5), False),
+        ("ababab", (0, 1, 3, 4, 6, 7), True),  # not at half a step
+        ("ababab", (0, 1, 5, 6, 10, 11), True),
+        ("aabbab", (0, 1, 5, 6, 10, 11), False),
+    ],
+)
+def test_turns_go_by_places_where_some_are_empty(kinds, places, expected):
+    assert alternate(kinds, places) is expected
+
+
+def test_places_are_counted_in_the_smallest_step():
+    slices = [SimpleNamespace(position=np.array([0, 0, z])) for z in (0, 1.2, 2.5, 5.0, 6.2)]
+    assert places_along(slices) == [0, 1, 2, 4, 5]
 
 
 def test_numbers_that_jump_and_are_smooth_in_every_second_swing():
