@@ -9,7 +9,6 @@ import struct
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from medseg.ingest.checks import as_labels, has_only
 from medseg.ingest.packing import check_is_file
+from medseg.ingest.picture_bytes import PictureBytes, count_tiff_frames, open_picture
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.room import check_room
 
@@ -27,7 +27,11 @@ _UNSUPPORTED_SAMPLES = ("1", "F")
 _OPAQUE = 255
 _BYTE_BITS = 8
 _OLD_BMP_HEADER = 12  # bytes, of OS/2
-_MOST_COUNTED = 100
+_BMP_HEADER_BYTES = 54
+
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "JPEG2000", "PPM", "TGA")
+"""What Pillow may take a file for, whatever its name. It hands others to other programs, such as
+PostScript to Ghostscript, or has no bounds for them."""
 
 MOST_SAMPLES_PER_BYTE = 4096
 """A picture that claims more samples than this for each byte of its file is refused undecoded.
@@ -35,8 +39,11 @@ MOST_SAMPLES_PER_BYTE = 4096
 Four times what deflate can do (1032), and sixteen times what JPEG does with an empty picture.
 """
 
-UNASKED_SAMPLES = 2**25
-"""A picture of more samples is also held against how far a picture of something can be packed."""
+UNASKED_SAMPLES = 3 * 2**22
+"""A picture of more samples is also held against how far a picture of something can be packed.
+
+As many as 2048x2048 pixels in colour; what is made of them takes some 300 MB.
+"""
 
 MOST_OF_IMAGE, MOST_OF_LABELS = 200, 1000
 """The most bytes of samples that a large picture may have for each byte of its file.
@@ -45,7 +52,13 @@ Photographs, slides and scans stay below 100, label maps of few regions reach se
 is blank, and what was made to fill a memory, lies at the limit of deflate, 1032.
 """
 
+FREE_SCANS, MOST_SCANNED_PIXELS = 16, 2**31
+"""A progressive JPEG may go over its pixels so often, and so many pixels more often; each goes over
+all of them, and a scan of nothing has some ten bytes. Encoders make 10."""
+
 _STRIP_PIXELS = 2**20
+_SCAN = b"\xff\xda"
+_CHUNK_BYTES = 2**20
 _FLOAT_BYTES = 4
 # What a damaged file makes Pillow raise; anything else is a bug and is not hidden.
 _DECODE_ERRORS = (
@@ -78,8 +91,8 @@ def read_picture(path: Path, *, colour: bool = False, copies: int = 0) -> np.nda
             "pixel-format", "too-large" or "no-memory".
     """
     modes = _RGB_MODES if colour else _GREY_MODES
-    content = _checked(path, modes, colour=colour, most=MOST_OF_IMAGE, copies=copies)
-    with _decoding(path, len(content)), Image.open(BytesIO(content)) as image:
+    _check(path, modes, colour=colour, most=MOST_OF_IMAGE, copies=copies)
+    with _opened(path) as (image, _):
         array = _colours(image, path) if colour else np.asarray(image)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
@@ -99,8 +112,8 @@ def read_label_picture(path: Path, allowed: Collection[int]) -> np.ndarray:
         IngestError: "undeclared-labels"; "pixel-format" where both readings are declared and
             differ, and for transparent pixels; "colour"; and those of `read_picture`.
     """
-    content = _checked(path, _LABEL_MODES, colour=False, most=MOST_OF_LABELS)
-    with _decoding(path, len(content)), Image.open(BytesIO(content)) as image:
+    _check(path, _LABEL_MODES, colour=False, most=MOST_OF_LABELS)
+    with _opened(path) as (image, _):
         readings, is_jpeg = _label_readings(image, path), image.format == "JPEG"
     fitting = [reading for reading in readings if has_only(reading, allowed)]
     if len(fitting) > 1 and not np.array_equal(fitting[0], fitting[1]):
@@ -146,22 +159,31 @@ def _strip_readings(image: Image.Image, path: Path) -> list[np.ndarray]:
     return [_colours(image, path)[0]]
 
 
-def _checked(
-    path: Path, modes: Collection[str], *, colour: bool, most: int, copies: int = 0
-) -> bytes:
-    """The content of a file whose header and checksums are right."""
+def _check(path: Path, modes: Collection[str], *, colour: bool, most: int, copies: int = 0) -> None:
+    """Refuse a file whose header or checksums are not right, or that has no room."""
     check_is_file(path)
-    content = path.read_bytes()
-    with _decoding(path, len(content)), Image.open(BytesIO(content)) as image:
-        _check_kind(image, path, modes=modes, colour=colour)
+    with _opened(path) as (image, file):
+        _check_kind(image, file, path, modes=modes, colour=colour)
         if image.format == "BMP":
-            _check_bits_of_bmp(image, content, path)
-        _check_claim(image, path, size=len(content), most=most)
+            _check_bits_of_bmp(image, path)
+        _check_claim(image, path, colour=colour, most=most)
+        _check_scans(image, path, start=file.tell())
         needed = _needed_bytes(image, colour=image.mode not in _GREY_MODES)
         values = image.width * image.height * (3 if colour else 1)
         check_room(path, max(needed, _FLOAT_BYTES * copies * values))
         image.verify()  # the checksums of a PNG, which decoding skips
-    return content
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Image.Image, PictureBytes]]:
+    """A picture of which Pillow has read the header, and its file; faults are refusals."""
+    with (
+        _decoding(path, path.stat().st_size),
+        open_picture(path) as file,
+        Image.open(file, formats=_FORMATS) as image,
+    ):
+        file.header_bytes = None
+        yield image, file
 
 
 @contextmanager
@@ -193,23 +215,20 @@ def _colours(image: Image.Image, path: Path) -> np.ndarray:
     return array[:3]
 
 
-def _frames(image: Image.Image) -> int:
-    """How many frames there are; those of TIFF are counted to 100, since Pillow reads each."""
+def _frames(image: Image.Image, file: PictureBytes) -> int:
+    """How many frames there are; those of TIFF are counted to 100, without reading them."""
     if image.format != "TIFF":
         return int(getattr(image, "n_frames", 1))
-    frames = 1
-    while frames < _MOST_COUNTED:
-        try:
-            image.seek(frames)
-        except EOFError:
-            break
-        frames += 1
-    image.seek(0)
+    place = file.tell()
+    frames = count_tiff_frames(file)
+    file.seek(place)
     return frames
 
 
-def _check_kind(image: Image.Image, path: Path, *, modes: Collection[str], colour: bool) -> None:
-    if (frames := _frames(image)) > 1:
+def _check_kind(
+    image: Image.Image, file: PictureBytes, path: Path, *, modes: Collection[str], colour: bool
+) -> None:
+    if (frames := _frames(image, file)) > 1:
         raise IngestError(Reason.MULTI_FRAME, f"{frames} frames in {path}")
     if image.mode in modes:
         return
@@ -221,8 +240,10 @@ def _check_kind(image: Image.Image, path: Path, *, modes: Collection[str], colou
     raise IngestError(Reason.COLOUR, f"{path} has Pillow mode {image.mode}, not grey")
 
 
-def _check_bits_of_bmp(image: Image.Image, content: bytes, path: Path) -> None:
+def _check_bits_of_bmp(image: Image.Image, path: Path) -> None:
     """Refuse a palette of few greys: Pillow then takes each pixel for one of fewer or more bits."""
+    with path.open("rb") as file:
+        content = file.read(_BMP_HEADER_BYTES)
     (header,) = struct.unpack_from("<I", content, 14)
     (bits,) = struct.unpack_from("<H", content, 24 if header == _OLD_BMP_HEADER else 28)
     taken = {"1": 1, "L": _BYTE_BITS}.get(image.mode, bits)
@@ -231,16 +252,34 @@ def _check_bits_of_bmp(image: Image.Image, content: bytes, path: Path) -> None:
         raise IngestError(Reason.PIXEL_FORMAT, finding, remedy="write it as PNG from its source")
 
 
-def _check_claim(image: Image.Image, path: Path, *, size: int, most: int) -> None:
+def _check_claim(image: Image.Image, path: Path, *, colour: bool, most: int) -> None:
     """Refuse before decoding what a file of this size cannot hold, or what is likely a bomb."""
-    samples = image.width * image.height * len(image.getbands())
+    size = path.stat().st_size
+    pixels, bands = image.width * image.height, len(image.getbands())
+    samples = pixels * bands
     claim = f"{path} claims {image.width}x{image.height} pixels in {size} bytes"
     if samples > size * MOST_SAMPLES_PER_BYTE:
         raise IngestError(Reason.UNREADABLE, claim)
-    if samples > UNASKED_SAMPLES and samples * _stored_bits(image) > 8 * size * most:
+    made = pixels * max(bands, 3 if colour else 1)
+    if made > UNASKED_SAMPLES and samples * _stored_bits(image) > 8 * size * most:
         finding = f"{claim}, more than {most} for each byte: it is blank, or made to fill memory"
         remedy = f"leave it out, or cut it into pictures of at most {UNASKED_SAMPLES} samples"
         raise IngestError(Reason.TOO_LARGE, finding, remedy=remedy)
+
+
+def _check_scans(image: Image.Image, path: Path, *, start: int) -> None:
+    """Refuse a JPEG that goes over its pixels, from byte `start` on, more often than encoders."""
+    if image.format not in ("JPEG", "MPO") or not image.info.get("progressive"):
+        return
+    scans, rest = 0, b""
+    with path.open("rb") as file:
+        file.seek(start)
+        while chunk := file.read(_CHUNK_BYTES):
+            scans += (rest + chunk).count(_SCAN)
+            rest = chunk[-1:]
+    if scans > FREE_SCANS and scans * image.width * image.height > MOST_SCANNED_PIXELS:
+        finding = f"{path} goes over its {image.width}x{image.height} pixels {scans} times"
+        raise IngestError(Reason.TOO_LARGE, finding, remedy="write it again, or leave it out")
 
 
 def _stored_bits(image: Image.Image) -> int:

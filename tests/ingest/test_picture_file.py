@@ -126,6 +126,14 @@ def test_a_large_blank_picture_is_refused_from_its_header(mode, tmp_path):
     assert peak < 2**21
 
 
+@pytest.mark.parametrize(("mode", "colour"), [("L", True), ("RGB", True), ("L", False)])
+def test_what_a_blank_picture_becomes_is_held_to_some_300_megabytes(mode, colour, tmp_path):
+    side = 2049 if colour else 3548  # of more than 3 * 2**22 samples, as read
+    with pytest.raises(IngestError, match="blank, or made to fill memory"):
+        read_picture(blank(tmp_path / "blank.png", side, mode), colour=colour)
+    assert read_picture(blank(tmp_path / "less.png", side - 2, mode), colour=colour).any() == 0
+
+
 def test_a_blank_picture_of_usual_size_and_a_large_one_of_noise_are_read(tmp_path):
     assert not read_picture(blank(tmp_path / "blank.png", 1000)).any()
     noise = np.random.default_rng(0).integers(0, 255, (5800, 5800), np.uint8)
