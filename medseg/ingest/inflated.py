@@ -44,6 +44,7 @@ class Inflated:
         path: what to call it in messages.
         most_bytes: the stream may give this many bytes.
         check_items: asked with the number of sequence items at each, and the path.
+        check_reads: asked with the number of reads at each, that of items, and the path.
     """
 
     def __init__(
@@ -53,9 +54,11 @@ class Inflated:
         *,
         most_bytes: int,
         check_items: Callable[[int, Path], None] = lambda *_: None,
+        check_reads: Callable[[int, int, Path], None] = lambda *_: None,
     ) -> None:
         self._file, self._path, self._most = file, path, most_bytes
         self._items, self._check_items = 0, check_items
+        self._reads, self._check_reads = 0, check_reads
         self._left = max(0, os.fstat(file.fileno()).st_size - file.tell())
         self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         self._kept, self._start, self._at = bytearray(), 0, 0
@@ -67,6 +70,8 @@ class Inflated:
             IngestError: "truncated" where the stream is cut, "too-large" beyond `most_bytes`.
             zlib.error: the stream is damaged.
         """
+        self._reads += 1
+        self._check_reads(self._reads, self._items, self._path)
         end = self._most + 1 if size < 0 else self._at + size
         while self._end < end and self._inflate(end - self._end):
             pass

@@ -62,6 +62,10 @@ PARSE_ERRORS = (
 FREE_ITEMS, BYTES_PER_ITEM = 2**15, 256
 """A file may hold so many items, and one more for each 256 bytes: frames have ten, and pixels."""
 
+FREE_READS, READS_PER_ITEM = 2**16, 32
+"""The header of a file may be read in so many pieces, and 32 more for each item: an element takes
+one to three, data sets have a few thousand elements and items a few."""
+
 _PREAMBLE_BYTES = 128
 _ITEM_HEADER_BYTES, _ITEM_TAGS = 8, (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -101,12 +105,12 @@ class BoundedReader(io.BufferedReader):
     While a header is read, `most_bytes` is how much of it may be: a length that is stated, or an
     end that never comes, would else take as much memory as the file is long. What is passed over
     does not count. Each item of a sequence becomes a data set, which takes hundreds of times the
-    bytes of an empty one: they are counted, see `check_items`.
+    bytes of an empty one: they are counted, see `check_items`. So is each read, see `check_reads`.
     """
 
     def __init__(self, raw: io.FileIO) -> None:
         super().__init__(raw)
-        self.items = 0
+        self.items = self.reads = 0
         self.most_bytes: int | None = None
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -116,6 +120,8 @@ class BoundedReader(io.BufferedReader):
         if self.most_bytes is not None:
             self.most_bytes -= _SMALL_READ if size is None or size < 0 else size
             self._check_most()
+            self.reads += 1
+            check_reads(self.reads, self.items, Path(str(self.name)))
         content = super().read(size)
         if size == _ITEM_HEADER_BYTES and content.startswith(_ITEM_TAGS):
             self.items += 1
@@ -136,6 +142,17 @@ def check_items(count: int, path: Path) -> None:
     """
     if count > FREE_ITEMS and count > (most := FREE_ITEMS + path.stat().st_size // BYTES_PER_ITEM):
         finding = f"{path} holds more than {most} items of sequences or pixels"
+        raise IngestError(Reason.TOO_LARGE, finding)
+
+
+def check_reads(reads: int, items: int, path: Path) -> None:
+    """Refuse a header of more elements than data sets have: each costs time, however small.
+
+    Raises:
+        IngestError: "too-large".
+    """
+    if reads > FREE_READS + READS_PER_ITEM * items:
+        finding = f"{path} holds more elements than a header has ({reads} parts, {items} items)"
         raise IngestError(Reason.TOO_LARGE, finding)
 
 
@@ -212,7 +229,9 @@ def parse(
     stream: BinaryIO | Inflated = file
     if syntax == DeflatedExplicitVRLittleEndian:
         most_bytes = most_header_bytes(path) + pixel_bytes
-        stream = Inflated(file, path, most_bytes=most_bytes, check_items=check_items)
+        stream = Inflated(
+            file, path, most_bytes=most_bytes, check_items=check_items, check_reads=check_reads
+        )
     with _limited(file, is_header=keywords is not None and not with_pixels):
         stop = None if keywords is None or with_pixels else _is_pixel_data
         if last is not None:

@@ -370,3 +370,28 @@ def test_another_packed_file_beside_slices_is_passed_over(tmp_path):
     (tmp_path / "notes").write_bytes(gzip.compress(b"notes" * 100))
     (series,) = find_series(tmp_path)
     assert series.verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+@pytest.mark.parametrize("is_nested", [False, True], ids=["private elements", "in one item"])
+def test_a_header_of_countless_elements_is_refused_before_they_cost_time(
+    syntax, is_nested, tmp_path
+):
+    """Of no length, 2**18 elements are 2 MiB, and deflate to a few kilobytes."""
+    (path,) = write_series(tmp_path, make_series(ramp((1, 6, 4))))
+    content = path.read_bytes()
+    at, meta = content.index(b"\xe0\x7f\x10\x00OW"), content.index(b"\x08\x00\x08\x00CS")
+    elements = struct.pack("<HH2sH", 0x0051, 0x1001, b"LO", 0) * 2**18
+    if is_nested:
+        start = b"\x00\x52\x30\x92SQ\0\0" + b"\xff" * 4 + b"\xfe\xff\x00\xe0" + b"\xff" * 4
+        elements = start + elements + b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
+    body = content[meta:at] + elements + content[at:]
+    if syntax.is_deflated:
+        deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+        body = deflater.compress(body) + deflater.flush()
+    path.write_bytes(content[:meta] + body)
+    if syntax.is_deflated:
+        relabel(path, syntax)
+    with pytest.raises(IngestError, match="more elements than a header has") as caught:
+        load(path)
+    assert caught.value.code is Reason.TOO_LARGE
