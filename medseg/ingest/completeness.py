@@ -6,13 +6,14 @@ certain. Other counts may be of more than one series, or be older than it: they 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pydicom
 
+from medseg.ingest import private
 from medseg.ingest.elements import text, whole
 
 KEYWORDS = (
@@ -27,6 +28,7 @@ _COUNTS = {
     "images_in_acquisition": "ImagesInAcquisition",
     "slices_of_pet": "NumberOfSlices",
     "instances_of_series": "NumberOfSeriesRelatedInstances",
+    "slices_by_maker": "the number of slices in a private element",
 }
 
 
@@ -42,6 +44,7 @@ class Counts:
         images_in_acquisition: ImagesInAcquisition.
         slices_of_pet: NumberOfSlices of PET.
         instances_of_series: NumberOfSeriesRelatedInstances, which archives write.
+        slices_by_maker: what GE or Philips count, see `medseg.ingest.private`.
     """
 
     concatenation: str = ""
@@ -51,6 +54,7 @@ class Counts:
     images_in_acquisition: int = 0
     slices_of_pet: int = 0
     instances_of_series: int = 0
+    slices_by_maker: int = 0
 
     @property
     def is_part(self) -> bool:
@@ -75,7 +79,10 @@ def read_counts(dataset: pydicom.Dataset) -> Counts:
         part=count("InConcatenationNumber"),
         parts=count("InConcatenationTotalNumber"),
         offset=offset if offset >= 0 else None,
-        **{field: count(keyword) for field, keyword in _COUNTS.items()},
+        images_in_acquisition=count(_COUNTS["images_in_acquisition"]),
+        slices_of_pet=count(_COUNTS["slices_of_pet"]),
+        instances_of_series=count(_COUNTS["instances_of_series"]),
+        slices_by_maker=private.count_of_slices(dataset),
     )
 
 
@@ -93,12 +100,47 @@ def missing_parts(files: dict[Path, Part]) -> str:
     Args:
         files: the parts of one series, of one concatenation or several.
     """
-    whole_ones: dict[str, list[Part]] = {}
-    for part in files.values():
-        if part.counts.is_part:
-            whole_ones.setdefault(part.counts.concatenation, []).append(part)
-    found = (_missing_numbers(parts) or _missing_frames(parts) for parts in whole_ones.values())
+    found = (
+        _missing_numbers(parts) or _missing_frames(parts)
+        for parts in _concatenations(files.values())
+        if not _are_counted_from_another(parts)
+    )
     return next(filter(None, found), "")
+
+
+def uncounted_parts(files: dict[Path, Part]) -> int:
+    """How many parts are there of a concatenation that does not state how many it has; else 0."""
+    uncounted = (
+        len(parts)
+        for parts in _concatenations(files.values())
+        if not any(part.counts.parts for part in parts)
+    )
+    return next(uncounted, 0)
+
+
+def _concatenations(parts: Iterable[Part]) -> list[list[Part]]:
+    found: dict[str, list[Part]] = {}
+    for part in parts:
+        if part.counts.is_part:
+            found.setdefault(part.counts.concatenation, []).append(part)
+    return list(found.values())
+
+
+def _are_counted_from_another(parts: Sequence[Part]) -> bool:
+    """Whether all parts are there, with numbers from 0 or offsets from 1 on, as some write them.
+
+    There are as many as are stated, each where the one before it ends, and none goes by another's
+    count.
+    """
+    total = max(p.counts.parts for p in parts)
+    numbers = {p.counts.part for p in parts}
+    begins = {p.counts.offset: p.frames for p in parts if p.counts.offset is not None}
+    if not total or len(begins) != total or min(begins) > 1:
+        return False
+    if numbers not in (set(range(total)), set(range(1, total + 1))):
+        return False
+    ends = [offset + begins[offset] for offset in sorted(begins)]
+    return sorted(begins)[1:] == ends[:-1]
 
 
 def _missing_numbers(parts: Sequence[Part]) -> str:

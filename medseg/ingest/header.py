@@ -136,7 +136,7 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
     dataset = parsed.dataset
     text, whole = partial(elements.text, dataset), partial(elements.whole, dataset)
     number, vector = partial(elements.number, dataset), partial(elements.vector, dataset)
-    bits_stored = whole("BitsStored")
+    bits_stored = whole("BitsStored") or whole("HighBit", -1) + 1
     return Slice(
         path=path,
         transfer_syntax=parsed.syntax,

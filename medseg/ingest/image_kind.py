@@ -24,6 +24,27 @@ CLASSES = {
 }
 """The Modality of each SOP class whose values have rules of their own (PS3.3 C.7.3.1.1.1)."""
 
+_OTHER_CLASSES = {
+    **dict.fromkeys((uid.UltrasoundImageStorage, uid.UltrasoundMultiFrameImageStorage), "US"),
+    uid.EnhancedUSVolumeStorage: "US",
+    **dict.fromkeys((uid.XRayAngiographicImageStorage, uid.EnhancedXAImageStorage), "XA"),
+    uid.XRay3DAngiographicImageStorage: "XA",
+    **dict.fromkeys((uid.XRayRadiofluoroscopicImageStorage, uid.EnhancedXRFImageStorage), "RF"),
+    uid.ComputedRadiographyImageStorage: "CR",
+    uid.DigitalXRayImageStorageForPresentation: "DX",
+    uid.DigitalXRayImageStorageForProcessing: "DX",
+    uid.DigitalMammographyXRayImageStorageForPresentation: "MG",
+    uid.DigitalMammographyXRayImageStorageForProcessing: "MG",
+    uid.BreastTomosynthesisImageStorage: "MG",
+    uid.OphthalmicTomographyImageStorage: "OPT",
+    uid.VLWholeSlideMicroscopyImageStorage: "SM",
+    uid.VLEndoscopicImageStorage: "ES",
+    uid.VLMicroscopicImageStorage: "GM",
+    uid.VLPhotographicImageStorage: "XC",
+    uid.RTImageStorage: "RTIMAGE",
+}
+"""Likewise of classes without such rules."""
+
 RESCALED_KINDS = ("CT", "PT")
 """Their values mean nothing without a rescale (PS3.3 C.8.2.1, C.8.9.4)."""
 
@@ -59,7 +80,11 @@ def kind_of(sop_class: uid.UID, modality: str) -> str:
         ('CT', 'CT')
     """
     stated = modality.strip().upper()
-    return stated if stated in _KNOWN else CLASSES.get(sop_class, stated)
+    return stated if stated in _KNOWN else _kind_of_class(sop_class) or stated
+
+
+def _kind_of_class(sop_class: uid.UID) -> str:
+    return CLASSES.get(sop_class) or _OTHER_CLASSES.get(sop_class, "")
 
 
 def contradiction(sop_class: uid.UID, modality: str) -> str:
@@ -69,8 +94,8 @@ def contradiction(sop_class: uid.UID, modality: str) -> str:
         >>> contradiction(uid.CTImageStorage, "MR")
         'the SOP class is CT Image Storage and Modality says MR'
     """
-    of_class, stated = CLASSES.get(sop_class), kind_of(sop_class, modality)
-    if of_class is None or of_class == stated or stated in _DERIVED:
+    of_class, stated = _kind_of_class(sop_class), kind_of(sop_class, modality)
+    if not of_class or of_class == stated or stated in _DERIVED:
         return ""
     return f"the SOP class is {sop_class.name} and Modality says {stated}"
 

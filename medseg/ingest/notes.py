@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from medseg.counted import counted
-from medseg.ingest.completeness import fewer_than_counted
+from medseg.ingest.completeness import Part, fewer_than_counted, uncounted_parts
 from medseg.ingest.image_kind import RESCALED_KINDS, contradiction
 from medseg.ingest.mixed import is_uid_per_file, left_out_by_turns
 from medseg.ingest.padding import padding_in_tissue
@@ -60,6 +60,10 @@ def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
     if counted_more:
         finding = f"{counted_more} and {len(slices)} images are there, in {name}"
         notes.append((Reason.FEWER_IMAGES, finding))
+    parts = {s.path: Part(s.counts, max(1, s.frames)) for s in slices}
+    if count := uncounted_parts(parts):
+        finding = f"{counted(count, 'part')} of a concatenation that does not state how many it has"
+        notes.append((Reason.FEWER_IMAGES, f"{finding}, in {name}"))
     if (begins := _first_in_stack(slices)) > 1:
         finding = f"the first InStackPositionNumber is {begins}, of {len(slices)} frames"
         notes.append((Reason.FEWER_IMAGES, f"{finding}, in {name}"))

@@ -103,6 +103,12 @@ TILES = (
 )
 """How many slices lie side by side in one image."""
 
+SLICES = (
+    PrivateElement(0x0021, 0x4F, "GEMS_RELA_01", "SS", _GE),
+    PrivateElement(0x2001, 0x18, "Philips Imaging DD 001", "SL", _PHILIPS),
+)
+"""How many slices one volume has, one at each place."""
+
 SCALE_SLOPE = PrivateElement(0x2005, 0x0E, _OF_PHILIPS_MR, "FL", _PHILIPS)
 """Philips' factor from values to what the coils measured, (2005,100E): values / slope / factor."""
 
@@ -121,7 +127,7 @@ KEYWORDS = (
     "Manufacturer",
     *(
         f"{tag:08X}"
-        for one in (*B_VALUES, *DIRECTIONS, *TILES, SCALE_SLOPE, IMAGE_TYPES, _CSA)
+        for one in (*B_VALUES, *DIRECTIONS, *TILES, *SLICES, SCALE_SLOPE, IMAGE_TYPES, _CSA)
         for place in one.places
         for tag in place
     ),
@@ -149,6 +155,11 @@ def tiles(dataset: pydicom.Dataset) -> int:
     stated = [one.read(dataset) or 0 for one in TILES]
     counted = _csa_value(dataset, _CSA_TILES)
     return int(max(*stated, int(counted) if counted.isdecimal() else 0))
+
+
+def count_of_slices(dataset: pydicom.Dataset) -> int:
+    """How many slices a volume has, by its maker's element; 0 where none is stated."""
+    return int(max(0, *(one.read(dataset) or 0 for one in SLICES)))
 
 
 def is_called_mosaic(dataset: pydicom.Dataset) -> bool:

@@ -51,8 +51,8 @@ def conflicting_rescale(slices: Sequence[Slice]) -> str:
     mapped = [s for s in slices if s.real_world]
     if not mapped or any(s.kind == "PT" for s in slices):
         return ""
-    if count := sum(s.is_real_world for s in slices):
-        rest = len(slices) - count
+    if any(s.is_real_world for s in slices):
+        rest = sum(not _is_by_mapping(s) for s in slices)
         return f"{rest} of {len(slices)} slices lack the real world mapping" if rest else ""
     first, count = mapped[0], len(mapped[0].real_world)
     if first.kind == "CT":  # what lacks its rescale is refused for that
@@ -63,6 +63,15 @@ def conflicting_rescale(slices: Sequence[Slice]) -> str:
     if len(mapped) < len(slices) or _agree(slices):
         return ""
     return "rescale and real world value mapping of the slices differ from slice to slice"
+
+
+def _is_by_mapping(header: Slice) -> bool:
+    """Whether the values of a slice are those of its mapping, which its rescale may state too."""
+    if header.is_real_world or len(header.real_world) != 1 or not header.real_world[0].is_linear:
+        return header.is_real_world
+    (mapping,) = header.real_world
+    stated = (mapping.slope or 0.0, mapping.intercept or 0.0)
+    return np.allclose(header.rescale, stated, rtol=_RELATIVE_TOLERANCE)
 
 
 def _other_hu(header: Slice) -> str:

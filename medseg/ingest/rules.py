@@ -164,10 +164,11 @@ def _pixel_format(slices: Sequence[Slice]) -> str:
             return "values go through a Modality LUT Sequence"
         if s.pixels is not None and s.pixels.is_float:
             return "floating-point samples (Float or Double Float Pixel Data)"
-        well_formed = 0 < s.bits_stored <= s.bits_allocated and s.high_bit == s.bits_stored - 1
-        if s.bits_allocated not in BITS_ALLOCATED or not well_formed:
-            bits = f"{s.bits_stored} of {s.bits_allocated} bits, high bit {s.high_bit}"
-            return f"samples of {bits}"
+        if s.bits_allocated not in BITS_ALLOCATED or not 0 < s.bits_stored <= s.bits_allocated:
+            return f"samples of {s.bits_stored or 'no stated number'} of {s.bits_allocated} bits"
+        if s.high_bit != s.bits_stored - 1:
+            bits = f"{s.bits_stored} of {s.bits_allocated} bits"
+            return f"samples of {bits} whose HighBit is {s.high_bit}, not {s.bits_stored - 1}"
         if s.pixel_representation not in (0, 1):
             return "samples whose PixelRepresentation, the sign, is not stated"
     return ""

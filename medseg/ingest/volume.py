@@ -88,5 +88,5 @@ def load_with_kind(
         return *load_file(path, volume=volume, affine=affine, units=units), Kind()
     series = find_one(path, series_uid=series_uid, choose=choose, resample=resample)
     array, geometry = read_series(series)
-    kind = Kind(modality=series.modality, body_part=series.slices[0].origin.body_part)
+    kind = Kind(modality=series.slices[0].kind, body_part=series.slices[0].origin.body_part)
     return array, geometry, kind

@@ -54,7 +54,9 @@ def test_places_in_a_stack_that_begin_late_are_said(first, tmp_path):
 @pytest.mark.parametrize("offsets", [True, False])
 def test_a_whole_concatenation_is_one_volume(total, offsets, tmp_path):
     series = verdict_of(concatenation(total=total, offsets=offsets), tmp_path)
-    assert (series.verdict, series.notes) == (Verdict.ACCEPT, ())
+    assert series.verdict is Verdict.ACCEPT
+    said = "4 parts of a concatenation that does not state how many it has, in series 1.2.3"
+    assert [found for _, found in series.notes] == ([] if total else [said])
     expected = ramp((12, 6, 4)).transpose(2, 1, 0) - 1024
     np.testing.assert_array_equal(load(tmp_path)[0], expected)
 
@@ -81,6 +83,52 @@ def test_a_part_that_is_missing_is_counted(kept, stated, words, tmp_path):
     series = verdict_of([parts[k] for k in kept], tmp_path)
     assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.MISSING_PARTS)
     assert words in series.message
+
+
+def _numbers_from_0(parts):
+    for k, part in enumerate(parts):
+        part.InConcatenationNumber = k
+
+
+def _offsets_from_1(parts):
+    for k, part in enumerate(parts):
+        part.ConcatenationFrameOffsetNumber = 1 + k * FRAMES
+
+
+@pytest.mark.parametrize("change", [_numbers_from_0, _offsets_from_1])
+@pytest.mark.parametrize("missing", [None, 0, 2, 3])
+def test_counts_that_begin_one_off_are_of_a_whole_where_none_is_missing(change, missing, tmp_path):
+    parts = concatenation()
+    change(parts)
+    if missing is not None:
+        del parts[missing]
+    series = verdict_of(parts, tmp_path)
+    expected = Reason.OK if missing is None else Reason.MISSING_PARTS
+    assert series.reason is expected
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_first_parts_whose_total_is_not_stated_are_counted(kept, tmp_path):
+    series = verdict_of(concatenation(total=False)[:kept], tmp_path)
+    assert series.reason is Reason.FEWER_IMAGES
+    assert f"{kept} part" in series.message
+
+
+@pytest.mark.parametrize(
+    ("group", "creator", "element", "vr"),
+    [
+        (0x0021, "GEMS_RELA_01", 0x4F, "SS"),
+        (0x2001, "Philips Imaging DD 001", 0x18, "SL"),
+    ],
+)
+@pytest.mark.parametrize("count", [5, 6])
+def test_the_count_of_a_maker_is_compared(group, creator, element, vr, count, tmp_path):
+    slices = make_series(uid="1.2.3")
+    for s in slices:
+        s.private_block(group, creator, create=True).add_new(element, vr, count)
+    series = verdict_of(slices, tmp_path)
+    assert series.reason is (Reason.FEWER_IMAGES if count > len(slices) else Reason.OK)
+    assert series.verdict is Verdict.ACCEPT
 
 
 def test_resampling_makes_up_no_part(tmp_path):

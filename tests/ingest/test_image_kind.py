@@ -110,6 +110,11 @@ def test_values_of_which_nothing_says_what_they_are_are_noted(modality, tmp_path
         (uid.SecondaryCaptureImageStorage, "", "", False),
         (uid.SecondaryCaptureImageStorage, "OT", "OT", False),
         (uid.UltrasoundImageStorage, "US", "US", False),
+        (uid.UltrasoundImageStorage, "", "US", False),
+        (uid.UltrasoundImageStorage, "CT", "CT", True),
+        (uid.EnhancedXAImageStorage, "MR", "MR", True),
+        (uid.OphthalmicTomographyImageStorage, "OT", "OPT", False),
+        (uid.VLWholeSlideMicroscopyImageStorage, "CT", "CT", True),
     ],
 )
 def test_kind_and_contradiction(sop_class, modality, kind, said):

@@ -95,6 +95,16 @@ def test_a_rescale_that_changes_nothing_leaves_the_mapping(tmp_path):
     np.testing.assert_allclose(load(tmp_path)[0], EXPECTED.transpose(2, 1, 0), rtol=1e-6)
 
 
+def test_a_rescale_that_is_the_mapping_of_each_slice_may_be_1_and_0_in_one(tmp_path):
+    """Of the first slice both change nothing; a rescale that is no mapping is refused."""
+    write_series(tmp_path / "same", mr(growing, rescale=lambda k: (1 + k / 2, 10.0 * k)))
+    np.testing.assert_allclose(load(tmp_path / "same")[0], EXPECTED.transpose(2, 1, 0))
+    write_series(tmp_path / "other", mr(growing, rescale=lambda k: (1 + k, 10.0 * k)))
+    with pytest.raises(IngestError, match="4 of 5 slices lack") as error:
+        load(tmp_path / "other")
+    assert error.value.code is Reason.CONFLICTING_RESCALE
+
+
 def test_a_rescale_and_the_same_mapping_in_another_unit_agree(tmp_path):
     """The rescale goes first: slope 2 + k and intercept 5, of which the mapping is a thousandth."""
     slices = mr(lambda k: [mapping((2 + k) / 1000, 0.005)], rescale=lambda k: (2 + k, 5))
