@@ -12,6 +12,8 @@ from typing import Any
 
 _EXPRESSIONS = ("$", "@", "%")
 _LARGEST = 2**31 - 1  # of what counts or measures something
+_MOST_CHANNELS = 2**16  # of a level; a convolution between two such levels has 154 GB of weights
+_WIDEST = 255  # voxels of a kernel or a stride, along one axis
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,11 @@ def _is_count(value: Any, least: int) -> bool:
     return _is_whole(value, least) and value <= _LARGEST
 
 
-def _whole(least: int) -> Rule:
+def _whole(least: int, most: int = _LARGEST) -> Rule:
     return Rule(
-        f"a whole number, {least} or more, at most {_LARGEST}",
-        lambda value: _is_count(value, least),
+        f"a whole number, {least} or more, at most {most}",
+        lambda value: _is_whole(value, least) and value <= most,
     )
-
-
-def _whole_or_null(least: int) -> Rule:
-    rule = _whole(least)
-    return Rule(f"{rule.words}, or null", lambda value: value is None or rule.holds(value))
 
 
 def _number(words: str, holds: Callable[[float], bool]) -> Rule:
@@ -67,6 +64,26 @@ def _range(words: str, holds: Callable[[float, float], bool]) -> Rule:
     return Rule(f"a list of two numbers, {words}", is_range)
 
 
+def _or_null(rule: Rule) -> Rule:
+    return Rule(f"{rule.words}, or null", lambda value: value is None or rule.holds(value))
+
+
+def _one_or_list(words: str, holds: Callable[[Any], bool], *, nested: bool = False) -> Rule:
+    """One of something or a list of them; with `nested` an entry may be a list itself."""
+
+    def holds_for_all(value: Any) -> bool:
+        return isinstance(value, (list, tuple)) and bool(value) and all(map(holds, value))
+
+    def is_right(value: Any) -> bool:
+        if holds(value) or holds_for_all(value):
+            return True
+        is_list = nested and isinstance(value, (list, tuple)) and bool(value)
+        return is_list and all(holds(part) or holds_for_all(part) for part in value)
+
+    lists = "a list of such numbers, or of lists of them" if nested else "a list of such numbers"
+    return Rule(f"{words}, or {lists}", is_right)
+
+
 def _labels(value: Any) -> bool:
     if not isinstance(value, (list, tuple)) or not all(_is_whole(v, -(2**31)) for v in value):
         return False
@@ -80,13 +97,27 @@ _NOT_NEGATIVE = _number("of 0 or more", lambda x: x >= 0)
 _SWITCH = Rule("True or False", lambda value: isinstance(value, bool))
 _SIZES = _list(f"whole numbers, each from 1 to {_LARGEST}", lambda x: _is_count(x, 1))
 
+_LABELS = _one_or_list("a whole number", lambda x: _is_whole(x, -(2**31)))
+_HALO = _one_or_list("a whole number of 0 or more", lambda x: _is_count(x, 0))
+
 RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("max_epochs", "val_interval", "batch_size", "val_slice_step"), _whole(1)),
+    **dict.fromkeys(("patches_per_volume", "patch_size"), _whole(1)),
+    **dict.fromkeys(("in_channels", "skip_channels"), _whole(1, _MOST_CHANNELS)),
+    "channels": _list(
+        f"whole numbers, each from 1 to {_MOST_CHANNELS}",
+        lambda x: _is_whole(x, 1) and x <= _MOST_CHANNELS,
+    ),
     **dict.fromkeys(
-        ("patches_per_volume", "patch_size", "in_channels", "skip_channels"), _whole(1)
+        ("kernel_size", "strides"),
+        _one_or_list(
+            f"a whole number from 1 to {_WIDEST}",
+            lambda x: _is_whole(x, 1) and x <= _WIDEST,
+            nested=True,
+        ),
     ),
     **dict.fromkeys(("windows_per_batch", "smallest_object"), _whole(1)),
-    **dict.fromkeys(("patience", "level"), _whole_or_null(1)),
+    **dict.fromkeys(("patience", "level"), _or_null(_whole(1))),
     **dict.fromkeys(("fold", "num_workers"), _whole(0)),
     "folds": _whole(2),
     "seed": Rule("a whole number from 0 to 4294967295", lambda x: _is_whole(x, 0) and x < 2**32),
@@ -106,15 +137,34 @@ RULES: Mapping[str, Rule] = {
     "intensity_percentiles": _range(
         "the lower first, from 0 to 100", lambda low, high: 0 <= low < high <= 100
     ),
-    **dict.fromkeys(("image_size", "elastic_spacing", "elastic_grid", "channels"), _SIZES),
-    "roi_size": Rule(
-        f"a whole number from 1 to {_LARGEST}, or a list of such numbers",
-        lambda value: _is_count(value, 1) or _SIZES.holds(value),
+    "preview_percentiles": _or_null(
+        _range("the lower first, from 0 to 100", lambda low, high: 0 <= low < high <= 100)
+    ),
+    "iou_thresholds": Rule(
+        "a list of numbers, each from 0.5 to below 1",
+        lambda value: (
+            isinstance(value, (list, tuple)) and all(_is_number(x) and 0.5 <= x < 1 for x in value)
+        ),
+    ),
+    "score_objects": Rule(
+        "True, False or the key of a case's numbered objects, such as instances",
+        lambda value: isinstance(value, bool) or (isinstance(value, str) and value != ""),
+    ),
+    **dict.fromkeys(("image_size", "elastic_spacing", "elastic_grid"), _SIZES),
+    "roi_size": _one_or_list(f"a whole number from 1 to {_LARGEST}", lambda x: _is_count(x, 1)),
+    "tile_halo": Rule(
+        "auto, a whole number of 0 or more, or a list of such numbers",
+        lambda value: value == "auto" or _HALO.holds(value),
+    ),
+    "ignore": Rule(
+        "a whole number, a list of such numbers, or null",
+        lambda value: value in (None, [], ()) or _LABELS.holds(value),
     ),
     "spacing_mm": _list("numbers above 0", _POSITIVE.holds),
     "label_values": Rule("a list of whole numbers, each once", _labels),
     **dict.fromkeys(("resume", "deep_supervision", "mixed_precision", "class_guide"), _SWITCH),
     **dict.fromkeys(("checkpointing", "pad_input", "colour", "whole_images"), _SWITCH),
+    **dict.fromkeys(("score_lesions", "save_probabilities", "resample", "force"), _SWITCH),
 }
 """Key of a config -> what its value has to be, whatever the bundle."""
 

@@ -34,6 +34,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
             config_fault,
             disk_fault,
             is_documented,
+            memory_fault,
             root_cause,
             show_traceback,
             with_page,
@@ -50,7 +51,8 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
             raise typer.Exit(INTERRUPTED) from None
         cause = root_cause(error)
         documented = with_page(cause) if is_documented(cause) else None
-        message = documented or disk_fault(error) or config_fault(error)
+        message = documented or disk_fault(error) or memory_fault(error)
+        message = message or config_fault(error)
         if message is not None:
             sys.stderr.write(f"error: {printable(message)}\n")
             failed = type(cause).__name__ == "CasesFailedError"

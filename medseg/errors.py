@@ -20,6 +20,11 @@ _PEER_LOST = (
 KEPT = "what is done is kept; a training goes on with --resume True, from its last whole epoch"
 """What to say where a workflow of a bundle was stopped from outside."""
 
+_NO_MEMORY = ("CUDA out of memory", "can't allocate memory", "out of memory. Tried to allocate")
+"""What torch says, in a RuntimeError, where it gets no memory."""
+
+_LONGEST_REASON = 200
+
 _OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
@@ -104,6 +109,21 @@ def disk_fault(error: BaseException) -> str | None:
     )
 
 
+def memory_fault(error: BaseException) -> str | None:
+    """What to say if torch or NumPy got no memory, of the machine or of a GPU; else None."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = " ".join(str(error).split())
+    of_torch = isinstance(error, RuntimeError) and any(sign in text for sign in _NO_MEMORY)
+    if not (of_torch or isinstance(error, MemoryError)):
+        return None
+    reason = text[:_LONGEST_REASON] or "MemoryError"
+    return (
+        f"there is not enough memory ({reason}): lower --batch_size, --image_size or --channels "
+        "in training, --windows_per_batch elsewhere; what was written whole is kept"
+    )
+
+
 def show_traceback() -> bool:
     """Whether the environment asks for whole tracebacks, by MEDSEG_TRACEBACK=1."""
     return bool(os.environ.get("MEDSEG_TRACEBACK"))
@@ -142,6 +162,6 @@ def _line(error: BaseException) -> str | None:
         return f"interrupted: {KEPT}"
     cause = root_cause(error)
     documented = with_page(cause) if is_documented(cause) else None
-    message = documented or disk_fault(error) or config_fault(error)
-    message = message or lost_process(error)
+    message = documented or disk_fault(error) or memory_fault(error)
+    message = message or config_fault(error) or lost_process(error)
     return None if message is None else f"error: {message}"

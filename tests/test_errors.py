@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from medseg import bundles, errors
 from medseg.networks import NestedUNet, load_weights
@@ -141,3 +142,34 @@ def test_a_thread_whose_disk_fails_leaves_the_word_to_who_waits_for_it():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "No space left" not in done.stderr
     assert "No such file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("Unable to allocate 9.09 TiB for an array"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allo"
+            "cate memory: you tried to allocate 192000000000000 bytes."
+        ),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+    ],
+)
+def test_a_memory_that_is_too_small_is_one_line_with_what_to_lower(error):
+    wrapped = RuntimeError("Failed to evaluate")
+    wrapped.__cause__ = error
+    assert errors.memory_fault(wrapped).startswith("there is not enough memory (")
+    assert "lower --batch_size, --image_size" in errors.memory_fault(error)
+    assert "\n" not in errors.memory_fault(error)
+
+
+def test_another_runtime_error_is_no_want_of_memory():
+    assert errors.memory_fault(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
+    assert errors.memory_fault(ValueError("out of memory")) is None
+
+
+def test_torch_says_what_is_known_here_when_it_gets_no_memory():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**50, dtype=torch.uint8)
+    assert errors.memory_fault(caught.value) is not None

@@ -32,10 +32,14 @@ def check_foreground(
         fold: the fold of the validation cases, for the message.
 
     Raises:
-        ValueError: no voxel of any class in the training cases or in the validation cases.
+        ValueError: no cases, or no voxel of any class, in the training or in the validation cases.
     """
     where = {f"the validation cases of fold {fold}": validation, "the training cases": training}
     for place, cases in where.items():
+        if len(cases) == 0:
+            raise ValueError(
+                f"there are none of {place}: choose another --fold or --folds, or add cases"
+            )
         absent = _absent(cases, classes)
         if len(absent) == len(classes):
             raise ValueError(

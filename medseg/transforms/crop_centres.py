@@ -19,8 +19,9 @@ class CropCentresd(MapTransform):
     half of the crops are centred on a class and none on a voxel that does not count. Give
     `fg_indices_key="foreground"` and `bg_indices_key="background"`; it removes them again.
 
-    Where there is no voxel of either kind, as in a volume that is ignored as a whole, all voxels
-    are listed as background.
+    A window around a voxel near the edge is moved inwards by MONAI: it holds the voxel, though not
+    in its centre. Where there is no voxel of either kind, as in a volume that is ignored as a
+    whole, all voxels are listed as background.
 
     Args:
         keys: the label map (1, *spatial), with the label values of the dataset.

@@ -36,7 +36,8 @@ def ignored_values(ignore: Ignored) -> tuple[int, ...]:
         ((255,), (0, 255), ())
     """
     values = () if ignore is None else (ignore,) if isinstance(ignore, int) else ignore
-    if isinstance(values, str) or not all(_is_label(value) for value in values):
+    is_list = isinstance(values, Sequence) and not isinstance(values, str)
+    if not is_list or not all(_is_label(value) for value in values):
         raise TypeError(
             f"the values to ignore are whole numbers, got {ignore!r}: "
             "pass for instance 255, [0, 255], or None for none"

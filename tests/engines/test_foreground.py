@@ -37,6 +37,18 @@ def test_a_validation_fold_without_foreground_is_refused():
         check(Cases(1, 2), Cases(0, 7))
 
 
+def test_a_side_without_cases_is_refused_as_such():
+    with pytest.raises(ValueError, match="there are none of the validation cases of fold 3: choos"):
+        check(Cases(1, 2), Cases())
+    with pytest.raises(ValueError, match="there are none of the training cases"):
+        check(Cases(), Cases(1, 2))
+
+
+def test_a_validation_fold_that_is_ignored_as_a_whole_is_refused():
+    with pytest.raises(ValueError, match="hold no voxel of liver, tumour"):
+        check(Cases(1, 2), Cases(255, 255))
+
+
 def test_training_cases_without_foreground_are_refused():
     with pytest.raises(ValueError, match=r"the training cases \(1 images\) hold no voxel of liver"):
         check(Cases(0), Cases(2))
