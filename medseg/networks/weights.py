@@ -26,6 +26,9 @@ AVERAGED = "n_averaged"
 _STATE_KEYS = ("state_dict", "model_state_dict", "model", "network", "net")
 """Where training loops keep the weights in a checkpoint that holds more."""
 
+_SAFETENSORS_START = re.compile(rb"[\s\S]{4}\0{4}\{")
+"""The length of the header, in 8 bytes, and the JSON object that it is."""
+
 NODE = r"nodes\.x(\d+)_(\d+)\."
 """How the keys of node X(i, j) start."""
 
@@ -46,12 +49,14 @@ def load_weights(
 
     Args:
         network: changed in place.
-        weights: a flat state dict, or the file of one as `torch.save` writes it. Files are read
-            with `weights_only=True`, so that they cannot run code.
+        weights: a flat state dict, or the file of one as `torch.save` or safetensors write it, told
+            by its first bytes. Files are read with `weights_only=True`, so that they cannot run
+            code.
 
     Raises:
         FileNotFoundError: there is no such file.
         TypeError: `weights` is neither a path nor a mapping.
+        ImportError: the file is one of safetensors, which is not installed.
         ValueError: the file is damaged or holds no state dict or several, keys are wrapped in part,
             or a key or a shape differs.
 
@@ -83,8 +88,14 @@ def _read(path: str | os.PathLike[str], *, name: str) -> Mapping[str, Any]:
             f"{name} do not exist: train the bundle first, or pass --weights with their file"
         )
     with open(path, "rb") as file:
+        is_safetensors = _SAFETENSORS_START.match(file.read(9)) is not None
+        file.seek(0)
         try:
+            if is_safetensors:
+                return _read_safetensors(path, name=name)
             return torch.load(file, map_location="cpu", weights_only=True)
+        except ImportError:
+            raise
         except Exception as error:  # damaged bytes make torch raise ten kinds of error
             raise ValueError(
                 f"{name} cannot be read ({type(error).__name__}): the file is damaged, cut short "
@@ -92,16 +103,36 @@ def _read(path: str | os.PathLike[str], *, name: str) -> Mapping[str, Any]:
             ) from error
 
 
+def _read_safetensors(path: str | os.PathLike[str], *, name: str) -> Mapping[str, Any]:
+    try:
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise ImportError(
+            f"{name} are a file of safetensors, which is not installed: pip install safetensors, "
+            "or pass a file that torch.save wrote"
+        ) from error
+    return load_file(path)
+
+
 def _flat(state: Any, *, name: str) -> Mapping[str, Tensor]:
-    """The state dict, also where it lies under one of `_STATE_KEYS` of a checkpoint."""
+    """The state dict, also where a checkpoint holds it under a key, or under one in another.
+
+    Of several, that under one of `_STATE_KEYS` is taken: the others are running means of it.
+    """
     if _is_flat(state):
         return state
-    inner = [k for k in _STATE_KEYS if isinstance(state, Mapping) and _is_flat(state.get(k))]
+    if not isinstance(state, Mapping):
+        state = {}
+    inner = [k for k in _STATE_KEYS if _is_flat(state.get(k))]
+    inner = inner or [k for k, value in state.items() if _is_flat(value)]
     if len(inner) > 1:
         raise ValueError(
             f"{name} hold several state dicts ({', '.join(inner)}): save the one of the network on "
             "its own"
         )
+    deeper = [k for k in _STATE_KEYS if isinstance(state.get(k), Mapping)]
+    if not inner and len(deeper) == 1:
+        return _flat(state[deeper[0]], name=name)
     if not inner:
         raise ValueError(f"{name} must be a flat state dict: save network.state_dict() on its own")
     logger.warning("%s: the state dict under %r was taken", name, inner[0])

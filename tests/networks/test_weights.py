@@ -1,6 +1,7 @@
 """Weights load where they fit; where they do not, the error says why in one line."""
 
 import itertools
+import sys
 
 import pytest
 import torch
@@ -66,7 +67,7 @@ def test_a_file_cut_short_is_refused_by_name(tmp_path, kept):
         load_weights(make(), path)
 
 
-@pytest.mark.parametrize("content", [[1, 2], {"weights_of": {"weight": torch.ones(1)}}])
+@pytest.mark.parametrize("content", [[1, 2], {"shadow": [torch.ones(1)]}])
 def test_anything_but_a_flat_state_dict_is_refused(tmp_path, content):
     path = tmp_path / "model.pt"
     torch.save(content, path)
@@ -264,3 +265,50 @@ def test_a_checkpoint_of_several_networks_is_refused():
     state = make().state_dict()
     with pytest.raises(ValueError, match=r"several state dicts \(state_dict, model\)"):
         load_weights(make(), {"state_dict": state, "model": state})
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"ema": state, "epoch": 3},
+        lambda state: {"model_state": state},
+        lambda state: {"state_dict": {"model": state}},
+        lambda state: {"state_dict": state, "state_dict_ema": {k: v + 1 for k, v in state.items()}},
+    ],
+)
+def test_the_state_dict_of_a_checkpoint_is_found_by_what_it_is(wrap):
+    state = make().state_dict()
+    loaded = load_weights(make(), wrap(state)).state_dict()
+    assert all(torch.equal(loaded[key], state[key]) for key in state)
+
+
+def test_of_several_under_names_of_their_own_none_is_guessed():
+    state = make().state_dict()
+    with pytest.raises(ValueError, match=r"several state dicts \(student, teacher\)"):
+        load_weights(make(), {"student": state, "teacher": state})
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.pt"])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_file_of_safetensors_is_read_whatever_its_name(tmp_path, name, prefix):
+    safetensors = pytest.importorskip("safetensors.torch")
+    state = make().state_dict()
+    safetensors.save_file({prefix + key: value for key, value in state.items()}, tmp_path / name)
+    loaded = load_weights(make(), tmp_path / name).state_dict()
+    assert all(torch.equal(loaded[key], state[key]) for key in state)
+
+
+def test_a_file_of_safetensors_that_is_cut_short_is_refused(tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch")
+    safetensors.save_file(make().state_dict(), tmp_path / "model.safetensors")
+    content = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(content[:-1])
+    with pytest.raises(ValueError, match=r"model\.safetensors cannot be read .* cut short"):
+        load_weights(make(), tmp_path / "model.safetensors")
+
+
+def test_safetensors_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    (tmp_path / "model.pt").write_bytes((2).to_bytes(8, "little") + b"{}")
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    with pytest.raises(ImportError, match="safetensors, which is not installed: pip install"):
+        load_weights(make(), tmp_path / "model.pt")
