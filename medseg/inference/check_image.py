@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,14 +23,17 @@ from medseg.plausibility import (
     compare_image,
     describe_few_values,
     describe_label_map,
+    has_appearance,
     is_scan_in_hounsfield,
     lung_share,
+    measure_appearance,
     measure_case_image,
     read_trained_on,
     why_impossible_extent,
     why_no_content,
     why_not_compared,
     why_not_hounsfield,
+    why_unlike,
 )
 
 logger = logging.getLogger(__name__)
@@ -78,6 +81,8 @@ class CheckImaged(MapTransform):
             nothing is known. "ABDOMEN" also asks for slices without lung.
         weights: beside them lie the ranges of what they were trained on, if anything does; see
             `medseg.plausibility.read_trained_on`.
+        fit: what brings an image to the size of the training before the two are compared, where
+            images of training were fitted when they were measured, as of one size for all.
         force: go on with what would be refused, and say so.
 
     Raises:
@@ -92,6 +97,7 @@ class CheckImaged(MapTransform):
         modality: str,
         body_part: Collection[str] = (),
         weights: str | os.PathLike | None = None,
+        fit: Callable[[Mapping[Hashable, Any]], Mapping[Hashable, Any]] | None = None,
         force: bool = False,
     ) -> None:
         super().__init__(keys)
@@ -100,6 +106,7 @@ class CheckImaged(MapTransform):
         self.modality = modality
         self.body_part = [part.upper() for part in body_part]
         self.weights = weights
+        self.fit = fit
         self.force = require_bool(force, "force")
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -181,10 +188,22 @@ class CheckImaged(MapTransform):
         if not is_of_weights:
             found.warnings.append(why_not_compared(self.weights or ""))
             return
+        if self.fit is not None:
+            image = self.fit({self.keys[0]: image.clone()})[self.keys[0]]
         measured = measure_case_image(image, modality=self.modality)
         refusals, warnings = compare_image(measured, trained.image)
         found.refusals += refusals
         found.warnings += warnings
+        if not refusals and trained.dimensions == image.ndim - 1:
+            self._compare_appearance(image, trained, found)
+
+    def _compare_appearance(self, image: Tensor, trained: TrainedOn, found: Findings) -> None:
+        if not trained.appearance or not has_appearance(image.ndim, self.modality):
+            return
+        measured = measure_appearance(convert_to_numpy(image))
+        why, is_refused = why_unlike(measured, trained.appearance, shape=image.shape[1:])
+        if why is not None:
+            (found.refusals if is_refused else found.warnings).append(why)
 
     def _compare_lungs(self, image: Tensor, values: np.ndarray, found: Findings) -> None:
         share = lung_share(values[0])

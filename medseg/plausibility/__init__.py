@@ -1,5 +1,6 @@
 """Plausibility: whether an image, and what was found in it, are as those of the training were."""
 
+from medseg.plausibility.appearance import has_appearance, measure_appearance, why_unlike
 from medseg.plausibility.compare import compare_class, compare_image
 from medseg.plausibility.content import why_no_content
 from medseg.plausibility.extent import why_impossible_extent
@@ -29,8 +30,10 @@ __all__ = [
     "copy_trained_on",
     "describe_few_values",
     "describe_label_map",
+    "has_appearance",
     "is_scan_in_hounsfield",
     "lung_share",
+    "measure_appearance",
     "measure_case_image",
     "measure_cases",
     "measure_class",
@@ -43,5 +46,6 @@ __all__ = [
     "why_no_content",
     "why_not_compared",
     "why_not_hounsfield",
+    "why_unlike",
     "write_trained_on",
 ]

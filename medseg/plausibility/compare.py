@@ -19,7 +19,7 @@ def compare_image(
 
     Example:
         >>> compare_image({"longest_mm": 240}, {"longest_mm": [47, 63]})[0]
-        ['the longest side is 240 mm, trained on 47 to 63 mm']
+        ['the longest side of the image is 240 mm, in training it was 47 to 63 mm']
     """
     refusals, warnings = [], []
     for name, (low, high) in ranges.items():
@@ -27,7 +27,7 @@ def compare_image(
         if quantity is None or name not in measured:
             continue
         value = measured[name]
-        words = f"{quantity.words} is {_told(value, low, high, quantity)}"
+        words = f"{quantity.words} is {_beside_training(value, low, high, quantity)}"
         if quantity.refuse is not None and _is_beyond(
             value, low, high, quantity, least=quantity.refuse, widths=REFUSE_WIDTHS
         ):
@@ -55,11 +55,11 @@ def compare_class(
 
     Example:
         >>> compare_class("liver", {"volume_ml": 130}, {"volume_ml": [900, 2400]})
-        ['liver: volume 130 mL, trained on 900 to 2400 mL']
+        ['liver: the volume is 130 mL, in training it was 900 to 2400 mL']
     """
     low_share = ranges.get("share", [0.0])[0]
     if measured.get("share") == 0:
-        return [f"{name}: none was found, and every training case had some"] if low_share else []
+        return [f"{name}: nothing was found, but every training case had some"] if low_share else []
     found = []
     for key, quantity in OF_CLASS.items():
         if key not in measured or key not in ranges:
@@ -71,7 +71,9 @@ def compare_class(
         if is_cut and key.startswith("place"):
             continue
         if _is_beyond(value, low, high, quantity, least=quantity.warn, widths=WARN_WIDTHS):
-            found.append(f"{name}: {quantity.words} {_told(value, low, high, quantity)}")
+            found.append(
+                f"{name}: {quantity.words} is {_beside_training(value, low, high, quantity)}"
+            )
     return found
 
 
@@ -86,10 +88,10 @@ def _is_beyond(
     return value < low * 2**-margin or value > high * 2**margin
 
 
-def _told(value: float, low: float, high: float, quantity: Quantity) -> str:
+def _beside_training(value: float, low: float, high: float, quantity: Quantity) -> str:
     unit = f" {quantity.unit}" if quantity.unit else ""
     span = _number(low) if low == high else f"{_number(low)} to {_number(high)}"
-    return f"{_number(value)}{unit}, trained on {span}{unit}"
+    return f"{_number(value)}{unit}, in training it was {span}{unit}"
 
 
 def _number(value: float) -> str:

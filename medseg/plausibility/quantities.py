@@ -31,26 +31,31 @@ little about where it ends."""
 OF_IMAGE = {
     # a volume three times as long shows another part of the body: a head where the crop of a
     # hippocampus is meant, or metres taken for millimetres
-    "longest_mm": Quantity("the longest side", "mm", LOG2_OF_1_5, LOG2_OF_3, True),
+    "longest_mm": Quantity("the longest side of the image", "mm", LOG2_OF_1_5, LOG2_OF_3, True),
     # part of a scan is often rightly segmented alone, and slices are thick and thin
-    "shortest_mm": Quantity("the shortest side", "mm", LOG2_OF_2, None, True),
-    "voxel_mm": Quantity("a voxel's edge", "mm", LOG2_OF_2, None, True),
+    "shortest_mm": Quantity("the shortest side of the image", "mm", LOG2_OF_2, None, True),
+    "voxel_mm": Quantity("the edge of a voxel (mean of the three)", "mm", LOG2_OF_2, None, True),
     # scanners, contrast agents and age move soft tissue by some 50 HU
-    "body_hu": Quantity("the median of the body", "HU", 75),
+    "body_hu": Quantity("the median value of the body", "HU", 75),
     # magnetic resonance has no unit; the place of its median between dark and bright is free of it
-    "darkness": Quantity("the median, as a share from dark to bright,", "", 0.15),
-    "longest_px": Quantity("the longest side", "pixels", LOG2_OF_2, None, True),
-    "brightness": Quantity("the mean", "grey values", 25),
+    "darkness": Quantity("the median brightness, from 0 (darkest) to 1 (brightest),", "", 0.15),
+    "longest_px": Quantity("the longest side of the picture", "pixels", LOG2_OF_2, None, True),
+    "brightness": Quantity("the mean brightness", "grey values", 25),
     # of the sum of the colours; endoscopy is 0.2 to 0.4, stained tissue -0.1 to 0
-    "redness": Quantity("red less blue, as a share of all colours,", "", 0.05, 0.1),
-    "greenness": Quantity("green less the others, as a share of all colours,", "", 0.05, 0.1),
+    "redness": Quantity("the red less the blue, each as a share of all colour,", "", 0.05, 0.1),
+    "greenness": Quantity(
+        "the green less the rest, each as a share of all colour,",
+        "",
+        0.05,
+        0.1,
+    ),
 }
 
 OF_CLASS = {
-    "volume_ml": Quantity("volume", "mL", LOG2_OF_1_5, None, True),
-    "share": Quantity("share of the picture, at most,", "", 0.1),
-    "pieces": Quantity("number of pieces", "", LOG2_OF_3, None, True),
-    "place_1": Quantity("centre along the first axis, as a share of the image,", "", 0.15),
-    "place_2": Quantity("centre along the second axis, as a share of the image,", "", 0.15),
-    "place_3": Quantity("centre along the third axis, as a share of the image,", "", 0.15),
+    "volume_ml": Quantity("the volume", "mL", LOG2_OF_1_5, None, True),
+    "share": Quantity("the share of the picture, of a volume that of its fullest slice,", "", 0.1),
+    "pieces": Quantity("the number of pieces", "", LOG2_OF_3, None, True),
+    "place_1": Quantity("the place of its centre along the first axis, from 0 to 1,", "", 0.15),
+    "place_2": Quantity("the place of its centre along the second axis, from 0 to 1,", "", 0.15),
+    "place_3": Quantity("the place of its centre along the third axis, from 0 to 1,", "", 0.15),
 }

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from monai.utils import convert_to_numpy
 
 from medseg.files import whole
 from medseg.geometry import Geometry
+from medseg.plausibility.appearance import has_appearance, measure_appearance
 from medseg.plausibility.measure import measure_class, measure_image
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ class TrainedOn:
         dimensions: 2 for pictures, 3 for volumes.
         image: name of a quantity -> its range, see `quantities.OF_IMAGE`.
         classes: class -> name of a quantity -> its range, see `quantities.OF_CLASS`.
+        appearance: of pictures and MR the features of each case, see `appearance.FEATURES`, in an
+            order that says nothing.
         weights: SHA-256 of the files of weights that these ranges belong to.
         version: of the form of the file.
     """
@@ -51,6 +55,7 @@ class TrainedOn:
     dimensions: int
     image: Ranges = field(default_factory=dict)
     classes: dict[str, Ranges] = field(default_factory=dict)
+    appearance: list[dict[str, float]] = field(default_factory=list)
     weights: list[str] = field(default_factory=list)
     version: int = VERSION
 
@@ -178,19 +183,30 @@ def measure_cases(
     if not cases:
         raise ValueError("there are no training cases to be measured: check dataset_dir and fold")
     images, found = [], {name: [] for name in classes}  # type: ignore[var-annotated]
+    seen: list[dict[str, float]] = []
     dimensions = 3
     for case in cases:
         item = load(case)
         image, label = item["image"], convert_to_numpy(item["label"])[0]
         dimensions = image.ndim - 1
         images.append(measure_case_image(image, modality=modality, whole_image=whole_images))
+        if has_appearance(image.ndim, modality):
+            seen.append(measure_appearance(convert_to_numpy(image)))
         voxel_ml = None
         if dimensions == 3:
             voxel_ml = float(abs(np.linalg.det(np.asarray(item["label"].affine)[:3, :3]))) / 1000
         for name, values in classes.items():
             found[name].append(measure_class(np.isin(label, values), voxel_ml=voxel_ml))
     ranges = {name: _ranges(each) for name, each in found.items()} if whole_images else {}
-    return TrainedOn(dict(about or {}), len(images), modality, dimensions, _ranges(images), ranges)
+    return TrainedOn(
+        dict(about or {}),
+        len(images),
+        modality,
+        dimensions,
+        image=_ranges(images),
+        classes=ranges,
+        appearance=_sorted(seen),
+    )
 
 
 def choose_cases(cases: Sequence[Case]) -> Sequence[Case]:
@@ -206,6 +222,7 @@ def merge_trained_on(parts: Sequence[TrainedOn]) -> TrainedOn:
         cases=sum(part.cases for part in parts),
         image=_widest([part.image for part in parts]),
         classes={n: _widest([part.classes.get(n, {}) for part in parts]) for n in names},
+        appearance=_sorted([case for part in parts for case in part.appearance]),
     )
 
 
@@ -237,8 +254,20 @@ def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
+def _sorted(seen: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """Cases without those that are blank, rounded, in the order of their values."""
+    cases = [{name: _rounded(value) for name, value in case.items()} for case in seen if case]
+    return sorted(cases, key=lambda case: list(case.values()))
+
+
 def _text(found: TrainedOn, digests: Sequence[str] = ()) -> str:
-    return json.dumps(asdict(replace(found, weights=list(digests))), indent=2) + "\n"
+    """As JSON, the numbers of a range or a case in one line each."""
+    text = json.dumps(asdict(replace(found, weights=list(digests))), indent=2)
+    return re.sub(r"([\[{])\n([^\[\]{}]*)\n\s*([\]}])", _in_one_line, text) + "\n"
+
+
+def _in_one_line(found: re.Match[str]) -> str:
+    return found[1] + " ".join(line.strip() for line in found[2].splitlines()) + found[3]
 
 
 def _digest(path: str | os.PathLike) -> str:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
+from monai.transforms import Resized
 
 from medseg.inference import CheckImaged, CheckResultd
 from medseg.inference.notes import notes_of
-from medseg.plausibility import TrainedOn, write_trained_on
+from medseg.plausibility import TrainedOn, measure_appearance, write_trained_on
 
 SHAPE = (20, 30, 10)
 RANGES = {"share": [0.05, 0.3], "volume_ml": [0.9, 2.4], "place_1": [0.6, 0.8]}
@@ -31,6 +32,7 @@ def checked(weights, where, *, affine=None):
     return notes_of(CheckResultd("pred", classes={"liver": [1]}, weights=weights)(data)["image"])
 
 
+SIDE = "the longest side of the image is 120 mm, in training it was 25 to 35 mm"
 RIGHT = np.s_[10:18, 5:20, 1:9]  # 960 voxels of 1 mm, centred at 14 of 20: 0.96 mL
 
 
@@ -42,9 +44,12 @@ def test_a_result_as_in_training_passes(weights, caplog):
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        (np.s_[12:16, 5:10, 4:8], ["liver: volume 0.08 mL, trained on 0.9 to 2.4 mL"]),
-        (np.s_[2:10, 5:20, 1:9], ["liver: centre along the first axis"]),
-        (np.s_[:0], ["liver: none was found, and every training case had some"]),
+        (
+            np.s_[12:16, 5:10, 4:8],
+            ["liver: the volume is 0.08 mL, in training it was 0.9 to 2.4 mL"],
+        ),
+        (np.s_[2:10, 5:20, 1:9], ["liver: the place of its centre along the first axis"]),
+        (np.s_[:0], ["liver: nothing was found, but every training case had some"]),
     ],
 )
 def test_another_volume_or_place_or_nothing_is_noted_and_logged(where, words, weights, caplog):
@@ -64,7 +69,7 @@ def test_the_place_is_that_in_the_patient_whatever_way_the_file_lies(weights):
 def test_the_volume_is_that_of_the_file(weights):
     large = np.diag([2.0, 1.0, 2.0, 1.0])  # 3.84 mL
     assert checked(weights, RIGHT, affine=large) == [
-        "liver: volume 3.84 mL, trained on 0.9 to 2.4 mL"
+        "liver: the volume is 3.84 mL, in training it was 0.9 to 2.4 mL"
     ]
 
 
@@ -92,4 +97,30 @@ def test_an_image_is_compared_with_the_ranges_beside_the_weights(weights):
         meta = {"original_affine": affine, "spatial_shape": np.array(SHAPE)}
         image = MetaTensor(torch.from_numpy(hu), affine=torch.from_numpy(affine), meta=meta)
         found = CheckImaged("image", modality="CT", weights=weights).findings(image)
-        assert found.refusals == ["the longest side is 120 mm, trained on 25 to 35 mm"] * refused
+        assert found.refusals == [SIDE] * refused
+
+
+def picture(side, step):
+    """Waves from 40 to 200 that are so many pixels long."""
+    row = 120 - 80 * np.cos((np.arange(side) + 0.5) * 2 * np.pi / step)
+    return np.broadcast_to(row, (1, side, side)).copy()
+
+
+def test_a_picture_like_no_training_case_is_refused_and_a_fitted_one_is_compared_as_fitted(
+    tmp_path,
+):
+    """Trained on 256 pixels: one of 512 shows all at twice the size, until it is fitted."""
+    weights = tmp_path / "model.pt"
+    weights.write_bytes(b"weights")
+    cases = [measure_appearance(picture(256, 48))] * 50
+    trained = TrainedOn({}, 50, "picture", 2, {"longest_px": [256, 256]}, appearance=cases)
+    write_trained_on(trained, weights)
+    fit = Resized("image", spatial_size=(256, 256), mode="area")
+    for step, fitted, is_refused in ((96, fit, False), (96, None, True), (24, fit, True)):
+        image = MetaTensor(torch.from_numpy(picture(512, step)))
+        check = CheckImaged("image", modality="picture", weights=weights, fit=fitted)
+        found = check.findings(image)
+        assert bool(found.refusals) == is_refused
+        assert image.shape == (1, 512, 512)
+        assert not found.warnings
+    assert "looks like none of the 50 images" in found.refusals[0]

@@ -37,7 +37,7 @@ def test_quantities_that_one_side_lacks_or_nobody_knows_are_left_out():
 def test_a_volume_is_told_with_the_range_of_training():
     ranges = {"share": [0.1, 0.2], "volume_ml": [900, 2400]}
     assert compare_class("liver", {"share": 0.1, "volume_ml": 130}, ranges) == [
-        "liver: volume 130 mL, trained on 900 to 2400 mL"
+        "liver: the volume is 130 mL, in training it was 900 to 2400 mL"
     ]
     assert compare_class("liver", {"share": 0.1, "volume_ml": 650}, ranges) == []
 
@@ -50,7 +50,7 @@ def test_a_class_that_is_cut_off_may_be_small_and_anywhere_but_not_large():
 
 def test_an_empty_result_is_told_only_where_no_training_case_was_empty():
     empty = {"share": 0.0, "volume_ml": 0.0}
-    told = ["liver: none was found, and every training case had some"]
+    told = ["liver: nothing was found, but every training case had some"]
     assert compare_class("liver", empty, {"share": [0.01, 0.2]}) == told
     assert compare_class("tumour", empty, {"share": [0.0, 0.2], "volume_ml": [0.0, 9.0]}) == []
 

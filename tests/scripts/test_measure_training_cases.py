@@ -3,14 +3,15 @@
 import importlib.util
 import json
 import sys
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 import nibabel as nib
 import numpy as np
 import pytest
 
 from medseg.datasets import hippocampus
-from medseg.plausibility import TrainedOn, path_beside, ranges_of
+from medseg.plausibility import TrainedOn, path_beside, ranges_of, write_trained_on
+from medseg.plausibility.appearance import FEATURES
 from medseg.plausibility.quantities import OF_CLASS, OF_IMAGE
 from medseg.plausibility.trained_on import VERSION
 
@@ -71,13 +72,14 @@ def test_its_numbers_are_those_of_paper(script, dataset, tmp_path, repository, m
 
 
 @pytest.mark.parametrize("name", ["hippocampus", "liver_slices", "nuclei"])
-def test_committed_ranges_have_the_form_that_the_script_writes(name, repository):
+def test_committed_ranges_have_the_form_that_the_script_writes(name, repository, tmp_path):
     bundle = repository / "bundles" / name
     weights = bundle / "models" / "model.pt"
     found, text = ranges_of(weights), path_beside(weights).read_text()
     config = json.loads((bundle / "configs" / "inference.json").read_text())
     assert found is not None
-    assert text == json.dumps(asdict(found), indent=2) + "\n"
+    (tmp_path / "model.pt").symlink_to(weights)
+    assert text == write_trained_on(found, tmp_path / "model.pt").read_text()
     assert list(json.loads(text)) == [field.name for field in fields(TrainedOn)]
     assert (found.version, found.modality) == (VERSION, config["modality"])
     assert list(found.classes) == list(config["classes"])
@@ -85,3 +87,5 @@ def test_committed_ranges_have_the_form_that_the_script_writes(name, repository)
     for ranges in (found.image, *found.classes.values()):
         assert all(low <= high for low, high in ranges.values())
     assert all(set(ranges) <= set(OF_CLASS) for ranges in found.classes.values())
+    assert all(case and set(case) <= set(FEATURES) for case in found.appearance)
+    assert len(found.appearance) > 0.9 * found.cases
