@@ -33,6 +33,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         from medseg.errors import (
             config_fault,
             disk_fault,
+            folder_fault,
             is_documented,
             memory_fault,
             root_cause,
@@ -52,7 +53,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         cause = root_cause(error)
         documented = with_page(cause) if is_documented(cause) else None
         message = documented or disk_fault(error) or memory_fault(error)
-        message = message or config_fault(error)
+        message = message or config_fault(error) or folder_fault(error)
         if message is not None:
             sys.stderr.write(f"error: {printable(message)}\n")
             failed = type(cause).__name__ == "CasesFailedError"

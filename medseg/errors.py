@@ -25,6 +25,7 @@ _NO_MEMORY = ("CUDA out of memory", "can't allocate memory", "out of memory. Tri
 
 _LONGEST_REASON = 200
 
+_OF_FOLDER = (errno.ENOENT, errno.ENOTDIR)
 _OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
@@ -124,6 +125,23 @@ def memory_fault(error: BaseException) -> str | None:
     )
 
 
+def folder_fault(error: BaseException) -> str | None:
+    """What to say of a file whose folder is gone, as that of curves in an output folder."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if not isinstance(error, OSError) or error.errno not in _OF_FOLDER:
+        return None
+    if not isinstance(error.filename, (str, bytes)):
+        return None
+    folder = os.path.dirname(os.path.abspath(os.fsdecode(error.filename)))
+    if os.path.isdir(folder):
+        return None
+    return (
+        f"{folder} is not there, it was removed, moved or replaced while this run used it: run it "
+        "again, and leave its folders alone meanwhile; what was written elsewhere is kept"
+    )
+
+
 def show_traceback() -> bool:
     """Whether the environment asks for whole tracebacks, by MEDSEG_TRACEBACK=1."""
     return bool(os.environ.get("MEDSEG_TRACEBACK"))
@@ -153,7 +171,9 @@ def _report(kind: type[BaseException], error: BaseException, trace: TracebackTyp
 
 def _report_of_thread(given: threading.ExceptHookArgs) -> None:
     """Nothing of a disk that fails: whoever waits for the thread, as that of curves, says it."""
-    if given.exc_value is None or show_traceback() or disk_fault(given.exc_value) is None:
+    error = given.exc_value
+    is_said = error is not None and (disk_fault(error) or folder_fault(error))
+    if show_traceback() or not is_said:
         threading.__excepthook__(given)
 
 
@@ -163,5 +183,5 @@ def _line(error: BaseException) -> str | None:
     cause = root_cause(error)
     documented = with_page(cause) if is_documented(cause) else None
     message = documented or disk_fault(error) or memory_fault(error)
-    message = message or config_fault(error) or lost_process(error)
+    message = message or config_fault(error) or folder_fault(error) or lost_process(error)
     return None if message is None else f"error: {message}"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 
@@ -125,6 +126,30 @@ def test_a_disk_that_fails_is_one_line_whoever_noticed_it(number):
     )
     assert errors.disk_fault(OSError(errno.ENOENT, "no such file")) is None
     assert errors.disk_fault(ValueError("x")) is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_folder_that_is_gone_is_named_whoever_noticed(tmp_path):
+    """TensorBoard's thread meets it first, and its error reaches whoever writes a curve."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run")
+
+    def write():
+        for step in range(100):
+            writer.add_scalar("loss", 0.0, step)
+            writer.flush()
+
+    said = errors.folder_fault(_raised(write))
+    assert said.startswith(f"{tmp_path / 'run'} is not there, it was removed, moved or replaced")
+    assert "\n" not in said
+
+
+def test_a_file_that_is_missing_in_a_folder_is_another_fault(tmp_path):
+    assert errors.folder_fault(_raised((tmp_path / "a").read_bytes)) is None
+    assert errors.folder_fault(_raised((tmp_path / "b" / "a").read_bytes)) is not None
+    assert errors.folder_fault(ValueError("x")) is None
 
 
 def test_a_thread_whose_disk_fails_leaves_the_word_to_who_waits_for_it():
