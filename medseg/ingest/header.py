@@ -28,6 +28,9 @@ from medseg.ingest.stray import PACKED_SUFFIXES
 
 logger = logging.getLogger(__name__)
 
+_OF_DERIVED = {"SegmentationType": "SEG", "DoseSummationType": "RTDOSE"}
+"""Required of a segmentation (PS3.3 C.8.20.2) and a dose (C.8.8.3), and of no image."""
+
 _KEYWORDS = [
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
     *("Modality", "ImageType"),
@@ -37,6 +40,7 @@ _KEYWORDS = [
     *("BitsAllocated", "BitsStored", "HighBit", "PixelPaddingValue", "PixelPaddingRangeLimit"),
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
     *("LossyImageCompression", "ConversionType", "BurnedInAnnotation"),
+    *_OF_DERIVED,
     *(*multiframe.KEYWORDS, *origin.KEYWORDS),
     *(real_world_mapping.KEYWORD, *completeness.KEYWORDS, *private.KEYWORDS),
 ]
@@ -147,7 +151,7 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         instance=text("SOPInstanceUID"),
         series_uid=text("SeriesInstanceUID"),
         frame_of_reference=text("FrameOfReferenceUID"),
-        modality=text("Modality"),
+        modality=_modality(dataset),
         image_type=elements.texts(dataset, "ImageType"),
         frames=whole("NumberOfFrames", 1),
         rows=whole("Rows"),
@@ -181,6 +185,15 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         overlay_bits=_overlay_bits(dataset),
         real_world=real_world_mapping.read_mappings([dataset]),
     )
+
+
+def _modality(dataset: pydicom.Dataset) -> str:
+    """Modality; where it is absent or "OT", what only a segmentation or a dose states tells it."""
+    stated = elements.text(dataset, "Modality")
+    if stated not in ("", "OT"):
+        return stated
+    found = (kind for keyword, kind in _OF_DERIVED.items() if elements.text(dataset, keyword))
+    return next(found, stated)
 
 
 def _padding_range(dataset: pydicom.Dataset) -> tuple[int, int] | None:

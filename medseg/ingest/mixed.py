@@ -204,7 +204,18 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
         turning.append(_ACQUISITION)
     if turning:
         return f"{_differences(slices, turning)} that take turns along the normal"
-    return _turning_dimension(slices) or _alternating(slices)
+    return _doubled_places(slices) or _turning_dimension(slices) or _alternating(slices)
+
+
+def _doubled_places(slices: Sequence[Slice]) -> str:
+    """Frames of several places that count as one place of their stack (PS3.3 C.7.6.16.2.2)."""
+    numbers = [s.origin.in_stack for s in slices]
+    counts = set(Counter(numbers).values())
+    if "" in numbers or len(set(numbers)) < 2 or counts == {1} or len(counts) > 1:
+        return ""
+    if blocks(numbers) > len(set(numbers)):  # parts of a stack that each begin at 1
+        return ""
+    return f"{len(set(numbers))} InStackPositionNumbers for {len(numbers)} places along the normal"
 
 
 def _is_to_and_fro(slices: Sequence[Slice], trait: _Trait) -> bool:

@@ -215,13 +215,24 @@ def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
     gradient = macro([diffusion], "DiffusionGradientDirectionSequence")
     stated = {name: _value(macro(groups, s), keyword) for name, (s, keyword) in _OF_FRAME.items()}
     stated["direction"] = _value(gradient, "DiffusionGradientOrientation")
-    for keyword in _CONVERTED:
-        stated = {**_stated(macro(groups, keyword)), **{k: v for k, v in stated.items() if v}}
+    kept = [macro(groups, keyword) for keyword in _CONVERTED]
+    kept += _private_items(groups[0])
+    for item in kept:
+        stated = {**_stated(item), **{k: v for k, v in stated.items() if v}}
+    for item in (groups[0], *kept):
+        stated["b_value"] = stated["b_value"] or private_b_value(item)
+        stated["direction"] = stated["direction"] or private_direction(item)
     others = dict(origin.others) | dict(read_frame_others(groups[0]))
-    for keyword in _CONVERTED:
-        others |= dict(read_others(macro(groups, keyword)))
+    for item in kept:
+        others |= dict(read_others(item))
     stated = {name: value for name, value in stated.items() if value}
     return replace(origin, **stated, others=tuple(others.items()))
+
+
+def _private_items(group: pydicom.Dataset) -> list[pydicom.Dataset]:
+    """The items of private sequences, in which Philips and Siemens state what a frame is of."""
+    values = (group[tag].value for tag in group.keys() if tag.group % 2)  # noqa: SIM118
+    return [item for value in values if isinstance(value, pydicom.Sequence) for item in value]
 
 
 def _stated(dataset: pydicom.Dataset) -> dict[str, str]:

@@ -134,3 +134,22 @@ def test_a_class_of_ct_whose_modality_says_another_kind_needs_its_rescale(modali
     (series,) = find_series(tmp_path)
     assert series.reason is Reason.MISSING_RESCALE
     assert "5 of 5 CT slices have no rescale" in series.message
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        *(("SegmentationType", kind) for kind in ("BINARY", "FRACTIONAL", "LABELMAP")),
+        ("DoseSummationType", "PLAN"),
+    ],
+)
+@pytest.mark.parametrize("modality", [None, "OT"])
+@pytest.mark.parametrize("sop_class", [uid.MRImageStorage, uid.UID("1.2.3.4.5")])
+def test_what_only_derived_objects_state_tells_them(keyword, value, modality, sop_class, tmp_path):
+    """A segmentation that lost its Modality and its SOP class is no image all the same."""
+    slices = of_class(sop_class, modality=modality, rescale=False)
+    for s in slices:
+        setattr(s, keyword, value)
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert series.reason is Reason.NOT_AN_IMAGE

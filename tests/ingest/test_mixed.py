@@ -17,6 +17,8 @@ from medseg.ingest import IngestError, Reason, Verdict, find_series, load
 AT_HALF_SPACING = (-10.0, 20.0, -29.375)
 """Half of 1.25 mm above the origin of `make_series`."""
 
+SIEMENS = "SIEMENS MR HEADER"
+
 AT_THE_SAME_PLACES = (-10.0, 20.0, -30.0)
 
 PLACES = pytest.mark.parametrize("origin", [AT_HALF_SPACING, AT_THE_SAME_PLACES])
@@ -721,6 +723,51 @@ def test_frames_that_overlap_are_two_volumes_by_whatever_splits_them(state, word
     check_refused(series, Reason.MIXED_ACQUISITION, words)
 
 
+def _b_of_frame(group, k):
+    group.private_block(0x0019, SIEMENS, create=True).add_new(0x0C, "IS", (0, 1000)[k // 5])
+
+
+def _b_of_converted(group, k):
+    item = Dataset()
+    _b_of_frame(item, k)
+    group.UnassignedPerFrameConvertedAttributesSequence = [item]
+
+
+def _echo_in_private_sequence(group, k):
+    item = Dataset()
+    item.EchoTime = ("4.6", "9.2")[k // 5]
+    block = group.private_block(0x2005, "Philips MR Imaging DD 005", create=True)
+    block.add_new(0x0F, "SQ", [item])
+
+
+def _place_in_stack(group, k):
+    group.FrameContentSequence = [Dataset()]
+    group.FrameContentSequence[0].InStackPositionNumber = 1 + k % 5
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (_b_of_frame, "2 b-values (0 s/mm2, 1000 s/mm2)"),
+        (_b_of_converted, "2 b-values (0 s/mm2, 1000 s/mm2)"),
+        (_echo_in_private_sequence, "2 echo times (4.6 ms, 9.2 ms)"),
+        (_place_in_stack, "5 InStackPositionNumbers for 10 places"),
+    ],
+)
+def test_frames_are_told_apart_by_private_elements_and_places(state, words, tmp_path):
+    series = verdict_of([frames_of_two_volumes(state)], tmp_path)
+    check_refused(series, Reason.MIXED_ACQUISITION, words)
+
+
+def test_files_of_a_stack_that_each_count_from_1_are_one(tmp_path):
+    slices = mr(make_series(ramp((8, 6, 4)), uid="1.2.3"))
+    parts = [make_enhanced(slices[k : k + 4], EnhancedMRImageStorage) for k in (0, 4)]
+    for part in parts:
+        for k, group in enumerate(part.PerFrameFunctionalGroupsSequence):
+            _place_in_stack(group, k)
+    assert verdict_of(parts, tmp_path).verdict is Verdict.ACCEPT
+
+
 def test_positions_in_a_stack_are_no_turns(tmp_path):
     def state(group, k):
         item = Dataset()
@@ -729,9 +776,6 @@ def test_positions_in_a_stack_are_no_turns(tmp_path):
 
     series = verdict_of([frames_of_two_volumes(state)], tmp_path)
     assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
-
-
-SIEMENS = "SIEMENS MR HEADER"
 
 
 def b_of_siemens(s, is_second):
