@@ -53,7 +53,7 @@ def leave_out_copies(slices: Sequence[Slice]) -> WithoutCopies:
     """Leave out every slice that is a copy of another; the one that states most is read.
 
     Slices at one place that differ in a pixel or state their acquisition differently all stay. So
-    do those of a file that cannot be decoded.
+    do the frames of one file, and those of a file that cannot be decoded.
 
     Args:
         slices: of one series, which passed the slice rules.
@@ -69,7 +69,9 @@ def leave_out_copies(slices: Sequence[Slice]) -> WithoutCopies:
     for place in places:
         read: list[Slice] = []
         for header in sorted(place, key=_count_of_stated, reverse=True):
-            same = (r for r in read if digests.get(id(r)) == digests.get(id(header)) is not None)
+            digest = digests.get(id(header))
+            alike = (r for r in read if digest is not None and digests.get(id(r)) == digest)
+            same = (r for r in alike if r.path != header.path)
             found = (_differences(first, header) for first in same)
             names = next((names for names in found if names is not None), None)
             if names is None:
