@@ -23,8 +23,12 @@ from medseg.plausibility import (
     compare_image,
     describe_few_values,
     describe_label_map,
+    doubt_extent,
+    doubt_hounsfield,
+    doubts_of_posture,
     has_appearance,
     is_scan_in_hounsfield,
+    looks_like_hounsfield,
     lung_share,
     measure_appearance,
     measure_case_image,
@@ -49,7 +53,7 @@ WHOLE_CHEST_MM = 50
 """A stack of less height may be the dome of the liver alone, with lung all around: this is a
 warning. In one of more height whose every slice shows lung there is no abdomen."""
 
-ABDOMEN = "ABDOMEN"
+ABDOMEN, CHEST = "ABDOMEN", "CHEST"
 
 
 _REMEDY = "look at the image and its result before you use it"
@@ -142,7 +146,13 @@ class CheckImaged(MapTransform):
             self._compare_training(image, found)
         if not found.refusals and ABDOMEN in self.body_part and values.ndim == 4:
             self._compare_lungs(image, values, found)
+        if self.modality == CT and values.ndim == 4 and not found.refusals:
+            self._compare_posture(values, found)
         return found
+
+    def _compare_posture(self, values: np.ndarray, found: Findings) -> None:
+        if ABDOMEN in self.body_part or CHEST in self.body_part:
+            found.warnings += doubts_of_posture(values[0], is_abdomen=ABDOMEN in self.body_part)
 
     def _compare_header(self, meta: Mapping[str, Any], found: Findings) -> None:
         modality, part = str(meta.get(MODALITY, "")), str(meta.get(BODY_PART, "")).upper()
@@ -170,6 +180,12 @@ class CheckImaged(MapTransform):
             )
         elif few := describe_few_values(values):
             found.warnings.append(f"hardly an image: it holds no more than {few}")
+        elif self.modality == CT and (doubt := doubt_hounsfield(values)):
+            found.warnings.append(doubt)
+        elif self.modality == MR and looks_like_hounsfield(values):
+            found.warnings.append(
+                "it may be a CT: its values are whole numbers, and some are below 0 as in no MR"
+            )
 
     def _compare_extent(self, meta: Mapping[str, Any], found: Findings) -> None:
         if "original_affine" not in meta or "spatial_shape" not in meta:
@@ -180,6 +196,8 @@ class CheckImaged(MapTransform):
             found.refusals.append(
                 f"this is no CT of a patient, or its voxels are stated in another unit: {why}"
             )
+        elif doubt := doubt_extent(grid):
+            found.warnings.append(doubt)
 
     def _compare_training(self, image: Tensor, found: Findings) -> None:
         trained, is_of_weights = self._trained_on

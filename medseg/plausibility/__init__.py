@@ -3,11 +3,17 @@
 from medseg.plausibility.appearance import has_appearance, measure_appearance, why_unlike
 from medseg.plausibility.compare import compare_class, compare_image
 from medseg.plausibility.content import why_no_content
-from medseg.plausibility.extent import why_impossible_extent
-from medseg.plausibility.hounsfield import is_scan_in_hounsfield, why_not_hounsfield
+from medseg.plausibility.extent import doubt_extent, why_impossible_extent
+from medseg.plausibility.hounsfield import (
+    doubt_hounsfield,
+    is_scan_in_hounsfield,
+    looks_like_hounsfield,
+    why_not_hounsfield,
+)
 from medseg.plausibility.label_maps import describe_few_values, describe_label_map
 from medseg.plausibility.lungs import lung_share
 from medseg.plausibility.measure import measure_class, reaches_edge
+from medseg.plausibility.posture import doubts_of_posture
 from medseg.plausibility.trained_on import (
     TrainedOn,
     choose_cases,
@@ -30,8 +36,12 @@ __all__ = [
     "copy_trained_on",
     "describe_few_values",
     "describe_label_map",
+    "doubt_extent",
+    "doubt_hounsfield",
+    "doubts_of_posture",
     "has_appearance",
     "is_scan_in_hounsfield",
+    "looks_like_hounsfield",
     "lung_share",
     "measure_appearance",
     "measure_case_image",

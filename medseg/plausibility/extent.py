@@ -5,6 +5,9 @@ from medseg.geometry import Geometry
 VOXEL_MM = (0.1, 30.0)
 """Edges of a voxel: inner ears are scanned at 0.1 to 0.2 mm, slices are up to 10 mm thick."""
 
+THICK_MM = 12.0
+"""Thicker slices are unusual, and spacing in the wrong unit, or ten times as much, is likely."""
+
 FIELD_MM = 1000.0
 """Scanners show 500 mm across, extended fields 800 mm; one side of three may be longer."""
 
@@ -43,3 +46,11 @@ def why_impossible_extent(grid: Geometry) -> str | None:
             f"{SHORTEST_MM:.0f} mm"
         )
     return None
+
+
+def doubt_extent(grid: Geometry) -> str | None:
+    """Say what is unlikely in the size of a CT; None where nothing is."""
+    edge = float(max(grid.spacing_mm))
+    if edge <= THICK_MM:
+        return None
+    return f"its slices are {edge:.3g} mm apart, and up to {THICK_MM:g} mm are usual"

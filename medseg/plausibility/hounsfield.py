@@ -46,6 +46,18 @@ MOST_ABOVE_CLIPPED = 0.02
 """Where values were clipped, as to -160 and 240 HU, hardly any is just above the lowest: 0.005 and
 less. Where air was scaled, its noise is there: 0.1 and more."""
 
+BODY_MEDIAN_HU = (-110, 130)
+"""The median of what is no air, lung or padding: -46 to 49 in scans and phantoms measured. Fat
+moves it down, contrast agent up."""
+
+LEAST_SURROUNDING = 0.1
+"""Of a scan that shows the body from outside, so much is air or lung. A crop has another median."""
+
+LEAST_NEGATIVE = 0.001
+"""A share: MR has no negative values, but for a few where it was interpolated."""
+
+EIGHT_BITS = (-128, 127)
+
 FEW_VALUES = 8
 """A scan of a patient has hundreds of values."""
 
@@ -75,7 +87,42 @@ def why_not_hounsfield(array: np.ndarray) -> str | None:
         return f"{span} and {share} of what is no air is above {DENSE_HU}, where only bone is"
     if array.size >= MANY_VOXELS and (few := len(np.unique(values))) <= FEW_VALUES:
         return f"it holds no more than {few} values"
+    if array.size >= MANY_VOXELS and (array.min(), array.max()) == EIGHT_BITS:
+        return f"{span}, which is all that 8 bits hold, and bone and air are beyond"
     return _why_no_air(array, values) if array.ndim == 4 else None
+
+
+def doubt_hounsfield(array: np.ndarray) -> str | None:
+    """Say what is unlikely of a whole scan, (C, I, J, K); None of crops and slices.
+
+    Example:
+        >>> import numpy as np
+        >>> body = np.pad(np.full((1, 30, 30, 40), 240.0), ((0, 0), (9, 9), (9, 9), (0, 0)),
+        ...               constant_values=-800)
+        >>> doubt_hounsfield(body)
+        'the median of the body is 240 HU, where -110 to 130 are usual: values may be shifted'
+    """
+    values = sample(array)
+    if array.ndim != 4 or array.size < MANY_VOXELS:
+        return None
+    if np.mean(values < BODY_HU) < LEAST_SURROUNDING or not (body := values[values > -200]).size:
+        return None
+    median, (low, high) = float(np.median(body)), BODY_MEDIAN_HU
+    if low <= median <= high:
+        return None
+    return (
+        f"the median of the body is {median:.0f} HU, where {low} to {high} are usual: values "
+        "may be shifted"
+    )
+
+
+def looks_like_hounsfield(array: np.ndarray) -> bool:
+    """Whether values that should be others may be those of a CT without air: whole numbers with
+    negative ones among them, and a median as of soft tissue."""
+    values = sample(array)
+    is_whole = bool((values == np.round(values)).all())
+    negative = float(np.mean(values < 0))
+    return is_whole and negative > LEAST_NEGATIVE and abs(float(np.median(values))) < TISSUE_HU[1]
 
 
 def is_scan_in_hounsfield(array: np.ndarray) -> bool:

@@ -26,8 +26,12 @@ def lung_share(array: np.ndarray) -> float:
     """
     stride = max(1, min(array.shape[:2]) // MOST_LINES)
     slices = array[::stride, ::stride, :: max(1, array.shape[2] // MOST_LINES)]
-    shares = [_share(slices[..., k]) for k in range(slices.shape[2])]
-    return float(np.percentile(shares, 10))
+    return float(np.percentile(lung_profile(slices), 10))
+
+
+def lung_profile(slices: np.ndarray) -> list[float]:
+    """Of the body in each slice, (I, J, K) in HU, the share that is lung; see `lung_share`."""
+    return [_share(slices[..., k]) for k in range(slices.shape[2])]
 
 
 def _share(hu: np.ndarray) -> float:

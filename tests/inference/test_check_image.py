@@ -117,6 +117,23 @@ def test_a_ct_of_impossible_size_is_refused_as_it_lies_in_its_file():
         checked(scan(), header=header)
 
 
+def test_shifted_values_thick_slices_and_a_turned_patient_are_warned_of():
+    assert "the median of the body is 2" in notes_of(checked(scan() + 200))[0]
+    thick = {"original_affine": np.diag([1.0, 1, 16, 1]), "spatial_shape": np.array([32, 32, 40])}
+    assert "16 mm apart" in notes_of(checked(scan(), header=thick))[0]
+    spine = scan()
+    spine[:, 14:18, 20:24] = 1000  # at the front
+    for parts in (["ABDOMEN"], ["CHEST"]):
+        assert "front and back" in notes_of(checked(spine, body_part=parts))[0]
+        assert not notes_of(checked(spine[:, :, ::-1], body_part=parts))
+    assert not notes_of(checked(spine, body_part=["HEAD"]))
+
+
+def test_whole_numbers_below_zero_are_warned_of_where_mr_is_meant():
+    cube = np.random.default_rng(0).normal(40, 30, (1, 20, 20, 20)).round()
+    assert "it may be a CT" in notes_of(checked(cube, "MR"))[0]
+
+
 def test_what_is_forced_goes_on_and_is_noted(caplog):
     found = checked(mask(), force=True)
     assert notes_of(found) == [

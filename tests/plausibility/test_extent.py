@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medseg.geometry import Geometry
-from medseg.plausibility import why_impossible_extent
+from medseg.plausibility import doubt_extent, why_impossible_extent
 
 
 def why(shape, *edges):
@@ -40,3 +40,9 @@ def test_sizes_that_no_patient_has_are_said(shape, edges, words):
 )
 def test_sizes_that_occur_pass(shape, edges):
     assert why(shape, *edges) is None
+
+
+def test_slices_thicker_than_usual_are_doubted():
+    for step, is_doubted in ((10.0, False), (12.0, False), (16.0, True)):
+        grid = Geometry((64, 64, 9), np.diag([1.0, 1.0, step, 1.0]))
+        assert bool(doubt_extent(grid)) == is_doubted

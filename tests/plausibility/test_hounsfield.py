@@ -5,7 +5,13 @@ import pytest
 
 from medseg.datasets import phantom
 from medseg.ingest import load
-from medseg.plausibility import is_scan_in_hounsfield, lung_share, why_not_hounsfield
+from medseg.plausibility import (
+    doubt_hounsfield,
+    is_scan_in_hounsfield,
+    looks_like_hounsfield,
+    lung_share,
+    why_not_hounsfield,
+)
 
 
 def scan(lungs=0):
@@ -89,6 +95,33 @@ def test_scaled_and_shifted_values_are_known_by_the_air_around_the_body(change, 
 )
 def test_a_scan_that_is_shifted_a_little_clipped_padded_or_noisy_is_hounsfield(change):
     assert why_not_hounsfield(change(scan())) is None
+
+
+@pytest.mark.parametrize(
+    ("shift", "is_doubted"), [(0, False), (50, False), (200, True), (-200, True)]
+)
+def test_the_median_of_the_body_shows_a_shift_that_the_air_does_not(shift, is_doubted):
+    """Soft tissue of 40 HU is 240, and -160, after it."""
+    assert bool(doubt_hounsfield(scan() + shift)) == is_doubted
+
+
+def test_a_crop_inside_the_body_has_a_median_of_its_own():
+    inside = np.random.default_rng(0).normal(240, 20, (1, 40, 40, 40))
+    assert doubt_hounsfield(inside) is None
+
+
+def test_values_that_fill_8_bits_are_no_hounsfield_units():
+    hu = scan()
+    hu[:, 14:18, 14:18] = 1000
+    assert "all that 8 bits hold" in why_not_hounsfield(hu.clip(-128, 127))
+    assert why_not_hounsfield(hu.clip(-160, 127)) is None
+
+
+def test_whole_numbers_below_zero_look_like_ct_where_mr_is_meant():
+    soft = np.random.default_rng(0).normal(40, 30, (1, 20, 20, 20)).round()
+    assert looks_like_hounsfield(soft)
+    for of_mr in (soft + 0.5, soft.clip(0), soft + 1000, (soft - 40) / 30):
+        assert not looks_like_hounsfield(of_mr)
 
 
 @pytest.mark.parametrize(("lungs", "share"), [(0, 0.0), (20, 0.0), (35, 0.0), (40, 256 / 576)])

@@ -1,0 +1,96 @@
+"""Posture: whether a CT of the trunk lies in its axes as a patient does.
+
+A header may state another orientation than the voxels have, and then nothing else notices. What is
+found is a doubt: scoliosis, metal and bowel filled with contrast agent look alike.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import ndimage
+
+from medseg.plausibility.lungs import lung_profile
+
+BODY_HU = -200
+BONE_HU = 350
+
+LEAST_BONE = 0.002
+"""The share of the body that is bone. Of less, nothing is concluded."""
+
+LEAST_SLICES = 8
+LEAST_SIDE = 32
+
+BEHIND = 0.04
+"""Parts of the image by which bone lies behind the middle of the body: 0.065 to 0.165 in scans of
+chest and abdomen that were measured, since the spine is there."""
+
+ASIDE = 0.08
+"""Parts of the image by which it lies to one side: 0.03 and less."""
+
+SPINE = 0.7
+"""The spine goes through so many slices of one line, see `_longest_line`: 0.7 to 1 in most scans,
+and 0.5 and less across the patient."""
+
+LUNG, NO_LUNG = 0.12, 0.04
+"""Shares of the body in slices with lungs and without."""
+
+
+def doubts_of_posture(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]:
+    """Say what of a CT of chest or abdomen does not lie as it should, each in words.
+
+    Args:
+        array: (I, J, K), HU, axes to the right, the front and the head (RAS+). Crops inside of the
+            body, thin stacks and scans without bone are not judged.
+        is_abdomen: whether the abdomen should be seen, so that lungs are at the upper end.
+    """
+    if array.shape[2] < LEAST_SLICES or min(array.shape[:2]) < LEAST_SIDE:
+        return
+    stride = max(1, min(array.shape[:2]) // 64)
+    hu = array[::stride, ::stride, :: max(1, array.shape[2] // 64)]
+    body, bone = hu > BODY_HU, hu > BONE_HU
+    if not _is_surrounded(body) or np.count_nonzero(bone) < LEAST_BONE * np.count_nonzero(body):
+        return
+    yield from _doubts_of_bone(body, bone)
+    if is_abdomen and _is_upside_down(hu):
+        yield (
+            "lung is seen at its lower end and none at its upper end: it lies upside down, or "
+            "shows no abdomen"
+        )
+
+
+def _doubts_of_bone(body: np.ndarray, bone: np.ndarray) -> Iterator[str]:
+    aside, front = (_centre(bone, axis) - _centre(body, axis) for axis in (0, 1))
+    lines = [_longest_line(bone, axis) for axis in range(3)]
+    if max(lines[:2]) >= SPINE and max(lines[:2]) > lines[2] + 0.2:
+        yield "a spine runs across the patient and none from feet to head: axes are exchanged"
+    elif abs(aside) > ASIDE and abs(aside) > 2 * abs(front):
+        yield "most of its bone lies to one side of the body: axes are exchanged"
+    elif front > BEHIND:
+        yield (
+            "most of its bone lies in front of the middle of the body, where no spine is: front "
+            "and back are exchanged"
+        )
+
+
+def _is_surrounded(body: np.ndarray) -> bool:
+    """Whether most of the border of the slices is outside of the body."""
+    border = [body[0], body[-1], body[:, 0], body[:, -1]]
+    return bool(np.mean(np.concatenate([part.ravel() for part in border])) < 0.5)
+
+
+def _centre(mask: np.ndarray, axis: int) -> float:
+    """The centre of what is true along an axis, as a part of its length."""
+    profile = mask.sum(axis=tuple(a for a in range(3) if a != axis), dtype=float)
+    return float(profile @ np.arange(len(profile)) / profile.sum() / len(profile))
+
+
+def _longest_line(bone: np.ndarray, axis: int) -> float:
+    """Of the lines along an axis, 3 voxels thick, the largest share that is bone."""
+    thick = ndimage.maximum_filter(np.moveaxis(bone, axis, 0), (1, 3, 3))
+    return float(thick.mean(axis=0).max())
+
+
+def _is_upside_down(hu: np.ndarray) -> bool:
+    shares = lung_profile(hu)
+    end = max(1, len(shares) // 8)
+    return bool(np.mean(shares[:end]) > LUNG and np.mean(shares[-end:]) < NO_LUNG)
