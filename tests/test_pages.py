@@ -30,6 +30,11 @@ def test_every_module_is_there(start):
         ("medseg.datasets._lidc_xml", "docs/how-to/prepare-lidc.md"),
         ("medseg.datasets.nuclei", "docs/how-to/prepare-a-dataset.md"),
         ("medseg.datasets.datalist", "docs/how-to/use-your-own-data.md"),
+        ("medseg.datasets._dataset_json", "docs/how-to/use-your-own-data.md"),
+        ("medseg.inference.check_image", "docs/how-to/read-a-refusal.md"),
+        ("medseg.inference.existing", "docs/how-to/use-your-own-data.md"),
+        ("medseg.engines.foreground", "docs/how-to/use-your-own-data.md"),
+        ("medseg.engines.record", "docs/how-to/resume-a-run.md"),
         ("medseg.networks.weights", None),
         ("medseg.overrides", "docs/how-to/override-a-config.md"),
         ("numpy", None),
@@ -75,3 +80,14 @@ def test_a_bundle_or_an_override_that_is_refused_names_its_page(words, repositor
     liver = str(repository / "bundles" / "liver")
     ended = CliRunner().invoke(cli.app, [word.format(liver=liver) for word in words])
     assert ended.stderr.endswith("(see docs/how-to/override-a-config.md)\n")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"training": [1]}'])
+def test_a_broken_dataset_json_names_the_page_of_own_data(text, tmp_path):
+    for part in ("imagesTr", "labelsTr"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "a.nii").touch()
+    (tmp_path / "dataset.json").write_text(text)
+    words = ["prepare", "liver", "--source", str(tmp_path), "--out", str(tmp_path.parent / "out")]
+    ended = CliRunner().invoke(cli.app, words)
+    assert ended.stderr.endswith("(see docs/how-to/use-your-own-data.md)\n")
