@@ -18,6 +18,7 @@ from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli_output import say
 from medseg.cli_paths import PathArgument, PathOption, PathTextArgument
 from medseg.cli_usage import PlainGroup
+from medseg.interrupts import remember_interrupts
 from medseg.pages import page_of
 from medseg.printable import log_printable_text, printable
 from medseg.streams import go_on_without_readers
@@ -36,7 +37,7 @@ app.add_typer(bundles_app, name="bundles")
 _KINDS = "ct, slices, chest, mr, brain, microscopy, membrane, endoscopy, road or city."
 _GO_ON = "what is done is kept, run it again to go on"
 _KEPT = {
-    "train": "the last whole epoch, if any, is kept, go on with --resume True",
+    "train": "with one whole epoch done, go on with --resume True, else begin anew",
     "inference": "the cases that are done are kept, go on with --existing skip",
 }
 """What to say of an interrupted workflow: what is kept, and how to go on."""
@@ -327,6 +328,7 @@ def doctor() -> None:
 
 def main() -> None:
     """Entry point of the `medseg` command."""
+    remember_interrupts()
     go_on_without_readers()
     log_printable_text()
     app()

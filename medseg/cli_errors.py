@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from medseg.cli_usage import BAD_ARGUMENTS, INTERRUPTED
+from medseg.interrupts import was_interrupted
 from medseg.printable import printable
 
 DONE, SOME_FAILED = 0, 1
@@ -47,7 +48,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
             self.also(self._in_words(error))
         if show_traceback():
             return
-        if isinstance(error, KeyboardInterrupt):
+        if _is_interrupt(error):
             sys.stderr.write(f"\ninterrupted: {self.interrupted}\n")  # below a progress bar
             raise typer.Exit(INTERRUPTED) from None
         cause = root_cause(error)
@@ -63,7 +64,12 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         """An error of any kind in one line."""
         from medseg.errors import is_documented, root_cause
 
-        if isinstance(error, KeyboardInterrupt):
+        if _is_interrupt(error):
             return f"interrupted: {self.interrupted}"
         cause = root_cause(error)
         return str(cause) if is_documented(cause) else f"{type(cause).__name__}: {cause}"
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether Ctrl-C is what ended a verb, be it by an error that it caused on its way."""
+    return isinstance(error, KeyboardInterrupt) or was_interrupted()

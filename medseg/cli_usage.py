@@ -9,9 +9,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from medseg.interrupts import STATUS
 from medseg.printable import printable
 
-BAD_ARGUMENTS, INTERRUPTED = 2, 130
+BAD_ARGUMENTS, INTERRUPTED = 2, STATUS
 
 UsageError: Any = typer.BadParameter.__base__
 """Of the click that this typer uses: newer ones bring their own."""

@@ -7,6 +7,7 @@ import threading
 from traceback import format_exception
 from types import TracebackType
 
+from medseg.interrupts import remember_interrupts, was_interrupted
 from medseg.pages import page_of
 from medseg.printable import log_printable_text, printable, printable_lines
 from medseg.streams import go_on_without_readers
@@ -17,7 +18,10 @@ _PEER_LOST = (
 )
 """What gloo and NCCL say, in a RuntimeError, where the process at the other end is gone."""
 
-KEPT = "what is done is kept; a training goes on with --resume True, from its last whole epoch"
+KEPT = (
+    "what is done is kept: a training with one whole epoch done goes on with --resume True, "
+    "another begins anew"
+)
 """What to say where a workflow of a bundle was stopped from outside."""
 
 _NO_MEMORY = ("CUDA out of memory", "can't allocate memory", "out of memory. Tried to allocate")
@@ -155,6 +159,7 @@ def one_line_errors() -> None:
     the process by its signal. A reader of the output that goes away does not end it, see
     `medseg.streams`; what is printed and logged is printable, see `medseg.printable`.
     """
+    remember_interrupts()
     go_on_without_readers()  # here, as every config begins with it
     log_printable_text()
     sys.excepthook = _report
@@ -178,7 +183,7 @@ def _report_of_thread(given: threading.ExceptHookArgs) -> None:
 
 
 def _line(error: BaseException) -> str | None:
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) or was_interrupted():
         return f"interrupted: {KEPT}"
     cause = root_cause(error)
     documented = with_page(cause) if is_documented(cause) else None

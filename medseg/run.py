@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.files import check_apart, check_folder, check_place
+from medseg.interrupts import ending_at_once
 from medseg.overrides import checked_overrides, for_monai, read_config
 
 _TRAINING = ("train", "multi_gpu_train")
@@ -41,7 +42,8 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     overrides = checked_overrides(bundle, workflow, arguments)
     _check_stated(overrides)
 
-    from monai.bundle.scripts import run
+    with ending_at_once("interrupted: nothing was begun, run it again"):
+        from monai.bundle.scripts import run
 
     for folder in _written_folders(bundle, workflow, overrides):
         check_folder(folder)

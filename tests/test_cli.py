@@ -325,7 +325,10 @@ def test_an_undocumented_error_keeps_its_traceback(here, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("train", "the last whole epoch, if any, is kept, go on with --resume True"),
+        (
+            "train",
+            "with one whole epoch done, go on with --resume True, else begin anew",
+        ),
         ("evaluate", "run it again"),
         ("segment docs -o masks", "the cases that are done are kept, go on with --existing skip"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 RANKS = {
     **dict.fromkeys(("choices", "counted", "scratch", "telemetry"), -2),
-    **dict.fromkeys(("inspect_fault", "pages", "printable", "streams", "walk"), -2),
+    **dict.fromkeys(("inspect_fault", "interrupts", "pages", "printable", "streams", "walk"), -2),
     "watch": -1,
     **dict.fromkeys(("errors", "files", "flags", "geometry", "labels", "memory", "path_keys"), 0),
     **dict.fromkeys(("ingest", "losses", "metrics", "networks", "transforms"), 1),

@@ -24,7 +24,10 @@ WAYS = (
     "terminated",
     "killed",
 )
-KEPT = "what is done is kept; a training goes on with --resume True, from its last whole epoch\n"
+KEPT = (
+    "what is done is kept: a training with one whole epoch done goes on with --resume True, "
+    "another begins anew\n"
+)
 LOST = (
     "error: another process of this run has ended: correct what that one says; if it says nothing, "
     "it was killed, often for want of memory\n"

@@ -1,0 +1,67 @@
+"""Interrupts: Ctrl-C is remembered, so that what it breaks on its way is not taken for a fault.
+
+An interrupt in the midst of an import can end in another error, or in none at all: some packages
+catch it there, and a module that was loaded by half fails later.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+STATUS = 130
+"""Exit status of a command that was interrupted: 128 and the number of the signal."""
+
+_came = False
+
+
+def remember_interrupts() -> None:
+    """From now on, `was_interrupted` knows of each Ctrl-C; it raises KeyboardInterrupt as ever.
+
+    Where the process handles or ignores the signal in another way already, nothing changes.
+
+    Example:
+        >>> remember_interrupts()
+    """
+    if _is_ours_to_set(signal.default_int_handler):
+        signal.signal(signal.SIGINT, _remember)
+
+
+def was_interrupted() -> bool:
+    """Whether Ctrl-C came since `remember_interrupts`, whatever error it ended in."""
+    return _came
+
+
+@contextmanager
+def ending_at_once(line: str) -> Iterator[None]:
+    """While the body runs, Ctrl-C ends the process at once, with this line on the standard error.
+
+    For imports, which take seconds, which an interrupt leaves half done, and in which nothing has
+    been written yet: nothing is cleaned up.
+    """
+    if not _is_ours_to_set(_remember):
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        os.write(2, f"\n{line}\n".encode())
+        os._exit(STATUS)
+
+    signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, _remember)
+
+
+def _remember(number: int, frame: FrameType | None) -> None:
+    global _came
+    _came = True
+    signal.default_int_handler(number, frame)
+
+
+def _is_ours_to_set(handler: object) -> bool:
+    is_main = threading.current_thread() is threading.main_thread()
+    return is_main and signal.getsignal(signal.SIGINT) is handler
