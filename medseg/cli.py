@@ -287,13 +287,13 @@ def inspect(
 
     with one_line_errors(also=partial(_say_error, path) if json else None):
         from medseg.ingest import inspection, table
-        from medseg.ingest.nothing_found import nothing_found
+        from medseg.ingest.nothing_found import refuse_nothing_found
 
         rows = inspection.inspect(
             path, resample=resample, volume=volume, affine=affine, units=units
         )
         if not rows:
-            raise nothing_found(path)
+            refuse_nothing_found(path)
         console = Console(emoji=False)  # a name may hold :these:
         if json:
             say(notation.dumps(inspection.as_json(rows, path), indent=2))

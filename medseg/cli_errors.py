@@ -62,12 +62,12 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
 
     def _in_words(self, error: BaseException) -> str:
         """An error of any kind in one line."""
-        from medseg.errors import is_documented, root_cause
+        from medseg.errors import is_documented, root_cause, with_page
 
         if _is_interrupt(error):
             return f"interrupted: {self.interrupted}"
         cause = root_cause(error)
-        return str(cause) if is_documented(cause) else f"{type(cause).__name__}: {cause}"
+        return with_page(cause) if is_documented(cause) else f"{type(cause).__name__}: {cause}"
 
 
 def _is_interrupt(error: BaseException) -> bool:

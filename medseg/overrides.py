@@ -99,7 +99,9 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     while rest:
         key, joined, value = rest.pop(0).partition("=")
         if not key.startswith("--"):
-            raise ValueError(f"{key!r} is no override: write --key value")
+            raise ValueError(
+                f"{key!r} is no override: write --key value, and give several cases as one folder"
+            )
         name = key.removeprefix("--").replace("::", "#")
         stands_alone = not joined and (not rest or rest[0].startswith("--"))
         if stands_alone and name not in FLAGS:

@@ -115,7 +115,7 @@ def test_archives_are_pointed_to_what_takes_them(tmp_path):
         ended = _inspect(path)
         assert ended.exit_code == BAD_ARGUMENTS
         assert ended.stderr.startswith(f"error: {path} {held}")
-        assert ended.stderr.endswith("`medseg prepare NAME`\n")
+        assert ended.stderr.endswith("`medseg prepare NAME` (see docs/how-to/read-a-refusal.md)\n")
         assert ended.stderr.count("\n") == 1
 
 

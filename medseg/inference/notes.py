@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from medseg.printable import printable
+
 NOTES = "notes"
 """The key of an image's meta data. Its value is one text, a line for each note, since MONAI puts
 texts of several cases together and takes them apart again."""
@@ -27,9 +29,9 @@ def is_forced(notes: Sequence[str]) -> bool:
 
 
 def add_notes(image: Tensor, notes: Sequence[str]) -> None:
-    """Add notes to an image; one that keeps no meta data, a plain tensor, keeps none."""
+    """Add notes to an image, printable; one that keeps no meta data, a plain tensor, keeps none."""
     if hasattr(image, "meta"):
-        image.meta[NOTES] = "\n".join([*notes_of(image), *notes])
+        image.meta[NOTES] = "\n".join([*notes_of(image), *map(printable, notes)])
 
 
 def png_text(notes: Sequence[str]) -> PngInfo:

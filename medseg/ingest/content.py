@@ -31,7 +31,11 @@ _STARTS = (
     (b"%pdf", "a PDF document", "pass a volume"),
     (b"\x89hdf", "HDF5", "convert it to NIfTI"),
     (b"\x1f\x8b", "packed twice", "unpack it once"),
+    (b"pk\x03\x04", "a zip archive", "unpack it, and pass the folder"),
+    (b"7z\xbc\xaf", "a 7z archive", "unpack it, and pass the folder"),
+    (b"rar!", "a rar archive", "unpack it, and pass the folder"),
 )
+_OF_ARCHIVES = (".zip", ".7z", ".rar", ".tar")
 _AT = (
     (128, b"DICM", "DICOM", f"{_OTHER_SUFFIX}, .dcm"),
     (257, b"ustar", "a tar archive", "unpack it"),
@@ -65,7 +69,8 @@ def refusal_by_content(path: Path, *, promised: str = "") -> IngestError | None:
     if not found or found[0][0] == promised:
         return None
     what, remedy = found[0]
-    finding = f"{path} is {what}, whatever its name says"
+    contradicts = bool(promised) or path.suffix.lower() not in _OF_ARCHIVES
+    finding = f"{path} is {what}{', whatever its name says' * contradicts}"
     return IngestError(Reason.UNKNOWN_FORMAT, finding, remedy=remedy)
 
 

@@ -1,6 +1,7 @@
 """Nothing found: what a path holds in place of DICOM and NIfTI, said with what to do about it."""
 
 from pathlib import Path
+from typing import NoReturn
 
 from medseg.counted import counted
 from medseg.ingest.folder import files_below
@@ -10,26 +11,26 @@ from medseg.ingest.reasons import IngestError, Reason
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
 
 
-def nothing_found(path: Path) -> ValueError:
-    """The error for a folder or file with neither DICOM nor a volume file.
+def refuse_nothing_found(path: Path) -> NoReturn:
+    """Refuse a folder or file with neither DICOM nor a volume file.
 
     Pictures have no geometry that could be judged, and no archive is opened: both are named where
     they are all that is there.
     """
     if found := _named(path, PICTURES):
         held = counted(len(found), "picture") + " and neither DICOM nor a volume file"
-        return ValueError(
+        raise ValueError(
             f"{path} {f'holds {held}' if path.is_dir() else 'is a picture'}, which needs no "
             "inspection: convert a dataset with `medseg prepare NAME`, or segment pictures with "
             "one of the picture bundles, such as bundles/nuclei or bundles/polyp"
         )
     if found := _named(path, ARCHIVES):
         held = counted(len(found), "archive") + " and neither DICOM nor a volume file"
-        return ValueError(
+        raise ValueError(
             f"{path} {f'holds {held}' if path.is_dir() else 'is an archive'}: unpack it, or "
             "convert a dataset as published with `medseg prepare NAME`"
         )
-    return IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor a volume file in {path}")
+    raise IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor a volume file in {path}")
 
 
 def _named(path: Path, suffixes: tuple[str, ...]) -> list[Path]:

@@ -117,3 +117,9 @@ def test_files_of_a_case_without_notes_are_as_ever(tmp_path):
     WritePictureLabeld("pred", tmp_path)(case)
     assert nib.load(tmp_path / "a.nii.gz").header["descrip"] == b""
     assert Image.open(tmp_path / "a_label.png").text == {}
+
+
+def test_a_note_keeps_no_control_character_of_a_header():
+    image = MetaTensor(torch.zeros(1, 4, 4, 4))
+    add_notes(image, ["the DICOM header says HE\x1b[31mAD"])
+    assert notes_of(image) == ["the DICOM header says HE\\x1b[31mAD"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import zipfile
 
 import pytest
 from ingest.volume_writer import write_volume
@@ -57,6 +58,17 @@ def test_an_empty_file_is_called_empty(name, tmp_path):
     error = refused(tmp_path / name)
     assert error.code is Reason.TRUNCATED
     assert error.finding == f"{tmp_path / name} is empty"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("a.zip", "is a zip archive: unpack it"), ("a", "is a zip archive, whatever its name says")],
+)
+def test_an_archive_is_called_one(name, said, tmp_path):
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("IM0001", bytes(200))
+    with pytest.raises(IngestError, match=said):
+        load(tmp_path / name)
 
 
 @pytest.mark.parametrize(

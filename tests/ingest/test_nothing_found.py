@@ -3,7 +3,7 @@
 import pytest
 
 from medseg.ingest import IngestError, Reason
-from medseg.ingest.nothing_found import PICTURES, nothing_found
+from medseg.ingest.nothing_found import PICTURES, refuse_nothing_found
 from medseg.ingest.picture import SUFFIXES
 
 
@@ -26,16 +26,18 @@ def test_a_folder_is_told_by_what_it_holds(tmp_path, held, said):
     for name in held:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert said in str(nothing_found(tmp_path))
+    with pytest.raises(ValueError, match=said):
+        refuse_nothing_found(tmp_path)
 
 
 @pytest.mark.parametrize(("name", "said"), [("a.PNG", "is a picture"), ("a.zip", "is an archive")])
 def test_a_file_is_told_by_its_name(tmp_path, name, said):
     (tmp_path / name).touch()
-    assert f"{name} {said}" in str(nothing_found(tmp_path / name))
+    with pytest.raises(ValueError, match=f"{name} {said}"):
+        refuse_nothing_found(tmp_path / name)
 
 
 def test_an_empty_folder_has_its_reason_code(tmp_path):
-    error = nothing_found(tmp_path)
-    assert isinstance(error, IngestError)
-    assert error.code is Reason.EMPTY_FOLDER
+    with pytest.raises(IngestError) as caught:
+        refuse_nothing_found(tmp_path)
+    assert caught.value.code is Reason.EMPTY_FOLDER
