@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from medseg.choices import check_choices
 from medseg.counted import counted
 from medseg.datasets import datalist
 from medseg.datasets._integrity import check_cases
@@ -28,6 +29,7 @@ _FORMER = {f"lidc-{view}": f"lung_nodule-{view}" for view in ("patches", "slices
 """Names that datalists of earlier versions have, and what the dataset is called now."""
 
 _KINDS = {"case": (str, int), "patient": (str, int), "image": (str,), "label": (str,)}
+_KEYS = tuple(_KINDS)
 _KINDS["instances"] = _KINDS["image"]
 """Types that the entries of a case may have; those of one entry are the same in all cases."""
 
@@ -71,14 +73,18 @@ def write(
 
     Raises:
         TypeError: a case or patient that is neither text nor a whole number, or of both kinds in
-            one set, a path that is none, or label values that are no whole numbers.
-        ValueError: no cases; or a file is missing or cannot be read, a label has another size or
-            grid than its image, or a value that is not declared. Every faulty case is logged, the
-            message names the first; nothing is written.
+            one set, a path that is none, a case that is no dictionary, label values that are no
+            whole numbers, or a share that is no number.
+        ValueError: no cases, a case without one of its keys, folds or a seed out of range; or a
+            file is missing or cannot be read, a label has another size or grid than its image, or a
+            value that is not declared. Every faulty case is logged, the message names the first;
+            nothing is written.
     """
     root = Path(out)
+    _check_shares(folds=folds, seed=seed, test_share=test_share)
     items, testing = _plain(items), _plain(testing)
     _check_kinds([*items, *testing], label_values)
+    items, testing = _named_by_text(items), _named_by_text(testing)
     if not items:
         raise ValueError(f"{name} has no cases to write to {root}: give the dataset as published")
     digests = check_cases(root, [*items, *testing], label_values)
@@ -202,7 +208,28 @@ def is_prepared(dataset_dir: str | os.PathLike[str]) -> bool:
 
 def _plain(items: Iterable[Mapping[str, Any]]) -> list[Item]:
     """The cases in types that JSON has: paths as text, numpy's numbers as Python's."""
-    return [{key: _as_json(value) for key, value in item.items()} for item in items]
+    found = []
+    for item in items:
+        if not isinstance(item, Mapping):
+            raise TypeError(
+                f"a case is a dictionary with {', '.join(_KEYS)}, got {item!r}: give it as one"
+            )
+        found.append({key: _as_json(value) for key, value in item.items()})
+    return found
+
+
+def _named_by_text(items: Sequence[Item]) -> list[Item]:
+    """The cases with a name that is text, as a datalist has it; one may be given as a number."""
+    return [{**item, "case": str(item["case"])} for item in items]
+
+
+def _check_shares(*, folds: Any, seed: Any, test_share: Any) -> None:
+    """Refuse folds, a seed or a share of no use before any image is read."""
+    check_choices({"folds": folds, "seed": seed})
+    if test_share is not None and (
+        isinstance(test_share, bool) or not isinstance(test_share, Real)
+    ):
+        raise TypeError(f"test_share is a number from 0 to 1 or None, got {test_share!r}: give one")
 
 
 def _as_json(value: Any) -> Any:
@@ -218,6 +245,11 @@ def _check_kinds(items: Sequence[Mapping[str, Any]], label_values: Collection[An
             raise TypeError(
                 f"label_values holds {value!r}, a {type(value).__name__}: give whole numbers"
             )
+    for item in items:
+        for key in _KEYS:
+            if key not in item and key != "label":
+                name = item.get("case", item.get("image", "without a name"))
+                raise ValueError(f"case {name} has no {key}: give each of {', '.join(_KEYS)}")
     for key, kinds in _KINDS.items():
         given = [item[key] for item in items if key in item]
         for value in given:

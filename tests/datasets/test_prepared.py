@@ -433,6 +433,44 @@ def test_paths_and_numbers_of_numpy_are_written_as_text_and_numbers(tmp_path):
     assert {item["patient"] for item in made["training"]} == {0, 1, 2, 3}
 
 
+def test_names_that_are_numbers_are_written_as_text(tmp_path):
+    cases = [{**one, "case": np.int32(n)} for n, one in enumerate(items(tmp_path, 4))]
+    made = write(tmp_path, cases)
+    assert sorted(item["case"] for item in made["training"]) == ["0", "1", "2", "3"]
+    assert json.loads((tmp_path / "datalist.json").read_text()) == made
+
+
+@pytest.mark.parametrize("key", ["case", "patient", "image"])
+def test_a_case_without_one_of_its_keys_is_refused_by_its_name(tmp_path, key):
+    cases = items(tmp_path, 3)
+    name = cases[1].get("image" if key == "case" else "case")
+    del cases[1][key]
+    with pytest.raises(ValueError, match=f"^case {name} has no {key}: give each of case, patient"):
+        write(tmp_path, cases)
+
+
+def test_what_is_no_case_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="a case is a dictionary with case, patient, image, label"):
+        write(tmp_path, [*items(tmp_path, 2), "p02.png"])
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "said"),
+    [
+        ({"folds": "2"}, ValueError, "folds is '2': it has to be a whole number, 2 or more"),
+        ({"folds": 2.0}, ValueError, "folds is 2.0"),
+        ({"folds": True}, ValueError, "folds is True"),
+        ({"seed": "x"}, ValueError, "seed is 'x': it has to be a whole number from 0"),
+        ({"seed": None}, ValueError, "seed is None"),
+        ({"test_share": "a"}, TypeError, "test_share is a number from 0 to 1 or None, got 'a'"),
+        ({"test_share": True}, TypeError, "test_share is a number"),
+    ],
+)
+def test_folds_seed_and_share_are_checked_before_any_image_is_read(tmp_path, options, kind, said):
+    with pytest.raises(kind, match=said):
+        write(tmp_path, [], **options)
+
+
 def test_what_was_written_is_logged(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     write(tmp_path, items(tmp_path, 10), test_share=0.2)
