@@ -184,6 +184,7 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         scale_slope=private.SCALE_SLOPE.read(dataset),
         overlay_bits=_overlay_bits(dataset),
         real_world=real_world_mapping.read_mappings([dataset]),
+        ends_at=parsed.last_read if pixels is None else "",
     )
 
 

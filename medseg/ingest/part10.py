@@ -88,6 +88,7 @@ class Part10:
         syntax: its transfer syntax.
         is_syntax_assumed: whether the file does not state it, or is written in another.
         is_implicit: whether elements are without VR, as found.
+        last_read: the element at which parsing ended, for messages.
         stream: what was parsed, inflated if need be, at the pixel data element or at its end. It is
             `Inflated` where the data set is deflated, and read while the file is open.
     """
@@ -97,6 +98,7 @@ class Part10:
     is_syntax_assumed: bool
     is_implicit: bool
     stream: BinaryIO | Inflated
+    last_read: str = ""
 
 
 class BoundedReader(io.BufferedReader):
@@ -236,7 +238,7 @@ def parse(
         stop = None if keywords is None or with_pixels else _is_pixel_data
         if last is not None:
             stop = partial(_is_past, Tag(last))
-        dataset = _read(stream, syntax, keywords=keywords, stop=stop)
+        dataset, last_read = _read(stream, syntax, keywords=keywords, stop=stop)
     _check_unread_items(dataset, path)
     is_implicit = bool(dataset.original_encoding[0])  # as found, which pydicom goes by
     if syntax in _PLAIN_SYNTAXES:
@@ -245,7 +247,7 @@ def parse(
         _check_consistent(dataset, path)
         meta.TransferSyntaxUID = syntax
     dataset.file_meta = meta
-    return Part10(dataset, syntax, syntax != stated, is_implicit, stream)
+    return Part10(dataset, syntax, syntax != stated, is_implicit, stream, last_read)
 
 
 @contextmanager
@@ -333,17 +335,19 @@ def _read(
     *,
     keywords: Sequence[str] | None,
     stop: Callable[[BaseTag, str | None, int], bool] | None,
-) -> pydicom.Dataset:
+) -> tuple[pydicom.Dataset, str]:
+    """The data set, and the name of the element at which it ends."""
     wanted = None if keywords is None else _tags(tuple(keywords))
     watch = _Watch(stop)
     try:
-        return read_dataset(
+        dataset = read_dataset(
             cast(BinaryIO, stream),
             syntax.is_implicit_VR,
             syntax.is_little_endian,
             stop_when=watch,
             specific_tags=wanted,
         )
+        return dataset, watch.name
     except IngestError:
         raise
     except PARSE_ERRORS as error:

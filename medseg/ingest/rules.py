@@ -66,7 +66,8 @@ _SCANNED = ("DV", "DF", "SD", "SI", "DRW")  # ConversionType, PS3.3 C.8.6.1.1
 def _no_pixels(slices: Sequence[Slice]) -> str:
     for s in slices:
         if s.pixels is None and not is_class_without_image(s.sop_class):
-            return f"{s.name} ends before its pixels ({s.sop_class.name or 'no SOP class'})"
+            kind = s.sop_class.name or "no SOP class"
+            return f"{s.name} ends before its pixels ({kind}), at {s.ends_at}"
     return ""
 
 

@@ -57,6 +57,7 @@ class Slice:
     `sample_note` is what `medseg.ingest.plausibility` has to say of the samples.
     `tiles` is how many slices lie side by side in the image, by a private element of its maker,
     and `is_called_mosaic` that Siemens' own copy of ImageType says so without a number.
+    `ends_at` names the element at which a file without pixels ends, or cannot be read on.
     `is_swapped` says that the bytes of its samples are in the other order than stated.
     """
 
@@ -102,6 +103,7 @@ class Slice:
     overlay_bits: int = 0
     sample_note: tuple[Reason, str] | None = None
     is_swapped: bool = False
+    ends_at: str = ""
     frame: int | None = None
 
     @property

@@ -72,6 +72,17 @@ def test_a_slice_cut_before_its_series_uid_is_truncated_not_a_series(tmp_path):
     assert caught.value.code is Reason.TRUNCATED
 
 
+def test_the_element_is_named_at_which_a_file_cannot_be_read_on(tmp_path):
+    """Its VR is none, so that its length is taken from what it is not."""
+    path, *_ = write_series(tmp_path, make_series())
+    content, rows = path.read_bytes(), b"\x28\x00\x10\x00US"
+    comments = b"\x20\x00\x00\x40??\x04\x00abcd"
+    path.write_bytes(content.replace(rows, comments + rows))
+    with pytest.raises(IngestError, match=r"at ImageComments \(0020,4000\) of \d+ bytes") as caught:
+        load(tmp_path)
+    assert caught.value.code is Reason.TRUNCATED
+
+
 def test_the_series_uid_of_a_damaged_file_is_read_where_the_damage_is_behind_it(tmp_path):
     path, *_ = write_series(tmp_path, make_series(uid="1.2.3"))
     assert read_series_uid(path) == "1.2.3"
