@@ -17,7 +17,7 @@ from torch import Tensor
 from medseg.flags import require_bool
 from medseg.geometry import Geometry
 from medseg.inference.notes import FORCED, add_notes
-from medseg.ingest.reader import BODY_PART, MODALITY
+from medseg.ingest.reader import BODY_PART, CONTRADICTION, MODALITY
 from medseg.plausibility import (
     TrainedOn,
     compare_image,
@@ -160,6 +160,8 @@ class CheckImaged(MapTransform):
             found.refusals.append(
                 f"the DICOM header says {modality}, the network was trained on {self.modality}"
             )
+        if said := meta.get(CONTRADICTION):
+            found.warnings.append(f"{said}: it is taken for {modality}")
         if part and self.body_part and part not in self.body_part:
             found.warnings.append(
                 f"the DICOM header says {part}, the network was trained on "

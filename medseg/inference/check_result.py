@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 
 _REMEDY = "look at the preview before the result is used"
 
-_OF_SLICES = ("share", "place_1", "place_2")
-"""What a network that was trained on slices says of a whole volume; `share` is of the slice with
-the largest one."""
+_OF_SLICES = ("share", "place_1", "place_2", "pieces")
+"""What a network that was trained on slices says of a whole volume. `share` is of the slice with
+the largest one, and an organ is in no more pieces than it is in a slice."""
 
 
 class CheckResultd(MapTransform):

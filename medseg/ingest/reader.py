@@ -31,8 +31,9 @@ from medseg.ingest.voxels import check_image
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", "")
 
-MODALITY, BODY_PART = "modality", "body_part"
-"""Keys of an image's meta data: what its DICOM header says, empty where it says nothing."""
+MODALITY, BODY_PART, CONTRADICTION = "modality", "body_part", "contradiction"
+"""Keys of an image's meta data: what its DICOM header says, empty where it says nothing. The last
+is what SOP class and Modality say against each other."""
 
 
 class VolumeReader(ImageReader):
@@ -105,7 +106,11 @@ class VolumeReader(ImageReader):
         volumes, grids, kinds = zip(*(self._load(path) for path in img), strict=True)
         for path, grid in zip(img[1:], grids[1:], strict=True):
             check_same_grid(grids[0], grid, names=(str(img[0]), str(path)))
-        stated = {MODALITY: kinds[0].modality, BODY_PART: kinds[0].body_part}
+        stated = {
+            MODALITY: kinds[0].modality,
+            BODY_PART: kinds[0].body_part,
+            CONTRADICTION: kinds[0].contradiction,
+        }
         shape, affine = grids[0].shape, grids[0].affine
         if len(volumes) == 1:
             return volumes[0], metadata(shape, affine=affine) | stated

@@ -10,15 +10,23 @@ import numpy as np
 from medseg.geometry import Geometry
 from medseg.ingest.dicom import find_one, read_series
 from medseg.ingest.formats import is_volume_file
+from medseg.ingest.image_kind import contradiction
 from medseg.ingest.volume_file import load_file
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a header says an image is of, in DICOM's terms; empty where it says nothing."""
+    """What a header says an image is of, in DICOM's terms; empty where it says nothing.
+
+    Attributes:
+        modality: what the rules went by.
+        body_part: BodyPartExamined.
+        contradiction: what SOP class and Modality say against each other.
+    """
 
     modality: str = ""
     body_part: str = ""
+    contradiction: str = ""
 
 
 def load(
@@ -88,5 +96,6 @@ def load_with_kind(
         return *load_file(path, volume=volume, affine=affine, units=units), Kind()
     series = find_one(path, series_uid=series_uid, choose=choose, resample=resample)
     array, geometry = read_series(series)
-    kind = Kind(modality=series.slices[0].kind, body_part=series.slices[0].origin.body_part)
-    return array, geometry, kind
+    first = series.slices[0]
+    said = contradiction(first.sop_class, first.modality)
+    return array, geometry, Kind(first.kind, first.origin.body_part, said)

@@ -9,6 +9,7 @@ from ingest.dicom_writer import make_series, write_series
 from monai.data import MetaTensor
 from monai.transforms import EnsureChannelFirstd, LoadImaged
 from plausibility.test_hounsfield import scan
+from pydicom.uid import PositronEmissionTomographyImageStorage
 
 from medseg.inference import CheckImaged
 from medseg.inference.notes import notes_of
@@ -174,3 +175,16 @@ def test_the_reader_keeps_what_a_dicom_header_says(tmp_path):
     read = LoadImaged("image", reader=VolumeReader())(data)["image"]
     assert (read.meta["modality"], read.meta["body_part"]) == ("CT", "ABDOMEN")
     assert EnsureChannelFirstd("image")({"image": read})["image"].meta["modality"] == "CT"
+
+
+def test_a_sop_class_that_contradicts_modality_reaches_the_outputs(tmp_path):
+    series, pet = make_series(), PositronEmissionTomographyImageStorage
+    for each in series:
+        each.SOPClassUID = each.file_meta.MediaStorageSOPClassUID = pet
+    write_series(tmp_path / "ct", series)
+    read = LoadImaged("image", reader=VolumeReader())({"image": str(tmp_path / "ct")})["image"]
+    assert read.meta["modality"] == "CT"
+    header = {key: read.meta[key] for key in ("modality", "contradiction")}
+    [note] = notes_of(checked(scan(), header=header))
+    assert "Positron Emission Tomography Image Storage and Modality says CT" in note
+    assert note.endswith("it is taken for CT")

@@ -73,6 +73,20 @@ def test_the_volume_is_that_of_the_file(weights):
     ]
 
 
+@pytest.mark.parametrize(("pieces", "is_warned"), [(1, False), (6, False), (7, True)])
+def test_a_volume_in_more_pieces_than_three_times_those_of_a_slice_is_noted(
+    pieces, is_warned, tmp_path
+):
+    weights = tmp_path / "slices.pt"
+    weights.write_bytes(b"weights")
+    ranges = {"share": [0.001, 0.3], "pieces": [1, 2]}
+    write_trained_on(TrainedOn({}, 9, "CT", 2, {}, {"liver": ranges}), weights)
+    notes = checked(weights, np.s_[4 : 4 + 2 * pieces : 2, 5:20, 1:9])
+    assert (
+        notes == [f"liver: the number of pieces is {pieces}, in training it was 1 to 2"] * is_warned
+    )
+
+
 def test_weights_without_ranges_check_nothing(tmp_path):
     assert checked(tmp_path / "other.pt", np.s_[:0]) == []
 
