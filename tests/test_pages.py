@@ -37,9 +37,7 @@ def test_every_module_is_there(start):
         ("medseg.engines.record", "docs/how-to/resume-a-run.md"),
         ("medseg.networks.weights", None),
         ("medseg.overrides", "docs/how-to/override-a-config.md"),
-        ("medseg.inference.check_image", "docs/how-to/read-a-refusal.md"),
         ("medseg.engines.resume", "docs/how-to/resume-a-run.md"),
-        ("medseg.engines.foreground", "docs/how-to/use-your-own-data.md"),
         ("numpy", None),
     ],
 )
