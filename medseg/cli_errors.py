@@ -31,16 +31,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        from medseg.errors import (
-            config_fault,
-            disk_fault,
-            folder_fault,
-            is_documented,
-            memory_fault,
-            root_cause,
-            show_traceback,
-            with_page,
-        )
+        from medseg.errors import in_one_line, root_cause, show_traceback
 
         if error is None or isinstance(error, (SystemExit, typer.Exit)):
             return
@@ -51,22 +42,21 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         if _is_interrupt(error):
             sys.stderr.write(f"\ninterrupted: {self.interrupted}\n")  # below a progress bar
             raise typer.Exit(INTERRUPTED) from None
-        cause = root_cause(error)
-        documented = with_page(cause) if is_documented(cause) else None
-        message = documented or disk_fault(error) or memory_fault(error)
-        message = message or config_fault(error) or folder_fault(error)
+        message = in_one_line(error)
         if message is not None:
             sys.stderr.write(f"error: {printable(message)}\n")
-            failed = type(cause).__name__ == "CasesFailedError"
+            failed = type(root_cause(error)).__name__ == "CasesFailedError"
             raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None
 
     def _in_words(self, error: BaseException) -> str:
         """An error of any kind in one line."""
-        from medseg.errors import is_documented, root_cause, with_page
+        from medseg.errors import access_fault, is_documented, root_cause, with_page
 
         if _is_interrupt(error):
             return f"interrupted: {self.interrupted}"
         cause = root_cause(error)
+        if refused := access_fault(cause):
+            return refused
         return with_page(cause) if is_documented(cause) else f"{type(cause).__name__}: {cause}"
 
 

@@ -30,6 +30,7 @@ _NO_MEMORY = ("CUDA out of memory", "can't allocate memory", "out of memory. Tri
 _LONGEST_REASON = 200
 
 _OF_FOLDER = (errno.ENOENT, errno.ENOTDIR)
+_OF_ACCESS = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR)
 _OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
@@ -146,6 +147,28 @@ def folder_fault(error: BaseException) -> str | None:
     )
 
 
+def access_fault(error: BaseException) -> str | None:
+    """What to say if the system refused a file or folder, such as for its permissions; else None.
+
+    Example:
+        >>> access_fault(PermissionError(errno.EACCES, "Permission denied", "data/a.nii.gz"))
+        'data/a.nii.gz cannot be used (Permission denied): correct its permissions or the path'
+    """
+    if not isinstance(error, OSError) or error.errno not in _OF_ACCESS or error.filename is None:
+        return None
+    reason = os.strerror(error.errno)
+    file = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename
+    return f"{file} cannot be used ({reason}): correct its permissions or the path"
+
+
+def in_one_line(error: BaseException) -> str | None:
+    """The message of an error that the user can mend; None for one that keeps its traceback."""
+    cause = root_cause(error)
+    documented = with_page(cause) if is_documented(cause) else None
+    message = access_fault(cause) or documented or disk_fault(error) or memory_fault(error)
+    return message or config_fault(error) or folder_fault(error)
+
+
 def show_traceback() -> bool:
     """Whether the environment asks for whole tracebacks, by MEDSEG_TRACEBACK=1."""
     return bool(os.environ.get("MEDSEG_TRACEBACK"))
@@ -185,8 +208,5 @@ def _report_of_thread(given: threading.ExceptHookArgs) -> None:
 def _line(error: BaseException) -> str | None:
     if isinstance(error, KeyboardInterrupt) or was_interrupted():
         return f"interrupted: {KEPT}"
-    cause = root_cause(error)
-    documented = with_page(cause) if is_documented(cause) else None
-    message = documented or disk_fault(error) or memory_fault(error)
-    message = message or config_fault(error) or folder_fault(error) or lost_process(error)
+    message = in_one_line(error) or lost_process(error)
     return None if message is None else f"error: {message}"

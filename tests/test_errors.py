@@ -198,3 +198,20 @@ def test_torch_says_what_is_known_here_when_it_gets_no_memory():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50, dtype=torch.uint8)
     assert errors.memory_fault(caught.value) is not None
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR])
+def test_a_path_that_the_system_refuses_is_one_line_whoever_opened_it(number):
+    error = OSError(number, os.strerror(number), "data/a.nii")
+    message = f"data/a.nii cannot be used ({os.strerror(number)}): correct its permissions"
+    assert str(errors.in_one_line(error)).startswith(message)
+    wrapped = RuntimeError("Failed to evaluate")
+    wrapped.__cause__ = error
+    assert str(errors.in_one_line(wrapped)).startswith(message)
+
+
+def test_other_errors_are_not_of_a_path():
+    assert errors.access_fault(OSError("no number")) is None
+    assert errors.access_fault(PermissionError(errno.EACCES, "no name")) is None
+    assert errors.access_fault(FileNotFoundError(errno.ENOENT, "not there", "a")) is None
+    assert errors.in_one_line(RuntimeError("a bug")) is None
