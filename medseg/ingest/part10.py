@@ -22,7 +22,7 @@ from typing import BinaryIO, cast
 
 import pydicom
 from pydicom import config
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataset import FileMetaDataset
 from pydicom.errors import BytesLengthException
 from pydicom.filereader import read_dataset
@@ -66,6 +66,10 @@ FREE_READS, READS_PER_ITEM = 2**16, 32
 """The header of a file may be read in so many pieces, and 32 more for each item: an element takes
 one to three, data sets have a few thousand elements and items a few."""
 
+LONGEST_NUMBERS = 2**20
+"""Numbers of one element take at most so many bytes; each becomes an object of Python."""
+
+_NUMBER_VRS = frozenset(("AT", "DS", "FD", "FL", "IS", "SL", "SS", "UL", "US", "US or SS"))
 _PREAMBLE_BYTES = 128
 _ITEM_HEADER_BYTES, _ITEM_TAGS = 8, (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -338,7 +342,7 @@ def _read(
 ) -> tuple[pydicom.Dataset, str]:
     """The data set, and the name of the element at which it ends."""
     wanted = None if keywords is None else _tags(tuple(keywords))
-    watch = _Watch(stop)
+    watch = _Watch(stop, wanted)
     try:
         dataset = read_dataset(
             cast(BinaryIO, stream),
@@ -367,14 +371,25 @@ def _check_unread_items(dataset: pydicom.Dataset, path: Path) -> None:
 class _Watch:
     """Remembers the element that is being read, for messages."""
 
-    def __init__(self, stop: Callable[[BaseTag, str | None, int], bool] | None) -> None:
+    def __init__(
+        self,
+        stop: Callable[[BaseTag, str | None, int], bool] | None,
+        wanted: Sequence[BaseTag | int] | None,
+    ) -> None:
         self._stop = stop
+        self._numbers = frozenset(tag for tag in wanted or () if _is_number(tag))
         self.name = "the first element"
 
     def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
         size = "undefined length" if length == _UNDEFINED_LENGTH else f"{length} bytes"
         self.name = f"{keyword_for_tag(tag) or 'element'} {tag} of {size}"
+        if tag in self._numbers and length > LONGEST_NUMBERS:
+            raise ValueError("more numbers than any element has")
         return self._stop is not None and self._stop(tag, vr, length)
+
+
+def _is_number(tag: BaseTag | int) -> bool:
+    return dictionary_has_tag(tag) and dictionary_VR(tag) in _NUMBER_VRS
 
 
 @lru_cache(maxsize=8)

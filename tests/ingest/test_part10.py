@@ -395,3 +395,20 @@ def test_a_header_of_countless_elements_is_refused_before_they_cost_time(
     with pytest.raises(IngestError, match="more elements than a header has") as caught:
         load(path)
     assert caught.value.code is Reason.TOO_LARGE
+
+
+def test_an_element_of_countless_numbers_is_refused_before_they_are_parsed(tmp_path):
+    """A pixel spacing of 2**21 numbers, each of which would become an object."""
+    (path,) = write_series(tmp_path, make_series(ramp((1, 6, 4))))
+    content = path.read_bytes()
+    at = content.index(b"\x28\x00\x30\x00DS")
+    value = b"1\\" * 2**21
+    element = b"\x28\x00\x30\x00UN\0\0" + struct.pack("<I", len(value)) + value
+    (length,) = struct.unpack_from("<H", content, at + 6)
+    path.write_bytes(content[:at] + element + content[at + 8 + length :])
+    tracemalloc.start()
+    with pytest.raises(IngestError, match=r"PixelSpacing .* of 4194304 bytes cannot be read"):
+        load(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**22
