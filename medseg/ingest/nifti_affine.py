@@ -112,7 +112,8 @@ def _form(raw: Any, name: str, path: Path, shape: tuple[int, ...], factor: float
     try:
         if code not in _CODES:
             raise ValueError(f"{name}_code {code} is no orientation code")
-        affine = np.diag([factor] * 3 + [1.0]) @ getattr(raw, f"get_{name}")()
+        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused next
+            affine = np.diag([factor] * 3 + [1.0]) @ getattr(raw, f"get_{name}")()
         return _Form(name, code, checked_grid(shape, affine, path=path))
     except IngestError as error:
         return _Form(name, code, None, error)

@@ -37,13 +37,13 @@ def lone_slices(groups: Groups) -> Iterator[list[tuple[str, ...]]]:
     """The keys of series of one slice each that may be one, of which every file has its own UID.
 
     ITK makes a UID up whenever it writes a file and none is set, and so do some anonymisers. Such
-    files lie in one folder and are of one patient, SeriesNumber, modality and matrix size.
+    files lie in one folder and are of one patient, SeriesNumber, description, modality and size.
     """
     alike: dict[tuple[object, ...], list[tuple[str, ...]]] = {}
     for key, slices in groups.items():
         (first, *more), uid = slices, slices[0].series_uid
         if uid and not more and first.frames <= 1:
             origin, size = first.origin, (first.rows, first.columns)
-            place = (first.path.parent, origin.patient, origin.series_number)
+            place = (first.path.parent, origin.patient, origin.series_number, origin.description)
             alike.setdefault((*place, first.kind, size), []).append(key)
     return (keys for keys in alike.values() if len(keys) >= FEWEST_LONE_SLICES)

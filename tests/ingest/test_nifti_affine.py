@@ -166,3 +166,12 @@ def test_a_quaternion_that_is_no_rotation_is_refused(tmp_path):
     fields = {"quatern_b": 1.0, "quatern_c": 1.0, "quatern_d": 0.2}
     path = write(tmp_path / "a.nii", HALF_TURN, HALF_TURN, codes=(0, 1), fields=fields)
     assert refused(path).code is Reason.INVALID_GEOMETRY
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_form_that_is_not_finite_is_refused_without_a_warning_of_numpy(value, tmp_path):
+    path = write(
+        tmp_path / "case.nii", AFFINE, AFFINE, codes=(1, 0), fields={"srow_x": [value] * 4}
+    )
+    assert refused(path).code is Reason.INVALID_GEOMETRY

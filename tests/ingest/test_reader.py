@@ -225,3 +225,13 @@ def test_an_image_is_counted_with_what_is_made_of_it(tmp_path, monkeypatch):
     VolumeReader(labels=(0, 1)).get_data([path])
     monkeypatch.setattr(memory, "available_bytes", lambda: 9 * 1000)
     VolumeReader().get_data([path])
+
+
+def test_the_modality_of_ct_that_leaves_it_out_is_that_of_its_class(tmp_path):
+    """`segment` compares it with what a bundle was trained on."""
+    slices = make_series()
+    for dataset in slices:
+        del dataset.Modality
+    write_series(tmp_path, slices)
+    _, meta = VolumeReader().get_data([tmp_path])
+    assert meta["modality"] == "CT"

@@ -67,6 +67,10 @@ def _another_number(slices):
     slices[2].SeriesNumber = 4
 
 
+def _another_description(slices):
+    slices[2].SeriesDescription = "other"
+
+
 def _another_patient(slices):
     slices[2].PatientID = "other"
 
@@ -77,7 +81,11 @@ def _another_size(slices):
 
 
 @pytest.mark.parametrize(
-    "spoil", [_spoil_place, _leave_out, _another_number, _another_patient, _another_size]
+    "spoil",
+    [
+        *(_spoil_place, _leave_out, _another_number, _another_description),
+        *(_another_patient, _another_size),
+    ],
 )
 def test_files_with_a_series_each_that_make_no_stack_stay_apart(spoil, tmp_path):
     slices = _slices(_new_series)
