@@ -12,6 +12,8 @@ from typing import Any
 
 from fire.parser import DefaultParseValue
 
+from medseg.choices import RULES
+
 DEEPEST = 20
 """How many lists and dictionaries may lie in each other; a config has four."""
 
@@ -63,13 +65,14 @@ def checked_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
 
     Raises:
         ValueError: a number is needed and a list, a name, nothing, or what is not finite was given;
-            or likewise for True and False, lists and dictionaries.
+            or likewise for True and False, lists and dictionaries; or a key that stands for
+            another, such as `optimizer#lr`, breaks the rule of that one.
 
     Example:
         >>> checked_value("fold", 1.0, {"fold": 0})
         1
     """
-    default, name = _default(key, config), key.split("#")[-1]
+    (origin, default), name = _default(key, config), key.split("#")[-1]
     if default is None or (isinstance(value, str) and value.startswith(_EXPRESSIONS)):
         return value
     if isinstance(value, float) and isinstance(default, int) and value.is_integer():
@@ -79,6 +82,11 @@ def checked_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
         raise ValueError(
             f"override --{key} takes {kind}, got {value!r}: write it as in the config, "
             f"{json.dumps(default)}"
+        )
+    if origin != key and origin in RULES and not RULES[origin].holds(value):
+        raise ValueError(
+            f"override --{key} is {value!r}, and stands for {origin}: it has to be "
+            f"{RULES[origin].words}"
         )
     return value
 
@@ -111,21 +119,22 @@ def _fits(name: str, value: Any, default: Any) -> bool:
     return isinstance(value, dict)
 
 
-def _default(key: str, config: Mapping[str, Any]) -> Any:
-    """The plain value of a key, or of the key that it stands for; None where there is none."""
+def _default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
+    """The key that a key stands for, or itself, and its plain value; None where there is none."""
     for _ in range(len(config) + 1):
         value: Any = config
         for part in key.split("#"):
             inside = isinstance(value, Mapping) and part in value
             if not inside and not (isinstance(value, list) and part.isdecimal()):
-                return None
+                return key, None
             value = value[part] if isinstance(value, Mapping) else value[int(part)]
         if not isinstance(value, str) or not value.startswith("@"):
             break
         key = value[1:].replace("::", "#")
     is_made = isinstance(value, Mapping) and "_target_" in value
     is_worked_out = isinstance(value, str) and value.startswith(_EXPRESSIONS)
-    return None if is_made or is_worked_out or type(value) not in (*_KINDS, str) else value
+    is_unknown = is_made or is_worked_out or type(value) not in (*_KINDS, str)
+    return key, None if is_unknown else value
 
 
 def _depth(text: str) -> int:

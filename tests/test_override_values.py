@@ -109,3 +109,26 @@ def test_what_a_config_needs_is_not_too_deep():
     text = "[" * DEEPEST + "]" * DEEPEST
     assert parse_value("act", text) == json.loads(text)
     assert parse_value("name", "'" + "[" * 50 + "'") == "[" * 50
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("optimizer#lr", 0, "stands for learning_rate: it has to be a number above 0"),
+        ("optimizer#lr", -1e-3, "override --optimizer#lr is -0.001, and stands for learning_rate"),
+        ("train#dataloader#batch_size", 0, "stands for batch_size: it has to be a whole number, 1"),
+        ("train#trainer#max_epochs", -1, "stands for max_epochs"),
+    ],
+)
+def test_a_setting_that_stands_for_a_choice_keeps_its_rule(key, value, said):
+    config = {
+        **{"learning_rate": 1e-3, "batch_size": 2, "max_epochs": 5},
+        "optimizer": {"_target_": "torch.optim.Adam", "lr": "@learning_rate"},
+        "train": {
+            "dataloader": {"_target_": "DataLoader", "batch_size": "@batch_size"},
+            "trainer": {"_target_": "SupervisedTrainer", "max_epochs": "@max_epochs"},
+        },
+    }
+    with pytest.raises(ValueError, match=said):
+        checked_value(key, value, config)
+    assert checked_value(key, 1, config) == 1
