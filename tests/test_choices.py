@@ -131,6 +131,7 @@ def test_a_wrong_number_is_refused_before_torch_is_imported(tmp_path, repository
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: max_epochs is 'ten': it has to be a whole number, 1 or more, at most 2147483647\n"
+        "error: max_epochs is 'ten': it has to be a whole number, 1 or more, at most 2147483647 "
+        "(see docs/how-to/override-a-config.md)\n"
     )
     assert done.stdout == "False\n"
