@@ -17,6 +17,7 @@ from pydicom import uid
 from pydicom.tag import Tag
 
 from medseg.ingest import completeness, elements, multiframe, origin, private, real_world_mapping
+from medseg.ingest.content import refusal_by_content
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.packing import holds_packed_dicom, packing_of
 from medseg.ingest.part10 import PARSE_ERRORS, Part10, open_bounded, parse, without_validation
@@ -115,6 +116,8 @@ def _refuse_if_meant_to_be_dicom(path: Path) -> None:
     if path.suffix.lower() not in PACKED_SUFFIXES and holds_packed_dicom(path):
         finding = f"{path} is a DICOM file packed with gzip: unpack it"
         raise IngestError(Reason.UNREADABLE, finding)
+    if size and path.suffix.lower() == ".dcm" and (known := refusal_by_content(path)):
+        raise IngestError(Reason.UNREADABLE, known.finding)
     if (size == 0 and not is_volume_file(path)) or path.suffix.lower() == ".dcm":
         raise IngestError(
             Reason.UNREADABLE, f"{path} has {size} bytes and no DICOM prefix at byte 128"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from medseg.counted import counted
+from medseg.ingest.content import without_format
 from medseg.ingest.folder import files_below
 from medseg.ingest.formats import PICTURES
 from medseg.ingest.reasons import IngestError, Reason
@@ -30,6 +31,8 @@ def refuse_nothing_found(path: Path) -> NoReturn:
             f"{path} {f'holds {held}' if path.is_dir() else 'is an archive'}: unpack it, or "
             "convert a dataset as published with `medseg prepare NAME`"
         )
+    if path.is_file():
+        raise without_format(path)
     raise IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor a volume file in {path}")
 
 

@@ -27,6 +27,7 @@ from medseg.ingest.checks import as_labels, check_same_grid
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volume import Kind, load_with_kind
 from medseg.ingest.volume_file import read_file_header
+from medseg.ingest.volume_header import Choices, check_index
 from medseg.ingest.voxels import check_image
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", "")
@@ -53,6 +54,10 @@ class VolumeReader(ImageReader):
         volume: which one of a volume file of several.
         affine: "sform" or "qform" where a NIfTI states both.
         units: the unit of lengths of a volume file.
+
+    Raises:
+        TypeError: `volume` is no whole number.
+        ValueError: `affine` or `units` is none of those words, or labels are to be resampled.
     """
 
     def __init__(
@@ -71,6 +76,8 @@ class VolumeReader(ImageReader):
             raise ValueError(
                 "labels exclude resample=True: interpolation makes other values of them"
             )
+        check_index(volume)
+        Choices(affine, units)  # refuses other words before any case is read
         self.labels = None if labels is None else tuple(labels)
         self.series_uid = series_uid
         self.choose = choose

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +53,16 @@ class Choices:
         ):
             if value is not None and value not in allowed:
                 raise ValueError(f"{name} is {value!r}: choose one of {', '.join(allowed)}")
+
+
+def check_index(volume: Any) -> None:
+    """Refuse what is no index of a volume; None is no choice.
+
+    Raises:
+        TypeError: it is no whole number.
+    """
+    if volume is not None and (isinstance(volume, bool) or not isinstance(volume, Integral)):
+        raise TypeError(f"volume is {volume!r}: pass the index of one, a whole number from 0")
 
 
 @dataclass(frozen=True, eq=False)

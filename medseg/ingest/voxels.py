@@ -18,7 +18,7 @@ import numpy as np
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.room import check_room
 from medseg.ingest.streams import MOST_INFLATED, Stream, opened, skip, take
-from medseg.ingest.volume_header import VolumeHeader
+from medseg.ingest.volume_header import VolumeHeader, check_index
 
 PACKED = ("gzip", "zlib", "bzip2")
 
@@ -88,7 +88,9 @@ def check_volume(header: VolumeHeader, volume: int | None) -> int:
 
     Raises:
         IngestError: "not-3d" where none of several was chosen, "unknown-volume".
+        TypeError: the index is no whole number.
     """
+    check_index(volume)
     count = header.volumes
     if volume is None and count > 1:
         finding = f"{header.path} has shape {header.shape}, not one volume"

@@ -127,3 +127,10 @@ def test_an_empty_volume_file_is_one_row_of_its_folder(name, tmp_path):
     (tmp_path / name).touch()
     (row,) = inspect(tmp_path)
     assert (row.format, row.reason) == (SUFFIXES[suffix_of(name)], Reason.TRUNCATED)
+
+
+def test_a_dicom_file_that_was_not_fetched_says_so(tmp_path):
+    (tmp_path / "a.dcm").write_bytes(LFS)
+    (row,) = inspect(tmp_path)
+    assert row.reason is Reason.UNREADABLE
+    assert "is the pointer that Git LFS keeps for a file" in row.findings[0]

@@ -41,3 +41,17 @@ def test_an_empty_folder_has_its_reason_code(tmp_path):
     with pytest.raises(IngestError) as caught:
         refuse_nothing_found(tmp_path)
     assert caught.value.code is Reason.EMPTY_FOLDER
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("scan", bytes(344) + b"n+1\0", "scan is NIfTI, whatever its name says"),
+        ("a.img", bytes(9), r"half of an \.hdr and \.img pair"),
+        ("notes", b"text", "neither NIfTI nor DICOM"),
+    ],
+)
+def test_a_file_is_told_by_its_content(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(IngestError, match=said):
+        refuse_nothing_found(tmp_path / name)

@@ -235,3 +235,16 @@ def test_the_modality_of_ct_that_leaves_it_out_is_that_of_its_class(tmp_path):
     write_series(tmp_path, slices)
     _, meta = VolumeReader().get_data([tmp_path])
     assert meta["modality"] == "CT"
+
+
+@pytest.mark.parametrize(
+    ("choice", "kind"),
+    [
+        *[({"volume": volume}, TypeError) for volume in ("x", 1.5, True, [0])],
+        *[({"units": "inch"}, ValueError), ({"affine": "both"}, ValueError)],
+    ],
+)
+def test_a_choice_that_is_none_is_refused_before_any_case_is_read(choice, kind):
+    (name,) = choice
+    with pytest.raises(kind, match=f"^{name} is .*: (pass|choose)"):
+        VolumeReader(**choice)
