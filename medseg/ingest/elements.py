@@ -28,7 +28,13 @@ class ElementError(ValueError):
 
 def text(dataset: pydicom.Dataset, keyword: str) -> str:
     """The value without blanks around it; "" where absent."""
-    return str(dataset.get(keyword) or "").strip()
+    return str(dataset.get(keyword) or "").strip(" \0\t\r\n")
+
+
+def unit(dataset: pydicom.Dataset) -> str:
+    """RescaleType, in which Hounsfield units are "HU" in whatever letters they are written."""
+    stated = text(dataset, "RescaleType")
+    return "HU" if stated.upper() == "HU" else stated
 
 
 def whole(dataset: pydicom.Dataset, keyword: str, default: int = 0) -> int:
@@ -60,6 +66,14 @@ def texts(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(str(v) for v in value)
+
+
+def words(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
+    """All values of a code string, in capitals and without blanks around; empty where absent.
+
+    Code strings have no small letters (PS3.5 section 6.2), whatever some writers put there.
+    """
+    return tuple(value.strip(" \0").upper() for value in texts(dataset, keyword))
 
 
 def macro(groups: Sequence[pydicom.Dataset], keyword: str) -> pydicom.Dataset:

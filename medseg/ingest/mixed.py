@@ -199,7 +199,8 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     turning = [trait for trait in _NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
     if overlap(slices, where_unstated=True):
         turning += [t for t in _OF_TIME if _is_to_and_fro(slices, t) or _swings(slices, t)]
-    numbers = [s.origin.acquisition for s in slices if s.kind == "CT" and s.origin.acquisition]
+    scans = [s for s in slices if s.kind == "CT" and s.origin.acquisition]
+    numbers = _column(scans, _ACQUISITION.field)
     if numbers and blocks(numbers) > len(set(numbers)):
         turning.append(_ACQUISITION)
     if turning:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pydicom
 
-from medseg.ingest.elements import macro, number, text, texts, vector
+from medseg.ingest.elements import macro, number, unit, vector, words
 from medseg.ingest.origin import frame_origin
 from medseg.ingest.real_world_mapping import read_mappings
 from medseg.ingest.slice import Slice
@@ -69,10 +69,10 @@ def _frame(header: Slice, index: int, *, groups: Groups) -> Slice:
         spacing_between_mm=header.spacing_between_mm if spacing_mm is None else spacing_mm,
         slope=header.slope if slope is None else slope,
         intercept=header.intercept if intercept is None else intercept,
-        rescale_type=text(transformation, "RescaleType") or header.rescale_type,
+        rescale_type=unit(transformation) or header.rescale_type,
     )
 
 
 def _frame_type(groups: Groups) -> tuple[str, ...]:
-    found = (texts(macro(groups, keyword), "FrameType") for keyword in _FRAME_TYPES)
+    found = (words(macro(groups, keyword), "FrameType") for keyword in _FRAME_TYPES)
     return next((values for values in found if values), ())

@@ -256,7 +256,8 @@ def _stored(dataset: pydicom.Dataset, tag: BaseTag) -> str:
     """Text as in the file, several values with backslashes: pydicom's conversion takes longer."""
     element = dataset.get_item(tag)
     value = None if element is None else element.value
-    return (value.decode("latin-1") if isinstance(value, bytes) else _text(value)).strip(" \0")
+    stated = value.decode("latin-1") if isinstance(value, bytes) else _text(value)
+    return "\\".join(part.strip(" \0") for part in stated.split("\\"))
 
 
 def _value(dataset: pydicom.Dataset, keyword: str) -> str:

@@ -39,7 +39,7 @@ OF_FILES = (
     # PET and NM
     *("CorrectedImage", "AttenuationCorrectionMethod", "ScatterCorrectionMethod"),
     *("RandomsCorrectionMethod", "DecayCorrection", "ActualFrameDuration", "SeriesType"),
-    *("CountsSource", "RescaleType", "EnergyWindowNumber", "Radiopharmaceutical"),
+    *("CountsSource", "EnergyWindowNumber", "Radiopharmaceutical"),
 )
 """Keywords of what single slices state."""
 

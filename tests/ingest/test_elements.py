@@ -8,7 +8,7 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 
-from medseg.ingest.elements import ElementError, number, text, texts, vector, whole
+from medseg.ingest.elements import ElementError, number, text, texts, vector, whole, words
 
 
 def test_absent_and_empty_values_are_alike():
@@ -27,6 +27,7 @@ def test_values_become_plain_numbers_and_text():
     assert vector(dataset, "PixelSpacing").tolist() == [0.5, 0.75]
     assert texts(dataset, "ImageType") == ("A", "B")
     assert texts(_with(ImageType="A"), "ImageType") == ("A",)
+    assert words(_with(ImageType=["a ", "B\0"]), "ImageType") == ("A", "B")
 
 
 def test_a_value_of_another_kind_raises():

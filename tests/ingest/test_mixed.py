@@ -252,6 +252,36 @@ def test_duplicates_say_what_tells_them_apart(modality, keyword, one, other, wor
     check_refused(series, Reason.DUPLICATE_POSITIONS, said)
 
 
+@pytest.mark.parametrize(
+    ("keyword", "one", "other"),
+    [
+        ("RescaleType", "HU", "hu "),
+        ("PhotometricInterpretation", "MONOCHROME2", "monochrome2"),
+        ("ImageType", ["ORIGINAL", "PRIMARY", "AXIAL"], ["original", "PRIMARY ", " AXIAL"]),
+        ("ConvolutionKernel", ["B30f", "3"], ["B30f ", "3\0"]),
+        ("AcquisitionNumber", "1", "+1"),
+        ("SeriesNumber", "3", "003"),
+        ("KVP", "120", "1.2e2"),
+        ("PatientID", "case", "case "),
+        ("StudyInstanceUID", "1.2.9", "1.2.9\0"),
+        ("FrameOfReferenceUID", "1.2.9", "1.2.9\0"),
+    ],
+)
+def test_one_value_written_in_two_ways_is_one(keyword, one, other, tmp_path):
+    """Small letters, blanks and null bytes, and numbers in another form, by turns."""
+    slices = in_order(keyword, [one, other] * 3)
+    for s in slices:
+        s.SliceThickness = 2.5
+    series = verdict_of(slices, tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
+
+
+@pytest.mark.parametrize("word", ["localizer", " LOCALIZER", "LOCALIZER\0"])
+def test_a_localizer_is_one_however_that_is_written(word, tmp_path):
+    slices = in_order("ImageType", [["ORIGINAL", "PRIMARY", word]] * 4)
+    assert verdict_of(slices, tmp_path).reason is Reason.LOCALIZER
+
+
 def test_many_values_are_given_by_their_number_and_ends(tmp_path):
     slices = [s for _ in range(6) for s in mr(make_series(ramp((2, 6, 4)), uid="1.2.3"))]
     for k, s in enumerate(slices):

@@ -17,7 +17,7 @@ from medseg.ingest.remedies import OF_A_FILE, OF_FRAMES, remedy_for
 
 def two_phases():
     """Frames of two times at each place."""
-    slices = make_series(uid="1.2.3") + make_series(uid="1.2.3")
+    slices = make_series(uid="1.2.3") + make_series(ramp() + 1, uid="1.2.3")
     for s in slices:
         s.Modality, s.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M"]
         s.FrameOfReferenceUID = "1.2.4"
