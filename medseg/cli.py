@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from medseg.cli_bundles import bundles_app
 from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
-from medseg.cli_output import say
+from medseg.cli_output import say, say_lines
 from medseg.cli_paths import PathArgument, PathOption, PathTextArgument
 from medseg.cli_usage import PlainGroup
 from medseg.interrupts import remember_interrupts
@@ -224,7 +224,7 @@ def prepare(
         from medseg.prepare import prepare as convert
 
         outcome = convert(name, source, out, options=parse_overrides(context.args))
-        say(outcome.text)
+        say_lines(outcome.text)
         raise typer.Exit(DONE if outcome.is_complete else SOME_FAILED)
 
 
@@ -248,7 +248,7 @@ def download(
 
     with one_line_errors(_GO_ON):
         dataset = catalogue.find(name)
-        say(dataset.notice())
+        say_lines(dataset.notice())
         if not (dataset.by_hand or accept_licence) and _on_terminal():
             accept_licence = typer.confirm("Do you accept these terms?")
         paths = fetching.download(dataset, out, accept_licence=accept_licence)
@@ -296,7 +296,7 @@ def inspect(
             refuse_nothing_found(path)
         console = Console(emoji=False)  # a name may hold :these:
         if json:
-            say(notation.dumps(inspection.as_json(rows, path), indent=2))
+            say_lines(notation.dumps(inspection.as_json(rows, path), indent=2))
         else:
             shown = table.as_table(rows, path)
             unlimited = console.options.update(width=10_000)
@@ -361,7 +361,7 @@ def _say_error(path: Path, message: str) -> None:
 
     from medseg.inspect_fault import fault_document
 
-    say(json.dumps(fault_document(message, path), indent=2))
+    say_lines(json.dumps(fault_document(message, path), indent=2))
 
 
 def _on_terminal() -> bool:

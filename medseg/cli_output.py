@@ -2,18 +2,23 @@
 
 from rich.console import Console
 
-from medseg.printable import printable_lines
+from medseg.printable import printable, printable_lines
 
 
 def say(text: str) -> None:
-    """Print text as it is, with neither markup nor :names: of pictures, colour or wrapping.
+    """Print text as one line, with neither markup nor :names: of pictures, colour or wrapping.
 
-    Control characters are escaped.
+    Control characters are escaped, line breaks too: a name that holds one cannot look like a line.
 
     Example:
         >>> say("written bundles/liver")
         written bundles/liver
     """
+    say_lines(printable(text))
+
+
+def say_lines(text: str) -> None:
+    """Print text of several lines, made here and not from names; see `say`."""
     Console().print(
         printable_lines(text), soft_wrap=True, highlight=False, markup=False, emoji=False
     )

@@ -218,3 +218,30 @@ def test_a_name_of_no_dataset_or_bundle_is_refused_in_one_line(name, words, tmp_
     assert ended.stderr.count("\n") == 1
     assert "\x1b" not in ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["list", "check"])
+def test_a_line_break_in_the_metadata_of_a_bundle_makes_no_line_of_its_own(
+    verb, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(BUNDLES / "layers", "bundles/layers")
+    for task in list(Path("bundles/layers/tasks").iterdir()):
+        if task.stem != "liver":
+            task.unlink()
+    ignore = shutil.ignore_patterns("models")
+    shutil.copytree(BUNDLES / "liver", "bundles/liver", symlinks=True, ignore=ignore)
+    metadata = Path("bundles/liver/configs/metadata.json")
+    stated = json.loads(metadata.read_text())
+    stated |= {"task": HOSTILE_TEXT, "version": HOSTILE_TEXT, HOSTILE_TEXT: 1}
+    metadata.write_text(json.dumps(stated))
+    ended = CliRunner().invoke(cli.app, ["bundles", verb, *(["liver"] if verb == "check" else [])])
+    assert "CT\\x1b[31m\\nred $x" in ended.stdout
+    assert "\nred" not in ended.output
+    assert "\x1b" not in ended.output
+
+
+def test_a_path_with_a_line_break_is_said_in_one_line(here):
+    name = "a\nexported network: b.ts"
+    ended = _medseg("export", name, "-b", "$x@name#b::c", *TINY[:4])
+    assert ended.stdout.count("\nexported network: ") == 1 - ended.stdout.startswith("exported")
