@@ -18,10 +18,19 @@ _WIDEST = 255  # voxels of a kernel or a stride, along one axis
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value has to be, in words that follow "it has to be", and whether it is."""
+    """What a value has to be, in words that follow "it has to be", and whether it is.
+
+    The largest value is told to those who went beyond it, and is noise to everybody else.
+    """
 
     words: str
     holds: Callable[[Any], bool]
+    most: float = math.inf
+
+    def in_words(self, value: Any) -> str:
+        """What a value should have been."""
+        is_beyond = _is_number(value) and value > self.most
+        return f"{self.words}, at most {self.most}" if is_beyond else self.words
 
 
 def _is_number(value: Any) -> bool:
@@ -39,8 +48,9 @@ def _is_count(value: Any, least: int) -> bool:
 
 def _whole(least: int, most: int = _LARGEST) -> Rule:
     return Rule(
-        f"a whole number, {least} or more, at most {most}",
+        f"a whole number, {least} or more",
         lambda value: _is_whole(value, least) and value <= most,
+        most,
     )
 
 
@@ -65,7 +75,9 @@ def _range(words: str, holds: Callable[[float, float], bool]) -> Rule:
 
 
 def _or_null(rule: Rule) -> Rule:
-    return Rule(f"{rule.words}, or null", lambda value: value is None or rule.holds(value))
+    return Rule(
+        f"{rule.words}, or null", lambda value: value is None or rule.holds(value), rule.most
+    )
 
 
 def _one_or_list(words: str, holds: Callable[[Any], bool], *, nested: bool = False) -> Rule:
@@ -182,11 +194,11 @@ def check_choices(choices: Mapping[str, Any]) -> None:
     Example:
         >>> check_choices({"max_epochs": 0, "fold": 1})
         Traceback (most recent call last):
-        ValueError: max_epochs is 0: it has to be a whole number, 1 or more, at most 2147483647
+        ValueError: max_epochs is 0: it has to be a whole number, 1 or more
     """
     plain = {key: value for key, value in choices.items() if not _is_expression(value)}
     faults = [
-        f"{key} is {plain[key]!r}: it has to be {rule.words}"
+        f"{key} is {plain[key]!r}: it has to be {rule.in_words(plain[key])}"
         for key, rule in RULES.items()
         if key in plain and not rule.holds(plain[key])
     ]

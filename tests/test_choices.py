@@ -131,7 +131,16 @@ def test_a_wrong_number_is_refused_before_torch_is_imported(tmp_path, repository
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: max_epochs is 'ten': it has to be a whole number, 1 or more, at most 2147483647 "
-        "(see docs/how-to/override-a-config.md)\n"
+        "error: max_epochs is 'ten': it has to be a whole number, 1 or more (see "
+        "docs/how-to/override-a-config.md)\n"
     )
     assert done.stdout == "False\n"
+
+
+def test_the_largest_number_is_told_to_whoever_went_beyond_it():
+    with pytest.raises(ValueError, match=r"1 or more, at most 2147483647$"):
+        check_choices({"max_epochs": 2**31})
+    with pytest.raises(ValueError, match=r"1 or more$"):
+        check_choices({"max_epochs": 0})
+    with pytest.raises(ValueError, match=r"2 or more$"):
+        check_choices({"folds": "many"})
