@@ -86,7 +86,7 @@ def checked_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
     if origin != key and origin in RULES and not RULES[origin].holds(value):
         raise ValueError(
             f"override --{key} is {value!r}, and stands for {origin}: it has to be "
-            f"{RULES[origin].words}"
+            f"{RULES[origin].in_words(value)}"
         )
     return value
 
