@@ -175,7 +175,10 @@ def test_a_picture_prepared_before_there_were_stamps_is_made_again(published, ou
     nuclei.prepare(published, out)
     before = contents(out)
     Image.open(out / "masks" / "a.png").save(out / "masks" / "a.png")
-    assert {f"{part}/a.png" for part in PARTS} == written_again(nuclei.prepare, published, out)
+    made = written_again(nuclei.prepare, published, out)
+    (kept,) = made - {f"{part}/a.png" for part in PARTS}
+    assert kept.startswith("masks/a-")  # it may as well have been changed by a user
+    (out / kept).unlink()
     assert contents(out) == before
 
 
