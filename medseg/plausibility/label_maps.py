@@ -5,7 +5,7 @@ import numpy as np
 from medseg.plausibility.hounsfield import sample
 
 FEW_VALUES = 8
-"""So few values that are not negative are doubtful in an image: a scan of a patient has hundreds,
+"""So few values are doubtful in an image: a scan of a patient has hundreds,
 the darkest picture of `shared/data/nuclei` 30. Its crops of 32 pixels have 3 and more."""
 
 MANY_VALUES = 1000
@@ -33,7 +33,7 @@ MOST_PIXELS = 2**18
 def describe_label_map(array: np.ndarray) -> str | None:
     """Say what shows that an array is a label map for certain; None for an image, or in doubt.
 
-    Values that are negative are none of a label map, and an array of one value is an empty image.
+    An array of one value is an empty image. Negative values may mark what is ignored.
     Whole numbers are not asked for, since a scaled map and one stored in floats are maps too.
 
     Args:
@@ -44,10 +44,10 @@ def describe_label_map(array: np.ndarray) -> str | None:
         '2 values from 0 to 1'
     """
     lines = _sample(array)
-    if lines.size == 0 or lines.min() < 0:
+    if lines.size == 0:
         return None
     codes, count = _codes(lines)
-    words = f"{count} values from {lines.min():g} to {lines.max():g}"
+    words = f"{count} values from {lines.min() + 0:g} to {lines.max() + 0:g}"
     if count == 2 and lines.min() == 0:
         return words
     if not 2 <= count <= MANY_VALUES:

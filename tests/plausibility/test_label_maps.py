@@ -62,8 +62,17 @@ def test_noise_of_few_or_many_levels_is_an_image(levels):
     assert describe_label_map(np.round(image / image.max() * levels)) is None
 
 
-def test_values_below_zero_are_none_of_a_label_map():
-    assert describe_label_map(regions(3) - 1000) is None
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda label: label - 1.0, "3 values from -1 to 1"),
+        (lambda label: -1.0 * label, "3 values from -2 to 0"),
+        (lambda label: label - 1000.0, "3 values from -1000 to -998"),
+    ],
+    ids=["-1 is ignored", "negated", "shifted"],
+)
+def test_a_label_map_is_known_below_zero_too(change, words):
+    assert describe_label_map(change(regions(3))) == words
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8, 8), (3, 8, 8), (1, 8, 8, 0)])
