@@ -48,6 +48,9 @@ _LEAST_HOLE, _MOST_BEYOND, _LEAST_IN_GROUP = 2**14, 2**8, 4
 """Between high values and the others lies such a hole, and there are so many distinct ones. So near
 must values come to the end of their type, or to each other beyond it."""
 
+_MOST_NEGATIVE = 2**13
+"""So near to the end of their type lie negative values of MR and PET without their sign."""
+
 
 @dataclass(frozen=True)
 class _Seen:
@@ -62,8 +65,7 @@ class _Seen:
         is_wide: whether the surplus makes CT values of what would be below `LOWEST_HU` without.
         impossible_hu: the highest CT value, where it is above `HIGHEST_HU`; else 0.
         is_negative: whether all such values are negative ones that CT has, once the sign is read.
-        samples: the distinct ones of CT, without padding.
-        high_group: the lowest and highest of what may be negative values without their sign.
+        samples: the distinct ones, without padding.
         hounsfield: the range of CT values.
     """
 
@@ -76,7 +78,6 @@ class _Seen:
     impossible_hu: float = 0.0
     is_negative: bool = False
     samples: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int16))
-    high_group: tuple[int, int] | None = None
     hounsfield: HounsfieldRange = field(default_factory=HounsfieldRange)
 
 
@@ -233,7 +234,7 @@ def _seen_impossible(header: Slice, samples: Histogram) -> _Seen:
     if not values.size:
         return _Seen()
     if not _is_hounsfield(header):
-        return _Seen(high_group=_high_group(values))
+        return _Seen(samples=values)
     slope, intercept = header.rescale
     hu = values.astype(float) * slope + intercept
     found = range_of(samples, header)
@@ -258,10 +259,17 @@ def _is_wrapped(values: np.ndarray, header: Slice) -> bool:
     return bool(is_hu and hole >= _LEAST_HOLE and beyond <= _MOST_BEYOND)
 
 
+def _all_samples(seen: Sequence[_Seen]) -> np.ndarray:
+    """The distinct samples of all slices, in ascending order."""
+    return np.unique(np.concatenate([one.samples for one in seen if one.samples.size] or [[]]))
+
+
 def _high_group(values: np.ndarray) -> tuple[int, int] | None:
-    """The ends of values next to the highest that 16 bits have, far above all others."""
-    if values.dtype != np.uint16 or values.size < 2 or int(values[-1]) < 2**16 - _MOST_BEYOND:
+    """The ends of values near the highest that 16 bits have, far above all others."""
+    if values.dtype != np.uint16 or values.size < 2 or int(values[-1]) < 2**16 - _MOST_NEGATIVE:
         return None
+    if int(values[0]) >= 2**16 - _MOST_NEGATIVE:
+        return int(values[0]), int(values[-1])
     gaps = np.diff(values.astype(np.int64))
     at = int(gaps.argmax())
     is_group = gaps[at] >= _LEAST_HOLE and values.size - at - 1 >= _LEAST_IN_GROUP
@@ -281,10 +289,8 @@ def _conclusion(header: Slice, seen: Sequence[_Seen]) -> _Conclusion | None:
     if header.kind == "CT" and any(one.is_padded for one in seen):
         finding = f"padding needs more bits, BitsStored is {header.bits_stored}"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, is_whole=True)
-    groups = [one.high_group for one in seen if one.high_group]
-    if groups:
-        low, high = min(low for low, _ in groups), max(high for _, high in groups)
-        finding = f"values from {low} to {high} may be negative ones: no sign is stated"
+    if not _is_hounsfield(header) and (group := _high_group(_all_samples(seen))):
+        finding = f"values from {group[0]} to {group[1]} may be negative ones: no sign is stated"
         return _Conclusion(Reason.UNLIKELY_VALUES, finding)
     return _of_hounsfield(header, seen)
 

@@ -356,6 +356,14 @@ def test_mr_with_values_at_both_ends_of_16_bits_is_said(tmp_path, caplog):
     assert "may be negative ones: no sign is stated" in row.findings[0]
 
 
+@pytest.mark.parametrize(("low", "high"), [(-1049, 45), (-4000, -3000), (-100, 0)])
+def test_so_is_mr_of_which_whole_slices_are_negative(low, high, tmp_path, caplog):
+    stored = np.linspace(low, high, 5 * 6 * 4).astype(np.int16).reshape(5, 6, 4)
+    slices = stated(stored, Modality="MR", SOPClassUID=MRImageStorage, **bits(16, 0))
+    row, _ = noted(tmp_path, slices, caplog)
+    assert "may be negative ones: no sign is stated" in row.findings[0]
+
+
 def test_mr_whose_brightest_pixels_are_saturated_needs_no_word(tmp_path):
     stored = np.linspace(0, 900, 5 * 6 * 4).astype(np.uint16).reshape(5, 6, 4)
     stored[:, 0] = 65535
