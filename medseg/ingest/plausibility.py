@@ -261,7 +261,8 @@ def _is_wrapped(values: np.ndarray, header: Slice) -> bool:
 
 def _all_samples(seen: Sequence[_Seen]) -> np.ndarray:
     """The distinct samples of all slices, in ascending order."""
-    return np.unique(np.concatenate([one.samples for one in seen if one.samples.size] or [[]]))
+    samples = [one.samples for one in seen if one.samples.size]
+    return np.unique(np.concatenate(samples)) if samples else np.zeros(0)
 
 
 def _high_group(values: np.ndarray) -> tuple[int, int] | None:
