@@ -20,6 +20,7 @@ from medseg.inference.notes import FORCED, add_notes
 from medseg.ingest.reader import BODY_PART, CONTRADICTION, MODALITY
 from medseg.plausibility import (
     TrainedOn,
+    are_far_apart,
     compare_image,
     describe_few_values,
     describe_label_map,
@@ -163,7 +164,8 @@ class CheckImaged(MapTransform):
         if said := meta.get(CONTRADICTION):
             found.warnings.append(f"{said}: it is taken for {modality}")
         if part and self.body_part and part not in self.body_part:
-            found.warnings.append(
+            is_far = are_far_apart(part, self.body_part)
+            (found.refusals if is_far else found.warnings).append(
                 f"the DICOM header says {part}, the network was trained on "
                 f"{' or '.join(self.body_part)}"
             )

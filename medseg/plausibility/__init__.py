@@ -1,6 +1,7 @@
 """Plausibility: whether an image, and what was found in it, are as those of the training were."""
 
 from medseg.plausibility.appearance import has_appearance, measure_appearance, why_unlike
+from medseg.plausibility.body_parts import are_far_apart
 from medseg.plausibility.compare import compare_class, compare_image
 from medseg.plausibility.content import why_no_content
 from medseg.plausibility.extent import doubt_extent, why_impossible_extent
@@ -30,6 +31,7 @@ from medseg.plausibility.trained_on import (
 
 __all__ = [
     "TrainedOn",
+    "are_far_apart",
     "choose_cases",
     "compare_class",
     "compare_image",

@@ -72,14 +72,20 @@ def test_a_header_that_says_nothing_or_the_same_passes():
         checked(scan(), header={"modality": stated})
 
 
-def test_another_body_part_is_a_warning_that_is_kept_with_the_image(caplog):
-    header = {"modality": "CT", "body_part": "Head"}
+@pytest.mark.parametrize("part", ["Head", "FOOT", "HAND"])
+def test_a_body_part_far_from_that_of_the_network_is_refused(part):
+    with pytest.raises(ValueError, match=f"header says {part.upper()}, .*--force True"):
+        checked(scan(), header={"body_part": part}, body_part=["ABDOMEN", "LIVER"])
+
+
+def test_a_body_part_next_to_it_is_a_warning_that_is_kept_with_the_image(caplog):
+    header = {"modality": "CT", "body_part": "Chest"}
     found = checked(scan(), header=header, body_part=["ABDOMEN", "LIVER"])
     assert notes_of(found) == [
-        "the DICOM header says HEAD, the network was trained on ABDOMEN or LIVER"
+        "the DICOM header says CHEST, the network was trained on ABDOMEN or LIVER"
     ]
     assert [r.levelno for r in caplog.records] == [logging.WARNING]
-    assert "case a: the DICOM header says HEAD" in caplog.text
+    assert "case a: the DICOM header says CHEST" in caplog.text
     assert "look at the image and its result before you use it" in caplog.text
     for same in ("LIVER", "liver", ""):
         assert not notes_of(checked(scan(), header={"body_part": same}, body_part=["LIVER"]))

@@ -78,6 +78,7 @@ def test_an_archive_is_called_one(name, said, tmp_path):
         ("a.nii.gz", gzip.compress(tar()), "a tar archive"),
         ("a.nii", tar(), "a tar archive"),
     ],
+    ids=["gzip", "packed tar", "tar"],  # not the bytes, in which gzip writes the time
 )
 def test_so_is_what_gzip_holds(name, content, what, tmp_path):
     (tmp_path / name).write_bytes(content)
