@@ -43,6 +43,8 @@ class Inflated:
         file: open where the deflate stream begins.
         path: what to call it in messages.
         most_bytes: the stream may give this many bytes.
+        free_bytes: beyond so many it may give `MAX_HEADER_RATIO` bytes for each that was read of
+            the file, so that what was made to fill memory is known early; None sets no such bound.
         check_items: asked with the number of sequence items at each, and the path.
         check_reads: asked with the number of reads at each, that of items, and the path.
     """
@@ -53,13 +55,15 @@ class Inflated:
         path: Path,
         *,
         most_bytes: int,
+        free_bytes: int | None = None,
         check_items: Callable[[int, Path], None] = lambda *_: None,
         check_reads: Callable[[int, int, Path], None] = lambda *_: None,
     ) -> None:
         self._file, self._path, self._most = file, path, most_bytes
+        self._free = most_bytes if free_bytes is None else free_bytes
         self._items, self._check_items = 0, check_items
         self._reads, self._check_reads = 0, check_reads
-        self._left = max(0, os.fstat(file.fileno()).st_size - file.tell())
+        self._size = self._left = max(0, os.fstat(file.fileno()).st_size - file.tell())
         self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         self._kept, self._start, self._at = bytearray(), 0, 0
 
@@ -73,6 +77,7 @@ class Inflated:
         self._reads += 1
         self._check_reads(self._reads, self._items, self._path)
         end = self._most + 1 if size < 0 else self._at + size
+        self._check_stated(end)
         while self._end < end and self._inflate(end - self._end):
             pass
         content = bytes(self._kept[self._at - self._start : end - self._start])
@@ -92,6 +97,7 @@ class Inflated:
         place = offset + (self._at if whence == os.SEEK_CUR else 0)
         if whence == os.SEEK_END or place < self._start:
             raise ValueError("a deflate stream is read forwards")
+        self._check_stated(place)
         while self._end < place and self._inflate(_LEAST_INFLATED):
             self._at = self._end
             self._forget()
@@ -130,10 +136,19 @@ class Inflated:
             finding = f"deflated data set of {self._path} ends early"
             raise IngestError(Reason.TRUNCATED, finding)
         self._kept += self._inflater.decompress(compressed, max(wanted, _LEAST_INFLATED))
-        if self._end > self._most:
-            finding = f"{self._path} inflates to more than the {self._most} bytes it may hold"
-            raise IngestError(Reason.TOO_LARGE, finding)
+        taken = self._size - self.compressed_bytes
+        self._check_most(self._end, min(self._most, max(self._free, MAX_HEADER_RATIO * taken)))
         return True
+
+    def _check_stated(self, place: int) -> None:
+        """Refuse to go where no stream may, if the file can hold so much: it is not cut."""
+        if place > self._at and not self.missing_bytes(place - self._at):
+            self._check_most(place, self._most)
+
+    def _check_most(self, size: int, most: int) -> None:
+        if size > most:
+            finding = f"{self._path} inflates to more than the {most} bytes it may hold"
+            raise IngestError(Reason.TOO_LARGE, finding)
 
     def _forget(self) -> None:
         """Let go of what lies far behind."""

@@ -37,7 +37,12 @@ from pydicom.uid import (
 from pydicom.valuerep import VR
 
 from medseg.ingest.elements import ElementError
-from medseg.ingest.inflated import MAX_HEADER_BYTES, Inflated, most_header_bytes
+from medseg.ingest.inflated import (
+    FREE_HEADER_BYTES,
+    MAX_HEADER_BYTES,
+    Inflated,
+    most_header_bytes,
+)
 from medseg.ingest.reasons import IngestError, Reason
 
 logger = logging.getLogger(__name__)
@@ -234,9 +239,13 @@ def parse(
     syntax = _written_in(file, _known(stated, path)) if stated else _syntax_of(file)
     stream: BinaryIO | Inflated = file
     if syntax == DeflatedExplicitVRLittleEndian:
-        most_bytes = most_header_bytes(path) + pixel_bytes
         stream = Inflated(
-            file, path, most_bytes=most_bytes, check_items=check_items, check_reads=check_reads
+            file,
+            path,
+            most_bytes=most_header_bytes(path) + pixel_bytes,
+            free_bytes=FREE_HEADER_BYTES + pixel_bytes,
+            check_items=check_items,
+            check_reads=check_reads,
         )
     with _limited(file, is_header=keywords is not None and not with_pixels):
         stop = None if keywords is None or with_pixels else _is_pixel_data

@@ -118,6 +118,36 @@ def test_a_header_that_inflates_on_and_on_is_refused(tmp_path, counted):
     assert counted[0] < 2.1 * 2**22  # once more for the UID of its series
 
 
+def test_an_element_that_states_more_than_a_header_may_hold_is_refused_before_it_is_inflated(
+    tmp_path, counted
+):
+    stream = stream_of(bytes(10**8), tmp_path, most_bytes=10**6)
+    stream.read(100)
+    with pytest.raises(IngestError, match="more than the 1000000 bytes") as caught:
+        stream.seek(10**8)
+    assert caught.value.code is Reason.TOO_LARGE
+    assert counted[0] < 10**5
+
+
+def test_one_that_states_more_than_its_file_can_hold_is_truncated_not_too_large(tmp_path):
+    content = np.random.default_rng(0).integers(0, 256, 1000, dtype=np.uint8).tobytes()
+    with pytest.raises(IngestError, match="ends early") as caught:
+        stream_of(content, tmp_path, most_bytes=10**6, cut=50).seek(10**8)
+    assert caught.value.code is Reason.TRUNCATED
+
+
+def test_what_inflates_to_a_thousand_times_its_bytes_is_refused_by_its_beginning(tmp_path, counted):
+    noise = np.random.default_rng(0).integers(0, 256, 10**6, dtype=np.uint8).tobytes()
+    path = stream_of(bytes(3 * 10**7) + noise, tmp_path)._path
+    stream = Inflated(path.open("rb"), path, most_bytes=2**26, free_bytes=2**22)
+    with pytest.raises(IngestError, match="inflates to more than the 4194304 bytes"):
+        sum(map(len, iter(lambda: stream.read(4096), b"")))
+    assert counted[0] < 2**22 + 2**16
+    path = stream_of(noise * 6, tmp_path)._path
+    stream = Inflated(path.open("rb"), path, most_bytes=2**26, free_bytes=2**22)
+    assert sum(map(len, iter(lambda: stream.read(4096), b""))) == 6 * 10**6
+
+
 def test_deflated_frames_are_read_one_at_a_time(tmp_path, counted):
     stored = np.random.default_rng(0).integers(-1000, 1000, (4, 64, 80)).astype(np.int16)
     dataset = make_enhanced(make_series(stored))
