@@ -1,7 +1,8 @@
 """Inspection: every series and volume file below a path with its verdict, reading no voxels.
 
 What only the voxels show is found when they are loaded: a gzip or deflate stream that is cut, a
-codestream that is damaged, values that are not finite.
+codestream that is damaged, values that are not finite. Volume files are judged as images: what is
+too blank for one of its size is refused, though it may be a label map.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from medseg.ingest.series import Series, find_series
 from medseg.ingest.stack import stack_geometry
 from medseg.ingest.volume_file import read_file_header
 from medseg.ingest.volume_header import Choices, VolumeHeader
-from medseg.ingest.voxels import check_volume
+from medseg.ingest.voxels import check_excess, check_ratio, check_volume
 from medseg.inspect_fault import JSON_SCHEMA
 
 
@@ -169,6 +170,8 @@ def _file_row(path: Path, choices: Choices, volume: int | None) -> Row:
         header = read_file_header(path, affine=choices.affine, units=choices.units)
         if not header.segments or volume is not None:
             check_volume(header, volume)
+        check_ratio(header)
+        check_excess(header)
     except IngestError as error:
         row = _file_outcome(path, header, ((error.code, error.finding),), Verdict.REFUSE)
         return row if error.remedy is None else replace(row, remedies=(error.remedy,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import bz2
 import gzip
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ _BLANKS = b" \t\r\n\v\f"
 
 _ZLIB_OR_GZIP = zlib.MAX_WBITS | 32  # by the header of the stream
 _GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952 section 2.3.1
+_LENGTH_BYTES = 4  # at the end of a member
 
 
 class Stream(Protocol):
@@ -125,6 +127,18 @@ def skip(stream: Stream, size: int) -> int:
     while passed < size and (part := stream.read(min(size - passed, CHUNK_BYTES))):
         passed += len(part)
     return passed
+
+
+def gzip_length(path: Path) -> int:
+    """What the last member of a gzip file says that it unpacks to, modulo 2**32 (RFC 1952).
+
+    A file that is cut, or that goes on behind its last member, ends in other bytes: what they say
+    is no length then.
+    """
+    with path.open("rb") as raw:
+        size = raw.seek(0, os.SEEK_END)
+        raw.seek(max(0, size - _LENGTH_BYTES))
+        return int.from_bytes(raw.read(_LENGTH_BYTES), "little")
 
 
 def _check_gzip_magic(raw: BinaryIO, path: Path) -> None:

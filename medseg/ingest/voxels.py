@@ -17,7 +17,7 @@ import numpy as np
 
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.room import check_room
-from medseg.ingest.streams import MOST_INFLATED, Stream, opened, skip, take
+from medseg.ingest.streams import MOST_INFLATED, Stream, gzip_length, opened, skip, take
 from medseg.ingest.volume_header import VolumeHeader, check_index
 
 PACKED = ("gzip", "zlib", "bzip2")
@@ -35,6 +35,8 @@ MOST_SKIPPED = 2**24
 PADDING_BYTES = 4096
 """So many zeros may follow the voxels: one block of a disk, as some writers fill it."""
 
+MOST_PACKING_BYTES, MOST_PACKED_SHARE = 2**16, 8
+"""Packing adds at most so many bytes, and one for each 8 bytes of what it cannot make smaller."""
 
 _TEXT_BYTES, _LONGEST_NUMBER = 2**16, 400
 
@@ -62,12 +64,23 @@ def check_promise(header: VolumeHeader) -> None:
 
 
 def check_image(header: VolumeHeader) -> None:
-    """Refuse an image without room for what is made of it, or that is blank or a bomb.
+    """Refuse an image without room for what is made of it, or that `check_ratio` refuses.
+
+    Raises:
+        IngestError: "too-large", "no-memory".
+    """
+    check_ratio(header)
+    voxels = math.prod(header.geometry.shape)
+    check_room(header.path, voxels * (header.dtype.itemsize + 4 * IMAGE_COPIES))
+
+
+def check_ratio(header: VolumeHeader) -> None:
+    """Refuse an image that is blank or a bomb, by its header and the size of its files.
 
     Labels are not held to this: a label map without any region is what it is.
 
     Raises:
-        IngestError: "too-large", "no-memory".
+        IngestError: "too-large".
     """
     for file in header.files:
         packed = max(file.stat().st_size - header.packed_from, 1)
@@ -77,10 +90,36 @@ def check_image(header: VolumeHeader) -> None:
                 f"{file} stands for {header.end} bytes with {packed}, {ratio:.0f} for each: it is "
                 f"blank, or made to fill memory"
             )
-            remedy = f"an image has at most {MOST_OF_IMAGE}; leave it out, or write it uncompressed"
+            remedy = (
+                f"an image has at most {MOST_OF_IMAGE}, a label map may have more; "
+                f"leave it out, or write it uncompressed"
+            )
             raise IngestError(Reason.TOO_LARGE, finding, remedy=remedy)
-    voxels = math.prod(header.geometry.shape)
-    check_room(header.path, voxels * (header.dtype.itemsize + 4 * IMAGE_COPIES))
+
+
+def check_excess(header: VolumeHeader) -> None:
+    """Refuse packed files that hold more than is promised, as reading the voxels would.
+
+    A file is unpacked, and forgotten, only where its size, or what it says of itself, shows that
+    something is wrong: as a rule it goes on, but it may also be cut or damaged.
+
+    Raises:
+        IngestError: "trailing-bytes", "truncated" or "unreadable".
+    """
+    if header.packing not in PACKED or header.has_footer or header.end > UNASKED_BYTES:
+        return
+    for file in header.files:
+        if _seems_to_go_on(header, file):
+            share = header.size // len(header.files)
+            _part(header, file, 0, 0, share=share)
+
+
+def _seems_to_go_on(header: VolumeHeader, file: Path) -> bool:
+    """By its size, which packing does not increase much, and the length that gzip states."""
+    end = header.end + PADDING_BYTES
+    packed = file.stat().st_size - header.packed_from
+    most = end + end // MOST_PACKED_SHARE + MOST_PACKING_BYTES
+    return packed > most or (header.packing == "gzip" and gzip_length(file) > end)
 
 
 def check_volume(header: VolumeHeader, volume: int | None) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import zlib
 
 import nibabel as nib
 import numpy as np
 import pytest
 from ingest.dicom_writer import OBLIQUE, SAGITTAL, make_enhanced, make_series, ramp, write_series
 
-from medseg.ingest import IngestError, Reason, Verdict, inspect, load, pixels
+from medseg.ingest import IngestError, Reason, Verdict, inspect, load, pixels, voxels
 from medseg.ingest.inspection import JSON_SCHEMA, as_json
 from medseg.ingest.plausibility import MOST_SLICES
+from medseg.ingest.reader import VolumeReader
 
 
 def save_nifti(path, shape=(4, 6, 5)):
@@ -162,3 +166,92 @@ def test_nothing_found_is_not_usable(tmp_path):
     }
     with pytest.raises(IngestError, match="no such file or folder"):
         inspect(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16])
+def test_a_blank_image_is_refused_by_its_header_as_by_segment(dtype, tmp_path, monkeypatch):
+    image = nib.Nifti1Image(np.zeros((110, 110, 110), dtype), np.eye(4))
+    nib.save(image, tmp_path / "a.nii.gz")
+    (row,) = inspect(tmp_path)
+    assert row.reason is Reason.OK
+    monkeypatch.setattr(voxels, "UNASKED_BYTES", 2**20)
+    (row,) = inspect(tmp_path)
+    assert (row.verdict, row.reason) == (Verdict.REFUSE, Reason.TOO_LARGE)
+    assert "a label map may have more" in row.remedies[0]
+    with pytest.raises(IngestError) as caught:
+        VolumeReader().get_data([tmp_path / "a.nii.gz"])
+    assert caught.value.finding == row.findings[0]
+
+
+NRRD = b"""NRRD0004
+type: short
+dimension: 3
+space: left-posterior-superior
+sizes: 4 6 5
+space directions: (1,0,0) (0,1,0) (0,0,1)
+space origin: (0,0,0)
+endian: little
+encoding: gzip
+
+"""
+MHA = b"""ObjectType = Image
+NDims = 3
+BinaryData = True
+BinaryDataByteOrderMSB = False
+CompressedData = True
+TransformMatrix = 1 0 0 0 1 0 0 0 1
+Offset = 0 0 0
+ElementSpacing = 1 1 1
+DimSize = 4 6 5
+ElementType = MET_SHORT
+ElementDataFile = LOCAL
+"""
+
+
+def nifti_head():
+    header = nib.Nifti1Header()
+    header.set_data_dtype(np.int16)
+    header.set_data_shape((4, 6, 5))
+    header.set_sform(np.eye(4), 1)
+    header["magic"], header["vox_offset"] = b"n+1", 352
+    return header.binaryblock + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("a.nii.gz", lambda stored: gzip.compress(nifti_head() + stored)),
+        ("a.nrrd", lambda stored: NRRD + gzip.compress(stored)),
+        ("a.nrrd", lambda stored: NRRD.replace(b"gzip", b"bzip2") + bz2.compress(stored)),
+        ("a.mha", lambda stored: MHA + zlib.compress(stored)),
+    ],
+    ids=["nifti-gzip", "nrrd-gzip", "nrrd-bzip2", "mha-zlib"],
+)
+def test_what_is_packed_behind_the_promised_voxels_is_seen(name, pack, tmp_path):
+    """4 x 6 x 5 voxels of 2 bytes; 100 kB of noise behind them do not pack to less."""
+    path, noise = tmp_path / name, np.random.default_rng(0).bytes(100_000)
+    path.write_bytes(pack(bytes(240)))
+    assert inspect(path)[0].is_usable
+    path.write_bytes(pack(bytes(240) + noise))
+    (row,) = inspect(path)
+    assert (row.verdict, row.reason) == (Verdict.REFUSE, Reason.TRAILING_BYTES)
+    with pytest.raises(IngestError) as caught:
+        load(path)
+    assert caught.value.finding == row.findings[0]
+
+
+def test_a_gzip_that_states_to_unpack_to_more_is_unpacked_no_farther_than_its_promise(tmp_path):
+    """64 MB of zeros pack to 64 kB."""
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(gzip.compress(nifti_head() + bytes(2**26)))
+    (row,) = inspect(path)
+    assert row.reason is Reason.TRAILING_BYTES
+
+
+def test_a_gzip_that_is_cut_is_not_said_to_go_on(tmp_path):
+    """Its last four bytes are no length then, and mostly a large number."""
+    path = tmp_path / "a.nii.gz"
+    packed = gzip.compress(nifti_head() + np.random.default_rng(0).bytes(240))
+    path.write_bytes(packed[:-100])
+    (row,) = inspect(path)
+    assert row.reason is Reason.TRUNCATED
