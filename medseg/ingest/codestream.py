@@ -133,13 +133,17 @@ def size_of(fragment: bytes) -> tuple[int, int] | None:
     return None if found is None else found.size
 
 
+def begin_of_jpeg_2000(fragment: memoryview) -> int:
+    """Where a JPEG 2000 codestream begins, which may lie in the boxes of a file; -1 for others."""
+    if fragment[:8] == _JPEG_2000_FILE:
+        return bytes(fragment[:_MOST_BOXES_BYTES]).find(_JPEG_2000_START)
+    return 0 if fragment[:4] == _JPEG_2000_START else -1
+
+
 def _stated(fragment: memoryview) -> Codestream | None:
     try:
-        if fragment[:8] == _JPEG_2000_FILE:
-            begins = bytes(fragment[:_MOST_BOXES_BYTES]).find(_JPEG_2000_START)
-            return None if begins < 0 else _jpeg_2000(fragment[begins:])
-        if fragment[:4] == _JPEG_2000_START:
-            return _jpeg_2000(fragment)
+        if (begins := begin_of_jpeg_2000(fragment)) >= 0:
+            return _jpeg_2000(fragment[begins:])
         return _jpeg(fragment) if fragment[:2] == _JPEG_START else None
     except struct.error:  # ends within its header; the decoder will say so
         return None

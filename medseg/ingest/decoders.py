@@ -27,6 +27,7 @@ from pydicom.uid import (
 from medseg.ingest.codestream import size_of
 from medseg.ingest.part10 import PARSE_ERRORS
 from medseg.ingest.rle import decode_rle
+from medseg.ingest.tile_parts import missing_tiles
 
 DECODE_ERRORS = (*PARSE_ERRORS, RuntimeError)
 """What a damaged frame makes a decoder raise."""
@@ -129,6 +130,9 @@ def _check_frame(frame: bytes, size: tuple[int, int]) -> None:
         raise ValueError(f"a codestream of {stated or 'no known size'}, not {size} pixels")
     if not frame.rstrip(_PADDING).endswith(_END):
         raise ValueError("the codestream has no end marker")
+    missing, asked = missing_tiles(frame)
+    if missing:
+        raise ValueError(f"the codestream lacks {missing} of {asked} tiles")
 
 
 def _decode_jpeg_ls(dataset: pydicom.Dataset, index: int, *, plugin: str) -> np.ndarray:
