@@ -1,6 +1,7 @@
 """Bundle export: writes the network of a bundle with its weights into a file without medseg."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from monai.bundle import ConfigParser
@@ -9,6 +10,7 @@ from medseg.files import check_folder, check_place
 from medseg.networks import NestedUNet, load_weights
 from medseg.networks.export import export
 from medseg.overrides import PASSED_ON, checked_overrides, for_monai
+from medseg.watch import Watch
 
 
 def export_bundle(
@@ -32,7 +34,7 @@ def export_bundle(
     Raises:
         FileExistsError: `output` exists.
         FileNotFoundError: no such bundle, or it has no weights.
-        OSError: `output` or its folder cannot be written.
+        OSError: `output` or its folder cannot be written, or is taken away meanwhile.
         TypeError: `network_def` makes no NestedUNet.
         ValueError: an override that names no key, weights that do not fit the network, or what
             `medseg.networks.export.export` refuses, such as another suffix.
@@ -48,7 +50,10 @@ def export_bundle(
             f"an export replaces no file, {output} exists: name another file, or pass --overwrite"
         )
     check_folder(output.parent)
-    return export(_trained_network(bundle, arguments), output)
+    with closing(Watch()) as watch:
+        file = export(_trained_network(bundle, arguments), output)
+        watch.check()
+    return file
 
 
 def _trained_network(bundle: Path, arguments: Sequence[str]) -> NestedUNet:

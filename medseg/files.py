@@ -65,12 +65,13 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch = until_done.enter_context(scratch_folder(target.parent))
         partial = scratch / target.name
-        with _told_in_one_line(target, block_of=scratch), _asked_of_the_disk(partial):
-            yield partial
-        with partial.open("rb") as file, _told_in_one_line(target):
-            os.fsync(file.fileno())
-        with _told_in_one_line(target):
-            partial.replace(target)
+        with _noticed_if_gone(target, scratch):
+            with _told_in_one_line(target, block_of=scratch), _asked_of_the_disk(partial):
+                yield partial
+            with partial.open("rb") as file, _told_in_one_line(target):
+                os.fsync(file.fileno())
+            with _told_in_one_line(target):
+                partial.replace(target)
     watch.after_writing(target)
 
 
@@ -286,6 +287,20 @@ def _told_in_one_line(target: Path, *, block_of: Path | None = None) -> Iterator
         if error.strerror is None or not (about or error.errno in _OF_WRITING_ALONE):
             raise
         raise _refusal(target, error) from error
+
+
+@contextmanager
+def _noticed_if_gone(target: Path, scratch: Path) -> Iterator[None]:
+    """Where a writer fails since its folder is gone, whatever it says of that, say so."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if scratch.exists():
+            raise
+        raise FileNotFoundError(
+            f"{target.parent} was removed, moved or replaced while {target.name} was written: run "
+            "it again, and leave its folders alone meanwhile"
+        ) from error
 
 
 @contextmanager

@@ -19,10 +19,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class _Folder:
-    """A folder as it was last seen: device and number, and the names that are to be in it."""
+    """A folder as it was last seen: device and number, and the names that are to be in it.
+
+    `marks` are names of no output, such as the lock of a run, that tell the folder from another.
+    """
 
     identity: tuple[int, int] | None
     names: set[str]
+    marks: frozenset[str] = frozenset()
 
 
 class Watch:
@@ -39,6 +43,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.written: list[Path] = []
+        self._sizes: dict[Path, int] = {}
         self._folders: dict[Path, _Folder] = {}
         self._lost: dict[Path, None] = {}
         self._replaced: dict[Path, None] = {}
@@ -47,6 +52,8 @@ class Watch:
     def close(self) -> None:
         """Take note of nothing any more; what was noted stays."""
         _watches.discard(self)
+        for folder in [place for place, seen in _at_the_start.items() if seen.marks]:
+            del _at_the_start[folder]  # of a run that is over
 
     def before(self, path: Path) -> None:
         """Look whether the folder of a file that is to be written is still the one that it was."""
@@ -57,12 +64,15 @@ class Watch:
         now = _identity(folder)
         if now == seen.identity and (not seen.names or (folder / next(iter(seen.names))).exists()):
             return
-        there = {name for name in seen.names if (folder / name).exists()}
+        there, marks = (
+            {name for name in names if (folder / name).exists()}
+            for names in (seen.names, seen.marks)
+        )
         gone = [folder / name for name in sorted(seen.names - there)]
-        self._folders[folder] = _Folder(now, there)
-        if now == seen.identity and there:
+        self._folders[folder] = _Folder(now, there, frozenset(marks))
+        if now == seen.identity and (there or marks):
             return  # some files were removed, not the folder; `lost` finds those of this run
-        if not gone and now is not None:
+        if not gone and marks == seen.marks and now is not None:
             return  # some network disks give a folder another number at times
         self._lost |= dict.fromkeys(gone)
         self._replaced[folder] = None
@@ -77,10 +87,11 @@ class Watch:
         file = path.absolute()
         if file.parent not in self._folders:
             before = _at_the_start.get(file.parent)
-            names = set(before.names) if before else set()
-            self._folders[file.parent] = _Folder(_identity(file.parent), names)
+            names, marks = (set(before.names), before.marks) if before else (set(), frozenset())
+            self._folders[file.parent] = _Folder(_identity(file.parent), names, marks)
         self._folders[file.parent].names.add(file.name)
         self.written.append(file)
+        self._sizes[file] = _size(file)
 
     def forget(self, path: Path) -> None:
         """Expect a file no longer, since medseg itself removed it."""
@@ -95,6 +106,14 @@ class Watch:
             self.before(folder / "any")
         return [file for file in dict.fromkeys([*self._lost, *self.written]) if not file.exists()]
 
+    def changed(self) -> list[Path]:
+        """What was written, is there, and is of another size: another program cut or replaced it.
+
+        The content is not read again: one of the same size passes.
+        """
+        there = [file for file in dict.fromkeys(self.written) if file.exists()]
+        return [file for file in there if _size(file) != self._sizes[file]]
+
     def replaced(self) -> list[Path]:
         """The folders that were removed, moved or replaced, although they may be there again."""
         return list(self._replaced)
@@ -103,11 +122,12 @@ class Watch:
         """Refuse to end as if all were well.
 
         Raises:
-            FileNotFoundError: naming what is lost and what remains.
+            FileNotFoundError: naming what is lost and what remains, or what was changed.
         """
         lost = self.lost()
         folders = dict.fromkeys([*self.replaced(), *(file.parent for file in lost)])
         if not folders:
+            self._check_sizes()
             return
         gone = listed([str(file) for file in lost]) if lost else "files that the run began with"
         remain = [file.name for file in dict.fromkeys(self.written) if file.exists()]
@@ -118,18 +138,36 @@ class Watch:
             "again, and leave its folders alone meanwhile"
         )
 
+    def _check_sizes(self) -> None:
+        if changed := self.changed():
+            raise FileNotFoundError(
+                f"{listed(list(map(str, changed)))} changed after this run wrote it, another "
+                "program cut it short or replaced it: run it again, and leave its files alone "
+                "meanwhile"
+            )
+
 
 _watches: "weakref.WeakSet[Watch]" = weakref.WeakSet()
 _at_the_start: dict[Path, _Folder] = {}
 
 
-def remember(folder: str | os.PathLike) -> None:
-    """Note what a folder holds before a run that will write to it; hidden files come and go."""
+def remember(folder: str | os.PathLike, *, mark: str | None = None) -> None:
+    """Note what a folder holds before a run that will write to it; hidden files come and go.
+
+    Args:
+        folder: need not exist.
+        mark: the name of a file in it that a run keeps there until it ends, such as its lock. What
+            such a mark has told is kept, however often it is noted, until a `Watch` is closed.
+    """
     place = Path(folder).absolute()
+    before = _at_the_start.get(place)
+    if mark is not None and before is not None and mark in before.marks:
+        return
     _at_the_start.pop(place, None)
     if os.path.isdir(place):
-        names = {name for name in os.listdir(place) if not name.startswith(".")}
-        _at_the_start[place] = _Folder(_identity(place), names)
+        marks = frozenset({mark} if mark and (place / mark).exists() else ())
+        names = {name for name in os.listdir(place) if not name.startswith(".")} - marks
+        _at_the_start[place] = _Folder(_identity(place), names, marks)
 
 
 def before_writing(path: Path) -> None:
@@ -148,6 +186,14 @@ def after_removing(path: Path) -> None:
     """Tell every watch that medseg itself removed a file."""
     for watch in list(_watches):
         watch.forget(path)
+
+
+def _size(file: Path) -> int:
+    """Bytes of a file; -1 if it is gone."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -165,3 +165,34 @@ def test_what_another_process_makes_in_the_folder_meanwhile_is_not_missed(out, w
         watch = watched()
     write(out / "a.png")
     watch.check()
+
+
+@pytest.mark.parametrize("length", [0, 1, 5])
+def test_a_file_that_another_program_cut_or_replaced_is_changed(out, watched, length):
+    watch = watched()
+    for name in ("a.png", "b.png"):
+        write(out / name)
+    (out / "a.png").write_bytes(bytes(length))
+    assert (watch.lost(), watch.changed()) == ([], [out / "a.png"])
+    with pytest.raises(FileNotFoundError, match=r"out/a\.png changed after this run wrote it"):
+        watch.check()
+
+
+def test_a_file_that_the_run_writes_again_is_not_changed(out, watched):
+    watch = watched()
+    for text in ("short", "a longer text", ""):
+        write(out / "a.csv", text)
+    assert watch.changed() == []
+    watch.check()
+
+
+def test_a_folder_that_is_gone_while_a_file_is_written_is_named(out):
+    def write_where_the_folder_is_gone(error):
+        with whole(out / "a.onnx"):
+            shutil.rmtree(out)
+            if error is not None:
+                raise error
+
+    for error in (RuntimeError("Parent directory does not exist."), OSError("no"), None):
+        with pytest.raises(FileNotFoundError, match=r"out was removed, moved or .* a\.onnx was wr"):
+            write_where_the_folder_is_gone(error)

@@ -150,7 +150,8 @@ def run_cases(
         The number of cases done.
 
     Raises:
-        CasesFailedError: after the last case, if any failed, or if outputs of one are gone.
+        CasesFailedError: after the last case, if any failed, or if outputs of one are gone or were
+            changed by another program.
         FileNotFoundError: after the last case, if the folder of the outputs was removed, moved or
             replaced, and what is gone is of earlier runs.
         CancelledError: the inferer was told to stop; the cases after this one are not begun.
@@ -270,12 +271,15 @@ def _failed(case: str, error: BaseException) -> str:
 def _check_made(
     watch: Watch, made: Mapping[str, Sequence[Path]], failures: dict[str, str], *, total: int
 ) -> None:
-    """Refuse to end well where outputs of this run or of earlier ones are gone meanwhile."""
+    """Refuse to end well where outputs are gone meanwhile, or another program changed them."""
     lost = set(watch.lost())
+    changed = set(watch.changed())
     for case, files in made.items():
-        if gone := [file.name for file in files if file in lost]:
-            where = files[0].parent
-            failures[case] = f"{listed(gone)} was written and is no longer in {where}"
+        gone = [file.name for file in files if file in lost]
+        other = [file.name for file in files if file in changed]
+        if gone or other:
+            what = "is no longer in" if gone else "was changed by another program in"
+            failures[case] = f"{listed(gone or other)} was written and {what} {files[0].parent}"
             logger.error("case %s failed: %s", case, failures[case])
     if any(case in failures for case in made):
         raise CasesFailedError(failures, total, remain=[c for c in made if c not in failures])

@@ -282,3 +282,30 @@ def test_a_run_whose_files_were_taken_away_in_mid_run_goes_on_and_ends_with_an_e
         run.run()
     assert run.trainer.state.epoch == 3
     assert (tmp_path / "run" / "resume.pt").exists()
+
+
+@pytest.mark.parametrize("then", ["nothing", "a folder", "a link"])
+@pytest.mark.parametrize("taken", ["run", "run/models"])
+def test_a_folder_that_goes_before_anything_was_saved_in_it_ends_a_run_with_an_error(
+    tmp_path, taken, then
+):
+    (tmp_path / "other").mkdir()
+    run = TinyRun(tmp_path / "run", max_epochs=1)
+
+    @run.trainer.on(Events.EPOCH_STARTED)
+    def take_away():
+        (tmp_path / taken).rename(tmp_path / "moved")
+        if then == "a folder":
+            (tmp_path / taken).mkdir()
+        elif then == "a link":
+            (tmp_path / taken).symlink_to(tmp_path / "other")
+
+    with pytest.raises(FileNotFoundError, match="was removed, moved or replaced while this run"):
+        run.run()
+    assert (tmp_path / "run" / "resume.pt").exists()
+
+
+def test_a_folder_that_was_removed_between_two_runs_is_no_loss(tmp_path):
+    for _ in range(2):
+        TinyRun(tmp_path / "run", max_epochs=1).run()
+        shutil.rmtree(tmp_path / "run")

@@ -536,7 +536,7 @@ def _writing(out, *, disturb):
         value = int(data["pred"].max())
         disturb(value)
         with whole(out / f"{data['case']}.nii.gz") as partial:
-            partial.touch()
+            partial.write_text("mask")
         return data
 
     return write
@@ -576,6 +576,20 @@ def test_an_output_that_is_gone_at_the_end_is_missed_and_so_are_all_with_the_las
     told = r"^2 of 2 cases failed \(c13, c1\): .* remain the outputs of 0 cases$"
     with pytest.raises(CasesFailedError, match=told):
         run_cases(run, cases)
+
+
+@pytest.mark.parametrize("content", [b"", b"cut"])
+def test_a_case_whose_output_another_program_changed_has_failed_in_the_end(
+    tmp_path, caplog, content
+):
+    def disturb(value):
+        if value == 2:
+            (tmp_path / "out" / "c1.nii.gz").write_bytes(content)
+
+    run = evaluator(done=[], postprocessing=_writing(tmp_path / "out", disturb=disturb))
+    with pytest.raises(CasesFailedError, match=r"^1 of 2 cases failed \(c1\)"):
+        run_cases(run, dataset([1, 2]))
+    assert "c1.nii.gz was written and was changed by another program in" in caplog.text
 
 
 def test_outputs_of_earlier_runs_that_went_with_the_folder_are_missed_too(half_done):
