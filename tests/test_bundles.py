@@ -203,8 +203,8 @@ def test_a_task_holds_no_wiring(task):
 
 
 @pytest.mark.parametrize("name", bundles.names(BUNDLES))
-@pytest.mark.parametrize("workflow", ["train", "multi_gpu_train"])
-def test_a_training_knows_each_of_its_choices(name, workflow):
+@pytest.mark.parametrize("workflow", bundles.WORKFLOWS)
+def test_a_workflow_checks_each_of_its_choices_before_anything_is_read(name, workflow):
     config = json.loads((BUNDLES / name / f"{workflow}.json").read_text())
     plain = [
         key
@@ -213,6 +213,10 @@ def test_a_training_knows_each_of_its_choices(name, workflow):
     ]
     assert set(plain) - {"_generated_", "choices"} <= set(config["choices"])
     assert all(value == f"@{key}" for key, value in config["choices"].items())
+    errors, paths, choices = config["initialize"][:3]
+    assert "one_line_errors()" in errors
+    assert "check_paths(" in paths
+    assert choices == "$medseg.choices.check_choices(@choices)"
 
 
 def test_choices_are_plain_or_made_of_choices_without_a_call():

@@ -122,3 +122,24 @@ def test_the_label_values_of_every_task_hold_its_classes(name, repository):
     ignored = config["ignore"] or []
     used = [*config["classes"].values(), [ignored] if isinstance(ignored, int) else ignored]
     assert {value for values in used for value in values} <= set(config["label_values"])
+
+
+@pytest.mark.parametrize("workflow", ["train", "multi_gpu_train", "evaluate", "inference"])
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("image_size", [0, 8], "image_size is [0, 8]: it has to be a list of whole numbers"),
+        ("kernel_size", "ten", "kernel_size is 'ten': it has to be a whole number"),
+        ("level", float("inf"), "level is inf: it has to be a whole number"),
+        ("channels", "$[4, 8 * 0]", "channels is [4, 0]: it has to be a list of whole numbers"),
+    ],
+)
+def test_every_workflow_refuses_what_a_key_cannot_be_before_it_reads_anything(
+    workflow, key, value, told, repository
+):
+    file = repository / f"bundles/liver/configs/{workflow}.json"
+    config = {**ConfigParser.load_config_file(str(file)), key: value, "weights": "absent.pt"}
+    config["initialize"] = [line for line in config["initialize"] if "start_group" not in line]
+    with pytest.raises(RuntimeError) as caught:
+        ConfigParser(config).get_parsed_content("initialize")
+    assert str(root_cause(caught.value)).startswith(told)
