@@ -17,8 +17,11 @@ from medseg.networks.topology import TOPOLOGIES, Topology
 
 logger = logging.getLogger(__name__)
 
-WRAPPERS = ("module.", "_orig_mod.", "network.", "net.", "model.")
+WRAPPERS = ("module.", "_orig_mod.", "network.", "net.", "model.", "ema_model.")
 """What DataParallel, DistributedDataParallel, torch.compile and training loops put before keys."""
+
+_NAMELESS = "shadow_params"
+"""Where torch-ema keeps its running means: a list, without the names of the weights."""
 
 AVERAGED = "n_averaged"
 """What `torch.optim.swa_utils.AveragedModel` counts, beside the keys of its network."""
@@ -133,6 +136,11 @@ def _flat(state: Any, *, name: str) -> Mapping[str, Tensor]:
     deeper = [k for k in _STATE_KEYS if isinstance(state.get(k), Mapping)]
     if not inner and len(deeper) == 1:
         return _flat(state[deeper[0]], name=name)
+    if _NAMELESS in state:
+        raise ValueError(
+            f"{name} hold running means without their names ({_NAMELESS}, as torch-ema saves "
+            "them): copy them to the network with ema.copy_to() and save network.state_dict()"
+        )
     if not inner:
         raise ValueError(f"{name} must be a flat state dict: save network.state_dict() on its own")
     logger.warning("%s: the state dict under %r was taken", name, inner[0])

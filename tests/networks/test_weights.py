@@ -312,3 +312,25 @@ def test_safetensors_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     with pytest.raises(ImportError, match="safetensors, which is not installed: pip install"):
         load_weights(make(), tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("wrapper", ["ema_model.", "ema_model.module."])
+def test_weights_of_a_running_mean_are_loaded(wrapper):
+    network, given = make(), make().state_dict()
+    load_weights(network, {f"{wrapper}{key}": value for key, value in given.items()})
+    assert all(torch.equal(value, given[key]) for key, value in network.state_dict().items())
+
+
+def test_a_running_mean_beside_its_network_is_refused():
+    state = make().state_dict().items()
+    both = {
+        f"{word}{key}": value for word in ("online_model.", "ema_model.") for key, value in state
+    }
+    with pytest.raises(ValueError, match=r"wrapped in part: .* begin with ema_model\."):
+        load_weights(make(), both)
+
+
+def test_running_means_without_names_are_refused_with_the_remedy():
+    saved = {"decay": 0.9, "num_updates": 3, "shadow_params": list(make().parameters())}
+    with pytest.raises(ValueError, match=r"\(shadow_params, .*ema\.copy_to\(\) and save"):
+        load_weights(make(), saved)
