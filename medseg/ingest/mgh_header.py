@@ -16,6 +16,10 @@ from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.streams import opened, take
 from medseg.ingest.volume_header import Choices, VolumeHeader, checked_grid, millimetres, no_volume
 
+MOST_FOOTER_BYTES = 2**20
+"""So many bytes may follow the voxels. FreeSurfer writes 20 (TR, flip angle, TE, TI, field of view)
+and tags: the commands that made the file and the names of its labels, about 100 kB at most."""
+
 _HEADER_BYTES = 284
 _DTYPES = {0: ">u1", 1: ">i4", 3: ">f4", 4: ">i2", 10: ">u2"}
 _GOOD_RAS = slice(28, 30)
@@ -61,7 +65,7 @@ def parse_mgh(path: Path, *, choices: Choices) -> VolumeHeader:
         files=(path,),
         packing=packing,
         notes=notes,
-        has_footer=True,
+        footer_bytes=MOST_FOOTER_BYTES,
     )
 
 

@@ -82,7 +82,7 @@ class VolumeHeader:
         packed_from: byte of each file at which the packed part starts.
         scaling: slope and intercept; None where values are as stored.
         notes: what was assumed or repaired, with the numbers.
-        has_footer: whether other content may follow the voxels.
+        footer_bytes: how many bytes of other content may follow the voxels.
         segments: of a segmentation, each segment.
         crop_of: of a segmentation that is a part of a larger grid, that grid and the index of the
             part's first voxel in it.
@@ -100,7 +100,7 @@ class VolumeHeader:
     packed_from: int = 0
     scaling: tuple[float, float] | None = None
     notes: tuple[Note, ...] = ()
-    has_footer: bool = False
+    footer_bytes: int = 0
     segments: tuple[Segment, ...] = field(default=())
     crop_of: tuple[Geometry, tuple[int, int, int]] | None = None
 

@@ -98,25 +98,26 @@ def check_ratio(header: VolumeHeader) -> None:
 
 
 def check_excess(header: VolumeHeader) -> None:
-    """Refuse packed files that hold more than is promised, as reading the voxels would.
+    """Refuse files that hold more than is promised, as reading the voxels would.
 
-    A file is unpacked, and forgotten, only where its size, or what it says of itself, shows that
-    something is wrong: as a rule it goes on, but it may also be cut or damaged.
+    A packed file is unpacked, and forgotten, only where its size, or what it says of itself, shows
+    that something is wrong: as a rule it goes on, but it may also be cut or damaged.
 
     Raises:
         IngestError: "trailing-bytes", "truncated" or "unreadable".
     """
-    if header.packing not in PACKED or header.has_footer or header.end > UNASKED_BYTES:
+    is_packed = header.packing in PACKED
+    if header.packing == "text" or (is_packed and header.end > UNASKED_BYTES):
         return
     for file in header.files:
-        if _seems_to_go_on(header, file):
+        if not is_packed or _seems_to_go_on(header, file):
             share = header.size // len(header.files)
             _part(header, file, 0, 0, share=share)
 
 
 def _seems_to_go_on(header: VolumeHeader, file: Path) -> bool:
     """By its size, which packing does not increase much, and the length that gzip states."""
-    end = header.end + PADDING_BYTES
+    end = header.end + max(header.footer_bytes, PADDING_BYTES)
     packed = file.stat().st_size - header.packed_from
     most = end + end // MOST_PACKED_SHARE + MOST_PACKING_BYTES
     return packed > most or (header.packing == "gzip" and gzip_length(file) > end)
@@ -242,11 +243,9 @@ def _move_on(stream: Stream, size: int, file: Path) -> int:
 
 def _check_rest(stream: Stream, header: VolumeHeader, file: Path) -> None:
     """Refuse what follows the voxels; a packed stream is read to its checksum."""
-    if header.has_footer:
-        skip(stream, PADDING_BYTES * 2**10)
-        return
-    rest = take(stream, PADDING_BYTES + 1)
-    if len(rest) > PADDING_BYTES or any(rest):
+    most = max(header.footer_bytes, PADDING_BYTES)
+    rest = take(stream, most + 1)
+    if len(rest) > most or (not header.footer_bytes and any(rest)):
         finding = f"{file} goes on after the {header.end} bytes that its header promises"
         raise IngestError(Reason.TRAILING_BYTES, finding)
 

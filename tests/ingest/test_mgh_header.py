@@ -10,6 +10,7 @@ import pytest
 from ingest.volume_writer import AFFINE, voxels, write_volume
 
 from medseg.ingest import IngestError, Reason, load
+from medseg.ingest.inspection import inspect
 
 
 def spoil(path, place, content):
@@ -54,6 +55,31 @@ def test_what_follows_the_voxels_is_no_fault_and_voxels_that_lack_are(tmp_path):
     with pytest.raises(IngestError) as caught:
         load(path)
     assert caught.value.code is Reason.TRUNCATED
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [(".mgh", bytes), (".mgz", gzip.compress), (".mgh", gzip.compress)]
+)
+@pytest.mark.parametrize("tail", [bytes(2**24), b"abcd" * 2**18 + b"."])
+def test_what_goes_on_for_longer_than_any_footer_is_refused(tail, suffix, pack, tmp_path):
+    content = write_volume(tmp_path / "a.mgh").read_bytes()
+    path = tmp_path / f"b{suffix}"
+    path.write_bytes(pack(content[: 284 + 240] + bytes(2**20)))
+    np.testing.assert_array_equal(load(path)[0], voxels())
+    path.write_bytes(pack(content[: 284 + 240] + tail))
+    with pytest.raises(IngestError, match=r"goes on after the 524 bytes") as caught:
+        load(path)
+    assert caught.value.code is Reason.TRAILING_BYTES
+
+
+@pytest.mark.parametrize("suffix", [".mgh", ".mgz", ".nii", ".nii.gz", ".mha"])
+def test_inspect_sees_too_what_goes_on(suffix, tmp_path):
+    path = write_volume(tmp_path / f"a{suffix}")
+    tail = bytes(2**24)
+    with (gzip.open if suffix.endswith("z") else open)(path, "ab") as file:
+        file.write(tail)
+    (row,) = inspect(path)
+    assert row.reason is Reason.TRAILING_BYTES
 
 
 @pytest.mark.parametrize(
