@@ -68,7 +68,7 @@ def choose_affine(
         shape: all axes.
         factor: what turns the lengths of the header into millimetres.
         chosen: "sform" or "qform" where the user has decided; a header that states only the other
-            is read by that.
+            is read by that, with a note.
 
     Raises:
         IngestError: "no-orientation", "conflicting-orientation", "invalid-geometry" or
@@ -84,7 +84,8 @@ def choose_affine(
     if not good:
         raise forms[0].fault or IngestError(Reason.INVALID_GEOMETRY, str(path))
     if len(good) < 2:
-        return _grid_of(good[0]), _note_on_other(good[0], forms, path)
+        notes = (*_note_on_unset(chosen, forms, path), *_note_on_other(good[0], forms, path))
+        return _grid_of(good[0]), notes
     return _of_two(*good, path=path)
 
 
@@ -158,6 +159,15 @@ def _without_stretched(forms: list[_Form], raw: Any, path: Path, *, factor: floa
     if not any(f.grid is not None and f.code != sform.code for f in others):
         raise fault
     return [_Form(sform.name, sform.code, None, fault), *others]
+
+
+def _note_on_unset(chosen: str | None, forms: list[_Form], path: Path) -> tuple[Note, ...]:
+    """What is to be said where the user has chosen a form that the header does not state."""
+    if chosen is None:
+        return ()
+    (other,) = forms
+    finding = f"affine is {chosen!r}, and {path} states none (code 0); the {other} was taken"
+    return ((Reason.CHOSEN_AFFINE, finding),)
 
 
 def _note_on_other(form: _Form, forms: list[_Form], path: Path) -> tuple[Note, ...]:

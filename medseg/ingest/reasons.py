@@ -28,7 +28,7 @@ and the remedy, which is fixed for each code.
 | unlikely-values | accept | values that CT never has, or bits or scales that do not fit |
 | not-hounsfield | accept | CT whose values are stated in another unit than HU |
 | segments | accept | a segmentation of 3D Slicer: which value is which segment |
-| chosen-affine | repair | a NIfTI whose sform and qform differ, of which one was taken |
+| chosen-affine | repair | a NIfTI whose sform and qform differ, or that lacks the chosen one |
 | assumed-orientation | repair | a file that states no orientation, read as its format has it |
 | not-found | refuse | the path does not exist |
 | empty-folder | refuse | the folder holds no DICOM file |
@@ -255,7 +255,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.UNLIKELY_VALUES: "compare some values with the source before use",
     Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",
     Reason.SEGMENTS: "check that these are the values that are declared",
-    Reason.CHOSEN_AFFINE: f"if it is not the right one, {_AFFINE}",
+    Reason.CHOSEN_AFFINE: f"if it is not the right one and both are stated, {_AFFINE}",
     Reason.ASSUMED_ORIENTATION: "check left and right in a viewer",
     Reason.NOT_FOUND: "check the path",
     Reason.EMPTY_FOLDER: "pass a folder of DICOM files, or the NIfTI file itself",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import numpy as np
 import pytest
 from ingest.test_volume_file import AFFINE, image, spoil
-from nibabel import save
+from nibabel import Nifti1Image, Nifti1Pair, save
 
 from medseg.ingest import IngestError, Reason, Verdict, inspect, load
 
@@ -123,11 +124,25 @@ def test_a_stretched_sform_of_a_template_leaves_the_qform(tmp_path):
     assert load(path, affine="sform")[1].spacing_mm == pytest.approx((0.9, 0.6, 1.5))
 
 
-@pytest.mark.parametrize("chosen", ["sform", "qform"])
-def test_a_choice_does_not_refuse_a_file_that_states_the_other_alone(chosen, tmp_path):
-    save(image(**{chosen: None}), tmp_path / "case.nii")
-    affine = load(tmp_path / "case.nii", affine=chosen)[1].affine
+@pytest.mark.parametrize(("chosen", "other"), [("sform", "qform"), ("qform", "sform")])
+@pytest.mark.parametrize("name", ["case.nii", "case.nii.gz", "case.hdr"])
+def test_a_file_that_states_the_other_form_alone_is_read_with_a_note(
+    name, chosen, other, tmp_path, caplog
+):
+    path = tmp_path / name
+    kind = Nifti1Pair if name == "case.hdr" else Nifti1Image
+    made = image(**{chosen: None})
+    save(kind(np.asarray(made.dataobj), None, made.header), path)
+    with caplog.at_level(logging.WARNING):
+        affine = load(path, affine=chosen)[1].affine
     np.testing.assert_allclose(affine, AFFINE, atol=1e-5)
+    said = rf"affine is '{chosen}', and .*{name} states none \(code 0\); the {other} \(code 1\)"
+    assert re.search(said, caplog.text)
+    (row,) = inspect(path, affine=chosen)
+    assert (row.verdict, row.reason) == (Verdict.REPAIR, Reason.CHOSEN_AFFINE)
+    assert re.search(said, row.findings[0])
+    assert inspect(path, affine=other)[0].verdict is Verdict.ACCEPT
+    assert inspect(path)[0].verdict is Verdict.ACCEPT
 
 
 def test_a_choice_that_is_none_is_refused(tmp_path):
