@@ -27,6 +27,23 @@ MOST_LOW = 0.02
 _PADDING_VALUES = 2
 """So many values below air, the most frequent, are taken for padding that no header states."""
 
+HIGHEST_BONE_HU = 4095.0
+"""Bone and teeth are lower by far; metal is higher, where the scale is an extended one."""
+
+MOST_METAL = 0.05
+"""More than this part of voxels above `HIGHEST_BONE_HU` is no implant."""
+
+MOST_DENSE = 0.9
+"""Of voxels that are no air and no lung, more than this part is never bone, metal or contrast."""
+
+MOST_LUNG = 5
+"""So many times as many voxels between lung and fat as there are of tissue are of no body."""
+
+_LUNG_HU = (-650.0, -300.0)  # between lung and fat: edges and diseased lung
+_TISSUE_HU, _DENSE_HU = -200.0, 400.0  # fat, and what is denser than any soft tissue
+_LEAST_PART = 0.01  # fewer voxels say nothing
+_ONLY_AIR_STORED = 1000.0  # stored values of tissue and air lie so far apart
+
 _BONE_HU = 1000.0  # and soft tissue, where 1024 too many were added
 _NARROW_HU, _WIDE_STORED = 100.0, 500.0
 
@@ -42,6 +59,10 @@ class HounsfieldRange:
         lowest: the lowest value that is no padding.
         highest: the highest.
         stored: the extent of the stored values.
+        metal: how many voxels are higher than bone.
+        dense: how many are higher than soft tissue, metal included.
+        tissue: how many are fat or higher.
+        between: how many lie between lung and fat.
     """
 
     voxels: int = 0
@@ -50,6 +71,10 @@ class HounsfieldRange:
     lowest: float = 0.0
     highest: float = 0.0
     stored: float = 0.0
+    metal: int = 0
+    dense: int = 0
+    tissue: int = 0
+    between: int = 0
 
 
 def range_of(samples: Histogram, header: Slice) -> HounsfieldRange:
@@ -67,13 +92,21 @@ def range_of(samples: Histogram, header: Slice) -> HounsfieldRange:
     is_used[low[np.argsort(samples.counts[low], kind="stable")[:-_PADDING_VALUES]]] = True
     if not is_used.any():
         return HounsfieldRange()
+
+    def count(mask: np.ndarray) -> int:
+        return int(samples.counts[mask].sum())
+
     return HounsfieldRange(
         voxels=int(samples.counts.sum()),
-        low=int(samples.counts[is_low & is_used].sum()),
-        airy=int(samples.counts[~is_low & (hu < HIGHEST_AIR_HU)].sum()),
+        low=count(is_low & is_used),
+        airy=count(~is_low & (hu < HIGHEST_AIR_HU)),
         lowest=float(hu[is_used].min()),
         highest=float(hu[is_used].max()),
         stored=float(np.ptp(samples.values[is_used].astype(np.float64))),
+        metal=count(hu > HIGHEST_BONE_HU),
+        dense=count(hu > _DENSE_HU),
+        tissue=count(hu > _TISSUE_HU),
+        between=count((hu > _LUNG_HU[0]) & (hu < _LUNG_HU[1])),
     )
 
 
@@ -92,7 +125,7 @@ def what_is_unlikely(ranges: Sequence[HounsfieldRange]) -> str:
         part = sum(r.low for r in ranges) / sum(r.voxels for r in ranges)
         return f"{part:.0%} of the voxels are lower than air, down to {lowest:g} HU"
     if any(r.airy for r in ranges):
-        return ""
+        return _what_the_slope_made(ranges)
     stored = max(r.stored for r in ranges)
     if highest - lowest < _NARROW_HU and stored > _WIDE_STORED:
         return f"stored values {stored:g} apart make only {lowest:g} to {highest:g} HU"
@@ -101,3 +134,28 @@ def what_is_unlikely(ranges: Sequence[HounsfieldRange]) -> str:
             f"the rescale leaves no CT value below {min(0.0, lowest):g} HU, where air and fat are"
         )
     return ""
+
+
+def _what_the_slope_made(ranges: Sequence[HounsfieldRange]) -> str:
+    """Where a body would have no soft tissue, or more metal than bone; "" where it has not.
+
+    A slope that is wrong leaves air where it is and moves all tissue.
+    """
+    voxels, metal, dense, tissue, between = (
+        sum(getattr(r, name) for r in ranges)
+        for name in ("voxels", "metal", "dense", "tissue", "between")
+    )
+    least, (low, high) = _LEAST_PART * voxels, _LUNG_HU
+    if metal > MOST_METAL * voxels:
+        return f"{metal / voxels:.0%} of the voxels are above {HIGHEST_BONE_HU:g} HU, as no bone is"
+    if dense > max(MOST_DENSE * tissue, least):
+        part = f"{dense / tissue:.0%} of the voxels above {_TISSUE_HU:g} HU"
+        return f"{part} are above {_DENSE_HU:g} HU, as no soft tissue is"
+    if (stored := max(r.stored for r in ranges)) <= _ONLY_AIR_STORED:
+        return ""
+    if between > max(MOST_LUNG * tissue, least):
+        found = f"{between} voxels are from {low:g} to {high:g} HU and {tissue} higher"
+        return f"{found} than {_TISSUE_HU:g} HU, as no tissue is"
+    highest = max(r.highest for r in ranges)
+    reach = f"stored values {stored:g} apart reach no more than {highest:g} HU, which is no tissue"
+    return reach if highest < high else ""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ingest.dicom_writer import make_series, write_series
 
+from medseg.ingest import Verdict, find_series
 from medseg.ingest.header import read_header
 from medseg.ingest.histogram import histogram_of
 from medseg.ingest.hounsfield_range import range_of, what_is_unlikely
@@ -41,3 +42,55 @@ def test_no_air_is_said_of_bone_alone_and_not_of_a_blank_image(header):
     assert "leaves no CT value below 0 HU" in said(header, (24, 50), (1064, 50))
     assert said(header, (0, 100)) == ""
     assert said(header, (0, 50), (60, 50)) == ""  # a brain cut out of its skull
+
+
+# ---- a slope that is wrong
+
+
+def a_body():
+    """Stored HU + 1024: 50 of 100 voxels are air, 10 lung, 15 fat, 20 muscle and 5 bone."""
+    parts = [(-1000, 50), (-850, 10), (-100, 15), (50, 20), (700, 4), (1400, 1)]
+    stored = np.repeat([hu + 1024 for hu, _ in parts], [n for _, n in parts])
+    return np.broadcast_to(stored.astype(np.int16).reshape(1, 10, 10), (3, 10, 10)).copy()
+
+
+def notes_on(stored, slope, folder):
+    slices = make_series(stored)
+    for s in slices:
+        s.RescaleSlope = slope
+    write_series(folder, slices)
+    (series,) = find_series(folder)
+    assert series.verdict is Verdict.ACCEPT
+    return "; ".join(finding for _, finding in series.notes)
+
+
+@pytest.mark.parametrize(
+    ("slope", "words"),
+    [
+        ("0.1", "stored values 2400 apart reach no more than -781.6 HU"),
+        ("0.5", "105 voxels are from -650 to -300 HU and 15 higher than -200 HU"),
+        ("2", "100% of the voxels above -200 HU are above 400 HU"),
+        ("3", "100% of the voxels above -200 HU are above 400 HU"),
+        ("5", "25% of the voxels are above 4095 HU"),
+        ("10", "40% of the voxels are above 4095 HU"),
+    ],
+)
+def test_a_slope_that_moves_all_tissue_is_said(slope, words, tmp_path):
+    """Bone of 700 HU, then -162, is the only tissue at slope 0.5; muscle is 4346 HU at slope 5."""
+    assert words in notes_on(a_body(), slope, tmp_path)
+
+
+def test_a_body_at_its_own_slope_needs_no_word(tmp_path):
+    assert notes_on(a_body(), "1", tmp_path) == ""
+
+
+@pytest.mark.parametrize("highest_hu", [4200, 15000, 30000])
+def test_a_few_voxels_of_metal_need_no_word(highest_hu, tmp_path):
+    stored = a_body().astype(np.uint16)
+    stored[:, 9, 5:] = highest_hu + 1024  # in place of bone: 5 of 100 voxels
+    assert notes_on(stored, "1", tmp_path) == ""
+
+
+def test_lung_alone_and_a_skull_alone_need_no_word(header):
+    assert said(header, (-850, 900), (-500, 50), (40, 20)) == ""
+    assert said(header, (-1000, 500), (30, 100), (900, 300), (1800, 100)) == ""
