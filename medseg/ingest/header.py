@@ -17,6 +17,8 @@ from pydicom import uid
 from pydicom.tag import Tag
 
 from medseg.ingest import completeness, elements, multiframe, origin, private, real_world_mapping
+from medseg.ingest.acquired_matrix import KEYWORDS as MATRIX_KEYWORDS
+from medseg.ingest.acquired_matrix import read_matrix
 from medseg.ingest.content import refusal_by_content
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.packing import holds_packed_dicom, packing_of
@@ -44,6 +46,7 @@ _KEYWORDS = [
     *_OF_DERIVED,
     *(*multiframe.KEYWORDS, *origin.KEYWORDS),
     *(real_world_mapping.KEYWORD, *completeness.KEYWORDS, *private.KEYWORDS),
+    *MATRIX_KEYWORDS,
 ]
 
 _OVERLAY_POSITIONS = tuple(Tag(group, 0x0102) for group in range(0x6000, 0x6020, 2))
@@ -184,6 +187,7 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         counts=completeness.read_counts(dataset),
         tiles=private.tiles(dataset),
         is_called_mosaic=private.is_called_mosaic(dataset),
+        acquired=read_matrix(dataset),
         scale_slope=private.SCALE_SLOPE.read(dataset),
         overlay_bits=_overlay_bits(dataset),
         real_world=real_world_mapping.read_mappings([dataset]),

@@ -9,6 +9,7 @@ from medseg.counted import counted
 from medseg.ingest.completeness import Part, fewer_than_counted, uncounted_parts
 from medseg.ingest.image_kind import RESCALED_KINDS, contradiction
 from medseg.ingest.mixed import is_uid_per_file, left_out_by_turns
+from medseg.ingest.mosaic import mosaic_by, perhaps_mosaic_by
 from medseg.ingest.padding import padding_in_tissue
 from medseg.ingest.pixels import CT_PADDING_HU
 from medseg.ingest.reasons import Reason
@@ -67,7 +68,17 @@ def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
     if (begins := _first_in_stack(slices)) > 1:
         finding = f"the first InStackPositionNumber is {begins}, of {len(slices)} frames"
         notes.append((Reason.FEWER_IMAGES, f"{finding}, in {name}"))
+    if by := _may_be_mosaic(slices):
+        finding = f"an image may show several slices side by side ({by}), in {name}"
+        notes.append((Reason.POSSIBLE_MOSAIC, finding))
     return (*notes, *_notes_on_values(slices, name))
+
+
+def _may_be_mosaic(slices: Sequence[Slice]) -> str:
+    """What says that images may be sheets, of slices that are not frames of several places."""
+    if len(slices) == 1 and (by := mosaic_by(slices[0])):
+        return by
+    return next(filter(None, (perhaps_mosaic_by(s) for s in slices if s.frame is None)), "")
 
 
 def _uids_of_each_file(slices: Sequence[Slice], name: str) -> list[Note]:

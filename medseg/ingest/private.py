@@ -112,6 +112,12 @@ SLICES = (
 SCALE_SLOPE = PrivateElement(0x2005, 0x0E, _OF_PHILIPS_MR, "FL", _PHILIPS)
 """Philips' factor from values to what the coils measured, (2005,100E): values / slope / factor."""
 
+SLICE_TIMES = PrivateElement(0x0019, 0x29, _OF_SIEMENS_MR, "FD", _SIEMENS)
+"""When each slice of a Siemens mosaic was taken, in ms; a single slice has one time at most."""
+
+MATRIX = PrivateElement(0x0051, 0x0B, _OF_SIEMENS_MR, "LO", _SIEMENS)
+"""Siemens' text of the acquired matrix: "64*64", "48p*64", "128*128s" where it is interpolated."""
+
 IMAGE_TYPES = PrivateElement(0x0051, 0x16, _OF_SIEMENS_MR, "LO", _SIEMENS)
 """Siemens' own copy of ImageType, which says "M/ND/MOSAIC" of a mosaic."""
 
@@ -122,12 +128,23 @@ _CSA_DIRECTION = b"DiffusionGradientDirection\0"
 _CSA_NAME_BYTES, _CSA_TAG_BYTES, _CSA_ITEM_BYTES = 64, 84, 16
 _LONGEST_NUMBER = 64
 _MANUFACTURER = Tag("Manufacturer")
+_HEX_OF_DOUBLE = 16
 
 KEYWORDS = (
     "Manufacturer",
     *(
         f"{tag:08X}"
-        for one in (*B_VALUES, *DIRECTIONS, *TILES, *SLICES, SCALE_SLOPE, IMAGE_TYPES, _CSA)
+        for one in (
+            *B_VALUES,
+            *DIRECTIONS,
+            *TILES,
+            *SLICES,
+            SCALE_SLOPE,
+            IMAGE_TYPES,
+            _CSA,
+            SLICE_TIMES,
+            MATRIX,
+        )
         for place in one.places
         for tag in place
     ),
@@ -154,7 +171,18 @@ def tiles(dataset: pydicom.Dataset) -> int:
     """How many slices one image shows side by side, by its maker's elements; 0 where unknown."""
     stated = [one.read(dataset) or 0 for one in TILES]
     counted = _csa_value(dataset, _CSA_TILES)
-    return int(max(*stated, int(counted) if counted.isdecimal() else 0))
+    count = int(counted) if counted.isdecimal() else 0
+    return int(max(*stated, count, _count_of_times(dataset)))
+
+
+def matrix_text(dataset: pydicom.Dataset) -> str:
+    """Siemens' text of the acquired matrix; "" where there is none."""
+    return MATRIX.read_text(dataset).strip()
+
+
+def _count_of_times(dataset: pydicom.Dataset) -> int:
+    times = SLICE_TIMES.read_text(dataset)  # in hexadecimal digits where they are not parsed
+    return times.count("\\") + 1 if "\\" in times else len(times) // _HEX_OF_DOUBLE
 
 
 def count_of_slices(dataset: pydicom.Dataset) -> int:

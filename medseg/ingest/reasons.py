@@ -25,6 +25,7 @@ and the remedy, which is fixed for each code.
 | unknown-modality | accept | neither SOP class nor Modality says what kind of image it is |
 | absent-by-turns | accept | every other of overlapping slices leaves an element out |
 | fewer-images | accept | the header counts more images than are there |
+| possible-mosaic | accept | one image that may show several slices side by side |
 | unlikely-values | accept | values that CT never has, or bits or scales that do not fit |
 | not-hounsfield | accept | CT whose values are stated in another unit than HU |
 | segments | accept | a segmentation of 3D Slicer: which value is which segment |
@@ -128,6 +129,7 @@ class Reason(str, Enum):
     UNKNOWN_MODALITY = "unknown-modality"
     ABSENT_BY_TURNS = "absent-by-turns"
     FEWER_IMAGES = "fewer-images"
+    POSSIBLE_MOSAIC = "possible-mosaic"
     UNLIKELY_VALUES = "unlikely-values"
     NOT_HOUNSFIELD = "not-hounsfield"
     SEGMENTS = "segments"
@@ -252,6 +254,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.UNKNOWN_MODALITY: "values are taken as they are; check that they are what is expected",
     Reason.ABSENT_BY_TURNS: "check that the slices are of one scan, and not of two by turns",
     Reason.FEWER_IMAGES: "check with the source that no slice is missing at an end",
+    Reason.POSSIBLE_MOSAIC: "look at an image, and pass single slices where it shows several",
     Reason.UNLIKELY_VALUES: "compare some values with the source before use",
     Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",
     Reason.SEGMENTS: "check that these are the values that are declared",

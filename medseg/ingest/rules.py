@@ -88,9 +88,10 @@ def _multi_frame(slices: Sequence[Slice]) -> str:
     Siemens' enhanced MR goes on saying MOSAIC where its frames are slices, one in a file or many at
     several places. Sheets of several times lie at one.
     """
-    places = places_of_files(slices)
+    places, is_alone = places_of_files(slices), len(slices) == 1
     for s in slices:
-        if (by := mosaic_by(s)) and not is_frame_of_slice(s, places=places[s.path]):
+        by = mosaic_by(s)
+        if by and not is_frame_of_slice(s, places=places[s.path], is_alone=is_alone):
             return f"{s.name} is a mosaic of slices side by side ({by})"
         if s.frame is None and (s.frames > 1 or s.sop_class in MULTI_FRAME_CLASSES):
             kind = f"{s.name}, {s.sop_class.name}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.uid import UID
 
+from medseg.ingest.acquired_matrix import AcquiredMatrix
 from medseg.ingest.completeness import Counts
 from medseg.ingest.image_kind import kind_of
 from medseg.ingest.origin import Origin
@@ -57,6 +58,7 @@ class Slice:
     `sample_note` is what `medseg.ingest.plausibility` has to say of the samples.
     `tiles` is how many slices lie side by side in the image, by a private element of its maker,
     and `is_called_mosaic` that Siemens' own copy of ImageType says so without a number.
+    `acquired` is the matrix that was measured, which may be a part of the pixels.
     `ends_at` names the element at which a file without pixels ends, or cannot be read on.
     `is_swapped` says that the bytes of its samples are in the other order than stated.
     """
@@ -99,6 +101,7 @@ class Slice:
     counts: Counts = field(default_factory=Counts)
     tiles: int = 0
     is_called_mosaic: bool = False
+    acquired: AcquiredMatrix = field(default_factory=AcquiredMatrix)
     scale_slope: float | None = None
     overlay_bits: int = 0
     sample_note: tuple[Reason, str] | None = None

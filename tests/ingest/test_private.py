@@ -75,6 +75,7 @@ def test_what_is_no_number_says_nothing(value):
         (0x0019, SIEMENS, 0x0A, "US", 16),
         (0x0065, UIH, 0x50, "DS", "16"),
         (0x0029, "SIEMENS CSA HEADER", 0x10, "OB", csa("NumberOfImagesInMosaic", "16")),
+        (0x0019, SIEMENS, 0x29, "FD", [100.0 * k for k in range(16)]),
     ],
 )
 def test_a_mosaic_is_known_by_its_maker_where_image_type_was_cut(element, count, tmp_path):
@@ -129,6 +130,7 @@ def test_an_element_without_creator_is_of_the_maker_of_the_scanner():
     [
         (0x0019, SIEMENS, 0x0A, "US", 1),
         (0x0019, "ANOTHER MAKER", 0x0A, "US", 16),
+        (0x0019, SIEMENS, 0x29, "FD", 0.0),
         (0x0029, "SIEMENS CSA HEADER", 0x10, "OB", csa("NumberOfImagesInMosaic", "")),
     ],
 )
