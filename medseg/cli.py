@@ -152,9 +152,9 @@ def prune(
         Path | None, PathOption(help="Folder of table and plot. [default: runs/<name>/prune]")
     ] = None,
     tolerance: Annotated[float, typer.Option(help="Points of IoU below the best level.")] = 0.6,
-    repeats: Annotated[int, typer.Option(help="How often each level is timed.")] = 20,
+    repeats: Annotated[int, typer.Option(help="Times that each level is timed.")] = 20,
 ) -> None:
-    """Score and time every level of a trained bundle, and export the smallest good enough.
+    """Score and time every level of a trained bundle, and export the smallest that is good enough.
 
     [cyan]--key value[/] overrides any key of the bundle's evaluate.json.
 

@@ -440,7 +440,7 @@ def test_export_replaces_a_file_only_when_told_to(tiny, words):
     [
         (["network.pth"], r"an export ends in one of \.onnx, \.pt2, \.ts, got 'network\.pth'"),
         (["network.ts", "--leve", "1"], "--leve names no key of .* nearest is level"),
-        (["network.ts", "--level", "3"], r"has heads at the levels \[1, 2\], not at 3: choose"),
+        (["network.ts", "--level", "3"], r"level is 3, and this .* the levels \[1, 2\]: choose"),
         (["network.ts", "--weights", "no.pt"], r"weights .*no\.pt do not exist: train the bundle"),
         (["network.ts", "--channels", "[2,3,5]"], "weights .* fit a unet_plusplus"),
         (["network.ts", "--meta_file", "m.json"], "--meta_file changes nothing: leave it out"),

@@ -152,7 +152,7 @@ def parse_bytes(text: int | str) -> int:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(text))
     if match is None or match[2].upper() not in _UNITS:
-        raise ValueError(f"memory is bytes, or a number and a unit, got {text!r}: pass '6 GiB'")
+        raise ValueError(f"{text!r} is no amount of memory: write bytes, or a unit too, as in 6GiB")
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 

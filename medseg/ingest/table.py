@@ -79,7 +79,7 @@ def _facts(row: Row) -> tuple[str, ...]:
 
 def _syntaxes(names: Sequence[str]) -> str:
     if len(names) > 1:
-        return f"{len(names)} of them"
+        return f"{len(names)} kinds"
     return next((_SHORT_NAMES.get(name, name) for name in names), "-")
 
 

@@ -132,8 +132,8 @@ class Topology:
             if len(self.levels) < 2:
                 remedy += ", or train a nested topology with deep_supervision=True"
             raise ValueError(
-                f"a level is one that has a head, this {self.name} has heads at the levels "
-                f"{list(self.levels)}, not at {level!r}: {remedy}"
+                f"level is {level!r}, and this {self.name} has heads at the levels "
+                f"{list(self.levels)}: {remedy}"
             )
         return self.ancestors(self.levels[level])
 

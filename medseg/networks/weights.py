@@ -88,7 +88,8 @@ def load_weights(
 def _read(path: str | os.PathLike[str], *, name: str) -> Mapping[str, Any]:
     if not os.path.isfile(path):
         raise FileNotFoundError(
-            f"{name} do not exist: train the bundle first, or pass --weights with their file"
+            f"{name} do not exist: train the bundle first, or pass --weights with their file, "
+            "or a bundle that has weights, see `medseg bundles list`"
         )
     with open(path, "rb") as file:
         is_safetensors = _SAFETENSORS_START.match(file.read(9)) is not None

@@ -258,7 +258,10 @@ def test_a_memory_limit_refuses_the_case_with_the_setting_that_fits(untrained, v
     error = root_cause(failed.value)
     assert str(error).startswith("1 of 1 case")
     assert "needs" in error.failures["v"]
-    assert "the limit is 100 KiB: no window as in training needs less than" in error.failures["v"]
+    assert (
+        "the limit is 100 KiB: the least that works, with windows as in training, is "
+        in error.failures["v"]
+    )
 
 
 def test_planning_tells_windows_and_memory_and_writes_nothing(untrained, volume, tmp_path, capfd):

@@ -111,7 +111,9 @@ def test_a_pruned_unet_e_is_the_unet(level):
 @pytest.mark.parametrize("level", [0, 5, -1, 2.0, True, "2", None])
 def test_a_level_without_a_head_is_refused(level):
     for name in ("unet_plusplus", "unet_3plus"):
-        message = rf"this {name} has heads at the levels \[1, 2, 3, 4\], not at {level!r}: choose"
+        message = (
+            rf"level is {level!r}, and this {name} has heads at the levels \[1, 2, 3, 4\]: choose"
+        )
         with pytest.raises(ValueError, match=message):
             TOPOLOGIES[name](4).prune(level)
 
