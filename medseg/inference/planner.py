@@ -228,8 +228,8 @@ class Planner:
             if named := [text for planners in choices if (text := first(planners))]:
                 return f"pass {', or '.join(named)}"
         more = "raise the limit" if limited else "take a machine with more memory"
-        windows = ", with windows as in training," if trained else ""
-        return f"the least that works{windows} is {told(min(least))}: {more}"
+        layout = ", with windows as in training," if trained else ""
+        return f"the least that works{layout} is {told(min(least))}: {more}"
 
     def _as_trained(
         self, image: Tensor, network: Callable[..., Tensor], step: Sequence[int]
