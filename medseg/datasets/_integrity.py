@@ -14,7 +14,8 @@ from medseg.geometry import Geometry
 from medseg.ingest.checks import as_labels
 from medseg.ingest.colour import read_colour
 from medseg.ingest.formats import is_volume_file
-from medseg.ingest.picture_file import read_label_picture, read_picture
+from medseg.ingest.picture_file import Picture, read_label_picture, read_picture
+from medseg.ingest.picture_orientation import UPRIGHT, check_same_orientation
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.volume_file import load_file
 
@@ -80,6 +81,7 @@ class _File:
     array: np.ndarray
     size: tuple[int, ...]
     grid: Geometry | None
+    orientation: int = UPRIGHT
 
 
 def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collection[int]) -> _File:
@@ -92,7 +94,8 @@ def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collectio
                 array = as_labels(array, label_values, name=str(path))
             return _File(array, grid.shape, grid)
         picture = _picture(path, key, label_values)
-        return _File(picture, picture.shape[-2:], None)
+        array, orientation = picture
+        return _File(array, array.shape[-2:], None, orientation)
     except IngestError as error:
         if error.code is Reason.UNDECLARED_LABELS:
             held = error.finding.partition(" holds ")[2]
@@ -111,12 +114,12 @@ def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collectio
         ) from error
 
 
-def _picture(path: Path, key: str, label_values: Collection[int]) -> np.ndarray:
+def _picture(path: Path, key: str, label_values: Collection[int]) -> Picture:
     """A picture: a label by its declared values, an image in grey or in colour, as it is."""
     if key == "label":
         return read_label_picture(path, label_values)
     if path.suffix.lower() in (".dcm", ".dicom"):
-        return read_colour(path)
+        return Picture(read_colour(path), UPRIGHT)
     try:
         return read_picture(path)
     except IngestError as error:
@@ -126,6 +129,12 @@ def _picture(path: Path, key: str, label_values: Collection[int]) -> np.ndarray:
 
 
 def _check_label(image: _File, label: _File, *, case: str, key: str) -> None:
+    if image.grid is None and label.grid is None:
+        check_same_orientation(
+            (image.orientation, label.orientation),
+            shapes=(image.size, label.size),
+            names=(f"image of case {case}", key),
+        )
     difference = "" if image.size == label.size else f"{image.size} and {label.size}"
     if not difference and image.grid is not None and label.grid is not None:
         difference = image.grid.difference(label.grid)

@@ -1,5 +1,6 @@
 """Published: the files of a dataset as downloaded, in a folder or in a zip archive."""
 
+import logging
 import os
 import re
 import struct
@@ -15,8 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from medseg.counted import counted
+from medseg.counted import counted, warn_once
+from medseg.ingest.picture_orientation import UPRIGHT, as_stored, note_on
 from medseg.walk import walk, what_is_no_file
+
+logger = logging.getLogger(__name__)
 
 MOST_BYTES = 2**29
 """The longest file taken from an archive; the largest published one has about 225 MB."""
@@ -84,11 +88,19 @@ class Published:
         return len(content), zlib.crc32(content)
 
     def pages(self, file: str) -> list[Image.Image]:
-        """Every page of a picture file, decoded; ValueError where it is no such file."""
+        """Every page of a picture file, as stored; ValueError where it is no such file.
+
+        An EXIF orientation is not applied, whatever the format, and a warning says so.
+        """
         content = self.read(file)
         try:
             with Image.open(BytesIO(content)) as image:
-                return list(_pages(image))
+                pages = []
+                for page, orientation in _pages(image):
+                    if orientation != UPRIGHT:
+                        warn_once(logger, note_on(f"{file} of {self.name}", orientation))
+                    pages.append(page)
+                return pages
         except _READ_ERRORS as error:
             raise self.unreadable(file, error) from error
 
@@ -213,14 +225,18 @@ def opened(
         yield Published(name, files, content, damaged, _recorded(archive))
 
 
-def _pages(image: Image.Image) -> Iterator[Image.Image]:
-    """Every page, decoded once it is known from its header that there are not too many pixels."""
+def _pages(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
+    """Every page as stored, and its EXIF orientation.
+
+    Each is decoded once it is known from its header that there are not too many pixels.
+    """
     pixels = 0
     for page in ImageSequence.Iterator(image):
         pixels += page.width * page.height
         if pixels > MOST_PIXELS:
             raise ValueError(f"it claims {pixels} pixels or more, at most {MOST_PIXELS} are read")
-        yield page.copy()
+        stored, orientation = as_stored(page)
+        yield stored.copy(), orientation
 
 
 def _inflating(archive: zipfile.ZipFile, most_bytes: int) -> Callable[[str], bytes]:

@@ -13,6 +13,7 @@ In a bundle:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,15 @@ from monai.data.image_reader import ImageReader
 from monai.utils import ensure_tuple
 from PIL import Image
 
+from medseg.counted import warn_once
 from medseg.ingest.colour import read_colour
 from medseg.ingest.formats import PICTURES
-from medseg.ingest.picture_file import read_label_picture, read_picture
-from medseg.ingest.reader import metadata
+from medseg.ingest.picture_file import Picture, read_label_picture, read_picture
+from medseg.ingest.picture_orientation import UPRIGHT, check_same_orientation, note_on
+from medseg.ingest.reader import EXIF_ORIENTATION, metadata
 from medseg.ingest.reasons import IngestError, Reason
+
+logger = logging.getLogger(__name__)
 
 SUFFIXES = PICTURES
 
@@ -42,7 +47,8 @@ class PictureReader(ImageReader):
     """Read pictures of one frame, grey as stored or in colour, for `LoadImaged`.
 
     The array is (I, J) = (row, column) of the file: nothing is transposed, flipped or scaled, and
-    an EXIF orientation is not applied. A picture knows no place in the patient: its affine is the
+    an EXIF orientation is not applied but logged, and kept as `exif_orientation` in the metadata,
+    for `SameGridd` to compare. A picture knows no place in the patient: its affine is the
     identity. `EnsureChannelFirstd` adds the channel axis. Several grey paths of one case become
     channels, (C, I, J), when they share a shape; a colour picture has its three, (3, I, J).
 
@@ -84,25 +90,34 @@ class PictureReader(ImageReader):
         if self.colour:
             if len(img) != 1:
                 raise ValueError(f"a case has one colour picture, got {len(img)}: give one path")
-            if img[0].suffix.lower() in _DICOM_SUFFIXES:
-                picture = read_colour(img[0])
-            else:
-                picture = read_picture(img[0], colour=True, copies=COPIES)
-            return picture, metadata(picture.shape[1:], affine=np.eye(4), channel_dim=0)
-        pictures = [self._load(path) for path in img]
-        shape = pictures[0].shape
-        for path, picture in zip(img[1:], pictures[1:], strict=True):
-            if picture.shape != shape:
-                finding = f"{img[0]} has shape {shape} and {path} {picture.shape}"
+            array, orientation = self._load(img[0])
+            about = metadata(array.shape[1:], affine=np.eye(4), channel_dim=0)
+            return array, about | {EXIF_ORIENTATION: orientation}
+        arrays, orientations = zip(*(self._load(path) for path in img), strict=True)
+        shape, stated = arrays[0].shape, {EXIF_ORIENTATION: orientations[0]}
+        for path, array, orientation in zip(img, arrays, orientations, strict=True):
+            if array.shape != shape:
+                finding = f"{img[0]} has shape {shape} and {path} {array.shape}"
                 raise IngestError(Reason.DIFFERENT_GRIDS, finding)
-        if len(pictures) == 1:
-            return pictures[0], metadata(shape, affine=np.eye(4))
-        return np.stack(pictures), metadata(shape, affine=np.eye(4), channel_dim=0)
+            check_same_orientation(
+                (orientations[0], orientation),
+                shapes=(shape, array.shape),
+                names=(str(img[0]), str(path)),
+            )
+        if len(arrays) == 1:
+            return arrays[0], metadata(shape, affine=np.eye(4)) | stated
+        return np.stack(arrays), metadata(shape, affine=np.eye(4), channel_dim=0) | stated
 
-    def _load(self, path: Path) -> np.ndarray:
-        if self.labels is None:
-            return read_picture(path, copies=COPIES)
-        return read_label_picture(path, self.labels)
+    def _load(self, path: Path) -> Picture:
+        if self.colour and path.suffix.lower() in _DICOM_SUFFIXES:
+            return Picture(read_colour(path), UPRIGHT)
+        if self.labels is None or self.colour:
+            found = read_picture(path, colour=self.colour, copies=COPIES)
+        else:
+            found = read_label_picture(path, self.labels)
+        if found.orientation != UPRIGHT:
+            warn_once(logger, note_on(str(path), found.orientation))
+        return found
 
 
 def is_picture(path: PathLike) -> bool:

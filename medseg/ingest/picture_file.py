@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -17,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from medseg.ingest.checks import as_labels, has_only
 from medseg.ingest.packing import check_is_file
 from medseg.ingest.picture_bytes import PictureBytes, count_tiff_frames, open_picture
+from medseg.ingest.picture_orientation import as_stored
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.room import check_room
 
@@ -74,8 +76,15 @@ _DECODE_ERRORS = (
 )
 
 
-def read_picture(path: Path, *, colour: bool = False, copies: int = 0) -> np.ndarray:
-    """The pixels of a whole picture as stored.
+class Picture(NamedTuple):
+    """The pixels of a picture as stored, and its EXIF orientation, which is 1 where it has none."""
+
+    array: np.ndarray
+    orientation: int
+
+
+def read_picture(path: Path, *, colour: bool = False, copies: int = 0) -> Picture:
+    """The pixels of a whole picture as stored, whatever its EXIF orientation.
 
     Args:
         path: the file.
@@ -84,7 +93,7 @@ def read_picture(path: Path, *, colour: bool = False, copies: int = 0) -> np.nda
             be room, too.
 
     Returns:
-        (I, J), rows and columns, or (3, I, J) in colour.
+        (I, J), rows and columns, or (3, I, J) in colour, and the orientation.
 
     Raises:
         IngestError: "not-found", "unreadable", "truncated", "multi-frame", "colour",
@@ -93,11 +102,12 @@ def read_picture(path: Path, *, colour: bool = False, copies: int = 0) -> np.nda
     modes = _RGB_MODES if colour else _GREY_MODES
     _check(path, modes, colour=colour, most=MOST_OF_IMAGE, copies=copies)
     with _opened(path) as (image, _):
-        array = _colours(image, path) if colour else np.asarray(image)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+        stored, orientation = as_stored(image)
+        array = _colours(stored, path) if colour else np.asarray(stored)
+    return Picture(array.astype(array.dtype.newbyteorder("="), copy=False), orientation)
 
 
-def read_label_picture(path: Path, allowed: Collection[int]) -> np.ndarray:
+def read_label_picture(path: Path, allowed: Collection[int]) -> Picture:
     """A label map that was stored as a picture, (I, J), in the smallest type of declared values.
 
     Grey of 8 bits and more counts as stored, and colour whose three channels are equal as grey. A
@@ -114,23 +124,24 @@ def read_label_picture(path: Path, allowed: Collection[int]) -> np.ndarray:
     """
     _check(path, _LABEL_MODES, colour=False, most=MOST_OF_LABELS)
     with _opened(path) as (image, _):
-        readings, is_jpeg = _label_readings(image, path), image.format == "JPEG"
+        bits, is_jpeg = _stored_bits(image), image.format == "JPEG"
+        stored, orientation = as_stored(image)
+        readings = _label_readings(stored, path, bits=bits)
     fitting = [reading for reading in readings if has_only(reading, allowed)]
     if len(fitting) > 1 and not np.array_equal(fitting[0], fitting[1]):
         finding = f"{path} has declared values by the index of its palette and by its grey levels"
         raise IngestError(Reason.PIXEL_FORMAT, f"{finding}, which differ")
     try:
-        return as_labels((fitting or readings)[0], allowed, name=str(path))
+        labels = as_labels((fitting or readings)[0], allowed, name=str(path))
     except IngestError as error:
         remedy = "JPEG changes values: write the mask as PNG from its source" if is_jpeg else None
         raise IngestError(error.code, error.finding, remedy=remedy) from error
+    return Picture(labels, orientation)
 
 
-def _label_readings(image: Image.Image, path: Path) -> list[np.ndarray]:
+def _label_readings(image: Image.Image, path: Path, *, bits: int) -> list[np.ndarray]:
     """What the pixels may mean: one array, or two for a grey palette and for up to four bits."""
-    bits = _stored_bits(image)
     step = _OPAQUE // (2**bits - 1) if image.mode == "L" and bits < _BYTE_BITS else 1
-    image.load()
     rows = max(1, _STRIP_PIXELS // image.width)
     tops = range(0, image.height, rows)
     strips = (image.crop((0, t, image.width, min(t + rows, image.height))) for t in tops)

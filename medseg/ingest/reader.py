@@ -25,6 +25,7 @@ from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys, ensure_tuple
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.checks import as_labels, check_same_grid
 from medseg.ingest.formats import is_volume_file
+from medseg.ingest.picture_orientation import UPRIGHT, check_same_orientation
 from medseg.ingest.volume import Kind, load_with_kind
 from medseg.ingest.volume_file import read_file_header
 from medseg.ingest.volume_header import Choices, check_index
@@ -33,6 +34,7 @@ from medseg.ingest.voxels import check_image
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", "")
 
 MODALITY, BODY_PART, CONTRADICTION = "modality", "body_part", "contradiction"
+EXIF_ORIENTATION = "exif_orientation"
 """Keys of an image's meta data: what its DICOM header says, empty where it says nothing. The last
 is what SOP class and Modality say against each other."""
 
@@ -150,7 +152,8 @@ class SameGridd(MapTransform):
         allow_missing_keys: do not raise where a case lacks a key.
 
     Raises:
-        IngestError: "different-grids", naming the files of the case.
+        IngestError: "different-grids", naming the files of the case, also for pictures of different
+            EXIF orientation, see `medseg.ingest.picture_orientation`.
     """
 
     def __init__(
@@ -168,8 +171,11 @@ class SameGridd(MapTransform):
         first, *others = [
             (_name(data[key], key), _grid(data[key])) for key in self.key_iterator(data)
         ]
-        for name, grid in others:
-            check_same_grid(first[1], grid, names=(first[0], name), tolerance=self.tolerance)
+        tags = [_orientation(data[key]) for key in self.key_iterator(data)]
+        for (name, grid), tag in zip(others, tags[1:], strict=True):
+            names, shapes = (first[0], name), (first[1].shape, grid.shape)
+            check_same_orientation((tags[0], tag), shapes=shapes, names=names)
+            check_same_grid(first[1], grid, names=names, tolerance=self.tolerance)
         return dict(data)
 
 
@@ -197,6 +203,10 @@ def _grid(volume: MetaTensor) -> Geometry:
     axes = len(volume.meta.get(MetaKeys.SPATIAL_SHAPE, (0, 0, 0)))
     i, j, k = (*volume.shape[-axes:], 1)[:3]
     return Geometry((i, j, k), volume.affine.cpu().numpy())
+
+
+def _orientation(volume: MetaTensor) -> int:
+    return int(volume.meta.get(EXIF_ORIENTATION, UPRIGHT))
 
 
 def _name(volume: MetaTensor, key: Hashable) -> str:

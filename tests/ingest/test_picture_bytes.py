@@ -105,7 +105,7 @@ def test_a_file_is_not_held_in_memory_for_what_lies_behind_its_picture(tmp_path)
     with path.open("r+b") as file:
         file.truncate(2**30)
     tracemalloc.start()
-    np.testing.assert_array_equal(read_picture(path), PIXELS)
+    np.testing.assert_array_equal(read_picture(path).array, PIXELS)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**20
@@ -121,7 +121,7 @@ def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_refused(tmp_path):
     small = saved("JPEG", Image.fromarray(PIXELS), progressive=True)
     start = small.rindex(b"\xff\xda")
     path.write_bytes(small[:start] + small[start:-2] * 300 + small[-2:])
-    assert read_picture(path).shape == (8, 8)
+    assert read_picture(path).array.shape == (8, 8)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -148,7 +148,7 @@ def test_directories_of_a_big_tiff_are_counted(tmp_path):
 def test_directories_in_a_circle_are_one(tmp_path):
     path = tmp_path / "a.tif"
     path.write_bytes(tiff(ONE_STRIP, following=8, data=bytes(64)))
-    assert read_picture(path).shape == (8, 8)
+    assert read_picture(path).array.shape == (8, 8)
 
 
 def test_a_directory_that_is_cut_is_a_refusal(tmp_path):
@@ -164,7 +164,7 @@ def test_a_directory_that_is_cut_is_a_refusal(tmp_path):
 def test_a_picture_is_read_whatever_its_name(kind, tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(saved(kind, Image.fromarray(PIXELS).convert("RGB")))
-    assert read_picture(path, colour=True).shape == (3, 8, 8)
+    assert read_picture(path, colour=True).array.shape == (3, 8, 8)
 
 
 @pytest.mark.parametrize("kind", ["EPS", "ICO", "PCX", "PDF", "XBM"])

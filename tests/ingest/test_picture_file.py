@@ -71,7 +71,9 @@ def save(root, image):
 def test_training_and_preparing_read_the_same_labels(name, tmp_path):
     image, declared, expected = READ[name]
     item = save(tmp_path, image)
-    np.testing.assert_array_equal(read_label_picture(tmp_path / item["label"], declared), expected)
+    np.testing.assert_array_equal(
+        read_label_picture(tmp_path / item["label"], declared).array, expected
+    )
     array, _ = PictureReader(labels=declared).get_data([tmp_path / item["label"]])
     np.testing.assert_array_equal(array, expected)
     prepared.write(tmp_path, "own", [item], label_values=declared)
@@ -131,14 +133,16 @@ def test_what_a_blank_picture_becomes_is_held_to_some_300_megabytes(mode, colour
     side = 2049 if colour else 3548  # of more than 3 * 2**22 samples, as read
     with pytest.raises(IngestError, match="blank, or made to fill memory"):
         read_picture(blank(tmp_path / "blank.png", side, mode), colour=colour)
-    assert read_picture(blank(tmp_path / "less.png", side - 2, mode), colour=colour).any() == 0
+    assert (
+        read_picture(blank(tmp_path / "less.png", side - 2, mode), colour=colour).array.any() == 0
+    )
 
 
 def test_a_blank_picture_of_usual_size_and_a_large_one_of_noise_are_read(tmp_path):
-    assert not read_picture(blank(tmp_path / "blank.png", 1000)).any()
+    assert not read_picture(blank(tmp_path / "blank.png", 1000)).array.any()
     noise = np.random.default_rng(0).integers(0, 255, (5800, 5800), np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.tif")
-    np.testing.assert_array_equal(read_picture(tmp_path / "noise.tif"), noise)
+    np.testing.assert_array_equal(read_picture(tmp_path / "noise.tif").array, noise)
 
 
 def test_a_large_label_map_of_few_regions_is_read_in_strips(tmp_path):
@@ -149,7 +153,7 @@ def test_a_large_label_map_of_few_regions_is_read_in_strips(tmp_path):
     Image.fromarray(labels).save(tmp_path / "mask.png", compress_level=9)
     packed = labels.size / (tmp_path / "mask.png").stat().st_size
     assert 200 < packed < 1000
-    np.testing.assert_array_equal(read_label_picture(tmp_path / "mask.png", (0, 255)), labels)
+    np.testing.assert_array_equal(read_label_picture(tmp_path / "mask.png", (0, 255)).array, labels)
     with pytest.raises(IngestError, match="more than 200 for each byte"):
         read_picture(tmp_path / "mask.png")
 
@@ -160,7 +164,7 @@ def test_a_palette_with_one_colour_in_its_last_row_is_read_by_its_indices(tmp_pa
     monkeypatch.setattr(picture_file, "_STRIP_PIXELS", 3)  # a strip is one row
     image = palette([0, 0, 0, 255, 255, 255, 9, 0, 0], np.array([[0, 1, 1], [1, 0, 2]], np.uint8))
     image.save(tmp_path / "mask.png")
-    found = read_label_picture(tmp_path / "mask.png", (0, 1, 2))
+    found = read_label_picture(tmp_path / "mask.png", (0, 1, 2)).array
     np.testing.assert_array_equal(found, [[0, 1, 1], [1, 0, 2]])
 
 
@@ -188,9 +192,9 @@ def test_few_bits_of_grey_are_read_as_they_are_or_stretched_whichever_is_declare
     values = np.array([[0, 1], [2**bits - 1, 0]], np.uint8)
     path = grey_png(tmp_path / "a.png", values, bits)
     declared = range(2**bits)
-    np.testing.assert_array_equal(read_label_picture(path, declared), values)
+    np.testing.assert_array_equal(read_label_picture(path, declared).array, values)
     levels = [value * stretch for value in declared]
-    np.testing.assert_array_equal(read_label_picture(path, levels), values * stretch)
+    np.testing.assert_array_equal(read_label_picture(path, levels).array, values * stretch)
 
 
 @pytest.mark.parametrize("bits", [4, 8])
@@ -211,7 +215,7 @@ def test_a_bmp_with_a_palette_of_two_greys_is_refused_where_pillow_misreads_it(b
 @pytest.mark.parametrize("mode", ["1", "L"])
 def test_a_bmp_of_bits_or_of_grey_is_read(mode, tmp_path):
     Image.fromarray(GREY).convert(mode).save(tmp_path / "a.bmp")
-    np.testing.assert_array_equal(read_label_picture(tmp_path / "a.bmp", (0, 255)), GREY)
+    np.testing.assert_array_equal(read_label_picture(tmp_path / "a.bmp", (0, 255)).array, GREY)
 
 
 def test_a_mask_that_jpeg_changed_says_how_to_store_it(tmp_path):
