@@ -10,6 +10,8 @@ import pydicom
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.tag import Tag
 
+from medseg.ingest.private import counters
+
 OF_FILES = (
     # when
     *("AcquisitionDate", "SeriesDate", "ContentDate", "ContentTime", "AcquisitionDateTime"),
@@ -82,11 +84,11 @@ _TAGS = {keyword: Tag(keyword) for keyword in OF_FILES}
 _BINARY = ("FD", "FL", "US", "SS", "UL", "SL", "OB", "OW", "UN", "AT")
 
 Others = tuple[tuple[str, str], ...]
-"""Keywords and what they state, as text, of those that state anything."""
+"""Keywords, or names of private elements, and what they state, as text, where they state it."""
 
 
 def read_others(dataset: pydicom.Dataset) -> Others:
-    """Read what a file states, in the order of the list.
+    """Read what a file states, in the order of the list, and the private numbers behind it.
 
     Example:
         >>> dataset = pydicom.Dataset()
@@ -95,7 +97,7 @@ def read_others(dataset: pydicom.Dataset) -> Others:
         (('CorrectedImage', 'DECY\\\\ATTN'),)
     """
     found = ((keyword, _text(dataset, tag)) for keyword, tag in _TAGS.items() if tag in dataset)
-    return tuple((keyword, text) for keyword, text in found if text)
+    return (*((keyword, text) for keyword, text in found if text), *counters(dataset))
 
 
 def read_frame_others(group: pydicom.Dataset) -> Others:

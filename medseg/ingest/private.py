@@ -78,6 +78,7 @@ class PrivateElement:
 
 _SIEMENS, _PHILIPS, _GE, _UIH = ("siemens",), ("philips",), ("ge ", "gems"), ("uih", "united imag")
 _OF_SIEMENS_MR, _OF_PHILIPS_MR = "SIEMENS MR HEADER", "Philips MR Imaging DD 001"
+_OF_PHILIPS, _OF_PHILIPS_MR_5 = "Philips Imaging DD 001", "Philips MR Imaging DD 005"
 
 B_VALUES = (
     PrivateElement(0x0019, 0x0C, _OF_SIEMENS_MR, "IS", _SIEMENS),
@@ -121,6 +122,22 @@ MATRIX = PrivateElement(0x0051, 0x0B, _OF_SIEMENS_MR, "LO", _SIEMENS)
 IMAGE_TYPES = PrivateElement(0x0051, 0x16, _OF_SIEMENS_MR, "LO", _SIEMENS)
 """Siemens' own copy of ImageType, which says "M/ND/MOSAIC" of a mosaic."""
 
+COUNTERS = {
+    "Philips chemical shift number": PrivateElement(0x2001, 0x02, _OF_PHILIPS, "IS", _PHILIPS),
+    "Philips end of diastole or systole": PrivateElement(0x2001, 0x07, _OF_PHILIPS, "CS", _PHILIPS),
+    "Philips phase number": PrivateElement(0x2001, 0x08, _OF_PHILIPS, "IS", _PHILIPS),
+    "Philips prepulse delay": PrivateElement(0x2001, 0x1B, _OF_PHILIPS, "FL", _PHILIPS),
+    "Philips reconstruction number": PrivateElement(0x2001, 0x1D, _OF_PHILIPS, "IS", _PHILIPS),
+    "Philips echo time": PrivateElement(0x2001, 0x25, _OF_PHILIPS, "SH", _PHILIPS),
+    "Philips acquisition number": PrivateElement(0x2001, 0x7B, _OF_PHILIPS, "IS", _PHILIPS),
+    "Philips image type": PrivateElement(0x2005, 0x11, _OF_PHILIPS_MR, "CS", _PHILIPS),
+    "Philips dynamic scan time": PrivateElement(0x2005, 0xA0, _OF_PHILIPS_MR, "FL", _PHILIPS),
+    "Philips b-value number": PrivateElement(0x2005, 0x12, _OF_PHILIPS_MR_5, "IS", _PHILIPS),
+    "Philips gradient number": PrivateElement(0x2005, 0x13, _OF_PHILIPS_MR_5, "IS", _PHILIPS),
+    "Philips label type": PrivateElement(0x2005, 0x29, _OF_PHILIPS_MR_5, "CS", _PHILIPS),
+}
+"""What counts images of one place, by what they are called in messages; only to be compared."""
+
 _CSA = PrivateElement(0x0029, 0x10, "SIEMENS CSA HEADER", "OB", _SIEMENS)
 _CSA_BEGINNING = b"SV10"
 _CSA_TILES, _CSA_B_VALUE = b"NumberOfImagesInMosaic\0", b"B_value\0"
@@ -136,6 +153,7 @@ KEYWORDS = (
         f"{tag:08X}"
         for one in (
             *B_VALUES,
+            *COUNTERS.values(),
             *DIRECTIONS,
             *TILES,
             *SLICES,
@@ -188,6 +206,12 @@ def _count_of_times(dataset: pydicom.Dataset) -> int:
 def count_of_slices(dataset: pydicom.Dataset) -> int:
     """How many slices a volume has, by its maker's element; 0 where none is stated."""
     return int(max(0, *(one.read(dataset) or 0 for one in SLICES)))
+
+
+def counters(dataset: pydicom.Dataset) -> tuple[tuple[str, str], ...]:
+    """The names of `COUNTERS` and what is stated of them, of those that are stated."""
+    found = ((name, one.read_text(dataset)) for name, one in COUNTERS.items())
+    return tuple((name, text) for name, text in found if text)
 
 
 def is_called_mosaic(dataset: pydicom.Dataset) -> bool:

@@ -860,3 +860,29 @@ def test_times_that_go_on_along_overlapping_slices_are_of_one_volume(step_ms, tm
     for s in slices:
         s.TriggerTime = str(round(100 + step_ms * float(s.ImagePositionPatient[2])))
     assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT
+
+
+PHILIPS, PHILIPS_MR = "Philips Imaging DD 001", "Philips MR Imaging DD 001"
+
+
+@pytest.mark.parametrize(
+    ("group", "creator", "element", "vr", "values", "words"),
+    [
+        (0x2001, PHILIPS, 0x08, "IS", ("1", "2"), "2 values of Philips phase number"),
+        (0x2001, PHILIPS, 0x1D, "IS", ("1", "2"), "Philips reconstruction number"),
+        (0x2001, PHILIPS, 0x07, "CS", ("ED", "ES"), "Philips end of diastole or systole"),
+        (0x2005, PHILIPS_MR, 0xA0, "FL", (0.0, 2.5), "Philips dynamic scan time"),
+        (0x2005, "Philips MR Imaging DD 005", 0x29, "CS", ("LABEL", "CONTROL"), "label type"),
+    ],
+)
+def test_overlapping_slices_that_take_turns_in_a_private_number_are_two_volumes(
+    group, creator, element, vr, values, words, tmp_path
+):
+    slices = two_sets({}, {}, origin=AT_HALF_SPACING, modality="MR")
+    for k, s in enumerate(slices):
+        value = values[k * 2 // len(slices)]
+        s.private_block(group, creator, create=True).add_new(element, vr, value)
+    check_refused(verdict_of(slices, tmp_path / "two"), Reason.MIXED_ACQUISITION, words)
+    for s in slices:
+        s.private_block(group, creator)[element].value = values[0]
+    assert verdict_of(slices, tmp_path / "one").verdict is Verdict.ACCEPT
