@@ -76,6 +76,6 @@ def read_series(series: Series) -> tuple[np.ndarray, Geometry]:
         logger.warning("%s", series.message)
     volume = read_volume(series.slices)
     if series.resampling is not None:
-        fill = CT_PADDING_HU if series.slices[0].kind == "CT" else 0
+        fill = CT_PADDING_HU if series.slices[0].rescaled_kind == "CT" else 0
         volume = resample_volume(volume, series.resampling, fill=fill)
     return volume, series.geometry

@@ -23,7 +23,7 @@ def padding_in_tissue(header: Slice) -> tuple[float, float] | None:
         >>> padding_in_tissue(header)  # PixelPaddingValue 1024, intercept -1024  # doctest: +SKIP
         (0.0, 0.0)
     """
-    if header.kind != "CT" or header.padding is None:
+    if header.rescaled_kind != "CT" or header.padding is None:
         return None
     kind = "i" if header.pixel_representation else "u"
     stored = np.array(header.padding).astype(f"{kind}{header.bits_allocated // 8}")

@@ -263,7 +263,7 @@ def _rescale(stored: np.ndarray, header: Slice, *, out: np.ndarray) -> None:
         rows = max(1, BLOCK_SAMPLES // max(1, stored.shape[1]))
         for row in range(0, len(stored), rows):  # in blocks: the product is of double precision
             out[row : row + rows] = stored[row : row + rows] * slope + intercept
-    if header.kind == "CT" and header.padding is not None:
+    if header.rescaled_kind == "CT" and header.padding is not None:
         low, high = np.array(header.padding).astype(stored.dtype)  # its VR may differ in sign
         out[(stored >= low) & (stored <= high)] = CT_PADDING_HU
 

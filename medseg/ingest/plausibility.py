@@ -287,7 +287,7 @@ def _conclusion(header: Slice, seen: Sequence[_Seen]) -> _Conclusion | None:
         return _of_impossible([one for one in seen if one.impossible_hu])
     if any(one.surplus for one in seen):
         return _of_surplus(header, [one for one in seen if one.surplus])
-    if header.kind == "CT" and any(one.is_padded for one in seen):
+    if header.rescaled_kind == "CT" and any(one.is_padded for one in seen):
         finding = f"padding needs more bits, BitsStored is {header.bits_stored}"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, is_whole=True)
     if not _is_hounsfield(header) and (group := _high_group(_all_samples(seen))):

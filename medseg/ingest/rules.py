@@ -14,9 +14,7 @@ from pydicom import uid
 from medseg.geometry import ORTHOGONALITY_TOLERANCE
 from medseg.ingest.completeness import Part, missing_parts
 from medseg.ingest.image_kind import (
-    CLASSES,
     MULTI_FRAME_CLASSES,
-    RESCALED_KINDS,
     is_class_without_image,
     is_no_image,
 )
@@ -179,20 +177,14 @@ def _pixel_format(slices: Sequence[Slice]) -> str:
 def _missing_rescale(slices: Sequence[Slice]) -> str:
     lacking = [s for s in slices if _lacks_rescale(s)]
     if lacking:
-        kind = _rescaled_kind(lacking[0])
+        kind = lacking[0].rescaled_kind
         return f"{len(lacking)} of {len(slices)} {kind} slices have no rescale"
     return _partly_rescaled(slices)
 
 
 def _lacks_rescale(header: Slice) -> bool:
     is_whole = header.slope is not None and header.intercept is not None
-    return bool(_rescaled_kind(header)) and not is_whole
-
-
-def _rescaled_kind(header: Slice) -> str:
-    """CT or PT, by Modality or, where that says another kind, by SOP class; else ""."""
-    kinds = (header.kind, CLASSES.get(header.sop_class, ""))
-    return next((kind for kind in kinds if kind in RESCALED_KINDS), "")
+    return bool(header.rescaled_kind) and not is_whole
 
 
 def _partly_rescaled(slices: Sequence[Slice]) -> str:

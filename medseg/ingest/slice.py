@@ -10,7 +10,7 @@ from pydicom.uid import UID
 
 from medseg.ingest.acquired_matrix import AcquiredMatrix
 from medseg.ingest.completeness import Counts
-from medseg.ingest.image_kind import kind_of
+from medseg.ingest.image_kind import CLASSES, RESCALED_KINDS, kind_of
 from medseg.ingest.origin import Origin
 from medseg.ingest.real_world_mapping import Mapping
 from medseg.ingest.reasons import Reason
@@ -113,6 +113,12 @@ class Slice:
     def kind(self) -> str:
         """The Modality that rules go by, see `medseg.ingest.image_kind`."""
         return kind_of(self.sop_class, self.modality)
+
+    @property
+    def rescaled_kind(self) -> str:
+        """CT or PT, by Modality or, where that says another kind, by SOP class; else ""."""
+        kinds = (self.kind, CLASSES.get(self.sop_class, ""))
+        return next((kind for kind in kinds if kind in RESCALED_KINDS), "")
 
     @property
     def rescale(self) -> tuple[float, float]:

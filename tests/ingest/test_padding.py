@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ingest.dicom_writer import make_series, ramp, write_series
+from pydicom.uid import MRImageStorage
 
 from medseg.ingest import Reason, Verdict, find_series, load
 from medseg.ingest.header import read_header
@@ -33,7 +34,8 @@ def padded(dtype=np.int16, *, vr="SS", limit=None, **elements):
         (None, {"PixelPaddingValue": 74}, None),
         (None, {"PixelPaddingValue": 4095}, None),  # 3071 HU: the end of 12 bits
         (None, {"PixelPaddingValue": 0, "RescaleIntercept": 0}, (0, 0)),
-        (None, {"PixelPaddingValue": 1024, "Modality": "MR"}, None),
+        (None, {"PixelPaddingValue": 1024, "Modality": "MR"}, (0, 0)),  # the SOP class is CT
+        (None, {"PixelPaddingValue": 1024, "Modality": "MR", "SOPClassUID": MRImageStorage}, None),
     ],
 )
 def test_padding_between_air_and_the_end_of_12_bits_is_in_tissue(
@@ -67,3 +69,23 @@ def test_padding_below_tissue_is_not_spoken_of(tmp_path):
     write_series(tmp_path, padded(PixelPaddingValue=-2000))
     (series,) = find_series(tmp_path)
     assert (series.verdict, series.notes) == (Verdict.ACCEPT, ())
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        ({"Modality": "MR"}, -1024),
+        ({"Modality": "CT", "SOPClassUID": MRImageStorage}, -1024),
+        ({"Modality": "MR", "SOPClassUID": MRImageStorage}, -3024),
+    ],
+)
+def test_padding_becomes_minus_1024_where_class_or_modality_says_ct(elements, expected, tmp_path):
+    slices = padded(PixelPaddingValue=-2000, **elements)
+    for s in slices:
+        stored = ramp()[0].copy()
+        stored[0, 0] = -2000  # with the intercept of -1024
+        s.PixelData = stored.tobytes()
+    write_series(tmp_path, slices)
+    volume, _ = load(tmp_path)
+    assert (volume[0, 0] == expected).all()
+    assert volume[1, 0, 0] == 1 - 1024
