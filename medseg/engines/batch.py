@@ -1,10 +1,15 @@
 """Batch: whether a network takes the batches that it will be trained on, the smallest one too."""
 
 import copy
+import logging
 from typing import Any
 
+import ignite.distributed as idist
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.data import DataLoader
+
+logger = logging.getLogger(__name__)
 
 _TOO_FEW = "Expected more than 1"
 """How torch's complaint starts where a norm has a single value to take a mean and spread of."""
@@ -22,7 +27,8 @@ def check_batch(
 
     The smallest batch is passed through the network without computing anything (on torch's meta
     device). Batch norm, for instance, needs two values for each channel: at one voxel in the
-    deepest level a batch of 1 fails, as the last of an epoch may be.
+    deepest level a batch of 1 fails, as the last of an epoch may be. At more voxels such a batch
+    passes with a warning: mean and spread are then those of one image.
 
     Args:
         network: as it is trained.
@@ -54,6 +60,20 @@ def check_batch(
             "so pass a larger image_size, fewer channels, or for batch norm a batch_size that "
             "leaves no batch of 1"
         ) from error
+    if smallest == 1 and _has_batch_norm(network) and idist.get_rank() == 0:
+        logger.warning(
+            "%s of an epoch holds 1 image, and batch norm takes mean and spread from that one "
+            "alone: pass a larger batch_size that leaves no batch of 1, or --norm instance",
+            "every batch" if loader.batch_size == 1 else "the last batch",
+        )
+
+
+def _has_batch_norm(network: torch.nn.Module) -> bool:
+    """Whether statistics are taken over the batch of this process, and not of all processes."""
+    is_synchronised = idist.get_world_size() > 1 and torch.cuda.is_available()
+    norms = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+    is_local = any(not isinstance(layer, torch.nn.SyncBatchNorm) for layer in norms)
+    return is_local and not is_synchronised
 
 
 def smallest_batch(loader: Any) -> int:

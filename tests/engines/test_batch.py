@@ -43,6 +43,23 @@ def test_batch_norm_at_one_voxel_needs_two_images_in_every_batch():
     check(network("batch"), 4, 1, [4, 4], patches=2)
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize(
+    ("items", "size", "patches", "said"),
+    [(4, 1, 1, "every batch"), (9, 2, 1, "the last batch"), (8, 2, 1, ""), (4, 1, 2, "")],
+)
+def test_batch_norm_over_one_image_is_warned_of(items, size, patches, said, dims, caplog):
+    check(network("batch", dims), items, size, [8] * dims, patches=patches)
+    warned = [f"{said} of an epoch holds 1 image, and batch norm"] if said else []
+    assert [record.getMessage().partition(" takes")[0] for record in caplog.records] == warned
+
+
+@pytest.mark.parametrize("norm", [None, "instance", ("group", {"num_groups": 2})])
+def test_other_norms_are_not_warned_of(norm, caplog):
+    check(network(norm), 4, 1, [8, 8])
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("norm", ["instance", ["instance", {"affine": True}]])
 def test_instance_norm_needs_more_than_one_voxel_whatever_the_batch(norm):
     with pytest.raises(ValueError, match=r"image_size of \[4, 4, 4\] leaves one voxel"):
