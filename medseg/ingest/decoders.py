@@ -9,9 +9,11 @@ for each transfer syntax, a codestream without its end is refused before, and RL
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 
 import numpy as np
 import pydicom
+from PIL import Image
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import get_decoder, pixel_array
@@ -27,6 +29,8 @@ from pydicom.uid import (
 from medseg.ingest.codestream import size_of
 from medseg.ingest.part10 import PARSE_ERRORS
 from medseg.ingest.rle import decode_rle
+from medseg.ingest.scan_end import check_scan_end
+from medseg.ingest.tile_end import check_tile_end
 from medseg.ingest.tile_parts import missing_tiles
 
 DECODE_ERRORS = (*PARSE_ERRORS, RuntimeError)
@@ -71,7 +75,10 @@ def decode_frames(dataset: pydicom.Dataset, indices: Iterable[int]) -> Iterator[
         elif syntax in JPEGLSTransferSyntaxes:
             yield _decode_jpeg_ls(dataset, index, plugin=plugin)
         else:
-            yield np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
+            plane = np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
+            if syntax.is_encapsulated:
+                _check_end(_frame(dataset, index), plane, plugin=plugin)
+            yield plane
 
 
 def _plugin(syntax: UID) -> str:
@@ -135,6 +142,26 @@ def _check_frame(frame: bytes, size: tuple[int, int]) -> None:
         raise ValueError(f"the codestream lacks {missing} of {asked} tiles")
 
 
+def _check_end(frame: bytes, plane: np.ndarray, *, plugin: str) -> None:
+    """Hold the codes of a frame against its size; `plane` is what was made of it."""
+    check_tile_end(frame)
+    if plugin == "pillow":
+        check_scan_end(frame, _decode_by_pillow)
+    else:
+        check_scan_end(frame, _decode_by_libjpeg, plane=plane)
+
+
+def _decode_by_pillow(frame: bytes) -> np.ndarray:
+    with Image.open(BytesIO(frame), formats=["JPEG"]) as image:
+        return np.asarray(image)
+
+
+def _decode_by_libjpeg(frame: bytes) -> np.ndarray:
+    from libjpeg.utils import decode
+
+    return np.asarray(decode(frame))
+
+
 def _decode_jpeg_ls(dataset: pydicom.Dataset, index: int, *, plugin: str) -> np.ndarray:
     """JPEG-LS, also where the encoder padded with a zero byte before the end marker.
 
@@ -157,11 +184,12 @@ def _decode_12_bit_jpeg(dataset: pydicom.Dataset, index: int) -> np.ndarray:
     Raises:
         NotImplementedError: signed or of several samples.
     """
-    from libjpeg.utils import decode
-
     if dataset.PixelRepresentation != 0 or dataset.SamplesPerPixel != 1:
         raise NotImplementedError("12-bit JPEG of signed values or colours")
-    return np.asarray(decode(_whole_scan(_frame(dataset, index))))
+    frame = _whole_scan(_frame(dataset, index))
+    plane = _decode_by_libjpeg(frame)
+    check_scan_end(frame, _decode_by_libjpeg)
+    return plane
 
 
 def _whole_scan(frame: bytes) -> bytes:

@@ -5,6 +5,7 @@ Apart from `medseg.ingest.picture`, so that a dataset is checked by the same rul
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Collection, Iterator
@@ -21,6 +22,8 @@ from medseg.ingest.picture_bytes import PictureBytes, count_tiff_frames, open_pi
 from medseg.ingest.picture_orientation import as_stored
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.room import check_room
+from medseg.ingest.scan_end import check_scan_end
+from medseg.ingest.tile_end import check_tile_end
 
 _GREY_MODES = ("L", "I", "I;16", "I;16L", "I;16B")  # 8 and 16 bit; "I" is 16 bit in older Pillow
 _RGB_MODES = ("RGB", "RGBA", "L", "LA", "P")  # 8 bit; "P" is a palette of colours
@@ -57,6 +60,9 @@ is blank, and what was made to fill a memory, lies at the limit of deflate, 1032
 FREE_SCANS, MOST_SCANNED_PIXELS = 16, 2**31
 """A progressive JPEG may go over its pixels so often, and so many pixels more often; each goes over
 all of them, and a scan of nothing has some ten bytes. Encoders make 10."""
+
+_WITHOUT_COUNT = ("JPEG", "MPO", "JPEG2000")
+"""Formats whose decoders do not say that codes are missing or left over."""
 
 _STRIP_PIXELS = 2**20
 _SCAN = b"\xff\xda"
@@ -182,7 +188,27 @@ def _check(path: Path, modes: Collection[str], *, colour: bool, most: int, copie
         needed = _needed_bytes(image, colour=image.mode not in _GREY_MODES)
         values = image.width * image.height * (3 if colour else 1)
         check_room(path, max(needed, _FLOAT_BYTES * copies * values))
+        kind = image.format
         image.verify()  # the checksums of a PNG, which decoding skips
+    if kind in _WITHOUT_COUNT:
+        _check_end(path)
+
+
+def _check_end(path: Path) -> None:
+    """Refuse codes that are fewer or more than the pixels that the header states."""
+
+    def decode(content: bytes) -> np.ndarray:
+        with Image.open(io.BytesIO(content), formats=_WITHOUT_COUNT) as image:
+            return np.asarray(image)
+
+    content = path.read_bytes()
+    with _decoding(path, len(content)):
+        try:
+            check_tile_end(content)
+            check_scan_end(content, decode)
+        except ValueError as error:
+            finding = f"{path} is damaged, or states a wrong size: {error}"
+            raise IngestError(Reason.TRUNCATED, finding) from error
 
 
 @contextmanager

@@ -36,7 +36,7 @@ and the remedy, which is fixed for each code.
 | unknown-format | refuse | the file is neither DICOM nor of a format of volumes that is read |
 | unreadable | refuse | the header cannot be parsed |
 | conflicting-syntax | refuse | pixel data that is not what its transfer syntax says |
-| truncated | refuse | the file holds fewer bytes than its header promises |
+| truncated | refuse | the file holds fewer bytes or image codes than its header promises |
 | too-large | refuse | a header promises far more than its file can hold |
 | no-memory | refuse | what the header promises does not fit the free memory |
 | unsafe-path | refuse | a detached header names voxels outside its own folder |
