@@ -24,14 +24,17 @@ from medseg.plausibility import (
     compare_image,
     describe_few_values,
     describe_label_map,
+    doubt_edges,
     doubt_extent,
     doubt_hounsfield,
     doubts_of_posture,
     has_appearance,
     is_scan_in_hounsfield,
+    judge_body,
     looks_like_hounsfield,
     lung_share,
     measure_appearance,
+    measure_body,
     measure_case_image,
     read_trained_on,
     why_impossible_extent,
@@ -142,7 +145,7 @@ class CheckImaged(MapTransform):
         if values.size and not found.refusals:
             self._compare_values(values, found)
         if self.modality == CT and values.ndim == 4:
-            self._compare_extent(meta, found)
+            self._compare_extent(image, values, found)
         if not found.refusals:
             self._compare_training(image, found)
         if not found.refusals and ABDOMEN in self.body_part and values.ndim == 4:
@@ -191,17 +194,26 @@ class CheckImaged(MapTransform):
                 "it may be a CT: its values are whole numbers, and some are below 0 as in no MR"
             )
 
-    def _compare_extent(self, meta: Mapping[str, Any], found: Findings) -> None:
+    def _compare_extent(self, image: Tensor, values: np.ndarray, found: Findings) -> None:
+        meta = getattr(image, "meta", {})
         if "original_affine" not in meta or "spatial_shape" not in meta:
             return
         i, j, k = (int(n) for n in meta["spatial_shape"])
         grid = Geometry((i, j, k), np.asarray(meta["original_affine"], dtype=float))
-        if why := why_impossible_extent(grid):
+        why, doubts = why_impossible_extent(grid), [doubt_extent(grid)]
+        if why is None and not found.refusals:
+            is_trunk = bool({ABDOMEN, CHEST} & set(self.body_part))
+            doubts.append(doubt_edges(grid.spacing_mm, is_trunk=is_trunk))
+            body = measure_body(values[0], _spacing_mm(image)) if values.size else None
+            if body is not None:
+                why, doubt = judge_body(body, is_trunk=is_trunk)
+                doubts.append(doubt)
+        if why:
             found.refusals.append(
                 f"this is no CT of a patient, or its voxels are stated in another unit: {why}"
             )
-        elif doubt := doubt_extent(grid):
-            found.warnings.append(doubt)
+        else:
+            found.warnings += [doubt for doubt in doubts if doubt]
 
     def _compare_training(self, image: Tensor, found: Findings) -> None:
         trained, is_of_weights = self._trained_on
@@ -248,8 +260,13 @@ class CheckImaged(MapTransform):
         )
 
 
+def _spacing_mm(image: Tensor) -> list[float]:
+    """The edges of a volume's voxels along its axes; 1 where they are not known."""
+    affine = image.affine if isinstance(image, MetaTensor) else np.eye(4)
+    steps: list[float] = np.linalg.norm(np.asarray(affine, dtype=float)[:3, :3], axis=0).tolist()
+    return steps
+
+
 def _height_mm(image: Tensor) -> float:
     """The length of a volume along its last axis."""
-    affine = image.affine if isinstance(image, MetaTensor) else np.eye(4)
-    step = np.linalg.norm(np.asarray(affine, dtype=float)[:3, 2])
-    return float(step * image.shape[-1])
+    return _spacing_mm(image)[2] * image.shape[-1]

@@ -2,6 +2,7 @@
 
 from medseg.plausibility.appearance import has_appearance, measure_appearance, why_unlike
 from medseg.plausibility.body_parts import are_far_apart
+from medseg.plausibility.body_size import doubt_edges, judge_body, measure_body
 from medseg.plausibility.compare import compare_class, compare_image
 from medseg.plausibility.content import why_no_content
 from medseg.plausibility.extent import doubt_extent, why_impossible_extent
@@ -38,14 +39,17 @@ __all__ = [
     "copy_trained_on",
     "describe_few_values",
     "describe_label_map",
+    "doubt_edges",
     "doubt_extent",
     "doubt_hounsfield",
     "doubts_of_posture",
     "has_appearance",
     "is_scan_in_hounsfield",
+    "judge_body",
     "looks_like_hounsfield",
     "lung_share",
     "measure_appearance",
+    "measure_body",
     "measure_case_image",
     "measure_cases",
     "measure_class",

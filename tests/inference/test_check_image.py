@@ -124,6 +124,18 @@ def test_a_ct_of_impossible_size_is_refused_as_it_lies_in_its_file():
         checked(scan(), header=header)
 
 
+@pytest.mark.parametrize(
+    ("times", "words"), [(28, "4516 cm2, more than 3500 cm2"), (1, "24 mm wide")]
+)
+def test_a_body_of_impossible_size_is_refused_with_its_size(times, words):
+    """24 voxels wide."""
+    grid = np.diag([times, times, 2.5, 1.0])
+    values = image(scan(), original_affine=grid, spatial_shape=np.array([32, 32, 40]))
+    values.affine = torch.tensor(grid)
+    with pytest.raises(ValueError, match=f"in another unit: .*{words}"):
+        CheckImaged("image", modality="CT", body_part=["ABDOMEN"])({"image": values})
+
+
 def test_shifted_values_thick_slices_and_a_turned_patient_are_warned_of():
     assert "the median of the body is 2" in notes_of(checked(scan() + 200))[0]
     thick = {"original_affine": np.diag([1.0, 1, 16, 1]), "spatial_shape": np.array([32, 32, 40])}

@@ -110,6 +110,52 @@ def test_a_crop_inside_the_body_has_a_median_of_its_own():
     assert doubt_hounsfield(inside) is None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda hu: -hu,
+        lambda hu: 300 - hu,
+        lambda hu: hu.min() + hu.max() - hu,
+        lambda hu: -hu[:, 4:, 4:],
+        lambda hu: -hu[..., 20:],
+    ],
+    ids=["negated", "inverted, shifted", "inverted", "part", "lungs"],
+)
+def test_values_whose_sign_is_exchanged_are_no_hounsfield_units(change):
+    hu = scan(lungs=10)
+    hu[:, 14:18, 6:10] = np.linspace(200, 1100, 4)[None, :, None, None]  # bone
+    assert why_not_hounsfield(hu) is None
+    assert "sign of its values is exchanged" in why_not_hounsfield(change(hu))
+
+
+def test_bone_metal_and_contrast_agent_are_no_air():
+    """A skull and a joint seen from near, without air, have values all over."""
+    random = np.random.default_rng(0)
+    bone = random.uniform(200, 1800, (1, 40, 40, 40))
+    bone[:, :20] = random.normal(20, 60, (1, 20, 40, 40))
+    heart = random.normal(40, 60, (1, 40, 40, 40))
+    heart[:, :20] = 450
+    metal = scan()
+    metal[:, 14:16, 14:16] = 3071
+    for hu in (bone, heart, metal):
+        assert why_not_hounsfield(hu) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda hu: -hu[:, 4:28, 4:28], "lie from -80 to -20 HU and 0% from 20 to 80"),
+        (lambda hu: (-hu).clip(-240, 160), "are the highest, 160"),
+    ],
+    ids=["inside", "clipped"],
+)
+def test_a_sign_that_may_be_exchanged_is_doubted(change, words):
+    hu = np.pad(scan(), [(0, 0), (2, 2), (2, 2), (0, 20)], mode="edge")
+    hu[:, 11:26, 11:26] = 30 + (hu[:, 11:26, 11:26] - 40) / 3
+    assert doubt_hounsfield(hu) is None
+    assert words in doubt_hounsfield(change(hu))
+
+
 def test_values_that_fill_8_bits_are_no_hounsfield_units():
     hu = scan()
     hu[:, 14:18, 14:18] = 1000
@@ -159,6 +205,8 @@ def test_phantoms_of_ct_are_hounsfield(kind, tmp_path):
 def test_real_scans_are_hounsfield_and_the_chest_is_told_by_its_lungs(name, least, most, data_root):
     array, _ = load(data_root / name)
     assert why_not_hounsfield(array[None]) is None
+    assert doubt_hounsfield(array[None]) is None
+    assert "sign" in why_not_hounsfield(-array[None])
     assert least <= lung_share(array) <= most
 
 
