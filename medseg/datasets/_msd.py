@@ -20,6 +20,7 @@ from pathlib import Path
 
 from medseg.counted import ODD, LeftOut, warn_once
 from medseg.datasets._dataset_json import case_of, declared_in
+from medseg.datasets._msd_folders import PARTS, leave_out_others, part_of
 from medseg.datasets.datalist import Item
 from medseg.ingest.formats import is_volume_file, volume_files, without_suffix
 from medseg.ingest.volume_file import files_of
@@ -47,7 +48,8 @@ def read(root: Path) -> tuple[list[Item], list[Item]]:
             broken.
     """
     left = LeftOut()
-    scans, labels = _volumes(root / "imagesTr", left), _volumes(root / "labelsTr", left)
+    scans, labels = (_volumes(part_of(root, part), left) for part in PARTS[:2])
+    leave_out_others(root, left)
     declared = declared_in(root / "dataset.json")
     labels = _by_case(labels, declared.labels, left)
     if not scans and not labels and not left:
@@ -56,7 +58,7 @@ def read(root: Path) -> tuple[list[Item], list[Item]]:
     training = pair(images, labels, left)
     if declared.cases is not None:
         training = _only_listed(training, declared.cases, {*images, *labels}, left)
-    tests, test_labels = _volumes(root / "imagesTs", left), _volumes(root / "labelsTs", left)
+    tests, test_labels = (_volumes(part_of(root, part), left) for part in PARTS[2:])
     if test_labels:
         testing = pair(_first_channels(tests, test_labels, left), test_labels, left)
     else:

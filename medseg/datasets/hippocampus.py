@@ -17,6 +17,7 @@ from typing import Any
 from medseg.datasets import _msd, prepared
 from medseg.datasets._bring import bring
 from medseg.datasets._dataset_json import declared_in
+from medseg.datasets._msd_folders import tasks_below
 from medseg.datasets.datalist import Item, build, hold_out, select
 
 LABEL_VALUES = (0, 1, 2)
@@ -114,6 +115,8 @@ def datalist(
 def _labelled(root: Path) -> list[Item]:
     msd = _msd.locate(root, _TASK)
     labelled, _ = _msd.read(msd) if msd else ([], [])
+    if not labelled and (below := tasks_below(root)):
+        raise FileNotFoundError(f"no hippocampus data in {root} itself, {below}")
     if not labelled:
         raise FileNotFoundError(
             f"no hippocampus data in {root} (looked for dataset.json with imagesTr and labelsTr): "

@@ -27,6 +27,7 @@ from medseg.counted import LeftOut
 from medseg.datasets import _msd, prepared
 from medseg.datasets._bring import bring
 from medseg.datasets._dataset_json import declared_in
+from medseg.datasets._msd_folders import tasks_below
 from medseg.datasets.datalist import Item, build, select
 from medseg.ingest.formats import without_suffix
 from medseg.walk import walk
@@ -159,6 +160,8 @@ def _read_lits(root: Path) -> tuple[list[Item], list[Item]]:
 
 
 def _nothing_in(root: Path) -> str:
+    if below := tasks_below(root):
+        return f"no liver data in {root} itself, {below}"
     is_free = not root.exists() or (root.is_dir() and not any(root.iterdir()))
     phantom_dir = shlex.quote(str(root)) if is_free else "DIR"
     return (
