@@ -14,7 +14,7 @@ from typing import BinaryIO
 import pydicom
 
 from medseg.ingest.codestream import is_irreversible, size_of
-from medseg.ingest.elements import whole
+from medseg.ingest.elements import ElementError, whole
 from medseg.ingest.inflated import Inflated
 from medseg.ingest.part10 import Part10
 from medseg.ingest.pixel_content import (
@@ -25,6 +25,7 @@ from medseg.ingest.pixel_content import (
     content_of,
     is_rle_table,
 )
+from medseg.ingest.reasons import IngestError
 from medseg.ingest.rle import decode_rle
 from medseg.ingest.slice import PixelData
 
@@ -35,6 +36,7 @@ MAX_CHECKED_BYTES = 2**22
 """Deflated pixels of at most this length are inflated to see whether all are there."""
 
 _GROUP, _PIXELS, _FLOATS = 0x7FE0, 0x0010, (0x0008, 0x0009)
+_NAMES = {_PIXELS: "PixelData", 0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData"}
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _LAYOUT = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
 _FRAMES = "NumberOfFrames"
@@ -48,7 +50,8 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     """Measure the element that starts at the position of the stream; None where it is no pixels.
 
     Raises:
-        ValueError: encapsulated pixel data that is no sequence of items.
+        ElementError: pixel data of undefined length that is no sequence of items, as only
+            compressed pixels are.
     """
     stream = parsed.stream
     order = "<" if parsed.syntax.is_little_endian else ">"
@@ -59,12 +62,13 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     if group != _GROUP or element not in (_PIXELS, *_FLOATS):
         return None
     (length,) = struct.unpack(order + "I", header[-4:])
+    name = f"{_NAMES[element]} ({group:04X},{element:04X})"
     if isinstance(stream, Inflated):
         return _measure_deflated(stream, parsed.dataset, length=length, is_float=element in _FLOATS)
     start, size = stream.tell(), stream.seek(0, os.SEEK_END)
     stream.seek(start)
     if length == _UNDEFINED_LENGTH:
-        return _measure_fragments(stream, size)
+        return _measure_undefined(stream, parsed, size=size, name=name)
     if (found := _items_of_known_length(stream, start + length)) is not None:
         return found
     return PixelData(
@@ -76,16 +80,31 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     )
 
 
+def _measure_undefined(stream: BinaryIO, parsed: Part10, *, size: int, name: str) -> PixelData:
+    """Pixels of undefined length, which must be items (PS3.5 section A.4)."""
+    try:
+        return _measure_fragments(stream, size)
+    except IngestError:
+        raise
+    except ValueError as error:
+        stated = f"{name} has undefined length under {parsed.syntax.name}"
+        if parsed.syntax.is_encapsulated:
+            raise ElementError(f"{stated} and {error}") from error
+        fault = "where uncompressed pixels must state theirs"
+        raise ElementError(f"{stated}, {fault}") from error
+
+
 def _measure_deflated(
     stream: Inflated, dataset: pydicom.Dataset, *, length: int, is_float: bool
 ) -> PixelData:
     """Plain samples. Those of a usual slice are inflated, and no more of others than their start.
 
     Raises:
-        ValueError: they have no length, which only encapsulated pixels lack.
+        ElementError: they have no length, which only encapsulated pixels lack.
     """
     if length == _UNDEFINED_LENGTH:
-        raise ValueError("deflated pixel data without a length")
+        fault = "undefined length in a deflated file, where pixels must state their length"
+        raise ElementError(f"PixelData (7FE0,0010) has {fault}")
     found = PixelData(None, length, is_float=is_float, compressed=max(1, stream.compressed_bytes))
     if length > MAX_CHECKED_BYTES:
         found = replace(found, missing_bytes=stream.missing_bytes(length))
@@ -174,7 +193,8 @@ def _measure_fragments(stream: BinaryIO, size: int) -> PixelData:
             found = _fragments(offset, stream.tell() - offset, codestreams=codestreams)
             return replace(found, content=content, is_irreversible=is_lossy)
         if (group, element) != _ITEM:
-            raise ValueError("encapsulated pixel data holds something that is no item")
+            where = stream.tell() - _ITEM_HEADER_BYTES
+            raise ValueError(f"holds ({group:04X},{element:04X}) at byte {where}, which is no item")
         end = stream.tell() + length
         if end > size:
             return _fragments(offset, size - offset, missing_bytes=end - size)

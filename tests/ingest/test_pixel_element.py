@@ -14,12 +14,14 @@ from ingest.dicom_writer import (
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLSLossless,
     RLELossless,
 )
 
-from medseg.ingest import Reason, find_series
+from medseg.ingest import IngestError, Reason, find_series, load
 from medseg.ingest.part10 import open_bounded, parse
 from medseg.ingest.pixel_element import MAX_PADDING_BYTES, measure_pixels, zeros_at_end
 
@@ -119,6 +121,39 @@ def test_encapsulated_pixels_of_something_else_than_items_raise(dataset, tmp_pat
     path.write_bytes(content)
     with pytest.raises(ValueError, match="no item"):
         measured(path)
+
+
+def without_length(path):
+    """The pixel data element says that its length is undefined; all else is as it was."""
+    content = path.read_bytes()
+    start = content.rindex(b"\xe0\x7f\x10\x00")
+    is_implicit = content[start + 4 : start + 6] != b"OW"
+    at = start + (4 if is_implicit else 8)
+    path.write_bytes(content[:at] + b"\xff" * 4 + content[at + 4 :])
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_plain_pixels_of_undefined_length_are_named(syntax, dataset, tmp_path):
+    dataset.file_meta.TransferSyntaxUID = syntax
+    (path,) = write_series(tmp_path, [dataset])
+    without_length(path)
+    with pytest.raises(IngestError) as caught:
+        load(path)
+    assert caught.value.code is Reason.UNREADABLE
+    said = f"PixelData (7FE0,0010) has undefined length under {syntax.name}, where uncompressed"
+    assert said in str(caught.value)
+    assert path.name in str(caught.value)
+
+
+def test_what_lies_in_place_of_an_item_is_named(dataset, tmp_path):
+    """The first byte of FEFF, in little endian FE FF, is cleared: group FF00."""
+    (path,) = write_series(tmp_path, compress_series([dataset], RLELossless))
+    content, start = bytearray(path.read_bytes()), measured(path).offset
+    content[start] = 0
+    path.write_bytes(content)
+    said = rf"under RLE Lossless and holds \(FF00,E000\) at byte {start}, which is no item"
+    with pytest.raises(IngestError, match=said):
+        load(path)
 
 
 def test_a_million_empty_fragments_are_no_frame(dataset, tmp_path):
