@@ -12,11 +12,20 @@ from dataclasses import replace
 
 import numpy as np
 
+from medseg.ingest.image_kind import RESCALED_KINDS
 from medseg.ingest.real_world_mapping import Mapping
 from medseg.ingest.slice import Slice
 
 HOUNSFIELD = "[hnsf'U]"
 """The code of HU in UCUM."""
+
+_CODES_OF_UNITS = {
+    "BQML": ("bq/ml", "bqml"),
+    "CNTS": ("{counts}", "counts", "{count}", "cnts", "1"),
+    "CPS": ("{counts}/s", "counts/s", "cps"),
+    "GML": ("g/ml", "{suvbw}g/ml", "g/ml{suvbw}", "{suvlbm}g/ml", "g/ml{suvlbm}", "gml"),
+}
+"""Units of PET (PS3.3 C.8.9.1.1.3) and how UCUM, and some writers, say them, in lower case."""
 
 _RELATIVE_TOLERANCE = 1e-5  # rescales are decimal strings of at most 16 characters
 
@@ -24,7 +33,7 @@ _RELATIVE_TOLERANCE = 1e-5  # rescales are decimal strings of at most 16 charact
 def with_real_world_values(header: Slice) -> Slice:
     """Give a slice without rescale that of its one linear mapping; else return it as it is.
 
-    CT is rescaled by a mapping to HU alone, PET by none, since its Units are those of the rescale.
+    CT is rescaled by a mapping to HU alone, PET by one to its Units, where both say a unit.
 
     Example:
         >>> with_real_world_values(header).slope  # RealWorldValueSlope 2.6  # doctest: +SKIP
@@ -49,7 +58,8 @@ def conflicting_rescale(slices: Sequence[Slice]) -> str:
     Rescale and mapping agree where one is the other in another unit, the same for all slices.
     """
     mapped = [s for s in slices if s.real_world]
-    if not mapped or any(s.kind == "PT" for s in slices):
+    is_pet = any(s.kind == "PT" for s in slices)  # its Units are those of the rescale
+    if not mapped or (is_pet and not any(s.is_real_world for s in slices)):
         return ""
     if any(s.is_real_world for s in slices):
         rest = sum(not _is_by_mapping(s) for s in slices)
@@ -113,11 +123,20 @@ def _only_linear(header: Slice) -> Mapping | None:
     mappings = header.real_world
     if header.kind == "CT":
         mappings = tuple(m for m in mappings if m.unit == HOUNSFIELD)
-    is_usable = len(mappings) == 1 and mappings[0].is_linear and header.kind != "PT"
+    if header.kind == "PT":
+        mappings = _to_units(mappings, header.origin.units)
+    is_usable = len(mappings) == 1 and mappings[0].is_linear
     return mappings[0] if is_usable else None
 
 
+def _to_units(mappings: tuple[Mapping, ...], units: str) -> tuple[Mapping, ...]:
+    """Mappings of PET to its Units, which are all where units are not stated or not known."""
+    codes = _CODES_OF_UNITS.get(units, ())
+    stated = [(m, m.unit.lower().replace(" ", "")) for m in mappings]
+    return tuple(m for m, unit in stated if not (codes and unit) or unit in codes)
+
+
 def _lacks_rescale(header: Slice) -> bool:
-    """None, or one that changes nothing, which of CT states that stored values are HU."""
+    """None, or one that changes nothing, which of CT and PET says that values are as stored."""
     absent = header.slope is None and header.intercept is None
-    return absent or (header.kind != "CT" and header.rescale == (1.0, 0.0))
+    return absent or (header.kind not in RESCALED_KINDS and header.rescale == (1.0, 0.0))

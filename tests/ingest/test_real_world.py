@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
 from pydicom import Dataset
-from pydicom.uid import EnhancedMRImageStorage, MRImageStorage
+from pydicom.uid import (
+    EnhancedMRImageStorage,
+    MRImageStorage,
+    PositronEmissionTomographyImageStorage,
+)
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
 
@@ -182,3 +186,55 @@ def test_ct_of_a_rescale_is_in_hu_whatever_is_mapped(tmp_path):
     (series,) = find_series(tmp_path)
     assert (series.verdict, series.notes) == (Verdict.ACCEPT, ())
     np.testing.assert_array_equal(load(tmp_path)[0], STORED.transpose(2, 1, 0) - 1000)
+
+
+# ---- PET
+
+
+def pet(mappings, *, units="BQML", rescale=None):
+    slices = mr(mappings, rescale=rescale)
+    for s in slices:
+        s.SOPClassUID, s.Modality = PositronEmissionTomographyImageStorage, "PT"
+        if units:
+            s.Units = units
+    return slices
+
+
+def to_units(k):
+    return [mapping(1 + k / 2, 10.0 * k, unit="Bq/ml")]
+
+
+def to_two_units(k):
+    return [mapping(7.0 + k, unit="{SUVbw}g/ml"), *to_units(k)]
+
+
+@pytest.mark.parametrize(
+    ("mappings", "units"), [(to_units, "BQML"), (to_units, ""), (to_two_units, "BQML")]
+)
+def test_pet_without_rescale_takes_the_mapping_to_its_units(mappings, units, tmp_path):
+    write_series(tmp_path, pet(mappings, units=units))
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.REAL_WORLD_VALUES)
+    np.testing.assert_allclose(load(tmp_path)[0], EXPECTED.transpose(2, 1, 0), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("mappings", "units", "reason"),
+    [
+        (to_units, "CNTS", Reason.MISSING_RESCALE),
+        (to_two_units, "", Reason.MISSING_RESCALE),
+        (lambda k: [mapping(last=300, table=True)], "BQML", Reason.MISSING_RESCALE),
+        (lambda k: to_units(k) if k else [], "BQML", Reason.CONFLICTING_RESCALE),
+        (lambda k: [mapping(2.0, unit="Bq/ml" if k else "g/ml")], "", Reason.MIXED_RESCALE_TYPE),
+    ],
+)
+def test_pet_of_no_mapping_that_is_meant_is_refused(mappings, units, reason, tmp_path):
+    write_series(tmp_path, pet(mappings, units=units))
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REFUSE, reason)
+
+
+def test_the_rescale_of_pet_goes_before_its_mapping(tmp_path):
+    """Also one that changes nothing: Units are those of rescaled values."""
+    write_series(tmp_path, pet(to_units, rescale=lambda k: (1, 0)))
+    np.testing.assert_array_equal(load(tmp_path)[0], STORED.transpose(2, 1, 0))
