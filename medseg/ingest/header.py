@@ -53,6 +53,7 @@ _OVERLAY_POSITIONS = tuple(Tag(group, 0x0102) for group in range(0x6000, 0x6020,
 _MOST_BITS = 32
 _KEYWORDS.extend(f"{tag:08X}" for tag in _OVERLAY_POSITIONS)
 
+_READS_BEFORE_SERIES_UID = 2**12  # a file is read so for the second time
 _SERIES_KEYWORDS = ("SOPClassUID", "SeriesInstanceUID")
 _LOSSY_SYNTAXES = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless)
 _PERHAPS_LOSSY_SYNTAXES = (uid.JPEG2000, uid.HTJ2K)
@@ -102,11 +103,18 @@ def read_series_uid(path: Path) -> str:
     """Read the Series Instance UID of a file whose header is damaged elsewhere.
 
     Returns:
-        The UID; "" where the damage is before it, or where the file is none that `parse` takes.
+        The UID; "" where the damage, or thousands of elements, are before it, or where the file is
+        none that `parse` takes.
     """
     try:
         with open_bounded(path) as file, without_validation():
-            parsed = parse(file, path, keywords=_SERIES_KEYWORDS, last="SeriesInstanceUID")
+            parsed = parse(
+                file,
+                path,
+                keywords=_SERIES_KEYWORDS,
+                last="SeriesInstanceUID",
+                free_reads=_READS_BEFORE_SERIES_UID,
+            )
             return "" if parsed is None else elements.text(parsed.dataset, "SeriesInstanceUID")
     except PARSE_ERRORS:  # IngestError is one of them
         return ""

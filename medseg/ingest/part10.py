@@ -67,9 +67,9 @@ PARSE_ERRORS = (
 FREE_ITEMS, BYTES_PER_ITEM = 2**15, 256
 """A file may hold so many items, and one more for each 256 bytes: frames have ten, and pixels."""
 
-FREE_READS, READS_PER_ITEM = 2**16, 32
+FREE_READS, READS_PER_ITEM = 2**14, 32
 """The header of a file may be read in so many pieces, and 32 more for each item: an element takes
-one to three, data sets have a few thousand elements and items a few."""
+one to three, data sets have a few hundred elements, seldom thousands, and items a few."""
 
 LONGEST_NUMBERS = 2**20
 """Numbers of one element take at most so many bytes; each becomes an object of Python."""
@@ -122,6 +122,7 @@ class BoundedReader(io.BufferedReader):
     def __init__(self, raw: io.FileIO) -> None:
         super().__init__(raw)
         self.items = self.reads = 0
+        self.free_reads = FREE_READS
         self.most_bytes: int | None = None
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -132,7 +133,7 @@ class BoundedReader(io.BufferedReader):
             self.most_bytes -= _SMALL_READ if size is None or size < 0 else size
             self._check_most()
             self.reads += 1
-            check_reads(self.reads, self.items, Path(str(self.name)))
+            check_reads(self.reads, self.items, Path(str(self.name)), free=self.free_reads)
         content = super().read(size)
         if size == _ITEM_HEADER_BYTES and content.startswith(_ITEM_TAGS):
             self.items += 1
@@ -156,13 +157,19 @@ def check_items(count: int, path: Path) -> None:
         raise IngestError(Reason.TOO_LARGE, finding)
 
 
-def check_reads(reads: int, items: int, path: Path) -> None:
+def check_reads(reads: int, items: int, path: Path, *, free: int = FREE_READS) -> None:
     """Refuse a header of more elements than data sets have: each costs time, however small.
+
+    Args:
+        reads: how often the file was read.
+        items: how many items of sequences were met.
+        path: what to call it in messages.
+        free: so many reads are always let pass.
 
     Raises:
         IngestError: "too-large".
     """
-    if reads > FREE_READS + READS_PER_ITEM * items:
+    if reads > free + READS_PER_ITEM * items:
         finding = f"{path} holds more elements than a header has ({reads} parts, {items} items)"
         raise IngestError(Reason.TOO_LARGE, finding)
 
@@ -213,6 +220,7 @@ def parse(
     last: str | None = None,
     with_pixels: bool = False,
     pixel_bytes: int = 0,
+    free_reads: int = FREE_READS,
 ) -> Part10 | None:
     """Parse a file; None when it is no DICOM.
 
@@ -224,6 +232,7 @@ def parse(
         last: read no further than this element; None goes on to the pixel data.
         with_pixels: read the pixel data too, where `keywords` name it.
         pixel_bytes: what a deflated data set may inflate to beside its header.
+        free_reads: see `check_reads`; a header is read.
 
     Raises:
         IngestError: "unreadable", "truncated" or "too-large"; the callers turn `PARSE_ERRORS` into
@@ -245,9 +254,10 @@ def parse(
             most_bytes=most_header_bytes(path) + pixel_bytes,
             free_bytes=FREE_HEADER_BYTES + pixel_bytes,
             check_items=check_items,
-            check_reads=check_reads,
+            check_reads=partial(check_reads, free=free_reads),
         )
-    with _limited(file, is_header=keywords is not None and not with_pixels):
+    is_header = keywords is not None and not with_pixels
+    with _limited(file, is_header=is_header, free_reads=free_reads):
         stop = None if keywords is None or with_pixels else _is_pixel_data
         if last is not None:
             stop = partial(_is_past, Tag(last))
@@ -264,12 +274,12 @@ def parse(
 
 
 @contextmanager
-def _limited(file: BinaryIO, *, is_header: bool) -> Iterator[None]:
+def _limited(file: BinaryIO, *, is_header: bool, free_reads: int) -> Iterator[None]:
     """Hold a file to `MAX_HEADER_BYTES` while its header is read."""
     if not is_header or not isinstance(file, BoundedReader):
         yield
         return
-    file.most_bytes = MAX_HEADER_BYTES
+    file.most_bytes, file.free_reads = MAX_HEADER_BYTES, free_reads
     try:
         yield
     finally:

@@ -156,3 +156,17 @@ def test_a_file_of_another_format_has_no_header(tmp_path):
     (tmp_path / "notes").write_text("notes")
     assert read_slices(tmp_path / "notes") == ()
     assert read_header(tmp_path / "notes") is None
+
+
+@pytest.mark.parametrize(("elements", "found"), [(2000, True), (5000, False)])
+def test_the_series_of_a_damaged_file_is_looked_for_behind_so_many_elements(
+    elements, found, tmp_path
+):
+    """Each element in front costs time, and the file was read before."""
+    (dataset,) = make_series(ramp((1, 6, 4)))
+    for k in range(elements):
+        dataset.add_new((0x0009, 0x1000 + k), "LO", "")
+    write_series(tmp_path, [dataset])
+    (path,) = tmp_path.iterdir()
+    assert [s.series_uid for s in read_slices(path)] == [dataset.SeriesInstanceUID]
+    assert read_series_uid(path) == (dataset.SeriesInstanceUID if found else "")
