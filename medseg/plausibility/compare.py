@@ -11,6 +11,11 @@ from medseg.plausibility.quantities import (
     Quantity,
 )
 
+_SCALED = ("longest_mm", "voxel_mm")
+
+MOST_TIMES = 2.0
+"""Times that both of `_SCALED` are beyond what was trained on in an image of another size."""
+
 
 def compare_image(
     measured: Mapping[str, float], ranges: Mapping[str, Sequence[float]]
@@ -34,7 +39,33 @@ def compare_image(
             refusals.append(words)
         elif _is_beyond(value, low, high, quantity, least=quantity.warn, widths=WARN_WIDTHS):
             warnings.append(words)
+    if not refusals and (scaled := _scaled(measured, ranges)):
+        refusals.append(scaled)
     return refusals, warnings
+
+
+def _scaled(measured: Mapping[str, float], ranges: Mapping[str, Sequence[float]]) -> str | None:
+    """Say that image and voxels are both too large, or both too small, as in another unit.
+
+    A crop is smaller and its voxels are not; a coarse image has larger voxels and the same sides.
+    """
+    if not all(name in measured and name in ranges for name in _SCALED):
+        return None
+    times, words = [], []
+    for name in _SCALED:
+        quantity, value, (low, high) = OF_IMAGE[name], measured[name], ranges[name]
+        times.append(_times_beyond(value, low, high))
+        words.append(f"{quantity.words} is {_beside_training(value, low, high, quantity)}")
+    if not (min(times) > MOST_TIMES or max(times) < 1 / MOST_TIMES):
+        return None
+    return f"its sizes are likely stated in another unit: {' and '.join(words)}"
+
+
+def _times_beyond(value: float, low: float, high: float) -> float:
+    """How many times the highest value, or the lowest; 1 within the range."""
+    if value > high > 0:
+        return value / high
+    return value / low if 0 < value < low else 1.0
 
 
 def compare_class(

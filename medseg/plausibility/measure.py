@@ -95,7 +95,11 @@ def _of_values(values: np.ndarray, modality: str) -> dict[str, float]:
         body = values[values > _BODY_HU]
         return {"body_hu": float(np.median(body))} if body.size else {}
     dark, median, bright = np.percentile(values, (1, 50, 99))
-    return {"darkness": float((median - dark) / (bright - dark))} if bright > dark else {}
+    is_whole = bool((values == np.round(values)).all())
+    negative = float(np.mean(values < 0)) if is_whole else 0.0
+    if bright == dark:
+        return {}
+    return {"darkness": float((median - dark) / (bright - dark)), "negative": negative}
 
 
 def _colours(array: np.ndarray) -> dict[str, float]:

@@ -39,6 +39,8 @@ OF_IMAGE = {
     "body_hu": Quantity("the median value of the body", "HU", 75),
     # magnetic resonance has no unit; the place of its median between dark and bright is free of it
     "darkness": Quantity("the median brightness, from 0 (darkest) to 1 (brightest),", "", 0.15),
+    # of whole numbers, as CT has them; MR that was normalised has fractions
+    "negative": Quantity("the share of whole numbers below 0, as in CT,", "", 0.05, 0.1),
     "longest_px": Quantity("the longest side of the picture", "pixels", LOG2_OF_2, None, True),
     "brightness": Quantity("the mean brightness", "grey values", 25),
     # of the sum of the colours; endoscopy is 0.2 to 0.4, stained tissue -0.1 to 0

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
+from medseg.ingest import load
 from medseg.plausibility import (
     has_appearance,
     measure_appearance,
@@ -76,16 +78,18 @@ def test_the_nearest_case_counts_and_not_the_range_of_all():
     [
         (0.30, ENOUGH_CASES, LARGE, False, False),
         (0.33, ENOUGH_CASES, LARGE, True, False),
-        (0.54, ENOUGH_CASES, LARGE, True, False),
-        (0.56, ENOUGH_CASES, LARGE, True, True),
-        (0.56, ENOUGH_CASES - 1, LARGE, True, False),
-        (0.56, ENOUGH_CASES, (64, 256), True, False),
+        (0.47, ENOUGH_CASES, LARGE, True, False),
+        (0.48, ENOUGH_CASES, LARGE, True, True),
+        (0.48, ENOUGH_CASES - 1, LARGE, True, False),
+        (0.48, ENOUGH_CASES, (64, 256), True, False),
+        (0.48, ENOUGH_CASES, (36, 50, 35), True, True),
+        (0.48, ENOUGH_CASES, (36, 50, 8), True, False),
     ],
 )
 def test_far_from_all_cases_is_refused_where_there_are_enough(
     median, cases, shape, is_warned, is_refused
 ):
-    """A distance of 1.5 is 0.225 of the median, one of 3 is 0.45."""
+    """A distance of 1.5 is 0.225 of the median, one of 2.5 is 0.375."""
     why, refused = why_unlike({"median": median}, [{"median": 0.1}] * cases, shape=shape)
     assert (why is not None, refused) == (is_warned, is_refused)
 
@@ -102,6 +106,27 @@ def test_the_reason_names_what_differs_most_with_both_values():
 def test_pictures_and_magnetic_resonance_are_compared_and_ct_volumes_are_not():
     assert [has_appearance(3, m) for m in ("picture", "CT")] == [True, True]
     assert [has_appearance(4, m) for m in ("MR", "CT")] == [True, False]
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda mr, label: ndimage.gaussian_filter((label > 0).astype(float), 1),
+        lambda mr, label: ndimage.gaussian_filter(label * 300.0, 1),
+        lambda mr, label: ndimage.gaussian_gradient_magnitude(mr.astype(float), 1),
+        lambda mr, label: np.indices(mr.shape).sum(0).astype(float),
+    ],
+    ids=["probabilities", "smooth label map", "gradient", "ramp"],
+)
+def test_what_was_made_of_an_mr_is_no_mr_of_the_hippocampus(change, data_root):
+    trained = read_trained_on("bundles/hippocampus/models/model.pt")
+    path = sorted((data_root / "hippocampus/imagesTr").glob("*.nii.gz"))[10]
+    mr, label = load(path)[0], load(data_root / "hippocampus/labelsTr" / path.name)[0]
+    for volume, is_wrong in ((mr, False), (change(mr, label), True)):
+        measured = measure_appearance(volume[None].astype(np.float32))
+        why, refused = why_unlike(measured, trained.appearance, shape=volume.shape)
+        assert (why is not None, refused) == (is_wrong, is_wrong)
 
 
 @pytest.mark.realdata

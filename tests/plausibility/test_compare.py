@@ -24,6 +24,31 @@ def test_sizes_are_compared_as_ratios(longest, refused, warned):
     assert (bool(refusals), bool(warnings)) == (refused, warned)
 
 
+@pytest.mark.parametrize(
+    ("longest", "voxel", "is_refused"),
+    [
+        (130, 2.2, True),  # both more than twice as large
+        (20, 0.4, True),
+        (130, 1.0, False),
+        (60, 3.0, False),  # coarse
+        (20, 1.0, False),  # a crop
+        (20, 3.0, False),  # a coarse crop
+        (115, 1.9, False),
+    ],
+)
+def test_image_and_voxels_both_too_large_are_sizes_in_another_unit(longest, voxel, is_refused):
+    measured = {"longest_mm": longest, "voxel_mm": voxel}
+    refusals, _ = compare_image(measured, {"longest_mm": [50, 60], "voxel_mm": [1, 1]})
+    assert [each.startswith("its sizes are likely") for each in refusals] == [True] * is_refused
+
+
+def test_whole_numbers_below_zero_are_refused_where_training_had_none():
+    for value, refused, warned in ((0.37, 1, 0), (0.07, 0, 1), (0.01, 0, 0)):
+        found = compare_image({"negative": value}, {"negative": [0, 0]})
+        assert [len(each) for each in found] == [refused, warned]
+    assert compare_image({"negative": 0.4}, {"negative": [0, 0.45]}) == ([], [])
+
+
 def test_the_margin_is_a_part_of_the_range_where_that_is_more():
     """A quarter of 400 HU is 100 HU, of 40 HU the least margin of 75 HU."""
     for ranges, value, warned in (([0, 400], 499, False), ([0, 400], 501, True), ([0, 40], 116, 1)):

@@ -97,7 +97,7 @@ def test_ranges_of_cases_are_written_and_read_without_a_name(tmp_path):
 def test_of_crops_sizes_and_classes_say_nothing():
     crops = list(cases([1, 2]))
     made = measure_cases(crops, dict, modality="MR", classes={"a": [3]}, whole_images=False)
-    assert (made.classes, list(made.image)) == ({}, ["darkness"])
+    assert (made.classes, list(made.image)) == ({}, ["darkness", "negative"])
 
 
 def test_weights_without_ranges_have_none_and_a_damaged_file_is_refused(tmp_path):

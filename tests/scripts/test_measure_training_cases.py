@@ -62,6 +62,7 @@ def test_its_numbers_are_those_of_paper(script, dataset, tmp_path, repository, m
     assert found.image == {
         **{"longest_mm": [40, 40], "shortest_mm": [10, 10], "voxel_mm": [1, 1]},
         "darkness": [pytest.approx(0.5, abs=0.01)] * 2,
+        "negative": [0.0, 0.0],
     }
     places = {"place_1": [0.7, 0.7], "place_2": [0.625, 0.625], "place_3": [0.625, 0.625]}
     assert found.classes["anterior"] == {
