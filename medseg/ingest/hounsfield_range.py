@@ -33,7 +33,7 @@ HIGHEST_BONE_HU = 4095.0
 MOST_METAL = 0.05
 """More than this part of voxels above `HIGHEST_BONE_HU` is no implant."""
 
-MOST_DENSE = 0.9
+MOST_DENSE = 0.85
 """Of voxels that are no air and no lung, more than this part is never bone, metal or contrast."""
 
 MOST_LUNG = 5

@@ -94,3 +94,10 @@ def test_a_few_voxels_of_metal_need_no_word(highest_hu, tmp_path):
 def test_lung_alone_and_a_skull_alone_need_no_word(header):
     assert said(header, (-850, 900), (-500, 50), (40, 20)) == ""
     assert said(header, (-1000, 500), (30, 100), (900, 300), (1800, 100)) == ""
+
+
+def test_values_spread_evenly_over_12_bits_need_no_word_and_twice_as_dense_ones_do(header):
+    """Of 3199 values above -200 HU 2599 are above 400; of the others 1787 of 2087."""
+    assert said(header, *((hu, 1) for hu in range(-1000, 3000))) == ""
+    spread = [(2 * stored - 1024, 1) for stored in range(0, 2500)]
+    assert "86% of the voxels above -200 HU are above 400 HU" in said(header, *spread)
