@@ -92,7 +92,7 @@ def inspect(
         ...     print(row.uid, row.size, row.spacing_mm, row.verdict, row.reason)
     """
     path, choices = Path(path), Choices(affine, units)
-    if is_volume_file(path) and os.path.isfile(path):
+    if is_volume_file(path) and os.path.lexists(path) and not os.path.isdir(path):
         return [_file_row(path, choices, volume)]
     files = volume_files(files_below(path)) if os.path.isdir(path) else []
     return [

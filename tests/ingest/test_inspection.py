@@ -105,6 +105,15 @@ def test_links_are_followed_and_lost_ones_are_rows(tmp_path):
     assert found == [("DICOM", Reason.OK), ("NIfTI", Reason.OK), ("NIfTI", Reason.NOT_FOUND)]
 
 
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nii", "a.nrrd", "a.mha", "a.mgz"])
+@pytest.mark.parametrize("target", ["/dev/zero", "nowhere"])
+def test_a_link_to_what_is_no_file_is_a_row_by_itself_as_in_its_folder(name, target, tmp_path):
+    (tmp_path / name).symlink_to(target)
+    (row,) = inspect(tmp_path / name)
+    assert (row.path, row.reason) == (str(tmp_path / name), Reason.NOT_FOUND)
+    assert inspect(tmp_path) == [row]
+
+
 def test_a_nifti_file_is_one_row_and_its_refusal_is_that_of_load(tmp_path):
     save_nifti(tmp_path / "a.nii")
     content = (tmp_path / "a.nii").read_bytes()
