@@ -22,6 +22,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLSLossless,
+    MRImageStorage,
     RLELossless,
 )
 
@@ -140,7 +141,7 @@ def test_a_padding_range_is_padding_as_a_whole(tmp_path):
 def test_mr_padding_keeps_its_value(tmp_path):
     slices = make_series()
     for dataset in slices:
-        dataset.Modality = "MR"
+        dataset.SOPClassUID, dataset.Modality = MRImageStorage, "MR"
         dataset.RescaleIntercept = 0
         dataset.add_new(0x00280120, "SS", 7)
     np.testing.assert_array_equal(planes(loaded(slices, tmp_path)), ramp())
