@@ -6,16 +6,17 @@ labels that are translated. Either leaves a case that is there and was made of t
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from medseg.counted import listed
 from medseg.datasets import _stamp
-from medseg.datasets._published import File
+from medseg.datasets._published import File, format_of
 from medseg.files import remove, set_aside, whole
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def paired(
     *,
     name: str,
     kinds: tuple[str, str] = ("image", "mask"),
+    files: Iterable[str] = (),
 ) -> dict[str, tuple[_T, _T]]:
     """Map each case -> its image and its mask, in the order of the images.
 
@@ -45,13 +47,18 @@ def paired(
         masks: likewise.
         name: the folder or archive, for the message.
         kinds: what an image and a mask are called there.
+        files: all that is there, of which those called like a case are named in the message.
 
     Raises:
         ValueError: an image without a mask, or the other way round.
     """
     for case in sorted(images.keys() ^ masks.keys()):
         lacking = kinds[1] if case in images else kinds[0]
-        raise ValueError(f"case {case} in {name} has no {lacking}: download or unpack it again")
+        unread = [f for f in files if PurePosixPath(f).stem == case and not format_of(f)]
+        said = f", and {listed(unread)} is of no format that is read" if unread else ""
+        raise ValueError(
+            f"case {case} in {name} has no {lacking}{said}: download or unpack it again"
+        )
     return {case: (file, masks[case]) for case, file in images.items()}
 
 

@@ -51,6 +51,29 @@ _READ_ERRORS = (
 )
 
 
+FORMATS = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp",),
+}
+"""The formats of pictures, and how their files are called, in any case of letters."""
+
+LOSSLESS = ("PNG", "TIFF", "BMP")
+"""Formats that keep the values of a mask."""
+
+
+def format_of(file: str) -> str:
+    """The format of a picture by its name, of `FORMATS`; "" where it is none.
+
+    Example:
+        >>> format_of("images/a.JPEG"), format_of("a.txt")
+        ('JPEG', '')
+    """
+    suffix = PurePosixPath(file).suffix.lower()
+    return next((name for name, suffixes in FORMATS.items() if suffix in suffixes), "")
+
+
 @dataclass(frozen=True)
 class Published:
     """The files of a dataset, whatever holds them.
@@ -128,28 +151,44 @@ class Published:
                 directory=_recorded(archive),
             )
 
-    def stems(self, folder: str, *, suffix: str) -> dict[str, str]:
-        """Map the stem of each file in a folder, wherever that folder lies -> the file.
+    def stems(self, folder: str, *, first: str) -> dict[str, str]:
+        """Map the stem of each picture in a folder, wherever that folder lies -> the file.
 
         Args:
             folder: the last parts of the folder, for instance "images" or "train/images".
-            suffix: of the files, in lower case.
+            first: the format as published, of `FORMATS`; a picture of another format counts where
+                no other of its stem is there.
 
         Raises:
-            ValueError: two folders of that name hold files of the same stem.
+            ValueError: two folders of that name hold files of the same stem and format.
         """
         parts = PurePosixPath(folder).parts
         found: dict[str, str] = {}
-        for file in self.files:
-            path = PurePosixPath(file)
-            if path.parent.parts[-len(parts) :] != parts or path.suffix.lower() != suffix:
-                continue
-            if (other := found.setdefault(path.stem, file)) != file:
-                raise ValueError(
-                    f"{other} and {file} of {self.name} are both called {path.stem}: keep one "
-                    "copy, or give the folder of one dataset"
-                )
-        return found
+        formats = (first, *(name for name in FORMATS if name != first))
+        there = [f for f in self.files if PurePosixPath(f).parent.parts[-len(parts) :] == parts]
+        for name in formats:
+            of_format: dict[str, str] = {}
+            for file in (file for file in there if format_of(file) == name):
+                stem = PurePosixPath(file).stem
+                if stem not in found and (other := of_format.setdefault(stem, file)) != file:
+                    raise ValueError(
+                        f"{other} and {file} of {self.name} are both called {stem}: keep one "
+                        "copy, or give the folder of one dataset"
+                    )
+            found = of_format | found
+        return {stem: found[stem] for stem in sorted(found, key=_natural)}
+
+    def check_format(self, file: str, *wanted: str) -> None:
+        """Refuse a picture of another format than those that can be taken for it.
+
+        Raises:
+            ValueError: naming the file and its format.
+        """
+        if (name := format_of(file)) not in wanted:
+            raise ValueError(
+                f"{file} of {self.name} is {name or 'no picture'} by its name, "
+                f"{' or '.join(wanted)} is read there: download or unpack it again as published"
+            )
 
     def unreadable(self, file: str, error: BaseException) -> ValueError:
         """The error to raise for a file that is damaged."""

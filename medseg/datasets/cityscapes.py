@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.datasets import _pairs, prepared
-from medseg.datasets._published import File, Published, opened
+from medseg.datasets._published import File, Published, format_of, opened
 from medseg.datasets.datalist import Item
 
 ARCHIVES = {
@@ -86,7 +86,7 @@ _MOST_ID = 33  # of the published ids, scored or void
 _WANTED = f"the folder of {' and '.join(ARCHIVES.values())}"
 _FILE = re.compile(
     r"(?P<part>leftImg8bit|gtFine)/(?P<split>train|val)/(?P<city>[^/]+)/"
-    r"(?P<case>(?P=city)_[0-9]{6}_[0-9]{6})_(?:leftImg8bit|gtFine_labelIds)\.png"
+    r"(?P<case>(?P=city)_[0-9]{6}_[0-9]{6})_(?:leftImg8bit|gtFine_labelIds)\.[A-Za-z]+"
 )
 
 
@@ -156,15 +156,22 @@ def _cases(
 ) -> dict[str, tuple[File, File]]:
     """Map each case of a split, by name -> its picture and its labels."""
     found: dict[str, dict[str, File]] = {part: {} for part in ARCHIVES}
+    others: dict[tuple[str, str], File] = {}
     for file in (File(published, path) for published in sources for path in published.files):
         match = _FILE.fullmatch("/".join(PurePosixPath(file.path).parts[-4:]))
-        if match is None or match["split"] != split:
+        if match is None or match["split"] != split or not format_of(file.path):
+            continue
+        if format_of(file.path) != "PNG":
+            others.setdefault((match["part"], match["case"]), file)
             continue
         if (other := found[match["part"]].setdefault(match["case"], file)) is not file:
             raise ValueError(
                 f"{other.path} of {other.published.name} and {file.path} of {file.published.name} "
                 "are the same file of the dataset: keep one copy"
             )
+    for (part, case), file in others.items():
+        if case not in found[part]:
+            file.published.check_format(file.path, "PNG")
     images, labels = found.values()
     if not images and not labels:
         raise FileNotFoundError(

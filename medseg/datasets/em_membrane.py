@@ -110,8 +110,8 @@ def _training(published: Published) -> tuple[_Slices, _Slices]:
 
 
 def _pictures(published: Published) -> tuple[_Slices, _Slices]:
-    images, labels = (published.stems(folder, suffix=".png") for folder in _FOLDERS)
-    files = _pairs.paired(images, labels, name=published.name)
+    images, labels = (published.stems(folder, first="PNG") for folder in _FOLDERS)
+    files = _pairs.paired(images, labels, name=published.name, files=published.files)
     if not files:
         raise FileNotFoundError(f"no {_STACK} and no slices in {published.name}: give {_WANTED}")
     return (

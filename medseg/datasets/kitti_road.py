@@ -112,14 +112,17 @@ def _cases(published: Published) -> dict[str, tuple[str, str]]:
             f"no training/image_2/um_000000.png and the like in {published.name}: give {ARCHIVE} "
             "or the folder data_road"
         )
-    return _pairs.paired(images, truths, name=published.name)
+    return _pairs.paired(images, truths, name=published.name, files=published.files)
 
 
 def _numbered(published: Published, folder: str, pattern: re.Pattern[str]) -> dict[str, str]:
     """Map category and number -> the file of a folder whose name has the pattern."""
-    found = published.stems(folder, suffix=".png")
+    found = published.stems(folder, first="PNG")
     matches = ((pattern.fullmatch(stem), file) for stem, file in found.items())
-    return {f"{match[1]}_{match[2]}": file for match, file in matches if match}
+    numbered = {f"{match[1]}_{match[2]}": file for match, file in matches if match}
+    for file in numbered.values():
+        published.check_format(file, "PNG")
+    return numbered
 
 
 def _item(case: str) -> Item:

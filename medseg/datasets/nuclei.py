@@ -24,7 +24,7 @@ from PIL import Image
 
 from medseg.counted import counted
 from medseg.datasets import _pairs, _stamp, prepared
-from medseg.datasets._published import File, Published, opened
+from medseg.datasets._published import LOSSLESS, File, Published, format_of, opened
 
 logger = logging.getLogger(__name__)
 
@@ -90,13 +90,14 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
 def _grouped(published: Published) -> dict[str, tuple[str, list[str]]]:
     """Map each picture's name -> its image and its masks, in alphabetical order."""
     images: dict[str, str] = {}
-    masks: dict[str, list[str]] = {}
+    masks: dict[str, dict[str, list[str]]] = {}
     for file in sorted(published.files):
         match PurePosixPath(file).parts:
-            case (name, "images", found) if found == f"{name}.png":
-                images[name] = file
-            case (name, "masks", found) if found.endswith(".png"):
-                masks.setdefault(name, []).append(file)
+            case (name, "images", found) if format_of(found) and _stem(found) == name:
+                if images.setdefault(name, file) != file and format_of(found) == "PNG":
+                    images[name] = file
+            case (name, "masks", found) if format_of(found):
+                masks.setdefault(name, {}).setdefault(_stem(found), []).append(file)
     if not images and not masks:
         raise FileNotFoundError(f"no <id>/images/<id>.png in {published.name}: give {_WANTED}")
     for name in sorted(images.keys() ^ masks.keys()):
@@ -105,7 +106,19 @@ def _grouped(published: Published) -> dict[str, tuple[str, list[str]]]:
             f"picture {name} in {published.name} has no {lacking}: unpack the archive again, or "
             "give the folder of this dataset alone"
         )
-    return {name: (image, masks[name]) for name, image in images.items()}
+    chosen = {name: [_lossless(found) for found in masks[name].values()] for name in images}
+    for file in (file for found in chosen.values() for file in found):
+        published.check_format(file, *LOSSLESS)
+    return {name: (image, chosen[name]) for name, image in images.items()}
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem
+
+
+def _lossless(files: list[str]) -> str:
+    """Of files of one stem the first that keeps its values; the first where none does."""
+    return next((file for file in files if format_of(file) in LOSSLESS), files[0])
 
 
 def _converted(

@@ -13,6 +13,8 @@ archive:
   are read where both are there), 612 frames of 384 x 288 pixels from 29 sequences. A sequence
   counts as a patient; several of them may be of one person, which is not published.
 
+Pictures of the same names in another format (PNG, JPEG, TIFF, BMP) are read, too.
+
 It writes `images/<case>.png` (RGB), `masks/<case>.png` (8-bit, 255 where there is a polyp) and
 `datalist.json`. A fifth of the patients is held out for testing where no test set is published.
 
@@ -31,7 +33,7 @@ from pathlib import Path
 import numpy as np
 
 from medseg.datasets import _pairs, _stamp, prepared
-from medseg.datasets._published import File, Published, opened
+from medseg.datasets._published import File, Published, format_of, opened
 
 TEST_SHARE = 0.2
 """Share of the patients held out for testing where no test set is published."""
@@ -133,11 +135,10 @@ def _frames(published: Published) -> list[_Frame]:
 
 def _clinic_db(published: Published) -> Iterator[_Frame]:
     folders = ("Original", "Ground Truth")
-    for suffix in (".tif", ".png"):
-        images, masks = (published.stems(folder, suffix=suffix) for folder in folders)
-        if images or masks:
-            break
-    for stem, files in _pairs.paired(images, masks, name=published.name).items():
+    images, masks = (_of_one_format(published.stems(name, first="TIFF")) for name in folders)
+    for stem, files in _pairs.paired(
+        images, masks, name=published.name, files=published.files
+    ).items():
         if not stem.isdecimal():
             raise ValueError(
                 f"{files[0]} of {published.name} is not called by the number of a frame: "
@@ -145,6 +146,12 @@ def _clinic_db(published: Published) -> Iterator[_Frame]:
             )
         number = int(stem)
         yield _Frame(f"frame_{number:03d}", f"sequence_{sequence(number):02d}", *files)
+
+
+def _of_one_format(files: dict[str, str]) -> dict[str, str]:
+    """The TIFF files where there are any, for the set is published as PNG too; else all."""
+    tiff = {stem: file for stem, file in files.items() if format_of(file) == "TIFF"}
+    return tiff or files
 
 
 def _parts(published: Published) -> Iterator[_Frame]:
@@ -160,9 +167,9 @@ def _kvasir_seg(published: Published) -> Iterator[_Frame]:
 
 def _in_jpeg(published: Published, parent: str = "") -> dict[str, tuple[str, str]]:
     images, masks = (
-        published.stems(f"{parent}{folder}", suffix=".jpg") for folder in ("images", "masks")
+        published.stems(f"{parent}{folder}", first="JPEG") for folder in ("images", "masks")
     )
-    return _pairs.paired(images, masks, name=published.name)
+    return _pairs.paired(images, masks, name=published.name, files=published.files)
 
 
 def _load(published: Published, frame: _Frame) -> _pairs.Pair:

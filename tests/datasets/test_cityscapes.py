@@ -233,3 +233,12 @@ def test_a_damaged_file_is_refused_by_its_name(published, out, which):
 def test_two_copies_of_a_picture_are_refused(published, out):
     shutil.copytree(published / "gtFine", published / "copy" / "gtFine")
     assert "are the same file of the dataset: keep one copy" in refusal(published, out)
+
+
+@pytest.mark.parametrize("part", ["leftImg8bit", "gtFine"])
+def test_a_picture_of_another_format_is_refused_by_its_name(part, published, out):
+    path = sorted((published / part / "train").glob("*/*leftImg8bit.png"))
+    path = (path or sorted((published / part / "train").glob("*/*labelIds.png")))[0]
+    path.rename(path.with_suffix(".jpg"))
+    with pytest.raises(ValueError, match=rf"{path.stem}\.jpg of .* is JPEG by its name, PNG is"):
+        cityscapes.prepare(published, out)

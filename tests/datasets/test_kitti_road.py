@@ -207,3 +207,14 @@ def test_a_damaged_file_is_refused_by_its_name(published, out, file):
 def test_two_copies_of_a_picture_are_refused(published, out):
     shutil.copytree(published / "training", published / "copy" / "training")
     assert "are both called um_000000: keep one copy" in refusal(published, out)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "name"), [(".jpg", "JPEG"), (".JPEG", "JPEG"), (".tif", "TIFF")]
+)
+@pytest.mark.parametrize("part", ["image_2", "gt_image_2"])
+def test_a_picture_of_another_format_is_refused_by_its_name(part, suffix, name, published, out):
+    path = sorted((published / "training" / part).glob("um*"))[0]
+    path.rename(path.with_suffix(suffix))
+    with pytest.raises(ValueError, match=rf"{path.stem}{suffix} of .* is {name} by its name, PNG"):
+        kitti_road.prepare(published, out)

@@ -307,3 +307,31 @@ def test_the_real_archive_holds_one_mask_per_nucleus(data_root, tmp_path):
         assert np.unique(instances).tolist() == list(range(len(masks) + 1))
         np.testing.assert_array_equal(read(tmp_path / "out", "masks", name) == 255, instances > 0)
         assert read(tmp_path / "out", "images", name).shape == (*instances.shape, 3)
+
+
+def convert(path, suffix):
+    with Image.open(path) as picture:
+        picture.convert("RGB").save(path.with_suffix(suffix))
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("part", "suffix"), [("images", ".jpeg"), ("images", ".PNG"), ("masks", ".TIF")]
+)
+def test_pictures_of_another_usual_suffix_are_read(part, suffix, published, out):
+    count = nuclei.prepare(published, out.with_name("before"))
+    (folder, *_) = sorted(published.glob(f"**/{part}"))
+    for path in list(folder.iterdir()):
+        convert(path, suffix)
+    assert nuclei.prepare(published, out) == count
+    for name in sorted((out.with_name("before") / "instances").iterdir()):
+        with Image.open(name) as before, Image.open(out / "instances" / name.name) as after:
+            np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
+
+
+def test_a_mask_in_jpeg_is_refused_by_its_name(published, out):
+    (folder, *_) = sorted(published.glob("**/masks"))
+    path = sorted(folder.iterdir())[0]
+    convert(path, ".jpg")
+    with pytest.raises(ValueError, match=rf"{path.stem}\.jpg of .* is JPEG by its name, PNG or"):
+        nuclei.prepare(published, out)

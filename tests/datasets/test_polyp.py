@@ -277,3 +277,35 @@ def test_the_real_parts_become_400_cases_and_100_test_cases(data_root, tmp_path)
         mask = np.asarray(Image.open(item["label"]))
         assert np.asarray(Image.open(item["image"])).shape == (*mask.shape, 3) == (352, 352, 3)
         assert np.unique(mask).tolist() == [0, 255]
+
+
+def convert(path, suffix):
+    with Image.open(path) as picture:
+        picture.save(path.with_suffix(suffix))
+    path.unlink()
+
+
+@pytest.mark.parametrize("suffix", [".jpeg", ".JPG", ".JPEG", ".tif", ".TIFF", ".png", ".bmp"])
+@pytest.mark.parametrize("part", ["images", "masks"])
+def test_pictures_of_another_usual_suffix_are_read(part, suffix, tmp_path, out):
+    kvasir(tmp_path / "set", cases=6)
+    files = sorted((tmp_path / "set" / "Kvasir-SEG" / part).iterdir())
+    for path in files[:2]:
+        convert(path, suffix)
+    assert polyp.prepare(tmp_path / "set", out) == 6
+
+
+def test_a_picture_of_a_format_that_is_not_read_is_named(tmp_path, out):
+    kvasir(tmp_path / "set", cases=6)
+    first = sorted((tmp_path / "set" / "Kvasir-SEG" / "images").iterdir())[0]
+    convert(first, ".gif")
+    said = refusal(tmp_path / "set", out)
+    assert f"case {first.stem} in" in said
+    assert f"has no image, and Kvasir-SEG/images/{first.stem}.gif is of no format" in said
+
+
+def test_frames_of_which_only_the_masks_are_tiff_are_read(tmp_path, out):
+    clinic(tmp_path / "set", suffix=".png")
+    for path in list((tmp_path / "set" / "Ground Truth").iterdir()):
+        convert(path, ".tiff")
+    assert polyp.prepare(tmp_path / "set", out) == 8

@@ -58,13 +58,12 @@ def test_files_come_in_the_order_of_their_numbers_and_without_clutter(source):
 
 def test_stems_are_found_wherever_the_folder_lies_and_whatever_the_case_of_the_suffix(source):
     with opened(source(FILES), remedy="x") as published:
-        assert published.stems("images", suffix=".png") == {
+        assert published.stems("images", first="PNG") == {
             "2": "set/images/2.png",
             "10": "set/images/10.png",
         }
-        assert list(published.stems("set/masks", suffix=".png")) == ["2"]
-        assert not published.stems("other/masks", suffix=".png")
-        assert not published.stems("images", suffix=".jpg")
+        assert list(published.stems("set/masks", first="PNG")) == ["2"]
+        assert not published.stems("other/masks", first="PNG")
 
 
 def test_two_files_of_one_stem_are_refused(source):
@@ -72,7 +71,7 @@ def test_two_files_of_one_stem_are_refused(source):
         opened(source({"a/images/1.png": b"", "b/images/1.png": b""}), remedy="x") as published,
         pytest.raises(ValueError, match=r"^a/images/1.png and b/images/1.png of .* called 1: keep"),
     ):
-        published.stems("images", suffix=".png")
+        published.stems("images", first="PNG")
 
 
 def test_every_page_is_read_and_a_picture_has_one(source):
