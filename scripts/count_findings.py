@@ -10,6 +10,7 @@ place of a result: whatever is said of them is a false alarm. Of a section "test
 import argparse
 import glob
 import logging
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def main() -> int:
         images["refused" if refusals else "warned of" if warnings else "passed"] += 1
         results["warned of" if of_result else "passed"] += 1
         said.update(
-            {finding.partition(" is ")[0] for finding in [*refusals, *warnings, *of_result]}
+            {re.split(r" is | \(", finding)[0] for finding in [*refusals, *warnings, *of_result]}
         )
     sys.stdout.write(f"images: {dict(images)}; results: {dict(results)}\n")
     for finding, number in said.most_common(SHOWN):

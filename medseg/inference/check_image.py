@@ -175,9 +175,11 @@ class CheckImaged(MapTransform):
 
     def _compare_values(self, values: np.ndarray, found: Findings) -> None:
         if label_map := describe_label_map(values):
-            found.refusals.append(f"this is a label map or mask, no image: it holds {label_map}")
+            found.refusals.append(
+                f"this is a label map or mask, not an image: it holds only {label_map}"
+            )
         elif why := why_no_content(values):
-            found.refusals.append(f"this is no image: {why}")
+            found.refusals.append(f"this is not an image: {why}")
         elif self.modality == CT and (why := why_not_hounsfield(values)):
             found.refusals.append(f"this is no CT in Hounsfield units: {why}")
         elif self.modality == MR and is_scan_in_hounsfield(values):
@@ -186,7 +188,7 @@ class CheckImaged(MapTransform):
                 "trained on MR"
             )
         elif few := describe_few_values(values):
-            found.warnings.append(f"hardly an image: it holds no more than {few}")
+            found.warnings.append(f"this is hardly an image: it holds only {few}")
         elif self.modality == CT and (doubt := doubt_hounsfield(values)):
             found.warnings.append(doubt)
         elif self.modality == MR and looks_like_hounsfield(values):
@@ -253,9 +255,16 @@ class CheckImaged(MapTransform):
         else:
             found.warnings.append(f"{what}: the network was trained on the abdomen")
 
+    def _kind(self) -> str:
+        """What the network was trained on: modality, body part and the name of the data."""
+        of = f" of {' or '.join(self.body_part)}" if self.body_part else ""
+        trained = self._trained_on[0]
+        name = trained.about.get("name") if trained is not None else None
+        return f"{self.modality}{of}{f', as in {name}' if name else ''}"
+
     def _remedy(self) -> str:
         return (
-            f"pass what the network was trained on ({self.modality}), or --force True to segment "
+            f"pass what the network was trained on ({self._kind()}), or --force True to segment "
             "it all the same, which every output will say"
         )
 

@@ -14,6 +14,9 @@ texts of several cases together and takes them apart again."""
 FORCED = "forced"
 """How the note of a case begins that would have been refused."""
 
+WARNED = "warned"
+"""What a label map says that has notes, of which none is forced."""
+
 
 def notes_of(image: Tensor) -> list[str]:
     """The notes of an image, or of the only one of a batch; none for a plain tensor."""
@@ -26,6 +29,28 @@ def notes_of(image: Tensor) -> list[str]:
 def is_forced(notes: Sequence[str]) -> bool:
     """Whether one of the notes is of a case that would have been refused."""
     return any(note.startswith(FORCED) for note in notes)
+
+
+def shown(note: str) -> str:
+    """A note as people read it below a picture: it begins with FORCED or WARNING.
+
+    Example:
+        >>> shown("forced: this is a mask"), shown("its slices are 16 mm apart")
+        ('FORCED: this is a mask', 'WARNING: its slices are 16 mm apart')
+    """
+    start = f"{FORCED}: "
+    if note.startswith(start):
+        return f"{start.upper()}{note.removeprefix(start)}"
+    return f"WARNING: {note}"
+
+
+def shorten(notes: Sequence[str], most: int) -> bytes:
+    """Notes in ASCII, of at most so many bytes: cut behind a word, which "..." then says."""
+    text = "; ".join(notes).encode("ascii", "replace").decode()
+    if len(text) > most:
+        cut = text[: most - 2]
+        text = (cut.rpartition(" ")[0] or cut[:-1]).rstrip() + "..."
+    return text.encode()
 
 
 def add_notes(image: Tensor, notes: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from medseg.files import whole
 from medseg.geometry import Geometry
-from medseg.inference.notes import FORCED, is_forced, notes_of
+from medseg.inference.notes import FORCED, WARNED, is_forced, notes_of, shorten
 from medseg.inference.preview import draw_preview
 
 logger = logging.getLogger(__name__)
@@ -179,8 +179,8 @@ def write_label_map(
 ) -> None:
     """Write a (1, I, J, K) label map as NIfTI, uint8, in millimetres, on the `source` grid.
 
-    sform and qform are both the affine of `source`, with code 1, scanner. The first 79 letters of
-    the notes are in `descrip`; of a case that was forced, `intent_name` says so.
+    sform and qform are both the affine of `source`, with code 1, scanner. The notes, cut to
+    79 letters, are in `descrip`; `intent_name` is "forced" or "warned" where there are any.
 
     Raises:
         ValueError: its shape or affine is not that of `source`, or a value is not an integer of 0
@@ -192,9 +192,9 @@ def write_label_map(
     image.header.set_xyzt_units("mm")
     image.set_sform(source.affine, code="scanner")
     image.set_qform(source.affine, code="scanner")
-    image.header["descrip"] = "; ".join(notes).encode("ascii", "replace")[:_DESCRIP_BYTES]
-    if is_forced(notes):
-        image.header["intent_name"] = FORCED
+    image.header["descrip"] = shorten(notes, _DESCRIP_BYTES)
+    if notes:
+        image.header["intent_name"] = FORCED if is_forced(notes) else WARNED
     with whole(path) as partial:
         nib.save(image, partial)
 

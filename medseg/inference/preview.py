@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
+from medseg.inference.notes import shown
 from medseg.printable import printable
 
 # colours of the classes, in order (a palette that the colour-blind can tell apart)
@@ -219,7 +220,7 @@ def _note_lines(notes: Sequence[str], width: int) -> list[list[tuple[int, int, s
     """Notes as the lines of a caption, broken between words; class 0 stands for none."""
     letter = _FONT.getlength("n")
     fitting = max(20, int((width - 2 * _MARGIN) / letter))
-    return [[(_MARGIN, 0, line)] for note in notes for line in textwrap.wrap(note, fitting)]
+    return [[(_MARGIN, 0, line)] for note in notes for line in textwrap.wrap(shown(note), fitting)]
 
 
 def _entry_width(text: str) -> int:

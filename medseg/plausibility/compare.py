@@ -11,6 +11,12 @@ from medseg.plausibility.quantities import (
     Quantity,
 )
 
+_DIRECTIONS = {
+    "place_1": ("farther to the patient's left", "farther to the patient's right", "width"),
+    "place_2": ("farther to the back", "farther to the front", "depth"),
+    "place_3": ("lower", "higher", "height"),
+}
+
 _SCALED = ("longest_mm", "voxel_mm")
 
 MOST_TIMES = 2.0
@@ -102,10 +108,23 @@ def compare_class(
         if is_cut and key.startswith("place"):
             continue
         if _is_beyond(value, low, high, quantity, least=quantity.warn, widths=WARN_WIDTHS):
+            if key in _DIRECTIONS and "volume_ml" in measured:
+                found.append(f"{name} {_place(key, value, low, high)}")
+                continue
             found.append(
                 f"{name}: {quantity.words} is {_beside_training(value, low, high, quantity)}"
             )
     return found
+
+
+def _place(key: str, value: float, low: float, high: float) -> str:
+    """Where a class of a volume lies, whose axes are to the right, the front and the head."""
+    smaller, larger, extent = _DIRECTIONS[key]
+    where = smaller if value < low else larger
+    return (
+        f"lies {where} in the image than in any training case ({value:.2f} of the {extent}; "
+        f"training {low:.2f} to {high:.2f})"
+    )
 
 
 def _is_beyond(

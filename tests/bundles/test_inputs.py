@@ -304,7 +304,7 @@ def test_a_volume_that_is_none_is_refused_and_forced_alone(untrained, tmp_path, 
         noise = np.random.default_rng(0).random(SHAPES[0], np.float32)
         nib.save(nib.Nifti1Image(noise if values is None else values, LAS), volumes / f"{name}.nii")
     choices = {"image_size": [16, 16, 16], "overlap": 0, "force": force}
-    said = "this is a label map or mask, no image: it holds 2 values from 0 to 1"
+    said = "this is a label map or mask, not an image: it holds only 2 values from 0 to 1"
     if force == "False":
         with pytest.raises(RuntimeError) as failed:
             segment(bundle, volumes, **choices)

@@ -14,6 +14,7 @@ from pydicom.uid import PositronEmissionTomographyImageStorage
 from medseg.inference import CheckImaged
 from medseg.inference.notes import notes_of
 from medseg.ingest.reader import VolumeReader
+from medseg.plausibility import TrainedOn, write_trained_on
 
 
 def image(values, **meta):
@@ -50,7 +51,7 @@ def test_images_of_the_kind_pass_unchanged_and_without_a_note(caplog):
     [
         (resonance(), "CT", "no CT in Hounsfield units: .* below -50"),
         (scan(), "MR", "this is a CT"),
-        (mask(), "CT", "a label map or mask, no image: it holds 2 values from 0 to 2"),
+        (mask(), "CT", "a label map or mask, not an image: it holds only 2 values from 0 to 2"),
         (mask(), "MR", "a label map or mask"),
         (mask()[..., 7], "picture", "a label map or mask"),
         (mask() / 2, "MR", "2 values from 0 to 1"),
@@ -113,7 +114,7 @@ def test_one_value_and_noise_are_refused_for_every_network(modality):
     shape = (3, 200, 200) if modality == "picture" else (1, 40, 40, 40)
     noise = np.random.default_rng(0).normal(0, 300, shape)
     for values, why in ((np.zeros(shape), "every value is 0"), (noise, "it is noise")):
-        with pytest.raises(ValueError, match=f"this is no image: {why}"):
+        with pytest.raises(ValueError, match=f"this is not an image: {why}"):
             checked(values, modality)
 
 
@@ -156,7 +157,7 @@ def test_whole_numbers_below_zero_are_warned_of_where_mr_is_meant():
 def test_what_is_forced_goes_on_and_is_noted(caplog):
     found = checked(mask(), force=True)
     assert notes_of(found) == [
-        "forced: this is a label map or mask, no image: it holds 2 values from 0 to 2"
+        "forced: this is a label map or mask, not an image: it holds only 2 values from 0 to 2"
     ]
     assert "case a: forced: this is a label map" in caplog.text
 
@@ -165,6 +166,16 @@ def test_what_is_forced_goes_on_and_is_noted(caplog):
 def test_force_is_true_or_false(force):
     with pytest.raises(TypeError, match="force must be True or False"):
         CheckImaged("image", modality="CT", force=force)
+
+
+def test_the_remedy_names_the_body_part_and_the_data_of_the_training(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    ranges = {"longest_mm": [10, 20]}
+    trained = TrainedOn({"name": "hippocampus"}, 9, "MR", 3, ranges)
+    write_trained_on(trained, tmp_path / "model.pt")
+    options = {"body_part": ["BRAIN", "HEAD"], "weights": tmp_path / "model.pt"}
+    with pytest.raises(ValueError, match=r"\(MR of BRAIN or HEAD, as in hippocampus\), or --force"):
+        checked(mask(), "MR", **options)
 
 
 def test_an_unknown_modality_is_refused():

@@ -18,9 +18,10 @@ from medseg.inference import (
     WritePreviewd,
     preview,
 )
-from medseg.inference.notes import add_notes, notes_of
+from medseg.inference.notes import add_notes, notes_of, shorten
 
 NOTES = ["forced: this is a label map", "the DICOM header says HEAD"]
+SHOWN = ["FORCED: this is a label map", "WARNING: the DICOM header says HEAD"]
 SHAPE = (24, 24, 12)
 
 
@@ -76,18 +77,32 @@ def test_a_label_map_and_its_preview_repeat_the_notes(tmp_path, captions):
     header = nib.load(tmp_path / "a.nii.gz").header
     assert header["descrip"].item().decode() == "; ".join(NOTES)
     assert header["intent_name"].item() == b"forced"
-    assert captions == ["liver: none", *NOTES]
+    assert captions == ["liver: none", *SHOWN]
 
 
 def test_long_notes_and_other_letters_are_cut_and_replaced_in_the_header(tmp_path, captions):
     case = volume(["größer " + "x " * 100])
     WriteLabelMapd("pred", tmp_path)(case)
     header = nib.load(tmp_path / "a.nii.gz").header
-    assert header["descrip"].item() == b"gr??er " + b"x " * 36
-    assert header["intent_name"].item() == b""
+    assert header["descrip"].item() == b"gr??er " + b"x " * 34 + b"x..."
+    assert header["intent_name"].item() == b"warned"
     WritePreviewd("pred", tmp_path, classes=["liver"])(case)
     assert len(captions) > 1
     assert Image.open(tmp_path / "a.png").height == 384 + 2 * 8 + 22 * len(captions)
+
+
+@pytest.mark.parametrize(
+    ("notes", "most", "words"),
+    [
+        (["one", "two"], 8, b"one; two"),
+        (["one two three"], 12, b"one two..."),
+        (["one two three"], 10, b"one two..."),
+        (["onetwothree"], 6, b"one..."),
+        ([], 6, b""),
+    ],
+)
+def test_notes_too_long_for_a_header_end_behind_a_word(notes, most, words):
+    assert shorten(notes, most) == words
 
 
 def test_the_files_of_a_picture_repeat_the_notes(tmp_path, captions):
@@ -97,7 +112,7 @@ def test_the_files_of_a_picture_repeat_the_notes(tmp_path, captions):
     WriteInstancesd("instances", tmp_path)(case)
     for name in ("a_label.png", "a_instances.png"):
         assert Image.open(tmp_path / name).text == {"Comment": "\n".join(NOTES)}
-    assert captions == ["nucleus: none", *NOTES]
+    assert captions == ["nucleus: none", *SHOWN]
 
 
 def test_the_probabilities_repeat_the_notes(tmp_path):

@@ -49,6 +49,22 @@ def test_whole_numbers_below_zero_are_refused_where_training_had_none():
     assert compare_image({"negative": 0.4}, {"negative": [0, 0.45]}) == ([], [])
 
 
+def test_a_place_in_a_volume_is_said_in_the_directions_of_the_patient():
+    measured = {"volume_ml": 1.0, "place_1": 0.1, "place_2": 0.9, "place_3": 0.76}
+    ranges = {"place_1": [0.4, 0.5], "place_2": [0.4, 0.5], "place_3": [0.278, 0.479]}
+    end = "training 0.40 to 0.50)"
+    first, second, third = compare_class("anterior", measured, ranges)
+    assert first.startswith("anterior lies farther to the patient's left in the image than in any")
+    assert first.endswith(f"training case (0.10 of the width; {end}")
+    assert "lies farther to the front" in second
+    assert third == (
+        "anterior lies higher in the image than in any training case (0.76 of the height; training "
+        "0.28 to 0.48)"
+    )
+    of_picture = compare_class("nucleus", {"share": 0.1, "place_1": 0.1}, ranges)
+    assert "centre along the first axis" in of_picture[0]
+
+
 def test_the_margin_is_a_part_of_the_range_where_that_is_more():
     """A quarter of 400 HU is 100 HU, of 40 HU the least margin of 75 HU."""
     for ranges, value, warned in (([0, 400], 499, False), ([0, 400], 501, True), ([0, 40], 116, 1)):
