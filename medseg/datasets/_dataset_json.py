@@ -4,13 +4,13 @@ MSD lists `{"image": ..., "label": ...}` under `training`. Version 2 of nnU-Net 
 `{case: {"images": [...], "label": ...}}` under `dataset`, and lists nothing where names tell.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from medseg.datasets._json_file import read_json
 from medseg.ingest.formats import without_suffix
 
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
@@ -41,7 +41,7 @@ def declared_in(path: Path) -> Declared:
         ValueError: it is neither.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = read_json(path)
         pairs = list(_pairs(content))
         names = content.get("labels") or {}
         ignored = names.get(_IGNORE)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from medseg.datasets._json_file import read_json
 from medseg.files import whole
 
 Item = dict[str, Any]
@@ -172,15 +173,15 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not JSON, or what `check` refuses.
+        ValueError: not JSON, larger than lists of cases are, or what `check` refuses.
     """
     source = Path(path).absolute()
     if not source.is_file():
         raise FileNotFoundError(f"no datalist at {source}: write one with datalist.write")
     try:
-        datalist = json.loads(source.read_text(encoding="utf-8-sig"))
+        datalist = read_json(source)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{source} is not JSON ({error}): write it again") from error
+        raise ValueError(f"{source} is not JSON of a datalist ({error}): write it again") from error
     if not isinstance(datalist, dict):
         raise ValueError(f"{source} holds a {type(datalist).__name__}: a datalist is an object")
     check(datalist)

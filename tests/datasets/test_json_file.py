@@ -1,0 +1,33 @@
+"""Tests of medseg.datasets._json_file: a list of cases that is no list is known by its size."""
+
+from __future__ import annotations
+
+import pytest
+
+from medseg.datasets import datalist
+from medseg.datasets._dataset_json import declared_in
+from medseg.datasets._json_file import MOST_BYTES, read_json
+
+
+@pytest.mark.parametrize("read", [read_json, datalist.read, declared_in])
+def test_a_list_of_cases_larger_than_any_is_refused_unread(read, tmp_path):
+    path = tmp_path / "dataset.json"
+    path.write_text("{}")
+    with path.open("r+b") as file:
+        file.truncate(MOST_BYTES + 1)  # takes no room on the disk
+    with pytest.raises(ValueError, match=f"more than the {MOST_BYTES}"):
+        read(path)
+
+
+@pytest.mark.parametrize("read", [datalist.read, declared_in])
+def test_nesting_without_end_is_refused(read, tmp_path):
+    path = tmp_path / "dataset.json"
+    path.write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(ValueError, match="recursion depth"):
+        read(path)
+
+
+def test_the_largest_list_is_read(tmp_path):
+    path = tmp_path / "dataset.json"
+    path.write_text("{}" + " " * (MOST_BYTES - 2))
+    assert read_json(path) == {}
