@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 
 from medseg.counted import counted
 from medseg.datasets import _pairs, _stamp, prepared
-from medseg.datasets._published import File, Published, opened
+from medseg.datasets._published import File, Published, format_of, opened
 from medseg.datasets.datalist import Item
 
 logger = logging.getLogger(__name__)
@@ -220,19 +220,9 @@ def _published_folds(published: Published, *, slices: int) -> dict[int, Item]:
 
 
 def _from_png(published: Published, out: Path) -> list[Item]:
-    images: dict[str, str] = {}
-    masks: dict[str, str] = {}
     if not any(PurePosixPath(file).stem.endswith(_MASK) for file in published.files):
         return []  # numbered pictures of another set
-    for file in published.files:
-        stem = PurePosixPath(file).stem
-        index = _index(file.replace(f"{_MASK}.png", ".png"), ".png")
-        if index is None:
-            continue
-        kind = masks if stem.endswith(_MASK) else images
-        if (first := kind.setdefault(f"{index:04d}", file)) != file:
-            first, second = (f"{published.name}/{path}" for path in (first, file))
-            raise ValueError(_TWICE.format(first=first, second=second, index=index))
+    images, masks = _numbered_pictures(published)
     items = []
     for case, files in _pairs.paired(images, masks, name=published.name).items():
         block, place = divmod(int(case), BLOCK)
@@ -243,6 +233,27 @@ def _from_png(published: Published, out: Path) -> list[Item]:
     if left_out := len(images) - len(items):
         logger.warning("left out in the gaps between blocks: %s", counted(left_out, "slice"))
     return items
+
+
+def _numbered_pictures(published: Published) -> tuple[dict[str, str], dict[str, str]]:
+    """Map each case -> its picture, and its mask. Raises ValueError where one is no PNG."""
+    found: dict[bool, dict[str, str]] = {False: {}, True: {}}
+    others = []
+    for file in published.files:
+        stem = PurePosixPath(file).stem
+        is_mask, number = stem.endswith(_MASK), stem.removesuffix(_MASK)
+        if not number.isdecimal() or not format_of(file):
+            continue
+        case = f"{int(number):04d}"
+        if format_of(file) != "PNG":
+            others.append((is_mask, case, file))
+        elif (first := found[is_mask].setdefault(case, file)) != file:
+            first, second = (f"{published.name}/{path}" for path in (first, file))
+            raise ValueError(_TWICE.format(first=first, second=second, index=int(number)))
+    for is_mask, case, file in others:
+        if case not in found[is_mask]:
+            published.check_format(file, "PNG")
+    return found[False], found[True]
 
 
 def _decoded(published: Published, image: str, mask: str) -> _pairs.Pair:

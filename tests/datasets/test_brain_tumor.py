@@ -360,3 +360,22 @@ def test_a_field_that_claims_billions_of_values_is_refused_unread(tmp_path, out)
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "1.mat").write_bytes(content.getvalue())
     assert f"(image claims {2**40} values, at most" in refusal(tmp_path / "set", out)
+
+
+@pytest.mark.parametrize(("file", "said"), [("5.jpg", "JPEG"), ("5_mask.tif", "TIFF")])
+def test_a_picture_of_another_format_is_refused_by_its_name(file, said, tmp_path, out):
+    source = tmp_path / "source"
+    pictures(source, range(10))
+    path = source / file
+    path.with_suffix(".png").rename(path)
+    with pytest.raises(ValueError, match=rf"^{file} of .* is {said} by its name, PNG is read"):
+        brain_tumor.prepare(source, out)
+
+
+def test_a_suffix_in_capitals_is_a_png(tmp_path, out):
+    source = tmp_path / "source"
+    pictures(source, range(60))
+    before = brain_tumor.prepare(source, tmp_path / "before")
+    for path in sorted(source.iterdir()):
+        path.rename(path.with_suffix(".PNG"))
+    assert brain_tumor.prepare(source, out) == before
