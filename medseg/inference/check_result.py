@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,7 @@ from medseg.inference.output import class_indices, source_geometry
 from medseg.plausibility import (
     TrainedOn,
     compare_class,
+    doubt_organ,
     measure_class,
     reaches_edge,
     read_trained_on,
@@ -44,7 +45,10 @@ class CheckResultd(MapTransform):
         keys: key of the label map, (1, *spatial), already brought back to the source grid.
         classes: of the task, in order.
         weights: beside them lie the ranges of the training, see
-            `medseg.plausibility.read_trained_on`; without, nothing is checked.
+            `medseg.plausibility.read_trained_on`; without, nothing is compared with them.
+        organ_ml: class -> lowest and highest volume in mL that a whole organ of a patient has, a
+            child's and a diseased one included. Less is no warning where the class reaches the
+            edge of the image. Of pictures it says nothing.
         image_key: the image as it went into the network; its meta data know the source grid.
     """
 
@@ -54,11 +58,13 @@ class CheckResultd(MapTransform):
         *,
         classes: Classes,
         weights: str | os.PathLike,
+        organ_ml: Mapping[str, Sequence[float]] | None = None,
         image_key: str = "image",
     ) -> None:
         super().__init__(keys)
         self.classes = list(classes)
         self.weights = weights
+        self.organ_ml = dict(organ_ml or {})
         self.image_key = image_key
 
     @cached_property
@@ -71,13 +77,15 @@ class CheckResultd(MapTransform):
         image = data[self.image_key]
         trained = self._trained_on
         for key in self.key_iterator(data):
-            notes = [] if trained is None else list(self._findings(data[key], image, trained))
+            notes = list(self._findings(data[key], image, trained))
             add_notes(image, notes)
             for note in notes:
                 logger.warning("case %s: %s: %s", data.get("case", key), note, _REMEDY)
         return dict(data)
 
-    def _findings(self, label: Tensor, image: Tensor, trained: TrainedOn) -> Iterator[str]:
+    def _findings(self, label: Tensor, image: Tensor, trained: TrainedOn | None) -> Iterator[str]:
+        if trained is None and not self.organ_ml:
+            return
         values, voxel_ml = class_indices(label, name="of the result"), None
         if values.ndim == 3:
             source = source_geometry(image)
@@ -85,9 +93,12 @@ class CheckResultd(MapTransform):
             values = nib.orientations.apply_orientation(values, turns)  # to RAS+
             voxel_ml = source.voxel_volume_ml
         for index, name in enumerate(self.classes, start=1):
-            ranges = trained.classes.get(name, {})
-            if trained.dimensions < values.ndim:
+            ranges = {} if trained is None else trained.classes.get(name, {})
+            if trained is not None and trained.dimensions < values.ndim:
                 ranges = {key: ranges[key] for key in _OF_SLICES if key in ranges}
             mask: np.ndarray = values == index
             measured = measure_class(mask, voxel_ml=voxel_ml)
-            yield from compare_class(name, measured, ranges, is_cut=reaches_edge(mask))
+            is_cut = reaches_edge(mask)
+            yield from compare_class(name, measured, ranges, is_cut=is_cut)
+            if "volume_ml" in measured and name in self.organ_ml:
+                yield from doubt_organ(name, measured["volume_ml"], self.organ_ml[name], is_cut)

@@ -3,7 +3,7 @@
 from medseg.plausibility.appearance import has_appearance, measure_appearance, why_unlike
 from medseg.plausibility.body_parts import are_far_apart
 from medseg.plausibility.body_size import doubt_edges, judge_body, measure_body
-from medseg.plausibility.compare import compare_class, compare_image
+from medseg.plausibility.compare import compare_class, compare_image, doubt_organ
 from medseg.plausibility.content import why_no_content
 from medseg.plausibility.extent import doubt_extent, why_impossible_extent
 from medseg.plausibility.hounsfield import (
@@ -42,6 +42,7 @@ __all__ = [
     "doubt_edges",
     "doubt_extent",
     "doubt_hounsfield",
+    "doubt_organ",
     "doubts_of_posture",
     "has_appearance",
     "is_scan_in_hounsfield",

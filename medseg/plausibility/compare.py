@@ -1,7 +1,7 @@
 """Compare: which of the measured quantities lie outside of what a network was trained on."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from medseg.plausibility.quantities import (
     OF_CLASS,
@@ -115,6 +115,23 @@ def compare_class(
                 f"{name}: {quantity.words} is {_beside_training(value, low, high, quantity)}"
             )
     return found
+
+
+def doubt_organ(
+    name: str, volume_ml: float, limits_ml: Sequence[float], is_cut: bool
+) -> Iterator[str]:
+    """Say that an organ has a volume as in no patient; less is right where a part is beyond.
+
+    Example:
+        >>> list(doubt_organ("liver", 17233, [200, 6000], False))
+        ['liver: the volume is 17233 mL, and a whole one has 200 to 6000 mL']
+    """
+    low, high = limits_ml
+    if volume_ml > high or (volume_ml < low and not is_cut):
+        yield (
+            f"{name}: the volume is {_number(volume_ml)} mL, and a whole one has {_number(low)} to "
+            f"{_number(high)} mL"
+        )
 
 
 def _place(key: str, value: float, low: float, high: float) -> str:

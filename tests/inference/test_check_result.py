@@ -62,6 +62,33 @@ def test_another_volume_or_place_or_nothing_is_noted_and_logged(where, words, we
     assert all(f"case a: {note}: {remedy}" in caplog.text for note in notes)
 
 
+@pytest.mark.parametrize(
+    ("limits", "where", "words"),
+    [
+        ([0.1, 0.5], RIGHT, "liver: the volume is 0.96 mL, and a whole one has 0.1 to 0.5 mL"),
+        ([1, 5], RIGHT, "liver: the volume is 0.96 mL, and a whole one has 1 to 5 mL"),
+        ([0.1, 5], RIGHT, None),
+        ([1, 5], np.s_[12:20, 5:20, 1:9], None),  # 0.96 mL that reach the edge
+        ([0.1, 0.5], np.s_[12:20, 5:20, 1:9], "liver: the volume is 0.96 mL"),
+    ],
+)
+def test_a_volume_of_no_whole_organ_is_noted_without_any_training_case(
+    limits, where, words, tmp_path
+):
+    meta = {"original_affine": np.eye(4), "spatial_shape": np.array(SHAPE)}
+    image = MetaTensor(torch.zeros(1, *SHAPE), affine=torch.eye(4), meta=meta)
+    label = torch.zeros(1, *SHAPE)
+    label[0][where] = 1
+    check = CheckResultd(
+        "pred",
+        classes={"liver": [1]},
+        weights=tmp_path / "none.pt",
+        organ_ml={"liver": limits},
+    )
+    notes = notes_of(check({"case": "a", "image": image, "pred": label})["image"])
+    assert [note[: len(words)] for note in notes] == [words] if words else not notes
+
+
 def test_the_place_is_that_in_the_patient_whatever_way_the_file_lies(weights):
     """Stored from right to left, the same voxels lie at the other side."""
     turned = np.diag([-1.0, 1.0, 1.0, 1.0])
