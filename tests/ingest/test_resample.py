@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import pytest
 from ingest.dicom_writer import AXIAL, OBLIQUE, SAGITTAL, make_series, write_series
+from pydicom.uid import MRImageStorage
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
 from medseg.ingest.reader import VolumeReader
@@ -167,7 +168,7 @@ def test_positions_that_blow_up_the_grid_are_refused(tmp_path):
 def test_outside_of_other_modalities_is_zero(tmp_path):
     slices = make_field(moves_mm=tilt(AXIAL, 12))
     for dataset in slices:
-        dataset.Modality = "MR"
+        dataset.SOPClassUID, dataset.Modality = MRImageStorage, "MR"
     write_series(tmp_path, slices)
     array, geometry = load(tmp_path, resample=True)
     assert array.min() == 0
