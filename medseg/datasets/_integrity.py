@@ -17,7 +17,8 @@ from medseg.ingest.formats import is_volume_file
 from medseg.ingest.picture_file import Picture, read_label_picture, read_picture
 from medseg.ingest.picture_orientation import UPRIGHT, check_same_orientation
 from medseg.ingest.reasons import IngestError, Reason
-from medseg.ingest.volume_file import load_file
+from medseg.ingest.volume_file import load_file, read_file_header
+from medseg.ingest.voxels import check_image
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +90,8 @@ def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collectio
     path = root / item[key]
     try:
         if is_volume_file(path):
+            if key not in _SAME_SIZE:
+                check_image(read_file_header(path))
             array, grid = load_file(path)
             if key == "label":
                 array = as_labels(array, label_values, name=str(path))
