@@ -11,6 +11,7 @@ from medseg.interrupts import remember_interrupts, was_interrupted
 from medseg.pages import page_of
 from medseg.printable import log_printable_text, printable, printable_lines
 from medseg.streams import go_on_without_readers
+from medseg.watch import written_folders
 
 _PEER_LOST = (
     *("closed by peer", "reset by peer", "Broken pipe"),
@@ -108,9 +109,10 @@ def disk_fault(error: BaseException) -> str | None:
         error = error.__cause__
     if not isinstance(error, OSError) or error.errno not in _OF_DISK:
         return None
-    file = f" for {error.filename}" if error.filename else ""
+    place = str(error.filename or " or ".join(map(str, written_folders())))
+    named = f" for {place}" if place else ""
     return (
-        f"the disk fails{file} ({os.strerror(error.errno)}): make room there or choose another "
+        f"the disk fails{named} ({os.strerror(error.errno)}): make room there or choose another "
         "output folder; what was written whole is kept"
     )
 

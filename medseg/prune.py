@@ -186,8 +186,8 @@ class _Evaluation:
                 "pruning chooses among the heads of a deeply supervised network, that of "
                 f"{self.bundle} has no deep supervision: train with deep_supervision True"
             )
+        self.digest = self._digest()  # before they are read, so that `about` notices any change
         load_weights(network, self.weights)
-        self.digest = self._digest()
         return place(network, self.parser.get_parsed_content("device")).eval()
 
     def scores(self, level: int | None, output_dir: Path) -> dict[str, float]:
@@ -252,7 +252,9 @@ class _Evaluation:
         }
 
     def _digest(self) -> str:
-        return hashlib.sha256(Path(self.weights).read_bytes()).hexdigest()
+        """Of the file of the weights; "" where there is none, which `load_weights` refuses."""
+        file = Path(self.weights)
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
     @property
     def _keys(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ without a word.
 
 import logging
 import os
+import shutil
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from medseg.counted import counted, listed
 from medseg.scratch import is_in_scratch
 
 logger = logging.getLogger(__name__)
+
+_FULL = 2**20
+"""Bytes of a disk: one with fewer left is full for most files of ours."""
 
 
 @dataclass
@@ -100,6 +104,10 @@ class Watch:
         if file.parent in self._folders:
             self._folders[file.parent].names.discard(file.name)
 
+    def folders(self) -> list[Path]:
+        """The folders of what was written."""
+        return list(self._folders)
+
     def lost(self) -> list[Path]:
         """What was written, or was in a folder of outputs when that was replaced, and is gone."""
         for folder in list(self._folders):
@@ -168,6 +176,16 @@ def remember(folder: str | os.PathLike, *, mark: str | None = None) -> None:
         marks = frozenset({mark} if mark and (place / mark).exists() else ())
         names = {name for name in os.listdir(place) if not name.startswith(".")} - marks
         _at_the_start[place] = _Folder(_identity(place), names, marks)
+
+
+def written_folders() -> list[Path]:
+    """The folders that this process writes to, as far as is known; of full disks alone, if any is.
+
+    For errors that name no file, as those of the curves of a training.
+    """
+    noted = [folder for watch in list(_watches) for folder in watch.folders()]
+    folders = [f for f in dict.fromkeys([*_at_the_start, *noted]) if f.is_dir()]
+    return [f for f in folders if shutil.disk_usage(f).free < _FULL] or folders
 
 
 def before_writing(path: Path) -> None:

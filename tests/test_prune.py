@@ -10,7 +10,8 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from medseg.prune import choose, prune_bundle
+from medseg.networks import load_weights
+from medseg.prune import _Evaluation, choose, prune_bundle
 
 SMALL = ["--channels", "[2,3,4]"]
 
@@ -64,6 +65,25 @@ def test_a_bundle_without_weights_is_refused(bundle):
     (bundle / "models" / "model.pt").unlink()
     with pytest.raises(FileNotFoundError, match="do not exist: train the bundle first"):
         prune_bundle(bundle, arguments=SMALL)
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+def test_weights_that_change_right_after_they_were_read_are_noticed(bundle, monkeypatch, change):
+    """A training that goes on may write better ones at any moment."""
+    file = bundle / "models" / "model.pt"
+
+    def read_and_lose(network, path):
+        load_weights(network, path)
+        if change == "removed":
+            file.unlink()
+        else:
+            torch.save({k: v + 1 for k, v in network.state_dict().items()}, file)
+
+    monkeypatch.setattr("medseg.prune.load_weights", read_and_lose)
+    evaluation = _Evaluation(bundle, SMALL)
+    evaluation.trained_network()
+    with pytest.raises(ValueError, match=r"model.pt changed while its levels were scored.*: prune"):
+        evaluation.about()
 
 
 def test_a_folder_that_is_there_is_refused_before_anything_runs(bundle):
