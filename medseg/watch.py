@@ -157,6 +157,7 @@ class Watch:
 
 _watches: "weakref.WeakSet[Watch]" = weakref.WeakSet()
 _at_the_start: dict[Path, _Folder] = {}
+_asked: dict[Path, None] = {}  # every folder that was remembered, whether it was there or not
 
 
 def remember(folder: str | os.PathLike, *, mark: str | None = None) -> None:
@@ -168,6 +169,7 @@ def remember(folder: str | os.PathLike, *, mark: str | None = None) -> None:
             such a mark has told is kept, however often it is noted, until a `Watch` is closed.
     """
     place = Path(folder).absolute()
+    _asked[place] = None
     before = _at_the_start.get(place)
     if mark is not None and before is not None and mark in before.marks:
         return
@@ -184,8 +186,13 @@ def written_folders() -> list[Path]:
     For errors that name no file, as those of the curves of a training.
     """
     noted = [folder for watch in list(_watches) for folder in watch.folders()]
-    folders = [f for f in dict.fromkeys([*_at_the_start, *noted]) if f.is_dir()]
-    return [f for f in folders if shutil.disk_usage(f).free < _FULL] or folders
+    folders = list(dict.fromkeys([*_asked, *noted]))
+    return [folder for folder in folders if _is_on_full_disk(folder)] or folders
+
+
+def _is_on_full_disk(folder: Path) -> bool:
+    there = next(place for place in (folder, *folder.parents) if place.is_dir())
+    return shutil.disk_usage(there).free < _FULL
 
 
 def before_writing(path: Path) -> None:

@@ -155,21 +155,21 @@ def test_a_file_that_is_missing_in_a_folder_is_another_fault(tmp_path):
 
 def test_a_disk_fault_without_a_file_names_the_folders_of_the_run(tmp_path, monkeypatch):
     """TensorBoard's writer says no more than "No space left on device"."""
+    monkeypatch.setattr(watch, "_asked", {})
     for name in ("runs", "models"):
         (tmp_path / name).mkdir()
         watch.remember(tmp_path / name)
-    monkeypatch.setattr(
-        watch, "_at_the_start", {f: watch._at_the_start[f] for f in tmp_path.iterdir()}
-    )
-    free = {tmp_path / "runs": 0, tmp_path / "models": 2**40}
+    watch.remember(tmp_path / "runs" / "liver")  # not made yet
+    runs, models = tmp_path / "runs", tmp_path / "models"
+    free = {runs: 0, models: 2**40}
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=free[folder]))
     line = errors.disk_fault(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-    assert line.startswith(f"the disk fails for {tmp_path / 'runs'} (No space left on device): ")
-    free[tmp_path / "runs"] = 2**40  # a quota does not show in what the disk has left
-    line = errors.disk_fault(OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)))
-    assert {str(tmp_path / "runs"), str(tmp_path / "models")} == set(
-        line.removeprefix("the disk fails for ").partition(" (")[0].split(" or ")
+    assert line.startswith(
+        f"the disk fails for {runs} or {runs / 'liver'} (No space left on device)"
     )
+    free[runs] = 2**40  # a quota does not show in what the disk has left
+    line = errors.disk_fault(OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)))
+    assert line.startswith(f"the disk fails for {runs} or {models} or {runs / 'liver'} (")
 
 
 def test_a_thread_whose_disk_fails_leaves_the_word_to_who_waits_for_it():

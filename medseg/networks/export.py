@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import io
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -105,7 +106,9 @@ def _program(model: NestedUNet) -> ExportedProgram:
 
 
 def _write_program(model: NestedUNet, path: Path) -> None:
-    torch.export.save(_program(model), path)
+    content = io.BytesIO()  # on a full disk torch's own writing to a file kills the process
+    torch.export.save(_program(model), content)
+    path.write_bytes(content.getbuffer())
 
 
 def _read_program(path: Path) -> Program:
@@ -148,7 +151,9 @@ def _read_onnx(path: Path) -> Program:
 
 
 def _write_script(model: NestedUNet, path: Path) -> None:
-    torch.jit.script(model).save(os.fspath(path))
+    content = io.BytesIO()  # see `_write_program`
+    torch.jit.save(torch.jit.script(model), content)
+    path.write_bytes(content.getbuffer())
 
 
 def _read_script(path: Path) -> Program:

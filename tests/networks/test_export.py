@@ -2,6 +2,7 @@
 
 import copy
 import json
+import subprocess
 import sys
 
 import onnx
@@ -211,6 +212,32 @@ def test_a_file_that_disagrees_is_not_kept(wrong, message, tmp_path, monkeypatch
         export(build(), tmp_path / "network.ts")
     assert "\n" not in str(caught.value)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limits of processes")
+def test_a_program_that_finds_no_room_is_one_error_and_not_the_end_of_the_process(tmp_path):
+    """By itself torch throws in a destructor then, which aborts; so another process tries it."""
+    code = (
+        "import os, resource, torch\n"
+        "from medseg.networks import NestedUNet\n"
+        "from medseg.networks.export import export\n"
+        "network = NestedUNet(2, 1, 2, channels=(2, 3, 4))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "for name in ('a.ts', 'a.pt2'):\n"
+        "    try:\n"
+        "        export(network, name)\n"
+        "    except OSError as error:\n"
+        "        print(error)\n"
+        "print(os.listdir('.'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    script, program, left = done.stdout.splitlines()
+    assert script.startswith("a.ts cannot be written (File too large): ")
+    assert program.startswith("a.pt2 cannot be written (File too large): ")
+    assert left == "[]"
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
