@@ -18,7 +18,12 @@ from PIL import Image, UnidentifiedImageError
 
 from medseg.ingest.checks import as_labels, has_only
 from medseg.ingest.packing import check_is_file
-from medseg.ingest.picture_bytes import PictureBytes, count_tiff_frames, open_picture
+from medseg.ingest.picture_bytes import (
+    MOST_HEADER_BYTES,
+    PictureBytes,
+    count_tiff_frames,
+    open_picture,
+)
 from medseg.ingest.picture_orientation import as_stored
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.room import check_room
@@ -63,6 +68,9 @@ all of them, and a scan of nothing has some ten bytes. Encoders make 10."""
 
 _WITHOUT_COUNT = ("JPEG", "MPO", "JPEG2000")
 """Formats whose decoders do not say that codes are missing or left over."""
+
+_MOST_CODED_BYTES = 4
+"""A sample of JPEG has a code of 16 bits and 11 bits behind it, at most."""
 
 _STRIP_PIXELS = 2**20
 _SCAN = b"\xff\xda"
@@ -188,21 +196,27 @@ def _check(path: Path, modes: Collection[str], *, colour: bool, most: int, copie
         needed = _needed_bytes(image, colour=image.mode not in _GREY_MODES)
         values = image.width * image.height * (3 if colour else 1)
         check_room(path, max(needed, _FLOAT_BYTES * copies * values))
-        kind = image.format
+        kind, samples = image.format, image.width * image.height * len(image.getbands())
         image.verify()  # the checksums of a PNG, which decoding skips
     if kind in _WITHOUT_COUNT:
-        _check_end(path)
+        _check_end(path, most=MOST_HEADER_BYTES + _MOST_CODED_BYTES * samples)
 
 
-def _check_end(path: Path) -> None:
-    """Refuse codes that are fewer or more than the pixels that the header states."""
+def _check_end(path: Path, *, most: int) -> None:
+    """Refuse codes that are fewer or more than the pixels that the header states.
+
+    Args:
+        path: the file.
+        most: so many bytes are looked at; a picture that goes on behind them is let pass.
+    """
 
     def decode(content: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(content), formats=_WITHOUT_COUNT) as image:
             return np.asarray(image)
 
-    content = path.read_bytes()
-    with _decoding(path, len(content)):
+    with path.open("rb") as file:
+        content = file.read(most)
+    with _decoding(path, path.stat().st_size):
         try:
             check_tile_end(content)
             check_scan_end(content, decode)

@@ -111,6 +111,19 @@ def test_a_file_is_not_held_in_memory_for_what_lies_behind_its_picture(tmp_path)
     assert peak < 2**20
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "JPEG2000"])
+def test_so_is_none_whose_codes_are_held_against_its_size(kind, tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(saved(kind))
+    with path.open("r+b") as file:
+        file.truncate(2**30)
+    tracemalloc.start()
+    assert read_picture(path).array.shape == PIXELS.shape
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**27
+
+
 def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_refused(tmp_path):
     content = saved("JPEG", Image.new("L", (3000, 3000)), progressive=True)
     start = content.rindex(b"\xff\xda")
