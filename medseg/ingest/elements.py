@@ -14,10 +14,11 @@ import numpy as np
 import pydicom
 from pydicom.datadict import dictionary_VR
 from pydicom.errors import BytesLengthException
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _STRINGS = ("DS", "IS")
+_BINARY = ("FD", "FL", "US", "SS", "UL", "SL", "OB", "OW", "UN", "AT")
 _LONGEST_SHOWN = 40
 _NOT_NUMBERS = (ArithmeticError, LookupError, TypeError, ValueError, BytesLengthException)
 
@@ -29,6 +30,33 @@ class ElementError(ValueError):
 def text(dataset: pydicom.Dataset, keyword: str) -> str:
     """The value without blanks around it; "" where absent."""
     return str(dataset.get(keyword) or "").strip(" \0\t\r\n")
+
+
+def stored_text(dataset: pydicom.Dataset, tag: BaseTag, *, vr: str = "") -> str:
+    """What is stored at a tag, as text to be compared; "" where nothing is, and of sequences.
+
+    Nothing is converted, so that nothing can fail: raw bytes of a binary VR are hexadecimal digits.
+
+    Args:
+        dataset: as parsed, its elements raw or not.
+        tag: of the element.
+        vr: of the element; "" for the one that it states, or that the dictionary knows.
+
+    Example:
+        >>> dataset = pydicom.Dataset()
+        >>> dataset.CorrectedImage = ["DECY", "ATTN"]
+        >>> stored_text(dataset, Tag("CorrectedImage"))
+        'DECY\\\\ATTN'
+    """
+    element = dataset.get_item(tag)
+    value = None if element is None else element.value
+    if isinstance(value, bytes):
+        is_binary = (vr or element.VR or dictionary_VR(tag)) in _BINARY
+        return value.hex() if is_binary else value.decode("latin-1").strip(" \0")
+    if value is None or isinstance(value, pydicom.Sequence):
+        return ""
+    is_one = isinstance(value, str) or not hasattr(value, "__iter__")
+    return str(value) if is_one else "\\".join(map(str, value))
 
 
 def unit(dataset: pydicom.Dataset) -> str:

@@ -7,9 +7,10 @@ there: of one volume none of them changes from slice to slice in a strict order 
 from __future__ import annotations
 
 import pydicom
-from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.datadict import keyword_for_tag
 from pydicom.tag import Tag
 
+from medseg.ingest.elements import stored_text
 from medseg.ingest.private import counters
 
 OF_FILES = (
@@ -45,32 +46,20 @@ OF_FILES = (
 )
 """Keywords of what single slices state."""
 
-_MACROS = frozenset(
-    map(
-        Tag,
-        (
-            *("FrameContentSequence", "CardiacSynchronizationSequence", "TemporalPositionSequence"),
-            *(
-                "RespiratorySynchronizationSequence",
-                "ContrastBolusUsageSequence",
-                "FrameAnatomySequence",
-            ),
-            *("MRImageFrameTypeSequence", "MRTimingAndRelatedParametersSequence", "MREchoSequence"),
-            *("MRFOVGeometrySequence", "MRModifierSequence", "MRImagingModifierSequence"),
-            *("MRReceiveCoilSequence", "MRTransmitCoilSequence", "MRDiffusionSequence"),
-            *("MRAveragesSequence", "MRVelocityEncodingSequence", "MRArterialSpinLabelingSequence"),
-            *(
-                "CTImageFrameTypeSequence",
-                "CTAcquisitionTypeSequence",
-                "CTAcquisitionDetailsSequence",
-            ),
-            *("CTTableDynamicsSequence", "CTGeometrySequence", "CTReconstructionSequence"),
-            *("CTExposureSequence", "CTXRayDetailsSequence", "MultienergyCTProcessingSequence"),
-            *("PETFrameTypeSequence", "PETFrameAcquisitionSequence", "PETReconstructionSequence"),
-            *("PETFrameCorrectionFactorsSequence", "RadiopharmaceuticalUsageSequence"),
-        ),
-    )
+_MACRO_NAMES = (
+    *("FrameContentSequence", "CardiacSynchronizationSequence", "TemporalPositionSequence"),
+    *("RespiratorySynchronizationSequence", "ContrastBolusUsageSequence", "FrameAnatomySequence"),
+    *("MRImageFrameTypeSequence", "MRTimingAndRelatedParametersSequence", "MREchoSequence"),
+    *("MRFOVGeometrySequence", "MRModifierSequence", "MRImagingModifierSequence"),
+    *("MRReceiveCoilSequence", "MRTransmitCoilSequence", "MRDiffusionSequence"),
+    *("MRAveragesSequence", "MRVelocityEncodingSequence", "MRArterialSpinLabelingSequence"),
+    *("CTImageFrameTypeSequence", "CTAcquisitionTypeSequence", "CTAcquisitionDetailsSequence"),
+    *("CTTableDynamicsSequence", "CTGeometrySequence", "CTReconstructionSequence"),
+    *("CTExposureSequence", "CTXRayDetailsSequence", "MultienergyCTProcessingSequence"),
+    *("PETFrameTypeSequence", "PETFrameAcquisitionSequence", "PETReconstructionSequence"),
+    *("PETFrameCorrectionFactorsSequence", "RadiopharmaceuticalUsageSequence"),
 )
+_MACROS = frozenset(map(Tag, _MACRO_NAMES))
 _COUNTED = frozenset(
     Tag(keyword)
     for keyword in (
@@ -81,7 +70,6 @@ _COUNTED = frozenset(
 """What counts frames, or is compared for itself."""
 
 _TAGS = {keyword: Tag(keyword) for keyword in OF_FILES}
-_BINARY = ("FD", "FL", "US", "SS", "UL", "SL", "OB", "OW", "UN", "AT")
 
 Others = tuple[tuple[str, str], ...]
 """Keywords, or names of private elements, and what they state, as text, where they state it."""
@@ -96,7 +84,9 @@ def read_others(dataset: pydicom.Dataset) -> Others:
         >>> read_others(dataset)
         (('CorrectedImage', 'DECY\\\\ATTN'),)
     """
-    found = ((keyword, _text(dataset, tag)) for keyword, tag in _TAGS.items() if tag in dataset)
+    found = (
+        (keyword, stored_text(dataset, tag)) for keyword, tag in _TAGS.items() if tag in dataset
+    )
     return (*((keyword, text) for keyword, text in found if text), *counters(dataset))
 
 
@@ -108,7 +98,7 @@ def read_frame_others(group: pydicom.Dataset) -> Others:
         for item in _items(group, macro_tag)
         for tag in item.keys() - _COUNTED
     ]
-    found = ((keyword_for_tag(tag), _text(item, tag)) for item, tag in stated)
+    found = ((keyword_for_tag(tag), stored_text(item, tag)) for item, tag in stated)
     return tuple((keyword, text) for keyword, text in found if keyword and text)
 
 
@@ -116,16 +106,3 @@ def _items(group: pydicom.Dataset, tag: pydicom.tag.BaseTag) -> pydicom.Sequence
     """The items of a macro; none where it is stated as something else."""
     value = group[tag].value
     return value if isinstance(value, pydicom.Sequence) else pydicom.Sequence()
-
-
-def _text(dataset: pydicom.Dataset, tag: pydicom.tag.BaseTag) -> str:
-    """What is stored, as text; "" of sequences. Never converted, so that nothing can fail."""
-    element = dataset.get_item(tag)
-    value = None if element is None else element.value
-    if isinstance(value, bytes):
-        vr = element.VR or dictionary_VR(tag)
-        return value.hex() if vr in _BINARY else value.decode("latin-1").strip(" \0")
-    if value is None or isinstance(value, pydicom.Sequence):
-        return ""
-    is_one = isinstance(value, str) or not hasattr(value, "__iter__")
-    return str(value) if is_one else "\\".join(map(str, value))

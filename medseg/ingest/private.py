@@ -17,6 +17,8 @@ from functools import cached_property
 import pydicom
 from pydicom.tag import BaseTag, Tag
 
+from medseg.ingest.elements import stored_text
+
 _NUMBER = re.compile(rb" *[0-9]{1,5}(\.[0-9]*)?[ \0]*")
 _BLOCKS = range(0x10, 0x18)
 _FORMATS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
@@ -72,7 +74,7 @@ class PrivateElement:
 
     def read_text(self, dataset: pydicom.Dataset) -> str:
         """All that it holds, to compare; "" where it is not there."""
-        found = (_whole(dataset, tag, self.vr) for tag in self.places_in(dataset))
+        found = (stored_text(dataset, tag, vr=self.vr) for tag in self.places_in(dataset))
         return next(filter(None, found), "")
 
 
@@ -243,15 +245,6 @@ def _csa_items(content: bytes, at: int) -> list[str]:
         items.append(content[at : at + length].split(b"\0")[0].decode("latin-1").strip())
         at += (length + 3) // 4 * 4
     return [item for item in items if item]
-
-
-def _whole(dataset: pydicom.Dataset, tag: BaseTag, vr: str) -> str:
-    element = dataset.get_item(tag)
-    value = "" if element is None or element.value is None else element.value
-    if isinstance(value, bytes):
-        return value.hex() if vr in _FORMATS else value.decode("latin-1").strip(" \0")
-    is_one = isinstance(value, str) or not isinstance(value, Sequence)
-    return str(value) if is_one else "\\".join(map(str, value))
 
 
 def _number(dataset: pydicom.Dataset, tag: BaseTag, vr: str) -> float | None:
