@@ -58,20 +58,20 @@ def _number(words: str, holds: Callable[[float], bool]) -> Rule:
     return Rule(f"a number {words}", lambda value: _is_number(value) and holds(value))
 
 
+def _is_list_of(value: Any, holds: Callable[[Any], bool], *, least: int = 1) -> bool:
+    """Whether a value is a list of `least` entries or more, for each of which something holds."""
+    return isinstance(value, (list, tuple)) and len(value) >= least and all(map(holds, value))
+
+
 def _list(words: str, holds: Callable[[Any], bool]) -> Rule:
-    return Rule(
-        f"a list of {words}",
-        lambda value: isinstance(value, (list, tuple)) and bool(value) and all(map(holds, value)),
-    )
+    return Rule(f"a list of {words}", lambda value: _is_list_of(value, holds))
 
 
 def _range(words: str, holds: Callable[[float, float], bool]) -> Rule:
-    def is_range(value: Any) -> bool:
-        if not isinstance(value, (list, tuple)) or len(value) != 2:
-            return False
-        return all(map(_is_number, value)) and holds(*value)
-
-    return Rule(f"a list of two numbers, {words}", is_range)
+    return Rule(
+        f"a list of two numbers, {words}",
+        lambda value: _is_list_of(value, _is_number) and len(value) == 2 and holds(*value),
+    )
 
 
 def _or_null(rule: Rule) -> Rule:
@@ -83,23 +83,19 @@ def _or_null(rule: Rule) -> Rule:
 def _one_or_list(words: str, holds: Callable[[Any], bool], *, nested: bool = False) -> Rule:
     """One of something or a list of them; with `nested` an entry may be a list itself."""
 
-    def holds_for_all(value: Any) -> bool:
-        return isinstance(value, (list, tuple)) and bool(value) and all(map(holds, value))
-
-    def is_right(value: Any) -> bool:
-        if holds(value) or holds_for_all(value):
-            return True
-        is_list = nested and isinstance(value, (list, tuple)) and bool(value)
-        return is_list and all(holds(part) or holds_for_all(part) for part in value)
+    def is_entry(value: Any) -> bool:
+        """Whether it is one of something or, where lists may be nested, a list of them."""
+        return holds(value) or (nested and _is_list_of(value, holds))
 
     lists = "a list of such numbers, or of lists of them" if nested else "a list of such numbers"
-    return Rule(f"{words}, or {lists}", is_right)
+    return Rule(
+        f"{words}, or {lists}", lambda value: is_entry(value) or _is_list_of(value, is_entry)
+    )
 
 
 def _labels(value: Any) -> bool:
-    if not isinstance(value, (list, tuple)) or not all(_is_whole(v, -(2**31)) for v in value):
-        return False
-    return len(value) > 0 and len(set(value)) == len(value)
+    """Whether it is a list of whole numbers, each once."""
+    return _is_list_of(value, lambda v: _is_whole(v, -(2**31))) and len(set(value)) == len(value)
 
 
 _PROBABILITY = _number("from 0 to 1", lambda x: 0 <= x <= 1)
@@ -154,9 +150,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "iou_thresholds": Rule(
         "a list of numbers, each from 0.5 to below 1",
-        lambda value: (
-            isinstance(value, (list, tuple)) and all(_is_number(x) and 0.5 <= x < 1 for x in value)
-        ),
+        lambda value: _is_list_of(value, lambda x: _is_number(x) and 0.5 <= x < 1, least=0),
     ),
     "score_objects": Rule(
         "True, False or the key of a case's numbered objects, such as instances",

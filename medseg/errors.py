@@ -45,6 +45,13 @@ def root_cause(error: BaseException) -> BaseException:
     return error
 
 
+def _first_cause(error: BaseException) -> BaseException:
+    """The error with which a chain began."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 def is_documented(error: BaseException) -> bool:
     """Whether medseg itself raised the error, on purpose: then its message says it all."""
     return _module_of(error).partition(".")[0] == "medseg" and isinstance(
@@ -93,8 +100,7 @@ def lost_process(error: BaseException) -> str | None:
     The others of a run notice a process that ends with an error when they next wait for it. Theirs
     is no error of its own, and its traceback would hide the line that counts.
     """
-    while error.__cause__ is not None:
-        error = error.__cause__
+    error = _first_cause(error)
     if not isinstance(error, RuntimeError) or not any(sign in str(error) for sign in _PEER_LOST):
         return None
     return (
@@ -105,8 +111,7 @@ def lost_process(error: BaseException) -> str | None:
 
 def disk_fault(error: BaseException) -> str | None:
     """What to say if a disk is full or broken, wherever that was noticed; else None."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    error = _first_cause(error)
     if not isinstance(error, OSError) or error.errno not in _OF_DISK:
         return None
     place = str(error.filename or " or ".join(map(str, written_folders())))
@@ -119,8 +124,7 @@ def disk_fault(error: BaseException) -> str | None:
 
 def memory_fault(error: BaseException) -> str | None:
     """What to say if torch or NumPy got no memory, of the machine or of a GPU; else None."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    error = _first_cause(error)
     text = " ".join(str(error).split())
     of_torch = isinstance(error, RuntimeError) and any(sign in text for sign in _NO_MEMORY)
     if not (of_torch or isinstance(error, MemoryError)):
@@ -134,8 +138,7 @@ def memory_fault(error: BaseException) -> str | None:
 
 def folder_fault(error: BaseException) -> str | None:
     """What to say of a file whose folder is gone, as that of curves in an output folder."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    error = _first_cause(error)
     if not isinstance(error, OSError) or error.errno not in _OF_FOLDER:
         return None
     if not isinstance(error.filename, (str, bytes)):

@@ -23,5 +23,5 @@ def read_json(path: Path) -> Any:
         []
     """
     if (size := path.stat().st_size) > MOST_BYTES:
-        raise ValueError(f"{size} bytes, more than the {MOST_BYTES} that a list of cases may have")
+        raise ValueError(f"it has {size} bytes, more than the {MOST_BYTES} of any list of cases")
     return json.loads(path.read_text(encoding="utf-8-sig"))

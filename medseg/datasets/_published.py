@@ -280,6 +280,7 @@ def _pages(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
 
 def _inflating(archive: zipfile.ZipFile, most_bytes: int) -> Callable[[str], bytes]:
     def content(file: str) -> bytes:
+        """What a file of the archive holds."""
         if (size := archive.getinfo(file).file_size) > most_bytes:
             raise ValueError(f"it inflates to {size} bytes, more than {most_bytes}")
         held = archive.getinfo(file).compress_size

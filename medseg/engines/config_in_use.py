@@ -66,6 +66,7 @@ class _Values:
         self.keep = keep
 
     def below(self, place: str, node: Any, *, in_component: bool) -> Any:
+        """A copy of what lies at a place of the config; texts inside components are replaced."""
         if isinstance(node, (dict, list)):
             inside = in_component or ConfigComponent.is_instantiable(node)
             parts = {

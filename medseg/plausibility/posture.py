@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
+from medseg.plausibility.body_size import border_share
 from medseg.plausibility.lungs import lung_profile
 
 BODY_HU = -200
@@ -16,6 +17,9 @@ BONE_HU = 350
 
 LEAST_BONE = 0.002
 """The share of the body that is bone. Of less, nothing is concluded."""
+
+MOST_BODY_AT_BORDER = 0.5
+"""Of a crop inside of the body more of the border is body, and nothing is concluded."""
 
 LEAST_SLICES = 8
 LEAST_SIDE = 32
@@ -48,7 +52,9 @@ def doubts_of_posture(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]:
     stride = max(1, min(array.shape[:2]) // 64)
     hu = array[::stride, ::stride, :: max(1, array.shape[2] // 64)]
     body, bone = hu > BODY_HU, hu > BONE_HU
-    if not _is_surrounded(body) or np.count_nonzero(bone) < LEAST_BONE * np.count_nonzero(body):
+    if border_share(body) >= MOST_BODY_AT_BORDER or np.count_nonzero(
+        bone
+    ) < LEAST_BONE * np.count_nonzero(body):
         return
     yield from _doubts_of_bone(body, bone)
     if is_abdomen and _is_upside_down(hu):
@@ -70,12 +76,6 @@ def _doubts_of_bone(body: np.ndarray, bone: np.ndarray) -> Iterator[str]:
             "most of its bone lies in front of the middle of the body, where no spine is: front "
             "and back are exchanged"
         )
-
-
-def _is_surrounded(body: np.ndarray) -> bool:
-    """Whether most of the border of the slices is outside of the body."""
-    border = [body[0], body[-1], body[:, 0], body[:, -1]]
-    return bool(np.mean(np.concatenate([part.ravel() for part in border])) < 0.5)
 
 
 def _centre(mask: np.ndarray, axis: int) -> float:
