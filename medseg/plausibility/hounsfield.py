@@ -1,7 +1,7 @@
 """Hounsfield: whether values can be Hounsfield units.
 
-Limits are far from what scans were measured to have: 3D-IRCADb-01, LIDC-IDRI, and the CT files of
-`shared/data`, which are chest, abdomen, head and thin stacks.
+Limits are far from what scans were measured to have: 3D-IRCADb-01, LIDC-IDRI, and single series of
+chest, abdomen, head and thin stacks.
 """
 
 import numpy as np

@@ -6,7 +6,7 @@ from medseg.plausibility.hounsfield import sample
 
 FEW_VALUES = 8
 """So few values are doubtful in an image: a scan of a patient has hundreds,
-the darkest picture of `shared/data/nuclei` 30. Its crops of 32 pixels have 3 and more."""
+the darkest picture of nuclei 30. Its crops of 32 pixels have 3 and more."""
 
 MANY_VALUES = 1000
 """More values than this are not looked at any further: they are measurements."""
