@@ -52,9 +52,8 @@ def doubts_of_posture(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]:
     stride = max(1, min(array.shape[:2]) // 64)
     hu = array[::stride, ::stride, :: max(1, array.shape[2] // 64)]
     body, bone = hu > BODY_HU, hu > BONE_HU
-    if border_share(body) >= MOST_BODY_AT_BORDER or np.count_nonzero(
-        bone
-    ) < LEAST_BONE * np.count_nonzero(body):
+    is_crop = border_share(body) >= MOST_BODY_AT_BORDER
+    if is_crop or np.count_nonzero(bone) < LEAST_BONE * np.count_nonzero(body):
         return
     yield from _doubts_of_bone(body, bone)
     if is_abdomen and _is_upside_down(hu):
