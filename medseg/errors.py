@@ -4,7 +4,8 @@ import errno
 import os
 import sys
 import threading
-from traceback import format_exception
+from collections.abc import Iterator
+from traceback import clear_frames, format_exception
 from types import TracebackType
 
 from medseg.interrupts import remember_interrupts, was_interrupted
@@ -40,16 +41,38 @@ def root_cause(error: BaseException) -> BaseException:
 
     MONAI wraps errors of a config or transform in its own, and medseg those of other packages.
     """
-    while error.__cause__ is not None and not is_documented(error):
-        error = error.__cause__
-    return error
+    return next(filter(is_documented, causes(error)), _first_cause(error))
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, its cause, the cause of that, and so on, each once though causes form a ring."""
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__
+
+
+def forget_frames(error: BaseException) -> None:
+    """Clear the frames of an error and of all behind it, which hold images and even the error.
+
+    An error may stand behind itself: `raise first from second`, where the second was raised while
+    the first was handled.
+    """
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        last = waiting.pop()
+        if last is not None and id(last) not in seen:
+            seen.add(id(last))
+            clear_frames(last.__traceback__)
+            waiting += [last.__cause__, last.__context__]
 
 
 def _first_cause(error: BaseException) -> BaseException:
     """The error with which a chain began."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+    return [*causes(error)][-1]
 
 
 def is_documented(error: BaseException) -> bool:
@@ -82,12 +105,11 @@ def config_fault(error: BaseException) -> str | None:
     An override of a wrong type or value ends so: the component and the complaint are named.
     """
     component = None
-    while error.__cause__ is not None:
-        text = str(error)
+    *wrappers, error = causes(error)
+    for text in map(str, wrappers):
         if text.startswith("Failed to instantiate component"):
             component = text.split("'")[1]
             settings = text.splitlines()[0].rpartition("keywords: ")[2].replace(",", ", ")
-        error = error.__cause__
     if component is None or not isinstance(error, (ValueError, TypeError, OSError)):
         return None
     complaint = " ".join(str(error).split())

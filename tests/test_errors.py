@@ -1,12 +1,16 @@
 """Tests of medseg.errors."""
 
+import contextlib
 import errno
+import gc
 import os
 import shutil
 import subprocess
 import sys
+import weakref
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -38,6 +42,40 @@ def test_the_root_cause_is_the_first_error_of_the_chain():
     second.__cause__, third.__cause__ = first, second
     assert errors.root_cause(third) is first
     assert errors.root_cause(first) is first
+
+
+def _ring() -> tuple[BaseException, BaseException]:
+    """Two errors that stand behind each other, as `raise first from second` can leave them."""
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__context__, second.__cause__ = second, first, first
+    return first, second
+
+
+def test_causes_in_a_ring_are_each_named_once():
+    first, second = _ring()
+    assert [*errors.causes(first)] == [first, second]
+    assert errors.root_cause(first) is second
+    assert errors.config_fault(first) is None
+    assert errors.lost_process(first) is None
+
+
+def test_the_frames_of_errors_that_stand_behind_each_other_are_cleared():
+    images = []
+
+    def fail(error: BaseException) -> None:
+        image = np.zeros(1)
+        images.append(weakref.ref(image))
+        raise error
+
+    first, second = _ring()
+    for error in (first, second):
+        with contextlib.suppress(ValueError):
+            fail(error)
+    first.__cause__, second.__context__ = second, first
+    assert all(image() is not None for image in images)
+    errors.forget_frames(first)
+    gc.collect()
+    assert [image() for image in images] == [None, None]
 
 
 def test_a_documented_error_hides_the_one_it_explains(tmp_path):

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from traceback import clear_frames
 from typing import Any
 
 from monai.data import list_data_collate
@@ -16,7 +15,13 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from medseg.counted import LeftOut, counted, listed
-from medseg.errors import is_documented, root_cause, show_traceback, with_page
+from medseg.errors import (
+    forget_frames,
+    is_documented,
+    root_cause,
+    show_traceback,
+    with_page,
+)
 from medseg.files import check_apart
 from medseg.flags import require_bool
 from medseg.inference.cancelled import CancelledError
@@ -176,7 +181,7 @@ def run_cases(
                 raise
             except Exception as error:  # whatever it is, it must not cost the other cases
                 failures[case["case"]] = _failed(case["case"], error)
-                _forget(error)
+                forget_frames(error)
                 if on_failure is not None:
                     on_failure(case["case"], failures[case["case"]])
     _check_made(watch, made, failures, total=len(cases))
@@ -238,13 +243,6 @@ def _needed_bytes(evaluator: SupervisedEvaluator, item: Mapping[str, Any]) -> in
 def _plan(inferer: Any, network: Any, image: Tensor) -> Plan | None:
     """The plan for an image of a dataset, where the network is, as it is when it is computed."""
     return inferer.plan(image[None].to(device_of(network) or image.device), network)
-
-
-def _forget(error: BaseException | None) -> None:
-    """Clear the frames of an error and of those behind it, which hold images and even the error."""
-    while error is not None:
-        clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
 
 
 @contextmanager

@@ -776,6 +776,22 @@ def test_a_refused_study_is_told_in_the_words_of_ingest(ct, tmp_path):
     assert error.value.failures["b"].endswith("copy or download the file again")
 
 
+@pytest.mark.parametrize(
+    "suffix", ["nii", "nii.gz", "hdr", "mgh", "mgz", "mha", "mhd", "nrrd", "nhdr", "seg.nrrd"]
+)
+def test_files_that_are_not_what_their_suffix_says_fail_one_by_one_and_the_run_ends(
+    suffix, ct, tmp_path
+):
+    for name in "bd":
+        (tmp_path / f"{name}.{suffix}").write_text("hello")
+    copy_dicom(ct, tmp_path / "e")
+    read = Compose([LoadImaged("image", reader=VolumeReader()), EnsureChannelFirstd("image")])
+    done: list = []
+    with pytest.raises(CasesFailedError, match=r"2 of 3 cases failed \(b, d\)"):
+        run_cases(evaluator(done=done), Dataset(find_cases(tmp_path), read))
+    assert len(done) == 1
+
+
 def test_outputs_that_cannot_be_written_are_refused_before_the_first_case(tmp_path):
     image, file = tmp_path / "a.nii.gz", tmp_path / "file"
     image.touch()
