@@ -17,11 +17,13 @@ from medseg.cli_bundles import bundles_app
 from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli_output import say, say_lines
 from medseg.cli_paths import PathArgument, PathOption, PathTextArgument
-from medseg.cli_usage import PlainGroup
+from medseg.cli_usage import BAD_ARGUMENTS, PlainGroup
 from medseg.interrupts import remember_interrupts
 from medseg.pages import page_of
 from medseg.printable import log_printable_text, printable
-from medseg.streams import go_on_without_readers
+from medseg.streams import OutputError, go_on_without_readers, require_output
+
+_HELP = {"-h", "--help"}
 
 app = typer.Typer(
     name="medseg",
@@ -30,7 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": sorted(_HELP)},
 )
 app.add_typer(bundles_app, name="bundles")
 
@@ -285,6 +287,7 @@ def inspect(
     """
     import json as notation
 
+    require_output()
     with one_line_errors(also=partial(_say_error, path) if json else None):
         from medseg.ingest import inspection, table
         from medseg.ingest.nothing_found import refuse_nothing_found
@@ -317,6 +320,7 @@ def doctor() -> None:
     """
     from medseg.doctor import findings
 
+    require_output()
     console = Console(emoji=False)
     lines = list(findings())
     for finding in lines:
@@ -331,7 +335,16 @@ def main() -> None:
     remember_interrupts()
     go_on_without_readers()
     log_printable_text()
-    app()
+    try:
+        if not _HELP.isdisjoint(sys.argv):
+            require_output()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OutputError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(BAD_ARGUMENTS)
 
 
 def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None:

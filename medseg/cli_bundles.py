@@ -8,6 +8,7 @@ import typer
 from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli_output import say
 from medseg.cli_paths import PathOption, names_given
+from medseg.streams import require_output
 
 bundles_app = typer.Typer(
     help="List, build and check bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
@@ -30,6 +31,7 @@ def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
     from medseg import bundles
 
     with one_line_errors():
+        require_output()
         for name in bundles.names(bundles_dir):
             root = bundles_dir / name
             task = json.loads((root / "configs" / "metadata.json").read_text())["task"]
@@ -69,6 +71,7 @@ def check_bundles(
 
     found = False
     with one_line_errors():
+        require_output()
         for name in names or bundles.names(bundles_dir):
             listed = faults(name, bundles_dir)
             found = found or bool(listed)

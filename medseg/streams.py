@@ -1,7 +1,8 @@
 """Streams: a run goes on when nobody reads its output any more, and text never fails to be written.
 
-Where the reader of the standard output or error is gone (`medseg ... 2>&1 | head -1`), the rest is
-dropped. So is what cannot be written to the standard error at all, such as a log on a full disk.
+Where the reader of the standard output or error is gone (`medseg ... 2>&1 | head -1`, a closed
+terminal), the rest is dropped. So is what cannot be written to the standard error at all, such as
+a log on a full disk. A standard output that cannot be written for another reason is an error.
 """
 
 import errno
@@ -12,6 +13,17 @@ import sys
 from typing import Any
 
 _NUMBERS = {"stdout": 1, "stderr": 2}
+_closed_at_start: set[int] = set()
+
+
+class OutputError(OSError):
+    """The standard output cannot be written."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the standard output cannot be written ({reason}): make room where it goes, or send "
+            "it elsewhere"
+        )
 
 
 def go_on_without_readers() -> None:
@@ -23,8 +35,8 @@ def go_on_without_readers() -> None:
     nothing.
 
     Raises:
-        OSError: later, when the standard output cannot be written for another reason than that its
-            reader is gone, for instance a full disk.
+        OutputError: later and once, when the standard output cannot be written for another reason
+            than that its reader is gone, for instance a full disk. The rest is dropped then.
 
     Example:
         >>> go_on_without_readers()
@@ -43,20 +55,35 @@ def go_on_without_readers() -> None:
             _move_handlers(stream, replaced)
 
 
+def require_output() -> None:
+    """Refuse a standard output that was closed (`>&-`), for what gives nothing but what it prints.
+
+    Raises:
+        OutputError: it was closed when `go_on_without_readers` was called first.
+
+    Example:
+        >>> require_output()
+    """
+    if _NUMBERS["stdout"] in _closed_at_start:
+        raise OutputError("it is closed")
+
+
 class _Output(io.FileIO):
-    """A standard stream that becomes the null device when its reader is gone."""
+    """A standard stream that becomes the null device when it cannot be written any more."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number, "w", closefd=False)
+        self._without_reader = {errno.EPIPE, errno.EIO} if os.isatty(number) else {errno.EPIPE}
 
     def write(self, data: Any, /) -> int:
         """Write bytes, or drop them for want of a reader."""
         try:
             return super().write(data)
         except OSError as error:
-            if self.fileno() != _NUMBERS["stderr"] and error.errno != errno.EPIPE:
-                raise
-            _point_to_null(self.fileno())
+            _point_to_null(self.fileno())  # else what is buffered fails again at the end
+            is_output = self.fileno() == _NUMBERS["stdout"]
+            if is_output and error.errno not in self._without_reader:
+                raise OutputError(os.strerror(error.errno or 0)) from None
             return len(data)
 
 
@@ -90,6 +117,7 @@ def _open_if_closed(number: int) -> None:
     try:
         os.fstat(number)
     except OSError:
+        _closed_at_start.add(number)
         _point_to_null(number)
 
 

@@ -36,6 +36,7 @@ def test_a_process_ends_right_without_readers(tmp_path, behind):
 def test_a_full_disk_behind_the_standard_output_is_no_silent_end(tmp_path):
     ended = _shell(f'{sys.executable} -c "{START}{MANY}" > /dev/full', tmp_path)
     assert ended.returncode != 0
+    assert ended.stderr.splitlines()[-1].startswith("medseg.streams.OutputError: the standard")
     assert "No space left" in ended.stderr
 
 
@@ -103,3 +104,42 @@ def test_a_verb_that_prints_ends_quietly(study):
     run = f"{sys.executable} -c 'from medseg.cli import main; main()' inspect in"
     ended = _shell(f"set -o pipefail; {run} | head -1", study)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+LIST = f"bundles list --bundles-dir {REPOSITORY / 'bundles'}"
+VERBS = ["inspect in", "inspect in --json", "doctor", LIST, "--help", "inspect -h"]
+WRONG = "inspect --json --no-such-option"
+
+
+@pytest.mark.parametrize("verb", [*VERBS, WRONG])
+def test_what_is_printed_and_cannot_be_written_is_an_error_of_one_line(study, verb):
+    run = f"{sys.executable} -c 'from medseg.cli import main; main()' {verb}"
+    full = _shell(f"{run} > /dev/full", study)
+    assert full.returncode == 2
+    *_, last = full.stderr.splitlines()
+    assert last.startswith("error: the standard output cannot be written (No space left on device)")
+    assert full.stderr.count("\n") == 1 + (verb == WRONG)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_closed_output_is_an_error_where_nothing_else_is_given(study, verb):
+    run = f"{sys.executable} -c 'from medseg.cli import main; main()' {verb}"
+    closed = _shell(f"{run} >&-", study)
+    assert closed.returncode == 2
+    assert closed.stderr == (
+        "error: the standard output cannot be written (it is closed): make room where it goes, or "
+        "send it elsewhere\n"
+    )
+
+
+def test_a_run_goes_on_when_its_terminal_is_closed(tmp_path):
+    """Whoever writes to a terminal that was hung up gets EIO."""
+    code = (
+        "import os, pty, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
+        "ours, theirs = pty.openpty(); os.dup2(theirs, 1); os.close(theirs);"
+        "from medseg.streams import go_on_without_readers as go; go();"
+        "os.close(ours); print('lost', flush=True); open('done', 'w').close()"
+    )
+    ended = _shell(f'{sys.executable} -c "{code}"', tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "done").exists()
