@@ -21,8 +21,8 @@ class OutputError(OSError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"the standard output cannot be written ({reason}): make room where it goes, or send "
-            "it elsewhere"
+            f"the standard output cannot be written ({reason}): send it to a terminal, or to a "
+            "file on a disk that has room"
         )
 
 

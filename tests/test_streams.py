@@ -127,8 +127,8 @@ def test_a_closed_output_is_an_error_where_nothing_else_is_given(study, verb):
     closed = _shell(f"{run} >&-", study)
     assert closed.returncode == 2
     assert closed.stderr == (
-        "error: the standard output cannot be written (it is closed): make room where it goes, or "
-        "send it elsewhere\n"
+        "error: the standard output cannot be written (it is closed): send it to a terminal, or "
+        "to a file on a disk that has room\n"
     )
 
 
