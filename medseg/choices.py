@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from medseg.class_values import check_classes, check_values
+
 _EXPRESSIONS = ("$", "@", "%")
 _LARGEST = 2**31 - 1  # of what counts or measures something
 _MOST_CHANNELS = 2**16  # of a level; a convolution between two such levels has 154 GB of weights
@@ -210,6 +212,8 @@ def _is_expression(value: Any) -> bool:
 
 def _contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
     """Values that are right each by itself and wrong together."""
+    if "classes" in plain:
+        yield from _class_faults(plain)
     if {"fold", "folds"} <= plain.keys() and plain["fold"] >= plain["folds"]:
         yield (
             f"fold is {plain['fold']} of {plain['folds']} folds: it has to be 0 to "
@@ -226,3 +230,12 @@ def _contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
         axes = 3 if key == "spacing_mm" else plain.get("spatial_dims")
         if axes and key in plain and len(plain[key]) != axes:
             yield f"{key} is {plain[key]}: it has to have a number for each of {axes} axes"
+
+
+def _class_faults(plain: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the classes, by themselves and beside the values of the dataset."""
+    try:
+        check_classes(plain["classes"])
+        check_values(plain["classes"], plain.get("ignore"), plain.get("label_values"))
+    except (TypeError, ValueError) as error:
+        yield str(error)

@@ -5,6 +5,7 @@ true; here the first is refused and the second is false. Nothing heavy is import
 a misspelt key is refused at once.
 """
 
+import copy
 import difflib
 import importlib.util
 import json
@@ -50,9 +51,26 @@ def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> 
             check_key(key, known, config_file=config_file)
             if not (is_text_key(key) or key in RULES):
                 overrides[key] = checked_value(key, value, config)
-    check_choices({**config, **overrides})
+    check_choices(_applied(known, overrides))
     overrides.setdefault("bundle_root", str(bundle))
     return overrides
+
+
+def _applied(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with the overrides in their places, those of nested keys included."""
+    applied = copy.deepcopy(dict(config))
+    for key, value in overrides.items():
+        *above, last = key.split("#")
+        level: Any = applied
+        try:
+            for part in above:
+                level = level[int(part)] if isinstance(level, list) else level[part]
+            level[int(last) if isinstance(level, list) else last] = value
+        except (IndexError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"override --{key} lies in a key that another override replaces: write it there"
+            ) from error
+    return applied
 
 
 def for_monai(overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,13 +23,14 @@ from monai.bundle import ConfigParser
 from monai.inferers import Inferer
 from torch import Tensor, nn
 
+from medseg.class_values import Classes
 from medseg.inference import Predictor
 from medseg.inference.backends import BACKENDS, installed, precisions
 from medseg.memory import keep_freed_pages
 from medseg.networks import NestedUNet, load_weights, place
 from medseg.networks.cost import multiply_adds
 from medseg.networks.folding import fold_batch_norm
-from medseg.transforms.classes import Classes, label_from_logits
+from medseg.transforms.classes import label_from_logits
 from medseg.transforms.regions import are_regions
 
 SIZES = {2: (512, 512), 3: (96, 96, 96)}

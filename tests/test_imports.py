@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 RANKS = {
+    "class_values": -3,
     **dict.fromkeys(("choices", "counted", "scratch", "telemetry"), -2),
     **dict.fromkeys(("inspect_fault", "interrupts", "pages", "printable", "streams", "walk"), -2),
     "watch": -1,

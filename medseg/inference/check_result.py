@@ -12,6 +12,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from torch import Tensor
 
+from medseg.class_values import Classes
 from medseg.inference.notes import add_notes
 from medseg.inference.output import class_indices, source_geometry
 from medseg.plausibility import (
@@ -22,7 +23,6 @@ from medseg.plausibility import (
     reaches_edge,
     read_trained_on,
 )
-from medseg.transforms.classes import Classes
 
 logger = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from monai.inferers import Inferer
 from monai.utils import convert_to_dst_type
 from torch import Tensor, nn
 
+from medseg.class_values import Classes
 from medseg.inference.cancelled import CancelledError as CancelledError
 from medseg.inference.canvas import Canvas, LabelCanvas, LogitsCanvas, probability_file
 from medseg.inference.checks import check_mode, check_type, warn_of_content
@@ -36,7 +37,7 @@ from medseg.inference.tiling import Numbers, Tiling, check_choice, check_least
 from medseg.inference.windows import Layout
 from medseg.networks.device import reachable
 from medseg.networks.receptive_field import takes_window_statistics
-from medseg.transforms.classes import Classes, logit_channels
+from medseg.transforms.classes import logit_channels
 from medseg.transforms.regions import are_regions
 
 logger = logging.getLogger(__name__)

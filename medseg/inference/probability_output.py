@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from medseg.class_values import Classes
 from medseg.files import whole
 from medseg.inference.case import case_name
 from medseg.inference.files_of import files_of
 from medseg.inference.notes import notes_of
-from medseg.transforms.classes import Classes, logit_channels
+from medseg.transforms.classes import logit_channels
 
 SUFFIX = "_probabilities"
 

@@ -12,9 +12,10 @@ from monai.transforms import MapTransform
 from torch import Tensor
 from torch.nn import functional
 
+from medseg.class_values import Classes
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.inference.output import source_geometry
-from medseg.transforms.classes import Classes, label_from_logits
+from medseg.transforms.classes import label_from_logits
 from medseg.transforms.regions import are_regions
 
 SLAB_VOXELS = 2**22

@@ -1,5 +1,6 @@
 """Transforms that MONAI lacks: classes, crops, ignored, borders, bends, objects, window, slices."""
 
+from medseg.class_values import IGNORE
 from medseg.transforms.border_weight import BorderWeight, BorderWeightd, border_weight
 from medseg.transforms.classes import (
     LabelFromLogits,
@@ -13,7 +14,7 @@ from medseg.transforms.classes import (
 from medseg.transforms.crop_centres import CropCentresd
 from medseg.transforms.elastic import RandElasticGrid, RandElasticGridd
 from medseg.transforms.fingerprint import CaseHash
-from medseg.transforms.ignored import IGNORE, DropIgnoredd, ignored_index
+from medseg.transforms.ignored import DropIgnoredd, ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
 from medseg.transforms.part_objects import PartObjectsd
 from medseg.transforms.regions import RegionMasksd, members

@@ -20,13 +20,17 @@ from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import convert_to_tensor
 
-from medseg.transforms.ignored import IGNORE, Ignored, ignored_values
-from medseg.transforms.regions import are_regions, check_regions
-
-Classes = Mapping[str, Sequence[int]]
-
-MOST_CLASSES = IGNORE - 1
-"""Foreground classes of a task, at most: 0 is the background and `IGNORE` marks what is ignored."""
+from medseg.class_values import (
+    IGNORE,
+    MOST_CLASSES,
+    Classes,
+    Ignored,
+    check_classes,
+    check_values,
+    ignored_values,
+    too_many,
+)
+from medseg.transforms.regions import are_regions
 
 
 def logit_channels(classes: Classes) -> int:
@@ -43,7 +47,7 @@ def logit_channels(classes: Classes) -> int:
 
 def activation(classes: Classes) -> str:
     """ "sigmoid" for one foreground class and for regions, "softmax" for several classes apart."""
-    _check_classes(classes)
+    check_classes(classes)
     return "sigmoid" if len(classes) == 1 or are_regions(classes) else "softmax"
 
 
@@ -54,7 +58,7 @@ def target_values(classes: Classes) -> list[int]:
         >>> target_values({"liver": [1, 2], "tumour": [2]})
         [1, 2]
     """
-    _check_classes(classes)
+    check_classes(classes)
     return sorted({value for values in classes.values() for value in values})
 
 
@@ -90,7 +94,7 @@ def label_from_logits(logits: torch.Tensor, *, regions: bool = False) -> torch.T
     """
     one_each = logits.shape[0] == 1 or regions
     if (count := logits.shape[0] - (not one_each)) > MOST_CLASSES:
-        raise ValueError(_too_many(count))
+        raise ValueError(too_many(count))
     if logits.isnan().any():
         raise ValueError(
             f"{int(logits.isnan().sum())} of {logits.numel()} logits are not a number: "
@@ -136,11 +140,9 @@ class MergeLabels(Transform):
         label_values: Sequence[int] | None = None,
         ignore: Ignored = None,
     ) -> None:
-        _check_classes(classes)
+        check_classes(classes)
+        check_values(classes, ignore, label_values)
         self.ignore = ignored_values(ignore)
-        _check_ignored(classes, self.ignore)
-        if label_values is not None:
-            _check_values(classes, self.ignore, label_values)
         self.classes = {name: tuple(values) for name, values in classes.items()}
 
     def __call__(self, img: NdarrayOrTensor) -> torch.Tensor:
@@ -204,57 +206,9 @@ class LabelFromLogitsd(MapTransform):
         return out
 
 
-def _check_classes(classes: Classes) -> None:
-    if isinstance(classes, Mapping) and len(classes) > MOST_CLASSES:
-        raise ValueError(_too_many(len(classes)))
-    if not isinstance(classes, Mapping) or not classes:
-        raise ValueError(
-            f"classes must map 1 to {MOST_CLASSES} names to their label values, got {classes!r}: "
-            "pass for instance {'liver': [1, 2]}"
-        )
-    for name, values in classes.items():
-        if isinstance(values, (int, float, str)):
-            raise TypeError(f"class {name!r} has the label values {values!r}: write a list")
-        if not values:
-            raise ValueError(f"class {name!r} gathers no label value: name at least one")
-    check_regions(classes)
-
-
-def _too_many(count: int) -> str:
-    return (
-        f"{count} classes are more than {MOST_CLASSES}, which a label map of bytes tells apart "
-        f"beside the background, 0, and ignored voxels, {IGNORE}: gather some in one"
-    )
-
-
 def _can_hold(dtype: torch.dtype, value: int) -> bool:
     """Whether the type has the value: torch compares 300 with uint8 as if it were 44."""
     if dtype.is_floating_point or dtype == torch.bool:
         return True
     limits = torch.iinfo(dtype)
     return limits.min <= value <= limits.max
-
-
-def _check_ignored(classes: Classes, ignore: Sequence[int]) -> None:
-    for name, values in classes.items():
-        for value in values:
-            if value in ignore:
-                raise ValueError(
-                    f"label value {value} is in class {name!r} and ignored: choose one of the two"
-                )
-
-
-def _check_values(classes: Classes, ignore: Sequence[int], label_values: Sequence[int]) -> None:
-    for value in ignore:
-        if value not in label_values:
-            raise ValueError(
-                f"label value {value} is ignored, the dataset has {list(label_values)}: "
-                "choose among these, or correct label_values"
-            )
-    for name, values in classes.items():
-        for value in values:
-            if value not in label_values:
-                raise ValueError(
-                    f"class {name!r} gathers label value {value!r}, the dataset has "
-                    f"{list(label_values)}: choose among these, or correct label_values"
-                )

@@ -7,8 +7,8 @@ from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform
 from monai.utils import convert_to_tensor
 
-from medseg.transforms.classes import Classes, target_values
-from medseg.transforms.ignored import Ignored, ignored_values
+from medseg.class_values import Classes, Ignored, ignored_values
+from medseg.transforms.classes import target_values
 
 
 class CropCentresd(MapTransform):

@@ -11,38 +11,14 @@ class index `IGNORE`. From there on
 With `ignore=None`, a dataset that marks nothing, each of the three does nothing.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 
 import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform
 from monai.utils import convert_to_tensor
 
-IGNORE = 255
-"""Class index of an ignored voxel: the largest of uint8, and Cityscapes' own train id of void."""
-
-Ignored = int | Sequence[int] | None
-"""Label values of a dataset that are ignored: one, several or none."""
-
-
-def ignored_values(ignore: Ignored) -> tuple[int, ...]:
-    """The ignored label values as a tuple.
-
-    Raises:
-        TypeError: neither a whole number nor a list of them.
-
-    Example:
-        >>> ignored_values(255), ignored_values([0, 255]), ignored_values(None)
-        ((255,), (0, 255), ())
-    """
-    values = () if ignore is None else (ignore,) if isinstance(ignore, int) else ignore
-    is_list = isinstance(values, Sequence) and not isinstance(values, str)
-    if not is_list or not all(_is_label(value) for value in values):
-        raise TypeError(
-            f"the values to ignore are whole numbers, got {ignore!r}: "
-            "pass for instance 255, [0, 255], or None for none"
-        )
-    return tuple(values)
+from medseg.class_values import IGNORE, Ignored, ignored_values
 
 
 def ignored_index(ignore: Ignored) -> int | None:
@@ -126,7 +102,3 @@ class DropIgnoredd(MapTransform):
             image = convert_to_tensor(out[key], track_meta=True)
             out[key] = drop_ignored(image, label, ignore_label=self.ignore_label)
         return out
-
-
-def _is_label(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -9,17 +9,14 @@ Source: Isensee et al., "nnU-Net for Brain Tumor Segmentation", 2020, section 2.
 the nested regions that are scored, not of the labels that tell them apart.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Hashable, Mapping
 
 import torch
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform
 from monai.utils import convert_to_tensor
 
-from medseg.transforms.ignored import IGNORE
-
-Classes = Mapping[str, Sequence[int]]
+from medseg.class_values import IGNORE, Classes, check_regions
 
 
 def are_regions(classes: Classes) -> bool:
@@ -46,21 +43,6 @@ def members(classes: Classes) -> list[list[int]]:
     return [
         [index for index, inner in enumerate(values, start=1) if inner <= outer] for outer in values
     ]
-
-
-def check_regions(classes: Classes) -> None:
-    """Refuse classes that overlap in part, are the same, or whose inner region is named first.
-
-    Raises:
-        ValueError: see above.
-    """
-    for (first, outer), (second, inner) in combinations(classes.items(), 2):
-        shared = set(outer) & set(inner)
-        if shared and not set(inner) < set(outer):
-            raise ValueError(
-                f"label value {min(shared)} is in two classes, {first!r} and {second!r}, and the "
-                "second does not lie within the first: leave it in one, or name the outer one first"
-            )
 
 
 def class_masks(label: torch.Tensor, classes: Classes) -> torch.Tensor:

@@ -8,8 +8,9 @@ from monai.data import MetaTensor
 from monai.metrics import DiceMetric, MeanIoU
 from monai.transforms import AsDiscreted, Compose, ConcatItemsd, CopyItemsd
 
+from medseg.class_values import ignored_values
 from medseg.transforms import IGNORE, BorderWeightd, DropIgnoredd, MergeLabelsd, ignored_index
-from medseg.transforms.ignored import drop_ignored, ignored_values
+from medseg.transforms.ignored import drop_ignored
 
 LABEL = torch.tensor([[[0, 1, IGNORE], [2, IGNORE, 1]]], dtype=torch.uint8)
 PRED = torch.tensor([[[1, 1, 2], [2, 0, 2]]], dtype=torch.uint8)

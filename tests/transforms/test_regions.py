@@ -4,9 +4,9 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
+from medseg.class_values import IGNORE
 from medseg.losses import HybridLoss
 from medseg.transforms import LabelFromLogits, MergeLabels, RegionMasksd, activation, logit_channels
-from medseg.transforms.ignored import IGNORE
 from medseg.transforms.regions import are_regions, class_masks, members
 
 NESTED = {"whole": [1, 2, 4], "core": [1, 4], "enhancing": [4]}

@@ -1,0 +1,128 @@
+"""Class values: what the label values of a dataset, its classes and what it ignores have to be.
+
+Nothing heavy is imported, so that a command line is refused before data are read. The transforms
+that use the values, see `medseg.transforms.classes`, keep the same rules.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+Classes = Mapping[str, Sequence[int]]
+"""Class name -> the label values of the dataset that it gathers, outer regions first."""
+
+Ignored = int | Sequence[int] | None
+"""Label values of a dataset that are ignored: one, several or none."""
+
+IGNORE = 255
+"""Class index of an ignored voxel: the largest of uint8, and Cityscapes' own train id of void."""
+
+MOST_CLASSES = IGNORE - 1
+"""Foreground classes of a task, at most: 0 is the background and `IGNORE` marks what is ignored."""
+
+
+def ignored_values(ignore: Ignored) -> tuple[int, ...]:
+    """The ignored label values as a tuple.
+
+    Raises:
+        TypeError: neither a whole number nor a list of them.
+
+    Example:
+        >>> ignored_values(255), ignored_values([0, 255]), ignored_values(None)
+        ((255,), (0, 255), ())
+    """
+    values = () if ignore is None else (ignore,) if isinstance(ignore, int) else ignore
+    is_list = isinstance(values, Sequence) and not isinstance(values, str)
+    if not is_list or not all(map(_is_label, values)):
+        raise TypeError(
+            f"the values to ignore are whole numbers, got {ignore!r}: "
+            "pass for instance 255, [0, 255], or None for none"
+        )
+    return tuple(values)
+
+
+def check_classes(classes: Classes) -> None:
+    """Refuse classes that make no sense, whatever the dataset.
+
+    Raises:
+        TypeError: a class with something else than a list of whole numbers.
+        ValueError: no classes, more than `MOST_CLASSES`, one that gathers no value, or regions that
+            do not lie within each other, see `check_regions`.
+    """
+    if isinstance(classes, Mapping) and len(classes) > MOST_CLASSES:
+        raise ValueError(too_many(len(classes)))
+    if not isinstance(classes, Mapping) or not classes:
+        raise ValueError(
+            f"classes must map 1 to {MOST_CLASSES} names to their label values, got {classes!r}: "
+            "pass for instance {'liver': [1, 2]}"
+        )
+    for name, values in classes.items():
+        if not isinstance(values, Sequence) or isinstance(values, str):
+            raise TypeError(f"class {name!r} has the label values {values!r}: write a list")
+        if not values:
+            raise ValueError(f"class {name!r} gathers no label value: name at least one")
+        if wrong := [value for value in values if not _is_label(value)]:
+            raise TypeError(
+                f"class {name!r} gathers {wrong[0]!r}: label values are whole numbers, write for "
+                "instance [1, 2]"
+            )
+    check_regions(classes)
+
+
+def check_regions(classes: Classes) -> None:
+    """Refuse classes that overlap in part, are the same, or whose inner region is named first.
+
+    Raises:
+        ValueError: see above.
+    """
+    for (first, outer), (second, inner) in combinations(classes.items(), 2):
+        shared = set(outer) & set(inner)
+        if shared and not set(inner) < set(outer):
+            raise ValueError(
+                f"label value {min(shared)} is in two classes, {first!r} and {second!r}, and the "
+                "second does not lie within the first: leave it in one, or name the outer one first"
+            )
+
+
+def check_values(classes: Classes, ignore: Ignored, label_values: Sequence[int] | None) -> None:
+    """Refuse classes and ignored values that contradict each other or the dataset.
+
+    Args:
+        classes: class name -> label values.
+        ignore: label values that are ignored.
+        label_values: every value that a label map of the dataset may have; None if unknown.
+
+    Raises:
+        TypeError: values to ignore that are no whole numbers.
+        ValueError: a value that is in a class and ignored, or that the dataset does not have.
+    """
+    ignored = ignored_values(ignore)
+    for name, value in ((name, value) for name, values in classes.items() for value in values):
+        if value in ignored:
+            raise ValueError(
+                f"label value {value} is in class {name!r} and ignored: choose one of the two, "
+                "--classes or --ignore"
+            )
+        if label_values is not None and value not in label_values:
+            raise ValueError(
+                f"class {name!r} gathers label value {value}, the dataset has "
+                f"{list(label_values)}: choose among these in --classes, or pass --label_values "
+                "with what your label maps hold"
+            )
+    for value in ignored:
+        if label_values is not None and value not in label_values:
+            raise ValueError(
+                f"label value {value} is ignored, the dataset has {list(label_values)}: choose "
+                "among these in --ignore, or pass --label_values with what your label maps hold"
+            )
+
+
+def too_many(count: int) -> str:
+    """What is wrong with so many classes."""
+    return (
+        f"{count} classes are more than {MOST_CLASSES}, which a label map of bytes tells apart "
+        f"beside the background, 0, and ignored voxels, {IGNORE}: gather some in one"
+    )
+
+
+def _is_label(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
