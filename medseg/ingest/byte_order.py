@@ -30,12 +30,25 @@ def are_swapped(plane: np.ndarray, samples: Histogram, header: Slice) -> bool:
         return False
     if plane.shape[1] < 2 or np.unique(values.view(np.uint16) & 0xFF).size < _LEAST_VALUES:
         return False
-    some = np.ascontiguousarray(some_rows(plane)).view(np.uint16)
+    upper, lower = changes(some_rows(plane))
+    return upper > _OFTENER * lower and fit_swapped(samples, header)
+
+
+def changes(rows: np.ndarray) -> tuple[int, int]:
+    """How often the upper and the lower byte change along rows of 16-bit samples.
+
+    Example:
+        >>> changes(np.array([[0, 1, 2, 258]], np.uint16))
+        (1, 2)
+    """
+    some = np.ascontiguousarray(rows).view(np.uint16)
     differ = some[:, 1:] ^ some[:, :-1]
-    upper, lower = np.count_nonzero(differ & 0xFF00), np.count_nonzero(differ & 0x00FF)
-    if upper <= _OFTENER * lower:
-        return False
-    swapped = values.byteswap()
+    return int(np.count_nonzero(differ & 0xFF00)), int(np.count_nonzero(differ & 0x00FF))
+
+
+def fit_swapped(samples: Histogram, header: Slice) -> bool:
+    """Whether 16-bit samples with their bytes in the other order need no more than BitsStored."""
+    swapped = samples.values.byteswap()
     one_more = header.bits_stored - header.pixel_representation
     return bool(swapped.min() >= -(2**one_more) and int(swapped.max()) < 2**one_more)
 

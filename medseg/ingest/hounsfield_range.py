@@ -14,6 +14,7 @@ import numpy as np
 
 from medseg.ingest.histogram import Histogram
 from medseg.ingest.slice import Slice
+from medseg.ingest.unused_bits import HIGHEST_HU
 
 LOWEST_AIR_HU = -1124.0
 """No tissue and no air is lower, noise included."""
@@ -108,6 +109,26 @@ def range_of(samples: Histogram, header: Slice) -> HounsfieldRange:
         tissue=count(hu > _TISSUE_HU),
         between=count((hu > _LUNG_HU[0]) & (hu < _LUNG_HU[1])),
     )
+
+
+def without_padding(samples: Histogram, header: Slice) -> Histogram:
+    """Samples without those that the header calls padding."""
+    if header.padding is None:
+        return samples
+    low, high = np.array(header.padding).astype(samples.values.dtype)
+    is_image = ~((samples.values >= low) & (samples.values <= high))
+    return Histogram(samples.values[is_image], samples.counts[is_image])
+
+
+def is_unlikely(samples: Histogram, header: Slice) -> bool:
+    """Whether a slice of CT has values that CT never has, or many that are lower than air."""
+    found = range_of(without_padding(samples, header), header)
+    return found.highest > HIGHEST_HU or has_too_low([found])
+
+
+def is_hounsfield(header: Slice) -> bool:
+    """Whether values are of CT and in no other unit than HU."""
+    return header.kind == "CT" and header.rescale_type in ("", "HU")
 
 
 def has_too_low(ranges: Sequence[HounsfieldRange]) -> bool:

@@ -114,9 +114,9 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         finding = f"values from {low:g} to {high:g} HU are called padding and become"
         notes.append((Reason.PADDED_TISSUE, f"{finding} {CT_PADDING_HU} HU in {name}"))
-    if noted := next((s.sample_note for s in slices if s.sample_note), None):
-        notes.append((noted[0], f"{noted[1]}, in {name}"))
-    elif _has_no_air(slices):
+    of_samples = dict.fromkeys(note for s in slices for note in s.sample_notes)
+    notes.extend((reason, f"{finding}, in {name}") for reason, finding in of_samples)
+    if not of_samples and _has_no_air(slices):
         finding = "the rescale leaves no CT value below 0 HU, where air and fat are"
         notes.append((Reason.UNLIKELY_VALUES, f"{finding}, in {name}"))
     if said := _unlike_rescale(slices):

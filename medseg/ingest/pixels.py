@@ -77,7 +77,7 @@ def read_volume(slices: Sequence[Slice]) -> np.ndarray:
 def _warn_of_impossible(volume: np.ndarray, header: Slice) -> None:
     """Say what the few slices that the verdict looked at did not show."""
     is_hu = header.kind == "CT" and header.rescale_type in ("", "HU")
-    if header.sample_note is not None or not is_hu or volume.dtype == np.int16:
+    if header.sample_notes or not is_hu or volume.dtype == np.int16:
         return
     if (highest := float(volume.max())) > HIGHEST_HU:
         finding = f"values up to {highest:g} HU, which CT never has, in {header.path.parent}"
@@ -88,7 +88,7 @@ def _kept(samples: np.ndarray, header: Slice) -> np.ndarray:
     """Samples without what lies above BitsStored; what is lost with it is said."""
     if header.is_swapped:
         samples.byteswap(inplace=True)
-    if header.bits_stored < 8 * samples.itemsize and header.sample_note is None:
+    if header.bits_stored < 8 * samples.itemsize and not header.sample_notes:
         flat = samples.reshape(-1)
         starts = range(0, flat.size, BLOCK_SAMPLES)
         if count := sum(_surplus(flat[k : k + BLOCK_SAMPLES], header) for k in starts):

@@ -8,6 +8,7 @@ when the volume is read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,12 +22,18 @@ from medseg.ingest.hounsfield_range import (
     LOWEST_AIR_HU,
     HounsfieldRange,
     has_too_low,
+    is_hounsfield,
+    is_unlikely,
     range_of,
     what_is_unlikely,
+    without_padding,
 )
-from medseg.ingest.pixels import check_mapped, stored_planes
+from medseg.ingest.pixels import check_mapped
 from medseg.ingest.reasons import IngestError, Reason
-from medseg.ingest.slice import Slice
+from medseg.ingest.rescale_jumps import with_rescale_notes
+from medseg.ingest.slice import Slice, some_of
+from medseg.ingest.strips import whole_planes
+from medseg.ingest.swapped_slices import in_one_order
 from medseg.ingest.unused_bits import HIGHEST_HU, surplus_of, without_unused_bits
 
 MOST_SLICES = 16
@@ -60,6 +67,7 @@ class _Seen:
         is_blank: whether all samples are equal, which says nothing.
         is_swapped: whether the two bytes of samples are in the other order.
         surplus: samples with bits above BitsStored that neither sign, padding nor overlay explains.
+        bits: so many are needed for the surplus.
         is_padded: whether samples are padding that BitsStored cannot hold.
         is_signed: whether all of the surplus is what the sign of lower bits would write.
         is_wide: whether the surplus makes CT values of what would be below `LOWEST_HU` without.
@@ -72,6 +80,7 @@ class _Seen:
     is_blank: bool = False
     is_swapped: bool = False
     surplus: int = 0
+    bits: int = 0
     is_padded: bool = False
     is_signed: bool = False
     is_wide: bool = False
@@ -96,10 +105,10 @@ def examine(slices: Sequence[Slice]) -> list[Slice]:
     """Give slices the bits and the sign that their samples show, and say what contradicts them.
 
     Args:
-        slices: those of one series, which passed the slice rules, in any order.
+        slices: those of one series, which passed the slice rules, along their normal.
 
     Returns:
-        The same slices in the same order, each with `sample_note`, where there is something to say.
+        The same slices in the same order, with `sample_notes` where there is something to say.
 
     Raises:
         IngestError: "conflicting-rescale", see `check_mapped`.
@@ -108,17 +117,34 @@ def examine(slices: Sequence[Slice]) -> list[Slice]:
         >>> examine(headers)[0].pixel_representation  # stated as 0  # doctest: +SKIP
         1
     """
+    found = with_rescale_notes(in_one_order(slices))
+    usual_bits = Counter(s.bits_stored for s in found).most_common(1)[0][0] if found else 0
+    alike: dict[tuple[int, int, int], list[int]] = {}
+    for k, header in enumerate(found):
+        stated = (header.bits_stored, header.high_bit, header.pixel_representation)
+        alike.setdefault(stated, []).append(k)
+    for places in alike.values():
+        conclusion = _of_alike([found[k] for k in places], usual_bits)
+        if conclusion is None:
+            continue
+        if len(places) < len(found):
+            finding = f"{conclusion.finding}, in {some_of(found, places)}"
+            conclusion = replace(conclusion, finding=finding)
+        for k in places:
+            found[k] = _corrected(found[k], conclusion)
+    return found
+
+
+def _of_alike(slices: Sequence[Slice], usual_bits: int) -> _Conclusion | None:
+    """What samples show of slices that state the same bits and sign."""
     suspects = [s for s in slices if _may_contradict(s)]
     if not suspects:
-        return list(slices)
+        return None
     is_compressed = any(s.transfer_syntax.is_encapsulated for s in suspects)
     most = MOST_COMPRESSED if is_compressed else MOST_SLICES
     places = np.linspace(0, len(suspects) - 1, min(most, len(suspects))).round().astype(int)
     seen = [_seen(header, plane) for header, plane in _whole_planes([suspects[k] for k in places])]
-    found = _conclusion(suspects[0], seen)
-    if found is None:
-        return list(slices)
-    return [_corrected(s, found) for s in slices]
+    return _conclusion(suspects[0], seen, usual_bits)
 
 
 def _corrected(header: Slice, found: _Conclusion) -> Slice:
@@ -128,8 +154,8 @@ def _corrected(header: Slice, found: _Conclusion) -> Slice:
         bits_stored=bits,
         high_bit=bits - 1,
         pixel_representation=header.pixel_representation if found.sign is None else found.sign,
-        is_swapped=found.is_swapped,
-        sample_note=(found.reason, found.finding),
+        is_swapped=header.is_swapped or found.is_swapped,
+        sample_notes=(*header.sample_notes, (found.reason, found.finding)),
     )
 
 
@@ -141,16 +167,11 @@ def _may_contradict(header: Slice) -> bool:
     return may_be_wrong or is_wide or header.is_real_world
 
 
-def _is_hounsfield(header: Slice) -> bool:
-    return header.kind == "CT" and header.rescale_type in ("", "HU")
-
-
 def _whole_planes(slices: Sequence[Slice]) -> list[tuple[Slice, np.ndarray]]:
     """Samples with all their bits; none of what cannot be decoded, whoever reads it says why."""
-    wholes = [replace(s, bits_stored=s.bits_allocated) for s in slices]
     found: list[tuple[Slice, np.ndarray]] = []
     try:
-        found.extend((slices[k], plane) for k, plane in stored_planes(wholes))
+        found.extend((slices[k], plane) for k, plane in whole_planes(slices))
     except IngestError:
         return []
     return found
@@ -163,14 +184,9 @@ def _seen(header: Slice, plane: np.ndarray) -> _Seen:
         return replace(_seen_in(header, samples), is_blank=True)
     if header.transfer_syntax.is_encapsulated or not are_swapped(plane, samples, header):
         return _seen_in(header, samples)
-    if _is_hounsfield(header) and _is_unlikely(swapped(samples), header):
+    if is_hounsfield(header) and is_unlikely(swapped(samples), header):
         return _seen_in(header, samples)
     return _Seen(is_swapped=True)
-
-
-def _is_unlikely(samples: Histogram, header: Slice) -> bool:
-    found = range_of(_without_padding(samples, header), header)
-    return found.highest > HIGHEST_HU or has_too_low([found])
 
 
 def _seen_in(header: Slice, samples: Histogram) -> _Seen:
@@ -189,6 +205,7 @@ def _seen_in(header: Slice, samples: Histogram) -> _Seen:
     lows, highs = (values.astype(float) * slope + intercept for values in (cut, whole))
     return _Seen(
         surplus=int(samples.counts[surplus].sum()),
+        bits=_bits_of(whole),
         is_padded=bool(padded.any()),
         is_signed=header.pixel_representation == 0 and bool((signed == extended).all()),
         is_wide=header.kind == "CT" and bool((lows < LOWEST_HU).all() and _are_hu(highs)),
@@ -215,25 +232,23 @@ def _is_twos_complement(surplus: np.ndarray, header: Slice) -> bool:
     return header.pixel_representation == 1 and bool(is_within)
 
 
+def _bits_of(values: np.ndarray) -> int:
+    """How many bits hold values, one of them the sign where their type has one."""
+    lowest, highest = int(values.min()), int(values.max())
+    return max(highest, -lowest - 1).bit_length() + (values.dtype.kind == "i")
+
+
 def _are_hu(values: np.ndarray) -> bool:
     return bool(values.min() >= LOWEST_HU and values.max() <= HIGHEST_HU)
 
 
-def _without_padding(samples: Histogram, header: Slice) -> Histogram:
-    if header.padding is None:
-        return samples
-    low, high = np.array(header.padding).astype(samples.values.dtype)
-    is_image = ~((samples.values >= low) & (samples.values <= high))
-    return Histogram(samples.values[is_image], samples.counts[is_image])
-
-
 def _seen_impossible(header: Slice, samples: Histogram) -> _Seen:
     """Values that CT never has, and in others what looks like negative ones without a sign."""
-    samples = _without_padding(samples, header)
+    samples = without_padding(samples, header)
     values = samples.values
     if not values.size:
         return _Seen()
-    if not _is_hounsfield(header):
+    if not is_hounsfield(header):
         return _Seen(samples=values)
     slope, intercept = header.rescale
     hu = values.astype(float) * slope + intercept
@@ -277,7 +292,7 @@ def _high_group(values: np.ndarray) -> tuple[int, int] | None:
     return (int(values[at + 1]), int(values[-1])) if is_group else None
 
 
-def _conclusion(header: Slice, seen: Sequence[_Seen]) -> _Conclusion | None:
+def _conclusion(header: Slice, seen: Sequence[_Seen], usual_bits: int) -> _Conclusion | None:
     """What to read samples as, and what to say; None where all fits."""
     of_image = [one for one in seen if not one.is_blank]
     if of_image and all(one.is_swapped for one in of_image):
@@ -286,17 +301,17 @@ def _conclusion(header: Slice, seen: Sequence[_Seen]) -> _Conclusion | None:
     if any(one.impossible_hu for one in seen):
         return _of_impossible([one for one in seen if one.impossible_hu])
     if any(one.surplus for one in seen):
-        return _of_surplus(header, [one for one in seen if one.surplus])
+        return _of_surplus(header, [one for one in seen if one.surplus], usual_bits)
     if header.rescaled_kind == "CT" and any(one.is_padded for one in seen):
         finding = f"padding needs more bits, BitsStored is {header.bits_stored}"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, is_whole=True)
-    if not _is_hounsfield(header) and (group := _high_group(_all_samples(seen))):
+    if not is_hounsfield(header) and (group := _high_group(_all_samples(seen))):
         finding = f"values from {group[0]} to {group[1]} may be negative ones: no sign is stated"
         return _Conclusion(Reason.UNLIKELY_VALUES, finding)
     return _of_hounsfield(header, seen)
 
 
-def _of_surplus(header: Slice, surplus: Sequence[_Seen]) -> _Conclusion:
+def _of_surplus(header: Slice, surplus: Sequence[_Seen], usual_bits: int) -> _Conclusion:
     corrected, bits = Reason.CORRECTED_SAMPLES, f"BitsStored is {header.bits_stored}"
     is_codestream = header.transfer_syntax.is_encapsulated
     if is_codestream and header.transfer_syntax != RLELossless and not header.is_lossy:
@@ -304,6 +319,9 @@ def _of_surplus(header: Slice, surplus: Sequence[_Seen]) -> _Conclusion:
         return _Conclusion(corrected, finding, is_whole=True)
     if header.kind == "CT" and all(one.is_signed for one in surplus):
         return _Conclusion(corrected, _HAVE_SIGN, is_whole=True, sign=1)
+    if max(one.bits for one in surplus) <= usual_bits:
+        finding = f"values have the {usual_bits} bits of most slices, {bits}"
+        return _Conclusion(corrected, finding, is_whole=True)
     if all(one.is_wide for one in surplus):
         finding = f"values have all {header.bits_allocated} bits, {bits}"
         return _Conclusion(corrected, finding, is_whole=True)

@@ -233,7 +233,7 @@ def _judged(slices: Sequence[Slice], *, resample: bool) -> Series:
             return _refused(slices, reason, f"{finding} in {name_of(slices)}")
     single = leave_out_copies(slices)
     try:
-        ordered = sorted_along_normal(examine(single.slices))
+        ordered = examine(sorted_along_normal(single.slices))
     except IngestError as error:
         return _refused(slices, error.code, f"{error.finding} in {name_of(slices)}")
     series = _stacked(ordered, resample=resample)

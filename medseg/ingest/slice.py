@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class Slice:
     mappings to real world values; `is_real_world` says that the only one is the rescale.
     `scale_slope` is Philips' own factor between values and what its coils measured.
     `overlay_bits` are those of a sample in which overlays are stated to lie, one for each.
-    `sample_note` is what `medseg.ingest.plausibility` has to say of the samples.
+    `sample_notes` are what `medseg.ingest.plausibility` has to say of the samples.
     `tiles` is how many slices lie side by side in the image, by a private element of its maker,
     and `is_called_mosaic` that Siemens' own copy of ImageType says so without a number.
     `acquired` is the matrix that was measured, which may be a part of the pixels.
@@ -104,7 +105,7 @@ class Slice:
     acquired: AcquiredMatrix = field(default_factory=AcquiredMatrix)
     scale_slope: float | None = None
     overlay_bits: int = 0
-    sample_note: tuple[Reason, str] | None = None
+    sample_notes: tuple[tuple[Reason, str], ...] = ()
     is_swapped: bool = False
     ends_at: str = ""
     frame: int | None = None
@@ -145,3 +146,8 @@ class Slice:
             return 0
         excess = self.pixels.length - self.samples * self.plane_bytes * max(1, self.frames)
         return excess if excess > 1 else 0
+
+
+def some_of(slices: Sequence[Slice], places: Sequence[int]) -> str:
+    """Name some slices of a series: "2 of 30 slices, the first im7.dcm"."""
+    return f"{len(places)} of {len(slices)} slices, the first {slices[places[0]].name}"

@@ -380,3 +380,16 @@ def test_compressed_samples_of_more_bits_than_stated_are_read_whole(tmp_path, ca
     row, volume = noted(tmp_path, slices, caplog)
     assert row.reason is Reason.CORRECTED_SAMPLES
     np.testing.assert_array_equal(volume, stored - 1024)
+
+
+@pytest.mark.parametrize(("place", "stored"), [(0, 8), (2, 10), (4, 11)])
+def test_a_slice_that_states_fewer_bits_than_most_has_theirs(place, stored, tmp_path, caplog):
+    slices = stated(HU + 1024, intercept=-1024, **bits(16, 0))
+    for keyword, value in bits(stored, 0).items():
+        setattr(slices[place], keyword, value)
+    row, volume = noted(tmp_path, slices, caplog)
+    np.testing.assert_array_equal(volume, HU)
+    assert row.verdict is Verdict.REPAIR
+    assert f"values have the 16 bits of most slices, BitsStored is {stored}, in 1 of 5" in (
+        "; ".join(row.findings)
+    )

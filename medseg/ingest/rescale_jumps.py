@@ -1,0 +1,92 @@
+"""Rescale jumps: slices whose rescale makes other values of the same samples than their series.
+
+A slice goes on from the slices beside it. One that goes on from them with their rescale, and not
+with its own, states a wrong one. Programs that scale each slice for itself change its samples too,
+so that its own rescale is the one that fits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from medseg.ingest.image_kind import RESCALED_KINDS
+from medseg.ingest.reasons import Reason
+from medseg.ingest.slice import Slice, some_of
+from medseg.ingest.strips import distance, read_strips
+
+CLOSER = 3.0
+"""So many times closer to the slices beside it is a slice with their rescale than with its own."""
+
+MOST_SLICES = 16
+"""So many slices with another rescale than the rest are looked at, evenly over them."""
+
+
+def with_rescale_notes(slices: Sequence[Slice]) -> list[Slice]:
+    """Say of slices that their rescale does not fit the slices beside them.
+
+    Args:
+        slices: of CT or PET, of one series, along their normal.
+
+    Returns:
+        The same slices in the same order, with `sample_notes` where there is something to say.
+    """
+    found = list(slices)
+    rescales = Counter(s.rescale for s in slices if s.kind in RESCALED_KINDS)
+    if len(rescales) < 2:
+        return found
+    usual, count = rescales.most_common(1)[0]
+    if 2 * count <= len(slices):
+        return found
+    jumps = _jumps(slices, usual)
+    for k in jumps:
+        found[k] = replace(found[k], sample_notes=(*found[k].sample_notes, _note(slices, jumps)))
+    return found
+
+
+def _note(slices: Sequence[Slice], places: Sequence[int]) -> tuple[Reason, str]:
+    slope, intercept = slices[places[0]].rescale
+    finding = f"a rescale of slope {slope:g} and intercept {intercept:g} does not fit the samples"
+    return (
+        Reason.UNLIKELY_VALUES,
+        f"{finding} as that of the slices beside does, in {some_of(slices, places)}",
+    )
+
+
+def _jumps(slices: Sequence[Slice], usual: tuple[float, float]) -> list[int]:
+    """The places of slices that go on from those beside them with the usual rescale alone."""
+    others = [k for k, s in enumerate(slices) if s.rescale != usual]
+    straight = np.array([k for k, s in enumerate(slices) if s.rescale == usual])
+    looked_at = np.linspace(0, len(others) - 1, min(MOST_SLICES, len(others))).round().astype(int)
+    beside = {others[k]: _beside(others[k], straight) for k in looked_at}
+    needed = sorted({*beside, *(k for places in beside.values() for k in places)})
+    strips = {needed[n]: rows for n, rows in read_strips([slices[k] for k in needed]).items()}
+    return sorted(k for k, places in beside.items() if _fits_usual(k, places, strips, slices))
+
+
+def _beside(place: int, straight: np.ndarray) -> list[int]:
+    after = int(np.searchsorted(straight, place))
+    return [int(k) for k in straight[max(0, after - 1) : after + 1]]
+
+
+def _fits_usual(
+    place: int, beside: Sequence[int], strips: dict[int, np.ndarray], slices: Sequence[Slice]
+) -> bool:
+    if place not in strips:
+        return False
+    strip = strips[place]
+    alike = [k for k in beside if k in strips and strips[k].shape == strip.shape]
+    own = _rescaled(strip, slices[place])
+    return bool(alike) and all(
+        distance(own, rows) > CLOSER * distance(_rescaled(strip, slices[k]), rows)
+        for k in alike
+        for rows in (_rescaled(strips[k], slices[k]),)
+    )
+
+
+def _rescaled(rows: np.ndarray, header: Slice) -> np.ndarray:
+    slope, intercept = header.rescale
+    return rows.astype(np.float64) * slope + intercept
