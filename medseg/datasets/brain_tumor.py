@@ -42,6 +42,7 @@ from numpy.typing import NDArray
 
 from medseg.counted import counted
 from medseg.datasets import _pairs, _stamp, prepared
+from medseg.datasets._layouts import nothing_found
 from medseg.datasets._published import File, Published, format_of, opened
 from medseg.datasets.datalist import Item
 
@@ -98,8 +99,11 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     with opened(Path(source), remedy=f"give {_WANTED}") as published:
         items = _from_mat(published, Path(out)) or _from_png(published, Path(out))
     if not items:
-        raise FileNotFoundError(
-            f"no <i>.mat, {_ARCHIVES}*.zip nor <i>.png in {published.name}: give {_WANTED}"
+        raise nothing_found(
+            _NAME,
+            published.name,
+            looked_for=f"<i>.mat, {_ARCHIVES}*.zip, or <i>.png with <i>_mask.png",
+            remedy=f"give {_WANTED}, with --source",
         )
     prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
     return len(items)

@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.datasets import _pairs, prepared
+from medseg.datasets._layouts import nothing_found
 from medseg.datasets._published import File, Published, format_of, opened
 from medseg.datasets.datalist import Item
 
@@ -174,9 +175,11 @@ def _cases(
             file.published.check_format(file.path, "PNG")
     images, labels = found.values()
     if not images and not labels:
-        raise FileNotFoundError(
-            f"no leftImg8bit/{split}/<city>/<city>_..._leftImg8bit.png in {source.absolute()}: "
-            f"give {_WANTED}"
+        raise nothing_found(
+            _NAME,
+            source,
+            looked_for=f"leftImg8bit/{split}/<city>/<city>_..._leftImg8bit.png and gtFine/{split}",
+            remedy=f"give {_WANTED}, with --source",
         )
     kinds = "leftImg8bit.png", "gtFine_labelIds.png"
     pairs = _pairs.paired(images, labels, name=str(source.absolute()), kinds=kinds)

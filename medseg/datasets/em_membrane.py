@@ -29,6 +29,7 @@ import numpy as np
 from PIL import Image
 
 from medseg.datasets import _pairs, _stamp, prepared
+from medseg.datasets._layouts import nothing_found
 from medseg.datasets._published import Published, opened
 
 LABEL_VALUES = _pairs.LABEL_VALUES
@@ -113,7 +114,12 @@ def _pictures(published: Published) -> tuple[_Slices, _Slices]:
     images, labels = (published.stems(folder, first="PNG") for folder in _FOLDERS)
     files = _pairs.paired(images, labels, name=published.name, files=published.files)
     if not files:
-        raise FileNotFoundError(f"no {_STACK} and no slices in {published.name}: give {_WANTED}")
+        raise nothing_found(
+            _NAME,
+            published.name,
+            looked_for=f"{_STACK} with {_LABELS}, or {' with '.join(_FOLDERS)}",
+            remedy=f"give {_WANTED}, with --source",
+        )
     return (
         [_grey(published.picture(image), image) for image, _ in files.values()],
         [_grey(published.picture(label), label) for _, label in files.values()],

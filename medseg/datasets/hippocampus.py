@@ -17,6 +17,7 @@ from typing import Any
 from medseg.datasets import _msd, prepared
 from medseg.datasets._bring import bring
 from medseg.datasets._dataset_json import declared_in
+from medseg.datasets._layouts import BY_EITHER, is_other_task, nothing_found
 from medseg.datasets._msd_folders import tasks_below
 from medseg.datasets.datalist import Item, build, hold_out, select
 
@@ -95,6 +96,8 @@ def prepare(
     """
     prepared.check_out(out, source, name=_NAME)
     root = Path(source).absolute()
+    if is_other_task(_NAME, root):
+        raise _nothing_in(root)
     reading = {"volume": volume, "affine": affine, "units": units}
     items = bring(out, _labelled(root), parts=_PARTS, reading=reading)
     msd = _msd.locate(root, _TASK)
@@ -118,8 +121,14 @@ def _labelled(root: Path) -> list[Item]:
     if not labelled and (below := tasks_below(root)):
         raise FileNotFoundError(f"no hippocampus data in {root} itself, {below}")
     if not labelled:
-        raise FileNotFoundError(
-            f"no hippocampus data in {root} (looked for dataset.json with imagesTr and labelsTr): "
-            "put MSD Task04_Hippocampus (http://medicaldecathlon.com) there or give another folder"
-        )
+        raise _nothing_in(root)
     return labelled
+
+
+def _nothing_in(root: Path) -> FileNotFoundError:
+    return nothing_found(
+        _NAME,
+        root,
+        looked_for="dataset.json with imagesTr and labelsTr",
+        remedy=f"give MSD Task04_Hippocampus (http://medicaldecathlon.com) {BY_EITHER}",
+    )

@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.datasets import _pairs, prepared
+from medseg.datasets._layouts import nothing_found
 from medseg.datasets._published import File, Published, opened
 from medseg.datasets.datalist import Item
 
@@ -108,9 +109,12 @@ def _cases(published: Published) -> dict[str, tuple[str, str]]:
     images = _numbered(published, "training/image_2", _IMAGE)
     truths = _numbered(published, "training/gt_image_2", _TRUTH)
     if not images and not truths:
-        raise FileNotFoundError(
-            f"no training/image_2/um_000000.png and the like in {published.name}: give {ARCHIVE} "
-            "or the folder data_road"
+        raise nothing_found(
+            _NAME,
+            published.name,
+            looked_for="training/image_2/um_000000.png, training/gt_image_2/um_road_000000.png and "
+            "the like",
+            remedy=f"give {ARCHIVE} or the folder data_road, with --source",
         )
     return _pairs.paired(images, truths, name=published.name, files=published.files)
 

@@ -30,6 +30,7 @@ from typing import Any
 
 from medseg.counted import counted
 from medseg.datasets import prepared
+from medseg.datasets._layouts import nothing_found
 from medseg.datasets._lidc_case import VIEWS, Settings
 from medseg.datasets._lidc_measure import COLUMNS
 from medseg.datasets._lidc_problems import LEFT_OUT, REMEDIES, Problem, lines, unreadable
@@ -169,7 +170,7 @@ def prepare(
     _check_settings(target, chosen)
     found = find_annotations(folders)
     if not found.ct:
-        raise FileNotFoundError(_no_annotations(folders, unreadable=len(found.faults)))
+        raise _no_annotations(folders, unreadable=len(found.faults))
     run = Run(found, target, read_series=read_series, settings=chosen)
     for series in find_ct(root, partial(find_series, resample=chosen.resample)):
         if not run.scans:
@@ -183,12 +184,15 @@ def prepare(
     return _finish(target, run.records, problems, radiographs=found.radiographs)
 
 
-def _no_annotations(folders: Sequence[Path], *, unreadable: int) -> str:
-    where = " and ".join(str(folder.absolute()) for folder in folders)
-    lost = f" ({counted(unreadable, 'XML file')} cannot be read)" if unreadable else ""
-    return (
-        f"no XML of the readers of a CT in {where}{lost}: give LIDC-IDRI with the XML beside the "
-        "DICOM files, or the folder of the XML by --annotations"
+def _no_annotations(folders: Sequence[Path], *, unreadable: int) -> FileNotFoundError:
+    others = f" and in {folders[1].absolute()}" if len(folders) > 1 else ""
+    lost = f", {counted(unreadable, 'XML file')} cannot be read" if unreadable else ""
+    return nothing_found(
+        _NAME,
+        folders[0],
+        looked_for=f"XML of the readers of a CT, there{others}{lost}",
+        remedy="give LIDC-IDRI with the XML beside the DICOM files, with --source, or the folder "
+        "of the XML by --annotations",
     )
 
 

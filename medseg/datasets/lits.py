@@ -27,6 +27,7 @@ from medseg.counted import LeftOut
 from medseg.datasets import _msd, prepared
 from medseg.datasets._bring import bring
 from medseg.datasets._dataset_json import declared_in
+from medseg.datasets._layouts import BY_EITHER, is_other_task, nothing_found
 from medseg.datasets._msd_folders import tasks_below
 from medseg.datasets.datalist import Item, build, select
 from medseg.ingest.formats import without_suffix
@@ -107,6 +108,8 @@ def prepare(
     """
     prepared.check_out(out, source, name=_NAME)
     root = Path(source).absolute()
+    if is_other_task(_NAME, root):
+        raise _nothing_in(root)
     reading = {"volume": volume, "affine": affine, "units": units}
     items, testing = (bring(out, part, parts=_PARTS, reading=reading) for part in _listed(root))
     msd = _msd.locate(root, _TASK)
@@ -132,7 +135,7 @@ def _listed(root: Path) -> tuple[list[Item], list[Item]]:
     found = _msd.read(msd) if msd else _read_lits(root)
     training, testing = found
     if not training:
-        raise FileNotFoundError(_nothing_in(root))
+        raise _nothing_in(root)
     return training, testing
 
 
@@ -159,14 +162,17 @@ def _read_lits(root: Path) -> tuple[list[Item], list[Item]]:
     return training, testing
 
 
-def _nothing_in(root: Path) -> str:
-    if below := tasks_below(root):
-        return f"no liver data in {root} itself, {below}"
+def _nothing_in(root: Path) -> FileNotFoundError:
+    if not is_other_task(_NAME, root) and (below := tasks_below(root)):
+        return FileNotFoundError(f"no liver data in {root} itself, {below}")
     is_free = not root.exists() or (root.is_dir() and not any(root.iterdir()))
     phantom_dir = shlex.quote(str(root)) if is_free else "DIR"
-    return (
-        f"no liver data in {root} (looked for dataset.json with imagesTr and labelsTr, and for "
-        "volume-N.nii with segmentation-N.nii): put LiTS (https://competitions.codalab.org/"
-        "competitions/17094) or MSD Task03_Liver (http://medicaldecathlon.com) there, or make a "
-        f"synthetic set with `medseg phantom ct --out {phantom_dir}`"
+    return nothing_found(
+        _NAME,
+        root,
+        looked_for="dataset.json with imagesTr and labelsTr, and for volume-N.nii with "
+        "segmentation-N.nii",
+        remedy="give LiTS (https://competitions.codalab.org/competitions/17094) or MSD "
+        f"Task03_Liver (http://medicaldecathlon.com) {BY_EITHER}, or make a synthetic set with "
+        f"`medseg phantom ct --out {phantom_dir}`",
     )

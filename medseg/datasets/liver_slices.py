@@ -16,6 +16,7 @@ from typing import Any
 from medseg.counted import ODD, LeftOut
 from medseg.datasets import prepared
 from medseg.datasets._bring import bring
+from medseg.datasets._layouts import BY_EITHER, nothing_found
 from medseg.datasets.datalist import Item, build, hold_out, select
 from medseg.ingest.formats import is_picture_file
 from medseg.walk import entries_of, odd_entries
@@ -110,10 +111,12 @@ def _listed(root: Path) -> tuple[list[Item], list[Item]]:
     """The slices of a folder: those to deal, and those of `IRCADB_CASES`."""
     left = LeftOut()
     images, masks = _pictures(root / "images", left), _pictures(root / "masks", left)
-    if not images and not masks:
-        raise FileNotFoundError(
-            f"no liver slices in {root} (looked for images/<case>_<slice>.png and "
-            "masks/<case>_<slice>.png): put the slices there or give another folder"
+    if not any(_patient_and_number(name) for name in (*images, *masks)):
+        raise nothing_found(
+            _NAME,
+            root,
+            looked_for="images/<case>_<slice>.png and masks/<case>_<slice>.png",
+            remedy=f"give the folder of the slices {BY_EITHER}",
         )
     left.add("without a mask", (images[name].name for name in images if name not in masks))
     left.add("without an image", (masks[name].name for name in masks if name not in images))
@@ -151,7 +154,12 @@ def _is_picture(path: Path) -> bool:
 
 
 def _item(name: str, image: Path, mask: Path) -> Item:
-    patient, _, number = name.rpartition("_")
-    if not patient or not number.isdigit():
+    if (parts := _patient_and_number(name)) is None:
         raise ValueError(f"{image} is not named <case>_<slice>.png: its patient is unknown")
-    return {"case": name, "patient": patient, "image": str(image), "label": str(mask)}
+    return {"case": name, "patient": parts[0], "image": str(image), "label": str(mask)}
+
+
+def _patient_and_number(name: str) -> tuple[str, str] | None:
+    """The two parts of `<case>_<slice>`; None for another name."""
+    patient, _, number = name.rpartition("_")
+    return (patient, number) if patient and number.isdigit() else None

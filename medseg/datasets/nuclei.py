@@ -24,6 +24,7 @@ from PIL import Image
 
 from medseg.counted import counted
 from medseg.datasets import _pairs, _stamp, prepared
+from medseg.datasets._layouts import nothing_found
 from medseg.datasets._published import LOSSLESS, File, Published, format_of, opened
 
 logger = logging.getLogger(__name__)
@@ -98,8 +99,13 @@ def _grouped(published: Published) -> dict[str, tuple[str, list[str]]]:
                     images[name] = file
             case (name, "masks", found) if format_of(found):
                 masks.setdefault(name, {}).setdefault(_stem(found), []).append(file)
-    if not images and not masks:
-        raise FileNotFoundError(f"no <id>/images/<id>.png in {published.name}: give {_WANTED}")
+    if not images or not masks:
+        raise nothing_found(
+            _NAME,
+            published.name,
+            looked_for="<id>/images/<id>.png and <id>/masks/*.png",
+            remedy=f"give {_WANTED}, with --source",
+        )
     for name in sorted(images.keys() ^ masks.keys()):
         lacking = "masks" if name in images else "image"
         raise ValueError(

@@ -33,6 +33,7 @@ from pathlib import Path
 import numpy as np
 
 from medseg.datasets import _pairs, _stamp, prepared
+from medseg.datasets._layouts import layouts_in, nothing_found
 from medseg.datasets._published import File, Published, format_of, opened
 
 TEST_SHARE = 0.2
@@ -48,6 +49,7 @@ SEQUENCE_ENDS = (
 """The last frame of each of the 29 sequences of CVC-ClinicDB, as its page lists them."""
 
 _NAME = "polyp"
+_GREY = ("1", "L", "LA", "I", "I;16")  # of Pillow
 _POLYP_ABOVE = 127  # of a JPEG mask, whose 0 and 255 are blurred
 _TESTED = {"train": False, "val": True}  # the two parts of the resized Kvasir-SEG
 _WANTED = "the folder or zip archive of Kvasir-SEG or CVC-ClinicDB"
@@ -124,13 +126,28 @@ def sequence(frame: int) -> int:
 
 def _frames(published: Published) -> list[_Frame]:
     """The frames of the first layout that is there."""
-    for layout in (_clinic_db, _parts, _kvasir_seg):
+    for layout in () if _is_of_another(published) else (_clinic_db, _parts, _kvasir_seg):
         if frames := list(layout(published)):
             return frames
-    raise FileNotFoundError(
-        f"no images/*.jpg, {'/images, '.join(_TESTED)}/images nor Original/*.tif in "
-        f"{published.name}: give {_WANTED}"
+    raise nothing_found(
+        _NAME,
+        published.name,
+        looked_for=f"images/*.jpg with masks/*.jpg, {'/images, '.join(_TESTED)}/images, or "
+        "Original/*.tif with Ground Truth/*.tif",
+        remedy=f"give {_WANTED}, with --source",
     )
+
+
+def _is_of_another(published: Published) -> bool:
+    """Whether pairs of pictures are those of another dataset, which have like folders.
+
+    Slices of CT are grey, and pictures of an endoscope are in colour, whatever their names.
+    """
+    found = layouts_in(published.files)
+    if _NAME in found or not {"nuclei", "liver_slices"} & set(found):
+        return False
+    images = published.stems("images", first="JPEG") if "nuclei" not in found else {}
+    return all(published.picture(file).mode in _GREY for file in list(images.values())[:1])
 
 
 def _clinic_db(published: Published) -> Iterator[_Frame]:

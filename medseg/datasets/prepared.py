@@ -20,6 +20,7 @@ from medseg.choices import check_choices
 from medseg.counted import counted
 from medseg.datasets import datalist
 from medseg.datasets._integrity import check_cases
+from medseg.datasets.converters import CONVERTERS
 from medseg.datasets.datalist import Item
 
 logger = logging.getLogger(__name__)
@@ -124,8 +125,9 @@ def check_out(
             datalist in `out` itself.
 
     Raises:
-        ValueError: `out` is a file, is the source folder, lies in it or holds it, links followed;
-            or it or a folder in it has the datalist of another dataset.
+        ValueError: the source is a folder that was prepared; or `out` is a file, is the source
+            folder, lies in it or holds it, links followed, or it or a folder in it has the datalist
+            of another dataset.
     """
     target, origin = Path(out), Path(source)
     if os.path.lexists(target) and not target.is_dir():
@@ -139,6 +141,11 @@ def check_out(
                 raise ValueError(
                     f"{target} {relation} the source {origin}: give --out a folder apart from it"
                 )
+    if (made := _prepared_from(origin)) is not None:
+        raise ValueError(
+            f"{origin} is of {made} and prepared already, it is no dataset as published: pass it "
+            "to the bundle with --dataset_dir"
+        )
     own = {target / view / FILE: f"{name}-{view}" for view in views} or {target / FILE: name}
     for file in sorted((*target.glob(FILE), *target.glob(f"*/{FILE}"))):
         if (found := _name_in(file)) != own.get(file):
@@ -300,6 +307,14 @@ def _lies_in(inner: Path, outer: Path) -> bool:
     return outer.exists() and any(
         folder.exists() and folder.samefile(outer) for folder in (path, *path.parents)
     )
+
+
+def _prepared_from(source: Path) -> str | None:
+    """The dataset of which a folder was prepared; None for one as published."""
+    if not is_prepared(source):
+        return None
+    name = _name_in(source / FILE)
+    return name if name in CONVERTERS else None
 
 
 def _name_in(file: Path) -> str:

@@ -277,7 +277,7 @@ def test_without_h5py_the_remedy_is_told(tmp_path, out, monkeypatch):
 def test_an_empty_folder_is_refused(tmp_path, out):
     (tmp_path / "set").mkdir()
     told = refusal(tmp_path / "set", out, error=FileNotFoundError)
-    assert told.startswith("no <i>.mat, brainTumorDataPublic_*.zip nor <i>.png in ")
+    assert told.startswith(f"no brain_tumor data in {tmp_path}/set (looked for <i>.mat, ")
 
 
 # ---- the PNG form

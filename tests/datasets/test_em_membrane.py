@@ -152,7 +152,7 @@ def test_labels_of_one_bit_are_0_and_255_too(tmp_path, out):
 def test_a_source_without_stacks_or_slices_is_refused(tmp_path, out):
     (tmp_path / "set").mkdir()
     told = refusal(tmp_path / "set", out, error=FileNotFoundError)
-    assert told.startswith("no train-volume.tif and no slices in ")
+    assert told.startswith(f"no em_membrane data in {tmp_path}/set (looked for train-volume.tif")
 
 
 @pytest.mark.parametrize("lost", ["train-volume.tif", "train-labels.tif"])

@@ -165,7 +165,7 @@ def test_a_source_that_is_not_there_or_of_another_dataset_is_refused(tmp_path, o
     assert "no such file or folder" in refusal(tmp_path / "x.zip", out, error=FileNotFoundError)
     (tmp_path / "y").mkdir()
     told = refusal(tmp_path / "y", out, error=FileNotFoundError)
-    assert told.startswith(f"no training/image_2/um_000000.png and the like in {tmp_path / 'y'}")
+    assert told.startswith(f"no kitti_road data in {tmp_path / 'y'} (looked for training/")
 
 
 @pytest.mark.parametrize(

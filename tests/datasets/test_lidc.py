@@ -521,7 +521,10 @@ def test_a_missing_or_foreign_folder_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such folder: .*absent"):
         _prepare(tmp_path / "absent", tmp_path / "out")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no XML of the readers of a CT in \S+empty: give"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"no lung_nodule data in \S+empty \(looked for XML of",
+    ):
         _prepare(tmp_path / "empty", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -538,7 +541,7 @@ def test_ct_of_another_source_is_refused_and_nothing_is_written(collection, tmp_
         path.unlink()
     (collection / "plan.xml").write_text("<plan/>")
     told = (
-        r"no XML of the readers of a CT in \S+ \(1 XML file cannot be read\): give LIDC-IDRI with"
+        r"no lung_nodule data in \S+ \(looked for XML .*, 1 XML file cannot be read\): give LIDC-"
     )
     with pytest.raises(FileNotFoundError, match=told):
         _prepare(collection, tmp_path / "out")

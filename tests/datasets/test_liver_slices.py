@@ -60,7 +60,7 @@ def test_the_patient_is_all_before_the_last_underscore(tmp_path):
 
 
 def test_a_folder_without_slices_is_refused_in_one_line(tmp_path):
-    with pytest.raises(FileNotFoundError, match=f"^no liver slices in {tmp_path} .*[^\n]$"):
+    with pytest.raises(FileNotFoundError, match=f"^no liver_slices data in {tmp_path} .*[^\n]$"):
         liver_slices.cases(tmp_path)
 
 

@@ -214,7 +214,7 @@ def test_a_source_without_pictures_is_refused(tmp_path, out, zipped):
     (source / "sub" / "a.png").touch()
     source = pack(source, tmp_path / "s.zip") if zipped else source
     told = refusal(source, out, error=FileNotFoundError)
-    assert told.startswith(f"no <id>/images/<id>.png in {source}: give the folder or the archive")
+    assert told.startswith(f"no nuclei data in {source} (looked for <id>/images/<id>.png and")
 
 
 @pytest.mark.parametrize(("lost", "what"), [("masks", "masks"), ("images", "image")])

@@ -219,8 +219,8 @@ def test_a_frame_that_clinic_db_has_not_is_refused_before_anything_is_written(
 def test_a_source_that_holds_no_layout_is_refused(tmp_path, out):
     save(frame(0)[0], tmp_path / "set" / "pictures" / "1.jpg")
     told = refusal(tmp_path / "set", out, error=FileNotFoundError)
-    assert told.startswith("no images/*.jpg, train/images, val/images nor Original/*.tif in ")
-    assert told.endswith("give the folder or zip archive of Kvasir-SEG or CVC-ClinicDB")
+    assert told.startswith(f"no polyp data in {tmp_path}/set (looked for images/*.jpg with ")
+    assert told.endswith("or zip archive of Kvasir-SEG or CVC-ClinicDB, with --source")
 
 
 @pytest.mark.parametrize(("lost", "lacking"), [("masks", "mask"), ("images", "image")])
