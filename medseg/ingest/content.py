@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 
 from medseg.ingest.formats import PAIR_IMAGES, is_picture_file, suffix_of
-from medseg.ingest.packing import packing_of
+from medseg.ingest.packing import packing_of, refusal_of_packed
 from medseg.ingest.reasons import IngestError, Reason
 
 _HEAD_BYTES = 512
@@ -80,7 +80,15 @@ def without_format(path: Path) -> IngestError:
         finding = f"{path} is the half of an .hdr and .img pair that holds the voxels, and no DICOM"
         return IngestError(Reason.PAIRED_FILES, finding)
     known = None if is_picture_file(path) else refusal_by_content(path)
+    is_named = known is not None and suffix_of(path.stem) and _is_volume(known)
+    if (known is None or is_named) and (packed := refusal_of_packed(path)):
+        return packed
     return known or IngestError(Reason.UNKNOWN_FORMAT, f"{path} is neither NIfTI nor DICOM")
+
+
+def _is_volume(refusal: IngestError) -> bool:
+    """Whether what a file was found to be is read under another name."""
+    return (refusal.remedy or "").startswith(_OTHER_SUFFIX)
 
 
 def _head(path: Path) -> bytes:

@@ -7,6 +7,7 @@ from medseg.counted import counted
 from medseg.ingest.content import without_format
 from medseg.ingest.folder import files_below
 from medseg.ingest.formats import PICTURES
+from medseg.ingest.packing import PACKED_VOLUMES
 from medseg.ingest.reasons import IngestError, Reason
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
@@ -33,6 +34,9 @@ def refuse_nothing_found(path: Path) -> NoReturn:
         )
     if path.is_file():
         raise without_format(path)
+    if found := _named(path, PACKED_VOLUMES):
+        held = counted(len(found), "packed file") + " and neither DICOM nor a volume file"
+        raise ValueError(f"{path} holds {held}, first {found[0].name}: unpack them first")
     raise IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor a volume file in {path}")
 
 

@@ -15,10 +15,17 @@ _MAGIC = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\0": "xz",
     b"\x28\xb5\x2f\xfd": "zstandard",
+    b"\x1f\x9d": "compress",  # of Unix, .Z
+    b"LZIP": "lzip",
+    b"\x04\x22\x4d\x18": "lz4",
     b"PK\x03\x04": "zip",
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"Rar!\x1a\x07": "rar",
 }
+_ARCHIVES = ("zip", "7z", "rar")
+PACKED_VOLUMES = (".gz", ".bz2", ".xz", ".zst", ".z", ".lz", ".lz4", ".lzma")
+"""How the name of a packed file ends, in any case of letters; archives of several are others."""
+
 _STREAMS = ("gzip", "bzip2")  # what `medseg.ingest.streams` unpacks
 _DICOM_PREFIX = slice(128, 132)
 _LONGEST = max(map(len, _MAGIC))
@@ -70,6 +77,27 @@ def packing_to_read(path: Path, *, named: str, plain: tuple[bytes, ...]) -> str:
     check_unpacked(path)
     with path.open("rb") as file:
         return "" if file.read(_LONGEST).startswith(plain) else named
+
+
+def refusal_of_packed(path: Path) -> IngestError | None:
+    """The refusal of a file named as a packed one, x.nrrd.gz, and packed; None of any other.
+
+    An archive of several files is another matter.
+
+    Example:
+        >>> print(refusal_of_packed(Path("x.nrrd.gz")))  # doctest: +SKIP
+        x.nrrd.gz is packed with gzip: unpack it first, and pass x.nrrd
+    """
+    found = packing_of(path)
+    if path.suffix.lower() not in PACKED_VOLUMES or found in _ARCHIVES:
+        return None
+    if not found and path.suffix.lower() != ".lzma":  # whose files begin with no mark
+        return None
+    return IngestError(
+        Reason.UNKNOWN_FORMAT,
+        f"{path} is packed with {found or 'lzma'}",
+        remedy=f"unpack it first, and pass {path.stem}",
+    )
 
 
 def check_is_file(path: Path) -> None:

@@ -16,7 +16,19 @@ from medseg.ingest.reasons import IngestError, Reason
 from medseg.walk import what_is_no_file
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
-PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".z", ".zip", ".7z", ".rar")
+PACKED_SUFFIXES = (
+    ".gz",
+    ".bz2",
+    ".xz",
+    ".zst",
+    ".z",
+    ".lz",
+    ".lz4",
+    ".lzma",
+    ".zip",
+    ".7z",
+    ".rar",
+)
 _UNFINISHED_SUFFIXES = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp")
 _DIGITS = re.compile(r"\d+(\.\d+)*")
 _HEAD_BYTES = 1024

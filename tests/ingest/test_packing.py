@@ -14,6 +14,7 @@ import pytest
 
 from medseg.ingest import IngestError, Reason, load
 from medseg.ingest.inspection import inspect
+from medseg.ingest.nothing_found import refuse_nothing_found
 from medseg.ingest.picture_file import read_picture
 
 VALUES = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
@@ -82,3 +83,69 @@ def test_what_is_no_file_is_called_what_it_is_by_every_reader(tmp_path):
             assert caught.value.code is Reason.NOT_FOUND
     with pytest.raises(IngestError, match="no such file"):
         load(tmp_path / "gone.nii.gz")
+
+
+COMPRESSED = b"\x1f\x9d\x90"  # compress of Unix, 16 bits; the standard library does not write it
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack", "what"),
+    [
+        (".gz", gzip.compress, "gzip"),
+        (".GZ", gzip.compress, "gzip"),
+        (".bz2", bz2.compress, "bzip2"),
+        (".xz", lzma.compress, "xz"),
+        (".lzma", lambda data: lzma.compress(data, format=lzma.FORMAT_ALONE), "lzma"),
+        (".zst", lambda data: b"\x28\xb5\x2f\xfd" + data, "zstandard"),
+        (".Z", lambda data: COMPRESSED + data, "compress"),
+        (".lz4", lambda data: b"\x04\x22\x4d\x18" + data, "lz4"),
+        (".lz", lambda data: b"LZIP" + data, "lzip"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("x.nrrd", b"NRRD0004\n"), ("x.mha", b"ObjectType = Image\n"), ("x.nhdr", b"NRRD0005\n")],
+)
+def test_a_packed_volume_is_to_be_unpacked_and_not_renamed(
+    name, content, suffix, pack, what, tmp_path
+):
+    path = tmp_path / f"{name}{suffix}"
+    path.write_bytes(pack(content + bytes(400)))
+    said = f"{name}{suffix} is packed with {what}: unpack it first, and pass {name}$"
+    for read in (load, refuse_nothing_found):
+        with pytest.raises(IngestError, match=said) as caught:
+            read(path)
+        assert caught.value.code is Reason.UNKNOWN_FORMAT
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack", "what"),
+    [(".bz2", bz2.compress, "bzip2"), (".xz", lzma.compress, "xz")],
+)
+def test_so_is_a_nifti_that_is_packed_in_another_way_than_gzip(suffix, pack, what, tmp_path):
+    path = tmp_path / f"x.nii{suffix}"
+    path.write_bytes(pack(plain(tmp_path)))
+    with pytest.raises(IngestError, match=rf"with {what}: unpack it first, and pass x\.nii$"):
+        load(path)
+
+
+@pytest.mark.parametrize("name", ["case.nii", "case.nii.gz", "case.mgz", "case.nrrd", "case.mha"])
+def test_what_compress_packed_is_called_so_under_the_name_of_a_volume(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(COMPRESSED + bytes(400))
+    with pytest.raises(IngestError, match=f"{name} is a compress file, whatever .*: unpack it"):
+        load(path)
+
+
+def test_a_nifti_packed_with_gzip_under_no_suffix_of_a_volume_is_to_be_renamed(tmp_path):
+    path = tmp_path / "case.gz"
+    path.write_bytes(gzip.compress(plain(tmp_path)))
+    with pytest.raises(IngestError, match=r"case\.gz is NIfTI, .*\.nii\.gz where it is packed$"):
+        load(path)
+
+
+def test_a_folder_of_packed_volumes_alone_says_so(tmp_path):
+    for name in ("a.nrrd.gz", "b.nii.Z"):
+        (tmp_path / name).write_bytes(gzip.compress(bytes(400)))
+    with pytest.raises(ValueError, match=r"2 packed files .*, first a\.nrrd\.gz: unpack them"):
+        refuse_nothing_found(tmp_path)
