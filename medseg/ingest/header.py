@@ -1,8 +1,8 @@
 """Header: what ingest must know of the slices of one DICOM file, read without their pixels.
 
 The pass also measures the pixel data element, so that a truncated file is known before decoding.
-Only technical elements are parsed. Of the patient nothing is read but PatientID, birth date and
-sex, to compare slices.
+Only elements that say how an image came about are parsed. Of the patient nothing is read but
+PatientID, birth date, sex, age, size and weight, to compare slices, and no name of anybody.
 """
 
 from __future__ import annotations

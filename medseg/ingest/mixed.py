@@ -13,6 +13,7 @@ and whose absence says something. That of others, such as the tube voltage, is n
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,16 @@ from pathlib import Path
 from medseg.ingest.origin import keyword_of
 from medseg.ingest.quantity import quantity
 from medseg.ingest.slice import Slice
-from medseg.ingest.turns import alternate, blocks, overlap, places_along, swing, take_turns
+from medseg.ingest.turns import (
+    alternate,
+    blocks,
+    count_by_turns,
+    is_monotone,
+    overlap,
+    places_along,
+    swing,
+    take_turns,
+)
 
 TRAIT_TOLERANCE = 0.02
 """Echo times, b-values and tube voltages of one acquisition may differ by this part (rounding)."""
@@ -53,6 +63,7 @@ _KERNEL = _Trait("kernel", "convolution kernels")
 _ACQUISITION = _Trait("acquisition", "acquisition numbers", tolerance=0)
 _REPETITION = _Trait("repetition_time_ms", "repetition times", "ms", GATED_TOLERANCE)
 _INVERSION = _Trait("inversion_time_ms", "inversion times", "ms", GATED_TOLERANCE)
+_ACQUISITION_TIME = _Trait("acquisition_time", "acquisition times", is_listed=False)
 _OF_ONE_VOLUME = (
     _Trait("series_number", "series numbers", tolerance=0),
     _Trait("tube_kv", "tube voltages", "kV", TRAIT_TOLERANCE),
@@ -64,6 +75,7 @@ _OF_ONE_VOLUME = (
     _Trait("scanning_sequence", "scanning sequences"),
     _Trait("b_value", "b-values", "s/mm2", TRAIT_TOLERANCE),
     _Trait("temporal_position", "temporal positions", tolerance=0),
+    _Trait("metabolite", "metabolite maps", is_listed=False),
 )
 _OF_ONE_SCAN = (
     _Trait("thickness_mm", "slice thicknesses", "mm", THICKNESS_TOLERANCE),
@@ -90,6 +102,8 @@ _NOT_TO_AND_FRO = (
     _Trait("cardiac_phase", "cardiac phases", "%", TRAIT_TOLERANCE),
     _Trait("respiratory_phase", "respiratory phases", "%", TRAIT_TOLERANCE),
     _Trait("direction", "diffusion directions", is_listed=False),
+    _Trait("laterality", "lateralities"),
+    _Trait("image_laterality", "image lateralities"),
 )
 _OF_TIME = (
     replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
@@ -112,7 +126,7 @@ _OF_ONE_PLACE = (
     *(trait for trait in _NOT_TO_AND_FRO if trait.field not in _IN_OTHER_WORDS),
     _ACQUISITION,
     *_OF_TIME[2:],
-    _Trait("acquisition_time", "acquisition times", is_listed=False),
+    _ACQUISITION_TIME,
 )
 _TRAIT_OF = {trait.field: trait for trait in _OF_ONE_PLACE}
 
@@ -128,9 +142,17 @@ _ABSENCE_SAYS = frozenset(
         *("ActualRespiratoryTriggerDelayTime", "ContrastBolusStartTime", "ContrastBolusVolume"),
         *("ContrastBolusRoute", "RequestedContrastAgent", "InversionTimes"),
         *("VelocityEncodingDirection", "VelocityEncodingMinimumValue", "DiffusionDirectionality"),
+        *("ContrastBolusAgentSequence", "ContrastBolusUsageSequence", "MRDiffusionSequence"),
+        *("ContrastBolusAdministrationRouteSequence", "MRVelocityEncodingSequence"),
+        *("CardiacSynchronizationSequence", "RespiratorySynchronizationSequence"),
+        *("TemporalPositionSequence", "MRArterialSpinLabelingSequence", "DerivationCodeSequence"),
+        *("MRMetaboliteMapSequence", "metabolite", "MRModifierSequence"),
+        *("InterventionDrugInformationSequence", "CTAdditionalXRaySourceSequence"),
+        *("MultienergyCTProcessingSequence", "laterality", "image_laterality", "FrameLaterality"),
     )
 )
-"""Fields and keywords of which an image that leaves them out is another: without contrast, say.
+"""Fields, keywords and sequences of which an image that leaves them out is another: without
+contrast, say.
 
 All images have the others, and a file that leaves them out was damaged on its way.
 """
@@ -197,15 +219,22 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     if found := _differences(slices, _OF_ONE_VOLUME, is_absence_one=False):
         return found
     turning = [trait for trait in _NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
+    if overlap(slices, where_unstated=False) and _swings(slices, _ACQUISITION_TIME):
+        turning.append(_ACQUISITION_TIME)
     if overlap(slices, where_unstated=True):
         turning += [t for t in _OF_TIME if _is_to_and_fro(slices, t) or _swings(slices, t)]
     scans = [s for s in slices if s.kind == "CT" and s.origin.acquisition]
-    numbers = _column(scans, _ACQUISITION.field)
+    numbers = _column([s.origin.acquisition for s in scans], _ACQUISITION)
     if numbers and blocks(numbers) > len(set(numbers)):
         turning.append(_ACQUISITION)
     if turning:
         return f"{_differences(slices, turning)} that take turns along the normal"
-    return _doubled_places(slices) or _turning_dimension(slices) or _alternating(slices)
+    return (
+        _doubled_places(slices)
+        or _places_by_turns(slices)
+        or _turning_dimension(slices)
+        or _alternating(slices)
+    )
 
 
 def _doubled_places(slices: Sequence[Slice]) -> str:
@@ -217,6 +246,18 @@ def _doubled_places(slices: Sequence[Slice]) -> str:
     if blocks(numbers) > len(set(numbers)):  # parts of a stack that each begin at 1
         return ""
     return f"{len(set(numbers))} InStackPositionNumbers for {len(numbers)} places along the normal"
+
+
+def _places_by_turns(slices: Sequence[Slice]) -> str:
+    """Overlapping frames that count up or down in every second, third or fourth of them only."""
+    numbers = [n for s in slices if (n := _number(s.origin.in_stack)) is not None]
+    is_each_counted = len(set(numbers)) == len(slices)
+    if not is_each_counted or is_monotone(numbers) or not overlap(slices, where_unstated=True):
+        return ""
+    if not count_by_turns(numbers):
+        return ""
+    shown = ", ".join(f"{n:g}" for n in numbers[:_MOST_LISTED])
+    return f"InStackPositionNumbers {shown}, ... that take turns along the normal"
 
 
 def _is_to_and_fro(slices: Sequence[Slice], trait: _Trait) -> bool:
@@ -235,18 +276,24 @@ def _swings(slices: Sequence[Slice], trait: _Trait) -> bool:
 
 
 def _alternating(slices: Sequence[Slice]) -> str:
-    """What overlapping slices state, or leave out, in a strict order of turns."""
-    if not overlap(slices, where_unstated=False):
+    """What overlapping slices state, or leave out, in a strict order of turns.
+
+    So it is where nothing is stated that shows whether they overlap.
+    """
+    if not overlap(slices, where_unstated=True):
         return ""
-    turning = [name for name in _turning(slices) if not _is_mere_absence(slices, name)]
+    columns = _turning(slices)
+    turning = [name for name in columns if not _is_mere_absence(name, columns[name])]
     traits = [trait for trait in _OF_ONE_PLACE if trait.field in turning]
     found = [_differences(slices, traits)] if traits else []
-    for keyword in (name for name in turning if name not in _TRAIT_OF):
-        found.append(f"{len(set(_column(slices, keyword)))} values of {keyword}")
+    for name in (name for name in turning if name not in _TRAIT_OF):
+        found.append(f"{len(set(columns[name]))} values of {name}")
     if not found:
         return ""
     shown = found if len(found) <= _MOST_LISTED else [*found[:_MOST_LISTED], "..."]
-    return f"{', '.join(shown)} that take turns along the normal, of slices that overlap"
+    is_stated = overlap(slices, where_unstated=False)
+    whose = "of slices that overlap" if is_stated else "of slices that state no thickness"
+    return f"{', '.join(shown)} that take turns along the normal, {whose}"
 
 
 def left_out_by_turns(slices: Sequence[Slice]) -> list[str]:
@@ -257,32 +304,40 @@ def left_out_by_turns(slices: Sequence[Slice]) -> list[str]:
     """
     if len(slices) < 2 or not overlap(slices, where_unstated=False):
         return []
-    return [keyword_of(name) for name in _turning(slices) if _is_mere_absence(slices, name)]
+    columns = _turning(slices)
+    return [keyword_of(name) for name in columns if _is_mere_absence(name, columns[name])]
 
 
-def _turning(slices: Sequence[Slice]) -> list[str]:
-    """Fields and keywords whose values take turns in a strict order."""
+def _turning(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
+    """What takes turns in a strict order, by field or keyword."""
     places = places_along(slices)
-    names = [trait.field for trait in _OF_ONE_PLACE]
-    names += ["ImageType", *sorted(set().union(*(dict(s.origin.others) for s in slices)))]
-    columns = ((name, _column(slices, name)) for name in names)
-    return [name for name, column in columns if alternate(column) or alternate(column, places)]
+    columns = _columns(slices).items()
+    return {n: column for n, column in columns if alternate(column) or alternate(column, places)}
 
 
-def _is_mere_absence(slices: Sequence[Slice], name: str) -> bool:
-    kinds = set(_column(slices, name))
-    return name not in _ABSENCE_SAYS and "" in kinds and len(kinds - {""}) == 1
+def _is_mere_absence(name: str, column: Sequence[float | str]) -> bool:
+    kinds = set(column)
+    is_mere = _ABSENCE_SAYS.isdisjoint((name, *re.split(r"\[\d+\]\.|\.", name)))
+    return is_mere and "" in kinds and len(kinds - {""}) == 1
 
 
-def _column(slices: Sequence[Slice], name: str) -> list[float | str]:
+def _columns(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
+    """What slices state of each field or keyword in which they differ; see `_column`."""
+    others = [dict(s.origin.others) for s in slices]
+    stated = {t.field: [getattr(s.origin, t.field) for s in slices] for t in _OF_ONE_PLACE}
+    stated["ImageType"] = ["\\".join(s.image_type) for s in slices]
+    for keyword in sorted(set().union(*others)):
+        stated[keyword] = [one.get(keyword, "") for one in others]
+    exact = _Trait("others", "values", tolerance=0)
+    return {
+        name: _column(texts, _TRAIT_OF.get(name, exact))
+        for name, texts in stated.items()
+        if len(set(texts)) > 1
+    }
+
+
+def _column(stated: Sequence[str], trait: _Trait) -> list[float | str]:
     """What each slice states, "" included; values within the tolerance are the same."""
-    if name == "ImageType":
-        return ["\\".join(s.image_type) for s in slices]
-    if name in _TRAIT_OF:
-        stated, trait = [getattr(s.origin, name) for s in slices], _TRAIT_OF[name]
-    else:
-        stated = [dict(s.origin.others).get(name, "") for s in slices]
-        trait = _Trait("others", name, tolerance=0)
     kind_of = _kinds(set(stated), trait)
     return [kind_of[text] for text in stated]
 

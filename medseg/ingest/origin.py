@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 import pydicom
 from pydicom.tag import BaseTag, Tag
 
+from medseg.ingest.compared_elements import OF_FILES
 from medseg.ingest.elements import macro
-from medseg.ingest.other_elements import OF_FILES, Others, read_frame_others, read_others
+from medseg.ingest.other_elements import Others, items_of, read_frame_others, read_others
 from medseg.ingest.private import b_value as private_b_value
 from medseg.ingest.private import direction as private_direction
 
@@ -54,6 +55,8 @@ _AS_STORED = {
     "body_part": "BodyPartExamined",
     "stack": "StackID",
     "magnetization_transfer": "MagnetizationTransfer",
+    "laterality": "Laterality",
+    "image_laterality": "ImageLaterality",
 }
 """Elements whose values are text in the file."""
 
@@ -69,6 +72,11 @@ _AS_NUMBERS = {
     "trigger_delay_ms": "NominalCardiacTriggerDelayTime",
 }
 """Elements whose values are binary numbers in the file."""
+
+_KNOWN = frozenset(
+    Tag(keyword) for name, keyword in (_AS_STORED | _AS_NUMBERS).items() if name != "body_part"
+)
+"""What is compared for itself. BodyPartExamined is kept for another purpose."""
 
 _OF_FRAME = {
     "kernel": ("CTReconstructionSequence", "ConvolutionKernel"),
@@ -96,11 +104,15 @@ _OF_FRAME = {
     "reconstruction": ("CTReconstructionSequence", "ReconstructionAlgorithm"),
     "scan_options": ("MRModifierSequence", "SpectrallySelectedSuppression"),
     "magnetization_transfer": ("MRModifierSequence", "MagnetizationTransfer"),
+    "metabolite": ("MRMetaboliteMapSequence", "MetaboliteMapDescription"),
+    "image_laterality": ("FrameAnatomySequence", "FrameLaterality"),
     "irradiation": ("IrradiationEventIdentificationSequence", "IrradiationEventUID"),
     "reference_time_ms": ("FrameContentSequence", "FrameReferenceDateTime"),
     "acquisition_time": ("FrameContentSequence", "FrameAcquisitionDateTime"),
 }
 """Where functional groups state the same (PS3.3 C.7.6.16.2, C.8.13.5 and C.8.15.3)."""
+
+_MACROS = frozenset(Tag(sequence) for sequence, _ in _OF_FRAME.values())
 
 _CONVERTED = (
     "UnassignedPerFrameConvertedAttributesSequence",
@@ -113,7 +125,7 @@ _GE_COMPONENTS = ("MAGNITUDE", "PHASE", "REAL", "IMAGINARY")
 """What 0 to 3 mean in GE's own element "Image Type (real, imaginary, phase, magnitude)" of MR."""
 
 KEYWORDS = (
-    *(*_AS_STORED.values(), *_AS_NUMBERS.values(), *OF_FILES),
+    *(*_AS_STORED.values(), *_AS_NUMBERS.values(), *OF_FILES.values()),
     *(f"{tag:08X}" for tag in (_GE_CREATOR, _GE_COMPONENT)),
 )
 
@@ -171,6 +183,9 @@ class Origin:
     stack: str = ""
     in_stack: str = ""
     dimensions: str = ""
+    laterality: str = ""
+    image_laterality: str = ""
+    metabolite: str = field(default="", repr=False)
     body_part: str = ""
     others: Others = field(default=(), repr=False, compare=False)
 
@@ -195,13 +210,15 @@ def read_origin(dataset: pydicom.Dataset) -> Origin:
         >>> read_origin(dataset).echo_time_ms
         '4.60'
     """
-    stated = _stated(dataset)
+    nested = _stated_in_macros([_readable_macros(dataset)])
+    stated = {name: value or nested.get(name, "") for name, value in _stated(dataset).items()}
+    stated |= {name: value for name, value in nested.items() if name not in stated}
     private = {
         "component": stated["component"] or _ge_component(dataset),
         "b_value": stated["b_value"] or private_b_value(dataset),
         "direction": stated["direction"] or private_direction(dataset),
     }
-    return Origin(**stated | private, others=read_others(dataset))
+    return Origin(**stated | private, others=read_others(dataset, but=_KNOWN))
 
 
 def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
@@ -211,10 +228,7 @@ def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
         origin: that of the file as a whole, for what its groups do not state.
         groups: functional groups, that of the frame before the shared one.
     """
-    diffusion = macro(groups, "MRDiffusionSequence")
-    gradient = macro([diffusion], "DiffusionGradientDirectionSequence")
-    stated = {name: _value(macro(groups, s), keyword) for name, (s, keyword) in _OF_FRAME.items()}
-    stated["direction"] = _value(gradient, "DiffusionGradientOrientation")
+    stated = _stated_in_macros(groups)
     kept = [macro(groups, keyword) for keyword in _CONVERTED]
     kept += _private_items(groups[0])
     for item in kept:
@@ -224,9 +238,25 @@ def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
         stated["direction"] = stated["direction"] or private_direction(item)
     others = dict(origin.others) | dict(read_frame_others(groups[0]))
     for item in kept:
-        others |= dict(read_others(item))
+        others |= dict(read_others(item, but=_KNOWN))
     stated = {name: value for name, value in stated.items() if value}
     return replace(origin, **stated, others=tuple(others.items()))
+
+
+def _stated_in_macros(groups: Sequence[pydicom.Dataset]) -> dict[str, str]:
+    diffusion = macro(groups, "MRDiffusionSequence")
+    gradient = macro([diffusion], "DiffusionGradientDirectionSequence")
+    stated = {name: _value(macro(groups, s), keyword) for name, (s, keyword) in _OF_FRAME.items()}
+    return stated | {"direction": _value(gradient, "DiffusionGradientOrientation")}
+
+
+def _readable_macros(dataset: pydicom.Dataset) -> pydicom.Dataset:
+    """The sequences of a file of one slice that enhanced objects have in their frames."""
+    found = pydicom.Dataset()
+    for tag in _MACROS & dataset.keys():
+        if items_of(dataset, tag):
+            found[tag] = dataset[tag]
+    return found
 
 
 def _private_items(group: pydicom.Dataset) -> list[pydicom.Dataset]:

@@ -1,82 +1,42 @@
 """Other elements: what else tells volumes apart whose slices lie between each other.
 
 None of these means anything to ingest. They are compared as text where slices overlap, and only
-there: of one volume none of them changes from slice to slice in a strict order of turns.
+there: of one volume none of them changes from slice to slice in a strict order of turns. Elements
+within sequences count as well, under the names of both: "MRDiffusionSequence.DiffusionBValue".
 """
 
 from __future__ import annotations
 
-import pydicom
-from pydicom.datadict import keyword_for_tag
-from pydicom.tag import Tag
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 
+import pydicom
+from pydicom.tag import BaseTag
+
+from medseg.ingest.compared_elements import OF_FILES, SEQUENCES, WITHIN
 from medseg.ingest.elements import stored_text
+from medseg.ingest.part10 import PARSE_ERRORS
 from medseg.ingest.private import counters
 
-OF_FILES = (
-    # when
-    *("AcquisitionDate", "SeriesDate", "ContentDate", "ContentTime", "AcquisitionDateTime"),
-    *("StudyDescription", "PerformedProcedureStepID", "AccessionNumber", "ImageIndex"),
-    *("StudyDate", "StudyTime", "StudyID", "PerformedProcedureStepDescription", "StageNumber"),
-    *("PatientAge", "PatientWeight", "BodyPartExamined", "ViewName", "InstitutionName"),
-    *("ActualCardiacTriggerDelayTime", "CardiacCyclePosition", "RespiratoryCyclePosition"),
-    *("NominalRespiratoryTriggerDelayTime", "ActualRespiratoryTriggerDelayTime", "HeartRate"),
-    *("ContrastBolusStartTime", "ContrastBolusVolume", "ContrastBolusRoute", "FrameLabel"),
-    # with what, and shown how
-    *("RequestedContrastAgent", "DerivationDescription", "WindowCenter", "WindowWidth"),
-    *("DeviceSerialNumber", "StationName", "Manufacturer", "ManufacturerModelName"),
-    *("SoftwareVersions", "ReceiveCoilName", "TransmitCoilName"),
-    # MR
-    *("MRAcquisitionType", "EchoTrainLength", "PixelBandwidth", "NumberOfAverages"),
-    *("ImagedNucleus", "MagneticFieldStrength", "NumberOfPhaseEncodingSteps", "PercentSampling"),
-    *("InPlanePhaseEncodingDirection", "DiffusionDirectionality", "AcquisitionContrast"),
-    *("VelocityEncodingDirection", "VelocityEncodingMinimumValue", "AcquisitionMatrix"),
-    *("InversionTimes", "EffectiveEchoTime", "PulseSequenceName", "VariableFlipAngleFlag"),
-    *("SAR", "AcquisitionDuration", "ImagingFrequency"),
-    # CT
-    *("ReconstructionDiameter", "DataCollectionDiameter", "ExposureTime", "XRayTubeCurrent"),
-    *("Exposure", "ExposureModulationType", "FocalSpots", "RotationDirection", "RevolutionTime"),
-    *("GantryDetectorTilt", "SpiralPitchFactor", "TableSpeed", "AcquisitionType"),
-    *("ReconstructionAlgorithm", "MultienergyCTAcquisition", "TotalCollimationWidth"),
-    *("TableHeight", "ReconstructionTargetCenterPatient", "DataCollectionCenterPatient"),
-    # PET and NM
-    *("CorrectedImage", "AttenuationCorrectionMethod", "ScatterCorrectionMethod"),
-    *("RandomsCorrectionMethod", "DecayCorrection", "ActualFrameDuration", "SeriesType"),
-    *("CountsSource", "EnergyWindowNumber", "Radiopharmaceutical"),
-)
-"""Keywords of what single slices state."""
+DEEPEST = 4
+"""Sequences within sequences are looked at so far down."""
 
-_MACRO_NAMES = (
-    *("FrameContentSequence", "CardiacSynchronizationSequence", "TemporalPositionSequence"),
-    *("RespiratorySynchronizationSequence", "ContrastBolusUsageSequence", "FrameAnatomySequence"),
-    *("MRImageFrameTypeSequence", "MRTimingAndRelatedParametersSequence", "MREchoSequence"),
-    *("MRFOVGeometrySequence", "MRModifierSequence", "MRImagingModifierSequence"),
-    *("MRReceiveCoilSequence", "MRTransmitCoilSequence", "MRDiffusionSequence"),
-    *("MRAveragesSequence", "MRVelocityEncodingSequence", "MRArterialSpinLabelingSequence"),
-    *("CTImageFrameTypeSequence", "CTAcquisitionTypeSequence", "CTAcquisitionDetailsSequence"),
-    *("CTTableDynamicsSequence", "CTGeometrySequence", "CTReconstructionSequence"),
-    *("CTExposureSequence", "CTXRayDetailsSequence", "MultienergyCTProcessingSequence"),
-    *("PETFrameTypeSequence", "PETFrameAcquisitionSequence", "PETReconstructionSequence"),
-    *("PETFrameCorrectionFactorsSequence", "RadiopharmaceuticalUsageSequence"),
-)
-_MACROS = frozenset(map(Tag, _MACRO_NAMES))
-_COUNTED = frozenset(
-    Tag(keyword)
-    for keyword in (
-        *("DimensionIndexValues", "InStackPositionNumber", "FrameType"),
-        *("FrameAcquisitionNumber", "FrameAcquisitionDateTime", "FrameReferenceDateTime"),
-    )
-)
-"""What counts frames, or is compared for itself."""
+MOST_ITEMS = 64
+"""Of each sequence so many items are looked at."""
 
-_TAGS = {keyword: Tag(keyword) for keyword in OF_FILES}
+_LONGEST_KEPT = 128
 
 Others = tuple[tuple[str, str], ...]
 """Keywords, or names of private elements, and what they state, as text, where they state it."""
 
 
-def read_others(dataset: pydicom.Dataset) -> Others:
-    """Read what a file states, in the order of the list, and the private numbers behind it.
+def read_others(dataset: pydicom.Dataset, *, but: Collection[BaseTag] = ()) -> Others:
+    """Read what a file states, in the order of the tags, and the private numbers behind it.
+
+    Args:
+        dataset: of the file.
+        but: elements that are compared elsewhere.
 
     Example:
         >>> dataset = pydicom.Dataset()
@@ -84,25 +44,43 @@ def read_others(dataset: pydicom.Dataset) -> Others:
         >>> read_others(dataset)
         (('CorrectedImage', 'DECY\\\\ATTN'),)
     """
-    found = (
-        (keyword, stored_text(dataset, tag)) for keyword, tag in _TAGS.items() if tag in dataset
-    )
-    return (*((keyword, text) for keyword, text in found if text), *counters(dataset))
+    tags = (OF_FILES.keys() & dataset.keys()).difference(but)
+    return (*_stated(dataset, tags), *counters(dataset))
 
 
 def read_frame_others(group: pydicom.Dataset) -> Others:
     """Read what the functional groups of one frame state, without what all frames share."""
-    stated = [
-        (item, tag)
-        for macro_tag in _MACROS & group.keys()
-        for item in _items(group, macro_tag)
-        for tag in item.keys() - _COUNTED
-    ]
-    found = ((keyword_for_tag(tag), stored_text(item, tag)) for item, tag in stated)
-    return tuple((keyword, text) for keyword, text in found if keyword and text)
+    macros = sorted(SEQUENCES & group.keys())
+    items = (item for tag in macros for item in islice(items_of(group, tag), MOST_ITEMS))
+    return tuple(one for item in items for one in _stated(item, WITHIN.keys() & item.keys()))
 
 
-def _items(group: pydicom.Dataset, tag: pydicom.tag.BaseTag) -> pydicom.Sequence:
-    """The items of a macro; none where it is stated as something else."""
-    value = group[tag].value
+def items_of(dataset: pydicom.Dataset, tag: BaseTag) -> pydicom.Sequence:
+    """The items of a sequence; none where it is absent, or cannot be read as a sequence."""
+    try:
+        value = dataset[tag].value if tag in dataset else None
+    except PARSE_ERRORS:  # nothing that is needed: what it holds is then compared as bytes
+        value = None
     return value if isinstance(value, pydicom.Sequence) else pydicom.Sequence()
+
+
+def _stated(
+    dataset: pydicom.Dataset, tags: Iterable[BaseTag], *, depth: int = 0
+) -> Iterator[tuple[str, str]]:
+    """Names and texts of elements that state anything; items are numbered from the second on."""
+    for tag in sorted(tags):
+        name = WITHIN[tag]
+        items = items_of(dataset, tag) if tag in SEQUENCES else ()
+        if not items and (text := stored_text(dataset, tag)):
+            yield name, _cut(text)
+        for k, item in enumerate(items[:MOST_ITEMS] if depth < DEEPEST else ()):
+            place = f"{name}[{k}]" if k else name
+            for within, text in _stated(item, WITHIN.keys() & item.keys(), depth=depth + 1):
+                yield f"{place}.{within}", text
+
+
+def _cut(text: str) -> str:
+    """The text, or a digest in place of a long one."""
+    if len(text) <= _LONGEST_KEPT:
+        return text
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

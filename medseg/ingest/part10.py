@@ -121,6 +121,7 @@ class BoundedReader(io.BufferedReader):
 
     def __init__(self, raw: io.FileIO) -> None:
         super().__init__(raw)
+        self._path = Path(str(raw.name))
         self.items = self.reads = 0
         self.free_reads = FREE_READS
         self.most_bytes: int | None = None
@@ -133,16 +134,16 @@ class BoundedReader(io.BufferedReader):
             self.most_bytes -= _SMALL_READ if size is None or size < 0 else size
             self._check_most()
             self.reads += 1
-            check_reads(self.reads, self.items, Path(str(self.name)), free=self.free_reads)
+            check_reads(self.reads, self.items, self._path, free=self.free_reads)
         content = super().read(size)
         if size == _ITEM_HEADER_BYTES and content.startswith(_ITEM_TAGS):
             self.items += 1
-            check_items(self.items, Path(str(self.name)))
+            check_items(self.items, self._path)
         return content
 
     def _check_most(self) -> None:
         if self.most_bytes is not None and self.most_bytes < 0:
-            finding = f"{self.name} holds more than {MAX_HEADER_BYTES} bytes before its pixels"
+            finding = f"{self._path} holds more than {MAX_HEADER_BYTES} bytes before its pixels"
             raise IngestError(Reason.TOO_LARGE, finding)
 
 
@@ -396,13 +397,13 @@ class _Watch:
         wanted: Sequence[BaseTag | int] | None,
     ) -> None:
         self._stop = stop
-        self._numbers = frozenset(tag for tag in wanted or () if _is_number(tag))
+        self._wanted = wanted or ()
         self.name = "the first element"
 
     def __call__(self, tag: BaseTag, vr: str | None, length: int) -> bool:
         size = "undefined length" if length == _UNDEFINED_LENGTH else f"{length} bytes"
         self.name = f"{keyword_for_tag(tag) or 'element'} {tag} of {size}"
-        if tag in self._numbers and length > LONGEST_NUMBERS:
+        if length > LONGEST_NUMBERS and _is_number(tag) and tag in self._wanted:
             raise ValueError("more numbers than any element has")
         return self._stop is not None and self._stop(tag, vr, length)
 
@@ -414,7 +415,7 @@ def _is_number(tag: BaseTag | int) -> bool:
 @lru_cache(maxsize=8)
 def _tags(keywords: tuple[str, ...]) -> list[BaseTag | int]:
     """Looked up once for all files that are read alike; not to be changed."""
-    return [Tag(keyword) for keyword in keywords]
+    return list({int(Tag(keyword)) for keyword in keywords})
 
 
 def _check_consistent(dataset: pydicom.Dataset, path: Path) -> None:

@@ -103,6 +103,26 @@ def swing(numbers: Sequence[float]) -> bool:
     )
 
 
+def is_monotone(numbers: Sequence[float]) -> bool:
+    """Whether numbers never rise, or never fall."""
+    steps = np.diff(np.array(numbers))
+    return bool((steps >= 0).all() or (steps <= 0).all())
+
+
+def count_by_turns(numbers: Sequence[float]) -> bool:
+    """Whether every second, third or fourth of five or more numbers go on in one direction.
+
+    Example:
+        >>> count_by_turns([1, 6, 2, 7, 3, 8]), count_by_turns([1, 5, 6, 2, 3, 4])
+        (True, False)
+    """
+    return any(
+        len(numbers) > max(_FEWEST_TURNS, (FEWEST_ROUNDS - 1) * m)
+        and all(is_monotone(numbers[k::m]) for k in range(m))
+        for m in _FOLDS
+    )
+
+
 def blocks(values: Sequence[object]) -> int:
     """How many runs of equal values there are."""
     return 1 + sum(a != b for a, b in pairwise(values))

@@ -8,6 +8,8 @@ from ingest.dicom_writer import csa, make_enhanced, make_series, ramp, write_ser
 from pydicom import Dataset
 from pydicom.uid import (
     EnhancedMRImageStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     MRImageStorage,
     PositronEmissionTomographyImageStorage,
 )
@@ -612,6 +614,146 @@ def test_slices_that_overlap_are_two_volumes_by_whatever_splits_them(
         assert verdict_of(slices, tmp_path / "beside").verdict is Verdict.ACCEPT
 
 
+def item(**elements):
+    dataset = Dataset()
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def nested(*keywords):
+    """What makes an item of a value: sequences within sequences, and at the end an element."""
+
+    def make(value):
+        for keyword in reversed(keywords):
+            value = item(**{keyword: [value] if isinstance(value, Dataset) else value})
+        return value
+
+    return make
+
+
+WITHIN_SEQUENCES = [
+    ("MR", ("MRDiffusionSequence", "DiffusionBValue"), 0.0, 1000.0, "2 b-values (0 s/mm2, 1000"),
+    ("MR", ("MREchoSequence", "EffectiveEchoTime"), 4.6, 9.2, "2 echo times (4.6 ms, 9.2 ms)"),
+    (
+        "MR",
+        (
+            "MRDiffusionSequence",
+            "DiffusionGradientDirectionSequence",
+            "DiffusionGradientOrientation",
+        ),
+        *X_AND_Y,
+        "2 diffusion directions",
+    ),
+    ("MR", ("MRMetaboliteMapSequence", "MetaboliteMapDescription"), "a", "b", "metabolite maps"),
+    (
+        "MR",
+        ("MRMetaboliteMapSequence", "MetaboliteMapCodeSequence", "CodeValue"),
+        *("1", "2"),
+        "2 values of MRMetaboliteMapSequence.MetaboliteMapCodeSequence.CodeValue",
+    ),
+    (
+        "CT",
+        ("CTAdditionalXRaySourceSequence", "KVP"),
+        *("80", "140"),
+        "2 values of CTAdditionalXRaySourceSequence.KVP that take turns",
+    ),
+    (
+        "CT",
+        ("ContrastBolusAgentSequence", "CodeValue"),
+        *("a", None),
+        "2 values of ContrastBolusAgentSequence.CodeValue",
+    ),
+    ("CT", ("AnatomicRegionSequence", "CodeMeaning"), "liver", "heart", "AnatomicRegionSequence"),
+    ("CT", ("RequestAttributesSequence", "RequestedProcedureID"), "1", "2", "RequestedProcedureID"),
+    (
+        "PT",
+        ("RadiopharmaceuticalInformationSequence", "RadiopharmaceuticalStartTime"),
+        *("1010", "1020"),
+        "RadiopharmaceuticalInformationSequence.RadiopharmaceuticalStartTime",
+    ),
+    (
+        "PT",
+        ("RadiopharmaceuticalInformationSequence", "RadionuclideCodeSequence", "CodeValue"),
+        *("C-111A1", "C-B1031"),
+        "RadiopharmaceuticalInformationSequence.RadionuclideCodeSequence.CodeValue",
+    ),
+]
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+@pytest.mark.parametrize(("modality", "keywords", "one", "other", "words"), WITHIN_SEQUENCES)
+def test_files_are_two_volumes_by_what_splits_them_within_sequences(
+    modality, keywords, one, other, words, syntax, tmp_path
+):
+    sequence, *within = keywords
+    make = nested(*within)
+    values = ({sequence: [make(v)]} if v is not None else {} for v in (one, other))
+    slices = two_sets(*values, origin=AT_HALF_SPACING, modality=modality)
+    for s in slices:
+        s.file_meta.TransferSyntaxUID = syntax
+    check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, words)
+
+
+def test_the_second_item_of_a_sequence_splits_slices_as_well(tmp_path):
+    sources = ([item(KVP="80"), item(KVP=kv)] for kv in ("100", "140"))
+    values = ({"CTAdditionalXRaySourceSequence": source} for source in sources)
+    series = verdict_of(two_sets(*values, origin=AT_HALF_SPACING), tmp_path)
+    words = "2 values of CTAdditionalXRaySourceSequence[1].KVP"
+    check_refused(series, Reason.MIXED_ACQUISITION, words)
+
+
+def test_a_sequence_that_all_images_have_and_every_other_leaves_out_is_noted(tmp_path):
+    requested = {"RequestAttributesSequence": [item(RequestedProcedureID="1")]}
+    series = verdict_of(two_sets(requested, {}, origin=AT_HALF_SPACING), tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.ABSENT_BY_TURNS)
+    assert "RequestAttributesSequence.RequestedProcedureID of every other" in series.message
+
+
+def test_references_to_other_images_may_take_turns(tmp_path):
+    """A volume may be worked out of two others, slice by slice."""
+    values = (
+        {
+            "SourceImageSequence": [item(ReferencedSOPInstanceUID=uid)],
+            "ReferencedImageSequence": [item(ReferencedSOPInstanceUID=uid)],
+        }
+        for uid in ("1.2.7", "1.2.8")
+    )
+    series = verdict_of(two_sets(*values, origin=AT_HALF_SPACING), tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
+
+
+@pytest.mark.parametrize("keyword", ["Laterality", "ImageLaterality"])
+def test_two_sides_that_take_turns_are_two_volumes(keyword, tmp_path):
+    slices = in_order(keyword, ["L", "R"] * 4, modality="MR")
+    series = verdict_of(slices, tmp_path / "turns")
+    check_refused(series, Reason.MIXED_ACQUISITION, "lateralities (L, R) that take turns")
+    slices = in_order(keyword, ["L"] * 4 + ["R"] * 4, modality="MR")
+    assert verdict_of(slices, tmp_path / "blocks").verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize("keyword", ["AcquisitionTime", "AcquisitionDateTime", "ContentTime"])
+def test_two_times_by_turns_are_two_volumes_where_no_thickness_is_stated(keyword, tmp_path):
+    slices = in_order(keyword, ["101500", "101530"] * 4)
+    for s in slices:
+        del s.SliceThickness
+    series = verdict_of(slices, tmp_path / "turns")
+    words = "that take turns along the normal, of slices that state no thickness in series"
+    check_refused(series, Reason.MIXED_ACQUISITION, words)
+    for k, s in enumerate(slices):
+        setattr(s, keyword, f"1015{k:02}")
+    assert verdict_of(slices, tmp_path / "one").verdict is Verdict.ACCEPT
+
+
+def test_acquisition_times_that_swing_are_of_two_volumes_where_slices_overlap(tmp_path):
+    slices = in_order("AcquisitionTime", [f"10{15 + k % 2}{k:02}.5" for k in range(10)])
+    assert verdict_of(slices, tmp_path / "beside").verdict is Verdict.ACCEPT
+    for s in slices:
+        s.SliceThickness = 2.5
+    series = verdict_of(slices, tmp_path / "over")
+    check_refused(series, Reason.MIXED_ACQUISITION, "10 acquisition times that take turns")
+
+
 def test_slices_that_state_the_step_as_their_spacing_are_one_volume(tmp_path):
     """A reconstruction to twice as many slices; even and odd ones were taken one after another."""
     slices = in_order("TriggerTime", [0, 600, 100, 700, 200, 800, 300, 900], modality="MR")
@@ -775,6 +917,47 @@ def _place_in_stack(group, k):
     group.FrameContentSequence[0].InStackPositionNumber = 1 + k % 5
 
 
+def _count(group, number):
+    group.FrameContentSequence = [item(InStackPositionNumber=number)]
+
+
+def _counted_on(group, k):
+    _count(group, 1 + k)
+
+
+def _counted_on_with_a_jump(group, k):
+    _count(group, 1 + k % 5 + 100 * (k // 5))
+
+
+def _counted_back(group, k):
+    _count(group, 1 + k if k < 5 else 15 - k)
+
+
+def _metabolite(group, k):
+    group.MRMetaboliteMapSequence = [item(MetaboliteMapDescription=("choline", "NAA")[k // 5])]
+
+
+def _side(group, k):
+    group.FrameAnatomySequence = [item(FrameLaterality="LR"[k // 5])]
+
+
+def _additional_source(group, k):
+    group.CTAdditionalXRaySourceSequence = [item(KVP=("80", "140")[k // 5])]
+
+
+def _second_source(group, k):
+    source = item(KVP=("80", "140")[k // 5])
+    group.CTXRayDetailsSequence = [item(KVP="100", CTAdditionalXRaySourceSequence=[source])]
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_frames_that_count_on_along_the_normal_are_one_volume(step, tmp_path):
+    def state(group, k):
+        _count(group, 20 + step * (2 * (k % 5) + k // 5))
+
+    assert verdict_of([frames_of_two_volumes(state)], tmp_path).verdict is Verdict.ACCEPT
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [
@@ -782,6 +965,13 @@ def _place_in_stack(group, k):
         (_b_of_converted, "2 b-values (0 s/mm2, 1000 s/mm2)"),
         (_echo_in_private_sequence, "2 echo times (4.6 ms, 9.2 ms)"),
         (_place_in_stack, "5 InStackPositionNumbers for 10 places"),
+        (_counted_on, "InStackPositionNumbers 1, 6, 2, 7, ... that take turns"),
+        (_counted_on_with_a_jump, "InStackPositionNumbers 1, 101, 2, 102, ... that take turns"),
+        (_counted_back, "InStackPositionNumbers 1, 10, 2, 9, ... that take turns"),
+        (_metabolite, "2 metabolite maps"),
+        (_side, "2 image lateralities (L, R) that take turns"),
+        (_second_source, "2 values of CTAdditionalXRaySourceSequence.KVP"),
+        (_additional_source, "2 values of KVP"),
     ],
 )
 def test_frames_are_told_apart_by_private_elements_and_places(state, words, tmp_path):

@@ -7,7 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from medseg.ingest.turns import alternate, blocks, overlap, places_along, swing, take_turns
+from medseg.ingest.turns import (
+    alternate,
+    blocks,
+    count_by_turns,
+    is_monotone,
+    overlap,
+    places_along,
+    swing,
+    take_turns,
+)
 
 
 def stack(thickness_mm=None, spacing_mm=None, *, step_mm=1.0):
@@ -73,6 +82,26 @@ def test_places_are_counted_in_the_smallest_step():
 def test_numbers_that_jump_and_are_smooth_in_every_second_swing():
     assert swing([0, 400, 3, 403, 6, 406, 9, 409])
     assert not swing([0, 50, 100, 150, 200, 250, 300, 350])
+
+
+def test_numbers_go_on_where_they_never_turn_back():
+    assert is_monotone([1, 1, 2])
+    assert is_monotone([3, 2, 2])
+    assert not is_monotone([1, 2, 1])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ([1, 6, 2, 7, 3], True),
+        ([1, 6, 2, 5, 3, 4], True),
+        ([1, 4, 7, 2, 5, 8, 3, 6, 9], True),
+        ([1, 5, 2, 6], False),  # four may be chance
+        ([1, 5, 6, 2, 3, 4], False),
+    ],
+)
+def test_numbers_count_by_turns_where_every_second_or_third_goes_on(numbers, expected):
+    assert count_by_turns(numbers) is expected
 
 
 def test_runs_of_equal_values_are_blocks():
