@@ -42,6 +42,9 @@ GATED_TOLERANCE = 0.5
 THICKNESS_TOLERANCE = 0.1
 """Thicknesses that were worked out from rounded positions alternate between 1.2 and 1.3 mm."""
 
+MOSTLY_DOUBLED = 0.5
+"""Of two volumes between each other this part of the places in a stack is there twice, at least."""
+
 _MOST_LISTED = 4
 
 
@@ -239,9 +242,9 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
 
 def _doubled_places(slices: Sequence[Slice]) -> str:
     """Frames of several places that count as one place of their stack (PS3.3 C.7.6.16.2.2)."""
-    numbers = [s.origin.in_stack for s in slices]
-    counts = set(Counter(numbers).values())
-    if "" in numbers or len(set(numbers)) < 2 or counts == {1} or len(counts) > 1:
+    counts = Counter(numbers := [s.origin.in_stack for s in slices])
+    doubled = sum(count > 1 for count in counts.values())
+    if "" in counts or len(counts) < 2 or doubled < MOSTLY_DOUBLED * len(counts):
         return ""
     if blocks(numbers) > len(set(numbers)):  # parts of a stack that each begin at 1
         return ""
@@ -251,10 +254,9 @@ def _doubled_places(slices: Sequence[Slice]) -> str:
 def _places_by_turns(slices: Sequence[Slice]) -> str:
     """Overlapping frames that count up or down in every second, third or fourth of them only."""
     numbers = [n for s in slices if (n := _number(s.origin.in_stack)) is not None]
-    is_each_counted = len(set(numbers)) == len(slices)
-    if not is_each_counted or is_monotone(numbers) or not overlap(slices, where_unstated=True):
+    if len(numbers) < len(slices) or is_monotone(numbers) or not count_by_turns(numbers):
         return ""
-    if not count_by_turns(numbers):
+    if not overlap(slices, where_unstated=True):
         return ""
     shown = ", ".join(f"{n:g}" for n in numbers[:_MOST_LISTED])
     return f"InStackPositionNumbers {shown}, ... that take turns along the normal"

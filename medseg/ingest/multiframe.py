@@ -12,7 +12,7 @@ from dataclasses import replace
 import pydicom
 
 from medseg.ingest.elements import macro, number, unit, vector, words
-from medseg.ingest.origin import frame_origin
+from medseg.ingest.origin import frame_origin, with_shared
 from medseg.ingest.real_world_mapping import read_mappings
 from medseg.ingest.slice import Slice
 
@@ -45,6 +45,7 @@ def frames(header: Slice, dataset: pydicom.Dataset) -> tuple[Slice, ...]:
     if not own_groups or len(own_groups) != header.frames:
         return (header,)
     shared = next(iter(dataset.get("SharedFunctionalGroupsSequence") or ()), pydicom.Dataset())
+    header = replace(header, origin=with_shared(header.origin, shared))
     return tuple(_frame(header, k, groups=(own, shared)) for k, own in enumerate(own_groups))
 
 

@@ -243,6 +243,11 @@ def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
     return replace(origin, **stated, others=tuple(others.items()))
 
 
+def with_shared(origin: Origin, group: pydicom.Dataset) -> Origin:
+    """The origin of a file with what its frames share, which may tell it from another file."""
+    return replace(origin, others=(*origin.others, *read_frame_others(group)))
+
+
 def _stated_in_macros(groups: Sequence[pydicom.Dataset]) -> dict[str, str]:
     diffusion = macro(groups, "MRDiffusionSequence")
     gradient = macro([diffusion], "DiffusionGradientDirectionSequence")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
-from itertools import islice
 
 import pydicom
 from pydicom.tag import BaseTag
@@ -49,10 +48,8 @@ def read_others(dataset: pydicom.Dataset, *, but: Collection[BaseTag] = ()) -> O
 
 
 def read_frame_others(group: pydicom.Dataset) -> Others:
-    """Read what the functional groups of one frame state, without what all frames share."""
-    macros = sorted(SEQUENCES & group.keys())
-    items = (item for tag in macros for item in islice(items_of(group, tag), MOST_ITEMS))
-    return tuple(one for item in items for one in _stated(item, WITHIN.keys() & item.keys()))
+    """Read what functional groups state, those of one frame or those that all of a file share."""
+    return tuple(_stated(group, SEQUENCES & group.keys()))
 
 
 def items_of(dataset: pydicom.Dataset, tag: BaseTag) -> pydicom.Sequence:

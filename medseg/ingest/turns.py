@@ -110,15 +110,15 @@ def is_monotone(numbers: Sequence[float]) -> bool:
 
 
 def count_by_turns(numbers: Sequence[float]) -> bool:
-    """Whether every second, third or fourth of five or more numbers go on in one direction.
+    """Whether every second, third or fourth of five or more numbers rise, or fall, throughout.
 
     Example:
         >>> count_by_turns([1, 6, 2, 7, 3, 8]), count_by_turns([1, 5, 6, 2, 3, 4])
         (True, False)
     """
     return any(
-        len(numbers) > max(_FEWEST_TURNS, (FEWEST_ROUNDS - 1) * m)
-        and all(is_monotone(numbers[k::m]) for k in range(m))
+        len(numbers) >= FEWEST_ROUNDS * m - (m == _FOLDS[0])
+        and all(is_monotone(n := numbers[k::m]) and len(set(n)) == len(n) for k in range(m))
         for m in _FOLDS
     )
 

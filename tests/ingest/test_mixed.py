@@ -857,12 +857,12 @@ def gradient(group, k):
     ("state", "words"),
     [
         (gradient, "2 diffusion directions"),
-        (frame_content(FrameLabel=("a", "b")), "2 values of FrameLabel"),
+        (frame_content(FrameLabel=("a", "b")), "2 values of FrameContentSequence.FrameLabel"),
         (
             macro_of(
                 "CardiacSynchronizationSequence", "ActualCardiacTriggerDelayTime", (10.0, 400.0)
             ),
-            "2 values of ActualCardiacTriggerDelayTime",
+            "2 values of CardiacSynchronizationSequence.ActualCardiacTriggerDelayTime",
         ),
         (
             macro_of(
@@ -870,23 +870,23 @@ def gradient(group, k):
                 "NominalRespiratoryTriggerDelayTime",
                 (10.0, 400.0),
             ),
-            "2 values of NominalRespiratoryTriggerDelayTime",
+            "2 values of RespiratorySynchronizationSequence.NominalRespiratoryTriggerDelayTime",
         ),
         (
             macro_of("MRImageFrameTypeSequence", "AcquisitionContrast", ("T1", "T2")),
-            "2 values of AcquisitionContrast",
+            "2 values of MRImageFrameTypeSequence.AcquisitionContrast",
         ),
         (
             macro_of("ContrastBolusUsageSequence", "ContrastBolusAgentAdministered", ("YES", "NO")),
-            "2 values of ContrastBolusAgentAdministered",
+            "2 values of ContrastBolusUsageSequence.ContrastBolusAgentAdministered",
         ),
         (
             macro_of("MRVelocityEncodingSequence", "VelocityEncodingDirection", X_AND_Y),
-            "2 values of VelocityEncodingDirection",
+            "2 values of MRVelocityEncodingSequence.VelocityEncodingDirection",
         ),
         (
             macro_of("MRFOVGeometrySequence", "InPlanePhaseEncodingDirection", ("ROW", "COLUMN")),
-            "2 values of InPlanePhaseEncodingDirection",
+            "2 values of MRFOVGeometrySequence.InPlanePhaseEncodingDirection",
         ),
     ],
 )
@@ -933,6 +933,15 @@ def _counted_back(group, k):
     _count(group, 1 + k if k < 5 else 15 - k)
 
 
+def _reversed(group, k):
+    _count(group, 1 + k if k < 5 else 10 - k)
+
+
+def _without_contrast(group, k):
+    if k < 5:
+        group.ContrastBolusUsageSequence = [item(ContrastBolusAgentAdministered="YES")]
+
+
 def _metabolite(group, k):
     group.MRMetaboliteMapSequence = [item(MetaboliteMapDescription=("choline", "NAA")[k // 5])]
 
@@ -967,16 +976,47 @@ def test_frames_that_count_on_along_the_normal_are_one_volume(step, tmp_path):
         (_place_in_stack, "5 InStackPositionNumbers for 10 places"),
         (_counted_on, "InStackPositionNumbers 1, 6, 2, 7, ... that take turns"),
         (_counted_on_with_a_jump, "InStackPositionNumbers 1, 101, 2, 102, ... that take turns"),
+        (_reversed, "InStackPositionNumbers 1, 5, 2, 4, ... that take turns"),
         (_counted_back, "InStackPositionNumbers 1, 10, 2, 9, ... that take turns"),
+        (_without_contrast, "2 values of ContrastBolusUsageSequence"),
         (_metabolite, "2 metabolite maps"),
         (_side, "2 image lateralities (L, R) that take turns"),
-        (_second_source, "2 values of CTAdditionalXRaySourceSequence.KVP"),
-        (_additional_source, "2 values of KVP"),
+        (_second_source, "2 values of CTXRayDetailsSequence.CTAdditionalXRaySourceSequence.KVP"),
+        (_additional_source, "2 values of CTAdditionalXRaySourceSequence.KVP"),
     ],
 )
 def test_frames_are_told_apart_by_private_elements_and_places(state, words, tmp_path):
     series = verdict_of([frames_of_two_volumes(state)], tmp_path)
     check_refused(series, Reason.MIXED_ACQUISITION, words)
+
+
+def test_two_stacks_of_which_one_is_shorter_are_two(tmp_path):
+    """Frames that count 1, 1, 2, 2, 3, 3, 4, 4, 5 along the normal."""
+    whole = frames_of_two_volumes(_place_in_stack)
+    whole.PerFrameFunctionalGroupsSequence = whole.PerFrameFunctionalGroupsSequence[:-1]
+    whole.NumberOfFrames, whole.PixelData = 9, whole.PixelData[: -2 * 24]
+    words = "5 InStackPositionNumbers for 9 places"
+    check_refused(verdict_of([whole], tmp_path), Reason.MIXED_ACQUISITION, words)
+
+
+def test_files_are_told_apart_by_what_the_frames_of_each_share(tmp_path):
+    slices = two_sets({}, {}, origin=AT_HALF_SPACING, modality="MR")
+    files = [make_enhanced(slices[k : k + 5], EnhancedMRImageStorage) for k in (0, 5)]
+    for whole, contrast in zip(files, ("T1", "T2"), strict=True):
+        frame_type = item(AcquisitionContrast=contrast)
+        whole.SharedFunctionalGroupsSequence[0].MRImageFrameTypeSequence = [frame_type]
+    words = "2 values of MRImageFrameTypeSequence.AcquisitionContrast"
+    check_refused(verdict_of(files, tmp_path), Reason.MIXED_ACQUISITION, words)
+
+
+@pytest.mark.parametrize("length", [3, 4, 6])
+def test_parts_of_a_stack_that_each_count_from_1_are_one(length, tmp_path):
+    dataset = make_enhanced(mr(make_series(ramp((12, 6, 4)), uid="1.2.3")), EnhancedMRImageStorage)
+    (shared,) = dataset.SharedFunctionalGroupsSequence
+    shared.PixelMeasuresSequence[0].SliceThickness = 2.5
+    for k, group in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        _count(group, 1 + k % length)
+    assert verdict_of([dataset], tmp_path).verdict is Verdict.ACCEPT
 
 
 def test_files_of_a_stack_that_each_count_from_1_are_one(tmp_path):

@@ -32,13 +32,13 @@ def test_a_frame_states_what_its_functional_groups_hold_but_not_its_place():
     content.FrameLabel, content.InStackPositionNumber = "a", 3
     place.ImagePositionPatient = [0, 0, 1]
     group.FrameContentSequence, group.PlanePositionSequence = [content], [place]
-    assert read_frame_others(group) == (("FrameLabel", "a"),)
+    assert read_frame_others(group) == (("FrameContentSequence.FrameLabel", "a"),)
 
 
-def test_a_macro_that_is_no_sequence_says_nothing():
+def test_a_macro_that_is_no_sequence_is_compared_as_text():
     group, tag = Dataset(), Tag("FrameContentSequence")
     group._dict[tag] = RawDataElement(tag, "LO", 2, b"ab", 0, False, True)
-    assert read_frame_others(group) == ()
+    assert read_frame_others(group) == (("FrameContentSequence", "ab"),)
 
 
 def test_what_items_of_sequences_state_is_named_by_both():
@@ -92,4 +92,4 @@ def test_a_private_element_of_a_functional_group_is_passed_over():
     tag = Tag(0x0019, 0x100C)
     content._dict[tag] = RawDataElement(tag, None, 2, b"1 ", 0, True, True)
     group.FrameContentSequence = [content]
-    assert read_frame_others(group) == (("FrameLabel", "a"),)
+    assert read_frame_others(group) == (("FrameContentSequence.FrameLabel", "a"),)

@@ -96,6 +96,7 @@ def test_numbers_go_on_where_they_never_turn_back():
         ([1, 6, 2, 7, 3], True),
         ([1, 6, 2, 5, 3, 4], True),
         ([1, 4, 7, 2, 5, 8, 3, 6, 9], True),
+        ([1, 2, 3, 1, 2, 3, 1, 2, 3], False),
         ([1, 5, 2, 6], False),  # four may be chance
         ([1, 5, 6, 2, 3, 4], False),
     ],
