@@ -31,6 +31,8 @@ class Rule:
 
     def in_words(self, value: Any) -> str:
         """What a value should have been."""
+        if isinstance(value, str) and value.strip().lstrip("+-")[:1].isdigit():
+            return f"{self.words}, in plain decimal digits"
         is_beyond = _is_number(value) and value > self.most
         return f"{self.words}, at most {self.most}" if is_beyond else self.words
 

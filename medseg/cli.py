@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from medseg.cli_bundles import bundles_app
 from medseg.cli_errors import DONE, SOME_FAILED, one_line_errors
+from medseg.cli_numbers import NumberOption, WholeOption
 from medseg.cli_output import say, say_lines
 from medseg.cli_paths import PathArgument, PathOption, PathTextArgument
 from medseg.cli_usage import BAD_ARGUMENTS, PlainGroup
@@ -55,11 +56,11 @@ Bundle = Annotated[Path, PathOption("--bundle", "-b", help="Folder of the bundle
 def phantom(
     kind: Annotated[str, typer.Argument(help=_KINDS)],
     out: Annotated[Path, PathOption("--out", "-o", help="Folder to write: new or empty.")],
-    cases: Annotated[int, typer.Option(help="Cases with labels, for training.")] = 10,
-    test_cases: Annotated[int, typer.Option(help="Test cases, as NIfTI and as DICOM.")] = 1,
-    size: Annotated[int, typer.Option(help="Rows and columns of a slice.")] = 128,
-    slices: Annotated[int, typer.Option(help="Slices of a case.")] = 24,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same voxels.")] = 0,
+    cases: Annotated[int, WholeOption(help="Cases with labels, for training.")] = 10,
+    test_cases: Annotated[int, WholeOption(help="Test cases, as NIfTI and as DICOM.")] = 1,
+    size: Annotated[int, WholeOption(help="Rows and columns of a slice.")] = 128,
+    slices: Annotated[int, WholeOption(help="Slices of a case.")] = 24,
+    seed: Annotated[int, WholeOption(help="The same seed gives the same voxels.")] = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace a phantom set in that folder.")] = False,
 ) -> None:
     """Write a synthetic set with exact masks, to try things out without any data.
@@ -153,8 +154,8 @@ def prune(
     report: Annotated[
         Path | None, PathOption(help="Folder of table and plot. [default: runs/<name>/prune]")
     ] = None,
-    tolerance: Annotated[float, typer.Option(help="Points of IoU below the best level.")] = 0.6,
-    repeats: Annotated[int, typer.Option(help="Times that each level is timed.")] = 20,
+    tolerance: Annotated[float, NumberOption(help="Points of IoU below the best level.")] = 0.6,
+    repeats: Annotated[int, WholeOption(help="Times that each level is timed.")] = 20,
 ) -> None:
     """Score and time every level of a trained bundle, and export the smallest that is good enough.
 
@@ -269,7 +270,7 @@ def inspect(
         bool, typer.Option(help="Judge irregular series as what resampling makes of them.")
     ] = False,
     volume: Annotated[
-        int | None, typer.Option(help="Judge this volume, from 0, of files of several.")
+        int | None, WholeOption(help="Judge this volume, from 0, of files of several.")
     ] = None,
     affine: Annotated[
         str | None, typer.Option(help="Believe the sform or the qform of a NIfTI that has both.")

@@ -7,6 +7,7 @@ all others, those inside a component included.
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,14 +24,20 @@ _NUMBER_OR_LIST = ("kernel_size", "strides", "ignore", "tile_halo", "roi_size")
 _NAMES_TOO = ("act", "norm", "tile_halo", "score_objects", "flips")
 _NOTHING_TOO = ("patience", "ignore", "tile_halo", "flips", "norm", "act", "preview_percentiles")
 _EXPRESSIONS = ("$", "@", "%")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_ODD_NUMBER = re.compile(
+    r"(?<![^\s\[({,:=])[+-]?(0[xXoObB][\w]+|[0-9]+(_[0-9]+)+(\.[0-9_]*)?)(?![^\s\])},:])"
+)
 
 
 def parse_value(key: str, text: str) -> Any:
     """The value of an override: JSON, as in a config file, else a Python literal, else text.
 
+    A number is written in plain decimal digits: 0x10 and 1_0 are text.
+
     Raises:
-        ValueError: lists and dictionaries that lie in each other deeper than `DEEPEST`, or a number
-            of thousands of digits.
+        ValueError: lists and dictionaries that lie in each other deeper than `DEEPEST`, a number
+            of thousands of digits, or one in a list that is not in plain decimal digits.
 
     Example:
         >>> parse_value("window_hu", "[-100, 240]"), parse_value("norm", "batch")
@@ -46,6 +53,13 @@ def parse_value(key: str, text: str) -> Any:
         pass
     except ValueError as error:  # of a number with thousands of digits
         raise ValueError(f"override --{key} cannot be read ({error}): shorten it") from error
+    if odd := _ODD_NUMBER.search(_QUOTED.sub("", text)):
+        if odd[0] == text.strip():
+            return text  # a name, such as that of a run; where a number is meant it is refused
+        raise ValueError(
+            f"override --{key} holds {odd[0]}, which is no plain decimal number: write it so, or "
+            "in quotes where it is a name"
+        )
     try:
         return DefaultParseValue(text)
     except (RecursionError, MemoryError) as error:  # of thousands of signs or terms

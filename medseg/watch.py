@@ -137,6 +137,12 @@ class Watch:
         if not folders:
             self._check_sizes()
             return
+        if not self.replaced():
+            raise FileNotFoundError(
+                f"{listed(list(map(str, lost)))} {'is' if len(lost) == 1 else 'are'} gone, another "
+                "program removed or moved what this run wrote: run it again, and leave its files "
+                "alone meanwhile"
+            )
         gone = listed([str(file) for file in lost]) if lost else "files that the run began with"
         remain = [file.name for file in dict.fromkeys(self.written) if file.exists()]
         raise FileNotFoundError(

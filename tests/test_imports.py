@@ -22,6 +22,7 @@ RANKS = {
             "cli",
             "cli_bundles",
             "cli_errors",
+            "cli_numbers",
             "cli_output",
             "cli_paths",
             "cli_usage",

@@ -196,3 +196,16 @@ def test_a_folder_that_is_gone_while_a_file_is_written_is_named(out):
     for error in (RuntimeError("Parent directory does not exist."), OSError("no"), None):
         with pytest.raises(FileNotFoundError, match=r"out was removed, moved or .* a\.onnx was wr"):
             write_where_the_folder_is_gone(error)
+
+
+def test_files_that_are_gone_are_named_and_their_folder_is_not_said_to_be(out, watched):
+    watch = watched()
+    for name in ("a.png", "b.png", "c.png"):
+        write(out / name)
+    (out / "a.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"out/a\.png is gone, another program ") as caught:
+        watch.check()
+    assert "b.png" not in str(caught.value)
+    (out / "b.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"b\.png are gone, another program removed"):
+        watch.check()
