@@ -16,12 +16,22 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medseg.ingest.origin import keyword_of
 from medseg.ingest.quantity import quantity
 from medseg.ingest.slice import Slice
+from medseg.ingest.traits import (
+    ABSENCE_SAYS,
+    ACQUISITION,
+    ACQUISITION_TIME,
+    NOT_TO_AND_FRO,
+    OF_ONE_PLACE,
+    OF_ONE_VOLUME,
+    OF_TIME,
+    TRAIT_OF,
+    Trait,
+)
 from medseg.ingest.turns import (
     alternate,
     blocks,
@@ -33,132 +43,10 @@ from medseg.ingest.turns import (
     take_turns,
 )
 
-TRAIT_TOLERANCE = 0.02
-"""Echo times, b-values and tube voltages of one acquisition may differ by this part (rounding)."""
-
-GATED_TOLERANCE = 0.5
-"""Repetition and inversion times of a gated stack follow the heartbeat: they may differ by this."""
-
-THICKNESS_TOLERANCE = 0.1
-"""Thicknesses that were worked out from rounded positions alternate between 1.2 and 1.3 mm."""
-
 MOSTLY_DOUBLED = 0.5
 """Of two volumes between each other this part of the places in a stack is there twice, at least."""
 
 _MOST_LISTED = 4
-
-
-@dataclass(frozen=True)
-class _Trait:
-    """A field of `Origin` that may differ, and how that is said.
-
-    `tolerance` is the part by which numbers may differ and be the same; None compares text.
-    """
-
-    field: str
-    names: str
-    unit: str = ""
-    tolerance: float | None = None
-    is_listed: bool = True
-
-
-_KERNEL = _Trait("kernel", "convolution kernels")
-_ACQUISITION = _Trait("acquisition", "acquisition numbers", tolerance=0)
-_REPETITION = _Trait("repetition_time_ms", "repetition times", "ms", GATED_TOLERANCE)
-_INVERSION = _Trait("inversion_time_ms", "inversion times", "ms", GATED_TOLERANCE)
-_ACQUISITION_TIME = _Trait("acquisition_time", "acquisition times", is_listed=False)
-_OF_ONE_VOLUME = (
-    _Trait("series_number", "series numbers", tolerance=0),
-    _Trait("tube_kv", "tube voltages", "kV", TRAIT_TOLERANCE),
-    _Trait("echo_time_ms", "echo times", "ms", TRAIT_TOLERANCE),
-    _REPETITION,
-    _INVERSION,
-    _Trait("flip_angle_degrees", "flip angles", "degrees", TRAIT_TOLERANCE),
-    _Trait("sequence_name", "sequence names"),
-    _Trait("scanning_sequence", "scanning sequences"),
-    _Trait("b_value", "b-values", "s/mm2", TRAIT_TOLERANCE),
-    _Trait("temporal_position", "temporal positions", tolerance=0),
-    _Trait("metabolite", "metabolite maps", is_listed=False),
-)
-_OF_ONE_SCAN = (
-    _Trait("thickness_mm", "slice thicknesses", "mm", THICKNESS_TOLERANCE),
-    _Trait("contrast_agent", "contrast agents", is_listed=False),
-    _Trait("patient_position", "patient positions"),
-    _Trait("filter_type", "filter types"),
-)
-"""What may change along one volume, though not to and fro."""
-
-_NOT_TO_AND_FRO = (
-    *_OF_ONE_SCAN,
-    _Trait("stack", "stacks"),
-    _Trait("description", "series descriptions", is_listed=False),
-    _Trait("protocol", "protocol names", is_listed=False),
-    _Trait("comments", "image comments", is_listed=False),
-    _Trait("series_time", "series times", is_listed=False),
-    _Trait("echo_number", "echo numbers", tolerance=0),
-    _Trait("sequence_variant", "sequence variants"),
-    _Trait("scan_options", "scan options"),
-    _Trait("magnetization_transfer", "magnetization transfers"),
-    _Trait("reconstruction", "reconstruction methods"),
-    _Trait("irradiation", "irradiation events", is_listed=False),
-    _Trait("temporal_index", "temporal positions", tolerance=0),
-    _Trait("cardiac_phase", "cardiac phases", "%", TRAIT_TOLERANCE),
-    _Trait("respiratory_phase", "respiratory phases", "%", TRAIT_TOLERANCE),
-    _Trait("direction", "diffusion directions", is_listed=False),
-    _Trait("laterality", "lateralities"),
-    _Trait("image_laterality", "image lateralities"),
-)
-_OF_TIME = (
-    replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
-    replace(_INVERSION, tolerance=TRAIT_TOLERANCE),
-    _Trait("trigger_time_ms", "trigger times", "ms", tolerance=0),
-    _Trait("trigger_delay_ms", "trigger delays", "ms", tolerance=0),
-    _Trait("temporal_offset_s", "temporal offsets", "s", tolerance=0),
-    _Trait("reference_time_ms", "reference times", is_listed=False),
-)
-"""What takes turns too where slices of one volume were taken in an interleaved order.
-
-There each slice is as thick as the step, or less; of two volumes it is thicker than half a step.
-Repetition times of a gated stack follow the heartbeat, to and fro between two values also.
-"""
-_IN_OTHER_WORDS = {trait.field for trait in (*_OF_ONE_VOLUME, *_OF_ONE_SCAN)}
-_OF_ONE_PLACE = (
-    *_OF_ONE_VOLUME,
-    *_OF_ONE_SCAN,
-    _KERNEL,
-    *(trait for trait in _NOT_TO_AND_FRO if trait.field not in _IN_OTHER_WORDS),
-    _ACQUISITION,
-    *_OF_TIME[2:],
-    _ACQUISITION_TIME,
-)
-_TRAIT_OF = {trait.field: trait for trait in _OF_ONE_PLACE}
-
-_ABSENCE_SAYS = frozenset(
-    (
-        *("contrast_agent", "b_value", "direction", "description", "comments", "scan_options"),
-        *("magnetization_transfer", "inversion_time_ms", "temporal_position", "temporal_index"),
-        *("temporal_offset_s", "trigger_time_ms", "trigger_delay_ms", "cardiac_phase"),
-        *("respiratory_phase", "stack", "DerivationDescription", "FrameLabel"),
-        *("CorrectedImage", "AttenuationCorrectionMethod", "ScatterCorrectionMethod"),
-        *("RandomsCorrectionMethod", "CardiacCyclePosition", "RespiratoryCyclePosition"),
-        *("ActualCardiacTriggerDelayTime", "NominalRespiratoryTriggerDelayTime"),
-        *("ActualRespiratoryTriggerDelayTime", "ContrastBolusStartTime", "ContrastBolusVolume"),
-        *("ContrastBolusRoute", "RequestedContrastAgent", "InversionTimes"),
-        *("VelocityEncodingDirection", "VelocityEncodingMinimumValue", "DiffusionDirectionality"),
-        *("ContrastBolusAgentSequence", "ContrastBolusUsageSequence", "MRDiffusionSequence"),
-        *("ContrastBolusAdministrationRouteSequence", "MRVelocityEncodingSequence"),
-        *("CardiacSynchronizationSequence", "RespiratorySynchronizationSequence"),
-        *("TemporalPositionSequence", "MRArterialSpinLabelingSequence", "DerivationCodeSequence"),
-        *("MRMetaboliteMapSequence", "metabolite", "MRModifierSequence"),
-        *("InterventionDrugInformationSequence", "CTAdditionalXRaySourceSequence"),
-        *("MultienergyCTProcessingSequence", "laterality", "image_laterality", "FrameLaterality"),
-    )
-)
-"""Fields, keywords and sequences of which an image that leaves them out is another: without
-contrast, say.
-
-All images have the others, and a file that leaves them out was damaged on its way.
-"""
 
 
 def mixed_patient(slices: Sequence[Slice]) -> str:
@@ -219,17 +107,17 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     Args:
         slices: sorted along their normal.
     """
-    if found := _differences(slices, _OF_ONE_VOLUME, is_absence_one=False):
+    if found := _differences(slices, OF_ONE_VOLUME, is_absence_one=False):
         return found
-    turning = [trait for trait in _NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
-    if overlap(slices, where_unstated=False) and _swings(slices, _ACQUISITION_TIME):
-        turning.append(_ACQUISITION_TIME)
+    turning = [trait for trait in NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
+    if overlap(slices, where_unstated=False) and _swings(slices, ACQUISITION_TIME):
+        turning.append(ACQUISITION_TIME)
     if overlap(slices, where_unstated=True):
-        turning += [t for t in _OF_TIME if _is_to_and_fro(slices, t) or _swings(slices, t)]
+        turning += [t for t in OF_TIME if _is_to_and_fro(slices, t) or _swings(slices, t)]
     scans = [s for s in slices if s.kind == "CT" and s.origin.acquisition]
-    numbers = _column([s.origin.acquisition for s in scans], _ACQUISITION)
+    numbers = _column([s.origin.acquisition for s in scans], ACQUISITION)
     if numbers and blocks(numbers) > len(set(numbers)):
-        turning.append(_ACQUISITION)
+        turning.append(ACQUISITION)
     if turning:
         return f"{_differences(slices, turning)} that take turns along the normal"
     return (
@@ -262,7 +150,7 @@ def _places_by_turns(slices: Sequence[Slice]) -> str:
     return f"InStackPositionNumbers {shown}, ... that take turns along the normal"
 
 
-def _is_to_and_fro(slices: Sequence[Slice], trait: _Trait) -> bool:
+def _is_to_and_fro(slices: Sequence[Slice], trait: Trait) -> bool:
     """Whether those slices that state an element state several values by turns."""
     stated = [text for text in (getattr(s.origin, trait.field) for s in slices) if text]
     if len(set(stated)) < 2:
@@ -271,7 +159,7 @@ def _is_to_and_fro(slices: Sequence[Slice], trait: _Trait) -> bool:
     return take_turns([kind_of[text] for text in stated])
 
 
-def _swings(slices: Sequence[Slice], trait: _Trait) -> bool:
+def _swings(slices: Sequence[Slice], trait: Trait) -> bool:
     found = [_number(getattr(s.origin, trait.field)) for s in slices]
     numbers = [n for n in found if n is not None]
     return len(numbers) == len(slices) and swing(numbers)
@@ -286,9 +174,9 @@ def _alternating(slices: Sequence[Slice]) -> str:
         return ""
     columns = _turning(slices)
     turning = [name for name in columns if not _is_mere_absence(name, columns[name])]
-    traits = [trait for trait in _OF_ONE_PLACE if trait.field in turning]
+    traits = [trait for trait in OF_ONE_PLACE if trait.field in turning]
     found = [_differences(slices, traits)] if traits else []
-    for name in (name for name in turning if name not in _TRAIT_OF):
+    for name in (name for name in turning if name not in TRAIT_OF):
         found.append(f"{len(set(columns[name]))} values of {name}")
     if not found:
         return ""
@@ -319,26 +207,26 @@ def _turning(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
 
 def _is_mere_absence(name: str, column: Sequence[float | str]) -> bool:
     kinds = set(column)
-    is_mere = _ABSENCE_SAYS.isdisjoint((name, *re.split(r"\[\d+\]\.|\.", name)))
+    is_mere = ABSENCE_SAYS.isdisjoint((name, *re.split(r"\[\d+\]\.|\.", name)))
     return is_mere and "" in kinds and len(kinds - {""}) == 1
 
 
 def _columns(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
     """What slices state of each field or keyword in which they differ; see `_column`."""
     others = [dict(s.origin.others) for s in slices]
-    stated = {t.field: [getattr(s.origin, t.field) for s in slices] for t in _OF_ONE_PLACE}
+    stated = {t.field: [getattr(s.origin, t.field) for s in slices] for t in OF_ONE_PLACE}
     stated["ImageType"] = ["\\".join(s.image_type) for s in slices]
     for keyword in sorted(set().union(*others)):
         stated[keyword] = [one.get(keyword, "") for one in others]
-    exact = _Trait("others", "values", tolerance=0)
+    exact = Trait("others", "values", tolerance=0)
     return {
-        name: _column(texts, _TRAIT_OF.get(name, exact))
+        name: _column(texts, TRAIT_OF.get(name, exact))
         for name, texts in stated.items()
         if len(set(texts)) > 1
     }
 
 
-def _column(stated: Sequence[str], trait: _Trait) -> list[float | str]:
+def _column(stated: Sequence[str], trait: Trait) -> list[float | str]:
     """What each slice states, "" included; values within the tolerance are the same."""
     kind_of = _kinds(set(stated), trait)
     return [kind_of[text] for text in stated]
@@ -362,17 +250,17 @@ def differences(slices: Sequence[Slice]) -> str:
     Empty where nothing that is read differs.
     """
     quantities = _listed(map(quantity, slices), "quantities")
-    return ", ".join(filter(None, (quantities, _differences(slices, _OF_ONE_PLACE))))
+    return ", ".join(filter(None, (quantities, _differences(slices, OF_ONE_PLACE))))
 
 
 def _differences(
-    slices: Sequence[Slice], traits: Iterable[_Trait], *, is_absence_one: bool = True
+    slices: Sequence[Slice], traits: Iterable[Trait], *, is_absence_one: bool = True
 ) -> str:
     found = (_difference(slices, trait, is_absence_one=is_absence_one) for trait in traits)
     return ", ".join(filter(None, found))
 
 
-def _difference(slices: Sequence[Slice], trait: _Trait, *, is_absence_one: bool) -> str:
+def _difference(slices: Sequence[Slice], trait: Trait, *, is_absence_one: bool) -> str:
     stated = {getattr(s.origin, trait.field) for s in slices}
     if not is_absence_one:
         stated.discard("")
@@ -387,7 +275,7 @@ def _difference(slices: Sequence[Slice], trait: _Trait, *, is_absence_one: bool)
     return f"{count} ({', '.join(shown)})" if trait.is_listed else count
 
 
-def _kinds(stated: set[str], trait: _Trait) -> dict[str, float | str]:
+def _kinds(stated: set[str], trait: Trait) -> dict[str, float | str]:
     """What each value counts as: numbers as the lowest of those within the tolerance, by size."""
     numbers = {} if trait.tolerance is None else {text: _number(text) for text in stated}
     kinds: dict[str, float | str] = {}
@@ -403,7 +291,7 @@ def _kinds(stated: set[str], trait: _Trait) -> dict[str, float | str]:
     }
 
 
-def _shown(kind: float | str, trait: _Trait) -> str:
+def _shown(kind: float | str, trait: Trait) -> str:
     if isinstance(kind, str):
         return kind.replace("\\", " ") or "none"
     return f"{kind:g} {trait.unit}".rstrip()

@@ -1,0 +1,129 @@
+"""Traits: what of a slice's origin tells volumes apart, where it may differ and by how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+TRAIT_TOLERANCE = 0.02
+"""Echo times, b-values and tube voltages of one acquisition may differ by this part (rounding)."""
+
+GATED_TOLERANCE = 0.5
+"""Repetition and inversion times of a gated stack follow the heartbeat: they may differ by this."""
+
+THICKNESS_TOLERANCE = 0.1
+"""Thicknesses that were worked out from rounded positions alternate between 1.2 and 1.3 mm."""
+
+
+@dataclass(frozen=True)
+class Trait:
+    """A field of `Origin` that may differ, and how that is said.
+
+    `tolerance` is the part by which numbers may differ and be the same; None compares text.
+    """
+
+    field: str
+    names: str
+    unit: str = ""
+    tolerance: float | None = None
+    is_listed: bool = True
+
+
+_KERNEL = Trait("kernel", "convolution kernels")
+ACQUISITION = Trait("acquisition", "acquisition numbers", tolerance=0)
+_REPETITION = Trait("repetition_time_ms", "repetition times", "ms", GATED_TOLERANCE)
+_INVERSION = Trait("inversion_time_ms", "inversion times", "ms", GATED_TOLERANCE)
+ACQUISITION_TIME = Trait("acquisition_time", "acquisition times", is_listed=False)
+OF_ONE_VOLUME = (
+    Trait("series_number", "series numbers", tolerance=0),
+    Trait("tube_kv", "tube voltages", "kV", TRAIT_TOLERANCE),
+    Trait("echo_time_ms", "echo times", "ms", TRAIT_TOLERANCE),
+    _REPETITION,
+    _INVERSION,
+    Trait("flip_angle_degrees", "flip angles", "degrees", TRAIT_TOLERANCE),
+    Trait("sequence_name", "sequence names"),
+    Trait("scanning_sequence", "scanning sequences"),
+    Trait("b_value", "b-values", "s/mm2", TRAIT_TOLERANCE),
+    Trait("temporal_position", "temporal positions", tolerance=0),
+    Trait("metabolite", "metabolite maps", is_listed=False),
+)
+"""Of these one volume has one value each."""
+
+_OF_ONE_SCAN = (
+    Trait("thickness_mm", "slice thicknesses", "mm", THICKNESS_TOLERANCE),
+    Trait("contrast_agent", "contrast agents", is_listed=False),
+    Trait("patient_position", "patient positions"),
+    Trait("filter_type", "filter types"),
+)
+"""What may change along one volume, though not to and fro."""
+
+NOT_TO_AND_FRO = (
+    *_OF_ONE_SCAN,
+    Trait("stack", "stacks"),
+    Trait("description", "series descriptions", is_listed=False),
+    Trait("protocol", "protocol names", is_listed=False),
+    Trait("comments", "image comments", is_listed=False),
+    Trait("series_time", "series times", is_listed=False),
+    Trait("echo_number", "echo numbers", tolerance=0),
+    Trait("sequence_variant", "sequence variants"),
+    Trait("scan_options", "scan options"),
+    Trait("magnetization_transfer", "magnetization transfers"),
+    Trait("reconstruction", "reconstruction methods"),
+    Trait("irradiation", "irradiation events", is_listed=False),
+    Trait("temporal_index", "temporal positions", tolerance=0),
+    Trait("cardiac_phase", "cardiac phases", "%", TRAIT_TOLERANCE),
+    Trait("respiratory_phase", "respiratory phases", "%", TRAIT_TOLERANCE),
+    Trait("direction", "diffusion directions", is_listed=False),
+    Trait("laterality", "lateralities"),
+    Trait("image_laterality", "image lateralities"),
+)
+OF_TIME = (
+    replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
+    replace(_INVERSION, tolerance=TRAIT_TOLERANCE),
+    Trait("trigger_time_ms", "trigger times", "ms", tolerance=0),
+    Trait("trigger_delay_ms", "trigger delays", "ms", tolerance=0),
+    Trait("temporal_offset_s", "temporal offsets", "s", tolerance=0),
+    Trait("reference_time_ms", "reference times", is_listed=False),
+)
+"""What takes turns too where slices of one volume were taken in an interleaved order.
+
+There each slice is as thick as the step, or less; of two volumes it is thicker than half a step.
+Repetition times of a gated stack follow the heartbeat, to and fro between two values also.
+"""
+_IN_OTHER_WORDS = {trait.field for trait in (*OF_ONE_VOLUME, *_OF_ONE_SCAN)}
+OF_ONE_PLACE = (
+    *OF_ONE_VOLUME,
+    *_OF_ONE_SCAN,
+    _KERNEL,
+    *(trait for trait in NOT_TO_AND_FRO if trait.field not in _IN_OTHER_WORDS),
+    ACQUISITION,
+    *OF_TIME[2:],
+    ACQUISITION_TIME,
+)
+TRAIT_OF = {trait.field: trait for trait in OF_ONE_PLACE}
+
+ABSENCE_SAYS = frozenset(
+    (
+        *("contrast_agent", "b_value", "direction", "description", "comments", "scan_options"),
+        *("magnetization_transfer", "inversion_time_ms", "temporal_position", "temporal_index"),
+        *("temporal_offset_s", "trigger_time_ms", "trigger_delay_ms", "cardiac_phase"),
+        *("respiratory_phase", "stack", "DerivationDescription", "FrameLabel"),
+        *("CorrectedImage", "AttenuationCorrectionMethod", "ScatterCorrectionMethod"),
+        *("RandomsCorrectionMethod", "CardiacCyclePosition", "RespiratoryCyclePosition"),
+        *("ActualCardiacTriggerDelayTime", "NominalRespiratoryTriggerDelayTime"),
+        *("ActualRespiratoryTriggerDelayTime", "ContrastBolusStartTime", "ContrastBolusVolume"),
+        *("ContrastBolusRoute", "RequestedContrastAgent", "InversionTimes"),
+        *("VelocityEncodingDirection", "VelocityEncodingMinimumValue", "DiffusionDirectionality"),
+        *("ContrastBolusAgentSequence", "ContrastBolusUsageSequence", "MRDiffusionSequence"),
+        *("ContrastBolusAdministrationRouteSequence", "MRVelocityEncodingSequence"),
+        *("CardiacSynchronizationSequence", "RespiratorySynchronizationSequence"),
+        *("TemporalPositionSequence", "MRArterialSpinLabelingSequence", "DerivationCodeSequence"),
+        *("MRMetaboliteMapSequence", "metabolite", "MRModifierSequence"),
+        *("InterventionDrugInformationSequence", "CTAdditionalXRaySourceSequence"),
+        *("MultienergyCTProcessingSequence", "laterality", "image_laterality", "FrameLaterality"),
+    )
+)
+"""Fields, keywords and sequences of which an image that leaves them out is another: without
+contrast, say.
+
+All images have the others, and a file that leaves them out was damaged on its way.
+"""
