@@ -5,6 +5,7 @@ Every verb imports what it needs when it runs, so that `medseg --help` answers a
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,13 @@ from medseg.cli_usage import BAD_ARGUMENTS, PlainGroup
 from medseg.interrupts import remember_interrupts
 from medseg.pages import page_of
 from medseg.printable import log_printable_text, printable
-from medseg.streams import OutputError, go_on_without_readers, require_output
+from medseg.streams import (
+    OutputError,
+    go_on_without_readers,
+    is_log_lost,
+    require_log,
+    require_output,
+)
 
 _HELP = {"-h", "--help"}
 
@@ -38,6 +45,7 @@ app = typer.Typer(
 app.add_typer(bundles_app, name="bundles")
 
 _KINDS = "ct, slices, chest, mr, brain, microscopy, membrane, endoscopy, road or city."
+_PLANNING = "planning"  # whose answer is the log, on the standard error
 _GO_ON = "what is done is kept, run it again to go on"
 _KEPT = {
     "train": "with one whole epoch done, go on with --resume True, else begin anew",
@@ -140,7 +148,7 @@ def segment(
     fixed = [f"--input={source}", f"--output_dir={out}"]  # so, even where a name starts with --
     if plan and not any(word.partition("=")[0] == "--existing" for word in context.args):
         fixed += ["--existing", "None"]  # a plan writes nothing, so that nothing is in its way
-    _run(bundle, "inference", "planning" if plan else "inference", [*fixed, *context.args])
+    _run(bundle, "inference", _PLANNING if plan else "inference", [*fixed, *context.args])
 
 
 @app.command(**_OVERRIDES)
@@ -344,16 +352,28 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except OutputError as error:
-        sys.stderr.write(f"error: {error}\n")
+        _say_where_possible(f"error: {error}\n")
         sys.exit(BAD_ARGUMENTS)
+
+
+def _say_where_possible(line: str) -> None:
+    """Write a line to the standard error, or to the standard output where that one is lost."""
+    stream = sys.stdout if is_log_lost() else sys.stderr
+    with suppress(OutputError):  # then both are lost, and the exit status alone tells
+        stream.write(line)
+        stream.flush()
 
 
 def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None:
     """Run a workflow of a bundle exactly as `python -m monai.bundle run` does."""
+    if run_id == _PLANNING:
+        require_log()
     with one_line_errors(_KEPT.get(workflow, "run it again")):
         from medseg.run import run_bundle
 
         run_bundle(bundle, workflow, run_id=run_id, arguments=arguments)
+    if run_id == _PLANNING:
+        require_log()
 
 
 def _refuse_early(

@@ -4,6 +4,7 @@ What is wrong with the command line is told before MONAI and torch are imported,
 seconds, and a folder that cannot be written before any weights are read.
 """
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +48,7 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
 
     for folder in _written_folders(bundle, workflow, overrides):
         check_folder(folder)
+    logging.getLogger("monai.bundle.scripts").setLevel(logging.WARNING)  # no summary of arguments
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"monai\.")  # its notes to its own developers
         run(run_id=run_id, config_file=str(bundle / f"{workflow}.json"), **for_monai(overrides))

@@ -14,14 +14,15 @@ from typing import Any
 
 _NUMBERS = {"stdout": 1, "stderr": 2}
 _closed_at_start: set[int] = set()
+_lost: dict[int, str] = {}  # number of a stream -> why it could not be written
 
 
 class OutputError(OSError):
-    """The standard output cannot be written."""
+    """The standard output, or a standard error that holds the answer, cannot be written."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, stream: str = "output") -> None:
         super().__init__(
-            f"the standard output cannot be written ({reason}): send it to a terminal, or to a "
+            f"the standard {stream} cannot be written ({reason}): send it to a terminal, or to a "
             "file on a disk that has room"
         )
 
@@ -68,6 +69,23 @@ def require_output() -> None:
         raise OutputError("it is closed")
 
 
+def require_log() -> None:
+    """Refuse a standard error that was closed or could not be written, where it holds the answer.
+
+    Raises:
+        OutputError: what was written to it, or is to be, is lost.
+    """
+    if is_log_lost():
+        raise OutputError(_lost.get(_NUMBERS["stderr"], "it is closed"), stream="error")
+
+
+def is_log_lost() -> bool:
+    """Whether the standard error was closed at the start, or could not be written meanwhile."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    return _NUMBERS["stderr"] in {*_lost, *_closed_at_start}
+
+
 class _Output(io.FileIO):
     """A standard stream that becomes the null device when it cannot be written any more."""
 
@@ -82,6 +100,8 @@ class _Output(io.FileIO):
         except OSError as error:
             _point_to_null(self.fileno())  # else what is buffered fails again at the end
             is_output = self.fileno() == _NUMBERS["stdout"]
+            if error.errno not in self._without_reader:
+                _lost[self.fileno()] = os.strerror(error.errno or 0)
             if is_output and error.errno not in self._without_reader:
                 raise OutputError(os.strerror(error.errno or 0)) from None
             return len(data)

@@ -12,6 +12,8 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
+from medseg.datasets import phantom
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 START = "from medseg.streams import go_on_without_readers as go; import sys, os; go(); "
 MANY = "[(sys.stderr.write('e' * 99 + chr(10)), print('o' * 99)) for _ in range(9999)]; "
@@ -119,6 +121,49 @@ def test_what_is_printed_and_cannot_be_written_is_an_error_of_one_line(study, ve
     *_, last = full.stderr.splitlines()
     assert last.startswith("error: the standard output cannot be written (No space left on device)")
     assert full.stderr.count("\n") == 1 + (verb == WRONG)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        f"bundles check {REPOSITORY / 'bundles/liver'}",
+        "phantom microscopy -o p --cases 2 --size 48",
+        "prepare nuclei --source published -o made",
+    ],
+)
+def test_what_a_verb_says_at_its_end_and_cannot_be_written_is_an_error(tmp_path, verb):
+    if verb.startswith("prepare"):
+        phantom.write("microscopy", tmp_path / "published", cases=5, size=48)
+    run = f"{sys.executable} -c 'from medseg.cli import main; main()' {verb}"
+    full = _shell(f"{run} > /dev/full", tmp_path)
+    assert full.returncode == 2
+    *_, last = full.stderr.splitlines()
+    assert last.startswith("error: the standard output cannot be written (No space left on device)")
+    assert "Traceback" not in full.stderr
+
+
+def test_a_check_of_bundles_with_a_closed_output_is_an_error(tmp_path):
+    check = f"bundles check {REPOSITORY / 'bundles/liver'}"
+    closed = _shell(
+        f"{sys.executable} -c 'from medseg.cli import main; main()' {check} >&-", tmp_path
+    )
+    assert closed.returncode == 2
+    assert closed.stderr.startswith("error: the standard output cannot be written (it is closed)")
+    assert closed.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("behind", "why"), [("2> /dev/full", "No space left on device"), ("2>&-", "it is closed")]
+)
+def test_a_plan_that_nobody_can_read_is_an_error(study, behind, why):
+    words = "segment in -o out --plan --channels '[2,4,6]'"
+    run = f"{sys.executable} -c 'from medseg.cli import main; main()' {words}"
+    ended = _shell(f"{run} {behind}", study)
+    assert ended.returncode == 2
+    *_, last = ended.stdout.splitlines()
+    assert last.startswith(f"error: the standard error cannot be written ({why})")
+    assert ended.stdout.count("error:") == 1
+    assert "input summary" not in ended.stdout
 
 
 @pytest.mark.parametrize("verb", VERBS)
