@@ -2,7 +2,7 @@
 
 from medseg.engines.batch import check_batch
 from medseg.engines.best import BestWeights
-from medseg.engines.claim import claim_folder, claim_weights
+from medseg.engines.claim import claim_folder, claim_weights, set_curves_aside
 from medseg.engines.config_in_use import config_in_use
 from medseg.engines.distributed import end_group, start_group
 from medseg.engines.finite_loss import FiniteLoss
@@ -29,6 +29,7 @@ __all__ = [
     "config_in_use",
     "end_group",
     "run_record",
+    "set_curves_aside",
     "start_group",
     "unwrapped",
 ]

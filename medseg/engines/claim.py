@@ -1,12 +1,19 @@
-"""Claim: the files of a run that no other run may write at the same time."""
+"""Claim: the files of a run that no other run may write at the same time, nor go on with."""
 
+import logging
 import os
 from pathlib import Path
 
 import ignite.distributed as idist
 
-from medseg.files import hold
+from medseg.counted import counted
+from medseg.files import hold, set_aside
 from medseg.watch import remember
+
+logger = logging.getLogger(__name__)
+
+INTERRUPTED = "interrupted"
+"""The folder, in that of a run, of curves that a run left which ended in its first epoch."""
 
 
 def claim_weights(path: str | os.PathLike) -> None:
@@ -53,3 +60,30 @@ def claim_folder(resume_file: str | os.PathLike) -> None:
             "--output_dir"
         )
     remember(file.parent, mark=lock.name)
+
+
+def set_curves_aside(resume_file: str | os.PathLike) -> None:
+    """Move curves of TensorBoard that an interrupted run left where there is nothing to resume.
+
+    TensorBoard shows all files of one folder as one curve, so that the first steps of a run that
+    was killed would be drawn into the next. They go into the folder `interrupted` beside them, a
+    run of its own in TensorBoard. Call it once the folder is held, before a handler opens a file.
+
+    Args:
+        resume_file: of the run; where it exists, its curves go on and stay where they are.
+
+    Raises:
+        OSError: they cannot be moved.
+    """
+    file = Path(resume_file)
+    if idist.get_rank() != 0 or file.exists():
+        return
+    curves = sorted(file.parent.glob("events.out.tfevents.*"))
+    for curve in curves:
+        set_aside(curve, file.parent / INTERRUPTED)
+    if curves:
+        logger.warning(
+            "%s of an interrupted run moved to %s",
+            counted(len(curves), "file with curves", plural="files with curves"),
+            file.parent / INTERRUPTED,
+        )

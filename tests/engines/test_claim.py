@@ -9,7 +9,7 @@ import pytest
 from engines.tiny_run import TinyRun
 
 from medseg.engines import claim as claim_module
-from medseg.engines import claim_folder, claim_weights
+from medseg.engines import claim_folder, claim_weights, set_curves_aside
 from medseg.files import hold
 
 HOLD = """
@@ -96,3 +96,30 @@ def test_a_process_that_ends_leaves_no_lock_file(tmp_path):
     assert said == "True ['run.lock']\n"
     assert not lock.exists()
     assert hold(lock)
+
+
+CURVES = "events.out.tfevents.1700000000.host.12.0"
+
+
+def test_curves_of_a_run_that_left_nothing_to_resume_are_moved(tmp_path, caplog):
+    (tmp_path / CURVES).write_bytes(b"first steps")
+    set_curves_aside(tmp_path / "resume.pt")
+    assert not (tmp_path / CURVES).exists()
+    (moved,) = (tmp_path / "interrupted").iterdir()
+    assert "tfevents" in moved.name
+    assert moved.read_bytes() == b"first steps"
+    assert f"1 file with curves of an interrupted run moved to {moved.parent}" in caplog.text
+
+
+def test_curves_of_a_run_to_resume_stay(tmp_path):
+    (tmp_path / CURVES).write_bytes(b"first epoch")
+    (tmp_path / "resume.pt").write_bytes(b"state")
+    set_curves_aside(tmp_path / "resume.pt")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [CURVES, "resume.pt"]
+
+
+def test_a_folder_without_curves_is_left_alone(tmp_path, caplog):
+    set_curves_aside(tmp_path / "absent" / "resume.pt")
+    set_curves_aside(tmp_path / "resume.pt")
+    assert list(tmp_path.iterdir()) == []
+    assert caplog.text == ""
