@@ -52,6 +52,29 @@ def with_real_world_values(header: Slice) -> Slice:
     )
 
 
+def in_one_scale(slices: Sequence[Slice]) -> Sequence[Slice]:
+    """Give slices of the mapping the rescale 1 and 0 where the others have one, and all then agree.
+
+    Of a series that is rescaled slice by slice, one slice may be left as it is stored: its rescale
+    changes nothing by chance, and its mapping is the rescale of all in another unit.
+
+    Args:
+        slices: those of one series.
+    """
+    others = [s for s in slices if not _is_by_mapping(s)]
+    is_mixed = others and len(others) < len(slices) and all(s.real_world for s in slices)
+    if not is_mixed or any(s.kind in RESCALED_KINDS for s in slices):
+        return slices
+    unit = others[0].rescale_type
+    undone = [
+        replace(s, slope=1.0, intercept=0.0, rescale_type=unit, is_real_world=False)
+        if s.is_real_world
+        else s
+        for s in slices
+    ]
+    return undone if _agree(undone) else slices
+
+
 def conflicting_rescale(slices: Sequence[Slice]) -> str:
     """Mappings that contradict the rescale, or of which none is the one that is meant.
 

@@ -283,7 +283,8 @@ REMEDIES: dict[Reason, str] = {
     Reason.SECONDARY_CAPTURE: "pass the series that it was captured from",
     Reason.PIXEL_FORMAT: (
         "store pictures in 8 or 16 bit grey, or in opaque 8 bit colour where colour is read, and "
-        "DICOM slices in 8, 16 or 32 bit whole numbers with a linear rescale"
+        "DICOM slices in 8, 16 or 32 bit whole numbers with PixelRepresentation and a linear "
+        "rescale"
     ),
     Reason.VOXEL_TYPE: (
         "store real numbers: the magnitude of complex voxels, one file for each colour"

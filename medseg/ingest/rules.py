@@ -169,8 +169,10 @@ def _pixel_format(slices: Sequence[Slice]) -> str:
         if s.high_bit != s.bits_stored - 1:
             bits = f"{s.bits_stored} of {s.bits_allocated} bits"
             return f"samples of {bits} whose HighBit is {s.high_bit}, not {s.bits_stored - 1}"
-        if s.pixel_representation not in (0, 1):
-            return "samples whose PixelRepresentation, the sign, is not stated"
+    unsigned = sum(s.pixel_representation not in (0, 1) for s in slices)
+    if unsigned:
+        some = f"{unsigned} of {len(slices)} slices" if unsigned < len(slices) else "samples"
+        return f"{some} whose PixelRepresentation, the sign, is not stated"
     return ""
 
 

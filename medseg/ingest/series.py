@@ -23,6 +23,7 @@ from medseg.ingest.folder import files_below
 from medseg.ingest.header import read_series_uid, read_slices
 from medseg.ingest.notes import Note, name_of, notes_on
 from medseg.ingest.plausibility import examine
+from medseg.ingest.real_world import in_one_scale
 from medseg.ingest.reasons import IngestError, Reason, Verdict, explain
 from medseg.ingest.remedies import Given, remedy_for
 from medseg.ingest.resample import Resampling, not_resampled, plan_resampling
@@ -228,6 +229,7 @@ def _fit(stack: Sequence[Slice], with_captures: Sequence[Slice]) -> bool:
 
 
 def _judged(slices: Sequence[Slice], *, resample: bool) -> Series:
+    slices = in_one_scale(slices)
     for reason, rule in SLICE_RULES:
         if finding := rule(slices):
             return _refused(slices, reason, f"{finding} in {name_of(slices)}")

@@ -109,6 +109,22 @@ def test_a_rescale_that_is_the_mapping_of_each_slice_may_be_1_and_0_in_one(tmp_p
     assert error.value.code is Reason.CONFLICTING_RESCALE
 
 
+def test_one_slice_whose_rescale_changes_nothing_is_in_the_scale_of_the_others(tmp_path):
+    """The mapping is three times the rescale, which is 1 and 0 in the first slice."""
+    slices = mr(lambda k: [mapping(3 * (1 + k / 2))], rescale=lambda k: (1 + k / 2, 0))
+    write_series(tmp_path, slices)
+    volume, _ = load(tmp_path)
+    factors = 1 + np.arange(len(STORED)) / 2
+    np.testing.assert_allclose(volume.transpose(2, 1, 0), STORED * factors[:, None, None])
+
+
+def test_one_slice_whose_mapping_is_of_another_scale_is_refused(tmp_path):
+    slices = mr(lambda k: [mapping(3 * (1 + k / 2) if k else 5)], rescale=lambda k: (1 + k / 2, 0))
+    write_series(tmp_path, slices)
+    with pytest.raises(IngestError, match="lack the real world mapping"):
+        load(tmp_path)
+
+
 def test_a_rescale_and_the_same_mapping_in_another_unit_agree(tmp_path):
     """The rescale goes first: slope 2 + k and intercept 5, of which the mapping is a thousandth."""
     slices = mr(lambda k: [mapping((2 + k) / 1000, 0.005)], rescale=lambda k: (2 + k, 5))

@@ -398,3 +398,14 @@ def test_secondary_captures_that_go_on_with_a_stack_are_slices_of_it(tmp_path):
     assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.CAPTURED_SLICES)
     assert "2 secondary captures with geometry and rescale" in series.message
     np.testing.assert_array_equal(load(tmp_path)[0], ramp().transpose(2, 1, 0) - 1024)
+
+
+def test_slices_without_a_stated_sign_are_counted(tmp_path):
+    slices = make_series()
+    for s in slices[1:3]:
+        del s.PixelRepresentation
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert series.reason is Reason.PIXEL_FORMAT
+    assert f"2 of {len(slices)} slices whose PixelRepresentation" in series.finding
+    assert "whole numbers with PixelRepresentation" in series.message
