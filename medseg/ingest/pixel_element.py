@@ -69,7 +69,9 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     stream.seek(start)
     if length == _UNDEFINED_LENGTH:
         return _measure_undefined(stream, parsed, size=size, name=name)
-    if (found := _items_of_known_length(stream, start + length)) is not None:
+    may_be_padded = not parsed.syntax.is_encapsulated
+    found = _items_of_known_length(stream, start + length, may_be_padded=may_be_padded)
+    if found is not None:
         return found
     return PixelData(
         start,
@@ -111,7 +113,7 @@ def _measure_deflated(
         head = BytesIO(stream.read(HEAD_BYTES))
         return replace(found, content=_content(head, dataset, start=0, length=length))
     stored = stream.read(length)
-    if items := _items_of_known_length(BytesIO(stored), len(stored)):
+    if items := _items_of_known_length(BytesIO(stored), len(stored), may_be_padded=True):
         return replace(items, offset=None)
     found = replace(found, missing_bytes=length - len(stored))
     return replace(found, content=_content(BytesIO(stored), dataset, start=0, length=length))
@@ -130,19 +132,22 @@ def zeros_at_end(stream: BinaryIO | Inflated, pixels: PixelData) -> int:
     return len(end) - len(end.rstrip(b"\0"))
 
 
-def _items_of_known_length(stream: BinaryIO, end: int) -> PixelData | None:
+def _items_of_known_length(stream: BinaryIO, end: int, *, may_be_padded: bool) -> PixelData | None:
     """Fragments in an element that states its length, as some writers do; None for plain samples.
 
-    Samples may begin like an item, but do not go on as items to the very end.
+    Samples may begin like an item, but no whole item of them holds a codestream, and they do not go
+    on as items to the very end. Under a plain syntax, what follows a codestream is padding.
     """
     start, begins = stream.tell(), stream.read(4)
     stream.seek(start)
     if begins not in _FIRST_TAGS:
         return None
     try:
-        found = _measure_fragments(stream, end)
+        found = _measure_fragments(stream, end, may_be_padded=may_be_padded)
     except ValueError:
         return None
+    if may_be_padded and found.content:
+        return found
     ends_behind_an_item = found.missing_bytes == _ITEM_HEADER_BYTES
     if start + found.length != end or not (ends_behind_an_item or found.missing_bytes == 0):
         return None
@@ -176,20 +181,24 @@ def _content(stream: BinaryIO, dataset: pydicom.Dataset, *, start: int, length: 
     return content
 
 
-def _measure_fragments(stream: BinaryIO, size: int) -> PixelData:
-    """Walk the items of encapsulated pixel data to the delimiter that must end them."""
+def _measure_fragments(stream: BinaryIO, size: int, *, may_be_padded: bool = False) -> PixelData:
+    """Walk the items of encapsulated pixel data to the delimiter that must end them.
+
+    Where they may be padded, a codestream and no item behind it end them too.
+    """
     offset, codestreams, content, is_lossy = stream.tell(), 0, "", False
     order = ">" if stream.read(4) == _FIRST_TAGS[1] else "<"
     stream.seek(offset)
     while True:
         item = stream.read(min(_ITEM_HEADER_BYTES, size - stream.tell()))
+        is_end = may_be_padded and bool(content) and item[:4] not in _FIRST_TAGS
         if len(item) < _ITEM_HEADER_BYTES:
-            missing_bytes = _ITEM_HEADER_BYTES - len(item)
+            missing_bytes = 0 if is_end else _ITEM_HEADER_BYTES - len(item)
             found = _fragments(offset, stream.tell() - offset, missing_bytes=missing_bytes)
             found = replace(found, codestreams=codestreams, content=content)
             return replace(found, is_irreversible=is_lossy)
         group, element, length = struct.unpack(order + "HHI", item)
-        if (group, element) == _DELIMITER:
+        if is_end or (group, element) == _DELIMITER:
             found = _fragments(offset, stream.tell() - offset, codestreams=codestreams)
             return replace(found, content=content, is_irreversible=is_lossy)
         if (group, element) != _ITEM:

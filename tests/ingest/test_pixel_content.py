@@ -148,6 +148,40 @@ def test_a_bare_codestream_of_just_the_length_of_the_pixels_is_no_pixels(codec, 
     check_refused(tmp_path, slices, f"holds {name} without items")
 
 
+def padded_items(dataset, syntax, *, end=b"", padding=b"\0", size=2 * 64 * 64):
+    """Items of one frame and padding up to the length of the pixels."""
+    content = encapsulate(frames_of(dataset), has_bot=not end) + end
+    return mislabel(dataset, syntax, content + padding * (size - len(content)))
+
+
+DELIMITER = b"\xfe\xff\xdd\xe0" + bytes(4)
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+@pytest.mark.parametrize(("codec", "name"), CODECS)
+@pytest.mark.parametrize("end", [b"", DELIMITER], ids=["open", "delimited"])
+def test_items_padded_to_the_length_of_the_pixels_are_no_pixels(end, codec, name, syntax, tmp_path):
+    slices = compress_series(make_series(SMOOTH), codec)
+    for s in slices:
+        padded_items(s, syntax, end=end)
+    check_refused(tmp_path, slices, f"holds encapsulated items of {name} under {syntax.name}")
+
+
+@pytest.mark.parametrize("padding", [b"\xff", b"\x07"])
+def test_so_are_items_padded_with_other_bytes_than_zeros(padding, tmp_path):
+    slices = compress_series(make_series(SMOOTH), uid.JPEG2000Lossless)
+    for s in slices:
+        padded_items(s, uid.ExplicitVRLittleEndian, padding=padding)
+    check_refused(tmp_path, slices, "holds encapsulated items of JPEG 2000 under")
+
+
+def test_one_slice_of_padded_items_is_enough(tmp_path):
+    slices = make_series(ramp((12, 64, 64)))
+    slices[6:7] = compress_series(slices[6:7], uid.RLELossless)
+    padded_items(slices[6], uid.ExplicitVRLittleEndian)
+    check_refused(tmp_path, slices, "holds encapsulated items of run-length code under")
+
+
 @pytest.mark.parametrize("syntax", [codec for codec, _ in CODECS])
 @pytest.mark.parametrize("in_items", [False, True])
 def test_plain_samples_under_a_compressed_syntax_are_refused(syntax, in_items, tmp_path):
