@@ -42,6 +42,7 @@ from medseg.ingest.turns import (
     swing,
     take_turns,
 )
+from medseg.ingest.weak_elements import is_weak
 
 MOSTLY_DOUBLED = 0.5
 """Of two volumes between each other this part of the places in a stack is there twice, at least."""
@@ -173,7 +174,11 @@ def _alternating(slices: Sequence[Slice]) -> str:
     if not overlap(slices, where_unstated=True):
         return ""
     columns = _turning(slices)
-    turning = [name for name in columns if not _is_mere_absence(name, columns[name])]
+    turning = [
+        name
+        for name, column in columns.items()
+        if not _is_mere_absence(name, column) and not is_weak(name, column)
+    ]
     traits = [trait for trait in OF_ONE_PLACE if trait.field in turning]
     found = [_differences(slices, traits)] if traits else []
     for name in (name for name in turning if name not in TRAIT_OF):

@@ -1,0 +1,76 @@
+"""Weak elements: what may change from slice to slice of one acquisition, in a strict order too.
+
+The tube current follows the patient's size, several computers may work out the slices of one scan
+by turns, and a window may be chosen for each slice. Two values by turns that are far apart are of
+two volumes nevertheless: of a scan of high dose and one of low dose, say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pydicom.valuerep import TM
+
+KEYWORDS = frozenset(
+    (
+        *(
+            "XRayTubeCurrent",
+            "XRayTubeCurrentInmA",
+            "XRayTubeCurrentInuA",
+            "AverageXRayTubeCurrent",
+        ),
+        *("Exposure", "ExposureInmAs", "ExposureInuAs", "ExposureTime"),
+        *("ExposureTimeInms", "ExposureTimeInuS", "CTDIvol", "EstimatedDoseSaving"),
+        *(
+            "WaterEquivalentDiameter",
+            "GeneratorPower",
+            "HeartRate",
+            "LowRRValue",
+            "HighRRValue",
+            "IntervalsAcquired",
+        ),
+        *("IntervalsRejected", "ContentTime", "WindowCenter", "WindowWidth"),
+    )
+)
+
+FAR_APART = 2.0
+"""One of two numbers is at least so many times the other where they are of two volumes."""
+
+FAR_APART_S = 10.0
+"""Two content times of two volumes are at least so many seconds apart."""
+
+_OF_TIME = "ContentTime"
+
+
+def is_weak(name: str, values: Collection[float | str]) -> bool:
+    """Whether values that take turns are those of an element that may, and not far apart.
+
+    Args:
+        name: a keyword, or several with dots of an element within sequences.
+        values: all that slices state of it, "" where one states nothing.
+
+    Example:
+        >>> is_weak("XRayTubeCurrent", {200.0, 201.0}), is_weak("XRayTubeCurrent", {50.0, 200.0})
+        (True, False)
+    """
+    keyword = name.rpartition(".")[2]
+    stated = [str(value) for value in set(values) - {""}]
+    return keyword in KEYWORDS and (len(stated) != 2 or not _are_far_apart(keyword, stated))
+
+
+def _are_far_apart(keyword: str, texts: list[str]) -> bool:
+    try:
+        if keyword == _OF_TIME:
+            one_s, other_s = map(_seconds, texts)
+            return abs(one_s - other_s) >= FAR_APART_S
+        less, more = sorted(float(text.split("\\")[0]) for text in texts)
+    except ValueError:  # no numbers: nothing says how far
+        return False
+    return less < 0 <= more or max(abs(less), abs(more)) >= FAR_APART * min(abs(less), abs(more))
+
+
+def _seconds(text: str) -> float:
+    time = TM(text.partition(".")[0].zfill(6))
+    if time is None:
+        raise ValueError("no time is stated")
+    return float(time.hour * 3600 + time.minute * 60 + time.second)
