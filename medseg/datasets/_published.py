@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from medseg.counted import counted, warn_once
+from medseg.counted import ODD, LeftOut, counted, warn_once
 from medseg.ingest.picture_orientation import UPRIGHT, as_stored, note_on
 from medseg.walk import walk, what_is_no_file
 
@@ -58,6 +59,9 @@ FORMATS = {
     "BMP": (".bmp",),
 }
 """The formats of pictures, and how their files are called, in any case of letters."""
+
+UNREAD = (".webp", ".gif", ".avif", ".heic", ".heif", ".jxl", ".jp2", ".ppm", ".pgm", ".tga")
+"""Pictures that no converter reads, of which a folder or archive that holds them says so."""
 
 LOSSLESS = ("PNG", "TIFF", "BMP")
 """Formats that keep the values of a mask."""
@@ -117,7 +121,7 @@ class Published:
         """
         content = self.read(file)
         try:
-            with Image.open(BytesIO(content)) as image:
+            with _quietly_opened(content) as image:
                 pages = []
                 for page, orientation in _pages(image):
                     if orientation != UPRIGHT:
@@ -244,10 +248,12 @@ def opened(
     """
     name = str(source.absolute())
     if os.path.isdir(source):
-        below = (folder / name for folder, _, names in walk(source) for name in names)
-        below = (file for file in below if os.path.isfile(file))
-        found = (file.relative_to(source).as_posix() for file in below)
-        yield Published(name, _ordered(found), lambda file: (source / file).read_bytes(), damaged)
+        below = [folder / name for folder, _, names in walk(source) for name in names]
+        odd = _ordered(f.relative_to(source).as_posix() for f in below if what_is_no_file(f))
+        found = (f.relative_to(source).as_posix() for f in below if os.path.isfile(f))
+        files = _ordered(found)
+        _warn_of_unread(name, files, odd)
+        yield Published(name, files, lambda file: (source / file).read_bytes(), damaged)
         return
     if not os.path.exists(source):
         raise FileNotFoundError(f"no such file or folder: {name}: {remedy}")
@@ -261,7 +267,27 @@ def opened(
     with zipfile.ZipFile(source) as archive:
         content = _inflating(archive, most_bytes)
         files = _ordered(archive.namelist())
+        _warn_of_unread(name, files)
         yield Published(name, files, content, damaged, _recorded(archive))
+
+
+def _warn_of_unread(name: str, files: Iterable[str], odd: Iterable[str] = ()) -> None:
+    """Name the files that no converter reads although they are, or were, part of the set."""
+    left = LeftOut()
+    left.add(ODD, odd)
+    unread = (file for file in files if PurePosixPath(file).suffix.lower() in UNREAD)
+    left.add("of no format that is read", unread)
+    if left:
+        warn_once(logger, f"left out of {name}: {left}")
+
+
+@contextmanager
+def _quietly_opened(content: bytes) -> Iterator[Image.Image]:
+    """A picture; Pillow does not warn of a large one, which `_pages` refuses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(BytesIO(content)) as image:
+            yield image
 
 
 def _pages(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:

@@ -43,8 +43,9 @@ def check_foreground(
         absent = _absent(cases, classes)
         if len(absent) == len(classes):
             raise ValueError(
-                f"{place} ({len(cases)} images) hold no voxel of {', '.join(absent)}: choose "
-                "another --fold, or correct classes and label_values"
+                f"{place} ({len(cases)} images) hold no voxel of {', '.join(absent)} as they are "
+                "sampled here: choose another --fold, lower --val_slice_step or --slice_step where "
+                "slices are skipped, or correct classes and label_values"
             )
         for name in absent if idist.get_rank() == 0 else ():
             logger.warning(

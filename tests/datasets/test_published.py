@@ -137,16 +137,18 @@ def test_a_file_that_inflates_beyond_measure_is_refused_unread(tmp_path):
             published.read("b")
 
 
-def test_a_picture_that_claims_many_pixels_in_few_bytes_is_refused_undecoded(source, monkeypatch):
+def test_a_picture_that_claims_many_pixels_in_few_bytes_is_refused_undecoded(
+    source, monkeypatch, recwarn
+):
     content = io.BytesIO()
     Image.new("1", (13000, 13000)).save(content, format="PNG")  # 169 million pixels, 21 kB
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
     with (
         opened(source({"1.png": content.getvalue()}), remedy="x") as published,
-        pytest.warns(Image.DecompressionBombWarning),
         pytest.raises(ValueError, match=r"^1.png of .* \(it claims 169000000 pixels or more"),
     ):
         published.picture("1.png")
+    assert list(recwarn) == []
 
 
 def test_pages_that_claim_many_pixels_together_are_refused(source, monkeypatch):
@@ -209,3 +211,27 @@ def test_folders_behind_links_are_read_and_circles_are_not_followed(tmp_path):
     with opened(tmp_path / "source", remedy="") as published:
         assert published.files == ("set/images/2.png", "set/images/10.png", "set/masks/2.PNG")
         assert published.read("set/images/10.png") == b"ten"
+
+
+def test_links_to_nothing_and_pictures_of_no_format_that_is_read_are_named(tmp_path, caplog):
+    folder = unpack({**FILES, "set/images/3.webp": b"webp"}, tmp_path / "set")
+    for parent in ("images", "masks"):
+        (folder / "set" / parent / "4.png").symlink_to("/nowhere/4.png")
+    (folder / "set/images/5.png").symlink_to("5.png")
+    with opened(folder, remedy="give a folder") as published:
+        assert sorted(published.files) == sorted([*FILES, "set/images/3.webp"])
+    assert f"left out of {folder}: 3 files that are links to nothing" in caplog.text
+    assert "(set/images/4.png, set/images/5.png, set/masks/4.png)" in caplog.text
+    assert "1 file of no format that is read (set/images/3.webp)" in caplog.text
+
+
+def test_an_archive_names_its_pictures_of_no_format_that_is_read(tmp_path, caplog):
+    with opened(pack({**FILES, "set/a.GIF": b"gif"}, tmp_path / "a.zip"), remedy="give one"):
+        pass
+    assert "1 file of no format that is read (set/a.GIF)" in caplog.text
+
+
+def test_a_set_of_what_is_read_has_no_warning(tmp_path, caplog):
+    with opened(unpack({**FILES, **dict.fromkeys(CLUTTER, b"")}, tmp_path), remedy="give one"):
+        pass
+    assert caplog.text == ""
