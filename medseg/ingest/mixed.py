@@ -29,14 +29,17 @@ from medseg.ingest.traits import (
     OF_ONE_PLACE,
     OF_ONE_VOLUME,
     OF_TIME,
+    TIMES_OF_PACKAGES,
     TRAIT_OF,
     Trait,
 )
 from medseg.ingest.turns import (
+    OVERLAP,
     alternate,
     blocks,
     count_by_turns,
     is_monotone,
+    may_be_packages,
     overlap,
     places_along,
     swing,
@@ -111,10 +114,7 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     if found := _differences(slices, OF_ONE_VOLUME, is_absence_one=False):
         return found
     turning = [trait for trait in NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
-    if overlap(slices, where_unstated=False) and _swings(slices, ACQUISITION_TIME):
-        turning.append(ACQUISITION_TIME)
-    if overlap(slices, where_unstated=True):
-        turning += [t for t in OF_TIME if _is_to_and_fro(slices, t) or _swings(slices, t)]
+    turning += _turning_times(slices)
     scans = [s for s in slices if s.kind == "CT" and s.origin.acquisition]
     numbers = _column([s.origin.acquisition for s in scans], ACQUISITION)
     if numbers and blocks(numbers) > len(set(numbers)):
@@ -127,6 +127,20 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
         or _turning_dimension(slices)
         or _alternating(slices)
     )
+
+
+def _turning_times(slices: Sequence[Slice]) -> list[Trait]:
+    """Times that swing between two volumes, where slices overlap; the heartbeat does not."""
+    ignored = TIMES_OF_PACKAGES if may_be_packages(slices) else ()
+    times = [trait for trait in OF_TIME if trait.field not in ignored]
+    turning = []
+    if ACQUISITION_TIME.field not in ignored and overlap(slices, where_unstated=False):
+        turning += [ACQUISITION_TIME] if _swings(slices, ACQUISITION_TIME) else []
+    if overlap(slices, where_unstated=True):
+        turning += [trait for trait in times if _swings(slices, trait)]
+    if overlap(slices, where_unstated=True, steps=OVERLAP):
+        turning += [t for t in times if t not in turning and _is_to_and_fro(slices, t)]
+    return turning
 
 
 def _doubled_places(slices: Sequence[Slice]) -> str:
@@ -179,6 +193,8 @@ def _alternating(slices: Sequence[Slice]) -> str:
         for name, column in columns.items()
         if not _is_mere_absence(name, column) and not is_weak(name, column)
     ]
+    if TIMES_OF_PACKAGES.issuperset(turning) and may_be_packages(slices):
+        return ""
     traits = [trait for trait in OF_ONE_PLACE if trait.field in turning]
     found = [_differences(slices, traits)] if traits else []
     for name in (name for name in turning if name not in TRAIT_OF):

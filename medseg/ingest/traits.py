@@ -89,6 +89,14 @@ OF_TIME = (
 There each slice is as thick as the step, or less; of two volumes it is thicker than half a step.
 Repetition times of a gated stack follow the heartbeat, to and fro between two values also.
 """
+TIMES_OF_PACKAGES = frozenset(
+    (
+        *("acquisition_time", "reference_time_ms", "AcquisitionDateTime", "AcquisitionDate"),
+        *("ContentTime", "ContentDate"),
+    )
+)
+"""Times of day, in which slices of one MR volume differ that were taken in several packages."""
+
 _IN_OTHER_WORDS = {trait.field for trait in (*OF_ONE_VOLUME, *_OF_ONE_SCAN)}
 OF_ONE_PLACE = (
     *OF_ONE_VOLUME,

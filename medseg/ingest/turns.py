@@ -15,7 +15,13 @@ import numpy as np
 from medseg.ingest.slice import Slice
 
 OVERLAP = 1.5
-"""Slices of two volumes at half a step are at least this many steps thick, or apart as stated."""
+"""Slices of two volumes at half a step are mostly this many steps thick, or more, or so apart."""
+
+REACH = 1.1
+"""Slices are thicker than their step, and not by rounding, from this many steps on.
+
+So are those of two volumes with wide gaps, and those of one that were taken to overlap.
+"""
 
 SAME_STEP = 0.1
 """SpacingBetweenSlices is the step of the stack where the two differ by this part at most."""
@@ -128,7 +134,7 @@ def blocks(values: Sequence[object]) -> int:
     return 1 + sum(a != b for a, b in pairwise(values))
 
 
-def overlap(slices: Sequence[Slice], *, where_unstated: bool) -> bool:
+def overlap(slices: Sequence[Slice], *, where_unstated: bool, steps: float = REACH) -> bool:
     """Whether slices reach over each other as those of several volumes between each other do.
 
     What they state is compared with the smallest of their steps.
@@ -139,10 +145,32 @@ def overlap(slices: Sequence[Slice], *, where_unstated: bool) -> bool:
     Args:
         slices: sorted along their normal, two or more.
         where_unstated: what to answer where neither thickness nor spacing is stated.
+        steps: how thick they are at least; a stated spacing is `OVERLAP` steps, or more.
     """
     step_mm = float(_gaps_mm(slices).min(initial=np.inf))
     spacings_mm = [mm for s in slices if (mm := s.spacing_between_mm) and mm > 0]
     if spacings_mm and max(abs(mm - step_mm) for mm in spacings_mm) <= SAME_STEP * step_mm:
         return False
-    extents_mm = [mm for s in slices if (mm := s.thickness_mm) and mm > 0] + spacings_mm
-    return max(extents_mm) >= OVERLAP * step_mm if extents_mm else where_unstated
+    if not spacings_mm and not _thickest_mm(slices):
+        return where_unstated
+    is_apart = max(spacings_mm, default=0.0) >= OVERLAP * step_mm
+    return is_apart or are_thick(slices, steps=steps)
+
+
+def may_be_packages(slices: Sequence[Slice]) -> bool:
+    """Whether every other slice may have been taken later, as MR does lest they disturb each other.
+
+    Not where slices are as thick as those of two volumes at half a step mostly are.
+    """
+    is_mr = all(s.kind == "MR" for s in slices)
+    return is_mr and _thickest_mm(slices) > 0 and not are_thick(slices, steps=OVERLAP)
+
+
+def are_thick(slices: Sequence[Slice], *, steps: float) -> bool:
+    """Whether one of the slices is so many of their smallest steps thick, or thicker."""
+    return _thickest_mm(slices) >= steps * float(_gaps_mm(slices).min(initial=np.inf))
+
+
+def _thickest_mm(slices: Sequence[Slice]) -> float:
+    """0 where none states its thickness."""
+    return max(max(s.thickness_mm or 0.0 for s in slices), 0.0)

@@ -1116,3 +1116,94 @@ def test_overlapping_slices_that_take_turns_in_a_private_number_are_two_volumes(
     for s in slices:
         s.private_block(group, creator)[element].value = values[0]
     assert verdict_of(slices, tmp_path / "one").verdict is Verdict.ACCEPT
+
+
+CINE = {"TriggerTime": ("20", "420"), "AcquisitionTime": ("100000", "100010")}
+CINE_WITH_JITTER = {
+    "TriggerTime": ("20", "421", "22", "419", "21", "420", "20", "422", "19", "418")
+}
+NUMBERS = {"AcquisitionNumber": (1, 2), "AcquisitionTime": ("100000", "101500")}
+CONTRAST = {"ContrastBolusAgent": (None, "Gd")}
+PACKAGES = {
+    "AcquisitionTime": ("100000", "100400"),
+    "AcquisitionDateTime": ("20240101100000", "20240101100400"),
+    "ContentTime": ("100000", "100400"),
+}
+LONG_PACKAGES = {"AcquisitionTime": [f"10{4 * (k % 2):02}{k // 2:02}.5" for k in range(10)]}
+
+
+def ten_of_mr(elements, *, step_mm, thickness_mm, spacing_mm=None, modality="MR"):
+    slices = make_series(ramp((10, 6, 4)), uid="1.2.3", step_mm=step_mm)
+    for k, s in enumerate(mr(slices) if modality == "MR" else slices):
+        s.SliceThickness = thickness_mm
+        if spacing_mm is not None:
+            s.SpacingBetweenSlices = spacing_mm
+        for keyword, values in elements.items():
+            setattr(s, keyword, values[k % len(values)])
+    return slices
+
+
+@pytest.mark.parametrize(("thickness_mm", "step_mm"), [(6, 5), (4, 3), (7, 5)])
+@pytest.mark.parametrize(
+    ("elements", "words"),
+    [
+        (CINE, "2 trigger times (20 ms, 420 ms)"),
+        (CINE_WITH_JITTER, "9 trigger times (19 ms"),
+        (NUMBERS, "2 acquisition numbers (1, 2)"),
+        (CONTRAST, "2 contrast agents"),
+    ],
+)
+def test_mr_slices_little_thicker_than_their_step_may_be_two_volumes(
+    elements, words, thickness_mm, step_mm, tmp_path
+):
+    slices = ten_of_mr(elements, step_mm=step_mm, thickness_mm=thickness_mm)
+    check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, words)
+
+
+@pytest.mark.parametrize("elements", [PACKAGES, LONG_PACKAGES])
+@pytest.mark.parametrize(
+    ("thickness_mm", "step_mm", "spacing_mm"),
+    [(5, 5, None), (5, 6, None), (5, 6, 6), (5, 6, 12), (5, 5, 10), (4, 3, None)],
+)
+def test_mr_taken_in_two_packages_is_one_volume(
+    elements, thickness_mm, step_mm, spacing_mm, tmp_path
+):
+    """Odd slices first and even ones later, with the spacing of the stack or of one package."""
+    slices = ten_of_mr(elements, step_mm=step_mm, thickness_mm=thickness_mm, spacing_mm=spacing_mm)
+    series = verdict_of(slices, tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
+
+
+@pytest.mark.parametrize(
+    ("modality", "thickness_mm", "spacing_mm", "elements"),
+    [
+        ("CT", 6, None, PACKAGES),
+        ("CT", 5, 10, PACKAGES),
+        ("MR", 8, None, PACKAGES),
+        ("MR", 8, None, LONG_PACKAGES),
+        ("MR", 5, 10, CINE),
+    ],
+)
+def test_packages_are_of_mr_alone_and_differ_in_times_of_day_alone(
+    modality, thickness_mm, spacing_mm, elements, tmp_path
+):
+    slices = ten_of_mr(
+        elements,
+        step_mm=5,
+        thickness_mm=thickness_mm,
+        spacing_mm=spacing_mm,
+        modality=modality,
+    )
+    check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, "that take turns")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [("512", "498", "530", "505", "521", "512"), ("900", "930", "900", "930", "900", "900", "930")],
+)
+@pytest.mark.parametrize("keyword", ["TriggerTime", "RepetitionTime"])
+def test_the_heartbeat_of_mr_slices_that_overlap_a_little_is_of_one_volume(
+    keyword, times, tmp_path
+):
+    slices = ten_of_mr({keyword: times}, step_mm=5, thickness_mm=6)[: len(times)]
+    assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT
