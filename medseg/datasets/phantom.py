@@ -27,6 +27,9 @@ KINDS = {
 """Kind of phantom -> the module and function that write it."""
 
 SMALLEST_SIZE = 48  # in-plane matrix; below it small tumours fall between voxel centres
+MOST_CASES, MOST_SIDE, MOST_SEED = 100_000, 2048, 2**32 - 1
+"""Cases of either part, rows, columns and slices, and the seed, at most: a slip is refused."""
+
 MARK = "phantom.json"
 """The file that tells a phantom from real data."""
 
@@ -65,7 +68,7 @@ def write(
     Args:
         kind: see the table.
         out_dir: folder to write; it must be new or empty, unless `overwrite`.
-        cases: labelled cases for training, 1 or more; as many as the folds to be made, or more.
+        cases: labelled cases for training, 1 to `MOST_CASES`, as many as the folds to be made.
         seed: seed of all that is random.
         test_cases: cases for testing, numbered after those for training.
         size: in-plane matrix or height of a picture, 48 or more; the field of view of a CT stays
@@ -84,8 +87,9 @@ def write(
     """
     if kind not in KINDS:
         raise ValueError(f"phantom kind {kind!r} is unknown: choose one of {', '.join(KINDS)}")
-    _check_numbers(cases=(cases, 1), test_cases=(test_cases, 0), seed=(seed, 0))
-    _check_numbers(size=(size, SMALLEST_SIZE), slices=(slices, 1))
+    _check_numbers(cases=(cases, 1, MOST_CASES), test_cases=(test_cases, 0, MOST_CASES))
+    _check_numbers(size=(size, SMALLEST_SIZE, MOST_SIDE), slices=(slices, 1, MOST_SIDE))
+    _check_numbers(seed=(seed, 0, MOST_SEED))
     if not 0.5 <= thickness_mm <= 10:
         raise ValueError(f"thickness_mm is {thickness_mm}: choose 0.5 to 10")
     out = Path(os.path.realpath(out_dir))
@@ -110,10 +114,10 @@ def _writer(kind: str) -> Callable[..., None]:
     return getattr(import_module(f"medseg.datasets.{module}"), function)
 
 
-def _check_numbers(**limits: tuple[int, int]) -> None:
-    for name, (value, least) in limits.items():
-        if value < least:
-            raise ValueError(f"{name} is {value}: choose {least} or more")
+def _check_numbers(**limits: tuple[int, int, int]) -> None:
+    for name, (value, least, most) in limits.items():
+        if not least <= value <= most:
+            raise ValueError(f"{name} is {value}: choose {least} to {most}")
 
 
 def _check_free(out: Path, *, overwrite: bool) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 
-from medseg.counted import counted
+from medseg.counted import counted, listed
 from medseg.geometry import Geometry
 from medseg.ingest.copies import leave_out_copies
 from medseg.ingest.directory import referenced_files
@@ -262,8 +263,17 @@ def _with_copies(series: Series, slices: Sequence[Slice], *, differing: Sequence
     copies = counted(len(slices) - len(series.slices), f"{kind}copy", plural=f"{kind}copies")
     but = f" but for {', '.join(differing)}" if differing else ""
     finding = f"{copies}{but} among {len(slices)} slices left out of {name_of(slices)}"
+    finding += _by_folder(slices)
     notes = ((Reason.EXACT_COPIES, finding), *series.notes)
     return replace(series, verdict=Verdict.REPAIR, notes=notes)
+
+
+def _by_folder(slices: Sequence[Slice]) -> str:
+    """How many slices lie in which folder, where they lie in several; else empty."""
+    counts = Counter(s.path.parent for s in slices)
+    if len(counts) == 1:
+        return ""
+    return f" ({listed([f'{count} in {folder}' for folder, count in sorted(counts.items())])})"
 
 
 def _with_left_aside(series: Series, slices: Sequence[Slice]) -> Series:

@@ -243,11 +243,14 @@ def test_an_unknown_kind_is_refused_with_the_known_ones(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"cases": 0}, "cases is 0: choose 1 or more"),
-        ({"test_cases": -1}, "test_cases is -1: choose 0 or more"),
-        ({"seed": -1}, "seed is -1: choose 0 or more"),
-        ({"size": 32}, "size is 32: choose 48 or more"),
-        ({"slices": 0}, "slices is 0: choose 1 or more"),
+        ({"cases": 0}, "cases is 0: choose 1 to 100000"),
+        ({"test_cases": -1}, "test_cases is -1: choose 0 to 100000"),
+        ({"seed": -1}, "seed is -1: choose 0 to 4294967295"),
+        ({"size": 32}, "size is 32: choose 48 to 2048"),
+        ({"slices": 0}, "slices is 0: choose 1 to 2048"),
+        ({"slices": 4000}, "slices is 4000: choose 1 to 2048"),
+        ({"cases": 99999999999}, "cases is 99999999999: choose 1 to 100000"),
+        ({"size": 100000}, "size is 100000: choose 48 to 2048"),
         ({"thickness_mm": 0.0}, r"thickness_mm is 0\.0: choose 0\.5 to 10"),
     ],
 )

@@ -40,6 +40,15 @@ def test_a_series_exported_twice_is_read_once(tmp_path):
     _is_read_once(tmp_path, "5 exact copies")
 
 
+def test_a_copy_that_lacks_a_slice_is_told_by_the_slices_of_each_folder(tmp_path):
+    slices = make_series()
+    write_series(tmp_path / "whole", slices)
+    write_series(tmp_path / "miss", [*slices[:2], *slices[3:]])
+    _is_read_once(tmp_path, f"{len(slices) - 1} exact copies")
+    counts = f"({len(slices) - 1} in {tmp_path / 'miss'}, {len(slices)} in {tmp_path / 'whole'})"
+    assert _only(tmp_path).finding.endswith(counts)
+
+
 def test_one_file_under_two_names_is_read_once(tmp_path):
     paths = write_series(tmp_path, make_series())
     (tmp_path / "copy of it.dcm").write_bytes(paths[2].read_bytes())
