@@ -2,17 +2,26 @@
 
 import copy
 import logging
+from collections import Counter
 from typing import Any
 
 import ignite.distributed as idist
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 from torch.utils.data import DataLoader
+
+from medseg.counted import counted
+from medseg.memory import available_bytes
 
 logger = logging.getLogger(__name__)
 
 _TOO_FEW = "Expected more than 1"
 """How torch's complaint starts where a norm has a single value to take a mean and spread of."""
+
+
+_LEAST_ITEM = 2
+"""Bytes of an element in half precision, which a training may use."""
 
 
 def check_batch(
@@ -38,7 +47,8 @@ def check_batch(
         patches: patches for each item of the loader.
 
     Raises:
-        ValueError: the network does not take images of that size, or a norm has one value only.
+        ValueError: the network does not take images of that size, a norm has one value only, or the
+            largest batch needs more than the memory that is free, where the network is on a CPU.
 
     Example:
         >>> check_batch(net, loader, in_channels=1, image_size=[96, 96])  # doctest: +SKIP
@@ -46,6 +56,7 @@ def check_batch(
     smallest = smallest_batch(loader) * patches
     shape = (smallest, in_channels, *image_size)
     ghost = copy.deepcopy(network).to("meta").train()
+    kept = _count_kept(ghost)
     try:
         with torch.no_grad():
             ghost(torch.empty(*shape, device="meta"))
@@ -60,11 +71,43 @@ def check_batch(
             "so pass a larger image_size, fewer channels, or for batch norm a batch_size that "
             "leaves no batch of 1"
         ) from error
+    largest = largest_batch(loader) * patches
+    _check_memory(network, largest, image_size, kept.total() * largest // smallest)
     if smallest == 1 and _has_batch_norm(network) and idist.get_rank() == 0:
         logger.warning(
             "%s of an epoch holds 1 image, and batch norm takes mean and spread from that one "
             "alone: pass a larger batch_size that leaves no batch of 1, or --norm instance",
             "every batch" if loader.batch_size == 1 else "the last batch",
+        )
+
+
+def _count_kept(ghost: torch.nn.Module) -> Counter[str]:
+    """Count, while a network runs, the bytes that its convolutions keep for the backward pass.
+
+    Each keeps its output, of two bytes an element or more: the least that a training needs. None
+    are counted of a network that computes some of them again instead (`checkpointing`).
+    """
+    kept: Counter[str] = Counter()
+    if any(getattr(layer, "checkpointing", False) for layer in ghost.modules()):
+        return kept
+    for layer in ghost.modules():
+        if isinstance(layer, _ConvNd):
+            layer.register_forward_hook(
+                lambda _layer, _inputs, output: kept.update(bytes=_LEAST_ITEM * output.numel())
+            )
+    return kept
+
+
+def _check_memory(
+    network: torch.nn.Module, images: int, image_size: list[int], needed: int
+) -> None:
+    free = available_bytes()
+    is_on_cpu = next(network.parameters()).device.type == "cpu"
+    if is_on_cpu and free is not None and needed > free:
+        raise ValueError(
+            f"a batch of {counted(images, 'image')} of {list(image_size)} needs more than "
+            f"{needed / 2**30:.3g} GiB, and {free / 2**30:.3g} GiB are free: lower --batch_size, "
+            "--image_size or --channels"
         )
 
 
@@ -82,3 +125,8 @@ def smallest_batch(loader: Any) -> int:
     items = len(loader.sampler)
     rest = items % size
     return size if rest == 0 or (loader.drop_last and items > size) else rest
+
+
+def largest_batch(loader: Any) -> int:
+    """Items of the largest batch of an epoch, which is all of them where they are fewer."""
+    return min(int(loader.batch_size), len(loader.sampler))
