@@ -25,10 +25,12 @@ from medseg.ingest.traits import (
     ABSENCE_SAYS,
     ACQUISITION,
     ACQUISITION_TIME,
+    AT_EDGES,
     NOT_TO_AND_FRO,
     OF_ONE_PLACE,
     OF_ONE_VOLUME,
     OF_TIME,
+    SAYS_BY_ABSENCE,
     TIMES_OF_PACKAGES,
     TRAIT_OF,
     Trait,
@@ -39,6 +41,7 @@ from medseg.ingest.turns import (
     blocks,
     count_by_turns,
     is_monotone,
+    lie_among_each_other,
     may_be_packages,
     overlap,
     places_along,
@@ -99,9 +102,9 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     """Slices, one at each place, of several echoes, b-values, times, voltages or series.
 
     Of CT also those whose AcquisitionNumbers take turns along the normal, such as two phases at
-    half a spacing. Numbers that come in blocks are one scan, rotation after rotation. So it is with
-    thickness, contrast agent, filter and the position of the patient, where each value comes back
-    again and again.
+    half a spacing. Numbers that come in blocks are one scan, rotation after rotation, and the edges
+    of two rotations may lie between each other. So it is with thickness, contrast agent, filter and
+    the position of the patient, where each value comes back again and again.
 
     Where slices overlap, smaller differences of repetition and inversion time and trigger times
     count too, and anything else that is stated by turns in a strict order; see
@@ -117,7 +120,7 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     turning += _turning_times(slices)
     scans = [s for s in slices if s.kind == "CT" and s.origin.acquisition]
     numbers = _column([s.origin.acquisition for s in scans], ACQUISITION)
-    if numbers and blocks(numbers) > len(set(numbers)):
+    if lie_among_each_other(numbers):
         turning.append(ACQUISITION)
     if turning:
         return f"{_differences(slices, turning)} that take turns along the normal"
@@ -126,6 +129,7 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
         or _places_by_turns(slices)
         or _turning_dimension(slices)
         or _alternating(slices)
+        or _left_out(slices)
     )
 
 
@@ -171,7 +175,8 @@ def _is_to_and_fro(slices: Sequence[Slice], trait: Trait) -> bool:
     if len(set(stated)) < 2:
         return False
     kind_of = _kinds(set(stated), trait)
-    return take_turns([kind_of[text] for text in stated])
+    kinds = [kind_of[text] for text in stated]
+    return take_turns(kinds) and (trait not in AT_EDGES or lie_among_each_other(kinds))
 
 
 def _swings(slices: Sequence[Slice], trait: Trait) -> bool:
@@ -205,6 +210,21 @@ def _alternating(slices: Sequence[Slice]) -> str:
     is_stated = overlap(slices, where_unstated=False)
     whose = "of slices that overlap" if is_stated else "of slices that state no thickness"
     return f"{', '.join(shown)} that take turns along the normal, {whose}"
+
+
+def _left_out(slices: Sequence[Slice]) -> str:
+    """What every other slice leaves out, whether they overlap or not, though that says something.
+
+    Siemens states the b-value of diffusion images alone, not that of the image without.
+    """
+    places = places_along(slices)
+    columns = {t: _column([getattr(s.origin, t.field) for s in slices], t) for t in SAYS_BY_ABSENCE}
+    turning = [
+        trait
+        for trait, column in columns.items()
+        if "" in column and (alternate(column) or alternate(column, places))
+    ]
+    return f"{_differences(slices, turning)} that take turns along the normal" if turning else ""
 
 
 def left_out_by_turns(slices: Sequence[Slice]) -> list[str]:

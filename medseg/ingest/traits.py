@@ -56,6 +56,7 @@ _OF_ONE_SCAN = (
 )
 """What may change along one volume, though not to and fro."""
 
+_IRRADIATION = Trait("irradiation", "irradiation events", is_listed=False)
 NOT_TO_AND_FRO = (
     *_OF_ONE_SCAN,
     Trait("stack", "stacks"),
@@ -68,7 +69,7 @@ NOT_TO_AND_FRO = (
     Trait("scan_options", "scan options"),
     Trait("magnetization_transfer", "magnetization transfers"),
     Trait("reconstruction", "reconstruction methods"),
-    Trait("irradiation", "irradiation events", is_listed=False),
+    _IRRADIATION,
     Trait("temporal_index", "temporal positions", tolerance=0),
     Trait("cardiac_phase", "cardiac phases", "%", TRAIT_TOLERANCE),
     Trait("respiratory_phase", "respiratory phases", "%", TRAIT_TOLERANCE),
@@ -76,6 +77,9 @@ NOT_TO_AND_FRO = (
     Trait("laterality", "lateralities"),
     Trait("image_laterality", "image lateralities"),
 )
+AT_EDGES = (_IRRADIATION,)
+"""Of each turn of the tube there is one, and two turns may lie between each other at the edge."""
+
 OF_TIME = (
     replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
     replace(_INVERSION, tolerance=TRAIT_TOLERANCE),
@@ -134,4 +138,15 @@ ABSENCE_SAYS = frozenset(
 contrast, say.
 
 All images have the others, and a file that leaves them out was damaged on its way.
+"""
+
+_FREE_TEXT = ("description", "comments")
+SAYS_BY_ABSENCE = tuple(
+    trait
+    for trait in OF_ONE_PLACE
+    if trait.field in ABSENCE_SAYS and trait.field not in _FREE_TEXT and trait not in OF_TIME
+)
+"""Of these every other slice may leave out one, so that there are two volumes that do not overlap.
+
+Free text may be lost, and times of MR taken in two packages be left out of one.
 """

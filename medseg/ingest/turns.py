@@ -29,6 +29,9 @@ SAME_STEP = 0.1
 SMOOTH_PART = 0.25
 """Times of volumes that take turns change by at most this part of their jumps within each."""
 
+MOST_AT_EDGES = 0.5
+"""Two turns of the tube share at most this part of the places from first to last of the longer."""
+
 FEWEST_ROUNDS = 3
 """So many slices of each volume, at least, must fit a strict order of turns."""
 
@@ -47,6 +50,34 @@ def take_turns(kinds: Sequence[Hashable]) -> bool:
     """
     counts = Counter(kinds)
     return len(counts) > 1 < min(counts.values()) and blocks(kinds) >= 2 * len(counts)
+
+
+def lie_among_each_other(kinds: Sequence[Hashable]) -> bool:
+    """Whether two kinds lie among each other, and not only where one ends and the next begins.
+
+    The slices of one turn of the tube end in those of the next where both reach over an edge.
+
+    Example:
+        >>> lie_among_each_other("abababab"), lie_among_each_other("aaababbb")
+        (True, False)
+    """
+    last = {kind: k for k, kind in enumerate(kinds)}
+    first = {kind: k for k, kind in reversed(list(enumerate(kinds)))}
+    ranges = sorted((first[kind], last[kind]) for kind in first)
+    for k, one in enumerate(ranges):
+        for other in ranges[k + 1 :]:
+            if other[0] > one[1]:
+                break
+            if _share(one, other) > MOST_AT_EDGES:
+                return True
+    return False
+
+
+def _share(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """The part of the longer of two stretches that is of both; 1 where one lies in the other."""
+    common = min(one[1], other[1]) - max(one[0], other[0]) + 1
+    lengths = [last - first + 1 for first, last in (one, other)]
+    return 1.0 if common == min(lengths) else common / max(lengths)
 
 
 def alternate(kinds: Sequence[Hashable], places: Sequence[int] | None = None) -> bool:

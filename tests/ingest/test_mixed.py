@@ -1207,3 +1207,44 @@ def test_the_heartbeat_of_mr_slices_that_overlap_a_little_is_of_one_volume(
 ):
     slices = ten_of_mr({keyword: times}, step_mm=5, thickness_mm=6)[: len(times)]
     assert verdict_of(slices, tmp_path).verdict is Verdict.ACCEPT
+
+
+@pytest.mark.parametrize(
+    ("modality", "state", "words"),
+    [
+        ("MR", lambda s: b_of_siemens(s, True), "2 b-values (1000 s/mm2, none)"),
+        ("MR", lambda s: b_of_csa(s, True), "2 b-values (1000 s/mm2, none)"),
+        ("MR", lambda s: setattr(s, "DiffusionBValue", 800.0), "2 b-values (800 s/mm2, none)"),
+        ("MR", lambda s: direction_of_siemens(s, True), "2 diffusion directions"),
+        ("MR", lambda s: setattr(s, "InversionTime", "180"), "2 inversion times (180 ms, none)"),
+        ("CT", lambda s: setattr(s, "ContrastBolusAgent", "Gd"), "2 contrast agents"),
+    ],
+)
+@pytest.mark.parametrize("number", [5, 8])
+def test_what_says_something_by_its_absence_splits_slices_no_thicker_than_their_step(
+    modality, state, words, number, tmp_path
+):
+    slices = in_order("StationName", ["a"] * number, modality=modality)
+    for s in slices[::2]:
+        state(s)
+    series = verdict_of(slices, tmp_path)
+    said = f"{words} that take turns along the normal in series"
+    check_refused(series, Reason.MIXED_ACQUISITION, said)
+
+
+EDGES = ["111121222333", "112122", "111211222", "111212223233"]
+TURNS = ["121212", "12121", "1212", "112212", "123123123", "111222111", "111112121212222"]
+
+
+@pytest.mark.parametrize("keyword", ["AcquisitionNumber", "IrradiationEventUID"])
+@pytest.mark.parametrize("order", EDGES)
+def test_the_edges_of_two_turns_of_the_tube_may_lie_between_each_other(keyword, order, tmp_path):
+    values = [f"1.2.{k}" if keyword.endswith("UID") else k for k in order]
+    series = verdict_of(in_order(keyword, values), tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.OK)
+
+
+@pytest.mark.parametrize("order", TURNS)
+def test_acquisition_numbers_that_lie_among_each_other_are_two_scans(order, tmp_path):
+    series = verdict_of(in_order("AcquisitionNumber", list(order)), tmp_path)
+    check_refused(series, Reason.MIXED_ACQUISITION, "acquisition numbers (1, 2")

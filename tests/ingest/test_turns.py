@@ -12,6 +12,7 @@ from medseg.ingest.turns import (
     blocks,
     count_by_turns,
     is_monotone,
+    lie_among_each_other,
     overlap,
     places_along,
     swing,
@@ -127,3 +128,19 @@ def test_slices_overlap_by_what_they_state_against_their_step(stated, expected):
 @pytest.mark.parametrize("answer", [True, False])
 def test_slices_that_state_no_extent_overlap_as_asked_for(answer):
     assert overlap(stack(), where_unstated=answer) is answer
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ("121222", False),
+        ("111212223233", False),
+        ("123456", False),
+        ("", False),
+        ("1112111", True),
+        ("1212", True),
+        ("11221212", True),
+    ],
+)
+def test_kinds_lie_among_each_other_where_they_share_more_than_their_edges(kinds, expected):
+    assert lie_among_each_other(kinds) is expected
