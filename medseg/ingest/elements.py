@@ -17,6 +17,7 @@ from pydicom.errors import BytesLengthException
 from pydicom.tag import BaseTag, Tag
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
 _STRINGS = ("DS", "IS")
 _BINARY = ("FD", "FL", "US", "SS", "UL", "SL", "OB", "OW", "UN", "AT")
 _LONGEST_SHOWN = 40
@@ -57,6 +58,16 @@ def stored_text(dataset: pydicom.Dataset, tag: BaseTag, *, vr: str = "") -> str:
         return ""
     is_one = isinstance(value, str) or not hasattr(value, "__iter__")
     return str(value) if is_one else "\\".join(map(str, value))
+
+
+def has_decimal_comma(text: str) -> bool:
+    """Whether text is a number but for a comma in place of its decimal point.
+
+    Example:
+        >>> has_decimal_comma("4,65"), has_decimal_comma("4.65"), has_decimal_comma("a,b")
+        (True, False, False)
+    """
+    return _DECIMAL_COMMA.fullmatch(text) is not None
 
 
 def unit(dataset: pydicom.Dataset) -> str:
@@ -130,7 +141,8 @@ def _from_text(dataset: pydicom.Dataset, keyword: str, stored: bytes) -> list[fl
     if words == [""]:
         return []
     if not all(_NUMBER.fullmatch(word) for word in words):
-        raise _error(dataset, keyword, "which is no number")
+        by_comma = " for its decimal comma" if any(map(has_decimal_comma, words)) else ""
+        raise _error(dataset, keyword, f"which is no number{by_comma}")
     return [float(word) for word in words]
 
 

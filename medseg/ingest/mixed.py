@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from medseg.ingest.elements import has_decimal_comma
 from medseg.ingest.origin import keyword_of
 from medseg.ingest.quantity import quantity
 from medseg.ingest.slice import Slice
@@ -340,7 +341,7 @@ def _shown(kind: float | str, trait: Trait) -> str:
 
 def _number(text: str) -> float | None:
     try:
-        number = float(text)
+        number = float(text.replace(",", ".") if has_decimal_comma(text) else text)
     except ValueError:
         return None
     return number if math.isfinite(number) else None

@@ -13,6 +13,7 @@ import numpy as np
 
 from medseg.counted import counted
 from medseg.geometry import ORTHOGONALITY_TOLERANCE, Geometry
+from medseg.ingest.decimal_commas import some_decimal_commas
 from medseg.ingest.mixed import differences, mixed_acquisition
 from medseg.ingest.reasons import Reason
 from medseg.ingest.rules import LONGEST_MM, SHORTEST_MM, Rule
@@ -247,6 +248,7 @@ def _hull_slopes(values: np.ndarray, places: np.ndarray, *, sign: int = 1) -> li
 STACK_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.NO_SLICE_SPACING, _no_slice_spacing),
     (Reason.DUPLICATE_POSITIONS, _duplicate_positions),
+    (Reason.UNREADABLE, some_decimal_commas),
     (Reason.MIXED_ACQUISITION, mixed_acquisition),
     (Reason.MISSING_SLICES, _missing_slices),
     (Reason.UNEVEN_SPACING, _uneven_spacing),

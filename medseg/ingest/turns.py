@@ -6,6 +6,7 @@ slice reaches over its neighbours, since it was made for a step of twice the wid
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
@@ -64,13 +65,12 @@ def lie_among_each_other(kinds: Sequence[Hashable]) -> bool:
     last = {kind: k for k, kind in enumerate(kinds)}
     first = {kind: k for k, kind in reversed(list(enumerate(kinds)))}
     ranges = sorted((first[kind], last[kind]) for kind in first)
-    for k, one in enumerate(ranges):
-        for other in ranges[k + 1 :]:
-            if other[0] > one[1]:
-                break
-            if _share(one, other) > MOST_AT_EDGES:
-                return True
-    return False
+    begins = [begin for begin, _ in ranges]
+    return any(
+        _share(one, other) > MOST_AT_EDGES
+        for k, one in enumerate(ranges)
+        for other in ranges[k + 1 : bisect_right(begins, one[1])]
+    )
 
 
 def _share(one: tuple[int, int], other: tuple[int, int]) -> float:
