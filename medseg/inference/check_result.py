@@ -23,6 +23,7 @@ from medseg.plausibility import (
     reaches_edge,
     read_trained_on,
 )
+from medseg.transforms.regions import members
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class CheckResultd(MapTransform):
 
     Args:
         keys: key of the label map, (1, *spatial), already brought back to the source grid.
-        classes: of the task, in order.
+        classes: of the task, in order; a region counts with those within it, as in training.
         weights: beside them lie the ranges of the training, see
             `medseg.plausibility.read_trained_on`; without, nothing is compared with them.
         organ_ml: class -> lowest and highest volume in mL that a whole organ of a patient has, a
@@ -62,7 +63,7 @@ class CheckResultd(MapTransform):
         image_key: str = "image",
     ) -> None:
         super().__init__(keys)
-        self.classes = list(classes)
+        self.classes = dict(zip(classes, members(classes), strict=True))
         self.weights = weights
         self.organ_ml = dict(organ_ml or {})
         self.image_key = image_key
@@ -92,11 +93,11 @@ class CheckResultd(MapTransform):
             turns = nib.orientations.io_orientation(source.affine)
             values = nib.orientations.apply_orientation(values, turns)  # to RAS+
             voxel_ml = source.voxel_volume_ml
-        for index, name in enumerate(self.classes, start=1):
+        for name, indices in self.classes.items():
             ranges = {} if trained is None else trained.classes.get(name, {})
             if trained is not None and trained.dimensions < values.ndim:
                 ranges = {key: ranges[key] for key in _OF_SLICES if key in ranges}
-            mask: np.ndarray = values == index
+            mask = np.isin(values, indices)
             measured = measure_class(mask, voxel_ml=voxel_ml)
             is_cut = reaches_edge(mask)
             yield from compare_class(name, measured, ranges, is_cut=is_cut)

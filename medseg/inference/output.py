@@ -16,6 +16,7 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
+from medseg.class_values import Classes
 from medseg.files import whole
 from medseg.geometry import Geometry
 from medseg.inference.notes import FORCED, WARNED, is_forced, notes_of, shorten
@@ -68,7 +69,8 @@ class WritePreviewd(MapTransform):
     Args:
         keys: key of the label map, (1, I, J, K), already brought back to the source grid.
         output_dir: folder, made if absent.
-        classes: names of the foreground classes, in order.
+        classes: the foreground classes in order: their names, or each with the label values that
+            it gathers, so that a region is counted with those within it.
         percentiles: of the image's values that are drawn black and white; None for values 0 and 1,
             as of a CT behind its window.
         image_key: the image as it went into the network, (C, I, J, K), on any grid.
@@ -83,7 +85,7 @@ class WritePreviewd(MapTransform):
         keys: KeysCollection,
         output_dir: str | os.PathLike,
         *,
-        classes: Sequence[str],
+        classes: Sequence[str] | Classes,
         percentiles: Sequence[float] | None = None,
         image_key: str = "image",
     ) -> None:
@@ -91,7 +93,7 @@ class WritePreviewd(MapTransform):
         if percentiles is not None:
             _check_percentiles(percentiles)
         self.output_dir = Path(output_dir)
-        self.classes = list(classes)
+        self.classes = classes
         self.percentiles = percentiles
         self.image_key = image_key
 

@@ -14,6 +14,7 @@ from monai.utils import ImageMetaKey
 from PIL import Image
 from torch import Tensor
 
+from medseg.class_values import Classes
 from medseg.files import whole
 from medseg.inference.notes import notes_of, png_text
 from medseg.inference.output import class_indices
@@ -70,7 +71,8 @@ class WritePicturePreviewd(MapTransform):
     Args:
         keys: key of the label map, (1, I, J), already brought back to the size of its picture.
         output_dir: folder, made if absent.
-        classes: names of the foreground classes, in order.
+        classes: the foreground classes in order: their names, or each with the label values that
+            it gathers, so that a region is counted with those within it.
         image_key: the picture as it went into the network; its meta data know the file.
     """
 
@@ -79,12 +81,12 @@ class WritePicturePreviewd(MapTransform):
         keys: KeysCollection,
         output_dir: str | os.PathLike,
         *,
-        classes: Sequence[str],
+        classes: Sequence[str] | Classes,
         image_key: str = "image",
     ) -> None:
         super().__init__(keys)
         self.output_dir = Path(output_dir)
-        self.classes = list(classes)
+        self.classes = classes
         self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

@@ -1,14 +1,16 @@
 """Preview: one picture that shows whether a segmentation is sane."""
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
+from medseg.class_values import Classes
 from medseg.inference.notes import shown
 from medseg.printable import printable
+from medseg.transforms.regions import members
 
 # colours of the classes, in order (a palette that the colour-blind can tell apart)
 COLOURS = ((230, 85, 70), (255, 205, 60), (70, 160, 230), (90, 190, 110), (190, 110, 210))
@@ -39,7 +41,7 @@ def draw_preview(
     label: np.ndarray,
     *,
     spacing_mm: Sequence[float],
-    classes: Sequence[str],
+    classes: Sequence[str] | Classes,
     voxel_ml: float | None = None,
     notes: Sequence[str] = (),
 ) -> Image.Image:
@@ -59,7 +61,8 @@ def draw_preview(
         image: its planes on the grid of `label`, values 0 (black) to 1 (white).
         label: (I, J, K) in RAS+ orientation, class indices; 0 is background.
         spacing_mm: voxel size.
-        classes: names of the classes 1, 2, ...
+        classes: names of the classes 1, 2, ...; with the label values that each gathers, a region
+            is counted with those within it.
         voxel_ml: the volume of a voxel; None for that of its edges at right angles.
         notes: what must be known of the case, a paragraph each below the caption.
     """
@@ -86,7 +89,11 @@ def draw_preview(
 
 
 def draw_picture(
-    image: np.ndarray, label: np.ndarray, *, classes: Sequence[str], notes: Sequence[str] = ()
+    image: np.ndarray,
+    label: np.ndarray,
+    *,
+    classes: Sequence[str] | Classes,
+    notes: Sequence[str] = (),
 ) -> Image.Image:
     """A picture with its classes as outlines over a light tint, each named in the caption.
 
@@ -96,7 +103,8 @@ def draw_picture(
     Args:
         image: (1, I, J) grey or (3, I, J) red, green, blue; values 0 (black) to 1 (white).
         label: (I, J), class indices; 0 is background.
-        classes: names of the classes 1, 2, ...
+        classes: names of the classes 1, 2, ...; with the label values that each gathers, a region
+            is counted with those within it.
         notes: what must be known of the case, a paragraph each below the caption.
 
     Raises:
@@ -182,9 +190,19 @@ def _colour(value: int) -> tuple[int, int, int]:
     return COLOURS[(value - 1) % len(COLOURS)]
 
 
-def _volumes(label: np.ndarray, voxel_ml: float, classes: Sequence[str]) -> list[tuple[int, str]]:
+def _counts(label: np.ndarray, classes: Sequence[str] | Classes) -> list[int]:
+    """The voxels of each class; those of a region within it belong to a region, too."""
+    alone = [int(np.count_nonzero(label == value)) for value in range(1, len(classes) + 1)]
+    if not isinstance(classes, Mapping):
+        return alone
+    return [sum(alone[index - 1] for index in indices) for indices in members(classes)]
+
+
+def _volumes(
+    label: np.ndarray, voxel_ml: float, classes: Sequence[str] | Classes
+) -> list[tuple[int, str]]:
     """Class index and text, for instance (1, "liver 1532.4 mL")."""
-    counts = [np.count_nonzero(label == value) for value in range(1, len(classes) + 1)]
+    counts = _counts(label, classes)
     texts = (
         f"{name} {n * voxel_ml:.1f} mL" if n else f"{name}: none"
         for name, n in zip(map(printable, classes), counts, strict=True)
@@ -192,9 +210,9 @@ def _volumes(label: np.ndarray, voxel_ml: float, classes: Sequence[str]) -> list
     return list(enumerate(texts, start=1))
 
 
-def _areas(label: np.ndarray, classes: Sequence[str]) -> list[tuple[int, str]]:
+def _areas(label: np.ndarray, classes: Sequence[str] | Classes) -> list[tuple[int, str]]:
     """Class index and text, for instance (1, "nucleus 5120 pixels, 7.8 %")."""
-    counts = [np.count_nonzero(label == value) for value in range(1, len(classes) + 1)]
+    counts = _counts(label, classes)
     texts = (
         f"{name} {n} pixels, {100 * n / label.size:.1f} %" if n else f"{name}: none"
         for name, n in zip(map(printable, classes), counts, strict=True)

@@ -89,6 +89,18 @@ def test_a_volume_of_no_whole_organ_is_noted_without_any_training_case(
     assert [note[: len(words)] for note in notes] == [words] if words else not notes
 
 
+def test_a_region_is_judged_with_those_within_it(weights):
+    """As it was measured in training: the voxels of the tumour are of the liver, too."""
+    meta = {"original_affine": np.eye(4), "spatial_shape": np.array(SHAPE)}
+    image = MetaTensor(torch.zeros(1, *SHAPE), affine=torch.eye(4), meta=meta)
+    label = torch.zeros(1, *SHAPE)
+    label[0][RIGHT] = 1
+    label[0][11:17, 6:19, 2:8] = 2
+    classes = {"liver": [1, 2], "tumour": [2]}
+    check = CheckResultd("pred", classes=classes, weights=weights, organ_ml={"liver": [0.9, 5]})
+    assert notes_of(check({"case": "a", "image": image, "pred": label})["image"]) == []
+
+
 def test_the_place_is_that_in_the_patient_whatever_way_the_file_lies(weights):
     """Stored from right to left, the same voxels lie at the other side."""
     turned = np.diag([-1.0, 1.0, 1.0, 1.0])

@@ -104,6 +104,18 @@ def test_the_caption_names_each_class_with_its_volume(captions):
     assert captions == [["liver 20.0 mL", "tumour: none"]]
 
 
+def test_a_region_is_counted_with_those_within_it(captions):
+    label = box(where=np.s_[:10, :10, :10])  # 20 mL, of which the half is tumour
+    label[:5, :10, :10] = 2
+    classes = {"liver": [1, 2], "tumour": [2]}
+    picture(label, spacing_mm=(2.0, 2.0, 5.0), classes=classes)
+    picture(label, spacing_mm=(2.0, 2.0, 5.0), classes={"liver": [1], "tumour": [2]})
+    assert captions == [
+        ["liver 20.0 mL", "tumour 10.0 mL"],
+        ["liver 10.0 mL", "tumour 10.0 mL"],
+    ]
+
+
 def test_a_caption_that_is_too_long_goes_on_in_another_line(captions):
     names = [f"a class with a long name {n}" for n in range(12)]
     drawn = picture(box(), classes=names)
