@@ -43,6 +43,9 @@ MOST_LUNG = 5
 _LUNG_HU = (-650.0, -300.0)  # between lung and fat: edges and diseased lung
 _TISSUE_HU, _DENSE_HU = -200.0, 400.0  # fat, and what is denser than any soft tissue
 _LEAST_PART = 0.01  # fewer voxels say nothing
+LEAST_TISSUE = 0.05
+"""Of voxels beside padding that no header states, this part at least is tissue in a body."""
+
 _ONLY_AIR_STORED = 1000.0  # stored values of tissue and air lie so far apart
 
 _BONE_HU = 1000.0  # and soft tissue, where 1024 too many were added
@@ -64,6 +67,7 @@ class HounsfieldRange:
         dense: how many are higher than soft tissue, metal included.
         tissue: how many are fat or higher.
         between: how many lie between lung and fat.
+        padded: how many are padding that is not stated, or what looks like it.
     """
 
     voxels: int = 0
@@ -76,6 +80,7 @@ class HounsfieldRange:
     dense: int = 0
     tissue: int = 0
     between: int = 0
+    padded: int = 0
 
 
 def range_of(samples: Histogram, header: Slice) -> HounsfieldRange:
@@ -108,6 +113,7 @@ def range_of(samples: Histogram, header: Slice) -> HounsfieldRange:
         dense=count(hu > _DENSE_HU),
         tissue=count(hu > _TISSUE_HU),
         between=count((hu > _LUNG_HU[0]) & (hu < _LUNG_HU[1])),
+        padded=count(~is_used),
     )
 
 
@@ -162,9 +168,9 @@ def _what_the_slope_made(ranges: Sequence[HounsfieldRange]) -> str:
 
     A slope that is wrong leaves air where it is and moves all tissue.
     """
-    voxels, metal, dense, tissue, between = (
+    voxels, metal, dense, tissue, between, padded = (
         sum(getattr(r, name) for r in ranges)
-        for name in ("voxels", "metal", "dense", "tissue", "between")
+        for name in ("voxels", "metal", "dense", "tissue", "between", "padded")
     )
     least, (low, high) = _LEAST_PART * voxels, _LUNG_HU
     if metal > MOST_METAL * voxels:
@@ -172,11 +178,14 @@ def _what_the_slope_made(ranges: Sequence[HounsfieldRange]) -> str:
     if dense > max(MOST_DENSE * tissue, least):
         part = f"{dense / tissue:.0%} of the voxels above {_TISSUE_HU:g} HU"
         return f"{part} are above {_DENSE_HU:g} HU, as no soft tissue is"
+    inside, highest = voxels - padded, max(r.highest for r in ranges)
+    if padded > MOST_LOW * voxels and highest > low and tissue <= LEAST_TISSUE * inside:
+        part = f"{tissue / inside:.0%} of the voxels above {LOWEST_AIR_HU:g} HU"
+        return f"{part} are above {_TISSUE_HU:g} HU, as too few are in a body"
     if (stored := max(r.stored for r in ranges)) <= _ONLY_AIR_STORED:
         return ""
     if between > max(MOST_LUNG * tissue, least):
         found = f"{between} voxels are from {low:g} to {high:g} HU and {tissue} higher"
         return f"{found} than {_TISSUE_HU:g} HU, as no tissue is"
-    highest = max(r.highest for r in ranges)
     reach = f"stored values {stored:g} apart reach no more than {highest:g} HU, which is no tissue"
     return reach if highest < high else ""

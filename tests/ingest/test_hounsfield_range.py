@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ingest.dicom_writer import make_series, write_series
 
-from medseg.ingest import Verdict, find_series
+from medseg.ingest import Reason, Verdict, find_series
 from medseg.ingest.header import read_header
 from medseg.ingest.histogram import histogram_of
 from medseg.ingest.hounsfield_range import range_of, what_is_unlikely
@@ -101,3 +101,35 @@ def test_values_spread_evenly_over_12_bits_need_no_word_and_twice_as_dense_ones_
     assert said(header, *((hu, 1) for hu in range(-1000, 3000))) == ""
     spread = [(2 * stored - 1024, 1) for stored in range(0, 2500)]
     assert "86% of the voxels above -200 HU are above 400 HU" in said(header, *spread)
+
+
+def flat_body(lowest=-1000):
+    """Air and lung of one value each, soft tissue and some bone: (slices, rows, columns) in HU."""
+    hu = np.full((3, 40, 40), lowest, np.int16)
+    hu[:, 8:32, 8:32] = 40
+    hu[:, 12:20, 12:18] = -850
+    hu[:, 26:29, 18:22] = 700
+    return hu
+
+
+@pytest.mark.parametrize(("added", "intercept"), [(0, -1024), (1024, -2048), (0, -1000)])
+def test_an_intercept_that_is_taken_off_twice_is_said_where_air_has_no_noise(
+    added, intercept, tmp_path
+):
+    """Air and lung look like two values of padding, soft tissue like air."""
+    slices = make_series(flat_body() + np.int16(added), uid="1.2.3")
+    for s in slices:
+        s.RescaleIntercept = intercept
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.UNLIKELY_VALUES)
+    assert "0% of the voxels above -1124 HU are above -200 HU, as too few are in a body" in (
+        series.message
+    )
+
+
+@pytest.mark.parametrize("lowest", [-1000, -2000, -3024])
+def test_air_and_padding_of_one_value_need_no_word(lowest, tmp_path):
+    slices = make_series(flat_body(lowest) + np.int16(1024), uid="1.2.3")
+    write_series(tmp_path, slices)
+    assert find_series(tmp_path)[0].notes == ()
