@@ -10,8 +10,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from medseg.ingest.slice import Slice
+if TYPE_CHECKING:
+    from medseg.ingest.slice import Slice
 
 _ITEM = (0xFFFE, 0xE000)
 _JPEG_START = b"\xff\xd8"
@@ -62,10 +64,15 @@ def stated(pixel_data: bytes) -> Iterator[Codestream]:
         group, element, length = struct.unpack_from("<HHI", view, at)
         if (group, element) != _ITEM:
             return
-        found = _stated(view[at + 8 : at + 8 + length])
-        if found is not None and min(found.size) > 0:
+        if (found := codestream_of(view[at + 8 : at + 8 + length])) is not None:
             yield found
         at += 8 + length
+
+
+def codestream_of(fragment: bytes | memoryview) -> Codestream | None:
+    """What the codestream that a fragment begins states; None where its size cannot be told."""
+    found = _stated(memoryview(fragment))
+    return found if found is not None and min(found.size) > 0 else None
 
 
 def contradiction(codestream: Codestream, header: Slice) -> str:

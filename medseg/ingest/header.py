@@ -147,7 +147,18 @@ def _slices(parsed: Part10, path: Path) -> tuple[Slice, ...]:
     header = _header(parsed, path, pixels=pixels)
     if pixels is not None and header.excess_bytes:
         header = replace(header, pixels=replace(pixels, zeros=zeros_at_end(parsed.stream, pixels)))
+    header = _with_sign_of_codestream(header)
     return tuple(map(with_real_world_values, multiframe.frames(header, parsed.dataset)))
+
+
+def _with_sign_of_codestream(header: Slice) -> Slice:
+    """Give samples the sign that their codestream states where the header says that none is."""
+    codestream = None if header.pixels is None else header.pixels.codestream
+    if codestream is None or not codestream.is_signed or header.pixel_representation != 0:
+        return header
+    finding = "compressed samples have a sign, which is stated as none"
+    notes = ((Reason.CORRECTED_SAMPLES, finding),)
+    return replace(header, pixel_representation=1, sample_notes=notes)
 
 
 def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:

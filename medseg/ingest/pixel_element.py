@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import pydicom
 
-from medseg.ingest.codestream import is_irreversible, size_of
+from medseg.ingest.codestream import codestream_of, is_irreversible, size_of
 from medseg.ingest.elements import ElementError, whole
 from medseg.ingest.inflated import Inflated
 from medseg.ingest.part10 import Part10
@@ -186,43 +186,49 @@ def _measure_fragments(stream: BinaryIO, size: int, *, may_be_padded: bool = Fal
 
     Where they may be padded, a codestream and no item behind it end them too.
     """
-    offset, codestreams, content, is_lossy = stream.tell(), 0, "", False
+    offset, found = stream.tell(), PixelData(None, 0, is_encapsulated=True)
     order = ">" if stream.read(4) == _FIRST_TAGS[1] else "<"
     stream.seek(offset)
     while True:
         item = stream.read(min(_ITEM_HEADER_BYTES, size - stream.tell()))
-        is_end = may_be_padded and bool(content) and item[:4] not in _FIRST_TAGS
+        if may_be_padded and found.content and item[:4] not in _FIRST_TAGS:
+            return _ended(found, offset, stream.tell())
         if len(item) < _ITEM_HEADER_BYTES:
-            missing_bytes = 0 if is_end else _ITEM_HEADER_BYTES - len(item)
-            found = _fragments(offset, stream.tell() - offset, missing_bytes=missing_bytes)
-            found = replace(found, codestreams=codestreams, content=content)
-            return replace(found, is_irreversible=is_lossy)
+            missing_bytes = _ITEM_HEADER_BYTES - len(item)
+            return _ended(found, offset, stream.tell(), missing_bytes=missing_bytes)
         group, element, length = struct.unpack(order + "HHI", item)
-        if is_end or (group, element) == _DELIMITER:
-            found = _fragments(offset, stream.tell() - offset, codestreams=codestreams)
-            return replace(found, content=content, is_irreversible=is_lossy)
+        if (group, element) == _DELIMITER:
+            return _ended(found, offset, stream.tell())
         if (group, element) != _ITEM:
             where = stream.tell() - _ITEM_HEADER_BYTES
             raise ValueError(f"holds ({group:04X},{element:04X}) at byte {where}, which is no item")
         end = stream.tell() + length
         if end > size:
-            return _fragments(offset, size - offset, missing_bytes=end - size)
-        head = stream.read(min(length, _MAIN_HEADER_BYTES if content else HEAD_BYTES))
-        begun = content_of(head)
-        codestreams += bool(begun)
-        is_lossy = is_lossy or (begun == JPEG_2000 and is_irreversible(head))
-        content = content or begun
+            return _ended(found, offset, size, missing_bytes=end - size)
+        head = stream.read(min(length, _MAIN_HEADER_BYTES if found.content else HEAD_BYTES))
+        found = _with_fragment(found, head)
         stream.seek(end)
 
 
-def _fragments(
-    offset: int, length: int, *, missing_bytes: int = 0, codestreams: int = 0
-) -> PixelData:
-    return PixelData(
-        offset,
-        length,
+def _with_fragment(found: PixelData, head: bytes) -> PixelData:
+    """What fragments are, with one more of them, of which the beginning is given."""
+    begun = content_of(head)
+    is_lossy = begun == JPEG_2000 and is_irreversible(head)
+    return replace(
+        found,
+        codestreams=found.codestreams + bool(begun),
+        content=found.content or begun,
+        codestream=found.codestream if found.content else codestream_of(head),
+        is_irreversible=found.is_irreversible or is_lossy,
+    )
+
+
+def _ended(found: PixelData, offset: int, end: int, *, missing_bytes: int = 0) -> PixelData:
+    length = end - offset
+    return replace(
+        found,
+        offset=offset,
+        length=length,
         missing_bytes=missing_bytes,
-        is_encapsulated=True,
-        codestreams=codestreams,
         compressed=max(1, length),
     )

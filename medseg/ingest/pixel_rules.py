@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from medseg.ingest.codestream import contradiction
 from medseg.ingest.pixel_content import is_of
 from medseg.ingest.slice import PixelData, Slice
 
@@ -79,6 +80,16 @@ def trailing_bytes(slices: Sequence[Slice]) -> str:
         if s.pixels.codestreams > stated:
             held = s.pixels.codestreams
             return f"{s.path.name} holds {held} compressed frames, {stated} stated"
+    return ""
+
+
+def contradicting_codestream(slices: Sequence[Slice]) -> str:
+    """A codestream that states another size, depth or sign than its header, see `contradiction`."""
+    for s in slices:
+        if s.pixels is None or s.pixels.codestream is None:
+            continue
+        if said := contradiction(s.pixels.codestream, s):
+            return f"{s.path.name} holds {said}"
     return ""
 
 

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 import pydicom
+from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes
 
 from medseg.ingest.codestream import Codestream, contradiction, stated
 from medseg.ingest.decoders import DECODE_ERRORS, decode_frames
@@ -40,6 +41,9 @@ _DECODED = (
     *("PlanarConfiguration", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "PixelData"),
 )
 """What a decoder needs; whatever else a file holds is passed over."""
+
+_WITH_SIGN = (*JPEG2000TransferSyntaxes, *JPEGLSTransferSyntaxes)
+"""pydicom extends or drops the sign of such samples by PixelRepresentation."""
 
 _EXACT_IN_SINGLE = 2**24  # whole numbers up to here
 
@@ -202,6 +206,8 @@ def _decoded(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
     for codestream in codestreams:  # before a decoder allocates what it states
         if said := contradiction(codestream, first):
             raise IngestError(Reason.UNDECODABLE, f"{first.path} holds {said}")
+    if first.transfer_syntax in _WITH_SIGN:
+        dataset.PixelRepresentation = first.pixel_representation
     for samples in decode_frames(dataset, [header.frame or 0 for header in headers]):
         samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
         if dataset.PixelRepresentation != first.pixel_representation:  # found to be stated wrongly
@@ -221,11 +227,11 @@ def _within_bits_stored(
     """
     if not codestreams:
         return _kept(samples, header)
-    if max(codestream.bits for codestream in codestreams) <= header.bits_stored:
-        return samples
     cut = without_unused_bits(samples.copy(), header)
     if header.pixel_representation == 1 and not any(c.is_signed for c in codestreams):
         return cut
+    if max(codestream.bits for codestream in codestreams) <= header.bits_stored:
+        return samples
     if not header.is_lossy and (cut != samples).any():
         finding = f"{header.path} holds values of more than {header.bits_stored} bits"
         remedy = "export it again with the BitsStored of its pixels"

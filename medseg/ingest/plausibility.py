@@ -39,7 +39,7 @@ from medseg.ingest.unused_bits import HIGHEST_HU, surplus_of, without_unused_bit
 MOST_SLICES = 16
 """So many slices are looked at, evenly over the series."""
 
-MOST_COMPRESSED = 2
+MOST_COMPRESSED = 3
 """Of a compressed series, whose samples must be decoded."""
 
 LOWEST_HU = -1024.0
@@ -59,6 +59,10 @@ _MOST_NEGATIVE = 2**13
 """So near to the end of their type lie negative values of MR and PET without their sign."""
 
 
+_LEAST_BONE = 3
+"""So many distinct values that are bone without a sign are no padding that no header states."""
+
+
 @dataclass(frozen=True)
 class _Seen:
     """What one slice shows.
@@ -73,6 +77,9 @@ class _Seen:
         is_wide: whether the surplus makes CT values of what would be below `LOWEST_HU` without.
         impossible_hu: the highest CT value, where it is above `HIGHEST_HU`; else 0.
         is_negative: whether all such values are negative ones that CT has, once the sign is read.
+        high_as_low: the lowest CT value of negative samples, where all of them are bone without the
+            sign that is stated; else 0.
+        has_negative: whether negative samples make values that CT has.
         samples: the distinct ones, without padding.
         hounsfield: the range of CT values.
     """
@@ -86,6 +93,8 @@ class _Seen:
     is_wide: bool = False
     impossible_hu: float = 0.0
     is_negative: bool = False
+    high_as_low: float = 0.0
+    has_negative: bool = False
     samples: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int16))
     hounsfield: HounsfieldRange = field(default_factory=HounsfieldRange)
 
@@ -190,6 +199,28 @@ def _seen(header: Slice, plane: np.ndarray) -> _Seen:
 
 
 def _seen_in(header: Slice, samples: Histogram) -> _Seen:
+    has_negative, high_as_low = _negative_hu(samples, header)
+    if high_as_low:
+        return _Seen(high_as_low=high_as_low)
+    return replace(_seen_of_sign(header, samples), has_negative=has_negative)
+
+
+def _negative_hu(samples: Histogram, header: Slice) -> tuple[bool, float]:
+    """`_Seen.has_negative` and `_Seen.high_as_low` of a codestream that states no sign."""
+    if not header.is_sign_unknown or not is_hounsfield(header):
+        return False, 0.0
+    values = without_unused_bits(without_padding(samples, header).values.copy(), header)
+    negative = np.unique(values[values < 0]).astype(float)
+    slope, intercept = header.rescale
+    low = negative * slope + intercept
+    if (low >= LOWEST_HU).any():
+        return True, 0.0
+    is_bone = negative.size >= _LEAST_BONE and _are_hu(low + slope * 2.0**header.bits_stored)
+    return False, float(low.min()) if is_bone else 0.0
+
+
+def _seen_of_sign(header: Slice, samples: Histogram) -> _Seen:
+    """What samples show of bits and values, where their sign is as stated."""
     masks = surplus_of(samples.values, header)
     if masks is None or not masks[0].any():
         found = _seen_impossible(header, _as_read(samples, header, masks))
@@ -298,6 +329,8 @@ def _conclusion(header: Slice, seen: Sequence[_Seen], usual_bits: int) -> _Concl
     if of_image and all(one.is_swapped for one in of_image):
         finding = "the two bytes of samples are in the other order than the transfer syntax says"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, is_swapped=True)
+    if any(one.high_as_low for one in seen):
+        return _of_high(seen)
     if any(one.impossible_hu for one in seen):
         return _of_impossible([one for one in seen if one.impossible_hu])
     if any(one.surplus for one in seen):
@@ -309,6 +342,15 @@ def _conclusion(header: Slice, seen: Sequence[_Seen], usual_bits: int) -> _Concl
         finding = f"values from {group[0]} to {group[1]} may be negative ones: no sign is stated"
         return _Conclusion(Reason.UNLIKELY_VALUES, finding)
     return _of_hounsfield(header, seen)
+
+
+def _of_high(seen: Sequence[_Seen]) -> _Conclusion:
+    """Bone that would be lower than air with the sign that is stated."""
+    lowest = f"values down to {min(one.high_as_low for one in seen):g} HU"
+    if any(one.has_negative for one in seen):
+        return _Conclusion(Reason.UNLIKELY_VALUES, f"{lowest} may be high ones without a sign")
+    finding = f"{lowest} are high ones: a sign is stated, and there is none"
+    return _Conclusion(Reason.CORRECTED_SAMPLES, finding, sign=0)
 
 
 def _of_surplus(header: Slice, surplus: Sequence[_Seen], usual_bits: int) -> _Conclusion:

@@ -26,7 +26,13 @@ from medseg.ingest.mixed import (
     mixed_study,
 )
 from medseg.ingest.mosaic import is_frame_of_slice, mosaic_by, places_of_files
-from medseg.ingest.pixel_rules import conflicting_syntax, too_large, trailing_bytes, truncated
+from medseg.ingest.pixel_rules import (
+    conflicting_syntax,
+    contradicting_codestream,
+    too_large,
+    trailing_bytes,
+    truncated,
+)
 from medseg.ingest.real_world import conflicting_rescale
 from medseg.ingest.reasons import Reason
 from medseg.ingest.slice import Slice
@@ -312,6 +318,7 @@ SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.CONFLICTING_SYNTAX, conflicting_syntax),
     (Reason.TRUNCATED, truncated),
     (Reason.TRAILING_BYTES, trailing_bytes),
+    (Reason.UNDECODABLE, contradicting_codestream),
     (Reason.TOO_LARGE, too_large),
     (Reason.CONFLICTING_RESCALE, conflicting_rescale),
     (Reason.MISSING_RESCALE, _missing_rescale),

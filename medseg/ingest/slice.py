@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydicom.uid import UID
@@ -15,6 +16,9 @@ from medseg.ingest.image_kind import CLASSES, RESCALED_KINDS, kind_of
 from medseg.ingest.origin import Origin
 from medseg.ingest.real_world_mapping import Mapping
 from medseg.ingest.reasons import Reason
+
+if TYPE_CHECKING:
+    from medseg.ingest.codestream import Codestream
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +34,7 @@ class PixelData:
     bytes that are all zero, counted to `pixel_element.MAX_PADDING_BYTES`, and only where there are
     more bytes than the header states. `is_float` marks Float and Double Float Pixel Data.
     `is_irreversible` says that a JPEG 2000 codestream loses by its own header.
+    `codestream` is what the first one states of itself, where its size can be told.
     `compressed` is the number of bytes in the file that pixels are decoded or inflated from.
     """
 
@@ -42,6 +47,7 @@ class PixelData:
     zeros: int = 0
     is_float: bool = False
     is_irreversible: bool = False
+    codestream: Codestream | None = None
     compressed: int = 0
 
 
@@ -56,7 +62,8 @@ class Slice:
     mappings to real world values; `is_real_world` says that the only one is the rescale.
     `scale_slope` is Philips' own factor between values and what its coils measured.
     `overlay_bits` are those of a sample in which overlays are stated to lie, one for each.
-    `sample_notes` are what `medseg.ingest.plausibility` has to say of the samples.
+    `sample_notes` are what `medseg.ingest.plausibility` has to say of the samples, and that their
+    codestream states a sign where the header states none.
     `tiles` is how many slices lie side by side in the image, by a private element of its maker,
     and `is_called_mosaic` that Siemens' own copy of ImageType says so without a number.
     `acquired` is the matrix that was measured, which may be a part of the pixels.
@@ -138,6 +145,17 @@ class Slice:
     def plane_bytes(self) -> int:
         """Bytes of one plane of samples, uncompressed."""
         return self.rows * self.columns * self.bits_allocated // 8
+
+    @property
+    def is_sign_unknown(self) -> bool:
+        """Whether samples are stated as signed and compressed as numbers without a sign.
+
+        They may be two's complement in as many bits as the codestream has, or have no sign.
+        """
+        codestream = None if self.pixels is None else self.pixels.codestream
+        if codestream is None or not self.transfer_syntax.is_encapsulated:
+            return False
+        return self.pixel_representation == 1 and not codestream.is_signed
 
     @property
     def excess_bytes(self) -> int:

@@ -54,7 +54,15 @@ def whole_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:
     Raises:
         IngestError: where one cannot be read.
     """
-    return stored_planes([replace(s, bits_stored=s.bits_allocated) for s in slices])
+    return stored_planes([_with_all_bits(s) for s in slices])
+
+
+def _with_all_bits(header: Slice) -> Slice:
+    """A header by which samples are read whole: with the sign bit that their codestream has."""
+    codestream = header.pixels.codestream if header.pixels else None
+    if header.is_sign_unknown and codestream is not None and codestream.bits <= header.bits_stored:
+        return header
+    return replace(header, bits_stored=header.bits_allocated)
 
 
 def _is_plain(header: Slice) -> bool:

@@ -13,7 +13,7 @@ from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from medseg.ingest import IngestError, Reason, find_series, load
+from medseg.ingest import IngestError, Reason, Verdict, find_series, load
 from medseg.ingest.codestream import Codestream, contradiction, stated
 from medseg.ingest.header import read_header
 
@@ -89,7 +89,6 @@ J2K, JLS = JPEG2000Lossless, JPEGLSLossless
 CONTRADICTIONS = [
     (J2K, {**with_bits(8, 8)}, "a codestream of 12 bits in 8"),
     (JLS, {"bits": 16, **with_bits(8, 8)}, "a codestream of 16 bits in 8"),
-    (J2K, {"dtype": np.int16, "PixelRepresentation": 0}, "signed samples under an unsigned header"),
     (J2K, {"PixelRepresentation": 1, **with_bits(16, 16)}, "12 unsigned bits for 16 signed ones"),
     (JLS, {"PixelRepresentation": 1, **with_bits(16, 16)}, "12 unsigned bits for 16 signed ones"),
 ]
@@ -101,7 +100,26 @@ def test_samples_that_are_not_those_of_the_header_are_refused(syntax, made, word
     with pytest.raises(IngestError, match=words) as caught:
         load(path)
     assert caught.value.code is Reason.UNDECODABLE
-    assert str(path) in str(caught.value)
+    assert path.name in str(caught.value)
+    (series,) = find_series(path)
+    assert series.reason is Reason.UNDECODABLE
+    assert words in series.message
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_sign_that_the_codestream_alone_states_is_read_with_a_note(count, tmp_path):
+    """Air of -1000 HU in 12 bits; the header of some slices says that nothing has a sign."""
+    hu = (ramp((3, 64, 64)) % 3000 - 1000).astype(np.int16)
+    slices = make_series(hu, uid="1.2.3")
+    for s in slices:
+        s.BitsStored, s.HighBit, s.RescaleIntercept = 12, 11, 0
+    for s in compress_series(slices, J2K)[:count]:
+        s.PixelRepresentation = 0
+    write_series(tmp_path, slices)
+    (series,) = find_series(tmp_path)
+    assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.CORRECTED_SAMPLES)
+    assert "compressed samples have a sign, which is stated as none" in series.message
+    np.testing.assert_array_equal(load(tmp_path)[0].transpose(2, 1, 0), hu)
 
 
 AGREEMENTS = [

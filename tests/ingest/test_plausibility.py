@@ -345,6 +345,54 @@ def test_values_in_the_upper_byte_alone_are_not_swapped(tmp_path):
     assert find_series(tmp_path)[0].notes == ()
 
 
+# ---- codestreams that say nothing of a sign
+
+WIDE_HU = np.tile(HU.reshape(6, 4, 5).transpose(2, 0, 1), (1, 7, 10))
+"""From air to bone in each slice; JPEG 2000 takes no image smaller than 32 x 32."""
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
+@pytest.mark.parametrize("encoded_bits", [12, 16])
+def test_bone_without_a_sign_in_a_codestream_is_not_lower_than_air(
+    encoded_bits, syntax, tmp_path, caplog
+):
+    """Stored 2048 of 1024 HU would be -3072 HU; so few voxels might be padding or streaks."""
+    hu = np.minimum(WIDE_HU, 1000)
+    hu[:, 20:22, 20:24] = 2000 + np.arange(4)
+    slices = compress_series(stated(hu + 1024, intercept=-1024, **bits(encoded_bits, 0)), syntax)
+    for s in slices:
+        for keyword, value in bits(12, 1).items():
+            setattr(s, keyword, value)
+    row, volume = noted(tmp_path, slices, caplog)
+    assert (row.verdict, row.reason) == (Verdict.REPAIR, Reason.CORRECTED_SAMPLES)
+    assert "are high ones: a sign is stated, and there is none" in row.findings[0]
+    np.testing.assert_array_equal(volume, hu)
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
+def test_negative_values_in_a_codestream_without_a_sign_keep_theirs(syntax, tmp_path):
+    """Air of -1000 HU is 3096 in 12 bits."""
+    hu = np.minimum(WIDE_HU, 2047).astype(np.int16)
+    slices = compress_series(stated((hu & 0x0FFF).astype(np.uint16), **bits(12, 0)), syntax)
+    for s in slices:
+        s.PixelRepresentation = 1
+    write_series(tmp_path, slices)
+    assert find_series(tmp_path)[0].notes == ()
+    np.testing.assert_array_equal(load(tmp_path)[0].transpose(2, 1, 0), hu)
+
+
+def test_one_value_of_padding_in_such_a_codestream_is_no_bone(tmp_path):
+    """-2000 of 12 bits would be 1072 HU without its sign."""
+    stored = np.minimum(WIDE_HU, 1000) + 1024
+    stored[:, :4] = -2000 & 0x0FFF
+    slices = compress_series(stated(stored, intercept=-1024, **bits(12, 0)), JPEG2000Lossless)
+    for s in slices:
+        s.PixelRepresentation = 1
+    write_series(tmp_path, slices)
+    assert find_series(tmp_path)[0].notes == ()
+    assert (load(tmp_path)[0][:, :4] == -3024).all()
+
+
 # ---- other images than CT
 
 
