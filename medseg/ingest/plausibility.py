@@ -28,6 +28,7 @@ from medseg.ingest.hounsfield_range import (
     what_is_unlikely,
     without_padding,
 )
+from medseg.ingest.negative_values import what_is_too_negative
 from medseg.ingest.pixels import check_mapped
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.rescale_jumps import with_rescale_notes
@@ -170,10 +171,8 @@ def _corrected(header: Slice, found: _Conclusion) -> Slice:
 
 def _may_contradict(header: Slice) -> bool:
     """Whether samples can hold more than what is stated, or what no image of their kind has."""
-    is_plain = not header.transfer_syntax.is_encapsulated
-    may_be_wrong = header.bits_allocated > _FEW_BITS and (header.kind == "CT" or is_plain)
     is_wide = header.bits_stored < header.bits_allocated
-    return may_be_wrong or is_wide or header.is_real_world
+    return header.bits_allocated > _FEW_BITS or is_wide or header.is_real_world
 
 
 def _whole_planes(slices: Sequence[Slice]) -> list[tuple[Slice, np.ndarray]]:
@@ -338,10 +337,17 @@ def _conclusion(header: Slice, seen: Sequence[_Seen], usual_bits: int) -> _Concl
     if header.rescaled_kind == "CT" and any(one.is_padded for one in seen):
         finding = f"padding needs more bits, BitsStored is {header.bits_stored}"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, is_whole=True)
-    if not is_hounsfield(header) and (group := _high_group(_all_samples(seen))):
-        finding = f"values from {group[0]} to {group[1]} may be negative ones: no sign is stated"
-        return _Conclusion(Reason.UNLIKELY_VALUES, finding)
+    if not is_hounsfield(header):
+        finding = _what_the_sign_made(_all_samples(seen), header)
+        return _Conclusion(Reason.UNLIKELY_VALUES, finding) if finding else None
     return _of_hounsfield(header, seen)
+
+
+def _what_the_sign_made(values: np.ndarray, header: Slice) -> str:
+    """Which values of MR and PET are of the other sign, it seems; "" where none are."""
+    if group := _high_group(values):
+        return f"values from {group[0]} to {group[1]} may be negative ones: no sign is stated"
+    return what_is_too_negative(values, header)
 
 
 def _of_high(seen: Sequence[_Seen]) -> _Conclusion:

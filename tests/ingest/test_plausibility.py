@@ -12,6 +12,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
     JPEGLSLossless,
     MRImageStorage,
+    PositronEmissionTomographyImageStorage,
     RLELossless,
 )
 
@@ -441,3 +442,16 @@ def test_a_slice_that_states_fewer_bits_than_most_has_theirs(place, stored, tmp_
     assert f"values have the 16 bits of most slices, BitsStored is {stored}, in 1 of 5" in (
         "; ".join(row.findings)
     )
+
+
+@pytest.mark.parametrize("write", [list, lambda slices: compress_series(slices, RLELossless)])
+def test_pet_above_half_of_16_bits_that_is_stated_as_signed_is_said(write, tmp_path, caplog):
+    """0 to 20000, and 50000 to 50003 that become -15536 to -15533."""
+    stored = np.linspace(0, 20000, 5 * 6 * 4).astype(np.uint16).reshape(5, 6, 4)
+    stored[2, 2] = 50000 + np.arange(4)
+    slices = stated(
+        stored, Modality="PT", SOPClassUID=PositronEmissionTomographyImageStorage, **bits(16, 1)
+    )
+    row, _ = noted(tmp_path, write(slices), caplog)
+    assert (row.verdict, row.reason) == (Verdict.ACCEPT, Reason.UNLIKELY_VALUES)
+    assert "values from -15536 to -15533 may be high ones: a sign is stated" in row.findings[0]
