@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from medseg.counted import counted
+from medseg.ingest.alternating import left_out_by_turns
 from medseg.ingest.completeness import Part, fewer_than_counted, uncounted_parts
 from medseg.ingest.image_kind import RESCALED_KINDS, contradiction
-from medseg.ingest.mixed import is_uid_per_file, left_out_by_turns
+from medseg.ingest.mixed import is_uid_per_file
 from medseg.ingest.mosaic import mosaic_by, perhaps_mosaic_by
 from medseg.ingest.padding import padding_in_tissue
 from medseg.ingest.pixels import CT_PADDING_HU
