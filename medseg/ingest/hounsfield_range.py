@@ -178,14 +178,15 @@ def _what_the_slope_made(ranges: Sequence[HounsfieldRange]) -> str:
     if dense > max(MOST_DENSE * tissue, least):
         part = f"{dense / tissue:.0%} of the voxels above {_TISSUE_HU:g} HU"
         return f"{part} are above {_DENSE_HU:g} HU, as no soft tissue is"
-    inside, highest = voxels - padded, max(r.highest for r in ranges)
-    if padded > MOST_LOW * voxels and highest > low and tissue <= LEAST_TISSUE * inside:
+    inside, stored = voxels - padded, max(r.stored for r in ranges)
+    if padded > MOST_LOW * voxels and stored > 0 and tissue <= LEAST_TISSUE * inside:
         part = f"{tissue / inside:.0%} of the voxels above {LOWEST_AIR_HU:g} HU"
         return f"{part} are above {_TISSUE_HU:g} HU, as too few are in a body"
-    if (stored := max(r.stored for r in ranges)) <= _ONLY_AIR_STORED:
+    if stored <= _ONLY_AIR_STORED:
         return ""
     if between > max(MOST_LUNG * tissue, least):
         found = f"{between} voxels are from {low:g} to {high:g} HU and {tissue} higher"
         return f"{found} than {_TISSUE_HU:g} HU, as no tissue is"
+    highest = max(r.highest for r in ranges)
     reach = f"stored values {stored:g} apart reach no more than {highest:g} HU, which is no tissue"
     return reach if highest < high else ""

@@ -14,10 +14,13 @@ from medseg.ingest.slice import Slice
 LEAST_BITS = 12
 """Of fewer bits, all values may occur."""
 
+MOST_OF_PHASE = 12
+"""Of so many bits at most, phase has all values, whatever ImageType says."""
+
 LEAST_DISTINCT = 4
 """So few distinct values may be padding, or be saturated."""
 
-HOLE, END = 1 / 4, 1 / 128
+HOLE, END = 1 / 4, 1 / 32
 """Parts of half of the values: so far below zero are high ones, so near to an end goes on there."""
 
 MOST_BELOW_ZERO = 1 / 2
@@ -43,7 +46,7 @@ def what_is_too_negative(values: np.ndarray, header: Slice) -> str:
     """
     is_stated = header.pixel_representation == 1 and header.bits_stored >= LEAST_BITS
     negative = values[values < 0]
-    if not is_stated or header.rescale[1] != 0 or negative.size < LEAST_DISTINCT:
+    if not is_stated or header.rescale[1] > 0 or negative.size < LEAST_DISTINCT:
         return ""
     lowest, highest = int(values[LEAST_DISTINCT - 1]), int(values[-1])
     if _is_apart(negative, header) or _is_round(values, header):
@@ -60,6 +63,8 @@ def _is_apart(negative: np.ndarray, header: Slice) -> bool:
 
 def _is_round(values: np.ndarray, header: Slice) -> bool:
     """Whether values lie at both ends of those that BitsStored holds, as if one went on."""
+    if header.bits_stored <= MOST_OF_PHASE:
+        return False
     half = 2 ** (header.bits_stored - 1)
     low = np.count_nonzero(values < -half * (1 - END))
     high = np.count_nonzero(values >= half * (1 - END))

@@ -128,6 +128,12 @@ def test_an_intercept_that_is_taken_off_twice_is_said_where_air_has_no_noise(
     )
 
 
+def test_so_it_is_of_soft_tissue_alone(header):
+    """Air of -1000 HU and tissue of 40 and 120 HU, each 1024 HU too low."""
+    assert "above -200 HU" in said(header, (-2024, 900), (-984, 800), (-904, 100))
+    assert said(header, (-1000, 900), (40, 800), (120, 100)) == ""
+
+
 @pytest.mark.parametrize("lowest", [-1000, -2000, -3024])
 def test_air_and_padding_of_one_value_need_no_word(lowest, tmp_path):
     slices = make_series(flat_body(lowest) + np.int16(1024), uid="1.2.3")

@@ -27,10 +27,11 @@ def as_signed(*parts):
     [
         ([(0, 20000, 7), (40000, 50000, 9)], "values from -25536 to -15537 may be high ones"),
         ([(0, 57000)], "values from -32768 to -8537 may be high ones"),
+        ([(0, 31800), (33700, 65500)], "values from -31836 to -37 may be high ones"),
         ([(0, 65536)], "values from -32768 to -1 may be high ones"),
         ([(40000, 50000)], "values from -25536 to -15537 may be high ones"),
     ],
-    ids=["apart", "round", "all", "bright alone"],
+    ids=["apart", "round", "hole within", "all", "bright alone"],
 )
 def test_values_above_half_of_the_bits_are_said(parts, said):
     assert what_is_too_negative(as_signed(*parts), header()) == f"{said}: a sign is stated"
@@ -46,13 +47,23 @@ def test_so_they_are_in_12_bits():
     [
         (np.arange(-4096, 4096), {}),
         (np.arange(-32768, 32768), {"image_type": ("ORIGINAL", "PRIMARY", "P")}),
+        (np.arange(-2048, 2048), {"bits_stored": 12}),
         ([-32768, *range(0, 900)], {}),
         ([-1024, -1000, -900, -800, *range(-200, 900)], {}),
         (np.arange(-32768, 0), {"rescale": (1.0, 32768.0)}),
         (np.arange(-100, 30000), {"kind": "PT"}),
         ([*range(0, 20000), *range(60000, 60100)], {"pixel_representation": 0}),
     ],
-    ids=["phase", "wide phase", "padding", "synthetic CT", "lifted", "noise of PET", "unsigned"],
+    ids=[
+        "phase",
+        "wide phase",
+        "12 bits",
+        "padding",
+        "synthetic CT",
+        "lifted",
+        "noise of PET",
+        "unsigned",
+    ],
 )
 def test_values_that_may_be_negative_need_no_word(values, stated):
     assert what_is_too_negative(np.array(values), header(**stated)) == ""
