@@ -14,6 +14,7 @@ from medseg.datasets._json_file import read_json
 from medseg.ingest.formats import without_suffix
 
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
+_BACKGROUND = 0  # of every label map, declared or not
 _IGNORE = "ignore"  # the name by which nnU-Net knows the label that is left out
 
 
@@ -23,15 +24,17 @@ class Declared:
 
     Attributes:
         cases: names of the training cases; None where it lists none.
-        values: of the labels, background included; None where it declares none.
+        values: of the labels, background always included; None where it declares none.
         labels: name of a label file, without its suffix -> case, where the two are not the same.
         ignored: the value of nnU-Net's label "ignore"; None where there is none.
+        modality: the name of the first channel, in the user's own words; None where there is none.
     """
 
     cases: frozenset[str] | None
     values: tuple[int, ...] | None
     labels: dict[str, str] = field(default_factory=dict)
     ignored: int | None = None
+    modality: str | None = None
 
 
 def declared_in(path: Path) -> Declared:
@@ -50,6 +53,7 @@ def declared_in(path: Path) -> Declared:
             values=_values(names),
             labels=_labels_of_other_names(pairs),
             ignored=None if ignored is None else int(ignored),
+            modality=_modality(content),
         )
     except (
         ValueError,
@@ -113,4 +117,14 @@ def _values(labels: Any) -> tuple[int, ...] | None:
             found.update(map(int, value))
         else:
             found.add(int(value))
-    return tuple(sorted(found)) or None
+    return tuple(sorted({_BACKGROUND, *found})) if found else None
+
+
+def _modality(content: Mapping[str, Any]) -> str | None:
+    """The first channel's name: {"modality": {"0": "CT"}} of MSD, `channel_names` of nnU-Net."""
+    names = content.get("modality") or content.get("channel_names")
+    if isinstance(names, Mapping):
+        names = names.get("0", next(iter(names.values()), None))
+    elif isinstance(names, list):
+        names = names[0] if names else None
+    return names if isinstance(names, str) else None

@@ -15,11 +15,12 @@ et al., nnU-Net, Nature Methods, 2021.
 import logging
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from medseg.counted import ODD, LeftOut, warn_once
-from medseg.datasets._dataset_json import case_of, declared_in
+from medseg.datasets._dataset_json import Declared, case_of, declared_in
+from medseg.datasets._modality import other_modality
 from medseg.datasets._msd_folders import PARTS, leave_out_others, part_of
 from medseg.datasets.datalist import Item
 from medseg.ingest.formats import is_volume_file, volume_files, without_suffix
@@ -37,11 +38,12 @@ def locate(root: Path, task: str) -> Path | None:
     return next((folder for folder in folders if os.path.isfile(folder / "dataset.json")), None)
 
 
-def read(root: Path) -> tuple[list[Item], list[Item]]:
+def read(root: Path, *, modality: str) -> tuple[list[Item], list[Item]]:
     """The training and the test cases of a task folder, in the order of their numbers.
 
     Args:
         root: folder of `dataset.json`.
+        modality: "CT" or "MR"; a warning says where `dataset.json` names another one.
 
     Raises:
         ValueError: none of the files there can be used, a case has two files, or `dataset.json` is
@@ -69,6 +71,45 @@ def read(root: Path) -> tuple[list[Item], list[Item]]:
     if not training:
         raise ValueError(f"none of the files in {root} can be used: {left or 'there is no case'}")
     left.warn(logger, root, used=len(training) + len(testing))
+    _warn_of_what_is_declared(root, declared, modality)
+    return training, testing
+
+
+def label_values(task: Path | None, default: Sequence[int]) -> tuple[int, ...]:
+    """The label values that the `dataset.json` of a task folder declares, or else the default.
+
+    Args:
+        task: as `locate` returns it.
+        default: where there is no task folder, or it declares no values.
+    """
+    declared = declared_in(task / "dataset.json").values if task else None
+    return declared or tuple(default)
+
+
+def declared_values(task: Path | None, wanted: Sequence[int]) -> tuple[int, ...]:
+    """The values that a label map may hold in a training: wanted there, and declared, if any are.
+
+    So a training refuses what `prepare` refuses.
+
+    Args:
+        task: as `locate` returns it.
+        wanted: the `label_values` of the bundle.
+
+    Raises:
+        ValueError: none of the wanted values but the background is declared.
+    """
+    declared = label_values(task, wanted)
+    both = tuple(value for value in wanted if value in declared)
+    if set(both) <= {0} < set(wanted):
+        raise ValueError(
+            f"dataset.json of {task} declares the label values {list(declared)}, and label_values "
+            f"are {list(wanted)}: pass --label_values and --classes with what your label maps hold"
+        )
+    return both
+
+
+def _warn_of_what_is_declared(root: Path, declared: Declared, modality: str) -> None:
+    """Say once what a user should know of a dataset.json before he trains."""
     if declared.ignored is not None:
         warn_once(
             logger,
@@ -76,7 +117,13 @@ def read(root: Path) -> tuple[list[Item], list[Item]]:
             f"pass --ignore {declared.ignored} and --label_values with it to a training, else its "
             "voxels count as those of any other label",
         )
-    return training, testing
+    if other := other_modality(declared.modality, modality):
+        warn_once(
+            logger,
+            f"dataset.json of {root} declares the modality {declared.modality}, "
+            f"and the images are read as {modality}: if they are {other}, use a bundle for "
+            f"{other}, else correct dataset.json",
+        )
 
 
 def pair(images: dict[str, Path], labels: dict[str, Path], left: LeftOut) -> list[Item]:

@@ -11,12 +11,12 @@ Communications, 2022 (CC BY-SA 4.0).
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from medseg.datasets import _msd, prepared
 from medseg.datasets._bring import bring
-from medseg.datasets._dataset_json import declared_in
 from medseg.datasets._layouts import BY_EITHER, is_other_task, nothing_found
 from medseg.datasets._msd_folders import tasks_below
 from medseg.datasets.datalist import Item, build, hold_out, select
@@ -26,6 +26,7 @@ LABEL_VALUES = (0, 1, 2)
 
 _NAME = "hippocampus"
 _TASK = "Task04_Hippocampus"
+_MODALITY = "MR"
 _PARTS = {"image": "images", "label": "labels"}
 
 TEST_SHARE = 0.2
@@ -100,11 +101,30 @@ def prepare(
         raise _nothing_in(root)
     reading = {"volume": volume, "affine": affine, "units": units}
     items = bring(out, _labelled(root), parts=_PARTS, reading=reading)
-    msd = _msd.locate(root, _TASK)
-    declared = declared_in(msd / "dataset.json").values if msd else None
-    values = declared or LABEL_VALUES
+    values = _msd.label_values(_msd.locate(root, _TASK), LABEL_VALUES)
     prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=values)
     return len(items)
+
+
+def declared_values(
+    dataset_dir: str | os.PathLike[str], label_values: Sequence[int]
+) -> tuple[int, ...]:
+    """The values that a label map may hold, for the reader of a bundle.
+
+    These are the `label_values` of the bundle that dataset.json declares too, so that a training
+    refuses what `prepare` refuses; all of them where there is no dataset.json, where it declares
+    none, or where `prepare` has checked the folder.
+
+    Raises:
+        ValueError: dataset.json is broken, or declares none of these values but the background.
+
+    Example:
+        >>> declared_values("data/nothing", [0, 1, 2])
+        (0, 1, 2)
+    """
+    if prepared.is_prepared(dataset_dir):
+        return prepared.declared_values(dataset_dir, label_values)
+    return _msd.declared_values(_msd.locate(Path(dataset_dir).absolute(), _TASK), label_values)
 
 
 def datalist(
@@ -117,7 +137,7 @@ def datalist(
 
 def _labelled(root: Path) -> list[Item]:
     msd = _msd.locate(root, _TASK)
-    labelled, _ = _msd.read(msd) if msd else ([], [])
+    labelled, _ = _msd.read(msd, modality=_MODALITY) if msd else ([], [])
     if not labelled and (below := tasks_below(root)):
         raise FileNotFoundError(f"no hippocampus data in {root} itself, {below}")
     if not labelled:

@@ -20,13 +20,13 @@ import logging
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from medseg.counted import LeftOut
 from medseg.datasets import _msd, prepared
 from medseg.datasets._bring import bring
-from medseg.datasets._dataset_json import declared_in
 from medseg.datasets._layouts import BY_EITHER, is_other_task, nothing_found
 from medseg.datasets._msd_folders import tasks_below
 from medseg.datasets.datalist import Item, build, select
@@ -40,6 +40,7 @@ LABEL_VALUES = (0, 1, 2)
 
 _NAME = "liver"
 _TASK = "Task03_Liver"
+_MODALITY = "CT"
 _PARTS = {"image": "images", "label": "labels"}
 _LITS_FILE = re.compile(r"(volume|segmentation|test-volume)-(\d+)", re.IGNORECASE)
 
@@ -112,10 +113,30 @@ def prepare(
         raise _nothing_in(root)
     reading = {"volume": volume, "affine": affine, "units": units}
     items, testing = (bring(out, part, parts=_PARTS, reading=reading) for part in _listed(root))
-    msd = _msd.locate(root, _TASK)
-    declared = declared_in(msd / "dataset.json").values if msd else None
-    prepared.write(out, _NAME, items, testing=testing, label_values=declared or LABEL_VALUES)
+    values = _msd.label_values(_msd.locate(root, _TASK), LABEL_VALUES)
+    prepared.write(out, _NAME, items, testing=testing, label_values=values)
     return len(items) + len(testing)
+
+
+def declared_values(
+    dataset_dir: str | os.PathLike[str], label_values: Sequence[int]
+) -> tuple[int, ...]:
+    """The values that a label map may hold, for the reader of a bundle.
+
+    These are the `label_values` of the bundle that dataset.json declares too, so that a training
+    refuses what `prepare` refuses; all of them where there is no dataset.json, where it declares
+    none, or where `prepare` has checked the folder.
+
+    Raises:
+        ValueError: dataset.json is broken, or declares none of these values but the background.
+
+    Example:
+        >>> declared_values("data/nothing", [0, 1, 2])
+        (0, 1, 2)
+    """
+    if prepared.is_prepared(dataset_dir):
+        return prepared.declared_values(dataset_dir, label_values)
+    return _msd.declared_values(_msd.locate(Path(dataset_dir).absolute(), _TASK), label_values)
 
 
 def datalist(
@@ -132,7 +153,7 @@ def datalist(
 
 def _listed(root: Path) -> tuple[list[Item], list[Item]]:
     msd = _msd.locate(root, _TASK)
-    found = _msd.read(msd) if msd else _read_lits(root)
+    found = _msd.read(msd, modality=_MODALITY) if msd else _read_lits(root)
     training, testing = found
     if not training:
         raise _nothing_in(root)

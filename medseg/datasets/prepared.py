@@ -208,6 +208,20 @@ def cases(
     return found
 
 
+def declared_values(
+    dataset_dir: str | os.PathLike[str], label_values: Sequence[int]
+) -> tuple[int, ...]:
+    """The values that a label map of a prepared set may hold, for the reader of a bundle.
+
+    They are the `label_values` of the bundle: nothing in the folder declares fewer.
+
+    Example:
+        >>> declared_values("data/lung_nodule", [0, 1])
+        (0, 1)
+    """
+    return tuple(label_values)
+
+
 def is_prepared(dataset_dir: str | os.PathLike[str]) -> bool:
     """Whether `medseg prepare` wrote this folder, as against a dataset as published."""
     return (Path(dataset_dir) / FILE).is_file()

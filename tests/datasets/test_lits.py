@@ -190,12 +190,94 @@ def test_the_names_of_labels_are_the_users(tmp_path, labels):
         ({"0": "background", "1": "liver"}, (0, 1)),
         ({"background": 0, "liver": 1, "tumour": 2}, (0, 1, 2)),
         ({"background": 0, "whole": [1, 2], "tumour": 2, "ignore": 3}, (0, 1, 2, 3)),
+        ({"1": "liver"}, (0, 1)),
         ({}, None),
     ],
 )
 def test_label_values_are_those_of_either_form_of_dataset_json(tmp_path, labels, values):
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
     assert declared_in(tmp_path / "dataset.json").values == values
+
+
+@pytest.mark.parametrize(
+    ("labels", "wanted", "values"),
+    [
+        ({"0": "background", "1": "spleen"}, [0, 1, 2], (0, 1)),
+        ({"background": 0, "a": 1, "b": 2, "c": 3}, [0, 1, 2], (0, 1, 2)),
+        ({"background": 0, "a": 1, "ignore": 255}, [0, 1, 255], (0, 1, 255)),
+        ({"1": "liver"}, [0, 1, 2], (0, 1)),
+        ({}, [0, 5], (0, 5)),
+        (None, [0, 5], (0, 5)),
+    ],
+)
+@pytest.mark.parametrize(
+    ("dataset", "task"), [(lits, "Task03_Liver"), (hippocampus, "Task04_Hippocampus"), (lits, "")]
+)
+def test_a_training_reads_the_values_that_the_bundle_and_dataset_json_declare(
+    dataset, task, labels, wanted, values, tmp_path
+):
+    (tmp_path / task).mkdir(exist_ok=True)
+    if labels is not None:
+        _write_json(tmp_path / task, labels=labels)
+    assert dataset.declared_values(tmp_path, wanted) == values
+
+
+def test_a_set_of_other_values_than_the_bundle_wants_is_refused_with_what_to_pass(tmp_path):
+    _write_json(tmp_path, labels={"0": "background", "255": "liver"})
+    with pytest.raises(
+        ValueError, match=r"values \[0, 255\], and label_values are \[0, 1, 2\]: pass"
+    ):
+        lits.declared_values(tmp_path, [0, 1, 2])
+
+
+def test_a_prepared_folder_was_judged_and_has_the_values_of_the_bundle(tmp_path):
+    _write_json(tmp_path, labels={"0": "background", "1": "liver"})
+    (tmp_path / "datalist.json").write_text("{}")
+    assert lits.declared_values(tmp_path, [0, 1, 2]) == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("declared", "name"),
+    [
+        ({"modality": {"0": "MRI"}}, "MRI"),
+        ({"modality": {"0": "MRI"}, "channel_names": {"0": "CT"}}, "MRI"),
+        ({"channel_names": {"0": "T2", "1": "CT"}}, "T2"),
+        ({"modality": ["MR"]}, "MR"),
+    ],
+)
+def test_a_modality_that_contradicts_the_bundle_is_a_warning(declared, name, tmp_path, caplog):
+    _msd(tmp_path)
+    _write_json(tmp_path, **declared)
+    assert len(lits.datalist(tmp_path)["training"]) == 6
+    assert f"declares the modality {name}, and the images are read as CT" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"modality": {"0": "CT"}},
+        {"channel_names": {"0": "zscore"}},
+        {"modality": "CT"},
+        {},
+        {"modality": {"0": 1}},
+        {"modality": []},
+    ],
+)
+def test_a_modality_that_fits_or_says_nothing_known_is_no_warning(declared, tmp_path, caplog):
+    _msd(tmp_path)
+    _write_json(tmp_path, **declared)
+    assert len(lits.datalist(tmp_path)["training"]) == 6
+    assert "modality" not in caplog.text
+
+
+def test_ct_for_the_hippocampus_is_a_warning_and_its_own_mri_is_none(tmp_path, caplog):
+    _msd(tmp_path)
+    _write_json(tmp_path, modality={"0": "MRI"})
+    hippocampus.datalist(tmp_path)
+    assert "modality" not in caplog.text
+    _write_json(tmp_path, modality={"0": "CT"})
+    hippocampus.datalist(tmp_path)
+    assert "declares the modality CT, and the images are read as MR" in caplog.text
 
 
 def test_names_of_nnunet_are_read_and_other_channels_named(tmp_path, caplog):
