@@ -19,6 +19,7 @@ from medseg.ingest.picture_orientation import UPRIGHT, check_same_orientation
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.volume_file import load_file, read_file_header
 from medseg.ingest.voxels import check_image
+from medseg.pages import page_of
 
 logger = logging.getLogger(__name__)
 
@@ -52,14 +53,16 @@ def check_cases(
         except ValueError as fault:
             faults.append((item["case"], fault))
     if len(faults) == 1:
-        raise ValueError(f"1 of {counted(len(items), 'case')} is faulty: {faults[0][1]}")
+        only = f"1 of {counted(len(items), 'case')} is faulty: {faults[0][1]}"
+        raise ValueError(f"{only} (see {page_of(__name__)})")
     if faults:
         for _, found in faults:
             logger.warning("%s", found)
         first = ", ".join(case for case, _ in faults[:_LISTED])
         more = f" and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
         raise ValueError(
-            f"{len(faults)} of {len(items)} cases are faulty ({first}{more}): the reasons are above"
+            f"{len(faults)} of {len(items)} cases are faulty ({first}{more}): the reasons are "
+            f"above (see {page_of(__name__)})"
         )
     return digests
 
@@ -108,6 +111,11 @@ def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collectio
         if error.code is Reason.NON_FINITE:
             raise ValueError(
                 f"{key} of case {item['case']}: {error.finding}: replace them or remove the case"
+            ) from error
+        if error.code is Reason.COLOUR and key == "instances":
+            raise ValueError(
+                f"{key} of case {item['case']}: {error.finding}: store the mask in grey, with one "
+                "grey value for each object"
             ) from error
         if error.code not in _DAMAGED:
             raise ValueError(f"{key} of case {item['case']}: {error}") from error

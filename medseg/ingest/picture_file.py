@@ -33,6 +33,8 @@ from medseg.ingest.tile_end import check_tile_end
 _GREY_MODES = ("L", "I", "I;16", "I;16L", "I;16B")  # 8 and 16 bit; "I" is 16 bit in older Pillow
 _RGB_MODES = ("RGB", "RGBA", "L", "LA", "P")  # 8 bit; "P" is a palette of colours
 _LABEL_MODES = (*_GREY_MODES, *_RGB_MODES, "1", "F")  # "1" is one bit, "F" single precision
+_GREY_MASK = "store the mask in grey, with one grey value for each class"
+"""What to do about a label map in colours."""
 _UNSUPPORTED_SAMPLES = ("1", "F")
 _OPAQUE = 255
 _BYTE_BITS = 8
@@ -180,7 +182,7 @@ def _strip_readings(image: Image.Image, path: Path) -> list[np.ndarray]:
         return [np.asarray(image), *([rgba[..., 0]] if is_grey and is_opaque else [])]
     if not is_grey:
         finding = f"{path} has Pillow mode {image.mode} and colours, which stand for no label value"
-        raise IngestError(Reason.COLOUR, finding)
+        raise IngestError(Reason.COLOUR, finding, remedy=_GREY_MASK)
     return [_colours(image, path)[0]]
 
 
@@ -288,7 +290,9 @@ def _check_kind(
     if colour:
         finding = f"samples of Pillow mode {image.mode} in {path}, not 8-bit colour"
         raise IngestError(Reason.PIXEL_FORMAT, finding)
-    raise IngestError(Reason.COLOUR, f"{path} has Pillow mode {image.mode}, not grey")
+    finding = f"{path} has Pillow mode {image.mode}, not grey"
+    remedy = _GREY_MASK if modes is _LABEL_MODES else None
+    raise IngestError(Reason.COLOUR, finding, remedy=remedy)
 
 
 def _check_bits_of_bmp(image: Image.Image, path: Path) -> None:

@@ -180,7 +180,10 @@ def test_each_of_several_faulty_cases_is_told_once_and_the_error_counts_them(tmp
     cases = items(tmp_path, 3)
     (tmp_path / "images" / "p00.png").unlink()
     picture(tmp_path / "masks" / "p02.png", 7)
-    told = r"^2 of 3 cases are faulty \(p00, p02\): the reasons are above$"
+    told = (
+        r"^2 of 3 cases are faulty \(p00, p02\): the reasons are above "
+        r"\(see docs/how-to/use-your-own-data\.md\)$"
+    )
     with pytest.raises(ValueError, match=told):
         write(tmp_path, cases)
     assert caplog.text.count("image of case p00 cannot be read") == 1
@@ -190,7 +193,8 @@ def test_each_of_several_faulty_cases_is_told_once_and_the_error_counts_them(tmp
 def test_the_fault_of_a_single_case_is_in_the_error_alone(tmp_path, caplog):
     cases = items(tmp_path, 3)
     (tmp_path / "images" / "p00.png").unlink()
-    with pytest.raises(ValueError, match=r"^1 of 3 cases is faulty: image of case p00 cannot be"):
+    told = r"^1 of 3 cases is faulty: image of case p00 cannot be .* \(see docs/how-to/use-your-o"
+    with pytest.raises(ValueError, match=told):
         write(tmp_path, cases)
     assert caplog.text == ""
 

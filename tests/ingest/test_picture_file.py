@@ -90,6 +90,27 @@ def test_training_and_preparing_refuse_the_same_labels(name, tmp_path):
         prepared.write(tmp_path, "own", [item], label_values=declared)
 
 
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "CMYK", "YCbCr"])
+def test_the_remedy_for_a_mask_in_colours_is_about_the_mask(kind, tmp_path):
+    save(tmp_path, Image.fromarray(GREY))
+    stacked(GREY, GREY, INDEX).convert(kind).save(tmp_path / "mask.tif")
+    item = {"case": "a", "patient": "a", "image": "image.png", "label": "mask.tif"}
+    said = (
+        r"mask\.tif has Pillow mode .*: store the mask in grey, with one grey value for each class"
+    )
+    with pytest.raises(IngestError, match=said):
+        PictureReader(labels=(0, 1, 255)).get_data([tmp_path / "mask.tif"])
+    with pytest.raises(ValueError, match=f"label of case a: .*{said}"):
+        prepared.write(tmp_path, "own", [item], label_values=(0, 1, 255))
+
+
+def test_the_remedy_for_numbered_objects_in_colours_is_about_their_mask(tmp_path):
+    item = save(tmp_path, Image.fromarray(GREY)) | {"instances": "objects.png"}
+    stacked(GREY, GREY, INDEX).save(tmp_path / "objects.png")
+    with pytest.raises(ValueError, match=r"objects\.png has .*with one grey value for each object"):
+        prepared.write(tmp_path, "own", [item], label_values=(0, 255))
+
+
 @pytest.mark.parametrize("mode", ["1", "F"])
 def test_an_image_that_training_refuses_is_not_prepared(mode, tmp_path):
     item = save(tmp_path, Image.fromarray(GREY))
