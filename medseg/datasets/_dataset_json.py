@@ -61,7 +61,6 @@ def declared_in(path: Path) -> Declared:
         KeyError,
         IndexError,
         AttributeError,
-        RecursionError,
     ) as error:
         raise ValueError(f"{path} is not an MSD dataset.json ({error}): unpack it again") from error
 

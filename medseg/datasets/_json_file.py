@@ -14,8 +14,7 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file, with or without a byte order mark.
 
     Raises:
-        ValueError: it has more than `MOST_BYTES` bytes, or is no JSON.
-        RecursionError: it is nested too deeply.
+        ValueError: it has more than `MOST_BYTES` bytes, is nested too deeply, or is no JSON.
         OSError: it cannot be read.
 
     Example:
@@ -24,4 +23,7 @@ def read_json(path: Path) -> Any:
     """
     if (size := path.stat().st_size) > MOST_BYTES:
         raise ValueError(f"it has {size} bytes, more than the {MOST_BYTES} of any list of cases")
-    return json.loads(path.read_text(encoding="utf-8-sig"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError(f"it is nested too deeply to be a {path.name}") from error

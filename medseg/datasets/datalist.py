@@ -180,7 +180,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise FileNotFoundError(f"no datalist at {source}: write one with datalist.write")
     try:
         datalist = read_json(source)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"{source} is not JSON of a datalist ({error}): write it again") from error
     if not isinstance(datalist, dict):
         raise ValueError(f"{source} holds a {type(datalist).__name__}: a datalist is an object")

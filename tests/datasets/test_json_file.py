@@ -19,12 +19,15 @@ def test_a_list_of_cases_larger_than_any_is_refused_unread(read, tmp_path):
         read(path)
 
 
-@pytest.mark.parametrize("read", [datalist.read, declared_in])
-def test_nesting_without_end_is_refused(read, tmp_path):
+@pytest.mark.parametrize("read", [read_json, datalist.read, declared_in])
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a": [', "]}")])
+@pytest.mark.parametrize("depth", [5_000, 100_000])
+def test_nesting_without_end_is_refused_in_plain_words(read, start, end, depth, tmp_path):
     path = tmp_path / "dataset.json"
-    path.write_text("[" * 100_000 + "]" * 100_000)
-    with pytest.raises(ValueError, match="recursion depth"):
+    path.write_text(start * depth + end * depth)
+    with pytest.raises(ValueError, match=r"is nested too deeply to be a dataset\.json") as caught:
         read(path)
+    assert "recursion" not in str(caught.value)
 
 
 def test_the_largest_list_is_read(tmp_path):
