@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from medseg.ingest.image_kind import RESCALED_KINDS
 from medseg.ingest.reasons import Reason
 from medseg.ingest.slice import Slice, some_of
 from medseg.ingest.strips import distance, read_strips
@@ -29,17 +28,17 @@ def with_rescale_notes(slices: Sequence[Slice]) -> list[Slice]:
     """Say of slices that their rescale does not fit the slices beside them.
 
     Args:
-        slices: of CT or PET, of one series, along their normal.
+        slices: those of one series, along their normal.
 
     Returns:
         The same slices in the same order, with `sample_notes` where there is something to say.
     """
     found = list(slices)
-    rescales = Counter(s.rescale for s in slices if s.kind in RESCALED_KINDS)
+    rescales = Counter(s.rescale for s in slices if s.slope is not None and not s.is_real_world)
     if len(rescales) < 2:
         return found
     usual, count = rescales.most_common(1)[0]
-    if 2 * count <= len(slices):
+    if 2 * count < len(slices):
         return found
     jumps = _jumps(slices, usual)
     for k in jumps:

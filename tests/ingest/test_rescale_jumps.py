@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ingest.dicom_writer import make_series, write_series
+from pydicom.uid import MRImageStorage
 
 from medseg.ingest import Reason, Verdict, find_series, load
 from medseg.ingest.rescale_jumps import MOST_SLICES
@@ -32,6 +33,23 @@ def test_a_slice_with_another_rescale_of_samples_alike_is_named(place, slope, in
     assert f"slope {slope:g} and intercept {intercept:g}" in finding
     assert "in 1 of 8 slices, the first" in finding
     assert {reason for reason, _ in series.notes} == {Reason.UNLIKELY_VALUES}
+
+
+@pytest.mark.parametrize("places", [[0, 1, 2, 3], [1, 3, 5, 7]])
+def test_half_of_the_slices_with_another_rescale_are_named(places, tmp_path):
+    slices = make_series(STORED)
+    for k in places:
+        slices[k].RescaleSlope = 2
+    assert any("does not fit" in said for _, said in series_of(slices, tmp_path).notes)
+
+
+def test_one_slice_of_mr_with_another_rescale_is_named(tmp_path):
+    slices = make_series(STORED)
+    for s in slices:
+        s.Modality, s.SOPClassUID, s.file_meta.MediaStorageSOPClassUID = "MR", *2 * [MRImageStorage]
+        s.RescaleSlope, s.RescaleIntercept, s.RescaleType = 1, 0, "US"
+    slices[5].RescaleSlope = 2
+    assert any("in 1 of 8" in said for _, said in series_of(slices, tmp_path).notes)
 
 
 def test_slices_that_were_each_scaled_for_itself_pass_without_a_word(tmp_path):
