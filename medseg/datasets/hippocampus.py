@@ -109,22 +109,8 @@ def prepare(
 def declared_values(
     dataset_dir: str | os.PathLike[str], label_values: Sequence[int]
 ) -> tuple[int, ...]:
-    """The values that a label map may hold, for the reader of a bundle.
-
-    These are the `label_values` of the bundle that dataset.json declares too, so that a training
-    refuses what `prepare` refuses; all of them where there is no dataset.json, where it declares
-    none, or where `prepare` has checked the folder.
-
-    Raises:
-        ValueError: dataset.json is broken, or declares none of these values but the background.
-
-    Example:
-        >>> declared_values("data/nothing", [0, 1, 2])
-        (0, 1, 2)
-    """
-    if prepared.is_prepared(dataset_dir):
-        return prepared.declared_values(dataset_dir, label_values)
-    return _msd.declared_values(_msd.locate(Path(dataset_dir).absolute(), _TASK), label_values)
+    """The values that a label map of `dataset_dir` may hold, see `_msd.values_to_read`."""
+    return _msd.values_to_read(dataset_dir, _TASK, label_values)
 
 
 def datalist(

@@ -15,10 +15,7 @@ import numpy as np
 
 from medseg.ingest.reasons import Reason
 from medseg.ingest.slice import Slice, some_of
-from medseg.ingest.strips import distance, read_strips
-
-CLOSER = 3.0
-"""So many times closer to the slices beside it is a slice with their rescale than with its own."""
+from medseg.ingest.strips import CLOSER, beside, distance, read_strips
 
 MOST_SLICES = 16
 """So many slices with another rescale than the rest are looked at, evenly over them."""
@@ -60,24 +57,19 @@ def _jumps(slices: Sequence[Slice], usual: tuple[float, float]) -> list[int]:
     others = [k for k, s in enumerate(slices) if s.rescale != usual]
     straight = np.array([k for k, s in enumerate(slices) if s.rescale == usual])
     looked_at = np.linspace(0, len(others) - 1, min(MOST_SLICES, len(others))).round().astype(int)
-    beside = {others[k]: _beside(others[k], straight) for k in looked_at}
-    needed = sorted({*beside, *(k for places in beside.values() for k in places)})
+    near = {others[k]: beside(others[k], straight) for k in looked_at}
+    needed = sorted({*near, *(k for places in near.values() for k in places)})
     strips = {needed[n]: rows for n, rows in read_strips([slices[k] for k in needed]).items()}
-    return sorted(k for k, places in beside.items() if _fits_usual(k, places, strips, slices))
-
-
-def _beside(place: int, straight: np.ndarray) -> list[int]:
-    after = int(np.searchsorted(straight, place))
-    return [int(k) for k in straight[max(0, after - 1) : after + 1]]
+    return sorted(k for k, places in near.items() if _fits_usual(k, places, strips, slices))
 
 
 def _fits_usual(
-    place: int, beside: Sequence[int], strips: dict[int, np.ndarray], slices: Sequence[Slice]
+    place: int, places: Sequence[int], strips: dict[int, np.ndarray], slices: Sequence[Slice]
 ) -> bool:
     if place not in strips:
         return False
     strip = strips[place]
-    alike = [k for k in beside if k in strips and strips[k].shape == strip.shape]
+    alike = [k for k in places if k in strips and strips[k].shape == strip.shape]
     own = _rescaled(strip, slices[place])
     return bool(alike) and all(
         distance(own, rows) > CLOSER * distance(_rescaled(strip, slices[k]), rows)

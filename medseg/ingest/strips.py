@@ -16,6 +16,9 @@ from medseg.ingest.pixels import stored_planes
 from medseg.ingest.reasons import IngestError
 from medseg.ingest.slice import Slice
 
+CLOSER = 3.0
+"""So many times closer to the slices beside it is a slice that is read rightly than otherwise."""
+
 _ROWS, _COLUMNS = 32, 256
 """So many rows of a slice are read at most, evenly over it, and at most so many columns kept."""
 
@@ -46,6 +49,21 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
         2.0
     """
     return float(np.abs(one.astype(np.float64) - other).mean())
+
+
+def beside(place: int, others: np.ndarray) -> list[int]:
+    """The nearest of other places on either side of one; one of them at an end.
+
+    Args:
+        place: of a slice, none of the others.
+        others: places in ascending order, one or more.
+
+    Example:
+        >>> beside(4, np.array([1, 3, 6, 7])), beside(0, np.array([2, 3]))
+        ([3, 6], [2])
+    """
+    after = int(np.searchsorted(others, place))
+    return [int(k) for k in others[max(0, after - 1) : after + 1]]
 
 
 def whole_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:

@@ -17,10 +17,7 @@ from medseg.ingest.histogram import Histogram, histogram_of
 from medseg.ingest.hounsfield_range import is_hounsfield, is_unlikely
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.slice import Slice, some_of
-from medseg.ingest.strips import distance, read_strips, whole_planes
-
-CLOSER = 3.0
-"""So many times closer to the slices beside it is a swapped slice once it is mended."""
+from medseg.ingest.strips import CLOSER, beside, distance, read_strips, whole_planes
 
 _BITS = 16
 
@@ -98,10 +95,9 @@ def _is_no_ct(samples: Histogram, header: Slice) -> bool:
 
 def _goes_on(place: int, strips: dict[int, np.ndarray], straight: np.ndarray) -> bool:
     """Whether a slice is closer to the straight ones on both sides once its bytes are swapped."""
-    strip, after = strips[place], int(np.searchsorted(straight, place))
-    beside = [strips[int(k)] for k in straight[max(0, after - 1) : after + 1]]
-    beside = [rows for rows in beside if rows.shape == strip.shape]
+    strip = strips[place]
+    alike = [strips[k] for k in beside(place, straight) if strips[k].shape == strip.shape]
     mended = strip.byteswap()
-    return bool(beside) and all(
-        distance(strip, rows) > CLOSER * distance(mended, rows) for rows in beside
+    return bool(alike) and all(
+        distance(strip, rows) > CLOSER * distance(mended, rows) for rows in alike
     )
