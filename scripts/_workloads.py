@@ -16,11 +16,11 @@ from monai.inferers import Inferer, SliceInferer, SlidingWindowInferer
 from monai.networks.nets import BasicUNetPlusPlus
 from torch import Tensor, nn
 
+from medseg.base.memory import keep_freed_pages
 from medseg.inference import OverlapTileInferer, Predictor
-from medseg.inference.precision import fastest_precision
-from medseg.memory import keep_freed_pages
+from medseg.inference.predictor.precision import fastest_precision
 from medseg.networks import NestedUNet, place
-from medseg.networks.cost import multiply_adds
+from medseg.networks.analysis.cost import multiply_adds
 
 STOCK, TUNED = "MONAI as documented", "MONAI tuned by hand"
 OURS, SKIPPING = "medseg", "medseg, air skipped"

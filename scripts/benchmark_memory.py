@@ -21,9 +21,9 @@ from _in_turn import REPOSITORY, in_turn, ratio, setting_lines, settings, write
 from monai.networks.nets import BasicUNetPlusPlus
 from torch import Tensor, nn
 
-from medseg.memory import keep_freed_pages
+from medseg.base.memory import keep_freed_pages
 from medseg.networks import NestedUNet
-from medseg.networks.cost import growth
+from medseg.networks.analysis.cost import growth
 
 CHANNELS = (32, 32, 64, 128, 256)
 THEIRS, OURS, CHECKPOINTED = "MONAI BasicUNetPlusPlus", "NestedUNet", "NestedUNet, checkpointing"
@@ -34,7 +34,7 @@ COMPARED = {"inference": (THEIRS, OURS), "training": (THEIRS, OURS, CHECKPOINTED
 class Case:
     """One comparison: what is run on which image, under which allocator.
 
-    `kept` says whether the allocator keeps freed pages (`medseg.memory.keep_freed_pages`).
+    `kept` says whether the allocator keeps freed pages (`medseg.base.memory.keep_freed_pages`).
     """
 
     mode: str

@@ -23,13 +23,13 @@ from monai.bundle import ConfigParser
 from monai.inferers import Inferer
 from torch import Tensor, nn
 
-from medseg.class_values import Classes
+from medseg.base.class_values import Classes
+from medseg.base.memory import keep_freed_pages
 from medseg.inference import Predictor
-from medseg.inference.backends import BACKENDS, installed, precisions
-from medseg.memory import keep_freed_pages
+from medseg.inference.predictor.backends import BACKENDS, installed, precisions
+from medseg.inference.predictor.fold_norms import fold_batch_norm
 from medseg.networks import NestedUNet, load_weights, place
-from medseg.networks.cost import multiply_adds
-from medseg.networks.folding import fold_batch_norm
+from medseg.networks.analysis.cost import multiply_adds
 from medseg.transforms.classes import label_from_logits
 from medseg.transforms.regions import are_regions
 

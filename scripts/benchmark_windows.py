@@ -21,9 +21,9 @@ from benchmark_memory import CHANNELS
 from torch import Tensor, nn
 from train_benchmark import SIZE
 
+from medseg.base.memory import keep_freed_pages
 from medseg.inference import OverlapTileInferer, Predictor
 from medseg.ingest import load
-from medseg.memory import keep_freed_pages
 from medseg.networks import NestedUNet, load_weights
 
 TRAINED = SIZE[2][0]

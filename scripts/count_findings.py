@@ -21,8 +21,8 @@ import numpy as np
 from monai.bundle import ConfigParser
 from monai.utils import convert_to_numpy
 
+from medseg.bundles.overrides import checked_overrides, read_config
 from medseg.inference import CheckImaged
-from medseg.overrides import checked_overrides, read_config
 from medseg.plausibility import compare_class, measure_class, ranges_of, reaches_edge
 
 SHOWN = 8

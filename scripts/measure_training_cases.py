@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monai.bundle import ConfigParser
 
-from medseg.overrides import checked_overrides, read_config
+from medseg.bundles.overrides import checked_overrides, read_config
 
 
 def main() -> int:

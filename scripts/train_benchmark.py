@@ -15,9 +15,9 @@ from benchmark import WINDOW_HU
 from benchmark_memory import CHANNELS
 from torch import Tensor
 
+from medseg.base.memory import keep_freed_pages
 from medseg.ingest import load
 from medseg.losses import HybridLoss
-from medseg.memory import keep_freed_pages
 from medseg.networks import NestedUNet, load_weights, place
 
 SIZE = {2: (256, 256), 3: (64, 64, 32)}

@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _eager_unless_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keeps OpenVINO out of the processes of all other tests: some of these have died of it."""
-    predictor = sys.modules.get("medseg.inference.predictor")
+    predictor = sys.modules.get("medseg.inference.predictor.predictor")
     if predictor is not None and request.node.get_closest_marker("openvino") is None:
         monkeypatch.setattr(predictor, "_fastest", lambda offered: "eager")
 

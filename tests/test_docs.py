@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from medseg.bundles import WORKFLOWS
-from medseg.cli import app
+from medseg.bundles.build import WORKFLOWS
+from medseg.bundles.overrides import PASSED_ON, check_key, tracking_keys
+from medseg.cli.app import app
 from medseg.datasets import lidc
-from medseg.inference import preview
+from medseg.inference.outputs import preview
 from medseg.ingest import reasons
 from medseg.networks import NestedUNet
-from medseg.overrides import PASSED_ON, check_key, tracking_keys
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = sorted(

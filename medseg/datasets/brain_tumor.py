@@ -40,18 +40,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.counted import counted
-from medseg.datasets import _pairs, _stamp, prepared
-from medseg.datasets._layouts import nothing_found
-from medseg.datasets._published import File, Published, format_of, opened
+from medseg.base.text import counted
+from medseg.datasets import prepared
 from medseg.datasets.datalist import Item
+from medseg.datasets.sources import pairs
+from medseg.datasets.sources import stamp as _stamp
+from medseg.datasets.sources.layouts import nothing_found
+from medseg.datasets.sources.published import File, Published, format_of, opened
 
 logger = logging.getLogger(__name__)
 
 TEST_SHARE = 0.2
 """Share of the patients held out for testing, whatever the fold."""
 
-LABEL_VALUES = _pairs.LABEL_VALUES
+LABEL_VALUES = pairs.LABEL_VALUES
 
 TUMOURS = {1: "meningioma", 2: "glioma", 3: "pituitary tumour"}
 
@@ -133,8 +135,8 @@ def _from_mat(published: Published, out: Path) -> list[Item]:
             if (first := taken.setdefault(index, place)) != place:
                 raise ValueError(_TWICE.format(first=first, second=place, index=index))
             read, stamp = _read(part, file), _stamp.of_files(File(part, file))
-            _pairs.write(out, f"{index:04d}", stamp=stamp, load=partial(_pair, read))
-            found[index] = _pairs.item(f"{index:04d}", read.patient, tumour=TUMOURS[read.label])
+            pairs.write(out, f"{index:04d}", stamp=stamp, load=partial(_pair, read))
+            found[index] = pairs.item(f"{index:04d}", read.patient, tumour=TUMOURS[read.label])
     folds = _published_folds(published, slices=len(found)) if found else {}
     return [found[index] | folds.get(index, {}) for index in sorted(found)]
 
@@ -201,7 +203,7 @@ def _intensities(image: NDArray[Any]) -> NDArray[np.uint16]:
     return np.ascontiguousarray(image, np.uint16)
 
 
-def _pair(read: _Slice) -> _pairs.Pair:
+def _pair(read: _Slice) -> pairs.Pair:
     return read.image, read.mask
 
 
@@ -228,12 +230,12 @@ def _from_png(published: Published, out: Path) -> list[Item]:
         return []  # numbered pictures of another set
     images, masks = _numbered_pictures(published)
     items = []
-    for case, files in _pairs.paired(images, masks, name=published.name).items():
+    for case, files in pairs.paired(images, masks, name=published.name).items():
         block, place = divmod(int(case), BLOCK)
         if place < BLOCK - GAP:
             stamp = _stamp.of_files(*(File(published, file) for file in files))
-            _pairs.write(out, case, stamp=stamp, load=partial(_decoded, published, *files))
-            items.append(_pairs.item(case, f"block_{block:03d}"))
+            pairs.write(out, case, stamp=stamp, load=partial(_decoded, published, *files))
+            items.append(pairs.item(case, f"block_{block:03d}"))
     if left_out := len(images) - len(items):
         logger.warning("left out in the gaps between blocks: %s", counted(left_out, "slice"))
     return items
@@ -260,7 +262,7 @@ def _numbered_pictures(published: Published) -> tuple[dict[str, str], dict[str, 
     return found[False], found[True]
 
 
-def _decoded(published: Published, image: str, mask: str) -> _pairs.Pair:
+def _decoded(published: Published, image: str, mask: str) -> pairs.Pair:
     picture = published.picture(image)
     if picture.mode not in _EIGHT_BIT:
         raise ValueError(

@@ -34,10 +34,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.datasets import _pairs, prepared
-from medseg.datasets._layouts import nothing_found
-from medseg.datasets._published import File, Published, format_of, opened
+from medseg.datasets import prepared
 from medseg.datasets.datalist import Item
+from medseg.datasets.sources import pairs as _pairs
+from medseg.datasets.sources.layouts import nothing_found
+from medseg.datasets.sources.published import File, Published, format_of, opened
 
 ARCHIVES = {
     "leftImg8bit": "leftImg8bit_trainvaltest.zip",

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from medseg.datasets._json_file import read_json
-from medseg.files import whole
+from medseg.base.files import whole
+from medseg.datasets.sources.json_file import read_json
 
 Item = dict[str, Any]
 

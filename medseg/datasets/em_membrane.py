@@ -28,11 +28,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from medseg.datasets import _pairs, _stamp, prepared
-from medseg.datasets._layouts import nothing_found
-from medseg.datasets._published import Published, opened
+from medseg.datasets import prepared
+from medseg.datasets.sources import pairs
+from medseg.datasets.sources import stamp as _stamp
+from medseg.datasets.sources.layouts import nothing_found
+from medseg.datasets.sources.published import Published, opened
 
-LABEL_VALUES = _pairs.LABEL_VALUES
+LABEL_VALUES = pairs.LABEL_VALUES
 
 BLOCKS = 6
 """Number of blocks of neighbouring slices; one is for testing, which leaves five for the folds."""
@@ -74,10 +76,10 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
     cases = [f"slice_{number:02d}" for number in range(len(images))]
     for case, image, label in zip(cases, images, labels, strict=True):
         stamp = _stamp.of_arrays(np.asarray(image), np.asarray(label))
-        _pairs.write(Path(out), case, stamp=stamp, load=partial(_load, case, image, label))
+        pairs.write(Path(out), case, stamp=stamp, load=partial(_load, case, image, label))
     _write_test(Path(out) / "test", test)
     blocks = [f"block_{block}" for block in _blocks(len(cases))]
-    items = [_pairs.item(case, block) for case, block in zip(cases, blocks, strict=True)]
+    items = [pairs.item(case, block) for case, block in zip(cases, blocks, strict=True)]
     prepared.write(out, _NAME, items, test_share=1 / BLOCKS, label_values=LABEL_VALUES)
     return len(cases)
 
@@ -85,8 +87,8 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
 def _write_test(folder: Path, slices: _Slices) -> None:
     for number, image in enumerate(slices):
         path, stamp = folder / f"slice_{number:02d}.png", _stamp.of_arrays(np.asarray(image))
-        if not _pairs.is_made(path, stamp=stamp):
-            _pairs.save(np.asarray(image), path, stamp=stamp)
+        if not pairs.is_made(path, stamp=stamp):
+            pairs.save(np.asarray(image), path, stamp=stamp)
 
 
 def _blocks(slices: int) -> list[int]:
@@ -112,7 +114,7 @@ def _training(published: Published) -> tuple[_Slices, _Slices]:
 
 def _pictures(published: Published) -> tuple[_Slices, _Slices]:
     images, labels = (published.stems(folder, first="PNG") for folder in _FOLDERS)
-    files = _pairs.paired(images, labels, name=published.name, files=published.files)
+    files = pairs.paired(images, labels, name=published.name, files=published.files)
     if not files:
         raise nothing_found(
             _NAME,
@@ -146,7 +148,7 @@ def _grey(image: Image.Image, file: str) -> Image.Image:
     return image.convert("L")
 
 
-def _load(case: str, image: Image.Image, label: Image.Image) -> _pairs.Pair:
+def _load(case: str, image: Image.Image, label: Image.Image) -> pairs.Pair:
     values = np.asarray(label)
     if odd := sorted(set(np.unique(values).tolist()) - set(LABEL_VALUES)):
         raise ValueError(

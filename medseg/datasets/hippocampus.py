@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from medseg.datasets import _msd, prepared
-from medseg.datasets._bring import bring
-from medseg.datasets._layouts import BY_EITHER, is_other_task, nothing_found
-from medseg.datasets._msd_folders import tasks_below
+from medseg.datasets import prepared
 from medseg.datasets.datalist import Item, build, hold_out, select
+from medseg.datasets.sources import msd as _msd
+from medseg.datasets.sources.bring import bring
+from medseg.datasets.sources.layouts import BY_EITHER, is_other_task, nothing_found
+from medseg.datasets.sources.msd_folders import tasks_below
 
 LABEL_VALUES = (0, 1, 2)
 """Background, anterior, posterior."""

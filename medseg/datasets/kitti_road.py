@@ -32,10 +32,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.datasets import _pairs, prepared
-from medseg.datasets._layouts import nothing_found
-from medseg.datasets._published import File, Published, opened
+from medseg.datasets import prepared
 from medseg.datasets.datalist import Item
+from medseg.datasets.sources import pairs
+from medseg.datasets.sources.layouts import nothing_found
+from medseg.datasets.sources.published import File, Published, opened
 
 ARCHIVE = "data_road.zip"
 
@@ -79,7 +80,7 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         cases = _cases(published)
         for case, (image, truth) in cases.items():
             files = File(published, image), File(published, truth)
-            _pairs.copy(*files, out=Path(out), case=case, truth_mode="RGB", label=label)
+            pairs.copy(*files, out=Path(out), case=case, truth_mode="RGB", label=label)
     items = [_item(case) for case in cases]
     prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
     return len(cases)
@@ -116,7 +117,7 @@ def _cases(published: Published) -> dict[str, tuple[str, str]]:
             "the like",
             remedy=f"give {ARCHIVE} or the folder data_road, with --source",
         )
-    return _pairs.paired(images, truths, name=published.name, files=published.files)
+    return pairs.paired(images, truths, name=published.name, files=published.files)
 
 
 def _numbered(published: Published, folder: str, pattern: re.Pattern[str]) -> dict[str, str]:
@@ -131,4 +132,4 @@ def _numbered(published: Published, folder: str, pattern: re.Pattern[str]) -> di
 
 def _item(case: str) -> Item:
     category, _, number = case.partition("_")
-    return _pairs.item(case, f"{category}_{int(number) // BLOCK:02d}")
+    return pairs.item(case, f"{category}_{int(number) // BLOCK:02d}")

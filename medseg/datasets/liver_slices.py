@@ -13,13 +13,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from medseg.counted import ODD, LeftOut
+from medseg.base.text import ODD, LeftOut
+from medseg.base.walk import entries_of, odd_entries
 from medseg.datasets import prepared
-from medseg.datasets._bring import bring
-from medseg.datasets._layouts import BY_EITHER, nothing_found
 from medseg.datasets.datalist import Item, build, hold_out, select
+from medseg.datasets.sources.bring import bring
+from medseg.datasets.sources.layouts import BY_EITHER, nothing_found
 from medseg.ingest.formats import is_picture_file
-from medseg.walk import entries_of, odd_entries
 
 logger = logging.getLogger(__name__)
 

@@ -22,10 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from medseg.counted import counted
-from medseg.datasets import _pairs, _stamp, prepared
-from medseg.datasets._layouts import nothing_found
-from medseg.datasets._published import LOSSLESS, File, Published, format_of, opened
+from medseg.base.text import counted
+from medseg.datasets import prepared
+from medseg.datasets.sources import pairs
+from medseg.datasets.sources import stamp as _stamp
+from medseg.datasets.sources.layouts import nothing_found
+from medseg.datasets.sources.published import LOSSLESS, File, Published, format_of, opened
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ _MOST_NUCLEI = np.iinfo(np.uint16).max  # that a 16-bit PNG can number
 TEST_SHARE = 0.2
 """Share of the pictures held out for testing, whatever the fold."""
 
-LABEL_VALUES = _pairs.LABEL_VALUES
+LABEL_VALUES = pairs.LABEL_VALUES
 
 ARCHIVE = "stage1_train.zip"
 _NAME = "nuclei"
@@ -78,12 +80,10 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         for name, (image, masks) in pictures.items():
             paths = [Path(out) / part / f"{name}.png" for part in _PARTS]
             stamp = _stamp.of_files(*(File(published, file) for file in (image, *masks)))
-            if not _pairs.is_made(*paths, stamp=stamp):
+            if not pairs.is_made(*paths, stamp=stamp):
                 arrays = _converted(published, image, masks, name=name)
-                _pairs.save_case(dict(zip(paths, arrays, strict=True)), stamp=stamp)
-    items = [
-        _pairs.item(name, name, instances=f"instances/{name}.png") for name in sorted(pictures)
-    ]
+                pairs.save_case(dict(zip(paths, arrays, strict=True)), stamp=stamp)
+    items = [pairs.item(name, name, instances=f"instances/{name}.png") for name in sorted(pictures)]
     prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
     return len(pictures)
 

@@ -32,14 +32,16 @@ from pathlib import Path
 
 import numpy as np
 
-from medseg.datasets import _pairs, _stamp, prepared
-from medseg.datasets._layouts import layouts_in, nothing_found
-from medseg.datasets._published import File, Published, format_of, opened
+from medseg.datasets import prepared
+from medseg.datasets.sources import pairs
+from medseg.datasets.sources import stamp as _stamp
+from medseg.datasets.sources.layouts import layouts_in, nothing_found
+from medseg.datasets.sources.published import File, Published, format_of, opened
 
 TEST_SHARE = 0.2
 """Share of the patients held out for testing where no test set is published."""
 
-LABEL_VALUES = _pairs.LABEL_VALUES
+LABEL_VALUES = pairs.LABEL_VALUES
 
 SEQUENCE_ENDS = (
     *(25, 50, 67, 78, 103, 126, 151, 177, 199, 205),
@@ -91,9 +93,9 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
         for frame in frames:
             stamp = _stamp.of_files(*(File(published, path) for path in (frame.image, frame.mask)))
             load = partial(_load, published, frame)
-            _pairs.write(Path(out), frame.case, stamp=stamp, load=load)
+            pairs.write(Path(out), frame.case, stamp=stamp, load=load)
     training, testing = (
-        [_pairs.item(frame.case, frame.patient) for frame in frames if frame.tested == tested]
+        [pairs.item(frame.case, frame.patient) for frame in frames if frame.tested == tested]
         for tested in (False, True)
     )
     prepared.write(
@@ -153,7 +155,7 @@ def _is_of_another(published: Published) -> bool:
 def _clinic_db(published: Published) -> Iterator[_Frame]:
     folders = ("Original", "Ground Truth")
     images, masks = (_of_one_format(published.stems(name, first="TIFF")) for name in folders)
-    for stem, files in _pairs.paired(
+    for stem, files in pairs.paired(
         images, masks, name=published.name, files=published.files
     ).items():
         if not stem.isdecimal():
@@ -186,9 +188,9 @@ def _in_jpeg(published: Published, parent: str = "") -> dict[str, tuple[str, str
     images, masks = (
         published.stems(f"{parent}{folder}", first="JPEG") for folder in ("images", "masks")
     )
-    return _pairs.paired(images, masks, name=published.name, files=published.files)
+    return pairs.paired(images, masks, name=published.name, files=published.files)
 
 
-def _load(published: Published, frame: _Frame) -> _pairs.Pair:
+def _load(published: Published, frame: _Frame) -> pairs.Pair:
     image = np.asarray(published.picture(frame.image).convert("RGB"))
     return image, np.asarray(published.picture(frame.mask).convert("L")) > _POLYP_ABOVE

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from medseg.choices import check_choices
-from medseg.counted import counted
+from medseg.base.choices import check_choices
+from medseg.base.text import counted
 from medseg.datasets import datalist
-from medseg.datasets._integrity import check_cases
 from medseg.datasets.converters import CONVERTERS
 from medseg.datasets.datalist import Item
+from medseg.datasets.sources.integrity import check_cases
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.utils.data import DataLoader
 
-from medseg.counted import counted
-from medseg.memory import available_bytes
+from medseg.base.memory import available_bytes
+from medseg.base.text import counted
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import ignite.distributed as idist
 
-from medseg.counted import counted
-from medseg.files import hold, set_aside
-from medseg.watch import remember
+from medseg.base.files import hold, set_aside
+from medseg.base.text import counted
+from medseg.base.watch import remember
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ INTERRUPTED = "interrupted"
 def claim_weights(path: str | os.PathLike) -> None:
     """Hold the file of the best weights until this process ends; the first process does it for all.
 
-    From now on `medseg.watch` notices when its folder is removed, moved or replaced.
+    From now on `medseg.base.watch` notices when its folder is removed, moved or replaced.
 
     Of two runs that write one file, each would replace the best of the other. Reading needs no
     claim: the file is replaced whole. A process that is killed lets it go.

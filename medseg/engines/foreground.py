@@ -7,7 +7,7 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 
-from medseg.class_values import Classes
+from medseg.base.class_values import Classes
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from medseg.path_keys import NESTED_PATH_KEYS
+from medseg.base.path_keys import NESTED_PATH_KEYS
 
 MAY_CHANGE = (
     *("max_epochs", "patience", "val_interval", "resume"),

@@ -13,7 +13,7 @@ import ignite.distributed as idist
 
 import medseg
 from medseg.engines.may_change import ABSENT, HANDLERS, MAY_CHANGE, handlers, is_launch, may_change
-from medseg.transforms.fingerprint import describe
+from medseg.transforms.cache_key import describe
 
 logger = logging.getLogger(__name__)
 

@@ -13,14 +13,14 @@ import torch
 from ignite.engine import Engine, Events
 from monai.data.utils import set_rnd
 
+from medseg.base.arguments import require_bool
+from medseg.base.files import whole
+from medseg.base.path_keys import require_path
+from medseg.base.watch import Watch
 from medseg.engines.claim import claim_folder
+from medseg.engines.distributed import unwrapped
 from medseg.engines.record import check_record
-from medseg.engines.unwrapped import unwrapped
-from medseg.files import whole
-from medseg.flags import require_bool
 from medseg.networks import NestedUNet, load_weights
-from medseg.path_keys import require_path
-from medseg.watch import Watch
 
 logger = logging.getLogger(__name__)
 

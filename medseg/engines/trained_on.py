@@ -11,7 +11,7 @@ from typing import Any
 import ignite.distributed as idist
 from ignite.engine import Engine, Events
 
-from medseg.engines.best import BestWeights
+from medseg.engines.best_weights import BestWeights
 from medseg.plausibility import (
     TrainedOn,
     choose_cases,

@@ -1,19 +1,19 @@
 """Inference: how a network is run on a device, case by case, and what it leaves on disk."""
 
-from medseg.inference.case import CasesFailedError, find_cases, plan_cases, run_cases
-from medseg.inference.check_image import CheckImaged
-from medseg.inference.check_result import CheckResultd
-from medseg.inference.existing import check_existing
-from medseg.inference.instance_output import WriteInstancesd
-from medseg.inference.output import WriteLabelMapd, WritePreviewd
-from medseg.inference.overlap_tile import OverlapTileInferer
-from medseg.inference.picture_output import WritePictureLabeld, WritePicturePreviewd
-from medseg.inference.pictures import find_pictures
-from medseg.inference.precision import MixedPrecisionInferer
-from medseg.inference.predictor import Predictor, PredictorInferer
-from medseg.inference.probability_output import ProbabilityFiles
-from medseg.inference.restore import RestoreLabeld
-from medseg.inference.tiling import check_windows
+from medseg.inference.cases.check_image import CheckImaged
+from medseg.inference.cases.check_result import CheckResultd
+from medseg.inference.cases.existing import check_existing
+from medseg.inference.cases.find_pictures import find_pictures
+from medseg.inference.cases.run import CasesFailedError, find_cases, plan_cases, run_cases
+from medseg.inference.outputs.instances import WriteInstancesd
+from medseg.inference.outputs.label_map import WriteLabelMapd, WritePreviewd
+from medseg.inference.outputs.picture import WritePictureLabeld, WritePicturePreviewd
+from medseg.inference.outputs.probabilities import ProbabilityFiles
+from medseg.inference.outputs.restore import RestoreLabeld
+from medseg.inference.predictor.precision import MixedPrecisionInferer
+from medseg.inference.predictor.predictor import Predictor, PredictorInferer
+from medseg.inference.tiles.inferer import OverlapTileInferer
+from medseg.inference.tiles.tiling import check_windows
 
 __all__ = [
     "CasesFailedError",

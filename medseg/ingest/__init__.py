@@ -5,11 +5,11 @@ without torch.
 """
 
 from medseg.ingest.checks import check_finite, check_labels, check_same_grid
-from medseg.ingest.dicom import read_series
-from medseg.ingest.inspection import Row, inspect
+from medseg.ingest.dicom.load import read_series
+from medseg.ingest.dicom.series import Series, find_series
+from medseg.ingest.inspect_files import Row, inspect
+from medseg.ingest.load import load
 from medseg.ingest.reasons import IngestError, Reason, Verdict
-from medseg.ingest.series import Series, find_series
-from medseg.ingest.volume import load
 
 __all__ = [
     "IngestError",

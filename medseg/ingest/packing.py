@@ -7,8 +7,8 @@ import os
 import zlib
 from pathlib import Path
 
+from medseg.base.walk import what_is_no_file
 from medseg.ingest.reasons import IngestError, Reason
-from medseg.walk import what_is_no_file
 
 _MAGIC = {
     b"\x1f\x8b": "gzip",  # RFC 1952 section 2.3.1
@@ -26,7 +26,7 @@ _ARCHIVES = ("zip", "7z", "rar")
 PACKED_VOLUMES = (".gz", ".bz2", ".xz", ".zst", ".z", ".lz", ".lz4", ".lzma")
 """How the name of a packed file ends, in any case of letters; archives of several are others."""
 
-_STREAMS = ("gzip", "bzip2")  # what `medseg.ingest.streams` unpacks
+_STREAMS = ("gzip", "bzip2")  # what `medseg.ingest.volumes.streams` unpacks
 _DICOM_PREFIX = slice(128, 132)
 _LONGEST = max(map(len, _MAGIC))
 

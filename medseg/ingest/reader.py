@@ -25,11 +25,11 @@ from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys, ensure_tuple
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.checks import as_labels, check_same_grid
 from medseg.ingest.formats import is_volume_file
-from medseg.ingest.picture_orientation import UPRIGHT, check_same_orientation
-from medseg.ingest.volume import Kind, load_with_kind
-from medseg.ingest.volume_file import read_file_header
-from medseg.ingest.volume_header import Choices, check_index
-from medseg.ingest.voxels import check_image
+from medseg.ingest.load import Kind, load_with_kind
+from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation
+from medseg.ingest.volumes.file import read_file_header
+from medseg.ingest.volumes.header import Choices, check_index
+from medseg.ingest.volumes.voxels import check_image
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", "")
 
@@ -153,7 +153,7 @@ class SameGridd(MapTransform):
 
     Raises:
         IngestError: "different-grids", naming the files of the case, also for pictures of different
-            EXIF orientation, see `medseg.ingest.picture_orientation`.
+            EXIF orientation, see `medseg.ingest.pictures.orientation`.
     """
 
     def __init__(

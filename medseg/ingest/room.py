@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medseg import memory
+from medseg.base import memory
 from medseg.ingest.reasons import IngestError, Reason
 
 

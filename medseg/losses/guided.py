@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from medseg.flags import require_bool
+from medseg.base.arguments import require_bool
 from medseg.losses.weighted_target import WeightedTargetLoss
 
 

@@ -1,10 +1,10 @@
 """Metrics: scores per case, object, lesion and set, in physical units, as tables."""
 
-from medseg.metrics.case import score_case
 from medseg.metrics.case_metrics import CaseMetrics
 from medseg.metrics.confusion import ConfusionMatrix
 from medseg.metrics.lesions import Lesion, find_lesions, lesion_scores
 from medseg.metrics.objects import ObjectMatches, match_objects
+from medseg.metrics.scores import score_case
 
 __all__ = [
     "CaseMetrics",

@@ -14,12 +14,12 @@ import torch
 from ignite.engine import Engine
 from monai.engines.utils import IterationEvents
 
-from medseg.counted import counted
-from medseg.files import set_aside, whole
+from medseg.base.files import set_aside, whole
+from medseg.base.printable import csv_cell
+from medseg.base.text import counted
 from medseg.metrics.case_scorer import CaseScorer
 from medseg.metrics.lesions import lesion_columns, lesion_row
-from medseg.metrics.whole_set import WholeSet
-from medseg.printable import csv_cell
+from medseg.metrics.set_scores import WholeSet
 
 logger = logging.getLogger(__name__)
 

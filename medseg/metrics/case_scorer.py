@@ -9,9 +9,8 @@ import torch
 from monai.data import MetaTensor
 from monai.utils import convert_to_numpy
 
-from medseg.flags import require_bool
+from medseg.base.arguments import require_bool
 from medseg.geometry import Geometry
-from medseg.metrics.case import SCORES, score_case
 from medseg.metrics.lesions import LESION_SCORES, find_lesions, lesion_scores
 from medseg.metrics.objects import (
     ObjectMatches,
@@ -20,7 +19,8 @@ from medseg.metrics.objects import (
     components,
     match_objects,
 )
-from medseg.metrics.whole_set import ClassResult
+from medseg.metrics.scores import SCORES, score_case
+from medseg.metrics.set_scores import ClassResult
 
 UNITS = ("mm", "pixel")
 

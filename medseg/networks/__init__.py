@@ -1,7 +1,7 @@
 """Networks: the UNet++ family as data, the network that walks it, its weights and its drawing."""
 
+from medseg.networks.analysis.figure import draw
 from medseg.networks.device import place
-from medseg.networks.figure import draw
 from medseg.networks.layers import Layers
 from medseg.networks.nested import NestedUNet
 from medseg.networks.topology import TOPOLOGIES, Input, Node, Topology

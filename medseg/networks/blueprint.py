@@ -14,8 +14,8 @@ from torch import nn
 from medseg.networks.block import Block, Tap
 from medseg.networks.class_guide import ClassGuide
 from medseg.networks.encoder import Pyramid, TimmEncoder
-from medseg.networks.frame import CentreCrop, margin_below, voxels_lost
 from medseg.networks.layers import Layers
+from medseg.networks.padding import CentreCrop, margin_below, voxels_lost
 from medseg.networks.topology import IMAGE, Input, Node, Topology
 
 PerAxis = tuple[int, ...]

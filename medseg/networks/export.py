@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from medseg.files import whole
+from medseg.base.files import whole
 from medseg.networks.nested import NestedUNet
 
 INPUT, OUTPUT = "image", "pred"

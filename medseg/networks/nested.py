@@ -8,13 +8,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from medseg.flags import require_bool
+from medseg.base.arguments import require_bool
 from medseg.networks.block import Block
 from medseg.networks.blueprint import stride_product
 from medseg.networks.class_guide import silence_absent
-from medseg.networks.frame import check_size, contraction, crop, margin_below, mirror, pad_far_end
+from medseg.networks.design import design
 from medseg.networks.layers import Layers, LayerSpec, PerLevel
-from medseg.networks.options import design
+from medseg.networks.padding import check_size, contraction, crop, margin_below, mirror, pad_far_end
 from medseg.networks.topology import IMAGE, Topology
 
 

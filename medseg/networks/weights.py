@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from medseg.counted import counted
+from medseg.base.text import counted
 from medseg.networks.nested import NestedUNet
 from medseg.networks.topology import TOPOLOGIES, Topology
 

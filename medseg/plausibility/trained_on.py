@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from monai.utils import convert_to_numpy
 
-from medseg.files import whole
+from medseg.base.files import whole
 from medseg.geometry import Geometry
 from medseg.plausibility.appearance import has_appearance, measure_appearance
 from medseg.plausibility.measure import measure_class, measure_image

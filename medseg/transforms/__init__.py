@@ -1,7 +1,8 @@
 """Transforms that MONAI lacks: classes, crops, ignored, borders, bends, objects, window, slices."""
 
-from medseg.class_values import IGNORE
+from medseg.base.class_values import IGNORE
 from medseg.transforms.border_weight import BorderWeight, BorderWeightd, border_weight
+from medseg.transforms.cache_key import CaseHash
 from medseg.transforms.classes import (
     LabelFromLogits,
     LabelFromLogitsd,
@@ -12,13 +13,12 @@ from medseg.transforms.classes import (
     target_values,
 )
 from medseg.transforms.crop_centres import CropCentresd
-from medseg.transforms.elastic import RandElasticGrid, RandElasticGridd
-from medseg.transforms.fingerprint import CaseHash
+from medseg.transforms.elastic_grid import RandElasticGrid, RandElasticGridd
 from medseg.transforms.ignored import DropIgnoredd, ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
-from medseg.transforms.part_objects import PartObjectsd
 from medseg.transforms.regions import RegionMasksd, members
-from medseg.transforms.slices import SliceDataset
+from medseg.transforms.separate_objects import PartObjectsd
+from medseg.transforms.slice_dataset import SliceDataset
 from medseg.transforms.stored import StoredDataset
 from medseg.transforms.window import window
 

@@ -20,7 +20,7 @@ from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import convert_to_tensor
 
-from medseg.class_values import (
+from medseg.base.class_values import (
     IGNORE,
     MOST_CLASSES,
     Classes,

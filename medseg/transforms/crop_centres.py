@@ -7,7 +7,7 @@ from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform
 from monai.utils import convert_to_tensor
 
-from medseg.class_values import Classes, Ignored, ignored_values
+from medseg.base.class_values import Classes, Ignored, ignored_values
 from medseg.transforms.classes import target_values
 
 

@@ -18,7 +18,7 @@ from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform
 from monai.utils import convert_to_tensor
 
-from medseg.class_values import IGNORE, Ignored, ignored_values
+from medseg.base.class_values import IGNORE, Ignored, ignored_values
 
 
 def ignored_index(ignore: Ignored) -> int | None:

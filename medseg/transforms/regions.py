@@ -16,7 +16,7 @@ from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform
 from monai.utils import convert_to_tensor
 
-from medseg.class_values import IGNORE, Classes, check_regions
+from medseg.base.class_values import IGNORE, Classes, check_regions
 
 
 def are_regions(classes: Classes) -> bool:

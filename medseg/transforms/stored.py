@@ -12,9 +12,9 @@ import torch
 from monai.data import PersistentDataset
 from monai.utils import convert_to_tensor
 
-from medseg.files import whole
-from medseg.scratch import collect
-from medseg.transforms.fingerprint import CaseHash
+from medseg.base.files import whole
+from medseg.base.scratch import collect
+from medseg.transforms.cache_key import CaseHash
 
 logger = logging.getLogger(__name__)
 

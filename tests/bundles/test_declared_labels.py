@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigParser
 
+from medseg.base.errors import root_cause
 from medseg.datasets import hippocampus, lits, phantom
-from medseg.errors import root_cause
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 SETS = {"liver": ("ct", lits), "liver_3d": ("ct", lits), "hippocampus": ("mr", hippocampus)}

@@ -18,10 +18,10 @@ import torch
 from monai.bundle import ConfigParser
 from PIL import Image
 
-from medseg import bundles
+from medseg.bundles import build
+from medseg.bundles.run import run_bundle
 from medseg.datasets import phantom
-from medseg.prepare import prepare
-from medseg.run import run_bundle
+from medseg.datasets.prepare import prepare
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TINY = ("--channels", "[2,4,6]", "--head_weights", "[1,1]", "--num_workers", "0", "--folds", "2")
@@ -142,7 +142,7 @@ def images_to_segment(workspace):
 
 
 def test_every_bundle_has_a_recipe():
-    assert set(RECIPES) == set(bundles.names(REPOSITORY / "bundles"))
+    assert set(RECIPES) == set(build.names(REPOSITORY / "bundles"))
 
 
 def test_one_epoch_leaves_weights_that_the_network_takes(workspace):

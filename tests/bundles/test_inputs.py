@@ -13,9 +13,9 @@ import torch
 from monai.bundle import ConfigParser
 from PIL import Image
 
+from medseg.base.errors import is_documented, root_cause
+from medseg.bundles.run import run_bundle
 from medseg.datasets import phantom
-from medseg.errors import is_documented, root_cause
-from medseg.run import run_bundle
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 TINY = {"channels": [2, 4, 6], "image_size": [16, 16]}

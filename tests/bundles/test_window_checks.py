@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigParser
 
-from medseg import bundles
-from medseg.errors import root_cause
+from medseg.base.errors import root_cause
+from medseg.bundles import build
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 
 
 @pytest.mark.parametrize("workflow", ["evaluate", "inference"])
-@pytest.mark.parametrize("name", bundles.names(BUNDLES))
+@pytest.mark.parametrize("name", build.names(BUNDLES))
 def test_windows_that_the_network_cannot_take_are_refused_before_weights_are_read(name, workflow):
     parser = ConfigParser()
     parser.read_config(BUNDLES / name / f"{workflow}.json")

@@ -1,4 +1,5 @@
-"""Tests of medseg.datasets._brain: .mat files as figshare 1512427 has them, and exact masks."""
+"""Tests of medseg.datasets.phantom.brain: .mat files as figshare 1512427 has them, and exact
+masks."""
 
 import io
 import zipfile
@@ -8,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from medseg.datasets import _brain
-from medseg.datasets._grid import Grid
+from medseg.datasets.phantom import brain
+from medseg.datasets.phantom.canvas import Grid
 
 GRID = Grid(64, 1, 1.0)
 ARCHIVE = "brainTumorDataPublic_1766.zip"
 
 
 def publish(root, *, cases=3, test_cases=0, seed=0, grid=GRID):
-    _brain.write(root, grid, cases=cases, test_cases=test_cases, seed=seed)
+    brain.write(root, grid, cases=cases, test_cases=test_cases, seed=seed)
     return root
 
 
@@ -26,7 +27,7 @@ def contents(path):
 
 
 def draw(number, size=128):
-    return _brain.draw(np.random.default_rng((0, number)), size, number=number)
+    return brain.draw(np.random.default_rng((0, number)), size, number=number)
 
 
 def best_overlap(values, mask):
@@ -45,7 +46,7 @@ def test_the_archive_holds_the_slices_and_cvind_the_folds(tmp_path):
 
 
 def test_slices_go_on_in_the_next_archive(tmp_path, monkeypatch):
-    monkeypatch.setattr(_brain, "_ARCHIVE_ENDS", (2, 4, 6))
+    monkeypatch.setattr(brain, "_ARCHIVE_ENDS", (2, 4, 6))
     root = publish(tmp_path / "set", cases=3)
     assert list(contents(root / "brainTumorDataPublic_12.zip")) == ["1.mat", "2.mat"]
     assert list(contents(root / "brainTumorDataPublic_34.zip")) == ["3.mat"]
@@ -56,7 +57,7 @@ def test_slices_go_on_in_the_next_archive(tmp_path, monkeypatch):
 
 def test_a_file_is_of_matlab_7_3_with_the_fields_transposed():
     drawn = draw(1, 64)
-    content = _brain.encode(drawn)
+    content = brain.encode(drawn)
     assert content.startswith(b"MATLAB 7.3 MAT-file")
     assert content[124:128] == b"\x00\x02IM"
     with h5py.File(io.BytesIO(content)) as file:
@@ -120,6 +121,6 @@ def test_no_threshold_finds_the_tumours():
 
 
 def test_without_h5py_the_remedy_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(_brain, "find_spec", lambda name: None)
+    monkeypatch.setattr(brain, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"needs h5py, not installed: pip install 'medseg\[dat"):
         publish(tmp_path / "set")

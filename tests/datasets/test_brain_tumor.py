@@ -24,8 +24,9 @@ from datasets.published import (
 )
 from PIL import Image
 
-from medseg.datasets import _brain, brain_tumor
-from medseg.datasets._grid import Grid
+from medseg.datasets import brain_tumor
+from medseg.datasets.phantom import brain
+from medseg.datasets.phantom.canvas import Grid
 
 ARCHIVE = "brainTumorDataPublic_1766.zip"
 SIZE = 48
@@ -34,12 +35,12 @@ refusal = partial(refused, brain_tumor.prepare)
 
 
 def phantom(root, *, cases=8):
-    _brain.write(root, Grid(SIZE, 1, 1.0), cases=cases, test_cases=0, seed=0)
+    brain.write(root, Grid(SIZE, 1, 1.0), cases=cases, test_cases=0, seed=0)
     return root
 
 
 def draw(number, **changes):
-    drawn = _brain.draw(np.random.default_rng((0, number)), SIZE, number=number)
+    drawn = brain.draw(np.random.default_rng((0, number)), SIZE, number=number)
     return dataclasses.replace(drawn, **changes)
 
 
@@ -47,7 +48,7 @@ def loose(root, drawn):
     """Write .mat files that lie loose in a folder: index -> slice."""
     root.mkdir(parents=True, exist_ok=True)
     for index, one in drawn.items():
-        (root / f"{index}.mat").write_bytes(_brain.encode(one))
+        (root / f"{index}.mat").write_bytes(brain.encode(one))
     return root
 
 
@@ -103,7 +104,7 @@ def test_loose_files_archives_and_an_archive_of_archives_give_the_same_files(tmp
 
 
 def test_slices_of_several_archives_are_one_set(tmp_path, out, monkeypatch):
-    monkeypatch.setattr(_brain, "_ARCHIVE_ENDS", (3, 6, 9))
+    monkeypatch.setattr(brain, "_ARCHIVE_ENDS", (3, 6, 9))
     source = phantom(tmp_path / "set")
     assert len(list(source.glob("*.zip"))) == 3
     assert brain_tumor.prepare(source, out) == 8
@@ -187,7 +188,7 @@ def test_a_corrected_file_of_the_png_form_makes_its_slice_again(tmp_path, out, c
 
 
 def test_slices_of_two_sizes_are_one_set(tmp_path, out):
-    small = _brain.draw(np.random.default_rng(9), SIZE // 2, number=9)
+    small = brain.draw(np.random.default_rng(9), SIZE // 2, number=9)
     loose(tmp_path / "set", {1: draw(0), 2: draw(1), 3: small})
     assert brain_tumor.prepare(tmp_path / "set", out) == 3
     assert read(out, "images", "0003").shape == (SIZE // 2, SIZE // 2)
@@ -214,7 +215,7 @@ def test_a_field_out_of_range_is_refused_by_the_name_of_the_file(tmp_path, out, 
 
 @pytest.mark.parametrize("field", ["label", "PID", "image", "tumorMask"])
 def test_a_missing_field_is_refused_by_the_name_of_the_file(tmp_path, out, field):
-    content = io.BytesIO(_brain.encode(draw(0)))
+    content = io.BytesIO(brain.encode(draw(0)))
     with h5py.File(content, "r+") as file:
         del file["cjdata"][field]
     (tmp_path / "set").mkdir()
@@ -226,7 +227,7 @@ def test_a_missing_field_is_refused_by_the_name_of_the_file(tmp_path, out, field
 
 @pytest.mark.parametrize("content", [b"", b"text", "cut"])
 def test_an_unreadable_file_is_refused_by_its_name(tmp_path, out, content):
-    sound = _brain.encode(draw(0))
+    sound = brain.encode(draw(0))
     (tmp_path / "set").mkdir()
     damaged = sound[: len(sound) // 2] if content == "cut" else content
     (tmp_path / "set" / "1.mat").write_bytes(damaged)
@@ -254,7 +255,7 @@ def test_a_slice_that_is_there_twice_is_refused(tmp_path, out):
 
 
 def test_an_archive_that_is_missing_is_told_by_the_folds(tmp_path, out, monkeypatch):
-    monkeypatch.setattr(_brain, "_ARCHIVE_ENDS", (5, 10))
+    monkeypatch.setattr(brain, "_ARCHIVE_ENDS", (5, 10))
     source = phantom(tmp_path / "set")
     (source / "brainTumorDataPublic_610.zip").unlink()
     assert refusal(source, out).endswith(
@@ -353,7 +354,7 @@ def test_the_real_pictures_keep_124_slices_of_8_blocks(data_root, tmp_path):
 
 
 def test_a_field_that_claims_billions_of_values_is_refused_unread(tmp_path, out):
-    content = io.BytesIO(_brain.encode(draw(1)))
+    content = io.BytesIO(brain.encode(draw(1)))
     with h5py.File(content, "r+") as file:
         del file["cjdata/image"]
         file.create_dataset("cjdata/image", (2**20, 2**20), "u2", chunks=(2**10, 2**10))

@@ -20,8 +20,9 @@ from datasets.published import (
 )
 from PIL import Image
 
-from medseg.datasets import _street, cityscapes, prepared
-from medseg.datasets._grid import Grid
+from medseg.datasets import cityscapes, prepared
+from medseg.datasets.phantom import street
+from medseg.datasets.phantom.canvas import Grid
 
 SHAPE = (4, 8)
 SCORED = [7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33]
@@ -167,7 +168,7 @@ def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(published,
 
 
 def test_the_phantom_gives_five_folds_and_every_label_value(tmp_path, out):
-    _street.write_city(tmp_path / "s", Grid(48, 1, 1.0), cases=7, test_cases=3, seed=0)
+    street.write_city(tmp_path / "s", Grid(48, 1, 1.0), cases=7, test_cases=3, seed=0)
     assert cityscapes.prepare(tmp_path / "s", out) == 10
     held = [prepared.cases(out, "validation", fold=fold) for fold in range(5)]
     assert [len(part) for part in held] == [2, 2, 1, 1, 1]

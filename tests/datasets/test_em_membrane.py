@@ -8,14 +8,15 @@ from datasets.published import contents, listed, pack, refused, rerun, save, sec
 from datasets.published import read as read_case
 from PIL import Image, ImageSequence
 
-from medseg.datasets import _membrane, em_membrane, prepared
-from medseg.datasets._grid import Grid
+from medseg.datasets import em_membrane, prepared
+from medseg.datasets.phantom import membrane
+from medseg.datasets.phantom.canvas import Grid
 
 refusal = partial(refused, em_membrane.prepare)
 
 
 def stacks(root, *, cases=30, test_cases=0):
-    _membrane.write(root, Grid(48, 1, 1.0), cases=cases, test_cases=test_cases, seed=0)
+    membrane.write(root, Grid(48, 1, 1.0), cases=cases, test_cases=test_cases, seed=0)
     return root
 
 

@@ -1,4 +1,5 @@
-"""Tests of medseg.datasets._endoscopy: the layout of Kvasir-SEG, exact masks, no easy threshold."""
+"""Tests of medseg.datasets.phantom.endoscopy: the layout of Kvasir-SEG, exact masks, no easy
+threshold."""
 
 import json
 
@@ -6,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medseg.datasets import _endoscopy
-from medseg.datasets._grid import Grid
+from medseg.datasets.phantom import endoscopy
+from medseg.datasets.phantom.canvas import Grid
 
 GRID = Grid(64, 1, 1.0)
 
 
 def publish(root, *, cases=3, test_cases=0, seed=0, grid=GRID):
-    _endoscopy.write(root, grid, cases=cases, test_cases=test_cases, seed=seed)
+    endoscopy.write(root, grid, cases=cases, test_cases=test_cases, seed=seed)
     return root / "Kvasir-SEG"
 
 
@@ -22,7 +23,7 @@ def contents(folder):
 
 
 def draw(number, size=128):
-    return _endoscopy.draw(np.random.default_rng((0, number)), size)
+    return endoscopy.draw(np.random.default_rng((0, number)), size)
 
 
 def best_overlap(values, mask):

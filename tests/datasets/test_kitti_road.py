@@ -19,8 +19,9 @@ from datasets.published import (
 )
 from PIL import Image
 
-from medseg.datasets import _street, kitti_road, prepared
-from medseg.datasets._grid import Grid
+from medseg.datasets import kitti_road, prepared
+from medseg.datasets.phantom import street
+from medseg.datasets.phantom.canvas import Grid
 
 RED, MAGENTA, BLACK, BLUE = (255, 0, 0), (255, 0, 255), (0, 0, 0), (0, 0, 255)
 SHAPE = (4, 6)
@@ -136,7 +137,7 @@ def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(published,
 
 
 def test_no_sequence_is_in_two_folds_or_in_test_and_training(tmp_path, out):
-    _street.write_road(tmp_path / "s", Grid(32, 1, 1.0), cases=18, test_cases=1, seed=0)
+    street.write_road(tmp_path / "s", Grid(32, 1, 1.0), cases=18, test_cases=1, seed=0)
     assert kitti_road.prepare(tmp_path / "s", out) == 18
     held = [prepared.cases(out, "validation", fold=fold) for fold in range(5)]
     held.append(prepared.cases(out, "test"))
@@ -146,7 +147,7 @@ def test_no_sequence_is_in_two_folds_or_in_test_and_training(tmp_path, out):
 
 
 def test_the_phantoms_masks_are_its_truth(tmp_path, out):
-    _street.write_road(tmp_path / "s", Grid(32, 1, 1.0), cases=6, test_cases=0, seed=3)
+    street.write_road(tmp_path / "s", Grid(32, 1, 1.0), cases=6, test_cases=0, seed=3)
     kitti_road.prepare(tmp_path / "s", out)
     for item in chain(prepared.cases(out), prepared.cases(out, "test")):
         category, number = item["case"].split("_")

@@ -11,7 +11,7 @@ from datasets.published import written_again
 from ingest.volume_writer import write_volume
 
 from medseg.datasets import hippocampus, lits, phantom
-from medseg.datasets._dataset_json import declared_in
+from medseg.datasets.sources.dataset_json import declared_in
 
 
 def _touch(root, *names):

@@ -1,12 +1,13 @@
-"""Tests of medseg.datasets._membrane: the layout of ISBI 2012, exact labels, neighbours alike."""
+"""Tests of medseg.datasets.phantom.membrane: the layout of ISBI 2012, exact labels, neighbours
+alike."""
 
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 from scipy.ndimage import distance_transform_edt
 
-from medseg.datasets import _membrane
-from medseg.datasets._grid import Grid
+from medseg.datasets.phantom import membrane
+from medseg.datasets.phantom.canvas import Grid
 
 GRID = Grid(64, 1, 1.0)
 
@@ -17,12 +18,12 @@ def pages(path):
 
 
 def publish(root, *, cases=3, test_cases=2, seed=0):
-    _membrane.write(root, GRID, cases=cases, test_cases=test_cases, seed=seed)
+    membrane.write(root, GRID, cases=cases, test_cases=test_cases, seed=seed)
     return root
 
 
 def stack(size=128, slices=4):
-    made = list(_membrane.stack(size, slices, seed=(0, 0)))
+    made = list(membrane.stack(size, slices, seed=(0, 0)))
     return np.stack([image for image, _ in made]), np.stack([label for _, label in made])
 
 
@@ -82,7 +83,7 @@ def test_membranes_are_thin_and_cover_a_fifth_of_the_slice_at_every_size(size):
     """The mean half thickness of 1.5 pixels, on a grid: membranes of 3 by cells of 24 pixels."""
     _, (label,) = stack(size, slices=1)
     assert 0.12 < (label == 0).mean() < 0.32
-    assert np.median(distance_transform_edt(label == 0)[label == 0]) <= _membrane.MEMBRANE_PIXELS
+    assert np.median(distance_transform_edt(label == 0)[label == 0]) <= membrane.MEMBRANE_PIXELS
 
 
 def test_no_threshold_finds_the_membranes():

@@ -20,8 +20,9 @@ from datasets.published import (
 )
 from PIL import Image
 
-from medseg.datasets import _endoscopy, polyp, prepared
-from medseg.datasets._grid import Grid
+from medseg.datasets import polyp, prepared
+from medseg.datasets.phantom import endoscopy
+from medseg.datasets.phantom.canvas import Grid
 
 SIZE = 48
 
@@ -30,7 +31,7 @@ refusal = partial(refused, polyp.prepare)
 
 def kvasir(root, *, cases=12):
     """A phantom in the layout of Kvasir-SEG; the folder that holds its folder."""
-    _endoscopy.write(root, Grid(SIZE, 1, 1.0), cases=cases, test_cases=0, seed=0)
+    endoscopy.write(root, Grid(SIZE, 1, 1.0), cases=cases, test_cases=0, seed=0)
     return root
 
 
@@ -74,7 +75,7 @@ def out(tmp_path):
 def test_a_kvasir_picture_becomes_rgb_and_its_jpeg_mask_0_and_255(tmp_path, out):
     assert polyp.prepare(kvasir(tmp_path / "set"), out) == 12
     for number in range(12):
-        _, mask = _endoscopy.draw(np.random.default_rng((0, number)), SIZE)
+        _, mask = endoscopy.draw(np.random.default_rng((0, number)), SIZE)
         case = f"phantom{number:04d}"
         np.testing.assert_array_equal(read(out, "masks", case), mask * 255)
         source = tmp_path / "set" / "Kvasir-SEG" / "images" / f"{case}.jpg"

@@ -21,9 +21,9 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from medseg.base.errors import one_line_errors
+from medseg.base.files import check_folder
 from medseg.engines import distributed, end_group, start_group
-from medseg.errors import one_line_errors
-from medseg.files import check_folder
 
 LATE_SECONDS = 1.0
 """How long rank 1 lets rank 0 wait where it joins an operation late."""

@@ -46,7 +46,7 @@ def test_a_macro_and_a_reference_into_a_list_are_values():
         "@other",  # a component
         "$@other['x']",
         "$torch.float32",  # of no plain value
-        "$medseg.engines.unwrapped",
+        "$medseg.engines.distributed",
         "@output_dir",  # may change
         "$@output_dir + '/x'",
         "@absent",

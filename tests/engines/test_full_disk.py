@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from engines.tiny_run import TinyRun
 from ignite.engine import Events
-from medseg.errors import one_line_errors
+from medseg.base.errors import one_line_errors
 
 one_line_errors()
 folder = Path(sys.argv[1])

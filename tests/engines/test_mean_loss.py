@@ -1,4 +1,4 @@
-"""Tests of medseg.engines.mean_loss; `integration/test_multi_gpu` has two real processes."""
+"""Tests of medseg.engines.distributed; `integration/test_multi_gpu` has two real processes."""
 
 import copy
 
@@ -7,7 +7,7 @@ import torch
 from engines.tiny_run import TinyRun
 from ignite.engine import Events
 
-from medseg.engines import MeanLoss, mean_loss
+from medseg.engines import MeanLoss, distributed
 
 
 def losses(run):
@@ -38,15 +38,15 @@ def test_two_processes_see_the_mean_of_their_losses(runs, monkeypatch):
     def plus_the_other_process(loss):
         return loss + 4
 
-    monkeypatch.setattr(mean_loss.idist, "all_reduce", plus_the_other_process)
-    monkeypatch.setattr(mean_loss.idist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(distributed.idist, "all_reduce", plus_the_other_process)
+    monkeypatch.setattr(distributed.idist, "get_world_size", lambda: 2)
     plain, averaged = runs
     expected = [(loss + 4) / 2 for loss in losses(plain)]
     assert losses(averaged) == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_gradients_are_those_of_the_own_loss(runs, monkeypatch):
-    monkeypatch.setattr(mean_loss.idist, "get_world_size", lambda: 1000)
+    monkeypatch.setattr(distributed.idist, "get_world_size", lambda: 1000)
     plain, averaged = (run.run() for run in runs)
     for one, other in zip(plain.network.parameters(), averaged.network.parameters(), strict=True):
         assert torch.equal(one, other)

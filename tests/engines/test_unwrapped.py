@@ -1,4 +1,4 @@
-"""Tests of medseg.engines.unwrapped; `test_best` has a network in DistributedDataParallel."""
+"""Tests of medseg.engines.distributed; `test_best` has a network in DistributedDataParallel."""
 
 import torch
 from torch.nn.parallel import DataParallel

@@ -11,7 +11,7 @@ from monai.inferers import Inferer
 from torch import Tensor, nn
 
 from medseg.inference import OverlapTileInferer, Predictor
-from medseg.inference.backends import BACKENDS, installed, precisions
+from medseg.inference.predictor.backends import BACKENDS, installed, precisions
 from medseg.ingest import load
 from medseg.networks import load_weights
 

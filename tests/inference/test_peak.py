@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from medseg.inference.backends import installed, precisions
+from medseg.inference.predictor.backends import installed, precisions
 
 CPU = torch.device("cpu")
 CHANNELS = (32, 32, 64, 128, 256)
@@ -29,8 +29,8 @@ NETWORKS = [
 PRELUDE = """
 import json, sys, torch
 from medseg.inference import OverlapTileInferer, Predictor
-from medseg.inference.plan import network_bytes
-from medseg.memory import keep_freed_pages
+from medseg.inference.tiles.plan import network_bytes
+from medseg.base.memory import keep_freed_pages
 from medseg.networks import NestedUNet
 
 def resident(name):

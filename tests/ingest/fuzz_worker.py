@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from medseg.ingest import IngestError, find_series, load
-from medseg.ingest.volume_file import load_file
+from medseg.ingest.volumes.file import load_file
 
 LARGEST_ADDRESS_SPACE = 8 * 2**30
 """What a case may reserve beyond the start before the system refuses it, to save the machine."""
@@ -178,13 +178,13 @@ def _one_volume(path: Path) -> object:
 
 
 def _grey(path: Path) -> object:
-    from medseg.ingest.picture import PictureReader  # brings torch along, which takes seconds
+    from medseg.ingest.pictures.load import PictureReader  # brings torch along, which takes seconds
 
     return PictureReader().get_data([path])
 
 
 def _colour(path: Path) -> object:
-    from medseg.ingest.picture import PictureReader
+    from medseg.ingest.pictures.load import PictureReader
 
     return PictureReader(colour=True).get_data([path])
 

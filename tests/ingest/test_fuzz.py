@@ -19,9 +19,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from ingest.dicom.test_photograph import RGB, compressed, encoded, palette, photograph
 from ingest.dicom_writer import compress_series, make_enhanced, make_series, write_series
 from ingest.fuzz_worker import READERS
-from ingest.test_colour import RGB, compressed, encoded, palette, photograph
 from PIL import Image
 from pydicom import uid
 from pydicom.fileset import FileSet

@@ -12,10 +12,10 @@ import nibabel
 import numpy as np
 import pytest
 
+from medseg.cli.nothing_found import refuse_nothing_found
 from medseg.ingest import IngestError, Reason, load
-from medseg.ingest.inspection import inspect
-from medseg.ingest.nothing_found import refuse_nothing_found
-from medseg.ingest.picture_file import read_picture
+from medseg.ingest.inspect_files import inspect
+from medseg.ingest.pictures.file import read_picture
 
 VALUES = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
 

@@ -19,9 +19,10 @@ from monai.transforms import (
     Spacingd,
 )
 
-from medseg import memory
-from medseg.ingest import IngestError, Reason, load, voxels
+from medseg.base import memory
+from medseg.ingest import IngestError, Reason, load
 from medseg.ingest.reader import SameGridd, VolumeReader
+from medseg.ingest.volumes import voxels
 
 READER = "medseg.ingest.reader.VolumeReader"
 

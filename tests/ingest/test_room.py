@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from ingest.dicom_writer import make_series, write_series
 
-from medseg import memory
+from medseg.base import memory
 from medseg.ingest import IngestError, Reason, load
-from medseg.ingest.picture import COPIES, PictureReader
+from medseg.ingest.pictures.load import COPIES, PictureReader
 from medseg.ingest.room import check_room
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from medseg.ingest import IngestError, Reason, Verdict, load
-from medseg.ingest.inspection import inspect
+from medseg.ingest.inspect_files import inspect
 from medseg.ingest.reader import VolumeReader
 
 pytestmark = pytest.mark.realdata

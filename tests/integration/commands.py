@@ -19,7 +19,7 @@ LONGEST_SECONDS = 900
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
-    ["monai.bundle.scripts", "tensorboard", "medseg.cli", "medseg.engines", "medseg.inference"]
+    ["monai.bundle.scripts", "tensorboard", "medseg.cli.app", "medseg.engines", "medseg.inference"]
 )
 
 

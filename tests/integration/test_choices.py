@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigParser
 
-from medseg import bundles
-from medseg.errors import is_documented, root_cause
+from medseg.base.errors import is_documented, root_cause
+from medseg.bundles import build
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = {"channels": [2, 3, 4], "image_size": [8, 8]}
@@ -116,7 +116,7 @@ def test_a_window_upside_down_is_refused(window_hu, repository):
     assert "low end below its high end" in told
 
 
-@pytest.mark.parametrize("name", bundles.names(REPOSITORY / "bundles"))
+@pytest.mark.parametrize("name", build.names(REPOSITORY / "bundles"))
 def test_the_label_values_of_every_task_hold_its_classes(name, repository):
     config = ConfigParser.load_config_file(str(repository / f"bundles/{name}/configs/train.json"))
     ignored = config["ignore"] or []

@@ -18,10 +18,10 @@ from monai.bundle import ConfigParser, scripts
 from PIL import Image
 from typer.testing import CliRunner
 
-from medseg import cli
+from medseg.base.errors import root_cause
+from medseg.bundles.overrides import for_monai
+from medseg.cli import app
 from medseg.datasets import phantom, prepared
-from medseg.errors import root_cause
-from medseg.overrides import for_monai
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 TINY = ("--channels", "[2,4,6]", "--image_size", "[16,16]", "--roi_size", "[64,64]")
@@ -29,8 +29,8 @@ CODE = '$__import__("os").system("touch pwned")'
 
 
 def _medseg(*words):
-    ended = CliRunner().invoke(cli.app, words)
-    assert ended.exit_code == cli.DONE, ended.output
+    ended = CliRunner().invoke(app.app, words)
+    assert ended.exit_code == app.DONE, ended.output
     return ended
 
 
@@ -183,7 +183,7 @@ def test_hostile_header_values_reach_no_terminal_raw(tmp_path):
         dataset.PatientID = dataset.StudyDescription = dataset.ProtocolName = HOSTILE_TEXT
         dataset.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
     for words in (("inspect", str(tmp_path)), ("inspect", str(tmp_path), "--json")):
-        ended = CliRunner().invoke(cli.app, words)
+        ended = CliRunner().invoke(app.app, words)
         assert "1.2.3" in ended.output
         assert "\x1b" not in ended.output
         assert "\nred" not in ended.output
@@ -194,8 +194,8 @@ def test_members_of_an_archive_are_not_written_outside_nor_run(tmp_path, monkeyp
     with zipfile.ZipFile("set.zip", "w") as archive:
         for name in ("../x/images/x.png", "/tmp/x.png", "$x/images/$x.png", f"{CODE}.png"):
             archive.writestr(name, b"x")
-    ended = CliRunner().invoke(cli.app, ["prepare", "nuclei", "--source", "set.zip", "-o", "out"])
-    assert ended.exit_code != cli.DONE
+    ended = CliRunner().invoke(app.app, ["prepare", "nuclei", "--source", "set.zip", "-o", "out"])
+    assert ended.exit_code != app.DONE
     assert ended.stderr.count("\n") == 1
     assert "Traceback" not in ended.stderr
     assert {path.name for path in tmp_path.iterdir()} <= {"set.zip", "out"}
@@ -213,8 +213,8 @@ def test_members_of_an_archive_are_not_written_outside_nor_run(tmp_path, monkeyp
 )
 def test_a_name_of_no_dataset_or_bundle_is_refused_in_one_line(name, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    ended = CliRunner().invoke(cli.app, [word.format(name) for word in words])
-    assert ended.exit_code not in (cli.DONE, cli.SOME_FAILED)
+    ended = CliRunner().invoke(app.app, [word.format(name) for word in words])
+    assert ended.exit_code not in (app.DONE, app.SOME_FAILED)
     assert ended.stderr.count("\n") == 1
     assert "\x1b" not in ended.stderr
     assert list(tmp_path.iterdir()) == []
@@ -235,7 +235,7 @@ def test_a_line_break_in_the_metadata_of_a_bundle_makes_no_line_of_its_own(
     stated = json.loads(metadata.read_text())
     stated |= {"task": HOSTILE_TEXT, "version": HOSTILE_TEXT, HOSTILE_TEXT: 1}
     metadata.write_text(json.dumps(stated))
-    ended = CliRunner().invoke(cli.app, ["bundles", verb, *(["liver"] if verb == "check" else [])])
+    ended = CliRunner().invoke(app.app, ["bundles", verb, *(["liver"] if verb == "check" else [])])
     assert "CT\\x1b[31m\\nred $x" in ended.stdout
     assert "\nred" not in ended.output
     assert "\x1b" not in ended.output

@@ -15,7 +15,7 @@ import pytest
 import torch
 from integration import commands
 
-from medseg.bundle_check import faults
+from medseg.bundles.check import faults
 from medseg.datasets import phantom
 from medseg.ingest import load
 from medseg.metrics import score_case

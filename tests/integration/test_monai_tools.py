@@ -11,7 +11,7 @@ from monai.bundle import ckpt_export, verify_metadata
 import medseg
 from medseg.networks import NestedUNet
 
-SCHEMA = Path(medseg.__file__).parent / "schema" / "meta_schema_20240725.json"
+SCHEMA = Path(medseg.__file__).parent / "bundles" / "schema" / "meta_schema_20240725.json"
 NAMES = ("liver", "liver_slices")
 
 

@@ -25,13 +25,14 @@ from ignite.engine import Events
 from monai.bundle import ConfigParser
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from medseg import bundles, errors
+from medseg.base import errors
+from medseg.bundles import build
 from medseg.datasets import phantom
+from medseg.datasets.prepare import prepare
 from medseg.plausibility import ranges_of
-from medseg.prepare import prepare
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
-NAMES = bundles.names(BUNDLES)
+NAMES = build.names(BUNDLES)
 
 LOSS_TOLERANCE = 1e-5
 """Of a loss or a Dice near 1, in float32, after 20 steps; measured: 2e-7."""
@@ -179,7 +180,9 @@ def test_the_score_is_that_of_all_cases_where_the_processes_have_unequal_shares(
 
 
 def test_only_one_process_writes_the_best_weights_and_the_log_of_scores(liver_by_two, workspace):
-    lines = [line for line in liver_by_two.log.splitlines() if "medseg.engines.best" in line]
+    lines = [
+        line for line in liver_by_two.log.splitlines() if "medseg.engines.best_weights" in line
+    ]
     assert len(lines) == 2  # one for each epoch
     assert "of another run" not in liver_by_two.log
     state = torch.load(workspace / "runs/liver_two/model.pt", weights_only=True)

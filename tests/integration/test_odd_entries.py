@@ -16,7 +16,7 @@ from monai.bundle import ConfigParser
 from PIL import Image
 from typer.testing import CliRunner
 
-from medseg import cli
+from medseg.cli import app
 from medseg.datasets import phantom
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
@@ -24,7 +24,7 @@ TINY = ("--channels", "[2,4,6]", "--predictor", "eager")
 
 
 def _medseg(*words):
-    return CliRunner().invoke(cli.app, words)
+    return CliRunner().invoke(app.app, words)
 
 
 def _copy_of(name):
@@ -59,7 +59,7 @@ def test_of_a_folder_of_volumes_the_others_are_segmented(tmp_path, monkeypatch):
     Path("in/empty").mkdir()
     Path("in/notes.txt").symlink_to("notes.txt")
     ended = _medseg("segment", "in", "-o", "out", *TINY)
-    assert ended.exit_code == cli.SOME_FAILED, ended.output
+    assert ended.exit_code == app.SOME_FAILED, ended.output
     for name in failed:
         assert f"case {name} failed: " in ended.output
     assert sorted(os.listdir("out"))[:2] == ["good.nii.gz", "good.png"]
@@ -73,7 +73,7 @@ def test_of_a_folder_of_pictures_the_others_are_segmented(tmp_path, monkeypatch)
     Image.fromarray(np.zeros((96, 96, 3), np.uint8)).save("in/good.png")
     failed = _odd(Path("in"), ".png")
     ended = _medseg("segment", "in", "-b", "bundles/nuclei", "-o", "out", *TINY)
-    assert ended.exit_code == cli.SOME_FAILED, ended.output
+    assert ended.exit_code == app.SOME_FAILED, ended.output
     assert f"{len(failed)} of {len(failed) + 1} cases failed" in ended.output
     assert "good_label.png" in os.listdir("out")
 
@@ -85,12 +85,12 @@ def test_a_series_with_an_entry_that_is_no_file_is_refused_and_not_read_without_
     monkeypatch.chdir(tmp_path)
     made = phantom.write("ct", "ct", cases=1, test_cases=1, size=48, slices=4)
     (dicom,) = (made / "dicom").iterdir()
-    assert _medseg("inspect", str(dicom)).exit_code == cli.DONE
+    assert _medseg("inspect", str(dicom)).exit_code == app.DONE
     slice_there = dicom / "IM0003.dcm"
     slice_there.unlink()
     os.mkfifo(dicom / name)
     ended = _medseg("inspect", str(dicom))
-    assert ended.exit_code == cli.SOME_FAILED, ended.output
+    assert ended.exit_code == app.SOME_FAILED, ended.output
     assert "is a pipe, socket or device" in ended.output
 
 
@@ -102,7 +102,7 @@ def test_an_input_that_is_no_file_is_one_line_or_a_row(tmp_path, monkeypatch, ve
     Path("round.nii.gz").symlink_to(target)
     words = ("-o", "out", *TINY) if verb == "segment" else ()
     ended = _medseg(verb, "round.nii.gz", *words)
-    assert ended.exit_code in (cli.SOME_FAILED, 2)
+    assert ended.exit_code in (app.SOME_FAILED, 2)
     assert "Traceback" not in ended.output
     assert ("error: " if verb == "segment" else "not-found") in ended.output
 
@@ -116,6 +116,6 @@ def test_a_file_that_gives_no_bytes_is_a_row_of_inspect_beside_the_others(
     nib.save(nib.Nifti1Image(np.zeros((4, 4, 2), np.int16), np.eye(4)), "in/good.nii")
     Path("in", name).symlink_to("/proc/self/mem")
     ended = _medseg("inspect", "in")
-    assert ended.exit_code == cli.SOME_FAILED, ended.output
+    assert ended.exit_code == app.SOME_FAILED, ended.output
     assert "accept" in ended.output
     assert "refuse" in ended.output

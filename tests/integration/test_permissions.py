@@ -13,17 +13,12 @@ import torch
 from monai.bundle import ConfigParser
 from typer.testing import CliRunner
 
-from medseg import (
-    bundle_check,
-    bundle_export,
-    cli,
-    prune,
-    run,
-)
+from medseg.bundles import check, export, prune, run
+from medseg.cli import app
 from medseg.datasets import converters, lits, phantom
-from medseg.ingest import inspection
+from medseg.ingest import inspect_files
 
-LOADED = (bundle_check, bundle_export, prune, run, converters, lits, inspection)
+LOADED = (check, export, prune, run, converters, lits, inspect_files)
 """What the verbs import when they run, perhaps from a folder that only root may read."""
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
@@ -61,7 +56,7 @@ def as_nobody(*words):
     """Run a verb with the rights of another user."""
     os.seteuid(NOBODY)
     try:
-        return CliRunner().invoke(cli.app, words)
+        return CliRunner().invoke(app.app, words)
     finally:
         os.seteuid(0)
 
@@ -138,8 +133,8 @@ def test_a_file_of_a_folder_that_may_not_be_read_is_the_failure_of_its_case(plac
     shutil.copy("two/a.nii.gz", "two/b.nii.gz")
     os.chmod("two/b.nii.gz", 0)
     # once as root: what a run imports may lie where nobody else reads
-    CliRunner().invoke(cli.app, ("segment", "in", "-b", "liver", "-o", "first", "--force", *TINY))
+    CliRunner().invoke(app.app, ("segment", "in", "-b", "liver", "-o", "first", "--force", *TINY))
     ended = as_nobody("segment", "two", "-b", "liver", "-o", "open/two", "--force", *TINY)
-    assert ended.exit_code == cli.SOME_FAILED, ended.output
+    assert ended.exit_code == app.SOME_FAILED, ended.output
     assert "1 of 2 cases failed (b)" in ended.stderr
     assert sorted(os.listdir("open/two"))[:2] == ["a.nii.gz", "a.png"]

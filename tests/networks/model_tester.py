@@ -9,7 +9,7 @@ from torch import Tensor
 
 from medseg.losses import HybridLoss
 from medseg.networks import NestedUNet, load_weights
-from medseg.networks.frame import crop
+from medseg.networks.padding import crop
 
 
 def head_logits(network: NestedUNet, image: Tensor) -> dict[int, Tensor]:

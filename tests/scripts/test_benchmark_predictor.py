@@ -48,7 +48,9 @@ def test_every_backend_that_is_there_is_compared_in_all_that_it_has(script, monk
     module = script("benchmark_predictor")
     there = {"eager": True, "compile": True, "openvino": True, "onnxruntime": False}
     monkeypatch.setattr(module, "installed", lambda backend, kind: there[backend])
-    monkeypatch.setattr("medseg.inference.backends.gains_by_bfloat16", lambda device: False)
+    monkeypatch.setattr(
+        "medseg.inference.predictor.backends.gains_by_bfloat16", lambda device: False
+    )
     assert list(module.predictors(nn.Identity(), CPU)) == [
         "eager, float32",
         "eager, bfloat16",

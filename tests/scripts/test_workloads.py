@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from medseg.inference.precision import fastest_precision
+from medseg.inference.predictor.precision import fastest_precision
 from medseg.networks import NestedUNet
-from medseg.networks.cost import multiply_adds
+from medseg.networks.analysis.cost import multiply_adds
 
 
 @pytest.fixture

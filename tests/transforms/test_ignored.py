@@ -8,7 +8,7 @@ from monai.data import MetaTensor
 from monai.metrics import DiceMetric, MeanIoU
 from monai.transforms import AsDiscreted, Compose, ConcatItemsd, CopyItemsd
 
-from medseg.class_values import ignored_values
+from medseg.base.class_values import ignored_values
 from medseg.transforms import IGNORE, BorderWeightd, DropIgnoredd, MergeLabelsd, ignored_index
 from medseg.transforms.ignored import drop_ignored
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from medseg.class_values import IGNORE
+from medseg.base.class_values import IGNORE
 from medseg.losses import HybridLoss
 from medseg.transforms import LabelFromLogits, MergeLabels, RegionMasksd, activation, logit_channels
 from medseg.transforms.regions import are_regions, class_masks, members

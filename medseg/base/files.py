@@ -1,0 +1,347 @@
+"""Files: outputs appear whole or not at all, and take the place of nothing.
+
+Where a file cannot be written, because the disk is full, the folder is not ours to write or a file
+is in the place of a folder, the OSError is one line that names the file, the reason and the remedy.
+It has the kind and the `errno` of the system's own, which is its cause.
+"""
+
+import atexit
+import errno
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import IO
+
+from medseg.base import watch
+from medseg.base.scratch import collect, scratch_folder
+from medseg.base.walk import check_length
+
+_held: dict[Path, IO[str]] = {}
+
+_ROOM = "make room on that disk or choose another folder"
+_LONGEST_NAME = 255
+_RIGHT = "choose a folder that you may write to"
+_SHORTER = "choose a shorter name"
+_REMEDIES = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) or choose another disk",
+    errno.EACCES: _RIGHT,
+    errno.EPERM: _RIGHT,
+    errno.EROFS: _RIGHT,
+    errno.ENAMETOOLONG: _SHORTER,
+}
+_TRIAL = 2**20
+"""Bytes that tell whether a disk takes any more: more than the last block of a file has left."""
+_OF_WRITING_ALONE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # no reader meets these
+
+
+@contextmanager
+def whole(path: str | os.PathLike) -> Iterator[Path]:
+    """A temporary path that takes the place of `path` when the block ends without an error.
+
+    It has the name of `path`, in a scratch folder beside it, see `medseg.base.scratch`. On an
+    error, or where the process is killed, whatever `path` held before is still there. Missing
+    parent folders are made.
+
+    Raises:
+        OSError: the file cannot be written, see the top of this file. An error of the block that
+            is about another file passes as it is.
+
+    Example:
+        >>> with whole("out/mask.nii.gz") as partial:
+        ...     nibabel.save(image, partial)
+    """
+    target = Path(path)
+    with ExitStack() as until_done:
+        watch.before_writing(target)
+        with _told_in_one_line(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            scratch = until_done.enter_context(scratch_folder(target.parent))
+        partial = scratch / target.name
+        with _noticed_if_gone(target, scratch):
+            with _told_in_one_line(target, block_of=scratch), _asked_of_the_disk(partial):
+                yield partial
+            with partial.open("rb") as file, _told_in_one_line(target):
+                os.fsync(file.fileno())
+            with _told_in_one_line(target):
+                partial.replace(target)
+    watch.after_writing(target)
+
+
+def check_folder(path: str | os.PathLike) -> None:
+    """Refuse a folder that cannot be made or written to, before anything is computed for it.
+
+    It is tried with a scratch folder, at once removed, in the nearest folder that is there; nothing
+    else is made. Permissions alone would not tell: root may write to /proc by them. What killed
+    processes left in `path` is removed, see `medseg.base.scratch`.
+
+    Raises:
+        OSError: in one line, see the top of this file.
+
+    Example:
+        >>> check_folder("runs/liver")
+    """
+    folder = Path(path)
+    check_length(folder)
+    nearest = _nearest(folder)
+    collect(nearest)
+    try:
+        with scratch_folder(nearest):
+            pass
+    except OSError as error:
+        reason = error.strerror
+        if not nearest.is_dir():
+            reason = f"{'it' if nearest == folder.absolute() else nearest} is no folder"
+        elif error.errno == errno.ENOENT:  # as of /proc
+            reason = f"{nearest} takes no new folders"
+        remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
+        raise _told(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
+    watch.remember(folder)
+
+
+def check_place(path: str | os.PathLike) -> None:
+    """Refuse a place that no file can take, before anything is computed for it.
+
+    A file that is there is none of its business, nor is the folder, see `check_folder`.
+
+    Raises:
+        OSError: the name is too long, or something lies there that is no file.
+
+    Example:
+        >>> check_place("bundles/liver/models/model.pt")
+    """
+    place = Path(path)
+    length, longest = len(os.fsencode(place.name)), longest_name(place.parent)
+    if length > longest:
+        raise OSError(
+            f"{place} has a name of {length} bytes, and a file there may have {longest}: {_SHORTER}"
+        )
+    if what := no_file(place):
+        raise OSError(f"{place} is {what}: move it away, or choose another name")
+
+
+def no_file(place: Path) -> str | None:
+    """What lies at a place, in words, if it is anything but a file or a link to one."""
+    try:
+        mode = place.stat().st_mode
+    except OSError as error:
+        if not os.path.islink(place):  # absent, or of a name that no file can have
+            return None
+        return "a link in a circle" if error.errno == errno.ELOOP else "a link to nothing"
+    if stat.S_ISREG(mode):
+        return None
+    what = "a folder" if stat.S_ISDIR(mode) else "no file but a pipe, socket or device"
+    return f"a link to {what}" if os.path.islink(place) else what
+
+
+def longest_name(folder: str | os.PathLike) -> int:
+    """How many bytes the name of a file in `folder`, which need not exist, may have."""
+    try:
+        return os.pathconf(_nearest(Path(folder)), "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # Windows, or a disk that does not say
+        return _LONGEST_NAME
+
+
+def check_apart(out: str | os.PathLike, source: str | os.PathLike) -> None:
+    """Refuse a folder of outputs that is the folder of the inputs, links followed.
+
+    A later run would take the outputs of an earlier one for inputs.
+
+    Raises:
+        ValueError: they are one folder.
+
+    Example:
+        >>> check_apart("masks", "study")
+    """
+    if os.path.isdir(source) and os.path.isdir(out) and os.path.samefile(out, source):
+        raise ValueError(f"{out} is the folder of the inputs: write to another folder")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the first above it that there is."""
+    return next(p for p in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(p))
+
+
+def remove(path: str | os.PathLike) -> None:
+    """Remove a file, if there is one; OSError in one line where that is not possible."""
+    with _told_in_one_line(Path(path)):
+        Path(path).unlink(missing_ok=True)
+    watch.after_removing(Path(path))
+
+
+def set_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path | None:
+    """Give a file of an earlier run a dated name, so that a new one can take its place.
+
+    Args:
+        path: the file.
+        folder: where it goes, made if absent, on any disk; None means that it stays in its folder.
+
+    Returns:
+        Where the file is now, for instance `metrics-20260102-030405.csv`, dated by its last change;
+        None if there was none.
+
+    Raises:
+        OSError: in one line, see the top of this file; `path` is still there then.
+    """
+    kept = keep_aside(path, folder)
+    remove(path)
+    return kept
+
+
+def keep_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path | None:
+    """As `set_aside`, but `path` stays until something replaces it, so that it is never absent.
+
+    Where a second name for the same file is not possible, as on another disk, it is copied.
+
+    Example:
+        >>> with whole("models/model.pt") as partial:
+        ...     torch.save(state, partial)
+        ...     keep_aside("models/model.pt", "runs/liver/replaced")
+    """
+    source = Path(path)
+    if not source.exists():
+        return None
+    target = source.parent if folder is None else Path(folder)
+    with _told_in_one_line(target / source.name):
+        target.mkdir(parents=True, exist_ok=True)
+    when = datetime.fromtimestamp(source.stat().st_mtime).strftime("%Y%m%d-%H%M%S")
+    suffix = "".join(source.suffixes[-2 if source.suffix.lower() == ".gz" else -1 :])
+    stem, longest = source.name[: len(source.name) - len(suffix)], longest_name(target)
+    ends = (f"-{when}{n or ''}{suffix}" for n in count())
+    names = (target / f"{_shortened(stem, longest - len(os.fsencode(end)))}{end}" for end in ends)
+    kept = next(name for name in names if not name.exists() or name.samefile(source))
+    if not kept.exists():
+        with whole(kept) as partial:
+            try:
+                os.link(source.resolve(), partial)
+            except OSError:  # another disk, or one that knows no second names
+                shutil.copy2(source, partial)
+    return kept
+
+
+def _shortened(name: str, length: int) -> str:
+    """The first letters of a name that take at most `length` bytes."""
+    while len(os.fsencode(name)) > length:
+        name = name[:-1]
+    return name
+
+
+def hold(path: str | os.PathLike) -> bool:
+    """Hold a lock file until this process ends; a killed process lets it go.
+
+    The lock is the process's own: children, such as the workers of a data loader that outlive a
+    killed parent for some seconds, do not hold it. The file is removed when the process ends.
+
+    Returns:
+        False if another process holds it. Where the system or the file system has no such locks
+        (Windows, some network disks), always True.
+    """
+    lock = Path(path).absolute()
+    if sys.platform == "win32" or lock in _held:
+        return True
+    import fcntl
+
+    with _told_in_one_line(lock):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with _told_in_one_line(lock):
+            file = lock.open("a")
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            return error.errno not in (errno.EACCES, errno.EAGAIN)
+        if lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+            break
+        file.close()  # whoever held it has just removed it: this is no longer the file of that name
+    _held[lock] = file
+    atexit.register(_let_go, lock, os.getpid())
+    return True
+
+
+def _let_go(lock: Path, owner: int) -> None:
+    """Remove a lock file that this process, and not the one that it was forked from, holds."""
+    if os.getpid() == owner and (file := _held.pop(lock, None)):
+        with suppress(OSError):  # the folder may be gone
+            lock.unlink()
+        file.close()
+
+
+@contextmanager
+def _told_in_one_line(target: Path, *, block_of: Path | None = None) -> Iterator[None]:
+    """Give an error of writing the words of `_refusal`; `block_of`: only one about a file there.
+
+    An error without the system's words is one of ours, or of a package that has its own: it passes.
+    """
+    try:
+        yield
+    except OSError as error:
+        about = block_of is None or block_of.name in str(error.filename)
+        if error.strerror is None or not (about or error.errno in _OF_WRITING_ALONE):
+            raise
+        raise _refusal(target, error) from error
+
+
+@contextmanager
+def _noticed_if_gone(target: Path, scratch: Path) -> Iterator[None]:
+    """Where a writer fails since its folder is gone, whatever it says of that, say so."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if scratch.exists():
+            raise
+        raise FileNotFoundError(
+            f"{target.parent} was removed, moved or replaced while {target.name} was written: run "
+            "it again, and leave its folders alone meanwhile"
+        ) from error
+
+
+@contextmanager
+def _asked_of_the_disk(partial: Path) -> Iterator[None]:
+    """Where a writer fails without the system's reason, as torch and numpy do, ask for that.
+
+    A disk that is full, over its quota or broken refuses further bytes of the same file, too.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if partial.exists() and getattr(error, "strerror", None) is None:
+            _append(partial, bytes(_TRIAL))
+        raise
+
+
+def _append(path: Path, content: bytes) -> None:
+    """Write to the end of a file and through to the disk; an error names the file."""
+    try:
+        with path.open("ab") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def _refusal(target: Path, error: OSError) -> OSError:
+    """The same kind of error, such as PermissionError, in one line."""
+    reason, remedy = error.strerror, _REMEDIES.get(error.errno or 0, "choose another folder")
+    in_the_way = [path for path in target.parents if os.path.exists(path) and not path.is_dir()]
+    if in_the_way:
+        reason, remedy = f"{in_the_way[0]} is no folder", "move it away or choose another folder"
+    elif os.path.isdir(target):
+        reason, remedy = "it is a folder", "move it away or choose another folder"
+    return _told(f"{target} cannot be written ({reason}): {remedy}", error)
+
+
+def _told(line: str, error: OSError) -> OSError:
+    """An error of the same kind and number, with a line of ours."""
+    told = type(OSError(error.errno, ""))(line)
+    told.errno = error.errno
+    return told

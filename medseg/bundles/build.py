@@ -1,0 +1,227 @@
+"""Bundles: find, build from layers, and check the bundle of a task.
+
+A task file in `bundles/layers/tasks` names, for training, evaluation and inference, the layers that
+it adds to those of every task. `build` merges them in order, the task last, keeps what the workflow
+uses, and writes complete configs. The configs are committed and never edited; `stale` tells which
+lag behind their layers.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from medseg.base.files import whole
+
+WORKFLOWS = {
+    "train": ("training", "train", "validate"),
+    "multi_gpu_train": ("training", "finalize", "train", "validate"),
+    "evaluate": ("evaluating", "validate"),
+    "inference": (
+        *("inference", "planning", "dataset", "evaluator", "inferer"),
+        *("preprocessing", "postprocessing", "handlers"),
+    ),
+}
+ALWAYS = ("name", "bundle_root", "device", "dataset_dir", "initialize", "network_def", "run")
+FLAT_NAMES = (*(f"{name}.json" for name in WORKFLOWS), "metadata.json", "logging.conf")
+CHOICES = "choices"
+"""Key that `build` adds where a config asks for it: all its choices, so that none is forgotten."""
+_COMMON = ("base", "network")
+_REFERENCE = re.compile(r"[@%]([A-Za-z_]\w*)")
+_GENERATED = "built from {layers} by `medseg bundles build`: edit those, not this file"
+
+
+def find(name: str) -> str:
+    """The root folder of bundle `name`: the working directory, or the one in `bundles/` below it.
+
+    Raises:
+        FileNotFoundError: neither is the bundle.
+    """
+    here = Path.cwd()
+    for root in (here, here / "bundles" / name, here / name):
+        if (
+            Path(os.path.realpath(root)).name == name
+            and (root / "configs" / "metadata.json").is_file()
+        ):
+            return "." if root == here else str(root.relative_to(here))
+    raise FileNotFoundError(
+        f"bundle {name!r} is neither {here} nor {here / 'bundles' / name}: "
+        "run from the folder that holds bundles/, or pass --bundle_root"
+    )
+
+
+def names(bundles_dir: str | Path = "bundles") -> list[str]:
+    """The tasks that have a layer file, sorted.
+
+    Raises:
+        FileNotFoundError: `bundles_dir` holds no layers.
+    """
+    tasks = Path(bundles_dir) / "layers" / "tasks"
+    if not tasks.is_dir():
+        raise FileNotFoundError(
+            f"{Path(bundles_dir).absolute()} holds no layers/tasks: run from the repository root"
+        )
+    return sorted(path.stem for path in tasks.glob("*.json"))
+
+
+def build(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
+    """Write the configs of a bundle and the flat links to them.
+
+    Args:
+        name: a task of `bundles_dir`/layers/tasks.
+        bundles_dir: folder of the bundles and their layers.
+
+    Returns:
+        The files that changed.
+    """
+    changed = []
+    for path, text in rendered(name, bundles_dir).items():
+        if not path.exists() or path.read_text() != text:
+            with whole(path) as partial:
+                partial.write_text(text)
+            changed.append(path)
+    for flat in FLAT_NAMES:
+        link = Path(bundles_dir) / name / flat
+        if not link.is_symlink():
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path("configs") / flat)
+            changed.append(link)
+    return changed
+
+
+def stale(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
+    """The built files of a bundle that are not what its layers give."""
+    return [
+        path
+        for path, text in rendered(name, bundles_dir).items()
+        if not path.exists() or path.read_text() != text
+    ]
+
+
+def rendered(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
+    """Every built file of a bundle with the text its layers give.
+
+    Raises:
+        FileNotFoundError: there is no such task.
+    """
+    known = names(bundles_dir)
+    if name not in known:
+        raise FileNotFoundError(f"no bundle {name!r} in {bundles_dir}: it has {', '.join(known)}")
+    layers, configs = Path(bundles_dir) / "layers", Path(bundles_dir) / name / "configs"
+    task = json.loads((layers / "tasks" / f"{name}.json").read_text())
+    files = {configs / "logging.conf": (layers / "logging.conf").read_text()}
+    for workflow, stack in _stacks(task["_layers_"]).items():
+        sources = [*(f"{layer}.json" for layer in stack), f"tasks/{name}.json"]
+        config = _merge([layers / source for source in sources])
+        config = _used(config, (*ALWAYS, *WORKFLOWS[workflow]))
+        if CHOICES in references(config):
+            config[CHOICES] = {key: f"@{key}" for key in choices(config)}
+        note = _GENERATED.format(layers=", ".join(f"layers/{source}" for source in sources))
+        files[configs / f"{workflow}.json"] = as_text(
+            {"_generated_": note, **_choices_first(config)}
+        )
+    return files
+
+
+def as_text(config: Mapping[str, Any]) -> str:
+    """A config as it is written: JSON with short lists on one line."""
+    return _short_lists_inline(json.dumps(config, indent=4)) + "\n"
+
+
+def references(value: Any) -> set[str]:
+    """Top-level ids that a config value refers to by `@id` or `%id`."""
+    if isinstance(value, str):
+        return set(_REFERENCE.findall(value))
+    if isinstance(value, Mapping):
+        value = value.values()
+    return set().union(*map(references, value)) if isinstance(value, Iterable) else set()
+
+
+def choices(config: Mapping[str, Any]) -> list[str]:
+    """The top-level keys whose value is plain, or is made of such keys without a call, in order.
+
+    They are what a user chooses; the others are wiring: components, and expressions that call.
+
+    Example:
+        >>> choices({"name": "a", "output_dir": "$'runs/' + @name", "device": "$f()"})
+        ['name', 'output_dir']
+    """
+    found: list[str] = []
+    while True:
+        more = [k for k, v in config.items() if k not in found and _is_choice(k, v, found)]
+        if not more:
+            return [key for key in config if key in found]
+        found += more
+
+
+def _is_choice(key: str, value: Any, found: Iterable[str]) -> bool:
+    if key in (CHOICES, "imports", "_generated_"):
+        return False
+    if _is_wiring(value):
+        made_of = references(value)
+        return isinstance(value, str) and "(" not in value and set() < made_of <= set(found)
+    return True
+
+
+def _is_wiring(value: Any) -> bool:
+    text = json.dumps(value)
+    return bool(references(value)) or '"_target_"' in text or '"$' in text
+
+
+def unused(config: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
+    """Top-level keys of a config that nothing reachable from `roots` refers to."""
+    return sorted(set(config) - set(_used(config, roots)) - {"_generated_", "_meta_"})
+
+
+def _stacks(named: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The layers of every workflow: those that the task names, on those that all tasks have."""
+    train, evaluate, inference = (named[key] for key in ("train", "evaluate", "inference"))
+    return {
+        "train": [*_COMMON, *train],
+        "multi_gpu_train": [*_COMMON, *train, "multi_gpu"],
+        "evaluate": [*_COMMON, "evaluate", *evaluate],
+        "inference": [*_COMMON, "inference", *inference],
+    }
+
+
+def _merge(paths: list[Path]) -> dict[str, Any]:
+    from monai.bundle import ConfigParser
+
+    config = ConfigParser.load_config_files([str(path) for path in paths])
+    return {key: value for key, value in config.items() if key != "_layers_"}
+
+
+def _used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any]:
+    """The keys that `roots` reach, and the imports whose module one of them names."""
+    todo, reached = [root for root in roots if root in config], set()
+    while todo:
+        key = todo.pop()
+        if key not in reached:
+            reached.add(key)
+            if key == CHOICES:  # it names every choice, which uses none
+                continue
+            todo += [ref for ref in references(config[key]) if ref in config]
+    kept = {key: value for key, value in config.items() if key in reached}
+    text = json.dumps(kept)
+    imports = [line for line in config.get("imports", []) if f"{line.split()[-1]}." in text]
+    return {"imports": imports, **kept}
+
+
+def _choices_first(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys without wiring, in order, then the others."""
+
+    return dict(sorted(config.items(), key=lambda item: item[0] == CHOICES or _is_wiring(item[1])))
+
+
+def _short_lists_inline(text: str) -> str:
+    """Lists of plain values on one line, as a person would write them."""
+    plain = r'(?:"[^"\n]*"|-?[\d.e+-]+|true|false|null)'
+    pattern = re.compile(rf"\[\n\s+({plain}(?:,\n\s+{plain})*)\n\s+\]")
+
+    def inline(match: re.Match[str]) -> str:
+        line = "[" + re.sub(r",\n\s+", ", ", match.group(1)) + "]"
+        return line if len(line) <= 88 else match.group(0)
+
+    return pattern.sub(inline, text)

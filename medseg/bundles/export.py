@@ -1,0 +1,71 @@
+"""Bundle export: writes the network of a bundle with its weights into a file without medseg."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from monai.bundle import ConfigParser
+
+from medseg.base.files import check_folder, check_place
+from medseg.base.watch import Watch
+from medseg.bundles.overrides import PASSED_ON, checked_overrides, for_monai
+from medseg.networks import NestedUNet, load_weights
+from medseg.networks.export import export
+
+
+def export_bundle(
+    bundle: Path, output: Path, *, arguments: Sequence[str] = (), overwrite: bool = False
+) -> Path:
+    """Write the network that a bundle segments with as ONNX, torch.export program or TorchScript.
+
+    The network is `network_def` of the bundle's inference.json, its weights are those of the key
+    `weights`. The suffix of `output` chooses the format, see `medseg.networks.export.export`.
+
+    Args:
+        bundle: folder of the bundle.
+        output: the file to write; its folder is made if absent.
+        arguments: overrides of the bundle's inference.json, as in `run_bundle`, for instance
+            `--level 3` for the head of that level alone.
+        overwrite: replace `output` if it exists.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        FileExistsError: `output` exists.
+        FileNotFoundError: no such bundle, or it has no weights.
+        OSError: `output` or its folder cannot be written, or is taken away meanwhile.
+        TypeError: `network_def` makes no NestedUNet.
+        ValueError: an override that names no key, weights that do not fit the network, or what
+            `medseg.networks.export.export` refuses, such as another suffix.
+        RuntimeError: the file gives other logits than the network; it is not kept.
+
+    Example:
+        >>> export_bundle(Path("bundles/liver"), Path("liver.onnx"))  # doctest: +SKIP
+        PosixPath('liver.onnx')
+    """
+    check_place(output)
+    if output.exists() and not overwrite:
+        raise FileExistsError(
+            f"an export replaces no file, {output} exists: name another file, or pass --overwrite"
+        )
+    check_folder(output.parent)
+    with closing(Watch()) as watch:
+        file = export(_trained_network(bundle, arguments), output)
+        watch.check()
+    return file
+
+
+def _trained_network(bundle: Path, arguments: Sequence[str]) -> NestedUNet:
+    overrides = checked_overrides(bundle, "inference", arguments)
+    if idle := overrides.keys() & set(PASSED_ON):
+        raise ValueError(f"an export runs no workflow, --{min(idle)} changes nothing: leave it out")
+    parser = ConfigParser(ConfigParser.load_config_file(str(bundle / "inference.json")))
+    parser.update(for_monai(overrides))
+    network = parser.get_parsed_content("network_def")
+    if not isinstance(network, NestedUNet):
+        raise TypeError(
+            f"an export takes a NestedUNet, network_def of {bundle} makes a "
+            f"{type(network).__name__}: use `python -m monai.bundle ckpt_export`"
+        )
+    return load_weights(network, str(parser.get_parsed_content("weights")))

@@ -1,0 +1,167 @@
+"""Override values: text of a command line as a value, held against the value that it replaces.
+
+A value that is of another kind than the one in the config is refused at once, and not where it is
+used, in the words of another package. `medseg.base.choices` has the rules of single keys; this is
+for all others, those inside a component included.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from fire.parser import DefaultParseValue
+
+from medseg.base.choices import RULES
+
+DEEPEST = 20
+"""How many lists and dictionaries may lie in each other; a config has four."""
+
+_NUMBER_OR_LIST = ("kernel_size", "strides", "ignore", "tile_halo", "roi_size")
+"""Keys that take a list, one value for each axis or level, or one number for all of them."""
+
+_NAMES_TOO = ("act", "norm", "tile_halo", "score_objects", "flips")
+_NOTHING_TOO = ("patience", "ignore", "tile_halo", "flips", "norm", "act", "preview_percentiles")
+_EXPRESSIONS = ("$", "@", "%")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_ODD_NUMBER = re.compile(
+    r"(?<![^\s\[({,:=])[+-]?(0[xXoObB][\w]+|[0-9]+(_[0-9]+)+(\.[0-9_]*)?)(?![^\s\])},:])"
+)
+
+
+def parse_value(key: str, text: str) -> Any:
+    """The value of an override: JSON, as in a config file, else a Python literal, else text.
+
+    A number is written in plain decimal digits: 0x10 and 1_0 are text.
+
+    Raises:
+        ValueError: lists and dictionaries that lie in each other deeper than `DEEPEST`, a number
+            of thousands of digits, or one in a list that is not in plain decimal digits.
+
+    Example:
+        >>> parse_value("window_hu", "[-100, 240]"), parse_value("norm", "batch")
+        ([-100, 240], 'batch')
+    """
+    if _depth(text) > DEEPEST:
+        raise ValueError(
+            f"override --{key} is nested deeper than {DEEPEST} levels: write it with fewer brackets"
+        )
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        pass
+    except ValueError as error:  # of a number with thousands of digits
+        raise ValueError(f"override --{key} cannot be read ({error}): shorten it") from error
+    if odd := _ODD_NUMBER.search(_QUOTED.sub("", text)):
+        if odd[0] == text.strip():
+            return text  # a name, such as that of a run; where a number is meant it is refused
+        raise ValueError(
+            f"override --{key} holds {odd[0]}, which is no plain decimal number: write it so, or "
+            "in quotes where it is a name"
+        )
+    try:
+        return DefaultParseValue(text)
+    except (RecursionError, MemoryError) as error:  # of thousands of signs or terms
+        raise ValueError(f"override --{key} is nested too deeply: write a plain value") from error
+
+
+def checked_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
+    """The value, if it is of the kind of the one that it replaces; a whole 1e3 becomes 1000.
+
+    What the config works out by an expression, or leaves at null, is not known, and an expression
+    is taken as it is.
+
+    Args:
+        key: levels joined by `#`.
+        value: as `parse_value` gives it.
+        config: of which the key is one.
+
+    Raises:
+        ValueError: a number is needed and a list, a name, nothing, or what is not finite was given;
+            or likewise for True and False, lists and dictionaries; or a key that stands for
+            another, such as `optimizer#lr`, breaks the rule of that one.
+
+    Example:
+        >>> checked_value("fold", 1.0, {"fold": 0})
+        1
+    """
+    (origin, default), name = _default(key, config), key.split("#")[-1]
+    if default is None or (isinstance(value, str) and value.startswith(_EXPRESSIONS)):
+        return value
+    if isinstance(value, float) and isinstance(default, int) and value.is_integer():
+        value = int(value)
+    if not isinstance(default, str) and not _fits(name, value, default):
+        kind = _KINDS[type(default)]
+        raise ValueError(
+            f"override --{key} takes {kind}, got {value!r}: write it as in the config, "
+            f"{json.dumps(default)}"
+        )
+    if origin != key and origin in RULES and not RULES[origin].holds(value):
+        raise ValueError(
+            f"override --{key} is {value!r}, and stands for {origin}: it has to be "
+            f"{RULES[origin].in_words(value)}"
+        )
+    return value
+
+
+_KINDS: dict[type, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a dictionary",
+}
+
+
+def _fits(name: str, value: Any, default: Any) -> bool:
+    """Whether a value is of the kind of the default, or of another one that the key takes."""
+    if value is None:
+        return name in _NOTHING_TOO
+    if isinstance(value, str):
+        return name in _NAMES_TOO
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, int | float):
+        if isinstance(value, list | tuple):
+            return name in _NUMBER_OR_LIST
+        kind = int if isinstance(default, int) else (int, float)
+        return isinstance(value, kind) and math.isfinite(value)
+    if isinstance(default, list):
+        is_number = isinstance(value, int | float) and name in _NUMBER_OR_LIST
+        return isinstance(value, list | tuple) or is_number
+    return isinstance(value, dict)
+
+
+def _default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
+    """The key that a key stands for, or itself, and its plain value; None where there is none."""
+    for _ in range(len(config) + 1):
+        value: Any = config
+        for part in key.split("#"):
+            inside = isinstance(value, Mapping) and part in value
+            if not inside and not (isinstance(value, list) and part.isdecimal()):
+                return key, None
+            value = value[part] if isinstance(value, Mapping) else value[int(part)]
+        if not isinstance(value, str) or not value.startswith("@"):
+            break
+        key = value[1:].replace("::", "#")
+    is_made = isinstance(value, Mapping) and "_target_" in value
+    is_worked_out = isinstance(value, str) and value.startswith(_EXPRESSIONS)
+    is_unknown = is_made or is_worked_out or type(value) not in (*_KINDS, str)
+    return key, None if is_unknown else value
+
+
+def _depth(text: str) -> int:
+    """How deep brackets lie in each other, those in quotes left out."""
+    deepest, depth, quote = 0, 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter in "[{(":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif letter in "]})":
+            depth -= 1
+    return deepest

@@ -1,0 +1,227 @@
+"""Overrides: the `--key value` of a command line, held against the config that they change.
+
+MONAI takes an override that names no key without a word, and reads `false` as a string, which is
+true; here the first is refused and the second is false. Nothing heavy is imported for that, so that
+a misspelt key is refused at once.
+"""
+
+import copy
+import difflib
+import importlib.util
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medseg.base.choices import RULES, check_choices
+from medseg.base.path_keys import inert_if_needed, is_path_key, is_text_key, read_text
+from medseg.bundles.build import WORKFLOWS
+from medseg.bundles.override_values import checked_value, parse_value
+
+PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
+"""Arguments of `monai.bundle run` itself, which are no keys of a config."""
+
+
+FLAGS = ("force",)
+"""Keys that mean True when they stand alone."""
+
+OPTIONS = ("bundle",)
+"""Options of every verb that takes overrides; one that is misspelt is taken for an override."""
+
+
+def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """The overrides of a command line, `bundle_root` among them; see
+    `medseg.bundles.run.run_bundle`.
+
+    Paths are as typed; `for_monai` gives the form in which MONAI takes them.
+    """
+    config_file = bundle / f"{workflow}.json"
+    if not config_file.is_file():
+        raise FileNotFoundError(
+            f"{os.path.realpath(bundle)} is no bundle, it has no {workflow}.json: "
+            "run from the folder that holds bundles/, or pass the bundle's folder with -b"
+        )
+    overrides = parse_overrides(arguments)
+    config = read_config(config_file)
+    known = config
+    if "tracking" in overrides:
+        known = {**tracking_keys(overrides["tracking"], config), **config}
+    for key, value in overrides.items():
+        if key not in PASSED_ON:
+            check_key(key, known, config_file=config_file)
+            if not (is_text_key(key) or key in RULES):
+                overrides[key] = checked_value(key, value, config)
+    check_choices(_applied(known, overrides))
+    overrides.setdefault("bundle_root", str(bundle))
+    return overrides
+
+
+def _applied(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with the overrides in their places, those of nested keys included."""
+    applied = copy.deepcopy(dict(config))
+    for key, value in overrides.items():
+        *above, last = key.split("#")
+        level: Any = applied
+        try:
+            for part in above:
+                level = level[int(part)] if isinstance(level, list) else level[part]
+            level[int(last) if isinstance(level, list) else last] = value
+        except (IndexError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"override --{key} lies in a key that another override replaces: write it there"
+            ) from error
+    return applied
+
+
+def for_monai(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Overrides in a form that MONAI takes as they are meant.
+
+    Paths are made absolute and inert, see `medseg.base.path_keys`. None, which MONAI drops, becomes
+    an expression. Arguments of `monai.bundle run` itself stay as they are, MONAI evaluates none.
+
+    Example:
+        >>> for_monai({"output_dir": "/masks/a@b", "level": None})
+        {'output_dir': "$'/masks/a\\\\x40b'", 'level': '$None'}
+    """
+    return {key: _for_monai(key, value) for key, value in overrides.items()}
+
+
+def _for_monai(key: str, value: Any) -> Any:
+    if key in PASSED_ON:
+        return value
+    if value is None:
+        return "$None"
+    if isinstance(value, str) and is_text_key(key):
+        return inert_if_needed(str(Path(value).absolute()) if is_path_key(key) else value)
+    return value
+
+
+def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
+    """Overrides of a command line as a dictionary.
+
+    Args:
+        arguments: `--key value` and `--key=value`; nested keys as `a#b` or `a::b`. A value is read
+            as JSON, as in a config file, else as a Python literal, else it is a string. That of a
+            key which holds a path stays text, see `medseg.base.path_keys.read_text`.
+
+    Raises:
+        ValueError: a value without a key, a key without a value, a key given twice, or a value that
+            cannot be read, see `medseg.bundles.override_values.parse_value`.
+
+    Example:
+        >>> parse_overrides(["--window_hu", "[-100, 240]", "--resume=false", "--norm", "batch"])
+        {'window_hu': [-100, 240], 'resume': False, 'norm': 'batch'}
+    """
+    pairs: dict[str, Any] = {}
+    rest = list(arguments)
+    while rest:
+        key, joined, value = rest.pop(0).partition("=")
+        if not key.startswith("--"):
+            raise ValueError(
+                f"{key!r} is no override: write --key value, and give several cases as one folder"
+            )
+        name = key.removeprefix("--").replace("::", "#")
+        stands_alone = not joined and (not rest or rest[0].startswith("--"))
+        if stands_alone and name not in FLAGS:
+            raise ValueError(f"override {key} has no value: write {key} value")
+        if name in pairs:
+            raise ValueError(f"override --{name} is given twice: give it once")
+        if stands_alone:
+            pairs[name] = True
+            continue
+        text = value if joined else rest.pop(0)
+        pairs[name] = read_text(name, text) if is_text_key(name) else parse_value(name, text)
+    return pairs
+
+
+def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None:
+    """Refuse a key that is not in the config, with the nearest one that is.
+
+    Raises:
+        ValueError: the key does not exist.
+    """
+    level: Any = config
+    done: list[str] = []
+    for part in key.split("#"):
+        known = _keys(level)
+        if part not in known:
+            others = [path.name for path in _siblings(config_file) if key in read_config(path)]
+            if others:
+                raise ValueError(
+                    f"override --{key} names no key of {config_file}, it is one of "
+                    f"{', '.join(others)}: leave it out"
+                )
+            nearest = _nearest(part, known, below=done)
+            raise ValueError(
+                f"override --{key} names no key of {config_file}: nearest is {nearest}"
+            )
+        level = level[int(part)] if isinstance(level, list) else level[part]
+        done.append(part)
+
+
+def _nearest(part: str, known: Sequence[str], *, below: Sequence[str]) -> str:
+    """The key that was meant, or the option where that is nearer than any key."""
+    options = () if below else OPTIONS
+    near = difflib.get_close_matches(part, [*known, *options], n=1, cutoff=0.0)
+    if near and near[0] not in known:
+        return f"the option --{near[0]}"
+    return "#".join([*below, *near]) or "none"
+
+
+def tracking_keys(tracking: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The keys that `--tracking` adds to a config.
+
+    Args:
+        tracking: "mlflow", or a file of settings in the form of MONAI's
+            `monai.bundle.utils.DEFAULT_MLFLOW_SETTINGS`.
+        config: the config that is tracked.
+
+    Raises:
+        ValueError: no such settings, none of their engines is in the config, so that nothing would
+            be recorded, or MLflow is not installed.
+    """
+    from monai.bundle import ConfigParser
+    from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
+
+    settings = DEFAULT_EXP_MGMT_SETTINGS.get(str(tracking))
+    if settings is None:
+        if not Path(str(tracking)).is_file():
+            raise ValueError(f"--tracking {tracking} is no settings file: pass mlflow or a file")
+        settings = ConfigParser.load_config_file(str(tracking))
+    if tracking == "mlflow" and importlib.util.find_spec("mlflow") is None:
+        raise ValueError("--tracking mlflow needs MLflow: pip install 'medseg[tracking]'")
+    keys, engines = settings.get("configs", {}), settings.get("handlers_id", {})
+    parser = ConfigParser(dict(config))
+    if not any(name in keys and engine["id"] in parser for name, engine in engines.items()):
+        raise ValueError(
+            f"--tracking {tracking} names no engine of the config, nothing would be recorded: "
+            "its handlers_id must name one, such as train#trainer"
+        )
+    return {key: value for key, value in keys.items() if key not in engines}
+
+
+def _siblings(config_file: Path) -> list[Path]:
+    files = (config_file.with_name(f"{workflow}.json") for workflow in WORKFLOWS)
+    return [path for path in files if path != config_file and path.is_file()]
+
+
+def read_config(config_file: Path) -> dict[str, Any]:
+    """A config of a bundle as it stands in its file.
+
+    Raises:
+        ValueError: the file is no JSON object.
+    """
+    try:
+        config = json.loads(config_file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{config_file} is no JSON ({error}): build the bundle again") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{config_file} holds no keys: build the bundle again")
+    return config
+
+
+def _keys(level: Any) -> list[str]:
+    if isinstance(level, Mapping):
+        return list(level)
+    return [str(i) for i in range(len(level))] if isinstance(level, list) else []

@@ -1,0 +1,119 @@
+"""Prune report: accuracy and cost of every level, as CSV, JSON, Markdown and a plot."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from medseg.base.files import set_aside, whole
+from medseg.networks.analysis.cost import Cost
+
+ALL_HEADS = "all"
+"""Name of the row of the unpruned network, whose logits are the mean of its heads."""
+
+CSV, JSON, PLOT = "prune.csv", "prune.json", "prune.png"
+_INK, _BLUE, _RED = "#22303c", "#1f6a8c", "#c8553d"
+
+
+class Row(NamedTuple):
+    """One level: its mean scores over the classes, and what a pass over one window costs."""
+
+    level: str
+    iou: float
+    dice: float
+    cases: int
+    parameters: int
+    multiply_adds: int
+    seconds: float
+    peak_mib: float
+
+    @classmethod
+    def of(cls, level: str, scores: Mapping[str, float], cost: Cost) -> Row:
+        """The row of a level with these scores (`iou`, `dice`, `cases`) and this cost."""
+        return cls(level, scores["iou"], scores["dice"], int(scores["cases"]), *cost)
+
+
+def write(
+    report_dir: Path, rows: Sequence[Row], *, chosen: str, about: Mapping[str, Any]
+) -> list[Path]:
+    """Write `prune.csv`, `prune.json` and `prune.png`; those of an earlier run get dated names.
+
+    Args:
+        report_dir: folder, made if absent.
+        rows: one per level, in order, `ALL_HEADS` last.
+        chosen: the level that is exported.
+        about: what was run: bundle, cases, machine, command; `tolerance_points` is drawn.
+    """
+    paths = [report_dir / name for name in (CSV, JSON, PLOT)]
+    for path in paths:
+        set_aside(path)
+    with whole(paths[0]) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(Row._fields)
+        table.writerows(rows)
+    with whole(paths[1]) as partial:
+        levels = [row._asdict() for row in rows]
+        content = {**about, "chosen": chosen, "levels": levels}
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+    with whole(paths[2]) as partial:
+        draw(rows, partial, chosen=chosen, tolerance=about["tolerance_points"])
+    return paths
+
+
+def markdown(rows: Sequence[Row], *, chosen: str) -> str:
+    """The table for a model card; time and multiply-adds also as parts of the last level's."""
+    last = next(row for row in reversed(rows) if row.level != ALL_HEADS)
+    lines = [
+        "| level | IoU % | Dice % | parameters | multiply-adds | time | of last | peak memory |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        name = f"**{row.level}**" if row.level == chosen else row.level
+        lines.append(
+            f"| {name} | {100 * row.iou:.2f} | {100 * row.dice:.2f} | {row.parameters:,} | "
+            f"{row.multiply_adds / 1e9:.2f} G | {_time(row.seconds)} | "
+            f"{row.seconds / last.seconds:.0%} | {row.peak_mib:.0f} MiB |"
+        )
+    return "\n".join(lines)
+
+
+def draw(rows: Sequence[Row], path: Path, *, chosen: str, tolerance: float) -> None:
+    """Draw IoU against latency: the levels on a line, the chosen one filled, the tolerance a band.
+
+    Matplotlib comes with `pip install medseg[report]` and is imported here only.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import ScalarFormatter
+
+    levels = [row for row in rows if row.level != ALL_HEADS]
+    best = max(100 * row.iou for row in levels)
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.axhspan(
+        best - tolerance, best, color=_BLUE, alpha=0.12, lw=0, label=f"within {tolerance:g} points"
+    )
+    axes.plot([1000 * r.seconds for r in levels], [100 * r.iou for r in levels], color=_BLUE, lw=1)
+    for row in rows:
+        colour = _INK if row.level == ALL_HEADS else _RED if row.level == chosen else _BLUE
+        face = colour if row.level == chosen else "white"
+        place = 1000 * row.seconds, 100 * row.iou
+        label = "exported" if row.level == chosen else None
+        axes.plot(*place, "o", ms=8, mec=colour, mfc=face, mew=1.6, ls="", label=label)
+        name, above = ("all heads", -17) if row.level == ALL_HEADS else (row.level, 9)
+        axes.annotate(
+            name, place, (0, above), textcoords="offset points", ha="center", color=colour
+        )
+    axes.set(xlabel="latency of one window, ms", ylabel="mean IoU, %")
+    axes.set_xlim(0, 1180 * max(row.seconds for row in rows))
+    axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    axes.margins(y=0.15)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=150)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"

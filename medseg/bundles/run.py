@@ -1,0 +1,82 @@
+"""Run: a workflow of a bundle with overrides, as `python -m monai.bundle run` does, but strict.
+
+What is wrong with the command line is told before MONAI and torch are imported, which takes
+seconds, and a folder that cannot be written before any weights are read.
+"""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medseg.base.files import check_apart, check_folder, check_place
+from medseg.base.interrupts import ending_at_once
+from medseg.bundles.overrides import checked_overrides, for_monai, read_config
+
+_TRAINING = ("train", "multi_gpu_train")
+
+
+def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[str] = ()) -> None:
+    """Run `bundle`/`workflow`.json.
+
+    Args:
+        bundle: folder of the bundle.
+        workflow: "train", "evaluate", "inference" or "multi_gpu_train".
+        run_id: id of the expressions to run.
+        arguments: overrides, see `medseg.bundles.overrides.parse_overrides`; those of `PASSED_ON`
+            go to MONAI as they are, and with `--tracking mlflow` so do the keys of its settings,
+            such as `--experiment_name liver`.
+
+    Raises:
+        FileNotFoundError: there is no such bundle, or no such `input`.
+        ValueError: an argument that is no override, or that names no existing key; tracking that
+            would record nothing; an `output_dir` that is the folder of the `input`. Nothing has run
+            then.
+        OSError: the folder of the outputs or, of a training, that of the weights cannot be written,
+            see `medseg.base.files.check_folder`. Nothing has run then either.
+
+    Example:
+        >>> run_bundle(Path("bundles/liver"), "train", run_id="training", arguments=["--fold", "1"])
+    """
+    overrides = checked_overrides(bundle, workflow, arguments)
+    _check_stated(overrides)
+
+    with ending_at_once("interrupted: nothing was begun, run it again"):
+        from monai.bundle.scripts import run
+
+    for folder in _written_folders(bundle, workflow, overrides):
+        check_folder(folder)
+    logging.getLogger("monai.bundle.scripts").setLevel(logging.WARNING)  # no summary of arguments
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"monai\.")  # its notes to its own developers
+        run(run_id=run_id, config_file=str(bundle / f"{workflow}.json"), **for_monai(overrides))
+
+
+def _check_stated(overrides: Mapping[str, Any]) -> None:
+    """Refuse the paths of a command line that are not there or cannot be written."""
+    if "input" in overrides and not os.path.exists(overrides["input"]):
+        raise FileNotFoundError(
+            f"no such file or folder: {Path(overrides['input']).absolute()}: name a study, a "
+            "picture or a folder of them"
+        )
+    if "output_dir" in overrides:
+        check_folder(overrides["output_dir"])
+    if overrides.keys() >= {"input", "output_dir"}:
+        check_apart(overrides["output_dir"], overrides["input"])
+
+
+def _written_folders(bundle: Path, workflow: str, overrides: Mapping[str, Any]) -> Iterator[Path]:
+    """The folders that a workflow writes to; a config works them out by expressions."""
+    from monai.bundle import ConfigParser
+
+    config = read_config(bundle / f"{workflow}.json")
+    parser = ConfigParser(config)
+    parser.update(for_monai(overrides))
+    if "output_dir" in config:
+        yield Path(parser.get_parsed_content("output_dir"))
+    if "weights" in config and workflow in _TRAINING:
+        weights = Path(parser.get_parsed_content("weights"))
+        check_place(weights)
+        yield weights.parent

@@ -1,0 +1,81 @@
+"""CLI of bundles: the verbs below `medseg bundles`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medseg.base.console_streams import require_output
+from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
+from medseg.cli.output import say
+from medseg.cli.paths import PathOption, names_given
+
+bundles_app = typer.Typer(
+    help="List, build and check bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+Names = Annotated[list[str] | None, typer.Argument(help="Default: all.", callback=names_given)]
+BundlesDir = Annotated[Path, PathOption(help="Folder of the bundles and their layers.")]
+
+
+@bundles_app.command("list")
+def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
+    """Name the bundles, what each segments, and whether it has weights.
+
+    Example: [cyan]medseg bundles list[/]
+    """
+    import json
+
+    from medseg.bundles import build
+
+    with one_line_errors():
+        require_output()
+        for name in build.names(bundles_dir):
+            root = bundles_dir / name
+            task = json.loads((root / "configs" / "metadata.json").read_text())["task"]
+            weights = "weights" if (root / "models" / "model.pt").exists() else "no weights"
+            say(f"{name:<16} {weights:<11} {task}")
+
+
+@bundles_app.command("build")
+def build_bundles(
+    names: Names = None,
+    bundles_dir: BundlesDir = Path("bundles"),
+) -> None:
+    """Build the configs of bundles from their layers.
+
+    Example: [cyan]medseg bundles build liver[/]
+    """
+    from medseg.bundles import build
+
+    with one_line_errors():
+        for name in names or build.names(bundles_dir):
+            for path in build.build(name, bundles_dir):
+                say(f"written {path}")
+
+
+@bundles_app.command("check")
+def check_bundles(
+    names: Names = None,
+    bundles_dir: BundlesDir = Path("bundles"),
+) -> None:
+    """Check bundles against MONAI's bundle specification and ours; all faults at once.
+
+    Example: [cyan]medseg bundles check liver[/]
+    """
+    from medseg.base.text import counted
+    from medseg.bundles import build
+    from medseg.bundles.check import faults
+
+    found = False
+    with one_line_errors():
+        require_output()
+        for name in names or build.names(bundles_dir):
+            listed = faults(name, bundles_dir)
+            found = found or bool(listed)
+            say(f"{name}: {counted(len(listed), 'fault') if listed else 'ok'}")
+            for fault in listed:
+                say(f"  {fault}")
+    raise typer.Exit(SOME_FAILED if found else DONE)

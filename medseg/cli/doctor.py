@@ -1,0 +1,190 @@
+"""Doctor: what this machine has for medseg, one line each, and what to do about what is missing."""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from medseg.base.memory import keep_freed_pages
+
+LOW_MEMORY_GIB = 4.0
+"""Segmenting a CT of 512x512x129 peaks at 3.1 GiB with a 3D network, see docs/benchmarks."""
+
+LOW_DISK_GIB = 2.0
+
+_NAMED = ("torch", "monai", "numpy", "pytorch-ignite", "nibabel", "simpleitk", "pydicom")
+_EXTRAS = ("fast", "dicom", "tracking", "export", "report", "encoders", "datasets")
+_DECODERS = {
+    "JPEG baseline": ("JPEGBaseline8Bit",),
+    "JPEG extended": ("JPEGExtended12Bit",),
+    "JPEG lossless": ("JPEGLossless", "JPEGLosslessSV1"),
+    "JPEG-LS": ("JPEGLSLossless", "JPEGLSNearLossless"),
+    "JPEG 2000": ("JPEG2000Lossless", "JPEG2000"),
+    "HTJ2K": ("HTJ2KLossless", "HTJ2KLosslessRPCL", "HTJ2K"),
+    "RLE": ("RLELossless",),
+    "deflated": ("DeflatedExplicitVRLittleEndian",),
+}
+_DECODER_REMEDY = "pip install pylibjpeg-libjpeg pylibjpeg-openjpeg pyjpegls"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `text` of a finding that is not `ok` ends with a remedy."""
+
+    ok: bool
+    topic: str
+    text: str
+
+
+def findings() -> Iterator[Finding]:
+    """Look at the installed packages, the device, memory, disk, decoders, allocator and extras.
+
+    Nothing is written. A missing package never raises; optional ones are ok when missing.
+
+    Example:
+        >>> [finding.text for finding in findings() if not finding.ok]
+        []
+    """
+    yield from _packages()
+    yield from _devices()
+    yield _memory()
+    yield _disk()
+    yield from _decoders()
+    yield _allocator()
+    yield from _extras()
+
+
+def _packages() -> Iterator[Finding]:
+    yield Finding(True, "medseg", version("medseg"))
+    yield _python(platform.python_version(), str(metadata("medseg")["Requires-Python"]))
+    required = {str(canonicalize_name(needed.name)): needed for needed in _requirements()}
+    yield from (_package(required.pop(name)) for name in _NAMED if name in required)
+    rest = [_package(needed) for needed in required.values()]
+    yield from (finding for finding in rest if not finding.ok)
+    fitting = sum(finding.ok for finding in rest)
+    yield Finding(True, "other requirements", f"{fitting} of {len(rest)} installed as required")
+
+
+def _requirements(extra: str = "") -> list[Requirement]:
+    """What medseg needs always, or what one of its extras adds."""
+    listed = [Requirement(line) for line in requires("medseg") or ()]
+    if extra:
+        return [needed for needed in listed if _applies(needed, extra) and not _applies(needed)]
+    return [needed for needed in listed if _applies(needed)]
+
+
+def _applies(requirement: Requirement, extra: str = "") -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+
+
+def _python(installed: str, needed: str) -> Finding:
+    if SpecifierSet(needed).contains(installed, prereleases=True):
+        return Finding(True, "python", f"{installed} (needs {needed})")
+    return Finding(False, "python", f"{installed}, needs {needed}: install another Python")
+
+
+def _package(requirement: Requirement) -> Finding:
+    needed = str(requirement.specifier) or "any version"
+    remedy = f"pip install '{requirement.name}{requirement.specifier}'"
+    try:
+        installed = version(requirement.name)
+    except PackageNotFoundError:
+        return Finding(False, requirement.name, f"not installed, needs {needed}: {remedy}")
+    if requirement.specifier.contains(installed, prereleases=True):
+        return Finding(True, requirement.name, f"{installed} (needs {needed})")
+    return Finding(False, requirement.name, f"{installed}, needs {needed}: {remedy}")
+
+
+def _devices() -> Iterator[Finding]:
+    try:
+        import torch
+
+        from medseg.inference.predictor.backends import installed
+        from medseg.inference.predictor.precision import gains_by_bfloat16
+    except (ImportError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        text = f"torch or monai cannot be imported ({reason}): reinstall it"
+        yield Finding(False, "device", text)
+        return
+    for index in range(torch.cuda.device_count()):
+        name, size = torch.cuda.get_device_name(index), torch.cuda.mem_get_info(index)
+        text = f"{name}, {_gib(size[0])} of {_gib(size[1])} GiB free"
+        yield Finding(True, f"cuda:{index}", f"{text}; {_precision(gains_by_bfloat16('cuda'))}")
+    threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
+    by = "OpenVINO" if installed("openvino") else "PyTorch (faster: pip install 'medseg[fast]')"
+    text = f"{threads}; {_precision(gains_by_bfloat16('cpu'))}; inference by {by}"
+    yield Finding(True, "cpu", text)
+
+
+def _precision(gains: bool) -> str:
+    return "mixed precision in bfloat16" if gains else "no gain by bfloat16, float32 is used"
+
+
+def _memory() -> Finding:
+    sizes = _memory_bytes(Path("/proc/meminfo"))
+    if sizes is None:
+        return Finding(True, "memory", "this system does not tell")
+    free, total = sizes
+    text = f"{_gib(free)} of {_gib(total)} GiB free"
+    if free >= LOW_MEMORY_GIB * 2**30:
+        return Finding(True, "memory", text)
+    return Finding(False, "memory", f"{text}, below {LOW_MEMORY_GIB:g}: end other programs")
+
+
+def _memory_bytes(meminfo: Path) -> tuple[int, int] | None:
+    """(available, total) as Linux tells them; None on another system."""
+    try:
+        lines = meminfo.read_text().splitlines()
+    except OSError:
+        return None
+    kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+    return kib["MemAvailable"] * 1024, kib["MemTotal"] * 1024
+
+
+def _disk() -> Finding:
+    usage = shutil.disk_usage(Path.cwd())
+    text = f"{_gib(usage.free)} of {_gib(usage.total)} GiB free in the working directory"
+    if usage.free >= LOW_DISK_GIB * 2**30:
+        return Finding(True, "disk", text)
+    return Finding(False, "disk", f"{text}, below {LOW_DISK_GIB:g}: free some, or work elsewhere")
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.1f}"
+
+
+def _decoders() -> Iterator[Finding]:
+    try:
+        import pydicom.uid
+        from pydicom.pixels import get_decoder
+    except ImportError:
+        return  # told among the packages already
+    for topic, names in _DECODERS.items():
+        decoders = [get_decoder(getattr(pydicom.uid, name)) for name in names]
+        plugins = [set(decoder.available_plugins) for decoder in decoders]
+        missing = [decoder.UID.name for decoder in decoders if not decoder.is_available]
+        by = ", ".join(sorted(set.intersection(*plugins))) or "pydicom itself"
+        text = f"cannot decode {', '.join(missing)}: {_DECODER_REMEDY}" if missing else f"by {by}"
+        yield Finding(not missing, f"DICOM {topic}", text)
+
+
+def _allocator() -> Finding:
+    if keep_freed_pages():
+        return Finding(True, "allocator", "glibc, tuned to keep freed pages while medseg runs")
+    text = f"left as it is on {platform.system()}: a network on the CPU may take twice as long"
+    return Finding(True, "allocator", text)
+
+
+def _extras() -> Iterator[Finding]:
+    for extra in _EXTRAS:
+        for requirement in _requirements(extra):
+            found = _package(requirement)
+            missing = f"not installed or too old (optional): pip install 'medseg[{extra}]'"
+            yield Finding(True, requirement.name, found.text if found.ok else missing)

@@ -1,0 +1,65 @@
+"""CLI errors: what went wrong in a verb is one line on the standard error, and an exit status."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from medseg.base.interrupts import was_interrupted
+from medseg.base.printable import printable
+from medseg.cli.usage import BAD_ARGUMENTS, INTERRUPTED
+
+DONE, SOME_FAILED = 0, 1
+
+
+class one_line_errors:  # noqa: N801 - reads as the statement it is
+    """Turn documented errors into one line and their exit status.
+
+    Args:
+        interrupted: what to say after Ctrl-C: what is kept, and how to go on.
+        also: is told every error too, that which keeps its traceback included.
+    """
+
+    def __init__(
+        self, interrupted: str = "run it again", *, also: Callable[[str], None] | None = None
+    ) -> None:
+        self.interrupted = interrupted
+        self.also = also
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        from medseg.base.errors import in_one_line, root_cause, show_traceback
+
+        if error is None or isinstance(error, (SystemExit, typer.Exit)):
+            return
+        if self.also is not None:
+            self.also(self._in_words(error))
+        if show_traceback():
+            return
+        if _is_interrupt(error):
+            sys.stderr.write(f"\ninterrupted: {self.interrupted}\n")  # below a progress bar
+            raise typer.Exit(INTERRUPTED) from None
+        message = in_one_line(error)
+        if message is not None:
+            sys.stderr.write(f"error: {printable(message)}\n")
+            failed = type(root_cause(error)).__name__ == "CasesFailedError"
+            raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None
+
+    def _in_words(self, error: BaseException) -> str:
+        """An error of any kind in one line."""
+        from medseg.base.errors import access_fault, is_documented, root_cause, with_page
+
+        if _is_interrupt(error):
+            return f"interrupted: {self.interrupted}"
+        cause = root_cause(error)
+        if refused := access_fault(cause):
+            return refused
+        return with_page(cause) if is_documented(cause) else f"{type(cause).__name__}: {cause}"
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether Ctrl-C is what ended a verb, be it by an error that it caused on its way."""
+    return isinstance(error, KeyboardInterrupt) or was_interrupted()

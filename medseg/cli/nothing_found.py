@@ -1,0 +1,46 @@
+"""Nothing found: what a path holds in place of DICOM and NIfTI, said with what to do about it."""
+
+from pathlib import Path
+from typing import NoReturn
+
+from medseg.base.text import counted
+from medseg.ingest.content import without_format
+from medseg.ingest.folder import files_below
+from medseg.ingest.formats import PICTURES
+from medseg.ingest.packing import PACKED_VOLUMES
+from medseg.ingest.reasons import IngestError, Reason
+
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
+
+
+def refuse_nothing_found(path: Path) -> NoReturn:
+    """Refuse a folder or file with neither DICOM nor a volume file.
+
+    Pictures have no geometry that could be judged, and no archive is opened: both are named where
+    they are all that is there.
+    """
+    if found := _named(path, PICTURES):
+        held = counted(len(found), "picture") + " and neither DICOM nor a volume file"
+        raise ValueError(
+            f"{path} {f'holds {held}' if path.is_dir() else 'is a picture'}, which needs no "
+            "inspection: convert a dataset with `medseg prepare NAME`, or segment pictures with "
+            "one of the picture bundles, such as bundles/nuclei or bundles/polyp"
+        )
+    if found := _named(path, ARCHIVES):
+        held = counted(len(found), "archive") + " and neither DICOM nor a volume file"
+        raise ValueError(
+            f"{path} {f'holds {held}' if path.is_dir() else 'is an archive'}: unpack it, or "
+            "convert a dataset as published with `medseg prepare NAME`"
+        )
+    if path.is_file():
+        raise without_format(path)
+    if found := _named(path, PACKED_VOLUMES):
+        held = counted(len(found), "packed file") + " and neither DICOM nor a volume file"
+        raise ValueError(f"{path} holds {held}, first {found[0].name}: unpack them first")
+    raise IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor a volume file in {path}")
+
+
+def _named(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The files below a folder, or the file itself, with one of these endings."""
+    files = files_below(path) if path.is_dir() else [path]
+    return [f for f in files if f.name.lower().endswith(suffixes) and f.is_file()]

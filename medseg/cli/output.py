@@ -1,0 +1,24 @@
+"""CLI output: what a verb has to say, a line each, on the standard output."""
+
+from rich.console import Console
+
+from medseg.base.printable import printable, printable_lines
+
+
+def say(text: str) -> None:
+    """Print text as one line, with neither markup nor :names: of pictures, colour or wrapping.
+
+    Control characters are escaped, line breaks too: a name that holds one cannot look like a line.
+
+    Example:
+        >>> say("written bundles/liver")
+        written bundles/liver
+    """
+    say_lines(printable(text))
+
+
+def say_lines(text: str) -> None:
+    """Print text of several lines, made here and not from names; see `say`."""
+    Console().print(
+        printable_lines(text), soft_wrap=True, highlight=False, markup=False, emoji=False
+    )

@@ -1,0 +1,47 @@
+"""CLI paths: options and arguments that are paths, of which an empty one is refused.
+
+An empty word, as that of a shell variable that is not set, would else be the current folder.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import typer
+
+from medseg.base.walk import check_length
+
+
+def path_text(text: str) -> str:
+    """A path as it was typed.
+
+    Raises:
+        typer.BadParameter: it is empty, or longer than the system takes.
+
+    Example:
+        >>> path_text("./null")
+        './null'
+    """
+    if not text:
+        raise typer.BadParameter("the path is empty, name a file or folder (. is this one)")
+    try:
+        check_length(text)
+    except OSError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
+
+
+def path(text: str | Path) -> Path:
+    """A path, from its text or from a default. Raises as `path_text` does."""
+    return Path(path_text(str(text)))
+
+
+def names_given(names: list[str] | None) -> list[str] | None:
+    """Names of bundles, each of them a folder. Raises as `path_text` does."""
+    for name in names or ():
+        path_text(name)
+    return names
+
+
+PathOption = partial(typer.Option, parser=path, metavar="PATH")
+PathArgument = partial(typer.Argument, parser=path, metavar="PATH")
+PathTextArgument = partial(typer.Argument, parser=path_text)

@@ -1,0 +1,129 @@
+"""CLI usage: a faulty command line is one plain line on the standard error, with exit status 2."""
+
+import difflib
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from medseg.base.interrupts import STATUS
+from medseg.base.printable import printable
+
+BAD_ARGUMENTS, INTERRUPTED = 2, STATUS
+
+UsageError: Any = typer.BadParameter.__base__
+"""Of the click that this typer uses: newer ones bring their own."""
+
+_WORDS = "medseg.words"
+_NEAR = 0.75  # share of letters in common, from which an option counts as misspelt
+
+
+class PlainGroup(TyperGroup):
+    """A group of verbs that says what is wrong with a command line in one line, without a box.
+
+    Pass it to the outermost `typer.Typer(cls=...)`; it speaks for the verbs and groups below, too.
+
+    Example:
+        $ medseg inspect --jsn study
+        medseg inspect: no such option --jsn: did you mean --json?
+    """
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> Any:
+        """Parse the words that stand before the verb."""
+        words = list(args)
+        with _one_line(words, verb="medseg"):
+            context = super().make_context(info_name, args, *rest, **more)
+        context.meta[_WORDS] = words
+        return context
+
+    def invoke(self, ctx: Any) -> Any:
+        """Find the verb, parse its words and run it."""
+        words = ctx.meta[_WORDS]
+        with _one_line(words, verb=" ".join(["medseg", *_verb(self, words)])):
+            return super().invoke(ctx)
+
+
+def _verb(group: Any, words: Sequence[str]) -> Iterator[str]:
+    """The words that name a verb, from the first one on."""
+    for word in words:
+        if word not in getattr(group, "commands", {}):
+            return
+        group = group.commands[word]
+        yield word
+
+
+@contextmanager
+def _one_line(words: Sequence[str], *, verb: str) -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # not a fault: the help is shown
+            raise
+        line = " ".join(_told(error, words, verb=verb).split())
+        sys.stderr.write(f"{verb}: {printable(line)}\n")
+        if _asks_for_json(words):
+            _write_json(line)
+        raise typer.Exit(BAD_ARGUMENTS) from None
+    except KeyboardInterrupt:  # before the verb itself takes care of it
+        sys.stderr.write("\ninterrupted: run it again\n")
+        if _asks_for_json(words):
+            _write_json("interrupted: run it again")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _asks_for_json(words: Sequence[str]) -> bool:
+    return words[:1] == ["inspect"] and any(word.split("=")[0] == "--json" for word in words)
+
+
+def _write_json(line: str) -> None:
+    """What stands for the document of `inspect --json`."""
+    import json
+
+    from medseg.cli.inspect_document import fault_document
+
+    sys.stdout.write(f"{json.dumps(fault_document(line, None), indent=2)}\n")
+
+
+def _told(error: Any, words: Sequence[str], *, verb: str) -> str:
+    """Rule, value and remedy."""
+    if misspelt := _misspelt(error, words):
+        name, near = misspelt
+        return f"no such option {name}: " + (f"did you mean {near}?" if near else _see(verb))
+    if type(error) is typer.BadParameter and error.param is None:
+        return str(error.message)  # one of ours, which says it all
+    text = error.format_message().rstrip(".")
+    text = text[:1].lower() + text[1:]
+    return text.replace(". Did you", ": did you") if text.endswith("?") else f"{text}: {_see(verb)}"
+
+
+def _see(verb: str) -> str:
+    return f"see {verb} --help"
+
+
+def _misspelt(error: Any, words: Sequence[str]) -> tuple[str, str | None] | None:
+    """The option that does not exist, if that is the fault, and the one that was meant, if any.
+
+    A verb that takes overrides takes a misspelt option for one, and then misses the option.
+    """
+    if error.ctx is None:
+        return None
+    known = _options(error.ctx.command.params)
+    if type(error).__name__ == "NoSuchOption":
+        near = difflib.get_close_matches(error.option_name, known, n=1)
+        return error.option_name, near[0] if near else None
+    param = getattr(error, "param", None)
+    missing = [] if param is None else _options([param])
+    for word in (word.partition("=")[0] for word in words):
+        near = difflib.get_close_matches(word, missing, n=1, cutoff=_NEAR)
+        if near and word not in known:
+            return word, near[0]
+    return None
+
+
+def _options(params: Sequence[Any]) -> list[str]:
+    """Long names of the options among the parameters of a verb."""
+    named = (name for param in params for name in (*param.opts, *param.secondary_opts))
+    return [name for name in named if name.startswith("--")]

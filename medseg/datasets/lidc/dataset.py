@@ -1,0 +1,261 @@
+"""LIDC-IDRI: lung nodules in chest CT, outlined by four readers, as patches and as slices.
+
+`prepare` reads the collection as The Cancer Imaging Archive gives it, groups the marks of the
+readers into nodules, agrees on one mask for each, and writes
+
+- `patches/images/*.nii.gz`, `patches/labels/*.nii.gz`: a cube around each nodule, resampled;
+- `slices/images/*.nii.gz`, `slices/labels/*.nii.gz`: its axial planes with a nodule in them;
+- `patches/datalist.json`, `slices/datalist.json`: both with the same patients in each fold;
+- `nodules.csv`: every nodule and non-nodule, see `medseg.datasets.lidc.measure.measure`;
+- `problems.csv`: what could not be used as it is, see `REMEDIES`.
+
+Images are in HU (int16), labels 0 and 1 (1 is every nodule in the patch, not only the central one),
+both RAS+. Cases are named by the collection's pseudonym, the end of the Series Instance UID and a
+hash of it, since eight patients have two scans.
+
+Source: Armato et al., Data From LIDC-IDRI, The Cancer Imaging Archive, 2015,
+doi:10.7937/K9/TCIA.2015.LO9QL9SX (CC BY 3.0). Patches of 64 x 64 x 64 at 1 mm: Zhou et al.,
+UNet++, IEEE Transactions on Medical Imaging 39, 2020, section IV.A.
+"""
+
+import csv
+import json
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from medseg.base.files import remove, whole
+from medseg.base.printable import csv_cell
+from medseg.base.text import counted
+from medseg.datasets import prepared
+from medseg.datasets.datalist import Item
+from medseg.datasets.lidc.download_state import Run
+from medseg.datasets.lidc.measure import COLUMNS
+from medseg.datasets.lidc.problems import LEFT_OUT, REMEDIES, Problem, lines, unreadable
+from medseg.datasets.lidc.scan import VIEWS, Settings
+from medseg.datasets.lidc.scan_record import ReadSeries, Record
+from medseg.datasets.lidc.source import FindSeries, find_annotations, find_ct
+from medseg.datasets.sources.layouts import nothing_found
+
+__all__ = ["REMEDIES", "VIEWS", "Problem", "Report", "Settings", "cases", "prepare"]
+
+logger = logging.getLogger(__name__)
+
+TEST_SHARE = 0.2
+"""Share of the patients held out for testing, whatever the fold."""
+
+LABEL_VALUES = (0, 1)
+
+_NAME = "lung_nodule"
+_SETTINGS = "settings.json"
+_PROBLEM_COLUMNS = ("case", "code", "finding", "remedy")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `prepare` made.
+
+    Attributes:
+        cases: CT series in the result, those without a nodule included.
+        nodules: nodules of 3 mm and more, outlined by at least one reader.
+        patches, slices: number of images of either view.
+        radiographs: XML files with reads of a radiograph, which are set aside.
+        problems: what could not be used as it is; also in `problems.csv`.
+    """
+
+    cases: int
+    nodules: int
+    patches: int
+    slices: int
+    radiographs: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything could be used as it is."""
+        return not self.problems
+
+    @property
+    def left_out(self) -> tuple[Problem, ...]:
+        """The problems that cost a whole scan or file, not a part of a mark or nothing."""
+        return tuple(problem for problem in self.problems if problem.code in LEFT_OUT)
+
+
+def cases(
+    dataset_dir: str | os.PathLike[str],
+    section: str = "training",
+    *,
+    fold: int = 0,
+    folds: int = 5,
+    seed: int = 0,
+    view: str = "patches",
+) -> list[Item]:
+    """List the patches or the slices of one section of a prepared set, for a bundle's dataset.
+
+    Args:
+        dataset_dir: folder that `prepare` wrote.
+        section: "training" (every fold but `fold`), "validation" (`fold`) or "test" (held out by
+            `seed` alone).
+        fold: the fold kept for validation, 0 to folds - 1.
+        folds: number of folds; a patient is in one of them.
+        seed: seed of the test patients and of the folds.
+        view: "patches", volumes of one cube, or "slices", volumes of one plane, (size, size, 1).
+
+    Returns:
+        Dictionaries with the absolute paths "image" and "label", "case" and "patient".
+
+    Raises:
+        FileNotFoundError: no prepared set there.
+        ValueError: unknown view, a section or fold without cases, or too few patients.
+
+    Example:
+        >>> cases("data/lung_nodule", "validation", view="slices")  # doctest: +SKIP
+        [{"image": "/data/lung_nodule/slices/images/LIDC-IDRI-0001_...
+    """
+    if view not in VIEWS:
+        raise ValueError(f"view {view!r} is unknown: choose one of {', '.join(VIEWS)}")
+    return prepared.cases(Path(dataset_dir) / view, section, fold=fold, folds=folds, seed=seed)
+
+
+def prepare(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    find_series: FindSeries,
+    read_series: ReadSeries,
+    annotations: str | os.PathLike[str] | None = None,
+    settings: Settings | None = None,
+) -> Report:
+    """Convert the collection, see the top of this file.
+
+    Scans that are done are left as they are, unless their XML says something else or the bytes of
+    their CT have changed. So an interrupted run can be repeated and ends with the files of one that
+    was not interrupted. A copy of a series is passed over; one whose slices lie in several folders
+    is left out, see `medseg.datasets.lidc.download_state.Run.add`. A scan that cannot be used is
+    logged and in the report, and the rest goes on. Problems of one kind are logged in one line.
+
+    Args:
+        source: a folder with CT series, and XML files beside them or in a tree of their own.
+        out: folder to write, made if absent.
+        find_series: `medseg.ingest.find_series`; given by the caller, as packages of this rank do
+            not import each other.
+        read_series: `medseg.ingest.read_series`, likewise.
+        annotations: another folder of XML files, such as `LIDC-XML-only`.
+        settings: agreement, size and spacing, and whether irregular series are resampled; None for
+            the defaults.
+
+    Raises:
+        FileNotFoundError: no such folder, or neither XML of a CT nor a CT series in it; nothing is
+            written then.
+        ValueError: settings out of range, or `out` was prepared with others or is refused, see
+            `prepared.check_out`.
+
+    Example:
+        >>> from medseg.ingest import find_series, read_series  # doctest: +SKIP
+        >>> report = prepare("LIDC-IDRI", "data/lung_nodule",  # doctest: +SKIP
+        ...                  find_series=find_series, read_series=read_series)
+        >>> report.patches, [problem.code for problem in report.problems]  # doctest: +SKIP
+        (14, ["zero-area"])
+    """
+    root, target, chosen = Path(source), Path(out), settings or Settings()
+    folders = [root] if annotations is None else [root, Path(annotations)]
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"no such folder: {folder.absolute()}: give LIDC-IDRI")
+        prepared.check_out(target, folder, name=_NAME, views=VIEWS)
+    _check_settings(target, chosen)
+    found = find_annotations(folders)
+    if not found.ct:
+        raise _no_annotations(folders, unreadable=len(found.faults))
+    run = Run(found, target, read_series=read_series, settings=chosen)
+    for series in find_ct(root, partial(find_series, resample=chosen.resample)):
+        if not run.scans:
+            _keep_settings(target, chosen)
+        run.add(series)
+    if not run.scans:
+        raise FileNotFoundError(
+            f"no CT series in {root.absolute()}: give the folder LIDC-IDRI with the DICOM files"
+        )
+    problems = [*unreadable(found), *run.problems]
+    return _finish(target, run.records, problems, radiographs=found.radiographs)
+
+
+def _no_annotations(folders: Sequence[Path], *, unreadable: int) -> FileNotFoundError:
+    others = f" and in {folders[1].absolute()}" if len(folders) > 1 else ""
+    lost = f", {counted(unreadable, 'XML file')} cannot be read" if unreadable else ""
+    return nothing_found(
+        _NAME,
+        folders[0],
+        looked_for=f"XML of the readers of a CT, there{others}{lost}",
+        remedy="give LIDC-IDRI with the XML beside the DICOM files, with --source, or the folder "
+        "of the XML by --annotations",
+    )
+
+
+def _finish(
+    target: Path, records: Sequence[Record], problems: Iterable[Problem], *, radiographs: int
+) -> Report:
+    """Write the tables and datalists of all scans together, in the order of the case names."""
+    records = sorted(records, key=lambda record: record["case"])
+    rows = [row for record in records for row in record["rows"]]
+    items = {view: [i for record in records for i in record["items"][view]] for view in VIEWS}
+    faults = [Problem(**fault) for record in records for fault in record["problems"]]
+    every = sorted([*problems, *faults], key=lambda p: (p.case, p.code, p.finding))
+    if not items["patches"]:
+        scans = counted(len(records), "scan")
+        every.append(Problem("", "no-nodules", f"{scans} without a nodule" if records else scans))
+    for line in lines(every):
+        logger.warning("%s", line)
+    _write_table(target / "nodules.csv", COLUMNS, rows)
+    shown = [asdict(problem) | {"remedy": REMEDIES[problem.code]} for problem in every]
+    _write_table(target / "problems.csv", _PROBLEM_COLUMNS, shown)
+    _write_datalists(target, items)
+    nodules = sum(row["readers"] > 0 for row in rows)
+    counts = {view: len(items[view]) for view in VIEWS}
+    return Report(len(records), nodules, **counts, radiographs=radiographs, problems=tuple(every))
+
+
+def _write_datalists(target: Path, items: dict[str, list[Item]]) -> None:
+    """Write that of either view; where nothing is left to list, remove those of an earlier run."""
+    for view in VIEWS:
+        if not items["patches"]:
+            remove(target / view / prepared.FILE)
+            continue
+        prepared.write(
+            target / view,
+            f"{_NAME}-{view}",
+            items[view],
+            test_share=TEST_SHARE,
+            label_values=LABEL_VALUES,
+            tell_few=view == VIEWS[0],  # both have the same patients
+        )
+
+
+def _check_settings(target: Path, settings: Settings) -> None:
+    """Refuse a folder that was prepared with other settings; one of before `resample` had none."""
+    file, wanted = target / _SETTINGS, asdict(settings)
+    try:
+        had = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else wanted
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON ({error}): choose another folder") from error
+    had = {"resample": False} | had
+    if had != wanted:
+        keys = sorted(key for key in wanted if had.get(key) != wanted[key])
+        listed = ", ".join(f"{key} {had.get(key)} and not {wanted[key]}" for key in keys)
+        raise ValueError(f"{target} was prepared with {listed}: choose another folder")
+
+
+def _keep_settings(target: Path, settings: Settings) -> None:
+    with whole(target / _SETTINGS) as partial:
+        partial.write_text(json.dumps(asdict(settings), indent=1) + "\n", encoding="utf-8")
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+    with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: csv_cell(value) for key, value in row.items()} for row in rows)

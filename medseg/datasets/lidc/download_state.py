@@ -1,0 +1,122 @@
+"""LIDC run: what becomes of each scan of a download, and that none is taken for less than it is."""
+
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+
+from medseg.datasets.lidc.problems import Problem, unmatched
+from medseg.datasets.lidc.scan import Settings
+from medseg.datasets.lidc.scan_record import ReadSeries, Record, record_of, take_back
+from medseg.datasets.lidc.source import Annotations, Series, content_of
+
+Outcome = Record | Problem | Series
+"""What a scan was made into, why it was left out, or the CT that no XML names."""
+
+
+@dataclass
+class Scan:
+    """The first series that was found of a Series Instance UID.
+
+    Attributes:
+        content: see `content_of`.
+        folders: where its files are.
+        outcome: what has become of it.
+    """
+
+    content: str
+    folders: frozenset[Path]
+    outcome: Outcome
+
+
+@dataclass
+class Run:
+    """What has become of the series so far.
+
+    Attributes:
+        annotations: the XML files of the download.
+        target: the prepared folder.
+        read_series, settings: see `medseg.datasets.lidc.prepare`.
+        scans: by Series Instance UID; a series without one by its first file.
+    """
+
+    annotations: Annotations
+    target: Path
+    _: KW_ONLY
+    read_series: ReadSeries
+    settings: Settings
+    scans: dict[str, Scan] = field(default_factory=dict)
+
+    def add(self, series: Series) -> None:
+        """Convert a series, or note why not.
+
+        Of a UID that was seen before, a copy is passed over. Anything else, such as the rest of the
+        slices or another version of them, leaves the scan out: one of the two alone would make a
+        shorter scan, or be a guess. So does a file beside its slices that states no UID, since it
+        may be the first or the last of them. What was made of the scan by then is removed.
+        """
+        content, folders = content_of(series.files), frozenset(f.parent for f in series.files)
+        had = self.scans.get(series.uid) if series.uid else None
+        if had is None:
+            if not series.uid:
+                self._doubt(series)
+            key = series.uid or str(series.files[0])
+            self.scans[key] = Scan(content, folders, self._outcome(series, content))
+        elif had.content != content:
+            self._leave_out(had, _not_whole(series, had))
+
+    @property
+    def records(self) -> list[Record]:
+        """Those of the scans in the result."""
+        return [s.outcome for s in self.scans.values() if isinstance(s.outcome, dict)]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Why scans and XML files were left out."""
+        outcomes = [scan.outcome for scan in self.scans.values()]
+        orphans = [o for o in outcomes if not isinstance(o, dict | Problem)]
+        found = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
+        return [*found, *unmatched(self.annotations, orphans, set(self.scans))]
+
+    def _outcome(self, series: Series, content: str) -> Outcome:
+        if series.geometry is None:
+            return Problem(_name(series), "refused-series", series.message)
+        if not series.uid or series.uid not in self.annotations.ct:
+            return series
+        return record_of(
+            series,
+            self.annotations.ct[series.uid],
+            content=content,
+            out=self.target,
+            read_series=self.read_series,
+            settings=self.settings,
+        )
+
+    def _doubt(self, unnamed: Series) -> None:
+        """Leave out the scans beside files that may be slices of theirs."""
+        folders, name = {file.parent for file in unnamed.files}, unnamed.files[0].name
+        finding = f"{name} beside it states no UID and may be a slice of it: {unnamed.message}"
+        for uid, scan in self.scans.items():
+            if isinstance(scan.outcome, dict) and not folders.isdisjoint(scan.folders):
+                self._leave_out(scan, Problem(f"series {uid}", "refused-series", finding))
+
+    def _leave_out(self, scan: Scan, problem: Problem) -> None:
+        if isinstance(scan.outcome, dict):
+            take_back(scan.outcome, self.target)
+        scan.outcome = problem
+
+
+def _not_whole(series: Series, had: Scan) -> Problem:
+    """Why a scan is left out of which a further series was found that is no copy."""
+    if _is_unreadable(series):
+        return Problem(_name(series), "refused-series", series.message)
+    first, other = min(had.folders), series.files[0].parent
+    finding = f"{first} and {other} hold files of one series and are no copies"
+    return Problem(_name(series), "split-series", finding)
+
+
+def _is_unreadable(series: Series) -> bool:
+    """Whether it stands for a file of which not even the modality is known."""
+    return series.geometry is None and not series.modality
+
+
+def _name(series: Series) -> str:
+    return f"series {series.uid or 'without UID'}"

@@ -1,0 +1,100 @@
+"""LIDC problems: what of a download could not be used as it is, and what follows for the result."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from medseg.datasets.lidc.source import Annotations, Series, case_of
+
+REMEDIES = {
+    "no-annotations": "download the XML of the series; the scan is left out",
+    "no-images": "download the CT; the XML is left out",
+    "series-mismatch": "the XML beside the CT is of another series; both are left out",
+    "unusable-annotations": "mend or remove the file; its scan is left out",
+    "refused-series": "see `medseg inspect`; the scan is left out",
+    "split-series": "put all its slices into one folder and keep no other; the scan is left out",
+    "resampled": "its masks were moved with it, see slices_interpolated in nodules.csv",
+    "unknown-slice": "contours of no slice are left out; download missing slices",
+    "outside-image": "contours with a point outside the image are left out",
+    "zero-area": "contours with no pixel inside are left out",
+    "empty-mark": "marks of which nothing is left are left out",
+    "off-scale": "characteristics off their scale are left out",
+    "no-nodules": "no patch was made, so there is no datalist",
+}
+"""What a problem means for the result, by its code."""
+
+
+LEFT_OUT = (
+    "no-annotations",
+    "no-images",
+    "series-mismatch",
+    "unusable-annotations",
+    "refused-series",
+    "split-series",
+    "no-nodules",
+)
+"""The problems that cost a whole scan or file, as against a part of a mark."""
+
+
+NAMED = 3
+"""So many cases are named of those that have the same problem."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What could not be used: the case or series, a code of `REMEDIES`, and what was found."""
+
+    case: str
+    code: str
+    finding: str
+
+
+def lines(problems: Iterable[Problem]) -> Iterator[str]:
+    """Say each kind of problem in one line, however many cases have it.
+
+    One problem is said as it is; of several, the first `NAMED` cases and the first finding. Kinds
+    come in the alphabetical order of their codes.
+
+    Example:
+        >>> faults = [Problem(f"series {n}", "no-images", f"no CT for {n}.xml") for n in range(9)]
+        >>> next(lines(faults)).partition(": download")[0]
+        '9 x no-images: series 0, series 1, series 2 and 6 more, first: no CT for 0.xml'
+    """
+    kinds: dict[str, list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault(problem.code, []).append(problem)
+    for code, same in sorted(kinds.items()):
+        first = same[0]
+        where = f"{first.case}: " if first.case else ""
+        said = f"{where}{first.finding} ({code})"
+        if len(same) > 1:
+            cases = ", ".join(problem.case for problem in same[:NAMED])
+            more = f" and {len(same) - NAMED} more" if len(same) > NAMED else ""
+            said = f"{len(same)} x {code}: {cases}{more}, first: {first.finding}"
+        yield f"{said}: {REMEDIES[code]}"
+
+
+def unreadable(found: Annotations) -> list[Problem]:
+    """List the XML files that cannot be read."""
+    return [
+        Problem(f"file {path.name}", "unusable-annotations", reason)
+        for path, reason in found.faults.items()
+    ]
+
+
+def unmatched(found: Annotations, orphans: Sequence[Series], seen: set[str]) -> list[Problem]:
+    """CT series without XML and XML files without CT; where the two lie together, as one."""
+    problems, explained = [], set()
+    beside = {path.parent: uid for uid, paths in found.ct.items() for path in paths}
+    for series in orphans:
+        folder = series.files[0].parent
+        code, finding = "no-annotations", f"no XML names series {series.uid}"
+        if folder in beside:
+            explained.add(beside[folder])
+            code = "series-mismatch"
+            finding = f"CT of series {series.uid}, XML of {beside[folder] or 'none'} in {folder}"
+        problems.append(Problem(case_of(series), code, finding))
+    for uid, paths in found.ct.items():
+        if uid not in seen | explained:
+            name = f"series {uid or 'without UID'}"
+            problems.append(Problem(name, "no-images", f"no CT for {paths[0].name}"))
+    return problems

@@ -1,0 +1,221 @@
+"""LIDC source: the CT series and the XML files of a download, matched by Series Instance UID.
+
+The Cancer Imaging Archive gives `LIDC-IDRI/<patient>/<study>/<series>/*.dcm` with the XML in the
+folder of the series, and all XML files once more in `LIDC-XML-only/tcia-lidc-xml/<n>/<m>.xml`. Both
+are read, and so is any other tree: only what is in the files counts.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pydicom
+
+from medseg.base.walk import walk
+from medseg.datasets.lidc.annotations_xml import Reads, read_xml, read_xml_header
+from medseg.datasets.lidc.marks import Stack
+from medseg.datasets.lidc.slices_as_scanned import Original, Resampling
+from medseg.geometry import Geometry
+
+logger = logging.getLogger(__name__)
+
+_PSEUDONYM = re.compile(r"LIDC-IDRI-\d{4}")
+_PREFIX, _MAGIC = 128, b"DICM"  # PS3.10 section 7.1
+_BLOCK_BYTES = 2**20
+
+
+class Series(Protocol):
+    """What is needed of `medseg.ingest.Series`."""
+
+    @property
+    def uid(self) -> str: ...
+    @property
+    def modality(self) -> str: ...
+    @property
+    def files(self) -> Sequence[Path]: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def geometry(self) -> Geometry | None: ...
+    @property
+    def resampling(self) -> Resampling | None: ...
+
+
+class FindSeries(Protocol):
+    """What is needed of `medseg.ingest.find_series`."""
+
+    def __call__(self, path: Path, /, *, resample: bool) -> Iterable[Series]: ...
+
+
+@dataclass
+class Annotations:
+    """The XML files of a download by the series that they are of.
+
+    Attributes:
+        ct: the files of each CT series, more than one where copies were given.
+        radiographs: number of files with reads of a chest radiograph; they belong to no CT.
+        faults: file -> why it cannot be read.
+    """
+
+    ct: dict[str, list[Path]] = field(default_factory=dict)
+    radiographs: int = 0
+    faults: dict[Path, str] = field(default_factory=dict)
+
+
+def find_annotations(folders: Iterable[Path]) -> Annotations:
+    """Find the XML files below the folders; only their headers are read."""
+    found = Annotations()
+    files = {
+        os.path.realpath(path): path for folder in folders for path in sorted(_xml_files(folder))
+    }
+    for path in files.values():
+        try:
+            modality, uid = read_xml_header(path)
+        except ValueError as error:
+            found.faults[path] = str(error)
+            continue
+        if modality == "CXR":
+            found.radiographs += 1
+        else:
+            found.ct.setdefault(uid, []).append(path)
+    return found
+
+
+def read_copies(paths: Sequence[Path]) -> Reads:
+    """Read the XML of one series, given once or in copies that say the same.
+
+    Raises:
+        ValueError: one cannot be read, or they differ.
+    """
+    first, *others = (read_xml(path) for path in paths)
+    for path, other in zip(paths[1:], others, strict=True):
+        if other != first:
+            raise ValueError(
+                f"{paths[0]} and {path} are of one series and differ: keep the corrected one"
+            )
+    return first
+
+
+def find_ct(source: Path, find_series: Callable[[Path], Iterable[Series]]) -> Iterator[Series]:
+    """List the CT series below a folder, and files that no series can be made of, by folder.
+
+    The search is done folder by folder, so that the headers of one folder are held at a time. In
+    each, what has no UID comes last.
+    """
+    for folder in _dicom_folders(source):
+        for series in sorted(find_series(folder), key=lambda found: not found.uid):
+            if series.modality in ("CT", ""):
+                yield series
+
+
+def patient_of(series: Series) -> str:
+    """The patient's pseudonym in the collection; any other identifier gives a hash of it."""
+    patient = str(_header(series.files[0], "PatientID").get("PatientID", ""))
+    if _PSEUDONYM.fullmatch(patient):
+        return patient
+    hashed = hashlib.sha256(patient.encode("utf-8", "backslashreplace")).hexdigest()
+    return f"patient-{hashed[:8]}"
+
+
+def case_of(series: Series) -> str:
+    """Name a scan: its patient, the end of its UID for people, and a hash of the whole of it.
+
+    Eight patients have two scans, and UIDs given by another program may end alike.
+    """
+    digest = hashlib.sha256(series.uid.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    ending = re.sub(r"\W", "", series.uid.rpartition(".")[2])[-12:]  # no part of a path
+    return f"{patient_of(series)}_{ending}-{digest}"
+
+
+def content_of(files: Iterable[Path]) -> str:
+    """Hash what is in the files, whatever their names, dates and order: copies have the same.
+
+    It is of size and CRC-32 of every file, so each byte is read. A file that is not there, or that
+    the system does not give, counts as it is named.
+    """
+    return hashlib.sha256(repr(sorted(map(_checksum, files))).encode()).hexdigest()
+
+
+def stack_of(series: Series, geometry: Geometry) -> Stack:
+    """Tell where the slices of a series are that the readers saw, by SOP Instance UID and by z.
+
+    Found by position, so that it also holds where ingest has dropped slices.
+
+    Args:
+        series: a CT that is not refused.
+        geometry: the grid of its volume, that of `series.resampling` where there is one.
+    """
+    positions = dict(_positions(series.files))
+    uids, to_voxel = list(positions), np.linalg.inv(geometry.affine_lps)
+    at = np.array(list(positions.values())).reshape(-1, 3)
+    places = at @ to_voxel[2, :3] + to_voxel[2, 3]
+    plan = series.resampling
+    if plan is None:
+        slices = places.round().astype(int).tolist()
+        found = zip(uids, slices, strict=True)
+        return Stack(geometry, {uid: k for uid, k in found if k in range(geometry.shape[2])})
+    slices = [int(np.abs(plan.depths_mm - place * plan.step_mm).argmin()) for place in places]
+    z_mm = np.full(len(plan.depths_mm), np.nan)
+    z_mm[slices] = at[:, 2]
+    header = _header(series.files[0], "Rows", "Columns")
+    shape = (int(header.Columns), int(header.Rows), len(plan.depths_mm))
+    return Stack(geometry, dict(zip(uids, slices, strict=True)), Original(shape, z_mm, plan))
+
+
+def _positions(files: Iterable[Path]) -> Iterator[tuple[str, list[float]]]:
+    """SOP Instance UID and position, LPS+ mm, of the files that have both."""
+    for file in files:
+        header = _header(file, "SOPInstanceUID", "ImagePositionPatient")
+        uid, position = header.get("SOPInstanceUID"), header.get("ImagePositionPatient")
+        if uid and position:
+            yield str(uid), [float(value) for value in position]
+
+
+def _checksum(file: Path) -> tuple[int, int, str]:
+    """Size in bytes and CRC-32; a negative size and the name where it cannot be read."""
+    size = crc = 0
+    try:
+        with file.open("rb") as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                size, crc = size + len(block), zlib.crc32(block, crc)
+    except OSError:
+        return -1, 0, str(file)
+    return size, crc, ""
+
+
+def _header(file: Path, *keywords: str) -> pydicom.Dataset:
+    return pydicom.dcmread(file, specific_tags=[*keywords], stop_before_pixels=True)
+
+
+def _xml_files(folder: Path) -> Iterator[Path]:
+    for below, _, names in walk(folder):
+        for path in (below / name for name in names if not name.startswith(".")):
+            if path.suffix.lower() == ".xml" and os.path.isfile(path):
+                yield path
+
+
+def _dicom_folders(source: Path) -> Iterator[Path]:
+    """The topmost folders that hold DICOM files themselves."""
+    for folder, below, names in walk(source):
+        if any(_is_dicom(folder / name) for name in names):
+            below.clear()
+            yield folder
+
+
+def _is_dicom(path: Path) -> bool:
+    if path.suffix.lower() in (".dcm", ".xml") or path.name.startswith("."):
+        return path.suffix.lower() == ".dcm" and not path.name.startswith(".")
+    if not os.path.isfile(path):  # a link to nothing, a pipe
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(_PREFIX + len(_MAGIC))[_PREFIX:] == _MAGIC
+    except OSError:  # it may not be read; beside others it is a fault of their series
+        return False

@@ -1,0 +1,122 @@
+"""Prepare: a dataset by its name, with the reading of DICOM for the one that comes as DICOM."""
+
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from medseg.base.files import check_folder
+from medseg.base.scratch import collect
+from medseg.base.text import counted
+from medseg.base.watch import Watch
+from medseg.datasets import converters, lidc
+from medseg.datasets.datalist import read
+from medseg.datasets.prepared import FILE
+from medseg.ingest import find_series, read_series
+
+LIDC = "lung_nodule"
+_LEVELS = 2  # of folders below the prepared one, as in slices/images
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was made, in words, and whether every scan of the source is in it."""
+
+    text: str
+    is_complete: bool = True
+
+
+def prepare(
+    name: str,
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    options: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Convert a dataset as published; a second run does what is left and what has changed.
+
+    Args:
+        name: a key of `converters.CONVERTERS`.
+        source: folder or archive as published.
+        out: folder to write, made if absent; see `medseg.datasets.prepared.check_out`.
+        options: for "lung_nodule", `annotations` and the fields of `lidc.Settings`; for datasets
+            of volume files those of `converters.READING`; the other datasets have none.
+
+    Raises:
+        ValueError: an unknown dataset or option, faulty data, or `out` is refused.
+        FileNotFoundError: the source is not there, or holds another dataset.
+        OSError: a file cannot be written, see `medseg.base.files`, or what was written is gone by
+            now.
+
+    Example:
+        >>> prepare("nuclei", "stage1_train.zip", "data/nuclei").text  # doctest: +SKIP
+        '598 cases in data/nuclei: 478 of 478 patients in 5 folds, 120 for testing'
+    """
+    chosen = dict(options or {})
+    convert = _prepare_lidc if name == LIDC else partial(_prepare_named, name)
+    with closing(Watch()) as watch:
+        try:
+            outcome = convert(source, out, chosen)
+        finally:
+            watch.check()  # also after an error, which may be of a file that was taken away
+    return outcome
+
+
+def _prepare_named(
+    name: str, source: str | os.PathLike[str], out: str | os.PathLike[str], options: dict[str, Any]
+) -> Outcome:
+    converter = converters.converter(name)
+    known = converters.READING if name in converters.OF_VOLUMES else ()
+    if unknown := sorted(set(options) - set(known)):
+        has = f"it has {', '.join(known)}" if known else "leave it out"
+        raise ValueError(f"dataset {name} has no option --{unknown[0]}: {has}")
+    _check_out(out)
+    count, made = converter(source, out, **options), read(Path(out) / FILE)
+    patients = len({item["patient"] for item in made["training"]})
+    return Outcome(
+        f"{counted(count, 'case')} in {out}: {len(made['training'])} of "
+        f"{counted(patients, 'patient')} in {counted(made['folds'], 'fold')}, "
+        f"{len(made['testing'])} for testing"
+    )
+
+
+def _check_out(out: str | os.PathLike[str]) -> None:
+    """Refuse a folder that cannot be written; a file in its place is told by the converter.
+
+    What killed runs left in it is removed, in the folders of its views, too.
+    """
+    if not os.path.isfile(out):
+        check_folder(out)
+        collect(out, levels=_LEVELS)
+
+
+def _prepare_lidc(
+    source: str | os.PathLike[str], out: str | os.PathLike[str], options: dict[str, Any]
+) -> Outcome:
+    annotations = options.pop("annotations", None)
+    known = [field.name for field in fields(lidc.Settings)]
+    if unknown := sorted(set(options) - set(known)):
+        raise ValueError(
+            f"dataset {LIDC} has no option --{unknown[0]}: it has annotations, {', '.join(known)}"
+        )
+    _check_out(out)
+    report = lidc.prepare(
+        source,
+        out,
+        find_series=find_series,
+        read_series=read_series,
+        annotations=annotations,
+        settings=lidc.Settings(**options),
+    )
+    text = (
+        f"{counted(report.cases, 'scan')}, {counted(report.nodules, 'nodule')}, "
+        f"{counted(report.patches, 'patch', plural='patches')} and "
+        f"{counted(report.slices, 'slice')} in {out}"
+    )
+    if not report.ok:
+        problems = counted(len(report.problems), "problem")
+        text += f"; {problems}, see {os.path.join(out, 'problems.csv')}"
+    return Outcome(text, is_complete=not report.left_out)

@@ -1,0 +1,1 @@
+"""Sources: how published files become cases: pairs, archives, links, stamps, integrity."""

@@ -1,0 +1,129 @@
+"""Dataset JSON: what the dataset.json of MSD or nnU-Net says of the files and labels of a dataset.
+
+MSD lists `{"image": ..., "label": ...}` under `training`. Version 2 of nnU-Net may list
+`{case: {"images": [...], "label": ...}}` under `dataset`, and lists nothing where names tell.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from medseg.datasets.sources.json_file import read_json
+from medseg.ingest.formats import without_suffix
+
+_CHANNEL = re.compile(r"(.+)_(\d{4})")
+_BACKGROUND = 0  # of every label map, declared or not
+_IGNORE = "ignore"  # the name by which nnU-Net knows the label that is left out
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a dataset.json says.
+
+    Attributes:
+        cases: names of the training cases; None where it lists none.
+        values: of the labels, background always included; None where it declares none.
+        labels: name of a label file, without its suffix -> case, where the two are not the same.
+        ignored: the value of nnU-Net's label "ignore"; None where there is none.
+        modality: the name of the first channel, in the user's own words; None where there is none.
+    """
+
+    cases: frozenset[str] | None
+    values: tuple[int, ...] | None
+    labels: dict[str, str] = field(default_factory=dict)
+    ignored: int | None = None
+    modality: str | None = None
+
+
+def declared_in(path: Path) -> Declared:
+    """The cases and label values of a dataset.json, in the form of MSD or of nnU-Net.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        content = read_json(path)
+        pairs = list(_pairs(content))
+        names = content.get("labels") or {}
+        ignored = names.get(_IGNORE)
+        return Declared(
+            cases=frozenset(image for image, _ in pairs) or None,
+            values=_values(names),
+            labels=_labels_of_other_names(pairs),
+            ignored=None if ignored is None else int(ignored),
+            modality=_modality(content),
+        )
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:
+        raise ValueError(f"{path} is not an MSD dataset.json ({error}): unpack it again") from error
+
+
+def case_of(name: str) -> tuple[str, int | None]:
+    """The case of an image by nnU-Net's names, and which channel of it the image is.
+
+    Example:
+        >>> case_of("liver_0001"), case_of("liver_1")
+        (('liver', 1), ('liver_1', None))
+    """
+    match = _CHANNEL.fullmatch(name)
+    return (match[1], int(match[2])) if match else (name, None)
+
+
+def _pairs(content: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """The first image and the label of each training case, without folders and suffixes."""
+    for entry in content.get("training") or ():
+        if isinstance(entry, Mapping):
+            image, label = entry["image"], entry.get("label")
+        else:
+            image, label = (entry, None) if isinstance(entry, str) else (*entry, None)[:2]
+        yield _stem(image if isinstance(image, str) else image[0]), label and _stem(label)
+    for entry in (content.get("dataset") or {}).values():
+        yield _stem(entry["images"][0]), _stem(entry["label"])
+
+
+def _stem(file: str) -> str:
+    """The name of a file without folders, of Windows too, and without its suffix."""
+    return without_suffix(re.split(r"[/\\]", file)[-1])
+
+
+def _labels_of_other_names(pairs: list[tuple[str, str | None]]) -> dict[str, str]:
+    """Name of a label -> its case, where it is neither that of its image nor nnU-Net's for it."""
+    found: dict[str, str] = {}
+    for image, label in pairs:
+        case, channel = case_of(image)
+        if label is None or label == image or (label == case and channel == 0):
+            continue
+        if label in found:
+            raise ValueError(f"label {label} is that of two cases")
+        found[label] = case if channel == 0 else image
+    return found
+
+
+def _values(labels: Any) -> tuple[int, ...] | None:
+    """The values of labels: {"1": "liver"} of MSD, {"liver": 1} or {"liver": [1, 2]} of nnU-Net."""
+    found: set[int] = set()
+    for key, value in labels.items():
+        if isinstance(value, str) and key.lstrip("-").isdigit():
+            found.add(int(key))
+        elif isinstance(value, list):
+            found.update(map(int, value))
+        else:
+            found.add(int(value))
+    return tuple(sorted({_BACKGROUND, *found})) if found else None
+
+
+def _modality(content: Mapping[str, Any]) -> str | None:
+    """The first channel's name: {"modality": {"0": "CT"}} of MSD, `channel_names` of nnU-Net."""
+    names = content.get("modality") or content.get("channel_names")
+    if isinstance(names, Mapping):
+        names = names.get("0", next(iter(names.values()), None))
+    elif isinstance(names, list):
+        names = names[0] if names else None
+    return names if isinstance(names, str) else None

@@ -1,0 +1,156 @@
+"""Integrity: whether the files of a case can be read and fit each other, and what tells copies."""
+
+import hashlib
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medseg.base.pages import page_of
+from medseg.base.text import counted
+from medseg.geometry import Geometry
+from medseg.ingest.checks import as_labels
+from medseg.ingest.dicom.photograph import read_colour
+from medseg.ingest.formats import is_volume_file
+from medseg.ingest.pictures.file import Picture, read_label_picture, read_picture
+from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation
+from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.volumes.file import load_file, read_file_header
+from medseg.ingest.volumes.voxels import check_image
+
+logger = logging.getLogger(__name__)
+
+_SAME_SIZE = ("label", "instances")
+_DAMAGED = (Reason.NOT_FOUND, Reason.UNREADABLE, Reason.TRUNCATED, Reason.TRAILING_BYTES)
+_LISTED = 5  # cases that a message names; the others are counted
+
+
+def check_cases(
+    root: Path, items: Sequence[Mapping[str, Any]], label_values: Collection[int]
+) -> dict[str, str]:
+    """Check the files of each case against each other, and hash its image by its values.
+
+    Args:
+        root: folder of the files.
+        items: cases with the paths of their files, relative to `root`.
+        label_values: every value that a label map may have.
+
+    Returns:
+        Case name -> digest of its image: two cases of one digest have the same image.
+
+    Raises:
+        ValueError: a file is missing or cannot be read, a voxel is not finite, a label has another
+            size or grid than its image, or a value that is not declared. The message has the fault
+            of a single case; of several it has the number, and each fault is logged.
+    """
+    digests, faults = {}, []
+    for item in items:
+        try:
+            digests[item["case"]] = _checked(root, item, label_values)
+        except ValueError as fault:
+            faults.append((item["case"], fault))
+    if len(faults) == 1:
+        only = f"1 of {counted(len(items), 'case')} is faulty: {faults[0][1]}"
+        raise ValueError(f"{only} (see {page_of(__name__)})")
+    if faults:
+        for _, found in faults:
+            logger.warning("%s", found)
+        first = ", ".join(case for case, _ in faults[:_LISTED])
+        more = f" and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
+        raise ValueError(
+            f"{len(faults)} of {len(items)} cases are faulty ({first}{more}): the reasons are "
+            f"above (see {page_of(__name__)})"
+        )
+    return digests
+
+
+def _checked(root: Path, item: Mapping[str, Any], label_values: Collection[int]) -> str:
+    """The digest of a case's image, after its files have been checked against each other."""
+    image = _read(root, item, "image", label_values)
+    for key in _SAME_SIZE:
+        if key in item:
+            label = _read(root, item, key, label_values)
+            _check_label(image, label, case=item["case"], key=key)
+    array = np.ascontiguousarray(image.array)
+    return hashlib.sha256(repr((array.shape, array.dtype.str)).encode() + array.data).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class _File:
+    """A picture or volume; `grid` is None for a picture, and `size` leaves out the colours."""
+
+    array: np.ndarray
+    size: tuple[int, ...]
+    grid: Geometry | None
+    orientation: int = UPRIGHT
+
+
+def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collection[int]) -> _File:
+    """A file of a case, read and judged as a training reads and judges it."""
+    path = root / item[key]
+    try:
+        if is_volume_file(path):
+            if key not in _SAME_SIZE:
+                check_image(read_file_header(path))
+            array, grid = load_file(path)
+            if key == "label":
+                array = as_labels(array, label_values, name=str(path))
+            return _File(array, grid.shape, grid)
+        picture = _picture(path, key, label_values)
+        array, orientation = picture
+        return _File(array, array.shape[-2:], None, orientation)
+    except IngestError as error:
+        if error.code is Reason.UNDECLARED_LABELS:
+            held = error.finding.partition(" holds ")[2]
+            raise ValueError(
+                f"label of case {item['case']} holds {held}: correct the dataset or remove the case"
+            ) from error
+        if error.code is Reason.NON_FINITE:
+            raise ValueError(
+                f"{key} of case {item['case']}: {error.finding}: replace them or remove the case"
+            ) from error
+        if error.code is Reason.COLOUR and key == "instances":
+            raise ValueError(
+                f"{key} of case {item['case']}: {error.finding}: store the mask in grey, with one "
+                "grey value for each object"
+            ) from error
+        if error.code not in _DAMAGED:
+            raise ValueError(f"{key} of case {item['case']}: {error}") from error
+        raise ValueError(
+            f"{key} of case {item['case']} cannot be read ({error.finding}): unpack or download "
+            f"what {path} was made of again, remove it and prepare the set again"
+        ) from error
+
+
+def _picture(path: Path, key: str, label_values: Collection[int]) -> Picture:
+    """A picture: a label by its declared values, an image in grey or in colour, as it is."""
+    if key == "label":
+        return read_label_picture(path, label_values)
+    if path.suffix.lower() in (".dcm", ".dicom"):
+        return Picture(read_colour(path), UPRIGHT)
+    try:
+        return read_picture(path)
+    except IngestError as error:
+        if key != "image" or error.code is not Reason.COLOUR:
+            raise
+        return read_picture(path, colour=True)
+
+
+def _check_label(image: _File, label: _File, *, case: str, key: str) -> None:
+    if image.grid is None and label.grid is None:
+        check_same_orientation(
+            (image.orientation, label.orientation),
+            shapes=(image.size, label.size),
+            names=(f"image of case {case}", key),
+        )
+    difference = "" if image.size == label.size else f"{image.size} and {label.size}"
+    if not difference and image.grid is not None and label.grid is not None:
+        difference = image.grid.difference(label.grid)
+    if difference:
+        raise ValueError(
+            f"image and {key} of case {case} differ in size or grid, {difference}: "
+            "correct the dataset or remove the case"
+        )

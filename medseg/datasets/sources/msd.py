@@ -1,0 +1,256 @@
+"""MSD: reads a task folder of the Medical Segmentation Decathlon, by its file names.
+
+A task holds `dataset.json`, `imagesTr`, `labelsTr` and `imagesTs` (`labelsTs` where known); each
+case is one volume of the same name on either side, in any format of `medseg.ingest.formats`. The
+names of nnU-Net are read too: `case_0000` is the first channel of `case`. Where dataset.json states
+which label belongs to an image, that holds, whatever the names.
+
+What has no partner is left out, and one warning counts and names it. The names of labels are the
+user's and are not looked at: which values may occur is declared, and held against the voxels.
+
+Source: Antonelli et al., The Medical Segmentation Decathlon, Nature Communications, 2022; Isensee
+et al., nnU-Net, Nature Methods, 2021.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from medseg.base.text import ODD, LeftOut, warn_once
+from medseg.base.walk import entries_of, odd_entries
+from medseg.datasets import prepared
+from medseg.datasets.datalist import Item
+from medseg.datasets.sources.dataset_json import Declared, case_of, declared_in
+from medseg.datasets.sources.modality import other_modality
+from medseg.datasets.sources.msd_folders import PARTS, leave_out_others, part_of
+from medseg.ingest.formats import is_volume_file, volume_files, without_suffix
+from medseg.ingest.volumes.file import files_of
+
+logger = logging.getLogger(__name__)
+
+_TWIN = "._"  # the "._name" twins that archives made on a Mac hold, one for each file
+
+
+def locate(root: Path, task: str) -> Path | None:
+    """The task folder: `root`, or `root`/`task` as the archive unpacks; None if neither is one."""
+    folders = (root, root / task)
+    return next((folder for folder in folders if os.path.isfile(folder / "dataset.json")), None)
+
+
+def read(root: Path, *, modality: str) -> tuple[list[Item], list[Item]]:
+    """The training and the test cases of a task folder, in the order of their numbers.
+
+    Args:
+        root: folder of `dataset.json`.
+        modality: "CT" or "MR"; a warning says where `dataset.json` names another one.
+
+    Raises:
+        ValueError: none of the files there can be used, a case has two files, or `dataset.json` is
+            broken.
+    """
+    left = LeftOut()
+    scans, labels = (_volumes(part_of(root, part), left) for part in PARTS[:2])
+    leave_out_others(root, left)
+    declared = declared_in(root / "dataset.json")
+    labels = _by_case(labels, declared.labels, left)
+    if not scans and not labels and not left:
+        return [], []
+    images = _first_channels(scans, labels, left)
+    training = pair(images, labels, left)
+    if declared.cases is not None:
+        training = _only_listed(training, declared.cases, {*images, *labels}, left)
+    tests, test_labels = (_volumes(part_of(root, part), left) for part in PARTS[2:])
+    if test_labels:
+        testing = pair(_first_channels(tests, test_labels, left), test_labels, left)
+    else:
+        has_channels = images.keys() != scans.keys()
+        stems = {case_of(case)[0]: root for case in tests} if has_channels else {}
+        tests = _first_channels(tests, stems, left)
+        testing = [item(case, tests, {}) for case in tests]
+    if not training:
+        raise ValueError(f"none of the files in {root} can be used: {left or 'there is no case'}")
+    left.warn(logger, root, used=len(training) + len(testing))
+    _warn_of_what_is_declared(root, declared, modality)
+    return training, testing
+
+
+def label_values(task: Path | None, default: Sequence[int]) -> tuple[int, ...]:
+    """The label values that the `dataset.json` of a task folder declares, or else the default.
+
+    Args:
+        task: as `locate` returns it.
+        default: where there is no task folder, or it declares no values.
+    """
+    declared = declared_in(task / "dataset.json").values if task else None
+    return declared or tuple(default)
+
+
+def declared_values(task: Path | None, wanted: Sequence[int]) -> tuple[int, ...]:
+    """The values that a label map may hold in a training: wanted there, and declared, if any are.
+
+    So a training refuses what `prepare` refuses.
+
+    Args:
+        task: as `locate` returns it.
+        wanted: the `label_values` of the bundle.
+
+    Raises:
+        ValueError: none of the wanted values but the background is declared.
+    """
+    declared = label_values(task, wanted)
+    both = tuple(value for value in wanted if value in declared)
+    if set(both) <= {0} < set(wanted):
+        raise ValueError(
+            f"dataset.json of {task} declares the label values {list(declared)}, and label_values "
+            f"are {list(wanted)}: pass --label_values and --classes with what your label maps hold"
+        )
+    return both
+
+
+def values_to_read(
+    dataset_dir: str | os.PathLike[str], task: str, wanted: Sequence[int]
+) -> tuple[int, ...]:
+    """The values that a label map of a folder may hold, for the reader of a bundle.
+
+    These are the wanted ones that dataset.json declares too; all of them where there is none, where
+    it declares none, or where `prepare` has checked the folder.
+
+    Args:
+        dataset_dir: the task folder, one that holds it, or one that `medseg prepare` wrote.
+        task: the name of the task folder.
+        wanted: the `label_values` of the bundle.
+
+    Raises:
+        ValueError: dataset.json is broken, or declares none of these values but the background.
+
+    Example:
+        >>> values_to_read("data/nothing", "Task03_Liver", [0, 1, 2])
+        (0, 1, 2)
+    """
+    if prepared.is_prepared(dataset_dir):
+        return prepared.declared_values(dataset_dir, wanted)
+    return declared_values(locate(Path(dataset_dir).absolute(), task), wanted)
+
+
+def _warn_of_what_is_declared(root: Path, declared: Declared, modality: str) -> None:
+    """Say once what a user should know of a dataset.json before he trains."""
+    if declared.ignored is not None:
+        warn_once(
+            logger,
+            f"dataset.json of {root} leaves label value {declared.ignored} out, as `ignore`: "
+            f"pass --ignore {declared.ignored} and --label_values with it to a training, else its "
+            "voxels count as those of any other label",
+        )
+    if other := other_modality(declared.modality, modality):
+        warn_once(
+            logger,
+            f"dataset.json of {root} declares the modality {declared.modality}, "
+            f"and the images are read as {modality}: if they are {other}, use a bundle for "
+            f"{other}, else correct dataset.json",
+        )
+
+
+def pair(images: dict[str, Path], labels: dict[str, Path], left: LeftOut) -> list[Item]:
+    """One item for each case that has an image and a label; what has no partner is left out."""
+    left.add("without a label", (images[case].name for case in images if case not in labels))
+    left.add("without an image", (labels[case].name for case in labels if case not in images))
+    return [item(case, images, labels) for case in images if case in labels]
+
+
+def item(case: str, images: dict[str, Path], labels: dict[str, Path]) -> Item:
+    """The item of a case; who the patient is stands nowhere, so each case counts as one."""
+    made = {"case": case, "patient": case, "image": str(images[case])}
+    return made | ({"label": str(labels[case])} if case in labels else {})
+
+
+def add(found: dict[str, Path], case: str, path: Path) -> None:
+    """Enter a file under its case.
+
+    Raises:
+        ValueError: the case has a file.
+    """
+    if case in found:
+        raise ValueError(f"{found[case]} and {path} are the same case: remove one of the two")
+    found[case] = path
+
+
+def usable(paths: Collection[Path], left: LeftOut) -> list[Path]:
+    """The volume files among the entries of a folder; what else there is is left out.
+
+    A file that a header names as its voxels is a part of that volume.
+    """
+    entries = [path for path in paths if not path.name.startswith(_TWIN)]
+    hidden = [path for path in entries if path.name.startswith(".")]
+    left.add("with a hidden name", (path.name for path in hidden if is_volume_file(path)))
+    entries = [path for path in entries if path not in hidden]
+    odd = odd_entries(entries)
+    left.add(ODD, (path.name for path in odd))
+    entries = [path for path in entries if path not in odd]
+    found = volume_files(entries)
+    parts = {part for path in found for part in files_of(path)}
+    others = [path for path in entries if path not in parts and path not in found]
+    left.add(
+        "not searched", (path.name for path in others if os.path.isdir(path)), noun="subfolder"
+    )
+    left.add("of no format that is read", (path.name for path in others if not os.path.isdir(path)))
+    return found
+
+
+def _volumes(folder: Path, left: LeftOut) -> dict[str, Path]:
+    """Map case name -> file, in the order of the numbers in the names; empty without the folder."""
+    found: dict[str, Path] = {}
+    for path in usable(entries_of(folder), left):
+        add(found, without_suffix(path.name), path)
+    return {case: found[case] for case in sorted(found, key=_by_number)}
+
+
+def _by_case(labels: dict[str, Path], cases: dict[str, str], left: LeftOut) -> dict[str, Path]:
+    """The labels by their cases, where dataset.json gives a label of another name to one.
+
+    Args:
+        labels: name -> file.
+        cases: name of a label -> case, as dataset.json has it.
+        left: takes the label that is named as such a case.
+    """
+    taken = {cases[name] for name in labels if name in cases}
+    others = [name for name in labels if name in taken and name not in cases]
+    left.add("not named in dataset.json", (labels[name].name for name in others))
+    return {cases.get(name, name): path for name, path in labels.items() if name not in others}
+
+
+def _first_channels(
+    images: dict[str, Path], labels: dict[str, Path], left: LeftOut
+) -> dict[str, Path]:
+    """The images by the names of their labels: `case_0000` is the first channel of `case`."""
+    found: dict[str, Path] = {}
+    for name, path in images.items():
+        case, channel = case_of(name)
+        if name in labels or channel is None or case not in labels:
+            add(found, name, path)
+        elif channel == 0:
+            add(found, case, path)
+        else:
+            left.add("of another channel than the first", [path.name])
+    return found
+
+
+def _only_listed(
+    items: list[Item], cases: Collection[str], there: Collection[str], left: LeftOut
+) -> list[Item]:
+    """The items of the cases that dataset.json names; the others are left out."""
+    names = {case: case for case in cases}
+    names |= {case_of(case)[0]: case for case in cases}
+    gone = {case for name, case in names.items() if name not in there}
+    kept = {case for name, case in names.items() if name in there}
+    left.add("named in dataset.json and not there", gone - kept)
+    left.add(
+        "not named in dataset.json",
+        (Path(item["image"]).name for item in items if item["case"] not in names),
+    )
+    return [item for item in items if item["case"] in names]
+
+
+def _by_number(case: str) -> tuple[list[int], str]:
+    return [int(number) for number in re.findall(r"\d+", case)], case

@@ -1,0 +1,342 @@
+"""Published: the files of a dataset as downloaded, in a folder or in a zip archive."""
+
+import logging
+import os
+import re
+import struct
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+from medseg.base.text import ODD, LeftOut, counted, warn_once
+from medseg.base.walk import walk, what_is_no_file
+from medseg.ingest.pictures.orientation import UPRIGHT, as_stored, note_on
+
+logger = logging.getLogger(__name__)
+
+MOST_BYTES = 2**29
+"""The longest file taken from an archive; the largest published one has about 225 MB."""
+
+FREE_BYTES, MOST_RATIO = 2**26, 200
+"""A longer file than the first may be so many times as long as it is in its archive."""
+
+MOST_PIXELS = 2**26
+"""All pages of a picture file together; the largest published one has 8 million."""
+
+DAMAGED = "{file} of {name} cannot be read ({reason}): download or unpack it again"
+"""What is said of a damaged file: what it is called, in which folder or archive, what is wrong."""
+
+# What a damaged archive or picture makes zipfile and Pillow raise; anything else is a bug.
+_READ_ERRORS = (
+    EOFError,
+    IndexError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+FORMATS = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp",),
+}
+"""The formats of pictures, and how their files are called, in any case of letters."""
+
+UNREAD = (".webp", ".gif", ".avif", ".heic", ".heif", ".jxl", ".jp2", ".ppm", ".pgm", ".tga")
+"""Pictures that no converter reads, of which a folder or archive that holds them says so."""
+
+LOSSLESS = ("PNG", "TIFF", "BMP")
+"""Formats that keep the values of a mask."""
+
+
+def format_of(file: str) -> str:
+    """The format of a picture by its name, of `FORMATS`; "" where it is none.
+
+    Example:
+        >>> format_of("images/a.JPEG"), format_of("a.txt")
+        ('JPEG', '')
+    """
+    suffix = PurePosixPath(file).suffix.lower()
+    return next((name for name, suffixes in FORMATS.items() if suffix in suffixes), "")
+
+
+@dataclass(frozen=True)
+class Published:
+    """The files of a dataset, whatever holds them.
+
+    Attributes:
+        name: the folder or archive, for messages.
+        files: POSIX paths below it, numbers in their own order ("2.png" before "10.png"); hidden
+            files, and those of a folder `__MACOSX`, are left out.
+        content: gives the bytes of a file; `read` does so with errors that name the file.
+        damaged: what is said of a damaged file, see `DAMAGED`.
+        directory: gives size and CRC-32 of a file where an archive records them.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    content: Callable[[str], bytes]
+    damaged: str = DAMAGED
+    directory: Callable[[str], tuple[int, int]] | None = None
+
+    def read(self, file: str) -> bytes:
+        """The bytes of a file; ValueError where it cannot be read."""
+        try:
+            return self.content(file)
+        except _READ_ERRORS as error:
+            raise self.unreadable(file, error) from error
+
+    def checksum(self, file: str) -> tuple[int, int]:
+        """Size in bytes and CRC-32 of a file's content; ValueError where it cannot be read.
+
+        Those of an archive are as it records them, unread; a file has the same in a folder.
+        """
+        if self.directory is not None:
+            return self.directory(file)
+        content = self.read(file)
+        return len(content), zlib.crc32(content)
+
+    def pages(self, file: str) -> list[Image.Image]:
+        """Every page of a picture file, as stored; ValueError where it is no such file.
+
+        An EXIF orientation is not applied, whatever the format, and a warning says so.
+        """
+        content = self.read(file)
+        try:
+            with _quietly_opened(content) as image:
+                pages = []
+                for page, orientation in _pages(image):
+                    if orientation != UPRIGHT:
+                        warn_once(logger, note_on(f"{file} of {self.name}", orientation))
+                    pages.append(page)
+                return pages
+        except _READ_ERRORS as error:
+            raise self.unreadable(file, error) from error
+
+    def picture(self, file: str) -> Image.Image:
+        """A picture of one page, decoded; ValueError where it is none."""
+        first, *more = self.pages(file)
+        if more:
+            raise ValueError(f"{file} of {self.name} has {len(more) + 1} pages, a picture has one")
+        return first
+
+    @contextmanager
+    def archive(self, file: str) -> Iterator["Published"]:
+        """The files of an archive among the files; ValueError where it is none."""
+        content = self.read(file)
+        try:
+            archive = zipfile.ZipFile(BytesIO(content))
+        except _READ_ERRORS as error:
+            raise self.unreadable(file, error) from error
+        with archive:
+            yield replace(
+                self,
+                name=f"{self.name}/{file}",
+                files=_ordered(archive.namelist()),
+                content=_inflating(archive, MOST_BYTES),
+                directory=_recorded(archive),
+            )
+
+    def stems(self, folder: str, *, first: str) -> dict[str, str]:
+        """Map the stem of each picture in a folder, wherever that folder lies -> the file.
+
+        Args:
+            folder: the last parts of the folder, for instance "images" or "train/images".
+            first: the format as published, of `FORMATS`; a picture of another format counts where
+                no other of its stem is there.
+
+        Raises:
+            ValueError: two folders of that name hold files of the same stem and format.
+        """
+        parts = PurePosixPath(folder).parts
+        found: dict[str, str] = {}
+        formats = (first, *(name for name in FORMATS if name != first))
+        there = [f for f in self.files if PurePosixPath(f).parent.parts[-len(parts) :] == parts]
+        for name in formats:
+            of_format: dict[str, str] = {}
+            for file in (file for file in there if format_of(file) == name):
+                stem = PurePosixPath(file).stem
+                if stem not in found and (other := of_format.setdefault(stem, file)) != file:
+                    raise ValueError(
+                        f"{other} and {file} of {self.name} are both called {stem}: keep one "
+                        "copy, or give the folder of one dataset"
+                    )
+            found = of_format | found
+        return {stem: found[stem] for stem in sorted(found, key=_natural)}
+
+    def check_format(self, file: str, *wanted: str) -> None:
+        """Refuse a picture of another format than those that can be taken for it.
+
+        Raises:
+            ValueError: naming the file and its format.
+        """
+        if (name := format_of(file)) not in wanted:
+            raise ValueError(
+                f"{file} of {self.name} is {name or 'no picture'} by its name, "
+                f"{' or '.join(wanted)} is read there: download or unpack it again as published"
+            )
+
+    def unreadable(self, file: str, error: BaseException) -> ValueError:
+        """The error to raise for a file that is damaged."""
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return ValueError(self.damaged.format(file=file, name=self.name, reason=reason))
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a folder or archive."""
+
+    published: Published
+    path: str
+
+    def read(self) -> bytes:
+        """Its bytes; ValueError where it cannot be read."""
+        return self.published.read(self.path)
+
+    def checksum(self) -> tuple[int, int]:
+        """Its size in bytes and the CRC-32 of its content; ValueError where it cannot be read."""
+        return self.published.checksum(self.path)
+
+    def array(self, *, mode: str) -> NDArray[np.uint8]:
+        """Its pixels; ValueError where it is unreadable or of another mode than published."""
+        picture = self.published.picture(self.path)
+        if picture.mode != mode:
+            raise ValueError(
+                f"{self.path} of {self.published.name} is a picture of mode {picture.mode}, {mode} "
+                "is published: download or unpack it again"
+            )
+        return np.asarray(picture)
+
+
+@contextmanager
+def opened(
+    source: Path, *, remedy: str, most_bytes: int = MOST_BYTES, damaged: str = DAMAGED
+) -> Iterator[Published]:
+    """The files of a folder, whatever lies in it, or of a zip archive.
+
+    Args:
+        source: the folder or archive.
+        remedy: what to do where it is neither, for the messages.
+        most_bytes: the longest file taken from an archive; a longer one counts as damaged.
+        damaged: what is said of a damaged file, see `DAMAGED`.
+
+    Raises:
+        FileNotFoundError: no such source.
+        ValueError: a file that is no zip archive, or the beginning of one; a pipe or a device.
+
+    Example:
+        >>> with opened(Path("kvasir-seg.zip"), remedy="give kvasir-seg.zip") as published:
+        ...     image = published.picture(published.files[0])  # doctest: +SKIP
+    """
+    name = str(source.absolute())
+    if os.path.isdir(source):
+        below = [folder / name for folder, _, names in walk(source) for name in names]
+        odd = _ordered(f.relative_to(source).as_posix() for f in below if what_is_no_file(f))
+        found = (f.relative_to(source).as_posix() for f in below if os.path.isfile(f))
+        files = _ordered(found)
+        _warn_of_unread(name, files, odd)
+        yield Published(name, files, lambda file: (source / file).read_bytes(), damaged)
+        return
+    if not os.path.exists(source):
+        raise FileNotFoundError(f"no such file or folder: {name}: {remedy}")
+    if what := what_is_no_file(source):
+        raise ValueError(f"{name} is {what}: {remedy}")
+    if not zipfile.is_zipfile(source):
+        size = counted(source.stat().st_size, "byte")
+        raise ValueError(
+            f"{name} is incomplete or no zip archive ({size}): download it again, or {remedy}"
+        )
+    with zipfile.ZipFile(source) as archive:
+        content = _inflating(archive, most_bytes)
+        files = _ordered(archive.namelist())
+        _warn_of_unread(name, files)
+        yield Published(name, files, content, damaged, _recorded(archive))
+
+
+def _warn_of_unread(name: str, files: Iterable[str], odd: Iterable[str] = ()) -> None:
+    """Name the files that no converter reads although they are, or were, part of the set."""
+    left = LeftOut()
+    left.add(ODD, odd)
+    unread = (file for file in files if PurePosixPath(file).suffix.lower() in UNREAD)
+    left.add("of no format that is read", unread)
+    if left:
+        warn_once(logger, f"left out of {name}: {left}")
+
+
+@contextmanager
+def _quietly_opened(content: bytes) -> Iterator[Image.Image]:
+    """A picture; Pillow does not warn of a large one, which `_pages` refuses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(BytesIO(content)) as image:
+            yield image
+
+
+def _pages(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
+    """Every page as stored, and its EXIF orientation.
+
+    Each is decoded once it is known from its header that there are not too many pixels.
+    """
+    pixels = 0
+    for page in ImageSequence.Iterator(image):
+        pixels += page.width * page.height
+        if pixels > MOST_PIXELS:
+            raise ValueError(f"it claims {pixels} pixels or more, at most {MOST_PIXELS} are read")
+        stored, orientation = as_stored(page)
+        yield stored.copy(), orientation
+
+
+def _inflating(archive: zipfile.ZipFile, most_bytes: int) -> Callable[[str], bytes]:
+    def content(file: str) -> bytes:
+        """What a file of the archive holds."""
+        if (size := archive.getinfo(file).file_size) > most_bytes:
+            raise ValueError(f"it inflates to {size} bytes, more than {most_bytes}")
+        held = archive.getinfo(file).compress_size
+        if size > max(FREE_BYTES, MOST_RATIO * held):
+            raise ValueError(f"{held} bytes are to inflate to {size}")
+        return archive.read(file)
+
+    return content
+
+
+def _recorded(archive: zipfile.ZipFile) -> Callable[[str], tuple[int, int]]:
+    def directory(file: str) -> tuple[int, int]:
+        member = archive.getinfo(file)
+        return member.file_size, member.CRC
+
+    return directory
+
+
+def _ordered(files: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted((file for file in files if not _is_clutter(file)), key=_natural))
+
+
+def _is_clutter(file: str) -> bool:
+    parts = PurePosixPath(file).parts
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
+
+
+def _natural(file: str) -> list[tuple[int, str]]:
+    """A key that sorts the numbers in a path by value and the rest as text."""
+    return [
+        (int(piece), "") if piece.isdecimal() else (-1, piece)
+        for piece in re.split(r"([0-9]+)", file)
+    ]

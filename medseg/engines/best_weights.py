@@ -1,0 +1,174 @@
+"""BestWeights: keep the weights of the best validation, and end a run that no longer improves."""
+
+import hashlib
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+
+from medseg.base.files import keep_aside, whole
+from medseg.engines.claim import claim_weights
+from medseg.engines.distributed import unwrapped
+from medseg.plausibility import copy_trained_on
+
+logger = logging.getLogger(__name__)
+
+
+class BestWeights:
+    """Trainer handler that judges the network each time the validation engine is done.
+
+    After a validation that beats all before it, the network's state dict is written, whole or not
+    at all, to `path`: a flat state dict, as `models/model.pt` of a bundle has to be. After
+    `patience` validations in a row without an improvement the trainer is told to stop. A score that
+    is not a number improves nothing. A file at `path` that this run did not write is kept, under a
+    dated name, in `replaced_dir`, which may be on another disk, and what it was trained on beside
+    it; nothing is lost.
+
+    MONAI's `CheckpointSaver` forgets the best score on resume and writes in place, and its
+    `EarlyStopHandler` forgets its count; this handler is one object with a state dict, which
+    `Resume` saves.
+
+    Args:
+        network: the network, or its `DistributedDataParallel` wrapper.
+        path: file of the best weights.
+        evaluator: validation engine whose key metric (larger is better) decides.
+        patience: validations without improvement before the run ends; None never ends it.
+        replaced_dir: where the file of an earlier run goes; None means beside `path`'s folder, in
+            `replaced/`.
+
+    Raises:
+        ValueError: `patience` below 1, or an evaluator without key metric.
+        FileExistsError: when the trainer starts, if another run writes to `path`.
+        ValueError: when it ends, if no validation had a score that is a number.
+
+    Example:
+        >>> BestWeights(net, "models/model.pt", evaluator=evaluator, patience=10).attach(trainer)
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        path: str | os.PathLike,
+        *,
+        evaluator: Engine,
+        patience: int | None = None,
+        replaced_dir: str | os.PathLike | None = None,
+    ) -> None:
+        if patience is not None and patience < 1:
+            raise ValueError(
+                f"patience must be at least 1 validation, got {patience}: "
+                "pass None to train for all epochs"
+            )
+        if getattr(evaluator.state, "key_metric_name", None) is None:
+            raise ValueError("best weights need an evaluator with a key metric: set key_val_metric")
+        self.network = network
+        self.path = Path(path)
+        self.evaluator = evaluator
+        self.patience = patience
+        self.replaced_dir = Path(replaced_dir or self.path.parent.parent / "replaced")
+        self.score, self.epoch, self.misses = -math.inf, 0, 0
+        self.written = ""
+        self._before_save: list[Callable[..., Any]] = []
+
+    def before_save(self, action: Callable[..., Any]) -> None:
+        """Call `action(path, partial=file)` when `file` is about to become the weights `path`."""
+        self._before_save.append(action)
+
+    def attach(self, engine: Engine) -> None:
+        """Judge at the end of every validation, whatever makes the trainer run it."""
+        engine.add_event_handler(Events.STARTED, lambda: claim_weights(self.path))
+        self.evaluator.add_event_handler(Events.COMPLETED, self, engine)
+        engine.add_event_handler(Events.EPOCH_STARTED, self.stop_if_out_of_patience)
+        engine.add_event_handler(Events.COMPLETED, self.check_kept)
+
+    def __call__(self, evaluator: Engine, trainer: Engine) -> None:
+        """Keep the weights if they are the best so far, else count a miss."""
+        name, epoch = evaluator.state.key_metric_name, trainer.state.epoch
+        score = float(evaluator.state.metrics[name])
+        is_best = score > self.score
+        if is_best:
+            self._save()
+            self.score, self.epoch, self.misses = score, epoch, 0
+        if idist.get_rank() == 0:
+            shown = ", ".join(f"{k} {v:.4f}" for k, v in evaluator.state.metrics.items())
+            best = f"the best so far: {self.path}" if is_best else f"best in epoch {self.epoch}"
+            logger.info("epoch %d: %s, %s", epoch, shown, best)
+        if is_best:
+            return
+        if math.isnan(score):
+            logger.warning("%s is not a number in epoch %d", name, epoch)
+        self.misses += 1
+        self.stop_if_out_of_patience(trainer)
+
+    def stop_if_out_of_patience(self, trainer: Engine) -> None:
+        """Also asked as an epoch starts, so that a stopped run that is resumed stays stopped."""
+        if self.patience is not None and self.misses >= self.patience:
+            logger.info("no better than %.4f (epoch %d): stopping", self.score, self.epoch)
+            trainer.terminate()
+
+    def check_kept(self, trainer: Engine) -> None:
+        """Refuse to end well without any weights; warn where they are in another place.
+
+        Raises:
+            ValueError: no validation of the run had a score.
+        """
+        if self.score == -math.inf:
+            raise ValueError(
+                f"no weights in {self.path}: no validation of this run had a score, as where it "
+                "diverged or val_interval is too large: train again by other settings"
+            )
+        if idist.get_rank() == 0 and not self.path.exists():
+            logger.warning(
+                "no weights in %s: the best, of epoch %d, were written elsewhere before this run "
+                "was resumed",
+                *(self.path, self.epoch),
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs to go on judging as if never interrupted."""
+        names = ("score", "epoch", "misses", "written")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the state of an interrupted run."""
+        self.score, self.epoch, self.misses = state["score"], state["epoch"], state["misses"]
+        self.written = state["written"]
+
+    def _save(self) -> None:
+        if idist.get_rank() != 0:
+            return
+        state = unwrapped(self.network).state_dict()
+        written = _digest(state)
+        with whole(self.path) as partial:
+            torch.save(state, partial)
+            # only now, so that a disk that is full leaves the earlier file in its place
+            if self.path.exists() and _digest_of_file(self.path) not in (self.written, written):
+                kept = keep_aside(self.path, self.replaced_dir)
+                logger.warning("%s of another run is now %s", self.path, kept)
+                if kept is not None:
+                    copy_trained_on(self.path, kept)
+            for action in self._before_save:
+                action(self.path, partial=partial)
+        self.written = written
+
+
+def _digest(state: Mapping[str, torch.Tensor]) -> str:
+    """Tells the weights that this run wrote from those that another run put in their place."""
+    digest = hashlib.sha256()
+    for name, tensor in state.items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _digest_of_file(path: Path) -> str:
+    try:
+        return _digest(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception:  # damaged bytes make torch raise ten kinds of error; such a file is not ours
+        return "unreadable"

@@ -1,0 +1,1 @@
+"""Cases: finding, reading, checking and running one study after another."""

@@ -1,0 +1,281 @@
+"""Check image: refuse an image that cannot be of the kind that the network was trained on."""
+
+import logging
+import os
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+from monai.utils import convert_to_numpy
+from torch import Tensor
+
+from medseg.base.arguments import require_bool
+from medseg.geometry import Geometry
+from medseg.inference.outputs.notes import FORCED, add_notes
+from medseg.ingest.reader import BODY_PART, CONTRADICTION, MODALITY
+from medseg.plausibility import (
+    TrainedOn,
+    are_far_apart,
+    compare_image,
+    describe_few_values,
+    describe_label_map,
+    doubt_edges,
+    doubt_extent,
+    doubt_hounsfield,
+    doubts_of_posture,
+    has_appearance,
+    is_scan_in_hounsfield,
+    judge_body,
+    looks_like_hounsfield,
+    lung_share,
+    measure_appearance,
+    measure_body,
+    measure_case_image,
+    read_trained_on,
+    why_impossible_extent,
+    why_no_content,
+    why_not_compared,
+    why_not_hounsfield,
+    why_unlike,
+)
+
+logger = logging.getLogger(__name__)
+
+CT, MR, PICTURE = "CT", "MR", "picture"
+MODALITIES = (CT, MR, PICTURE)
+
+LUNG_SHARE_OF_ABDOMEN = 0.12
+"""A scan of the abdomen has slices with less lung, see `lung_share`: 3D-IRCADb-01 0.009, also its
+upper half; phantoms 0.005. A chest CT of LIDC-IDRI has 0.17, its upper and lower parts 0.15."""
+
+WHOLE_CHEST_MM = 50
+"""A stack of less height may be the dome of the liver alone, with lung all around: this is a
+warning. In one of more height whose every slice shows lung there is no abdomen."""
+
+ABDOMEN, CHEST = "ABDOMEN", "CHEST"
+
+
+_REMEDY = "look at the image and its result before you use it"
+
+
+@dataclass
+class Findings:
+    """What speaks against an image: `refusals` contradict, `warnings` are at the margin."""
+
+    refusals: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class CheckImaged(MapTransform):
+    """Refuses images that cannot be what a network was trained on, and warns of doubtful ones.
+
+    Compared are what a DICOM header states, and the voxels themselves: a label map, one value and
+    noise are no image, a CT has Hounsfield units and the size of a patient, an MR has no Hounsfield
+    units, and a scan of the abdomen has slices without lung. The image is not changed. What is
+    warned of, and what `force` lets pass, is logged, and kept with the image as notes, which
+    previews, label maps and probabilities repeat.
+
+    Place it before values are scaled, and behind `Orientationd` where there is one.
+
+    Args:
+        keys: image as read, (C, *spatial).
+        modality: of the images of training: "CT" in Hounsfield units, "MR" or "picture".
+        body_part: of the images of training, in DICOM's terms for BodyPartExamined; empty where
+            nothing is known. "ABDOMEN" also asks for slices without lung.
+        weights: beside them lie the ranges of what they were trained on, if anything does; see
+            `medseg.plausibility.read_trained_on`.
+        fit: what brings an image to the size of the training before the two are compared, where
+            images of training were fitted when they were measured, as of one size for all.
+        force: go on with what would be refused, and say so.
+
+    Raises:
+        TypeError: `force` is neither true nor false.
+        ValueError: an unknown modality; in the call, an image that is refused.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        *,
+        modality: str,
+        body_part: Collection[str] = (),
+        weights: str | os.PathLike | None = None,
+        fit: Callable[[Mapping[Hashable, Any]], Mapping[Hashable, Any]] | None = None,
+        force: bool = False,
+    ) -> None:
+        super().__init__(keys)
+        if modality not in MODALITIES:
+            raise ValueError(f"modality is one of {', '.join(MODALITIES)}, got {modality!r}")
+        self.modality = modality
+        self.body_part = [part.upper() for part in body_part]
+        self.weights = weights
+        self.fit = fit
+        self.force = require_bool(force, "force")
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        for key in self.key_iterator(data):
+            found = self.findings(data[key])
+            if found.refusals and not self.force:
+                raise ValueError(f"{'; '.join(found.refusals)}: {self._remedy()}")
+            notes = [f"{FORCED}: {finding}" for finding in found.refusals] + found.warnings
+            add_notes(data[key], notes)
+            for note in notes:
+                logger.warning("case %s: %s: %s", data.get("case", key), note, _REMEDY)
+        return dict(data)
+
+    @cached_property
+    def _trained_on(self) -> tuple[TrainedOn | None, bool]:
+        """Read once, with the first image, when the weights are loaded; and whether they match."""
+        if self.weights is None:
+            return None, False
+        trained = read_trained_on(self.weights)
+        return trained, trained is not None and trained.is_of(self.weights)
+
+    def findings(self, image: Tensor) -> Findings:
+        """What speaks against an image, (C, *spatial)."""
+        found = Findings()
+        values = convert_to_numpy(image)
+        meta = getattr(image, "meta", {})
+        self._compare_header(meta, found)
+        if values.size and not found.refusals:
+            self._compare_values(values, found)
+        if self.modality == CT and values.ndim == 4:
+            self._compare_extent(image, values, found)
+        if not found.refusals:
+            self._compare_training(image, found)
+        if not found.refusals and ABDOMEN in self.body_part and values.ndim == 4:
+            self._compare_lungs(image, values, found)
+        if self.modality == CT and values.ndim == 4 and not found.refusals:
+            self._compare_posture(values, found)
+        return found
+
+    def _compare_posture(self, values: np.ndarray, found: Findings) -> None:
+        if ABDOMEN in self.body_part or CHEST in self.body_part:
+            found.warnings += doubts_of_posture(values[0], is_abdomen=ABDOMEN in self.body_part)
+
+    def _compare_header(self, meta: Mapping[str, Any], found: Findings) -> None:
+        modality, part = str(meta.get(MODALITY, "")), str(meta.get(BODY_PART, "")).upper()
+        if modality and self.modality != PICTURE and modality != self.modality:
+            found.refusals.append(
+                f"the DICOM header says {modality}, the network was trained on {self.modality}"
+            )
+        if said := meta.get(CONTRADICTION):
+            found.warnings.append(f"{said}: it is taken for {modality}")
+        if part and self.body_part and part not in self.body_part:
+            is_far = are_far_apart(part, self.body_part)
+            (found.refusals if is_far else found.warnings).append(
+                f"the DICOM header says {part}, the network was trained on "
+                f"{' or '.join(self.body_part)}"
+            )
+
+    def _compare_values(self, values: np.ndarray, found: Findings) -> None:
+        if label_map := describe_label_map(values):
+            found.refusals.append(
+                f"this is a label map or mask, not an image: it holds only {label_map}"
+            )
+        elif why := why_no_content(values):
+            found.refusals.append(f"this is not an image: {why}")
+        elif self.modality == CT and (why := why_not_hounsfield(values)):
+            found.refusals.append(f"this is no CT in Hounsfield units: {why}")
+        elif self.modality == MR and is_scan_in_hounsfield(values):
+            found.refusals.append(
+                "this is a CT, with air and soft tissue in Hounsfield units, and the network was "
+                "trained on MR"
+            )
+        elif few := describe_few_values(values):
+            found.warnings.append(f"this is hardly an image: it holds only {few}")
+        elif self.modality == CT and (doubt := doubt_hounsfield(values)):
+            found.warnings.append(doubt)
+        elif self.modality == MR and looks_like_hounsfield(values):
+            found.warnings.append(
+                "it may be a CT: its values are whole numbers, and some are below 0 as in no MR"
+            )
+
+    def _compare_extent(self, image: Tensor, values: np.ndarray, found: Findings) -> None:
+        meta = getattr(image, "meta", {})
+        if "original_affine" not in meta or "spatial_shape" not in meta:
+            return
+        i, j, k = (int(n) for n in meta["spatial_shape"])
+        grid = Geometry((i, j, k), np.asarray(meta["original_affine"], dtype=float))
+        why, doubts = why_impossible_extent(grid), [doubt_extent(grid)]
+        if why is None and not found.refusals:
+            is_trunk = bool({ABDOMEN, CHEST} & set(self.body_part))
+            doubts.append(doubt_edges(grid.spacing_mm, is_trunk=is_trunk))
+            body = measure_body(values[0], _spacing_mm(image)) if values.size else None
+            if body is not None:
+                why, doubt = judge_body(body, is_trunk=is_trunk)
+                doubts.append(doubt)
+        if why:
+            found.refusals.append(
+                f"this is no CT of a patient, or its voxels are stated in another unit: {why}"
+            )
+        else:
+            found.warnings += [doubt for doubt in doubts if doubt]
+
+    def _compare_training(self, image: Tensor, found: Findings) -> None:
+        trained, is_of_weights = self._trained_on
+        if trained is None:
+            return
+        if not is_of_weights:
+            found.warnings.append(why_not_compared(self.weights or ""))
+            return
+        if self.fit is not None:
+            image = self.fit({self.keys[0]: image.clone()})[self.keys[0]]
+        measured = measure_case_image(image, modality=self.modality)
+        refusals, warnings = compare_image(measured, trained.image)
+        found.refusals += refusals
+        found.warnings += warnings
+        if not refusals and trained.dimensions == image.ndim - 1:
+            self._compare_appearance(image, trained, found)
+
+    def _compare_appearance(self, image: Tensor, trained: TrainedOn, found: Findings) -> None:
+        if not trained.appearance or not has_appearance(image.ndim, self.modality):
+            return
+        measured = measure_appearance(convert_to_numpy(image))
+        why, is_refused = why_unlike(measured, trained.appearance, shape=image.shape[1:])
+        if why is not None:
+            (found.refusals if is_refused else found.warnings).append(why)
+
+    def _compare_lungs(self, image: Tensor, values: np.ndarray, found: Findings) -> None:
+        share = lung_share(values[0])
+        if share <= LUNG_SHARE_OF_ABDOMEN:
+            return
+        height = _height_mm(image)
+        what = f"every slice shows lung, {share:.0%} of the body and more"
+        if height >= WHOLE_CHEST_MM:
+            found.refusals.append(
+                f"this is a CT of the chest: in {height:.0f} mm {what}, and the network was "
+                "trained on the abdomen"
+            )
+        else:
+            found.warnings.append(f"{what}: the network was trained on the abdomen")
+
+    def _kind(self) -> str:
+        """What the network was trained on: modality, body part and the name of the data."""
+        of = f" of {' or '.join(self.body_part)}" if self.body_part else ""
+        trained = self._trained_on[0]
+        name = trained.about.get("name") if trained is not None else None
+        return f"{self.modality}{of}{f', as in {name}' if name else ''}"
+
+    def _remedy(self) -> str:
+        return (
+            f"pass what the network was trained on ({self._kind()}), or --force True to segment "
+            "it all the same, which every output will say"
+        )
+
+
+def _spacing_mm(image: Tensor) -> list[float]:
+    """The edges of a volume's voxels along its axes; 1 where they are not known."""
+    affine = image.affine if isinstance(image, MetaTensor) else np.eye(4)
+    steps: list[float] = np.linalg.norm(np.asarray(affine, dtype=float)[:3, :3], axis=0).tolist()
+    return steps
+
+
+def _height_mm(image: Tensor) -> float:
+    """The length of a volume along its last axis."""
+    return _spacing_mm(image)[2] * image.shape[-1]

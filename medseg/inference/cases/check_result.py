@@ -1,0 +1,105 @@
+"""Check result: warn where what was found is unlike the labels that the network was trained on."""
+
+import logging
+import os
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from torch import Tensor
+
+from medseg.base.class_values import Classes
+from medseg.inference.outputs.label_map import class_indices, source_geometry
+from medseg.inference.outputs.notes import add_notes
+from medseg.plausibility import (
+    TrainedOn,
+    compare_class,
+    doubt_organ,
+    measure_class,
+    reaches_edge,
+    read_trained_on,
+)
+from medseg.transforms.regions import members
+
+logger = logging.getLogger(__name__)
+
+_REMEDY = "look at the preview before the result is used"
+
+_OF_SLICES = ("share", "place_1", "place_2", "pieces")
+"""What a network that was trained on slices says of a whole volume. `share` is of the slice with
+the largest one, and an organ is in no more pieces than it is in a slice."""
+
+
+class CheckResultd(MapTransform):
+    """Warns of classes whose volume, place or number of pieces no training case came near.
+
+    The warnings are logged, and kept with the image as notes, which the preview and the label map
+    repeat. Nothing is refused: a disease may be larger than all that was seen in training.
+
+    Place it behind `RestoreLabeld` or `Invertd` and before what writes.
+
+    Args:
+        keys: key of the label map, (1, *spatial), already brought back to the source grid.
+        classes: of the task, in order; a region counts with those within it, as in training.
+        weights: beside them lie the ranges of the training, see
+            `medseg.plausibility.read_trained_on`; without, nothing is compared with them.
+        organ_ml: class -> lowest and highest volume in mL that a whole organ of a patient has, a
+            child's and a diseased one included. Less is no warning where the class reaches the
+            edge of the image. Of pictures it says nothing.
+        image_key: the image as it went into the network; its meta data know the source grid.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        *,
+        classes: Classes,
+        weights: str | os.PathLike,
+        organ_ml: Mapping[str, Sequence[float]] | None = None,
+        image_key: str = "image",
+    ) -> None:
+        super().__init__(keys)
+        self.classes = dict(zip(classes, members(classes), strict=True))
+        self.weights = weights
+        self.organ_ml = dict(organ_ml or {})
+        self.image_key = image_key
+
+    @cached_property
+    def _trained_on(self) -> TrainedOn | None:
+        """Read once; ranges of other weights compare nothing, which `CheckImaged` says."""
+        trained = read_trained_on(self.weights)
+        return trained if trained is not None and trained.is_of(self.weights) else None
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        image = data[self.image_key]
+        trained = self._trained_on
+        for key in self.key_iterator(data):
+            notes = list(self._findings(data[key], image, trained))
+            add_notes(image, notes)
+            for note in notes:
+                logger.warning("case %s: %s: %s", data.get("case", key), note, _REMEDY)
+        return dict(data)
+
+    def _findings(self, label: Tensor, image: Tensor, trained: TrainedOn | None) -> Iterator[str]:
+        if trained is None and not self.organ_ml:
+            return
+        values, voxel_ml = class_indices(label, name="of the result"), None
+        if values.ndim == 3:
+            source = source_geometry(image)
+            turns = nib.orientations.io_orientation(source.affine)
+            values = nib.orientations.apply_orientation(values, turns)  # to RAS+
+            voxel_ml = source.voxel_volume_ml
+        for name, indices in self.classes.items():
+            ranges = {} if trained is None else trained.classes.get(name, {})
+            if trained is not None and trained.dimensions < values.ndim:
+                ranges = {key: ranges[key] for key in _OF_SLICES if key in ranges}
+            mask = np.isin(values, indices)
+            measured = measure_class(mask, voxel_ml=voxel_ml)
+            is_cut = reaches_edge(mask)
+            yield from compare_class(name, measured, ranges, is_cut=is_cut)
+            if "volume_ml" in measured and name in self.organ_ml:
+                yield from doubt_organ(name, measured["volume_ml"], self.organ_ml[name], is_cut)

@@ -1,0 +1,178 @@
+"""Existing: what the outputs that are there already mean for the cases of a run."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from medseg.base.files import check_folder, longest_name, no_file
+from medseg.base.text import counted, listed
+from medseg.inference.tiles.tiling import check_choice
+
+logger = logging.getLogger(__name__)
+
+EXISTING = ("refuse", "skip", "overwrite")
+
+Case = dict[str, str]
+
+
+def check_existing(existing: str) -> None:
+    """Refuse what is none of `EXISTING`; None, too, which is for a plan alone.
+
+    Raises:
+        ValueError: naming the ones that are, and the nearest.
+    """
+    check_choice("existing", existing, EXISTING)
+
+
+def check_names(cases: Sequence[Case], source: Path) -> None:
+    """Refuse two cases of one name, whose outputs would be one file.
+
+    Raises:
+        ValueError: naming them.
+    """
+    twice = [name for name, n in Counter(case["case"] for case in cases).items() if n > 1]
+    if twice:
+        raise ValueError(f"two cases in {source} are named {', '.join(twice)}: rename one of them")
+
+
+def cases_to_do(
+    cases: Sequence[Case],
+    output_dir: Path,
+    *,
+    existing: str | None,
+    label: str,
+    preview: str,
+    others: Sequence[str] = (),
+    asked: Sequence[str] = (),
+    unasked: Sequence[str] = (),
+) -> list[Case]:
+    """The cases to do, given the outputs that exist.
+
+    A case is done when its label map, which is written last, is there. One with a preview alone was
+    interrupted: "skip" does it again.
+
+    Args:
+        cases: with their names and images.
+        output_dir: folder of the outputs; it need not exist.
+        existing: "refuse" the run if any output is there, "skip" the cases that are done, or
+            "overwrite" them. None for a plan, which writes nothing: what is there does not count.
+        label: what follows the case's name in the name of its label map, such as ".nii.gz".
+        preview: the same of its preview.
+        others: the same of what may be written beside the two.
+        asked: the same of what is written beside the two for every case of this run. It does not
+            tell whether a case is done; "skip" warns of done cases that lack it.
+        unasked: the same of what other runs write beside the two, and this one does not.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+        ValueError: outputs that exist while `existing` is "refuse"; an output that would take the
+            place of an image of the run, of an output of another case, or of what is no file; one
+            with a longer name than the disk takes; or one of an earlier run that would be left
+            beside the new ones, and is not of them.
+    """
+    check_folder(output_dir)
+    ends = (label, preview, *others, *asked)
+    outputs = {case["case"]: [f"{case['case']}{end}" for end in ends] for case in cases}
+    _check_own(outputs)
+    _check_lengths(cases, output_dir, ends=(label, preview, *asked))
+    if existing is not None:
+        _check_places(outputs, output_dir)
+    there = {
+        name: [f for f in files if os.path.lexists(output_dir / f)]
+        for name, files in outputs.items()
+    }
+    _check_images(cases, output_dir, there=there)
+    touched = [name for name, files in there.items() if files]
+    if touched and existing == "refuse":
+        raise ValueError(
+            f"{len(touched)} of {counted(len(cases), 'case')} would write over outputs in "
+            f"{output_dir.absolute()} ({listed(touched)}): pass --existing skip or --existing "
+            "overwrite, or write to another folder"
+        )
+    todo = list(cases)
+    if existing is None:
+        return todo
+    if existing == "skip":
+        todo = [case for case in cases if f"{case['case']}{label}" not in there[case["case"]]]
+    _check_left(todo, output_dir, unasked)
+    if len(todo) < len(cases):
+        done = len(cases) - len(todo)
+        logger.info("done already: %d of %s", done, counted(len(cases), "case"))
+        _warn_of_lacking(there, label=label, asked=asked)
+    return todo
+
+
+def _check_left(cases: Sequence[Case], output_dir: Path, ends: Sequence[str]) -> None:
+    """Refuse to leave what an earlier run wrote for a case beside a new label map."""
+    files = [f"{case['case']}{end}" for case in cases for end in ends]
+    left = [file for file in files if os.path.lexists(output_dir / file)]
+    if left:
+        raise ValueError(
+            f"{output_dir.absolute()} holds what an earlier run wrote and this one does not, which "
+            f"would not fit the new label maps ({listed(left)}): remove it, or write to another "
+            "folder"
+        )
+
+
+def _warn_of_lacking(there: dict[str, list[str]], *, label: str, asked: Sequence[str]) -> None:
+    """Tell which cases are passed over without all that the run was asked for."""
+    done = [name for name, files in there.items() if f"{name}{label}" in files]
+    lacking = [
+        f"{name}{end}" for name in done for end in asked if f"{name}{end}" not in there[name]
+    ]
+    if lacking:
+        logger.warning(
+            "done already, so that %s is not written%s: pass --existing overwrite, or write to "
+            "another folder",
+            lacking[0],
+            f" nor {counted(len(lacking) - 1, 'other file')}" if lacking[1:] else "",
+        )
+
+
+def _check_own(outputs: dict[str, list[str]]) -> None:
+    """Each output belongs to one case: `a_label.png` may be of the cases "a" and "a_label"."""
+    owner: dict[str, str] = {}
+    for name, files in outputs.items():
+        for file in files:
+            if owner.setdefault(file, name) != name:
+                raise ValueError(
+                    f"cases {owner[file]} and {name} would both write {file}: rename one of them, "
+                    "or leave it out"
+                )
+
+
+def _check_lengths(cases: Sequence[Case], output_dir: Path, *, ends: Sequence[str]) -> None:
+    """Refuse names that no file can have, before anything is computed for them."""
+    longest, end = longest_name(output_dir), max(ends, key=len)
+    for case in cases:
+        length = len(os.fsencode(file := f"{case['case']}{end}"))
+        if length > longest:
+            raise ValueError(
+                f"output {file} has a name of {length} bytes, and a file in "
+                f"{output_dir.absolute()} may have {longest}: rename the image of this case"
+            )
+
+
+def _check_places(outputs: dict[str, list[str]], output_dir: Path) -> None:
+    """Refuse to write where something lies that is no file; a link to a file is one."""
+    for name, files in outputs.items():
+        for place in (output_dir / file for file in files):
+            if what := no_file(place):
+                raise ValueError(
+                    f"output {place.name} of case {name} cannot be written to "
+                    f"{output_dir.absolute()}, where {what} has this name: move it away, or write "
+                    "to another folder"
+                )
+
+
+def _check_images(cases: Sequence[Case], output_dir: Path, *, there: dict[str, list[str]]) -> None:
+    images = {os.path.realpath(case["image"]) for case in cases}
+    for name, files in there.items():
+        for file in files:
+            if os.path.realpath(output_dir / file) in images:
+                raise ValueError(
+                    f"output {file} of case {name} would take the place of an image: "
+                    "write to another folder"
+                )

@@ -1,0 +1,68 @@
+"""Notes: what must be known of a case, kept with its image and repeated by everything written."""
+
+from collections.abc import Sequence
+
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from medseg.base.printable import printable
+
+NOTES = "notes"
+"""The key of an image's meta data. Its value is one text, a line for each note, since MONAI puts
+texts of several cases together and takes them apart again."""
+
+FORCED = "forced"
+"""How the note of a case begins that would have been refused."""
+
+WARNED = "warned"
+"""What a label map says that has notes, of which none is forced."""
+
+
+def notes_of(image: Tensor) -> list[str]:
+    """The notes of an image, or of the only one of a batch; none for a plain tensor."""
+    found = getattr(image, "meta", {}).get(NOTES, "")
+    if not isinstance(found, str):
+        found = "\n".join(map(str, found))
+    return [line for line in found.split("\n") if line]
+
+
+def is_forced(notes: Sequence[str]) -> bool:
+    """Whether one of the notes is of a case that would have been refused."""
+    return any(note.startswith(FORCED) for note in notes)
+
+
+def shown(note: str) -> str:
+    """A note as people read it below a picture: it begins with FORCED or WARNING.
+
+    Example:
+        >>> shown("forced: this is a mask"), shown("its slices are 16 mm apart")
+        ('FORCED: this is a mask', 'WARNING: its slices are 16 mm apart')
+    """
+    start = f"{FORCED}: "
+    if note.startswith(start):
+        return f"{start.upper()}{note.removeprefix(start)}"
+    return f"WARNING: {note}"
+
+
+def shorten(notes: Sequence[str], most: int) -> bytes:
+    """Notes in ASCII, of at most so many bytes: cut behind a word, which "..." then says."""
+    text = "; ".join(notes).encode("ascii", "replace").decode()
+    if len(text) > most:
+        cut = text[: most - 2]
+        text = (cut.rpartition(" ")[0] or cut[:-1]).rstrip() + "..."
+    return text.encode()
+
+
+def add_notes(image: Tensor, notes: Sequence[str]) -> None:
+    """Add notes to an image, printable; one that keeps no meta data, a plain tensor, keeps none."""
+    if hasattr(image, "meta"):
+        image.meta[NOTES] = "\n".join([*notes_of(image), *map(printable, notes)])
+
+
+def png_text(notes: Sequence[str]) -> PngInfo:
+    """The notes as what a PNG file holds beside its pixels: a text named "Comment" if there are
+    any."""
+    text = PngInfo()
+    if notes:
+        text.add_text("Comment", "\n".join(notes))
+    return text

@@ -1,0 +1,59 @@
+"""Probability output: where the probabilities of a case go, and what tells their grid."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from medseg.base.class_values import Classes
+from medseg.base.files import whole
+from medseg.inference.cases.run import case_name
+from medseg.inference.outputs.notes import notes_of
+from medseg.inference.outputs.source_files import files_of
+from medseg.transforms.classes import logit_channels
+
+SUFFIX = "_probabilities"
+
+
+class ProbabilityFiles:
+    """Names `<output_dir>/<case>_probabilities.npy`, and writes the .json file beside it after it.
+
+    For `OverlapTileInferer(probabilities=...)`. The array is float16, (channels, I, J, K), on the
+    grid that the network saw; the .json file holds that grid's `affine`, voxels to millimetres, the
+    names of the `channels`, and the `notes` of the image if there are any. A case of which both
+    exist was computed to the end.
+
+    Args:
+        output_dir: folder, made if absent.
+        classes: of the task, for the names.
+
+    Raises:
+        ValueError: in the call, several images at once, or one that does not know its file.
+    """
+
+    def __init__(self, output_dir: str | os.PathLike, *, classes: Classes) -> None:
+        self.output_dir = Path(output_dir)
+        background = ["background"] * (logit_channels(classes) - len(classes))
+        self.channels = [*background, *classes]
+
+    @contextmanager
+    def __call__(self, images: Tensor) -> Iterator[Path]:
+        """The path for a batch of one image, which is a `MetaTensor` of `VolumeReader`."""
+        files = files_of(images)
+        if len(files) != 1 or len(images) != 1:
+            raise ValueError(
+                f"probabilities need one image that knows its file, got {len(images)} images of "
+                f"{len(files)} files: load them with VolumeReader, one by one"
+            )
+        stem = f"{case_name(Path(files[0]))}{SUFFIX}"
+        affine = torch.as_tensor(getattr(images, "affine", torch.eye(4))).reshape(-1, 4, 4)[0]
+        about = {"channels": self.channels, "affine": affine.tolist()}
+        if notes := notes_of(images):
+            about["notes"] = notes
+        yield self.output_dir / f"{stem}.npy"
+        with whole(self.output_dir / f"{stem}.json") as partial:
+            partial.write_text(json.dumps(about, indent=2) + "\n")

@@ -1,0 +1,152 @@
+"""Restore: what the network found, brought back onto the grid of the source, slab by slab."""
+
+from collections.abc import Hashable, Iterator, Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+from torch import Tensor
+from torch.nn import functional
+
+from medseg.base.class_values import Classes
+from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
+from medseg.inference.outputs.label_map import source_geometry
+from medseg.transforms.classes import label_from_logits
+from medseg.transforms.regions import are_regions
+
+SLAB_VOXELS = 2**22
+"""Voxels of the source that are interpolated at a time; each takes some 50 bytes."""
+
+
+class RestoreLabeld(MapTransform):
+    """Turns labels or logits on the network's grid into labels on the grid of the source image.
+
+    Where the two grids differ by the order and direction of axes and by whole voxels, as after
+    `Orientationd` and crops, voxels are moved and nothing is interpolated. Else logits are
+    interpolated linearly and the most likely class is taken, and of labels the class whose voxels
+    weigh most around the place, which is the same of logits that are 0 and 1. What lies outside the
+    network's grid takes the nearest voxel if it is interpolated, and is background if it is moved.
+
+    Unlike MONAI's `Invertd`, it never holds all logits on the source grid.
+
+    Args:
+        keys: labels (1, I, J, K), uint8, or logits (C, I, J, K), on the grid of the image as the
+            network saw it; becomes (1, I, J, K), uint8.
+        classes: of the task; None if several channels are classes apart.
+        image_key: the image as the network saw it, whose meta data know both grids.
+
+    Example:
+        >>> RestoreLabeld("pred", {"liver": [1, 2]})({"pred": logits, "image": image})
+    """
+
+    def __init__(
+        self, keys: KeysCollection, classes: Classes | None = None, *, image_key: str = "image"
+    ) -> None:
+        super().__init__(keys)
+        self.regions = classes is not None and are_regions(classes)
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        restored = dict(data)
+        image = data[self.image_key]
+        source = source_geometry(image)
+        for key in self.key_iterator(restored):
+            found = restored[key].as_subclass(Tensor).cpu()
+            label = restore_label(found, image.affine, source=source, regions=self.regions)
+            restored[key] = MetaTensor(label, affine=torch.from_numpy(source.affine.copy()))
+        return restored
+
+
+def restore_label(
+    found: Tensor, affine: Tensor | np.ndarray, *, source: Geometry, regions: bool = False
+) -> Tensor:
+    """Labels (1, I, J, K), uint8, on the `source` grid; see `RestoreLabeld`.
+
+    Args:
+        found: labels (1, *spatial), uint8, or logits (C, *spatial).
+        affine: of its grid, (4, 4), voxels to millimetres.
+        source: the grid of the answer.
+        regions: see `label_from_logits`.
+    """
+    to_found = np.linalg.inv(np.asarray(affine, dtype=float)) @ source.affine
+    moves = np.rint(to_found)
+    if _largest_shift(to_found - moves, source.shape) < GRID_TOLERANCE_VOXELS:
+        label = found if found.dtype == torch.uint8 else label_from_logits(found, regions=regions)
+        return _moved(label, moves, source.shape)
+    label = torch.zeros(1, *source.shape, dtype=torch.uint8)
+    for slab in _slabs(source.shape):
+        label[0, :, :, slab] = _interpolated(found, to_found, source.shape, slab, regions=regions)
+    return label
+
+
+def _largest_shift(difference: np.ndarray, shape: tuple[int, int, int]) -> float:
+    """How far two maps of voxels lie apart at most: they are affine, so at one of the corners."""
+    corners = np.array(list(product(*((0, n - 1) for n in shape), (1,))))
+    return float(np.abs(difference[:3] @ corners.T).max())
+
+
+def _moved(label: Tensor, moves: np.ndarray, shape: tuple[int, int, int]) -> Tensor:
+    """Voxels picked by a matrix of whole numbers that permutes and turns axes, and shifts them."""
+    axes = [int(np.abs(moves[:3, axis]).argmax()) for axis in range(3)]  # of the label
+    picked = label.permute(0, *(axis + 1 for axis in axes))
+    for axis, size in enumerate(shape):
+        place = torch.arange(size) * int(moves[axes[axis], axis]) + int(moves[axes[axis], 3])
+        length = picked.shape[axis + 1]
+        picked = picked.index_select(axis + 1, place.clamp(0, length - 1))
+        outside = ((place < 0) | (place >= length)).nonzero().flatten()
+        picked = picked.index_fill(axis + 1, outside, 0) if len(outside) else picked
+    return picked.contiguous()
+
+
+def _slabs(shape: tuple[int, int, int]) -> Iterator[slice]:
+    """Parts of the last axis, each of few voxels."""
+    step = max(SLAB_VOXELS // (shape[0] * shape[1]), 1)
+    return (slice(k, min(k + step, shape[2])) for k in range(0, shape[2], step))
+
+
+def _interpolated(
+    found: Tensor, to_found: np.ndarray, shape: tuple[int, int, int], slab: slice, *, regions: bool
+) -> Tensor:
+    """The labels of a slab of the source, (I, J, K of the slab)."""
+    grid, part = _sampling(found, to_found, shape, slab)
+    if found.dtype != torch.uint8:
+        logits = _linear(part[None].float(), grid)[0]
+        return label_from_logits(logits, regions=regions)[0]
+    label = torch.zeros(grid.shape[1:4], dtype=torch.uint8)
+    best = torch.zeros(grid.shape[1:4])
+    for value in part.unique().tolist():
+        share = _linear((part[None] == value).float(), grid)[0, 0]
+        label[share > best] = value
+        best = torch.maximum(best, share)
+    return label
+
+
+def _linear(values: Tensor, grid: Tensor) -> Tensor:
+    return functional.grid_sample(
+        values, grid, mode="bilinear", padding_mode="border", align_corners=True
+    )
+
+
+def _sampling(
+    found: Tensor, to_found: np.ndarray, shape: tuple[int, int, int], slab: slice
+) -> tuple[Tensor, Tensor]:
+    """Where the voxels of a slab lie, as `grid_sample` wants it, in the part of `found` around."""
+    ranges = ((0, shape[0]), (0, shape[1]), (slab.start, slab.stop))
+    voxels = torch.meshgrid(
+        *(torch.arange(first, stop, dtype=torch.float64) for first, stop in ranges),
+        indexing="ij",
+    )
+    places, part = [], found
+    for axis, size in enumerate(found.shape[1:]):
+        row = to_found[axis].tolist()
+        place = row[0] * voxels[0] + row[1] * voxels[1] + row[2] * voxels[2] + row[3]
+        place = place.clamp(0, size - 1)
+        first = int(place.min().floor())
+        stop = int(place.max().ceil()) + 1
+        part = part.narrow(axis + 1, first, stop - first)
+        places.append((2 * (place - first) / max(stop - first - 1, 1) - 1).float())
+    return torch.stack(places[::-1], dim=-1)[None], part

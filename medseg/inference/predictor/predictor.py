@@ -1,0 +1,197 @@
+"""Predictor: a network and a device in, a fast function from images to logits out."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from monai.inferers import Inferer
+from torch import Tensor, nn
+
+from medseg.base.arguments import require_bool
+from medseg.inference.predictor.backends import (
+    BACKENDS,
+    NEEDS,
+    PRECISIONS,
+    Run,
+    installed,
+    precisions,
+)
+from medseg.inference.predictor.cache import Remembered
+from medseg.inference.predictor.precision import fastest_precision
+from medseg.networks.device import reachable
+
+logger = logging.getLogger(__name__)
+
+AUTO = "auto"
+
+
+class Predictor:
+    """Maps images (B, C, *spatial) to logits as a network in eval does, and faster.
+
+    Batch norm is folded into the convolutions, the type is bfloat16 where the device multiplies it,
+    or float16 on a GPU with that alone, and the backend is OpenVINO on a CPU where it is installed
+    (`pip install 'medseg[fast]'`), else PyTorch. The weights are those at the time of making; what
+    takes long, to convert and to compile them, is done at the first images.
+
+    Args:
+        network: in any mode; left as it is.
+        device: where it runs.
+        backend: "eager" (PyTorch), "compile" (`torch.compile`, on a GPU with CUDA graphs),
+            "openvino", "onnxruntime", or "auto" for the fastest that is there.
+        precision: "float32", "bfloat16", "float16" (GPU), or "auto".
+
+    Attributes:
+        origin: the network that it was made from.
+        backend: the one that was chosen.
+        precision: the type that it computes in.
+
+    Raises:
+        ValueError: a device that is not there, or that no backend runs on; an unknown backend or
+            precision, one that the device does not have, or whose packages are not installed; in
+            `__call__`, an image that the network does not take.
+        TypeError: anything but a network.
+
+    Example:
+        >>> network = NestedUNet(2, 1, 2, channels=(8, 16, 32))
+        >>> Predictor(network, "cpu", backend="eager")(torch.zeros(1, 1, 64, 64)).shape
+        torch.Size([1, 2, 64, 64])
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        device: str | torch.device,
+        *,
+        backend: str = AUTO,
+        precision: str = AUTO,
+    ) -> None:
+        if not isinstance(network, nn.Module):
+            raise TypeError(
+                f"a Predictor is made of a network, got {type(network).__name__}: pass an nn.Module"
+            )
+        self.origin = network
+        self.device = reachable(device)
+        self.backend = _backend(backend, self.device)
+        self.precision = _precision(precision, self.backend, self.device)
+        self._run: Run = BACKENDS[self.backend](network, self.device, self.precision)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits (B, out_channels, *spatial), in the type of the precision or float32."""
+        check = getattr(self.origin, "check_image", None)
+        if check is not None:
+            check(images)
+        return self._run(images)
+
+    def holds(self, shape: Sequence[int]) -> bool:
+        """Whether the memory for images of this shape is in use already, but for their logits.
+
+        So it is for OpenVINO, which keeps its own for the shape that it was compiled for.
+        """
+        return tuple(shape) == getattr(self._run, "shape", None)
+
+    def __repr__(self) -> str:
+        kind = str(self.precision).removeprefix("torch.")
+        return f"Predictor({type(self.origin).__name__}, {self.device}, {self.backend}, {kind})"
+
+
+class PredictorInferer(Inferer):
+    """Runs another inferer with a `Predictor` in place of the network.
+
+    The predictor is made at the first image, and again when the weights have changed since.
+
+    Args:
+        inferer: the inferer that is run. Its `level` is None: what was made fast cannot be pruned,
+            so prune the network before.
+        device: of the network.
+        backend: see `Predictor`.
+        enabled: False computes in float32; True in what `Predictor` chooses.
+
+    Example:
+        >>> PredictorInferer(OverlapTileInferer(512, halo=96), "cpu")(image, network)
+    """
+
+    def __init__(
+        self,
+        inferer: Inferer,
+        device: str | torch.device,
+        *,
+        backend: str = AUTO,
+        enabled: bool = True,
+    ) -> None:
+        super().__init__()
+        self.inferer = inferer
+        self.device = reachable(device)
+        self.backend = _backend(backend, self.device)
+        self.precision = AUTO if require_bool(enabled, "mixed_precision") else "float32"
+        self._predictors = Remembered(self._make)
+
+    def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        return self.inferer(inputs, self.predictor(network), *args, **kwargs)
+
+    def plan(self, inputs: Tensor, network: nn.Module) -> Any:
+        """What the inner inferer would compute and need, see `OverlapTileInferer.plan`.
+
+        None for one that makes no plan.
+        """
+        plan = getattr(self.inferer, "plan", None)
+        return None if plan is None else plan(inputs, self.predictor(network))
+
+    def predictor(self, network: nn.Module) -> Predictor:
+        """The predictor of a network with the weights that it has now."""
+        return self._predictors(network)
+
+    def _make(self, network: nn.Module) -> Predictor:
+        made = Predictor(network, self.device, backend=self.backend, precision=self.precision)
+        kind = str(made.precision).removeprefix("torch.")
+        logger.info("the network runs on %s by %s in %s", made.device, made.backend, kind)
+        return made
+
+
+def layers_of(network: Callable[..., Tensor]) -> nn.Module | None:
+    """The module whose layers a network has; of a `Predictor`, the one it was made from.
+
+    None where there is none, as for a plain function.
+    """
+    origin = network.origin if isinstance(network, Predictor) else network
+    return origin if isinstance(origin, nn.Module) else None
+
+
+def _backend(name: str, device: torch.device) -> str:
+    offered = [backend for backend in BACKENDS if (backend, device.type) in PRECISIONS]
+    if not offered:
+        kinds = dict.fromkeys(kind for _, kind in PRECISIONS)
+        raise ValueError(
+            f"no backend runs on device {str(device)!r}: pass a device of {' or '.join(kinds)}"
+        )
+    if name == AUTO:
+        return _fastest(offered)
+    if name not in BACKENDS:
+        names = ", ".join([AUTO, *BACKENDS])
+        raise ValueError(f"backend is one of {names}, got {name!r}: choose one")
+    if name not in offered:
+        raise ValueError(
+            f"backend {name!r} does not run on device {str(device)!r}: "
+            f"choose one of {', '.join([AUTO, *offered])}"
+        )
+    if not installed(name, device.type):
+        raise ValueError(f"backend {name!r} needs {NEEDS[name]}")
+    return name
+
+
+def _fastest(offered: Sequence[str]) -> str:
+    return "openvino" if "openvino" in offered and installed("openvino") else "eager"
+
+
+def _precision(name: str, backend: str, device: torch.device) -> torch.dtype:
+    offered = precisions(backend, device)
+    if name == AUTO:
+        fastest = fastest_precision(device)
+        return fastest if fastest in offered else torch.float32
+    names = {str(kind).removeprefix("torch."): kind for kind in offered}
+    if name not in names:
+        raise ValueError(
+            f"precision of backend {backend!r} on this machine's {device.type} is one of "
+            f"{', '.join([AUTO, *names])}, got {name!r}: choose one"
+        )
+    return names[name]

@@ -1,0 +1,1 @@
+"""Tiles: the overlap-tile inferer, window by window."""

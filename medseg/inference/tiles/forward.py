@@ -1,0 +1,91 @@
+"""Forward: windows through a network, slice by slice and over flips, and its answer checked."""
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from medseg.networks.output import one_tensor
+
+
+class Forward:
+    """Maps windows (B, C, *spatial) to logits (B, classes, *spatial), or says what does not fit.
+
+    Args:
+        predict: the network.
+        slices: the axis along which windows are one voxel thick and the network has no dimension;
+            None for a network of as many dimensions as the windows.
+        flips: axes, negative ones from the end: the logits are the mean over all combinations of
+            flips along them.
+        channels: of the logits; None for any number.
+
+    Raises:
+        ValueError: in the call, flips along an axis that windows do not have, logits of another
+            size than their windows, or another number of channels.
+        TypeError: in the call, anything but one tensor.
+
+    Example:
+        >>> Forward(lambda x: 2 * x, flips=(0,))(torch.ones(1, 1, 4)).flatten().tolist()
+        [2.0, 2.0, 2.0, 2.0]
+    """
+
+    def __init__(
+        self,
+        predict: Callable[[Tensor], Tensor],
+        *,
+        slices: int | None = None,
+        flips: Sequence[int] = (),
+        channels: int | None = None,
+    ) -> None:
+        self.predict = predict
+        self.slices = slices
+        self.flips = tuple(flips)
+        self.channels = channels
+
+    def __call__(self, windows: Tensor) -> Tensor:
+        dims = self._flipped_dims(windows.ndim - 2)
+        chosen = [c for n in range(len(dims) + 1) for c in combinations(dims, n)]
+        if len(chosen) == 1:
+            return self._once(windows)
+        total = self._once(windows).to(torch.float32, copy=True)  # to be added to in place
+        for flipped in chosen[1:]:
+            _add_flipped(total, self._once(windows.flip(flipped)), flipped)
+        return total.div_(len(chosen))
+
+    def _flipped_dims(self, axes: int) -> list[int]:
+        """Dimensions from the end that are flipped, each once; slices are too thin to be."""
+        if outside := [axis for axis in self.flips if not -axes <= axis < axes]:
+            raise ValueError(
+                f"flips are axes of the image, 0 to {axes - 1}, got {outside[0]}: leave it out"
+            )
+        return sorted({axis % axes - axes for axis in self.flips if axis % axes != self.slices})
+
+    def _once(self, windows: Tensor) -> Tensor:
+        """One pass; windows one voxel thick are slices to a network of one dimension less."""
+        if self.slices is None:
+            return self._checked(windows.contiguous())
+        dim = self.slices + 2
+        return self._checked(windows.squeeze(dim).contiguous()).unsqueeze(dim)
+
+    def _checked(self, windows: Tensor) -> Tensor:
+        logits = one_tensor(self.predict(windows))
+        if logits.shape[2:] != windows.shape[2:]:
+            heads = "call eval(), or wrap it and give the answer that counts"
+            raise ValueError(
+                f"a network gives logits of the size of its input, got {tuple(logits.shape)} for "
+                f"{tuple(windows.shape)}: "
+                f"{heads if logits.ndim > windows.ndim else 'use one with padding'}"
+            )
+        if self.channels not in (None, logits.shape[1]):
+            raise ValueError(
+                f"the classes need {self.channels} channels, the network gives {logits.shape[1]}: "
+                "load the weights and the classes of one training"
+            )
+        return logits
+
+
+def _add_flipped(total: Tensor, logits: Tensor, dims: tuple[int, ...]) -> None:
+    """Add flipped logits class by class, so that no more than one is held twice."""
+    for whole, part in zip(total.unbind(1), logits.unbind(1), strict=True):
+        whole += part.flip(dims)

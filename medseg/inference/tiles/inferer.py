@@ -1,0 +1,300 @@
+"""Overlap-tile: a picture or volume predicted window by window, in bounded memory.
+
+In `crop` mode each voxel is predicted once, and what the network says of the halo around it is cut
+off. Where the halo covers the network's receptive field, the answer is that of the whole image at
+once, unless the network takes statistics of its window, as instance and group norm do. In `blend`
+mode windows overlap and their weighted mean counts, as in MONAI's `sliding_window_inference`.
+
+Source: Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image
+Segmentation", 2015, figure 2.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from math import prod
+from typing import Any, cast
+
+import torch
+from monai.inferers import Inferer
+from monai.utils import convert_to_dst_type
+from torch import Tensor, nn
+
+from medseg.base.class_values import Classes
+from medseg.inference.outputs.source_files import files_of
+from medseg.inference.predictor.cache import Remembered
+from medseg.inference.predictor.predictor import layers_of
+from medseg.inference.tiles.cancelled import CancelledError as CancelledError
+from medseg.inference.tiles.canvas import Canvas, LabelCanvas, LogitsCanvas, probability_file
+from medseg.inference.tiles.checks import check_mode, check_type, warn_of_content
+from medseg.inference.tiles.forward import Forward
+from medseg.inference.tiles.plan import Plan, parse_bytes
+from medseg.inference.tiles.planner import Planner
+from medseg.inference.tiles.skip import Skip
+from medseg.inference.tiles.sweep import Sweep
+from medseg.inference.tiles.tiling import Numbers, Tiling, check_choice, check_least
+from medseg.inference.tiles.windows import Layout
+from medseg.networks.analysis.receptive_field import takes_window_statistics
+from medseg.networks.device import reachable
+from medseg.transforms.classes import logit_channels
+from medseg.transforms.regions import are_regions
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS = ("gaussian", "constant")
+OUTPUTS = ("logits", "labels")
+
+Target = str | os.PathLike
+
+PATCH_FACTOR = 2.0
+"""Windows as many times larger or smaller than the training patch, or more, are warned of."""
+
+
+class OverlapTileInferer(Inferer):
+    """Predicts images (B, C, *spatial) window by window.
+
+    Args:
+        roi_size: voxels per axis that the network sees at once, or one number for all. In `crop`
+            mode windows are as small as their number allows, and no larger than the image needs;
+            in `blend` mode they have this size, as in MONAI.
+        mode: "crop" or "blend".
+        halo: for `crop`, voxels of context on each side, per axis or one number for all, rounded up
+            to a multiple of the network's total stride; "auto" for the receptive field.
+        edge: for `crop`, "mirror" gives the voxels at the image's edge a mirrored halo, as the
+            U-Net paper does; "network" leaves the edge to the network's own padding, as it is when
+            the whole image goes through at once, and needs fewer windows.
+        overlap: for `blend`, the part of a window that overlaps with the next, in [0, 1).
+        weights: for `blend`, "gaussian" or "constant".
+        batch_size: windows that go through the network together.
+        slices: the axis of a volume along which a 2D network goes slice by slice; `roi_size`,
+            `halo` and `stride` are then those of the two other axes. None for a network of as many
+            dimensions as the image.
+        flips: axes for test-time flips: the logits are the mean over all combinations of them.
+        level: prune the network to this level first, see `NestedUNet.prune`; in eval, whatever the
+            mode of the network.
+        skip: a number: only windows that hold a value above it are computed, and in `crop` mode
+            windows cover no more than the box around such values and a halo. Or a function that
+            says whether to pass over a window (B, C, *size). A voxel of no window is background.
+            None computes all.
+        output: "logits" (B, classes, *spatial), float32 where windows blend or are flipped, else in
+            the network's type, or "labels" (B, 1, *spatial), uint8, for which no more logits are
+            held than those of a window, or of a slab in `blend` mode.
+        classes: of the task; they tell how many channels the network gives, and whether these are
+            regions, each with its sigmoid. None: any number, and the first of several is the
+            background.
+        probabilities: a function that gives, for the images, the path of a .npy file for their
+            probabilities, see `ProbabilityFile`, or a context manager of that path, which ends
+            after the file is there; None for no such file.
+        stride: total stride of the network, per axis or one number for all; "auto" for its
+            attribute `total_stride`, 1 where it has none and needs none.
+        patch_size: of the training patches: a network that takes statistics of its window is warned
+            of, once, where windows have twice as many voxels or more, or half as many or fewer.
+        device: where windows are computed; None for where the image is.
+        memory_limit: what the inference may take beside image and weights, in bytes or as "6 GiB",
+            where as much is free; None for what is free. An inference that needs more is refused
+            before it begins.
+        progress: show a progress bar.
+        cancelled: asked before each batch of windows whether to stop.
+
+    Raises:
+        ValueError: an argument out of range; in `__call__`, see `Tiling.layout`, values that are
+            not finite, a network in training with dropout or norms of running statistics, and
+            logits that do not fit the window or the classes.
+        TypeError: in `__call__`, images or logits that are no tensor.
+        MemoryLimitError: in `__call__`, the memory does not suffice; a `ValueError` too.
+        CancelledError: in `__call__`, `cancelled` said so.
+
+    Example:
+        >>> inferer = OverlapTileInferer((128, 128, 64), halo=16, output="labels")
+        >>> inferer(torch.zeros(1, 1, 300, 300, 100), network).shape  # doctest: +SKIP
+        torch.Size([1, 1, 300, 300, 100])
+    """
+
+    def __init__(
+        self,
+        roi_size: Numbers,
+        *,
+        mode: str = "crop",
+        halo: Numbers | str = "auto",
+        edge: str = "mirror",
+        overlap: float = 0.25,
+        weights: str = "gaussian",
+        batch_size: int = 1,
+        slices: int | None = None,
+        flips: Sequence[int] = (),
+        level: int | None = None,
+        skip: Skip | None = None,
+        output: str = "logits",
+        classes: Classes | None = None,
+        probabilities: Callable[[Tensor], Target | AbstractContextManager[Target]] | None = None,
+        stride: Numbers | str = "auto",
+        patch_size: Sequence[int] | None = None,
+        device: str | torch.device | None = None,
+        memory_limit: int | str | None = None,
+        progress: bool = False,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        super().__init__()
+        self.tiling = Tiling(
+            roi_size=roi_size,
+            mode=mode,
+            halo=halo,
+            edge=edge,
+            overlap=overlap,
+            slices=slices,
+            stride=stride,
+            skip=skip,
+        )
+        check_choice("weights", weights, WEIGHTS)
+        check_choice("output", output, OUTPUTS)
+        if type(batch_size) is not int or batch_size < 1:
+            raise ValueError(f"batch_size is a whole number from 1 on, got {batch_size!r}: pass 1")
+        if not isinstance(flips, Sequence) or not all(type(axis) is int for axis in flips):
+            raise ValueError(f"flips is a list of axes, got {flips!r}: pass for instance [0, 1]")
+        if patch_size is not None:
+            check_least("patch_size", patch_size, 1, "a patch has 1 voxel or more along each axis")
+        if isinstance(patch_size, int):
+            raise ValueError(
+                f"patch_size has one entry per axis, got {patch_size}: pass for instance "
+                f"{(patch_size,) * 3}"
+            )
+        self.weights = weights
+        self.batch_size = batch_size
+        self.flips = tuple(flips)
+        self.level = level
+        self.output = output
+        self.channels = None if classes is None else logit_channels(classes)
+        self.regions = classes is not None and are_regions(classes)
+        self.probabilities = probabilities
+        self.patch_size = None if patch_size is None else tuple(patch_size)
+        self.device = None if device is None else reachable(device)
+        self.progress = progress
+        self.cancelled = cancelled
+        self._planner = Planner(
+            tiling=self.tiling,
+            batch_size=batch_size,
+            labels=output == "labels",
+            probabilities=probabilities is not None,
+            flips=bool(flips),
+            patch_size=self.patch_size,
+            channels=self.channels,
+            memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
+            device=self.device,
+        )
+        self._prune = Remembered(lambda network: cast(Any, network).prune(level).eval())
+        self._warned = False
+
+    @torch.no_grad()
+    def __call__(
+        self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any
+    ) -> Tensor:
+        """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
+        network = self._ready(inputs, network)
+        check_mode(network)
+        image = inputs.as_subclass(Tensor)
+        if self.probabilities is not None and len(image) != 1:
+            raise ValueError(
+                f"probabilities are written for one image at a time, got {len(image)}: "
+                "pass them one by one"
+            )
+        layout = self._planner.plan(image, network).layout
+        self._warn_of_size(layout, layers_of(network))
+        warn_of_content(image, layout, files_of(inputs))
+
+        forward = Forward(
+            lambda windows: network(windows, *args, **kwargs),
+            slices=self.tiling.slice_axis(image.ndim - 2),
+            flips=self.flips,
+            channels=self.channels,
+        )
+        with ExitStack() as stack:
+            sweep = Sweep(
+                image,
+                layout=layout,
+                forward=forward,
+                canvas=self._canvas(image, inputs, layout, stack),
+                weights=self.weights if self.tiling.mode == "blend" else None,
+                regions=self.regions,
+                skip=self.tiling.skip,
+                device=self.device,
+            )
+            answer = sweep.run(
+                self.batch_size,
+                empty=self.output == "logits" or self.probabilities is not None,
+                cancelled=self.cancelled,
+                progress=self.progress,
+            )
+        return convert_to_dst_type(answer, inputs, dtype=answer.dtype)[0]  # with its meta data
+
+    def plan(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
+        """What `__call__` would compute and need for images (B, C, *spatial); nothing is computed.
+
+        Raises:
+            ValueError: as `__call__` before its first window, but for a network in training, whose
+                plan is that of eval.
+            TypeError: images that are no tensor.
+            MemoryLimitError: as `__call__`, the memory does not suffice.
+        """
+        return self._planner.plan(image, self._ready(image, network))
+
+    def _ready(self, image: Tensor, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """The network, pruned to `level`, if it takes the images."""
+        if not isinstance(image, Tensor):
+            raise TypeError(
+                f"images are a tensor (B, C, *spatial), got {type(image).__name__}: pass "
+                "torch.as_tensor(image)"
+            )
+        check_type(image, layers_of(network))
+        return self._pruned(network)
+
+    def _pruned(self, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """The network pruned to `level`, once for its weights; itself for no level."""
+        if self.level is None:
+            return network
+        if not (isinstance(network, nn.Module) and hasattr(network, "prune")):
+            raise ValueError(
+                f"level {self.level} needs a network that can be pruned, got "
+                f"{type(network).__name__}: prune it before it is made fast, or pass level=None"
+            )
+        return self._prune(network)
+
+    def _canvas(self, image: Tensor, inputs: Tensor, layout: Layout, stack: ExitStack) -> Canvas:
+        """What takes the logits, with the file of probabilities around it, if there is one."""
+        device, regions = image.device, self.regions
+        canvas: Canvas
+        if self.output == "labels":
+            shape = (image.shape[0], *image.shape[2:])
+            canvas = LabelCanvas(shape, regions=regions, device=device)
+        else:
+            canvas = LogitsCanvas(image.shape[2:], regions=regions, device=device)
+        if self.probabilities is None:
+            return canvas
+        target = self.probabilities(inputs)
+        if not isinstance(target, str | os.PathLike):
+            target = stack.enter_context(target)
+        file = probability_file(
+            target,
+            canvas,
+            size=image.shape[2:],
+            regions=regions,
+            axis=layout.slowest,
+            filled=self.tiling.skip is not None,
+        )
+        return stack.enter_context(file)
+
+    def _warn_of_size(self, layout: Layout, network: nn.Module | None) -> None:
+        if self._warned or self.patch_size is None or network is None:
+            return
+        factor = prod(n for n in layout.size if n > 1) / prod(n for n in self.patch_size if n > 1)
+        if 1 / PATCH_FACTOR < factor < PATCH_FACTOR or not takes_window_statistics(network):
+            return
+        self._warned = True
+        logger.warning(
+            "windows of %s voxels have %.2g times the voxels of the training patch %s, and the "
+            "network normalises over its window: the answer depends on that; set roi_size so that "
+            "both are alike",
+            "x".join(map(str, layout.size)),
+            factor,
+            "x".join(map(str, self.patch_size)),
+        )

@@ -1,0 +1,171 @@
+"""Plan: what an inference will compute and need, worked out before its first window."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, prod
+
+import torch
+from torch import Tensor, nn
+
+from medseg.base.memory import available_bytes
+from medseg.base.text import counted
+from medseg.inference.predictor.predictor import Predictor, layers_of
+from medseg.inference.tiles.windows import Layout
+from medseg.networks.analysis.footprint import footprint
+from medseg.networks.nested import NestedUNet
+
+GIB = 2**30
+
+WORKSPACE = {
+    ("eager", torch.float32): 2.2,
+    ("eager", torch.bfloat16): 1.4,
+    ("openvino", torch.float32): 0.9,
+    ("openvino", torch.bfloat16): 0.9,
+}
+"""Memory that a pass was measured to take at most, beside a reserve, over that of its tensors:
+workspace of convolutions, copies in another layout, pages that the allocator keeps. OpenVINO is
+below 1 since it never holds the maps that a node concatenates. Measured on a CPU, with `NestedUNet`
+(`tests/inference/test_peak.py`); of all else, GPUs too, `WORKSPACE_ELSE` is assumed."""
+
+WORKSPACE_ELSE = 2.2
+
+RESERVE_BYTES = {"openvino": 96 * 2**20}
+"""What a first pass was measured to take besides, whatever the window: code, caches, and the steps
+in which an allocator that keeps its pages grows. Else `RESERVE_ELSE`."""
+
+LOGITS = {"openvino": 2, "onnxruntime": 1}
+"""Of the logits, how many float32 copies a pass takes besides: OpenVINO's own, and the answer."""
+
+RESERVE_ELSE = 352 * 2**20
+
+_UNITS = {"": 1, "KIB": 2**10, "MIB": 2**20, "GIB": GIB, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+class MemoryLimitError(ValueError):
+    """An inference would need more memory than it may have."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an inference will compute and need.
+
+    Attributes:
+        layout: the windows.
+        batch_size: windows that go through the network together.
+        network_bytes: of a pass of the network, None where its layers are not known.
+        image_bytes: of the image that the network is shown, as it is in memory already.
+        answer_bytes: of labels or logits, and of the slab that windows are blended in.
+        file_bytes: of the file of probabilities on the disk, 0 for none.
+    """
+
+    layout: Layout
+    batch_size: int
+    network_bytes: int | None
+    image_bytes: int
+    answer_bytes: int
+    file_bytes: int = 0
+
+    @property
+    def needed_bytes(self) -> int:
+        """What is needed beside the image and the weights, which are there."""
+        return (self.network_bytes or 0) + self.answer_bytes
+
+    def __str__(self) -> str:
+        halo = "" if self.layout.halo is None else f", halo {_by(self.layout.halo)}"
+        network = "unknown" if self.network_bytes is None else told(self.network_bytes)
+        file = f"; {told(self.file_bytes)} on the disk" if self.file_bytes else ""
+        return (
+            f"{counted(self.layout.count, 'window')} of {_by(self.layout.size)}{halo}, "
+            f"{self.batch_size} at a time; memory: at most {told(self.needed_bytes)} (network "
+            f"{network}, answer {told(self.answer_bytes)}) beside the image's "
+            f"{told(self.image_bytes)}{file}"
+        )
+
+
+def _by(numbers: Sequence[int]) -> str:
+    return "x".join(map(str, numbers))
+
+
+def network_bytes(
+    network: Callable[..., Tensor], shape: Sequence[int]
+) -> tuple[int | None, int | None]:
+    """Memory of a pass over windows (B, C, *spatial), and the channels of the logits.
+
+    None for both where the network's layers are not known, as of a plain function.
+    """
+    module = layers_of(network)
+    if module is None:
+        return None, None
+    backend, dtype = way_to_run(network)
+    tensors = footprint(module, shape, dtype=dtype)
+    known = WORKSPACE if isinstance(module, NestedUNet) else {}
+    factor = known.get((backend, dtype), WORKSPACE_ELSE)
+    reserve = RESERVE_BYTES.get(backend, RESERVE_ELSE)
+    reserve += LOGITS.get(backend, 0) * float32_bytes(shape, tensors.out_channels)
+    return ceil(tensors.peak_bytes * factor) + reserve, tensors.out_channels
+
+
+def float32_bytes(shape: Sequence[int], channels: int) -> int:
+    """Of so many channels of windows (B, C, *spatial)."""
+    return 4 * shape[0] * channels * prod(shape[2:])
+
+
+def way_to_run(network: Callable[..., Tensor]) -> tuple[str, torch.dtype]:
+    """The backend and the type that a network is computed in."""
+    if isinstance(network, Predictor):
+        return network.backend, network.precision
+    weight = _first_weight(network)
+    return "eager", torch.float32 if weight is None else weight.dtype
+
+
+def device_of(network: Callable[..., Tensor]) -> torch.device | None:
+    """Where a network is computed; None where that cannot be told."""
+    if isinstance(network, Predictor):
+        return network.device
+    weight = _first_weight(network)
+    return None if weight is None else weight.device
+
+
+def _first_weight(network: Callable[..., Tensor]) -> Tensor | None:
+    return next(network.parameters(), None) if isinstance(network, nn.Module) else None
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that a device still has; None where the system does not tell."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + unused)
+    return available_bytes()
+
+
+def parse_bytes(text: int | str) -> int:
+    """Bytes of a number, or of one with a unit.
+
+    Raises:
+        ValueError: neither.
+
+    Example:
+        >>> parse_bytes("6 GiB"), parse_bytes("1.5GB")
+        (6442450944, 1500000000)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(text))
+    if match is None or match[2].upper() not in _UNITS:
+        raise ValueError(f"{text!r} is no amount of memory: write bytes, or a unit too, as in 6GiB")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def told(size: int, rounded: Callable[[float], int] = ceil) -> str:
+    """Bytes in KiB, MiB or GiB: what is needed rounded up, what there is down.
+
+    So what is needed is never told as what there is, if it is more.
+
+    Example:
+        >>> told(3_000_000), told(3_000_000, int), told(6_000_000_000)
+        ('3 MiB', '2 MiB', '5.59 GiB')
+    """
+    for unit, name in ((2**10, "KiB"), (2**20, "MiB")):
+        if size < 2**10 * unit:
+            return f"{rounded(size / unit)} {name}"
+    return f"{rounded(size / GIB * 100) / 100:.2f} GiB"

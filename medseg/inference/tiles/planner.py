@@ -1,0 +1,279 @@
+"""Planner: plans an inference by its rules, and refuses what needs too much memory."""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from math import floor, prod
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from medseg.base.memory import hand_back_freed_pages
+from medseg.inference.predictor.predictor import Predictor, layers_of
+from medseg.inference.tiles.plan import (
+    MemoryLimitError,
+    Plan,
+    device_of,
+    float32_bytes,
+    free_bytes,
+    network_bytes,
+    told,
+    way_to_run,
+)
+from medseg.inference.tiles.tiling import Tiling
+from medseg.inference.tiles.windows import Layout, up
+from medseg.networks.analysis.receptive_field import takes_window_statistics
+
+FILE_WORKSPACE = 10
+"""Bytes per probability of a window: as float32, as float16, and the pages of the file."""
+
+MOST_CLASSES = 256
+"""Channels of a network whose labels are asked for: they are uint8."""
+
+LABEL_WORKSPACE = 10
+"""Bytes per voxel of a window whose labels are taken: the label, the best logit so far and the
+next, and masks; of many classes, a byte for each."""
+
+Needed = tuple[int | None, int | None]
+Free = Callable[[torch.device], int | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planner:
+    """What the plan of an inference follows from, besides the image and the network.
+
+    Attributes:
+        tiling: where windows lie.
+        batch_size: most windows that go through the network together.
+        labels: whether the answer is labels and not logits.
+        probabilities: whether a file of them is written, too.
+        flips: whether the logits are the mean over flips.
+        patch_size: of the training patches, None if it is not known.
+        channels: that the classes need, None for any number.
+        memory_limit: bytes that may be taken beside image and weights, and no more than are free;
+            None for what is free.
+        device: where windows are computed; None for where the image is.
+    """
+
+    tiling: Tiling
+    batch_size: int
+    labels: bool
+    probabilities: bool
+    flips: bool
+    patch_size: Sequence[int] | None
+    channels: int | None
+    memory_limit: int | None
+    device: torch.device | None
+    _known: WeakKeyDictionary[nn.Module, dict[Hashable, Needed]] = field(
+        default_factory=WeakKeyDictionary, repr=False, compare=False
+    )
+
+    def plan(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
+        """The plan for images (B, C, *spatial); nothing is computed.
+
+        Raises:
+            ValueError: see `Tiling.layout`.
+            MemoryLimitError: the memory does not suffice; the setting that would do is named.
+        """
+        plan = self._unchecked(image, network)
+        lack = self._lack(plan, image, network, free_bytes)
+        if lack is None:
+            return plan
+        hand_back_freed_pages()
+        free = cache(free_bytes)  # asked once, for all settings that are tried
+        if lack := self._lack(plan, image, network, free):
+            needed, there = lack
+            limited = there == self.memory_limit
+            least = f"{'the limit' if limited else 'there'} is {told(there, floor)}"
+            raise MemoryLimitError(
+                f"inference needs {told(needed)} of memory ({plan}), {least}: "
+                f"{self._remedy(plan, image, network, free, limited=limited)}"
+            )
+        return plan
+
+    def _lack(
+        self, plan: Plan, image: Tensor, network: Callable[..., Tensor], free: Free
+    ) -> tuple[int, int] | None:
+        """What is needed of a memory and what there is, where that does not suffice.
+
+        Windows are computed where the network is, and the answer is kept where the image is. A
+        limit is for all of it; of what is free, no more is needed than this process has not yet.
+        """
+        at = self.device or device_of(network) or image.device
+        limits = [(plan.needed_bytes, self.memory_limit)]
+        further = self._further_bytes(plan, image, network)
+        if at == image.device:
+            limits.append((further + plan.answer_bytes, free(at)))
+        else:
+            limits.append((further, free(at)))
+            limits.append((plan.answer_bytes, free(image.device)))
+        short = ((needed, there) for needed, there in limits if there is not None)
+        return next(((needed, there) for needed, there in short if needed > there), None)
+
+    def _further_bytes(self, plan: Plan, image: Tensor, network: Callable[..., Tensor]) -> int:
+        """Of what a pass takes, what this process does not hold for its like since the last one."""
+        shape = self._shape(plan.batch_size, plan.layout, image)
+        if not (isinstance(network, Predictor) and network.holds(shape)):
+            return plan.network_bytes or 0
+        _, channels = self._network_bytes(network, shape)
+        return float32_bytes(shape, shape[1] + (channels or 1))  # the windows and the logits
+
+    def _unchecked(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
+        layout = self.tiling.layout(image, layers_of(network))
+        count = min(self.batch_size, layout.count)
+        needed, channels = self._network_bytes(network, self._shape(count, layout, image))
+        if None not in (channels, self.channels) and channels != self.channels:
+            raise ValueError(
+                f"the classes need {self.channels} channels, the network gives {channels}: load "
+                "the weights and the classes of one training"
+            )
+        if self.labels and (channels or 1) > MOST_CLASSES:
+            raise ValueError(
+                f"labels are 0 to {MOST_CLASSES - 1}, the network gives {channels} channels: pass "
+                "output='logits'"
+            )
+        classes = channels or 1
+        return Plan(
+            layout,
+            count,
+            needed,
+            image.numel() * image.element_size(),
+            self._answer_bytes(layout, count, image, classes),
+            2 * image[:, 0].numel() * classes if self.probabilities else 0,
+        )
+
+    def _shape(self, count: int, layout: Layout, image: Tensor) -> tuple[int, ...]:
+        """Of so many windows, as the network is given them."""
+        return (count * image.shape[0], image.shape[1], *self._of_roi(layout.size))
+
+    def _answer_bytes(self, layout: Layout, count: int, image: Tensor, classes: int) -> int:
+        """See `Plan.answer_bytes`."""
+        voxels = image[:, 0].numel()
+        window = count * image.shape[0] * prod(layout.size)
+        answer = voxels if self.labels else 4 * voxels * classes
+        if self.labels:
+            answer += window * max(classes, LABEL_WORKSPACE)
+        if self.probabilities:
+            answer += FILE_WORKSPACE * window * classes
+        if self.tiling.mode == "blend":
+            along, length = image.shape[2 + layout.slowest], layout.size[layout.slowest]
+            slab = voxels // along * min(length, along)
+            answer += 4 * (slab * (classes + 1) + window * classes)
+        if self.flips:
+            # their sum, the logits, whose room may be taken in between, and the flipped window
+            answer += 4 * window * (2 * classes + image.shape[1])
+        return answer
+
+    def _of_roi(self, values: Sequence[int]) -> list[int]:
+        """Those of the numbers per axis of the image that `roi_size` has too."""
+        along = self.tiling.slice_axis(len(values))
+        return [value for axis, value in enumerate(values) if axis != along]
+
+    def _network_bytes(self, network: Callable[..., Tensor], shape: tuple[int, ...]) -> Needed:
+        """See `network_bytes`; worked out once for a way to run a network and a shape."""
+        module = layers_of(network)
+        if module is None:
+            return network_bytes(network, shape)
+        known = self._known.setdefault(module, {})
+        way = (way_to_run(network), shape)
+        if way not in known:
+            known[way] = network_bytes(network, shape)
+        return known[way]
+
+    def _remedy(
+        self,
+        plan: Plan,
+        image: Tensor,
+        network: Callable[..., Tensor],
+        free: Free,
+        *,
+        limited: bool,
+    ) -> str:
+        """The first setting that fits, of those that change the answer least.
+
+        Labels in place of logits are not always to be had: smaller windows are named beside them.
+        """
+        step = self.tiling.step(image.ndim - 2, layers_of(network))
+        sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
+        largest = self._of_roi([min(n, up(size, s)) for n, size, s in sizes])
+        batches = [replace(self, batch_size=n) for n in range(plan.batch_size, 0, -1)]
+        trained = self._as_trained(image, network, self._of_roi(step))
+        windows = trained or [
+            replace(self, tiling=replace(self.tiling, roi_size=roi), batch_size=1)
+            for roi in _shorter(largest, self._of_roi(step))
+        ]
+        labels_of_batches, labels_of_windows = (
+            [replace(planner, labels=True) for planner in planners]
+            for planners in (batches, windows)
+        )
+        least: list[int] = []
+
+        def first(planners: Sequence[Planner]) -> str | None:
+            """What to pass for the first that fits; None for none, whose needs are in `least`."""
+            for other in planners:
+                try:
+                    planned = other._unchecked(image, network)
+                except ValueError:  # too small for the halo, or for the network
+                    continue
+                if lack := other._lack(planned, image, network, free):
+                    least.append(lack[0])
+                    continue
+                same = planned.layout.size == plan.layout.size
+                effect = "" if same else ", as in training" if trained else self._effect(network)
+                return " and ".join(other._unlike(self)) + effect
+            return None
+
+        for choices in [batches], [labels_of_batches, windows], [labels_of_windows]:
+            if named := [text for planners in choices if (text := first(planners))]:
+                return f"pass {', or '.join(named)}"
+        more = "raise the limit" if limited else "take a machine with more memory"
+        layout = ", with windows as in training," if trained else ""
+        return f"the least that works{layout} is {told(min(least))}: {more}"
+
+    def _as_trained(
+        self, image: Tensor, network: Callable[..., Tensor], step: Sequence[int]
+    ) -> list["Planner"]:
+        """With windows as in training, where the answer depends on them and they can be."""
+        patch = self.patch_size or ()
+        if len(patch) != len(step) or not _normalises(network):
+            return []
+        roi = [up(n, s) for n, s in zip(patch, step, strict=True)]
+        planner = replace(self, tiling=replace(self.tiling, roi_size=roi), batch_size=1)
+        try:
+            planner.tiling.layout(image, layers_of(network))
+        except ValueError:  # nothing between their halos
+            return []
+        return [planner]
+
+    def _effect(self, network: Callable[..., Tensor]) -> str:
+        """What is to be said of windows of another size."""
+        if _normalises(network):
+            return ", which changes the answer: the network normalises over its window"
+        if self.tiling.mode == "crop" and self.tiling.halo == "auto":
+            return ""
+        return ", which may change the answer: less is seen around a voxel"
+
+    def _unlike(self, other: "Planner") -> Iterator[str]:
+        """The arguments that differ from another's."""
+        if self.labels != other.labels:
+            yield "output='labels' (where logits are not needed)"
+        if self.tiling is not other.tiling:
+            yield f"roi_size {self.tiling.roi_size}"
+        if self.batch_size < other.batch_size:
+            yield f"batch_size {self.batch_size} (of a bundle: windows_per_batch)"
+
+
+def _normalises(network: Callable[..., Tensor]) -> bool:
+    module = layers_of(network)
+    return module is not None and takes_window_statistics(module)
+
+
+def _shorter(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:
+    """Sizes of windows from the largest, the longest axis each time an eighth shorter, in steps."""
+    now = list(size)
+    yield list(now)
+    while longest := max((n for n, s in zip(now, step, strict=True) if n > s), default=0):
+        axis = next(a for a, n in enumerate(now) if n == longest and n > step[a])
+        now[axis] = max((longest - max(longest // 8, 1)) // step[axis], 1) * step[axis]
+        yield list(now)

@@ -1,0 +1,146 @@
+"""Sweep: the windows of images, computed batch by batch and put where they belong."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+import torch
+from monai.data.utils import compute_importance_map
+from torch import Tensor
+from tqdm import tqdm
+
+from medseg.inference.tiles.blend import Blender
+from medseg.inference.tiles.cancelled import CancelledError
+from medseg.inference.tiles.canvas import Box, Canvas, background
+from medseg.inference.tiles.forward import Forward
+from medseg.inference.tiles.skip import Skip, passed_over
+from medseg.inference.tiles.windows import Layout, Window, fetch
+
+SIGMA_SCALE = 0.125
+"""Standard deviation of the Gaussian weights over the length of the window, MONAI's default."""
+
+
+class Sweep:
+    """Goes over images once, window by window.
+
+    Args:
+        image: (B, C, *spatial).
+        layout: its windows.
+        forward: from windows to logits.
+        canvas: is given the logits of the voxels.
+        weights: "gaussian" or "constant" for windows that overlap; None for those that do not.
+        regions: whether the channels are the sigmoid logits of regions.
+        skip: which windows are passed over, see `OverlapTileInferer`.
+        device: where windows are computed; None for where the image is.
+    """
+
+    def __init__(
+        self,
+        image: Tensor,
+        *,
+        layout: Layout,
+        forward: Forward,
+        canvas: Canvas,
+        weights: str | None,
+        regions: bool,
+        skip: Skip | None,
+        device: torch.device | None,
+    ) -> None:
+        self.image = image
+        self.layout = layout
+        self.forward = forward
+        self.canvas = canvas
+        self.regions = regions
+        self.skip = skip
+        self.device = image.device if device is None else device
+        self.blender = None if weights is None else self._blender(weights)
+
+    def run(
+        self,
+        batch_size: int,
+        *,
+        empty: bool,
+        cancelled: Callable[[], bool] | None = None,
+        progress: bool = False,
+    ) -> Tensor:
+        """Compute the windows that are not passed over, and give the canvas's answer.
+
+        Args:
+            batch_size: windows that go through the network together.
+            empty: where all are passed over, compute one all the same, and put background in its
+                place: the network alone knows how many classes there are.
+            cancelled: asked before each batch whether to stop.
+            progress: show a progress bar.
+
+        Raises:
+            CancelledError: `cancelled` said so.
+            ValueError: values that are not finite.
+        """
+        count = self.layout.count
+        none = True
+        with tqdm(total=count, unit="window", disable=not progress) as bar:
+            done = 0
+            wanted = self._wanted()
+            while True:
+                if cancelled is not None and cancelled():
+                    raise CancelledError(f"stopped after {done} of {count} windows")
+                if not (batch := list(islice(wanted, batch_size))):
+                    break
+                none = False
+                done = batch[-1][0] + 1
+                self._put([(window, voxels) for _, window, voxels in batch])
+                del batch  # not to be held while the next is fetched
+                bar.update(done - bar.n)
+            bar.update(count - bar.n)
+        if none and empty:
+            first = self.layout.windows()[0]
+            self._put([(first, fetch(self.image, first, self.layout))], blank=True)
+        return self.canvas.result() if self.blender is None else self.blender.finish()
+
+    def _wanted(self) -> Iterator[tuple[int, Window, Tensor]]:
+        """The windows that are computed, the number of each among all, and their voxels."""
+        for number, window in enumerate(self.layout.windows()):
+            voxels = fetch(self.image, window, self.layout).contiguous()
+            _check_finite(voxels, window)
+            seen = voxels
+            if not callable(self.skip) and self.layout.fill == "zero":
+                seen = voxels[_everywhere(window.inner)]  # and not the zeros around the image
+            if not passed_over(seen, self.skip):
+                yield number, window, voxels
+
+    def _put(self, batch: Sequence[tuple[Window, Tensor]], *, blank: bool = False) -> None:
+        """Compute windows together, and put their logits, or background, where they belong."""
+        windows, parts = zip(*batch, strict=True)
+        voxels = torch.cat(parts) if parts[1:] else parts[0]
+        logits = self.forward(voxels.to(self.device)).to(self.image.device)
+        if blank:
+            logits = background(logits, regions=self.regions)
+        for window, part in zip(windows, logits.split(len(self.image)), strict=True):
+            inner = part[_everywhere(window.inner)]
+            if self.blender is None:
+                self.canvas.put(window.given, inner)
+            else:
+                self.blender.add(window.given, window.inner, inner)
+
+    def _blender(self, weights: str) -> Blender:
+        size = self.layout.size
+        return Blender(
+            self.canvas,
+            size=self.image.shape[2:],
+            axis=self.layout.slowest,
+            weight=compute_importance_map(size, mode=weights, sigma_scale=SIGMA_SCALE),
+            regions=self.regions,
+        )
+
+
+def _everywhere(box: Box) -> Box:
+    """A box of (B, C, *spatial), in all images and channels."""
+    return (slice(None), slice(None), *box)
+
+
+def _check_finite(voxels: Tensor, window: Window) -> None:
+    if not voxels.isfinite().all():
+        where = ", ".join(f"{s.first}:{s.stop}" for s in window.spans)
+        raise ValueError(
+            f"values of the image in the window around [{where}] are not finite: correct the "
+            "image, or fill them before the intensity transforms"
+        )

@@ -1,0 +1,295 @@
+"""Tiling: the rules by which windows are laid on an image for a network."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from torch import Tensor, nn
+
+from medseg.inference.tiles.skip import Skip, bounding_box
+from medseg.inference.tiles.windows import EDGES, Axis, Layout, blend_axis, crop_axis, per_axis, up
+from medseg.networks.analysis.receptive_field import receptive_field, takes_window_statistics
+
+MODES = ("crop", "blend")
+
+Numbers = int | Sequence[int]
+
+_fields: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], tuple[int, ...]]] = WeakKeyDictionary()
+"""Receptive fields that were worked out, by network and stride; they depend on no weight."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiling:
+    """The arguments of `OverlapTileInferer` that say where windows lie, with their meaning there.
+
+    Raises:
+        ValueError: one is out of range.
+
+    Example:
+        >>> tiling = Tiling(roi_size=64, halo=8)
+        >>> tiling.layout(torch.zeros(1, 1, 100, 40), None).size
+        (50, 56)
+    """
+
+    roi_size: Numbers
+    mode: str = "crop"
+    halo: Numbers | str = "auto"
+    edge: str = "mirror"
+    overlap: float = 0.25
+    slices: int | None = None
+    stride: Numbers | str = "auto"
+    skip: Skip | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("mode", self.mode, MODES)
+        check_choice("edge", self.edge, EDGES)
+        check_least("roi_size", self.roi_size, 1, "a window has 1 voxel or more along each axis")
+        for name, least in (("halo", 0), ("stride", 1)):
+            value = getattr(self, name)
+            if value != "auto":
+                check_least(name, value, least, f"{name} is {least} or more, or 'auto'")
+        if not is_number(self.overlap) or not 0 <= self.overlap < 1:
+            raise ValueError(f"overlap is 0 or more and below 1, got {self.overlap!r}: pass 0.25")
+        if not (self.skip is None or callable(self.skip) or is_number(self.skip)):
+            raise ValueError(
+                "skip is None, a finite number that windows must exceed, or a function of a "
+                f"window, got {self.skip!r}: pass for instance 0"
+            )
+
+    def layout(self, image: Tensor, network: nn.Module | None) -> Layout:
+        """Where the windows lie on images (B, C, *spatial).
+
+        Args:
+            image: of which the values count only where `skip` is a number.
+            network: its layers tell the halo and the stride, where these are "auto"; None if they
+                cannot be had.
+
+        Raises:
+            ValueError: numbers of entries that do not fit the image, windows with nothing between
+                their halos, or a halo or stride that cannot be worked out.
+        """
+        size = tuple(image.shape[2:])
+        if not size:
+            raise ValueError(
+                f"images are (B, C, *spatial), got shape {tuple(image.shape)}: add the axes that "
+                "are missing"
+            )
+        if 0 in image.shape:
+            raise ValueError(f"an image has voxels, got shape {tuple(image.shape)}: drop the image")
+        self._check_axes(len(size), network)
+        roi = self._per_axis(self.roi_size, len(size), "roi_size", of_slices=1)
+        if self.mode == "blend":
+            lines = [
+                blend_axis(n, window=r, overlap=self.overlap)
+                for n, r in zip(size, roi, strict=True)
+            ]
+            layout = Layout(tuple(lines), fill="zero")
+            self._check_divides(layout, network)
+            self._check_statistics(layout, network)
+            return layout
+        self._check_stride(network)
+        step = self.step(len(size), network)
+        halo = (0,) * len(size)
+        if self._needs_halo(size, roi, step):
+            halo = self._per_axis(self._halo(network, image, step), len(size), "halo", of_slices=0)
+        lines = [
+            self._line(box, n, window=r, halo=h, step=s)
+            for box, n, r, h, s in zip(self._boxes(image), size, roi, halo, step, strict=True)
+        ]
+        whole = tuple(up(h, s) for h, s in zip(halo, step, strict=True))
+        fill = "mirror" if self.edge == "mirror" else "edge"
+        layout = Layout(tuple(lines), fill=fill, halo=whole)
+        self._check_statistics(layout, network)
+        return layout
+
+    def check_network(self, network: nn.Module) -> None:
+        """Refuse windows that no image could be cut into for this network, before one is read.
+
+        A network that does not state its stride along each axis passes.
+
+        Raises:
+            ValueError: `roi_size` has another number of entries than the network has axes, is
+                smaller than its stride, is no multiple of it where windows blend, or is one voxel
+                to a layer that takes statistics of its window.
+        """
+        own = getattr(network, "total_stride", 1)
+        if isinstance(own, int):
+            return
+        per_axis(self.roi_size, len(own), "roi_size")
+        axes = len(own) + (self.slices is not None)
+        step = self.step(axes, network)
+        roi = self._per_axis(self.roi_size, axes, "roi_size", of_slices=1)
+        if self.mode == "blend":
+            lines = tuple(blend_axis(n, window=n, overlap=self.overlap) for n in roi)
+            layout = Layout(lines, fill="zero")
+            self._check_divides(layout, network)
+            self._check_statistics(layout, network)
+        elif any(n < s for n, s in zip(roi, step, strict=True)):
+            raise ValueError(
+                f"roi_size {self.roi_size} is smaller than the network's stride {list(own)}: pass "
+                "the stride or more along each axis, such as the size of the training patches"
+            )
+
+    def _check_axes(self, axes: int, network: nn.Module | None) -> None:
+        """Refuse a network of another number of axes than the windows have."""
+        own = getattr(network, "total_stride", 1)
+        windows = axes - (self.slices is not None)
+        if isinstance(own, int) or len(own) == windows:
+            return
+        remedy = "pass an image of as many axes"
+        if len(own) == axes:
+            remedy = "pass slices=None"
+        elif len(own) == windows - 1:
+            remedy = "pass slices, the axis along which it goes slice by slice"
+        raise ValueError(f"the network is {len(own)}D, the windows are {windows}D: {remedy}")
+
+    def _check_stride(self, network: nn.Module | None) -> None:
+        """Refuse a network that halves its images and does not tell where they may be cut."""
+        if self.stride != "auto" or network is None or hasattr(network, "total_stride"):
+            return
+        if any(_is_strided(layer) for layer in network.modules()):
+            raise ValueError(
+                f"a {type(network).__name__} has layers of stride 2 or more and no total_stride: "
+                "pass stride, the product of those on the way down"
+            )
+
+    def _check_divides(self, layout: Layout, network: nn.Module | None) -> None:
+        """Refuse windows, all as large as `roi_size`, that the network cannot halve as it does."""
+        step = self.step(len(layout.size), network)
+        fits = [up(n, s) for n, s in zip(layout.size, step, strict=True)]
+        if getattr(network, "pad_input", False) or list(layout.size) == fits:
+            return
+        along = self.slice_axis(len(step))
+        stride, least = (
+            [n for axis, n in enumerate(numbers) if axis != along] for numbers in (step, fits)
+        )
+        raise ValueError(
+            f"roi_size is a multiple of the network's stride {stride} where windows blend, got "
+            f"{self.roi_size}: pass {least}"
+        )
+
+    def _check_statistics(self, layout: Layout, network: nn.Module | None) -> None:
+        """Refuse windows that are one voxel to a layer which takes statistics of its window."""
+        step = self.step(len(layout.size), network)
+        along = self.slice_axis(len(step))
+        larger = [n > s for n, s in zip(layout.size, step, strict=True)]
+        if any(axis != along and more for axis, more in enumerate(larger)):
+            return
+        if network is None or not takes_window_statistics(network):
+            return
+        size, least = ("x".join(map(str, n)) for n in (layout.size, [2 * s for s in step]))
+        raise ValueError(
+            f"windows of {size} are one voxel at the deepest level, of which the network's norm "
+            f"can take no statistics: pass an image and a roi_size of more voxels, such as {least}"
+        )
+
+    def step(self, axes: int, network: nn.Module | None) -> tuple[int, ...]:
+        """Per axis of an image, what sizes of windows are multiples of: the network's stride."""
+        return self._per_axis(self._stride(network), axes, "stride", of_slices=1)
+
+    def slice_axis(self, axes: int) -> int | None:
+        """The axis of an image along which a 2D network goes, None for no such axis.
+
+        Raises:
+            ValueError: the image has no such axis.
+        """
+        if self.slices is None:
+            return None
+        if not -axes <= self.slices < axes:
+            raise ValueError(
+                f"slices is an axis of the image, 0 to {axes - 1}, got {self.slices}: pass "
+                f"{axes - 1}"
+            )
+        return self.slices % axes
+
+    def _needs_halo(self, size: Sequence[int], roi: Sequence[int], step: Sequence[int]) -> bool:
+        """Whether a halo counts; working it out takes a while, and is spared where it does not."""
+        along = self.slice_axis(len(size))
+        axes = enumerate(zip(size, roi, step, strict=True))
+        fits = all(axis == along or up(n, s) <= r // s * s for axis, (n, r, s) in axes)
+        whole = self.skip is None or callable(self.skip)
+        return not (fits and whole and self.edge == "network")
+
+    def _line(self, box: tuple[int, int], size: int, *, window: int, halo: int, step: int) -> Axis:
+        """Windows over the box of one axis; inside the image its context is that of the image."""
+        first, stop = box
+        around = 0 if self.edge == "mirror" else halo
+        least = min(2 * step, size)  # a norm over the window takes no statistics of one stride
+        start = max(min(first - around, size - least), 0) // step * step
+        stop = max(min(stop + around, size), start + least)
+        axis = crop_axis(stop - start, window=window, halo=halo, step=step, edge=self.edge)
+        return axis.moved(start)
+
+    def _boxes(self, image: Tensor) -> list[tuple[int, int]]:
+        if self.skip is None or callable(self.skip):
+            return [(0, n) for n in image.shape[2:]]
+        return bounding_box(image, self.skip)
+
+    def _per_axis(self, value: Numbers, axes: int, name: str, *, of_slices: int) -> tuple[int, ...]:
+        """One number per axis of the image; `of_slices` for that of the slices."""
+        along = self.slice_axis(axes)
+        if along is None:
+            return per_axis(value, axes, name)
+        values = list(per_axis(value, axes - 1, name))
+        return (*values[:along], of_slices, *values[along:])
+
+    def _stride(self, network: nn.Module | None) -> Numbers:
+        if not isinstance(self.stride, str):
+            return self.stride
+        stride = getattr(network, "total_stride", 1)
+        return stride if isinstance(stride, int) else [int(s) for s in stride]
+
+    def _halo(self, network: nn.Module | None, image: Tensor, step: Sequence[int]) -> Numbers:
+        if not isinstance(self.halo, str):
+            return self.halo
+        if network is None:
+            raise ValueError("halo 'auto' needs the layers of a network: pass the halo in voxels")
+        along = self.slice_axis(len(step))
+        stride = tuple(s for axis, s in enumerate(step) if axis != along)
+        known = _fields.setdefault(network, {})
+        if stride not in known:
+            known[stride] = receptive_field(network, image.shape[1], stride=stride)
+        return known[stride]
+
+
+def check_windows(inferer: Any, network: nn.Module) -> None:
+    """Ask an inferer that has a `Tiling` to check its windows for a network; others pass.
+
+    Raises:
+        ValueError: see `Tiling.check_network`.
+    """
+    tiling = getattr(inferer, "tiling", None)
+    if isinstance(tiling, Tiling):
+        tiling.check_network(network)
+
+
+def _is_strided(layer: nn.Module) -> bool:
+    stride = getattr(layer, "stride", None)
+    return any(n > 1 for n in (stride if isinstance(stride, tuple) else (stride or 1,)))
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Refuse a value that is none of the choices; the nearest one is the remedy."""
+    if value not in choices:
+        nearest = next(iter(get_close_matches(str(value), choices)), choices[0])
+        raise ValueError(f"{name} is one of {', '.join(choices)}, got {value!r}: pass {nearest!r}")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a finite real number, and no truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+
+
+def check_least(name: str, value: Numbers | str, least: int, rule: str) -> None:
+    """Refuse anything but a whole number, or several, no less than the least."""
+    values = tuple(value) if isinstance(value, Iterable) else (value,)
+    if not values or not all(_is_least(v, least) for v in values):
+        raise ValueError(f"{rule}, got {name} {value!r}: pass whole numbers of {least} or more")
+
+
+def _is_least(value: object, least: int) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

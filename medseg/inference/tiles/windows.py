@@ -1,0 +1,199 @@
+"""Windows: where the windows of an inference lie on an image, and which voxels each one gives.
+
+All of this is arithmetic on one axis at a time; the windows of an image are the product of those of
+its axes. A window may reach over the image's edge, where its voxels are made up from those inside.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from math import ceil, prod
+
+import torch
+from monai.data.utils import dense_patch_slices
+from torch import Tensor
+
+from medseg.networks.padding import mirrored
+
+EDGES = ("mirror", "network")
+
+
+@dataclass(frozen=True)
+class Span:
+    """One window along one axis, in voxels of the image.
+
+    Attributes:
+        start: its first voxel, negative where the window reaches over the near edge.
+        first: the first voxel that it gives.
+        stop: the voxel after the last that it gives.
+    """
+
+    start: int
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of an image: a span for each axis."""
+
+    spans: tuple[Span, ...]
+
+    @property
+    def given(self) -> tuple[slice, ...]:
+        """The voxels of the image that the window gives."""
+        return tuple(slice(s.first, s.stop) for s in self.spans)
+
+    @property
+    def inner(self) -> tuple[slice, ...]:
+        """The same voxels, counted from the window's own start."""
+        return tuple(slice(s.first - s.start, s.stop - s.start) for s in self.spans)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The windows along one axis: the size of all of them, and where each one lies."""
+
+    size: int
+    spans: tuple[Span, ...]
+
+    def moved(self, by: int) -> "Axis":
+        """The same windows, so many voxels further on."""
+        spans = (Span(s.start + by, s.first + by, s.stop + by) for s in self.spans)
+        return Axis(self.size, tuple(spans))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The windows of an image.
+
+    Attributes:
+        axes: one per spatial axis.
+        fill: what lies beyond the image's edge: "mirror", "edge" (the edge voxel repeated) or
+            "zero".
+        halo: voxels of context of a window inside the image, per axis; None where windows blend.
+    """
+
+    axes: tuple[Axis, ...]
+    fill: str
+    halo: tuple[int, ...] | None = None
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Voxels of each window, per axis."""
+        return tuple(axis.size for axis in self.axes)
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return prod(len(axis.spans) for axis in self.axes)
+
+    @property
+    def slowest(self) -> int:
+        """The axis along which windows come one after another: that which is longest in them."""
+        reach = [axis.spans[-1].stop / axis.size for axis in self.axes]
+        return reach.index(max(reach))
+
+    def windows(self) -> list[Window]:
+        """All windows, ordered by their start along the slowest axis."""
+        order = sorted(range(len(self.axes)), key=lambda axis: axis != self.slowest)
+        combined = product(*(self.axes[axis].spans for axis in order))
+        return [Window(tuple(spans[order.index(a)] for a in sorted(order))) for spans in combined]
+
+
+def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axis:
+    """The fewest windows of which each voxel of an axis is given by one, at least a halo inside it.
+
+    The windows are then made as small as their number allows, and their starts are multiples of
+    `step` apart, so that the pooling grids of a network fall on one another.
+
+    Args:
+        size: of the image.
+        window: the largest size of a window.
+        halo: context on either side, rounded up to a multiple of `step`. With the edge "network" a
+            window at the edge of the image has none there.
+        step: total stride of the network; sizes of windows are multiples of it.
+        edge: "mirror" surrounds the image with a halo of its mirror image, "network" leaves its
+            edge to the network's own padding.
+
+    Raises:
+        ValueError: the windows are so small that no voxel lies a halo inside them.
+
+    Example:
+        >>> crop_axis(100, window=64, halo=8, step=4, edge="network").spans
+        (Span(start=0, first=0, stop=50), Span(start=40, first=50, stop=100))
+    """
+    halo = up(halo, step)
+    over = halo if edge == "mirror" else 0
+    whole = up(size + 2 * over, step)
+    largest = window // step * step
+    if whole <= largest:
+        return Axis(whole, (Span(-over, 0, size),))
+    if largest - 2 * halo < step:
+        raise ValueError(
+            f"a window of {window} voxels has none left between halos of {halo}: enlarge roi_size "
+            f"to {2 * halo + step} or more, or give a smaller halo"
+        )
+    count = ceil((whole - 2 * halo) / (largest - 2 * halo))
+    used = up(ceil((whole - 2 * halo) / count), step) + 2 * halo
+    slack = (whole - used) // step
+    starts = [place * slack // (count - 1) * step - over for place in range(count)]
+    cuts = [(near + used + far) // 2 for near, far in pairwise(starts)]
+    bounds = zip(starts, [0, *cuts], [*cuts, size], strict=True)
+    return Axis(used, tuple(Span(start, first, stop) for start, first, stop in bounds))
+
+
+def blend_axis(size: int, *, window: int, overlap: float) -> Axis:
+    """Overlapping windows as MONAI's `sliding_window_inference` lays them; each gives all it has.
+
+    An image smaller than a window has the window centred on it.
+
+    Example:
+        >>> [span.start for span in blend_axis(10, window=4, overlap=0.5).spans]
+        [0, 2, 4, 6]
+    """
+    padded = max(size, window)
+    near = (padded - size) // 2
+    interval = window if window == padded else max(int(window * (1 - overlap)), 1)
+    places = dense_patch_slices((padded,), (window,), (interval,))
+    starts = [int(place.start) - near for (place,) in places]
+    return Axis(window, tuple(Span(s, max(s, 0), min(s + window, size)) for s in starts))
+
+
+def fetch(image: Tensor, window: Window, layout: Layout) -> Tensor:
+    """What the network sees of an image, (B, C, *size of the windows); a view where it can be."""
+    for axis, (span, used) in enumerate(zip(window.spans, layout.size, strict=True)):
+        image = _line(image, axis + 2, start=span.start, stop=span.start + used, fill=layout.fill)
+    return image
+
+
+def _line(image: Tensor, dim: int, *, start: int, stop: int, fill: str) -> Tensor:
+    """The voxels from `start` to `stop` along one dimension, whether or not the image has them."""
+    size = image.shape[dim]
+    if start >= 0 and stop <= size:
+        return image.narrow(dim, start, stop - start)
+    place = torch.arange(start, stop, device=image.device)
+    if fill == "mirror":
+        place = mirrored(place, size)
+    line = image.index_select(dim, place.clamp(0, size - 1))
+    if fill == "zero":
+        outside = ((place < 0) | (place >= size)).nonzero().flatten()
+        line.index_fill_(dim, outside, 0)
+    return line
+
+
+def per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...]:
+    """A number for each axis, from one for all of them or one for each.
+
+    Raises:
+        ValueError: another number of entries.
+    """
+    values = tuple(value) if isinstance(value, Iterable) else (value,) * axes
+    if len(values) != axes:
+        raise ValueError(f"{name} has one entry per axis, {axes}, got {value}: pass {axes} numbers")
+    return values
+
+
+def up(value: int, step: int) -> int:
+    """The least multiple of a step that is no less than a value."""
+    return ceil(value / step) * step

@@ -1,0 +1,191 @@
+"""Codestream: what a compressed image states of itself, read before it is decoded.
+
+A decoder allocates the size and gives the samples that the codestream states, whatever the DICOM
+header says. JPEG and JPEG-LS: ITU-T T.81 section B.2.2 and T.87 section C.2.2; JPEG 2000: ITU-T
+T.800 section A.5.1.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medseg.ingest.dicom.slice import Slice
+
+_ITEM = (0xFFFE, 0xE000)
+_JPEG_START = b"\xff\xd8"
+_JPEG_2000_START = b"\xff\x4f\xff\x51"
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
+_JPEG_WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xD9)))
+_JPEG_2000_FILE = b"\0\0\0\x0cjP  "  # boxes round a codestream
+_MOST_BOXES_BYTES = 2**16
+_CODING_STYLE, _START_OF_TILE, _FIRST_MARKER = 0xFF52, 0xFF90, 0xFF00
+_TRANSFORMATION, _IRREVERSIBLE = 13, 0  # bytes behind the marker of the coding style
+_SIGN_BIT = 0x80  # of the depth of a JPEG 2000 component
+
+
+@dataclass(frozen=True)
+class Codestream:
+    """What one codestream states.
+
+    Attributes:
+        size: its rows and columns.
+        bits: the depth of its samples, those of the first component.
+        is_signed: whether they have a sign. JPEG and JPEG-LS know none: two's complement is stored
+            like any other number.
+        samples: for each pixel, 1 for grey and 3 for colour.
+    """
+
+    size: tuple[int, int]
+    bits: int
+    is_signed: bool = False
+    samples: int = 1
+
+
+def stated(pixel_data: bytes) -> Iterator[Codestream]:
+    """What each codestream of encapsulated pixel data states.
+
+    Args:
+        pixel_data: the items of the pixel data element (PS3.5 section A.4), offset table included.
+            A fragment that begins no codestream, or whose size cannot be told, is passed over.
+            RLE states nothing.
+
+    Example:
+        >>> item = b"\\xfe\\xff\\x00\\xe0\\x0c\\x00\\x00\\x00"
+        >>> frame = b"\\xff\\xd8\\xff\\xc0\\x00\\x0b\\x08\\x00\\x02\\x00\\x03\\x01"
+        >>> list(stated(item + frame))
+        [Codestream(size=(2, 3), bits=8, is_signed=False, samples=1)]
+    """
+    view, at = memoryview(pixel_data), 0
+    while at + 8 <= len(view):
+        group, element, length = struct.unpack_from("<HHI", view, at)
+        if (group, element) != _ITEM:
+            return
+        if (found := codestream_of(view[at + 8 : at + 8 + length])) is not None:
+            yield found
+        at += 8 + length
+
+
+def codestream_of(fragment: bytes | memoryview) -> Codestream | None:
+    """What the codestream that a fragment begins states; None where its size cannot be told."""
+    found = _stated(memoryview(fragment))
+    return found if found is not None and min(found.size) > 0 else None
+
+
+def contradiction(codestream: Codestream, header: Slice) -> str:
+    """What a codestream says against the DICOM header; empty where its samples can be read.
+
+    Samples may have fewer bits than BitsStored, and more as long as BitsAllocated holds them.
+    Unsigned ones under a signed header are two's complement, so their sign bit must be there.
+
+    Example:
+        >>> contradiction(Codestream((64, 64), bits=12), header)  # doctest: +SKIP
+        'a codestream of 12 bits in 8'
+    """
+    size, bits = (header.rows, header.columns), codestream.bits
+    if codestream.size != size:
+        return f"a codestream of {codestream.size}, not {size} pixels"
+    if codestream.samples != header.samples:
+        return f"a codestream of {codestream.samples} samples per pixel, not {header.samples}"
+    if bits > header.bits_allocated:
+        return f"a codestream of {bits} bits in {header.bits_allocated}"
+    if codestream.is_signed and header.pixel_representation == 0:
+        return "a codestream of signed samples under an unsigned header"
+    is_blind = header.pixel_representation == 1 and not codestream.is_signed
+    if is_blind and bits < header.bits_stored:
+        return f"a codestream of {bits} unsigned bits for {header.bits_stored} signed ones"
+    return ""
+
+
+def is_irreversible(fragment: bytes) -> bool:
+    """Whether a JPEG 2000 codestream is coded with the wavelet that loses, the 9-7 one.
+
+    By the last byte of its coding style, COD (ITU-T T.800 table A.20); False where it has none.
+
+    Args:
+        fragment: the codestream, or its beginning; in the boxes of a file it is looked for.
+    """
+    at = fragment.find(_JPEG_2000_START) + 2
+    while at >= 2 and at + 4 <= len(fragment):
+        marker, length = struct.unpack_from(">HH", fragment, at)
+        if marker == _CODING_STYLE:
+            place = at + _TRANSFORMATION
+            return place < len(fragment) and fragment[place] == _IRREVERSIBLE
+        if marker == _START_OF_TILE or marker < _FIRST_MARKER or length < 2:
+            return False
+        at += 2 + length
+    return False
+
+
+def frame_marker(fragment: memoryview) -> int:
+    """The code of the frame header of a JPEG or JPEG-LS codestream, its process; 0 where unknown.
+
+    Example:
+        >>> hex(frame_marker(memoryview(b"\\xff\\xd8\\xff\\xf7\\x00\\x0b")))
+        '0xf7'
+    """
+    try:
+        found = _frame_header(fragment)
+    except struct.error:
+        return 0
+    return 0 if found is None else found[0]
+
+
+def size_of(fragment: bytes) -> tuple[int, int] | None:
+    """The rows and columns that a codestream states; None where it states none."""
+    found = _stated(memoryview(fragment))
+    return None if found is None else found.size
+
+
+def begin_of_jpeg_2000(fragment: memoryview) -> int:
+    """Where a JPEG 2000 codestream begins, which may lie in the boxes of a file; -1 for others."""
+    if fragment[:8] == _JPEG_2000_FILE:
+        return bytes(fragment[:_MOST_BOXES_BYTES]).find(_JPEG_2000_START)
+    return 0 if fragment[:4] == _JPEG_2000_START else -1
+
+
+def _stated(fragment: memoryview) -> Codestream | None:
+    try:
+        if (begins := begin_of_jpeg_2000(fragment)) >= 0:
+            return _jpeg_2000(fragment[begins:])
+        return _jpeg(fragment) if fragment[:2] == _JPEG_START else None
+    except struct.error:  # ends within its header; the decoder will say so
+        return None
+
+
+def _jpeg_2000(fragment: memoryview) -> Codestream:
+    right, bottom, left, top = struct.unpack_from(">4I", fragment, 8)
+    samples, depth = struct.unpack_from(">HB", fragment, 40)
+    return Codestream(
+        (bottom - top, right - left),
+        bits=(depth & ~_SIGN_BIT) + 1,
+        is_signed=bool(depth & _SIGN_BIT),
+        samples=samples,
+    )
+
+
+def _jpeg(fragment: memoryview) -> Codestream | None:
+    found = _frame_header(fragment)
+    if found is None:
+        return None
+    bits, rows, columns, samples = struct.unpack_from(">BHHB", fragment, found[1] + 4)
+    return Codestream((rows, columns), bits=bits, samples=samples)
+
+
+def _frame_header(fragment: memoryview) -> tuple[int, int] | None:
+    """Walk the marker segments to the frame header: its code and its place."""
+    at = 2
+    while True:
+        mark, code = struct.unpack_from(">BB", fragment, at)
+        if mark != 0xFF:
+            return None
+        if code in _JPEG_FRAMES:
+            return code, at
+        if code == 0xFF or code in _JPEG_WITHOUT_LENGTH:  # 0xFF before a marker fills up
+            at += 1 if code == 0xFF else 2
+            continue
+        (length,) = struct.unpack_from(">H", fragment, at + 2)
+        at += 2 + length

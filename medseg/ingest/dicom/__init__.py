@@ -1,0 +1,1 @@
+"""DICOM: files to series, series to volumes, each with a verdict."""

@@ -1,0 +1,1 @@
+"""Consistency: whether all slices of a series say the same of what they show."""

@@ -1,0 +1,117 @@
+"""Alternating: what slices state, or leave out, in a strict order of turns along their normal.
+
+Slices that overlap are more often of two volumes between each other. Whatever splits them so makes
+them two, be it an element that every other one leaves out and whose absence says something. That
+of others, such as the tube voltage, is noted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from medseg.ingest.dicom.consistency.kinds import MOST_LISTED, column_of, list_differences
+from medseg.ingest.dicom.consistency.traits import (
+    ABSENCE_SAYS,
+    OF_ONE_PLACE,
+    SAYS_BY_ABSENCE,
+    TIMES_OF_PACKAGES,
+    TRAIT_OF,
+    Trait,
+)
+from medseg.ingest.dicom.consistency.turns import alternate, may_be_packages, overlap, places_along
+from medseg.ingest.dicom.consistency.weak_elements import is_weak
+from medseg.ingest.dicom.rules.provenance import keyword_of
+from medseg.ingest.dicom.slice import Slice
+
+
+def alternating(slices: Sequence[Slice]) -> str:
+    """What overlapping slices state, or leave out, in a strict order of turns.
+
+    So it is where nothing is stated that shows whether they overlap.
+
+    Args:
+        slices: sorted along their normal, two or more.
+    """
+    if not overlap(slices, where_unstated=True):
+        return ""
+    columns = _turning(slices)
+    turning = [
+        name
+        for name, column in columns.items()
+        if not _is_mere_absence(name, column) and not is_weak(name, column)
+    ]
+    if TIMES_OF_PACKAGES.issuperset(turning) and may_be_packages(slices):
+        return ""
+    traits = [trait for trait in OF_ONE_PLACE if trait.field in turning]
+    found = [list_differences(slices, traits)] if traits else []
+    for name in (name for name in turning if name not in TRAIT_OF):
+        found.append(f"{len(set(columns[name]))} values of {name}")
+    if not found:
+        return ""
+    shown = found if len(found) <= MOST_LISTED else [*found[:MOST_LISTED], "..."]
+    is_stated = overlap(slices, where_unstated=False)
+    whose = "of slices that overlap" if is_stated else "of slices that state no thickness"
+    return f"{', '.join(shown)} that take turns along the normal, {whose}"
+
+
+def left_out(slices: Sequence[Slice]) -> str:
+    """What every other slice leaves out, whether they overlap or not, though that says something.
+
+    Siemens states the b-value of diffusion images alone, not that of the image without.
+
+    Args:
+        slices: sorted along their normal, one or more.
+    """
+    places = places_along(slices)
+    columns = {
+        t: column_of([getattr(s.origin, t.field) for s in slices], t) for t in SAYS_BY_ABSENCE
+    }
+    turning = [
+        trait
+        for trait, column in columns.items()
+        if "" in column and (alternate(column) or alternate(column, places))
+    ]
+    return (
+        f"{list_differences(slices, turning)} that take turns along the normal" if turning else ""
+    )
+
+
+def left_out_by_turns(slices: Sequence[Slice]) -> list[str]:
+    """Keywords that every other of overlapping slices leaves out, though all images have them.
+
+    Args:
+        slices: sorted along their normal, which no rule refuses.
+    """
+    if len(slices) < 2 or not overlap(slices, where_unstated=False):
+        return []
+    columns = _turning(slices)
+    return [keyword_of(name) for name in columns if _is_mere_absence(name, columns[name])]
+
+
+def _turning(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
+    """What takes turns in a strict order, by field or keyword."""
+    places = places_along(slices)
+    columns = _columns(slices).items()
+    return {n: column for n, column in columns if alternate(column) or alternate(column, places)}
+
+
+def _is_mere_absence(name: str, column: Sequence[float | str]) -> bool:
+    kinds = set(column)
+    is_mere = ABSENCE_SAYS.isdisjoint((name, *re.split(r"\[\d+\]\.|\.", name)))
+    return is_mere and "" in kinds and len(kinds - {""}) == 1
+
+
+def _columns(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
+    """What slices state of each field or keyword in which they differ; see `_column`."""
+    others = [dict(s.origin.others) for s in slices]
+    stated = {t.field: [getattr(s.origin, t.field) for s in slices] for t in OF_ONE_PLACE}
+    stated["ImageType"] = ["\\".join(s.image_type) for s in slices]
+    for keyword in sorted(set().union(*others)):
+        stated[keyword] = [one.get(keyword, "") for one in others]
+    exact = Trait("others", "values", tolerance=0)
+    return {
+        name: column_of(texts, TRAIT_OF.get(name, exact))
+        for name, texts in stated.items()
+        if len(set(texts)) > 1
+    }

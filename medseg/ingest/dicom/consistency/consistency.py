@@ -1,0 +1,219 @@
+"""Mixed: what shows that slices under one UID are of several patients, acquisitions or quantities.
+
+An element that some of the slices leave out is no contradiction to the others: it changes neither
+values nor places. What varies within one good volume refuses none: times of acquisition, trigger
+times, tube current, words of processing in ImageType. Times are named where slices of one place
+differ in them. What slices that overlap state by turns is compared in
+`medseg.ingest.dicom.consistency.alternating`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from medseg.ingest.dicom.consistency.alternating import alternating, left_out
+from medseg.ingest.dicom.consistency.kinds import (
+    MOST_LISTED,
+    column_of,
+    kinds_of,
+    list_differences,
+    number_of,
+)
+from medseg.ingest.dicom.consistency.traits import (
+    ACQUISITION,
+    ACQUISITION_TIME,
+    AT_EDGES,
+    NOT_TO_AND_FRO,
+    OF_ONE_PLACE,
+    OF_ONE_VOLUME,
+    OF_TIME,
+    TIMES_OF_PACKAGES,
+    Trait,
+)
+from medseg.ingest.dicom.consistency.turns import (
+    OVERLAP,
+    blocks,
+    count_by_turns,
+    is_monotone,
+    lie_among_each_other,
+    may_be_packages,
+    overlap,
+    swing,
+    take_turns,
+)
+from medseg.ingest.dicom.rules.quantity import quantity
+from medseg.ingest.dicom.slice import Slice
+
+MOSTLY_DOUBLED = 0.5
+"""Of two volumes between each other this part of the places in a stack is there twice, at least."""
+
+
+def mixed_patient(slices: Sequence[Slice]) -> str:
+    """Two values of PatientID, PatientBirthDate or PatientSex (PS3.3 C.7.1.1).
+
+    They are counted and never shown. Each may be left empty in some of the slices.
+    """
+    origins = [s.origin for s in slices]
+    return (
+        _counted((o.patient for o in origins if o.patient), "patients")
+        or _counted((o.birth_date for o in origins if o.birth_date), "birth dates")
+        or _counted((o.sex for o in origins if o.sex), "sexes")
+    )
+
+
+def mixed_study(slices: Sequence[Slice]) -> str:
+    """Two StudyInstanceUIDs: a series is of one study (PS3.3 A.1.2.3); see `is_uid_per_file`."""
+    if is_uid_per_file((s.path, s.origin.study) for s in slices):
+        return ""
+    return _counted((s.origin.study for s in slices if s.origin.study), "studies")
+
+
+def is_uid_per_file(stated: Iterable[tuple[Path, str]]) -> bool:
+    """Whether each of three or more files states a UID of its own, as of its study.
+
+    ITK makes such UIDs up whenever it writes a file and none is set, and so do anonymisers, so that
+    slices which were written one by one differ in them and nothing can be told from that.
+    """
+    pairs = set(stated)
+    return 3 <= len(pairs) == len({path for path, _ in pairs}) == len({uid for _, uid in pairs})
+
+
+def mixed_kernel(slices: Sequence[Slice]) -> str:
+    """Two values of ConvolutionKernel (PS3.3 C.8.2.1): reconstructions of another sharpness."""
+    kernels = (s.origin.kernel.replace("\\", " ") for s in slices)
+    return _listed(filter(None, kernels), "convolution kernels")
+
+
+def mixed_quantity(slices: Sequence[Slice]) -> str:
+    """Slices whose values mean different things, see `quantity`; some may not say what they are."""
+    stated = (s for s in slices if any(s.image_type) or s.origin.component)
+    return _listed(map(quantity, stated), "quantities")
+
+
+def mixed_acquisition(slices: Sequence[Slice]) -> str:
+    """Slices, one at each place, of several echoes, b-values, times, voltages or series.
+
+    Of CT also those whose AcquisitionNumbers take turns along the normal, such as two phases at
+    half a spacing. Numbers that come in blocks are one scan, rotation after rotation, and the edges
+    of two rotations may lie between each other. So it is with thickness, contrast agent, filter and
+    the position of the patient, where each value comes back again and again.
+
+    Where slices overlap, smaller differences of repetition and inversion time and trigger times
+    count too, and anything else that is stated by turns in a strict order; see
+    `medseg.ingest.dicom.consistency.turns.overlap`. Slices that are alike in all of this stay one
+    volume: a scan and its own copy half a step farther are, by every header, a scan of half the
+        spacing.
+
+    Args:
+        slices: sorted along their normal.
+    """
+    if found := list_differences(slices, OF_ONE_VOLUME, is_absence_one=False):
+        return found
+    turning = [trait for trait in NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
+    turning += _turning_times(slices)
+    scans = [s for s in slices if s.kind == "CT" and s.origin.acquisition]
+    numbers = column_of([s.origin.acquisition for s in scans], ACQUISITION)
+    if lie_among_each_other(numbers):
+        turning.append(ACQUISITION)
+    if turning:
+        return f"{list_differences(slices, turning)} that take turns along the normal"
+    return (
+        _doubled_places(slices)
+        or _places_by_turns(slices)
+        or _turning_dimension(slices)
+        or alternating(slices)
+        or left_out(slices)
+    )
+
+
+def _turning_times(slices: Sequence[Slice]) -> list[Trait]:
+    """Times that swing between two volumes, where slices overlap; the heartbeat does not."""
+    ignored = TIMES_OF_PACKAGES if may_be_packages(slices) else ()
+    times = [trait for trait in OF_TIME if trait.field not in ignored]
+    turning = []
+    if ACQUISITION_TIME.field not in ignored and overlap(slices, where_unstated=False):
+        turning += [ACQUISITION_TIME] if _swings(slices, ACQUISITION_TIME) else []
+    if overlap(slices, where_unstated=True):
+        turning += [trait for trait in times if _swings(slices, trait)]
+    if overlap(slices, where_unstated=True, steps=OVERLAP):
+        turning += [t for t in times if t not in turning and _is_to_and_fro(slices, t)]
+    return turning
+
+
+def _doubled_places(slices: Sequence[Slice]) -> str:
+    """Frames of several places that count as one place of their stack (PS3.3 C.7.6.16.2.2)."""
+    counts = Counter(numbers := [s.origin.in_stack for s in slices])
+    doubled = sum(count > 1 for count in counts.values())
+    if "" in counts or len(counts) < 2 or doubled < MOSTLY_DOUBLED * len(counts):
+        return ""
+    if blocks(numbers) > len(set(numbers)):  # parts of a stack that each begin at 1
+        return ""
+    return f"{len(set(numbers))} InStackPositionNumbers for {len(numbers)} places along the normal"
+
+
+def _places_by_turns(slices: Sequence[Slice]) -> str:
+    """Overlapping frames that count up or down in every second, third or fourth of them only."""
+    numbers = [n for s in slices if (n := number_of(s.origin.in_stack)) is not None]
+    if len(numbers) < len(slices) or is_monotone(numbers) or not count_by_turns(numbers):
+        return ""
+    if not overlap(slices, where_unstated=True):
+        return ""
+    shown = ", ".join(f"{n:g}" for n in numbers[:MOST_LISTED])
+    return f"InStackPositionNumbers {shown}, ... that take turns along the normal"
+
+
+def _is_to_and_fro(slices: Sequence[Slice], trait: Trait) -> bool:
+    """Whether those slices that state an element state several values by turns."""
+    stated = [text for text in (getattr(s.origin, trait.field) for s in slices) if text]
+    if len(set(stated)) < 2:
+        return False
+    kind_of = kinds_of(set(stated), trait)
+    kinds = [kind_of[text] for text in stated]
+    return take_turns(kinds) and (trait not in AT_EDGES or lie_among_each_other(kinds))
+
+
+def _swings(slices: Sequence[Slice], trait: Trait) -> bool:
+    found = [number_of(getattr(s.origin, trait.field)) for s in slices]
+    numbers = [n for n in found if n is not None]
+    return len(numbers) == len(slices) and swing(numbers)
+
+
+def _turning_dimension(slices: Sequence[Slice]) -> str:
+    """A dimension of an enhanced object that takes turns, whatever it is of (PS3.3 C.7.6.17)."""
+    indices = [s.origin.dimensions.split("\\") for s in slices]
+    if len({len(index) for index in indices}) > 1:
+        return ""
+    for number, column in enumerate(zip(*indices, strict=True), start=1):
+        if take_turns(column):
+            kinds = len(set(column))
+            return f"{kinds} values of dimension {number} that take turns along the normal"
+    return ""
+
+
+def differences(slices: Sequence[Slice]) -> str:
+    """What tells slices of one place apart: "2 echo times (4.6 ms, 9.2 ms), 2 trigger times (...)".
+
+    Empty where nothing that is read differs.
+    """
+    quantities = _listed(map(quantity, slices), "quantities")
+    return ", ".join(filter(None, (quantities, list_differences(slices, OF_ONE_PLACE))))
+
+
+def _counted(values: Iterable[str], what: str) -> str:
+    """How many values and of how many slices each is, largest first."""
+    counts = Counter(values)
+    if len(counts) < 2:
+        return ""
+    shares = [str(n) for _, n in counts.most_common()]
+    *first, last = shares if len(shares) <= MOST_LISTED else [*shares[:2], "...", shares[-1]]
+    return f"{len(counts)} {what}, of {', '.join(first)} and {last} slices"
+
+
+def _listed(values: Iterable[str], what: str) -> str:
+    counts = Counter(values)
+    if len(counts) < 2:
+        return ""
+    shown = [f"{v or 'none'} ({n} slice{'s' * (n > 1)})" for v, n in sorted(counts.items())]
+    return f"{len(counts)} {what}: {', '.join(shown)}"

@@ -1,0 +1,91 @@
+"""Kinds: what stated values count as, where numbers may differ a little, and how many there are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from medseg.ingest.dicom.consistency.traits import Trait
+from medseg.ingest.dicom.elements import has_decimal_comma
+from medseg.ingest.dicom.slice import Slice
+
+MOST_LISTED = 4
+"""So many values are listed; of more the first two and the last one are."""
+
+
+def list_differences(
+    slices: Sequence[Slice], traits: Iterable[Trait], *, is_absence_one: bool = True
+) -> str:
+    """Say what slices state several values of: "2 echo times (4.6 ms, 9.2 ms), 2 stacks (1, 2)".
+
+    Args:
+        slices: to compare; none or one differs in nothing, which gives "".
+        traits: what to compare.
+        is_absence_one: whether to state nothing counts as a value of its own.
+    """
+    found = (_difference(slices, trait, is_absence_one=is_absence_one) for trait in traits)
+    return ", ".join(filter(None, found))
+
+
+def _difference(slices: Sequence[Slice], trait: Trait, *, is_absence_one: bool) -> str:
+    stated = {getattr(s.origin, trait.field) for s in slices}
+    if not is_absence_one:
+        stated.discard("")
+    if len(stated) < 2:
+        return ""
+    kinds = list(dict.fromkeys(kinds_of(stated, trait).values()))
+    if len(kinds) < 2:
+        return ""
+    count = f"{len(kinds)} {trait.names}"
+    values = [_shown(kind, trait) for kind in kinds]
+    shown = values if len(values) <= MOST_LISTED else [*values[:2], "...", values[-1]]
+    return f"{count} ({', '.join(shown)})" if trait.is_listed else count
+
+
+def column_of(stated: Sequence[str], trait: Trait) -> list[float | str]:
+    """What each slice states, "" included; values within the tolerance are the same."""
+    kind_of = kinds_of(set(stated), trait)
+    return [kind_of[text] for text in stated]
+
+
+def kinds_of(stated: set[str], trait: Trait) -> dict[str, float | str]:
+    """What each value counts as: numbers as the lowest of those within the tolerance, by size.
+
+    Other text comes after the numbers, and "", which stands for nothing, last.
+
+    Example:
+        >>> kinds_of({"4.60", "4.65", "9.2", ""}, Trait("echo_time_ms", "echo times", "ms", 0.02))
+        {'4.60': 4.6, '4.65': 4.6, '9.2': 9.2, '': ''}
+    """
+    numbers = {} if trait.tolerance is None else {text: number_of(text) for text in stated}
+    kinds: dict[str, float | str] = {}
+    lowest = -math.inf
+    for n, text in sorted((n, text) for text, n in numbers.items() if n is not None):
+        if n - lowest > (trait.tolerance or 0) * abs(n):
+            lowest = n
+        kinds[text] = lowest
+    return {
+        **kinds,
+        **{text: text for text in sorted(stated - {""}) if text not in kinds},
+        **({"": ""} if "" in stated else {}),
+    }
+
+
+def _shown(kind: float | str, trait: Trait) -> str:
+    if isinstance(kind, str):
+        return kind.replace("\\", " ") or "none"
+    return f"{kind:g} {trait.unit}".rstrip()
+
+
+def number_of(text: str) -> float | None:
+    """The finite number that text is, with a decimal point or comma; None where it is none.
+
+    Example:
+        >>> number_of("4,65"), number_of("4.65"), number_of("inf"), number_of("")
+        (4.65, 4.65, None, None)
+    """
+    try:
+        number = float(text.replace(",", ".") if has_decimal_comma(text) else text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,207 @@
+"""Turns: whether values along a stack change to and fro, as those of several volumes do.
+
+Of two volumes at half a step, slices of one and of the other follow each other by turns, and each
+slice reaches over its neighbours, since it was made for a step of twice the width.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from medseg.ingest.dicom.slice import Slice
+
+OVERLAP = 1.5
+"""Slices of two volumes at half a step are mostly this many steps thick, or more, or so apart."""
+
+REACH = 1.1
+"""Slices are thicker than their step, and not by rounding, from this many steps on.
+
+So are those of two volumes with wide gaps, and those of one that were taken to overlap.
+"""
+
+SAME_STEP = 0.1
+"""SpacingBetweenSlices is the step of the stack where the two differ by this part at most."""
+
+SMOOTH_PART = 0.25
+"""Times of volumes that take turns change by at most this part of their jumps within each."""
+
+MOST_AT_EDGES = 0.5
+"""Two turns of the tube share at most this part of the places from first to last of the longer."""
+
+FEWEST_ROUNDS = 3
+"""So many slices of each volume, at least, must fit a strict order of turns."""
+
+_FOLDS = (2, 3, 4)  # how many volumes may take turns
+_UNEVEN_FOLDS = range(5, 13)  # smallest steps in one of each volume, where they differ
+_FEWEST_TURNS = 4
+_SMALLEST_MM = 1e-6
+
+
+def take_turns(kinds: Sequence[Hashable]) -> bool:
+    """Whether each of several kinds is of two slices or more, in two blocks or more on average.
+
+    Example:
+        >>> take_turns("abab"), take_turns("aabb"), take_turns("abcd")
+        (True, False, False)
+    """
+    counts = Counter(kinds)
+    return len(counts) > 1 < min(counts.values()) and blocks(kinds) >= 2 * len(counts)
+
+
+def lie_among_each_other(kinds: Sequence[Hashable]) -> bool:
+    """Whether two kinds lie among each other, and not only where one ends and the next begins.
+
+    The slices of one turn of the tube end in those of the next where both reach over an edge.
+
+    Example:
+        >>> lie_among_each_other("abababab"), lie_among_each_other("aaababbb")
+        (True, False)
+    """
+    last = {kind: k for k, kind in enumerate(kinds)}
+    first = {kind: k for k, kind in reversed(list(enumerate(kinds)))}
+    ranges = sorted((first[kind], last[kind]) for kind in first)
+    begins = [begin for begin, _ in ranges]
+    return any(
+        _share(one, other) > MOST_AT_EDGES
+        for k, one in enumerate(ranges)
+        for other in ranges[k + 1 : bisect_right(begins, one[1])]
+    )
+
+
+def _share(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """The part of the longer of two stretches that is of both; 1 where one lies in the other."""
+    common = min(one[1], other[1]) - max(one[0], other[0]) + 1
+    lengths = [last - first + 1 for first, last in (one, other)]
+    return 1.0 if common == min(lengths) else common / max(lengths)
+
+
+def alternate(kinds: Sequence[Hashable], places: Sequence[int] | None = None) -> bool:
+    """Whether kinds repeat in a strict order of two, three or four, three times or more.
+
+    Of two by turns, one may be there twice only, beside three of the other.
+
+    Args:
+        kinds: along a stack.
+        places: where on a grid each lies; some may be empty. None stands for 0, 1, 2, ...
+
+    Example:
+        >>> alternate("ababab"), alternate("aabaab"), alternate("ababba"), alternate("aaaaaa")
+        (True, False, False, False)
+        >>> alternate("ababa"), alternate("abaab", [0, 1, 2, 4, 5])
+        (True, True)
+    """
+    if len(set(kinds)) < 2 or not take_turns(kinds):
+        return False
+    least = min(Counter(kinds).values())
+    return any(
+        (len(kinds) > _FEWEST_TURNS if fold == _FOLDS[0] else least >= FEWEST_ROUNDS)
+        and _are_by_place(kinds, range(len(kinds)) if places is None else places, fold)
+        for fold in (*_FOLDS, *_UNEVEN_FOLDS)
+    )
+
+
+def _are_by_place(kinds: Sequence[Hashable], places: Sequence[int], fold: int) -> bool:
+    """Whether the place, counted in rounds of `fold`, says which kind a slice is of."""
+    kinds_at: dict[int, set[Hashable]] = {}
+    for kind, place in zip(kinds, places, strict=True):
+        kinds_at.setdefault(place % fold, set()).add(kind)
+    is_one_volume_each = fold in _FOLDS or len(kinds_at) == len(set(kinds))
+    return is_one_volume_each and all(len(there) == 1 for there in kinds_at.values())
+
+
+def places_along(slices: Sequence[Slice]) -> list[int]:
+    """The place of each slice in steps of the smallest gap, from 0; gaps are rounded to whole ones.
+
+    Args:
+        slices: sorted along their normal.
+    """
+    gaps_mm = _gaps_mm(slices)
+    steps = np.rint(gaps_mm / max(gaps_mm.min(initial=np.inf), _SMALLEST_MM))
+    return [0, *np.cumsum(np.maximum(steps, 1)).astype(int).tolist()]
+
+
+def _gaps_mm(slices: Sequence[Slice]) -> np.ndarray:
+    return np.linalg.norm(np.diff([s.position for s in slices], axis=0), axis=-1)
+
+
+def swing(numbers: Sequence[float]) -> bool:
+    """Whether numbers jump from slice to slice and are smooth in every second, third or fourth."""
+    along = np.array(numbers)
+    jumps = np.abs(np.diff(along)).sum()
+    return any(
+        jumps > 0 and np.abs(along[m:] - along[:-m]).sum() <= SMOOTH_PART * jumps
+        for m in _FOLDS
+        if len(along) >= _FEWEST_TURNS * m
+    )
+
+
+def is_monotone(numbers: Sequence[float]) -> bool:
+    """Whether numbers never rise, or never fall."""
+    steps = np.diff(np.array(numbers))
+    return bool((steps >= 0).all() or (steps <= 0).all())
+
+
+def count_by_turns(numbers: Sequence[float]) -> bool:
+    """Whether every second, third or fourth of five or more numbers rise, or fall, throughout.
+
+    Example:
+        >>> count_by_turns([1, 6, 2, 7, 3, 8]), count_by_turns([1, 5, 6, 2, 3, 4])
+        (True, False)
+    """
+    return any(
+        len(numbers) >= FEWEST_ROUNDS * m - (m == _FOLDS[0])
+        and all(is_monotone(n := numbers[k::m]) and len(set(n)) == len(n) for k in range(m))
+        for m in _FOLDS
+    )
+
+
+def blocks(values: Sequence[object]) -> int:
+    """How many runs of equal values there are."""
+    return 1 + sum(a != b for a, b in pairwise(values))
+
+
+def overlap(slices: Sequence[Slice], *, where_unstated: bool, steps: float = REACH) -> bool:
+    """Whether slices reach over each other as those of several volumes between each other do.
+
+    What they state is compared with the smallest of their steps.
+
+    Slices that state the step of the stack as their SpacingBetweenSlices were meant to overlap, as
+    a reconstruction to twice as many slices makes them; they are one volume.
+
+    Args:
+        slices: sorted along their normal, two or more.
+        where_unstated: what to answer where neither thickness nor spacing is stated.
+        steps: how thick they are at least; a stated spacing is `OVERLAP` steps, or more.
+    """
+    step_mm = float(_gaps_mm(slices).min(initial=np.inf))
+    spacings_mm = [mm for s in slices if (mm := s.spacing_between_mm) and mm > 0]
+    if spacings_mm and max(abs(mm - step_mm) for mm in spacings_mm) <= SAME_STEP * step_mm:
+        return False
+    if not spacings_mm and not _thickest_mm(slices):
+        return where_unstated
+    is_apart = max(spacings_mm, default=0.0) >= OVERLAP * step_mm
+    return is_apart or are_thick(slices, steps=steps)
+
+
+def may_be_packages(slices: Sequence[Slice]) -> bool:
+    """Whether every other slice may have been taken later, as MR does lest they disturb each other.
+
+    Not where slices are as thick as those of two volumes at half a step mostly are.
+    """
+    is_mr = all(s.kind == "MR" for s in slices)
+    return is_mr and _thickest_mm(slices) > 0 and not are_thick(slices, steps=OVERLAP)
+
+
+def are_thick(slices: Sequence[Slice], *, steps: float) -> bool:
+    """Whether one of the slices is so many of their smallest steps thick, or thicker."""
+    return _thickest_mm(slices) >= steps * float(_gaps_mm(slices).min(initial=np.inf))
+
+
+def _thickest_mm(slices: Sequence[Slice]) -> float:
+    """0 where none states its thickness."""
+    return max(max(s.thickness_mm or 0.0 for s in slices), 0.0)

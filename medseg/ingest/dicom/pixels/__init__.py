@@ -1,0 +1,1 @@
+"""Pixels: from the pixel data element to numbers, decoders and codestreams included."""

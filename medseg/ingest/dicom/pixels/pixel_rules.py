@@ -1,0 +1,108 @@
+"""Pixel rules: what the pixel data of a series must hold, as far as its headers tell.
+
+Like those of `medseg.ingest.dicom.rules.slice_rules`, each gives its finding or an empty string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medseg.ingest.codestreams.codestream import contradiction
+from medseg.ingest.dicom.pixels.pixel_content import is_of
+from medseg.ingest.dicom.slice import PixelData, Slice
+
+FREE_DECODED_BYTES = 2**26
+"""A compressed series may always decode to this much, whatever its files hold."""
+
+MAX_COMPRESSION_RATIO = 200
+"""Beyond `FREE_DECODED_BYTES`, a series may decode to this many times its compressed bytes.
+
+Lossless compression of real slices reaches 2 to 4, lossy rarely 50; a blank slice is small. Deflate
+and the decoders of JPEG 2000 can make a thousand bytes and more of one.
+"""
+
+
+def conflicting_syntax(slices: Sequence[Slice]) -> str:
+    """Pixel data whose bytes are not what the transfer syntax says, see `pixel_content`."""
+    for s in slices:
+        if s.pixels is None:
+            continue
+        if said := _said_by_pixels(s, s.pixels):
+            return f"{s.path.name} holds {said} under {s.transfer_syntax.name}"
+    return ""
+
+
+def _said_by_pixels(header: Slice, pixels: PixelData) -> str:
+    """What pixel data is against the transfer syntax; "" where both agree."""
+    is_compressed = header.transfer_syntax.is_encapsulated
+    if pixels.is_encapsulated and not is_compressed:
+        return f"encapsulated items of {pixels.content or 'no known codestream'}"
+    if not pixels.is_encapsulated and (is_compressed or pixels.content):
+        return f"{pixels.content or 'uncompressed pixels'} without items"
+    if pixels.missing_bytes or not is_compressed:
+        return ""
+    plain_bytes = header.samples * header.plane_bytes * max(1, header.frames)
+    if not pixels.content and pixels.length < plain_bytes:
+        return ""  # a codestream that is damaged at its start, say: the decoder will say so
+    if not is_of(pixels.content, header.transfer_syntax):
+        return pixels.content or "uncompressed pixels in items"
+    return ""
+
+
+def truncated(slices: Sequence[Slice]) -> str:
+    """Fewer bytes than the element or the header states."""
+    for s in slices:
+        if s.pixels is None:
+            continue
+        if s.pixels.missing_bytes:
+            return f"{s.path.name} ends {s.pixels.missing_bytes} bytes early"
+        expected = s.plane_bytes * max(1, s.frames)
+        if not s.transfer_syntax.is_encapsulated and s.pixels.length < expected:
+            return f"{s.path.name} holds {s.pixels.length} of {expected} bytes of pixels"
+    return ""
+
+
+def trailing_bytes(slices: Sequence[Slice]) -> str:
+    """More pixels than the header states: it belongs to others, and would scramble these.
+
+    One byte makes an odd length even. Zeros of at most one row are let pass and recorded by the
+    caller, since older writers padded so (PS3.5 section 8.1.1). Fragments that begin no frame are
+    not counted: a frame may lie in several, and some writers add empty ones.
+    """
+    for s in slices:
+        if s.pixels is None:
+            continue
+        excess = s.excess_bytes
+        if excess > min(s.pixels.zeros, s.plane_bytes // s.rows):
+            held = s.pixels.length
+            return f"{s.path.name} holds {held} bytes of pixels, {held - excess} are stated"
+        stated = max(1, s.frames)
+        if s.pixels.codestreams > stated:
+            held = s.pixels.codestreams
+            return f"{s.path.name} holds {held} compressed frames, {stated} stated"
+    return ""
+
+
+def contradicting_codestream(slices: Sequence[Slice]) -> str:
+    """A codestream that states another size, depth or sign than its header, see `contradiction`."""
+    for s in slices:
+        if s.pixels is None or s.pixels.codestream is None:
+            continue
+        if said := contradiction(s.pixels.codestream, s):
+            return f"{s.path.name} holds {said}"
+    return ""
+
+
+def too_large(slices: Sequence[Slice]) -> str:
+    """Uncompressed pixels are in the file, which `truncated` checked; these are a promise."""
+    compressed = [s for s in slices if s.pixels is not None and s.pixels.compressed]
+    stored = {s.path: s.pixels.compressed for s in compressed if s.pixels is not None}
+    promised, held = sum(s.plane_bytes for s in compressed), sum(stored.values())
+    if is_plausible(promised, held):
+        return ""
+    return f"{held} bytes of compressed pixels are to give {promised} bytes"
+
+
+def is_plausible(promised: int, held: int) -> bool:
+    """Whether so many compressed bytes can be those of real images of so many."""
+    return promised <= max(FREE_DECODED_BYTES, MAX_COMPRESSION_RATIO * held)

@@ -1,0 +1,1 @@
+"""Rules of a series: what its slices must agree on to be one volume."""

@@ -1,0 +1,186 @@
+"""Completeness: what the header counts, compared with what is there.
+
+The parts of a concatenation (PS3.3 C.7.6.16.1.3) are counted exactly, so a part that is missing is
+certain. Other counts may be of more than one series, or be older than it: they are said, no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pydicom
+
+from medseg.ingest.dicom import private
+from medseg.ingest.dicom.elements import text, whole
+
+KEYWORDS = (
+    *("ConcatenationUID", "InConcatenationNumber", "InConcatenationTotalNumber"),
+    *("ConcatenationFrameOffsetNumber", "ImagesInAcquisition", "NumberOfSlices"),
+    "NumberOfSeriesRelatedInstances",
+)
+
+_MOST_LISTED = 4
+_MOST_PARTS = 10_000
+_COUNTS = {
+    "images_in_acquisition": "ImagesInAcquisition",
+    "slices_of_pet": "NumberOfSlices",
+    "instances_of_series": "NumberOfSeriesRelatedInstances",
+    "slices_by_maker": "the number of slices in a private element",
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one header counts; 0 or None where it does not.
+
+    Attributes:
+        concatenation: the UID that the parts of one have in common.
+        part: which of them the file is, counted from 1.
+        parts: how many there are.
+        offset: how many frames the parts before it hold.
+        images_in_acquisition: ImagesInAcquisition.
+        slices_of_pet: NumberOfSlices of PET.
+        instances_of_series: NumberOfSeriesRelatedInstances, which archives write.
+        slices_by_maker: what GE or Philips count, see `medseg.ingest.dicom.private`.
+    """
+
+    concatenation: str = ""
+    part: int = 0
+    parts: int = 0
+    offset: int | None = None
+    images_in_acquisition: int = 0
+    slices_of_pet: int = 0
+    instances_of_series: int = 0
+    slices_by_maker: int = 0
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the file is one part of a concatenation."""
+        stated = self.concatenation or self.part or self.parts > 1
+        return bool(stated or self.offset is not None)
+
+
+def read_counts(dataset: pydicom.Dataset) -> Counts:
+    """Read what a header counts.
+
+    Example:
+        >>> dataset = pydicom.Dataset()
+        >>> dataset.InConcatenationNumber = 2
+        >>> read_counts(dataset).part
+        2
+    """
+    count = partial(whole, dataset)
+    offset = count("ConcatenationFrameOffsetNumber", -1)
+    return Counts(
+        concatenation=text(dataset, "ConcatenationUID"),
+        part=count("InConcatenationNumber"),
+        parts=count("InConcatenationTotalNumber"),
+        offset=offset if offset >= 0 else None,
+        images_in_acquisition=count(_COUNTS["images_in_acquisition"]),
+        slices_of_pet=count(_COUNTS["slices_of_pet"]),
+        instances_of_series=count(_COUNTS["instances_of_series"]),
+        slices_by_maker=private.count_of_slices(dataset),
+    )
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a concatenation: what it counts and how many frames it holds."""
+
+    counts: Counts
+    frames: int
+
+
+def missing_parts(files: dict[Path, Part]) -> str:
+    """Say which parts of a concatenation are not there; "" where all are, as far as is stated.
+
+    Args:
+        files: the parts of one series, of one concatenation or several.
+    """
+    found = (
+        _missing_numbers(parts) or _missing_frames(parts)
+        for parts in _concatenations(files.values())
+        if not _are_counted_from_another(parts)
+    )
+    return next(filter(None, found), "")
+
+
+def uncounted_parts(files: dict[Path, Part]) -> int:
+    """How many parts are there of a concatenation that does not state how many it has; else 0."""
+    uncounted = (
+        len(parts)
+        for parts in _concatenations(files.values())
+        if not any(part.counts.parts for part in parts)
+    )
+    return next(uncounted, 0)
+
+
+def _concatenations(parts: Iterable[Part]) -> list[list[Part]]:
+    found: dict[str, list[Part]] = {}
+    for part in parts:
+        if part.counts.is_part:
+            found.setdefault(part.counts.concatenation, []).append(part)
+    return list(found.values())
+
+
+def _are_counted_from_another(parts: Sequence[Part]) -> bool:
+    """Whether all parts are there, with numbers from 0 or offsets from 1 on, as some write them.
+
+    There are as many as are stated, each where the one before it ends, and none goes by another's
+    count.
+    """
+    total = max(p.counts.parts for p in parts)
+    numbers = {p.counts.part for p in parts}
+    begins = {p.counts.offset: p.frames for p in parts if p.counts.offset is not None}
+    if not total or len(begins) != total or min(begins) > 1:
+        return False
+    if numbers not in (set(range(total)), set(range(1, total + 1))):
+        return False
+    ends = [offset + begins[offset] for offset in sorted(begins)]
+    return sorted(begins)[1:] == ends[:-1]
+
+
+def _missing_numbers(parts: Sequence[Part]) -> str:
+    numbers = {p.counts.part for p in parts} - {0}
+    total = max(p.counts.parts for p in parts)
+    last = max(total, *numbers, 0) if numbers else 0
+    present = len({p.counts.offset for p in parts} - {None}) or len(parts)
+    if not numbers and total > present:
+        return f"{total - present} of {total} parts of a concatenation missing"
+    absent = [str(n) for n in range(1, min(last, _MOST_PARTS) + 1) if n not in numbers]
+    if not absent:
+        return ""
+    of = f" of {total}" if total else ""
+    kind = "parts" if len(absent) > 1 else "part"
+    return f"{kind} {', '.join(absent[:_MOST_LISTED])}{of} of a concatenation missing"
+
+
+def _missing_frames(parts: Sequence[Part]) -> str:
+    """By the offsets, from 0 on, each where the part before it ends."""
+    ends = 0
+    offsets = sorted((p.counts.offset, p.frames) for p in parts if p.counts.offset is not None)
+    for offset, frames in offsets:
+        if offset > ends:
+            return f"frames {ends + 1} to {offset} of a concatenation missing"
+        ends = max(ends, offset + frames)
+    return ""
+
+
+def fewer_than_counted(counts: Sequence[Counts]) -> str:
+    """Say where the header counts more images than there are; "" where it does not.
+
+    Args:
+        counts: those of the slices of one series, which must agree to count at all.
+
+    Example:
+        >>> fewer_than_counted([Counts(images_in_acquisition=3)] * 2)
+        'ImagesInAcquisition is 3'
+    """
+    for field, keyword in _COUNTS.items():
+        stated = {getattr(one, field) for one in counts}
+        if len(stated) == 1 and (number := stated.pop()) > len(counts):
+            return f"{keyword} is {number}"
+    return ""

@@ -1,0 +1,175 @@
+"""Choice: the one series that is meant among those of a folder, or a refusal to guess.
+
+A series of nothing but localizers, secondary captures, colour and objects without image slices
+(SEG, RTSTRUCT, SR, ...) is a companion, which is left aside.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from medseg.ingest.content import without_format
+from medseg.ingest.dicom.series import Series, judge
+from medseg.ingest.reasons import IngestError, Reason, Verdict
+
+logger = logging.getLogger(__name__)
+
+RULES = ("largest",)
+"""Ways to choose among several: the accepted or repaired image series with most slices."""
+
+_COMPANIONS = (
+    Reason.NOT_AN_IMAGE,
+    Reason.LOCALIZER,
+    Reason.SECONDARY_CAPTURE,
+    Reason.COLOUR,
+)
+
+
+def choose_series(
+    found: Sequence[Series], path: Path, *, series_uid: str | None = None, choose: str | None = None
+) -> Series:
+    """Pick the series that is meant; a file that cannot be read leaves no choice but by UID.
+
+    Args:
+        found: what `find_series(path)` gave.
+        path: where; for messages.
+        series_uid: the UID of the one that is meant. It is taken beside damaged files, which are
+            counted in a warning, unless one of them states the same UID, or states none and lies in
+            a folder of the series.
+        choose: the rule to go by where several image series are found, one of `RULES`; a tie is
+            refused. None refuses several.
+
+    Returns:
+        The series, which may be refused for reasons of its own. A rule that had to decide is
+        recorded in it as "chosen-series".
+
+    Raises:
+        IngestError: "several-series", "unknown-series", "empty-folder", "unknown-format", or the
+            reason of a file that may belong to any series.
+        ValueError: an unknown rule, one beside a UID, or an empty UID.
+
+    Example:
+        >>> choose_series(find_series("cd"), Path("cd"), choose="largest")  # doctest: +SKIP
+    """
+    _check_arguments(series_uid, choose)
+    damaged = [series for series in found if _is_of_unknown_series(series)]
+    if series_uid is not None:
+        return _named(found, path, series_uid=series_uid, damaged=damaged)
+    if damaged:
+        return damaged[0]
+    images = [s for s in found if not is_companion(s)] or list(found)
+    if not images:
+        raise _nothing(path)
+    if len(found) > len(images):
+        logger.info("left %d series without image slices in %s", len(found) - len(images), path)
+    if len(images) == 1:
+        return images[0]
+    if choose == "largest":
+        return _largest(images, path)
+    finding = f"{len(images)} series in {path}: {_listed(images)}"
+    raise IngestError(Reason.SEVERAL_SERIES, finding)
+
+
+def is_companion(series: Series) -> bool:
+    """Whether no file of the series could be a slice; one that could makes it an image series."""
+    return series.reason in _COMPANIONS and all(
+        judge([s]).reason in _COMPANIONS for s in series.slices
+    )
+
+
+def _check_arguments(series_uid: str | None, choose: str | None) -> None:
+    if choose is not None and choose not in RULES:
+        raise ValueError(f"choose must be one of {', '.join(RULES)} or None, got {choose!r}")
+    if series_uid == "":
+        raise ValueError("series_uid is empty: pass a UID, or None and the folder of one series")
+    if choose is not None and series_uid is not None:
+        raise ValueError(f"series_uid={series_uid} and choose={choose!r} exclude each other")
+
+
+def _nothing(path: Path) -> IngestError:
+    if path.is_file():
+        return without_format(path)
+    return IngestError(Reason.EMPTY_FOLDER, f"no DICOM in {path}")
+
+
+def _named(
+    found: Sequence[Series], path: Path, *, series_uid: str, damaged: Sequence[Series]
+) -> Series:
+    """The series of a UID; a file that is damaged or not there stands in for it where it may be it.
+
+    What a DICOMDIR refers to and is not there may be of any series. A damaged file is of another
+    one unless it states the UID, lies unnamed beside the files of the series, where it may be its
+    first or last slice, or nothing else has the UID.
+    """
+    named = next((s for s in found if series_uid in _uids(s) and s not in damaged), None)
+    for series in damaged:
+        if named is None or series.reason is Reason.NOT_FOUND or _may_be_of(named, series):
+            return series
+    if named is not None:
+        _warn_of(damaged, path, taken=named)
+        return named
+    holds = f", which holds {_listed(found)}" if found else ""
+    raise IngestError(Reason.UNKNOWN_SERIES, f"no series {series_uid} in {path}{holds}")
+
+
+def _uids(series: Series) -> set[str]:
+    """The UID, and those of its slices where each file has one of its own."""
+    return {series.uid, *(s.series_uid for s in series.slices)}
+
+
+def _may_be_of(named: Series, damaged: Series) -> bool:
+    if damaged.uid:
+        return damaged.uid == named.uid
+    return bool({f.parent for f in damaged.files} & {f.parent for f in named.files})
+
+
+def _warn_of(damaged: Sequence[Series], path: Path, *, taken: Series) -> None:
+    count = sum(len(series.files) for series in damaged)
+    if count and taken.verdict is not Verdict.REFUSE:
+        files = f"{count} damaged file{'s' * (count > 1)}"
+        logger.warning("series %s is taken without %s in %s", taken.uid, files, path)
+
+
+def _largest(images: Sequence[Series], path: Path) -> Series:
+    usable = [s for s in images if s.verdict is not Verdict.REFUSE]
+    most = max((len(s.slices) for s in usable), default=0)
+    largest = [s for s in usable if len(s.slices) == most]
+    if len(largest) != 1:
+        what = "none is usable" if not largest else f"{len(largest)} share the most slices, {most}"
+        finding = f"{len(images)} series in {path} and {what}: {_listed(images)}"
+        raise IngestError(Reason.SEVERAL_SERIES, finding)
+    chosen = largest[0]
+    finding = f"{_outline(chosen)} is the largest of {len(images)} series in {path}"
+    return replace(
+        chosen, verdict=Verdict.REPAIR, notes=((Reason.CHOSEN_SERIES, finding), *chosen.notes)
+    )
+
+
+def _is_of_unknown_series(series: Series) -> bool:
+    """Files whose header is damaged or cut; a cut one may lack its UID or hold a part of it."""
+    is_cut = series.reason is Reason.TRUNCATED and all(s.pixels is None for s in series.slices)
+    return is_cut or not series.slices
+
+
+def _listed(found: Sequence[Series]) -> str:
+    """What tells series apart without patient data; descriptions may hold some."""
+    return ", ".join(_outline(series) for series in found)
+
+
+def _outline(series: Series) -> str:
+    sizes = sorted({f"{s.columns}x{s.rows}" for s in series.slices})
+    size = sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes"
+    files = len(series.files)
+    count = f"{files} file{'s' if files > 1 else ''}"
+    refused = [f"refused as {series.reason}"] if series.verdict is Verdict.REFUSE else []
+    facts = [series.modality or "no modality", size, count, *refused]
+    return f"{series.uid or _place(series)} ({', '.join(facts)})"
+
+
+def _place(series: Series) -> str:
+    """What stands for a UID that is not stated: the folder, which `load` takes."""
+    folders = sorted({str(file.parent) for file in series.files})
+    return f"no UID in {folders[0]}" if len(folders) == 1 else "no UID"

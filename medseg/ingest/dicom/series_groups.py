@@ -1,0 +1,49 @@
+"""Series groups: which headers are of one series, also where UIDs are absent or of no use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medseg.ingest.dicom.slice import Slice
+
+Groups = dict[tuple[str, ...], list[Slice]]
+"""The slices of each series, by what tells it from others."""
+
+FEWEST_LONE_SLICES = 3
+"""Of fewer files with a series UID each, nothing shows that they are one stack."""
+
+
+def series_key(header: Slice) -> tuple[str, ...]:
+    """The UID; without it, folder, study, patient and series number are what tells series apart."""
+    if header.series_uid:
+        return (header.series_uid,)
+    origin = header.origin
+    return (str(header.path.parent), origin.study, origin.patient, origin.series_number)
+
+
+def with_copied_folders_joined(groups: Groups) -> Groups:
+    """Slices without series UID in one group where another folder holds the same instances."""
+    joined: Groups = {}
+    first_of: dict[tuple[object, ...], tuple[str, ...]] = {}
+    for key, slices in groups.items():
+        instances = {s.instance for s in slices}
+        if len(key) > 1 and "" not in instances and len(instances) == len(slices):
+            key = first_of.setdefault((key[1:], frozenset(instances)), key)
+        joined.setdefault(key, []).extend(slices)
+    return joined
+
+
+def lone_slices(groups: Groups) -> Iterator[list[tuple[str, ...]]]:
+    """The keys of series of one slice each that may be one, of which every file has its own UID.
+
+    ITK makes a UID up whenever it writes a file and none is set, and so do some anonymisers. Such
+    files lie in one folder and are of one patient, SeriesNumber, description, modality and size.
+    """
+    alike: dict[tuple[object, ...], list[tuple[str, ...]]] = {}
+    for key, slices in groups.items():
+        (first, *more), uid = slices, slices[0].series_uid
+        if uid and not more and first.frames <= 1:
+            origin, size = first.origin, (first.rows, first.columns)
+            place = (first.path.parent, origin.patient, origin.series_number, origin.description)
+            alike.setdefault((*place, first.kind, size), []).append(key)
+    return (keys for keys in alike.values() if len(keys) >= FEWEST_LONE_SLICES)

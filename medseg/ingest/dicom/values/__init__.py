@@ -1,0 +1,1 @@
+"""Values: what the samples of slices show, where a header states them wrongly."""

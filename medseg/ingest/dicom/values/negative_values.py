@@ -1,0 +1,71 @@
+"""Negative values: which of MR, PET and other images are high ones under a sign that is not there.
+
+Stored values above half of what BitsStored holds are negative where a sign is stated. They lie at
+the lowest end then, with nothing between them and zero, or all values go on from the highest to the
+lowest. Values that are truly negative, of phase or of noise, go on through zero.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from medseg.ingest.dicom.slice import Slice
+
+LEAST_BITS = 12
+"""Of fewer bits, all values may occur."""
+
+MOST_OF_PHASE = 12
+"""Of so many bits at most, phase has all values, whatever ImageType says."""
+
+LEAST_DISTINCT = 4
+"""So few distinct values may be padding, or be saturated."""
+
+HOLE, END = 1 / 4, 1 / 32
+"""Parts of half of the values: so far below zero are high ones, so near to an end goes on there."""
+
+MOST_BELOW_ZERO = 1 / 2
+"""PET does not go further below zero than this part of its highest value."""
+
+_SIGNED_TYPES = frozenset(
+    ("P", "PHASE", "PHASE MAP", "VELOCITY MAP", "R", "REAL", "I", "IMAGINARY")
+)
+"""Values of ImageType: such images have all values about zero."""
+
+
+def what_is_too_negative(values: np.ndarray, header: Slice) -> str:
+    """Say which stored values may be high ones; "" where none are.
+
+    Args:
+        values: distinct samples of a series in ascending order, without padding.
+        header: of one of its slices. Nothing is said where no sign is stated, or where an intercept
+            lifts the values.
+
+    Example:
+        >>> what_is_too_negative(np.arange(-20000, -15000), header)  # doctest: +SKIP
+        'values from -20000 to -15001 may be high ones: a sign is stated'
+    """
+    is_stated = header.pixel_representation == 1 and header.bits_stored >= LEAST_BITS
+    negative = values[values < 0]
+    if not is_stated or header.rescale[1] > 0 or negative.size < LEAST_DISTINCT:
+        return ""
+    lowest, highest = int(values[LEAST_DISTINCT - 1]), int(values[-1])
+    if _is_apart(negative, header) or _is_round(values, header):
+        found = f"values from {int(negative[0])} to {int(negative[-1])} may be high ones"
+        return f"{found}: a sign is stated"
+    if header.kind == "PT" and lowest < -MOST_BELOW_ZERO * max(0, highest):
+        return f"stored values of PET from {lowest} to {highest} go far below zero"
+    return ""
+
+
+def _is_apart(negative: np.ndarray, header: Slice) -> bool:
+    return bool(negative[-1] <= -HOLE * 2 ** (header.bits_stored - 1))
+
+
+def _is_round(values: np.ndarray, header: Slice) -> bool:
+    """Whether values lie at both ends of those that BitsStored holds, as if one went on."""
+    if header.bits_stored <= MOST_OF_PHASE:
+        return False
+    half = 2 ** (header.bits_stored - 1)
+    low = np.count_nonzero(values < -half * (1 - END))
+    high = np.count_nonzero(values >= half * (1 - END))
+    return bool(min(low, high) >= LEAST_DISTINCT) and not _SIGNED_TYPES & set(header.image_type)

@@ -1,0 +1,184 @@
+"""Inspection: every series and volume file below a path with its verdict, reading no voxels.
+
+What only the voxels show is found when they are loaded: a gzip or deflate stream that is cut, a
+codestream that is damaged, values that are not finite. Volume files are judged as images: what is
+too blank for one of its size is refused, though it may be a label map.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from medseg.geometry import Geometry
+from medseg.ingest.dicom.notes import Note
+from medseg.ingest.dicom.series import Series, find_series
+from medseg.ingest.dicom.stack import stack_geometry
+from medseg.ingest.folder import files_below
+from medseg.ingest.formats import SUFFIXES, is_volume_file, suffix_of, volume_files
+from medseg.ingest.reasons import REMEDIES, IngestError, Reason, Verdict
+from medseg.ingest.volumes.file import read_file_header
+from medseg.ingest.volumes.header import Choices, VolumeHeader
+from medseg.ingest.volumes.voxels import check_excess, check_ratio, check_volume
+
+
+@dataclass(frozen=True)
+class Row:
+    """One DICOM series, the DICOM files of a folder that are damaged alike, or one volume file.
+
+    Attributes:
+        format: "DICOM", "NIfTI", "NRRD", "MetaImage" or "MGH".
+        uid: Series Instance UID; empty where there is none.
+        path: the file, or the folder that holds the files of the series; "" where it is unknown.
+        modality: as stated; empty for volume files.
+        size: voxels along (I, J, K): columns, rows and slices of DICOM. None where slices differ.
+        spacing_mm: of the voxels along (I, J, K); None where it is not stated or not even.
+        orientation: where (I, J, K) point, from the affine: "LPS", "RAS", ...; "" where unknown.
+        transfer_syntaxes: the names of all that occur.
+        files: how many.
+        verdict: accept, repair or refuse.
+        reason: the code behind the verdict, `Reason`.
+        findings: what was found, one line for each note.
+        remedies: what to do about each finding.
+    """
+
+    format: str
+    uid: str
+    path: str
+    modality: str
+    size: tuple[int, int, int] | None
+    spacing_mm: tuple[float, float, float] | None
+    orientation: str
+    transfer_syntaxes: tuple[str, ...]
+    files: int
+    verdict: Verdict
+    reason: Reason
+    findings: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the row can be loaded."""
+        return self.verdict is not Verdict.REFUSE
+
+
+def inspect(
+    path: str | Path,
+    *,
+    resample: bool = False,
+    volume: int | None = None,
+    affine: str | None = None,
+    units: str | None = None,
+) -> list[Row]:
+    """List what is below a folder, in a DICOMDIR or in a file, and judge each.
+
+    Args:
+        path: a folder, searched with its subfolders; a DICOMDIR; or one file.
+        resample: judge irregular DICOM series as what `load(..., resample=True)` makes of them.
+        volume: judge volume files as `load` with it would; likewise `affine` and `units`.
+
+    Returns:
+        DICOM series in the order of their UIDs, then damaged DICOM files, then volume files. Empty
+        when there is nothing of either kind.
+
+    Raises:
+        IngestError: "not-found".
+        ValueError: `affine` or `units` is none that `load` takes.
+
+    Example:
+        >>> for row in inspect("study"):  # doctest: +SKIP
+        ...     print(row.uid, row.size, row.spacing_mm, row.verdict, row.reason)
+    """
+    path, choices = Path(path), Choices(affine, units)
+    if is_volume_file(path) and os.path.lexists(path) and not os.path.isdir(path):
+        return [_file_row(path, choices, volume)]
+    files = volume_files(files_below(path)) if os.path.isdir(path) else []
+    return [
+        *(_series_row(s) for s in find_series(path, resample=resample)),
+        *(_file_row(file, choices, volume) for file in files),
+    ]
+
+
+def _series_row(series: Series) -> Row:
+    geometry = series.geometry or _refused_geometry(series)
+    findings = tuple(finding for _, finding in series.notes)
+    folders = {file.parent for file in series.files}
+    only = series.files[0] if len(series.files) == 1 else next(iter(folders), "")
+    return Row(
+        format="DICOM",
+        uid=series.uid,
+        path=str(only) if len(folders) < 2 else "",
+        modality=series.modality,
+        size=geometry.shape if geometry else _stated_size(series),
+        spacing_mm=_even_spacing(series, geometry),
+        orientation=geometry.orientation if geometry else "",
+        transfer_syntaxes=tuple(sorted({s.transfer_syntax.name for s in series.slices})),
+        files=len(series.files),
+        verdict=series.verdict,
+        reason=series.reason,
+        findings=findings,
+        remedies=series.remedies,
+    )
+
+
+_UNEVEN = (Reason.MISSING_SLICES, Reason.UNEVEN_SPACING, Reason.DUPLICATE_POSITIONS)
+_IRREGULAR = (*_UNEVEN, Reason.TILTED_STACK)
+
+
+def _refused_geometry(series: Series) -> Geometry | None:
+    """The mean grid of slices that are complete and parallel, though not regular."""
+    try:
+        return stack_geometry(series.slices) if series.reason in _IRREGULAR else None
+    except ValueError:  # all slices at one position
+        return None
+
+
+def _stated_size(series: Series) -> tuple[int, int, int] | None:
+    """Columns, rows and planes of slices that make no volume, where they are of one size."""
+    sizes = {(s.columns, s.rows) for s in series.slices}
+    if len(sizes) != 1 or (0, 0) in sizes:
+        return None
+    ((columns, rows),) = sizes
+    planes = sum(1 if s.frame is not None else max(1, s.frames) for s in series.slices)
+    return columns, rows, planes
+
+
+def _even_spacing(series: Series, geometry: Geometry | None) -> tuple[float, float, float] | None:
+    return None if geometry is None or series.reason in _UNEVEN else geometry.spacing_mm
+
+
+def _file_row(path: Path, choices: Choices, volume: int | None) -> Row:
+    header = None
+    try:
+        header = read_file_header(path, affine=choices.affine, units=choices.units)
+        if not header.segments or volume is not None:
+            check_volume(header, volume)
+        check_ratio(header)
+        check_excess(header)
+    except IngestError as error:
+        row = _file_outcome(path, header, ((error.code, error.finding),), Verdict.REFUSE)
+        return row if error.remedy is None else replace(row, remedies=(error.remedy,))
+    repaired = [reason for reason, _ in header.notes if reason is not Reason.SEGMENTS]
+    return _file_outcome(path, header, header.notes, Verdict.REPAIR if repaired else Verdict.ACCEPT)
+
+
+def _file_outcome(
+    path: Path, header: VolumeHeader | None, notes: tuple[Note, ...], verdict: Verdict
+) -> Row:
+    grid = header.grid if header else None
+    return Row(
+        format=SUFFIXES[suffix_of(path.name)],
+        uid="",
+        path=str(path),
+        modality="",
+        size=grid.shape if grid else None,
+        spacing_mm=grid.spacing_mm if grid else None,
+        orientation=grid.orientation if grid else "",
+        transfer_syntaxes=(),
+        files=len({path, *header.files}) if header else 1,
+        verdict=verdict,
+        reason=notes[0][0] if notes else Reason.OK,
+        findings=tuple(finding for _, finding in notes),
+        remedies=tuple(REMEDIES[reason] for reason, _ in notes),
+    )

@@ -1,0 +1,101 @@
+"""Volume: any path to one array and its geometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from medseg.geometry import Geometry
+from medseg.ingest.dicom.load import find_one, read_series
+from medseg.ingest.dicom.rules.image_kind import contradiction
+from medseg.ingest.formats import is_volume_file
+from medseg.ingest.volumes.file import load_file
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a header says an image is of, in DICOM's terms; empty where it says nothing.
+
+    Attributes:
+        modality: what the rules went by.
+        body_part: BodyPartExamined.
+        contradiction: what SOP class and Modality say against each other.
+    """
+
+    modality: str = ""
+    body_part: str = ""
+    contradiction: str = ""
+
+
+def load(
+    path: str | Path,
+    *,
+    series_uid: str | None = None,
+    choose: str | None = None,
+    resample: bool = False,
+    volume: int | None = None,
+    affine: str | None = None,
+    units: str | None = None,
+) -> tuple[np.ndarray, Geometry]:
+    """Load a volume file, a DICOM file or DICOMDIR, or the DICOM series in a folder.
+
+    The array keeps the order of its source, (I, J, K): column, row and slice for DICOM, as stored
+    for volume files. Nothing is flipped; the affine, RAS+ for all, says where each axis points.
+
+    Args:
+        path: NIfTI, NRRD, MetaImage or MGH, known by its suffix (`medseg.ingest.formats`);
+            otherwise DICOM.
+        series_uid: the DICOM series to load where there are several.
+        choose: "largest" takes the usable DICOM image series with most slices where there are
+            several and none is named; None refuses them. The choice is logged.
+        resample: lay tilted, missing or unevenly spaced DICOM slices onto an upright regular grid,
+            by linear interpolation, instead of refusing them. What was done is logged.
+        volume: which one of a volume file of several, counted from 0.
+        affine: "sform" or "qform" where a NIfTI states both; None decides by fixed rules, and
+            refuses where they do not suffice, see `medseg.ingest.volumes.nifti_affine`.
+        units: the unit of lengths of a volume file: "mm", "cm", "m", "micron", whatever headers
+            say, or "stated" to believe each; None refuses a header that states another than
+            millimetres.
+
+    Returns:
+        The array and its geometry.
+
+    Raises:
+        IngestError: whatever cannot be read rightly; `code` says why.
+        ValueError: `affine` or `units` is none of those above.
+
+    Example:
+        >>> ct, geometry = load("study/ct")  # doctest: +SKIP
+    """
+    array, geometry, _ = load_with_kind(
+        path,
+        series_uid=series_uid,
+        choose=choose,
+        resample=resample,
+        volume=volume,
+        affine=affine,
+        units=units,
+    )
+    return array, geometry
+
+
+def load_with_kind(
+    path: str | Path,
+    *,
+    series_uid: str | None = None,
+    choose: str | None = None,
+    resample: bool = False,
+    volume: int | None = None,
+    affine: str | None = None,
+    units: str | None = None,
+) -> tuple[np.ndarray, Geometry, Kind]:
+    """Load as `load` does, and give what the header says the image is of."""
+    if is_volume_file(path):
+        return *load_file(path, volume=volume, affine=affine, units=units), Kind()
+    series = find_one(path, series_uid=series_uid, choose=choose, resample=resample)
+    array, geometry = read_series(series)
+    first = series.slices[0]
+    said = contradiction(first.sop_class, first.modality)
+    return array, geometry, Kind(first.kind, first.origin.body_part, said)

@@ -1,0 +1,1 @@
+"""Volume files: NIfTI, NRRD, MetaImage and MGH, header first, then voxels."""

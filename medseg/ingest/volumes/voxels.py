@@ -1,0 +1,298 @@
+"""Voxels: one volume of a file whose header was checked, in the order of its axes.
+
+Every read is bounded by the promise of the header, which in turn is bounded by the size of the file
+and by the memory that is free. A lying header therefore costs no memory, and no more is inflated
+than it promises. The file must hold exactly what is promised, checksum included.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.room import check_room
+from medseg.ingest.volumes.header import VolumeHeader, check_index
+from medseg.ingest.volumes.streams import MOST_INFLATED, Stream, gzip_length, opened, skip, take
+
+PACKED = ("gzip", "zlib", "bzip2")
+
+UNASKED_BYTES, MOST_OF_IMAGE = 2**28, 200
+"""An image of more bytes is held to so many for each byte of its file; scans stay below 50."""
+
+IMAGE_COPIES = 2
+"""How often an image is in memory in single precision, beside its voxels as stored, before its
+network runs: as read, and in the order of the network's axes."""
+
+MOST_SKIPPED = 2**24
+"""So many packed bytes may come before the voxels: headers and extensions of other formats."""
+
+PADDING_BYTES = 4096
+"""So many zeros may follow the voxels: one block of a disk, as some writers fill it."""
+
+MOST_PACKING_BYTES, MOST_PACKED_SHARE = 2**16, 8
+"""Packing adds at most so many bytes, and one for each 8 bytes of what it cannot make smaller."""
+
+_TEXT_BYTES, _LONGEST_NUMBER = 2**16, 400
+
+
+def check_promise(header: VolumeHeader) -> None:
+    """Refuse a header that promises more than its files can hold.
+
+    Raises:
+        IngestError: "truncated", "too-large".
+    """
+    for file in header.files:
+        size = file.stat().st_size
+        most = (size - header.packed_from) * MOST_INFLATED.get(header.packing, math.inf)
+        if header.packing == "text":  # a digit for each number, and a blank between two
+            _check_count(header, file, (size - header.packed_from + 1) // 2)
+        elif header.end > most:
+            finding = f"{file} has {size} bytes and holds at most {most:.0f} of {header.end} bytes"
+            raise IngestError(Reason.TRUNCATED, finding)
+    if header.packing in PACKED and header.offset > MOST_SKIPPED:
+        finding = (
+            f"{header.path} states {header.offset} packed bytes to pass over before its voxels"
+        )
+        remedy = f"write it again with at most {MOST_SKIPPED} bytes before the voxels"
+        raise IngestError(Reason.TOO_LARGE, finding, remedy=remedy)
+
+
+def check_image(header: VolumeHeader) -> None:
+    """Refuse an image without room for what is made of it, or that `check_ratio` refuses.
+
+    Raises:
+        IngestError: "too-large", "no-memory".
+    """
+    check_ratio(header)
+    voxels = math.prod(header.geometry.shape)
+    check_room(header.path, voxels * (header.dtype.itemsize + 4 * IMAGE_COPIES))
+
+
+def check_ratio(header: VolumeHeader) -> None:
+    """Refuse an image that is blank or a bomb, by its header and the size of its files.
+
+    Labels are not held to this: a label map without any region is what it is.
+
+    Raises:
+        IngestError: "too-large".
+    """
+    for file in header.files:
+        packed = max(file.stat().st_size - header.packed_from, 1)
+        ratio = header.end / packed
+        if header.packing in PACKED and header.end > UNASKED_BYTES and ratio > MOST_OF_IMAGE:
+            finding = (
+                f"{file} stands for {header.end} bytes with {packed}, {ratio:.0f} for each: it is "
+                f"blank, or made to fill memory"
+            )
+            remedy = (
+                f"an image has at most {MOST_OF_IMAGE}, a label map may have more; "
+                f"leave it out, or write it uncompressed"
+            )
+            raise IngestError(Reason.TOO_LARGE, finding, remedy=remedy)
+
+
+def check_excess(header: VolumeHeader) -> None:
+    """Refuse files that hold more than is promised, as reading the voxels would.
+
+    A packed file is unpacked, and forgotten, only where its size, or what it says of itself, shows
+    that something is wrong: as a rule it goes on, but it may also be cut or damaged.
+
+    Raises:
+        IngestError: "trailing-bytes", "truncated" or "unreadable".
+    """
+    is_packed = header.packing in PACKED
+    if header.packing == "text" or (is_packed and header.end > UNASKED_BYTES):
+        return
+    for file in header.files:
+        if not is_packed or _seems_to_go_on(header, file):
+            share = header.size // len(header.files)
+            _part(header, file, 0, 0, share=share)
+
+
+def _seems_to_go_on(header: VolumeHeader, file: Path) -> bool:
+    """By its size, which packing does not increase much, and the length that gzip states."""
+    end = header.end + max(header.footer_bytes, PADDING_BYTES)
+    packed = file.stat().st_size - header.packed_from
+    most = end + end // MOST_PACKED_SHARE + MOST_PACKING_BYTES
+    return packed > most or (header.packing == "gzip" and gzip_length(file) > end)
+
+
+def check_volume(header: VolumeHeader, volume: int | None) -> int:
+    """The index of the volume to read, if it is clear which.
+
+    Raises:
+        IngestError: "not-3d" where none of several was chosen, "unknown-volume".
+        TypeError: the index is no whole number.
+    """
+    check_index(volume)
+    count = header.volumes
+    if volume is None and count > 1:
+        finding = f"{header.path} has shape {header.shape}, not one volume"
+        raise IngestError(Reason.NOT_3D, finding)
+    if volume is not None and not 0 <= volume < count:
+        finding = f"no volume {volume} in {header.path}, which holds {count}"
+        raise IngestError(Reason.UNKNOWN_VOLUME, finding)
+    return volume or 0
+
+
+def read_voxels(header: VolumeHeader, *, volume: int | None = None) -> np.ndarray:
+    """One volume as stored, (I, J, K); packed files are read to their checksum.
+
+    Args:
+        header: of the file.
+        volume: which one of several, counted from 0, the first axis that is none of I, J and K
+            fastest; None refuses a file of several.
+
+    Raises:
+        IngestError: "not-3d", "unknown-volume", "no-memory", "truncated", "trailing-bytes" or
+            "unreadable".
+    """
+    index = check_volume(header, volume)
+    start, size = _wanted(header, index)
+    stored = _stored(header, start, size)
+    if stored.size == math.prod(header.geometry.shape):
+        return stored.reshape(header.geometry.shape, order="F")
+    return _volumes_last(stored, header)[..., index]
+
+
+def read_volumes(header: VolumeHeader) -> np.ndarray:
+    """All volumes as stored, (I, J, K, volumes). Raises as `read_voxels` does."""
+    return _volumes_last(_stored(header, 0, header.size), header)
+
+
+def scaled(stored: np.ndarray, scaling: tuple[float, float] | None) -> np.ndarray:
+    """Values of stored voxels: integers without scaling keep their type, the others are float32.
+
+    Scaling is applied in double precision before values become single.
+    """
+    if is_kept(stored.dtype, scaling):
+        return stored.astype(stored.dtype.newbyteorder("="), copy=False)
+    slope, intercept = scaling or (1.0, 0.0)
+    values = np.empty(stored.shape, dtype=np.float32, order="F")
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused after
+        for k in range(stored.shape[2]):  # slice by slice, so that doubles stay few
+            values[..., k] = stored[..., k].astype(np.float64) * slope + intercept
+    return values
+
+
+def is_kept(dtype: np.dtype, scaling: tuple[float, float] | None) -> bool:
+    """Whether voxels stay as stored: whole numbers and single precision, without scaling."""
+    return scaling is None and (dtype.kind in "iu" or dtype.newbyteorder("=") == np.float32)
+
+
+def _wanted(header: VolumeHeader, index: int) -> tuple[int, int]:
+    """Where the bytes of a volume start among all voxels, and how many to read."""
+    if header.axes != tuple(range(len(header.axes))):  # volumes lie between each other's voxels
+        return 0, header.size
+    size = header.size // header.volumes
+    return index * size, size
+
+
+def _volumes_last(stored: np.ndarray, header: VolumeHeader) -> np.ndarray:
+    order = [*header.axes, *(a for a in range(len(header.shape)) if a not in header.axes)]
+    whole = stored.reshape(header.shape, order="F").transpose(order)
+    return whole.reshape((*header.geometry.shape, -1), order="F")
+
+
+def _stored(header: VolumeHeader, start: int, size: int) -> np.ndarray:
+    """The voxels in a range of the bytes of all, flat; those of a text are always all."""
+    voxels = size // header.dtype.itemsize
+    converted = 0 if is_kept(header.dtype, header.scaling) else 4 * voxels
+    check_room(header.path, size + converted)
+    if header.packing == "text":
+        return _from_text(header)
+    share = header.size // len(header.files)
+    content = bytearray()
+    for number, file in enumerate(header.files):
+        low = min(max(start - number * share, 0), share)
+        high = min(max(start + size - number * share, 0), share)
+        content += _part(header, file, low, high, share=share)
+    return np.frombuffer(content, dtype=header.dtype)
+
+
+def _part(header: VolumeHeader, file: Path, low: int, high: int, *, share: int) -> bytearray:
+    """The bytes from `low` to `high` of the voxels of one file, which holds `share` of them."""
+    start = header.packed_from if header.offset >= 0 else -share
+    offset = max(header.offset, 0)
+    with opened(file, header.packing, start=start) as stream:
+        passed = _move_on(stream, offset + low, file)
+        voxels = take(stream, high - low)
+        passed += len(voxels)
+        passed += _move_on(stream, share - high, file)
+        if passed < offset + share:
+            finding = f"{file} holds {passed} of {offset + share} bytes"
+            raise IngestError(Reason.TRUNCATED, finding)
+        _check_rest(stream, header, file)
+    return voxels
+
+
+def _move_on(stream: Stream, size: int, file: Path) -> int:
+    """Go on by `size` bytes, without reading them where the file is plain."""
+    if not isinstance(stream, io.BufferedReader):
+        return skip(stream, size)
+    left = file.stat().st_size - stream.tell()
+    stream.seek(min(size, max(left, 0)), 1)
+    return min(size, max(left, 0))
+
+
+def _check_rest(stream: Stream, header: VolumeHeader, file: Path) -> None:
+    """Refuse what follows the voxels; a packed stream is read to its checksum."""
+    most = max(header.footer_bytes, PADDING_BYTES)
+    rest = take(stream, most + 1)
+    if len(rest) > most or (not header.footer_bytes and any(rest)):
+        finding = f"{file} goes on after the {header.end} bytes that its header promises"
+        raise IngestError(Reason.TRAILING_BYTES, finding)
+
+
+def _from_text(header: VolumeHeader) -> np.ndarray:
+    """Voxels that are written as numbers, with blanks, and commas at their side, between them."""
+    (file,) = header.files
+    count = header.size // header.dtype.itemsize
+    voxels = np.empty(count, dtype=header.dtype)
+    number = int if header.dtype.kind in "iu" else float
+    found = 0
+    with opened(file, start=header.packed_from + max(header.offset, 0)) as stream:
+        for words in _words(stream, file):
+            if found + len(words) > count:
+                finding = f"{file} holds more numbers than the {count} that its header promises"
+                raise IngestError(Reason.TRAILING_BYTES, finding)
+            try:
+                part = np.array([number(word) for word in words], dtype=header.dtype)
+            except (ValueError, OverflowError) as error:
+                finding = f"the numbers of {file} are damaged"
+                raise IngestError(Reason.UNREADABLE, finding) from error
+            voxels[found : found + len(words)] = part
+            found += len(words)
+    _check_count(header, file, found)
+    return voxels
+
+
+def _words(stream: Stream, file: Path) -> Iterator[list[bytes]]:
+    """The numbers of a text, some at a time."""
+    rest = b""
+    for chunk in itertools.chain(iter(lambda: stream.read(_TEXT_BYTES), b""), [b" "]):
+        head, rest = _cut(rest + chunk)
+        if len(rest) > _LONGEST_NUMBER:
+            raise IngestError(Reason.UNREADABLE, f"the numbers of {file} are damaged")
+        words = (word.strip(b",") for word in head.split())
+        yield [word for word in words if word]
+
+
+def _cut(text: bytes) -> tuple[bytes, bytes]:
+    """Text up to its last blank, and what follows, which may go on."""
+    place = max(text.rfind(blank) for blank in (b" ", b"\n", b"\t", b"\r"))
+    return text[: place + 1], text[place + 1 :]
+
+
+def _check_count(header: VolumeHeader, file: Path, most: int) -> None:
+    """Refuse a text of fewer numbers than its header promises."""
+    count = header.size // header.dtype.itemsize
+    if most < count:
+        finding = f"{file} holds at most {most} numbers, its header promises {count}"
+        raise IngestError(Reason.TRUNCATED, finding)

@@ -1,0 +1,1 @@
+"""Analysis of a network: its cost, memory, receptive field and drawing."""

@@ -1,0 +1,146 @@
+"""Tests of medseg.base.choices: what a key may be, in every bundle and by every command."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from medseg.base.choices import RULES, check_choices
+from medseg.bundles import build
+
+BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
+WHOLE = ("max_epochs", "val_interval", "batch_size", "patience", "folds")
+
+
+@pytest.mark.parametrize(
+    "value", ["ten", 0, -1, float("inf"), float("nan"), "inf", 2.5, True, [4], ""]
+)
+@pytest.mark.parametrize("key", WHOLE)
+def test_what_is_no_positive_whole_number_is_refused_by_its_key(key, value):
+    with pytest.raises(
+        ValueError, match=f"^{key} is .*: it has to be a whole number, [12] or more"
+    ):
+        check_choices({key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("learning_rate", value) for value in (0, -1e-3, "fast", float("nan"), None, True, [1])),
+        *(("num_workers", value) for value in (-1, 1.5, "two", None)),
+        *(("fold", value) for value in (-1, 0.5, "first", None)),
+        *(("seed", value) for value in (-1, 2**32, "x", 1.5)),
+        *(("flip_prob", value) for value in (-0.1, 1.1, 50, "half", float("nan"))),
+        *(("dropout", value) for value in (1, -0.1, "none")),
+        *(("overlap", value) for value in (1, -0.25, 25)),
+        *(("window_hu", value) for value in ([240, -160], [0, 0], [0], 240, ["a", "b"], [0, True])),
+        *(("image_size", value) for value in ([], [0, 64], [64.5, 64], 64, "64,64", [-8, 8])),
+        *(("label_values", value) for value in ([], [0, 0, 1], [0, 1.5], 1, ["0", "1"])),
+        *(("resume", value) for value in ("yes", 1, None)),
+        *(("contrast_gamma", value) for value in ([1.25, 0.8], [0, 1], [1])),
+        *(("spacing_mm", value) for value in ([1, 1, 0], [1, 1, -1], 1)),
+        *(("noise_std", value) for value in (-0.1, 1000)),
+        *(("learning_rate", value) for value in (1001, 1e20)),
+        *(
+            (key, 10**20)
+            for key in ("max_epochs", "folds", "batch_size", "num_workers", "roi_size")
+        ),
+        *(("image_size", value) for value in ([10**20, 64], [64, 2**31])),
+        *(("roi_size", value) for value in (0, 10**20, [0, 64], [], [64, 2**31], 64.5, "64")),
+        *(
+            (key, value)
+            for key in ("kernel_size", "strides")
+            for value in (0, -1, 1e3, 256, "ten", True, None, [], [3, [0, 3]], [[]], [[[3]]])
+        ),
+        *(("channels", value) for value in ([2**31 - 1, 8, 8], [0], [], 8, ["a"])),
+        *(("ignore", value) for value in (1.5, float("nan"), True, "x", [0, 1.5], [[0]])),
+        *(("iou_thresholds", value) for value in (0.5, [1], [0.4], ["a"], [float("nan")], None)),
+        *(("score_objects", value) for value in ("", None, float("nan"), 1)),
+        *(("tile_halo", value) for value in (-1, 1.5, "ten", [], [4, -4], None, float("inf"))),
+        *(("preview_percentiles", value) for value in ([1], [], [99, 1], [0, 101], 5, "x")),
+        *(("score_lesions", value) for value in ("yes", 1, None)),
+        ("patience", 0),
+        ("intensity_percentiles", [99, 1]),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused(key, value):
+    with pytest.raises(ValueError, match=f"^{key} is .*: it has to be "):
+        check_choices({key: value})
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"fold": 5, "folds": 5}, "fold is 5 of 5 folds: it has to be 0 to 4"),
+        ({"val_interval": 9, "max_epochs": 4}, "pass --val_interval 4 or less"),
+        ({"image_size": [64], "spatial_dims": 2}, r"\[64\]: it has to have a number for each of 2"),
+        ({"spacing_mm": [1, 1]}, "for each of 3 axes"),
+    ],
+)
+def test_values_that_contradict_each_other_are_refused(choices, said):
+    with pytest.raises(ValueError, match=said):
+        check_choices(choices)
+
+
+def test_all_faults_are_said_at_once_in_one_line():
+    with pytest.raises(ValueError, match=r"^max_epochs is 0: [^;\n]*; folds is 1: [^;\n]*$"):
+        check_choices({"folds": 1, "max_epochs": 0, "seed": 0})
+
+
+def test_what_is_right_passes():
+    check_choices({"max_epochs": 1, "val_interval": 1, "fold": 4, "folds": 5, "patience": None})
+    check_choices(
+        {"learning_rate": 1, "flip_prob": 0, "window_hu": (-1000.0, 400), "overlap": 0.99}
+    )
+    check_choices({"roi_size": 64, "batch_size": 2**31 - 1, "noise_std": 100})
+    check_choices({"roi_size": [768, 768], "image_size": [64, 2**31 - 1]})
+    check_choices({"kernel_size": 3, "strides": [[2, 2, 1], 2, (2, 2, 2)], "channels": [2**16] * 3})
+    check_choices({"tile_halo": "auto", "ignore": [0, 255], "preview_percentiles": None})
+    check_choices({"tile_halo": [0, 112], "ignore": [], "iou_thresholds": [], "force": False})
+    check_choices({"score_objects": "instances", "preview_percentiles": [1, 99.5]})
+    check_choices({"label_values": [-1, 0, 255], "seed": 2**32 - 1, "level": None, "resume": True})
+
+
+@pytest.mark.parametrize("value", ["$1 + 1", "@other", "%other", ["$1", 2]])
+def test_an_expression_is_left_to_the_config(value):
+    check_choices({"max_epochs": value, "image_size": value})
+
+
+@pytest.mark.parametrize("name", build.names(BUNDLES))
+@pytest.mark.parametrize("workflow", build.WORKFLOWS)
+def test_the_committed_choices_of_every_bundle_keep_the_rules(name, workflow):
+    check_choices(json.loads((BUNDLES / name / f"{workflow}.json").read_text()))
+
+
+@pytest.mark.parametrize("name", build.names(BUNDLES))
+def test_every_plain_number_that_a_training_can_choose_has_a_rule(name):
+    config = json.loads((BUNDLES / name / "train.json").read_text())
+    numbers = {key for key, value in config.items() if isinstance(value, (int, float))}
+    assert numbers - set(RULES) == set()
+
+
+def test_a_wrong_number_is_refused_before_torch_is_imported(tmp_path, repository):
+    code = (
+        "import sys; from medseg.cli.app import app; sys.argv = ['medseg', *sys.argv[1:]]\n"
+        "try: app()\n"
+        "finally: print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, "train", "-b", "bundles/liver", "--max_epochs", "ten"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: max_epochs is 'ten': it has to be a whole number, 1 or more (see "
+        "docs/how-to/override-a-config.md)\n"
+    )
+    assert done.stdout == "False\n"
+
+
+def test_the_largest_number_is_told_to_whoever_went_beyond_it():
+    with pytest.raises(ValueError, match=r"1 or more, at most 2147483647$"):
+        check_choices({"max_epochs": 2**31})
+    with pytest.raises(ValueError, match=r"1 or more$"):
+        check_choices({"max_epochs": 0})
+    with pytest.raises(ValueError, match=r"2 or more$"):
+        check_choices({"folds": "many"})

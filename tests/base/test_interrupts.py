@@ -1,0 +1,62 @@
+"""Tests of medseg.base.interrupts: an interrupt is one, whatever becomes of it in an import."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+PRESS = "import os, signal; press = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
+SWALLOW = "\n try:\n  press()\n except BaseException:\n  {}"
+HALF = "raise ImportError('cannot load module more than once')"
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", PRESS + code],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def test_an_interrupt_in_an_import_ends_the_process_though_the_import_swallows_it():
+    begin = "from medseg.base.interrupts import *; remember_interrupts()\n"
+    ended = run(f"{begin}with ending_at_once('interrupted: run it again'):{SWALLOW.format('pass')}")
+    assert (ended.returncode, ended.stderr) == (130, "\ninterrupted: run it again\n")
+
+
+def test_an_interrupt_after_the_imports_raises_as_ever():
+    ended = run(
+        "from medseg.base.interrupts import *; remember_interrupts()\n"
+        "with ending_at_once('interrupted: nothing was begun'): pass\n"
+        "try: press()\nexcept KeyboardInterrupt: print(was_interrupted())\n"
+    )
+    assert (ended.returncode, ended.stdout) == (0, "True\n")
+
+
+def test_a_handler_of_somebody_else_is_left_in_place():
+    ended = run(
+        "from medseg.base.interrupts import *; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "remember_interrupts()\n"
+        "with ending_at_once('interrupted: nothing was begun'): press()\n"
+        "print(was_interrupted())"
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "False\n", "")
+
+
+@pytest.mark.parametrize("fault", [HALF, "raise RuntimeError('Failed to evaluate')"])
+def test_an_error_that_an_interrupt_causes_is_told_as_the_interrupt(fault):
+    ended = run(
+        "from medseg.base.interrupts import *; remember_interrupts()\n"
+        "from medseg.cli.errors import one_line_errors\n"
+        f"with one_line_errors('go on'):{SWALLOW.format(fault)}"
+    )
+    assert ended.stderr.startswith("\ninterrupted: go on\n")
+
+
+def test_a_bundle_that_monai_runs_tells_it_likewise():
+    swallow = SWALLOW.format(HALF).replace("\n ", "\n")
+    ended = run(f"from medseg.base.errors import one_line_errors; one_line_errors(){swallow}")
+    assert ended.stderr.startswith("interrupted: what is done is kept: ")
+    assert len(ended.stderr.splitlines()) == 1

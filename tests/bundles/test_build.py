@@ -1,0 +1,240 @@
+"""Tests of medseg.bundles.build, and of what the committed configs say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from medseg.bundles import build
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BUNDLES = REPOSITORY / "bundles"
+COMMITTED = [(name, workflow) for name in build.names(BUNDLES) for workflow in build.WORKFLOWS]
+
+BASE = {
+    "imports": ["$import medseg.networks", "$import medseg.losses"],
+    "network_def": {"_target_": "Net", "channels": "@channels"},
+    "training": ["$medseg.networks.check(@network_def)"],
+    "run": "%training",
+    "never_read": 1,
+}
+TASK = {
+    "_layers_": {"train": ["extra"], "evaluate": [], "inference": []},
+    "name": "toy",
+    "channels": [1, 2],
+    "run": "%training#0",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the layers of one small task."""
+    tasks = tmp_path / "layers" / "tasks"
+    tasks.mkdir(parents=True)
+    (tasks / "toy.json").write_text(json.dumps(TASK))
+    (tasks.parent / "base.json").write_text(json.dumps(BASE))
+    for name in ("network", "extra", "multi_gpu", "evaluate", "inference"):
+        (tasks.parent / f"{name}.json").write_text("{}")
+    (tasks.parent / "logging.conf").write_text("[loggers]\n")
+    return tmp_path
+
+
+def _config(folder, name="toy", workflow="train"):
+    return json.loads((folder / name / "configs" / f"{workflow}.json").read_text())
+
+
+def test_build_writes_configs_and_links_and_then_nothing(folder):
+    written = {str(path.relative_to(folder / "toy")) for path in build.build("toy", folder)}
+    configs = {f"configs/{workflow}.json" for workflow in build.WORKFLOWS}
+    assert written == {*configs, "configs/logging.conf", *build.FLAT_NAMES}
+    assert build.build("toy", folder) == []
+
+
+def test_the_task_comes_last_and_wins(folder):
+    build.build("toy", folder)
+    assert _config(folder)["run"] == TASK["run"]
+
+
+def test_a_config_holds_what_its_workflow_uses_and_no_more(folder):
+    build.build("toy", folder)
+    config = _config(folder)
+    assert config.keys() == {
+        *("_generated_", "name", "channels", "imports", "network_def", "training", "run")
+    }
+    assert config["imports"] == ["$import medseg.networks"]
+
+
+def test_choices_come_before_the_wiring(folder):
+    build.build("toy", folder)
+    assert list(_config(folder))[:3] == ["_generated_", "name", "channels"]
+
+
+def test_the_note_names_the_layers_in_order(folder):
+    build.build("toy", folder)
+    sources = "layers/base.json, layers/network.json, layers/extra.json, layers/{}layers/tasks/toy"
+    train, multi_gpu = (
+        _config(folder, workflow=name)["_generated_"] for name in ("train", "multi_gpu_train")
+    )
+    assert sources.replace("layers/{}", "") in train
+    assert sources.format("multi_gpu.json, ") in multi_gpu
+
+
+def test_short_lists_are_on_one_line(folder):
+    build.build("toy", folder)
+    assert '"channels": [1, 2],' in (folder / "toy" / "configs" / "train.json").read_text()
+
+
+def test_an_edited_config_is_stale_until_it_is_built(folder):
+    build.build("toy", folder)
+    path = folder / "toy" / "configs" / "train.json"
+    path.write_text(path.read_text().replace("toy", "edited"))
+    assert build.stale("toy", folder) == [path]
+    assert build.build("toy", folder) == [path]
+    assert build.stale("toy", folder) == []
+
+
+def test_a_changed_layer_makes_the_config_stale(folder):
+    build.build("toy", folder)
+    (folder / "layers" / "base.json").write_text(json.dumps({**BASE, "name": "x", "device": "cpu"}))
+    changed = {path.name for path in build.stale("toy", folder)}
+    assert changed == {f"{workflow}.json" for workflow in build.WORKFLOWS}
+
+
+def test_a_file_in_the_place_of_a_link_gives_way(folder):
+    build.build("toy", folder)
+    link = folder / "toy" / "train.json"
+    link.unlink()
+    link.write_text("a copy")
+    assert build.build("toy", folder) == [link]
+    assert link.is_symlink()
+
+
+def test_names_are_the_tasks(folder):
+    assert build.names(folder) == ["toy"]
+
+
+def test_a_folder_without_layers_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no layers/tasks: run from the repository"):
+        build.names(tmp_path)
+
+
+@pytest.mark.parametrize("act", [build.build, build.stale])
+def test_an_unknown_task_is_refused(folder, act):
+    with pytest.raises(FileNotFoundError, match=r"no bundle 'lung' in .*: it has toy"):
+        act("lung", folder)
+
+
+def test_references_are_found_at_any_depth():
+    value = {"a": ["@one", {"b": "$f(@two#x) + %three"}], "c": 4, "d": "one@2"}
+    assert build.references(value) == {"one", "two", "three"}
+
+
+def test_unused_keys_are_those_no_root_reaches():
+    config = {"run": "@a", "a": "@b#c", "b": 1, "d": "@e", "e": 2, "_generated_": "note"}
+    assert build.unused(config, ["run"]) == ["d", "e"]
+    assert build.unused(config, ["run", "d"]) == []
+
+
+@pytest.mark.parametrize(("inside", "root"), [(".", "bundles/toy"), ("bundles", "toy")])
+def test_a_bundle_is_found_from_above(folder, tmp_path, monkeypatch, inside, root):
+    _place(folder, tmp_path)
+    monkeypatch.chdir(tmp_path / inside)
+    assert build.find("toy") == root
+
+
+def test_a_bundle_is_found_from_inside(folder, tmp_path, monkeypatch):
+    _place(folder, tmp_path)
+    monkeypatch.chdir(tmp_path / "bundles" / "toy")
+    assert build.find("toy") == "."
+
+
+def test_another_bundle_is_not_taken_for_it(folder, tmp_path, monkeypatch):
+    _place(folder, tmp_path)
+    monkeypatch.chdir(tmp_path / "bundles" / "toy")
+    with pytest.raises(FileNotFoundError, match=r"bundle 'lung' is neither .*pass --bundle_root"):
+        build.find("lung")
+
+
+def _place(folder, root):
+    configs = root / "bundles" / "toy" / "configs"
+    configs.mkdir(parents=True)
+    (configs / "metadata.json").write_text("{}")
+
+
+@pytest.mark.parametrize("name", build.names(BUNDLES))
+def test_committed_configs_are_what_their_layers_give(name):
+    assert build.stale(name, BUNDLES) == []
+
+
+@pytest.mark.parametrize(("name", "workflow"), COMMITTED)
+def test_every_key_of_a_committed_config_is_used(name, workflow):
+    config = _config(BUNDLES, name, workflow)
+    assert build.unused(config, (*build.ALWAYS, *build.WORKFLOWS[workflow])) == []
+
+
+@pytest.mark.parametrize(("name", "workflow"), COMMITTED)
+def test_plain_run_is_the_named_workflow(name, workflow):
+    run_id = build.WORKFLOWS[workflow][0]
+    assert _config(BUNDLES, name, workflow)["run"] == f"%{run_id}"
+    assert isinstance(_config(BUNDLES, name, workflow)[run_id], list)
+
+
+@pytest.mark.parametrize("name", build.names(BUNDLES))
+@pytest.mark.parametrize("workflow", ["train", "multi_gpu_train"])
+def test_the_index_of_the_best_weights_is_right(name, workflow):
+    """MONAI's property check wants every handler inline; `Resume` finds this one by its index."""
+    handlers = _config(BUNDLES, name, workflow)["train"]["handlers"]
+    [resume] = [one for one in handlers if one["_target_"] == "medseg.engines.Resume"]
+    index = int(resume["objects"]["best_weights"].removeprefix("@train#handlers#"))
+    assert handlers[index]["_target_"] == "medseg.engines.BestWeights"
+
+
+def test_base_holds_no_choice_of_a_task():
+    base = json.loads((BUNDLES / "layers" / "base.json").read_text())
+    plain = [key for key, value in base.items() if not {*"$@%"} & {*json.dumps(value)}]
+    assert plain == []
+
+
+@pytest.mark.parametrize("task", sorted((BUNDLES / "layers" / "tasks").glob("*.json")), ids=str)
+def test_a_task_holds_no_wiring(task):
+    config = json.loads(task.read_text())
+    assert not build.references(config)
+    assert "_target_" not in json.dumps(config)
+
+
+@pytest.mark.parametrize("name", build.names(BUNDLES))
+@pytest.mark.parametrize("workflow", build.WORKFLOWS)
+def test_a_workflow_checks_each_of_its_choices_before_anything_is_read(name, workflow):
+    config = json.loads((BUNDLES / name / f"{workflow}.json").read_text())
+    plain = [
+        key
+        for key, value in config.items()
+        if not any(mark in json.dumps(value) for mark in ("_target_", '"$', '"@', '"%'))
+    ]
+    assert set(plain) - {"_generated_", "choices"} <= set(config["choices"])
+    assert all(value == f"@{key}" for key, value in config["choices"].items())
+    errors, paths, choices = config["initialize"][:3]
+    assert "one_line_errors()" in errors
+    assert "check_paths(" in paths
+    assert choices == "$medseg.base.choices.check_choices(@choices)"
+
+
+def test_choices_are_plain_or_made_of_choices_without_a_call():
+    config = {
+        "imports": ["$import x"],
+        "size": "$[@edge] * @dims",
+        "dims": "$3 if @view == 'p' else 2",
+        "view": "p",
+        "edge": 4,
+        "same": "@size",
+        "made": "$f(@edge)",
+        "read": "$x.read",
+        "part": {"_target_": "a.B", "edge": "@edge"},
+        "alias": "@part",
+    }
+    assert build.choices(config) == ["size", "dims", "view", "edge", "same"]
+
+
+def test_a_key_that_only_the_list_of_choices_names_is_unused():
+    config = {"run": "$f(@choices, @a)", "choices": {"a": "@a", "b": "@b"}, "a": 1, "b": 2}
+    assert build.unused(config, ["run"]) == ["b"]

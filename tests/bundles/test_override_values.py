@@ -1,0 +1,135 @@
+"""Tests of medseg.bundles.override_values: a value of the wrong kind is refused before anything
+runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from medseg.bundles.build import WORKFLOWS, names
+from medseg.bundles.override_values import DEEPEST, checked_value, parse_value
+from medseg.bundles.overrides import checked_overrides
+
+BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
+CONFIG = {
+    **{"max_epochs": 100, "learning_rate": 3e-4, "resume": False, "channels": [2, 4]},
+    **{"classes": {"liver": [1]}, "patience": 10, "kernel_size": 3, "norm": ["instance", {}]},
+    **{"strides": [[2, 2, 1], 2, 2, 2], "roi_size": [64, 64]},
+    **{"level": None, "device": "$torch.device('cpu')", "section": "validation"},
+    "optimizer": {"_target_": "torch.optim.Adam", "lr": "@learning_rate"},
+    "train": {"trainer": {"max_epochs": "@max_epochs"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kept"),
+    [
+        *(("max_epochs", value, value) for value in (0, -1, 20)),  # the range is judged elsewhere
+        ("max_epochs", 1e3, 1000),
+        ("learning_rate", 1, 1),
+        ("resume", True, True),
+        *(("kernel_size", value, value) for value in (5, [3, 5], [[3, 3, 1], 3])),
+        *(("strides", value, value) for value in (2, [2, 2], [[2, 2, 1], 2])),
+        *(("roi_size", value, value) for value in (32, [32, 64])),
+        *(("norm", value, value) for value in ("batch", None, ["group", {"num_groups": 2}])),
+        ("patience", None, None),
+        *(("level", value, value) for value in (1, None, "x")),
+        ("device", "cpu", "cpu"),
+        ("section", "test", "test"),
+        ("max_epochs", "$2 * 3", "$2 * 3"),
+        ("classes", {"a": [1]}, {"a": [1]}),
+        ("optimizer", {"_target_": "torch.optim.SGD"}, {"_target_": "torch.optim.SGD"}),
+    ],
+)
+def test_a_value_of_the_right_kind_is_taken(key, value, kept):
+    assert checked_value(key, value, CONFIG) == kept
+    assert type(checked_value(key, value, CONFIG)) is type(kept)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kind"),
+    [
+        *(("max_epochs", value, "a whole number") for value in ("ten", [1], 2.5, True, None)),
+        *(("max_epochs", value, "a whole number") for value in (float("inf"), float("nan"), {})),
+        *(("learning_rate", value, "a number") for value in ("fast", [1e-3], float("nan"), None)),
+        *(("resume", value, "True or False") for value in ("yes", 1, [True], None)),
+        *(("channels", value, "a list") for value in ("big", 3, True, {"a": 1}, None)),
+        *(("classes", value, "a dictionary") for value in ("liver", ["liver"], 1, None)),
+        ("kernel_size", "big", "a whole number"),
+        ("train#trainer#max_epochs", "ten", "a whole number"),
+        ("optimizer#lr", [1], "a number"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_in_one_line(key, value, kind):
+    with pytest.raises(ValueError, match=f"^override --{key} takes {kind}, got ") as caught:
+        checked_value(key, value, CONFIG)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_value_of_every_bundle_fits_itself():
+    for name in names(BUNDLES):
+        for workflow in WORKFLOWS:
+            config = json.loads((BUNDLES / name / f"{workflow}.json").read_text())
+            for key, value in config.items():
+                assert checked_value(key, value, config) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("train#trainer#max_epochs", "ten", "takes a whole number, got 'ten'"),
+        ("classes", "liver", "takes a dictionary, got 'liver'"),
+        ("max_epochs", "[3]", r"max_epochs is \[3\]: it has to be a whole number"),
+    ],
+)
+def test_the_command_line_is_held_against_the_bundle(key, text, message):
+    with pytest.raises(ValueError, match=message):
+        checked_overrides(BUNDLES / "liver", "train", [f"--{key}", text])
+
+
+@pytest.mark.parametrize("depth", [DEEPEST + 1, 300, 100_000])
+@pytest.mark.parametrize("brackets", ["[]", "()", ('{"a":', "}"), ("{'a':", "}")])
+def test_deep_nesting_is_refused_in_one_line(depth, brackets):
+    begin, end = brackets
+    with pytest.raises(ValueError, match="--classes is nested deeper than 20 levels"):
+        parse_value("classes", begin * depth + "1" + end * depth)
+
+
+@pytest.mark.parametrize("text", ["-" * 100_000 + "1", "1" + "+1" * 100_000, "not " * 50_000 + "1"])
+def test_what_is_deep_without_brackets_is_refused_too(text):
+    with pytest.raises(ValueError, match="--fold is nested too deeply"):
+        parse_value("fold", text)
+
+
+def test_a_number_of_thousands_of_digits_is_refused():
+    with pytest.raises(ValueError, match="--seed cannot be read"):
+        parse_value("seed", "9" * 5000)
+
+
+def test_what_a_config_needs_is_not_too_deep():
+    text = "[" * DEEPEST + "]" * DEEPEST
+    assert parse_value("act", text) == json.loads(text)
+    assert parse_value("name", "'" + "[" * 50 + "'") == "[" * 50
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("optimizer#lr", 0, "stands for learning_rate: it has to be a number above 0"),
+        ("optimizer#lr", -1e-3, "override --optimizer#lr is -0.001, and stands for learning_rate"),
+        ("train#dataloader#batch_size", 0, "stands for batch_size: it has to be a whole number, 1"),
+        ("train#trainer#max_epochs", -1, "stands for max_epochs"),
+    ],
+)
+def test_a_setting_that_stands_for_a_choice_keeps_its_rule(key, value, said):
+    config = {
+        **{"learning_rate": 1e-3, "batch_size": 2, "max_epochs": 5},
+        "optimizer": {"_target_": "torch.optim.Adam", "lr": "@learning_rate"},
+        "train": {
+            "dataloader": {"_target_": "DataLoader", "batch_size": "@batch_size"},
+            "trainer": {"_target_": "SupervisedTrainer", "max_epochs": "@max_epochs"},
+        },
+    }
+    with pytest.raises(ValueError, match=said):
+        checked_value(key, value, config)
+    assert checked_value(key, 1, config) == 1

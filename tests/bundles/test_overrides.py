@@ -1,0 +1,176 @@
+"""Tests of medseg.bundles.overrides: they are read as in a config file; unknown ones are
+refused."""
+
+import importlib.util
+import json
+
+import pytest
+
+from medseg.bundles.overrides import check_key, checked_overrides, parse_overrides, tracking_keys
+
+CONFIG = {
+    "max_epochs": 100,
+    "learning_rate": 3e-4,
+    "classes": {"liver": [1, 2]},
+    "train": {"trainer": {"max_epochs": "@max_epochs"}, "handlers": [{"interval": 1}]},
+    "bundle_root": ".",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("-5", -5),
+        ("-1e-3", -1e-3),
+        ("[-100, 240]", [-100, 240]),
+        ("(96, 96)", (96, 96)),
+        ("true", True),
+        ("false", False),
+        ("null", None),
+        ("True", True),
+        ("None", None),
+        ("[true, null]", [True, None]),
+        ('{"liver": [1]}', {"liver": [1]}),
+        ("{'liver': [1], 'tumour': [2]}", {"liver": [1], "tumour": [2]}),
+        ("unet_plusplus", "unet_plusplus"),
+        ("runs/liver-1", "runs/liver-1"),
+        ("'3'", "3"),
+        ("@learning_rate", "@learning_rate"),
+        ("$2 * @fold", "$2 * @fold"),
+        ("", ""),
+    ],
+)
+def test_values_are_json_else_python_else_text(text, value):
+    for arguments in (["--key", text], [f"--key={text}"]):
+        parsed = parse_overrides(arguments)["key"]
+        assert parsed == value
+        assert type(parsed) is type(value)
+
+
+def test_no_argument_is_no_override():
+    assert parse_overrides([]) == {}
+
+
+def test_both_separators_of_nested_keys_are_one():
+    assert parse_overrides(["--a#b", "1", "--a::c", "2"]) == {"a#b": 1, "a#c": 2}
+
+
+def test_a_value_may_hold_an_equals_sign():
+    assert parse_overrides(["--a=b=c", "--d", "e=f"]) == {"a": "b=c", "d": "e=f"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["max_epochs", "3"], r"'max_epochs' is no override: write --key value"),
+        (["-e", "3"], r"'-e' is no override"),
+        (["--max_epochs"], r"override --max_epochs has no value"),
+        (["--max_epochs", "--fold", "1"], r"override --max_epochs has no value"),
+        (["--fold", "1", "--fold=2"], r"override --fold is given twice"),
+        (["--a#b", "1", "--a::b", "2"], r"override --a#b is given twice"),
+        (["--fold", "1", "2"], r"'2' is no override"),
+    ],
+)
+def test_what_is_no_override_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        parse_overrides(arguments)
+
+
+@pytest.mark.parametrize("key", ["max_epochs", "train#trainer#max_epochs", "train#handlers#0"])
+def test_an_existing_key_passes(key, tmp_path):
+    assert check_key(key, CONFIG, config_file=tmp_path / "train.json") is None  # or it raises
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("max_epoch", "max_epochs"),
+        ("epochs", "max_epochs"),
+        ("trainer#max_epochs", "train"),
+        ("train#trainer#max_epoch", "train#trainer#max_epochs"),
+        ("train#handlers#1", "train#handlers#0"),
+        ("classes#tumour", "classes#liver"),
+        ("max_epochs#first", "max_epochs"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest(key, nearest, tmp_path):
+    config_file = tmp_path / "train.json"
+    with pytest.raises(ValueError, match=rf"--{key} names no key of .* nearest is {nearest}$"):
+        check_key(key, CONFIG, config_file=config_file)
+
+
+def test_a_key_of_another_config_is_told_without_a_nearest(tmp_path):
+    (tmp_path / "train.json").write_text(json.dumps(CONFIG))
+    told = r"evaluate\.json, it is one of train\.json: leave it out$"
+    with pytest.raises(ValueError, match=f"--max_epochs names no key of .*{told}"):
+        check_key("max_epochs", {"network": {}}, config_file=tmp_path / "evaluate.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("bundel", "the option --bundle"),
+        ("bundle_rot", "bundle_root"),
+        ("train#bundel", r"train#\w+"),  # an option is no key of a component
+    ],
+)
+def test_a_misspelt_option_of_the_verb_is_told_as_one(tmp_path, key, nearest):
+    with pytest.raises(ValueError, match=f"nearest is {nearest}$"):
+        check_key(key, CONFIG, config_file=tmp_path / "train.json")
+
+
+def test_the_root_of_the_bundle_is_one_of_the_overrides(tmp_path):
+    (tmp_path / "train.json").write_text(json.dumps(CONFIG))
+    made = checked_overrides(tmp_path, "train", ["--max_epochs", "2"])
+    assert made == {"max_epochs": 2, "bundle_root": str(tmp_path)}
+
+
+@pytest.mark.parametrize(("text", "told"), [("{", "is no JSON"), ("[1]", "holds no keys")])
+def test_a_config_that_is_no_json_object_is_refused(tmp_path, text, told):
+    (tmp_path / "train.json").write_text(text)
+    with pytest.raises(ValueError, match=rf"train\.json {told}.*: build the bundle again$"):
+        checked_overrides(tmp_path, "train", [])
+
+
+def test_mlflow_that_is_not_installed_is_told(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"needs MLflow: pip install 'medseg\[tracking\]'"):
+        tracking_keys("mlflow", CONFIG)
+
+
+def test_tracking_that_is_no_file_is_refused():
+    with pytest.raises(ValueError, match="--tracking mlfow is no settings file"):
+        tracking_keys("mlfow", CONFIG)
+
+
+def test_a_settings_file_gives_its_keys(tmp_path):
+    engine = {"id": "train#trainer", "handlers": "train#handlers"}
+    settings = {"handlers_id": {"trainer": engine}, "configs": {"trainer": {}, "uri": "x"}}
+    (tmp_path / "track.json").write_text(json.dumps(settings))
+    assert tracking_keys(str(tmp_path / "track.json"), CONFIG) == {"uri": "x"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"handlers_id": {"trainer": {"id": "trainer"}}, "configs": {"trainer": {}}},
+        {"handlers_id": {"trainer": {"id": "train#trainer"}}, "configs": {}},
+    ],
+)
+def test_tracking_that_would_record_nothing_is_refused(tmp_path, settings):
+    (tmp_path / "track.json").write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match="nothing would be recorded"):
+        tracking_keys(str(tmp_path / "track.json"), CONFIG)
+
+
+@pytest.mark.parametrize("arguments", [["--force"], ["--force", "True"], ["--force=true"]])
+def test_force_is_true_when_it_stands_alone(arguments):
+    assert parse_overrides([*arguments, "--level", "3"]) == {"force": True, "level": 3}
+    assert parse_overrides(["--level", "3", *arguments]) == {"force": True, "level": 3}
+
+
+def test_other_keys_need_a_value_still():
+    with pytest.raises(ValueError, match="override --level has no value"):
+        parse_overrides(["--force", "--level"])

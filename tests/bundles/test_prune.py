@@ -1,0 +1,107 @@
+"""Tests of medseg.bundles.prune: the choice of a level, and what is refused before anything runs.
+
+The command itself, on a trained bundle, is in tests/integration/test_liver_bundle.py.
+"""
+
+import json
+import shutil
+
+import pytest
+import torch
+from monai.bundle import ConfigParser
+
+from medseg.bundles.prune import _Evaluation, choose, prune_bundle
+from medseg.networks import load_weights
+
+SMALL = ["--channels", "[2,3,4]"]
+
+
+@pytest.fixture
+def bundle(tmp_path, repository):
+    ignore = shutil.ignore_patterns("models")
+    shutil.copytree(repository / "bundles", tmp_path / "bundles", symlinks=True, ignore=ignore)
+    root = tmp_path / "bundles" / "liver"
+    content = json.loads((root / "evaluate.json").read_text()) | {"channels": [2, 3, 4]}
+    network = ConfigParser(content).get_parsed_content("network_def")
+    (root / "models").mkdir()
+    torch.save(network.state_dict(), root / "models" / "model.pt")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "level"), [(0.0, 4), (0.5, 3), (0.6, 3), (5.0, 2), (20.0, 1), (100, 1)]
+)
+def test_the_smallest_level_within_the_tolerance_is_chosen(tolerance, level):
+    assert choose({1: 0.70, 2: 0.85, 3: 0.895, 4: 0.90}, tolerance=tolerance) == level
+
+
+def test_the_best_level_need_not_be_the_deepest():
+    assert choose({1: 0.5, 2: 0.9, 3: 0.89}, tolerance=0) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tolerance": -0.1}, r"tolerance of 0 to 100 .* got -0.1"),
+        ({"tolerance": 101}, "got 101"),
+        ({"repeats": 0}, "1 or more repeats, got 0.6 and 0: pass"),
+        ({"arguments": ["--level", "3"]}, "pruning sets --level itself: leave it out"),
+        ({"arguments": ["--chanels", "[2]"]}, "names no key .* nearest is channels"),
+        (
+            {"arguments": [*SMALL, "--deep_supervision", "false"]},
+            "heads of a deeply supervised network, .* has no deep supervision: train",
+        ),
+        ({"arguments": ["--channels", "[2,3,5]"]}, "build the network as it was trained"),
+    ],
+)
+def test_what_cannot_be_pruned_is_refused_in_one_line(bundle, options, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        prune_bundle(bundle, **options)
+    assert "\n" not in str(caught.value)
+    assert not bundle.with_name("liver_pruned").exists()
+
+
+def test_a_bundle_without_weights_is_refused(bundle):
+    (bundle / "models" / "model.pt").unlink()
+    with pytest.raises(FileNotFoundError, match="do not exist: train the bundle first"):
+        prune_bundle(bundle, arguments=SMALL)
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+def test_weights_that_change_right_after_they_were_read_are_noticed(bundle, monkeypatch, change):
+    """A training that goes on may write better ones at any moment."""
+    file = bundle / "models" / "model.pt"
+
+    def read_and_lose(network, path):
+        load_weights(network, path)
+        if change == "removed":
+            file.unlink()
+        else:
+            torch.save({k: v + 1 for k, v in network.state_dict().items()}, file)
+
+    monkeypatch.setattr("medseg.bundles.prune.load_weights", read_and_lose)
+    evaluation = _Evaluation(bundle, SMALL)
+    evaluation.trained_network()
+    with pytest.raises(ValueError, match=r"model.pt changed while its levels were scored.*: prune"):
+        evaluation.about()
+
+
+def test_a_folder_that_is_there_is_refused_before_anything_runs(bundle):
+    out = bundle.with_name("liver_slices")
+    with pytest.raises(FileExistsError, match="liver_slices exists: remove it"):
+        prune_bundle(bundle, out=out, arguments=SMALL)
+    with pytest.raises(ValueError, match="names no key"):  # what is misspelt is told first
+        prune_bundle(bundle, out=out, arguments=["--chanels", "[2]"])
+
+
+def test_what_is_no_bundle_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"is no bundle, it has no evaluate\.json"):
+        prune_bundle(tmp_path)
+
+
+def test_without_matplotlib_nothing_is_run(bundle, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        ValueError, match=r"Matplotlib, not installed: pip install 'medseg\[report\]'"
+    ):
+        prune_bundle(bundle, arguments=SMALL)

@@ -1,0 +1,61 @@
+"""Tests of medseg.bundles.prune_report: the three files tell the same, and an earlier report is
+kept."""
+
+import csv
+import json
+
+import pytest
+from PIL import Image
+
+from medseg.bundles.prune_report import ALL_HEADS, CSV, JSON, PLOT, Row, markdown, write
+from medseg.networks.analysis.cost import Cost
+
+SCORES = {"L1": 0.70, "L2": 0.85, "L3": 0.898, "L4": 0.90, ALL_HEADS: 0.901}
+ABOUT = {"bundle": "liver", "tolerance_points": 0.6}
+
+
+@pytest.fixture
+def rows():
+    return [
+        Row.of(name, {"iou": iou, "dice": 2 * iou / (1 + iou), "cases": 7}, _cost(n))
+        for n, (name, iou) in enumerate(SCORES.items(), start=1)
+    ]
+
+
+def _cost(n):
+    return Cost(parameters=1000 * n, multiply_adds=10**9 * n, seconds=0.1 * n, peak_mib=10.0 * n)
+
+
+def test_csv_and_json_hold_every_level_with_the_same_numbers(rows, tmp_path):
+    write(tmp_path, rows, chosen="L3", about=ABOUT)
+    with (tmp_path / CSV).open(newline="") as file:
+        table = list(csv.DictReader(file))
+    report = json.loads((tmp_path / JSON).read_text())
+    assert report["chosen"] == "L3"
+    assert report["bundle"] == "liver"
+    assert [row["level"] for row in table] == list(SCORES)
+    for text, told in zip(table, report["levels"], strict=True):
+        assert {key: str(value) for key, value in told.items()} == text
+    assert [level["iou"] for level in report["levels"]] == list(SCORES.values())
+
+
+def test_the_plot_is_a_picture_of_a_size_to_look_at(rows, tmp_path):
+    write(tmp_path, rows, chosen="L3", about=ABOUT)
+    with Image.open(tmp_path / PLOT) as picture:
+        assert min(picture.size) > 500
+
+
+def test_a_report_of_an_earlier_run_is_kept_beside_the_new_one(rows, tmp_path):
+    write(tmp_path, rows, chosen="L3", about=ABOUT)
+    write(tmp_path, rows, chosen="L4", about=ABOUT)
+    chosen = [json.loads(path.read_text())["chosen"] for path in tmp_path.glob("prune*.json")]
+    assert sorted(chosen) == ["L3", "L4"]
+    assert json.loads((tmp_path / JSON).read_text())["chosen"] == "L4"
+
+
+def test_the_markdown_table_marks_the_chosen_level_and_compares_with_the_last(rows):
+    lines = markdown(rows, chosen="L3").splitlines()
+    assert len(lines) == 2 + len(rows)
+    assert lines[4].startswith("| **L3** | 89.80 |")
+    assert "| 3.00 G | 300 ms | 75% | 30 MiB |" in lines[4]
+    assert "| 100% |" in lines[5]

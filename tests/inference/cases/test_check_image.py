@@ -1,0 +1,220 @@
+"""Tests of medseg.inference.cases.check_image: what contradicts is refused, and force is not
+silent."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from ingest.dicom_writer import make_series, write_series
+from monai.data import MetaTensor
+from monai.transforms import EnsureChannelFirstd, LoadImaged
+from plausibility.test_hounsfield import scan
+from pydicom.uid import PositronEmissionTomographyImageStorage
+
+from medseg.inference import CheckImaged
+from medseg.inference.outputs.notes import notes_of
+from medseg.ingest.reader import VolumeReader
+from medseg.plausibility import TrainedOn, write_trained_on
+
+
+def image(values, **meta):
+    spacing = np.diag([1.0, 1.0, 2.5, 1.0])
+    return MetaTensor(torch.from_numpy(np.array(values, np.float32)), affine=spacing, meta=meta)
+
+
+def checked(values, modality="CT", *, header=None, **options):
+    data = {"case": "a", "image": image(values, **(header or {}))}
+    return CheckImaged("image", modality=modality, **options)(data)["image"]
+
+
+def resonance():
+    return np.random.default_rng(0).normal(300, 80, (1, 20, 24, 20)).clip(0)
+
+
+def mask():
+    label = np.zeros((1, 20, 24, 20))
+    label[:, 5:10, 5:10, 5:10] = 2
+    return label
+
+
+def test_images_of_the_kind_pass_unchanged_and_without_a_note(caplog):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 30, 30))
+    for values, modality in ((scan(), "CT"), (resonance(), "MR"), (pictures, "picture")):
+        found = checked(values, modality)
+        assert np.array_equal(found.numpy(), np.array(values, np.float32))
+        assert notes_of(found) == []
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("values", "modality", "words"),
+    [
+        (resonance(), "CT", "no CT in Hounsfield units: .* below -50"),
+        (scan(), "MR", "this is a CT"),
+        (mask(), "CT", "a label map or mask, not an image: it holds only 2 values from 0 to 2"),
+        (mask(), "MR", "a label map or mask"),
+        (mask()[..., 7], "picture", "a label map or mask"),
+        (mask() / 2, "MR", "2 values from 0 to 1"),
+    ],
+)
+def test_what_contradicts_is_refused_with_the_remedy(values, modality, words):
+    with pytest.raises(ValueError, match=f"{words}.*: pass what .*{modality}.*or --force True"):
+        checked(values, modality)
+
+
+@pytest.mark.parametrize("stated", ["MR", "PT", "RTDOSE", "SEG"])
+def test_a_header_of_another_modality_is_refused(stated):
+    with pytest.raises(ValueError, match=f"header says {stated}, the network was trained on CT"):
+        checked(scan(), header={"modality": stated})
+
+
+def test_a_header_that_says_nothing_or_the_same_passes():
+    for stated in ("", "CT"):
+        checked(scan(), header={"modality": stated})
+
+
+@pytest.mark.parametrize("part", ["Head", "FOOT", "HAND"])
+def test_a_body_part_far_from_that_of_the_network_is_refused(part):
+    with pytest.raises(ValueError, match=f"header says {part.upper()}, .*--force True"):
+        checked(scan(), header={"body_part": part}, body_part=["ABDOMEN", "LIVER"])
+
+
+def test_a_body_part_next_to_it_is_a_warning_that_is_kept_with_the_image(caplog):
+    header = {"modality": "CT", "body_part": "Chest"}
+    found = checked(scan(), header=header, body_part=["ABDOMEN", "LIVER"])
+    assert notes_of(found) == [
+        "the DICOM header says CHEST, the network was trained on ABDOMEN or LIVER"
+    ]
+    assert [r.levelno for r in caplog.records] == [logging.WARNING]
+    assert "case a: the DICOM header says CHEST" in caplog.text
+    assert "look at the image and its result before you use it" in caplog.text
+    for same in ("LIVER", "liver", ""):
+        assert not notes_of(checked(scan(), header={"body_part": same}, body_part=["LIVER"]))
+
+
+def test_a_chest_is_no_abdomen_and_an_abdomen_with_lungs_is_one():
+    """40 slices of 2.5 mm; a stack too low to say is a warning."""
+    with pytest.raises(ValueError, match="a CT of the chest: in 100 mm every slice shows lung"):
+        checked(scan(lungs=40), body_part=["ABDOMEN"])
+    checked(scan(lungs=40), body_part=["CHEST"])
+    assert not notes_of(checked(scan(lungs=30), body_part=["ABDOMEN"]))
+    low = checked(scan(lungs=40)[..., -19:], body_part=["ABDOMEN"])
+    assert "every slice shows lung" in notes_of(low)[0]
+
+
+def test_half_a_chest_is_refused_and_a_scan_in_lung_coloured_air_is_none():
+    with pytest.raises(ValueError, match="in 60 mm every slice shows lung"):
+        checked(scan(lungs=40)[..., -24:], body_part=["ABDOMEN"])
+    air = np.where(scan() < -500, -850, scan())
+    assert not notes_of(checked(air, body_part=["ABDOMEN"]))
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "picture"])
+def test_one_value_and_noise_are_refused_for_every_network(modality):
+    shape = (3, 200, 200) if modality == "picture" else (1, 40, 40, 40)
+    noise = np.random.default_rng(0).normal(0, 300, shape)
+    for values, why in ((np.zeros(shape), "every value is 0"), (noise, "it is noise")):
+        with pytest.raises(ValueError, match=f"this is not an image: {why}"):
+            checked(values, modality)
+
+
+def test_a_ct_of_impossible_size_is_refused_as_it_lies_in_its_file():
+    meters = np.diag([0.001, 0.001, 0.0025, 1])
+    header = {"original_affine": meters, "spatial_shape": np.array([32, 32, 40])}
+    with pytest.raises(ValueError, match=r"stated in another unit: .* 0\.001 mm"):
+        checked(scan(), header=header)
+
+
+@pytest.mark.parametrize(
+    ("times", "words"), [(28, "4516 cm2, more than 3500 cm2"), (1, "24 mm wide")]
+)
+def test_a_body_of_impossible_size_is_refused_with_its_size(times, words):
+    """24 voxels wide."""
+    grid = np.diag([times, times, 2.5, 1.0])
+    values = image(scan(), original_affine=grid, spatial_shape=np.array([32, 32, 40]))
+    values.affine = torch.tensor(grid)
+    with pytest.raises(ValueError, match=f"in another unit: .*{words}"):
+        CheckImaged("image", modality="CT", body_part=["ABDOMEN"])({"image": values})
+
+
+def test_shifted_values_thick_slices_and_a_turned_patient_are_warned_of():
+    assert "the median of the body is 2" in notes_of(checked(scan() + 200))[0]
+    thick = {"original_affine": np.diag([1.0, 1, 16, 1]), "spatial_shape": np.array([32, 32, 40])}
+    assert "16 mm apart" in notes_of(checked(scan(), header=thick))[0]
+    spine = scan()
+    spine[:, 14:18, 20:24] = 1000  # at the front
+    for parts in (["ABDOMEN"], ["CHEST"]):
+        assert "front and back" in notes_of(checked(spine, body_part=parts))[0]
+        assert not notes_of(checked(spine[:, :, ::-1], body_part=parts))
+    assert not notes_of(checked(spine, body_part=["HEAD"]))
+
+
+def test_whole_numbers_below_zero_are_warned_of_where_mr_is_meant():
+    cube = np.random.default_rng(0).normal(40, 30, (1, 20, 20, 20)).round()
+    assert "it may be a CT" in notes_of(checked(cube, "MR"))[0]
+
+
+def test_what_is_forced_goes_on_and_is_noted(caplog):
+    found = checked(mask(), force=True)
+    assert notes_of(found) == [
+        "forced: this is a label map or mask, not an image: it holds only 2 values from 0 to 2"
+    ]
+    assert "case a: forced: this is a label map" in caplog.text
+
+
+@pytest.mark.parametrize("force", ["false", 1, None])
+def test_force_is_true_or_false(force):
+    with pytest.raises(TypeError, match="force must be True or False"):
+        CheckImaged("image", modality="CT", force=force)
+
+
+def test_the_remedy_names_the_body_part_and_the_data_of_the_training(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    ranges = {"longest_mm": [10, 20]}
+    trained = TrainedOn({"name": "hippocampus"}, 9, "MR", 3, ranges)
+    write_trained_on(trained, tmp_path / "model.pt")
+    options = {"body_part": ["BRAIN", "HEAD"], "weights": tmp_path / "model.pt"}
+    with pytest.raises(ValueError, match=r"\(MR of BRAIN or HEAD, as in hippocampus\), or --force"):
+        checked(mask(), "MR", **options)
+
+
+def test_an_unknown_modality_is_refused():
+    with pytest.raises(ValueError, match="one of CT, MR, picture, got 'XR'"):
+        CheckImaged("image", modality="XR")
+
+
+def test_a_plain_tensor_is_judged_by_its_values():
+    check = CheckImaged("image", modality="CT", body_part=["ABDOMEN"])
+    check({"image": torch.from_numpy(scan())})
+    with pytest.raises(ValueError, match="no CT"):
+        check({"image": torch.from_numpy(resonance())})
+
+
+@pytest.mark.parametrize("value", [0.0, -1000.0, 40.0])
+def test_a_constant_image_is_left_to_the_check_of_blank_images(value):
+    checked(np.full((1, 8, 8, 8), value))
+
+
+def test_the_reader_keeps_what_a_dicom_header_says(tmp_path):
+    series = make_series()
+    for each in series:
+        each.BodyPartExamined = "ABDOMEN"
+    write_series(tmp_path / "ct", series)
+    data = {"image": str(tmp_path / "ct")}
+    read = LoadImaged("image", reader=VolumeReader())(data)["image"]
+    assert (read.meta["modality"], read.meta["body_part"]) == ("CT", "ABDOMEN")
+    assert EnsureChannelFirstd("image")({"image": read})["image"].meta["modality"] == "CT"
+
+
+def test_a_sop_class_that_contradicts_modality_reaches_the_outputs(tmp_path):
+    series, pet = make_series(), PositronEmissionTomographyImageStorage
+    for each in series:
+        each.SOPClassUID = each.file_meta.MediaStorageSOPClassUID = pet
+    write_series(tmp_path / "ct", series)
+    read = LoadImaged("image", reader=VolumeReader())({"image": str(tmp_path / "ct")})["image"]
+    assert read.meta["modality"] == "CT"
+    header = {key: read.meta[key] for key in ("modality", "contradiction")}
+    [note] = notes_of(checked(scan(), header=header))
+    assert "Positron Emission Tomography Image Storage and Modality says CT" in note
+    assert note.endswith("it is taken for CT")

@@ -1,0 +1,810 @@
+"""Tests of medseg.inference.cases.run: what counts as a case, and what a failing one costs."""
+
+import logging
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from ingest.volume_writer import write_volume
+from monai.bundle import ConfigParser
+from monai.data import Dataset, MetaTensor
+from monai.engines import SupervisedEvaluator
+from monai.inferers import SimpleInferer
+from monai.transforms import Compose, EnsureChannelFirstd, Lambdad, LoadImaged
+
+from medseg.base.errors import root_cause
+from medseg.base.files import whole
+from medseg.datasets import phantom
+from medseg.inference import (
+    CasesFailedError,
+    OverlapTileInferer,
+    Predictor,
+    ProbabilityFiles,
+    find_cases,
+    run_cases,
+)
+from medseg.inference.cases.read_ahead import ROOM
+from medseg.inference.tiles.cancelled import CancelledError
+from medseg.ingest import IngestError, load
+from medseg.ingest.reader import VolumeReader
+from medseg.networks import NestedUNet
+
+
+@pytest.fixture(scope="module")
+def ct(tmp_path_factory):
+    """A phantom set: `imagesTr/liver_000.nii.gz`, ..., and the folders `dicom/liver_002`, ..."""
+    root = tmp_path_factory.mktemp("phantom") / "ct"
+    return phantom.write("ct", root, cases=2, test_cases=2, size=48, slices=3)
+
+
+def names(path, **kwargs):
+    return [case["case"] for case in find_cases(path, **kwargs)]
+
+
+def touch(folder, *paths):
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(b"x")
+    return folder
+
+
+def copy_dicom(ct, target, *, case="liver_002"):
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (ct / "dicom" / case).iterdir():
+        (target / file.name).write_bytes(file.read_bytes())
+    return target
+
+
+# ---- layouts
+
+
+def test_a_nifti_file_is_one_case_named_without_its_suffix(ct):
+    path = ct / "imagesTs" / "liver_002.nii.gz"
+    assert find_cases(path) == [{"case": "liver_002", "image": str(path)}]
+
+
+def test_a_dicom_folder_is_one_case_named_after_it(ct):
+    path = ct / "dicom" / "liver_002"
+    assert find_cases(path) == [{"case": "liver_002", "image": str(path)}]
+
+
+def test_a_folder_of_dicom_folders_is_a_case_for_each(ct):
+    assert names(ct / "dicom") == ["liver_002", "liver_003"]
+
+
+def test_a_folder_of_nifti_files_is_a_case_for_each(ct):
+    assert names(ct / "imagesTr") == ["liver_000", "liver_001"]
+
+
+def test_nifti_files_and_dicom_folders_may_lie_side_by_side_and_are_sorted_by_name(ct, tmp_path):
+    touch(tmp_path, "b.nii", "d.NII.GZ")
+    copy_dicom(ct, tmp_path / "a")
+    copy_dicom(ct, tmp_path / "c")
+    assert names(tmp_path) == ["a", "b", "c", "d"]
+
+
+def test_a_single_dicom_file_is_a_case(ct):
+    file = sorted((ct / "dicom" / "liver_002").iterdir())[0]
+    assert find_cases(file)[0]["image"] == str(file)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("a.nii.gz", "a"),
+        ("a.NII", "a"),
+        ("a.b.nii.gz", "a.b"),
+        ("IM0001.dcm", "IM0001"),
+        ("1.2.840.113", "1.2.840.113"),  # a UID has no suffix
+        ("scan.IMA", "scan"),
+    ],
+)
+def test_only_suffixes_of_images_are_left_out_of_a_name(tmp_path, file, name):
+    assert names(touch(tmp_path, file) / file) == [name]
+
+
+def test_the_working_directory_and_its_parent_have_a_name(ct, monkeypatch):
+    monkeypatch.chdir(ct / "dicom" / "liver_002")
+    assert names(".") == ["liver_002"]
+    assert names("../liver_003") == ["liver_003"]
+    assert names("..") == ["liver_002", "liver_003"]
+
+
+def test_a_link_has_its_own_name_and_not_that_of_its_target(tmp_path):
+    touch(tmp_path / "store", "MD5-7f3a.nii.gz")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "case1.nii.gz").symlink_to(tmp_path / "store" / "MD5-7f3a.nii.gz")
+    assert names(tmp_path / "in") == ["case1"]
+
+
+def test_a_dangling_link_is_a_case_that_fails_later_and_is_not_passed_over(tmp_path):
+    (tmp_path / "case1.nii.gz").symlink_to(tmp_path / "absent.nii.gz")
+    assert names(tmp_path) == ["case1"]
+
+
+# ---- what lies about
+
+
+def test_every_format_of_volumes_is_a_case_and_its_parts_are_none(tmp_path, caplog):
+    for name in ("a.mha", "b.nrrd", "c.mhd", "d.hdr", "e.mgz", "f.nhdr"):
+        write_volume(tmp_path / name)
+    touch(tmp_path, "g.NII.GZ", "h.SEG.NRRD", ".i.nii", "notes.txt")
+    assert names(tmp_path) == list("abcdefgh")
+    assert "8 cases of" in caplog.text
+    assert "1 file with a hidden name (.i.nii)" in caplog.text
+    assert "1 file of no format that is read (notes.txt)" in caplog.text
+
+
+def test_hidden_files_are_not_looked_at(ct, tmp_path):
+    touch(tmp_path, "a.nii.gz", ".DS_Store", "._a.nii.gz", ".cache/b.nii.gz")
+    assert names(tmp_path) == ["a"]
+
+
+def test_stray_files_beside_dicom_folders_are_left_aside_and_logged(ct, tmp_path, caplog):
+    copy_dicom(ct, tmp_path / "one")
+    copy_dicom(ct, tmp_path / "two", case="liver_003")
+    touch(tmp_path, "README.txt", "list.csv")
+    (tmp_path / "empty").touch()
+    assert names(tmp_path) == ["one", "two"]
+    assert "3 files of no format that is read (README.txt, empty, list.csv)" in caplog.text
+
+
+def test_stray_files_among_dicom_files_do_not_split_the_case(ct, tmp_path):
+    copy_dicom(ct, tmp_path / "one")
+    touch(tmp_path / "one", "README.txt")
+    assert names(tmp_path / "one") == ["one"]
+
+
+def test_dicom_files_with_subfolders_are_one_case_whose_second_series_is_refused(ct, tmp_path):
+    copy_dicom(ct, tmp_path / "study")
+    copy_dicom(ct, tmp_path / "study" / "second", case="liver_003")
+    cases = find_cases(tmp_path / "study")
+    assert [case["case"] for case in cases] == ["study"]
+    with pytest.raises(IngestError, match="2 series in"):
+        load(cases[0]["image"])
+
+
+def test_damaged_dicom_still_makes_its_folder_a_case(tmp_path):
+    touch(tmp_path, "slice.dcm", "sub/other.dcm")
+    assert find_cases(tmp_path) == [{"case": tmp_path.name, "image": str(tmp_path)}]
+
+
+def test_dicom_beside_nifti_is_refused(ct, tmp_path):
+    copy_dicom(ct, tmp_path)
+    touch(tmp_path, "ct.nii.gz")
+    with pytest.raises(ValueError, match=r"holds DICOM files beside ct\.nii\.gz"):
+        find_cases(tmp_path)
+
+
+def test_a_dicomdir_is_no_case(tmp_path, ct, caplog):
+    touch(tmp_path, "DICOMDIR")
+    copy_dicom(ct, tmp_path / "series")
+    assert names(tmp_path) == ["series"]
+    assert "DICOMDIR" in caplog.text
+
+
+# ---- refusals
+
+
+def test_two_cases_of_one_name_are_refused(tmp_path):
+    touch(tmp_path, "a.nii", "a.nii.gz", "b.nii")
+    with pytest.raises(ValueError, match="are named a: rename"):
+        find_cases(tmp_path)
+
+
+@pytest.mark.parametrize("files", [[], ["notes.txt", "image.png"], [".hidden.nii.gz"]])
+def test_a_folder_without_a_case_is_refused(tmp_path, files):
+    with pytest.raises(ValueError, match="holds no case"):
+        find_cases(touch(tmp_path, *files))
+
+
+def test_what_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*absent"):
+        find_cases(tmp_path / "absent")
+
+
+# ---- label maps that are there already
+
+
+@pytest.fixture
+def half_done(tmp_path):
+    """Two cases, one of which has its label map in `out`."""
+    return touch(tmp_path, "in/a.nii.gz", "in/b.nii.gz", "out/a.nii.gz")
+
+
+@pytest.mark.parametrize(("existing", "expected"), [("skip", ["b"]), ("overwrite", ["a", "b"])])
+def test_existing_label_maps_are_skipped_or_overwritten_on_demand(half_done, existing, expected):
+    out = half_done / "out"
+    assert names(half_done / "in", output_dir=out, existing=existing) == expected
+
+
+def test_existing_label_maps_are_refused_by_default(half_done):
+    with pytest.raises(ValueError, match=r"1 of 2 cases would write over outputs in .*\(a\): pass"):
+        find_cases(half_done / "in", output_dir=half_done / "out")
+
+
+def test_skipping_all_cases_leaves_none(half_done):
+    assert (
+        find_cases(half_done / "in/a.nii.gz", output_dir=half_done / "out", existing="skip") == []
+    )
+
+
+def test_an_output_dir_that_is_not_there_yet_holds_nothing(half_done):
+    assert names(half_done / "in", output_dir=half_done / "new") == ["a", "b"]
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip", "overwrite"])
+def test_a_label_map_never_takes_the_place_of_an_image(half_done, existing):
+    with pytest.raises(ValueError, match="would take the place of an image"):
+        find_cases(half_done / "in/a.nii.gz", output_dir=half_done / "in", existing=existing)
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip", "overwrite"])
+def test_label_maps_beside_the_cases_of_a_folder_are_refused(half_done, existing):
+    with pytest.raises(ValueError, match="is the folder of the inputs: write to another folder"):
+        find_cases(half_done / "in", output_dir=half_done / "in", existing=existing)
+
+
+def test_the_folder_of_the_outputs_is_no_case_where_it_is_among_the_inputs(half_done):
+    (half_done / "study" / "c").mkdir(parents=True)
+    (half_done / "out").rename(half_done / "study" / "out")
+    (half_done / "link").symlink_to(half_done / "study" / "out")
+    assert names(half_done / "study", output_dir=half_done / "link") == ["c"]
+    assert names(half_done / "study") == ["c", "out"]
+
+
+def test_an_unknown_mode_is_refused(half_done):
+    with pytest.raises(ValueError, match="one of refuse, skip, overwrite, got 'ask': pass '"):
+        find_cases(half_done, existing="ask")
+
+
+# ---- probabilities that are there already
+
+
+@pytest.fixture
+def with_probabilities(half_done):
+    """The same two cases, and the probabilities of `b`, which was interrupted, in `out`."""
+    image = MetaTensor(torch.zeros(1, 1, 2, 2), meta={"filename_or_obj": "in/b.nii.gz"})
+    with ProbabilityFiles(half_done / "out", classes={"x": [1]})(image) as path:
+        path.touch()
+    return half_done
+
+
+@pytest.mark.parametrize("left", ["b_probabilities.npy", "b_probabilities.json"])
+def test_probabilities_are_not_replaced_unasked(with_probabilities, left):
+    out = with_probabilities / "out"
+    for file in out.iterdir():
+        if file.name != left:
+            file.unlink()
+    with pytest.raises(ValueError, match=r"1 of 2 cases would write over outputs in .*\(b\): pass"):
+        find_cases(with_probabilities / "in", output_dir=out, probabilities=True)
+
+
+@pytest.mark.parametrize("existing", ["skip", "overwrite"])
+def test_probabilities_are_not_left_beside_a_label_map_that_they_do_not_fit(
+    with_probabilities, existing
+):
+    source, out = with_probabilities / "in", with_probabilities / "out"
+    with pytest.raises(ValueError, match=r"does not, .* \(b_probabilities.npy, b_.*json\): remove"):
+        find_cases(source, output_dir=out, existing=existing)
+    assert names(source, output_dir=out, existing=None) == ["a", "b"]  # a plan writes nothing
+    (out / "b.nii.gz").touch()
+    assert names(source, output_dir=out, existing="skip") == []
+
+
+def test_skip_warns_of_cases_that_are_done_without_probabilities(with_probabilities, caplog):
+    source, out = with_probabilities / "in", with_probabilities / "out"
+    assert names(source, output_dir=out, existing="skip", probabilities=True) == ["b"]
+    (warning,) = (r.getMessage() for r in caplog.records if r.levelno == logging.WARNING)
+    assert warning.startswith("done already, so that a_probabilities.npy is not written nor 1 oth")
+
+
+def test_skip_has_nothing_to_warn_of_where_none_are_asked_or_all_are_there(
+    with_probabilities, caplog
+):
+    source, out = with_probabilities / "in", with_probabilities / "out"
+    (out / "b.nii.gz").touch()
+    assert names(source, output_dir=out, existing="skip") == []
+    (out / "a.nii.gz").unlink()
+    assert names(source, output_dir=out, existing="skip", probabilities=True) == ["a"]
+    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+def test_probabilities_are_asked_for_by_true_or_false_alone(half_done):
+    with pytest.raises(TypeError, match="save_probabilities must be True or False, got 'false'"):
+        find_cases(half_done / "in", probabilities="false")
+
+
+@pytest.mark.parametrize("name", ["hippocampus", "liver"])
+def test_the_bundles_of_volumes_ask_for_the_probabilities_that_they_save(
+    with_probabilities, repository, name
+):
+    (with_probabilities / "out" / "a.nii.gz").unlink()
+    (with_probabilities / "out" / "b_probabilities.json").unlink()
+    config = ConfigParser.load_config_file(str(repository / "bundles" / name / "inference.json"))
+    config["input"] = str(with_probabilities / "in")
+    config["output_dir"] = str(with_probabilities / "out")
+    for saves, refusal in [(True, "1 of 2 cases would write over"), (False, "holds what an earl")]:
+        config["save_probabilities"] = saves
+        with pytest.raises(RuntimeError) as caught:  # MONAI's own, around ours
+            ConfigParser(config).get_parsed_content("cases")
+        assert refusal in str(root_cause(caught.value))
+
+
+# ---- running
+
+
+class Sum(torch.nn.Module):
+    """A network that fails where a case says so."""
+
+    def forward(self, x):
+        if x.max() % 13 == 0:
+            raise ZeroDivisionError("thirteen")
+        return x
+
+
+def evaluator(*, done, postprocessing=None):
+    """An evaluator that writes down which values it has done."""
+
+    def note(data):
+        if data["pred"].max() == 7:
+            raise RuntimeError("seven")
+        done.append(int(data["pred"].max()))
+        return data
+
+    return SupervisedEvaluator(
+        device="cpu",
+        val_data_loader=[],
+        epoch_length=1,
+        network=Sum(),
+        postprocessing=postprocessing or note,
+    )
+
+
+def dataset(values, transform=None):
+    images = [torch.full((1, 2, 2), float(value)) for value in values]
+    data = [{"case": f"c{v}", "image": x, "label": x} for v, x in zip(values, images, strict=True)]
+    return Dataset(data, transform)
+
+
+def test_every_case_is_run_once_and_counted():
+    done = []
+    assert run_cases(evaluator(done=done), dataset([1, 2, 3])) == 3
+    assert done == [1, 2, 3]
+
+
+def test_the_next_case_is_read_while_one_is_computed():
+    begun = {number: threading.Event() for number in (1, 2, 3)}
+
+    def read(image):
+        begun[int(image.max())].set()
+        return image
+
+    class Waiting(Sum):
+        def forward(self, x):
+            following = int(x.max()) + 1
+            assert following == 4 or begun[following].wait(timeout=60)
+            assert not begun.get(following + 1, threading.Event()).is_set()
+            return super().forward(x)
+
+    done = []
+    run = evaluator(done=done)
+    run.network = Waiting()
+    assert run_cases(run, dataset([1, 2, 3], Lambdad("image", read))) == 3
+    assert done == [1, 2, 3]
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_the_next_case_is_read_where_the_plan_of_this_one_leaves_room(monkeypatch, spare):
+    begun = {number: threading.Event() for number in (1, 2)}
+    planned = []
+
+    class Planning(SimpleInferer):
+        def plan(self, image, network):
+            assert not begun.get(int(image.max()) + 1, threading.Event()).is_set()
+            planned.append(tuple(image.shape))
+            return SimpleNamespace(needed_bytes=1000)
+
+    def read(image):
+        begun[int(image.max())].set()
+        return image
+
+    class Looking(Sum):
+        def forward(self, x):
+            if x.max() == 1:
+                assert begun[2].wait(timeout=30 if spare else 0.2) == bool(spare)
+            return super().forward(x)
+
+    image_and_label = 2 * 4 * 4  # bytes
+    free = ROOM * image_and_label + 1000 + spare
+    monkeypatch.setattr("medseg.inference.cases.read_ahead.available_bytes", lambda: free)
+    done = []
+    run = evaluator(done=done)
+    run.network, run.inferer = Looking(), Planning()
+    assert run_cases(run, dataset([1, 2], Lambdad("image", read))) == 2
+    assert done == [1, 2]
+    assert planned == [(1, 1, 2, 2)] * 2
+
+
+@pytest.mark.parametrize(
+    ("values", "failures"),
+    [
+        ([1, 2, 3], {}),
+        ([1, 13, 3], {"c13": "ZeroDivisionError: thirteen"}),
+        ([1, 5, 3], {"c5": "ValueError: five"}),
+    ],
+    ids=["all done", "one failed in the network", "one failed in the loading"],
+)
+def test_of_the_cases_before_nothing_stays_in_memory(values, failures):
+    items, batches = [], []
+
+    class Watched(Dataset):
+        def __getitem__(self, index):
+            item = super().__getitem__(index)
+            items.append(weakref.ref(item["image"]))
+            if item["image"].max() == 5:
+                raise ValueError("five")
+            return item
+
+    class Watching(Sum):
+        def forward(self, x):
+            before = [*items[: values.index(int(x.max())) + 1], *batches]  # its own item was copied
+            _wait_until(lambda: all(tensor() is None for tensor in before))
+            answer = x + 0
+            batches.extend([weakref.ref(x), weakref.ref(answer)])
+            super().forward(x)
+            return answer
+
+    done = []
+    run = evaluator(done=done)
+    run.network = Watching()
+    cases = Watched(dataset(values).data, Lambdad(["image", "label"], torch.clone))
+    failed = {}
+    with nullcontext() if not failures else pytest.raises(CasesFailedError):
+        run_cases(run, cases, on_failure=failed.__setitem__)
+    assert failed == failures
+    assert done == [value for value in values if f"c{value}" not in failures]
+    _wait_until(lambda: all(tensor() is None for tensor in [*items, *batches]))
+
+
+def _wait_until(condition):
+    """The thread that read an item may take a moment to let it go."""
+    end = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("not within a minute")
+        time.sleep(0.01)
+
+
+def test_no_case_is_nothing_to_do():
+    assert run_cases(evaluator(done=[]), dataset([])) == 0
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [(13, "ZeroDivisionError: thirteen"), (7, "RuntimeError: seven"), (5, "ValueError: five")],
+    ids=["in the network", "in the post-processing", "in the loading"],
+)
+def test_the_cases_after_a_failing_one_are_done_and_the_failure_is_raised(bad, reason, caplog):
+    def read(image):
+        if image.max() == 5:
+            raise ValueError("five")
+        return image
+
+    done = []
+    with pytest.raises(CasesFailedError, match=rf"1 of 4 cases failed \(c{bad}\)") as error:
+        run_cases(evaluator(done=done), dataset([1, bad, 2, 3], Lambdad("image", read)))
+    assert done == [1, 2, 3]
+    assert error.value.failures == {f"c{bad}": reason}
+    assert error.value.total == 4
+    logged = [r for r in caplog.records if r.levelno >= logging.ERROR]
+    assert [r.getMessage() for r in logged] == [f"case c{bad} failed: {reason}"]
+
+
+def test_failures_in_a_row_are_all_told():
+    done = []
+    told = r"^3 of 4 cases failed \(c13, c7, c26\): the reasons are above$"
+    with pytest.raises(CasesFailedError, match=told):
+        run_cases(evaluator(done=done), dataset([13, 7, 26, 1]))
+    assert done == [1]
+
+
+def test_a_reason_is_told_once_and_not_in_the_summary_too(caplog):
+    with pytest.raises(CasesFailedError) as error:
+        run_cases(evaluator(done=[]), dataset([13, 1]))
+    told = [*(record.getMessage() for record in caplog.records), str(error.value)]
+    assert "\n".join(told).count("thirteen") == 1
+
+
+# ---- outputs that somebody takes away while a run goes on
+
+
+def _writing(out, *, disturb):
+    """A post-processing that writes a file for each case, after `disturb` was given its value."""
+
+    def write(data):
+        value = int(data["pred"].max())
+        disturb(value)
+        with whole(out / f"{data['case']}.nii.gz") as partial:
+            partial.write_text("mask")
+        return data
+
+    return write
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_case_whose_output_went_with_its_folder_has_failed_in_the_end(tmp_path, caplog, replaced):
+    def disturb(value):
+        if value == 3:
+            shutil.rmtree(tmp_path / "out")
+            if replaced:
+                (tmp_path / "out").mkdir()
+
+    run = evaluator(done=[], postprocessing=_writing(tmp_path / "out", disturb=disturb))
+    with pytest.raises(
+        CasesFailedError,
+        match=r"^2 of 4 cases failed \(c1, c2\): .* remain the outputs of 2 cases \(c3, c4\)$",
+    ):
+        run_cases(run, dataset([1, 2, 3, 4]))
+    assert f"c1.nii.gz was written and is no longer in {tmp_path / 'out'}" in caplog.text
+    assert f"{tmp_path / 'out'} was removed, moved or replaced" in caplog.text
+
+
+def test_an_output_that_is_gone_at_the_end_is_missed_and_so_are_all_with_the_last_case(tmp_path):
+    out = tmp_path / "out"
+
+    class TakesAway(Dataset):
+        def __getitem__(self, index):
+            if index == 1:
+                while not (out / "c1.nii.gz").exists():
+                    time.sleep(0.01)
+                shutil.rmtree(out)
+            return super().__getitem__(index)
+
+    cases = TakesAway(dataset([1, 13]).data)
+    run = evaluator(done=[], postprocessing=_writing(out, disturb=lambda _: None))
+    told = r"^2 of 2 cases failed \(c13, c1\): .* remain the outputs of 0 cases$"
+    with pytest.raises(CasesFailedError, match=told):
+        run_cases(run, cases)
+
+
+@pytest.mark.parametrize("content", [b"", b"cut"])
+def test_a_case_whose_output_another_program_changed_has_failed_in_the_end(
+    tmp_path, caplog, content
+):
+    def disturb(value):
+        if value == 2:
+            (tmp_path / "out" / "c1.nii.gz").write_bytes(content)
+
+    run = evaluator(done=[], postprocessing=_writing(tmp_path / "out", disturb=disturb))
+    with pytest.raises(CasesFailedError, match=r"^1 of 2 cases failed \(c1\)"):
+        run_cases(run, dataset([1, 2]))
+    assert "c1.nii.gz was written and was changed by another program in" in caplog.text
+
+
+def test_outputs_of_earlier_runs_that_went_with_the_folder_are_missed_too(half_done):
+    out = half_done / "out"
+    find_cases(half_done / "in", output_dir=out, existing="skip")
+
+    def disturb(value):
+        shutil.rmtree(out)
+
+    with pytest.raises(FileNotFoundError, match=r"lost are \S+/a\.nii\.gz, there remain"):
+        run_cases(evaluator(done=[], postprocessing=_writing(out, disturb=disturb)), dataset([1]))
+
+
+def test_of_many_failed_cases_the_first_are_named_and_the_others_counted():
+    error = CasesFailedError({f"c{n}": "seven" for n in range(8)}, 9)
+    assert str(error).startswith("8 of 9 cases failed (c0, c1, c2, c3, c4 and 3 more): ")
+
+
+def test_the_engines_logger_is_as_before(caplog):
+    engine = evaluator(done=[])
+    level = engine.logger.level
+    with pytest.raises(CasesFailedError):
+        run_cases(engine, dataset([13]))
+    assert engine.logger.level == level
+
+
+def test_the_user_may_interrupt(monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(evaluator(done=[], postprocessing=interrupt), dataset([1, 2]))
+
+
+def interrupt_while(values, transform, reading):
+    """Interrupt a run in its first case, once `reading` says that the next one is being read."""
+
+    def interrupt(_):
+        assert reading.wait(timeout=60)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(evaluator(done=[], postprocessing=interrupt), dataset(values, transform))
+
+
+def test_an_interrupted_run_does_not_wait_for_what_is_being_read():
+    reading, released, read = threading.Event(), threading.Event(), []
+
+    def wait(image):
+        read.append(int(image.max()))
+        if image.max() == 2:
+            reading.set()
+            released.wait(timeout=60)
+        return image
+
+    interrupt_while([1, 2, 3], Lambdad("image", wait), reading)
+    assert not released.is_set()
+    released.set()
+    assert read == [1, 2]
+
+
+def test_what_is_being_read_when_a_run_is_interrupted_is_given_up():
+    reading, given_up = threading.Event(), threading.Event()
+
+    def read(image):
+        try:
+            for _ in range(6000 if image.max() == 2 else 0):
+                reading.set()
+                time.sleep(0.01)
+        except SystemExit:
+            given_up.set()
+            raise
+        return image
+
+    interrupt_while([1, 2], Lambdad("image", read), reading)
+    assert given_up.wait(timeout=30)
+
+
+INTERRUPTED = """
+import os, signal, time
+import torch
+from monai.data import Dataset
+from monai.engines import SupervisedEvaluator
+from medseg.inference.cases.run import run_cases
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+
+def read(case):
+    end = time.monotonic() + (0 if case["case"] == "a" else 3600)
+    while time.monotonic() < end:
+        torch.zeros(64, 64).sort()
+    return case
+
+class Interrupt(torch.nn.Module):
+    def forward(self, x):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(3600)
+
+image = torch.zeros(1, 2, 2)
+cases = Dataset([{"case": name, "image": image, "label": image} for name in "ab"], read)
+run_cases(SupervisedEvaluator("cpu", [], Interrupt(), epoch_length=1), cases)
+"""
+
+
+def test_a_process_that_is_interrupted_ends_although_the_next_case_is_being_read():
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=600
+    )
+    assert ended.returncode == -signal.SIGINT, ended.stderr
+    assert ended.stderr.splitlines()[-1] == "KeyboardInterrupt"
+
+
+def test_a_cancelled_run_ends_there_and_its_case_has_not_failed(caplog):
+    done, read, told = [], [], []
+
+    def note(image):
+        read.append(int(image.max()))
+        return image
+
+    run = evaluator(done=done)
+    run.network = torch.nn.Identity()
+    run.inferer = OverlapTileInferer(2, halo=0, cancelled=lambda: len(done) == 1)
+    cases = dataset([1, 2, 3, 4, 5], Lambdad("image", note))
+    with pytest.raises(CancelledError, match="stopped after 0 of 1 windows"):
+        run_cases(run, cases, on_failure=lambda *failure: told.append(failure))
+    assert done == [1]
+    assert not {4, 5}.intersection(read)  # the third was being read
+    assert not told
+    assert "failed" not in caplog.text
+
+
+def test_the_network_is_pruned_once_for_all_cases(monkeypatch):
+    pruned = []
+    prune = NestedUNet.prune
+    monkeypatch.setattr(NestedUNet, "prune", lambda *a: pruned.append(a) or prune(*a))
+    run = evaluator(done=[], postprocessing=dict)
+    run.network = NestedUNet(2, 1, 2, channels=(2, 4, 6), deep_supervision=True)
+    run.inferer = OverlapTileInferer(16, halo=0, level=1)
+    image = torch.zeros(1, 16, 16)
+    cases = Dataset([{"case": name, "image": image, "label": image} for name in "abc"])
+    assert run_cases(run, cases) == 3
+    assert len(pruned) == 1
+
+
+def test_a_folder_is_segmented_with_weights_read_once_and_one_predictor(
+    tmp_path, repository, monkeypatch
+):
+    config = ConfigParser.load_config_file(str(repository / "bundles/hippocampus/inference.json"))
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        values = np.random.default_rng(0).random((20, 18, 16), np.float32)
+        nib.save(nib.Nifti1Image(values, np.eye(4)), tmp_path / "in" / f"{name}.nii")
+    config |= {"channels": [2, 4, 6], "image_size": [16, 16, 16], "device": "cpu"}
+    config |= {"weights": str(tmp_path / "model.pt"), "predictor": "eager"}
+    config |= {"input": str(tmp_path / "in"), "output_dir": str(tmp_path / "out")}
+    torch.save(
+        ConfigParser(config).get_parsed_content("network_def").state_dict(), config["weights"]
+    )
+    counted = {"read": 0, "made": 0}
+
+    def counting(act, what):
+        def count(*arguments, **options):
+            counted[what] += 1
+            return act(*arguments, **options)
+
+        return count
+
+    monkeypatch.setattr(torch, "load", counting(torch.load, "read"))
+    monkeypatch.setattr(Predictor, "__init__", counting(Predictor.__init__, "made"))
+    ConfigParser(config).get_parsed_content("inference")
+    assert len(list((tmp_path / "out").glob("?.nii.gz"))) == 3
+    assert counted == {"read": 1, "made": 1}
+
+
+def test_a_refused_study_is_told_in_the_words_of_ingest(ct, tmp_path):
+    broken = copy_dicom(ct, tmp_path / "in" / "b")
+    first = sorted(broken.iterdir())[0]
+    first.write_bytes(first.read_bytes()[:-1000])
+    copy_dicom(ct, tmp_path / "in" / "c")
+    read = Compose([LoadImaged("image", reader=VolumeReader()), EnsureChannelFirstd("image")])
+    cases = Dataset(find_cases(tmp_path / "in"), read)
+    with pytest.raises(CasesFailedError, match=r"1 of 2 cases failed \(b\)") as error:
+        run_cases(evaluator(done=[]), cases)
+    assert error.value.failures["b"].endswith("copy or download the file again")
+
+
+@pytest.mark.parametrize(
+    "suffix", ["nii", "nii.gz", "hdr", "mgh", "mgz", "mha", "mhd", "nrrd", "nhdr", "seg.nrrd"]
+)
+def test_files_that_are_not_what_their_suffix_says_fail_one_by_one_and_the_run_ends(
+    suffix, ct, tmp_path
+):
+    for name in "bd":
+        (tmp_path / f"{name}.{suffix}").write_text("hello")
+    copy_dicom(ct, tmp_path / "e")
+    read = Compose([LoadImaged("image", reader=VolumeReader()), EnsureChannelFirstd("image")])
+    done: list = []
+    with pytest.raises(CasesFailedError, match=r"2 of 3 cases failed \(b, d\)"):
+        run_cases(evaluator(done=done), Dataset(find_cases(tmp_path), read))
+    assert len(done) == 1
+
+
+def test_outputs_that_cannot_be_written_are_refused_before_the_first_case(tmp_path):
+    image, file = tmp_path / "a.nii.gz", tmp_path / "file"
+    image.touch()
+    file.touch()
+    for folder in (file, file / "below"):
+        with pytest.raises(NotADirectoryError, match="cannot be written to"):
+            find_cases(image, output_dir=folder)
+
+
+def test_a_preview_that_exists_is_not_overwritten_unasked(tmp_path):
+    image, out = tmp_path / "a.nii.gz", tmp_path / "out"
+    image.touch()
+    out.mkdir()
+    (out / "a.png").touch()
+    with pytest.raises(ValueError, match="1 of 1 case would write over"):
+        find_cases(image, output_dir=out)

@@ -1,0 +1,295 @@
+"""Tests of medseg.inference.outputs.label_map: the written label map lies where its image lies."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from ingest.dicom_writer import OBLIQUE, make_series, write_series
+from monai.data import DataLoader, Dataset, MetaTensor
+from monai.engines import SupervisedEvaluator
+from monai.transforms import (
+    Compose,
+    EnsureChannelFirstd,
+    Invertd,
+    LoadImaged,
+    Orientationd,
+    Resized,
+    Spacingd,
+)
+from PIL import Image
+from scipy import ndimage
+
+from medseg.inference import RestoreLabeld, WriteLabelMapd, WritePreviewd
+from medseg.inference.outputs import preview
+from medseg.inference.outputs.label_map import _shown, source_geometry, write_label_map
+from medseg.ingest import load
+from medseg.ingest.reader import VolumeReader
+from medseg.transforms import LabelFromLogitsd
+
+SHAPE = (6, 5, 4)
+
+
+def affine(order, *, turn=0.0, spacing=(1.5, 2.0, 5.0)):
+    """Voxel axes that point to `order`, turned about the long axis of the patient."""
+    flips = [1.0 if letter in "RAS" else -1.0 for letter in order]
+    cos, sin = np.cos(turn), np.sin(turn)
+    matrix = np.eye(4)
+    rotation = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    matrix[:3, :3] = rotation @ np.diag(flips) @ np.diag(spacing)
+    matrix[:3, 3] = (-20.0, 31.5, -400.25)
+    return matrix
+
+
+GRIDS = {
+    "RAS": affine("RAS"),
+    "LPS": affine("LPS"),
+    "LAI": affine("LAI"),
+    "oblique": affine("LPS", turn=0.3),
+    "axes in another order": affine("RAS")[:, [2, 0, 1, 3]],
+}
+
+
+def save(array, matrix, path):
+    image = nib.Nifti1Image(array, matrix)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+    return str(path)
+
+
+def pipeline(out):
+    """The inference bundle's transforms before and after the network."""
+    before = Compose(
+        [
+            LoadImaged("image", reader=VolumeReader()),
+            EnsureChannelFirstd("image"),
+            Orientationd("image", axcodes="RAS", labels=None),
+        ]
+    )
+    after = Compose(
+        [
+            Invertd("pred", before, orig_keys="image", nearest_interp=False),
+            LabelFromLogitsd("pred"),
+            WritePreviewd("pred", out, classes=["bright"]),
+            WriteLabelMapd("pred", out),
+        ]
+    )
+    return before, after
+
+
+def segment(path, out):
+    """Run a network that finds what is brighter than 0.5."""
+    before, after = pipeline(out)
+    data = Dataset([{"case": "a", "image": path}], before)
+    SupervisedEvaluator(
+        device="cpu",
+        val_data_loader=DataLoader(data, batch_size=1),
+        network=torch.nn.Identity(),
+        inferer=lambda image, _: image - 0.5,
+        postprocessing=after,
+    ).run()
+    return nib.load(out / "a.nii.gz")
+
+
+@pytest.mark.parametrize("matrix", GRIDS.values(), ids=GRIDS.keys())
+def test_the_label_map_lies_on_the_grid_of_its_image_voxel_by_voxel(tmp_path, matrix):
+    truth = (np.random.default_rng(0).random(SHAPE) > 0.5).astype(np.float32)
+    written = segment(save(truth, matrix, tmp_path / "image.nii.gz"), tmp_path)
+    np.testing.assert_allclose(written.affine, matrix, atol=1e-4)
+    np.testing.assert_array_equal(np.asarray(written.dataobj), truth)
+
+
+def test_the_label_map_of_an_oblique_dicom_series_lies_on_its_grid(tmp_path):
+    write_series(tmp_path / "ct", make_series(orientation=OBLIQUE))
+    values, geometry = load(tmp_path / "ct")
+    segment(str(tmp_path / "ct"), tmp_path)
+    label, grid = load(tmp_path / "a.nii.gz")  # our own reader accepts what we write
+    assert grid.same_grid(geometry)
+    np.testing.assert_array_equal(label, values > 0.5)
+
+
+def test_the_label_map_of_a_nifti_of_two_axes_has_a_third_of_one_voxel(tmp_path):
+    path = save(np.zeros(SHAPE[:2], np.float32), GRIDS["LPS"], tmp_path / "plane.nii")
+    image = LoadImaged("image", reader=VolumeReader())({"image": path})["image"]
+    label = MetaTensor(torch.ones(1, *SHAPE[:2], 1), affine=GRIDS["LPS"])
+    write_label_map(label, tmp_path / "label.nii.gz", source=source_geometry(image))
+    written = nib.load(tmp_path / "label.nii.gz")
+    assert written.shape == (*SHAPE[:2], 1)
+    np.testing.assert_allclose(written.affine, nib.load(path).affine)
+
+
+def test_the_header_states_bytes_in_millimetres_by_scanner_coordinates_twice(tmp_path):
+    written = segment(
+        save(np.ones(SHAPE, np.float32), GRIDS["oblique"], tmp_path / "i.nii"), tmp_path
+    )
+    header = written.header
+    assert written.get_data_dtype() == np.uint8
+    assert header.get_xyzt_units()[0] == "mm"
+    assert (int(header["sform_code"]), int(header["qform_code"])) == (1, 1)
+    np.testing.assert_allclose(header.get_qform(), header.get_sform(), atol=1e-4)
+    assert header.get_slope_inter() == (None, None)
+    assert header["descrip"] == b""
+
+
+def test_only_finished_files_are_left_in_the_folder(tmp_path):
+    segment(save(np.ones(SHAPE, np.float32), GRIDS["RAS"], tmp_path / "i.nii"), tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.nii.gz", "a.png"]
+
+
+def test_a_write_that_fails_leaves_the_label_map_before_it(tmp_path, monkeypatch):
+    source = save(np.ones(SHAPE, np.float32), GRIDS["RAS"], tmp_path / "i.nii")
+    segment(source, tmp_path / "out")
+    before = (tmp_path / "out" / "a.nii.gz").read_bytes()
+
+    def full(image, path):
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nib, "save", full)
+        with pytest.raises(RuntimeError, match="applying transform"):
+            segment(source, tmp_path / "out")
+    assert (tmp_path / "out" / "a.nii.gz").read_bytes() == before
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+# ---- refusals
+
+
+def image_on(matrix):
+    meta = {"original_affine": matrix, "spatial_shape": np.array(SHAPE)}
+    return MetaTensor(torch.zeros(1, *SHAPE), affine=torch.from_numpy(matrix), meta=meta)
+
+
+@pytest.mark.parametrize(
+    ("label", "match"),
+    [
+        (MetaTensor(torch.zeros(1, *SHAPE), affine=affine("LPS")), "orientation LPS against RAS"),
+        (MetaTensor(torch.zeros(1, 3, 5, 4), affine=affine("RAS")), r"shape \(3, 5, 4\) against"),
+        (
+            MetaTensor(torch.zeros(1, *SHAPE), affine=affine("RAS", spacing=(1.5, 2, 2.5))),
+            "spacing",
+        ),
+    ],
+)
+def test_a_label_map_off_the_source_grid_is_refused(tmp_path, label, match):
+    write = WriteLabelMapd("pred", tmp_path)
+    with pytest.raises(ValueError, match=f"a.nii.gz is not on the source grid .{match}"):
+        write({"case": "a", "image": image_on(affine("RAS")), "pred": label})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [256, -1, 0.5, float("nan")])
+def test_values_that_are_no_class_index_are_refused(tmp_path, value):
+    image = image_on(affine("RAS"))
+    label = MetaTensor(torch.full((1, *SHAPE), float(value)), affine=image.affine)
+    with pytest.raises(ValueError, match="write class indices of 0 to 255"):
+        write_label_map(label, tmp_path / "a.nii.gz", source=source_geometry(image))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32])
+def test_class_indices_of_every_type_are_written_as_they_are(tmp_path, dtype):
+    image = image_on(affine("RAS"))
+    label = MetaTensor(torch.full((1, *SHAPE), 255, dtype=dtype), affine=image.affine)
+    write_label_map(label, tmp_path / "a.nii.gz", source=source_geometry(image))
+    assert np.unique(nib.load(tmp_path / "a.nii.gz").dataobj) == [255]
+
+
+# ---- the preview beside it
+
+
+def test_the_preview_of_an_lps_image_is_that_of_the_same_image_in_ras(tmp_path):
+    pictures = []
+    for order in ("RAS", "LPS"):
+        values = np.zeros(SHAPE, np.float32)
+        values[4:, 1:3, 1:3] = 1.0  # at the patient's right
+        stored = values if order == "RAS" else values[::-1, ::-1]
+        segment(save(stored, affine(order), tmp_path / f"{order}.nii"), tmp_path / order)
+        pictures.append(np.asarray(Image.open(tmp_path / order / "a.png")))
+    assert np.array_equal(*pictures)
+
+
+def previewed(image, label, out, **options):
+    """The preview of a label map on the grid that an image came from."""
+    WritePreviewd("pred", out, classes=["liver"], **options)(
+        {"case": "a", "image": image, "pred": label}
+    )
+    return np.asarray(Image.open(out / "a.png"))
+
+
+@pytest.fixture
+def captions(monkeypatch):
+    """The texts below the planes of each preview that is drawn."""
+    seen = []
+    draw_line = preview._draw_line
+
+    def note(draw, line, *, y):
+        seen.extend(text for _, _, text in line)
+        draw_line(draw, line, y=y)
+
+    monkeypatch.setattr(preview, "_draw_line", note)
+    return seen
+
+
+@pytest.mark.parametrize("matrix", GRIDS.values(), ids=GRIDS.keys())
+@pytest.mark.parametrize("seen", ["as it is", "coarser", "spaced"])
+def test_the_volume_in_the_preview_is_that_of_the_file_that_is_written(
+    tmp_path, matrix, seen, captions
+):
+    """Whatever grid the network saw: the file's voxels times the determinant of its affine."""
+    shape = (40, 33, 21)
+    values = np.random.default_rng(0).random(shape).astype(np.float32)
+    path = save(ndimage.gaussian_filter(values, 2), matrix, tmp_path / "image.nii.gz")
+    changes = {
+        "as it is": [],
+        "coarser": [Resized("image", spatial_size=(16, 16, -1), mode="area")],
+        "spaced": [Spacingd("image", pixdim=(2.2, 2.2, 3.3), mode="bilinear")],
+    }
+    read = [LoadImaged("image", reader=VolumeReader()), EnsureChannelFirstd("image")]
+    turn = Orientationd("image", axcodes="RAS", labels=None)
+    data = Compose([*read, turn, *changes[seen]])({"case": "a", "image": path})
+    data["pred"] = (data["image"] - data["image"].mean()).as_tensor()
+    after = [RestoreLabeld("pred"), WritePreviewd("pred", tmp_path, classes=["bright"])]
+    Compose([*after, WriteLabelMapd("pred", tmp_path)])(data)
+    written = nib.load(tmp_path / "a.nii.gz")
+    count = np.count_nonzero(np.asarray(written.dataobj))
+    ml = count * abs(np.linalg.det(written.affine[:3, :3])) / 1000
+    assert count > 1000
+    assert captions == [f"bright {ml:.1f} mL"]
+
+
+def test_the_image_lies_under_the_outline_where_the_network_saw_half_of_its_voxels(tmp_path):
+    """The right half of the patient is white and labelled; the network's voxels are 2 mm wide."""
+    source = {"original_affine": np.eye(4), "spatial_shape": np.array([40, 40, 40])}
+    half = np.diag([2.0, 1.0, 1.0, 1.0])
+    half[0, 3] = 0.5  # the centre of its first voxel lies between those of the first two
+    image = torch.zeros(1, 20, 40, 40)
+    image[:, 10:] = 1.0
+    label = torch.zeros(1, 40, 40, 40)
+    label[:, 20:] = 1
+    placed = MetaTensor(image, affine=torch.from_numpy(half), meta=source)
+    drawn = previewed(placed, MetaTensor(label, affine=torch.eye(4)), tmp_path)
+    axial = drawn[8 : 8 + 384, 8 : 8 + 384].astype(float)
+    tinted = 0.85 * 255 + 0.15 * np.array(preview.COLOURS[0])
+    np.testing.assert_allclose(axial[100, 100], tinted, atol=1)
+    assert axial[100, 300].tolist() == [0, 0, 0]
+
+
+def test_a_preview_of_labels_on_the_networks_grid_is_refused(tmp_path):
+    label = MetaTensor(torch.zeros(1, 3, 5, 4), affine=affine("RAS"))
+    with pytest.raises(ValueError, match=r"a\.png is not on the source grid"):
+        previewed(image_on(affine("RAS")), label, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_percentiles_of_the_image_become_black_and_white_in_the_preview():
+    write = WritePreviewd("pred", "out", classes=["liver"], percentiles=[0, 50])
+    image = np.array([-4.0, -2.0, 0.0, 7.0, 9.0])
+    assert _shown(image, write._limits(image)).tolist() == [0.0, 0.5, 1.0, 2.75, 3.25]
+    assert _shown(image, write._limits(np.full(3, -4.0)))[0] == 0.0
+
+
+@pytest.mark.parametrize("percentiles", [[1], [99, 1], [-1, 99], [1, 101]])
+def test_percentiles_out_of_range_are_refused(percentiles, tmp_path):
+    with pytest.raises(ValueError, match="two growing numbers of 0 to 100, got"):
+        WritePreviewd("pred", tmp_path, classes=["liver"], percentiles=percentiles)

@@ -1,0 +1,141 @@
+"""Tests of medseg.inference.outputs.notes: what must be known of a case is in all that is
+written."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor, decollate_batch, list_data_collate
+from PIL import Image
+
+from medseg.inference import (
+    ProbabilityFiles,
+    WriteInstancesd,
+    WriteLabelMapd,
+    WritePictureLabeld,
+    WritePicturePreviewd,
+    WritePreviewd,
+)
+from medseg.inference.outputs import preview
+from medseg.inference.outputs.notes import add_notes, notes_of, shorten
+
+NOTES = ["forced: this is a label map", "the DICOM header says HEAD"]
+SHOWN = ["FORCED: this is a label map", "WARNING: the DICOM header says HEAD"]
+SHAPE = (24, 24, 12)
+
+
+@pytest.fixture
+def captions(monkeypatch):
+    """The texts below the planes of each preview that is drawn."""
+    seen = []
+    draw_line = preview._draw_line
+
+    def note(draw, line, *, y):
+        seen.extend(text for _, _, text in line)
+        draw_line(draw, line, y=y)
+
+    monkeypatch.setattr(preview, "_draw_line", note)
+    return seen
+
+
+def volume(notes):
+    meta = {"original_affine": np.eye(4), "spatial_shape": np.array(SHAPE)}
+    image = MetaTensor(torch.rand(1, *SHAPE), affine=torch.eye(4), meta=meta)
+    add_notes(image, notes)
+    return {"case": "a", "image": image, "pred": MetaTensor(torch.zeros(1, *SHAPE))}
+
+
+def picture(tmp_path, notes):
+    Image.new("L", SHAPE[1::-1], 100).save(tmp_path / "source.png")
+    meta = {"spatial_shape": SHAPE[:2], "filename_or_obj": str(tmp_path / "source.png")}
+    image = MetaTensor(torch.rand(1, *SHAPE[:2]), meta=meta)
+    add_notes(image, notes)
+    label = torch.zeros(1, *SHAPE[:2])
+    return {"case": "a", "image": image, "pred": label, "instances": label.int()}
+
+
+@pytest.mark.parametrize("notes", [[], NOTES[1:], NOTES])
+def test_notes_are_added_and_survive_a_batch(notes):
+    case = volume(notes)
+    add_notes(case["image"], ["more"])
+    batch = list_data_collate([case])
+    assert notes_of(batch["image"]) == [*notes, "more"]
+    assert notes_of(decollate_batch(batch)[0]["image"]) == [*notes, "more"]
+
+
+def test_a_plain_tensor_has_no_notes():
+    plain = torch.zeros(1)
+    add_notes(plain, NOTES)
+    assert notes_of(plain) == []
+
+
+def test_a_label_map_and_its_preview_repeat_the_notes(tmp_path, captions):
+    case = volume(NOTES)
+    WritePreviewd("pred", tmp_path, classes=["liver"])(case)
+    WriteLabelMapd("pred", tmp_path)(case)
+    header = nib.load(tmp_path / "a.nii.gz").header
+    assert header["descrip"].item().decode() == "; ".join(NOTES)
+    assert header["intent_name"].item() == b"forced"
+    assert captions == ["liver: none", *SHOWN]
+
+
+def test_long_notes_and_other_letters_are_cut_and_replaced_in_the_header(tmp_path, captions):
+    case = volume(["größer " + "x " * 100])
+    WriteLabelMapd("pred", tmp_path)(case)
+    header = nib.load(tmp_path / "a.nii.gz").header
+    assert header["descrip"].item() == b"gr??er " + b"x " * 34 + b"x..."
+    assert header["intent_name"].item() == b"warned"
+    WritePreviewd("pred", tmp_path, classes=["liver"])(case)
+    assert len(captions) > 1
+    assert Image.open(tmp_path / "a.png").height == 384 + 2 * 8 + 22 * len(captions)
+
+
+@pytest.mark.parametrize(
+    ("notes", "most", "words"),
+    [
+        (["one", "two"], 8, b"one; two"),
+        (["one two three"], 12, b"one two..."),
+        (["one two three"], 10, b"one two..."),
+        (["onetwothree"], 6, b"one..."),
+        ([], 6, b""),
+    ],
+)
+def test_notes_too_long_for_a_header_end_behind_a_word(notes, most, words):
+    assert shorten(notes, most) == words
+
+
+def test_the_files_of_a_picture_repeat_the_notes(tmp_path, captions):
+    case = picture(tmp_path, NOTES)
+    WritePicturePreviewd("pred", tmp_path, classes=["nucleus"])(case)
+    WritePictureLabeld("pred", tmp_path)(case)
+    WriteInstancesd("instances", tmp_path)(case)
+    for name in ("a_label.png", "a_instances.png"):
+        assert Image.open(tmp_path / name).text == {"Comment": "\n".join(NOTES)}
+    assert captions == ["nucleus: none", *SHOWN]
+
+
+def test_the_probabilities_repeat_the_notes(tmp_path):
+    for notes in ([], NOTES):
+        case = volume(notes)
+        case["image"].meta["filename_or_obj"] = "a.nii.gz"
+        batch = list_data_collate([case])["image"]
+        with ProbabilityFiles(tmp_path, classes={"liver": [1]})(batch) as path:
+            path.touch()
+        about = json.loads((tmp_path / "a_probabilities.json").read_text())
+        assert about.get("notes", []) == notes
+
+
+def test_files_of_a_case_without_notes_are_as_ever(tmp_path):
+    WriteLabelMapd("pred", tmp_path)(volume([]))
+    case = picture(tmp_path, [])
+    WritePictureLabeld("pred", tmp_path)(case)
+    assert nib.load(tmp_path / "a.nii.gz").header["descrip"] == b""
+    assert Image.open(tmp_path / "a_label.png").text == {}
+
+
+def test_a_note_keeps_no_control_character_of_a_header():
+    image = MetaTensor(torch.zeros(1, 4, 4, 4))
+    add_notes(image, ["the DICOM header says HE\x1b[31mAD"])
+    assert notes_of(image) == ["the DICOM header says HE\\x1b[31mAD"]

@@ -1,0 +1,184 @@
+"""Tests of medseg.ingest.dicom.selection: one of several series, by UID or by the rule asked
+for."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+from ingest.dicom_writer import make_series, ramp, spoil_rows, write_series
+from pydicom.uid import SecondaryCaptureImageStorage
+
+from medseg.ingest import IngestError, Reason, Verdict, find_series, load
+from medseg.ingest.dicom.selection import RULES, choose_series, is_companion
+
+
+def add(folder, count, uid):
+    write_series(folder, make_series(ramp((count, 6, 4)), uid=uid), suffix=f".{uid[-1]}")
+
+
+def test_the_largest_is_chosen_when_that_is_asked_for_and_recorded(tmp_path, caplog):
+    add(tmp_path, 3, "1.2.1")
+    add(tmp_path, 5, "1.2.2")
+    with caplog.at_level(logging.WARNING):
+        array, _ = load(tmp_path, choose="largest")
+    assert array.shape == (4, 6, 5)
+    assert "1.2.2 (CT, 4x6, 5 files) is the largest of 2 series in" in caplog.text
+    chosen = choose_series(find_series(tmp_path), tmp_path, choose="largest")
+    assert (chosen.verdict, chosen.reason) == (Verdict.REPAIR, Reason.CHOSEN_SERIES)
+
+
+def test_without_a_rule_several_series_stay_refused(tmp_path):
+    add(tmp_path, 3, "1.2.1")
+    add(tmp_path, 5, "1.2.2")
+    with pytest.raises(IngestError) as caught:
+        load(tmp_path)
+    assert caught.value.code is Reason.SEVERAL_SERIES
+
+
+def test_a_tie_is_refused(tmp_path):
+    add(tmp_path, 5, "1.2.1")
+    add(tmp_path, 5, "1.2.2")
+    with pytest.raises(IngestError, match="2 share the most slices, 5") as caught:
+        load(tmp_path, choose="largest")
+    assert caught.value.code is Reason.SEVERAL_SERIES
+
+
+def test_the_largest_is_that_of_the_usable_ones(tmp_path):
+    add(tmp_path, 3, "1.2.1")
+    gapped = make_series(ramp((8, 6, 4)), uid="1.2.2")
+    del gapped[4]
+    write_series(tmp_path, gapped, suffix=".b")
+    assert load(tmp_path, choose="largest")[0].shape == (4, 6, 3)
+
+
+def test_none_usable_is_refused(tmp_path):
+    for uid in ("1.2.1", "1.2.2"):
+        gapped = make_series(ramp((8, 6, 4)), uid=uid)
+        del gapped[4]
+        write_series(tmp_path, gapped, suffix=f".{uid[-1]}")
+    with pytest.raises(IngestError, match="none is usable") as caught:
+        load(tmp_path, choose="largest")
+    assert caught.value.code is Reason.SEVERAL_SERIES
+
+
+def test_one_series_needs_no_rule(tmp_path):
+    add(tmp_path, 5, "1.2.1")
+    chosen = choose_series(find_series(tmp_path), tmp_path, choose="largest")
+    assert (chosen.verdict, chosen.notes) == (Verdict.ACCEPT, ())
+
+
+def test_a_file_that_cannot_be_read_may_be_of_any_series(tmp_path):
+    add(tmp_path, 5, "1.2.1")
+    (tmp_path / "broken.dcm").write_bytes(b"broken")
+    with pytest.raises(IngestError, match=r"broken\.dcm") as caught:
+        load(tmp_path, choose="largest")
+    assert caught.value.code is Reason.UNREADABLE
+
+
+def test_a_named_series_is_taken_beside_damaged_files_which_are_counted(tmp_path, caplog):
+    add(tmp_path / "a", 5, "1.2.1")
+    add(tmp_path / "b", 3, "1.2.2")
+    (tmp_path / "broken.dcm").write_bytes(b"broken")
+    cut = write_series(tmp_path / "c", make_series(ramp((1, 6, 4)), uid="1.2.3"))[0]
+    cut.write_bytes(cut.read_bytes()[:400])  # before its Series Instance UID
+    spoil_rows(tmp_path / "b" / "im0000.2")  # of the other series, as it states itself
+    with caplog.at_level(logging.WARNING):
+        assert load(tmp_path, series_uid="1.2.1")[0].shape == (4, 6, 5)
+    assert f"series 1.2.1 is taken without 3 damaged files in {tmp_path}" in caplog.text
+    with pytest.raises(IngestError, match=r"Rows .* in the header of .*im0000\.2") as caught:
+        load(tmp_path, series_uid="1.2.2")
+    assert caught.value.code is Reason.UNREADABLE
+
+
+def test_an_unnamed_damaged_file_beside_the_slices_may_be_the_first_or_last_of_them(tmp_path):
+    add(tmp_path / "a", 5, "1.2.1")
+    add(tmp_path / "b", 3, "1.2.2")
+    (tmp_path / "a" / "im0009.dcm").write_bytes(b"")
+    with pytest.raises(IngestError, match=r"im0009\.dcm has 0 bytes") as caught:
+        load(tmp_path, series_uid="1.2.1")
+    assert caught.value.code is Reason.UNREADABLE
+    assert load(tmp_path, series_uid="1.2.2")[0].shape[2] == 3
+
+
+def test_a_named_series_of_which_a_file_is_missing_on_its_disk_is_refused(tmp_path):
+    """Its record in the DICOMDIR is not asked for its series."""
+    add(tmp_path, 5, "1.2.1")
+    found = find_series(tmp_path)
+    gone = replace(found[0], uid="", slices=(), notes=((Reason.NOT_FOUND, "gone"),))
+    chosen = choose_series([*found, gone], tmp_path, series_uid="1.2.1")
+    assert chosen is gone
+
+
+def test_a_damaged_file_may_be_the_named_series_that_is_not_there(tmp_path):
+    add(tmp_path, 5, "1.2.1")
+    (tmp_path / "broken.dcm").write_bytes(b"broken")
+    with pytest.raises(IngestError, match=r"broken\.dcm") as caught:
+        load(tmp_path, series_uid="1.2.9")
+    assert caught.value.code is Reason.UNREADABLE
+
+
+def test_an_unknown_rule_and_a_rule_beside_a_uid_are_refused(tmp_path):
+    assert RULES == ("largest",)
+    add(tmp_path, 5, "1.2.1")
+    with pytest.raises(ValueError, match="choose must be one of largest or None, got 'first'"):
+        load(tmp_path, choose="first")
+    with pytest.raises(ValueError, match="exclude each other"):
+        load(tmp_path, choose="largest", series_uid="1.2.1")
+
+
+def test_several_series_without_uid_are_named_by_their_folder_which_loads_one(tmp_path):
+    for name, count in (("a", 5), ("b", 3)):
+        slices = make_series(ramp((count, 6, 4)), uid="1.2.1")
+        for dataset in slices:
+            del dataset.SeriesInstanceUID
+        write_series(tmp_path / name, slices)
+    with pytest.raises(IngestError) as caught:
+        load(tmp_path)
+    assert f"no UID in {tmp_path / 'b'} (CT, 4x6, 3 files)" in str(caught.value)
+    assert "or a folder of the files of one series alone" in str(caught.value)
+    assert load(tmp_path / "b")[0].shape == (4, 6, 3)
+    assert load(tmp_path, choose="largest")[0].shape == (4, 6, 5)
+
+
+def test_an_empty_uid_names_no_series(tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        dataset.SeriesInstanceUID = ""
+    write_series(tmp_path, slices)
+    with pytest.raises(ValueError, match="series_uid is empty: pass a UID, or None"):
+        load(tmp_path, series_uid="")
+
+
+def secondary_capture(dataset):
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    del dataset.ImagePositionPatient
+
+
+def screen_save(dataset):
+    dataset.ImageType = ["DERIVED", "SECONDARY", "SCREEN SAVE"]
+
+
+@pytest.mark.parametrize("spoil", [secondary_capture, screen_save])
+def test_secondary_captures_are_left_aside(tmp_path, spoil, caplog):
+    add(tmp_path, 5, "1.2.1")
+    captures = make_series(ramp((7, 6, 4)), uid="1.2.2")
+    for dataset in captures:
+        spoil(dataset)
+    write_series(tmp_path, captures, suffix=".b")
+    _, capture = find_series(tmp_path)
+    assert (capture.reason, is_companion(capture)) == (Reason.SECONDARY_CAPTURE, True)
+    with caplog.at_level(logging.INFO):
+        assert load(tmp_path)[0].shape == (4, 6, 5)
+    assert "left 1 series without image slices" in caplog.text
+
+
+def test_secondary_captures_alone_are_refused(tmp_path):
+    captures = make_series()
+    for dataset in captures:
+        secondary_capture(dataset)
+    write_series(tmp_path, captures)
+    with pytest.raises(IngestError, match="5 of 5 files are secondary captures") as caught:
+        load(tmp_path)
+    assert caught.value.code is Reason.SECONDARY_CAPTURE
