@@ -1,10 +1,32 @@
-"""Flags: a setting that is true or false is one of the two, not a text that looks like it."""
+"""Arguments: checks of one argument of a function that are the same whatever the function does.
 
-from typing import Any
+Nothing heavy is imported. NumPy's own integers and floats pass like Python's.
+"""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any, TypeGuard
+
+
+def is_integer(value: Any) -> TypeGuard[int]:
+    """Whether a value is an integer; True and False are not."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value is a real number, possibly infinite or NaN; True and False are not."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_finite_number(value: Any) -> TypeGuard[float]:
+    """Whether a value is a real number other than infinity and NaN; True and False are not."""
+    return is_number(value) and isfinite(value)
 
 
 def require_bool(value: Any, name: str) -> bool:
-    """The value, if it is a bool.
+    """Return the value if it is a bool.
 
     MONAI's command line passes `--resume false` on as the text "false", which counts as true.
 
@@ -14,3 +36,38 @@ def require_bool(value: Any, name: str) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, got {value!r}: write it so, --{name} True")
     return value
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Refuse a value that is none of the choices.
+
+    Raises:
+        ValueError: it is none of them; the remedy is the nearest one, or else the first.
+    """
+    if value not in choices:
+        nearest = next(iter(get_close_matches(str(value), choices)), choices[0])
+        raise ValueError(f"{name} is one of {', '.join(choices)}, got {value!r}: pass {nearest!r}")
+
+
+def check_integers(name: str, value: int | Iterable[int] | str, *, least: int, rule: str) -> None:
+    """Refuse anything but an integer, or one or more of them, none below the least.
+
+    Raises:
+        ValueError: it is anything else; the message begins with the rule.
+    """
+    values = tuple(value) if isinstance(value, Iterable) else (value,)
+    if not values or not all(is_integer(v) and v >= least for v in values):
+        raise ValueError(f"{rule}, got {name} {value!r}: pass whole numbers of {least} or more")
+
+
+def check_probability(name: str, value: Any) -> None:
+    """Refuse what is no probability in [0, 1), such as that of a dropout: 1 would leave nothing.
+
+    Raises:
+        TypeError: it is not a number, or it is True or False.
+        ValueError: it is a number outside [0, 1), or NaN.
+    """
+    if not is_number(value):
+        raise TypeError(f"{name} is a number in [0, 1), got {value!r}: pass for instance 0.5")
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is a probability in [0, 1), got {value}: pass for instance 0.5")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from medseg.base.arguments import is_finite_number, is_integer
 from medseg.base.class_values import check_classes, check_values
 
 _EXPRESSIONS = ("$", "@", "%")
@@ -33,17 +34,12 @@ class Rule:
         """What a value should have been."""
         if isinstance(value, str) and value.strip().lstrip("+-")[:1].isdigit():
             return f"{self.words}, in plain decimal digits"
-        is_beyond = _is_number(value) and value > self.most
+        is_beyond = is_finite_number(value) and value > self.most
         return f"{self.words}, at most {self.most}" if is_beyond else self.words
 
 
-def _is_number(value: Any) -> bool:
-    """A finite number; True and False are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _is_whole(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    return is_integer(value) and value >= least
 
 
 def _is_count(value: Any, least: int) -> bool:
@@ -59,7 +55,7 @@ def _whole(least: int, most: int = _LARGEST) -> Rule:
 
 
 def _number(words: str, holds: Callable[[float], bool]) -> Rule:
-    return Rule(f"a number {words}", lambda value: _is_number(value) and holds(value))
+    return Rule(f"a number {words}", lambda value: is_finite_number(value) and holds(value))
 
 
 def _is_list_of(value: Any, holds: Callable[[Any], bool], *, least: int = 1) -> bool:
@@ -74,7 +70,7 @@ def _list(words: str, holds: Callable[[Any], bool]) -> Rule:
 def _range(words: str, holds: Callable[[float, float], bool]) -> Rule:
     return Rule(
         f"a list of two numbers, {words}",
-        lambda value: _is_list_of(value, _is_number) and len(value) == 2 and holds(*value),
+        lambda value: _is_list_of(value, is_finite_number) and len(value) == 2 and holds(*value),
     )
 
 
@@ -154,7 +150,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "iou_thresholds": Rule(
         "a list of numbers, each from 0.5 to below 1",
-        lambda value: _is_list_of(value, lambda x: _is_number(x) and 0.5 <= x < 1, least=0),
+        lambda value: _is_list_of(value, lambda x: is_finite_number(x) and 0.5 <= x < 1, least=0),
     ),
     "score_objects": Rule(
         "True, False or the key of a case's numbered objects, such as instances",

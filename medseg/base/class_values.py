@@ -7,6 +7,8 @@ that use the values, see `medseg.transforms.classes`, keep the same rules.
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
+from medseg.base.arguments import is_integer
+
 Classes = Mapping[str, Sequence[int]]
 """Class name -> the label values of the dataset that it gathers, outer regions first."""
 
@@ -30,9 +32,8 @@ def ignored_values(ignore: Ignored) -> tuple[int, ...]:
         >>> ignored_values(255), ignored_values([0, 255]), ignored_values(None)
         ((255,), (0, 255), ())
     """
-    values = () if ignore is None else (ignore,) if isinstance(ignore, int) else ignore
-    is_list = isinstance(values, Sequence) and not isinstance(values, str)
-    if not is_list or not all(map(_is_label, values)):
+    values = () if ignore is None else ignore if isinstance(ignore, Sequence) else (ignore,)
+    if isinstance(values, str) or not all(map(is_integer, values)):
         raise TypeError(
             f"the values to ignore are whole numbers, got {ignore!r}: "
             "pass for instance 255, [0, 255], or None for none"
@@ -60,7 +61,7 @@ def check_classes(classes: Classes) -> None:
             raise TypeError(f"class {name!r} has the label values {values!r}: write a list")
         if not values:
             raise ValueError(f"class {name!r} gathers no label value: name at least one")
-        if wrong := [value for value in values if not _is_label(value)]:
+        if wrong := [value for value in values if not is_integer(value)]:
             raise TypeError(
                 f"class {name!r} gathers {wrong[0]!r}: label values are whole numbers, write for "
                 "instance [1, 2]"
@@ -122,7 +123,3 @@ def too_many(count: int) -> str:
         f"{count} classes are more than {MOST_CLASSES}, which a label map of bytes tells apart "
         f"beside the background, 0, and ignored voxels, {IGNORE}: gather some in one"
     )
-
-
-def _is_label(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

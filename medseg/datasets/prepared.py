@@ -10,12 +10,12 @@ import logging
 import os
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from medseg.base.arguments import is_number
 from medseg.base.choices import check_choices
 from medseg.base.text import counted
 from medseg.datasets import datalist
@@ -247,9 +247,7 @@ def _named_by_text(items: Sequence[Item]) -> list[Item]:
 def _check_shares(*, folds: Any, seed: Any, test_share: Any) -> None:
     """Refuse folds, a seed or a share of no use before any image is read."""
     check_choices({"folds": folds, "seed": seed})
-    if test_share is not None and (
-        isinstance(test_share, bool) or not isinstance(test_share, Real)
-    ):
+    if test_share is not None and not is_number(test_share):
         raise TypeError(f"test_share is a number from 0 to 1 or None, got {test_share!r}: give one")
 
 
@@ -262,7 +260,7 @@ def _as_json(value: Any) -> Any:
 def _check_kinds(items: Sequence[Mapping[str, Any]], label_values: Collection[Any]) -> None:
     """Refuse names that cannot be sorted among each other or written, and labels of other kinds."""
     for value in label_values:
-        if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or value % 1:
+        if not is_number(value) or value % 1:
             raise TypeError(
                 f"label_values holds {value!r}, a {type(value).__name__}: give whole numbers"
             )

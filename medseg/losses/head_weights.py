@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from medseg.base.arguments import is_number
+
 LEARNED = "learned"
 """The weights are parameters that are trained along, see `LearnedWeightsLoss`."""
 
@@ -90,7 +92,7 @@ def _check_name(name: str) -> None:
 
 
 def _check_weights(weights: Sequence[float], heads: int) -> None:
-    if not isinstance(weights, list | tuple) or not all(map(_is_number, weights)):
+    if not isinstance(weights, list | tuple) or not all(map(is_number, weights)):
         raise TypeError(
             f"head_weights must be a name or a list of numbers, got {weights!r}: "
             f"pass 'equal' or {[1.0] * heads}"
@@ -105,7 +107,3 @@ def _check_weights(weights: Sequence[float], heads: int) -> None:
             f"head_weights are not negative, finite and not all 0, got {list(weights)}: "
             "give each head that counts a positive weight"
         )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from medseg.base.arguments import check_probability, is_integer
 from medseg.networks.blueprint import Blueprint, PerAxis
 from medseg.networks.encoder import PREFIX, Pyramid, find_pyramid
-from medseg.networks.layers import Layers, PerLevel, check_probability, is_integer
+from medseg.networks.layers import Layers, PerLevel
 from medseg.networks.topology import TOPOLOGIES, Topology
 
 DEPTHS = range(2, 7)
@@ -39,7 +40,7 @@ def design(
     _check_channels(
         channels, in_channels=in_channels, out_channels=out_channels, skip_channels=skip_channels
     )
-    check_probability(bottom_dropout, name="bottom_dropout")
+    check_probability("bottom_dropout", bottom_dropout)
     depth = len(channels) - 1
     whole = _choose_topology(topology, depth, deep_supervision=deep_supervision)
     _check_guide(class_guide, deep_supervision=deep_supervision)

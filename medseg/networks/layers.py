@@ -11,6 +11,8 @@ from monai.networks.layers.convutils import same_padding
 from monai.networks.layers.factories import Conv, Pool
 from torch import nn
 
+from medseg.base.arguments import check_probability, is_integer
+
 LayerSpec = str | tuple[str, dict[str, Any]]
 """A layer by MONAI's name, or by name and arguments: "batch" or ("group", {"num_groups": 4})."""
 
@@ -67,7 +69,7 @@ class Layers:
                     "choose one of them"
                 )
         if isinstance(self.dropout, int | float):
-            check_probability(self.dropout, name="dropout")
+            check_probability("dropout", self.dropout)
         for name in EXAMPLES:
             self._check_layer(name)
 
@@ -191,13 +193,13 @@ class Layers:
                 f"{name} is an integer or a list of integers, or of lists of them, got {value!r}: "
                 "pass for instance 2"
             )
-        entries = [value] * count if isinstance(value, int) else list(value)
+        entries = list(value) if isinstance(value, Sequence) else [value] * count
         if len(entries) != count:
             raise ValueError(
                 f"{name} needs one integer or {count} entries for this number of levels, "
                 f"got {len(entries)} in {value!r}: pass {count} entries"
             )
-        axes = [(e,) * self.spatial_dims if isinstance(e, int) else tuple(e) for e in entries]
+        axes = [tuple(e) if isinstance(e, Sequence) else (e,) * self.spatial_dims for e in entries]
         if any(len(entry) != self.spatial_dims or min(entry) < 1 for entry in axes):
             raise ValueError(
                 f"an entry of {name} is a positive integer or {self.spatial_dims} of them, "
@@ -211,24 +213,6 @@ def _check_odd(kernel: Sequence[int]) -> None:
         raise ValueError(
             f"kernel_size must be odd to keep the size, got {tuple(kernel)}: use 1, 3, 5 or 7"
         )
-
-
-def check_probability(value: Any, *, name: str) -> None:
-    """Refuse what is no probability of a dropout; 1 is none, since it would leave nothing.
-
-    Raises:
-        TypeError: no number, or True or False.
-        ValueError: a number outside [0, 1), or NaN.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} is a number in [0, 1), got {value!r}: pass for instance 0.5")
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} is a probability in [0, 1), got {value}: pass for instance 0.5")
-
-
-def is_integer(value: Any) -> bool:
-    """Whether the value is an integer; True and False are none."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_integers(value: Any, *, depth: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from medseg.networks.layers import is_integer
+from medseg.base.arguments import is_integer
 
 
 class Node(NamedTuple):

@@ -19,7 +19,6 @@ Segmentation", 2015, equation 2.
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from monai.config import KeysCollection, NdarrayOrTensor
@@ -27,7 +26,7 @@ from monai.transforms import MapTransform, Transform
 from monai.utils import convert_to_dst_type, convert_to_numpy
 from scipy import ndimage
 
-from medseg.base.arguments import require_bool
+from medseg.base.arguments import is_number, require_bool
 
 CUT_OFF = 1e-7
 """A border term below this is left out as 0, which spares the far distances; w_0 is 10 or so."""
@@ -255,7 +254,7 @@ def _check_class_weights(class_weights: ClassWeights) -> None:
     if (
         not isinstance(class_weights, list | tuple)
         or len(class_weights) != 2
-        or not all(_is_number(weight) and 0 <= weight < math.inf for weight in class_weights)
+        or not all(is_number(weight) and 0 <= weight < math.inf for weight in class_weights)
     ):
         raise ValueError(
             "class_weights are None, 'balanced' or two finite numbers that are not negative, "
@@ -281,7 +280,3 @@ def _check_ids(label: np.ndarray) -> None:
             f"labels and ids are whole numbers from 0 on, got {', '.join(map(str, wrong))}: "
             "map them (monai.transforms.MapLabelValued) before they are weighed"
         )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

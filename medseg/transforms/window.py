@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+
+from medseg.base.arguments import is_number
 
 
 def window(window_hu: Sequence[float]) -> tuple[float, float]:
@@ -19,7 +20,7 @@ def window(window_hu: Sequence[float]) -> tuple[float, float]:
     if (
         not isinstance(window_hu, list | tuple)
         or len(window_hu) != 2
-        or not all(map(_is_number, window_hu))
+        or not all(map(is_number, window_hu))
     ):
         raise TypeError(
             f"window_hu must be two numbers, low and high, got {window_hu!r}: pass [-160, 240]"
@@ -31,7 +32,3 @@ def window(window_hu: Sequence[float]) -> tuple[float, float]:
             "pass for instance [-160, 240]"
         )
     return low, high
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from medseg.base.arguments import check_choice
 from medseg.base.files import check_folder, longest_name, no_file
 from medseg.base.text import counted, listed
-from medseg.inference.tiles.tiling import check_choice
 
 logger = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from monai.inferers import Inferer
 from monai.utils import convert_to_dst_type
 from torch import Tensor, nn
 
+from medseg.base.arguments import check_choice, check_integers
 from medseg.base.class_values import Classes
 from medseg.inference.outputs.source_files import files_of
 from medseg.inference.predictor.cache import Remembered
@@ -33,7 +34,7 @@ from medseg.inference.tiles.plan import Plan, parse_bytes
 from medseg.inference.tiles.planner import Planner
 from medseg.inference.tiles.skip import Skip
 from medseg.inference.tiles.sweep import Sweep
-from medseg.inference.tiles.tiling import Numbers, Tiling, check_choice, check_least
+from medseg.inference.tiles.tiling import Numbers, Tiling
 from medseg.inference.tiles.windows import Layout
 from medseg.networks.analysis.receptive_field import takes_window_statistics
 from medseg.networks.device import reachable
@@ -153,7 +154,8 @@ class OverlapTileInferer(Inferer):
         if not isinstance(flips, Sequence) or not all(type(axis) is int for axis in flips):
             raise ValueError(f"flips is a list of axes, got {flips!r}: pass for instance [0, 1]")
         if patch_size is not None:
-            check_least("patch_size", patch_size, 1, "a patch has 1 voxel or more along each axis")
+            rule = "a patch has 1 voxel or more along each axis"
+            check_integers("patch_size", patch_size, least=1, rule=rule)
         if isinstance(patch_size, int):
             raise ValueError(
                 f"patch_size has one entry per axis, got {patch_size}: pass for instance "

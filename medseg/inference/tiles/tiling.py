@@ -1,15 +1,13 @@
 """Tiling: the rules by which windows are laid on an image for a network."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from math import isfinite
-from numbers import Integral, Real
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
+from medseg.base.arguments import check_choice, check_integers, is_finite_number
 from medseg.inference.tiles.skip import Skip, bounding_box
 from medseg.inference.tiles.windows import EDGES, Axis, Layout, blend_axis, crop_axis, per_axis, up
 from medseg.networks.analysis.receptive_field import receptive_field, takes_window_statistics
@@ -47,14 +45,16 @@ class Tiling:
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)
         check_choice("edge", self.edge, EDGES)
-        check_least("roi_size", self.roi_size, 1, "a window has 1 voxel or more along each axis")
+        rule = "a window has 1 voxel or more along each axis"
+        check_integers("roi_size", self.roi_size, least=1, rule=rule)
         for name, least in (("halo", 0), ("stride", 1)):
             value = getattr(self, name)
             if value != "auto":
-                check_least(name, value, least, f"{name} is {least} or more, or 'auto'")
-        if not is_number(self.overlap) or not 0 <= self.overlap < 1:
+                rule = f"{name} is {least} or more, or 'auto'"
+                check_integers(name, value, least=least, rule=rule)
+        if not is_finite_number(self.overlap) or not 0 <= self.overlap < 1:
             raise ValueError(f"overlap is 0 or more and below 1, got {self.overlap!r}: pass 0.25")
-        if not (self.skip is None or callable(self.skip) or is_number(self.skip)):
+        if not (self.skip is None or callable(self.skip) or is_finite_number(self.skip)):
             raise ValueError(
                 "skip is None, a finite number that windows must exceed, or a function of a "
                 f"window, got {self.skip!r}: pass for instance 0"
@@ -270,26 +270,3 @@ def check_windows(inferer: Any, network: nn.Module) -> None:
 def _is_strided(layer: nn.Module) -> bool:
     stride = getattr(layer, "stride", None)
     return any(n > 1 for n in (stride if isinstance(stride, tuple) else (stride or 1,)))
-
-
-def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Refuse a value that is none of the choices; the nearest one is the remedy."""
-    if value not in choices:
-        nearest = next(iter(get_close_matches(str(value), choices)), choices[0])
-        raise ValueError(f"{name} is one of {', '.join(choices)}, got {value!r}: pass {nearest!r}")
-
-
-def is_number(value: object) -> bool:
-    """Whether a value is a finite real number, and no truth value."""
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
-
-
-def check_least(name: str, value: Numbers | str, least: int, rule: str) -> None:
-    """Refuse anything but a whole number, or several, no less than the least."""
-    values = tuple(value) if isinstance(value, Iterable) else (value,)
-    if not values or not all(_is_least(v, least) for v in values):
-        raise ValueError(f"{rule}, got {name} {value!r}: pass whole numbers of {least} or more")
-
-
-def _is_least(value: object, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from medseg.base.arguments import is_integer
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.notes import Note
 from medseg.ingest.reasons import IngestError, Reason
@@ -61,7 +61,7 @@ def check_index(volume: Any) -> None:
     Raises:
         TypeError: it is no whole number.
     """
-    if volume is not None and (isinstance(volume, bool) or not isinstance(volume, Integral)):
+    if volume is not None and not is_integer(volume):
         raise TypeError(f"volume is {volume!r}: pass the index of one, a whole number from 0")
 
 
