@@ -1,4 +1,4 @@
-"""Memory: how much there is, and an allocator that keeps the pages which are freed.
+"""Memory: how much there is and was taken, and an allocator that keeps the pages which are freed.
 
 glibc returns every large tensor to the kernel as soon as it is freed, and the next layer pays for
 the same pages again in page faults; on a CPU this costs more than the arithmetic of a 2D network.
@@ -22,6 +22,7 @@ _SETTINGS = {
 }
 
 _ROOT = Path("/")
+_RESET_PEAK = "5"  # to clear_refs, see proc(5)
 
 
 class _Hierarchy(NamedTuple):
@@ -87,10 +88,40 @@ def available_bytes() -> int | None:
     Source: proc(5), MemAvailable; Linux, "Control Group v2", memory.max, memory.current and
     memory.stat, and for version 1 "Memory Resource Controller".
     """
-    machine = _field(_ROOT / "proc/meminfo", "MemAvailable:")
-    left = [] if machine is None else [machine * 1024]
+    machine = machine_bytes()
+    left = [] if machine is None else [machine[0]]
     left += [each for kind in _HIERARCHIES for each in _left_to_groups(kind)]
     return max(min(left), 0) if left else None
+
+
+def machine_bytes() -> tuple[int, int] | None:
+    """Memory of this machine that is available, and all of it, whatever a control group allows.
+
+    None where the system does not tell.
+    """
+    available, total = (
+        _field(_ROOT / "proc/meminfo", name) for name in ("MemAvailable:", "MemTotal:")
+    )
+    return None if available is None or total is None else (available * 1024, total * 1024)
+
+
+def resident_peak(*, reset: bool) -> int:
+    """The largest resident size of this process so far, in bytes; `reset` forgets it first.
+
+    Only Linux can forget it. Not for Windows.
+
+    Source: proc(5), clear_refs and VmHWM; getrusage(2).
+    """
+    clear = _ROOT / "proc/self/clear_refs"
+    if clear.exists():
+        if reset:
+            clear.write_text(_RESET_PEAK)
+        if peak := _field(_ROOT / "proc/self/status", "VmHWM:"):
+            return peak * 1024
+    import resource  # which Windows lacks
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _left_to_groups(kind: _Hierarchy) -> Iterator[int]:

@@ -12,7 +12,6 @@ import hashlib
 import importlib.util
 import json
 import logging
-import platform
 import shlex
 import statistics
 from collections.abc import Mapping, Sequence
@@ -36,6 +35,7 @@ from medseg.bundles.run import run_bundle
 from medseg.inference import MixedPrecisionInferer
 from medseg.networks import NestedUNet, load_weights, place
 from medseg.networks.analysis.cost import Cost, measure
+from medseg.networks.device import device_name
 
 logger = logging.getLogger(__name__)
 
@@ -245,7 +245,7 @@ class _Evaluation:
             "weights_sha256": self.digest,
             **{key: self._value(key) for key in keys},
             "window": self._window,
-            "device": _device_name(device),
+            "device": device_name(device),
             "threads": torch.get_num_threads(),
             "versions": {name: version(name) for name in ("medseg", "torch", "monai")},
             "arguments": shlex.join(self.arguments),
@@ -272,16 +272,6 @@ class _Evaluation:
 
     def _value(self, key: str) -> Any:
         return self.parser.get_parsed_content(key)
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def _card(

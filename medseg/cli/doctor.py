@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from medseg.base.memory import keep_freed_pages
+from medseg.base.memory import keep_freed_pages, machine_bytes
 
 LOW_MEMORY_GIB = 4.0
 """Segmenting a CT of 512x512x129 peaks at 3.1 GiB with a 3D network, see docs/benchmarks."""
@@ -128,7 +128,7 @@ def _precision(gains: bool) -> str:
 
 
 def _memory() -> Finding:
-    sizes = _memory_bytes(Path("/proc/meminfo"))
+    sizes = machine_bytes()
     if sizes is None:
         return Finding(True, "memory", "this system does not tell")
     free, total = sizes
@@ -136,16 +136,6 @@ def _memory() -> Finding:
     if free >= LOW_MEMORY_GIB * 2**30:
         return Finding(True, "memory", text)
     return Finding(False, "memory", f"{text}, below {LOW_MEMORY_GIB:g}: end other programs")
-
-
-def _memory_bytes(meminfo: Path) -> tuple[int, int] | None:
-    """(available, total) as Linux tells them; None on another system."""
-    try:
-        lines = meminfo.read_text().splitlines()
-    except OSError:
-        return None
-    kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-    return kib["MemAvailable"] * 1024, kib["MemTotal"] * 1024
 
 
 def _disk() -> Finding:

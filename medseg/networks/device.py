@@ -1,5 +1,7 @@
-"""Device: one that is there, and a network moved to it in the memory layout that suits it."""
+"""Device: one that is there, what it is, and a network moved to it in the layout that suits it."""
 
+import platform
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -8,6 +10,8 @@ from torch import nn
 from medseg.networks.analysis.receptive_field import normalises_over_the_window
 
 Network = TypeVar("Network", bound=nn.Module)
+
+_CPU_INFO = Path("/proc/cpuinfo")
 
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -33,6 +37,29 @@ def reachable(device: str | torch.device) -> torch.device:
         raise ValueError(
             f"device {str(device)!r} cannot be used ({reason}): this machine has {have}"
         ) from error
+
+
+def device_name(device: torch.device) -> str:
+    """The name that the maker gave a GPU or the CPU, as far as the system tells."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    names = [line.split(":")[1] for line in _cpu_info().splitlines() if "model name" in line]
+    return names[0].strip() if names else platform.processor() or platform.machine()
+
+
+def cpu_features() -> set[str]:
+    """What the CPU can do, such as "avx512_bf16", among other words; empty if nothing tells it.
+
+    Source: proc(5), cpuinfo. psutil knows neither the features nor the name of a CPU.
+    """
+    return set(_cpu_info().split())
+
+
+def _cpu_info() -> str:
+    try:
+        return _CPU_INFO.read_text()
+    except OSError:  # only Linux has it
+        return ""
 
 
 def place(network: Network, device: str | torch.device) -> Network:

@@ -177,3 +177,10 @@ def test_a_group_without_a_limit_does_not_count(system):
 def test_a_system_that_does_not_tell_is_not_guessed(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "_ROOT", tmp_path)
     assert memory.available_bytes() is None
+    assert memory.machine_bytes() is None
+
+
+def test_a_control_group_does_not_change_the_memory_of_the_machine(system):
+    system("proc/self/cgroup", "0::/\n")
+    group(system, "", limit=3000, usage=1000)
+    assert memory.machine_bytes() == (1000 * 1024, 9000 * 1024)

@@ -130,21 +130,14 @@ def test_the_line_of_the_cpu_tells_how_inference_is_run(monkeypatch, there, end)
     assert _finding("cpu").text.endswith(end)
 
 
-def test_memory_is_read_in_kib(tmp_path):
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal:  2048 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\nHugePages: 0\n")
-    assert doctor._memory_bytes(meminfo) == (2**20, 2**21)
-
-
-def test_a_system_that_does_not_tell_its_memory_is_no_fault(tmp_path, monkeypatch):
-    assert doctor._memory_bytes(tmp_path / "absent") is None
-    monkeypatch.setattr(doctor, "_memory_bytes", lambda meminfo: None)
+def test_a_system_that_does_not_tell_its_memory_is_no_fault(monkeypatch):
+    monkeypatch.setattr(doctor, "machine_bytes", lambda: None)
     assert _finding("memory").ok
 
 
 @pytest.mark.parametrize(("free_gib", "ok"), [(3.9, False), (4.0, True)])
 def test_little_memory_is_bad(monkeypatch, free_gib, ok):
-    monkeypatch.setattr(doctor, "_memory_bytes", lambda meminfo: (free_gib * 2**30, 8 * 2**30))
+    monkeypatch.setattr(doctor, "machine_bytes", lambda: (free_gib * 2**30, 8 * 2**30))
     assert _finding("memory").ok is ok
 
 

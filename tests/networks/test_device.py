@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from medseg.networks import NestedUNet, place
-from medseg.networks.device import reachable
+from medseg.networks import device as devices
+from medseg.networks.device import cpu_features, device_name, reachable
 from medseg.networks.export import export
 
 
@@ -12,6 +13,20 @@ def test_a_network_is_moved_to_the_device():
     network = torch.nn.Linear(1, 1)
     assert place(network, "cpu") is network
     assert network.weight.device.type == "cpu"
+
+
+def test_a_cpu_has_its_makers_name_and_its_features(tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "_CPU_INFO", tmp_path / "cpuinfo")
+    text = "model name\t: AMD EPYC\nflags\t\t: fpu avx2\nmodel name\t: AMD EPYC\n"
+    (tmp_path / "cpuinfo").write_text(text)
+    assert device_name(torch.device("cpu")) == "AMD EPYC"
+    assert {"fpu", "avx2"} <= cpu_features()
+
+
+def test_a_system_that_tells_nothing_of_its_cpu_is_not_guessed(tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "_CPU_INFO", tmp_path / "absent")
+    assert cpu_features() == set()
+    assert device_name(torch.device("cpu"))
 
 
 def test_a_device_that_is_there_is_given_back():

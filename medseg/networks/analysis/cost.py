@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import copy
 import multiprocessing
-import re
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from medseg.base.memory import resident_peak
+
 Forward = Callable[[Tensor, nn.Module], Tensor]
 """How an image goes through a network: a MONAI inferer, for instance."""
-
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-_RESET_PEAK = "5"  # to clear_refs, see proc(5)
 
 
 class Cost(NamedTuple):
@@ -116,9 +111,9 @@ def _fresh_process() -> Any:
 
 def growth(work: Callable[[], object]) -> int:
     """Bytes by which the resident memory of this process grew at its highest during the work."""
-    before = _resident_peak(reset=True)
+    before = resident_peak(reset=True)
     work()
-    return _resident_peak(reset=False) - before
+    return resident_peak(reset=False) - before
 
 
 def _time_in_turns(
@@ -167,18 +162,6 @@ def _corner(image: Tensor, network: nn.Module) -> Tensor:
     for axis, stride in enumerate(getattr(network, "total_stride", ()), 2):
         image = image.narrow(axis, 0, min(2 * stride, image.shape[axis]))
     return image
-
-
-def _resident_peak(*, reset: bool) -> int:
-    """The largest resident size so far, in bytes; `reset` forgets it first, on Linux."""
-    if _CLEAR.exists():
-        if reset:
-            _CLEAR.write_text(_RESET_PEAK)
-        found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
-        if found:
-            return int(found[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _device(network: nn.Module) -> torch.device:
