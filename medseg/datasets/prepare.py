@@ -15,7 +15,6 @@ from medseg.base.watch import Watch
 from medseg.datasets import converters, lidc
 from medseg.datasets.datalist import read
 from medseg.datasets.prepared import FILE
-from medseg.ingest import find_series, read_series
 
 LIDC = "lung_nodule"
 _LEVELS = 2  # of folders below the prepared one, as in slices/images
@@ -106,8 +105,6 @@ def _prepare_lidc(
     report = lidc.prepare(
         source,
         out,
-        find_series=find_series,
-        read_series=read_series,
         annotations=annotations,
         settings=lidc.Settings(**options),
     )

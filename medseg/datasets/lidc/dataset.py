@@ -24,7 +24,6 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,8 @@ from medseg.datasets.lidc.download_state import Run
 from medseg.datasets.lidc.measure import COLUMNS
 from medseg.datasets.lidc.problems import LEFT_OUT, REMEDIES, Problem, lines, unreadable
 from medseg.datasets.lidc.scan import VIEWS, Settings
-from medseg.datasets.lidc.scan_record import ReadSeries, Record
-from medseg.datasets.lidc.source import FindSeries, find_annotations, find_ct
+from medseg.datasets.lidc.scan_record import Record
+from medseg.datasets.lidc.source import find_annotations, find_ct
 from medseg.datasets.sources.layouts import nothing_found
 
 __all__ = ["REMEDIES", "VIEWS", "Problem", "Report", "Settings", "cases", "prepare"]
@@ -125,8 +124,6 @@ def prepare(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    find_series: FindSeries,
-    read_series: ReadSeries,
     annotations: str | os.PathLike[str] | None = None,
     settings: Settings | None = None,
 ) -> Report:
@@ -141,9 +138,6 @@ def prepare(
     Args:
         source: a folder with CT series, and XML files beside them or in a tree of their own.
         out: folder to write, made if absent.
-        find_series: `medseg.ingest.find_series`; given by the caller, as packages of this rank do
-            not import each other.
-        read_series: `medseg.ingest.read_series`, likewise.
         annotations: another folder of XML files, such as `LIDC-XML-only`.
         settings: agreement, size and spacing, and whether irregular series are resampled; None for
             the defaults.
@@ -155,9 +149,7 @@ def prepare(
             `prepared.check_out`.
 
     Example:
-        >>> from medseg.ingest import find_series, read_series  # doctest: +SKIP
-        >>> report = prepare("LIDC-IDRI", "data/lung_nodule",  # doctest: +SKIP
-        ...                  find_series=find_series, read_series=read_series)
+        >>> report = prepare("LIDC-IDRI", "data/lung_nodule")  # doctest: +SKIP
         >>> report.patches, [problem.code for problem in report.problems]  # doctest: +SKIP
         (14, ["zero-area"])
     """
@@ -171,8 +163,8 @@ def prepare(
     found = find_annotations(folders)
     if not found.ct:
         raise _no_annotations(folders, unreadable=len(found.faults))
-    run = Run(found, target, read_series=read_series, settings=chosen)
-    for series in find_ct(root, partial(find_series, resample=chosen.resample)):
+    run = Run(found, target, chosen)
+    for series in find_ct(root, resample=chosen.resample):
         if not run.scans:
             _keep_settings(target, chosen)
         run.add(series)

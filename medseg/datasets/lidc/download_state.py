@@ -1,12 +1,13 @@
 """LIDC run: what becomes of each scan of a download, and that none is taken for less than it is."""
 
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from medseg.datasets.lidc.problems import Problem, unmatched
 from medseg.datasets.lidc.scan import Settings
-from medseg.datasets.lidc.scan_record import ReadSeries, Record, record_of, take_back
-from medseg.datasets.lidc.source import Annotations, Series, content_of
+from medseg.datasets.lidc.scan_record import Record, record_of, take_back
+from medseg.datasets.lidc.source import Annotations, content_of
+from medseg.ingest import Series
 
 Outcome = Record | Problem | Series
 """What a scan was made into, why it was left out, or the CT that no XML names."""
@@ -34,14 +35,12 @@ class Run:
     Attributes:
         annotations: the XML files of the download.
         target: the prepared folder.
-        read_series, settings: see `medseg.datasets.lidc.prepare`.
+        settings: see `medseg.datasets.lidc.scan.Settings`.
         scans: by Series Instance UID; a series without one by its first file.
     """
 
     annotations: Annotations
     target: Path
-    _: KW_ONLY
-    read_series: ReadSeries
     settings: Settings
     scans: dict[str, Scan] = field(default_factory=dict)
 
@@ -72,7 +71,7 @@ class Run:
     def problems(self) -> list[Problem]:
         """Why scans and XML files were left out."""
         outcomes = [scan.outcome for scan in self.scans.values()]
-        orphans = [o for o in outcomes if not isinstance(o, dict | Problem)]
+        orphans = [outcome for outcome in outcomes if isinstance(outcome, Series)]
         found = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
         return [*found, *unmatched(self.annotations, orphans, set(self.scans))]
 
@@ -86,7 +85,6 @@ class Run:
             self.annotations.ct[series.uid],
             content=content,
             out=self.target,
-            read_series=self.read_series,
             settings=self.settings,
         )
 

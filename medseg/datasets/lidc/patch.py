@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
 from medseg.geometry import Geometry
-
-PADDING_HU = -1024
-"""What a patch holds where the CT ends: the least that 12 stored bits give with LIDC's offset."""
+from medseg.ingest.dicom.pixels.read import CT_PADDING_HU
 
 _INT16 = np.iinfo(np.int16)
 
@@ -36,7 +34,8 @@ def cut(
     """Resample the cube of `size` voxels a side around a point.
 
     Both are interpolated linearly; the label is 1 where the interpolated mask is at least one half.
-    Nothing is smoothed before, also where the patch is coarser than the CT.
+    Nothing is smoothed before, also where the patch is coarser than the CT. Outside the CT a patch
+    holds `CT_PADDING_HU`.
 
     Args:
         volume: the CT in HU, on the grid of `geometry`.
@@ -53,7 +52,7 @@ def cut(
         affine_transform(
             array, to_volume, output_shape=(size,) * 3, output=np.float32, order=1, cval=outside
         )
-        for array, outside in ((volume, PADDING_HU), (mask, 0))
+        for array, outside in ((volume, CT_PADDING_HU), (mask, 0))
     )
     hu = np.clip(np.rint(image), _INT16.min, _INT16.max).astype(np.int16)
     return Patch(hu, (label >= 0.5).astype(np.uint8), affine)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from medseg.datasets.lidc.source import Annotations, Series, case_of
+from medseg.datasets.lidc.source import Annotations, case_of
+from medseg.ingest import Series
 
 REMEDIES = {
     "no-annotations": "download the XML of the series; the scan is left out",

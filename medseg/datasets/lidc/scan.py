@@ -17,8 +17,9 @@ from medseg.datasets.lidc.marks import Fault, Voxels, place
 from medseg.datasets.lidc.measure import Row, centre_mm, measure
 from medseg.datasets.lidc.nodules import Group, group
 from medseg.datasets.lidc.patch import Patch, cut, planes
-from medseg.datasets.lidc.source import Series, stack_of
+from medseg.datasets.lidc.source import stack_of
 from medseg.geometry import Geometry
+from medseg.ingest import Series
 
 METHODS = ("agreement", "staple")
 VIEWS = ("patches", "slices")

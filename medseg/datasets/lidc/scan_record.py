@@ -3,23 +3,19 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from numpy.typing import NDArray
 
 from medseg.base.files import remove, whole
 from medseg.datasets.lidc.marks import summary
 from medseg.datasets.lidc.problems import Problem
 from medseg.datasets.lidc.scan import VIEWS, Converted, Settings, convert
-from medseg.datasets.lidc.source import Series, case_of, patient_of, read_copies
-from medseg.geometry import Geometry
+from medseg.datasets.lidc.source import case_of, patient_of, read_copies
+from medseg.ingest import Series, read_series
 
 logger = logging.getLogger(__name__)
-
-ReadSeries = Callable[[Any], tuple[NDArray[Any], Geometry]]
 
 Record = dict[str, Any]
 
@@ -30,7 +26,6 @@ def record_of(
     *,
     content: str,
     out: Path,
-    read_series: ReadSeries,
     settings: Settings,
 ) -> Record | Problem:
     """Convert one series, or take over what an earlier run made of it, or say why not.
@@ -40,7 +35,6 @@ def record_of(
         annotations: the XML files that name it, one or copies of one.
         content: that of its files, see `medseg.datasets.lidc.source.content_of`.
         out: the prepared folder; the record is `records/<case>.json` in it, written last.
-        read_series: decodes the CT.
         settings: see `medseg.datasets.lidc.scan.Settings`.
 
     Returns:

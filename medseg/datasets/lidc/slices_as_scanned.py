@@ -19,29 +19,14 @@ no mark gets lost.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.geometry import Geometry
+from medseg.ingest.dicom.resample import Resampling
 
 HALF_TOLERANCE = 1e-3
 """A plane is midway between two slices when its weight is this near to one half (rounding)."""
-
-
-class Resampling(Protocol):
-    """What is needed of `medseg.ingest.dicom.resample.Resampling`."""
-
-    @property
-    def offsets(self) -> NDArray[np.float64]: ...
-    @property
-    def depths_mm(self) -> NDArray[np.float64]: ...
-    @property
-    def step_mm(self) -> float: ...
-    @property
-    def geometry(self) -> Geometry: ...
-    def neighbours(self, plane: int) -> tuple[int, float]: ...
 
 
 @dataclass(frozen=True, eq=False)

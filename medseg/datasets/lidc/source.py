@@ -10,10 +10,9 @@ import logging
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pydicom
@@ -21,37 +20,15 @@ import pydicom
 from medseg.base.walk import walk
 from medseg.datasets.lidc.annotations_xml import Reads, read_xml, read_xml_header
 from medseg.datasets.lidc.marks import Stack
-from medseg.datasets.lidc.slices_as_scanned import Original, Resampling
+from medseg.datasets.lidc.slices_as_scanned import Original
 from medseg.geometry import Geometry
+from medseg.ingest import Series, find_series
 
 logger = logging.getLogger(__name__)
 
 _PSEUDONYM = re.compile(r"LIDC-IDRI-\d{4}")
 _PREFIX, _MAGIC = 128, b"DICM"  # PS3.10 section 7.1
 _BLOCK_BYTES = 2**20
-
-
-class Series(Protocol):
-    """What is needed of `medseg.ingest.Series`."""
-
-    @property
-    def uid(self) -> str: ...
-    @property
-    def modality(self) -> str: ...
-    @property
-    def files(self) -> Sequence[Path]: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def geometry(self) -> Geometry | None: ...
-    @property
-    def resampling(self) -> Resampling | None: ...
-
-
-class FindSeries(Protocol):
-    """What is needed of `medseg.ingest.find_series`."""
-
-    def __call__(self, path: Path, /, *, resample: bool) -> Iterable[Series]: ...
 
 
 @dataclass
@@ -103,21 +80,23 @@ def read_copies(paths: Sequence[Path]) -> Reads:
     return first
 
 
-def find_ct(source: Path, find_series: Callable[[Path], Iterable[Series]]) -> Iterator[Series]:
+def find_ct(source: Path, *, resample: bool = False) -> Iterator[Series]:
     """List the CT series below a folder, and files that no series can be made of, by folder.
 
     The search is done folder by folder, so that the headers of one folder are held at a time. In
-    each, what has no UID comes last.
+    each, what has no UID comes last. `resample` is that of `medseg.ingest.find_series`.
     """
     for folder in _dicom_folders(source):
-        for series in sorted(find_series(folder), key=lambda found: not found.uid):
+        for series in sorted(
+            find_series(folder, resample=resample), key=lambda found: not found.uid
+        ):
             if series.modality in ("CT", ""):
                 yield series
 
 
 def patient_of(series: Series) -> str:
     """The patient's pseudonym in the collection; any other identifier gives a hash of it."""
-    patient = str(_header(series.files[0], "PatientID").get("PatientID", ""))
+    patient = _patient_id(series.files[0])
     if _PSEUDONYM.fullmatch(patient):
         return patient
     hashed = hashlib.sha256(patient.encode("utf-8", "backslashreplace")).hexdigest()
@@ -152,9 +131,9 @@ def stack_of(series: Series, geometry: Geometry) -> Stack:
         series: a CT that is not refused.
         geometry: the grid of its volume, that of `series.resampling` where there is one.
     """
-    positions = dict(_positions(series.files))
-    uids, to_voxel = list(positions), np.linalg.inv(geometry.affine_lps)
-    at = np.array(list(positions.values())).reshape(-1, 3)
+    named = [s for s in series.slices if s.frame is None and s.instance and s.position.size]
+    uids, to_voxel = [s.instance for s in named], np.linalg.inv(geometry.affine_lps)
+    at = np.array([s.position for s in named]).reshape(-1, 3)
     places = at @ to_voxel[2, :3] + to_voxel[2, 3]
     plan = series.resampling
     if plan is None:
@@ -164,18 +143,8 @@ def stack_of(series: Series, geometry: Geometry) -> Stack:
     slices = [int(np.abs(plan.depths_mm - place * plan.step_mm).argmin()) for place in places]
     z_mm = np.full(len(plan.depths_mm), np.nan)
     z_mm[slices] = at[:, 2]
-    header = _header(series.files[0], "Rows", "Columns")
-    shape = (int(header.Columns), int(header.Rows), len(plan.depths_mm))
+    shape = (series.slices[0].columns, series.slices[0].rows, len(plan.depths_mm))
     return Stack(geometry, dict(zip(uids, slices, strict=True)), Original(shape, z_mm, plan))
-
-
-def _positions(files: Iterable[Path]) -> Iterator[tuple[str, list[float]]]:
-    """SOP Instance UID and position, LPS+ mm, of the files that have both."""
-    for file in files:
-        header = _header(file, "SOPInstanceUID", "ImagePositionPatient")
-        uid, position = header.get("SOPInstanceUID"), header.get("ImagePositionPatient")
-        if uid and position:
-            yield str(uid), [float(value) for value in position]
 
 
 def _checksum(file: Path) -> tuple[int, int, str]:
@@ -190,8 +159,9 @@ def _checksum(file: Path) -> tuple[int, int, str]:
     return size, crc, ""
 
 
-def _header(file: Path, *keywords: str) -> pydicom.Dataset:
-    return pydicom.dcmread(file, specific_tags=[*keywords], stop_before_pixels=True)
+def _patient_id(file: Path) -> str:
+    header = pydicom.dcmread(file, specific_tags=["PatientID"], stop_before_pixels=True)
+    return str(header.get("PatientID", ""))
 
 
 def _xml_files(folder: Path) -> Iterator[Path]:

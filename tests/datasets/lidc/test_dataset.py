@@ -24,15 +24,17 @@ from medseg.datasets.lidc.problems import REMEDIES, Problem, lines
 from medseg.datasets.lidc.source import stack_of
 from medseg.datasets.phantom import chest
 from medseg.datasets.phantom.canvas import Grid
-from medseg.ingest import IngestError, Reason, find_series, read_series
+from medseg.ingest import IngestError, Reason, find_series
+from medseg.ingest import read_series as _read_series
 
 _SMALL = Settings(size=16, spacing_mm=4.0)
 _PATIENTS = 4
 
 
-def _prepare(source, out, **options):
-    given = {"find_series": find_series, "read_series": read_series, "settings": _SMALL}
-    return lidc.prepare(source, out, **given | options)
+def _prepare(source, out, *, read_series=_read_series, **options):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("medseg.datasets.lidc.scan_record.read_series", read_series)
+        return lidc.prepare(source, out, **{"settings": _SMALL} | options)
 
 
 def _table(path):
@@ -211,7 +213,7 @@ def test_an_interrupted_run_ends_with_the_files_of_one_that_was_not(done, publis
         read.append(series)
         if len(read) == 3:
             raise KeyboardInterrupt
-        return read_series(series)
+        return _read_series(series)
 
     with pytest.raises(KeyboardInterrupt):
         _prepare(published, tmp_path / "out", read_series=fails_at_the_third)
@@ -293,7 +295,7 @@ def test_a_changed_ct_is_read_again_and_no_other(collection, tmp_path, change):
 
     def noted(series):
         read.append(series.uid)
-        return read_series(series)
+        return _read_series(series)
 
     _prepare(collection, tmp_path / "out", read_series=noted)
     made = {path for path, date in _dates(tmp_path / "out").items() if before.get(path) != date}
@@ -326,7 +328,7 @@ def test_an_interrupted_correction_is_no_scan_that_is_done(collection, tmp_path,
             _prepare(collection, tmp_path / "out")
     first.write_bytes(content)  # the correction is taken back
     read = []
-    _prepare(collection, tmp_path / "out", read_series=lambda s: read.append(1) or read_series(s))
+    _prepare(collection, tmp_path / "out", read_series=lambda s: read.append(1) or _read_series(s))
     assert read == [1]
 
 
@@ -460,7 +462,7 @@ def test_pixels_that_cannot_be_decoded_are_reported_and_the_rest_goes_on(publish
         first.append(series.uid)
         if series.uid == first[0]:
             raise IngestError(Reason.UNDECODABLE, "no decoder")
-        return read_series(series)
+        return _read_series(series)
 
     report = _prepare(published, tmp_path / "out", read_series=read)
     assert (report.cases, _codes(report)) == (_PATIENTS - 1, ["refused-series"])

@@ -14,15 +14,13 @@ from medseg.datasets.lidc.annotations_xml import read_xml
 from medseg.datasets.lidc.problems import REMEDIES
 from medseg.datasets.phantom import chest
 from medseg.datasets.phantom.canvas import Grid
-from medseg.ingest import find_series, read_series
 
 _FIRST, _SECOND = "LIDC-IDRI-9001", "LIDC-IDRI-9002"
 _SLICES = 12
 
 
 def _prepare(source, out, **options):
-    given = {"find_series": find_series, "read_series": read_series}
-    return lidc.prepare(source, out, settings=Settings(size=16, spacing_mm=4.0), **given | options)
+    return lidc.prepare(source, out, settings=Settings(size=16, spacing_mm=4.0), **options)
 
 
 def _table(path):

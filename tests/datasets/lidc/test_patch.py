@@ -4,8 +4,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from medseg.datasets.lidc.patch import PADDING_HU, cut, planes
+from medseg.datasets.lidc.patch import cut, planes
 from medseg.geometry import Geometry
+from medseg.ingest.dicom.pixels.read import CT_PADDING_HU
 
 _SHAPE = (40, 36, 20)
 _DICOM = np.array([[-0.8, 0, 0, 12], [0, -0.8, 0, 9], [0, 0, 2.5, -700], [0, 0, 0, 1.0]])
@@ -71,7 +72,7 @@ def test_outside_the_volume_there_is_air_and_no_label():
                 spacing_mm=1.0)  # fmt: skip
     outside = np.zeros((8, 8, 8), bool)
     outside[:3], outside[:, :3], outside[:, :, :3] = True, True, True  # centres at -3.5 to -1.5
-    assert (patch.image[outside] == PADDING_HU).all()
+    assert (patch.image[outside] == CT_PADDING_HU).all()
     assert not patch.label[outside].any()
     assert (patch.image[4:, 4:, 4:] == 40).all()
     assert patch.label[4:, 4:, 4:].all()

@@ -28,7 +28,7 @@ from medseg.datasets.lidc.slices_as_scanned import Original
 from medseg.datasets.lidc.source import stack_of
 from medseg.datasets.phantom.chest import outline
 from medseg.datasets.phantom.dicom_series import write_ct_series
-from medseg.ingest import find_series, read_series
+from medseg.ingest import find_series
 from medseg.ingest.dicom.resample import resample
 
 _PIXELS, _PIXEL_MM, _STEP_MM = 64, 0.8, 2.0
@@ -124,9 +124,7 @@ def _roi(points, uid, z_mm):
 
 def _prepare(source, out, **settings):
     chosen = Settings(**{"size": 32, "resample": True} | settings)
-    return lidc.prepare(
-        source, out, find_series=find_series, read_series=read_series, settings=chosen
-    )
+    return lidc.prepare(source, out, settings=chosen)
 
 
 def _table(path):
@@ -267,15 +265,14 @@ def test_with_the_option_a_regular_series_is_as_without_it(irregular, tmp_path):
         assert one == other
 
 
-def test_a_second_run_resamples_nothing_and_tells_the_same(irregular, tmp_path):
+def test_a_second_run_resamples_nothing_and_tells_the_same(irregular, tmp_path, monkeypatch):
     first = _prepare(irregular, tmp_path / "out")
 
     def read(series):
         raise AssertionError("an image was read again")
 
-    settings = Settings(size=32, resample=True)
-    options = {"find_series": find_series, "read_series": read, "settings": settings}
-    assert lidc.prepare(irregular, tmp_path / "out", **options) == first
+    monkeypatch.setattr("medseg.datasets.lidc.scan_record.read_series", read)
+    assert _prepare(irregular, tmp_path / "out") == first
 
 
 def test_a_folder_prepared_without_the_option_is_not_gone_on_with(irregular, tmp_path):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -9,6 +10,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from medseg.datasets.lidc import source
 from medseg.datasets.lidc.source import (
     case_of,
     content_of,
@@ -31,6 +33,7 @@ class _Series:
     message: str = ""
     geometry: Geometry | None = None
     resampling: object = None
+    slices: tuple[SimpleNamespace, ...] = ()
 
 
 def _xml(path, uid="1.2", *, root="LidcReadMessage", sessions=4, extra=""):
@@ -42,10 +45,9 @@ def _xml(path, uid="1.2", *, root="LidcReadMessage", sessions=4, extra=""):
     return path
 
 
-def _dicom(path, *, patient="LIDC-IDRI-0001", uid="1.2.1", position=(0, 0, 0)):
+def _dicom(path, *, patient="LIDC-IDRI-0001"):
     image = Dataset()
-    image.SOPClassUID, image.SOPInstanceUID, image.PatientID = CTImageStorage, uid, patient
-    image.ImagePositionPatient = list(position)
+    image.SOPClassUID, image.SOPInstanceUID, image.PatientID = CTImageStorage, "1.2.1", patient
     image.file_meta = FileMetaDataset()
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +91,7 @@ def test_copies_that_differ_are_refused(tmp_path):
         read_copies(paths)
 
 
-def test_the_series_of_a_patient_are_found_by_the_topmost_folder_with_dicom(tmp_path):
+def test_the_series_of_a_patient_are_found_by_the_topmost_folder_with_dicom(tmp_path, monkeypatch):
     _dicom(tmp_path / "LIDC-IDRI/a/study/series/1.dcm")
     _dicom(tmp_path / "LIDC-IDRI/b/study/first/image")
     _dicom(tmp_path / "LIDC-IDRI/b/study/second/1.DCM")
@@ -98,21 +100,25 @@ def test_the_series_of_a_patient_are_found_by_the_topmost_folder_with_dicom(tmp_
     _xml(tmp_path / "1.xml")
     asked = []
 
-    def find_series(folder):
+    def find_series(folder, *, resample):
         asked.append(folder.relative_to(tmp_path / "LIDC-IDRI").as_posix())
         kinds = ("CT", "DX", "SEG", "")
         return [_Series(uid=f"{len(asked)}.{n}", modality=m) for n, m in enumerate(kinds)]
 
-    found = list(find_ct(tmp_path, find_series))
+    monkeypatch.setattr(source, "find_series", find_series)
+    found = list(find_ct(tmp_path))
     assert asked == ["a/study/series", "b/study/first", "b/study/second"]
     assert [series.modality for series in found] == ["CT", ""] * 3
 
 
-def test_what_has_no_uid_comes_last_of_its_folder_and_a_link_to_nothing_is_no_dicom(tmp_path):
+def test_what_has_no_uid_comes_last_of_its_folder_and_a_link_to_nothing_is_no_dicom(
+    tmp_path, monkeypatch
+):
     _dicom(tmp_path / "a/b/1.dcm")
     (tmp_path / "a/link").symlink_to(tmp_path / "absent")
-    found = find_ct(tmp_path, lambda folder: [_Series(uid=uid) for uid in ("", "1.1", "1.2")])
-    assert [series.uid for series in found] == ["1.1", "1.2", ""]
+    found = [_Series(uid=uid) for uid in ("", "1.1", "1.2")]
+    monkeypatch.setattr(source, "find_series", lambda folder, *, resample: found)
+    assert [series.uid for series in find_ct(tmp_path)] == ["1.1", "1.2", ""]
 
 
 def test_a_case_is_named_by_its_whole_uid(tmp_path):
@@ -154,15 +160,15 @@ def test_only_the_pseudonym_of_the_collection_is_shown(tmp_path, patient):
     assert patient_of(_Series(files=[public])) == "LIDC-IDRI-0314"
 
 
-def test_each_uid_is_in_the_slice_at_its_position(tmp_path):
+def test_each_uid_is_in_the_slice_at_its_position():
     affine = np.diag([0.7, 0.7, 2.0, 1.0])
     affine[:3, 3] = (-100, -90, -50)
     geometry = Geometry.from_lps((4, 4, 3), affine)
-    files = [
-        _dicom(tmp_path / f"{n}.dcm", uid=f"1.2.{n}", position=(-100, -90, z))
+    slices = [
+        SimpleNamespace(instance=f"1.2.{n}", position=np.array([-100, -90, z]), frame=None)
         for n, z in enumerate((-46, -50, -48, -52))
     ]
-    stack = stack_of(_Series(files=files), geometry)
+    stack = stack_of(_Series(slices=tuple(slices)), geometry)
     assert stack.slice_of == {"1.2.0": 2, "1.2.1": 0, "1.2.2": 1}
     assert (stack.shape, stack.z_mm.tolist(), stack.spacing_mm) == ((4, 4, 3), [-50, -48, -46], 2)
     assert stack.between is None
