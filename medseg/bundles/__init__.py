@@ -1,4 +1,4 @@
-"""Bundles: found, built from their layers, checked, copied, run, exported and pruned."""
+"""Bundles: find, build from layers, check, copy, run, export and prune them."""
 
 from medseg.bundles.build import find
 

@@ -1,4 +1,4 @@
-"""The command line: `medseg` and its verbs, each a thin call of what the other packages do."""
+"""Command line: `medseg` and its verbs, each a thin call of what the other packages do."""
 
 from medseg.cli.app import main
 

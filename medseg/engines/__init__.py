@@ -1,4 +1,4 @@
-"""What MONAI lacks to run a training: best weights, exact resume, checks, losses, a bar."""
+"""Engines: what MONAI lacks to train: best weights, exact resume, checks, a progress bar."""
 
 from medseg.engines.batch import check_batch
 from medseg.engines.best_weights import BestWeights

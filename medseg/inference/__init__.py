@@ -1,4 +1,4 @@
-"""Inference: how a network is run on a device, case by case, and what it leaves on disk."""
+"""Inference: run a network over whole images, case by case, and write what it finds."""
 
 from medseg.inference.cases.check_image import CheckImaged
 from medseg.inference.cases.check_result import CheckResultd

@@ -1,4 +1,4 @@
-"""Ingest: files on disk to (array, Geometry), or a refusal that says why.
+"""Ingest: read DICOM, NIfTI and pictures as (array, Geometry), or refuse with the reason.
 
 `medseg.ingest.reader` offers the same to MONAI; it is not imported here, so that this package does
 without torch.

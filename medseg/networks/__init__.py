@@ -1,4 +1,4 @@
-"""Networks: the UNet++ family as data, the network that walks it, its weights and its drawing."""
+"""Networks: the UNet++ family as tables, the network that walks them, weights, drawings."""
 
 from medseg.networks.analysis.figure import draw
 from medseg.networks.device import place

@@ -1,4 +1,4 @@
-"""Plausibility: whether an image, and what was found in it, are as those of the training were."""
+"""Plausibility: whether an image and its result look like those of the training."""
 
 from medseg.plausibility.appearance import has_appearance, measure_appearance, why_unlike
 from medseg.plausibility.body_parts import are_far_apart

@@ -1,4 +1,4 @@
-"""Transforms that MONAI lacks: classes, crops, ignored, borders, bends, objects, window, slices."""
+"""Transforms that MONAI lacks: classes, crops, ignored voxels, borders, objects, slices."""
 
 from medseg.base.class_values import IGNORE
 from medseg.transforms.border_weight import BorderWeight, BorderWeightd, border_weight

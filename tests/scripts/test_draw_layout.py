@@ -1,0 +1,103 @@
+"""Imports point down the ranks of the layout, folders stay small, and the picture is current."""
+
+from pathlib import Path
+
+import pytest
+
+MOST_FILES = {"ingest/dicom": 20}
+"""A slice, its series and its stack belong together; any other folder holds 16 files at most."""
+
+
+@pytest.fixture
+def layout(script):
+    return script("draw_layout")
+
+
+def violations(layout, room: str, source: str) -> list[str]:
+    """Imports of a source in `room` that do not point down."""
+    ranks = layout.RANKS
+    return [
+        f"{room} (rank {ranks[room]}) imports {other} (rank {ranks[other]})"
+        for other in layout.imported_rooms(source)
+        if other != room and not ranks[other] < ranks[room]
+    ]
+
+
+def _files(repository: Path) -> list[Path]:
+    return sorted((repository / "medseg").rglob("*.py"))
+
+
+def test_every_import_points_down(layout, repository):
+    found = {
+        str(path): wrong
+        for path in _files(repository)
+        if layout.room_of(path) != "__init__"
+        and (wrong := violations(layout, layout.room_of(path), path.read_text()))
+    }
+    assert not found
+
+
+def test_every_room_has_a_rank(layout):
+    assert {room.name for room in layout.find_rooms()} <= layout.RANKS.keys()
+
+
+def test_the_package_itself_imports_nothing_but_what_keeps_packages_from_reporting(
+    layout, repository
+):
+    source = (repository / "medseg" / "__init__.py").read_text()
+    assert list(layout.imported_rooms(source)) == ["base"]
+    assert "from medseg.base.telemetry import" in source
+
+
+def test_a_folder_holds_few_files(repository):
+    for path in {file.parent for file in _files(repository)}:
+        place = path.relative_to(repository / "medseg").as_posix()
+        files = [file for file in path.glob("*.py") if file.name != "__init__.py"]
+        assert len(files) <= MOST_FILES.get(place, 16), place
+
+
+def test_the_top_has_few_rooms_and_few_arrows_between_them(layout):
+    assert len(layout.find_rooms()) <= 16
+    assert len(layout.count_imports()) <= 40
+
+
+def test_the_picture_of_the_layout_is_drawn_from_the_imports_of_today(layout):
+    pytest.importorskip("matplotlib")
+    assert layout.is_current()
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("geometry", "from medseg.ingest import load"),
+        ("ingest", "import medseg.transforms.slice_dataset"),
+        ("ingest", "from medseg import transforms"),
+        ("engines", "from medseg.inference import run_cases"),
+        ("losses", "def late():\n    from medseg.networks import NestedUNet"),
+        ("export", "from medseg.bundles import find"),
+        ("bundles", "from medseg.cli import main"),
+    ],
+)
+def test_an_import_up_or_across_is_found(layout, room, source):
+    assert len(violations(layout, room, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("ingest", "from medseg.geometry import Geometry"),
+        ("ingest", "from medseg.ingest.dicom.series import find_series"),
+        ("inference", "from medseg.transforms import LabelFromLogits"),
+        ("datasets", "from medseg.ingest import find_series"),
+        ("cli", "from medseg import bundles"),
+        ("report", "from medseg import __version__"),
+        ("losses", "import torch"),
+    ],
+)
+def test_an_import_down_or_within_passes(layout, room, source):
+    assert not violations(layout, room, source)
+
+
+def test_a_relative_import_is_found(layout):
+    with pytest.raises(ValueError, match="relative import"):
+        list(layout.imported_rooms("from . import geometry"))
