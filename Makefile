@@ -1,9 +1,10 @@
 # medseg: `make demo` and `make test` are all a fresh clone needs; both set up .venv first.
 PYTHON ?= python3
+EXTRAS ?= dev
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: help demo test test-slow lint bundles venv clean
+.PHONY: help demo test test-slow lint docs bundles drawings venv clean
 help:             ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
 
@@ -12,7 +13,7 @@ venv: $(VENV)/.ready   ## make .venv with every dependency at its tested version
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "medseg needs Python >= 3.10")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.$(EXTRAS:%=[%])'
 	touch $@
 
 demo: venv        ## synthetic CT -> train -> segment a DICOM study -> evaluate (a smoke run)
@@ -32,8 +33,15 @@ lint: venv        ## ruff, mypy, and the freshness of built configs and drawn to
 	$(BIN)/python scripts/build_bundles.py --check
 	$(BIN)/python scripts/draw_topologies.py --check
 
+docs: venv        ## the documentation as a site in site/, a dead link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean
+
 bundles: venv     ## build bundles/*/configs from bundles/layers
 	$(BIN)/python scripts/build_bundles.py
 
-clean:            ## remove .venv, the demo's folder and caches
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+drawings: venv    ## draw the topologies and the layout for docs/
+	$(BIN)/python scripts/draw_topologies.py
+	$(BIN)/python scripts/draw_layout.py
+
+clean:            ## remove .venv, the demo's folder, the site and caches
+	rm -rf $(VENV) demo site .pytest_cache .mypy_cache .ruff_cache

@@ -8,8 +8,11 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-PYTHONS = ("3.10", "3.11", "3.12")
-EXTRAS = ("", "dicom", "tracking", "export", "report", "encoders", "datasets", "dev")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+EXTRAS = (
+    *("", "dicom", "tracking", "export", "fast", "report"),
+    *("encoders", "datasets", "docs", "dev"),
+)
 
 
 def _environment(python, extra=""):

@@ -1,0 +1,60 @@
+"""Docs site: what the site holds beside docs/: a page per package, and each bundle's card.
+
+MkDocs calls the functions below, see `hooks` in mkdocs.yml. `make docs` builds the site.
+"""
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = (
+    *("ingest", "datasets.phantom", "transforms", "networks", "losses", "metrics"),
+    *("engines", "inference", "geometry", "labels"),
+)
+"""The packages and modules whose public names the reference describes, along the data flow."""
+
+CARD = "bundles/{}/docs/README.md"
+"""Where the repository keeps the card of a bundle."""
+
+
+def on_config(config: Any) -> Any:
+    """Put the pages of packages and bundles behind the hand-written ones of the menu."""
+    bundles = [{name: f"bundles/{name}.md"} for name in _bundles()]
+    packages = [{f"medseg.{name}": f"reference/api/{name}.md"} for name in PACKAGES]
+    for section in config["nav"]:
+        section.get("Reference", []).extend(packages)
+    config["nav"].append({"Bundles": bundles})
+    return config
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add a page per package, from its docstrings, and the card of each bundle."""
+    for name in PACKAGES:
+        page = f"# medseg.{name}\n\n::: medseg.{name}\n"
+        files.append(File.generated(config, f"reference/api/{name}.md", content=page))
+    for name in _bundles():
+        card = (ROOT / CARD.format(name)).read_text()
+        files.append(File.generated(config, f"bundles/{name}.md", content=card))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: Any, files: Files) -> str:
+    """Let links of the repository between docs/ and bundles/ lead to the pages of the site."""
+    here = PurePosixPath(page.file.src_uri)
+    if here.parent.name == "bundles":
+        markdown = re.sub(r"\]\(\.\./\.\./\.\./docs/", "](../", markdown)
+        return re.sub(r"\]\(\.\./\.\./(\w+)/docs/README\.md", r"](\1.md", markdown)
+    return re.sub(r"(\]\((?:\.\./)+)bundles/(\w+)/docs/README\.md", _card_link(here), markdown)
+
+
+def _card_link(here: PurePosixPath) -> str:
+    """What replaces a link from a page of docs/ to the card of a bundle."""
+    return "](" + "../" * (len(here.parts) - 1) + r"bundles/\2.md"
+
+
+def _bundles() -> list[str]:
+    return sorted(path.parts[-3] for path in ROOT.glob(CARD.format("*")))
