@@ -1,11 +1,12 @@
 """Supervision: the loss of one head made that of a deeply supervised network."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from monai.losses import DeepSupervisionLoss
 from torch import nn
 
-from medseg.losses.head_weights import LEARNED, Supervised, head_weights
+from medseg.losses.head_weights import LEARNED, head_weights
 from medseg.losses.learned_weights import LearnedWeightsLoss
 
 
@@ -13,7 +14,7 @@ def deep_supervision(
     loss: nn.Module,
     weights: Sequence[float] | str,
     *,
-    network: Supervised,
+    network: Any,
     minimum: float | None = None,
 ) -> nn.Module:
     """The loss of the network's heads: fixed weights by MONAI's class, or learned ones.
@@ -24,8 +25,8 @@ def deep_supervision(
     Args:
         loss: of one head, such as `HybridLoss`.
         weights: "equal", "decaying", "learned" or a list, see `head_weights`.
-        network: has `deep_supervision` and `topology.heads`. Without deep supervision there is
-            nothing to weigh: `loss` itself is returned.
+        network: a `NestedUNet`, or another with its `deep_supervision` and `topology.heads`.
+            Without deep supervision there is nothing to weigh: `loss` itself is returned.
         minimum: least value of `loss`, for "learned" only; None reads `loss.minimum`.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from medseg.base.arguments import is_number
 
@@ -10,19 +10,7 @@ LEARNED = "learned"
 """The weights are parameters that are trained along, see `LearnedWeightsLoss`."""
 
 
-class _Topology(Protocol):
-    @property
-    def heads(self) -> Sequence[Any]: ...
-
-
-class Supervised(Protocol):
-    """What is read of a network, `medseg.networks.NestedUNet` for instance."""
-
-    deep_supervision: bool
-    topology: _Topology
-
-
-def head_weights(weights: Sequence[float] | str, network: Supervised) -> list[float]:
+def head_weights(weights: Sequence[float] | str, network: Any) -> list[float]:
     """The weights, deepest head first, one for each head of the network.
 
     - "equal": 1 for every head, as in the UNet++ paper.
@@ -39,7 +27,7 @@ def head_weights(weights: Sequence[float] | str, network: Supervised) -> list[fl
     Args:
         weights: "equal", "decaying", or numbers that are not negative and not all 0; the loss is
             their weighted sum, not a mean.
-        network: has `deep_supervision` and `topology.heads`.
+        network: a `NestedUNet`, or another with its `deep_supervision` and `topology.heads`.
 
     Raises:
         TypeError: `weights` is neither a name nor a list of numbers.

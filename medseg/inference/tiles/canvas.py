@@ -17,10 +17,8 @@ import torch
 from torch import Tensor
 
 from medseg.base.files import whole
+from medseg.networks.class_guide import ABSENT
 from medseg.transforms.classes import label_from_logits
-
-ABSENT = -1e4
-"""The logit of a class that is not there; its probability is 0 in any precision."""
 
 Box = tuple[slice, ...]
 

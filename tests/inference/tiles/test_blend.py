@@ -3,7 +3,8 @@
 import torch
 
 from medseg.inference.tiles.blend import Blender
-from medseg.inference.tiles.canvas import ABSENT, LabelCanvas, LogitsCanvas
+from medseg.inference.tiles.canvas import LabelCanvas, LogitsCanvas
+from medseg.networks.class_guide import ABSENT
 
 
 class Recorder:

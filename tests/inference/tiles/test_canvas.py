@@ -10,13 +10,13 @@ import torch
 
 from medseg.inference import OverlapTileInferer
 from medseg.inference.tiles.canvas import (
-    ABSENT,
     LabelCanvas,
     LogitsCanvas,
     background,
     probabilities,
     probability_file,
 )
+from medseg.networks.class_guide import ABSENT
 
 CPU = torch.device("cpu")
 
