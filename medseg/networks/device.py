@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from medseg.networks.analysis.receptive_field import normalises_over_the_window
+from medseg.networks.output import normalises_over_the_window
 
 Network = TypeVar("Network", bound=nn.Module)
 

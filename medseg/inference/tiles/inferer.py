@@ -36,8 +36,8 @@ from medseg.inference.tiles.skip import Skip
 from medseg.inference.tiles.sweep import Sweep
 from medseg.inference.tiles.tiling import Numbers, Tiling
 from medseg.inference.tiles.windows import Layout
-from medseg.networks.analysis.receptive_field import takes_window_statistics
 from medseg.networks.device import reachable
+from medseg.networks.output import takes_window_statistics
 from medseg.transforms.classes import logit_channels
 from medseg.transforms.regions import are_regions
 

@@ -23,7 +23,7 @@ from medseg.inference.tiles.plan import (
 )
 from medseg.inference.tiles.tiling import Tiling
 from medseg.inference.tiles.windows import Layout, up
-from medseg.networks.analysis.receptive_field import takes_window_statistics
+from medseg.networks.output import takes_window_statistics
 
 FILE_WORKSPACE = 10
 """Bytes per probability of a window: as float32, as float16, and the pages of the file."""

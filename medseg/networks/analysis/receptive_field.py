@@ -8,14 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from medseg.networks.class_guide import ClassGuide
-from medseg.networks.output import one_tensor
+from medseg.networks.output import is_window_norm, one_tensor
 
 MOST_VOXELS = 4096
 """Length of the longest line that is searched for the end of the receptive field."""
-
-# what takes statistics from the whole window, however large: it has no receptive field of its own
-_OVER_THE_WINDOW = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.GroupNorm)
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class WholeWindowError(ValueError):
@@ -55,28 +51,6 @@ def receptive_field(
     _check_finite(network)
     probed = _without_statistics(network)
     return tuple(_reach(probed, in_channels, stride, axis) for axis in range(len(stride)))
-
-
-def takes_window_statistics(network: nn.Module) -> bool:
-    """Whether the answer for a voxel depends on the window, whatever the halo.
-
-    So it is with instance norm and group norm, and with the class guide, but not with batch norm,
-    which has statistics of its own outside training.
-
-    Example:
-        >>> takes_window_statistics(nn.Sequential(nn.Conv2d(1, 4, 3), nn.InstanceNorm2d(4)))
-        True
-    """
-    guided = any(isinstance(module, ClassGuide) for module in network.modules())
-    return guided or normalises_over_the_window(network)
-
-
-def normalises_over_the_window(network: nn.Module) -> bool:
-    """Whether a norm takes statistics of the window outside training.
-
-    Instance and group norm do, and a batch norm that keeps none of the training.
-    """
-    return any(_takes_statistics(module) for module in network.modules())
 
 
 def _check_finite(network: nn.Module) -> None:
@@ -132,17 +106,12 @@ def _answer(network: nn.Module, image: Tensor) -> Tensor:
         ) from error
 
 
-def _takes_statistics(module: nn.Module) -> bool:
-    own = isinstance(module, _BATCH_NORMS) and module.running_mean is None
-    return own or isinstance(module, _OVER_THE_WINDOW)
-
-
 def _without_statistics(network: nn.Module) -> nn.Module:
     """A copy for evaluation on the CPU whose layers all look at a bounded neighbourhood."""
     probed = copy.deepcopy(network).float().cpu().eval()
     for module in list(probed.modules()):
         for name, child in list(module.named_children()):
-            if _takes_statistics(child):
+            if is_window_norm(child):
                 setattr(module, name, nn.Identity())
             elif isinstance(child, ClassGuide):
                 setattr(module, name, None)

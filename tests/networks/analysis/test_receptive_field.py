@@ -5,11 +5,7 @@ import torch
 from torch import nn
 
 from medseg.networks import TOPOLOGIES, NestedUNet
-from medseg.networks.analysis.receptive_field import (
-    WholeWindowError,
-    receptive_field,
-    takes_window_statistics,
-)
+from medseg.networks.analysis.receptive_field import WholeWindowError, receptive_field
 
 
 def seen_from_outside(network, *, size, stride):
@@ -102,22 +98,6 @@ def test_weights_that_are_not_finite_are_named(name, value):
         network.state_dict()[name].view(-1)[0] = value
     with pytest.raises(ValueError, match=f"'{name}' has a NaN or an infinity: load weights"):
         receptive_field(network, 1, stride=(1, 1))
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"norm": "instance"}, True),
-        ({"norm": ("group", {"num_groups": 1})}, True),
-        ({"norm": "batch"}, False),
-        ({"norm": None}, False),
-        ({"norm": None, "class_guide": True, "deep_supervision": True}, True),
-        ({"norm": ("batch", {"track_running_stats": False})}, True),
-    ],
-)
-def test_norms_of_the_window_are_known(options, expected):
-    network = NestedUNet(2, 1, 1, channels=(2, 2, 2), **options)
-    assert takes_window_statistics(network) is expected
 
 
 def test_a_batch_norm_that_keeps_no_statistics_is_left_aside():
