@@ -136,7 +136,7 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None:
-    """Refuse a key that is not in the config, with the nearest one that is.
+    """Refuse a key that is not in the config, and suggest one that is spelt nearly the same.
 
     Raises:
         ValueError: the key does not exist.
@@ -152,21 +152,22 @@ def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None
                     f"override --{key} names no key of {config_file}, it is one of "
                     f"{', '.join(others)}: leave it out"
                 )
-            nearest = _nearest(part, known, below=done)
             raise ValueError(
-                f"override --{key} names no key of {config_file}: nearest is {nearest}"
+                f"override --{key} names no key of {config_file}: "
+                + _suggestion(part, known, below=done)
             )
         level = level[int(part)] if isinstance(level, list) else level[part]
         done.append(part)
 
 
-def _nearest(part: str, known: Sequence[str], *, below: Sequence[str]) -> str:
-    """The key that was meant, or the option where that is nearer than any key."""
+def _suggestion(part: str, known: Sequence[str], *, below: Sequence[str]) -> str:
+    """The key or option that was probably meant; where none is near, how to find the keys."""
     options = () if below else OPTIONS
-    near = difflib.get_close_matches(part, [*known, *options], n=1, cutoff=0.0)
-    if near and near[0] not in known:
-        return f"the option --{near[0]}"
-    return "#".join([*below, *near]) or "none"
+    near = difflib.get_close_matches(part, [*known, *options], n=1)
+    if not near:
+        return "its keys stand in that file"
+    kind = "key" if near[0] in known else "option"
+    return f"did you mean the {kind} --{'#'.join([*below, *near])}?"
 
 
 def tracking_keys(tracking: str, config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,13 +16,15 @@ bundles_app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Names = Annotated[list[str] | None, typer.Argument(help="Default: all.", callback=names_given)]
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Bundles to take. Default: all.", callback=names_given)
+]
 BundlesDir = Annotated[Path, PathOption(help="Folder of the bundles and their layers.")]
 
 
 @bundles_app.command("list")
 def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
-    """Name the bundles, what each segments, and whether it has weights.
+    """List the bundles, what each one segments, and whether it has weights.
 
     Example: [cyan]medseg bundles list[/]
     """
@@ -61,7 +63,7 @@ def check_bundles(
     names: Names = None,
     bundles_dir: BundlesDir = Path("bundles"),
 ) -> None:
-    """Check bundles against MONAI's bundle specification and ours; all faults at once.
+    """Check bundles against MONAI's bundle specification and medseg's rules; list all faults.
 
     Example: [cyan]medseg bundles check liver[/]
     """

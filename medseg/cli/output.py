@@ -1,7 +1,11 @@
 """CLI output: what a verb has to say, a line each, on the standard output."""
 
+import sys
+from contextlib import suppress
+
 from rich.console import Console
 
+from medseg.base.console_streams import OutputError, is_log_lost
 from medseg.base.printable import printable, printable_lines
 
 
@@ -22,3 +26,11 @@ def say_lines(text: str) -> None:
     Console().print(
         printable_lines(text), soft_wrap=True, highlight=False, markup=False, emoji=False
     )
+
+
+def say_where_possible(line: str) -> None:
+    """Write a line to the standard error, or to the standard output where that one is lost."""
+    stream = sys.stdout if is_log_lost() else sys.stderr
+    with suppress(OutputError):  # then both are lost, and the exit status alone tells
+        stream.write(line)
+        stream.flush()

@@ -42,6 +42,15 @@ def names_given(names: list[str] | None) -> list[str] | None:
     return names
 
 
+def refuse_override(word: str, argument: str) -> None:
+    """Typer takes an override that stands before an argument for the argument itself."""
+    if word.startswith("--"):
+        raise typer.BadParameter(
+            f"expected {argument}, got {word}: write overrides after {argument}, and a name that "
+            f"starts with dashes as ./{word}"
+        )
+
+
 PathOption = partial(typer.Option, parser=path, metavar="PATH")
 PathArgument = partial(typer.Argument, parser=path, metavar="PATH")
 PathTextArgument = partial(typer.Argument, parser=path_text)

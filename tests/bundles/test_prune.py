@@ -46,7 +46,7 @@ def test_the_best_level_need_not_be_the_deepest():
         ({"tolerance": 101}, "got 101"),
         ({"repeats": 0}, "1 or more repeats, got 0.6 and 0: pass"),
         ({"arguments": ["--level", "3"]}, "pruning sets --level itself: leave it out"),
-        ({"arguments": ["--chanels", "[2]"]}, "names no key .* nearest is channels"),
+        ({"arguments": ["--chanels", "[2]"]}, "names no key .* did you mean the key --channels"),
         (
             {"arguments": [*SMALL, "--deep_supervision", "false"]},
             "heads of a deeply supervised network, .* has no deep supervision: train",

@@ -287,12 +287,15 @@ def test_tracking_passes_through(here, calls, verb):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--max_epoch", "2"], "override --max_epoch names no key of .* nearest is max_epochs"),
-        (["--max-epochs", "2"], "nearest is max_epochs"),
+        (
+            ["--max_epoch", "2"],
+            "override --max_epoch names no key of .* did you mean the key --max_epochs",
+        ),
+        (["--max-epochs", "2"], "did you mean the key --max_epochs"),
         (["--max_epochs"], "override --max_epochs has no value"),
         (["--max_epochs", "--fold"], "override --max_epochs has no value"),
         (["max_epochs", "2"], "'max_epochs' is no override"),
-        (["--bundel", "bundles/nuclei"], "nearest is the option --bundle"),
+        (["--bundel", "bundles/nuclei"], "did you mean the option --bundle"),
         (["-b", "bundles/liverr"], "bundles/liverr is no bundle, it has no train.json"),
         (["--tracking", "nothing"], "is no settings file"),
     ],
@@ -309,7 +312,7 @@ def test_a_misspelt_override_trains_nothing(tmp_path):
     code = "import sys; sys.argv[1:] = 'train --max_epoch 2'.split(); from medseg.cli import main\n"
     ended = _python(f"{code}main()", cwd=tmp_path)
     assert ended.returncode == BAD_ARGUMENTS
-    assert ended.stderr.splitlines()[-1].endswith(f"nearest is max_epochs{PAGE}")
+    assert ended.stderr.splitlines()[-1].endswith(f"did you mean the key --max_epochs?{PAGE}")
     assert "Traceback" not in ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["bundles"]
 
@@ -327,10 +330,13 @@ def test_an_undocumented_error_keeps_its_traceback(here, monkeypatch):
     [
         (
             "train",
-            "with one whole epoch done, go on with --resume True, else begin anew",
+            "after one whole epoch, --resume True goes on; before that, start again",
         ),
         ("evaluate", "run it again"),
-        ("segment docs -o masks", "the cases that are done are kept, go on with --existing skip"),
+        (
+            "segment docs -o masks",
+            "finished cases are kept; --existing skip goes on with the others",
+        ),
     ],
 )
 def test_an_interrupted_run_says_what_is_kept_below_the_progress_bar(
@@ -353,7 +359,7 @@ def test_an_interrupted_preparation_is_gone_on_with_by_the_same_command(monkeypa
     monkeypatch.setattr("medseg.datasets.prepare.prepare", stop)
     ended = _medseg("prepare", "nuclei", "-s", str(tmp_path), "-o", str(tmp_path / "out"))
     assert ended.exit_code == 130
-    assert ended.stderr == "\ninterrupted: what is done is kept, run it again to go on\n"
+    assert ended.stderr == "\ninterrupted: finished files are kept, run it again to go on\n"
 
 
 def test_a_run_that_exits_keeps_its_status(here, monkeypatch):
@@ -439,7 +445,7 @@ def test_export_replaces_a_file_only_when_told_to(tiny, words):
     ("words", "message"),
     [
         (["network.pth"], r"an export ends in one of \.onnx, \.pt2, \.ts, got 'network\.pth'"),
-        (["network.ts", "--leve", "1"], "--leve names no key of .* nearest is level"),
+        (["network.ts", "--leve", "1"], "--leve names no key of .* did you mean the key --level"),
         (["network.ts", "--level", "3"], r"level is 3, and this .* the levels \[1, 2\]: choose"),
         (["network.ts", "--weights", "no.pt"], r"weights .*no\.pt do not exist: train the bundle"),
         (["network.ts", "--channels", "[2,3,5]"], "weights .* fit a unet_plusplus"),

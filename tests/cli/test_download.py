@@ -5,7 +5,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from medseg.cli import app
+from medseg.cli import app, data_verbs
 from medseg.cli.usage import BAD_ARGUMENTS
 from medseg.datasets.download import catalogue
 from medseg.datasets.download import fetch as fetching
@@ -32,7 +32,7 @@ def fetched(monkeypatch):
 @pytest.fixture
 def terminal(monkeypatch):
     """Answers can be typed."""
-    monkeypatch.setattr(app, "_on_terminal", lambda: True)
+    monkeypatch.setattr(data_verbs, "_on_terminal", lambda: True)
 
 
 def run(*arguments, typed=""):

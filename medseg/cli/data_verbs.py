@@ -1,0 +1,181 @@
+"""Data verbs: phantom, download, prepare and inspect, each on a dataset or on image files.
+
+What a verb needs is imported when it runs, so that `medseg --help` answers at once.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from medseg.base.console_streams import require_output
+from medseg.base.pages import page_of
+from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
+from medseg.cli.numbers import WholeOption
+from medseg.cli.output import say, say_lines
+from medseg.cli.paths import PathArgument, PathOption, refuse_override
+
+_KINDS = "ct, slices, chest, mr, brain, microscopy, membrane, endoscopy, road or city."
+_GO_ON = "finished files are kept, run it again to go on"
+
+
+def phantom(
+    kind: Annotated[str, typer.Argument(help=_KINDS)],
+    out: Annotated[Path, PathOption("--out", "-o", help="Folder to write into: new or empty.")],
+    cases: Annotated[int, WholeOption(help="Cases with labels, for training.")] = 10,
+    test_cases: Annotated[int, WholeOption(help="Test cases, as NIfTI and as DICOM.")] = 1,
+    size: Annotated[int, WholeOption(help="Rows and columns of a slice.")] = 128,
+    slices: Annotated[int, WholeOption(help="Slices of a case.")] = 24,
+    seed: Annotated[int, WholeOption(help="Random seed: the same seed gives the same voxels.")] = 0,
+    overwrite: Annotated[bool, typer.Option(help="Replace a phantom dataset.")] = False,
+) -> None:
+    """Write a synthetic dataset with exact masks, to try medseg without real data.
+
+    Example: [cyan]medseg phantom ct --out data/liver[/]
+    """
+    from medseg.base.files import check_folder
+    from medseg.base.text import counted
+    from medseg.datasets import phantom as synthetic
+
+    with one_line_errors():
+        check_folder(out)
+        path = synthetic.write(
+            kind,
+            out,
+            cases=cases,
+            seed=seed,
+            test_cases=test_cases,
+            size=size,
+            slices=slices,
+            overwrite=overwrite,
+        )
+        made = f"{cases} training and {counted(test_cases, 'test case')} in {path}"
+        say(made)
+
+
+def download(
+    name: Annotated[str, typer.Argument(help="The dataset; it has the name of its bundle.")],
+    out: Annotated[Path, PathOption("--out", "-o", help="Folder to download into.")],
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Accept the licence, which is shown first.")
+    ] = False,
+) -> None:
+    """Download a dataset where its licence allows it without a login; else say how to get it.
+
+    The licence is shown first, and nothing is downloaded before you accept it. Run it again to go
+    on after an interruption; files that are there are checked.
+
+    Example: [cyan]medseg download hippocampus --out downloads --accept-licence[/]
+    """
+    from medseg.datasets.download import catalogue
+    from medseg.datasets.download import fetch as fetching
+
+    with one_line_errors(_GO_ON):
+        dataset = catalogue.find(name)
+        say_lines(dataset.notice())
+        if not (dataset.by_hand or accept_licence) and _on_terminal():
+            accept_licence = typer.confirm("Do you accept these terms?")
+        paths = fetching.download(dataset, out, accept_licence=accept_licence)
+        for file, path in zip(dataset.files, paths, strict=True):
+            say(f"{path} ({file.check})")
+        say(f"next: {dataset.then}")
+
+
+def prepare(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The dataset; it has the name of its bundle.")],
+    source: Annotated[Path, PathOption("--source", "-s", help="Published folder or archive.")],
+    out: Annotated[Path, PathOption("--out", "-o", help="Folder to write into.")],
+) -> None:
+    """Check a published dataset, convert it for its bundle, and split its patients into folds.
+
+    Run it again to go on after an interruption. Datasets: brain_tumor, cityscapes, em_membrane,
+    hippocampus, kitti_road, liver (for liver_3d too), liver_slices, lung_nodule, nuclei, polyp.
+
+    Example: [cyan]medseg prepare nuclei --source stage1_train.zip --out data/nuclei[/]
+
+    lung_nodule takes more options as [cyan]--key value[/]: annotations (the folder of the XML
+    files, where it is a separate one), method (agreement or staple), agreement, min_readers, size,
+    spacing_mm, resample (True accepts tilted, unevenly spaced and missing slices). liver and
+    hippocampus take volume, affine (sform or qform) and units (mm, cm, m, micron, stated), for
+    headers that are ambiguous.
+    """
+    refuse_override(name, "NAME")
+    with one_line_errors(_GO_ON):
+        from medseg.bundles.overrides import parse_overrides
+        from medseg.datasets.prepare import prepare as convert
+
+        outcome = convert(name, source, out, options=parse_overrides(context.args))
+        say_lines(outcome.text)
+        raise typer.Exit(DONE if outcome.is_complete else SOME_FAILED)
+
+
+def inspect(
+    path: Annotated[Path, PathArgument(help="A folder, DICOMDIR, DICOM or volume file.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with full UIDs.")] = (False),
+    resample: Annotated[
+        bool, typer.Option(help="Accept irregular series that can be resampled.")
+    ] = False,
+    volume: Annotated[
+        int | None,
+        WholeOption(help="Volume to check, from 0, in a file that holds several."),
+    ] = None,
+    affine: Annotated[
+        str | None,
+        typer.Option(help="Affine to use where a NIfTI file has two: sform or qform."),
+    ] = None,
+    units: Annotated[
+        str | None,
+        typer.Option(help="Unit of length in volume files: mm, cm, m, micron or stated."),
+    ] = None,
+) -> None:
+    """List the image series and volume files in PATH, each with a verdict; voxels are not read.
+
+    The exit status is 0 when all are usable, 1 when any is refused.
+
+    Example: [cyan]medseg inspect study[/]
+    """
+    import json as notation
+
+    require_output()
+    with one_line_errors(also=partial(_say_error, path) if json else None):
+        from medseg.cli import series_table
+        from medseg.cli.inspect_document import as_json
+        from medseg.cli.nothing_found import refuse_nothing_found
+        from medseg.ingest import inspect_files
+
+        rows = inspect_files.inspect(
+            path, resample=resample, volume=volume, affine=affine, units=units
+        )
+        if not rows:
+            refuse_nothing_found(path)
+        console = Console(emoji=False)  # a name may hold :these:
+        if json:
+            say_lines(notation.dumps(as_json(rows, path), indent=2))
+        else:
+            shown = series_table.as_table(rows, path)
+            unlimited = console.options.update(width=10_000)
+            console.width = max(console.width, console.measure(shown, options=unlimited).maximum)
+            console.print(shown)
+            for line in series_table.finding_lines(rows):
+                say(line)
+            if not all(row.is_usable for row in rows):
+                say(f"see {page_of('medseg.ingest')}")
+    raise typer.Exit(DONE if all(row.is_usable for row in rows) else SOME_FAILED)
+
+
+def _say_error(path: Path, message: str) -> None:
+    """The document of `inspect --json` where there is nothing to list."""
+    import json
+
+    from medseg.cli.inspect_document import fault_document
+
+    say_lines(json.dumps(fault_document(message, path), indent=2))
+
+
+def _on_terminal() -> bool:
+    """Whether somebody can answer a question."""
+    return sys.stdin.isatty()

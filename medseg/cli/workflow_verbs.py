@@ -1,0 +1,165 @@
+"""Workflow verbs: train, evaluate, segment, prune and export, each on a bundle.
+
+What a verb needs is imported when it runs, so that `medseg --help` answers at once.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medseg.base.console_streams import require_log
+from medseg.cli.errors import one_line_errors
+from medseg.cli.numbers import NumberOption, WholeOption
+from medseg.cli.output import say
+from medseg.cli.paths import PathOption, PathTextArgument, refuse_override
+
+_PLANNING = "planning"  # whose answer is the log, on the standard error
+_KEPT = {
+    "train": "after one whole epoch, --resume True goes on; before that, start again",
+    "inference": "finished cases are kept; --existing skip goes on with the others",
+}
+"""What to say of an interrupted workflow: what is kept, and how to go on."""
+
+Bundle = Annotated[Path, PathOption("--bundle", "-b", help="Folder of the bundle.")]
+
+
+def train(context: typer.Context, bundle: Bundle = Path("bundles/liver")) -> None:
+    """Train a bundle. [cyan]--key value[/] overrides any key of its train.json.
+
+    Example: [cyan]medseg train -b bundles/liver --max_epochs 20 --learning_rate 1e-4[/]
+
+    Tumours as a class: [cyan]medseg train --classes "{'liver': [1], 'tumour': [2]}"[/]
+
+    To resume an interrupted run: [cyan]medseg train -b bundles/liver --resume True[/]
+    """
+    _run(bundle, "train", "training", context.args)
+
+
+def evaluate(context: typer.Context, bundle: Bundle = Path("bundles/liver")) -> None:
+    """Score a bundle's weights on labelled cases: a table with a row per case, and a summary.
+
+    [cyan]--key value[/] overrides any key of the bundle's evaluate.json.
+
+    Example: [cyan]medseg evaluate -b bundles/liver --section validation --output_dir runs/liver[/]
+    """
+    _run(bundle, "evaluate", "evaluating", context.args)
+
+
+def segment(
+    context: typer.Context,
+    source: Annotated[
+        str,
+        PathTextArgument(
+            metavar="INPUT", help="A NIfTI file, a DICOM folder, a picture, or a folder of cases."
+        ),
+    ],
+    out: Annotated[Path, PathOption("--out", "-o", help="Folder for the label maps and previews.")],
+    bundle: Bundle = Path("bundles/liver"),
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Print each case's window layout and memory estimate, and stop.",
+        ),
+    ] = False,
+) -> None:
+    """Segment images: write a label map on the source grid and a PNG preview for each case.
+
+    [cyan]--key value[/], after INPUT, overrides any key of the bundle's inference.json:
+    [cyan]--level 3[/] is the fast mode, [cyan]--existing skip[/] resumes an interrupted run,
+    [cyan]--memory_limit 6GiB[/] refuses cases that need more memory, [cyan]--force[/] segments an
+    image although it does not look like those of the training. Other keys are device, weights,
+    predictor, roi_size, flips, skip and save_probabilities.
+
+    Example: [cyan]medseg segment study/ct -b bundles/liver -o masks[/]
+    """
+    refuse_override(source, "INPUT")
+    fixed = [f"--input={source}", f"--output_dir={out}"]  # so, even where a name starts with --
+    if plan and not any(word.partition("=")[0] == "--existing" for word in context.args):
+        fixed += ["--existing", "None"]  # a plan writes nothing, so that nothing is in its way
+    _run(bundle, "inference", _PLANNING if plan else "inference", [*fixed, *context.args])
+
+
+def prune(
+    context: typer.Context,
+    bundle: Bundle = Path("bundles/liver"),
+    out: Annotated[
+        Path | None,
+        PathOption("--out", "-o", help="Folder for the pruned bundle. [default: <bundle>_pruned]"),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        PathOption(help="Folder for the table and the plot. [default: runs/<name>/prune]"),
+    ] = None,
+    tolerance: Annotated[float, NumberOption(help="Points of IoU that may be lost.")] = 0.6,
+    repeats: Annotated[int, WholeOption(help="How often each level is timed.")] = 20,
+) -> None:
+    """Score and time each level of a trained bundle, and write the smallest good enough one.
+
+    [cyan]--key value[/] overrides any key of the bundle's evaluate.json.
+
+    Example: [cyan]medseg prune -b bundles/liver --tolerance 1.0 -o bundles/liver_small[/]
+    """
+    with one_line_errors():
+        _refuse_early(bundle, "evaluate", context.args, folders=[out, report])
+        from medseg.bundles.prune import prune_bundle
+
+        made = prune_bundle(
+            bundle,
+            out=out,
+            report_dir=report,
+            tolerance=tolerance,
+            repeats=repeats,
+            arguments=context.args,
+        )
+        say(f"pruned bundle: {made}")
+
+
+def export(
+    context: typer.Context,
+    output: Annotated[
+        str, PathTextArgument(metavar="OUTPUT", help="File to write, ending in .onnx, .pt2 or .ts.")
+    ],
+    bundle: Bundle = Path("bundles/liver"),
+    overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False,
+) -> None:
+    """Export a bundle's network with its weights, as ONNX, torch.export program or TorchScript.
+
+    [cyan]--key value[/], after OUTPUT, overrides any key of the bundle's inference.json.
+
+    Example: [cyan]medseg export -b bundles/liver liver.onnx --level 3[/]
+    """
+    refuse_override(output, "OUTPUT")
+    with one_line_errors():
+        _refuse_early(bundle, "inference", context.args, folders=[Path(output).parent])
+        from medseg.bundles.export import export_bundle
+
+        made = export_bundle(bundle, Path(output), arguments=context.args, overwrite=overwrite)
+        say(f"exported network: {made}")
+
+
+def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None:
+    """Run a workflow of a bundle exactly as `python -m monai.bundle run` does."""
+    if run_id == _PLANNING:
+        require_log()
+    with one_line_errors(_KEPT.get(workflow, "run it again")):
+        from medseg.bundles.run import run_bundle
+
+        run_bundle(bundle, workflow, run_id=run_id, arguments=arguments)
+    if run_id == _PLANNING:
+        require_log()
+
+
+def _refuse_early(
+    bundle: Path, workflow: str, arguments: list[str], *, folders: Iterable[Path | None]
+) -> None:
+    """Refuse overrides and folders at once, before a verb imports what takes seconds."""
+    from medseg.base.files import check_folder
+    from medseg.bundles.overrides import checked_overrides
+
+    checked_overrides(bundle, workflow, arguments)
+    for folder in folders:
+        if folder is not None:
+            check_folder(folder)
