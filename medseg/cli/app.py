@@ -3,8 +3,10 @@
 Every verb imports what it needs when it runs, so that `medseg --help` answers at once.
 """
 
+import re
 import sys
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import Any
 
 import typer
@@ -65,7 +67,9 @@ _VERBS: tuple[Callable[..., None], ...] = (
     *(export, prepare, download, inspect, doctor),
 )
 for _verb in _VERBS:
-    app.command(**(_OVERRIDES if _verb.__name__ in _TAKE_OVERRIDES else {}))(_verb)
+    _lines = cleandoc(_verb.__doc__ or "")
+    _help = re.sub(r"(?<!\n)\n(?!\n)", " ", _lines)  # a paragraph fills the width of the terminal
+    app.command(help=_help, **(_OVERRIDES if _verb.__name__ in _TAKE_OVERRIDES else {}))(_verb)
 app.add_typer(bundles_app, name="bundles")
 
 
