@@ -4,10 +4,9 @@ from medseg.engines.batch import check_batch
 from medseg.engines.best_weights import BestWeights
 from medseg.engines.claim import claim_folder, claim_weights, set_curves_aside
 from medseg.engines.config_in_use import config_in_use
-from medseg.engines.distributed import MeanLoss, end_group, start_group, unwrapped
-from medseg.engines.finite_loss import FiniteLoss
+from medseg.engines.distributed import end_group, start_group, unwrapped
 from medseg.engines.foreground import check_foreground
-from medseg.engines.progress import Progress
+from medseg.engines.loss import FiniteLoss, MeanLoss, Progress
 from medseg.engines.record import run_record
 from medseg.engines.resume import Resume, check_run
 from medseg.engines.trained_on import RecordTraining

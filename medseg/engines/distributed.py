@@ -23,10 +23,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ignite.distributed as idist
-import torch
 import torch.distributed as dist
-from ignite.engine import Engine
-from monai.engines import IterationEvents
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from medseg.base.errors import KEPT
@@ -132,32 +129,6 @@ def _has_failed() -> bool:
 def _in_main_thread() -> bool:
     """Whether this thread is the one that may set signals."""
     return threading.current_thread() is threading.main_thread()
-
-
-class MeanLoss:
-    """Trainer handler that replaces the loss of each step by its mean over the processes.
-
-    `DistributedDataParallel` averages the gradients, but each process keeps the loss of its own
-    part of the batch, so that a curve drawn by one of them shows a part of the data only. The parts
-    are of one size (the sampler deals evenly), so the mean of the losses is the loss of the whole
-    batch, for a loss that is itself a mean over images.
-
-    The loss is replaced after the backward pass, in `engine.state.output`, before MONAI decollates
-    the output and other handlers read it: gradients are not touched. With one process the value
-    stays. If it is not a number in one process it is so in all.
-
-    Example:
-        >>> MeanLoss().attach(trainer)
-    """
-
-    def attach(self, engine: Engine) -> None:
-        """Average after each backward pass of a MONAI trainer."""
-        engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self)
-
-    def __call__(self, engine: Engine) -> None:
-        """Replace the loss in the output of the step; every process has to come here."""
-        loss = engine.state.output["loss"].detach().as_subclass(torch.Tensor)
-        engine.state.output["loss"] = idist.all_reduce(loss.clone()) / idist.get_world_size()
 
 
 def unwrapped(network: Any) -> Any:

@@ -1,0 +1,74 @@
+"""Loss: handlers that average the loss of each step, show it, and end a run where it diverged."""
+
+import math
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+from ignite.handlers import ProgressBar
+from monai.engines import IterationEvents
+
+
+class MeanLoss:
+    """Trainer handler that replaces the loss of each step by its mean over the processes.
+
+    `DistributedDataParallel` averages the gradients, but each process keeps the loss of its own
+    part of the batch, so that a curve drawn by one of them shows a part of the data only. The parts
+    are of one size (the sampler deals evenly), so the mean of the losses is the loss of the whole
+    batch, for a loss that is itself a mean over images.
+
+    The loss is replaced after the backward pass, in `engine.state.output`, before MONAI decollates
+    the output and other handlers read it: gradients are not touched. With one process the value
+    stays. If it is not a number in one process it is so in all.
+
+    Example:
+        >>> MeanLoss().attach(trainer)
+    """
+
+    def attach(self, engine: Engine) -> None:
+        """Average after each backward pass of a MONAI trainer."""
+        engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Replace the loss in the output of the step; every process has to come here."""
+        loss = engine.state.output["loss"].detach().as_subclass(torch.Tensor)
+        engine.state.output["loss"] = idist.all_reduce(loss.clone()) / idist.get_world_size()
+
+
+class FiniteLoss:
+    """Trainer handler that ends the run at the first loss that is infinite or not a number.
+
+    One such loss makes every weight not a number, for good. The weights and the resume file of the
+    epochs before stay as they are. Attached beside `MeanLoss`, all processes see it at once.
+
+    Example:
+        >>> FiniteLoss().attach(trainer)
+    """
+
+    def attach(self, engine: Engine) -> None:
+        """Look at the loss of each step."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Raise ValueError if the loss is not finite."""
+        loss = _loss(engine.state.output)["loss"]
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"the loss is {loss} in epoch {engine.state.epoch} (step {engine.state.iteration}):"
+                " training diverged, start a new run with a lower --learning_rate; the best weights"
+                " so far, if any, are kept"
+            )
+
+
+class Progress:
+    """Handler of a trainer or an evaluator: a bar for each epoch, with the loss if there is one."""
+
+    def attach(self, engine: Engine) -> None:
+        """Draw the bar on standard error while the engine runs."""
+        ProgressBar(persist=False).attach(engine, output_transform=_loss)
+
+
+def _loss(output: Any) -> dict[str, float]:
+    first = output[0] if isinstance(output, list) else output
+    return {"loss": float(first["loss"])} if "loss" in first else {}
