@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medseg.inference.cases.run import case_name
+from medseg.inference.outputs.source import case_name
 from medseg.ingest import check_same_grid, load
 from medseg.metrics import score_case
 

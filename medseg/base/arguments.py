@@ -71,3 +71,15 @@ def check_probability(name: str, value: Any) -> None:
         raise TypeError(f"{name} is a number in [0, 1), got {value!r}: pass for instance 0.5")
     if not 0 <= value < 1:
         raise ValueError(f"{name} is a probability in [0, 1), got {value}: pass for instance 0.5")
+
+
+def per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...]:
+    """A number for each axis, from one for all of them or one for each.
+
+    Raises:
+        ValueError: another number of entries.
+    """
+    values = tuple(value) if isinstance(value, Iterable) else (value,) * axes
+    if len(values) != axes:
+        raise ValueError(f"{name} has one entry per axis, {axes}, got {value}: pass {axes} numbers")
+    return values

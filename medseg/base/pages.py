@@ -16,6 +16,7 @@ PAGES = {
     "medseg.datasets.prepare": "docs/how-to/prepare-a-dataset.md",
     "medseg.transforms": "docs/how-to/use-your-own-data.md",
     "medseg.inference.cases.run": "docs/how-to/use-your-own-data.md",
+    "medseg.inference.cases.find_cases": "docs/how-to/use-your-own-data.md",
     "medseg.inference.cases.find_pictures": "docs/how-to/use-your-own-data.md",
     "medseg.inference.cases.existing": "docs/how-to/use-your-own-data.md",
     "medseg.inference.cases.check_image": "docs/how-to/read-a-refusal.md",

@@ -3,8 +3,9 @@
 from medseg.inference.cases.check_image import CheckImaged
 from medseg.inference.cases.check_result import CheckResultd
 from medseg.inference.cases.existing import check_existing
+from medseg.inference.cases.find_cases import find_cases
 from medseg.inference.cases.find_pictures import find_pictures
-from medseg.inference.cases.run import CasesFailedError, find_cases, plan_cases, run_cases
+from medseg.inference.cases.run import CasesFailedError, plan_cases, run_cases
 from medseg.inference.outputs.instances import WriteInstancesd
 from medseg.inference.outputs.label_map import WriteLabelMapd, WritePreviewd
 from medseg.inference.outputs.picture import WritePictureLabeld, WritePicturePreviewd

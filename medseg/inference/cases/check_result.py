@@ -13,8 +13,9 @@ from monai.transforms import MapTransform
 from torch import Tensor
 
 from medseg.base.class_values import Classes
-from medseg.inference.outputs.label_map import class_indices, source_geometry
+from medseg.inference.outputs.label_map import class_indices
 from medseg.inference.outputs.notes import add_notes
+from medseg.inference.outputs.source import source_geometry
 from medseg.plausibility import (
     TrainedOn,
     compare_class,

@@ -1,4 +1,4 @@
-"""Pictures: find the pictures of an input, each a case."""
+"""Find pictures: the pictures of an input, each a case."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from medseg.base.files import check_apart
 from medseg.base.path_keys import require_path
 from medseg.base.text import LeftOut
 from medseg.inference.cases.existing import Case, cases_to_do, check_existing, check_names
-from medseg.inference.cases.run import is_dicom
+from medseg.inference.cases.find_cases import is_dicom
 from medseg.inference.outputs.instances import SUFFIX, SUFFIX_OF_MANY
 from medseg.ingest.formats import SUFFIXES as SUFFIXES_OF_VOLUMES
 from medseg.ingest.formats import is_volume_file, suffix_of

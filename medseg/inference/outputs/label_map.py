@@ -21,6 +21,7 @@ from medseg.base.files import whole
 from medseg.geometry import Geometry
 from medseg.inference.outputs.notes import FORCED, WARNED, is_forced, notes_of, shorten
 from medseg.inference.outputs.preview import draw_preview
+from medseg.inference.outputs.source import source_geometry
 
 logger = logging.getLogger(__name__)
 
@@ -167,13 +168,6 @@ def _check_percentiles(percentiles: Sequence[float]) -> None:
             f"preview percentiles are two growing numbers of 0 to 100, got {list(percentiles)}: "
             "pass for instance [1, 99]"
         )
-
-
-def source_geometry(image: MetaTensor) -> Geometry:
-    """The grid of the file that an image came from, whatever was done to it since."""
-    affine = np.asarray(image.meta["original_affine"], dtype=float)
-    i, j, k = (int(n) for n in image.meta["spatial_shape"])
-    return Geometry((i, j, k), affine)
 
 
 def write_label_map(

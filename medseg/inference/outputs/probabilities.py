@@ -11,9 +11,8 @@ from torch import Tensor
 
 from medseg.base.class_values import Classes
 from medseg.base.files import whole
-from medseg.inference.cases.run import case_name
 from medseg.inference.outputs.notes import notes_of
-from medseg.inference.outputs.source_files import files_of
+from medseg.inference.outputs.source import case_name, files_of
 from medseg.transforms.classes import logit_channels
 
 SUFFIX = "_probabilities"

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from medseg.base.class_values import Classes
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
-from medseg.inference.outputs.label_map import source_geometry
+from medseg.inference.outputs.source import source_geometry
 from medseg.transforms.classes import label_from_logits
 from medseg.transforms.regions import are_regions
 

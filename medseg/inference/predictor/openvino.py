@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from medseg.inference.tiles.windows import per_axis
+from medseg.base.arguments import per_axis
 from medseg.networks.output import one_tensor
 
 

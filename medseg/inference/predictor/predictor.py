@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from monai.inferers import Inferer
@@ -17,13 +17,14 @@ from medseg.inference.predictor.backends import (
     installed,
     precisions,
 )
-from medseg.inference.predictor.cache import Remembered
 from medseg.inference.predictor.precision import fastest_precision
 from medseg.networks.device import reachable
 
 logger = logging.getLogger(__name__)
 
 AUTO = "auto"
+
+Made = TypeVar("Made")
 
 
 class Predictor:
@@ -124,7 +125,7 @@ class PredictorInferer(Inferer):
         self.device = reachable(device)
         self.backend = _backend(backend, self.device)
         self.precision = AUTO if require_bool(enabled, "mixed_precision") else "float32"
-        self._predictors = Remembered(self._make)
+        self._predictors = CachedPerWeights(self._make)
 
     def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
         return self.inferer(inputs, self.predictor(network), *args, **kwargs)
@@ -146,6 +147,36 @@ class PredictorInferer(Inferer):
         kind = str(made.precision).removeprefix("torch.")
         logger.info("the network runs on %s by %s in %s", made.device, made.backend, kind)
         return made
+
+
+class CachedPerWeights(Generic[Made]):
+    """What is made of a network, and made again only when the network or its weights have changed.
+
+    A change is noticed by the version of each tensor, which every change in place increases.
+    Changes through `.data`, and of tensors that were made in `torch.inference_mode`, do not
+    increase it and are not noticed. Kept are the last network and what was made of it.
+
+    Args:
+        make: what is made of a network.
+
+    Example:
+        >>> cached = CachedPerWeights(lambda network: object())
+        >>> network = nn.Linear(1, 1)
+        >>> cached(network) is cached(network)
+        True
+    """
+
+    def __init__(self, make: Callable[[nn.Module], Made]) -> None:
+        self.make = make
+        self._last: tuple[nn.Module, tuple[tuple[int, int], ...], Made] | None = None
+
+    def __call__(self, network: nn.Module) -> Made:
+        """What was made last, or is made now."""
+        tensors = network.state_dict(keep_vars=True).values()
+        state = tuple((t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors)
+        if self._last is None or self._last[0] is not network or self._last[1] != state:
+            self._last = (network, state, self.make(network))
+        return self._last[2]
 
 
 def layers_of(network: Callable[..., Tensor]) -> nn.Module | None:

@@ -23,16 +23,15 @@ from torch import Tensor, nn
 
 from medseg.base.arguments import check_choice, check_integers
 from medseg.base.class_values import Classes
-from medseg.inference.outputs.source_files import files_of
-from medseg.inference.predictor.cache import Remembered
-from medseg.inference.predictor.predictor import layers_of
-from medseg.inference.tiles.cancelled import CancelledError as CancelledError
+from medseg.inference.outputs.source import files_of
+from medseg.inference.predictor.predictor import CachedPerWeights, layers_of
 from medseg.inference.tiles.canvas import Canvas, LabelCanvas, LogitsCanvas, probability_file
 from medseg.inference.tiles.checks import check_mode, check_type, warn_of_content
 from medseg.inference.tiles.forward import Forward
 from medseg.inference.tiles.plan import Plan, parse_bytes
 from medseg.inference.tiles.planner import Planner
 from medseg.inference.tiles.skip import Skip
+from medseg.inference.tiles.sweep import CancelledError as CancelledError
 from medseg.inference.tiles.sweep import Sweep
 from medseg.inference.tiles.tiling import Numbers, Tiling
 from medseg.inference.tiles.windows import Layout
@@ -184,7 +183,7 @@ class OverlapTileInferer(Inferer):
             memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
             device=self.device,
         )
-        self._prune = Remembered(lambda network: cast(Any, network).prune(level).eval())
+        self._prune = CachedPerWeights(lambda network: cast(Any, network).prune(level).eval())
         self._warned = False
 
     @torch.no_grad()

@@ -9,7 +9,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from medseg.inference.tiles.blend import Blender
-from medseg.inference.tiles.cancelled import CancelledError
 from medseg.inference.tiles.canvas import Box, Canvas, background
 from medseg.inference.tiles.forward import Forward
 from medseg.inference.tiles.skip import Skip, passed_over
@@ -17,6 +16,13 @@ from medseg.inference.tiles.windows import Layout, Window, fetch
 
 SIGMA_SCALE = 0.125
 """Standard deviation of the Gaussian weights over the length of the window, MONAI's default."""
+
+
+class CancelledError(RuntimeError):
+    """The caller asked to stop before the last window; there is no answer, and no file.
+
+    It ends a run of cases too: the cases done before keep their outputs.
+    """
 
 
 class Sweep:

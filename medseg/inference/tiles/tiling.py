@@ -7,9 +7,9 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
-from medseg.base.arguments import check_choice, check_integers, is_finite_number
+from medseg.base.arguments import check_choice, check_integers, is_finite_number, per_axis
 from medseg.inference.tiles.skip import Skip, bounding_box
-from medseg.inference.tiles.windows import EDGES, Axis, Layout, blend_axis, crop_axis, per_axis, up
+from medseg.inference.tiles.windows import EDGES, Axis, Layout, blend_axis, crop_axis, up
 from medseg.networks.analysis.receptive_field import receptive_field
 from medseg.networks.output import takes_window_statistics
 

@@ -4,7 +4,6 @@ All of this is arithmetic on one axis at a time; the windows of an image are the
 its axes. A window may reach over the image's edge, where its voxels are made up from those inside.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import ceil, prod
@@ -180,18 +179,6 @@ def _line(image: Tensor, dim: int, *, start: int, stop: int, fill: str) -> Tenso
         outside = ((place < 0) | (place >= size)).nonzero().flatten()
         line.index_fill_(dim, outside, 0)
     return line
-
-
-def per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...]:
-    """A number for each axis, from one for all of them or one for each.
-
-    Raises:
-        ValueError: another number of entries.
-    """
-    values = tuple(value) if isinstance(value, Iterable) else (value,) * axes
-    if len(values) != axes:
-        raise ValueError(f"{name} has one entry per axis, {axes}, got {value}: pass {axes} numbers")
-    return values
 
 
 def up(value: int, step: int) -> int:

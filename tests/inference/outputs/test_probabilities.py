@@ -11,7 +11,7 @@ from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
 from medseg.datasets import phantom
 from medseg.inference import OverlapTileInferer
-from medseg.inference.cases.run import find_cases
+from medseg.inference.cases.find_cases import find_cases
 from medseg.inference.outputs.probabilities import ProbabilityFiles
 from medseg.ingest.reader import VolumeReader
 

@@ -11,6 +11,7 @@ from torch import nn
 from medseg.inference import OverlapTileInferer, Predictor, PredictorInferer
 from medseg.inference.predictor import backends, predictor
 from medseg.inference.predictor.backends import installed, precisions
+from medseg.inference.predictor.predictor import CachedPerWeights
 from medseg.networks import TOPOLOGIES, NestedUNet
 
 loads_openvino = pytest.mark.openvino
@@ -299,3 +300,36 @@ def test_anything_but_a_network_is_refused():
 def test_an_inferer_refuses_a_backend_before_there_is_a_network():
     with pytest.raises(ValueError, match=r"backend is one of auto, .* got 'openvin': choose one"):
         PredictorInferer(SimpleInferer(), "cpu", backend="openvin")
+
+
+def test_what_is_cached_is_made_once_for_a_network_and_again_for_another():
+    cached = CachedPerWeights(lambda network: object())
+    one, other = nn.Linear(1, 1), nn.Linear(1, 1)
+    assert cached(one) is cached(one)
+    assert cached(one) is not cached(other)
+
+
+def test_what_is_cached_is_made_again_when_weights_or_statistics_have_changed():
+    cached = CachedPerWeights(lambda network: object())
+    network = nn.Sequential(nn.Conv1d(1, 2, 1), nn.BatchNorm1d(2))
+    made = [cached(network)]
+    with torch.no_grad():
+        network[0].weight += 1
+    made.append(cached(network))
+    network.train()(torch.rand(2, 1, 4))
+    made.append(cached(network.eval()))
+    network.load_state_dict(network.state_dict())
+    made.append(cached(network))
+    assert len(set(map(id, made))) == 4
+    assert cached(network) is made[-1]
+
+
+def test_a_network_made_in_inference_mode_is_cached_too():
+    cached = CachedPerWeights(lambda network: object())
+    with torch.inference_mode():
+        network = nn.Linear(1, 1)
+    made = cached(network)
+    assert cached(network) is made
+    with torch.inference_mode():
+        network.weight = nn.Parameter(torch.zeros(1, 1), requires_grad=False)
+    assert cached(network) is not made

@@ -10,7 +10,9 @@ from monai.data import MetaTensor
 from monai.inferers import SliceInferer, sliding_window_inference
 from torch import nn
 
+from medseg.base.errors import is_documented
 from medseg.inference import OverlapTileInferer
+from medseg.inference.tiles import sweep
 from medseg.inference.tiles.inferer import CancelledError
 from medseg.networks import TOPOLOGIES, NestedUNet
 from medseg.networks.analysis.receptive_field import receptive_field
@@ -494,10 +496,11 @@ def test_a_level_needs_a_network_that_can_be_pruned():
         apply(Count(), torch.zeros(1, 1, 4), roi_size=4, halo=0, level=1)
 
 
-def test_the_caller_can_stop_it():
+def test_the_caller_can_stop_it_with_the_error_that_ends_a_run_of_cases():
+    assert CancelledError is sweep.CancelledError
     asked = []
     network = Count()
-    with pytest.raises(CancelledError, match="stopped after 2 of 4 windows"):
+    with pytest.raises(CancelledError, match="stopped after 2 of 4 windows") as error:
         apply(
             network,
             torch.zeros(1, 1, 16),
@@ -506,6 +509,7 @@ def test_the_caller_can_stop_it():
             cancelled=lambda: len(asked) == 2 or asked.append(0),
         )
     assert len(network.shapes) == 2
+    assert is_documented(error.value)
 
 
 @pytest.mark.parametrize(

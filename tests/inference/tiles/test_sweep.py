@@ -8,7 +8,7 @@ import torch
 
 from medseg.inference import OverlapTileInferer
 from medseg.inference.tiles import sweep
-from medseg.inference.tiles.cancelled import CancelledError
+from medseg.inference.tiles.sweep import CancelledError
 from medseg.networks.class_guide import ABSENT
 
 

@@ -15,7 +15,6 @@ from medseg.inference.tiles.windows import (
     blend_axis,
     crop_axis,
     fetch,
-    per_axis,
 )
 
 
@@ -158,10 +157,3 @@ def test_what_a_window_gives_is_told_from_the_image_and_from_its_own_start():
 
 def test_windows_that_are_moved_give_other_voxels_of_the_same_size():
     assert Axis(7, (Span(-1, 0, 5),)).moved(3) == Axis(7, (Span(2, 3, 8),))
-
-
-def test_one_number_stands_for_every_axis():
-    assert per_axis(3, 2, "halo") == (3, 3)
-    assert per_axis([3, 4], 2, "halo") == (3, 4)
-    with pytest.raises(ValueError, match="halo has one entry per axis, 3, got"):
-        per_axis([3, 4], 3, "halo")

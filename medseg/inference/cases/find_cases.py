@@ -1,0 +1,130 @@
+"""Find cases: the volumes of an input, each a case."""
+
+import logging
+import os
+from pathlib import Path
+
+from medseg.base.arguments import require_bool
+from medseg.base.files import check_apart
+from medseg.base.path_keys import require_path
+from medseg.base.text import LeftOut
+from medseg.inference.cases.existing import Case, cases_to_do, check_existing, check_names
+from medseg.inference.outputs.source import case_name
+from medseg.ingest import IngestError
+from medseg.ingest.dicom.header import read_header
+from medseg.ingest.formats import is_volume_file, volume_files
+from medseg.ingest.pictures.load import is_picture
+from medseg.ingest.volumes.file import files_of
+
+logger = logging.getLogger(__name__)
+
+_PROBABILITIES = ("_probabilities.npy", "_probabilities.json")  # what `ProbabilityFiles` writes
+_NEEDED = "this bundle segments volumes (NIfTI, NRRD, MetaImage, MGH or DICOM)"
+
+
+def find_cases(
+    path: str | os.PathLike,
+    *,
+    output_dir: str | os.PathLike | None = None,
+    existing: str | None = "refuse",
+    probabilities: bool = False,
+) -> list[Case]:
+    """The volumes of an input, as `{"case": name, "image": path}`, sorted by name.
+
+    A file is one case, and so is a folder that holds DICOM files, its subfolders included. In any
+    other folder each volume file and each subfolder but `output_dir` is a case; other files are
+    left out, which is logged with their number. What a case holds is judged when it is read, so
+    that a subfolder without an image fails there and is not passed over.
+
+    Args:
+        path: a volume or DICOM file, a DICOM folder, or a folder of cases.
+        output_dir: where each case's label map `<case>.nii.gz` and preview `<case>.png` will be
+            written.
+        existing: what outputs that are there already mean, see `cases_to_do`.
+        probabilities: whether `ProbabilityFiles` will write there too. "skip" leaves a case that
+            has its label map as it is, and warns of those that have no probabilities.
+
+    Raises:
+        FileNotFoundError: `path` does not exist.
+        OSError: `output_dir` cannot be written.
+        TypeError: `path` is no path, or `probabilities` is neither true nor false.
+        ValueError: a picture, a folder without a case, DICOM beside volume files, two cases of one
+            name, an unknown `existing`, an `output_dir` that is `path`, or outputs that are in the
+            way, see `cases_to_do`.
+    """
+    if existing is not None:
+        check_existing(existing)
+    asked = require_bool(probabilities, "save_probabilities")
+    source = Path(require_path(path, "input"))
+    if not os.path.exists(source):
+        raise FileNotFoundError(
+            f"no such file or folder: {source.absolute()} (a volume file, a DICOM folder or a "
+            "folder of cases is needed)"
+        )
+    target = None if output_dir is None else Path(output_dir)
+    if target is not None:
+        check_apart(target, source)
+    cases = [{"case": case_name(p), "image": str(p)} for p in _images(source, target)]
+    check_names(cases, source)
+    if target is None:
+        return cases
+    return cases_to_do(
+        cases,
+        target,
+        existing=existing,
+        label=".nii.gz",
+        preview=".png",
+        asked=_PROBABILITIES if asked else (),
+        unasked=() if asked else _PROBABILITIES,
+    )
+
+
+def _images(source: Path, target: Path | None) -> list[Path]:
+    """The paths of the cases; see `find_cases`. The folder of the outputs is none of them."""
+    if not os.path.isdir(source):
+        if is_picture(source):
+            raise ValueError(f"{source.absolute()} is a picture: {_NEEDED}")
+        return [source]
+    entries = sorted(source.iterdir())
+    left = LeftOut()
+    hidden = [p for p in entries if p.name.startswith(".")]
+    left.add("with a hidden name", (p.name for p in hidden if _is_hidden_volume(p)))
+    entries = [p for p in entries if p not in hidden]
+    if target is not None and os.path.isdir(target):
+        own = os.path.realpath(target)
+        entries = [p for p in entries if os.path.realpath(p) != own]
+    folders = [p for p in entries if os.path.isdir(p)]
+    volumes = volume_files(p for p in entries if p not in folders)  # a dangling link too
+    parts = {part for volume in volumes for part in files_of(volume)}
+    others = [p for p in entries if p not in folders and p not in parts]
+    if any(map(is_dicom, others)):
+        if volumes:
+            raise ValueError(
+                f"{source.absolute()} holds DICOM files beside {volumes[0].name}: "
+                "pass the volume file itself, or put the DICOM files in a folder of their own"
+            )
+        return [source]
+    if not volumes and not folders:
+        pictures = [p for p in others if is_picture(p)]
+        what = f", {pictures[0].name} is a picture" if pictures else ""
+        raise ValueError(f"{source.absolute()} holds no case{what}: {_NEEDED}")
+    left.add("of no format that is read", (p.name for p in others))
+    left.warn(logger, source, used=len(volumes) + len(folders))
+    return sorted([*volumes, *folders], key=case_name)
+
+
+def _is_hidden_volume(path: Path) -> bool:
+    """Whether a hidden file is more than the twin that archives made on a Mac hold of each file."""
+    return is_volume_file(path) and not path.name.startswith("._")
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, even if it is damaged; an empty file is nothing."""
+    try:
+        if not os.path.isfile(path) or path.stat().st_size == 0:
+            return False
+        return read_header(path) is not None
+    except IngestError:
+        return True
+    except OSError:  # it may not be read, so that only its name tells
+        return path.suffix.lower() in (".dcm", ".dicom", ".ima")
