@@ -13,8 +13,9 @@ It writes `images/<i>.png`, `masks/<i>.png` (8-bit, 255 in the tumour) and `data
 of the .mat form are 16-bit, intensities as published. MATLAB stores columns first and h5py shows
 the transpose; the pictures are upright as MATLAB shows them. A fifth of the patients is held out.
 
-Of the .mat form, a patient is the hash of the PID, and the datalist also has the "tumour" and, from
-`cvind.mat`, the "published_fold", 1 to 5, for those who compare with the authors' cross-validation.
+Of the .mat form, a patient is the hash of the PID, and no message names one. The datalist also has
+the "tumour" and, from `cvind.mat`, the "published_fold", 1 to 5, for those who compare with the
+authors' cross-validation.
 
 Of the PNG form, a patient is a block of BLOCK indices, of which the last GAP are left out. Slices
 of a patient in one plane follow each other, two to eight of them where we looked (indices 0 to 99
@@ -27,7 +28,6 @@ augmentation and partition, PLoS ONE 10, 2015.
 
 import hashlib
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,19 +41,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.base.text import counted
-from medseg.datasets import prepared
-from medseg.datasets.datalist import Item
+from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
+from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import nothing_found
 from medseg.datasets.sources.published import File, Published, format_of, opened
 
 logger = logging.getLogger(__name__)
-
-TEST_SHARE = 0.2
-"""Share of the patients held out for testing, whatever the fold."""
-
-LABEL_VALUES = pairs.LABEL_VALUES
 
 TUMOURS = {1: "meningioma", 2: "glioma", 3: "pituitary tumour"}
 
@@ -75,31 +70,9 @@ _TWICE = (
 _WANTED = "the folder of brainTumorDataPublic_*.zip, of the .mat files, or of <i>.png"
 
 
-def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
-    """Convert the published set, see the top of this file; return the number of slices.
-
-    Slices that are done are left as they are, unless a published file of them has changed. So an
-    interrupted run can be repeated: it ends with the files of a run that was not interrupted.
-
-    Args:
-        source: the folder of the set, or a zip archive.
-        out: folder to write, made if absent.
-
-    Raises:
-        FileNotFoundError: no such source, or no slices in it.
-        ValueError: h5py is not installed, a PNG without its mask, or a slice that is there twice;
-            an unreadable file, a field that is missing or out of range, an empty mask or one of
-            another size: then the slices before it are done; `cvind.mat` of another number of
-            slices. The message names the slice, never the patient. Or `out` is refused, see
-            `prepared.check_out`.
-
-    Example:
-        >>> prepare("1512427", "data/brain_tumor")  # doctest: +SKIP
-        3064
-    """
-    prepared.check_out(out, source, name=_NAME)
-    with opened(Path(source), remedy=f"give {_WANTED}") as published:
-        items = _from_mat(published, Path(out)) or _from_png(published, Path(out))
+def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
+    with opened(source, remedy=f"give {_WANTED}") as published:
+        items = _from_mat(published, out) or _from_png(published, out)
     if not items:
         raise nothing_found(
             _NAME,
@@ -107,8 +80,7 @@ def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
             looked_for=f"<i>.mat, {_ARCHIVES}*.zip, or <i>.png with <i>_mask.png",
             remedy=f"give {_WANTED}, with --source",
         )
-    prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
-    return len(items)
+    return items, []
 
 
 # ---- the .mat form
@@ -270,3 +242,12 @@ def _decoded(published: Published, image: str, mask: str) -> pairs.Pair:
             "take the .mat files"
         )
     return np.asarray(picture.convert("L")), np.asarray(published.picture(mask).convert("L")) > 0
+
+
+DATASET = PictureDataset(
+    _NAME,
+    _convert,
+    label_values=pairs.LABEL_VALUES,
+    test_share=0.2,
+)
+prepare = DATASET.prepare

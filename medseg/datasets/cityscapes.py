@@ -23,7 +23,6 @@ ids, train ids and colours as in its scripts, https://github.com/mcordts/citysca
 `helpers/labels.py` (non-commercial licence, https://www.cityscapes-dataset.com/license/).
 """
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,9 +33,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.datasets import prepared
-from medseg.datasets.datalist import Item
+from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs as _pairs
+from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import nothing_found
 from medseg.datasets.sources.published import File, Published, format_of, opened
 
@@ -92,36 +91,14 @@ _FILE = re.compile(
 )
 
 
-def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
-    """Convert the published set, see the top of this file; return the number of pictures.
-
-    Pictures that are done are left as they are, unless a published file of them has changed. So an
-    interrupted run can be repeated: it ends with the files of a run that was not interrupted.
-
-    Args:
-        source: folder of `leftImg8bit` and `gtFine`, or of the two archives.
-        out: folder to write, made if absent.
-
-    Raises:
-        FileNotFoundError: no such source, or no pictures of `train` or of `val` in it.
-        ValueError: a damaged archive; a picture without its labels or the other way round, or two
-            files of one name, then nothing is written; a file that is unreadable, of another size
-            than its partner, or with an unknown id, then the pictures before it are done. The
-            message names it. Or `out` is refused, see `prepared.check_out`.
-
-    Example:
-        >>> prepare("downloads", "data/cityscapes")  # doctest: +SKIP
-        3475
-    """
-    prepared.check_out(out, source, name=_NAME)
-    with _opened(Path(source)) as sources:
-        splits = {split: _cases(sources, split, source=Path(source)) for split in ("train", "val")}
+def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
+    with _opened(source) as sources:
+        splits = {split: _cases(sources, split, source=source) for split in ("train", "val")}
         for cases in splits.values():
             for case, files in cases.items():
-                _pairs.copy(*files, out=Path(out), case=case, truth_mode="L", label=label)
+                _pairs.copy(*files, out=out, case=case, truth_mode="L", label=label)
     training, testing = ([_item(case) for case in splits[split]] for split in ("train", "val"))
-    prepared.write(out, _NAME, training, testing=testing, label_values=LABEL_VALUES)
-    return len(training) + len(testing)
+    return training, testing
 
 
 def label(label_ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -189,3 +166,11 @@ def _cases(
 
 def _item(case: str) -> Item:
     return _pairs.item(case, case.rsplit("_", 2)[0])
+
+
+DATASET = PictureDataset(
+    _NAME,
+    _convert,
+    label_values=LABEL_VALUES,
+)
+prepare = DATASET.prepare

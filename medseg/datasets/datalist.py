@@ -18,9 +18,7 @@ from typing import Any
 import numpy as np
 
 from medseg.base.files import whole
-from medseg.datasets.sources.json_file import read_json
-
-Item = dict[str, Any]
+from medseg.datasets.sources.dataset_json import Item, read_json
 
 SECTIONS = ("training", "validation", "test")
 _KEYS = ("name", "seed", "folds", "training", "testing")

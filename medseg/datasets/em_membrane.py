@@ -21,20 +21,18 @@ segmentation algorithms for connectomics, Frontiers in Neuroanatomy 9, 2015; Car
 integrated micro- and macroarchitectural analysis of the Drosophila brain, PLoS Biology 8, 2010.
 """
 
-import os
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
 
-from medseg.datasets import prepared
+from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
+from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import nothing_found
 from medseg.datasets.sources.published import Published, opened
-
-LABEL_VALUES = pairs.LABEL_VALUES
 
 BLOCKS = 6
 """Number of blocks of neighbouring slices; one is for testing, which leaves five for the folds."""
@@ -48,40 +46,17 @@ _WANTED = f"the folder of {_STACK} and {_LABELS}, or of {' and '.join(_FOLDERS)}
 _Slices = list[Image.Image]
 
 
-def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
-    """Convert the published set, see the top of this file; return the number of labelled slices.
-
-    Slices that are done are left as they are, unless their pixels have changed. So an interrupted
-    run can be repeated: it ends with the files of a run that was not interrupted.
-
-    Args:
-        source: the folder of the set, or a zip archive of it.
-        out: folder to write, made if absent.
-
-    Raises:
-        FileNotFoundError: no such source, or neither of the forms in it.
-        ValueError: images without labels, stacks of different length, an unreadable file, a picture
-            that is not 8-bit grey, or `out` is refused, see `prepared.check_out`: then nothing is
-            written; a label of another size or with other values than 0 and 255. The message names
-            the file or the slice.
-
-    Example:
-        >>> prepare("isbi2012", "data/em_membrane")  # doctest: +SKIP
-        30
-    """
-    prepared.check_out(out, source, name=_NAME)
-    with opened(Path(source), remedy=f"give {_WANTED}") as published:
+def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
+    with opened(source, remedy=f"give {_WANTED}") as published:
         images, labels = _training(published)
         test = _slices(published, file) if (file := _stack(published, _TEST)) else []
     cases = [f"slice_{number:02d}" for number in range(len(images))]
     for case, image, label in zip(cases, images, labels, strict=True):
         stamp = _stamp.of_arrays(np.asarray(image), np.asarray(label))
-        pairs.write(Path(out), case, stamp=stamp, load=partial(_load, case, image, label))
-    _write_test(Path(out) / "test", test)
+        pairs.write(out, case, stamp=stamp, load=partial(_load, case, image, label))
+    _write_test(out / "test", test)
     blocks = [f"block_{block}" for block in _blocks(len(cases))]
-    items = [pairs.item(case, block) for case, block in zip(cases, blocks, strict=True)]
-    prepared.write(out, _NAME, items, test_share=1 / BLOCKS, label_values=LABEL_VALUES)
-    return len(cases)
+    return [pairs.item(case, block) for case, block in zip(cases, blocks, strict=True)], []
 
 
 def _write_test(folder: Path, slices: _Slices) -> None:
@@ -150,9 +125,18 @@ def _grey(image: Image.Image, file: str) -> Image.Image:
 
 def _load(case: str, image: Image.Image, label: Image.Image) -> pairs.Pair:
     values = np.asarray(label)
-    if odd := sorted(set(np.unique(values).tolist()) - set(LABEL_VALUES)):
+    if odd := sorted(set(np.unique(values).tolist()) - set(pairs.LABEL_VALUES)):
         raise ValueError(
             f"the label of case {case} has the value {odd[0]}, not only 0 (membrane) and 255 (cell)"
             ": download the dataset again"
         )
     return np.asarray(image), values > 0
+
+
+DATASET = PictureDataset(
+    _NAME,
+    _convert,
+    label_values=pairs.LABEL_VALUES,
+    test_share=1 / BLOCKS,
+)
+prepare = DATASET.prepare

@@ -25,65 +25,37 @@ Source: Fritsch, Kühnl, Geiger, A new performance measure and evaluation benchm
 detection algorithms, ITSC 2013; colours as its development kit reads them (CC BY-NC-SA 3.0).
 """
 
-import os
 import re
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.datasets import prepared
-from medseg.datasets.datalist import Item
+from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
+from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import nothing_found
 from medseg.datasets.sources.published import File, Published, opened
 
 ARCHIVE = "data_road.zip"
 
 ROAD, NOT_ROAD, IGNORED = 1, 0, 255
-LABEL_VALUES = (NOT_ROAD, ROAD, IGNORED)
 
 BLOCK = 16
 """Numbers of a category that count as one sequence."""
-
-TEST_SHARE = 0.2
-"""Share of the sequences held out for testing, whatever the fold."""
 
 _NAME = "kitti_road"
 _IMAGE = re.compile(r"(um|umm|uu)_([0-9]{6})")
 _TRUTH = re.compile(r"(um|umm|uu)_road_([0-9]{6})")
 
 
-def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
-    """Convert the published set, see the top of this file; return the number of labelled pictures.
-
-    Pictures that are done are left as they are, unless a published file of them has changed. So an
-    interrupted run can be repeated: it ends with the files of a run that was not interrupted.
-
-    Args:
-        source: `data_road.zip`, or a folder that holds what is in it.
-        out: folder to write, made if absent.
-
-    Raises:
-        FileNotFoundError: no such source, or no pictures in it.
-        ValueError: no zip archive; a picture without its truth or a truth without its picture, then
-            nothing is written; a file that is unreadable, of another size than its partner, or not
-            in the published colours, then the pictures before it are done. The message names it.
-            Or `out` is refused, see `prepared.check_out`.
-
-    Example:
-        >>> prepare("data_road.zip", "data/kitti_road")  # doctest: +SKIP
-        289
-    """
-    prepared.check_out(out, source, name=_NAME)
-    with opened(Path(source), remedy=f"give {ARCHIVE} or the folder data_road") as published:
+def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
+    with opened(source, remedy=f"give {ARCHIVE} or the folder data_road") as published:
         cases = _cases(published)
         for case, (image, truth) in cases.items():
             files = File(published, image), File(published, truth)
-            pairs.copy(*files, out=Path(out), case=case, truth_mode="RGB", label=label)
-    items = [_item(case) for case in cases]
-    prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
-    return len(cases)
+            pairs.copy(*files, out=out, case=case, truth_mode="RGB", label=label)
+    return [_item(case) for case in cases], []
 
 
 def label(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -133,3 +105,12 @@ def _numbered(published: Published, folder: str, pattern: re.Pattern[str]) -> di
 def _item(case: str) -> Item:
     category, _, number = case.partition("_")
     return pairs.item(case, f"{category}_{int(number) // BLOCK:02d}")
+
+
+DATASET = PictureDataset(
+    _NAME,
+    _convert,
+    label_values=(NOT_ROAD, ROAD, IGNORED),
+    test_share=0.2,
+)
+prepare = DATASET.prepare

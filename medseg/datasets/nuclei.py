@@ -8,6 +8,9 @@ and `datalist.json`:
 - `masks/<id>.png`: 8-bit, 255 where there is a nucleus;
 - `instances/<id>.png`: 16-bit, nuclei numbered from 1 in the order of their files, 0 elsewhere.
 
+Where masks overlap, as in 6 of the 598 pictures, a pixel stays with the mask whose file comes
+first, and a warning names the picture. A nucleus of which nothing is left so has no number.
+
 Nothing published tells which pictures come from the same slide, so each counts as a patient.
 
 Source: Caicedo et al., Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl,
@@ -15,7 +18,6 @@ Nature Methods, 2019 (CC0).
 """
 
 import logging
-import os
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -23,20 +25,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medseg.base.text import counted
-from medseg.datasets import prepared
+from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
+from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import nothing_found
 from medseg.datasets.sources.published import LOSSLESS, File, Published, format_of, opened
 
 logger = logging.getLogger(__name__)
 
 _MOST_NUCLEI = np.iinfo(np.uint16).max  # that a 16-bit PNG can number
-TEST_SHARE = 0.2
-"""Share of the pictures held out for testing, whatever the fold."""
-
-LABEL_VALUES = pairs.LABEL_VALUES
-
 ARCHIVE = "stage1_train.zip"
 _NAME = "nuclei"
 _PARTS = ("images", "instances", "masks")
@@ -45,47 +43,23 @@ _WANTED = f"the folder or the archive of the Data Science Bowl 2018, {ARCHIVE}"
 _DAMAGED = "{file} cannot be read ({reason}): unpack the archive again"
 
 
-def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
-    """Convert the published set, see the top of this file; return the number of pictures.
-
-    Pictures that are done are left as they are, unless a published file of them has changed. So an
-    interrupted run can be repeated: it ends with the files of a run that was not interrupted.
-
-    Where masks overlap, as in 6 of the 598 pictures, a pixel stays with the mask whose file comes
-    first, and a warning names the picture. A nucleus of which nothing is left so has no number.
-
-    Args:
-        source: the folder of the `<id>` folders, or their zip archive.
-        out: folder to write, made if absent.
-
-    Raises:
-        FileNotFoundError: no such source, or no pictures in it.
-        ValueError: no zip archive; a picture without image or masks, then nothing is written; an
-            unreadable file, an empty mask or one of another size, then the pictures before it are
-            done. The message names the picture. Or `out` is refused, see `prepared.check_out`.
-
-    Example:
-        >>> prepare("stage1_train.zip", "data/nuclei")  # doctest: +SKIP
-        598
-    """
-    prepared.check_out(out, source, name=_NAME)
-    archive = Path(source) / ARCHIVE  # in a folder of downloads
+def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
+    archive = source / ARCHIVE  # in a folder of downloads
     with opened(
-        archive if archive.is_file() else Path(source),
+        archive if archive.is_file() else source,
         remedy=f"give {_WANTED}",
         most_bytes=_MOST_BYTES,
         damaged=_DAMAGED,
     ) as published:
         pictures = _grouped(published)
         for name, (image, masks) in pictures.items():
-            paths = [Path(out) / part / f"{name}.png" for part in _PARTS]
+            paths = [out / part / f"{name}.png" for part in _PARTS]
             stamp = _stamp.of_files(*(File(published, file) for file in (image, *masks)))
             if not pairs.is_made(*paths, stamp=stamp):
                 arrays = _converted(published, image, masks, name=name)
                 pairs.save_case(dict(zip(paths, arrays, strict=True)), stamp=stamp)
-    items = [pairs.item(name, name, instances=f"instances/{name}.png") for name in sorted(pictures)]
-    prepared.write(out, _NAME, items, test_share=TEST_SHARE, label_values=LABEL_VALUES)
-    return len(pictures)
+    names = sorted(pictures)
+    return [pairs.item(name, name, instances=f"instances/{name}.png") for name in names], []
 
 
 def _grouped(published: Published) -> dict[str, tuple[str, list[str]]]:
@@ -173,3 +147,12 @@ def _mask(
     if (box := mask.getbbox()) is None:
         raise ValueError(f"mask {file} is empty: unpack the archive again, or remove it")
     return mask, box
+
+
+DATASET = PictureDataset(
+    _NAME,
+    _convert,
+    label_values=pairs.LABEL_VALUES,
+    test_share=0.2,
+)
+prepare = DATASET.prepare

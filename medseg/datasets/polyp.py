@@ -23,7 +23,6 @@ dataset, MultiMedia Modeling, 2020; Bernal et al., WM-DOVA maps for accurate pol
 colonoscopy, Computerized Medical Imaging and Graphics 43, 2015.
 """
 
-import os
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,16 +31,12 @@ from pathlib import Path
 
 import numpy as np
 
-from medseg.datasets import prepared
+from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
+from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import layouts_in, nothing_found
 from medseg.datasets.sources.published import File, Published, format_of, opened
-
-TEST_SHARE = 0.2
-"""Share of the patients held out for testing where no test set is published."""
-
-LABEL_VALUES = pairs.LABEL_VALUES
 
 SEQUENCE_ENDS = (
     *(25, 50, 67, 78, 103, 126, 151, 177, 199, 205),
@@ -66,47 +61,18 @@ class _Frame:
     tested: bool = False
 
 
-def prepare(source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:
-    """Convert a published set, see the top of this file; return the number of pictures.
-
-    Pictures that are done are left as they are, unless a published file of them has changed. So an
-    interrupted run can be repeated: it ends with the files of a run that was not interrupted.
-
-    Args:
-        source: the folder of the set, or its zip archive.
-        out: folder to write, made if absent.
-
-    Raises:
-        FileNotFoundError: no such source, or none of the layouts in it.
-        ValueError: a picture without its mask, a frame that no sequence of CVC-ClinicDB has, or two
-            files of one name: then nothing is written; an unreadable file, an empty mask or one of
-            another size: then the pictures before it are done. The message names the picture.
-            Or `out` is refused, see `prepared.check_out`.
-
-    Example:
-        >>> prepare("kvasir-seg.zip", "data/polyp")  # doctest: +SKIP
-        1000
-    """
-    prepared.check_out(out, source, name=_NAME)
-    with opened(Path(source), remedy=f"give {_WANTED}") as published:
+def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
+    with opened(source, remedy=f"give {_WANTED}") as published:
         frames = _frames(published)
         for frame in frames:
             stamp = _stamp.of_files(*(File(published, path) for path in (frame.image, frame.mask)))
             load = partial(_load, published, frame)
-            pairs.write(Path(out), frame.case, stamp=stamp, load=load)
+            pairs.write(out, frame.case, stamp=stamp, load=load)
     training, testing = (
         [pairs.item(frame.case, frame.patient) for frame in frames if frame.tested == tested]
         for tested in (False, True)
     )
-    prepared.write(
-        out,
-        _NAME,
-        training,
-        testing=testing,
-        test_share=None if testing else TEST_SHARE,
-        label_values=LABEL_VALUES,
-    )
-    return len(frames)
+    return training, testing
 
 
 def sequence(frame: int) -> int:
@@ -194,3 +160,12 @@ def _in_jpeg(published: Published, parent: str = "") -> dict[str, tuple[str, str
 def _load(published: Published, frame: _Frame) -> pairs.Pair:
     image = np.asarray(published.picture(frame.image).convert("RGB"))
     return image, np.asarray(published.picture(frame.mask).convert("L")) > _POLYP_ABOVE
+
+
+DATASET = PictureDataset(
+    _NAME,
+    _convert,
+    label_values=pairs.LABEL_VALUES,
+    test_share=0.2,
+)
+prepare = DATASET.prepare

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, fields
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,26 @@ from medseg.base.files import check_folder
 from medseg.base.scratch import collect
 from medseg.base.text import counted
 from medseg.base.watch import Watch
-from medseg.datasets import converters, lidc
+from medseg.datasets import lidc
 from medseg.datasets.datalist import read
 from medseg.datasets.prepared import FILE
 
 LIDC = "lung_nodule"
+
+MODULES = {
+    "brain_tumor": "brain_tumor",
+    "cityscapes": "cityscapes",
+    "em_membrane": "em_membrane",
+    "hippocampus": "hippocampus",
+    "kitti_road": "kitti_road",
+    "liver": "lits",
+    "liver_slices": "liver_slices",
+    LIDC: "lidc",
+    "nuclei": "nuclei",
+    "polyp": "polyp",
+}
+"""Name of a dataset -> its module in `medseg.datasets`."""
+
 _LEVELS = 2  # of folders below the prepared one, as in slices/images
 
 
@@ -38,11 +54,11 @@ def prepare(
     """Convert a dataset as published; a second run does what is left and what has changed.
 
     Args:
-        name: a key of `converters.CONVERTERS`.
+        name: a key of `MODULES`.
         source: folder or archive as published.
-        out: folder to write, made if absent; see `medseg.datasets.prepared.check_out`.
+        out: folder to write, made if absent; see `medseg.datasets.output_folder.check_out`.
         options: for "lung_nodule", `annotations` and the fields of `lidc.Settings`; for datasets
-            of volume files those of `converters.READING`; the other datasets have none.
+            of volume files `file_dataset.VOLUME_OPTIONS`; the other datasets have none.
 
     Raises:
         ValueError: an unknown dataset or option, faulty data, or `out` is refused.
@@ -67,13 +83,14 @@ def prepare(
 def _prepare_named(
     name: str, source: str | os.PathLike[str], out: str | os.PathLike[str], options: dict[str, Any]
 ) -> Outcome:
-    converter = converters.converter(name)
-    known = converters.READING if name in converters.OF_VOLUMES else ()
-    if unknown := sorted(set(options) - set(known)):
-        has = f"it has {', '.join(known)}" if known else "leave it out"
+    if name not in MODULES:
+        raise ValueError(f"dataset {name!r} is unknown: choose one of {', '.join(sorted(MODULES))}")
+    dataset = import_module(f"medseg.datasets.{MODULES[name]}").DATASET
+    if unknown := sorted(set(options).difference(dataset.options)):
+        has = f"it has {', '.join(dataset.options)}" if dataset.options else "leave it out"
         raise ValueError(f"dataset {name} has no option --{unknown[0]}: {has}")
     _check_out(out)
-    count, made = converter(source, out, **options), read(Path(out) / FILE)
+    count, made = dataset.prepare(source, out, **options), read(Path(out) / FILE)
     patients = len({item["patient"] for item in made["training"]})
     return Outcome(
         f"{counted(count, 'case')} in {out}: {len(made['training'])} of "

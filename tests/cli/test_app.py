@@ -22,7 +22,8 @@ from medseg.bundles import overrides as command_line
 from medseg.bundles.build import WORKFLOWS, names
 from medseg.cli import app, doctor
 from medseg.cli.usage import BAD_ARGUMENTS
-from medseg.datasets import converters, phantom
+from medseg.datasets import phantom
+from medseg.datasets.prepare import MODULES
 from medseg.networks.export import FORMATS
 
 PAGE = " (see docs/how-to/override-a-config.md)"
@@ -86,7 +87,7 @@ def test_the_help_names_every_phantom_and_every_dataset():
         verb: " ".join(_medseg(verb, "--help").output.split()) for verb in ("phantom", "prepare")
     }
     assert all(re.search(rf"\b{kind}\b", helps["phantom"]) for kind in phantom.KINDS)
-    assert all(re.search(rf"\b{name}\b", helps["prepare"]) for name in converters.CONVERTERS)
+    assert all(re.search(rf"\b{name}\b", helps["prepare"]) for name in MODULES)
 
 
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)

@@ -1,7 +1,7 @@
 """Published: what the tests of several converters need around a dataset as published."""
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from medseg.datasets import datalist, prepared
-from medseg.datasets.datalist import Item
+from medseg.datasets.sources.dataset_json import Item
 
 Prepare = Callable[[Path, Path], int]
 
@@ -22,6 +22,34 @@ def save(array: ArrayLike, path: Path) -> None:
     """Write a picture of 8 bits in the format of the suffix; missing folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.asarray(array, np.uint8)).save(path)
+
+
+def picture(path: Path, value: int = 0, *, shape: tuple[int, int] = (4, 5)) -> None:
+    """Write a picture of one grey value."""
+    save(np.full(shape, value), path)
+
+
+def case(root: Path, name: str, *, patient: str | None = None, value: int | None = None) -> Item:
+    """A case of one picture and its mask; the picture's grey value is its own unless given."""
+    value = int(name[1:]) if value is None else value
+    picture(root / "images" / f"{name}.png", value)
+    picture(root / "masks" / f"{name}.png", 255)
+    return {
+        "case": name,
+        "patient": patient or name,
+        "image": f"images/{name}.png",
+        "label": f"masks/{name}.png",
+    }
+
+
+def items(root: Path, count: int, **options: Any) -> list[Item]:
+    """So many cases, each of a patient of its own unless given."""
+    return [case(root, f"p{number:02d}", **options) for number in range(count)]
+
+
+def write(root: Path, cases: Iterable[Item], **options: Any) -> dict[str, Any]:
+    """Write the datalist of a set called toy."""
+    return prepared.write(root, "toy", cases, **({"label_values": (0, 255)} | options))
 
 
 def pack(folder: Path, path: Path, *, below: str = "") -> Path:

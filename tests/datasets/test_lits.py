@@ -422,7 +422,7 @@ def test_a_fold_without_cases_and_too_few_cases_are_refused(tmp_path):
 
 
 def test_an_absent_test_section_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="lits has no test cases"):
+    with pytest.raises(ValueError, match="liver has no test cases"):
         lits.cases(_lits(tmp_path), "test")
 
 
@@ -494,9 +494,13 @@ def test_tasks_below_the_folder_are_named_with_what_to_pass(names, said, tmp_pat
     assert str(tmp_path / "A") in str(caught.value)
     assert "\n" not in str(caught.value)
     with pytest.raises(FileNotFoundError, match=f"dataset.json is there in {said}"):
-        hippocampus.cases(tmp_path)
-    with pytest.raises(FileNotFoundError, match=f"dataset.json is there in {said}"):
         lits.prepare(tmp_path, tmp_path.with_name(f"{tmp_path.name}_out"))
+
+
+def test_a_task_below_is_named_for_the_hippocampus_too(tmp_path):
+    _touch(tmp_path, "A/dataset.json")
+    with pytest.raises(FileNotFoundError, match=r"no hippocampus data .* is there in A, below"):
+        hippocampus.cases(tmp_path)
 
 
 def test_tasks_two_folders_below_are_named(tmp_path):

@@ -5,14 +5,15 @@ import csv
 import json
 import math
 import shutil
+from importlib import import_module
 
 import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
 
-from medseg.datasets import converters, datalist, lidc, phantom
-from medseg.datasets.prepare import prepare
+from medseg.datasets import datalist, lidc, phantom
+from medseg.datasets.prepare import LIDC, MODULES, prepare
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,11 @@ def chest(tmp_path_factory):
     """Four small chest CTs with the XML of their readers."""
     out = tmp_path_factory.mktemp("chest") / "published"
     return phantom.write("chest", out, cases=4, test_cases=0, size=64, slices=16)
+
+
+@pytest.mark.parametrize("name", sorted(MODULES.keys() - {LIDC}))
+def test_every_name_is_that_of_its_module(name):
+    assert import_module(f"medseg.datasets.{MODULES[name]}").DATASET.name == name
 
 
 def test_a_dataset_without_options_is_converted_and_counted(tmp_path):
@@ -83,11 +89,11 @@ def test_an_option_that_a_dataset_does_not_have_is_refused(tmp_path):
         prepare("lung_nodule", tmp_path, tmp_path / "out", options={"sise": 16})
     with pytest.raises(ValueError, match="dataset nuclei has no option --size: leave it out"):
         prepare("nuclei", tmp_path, tmp_path / "out", options={"size": 16})
-    with pytest.raises(ValueError, match="dataset 'spleen' is unknown"):
+    with pytest.raises(ValueError, match="dataset 'spleen' is unknown: choose one of brain_tumor,"):
         prepare("spleen", tmp_path, tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", sorted(converters.CONVERTERS))
+@pytest.mark.parametrize("name", sorted(MODULES))
 def test_every_dataset_refuses_to_be_written_into_its_source_or_over_another_one(name, tmp_path):
     source, other, file = tmp_path / "source", tmp_path / "other", tmp_path / "file"
     for folder in (source, other):

@@ -3,11 +3,11 @@
 import gzip
 import json
 import logging
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+from datasets.published import case, items, picture, write
 from PIL import Image
 
 from medseg.datasets import prepared
@@ -15,34 +15,8 @@ from medseg.datasets import prepared
 SECTIONS = ("training", "validation", "test")
 
 
-def picture(path, value=0, *, shape=(4, 5)):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full(shape, value, np.uint8)).save(path)
-
-
-def case(root, name, *, patient=None, value=None):
-    """A case of one picture and its mask; the picture's grey value is its own unless given."""
-    value = int(name[1:]) if value is None else value
-    picture(root / "images" / f"{name}.png", value)
-    picture(root / "masks" / f"{name}.png", 255)
-    return {
-        "case": name,
-        "patient": patient or name,
-        "image": f"images/{name}.png",
-        "label": f"masks/{name}.png",
-    }
-
-
-def items(root, count, **options):
-    return [case(root, f"p{number:02d}", **options) for number in range(count)]
-
-
 def names(found):
     return {item["case"] for item in found}
-
-
-def write(root, cases, **options):
-    return prepared.write(root, "toy", cases, **({"label_values": (0, 255)} | options))
 
 
 # ---- dealing
@@ -302,160 +276,10 @@ def test_cases_that_are_gone_are_told_once_and_their_files_stay(tmp_path, caplog
     assert caplog.text.count("no longer in the source") == 1
 
 
-# ---- where to
-
-
-def check_out(out, source, **options):
-    prepared.check_out(out, source, **({"name": "toy"} | options))
-
-
-def test_a_new_folder_and_one_of_an_earlier_run_are_taken(tmp_path):
-    write(tmp_path / "out", items(tmp_path / "out", 3))
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set.zip").touch()
-    for source in ("set", "set.zip", "absent"):
-        check_out(tmp_path / "out", tmp_path / source)
-        check_out(tmp_path / "new" / "out", tmp_path / source)
-    assert not (tmp_path / "new").exists()  # asking makes nothing
-
-
-def test_an_archive_may_lie_in_the_folder(tmp_path):
-    (tmp_path / "set.zip").touch()
-    check_out(tmp_path, tmp_path / "set.zip")
-    assert [path.name for path in tmp_path.iterdir()] == ["set.zip"]
-
-
-@pytest.mark.parametrize("inner", ["", "out", "a/b/out", "../set", "../set/out"])
-def test_the_source_and_a_folder_in_it_are_refused(tmp_path, inner):
-    (tmp_path / "set").mkdir()
-    with pytest.raises(
-        ValueError, match=r"^\S+ is or lies in the source \S+: give --out a folder apart"
-    ):
-        check_out(tmp_path / "set" / inner, tmp_path / "set")
-
-
-def test_a_folder_that_holds_the_source_is_refused(tmp_path):
-    (tmp_path / "a" / "set").mkdir(parents=True)
-    with pytest.raises(
-        ValueError, match=r"^\S+ holds the source \S+/set: give --out a folder apart"
-    ):
-        check_out(tmp_path, tmp_path / "a" / "set")
-
-
-def test_links_to_the_source_are_followed(tmp_path):
-    (tmp_path / "set").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "set")
-    for out, source in (("link", "set"), ("link/out", "set"), ("set", "link"), ("set/out", "link")):
-        with pytest.raises(ValueError, match="is or lies in the source"):
-            check_out(tmp_path / out, tmp_path / source)
-
-
-def test_a_file_is_no_folder_to_write(tmp_path):
-    (tmp_path / "set.zip").touch()
-    with pytest.raises(
-        ValueError, match=r"^\S+/set\.zip is no folder: give --out a folder, new or"
-    ):
-        check_out(tmp_path / "set.zip", tmp_path / "set.zip")
-
-
-def test_a_folder_of_another_dataset_is_refused(tmp_path):
-    write(tmp_path / "data" / "out", items(tmp_path / "data" / "out", 3))
-    told = r"^\S+/out holds datalist.json of dataset toy: give --out another folder for other$"
-    with pytest.raises(ValueError, match=told):
-        check_out(tmp_path / "data" / "out", tmp_path / "absent", name="other")
-    with pytest.raises(ValueError, match=r"/data holds out/datalist\.json of dataset toy: give"):
-        check_out(tmp_path / "data", tmp_path / "absent")
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}"])
-def test_a_folder_with_a_datalist_of_no_known_dataset_is_refused(tmp_path, content):
-    (tmp_path / "datalist.json").write_text(content)
-    with pytest.raises(ValueError, match=r"holds datalist\.json of dataset unknown: give"):
-        check_out(tmp_path, tmp_path / "absent")
-
-
-def test_a_view_has_a_datalist_of_its_own_name(tmp_path):
-    for view in ("one", "two"):
-        prepared.write(
-            tmp_path / view,
-            f"toy-{view}",
-            items(tmp_path / view, 3),
-            label_values=(0, 255),
-        )
-    check_out(tmp_path, tmp_path / "absent", views=("one", "two"))
-    with pytest.raises(ValueError, match=r"holds two/datalist\.json of dataset toy-two: give"):
-        check_out(tmp_path, tmp_path / "absent", views=("one",))
-    with pytest.raises(ValueError, match=r"holds one/datalist\.json of dataset toy-one: give"):
-        check_out(tmp_path, tmp_path / "absent")
-
-
 def test_the_datalist_is_json_that_names_its_share(tmp_path):
     write(tmp_path, items(tmp_path, 8), test_share=0.25)
     content = json.loads((tmp_path / "datalist.json").read_text())
     assert (content["name"], content["test_share"], len(content["testing"])) == ("toy", 0.25, 2)
-
-
-# ---- types
-
-
-@pytest.mark.parametrize(
-    ("key", "values", "said"),
-    [
-        ("patient", ["p1", 2], "patient 2 is a int, that of the first case is 'p1': give all as t"),
-        (
-            "patient",
-            [1, "2"],
-            "patient '2' is a str, that of the first case is 1: give all as text",
-        ),
-        ("patient", [None, None], "patient None is a NoneType: give all as text"),
-        ("case", ["p00", 1.5], "case 1.5 is a float, that of the first case is 'p00'"),
-        ("case", [True, False], "case True is a bool: give all as text"),
-        ("image", [b"a.png", "b.png"], "image b'a.png' is a bytes: give all as text"),
-        ("label", [["a.png"], "b.png"], r"label \['a.png'\] is a list: give all as text"),
-    ],
-)
-def test_entries_of_mixed_or_wrong_types_are_refused(tmp_path, key, values, said):
-    cases = [{**one, key: v} for one, v in zip(items(tmp_path, 2), values, strict=True)]
-    with pytest.raises(TypeError, match=said):
-        write(tmp_path, cases)
-    assert not (tmp_path / "datalist.json").exists()
-
-
-@pytest.mark.parametrize("values", [["0", 255], [0, None], [0, 0.5], [0, True], [0, float("nan")]])
-def test_label_values_that_are_no_whole_numbers_are_refused(tmp_path, values):
-    with pytest.raises(TypeError, match=r"label_values holds .*: give whole numbers"):
-        write(tmp_path, items(tmp_path, 2), label_values=values)
-
-
-def test_paths_and_numbers_of_numpy_are_written_as_text_and_numbers(tmp_path):
-    cases = [
-        {**one, "image": Path(one["image"]), "patient": np.int64(n)}
-        for n, one in enumerate(items(tmp_path, 4))
-    ]
-    made = write(tmp_path, iter(cases), label_values=(np.uint8(0), 255.0))
-    assert json.loads((tmp_path / "datalist.json").read_text()) == made
-    assert {item["patient"] for item in made["training"]} == {0, 1, 2, 3}
-
-
-def test_names_that_are_numbers_are_written_as_text(tmp_path):
-    cases = [{**one, "case": np.int32(n)} for n, one in enumerate(items(tmp_path, 4))]
-    made = write(tmp_path, cases)
-    assert sorted(item["case"] for item in made["training"]) == ["0", "1", "2", "3"]
-    assert json.loads((tmp_path / "datalist.json").read_text()) == made
-
-
-@pytest.mark.parametrize("key", ["case", "patient", "image"])
-def test_a_case_without_one_of_its_keys_is_refused_by_its_name(tmp_path, key):
-    cases = items(tmp_path, 3)
-    name = cases[1].get("image" if key == "case" else "case")
-    del cases[1][key]
-    with pytest.raises(ValueError, match=f"^case {name} has no {key}: give each of case, patient"):
-        write(tmp_path, cases)
-
-
-def test_what_is_no_case_is_refused(tmp_path):
-    with pytest.raises(TypeError, match="a case is a dictionary with case, patient, image, label"):
-        write(tmp_path, [*items(tmp_path, 2), "p02.png"])
 
 
 @pytest.mark.parametrize(

@@ -30,14 +30,14 @@ from typing import Any
 from medseg.base.files import remove, whole
 from medseg.base.printable import csv_cell
 from medseg.base.text import counted
-from medseg.datasets import prepared
-from medseg.datasets.datalist import Item
+from medseg.datasets import output_folder, prepared
 from medseg.datasets.lidc.download_state import Run
 from medseg.datasets.lidc.measure import COLUMNS
 from medseg.datasets.lidc.problems import LEFT_OUT, REMEDIES, Problem, lines, unreadable
 from medseg.datasets.lidc.scan import VIEWS, Settings
 from medseg.datasets.lidc.scan_record import Record
 from medseg.datasets.lidc.source import find_annotations, find_ct
+from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import nothing_found
 
 __all__ = ["REMEDIES", "VIEWS", "Problem", "Report", "Settings", "cases", "prepare"]
@@ -146,7 +146,7 @@ def prepare(
         FileNotFoundError: no such folder, or neither XML of a CT nor a CT series in it; nothing is
             written then.
         ValueError: settings out of range, or `out` was prepared with others or is refused, see
-            `prepared.check_out`.
+            `output_folder.check_out`.
 
     Example:
         >>> report = prepare("LIDC-IDRI", "data/lung_nodule")  # doctest: +SKIP
@@ -158,7 +158,7 @@ def prepare(
     for folder in folders:
         if not folder.is_dir():
             raise FileNotFoundError(f"no such folder: {folder.absolute()}: give LIDC-IDRI")
-        prepared.check_out(target, folder, name=_NAME, views=VIEWS)
+        output_folder.check_out(target, folder, name=_NAME, views=VIEWS)
     _check_settings(target, chosen)
     found = find_annotations(folders)
     if not found.ct:

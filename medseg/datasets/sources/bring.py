@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 
 from medseg.base.files import set_aside, whole
-from medseg.datasets.datalist import Item
+from medseg.datasets.sources.dataset_json import Item
 from medseg.geometry import Geometry
 from medseg.ingest import IngestError
 from medseg.ingest.formats import is_volume_file, suffix_of

@@ -1,17 +1,32 @@
-"""Dataset JSON: what the dataset.json of MSD or nnU-Net says of the files and labels of a dataset.
+"""Dataset JSON: what the dataset.json of MSD or nnU-Net says of the cases and labels of a dataset.
 
 MSD lists `{"image": ..., "label": ...}` under `training`. Version 2 of nnU-Net may list
 `{case: {"images": [...], "label": ...}}` under `dataset`, and lists nothing where names tell.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from medseg.datasets.sources.json_file import read_json
 from medseg.ingest.formats import without_suffix
+
+Item = dict[str, Any]
+"""A case: its name, its patient, and the paths of its files."""
+
+MOST_BYTES = 2**24
+"""A longer list of cases is refused unread: 50,000 cases with long names take less."""
+
+_MODALITIES = {
+    "CT": r"(?:c|cb|ld|ce|ne|nc|nce|hr)?ct[a]?",
+    "MR": r"f?mr[ia]?|t[12][a-z]*|flair|adc|dwi|dti|swi|mprage",
+    "PET": r"pet|pt|fdg|suv",
+    "ultrasound": r"us|ultrasound|ultrasonography",
+    "X-ray": r"xray|cr|dx",
+}
+"""Modality -> the words that stand for it, in small letters."""
 
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 _BACKGROUND = 0  # of every label map, declared or not
@@ -35,6 +50,25 @@ class Declared:
     labels: dict[str, str] = field(default_factory=dict)
     ignored: int | None = None
     modality: str | None = None
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file, with or without a byte order mark.
+
+    Raises:
+        ValueError: it has more than `MOST_BYTES` bytes, is nested too deeply, or is no JSON.
+        OSError: it cannot be read.
+
+    Example:
+        >>> read_json(Path("datalist.json"))["training"]  # doctest: +SKIP
+        []
+    """
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise ValueError(f"it has {size} bytes, more than the {MOST_BYTES} of any list of cases")
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError(f"it is nested too deeply to be a {path.name}") from error
 
 
 def declared_in(path: Path) -> Declared:
@@ -74,6 +108,25 @@ def case_of(name: str) -> tuple[str, int | None]:
     """
     match = _CHANNEL.fullmatch(name)
     return (match[1], int(match[2])) if match else (name, None)
+
+
+def other_modality(name: str | None, expected: str) -> str | None:
+    """The modality that a name stands for, where that is not the expected one.
+
+    A name that stands for none of the known ones, or for several of which one is expected, is no
+    contradiction: names are the user's own.
+
+    Args:
+        name: what `dataset.json` calls the images, such as "MRI", "T2-weighted" or "PET/CT".
+        expected: "CT" or "MR".
+
+    Example:
+        >>> other_modality("MRI", "CT"), other_modality("PET/CT", "CT"), other_modality("x", "CT")
+        ('MR', None, None)
+    """
+    words = re.split(r"[^a-z0-9]+", (name or "").lower().replace("x-ray", "xray"))
+    found = [key for key, form in _MODALITIES.items() if any(re.fullmatch(form, w) for w in words)]
+    return found[0] if found and expected not in found else None
 
 
 def _pairs(content: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from medseg.base.pages import page_of
 from medseg.base.text import counted
+from medseg.datasets.sources.dataset_json import Item
 from medseg.geometry import Geometry
 from medseg.ingest.checks import as_labels
 from medseg.ingest.dicom.photograph import read_colour
@@ -65,6 +66,44 @@ def check_cases(
             f"above (see {page_of(__name__)})"
         )
     return digests
+
+
+def without_copies_of_tests(
+    items: Sequence[Mapping[str, Any]],
+    testing: Sequence[Mapping[str, Any]],
+    digests: Mapping[str, str],
+) -> list[Item]:
+    tested = {digests[item["case"]]: item["case"] for item in testing}
+    kept = []
+    for item in items:
+        if (twin := tested.get(digests[item["case"]])) is None:
+            kept.append(dict(item))
+        else:
+            logger.warning(
+                "case %s is left out: test case %s has the same image", item["case"], twin
+            )
+    return kept
+
+
+def copies_as_one_patient(items: Sequence[Item], digests: Mapping[str, str]) -> list[Item]:
+    """Give the patients who share an image one name, the first in alphabetical order."""
+    first_with: dict[str, str] = {}
+    joined: dict[str, str] = {item["patient"]: item["patient"] for item in items}
+
+    def root_of(patient: str) -> str:
+        while joined[patient] != patient:
+            patient = joined[patient]
+        return patient
+
+    for item in items:
+        twin = first_with.setdefault(digests[item["case"]], item["case"])
+        if twin == item["case"]:
+            continue
+        logger.warning("cases %s and %s have the same image: kept together", twin, item["case"])
+        owner = next(other["patient"] for other in items if other["case"] == twin)
+        low, high = sorted((root_of(owner), root_of(item["patient"])))
+        joined[high] = low
+    return [item | {"patient": root_of(item["patient"])} for item in items]
 
 
 def _checked(root: Path, item: Mapping[str, Any], label_values: Collection[int]) -> str:

@@ -19,7 +19,7 @@ _PICTURE = r"\.(?:png|jpe?g|tiff?|bmp)"
 _VOLUME = r"(?:\.nii(?:\.gz)?|\.nrrd|\.nhdr|\.mha|\.mhd|\.mgz)"
 _TASKS = ("hippocampus", "liver")  # of the Medical Segmentation Decathlon
 
-_LAYOUTS: dict[str, tuple[tuple[str, ...], ...]] = {
+LAYOUTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "brain_tumor": (
         (r"brainTumorDataPublic_[^/]*\.zip",),
         (r"\d+\.mat",),
@@ -60,7 +60,7 @@ def layouts_in(files: Iterable[str]) -> list[str]:
     paths = list(files)
     return [
         name
-        for name, layouts in _LAYOUTS.items()
+        for name, layouts in LAYOUTS.items()
         if any(all(_is_there(pattern, paths) for pattern in layout) for layout in layouts)
     ]
 

@@ -20,10 +20,13 @@ from pathlib import Path
 
 from medseg.base.text import ODD, LeftOut, warn_once
 from medseg.base.walk import entries_of, odd_entries
-from medseg.datasets import prepared
-from medseg.datasets.datalist import Item
-from medseg.datasets.sources.dataset_json import Declared, case_of, declared_in
-from medseg.datasets.sources.modality import other_modality
+from medseg.datasets.sources.dataset_json import (
+    Declared,
+    Item,
+    case_of,
+    declared_in,
+    other_modality,
+)
 from medseg.datasets.sources.msd_folders import PARTS, leave_out_others, part_of
 from medseg.ingest.formats import is_volume_file, volume_files, without_suffix
 from medseg.ingest.volumes.file import files_of
@@ -107,31 +110,6 @@ def declared_values(task: Path | None, wanted: Sequence[int]) -> tuple[int, ...]
             f"are {list(wanted)}: pass --label_values and --classes with what your label maps hold"
         )
     return both
-
-
-def values_to_read(
-    dataset_dir: str | os.PathLike[str], task: str, wanted: Sequence[int]
-) -> tuple[int, ...]:
-    """The values that a label map of a folder may hold, for the reader of a bundle.
-
-    These are the wanted ones that dataset.json declares too; all of them where there is none, where
-    it declares none, or where `prepare` has checked the folder.
-
-    Args:
-        dataset_dir: the task folder, one that holds it, or one that `medseg prepare` wrote.
-        task: the name of the task folder.
-        wanted: the `label_values` of the bundle.
-
-    Raises:
-        ValueError: dataset.json is broken, or declares none of these values but the background.
-
-    Example:
-        >>> values_to_read("data/nothing", "Task03_Liver", [0, 1, 2])
-        (0, 1, 2)
-    """
-    if prepared.is_prepared(dataset_dir):
-        return prepared.declared_values(dataset_dir, wanted)
-    return declared_values(locate(Path(dataset_dir).absolute(), task), wanted)
 
 
 def _warn_of_what_is_declared(root: Path, declared: Declared, modality: str) -> None:

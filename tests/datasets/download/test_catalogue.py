@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from medseg.datasets.converters import CONVERTERS
 from medseg.datasets.download.catalogue import CATALOGUE, File, find
+from medseg.datasets.prepare import MODULES
 
 FILES = [file for dataset in CATALOGUE.values() for file in dataset.files]
 PREPARED = re.compile(r"medseg prepare (\w+) with")
@@ -52,7 +52,7 @@ def test_files_differ_in_name_address_and_digest():
 @pytest.mark.parametrize("dataset", CATALOGUE.values(), ids=list(CATALOGUE))
 def test_the_dataset_named_in_what_to_do_next_has_a_converter(dataset):
     named = PREPARED.findall(" ".join((dataset.then, *dataset.steps)))
-    assert set(named) <= set(CONVERTERS)
+    assert set(named) <= set(MODULES)
 
 
 def test_the_md5_of_the_decathlon_are_those_of_monai():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from datasets.published import pack, save
 
-from medseg.datasets.converters import CONVERTERS
-from medseg.datasets.prepare import prepare
+from medseg.datasets.prepare import MODULES, prepare
+from medseg.datasets.sources.layouts import LAYOUTS as KNOWN_LAYOUTS
 from medseg.datasets.sources.layouts import layouts_in
 
 GREY, COLOUR = np.zeros((8, 8), np.uint8), np.full((8, 8, 3), 9, np.uint8)
@@ -67,8 +67,12 @@ def lay(folder: Path, files: list[str]) -> Path:
 
 
 PAIRS = [
-    (name, layout) for name in CONVERTERS for layout, (owner, _) in LAYOUTS.items() if owner != name
+    (name, layout) for name in MODULES for layout, (owner, _) in LAYOUTS.items() if owner != name
 ]
+
+
+def test_every_dataset_has_a_layout():
+    assert KNOWN_LAYOUTS.keys() == MODULES.keys()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -106,7 +110,7 @@ def test_the_archive_of_another_dataset_is_refused_alike(name, layout, tmp_path)
         prepare(name, source, tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", CONVERTERS)
+@pytest.mark.parametrize("name", MODULES)
 def test_a_folder_of_no_known_dataset_is_refused_with_what_was_looked_for(name, tmp_path):
     source = lay(tmp_path / "source", ["reports/a.txt", "pictures/1.jpg"])
     with pytest.raises(FileNotFoundError, match=rf"^no {name} data in .* \(looked for .*\): give"):

@@ -1,13 +1,16 @@
-"""Tests of medseg.datasets.sources.json_file: a list of cases that is no list is known by its
-size."""
+"""Tests of medseg.datasets.sources.dataset_json: lists that are none, and names of modalities."""
 
 from __future__ import annotations
 
 import pytest
 
 from medseg.datasets import datalist
-from medseg.datasets.sources.dataset_json import declared_in
-from medseg.datasets.sources.json_file import MOST_BYTES, read_json
+from medseg.datasets.sources.dataset_json import (
+    MOST_BYTES,
+    declared_in,
+    other_modality,
+    read_json,
+)
 
 
 @pytest.mark.parametrize("read", [read_json, datalist.read, declared_in])
@@ -35,3 +38,32 @@ def test_the_largest_list_is_read(tmp_path):
     path = tmp_path / "dataset.json"
     path.write_text("{}" + " " * (MOST_BYTES - 2))
     assert read_json(path) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "other"),
+    [
+        ("MRI", "CT", "MR"),
+        ("mri", "CT", "MR"),
+        ("T2-weighted", "CT", "MR"),
+        ("T1ce", "CT", "MR"),
+        ("FLAIR", "CT", "MR"),
+        ("PET", "CT", "PET"),
+        ("X-Ray", "CT", "X-ray"),
+        ("CT", "MR", "CT"),
+        ("CE-CT", "MR", "CT"),
+    ],
+)
+def test_another_modality_is_known_by_its_usual_names(name, expected, other):
+    assert other_modality(name, expected) == other
+
+
+@pytest.mark.parametrize("name", ["CT", "ct", "CTA", "CBCT", "portal-venous CT", "PET/CT"])
+def test_ct_by_any_usual_name_is_ct(name):
+    assert other_modality(name, "CT") is None
+
+
+@pytest.mark.parametrize("name", [None, "", "image", "zscore", "noNorm", "section", "anatomy"])
+@pytest.mark.parametrize("expected", ["CT", "MR"])
+def test_what_says_no_modality_contradicts_none(name, expected):
+    assert other_modality(name, expected) is None
