@@ -5,8 +5,9 @@ without torch.
 """
 
 from medseg.ingest.checks import check_finite, check_labels, check_same_grid
-from medseg.ingest.dicom.load import read_series
-from medseg.ingest.dicom.series import Series, find_series
+from medseg.ingest.dicom.find_series import find_series
+from medseg.ingest.dicom.read_series import read_series
+from medseg.ingest.dicom.series import Series
 from medseg.ingest.inspect_files import Row, inspect
 from medseg.ingest.load import load
 from medseg.ingest.reasons import IngestError, Reason, Verdict

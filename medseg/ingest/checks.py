@@ -1,11 +1,13 @@
-"""Checks: what an image and its label must satisfy before anything is computed from them."""
+"""Checks: what must hold before an image is read, and of an image and its label once they are."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import numpy as np
 
+from medseg.base import memory
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.reasons import IngestError, Reason
 
@@ -17,6 +19,26 @@ Interpolation makes values all the way between two labels, which this does not h
 
 _SHOWN_VALUES = 5
 _BLOCK_VALUES = 2**20
+
+
+def check_room(path: Path, needed: int) -> None:
+    """Refuse what does not fit the memory that is free now.
+
+    Args:
+        path: the file or folder, for the message.
+        needed: bytes that reading it takes at its height.
+
+    Raises:
+        IngestError: "no-memory", with both numbers. Nothing is refused where the system does not
+            tell what is free.
+
+    Example:
+        >>> check_room(Path("case.nii.gz"), 2**20)
+    """
+    free = memory.available_bytes()
+    if free is not None and needed > free:
+        sizes = f"{needed / 1e9:.2f} GB of memory, {free / 1e9:.2f} GB are free"
+        raise IngestError(Reason.NO_MEMORY, f"reading {path} takes {sizes}")
 
 
 def check_same_grid(

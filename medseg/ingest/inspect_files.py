@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medseg.geometry import Geometry
-from medseg.ingest.dicom.notes import Note
-from medseg.ingest.dicom.series import Series, find_series
+from medseg.ingest.dicom.find_series import find_series
+from medseg.ingest.dicom.series import Series
 from medseg.ingest.dicom.stack import stack_geometry
 from medseg.ingest.folder import files_below
 from medseg.ingest.formats import SUFFIXES, is_volume_file, suffix_of, volume_files
-from medseg.ingest.reasons import REMEDIES, IngestError, Reason, Verdict
+from medseg.ingest.reasons import REMEDIES, IngestError, Note, Reason, Verdict
 from medseg.ingest.volumes.file import read_file_header
 from medseg.ingest.volumes.header import Choices, VolumeHeader
 from medseg.ingest.volumes.voxels import check_excess, check_ratio, check_volume

@@ -1,4 +1,4 @@
-"""Volume: any path to one array and its geometry."""
+"""Load: any path to one array and its geometry."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from medseg.geometry import Geometry
-from medseg.ingest.dicom.load import find_one, read_series
-from medseg.ingest.dicom.rules.image_kind import contradiction
+from medseg.ingest.dicom.find_series import find_series
+from medseg.ingest.dicom.header.image_kind import contradiction
+from medseg.ingest.dicom.read_series import read_series
+from medseg.ingest.dicom.selection import choose_series
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volumes.file import load_file
 
@@ -94,7 +96,8 @@ def load_with_kind(
     """Load as `load` does, and give what the header says the image is of."""
     if is_volume_file(path):
         return *load_file(path, volume=volume, affine=affine, units=units), Kind()
-    series = find_one(path, series_uid=series_uid, choose=choose, resample=resample)
+    found = find_series(path, resample=resample)
+    series = choose_series(found, Path(path), series_uid=series_uid, choose=choose)
     array, geometry = read_series(series)
     first = series.slices[0]
     said = contradiction(first.sop_class, first.modality)

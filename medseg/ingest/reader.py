@@ -20,23 +20,25 @@ from monai.config import KeysCollection, PathLike
 from monai.data.image_reader import ImageReader
 from monai.data.meta_tensor import MetaTensor
 from monai.transforms.transform import MapTransform
-from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys, ensure_tuple
+from monai.utils import ImageMetaKey, MetaKeys, ensure_tuple
 
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.checks import as_labels, check_same_grid
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.load import Kind, load_with_kind
+from medseg.ingest.metadata import (
+    BODY_PART,
+    CONTRADICTION,
+    EXIF_ORIENTATION,
+    MODALITY,
+    metadata,
+)
 from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation
 from medseg.ingest.volumes.file import read_file_header
 from medseg.ingest.volumes.header import Choices, check_index
 from medseg.ingest.volumes.voxels import check_image
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", "")
-
-MODALITY, BODY_PART, CONTRADICTION = "modality", "body_part", "contradiction"
-EXIF_ORIENTATION = "exif_orientation"
-"""Keys of an image's meta data: what its DICOM header says, empty where it says nothing. The last
-is what SOP class and Modality say against each other."""
 
 
 class VolumeReader(ImageReader):
@@ -177,25 +179,6 @@ class SameGridd(MapTransform):
             check_same_orientation((tags[0], tag), shapes=shapes, names=names)
             check_same_grid(first[1], grid, names=names, tolerance=self.tolerance)
         return dict(data)
-
-
-def metadata(
-    shape: Sequence[int], *, affine: np.ndarray, channel_dim: float = float("nan")
-) -> dict[str, Any]:
-    """MONAI's metadata of an image.
-
-    Args:
-        shape: spatial shape, without the channels.
-        affine: (4, 4), voxel indices to RAS+ millimetres.
-        channel_dim: the axis of the channels; NaN where there is none.
-    """
-    return {
-        MetaKeys.AFFINE: affine.copy(),
-        MetaKeys.ORIGINAL_AFFINE: affine.copy(),
-        MetaKeys.SPATIAL_SHAPE: np.asarray(shape),
-        MetaKeys.SPACE: SpaceKeys.RAS,
-        MetaKeys.ORIGINAL_CHANNEL_DIM: channel_dim,
-    }
 
 
 def _grid(volume: MetaTensor) -> Geometry:

@@ -196,6 +196,10 @@ class Reason(str, Enum):
     __str__ = str.__str__
 
 
+Note = tuple[Reason, str]
+"""A code, and what was found and where, with the numbers."""
+
+
 class IngestError(ValueError):
     """Input that medseg refuses to read.
 
@@ -203,6 +207,10 @@ class IngestError(ValueError):
         code: the reason, stable across releases; tests and callers compare this, not the words.
         finding: what is wrong and where, with the numbers; never a patient identifier.
         remedy: what to do about it; None for the usual one of the code.
+
+    Attributes:
+        series_uid: the Series Instance UID of a damaged DICOM file, where it could be read; else
+            empty.
 
     Example:
         >>> error = IngestError(Reason.NOT_FOUND, "no such file or folder: scan.nii")
@@ -215,6 +223,7 @@ class IngestError(ValueError):
         self.code = code
         self.finding = finding
         self.remedy = remedy
+        self.series_uid = ""
 
     def __reduce__(self) -> tuple[partial[IngestError], tuple[Reason, str]]:
         """So that worker processes can pass it on."""

@@ -26,7 +26,7 @@ def test_every_module_is_there(start):
 @pytest.mark.parametrize(
     ("module", "page"),
     [
-        ("medseg.ingest.dicom.load", "docs/how-to/read-a-refusal.md"),
+        ("medseg.ingest.dicom.read_series", "docs/how-to/read-a-refusal.md"),
         ("medseg.datasets.lidc.annotations_xml", "docs/how-to/prepare-lidc.md"),
         ("medseg.datasets.nuclei", "docs/how-to/prepare-a-dataset.md"),
         ("medseg.datasets.datalist", "docs/how-to/use-your-own-data.md"),

@@ -210,3 +210,17 @@ def set_pixels(dataset: Dataset, plane: np.ndarray) -> None:
     data = np.ascontiguousarray(plane).tobytes()
     dataset.PixelData = data + b"\0" * (len(data) % 2)
     dataset["PixelData"].VR = "OB" if bits == 8 else "OW"
+
+
+def relabel(path: Path, stated: UID) -> None:
+    """State another transfer syntax in a written file, and leave the rest as it is."""
+    content = path.read_bytes()
+    at = content.index(b"\x02\x00\x10\x00UI")
+    end = at + 8 + int.from_bytes(content[at + 6 : at + 8], "little")
+    value = f"{stated}".encode() + b"\0" * (len(stated) % 2)
+    head = content[: at + 6] + len(value).to_bytes(2, "little") + value
+    group_length = head.index(b"\x02\x00\x00\x00UL\x04\x00") + 8
+    size = int.from_bytes(head[group_length : group_length + 4], "little")
+    size += len(value) - (end - at - 8)
+    head = head[:group_length] + size.to_bytes(4, "little") + head[group_length + 4 :]
+    path.write_bytes(head + content[end:])

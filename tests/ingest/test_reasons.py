@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from medseg.ingest import IngestError, Reason, reasons
-from medseg.ingest.dicom.series import RESAMPLED_REASONS
+from medseg.ingest.dicom.judge import RESAMPLED_REASONS
 
 
 @pytest.mark.parametrize("reason", Reason)

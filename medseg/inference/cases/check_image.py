@@ -17,7 +17,7 @@ from torch import Tensor
 from medseg.base.arguments import require_bool
 from medseg.geometry import Geometry
 from medseg.inference.outputs.notes import FORCED, add_notes
-from medseg.ingest.reader import BODY_PART, CONTRADICTION, MODALITY
+from medseg.ingest.metadata import BODY_PART, CONTRADICTION, MODALITY
 from medseg.plausibility import (
     TrainedOn,
     are_far_apart,

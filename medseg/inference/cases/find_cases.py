@@ -11,7 +11,7 @@ from medseg.base.text import LeftOut
 from medseg.inference.cases.existing import Case, cases_to_do, check_existing, check_names
 from medseg.inference.outputs.source import case_name
 from medseg.ingest import IngestError
-from medseg.ingest.dicom.header import read_header
+from medseg.ingest.dicom.read_slices import read_header
 from medseg.ingest.formats import is_volume_file, volume_files
 from medseg.ingest.pictures.load import is_picture
 from medseg.ingest.volumes.file import files_of

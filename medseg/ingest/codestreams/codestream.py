@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from medseg.ingest.dicom.slice import Slice
+    from medseg.ingest.dicom.header.slice import Slice
 
 _ITEM = (0xFFFE, 0xE000)
 _JPEG_START = b"\xff\xd8"

@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from medseg.base.text import counted
 from medseg.ingest.dicom.consistency.alternating import left_out_by_turns
 from medseg.ingest.dicom.consistency.consistency import is_uid_per_file
-from medseg.ingest.dicom.mosaic import mosaic_by, perhaps_mosaic_by
-from medseg.ingest.dicom.padding import padding_in_tissue
+from medseg.ingest.dicom.header.image_kind import RESCALED_KINDS, contradiction
+from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.read import CT_PADDING_HU
 from medseg.ingest.dicom.rules.completeness import Part, fewer_than_counted, uncounted_parts
-from medseg.ingest.dicom.rules.image_kind import RESCALED_KINDS, contradiction
+from medseg.ingest.dicom.rules.mosaic import mosaic_by, perhaps_mosaic_by
 from medseg.ingest.dicom.rules.slice_rules import is_captured_slice
-from medseg.ingest.dicom.slice import Slice
 from medseg.ingest.dicom.stack import thickness_mm
-from medseg.ingest.reasons import Reason
+from medseg.ingest.reasons import Note, Reason
+
+TISSUE_HU = (-950.0, 3071.0)
+"""Between these a CT value is tissue, from emphysema to the end of the usual 12 bits.
+
+Padding is below or above: beyond the reach of what was measured.
+"""
 
 _FEW_RESCALES, _LEAST_JUMP_HU = 2, 500.0
-
-Note = tuple[Reason, str]
-"""A code, and what was found and where, with the numbers."""
 
 
 def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
@@ -173,3 +177,23 @@ def name_of(slices: Sequence[Slice]) -> str:
     where = f"series {first.series_uid}" if first.series_uid else f"{first.path.parent}"
     files = {s.path for s in slices}
     return where if len(files) > 1 else f"{where} ({first.path.name})"
+
+
+def padding_in_tissue(header: Slice) -> tuple[float, float] | None:
+    """Lowest and highest value in HU that a CT slice calls padding, where tissue has such values.
+
+    None where it states no padding, or one outside `TISSUE_HU`, as it should be. What is known here
+    is the range alone; the voxels are not read.
+
+    Example:
+        >>> padding_in_tissue(header)  # PixelPaddingValue 1024, intercept -1024  # doctest: +SKIP
+        (0.0, 0.0)
+    """
+    if header.rescaled_kind != "CT" or header.padding is None:
+        return None
+    kind = "i" if header.pixel_representation else "u"
+    stored = np.array(header.padding).astype(f"{kind}{header.bits_allocated // 8}")
+    slope, intercept = header.rescale
+    low, high = sorted(float(value) * slope + intercept for value in stored)
+    is_empty = stored[0] > stored[1]  # its ends were of another sign
+    return None if is_empty or high <= TISSUE_HU[0] or low >= TISSUE_HU[1] else (low, high)

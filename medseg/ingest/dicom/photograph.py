@@ -13,15 +13,16 @@ import numpy as np
 import pydicom
 from pydicom import uid
 
+from medseg.ingest.checks import check_room
 from medseg.ingest.codestreams.codestream import contradiction, stated
-from medseg.ingest.dicom.file import open_bounded, parse
-from medseg.ingest.dicom.header import read_header
+from medseg.ingest.dicom.files.bounded_file import BoundedFile
+from medseg.ingest.dicom.files.parse import parse
+from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.dicom.pixels.pixel_rules import conflicting_syntax, is_plausible
-from medseg.ingest.dicom.slice import Slice
+from medseg.ingest.dicom.read_slices import read_header
 from medseg.ingest.packing import check_is_file
 from medseg.ingest.reasons import IngestError, Reason
-from medseg.ingest.room import check_room
 
 PHOTOGRAPHS = (
     uid.VLEndoscopicImageStorage,
@@ -96,7 +97,7 @@ def read_colour(path: str | Path) -> np.ndarray:
 
 
 def _dataset(path: Path, *, pixel_bytes: int) -> pydicom.Dataset:
-    with open_bounded(path) as file:
+    with BoundedFile(path) as file:
         parsed = parse(file, path, pixel_bytes=pixel_bytes)
     if parsed is None:
         raise ValueError(f"{path} is no longer DICOM")

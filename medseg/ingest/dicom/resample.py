@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from medseg.geometry import Geometry
-from medseg.ingest.dicom.slice import Slice
+from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.stack import depths_mm, normal
 
 MAX_GAP = 3.0

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from medseg.ingest.content import without_format
-from medseg.ingest.dicom.series import Series, judge
+from medseg.ingest.dicom.judge import judge
+from medseg.ingest.dicom.series import Series
 from medseg.ingest.reasons import IngestError, Reason, Verdict
 
 logger = logging.getLogger(__name__)

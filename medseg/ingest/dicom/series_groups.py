@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from medseg.ingest.dicom.slice import Slice
+from medseg.ingest.dicom.header.slice import Slice
 
 Groups = dict[tuple[str, ...], list[Slice]]
 """The slices of each series, by what tells it from others."""
@@ -13,7 +13,19 @@ FEWEST_LONE_SLICES = 3
 """Of fewer files with a series UID each, nothing shows that they are one stack."""
 
 
-def series_key(header: Slice) -> tuple[str, ...]:
+def group_by_series(files: Iterable[Sequence[Slice]]) -> Groups:
+    """Group the slices of files into series; without a UID, folders of the same instances are one.
+
+    Args:
+        files: the headers of each file, one or more.
+    """
+    groups: Groups = {}
+    for headers in files:
+        groups.setdefault(_key_of(headers[0]), []).extend(headers)
+    return _join_copied_folders(groups)
+
+
+def _key_of(header: Slice) -> tuple[str, ...]:
     """The UID; without it, folder, study, patient and series number are what tells series apart."""
     if header.series_uid:
         return (header.series_uid,)
@@ -21,8 +33,8 @@ def series_key(header: Slice) -> tuple[str, ...]:
     return (str(header.path.parent), origin.study, origin.patient, origin.series_number)
 
 
-def with_copied_folders_joined(groups: Groups) -> Groups:
-    """Slices without series UID in one group where another folder holds the same instances."""
+def _join_copied_folders(groups: Groups) -> Groups:
+    """Put slices without series UID in one group where another folder holds the same instances."""
     joined: Groups = {}
     first_of: dict[tuple[object, ...], tuple[str, ...]] = {}
     for key, slices in groups.items():

@@ -14,10 +14,10 @@ import numpy as np
 from medseg.base.text import counted
 from medseg.geometry import ORTHOGONALITY_TOLERANCE, Geometry
 from medseg.ingest.dicom.consistency.consistency import differences, mixed_acquisition
-from medseg.ingest.dicom.consistency.decimal_commas import some_decimal_commas
+from medseg.ingest.dicom.consistency.kinds import some_decimal_commas
 from medseg.ingest.dicom.consistency.slice_differences import names_of_differences
+from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.rules.slice_rules import LONGEST_MM, SHORTEST_MM, Rule
-from medseg.ingest.dicom.slice import Slice
 from medseg.ingest.reasons import Reason
 
 ROUNDING_MM = 0.05

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from medseg.ingest.checks import as_labels, has_only
+from medseg.ingest.checks import as_labels, check_room, has_only
 from medseg.ingest.codestreams.scan_end import check_scan_end
 from medseg.ingest.codestreams.tile_end import check_tile_end
 from medseg.ingest.packing import check_is_file
@@ -29,7 +29,6 @@ from medseg.ingest.pictures.bounded_bytes import (
 )
 from medseg.ingest.pictures.orientation import as_stored
 from medseg.ingest.reasons import IngestError, Reason
-from medseg.ingest.room import check_room
 
 _GREY_MODES = ("L", "I", "I;16", "I;16L", "I;16B")  # 8 and 16 bit; "I" is 16 bit in older Pillow
 _RGB_MODES = ("RGB", "RGBA", "L", "LA", "P")  # 8 bit; "P" is a palette of colours

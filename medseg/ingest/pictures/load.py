@@ -27,9 +27,9 @@ from PIL import Image
 from medseg.base.text import warn_once
 from medseg.ingest.dicom.photograph import read_colour
 from medseg.ingest.formats import PICTURES
+from medseg.ingest.metadata import EXIF_ORIENTATION, metadata
 from medseg.ingest.pictures.file import Picture, read_label_picture, read_picture
 from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation, note_on
-from medseg.ingest.reader import EXIF_ORIENTATION, metadata
 from medseg.ingest.reasons import IngestError, Reason
 
 logger = logging.getLogger(__name__)

@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from medseg.geometry import Geometry
-from medseg.ingest.checks import check_finite
+from medseg.ingest.checks import check_finite, check_room
 from medseg.ingest.content import refusal_by_content
 from medseg.ingest.formats import SUFFIXES, image_of_pair, suffix_of
 from medseg.ingest.packing import check_is_file, check_unpacked
 from medseg.ingest.reasons import IngestError, Reason, explain
-from medseg.ingest.room import check_room
 from medseg.ingest.volumes.header import STATED, Choices, VolumeHeader
 from medseg.ingest.volumes.metaimage_header import parse_metaimage
 from medseg.ingest.volumes.mgh_header import parse_mgh

@@ -16,8 +16,7 @@ import numpy as np
 
 from medseg.base.arguments import is_integer
 from medseg.geometry import Geometry
-from medseg.ingest.dicom.notes import Note
-from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.reasons import IngestError, Note, Reason
 
 AFFINES = ("sform", "qform")
 """Which orientation of a NIfTI to believe where it states two."""

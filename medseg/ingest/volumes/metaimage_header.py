@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from medseg.geometry import LPS_TO_RAS, Geometry
-from medseg.ingest.dicom.notes import Note
-from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.reasons import IngestError, Note, Reason
 from medseg.ingest.volumes.header import (
     Choices,
     VolumeHeader,

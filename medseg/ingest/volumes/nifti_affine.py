@@ -28,8 +28,7 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from medseg.geometry import Geometry
-from medseg.ingest.dicom.notes import Note
-from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.reasons import IngestError, Note, Reason
 from medseg.ingest.volumes.header import AFFINES, checked_grid
 
 PIXDIM_TOLERANCE = 0.01

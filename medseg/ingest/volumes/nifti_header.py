@@ -19,10 +19,9 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from medseg.geometry import Geometry
-from medseg.ingest.dicom.notes import Note
 from medseg.ingest.formats import PAIR_HEADERS, header_of_pair, image_of_pair, suffix_of
 from medseg.ingest.packing import packing_to_read
-from medseg.ingest.reasons import IngestError, Reason
+from medseg.ingest.reasons import IngestError, Note, Reason
 from medseg.ingest.volumes.header import Choices, VolumeHeader, checked_grid, millimetres, no_volume
 from medseg.ingest.volumes.nifti_affine import choose_affine
 from medseg.ingest.volumes.streams import Stream, opened, take

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from medseg.ingest.checks import check_room
 from medseg.ingest.reasons import IngestError, Reason
-from medseg.ingest.room import check_room
 from medseg.ingest.volumes.header import VolumeHeader, check_index
 from medseg.ingest.volumes.streams import MOST_INFLATED, Stream, gzip_length, opened, skip, take
 

@@ -16,7 +16,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
 from medseg.ingest.codestreams.codestream import Codestream, contradiction, stated
-from medseg.ingest.dicom.header import read_header
+from medseg.ingest.dicom.read_slices import read_header
 
 
 def items(*fragments):

@@ -21,8 +21,8 @@ from medseg.ingest.dicom.consistency.traits import (
 )
 from medseg.ingest.dicom.consistency.turns import alternate, may_be_packages, overlap, places_along
 from medseg.ingest.dicom.consistency.weak_elements import is_weak
-from medseg.ingest.dicom.rules.provenance import keyword_of
-from medseg.ingest.dicom.slice import Slice
+from medseg.ingest.dicom.header.origin import keyword_of
+from medseg.ingest.dicom.header.slice import Slice
 
 
 def alternating(slices: Sequence[Slice]) -> str:

@@ -21,6 +21,7 @@ from medseg.ingest.dicom.consistency.kinds import (
     list_differences,
     number_of,
 )
+from medseg.ingest.dicom.consistency.quantity import quantity
 from medseg.ingest.dicom.consistency.traits import (
     ACQUISITION,
     ACQUISITION_TIME,
@@ -43,8 +44,7 @@ from medseg.ingest.dicom.consistency.turns import (
     swing,
     take_turns,
 )
-from medseg.ingest.dicom.rules.quantity import quantity
-from medseg.ingest.dicom.slice import Slice
+from medseg.ingest.dicom.header.slice import Slice
 
 MOSTLY_DOUBLED = 0.5
 """Of two volumes between each other this part of the places in a stack is there twice, at least."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from medseg.ingest.dicom.consistency.traits import Trait
-from medseg.ingest.dicom.elements import has_decimal_comma
-from medseg.ingest.dicom.slice import Slice
+from pydicom.tag import Tag
+
+from medseg.ingest.dicom.consistency.traits import OF_ONE_VOLUME, Trait
+from medseg.ingest.dicom.files.elements import has_decimal_comma
+from medseg.ingest.dicom.header.origin import keyword_of
+from medseg.ingest.dicom.header.slice import Slice
 
 MOST_LISTED = 4
 """So many values are listed; of more the first two and the last one are."""
@@ -89,3 +92,27 @@ def number_of(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def some_decimal_commas(slices: Sequence[Slice]) -> str:
+    """Say where some slices alone write a number of the acquisition with a decimal comma.
+
+    No scanner does so in a part of its slices. Another program wrote these files again, and what it
+    did to other numbers is not known.
+
+    Where all slices that state an element write it so, nothing is found: they may be compared.
+
+    Args:
+        slices: those of one series, one or more.
+    """
+    for trait in OF_ONE_VOLUME:
+        stated = [(text, s) for s in slices if (text := getattr(s.origin, trait.field))]
+        faulty = [(text, s) for text, s in stated if has_decimal_comma(text)]
+        if trait.tolerance is None or not 0 < len(faulty) < len(stated):
+            continue
+        keyword = keyword_of(trait.field)
+        text, first = faulty[0]
+        where = f"{len(faulty)} of {len(slices)} slices, such as {first.path.name},"
+        said = f"{keyword} {Tag(keyword)} is {text!r}, which is no number for its decimal comma"
+        return f"{said}, in {where}"
+    return ""

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from medseg.ingest.dicom.slice import Slice
+from medseg.ingest.dicom.header.slice import Slice
 
 OVERLAP = 1.5
 """Slices of two volumes at half a step are mostly this many steps thick, or more, or so apart."""

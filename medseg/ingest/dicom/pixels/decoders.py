@@ -30,7 +30,7 @@ from medseg.ingest.codestreams.codestream import size_of
 from medseg.ingest.codestreams.scan_end import check_scan_end
 from medseg.ingest.codestreams.tile_end import check_tile_end
 from medseg.ingest.codestreams.tile_parts import missing_tiles
-from medseg.ingest.dicom.file import PARSE_ERRORS
+from medseg.ingest.dicom.files.parse import PARSE_ERRORS
 from medseg.ingest.dicom.pixels.rle import decode_rle
 
 DECODE_ERRORS = (*PARSE_ERRORS, RuntimeError)

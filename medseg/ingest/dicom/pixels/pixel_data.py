@@ -14,9 +14,10 @@ from typing import BinaryIO
 import pydicom
 
 from medseg.ingest.codestreams.codestream import codestream_of, is_irreversible, size_of
-from medseg.ingest.dicom.elements import ElementError, whole
-from medseg.ingest.dicom.file import Part10
-from medseg.ingest.dicom.inflated import Inflated
+from medseg.ingest.dicom.files.elements import ElementError, whole
+from medseg.ingest.dicom.files.inflated import Inflated
+from medseg.ingest.dicom.files.parse import Part10
+from medseg.ingest.dicom.header.slice import PixelData
 from medseg.ingest.dicom.pixels.pixel_content import (
     HEAD_BYTES,
     JPEG_2000,
@@ -26,7 +27,6 @@ from medseg.ingest.dicom.pixels.pixel_content import (
     is_rle_table,
 )
 from medseg.ingest.dicom.pixels.rle import decode_rle
-from medseg.ingest.dicom.slice import PixelData
 from medseg.ingest.reasons import IngestError
 
 MAX_PADDING_BYTES = 2**17

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medseg.ingest.codestreams.codestream import contradiction
+from medseg.ingest.dicom.header.slice import PixelData, Slice
 from medseg.ingest.dicom.pixels.pixel_content import is_of
-from medseg.ingest.dicom.slice import PixelData, Slice
 
 FREE_DECODED_BYTES = 2**26
 """A compressed series may always decode to this much, whatever its files hold."""

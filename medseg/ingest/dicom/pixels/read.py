@@ -18,15 +18,16 @@ import numpy as np
 import pydicom
 from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes
 
+from medseg.ingest.checks import check_room
 from medseg.ingest.codestreams.codestream import Codestream, contradiction, stated
-from medseg.ingest.dicom.file import open_bounded, parse
-from medseg.ingest.dicom.inflated import Inflated
+from medseg.ingest.dicom.files.bounded_file import BoundedFile
+from medseg.ingest.dicom.files.inflated import Inflated
+from medseg.ingest.dicom.files.parse import parse
+from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.decoders import DECODE_ERRORS, decode_frames
-from medseg.ingest.dicom.slice import Slice
-from medseg.ingest.dicom.values.histogram import BLOCK_SAMPLES
-from medseg.ingest.dicom.values.unused_bits import HIGHEST_HU, surplus_of, without_unused_bits
+from medseg.ingest.dicom.pixels.histogram import BLOCK_SAMPLES
+from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU, surplus_of, without_unused_bits
 from medseg.ingest.reasons import IngestError, Reason, explain
-from medseg.ingest.room import check_room
 
 CT_PADDING_HU = -1024
 """Value of CT pixels that the scanner padded (outside its field of view): below any tissue."""
@@ -143,7 +144,7 @@ def _read_plain(header: Slice, offset: int) -> np.ndarray:
 def _inflate(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
     """Some frames of a deflated file, in the order of the file, one at a time."""
     path = headers[0].path
-    with open_bounded(path) as file:
+    with BoundedFile(path) as file:
         try:
             stream, start = _deflated_pixels(file, headers[0])
             for header in headers:
@@ -241,7 +242,7 @@ def _within_bits_stored(
 
 def _whole(path: Path) -> pydicom.Dataset:
     """The pixels of a file, how they are stored and a transfer syntax, inflated if deflated."""
-    with open_bounded(path) as file:
+    with BoundedFile(path) as file:
         parsed = parse(file, path, keywords=_DECODED, with_pixels=True)
     if parsed is None:
         raise ValueError("no DICOM any more")

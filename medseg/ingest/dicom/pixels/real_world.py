@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from medseg.ingest.dicom.pixels.real_world_mapping import Mapping
-from medseg.ingest.dicom.rules.image_kind import RESCALED_KINDS
-from medseg.ingest.dicom.slice import Slice
+from medseg.ingest.dicom.header.image_kind import RESCALED_KINDS
+from medseg.ingest.dicom.header.real_world_mapping import Mapping
+from medseg.ingest.dicom.header.slice import Slice
 
 HOUNSFIELD = "[hnsf'U]"
 """The code of HU in UCUM."""

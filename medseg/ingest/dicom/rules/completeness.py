@@ -1,89 +1,19 @@
 """Completeness: what the header counts, compared with what is there.
 
 The parts of a concatenation (PS3.3 C.7.6.16.1.3) are counted exactly, so a part that is missing is
-certain. Other counts may be of more than one series, or be older than it: they are said, no more.
+certain. Other counts may be of more than one series, or be older than it: they are only noted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import pydicom
-
-from medseg.ingest.dicom import private
-from medseg.ingest.dicom.elements import text, whole
-
-KEYWORDS = (
-    *("ConcatenationUID", "InConcatenationNumber", "InConcatenationTotalNumber"),
-    *("ConcatenationFrameOffsetNumber", "ImagesInAcquisition", "NumberOfSlices"),
-    "NumberOfSeriesRelatedInstances",
-)
+from medseg.ingest.dicom.header.counts import COUNTED, Counts
 
 _MOST_LISTED = 4
 _MOST_PARTS = 10_000
-_COUNTS = {
-    "images_in_acquisition": "ImagesInAcquisition",
-    "slices_of_pet": "NumberOfSlices",
-    "instances_of_series": "NumberOfSeriesRelatedInstances",
-    "slices_by_maker": "the number of slices in a private element",
-}
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What one header counts; 0 or None where it does not.
-
-    Attributes:
-        concatenation: the UID that the parts of one have in common.
-        part: which of them the file is, counted from 1.
-        parts: how many there are.
-        offset: how many frames the parts before it hold.
-        images_in_acquisition: ImagesInAcquisition.
-        slices_of_pet: NumberOfSlices of PET.
-        instances_of_series: NumberOfSeriesRelatedInstances, which archives write.
-        slices_by_maker: what GE or Philips count, see `medseg.ingest.dicom.private`.
-    """
-
-    concatenation: str = ""
-    part: int = 0
-    parts: int = 0
-    offset: int | None = None
-    images_in_acquisition: int = 0
-    slices_of_pet: int = 0
-    instances_of_series: int = 0
-    slices_by_maker: int = 0
-
-    @property
-    def is_part(self) -> bool:
-        """Whether the file is one part of a concatenation."""
-        stated = self.concatenation or self.part or self.parts > 1
-        return bool(stated or self.offset is not None)
-
-
-def read_counts(dataset: pydicom.Dataset) -> Counts:
-    """Read what a header counts.
-
-    Example:
-        >>> dataset = pydicom.Dataset()
-        >>> dataset.InConcatenationNumber = 2
-        >>> read_counts(dataset).part
-        2
-    """
-    count = partial(whole, dataset)
-    offset = count("ConcatenationFrameOffsetNumber", -1)
-    return Counts(
-        concatenation=text(dataset, "ConcatenationUID"),
-        part=count("InConcatenationNumber"),
-        parts=count("InConcatenationTotalNumber"),
-        offset=offset if offset >= 0 else None,
-        images_in_acquisition=count(_COUNTS["images_in_acquisition"]),
-        slices_of_pet=count(_COUNTS["slices_of_pet"]),
-        instances_of_series=count(_COUNTS["instances_of_series"]),
-        slices_by_maker=private.count_of_slices(dataset),
-    )
 
 
 @dataclass(frozen=True)
@@ -179,7 +109,7 @@ def fewer_than_counted(counts: Sequence[Counts]) -> str:
         >>> fewer_than_counted([Counts(images_in_acquisition=3)] * 2)
         'ImagesInAcquisition is 3'
     """
-    for field, keyword in _COUNTS.items():
+    for field, keyword in COUNTED.items():
         stated = {getattr(one, field) for one in counts}
         if len(stated) == 1 and (number := stated.pop()) > len(counts):
             return f"{keyword} is {number}"

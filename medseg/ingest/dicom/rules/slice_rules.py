@@ -19,7 +19,12 @@ from medseg.ingest.dicom.consistency.consistency import (
     mixed_quantity,
     mixed_study,
 )
-from medseg.ingest.dicom.mosaic import is_frame_of_slice, mosaic_by, places_of_files
+from medseg.ingest.dicom.header.image_kind import (
+    MULTI_FRAME_CLASSES,
+    is_class_without_image,
+    is_no_image,
+)
+from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.pixel_rules import (
     conflicting_syntax,
     contradicting_codestream,
@@ -29,12 +34,7 @@ from medseg.ingest.dicom.pixels.pixel_rules import (
 )
 from medseg.ingest.dicom.pixels.real_world import conflicting_rescale
 from medseg.ingest.dicom.rules.completeness import Part, missing_parts
-from medseg.ingest.dicom.rules.image_kind import (
-    MULTI_FRAME_CLASSES,
-    is_class_without_image,
-    is_no_image,
-)
-from medseg.ingest.dicom.slice import Slice
+from medseg.ingest.dicom.rules.mosaic import is_frame_of_slice, mosaic_by, places_of_files
 from medseg.ingest.reasons import Reason
 
 ORIENTATION_TOLERANCE = 1e-4

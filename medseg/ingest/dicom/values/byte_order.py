@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from medseg.ingest.dicom.slice import Slice
-from medseg.ingest.dicom.values.histogram import Histogram, some_rows
+from medseg.ingest.dicom.header.slice import Slice
+from medseg.ingest.dicom.pixels.histogram import Histogram, some_rows
 
 _OFTENER = 2
 """So many times oftener the upper byte must change."""

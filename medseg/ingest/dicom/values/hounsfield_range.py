@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medseg.ingest.dicom.slice import Slice
-from medseg.ingest.dicom.values.histogram import Histogram
-from medseg.ingest.dicom.values.unused_bits import HIGHEST_HU
+from medseg.ingest.dicom.header.slice import Slice
+from medseg.ingest.dicom.pixels.histogram import Histogram
+from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU
 
 LOWEST_AIR_HU = -1124.0
 """No tissue and no air is lower, noise included."""

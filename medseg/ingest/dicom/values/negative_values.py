@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from medseg.ingest.dicom.slice import Slice
+from medseg.ingest.dicom.header.slice import Slice
 
 LEAST_BITS = 12
 """Of fewer bits, all values may occur."""

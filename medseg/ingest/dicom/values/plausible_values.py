@@ -16,10 +16,11 @@ import numpy as np
 from pydicom.uid import RLELossless
 
 from medseg.base.text import counted
+from medseg.ingest.dicom.header.slice import Slice, some_of
+from medseg.ingest.dicom.pixels.histogram import Histogram, histogram_of
 from medseg.ingest.dicom.pixels.read import check_mapped
-from medseg.ingest.dicom.slice import Slice, some_of
+from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU, surplus_of, without_unused_bits
 from medseg.ingest.dicom.values.byte_order import are_swapped, swapped
-from medseg.ingest.dicom.values.histogram import Histogram, histogram_of
 from medseg.ingest.dicom.values.hounsfield_range import (
     LOWEST_AIR_HU,
     HounsfieldRange,
@@ -34,7 +35,6 @@ from medseg.ingest.dicom.values.negative_values import what_is_too_negative
 from medseg.ingest.dicom.values.rescale_jumps import with_rescale_notes
 from medseg.ingest.dicom.values.strips import whole_planes
 from medseg.ingest.dicom.values.swapped_slices import in_one_order
-from medseg.ingest.dicom.values.unused_bits import HIGHEST_HU, surplus_of, without_unused_bits
 from medseg.ingest.reasons import IngestError, Reason
 
 MOST_SLICES = 16

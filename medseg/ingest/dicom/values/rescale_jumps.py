@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from medseg.ingest.dicom.slice import Slice, some_of
+from medseg.ingest.dicom.header.slice import Slice, some_of
 from medseg.ingest.dicom.values.strips import CLOSER, beside, distance, read_strips
 from medseg.ingest.reasons import Reason
 

@@ -12,8 +12,8 @@ from io import FileIO
 
 import numpy as np
 
+from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.read import stored_planes
-from medseg.ingest.dicom.slice import Slice
 from medseg.ingest.reasons import IngestError
 
 CLOSER = 3.0

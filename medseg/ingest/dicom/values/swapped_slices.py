@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from medseg.ingest.dicom.slice import Slice, some_of
+from medseg.ingest.dicom.header.slice import Slice, some_of
+from medseg.ingest.dicom.pixels.histogram import Histogram, histogram_of
 from medseg.ingest.dicom.values.byte_order import are_swapped, changes, fit_swapped, swapped
-from medseg.ingest.dicom.values.histogram import Histogram, histogram_of
 from medseg.ingest.dicom.values.hounsfield_range import is_hounsfield, is_unlikely
 from medseg.ingest.dicom.values.strips import CLOSER, beside, distance, read_strips, whole_planes
 from medseg.ingest.reasons import IngestError, Reason

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pydicom.datadict import tag_for_keyword
 
 from medseg.ingest.dicom.consistency.traits import ABSENCE_SAYS, OF_ONE_PLACE, TRAIT_OF
-from medseg.ingest.dicom.rules.provenance import Origin
+from medseg.ingest.dicom.header.origin import Origin
 
 FIELDS = {field.name for field in fields(Origin)}
 

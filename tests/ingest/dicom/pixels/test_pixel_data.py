@@ -23,12 +23,13 @@ from pydicom.uid import (
 )
 
 from medseg.ingest import IngestError, Reason, find_series, load
-from medseg.ingest.dicom.file import open_bounded, parse
+from medseg.ingest.dicom.files.bounded_file import BoundedFile
+from medseg.ingest.dicom.files.parse import parse
 from medseg.ingest.dicom.pixels.pixel_data import MAX_PADDING_BYTES, measure_pixels, zeros_at_end
 
 
 def measured(path):
-    with open_bounded(path) as file:
+    with BoundedFile(path) as file:
         return measure_pixels(parse(file, path, keywords=["Rows"]))
 
 

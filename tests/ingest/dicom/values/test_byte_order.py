@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from ingest.dicom_writer import make_series, write_series
 
-from medseg.ingest.dicom.header import read_header
+from medseg.ingest.dicom.pixels.histogram import histogram_of
+from medseg.ingest.dicom.read_slices import read_header
 from medseg.ingest.dicom.values.byte_order import are_swapped, swapped
-from medseg.ingest.dicom.values.histogram import histogram_of
 
 SMOOTH = np.arange(0, 4096, 4, dtype=np.uint16).reshape(16, 64)
 NOISE = np.random.default_rng(0).integers(0, 2**16, (64, 64)).astype(np.uint16)

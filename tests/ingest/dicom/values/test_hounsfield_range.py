@@ -8,8 +8,8 @@ import pytest
 from ingest.dicom_writer import make_series, write_series
 
 from medseg.ingest import Reason, Verdict, find_series
-from medseg.ingest.dicom.header import read_header
-from medseg.ingest.dicom.values.histogram import histogram_of
+from medseg.ingest.dicom.pixels.histogram import histogram_of
+from medseg.ingest.dicom.read_slices import read_header
 from medseg.ingest.dicom.values.hounsfield_range import range_of, what_is_unlikely
 
 

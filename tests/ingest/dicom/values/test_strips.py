@@ -7,7 +7,7 @@ import pytest
 from ingest.dicom_writer import as_big_endian, make_series, write_series
 from pydicom.uid import RLELossless
 
-from medseg.ingest.dicom.header import read_header
+from medseg.ingest.dicom.read_slices import read_header
 from medseg.ingest.dicom.values.strips import beside, distance, read_strips
 
 VALUES = np.arange(4 * 64 * 600).reshape(4, 64, 600) % 3000

@@ -1,0 +1,1 @@
+"""Files: which files of a path are DICOM, and what is stored in one."""

@@ -1,0 +1,132 @@
+"""Stray: files beside slices that are no DICOM as they stand and may be slices all the same.
+
+Names and first bytes tell a slice that was overwritten, packed or not fetched from the notes, lists
+and previews that archives put beside slices.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from medseg.base.walk import what_is_no_file
+from medseg.ingest.reasons import IngestError, Reason
+
+_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+PACKED_SUFFIXES = (
+    ".gz",
+    ".bz2",
+    ".xz",
+    ".zst",
+    ".z",
+    ".lz",
+    ".lz4",
+    ".lzma",
+    ".zip",
+    ".7z",
+    ".rar",
+)
+_UNFINISHED_SUFFIXES = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp")
+_DIGITS = re.compile(r"\d+(\.\d+)*")
+_HEAD_BYTES = 1024
+_PREFIX = slice(128, 132)
+_OTHER_FORMATS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"%PDF", b"PK\x03\x04", b"\x1f\x8b")
+
+
+class _Names(NamedTuple):
+    """How the slices of one folder are named."""
+
+    patterns: frozenset[str] = frozenset()
+    suffixes: frozenset[str] = frozenset()
+
+
+def suspicious_files(
+    files: Iterable[Path], slices: Iterable[Path]
+) -> Iterator[tuple[Path, IngestError]]:
+    """Give the files of which no header was read and that may be slices, each with the reason.
+
+    A file may be one where it is named as DICOM is (`.dcm`, `.dicom`, `.ima`), or like a slice of
+    its folder but for the digits. Where only its suffix is like theirs, or absent or a number as
+    theirs, the bytes decide: text, pictures and archives are no slice, anything else may be one.
+    What is packed, or a download that did not end, goes by its name without `.gz` or `.part`,
+    unless that file is there too. A link that leads nowhere, a pipe, socket or device has no bytes:
+    any without suffix may be one.
+
+    Args:
+        files: no DICOM, or what is no file, see `medseg.base.walk.what_is_no_file`.
+        slices: the files that DICOM headers were read of.
+
+    Returns:
+        "not-found" for what is no file, else "unreadable".
+
+    Example:
+        >>> list(suspicious_files([Path("ct/list.csv")], [Path("ct/1-01.dcm")]))
+        []
+    """
+    folders: dict[Path, list[str]] = {}
+    for path in slices:
+        folders.setdefault(path.parent, []).append(path.name)
+    beside = {folder: _names(names) for folder, names in folders.items()}
+    for path in files:
+        if fault := _fault(path, beside.get(path.parent, _Names())):
+            yield path, fault
+
+
+def _names(names: Iterable[str]) -> _Names:
+    suffixes = frozenset(_suffix(Path(name)) for name in names)
+    return _Names(frozenset(_pattern(n) for n in names if _DIGITS.search(n)), suffixes)
+
+
+def _suffix(name: Path) -> str:
+    """The suffix; "" where it has no letter, as at the end of a UID."""
+    return name.suffix if any(map(str.isalpha, name.suffix)) else ""
+
+
+def _pattern(name: str) -> str:
+    """The name with "#" for numbers, UIDs included: "im0004.dcm" is "im#.dcm"."""
+    return _DIGITS.sub("#", name)
+
+
+def _fault(path: Path, beside: _Names) -> IngestError | None:
+    is_packed = path.suffix.lower() in PACKED_SUFFIXES
+    is_unfinished = path.suffix.lower() in _UNFINISHED_SUFFIXES
+    name = Path(path.stem if is_packed or is_unfinished else path.name)
+    if name.name != path.name and path.with_name(name.name).exists():
+        return None
+    is_named = name.suffix.lower() in _DICOM_SUFFIXES or _pattern(name.name) in beside.patterns
+    if what := what_is_no_file(path):
+        finding = f"{path} is {what}"
+        may_be_slice = is_named or _suffix(name) in ("", *beside.suffixes)
+        return IngestError(Reason.NOT_FOUND, finding) if may_be_slice else None
+    if is_packed:
+        finding = f"{path} is packed and may be a slice: unpack it"
+        return IngestError(Reason.UNREADABLE, finding) if is_named else None
+    if is_unfinished:
+        finding = f"{path} is a download that did not end and may be a slice: fetch it again"
+        return IngestError(Reason.UNREADABLE, finding) if is_named else None
+    if not is_named and _suffix(name) not in beside.suffixes:
+        return None
+    head = _head(path)
+    if head[_PREFIX] == b"DICM" or (not is_named and _is_of_another_kind(head)):  # a DICOMDIR
+        return None
+    return IngestError(Reason.UNREADABLE, f"{path} may be a slice and is no DICOM")
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+def _is_of_another_kind(head: bytes) -> bool:
+    return head.startswith(_OTHER_FORMATS) or _is_text(head)
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return not any(ord(letter) < 32 and not letter.isspace() for letter in text)

@@ -1,0 +1,1 @@
+"""Header: what a DICOM header states of its slices, as plain values."""

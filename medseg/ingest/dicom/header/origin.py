@@ -1,0 +1,312 @@
+"""Origin: from which patient, study, acquisition and reconstruction a slice comes, as stated.
+
+What is read here only tells slices apart: it is compared as text, never computed with, so that a
+value which is no number refuses nothing by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import pydicom
+from pydicom.tag import BaseTag, Tag
+
+from medseg.ingest.dicom.files.elements import macro
+from medseg.ingest.dicom.header.compared_elements import OF_FILES
+from medseg.ingest.dicom.header.other_elements import (
+    Others,
+    items_of,
+    read_frame_others,
+    read_others,
+)
+from medseg.ingest.dicom.header.private import b_value as private_b_value
+from medseg.ingest.dicom.header.private import direction as private_direction
+
+_AS_STORED = {
+    "patient": "PatientID",
+    "birth_date": "PatientBirthDate",
+    "sex": "PatientSex",
+    "study": "StudyInstanceUID",
+    "series_number": "SeriesNumber",
+    "kernel": "ConvolutionKernel",
+    "component": "ComplexImageComponent",
+    "acquisition": "AcquisitionNumber",
+    "tube_kv": "KVP",
+    "echo_time_ms": "EchoTime",
+    "temporal_position": "TemporalPositionIdentifier",
+    "trigger_time_ms": "TriggerTime",
+    "acquisition_time": "AcquisitionTime",
+    "repetition_time_ms": "RepetitionTime",
+    "inversion_time_ms": "InversionTime",
+    "flip_angle_degrees": "FlipAngle",
+    "sequence_name": "SequenceName",
+    "scanning_sequence": "ScanningSequence",
+    "thickness_mm": "SliceThickness",
+    "contrast_agent": "ContrastBolusAgent",
+    "patient_position": "PatientPosition",
+    "filter_type": "FilterType",
+    "units": "Units",
+    "description": "SeriesDescription",
+    "protocol": "ProtocolName",
+    "series_time": "SeriesTime",
+    "echo_number": "EchoNumbers",
+    "sequence_variant": "SequenceVariant",
+    "scan_options": "ScanOptions",
+    "reconstruction": "ReconstructionMethod",
+    "comments": "ImageComments",
+    "irradiation": "IrradiationEventUID",
+    "reference_time_ms": "FrameReferenceTime",
+    "body_part": "BodyPartExamined",
+    "stack": "StackID",
+    "magnetization_transfer": "MagnetizationTransfer",
+    "laterality": "Laterality",
+    "image_laterality": "ImageLaterality",
+}
+"""Elements whose values are text in the file."""
+
+_STORED_TAGS = {name: Tag(keyword) for name, keyword in _AS_STORED.items()}
+
+_AS_NUMBERS = {
+    "b_value": "DiffusionBValue",
+    "direction": "DiffusionGradientOrientation",
+    "temporal_index": "TemporalPositionIndex",
+    "temporal_offset_s": "TemporalPositionTimeOffset",
+    "cardiac_phase": "NominalPercentageOfCardiacPhase",
+    "respiratory_phase": "NominalPercentageOfRespiratoryPhase",
+    "trigger_delay_ms": "NominalCardiacTriggerDelayTime",
+}
+"""Elements whose values are binary numbers in the file."""
+
+_KNOWN = frozenset(
+    Tag(keyword) for name, keyword in (_AS_STORED | _AS_NUMBERS).items() if name != "body_part"
+)
+"""What is compared for itself. BodyPartExamined is kept for another purpose."""
+
+_OF_FRAME = {
+    "kernel": ("CTReconstructionSequence", "ConvolutionKernel"),
+    "component": ("MRImageFrameTypeSequence", "ComplexImageComponent"),
+    "acquisition": ("FrameContentSequence", "FrameAcquisitionNumber"),
+    "tube_kv": ("CTXRayDetailsSequence", "KVP"),
+    "echo_time_ms": ("MREchoSequence", "EffectiveEchoTime"),
+    "repetition_time_ms": ("MRTimingAndRelatedParametersSequence", "RepetitionTime"),
+    "inversion_time_ms": ("MRModifierSequence", "InversionTimes"),
+    "flip_angle_degrees": ("MRTimingAndRelatedParametersSequence", "FlipAngle"),
+    "thickness_mm": ("PixelMeasuresSequence", "SliceThickness"),
+    "b_value": ("MRDiffusionSequence", "DiffusionBValue"),
+    "temporal_position": ("FrameContentSequence", "TemporalPositionIndex"),
+    "temporal_offset_s": ("TemporalPositionSequence", "TemporalPositionTimeOffset"),
+    "trigger_time_ms": ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
+    "cardiac_phase": ("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase"),
+    "respiratory_phase": (
+        "RespiratorySynchronizationSequence",
+        "NominalPercentageOfRespiratoryPhase",
+    ),
+    "stack": ("FrameContentSequence", "StackID"),
+    "in_stack": ("FrameContentSequence", "InStackPositionNumber"),
+    "dimensions": ("FrameContentSequence", "DimensionIndexValues"),
+    "comments": ("FrameContentSequence", "FrameComments"),
+    "reconstruction": ("CTReconstructionSequence", "ReconstructionAlgorithm"),
+    "scan_options": ("MRModifierSequence", "SpectrallySelectedSuppression"),
+    "magnetization_transfer": ("MRModifierSequence", "MagnetizationTransfer"),
+    "metabolite": ("MRMetaboliteMapSequence", "MetaboliteMapDescription"),
+    "image_laterality": ("FrameAnatomySequence", "FrameLaterality"),
+    "irradiation": ("IrradiationEventIdentificationSequence", "IrradiationEventUID"),
+    "reference_time_ms": ("FrameContentSequence", "FrameReferenceDateTime"),
+    "acquisition_time": ("FrameContentSequence", "FrameAcquisitionDateTime"),
+}
+"""Where functional groups state the same (PS3.3 C.7.6.16.2, C.8.13.5 and C.8.15.3)."""
+
+_MACROS = frozenset(Tag(sequence) for sequence, _ in _OF_FRAME.values())
+
+_CONVERTED = (
+    "UnassignedPerFrameConvertedAttributesSequence",
+    "UnassignedSharedConvertedAttributesSequence",
+)
+"""Where legacy converted objects keep the elements of single slices (PS3.3 C.7.6.16.2.25)."""
+
+_GE_CREATOR, _GE_COMPONENT = Tag(0x0043, 0x0010), Tag(0x0043, 0x102F)
+_GE_COMPONENTS = ("MAGNITUDE", "PHASE", "REAL", "IMAGINARY")
+"""What 0 to 3 mean in GE's own element "Image Type (real, imaginary, phase, magnitude)" of MR."""
+
+KEYWORDS = (
+    *(*_AS_STORED.values(), *_AS_NUMBERS.values(), *OF_FILES.values()),
+    *(f"{tag:08X}" for tag in (_GE_CREATOR, _GE_COMPONENT)),
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a header states of its slice's origin; "" where it states nothing.
+
+    `patient`, `birth_date` and `sex` are kept for comparison alone, and so is free text, which may
+    name a patient: they are not shown, not even by `repr`. `others` are of
+    `medseg.ingest.dicom.header.other_elements`, and make no two origins differ.
+    """
+
+    patient: str = field(default="", repr=False)
+    birth_date: str = field(default="", repr=False)
+    sex: str = field(default="", repr=False)
+    study: str = ""
+    series_number: str = ""
+    kernel: str = ""
+    component: str = ""
+    acquisition: str = ""
+    tube_kv: str = ""
+    echo_time_ms: str = ""
+    b_value: str = ""
+    direction: str = ""
+    temporal_position: str = ""
+    trigger_time_ms: str = ""
+    acquisition_time: str = ""
+    repetition_time_ms: str = ""
+    inversion_time_ms: str = ""
+    flip_angle_degrees: str = ""
+    sequence_name: str = ""
+    scanning_sequence: str = ""
+    thickness_mm: str = ""
+    contrast_agent: str = ""
+    patient_position: str = ""
+    filter_type: str = ""
+    units: str = ""
+    description: str = field(default="", repr=False)
+    protocol: str = field(default="", repr=False)
+    comments: str = field(default="", repr=False)
+    series_time: str = ""
+    echo_number: str = ""
+    sequence_variant: str = ""
+    scan_options: str = ""
+    magnetization_transfer: str = ""
+    reconstruction: str = ""
+    irradiation: str = ""
+    reference_time_ms: str = ""
+    temporal_index: str = ""
+    temporal_offset_s: str = ""
+    cardiac_phase: str = ""
+    respiratory_phase: str = ""
+    trigger_delay_ms: str = ""
+    stack: str = ""
+    in_stack: str = ""
+    dimensions: str = ""
+    laterality: str = ""
+    image_laterality: str = ""
+    metabolite: str = field(default="", repr=False)
+    body_part: str = ""
+    others: Others = field(default=(), repr=False, compare=False)
+
+
+def keyword_of(name: str) -> str:
+    """The keyword of the element behind a field of `Origin`.
+
+    Example:
+        >>> keyword_of("tube_kv")
+        'KVP'
+    """
+    found = _AS_STORED.get(name) or _AS_NUMBERS.get(name)
+    return found or _OF_FRAME.get(name, ("", name))[1]
+
+
+def read_origin(dataset: pydicom.Dataset) -> Origin:
+    """Read the origin from the elements of a file.
+
+    Example:
+        >>> dataset = pydicom.Dataset()
+        >>> dataset.EchoTime = "4.60"
+        >>> read_origin(dataset).echo_time_ms
+        '4.60'
+    """
+    nested = _stated_in_macros([_readable_macros(dataset)])
+    stated = {name: value or nested.get(name, "") for name, value in _stated(dataset).items()}
+    stated |= {name: value for name, value in nested.items() if name not in stated}
+    private = {
+        "component": stated["component"] or _ge_component(dataset),
+        "b_value": stated["b_value"] or private_b_value(dataset),
+        "direction": stated["direction"] or private_direction(dataset),
+    }
+    return Origin(**stated | private, others=read_others(dataset, but=_KNOWN))
+
+
+def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
+    """The origin of one frame.
+
+    Args:
+        origin: that of the file as a whole, for what its groups do not state.
+        groups: functional groups, that of the frame before the shared one.
+    """
+    stated = _stated_in_macros(groups)
+    kept = [macro(groups, keyword) for keyword in _CONVERTED]
+    kept += _private_items(groups[0])
+    for item in kept:
+        stated = {**_stated(item), **{k: v for k, v in stated.items() if v}}
+    for item in (groups[0], *kept):
+        stated["b_value"] = stated["b_value"] or private_b_value(item)
+        stated["direction"] = stated["direction"] or private_direction(item)
+    others = dict(origin.others) | dict(read_frame_others(groups[0]))
+    for item in kept:
+        others |= dict(read_others(item, but=_KNOWN))
+    stated = {name: value for name, value in stated.items() if value}
+    return replace(origin, **stated, others=tuple(others.items()))
+
+
+def with_shared(origin: Origin, group: pydicom.Dataset) -> Origin:
+    """The origin of a file with what its frames share, which may tell it from another file."""
+    return replace(origin, others=(*origin.others, *read_frame_others(group)))
+
+
+def _stated_in_macros(groups: Sequence[pydicom.Dataset]) -> dict[str, str]:
+    diffusion = macro(groups, "MRDiffusionSequence")
+    gradient = macro([diffusion], "DiffusionGradientDirectionSequence")
+    stated = {name: _value(macro(groups, s), keyword) for name, (s, keyword) in _OF_FRAME.items()}
+    return stated | {"direction": _value(gradient, "DiffusionGradientOrientation")}
+
+
+def _readable_macros(dataset: pydicom.Dataset) -> pydicom.Dataset:
+    """The sequences of a file of one slice that enhanced objects have in their frames."""
+    found = pydicom.Dataset()
+    for tag in _MACROS & dataset.keys():
+        if items_of(dataset, tag):
+            found[tag] = dataset[tag]
+    return found
+
+
+def _private_items(group: pydicom.Dataset) -> list[pydicom.Dataset]:
+    """The items of private sequences, in which Philips and Siemens state what a frame is of."""
+    values = (group[tag].value for tag in group.keys() if tag.group % 2)  # noqa: SIM118
+    return [item for value in values if isinstance(value, pydicom.Sequence) for item in value]
+
+
+def _stated(dataset: pydicom.Dataset) -> dict[str, str]:
+    stored = {name: _stored(dataset, tag) for name, tag in _STORED_TAGS.items()}
+    return stored | {name: _value(dataset, keyword) for name, keyword in _AS_NUMBERS.items()}
+
+
+def _ge_component(dataset: pydicom.Dataset) -> str:
+    """ComplexImageComponent as GE states it before enhanced objects; "" where it does not."""
+    element = dataset.get_item(_GE_COMPONENT)
+    if element is None or _stored(dataset, _GE_CREATOR) != "GEMS_PARM_01":
+        return ""
+    value = element.value
+    if isinstance(value, bytes) and value:
+        is_little = getattr(element, "is_little_endian", True)
+        value = int.from_bytes(value[:2], "little" if is_little else "big")
+    return _GE_COMPONENTS[value] if value in range(len(_GE_COMPONENTS)) else ""
+
+
+def _stored(dataset: pydicom.Dataset, tag: BaseTag) -> str:
+    """Text as in the file, several values with backslashes: pydicom's conversion takes longer."""
+    element = dataset.get_item(tag)
+    value = None if element is None else element.value
+    stated = value.decode("latin-1") if isinstance(value, bytes) else _text(value)
+    return "\\".join(part.strip(" \0") for part in stated.split("\\"))
+
+
+def _value(dataset: pydicom.Dataset, keyword: str) -> str:
+    return _text(dataset.get(keyword))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return str(value)
+    return "\\".join(str(v) for v in value)

@@ -1,0 +1,108 @@
+"""Tests of medseg.ingest.dicom.files.elements: absent and empty are one case, and nonsense
+raises."""
+
+from __future__ import annotations
+
+import pytest
+from pydicom import Dataset
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
+
+from medseg.ingest.dicom.files.elements import (
+    ElementError,
+    number,
+    text,
+    texts,
+    vector,
+    whole,
+    words,
+)
+
+
+def test_absent_and_empty_values_are_alike():
+    for dataset in (Dataset(), _with(Rows=None, Modality="", PixelSpacing=None, ImageType=None)):
+        assert whole(dataset, "Rows", 7) == 7
+        assert text(dataset, "Modality") == ""
+        assert vector(dataset, "PixelSpacing").shape == (0,)
+        assert texts(dataset, "ImageType") == ()
+        assert number(dataset, "SliceThickness") is None
+
+
+def test_values_become_plain_numbers_and_text():
+    dataset = _with(Rows=5, Modality="CT ", PixelSpacing=["0.5", "0.75"], ImageType=["A", "B"])
+    assert whole(dataset, "Rows") == 5
+    assert text(dataset, "Modality") == "CT"
+    assert vector(dataset, "PixelSpacing").tolist() == [0.5, 0.75]
+    assert texts(dataset, "ImageType") == ("A", "B")
+    assert texts(_with(ImageType="A"), "ImageType") == ("A",)
+    assert words(_with(ImageType=["a ", "B\0"]), "ImageType") == ("A", "B")
+
+
+def test_a_value_of_another_kind_raises():
+    with pytest.raises(ElementError, match=r"ReferencedImageSequence \(0008,1140\) is"):
+        whole(_with(ReferencedImageSequence=[Dataset()]), "ReferencedImageSequence")
+
+
+def _with(**values):
+    dataset = Dataset()
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def stored(keyword, value):
+    """A data set with one element as in a file."""
+    tag = Tag(keyword)
+    raw = RawDataElement(tag, dictionary_VR(tag), len(value), value, 0, False, True)
+    dataset = Dataset()
+    dataset[tag] = raw
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (b"0.5 ", 0.5),
+        (b" 0.5", 0.5),
+        (b"0.5\0", 0.5),
+        (b"+1", 1.0),
+        (b"-.5", -0.5),
+        (b"5.", 5.0),
+        (b"1.25e+1", 12.5),
+        (b"0.33333333333333333333333", 1 / 3),
+    ],
+)
+def test_a_decimal_string_that_leaves_no_doubt_is_read(value, read):
+    assert number(stored("SliceThickness", value), "SliceThickness") == read
+    twice = value + b"\\" + value
+    assert vector(stored("PixelSpacing", twice), "PixelSpacing").tolist() == [read, read]
+
+
+def test_an_integer_string_may_have_a_decimal_point():
+    for value in (b"3", b" 3 ", b"+3", b"3.0", b"3."):
+        assert whole(stored("NumberOfFrames", value), "NumberOfFrames") == 3
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "said"),
+    [
+        ("SliceThickness", b"0,5", "SliceThickness (0018,0050) is '0,5', which is no number"),
+        ("SliceThickness", b"1_0", "is '1_0', which is no number"),
+        ("SliceThickness", b"nan", "is 'nan', which is no number"),
+        ("SliceThickness", b"inf", "is 'inf', which is no number"),
+        ("SliceThickness", b"5 mm", "is '5 mm', which is no number"),
+        ("SliceThickness", b"1\\2", r"is '1\\2', which are 2 values in place of one"),
+        ("SliceThickness", b"1\x1b[2J", r"is '1\x1b[2J', which is no number"),
+        ("SliceThickness", b"9" * 99 + b"x", "... of 100 characters, which is no number"),
+        ("PixelSpacing", b"0.5\\", r"PixelSpacing (0028,0030) is '0.5\\', which is no number"),
+        ("PixelSpacing", b"0,5\\0,5", r"is '0,5\\0,5', which is no number"),
+        ("NumberOfFrames", b"3.5", "(0028,0008) is '3.5', which is no whole number"),
+        ("Rows", b"\6", "Rows (0028,0010) has 1 bytes, which is no number"),
+    ],
+)
+def test_an_element_whose_value_is_in_doubt_is_named_with_it(keyword, value, said):
+    read = {"PixelSpacing": vector, "NumberOfFrames": whole, "Rows": whole}.get(keyword, number)
+    with pytest.raises(ElementError) as caught:
+        read(stored(keyword, value), keyword)
+    assert said in str(caught.value)
