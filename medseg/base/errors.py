@@ -11,7 +11,7 @@ from types import TracebackType
 from medseg.base.console_streams import go_on_without_readers
 from medseg.base.interrupts import remember_interrupts, was_interrupted
 from medseg.base.pages import page_of
-from medseg.base.printable import log_printable_text, printable, printable_lines
+from medseg.base.text import log_printable_text, printable, printable_lines
 from medseg.base.watch import written_folders
 
 _PEER_LOST = (
@@ -208,7 +208,7 @@ def one_line_errors() -> None:
     MEDSEG_TRACEBACK is set. The exit status is 1 in both cases. Ctrl-C is one line too, and ends
     the process by its signal. A reader of the output that goes away does not end it, see
     `medseg.base.console_streams`; what is printed and logged is printable, see
-    `medseg.base.printable`.
+    `medseg.base.text`.
     """
     remember_interrupts()
     go_on_without_readers()  # here, as every config begins with it

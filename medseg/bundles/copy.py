@@ -15,8 +15,8 @@ from monai.bundle import ConfigParser
 
 from medseg.base.files import whole
 from medseg.base.path_keys import inert_if_needed
-from medseg.base.printable import printable_lines
 from medseg.base.scratch import scratch_folder
+from medseg.base.text import printable_lines
 from medseg.bundles import build
 from medseg.bundles.check import LARGE_FILE_MB, WEIGHTS, faults
 from medseg.plausibility import copy_trained_on

@@ -19,7 +19,7 @@ from medseg.base.console_streams import (
     require_output,
 )
 from medseg.base.interrupts import remember_interrupts
-from medseg.base.printable import log_printable_text, printable
+from medseg.base.text import log_printable_text, printable
 from medseg.cli.bundles import bundles_app
 from medseg.cli.data_verbs import download, inspect, phantom, prepare
 from medseg.cli.errors import DONE, SOME_FAILED

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from medseg.base.interrupts import was_interrupted
-from medseg.base.printable import printable
+from medseg.base.text import printable
 from medseg.cli.usage import BAD_ARGUMENTS, INTERRUPTED
 
 DONE, SOME_FAILED = 0, 1

@@ -6,7 +6,7 @@ from contextlib import suppress
 from rich.console import Console
 
 from medseg.base.console_streams import OutputError, is_log_lost
-from medseg.base.printable import printable, printable_lines
+from medseg.base.text import printable, printable_lines
 
 
 def say(text: str) -> None:

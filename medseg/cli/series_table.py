@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from medseg.base.printable import printable
+from medseg.base.text import printable
 from medseg.ingest.inspect_files import Row
 from medseg.ingest.reasons import Verdict
 

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from medseg.base.interrupts import STATUS
-from medseg.base.printable import printable
+from medseg.base.text import printable
 
 BAD_ARGUMENTS, INTERRUPTED = 2, STATUS
 

@@ -15,8 +15,7 @@ from ignite.engine import Engine
 from monai.engines.utils import IterationEvents
 
 from medseg.base.files import set_aside, whole
-from medseg.base.printable import csv_cell
-from medseg.base.text import counted
+from medseg.base.text import counted, csv_cell
 from medseg.metrics.case_scorer import CaseScorer
 from medseg.metrics.lesions import lesion_columns, lesion_row
 from medseg.metrics.set_scores import WholeSet

@@ -10,13 +10,12 @@ from monai.data import MetaTensor
 from monai.utils import convert_to_numpy
 
 from medseg.base.arguments import require_bool
+from medseg.base.components import check_component_options, label_components
 from medseg.geometry import Geometry
 from medseg.metrics.lesions import LESION_SCORES, find_lesions, lesion_scores
 from medseg.metrics.objects import (
     ObjectMatches,
-    check_pieces,
     check_threshold,
-    components,
     match_objects,
 )
 from medseg.metrics.scores import SCORES, score_case
@@ -84,7 +83,7 @@ class CaseScorer:
             )
         for threshold in thresholds:
             check_threshold(threshold)
-        check_pieces(min_size, connectivity)
+        check_component_options(min_size, connectivity)
         self.classes = list(classes)
         self.members = _members(members, len(self.classes))
         self.tolerance = tolerance
@@ -148,7 +147,7 @@ class CaseScorer:
         return ClassResult(iou, matches, lesions)
 
     def _pieces(self, mask: np.ndarray) -> np.ndarray:
-        return components(mask, min_size=self.min_size, connectivity=self.connectivity)[0]
+        return label_components(mask, min_size=self.min_size, connectivity=self.connectivity)[0]
 
     def _true_objects(self, item: Mapping[str, Any], label: np.ndarray) -> np.ndarray:
         """The numbered objects of the case inside the mask of a class, or the pieces of that."""

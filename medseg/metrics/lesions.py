@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medseg.metrics.objects import components
+from medseg.base.components import label_components
 
 LESION_SCORES = ("lesion_sensitivity", "lesion_precision", "lesion_f1")
 
@@ -56,7 +56,7 @@ def find_lesions(
         pred, label: boolean arrays of one shape.
         overlap: from 0, where one voxel is enough, to below 1.
         min_size: pieces of fewer voxels are no lesions, in either mask; what they cover counts.
-        connectivity: see `medseg.metrics.objects.components`.
+        connectivity: see `medseg.base.components.label_components`.
 
     Raises:
         ValueError: the shapes differ, or `overlap` is outside its range.
@@ -77,7 +77,7 @@ def find_lesions(
         )
     lesions = []
     for name, mask, other in (("label", label, pred), ("pred", pred, label)):
-        pieces, count = components(mask, min_size=min_size, connectivity=connectivity)
+        pieces, count = label_components(mask, min_size=min_size, connectivity=connectivity)
         sizes = np.bincount(pieces[mask], minlength=count + 1)[1:]
         covered = np.bincount(pieces[mask & other], minlength=count + 1)[1:] / sizes
         lesions += [

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import ndimage
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """IoU 0.5, 0.55, ..., 0.95: those that the Data Science Bowl 2018 averages over."""
@@ -95,39 +94,10 @@ def match_objects(pred: np.ndarray, label: np.ndarray) -> ObjectMatches:
     return ObjectMatches(ious[ious > THRESHOLDS[0]], len(true_ids), len(ids))
 
 
-def components(
-    mask: np.ndarray, *, min_size: int = 1, connectivity: int | None = None
-) -> tuple[np.ndarray, int]:
-    """The connected pieces of a mask, numbered from 1, and how many there are.
-
-    Args:
-        mask: booleans, in any number of dimensions.
-        min_size: a piece of fewer voxels is left out.
-        connectivity: 1 connects voxels that share a face; None, or the number of dimensions, those
-            that share an edge or a corner too.
-    """
-    structure = ndimage.generate_binary_structure(mask.ndim, connectivity or mask.ndim)
-    pieces, count = ndimage.label(mask, structure)
-    if min_size <= 1:
-        return pieces, count
-    kept = np.bincount(pieces.ravel(), minlength=count + 1) >= min_size
-    kept[0] = False
-    return np.where(kept, np.cumsum(kept), 0)[pieces], int(kept.sum())
-
-
 def check_threshold(threshold: float) -> None:
     """Refuse an IoU at which an object may have several partners, or none whatever it is."""
     if not THRESHOLDS[0] <= threshold < 1:
         raise ValueError(
             f"an IoU threshold is 0.5 or more and below 1, got {threshold}: below 0.5 an object "
             "may match several; pass for instance 0.5"
-        )
-
-
-def check_pieces(min_size: int, connectivity: int | None) -> None:
-    """Refuse options that `components` cannot follow."""
-    if min_size < 1 or (connectivity is not None and connectivity < 1):
-        raise ValueError(
-            "min_size is 1 voxel or more and connectivity None or 1 and more, got "
-            f"{min_size} and {connectivity}: 1 and None keep every piece"
         )

@@ -27,6 +27,7 @@ from monai.utils import convert_to_dst_type, convert_to_numpy
 from scipy import ndimage
 
 from medseg.base.arguments import is_number, require_bool
+from medseg.base.components import label_components
 
 CUT_OFF = 1e-7
 """A border term below this is left out as 0, which spares the far distances; w_0 is 10 or so."""
@@ -224,7 +225,7 @@ def _consecutive(label: np.ndarray) -> np.ndarray:
 def _components(mask: np.ndarray) -> np.ndarray:
     """The connected pieces of a mask, numbered; face, edge and corner neighbours connect."""
     _check_ids(mask)
-    return ndimage.label(mask, structure=np.ones((3,) * mask.ndim))[0]
+    return label_components(mask)[0]
 
 
 def _class_weights(outside: np.ndarray, class_weights: ClassWeights) -> tuple[float, float]:

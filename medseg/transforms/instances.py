@@ -10,7 +10,8 @@ import numpy as np
 from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform, Transform
 from monai.utils import convert_to_dst_type, convert_to_numpy
-from scipy import ndimage
+
+from medseg.base.components import check_component_options, label_components
 
 MOST_UINT16 = np.iinfo(np.uint16).max
 """Objects that 16 bits can number, 65535: as many as a 16-bit PNG can hold."""
@@ -39,17 +40,16 @@ def label_instances(
         >>> label_instances(np.array([1, 1, 0, 1, 2])).tolist()
         [1, 1, 0, 2, 3]
     """
-    _check_options(min_size, connectivity)
+    check_component_options(min_size, connectivity)
     _check_classes(label)
-    structure = ndimage.generate_binary_structure(label.ndim, connectivity or label.ndim)
-    numbered = np.zeros(label.shape, np.int64)
+    numbered, total = np.zeros(label.shape, np.int64), 0
     for value in np.unique(label[label != 0]):
-        pieces, count = ndimage.label(label == value, structure)
-        kept = np.bincount(pieces.ravel(), minlength=count + 1) >= min_size
-        kept[0] = False
-        numbers = np.where(kept, numbered.max(initial=0) + np.cumsum(kept), 0)
-        numbered += numbers[pieces]
-    many = numbered.max(initial=0) > MOST_UINT16
+        pieces, count = label_components(
+            label == value, min_size=min_size, connectivity=connectivity
+        )
+        numbered += np.where(pieces, pieces + total, 0)
+        total += count
+    many = total > MOST_UINT16
     return numbered.astype(np.uint32 if many else np.uint16)
 
 
@@ -72,7 +72,7 @@ class LabelInstances(Transform):
     """
 
     def __init__(self, *, min_size: int = 1, connectivity: int | None = None) -> None:
-        _check_options(min_size, connectivity)
+        check_component_options(min_size, connectivity)
         self.min_size = min_size
         self.connectivity = connectivity
 
@@ -131,14 +131,6 @@ class LabelInstancesd(MapTransform):
         for key in self.key_iterator(out):
             out[self.name] = self.number(out[key])
         return out
-
-
-def _check_options(min_size: int, connectivity: int | None) -> None:
-    if min_size < 1 or (connectivity is not None and connectivity < 1):
-        raise ValueError(
-            "min_size is 1 voxel or more and connectivity None or 1 and more, got "
-            f"{min_size} and {connectivity}: 1 and None keep every object"
-        )
 
 
 def _check_classes(label: np.ndarray) -> None:

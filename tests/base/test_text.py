@@ -1,8 +1,15 @@
-"""Tests of medseg.base.text."""
+"""Tests of medseg.base.text: messages count well, and no text of a file is shown as it is."""
+
+import io
+import logging
+import os
+import subprocess
+import sys
+import warnings
 
 import pytest
 
-from medseg.base.text import counted
+from medseg.base.text import counted, csv_cell, log_printable_text, printable, printable_lines
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 cases"), (1, "1 case"), (2, "2 cases")])
@@ -13,3 +20,98 @@ def test_only_one_is_singular(number, text):
 def test_a_plural_of_its_own_is_taken():
     assert counted(3, "study", plural="studies") == "3 studies"
     assert counted(1, "study", plural="studies") == "1 study"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("liver é中 \N{EM DASH}", "liver é中 \N{EM DASH}"),
+        ("a\nb\r\tc", r"a\nb\r\tc"),
+        ("\x1b[31m\x1b]0;t\x07", r"\x1b[31m\x1b]0;t\x07"),
+        ("\x9b31m \x7f\x00", r"\x9b31m \x7f\x00"),
+        ("\u202egpj\u2066", r"\u202egpj\u2066"),
+        ("a\u2028b", r"a\u2028b"),
+        ("\udcff", r"\udcff"),
+        (ValueError("a\x1bb"), r"a\x1bb"),
+    ],
+)
+def test_what_is_not_printable_is_an_escape(text, shown):
+    assert printable(text) == shown
+    assert printable(text).isprintable()
+
+
+def test_lines_stay_lines():
+    assert printable_lines("a\nb\x1b") == "a\nb\\x1b"
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        *((f"{sign}x", f"'{sign}x") for sign in "+-@"),
+        ("\tx", r"'\tx"),
+        *((kept, kept) for kept in ("-0.5", "+1e3", "liver", "a=b", "", None, -0.5, 3)),
+        ("two\nlines", r"two\nlines"),
+        ("\udcff", r"\udcff"),
+    ],
+)
+def test_a_cell_is_no_formula_and_one_line(value, cell):
+    assert csv_cell(value) == cell
+
+
+@pytest.fixture
+def logged():
+    """A logger of its own and what it writes."""
+    stream, logger = io.StringIO(), logging.getLogger("tests.printable")
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    before = warnings.formatwarning, logging.lastResort.formatter
+    yield logger, stream
+    logger.removeHandler(handler)
+    warnings.formatwarning, logging.lastResort.formatter = before
+
+
+def test_a_logged_message_is_one_printable_line(logged):
+    logger, stream = logged
+    for _ in range(2):
+        log_printable_text()
+    logger.warning("case %s: %s", "a\nERROR forged", "\x1b[2J")
+    assert stream.getvalue() == "WARNING case a\\nERROR forged: \\x1b[2J\n"
+
+
+def test_a_logged_traceback_keeps_its_lines(logged):
+    logger, stream = logged
+    log_printable_text()
+    try:
+        raise ValueError("\x1b[2J")
+    except ValueError:
+        logger.exception("failed")
+    text = stream.getvalue()
+    assert text.startswith("ERROR failed\nTraceback")
+    assert "\nValueError: \\x1b[2J\n" in text
+
+
+def test_a_warning_is_printable(logged):
+    log_printable_text()
+    assert "\x1b" not in warnings.formatwarning("\x1b[2J", UserWarning, "f", 1, "")
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("verb", ["inspect", "segment"])
+def test_an_error_line_shows_no_control_character_of_a_name(repository, verb, locale):
+    name = b"no\x1b[31m\nerror: forged\xff\xc2\x9b.nii"
+    words = [verb.encode(), name, *([b"-o", b"/tmp/out"] if verb == "segment" else [])]
+    code = "from medseg.cli import main; main()"
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": locale}
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        cwd=repository,
+        env={**os.environ, **plain},
+    )
+    (line,) = ended.stderr.splitlines()
+    assert ended.returncode == 2
+    assert b"no\\x1b[31m" in line
+    assert b"error: forged\\udcff" in line
+    assert all(32 <= byte < 127 for byte in line)

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from medseg.base.components import label_components
 from medseg.metrics import ObjectMatches, match_objects
-from medseg.metrics.objects import THRESHOLDS, components
-from medseg.transforms import label_instances
+from medseg.metrics.objects import THRESHOLDS
 
 
 def row(text):
@@ -93,7 +93,7 @@ def test_random_objects_match_as_a_search_over_all_pairs_finds(seed, shape):
     generator = np.random.default_rng(seed)
     smooth = gaussian_filter(generator.standard_normal(shape), 1.5)
     near = smooth + 0.3 * gaussian_filter(generator.standard_normal(shape), 1)
-    pred, label = (components(x > x.std())[0] for x in (near, smooth))
+    pred, label = (label_components(x > x.std())[0] for x in (near, smooth))
     matches = match_objects(pred, label)
     assert matches.true > 5
     for threshold in THRESHOLDS:
@@ -131,27 +131,11 @@ def test_shapes_that_differ_are_refused():
         match_objects(row("111"), row("11"))
 
 
-# ---- components
-
-# three voxels that touch by corners, and two by a face
-CORNERS = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0], [1, 1, 0]]) > 0
-
-
-@pytest.mark.parametrize(
-    ("options", "count"),
-    [({}, 2), ({"connectivity": 1}, 4), ({"min_size": 3}, 1), ({"min_size": 4}, 0)],
-)
-def test_pieces_are_numbered_as_the_transform_numbers_them(options, count):
-    pieces, found = components(CORNERS, **options)
-    assert found == count
-    assert pieces.tolist() == label_instances(CORNERS, **options).tolist()
-
-
 @pytest.mark.realdata
 def test_touching_nuclei_of_a_real_picture_are_lost_in_the_pieces_of_their_mask(data_root):
     label = _nuclei(data_root / "nuclei/stage1_train.zip", least=60)
     assert match_objects(label, label).score == 1
-    pieces, count = components(label > 0)
+    pieces, count = label_components(label > 0)
     matches = match_objects(pieces, label)
     assert (matches.predicted, matches.true) == (count, label.max())
     assert count < label.max()

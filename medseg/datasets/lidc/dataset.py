@@ -28,8 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.base.files import remove, whole
-from medseg.base.printable import csv_cell
-from medseg.base.text import counted
+from medseg.base.text import counted, csv_cell
 from medseg.datasets import output_folder, prepared
 from medseg.datasets.lidc.download_state import Run
 from medseg.datasets.lidc.measure import COLUMNS

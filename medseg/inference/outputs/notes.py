@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from medseg.base.printable import printable
+from medseg.base.text import printable
 
 NOTES = "notes"
 """The key of an image's meta data. Its value is one text, a line for each note, since MONAI puts

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from medseg.base.class_values import Classes
-from medseg.base.printable import printable
+from medseg.base.text import printable
 from medseg.inference.outputs.notes import shown
 from medseg.transforms.regions import members
 
