@@ -37,7 +37,8 @@ from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs as _pairs
 from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import nothing_found
-from medseg.datasets.sources.published import File, Published, format_of, opened
+from medseg.datasets.sources.picture_files import format_of
+from medseg.datasets.sources.published import File, Published, opened
 
 ARCHIVES = {
     "leftImg8bit": "leftImg8bit_trainvaltest.zip",

@@ -30,7 +30,8 @@ from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import nothing_found
-from medseg.datasets.sources.published import LOSSLESS, File, Published, format_of, opened
+from medseg.datasets.sources.picture_files import LOSSLESS, format_of
+from medseg.datasets.sources.published import File, Published, opened
 
 logger = logging.getLogger(__name__)
 

@@ -36,7 +36,8 @@ from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import layouts_in, nothing_found
-from medseg.datasets.sources.published import File, Published, format_of, opened
+from medseg.datasets.sources.picture_files import format_of
+from medseg.datasets.sources.published import File, Published, opened
 
 SEQUENCE_ENDS = (
     *(25, 50, 67, 78, 103, 126, 151, 177, 199, 205),

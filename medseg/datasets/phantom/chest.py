@@ -24,7 +24,7 @@ from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filt
 
 from medseg.datasets.lidc.annotations_xml import SCALES
 from medseg.datasets.phantom.canvas import Canvas, Grid
-from medseg.datasets.phantom.dicom_series import write_ct_series
+from medseg.datasets.phantom.dicom_series import HU_RANGE, write_ct_series
 from medseg.datasets.phantom.trunk import paint_chest, paint_spine, paint_table, paint_wall
 
 READERS = 4
@@ -36,7 +36,6 @@ _RADIUS_MM = (5.0, 10.0)
 _RADIUS_PIXELS = 1.8  # at least, so that an outline has something inside
 _GAP_MM = 3.0
 _NOISE_HU = 15.0
-_HU_RANGE = (-1024, 3071)  # what 12 stored bits hold
 
 Mask = NDArray[np.bool_]
 
@@ -128,7 +127,7 @@ def _scan(rng: np.random.Generator, grid: Grid) -> Scan:
     hu = np.rint(gaussian_filter(canvas.hu, (0.5, 0.5, 0)) + noise)
     affine = np.diag([*spacing_mm, 1.0])
     affine[:3, 3] = np.round(start_mm + np.array([0, 0, rng.uniform(-400, 100)]), 2)
-    hu = np.clip(hu, *_HU_RANGE).astype(np.int16)
+    hu = np.clip(hu, *HU_RANGE).astype(np.int16)
     return Scan(hu, affine, outlined, hole, small, other)
 
 

@@ -13,7 +13,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from medseg.geometry import Geometry
 
-RESCALE_INTERCEPT_HU = -1024
+HU_RANGE = (-1024, 3071)
+"""The CT numbers that 12 stored bits hold with the intercept of the first of them."""
 
 
 def write_ct_series(
@@ -31,7 +32,7 @@ def write_ct_series(
     same volume has the same UIDs, another volume has others.
 
     Args:
-        hu: (I, J, K) CT numbers in HU, -1024 to 3071, axes RAS+.
+        hu: (I, J, K) CT numbers in HU, within `HU_RANGE`, axes RAS+.
         affine: (4, 4) diagonal affine of the array, RAS+ in millimetres.
         out_dir: folder to make.
         patient: synthetic patient's name, also the patient's ID.
@@ -39,7 +40,7 @@ def write_ct_series(
     """
     out_dir.mkdir(parents=True)
     digest = hashlib.sha256(hu.tobytes() + affine.tobytes()).hexdigest()
-    stored = (hu[::-1, ::-1] - RESCALE_INTERCEPT_HU).astype("<u2")
+    stored = (hu[::-1, ::-1] - HU_RANGE[0]).astype("<u2")
     columns, rows, slices = hu.shape
     first_mm = Geometry((columns, rows, slices), affine).affine_lps @ [columns - 1, rows - 1, 0, 1]
     spacing_mm = np.abs(np.diag(affine)[:3])
@@ -78,7 +79,7 @@ def _image(
     image.BitsStored = 12
     image.HighBit = 11
     image.PixelRepresentation = 0
-    image.RescaleIntercept = RESCALE_INTERCEPT_HU
+    image.RescaleIntercept = HU_RANGE[0]
     image.RescaleSlope = 1
     image.RescaleType = "HU"
     image.WindowCenter = 50

@@ -1,4 +1,5 @@
-"""Liver CT phantom: the synthetic abdomen imaged as CT, in the layout of MSD Task03_Liver.
+"""Liver CT phantom: the synthetic abdomen imaged as CT, in the layout of MSD Task03_Liver, or as
+single slices in that of `medseg.datasets.liver_slices`.
 
 Masks are exact at voxel centres. Cases differ in anatomy, noise, spacing, origin and voxel order
 (LPS, RAS and LAS in turn). Each test case is also a DICOM series, `dicom/<case>`, of the very same
@@ -13,17 +14,18 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from medseg.datasets.phantom.abdomen import draw, paint
 from medseg.datasets.phantom.canvas import Grid
-from medseg.datasets.phantom.dicom_series import write_ct_series
+from medseg.datasets.phantom.dicom_series import HU_RANGE, write_ct_series
 
 FIELD_OF_VIEW_MM = 380.0
 _BLUR_VOXELS = (0.5, 0.5, 0.0)
 _NOISE_BLUR_VOXELS = (0.7, 0.7, 0.0)
 _NOISE_HU = (10.0, 20.0)
-_HU_RANGE = (-1024, 3071)  # what 12 stored bits hold
+_WINDOW_HU = (-160.0, 240.0)  # of single slices
 _VOXEL_ORDERS = ("LPS", "RAS", "LAS")
 
 
@@ -63,6 +65,26 @@ def write_liver_ct(root: Path, grid: Grid, *, cases: int, test_cases: int, seed:
     (root / "dataset.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
+def write_slices(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: int) -> None:
+    """Write windowed slices, `images/<case>_<slice>.png`, and liver masks, `masks/...`, of 8 bits.
+
+    Each case is a patient; a test set is not published, so `test_cases` follow the others. Slices
+    are turned by 90 degrees against the display of a viewer, as those of the real set are, which
+    were cut from NIfTI arrays.
+    """
+    for part in ("images", "masks"):
+        (root / part).mkdir(parents=True)
+    low, high = _WINDOW_HU
+    for number in range(cases + test_cases):
+        volume = ct_volume(np.random.default_rng((seed, number)), grid)
+        shades = np.rint(np.clip((volume.hu - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+        liver = np.where(volume.label > 0, 255, 0).astype(np.uint8)
+        for k in range(grid.slices):
+            name = f"{number:03d}_{k:03d}.png"
+            Image.fromarray(shades[:, :, k]).save(root / "images" / name)
+            Image.fromarray(liver[:, :, k]).save(root / "masks" / name)
+
+
 def ct_volume(rng: np.random.Generator, grid: Grid) -> Volume:
     """Image one patient: place the grid, paint, blur, add noise, round to whole HU."""
     in_plane_mm = round(FIELD_OF_VIEW_MM / grid.size * rng.uniform(0.97, 1.04), 4)
@@ -79,7 +101,7 @@ def ct_volume(rng: np.random.Generator, grid: Grid) -> Volume:
     hu = gaussian_filter(hu, _BLUR_VOXELS) + _noise(rng, shape)
     affine = np.diag([*spacing_mm, 1.0])
     affine[:3, 3] = np.round(rng.uniform((-30, -60, -900), (30, 60, 300)) - half_mm, 2)
-    return Volume(np.clip(np.rint(hu), *_HU_RANGE).astype(np.int16), label, affine)
+    return Volume(np.clip(np.rint(hu), *HU_RANGE).astype(np.int16), label, affine)
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 KINDS = {
     "ct": "liver_ct:write_liver_ct",
-    "slices": "ct_slices:write",
+    "slices": "liver_ct:write_slices",
     "chest": "chest:write",
     "mr": "hippocampus:write_hippocampus",
     "brain": "brain:write",

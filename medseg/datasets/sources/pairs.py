@@ -17,7 +17,8 @@ from PIL import Image
 from medseg.base.files import remove, set_aside, whole
 from medseg.base.text import listed
 from medseg.datasets.sources import stamp as _stamp
-from medseg.datasets.sources.published import File, format_of
+from medseg.datasets.sources.picture_files import format_of
+from medseg.datasets.sources.published import File
 
 logger = logging.getLogger(__name__)
 

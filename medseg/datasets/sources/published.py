@@ -4,22 +4,23 @@ import logging
 import os
 import re
 import struct
-import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from medseg.base.text import ODD, LeftOut, counted, warn_once
 from medseg.base.walk import walk, what_is_no_file
-from medseg.ingest.pictures.orientation import UPRIGHT, as_stored, note_on
+from medseg.datasets.sources.picture_files import FORMATS, UNREAD, format_of, read_pages
+from medseg.ingest.pictures.orientation import UPRIGHT, note_on
 
 logger = logging.getLogger(__name__)
 
@@ -27,10 +28,7 @@ MOST_BYTES = 2**29
 """The longest file taken from an archive; the largest published one has about 225 MB."""
 
 FREE_BYTES, MOST_RATIO = 2**26, 200
-"""A longer file than the first may be so many times as long as it is in its archive."""
-
-MOST_PIXELS = 2**26
-"""All pages of a picture file together; the largest published one has 8 million."""
+"""A file longer than the first may be at most so many times as long as in its archive."""
 
 DAMAGED = "{file} of {name} cannot be read ({reason}): download or unpack it again"
 """What is said of a damaged file: what it is called, in which folder or archive, what is wrong."""
@@ -50,32 +48,6 @@ _READ_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
-
-
-FORMATS = {
-    "PNG": (".png",),
-    "JPEG": (".jpg", ".jpeg"),
-    "TIFF": (".tif", ".tiff"),
-    "BMP": (".bmp",),
-}
-"""The formats of pictures, and how their files are called, in any case of letters."""
-
-UNREAD = (".webp", ".gif", ".avif", ".heic", ".heif", ".jxl", ".jp2", ".ppm", ".pgm", ".tga")
-"""Pictures that no converter reads, of which a folder or archive that holds them says so."""
-
-LOSSLESS = ("PNG", "TIFF", "BMP")
-"""Formats that keep the values of a mask."""
-
-
-def format_of(file: str) -> str:
-    """The format of a picture by its name, of `FORMATS`; "" where it is none.
-
-    Example:
-        >>> format_of("images/a.JPEG"), format_of("a.txt")
-        ('JPEG', '')
-    """
-    suffix = PurePosixPath(file).suffix.lower()
-    return next((name for name, suffixes in FORMATS.items() if suffix in suffixes), "")
 
 
 @dataclass(frozen=True)
@@ -121,15 +93,13 @@ class Published:
         """
         content = self.read(file)
         try:
-            with _quietly_opened(content) as image:
-                pages = []
-                for page, orientation in _pages(image):
-                    if orientation != UPRIGHT:
-                        warn_once(logger, note_on(f"{file} of {self.name}", orientation))
-                    pages.append(page)
-                return pages
+            pages = read_pages(content)
         except _READ_ERRORS as error:
             raise self.unreadable(file, error) from error
+        for _, orientation in pages:
+            if orientation != UPRIGHT:
+                warn_once(logger, note_on(f"{file} of {self.name}", orientation))
+        return [page for page, _ in pages]
 
     def picture(self, file: str) -> Image.Image:
         """A picture of one page, decoded; ValueError where it is none."""
@@ -151,8 +121,8 @@ class Published:
                 self,
                 name=f"{self.name}/{file}",
                 files=_ordered(archive.namelist()),
-                content=_inflating(archive, MOST_BYTES),
-                directory=_recorded(archive),
+                content=partial(_read_member, archive),
+                directory=partial(_recorded_checksum, archive),
             )
 
     def stems(self, folder: str, *, first: str) -> dict[str, str]:
@@ -265,10 +235,10 @@ def opened(
             f"{name} is incomplete or no zip archive ({size}): download it again, or {remedy}"
         )
     with zipfile.ZipFile(source) as archive:
-        content = _inflating(archive, most_bytes)
+        content = partial(_read_member, archive, most_bytes=most_bytes)
         files = _ordered(archive.namelist())
         _warn_of_unread(name, files)
-        yield Published(name, files, content, damaged, _recorded(archive))
+        yield Published(name, files, content, damaged, partial(_recorded_checksum, archive))
 
 
 def _warn_of_unread(name: str, files: Iterable[str], odd: Iterable[str] = ()) -> None:
@@ -281,48 +251,19 @@ def _warn_of_unread(name: str, files: Iterable[str], odd: Iterable[str] = ()) ->
         warn_once(logger, f"left out of {name}: {left}")
 
 
-@contextmanager
-def _quietly_opened(content: bytes) -> Iterator[Image.Image]:
-    """A picture; Pillow does not warn of a large one, which `_pages` refuses."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(BytesIO(content)) as image:
-            yield image
+def _read_member(archive: zipfile.ZipFile, file: str, *, most_bytes: int = MOST_BYTES) -> bytes:
+    """What a file of an archive holds, if that is not made to fill memory."""
+    member = archive.getinfo(file)
+    if member.file_size > most_bytes:
+        raise ValueError(f"it inflates to {member.file_size} bytes, more than {most_bytes}")
+    if member.file_size > max(FREE_BYTES, MOST_RATIO * member.compress_size):
+        raise ValueError(f"{member.compress_size} bytes are to inflate to {member.file_size}")
+    return archive.read(file)
 
 
-def _pages(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
-    """Every page as stored, and its EXIF orientation.
-
-    Each is decoded once it is known from its header that there are not too many pixels.
-    """
-    pixels = 0
-    for page in ImageSequence.Iterator(image):
-        pixels += page.width * page.height
-        if pixels > MOST_PIXELS:
-            raise ValueError(f"it claims {pixels} pixels or more, at most {MOST_PIXELS} are read")
-        stored, orientation = as_stored(page)
-        yield stored.copy(), orientation
-
-
-def _inflating(archive: zipfile.ZipFile, most_bytes: int) -> Callable[[str], bytes]:
-    def content(file: str) -> bytes:
-        """What a file of the archive holds."""
-        if (size := archive.getinfo(file).file_size) > most_bytes:
-            raise ValueError(f"it inflates to {size} bytes, more than {most_bytes}")
-        held = archive.getinfo(file).compress_size
-        if size > max(FREE_BYTES, MOST_RATIO * held):
-            raise ValueError(f"{held} bytes are to inflate to {size}")
-        return archive.read(file)
-
-    return content
-
-
-def _recorded(archive: zipfile.ZipFile) -> Callable[[str], tuple[int, int]]:
-    def directory(file: str) -> tuple[int, int]:
-        member = archive.getinfo(file)
-        return member.file_size, member.CRC
-
-    return directory
+def _recorded_checksum(archive: zipfile.ZipFile, file: str) -> tuple[int, int]:
+    member = archive.getinfo(file)
+    return member.file_size, member.CRC
 
 
 def _ordered(files: Iterable[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from medseg.datasets.sources import picture_files
 from medseg.datasets.sources import published as published_files
 from medseg.datasets.sources.published import opened
 
@@ -153,7 +154,7 @@ def test_a_picture_that_claims_many_pixels_in_few_bytes_is_refused_undecoded(
 
 
 def test_pages_that_claim_many_pixels_together_are_refused(source, monkeypatch):
-    monkeypatch.setattr(published_files, "MOST_PIXELS", 1000)
+    monkeypatch.setattr(picture_files, "MOST_PIXELS", 1000)
     content = io.BytesIO()
     page = Image.new("L", (20, 20))
     page.save(content, format="TIFF", save_all=True, append_images=[page, page])

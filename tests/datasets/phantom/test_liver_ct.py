@@ -1,4 +1,4 @@
-"""Tests of the phantom of CT slices."""
+"""Tests of medseg.datasets.phantom.liver_ct: its single slices."""
 
 import numpy as np
 from PIL import Image
