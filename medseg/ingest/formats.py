@@ -1,6 +1,6 @@
-"""Formats: the names that volume files have, in one table, and which files of a folder are volumes.
+"""Formats: how the names of volume, picture and DICOM files end, and what a name promises.
 
-DICOM is not among them: it is known by its content, whatever its name.
+DICOM is known by its content, whatever its name; where a file cannot be read, its name counts.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ PAIR_IMAGES = (".img.gz", ".img")
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 """Names of the picture files in a folder of cases; `PictureReader` itself reads others too."""
 
-_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+"""How the names of many DICOM files end, where they end in anything."""
 
 
 def suffix_of(name: str) -> str:
@@ -60,7 +61,7 @@ def without_suffix(name: str) -> str:
         ('a.b', 'im0', 'a.txt')
     """
     lower = name.lower()
-    dicom = next((s for s in _DICOM_SUFFIXES if lower.endswith(s)), "")
+    dicom = next((s for s in DICOM_SUFFIXES if lower.endswith(s)), "")
     suffix = suffix_of(name) or dicom
     return name[: -len(suffix)] if suffix else name
 
@@ -76,6 +77,11 @@ def is_volume_file(path: str | Path) -> bool:
     if not suffix or os.path.isdir(path):
         return False
     return suffix not in PAIR_IMAGES or header_of_pair(path) is not None
+
+
+def is_named_dicom(path: str | Path) -> bool:
+    """Tell whether a name ends as those of many DICOM files do."""
+    return Path(path).suffix.lower() in DICOM_SUFFIXES
 
 
 def is_picture_file(path: str | Path) -> bool:

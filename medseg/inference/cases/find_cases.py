@@ -12,8 +12,7 @@ from medseg.inference.cases.existing import Case, cases_to_do, check_existing, c
 from medseg.inference.outputs.source import case_name
 from medseg.ingest import IngestError
 from medseg.ingest.dicom.read_slices import read_header
-from medseg.ingest.formats import is_volume_file, volume_files
-from medseg.ingest.pictures.load import is_picture
+from medseg.ingest.formats import is_named_dicom, is_picture_file, is_volume_file, volume_files
 from medseg.ingest.volumes.file import files_of
 
 logger = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ def find_cases(
 def _images(source: Path, target: Path | None) -> list[Path]:
     """The paths of the cases; see `find_cases`. The folder of the outputs is none of them."""
     if not os.path.isdir(source):
-        if is_picture(source):
+        if is_picture_file(source):
             raise ValueError(f"{source.absolute()} is a picture: {_NEEDED}")
         return [source]
     entries = sorted(source.iterdir())
@@ -105,7 +104,7 @@ def _images(source: Path, target: Path | None) -> list[Path]:
             )
         return [source]
     if not volumes and not folders:
-        pictures = [p for p in others if is_picture(p)]
+        pictures = [p for p in others if is_picture_file(p)]
         what = f", {pictures[0].name} is a picture" if pictures else ""
         raise ValueError(f"{source.absolute()} holds no case{what}: {_NEEDED}")
     left.add("of no format that is read", (p.name for p in others))
@@ -127,4 +126,4 @@ def is_dicom(path: Path) -> bool:
     except IngestError:
         return True
     except OSError:  # it may not be read, so that only its name tells
-        return path.suffix.lower() in (".dcm", ".dicom", ".ima")
+        return is_named_dicom(path)

@@ -10,13 +10,17 @@ from medseg.base.text import LeftOut
 from medseg.inference.cases.existing import Case, cases_to_do, check_existing, check_names
 from medseg.inference.cases.find_cases import is_dicom
 from medseg.inference.outputs.instances import SUFFIX, SUFFIX_OF_MANY
-from medseg.ingest.formats import SUFFIXES as SUFFIXES_OF_VOLUMES
-from medseg.ingest.formats import is_volume_file, suffix_of
-from medseg.ingest.pictures.load import SUFFIXES, is_picture
+from medseg.ingest.formats import (
+    PICTURES,
+    SUFFIXES,
+    is_picture_file,
+    is_volume_file,
+    suffix_of,
+)
 
 logger = logging.getLogger(__name__)
 
-_NEEDED = f"this bundle segments pictures ({', '.join(SUFFIXES)})"
+_NEEDED = f"this bundle segments pictures ({', '.join(PICTURES)})"
 
 
 def find_pictures(
@@ -79,13 +83,13 @@ def find_pictures(
 def _pictures(source: Path) -> list[Path]:
     """The picture files of a folder, or the file itself if it is one."""
     if not os.path.isdir(source):
-        if not is_picture(source):
+        if not is_picture_file(source):
             raise ValueError(f"{source.absolute()} is {_kind(source)}: {_NEEDED}")
         return [source]
     entries = sorted(source.iterdir())
     hidden = [p for p in entries if p.name.startswith(".")]
     entries = [p for p in entries if p not in hidden]
-    found = [p for p in entries if is_picture(p) and not os.path.isdir(p)]
+    found = [p for p in entries if is_picture_file(p)]
     others = [p for p in entries if p not in found]
     if not found:
         what = f", {others[0].name} is {_kind(others[0])}" if others else ""
@@ -100,7 +104,7 @@ def _pictures(source: Path) -> list[Path]:
 
 def _is_hidden_picture(path: Path) -> bool:
     """Whether a hidden file is more than the twin that archives made on a Mac hold of each file."""
-    return is_picture(path) and not path.name.startswith("._")
+    return is_picture_file(path) and not path.name.startswith("._")
 
 
 def _kind(path: Path) -> str:
@@ -108,5 +112,5 @@ def _kind(path: Path) -> str:
     if os.path.isdir(path):
         return "a folder"
     if is_volume_file(path):
-        return f"a {SUFFIXES_OF_VOLUMES[suffix_of(path.name)]} volume"
+        return f"a {SUFFIXES[suffix_of(path.name)]} volume"
     return "a DICOM file" if is_dicom(path) else "no picture by its name"

@@ -26,7 +26,6 @@ from medseg.ingest.dicom.files.parse import (
     parse,
     without_validation,
 )
-from medseg.ingest.dicom.files.suspect_files import PACKED_SUFFIXES
 from medseg.ingest.dicom.header import (
     acquired_matrix,
     counts,
@@ -39,7 +38,7 @@ from medseg.ingest.dicom.header.slice import PixelData, Slice
 from medseg.ingest.dicom.pixels.pixel_data import measure_pixels, zeros_at_end
 from medseg.ingest.dicom.pixels.real_world import with_real_world_values
 from medseg.ingest.formats import is_volume_file
-from medseg.ingest.packing import holds_packed_dicom, packing_of
+from medseg.ingest.packing import PACKED_SUFFIXES, holds_packed_dicom, packing_of
 from medseg.ingest.reasons import IngestError, Reason
 
 logger = logging.getLogger(__name__)

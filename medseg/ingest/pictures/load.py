@@ -26,17 +26,13 @@ from PIL import Image
 
 from medseg.base.text import warn_once
 from medseg.ingest.dicom.photograph import read_colour
-from medseg.ingest.formats import PICTURES
+from medseg.ingest.formats import DICOM_SUFFIXES, is_named_dicom
 from medseg.ingest.metadata import EXIF_ORIENTATION, metadata
 from medseg.ingest.pictures.file import Picture, read_label_picture, read_picture
 from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation, note_on
 from medseg.ingest.reasons import IngestError, Reason
 
 logger = logging.getLogger(__name__)
-
-SUFFIXES = PICTURES
-
-_DICOM_SUFFIXES = (".dcm", ".dicom")
 
 COPIES = 6
 """What an image takes at most until its network runs, in copies in single precision: as read, its
@@ -55,7 +51,7 @@ class PictureReader(ImageReader):
     Args:
         colour: read red, green and blue of 8 bits. A grey picture gives three equal channels; an
             opacity is left out if the whole picture is opaque, and refused otherwise. DICOM
-            photographs are read as well, known by `.dcm` or `.dicom`, see `read_colour`.
+            photographs are read as well, known by their suffix, see `read_colour`.
         labels: for a label map, the declared values, background included. Other values are refused
             and the map is returned in the smallest integer type that holds the declared ones; see
             `read_label_picture`, also for palettes, one bit and colour.
@@ -68,7 +64,7 @@ class PictureReader(ImageReader):
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Tell whether every path is named like a format that Pillow knows, or in colour DICOM."""
-        known = {*Image.registered_extensions(), *(_DICOM_SUFFIXES if self.colour else ())}
+        known = {*Image.registered_extensions(), *(DICOM_SUFFIXES if self.colour else ())}
         return all(Path(name).suffix.lower() in known for name in ensure_tuple(filename))
 
     def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> list[Path]:
@@ -109,7 +105,7 @@ class PictureReader(ImageReader):
         return np.stack(arrays), metadata(shape, affine=np.eye(4), channel_dim=0) | stated
 
     def _load(self, path: Path) -> Picture:
-        if self.colour and path.suffix.lower() in _DICOM_SUFFIXES:
+        if self.colour and is_named_dicom(path):
             return Picture(read_colour(path), UPRIGHT)
         if self.labels is None or self.colour:
             found = read_picture(path, colour=self.colour, copies=COPIES)
@@ -118,8 +114,3 @@ class PictureReader(ImageReader):
         if found.orientation != UPRIGHT:
             warn_once(logger, note_on(str(path), found.orientation))
         return found
-
-
-def is_picture(path: PathLike) -> bool:
-    """Tell by its name whether a path is a picture file."""
-    return str(path).lower().endswith(SUFFIXES)

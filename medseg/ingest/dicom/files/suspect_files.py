@@ -13,22 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medseg.base.walk import what_is_no_file
+from medseg.ingest.formats import is_named_dicom
+from medseg.ingest.packing import PACKED_SUFFIXES
 from medseg.ingest.reasons import IngestError, Reason
 
-_DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
-PACKED_SUFFIXES = (
-    ".gz",
-    ".bz2",
-    ".xz",
-    ".zst",
-    ".z",
-    ".lz",
-    ".lz4",
-    ".lzma",
-    ".zip",
-    ".7z",
-    ".rar",
-)
 _UNFINISHED_SUFFIXES = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp")
 _DIGITS = re.compile(r"\d+(\.\d+)*")
 _HEAD_BYTES = 1024
@@ -96,7 +84,7 @@ def _fault(path: Path, beside: _Names) -> IngestError | None:
     name = Path(path.stem if is_packed or is_unfinished else path.name)
     if name.name != path.name and path.with_name(name.name).exists():
         return None
-    is_named = name.suffix.lower() in _DICOM_SUFFIXES or _pattern(name.name) in beside.patterns
+    is_named = is_named_dicom(name) or _pattern(name.name) in beside.patterns
     if what := what_is_no_file(path):
         finding = f"{path} is {what}"
         may_be_slice = is_named or _suffix(name) in ("", *beside.suffixes)
