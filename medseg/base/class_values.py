@@ -60,10 +60,11 @@ def check_classes(classes: Classes) -> None:
         if not isinstance(values, Sequence) or isinstance(values, str):
             raise TypeError(f"class {name!r} has the label values {values!r}: write a list")
         if not values:
-            raise ValueError(f"class {name!r} gathers no label value: name at least one")
+            raise ValueError(f"class {name!r} has no label value: give it at least one")
         if wrong := [value for value in values if not is_integer(value)]:
             raise TypeError(
-                f"class {name!r} gathers {wrong[0]!r}: label values are whole numbers, write for "
+                f"class {name!r} has the label value {wrong[0]!r}: label values are whole "
+                f"numbers, write for "
                 "instance [1, 2]"
             )
     check_regions(classes)
@@ -120,6 +121,6 @@ def check_values(classes: Classes, ignore: Ignored, label_values: Sequence[int] 
 def too_many(count: int) -> str:
     """What is wrong with so many classes."""
     return (
-        f"{count} classes are more than {MOST_CLASSES}, which a label map of bytes tells apart "
-        f"beside the background, 0, and ignored voxels, {IGNORE}: gather some in one"
+        f"{count} classes are more than {MOST_CLASSES}, the most that a label map of bytes can "
+        f"hold beside the background, 0, and ignored voxels, {IGNORE}: join some of them"
     )

@@ -20,10 +20,7 @@ _PEER_LOST = (
 )
 """What gloo and NCCL say, in a RuntimeError, where the process at the other end is gone."""
 
-KEPT = (
-    "what is done is kept: a training with one whole epoch done goes on with --resume True, "
-    "another begins anew"
-)
+KEPT = "finished work is kept: after one whole epoch, --resume True goes on with a training"
 """What to say where a workflow of a bundle was stopped from outside."""
 
 _NO_MEMORY = ("CUDA out of memory", "can't allocate memory", "out of memory. Tried to allocate")
@@ -126,8 +123,8 @@ def lost_process(error: BaseException) -> str | None:
     if not isinstance(error, RuntimeError) or not any(sign in str(error) for sign in _PEER_LOST):
         return None
     return (
-        "another process of this run has ended: correct what that one says; if it says nothing, it "
-        "was killed, often for want of memory"
+        "another process of this run has ended: see its own message; without one it was "
+        "killed, often because memory ran out"
     )
 
 
@@ -140,7 +137,7 @@ def disk_fault(error: BaseException) -> str | None:
     named = f" for {place}" if place else ""
     return (
         f"the disk fails{named} ({os.strerror(error.errno)}): make room there or choose another "
-        "output folder; what was written whole is kept"
+        "output folder; finished files are kept"
     )
 
 
@@ -154,7 +151,7 @@ def memory_fault(error: BaseException) -> str | None:
     reason = text[:_LONGEST_REASON] or "MemoryError"
     return (
         f"there is not enough memory ({reason}): lower --batch_size, --image_size or --channels "
-        "in training, --windows_per_batch elsewhere; what was written whole is kept"
+        "in training, --windows_per_batch elsewhere; finished files are kept"
     )
 
 

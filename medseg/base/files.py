@@ -98,9 +98,9 @@ def check_folder(path: str | os.PathLike) -> None:
     except OSError as error:
         reason = error.strerror
         if not nearest.is_dir():
-            reason = f"{'it' if nearest == folder.absolute() else nearest} is no folder"
+            reason = f"{'it' if nearest == folder.absolute() else nearest} is not a folder"
         elif error.errno == errno.ENOENT:  # as of /proc
-            reason = f"{nearest} takes no new folders"
+            reason = f"{nearest} does not allow new folders"
         remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
         raise _told(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
     watch.remember(folder)
@@ -121,7 +121,7 @@ def check_place(path: str | os.PathLike) -> None:
     length, longest = len(os.fsencode(place.name)), longest_name(place.parent)
     if length > longest:
         raise OSError(
-            f"{place} has a name of {length} bytes, and a file there may have {longest}: {_SHORTER}"
+            f"{place} has a name of {length} bytes, longer than the {longest}: {_SHORTER}"
         )
     if what := no_file(place):
         raise OSError(f"{place} is {what}: move it away, or choose another name")
@@ -334,7 +334,7 @@ def _refusal(target: Path, error: OSError) -> OSError:
     reason, remedy = error.strerror, _REMEDIES.get(error.errno or 0, "choose another folder")
     in_the_way = [path for path in target.parents if os.path.exists(path) and not path.is_dir()]
     if in_the_way:
-        reason, remedy = f"{in_the_way[0]} is no folder", "move it away or choose another folder"
+        reason, remedy = f"{in_the_way[0]} is not a folder", "move it away or choose another folder"
     elif os.path.isdir(target):
         reason, remedy = "it is a folder", "move it away or choose another folder"
     return _told(f"{target} cannot be written ({reason}): {remedy}", error)

@@ -73,7 +73,7 @@ def read_text(key: str, text: str) -> Any:
         ('null', None)
     """
     if text == "" and is_path_key(key):
-        raise ValueError(f"override --{key} is empty: name a file or folder, `.` is this one")
+        raise ValueError(f"override --{key} is empty: name a file or folder (. is the current one)")
     if is_path_key(key):
         check_length(text)
     return _WORDS.get(_levels(key)[-1], {}).get(text, text)

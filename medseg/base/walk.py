@@ -52,7 +52,7 @@ def what_is_no_file(path: str | os.PathLike) -> str | None:
 
 
 def entries_of(folder: str | os.PathLike[str]) -> list[Path]:
-    """What a folder holds, sorted; nothing where it is not there or is no folder.
+    """What a folder holds, sorted; nothing where it is not there or is not a folder.
 
     Raises:
         OSError: it is there and may not be read, or its links lead round in a circle.
@@ -97,8 +97,8 @@ def check_length(path: str | os.PathLike) -> None:
             return
         length = len(os.fsencode(os.path.abspath(path)))
         told = OSError(
-            f"{os.fspath(path)[:_SHOWN_LETTERS]}... is no path that the system takes, it has "
-            f"{length} bytes, or one of its names is too long: choose a shorter name"
+            f"{os.fspath(path)[:_SHOWN_LETTERS]}... is too long a path for this system ({length} "
+            f"bytes), or one of its names is too long: choose a shorter name"
         )
         told.errno = error.errno
         raise told from error

@@ -81,8 +81,8 @@ class Watch:
         self._lost |= dict.fromkeys(gone)
         self._replaced[folder] = None
         logger.error(
-            "%s was removed, moved or replaced while this run wrote to it, it is made anew: "
-            "gone with it: %s",
+            "%s was removed, moved or replaced while this run wrote to it. It was created again; "
+            "lost are: %s",
             *(folder, listed([file.name for file in gone]) if gone else "nothing of this run"),
         )
 

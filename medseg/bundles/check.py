@@ -110,7 +110,7 @@ def _locate(name: str, bundles_dir: Path) -> _Bundle:
 def _missing_files(bundle: _Bundle) -> Iterator[str]:
     for file in REQUIRED:
         if not (bundle.root / file).is_file():
-            yield f"{file} is missing: every bundle needs it"
+            yield f"{file} is missing, and every bundle needs it: add it"
         elif file.endswith(".json") and not bundle.is_readable(file):
             yield f"{file} is not a JSON object: mend it"
 
@@ -119,7 +119,7 @@ def _wrong_links(bundle: _Bundle) -> Iterator[str]:
     for flat in build.FLAT_NAMES:
         link, target = bundle.root / flat, Path("configs") / flat
         if not link.is_symlink():
-            yield f"{flat} is no link to {target}: run `medseg bundles build {bundle.name}`"
+            yield f"{flat} is not a link to {target}: run `medseg bundles build {bundle.name}`"
         elif link.readlink() != target:
             yield f"{flat} links to {link.readlink()}, not to {target}: remove it and build again"
 
@@ -139,13 +139,13 @@ def _stale_configs(bundle: _Bundle) -> Iterator[str]:
         return
     for path in build.stale(bundle.name, bundle.bundles_dir):
         file = path.relative_to(bundle.root)
-        yield f"{file} is not what its layers give: run `medseg bundles build {bundle.name}`"
+        yield f"{file} differs from what its layers build: run `medseg bundles build {bundle.name}`"
 
 
 def _lost_choices(bundle: _Bundle) -> Iterator[str]:
     task = json.loads(bundle.task.read_text()) if bundle.task.is_file() else {}
     for key in set(task) - {"_layers_"} - set().union(*map(bundle.json, CONFIGS)):
-        yield f"layers/tasks/{bundle.name}.json: {key} reaches no config: is it misspelt?"
+        yield f"layers/tasks/{bundle.name}.json: {key} is used by no config: check its spelling"
 
 
 def _unused_keys(bundle: _Bundle) -> Iterator[str]:
@@ -297,7 +297,7 @@ def _weight_faults(bundle: _Bundle) -> Iterator[str]:
         return
     state = torch.load(bundle.root / WEIGHTS, map_location="cpu", weights_only=True)
     if not network.state_dict().keys() <= state.keys():  # wrapped: MONAI would not load it
-        yield f"{WEIGHTS} is no flat state dict: save network.state_dict() on its own"
+        yield f"{WEIGHTS} is not a flat state dict: save network.state_dict() alone"
 
 
 def _trained_on_faults(bundle: _Bundle) -> Iterator[str]:

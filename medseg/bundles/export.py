@@ -47,7 +47,8 @@ def export_bundle(
     check_place(output)
     if output.exists() and not overwrite:
         raise FileExistsError(
-            f"an export replaces no file, {output} exists: name another file, or pass --overwrite"
+            f"an export does not replace files, and {output} exists: name another file, or pass "
+            f"--overwrite"
         )
     check_folder(output.parent)
     with closing(Watch()) as watch:
@@ -59,13 +60,15 @@ def export_bundle(
 def _trained_network(bundle: Path, arguments: Sequence[str]) -> NestedUNet:
     overrides = checked_overrides(bundle, "inference", arguments)
     if idle := overrides.keys() & set(PASSED_ON):
-        raise ValueError(f"an export runs no workflow, --{min(idle)} changes nothing: leave it out")
+        raise ValueError(
+            f"an export runs no workflow, so --{min(idle)} has no effect: leave it out"
+        )
     parser = ConfigParser(ConfigParser.load_config_file(str(bundle / "inference.json")))
     parser.update(for_monai(overrides))
     network = parser.get_parsed_content("network_def")
     if not isinstance(network, NestedUNet):
         raise TypeError(
-            f"an export takes a NestedUNet, network_def of {bundle} makes a "
+            f"only a NestedUNet can be exported, network_def of {bundle} makes a "
             f"{type(network).__name__}: use `python -m monai.bundle ckpt_export`"
         )
     return load_weights(network, str(parser.get_parsed_content("weights")))

@@ -57,8 +57,8 @@ def parse_value(key: str, text: str) -> Any:
         if odd[0] == text.strip():
             return text  # a name, such as that of a run; where a number is meant it is refused
         raise ValueError(
-            f"override --{key} holds {odd[0]}, which is no plain decimal number: write it so, or "
-            "in quotes where it is a name"
+            f"override --{key} holds {odd[0]}, which is not a plain decimal number: write one, or "
+            f"put it in quotes if it is a name"
         )
     try:
         return DefaultParseValue(text)
@@ -99,7 +99,7 @@ def checked_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
         )
     if origin != key and origin in RULES and not RULES[origin].holds(value):
         raise ValueError(
-            f"override --{key} is {value!r}, and stands for {origin}: it has to be "
+            f"override --{key} is {value!r}, which sets {origin}: it has to be "
             f"{RULES[origin].in_words(value)}"
         )
     return value

@@ -39,7 +39,7 @@ def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> 
     config_file = bundle / f"{workflow}.json"
     if not config_file.is_file():
         raise FileNotFoundError(
-            f"{os.path.realpath(bundle)} is no bundle, it has no {workflow}.json: "
+            f"{os.path.realpath(bundle)} is not a bundle, it has no {workflow}.json: "
             "run from the folder that holds bundles/, or pass the bundle's folder with -b"
         )
     overrides = parse_overrides(arguments)
@@ -119,7 +119,8 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
         key, joined, value = rest.pop(0).partition("=")
         if not key.startswith("--"):
             raise ValueError(
-                f"{key!r} is no override: write --key value, and give several cases as one folder"
+                f"{key!r} is not an override: write --key value, and give several cases as one "
+                f"folder"
             )
         name = key.removeprefix("--").replace("::", "#")
         stands_alone = not joined and (not rest or rest[0].startswith("--"))
@@ -188,7 +189,7 @@ def tracking_keys(tracking: str, config: Mapping[str, Any]) -> Mapping[str, Any]
     settings = DEFAULT_EXP_MGMT_SETTINGS.get(str(tracking))
     if settings is None:
         if not Path(str(tracking)).is_file():
-            raise ValueError(f"--tracking {tracking} is no settings file: pass mlflow or a file")
+            raise ValueError(f"--tracking {tracking} is not a settings file: pass mlflow or a file")
         settings = ConfigParser.load_config_file(str(tracking))
     if tracking == "mlflow" and importlib.util.find_spec("mlflow") is None:
         raise ValueError("--tracking mlflow needs MLflow: pip install 'medseg[tracking]'")
@@ -216,9 +217,11 @@ def read_config(config_file: Path) -> dict[str, Any]:
     try:
         config = json.loads(config_file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{config_file} is no JSON ({error}): build the bundle again") from error
+        raise ValueError(
+            f"{config_file} is not JSON ({error}): run `medseg bundles build`"
+        ) from error
     if not isinstance(config, dict):
-        raise ValueError(f"{config_file} holds no keys: build the bundle again")
+        raise ValueError(f"{config_file} holds no keys: run `medseg bundles build`")
     return config
 
 

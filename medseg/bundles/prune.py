@@ -168,7 +168,7 @@ class _Evaluation:
         self.overrides = checked_overrides(bundle, "evaluate", arguments)
         if taken := {"level", "output_dir"} & self.overrides.keys():
             raise ValueError(
-                f"pruning sets --{min(taken)} itself: leave it out (--report names the folder)"
+                f"pruning sets --{min(taken)} by itself: leave it out (--report names the folder)"
             )
         self.parser = ConfigParser(json.loads((bundle / "evaluate.json").read_text()))
         self.parser.update(for_monai(self._keys))
@@ -178,13 +178,14 @@ class _Evaluation:
         network = self.parser.get_parsed_content("network_def")
         if getattr(network, "level", None) is not None:
             raise ValueError(
-                f"{self.bundle} is pruned at level {network.level} already: prune the bundle that "
-                "it was made from"
+                f"{self.bundle} was already pruned at level {network.level}: prune the bundle "
+                f"that it was made from"
             )
         if not getattr(network, "deep_supervision", False):
             raise ValueError(
                 "pruning chooses among the heads of a deeply supervised network, that of "
-                f"{self.bundle} has no deep supervision: train with deep_supervision True"
+                f"{self.bundle} was trained without deep supervision: train it with "
+                f"--deep_supervision True"
             )
         self.digest = self._digest()  # before they are read, so that `about` notices any change
         load_weights(network, self.weights)
@@ -234,8 +235,8 @@ class _Evaluation:
         """
         if self._digest() != self.digest:
             raise ValueError(
-                f"{self.weights} changed while its levels were scored, as by a training: prune "
-                "again when that is done"
+                f"{self.weights} changed while its levels were scored: wait until nothing writes "
+                f"to it, and prune again"
             )
         keys = ("section", "fold", "folds", "seed", "mixed_precision")
         device = self.parser.get_parsed_content("device")

@@ -43,7 +43,7 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     overrides = checked_overrides(bundle, workflow, arguments)
     _check_stated(overrides)
 
-    with ending_at_once("interrupted: nothing was begun, run it again"):
+    with ending_at_once("interrupted before anything was written: run it again"):
         from monai.bundle.scripts import run
 
     for folder in _written_folders(bundle, workflow, overrides):

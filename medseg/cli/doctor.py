@@ -124,13 +124,13 @@ def _devices() -> Iterator[Finding]:
 
 
 def _precision(gains: bool) -> str:
-    return "mixed precision in bfloat16" if gains else "no gain by bfloat16, float32 is used"
+    return "mixed precision in bfloat16" if gains else "float32 (bfloat16 is no faster here)"
 
 
 def _memory() -> Finding:
     sizes = machine_bytes()
     if sizes is None:
-        return Finding(True, "memory", "this system does not tell")
+        return Finding(True, "memory", "unknown on this system")
     free, total = sizes
     text = f"{_gib(free)} of {_gib(total)} GiB free"
     if free >= LOW_MEMORY_GIB * 2**30:

@@ -30,7 +30,7 @@ def whole_number(text: str | int) -> int:
         typer.BadParameter: it is not in plain decimal digits, or has thousands of them.
     """
     if _WHOLE.fullmatch(str(text).strip()) is None:
-        raise typer.BadParameter(f"{text!r} is no whole number in decimal digits, such as 10")
+        raise typer.BadParameter(f"{text!r} is not a whole number in decimal digits, such as 10")
     try:
         return int(text)
     except ValueError as error:  # of thousands of digits
@@ -40,7 +40,7 @@ def whole_number(text: str | int) -> int:
 def number(text: str | float) -> float:
     """A number of a command line, or a default; raises typer.BadParameter where it is none."""
     if not is_plain(str(text)):
-        raise typer.BadParameter(f"{text!r} is no number in decimal digits, such as 0.5")
+        raise typer.BadParameter(f"{text!r} is not a number in decimal digits, such as 0.5")
     return float(text)
 
 

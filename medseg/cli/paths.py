@@ -22,7 +22,7 @@ def path_text(text: str) -> str:
         './null'
     """
     if not text:
-        raise typer.BadParameter("the path is empty, name a file or folder (. is this one)")
+        raise typer.BadParameter("the path is empty: name a file or folder (. is the current one)")
     try:
         check_length(text)
     except OSError as error:

@@ -58,8 +58,8 @@ FEATURES = {
     "darkest": Feature("the share of pixels that have its darkest value", 0.1),
     "skewness": Feature("the skewness of its values", 1.0),
     "saturation": Feature("the strength of its colours, from 0 (grey) to 1,", 0.15),
-    "red": Feature("its red less its blue, each as a share of all its colour,", 0.1),
-    "green": Feature("its green less its other colours, each as a share of all,", 0.1),
+    "red": Feature("its red minus its blue, each as a share of all its colour,", 0.1),
+    "green": Feature("its green minus its other colours, each as a share of all,", 0.1),
 }
 
 
@@ -137,8 +137,9 @@ def why_unlike(
     distance, name, case = found
     is_refused = distance > REFUSE_DISTANCE and len(cases) >= ENOUGH_CASES
     words = (
-        f"it looks like none of the {len(cases)} images that the network was trained on; most of "
-        f"all, {FEATURES[name].words} is {measured[name]:.2f}, and in the most similar of them "
+        f"it does not look like any of the {len(cases)} images that the network was trained on: "
+        f"above all, {FEATURES[name].words} is {measured[name]:.2f}, and in the most similar of "
+        f"them "
         f"{case[name]:.2f}"
     )
     least = LEAST_SIDE if len(shape) == 2 else LEAST_SIDE_OF_VOLUME

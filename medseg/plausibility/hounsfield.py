@@ -108,20 +108,20 @@ def why_not_hounsfield(array: np.ndarray) -> str | None:
         return None
     span = f"its values go from {least:g} to {most:g}"
     if np.mean(values < FAT_HU) < LEAST_FAT_AND_AIR:
-        return f"{span} and hardly any is below {FAT_HU}, where air and fat are"
+        return f"{span} and almost none is below {FAT_HU}, where air and fat are"
     if np.mean((values > TISSUE_HU[0]) & (values < TISSUE_HU[1])) < LEAST_TISSUE:
         low, high = TISSUE_HU
-        return f"{span} and hardly any is from {low} to {high}, where soft tissue is"
+        return f"{span} and almost none is from {low} to {high}, where soft tissue is"
     if why := _why_inverted(values):
         return why
     body = values[values > BODY_HU]
     if np.mean(body > DENSE_HU) > MOST_DENSE:
         share = f"{np.mean(body > DENSE_HU):.0%}"
-        return f"{span} and {share} of what is no air is above {DENSE_HU}, where only bone is"
+        return f"{span} and {share} of what is not air is above {DENSE_HU}, where only bone is"
     if array.size >= MANY_VOXELS and (few := len(np.unique(values))) <= FEW_VALUES:
-        return f"it holds no more than {few} values"
+        return f"it holds only {few} different values"
     if array.size >= MANY_VOXELS and (array.min(), array.max()) == EIGHT_BITS:
-        return f"{span}, which is all that 8 bits hold, and bone and air are beyond"
+        return f"{span}, which is the range of 8 bits; bone and air lie beyond it"
     return _why_no_air(array, values) if array.ndim == 4 else None
 
 
@@ -183,8 +183,8 @@ def _why_inverted(values: np.ndarray) -> str | None:
         return None
     return (
         f"{most / values.size:.0%} of its values lie from {start:.0f} to "
-        f"{start + AIR_LIKE_WIDTH:.0f} and hardly any below {AIR_HU[1]}, and air is at -1000: the "
-        "sign of its values is exchanged, or bright and dark are"
+        f"{start + AIR_LIKE_WIDTH:.0f} and almost none below {AIR_HU[1]}, and air is at -1000: "
+        f"the sign of its values is inverted, or bright and dark are exchanged"
     )
 
 
@@ -197,14 +197,14 @@ def _doubt_sign(values: np.ndarray) -> str | None:
     if mirrored > max(MOST_MIRRORED * soft, enhanced, LEAST_TISSUE):
         return (
             f"{mirrored:.0%} of its values lie from {-high} to {-low} HU and {soft:.0%} from {low} "
-            f"to {high} HU, where muscle and organs are: the sign of its values may be exchanged"
+            f"to {high} HU, where muscle and organs are: the sign of its values may be inverted"
         )
     most = float(values.max())
     above, below = np.mean(values == most), np.mean(values == values.min())
     if most > LEAST_CEILING_HU and above > max(LEAST_AT_CEILING, 2 * below):
         return (
             f"{above:.0%} of its values are the highest, {most:g}, where only bone and vessels "
-            "are: the sign of its values may be exchanged"
+            "are: the sign of its values may be inverted"
         )
     return None
 

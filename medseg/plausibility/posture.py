@@ -58,7 +58,7 @@ def doubts_of_posture(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]:
     yield from _doubts_of_bone(body, bone)
     if is_abdomen and _is_upside_down(hu):
         yield (
-            "lung is seen at its lower end and none at its upper end: it lies upside down, or "
+            "there is lung at its lower end and none at its upper end: it is upside down, or "
             "shows no abdomen"
         )
 
@@ -67,12 +67,12 @@ def _doubts_of_bone(body: np.ndarray, bone: np.ndarray) -> Iterator[str]:
     aside, front = (_centre(bone, axis) - _centre(body, axis) for axis in (0, 1))
     lines = [_longest_line(bone, axis) for axis in range(3)]
     if max(lines[:2]) >= SPINE and max(lines[:2]) > lines[2] + 0.2:
-        yield "a spine runs across the patient and none from feet to head: axes are exchanged"
+        yield "a spine runs across the patient, not from feet to head: axes are exchanged"
     elif abs(aside) > ASIDE and abs(aside) > 2 * abs(front):
         yield "most of its bone lies to one side of the body: axes are exchanged"
     elif front > BEHIND:
         yield (
-            "most of its bone lies in front of the middle of the body, where no spine is: front "
+            "most of its bone lies in the front half of the body, where the spine is not: front "
             "and back are exchanged"
         )
 

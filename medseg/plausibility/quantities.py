@@ -44,9 +44,9 @@ OF_IMAGE = {
     "longest_px": Quantity("the longest side of the picture", "pixels", LOG2_OF_2, None, True),
     "brightness": Quantity("the mean brightness", "grey values", 25),
     # of the sum of the colours; endoscopy is 0.2 to 0.4, stained tissue -0.1 to 0
-    "redness": Quantity("the red less the blue, each as a share of all colour,", "", 0.05, 0.1),
+    "redness": Quantity("red minus blue, each as a share of all colour,", "", 0.05, 0.1),
     "greenness": Quantity(
-        "the green less the rest, each as a share of all colour,",
+        "green minus the rest, each as a share of all colour,",
         "",
         0.05,
         0.1,

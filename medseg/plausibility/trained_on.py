@@ -150,9 +150,9 @@ def copy_trained_on(weights: str | os.PathLike, to: str | os.PathLike) -> None:
 def why_not_compared(weights: str | os.PathLike) -> str:
     """What to say of ranges that are not of the weights beside which they lie."""
     return (
-        f"{path_beside(weights).name} was written for other weights than {Path(weights).name}, so "
-        "that nothing is compared with the training cases: put back the file that came with these "
-        "weights, or make it by scripts/measure_training_cases.py"
+        f"{path_beside(weights).name} was written for other weights than {Path(weights).name}, "
+        f"so nothing is compared with the training cases: put back the file that came with these "
+        f"weights, or make it with scripts/measure_training_cases.py"
     )
 
 
@@ -181,7 +181,7 @@ def measure_cases(
         ValueError: there are no cases.
     """
     if not cases:
-        raise ValueError("there are no training cases to be measured: check dataset_dir and fold")
+        raise ValueError("no training case was found to measure: check dataset_dir and fold")
     images, found = [], {name: [] for name in classes}  # type: ignore[var-annotated]
     seen: list[dict[str, float]] = []
     dimensions = 3

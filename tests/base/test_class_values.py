@@ -24,10 +24,10 @@ def test_values_of_the_dataset_pass():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ([True], "gathers True: label values are whole numbers"),
-        (["255"], "gathers '255': label values are whole numbers"),
-        ([255, 1.5], "gathers 1.5: label values are whole numbers"),
-        ([[255]], r"gathers \[255\]: label values are whole numbers"),
+        ([True], "has the label value True: label values are whole numbers"),
+        (["255"], "has the label value '255': label values are whole numbers"),
+        ([255, 1.5], "has the label value 1.5: label values are whole numbers"),
+        ([[255]], r"has the label value \[255\]: label values are whole numbers"),
         (None, "has the label values None: write a list"),
         ({"a": 1}, "write a list"),
         (255, "write a list"),
@@ -60,7 +60,7 @@ def test_a_value_that_the_dataset_does_not_have_is_refused_with_the_overrides(
     ("words", "said"),
     [
         (("--classes", "{}"), "classes must map 1 to 254 names"),
-        (("--classes", "{'liver': []}"), "'liver' gathers no label value"),
+        (("--classes", "{'liver': []}"), "'liver' has no label value"),
         (("--classes", "{'liver': 255}"), "write a list"),
         (("--classes", "{'a': [255], 'b': [255]}"), "255 is in two classes, 'a' and 'b'"),
         (("--label_values", "[0, 1]"), r"'liver' gathers label value 255, the dataset has \[0, 1"),

@@ -134,7 +134,7 @@ def test_a_process_that_lost_another_of_its_run_points_to_that_one():
     said = errors.lost_process(lost)
     assert said == errors.lost_process(wrapper)
     assert said is not None
-    assert said.startswith("another process of this run has ended: correct what that one says")
+    assert said.startswith("another process of this run has ended: see its own message")
 
 
 @pytest.mark.parametrize(

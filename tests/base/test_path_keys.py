@@ -153,5 +153,5 @@ def test_what_is_no_path_is_refused_in_one_line(value):
 def test_a_path_longer_than_the_system_takes_is_refused_by_every_key(path):
     for read in (require_path, lambda path, key: parse_overrides([f"--{key}", path])):
         for key in PATH_KEYS:
-            with pytest.raises(OSError, match="is no path that the system takes"):
+            with pytest.raises(OSError, match="is too long a path for this system"):
                 read(path, key)

@@ -61,7 +61,7 @@ def _config_faults(folder, workflow, change):
     """Faults but the one that the config is not what its layers give."""
     _edit(folder / NAME / "configs" / f"{workflow}.json", change)
     found = faults(NAME, folder)
-    stale = f"configs/{workflow}.json is not what its layers give"
+    stale = f"configs/{workflow}.json differs from what its layers build"
     assert any(fault.startswith(stale) for fault in found)
     return [fault for fault in found if not fault.startswith(stale)]
 
@@ -81,7 +81,7 @@ def test_the_check_writes_nothing(folder, tmp_path, monkeypatch):
 def test_a_bundle_is_found_by_its_path_as_by_its_name(folder, root, monkeypatch):
     (root / "LICENSE").unlink()
     expected = faults(NAME, folder)
-    assert expected == ["LICENSE is missing: every bundle needs it"]
+    assert expected == ["LICENSE is missing, and every bundle needs it: add it"]
     for place, path in ((folder.parent, f"bundles/{NAME}"), (folder, f"{NAME}/"), (root, ".")):
         monkeypatch.chdir(place)
         assert faults(path) == expected
@@ -101,7 +101,7 @@ def test_an_unknown_bundle_is_refused(folder):
 @pytest.mark.parametrize("file", ["LICENSE", "docs/README.md", "docs/data_license.txt"])
 def test_a_missing_file_is_found(folder, root, file):
     (root / file).unlink()
-    assert faults(NAME, folder) == [f"{file} is missing: every bundle needs it"]
+    assert faults(NAME, folder) == [f"{file} is missing, and every bundle needs it: add it"]
 
 
 def test_all_faults_are_told_at_once(folder, root):
@@ -123,7 +123,7 @@ def test_a_copy_in_the_place_of_a_link_is_found(folder, root):
     (root / "train.json").unlink()
     shutil.copy(root / "configs" / "train.json", root / "train.json")
     [fault] = faults(NAME, folder)
-    assert fault.startswith("train.json is no link to configs/train.json")
+    assert fault.startswith("train.json is not a link to configs/train.json")
 
 
 def test_an_absolute_link_is_found(folder, root):
@@ -140,7 +140,7 @@ def test_an_edited_config_is_found(folder):
 def test_a_choice_that_reaches_no_config_is_found(folder):
     _edit(folder / "layers" / "tasks" / f"{NAME}.json", lambda task: task.update(max_epoch=3))
     assert faults(NAME, folder) == [
-        f"layers/tasks/{NAME}.json: max_epoch reaches no config: is it misspelt?"
+        f"layers/tasks/{NAME}.json: max_epoch is used by no config: check its spelling"
     ]
 
 
@@ -304,7 +304,7 @@ def test_weights_that_monai_cannot_load_are_found(folder, root):
     for wrapped in ({"model": state}, {f"module.{key}": value for key, value in state.items()}):
         torch.save(wrapped, root / "models" / "model.pt")
         [fault] = faults(NAME, folder)
-        assert "save network.state_dict() on its own" in fault
+        assert "save network.state_dict() alone" in fault
 
 
 def test_damaged_weights_are_found(folder, root):

@@ -115,10 +115,10 @@ def test_what_a_config_needs_is_not_too_deep():
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("optimizer#lr", 0, "stands for learning_rate: it has to be a number above 0"),
-        ("optimizer#lr", -1e-3, "override --optimizer#lr is -0.001, and stands for learning_rate"),
-        ("train#dataloader#batch_size", 0, "stands for batch_size: it has to be a whole number, 1"),
-        ("train#trainer#max_epochs", -1, "stands for max_epochs"),
+        ("optimizer#lr", 0, "which sets learning_rate: it has to be a number above 0"),
+        ("optimizer#lr", -1e-3, "override --optimizer#lr is -0.001, which sets learning_rate"),
+        ("train#dataloader#batch_size", 0, "which sets batch_size: it has to be a whole number, 1"),
+        ("train#trainer#max_epochs", -1, "which sets max_epochs"),
     ],
 )
 def test_a_setting_that_stands_for_a_choice_keeps_its_rule(key, value, said):

@@ -63,13 +63,13 @@ def test_a_value_may_hold_an_equals_sign():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["max_epochs", "3"], r"'max_epochs' is no override: write --key value"),
-        (["-e", "3"], r"'-e' is no override"),
+        (["max_epochs", "3"], r"'max_epochs' is not an override: write --key value"),
+        (["-e", "3"], r"'-e' is not an override"),
         (["--max_epochs"], r"override --max_epochs has no value"),
         (["--max_epochs", "--fold", "1"], r"override --max_epochs has no value"),
         (["--fold", "1", "--fold=2"], r"override --fold is given twice"),
         (["--a#b", "1", "--a::b", "2"], r"override --a#b is given twice"),
-        (["--fold", "1", "2"], r"'2' is no override"),
+        (["--fold", "1", "2"], r"'2' is not an override"),
     ],
 )
 def test_what_is_no_override_is_refused(arguments, message):
@@ -131,10 +131,10 @@ def test_the_root_of_the_bundle_is_one_of_the_overrides(tmp_path):
     assert made == {"max_epochs": 2, "bundle_root": str(tmp_path)}
 
 
-@pytest.mark.parametrize(("text", "told"), [("{", "is no JSON"), ("[1]", "holds no keys")])
+@pytest.mark.parametrize(("text", "told"), [("{", "is not JSON"), ("[1]", "holds no keys")])
 def test_a_config_that_is_no_json_object_is_refused(tmp_path, text, told):
     (tmp_path / "train.json").write_text(text)
-    with pytest.raises(ValueError, match=rf"train\.json {told}.*: build the bundle again$"):
+    with pytest.raises(ValueError, match=rf"train\.json {told}.*: run `medseg bundles build`$"):
         checked_overrides(tmp_path, "train", [])
 
 
@@ -145,7 +145,7 @@ def test_mlflow_that_is_not_installed_is_told(monkeypatch):
 
 
 def test_tracking_that_is_no_file_is_refused():
-    with pytest.raises(ValueError, match="--tracking mlfow is no settings file"):
+    with pytest.raises(ValueError, match="--tracking mlfow is not a settings file"):
         tracking_keys("mlfow", CONFIG)
 
 

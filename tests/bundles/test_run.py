@@ -79,7 +79,7 @@ def test_nothing_runs_after_an_unknown_override(bundle, calls, key):
 @pytest.mark.parametrize("workflow", ["train", "inference"])
 def test_an_unknown_bundle_is_refused(tmp_path, calls, workflow):
     with pytest.raises(
-        FileNotFoundError, match=rf"nowhere is no bundle, it has no {workflow}.json"
+        FileNotFoundError, match=rf"nowhere is not a bundle, it has no {workflow}.json"
     ):
         run_bundle(tmp_path / "nowhere", workflow, run_id="training")
     assert not calls
@@ -133,7 +133,7 @@ def test_outputs_that_cannot_be_written_are_refused_before_anything_runs(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").touch()
-    told = rf"^runs/toy cannot be written to \({tmp_path}/runs is no folder\)"
+    told = rf"^runs/toy cannot be written to \({tmp_path}/runs is not a folder\)"
     with pytest.raises(NotADirectoryError, match=told):
         run_bundle(writing, workflow, run_id="run", arguments=arguments)
     assert not calls

@@ -150,7 +150,7 @@ def test_importing_medseg_imports_nothing_heavy():
     ("words", "told"),
     [
         ("segment missing.nii.gz -o masks", "error: no such file or folder: "),
-        ("segment README.md -o masks -b bundles/liverr", "error: .* is no bundle"),
+        ("segment README.md -o masks -b bundles/liverr", "error: .* is not a bundle"),
         ("segment README.md -o masks --levle 3", "error: override --levle names no key"),
         (
             "segment README.md -o README.md",
@@ -164,7 +164,7 @@ def test_importing_medseg_imports_nothing_heavy():
         ("prune -o README.md/small", "error: README.md/small cannot be written to"),
         ("prune --report README.md/small", "error: README.md/small cannot be written to"),
         ("export README.md/network.ts", "error: README.md cannot be written to"),
-        ("export network.ts -b nowhere", "error: .*nowhere is no bundle"),
+        ("export network.ts -b nowhere", "error: .*nowhere is not a bundle"),
         ("prepare nuclei -s docs -o README.md/x", "error: README.md/x cannot be written to"),
         ("phantom ct -o README.md/x", "error: README.md/x cannot be written to"),
         (
@@ -295,10 +295,10 @@ def test_tracking_passes_through(here, calls, verb):
         (["--max-epochs", "2"], "did you mean the key --max_epochs"),
         (["--max_epochs"], "override --max_epochs has no value"),
         (["--max_epochs", "--fold"], "override --max_epochs has no value"),
-        (["max_epochs", "2"], "'max_epochs' is no override"),
+        (["max_epochs", "2"], "'max_epochs' is not an override"),
         (["--bundel", "bundles/nuclei"], "did you mean the option --bundle"),
-        (["-b", "bundles/liverr"], "bundles/liverr is no bundle, it has no train.json"),
-        (["--tracking", "nothing"], "is no settings file"),
+        (["-b", "bundles/liverr"], "bundles/liverr is not a bundle, it has no train.json"),
+        (["--tracking", "nothing"], "is not a settings file"),
     ],
 )
 def test_a_bad_override_is_one_line_and_nothing_runs(here, calls, words, message):
@@ -450,11 +450,11 @@ def test_export_replaces_a_file_only_when_told_to(tiny, words):
         (["network.ts", "--level", "3"], r"level is 3, and this .* the levels \[1, 2\]: choose"),
         (["network.ts", "--weights", "no.pt"], r"weights .*no\.pt do not exist: train the bundle"),
         (["network.ts", "--channels", "[2,3,5]"], "weights .* fit a unet_plusplus"),
-        (["network.ts", "--meta_file", "m.json"], "--meta_file changes nothing: leave it out"),
-        (["network.ts", "-b", "nowhere"], r"nowhere is no bundle, it has no inference\.json"),
+        (["network.ts", "--meta_file", "m.json"], "--meta_file has no effect: leave it out"),
+        (["network.ts", "-b", "nowhere"], r"nowhere is not a bundle, it has no inference\.json"),
         (
             ["network.ts", "--network_def", "{'_target_': 'torch.nn.Flatten'}"],
-            "takes a NestedUNet, network_def of bundles/nuclei makes a Flatten: use",
+            "only a NestedUNet can be exported, network_def of bundles/nuclei makes a Flatten: use",
         ),
     ],
 )

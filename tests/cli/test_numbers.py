@@ -22,7 +22,7 @@ def test_an_option_that_is_a_whole_number_takes_decimal_digits_alone(
     monkeypatch.chdir(tmp_path)
     ended = CliRunner().invoke(app.app, [*verb.split(), text])
     assert ended.exit_code == BAD_ARGUMENTS
-    assert f"{text!r} is no whole number in decimal digits, such as 10" in ended.stderr
+    assert f"{text!r} is not a whole number in decimal digits, such as 10" in ended.stderr
     assert verb.split()[-1] in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
@@ -35,7 +35,7 @@ def test_decimal_digits_are_numbers():
 
 @pytest.mark.parametrize("text", ["0x10", "1_0.5", "\uff11.5", "nan", "inf", "half", ""])
 def test_an_option_that_is_a_number_takes_decimal_digits_alone(text):
-    with pytest.raises(typer.BadParameter, match="is no number in decimal digits"):
+    with pytest.raises(typer.BadParameter, match="is not a number in decimal digits"):
         number(text)
 
 
@@ -47,7 +47,7 @@ def test_an_override_of_a_number_takes_decimal_digits_alone(text, repository):
 
 @pytest.mark.parametrize("text", ["[0x10, 64]", "[64, 1_0]", "[0b1,2]", "{'a': 1_0}"])
 def test_so_does_one_in_a_list(text, repository):
-    with pytest.raises(ValueError, match="which is no plain decimal number: write it so"):
+    with pytest.raises(ValueError, match="which is not a plain decimal number: write one"):
         checked_overrides(repository / "bundles/liver", "train", ["--image_size", text])
 
 

@@ -66,7 +66,7 @@ def test_any_other_fault_is_one_line_with_the_verb_and_its_help(words):
 def test_a_word_of_an_override_is_no_misspelt_option():
     """--outer is near --out, but --out is there."""
     ended = _medseg("segment", "README.md", "--outer", "1", "-o", "masks", "-b", "nowhere")
-    assert "nowhere is no bundle" in ended.stderr
+    assert "nowhere is not a bundle" in ended.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["bundles"]])
@@ -101,7 +101,7 @@ def test_an_empty_path_is_refused_and_is_not_this_folder(words, verb, tmp_path, 
     ended = _medseg(*words)
     assert ended.exit_code == BAD_ARGUMENTS
     assert ended.stderr.startswith(f"medseg {verb}: ")
-    assert "the path is empty, name a file or folder (. is this one)" in ended.stderr
+    assert "the path is empty: name a file or folder (. is the current one)" in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -119,7 +119,7 @@ def test_a_path_longer_than_the_system_takes_is_one_line(words, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     ended = _medseg(*(word.format("/".join(["e" * 200] * 21)) for word in words))
     assert ended.exit_code == BAD_ARGUMENTS
-    assert "is no path that the system takes" in ended.stderr
+    assert "is too long a path for this system" in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 

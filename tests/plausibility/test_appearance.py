@@ -98,7 +98,7 @@ def test_the_reason_names_what_differs_most_with_both_values():
     why, _ = why_unlike(
         {"median": 0.6, "border": 0.2}, [{"median": 0.1, "border": 0.1}], shape=LARGE
     )
-    assert "none of the 1 images" in why
+    assert "any of the 1 images" in why
     assert "median brightness, from 0 (darkest) to 1 (brightest), is 0.60, and in the most" in why
     assert why.endswith("similar of them 0.10")
 

@@ -35,13 +35,16 @@ BORDER = [(0, 0), (8, 8), (8, 8), (0, 0)]
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda hu: np.clip(hu, 0, 255), "hardly any is below -50, where air and fat are"),
-        (lambda hu: np.clip((hu + 360) / 400, 0, 0.6), "from 0 to 0.6 and hardly any is below -50"),
-        (lambda hu: np.clip((hu + 160) / 200 - 1, -1, 1), "hardly any is below -50"),
-        (lambda hu: hu + 1024, "hardly any is below -50"),
-        (lambda hu: np.pad(hu + 1024, BORDER, constant_values=-2000), "no air is above 700"),
-        (lambda hu: hu * 100, "hardly any is from -200 to 300, where soft tissue is"),
-        (lambda hu: np.abs(hu), "hardly any is below -50"),
+        (lambda hu: np.clip(hu, 0, 255), "almost none is below -50, where air and fat are"),
+        (
+            lambda hu: np.clip((hu + 360) / 400, 0, 0.6),
+            "from 0 to 0.6 and almost none is below -50",
+        ),
+        (lambda hu: np.clip((hu + 160) / 200 - 1, -1, 1), "almost none is below -50"),
+        (lambda hu: hu + 1024, "almost none is below -50"),
+        (lambda hu: np.pad(hu + 1024, BORDER, constant_values=-2000), "not air is above 700"),
+        (lambda hu: hu * 100, "almost none is from -200 to 300, where soft tissue is"),
+        (lambda hu: np.abs(hu), "almost none is below -50"),
     ],
     ids=["8 bits", "0 to 1", "-1 to 1", "stored", "stored, padded", "too large", "no sign"],
 )
@@ -73,7 +76,7 @@ def test_magnetic_resonance_is_not_taken_for_a_scan(shift):
         (lambda hu: hu / 10, "what surrounds the body is at -100"),
         (lambda hu: hu + 300, "what surrounds the body is at -70"),
         (lambda hu: hu / 4, "what surrounds the body is at -250"),
-        (lambda hu: np.where(hu < -500, -1000, 50), "no more than 2 values"),
+        (lambda hu: np.where(hu < -500, -1000, 50), "only 2 different values"),
     ],
 )
 def test_scaled_and_shifted_values_are_known_by_the_air_around_the_body(change, why):
@@ -125,7 +128,7 @@ def test_values_whose_sign_is_exchanged_are_no_hounsfield_units(change):
     hu = scan(lungs=10)
     hu[:, 14:18, 6:10] = np.linspace(200, 1100, 4)[None, :, None, None]  # bone
     assert why_not_hounsfield(hu) is None
-    assert "sign of its values is exchanged" in why_not_hounsfield(change(hu))
+    assert "sign of its values is inverted" in why_not_hounsfield(change(hu))
 
 
 def test_bone_metal_and_contrast_agent_are_no_air():
@@ -159,7 +162,7 @@ def test_a_sign_that_may_be_exchanged_is_doubted(change, words):
 def test_values_that_fill_8_bits_are_no_hounsfield_units():
     hu = scan()
     hu[:, 14:18, 14:18] = 1000
-    assert "all that 8 bits hold" in why_not_hounsfield(hu.clip(-128, 127))
+    assert "the range of 8 bits" in why_not_hounsfield(hu.clip(-128, 127))
     assert why_not_hounsfield(hu.clip(-160, 127)) is None
 
 

@@ -109,5 +109,5 @@ def test_weights_without_ranges_have_none_and_a_damaged_file_is_refused(tmp_path
 
 
 def test_no_cases_are_refused():
-    with pytest.raises(ValueError, match="there are no training cases"):
+    with pytest.raises(ValueError, match="no training case was found"):
         measure_cases([], dict, modality="CT", classes={})
