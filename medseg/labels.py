@@ -1,4 +1,8 @@
-"""Labels: what the numbers in a mask mean: name, coded concept and colour."""
+"""Labels: what the numbers in a mask mean: name, coded concept and colour.
+
+Nothing in medseg reads a label table yet. It is here for the DICOM output, SEG, RTSTRUCT and SR,
+which must say in coded concepts what each value of a mask is.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

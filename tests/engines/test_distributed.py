@@ -26,13 +26,10 @@ WAYS = (
     "terminated",
     "killed",
 )
-KEPT = (
-    "what is done is kept: a training with one whole epoch done goes on with --resume True, "
-    "another begins anew\n"
-)
+KEPT = "finished work is kept: after one whole epoch, --resume True goes on with a training\n"
 LOST = (
-    "error: another process of this run has ended: correct what that one says; if it says nothing, "
-    "it was killed, often for want of memory\n"
+    "error: another process of this run has ended: see its own message; without one it "
+    "was killed, often because memory ran out\n"
 )
 REFUSED = "error: /proc/nowhere/at/all cannot be written to"
 

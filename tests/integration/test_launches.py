@@ -100,7 +100,7 @@ def test_a_launch_that_is_stopped_leaves_no_process_and_no_traceback_of_ours(wor
     _, said = run.communicate(timeout=60)
     assert run.returncode != 0
     assert not any(is_running(worker) for worker in workers)
-    assert "what is done is kept" in said
+    assert "finished work is kept" in said
     assert "terminate called" not in said
     assert "]: Traceback" not in said  # that of torchrun itself has no rank before it
 
