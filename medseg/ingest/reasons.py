@@ -3,91 +3,8 @@
 A message has three parts in one line: what was found with its numbers, where (series UID or file),
 and the remedy, which is fixed for each code.
 
-| code | verdict | meaning |
-|---|---|---|
-| ok | accept | a regular stack of parallel slices |
-| single-slice | repair | one slice; its spacing is taken from the slice thickness |
-| no-series-uid | repair | Series Instance UID is absent; one study in one folder is one series |
-| study-per-file | repair | three or more files, each with a study or frame of its own, as of ITK |
-| series-per-file | repair | three or more files that are one stack, each with a series of its own |
-| no-file-meta | repair | the transfer syntax is not stated rightly; it was told from the elements |
-| resampled | repair | tilted, missing or uneven slices, resampled on request |
-| padded-pixels | repair | zeros of at most one row after the pixels, which are left out |
-| padded-tissue | repair | CT that calls values of tissue padding: they become -1024 HU |
-| exact-copies | repair | slices that are there twice or more, with the same pixels, read once |
-| captured-slices | repair | secondary captures with the geometry and the values of slices |
-| corrected-samples | repair | bits or sign of the samples are read by what the samples show |
-| left-aside | repair | slices used without the localizers or secondary captures among them |
-| chosen-series | repair | one of several series, chosen by the rule that was asked for |
-| lossy-compression | accept | values were changed by lossy compression, now or before |
-| conflicting-modality | accept | SOP class and Modality name different kinds of image |
-| real-world-values | accept | no rescale but a real world value mapping, which is applied |
-| unknown-modality | accept | neither SOP class nor Modality says what kind of image it is |
-| absent-by-turns | accept | every other of overlapping slices leaves an element out |
-| fewer-images | accept | the header counts more images than are there |
-| possible-mosaic | accept | one image that may show several slices side by side |
-| unlikely-values | accept | values that CT never has, or bits or scales that do not fit |
-| not-hounsfield | accept | CT whose values are stated in another unit than HU |
-| segments | accept | a segmentation of 3D Slicer: which value is which segment |
-| chosen-affine | repair | a NIfTI whose sform and qform differ, or that lacks the chosen one |
-| assumed-orientation | repair | a file that states no orientation, read as its format has it |
-| not-found | refuse | the path does not exist |
-| empty-folder | refuse | the folder holds no DICOM file |
-| unknown-format | refuse | the file is neither DICOM nor of a format of volumes that is read |
-| unreadable | refuse | the header cannot be parsed |
-| conflicting-syntax | refuse | pixel data that is not what its transfer syntax says |
-| truncated | refuse | the file holds fewer bytes or image codes than its header promises |
-| too-large | refuse | a header promises far more than its file can hold |
-| no-memory | refuse | what the header promises does not fit the free memory |
-| unsafe-path | refuse | a detached header names voxels outside its own folder |
-| undecodable | refuse | no decoder reads the pixel data |
-| several-series | refuse | more than one image series, and none was named |
-| unknown-series | refuse | the named series is not there |
-| not-an-image | refuse | SEG, RTSTRUCT, SR, ...: no image slices |
-| multi-frame | refuse | several frames in one without a place for each: multi-frame, mosaic |
-| colour | refuse | more than one sample per pixel, or a palette |
-| localizer | refuse | a scout image, which shows where slices were planned |
-| secondary-capture | refuse | a screen capture, not what a scanner measured |
-| pixel-format | refuse | sample size, bit layout or look-up table that is not supported |
-| voxel-type | refuse | a file whose voxels are no real numbers (complex, colour, blocks) |
-| missing-rescale | refuse | CT or PET without rescale slope and intercept, or some slices of any |
-| conflicting-rescale | refuse | real world value mappings that contradict the rescale, or several |
-| invalid-rescale | refuse | a rescale slope of zero, or values that single precision cannot hold |
-| missing-geometry | refuse | position, orientation, pixel spacing or matrix size is absent |
-| invalid-geometry | refuse | geometry that is not finite, not orthogonal or not invertible |
-| no-slice-spacing | refuse | one slice without a usable thickness |
-| mixed-patient | refuse | slices of several patients under one series |
-| mixed-study | refuse | slices of several studies under one series |
-| mixed-modality | refuse | slices of different modality, e.g. CT and MR |
-| mixed-quantity | refuse | slices of other quantities: magnitude and phase, plain slices and MIP |
-| mixed-kernel | refuse | slices of several reconstruction kernels |
-| mixed-rescale-type | refuse | slices whose values are in different units |
-| mixed-photometric | refuse | slices of MONOCHROME1 and MONOCHROME2; values are not inverted |
-| mixed-size | refuse | slices of different matrix size |
-| mixed-orientation | refuse | slices that are not parallel |
-| mixed-spacing | refuse | slices of different pixel spacing |
-| mixed-frame-of-reference | refuse | slices in different coordinate systems |
-| duplicate-positions | refuse | several slices at one position (phases, echoes, copies) |
-| mixed-acquisition | refuse | slices of several echoes, b-values, phases, tube voltages or series |
-| missing-parts | refuse | parts of a concatenation, one object in several files, are not there |
-| missing-slices | refuse | gaps of a whole number of slices |
-| uneven-spacing | refuse | slices that lie off a regular grid by more than rounding |
-| tilted-stack | refuse | slices shifted against each other (gantry tilt, shear) |
-| not-3d | refuse | a file that is not one volume |
-| no-orientation | refuse | a NIfTI with neither qform nor sform, a NRRD without a patient's space |
-| conflicting-orientation | refuse | a file that states its orientation twice, not alike |
-| sheared-affine | refuse | a file whose axes are not at right angles |
-| not-millimetres | refuse | a file in another unit of length |
-| converted-units | repair | a file in another unit of length, scaled on request |
-| overlapping-segments | refuse | layers of a segmentation that share a value or a voxel |
-| not-a-photograph | refuse | a DICOM picture whose pixels are physical values |
-| cine | refuse | a moving picture, where one is read |
-| unknown-volume | refuse | the chosen volume of a file is not there |
-| paired-files | refuse | half of a NIfTI or Analyze pair, .hdr and .img, without the other |
-| trailing-bytes | refuse | the file goes on after what its header promises |
-| non-finite | refuse | NaN or infinite voxels |
-| different-grids | refuse | an image and its label do not share a grid |
-| undeclared-labels | refuse | a label value outside the declared set |
+What each code means, and the verdict that it stands for, is in the table of
+`docs/how-to/read-a-refusal.md`.
 """
 
 from __future__ import annotations
@@ -107,7 +24,7 @@ class Verdict(str, Enum):
 
 
 class Reason(str, Enum):
-    """The stable code behind a verdict; the table is in the module's docstring."""
+    """The stable code behind a verdict; it is added to, and never renamed."""
 
     OK = "ok"
     SINGLE_SLICE = "single-slice"

@@ -2,12 +2,8 @@
 
 import pytest
 
-from medseg.cli.nothing_found import PICTURES, refuse_nothing_found
+from medseg.cli.nothing_found import refuse_nothing_found
 from medseg.ingest import IngestError, Reason
-
-
-def test_pictures_are_those_that_the_picture_reader_takes():
-    assert PICTURES == PICTURES
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ from medseg.ingest.dicom.judge import RESAMPLED_REASONS
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_every_code_is_in_the_table_and_has_a_remedy(reason):
-    assert f"| {reason.value} |" in reasons.__doc__
+def test_every_code_has_a_remedy(reason):
     assert reasons.REMEDIES[reason] or reason is Reason.OK
 
 
