@@ -1,4 +1,4 @@
-"""Plausibility: compare samples with the bits and the sign that their header states.
+"""Plausible values: compare samples with the bits and the sign that their header states.
 
 A header may state fewer bits than the values have, or no sign where they have one. What the samples
 show beyond doubt is read so, with a note; what is doubtful is read as stated, with a note. Samples
@@ -10,29 +10,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydicom.uid import RLELossless
 
 from medseg.base.text import counted
 from medseg.ingest.dicom.header.slice import Slice, some_of
-from medseg.ingest.dicom.pixels.histogram import Histogram, histogram_of
-from medseg.ingest.dicom.pixels.read import check_mapped
-from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU, surplus_of, without_unused_bits
-from medseg.ingest.dicom.values.byte_order import are_swapped, swapped
+from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU
 from medseg.ingest.dicom.values.hounsfield_range import (
     LOWEST_AIR_HU,
-    HounsfieldRange,
     has_too_low,
     is_hounsfield,
-    is_unlikely,
-    range_of,
     what_is_unlikely,
-    without_padding,
 )
 from medseg.ingest.dicom.values.negative_values import what_is_too_negative
 from medseg.ingest.dicom.values.rescale_jumps import with_rescale_notes
+from medseg.ingest.dicom.values.sample_findings import SampleFindings, find_in_samples
 from medseg.ingest.dicom.values.strips import whole_planes
 from medseg.ingest.dicom.values.swapped_slices import in_one_order
 from medseg.ingest.reasons import IngestError, Reason
@@ -43,12 +37,6 @@ MOST_SLICES = 16
 MOST_COMPRESSED = 3
 """Of a compressed series, whose samples must be decoded."""
 
-LOWEST_HU = -1024.0
-"""No CT value is lower, but for padding: air is -1000 HU."""
-
-LOWEST_UNSTATED_HU = -8192.0
-"""Padding that no header states goes down to here: the lowest value of an extended CT scale."""
-
 _HAVE_SIGN = "samples have a sign, which is stated as none"
 _FEW_BITS = 8  # all values of which may occur
 
@@ -58,46 +46,6 @@ must values come to the end of their type, or to each other beyond it."""
 
 _MOST_NEGATIVE = 2**13
 """So near to the end of their type lie negative values of MR and PET without their sign."""
-
-
-_LEAST_BONE = 3
-"""So many distinct values that are bone without a sign are no padding that no header states."""
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What one slice shows.
-
-    Attributes:
-        is_blank: whether all samples are equal, which says nothing.
-        is_swapped: whether the two bytes of samples are in the other order.
-        surplus: samples with bits above BitsStored that neither sign, padding nor overlay explains.
-        bits: so many are needed for the surplus.
-        is_padded: whether samples are padding that BitsStored cannot hold.
-        is_signed: whether all of the surplus is what the sign of lower bits would write.
-        is_wide: whether the surplus makes CT values of what would be below `LOWEST_HU` without.
-        impossible_hu: the highest CT value, where it is above `HIGHEST_HU`; else 0.
-        is_negative: whether all such values are negative ones that CT has, once the sign is read.
-        high_as_low: the lowest CT value of negative samples, where all of them are bone without the
-            sign that is stated; else 0.
-        has_negative: whether negative samples make values that CT has.
-        samples: the distinct ones, without padding.
-        hounsfield: the range of CT values.
-    """
-
-    is_blank: bool = False
-    is_swapped: bool = False
-    surplus: int = 0
-    bits: int = 0
-    is_padded: bool = False
-    is_signed: bool = False
-    is_wide: bool = False
-    impossible_hu: float = 0.0
-    is_negative: bool = False
-    high_as_low: float = 0.0
-    has_negative: bool = False
-    samples: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int16))
-    hounsfield: HounsfieldRange = field(default_factory=HounsfieldRange)
 
 
 @dataclass(frozen=True)
@@ -134,7 +82,7 @@ def examine(slices: Sequence[Slice]) -> list[Slice]:
         stated = (header.bits_stored, header.high_bit, header.pixel_representation)
         alike.setdefault(stated, []).append(k)
     for places in alike.values():
-        conclusion = _of_alike([found[k] for k in places], usual_bits)
+        conclusion = _judge_alike([found[k] for k in places], usual_bits)
         if conclusion is None:
             continue
         if len(places) < len(found):
@@ -145,7 +93,7 @@ def examine(slices: Sequence[Slice]) -> list[Slice]:
     return found
 
 
-def _of_alike(slices: Sequence[Slice], usual_bits: int) -> _Conclusion | None:
+def _judge_alike(slices: Sequence[Slice], usual_bits: int) -> _Conclusion | None:
     """What samples show of slices that state the same bits and sign."""
     suspects = [s for s in slices if _may_contradict(s)]
     if not suspects:
@@ -153,8 +101,9 @@ def _of_alike(slices: Sequence[Slice], usual_bits: int) -> _Conclusion | None:
     is_compressed = any(s.transfer_syntax.is_encapsulated for s in suspects)
     most = MOST_COMPRESSED if is_compressed else MOST_SLICES
     places = np.linspace(0, len(suspects) - 1, min(most, len(suspects))).round().astype(int)
-    seen = [_seen(header, plane) for header, plane in _whole_planes([suspects[k] for k in places])]
-    return _conclusion(suspects[0], seen, usual_bits)
+    planes = _whole_planes([suspects[k] for k in places])
+    seen = [find_in_samples(header, plane) for header, plane in planes]
+    return _conclude(suspects[0], seen, usual_bits)
 
 
 def _corrected(header: Slice, found: _Conclusion) -> Slice:
@@ -185,112 +134,6 @@ def _whole_planes(slices: Sequence[Slice]) -> list[tuple[Slice, np.ndarray]]:
     return found
 
 
-def _seen(header: Slice, plane: np.ndarray) -> _Seen:
-    samples = histogram_of(plane)
-    check_mapped(without_unused_bits(samples.values.copy(), header), header)
-    if samples.values.size < 2:
-        return replace(_seen_in(header, samples), is_blank=True)
-    if header.transfer_syntax.is_encapsulated or not are_swapped(plane, samples, header):
-        return _seen_in(header, samples)
-    if is_hounsfield(header) and is_unlikely(swapped(samples), header):
-        return _seen_in(header, samples)
-    return _Seen(is_swapped=True)
-
-
-def _seen_in(header: Slice, samples: Histogram) -> _Seen:
-    has_negative, high_as_low = _negative_hu(samples, header)
-    if high_as_low:
-        return _Seen(high_as_low=high_as_low)
-    return replace(_seen_of_sign(header, samples), has_negative=has_negative)
-
-
-def _negative_hu(samples: Histogram, header: Slice) -> tuple[bool, float]:
-    """`_Seen.has_negative` and `_Seen.high_as_low` of a codestream that states no sign."""
-    if not header.is_sign_unknown or not is_hounsfield(header):
-        return False, 0.0
-    values = without_unused_bits(without_padding(samples, header).values.copy(), header)
-    negative = np.unique(values[values < 0]).astype(float)
-    slope, intercept = header.rescale
-    low = negative * slope + intercept
-    if (low >= LOWEST_HU).any():
-        return True, 0.0
-    is_bone = negative.size >= _LEAST_BONE and _are_hu(low + slope * 2.0**header.bits_stored)
-    return False, float(low.min()) if is_bone else 0.0
-
-
-def _seen_of_sign(header: Slice, samples: Histogram) -> _Seen:
-    """What samples show of bits and values, where their sign is as stated."""
-    masks = surplus_of(samples.values, header)
-    if masks is None or not masks[0].any():
-        found = _seen_impossible(header, _as_read(samples, header, masks))
-        return replace(found, is_padded=masks is not None and bool(masks[1].any()))
-    surplus, padded = masks
-    if _is_twos_complement(samples.values[surplus], header):
-        return _Seen(is_padded=bool(padded.any()))
-    slope, intercept = header.rescale
-    whole = samples.values[surplus]
-    cut = without_unused_bits(whole.copy(), header)
-    signed = whole.view(f"i{whole.itemsize}")
-    extended = without_unused_bits(signed.copy(), header)
-    lows, highs = (values.astype(float) * slope + intercept for values in (cut, whole))
-    return _Seen(
-        surplus=int(samples.counts[surplus].sum()),
-        bits=_bits_of(whole),
-        is_padded=bool(padded.any()),
-        is_signed=header.pixel_representation == 0 and bool((signed == extended).all()),
-        is_wide=header.kind == "CT" and bool((lows < LOWEST_HU).all() and _are_hu(highs)),
-    )
-
-
-def _as_read(
-    samples: Histogram, header: Slice, masks: tuple[np.ndarray, np.ndarray] | None
-) -> Histogram:
-    """Samples without what lies above BitsStored, an overlay or padding."""
-    if masks is None:
-        return samples
-    values = without_unused_bits(samples.values[~masks[1]].copy(), header)
-    order = np.argsort(values, kind="stable")
-    return Histogram(values[order], samples.counts[~masks[1]][order])
-
-
-def _is_twos_complement(surplus: np.ndarray, header: Slice) -> bool:
-    """Whether a codestream without a sign has negative samples in BitsStored, as it may."""
-    is_compressed = header.transfer_syntax.is_encapsulated
-    if not is_compressed or header.transfer_syntax == RLELossless:
-        return False
-    is_within = surplus.min() >= 0 and int(surplus.max()) < 2**header.bits_stored
-    return header.pixel_representation == 1 and bool(is_within)
-
-
-def _bits_of(values: np.ndarray) -> int:
-    """How many bits hold values, one of them the sign where their type has one."""
-    lowest, highest = int(values.min()), int(values.max())
-    return max(highest, -lowest - 1).bit_length() + (values.dtype.kind == "i")
-
-
-def _are_hu(values: np.ndarray) -> bool:
-    return bool(values.min() >= LOWEST_HU and values.max() <= HIGHEST_HU)
-
-
-def _seen_impossible(header: Slice, samples: Histogram) -> _Seen:
-    """Values that CT never has, and in others what looks like negative ones without a sign."""
-    samples = without_padding(samples, header)
-    values = samples.values
-    if not values.size:
-        return _Seen()
-    if not is_hounsfield(header):
-        return _Seen(samples=values)
-    slope, intercept = header.rescale
-    hu = values.astype(float) * slope + intercept
-    found = range_of(samples, header)
-    if (is_high := hu > HIGHEST_HU).any():
-        signed = values[is_high].view(f"i{values.itemsize}").astype(float) * slope + intercept
-        is_negative = bool(signed.min() >= LOWEST_UNSTATED_HU and signed.max() < 0)
-        is_negative = is_negative and header.pixel_representation == 0
-        return _Seen(impossible_hu=float(hu.max()), is_negative=is_negative, hounsfield=found)
-    return _Seen(hounsfield=found, samples=values)
-
-
 def _is_wrapped(values: np.ndarray, header: Slice) -> bool:
     """Whether values go on from the highest to the lowest, with a hole between, and are CT so."""
     if values.dtype.kind != "i" or values.min() >= 0 or values.max() < 0:
@@ -304,7 +147,7 @@ def _is_wrapped(values: np.ndarray, header: Slice) -> bool:
     return bool(is_hu and hole >= _LEAST_HOLE and beyond <= _MOST_BEYOND)
 
 
-def _all_samples(seen: Sequence[_Seen]) -> np.ndarray:
+def _all_samples(seen: Sequence[SampleFindings]) -> np.ndarray:
     """The distinct samples of all slices, in ascending order."""
     samples = [one.samples for one in seen if one.samples.size]
     return np.unique(np.concatenate(samples)) if samples else np.zeros(0)
@@ -322,25 +165,25 @@ def _high_group(values: np.ndarray) -> tuple[int, int] | None:
     return (int(values[at + 1]), int(values[-1])) if is_group else None
 
 
-def _conclusion(header: Slice, seen: Sequence[_Seen], usual_bits: int) -> _Conclusion | None:
+def _conclude(header: Slice, seen: Sequence[SampleFindings], usual_bits: int) -> _Conclusion | None:
     """What to read samples as, and what to say; None where all fits."""
     of_image = [one for one in seen if not one.is_blank]
     if of_image and all(one.is_swapped for one in of_image):
         finding = "the two bytes of samples are in the other order than the transfer syntax says"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, is_swapped=True)
     if any(one.high_as_low for one in seen):
-        return _of_high(seen)
+        return _conclude_high(seen)
     if any(one.impossible_hu for one in seen):
-        return _of_impossible([one for one in seen if one.impossible_hu])
+        return _conclude_impossible([one for one in seen if one.impossible_hu])
     if any(one.surplus for one in seen):
-        return _of_surplus(header, [one for one in seen if one.surplus], usual_bits)
+        return _conclude_surplus(header, [one for one in seen if one.surplus], usual_bits)
     if header.rescaled_kind == "CT" and any(one.is_padded for one in seen):
         finding = f"padding needs more bits, BitsStored is {header.bits_stored}"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, is_whole=True)
     if not is_hounsfield(header):
         finding = _what_the_sign_made(_all_samples(seen), header)
         return _Conclusion(Reason.UNLIKELY_VALUES, finding) if finding else None
-    return _of_hounsfield(header, seen)
+    return _conclude_hounsfield(header, seen)
 
 
 def _what_the_sign_made(values: np.ndarray, header: Slice) -> str:
@@ -350,7 +193,7 @@ def _what_the_sign_made(values: np.ndarray, header: Slice) -> str:
     return what_is_too_negative(values, header)
 
 
-def _of_high(seen: Sequence[_Seen]) -> _Conclusion:
+def _conclude_high(seen: Sequence[SampleFindings]) -> _Conclusion:
     """Bone that would be lower than air with the sign that is stated."""
     lowest = f"values down to {min(one.high_as_low for one in seen):g} HU"
     if any(one.has_negative for one in seen):
@@ -359,7 +202,9 @@ def _of_high(seen: Sequence[_Seen]) -> _Conclusion:
     return _Conclusion(Reason.CORRECTED_SAMPLES, finding, sign=0)
 
 
-def _of_surplus(header: Slice, surplus: Sequence[_Seen], usual_bits: int) -> _Conclusion:
+def _conclude_surplus(
+    header: Slice, surplus: Sequence[SampleFindings], usual_bits: int
+) -> _Conclusion:
     corrected, bits = Reason.CORRECTED_SAMPLES, f"BitsStored is {header.bits_stored}"
     is_codestream = header.transfer_syntax.is_encapsulated
     if is_codestream and header.transfer_syntax != RLELossless and not header.is_lossy:
@@ -378,7 +223,7 @@ def _of_surplus(header: Slice, surplus: Sequence[_Seen], usual_bits: int) -> _Co
     return _Conclusion(Reason.UNLIKELY_VALUES, f"{finding} and no overlay is stated")
 
 
-def _of_impossible(impossible: Sequence[_Seen]) -> _Conclusion:
+def _conclude_impossible(impossible: Sequence[SampleFindings]) -> _Conclusion:
     highest = f"values up to {max(one.impossible_hu for one in impossible):g} HU"
     if all(one.is_negative for one in impossible):
         finding = f"{highest} are negative ones: {_HAVE_SIGN}"
@@ -386,7 +231,7 @@ def _of_impossible(impossible: Sequence[_Seen]) -> _Conclusion:
     return _Conclusion(Reason.UNLIKELY_VALUES, f"{highest}, which CT never has")
 
 
-def _of_hounsfield(header: Slice, seen: Sequence[_Seen]) -> _Conclusion | None:
+def _conclude_hounsfield(header: Slice, seen: Sequence[SampleFindings]) -> _Conclusion | None:
     ranges = [one.hounsfield for one in seen]
     if has_too_low(ranges) and _is_wrapped(np.concatenate([one.samples for one in seen]), header):
         lowest = min(found.lowest for found in ranges)
