@@ -15,6 +15,7 @@ from pydicom.uid import (
     EnhancedCTImageStorage,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    MRImageStorage,
     generate_uid,
 )
 
@@ -224,3 +225,12 @@ def relabel(path: Path, stated: UID) -> None:
     size += len(value) - (end - at - 8)
     head = head[:group_length] + size.to_bytes(4, "little") + head[group_length + 4 :]
     path.write_bytes(head + content[end:])
+
+
+def as_mr(slices: list[Dataset]) -> list[Dataset]:
+    """Make slices of CT those of MR, which state no rescale."""
+    for s in slices:
+        s.SOPClassUID = MRImageStorage
+        s.Modality, s.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M"]
+        del s.RescaleSlope, s.RescaleIntercept, s.RescaleType
+    return slices

@@ -17,7 +17,8 @@ from medseg.ingest.dicom.consistency.consistency import differences, mixed_acqui
 from medseg.ingest.dicom.consistency.kinds import some_decimal_commas
 from medseg.ingest.dicom.consistency.slice_differences import names_of_differences
 from medseg.ingest.dicom.header.slice import Slice
-from medseg.ingest.dicom.rules.slice_rules import LONGEST_MM, SHORTEST_MM, Rule
+from medseg.ingest.dicom.rules.geometry_rules import LONGEST_MM, SHORTEST_MM
+from medseg.ingest.dicom.rules.slice_rules import Rule
 from medseg.ingest.reasons import Reason
 
 ROUNDING_MM = 0.05

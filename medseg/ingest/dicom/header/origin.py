@@ -14,6 +14,15 @@ from pydicom.tag import BaseTag, Tag
 
 from medseg.ingest.dicom.files.elements import macro
 from medseg.ingest.dicom.header.compared_elements import OF_FILES
+from medseg.ingest.dicom.header.origin_elements import (
+    AS_NUMBERS,
+    AS_STORED,
+    COMPARED_APART,
+    CONVERTED,
+    MACROS,
+    OF_FRAME,
+    STORED_TAGS,
+)
 from medseg.ingest.dicom.header.other_elements import (
     Others,
     items_of,
@@ -23,114 +32,12 @@ from medseg.ingest.dicom.header.other_elements import (
 from medseg.ingest.dicom.header.private import b_value as private_b_value
 from medseg.ingest.dicom.header.private import direction as private_direction
 
-_AS_STORED = {
-    "patient": "PatientID",
-    "birth_date": "PatientBirthDate",
-    "sex": "PatientSex",
-    "study": "StudyInstanceUID",
-    "series_number": "SeriesNumber",
-    "kernel": "ConvolutionKernel",
-    "component": "ComplexImageComponent",
-    "acquisition": "AcquisitionNumber",
-    "tube_kv": "KVP",
-    "echo_time_ms": "EchoTime",
-    "temporal_position": "TemporalPositionIdentifier",
-    "trigger_time_ms": "TriggerTime",
-    "acquisition_time": "AcquisitionTime",
-    "repetition_time_ms": "RepetitionTime",
-    "inversion_time_ms": "InversionTime",
-    "flip_angle_degrees": "FlipAngle",
-    "sequence_name": "SequenceName",
-    "scanning_sequence": "ScanningSequence",
-    "thickness_mm": "SliceThickness",
-    "contrast_agent": "ContrastBolusAgent",
-    "patient_position": "PatientPosition",
-    "filter_type": "FilterType",
-    "units": "Units",
-    "description": "SeriesDescription",
-    "protocol": "ProtocolName",
-    "series_time": "SeriesTime",
-    "echo_number": "EchoNumbers",
-    "sequence_variant": "SequenceVariant",
-    "scan_options": "ScanOptions",
-    "reconstruction": "ReconstructionMethod",
-    "comments": "ImageComments",
-    "irradiation": "IrradiationEventUID",
-    "reference_time_ms": "FrameReferenceTime",
-    "body_part": "BodyPartExamined",
-    "stack": "StackID",
-    "magnetization_transfer": "MagnetizationTransfer",
-    "laterality": "Laterality",
-    "image_laterality": "ImageLaterality",
-}
-"""Elements whose values are text in the file."""
-
-_STORED_TAGS = {name: Tag(keyword) for name, keyword in _AS_STORED.items()}
-
-_AS_NUMBERS = {
-    "b_value": "DiffusionBValue",
-    "direction": "DiffusionGradientOrientation",
-    "temporal_index": "TemporalPositionIndex",
-    "temporal_offset_s": "TemporalPositionTimeOffset",
-    "cardiac_phase": "NominalPercentageOfCardiacPhase",
-    "respiratory_phase": "NominalPercentageOfRespiratoryPhase",
-    "trigger_delay_ms": "NominalCardiacTriggerDelayTime",
-}
-"""Elements whose values are binary numbers in the file."""
-
-_KNOWN = frozenset(
-    Tag(keyword) for name, keyword in (_AS_STORED | _AS_NUMBERS).items() if name != "body_part"
-)
-"""What is compared for itself. BodyPartExamined is kept for another purpose."""
-
-_OF_FRAME = {
-    "kernel": ("CTReconstructionSequence", "ConvolutionKernel"),
-    "component": ("MRImageFrameTypeSequence", "ComplexImageComponent"),
-    "acquisition": ("FrameContentSequence", "FrameAcquisitionNumber"),
-    "tube_kv": ("CTXRayDetailsSequence", "KVP"),
-    "echo_time_ms": ("MREchoSequence", "EffectiveEchoTime"),
-    "repetition_time_ms": ("MRTimingAndRelatedParametersSequence", "RepetitionTime"),
-    "inversion_time_ms": ("MRModifierSequence", "InversionTimes"),
-    "flip_angle_degrees": ("MRTimingAndRelatedParametersSequence", "FlipAngle"),
-    "thickness_mm": ("PixelMeasuresSequence", "SliceThickness"),
-    "b_value": ("MRDiffusionSequence", "DiffusionBValue"),
-    "temporal_position": ("FrameContentSequence", "TemporalPositionIndex"),
-    "temporal_offset_s": ("TemporalPositionSequence", "TemporalPositionTimeOffset"),
-    "trigger_time_ms": ("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
-    "cardiac_phase": ("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase"),
-    "respiratory_phase": (
-        "RespiratorySynchronizationSequence",
-        "NominalPercentageOfRespiratoryPhase",
-    ),
-    "stack": ("FrameContentSequence", "StackID"),
-    "in_stack": ("FrameContentSequence", "InStackPositionNumber"),
-    "dimensions": ("FrameContentSequence", "DimensionIndexValues"),
-    "comments": ("FrameContentSequence", "FrameComments"),
-    "reconstruction": ("CTReconstructionSequence", "ReconstructionAlgorithm"),
-    "scan_options": ("MRModifierSequence", "SpectrallySelectedSuppression"),
-    "magnetization_transfer": ("MRModifierSequence", "MagnetizationTransfer"),
-    "metabolite": ("MRMetaboliteMapSequence", "MetaboliteMapDescription"),
-    "image_laterality": ("FrameAnatomySequence", "FrameLaterality"),
-    "irradiation": ("IrradiationEventIdentificationSequence", "IrradiationEventUID"),
-    "reference_time_ms": ("FrameContentSequence", "FrameReferenceDateTime"),
-    "acquisition_time": ("FrameContentSequence", "FrameAcquisitionDateTime"),
-}
-"""Where functional groups state the same (PS3.3 C.7.6.16.2, C.8.13.5 and C.8.15.3)."""
-
-_MACROS = frozenset(Tag(sequence) for sequence, _ in _OF_FRAME.values())
-
-_CONVERTED = (
-    "UnassignedPerFrameConvertedAttributesSequence",
-    "UnassignedSharedConvertedAttributesSequence",
-)
-"""Where legacy converted objects keep the elements of single slices (PS3.3 C.7.6.16.2.25)."""
-
 _GE_CREATOR, _GE_COMPONENT = Tag(0x0043, 0x0010), Tag(0x0043, 0x102F)
 _GE_COMPONENTS = ("MAGNITUDE", "PHASE", "REAL", "IMAGINARY")
 """What 0 to 3 mean in GE's own element "Image Type (real, imaginary, phase, magnitude)" of MR."""
 
 KEYWORDS = (
-    *(*_AS_STORED.values(), *_AS_NUMBERS.values(), *OF_FILES.values()),
+    *(*AS_STORED.values(), *AS_NUMBERS.values(), *OF_FILES.values()),
     *(f"{tag:08X}" for tag in (_GE_CREATOR, _GE_COMPONENT)),
 )
 
@@ -202,8 +109,8 @@ def keyword_of(name: str) -> str:
         >>> keyword_of("tube_kv")
         'KVP'
     """
-    found = _AS_STORED.get(name) or _AS_NUMBERS.get(name)
-    return found or _OF_FRAME.get(name, ("", name))[1]
+    found = AS_STORED.get(name) or AS_NUMBERS.get(name)
+    return found or OF_FRAME.get(name, ("", name))[1]
 
 
 def read_origin(dataset: pydicom.Dataset) -> Origin:
@@ -223,7 +130,7 @@ def read_origin(dataset: pydicom.Dataset) -> Origin:
         "b_value": stated["b_value"] or private_b_value(dataset),
         "direction": stated["direction"] or private_direction(dataset),
     }
-    return Origin(**stated | private, others=read_others(dataset, but=_KNOWN))
+    return Origin(**stated | private, others=read_others(dataset, but=COMPARED_APART))
 
 
 def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
@@ -234,7 +141,7 @@ def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
         groups: functional groups, that of the frame before the shared one.
     """
     stated = _stated_in_macros(groups)
-    kept = [macro(groups, keyword) for keyword in _CONVERTED]
+    kept = [macro(groups, keyword) for keyword in CONVERTED]
     kept += _private_items(groups[0])
     for item in kept:
         stated = {**_stated(item), **{k: v for k, v in stated.items() if v}}
@@ -243,7 +150,7 @@ def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
         stated["direction"] = stated["direction"] or private_direction(item)
     others = dict(origin.others) | dict(read_frame_others(groups[0]))
     for item in kept:
-        others |= dict(read_others(item, but=_KNOWN))
+        others |= dict(read_others(item, but=COMPARED_APART))
     stated = {name: value for name, value in stated.items() if value}
     return replace(origin, **stated, others=tuple(others.items()))
 
@@ -256,14 +163,14 @@ def with_shared(origin: Origin, group: pydicom.Dataset) -> Origin:
 def _stated_in_macros(groups: Sequence[pydicom.Dataset]) -> dict[str, str]:
     diffusion = macro(groups, "MRDiffusionSequence")
     gradient = macro([diffusion], "DiffusionGradientDirectionSequence")
-    stated = {name: _value(macro(groups, s), keyword) for name, (s, keyword) in _OF_FRAME.items()}
+    stated = {name: _value(macro(groups, s), keyword) for name, (s, keyword) in OF_FRAME.items()}
     return stated | {"direction": _value(gradient, "DiffusionGradientOrientation")}
 
 
 def _readable_macros(dataset: pydicom.Dataset) -> pydicom.Dataset:
     """The sequences of a file of one slice that enhanced objects have in their frames."""
     found = pydicom.Dataset()
-    for tag in _MACROS & dataset.keys():
+    for tag in MACROS & dataset.keys():
         if items_of(dataset, tag):
             found[tag] = dataset[tag]
     return found
@@ -276,8 +183,8 @@ def _private_items(group: pydicom.Dataset) -> list[pydicom.Dataset]:
 
 
 def _stated(dataset: pydicom.Dataset) -> dict[str, str]:
-    stored = {name: _stored(dataset, tag) for name, tag in _STORED_TAGS.items()}
-    return stored | {name: _value(dataset, keyword) for name, keyword in _AS_NUMBERS.items()}
+    stored = {name: _stored(dataset, tag) for name, tag in STORED_TAGS.items()}
+    return stored | {name: _value(dataset, keyword) for name, keyword in AS_NUMBERS.items()}
 
 
 def _ge_component(dataset: pydicom.Dataset) -> str:

@@ -1,19 +1,17 @@
-"""Rules: what a DICOM file must be before ingest takes it as a slice of a volume.
+"""Slice rules: what a DICOM file must be before ingest takes it as a slice of a volume.
 
 Each rule looks at the headers of one series, in any order, and returns its finding with the
-numbers, or an empty string. `SLICE_RULES` is the order in which they are asked.
+numbers, or an empty string. `SLICE_RULES` is the order in which they are asked. Those of this file
+are about what an object is; the others are about its pixels, values, geometry and consistency.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from pydicom import uid
 
-from medseg.geometry import ORTHOGONALITY_TOLERANCE
 from medseg.ingest.dicom.consistency.consistency import (
-    is_uid_per_file,
     mixed_kernel,
     mixed_patient,
     mixed_quantity,
@@ -34,28 +32,30 @@ from medseg.ingest.dicom.pixels.pixel_rules import (
 )
 from medseg.ingest.dicom.pixels.real_world import conflicting_rescale
 from medseg.ingest.dicom.rules.completeness import Part, missing_parts
+from medseg.ingest.dicom.rules.geometry_rules import (
+    absent_geometry,
+    invalid_geometry,
+    missing_geometry,
+    mixed_frame_of_reference,
+    mixed_orientation,
+    mixed_size,
+    mixed_spacing,
+)
 from medseg.ingest.dicom.rules.mosaic import is_frame_of_slice, mosaic_by, places_of_files
+from medseg.ingest.dicom.rules.value_rules import (
+    invalid_rescale,
+    lacks_rescale,
+    list_several,
+    missing_rescale,
+    mixed_photometric,
+    mixed_rescale_type,
+    pixel_format,
+)
 from medseg.ingest.reasons import Reason
-
-ORIENTATION_TOLERANCE = 1e-4
-"""Direction cosines of one series may differ by this much (rounding of decimal strings)."""
-
-PIXEL_SPACING_TOLERANCE_MM = 1e-4
-"""In-plane spacings of one series may differ by this much (rounding of decimal strings)."""
-
-LONGEST_MM = 1e9
-"""No coordinate or spacing is larger: a thousand kilometres; beyond that numbers overflow."""
-
-SHORTEST_MM = 1e-9
-"""No spacing is smaller: a millionth of a micrometre."""
-
-BITS_ALLOCATED = (8, 16, 32)
-"""Bits of a sample in its file; some reconstructions and dose-like maps have 32."""
 
 Rule = Callable[[Sequence[Slice]], str]
 
-_LARGEST = float(np.finfo(np.float32).max)  # of volumes, which are of single precision
-_SMALLEST = float(np.finfo(np.float32).tiny)
+
 _SECONDARY_CAPTURE_CLASSES = (
     uid.SecondaryCaptureImageStorage,
     uid.MultiFrameSingleBitSecondaryCaptureImageStorage,
@@ -134,10 +134,10 @@ def is_captured_slice(header: Slice) -> bool:
         and "SCREEN SAVE" not in header.image_type
         and header.kind in _MEASURING_KINDS
         and header.samples == 1
-        and not _lacks_rescale(header)
+        and not lacks_rescale(header)
         and header.conversion not in _SCANNED
         and not header.has_burned_in_text
-        and not _absent_geometry(header)
+        and not absent_geometry(header)
     )
 
 
@@ -157,146 +157,7 @@ def _localizer(slices: Sequence[Slice]) -> str:
 
 
 def _mixed_modality(slices: Sequence[Slice]) -> str:
-    return _listed({s.kind for s in slices}, "modalities")
-
-
-def _mixed_size(slices: Sequence[Slice]) -> str:
-    return _listed({f"{s.rows}x{s.columns}" for s in slices}, "matrix sizes (rows x columns)")
-
-
-def _pixel_format(slices: Sequence[Slice]) -> str:
-    for s in slices:
-        if s.has_modality_lut:
-            return "values go through a Modality LUT Sequence"
-        if s.pixels is not None and s.pixels.is_float:
-            return "floating-point samples (Float or Double Float Pixel Data)"
-        if s.bits_allocated not in BITS_ALLOCATED or not 0 < s.bits_stored <= s.bits_allocated:
-            return f"samples of {s.bits_stored or 'no stated number'} of {s.bits_allocated} bits"
-        if s.high_bit != s.bits_stored - 1:
-            bits = f"{s.bits_stored} of {s.bits_allocated} bits"
-            return f"samples of {bits} whose HighBit is {s.high_bit}, not {s.bits_stored - 1}"
-    unsigned = sum(s.pixel_representation not in (0, 1) for s in slices)
-    if unsigned:
-        some = f"{unsigned} of {len(slices)} slices" if unsigned < len(slices) else "samples"
-        return f"{some} whose PixelRepresentation, the sign, is not stated"
-    return ""
-
-
-def _missing_rescale(slices: Sequence[Slice]) -> str:
-    lacking = [s for s in slices if _lacks_rescale(s)]
-    if lacking:
-        kind = lacking[0].rescaled_kind
-        return f"{len(lacking)} of {len(slices)} {kind} slices have no rescale"
-    return _partly_rescaled(slices)
-
-
-def _lacks_rescale(header: Slice) -> bool:
-    is_whole = header.slope is not None and header.intercept is not None
-    return bool(header.rescaled_kind) and not is_whole
-
-
-def _partly_rescaled(slices: Sequence[Slice]) -> str:
-    """A slope or intercept that only some slices state; the identity may be left out."""
-    for stated, name, identity in (
-        ([s.slope for s in slices], "slope", 1),
-        ([s.intercept for s in slices], "intercept", 0),
-    ):
-        absent = stated.count(None)
-        if absent and any(value not in (None, identity) for value in stated):
-            return f"{absent} of {len(slices)} slices have no rescale {name}, the others have"
-    return ""
-
-
-def _invalid_rescale(slices: Sequence[Slice]) -> str:
-    """One that is none, or of which single precision would make infinities or zeros."""
-    for s in slices:
-        slope, intercept = s.rescale
-        if slope == 0 or not np.isfinite((slope, intercept)).all():
-            return f"rescale slope {slope:g} and intercept {intercept:g} of {s.name}"
-        largest = 2.0**s.bits_allocated * abs(slope) + abs(intercept)
-        if largest > _LARGEST or abs(slope) < _SMALLEST:
-            stated = f"rescale slope {slope:g} and intercept {intercept:g}"
-            return f"{stated} of {s.name}, whose values single precision cannot hold"
-    return ""
-
-
-def _mixed_rescale_type(slices: Sequence[Slice]) -> str:
-    """Two units, where those slices count that state one. CT that states none is in HU.
-
-    PS3.3 C.8.2.1 and C.11.1.1.2; PET states them in Units (C.8.9.1).
-    """
-    types = {s.rescale_type or ("HU" if s.kind == "CT" else "") for s in slices}
-    units = {s.origin.units for s in slices}
-    return _listed(types - {""}, "rescale types") or _listed(units - {""}, "units")
-
-
-def _mixed_photometric(slices: Sequence[Slice]) -> str:
-    """No value is inverted for MONOCHROME1, so what the two have in common is not known."""
-    return _listed({s.photometric for s in slices} - {""}, "photometric interpretations")
-
-
-def _missing_geometry(slices: Sequence[Slice]) -> str:
-    found = (
-        f"{s.name} lacks {', '.join(absent)}" for s in slices if (absent := _absent_geometry(s))
-    )
-    return next(found, "")
-
-
-def _absent_geometry(header: Slice) -> list[str]:
-    """The elements that say where a slice lies and that it lacks, or has with too few values."""
-    vectors = {
-        "ImagePositionPatient": (header.position.size, 3),
-        "ImageOrientationPatient": (header.orientation.size, 6),
-        "PixelSpacing": (header.pixel_spacing_mm.size, 2),
-    }
-    absent = [
-        f"{keyword} of {wanted} values ({found} are stated)" if found else keyword
-        for keyword, (found, wanted) in vectors.items()
-        if found != wanted
-    ]
-    return absent if header.rows > 0 and header.columns > 0 else [*absent, "Rows and Columns"]
-
-
-def _invalid_geometry(slices: Sequence[Slice]) -> str:
-    for s in slices:
-        if not np.isfinite(np.concatenate([s.position, s.orientation, s.pixel_spacing_mm])).all():
-            return f"{s.name} has a position, orientation or spacing that is not finite"
-        if np.abs(s.position).max() > LONGEST_MM:
-            return f"{s.name} lies at {s.position.tolist()} mm"
-        low_mm, high_mm = s.pixel_spacing_mm.min(), s.pixel_spacing_mm.max()
-        if low_mm < SHORTEST_MM or high_mm > LONGEST_MM:
-            return f"{s.name} has pixel spacing {s.pixel_spacing_mm.tolist()} mm"
-        axes = s.orientation.reshape(2, 3)
-        if np.abs(axes @ axes.T - np.eye(2)).max() > ORTHOGONALITY_TOLERANCE:
-            return f"{s.name} has direction cosines {s.orientation.tolist()}"
-    return ""
-
-
-def _mixed_frame_of_reference(slices: Sequence[Slice]) -> str:
-    if is_uid_per_file((s.path, s.frame_of_reference) for s in slices):
-        return ""
-    return _listed({s.frame_of_reference for s in slices} - {""}, "frames of reference")
-
-
-def _mixed_orientation(slices: Sequence[Slice]) -> str:
-    cosines = np.array([s.orientation for s in slices])
-    spread = np.abs(cosines - cosines[0]).max()
-    if spread <= ORIENTATION_TOLERANCE:
-        return ""
-    return f"direction cosines differ by up to {spread:.4g} (tolerance {ORIENTATION_TOLERANCE:g})"
-
-
-def _mixed_spacing(slices: Sequence[Slice]) -> str:
-    spacings = np.array([s.pixel_spacing_mm for s in slices])
-    if np.ptp(spacings, axis=0).max() <= PIXEL_SPACING_TOLERANCE_MM:
-        return ""
-    return f"pixel spacing varies from {spacings.min():.6g} to {spacings.max():.6g} mm"
-
-
-def _listed(values: set[str], what: str) -> str:
-    if len(values) < 2:
-        return ""
-    return f"{len(values)} {what}: {', '.join(sorted(v or 'none' for v in values))}"
+    return list_several({s.kind for s in slices}, "modalities")
 
 
 SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
@@ -312,21 +173,21 @@ SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.MIXED_MODALITY, _mixed_modality),
     (Reason.MIXED_QUANTITY, mixed_quantity),
     (Reason.MIXED_KERNEL, mixed_kernel),
-    (Reason.MISSING_GEOMETRY, _missing_geometry),
-    (Reason.INVALID_GEOMETRY, _invalid_geometry),
-    (Reason.PIXEL_FORMAT, _pixel_format),
+    (Reason.MISSING_GEOMETRY, missing_geometry),
+    (Reason.INVALID_GEOMETRY, invalid_geometry),
+    (Reason.PIXEL_FORMAT, pixel_format),
     (Reason.CONFLICTING_SYNTAX, conflicting_syntax),
     (Reason.TRUNCATED, truncated),
     (Reason.TRAILING_BYTES, trailing_bytes),
     (Reason.UNDECODABLE, contradicting_codestream),
     (Reason.TOO_LARGE, too_large),
     (Reason.CONFLICTING_RESCALE, conflicting_rescale),
-    (Reason.MISSING_RESCALE, _missing_rescale),
-    (Reason.INVALID_RESCALE, _invalid_rescale),
-    (Reason.MIXED_RESCALE_TYPE, _mixed_rescale_type),
-    (Reason.MIXED_PHOTOMETRIC, _mixed_photometric),
-    (Reason.MIXED_SIZE, _mixed_size),
-    (Reason.MIXED_FRAME_OF_REFERENCE, _mixed_frame_of_reference),
-    (Reason.MIXED_ORIENTATION, _mixed_orientation),
-    (Reason.MIXED_SPACING, _mixed_spacing),
+    (Reason.MISSING_RESCALE, missing_rescale),
+    (Reason.INVALID_RESCALE, invalid_rescale),
+    (Reason.MIXED_RESCALE_TYPE, mixed_rescale_type),
+    (Reason.MIXED_PHOTOMETRIC, mixed_photometric),
+    (Reason.MIXED_SIZE, mixed_size),
+    (Reason.MIXED_FRAME_OF_REFERENCE, mixed_frame_of_reference),
+    (Reason.MIXED_ORIENTATION, mixed_orientation),
+    (Reason.MIXED_SPACING, mixed_spacing),
 )
