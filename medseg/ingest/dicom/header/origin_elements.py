@@ -1,4 +1,4 @@
-"""Origin elements: where a file, or a frame of an enhanced object, states the fields of `Origin`."""
+"""Origin elements: where a file, or a frame of an enhanced object, states fields of `Origin`."""
 
 from __future__ import annotations
 
