@@ -93,7 +93,7 @@ def _one_or_list(words: str, holds: Callable[[Any], bool], *, nested: bool = Fal
     )
 
 
-def _labels(value: Any) -> bool:
+def _are_labels(value: Any) -> bool:
     """Whether it is a list of whole numbers, each once."""
     return _is_list_of(value, lambda v: _is_whole(v, -(2**31))) and len(set(value)) == len(value)
 
@@ -167,7 +167,7 @@ RULES: Mapping[str, Rule] = {
         lambda value: value in (None, [], ()) or _LABELS.holds(value),
     ),
     "spacing_mm": _list("numbers above 0", _POSITIVE.holds),
-    "label_values": Rule("a list of whole numbers, each once", _labels),
+    "label_values": Rule("a list of whole numbers, each once", _are_labels),
     **dict.fromkeys(("resume", "deep_supervision", "mixed_precision", "class_guide"), _SWITCH),
     **dict.fromkeys(("checkpointing", "pad_input", "colour", "whole_images"), _SWITCH),
     **dict.fromkeys(("score_lesions", "save_probabilities", "resample", "force"), _SWITCH),

@@ -61,16 +61,16 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     target = Path(path)
     with ExitStack() as until_done:
         watch.before_writing(target)
-        with _told_in_one_line(target):
+        with _one_line_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch = until_done.enter_context(scratch_folder(target.parent))
         partial = scratch / target.name
-        with _noticed_if_gone(target, scratch):
-            with _told_in_one_line(target, block_of=scratch), _asked_of_the_disk(partial):
+        with _check_folder_remains(target, scratch):
+            with _one_line_errors(target, block_of=scratch), _ask_disk_for_reason(partial):
                 yield partial
-            with partial.open("rb") as file, _told_in_one_line(target):
+            with partial.open("rb") as file, _one_line_errors(target):
                 os.fsync(file.fileno())
-            with _told_in_one_line(target):
+            with _one_line_errors(target):
                 partial.replace(target)
     watch.after_writing(target)
 
@@ -102,7 +102,7 @@ def check_folder(path: str | os.PathLike) -> None:
         elif error.errno == errno.ENOENT:  # as of /proc
             reason = f"{nearest} does not allow new folders"
         remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
-        raise _told(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
+        raise _with_message(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
     watch.remember(folder)
 
 
@@ -171,7 +171,7 @@ def _nearest(folder: Path) -> Path:
 
 def remove(path: str | os.PathLike) -> None:
     """Remove a file, if there is one; OSError in one line where that is not possible."""
-    with _told_in_one_line(Path(path)):
+    with _one_line_errors(Path(path)):
         Path(path).unlink(missing_ok=True)
     watch.after_removing(Path(path))
 
@@ -209,13 +209,13 @@ def keep_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None)
     if not source.exists():
         return None
     target = source.parent if folder is None else Path(folder)
-    with _told_in_one_line(target / source.name):
+    with _one_line_errors(target / source.name):
         target.mkdir(parents=True, exist_ok=True)
     when = datetime.fromtimestamp(source.stat().st_mtime).strftime("%Y%m%d-%H%M%S")
     suffix = "".join(source.suffixes[-2 if source.suffix.lower() == ".gz" else -1 :])
     stem, longest = source.name[: len(source.name) - len(suffix)], longest_name(target)
     ends = (f"-{when}{n or ''}{suffix}" for n in count())
-    names = (target / f"{_shortened(stem, longest - len(os.fsencode(end)))}{end}" for end in ends)
+    names = (target / f"{_shorten(stem, longest - len(os.fsencode(end)))}{end}" for end in ends)
     kept = next(name for name in names if not name.exists() or name.samefile(source))
     if not kept.exists():
         with whole(kept) as partial:
@@ -226,7 +226,7 @@ def keep_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None)
     return kept
 
 
-def _shortened(name: str, length: int) -> str:
+def _shorten(name: str, length: int) -> str:
     """The first letters of a name that take at most `length` bytes."""
     while len(os.fsencode(name)) > length:
         name = name[:-1]
@@ -248,10 +248,10 @@ def hold(path: str | os.PathLike) -> bool:
         return True
     import fcntl
 
-    with _told_in_one_line(lock):
+    with _one_line_errors(lock):
         lock.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        with _told_in_one_line(lock):
+        with _one_line_errors(lock):
             file = lock.open("a")
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -262,11 +262,11 @@ def hold(path: str | os.PathLike) -> bool:
             break
         file.close()  # whoever held it has just removed it: this is no longer the file of that name
     _held[lock] = file
-    atexit.register(_let_go, lock, os.getpid())
+    atexit.register(_release, lock, os.getpid())
     return True
 
 
-def _let_go(lock: Path, owner: int) -> None:
+def _release(lock: Path, owner: int) -> None:
     """Remove a lock file that this process, and not the one that it was forked from, holds."""
     if os.getpid() == owner and (file := _held.pop(lock, None)):
         with suppress(OSError):  # the folder may be gone
@@ -275,8 +275,8 @@ def _let_go(lock: Path, owner: int) -> None:
 
 
 @contextmanager
-def _told_in_one_line(target: Path, *, block_of: Path | None = None) -> Iterator[None]:
-    """Give an error of writing the words of `_refusal`; `block_of`: only one about a file there.
+def _one_line_errors(target: Path, *, block_of: Path | None = None) -> Iterator[None]:
+    """Give an error of writing the words of `_explain`; `block_of`: only one about a file there.
 
     An error without the system's words is one of ours, or of a package that has its own: it passes.
     """
@@ -286,11 +286,11 @@ def _told_in_one_line(target: Path, *, block_of: Path | None = None) -> Iterator
         about = block_of is None or block_of.name in str(error.filename)
         if error.strerror is None or not (about or error.errno in _OF_WRITING_ALONE):
             raise
-        raise _refusal(target, error) from error
+        raise _explain(target, error) from error
 
 
 @contextmanager
-def _noticed_if_gone(target: Path, scratch: Path) -> Iterator[None]:
+def _check_folder_remains(target: Path, scratch: Path) -> Iterator[None]:
     """Where a writer fails since its folder is gone, whatever it says of that, say so."""
     try:
         yield
@@ -304,7 +304,7 @@ def _noticed_if_gone(target: Path, scratch: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _asked_of_the_disk(partial: Path) -> Iterator[None]:
+def _ask_disk_for_reason(partial: Path) -> Iterator[None]:
     """Where a writer fails without the system's reason, as torch and numpy do, ask for that.
 
     A disk that is full, over its quota or broken refuses further bytes of the same file, too.
@@ -329,7 +329,7 @@ def _append(path: Path, content: bytes) -> None:
         raise
 
 
-def _refusal(target: Path, error: OSError) -> OSError:
+def _explain(target: Path, error: OSError) -> OSError:
     """The same kind of error, such as PermissionError, in one line."""
     reason, remedy = error.strerror, _REMEDIES.get(error.errno or 0, "choose another folder")
     in_the_way = [path for path in target.parents if os.path.exists(path) and not path.is_dir()]
@@ -337,10 +337,10 @@ def _refusal(target: Path, error: OSError) -> OSError:
         reason, remedy = f"{in_the_way[0]} is not a folder", "move it away or choose another folder"
     elif os.path.isdir(target):
         reason, remedy = "it is a folder", "move it away or choose another folder"
-    return _told(f"{target} cannot be written ({reason}): {remedy}", error)
+    return _with_message(f"{target} cannot be written ({reason}): {remedy}", error)
 
 
-def _told(line: str, error: OSError) -> OSError:
+def _with_message(line: str, error: OSError) -> OSError:
     """An error of the same kind and number, with a line of ours."""
     told = type(OSError(error.errno, ""))(line)
     told.errno = error.errno

@@ -25,7 +25,7 @@ def remember_interrupts() -> None:
     Example:
         >>> remember_interrupts()
     """
-    if _is_ours_to_set(signal.default_int_handler):
+    if _may_set_handler(signal.default_int_handler):
         signal.signal(signal.SIGINT, _remember)
 
 
@@ -41,7 +41,7 @@ def ending_at_once(line: str) -> Iterator[None]:
     For imports, which take seconds, which an interrupt leaves half done, and in which nothing has
     been written yet: nothing is cleaned up.
     """
-    if not _is_ours_to_set(_remember):
+    if not _may_set_handler(_remember):
         yield
         return
 
@@ -62,6 +62,6 @@ def _remember(number: int, frame: FrameType | None) -> None:
     signal.default_int_handler(number, frame)
 
 
-def _is_ours_to_set(handler: object) -> bool:
+def _may_set_handler(handler: object) -> bool:
     is_main = threading.current_thread() is threading.main_thread()
     return is_main and signal.getsignal(signal.SIGINT) is handler

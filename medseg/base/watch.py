@@ -163,7 +163,7 @@ class Watch:
 
 _watches: "weakref.WeakSet[Watch]" = weakref.WeakSet()
 _at_the_start: dict[Path, _Folder] = {}
-_asked: dict[Path, None] = {}  # every folder that was remembered, whether it was there or not
+_remembered: dict[Path, None] = {}  # every folder that was remembered, whether it was there or not
 
 
 def remember(folder: str | os.PathLike, *, mark: str | None = None) -> None:
@@ -175,7 +175,7 @@ def remember(folder: str | os.PathLike, *, mark: str | None = None) -> None:
             such a mark has told is kept, however often it is noted, until a `Watch` is closed.
     """
     place = Path(folder).absolute()
-    _asked[place] = None
+    _remembered[place] = None
     before = _at_the_start.get(place)
     if mark is not None and before is not None and mark in before.marks:
         return
@@ -192,7 +192,7 @@ def written_folders() -> list[Path]:
     For errors that name no file, as those of the curves of a training.
     """
     noted = [folder for watch in list(_watches) for folder in watch.folders()]
-    folders = list(dict.fromkeys([*_asked, *noted]))
+    folders = list(dict.fromkeys([*_remembered, *noted]))
     return [folder for folder in folders if _is_on_full_disk(folder)] or folders
 
 

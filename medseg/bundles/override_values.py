@@ -91,7 +91,7 @@ def checked_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
         return value
     if isinstance(value, float) and isinstance(default, int) and value.is_integer():
         value = int(value)
-    if not isinstance(default, str) and not _fits(name, value, default):
+    if not isinstance(default, str) and not _has_kind_of(name, value, default):
         kind = _KINDS[type(default)]
         raise ValueError(
             f"override --{key} takes {kind}, got {value!r}: write it as in the config, "
@@ -114,7 +114,7 @@ _KINDS: dict[type, str] = {
 }
 
 
-def _fits(name: str, value: Any, default: Any) -> bool:
+def _has_kind_of(name: str, value: Any, default: Any) -> bool:
     """Whether a value is of the kind of the default, or of another one that the key takes."""
     if value is None:
         return name in _NOTHING_TOO

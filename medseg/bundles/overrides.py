@@ -52,12 +52,12 @@ def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> 
             check_key(key, known, config_file=config_file)
             if not (is_text_key(key) or key in RULES):
                 overrides[key] = checked_value(key, value, config)
-    check_choices(_applied(known, overrides))
+    check_choices(_apply(known, overrides))
     overrides.setdefault("bundle_root", str(bundle))
     return overrides
 
 
-def _applied(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+def _apply(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The config with the overrides in their places, those of nested keys included."""
     applied = copy.deepcopy(dict(config))
     for key, value in overrides.items():
@@ -145,9 +145,9 @@ def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None
     level: Any = config
     done: list[str] = []
     for part in key.split("#"):
-        known = _keys(level)
+        known = _list_keys(level)
         if part not in known:
-            others = [path.name for path in _siblings(config_file) if key in read_config(path)]
+            others = [path.name for path in _other_configs(config_file) if key in read_config(path)]
             if others:
                 raise ValueError(
                     f"override --{key} names no key of {config_file}, it is one of "
@@ -203,7 +203,7 @@ def tracking_keys(tracking: str, config: Mapping[str, Any]) -> Mapping[str, Any]
     return {key: value for key, value in keys.items() if key not in engines}
 
 
-def _siblings(config_file: Path) -> list[Path]:
+def _other_configs(config_file: Path) -> list[Path]:
     files = (config_file.with_name(f"{workflow}.json") for workflow in WORKFLOWS)
     return [path for path in files if path != config_file and path.is_file()]
 
@@ -225,7 +225,7 @@ def read_config(config_file: Path) -> dict[str, Any]:
     return config
 
 
-def _keys(level: Any) -> list[str]:
+def _list_keys(level: Any) -> list[str]:
     if isinstance(level, Mapping):
         return list(level)
     return [str(i) for i in range(len(level))] if isinstance(level, list) else []

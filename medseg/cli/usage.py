@@ -42,11 +42,11 @@ class PlainGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Find the verb, parse its words and run it."""
         words = ctx.meta[_WORDS]
-        with _one_line(words, verb=" ".join(["medseg", *_verb(self, words)])):
+        with _one_line(words, verb=" ".join(["medseg", *_find_verb(self, words)])):
             return super().invoke(ctx)
 
 
-def _verb(group: Any, words: Sequence[str]) -> Iterator[str]:
+def _find_verb(group: Any, words: Sequence[str]) -> Iterator[str]:
     """The words that name a verb, from the first one on."""
     for word in words:
         if word not in getattr(group, "commands", {}):
@@ -62,7 +62,7 @@ def _one_line(words: Sequence[str], *, verb: str) -> Iterator[None]:
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # not a fault: the help is shown
             raise
-        line = " ".join(_told(error, words, verb=verb).split())
+        line = " ".join(_explain(error, words, verb=verb).split())
         sys.stderr.write(f"{verb}: {printable(line)}\n")
         if _asks_for_json(words):
             _write_json(line)
@@ -87,35 +87,41 @@ def _write_json(line: str) -> None:
     sys.stdout.write(f"{json.dumps(fault_document(line, None), indent=2)}\n")
 
 
-def _told(error: Any, words: Sequence[str], *, verb: str) -> str:
+def _explain(error: Any, words: Sequence[str], *, verb: str) -> str:
     """Rule, value and remedy."""
-    if misspelt := _misspelt(error, words):
+    if misspelt := _find_misspelt_option(error, words):
         name, near = misspelt
-        return f"no such option {name}: " + (f"did you mean {near}?" if near else _see(verb))
+        return f"no such option {name}: " + (
+            f"did you mean {near}?" if near else _point_to_help(verb)
+        )
     if type(error) is typer.BadParameter and error.param is None:
         return str(error.message)  # one of ours, which says it all
     text = error.format_message().rstrip(".")
     text = text[:1].lower() + text[1:]
-    return text.replace(". Did you", ": did you") if text.endswith("?") else f"{text}: {_see(verb)}"
+    return (
+        text.replace(". Did you", ": did you")
+        if text.endswith("?")
+        else f"{text}: {_point_to_help(verb)}"
+    )
 
 
-def _see(verb: str) -> str:
+def _point_to_help(verb: str) -> str:
     return f"see {verb} --help"
 
 
-def _misspelt(error: Any, words: Sequence[str]) -> tuple[str, str | None] | None:
+def _find_misspelt_option(error: Any, words: Sequence[str]) -> tuple[str, str | None] | None:
     """The option that does not exist, if that is the fault, and the one that was meant, if any.
 
     A verb that takes overrides takes a misspelt option for one, and then misses the option.
     """
     if error.ctx is None:
         return None
-    known = _options(error.ctx.command.params)
+    known = _list_option_names(error.ctx.command.params)
     if type(error).__name__ == "NoSuchOption":
         near = difflib.get_close_matches(error.option_name, known, n=1)
         return error.option_name, near[0] if near else None
     param = getattr(error, "param", None)
-    missing = [] if param is None else _options([param])
+    missing = [] if param is None else _list_option_names([param])
     for word in (word.partition("=")[0] for word in words):
         near = difflib.get_close_matches(word, missing, n=1, cutoff=_NEAR)
         if near and word not in known:
@@ -123,7 +129,7 @@ def _misspelt(error: Any, words: Sequence[str]) -> tuple[str, str | None] | None
     return None
 
 
-def _options(params: Sequence[Any]) -> list[str]:
+def _list_option_names(params: Sequence[Any]) -> list[str]:
     """Long names of the options among the parameters of a verb."""
     named = (name for param in params for name in (*param.opts, *param.secondary_opts))
     return [name for name in named if name.startswith("--")]

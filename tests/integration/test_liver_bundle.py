@@ -203,7 +203,7 @@ def test_pruning_into_a_folder_that_is_there_is_refused(pruned):
 def test_a_pruned_bundle_cannot_be_pruned_again(pruned):
     done = run(medseg("prune", "-b", "bundles/liver_pruned"), pruned)
     assert done.returncode == 2
-    assert "already: prune the bundle that it was made from" in last_line(done)
+    assert "prune the bundle that it was made from" in last_line(done)
 
 
 def test_weights_of_another_channel_list_are_refused_in_one_line(trained):
