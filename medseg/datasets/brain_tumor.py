@@ -45,9 +45,9 @@ from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.dataset_json import Item
-from medseg.datasets.sources.layouts import nothing_found
-from medseg.datasets.sources.picture_files import format_of
-from medseg.datasets.sources.published import File, Published, opened
+from medseg.datasets.sources.layouts import make_not_found_error
+from medseg.datasets.sources.picture_files import find_format
+from medseg.datasets.sources.published import File, PublishedFiles, open_published
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +72,10 @@ _WANTED = "the folder of brainTumorDataPublic_*.zip, of the .mat files, or of <i
 
 
 def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
-    with opened(source, remedy=f"give {_WANTED}") as published:
-        items = _from_mat(published, out) or _from_png(published, out)
+    with open_published(source, remedy=f"give {_WANTED}") as published:
+        items = _convert_mat(published, out) or _convert_png(published, out)
     if not items:
-        raise nothing_found(
+        raise make_not_found_error(
             _NAME,
             published.name,
             looked_for=f"<i>.mat, {_ARCHIVES}*.zip, or <i>.png with <i>_mask.png",
@@ -97,40 +97,40 @@ class _Slice:
     mask: NDArray[np.bool_]
 
 
-def _from_mat(published: Published, out: Path) -> list[Item]:
+def _convert_mat(published: PublishedFiles, out: Path) -> list[Item]:
     found: dict[int, Item] = {}
     taken: dict[int, str] = {}
-    for part in _parts(published):
+    for part in _open_parts(published):
         for file in part.files:
-            if (index := _index(file, ".mat")) is None:
+            if (index := _parse_index(file, ".mat")) is None:
                 continue
             place = f"{part.name}/{file}"
             if (first := taken.setdefault(index, place)) != place:
                 raise ValueError(_TWICE.format(first=first, second=place, index=index))
-            read, stamp = _read(part, file), _stamp.of_files(File(part, file))
-            pairs.write(out, f"{index:04d}", stamp=stamp, load=partial(_pair, read))
-            found[index] = pairs.item(f"{index:04d}", read.patient, tumour=TUMOURS[read.label])
-    folds = _published_folds(published, slices=len(found)) if found else {}
+            read, stamp = _read_slice(part, file), _stamp.hash_files(File(part, file))
+            pairs.write_pair(out, f"{index:04d}", stamp=stamp, load=partial(_get_pair, read))
+            found[index] = pairs.make_item(f"{index:04d}", read.patient, tumour=TUMOURS[read.label])
+    folds = _read_folds(published, slices=len(found)) if found else {}
     return [found[index] | folds.get(index, {}) for index in sorted(found)]
 
 
-def _parts(published: Published) -> Iterator[Published]:
+def _open_parts(published: PublishedFiles) -> Iterator[PublishedFiles]:
     """The files as they lie there, then those of each archive among them, one after the other."""
     yield published
     for file in published.files:
         path = PurePosixPath(file)
         if path.name.startswith(_ARCHIVES) and path.suffix == ".zip":
-            with published.archive(file) as part:
+            with published.open_archive(file) as part:
                 yield part
 
 
-def _index(file: str, suffix: str) -> int | None:
+def _parse_index(file: str, suffix: str) -> int | None:
     path = PurePosixPath(file)
     return int(path.stem) if path.suffix == suffix and path.stem.isdecimal() else None
 
 
 @contextmanager
-def _matlab(published: Published, file: str) -> Iterator[Mapping[str, Any]]:
+def _open_matlab(published: PublishedFiles, file: str) -> Iterator[Mapping[str, Any]]:
     """The variables of a MATLAB 7.3 file; what is wrong with them is told with the file's name."""
     if find_spec("h5py") is None:
         raise ValueError(f"{file} needs h5py, not installed: pip install 'medseg[datasets]'")
@@ -141,24 +141,24 @@ def _matlab(published: Published, file: str) -> Iterator[Mapping[str, Any]]:
         with h5py.File(BytesIO(content), "r") as variables:
             yield variables
     except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise published.unreadable(file, error) from error
+        raise published.make_error(file, error) from error
 
 
-def _read(published: Published, file: str) -> _Slice:
-    with _matlab(published, file) as variables:
+def _read_slice(published: PublishedFiles, file: str) -> _Slice:
+    with _open_matlab(published, file) as variables:
         data = variables["cjdata"]
-        if (label := int(_values(data, "label").item())) not in TUMOURS:
+        if (label := int(_read_values(data, "label").item())) not in TUMOURS:
             raise ValueError(f"label {label} is none of {', '.join(map(str, TUMOURS))}")
-        name = "".join(chr(letter) for letter in _values(data, "PID").ravel())
+        name = "".join(chr(letter) for letter in _read_values(data, "PID").ravel())
         return _Slice(
             label,
             patient=hashlib.sha256(name.encode()).hexdigest()[:12],
-            image=_intensities(_values(data, "image").T),
-            mask=_values(data, "tumorMask").T > 0,
+            image=_to_16_bits(_read_values(data, "image").T),
+            mask=_read_values(data, "tumorMask").T > 0,
         )
 
 
-def _values(variables: Mapping[str, Any], name: str) -> NDArray[Any]:
+def _read_values(variables: Mapping[str, Any], name: str) -> NDArray[Any]:
     """A variable as an array, unless it claims more values than any published one has."""
     found = variables[name]
     if found.size > _MOST_VALUES:
@@ -166,7 +166,7 @@ def _values(variables: Mapping[str, Any], name: str) -> NDArray[Any]:
     return np.asarray(found[()])
 
 
-def _intensities(image: NDArray[Any]) -> NDArray[np.uint16]:
+def _to_16_bits(image: NDArray[Any]) -> NDArray[np.uint16]:
     """The same numbers in 16 bits, as a PNG holds them."""
     low, high = image.min(), image.max()
     if image.dtype.kind not in "iu" or low < 0 or high > _MOST:
@@ -176,17 +176,17 @@ def _intensities(image: NDArray[Any]) -> NDArray[np.uint16]:
     return np.ascontiguousarray(image, np.uint16)
 
 
-def _pair(read: _Slice) -> pairs.Pair:
+def _get_pair(read: _Slice) -> pairs.Pair:
     return read.image, read.mask
 
 
-def _published_folds(published: Published, *, slices: int) -> dict[int, Item]:
+def _read_folds(published: PublishedFiles, *, slices: int) -> dict[int, Item]:
     """Map each index -> its published fold; nothing where `cvind.mat` is not there."""
     files = [file for file in published.files if PurePosixPath(file).name == _FOLDS]
     if not files:
         return {}
-    with _matlab(published, files[0]) as variables:
-        folds = [int(fold) for fold in _values(variables, "cvind").ravel()]
+    with _open_matlab(published, files[0]) as variables:
+        folds = [int(fold) for fold in _read_values(variables, "cvind").ravel()]
     if len(folds) != slices:
         raise ValueError(
             f"{files[0]} of {published.name} is of {len(folds)} slices and {slices} are there: "
@@ -198,33 +198,35 @@ def _published_folds(published: Published, *, slices: int) -> dict[int, Item]:
 # ---- the PNG form
 
 
-def _from_png(published: Published, out: Path) -> list[Item]:
+def _convert_png(published: PublishedFiles, out: Path) -> list[Item]:
     if not any(PurePosixPath(file).stem.endswith(_MASK) for file in published.files):
         return []  # numbered pictures of another set
-    images, masks = _numbered_pictures(published)
+    images, masks = _find_pictures(published)
     items = []
-    for case, files in pairs.paired(images, masks, name=published.name).items():
+    for case, files in pairs.pair_by_name(images, masks, name=published.name).items():
         block, place = divmod(int(case), BLOCK)
         if place < BLOCK - GAP:
-            stamp = _stamp.of_files(*(File(published, file) for file in files))
-            pairs.write(out, case, stamp=stamp, load=partial(_decoded, published, *files))
-            items.append(pairs.item(case, f"block_{block:03d}"))
+            stamp = _stamp.hash_files(*(File(published, file) for file in files))
+            pairs.write_pair(
+                out, case, stamp=stamp, load=partial(_read_pictures, published, *files)
+            )
+            items.append(pairs.make_item(case, f"block_{block:03d}"))
     if left_out := len(images) - len(items):
         logger.warning("left out in the gaps between blocks: %s", counted(left_out, "slice"))
     return items
 
 
-def _numbered_pictures(published: Published) -> tuple[dict[str, str], dict[str, str]]:
+def _find_pictures(published: PublishedFiles) -> tuple[dict[str, str], dict[str, str]]:
     """Map each case -> its picture, and its mask. Raises ValueError where one is no PNG."""
     found: dict[bool, dict[str, str]] = {False: {}, True: {}}
     others = []
     for file in published.files:
         stem = PurePosixPath(file).stem
         is_mask, number = stem.endswith(_MASK), stem.removesuffix(_MASK)
-        if not number.isdecimal() or not format_of(file):
+        if not number.isdecimal() or not find_format(file):
             continue
         case = f"{int(number):04d}"
-        if format_of(file) != "PNG":
+        if find_format(file) != "PNG":
             others.append((is_mask, case, file))
         elif (first := found[is_mask].setdefault(case, file)) != file:
             first, second = (f"{published.name}/{path}" for path in (first, file))
@@ -235,14 +237,16 @@ def _numbered_pictures(published: Published) -> tuple[dict[str, str], dict[str, 
     return found[False], found[True]
 
 
-def _decoded(published: Published, image: str, mask: str) -> pairs.Pair:
-    picture = published.picture(image)
+def _read_pictures(published: PublishedFiles, image: str, mask: str) -> pairs.Pair:
+    picture = published.read_picture(image)
     if picture.mode not in _EIGHT_BIT:
         raise ValueError(
             f"{image} of {published.name} has samples of Pillow mode {picture.mode}, not 8 bits: "
             "take the .mat files"
         )
-    return np.asarray(picture.convert("L")), np.asarray(published.picture(mask).convert("L")) > 0
+    return np.asarray(picture.convert("L")), np.asarray(
+        published.read_picture(mask).convert("L")
+    ) > 0
 
 
 DATASET = PictureDataset(

@@ -36,9 +36,9 @@ from numpy.typing import NDArray
 from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs as _pairs
 from medseg.datasets.sources.dataset_json import Item
-from medseg.datasets.sources.layouts import nothing_found
-from medseg.datasets.sources.picture_files import format_of
-from medseg.datasets.sources.published import File, Published, opened
+from medseg.datasets.sources.layouts import make_not_found_error
+from medseg.datasets.sources.picture_files import find_format
+from medseg.datasets.sources.published import File, PublishedFiles, open_published
 
 ARCHIVES = {
     "leftImg8bit": "leftImg8bit_trainvaltest.zip",
@@ -93,23 +93,23 @@ _FILE = re.compile(
 
 
 def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
-    with _opened(source) as sources:
-        splits = {split: _cases(sources, split, source=source) for split in ("train", "val")}
+    with _open_sources(source) as sources:
+        splits = {split: _find_cases(sources, split, source=source) for split in ("train", "val")}
         for cases in splits.values():
             for case, files in cases.items():
-                _pairs.copy(*files, out=out, case=case, truth_mode="L", label=label)
-    training, testing = ([_item(case) for case in splits[split]] for split in ("train", "val"))
+                _pairs.copy_pair(*files, out=out, case=case, truth_mode="L", label=map_ids)
+    training, testing = ([_make_item(case) for case in splits[split]] for split in ("train", "val"))
     return training, testing
 
 
-def label(label_ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def map_ids(label_ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Turn published ids of any shape into train ids plus one, 1 to 19, and 255 for the void ids.
 
     Raises:
         ValueError: an id above 33, which is not published.
 
     Example:
-        >>> label(np.array([7, 8, 33, 0, 29], np.uint8)).tolist()  # the last is a caravan
+        >>> map_ids(np.array([7, 8, 33, 0, 29], np.uint8)).tolist()  # the last is a caravan
         [1, 2, 19, 255, 255]
     """
     if label_ids.size and (highest := int(label_ids.max())) > _MOST_ID:
@@ -121,27 +121,27 @@ def label(label_ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[list[Published]]:
+def _open_sources(source: Path) -> Iterator[list[PublishedFiles]]:
     """What holds the files: the folder, and each archive in it that is not unpacked there."""
     archives = (source / name for part, name in ARCHIVES.items() if not (source / part).is_dir())
     with ExitStack() as stack:
         yield [
-            stack.enter_context(opened(path, remedy=f"give {_WANTED}"))
+            stack.enter_context(open_published(path, remedy=f"give {_WANTED}"))
             for path in (source, *(path for path in archives if path.is_file()))
         ]
 
 
-def _cases(
-    sources: Iterable[Published], split: str, *, source: Path
+def _find_cases(
+    sources: Iterable[PublishedFiles], split: str, *, source: Path
 ) -> dict[str, tuple[File, File]]:
     """Map each case of a split, by name -> its picture and its labels."""
     found: dict[str, dict[str, File]] = {part: {} for part in ARCHIVES}
     others: dict[tuple[str, str], File] = {}
     for file in (File(published, path) for published in sources for path in published.files):
         match = _FILE.fullmatch("/".join(PurePosixPath(file.path).parts[-4:]))
-        if match is None or match["split"] != split or not format_of(file.path):
+        if match is None or match["split"] != split or not find_format(file.path):
             continue
-        if format_of(file.path) != "PNG":
+        if find_format(file.path) != "PNG":
             others.setdefault((match["part"], match["case"]), file)
             continue
         if (other := found[match["part"]].setdefault(match["case"], file)) is not file:
@@ -154,19 +154,19 @@ def _cases(
             file.published.check_format(file.path, "PNG")
     images, labels = found.values()
     if not images and not labels:
-        raise nothing_found(
+        raise make_not_found_error(
             _NAME,
             source,
             looked_for=f"leftImg8bit/{split}/<city>/<city>_..._leftImg8bit.png and gtFine/{split}",
             remedy=f"give {_WANTED}, with --source",
         )
     kinds = "leftImg8bit.png", "gtFine_labelIds.png"
-    pairs = _pairs.paired(images, labels, name=str(source.absolute()), kinds=kinds)
+    pairs = _pairs.pair_by_name(images, labels, name=str(source.absolute()), kinds=kinds)
     return dict(sorted(pairs.items(), key=itemgetter(0)))
 
 
-def _item(case: str) -> Item:
-    return _pairs.item(case, case.rsplit("_", 2)[0])
+def _make_item(case: str) -> Item:
+    return _pairs.make_item(case, case.rsplit("_", 2)[0])
 
 
 DATASET = PictureDataset(

@@ -54,7 +54,7 @@ def build(
         >>> sorted(item["fold"] for item in build("toy", items, folds=2)["training"])
         [0, 1]
     """
-    fold_of = _deal([item["patient"] for item in training], folds=folds, seed=seed)
+    fold_of = _assign_folds([item["patient"] for item in training], folds=folds, seed=seed)
     datalist = {
         "name": name,
         "seed": seed,
@@ -184,11 +184,11 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"{source} holds a {type(datalist).__name__}: a datalist is an object")
     check(datalist)
     for item in chain(datalist["training"], datalist["testing"]):
-        item.update({key: str(source.parent / item[key]) for key in _files(item)})
+        item.update({key: str(source.parent / item[key]) for key in _list_files(item)})
     return datalist
 
 
-def _deal(patients: Iterable[str], *, folds: int, seed: int) -> dict[str, int]:
+def _assign_folds(patients: Iterable[str], *, folds: int, seed: int) -> dict[str, int]:
     names = sorted(set(patients))
     if folds < 2:
         raise ValueError(f"{folds} folds leave nothing to train on: choose 2 or more")
@@ -201,7 +201,7 @@ def _deal(patients: Iterable[str], *, folds: int, seed: int) -> dict[str, int]:
     return {names[patient]: turn % folds for turn, patient in enumerate(order)}
 
 
-def _files(item: Mapping[str, Any]) -> list[str]:
+def _list_files(item: Mapping[str, Any]) -> list[str]:
     return [key for key in _FILES if key in item]
 
 
@@ -212,7 +212,7 @@ def _check_keys(items: Iterable[Item], keys: Sequence[str]) -> None:
         missing = [key for key in keys if key not in item]
         if missing:
             raise ValueError(f"case {item.get('case', '?')} lacks {', '.join(missing)}: add them")
-        for key in ("case", *_files(item)):
+        for key in ("case", *_list_files(item)):
             if not isinstance(item[key], str):
                 raise ValueError(
                     f"case {item['case']} has the {key} {item[key]!r}, which is no text: write it "
@@ -229,7 +229,7 @@ def _check_unique(cases: Iterable[str]) -> None:
 def _check_files(items: Iterable[Item]) -> None:
     owner: dict[str, str] = {}
     for item in items:
-        for key in _files(item):
+        for key in _list_files(item):
             file = os.path.realpath(item[key])
             if file in owner:
                 raise ValueError(

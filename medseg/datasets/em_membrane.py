@@ -31,8 +31,8 @@ from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.dataset_json import Item
-from medseg.datasets.sources.layouts import nothing_found
-from medseg.datasets.sources.published import Published, opened
+from medseg.datasets.sources.layouts import make_not_found_error
+from medseg.datasets.sources.published import PublishedFiles, open_published
 
 BLOCKS = 6
 """Number of blocks of neighbouring slices; one is for testing, which leaves five for the folds."""
@@ -47,34 +47,34 @@ _Slices = list[Image.Image]
 
 
 def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
-    with opened(source, remedy=f"give {_WANTED}") as published:
-        images, labels = _training(published)
-        test = _slices(published, file) if (file := _stack(published, _TEST)) else []
+    with open_published(source, remedy=f"give {_WANTED}") as published:
+        images, labels = _read_training(published)
+        test = _read_slices(published, file) if (file := _find_stack(published, _TEST)) else []
     cases = [f"slice_{number:02d}" for number in range(len(images))]
     for case, image, label in zip(cases, images, labels, strict=True):
-        stamp = _stamp.of_arrays(np.asarray(image), np.asarray(label))
-        pairs.write(out, case, stamp=stamp, load=partial(_load, case, image, label))
+        stamp = _stamp.hash_arrays(np.asarray(image), np.asarray(label))
+        pairs.write_pair(out, case, stamp=stamp, load=partial(_load, case, image, label))
     _write_test(out / "test", test)
-    blocks = [f"block_{block}" for block in _blocks(len(cases))]
-    return [pairs.item(case, block) for case, block in zip(cases, blocks, strict=True)], []
+    blocks = [f"block_{block}" for block in _assign_blocks(len(cases))]
+    return [pairs.make_item(case, block) for case, block in zip(cases, blocks, strict=True)], []
 
 
 def _write_test(folder: Path, slices: _Slices) -> None:
     for number, image in enumerate(slices):
-        path, stamp = folder / f"slice_{number:02d}.png", _stamp.of_arrays(np.asarray(image))
+        path, stamp = folder / f"slice_{number:02d}.png", _stamp.hash_arrays(np.asarray(image))
         if not pairs.is_made(path, stamp=stamp):
             pairs.save(np.asarray(image), path, stamp=stamp)
 
 
-def _blocks(slices: int) -> list[int]:
+def _assign_blocks(slices: int) -> list[int]:
     """The block of each slice: neighbours together, lengths that differ by one slice at most."""
     return [number * BLOCKS // slices for number in range(slices)]
 
 
-def _training(published: Published) -> tuple[_Slices, _Slices]:
-    stack, labels = (_stack(published, name) for name in (_STACK, _LABELS))
+def _read_training(published: PublishedFiles) -> tuple[_Slices, _Slices]:
+    stack, labels = (_find_stack(published, name) for name in (_STACK, _LABELS))
     if stack and labels:
-        images, masks = _slices(published, stack), _slices(published, labels)
+        images, masks = _read_slices(published, stack), _read_slices(published, labels)
         if len(images) != len(masks):
             raise ValueError(
                 f"{stack} of {published.name} has {len(images)} slices and {labels} {len(masks)}: "
@@ -84,26 +84,26 @@ def _training(published: Published) -> tuple[_Slices, _Slices]:
     if stack or labels:
         found, lacking = (_STACK, _LABELS) if stack else (_LABELS, _STACK)
         raise ValueError(f"{published.name} has {found} without {lacking}: download that one too")
-    return _pictures(published)
+    return _read_pictures(published)
 
 
-def _pictures(published: Published) -> tuple[_Slices, _Slices]:
-    images, labels = (published.stems(folder, first="PNG") for folder in _FOLDERS)
-    files = pairs.paired(images, labels, name=published.name, files=published.files)
+def _read_pictures(published: PublishedFiles) -> tuple[_Slices, _Slices]:
+    images, labels = (published.find_stems(folder, first="PNG") for folder in _FOLDERS)
+    files = pairs.pair_by_name(images, labels, name=published.name, files=published.files)
     if not files:
-        raise nothing_found(
+        raise make_not_found_error(
             _NAME,
             published.name,
             looked_for=f"{_STACK} with {_LABELS}, or {' with '.join(_FOLDERS)}",
             remedy=f"give {_WANTED}, with --source",
         )
     return (
-        [_grey(published.picture(image), image) for image, _ in files.values()],
-        [_grey(published.picture(label), label) for _, label in files.values()],
+        [_to_grey(published.read_picture(image), image) for image, _ in files.values()],
+        [_to_grey(published.read_picture(label), label) for _, label in files.values()],
     )
 
 
-def _stack(published: Published, name: str) -> str | None:
+def _find_stack(published: PublishedFiles, name: str) -> str | None:
     """The file of that name, wherever it lies."""
     found = [file for file in published.files if PurePosixPath(file).name == name]
     if len(found) > 1:
@@ -111,11 +111,11 @@ def _stack(published: Published, name: str) -> str | None:
     return found[0] if found else None
 
 
-def _slices(published: Published, file: str) -> _Slices:
-    return [_grey(page, file) for page in published.pages(file)]
+def _read_slices(published: PublishedFiles, file: str) -> _Slices:
+    return [_to_grey(page, file) for page in published.read_pages(file)]
 
 
-def _grey(image: Image.Image, file: str) -> Image.Image:
+def _to_grey(image: Image.Image, file: str) -> Image.Image:
     if image.mode not in _GREY:
         raise ValueError(
             f"{file} has samples of Pillow mode {image.mode}, not 8-bit grey: download it again"

@@ -26,12 +26,12 @@ def check_entries(
         TypeError: see `medseg.datasets.prepared.write`.
         ValueError: a case without one of its keys.
     """
-    items, testing = _plain(items), _plain(testing)
+    items, testing = _to_plain_types(items), _to_plain_types(testing)
     _check_kinds([*items, *testing], label_values)
-    return _named_by_text(items), _named_by_text(testing)
+    return _name_by_text(items), _name_by_text(testing)
 
 
-def _plain(items: Iterable[Mapping[str, Any]]) -> list[Item]:
+def _to_plain_types(items: Iterable[Mapping[str, Any]]) -> list[Item]:
     """The cases in types that JSON has: paths as text, numpy's numbers as Python's."""
     found = []
     for item in items:
@@ -39,16 +39,16 @@ def _plain(items: Iterable[Mapping[str, Any]]) -> list[Item]:
             raise TypeError(
                 f"a case is a dictionary with {', '.join(_KEYS)}, got {item!r}: give it as one"
             )
-        found.append({key: _as_json(value) for key, value in item.items()})
+        found.append({key: _to_json_type(value) for key, value in item.items()})
     return found
 
 
-def _named_by_text(items: Sequence[Item]) -> list[Item]:
+def _name_by_text(items: Sequence[Item]) -> list[Item]:
     """The cases with a name that is text, as a datalist has it; one may be given as a number."""
     return [{**item, "case": str(item["case"])} for item in items]
 
 
-def _as_json(value: Any) -> Any:
+def _to_json_type(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -12,10 +12,10 @@ from typing import Any
 from medseg.datasets import output_folder, prepared
 from medseg.datasets.datalist import build, hold_out, select
 from medseg.datasets.sources import msd
-from medseg.datasets.sources.bring import bring
+from medseg.datasets.sources.copy_cases import copy_cases
 from medseg.datasets.sources.dataset_json import Item
-from medseg.datasets.sources.layouts import BY_EITHER, is_other_task, nothing_found
-from medseg.datasets.sources.msd_folders import tasks_below
+from medseg.datasets.sources.layouts import BY_EITHER, is_other_task, make_not_found_error
+from medseg.datasets.sources.msd_folders import describe_tasks_below
 
 VOLUME_OPTIONS = ("volume", "affine", "units")
 """What `prepare` of volume files takes beside source and folder, see `medseg.ingest.load`."""
@@ -132,12 +132,13 @@ class FileDataset:
         output_folder.check_out(out, source, name=self.name)
         root, values = Path(source).absolute(), self.label_values
         if self.task and is_other_task(self.name, root):
-            raise self._nothing_in(root)
+            raise self._make_not_found_error(root)
         training, testing = (
-            bring(out, cases, parts=self.folders, reading=reading) for cases in self._find(root)
+            copy_cases(out, cases, parts=self.folders, reading=reading)
+            for cases in self._find(root)
         )
         if self.task:
-            values = msd.label_values(msd.locate(root, self.task), values)
+            values = msd.read_label_values(msd.find_task(root, self.task), values)
         prepared.write(
             *(out, self.name, training),
             testing=testing,
@@ -167,18 +168,18 @@ class FileDataset:
         """
         if prepared.is_prepared(dataset_dir):
             return prepared.declared_values(dataset_dir, label_values)
-        task = msd.locate(Path(dataset_dir).absolute(), self.task)
-        return msd.declared_values(task, label_values)
+        task = msd.find_task(Path(dataset_dir).absolute(), self.task)
+        return msd.choose_label_values(task, label_values)
 
     def _find(self, root: Path) -> tuple[list[Item], list[Item]]:
         training, testing = self.find_cases(root)
         if not training and not testing:
-            raise self._nothing_in(root)
+            raise self._make_not_found_error(root)
         return training, testing
 
-    def _nothing_in(self, root: Path) -> FileNotFoundError:
+    def _make_not_found_error(self, root: Path) -> FileNotFoundError:
         is_own = self.task and not is_other_task(self.name, root)
-        if is_own and (below := tasks_below(root)):
+        if is_own and (below := describe_tasks_below(root)):
             return FileNotFoundError(f"no {self.name} data in {root} itself, {below}")
         remedy = f"give {self.give} {BY_EITHER}"
         if self.phantom:
@@ -187,4 +188,4 @@ class FileDataset:
             remedy += (
                 f", or make a synthetic set with `medseg phantom {self.phantom} --out {folder}`"
             )
-        return nothing_found(self.name, root, looked_for=self.looked_for, remedy=remedy)
+        return make_not_found_error(self.name, root, looked_for=self.looked_for, remedy=remedy)

@@ -21,8 +21,8 @@ _TASK = "Task04_Hippocampus"
 
 def _find_cases(root: Path) -> tuple[list[Item], list[Item]]:
     """The labelled cases of a task folder, or of one that holds it."""
-    task = msd.locate(root, _TASK)
-    return (msd.read(task, modality="MR")[0] if task else []), []
+    task = msd.find_task(root, _TASK)
+    return (msd.read_task(task, modality="MR")[0] if task else []), []
 
 
 DATASET = FileDataset(

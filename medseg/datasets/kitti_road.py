@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources.dataset_json import Item
-from medseg.datasets.sources.layouts import nothing_found
-from medseg.datasets.sources.published import File, Published, opened
+from medseg.datasets.sources.layouts import make_not_found_error
+from medseg.datasets.sources.published import File, PublishedFiles, open_published
 
 ARCHIVE = "data_road.zip"
 
@@ -50,15 +50,15 @@ _TRUTH = re.compile(r"(um|umm|uu)_road_([0-9]{6})")
 
 
 def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
-    with opened(source, remedy=f"give {ARCHIVE} or the folder data_road") as published:
-        cases = _cases(published)
+    with open_published(source, remedy=f"give {ARCHIVE} or the folder data_road") as published:
+        cases = _find_cases(published)
         for case, (image, truth) in cases.items():
             files = File(published, image), File(published, truth)
-            pairs.copy(*files, out=out, case=case, truth_mode="RGB", label=label)
-    return [_item(case) for case in cases], []
+            pairs.copy_pair(*files, out=out, case=case, truth_mode="RGB", label=map_colours)
+    return [_make_item(case) for case in cases], []
 
 
-def label(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def map_colours(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Turn a published truth, RGB (rows, columns, 3), into 1 road, 0 not road, 255 not scored.
 
     As in the development kit, a pixel counts where it has red, and is road where it has blue.
@@ -68,7 +68,7 @@ def label(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Example:
         >>> colours = [[[255, 0, 255], [255, 0, 0], [0, 0, 0]]]
-        >>> label(np.array(colours, np.uint8)).tolist()
+        >>> map_colours(np.array(colours, np.uint8)).tolist()
         [[1, 0, 255]]
     """
     counts = truth[..., 0] > 0
@@ -77,24 +77,26 @@ def label(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.where(counts, np.where(truth[..., 2] > 0, ROAD, NOT_ROAD), IGNORED).astype(np.uint8)
 
 
-def _cases(published: Published) -> dict[str, tuple[str, str]]:
+def _find_cases(published: PublishedFiles) -> dict[str, tuple[str, str]]:
     """Map each case, "um_000000", -> its picture and its truth."""
-    images = _numbered(published, "training/image_2", _IMAGE)
-    truths = _numbered(published, "training/gt_image_2", _TRUTH)
+    images = _find_numbered(published, "training/image_2", _IMAGE)
+    truths = _find_numbered(published, "training/gt_image_2", _TRUTH)
     if not images and not truths:
-        raise nothing_found(
+        raise make_not_found_error(
             _NAME,
             published.name,
             looked_for="training/image_2/um_000000.png, training/gt_image_2/um_road_000000.png and "
             "the like",
             remedy=f"give {ARCHIVE} or the folder data_road, with --source",
         )
-    return pairs.paired(images, truths, name=published.name, files=published.files)
+    return pairs.pair_by_name(images, truths, name=published.name, files=published.files)
 
 
-def _numbered(published: Published, folder: str, pattern: re.Pattern[str]) -> dict[str, str]:
+def _find_numbered(
+    published: PublishedFiles, folder: str, pattern: re.Pattern[str]
+) -> dict[str, str]:
     """Map category and number -> the file of a folder whose name has the pattern."""
-    found = published.stems(folder, first="PNG")
+    found = published.find_stems(folder, first="PNG")
     matches = ((pattern.fullmatch(stem), file) for stem, file in found.items())
     numbered = {f"{match[1]}_{match[2]}": file for match, file in matches if match}
     for file in numbered.values():
@@ -102,9 +104,9 @@ def _numbered(published: Published, folder: str, pattern: re.Pattern[str]) -> di
     return numbered
 
 
-def _item(case: str) -> Item:
+def _make_item(case: str) -> Item:
     category, _, number = case.partition("_")
-    return pairs.item(case, f"{category}_{int(number) // BLOCK:02d}")
+    return pairs.make_item(case, f"{category}_{int(number) // BLOCK:02d}")
 
 
 DATASET = PictureDataset(

@@ -35,17 +35,17 @@ _LITS_FILE = re.compile(r"(volume|segmentation|test-volume)-(\d+)", re.IGNORECAS
 
 def _find_cases(root: Path) -> tuple[list[Item], list[Item]]:
     """The training and the test cases of either layout, in the order of their numbers."""
-    task = msd.locate(root, _TASK)
-    return msd.read(task, modality="CT") if task else _read_lits(root)
+    task = msd.find_task(root, _TASK)
+    return msd.read_task(task, modality="CT") if task else _read_lits(root)
 
 
 def _read_lits(root: Path) -> tuple[list[Item], list[Item]]:
     found: dict[str, dict[str, Path]] = {"volume": {}, "segmentation": {}, "test-volume": {}}
     left = LeftOut()
     for folder, _, names in walk(root):
-        for path in msd.usable([folder / name for name in names], LeftOut()):
+        for path in msd.select_volumes([folder / name for name in names], LeftOut()):
             if match := _LITS_FILE.fullmatch(without_suffix(path.name)):
-                msd.add(found[match[1].lower()], f"{int(match[2])}", path)
+                msd.add_file(found[match[1].lower()], f"{int(match[2])}", path)
             else:
                 left.add("not named volume-N or segmentation-N", [path.name])
     images = {f"volume-{n}": found["volume"][n] for n in sorted(found["volume"], key=int)}
@@ -53,8 +53,8 @@ def _read_lits(root: Path) -> tuple[list[Item], list[Item]]:
     tests = {
         f"test-volume-{n}": found["test-volume"][n] for n in sorted(found["test-volume"], key=int)
     }
-    training = msd.pair(images, labels, left)
-    testing = [msd.item(case, tests, {}) for case in tests]
+    training = msd.pair_files(images, labels, left)
+    testing = [msd.make_item(case, tests, {}) for case in tests]
     if (images or labels) and not training:
         raise ValueError(f"none of the files in {root} can be used: {left}")
     if not training:

@@ -30,12 +30,14 @@ patients of 3D-IRCADb-01 may be among the cases: compare voxels before testing o
 def _find_cases(root: Path) -> tuple[list[Item], list[Item]]:
     """The slices of a folder: those to deal, and those of `IRCADB_CASES`."""
     left = LeftOut()
-    images, masks = _pictures(root / "images", left), _pictures(root / "masks", left)
-    if not any(_patient_and_number(name) for name in (*images, *masks)):
+    images, masks = _find_pictures(root / "images", left), _find_pictures(root / "masks", left)
+    if not any(_split_name(name) for name in (*images, *masks)):
         return [], []
     left.add("without a mask", (images[name].name for name in images if name not in masks))
     left.add("without an image", (masks[name].name for name in masks if name not in images))
-    items = [_item(name, images[name], masks[name]) for name in sorted(images) if name in masks]
+    items = [
+        _make_item(name, images[name], masks[name]) for name in sorted(images) if name in masks
+    ]
     if not items:
         raise ValueError(f"none of the files in {root} can be used: {left}")
     left.warn(logger, root, used=len(items))
@@ -44,7 +46,7 @@ def _find_cases(root: Path) -> tuple[list[Item], list[Item]]:
     return others, ircadb
 
 
-def _pictures(folder: Path, left: LeftOut) -> dict[str, Path]:
+def _find_pictures(folder: Path, left: LeftOut) -> dict[str, Path]:
     """Map name without suffix -> picture; what else the folder holds is left out."""
     found: dict[str, Path] = {}
     entries = entries_of(folder)
@@ -68,13 +70,13 @@ def _is_picture(path: Path) -> bool:
     return is_picture_file(path) and not path.name.startswith("._")
 
 
-def _item(name: str, image: Path, mask: Path) -> Item:
-    if (parts := _patient_and_number(name)) is None:
+def _make_item(name: str, image: Path, mask: Path) -> Item:
+    if (parts := _split_name(name)) is None:
         raise ValueError(f"{image} is not named <case>_<slice>.png: its patient is unknown")
     return {"case": name, "patient": parts[0], "image": str(image), "label": str(mask)}
 
 
-def _patient_and_number(name: str) -> tuple[str, str] | None:
+def _split_name(name: str) -> tuple[str, str] | None:
     """The two parts of `<case>_<slice>`; None for another name."""
     patient, _, number = name.rpartition("_")
     return (patient, number) if patient and number.isdigit() else None

@@ -29,9 +29,9 @@ from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.dataset_json import Item
-from medseg.datasets.sources.layouts import nothing_found
-from medseg.datasets.sources.picture_files import LOSSLESS, format_of
-from medseg.datasets.sources.published import File, Published, opened
+from medseg.datasets.sources.layouts import make_not_found_error
+from medseg.datasets.sources.picture_files import LOSSLESS, find_format
+from medseg.datasets.sources.published import File, PublishedFiles, open_published
 
 logger = logging.getLogger(__name__)
 
@@ -46,36 +46,36 @@ _DAMAGED = "{file} cannot be read ({reason}): unpack the archive again"
 
 def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
     archive = source / ARCHIVE  # in a folder of downloads
-    with opened(
+    with open_published(
         archive if archive.is_file() else source,
         remedy=f"give {_WANTED}",
         most_bytes=_MOST_BYTES,
         damaged=_DAMAGED,
     ) as published:
-        pictures = _grouped(published)
+        pictures = _group_files(published)
         for name, (image, masks) in pictures.items():
             paths = [out / part / f"{name}.png" for part in _PARTS]
-            stamp = _stamp.of_files(*(File(published, file) for file in (image, *masks)))
+            stamp = _stamp.hash_files(*(File(published, file) for file in (image, *masks)))
             if not pairs.is_made(*paths, stamp=stamp):
-                arrays = _converted(published, image, masks, name=name)
+                arrays = _read_arrays(published, image, masks, name=name)
                 pairs.save_case(dict(zip(paths, arrays, strict=True)), stamp=stamp)
     names = sorted(pictures)
-    return [pairs.item(name, name, instances=f"instances/{name}.png") for name in names], []
+    return [pairs.make_item(name, name, instances=f"instances/{name}.png") for name in names], []
 
 
-def _grouped(published: Published) -> dict[str, tuple[str, list[str]]]:
+def _group_files(published: PublishedFiles) -> dict[str, tuple[str, list[str]]]:
     """Map each picture's name -> its image and its masks, in alphabetical order."""
     images: dict[str, str] = {}
     masks: dict[str, dict[str, list[str]]] = {}
     for file in sorted(published.files):
         match PurePosixPath(file).parts:
-            case (name, "images", found) if format_of(found) and _stem(found) == name:
-                if images.setdefault(name, file) != file and format_of(found) == "PNG":
+            case (name, "images", found) if find_format(found) and _get_stem(found) == name:
+                if images.setdefault(name, file) != file and find_format(found) == "PNG":
                     images[name] = file
-            case (name, "masks", found) if format_of(found):
-                masks.setdefault(name, {}).setdefault(_stem(found), []).append(file)
+            case (name, "masks", found) if find_format(found):
+                masks.setdefault(name, {}).setdefault(_get_stem(found), []).append(file)
     if not images or not masks:
-        raise nothing_found(
+        raise make_not_found_error(
             _NAME,
             published.name,
             looked_for="<id>/images/<id>.png and <id>/masks/*.png",
@@ -87,32 +87,32 @@ def _grouped(published: Published) -> dict[str, tuple[str, list[str]]]:
             f"picture {name} in {published.name} has no {lacking}: unpack the archive again, or "
             "give the folder of this dataset alone"
         )
-    chosen = {name: [_lossless(found) for found in masks[name].values()] for name in images}
+    chosen = {name: [_choose_lossless(found) for found in masks[name].values()] for name in images}
     for file in (file for found in chosen.values() for file in found):
         published.check_format(file, *LOSSLESS)
     return {name: (image, chosen[name]) for name, image in images.items()}
 
 
-def _stem(name: str) -> str:
+def _get_stem(name: str) -> str:
     return PurePosixPath(name).stem
 
 
-def _lossless(files: list[str]) -> str:
+def _choose_lossless(files: list[str]) -> str:
     """Of files of one stem the first that keeps its values; the first where none does."""
-    return next((file for file in files if format_of(file) in LOSSLESS), files[0])
+    return next((file for file in files if find_format(file) in LOSSLESS), files[0])
 
 
-def _converted(
-    published: Published, image: str, masks: list[str], *, name: str
+def _read_arrays(
+    published: PublishedFiles, image: str, masks: list[str], *, name: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint8]]:
     """The pictures of `_PARTS`."""
-    picture = published.picture(image).convert("RGB")
-    instances = _numbered(published, masks, size=picture.size, name=name)
+    picture = published.read_picture(image).convert("RGB")
+    instances = _number_nuclei(published, masks, size=picture.size, name=name)
     return np.asarray(picture), instances, (instances > 0).astype(np.uint8) * 255
 
 
-def _numbered(
-    published: Published, masks: list[str], *, size: tuple[int, int], name: str
+def _number_nuclei(
+    published: PublishedFiles, masks: list[str], *, size: tuple[int, int], name: str
 ) -> NDArray[np.uint16]:
     """Number the nuclei from 1, (rows, columns) of uint16; `size` is (columns, rows)."""
     if len(masks) > _MOST_NUCLEI:
@@ -123,7 +123,7 @@ def _numbered(
     instances = np.zeros(size[::-1], np.uint16)
     overlap = 0
     for number, file in enumerate(masks, start=1):
-        mask, box = _mask(published, file, size=size)
+        mask, box = _read_mask(published, file, size=size)
         left, top, right, bottom = box
         nucleus, place = np.asarray(mask.crop(box)) > 0, instances[top:bottom, left:right]
         overlap += np.count_nonzero(place[nucleus])
@@ -135,11 +135,11 @@ def _numbered(
     return instances
 
 
-def _mask(
-    published: Published, file: str, *, size: tuple[int, int]
+def _read_mask(
+    published: PublishedFiles, file: str, *, size: tuple[int, int]
 ) -> tuple[Image.Image, tuple[int, int, int, int]]:
     """The mask of one nucleus in grey, and the box around the nucleus."""
-    mask = published.picture(file).convert("L")
+    mask = published.read_picture(file).convert("L")
     if mask.size != size:
         has, needed = (f"{columns} x {rows} pixels" for columns, rows in (mask.size, size))
         raise ValueError(

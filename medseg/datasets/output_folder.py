@@ -41,25 +41,25 @@ def check_out(
             (target, origin, "is or lies in"),
             (origin, target, "holds"),
         ):
-            if _lies_in(inner, outer):
+            if _is_inside(inner, outer):
                 raise ValueError(
                     f"{target} {relation} the source {origin}: give --out a folder apart from it"
                 )
-    if (made := _prepared_from(origin)) is not None:
+    if (made := _find_prepared_name(origin)) is not None:
         raise ValueError(
             f"{origin} is of {made} and prepared already, it is no dataset as published: pass it "
             "to the bundle with --dataset_dir"
         )
     own = {target / view / FILE: f"{name}-{view}" for view in views} or {target / FILE: name}
     for file in sorted((*target.glob(FILE), *target.glob(f"*/{FILE}"))):
-        if (found := _name_in(file)) != own.get(file):
+        if (found := _read_name(file)) != own.get(file):
             raise ValueError(
                 f"{target} holds {file.relative_to(target)} of dataset {found}: "
                 f"give --out another folder for {name}"
             )
 
 
-def _lies_in(inner: Path, outer: Path) -> bool:
+def _is_inside(inner: Path, outer: Path) -> bool:
     """Whether a folder, there already or not, is another one or lies in it, links followed."""
     path = Path(os.path.realpath(inner))
     return outer.exists() and any(
@@ -67,15 +67,15 @@ def _lies_in(inner: Path, outer: Path) -> bool:
     )
 
 
-def _prepared_from(source: Path) -> str | None:
+def _find_prepared_name(source: Path) -> str | None:
     """The dataset of which a folder was prepared; None for one as published."""
     if not is_prepared(source):
         return None
-    name = _name_in(source / FILE)
+    name = _read_name(source / FILE)
     return name if name in LAYOUTS else None
 
 
-def _name_in(file: Path) -> str:
+def _read_name(file: Path) -> str:
     """The dataset that a datalist names."""
     try:
         name = str(json.loads(file.read_text(encoding="utf-8"))["name"])

@@ -35,9 +35,9 @@ from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.dataset_json import Item
-from medseg.datasets.sources.layouts import layouts_in, nothing_found
-from medseg.datasets.sources.picture_files import format_of
-from medseg.datasets.sources.published import File, Published, opened
+from medseg.datasets.sources.layouts import find_layouts, make_not_found_error
+from medseg.datasets.sources.picture_files import find_format
+from medseg.datasets.sources.published import File, PublishedFiles, open_published
 
 SEQUENCE_ENDS = (
     *(25, 50, 67, 78, 103, 126, 151, 177, 199, 205),
@@ -63,27 +63,29 @@ class _Frame:
 
 
 def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
-    with opened(source, remedy=f"give {_WANTED}") as published:
-        frames = _frames(published)
+    with open_published(source, remedy=f"give {_WANTED}") as published:
+        frames = _find_frames(published)
         for frame in frames:
-            stamp = _stamp.of_files(*(File(published, path) for path in (frame.image, frame.mask)))
+            stamp = _stamp.hash_files(
+                *(File(published, path) for path in (frame.image, frame.mask))
+            )
             load = partial(_load, published, frame)
-            pairs.write(out, frame.case, stamp=stamp, load=load)
+            pairs.write_pair(out, frame.case, stamp=stamp, load=load)
     training, testing = (
-        [pairs.item(frame.case, frame.patient) for frame in frames if frame.tested == tested]
+        [pairs.make_item(frame.case, frame.patient) for frame in frames if frame.tested == tested]
         for tested in (False, True)
     )
     return training, testing
 
 
-def sequence(frame: int) -> int:
+def find_sequence(frame: int) -> int:
     """Tell the sequence, 1 to 29, of a frame of CVC-ClinicDB, 1 to 612.
 
     Raises:
         ValueError: no such frame.
 
     Example:
-        >>> sequence(25), sequence(26)
+        >>> find_sequence(25), find_sequence(26)
         (1, 2)
     """
     if not 1 <= frame <= SEQUENCE_ENDS[-1]:
@@ -93,12 +95,14 @@ def sequence(frame: int) -> int:
     return bisect_left(SEQUENCE_ENDS, frame) + 1
 
 
-def _frames(published: Published) -> list[_Frame]:
+def _find_frames(published: PublishedFiles) -> list[_Frame]:
     """The frames of the first layout that is there."""
-    for layout in () if _is_of_another(published) else (_clinic_db, _parts, _kvasir_seg):
+    for layout in (
+        () if _is_of_another(published) else (_find_clinic_db, _find_parts, _find_kvasir_seg)
+    ):
         if frames := list(layout(published)):
             return frames
-    raise nothing_found(
+    raise make_not_found_error(
         _NAME,
         published.name,
         looked_for=f"images/*.jpg with masks/*.jpg, {'/images, '.join(_TESTED)}/images, or "
@@ -107,22 +111,22 @@ def _frames(published: Published) -> list[_Frame]:
     )
 
 
-def _is_of_another(published: Published) -> bool:
+def _is_of_another(published: PublishedFiles) -> bool:
     """Whether pairs of pictures are those of another dataset, which have like folders.
 
     Slices of CT are grey, and pictures of an endoscope are in colour, whatever their names.
     """
-    found = layouts_in(published.files)
+    found = find_layouts(published.files)
     if _NAME in found or not {"nuclei", "liver_slices"} & set(found):
         return False
-    images = published.stems("images", first="JPEG") if "nuclei" not in found else {}
-    return all(published.picture(file).mode in _GREY for file in list(images.values())[:1])
+    images = published.find_stems("images", first="JPEG") if "nuclei" not in found else {}
+    return all(published.read_picture(file).mode in _GREY for file in list(images.values())[:1])
 
 
-def _clinic_db(published: Published) -> Iterator[_Frame]:
+def _find_clinic_db(published: PublishedFiles) -> Iterator[_Frame]:
     folders = ("Original", "Ground Truth")
-    images, masks = (_of_one_format(published.stems(name, first="TIFF")) for name in folders)
-    for stem, files in pairs.paired(
+    images, masks = (_prefer_tiff(published.find_stems(name, first="TIFF")) for name in folders)
+    for stem, files in pairs.pair_by_name(
         images, masks, name=published.name, files=published.files
     ).items():
         if not stem.isdecimal():
@@ -131,36 +135,36 @@ def _clinic_db(published: Published) -> Iterator[_Frame]:
                 "keep to the files of CVC-ClinicDB"
             )
         number = int(stem)
-        yield _Frame(f"frame_{number:03d}", f"sequence_{sequence(number):02d}", *files)
+        yield _Frame(f"frame_{number:03d}", f"sequence_{find_sequence(number):02d}", *files)
 
 
-def _of_one_format(files: dict[str, str]) -> dict[str, str]:
+def _prefer_tiff(files: dict[str, str]) -> dict[str, str]:
     """The TIFF files where there are any, for the set is published as PNG too; else all."""
-    tiff = {stem: file for stem, file in files.items() if format_of(file) == "TIFF"}
+    tiff = {stem: file for stem, file in files.items() if find_format(file) == "TIFF"}
     return tiff or files
 
 
-def _parts(published: Published) -> Iterator[_Frame]:
+def _find_parts(published: PublishedFiles) -> Iterator[_Frame]:
     for part, tested in _TESTED.items():
-        for stem, files in _in_jpeg(published, f"{part}/").items():
+        for stem, files in _pair_pictures(published, f"{part}/").items():
             yield _Frame(f"{part}_{stem}", f"{part}_{stem}", *files, tested)
 
 
-def _kvasir_seg(published: Published) -> Iterator[_Frame]:
-    for stem, files in _in_jpeg(published).items():
+def _find_kvasir_seg(published: PublishedFiles) -> Iterator[_Frame]:
+    for stem, files in _pair_pictures(published).items():
         yield _Frame(stem, stem, *files)
 
 
-def _in_jpeg(published: Published, parent: str = "") -> dict[str, tuple[str, str]]:
+def _pair_pictures(published: PublishedFiles, parent: str = "") -> dict[str, tuple[str, str]]:
     images, masks = (
-        published.stems(f"{parent}{folder}", first="JPEG") for folder in ("images", "masks")
+        published.find_stems(f"{parent}{folder}", first="JPEG") for folder in ("images", "masks")
     )
-    return pairs.paired(images, masks, name=published.name, files=published.files)
+    return pairs.pair_by_name(images, masks, name=published.name, files=published.files)
 
 
-def _load(published: Published, frame: _Frame) -> pairs.Pair:
-    image = np.asarray(published.picture(frame.image).convert("RGB"))
-    return image, np.asarray(published.picture(frame.mask).convert("L")) > _POLYP_ABOVE
+def _load(published: PublishedFiles, frame: _Frame) -> pairs.Pair:
+    image = np.asarray(published.read_picture(frame.image).convert("RGB"))
+    return image, np.asarray(published.read_picture(frame.mask).convert("L")) > _POLYP_ABOVE
 
 
 DATASET = PictureDataset(

@@ -20,8 +20,8 @@ from medseg.datasets.entries import check_entries
 from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.integrity import (
     check_cases,
-    copies_as_one_patient,
-    without_copies_of_tests,
+    drop_copies_of_tests,
+    join_patients_with_copies,
 )
 
 logger = logging.getLogger(__name__)
@@ -80,9 +80,9 @@ def write(
     if not items:
         raise ValueError(f"{name} has no cases to write to {root}: give the dataset as published")
     digests = check_cases(root, [*items, *testing], label_values)
-    kept = without_copies_of_tests(items, testing, digests)
-    kept = copies_as_one_patient(kept, digests)
-    made = _dealt(
+    kept = drop_copies_of_tests(items, testing, digests)
+    kept = join_patients_with_copies(kept, digests)
+    made = _deal_cases(
         *(name, kept, testing),
         test_share=test_share,
         folds=folds,
@@ -139,7 +139,7 @@ def cases(
     pool = made["training"] + [item for item in made["testing"] if item.get(_HELD_OUT)]
     testing = [item for item in made["testing"] if not item.get(_HELD_OUT)]
     share = made.get("test_share")
-    made = _dealt(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
+    made = _deal_cases(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
     found = datalist.select(made, section, fold=fold)
     for key in ("image", "label", "instances"):
         files = [item[key] for item in found if key in item]
@@ -178,7 +178,7 @@ def _check_shares(*, folds: Any, seed: Any, test_share: Any) -> None:
         raise TypeError(f"test_share is a number from 0 to 1 or None, got {test_share!r}: give one")
 
 
-def _dealt(
+def _deal_cases(
     name: str,
     items: Sequence[Mapping[str, Any]],
     testing: Sequence[Mapping[str, Any]],

@@ -17,7 +17,7 @@ from medseg.transforms.elastic_grid import RandElasticGrid, RandElasticGridd
 from medseg.transforms.ignored import DropIgnoredd, ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
 from medseg.transforms.regions import RegionMasksd, members
-from medseg.transforms.separate_objects import PartObjectsd
+from medseg.transforms.separate_objects import SeparateObjectsd
 from medseg.transforms.slice_dataset import SliceDataset
 from medseg.transforms.stored import StoredDataset
 from medseg.transforms.window import window
@@ -35,10 +35,10 @@ __all__ = [
     "LabelInstancesd",
     "MergeLabels",
     "MergeLabelsd",
-    "PartObjectsd",
     "RandElasticGrid",
     "RandElasticGridd",
     "RegionMasksd",
+    "SeparateObjectsd",
     "SliceDataset",
     "StoredDataset",
     "activation",

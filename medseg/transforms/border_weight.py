@@ -74,8 +74,10 @@ def border_weight(
     _check_spacing(spacing, label.ndim)
     _check_ids(label)
     outside = label == 0
-    sums = _two_nearest(label, reach=_reach(w0, sigma), spacing=spacing or [1.0] * label.ndim)
-    background, objects = _class_weights(outside, class_weights)
+    sums = _sum_two_nearest(
+        label, reach=_find_reach(w0, sigma), spacing=spacing or [1.0] * label.ndim
+    )
+    background, objects = _find_class_weights(outside, class_weights)
     term = w0 * np.exp(-(sums**2) / (2 * sigma**2))
     return np.where(outside, background + term, objects).astype(np.float32)
 
@@ -124,7 +126,7 @@ class BorderWeight(Transform):
             )
         label = convert_to_numpy(img)[0]
         weights = border_weight(
-            _components(label) if self.components else label,
+            _number_components(label) if self.components else label,
             w0=self.w0,
             sigma=self.sigma,
             class_weights=self.class_weights,
@@ -188,13 +190,13 @@ class BorderWeightd(MapTransform):
         return out
 
 
-def _two_nearest(label: np.ndarray, *, reach: float, spacing: Sequence[float]) -> np.ndarray:
+def _sum_two_nearest(label: np.ndarray, *, reach: float, spacing: Sequence[float]) -> np.ndarray:
     """d_1 + d_2 of every voxel; infinite where the second nearest object is beyond `reach`.
 
     Each object is measured in its bounding box widened by `reach`, so that a voxel is in the box of
     every object within reach, and the two smallest distances are kept on the way.
     """
-    objects = _consecutive(label)
+    objects = _renumber(label)
     margins = [math.ceil(reach / size) for size in spacing]
     nearest, second = (np.full(label.shape, np.inf) for _ in range(2))
     for index, box in enumerate(ndimage.find_objects(objects), start=1):
@@ -209,12 +211,12 @@ def _two_nearest(label: np.ndarray, *, reach: float, spacing: Sequence[float]) -
     return nearest + second
 
 
-def _reach(w0: float, sigma: float) -> float:
+def _find_reach(w0: float, sigma: float) -> float:
     """Distance of the second nearest object from which the border term is below `CUT_OFF`."""
     return sigma * math.sqrt(2 * math.log(w0 / CUT_OFF)) if w0 > CUT_OFF else 0.0
 
 
-def _consecutive(label: np.ndarray) -> np.ndarray:
+def _renumber(label: np.ndarray) -> np.ndarray:
     """The objects numbered 1, 2, ... without a gap: ids may be as large as they like."""
     objects = np.zeros(label.shape, np.int32)
     inside = label != 0
@@ -222,13 +224,13 @@ def _consecutive(label: np.ndarray) -> np.ndarray:
     return objects
 
 
-def _components(mask: np.ndarray) -> np.ndarray:
+def _number_components(mask: np.ndarray) -> np.ndarray:
     """The connected pieces of a mask, numbered; face, edge and corner neighbours connect."""
     _check_ids(mask)
     return label_components(mask)[0]
 
 
-def _class_weights(outside: np.ndarray, class_weights: ClassWeights) -> tuple[float, float]:
+def _find_class_weights(outside: np.ndarray, class_weights: ClassWeights) -> tuple[float, float]:
     """w_c of the background and of the objects; an absent one of the two has no weight to give."""
     _check_class_weights(class_weights)
     if class_weights is None:

@@ -46,7 +46,7 @@ def fingerprint(paths: Iterable[Path], description: str) -> str:
         files = (
             sorted(p for p in found.rglob("*") if p.is_file())
             if found.is_dir()
-            else _with_voxels(found)
+            else _find_voxel_files(found)
         )
         for file in files:
             stat = file.stat()
@@ -54,7 +54,7 @@ def fingerprint(paths: Iterable[Path], description: str) -> str:
     return hashlib.sha256("\n".join(text).encode()).hexdigest()[:16]
 
 
-def _with_voxels(path: Path) -> list[Path]:
+def _find_voxel_files(path: Path) -> list[Path]:
     """A file, and those beside or below it that may hold its voxels; rather too many than few."""
     name, text = path.name.lower(), ""
     if name.endswith(_TEXT_HEADERS):
@@ -107,14 +107,14 @@ def describe(value: Any) -> str:
         array = np.ascontiguousarray(value)
         return f"array {array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
     if isinstance(value, (FunctionType, MethodType, CodeType, partial)):
-        return describe(_parts(value))
+        return describe(_list_parts(value))
     if isinstance(value, Transform) or type(value).__repr__ is object.__repr__:
         settings = {k: v for k, v in sorted(vars(value).items()) if k not in _STATE}
         return f"{type(value).__module__}.{type(value).__qualname__}{describe(settings)}"
     return _ADDRESS.sub("", repr(value))
 
 
-def _parts(value: Any) -> list[Any]:
+def _list_parts(value: Any) -> list[Any]:
     """What a callable does: its code, constants, defaults and captured values."""
     if isinstance(value, partial):
         return [value.func, value.args, value.keywords]

@@ -23,7 +23,7 @@ from monai.utils import convert_to_dst_type, ensure_tuple_rep
 from scipy.interpolate import CubicSpline
 
 
-def displacement(offsets: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+def interpolate_displacement(offsets: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """The displacement of every voxel, from that of the control points.
 
     A cubic spline through the control points along each axis in turn, bicubic in 2D and tricubic in
@@ -42,7 +42,8 @@ def displacement(offsets: np.ndarray, shape: Sequence[int]) -> np.ndarray:
         ValueError: `offsets` lacks a component or an axis of points for an axis of `shape`.
 
     Example:
-        >>> displacement(np.array([[0.0, 8.0, 0.0]]), [5])  # 8 (t - (t^3 - t) / 2) at t = 1/2
+        >>> offsets = np.array([[0.0, 8.0, 0.0]])
+        >>> interpolate_displacement(offsets, [5])  # at t = 1/2: 8 (t - (t^3 - t) / 2)
         array([[0. , 5.5, 8. , 5.5, 0. ]])
     """
     if not len(offsets) == offsets.ndim - 1 == len(shape):
@@ -125,7 +126,7 @@ class RandElasticGrid(RandomizableTransform):
                 "pass a number of points for each spatial axis"
             )
         places = create_grid(shape, dtype=np.float64, backend="numpy")  # (D + 1, *shape)
-        places[:-1] += displacement(self.offsets, shape)
+        places[:-1] += interpolate_displacement(self.offsets, shape)
         read = self.resample(img, torch.as_tensor(places), mode=mode, padding_mode=padding_mode)
         return convert_to_dst_type(read, img, dtype=np.float32)[0]
 

@@ -18,7 +18,7 @@ from monai.utils import convert_to_dst_type, convert_to_numpy
 from scipy import ndimage
 
 
-def touching(objects: np.ndarray) -> np.ndarray:
+def find_touching(objects: np.ndarray) -> np.ndarray:
     """The voxels of an object that have a voxel of another one beside them, corners included.
 
     Args:
@@ -28,7 +28,7 @@ def touching(objects: np.ndarray) -> np.ndarray:
         A boolean array of the same shape: two voxels wide along a border, one on either side.
 
     Example:
-        >>> touching(np.array([1, 1, 1, 2, 2, 0, 3])).tolist()
+        >>> find_touching(np.array([1, 1, 1, 2, 2, 0, 3])).tolist()
         [False, False, True, True, False, False, False]
     """
     ids = objects.astype(np.int64)
@@ -38,7 +38,7 @@ def touching(objects: np.ndarray) -> np.ndarray:
     return (objects != 0) & ((highest != objects) | (lowest != objects))
 
 
-class PartObjectsd(MapTransform):
+class SeparateObjectsd(MapTransform):
     """Makes the voxels where objects touch background, in the objects and in their label.
 
     An object that is nowhere thicker than the border it shares vanishes.
@@ -53,7 +53,7 @@ class PartObjectsd(MapTransform):
 
     Example:
         >>> item = {"objects": np.array([[1, 1, 2, 2]]), "label": np.array([[7, 7, 7, 7]])}
-        >>> PartObjectsd("objects")(item)["label"].tolist()
+        >>> SeparateObjectsd("objects")(item)["label"].tolist()
         [[7, 0, 0, 7]]
     """
 
@@ -76,7 +76,7 @@ class PartObjectsd(MapTransform):
                     f"objects and label must have one channel and one size, got shapes "
                     f"{shapes[0]} and {shapes[1]}: pass numbered objects of the label"
                 )
-            border = touching(convert_to_numpy(out[key])[0])[None]
+            border = find_touching(convert_to_numpy(out[key])[0])[None]
             for name in (key, self.label):
                 parted = np.where(border, 0, convert_to_numpy(out[name]))
                 out[name] = convert_to_dst_type(parted, out[name])[0]

@@ -95,13 +95,13 @@ class SliceDataset(Dataset):
         self.keys = tuple(keys)
         collect(cache_dir)
         copies = _Copies(load, describe(load), Path(cache_dir), self.keys)
-        self.volumes = copies.of_all(data, threads=num_workers)
+        self.volumes = copies.make_all(data, threads=num_workers)
         self.index = [
             (v, k)
             for v, volume in enumerate(self.volumes)
-            for k in choose_slices(_flags(volume["values"], foreground), background=background)[
-                ::step
-            ]
+            for k in choose_slices(
+                _mark_foreground(volume["values"], foreground), background=background
+            )[::step]
         ]
         logger.info("%d slices of %d volumes", len(self.index), len(self.volumes))
 
@@ -165,13 +165,13 @@ class _Copies:
     cache_dir: Path
     keys: tuple[str, ...]
 
-    def of(self, case: Mapping[str, Any]) -> dict[str, Any]:
+    def make(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """The copy of a case, made where it is missing; the side file is written last."""
         name = re.sub(r"[^\w.-]", "_", str(case["case"]), flags=re.ASCII)[:_LONGEST_NAME]
-        stem = f"{name}-{fingerprint(_sources(case, self.keys), self.description)}"
+        stem = f"{name}-{fingerprint(_list_sources(case, self.keys), self.description)}"
         side = self.cache_dir / f"{stem}.json"
         files = {key: self.cache_dir / f"{stem}-{key}.npy" for key in self.keys}
-        values = _values_in(side)
+        values = _read_values(side)
         if values is None or not all(path.exists() for path in files.values()):
             values = _write_volumes(self.load(dict(case)), files)
             with whole(side) as partial:
@@ -179,10 +179,10 @@ class _Copies:
         plain = {k: v for k, v in case.items() if k not in self.keys}
         return {"case": plain, "files": files, "values": values}
 
-    def of_all(self, cases: Sequence[Mapping[str, Any]], *, threads: int) -> list[dict[str, Any]]:
+    def make_all(self, cases: Sequence[Mapping[str, Any]], *, threads: int) -> list[dict[str, Any]]:
         """The copies of all cases; every refused case is named at once."""
         with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-            done = pool.map(self._of_or_reason, cases)
+            done = pool.map(self._make_or_explain, cases)
             copies = list(tqdm(done, "reading volumes", len(cases), leave=False))
         refused = [reason for reason in copies if isinstance(reason, str)]
         if refused:
@@ -190,28 +190,30 @@ class _Copies:
             raise ValueError(head + "; ".join(refused))
         return [copy for copy in copies if not isinstance(copy, str)]
 
-    def _of_or_reason(self, case: Mapping[str, Any]) -> dict[str, Any] | str:
+    def _make_or_explain(self, case: Mapping[str, Any]) -> dict[str, Any] | str:
         try:
-            return self.of(case)
+            return self.make(case)
         except (ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
             if disk_fault(error):  # of the cache, and not of the case
                 raise
             return f"case {case.get('case')}: {' '.join(str(root_cause(error)).split())}"
 
 
-def _sources(case: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Path]:
+def _list_sources(case: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Path]:
     for key in keys:
         if key not in case:
             raise ValueError(f"it names no {key}: add the file, or leave {key} out of keys")
         yield from map(Path, ensure_tuple(case[key]))
 
 
-def _values_in(side: Path) -> list[list[float]] | None:
+def _read_values(side: Path) -> list[list[float]] | None:
     """The label values of each slice in a side file; None if it is absent or of another version."""
     return json.loads(side.read_text()).get("values") if side.exists() else None
 
 
-def _flags(values: Sequence[Sequence[float]], foreground: Collection[int] | None) -> list[bool]:
+def _mark_foreground(
+    values: Sequence[Sequence[float]], foreground: Collection[int] | None
+) -> list[bool]:
     """Whether each slice holds foreground."""
     if foreground is None:
         return [any(value != 0 for value in found) for found in values]
@@ -236,10 +238,10 @@ def _write_slices(path: Path, volume: np.ndarray) -> None:
     """Write (C, I, J, K) as (K, C, I, J) in the smallest type that holds every value exactly."""
     slices = np.moveaxis(volume, -1, 0)
     with whole(path) as partial:
-        np.save(partial, np.ascontiguousarray(slices, dtype=_smallest_dtype(slices)))
+        np.save(partial, np.ascontiguousarray(slices, dtype=_find_smallest_dtype(slices)))
 
 
-def _smallest_dtype(slices: np.ndarray) -> type[np.generic]:
+def _find_smallest_dtype(slices: np.ndarray) -> type[np.generic]:
     """One of uint8, int16, uint16; float32 for fractions, other ranges, NaN and infinity."""
     low, high = slices.min(), slices.max()
     for dtype in _DTYPES:

@@ -71,13 +71,13 @@ def out(tmp_path):
 
 
 def test_a_mask_holds_the_train_id_plus_one():
-    assert cityscapes.label(np.array(SCORED, np.uint8)).tolist() == list(range(1, 20))
+    assert cityscapes.map_ids(np.array(SCORED, np.uint8)).tolist() == list(range(1, 20))
 
 
 def test_void_ids_are_not_scored():
     void = sorted(set(range(34)) - set(SCORED))
     assert len(void) == 15
-    assert set(cityscapes.label(np.array(void, np.uint8)).tolist()) == {255}
+    assert set(cityscapes.map_ids(np.array(void, np.uint8)).tolist()) == {255}
 
 
 def test_the_table_has_the_nineteen_classes_in_their_published_order():
@@ -90,7 +90,7 @@ def test_the_table_has_the_nineteen_classes_in_their_published_order():
 @pytest.mark.parametrize("unknown", [34, 255])
 def test_an_unknown_id_is_refused(unknown):
     with pytest.raises(ValueError, match=f"id {unknown} is unknown, published are 0 to 33"):
-        cityscapes.label(np.array([7, unknown], np.uint8))
+        cityscapes.map_ids(np.array([7, unknown], np.uint8))
 
 
 # ---- prepare

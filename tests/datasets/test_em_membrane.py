@@ -93,7 +93,7 @@ def test_thirty_slices_are_six_blocks_of_five_neighbours(published, out):
 
 @pytest.mark.parametrize(("number", "lengths"), [(6, {1}), (7, {1, 2}), (30, {5}), (32, {5, 6})])
 def test_blocks_are_contiguous_and_of_nearly_one_length(number, lengths):
-    blocks = em_membrane._blocks(number)
+    blocks = em_membrane._assign_blocks(number)
     assert blocks == sorted(blocks)
     assert sorted(set(blocks)) == list(range(6))
     assert {blocks.count(block) for block in range(6)} == lengths

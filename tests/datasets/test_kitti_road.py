@@ -64,7 +64,7 @@ def out(tmp_path):
 
 def test_red_is_not_road_magenta_is_road_and_what_has_no_red_does_not_count():
     truth = np.array([[RED, MAGENTA, BLACK, BLUE]], np.uint8)
-    assert kitti_road.label(truth).tolist() == [[0, 1, 255, 255]]
+    assert kitti_road.map_colours(truth).tolist() == [[0, 1, 255, 255]]
 
 
 def test_a_picture_stays_as_published_and_its_truth_becomes_a_mask(published, out):
@@ -107,7 +107,9 @@ def test_sequences_are_runs_of_sixteen_numbers_of_a_category(tmp_path, out):
 def test_the_whole_set_has_nineteen_sequences():
     """95 um, 96 umm and 98 uu pictures, numbered from 0 (Fritsch et al., table I)."""
     counts = {"um": 95, "umm": 96, "uu": 98}
-    items = [kitti_road._item(f"{c}_{n:06d}") for c, count in counts.items() for n in range(count)]
+    items = [
+        kitti_road._make_item(f"{c}_{n:06d}") for c, count in counts.items() for n in range(count)
+    ]
     assert len(items) == 289
     assert len({item["patient"] for item in items}) == 6 + 6 + 7
 

@@ -11,7 +11,7 @@ from datasets.published import written_again
 from ingest.volume_writer import write_volume
 
 from medseg.datasets import hippocampus, lits, phantom
-from medseg.datasets.sources.dataset_json import declared_in
+from medseg.datasets.sources.dataset_json import read_declaration
 
 
 def _touch(root, *names):
@@ -196,7 +196,7 @@ def test_the_names_of_labels_are_the_users(tmp_path, labels):
 )
 def test_label_values_are_those_of_either_form_of_dataset_json(tmp_path, labels, values):
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
-    assert declared_in(tmp_path / "dataset.json").values == values
+    assert read_declaration(tmp_path / "dataset.json").values == values
 
 
 @pytest.mark.parametrize(

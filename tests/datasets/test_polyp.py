@@ -152,7 +152,7 @@ def test_a_training_picture_that_is_a_test_picture_too_is_left_out(tmp_path, out
 
 def test_the_sequences_are_29_of_612_frames_in_all():
     """The lengths follow from the frame ranges that the page of CVC-ClinicDB lists."""
-    sizes = Counter(polyp.sequence(number) for number in range(1, 613))
+    sizes = Counter(polyp.find_sequence(number) for number in range(1, 613))
     lengths = (
         *(25, 25, 17, 11, 25, 23, 25, 26, 22, 6, 22, 25, 25, 20, 20),
         *(25, 21, 20, 25, 20, 19, 19, 12, 25, 25, 18, 25, 20, 21),
@@ -164,7 +164,7 @@ def test_the_sequences_are_29_of_612_frames_in_all():
 @pytest.mark.parametrize("number", [0, 613])
 def test_a_frame_outside_of_every_sequence_is_refused(number):
     with pytest.raises(ValueError, match=f"^CVC-ClinicDB has frames 1 to 612, not {number}: keep"):
-        polyp.sequence(number)
+        polyp.find_sequence(number)
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".png"])

@@ -73,7 +73,7 @@ def test_a_missing_key_is_refused_unless_allowed():
         ({}, ValueError, "1 to 254 names"),
         ([1, 2], ValueError, "1 to 254 names"),
         ({str(i): [i] for i in range(1, 257)}, ValueError, "256 classes are more than 254"),
-        ({"liver": []}, ValueError, "'liver' gathers no label value"),
+        ({"liver": []}, ValueError, "'liver' has no label value"),
         ({"liver": 1}, TypeError, "'liver' has the label values 1: write a list"),
         ({"liver": "12"}, TypeError, "write a list"),
         ({"tumour": [2], "liver": [1, 2]}, ValueError, "2 is in two classes, 'tumour' and 'liver'"),

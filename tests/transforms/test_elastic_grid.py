@@ -9,7 +9,7 @@ import torch
 from monai.data import MetaTensor
 
 from medseg.transforms import RandElasticGrid, RandElasticGridd
-from medseg.transforms.elastic_grid import displacement
+from medseg.transforms.elastic_grid import interpolate_displacement
 
 
 def offsets_of(seed, **options):
@@ -29,9 +29,9 @@ def test_a_quarter_of_the_way_is_as_on_paper():
     # natural spline through (0, y, 0): y (t - (t^3 - t) / 2); through (y, 0, 0): y (1 - t + (t^3 -
     # t) / 4) and, beyond the middle, y ((1 - t)^3 - (1 - t)) / 4, t from 0 to 1 between two points
     t = 0.25
-    middle = displacement(np.array([[0.0, 8.0, 0.0]]), [9])[0]
+    middle = interpolate_displacement(np.array([[0.0, 8.0, 0.0]]), [9])[0]
     assert middle[[0, 1, 4, 8]] == pytest.approx([0, 8 * (t - (t**3 - t) / 2), 8, 0])
-    first = displacement(np.array([[8.0, 0.0, 0.0]]), [9])[0]
+    first = interpolate_displacement(np.array([[8.0, 0.0, 0.0]]), [9])[0]
     beyond = 8 * ((1 - t) ** 3 - (1 - t)) / 4
     assert first[[0, 1, 4, 5, 8]] == pytest.approx([8, 8 * (1 - t + (t**3 - t) / 4), 0, beyond, 0])
 
@@ -40,7 +40,7 @@ def test_in_2d_the_splines_of_both_axes_multiply():
     # the centre alone is displaced, by 8: at t on one axis and u on the other 8 c(t) c(u)
     offsets = np.zeros((2, 3, 3))
     offsets[1, 1, 1] = 8
-    field = displacement(offsets, (9, 5))
+    field = interpolate_displacement(offsets, (9, 5))
     share = {t: t - (t**3 - t) / 2 for t in (0.25, 0.5, 1)}
     expected = [8 * share[0.25] * share[0.5], 8 * share[0.25], 8 * share[0.5], 8]
     assert field[1][[1, 1, 4, 4], [1, 2, 1, 2]] == pytest.approx(expected)
@@ -50,7 +50,7 @@ def test_in_2d_the_splines_of_both_axes_multiply():
 def test_offsets_of_a_plane_give_that_plane():
     rows, columns = np.mgrid[:4, :5]
     plane = 2.0 * rows - 3.0 * columns
-    field = displacement(np.stack([plane, -plane]), (7, 13))
+    field = interpolate_displacement(np.stack([plane, -plane]), (7, 13))
     expected = 2 * np.linspace(0, 3, 7)[:, None] - 3 * np.linspace(0, 4, 13)
     assert np.allclose(field, [expected, -expected])
 
@@ -63,12 +63,14 @@ def test_the_paper_s_grid_and_sigma_are_the_defaults():
 
 def test_the_control_points_are_corners_edges_and_centre_of_the_image():
     offsets = offsets_of(0)
-    field = displacement(offsets, (65, 33))
+    field = interpolate_displacement(offsets, (65, 33))
     assert np.allclose(field[:, ::32, ::16], offsets)
 
 
 def test_sigma_is_that_of_each_component_at_each_control_point():
-    fields = np.stack([displacement(offsets_of(s, sigma_px=4.0), (9, 9)) for s in range(600)])
+    fields = np.stack(
+        [interpolate_displacement(offsets_of(s, sigma_px=4.0), (9, 9)) for s in range(600)]
+    )
     at_points = fields[:, :, ::4, ::4]
     assert at_points.std(axis=0) == pytest.approx(4.0, rel=0.15)  # standard error 2.9 %
     assert np.abs(at_points.mean(axis=0)).max() < 0.7  # standard error 0.16
@@ -78,7 +80,9 @@ def test_sigma_is_that_of_each_component_at_each_control_point():
 def test_all_nine_points_act_on_the_image(shape):
     # each component of the fields spans 9 dimensions, and the two together 18
     thinned = (slice(None, None, shape[0] // 8), slice(None, None, shape[1] // 8))
-    fields = [displacement(offsets_of(s), shape)[(slice(None), *thinned)] for s in range(40)]
+    fields = [
+        interpolate_displacement(offsets_of(s), shape)[(slice(None), *thinned)] for s in range(40)
+    ]
     fields = np.stack(fields).reshape(40, 2, -1)
     for component in (0, 1):
         values = np.linalg.svd(fields[:, component], compute_uv=False)
@@ -88,7 +92,9 @@ def test_all_nine_points_act_on_the_image(shape):
 
 
 def test_the_points_of_a_volume_are_3_x_3_x_3():
-    fields = [displacement(offsets_of(s, grid=(3, 3, 3)), (9, 11, 7)) for s in range(40)]
+    fields = [
+        interpolate_displacement(offsets_of(s, grid=(3, 3, 3)), (9, 11, 7)) for s in range(40)
+    ]
     assert np.linalg.matrix_rank(np.stack(fields)[:, 2].reshape(40, -1)) == 27
 
 
@@ -173,7 +179,7 @@ def test_kind_and_shape_are_kept(kind):
 
 
 def test_an_axis_of_one_voxel_takes_the_first_point():
-    assert displacement(np.array([[5.0, 1.0, 2.0]]), [1]).tolist() == [[5.0]]
+    assert interpolate_displacement(np.array([[5.0, 1.0, 2.0]]), [1]).tolist() == [[5.0]]
 
 
 def test_a_missing_key_is_refused_unless_allowed():
@@ -204,7 +210,7 @@ def test_an_image_with_other_axes_than_the_grid_is_refused():
     with pytest.raises(ValueError, match=r"\(3, 3\) points .* shape \(4, 5, 6\): pass a number"):
         RandElasticGrid(prob=1.0)(torch.zeros(1, 4, 5, 6))
     with pytest.raises(ValueError, match=r"shape \(2, 3, 3\) do not fit .* \(4, 5, 6\): pass one"):
-        displacement(np.zeros((2, 3, 3)), (4, 5, 6))
+        interpolate_displacement(np.zeros((2, 3, 3)), (4, 5, 6))
 
 
 def test_entries_of_two_sizes_are_refused():

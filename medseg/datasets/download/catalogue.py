@@ -97,13 +97,13 @@ _MSD_TERMS = (
 )
 
 
-def _msd(task: str, *, size: int, sha256: str, md5: str) -> File:
+def _make_msd_file(task: str, *, size: int, sha256: str, md5: str) -> File:
     hosts = ("msd-for-monai.s3-us-west-2", "msd-for-monai-eu.s3.eu-west-2")
     urls = tuple(f"https://{host}.amazonaws.com/{task}.tar" for host in hosts)
     return File(f"{task}.tar", urls, size=size, sha256=sha256, md5=md5)
 
 
-def _figshare(name: str, number: int, *, size: int, md5: str) -> File:
+def _make_figshare_file(name: str, number: int, *, size: int, md5: str) -> File:
     return File(name, (f"{_FIGSHARE}{number}",), size=size, md5=md5)
 
 
@@ -115,7 +115,7 @@ _DATASETS = (
         terms=_MSD_TERMS,
         page="http://medicaldecathlon.com",
         files=(
-            _msd(
+            _make_msd_file(
                 "Task03_Liver",
                 size=28_925_891_584,
                 sha256="4007d9db1acda850d57a6ceb2b3998b7a0d43f8ad5a3f740dc38bc0cb8b7a2c5",
@@ -132,7 +132,7 @@ _DATASETS = (
         terms=_MSD_TERMS,
         page="http://medicaldecathlon.com",
         files=(
-            _msd(
+            _make_msd_file(
                 "Task04_Hippocampus",
                 size=28_425_216,
                 sha256="282d808a3e84e5a52f090d9dd4c0b0057b94a6bd51ad41569aef5ff303287771",
@@ -197,31 +197,33 @@ _DATASETS = (
         terms="Any use, commercial too, if you name the source (doi 10.6084/m9.figshare.1512427).",
         page="https://figshare.com/articles/dataset/brain_tumor_dataset/1512427",
         files=(
-            _figshare(
+            _make_figshare_file(
                 "brainTumorDataPublic_1-766.zip",
                 3381290,
                 size=214_401_279,
                 md5="74b949ad33f042e6e103523091cd1428",
             ),
-            _figshare(
+            _make_figshare_file(
                 "brainTumorDataPublic_767-1532.zip",
                 3381296,
                 size=217_848_429,
                 md5="7e8a875500d2c8a346f270538e29890e",
             ),
-            _figshare(
+            _make_figshare_file(
                 "brainTumorDataPublic_1533-2298.zip",
                 3381293,
                 size=215_563_856,
                 md5="8227bf6080cb71f15a88be8d25c79ae7",
             ),
-            _figshare(
+            _make_figshare_file(
                 "brainTumorDataPublic_2299-3064.zip",
                 3381302,
                 size=231_679_762,
                 md5="b378a80d6174e5317d59eb28430c6652",
             ),
-            _figshare("cvind.mat", 7005344, size=5_736, md5="5ea82eb3212c9fcb84290ccf0beb486d"),
+            _make_figshare_file(
+                "cvind.mat", 7005344, size=5_736, md5="5ea82eb3212c9fcb84290ccf0beb486d"
+            ),
         ),
         then="run medseg prepare brain_tumor with that folder as --source",
     ),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from medseg.base.files import check_folder, hold, set_aside, whole
 from medseg.datasets.download.catalogue import Dataset, File, find
-from medseg.datasets.download.transfer import check_space, discard, part_of, transfer
+from medseg.datasets.download.transfer import check_space, discard, get_part_path, transfer
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def download(
     if not hold(folder / ".download.lock"):
         raise OSError(f"another process downloads to {folder.absolute()}: wait until it ends")
     missing = [file for file in entry.files if not _is_there(file, folder)]
-    check_space(folder, _to_come(missing, folder))
+    check_space(folder, _count_missing_bytes(missing, folder))
     for file in missing:
         _fetch(file, folder, tries=tries, timeout_s=timeout_s, wait_s=wait_s)
     return [folder / file.name for file in entry.files]
@@ -89,21 +89,21 @@ def _is_there(file: File, folder: Path) -> bool:
     path = folder / file.name
     if not path.is_file():
         return False
-    found = _digests(path, file)
-    recorded = _recorded(path)
-    fault = _fault(file, path, found)
+    found = _compute_digests(path, file)
+    recorded = _read_record(path)
+    fault = _describe_fault(file, path, found)
     if fault is None and not file.sha256 and recorded not in (None, found["sha256"]):
         fault = f"SHA-256 {found['sha256']}, recorded was {recorded}"
     if fault is not None:
         logger.warning("%s is not what it should be (%s): kept as %s", path, fault, set_aside(path))
         return False
-    _record(path, found["sha256"])
+    _write_record(path, found["sha256"])
     return True
 
 
-def _to_come(files: Iterable[File], folder: Path) -> int:
+def _count_missing_bytes(files: Iterable[File], folder: Path) -> int:
     """Bytes still to be fetched, as far as they are known."""
-    parts = ((file, part_of(file.urls[0], folder / file.name)) for file in files if file.size)
+    parts = ((file, get_part_path(file.urls[0], folder / file.name)) for file in files if file.size)
     return sum((file.size or 0) - (p.stat().st_size if p.is_file() else 0) for file, p in parts)
 
 
@@ -121,7 +121,7 @@ def _fetch(file: File, folder: Path, *, tries: int, timeout_s: float, wait_s: fl
             failures.append(error)
             continue
         for mirror in file.urls:
-            discard(part_of(mirror, target))
+            discard(get_part_path(mirror, target))
         return
     told = "; ".join(str(error) for error in failures)
     wrong = all(isinstance(error, ValueError) for error in failures)
@@ -137,15 +137,15 @@ def _accept(file: File, part: Path, target: Path, *, url: str) -> None:
     Raises:
         ValueError: it is not the published file; it is removed.
     """
-    found = _digests(part, file)
-    if fault := _fault(file, part, found):
+    found = _compute_digests(part, file)
+    if fault := _describe_fault(file, part, found):
         discard(part)
         raise ValueError(f"{url} gives {fault}: removed")
-    _record(target, found["sha256"])
+    _write_record(target, found["sha256"])
     part.replace(target)
 
 
-def _fault(file: File, path: Path, found: dict[str, str]) -> str | None:
+def _describe_fault(file: File, path: Path, found: dict[str, str]) -> str | None:
     """How a file differs from the published one, or None."""
     if file.size is not None and (size := path.stat().st_size) != file.size:
         return f"{size} bytes, published are {file.size}"
@@ -155,7 +155,7 @@ def _fault(file: File, path: Path, found: dict[str, str]) -> str | None:
     return None
 
 
-def _digests(path: Path, file: File) -> dict[str, str]:
+def _compute_digests(path: Path, file: File) -> dict[str, str]:
     """SHA-256 of a file, and its MD5 where only that is published."""
     made = {"sha256": hashlib.sha256()}
     if file.md5 and not file.sha256:
@@ -167,16 +167,16 @@ def _digests(path: Path, file: File) -> dict[str, str]:
     return {kind: digest.hexdigest() for kind, digest in made.items()}
 
 
-def _record_of(path: Path) -> Path:
+def _get_record_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
-def _recorded(path: Path) -> str | None:
-    record = _record_of(path)
+def _read_record(path: Path) -> str | None:
+    record = _get_record_path(path)
     return record.read_text(encoding="utf-8").split(" ")[0] if record.is_file() else None
 
 
-def _record(path: Path, sha256: str) -> None:
-    if _recorded(path) != sha256:
-        with whole(_record_of(path)) as partial:
+def _write_record(path: Path, sha256: str) -> None:
+    if _read_record(path) != sha256:
+        with whole(_get_record_path(path)) as partial:
             partial.write_text(f"{sha256}  {path.name}\n", encoding="utf-8")

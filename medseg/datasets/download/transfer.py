@@ -73,14 +73,14 @@ def transfer(
     if urlsplit(url).scheme not in ("http", "https"):
         raise ValueError(f"address {url} is neither http nor https: correct the table of datasets")
     target.parent.mkdir(parents=True, exist_ok=True)
-    part, furthest, failed = part_of(url, target), -1, 0
+    part, furthest, failed = get_part_path(url, target), -1, 0
     while True:
         try:
-            _attempt(url, part, name=target.name, size=size, timeout_s=timeout_s)
+            _fetch_rest(url, part, name=target.name, size=size, timeout_s=timeout_s)
             return part
         except _Failure as error:
-            reason, passing = _reason(error)
-        reached = _length(part)
+            reason, passing = _describe_error(error)
+        reached = _get_length(part)
         failed, furthest = (0, reached) if reached > furthest else (failed + 1, furthest)
         if not passing or failed + 1 >= tries:
             raise ConnectionError(f"{url}: {reason} ({reached} bytes came)")
@@ -88,7 +88,7 @@ def transfer(
         time.sleep(min(wait_s * 2**failed, _LONGEST_WAIT_S))
 
 
-def part_of(url: str, target: Path) -> Path:
+def get_part_path(url: str, target: Path) -> Path:
     """The part file of one address, so that a mirror does not spoil what came from another."""
     address = hashlib.sha256(url.encode()).hexdigest()[:8]
     return target.with_name(f"{target.name}.{address}.part")
@@ -96,7 +96,7 @@ def part_of(url: str, target: Path) -> Path:
 
 def discard(part: Path) -> None:
     """Remove a part file and what is known of it."""
-    for path in (part, _version_file(part)):
+    for path in (part, _get_version_path(part)):
         path.unlink(missing_ok=True)
 
 
@@ -114,12 +114,12 @@ def check_space(folder: Path, needed: int) -> None:
         )
 
 
-def _attempt(url: str, part: Path, *, name: str, size: int | None, timeout_s: float) -> None:
+def _fetch_rest(url: str, part: Path, *, name: str, size: int | None, timeout_s: float) -> None:
     """Ask for what is missing and append it; for all of it where that is not possible."""
-    version = _version_of(part)
+    version = _read_version(part)
     if version is None:
         discard(part)
-    have = _length(part)
+    have = _get_length(part)
     if size is not None and have == size:
         return
     headers = {"User-Agent": f"medseg/{__version__}", "Accept-Encoding": "identity"}
@@ -129,30 +129,30 @@ def _attempt(url: str, part: Path, *, name: str, size: int | None, timeout_s: fl
         answer = urlopen(Request(url, headers=headers), timeout=timeout_s)
     except HTTPError as error:
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return _settle(error.headers, part, have=have)
+            return _check_complete(error.headers, part, have=have)
         raise
     with answer:
         if answer.headers.get("Content-Type", "").startswith("text/html"):
             raise ValueError(f"{url} gives a web page instead of the file: see it in a browser")
-        begin, total = _extent(answer, part, have=have, version=version)
+        begin, total = _read_extent(answer, part, have=have, version=version)
         if total is not None and size is not None and total != size:
             discard(part)
             raise ValueError(f"{url} has {total} bytes, published are {size}: not the same file")
         if begin == 0:
             discard(part)
-            _note_version(answer.headers, part)
+            _write_version(answer.headers, part)
         check_space(part.parent, (total or size or begin) - begin)
         _append(answer, part, begin=begin, total=total, name=name)
 
 
-def _settle(headers: Message, part: Path, *, have: int) -> None:
+def _check_complete(headers: Message, part: Path, *, have: int) -> None:
     """Nothing lies beyond what has come: it is the whole file, or not of this file."""
     if headers.get("Content-Range") != f"bytes */{have}":
         discard(part)
         raise CutError(f"the server has no range from {have}")
 
 
-def _extent(
+def _read_extent(
     answer: http.client.HTTPResponse, part: Path, *, have: int, version: str | None
 ) -> tuple[int, int | None]:
     """Where the body begins in the file, and the length of the whole file if it is stated."""
@@ -161,7 +161,7 @@ def _extent(
         return 0, int(length) if length.isdigit() else None
     stated = answer.headers.get("Content-Range", "none")
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", stated)
-    now = _version(answer.headers)
+    now = _find_version(answer.headers)
     if match is None or int(match[1]) != have or (now and now != version):
         discard(part)
         raise CutError(f"the server sent the range {stated} of version {now or 'unknown'}")
@@ -186,25 +186,25 @@ def _append(
         raise CutError(f"{have} of {total} bytes came")
 
 
-def _version(headers: Message) -> str:
+def _find_version(headers: Message) -> str:
     """What identifies this version of the file, or nothing; a weak ETag does not."""
     etag = headers.get("ETag", "")
     return etag if etag.startswith('"') else headers.get("Last-Modified", "")
 
 
-def _note_version(headers: Message, part: Path) -> None:
+def _write_version(headers: Message, part: Path) -> None:
     """Keep the version; without it the file cannot be taken up again."""
-    if version := _version(headers):
-        with whole(_version_file(part)) as partial:
+    if version := _find_version(headers):
+        with whole(_get_version_path(part)) as partial:
             partial.write_text(version, encoding="utf-8")
 
 
-def _version_of(part: Path) -> str | None:
-    path = _version_file(part)
+def _read_version(part: Path) -> str | None:
+    path = _get_version_path(part)
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _reason(error: Exception) -> tuple[str, bool]:
+def _describe_error(error: Exception) -> tuple[str, bool]:
     """What went wrong, and whether it may pass by itself."""
     if isinstance(error, HTTPError):
         error.close()
@@ -214,9 +214,9 @@ def _reason(error: Exception) -> tuple[str, bool]:
     return told, not isinstance(cause, ssl.SSLCertVerificationError)
 
 
-def _length(part: Path) -> int:
+def _get_length(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
 
-def _version_file(part: Path) -> Path:
+def _get_version_path(part: Path) -> Path:
     return part.with_name(f"{part.name}.version")

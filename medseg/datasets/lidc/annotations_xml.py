@@ -126,16 +126,16 @@ def read_xml(path: str | os.PathLike[str]) -> Reads:
         4
     """
     try:
-        root = ElementTree.fromstring(_without_entities(Path(path).read_bytes()))
-        modality = _modality(root)
-        sessions = [child for child in root if _local(child) in _SESSIONS]
-        marks = [mark for n, session in enumerate(sessions, 1) for mark in _marks(session, n)]
+        root = ElementTree.fromstring(_refuse_entities(Path(path).read_bytes()))
+        modality = _parse_modality(root)
+        sessions = [child for child in root if _get_local_name(child) in _SESSIONS]
+        marks = [mark for n, session in enumerate(sessions, 1) for mark in _parse_marks(session, n)]
     except _XML_ERRORS as error:
-        raise _unreadable(path, error) from error
-    return Reads(_series_uid(root, modality), modality, len(sessions), tuple(marks))
+        raise _make_error(path, error) from error
+    return Reads(_parse_series_uid(root, modality), modality, len(sessions), tuple(marks))
 
 
-def _without_entities(content: bytes) -> bytes:
+def _refuse_entities(content: bytes) -> bytes:
     """Refuse entities: no such file declares one, and few of them can stand for gigabytes."""
     if b"<!ENTITY" in content.replace(b"\0", b""):
         raise ValueError("it declares entities, which are not expanded")
@@ -149,19 +149,19 @@ def read_xml_header(path: str | os.PathLike[str]) -> tuple[str, str]:
         ValueError: as `read_xml`, as far as the header goes.
     """
     try:
-        with BytesIO(_without_entities(Path(path).read_bytes())) as file:
+        with BytesIO(_refuse_entities(Path(path).read_bytes())) as file:
             steps = ElementTree.iterparse(file, events=("start", "end"))
             _, root = next(steps)
-            modality = _modality(root)
+            modality = _parse_modality(root)
             for event, element in steps:
-                if event == "end" and _local(element) == "ResponseHeader":
+                if event == "end" and _get_local_name(element) == "ResponseHeader":
                     break
     except _XML_ERRORS as error:
-        raise _unreadable(path, error) from error
-    return modality, _series_uid(root, modality)
+        raise _make_error(path, error) from error
+    return modality, _parse_series_uid(root, modality)
 
 
-def _modality(root: ElementTree.Element) -> str:
+def _parse_modality(root: ElementTree.Element) -> str:
     space, _, local = root.tag.rpartition("}")
     modality = _ROOTS.get((local, space.removeprefix("{")))
     if modality is None:
@@ -169,28 +169,32 @@ def _modality(root: ElementTree.Element) -> str:
     return modality
 
 
-def _series_uid(root: ElementTree.Element, modality: str) -> str:
-    header = next((child for child in root if _local(child) == "ResponseHeader"), root)
-    uids = (_text(header, name) for name in _SERIES[modality])
+def _parse_series_uid(root: ElementTree.Element, modality: str) -> str:
+    header = next((child for child in root if _get_local_name(child) == "ResponseHeader"), root)
+    uids = (_find_text(header, name) for name in _SERIES[modality])
     return next((uid for uid in uids if uid), "")
 
 
-def _marks(session: ElementTree.Element, reader: int) -> Iterator[Mark]:
+def _parse_marks(session: ElementTree.Element, reader: int) -> Iterator[Mark]:
     for child in session:
-        if _local(child) in _NODULES:
-            yield _nodule(child, reader)
-        elif _local(child) == "nonNodule":
-            contour = _contour(child, point="locus")
-            yield Mark(reader, _text(child, "nonNoduleID"), Kind.NON_NODULE, (), (), (contour,))
+        if _get_local_name(child) in _NODULES:
+            yield _parse_nodule(child, reader)
+        elif _get_local_name(child) == "nonNodule":
+            contour = _parse_contour(child, point="locus")
+            yield Mark(
+                reader, _find_text(child, "nonNoduleID"), Kind.NON_NODULE, (), (), (contour,)
+            )
 
 
-def _nodule(element: ElementTree.Element, reader: int) -> Mark:
-    contours = tuple(_contour(roi, point="edgeMap") for roi in element if _local(roi) == "roi")
-    rated = [(name, value) for name, value in _characteristics(element) if name in SCALES]
+def _parse_nodule(element: ElementTree.Element, reader: int) -> Mark:
+    contours = tuple(
+        _parse_contour(roi, point="edgeMap") for roi in element if _get_local_name(roi) == "roi"
+    )
+    rated = [(name, value) for name, value in _parse_characteristics(element) if name in SCALES]
     on_scale = tuple(item for item in rated if 1 <= item[1] <= SCALES[item[0]])
     return Mark(
         reader=reader,
-        name=_text(element, "noduleID"),
+        name=_find_text(element, "noduleID"),
         kind=Kind.NODULE if any(len(set(c.points)) > 1 for c in contours) else Kind.SMALL,
         characteristics=on_scale,
         off_scale=tuple(item for item in rated if item not in on_scale),
@@ -198,52 +202,52 @@ def _nodule(element: ElementTree.Element, reader: int) -> Mark:
     )
 
 
-def _characteristics(nodule: ElementTree.Element) -> Iterator[tuple[str, int]]:
+def _parse_characteristics(nodule: ElementTree.Element) -> Iterator[tuple[str, int]]:
     for part in nodule:
-        if _local(part) == "characteristics":
+        if _get_local_name(part) == "characteristics":
             for child in part:
                 if child.text and child.text.strip():
-                    yield _local(child), _integer(child.text)
+                    yield _get_local_name(child), _parse_integer(child.text)
 
 
-def _contour(roi: ElementTree.Element, *, point: str) -> Contour:
-    z = _text(roi, "imageZposition")
+def _parse_contour(roi: ElementTree.Element, *, point: str) -> Contour:
+    z = _find_text(roi, "imageZposition")
     points = [
-        (_integer(_text(child, "xCoord")), _integer(_text(child, "yCoord")))
+        (_parse_integer(_find_text(child, "xCoord")), _parse_integer(_find_text(child, "yCoord")))
         for child in roi
-        if _local(child) == point
+        if _get_local_name(child) == point
     ]
     return Contour(
         points=tuple(points),
-        sop_uid=_text(roi, "imageSOP_UID"),
-        z_mm=_finite(z) if z else None,
-        inclusion=_text(roi, "inclusion").upper() != "FALSE",
+        sop_uid=_find_text(roi, "imageSOP_UID"),
+        z_mm=_parse_position(z) if z else None,
+        inclusion=_find_text(roi, "inclusion").upper() != "FALSE",
     )
 
 
-def _text(parent: ElementTree.Element, name: str) -> str:
-    found = next((child for child in parent if _local(child) == name), None)
+def _find_text(parent: ElementTree.Element, name: str) -> str:
+    found = next((child for child in parent if _get_local_name(child) == name), None)
     return "" if found is None or found.text is None else found.text.strip()
 
 
-def _local(element: ElementTree.Element) -> str:
+def _get_local_name(element: ElementTree.Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _integer(text: str) -> int:
+def _parse_integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
         raise ValueError(f"{text[:40]!r} stands where a whole number belongs") from None
 
 
-def _finite(text: str) -> float:
+def _parse_position(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"{text[:40]!r} stands where a position belongs")
     return value
 
 
-def _unreadable(path: str | os.PathLike[str], error: Exception) -> ValueError:
+def _make_error(path: str | os.PathLike[str], error: Exception) -> ValueError:
     reason = " ".join(str(error).split())
     return ValueError(f"{path} cannot be read as LIDC-IDRI XML ({reason}): download it again")

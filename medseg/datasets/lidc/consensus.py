@@ -15,7 +15,7 @@ _COUNT_TOLERANCE = 1e-9
 _MARGIN_VOXELS = 1  # STAPLE also learns from the background: this much of it
 
 
-def consensus(readers: Sequence[Voxels], *, agreement: float = 0.5) -> Voxels:
+def find_consensus(readers: Sequence[Voxels], *, agreement: float = 0.5) -> Voxels:
     """Keep the voxels that at least the share `agreement` of the readers drew.
 
     The share is of the readers who outlined the nodule, as pylidc counts, not of all four: a nodule
@@ -33,7 +33,7 @@ def consensus(readers: Sequence[Voxels], *, agreement: float = 0.5) -> Voxels:
         ValueError: `agreement` out of range.
 
     Example:
-        >>> consensus([np.array([1, 2]), np.array([2, 3]), np.array([2, 3])]).tolist()
+        >>> find_consensus([np.array([1, 2]), np.array([2, 3]), np.array([2, 3])]).tolist()
         [2, 3]
     """
     if not 0 < agreement <= 1:
@@ -42,7 +42,7 @@ def consensus(readers: Sequence[Voxels], *, agreement: float = 0.5) -> Voxels:
     return voxels[counts >= agreement * len(readers) - _COUNT_TOLERANCE]
 
 
-def staple(readers: Sequence[Voxels], shape: tuple[int, int, int]) -> Voxels:
+def run_staple(readers: Sequence[Voxels], shape: tuple[int, int, int]) -> Voxels:
     """Estimate the nodule by STAPLE: the voxels of a probability of at least 0.5.
 
     It runs on the box around all readers and one voxel more; a larger box makes readers look more
@@ -66,13 +66,13 @@ def staple(readers: Sequence[Voxels], shape: tuple[int, int, int]) -> Voxels:
     return np.sort(np.ravel_multi_index(tuple(found.T), shape))
 
 
-def dice(a: Voxels, b: Voxels) -> float:
+def compute_dice(a: Voxels, b: Voxels) -> float:
     """Overlap of two sets that are not both empty: 2 |a and b| / (|a| + |b|), 0 to 1."""
     shared = np.intersect1d(a, b, assume_unique=True).size
     return 2 * shared / (a.size + b.size)
 
 
-def pairwise_dice(readers: Sequence[Voxels]) -> float | None:
+def compute_pairwise_dice(readers: Sequence[Voxels]) -> float | None:
     """Mean Dice over all pairs of readers; None for a single reader."""
-    scores = [dice(a, b) for a, b in combinations(readers, 2)]
+    scores = [compute_dice(a, b) for a, b in combinations(readers, 2)]
     return float(np.mean(scores)) if scores else None

@@ -32,12 +32,12 @@ from medseg.base.text import counted, csv_cell
 from medseg.datasets import output_folder, prepared
 from medseg.datasets.lidc.download_state import Run
 from medseg.datasets.lidc.measure import COLUMNS
-from medseg.datasets.lidc.problems import LEFT_OUT, REMEDIES, Problem, lines, unreadable
+from medseg.datasets.lidc.problems import LEFT_OUT, REMEDIES, Problem, format_lines, list_unreadable
 from medseg.datasets.lidc.scan import VIEWS, Settings
 from medseg.datasets.lidc.scan_record import Record
 from medseg.datasets.lidc.source import find_annotations, find_ct
 from medseg.datasets.sources.dataset_json import Item
-from medseg.datasets.sources.layouts import nothing_found
+from medseg.datasets.sources.layouts import make_not_found_error
 
 __all__ = ["REMEDIES", "VIEWS", "Problem", "Report", "Settings", "cases", "prepare"]
 
@@ -161,7 +161,7 @@ def prepare(
     _check_settings(target, chosen)
     found = find_annotations(folders)
     if not found.ct:
-        raise _no_annotations(folders, unreadable=len(found.faults))
+        raise _make_no_annotations_error(folders, unreadable=len(found.faults))
     run = Run(found, target, chosen)
     for series in find_ct(root, resample=chosen.resample):
         if not run.scans:
@@ -171,14 +171,14 @@ def prepare(
         raise FileNotFoundError(
             f"no CT series in {root.absolute()}: give the folder LIDC-IDRI with the DICOM files"
         )
-    problems = [*unreadable(found), *run.problems]
+    problems = [*list_unreadable(found), *run.problems]
     return _finish(target, run.records, problems, radiographs=found.radiographs)
 
 
-def _no_annotations(folders: Sequence[Path], *, unreadable: int) -> FileNotFoundError:
+def _make_no_annotations_error(folders: Sequence[Path], *, unreadable: int) -> FileNotFoundError:
     others = f" and in {folders[1].absolute()}" if len(folders) > 1 else ""
     lost = f", {counted(unreadable, 'XML file')} cannot be read" if unreadable else ""
-    return nothing_found(
+    return make_not_found_error(
         _NAME,
         folders[0],
         looked_for=f"XML of the readers of a CT, there{others}{lost}",
@@ -199,7 +199,7 @@ def _finish(
     if not items["patches"]:
         scans = counted(len(records), "scan")
         every.append(Problem("", "no-nodules", f"{scans} without a nodule" if records else scans))
-    for line in lines(every):
+    for line in format_lines(every):
         logger.warning("%s", line)
     _write_table(target / "nodules.csv", COLUMNS, rows)
     shown = [asdict(problem) | {"remedy": REMEDIES[problem.code]} for problem in every]

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medseg.datasets.lidc.problems import Problem, unmatched
+from medseg.datasets.lidc.problems import Problem, list_unmatched
 from medseg.datasets.lidc.scan import Settings
-from medseg.datasets.lidc.scan_record import Record, record_of, take_back
-from medseg.datasets.lidc.source import Annotations, content_of
+from medseg.datasets.lidc.scan_record import Record, record_scan, remove_scan
+from medseg.datasets.lidc.source import Annotations, hash_content
 from medseg.ingest import Series
 
 Outcome = Record | Problem | Series
@@ -52,15 +52,15 @@ class Run:
         shorter scan, or be a guess. So does a file beside its slices that states no UID, since it
         may be the first or the last of them. What was made of the scan by then is removed.
         """
-        content, folders = content_of(series.files), frozenset(f.parent for f in series.files)
+        content, folders = hash_content(series.files), frozenset(f.parent for f in series.files)
         had = self.scans.get(series.uid) if series.uid else None
         if had is None:
             if not series.uid:
-                self._doubt(series)
+                self._leave_out_neighbours(series)
             key = series.uid or str(series.files[0])
-            self.scans[key] = Scan(content, folders, self._outcome(series, content))
+            self.scans[key] = Scan(content, folders, self._convert(series, content))
         elif had.content != content:
-            self._leave_out(had, _not_whole(series, had))
+            self._leave_out(had, _describe_difference(series, had))
 
     @property
     def records(self) -> list[Record]:
@@ -73,14 +73,14 @@ class Run:
         outcomes = [scan.outcome for scan in self.scans.values()]
         orphans = [outcome for outcome in outcomes if isinstance(outcome, Series)]
         found = [outcome for outcome in outcomes if isinstance(outcome, Problem)]
-        return [*found, *unmatched(self.annotations, orphans, set(self.scans))]
+        return [*found, *list_unmatched(self.annotations, orphans, set(self.scans))]
 
-    def _outcome(self, series: Series, content: str) -> Outcome:
+    def _convert(self, series: Series, content: str) -> Outcome:
         if series.geometry is None:
-            return Problem(_name(series), "refused-series", series.message)
+            return Problem(_name_series(series), "refused-series", series.message)
         if not series.uid or series.uid not in self.annotations.ct:
             return series
-        return record_of(
+        return record_scan(
             series,
             self.annotations.ct[series.uid],
             content=content,
@@ -88,7 +88,7 @@ class Run:
             settings=self.settings,
         )
 
-    def _doubt(self, unnamed: Series) -> None:
+    def _leave_out_neighbours(self, unnamed: Series) -> None:
         """Leave out the scans beside files that may be slices of theirs."""
         folders, name = {file.parent for file in unnamed.files}, unnamed.files[0].name
         finding = f"{name} beside it states no UID and may be a slice of it: {unnamed.message}"
@@ -98,17 +98,17 @@ class Run:
 
     def _leave_out(self, scan: Scan, problem: Problem) -> None:
         if isinstance(scan.outcome, dict):
-            take_back(scan.outcome, self.target)
+            remove_scan(scan.outcome, self.target)
         scan.outcome = problem
 
 
-def _not_whole(series: Series, had: Scan) -> Problem:
+def _describe_difference(series: Series, had: Scan) -> Problem:
     """Why a scan is left out of which a further series was found that is no copy."""
     if _is_unreadable(series):
-        return Problem(_name(series), "refused-series", series.message)
+        return Problem(_name_series(series), "refused-series", series.message)
     first, other = min(had.folders), series.files[0].parent
     finding = f"{first} and {other} hold files of one series and are no copies"
-    return Problem(_name(series), "split-series", finding)
+    return Problem(_name_series(series), "split-series", finding)
 
 
 def _is_unreadable(series: Series) -> bool:
@@ -116,5 +116,5 @@ def _is_unreadable(series: Series) -> bool:
     return series.geometry is None and not series.modality
 
 
-def _name(series: Series) -> str:
+def _name_series(series: Series) -> str:
     return f"series {series.uid or 'without UID'}"

@@ -1,4 +1,4 @@
-"""LIDC place: a reader's mark as voxels of the CT.
+"""LIDC marks: a reader's mark as voxels of the CT.
 
 A set of voxels is a sorted array of flat indices, in C order, into the grid of the CT, whose axes
 are column, row and slice. Where the CT was resampled onto that grid, marks are rasterised in the
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medseg.datasets.lidc.annotations_xml import Contour, Kind, Mark
-from medseg.datasets.lidc.outline import inside
-from medseg.datasets.lidc.slices_as_scanned import Original
+from medseg.datasets.lidc.outline import find_inside
+from medseg.datasets.lidc.slices_as_scanned import OriginalSlices
 from medseg.geometry import Geometry
 
 Voxels = NDArray[np.int64]
@@ -38,7 +38,7 @@ class Stack:
 
     geometry: Geometry
     slice_of: Mapping[str, int]
-    original: Original | None = None
+    original: OriginalSlices | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -62,9 +62,9 @@ class Stack:
         return float(np.diff(self.original.resampling.depths_mm).min())
 
     @property
-    def between(self) -> NDArray[np.int64] | None:
-        """The slices of the CT that lie between two of `original`; None without it."""
-        return None if self.original is None else self.original.between
+    def interpolated(self) -> NDArray[np.int64] | None:
+        """The slices of the CT that were interpolated from two of `original`; None without it."""
+        return None if self.original is None else self.original.interpolated
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +98,19 @@ def place(marks: Iterable[Mark], stack: Stack) -> tuple[list[Region], list[Fault
     """
     regions, faults = [], []
     for mark in marks:
-        voxels, found = _voxels(mark, stack)
+        voxels, found = _rasterize(mark, stack)
         faults += found + [
-            Fault("off-scale", f"{_name(mark)}, {name} {value}") for name, value in mark.off_scale
+            Fault("off-scale", f"{_describe_mark(mark)}, {name} {value}")
+            for name, value in mark.off_scale
         ]
         if voxels.size:
             regions.append(Region(mark, voxels))
         else:
-            faults.append(Fault("empty-mark", _name(mark)))
+            faults.append(Fault("empty-mark", _describe_mark(mark)))
     return regions, faults
 
 
-def summary(faults: Iterable[Fault]) -> list[tuple[str, str]]:
+def summarize(faults: Iterable[Fault]) -> list[tuple[str, str]]:
     """Sum faults up as (code, "number, first place") in alphabetical order of the codes."""
     faults = list(faults)
     counts = Counter(fault.code for fault in faults)
@@ -117,43 +118,43 @@ def summary(faults: Iterable[Fault]) -> list[tuple[str, str]]:
     return [(code, f"{counts[code]} x, first: {first[code]}") for code in sorted(counts)]
 
 
-def _voxels(mark: Mark, stack: Stack) -> tuple[Voxels, list[Fault]]:
+def _rasterize(mark: Mark, stack: Stack) -> tuple[Voxels, list[Fault]]:
     empty = np.empty(0, np.int64)
     included, excluded, faults = [empty], [empty], []
     for contour in mark.contours:
         try:
-            voxels = _enclosed(contour, stack, by_outline=mark.kind is Kind.NODULE)
-        except _LeftOut as reason:
-            faults.append(Fault(str(reason), f"{_name(mark)}, z {contour.z_mm} mm"))
+            voxels = _rasterize_contour(contour, stack, by_outline=mark.kind is Kind.NODULE)
+        except _UnusableContour as reason:
+            faults.append(Fault(str(reason), f"{_describe_mark(mark)}, z {contour.z_mm} mm"))
             continue
         (included if contour.inclusion else excluded).append(voxels)
     voxels = np.setdiff1d(np.concatenate(included), np.concatenate(excluded))
     if stack.original is not None:
-        voxels = stack.original.lay(voxels, is_outline=mark.kind is Kind.NODULE)
+        voxels = stack.original.move_to_grid(voxels, is_outline=mark.kind is Kind.NODULE)
     return voxels, faults
 
 
-class _LeftOut(Exception):  # noqa: N818 -- no error, a finding
+class _UnusableContour(Exception):  # noqa: N818 -- no error, a finding
     """A contour cannot be used; the text is the code of the fault."""
 
 
-def _enclosed(contour: Contour, stack: Stack, *, by_outline: bool) -> Voxels:
+def _rasterize_contour(contour: Contour, stack: Stack, *, by_outline: bool) -> Voxels:
     """The voxels inside a contour, or those of its points, in the slices that the reader saw."""
     columns, rows, _ = stack.shape
-    k = _slice(contour, stack)
+    k = _find_slice(contour, stack)
     if k is None:
-        raise _LeftOut("unknown-slice")
+        raise _UnusableContour("unknown-slice")
     if not all(0 <= x < columns and 0 <= y < rows for x, y in contour.points):
-        raise _LeftOut("outside-image")
+        raise _UnusableContour("outside-image")
     points = np.array(contour.points, np.int64).reshape(-1, 2)
-    pixels = inside(points) if by_outline and len(points) else points
+    pixels = find_inside(points) if by_outline and len(points) else points
     if not len(pixels):
-        raise _LeftOut("zero-area")
+        raise _UnusableContour("zero-area")
     place = (pixels[:, 0], pixels[:, 1], np.full(len(pixels), k))
     return np.ravel_multi_index(place, stack.shape)
 
 
-def _slice(contour: Contour, stack: Stack) -> int | None:
+def _find_slice(contour: Contour, stack: Stack) -> int | None:
     k = stack.slice_of.get(contour.sop_uid)
     if k is not None or contour.z_mm is None:
         return k
@@ -162,5 +163,5 @@ def _slice(contour: Contour, stack: Stack) -> int | None:
     return nearest if off_mm[nearest] <= Z_TOLERANCE * stack.spacing_mm else None
 
 
-def _name(mark: Mark) -> str:
+def _describe_mark(mark: Mark) -> str:
     return f"{mark.kind.value} {mark.name} of reader {mark.reader}"

@@ -9,7 +9,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from medseg.datasets.lidc.annotations_xml import SCALES, Kind
-from medseg.datasets.lidc.consensus import pairwise_dice
+from medseg.datasets.lidc.consensus import compute_pairwise_dice
 from medseg.datasets.lidc.marks import Voxels
 from medseg.datasets.lidc.nodules import Group
 from medseg.geometry import Geometry
@@ -33,7 +33,7 @@ def measure(
     voxels: Voxels,
     geometry: Geometry,
     *,
-    between: NDArray[np.int64] | None = None,
+    interpolated: NDArray[np.int64] | None = None,
 ) -> Row:
     """Describe one nodule or non-nodule.
 
@@ -41,14 +41,15 @@ def measure(
         group: its marks.
         voxels: its consensus; empty for a single point and where the readers do not meet.
         geometry: the grid of the CT.
-        between: slices of it that lie between two as they were; None where it was not resampled.
+        interpolated: slices of it that lie between two scanned ones; None where the CT was not
+            resampled.
 
     Returns:
         x_mm, y_mm, z_mm: RAS+ centre of the consensus, or of all marks where there is none.
         volume_mm3, diameter_mm: of the consensus, and of the sphere of that volume.
-        longest_mm: see `longest_in_plane_mm`.
+        longest_mm: see `measure_longest_in_plane_mm`.
         slices: number of slices that the consensus is in.
-        slices_interpolated: how many of those are `between`; absent where that is None.
+        slices_interpolated: how many of those are `interpolated`; absent where that is None.
         readers, readers_small: who outlined it, and who marked it by a point.
         agreement: mean Dice over the pairs of outlines; absent for a single one.
         ambiguous: see `medseg.datasets.lidc.nodules`.
@@ -56,28 +57,28 @@ def measure(
             outlined it, "-" where one did not rate; absent where nobody did.
     """
     spots = voxels if voxels.size else np.concatenate([r.voxels for r in group.regions])
-    x, y, z = centre_mm(spots, geometry)
+    x, y, z = find_centre_mm(spots, geometry)
     row: Row = {"kind": group.kind.value, "x_mm": round(x, 2), "y_mm": round(y, 2)}
     row |= {"z_mm": round(z, 2), "readers": len(group.outlined), "ambiguous": group.ambiguous}
     row["readers_small"] = sum(r.mark.kind is Kind.SMALL for r in group.regions)
     if voxels.size:
-        row |= _size(voxels, geometry)
-        if between is not None:
+        row |= _measure_size(voxels, geometry)
+        if interpolated is not None:
             slices = np.unravel_index(voxels, geometry.shape)[2]
-            row["slices_interpolated"] = len(np.intersect1d(slices, between))
-    if (agreement := pairwise_dice([r.voxels for r in group.outlined])) is not None:
+            row["slices_interpolated"] = len(np.intersect1d(slices, interpolated))
+    if (agreement := compute_pairwise_dice([r.voxels for r in group.outlined])) is not None:
         row["agreement"] = round(agreement, 4)
-    return row | _ratings(group)
+    return row | _summarize_ratings(group)
 
 
-def centre_mm(voxels: Voxels, geometry: Geometry) -> tuple[float, float, float]:
+def find_centre_mm(voxels: Voxels, geometry: Geometry) -> tuple[float, float, float]:
     """Centre of mass of the voxels, RAS+."""
     places = np.stack(np.unravel_index(voxels, geometry.shape), axis=1)
     x, y, z = geometry.voxel_to_world(places.mean(axis=0))
     return float(x), float(y), float(z)
 
 
-def longest_in_plane_mm(voxels: Voxels, geometry: Geometry) -> float:
+def measure_longest_in_plane_mm(voxels: Voxels, geometry: Geometry) -> float:
     """Longest distance within one slice, between outer corners of pixels; 0 for no voxels.
 
     A single pixel of 1 mm has its diagonal, 1.41 mm; a row of n pixels the root of n^2 + 1.
@@ -94,23 +95,23 @@ def longest_in_plane_mm(voxels: Voxels, geometry: Geometry) -> float:
     return longest
 
 
-def sphere_diameter_mm(volume_mm3: float) -> float:
+def compute_sphere_diameter_mm(volume_mm3: float) -> float:
     """Diameter of the sphere of a volume."""
     return (6 * volume_mm3 / math.pi) ** (1 / 3)
 
 
-def _size(voxels: Voxels, geometry: Geometry) -> Row:
+def _measure_size(voxels: Voxels, geometry: Geometry) -> Row:
     volume = voxels.size * geometry.voxel_volume_ml * 1000
     slices = np.unique(np.unravel_index(voxels, geometry.shape)[2])
     return {
         "volume_mm3": round(volume, 2),
-        "diameter_mm": round(sphere_diameter_mm(volume), 3),
-        "longest_mm": round(longest_in_plane_mm(voxels, geometry), 3),
+        "diameter_mm": round(compute_sphere_diameter_mm(volume), 3),
+        "longest_mm": round(measure_longest_in_plane_mm(voxels, geometry), 3),
         "slices": len(slices),
     }
 
 
-def _ratings(group: Group) -> Row:
+def _summarize_ratings(group: Group) -> Row:
     row: Row = {}
     for name in SCALES:
         rated = [dict(region.mark.characteristics).get(name) for region in group.outlined]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from medseg.datasets.lidc.annotations_xml import Kind
-from medseg.datasets.lidc.consensus import dice
+from medseg.datasets.lidc.consensus import compute_dice
 from medseg.datasets.lidc.marks import Region
 from medseg.geometry import Geometry
 
@@ -65,7 +65,7 @@ def group(regions: Sequence[Region], geometry: Geometry) -> list[Group]:
     spots = sorted((_Spot(region, geometry) for region in regions), key=lambda s: s.key)
     owner = {id(spot): [spot] for spot in spots}
     conflicts: set[int] = set()
-    for _, overlap, a, b in sorted(_links(spots), key=lambda link: link[0]):
+    for _, overlap, a, b in sorted(_find_links(spots), key=lambda link: link[0]):
         one, other = owner[id(a)], owner[id(b)]
         if one is other:
             continue
@@ -76,7 +76,7 @@ def group(regions: Sequence[Region], geometry: Geometry) -> list[Group]:
         one.extend(other)
         owner.update({id(spot): one for spot in other})
     groups = {id(members): members for members in owner.values()}.values()
-    return [_group(members, conflicts) for members in sorted(groups, key=_position)]
+    return [_make_group(members, conflicts) for members in sorted(groups, key=_find_position)]
 
 
 class _Spot:
@@ -114,7 +114,7 @@ class _Spot:
 _Link = tuple[tuple[int, float], bool, _Spot, _Spot]
 
 
-def _links(spots: Sequence[_Spot]) -> Iterator[_Link]:
+def _find_links(spots: Sequence[_Spot]) -> Iterator[_Link]:
     """Every link as (strength, overlap, mark, mark), where the least strength is the strongest."""
     for a, b in combinations(spots, 2):
         if a.reader == b.reader or (a.kind is Kind.NON_NODULE) != (b.kind is Kind.NON_NODULE):
@@ -123,16 +123,16 @@ def _links(spots: Sequence[_Spot]) -> Iterator[_Link]:
         gap = a.gap_mm(b, most=reach)
         if gap > reach:
             continue
-        overlap = dice(a.region.voxels, b.region.voxels)
+        overlap = compute_dice(a.region.voxels, b.region.voxels)
         strength = (0, -overlap) if overlap else (1, round(gap, 6))
         yield strength, overlap > 0, a, b
 
 
-def _group(members: Sequence[_Spot], conflicts: set[int]) -> Group:
+def _make_group(members: Sequence[_Spot], conflicts: set[int]) -> Group:
     ordered = sorted(members, key=lambda spot: spot.reader)
     ambiguous = any(id(spot) in conflicts for spot in members)
     return Group(tuple(spot.region for spot in ordered), ambiguous)
 
 
-def _position(members: Sequence[_Spot]) -> tuple[int, str, list[int]]:
+def _find_position(members: Sequence[_Spot]) -> tuple[int, str, list[int]]:
     return min(spot.key for spot in members)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def inside(points: ArrayLike) -> NDArray[np.int64]:
+def find_inside(points: ArrayLike) -> NDArray[np.int64]:
     """List the pixels strictly inside a closed outline.
 
     The outline runs straight from point to point and from the last to the first. A pixel whose
@@ -23,7 +23,7 @@ def inside(points: ArrayLike) -> NDArray[np.int64]:
         (m, 2) pixels (x, y), sorted.
 
     Example:
-        >>> inside([(1, 0), (2, 1), (1, 2), (0, 1)]).tolist()
+        >>> find_inside([(1, 0), (2, 1), (1, 2), (0, 1)]).tolist()
         [[1, 1]]
     """
     start = np.asarray(points, dtype=np.int64).reshape(-1, 2)

@@ -58,7 +58,7 @@ def cut(
     return Patch(hu, (label >= 0.5).astype(np.uint8), affine)
 
 
-def planes(patch: Patch) -> Iterator[tuple[int, Patch]]:
+def list_planes(patch: Patch) -> Iterator[tuple[int, Patch]]:
     """List the axial planes of a patch with a label in them: (number, patch of one plane)."""
     for k in np.flatnonzero(patch.label.any(axis=(0, 1))):
         affine = patch.affine.copy()

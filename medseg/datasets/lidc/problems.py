@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from medseg.datasets.lidc.source import Annotations, case_of
+from medseg.datasets.lidc.source import Annotations, name_case
 from medseg.ingest import Series
 
 REMEDIES = {
@@ -49,7 +49,7 @@ class Problem:
     finding: str
 
 
-def lines(problems: Iterable[Problem]) -> Iterator[str]:
+def format_lines(problems: Iterable[Problem]) -> Iterator[str]:
     """Say each kind of problem in one line, however many cases have it.
 
     One problem is said as it is; of several, the first `NAMED` cases and the first finding. Kinds
@@ -57,7 +57,7 @@ def lines(problems: Iterable[Problem]) -> Iterator[str]:
 
     Example:
         >>> faults = [Problem(f"series {n}", "no-images", f"no CT for {n}.xml") for n in range(9)]
-        >>> next(lines(faults)).partition(": download")[0]
+        >>> next(format_lines(faults)).partition(": download")[0]
         '9 x no-images: series 0, series 1, series 2 and 6 more, first: no CT for 0.xml'
     """
     kinds: dict[str, list[Problem]] = {}
@@ -74,7 +74,7 @@ def lines(problems: Iterable[Problem]) -> Iterator[str]:
         yield f"{said}: {REMEDIES[code]}"
 
 
-def unreadable(found: Annotations) -> list[Problem]:
+def list_unreadable(found: Annotations) -> list[Problem]:
     """List the XML files that cannot be read."""
     return [
         Problem(f"file {path.name}", "unusable-annotations", reason)
@@ -82,7 +82,7 @@ def unreadable(found: Annotations) -> list[Problem]:
     ]
 
 
-def unmatched(found: Annotations, orphans: Sequence[Series], seen: set[str]) -> list[Problem]:
+def list_unmatched(found: Annotations, orphans: Sequence[Series], seen: set[str]) -> list[Problem]:
     """CT series without XML and XML files without CT; where the two lie together, as one."""
     problems, explained = [], set()
     beside = {path.parent: uid for uid, paths in found.ct.items() for path in paths}
@@ -93,7 +93,7 @@ def unmatched(found: Annotations, orphans: Sequence[Series], seen: set[str]) -> 
             explained.add(beside[folder])
             code = "series-mismatch"
             finding = f"CT of series {series.uid}, XML of {beside[folder] or 'none'} in {folder}"
-        problems.append(Problem(case_of(series), code, finding))
+        problems.append(Problem(name_case(series), code, finding))
     for uid, paths in found.ct.items():
         if uid not in seen | explained:
             name = f"series {uid or 'without UID'}"

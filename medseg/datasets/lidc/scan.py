@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from medseg.base.arguments import require_bool
 from medseg.base.files import whole
 from medseg.datasets.lidc.annotations_xml import Reads
-from medseg.datasets.lidc.consensus import consensus, staple
+from medseg.datasets.lidc.consensus import find_consensus, run_staple
 from medseg.datasets.lidc.marks import Fault, Voxels, place
-from medseg.datasets.lidc.measure import Row, centre_mm, measure
+from medseg.datasets.lidc.measure import Row, find_centre_mm, measure
 from medseg.datasets.lidc.nodules import Group, group
-from medseg.datasets.lidc.patch import Patch, cut, planes
-from medseg.datasets.lidc.source import stack_of
+from medseg.datasets.lidc.patch import Patch, cut, list_planes
+from medseg.datasets.lidc.source import make_stack
 from medseg.geometry import Geometry
 from medseg.ingest import Series
 
@@ -96,50 +96,55 @@ def convert(
         case: name of the scan, the beginning of all file names.
         settings: see `Settings`.
     """
-    stack = stack_of(series, geometry)
+    stack = make_stack(series, geometry)
     regions, faults = place(reads.marks, stack)
     nodules = [
-        (members, _agreed(members, geometry, settings)) for members in group(regions, geometry)
+        (members, _merge_readers(members, geometry, settings))
+        for members in group(regions, geometry)
     ]
-    mask = _mask([voxels for members, voxels in nodules if _shown(members, settings)], geometry)
+    mask = _draw_mask(
+        [voxels for members, voxels in nodules if _is_shown(members, settings)], geometry
+    )
     rows: list[Row] = []
     items: dict[str, list[dict[str, str]]] = {"patches": [], "slices": []}
     for number, (members, voxels) in enumerate(nodules, start=1):
-        row: Row = {"nodule": number} | measure(members, voxels, geometry, between=stack.between)
-        if voxels.size and _shown(members, settings):
+        row: Row = {"nodule": number} | measure(
+            members, voxels, geometry, interpolated=stack.interpolated
+        )
+        if voxels.size and _is_shown(members, settings):
             name = f"{case}_n{number}"
             patch = cut(
                 volume,
                 mask,
                 geometry,
-                centre_mm=centre_mm(voxels, geometry),
+                centre_mm=find_centre_mm(voxels, geometry),
                 size=settings.size,
                 spacing_mm=settings.spacing_mm,
             )
             items["patches"].append(_write(patch, out / "patches", name))
             items["slices"] += [
-                _write(plane, out / "slices", f"{name}_z{k:03d}") for k, plane in planes(patch)
+                _write(plane, out / "slices", f"{name}_z{k:03d}") for k, plane in list_planes(patch)
             ]
             row["patch"] = name
         rows.append(row)
     return Converted(rows, items, faults)
 
 
-def _shown(members: Group, settings: Settings) -> bool:
+def _is_shown(members: Group, settings: Settings) -> bool:
     return len(members.outlined) >= settings.min_readers
 
 
-def _agreed(members: Group, geometry: Geometry, settings: Settings) -> Voxels:
+def _merge_readers(members: Group, geometry: Geometry, settings: Settings) -> Voxels:
     """The voxels of a nodule; none where nobody drew an outline."""
     readers = [region.voxels for region in members.outlined]
     if not readers:
         return np.empty(0, np.int64)
     if settings.method == "staple":
-        return staple(readers, geometry.shape)
-    return consensus(readers, agreement=settings.agreement)
+        return run_staple(readers, geometry.shape)
+    return find_consensus(readers, agreement=settings.agreement)
 
 
-def _mask(nodules: Sequence[Voxels], geometry: Geometry) -> NDArray[np.uint8]:
+def _draw_mask(nodules: Sequence[Voxels], geometry: Geometry) -> NDArray[np.uint8]:
     mask = np.zeros(geometry.shape, np.uint8)
     for voxels in nodules:
         mask.ravel()[voxels] = 1

@@ -1,4 +1,4 @@
-"""LIDC original: the slices that the readers drew on, where the CT lies on another grid.
+"""LIDC slices as scanned: those that the readers drew on, where the CT was resampled since.
 
 A series whose slices are tilted, unevenly spaced or missing is resampled when that is asked for.
 The readers' outlines are in pixels of the slices as they were, so they are rasterised there, and
@@ -30,7 +30,7 @@ HALF_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Original:
+class OriginalSlices:
     """The slices of a resampled series as they were, sorted as the planes of the volume.
 
     Attributes:
@@ -44,11 +44,11 @@ class Original:
     resampling: Resampling
 
     @cached_property
-    def between(self) -> NDArray[np.int64]:
+    def interpolated(self) -> NDArray[np.int64]:
         """The planes of the volume that lie between two slices, and so were made up."""
         return np.array([m for m in range(self._planes) if self.resampling.neighbours(m)[1] > 0])
 
-    def lay(self, voxels: NDArray[np.int64], *, is_outline: bool) -> NDArray[np.int64]:
+    def move_to_grid(self, voxels: NDArray[np.int64], *, is_outline: bool) -> NDArray[np.int64]:
         """Move the voxels of a mark from the slices onto the grid of the volume.
 
         Args:
@@ -62,12 +62,14 @@ class Original:
         exact = np.stack([rows, columns], axis=1) - self.resampling.offsets[slices]
         moved = np.floor(exact + 0.5).astype(np.int64)
         of_planes = [(m, slices == k) for m, k in self._sources] if is_outline else []
-        laid = [self._flat(moved[here], np.full(here.sum(), m)) for m, here in of_planes]
-        if any(part.size for part in laid):
-            return np.unique(np.concatenate(laid))
+        parts = [
+            self._to_flat_indices(moved[here], np.full(here.sum(), m)) for m, here in of_planes
+        ]
+        if any(part.size for part in parts):
+            return np.unique(np.concatenate(parts))
         depths_mm = self.resampling.depths_mm[slices]
         nearest = np.rint(depths_mm / self.resampling.step_mm).astype(np.int64)
-        return np.unique(self._flat(moved, nearest))
+        return np.unique(self._to_flat_indices(moved, nearest))
 
     @property
     def _planes(self) -> int:
@@ -75,15 +77,17 @@ class Original:
 
     @cached_property
     def _sources(self) -> tuple[tuple[int, int], ...]:
-        return tuple(_sources(self.resampling))
+        return tuple(_find_sources(self.resampling))
 
-    def _flat(self, pixels: NDArray[np.int64], planes: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _to_flat_indices(
+        self, pixels: NDArray[np.int64], planes: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         """Flat indices of pixels (n, 2), row before column, in planes of the volume."""
         place = (pixels[:, 1], pixels[:, 0], planes)
         return np.ravel_multi_index(place, self.resampling.geometry.shape)
 
 
-def _sources(resampling: Resampling) -> Iterator[tuple[int, int]]:
+def _find_sources(resampling: Resampling) -> Iterator[tuple[int, int]]:
     """Each plane of the grid with a slice that has half of its weight, or more."""
     for plane in range(resampling.geometry.shape[2]):
         below, weight = resampling.neighbours(plane)

@@ -20,7 +20,7 @@ import pydicom
 from medseg.base.walk import walk
 from medseg.datasets.lidc.annotations_xml import Reads, read_xml, read_xml_header
 from medseg.datasets.lidc.marks import Stack
-from medseg.datasets.lidc.slices_as_scanned import Original
+from medseg.datasets.lidc.slices_as_scanned import OriginalSlices
 from medseg.geometry import Geometry
 from medseg.ingest import Series, find_series
 
@@ -50,7 +50,9 @@ def find_annotations(folders: Iterable[Path]) -> Annotations:
     """Find the XML files below the folders; only their headers are read."""
     found = Annotations()
     files = {
-        os.path.realpath(path): path for folder in folders for path in sorted(_xml_files(folder))
+        os.path.realpath(path): path
+        for folder in folders
+        for path in sorted(_find_xml_files(folder))
     }
     for path in files.values():
         try:
@@ -86,7 +88,7 @@ def find_ct(source: Path, *, resample: bool = False) -> Iterator[Series]:
     The search is done folder by folder, so that the headers of one folder are held at a time. In
     each, what has no UID comes last. `resample` is that of `medseg.ingest.find_series`.
     """
-    for folder in _dicom_folders(source):
+    for folder in _find_dicom_folders(source):
         for series in sorted(
             find_series(folder, resample=resample), key=lambda found: not found.uid
         ):
@@ -94,35 +96,35 @@ def find_ct(source: Path, *, resample: bool = False) -> Iterator[Series]:
                 yield series
 
 
-def patient_of(series: Series) -> str:
+def read_patient(series: Series) -> str:
     """The patient's pseudonym in the collection; any other identifier gives a hash of it."""
-    patient = _patient_id(series.files[0])
+    patient = _read_patient_id(series.files[0])
     if _PSEUDONYM.fullmatch(patient):
         return patient
     hashed = hashlib.sha256(patient.encode("utf-8", "backslashreplace")).hexdigest()
     return f"patient-{hashed[:8]}"
 
 
-def case_of(series: Series) -> str:
+def name_case(series: Series) -> str:
     """Name a scan: its patient, the end of its UID for people, and a hash of the whole of it.
 
     Eight patients have two scans, and UIDs given by another program may end alike.
     """
     digest = hashlib.sha256(series.uid.encode("utf-8", "backslashreplace")).hexdigest()[:8]
     ending = re.sub(r"\W", "", series.uid.rpartition(".")[2])[-12:]  # no part of a path
-    return f"{patient_of(series)}_{ending}-{digest}"
+    return f"{read_patient(series)}_{ending}-{digest}"
 
 
-def content_of(files: Iterable[Path]) -> str:
+def hash_content(files: Iterable[Path]) -> str:
     """Hash what is in the files, whatever their names, dates and order: copies have the same.
 
     It is of size and CRC-32 of every file, so each byte is read. A file that is not there, or that
     the system does not give, counts as it is named.
     """
-    return hashlib.sha256(repr(sorted(map(_checksum, files))).encode()).hexdigest()
+    return hashlib.sha256(repr(sorted(map(_compute_checksum, files))).encode()).hexdigest()
 
 
-def stack_of(series: Series, geometry: Geometry) -> Stack:
+def make_stack(series: Series, geometry: Geometry) -> Stack:
     """Tell where the slices of a series are that the readers saw, by SOP Instance UID and by z.
 
     Found by position, so that it also holds where ingest has dropped slices.
@@ -144,10 +146,10 @@ def stack_of(series: Series, geometry: Geometry) -> Stack:
     z_mm = np.full(len(plan.depths_mm), np.nan)
     z_mm[slices] = at[:, 2]
     shape = (series.slices[0].columns, series.slices[0].rows, len(plan.depths_mm))
-    return Stack(geometry, dict(zip(uids, slices, strict=True)), Original(shape, z_mm, plan))
+    return Stack(geometry, dict(zip(uids, slices, strict=True)), OriginalSlices(shape, z_mm, plan))
 
 
-def _checksum(file: Path) -> tuple[int, int, str]:
+def _compute_checksum(file: Path) -> tuple[int, int, str]:
     """Size in bytes and CRC-32; a negative size and the name where it cannot be read."""
     size = crc = 0
     try:
@@ -159,19 +161,19 @@ def _checksum(file: Path) -> tuple[int, int, str]:
     return size, crc, ""
 
 
-def _patient_id(file: Path) -> str:
+def _read_patient_id(file: Path) -> str:
     header = pydicom.dcmread(file, specific_tags=["PatientID"], stop_before_pixels=True)
     return str(header.get("PatientID", ""))
 
 
-def _xml_files(folder: Path) -> Iterator[Path]:
+def _find_xml_files(folder: Path) -> Iterator[Path]:
     for below, _, names in walk(folder):
         for path in (below / name for name in names if not name.startswith(".")):
             if path.suffix.lower() == ".xml" and os.path.isfile(path):
                 yield path
 
 
-def _dicom_folders(source: Path) -> Iterator[Path]:
+def _find_dicom_folders(source: Path) -> Iterator[Path]:
     """The topmost folders that hold DICOM files themselves."""
     for folder, below, names in walk(source):
         if any(_is_dicom(folder / name) for name in names):

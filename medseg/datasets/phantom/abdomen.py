@@ -43,7 +43,7 @@ class Waves:
         return total * np.float32(self.amplitude / len(self.phases))
 
 
-def waves(
+def draw_waves(
     rng: np.random.Generator, *, count: int, wavelength_mm: tuple[float, float], amplitude: float
 ) -> Waves:
     """Draw plane waves of random direction and phase, with wavelengths in the given range."""
@@ -165,17 +165,19 @@ def draw(rng: np.random.Generator, *, z_range_mm: tuple[float, float]) -> Patien
     """Draw a patient, with 1 to 4 tumours whose centres lie in the given range of heights."""
     patient = Patient(
         scale=rng.uniform((0.92, 0.98, 0.92), (1.05, 1.14, 1.08)),
-        warp=tuple(waves(rng, count=5, wavelength_mm=(110, 260), amplitude=11) for _ in range(3)),
-        surface=waves(rng, count=6, wavelength_mm=(35, 110), amplitude=0.16),
+        warp=tuple(
+            draw_waves(rng, count=5, wavelength_mm=(110, 260), amplitude=11) for _ in range(3)
+        ),
+        surface=draw_waves(rng, count=6, wavelength_mm=(35, 110), amplitude=0.16),
         liver_hu=rng.uniform(100, 115),
         lobes=vary(_LOBES, rng, shift_mm=5, stretch=0.08),
         veins=tuple((a, shift(b, rng, 7), radius) for a, b, radius in _VEINS),
-        behind=_bowel(rng) + vary(_BEHIND, rng, shift_mm=4, stretch=0.06),
+        behind=_draw_bowel(rng) + vary(_BEHIND, rng, shift_mm=4, stretch=0.06),
         before=vary(_BEFORE, rng, shift_mm=2, stretch=0.04),
         midline=vary(_MIDLINE, rng, shift_mm=1, stretch=0.04),
         gas_mm=rng.uniform(38, 54),
     )
-    return replace(patient, tumours=_tumours(patient, rng, z_range_mm))
+    return replace(patient, tumours=_place_tumours(patient, rng, z_range_mm))
 
 
 def paint(patient: Patient, x: Array, y: Array, z: Array) -> tuple[Array, NDArray[np.uint8]]:
@@ -246,7 +248,7 @@ def _distance_to_segment(at: tuple[Array, Array, Array], start: Triple, end: Tri
     return np.sqrt(sum((o - share * a) ** 2 for o, a in zip(offset, along, strict=True)))
 
 
-def _tumours(
+def _place_tumours(
     patient: Patient, rng: np.random.Generator, z_range_mm: tuple[float, float]
 ) -> tuple[Organ, ...]:
     """Place tumours well inside the liver and apart from each other."""
@@ -254,7 +256,7 @@ def _tumours(
     smallest, largest = np.log(_TUMOUR_RADIUS_MM)
     radii = np.exp(rng.uniform(smallest, largest, count))
     tumours: list[Organ] = []
-    for point in _points_in_liver(patient, rng, z_range_mm):
+    for point in _find_points_in_liver(patient, rng, z_range_mm):
         radius = radii[len(tumours)]
         gaps = [np.linalg.norm(point - t.centre_mm) - max(t.radii_mm) for t in tumours]
         if min(gaps, default=np.inf) > radius + _TUMOUR_GAP_MM:
@@ -265,7 +267,7 @@ def _tumours(
     return tuple(tumours)
 
 
-def _points_in_liver(
+def _find_points_in_liver(
     patient: Patient, rng: np.random.Generator, z_range_mm: tuple[float, float]
 ) -> NDArray[np.float32]:
     """Draw points (n, 3) of the body deep in the liver; at least one, the deepest found."""
@@ -278,7 +280,7 @@ def _points_in_liver(
     return np.stack(body, 1)[depth >= min(_TUMOUR_DEPTH, depth.max())]
 
 
-def _bowel(rng: np.random.Generator) -> tuple[Organ, ...]:
+def _draw_bowel(rng: np.random.Generator) -> tuple[Organ, ...]:
     """Draw loops of small bowel in the lower front of the cavity: wall, then content."""
     loops: list[Organ] = []
     for _ in range(_LOOPS):

@@ -67,12 +67,12 @@ def write(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: int) -> 
                     drawn = draw(np.random.default_rng((seed, number)), grid.size, number=number)
                     made.writestr(zipfile.ZipInfo(f"{number + 1}.mat", _WHEN), encode(drawn))
     folds = np.arange(total) % _FOLDS + 1.0
-    (root / "cvind.mat").write_bytes(_matlab({"cvind": folds[:, None]}))
+    (root / "cvind.mat").write_bytes(_write_matlab({"cvind": folds[:, None]}))
 
 
 def encode(drawn: Slice) -> bytes:
     """The .mat file of a slice, in the format of MATLAB 7.3 as the real ones have it."""
-    return _matlab(
+    return _write_matlab(
         {
             "cjdata/PID": np.frombuffer(drawn.patient.encode("utf-16-le"), np.uint16)[None],
             "cjdata/image": drawn.image,
@@ -91,8 +91,8 @@ def draw(rng: np.random.Generator, size: int, *, number: int) -> Slice:
     from slice to slice.
     """
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
-    brain = _head(rng, x, y)
-    centre, radii = _outline(rng)
+    brain = _draw_head(rng, x, y)
+    centre, radii = _draw_outline(rng)
     outside = _level(centre, radii, x, y)
     mask = outside < 1
     image = brain * (1 - rng.uniform(0, 0.35) * np.exp(-np.clip(outside - 1, 0, None) / 0.35))
@@ -104,10 +104,10 @@ def draw(rng: np.random.Generator, size: int, *, number: int) -> Slice:
     image *= 1 + 0.12 * smooth_noise(rng, size, scale_pixels=0.3 * size)
     image = np.hypot(gaussian_filter(image, 0.7), rng.normal(0, 0.025, image.shape))
     image = np.rint(image * rng.uniform(500, 4000)).astype(np.int16)
-    return Slice(number % 3 + 1, f"PH{number:04d}", image, _border(centre, radii, size), mask)
+    return Slice(number % 3 + 1, f"PH{number:04d}", image, _trace_border(centre, radii, size), mask)
 
 
-def _head(rng: np.random.Generator, x: Array, y: Array) -> Array:
+def _draw_head(rng: np.random.Generator, x: Array, y: Array) -> Array:
     """A head without a tumour, of 0 (air) to about 1 (enhancing tissue)."""
     width, height = rng.uniform(0.66, 0.74), rng.uniform(0.80, 0.88)
     r = np.hypot(x / width, y / height)
@@ -128,7 +128,7 @@ def _head(rng: np.random.Generator, x: Array, y: Array) -> Array:
     return image
 
 
-def _outline(rng: np.random.Generator) -> tuple[Array, Array]:
+def _draw_outline(rng: np.random.Generator) -> tuple[Array, Array]:
     """A tumour's centre (x, y) and its radius in BORDER_POINTS directions, of half the width."""
     angle, depth = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.4)
     directions = np.linspace(0, 2 * np.pi, BORDER_POINTS, endpoint=False)
@@ -148,14 +148,14 @@ def _level(centre: Array, radii: Array, x: Array, y: Array) -> Array:
     return np.hypot(dx, dy) / radius
 
 
-def _border(centre: Array, radii: Array, size: int) -> Array:
+def _trace_border(centre: Array, radii: Array, size: int) -> Array:
     """The outline in pixels from 0: x1, y1, x2, y2, ..."""
     directions = np.linspace(0, 2 * np.pi, BORDER_POINTS, endpoint=False)
     points = centre + radii[:, None] * np.stack([np.cos(directions), np.sin(directions)], -1)
     return ((points + 1) / 2 * (size - 1)).ravel()
 
 
-def _matlab(variables: dict[str, NDArray[Any]]) -> bytes:
+def _write_matlab(variables: dict[str, NDArray[Any]]) -> bytes:
     """A MATLAB 7.3 file: HDF5 after a block of text, every array with its axes turned round."""
     if find_spec("h5py") is None:
         raise ValueError("the phantom needs h5py, not installed: pip install 'medseg[datasets]'")

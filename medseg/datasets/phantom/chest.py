@@ -65,10 +65,10 @@ def write(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: int) -> 
     for number in range(cases + test_cases):
         rng = np.random.default_rng((seed, number))
         patient = f"LIDC-IDRI-{9001 + number}"
-        scan = _scan(rng, grid)
+        scan = _draw_scan(rng, grid)
         series = root / "series"
         write_ct_series(scan.hu, scan.affine, out_dir=series, patient=patient, rng=rng)
-        headers = _relabelled(series)
+        headers = _relabel(series)
         study_uid, series_uid = headers[0].StudyInstanceUID, headers[0].SeriesInstanceUID
         folder = root / "LIDC-IDRI" / patient / f"01-01-2000-NA-NA-{study_uid[-5:]}"
         folder.mkdir(parents=True)
@@ -81,7 +81,7 @@ def write(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: int) -> 
         _write_truth(scan, root / "truth" / f"{patient}.nii.gz")
 
 
-def outline(mask: Mask) -> list[tuple[int, int]]:
+def trace_outline(mask: Mask) -> list[tuple[int, int]]:
     """Draw a closed outline of the first pixels outside a mask, (x, y) in array order.
 
     Args:
@@ -94,7 +94,7 @@ def outline(mask: Mask) -> list[tuple[int, int]]:
     return [(x, y) for x, y in [*around, around[0]]]
 
 
-def _scan(rng: np.random.Generator, grid: Grid) -> Scan:
+def _draw_scan(rng: np.random.Generator, grid: Grid) -> Scan:
     in_plane_mm = round(FIELD_OF_VIEW_MM / grid.size * rng.uniform(0.97, 1.04), 4)
     spacing_mm = np.array([in_plane_mm, in_plane_mm, grid.thickness_mm])
     shape = (grid.size, grid.size, grid.slices)
@@ -113,16 +113,18 @@ def _scan(rng: np.random.Generator, grid: Grid) -> Scan:
     paint_spine(canvas)
     lung = (canvas.hu > _LUNG_HU[0]) & (canvas.hu < _LUNG_HU[1]) & (y > -90)
     lung[:, :, [0, -1]] = False
-    nodules = _nodules(lung, spacing_mm, rng)
+    nodules = _place_nodules(lung, spacing_mm, rng)
     voxels = np.moveaxis(np.indices(shape), 0, -1)
     for nodule in nodules:
         canvas.hu[nodule.level(voxels) > 0] = rng.uniform(*_NODULE_HU)
-    outlined = tuple(_read(nodule, voxels, rank, rng) for rank, nodule in enumerate(nodules))
-    hole = _voxel(np.rint(nodules[0].centre))
+    outlined = tuple(
+        _outline_nodules(nodule, voxels, rank, rng) for rank, nodule in enumerate(nodules)
+    )
+    hole = _find_voxel(np.rint(nodules[0].centre))
     outlined[0][2][hole] = False
     free = lung & ~np.any([m for masks in outlined for m in masks.values()], axis=0)
     spots = rng.permutation(np.argwhere(free))
-    small, other = _voxel(spots[0]), _voxel(_far(spots, spots[0]))
+    small, other = _find_voxel(spots[0]), _find_voxel(_is_far(spots, spots[0]))
     noise = rng.normal(0, _NOISE_HU, shape)
     hu = np.rint(gaussian_filter(canvas.hu, (0.5, 0.5, 0)) + noise)
     affine = np.diag([*spacing_mm, 1.0])
@@ -143,7 +145,7 @@ class _Ellipsoid:
         return 1 - np.linalg.norm((voxels - self.centre) / self.radii, axis=-1)
 
 
-def _nodules(
+def _place_nodules(
     lung: Mask, spacing_mm: NDArray[np.float64], rng: np.random.Generator
 ) -> list[_Ellipsoid]:
     """Place two or three nodules in the lung, the first one where there is most room."""
@@ -161,7 +163,7 @@ def _nodules(
     return nodules
 
 
-def _read(
+def _outline_nodules(
     nodule: _Ellipsoid, voxels: NDArray[np.int64], rank: int, rng: np.random.Generator
 ) -> dict[int, Mask]:
     """What each reader takes the nodule for; only the first nodule is seen by all for sure."""
@@ -174,16 +176,16 @@ def _read(
     return masks
 
 
-def _voxel(place: NDArray[np.generic]) -> tuple[int, int, int]:
+def _find_voxel(place: NDArray[np.generic]) -> tuple[int, int, int]:
     i, j, k = place.tolist()
     return int(i), int(j), int(k)
 
 
-def _far(spots: NDArray[np.int64], spot: NDArray[np.int64]) -> NDArray[np.int64]:
+def _is_far(spots: NDArray[np.int64], spot: NDArray[np.int64]) -> NDArray[np.int64]:
     return spots[np.linalg.norm(spots - spot, axis=1).argmax()]
 
 
-def _relabelled(folder: Path) -> list[pydicom.Dataset]:
+def _relabel(folder: Path) -> list[pydicom.Dataset]:
     """Name the body part in the files of a series; return their headers from foot to head."""
     headers = []
     for file in folder.iterdir():
@@ -239,7 +241,7 @@ def _add_outlines(
         if hole and z == k:
             plane = plane.copy()
             plane[i, j] = True
-        _add_roi(nodule, outline(plane), headers[z])
+        _add_roi(nodule, trace_outline(plane), headers[z])
     if hole:
         diamond = [(i + 1, j), (i, j + 1), (i - 1, j), (i, j - 1), (i + 1, j)]
         _add_roi(nodule, diamond, headers[k], inclusion=False)

@@ -57,8 +57,8 @@ def draw(rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], Mask]:
         The picture (size, size, 3) of 0 to 255, and the mask of the polyp (size, size).
     """
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
-    light = _lumen(rng, x, y) * _folds(rng, x, y)
-    height, shade = _polyp(rng, x, y)
+    light = _draw_lumen(rng, x, y) * _draw_folds(rng, x, y)
+    height, shade = _draw_polyp(rng, x, y)
     mask = height > 0
     light *= shade
     tint = np.array(_MUCOSA) * rng.uniform(0.92, 1.08, 3)
@@ -69,14 +69,14 @@ def draw(rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], Mask]:
         * light[..., None]
         * (1 + 0.10 * smooth_noise(rng, size, scale_pixels=0.02 * size)[..., None])
     )
-    colour = _with_vessels(rng, colour, mask)
-    colour = np.maximum(colour, _highlights(rng, x, y)[..., None])
+    colour = _draw_vessels(rng, colour, mask)
+    colour = np.maximum(colour, _draw_highlights(rng, x, y)[..., None])
     colour = gaussian_filter(colour, (0.6, 0.6, 0)) + rng.normal(0, 0.012, colour.shape)
-    colour[_outside_the_optics(x, y)] = 0
+    colour[_find_dark_corners(x, y)] = 0
     return np.rint(np.clip(colour, 0, 1) * 255).astype(np.uint8), mask
 
 
-def _lumen(rng: np.random.Generator, x: Array, y: Array) -> Array:
+def _draw_lumen(rng: np.random.Generator, x: Array, y: Array) -> Array:
     """The light that falls off towards the corners and into the depth of the bowel."""
     cx, cy = rng.uniform(-0.6, 0.6, 2)
     depth = np.exp(-(((x - cx) / 0.35) ** 2 + ((y - cy) / 0.3) ** 2))
@@ -84,21 +84,21 @@ def _lumen(rng: np.random.Generator, x: Array, y: Array) -> Array:
     return vignette * (1 - rng.uniform(0.5, 0.8) * depth)
 
 
-def _folds(rng: np.random.Generator, x: Array, y: Array) -> Array:
+def _draw_folds(rng: np.random.Generator, x: Array, y: Array) -> Array:
     """Ridges of the bowel: arcs, bright on one flank and dark on the other."""
     light = np.ones_like(x)
     for _ in range(rng.integers(2, 5)):
         angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.9, 0.9)
-        along, across = _turned(x, y, angle)
+        along, across = _turn(x, y, angle)
         line = (across - offset - rng.uniform(-0.5, 0.5) * along**2) / rng.uniform(0.06, 0.14)
         light += rng.uniform(0.2, 0.4) * -line * np.exp(0.5 - line**2)
     return light
 
 
-def _polyp(rng: np.random.Generator, x: Array, y: Array) -> tuple[Array, Array]:
+def _draw_polyp(rng: np.random.Generator, x: Array, y: Array) -> tuple[Array, Array]:
     """The height of the polyp, 1 at its top and 0 at its edge and beyond, and how it is lit."""
     radius = rng.uniform(0.2, 0.42)
-    along, across = _turned(
+    along, across = _turn(
         x - rng.uniform(-0.4, 0.4), y - rng.uniform(-0.4, 0.4), rng.uniform(0, np.pi)
     )
     across = across / rng.uniform(0.65, 0.95)
@@ -113,30 +113,30 @@ def _polyp(rng: np.random.Generator, x: Array, y: Array) -> tuple[Array, Array]:
     return height, lit - 0.4 * shadow
 
 
-def _with_vessels(rng: np.random.Generator, colour: Array, mask: Mask) -> Array:
+def _draw_vessels(rng: np.random.Generator, colour: Array, mask: Mask) -> Array:
     """Darken green and blue along thin branching lines, less on the polyp, whose vessels hide."""
     field = smooth_noise(rng, len(colour), scale_pixels=0.05 * len(colour))
     lines = np.exp(-((field / 0.12) ** 2)) * np.where(mask, 0.3, 1.0)
     return colour * (1 - lines[..., None] * np.array([0.05, 0.16, 0.16]))
 
 
-def _highlights(rng: np.random.Generator, x: Array, y: Array) -> Array:
+def _draw_highlights(rng: np.random.Generator, x: Array, y: Array) -> Array:
     """White reflections of the lamp on wet mucosa, of 0 to 1."""
     spots = np.zeros_like(x)
     for _ in range(rng.integers(8, 20)):
         (cx, cy), (rx, ry) = rng.uniform(-0.9, 0.9, 2), rng.uniform(0.015, 0.05, 2)
-        along, across = _turned(x - cx, y - cy, rng.uniform(0, np.pi))
+        along, across = _turn(x - cx, y - cy, rng.uniform(0, np.pi))
         level = np.exp(-((along / rx) ** 2) - (across / ry) ** 2)
         spots = np.maximum(spots, np.clip(2 * level - 0.6, 0, 1))
     return spots
 
 
-def _outside_the_optics(x: Array, y: Array) -> Mask:
+def _find_dark_corners(x: Array, y: Array) -> Mask:
     """The black corners of the octagonal picture."""
     return np.abs(x) + np.abs(y) > 1.6
 
 
-def _turned(x: Array, y: Array, angle: float) -> tuple[Array, Array]:
+def _turn(x: Array, y: Array, angle: float) -> tuple[Array, Array]:
     return np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
 
 

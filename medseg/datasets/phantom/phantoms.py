@@ -99,7 +99,7 @@ def write(
         made = holder / "made"
         made.mkdir()
         grid = Grid(size, slices, thickness_mm)
-        _writer(kind)(made, grid, cases=cases, test_cases=test_cases, seed=seed)
+        _find_writer(kind)(made, grid, cases=cases, test_cases=test_cases, seed=seed)
         about = {"kind": kind, "description": "synthetic, written by medseg phantom", "seed": seed}
         (made / MARK).write_text(json.dumps(about) + "\n", encoding="utf-8")
         if out.exists():
@@ -109,7 +109,7 @@ def write(
     return out
 
 
-def _writer(kind: str) -> Callable[..., None]:
+def _find_writer(kind: str) -> Callable[..., None]:
     module, _, function = KINDS[kind].partition(":")
     return getattr(import_module(f"medseg.datasets.phantom.{module}"), function)
 

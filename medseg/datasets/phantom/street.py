@@ -35,9 +35,9 @@ def write_road(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: int
             _save(photograph(rng, view), root / part / "image_2" / f"{category}_{frame:06d}.png")
             if part == "training":
                 folder = root / part / "gt_image_2"
-                _save(_truth(view, view.road), folder / f"{category}_road_{frame:06d}.png")
+                _save(_colour_truth(view, view.road), folder / f"{category}_road_{frame:06d}.png")
                 if category == "um":
-                    _save(_truth(view, view.own_lane), folder / f"um_lane_{frame:06d}.png")
+                    _save(_colour_truth(view, view.own_lane), folder / f"um_lane_{frame:06d}.png")
 
 
 def write_city(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: int) -> None:
@@ -62,7 +62,7 @@ def write_city(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: int
             _save(view.ids, root / "gtFine" / part / city / f"{name}_gtFine_labelIds.png")
 
 
-def _truth(view: View, road: Mask) -> NDArray[np.uint8]:
+def _colour_truth(view: View, road: Mask) -> NDArray[np.uint8]:
     """KITTI's colours: red where a pixel counts, blue too where it is road."""
     truth = np.zeros((*view.ids.shape, 3), np.uint8)
     truth[view.ids != PARKING, _RED] = 255

@@ -34,7 +34,7 @@ _IGNORE = "ignore"  # the name by which nnU-Net knows the label that is left out
 
 
 @dataclass(frozen=True)
-class Declared:
+class Declaration:
     """What a dataset.json says.
 
     Attributes:
@@ -71,7 +71,7 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"it is nested too deeply to be a {path.name}") from error
 
 
-def declared_in(path: Path) -> Declared:
+def read_declaration(path: Path) -> Declaration:
     """The cases and label values of a dataset.json, in the form of MSD or of nnU-Net.
 
     Raises:
@@ -79,15 +79,15 @@ def declared_in(path: Path) -> Declared:
     """
     try:
         content = read_json(path)
-        pairs = list(_pairs(content))
+        pairs = list(_list_pairs(content))
         names = content.get("labels") or {}
         ignored = names.get(_IGNORE)
-        return Declared(
+        return Declaration(
             cases=frozenset(image for image, _ in pairs) or None,
-            values=_values(names),
-            labels=_labels_of_other_names(pairs),
+            values=_parse_values(names),
+            labels=_find_renamed_labels(pairs),
             ignored=None if ignored is None else int(ignored),
-            modality=_modality(content),
+            modality=_find_modality(content),
         )
     except (
         ValueError,
@@ -99,18 +99,18 @@ def declared_in(path: Path) -> Declared:
         raise ValueError(f"{path} is not an MSD dataset.json ({error}): unpack it again") from error
 
 
-def case_of(name: str) -> tuple[str, int | None]:
+def parse_case(name: str) -> tuple[str, int | None]:
     """The case of an image by nnU-Net's names, and which channel of it the image is.
 
     Example:
-        >>> case_of("liver_0001"), case_of("liver_1")
+        >>> parse_case("liver_0001"), parse_case("liver_1")
         (('liver', 1), ('liver_1', None))
     """
     match = _CHANNEL.fullmatch(name)
     return (match[1], int(match[2])) if match else (name, None)
 
 
-def other_modality(name: str | None, expected: str) -> str | None:
+def find_other_modality(name: str | None, expected: str) -> str | None:
     """The modality that a name stands for, where that is not the expected one.
 
     A name that stands for none of the known ones, or for several of which one is expected, is no
@@ -121,36 +121,36 @@ def other_modality(name: str | None, expected: str) -> str | None:
         expected: "CT" or "MR".
 
     Example:
-        >>> other_modality("MRI", "CT"), other_modality("PET/CT", "CT"), other_modality("x", "CT")
-        ('MR', None, None)
+        >>> find_other_modality("MRI", "CT"), find_other_modality("PET/CT", "CT")
+        ('MR', None)
     """
     words = re.split(r"[^a-z0-9]+", (name or "").lower().replace("x-ray", "xray"))
     found = [key for key, form in _MODALITIES.items() if any(re.fullmatch(form, w) for w in words)]
     return found[0] if found and expected not in found else None
 
 
-def _pairs(content: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _list_pairs(content: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     """The first image and the label of each training case, without folders and suffixes."""
     for entry in content.get("training") or ():
         if isinstance(entry, Mapping):
             image, label = entry["image"], entry.get("label")
         else:
             image, label = (entry, None) if isinstance(entry, str) else (*entry, None)[:2]
-        yield _stem(image if isinstance(image, str) else image[0]), label and _stem(label)
+        yield _get_stem(image if isinstance(image, str) else image[0]), label and _get_stem(label)
     for entry in (content.get("dataset") or {}).values():
-        yield _stem(entry["images"][0]), _stem(entry["label"])
+        yield _get_stem(entry["images"][0]), _get_stem(entry["label"])
 
 
-def _stem(file: str) -> str:
+def _get_stem(file: str) -> str:
     """The name of a file without folders, of Windows too, and without its suffix."""
     return without_suffix(re.split(r"[/\\]", file)[-1])
 
 
-def _labels_of_other_names(pairs: list[tuple[str, str | None]]) -> dict[str, str]:
+def _find_renamed_labels(pairs: list[tuple[str, str | None]]) -> dict[str, str]:
     """Name of a label -> its case, where it is neither that of its image nor nnU-Net's for it."""
     found: dict[str, str] = {}
     for image, label in pairs:
-        case, channel = case_of(image)
+        case, channel = parse_case(image)
         if label is None or label == image or (label == case and channel == 0):
             continue
         if label in found:
@@ -159,7 +159,7 @@ def _labels_of_other_names(pairs: list[tuple[str, str | None]]) -> dict[str, str
     return found
 
 
-def _values(labels: Any) -> tuple[int, ...] | None:
+def _parse_values(labels: Any) -> tuple[int, ...] | None:
     """The values of labels: {"1": "liver"} of MSD, {"liver": 1} or {"liver": [1, 2]} of nnU-Net."""
     found: set[int] = set()
     for key, value in labels.items():
@@ -172,7 +172,7 @@ def _values(labels: Any) -> tuple[int, ...] | None:
     return tuple(sorted({_BACKGROUND, *found})) if found else None
 
 
-def _modality(content: Mapping[str, Any]) -> str | None:
+def _find_modality(content: Mapping[str, Any]) -> str | None:
     """The first channel's name: {"modality": {"0": "CT"}} of MSD, `channel_names` of nnU-Net."""
     names = content.get("modality") or content.get("channel_names")
     if isinstance(names, Mapping):

@@ -50,7 +50,7 @@ def check_cases(
     digests, faults = {}, []
     for item in items:
         try:
-            digests[item["case"]] = _checked(root, item, label_values)
+            digests[item["case"]] = _check_case(root, item, label_values)
         except ValueError as fault:
             faults.append((item["case"], fault))
     if len(faults) == 1:
@@ -68,7 +68,7 @@ def check_cases(
     return digests
 
 
-def without_copies_of_tests(
+def drop_copies_of_tests(
     items: Sequence[Mapping[str, Any]],
     testing: Sequence[Mapping[str, Any]],
     digests: Mapping[str, str],
@@ -85,7 +85,7 @@ def without_copies_of_tests(
     return kept
 
 
-def copies_as_one_patient(items: Sequence[Item], digests: Mapping[str, str]) -> list[Item]:
+def join_patients_with_copies(items: Sequence[Item], digests: Mapping[str, str]) -> list[Item]:
     """Give the patients who share an image one name, the first in alphabetical order."""
     first_with: dict[str, str] = {}
     joined: dict[str, str] = {item["patient"]: item["patient"] for item in items}
@@ -106,7 +106,7 @@ def copies_as_one_patient(items: Sequence[Item], digests: Mapping[str, str]) -> 
     return [item | {"patient": root_of(item["patient"])} for item in items]
 
 
-def _checked(root: Path, item: Mapping[str, Any], label_values: Collection[int]) -> str:
+def _check_case(root: Path, item: Mapping[str, Any], label_values: Collection[int]) -> str:
     """The digest of a case's image, after its files have been checked against each other."""
     image = _read(root, item, "image", label_values)
     for key in _SAME_SIZE:
@@ -138,7 +138,7 @@ def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collectio
             if key == "label":
                 array = as_labels(array, label_values, name=str(path))
             return _File(array, grid.shape, grid)
-        picture = _picture(path, key, label_values)
+        picture = _read_picture(path, key, label_values)
         array, orientation = picture
         return _File(array, array.shape[-2:], None, orientation)
     except IngestError as error:
@@ -164,7 +164,7 @@ def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collectio
         ) from error
 
 
-def _picture(path: Path, key: str, label_values: Collection[int]) -> Picture:
+def _read_picture(path: Path, key: str, label_values: Collection[int]) -> Picture:
     """A picture: a label by its declared values, an image in grey or in colour, as it is."""
     if key == "label":
         return read_label_picture(path, label_values)

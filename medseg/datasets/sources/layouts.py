@@ -1,7 +1,7 @@
 """Layouts: which published dataset a folder or an archive holds, by the paths of its files.
 
-A converter that finds none of its files says so by `nothing_found`, which names the dataset that
-the folder is of, where it is known. No file is opened but the directory of an archive.
+A converter that finds none of its files raises what `make_not_found_error` gives: it names the
+dataset that the folder belongs to, where it is known. Only the directory of an archive is read.
 """
 
 import os
@@ -47,21 +47,21 @@ LAYOUTS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Dataset -> its layouts: of each every pattern is the end of the path of some file."""
 
 
-def layouts_in(files: Iterable[str]) -> list[str]:
+def find_layouts(files: Iterable[str]) -> list[str]:
     """The datasets, as `medseg prepare` calls them, that have their files among these.
 
     Args:
         files: POSIX paths, below a folder or in an archive.
 
     Example:
-        >>> layouts_in(["Kvasir-SEG/images/a.jpg", "Kvasir-SEG/masks/a.jpg"])
+        >>> find_layouts(["Kvasir-SEG/images/a.jpg", "Kvasir-SEG/masks/a.jpg"])
         ['polyp']
     """
     paths = list(files)
     return [
         name
         for name, layouts in LAYOUTS.items()
-        if any(all(_is_there(pattern, paths) for pattern in layout) for layout in layouts)
+        if any(all(_has_file(pattern, paths) for pattern in layout) for layout in layouts)
     ]
 
 
@@ -70,11 +70,11 @@ def is_other_task(name: str, source: Path) -> bool:
 
     Own data in the same folders have names of their own, which either dataset takes.
     """
-    found = layouts_in(_files_of(source))
+    found = find_layouts(_list_files(source))
     return name not in found and any(task in found for task in _TASKS)
 
 
-def nothing_found(
+def make_not_found_error(
     name: str,
     source: str | os.PathLike[str],
     *,
@@ -90,7 +90,7 @@ def nothing_found(
         remedy: what to give instead, and by which key.
     """
     place = Path(source).absolute()
-    others = [other for other in layouts_in(_files_of(place)) if other != name]
+    others = [other for other in find_layouts(_list_files(place)) if other != name]
     seen = (
         f"; it has the layout of {' or '.join(others)}: run "
         f"{' or '.join(f'`medseg prepare {other}`' for other in others)}, or"
@@ -100,12 +100,12 @@ def nothing_found(
     )
 
 
-def _is_there(pattern: str, paths: Iterable[str]) -> bool:
+def _has_file(pattern: str, paths: Iterable[str]) -> bool:
     whole = re.compile(rf"(?:.*/)?{pattern}")
     return any(whole.fullmatch(path) for path in paths)
 
 
-def _files_of(source: Path) -> list[str]:
+def _list_files(source: Path) -> list[str]:
     """The files in a folder or a zip archive, with the name of that before them; else nothing."""
     if os.path.isdir(source):
         below = (folder / name for folder, _, names in walk(source) for name in names)

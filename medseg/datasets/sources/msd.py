@@ -21,13 +21,13 @@ from pathlib import Path
 from medseg.base.text import ODD, LeftOut, warn_once
 from medseg.base.walk import entries_of, odd_entries
 from medseg.datasets.sources.dataset_json import (
-    Declared,
+    Declaration,
     Item,
-    case_of,
-    declared_in,
-    other_modality,
+    find_other_modality,
+    parse_case,
+    read_declaration,
 )
-from medseg.datasets.sources.msd_folders import PARTS, leave_out_others, part_of
+from medseg.datasets.sources.msd_folders import PARTS, find_part, leave_out_others
 from medseg.ingest.formats import is_volume_file, volume_files, without_suffix
 from medseg.ingest.volumes.file import files_of
 
@@ -36,13 +36,13 @@ logger = logging.getLogger(__name__)
 _TWIN = "._"  # the "._name" twins that archives made on a Mac hold, one for each file
 
 
-def locate(root: Path, task: str) -> Path | None:
+def find_task(root: Path, task: str) -> Path | None:
     """The task folder: `root`, or `root`/`task` as the archive unpacks; None if neither is one."""
     folders = (root, root / task)
     return next((folder for folder in folders if os.path.isfile(folder / "dataset.json")), None)
 
 
-def read(root: Path, *, modality: str) -> tuple[list[Item], list[Item]]:
+def read_task(root: Path, *, modality: str) -> tuple[list[Item], list[Item]]:
     """The training and the test cases of a task folder, in the order of their numbers.
 
     Args:
@@ -54,55 +54,55 @@ def read(root: Path, *, modality: str) -> tuple[list[Item], list[Item]]:
             broken.
     """
     left = LeftOut()
-    scans, labels = (_volumes(part_of(root, part), left) for part in PARTS[:2])
+    scans, labels = (_find_volumes(find_part(root, part), left) for part in PARTS[:2])
     leave_out_others(root, left)
-    declared = declared_in(root / "dataset.json")
-    labels = _by_case(labels, declared.labels, left)
+    declared = read_declaration(root / "dataset.json")
+    labels = _rename_to_cases(labels, declared.labels, left)
     if not scans and not labels and not left:
         return [], []
-    images = _first_channels(scans, labels, left)
-    training = pair(images, labels, left)
+    images = _select_first_channels(scans, labels, left)
+    training = pair_files(images, labels, left)
     if declared.cases is not None:
-        training = _only_listed(training, declared.cases, {*images, *labels}, left)
-    tests, test_labels = (_volumes(part_of(root, part), left) for part in PARTS[2:])
+        training = _keep_listed(training, declared.cases, {*images, *labels}, left)
+    tests, test_labels = (_find_volumes(find_part(root, part), left) for part in PARTS[2:])
     if test_labels:
-        testing = pair(_first_channels(tests, test_labels, left), test_labels, left)
+        testing = pair_files(_select_first_channels(tests, test_labels, left), test_labels, left)
     else:
         has_channels = images.keys() != scans.keys()
-        stems = {case_of(case)[0]: root for case in tests} if has_channels else {}
-        tests = _first_channels(tests, stems, left)
-        testing = [item(case, tests, {}) for case in tests]
+        stems = {parse_case(case)[0]: root for case in tests} if has_channels else {}
+        tests = _select_first_channels(tests, stems, left)
+        testing = [make_item(case, tests, {}) for case in tests]
     if not training:
         raise ValueError(f"none of the files in {root} can be used: {left or 'there is no case'}")
     left.warn(logger, root, used=len(training) + len(testing))
-    _warn_of_what_is_declared(root, declared, modality)
+    _warn_of_declaration(root, declared, modality)
     return training, testing
 
 
-def label_values(task: Path | None, default: Sequence[int]) -> tuple[int, ...]:
+def read_label_values(task: Path | None, default: Sequence[int]) -> tuple[int, ...]:
     """The label values that the `dataset.json` of a task folder declares, or else the default.
 
     Args:
-        task: as `locate` returns it.
+        task: as `find_task` returns it.
         default: where there is no task folder, or it declares no values.
     """
-    declared = declared_in(task / "dataset.json").values if task else None
+    declared = read_declaration(task / "dataset.json").values if task else None
     return declared or tuple(default)
 
 
-def declared_values(task: Path | None, wanted: Sequence[int]) -> tuple[int, ...]:
+def choose_label_values(task: Path | None, wanted: Sequence[int]) -> tuple[int, ...]:
     """The values that a label map may hold in a training: wanted there, and declared, if any are.
 
     So a training refuses what `prepare` refuses.
 
     Args:
-        task: as `locate` returns it.
-        wanted: the `label_values` of the bundle.
+        task: as `find_task` returns it.
+        wanted: the `read_label_values` of the bundle.
 
     Raises:
         ValueError: none of the wanted values but the background is declared.
     """
-    declared = label_values(task, wanted)
+    declared = read_label_values(task, wanted)
     both = tuple(value for value in wanted if value in declared)
     if set(both) <= {0} < set(wanted):
         raise ValueError(
@@ -112,7 +112,7 @@ def declared_values(task: Path | None, wanted: Sequence[int]) -> tuple[int, ...]
     return both
 
 
-def _warn_of_what_is_declared(root: Path, declared: Declared, modality: str) -> None:
+def _warn_of_declaration(root: Path, declared: Declaration, modality: str) -> None:
     """Say once what a user should know of a dataset.json before he trains."""
     if declared.ignored is not None:
         warn_once(
@@ -121,7 +121,7 @@ def _warn_of_what_is_declared(root: Path, declared: Declared, modality: str) -> 
             f"pass --ignore {declared.ignored} and --label_values with it to a training, else its "
             "voxels count as those of any other label",
         )
-    if other := other_modality(declared.modality, modality):
+    if other := find_other_modality(declared.modality, modality):
         warn_once(
             logger,
             f"dataset.json of {root} declares the modality {declared.modality}, "
@@ -130,20 +130,20 @@ def _warn_of_what_is_declared(root: Path, declared: Declared, modality: str) -> 
         )
 
 
-def pair(images: dict[str, Path], labels: dict[str, Path], left: LeftOut) -> list[Item]:
+def pair_files(images: dict[str, Path], labels: dict[str, Path], left: LeftOut) -> list[Item]:
     """One item for each case that has an image and a label; what has no partner is left out."""
     left.add("without a label", (images[case].name for case in images if case not in labels))
     left.add("without an image", (labels[case].name for case in labels if case not in images))
-    return [item(case, images, labels) for case in images if case in labels]
+    return [make_item(case, images, labels) for case in images if case in labels]
 
 
-def item(case: str, images: dict[str, Path], labels: dict[str, Path]) -> Item:
+def make_item(case: str, images: dict[str, Path], labels: dict[str, Path]) -> Item:
     """The item of a case; who the patient is stands nowhere, so each case counts as one."""
     made = {"case": case, "patient": case, "image": str(images[case])}
     return made | ({"label": str(labels[case])} if case in labels else {})
 
 
-def add(found: dict[str, Path], case: str, path: Path) -> None:
+def add_file(found: dict[str, Path], case: str, path: Path) -> None:
     """Enter a file under its case.
 
     Raises:
@@ -154,7 +154,7 @@ def add(found: dict[str, Path], case: str, path: Path) -> None:
     found[case] = path
 
 
-def usable(paths: Collection[Path], left: LeftOut) -> list[Path]:
+def select_volumes(paths: Collection[Path], left: LeftOut) -> list[Path]:
     """The volume files among the entries of a folder; what else there is is left out.
 
     A file that a header names as its voxels is a part of that volume.
@@ -176,15 +176,17 @@ def usable(paths: Collection[Path], left: LeftOut) -> list[Path]:
     return found
 
 
-def _volumes(folder: Path, left: LeftOut) -> dict[str, Path]:
+def _find_volumes(folder: Path, left: LeftOut) -> dict[str, Path]:
     """Map case name -> file, in the order of the numbers in the names; empty without the folder."""
     found: dict[str, Path] = {}
-    for path in usable(entries_of(folder), left):
-        add(found, without_suffix(path.name), path)
-    return {case: found[case] for case in sorted(found, key=_by_number)}
+    for path in select_volumes(entries_of(folder), left):
+        add_file(found, without_suffix(path.name), path)
+    return {case: found[case] for case in sorted(found, key=_split_numbers)}
 
 
-def _by_case(labels: dict[str, Path], cases: dict[str, str], left: LeftOut) -> dict[str, Path]:
+def _rename_to_cases(
+    labels: dict[str, Path], cases: dict[str, str], left: LeftOut
+) -> dict[str, Path]:
     """The labels by their cases, where dataset.json gives a label of another name to one.
 
     Args:
@@ -198,28 +200,28 @@ def _by_case(labels: dict[str, Path], cases: dict[str, str], left: LeftOut) -> d
     return {cases.get(name, name): path for name, path in labels.items() if name not in others}
 
 
-def _first_channels(
+def _select_first_channels(
     images: dict[str, Path], labels: dict[str, Path], left: LeftOut
 ) -> dict[str, Path]:
     """The images by the names of their labels: `case_0000` is the first channel of `case`."""
     found: dict[str, Path] = {}
     for name, path in images.items():
-        case, channel = case_of(name)
+        case, channel = parse_case(name)
         if name in labels or channel is None or case not in labels:
-            add(found, name, path)
+            add_file(found, name, path)
         elif channel == 0:
-            add(found, case, path)
+            add_file(found, case, path)
         else:
             left.add("of another channel than the first", [path.name])
     return found
 
 
-def _only_listed(
+def _keep_listed(
     items: list[Item], cases: Collection[str], there: Collection[str], left: LeftOut
 ) -> list[Item]:
     """The items of the cases that dataset.json names; the others are left out."""
     names = {case: case for case in cases}
-    names |= {case_of(case)[0]: case for case in cases}
+    names |= {parse_case(case)[0]: case for case in cases}
     gone = {case for name, case in names.items() if name not in there}
     kept = {case for name, case in names.items() if name in there}
     left.add("named in dataset.json and not there", gone - kept)
@@ -227,8 +229,8 @@ def _only_listed(
         "not named in dataset.json",
         (Path(item["image"]).name for item in items if item["case"] not in names),
     )
-    return [item for item in items if item["case"] in names]
+    return [make_item for make_item in items if make_item["case"] in names]
 
 
-def _by_number(case: str) -> tuple[list[int], str]:
+def _split_numbers(case: str) -> tuple[list[int], str]:
     return [int(number) for number in re.findall(r"\d+", case)], case

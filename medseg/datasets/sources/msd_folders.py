@@ -11,36 +11,36 @@ PARTS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
 """The folders of a task, as its archive and nnU-Net write them."""
 
 
-def part_of(root: Path, part: str) -> Path:
+def find_part(root: Path, part: str) -> Path:
     """The folder of a part, or the one whose name differs only in capitals where that is alone.
 
     Example:
-        >>> part_of(Path("Task03_Liver"), "imagesTr")
+        >>> find_part(Path("Task03_Liver"), "imagesTr")
         PosixPath('Task03_Liver/imagesTr')
     """
-    alike = [path for path in _folders(root) if path.name.lower() == part.lower()]
+    alike = [path for path in _list_folders(root) if path.name.lower() == part.lower()]
     return alike[0] if len(alike) == 1 else root / part
 
 
 def leave_out_others(root: Path, left: LeftOut) -> None:
     """Enter the volumes that lie beside the folders of a task, or in other folders there."""
-    read = {os.path.realpath(part_of(root, part)) for part in PARTS}
+    read = {os.path.realpath(find_part(root, part)) for part in PARTS}
     found = volume_files(path for path in entries_of(root) if not path.name.startswith("."))
-    for folder in _folders(root):
+    for folder in _list_folders(root):
         if os.path.realpath(folder) in read:
             continue
         for place, below, names in walk(folder):
             below[:] = [name for name in below if os.path.realpath(place / name) not in read]
             found += volume_files(place / name for name in names if not name.startswith("."))
-    where = f"outside of {', '.join(part_of(root, part).name for part in PARTS[:3])}"
+    where = f"outside of {', '.join(find_part(root, part).name for part in PARTS[:3])}"
     left.add(where, (path.relative_to(root).as_posix() for path in found))
 
 
-def tasks_below(root: Path) -> str:
+def describe_tasks_below(root: Path) -> str:
     """Words on the task folders at most two folders below a folder, for a refusal; "" for none."""
     if not root.is_dir():
         return ""
-    places = [path for folder in _folders(root) for path in (folder, *_folders(folder))]
+    places = [path for folder in _list_folders(root) for path in (folder, *_list_folders(folder))]
     found = [path for path in places if os.path.isfile(path / "dataset.json")]
     if not found:
         return ""
@@ -49,7 +49,7 @@ def tasks_below(root: Path) -> str:
     return f"dataset.json is there in {names}, below that folder: pass {one}, {found[0]}"
 
 
-def _folders(root: Path) -> list[Path]:
+def _list_folders(root: Path) -> list[Path]:
     try:
         entries = entries_of(root)
     except OSError:  # said by who reads it

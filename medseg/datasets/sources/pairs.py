@@ -1,8 +1,8 @@
 """Pairs: a picture and its mask, paired by name, checked and written as two PNG files.
 
-`write` takes a picture and a mask of yes and no; `copy` takes a picture that stays as published and
-labels that are translated. Either leaves a case that is there and was made of the same content, see
-`medseg.datasets.sources.stamp`, and makes any other case again.
+`write_pair` takes a picture and a boolean mask; `copy_pair` takes a picture that stays as it was
+published, and labels that are translated. A case that is there and was made of the same content is
+left as it is, see `medseg.datasets.sources.stamp`; any other case is made again.
 """
 
 import logging
@@ -17,7 +17,7 @@ from PIL import Image
 from medseg.base.files import remove, set_aside, whole
 from medseg.base.text import listed
 from medseg.datasets.sources import stamp as _stamp
-from medseg.datasets.sources.picture_files import format_of
+from medseg.datasets.sources.picture_files import find_format
 from medseg.datasets.sources.published import File
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ Pair = tuple[NDArray[Any], NDArray[np.bool_]]
 Bytes = NDArray[np.uint8]
 
 
-def paired(
+def pair_by_name(
     images: Mapping[str, _T],
     masks: Mapping[str, _T],
     *,
@@ -55,7 +55,7 @@ def paired(
     """
     for case in sorted(images.keys() ^ masks.keys()):
         lacking = kinds[1] if case in images else kinds[0]
-        unread = [f for f in files if PurePosixPath(f).stem == case and not format_of(f)]
+        unread = [f for f in files if PurePosixPath(f).stem == case and not find_format(f)]
         said = f", and {listed(unread)} is of no format that is read" if unread else ""
         raise ValueError(
             f"case {case} in {name} has no {lacking}{said}: download or unpack it again"
@@ -63,13 +63,13 @@ def paired(
     return {case: (file, masks[case]) for case, file in images.items()}
 
 
-def item(case: str, patient: str, **more: Any) -> dict[str, Any]:
-    """An entry of a datalist for the files that `write` makes."""
+def make_item(case: str, patient: str, **more: Any) -> dict[str, Any]:
+    """An entry of a datalist for the files that `write_pair` makes."""
     files = {"image": f"images/{case}.png", "label": f"masks/{case}.png"}
     return {"case": case, "patient": patient, **files, **more}
 
 
-def write(out: Path, case: str, *, stamp: str, load: Callable[[], Pair]) -> None:
+def write_pair(out: Path, case: str, *, stamp: str, load: Callable[[], Pair]) -> None:
     """Write `images/<case>.png` and `masks/<case>.png`, unless both are there, of the same stamp.
 
     Args:
@@ -82,14 +82,14 @@ def write(out: Path, case: str, *, stamp: str, load: Callable[[], Pair]) -> None
     Raises:
         ValueError: the mask is empty or of another size than the picture; then nothing is written.
     """
-    paths = _paths(out, case)
+    paths = _get_paths(out, case)
     if is_made(*paths, stamp=stamp):
         return
     image, mask = load()
     if image.shape[:2] != mask.shape:
         raise ValueError(
-            f"the mask of case {case} has {_pixels(mask)} and its image {_pixels(image)}: "
-            "download the dataset again"
+            f"the mask of case {case} has {_format_size(mask)} and its image "
+            f"{_format_size(image)}: download the dataset again"
         )
     if not mask.any():
         raise ValueError(
@@ -98,7 +98,7 @@ def write(out: Path, case: str, *, stamp: str, load: Callable[[], Pair]) -> None
     save_case(dict(zip(paths, (image, mask.astype(np.uint8) * 255), strict=True)), stamp=stamp)
 
 
-def copy(
+def copy_pair(
     image: File,
     truth: File,
     *,
@@ -123,14 +123,14 @@ def copy(
         ValueError: a file is unreadable or not as published, or the two differ in size; it is
             named, and no mask is written.
     """
-    image_path, mask_path = _paths(out, case)
-    stamp = _stamp.of_files(image, truth)
+    image_path, mask_path = _get_paths(out, case)
+    stamp = _stamp.hash_files(image, truth)
     if is_made(image_path, mask_path, stamp=stamp):
         return
-    picture, content = image.array(mode="RGB"), truth.array(mode=truth_mode)
+    picture, content = image.read_array(mode="RGB"), truth.read_array(mode=truth_mode)
     if picture.shape[:2] != content.shape[:2]:
         raise ValueError(
-            f"{truth.path} has {_pixels(content)} and its picture {_pixels(picture)}: "
+            f"{truth.path} has {_format_size(content)} and its picture {_format_size(picture)}: "
             "download or unpack it again"
         )
     try:
@@ -170,16 +170,16 @@ def clear(path: Path) -> None:
 
 def save(array: NDArray[Any], path: Path, *, stamp: str | None = None) -> None:
     """Write a picture as PNG of 8 or 16 bits, whole or not at all, with its stamp if it has one."""
-    info = None if stamp is None else _stamp.chunk(stamp)
+    info = None if stamp is None else _stamp.make_chunk(stamp)
     with whole(path) as partial:
         picture = Image.fromarray(array)
         picture.save(partial, format="PNG", compress_level=_COMPRESSION, pnginfo=info)
 
 
-def _paths(out: Path, case: str) -> tuple[Path, Path]:
+def _get_paths(out: Path, case: str) -> tuple[Path, Path]:
     """The files of the picture and of the mask."""
     return out / "images" / f"{case}.png", out / "masks" / f"{case}.png"
 
 
-def _pixels(array: NDArray[Any]) -> str:
+def _format_size(array: NDArray[Any]) -> str:
     return f"{array.shape[1]} x {array.shape[0]} pixels"

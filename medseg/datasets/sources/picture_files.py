@@ -27,11 +27,11 @@ LOSSLESS = ("PNG", "TIFF", "BMP")
 """Formats that keep the values of a mask."""
 
 
-def format_of(file: str) -> str:
+def find_format(file: str) -> str:
     """The format of a picture by its name, of `FORMATS`; "" where it is none.
 
     Example:
-        >>> format_of("images/a.JPEG"), format_of("a.txt")
+        >>> find_format("images/a.JPEG"), find_format("a.txt")
         ('JPEG', '')
     """
     suffix = PurePosixPath(file).suffix.lower()
@@ -53,10 +53,10 @@ def read_pages(content: bytes) -> list[tuple[Image.Image, int]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with Image.open(BytesIO(content)) as image:
-            return list(_pages(image))
+            return list(_decode_pages(image))
 
 
-def _pages(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
+def _decode_pages(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
     """Decode each page once its header has shown that there are not too many pixels."""
     pixels = 0
     for page in ImageSequence.Iterator(image):

@@ -19,7 +19,7 @@ from PIL import Image
 
 from medseg.base.text import ODD, LeftOut, counted, warn_once
 from medseg.base.walk import walk, what_is_no_file
-from medseg.datasets.sources.picture_files import FORMATS, UNREAD, format_of, read_pages
+from medseg.datasets.sources.picture_files import FORMATS, UNREAD, find_format, read_pages
 from medseg.ingest.pictures.orientation import UPRIGHT, note_on
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ _READ_ERRORS = (
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedFiles:
     """The files of a dataset, whatever holds them.
 
     Attributes:
@@ -74,9 +74,9 @@ class Published:
         try:
             return self.content(file)
         except _READ_ERRORS as error:
-            raise self.unreadable(file, error) from error
+            raise self.make_error(file, error) from error
 
-    def checksum(self, file: str) -> tuple[int, int]:
+    def compute_checksum(self, file: str) -> tuple[int, int]:
         """Size in bytes and CRC-32 of a file's content; ValueError where it cannot be read.
 
         Those of an archive are as it records them, unread; a file has the same in a folder.
@@ -86,7 +86,7 @@ class Published:
         content = self.read(file)
         return len(content), zlib.crc32(content)
 
-    def pages(self, file: str) -> list[Image.Image]:
+    def read_pages(self, file: str) -> list[Image.Image]:
         """Every page of a picture file, as stored; ValueError where it is no such file.
 
         An EXIF orientation is not applied, whatever the format, and a warning says so.
@@ -95,37 +95,37 @@ class Published:
         try:
             pages = read_pages(content)
         except _READ_ERRORS as error:
-            raise self.unreadable(file, error) from error
+            raise self.make_error(file, error) from error
         for _, orientation in pages:
             if orientation != UPRIGHT:
                 warn_once(logger, note_on(f"{file} of {self.name}", orientation))
         return [page for page, _ in pages]
 
-    def picture(self, file: str) -> Image.Image:
+    def read_picture(self, file: str) -> Image.Image:
         """A picture of one page, decoded; ValueError where it is none."""
-        first, *more = self.pages(file)
+        first, *more = self.read_pages(file)
         if more:
             raise ValueError(f"{file} of {self.name} has {len(more) + 1} pages, a picture has one")
         return first
 
     @contextmanager
-    def archive(self, file: str) -> Iterator["Published"]:
+    def open_archive(self, file: str) -> Iterator["PublishedFiles"]:
         """The files of an archive among the files; ValueError where it is none."""
         content = self.read(file)
         try:
             archive = zipfile.ZipFile(BytesIO(content))
         except _READ_ERRORS as error:
-            raise self.unreadable(file, error) from error
+            raise self.make_error(file, error) from error
         with archive:
             yield replace(
                 self,
                 name=f"{self.name}/{file}",
-                files=_ordered(archive.namelist()),
+                files=_sort_files(archive.namelist()),
                 content=partial(_read_member, archive),
                 directory=partial(_recorded_checksum, archive),
             )
 
-    def stems(self, folder: str, *, first: str) -> dict[str, str]:
+    def find_stems(self, folder: str, *, first: str) -> dict[str, str]:
         """Map the stem of each picture in a folder, wherever that folder lies -> the file.
 
         Args:
@@ -142,7 +142,7 @@ class Published:
         there = [f for f in self.files if PurePosixPath(f).parent.parts[-len(parts) :] == parts]
         for name in formats:
             of_format: dict[str, str] = {}
-            for file in (file for file in there if format_of(file) == name):
+            for file in (file for file in there if find_format(file) == name):
                 stem = PurePosixPath(file).stem
                 if stem not in found and (other := of_format.setdefault(stem, file)) != file:
                     raise ValueError(
@@ -150,7 +150,7 @@ class Published:
                         "copy, or give the folder of one dataset"
                     )
             found = of_format | found
-        return {stem: found[stem] for stem in sorted(found, key=_natural)}
+        return {stem: found[stem] for stem in sorted(found, key=_split_numbers)}
 
     def check_format(self, file: str, *wanted: str) -> None:
         """Refuse a picture of another format than those that can be taken for it.
@@ -158,13 +158,13 @@ class Published:
         Raises:
             ValueError: naming the file and its format.
         """
-        if (name := format_of(file)) not in wanted:
+        if (name := find_format(file)) not in wanted:
             raise ValueError(
                 f"{file} of {self.name} is {name or 'no picture'} by its name, "
                 f"{' or '.join(wanted)} is read there: download or unpack it again as published"
             )
 
-    def unreadable(self, file: str, error: BaseException) -> ValueError:
+    def make_error(self, file: str, error: BaseException) -> ValueError:
         """The error to raise for a file that is damaged."""
         reason = " ".join(str(error).split()) or type(error).__name__
         return ValueError(self.damaged.format(file=file, name=self.name, reason=reason))
@@ -174,20 +174,20 @@ class Published:
 class File:
     """A file of a folder or archive."""
 
-    published: Published
+    published: PublishedFiles
     path: str
 
     def read(self) -> bytes:
         """Its bytes; ValueError where it cannot be read."""
         return self.published.read(self.path)
 
-    def checksum(self) -> tuple[int, int]:
+    def compute_checksum(self) -> tuple[int, int]:
         """Its size in bytes and the CRC-32 of its content; ValueError where it cannot be read."""
-        return self.published.checksum(self.path)
+        return self.published.compute_checksum(self.path)
 
-    def array(self, *, mode: str) -> NDArray[np.uint8]:
+    def read_array(self, *, mode: str) -> NDArray[np.uint8]:
         """Its pixels; ValueError where it is unreadable or of another mode than published."""
-        picture = self.published.picture(self.path)
+        picture = self.published.read_picture(self.path)
         if picture.mode != mode:
             raise ValueError(
                 f"{self.path} of {self.published.name} is a picture of mode {picture.mode}, {mode} "
@@ -197,9 +197,9 @@ class File:
 
 
 @contextmanager
-def opened(
+def open_published(
     source: Path, *, remedy: str, most_bytes: int = MOST_BYTES, damaged: str = DAMAGED
-) -> Iterator[Published]:
+) -> Iterator[PublishedFiles]:
     """The files of a folder, whatever lies in it, or of a zip archive.
 
     Args:
@@ -213,17 +213,17 @@ def opened(
         ValueError: a file that is no zip archive, or the beginning of one; a pipe or a device.
 
     Example:
-        >>> with opened(Path("kvasir-seg.zip"), remedy="give kvasir-seg.zip") as published:
-        ...     image = published.picture(published.files[0])  # doctest: +SKIP
+        >>> with open_published(Path("kvasir-seg.zip"), remedy="give kvasir-seg.zip") as published:
+        ...     image = published.read_picture(published.files[0])  # doctest: +SKIP
     """
     name = str(source.absolute())
     if os.path.isdir(source):
         below = [folder / name for folder, _, names in walk(source) for name in names]
-        odd = _ordered(f.relative_to(source).as_posix() for f in below if what_is_no_file(f))
+        odd = _sort_files(f.relative_to(source).as_posix() for f in below if what_is_no_file(f))
         found = (f.relative_to(source).as_posix() for f in below if os.path.isfile(f))
-        files = _ordered(found)
-        _warn_of_unread(name, files, odd)
-        yield Published(name, files, lambda file: (source / file).read_bytes(), damaged)
+        files = _sort_files(found)
+        _warn_of_unread_pictures(name, files, odd)
+        yield PublishedFiles(name, files, lambda file: (source / file).read_bytes(), damaged)
         return
     if not os.path.exists(source):
         raise FileNotFoundError(f"no such file or folder: {name}: {remedy}")
@@ -236,12 +236,12 @@ def opened(
         )
     with zipfile.ZipFile(source) as archive:
         content = partial(_read_member, archive, most_bytes=most_bytes)
-        files = _ordered(archive.namelist())
-        _warn_of_unread(name, files)
-        yield Published(name, files, content, damaged, partial(_recorded_checksum, archive))
+        files = _sort_files(archive.namelist())
+        _warn_of_unread_pictures(name, files)
+        yield PublishedFiles(name, files, content, damaged, partial(_recorded_checksum, archive))
 
 
-def _warn_of_unread(name: str, files: Iterable[str], odd: Iterable[str] = ()) -> None:
+def _warn_of_unread_pictures(name: str, files: Iterable[str], odd: Iterable[str] = ()) -> None:
     """Name the files that no converter reads although they are, or were, part of the set."""
     left = LeftOut()
     left.add(ODD, odd)
@@ -266,8 +266,8 @@ def _recorded_checksum(archive: zipfile.ZipFile, file: str) -> tuple[int, int]:
     return member.file_size, member.CRC
 
 
-def _ordered(files: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted((file for file in files if not _is_clutter(file)), key=_natural))
+def _sort_files(files: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted((file for file in files if not _is_clutter(file)), key=_split_numbers))
 
 
 def _is_clutter(file: str) -> bool:
@@ -275,7 +275,7 @@ def _is_clutter(file: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
-def _natural(file: str) -> list[tuple[int, str]]:
+def _split_numbers(file: str) -> list[tuple[int, str]]:
     """A key that sorts the numbers in a path by value and the rest as text."""
     return [
         (int(piece), "") if piece.isdecimal() else (-1, piece)

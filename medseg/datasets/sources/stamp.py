@@ -24,27 +24,27 @@ FORMAT = 1
 """Part of every stamp: raise it when a converter makes other pictures of the same files."""
 
 
-def of_files(*files: File) -> str:
+def hash_files(*files: File) -> str:
     """The stamp of a case made of these files, in this order; ValueError where one is unreadable.
 
     An archive knows size and CRC-32 of its members; of a folder every byte is read.
 
     Example:
-        >>> of_files(File(published, "a.png"), File(published, "b.png"))  # doctest: +SKIP
+        >>> hash_files(File(published, "a.png"), File(published, "b.png"))  # doctest: +SKIP
         '5f0c5a1b1c7f9a52'
     """
-    return _hashed([file.checksum() for file in files])
+    return _hash([file.compute_checksum() for file in files])
 
 
-def of_arrays(*arrays: NDArray[Any]) -> str:
+def hash_arrays(*arrays: NDArray[Any]) -> str:
     """The stamp of a case of which the source holds these pixels, whatever the files around them.
 
     For a stack, one file of many cases: the others keep their stamps when one page is corrected.
     """
-    return _hashed([(a.shape, a.dtype.str, zlib.crc32(a.tobytes())) for a in arrays])
+    return _hash([(a.shape, a.dtype.str, zlib.crc32(a.tobytes())) for a in arrays])
 
 
-def chunk(stamp: str) -> PngInfo:
+def make_chunk(stamp: str) -> PngInfo:
     """What Pillow needs to write the stamp into a PNG."""
     info = PngInfo()
     info.add_text(KEY, stamp)
@@ -60,5 +60,5 @@ def read(path: Path) -> str | None:
         return None
 
 
-def _hashed(parts: list[Any]) -> str:
+def _hash(parts: list[Any]) -> str:
     return hashlib.sha256(repr((FORMAT, parts)).encode()).hexdigest()[:16]

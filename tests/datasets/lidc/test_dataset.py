@@ -17,11 +17,11 @@ from scipy.ndimage import label
 from medseg.datasets import lidc
 from medseg.datasets.lidc import Settings
 from medseg.datasets.lidc.annotations_xml import read_xml
-from medseg.datasets.lidc.consensus import consensus, dice, staple
+from medseg.datasets.lidc.consensus import compute_dice, find_consensus, run_staple
 from medseg.datasets.lidc.marks import Stack, place
 from medseg.datasets.lidc.nodules import group
-from medseg.datasets.lidc.problems import REMEDIES, Problem, lines
-from medseg.datasets.lidc.source import stack_of
+from medseg.datasets.lidc.problems import REMEDIES, Problem, format_lines
+from medseg.datasets.lidc.source import make_stack
 from medseg.datasets.phantom import chest
 from medseg.datasets.phantom.canvas import Grid
 from medseg.ingest import IngestError, Reason, find_series
@@ -479,18 +479,18 @@ def test_pixels_that_cannot_be_decoded_are_reported_and_the_rest_goes_on(publish
 )
 def test_problems_of_one_kind_are_said_in_one_line(count, line):
     same = [Problem(f"series {n}", "no-images", f"no CT for {n}.xml") for n in range(count)]
-    assert list(lines(same)) == [line + REMEDIES["no-images"]]
+    assert list(format_lines(same)) == [line + REMEDIES["no-images"]]
 
 
 def test_each_kind_of_problem_has_its_line_and_one_without_a_case_too():
     zero = Problem("LIDC-IDRI-0001_1", "zero-area", "2 x, first: nodule 1")
     none, image = Problem("", "no-nodules", "1 scans"), Problem("series 1", "no-images", "no CT")
-    assert [line.split(": ")[0] for line in lines([zero, none, image, image])] == [
+    assert [line.split(": ")[0] for line in format_lines([zero, none, image, image])] == [
         "2 x no-images",
         "1 scans (no-nodules)",
         "LIDC-IDRI-0001_1",
     ]
-    assert list(lines([])) == []
+    assert list(format_lines([])) == []
 
 
 def test_missing_images_are_logged_in_one_line_and_listed_one_by_one(collection, tmp_path, caplog):
@@ -626,7 +626,7 @@ def scan(data_root):
     folder = data_root / "lidc"
     (series,) = find_series(folder / "LIDC-IDRI-0314")
     reads = read_xml(folder / "LIDC-IDRI-0314" / "annotations.xml")
-    stack = stack_of(series, series.geometry)
+    stack = make_stack(series, series.geometry)
     masks = {}
     for name in ("label_consensus50", "label_4readers_bits"):
         image = nib.load(folder / f"LIDC-IDRI-0314_{name}_full_series.nii.gz")
@@ -643,11 +643,13 @@ def scan(data_root):
 def test_the_consensus_of_a_real_scan_is_the_given_mask(scan):
     regions, geometry, masks = scan
     (nodule,) = group(regions, geometry)
-    voxels = consensus([region.voxels for region in nodule.outlined])
+    voxels = find_consensus([region.voxels for region in nodule.outlined])
     given = np.flatnonzero(masks["label_consensus50"])
     assert len(nodule.outlined) == 4
-    assert dice(voxels, given) > 0.999
-    assert dice(staple([r.voxels for r in nodule.outlined], geometry.shape), given) > 0.85
+    assert compute_dice(voxels, given) > 0.999
+    assert (
+        compute_dice(run_staple([r.voxels for r in nodule.outlined], geometry.shape), given) > 0.85
+    )
 
 
 @pytest.mark.realdata

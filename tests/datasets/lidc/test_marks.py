@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medseg.datasets.lidc.annotations_xml import Contour, Kind, Mark
-from medseg.datasets.lidc.marks import Stack, place, summary
+from medseg.datasets.lidc.marks import Stack, place, summarize
 from medseg.geometry import Geometry
 
 _SQUARE = ((1, 1), (4, 1), (4, 4), (1, 4))  # encloses 2 x 2 pixels
@@ -89,7 +89,7 @@ def test_a_point_is_the_voxel_it_is_in(kind):
 def test_faults_are_summed_up_by_code_with_number_and_first_place():
     marks = [_mark(_contour(z=99.0), _contour(z=98.0), off_scale=[("margin", 9)])]
     _, faults = place(marks, _STACK)
-    assert summary(faults) == [
+    assert summarize(faults) == [
         ("empty-mark", "1 x, first: nodule 7 of reader 2"),
         ("off-scale", "1 x, first: nodule 7 of reader 2, margin 9"),
         ("unknown-slice", "2 x, first: nodule 7 of reader 2, z 99.0 mm"),

@@ -9,10 +9,10 @@ from medseg.datasets.lidc.annotations_xml import Kind, Mark
 from medseg.datasets.lidc.marks import Region
 from medseg.datasets.lidc.measure import (
     COLUMNS,
-    centre_mm,
-    longest_in_plane_mm,
+    compute_sphere_diameter_mm,
+    find_centre_mm,
     measure,
-    sphere_diameter_mm,
+    measure_longest_in_plane_mm,
 )
 from medseg.datasets.lidc.nodules import Group
 from medseg.geometry import Geometry
@@ -38,7 +38,7 @@ def test_a_block_has_the_volume_of_its_voxels_and_the_diameter_of_that_sphere():
     assert row["diameter_mm"] == pytest.approx((72 / math.pi) ** (1 / 3), abs=1e-3)
     assert row["slices"] == 3
     assert (row["x_mm"], row["y_mm"], row["z_mm"]) == (-1.75, -1.75, 4.0)
-    assert sphere_diameter_mm(math.pi / 6 * 27) == pytest.approx(3)
+    assert compute_sphere_diameter_mm(math.pi / 6 * 27) == pytest.approx(3)
 
 
 @pytest.mark.parametrize(
@@ -50,17 +50,17 @@ def test_a_block_has_the_volume_of_its_voxels_and_the_diameter_of_that_sphere():
     ],
 )
 def test_the_longest_diameter_goes_from_corner_to_corner_within_a_slice(block, pixels):
-    assert longest_in_plane_mm(_block(*block), _GRID) == pytest.approx(0.5 * pixels)
+    assert measure_longest_in_plane_mm(_block(*block), _GRID) == pytest.approx(0.5 * pixels)
 
 
 def test_the_longest_diameter_is_of_the_slice_where_it_is_longest_not_across_slices():
     voxels = np.union1d(_block((0, 1), (0, 1), (0, 1)), _block((9, 10), (9, 10), (5, 6)))
-    assert longest_in_plane_mm(voxels, _GRID) == pytest.approx(0.5 * math.sqrt(2))
-    assert longest_in_plane_mm(_NONE, _GRID) == 0
+    assert measure_longest_in_plane_mm(voxels, _GRID) == pytest.approx(0.5 * math.sqrt(2))
+    assert measure_longest_in_plane_mm(_NONE, _GRID) == 0
 
 
 def test_the_centre_is_the_mean_of_the_voxel_centres():
-    assert centre_mm(_block((0, 4), (0, 1), (2, 3)), _GRID) == (-0.75, 0.0, 4.0)
+    assert find_centre_mm(_block((0, 4), (0, 1), (2, 3)), _GRID) == (-0.75, 0.0, 4.0)
 
 
 def test_the_readers_are_counted_and_their_ratings_kept_in_order():

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from medseg.datasets.lidc.outline import inside
+from medseg.datasets.lidc.outline import find_inside
 
 
 def _pixels(points):
-    return {tuple(pixel) for pixel in inside(points).tolist()}
+    return {tuple(pixel) for pixel in find_inside(points).tolist()}
 
 
 def _block(x0, x1, y0, y1):
@@ -28,9 +28,9 @@ def test_a_slanted_outline_leaves_the_pixels_on_its_edges_out():
 @pytest.mark.parametrize("closed", [True, False])
 def test_neither_direction_nor_closing_nor_start_matter(turn, closed):
     points = [(2, 0), (5, 1), (6, 4), (3, 6), (0, 3)]
-    expected = inside(points).tolist()
+    expected = find_inside(points).tolist()
     moved = (points[2:] + points[:2])[::turn]
-    assert inside(moved + moved[:1] if closed else moved).tolist() == expected
+    assert find_inside(moved + moved[:1] if closed else moved).tolist() == expected
 
 
 def test_both_loops_of_a_figure_of_eight_are_inside():
@@ -55,7 +55,7 @@ def test_two_lobes_joined_by_a_line_enclose_both():
     [[(3, 3)], [(3, 3)] * 4, [(0, 0), (5, 5)], [(0, 0), (5, 0), (0, 0)], [(0, 0), (9, 0), (4, 0)]],
 )
 def test_a_point_or_a_line_encloses_nothing(points):
-    assert inside(points).shape == (0, 2)
+    assert find_inside(points).shape == (0, 2)
 
 
 def test_pixels_of_a_disc_are_those_of_its_definition():
@@ -67,5 +67,5 @@ def test_pixels_of_a_disc_are_those_of_its_definition():
     ring = np.argwhere((near & ~disc).T)
     angle = np.arctan2(*(ring - 20).T)
     found = np.zeros_like(disc)
-    found[tuple(inside(ring[np.argsort(angle)]).T[::-1])] = True
+    found[tuple(find_inside(ring[np.argsort(angle)]).T[::-1])] = True
     assert np.array_equal(found, disc)

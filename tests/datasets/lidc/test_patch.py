@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from medseg.datasets.lidc.patch import cut, planes
+from medseg.datasets.lidc.patch import cut, list_planes
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.pixels.read import CT_PADDING_HU
 
@@ -90,7 +90,7 @@ def test_the_planes_with_a_label_lie_where_they_lie_in_the_patch():
     mask = np.zeros(_SHAPE, np.uint8)
     mask[15:25, 15:22, 8:11] = 1
     patch = cut(volume, mask, geometry, centre_mm=_centre(geometry), size=24, spacing_mm=1.0)
-    found = dict(planes(patch))
+    found = dict(list_planes(patch))
     assert list(found) == np.flatnonzero(patch.label.any(axis=(0, 1))).tolist()
     assert 6 <= len(found) <= 8  # three slices of 2.5 mm
     for k, plane in found.items():
@@ -104,4 +104,4 @@ def test_a_patch_without_a_label_has_no_planes():
     volume, geometry = _ramp(_DICOM)
     empty = np.zeros(_SHAPE, np.uint8)
     patch = cut(volume, empty, geometry, centre_mm=_centre(geometry), size=8, spacing_mm=1.0)
-    assert not list(planes(patch))
+    assert not list(list_planes(patch))

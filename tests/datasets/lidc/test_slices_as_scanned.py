@@ -21,12 +21,12 @@ from scipy.ndimage import center_of_mass
 from medseg.datasets import lidc
 from medseg.datasets.lidc import Settings
 from medseg.datasets.lidc.annotations_xml import Contour, Kind, Mark, read_xml
-from medseg.datasets.lidc.consensus import consensus, dice
+from medseg.datasets.lidc.consensus import compute_dice, find_consensus
 from medseg.datasets.lidc.marks import place
 from medseg.datasets.lidc.nodules import group
-from medseg.datasets.lidc.slices_as_scanned import Original
-from medseg.datasets.lidc.source import stack_of
-from medseg.datasets.phantom.chest import outline
+from medseg.datasets.lidc.slices_as_scanned import OriginalSlices
+from medseg.datasets.lidc.source import make_stack
+from medseg.datasets.phantom.chest import trace_outline
 from medseg.datasets.phantom.dicom_series import write_ct_series
 from medseg.ingest import find_series
 from medseg.ingest.dicom.resample import resample
@@ -102,7 +102,7 @@ def _write(scan, folder):
         image.ImagePositionPatient = np.round(scan.first_mm(k), 6).tolist()
         image.InstanceNumber = k + 1
         if ball.any():
-            rois.append(_roi(outline(ball), uid if scan.by_uid else "", scan.first_mm(k)[2]))
+            rois.append(_roi(trace_outline(ball), uid if scan.by_uid else "", scan.first_mm(k)[2]))
         if k not in scan.lost:
             image.save_as(folder / f"{k:03d}.dcm", enforce_file_format=True)
     nodule = f"<unblindedReadNodule><noduleID>1</noduleID>{''.join(rois)}</unblindedReadNodule>"
@@ -303,7 +303,7 @@ def test_a_gap_that_is_too_wide_to_interpolate_is_refused_with_the_option_too(tm
 @pytest.mark.parametrize("name", ["gantry tilted by 12 degrees", "uneven spacing"])
 def test_a_mask_is_laid_as_the_image_is_interpolated_and_cut_at_one_half(name, tmp_path):
     (series,) = find_series(_write(_SCANS[name], tmp_path), resample=True)
-    stack = stack_of(series, series.geometry)
+    stack = make_stack(series, series.geometry)
     mark = read_xml(tmp_path / "069.xml").marks[0]
     ((region,), faults) = place([mark], stack)
     balls = [_SCANS[name].ball(k) for k in range(len(_SCANS[name].z_mm))]
@@ -317,7 +317,7 @@ def _original(depths_mm, *, offsets=None, step_mm=1.0, neighbours=None):
     """Slices of 4 columns and 5 rows, and planes of 6 x 8 pixels."""
     offsets = np.zeros((len(depths_mm), 2)) if offsets is None else np.array(offsets, float)
     planes = len(neighbours)
-    return Original(
+    return OriginalSlices(
         (4, 5, len(depths_mm)),
         np.array(depths_mm, float),
         SimpleNamespace(
@@ -332,7 +332,7 @@ def _original(depths_mm, *, offsets=None, step_mm=1.0, neighbours=None):
 
 def _lay(original, *voxels, is_outline=True):
     flat = np.sort(np.ravel_multi_index(np.array(voxels).T, original.shape))
-    laid = original.lay(flat, is_outline=is_outline)
+    laid = original.move_to_grid(flat, is_outline=is_outline)
     places = np.unravel_index(laid, original.resampling.geometry.shape)
     return set(zip(*(axis.tolist() for axis in places), strict=True))
 
@@ -354,7 +354,7 @@ def test_a_plane_between_two_slices_has_the_nearer_one_and_midway_both():
     low, high = (1, 1), (2, 3)
     laid = _lay(original, (*low, 0), (*high, 1))
     assert laid == {(*low, 0), (*low, 1), (*low, 2), (*high, 2), (*high, 3), (*high, 4)}
-    assert original.between.tolist() == [1, 2, 3]
+    assert original.interpolated.tolist() == [1, 2, 3]
 
 
 def test_a_point_goes_to_the_nearest_voxel_and_stays_one():
@@ -371,7 +371,7 @@ def test_an_outline_that_would_be_lost_between_two_planes_goes_to_the_nearest():
 
 def test_nothing_stays_nothing():
     original = _original([0, 1], neighbours=[(0, 0.0), (1, 0.0)])
-    assert original.lay(np.empty(0, np.int64), is_outline=True).size == 0
+    assert original.move_to_grid(np.empty(0, np.int64), is_outline=True).size == 0
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_contours_are_judged_in_the_slices_that_the_readers_saw(points, z_mm, co
     assert series.geometry.shape[1] > _PIXELS  # where row 64 would be inside
     contour = Contour(points, "", scan.first_mm(0)[2] + z_mm, True)
     _, faults = place(
-        [Mark(1, "1", Kind.NODULE, (), (), (contour,))], stack_of(series, series.geometry)
+        [Mark(1, "1", Kind.NODULE, (), (), (contour,))], make_stack(series, series.geometry)
     )
     assert [fault.code for fault in faults] == codes
 
@@ -411,8 +411,8 @@ def test_a_real_nodule_hardly_changes_when_slices_of_it_are_missing(lost, data_r
     marks = read_xml(folder / "annotations.xml").marks
     found = []
     for series in (whole, gapped):
-        regions, _ = place(marks, stack_of(series, series.geometry))
+        regions, _ = place(marks, make_stack(series, series.geometry))
         (nodule,) = group(regions, series.geometry)
-        found.append(consensus([region.voxels for region in nodule.outlined]))
-    assert dice(*found) > 0.975
+        found.append(find_consensus([region.voxels for region in nodule.outlined]))
+    assert compute_dice(*found) > 0.975
     assert found[1].size == pytest.approx(found[0].size, rel=0.05)

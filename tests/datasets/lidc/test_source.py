@@ -12,13 +12,13 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from medseg.datasets.lidc import source
 from medseg.datasets.lidc.source import (
-    case_of,
-    content_of,
     find_annotations,
     find_ct,
-    patient_of,
+    hash_content,
+    make_stack,
+    name_case,
     read_copies,
-    stack_of,
+    read_patient,
 )
 from medseg.geometry import Geometry
 
@@ -123,7 +123,7 @@ def test_what_has_no_uid_comes_last_of_its_folder_and_a_link_to_nothing_is_no_di
 
 def test_a_case_is_named_by_its_whole_uid(tmp_path):
     files = [_dicom(tmp_path / "1.dcm")]
-    names = [case_of(_Series(uid=uid, files=files)) for uid in ("1.2.1.123", "1.2.2.123")]
+    names = [name_case(_Series(uid=uid, files=files)) for uid in ("1.2.1.123", "1.2.2.123")]
     # printf 1.2.1.123 | sha256sum
     assert names == ["LIDC-IDRI-0001_123-bc303931", "LIDC-IDRI-0001_123-600fd795"]
 
@@ -132,9 +132,9 @@ def test_content_is_told_by_bytes_and_not_by_names_dates_or_order(tmp_path):
     for name, content in {"a": b"1", "b": b"2", "c": b"1", "d": b"2", "e": b"22"}.items():
         (tmp_path / name).write_bytes(content)
     a, b, c, d, e = (tmp_path / name for name in "abcde")
-    assert content_of([a, b]) == content_of([d, c])
+    assert hash_content([a, b]) == hash_content([d, c])
     others = [[a, e], [a], [a, a, b], [b, d], [], [a, tmp_path / "absent"], [a, tmp_path]]
-    assert len({content_of(files) for files in [[a, b], *others]}) == 1 + len(others)
+    assert len({hash_content(files) for files in [[a, b], *others]}) == 1 + len(others)
 
 
 def test_every_byte_of_a_long_file_counts(tmp_path):
@@ -145,19 +145,19 @@ def test_every_byte_of_a_long_file_counts(tmp_path):
         file.write_bytes(content if changed is None else bytes(content[:changed]) + b"1"
                          + bytes(content[changed + 1 :]))  # fmt: skip
         assert file.stat().st_size == len(content)
-        contents.add(content_of([file]))
+        contents.add(hash_content([file]))
     assert len(contents) == 5
 
 
 @pytest.mark.parametrize("patient", ["Doe^Jane 1970", "LIDC-IDRI-0314 Doe", ""])
 def test_only_the_pseudonym_of_the_collection_is_shown(tmp_path, patient):
     file = _dicom(tmp_path / "1.dcm", patient=patient)
-    shown = patient_of(_Series(files=[file]))
+    shown = read_patient(_Series(files=[file]))
     assert shown.startswith("patient-")
     assert "Doe" not in shown
-    assert shown == patient_of(_Series(files=[file]))
+    assert shown == read_patient(_Series(files=[file]))
     public = _dicom(tmp_path / "2.dcm", patient="LIDC-IDRI-0314")
-    assert patient_of(_Series(files=[public])) == "LIDC-IDRI-0314"
+    assert read_patient(_Series(files=[public])) == "LIDC-IDRI-0314"
 
 
 def test_each_uid_is_in_the_slice_at_its_position():
@@ -168,7 +168,7 @@ def test_each_uid_is_in_the_slice_at_its_position():
         SimpleNamespace(instance=f"1.2.{n}", position=np.array([-100, -90, z]), frame=None)
         for n, z in enumerate((-46, -50, -48, -52))
     ]
-    stack = stack_of(_Series(slices=tuple(slices)), geometry)
+    stack = make_stack(_Series(slices=tuple(slices)), geometry)
     assert stack.slice_of == {"1.2.0": 2, "1.2.1": 0, "1.2.2": 1}
     assert (stack.shape, stack.z_mm.tolist(), stack.spacing_mm) == ((4, 4, 3), [-50, -48, -46], 2)
-    assert stack.between is None
+    assert stack.interpolated is None

@@ -7,7 +7,7 @@ import pytest
 
 from medseg.datasets.lidc.annotations_xml import Kind, read_xml
 from medseg.datasets.lidc.marks import Stack, place
-from medseg.datasets.lidc.outline import inside
+from medseg.datasets.lidc.outline import find_inside
 from medseg.datasets.phantom import chest
 from medseg.datasets.phantom.canvas import Grid
 from medseg.geometry import Geometry
@@ -103,9 +103,9 @@ def test_any_ellipse_is_enclosed_by_its_outline():
         centre, radii = rng.uniform(15, 16, 2), rng.uniform(0.8, 12, 2)
         mask = (((np.indices((32, 32)).T - centre) / radii) ** 2).sum(axis=-1).T < 1
         if mask.any():
-            points = chest.outline(mask)
+            points = chest.trace_outline(mask)
             assert points[0] == points[-1]
-            assert np.array_equal(inside(points), np.argwhere(mask))
+            assert np.array_equal(find_inside(points), np.argwhere(mask))
 
 
 @pytest.mark.parametrize("grid", [Grid(48, 8, 5.0), Grid(96, 24, 1.25)])

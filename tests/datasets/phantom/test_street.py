@@ -75,7 +75,7 @@ def test_a_case_does_not_depend_on_how_many_others_there_are(tmp_path, write):
 @pytest.mark.parametrize("size", [32, 96])
 def test_three_cases_show_every_class_and_void(tmp_path, seed, size):
     street.write_city(tmp_path, Grid(size, 1, 1.0), cases=3, test_cases=0, seed=seed)
-    masks = [cityscapes.label(read(path)) for path in tmp_path.glob("gtFine/train/*/*.png")]
+    masks = [cityscapes.map_ids(read(path)) for path in tmp_path.glob("gtFine/train/*/*.png")]
     assert set(np.unique(masks)) == set(cityscapes.LABEL_VALUES)
 
 

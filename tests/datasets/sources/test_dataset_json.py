@@ -7,13 +7,13 @@ import pytest
 from medseg.datasets import datalist
 from medseg.datasets.sources.dataset_json import (
     MOST_BYTES,
-    declared_in,
-    other_modality,
+    find_other_modality,
+    read_declaration,
     read_json,
 )
 
 
-@pytest.mark.parametrize("read", [read_json, datalist.read, declared_in])
+@pytest.mark.parametrize("read", [read_json, datalist.read, read_declaration])
 def test_a_list_of_cases_larger_than_any_is_refused_unread(read, tmp_path):
     path = tmp_path / "dataset.json"
     path.write_text("{}")
@@ -23,7 +23,7 @@ def test_a_list_of_cases_larger_than_any_is_refused_unread(read, tmp_path):
         read(path)
 
 
-@pytest.mark.parametrize("read", [read_json, datalist.read, declared_in])
+@pytest.mark.parametrize("read", [read_json, datalist.read, read_declaration])
 @pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a": [', "]}")])
 @pytest.mark.parametrize("depth", [5_000, 100_000])
 def test_nesting_without_end_is_refused_in_plain_words(read, start, end, depth, tmp_path):
@@ -55,15 +55,15 @@ def test_the_largest_list_is_read(tmp_path):
     ],
 )
 def test_another_modality_is_known_by_its_usual_names(name, expected, other):
-    assert other_modality(name, expected) == other
+    assert find_other_modality(name, expected) == other
 
 
 @pytest.mark.parametrize("name", ["CT", "ct", "CTA", "CBCT", "portal-venous CT", "PET/CT"])
 def test_ct_by_any_usual_name_is_ct(name):
-    assert other_modality(name, "CT") is None
+    assert find_other_modality(name, "CT") is None
 
 
 @pytest.mark.parametrize("name", [None, "", "image", "zscore", "noNorm", "section", "anatomy"])
 @pytest.mark.parametrize("expected", ["CT", "MR"])
 def test_what_says_no_modality_contradicts_none(name, expected):
-    assert other_modality(name, expected) is None
+    assert find_other_modality(name, expected) is None

@@ -10,7 +10,7 @@ from datasets.published import pack, save
 
 from medseg.datasets.prepare import MODULES, prepare
 from medseg.datasets.sources.layouts import LAYOUTS as KNOWN_LAYOUTS
-from medseg.datasets.sources.layouts import layouts_in
+from medseg.datasets.sources.layouts import find_layouts
 
 GREY, COLOUR = np.zeros((8, 8), np.uint8), np.full((8, 8, 3), 9, np.uint8)
 CITY = "city_000000_000019"
@@ -78,8 +78,8 @@ def test_every_dataset_has_a_layout():
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_is_known_by_its_dataset_alone(layout):
     owner, files = LAYOUTS[layout]
-    assert layouts_in(files) == [owner]
-    assert layouts_in([f"a/b/{file}" for file in files]) == [owner]
+    assert find_layouts(files) == [owner]
+    assert find_layouts([f"a/b/{file}" for file in files]) == [owner]
 
 
 @pytest.mark.parametrize(("name", "layout"), PAIRS)

@@ -26,38 +26,38 @@ def never():
 )
 def test_picture_and_mask_come_back_as_they_were(tmp_path, shape, kind):
     image = np.random.default_rng(0).integers(0, np.iinfo(kind).max, shape, kind)
-    _pairs.write(tmp_path, "a", stamp="1", load=lambda: (image, MASK))
+    _pairs.write_pair(tmp_path, "a", stamp="1", load=lambda: (image, MASK))
     np.testing.assert_array_equal(read(tmp_path / "images" / "a.png"), image)
     np.testing.assert_array_equal(read(tmp_path / "masks" / "a.png"), MASK * 255)
     assert read(tmp_path / "images" / "a.png").dtype == kind
 
 
 def test_an_item_names_the_files_that_are_written(tmp_path):
-    _pairs.write(tmp_path, "a", stamp="1", load=load)
-    item = _pairs.item("a", "p", tumour="glioma")
+    _pairs.write_pair(tmp_path, "a", stamp="1", load=load)
+    item = _pairs.make_item("a", "p", tumour="glioma")
     assert (item["case"], item["patient"], item["tumour"]) == ("a", "p", "glioma")
     assert all((tmp_path / item[key]).is_file() for key in ("image", "label"))
 
 
 def test_a_pair_that_is_there_is_not_loaded_again_and_half_a_pair_is(tmp_path):
-    _pairs.write(tmp_path, "a", stamp="1", load=load)
-    _pairs.write(tmp_path, "a", stamp="1", load=never)
+    _pairs.write_pair(tmp_path, "a", stamp="1", load=load)
+    _pairs.write_pair(tmp_path, "a", stamp="1", load=never)
     (tmp_path / "masks" / "a.png").unlink()
     with pytest.raises(AssertionError, match="loaded again"):
-        _pairs.write(tmp_path, "a", stamp="1", load=never)
+        _pairs.write_pair(tmp_path, "a", stamp="1", load=never)
 
 
 def test_a_pair_of_another_stamp_or_of_none_is_written_again(tmp_path):
-    _pairs.write(tmp_path, "a", stamp="1", load=load)
-    _pairs.write(tmp_path, "a", stamp="2", load=lambda: (MASK.astype(np.uint8), ~MASK))
+    _pairs.write_pair(tmp_path, "a", stamp="1", load=load)
+    _pairs.write_pair(tmp_path, "a", stamp="2", load=lambda: (MASK.astype(np.uint8), ~MASK))
     np.testing.assert_array_equal(read(tmp_path / "masks" / "a.png"), ~MASK * 255)
     _pairs.save(MASK, tmp_path / "masks" / "a.png")  # as before there were stamps
     with pytest.raises(AssertionError, match="loaded again"):
-        _pairs.write(tmp_path, "a", stamp="2", load=never)
+        _pairs.write_pair(tmp_path, "a", stamp="2", load=never)
 
 
 def test_an_interrupted_correction_leaves_no_new_picture_beside_an_old_mask(tmp_path, monkeypatch):
-    _pairs.write(tmp_path, "a", stamp="1", load=load)
+    _pairs.write_pair(tmp_path, "a", stamp="1", load=load)
     save = _pairs.save
 
     def interrupted(array, path, **options):
@@ -66,15 +66,17 @@ def test_an_interrupted_correction_leaves_no_new_picture_beside_an_old_mask(tmp_
 
     monkeypatch.setattr(_pairs, "save", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        _pairs.write(tmp_path, "a", stamp="2", load=load)
+        _pairs.write_pair(tmp_path, "a", stamp="2", load=load)
     assert [path.parent.name for path in tmp_path.rglob("*.png")] == ["images"]
 
 
 def test_a_case_that_is_refused_after_a_change_leaves_the_earlier_pair(tmp_path):
-    _pairs.write(tmp_path, "a", stamp="1", load=load)
+    _pairs.write_pair(tmp_path, "a", stamp="1", load=load)
     with pytest.raises(ValueError, match="is empty"):
-        _pairs.write(tmp_path, "a", stamp="2", load=lambda: (MASK.astype(np.uint8), MASK & False))
-    _pairs.write(tmp_path, "a", stamp="1", load=never)
+        _pairs.write_pair(
+            tmp_path, "a", stamp="2", load=lambda: (MASK.astype(np.uint8), MASK & False)
+        )
+    _pairs.write_pair(tmp_path, "a", stamp="1", load=never)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +90,12 @@ def test_a_mask_of_another_size_or_an_empty_one_is_refused_and_nothing_written(
     tmp_path, mask, told
 ):
     with pytest.raises(ValueError, match=told):
-        _pairs.write(tmp_path, "a", stamp="1", load=lambda: (MASK.astype(np.uint8), mask))
+        _pairs.write_pair(tmp_path, "a", stamp="1", load=lambda: (MASK.astype(np.uint8), mask))
     assert not list(tmp_path.rglob("*.png"))
 
 
 def test_images_and_masks_are_paired_by_case():
-    pairs = _pairs.paired({"b": "i/b", "a": "i/a"}, {"a": "m/a", "b": "m/b"}, name="set")
+    pairs = _pairs.pair_by_name({"b": "i/b", "a": "i/a"}, {"a": "m/a", "b": "m/b"}, name="set")
     assert pairs == {"b": ("i/b", "m/b"), "a": ("i/a", "m/a")}
     assert list(pairs) == ["b", "a"]
 
@@ -103,17 +105,17 @@ def test_images_and_masks_are_paired_by_case():
 )
 def test_one_without_the_other_is_refused(images, masks, lacking):
     with pytest.raises(ValueError, match=f"^case a in set has no {lacking}: download or unpack"):
-        _pairs.paired(images, masks, name="set")
+        _pairs.pair_by_name(images, masks, name="set")
 
 
 def test_a_mask_that_was_corrected_with_another_program_is_kept(tmp_path, caplog):
     """Another program leaves the stamp out; the masks of an earlier source have theirs."""
     mask = tmp_path / "masks" / "a.png"
     for stamp in ("1", "2"):
-        _pairs.write(tmp_path, "a", stamp=stamp, load=load)
+        _pairs.write_pair(tmp_path, "a", stamp=stamp, load=load)
     assert list(mask.parent.iterdir()) == [mask]
     Image.fromarray(np.zeros((3, 4), np.uint8)).save(mask)
-    _pairs.write(tmp_path, "a", stamp="2", load=load)
+    _pairs.write_pair(tmp_path, "a", stamp="2", load=load)
     np.testing.assert_array_equal(read(mask), MASK * 255)
     (kept,) = {*mask.parent.iterdir()} - {mask}
     assert not read(kept).any()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from medseg.datasets.sources import picture_files
 from medseg.datasets.sources import published as published_files
-from medseg.datasets.sources.published import opened
+from medseg.datasets.sources.published import open_published
 
 FILES = {
     "set/images/10.png": b"ten",
@@ -52,28 +52,30 @@ def source(request, tmp_path):
 
 
 def test_files_come_in_the_order_of_their_numbers_and_without_clutter(source):
-    with opened(source({**FILES, **dict.fromkeys(CLUTTER, b"")}), remedy="x") as published:
+    with open_published(source({**FILES, **dict.fromkeys(CLUTTER, b"")}), remedy="x") as published:
         files = [file for file in published.files if Path(file).suffix]
         assert files == ["readme.txt", "set/images/2.png", "set/images/10.png", "set/masks/2.PNG"]
         assert published.read("set/images/10.png") == b"ten"
 
 
 def test_stems_are_found_wherever_the_folder_lies_and_whatever_the_case_of_the_suffix(source):
-    with opened(source(FILES), remedy="x") as published:
-        assert published.stems("images", first="PNG") == {
+    with open_published(source(FILES), remedy="x") as published:
+        assert published.find_stems("images", first="PNG") == {
             "2": "set/images/2.png",
             "10": "set/images/10.png",
         }
-        assert list(published.stems("set/masks", first="PNG")) == ["2"]
-        assert not published.stems("other/masks", first="PNG")
+        assert list(published.find_stems("set/masks", first="PNG")) == ["2"]
+        assert not published.find_stems("other/masks", first="PNG")
 
 
 def test_two_files_of_one_stem_are_refused(source):
     with (
-        opened(source({"a/images/1.png": b"", "b/images/1.png": b""}), remedy="x") as published,
+        open_published(
+            source({"a/images/1.png": b"", "b/images/1.png": b""}), remedy="x"
+        ) as published,
         pytest.raises(ValueError, match=r"^a/images/1.png and b/images/1.png of .* called 1: keep"),
     ):
-        published.stems("images", first="PNG")
+        published.find_stems("images", first="PNG")
 
 
 def test_every_page_is_read_and_a_picture_has_one(source):
@@ -82,19 +84,19 @@ def test_every_page_is_read_and_a_picture_has_one(source):
     content = io.BytesIO()
     first.save(content, format="TIFF", save_all=True, append_images=rest)
     files = {"stack.tif": content.getvalue(), "one.png": png(pages[0])}
-    with opened(source(files), remedy="x") as published:
-        read = [np.asarray(page) for page in published.pages("stack.tif")]
+    with open_published(source(files), remedy="x") as published:
+        read = [np.asarray(page) for page in published.read_pages("stack.tif")]
         np.testing.assert_array_equal(read, pages)
-        np.testing.assert_array_equal(np.asarray(published.picture("one.png")), pages[0])
+        np.testing.assert_array_equal(np.asarray(published.read_picture("one.png")), pages[0])
         with pytest.raises(ValueError, match=r"^stack.tif of .* has 3 pages, a picture has one$"):
-            published.picture("stack.tif")
+            published.read_picture("stack.tif")
 
 
 def test_an_archive_among_the_files_is_read_as_if_it_were_unpacked(source, tmp_path):
     inner = pack(FILES, tmp_path / "inner.zip").read_bytes()
     with (
-        opened(source({"inner.zip": inner}), remedy="x") as published,
-        published.archive("inner.zip") as part,
+        open_published(source({"inner.zip": inner}), remedy="x") as published,
+        published.open_archive("inner.zip") as part,
     ):
         assert part.read("set/images/2.png") == b"two"
         assert part.name == f"{published.name}/inner.zip"
@@ -102,9 +104,9 @@ def test_an_archive_among_the_files_is_read_as_if_it_were_unpacked(source, tmp_p
 
 def test_a_damaged_archive_among_the_files_is_refused(source):
     with (
-        opened(source({"inner.zip": b"text"}), remedy="x") as published,
+        open_published(source({"inner.zip": b"text"}), remedy="x") as published,
         pytest.raises(ValueError, match=r"^inner.zip of .* cannot be read \(File is not a zip"),
-        published.archive("inner.zip"),
+        published.open_archive("inner.zip"),
     ):
         pass
 
@@ -115,25 +117,25 @@ def test_an_unreadable_picture_is_refused_by_its_name(source, content):
     sound = png(noise)
     damaged = {"cut": sound[: len(sound) // 2], "no header": sound[:8] + sound[33:]}
     with (
-        opened(source({"a/1.png": damaged.get(content, content)}), remedy="x") as published,
+        open_published(source({"a/1.png": damaged.get(content, content)}), remedy="x") as published,
         pytest.raises(ValueError, match=r"^a/1.png of .* cannot be read \(.*\): download or"),
     ):
-        published.picture("a/1.png")
+        published.read_picture("a/1.png")
 
 
 def test_a_picture_of_more_pixels_than_pillow_decodes_is_refused(source):
     content = io.BytesIO()
     Image.new("1", (20000, 10000)).save(content, format="PNG")  # 200 million pixels, 25 kB
     with (
-        opened(source({"1.png": content.getvalue()}), remedy="x") as published,
+        open_published(source({"1.png": content.getvalue()}), remedy="x") as published,
         pytest.raises(ValueError, match=r"^1.png of .* cannot be read \(Image size \(200000000"),
     ):
-        published.picture("1.png")
+        published.read_picture("1.png")
 
 
 def test_a_file_that_inflates_beyond_measure_is_refused_unread(tmp_path):
     path = pack({"a": b"123", "b": b"1234"}, tmp_path / "s.zip")
-    with opened(path, remedy="x", most_bytes=3) as published:
+    with open_published(path, remedy="x", most_bytes=3) as published:
         assert published.read("a") == b"123"
         with pytest.raises(ValueError, match="it inflates to 4 bytes, more than 3"):
             published.read("b")
@@ -146,10 +148,10 @@ def test_a_picture_that_claims_many_pixels_in_few_bytes_is_refused_undecoded(
     Image.new("1", (13000, 13000)).save(content, format="PNG")  # 169 million pixels, 21 kB
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
     with (
-        opened(source({"1.png": content.getvalue()}), remedy="x") as published,
+        open_published(source({"1.png": content.getvalue()}), remedy="x") as published,
         pytest.raises(ValueError, match=r"^1.png of .* \(it claims 169000000 pixels or more"),
     ):
-        published.picture("1.png")
+        published.read_picture("1.png")
     assert list(recwarn) == []
 
 
@@ -159,10 +161,10 @@ def test_pages_that_claim_many_pixels_together_are_refused(source, monkeypatch):
     page = Image.new("L", (20, 20))
     page.save(content, format="TIFF", save_all=True, append_images=[page, page])
     with (
-        opened(source({"1.tif": content.getvalue()}), remedy="x") as published,
+        open_published(source({"1.tif": content.getvalue()}), remedy="x") as published,
         pytest.raises(ValueError, match="it claims 1200 pixels or more"),
     ):
-        published.pages("1.tif")
+        published.read_pages("1.tif")
 
 
 def test_a_file_that_inflates_a_thousandfold_is_refused_unread(tmp_path, monkeypatch):
@@ -171,7 +173,7 @@ def test_a_file_that_inflates_a_thousandfold_is_refused_unread(tmp_path, monkeyp
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a", bytes(10**5))
         archive.writestr("b", bytes(10**5 + 1))
-    with opened(path, remedy="x") as published:
+    with open_published(path, remedy="x") as published:
         assert len(published.read("a")) == 10**5
         with pytest.raises(ValueError, match="bytes are to inflate to 100001"):
             published.read("b")
@@ -180,7 +182,7 @@ def test_a_file_that_inflates_a_thousandfold_is_refused_unread(tmp_path, monkeyp
 def test_a_source_that_is_not_there_or_no_archive_is_refused(tmp_path):
     with (
         pytest.raises(FileNotFoundError, match=r"^no such file or folder: .*x.zip: give this$"),
-        opened(tmp_path / "x.zip", remedy="give this"),
+        open_published(tmp_path / "x.zip", remedy="give this"),
     ):
         pass
     told = r"x.zip is incomplete or no zip archive \(100 bytes\): download it again, or give this$"
@@ -189,7 +191,7 @@ def test_a_source_that_is_not_there_or_no_archive_is_refused(tmp_path):
     (tmp_path / "x.zip").write_bytes((tmp_path / "x.zip").read_bytes()[:100])
     with (
         pytest.raises(ValueError, match=told),
-        opened(tmp_path / "x.zip", remedy="give this"),
+        open_published(tmp_path / "x.zip", remedy="give this"),
     ):
         pass
 
@@ -200,7 +202,7 @@ def test_a_pipe_or_device_is_refused_at_once(make, tmp_path):
     make(tmp_path / "set.zip")
     with (
         pytest.raises(ValueError, match=r"is a pipe, socket or device: give set\.zip"),
-        opened(tmp_path / "set.zip", remedy="give set.zip"),
+        open_published(tmp_path / "set.zip", remedy="give set.zip"),
     ):
         pass
 
@@ -210,7 +212,7 @@ def test_folders_behind_links_are_read_and_circles_are_not_followed(tmp_path):
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "set").symlink_to(tmp_path / "elsewhere" / "set")
     (tmp_path / "source" / "round").symlink_to(tmp_path / "source")
-    with opened(tmp_path / "source", remedy="") as published:
+    with open_published(tmp_path / "source", remedy="") as published:
         assert published.files == ("set/images/2.png", "set/images/10.png", "set/masks/2.PNG")
         assert published.read("set/images/10.png") == b"ten"
 
@@ -220,7 +222,7 @@ def test_links_to_nothing_and_pictures_of_no_format_that_is_read_are_named(tmp_p
     for parent in ("images", "masks"):
         (folder / "set" / parent / "4.png").symlink_to("/nowhere/4.png")
     (folder / "set/images/5.png").symlink_to("5.png")
-    with opened(folder, remedy="give a folder") as published:
+    with open_published(folder, remedy="give a folder") as published:
         assert sorted(published.files) == sorted([*FILES, "set/images/3.webp"])
     assert f"left out of {folder}: 3 files that are links to nothing" in caplog.text
     assert "(set/images/4.png, set/images/5.png, set/masks/4.png)" in caplog.text
@@ -228,12 +230,16 @@ def test_links_to_nothing_and_pictures_of_no_format_that_is_read_are_named(tmp_p
 
 
 def test_an_archive_names_its_pictures_of_no_format_that_is_read(tmp_path, caplog):
-    with opened(pack({**FILES, "set/a.GIF": b"gif"}, tmp_path / "a.zip"), remedy="give one"):
+    with open_published(
+        pack({**FILES, "set/a.GIF": b"gif"}, tmp_path / "a.zip"), remedy="give one"
+    ):
         pass
     assert "1 file of no format that is read (set/a.GIF)" in caplog.text
 
 
 def test_a_set_of_what_is_read_has_no_warning(tmp_path, caplog):
-    with opened(unpack({**FILES, **dict.fromkeys(CLUTTER, b"")}, tmp_path), remedy="give one"):
+    with open_published(
+        unpack({**FILES, **dict.fromkeys(CLUTTER, b"")}, tmp_path), remedy="give one"
+    ):
         pass
     assert caplog.text == ""

@@ -6,7 +6,7 @@ from datasets.published import pack
 from PIL import Image
 
 from medseg.datasets.sources import stamp as _stamp
-from medseg.datasets.sources.published import File, opened
+from medseg.datasets.sources.published import File, open_published
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def folder(tmp_path):
 
 
 def stamp(source, *names):
-    with opened(source, remedy="x") as published:
-        return _stamp.of_files(*(File(published, name) for name in names))
+    with open_published(source, remedy="x") as published:
+        return _stamp.hash_files(*(File(published, name) for name in names))
 
 
 def test_a_folder_a_renamed_file_and_an_archive_have_one_stamp(folder, tmp_path):
@@ -53,14 +53,14 @@ def test_order_and_number_of_files_count(folder):
 def test_pixels_shape_and_type_of_an_array_count_and_its_memory_does_not():
     array = np.arange(6, dtype=np.uint8).reshape(2, 3)
     others = (array.reshape(3, 2), array.view(np.int8), array[::-1], array + 1)
-    stamps = [_stamp.of_arrays(other) for other in (array, *others)]
+    stamps = [_stamp.hash_arrays(other) for other in (array, *others)]
     assert len(set(stamps)) == 5
-    assert _stamp.of_arrays(np.asfortranarray(array)) == stamps[0]
+    assert _stamp.hash_arrays(np.asfortranarray(array)) == stamps[0]
 
 
 def test_a_stamp_is_read_from_the_picture_that_bears_it(tmp_path):
     picture = Image.new("L", (3, 2))
-    picture.save(tmp_path / "a.png", pnginfo=_stamp.chunk("5f0c"))
+    picture.save(tmp_path / "a.png", pnginfo=_stamp.make_chunk("5f0c"))
     assert _stamp.read(tmp_path / "a.png") == "5f0c"
 
 

@@ -11,7 +11,7 @@ from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 from PIL import ExifTags, Image
 
 from medseg.datasets import prepared
-from medseg.datasets.sources.published import opened
+from medseg.datasets.sources.published import open_published
 from medseg.ingest import IngestError, Reason
 from medseg.ingest.pictures.file import read_label_picture, read_picture
 from medseg.ingest.pictures.load import PictureReader
@@ -134,7 +134,7 @@ def test_a_prepared_set_compares_tags_too(tmp_path):
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
 def test_a_published_picture_is_taken_as_stored_with_a_warning(suffix, tmp_path, caplog):
     save(blocks(), tmp_path / f"a{suffix}", 6)
-    with opened(tmp_path, remedy="") as published, caplog.at_level(logging.WARNING):
-        picture = published.picture(f"a{suffix}")
+    with open_published(tmp_path, remedy="") as published, caplog.at_level(logging.WARNING):
+        picture = published.read_picture(f"a{suffix}")
     np.testing.assert_allclose(np.asarray(picture), blocks().astype(int), atol=3)
     assert f"a{suffix} of {tmp_path} has EXIF orientation 6, which is not applied" in caplog.text

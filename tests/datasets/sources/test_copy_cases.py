@@ -1,4 +1,4 @@
-"""Tests of medseg.datasets.sources.bring: files are copied, and follow the source."""
+"""Tests of medseg.datasets.sources.copy_cases: files are copied, and follow the source."""
 
 import fcntl
 import os
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ingest.volume_writer import AFFINE, voxels, write_volume
 
-from medseg.datasets.sources.bring import bring
+from medseg.datasets.sources.copy_cases import copy_cases
 from medseg.ingest import IngestError, load
 
 
@@ -21,7 +21,7 @@ def test_files_are_copied_and_a_second_run_leaves_them(tmp_path):
     item = item_of(tmp_path / "published" / "scan.one.nii.gz")
     times = []
     for _ in range(2):
-        made = bring(tmp_path / "out", [item], parts={"image": "images", "label": "labels"})
+        made = copy_cases(tmp_path / "out", [item], parts={"image": "images", "label": "labels"})
         assert made == [{"case": "scan.one", "patient": "x", "image": "images/scan.one.nii.gz"}]
         times.append((tmp_path / "out" / made[0]["image"]).stat().st_ino)
     assert times[0] == times[1]
@@ -36,7 +36,7 @@ def test_changing_the_prepared_file_in_place_never_changes_the_published_one(tmp
     if earlier is not None:  # as an earlier version left it
         target.parent.mkdir(parents=True)
         earlier(source, target)
-    bring(tmp_path / "out", [item], parts={"image": "images"})
+    copy_cases(tmp_path / "out", [item], parts={"image": "images"})
     with target.open("r+b") as file:
         file.write(b"edited")
     assert source.read_bytes() == b"volume"
@@ -54,7 +54,7 @@ def test_blocks_are_shared_where_the_system_can(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fcntl, "ioctl", share)
     monkeypatch.setattr("shutil.copyfile", None)
-    bring(tmp_path / "out", [item_of(tmp_path / "a.nii")], parts={"image": "images"})
+    copy_cases(tmp_path / "out", [item_of(tmp_path / "a.nii")], parts={"image": "images"})
     assert asked == [0x40049409]
     assert (tmp_path / "out" / "images" / "scan.one.nii").read_bytes() == b"volume"
 
@@ -71,7 +71,7 @@ def published_file(tmp_path, content=b"volume", *, date=1):
 
 def brought(tmp_path, item):
     """The prepared file of an item, and what tells it from one that was written again."""
-    bring(tmp_path / "out", [item], parts={"image": "images"})
+    copy_cases(tmp_path / "out", [item], parts={"image": "images"})
     (path,) = (tmp_path / "out" / "images").iterdir()
     return path, (path.stat().st_ino, path.stat().st_mtime_ns)
 
@@ -102,17 +102,17 @@ def test_what_is_no_file_is_refused_and_not_waited_for(make, tmp_path):
     make(tmp_path / "a.nii")
     item = {"case": "a", "patient": "a", "image": str(tmp_path / "a.nii")}
     with pytest.raises(IngestError, match=r"a\.nii is a (pipe|link to)"):
-        bring(tmp_path / "out", [item], parts={"image": "images"})
+        copy_cases(tmp_path / "out", [item], parts={"image": "images"})
 
 
 def test_a_copy_that_was_corrected_is_kept_beside_the_new_one(tmp_path, caplog):
     """Who corrects a label in the prepared folder and prepares again must not lose the work."""
     source = tmp_path / "published" / "a.nii.gz"
     items = [item_of(source)]
-    bring(tmp_path / "out", items, parts={"image": "images"})
+    copy_cases(tmp_path / "out", items, parts={"image": "images"})
     target = tmp_path / "out" / "images" / "scan.one.nii.gz"
     target.write_bytes(b"corrected")
-    bring(tmp_path / "out", items, parts={"image": "images"})
+    copy_cases(tmp_path / "out", items, parts={"image": "images"})
     assert target.read_bytes() == b"volume"
     (kept,) = {*target.parent.iterdir()} - {target}
     assert kept.read_bytes() == b"corrected"
@@ -131,7 +131,7 @@ def test_a_volume_of_several_files_becomes_one_of_the_same_voxels_and_grid(name,
     item = {"case": "one", "patient": "x", "image": str(source)}
     times = []
     for _ in range(2):
-        (made,) = bring(tmp_path / "out", [item], parts={"image": "images"})
+        (made,) = copy_cases(tmp_path / "out", [item], parts={"image": "images"})
         assert made["image"] == "images/one.nii.gz"
         times.append((tmp_path / "out" / made["image"]).stat().st_ino)
     assert times[0] == times[1]
@@ -139,7 +139,7 @@ def test_a_volume_of_several_files_becomes_one_of_the_same_voxels_and_grid(name,
     np.testing.assert_array_equal(array, voxels())
     np.testing.assert_allclose(grid.affine, AFFINE, atol=1e-5)
     write_volume(source, voxels() + 1)
-    bring(tmp_path / "out", [item], parts={"image": "images"})
+    copy_cases(tmp_path / "out", [item], parts={"image": "images"})
     np.testing.assert_array_equal(load(tmp_path / "out" / made["image"])[0], voxels() + 1)
 
 
@@ -151,7 +151,7 @@ def test_a_choice_of_the_user_is_written_into_the_prepared_volume(tmp_path):
     item = {"case": "one", "patient": "x", "image": str(image), "label": str(label)}
     parts = {"image": "images", "label": "labels"}
     reading = {"volume": 1, "affine": None, "units": "cm"}
-    (made,) = bring(tmp_path / "out", [item], parts=parts, reading=reading)
+    (made,) = copy_cases(tmp_path / "out", [item], parts=parts, reading=reading)
     array, grid = load(tmp_path / "out" / made["image"])
     np.testing.assert_array_equal(array, voxels() + 500)
     assert grid.spacing_mm == pytest.approx((7.5, 5, 12.5))
@@ -163,6 +163,6 @@ def test_a_choice_of_the_user_is_written_into_the_prepared_volume(tmp_path):
 @pytest.mark.parametrize("name", ["x.NII.GZ", "x.nrrd", "x.mha", "x.mgz"])
 def test_a_volume_of_one_file_is_copied_as_it_is(name, tmp_path):
     item = item_of(tmp_path / "published" / name)
-    (made,) = bring(tmp_path / "out", [item], parts={"image": "images"})
+    (made,) = copy_cases(tmp_path / "out", [item], parts={"image": "images"})
     assert made["image"] == f"images/scan.one{name[1:]}"
     assert (tmp_path / "out" / made["image"]).read_bytes() == b"volume"

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 _SHARE_BLOCKS = 0x40049409  # FICLONE of linux/fs.h
 
 
-def bring(
+def copy_cases(
     out: str | os.PathLike[str],
     items: Sequence[Mapping[str, Any]],
     *,
@@ -67,38 +67,38 @@ def bring(
                     continue
                 suffix = source.name[-len(suffix_of(source.name) or source.suffix) :]
                 entry[key] = f"{folder}/{item['case']}{suffix}"
-                _bring(source, Path(out) / entry[key])
+                _copy_file(source, Path(out) / entry[key])
         made.append(entry)
     return made
 
 
-def _bring(source: Path, target: Path) -> None:
+def _copy_file(source: Path, target: Path) -> None:
     check_is_file(source)
     if target.is_file() and _is_copy(source, target):
         return
-    _keep_changed(source, target)
+    _set_aside_changed(source, target)
     with whole(target) as partial:
-        if not _shares_blocks(source, partial):
+        if not _share_blocks(source, partial):
             shutil.copyfile(source, partial)
-        _date_as(source, partial)
+        _copy_date(source, partial)
 
 
 def _rewrite(source: Path, target: Path, chosen: Mapping[str, Any]) -> None:
     """Write a volume as NIfTI, unless the file is there and holds it already."""
     array, grid = load_file(source, **chosen)
-    if target.is_file() and _holds(target, array, grid):
+    if target.is_file() and _has_content(target, array, grid):
         return
     image = nib.Nifti1Image(array, grid.affine, dtype=array.dtype)
     image.set_sform(grid.affine, code="scanner")
     image.set_qform(grid.affine, code="scanner")
     image.header.set_xyzt_units("mm")
-    _keep_changed(source, target)
+    _set_aside_changed(source, target)
     with whole(target) as partial:
         nib.save(image, partial)
-        _date_as(source, partial)
+        _copy_date(source, partial)
 
 
-def _keep_changed(source: Path, target: Path) -> None:
+def _set_aside_changed(source: Path, target: Path) -> None:
     """Set a file aside that somebody changed in the prepared folder: it is younger than its source.
 
     A link to the source, as earlier versions made, is not kept.
@@ -110,12 +110,12 @@ def _keep_changed(source: Path, target: Path) -> None:
         logger.warning("%s was changed here and differs from %s: kept as %s", target, source, kept)
 
 
-def _date_as(source: Path, target: Path) -> None:
+def _copy_date(source: Path, target: Path) -> None:
     """Give a file the date of its source, so that a later change shows."""
     os.utime(target, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
 
 
-def _holds(target: Path, array: np.ndarray, grid: Geometry) -> bool:
+def _has_content(target: Path, array: np.ndarray, grid: Geometry) -> bool:
     try:
         there, its_grid = load_file(target)
     except IngestError:
@@ -134,7 +134,7 @@ def _is_copy(source: Path, target: Path) -> bool:
     return filecmp.cmp(source, target, shallow=False)
 
 
-def _shares_blocks(source: Path, target: Path) -> bool:
+def _share_blocks(source: Path, target: Path) -> bool:
     """Make `target` a copy that takes no room; whether the system could."""
     with suppress(ImportError, OSError):  # Windows; another disk, or a file system without it
         import fcntl
