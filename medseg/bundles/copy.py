@@ -18,7 +18,8 @@ from medseg.base.path_keys import inert_if_needed
 from medseg.base.scratch import scratch_folder
 from medseg.base.text import printable_lines
 from medseg.bundles import build
-from medseg.bundles.check import LARGE_FILE_MB, WEIGHTS, faults
+from medseg.bundles.bundle import LARGE_FILE_MB, WEIGHTS
+from medseg.bundles.check import find_faults
 from medseg.plausibility import copy_trained_on
 
 _COPIED = ("LICENSE", "docs/data_license.txt", "configs/logging.conf")
@@ -83,7 +84,7 @@ def derive(
         if weights_of is not None:
             copy_trained_on(weights_of, made / WEIGHTS)
         _list_large_file(made)
-        if found := faults(str(made)):
+        if found := find_faults(str(made)):
             raise ValueError(f"the bundle {out} would have faults: {'; '.join(found)}")
         made.rename(out)
     return out

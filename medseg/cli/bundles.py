@@ -69,13 +69,13 @@ def check_bundles(
     """
     from medseg.base.text import counted
     from medseg.bundles import build
-    from medseg.bundles.check import faults
+    from medseg.bundles.check import find_faults
 
     found = False
     with one_line_errors():
         require_output()
         for name in names or build.names(bundles_dir):
-            listed = faults(name, bundles_dir)
+            listed = find_faults(name, bundles_dir)
             found = found or bool(listed)
             say(f"{name}: {counted(len(listed), 'fault') if listed else 'ok'}")
             for fault in listed:

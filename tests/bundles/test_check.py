@@ -10,7 +10,8 @@ import torch
 from monai.bundle import ConfigParser
 
 from medseg.bundles import build
-from medseg.bundles.check import OneTensor, faults
+from medseg.bundles.check import find_faults
+from medseg.bundles.check_network import OneTensor
 from medseg.networks import NestedUNet
 from medseg.plausibility import TrainedOn, write_trained_on
 
@@ -54,13 +55,13 @@ def _edit(path, change):
 
 def _metadata_faults(folder, change):
     _edit(folder / NAME / "configs" / "metadata.json", change)
-    return faults(NAME, folder)
+    return find_faults(NAME, folder)
 
 
 def _config_faults(folder, workflow, change):
     """Faults but the one that the config is not what its layers give."""
     _edit(folder / NAME / "configs" / f"{workflow}.json", change)
-    found = faults(NAME, folder)
+    found = find_faults(NAME, folder)
     stale = f"configs/{workflow}.json differs from what its layers build"
     assert any(fault.startswith(stale) for fault in found)
     return [fault for fault in found if not fault.startswith(stale)]
@@ -68,46 +69,46 @@ def _config_faults(folder, workflow, change):
 
 @pytest.mark.parametrize("name", build.names(REPOSITORY / "bundles"))
 def test_the_committed_bundles_have_no_fault(name, committed):
-    assert faults(name, committed) == []
+    assert find_faults(name, committed) == []
 
 
 def test_the_check_writes_nothing(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
-    faults(NAME, folder)
+    find_faults(NAME, folder)
     assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
 def test_a_bundle_is_found_by_its_path_as_by_its_name(folder, root, monkeypatch):
     (root / "LICENSE").unlink()
-    expected = faults(NAME, folder)
+    expected = find_faults(NAME, folder)
     assert expected == ["LICENSE is missing, and every bundle needs it: add it"]
     for place, path in ((folder.parent, f"bundles/{NAME}"), (folder, f"{NAME}/"), (root, ".")):
         monkeypatch.chdir(place)
-        assert faults(path) == expected
-    assert faults(str(root)) == expected
+        assert find_faults(path) == expected
+    assert find_faults(str(root)) == expected
 
 
 def test_a_path_that_is_no_bundle_is_refused(folder):
     with pytest.raises(FileNotFoundError, match="no bundle 'lung'"):
-        faults(str(folder / "lung"))
+        find_faults(str(folder / "lung"))
 
 
 def test_an_unknown_bundle_is_refused(folder):
     with pytest.raises(FileNotFoundError, match="no bundle 'lung'"):
-        faults("lung", folder)
+        find_faults("lung", folder)
 
 
 @pytest.mark.parametrize("file", ["LICENSE", "docs/README.md", "docs/data_license.txt"])
 def test_a_missing_file_is_found(folder, root, file):
     (root / file).unlink()
-    assert faults(NAME, folder) == [f"{file} is missing, and every bundle needs it: add it"]
+    assert find_faults(NAME, folder) == [f"{file} is missing, and every bundle needs it: add it"]
 
 
 def test_all_faults_are_told_at_once(folder, root):
     for file in ("LICENSE", "configs/metadata.json", "configs/train.json"):
         (root / file).unlink()
-    assert [fault.partition(" ")[0] for fault in faults(NAME, folder)] == [
+    assert [fault.partition(" ")[0] for fault in find_faults(NAME, folder)] == [
         *("LICENSE", "configs/metadata.json", "configs/train.json"),
         "configs/train.json",  # once missing, once not what the layers give
     ]
@@ -116,20 +117,20 @@ def test_all_faults_are_told_at_once(folder, root):
 @pytest.mark.parametrize("text", ["{", "[]", ""])
 def test_a_damaged_file_is_found(folder, root, text):
     (root / "configs" / "metadata.json").write_text(text)
-    assert faults(NAME, folder) == ["configs/metadata.json is not a JSON object: mend it"]
+    assert find_faults(NAME, folder) == ["configs/metadata.json is not a JSON object: mend it"]
 
 
 def test_a_copy_in_the_place_of_a_link_is_found(folder, root):
     (root / "train.json").unlink()
     shutil.copy(root / "configs" / "train.json", root / "train.json")
-    [fault] = faults(NAME, folder)
+    [fault] = find_faults(NAME, folder)
     assert fault.startswith("train.json is not a link to configs/train.json")
 
 
 def test_an_absolute_link_is_found(folder, root):
     (root / "train.json").unlink()
     (root / "train.json").symlink_to(root / "configs" / "train.json")
-    [fault] = faults(NAME, folder)
+    [fault] = find_faults(NAME, folder)
     assert fault.startswith(f"train.json links to {root}/configs/train.json, not to configs/")
 
 
@@ -139,7 +140,7 @@ def test_an_edited_config_is_found(folder):
 
 def test_a_choice_that_reaches_no_config_is_found(folder):
     _edit(folder / "layers" / "tasks" / f"{NAME}.json", lambda task: task.update(max_epoch=3))
-    assert faults(NAME, folder) == [
+    assert find_faults(NAME, folder) == [
         f"layers/tasks/{NAME}.json: max_epoch is used by no config: check its spelling"
     ]
 
@@ -215,7 +216,9 @@ def test_two_classes_need_a_background_channel(folder):
     classes = {"liver": [1], "tumour": [2]}
     _edit(task, lambda task: task.update(classes=classes, label_values=[0, 1, 2]))
     build.build(NAME, folder)
-    assert any("{'0': 'background', '1': 'liver', '2'" in fault for fault in faults(NAME, folder))
+    assert any(
+        "{'0': 'background', '1': 'liver', '2'" in fault for fault in find_faults(NAME, folder)
+    )
     assert _metadata_faults(folder, two_classes) == []
 
 
@@ -264,11 +267,11 @@ def test_a_large_file_is_found_unless_it_is_listed(folder, root):
     (root / "models").mkdir()
     with (root / "models" / "model.ts").open("wb") as file:
         file.truncate(26_000_000)
-    [fault] = faults(NAME, folder)
+    [fault] = find_faults(NAME, folder)
     assert fault == "models/model.ts has 26 MB, over 25: name it in large_files.yml"
     listing = "large_files:\n  - path: models/model.ts\n    url: https://example.org/model.ts\n"
     (root / "large_files.yml").write_text(listing)
-    assert faults(NAME, folder) == []
+    assert find_faults(NAME, folder) == []
 
 
 def _network(root):
@@ -279,7 +282,7 @@ def _network(root):
 def test_weights_of_the_network_pass(folder, root):
     (root / "models").mkdir()
     torch.save(_network(root).state_dict(), root / "models" / "model.pt")
-    assert faults(NAME, folder) == []
+    assert find_faults(NAME, folder) == []
 
 
 @pytest.mark.parametrize(
@@ -293,7 +296,7 @@ def test_weights_of_the_network_pass(folder, root):
 def test_weights_of_another_kind_are_found(folder, root, content, message):
     (root / "models").mkdir()
     torch.save(content(_network(root)), root / "models" / "model.pt")
-    [fault] = faults(NAME, folder)
+    [fault] = find_faults(NAME, folder)
     assert fault.startswith("models/model.pt does not load into the network_def of configs/")
     assert message in fault
 
@@ -303,14 +306,14 @@ def test_weights_that_monai_cannot_load_are_found(folder, root):
     state = _network(root).state_dict()
     for wrapped in ({"model": state}, {f"module.{key}": value for key, value in state.items()}):
         torch.save(wrapped, root / "models" / "model.pt")
-        [fault] = faults(NAME, folder)
+        [fault] = find_faults(NAME, folder)
         assert "save network.state_dict() alone" in fault
 
 
 def test_damaged_weights_are_found(folder, root):
     (root / "models").mkdir()
     (root / "models" / "model.pt").write_bytes(b"cut short")
-    assert len(faults(NAME, folder)) == 1
+    assert len(find_faults(NAME, folder)) == 1
 
 
 def test_one_tensor_on_the_same_grid_passes():
@@ -338,12 +341,12 @@ def test_what_other_weights_were_trained_on_is_a_fault(root, folder):
     weights.parent.mkdir(exist_ok=True)
     torch.save(parser.get_parsed_content("network_def").state_dict(), weights)
     path = write_trained_on(TrainedOn({}, 9, "CT", 2), weights)
-    assert faults(NAME, folder) == []
+    assert find_faults(NAME, folder) == []
     path.write_text(path.read_text().replace('"weights": [', '"weights": ["of others"], "x": ['))
-    [fault] = faults(NAME, folder)
+    [fault] = find_faults(NAME, folder)
     assert "model.trained_on.json does not say what" in fault
     write_trained_on(TrainedOn({}, 9, "CT", 2), weights)
     content = json.loads(path.read_text()) | {"weights": ["0" * 64]}
     path.write_text(json.dumps(content))
-    [fault] = faults(NAME, folder)
+    [fault] = find_faults(NAME, folder)
     assert "was written for other weights than model.pt" in fault

@@ -8,7 +8,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from medseg.bundles.build import WORKFLOWS
-from medseg.bundles.check import faults
+from medseg.bundles.check import find_faults
 from medseg.bundles.copy import derive
 from medseg.plausibility import TrainedOn, ranges_of, write_trained_on
 
@@ -39,7 +39,7 @@ def test_what_the_weights_were_trained_on_goes_along(bundle, state, tmp_path):
 
 def test_the_derived_bundle_passes_every_check_where_it_stands(bundle, state, tmp_path):
     out = derive(bundle, tmp_path / "elsewhere" / "small", changes=SMALL, weights=state, **TEXT)
-    assert faults(str(out)) == []
+    assert find_faults(str(out)) == []
     assert (out / "docs" / "README.md").read_text() == "# small\n"
     written = torch.load(out / "models" / "model.pt", weights_only=True)
     assert all(torch.equal(written[key], value) for key, value in state.items())

@@ -515,7 +515,7 @@ def test_bundles_outside_a_repository_are_one_line(tmp_path, monkeypatch):
 def test_check_fails_where_a_bundle_has_faults(here, monkeypatch, found, status):
     from medseg.bundles import check
 
-    monkeypatch.setattr(check, "faults", lambda name, bundles_dir: found)
+    monkeypatch.setattr(check, "find_faults", lambda name, bundles_dir: found)
     ended = _medseg("bundles", "check", "liver")
     assert ended.exit_code == status
     assert ended.output == ("liver: 1 fault\n  a [b]\n" if found else "liver: ok\n")

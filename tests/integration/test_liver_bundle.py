@@ -15,7 +15,7 @@ import pytest
 import torch
 from integration import commands
 
-from medseg.bundles.check import faults
+from medseg.bundles.check import find_faults
 from medseg.datasets import phantom
 from medseg.ingest import load
 from medseg.metrics import score_case
@@ -171,7 +171,7 @@ def test_pruning_scores_every_level_and_exports_the_smallest_within_the_toleranc
 
 
 def test_the_pruned_bundle_passes_every_check_and_its_weights_are_a_part_of_the_whole(pruned):
-    assert faults(str(pruned / "bundles/liver_pruned")) == []
+    assert find_faults(str(pruned / "bundles/liver_pruned")) == []
     part, whole = (
         torch.load(pruned / "bundles" / name / "models/model.pt", weights_only=True)
         for name in ("liver_pruned", "liver")

@@ -1,0 +1,70 @@
+"""Bundle: the files of a bundle, where they lie, and reading them as JSON."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medseg.bundles import build
+
+LARGE_FILE_MB = 25
+METADATA, TRAIN, INFERENCE = (f"configs/{name}.json" for name in ("metadata", "train", "inference"))
+CONFIGS = tuple(f"configs/{workflow}.json" for workflow in build.WORKFLOWS)
+WEIGHTS = "models/model.pt"
+REQUIRED = (
+    *("LICENSE", METADATA, *CONFIGS, "configs/logging.conf"),
+    *("docs/README.md", "docs/data_license.txt"),
+)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle by its name and the folder of all bundles; it need not be complete."""
+
+    name: str
+    bundles_dir: Path
+
+    @property
+    def root(self) -> Path:
+        """The folder of the bundle."""
+        return self.bundles_dir / self.name
+
+    @property
+    def task(self) -> Path:
+        """The task file of a bundle that is built from layers."""
+        return self.bundles_dir / "layers" / "tasks" / f"{self.name}.json"
+
+    def json(self, file: str) -> dict[str, Any]:
+        """One of its files, such as `METADATA`."""
+        return json.loads((self.root / file).read_text())
+
+    def is_readable(self, file: str) -> bool:
+        """Whether the file is there and is a JSON object."""
+        try:
+            return isinstance(self.json(file), dict)
+        except (OSError, ValueError):
+            return False
+
+
+def find_bundle(name: str, bundles_dir: Path) -> Bundle:
+    """The bundle of a name in `bundles_dir`, or of a path.
+
+    Raises:
+        FileNotFoundError: there is neither such a task nor such a bundle.
+    """
+    path = Path(name)
+    if path.name != name:  # "bundles/liver", "liver/" or "."
+        path = path.resolve()
+        bundles_dir = path.parent
+    bundle = Bundle(path.name, bundles_dir)
+    if not bundle.task.is_file() and not (bundle.root / "configs").is_dir():
+        tasks = sorted(task.stem for task in bundle.task.parent.glob("*.json"))
+        known = f"it has {', '.join(tasks)}" if tasks else "name a bundle or its folder"
+        raise FileNotFoundError(f"no bundle {bundle.name!r} in {bundles_dir}: {known}")
+    return bundle
+
+
+def first_line(text: str) -> str:
+    """How a message of another package starts, at most 200 letters of it."""
+    line = text.strip().partition("\n")[0].rstrip(":.")
+    return line if len(line) <= 200 else f"{line[:200]}..."

@@ -1,0 +1,138 @@
+"""Bundle check, networks: what MONAI needs of a bundle's configs, and whether its weights fit."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
+
+from medseg.base.errors import is_documented, root_cause
+from medseg.base.path_keys import inert
+from medseg.base.scratch import scratch_folder
+from medseg.bundles.bundle import INFERENCE, METADATA, TRAIN, WEIGHTS, Bundle, first_line
+from medseg.networks import load_weights
+from medseg.plausibility import read_trained_on, why_not_compared
+
+
+def find_train_property_faults(bundle: Bundle) -> list[str]:
+    """What MONAI says of the properties that it needs in the training."""
+    return _property_faults(bundle, TRAIN, kind="train")
+
+
+def find_inference_property_faults(bundle: Bundle) -> list[str]:
+    """What MONAI says of the properties that it needs in the inference."""
+    return _property_faults(bundle, INFERENCE, kind="infer")
+
+
+def _property_faults(bundle: Bundle, file: str, *, kind: str) -> list[str]:
+    """What `check_properties` of MONAI finds; it builds every component that is a property."""
+    with scratch_folder() as scratch:
+        here = {
+            "bundle_root": inert(str(bundle.root)),
+            "device": "cpu",
+            "output_dir": inert(str(scratch)),
+        }
+        config = bundle.json(file)
+        pairs = {key: value for key, value in here.items() if key in config}
+        try:
+            workflow = ConfigWorkflow(
+                str(bundle.root / file),
+                logging_file=False,
+                workflow_type=kind,
+                initialize=[],
+                **pairs,
+                **_stand_in_data(config),
+            )
+            workflow.initialize()
+            wrong = workflow.check_properties() or []
+        except Exception as error:  # a component may raise anything
+            return [f"{file}: MONAI's check_properties: {_reason(error)}: mend the layers"]
+    return [f"{file}: MONAI's property {name} is missing or has a wrong id" for name in wrong]
+
+
+def _stand_in_data(config: dict[str, Any]) -> dict[str, Any]:
+    """Overrides: every dataset is one empty case, with its transform; there is no record."""
+    parser = ConfigParser(config)
+    datasets = [key for key in ("train#dataset", "validate#dataset", "dataset") if key in parser]
+    stand_in: dict[str, Any] = {
+        key: {"_target_": "Dataset", "data": [{}], "transform": parser[key].get("transform")}
+        for key in datasets
+    }
+    if "cases" in config.get("train", {}):
+        stand_in["train#cases"] = []
+    return {**stand_in, "record": "$None"} if "record" in config else stand_in
+
+
+class OneTensor(torch.nn.Module):
+    """Passes on what a network gives, provided it is one tensor on the grid of its input.
+
+    Raises:
+        TypeError: the network gives something else, such as a list of heads.
+        ValueError: the spatial shape differs.
+    """
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """(B, C, *spatial) to (B, channels, *spatial)."""
+        pred = self.network(image)
+        if not torch.is_tensor(pred):
+            raise TypeError(f"the network gives a {type(pred).__name__} in eval, not one tensor")
+        if pred.shape[2:] != image.shape[2:]:
+            raise ValueError(f"pred is {tuple(pred.shape[2:])} on {tuple(image.shape[2:])}")
+        return pred
+
+
+def find_network_faults(bundle: Bundle) -> Iterator[str]:
+    """Where a network takes or gives something else than the metadata declares."""
+    for file in (TRAIN, INFERENCE):
+        try:
+            verify_net_in_out(
+                "checked",
+                meta_file=str(bundle.root / METADATA),
+                config_file=str(bundle.root / file),
+                device="cpu",
+                n=2,
+                checked={"_target_": f"{__name__}.OneTensor", "network": "@network_def"},
+            )
+        except Exception as error:  # a network may raise anything
+            yield f"{file}: network_def is not what {METADATA} declares: {_reason(error)}: mend one"
+
+
+def find_weight_faults(bundle: Bundle) -> Iterator[str]:
+    """Weights that do not load into the network, or that MONAI would not load."""
+    if not (bundle.root / WEIGHTS).is_file():
+        return
+    parser = ConfigParser(bundle.json(INFERENCE))
+    try:
+        network = load_weights(parser.get_parsed_content("network_def"), bundle.root / WEIGHTS)
+    except Exception as error:  # a network may raise anything
+        yield f"{WEIGHTS} does not load into the network_def of {INFERENCE}: {_reason(error)}"
+        return
+    state = torch.load(bundle.root / WEIGHTS, map_location="cpu", weights_only=True)
+    if not network.state_dict().keys() <= state.keys():  # wrapped: MONAI would not load it
+        yield f"{WEIGHTS} is not a flat state dict: save network.state_dict() alone"
+
+
+def find_trained_on_faults(bundle: Bundle) -> Iterator[str]:
+    """What weights were trained on lies beside them, and belongs to them."""
+    weights = bundle.root / WEIGHTS
+    if not weights.is_file():
+        return
+    try:
+        found = read_trained_on(weights)
+    except ValueError as error:
+        yield str(error)
+        return
+    if found is not None and not found.is_of(weights):
+        yield why_not_compared(weights)
+
+
+def _reason(error: Exception) -> str:
+    """A documented error says it all; of another one, its type and how its message starts."""
+    cause = root_cause(error)
+    if is_documented(cause):
+        return str(cause)
+    return f"{type(cause).__name__} {first_line(str(cause))}"
