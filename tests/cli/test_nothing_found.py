@@ -1,8 +1,14 @@
 """Tests of medseg.cli.nothing_found: what is said of a path without DICOM and NIfTI."""
 
+import json
+import re
+
 import pytest
+from cli.commands import run_medseg
+from PIL import Image
 
 from medseg.cli.nothing_found import refuse_nothing_found
+from medseg.cli.usage import BAD_ARGUMENTS
 from medseg.ingest import IngestError, Reason
 
 
@@ -50,3 +56,41 @@ def test_a_file_is_told_by_its_content(tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(IngestError, match=said):
         refuse_nothing_found(tmp_path / name)
+
+
+def test_pictures_are_pointed_to_what_takes_them(tmp_path):
+    (tmp_path / "below").mkdir()
+    for name in ("a.PNG", "below/b.jpg", ".hidden.png"):
+        Image.new("L", (8, 8)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("what they are")
+    for path, held in (
+        (tmp_path, "holds 2 pictures and neither"),
+        (tmp_path / "a.PNG", "is a picture"),
+    ):
+        ended = run_medseg("inspect", path)
+        assert ended.exit_code == BAD_ARGUMENTS
+        assert ended.stderr.startswith(f"error: {path} {held}")
+        assert "`medseg prepare NAME`" in ended.stderr
+        assert ended.stderr.count("\n") == 1
+
+
+def test_archives_are_pointed_to_what_takes_them(tmp_path):
+    (tmp_path / "stage1_train.ZIP").write_bytes(b"PK")
+    for path, held in (
+        (tmp_path, "holds 1 archive and neither"),
+        (*tmp_path.iterdir(), "is an archive"),
+    ):
+        ended = run_medseg("inspect", path)
+        assert ended.exit_code == BAD_ARGUMENTS
+        assert ended.stderr.startswith(f"error: {path} {held}")
+        assert ended.stderr.endswith("`medseg prepare NAME` (see docs/how-to/read-a-refusal.md)\n")
+        assert ended.stderr.count("\n") == 1
+
+
+def test_the_picture_bundles_that_are_named_segment_pictures(tmp_path, repository):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    named = re.findall(r"bundles/\w+", run_medseg("inspect", tmp_path).stderr)
+    assert len(named) == 2
+    for bundle in named:
+        config = json.loads((repository / bundle / "configs" / "inference.json").read_text())
+        assert "find_pictures" in config["cases"]

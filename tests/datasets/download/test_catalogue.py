@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from urllib.parse import urlsplit
 
 import pytest
@@ -79,3 +80,15 @@ def test_what_a_copy_is_compared_with_is_said_in_words(checks, words):
 def test_an_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="'lits' is unknown: choose one of liver, hippocampus, "):
         find("lits")
+
+
+def test_the_table_is_read_without_numpy():
+    """So that the licence is on the screen at once; checked in a process of its own."""
+    import subprocess
+
+    code = (
+        "import sys; from medseg.datasets.download import catalogue, fetch;"
+        "print([name for name in ('numpy', 'torch', 'monai') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout == "[]\n", ended.stderr
