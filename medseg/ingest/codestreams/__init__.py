@@ -1,1 +1,1 @@
-"""Codestreams: what the bytes of JPEG, JPEG-LS and JPEG 2000 say by themselves."""
+"""Codestreams: read what JPEG, JPEG-LS and JPEG 2000 state about themselves, and check it."""

@@ -1,8 +1,8 @@
-"""Codestream: what a compressed image states of itself, read before it is decoded.
+"""Codestream: read what a compressed image states about itself, before it is decoded.
 
-A decoder allocates the size and gives the samples that the codestream states, whatever the DICOM
-header says. JPEG and JPEG-LS: ITU-T T.81 section B.2.2 and T.87 section C.2.2; JPEG 2000: ITU-T
-T.800 section A.5.1.
+A decoder allocates the size that the codestream states, and returns samples of the depth that it
+states, whatever the DICOM header says. JPEG and JPEG-LS: ITU-T T.81 section B.2.2 and T.87 section
+C.2.2; JPEG 2000: ITU-T T.800 section A.5.1.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _SIGN_BIT = 0x80  # of the depth of a JPEG 2000 component
 
 @dataclass(frozen=True)
 class Codestream:
-    """What one codestream states.
+    """The statements of one codestream.
 
     Attributes:
         size: its rows and columns.
         bits: the depth of its samples, those of the first component.
-        is_signed: whether they have a sign. JPEG and JPEG-LS know none: two's complement is stored
-            like any other number.
+        is_signed: whether they have a sign. JPEG and JPEG-LS have no word for it: they store two's
+            complement like any other number.
         samples: for each pixel, 1 for grey and 3 for colour.
     """
 
@@ -45,18 +45,18 @@ class Codestream:
     samples: int = 1
 
 
-def stated(pixel_data: bytes) -> Iterator[Codestream]:
-    """What each codestream of encapsulated pixel data states.
+def find_codestreams(pixel_data: bytes) -> Iterator[Codestream]:
+    """Read what each codestream of encapsulated pixel data states.
 
     Args:
         pixel_data: the items of the pixel data element (PS3.5 section A.4), offset table included.
-            A fragment that begins no codestream, or whose size cannot be told, is passed over.
-            RLE states nothing.
+            A fragment that begins no codestream, or whose size is not known, is left out.
+            A run-length code states nothing.
 
     Example:
         >>> item = b"\\xfe\\xff\\x00\\xe0\\x0c\\x00\\x00\\x00"
         >>> frame = b"\\xff\\xd8\\xff\\xc0\\x00\\x0b\\x08\\x00\\x02\\x00\\x03\\x01"
-        >>> list(stated(item + frame))
+        >>> list(find_codestreams(item + frame))
         [Codestream(size=(2, 3), bits=8, is_signed=False, samples=1)]
     """
     view, at = memoryview(pixel_data), 0
@@ -64,25 +64,25 @@ def stated(pixel_data: bytes) -> Iterator[Codestream]:
         group, element, length = struct.unpack_from("<HHI", view, at)
         if (group, element) != _ITEM:
             return
-        if (found := codestream_of(view[at + 8 : at + 8 + length])) is not None:
+        if (found := read_codestream(view[at + 8 : at + 8 + length])) is not None:
             yield found
         at += 8 + length
 
 
-def codestream_of(fragment: bytes | memoryview) -> Codestream | None:
-    """What the codestream that a fragment begins states; None where its size cannot be told."""
-    found = _stated(memoryview(fragment))
+def read_codestream(fragment: bytes | memoryview) -> Codestream | None:
+    """Read the codestream at the begin of a fragment; None where its size is not known."""
+    found = _read_any(memoryview(fragment))
     return found if found is not None and min(found.size) > 0 else None
 
 
-def contradiction(codestream: Codestream, header: Slice) -> str:
-    """What a codestream says against the DICOM header; empty where its samples can be read.
+def find_contradiction(codestream: Codestream, header: Slice) -> str:
+    """Say how a codestream contradicts the DICOM header; empty where its samples can be read.
 
-    Samples may have fewer bits than BitsStored, and more as long as BitsAllocated holds them.
-    Unsigned ones under a signed header are two's complement, so their sign bit must be there.
+    Samples may have fewer bits than BitsStored, and also more, as long as BitsAllocated holds them.
+    Unsigned samples under a signed header are two's complement, so their sign bit must be there.
 
     Example:
-        >>> contradiction(Codestream((64, 64), bits=12), header)  # doctest: +SKIP
+        >>> find_contradiction(Codestream((64, 64), bits=12), header)  # doctest: +SKIP
         'a codestream of 12 bits in 8'
     """
     size, bits = (header.rows, header.columns), codestream.bits
@@ -101,12 +101,12 @@ def contradiction(codestream: Codestream, header: Slice) -> str:
 
 
 def is_irreversible(fragment: bytes) -> bool:
-    """Whether a JPEG 2000 codestream is coded with the wavelet that loses, the 9-7 one.
+    """Whether a JPEG 2000 codestream uses the lossy 9-7 wavelet.
 
-    By the last byte of its coding style, COD (ITU-T T.800 table A.20); False where it has none.
+    The last byte of its coding style, COD, says so (ITU-T T.800 table A.20). False without a COD.
 
     Args:
-        fragment: the codestream, or its beginning; in the boxes of a file it is looked for.
+        fragment: the codestream, or its beginning. It may lie in the boxes of a file.
     """
     at = fragment.find(_JPEG_2000_START) + 2
     while at >= 2 and at + 4 <= len(fragment):
@@ -120,43 +120,43 @@ def is_irreversible(fragment: bytes) -> bool:
     return False
 
 
-def frame_marker(fragment: memoryview) -> int:
-    """The code of the frame header of a JPEG or JPEG-LS codestream, its process; 0 where unknown.
+def read_frame_marker(fragment: memoryview) -> int:
+    """Read the marker of the frame header of a JPEG or JPEG-LS, its process; 0 where unknown.
 
     Example:
-        >>> hex(frame_marker(memoryview(b"\\xff\\xd8\\xff\\xf7\\x00\\x0b")))
+        >>> hex(read_frame_marker(memoryview(b"\\xff\\xd8\\xff\\xf7\\x00\\x0b")))
         '0xf7'
     """
     try:
-        found = _frame_header(fragment)
+        found = _find_frame_header(fragment)
     except struct.error:
         return 0
     return 0 if found is None else found[0]
 
 
-def size_of(fragment: bytes) -> tuple[int, int] | None:
-    """The rows and columns that a codestream states; None where it states none."""
-    found = _stated(memoryview(fragment))
+def read_size(fragment: bytes) -> tuple[int, int] | None:
+    """Read the rows and columns that a codestream states; None where it states none."""
+    found = _read_any(memoryview(fragment))
     return None if found is None else found.size
 
 
-def begin_of_jpeg_2000(fragment: memoryview) -> int:
-    """Where a JPEG 2000 codestream begins, which may lie in the boxes of a file; -1 for others."""
+def find_jpeg_2000(fragment: memoryview) -> int:
+    """Find the first byte of a JPEG 2000 codestream, also in the boxes of a file; -1 if none."""
     if fragment[:8] == _JPEG_2000_FILE:
         return bytes(fragment[:_MOST_BOXES_BYTES]).find(_JPEG_2000_START)
     return 0 if fragment[:4] == _JPEG_2000_START else -1
 
 
-def _stated(fragment: memoryview) -> Codestream | None:
+def _read_any(fragment: memoryview) -> Codestream | None:
     try:
-        if (begins := begin_of_jpeg_2000(fragment)) >= 0:
-            return _jpeg_2000(fragment[begins:])
-        return _jpeg(fragment) if fragment[:2] == _JPEG_START else None
-    except struct.error:  # ends within its header; the decoder will say so
+        if (begins := find_jpeg_2000(fragment)) >= 0:
+            return _read_jpeg_2000(fragment[begins:])
+        return _read_jpeg(fragment) if fragment[:2] == _JPEG_START else None
+    except struct.error:  # it ends within its header, which the decoder will report
         return None
 
 
-def _jpeg_2000(fragment: memoryview) -> Codestream:
+def _read_jpeg_2000(fragment: memoryview) -> Codestream:
     right, bottom, left, top = struct.unpack_from(">4I", fragment, 8)
     samples, depth = struct.unpack_from(">HB", fragment, 40)
     return Codestream(
@@ -167,16 +167,16 @@ def _jpeg_2000(fragment: memoryview) -> Codestream:
     )
 
 
-def _jpeg(fragment: memoryview) -> Codestream | None:
-    found = _frame_header(fragment)
+def _read_jpeg(fragment: memoryview) -> Codestream | None:
+    found = _find_frame_header(fragment)
     if found is None:
         return None
     bits, rows, columns, samples = struct.unpack_from(">BHHB", fragment, found[1] + 4)
     return Codestream((rows, columns), bits=bits, samples=samples)
 
 
-def _frame_header(fragment: memoryview) -> tuple[int, int] | None:
-    """Walk the marker segments to the frame header: its code and its place."""
+def _find_frame_header(fragment: memoryview) -> tuple[int, int] | None:
+    """Walk the marker segments to the frame header; return its code and its place."""
     at = 2
     while True:
         mark, code = struct.unpack_from(">BB", fragment, at)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medseg.ingest.codestreams.codestream import frame_marker
+from medseg.ingest.codestreams.codestream import read_frame_marker
 
 Decode = Callable[[bytes], np.ndarray]
 
@@ -48,7 +48,7 @@ def check_scan_end(frame: bytes, decode: Decode, *, plane: np.ndarray | None = N
     Example:
         >>> check_scan_end(b"\\xff\\xd8\\xff\\xd9", np.frombuffer)
     """
-    process = frame_marker(memoryview(frame))
+    process = read_frame_marker(memoryview(frame))
     scan = _last_scan(frame) if process in (*_COSINE, _LOSSLESS) else None
     if scan is None:
         return

@@ -1,8 +1,8 @@
-"""Tile parts: whether a JPEG 2000 codestream has the tiles that its size asks for.
+"""Tile parts: count the tiles that a JPEG 2000 codestream lacks for its size.
 
 ITU-T T.800 sections A.4.2 and A.5.1: the image is laid out in tiles, and each part of a tile begins
-with its index and its length. Where the stated size was raised, tiles are missing, which decoders
-fill with zeros without a word.
+with its index and its length. Where the stated size was raised, tiles are missing. Decoders fill
+them with zeros and do not report it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from medseg.ingest.codestreams.codestream import begin_of_jpeg_2000
+from medseg.ingest.codestreams.codestream import find_jpeg_2000
 
 _START_OF_TILE, _END, _FIRST_MARKER = 0xFF90, 0xFFD9, 0xFF00
 _SIZE_PLACE, _SIZES = 8, ">8I"
@@ -37,31 +37,31 @@ class TilePart:
     is_length_stated: bool = True
 
 
-def missing_tiles(frame: bytes) -> tuple[int, int]:
-    """How many tiles a codestream lacks, and how many its size asks for; (0, 0) where unknown.
+def count_missing_tiles(frame: bytes) -> tuple[int, int]:
+    """Count the tiles that a codestream lacks, and those of its size; (0, 0) where unknown.
 
     Args:
         frame: a JPEG 2000 codestream, also in the boxes of a file, or another codestream.
 
     Example:
-        >>> missing_tiles(b"\\xff\\xd8")
+        >>> count_missing_tiles(b"\\xff\\xd8")
         (0, 0)
     """
-    begins = begin_of_jpeg_2000(memoryview(frame))
+    begins = find_jpeg_2000(memoryview(frame))
     if begins < 0:
         return 0, 0
     try:
-        asked = _asked_tiles(frame, begins)
+        asked = _count_asked_tiles(frame, begins)
         if not 0 < asked <= _MOST_TILES:
             return asked, asked
-        found = {part.index for part in tile_parts(frame, begins) if part.index < asked}
-    except struct.error:  # ends within a header; the decoder will say so
+        found = {part.index for part in find_tile_parts(frame, begins) if part.index < asked}
+    except struct.error:  # it ends within a header, which the decoder will report
         return 0, 0
     return asked - len(found), asked
 
 
-def tile_parts(frame: bytes, begins: int = 0) -> Iterator[TilePart]:
-    """The parts of the tiles, walked to the end of the codestream.
+def find_tile_parts(frame: bytes, begins: int = 0) -> Iterator[TilePart]:
+    """Find the parts of the tiles, one after the other, to the end of the codestream.
 
     Args:
         frame: a JPEG 2000 codestream, also in the boxes of a file.
@@ -87,8 +87,8 @@ def tile_parts(frame: bytes, begins: int = 0) -> Iterator[TilePart]:
         at += part_length
 
 
-def _asked_tiles(frame: bytes, begins: int) -> int:
-    """The tiles of the reference grid that hold a part of the image."""
+def _count_asked_tiles(frame: bytes, begins: int) -> int:
+    """Count the tiles of the reference grid that hold a part of the image."""
     place = begins + _SIZE_PLACE
     right, bottom, _, _, width, height, left, top = struct.unpack_from(_SIZES, frame, place)
     if not width or not height:

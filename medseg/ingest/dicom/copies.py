@@ -19,7 +19,8 @@ import numpy as np
 from medseg.ingest.dicom.consistency.slice_differences import KEYWORDS
 from medseg.ingest.dicom.header.origin import Origin, keyword_of
 from medseg.ingest.dicom.header.slice import Slice
-from medseg.ingest.dicom.pixels.read import real_values, stored_planes
+from medseg.ingest.dicom.pixels.stored_planes import read_stored_planes
+from medseg.ingest.dicom.pixels.volume import to_real_values
 from medseg.ingest.dicom.stack import SAME_POSITION_MM, depths_mm
 from medseg.ingest.reasons import IngestError
 
@@ -149,8 +150,8 @@ def _digests(slices: Iterable[Slice]) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     for headers in files.values():
         try:
-            for k, plane in stored_planes(headers):
-                values = real_values(plane, headers[k])
+            for k, plane in read_stored_planes(headers):
+                values = to_real_values(plane, headers[k])
                 found[id(headers[k])] = hashlib.sha256(values.data).digest()
         except IngestError:  # whoever reads it says why
             continue

@@ -17,7 +17,7 @@ from medseg.geometry import Geometry
 from medseg.ingest.dicom.copies import leave_out_copies
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.notes import name_of, notes_on
-from medseg.ingest.dicom.pixels.real_world import in_one_scale
+from medseg.ingest.dicom.pixels.real_world import put_in_one_scale
 from medseg.ingest.dicom.resample import Resampling, not_resampled, plan_resampling
 from medseg.ingest.dicom.rules.slice_rules import (
     SLICE_RULES,
@@ -76,7 +76,7 @@ def _fit(stack: Sequence[Slice], with_captures: Sequence[Slice]) -> bool:
 
 
 def _judged(slices: Sequence[Slice], *, resample: bool) -> Series:
-    slices = in_one_scale(slices)
+    slices = put_in_one_scale(slices)
     for reason, rule in SLICE_RULES:
         if finding := rule(slices):
             return Series.refused(slices, reason, f"{finding} in {name_of(slices)}")

@@ -12,7 +12,7 @@ from medseg.ingest.dicom.consistency.alternating import left_out_by_turns
 from medseg.ingest.dicom.consistency.consistency import is_uid_per_file
 from medseg.ingest.dicom.header.image_kind import RESCALED_KINDS, contradiction
 from medseg.ingest.dicom.header.slice import Slice
-from medseg.ingest.dicom.pixels.read import CT_PADDING_HU
+from medseg.ingest.dicom.pixels.volume import CT_PADDING_HU
 from medseg.ingest.dicom.rules.completeness import Part, fewer_than_counted, uncounted_parts
 from medseg.ingest.dicom.rules.mosaic import mosaic_by, perhaps_mosaic_by
 from medseg.ingest.dicom.rules.slice_rules import is_captured_slice

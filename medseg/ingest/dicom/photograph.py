@@ -14,7 +14,7 @@ import pydicom
 from pydicom import uid
 
 from medseg.ingest.checks import check_room
-from medseg.ingest.codestreams.codestream import contradiction, stated
+from medseg.ingest.codestreams.codestream import find_codestreams, find_contradiction
 from medseg.ingest.dicom.files.bounded_file import BoundedFile
 from medseg.ingest.dicom.files.parse import parse
 from medseg.ingest.dicom.header.slice import Slice
@@ -160,11 +160,11 @@ def _check_codestream(dataset: pydicom.Dataset, header: Slice) -> None:
     is_rle = header.transfer_syntax == uid.RLELossless
     if is_rle or header.pixels is None or not header.pixels.is_encapsulated:
         return
-    found = list(stated(dataset.PixelData))
+    found = list(find_codestreams(dataset.PixelData))
     if len(found) != 1:
         finding = f"{header.path} states one frame and holds {len(found)} codestreams"
         raise IngestError(Reason.UNDECODABLE, finding)
-    if said := contradiction(found[0], header):
+    if said := find_contradiction(found[0], header):
         raise IngestError(Reason.UNDECODABLE, f"{header.path} holds {said}")
 
 

@@ -35,8 +35,8 @@ from medseg.ingest.dicom.header import (
     real_world_mapping,
 )
 from medseg.ingest.dicom.header.slice import PixelData, Slice
-from medseg.ingest.dicom.pixels.pixel_data import measure_pixels, zeros_at_end
-from medseg.ingest.dicom.pixels.real_world import with_real_world_values
+from medseg.ingest.dicom.pixels.pixel_data import count_zeros_at_end, measure_pixels
+from medseg.ingest.dicom.pixels.real_world import apply_real_world_values
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.packing import PACKED_SUFFIXES, holds_packed_dicom, packing_of
 from medseg.ingest.reasons import IngestError, Reason
@@ -138,9 +138,11 @@ def _slices(parsed: Part10, path: Path) -> tuple[Slice, ...]:
         raise IngestError(Reason.UNREADABLE, finding)
     header = _header(parsed, path, pixels=pixels)
     if pixels is not None and header.excess_bytes:
-        header = replace(header, pixels=replace(pixels, zeros=zeros_at_end(parsed.stream, pixels)))
+        header = replace(
+            header, pixels=replace(pixels, zeros=count_zeros_at_end(parsed.stream, pixels))
+        )
     header = _with_sign_of_codestream(header)
-    return tuple(map(with_real_world_values, multiframe.frames(header, parsed.dataset)))
+    return tuple(map(apply_real_world_values, multiframe.frames(header, parsed.dataset)))
 
 
 def _with_sign_of_codestream(header: Slice) -> Slice:

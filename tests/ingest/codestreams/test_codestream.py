@@ -15,7 +15,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
-from medseg.ingest.codestreams.codestream import Codestream, contradiction, stated
+from medseg.ingest.codestreams.codestream import Codestream, find_codestreams, find_contradiction
 from medseg.ingest.dicom.read_slices import read_header
 
 
@@ -36,26 +36,26 @@ def test_size_depth_and_sign_of_real_encoders_are_told(syntax, dtype, is_signed,
     (dataset,) = make_series(np.zeros((1, 64, 70), dtype))
     dataset.BitsStored, dataset.HighBit = bits, bits - 1
     compress_series([dataset], syntax)
-    assert list(stated(dataset.PixelData)) == [Codestream((64, 70), bits, is_signed)]
+    assert list(find_codestreams(dataset.PixelData)) == [Codestream((64, 70), bits, is_signed)]
 
 
 def test_rle_states_nothing():
     (dataset,) = compress_series(make_series(np.zeros((1, 30, 41), np.int16)), RLELossless)
-    assert list(stated(dataset.PixelData)) == []
+    assert list(find_codestreams(dataset.PixelData)) == []
 
 
 def test_segments_before_the_frame_header_are_walked_over():
     comment, fill = b"\xff\xfe\x00\x06abcd", b"\xff"
     frame = b"\xff\xc3\x00\x0b\x10" + struct.pack(">HHB", 512, 300, 1)
     pixel_data = items(b"", b"\xff\xd8" + comment + fill + frame)
-    assert list(stated(pixel_data)) == [Codestream((512, 300), bits=16)]
+    assert list(find_codestreams(pixel_data)) == [Codestream((512, 300), bits=16)]
 
 
 @pytest.mark.parametrize(
     "fragment", [b"", b"\xff\xd8", b"\xff\xd8\x00\x00", b"\xff\x4f\xff\x51\x00"]
 )
 def test_what_cannot_be_told_is_passed_over(fragment):
-    assert list(stated(items(fragment))) == []
+    assert list(find_codestreams(items(fragment))) == []
 
 
 @pytest.mark.realdata
@@ -65,7 +65,7 @@ def test_real_files_state_the_size_of_their_header(data_root, codec):
     file = data_root / "dicom" / "dicom_wg04_compressed" / codec / f"MR2_{codec}"
     content = file.read_bytes()
     start = content.index(b"\xfe\xff\x00\xe0", content.index(b"\xe0\x7f\x10\x00"))
-    assert {codestream.size for codestream in stated(content[start:])} == {(1024, 1024)}
+    assert {codestream.size for codestream in find_codestreams(content[start:])} == {(1024, 1024)}
 
 
 # ---- depth and sign of codestream and header; values are 0, 1, 2, ... 4095, or 2048 less
@@ -158,8 +158,8 @@ def test_lossless_values_that_do_not_fit_bits_stored_are_read_whole(syntax, tmp_
 
 def test_a_codestream_of_the_size_depth_and_sign_of_its_header_is_no_contradiction(tmp_path):
     header = read_header(encoded(tmp_path, J2K, dtype=np.int16))
-    assert contradiction(Codestream((64, 64), bits=12, is_signed=True), header) == ""
-    other = contradiction(Codestream((64, 63), bits=12, is_signed=True), header)
+    assert find_contradiction(Codestream((64, 64), bits=12, is_signed=True), header) == ""
+    other = find_contradiction(Codestream((64, 63), bits=12, is_signed=True), header)
     assert other == "a codestream of (64, 63), not (64, 64) pixels"
 
 
@@ -179,7 +179,7 @@ def test_a_codestream_that_would_allocate_more_is_refused_before_it_is_decoded(t
 
 def test_a_codestream_of_more_samples_than_the_header_states_is_refused(tmp_path):
     header = read_header(encoded(tmp_path, J2K, dtype=np.int16))
-    found = contradiction(Codestream((64, 64), bits=8, samples=16384), header)
+    found = find_contradiction(Codestream((64, 64), bits=8, samples=16384), header)
     assert found == "a codestream of 16384 samples per pixel, not 1"
 
 
@@ -187,7 +187,7 @@ def test_a_codestream_within_a_file_of_boxes_states_its_size():
     size = struct.pack(">HHIIIIIIIIHB", 41, 0, 300, 512, 0, 0, 300, 512, 0, 0, 1, 15)
     boxes = b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x14ftypjp2 "
     pixel_data = items(b"", boxes + b"\xff\x4f\xff\x51" + size)
-    assert list(stated(pixel_data)) == [Codestream((512, 300), bits=16)]
+    assert list(find_codestreams(pixel_data)) == [Codestream((512, 300), bits=16)]
 
 
 @pytest.mark.parametrize(

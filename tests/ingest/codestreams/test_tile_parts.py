@@ -11,7 +11,7 @@ from pydicom import uid
 from pydicom.encaps import encapsulate, get_frame
 
 from medseg.ingest import IngestError, Reason, load
-from medseg.ingest.codestreams.tile_parts import missing_tiles
+from medseg.ingest.codestreams.tile_parts import count_missing_tiles
 
 STORED = np.random.default_rng(0).integers(0, 1000, (1, 64, 64)).astype(np.uint16)
 SIZE = b"\xff\x4f\xff\x51"
@@ -36,17 +36,17 @@ def raised(frame, rows, columns):
 def test_tiles_are_counted_by_the_size_and_by_the_parts(size, tiles):
     """Tiles of 64 x 64, of which the data is that of the first."""
     frame, _ = codestream()
-    assert missing_tiles(raised(frame, *size)) == tiles
+    assert count_missing_tiles(raised(frame, *size)) == tiles
 
 
 def test_a_size_that_asks_for_more_tiles_than_there_are_indices_lacks_them():
     frame, _ = codestream()
-    assert missing_tiles(raised(frame, 2**31, 2**31))[0] > 0
+    assert count_missing_tiles(raised(frame, 2**31, 2**31))[0] > 0
 
 
 @pytest.mark.parametrize("cut", [0, 3, 20, 45, 60])
 def test_a_codestream_that_ends_within_its_headers_raises_nothing(cut):
-    missing, asked = missing_tiles(codestream()[0][:cut])
+    missing, asked = count_missing_tiles(codestream()[0][:cut])
     assert 0 <= missing <= asked
 
 

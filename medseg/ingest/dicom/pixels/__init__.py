@@ -1,1 +1,1 @@
-"""Pixels: from the pixel data element to numbers, decoders and codestreams included."""
+"""Pixels: find, check and decode the pixel data of DICOM, and make values of it."""

@@ -26,10 +26,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from medseg.ingest.codestreams.codestream import size_of
+from medseg.ingest.codestreams.codestream import read_size
 from medseg.ingest.codestreams.scan_end import check_scan_end
 from medseg.ingest.codestreams.tile_end import check_tile_end
-from medseg.ingest.codestreams.tile_parts import missing_tiles
+from medseg.ingest.codestreams.tile_parts import count_missing_tiles
 from medseg.ingest.dicom.files.parse import PARSE_ERRORS
 from medseg.ingest.dicom.pixels.rle import decode_rle
 
@@ -69,7 +69,7 @@ def decode_frames(dataset: pydicom.Dataset, indices: Iterable[int]) -> Iterator[
     plugin = _plugin(syntax)
     for index in indices:
         if syntax.is_encapsulated:
-            _check_frame(_frame(dataset, index), (dataset.Rows, dataset.Columns))
+            _check_frame(_get_frame(dataset, index), (dataset.Rows, dataset.Columns))
         if syntax == JPEGExtended12Bit and dataset.BitsStored > 8:
             yield _decode_12_bit_jpeg(dataset, index)
         elif syntax in JPEGLSTransferSyntaxes:
@@ -77,7 +77,7 @@ def decode_frames(dataset: pydicom.Dataset, indices: Iterable[int]) -> Iterator[
         else:
             plane = np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
             if syntax.is_encapsulated:
-                _check_end(_frame(dataset, index), plane, plugin=plugin)
+                _check_end(_get_frame(dataset, index), plane, plugin=plugin)
             yield plane
 
 
@@ -95,7 +95,7 @@ def _plugin(syntax: UID) -> str:
     return plugin
 
 
-def _frame(dataset: pydicom.Dataset, index: int) -> bytes:
+def _get_frame(dataset: pydicom.Dataset, index: int) -> bytes:
     frames = int(dataset.get("NumberOfFrames") or 1)
     return get_frame(dataset.PixelData, index, number_of_frames=frames)
 
@@ -103,7 +103,7 @@ def _frame(dataset: pydicom.Dataset, index: int) -> bytes:
 def _decode_rle(dataset: pydicom.Dataset, index: int) -> np.ndarray:
     """Run-length coded samples; colours are put back as plain ones for pydicom to lay out."""
     content = decode_rle(
-        _frame(dataset, index),
+        _get_frame(dataset, index),
         dataset.Rows * dataset.Columns,
         samples=dataset.SamplesPerPixel,
         bytes_per_sample=dataset.BitsAllocated // 8,
@@ -111,12 +111,12 @@ def _decode_rle(dataset: pydicom.Dataset, index: int) -> np.ndarray:
     if dataset.SamplesPerPixel == 1:
         kind = "i" if dataset.PixelRepresentation else "u"
         return content.view(f"<{kind}{content.shape[-1]}").reshape(dataset.Rows, dataset.Columns)
-    alone = _alone(dataset, content.tobytes(), syntax=ExplicitVRLittleEndian)
+    alone = _make_single_frame(dataset, content.tobytes(), syntax=ExplicitVRLittleEndian)
     alone.add_new("PlanarConfiguration", "US", 1)
     return np.asarray(pixel_array(alone, index=0))
 
 
-def _alone(dataset: pydicom.Dataset, content: bytes, *, syntax: UID) -> pydicom.Dataset:
+def _make_single_frame(dataset: pydicom.Dataset, content: bytes, *, syntax: UID) -> pydicom.Dataset:
     """The pixel description of a data set with one frame of its own; the data set stays as it is.
 
     A copy would share its elements.
@@ -133,11 +133,11 @@ def _alone(dataset: pydicom.Dataset, content: bytes, *, syntax: UID) -> pydicom.
 
 def _check_frame(frame: bytes, size: tuple[int, int]) -> None:
     """A decoder allocates the size that a codestream states, and makes its missing end up."""
-    if (stated := size_of(frame)) != size:
+    if (stated := read_size(frame)) != size:
         raise ValueError(f"a codestream of {stated or 'no known size'}, not {size} pixels")
     if not frame.rstrip(_PADDING).endswith(_END):
         raise ValueError("the codestream has no end marker")
-    missing, asked = missing_tiles(frame)
+    missing, asked = count_missing_tiles(frame)
     if missing:
         raise ValueError(f"the codestream lacks {missing} of {asked} tiles")
 
@@ -170,11 +170,11 @@ def _decode_jpeg_ls(dataset: pydicom.Dataset, index: int, *, plugin: str) -> np.
     try:
         return np.asarray(pixel_array(dataset, index=index, decoding_plugin=plugin))
     except RuntimeError:
-        frame = _frame(dataset, index).rstrip(_PADDING)
+        frame = _get_frame(dataset, index).rstrip(_PADDING)
         if not frame.endswith(b"\0" + _END):
             raise
         mended = encapsulate([frame.removesuffix(b"\0" + _END) + _END])
-        alone = _alone(dataset, mended, syntax=dataset.file_meta.TransferSyntaxUID)
+        alone = _make_single_frame(dataset, mended, syntax=dataset.file_meta.TransferSyntaxUID)
         return np.asarray(pixel_array(alone, index=0, decoding_plugin=plugin))
 
 
@@ -186,7 +186,7 @@ def _decode_12_bit_jpeg(dataset: pydicom.Dataset, index: int) -> np.ndarray:
     """
     if dataset.PixelRepresentation != 0 or dataset.SamplesPerPixel != 1:
         raise NotImplementedError("12-bit JPEG of signed values or colours")
-    frame = _whole_scan(_frame(dataset, index))
+    frame = _whole_scan(_get_frame(dataset, index))
     plane = _decode_by_libjpeg(frame)
     check_scan_end(frame, _decode_by_libjpeg)
     return plane

@@ -1,7 +1,7 @@
-"""Histogram: the distinct samples of a plane and how many there are of each, in little memory.
+"""Histogram: count the distinct samples of a plane, in little memory.
 
-A plane of a few kilobytes deflated may be one of millions of samples: it is counted block by block,
-and never copied as a whole.
+A few deflated kilobytes may be a plane of millions of samples. So it is counted block by block and
+never copied as a whole.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 BLOCK_SAMPLES = 2**20
-"""So many samples are counted at once."""
+"""The number of samples that are counted at once."""
 
 MOST_LOOKED_AT = 2**22
-"""Of a plane of more samples, only every n-th row is looked at where all of them would be slow."""
+"""Of a plane of more samples, only every n-th row is counted where all would be slow."""
 
 
 class Histogram(NamedTuple):
@@ -24,7 +24,7 @@ class Histogram(NamedTuple):
     counts: np.ndarray
 
 
-def histogram_of(plane: np.ndarray) -> Histogram:
+def count_samples(plane: np.ndarray) -> Histogram:
     """Count the samples of a plane.
 
     Args:
@@ -32,11 +32,11 @@ def histogram_of(plane: np.ndarray) -> Histogram:
             are more than `MOST_LOOKED_AT`.
 
     Example:
-        >>> histogram_of(np.array([[3, -1], [3, 3]], np.int16)).values
+        >>> count_samples(np.array([[3, -1], [3, 3]], np.int16)).values
         array([-1,  3], dtype=int16)
     """
     if plane.itemsize > 2:
-        return Histogram(*np.unique(some_rows(plane), return_counts=True))
+        return Histogram(*np.unique(take_some_rows(plane), return_counts=True))
     flat = np.ascontiguousarray(plane).reshape(-1).view(f"u{plane.itemsize}")
     counts = np.zeros(2 ** (8 * plane.itemsize), dtype=np.int64)
     for start in range(0, flat.size, BLOCK_SAMPLES):
@@ -47,6 +47,6 @@ def histogram_of(plane: np.ndarray) -> Histogram:
     return Histogram(values[order], counts[found[order]])
 
 
-def some_rows(plane: np.ndarray) -> np.ndarray:
-    """All rows of a plane, or every n-th of one of more than `MOST_LOOKED_AT` samples."""
+def take_some_rows(plane: np.ndarray) -> np.ndarray:
+    """Take all rows of a plane, or every n-th where it has more than `MOST_LOOKED_AT` samples."""
     return plane[:: max(1, -(-plane.size // MOST_LOOKED_AT))]

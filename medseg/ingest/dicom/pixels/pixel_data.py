@@ -1,4 +1,4 @@
-"""Pixel element: find the pixel data of a file and count its bytes, without reading them.
+"""Pixel data: find the pixel data element of a file and count its bytes, without reading them.
 
 PS3.5 section 7.1 (explicit and implicit element headers) and A.4 (encapsulated fragments).
 """
@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import pydicom
 
-from medseg.ingest.codestreams.codestream import codestream_of, is_irreversible, size_of
+from medseg.ingest.codestreams.codestream import is_irreversible, read_codestream, read_size
 from medseg.ingest.dicom.files.elements import ElementError, whole
 from medseg.ingest.dicom.files.inflated import Inflated
 from medseg.ingest.dicom.files.parse import Part10
@@ -23,17 +23,17 @@ from medseg.ingest.dicom.pixels.pixel_content import (
     JPEG_2000,
     RLE,
     RLE_HEADER_BYTES,
-    content_of,
     is_rle_table,
+    recognise_content,
 )
 from medseg.ingest.dicom.pixels.rle import decode_rle
 from medseg.ingest.reasons import IngestError
 
 MAX_PADDING_BYTES = 2**17
-"""Zeros at the end are counted so far: more than one row of 16-bit pixels has."""
+"""Zeros at the end are counted up to this many: more than one row of 16-bit pixels has."""
 
 MAX_CHECKED_BYTES = 2**22
-"""Deflated pixels of at most this length are inflated to see whether all are there."""
+"""Deflated pixels of at most this length are inflated, to see whether they are complete."""
 
 _GROUP, _PIXELS, _FLOATS = 0x7FE0, 0x0010, (0x0008, 0x0009)
 _NAMES = {_PIXELS: "PixelData", 0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData"}
@@ -50,8 +50,8 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     """Measure the element that starts at the position of the stream; None where it is no pixels.
 
     Raises:
-        ElementError: pixel data of undefined length that is no sequence of items, as only
-            compressed pixels are.
+        ElementError: pixel data of undefined length that is no sequence of items, which only
+            compressed pixels may be.
     """
     stream = parsed.stream
     order = "<" if parsed.syntax.is_little_endian else ">"
@@ -70,7 +70,7 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     if length == _UNDEFINED_LENGTH:
         return _measure_undefined(stream, parsed, size=size, name=name)
     may_be_padded = not parsed.syntax.is_encapsulated
-    found = _items_of_known_length(stream, start + length, may_be_padded=may_be_padded)
+    found = _measure_items_of_known_length(stream, start + length, may_be_padded=may_be_padded)
     if found is not None:
         return found
     return PixelData(
@@ -78,12 +78,14 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
         length,
         missing_bytes=max(0, start + length - size),
         is_float=element in _FLOATS,
-        content=_content(stream, parsed.dataset, start=start, length=min(length, size - start)),
+        content=_recognise_codestream(
+            stream, parsed.dataset, start=start, length=min(length, size - start)
+        ),
     )
 
 
 def _measure_undefined(stream: BinaryIO, parsed: Part10, *, size: int, name: str) -> PixelData:
-    """Pixels of undefined length, which must be items (PS3.5 section A.4)."""
+    """Measure pixels of undefined length, which must be items (PS3.5 section A.4)."""
     try:
         return _measure_fragments(stream, size)
     except IngestError:
@@ -99,7 +101,7 @@ def _measure_undefined(stream: BinaryIO, parsed: Part10, *, size: int, name: str
 def _measure_deflated(
     stream: Inflated, dataset: pydicom.Dataset, *, length: int, is_float: bool
 ) -> PixelData:
-    """Plain samples. Those of a usual slice are inflated, and no more of others than their start.
+    """Measure deflated samples: those of a usual slice as a whole, of larger ones the start.
 
     Raises:
         ElementError: they have no length, which only encapsulated pixels lack.
@@ -111,15 +113,17 @@ def _measure_deflated(
     if length > MAX_CHECKED_BYTES:
         found = replace(found, missing_bytes=stream.missing_bytes(length))
         head = BytesIO(stream.read(HEAD_BYTES))
-        return replace(found, content=_content(head, dataset, start=0, length=length))
+        return replace(found, content=_recognise_codestream(head, dataset, start=0, length=length))
     stored = stream.read(length)
-    if items := _items_of_known_length(BytesIO(stored), len(stored), may_be_padded=True):
+    if items := _measure_items_of_known_length(BytesIO(stored), len(stored), may_be_padded=True):
         return replace(items, offset=None)
     found = replace(found, missing_bytes=length - len(stored))
-    return replace(found, content=_content(BytesIO(stored), dataset, start=0, length=length))
+    return replace(
+        found, content=_recognise_codestream(BytesIO(stored), dataset, start=0, length=length)
+    )
 
 
-def zeros_at_end(stream: BinaryIO | Inflated, pixels: PixelData) -> int:
+def count_zeros_at_end(stream: BinaryIO | Inflated, pixels: PixelData) -> int:
     """Count the zero bytes that end uncompressed pixels, up to `MAX_PADDING_BYTES`.
 
     Deflated pixels have no place in the file, and none are counted.
@@ -132,11 +136,14 @@ def zeros_at_end(stream: BinaryIO | Inflated, pixels: PixelData) -> int:
     return len(end) - len(end.rstrip(b"\0"))
 
 
-def _items_of_known_length(stream: BinaryIO, end: int, *, may_be_padded: bool) -> PixelData | None:
-    """Fragments in an element that states its length, as some writers do; None for plain samples.
+def _measure_items_of_known_length(
+    stream: BinaryIO, end: int, *, may_be_padded: bool
+) -> PixelData | None:
+    """Measure fragments in an element that states its length; None for plain samples.
 
-    Samples may begin like an item, but no whole item of them holds a codestream, and they do not go
-    on as items to the very end. Under a plain syntax, what follows a codestream is padding.
+    Some writers make such elements. Plain samples may begin like an item too, but then no item
+    holds a codestream, and the items do not reach to the end. Under a plain syntax, what follows a
+    codestream is padding.
     """
     start, begins = stream.tell(), stream.read(4)
     stream.seek(start)
@@ -154,24 +161,26 @@ def _items_of_known_length(stream: BinaryIO, end: int, *, may_be_padded: bool) -
     return replace(found, missing_bytes=0)
 
 
-def _content(stream: BinaryIO, dataset: pydicom.Dataset, *, start: int, length: int) -> str:
-    """What a codestream without items is; "" for plain samples.
+def _recognise_codestream(
+    stream: BinaryIO, dataset: pydicom.Dataset, *, start: int, length: int
+) -> str:
+    """Name a codestream that lies in no item; "" for plain samples.
 
     Where the length is that of plain samples, a signature is not enough: the codestream must state
-    the size of the header, or a run-length code give as many samples.
+    the size of the header, or the run-length code must decode to as many samples.
     """
     stream.seek(start)
     head = stream.read(min(length, RLE_HEADER_BYTES))
-    content = content_of(head)
+    content = recognise_content(head)
     if not content or (content == RLE and not is_rle_table(head)):
         return ""
     head += stream.read(min(length, HEAD_BYTES) - len(head))
     rows, columns, samples, bits = (whole(dataset, keyword) for keyword in _LAYOUT)
     stated = rows * columns * max(1, samples) * bits // 8 * max(1, whole(dataset, _FRAMES))
     if length not in (stated, stated + 1):
-        return content_of(head)
+        return recognise_content(head)
     if content != RLE:
-        return content_of(head) if size_of(head) == (rows, columns) else ""
+        return recognise_content(head) if read_size(head) == (rows, columns) else ""
     stream.seek(start)
     try:
         code = stream.read(length)
@@ -184,7 +193,7 @@ def _content(stream: BinaryIO, dataset: pydicom.Dataset, *, start: int, length: 
 def _measure_fragments(stream: BinaryIO, size: int, *, may_be_padded: bool = False) -> PixelData:
     """Walk the items of encapsulated pixel data to the delimiter that must end them.
 
-    Where they may be padded, a codestream and no item behind it end them too.
+    Where they may be padded, they also end behind a codestream that no item follows.
     """
     offset, found = stream.tell(), PixelData(None, 0, is_encapsulated=True)
     order = ">" if stream.read(4) == _FIRST_TAGS[1] else "<"
@@ -192,38 +201,38 @@ def _measure_fragments(stream: BinaryIO, size: int, *, may_be_padded: bool = Fal
     while True:
         item = stream.read(min(_ITEM_HEADER_BYTES, size - stream.tell()))
         if may_be_padded and found.content and item[:4] not in _FIRST_TAGS:
-            return _ended(found, offset, stream.tell())
+            return _end_at(found, offset, stream.tell())
         if len(item) < _ITEM_HEADER_BYTES:
             missing_bytes = _ITEM_HEADER_BYTES - len(item)
-            return _ended(found, offset, stream.tell(), missing_bytes=missing_bytes)
+            return _end_at(found, offset, stream.tell(), missing_bytes=missing_bytes)
         group, element, length = struct.unpack(order + "HHI", item)
         if (group, element) == _DELIMITER:
-            return _ended(found, offset, stream.tell())
+            return _end_at(found, offset, stream.tell())
         if (group, element) != _ITEM:
             where = stream.tell() - _ITEM_HEADER_BYTES
             raise ValueError(f"holds ({group:04X},{element:04X}) at byte {where}, which is no item")
         end = stream.tell() + length
         if end > size:
-            return _ended(found, offset, size, missing_bytes=end - size)
+            return _end_at(found, offset, size, missing_bytes=end - size)
         head = stream.read(min(length, _MAIN_HEADER_BYTES if found.content else HEAD_BYTES))
-        found = _with_fragment(found, head)
+        found = _add_fragment(found, head)
         stream.seek(end)
 
 
-def _with_fragment(found: PixelData, head: bytes) -> PixelData:
-    """What fragments are, with one more of them, of which the beginning is given."""
-    begun = content_of(head)
+def _add_fragment(found: PixelData, head: bytes) -> PixelData:
+    """Add one fragment, given its first bytes, to what is known of those before it."""
+    begun = recognise_content(head)
     is_lossy = begun == JPEG_2000 and is_irreversible(head)
     return replace(
         found,
         codestreams=found.codestreams + bool(begun),
         content=found.content or begun,
-        codestream=found.codestream if found.content else codestream_of(head),
+        codestream=found.codestream if found.content else read_codestream(head),
         is_irreversible=found.is_irreversible or is_lossy,
     )
 
 
-def _ended(found: PixelData, offset: int, end: int, *, missing_bytes: int = 0) -> PixelData:
+def _end_at(found: PixelData, offset: int, end: int, *, missing_bytes: int = 0) -> PixelData:
     length = end - offset
     return replace(
         found,

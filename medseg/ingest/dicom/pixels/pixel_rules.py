@@ -1,15 +1,16 @@
-"""Pixel rules: what the pixel data of a series must hold, as far as its headers tell.
+"""Pixel rules: what the pixel data of a series must hold, judged without decoding it.
 
-Like those of `medseg.ingest.dicom.rules.slice_rules`, each gives its finding or an empty string.
+Each rule returns its finding, or an empty string, like those of
+`medseg.ingest.dicom.rules.slice_rules`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medseg.ingest.codestreams.codestream import contradiction
+from medseg.ingest.codestreams.codestream import find_contradiction
 from medseg.ingest.dicom.header.slice import PixelData, Slice
-from medseg.ingest.dicom.pixels.pixel_content import is_of
+from medseg.ingest.dicom.pixels.pixel_content import matches_syntax
 
 FREE_DECODED_BYTES = 2**26
 """A compressed series may always decode to this much, whatever its files hold."""
@@ -27,13 +28,13 @@ def conflicting_syntax(slices: Sequence[Slice]) -> str:
     for s in slices:
         if s.pixels is None:
             continue
-        if said := _said_by_pixels(s, s.pixels):
+        if said := _find_mismatch(s, s.pixels):
             return f"{s.path.name} holds {said} under {s.transfer_syntax.name}"
     return ""
 
 
-def _said_by_pixels(header: Slice, pixels: PixelData) -> str:
-    """What pixel data is against the transfer syntax; "" where both agree."""
+def _find_mismatch(header: Slice, pixels: PixelData) -> str:
+    """Name the pixel data where it is not of the transfer syntax; "" where both agree."""
     is_compressed = header.transfer_syntax.is_encapsulated
     if pixels.is_encapsulated and not is_compressed:
         return f"encapsulated items of {pixels.content or 'no known codestream'}"
@@ -43,8 +44,8 @@ def _said_by_pixels(header: Slice, pixels: PixelData) -> str:
         return ""
     plain_bytes = header.samples * header.plane_bytes * max(1, header.frames)
     if not pixels.content and pixels.length < plain_bytes:
-        return ""  # a codestream that is damaged at its start, say: the decoder will say so
-    if not is_of(pixels.content, header.transfer_syntax):
+        return ""  # perhaps a codestream that is damaged at its start: the decoder will report it
+    if not matches_syntax(pixels.content, header.transfer_syntax):
         return pixels.content or "uncompressed pixels in items"
     return ""
 
@@ -63,10 +64,10 @@ def truncated(slices: Sequence[Slice]) -> str:
 
 
 def trailing_bytes(slices: Sequence[Slice]) -> str:
-    """More pixels than the header states: it belongs to others, and would scramble these.
+    """More pixels than the header states: it belongs to other pixels, and would scramble these.
 
-    One byte makes an odd length even. Zeros of at most one row are let pass and recorded by the
-    caller, since older writers padded so (PS3.5 section 8.1.1). Fragments that begin no frame are
+    One byte may make an odd length even. Zeros of at most one row are accepted, since older writers
+    padded so (PS3.5 section 8.1.1), and the caller records them. Fragments that begin no frame are
     not counted: a frame may lie in several, and some writers add empty ones.
     """
     for s in slices:
@@ -84,17 +85,20 @@ def trailing_bytes(slices: Sequence[Slice]) -> str:
 
 
 def contradicting_codestream(slices: Sequence[Slice]) -> str:
-    """A codestream that states another size, depth or sign than its header, see `contradiction`."""
+    """A codestream that states another size, depth or sign than its header states."""
     for s in slices:
         if s.pixels is None or s.pixels.codestream is None:
             continue
-        if said := contradiction(s.pixels.codestream, s):
+        if said := find_contradiction(s.pixels.codestream, s):
             return f"{s.path.name} holds {said}"
     return ""
 
 
 def too_large(slices: Sequence[Slice]) -> str:
-    """Uncompressed pixels are in the file, which `truncated` checked; these are a promise."""
+    """Compressed pixels that would decode to far more than their bytes can hold.
+
+    Uncompressed pixels need no such limit: `truncated` checks that the file holds them.
+    """
     compressed = [s for s in slices if s.pixels is not None and s.pixels.compressed]
     stored = {s.path: s.pixels.compressed for s in compressed if s.pixels is not None}
     promised, held = sum(s.plane_bytes for s in compressed), sum(stored.values())
@@ -104,5 +108,5 @@ def too_large(slices: Sequence[Slice]) -> str:
 
 
 def is_plausible(promised: int, held: int) -> bool:
-    """Whether so many compressed bytes can be those of real images of so many."""
+    """Whether `held` compressed bytes may be real images of `promised` decoded bytes."""
     return promised <= max(FREE_DECODED_BYTES, MAX_COMPRESSION_RATIO * held)

@@ -1,8 +1,8 @@
-"""Real world: take the real world values of slices that have no rescale of their own.
+"""Real world: rescale slices without a rescale of their own by their real world value mapping.
 
-A rescale that is stated goes first: it is what scanners and viewers agree on. Where there is none,
-or it changes nothing, one linear Real World Value Mapping gives each slice its values; several, or
-a table, leave open which are meant.
+A rescale that is stated takes precedence: scanners and viewers agree on it. Where there is none, or
+it changes nothing, one linear Real World Value Mapping gives the values of a slice. Several
+mappings, or a table, leave open which values are meant.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _CODES_OF_UNITS = {
     "CPS": ("{counts}/s", "counts/s", "cps"),
     "GML": ("g/ml", "{suvbw}g/ml", "g/ml{suvbw}", "{suvlbm}g/ml", "g/ml{suvlbm}", "gml"),
 }
-"""Units of PET (PS3.3 C.8.9.1.1.3) and how UCUM, and some writers, say them, in lower case."""
+"""Units of PET (PS3.3 C.8.9.1.1.3) and their codes in UCUM and of some writers, in lower case."""
 
 _RELATIVE_TOLERANCE = 1e-5  # rescales are decimal strings of at most 16 characters
 
 
-def with_real_world_values(header: Slice) -> Slice:
-    """Give a slice without rescale that of its one linear mapping; else return it as it is.
+def apply_real_world_values(header: Slice) -> Slice:
+    """Rescale a slice that has no rescale by its one linear mapping; else return it as it is.
 
-    CT is rescaled by a mapping to HU alone, PET by one to its Units, where both say a unit.
+    CT takes only a mapping to HU, and PET only one to its Units, where both state a unit.
 
     Example:
-        >>> with_real_world_values(header).slope  # RealWorldValueSlope 2.6  # doctest: +SKIP
+        >>> apply_real_world_values(header).slope  # RealWorldValueSlope 2.6  # doctest: +SKIP
         2.6
     """
-    mapping = _only_linear(header)
+    mapping = _find_only_linear(header)
     if mapping is None or not _lacks_rescale(header):
         return header
     return replace(
@@ -52,16 +52,16 @@ def with_real_world_values(header: Slice) -> Slice:
     )
 
 
-def in_one_scale(slices: Sequence[Slice]) -> Sequence[Slice]:
-    """Give slices of the mapping the rescale 1 and 0 where the others have one, and all then agree.
+def put_in_one_scale(slices: Sequence[Slice]) -> Sequence[Slice]:
+    """Undo the mapping of some slices where the others have a rescale and all then agree.
 
-    Of a series that is rescaled slice by slice, one slice may be left as it is stored: its rescale
-    changes nothing by chance, and its mapping is the rescale of all in another unit.
+    In a series that is rescaled slice by slice, the rescale of one slice may be 1 and 0 by chance.
+    Its mapping was then applied, though it is the rescale of all slices in another unit.
 
     Args:
         slices: those of one series.
     """
-    others = [s for s in slices if not _is_by_mapping(s)]
+    others = [s for s in slices if not _has_values_of_mapping(s)]
     is_mixed = others and len(others) < len(slices) and all(s.real_world for s in slices)
     if not is_mixed or any(s.kind in RESCALED_KINDS for s in slices):
         return slices
@@ -72,11 +72,11 @@ def in_one_scale(slices: Sequence[Slice]) -> Sequence[Slice]:
         else s
         for s in slices
     ]
-    return undone if _agree(undone) else slices
+    return undone if _has_common_mapping(undone) else slices
 
 
 def conflicting_rescale(slices: Sequence[Slice]) -> str:
-    """Mappings that contradict the rescale, or of which none is the one that is meant.
+    """Mappings that contradict the rescale, or that leave open which values are meant.
 
     Rescale and mapping agree where one is the other in another unit, the same for all slices.
     """
@@ -85,20 +85,20 @@ def conflicting_rescale(slices: Sequence[Slice]) -> str:
     if not mapped or (is_pet and not any(s.is_real_world for s in slices)):
         return ""
     if any(s.is_real_world for s in slices):
-        rest = sum(not _is_by_mapping(s) for s in slices)
+        rest = sum(not _has_values_of_mapping(s) for s in slices)
         return f"{rest} of {len(slices)} slices lack the real world mapping" if rest else ""
     first, count = mapped[0], len(mapped[0].real_world)
-    if first.kind == "CT":  # what lacks its rescale is refused for that
-        return next(filter(None, map(_other_hu, mapped)), "")
+    if first.kind == "CT":  # a CT slice without a rescale is refused for that
+        return next(filter(None, map(_find_other_hu, mapped)), "")
     if _lacks_rescale(first):
         what = f"{count} mappings" if count > 1 else "a mapping that is not linear"
         return f"{first.name} has {what} to real world values and no rescale"
-    if len(mapped) < len(slices) or _agree(slices):
+    if len(mapped) < len(slices) or _has_common_mapping(slices):
         return ""
     return "rescale and real world value mapping of the slices differ from slice to slice"
 
 
-def _is_by_mapping(header: Slice) -> bool:
+def _has_values_of_mapping(header: Slice) -> bool:
     """Whether the values of a slice are those of its mapping, which its rescale may state too."""
     if header.is_real_world or len(header.real_world) != 1 or not header.real_world[0].is_linear:
         return header.is_real_world
@@ -107,8 +107,8 @@ def _is_by_mapping(header: Slice) -> bool:
     return np.allclose(header.rescale, stated, rtol=_RELATIVE_TOLERANCE)
 
 
-def _other_hu(header: Slice) -> str:
-    """Where a CT slice has a rescale and a mapping that make different HU of its values."""
+def _find_other_hu(header: Slice) -> str:
+    """Say how rescale and mapping of a CT slice give different HU; empty where they agree."""
     if header.slope is None or header.intercept is None or header.rescale_type not in ("", "HU"):
         return ""
     for mapping in header.real_world:
@@ -121,16 +121,16 @@ def _other_hu(header: Slice) -> str:
     return ""
 
 
-def _agree(slices: Sequence[Slice]) -> bool:
-    """Whether some mapping is, for all slices, the same linear function of the rescaled values."""
+def _has_common_mapping(slices: Sequence[Slice]) -> bool:
+    """Whether one mapping is the same linear function of the rescaled values in all slices."""
     counts = {len(s.real_world) for s in slices}
     if len(counts) > 1:
         return False
-    relations = (_relations(slices, index) for index in range(counts.pop()))
+    relations = (_relate_to_mapping(slices, index) for index in range(counts.pop()))
     return any(r is None or np.allclose(r, r[0], rtol=_RELATIVE_TOLERANCE) for r in relations)
 
 
-def _relations(slices: Sequence[Slice], index: int) -> np.ndarray | None:
+def _relate_to_mapping(slices: Sequence[Slice], index: int) -> np.ndarray | None:
     """Slope and intercept from rescaled to real world value, (slices, 2); None for a table."""
     found = []
     for s in slices:
@@ -142,24 +142,24 @@ def _relations(slices: Sequence[Slice], index: int) -> np.ndarray | None:
     return np.array(found)
 
 
-def _only_linear(header: Slice) -> Mapping | None:
+def _find_only_linear(header: Slice) -> Mapping | None:
     mappings = header.real_world
     if header.kind == "CT":
         mappings = tuple(m for m in mappings if m.unit == HOUNSFIELD)
     if header.kind == "PT":
-        mappings = _to_units(mappings, header.origin.units)
+        mappings = _select_by_units(mappings, header.origin.units)
     is_usable = len(mappings) == 1 and mappings[0].is_linear
     return mappings[0] if is_usable else None
 
 
-def _to_units(mappings: tuple[Mapping, ...], units: str) -> tuple[Mapping, ...]:
-    """Mappings of PET to its Units, which are all where units are not stated or not known."""
+def _select_by_units(mappings: tuple[Mapping, ...], units: str) -> tuple[Mapping, ...]:
+    """Select the mappings of PET to its Units; all where the units are not stated or known."""
     codes = _CODES_OF_UNITS.get(units, ())
     stated = [(m, m.unit.lower().replace(" ", "")) for m in mappings]
     return tuple(m for m, unit in stated if not (codes and unit) or unit in codes)
 
 
 def _lacks_rescale(header: Slice) -> bool:
-    """None, or one that changes nothing, which of CT and PET says that values are as stored."""
+    """Whether there is no rescale, or one that changes nothing; CT and PET may mean that one."""
     absent = header.slope is None and header.intercept is None
     return absent or (header.kind not in RESCALED_KINDS and header.rescale == (1.0, 0.0))

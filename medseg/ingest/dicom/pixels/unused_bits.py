@@ -1,4 +1,4 @@
-"""Unused bits: what lies above BitsStored in a sample, and whether anything explains it."""
+"""Unused bits: drop the bits of samples above BitsStored, and find those that matter."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ HIGHEST_HU = 32767.0
 """No CT value is higher: the end of 16 bits with a sign. Steel and gold are below, at any scale."""
 
 
-def without_unused_bits(samples: np.ndarray, header: Slice) -> np.ndarray:
-    """Drop what lies above BitsStored, in place; shifting back keeps the sign.
+def drop_unused_bits(samples: np.ndarray, header: Slice) -> np.ndarray:
+    """Drop the bits above BitsStored, in place; shifting back keeps the sign.
 
     Example:
-        >>> without_unused_bits(np.array([0x1001], np.uint16), header_of_12_bits)  # doctest: +SKIP
+        >>> drop_unused_bits(np.array([0x1001], np.uint16), header_of_12_bits)  # doctest: +SKIP
         array([1], dtype=uint16)
     """
     unused_bits = 8 * samples.itemsize - header.bits_stored
@@ -24,11 +24,11 @@ def without_unused_bits(samples: np.ndarray, header: Slice) -> np.ndarray:
     return samples
 
 
-def surplus_of(samples: np.ndarray, header: Slice) -> tuple[np.ndarray, np.ndarray] | None:
-    """Which samples hold bits above BitsStored that nothing explains, and which are padding.
+def find_surplus(samples: np.ndarray, header: Slice) -> tuple[np.ndarray, np.ndarray] | None:
+    """Find samples with bits above BitsStored that nothing explains, and those that are padding.
 
-    Explained are the sign of a negative value, padding that needs more bits than BitsStored, and an
-    overlay in the bits that it is stated for.
+    Three things explain such bits: the sign of a negative value, a padding value that needs more
+    bits than BitsStored, and an overlay in the bits that the header states for it.
 
     Args:
         samples: with all their bits, in the type that the header states.
@@ -40,7 +40,7 @@ def surplus_of(samples: np.ndarray, header: Slice) -> tuple[np.ndarray, np.ndarr
     one_more = header.bits_stored - header.pixel_representation
     if not samples.size or (samples.min() >= -(2**one_more) and samples.max() < 2**one_more):
         return None
-    differ = samples ^ without_unused_bits(samples.copy(), header)
+    differ = samples ^ drop_unused_bits(samples.copy(), header)
     padded = _is_wide_padding(samples, header)
     explained = np.array(header.overlay_bits).astype(samples.dtype)
     return (differ & ~explained != 0) & ~padded, padded
@@ -51,5 +51,5 @@ def _is_wide_padding(samples: np.ndarray, header: Slice) -> np.ndarray:
     if header.padding is None:
         return np.zeros(samples.shape, dtype=bool)
     ends = np.array(header.padding).astype(samples.dtype)
-    is_wide = bool((ends != without_unused_bits(ends.copy(), header)).any())
+    is_wide = bool((ends != drop_unused_bits(ends.copy(), header)).any())
     return (samples >= ends[0]) & (samples <= ends[1]) & is_wide

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from medseg.ingest.dicom.header.slice import Slice
-from medseg.ingest.dicom.pixels.histogram import Histogram, some_rows
+from medseg.ingest.dicom.pixels.histogram import Histogram, take_some_rows
 
 _OFTENER = 2
 """So many times oftener the upper byte must change."""
@@ -30,7 +30,7 @@ def are_swapped(plane: np.ndarray, samples: Histogram, header: Slice) -> bool:
         return False
     if plane.shape[1] < 2 or np.unique(values.view(np.uint16) & 0xFF).size < _LEAST_VALUES:
         return False
-    upper, lower = changes(some_rows(plane))
+    upper, lower = changes(take_some_rows(plane))
     return upper > _OFTENER * lower and fit_swapped(samples, header)
 
 

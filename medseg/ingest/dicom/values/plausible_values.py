@@ -69,7 +69,7 @@ def examine(slices: Sequence[Slice]) -> list[Slice]:
         The same slices in the same order, with `sample_notes` where there is something to say.
 
     Raises:
-        IngestError: "conflicting-rescale", see `check_mapped`.
+        IngestError: "conflicting-rescale", see `check_mapped_range`.
 
     Example:
         >>> examine(headers)[0].pixel_representation  # stated as 0  # doctest: +SKIP

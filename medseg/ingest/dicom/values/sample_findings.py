@@ -8,9 +8,9 @@ import numpy as np
 from pydicom.uid import RLELossless
 
 from medseg.ingest.dicom.header.slice import Slice
-from medseg.ingest.dicom.pixels.histogram import Histogram, histogram_of
-from medseg.ingest.dicom.pixels.read import check_mapped
-from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU, surplus_of, without_unused_bits
+from medseg.ingest.dicom.pixels.histogram import Histogram, count_samples
+from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU, drop_unused_bits, find_surplus
+from medseg.ingest.dicom.pixels.volume import check_mapped_range
 from medseg.ingest.dicom.values.byte_order import are_swapped, swapped
 from medseg.ingest.dicom.values.hounsfield_range import (
     HounsfieldRange,
@@ -74,10 +74,10 @@ def find_in_samples(header: Slice, plane: np.ndarray) -> SampleFindings:
         plane: its samples, (rows, columns), with the bits above BitsStored.
 
     Raises:
-        IngestError: "conflicting-rescale", see `check_mapped`.
+        IngestError: "conflicting-rescale", see `check_mapped_range`.
     """
-    samples = histogram_of(plane)
-    check_mapped(without_unused_bits(samples.values.copy(), header), header)
+    samples = count_samples(plane)
+    check_mapped_range(drop_unused_bits(samples.values.copy(), header), header)
     if samples.values.size < 2:
         return replace(_find_in_order(header, samples), is_blank=True)
     if header.transfer_syntax.is_encapsulated or not are_swapped(plane, samples, header):
@@ -98,7 +98,7 @@ def _find_negative_hu(samples: Histogram, header: Slice) -> tuple[bool, float]:
     """`has_negative` and `high_as_low` of a codestream that states no sign."""
     if not header.is_sign_unknown or not is_hounsfield(header):
         return False, 0.0
-    values = without_unused_bits(without_padding(samples, header).values.copy(), header)
+    values = drop_unused_bits(without_padding(samples, header).values.copy(), header)
     negative = np.unique(values[values < 0]).astype(float)
     slope, intercept = header.rescale
     low = negative * slope + intercept
@@ -110,7 +110,7 @@ def _find_negative_hu(samples: Histogram, header: Slice) -> tuple[bool, float]:
 
 def _find_surplus(header: Slice, samples: Histogram) -> SampleFindings:
     """What samples show of bits and values, where their sign is as stated."""
-    masks = surplus_of(samples.values, header)
+    masks = find_surplus(samples.values, header)
     if masks is None or not masks[0].any():
         found = _find_impossible(header, _as_read(samples, header, masks))
         return replace(found, is_padded=masks is not None and bool(masks[1].any()))
@@ -119,9 +119,9 @@ def _find_surplus(header: Slice, samples: Histogram) -> SampleFindings:
         return SampleFindings(is_padded=bool(padded.any()))
     slope, intercept = header.rescale
     whole = samples.values[surplus]
-    cut = without_unused_bits(whole.copy(), header)
+    cut = drop_unused_bits(whole.copy(), header)
     signed = whole.view(f"i{whole.itemsize}")
-    extended = without_unused_bits(signed.copy(), header)
+    extended = drop_unused_bits(signed.copy(), header)
     lows, highs = (values.astype(float) * slope + intercept for values in (cut, whole))
     return SampleFindings(
         surplus=int(samples.counts[surplus].sum()),
@@ -138,7 +138,7 @@ def _as_read(
     """Samples without what lies above BitsStored, an overlay or padding."""
     if masks is None:
         return samples
-    values = without_unused_bits(samples.values[~masks[1]].copy(), header)
+    values = drop_unused_bits(samples.values[~masks[1]].copy(), header)
     order = np.argsort(values, kind="stable")
     return Histogram(values[order], samples.counts[~masks[1]][order])
 

@@ -13,7 +13,7 @@ from io import FileIO
 import numpy as np
 
 from medseg.ingest.dicom.header.slice import Slice
-from medseg.ingest.dicom.pixels.read import stored_planes
+from medseg.ingest.dicom.pixels.stored_planes import read_stored_planes
 from medseg.ingest.reasons import IngestError
 
 CLOSER = 3.0
@@ -72,7 +72,7 @@ def whole_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:
     Raises:
         IngestError: where one cannot be read.
     """
-    return stored_planes([_with_all_bits(s) for s in slices])
+    return read_stored_planes([_with_all_bits(s) for s in slices])
 
 
 def _with_all_bits(header: Slice) -> Slice:

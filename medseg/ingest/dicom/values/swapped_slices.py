@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from medseg.ingest.dicom.header.slice import Slice, some_of
-from medseg.ingest.dicom.pixels.histogram import Histogram, histogram_of
+from medseg.ingest.dicom.pixels.histogram import Histogram, count_samples
 from medseg.ingest.dicom.values.byte_order import are_swapped, changes, fit_swapped, swapped
 from medseg.ingest.dicom.values.hounsfield_range import is_hounsfield, is_unlikely
 from medseg.ingest.dicom.values.strips import CLOSER, beside, distance, read_strips, whole_planes
@@ -68,7 +68,7 @@ def _swapped_among(slices: Sequence[Slice]) -> tuple[list[int], list[int]]:
     is_closer = {k for k in turned if _goes_on(k, strips, straight)}
     certain, doubtful = [], []
     for k, plane in _planes(slices, turned):
-        samples = histogram_of(plane)
+        samples = count_samples(plane)
         if not fit_swapped(samples, slices[k]) or _is_no_ct(samples, slices[k]):
             continue
         if k in is_closer:

@@ -17,7 +17,7 @@ from pydicom import Dataset, uid
 from pydicom.encaps import encapsulate, generate_frames
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
-from medseg.ingest.dicom.pixels.pixel_content import content_of, is_of, is_rle_table
+from medseg.ingest.dicom.pixels.pixel_content import is_rle_table, matches_syntax, recognise_content
 from medseg.ingest.inspect_files import inspect
 
 NATIVE = [
@@ -203,7 +203,7 @@ def test_a_codestream_of_another_kind_than_its_syntax_is_refused(codec, name, sy
     slices = compress_series(make_series(NOISE), codec)
     for s in slices:
         s.file_meta.TransferSyntaxUID = syntax
-    if is_of(name, syntax):
+    if matches_syntax(name, syntax):
         write_series(tmp_path, slices)
         np.testing.assert_array_equal(load(tmp_path)[0], NOISE.transpose(2, 1, 0) - 1024.0)
     else:
@@ -245,10 +245,10 @@ def test_pixels_that_happen_to_begin_so_are_read(start, turn, tmp_path):
 
 def test_what_begins_is_known_by_its_signature():
     frame_header = b"\xff\xd8\xff\xe0\x00\x04\x00\x00\xff"
-    assert content_of(frame_header + b"\xc0\x00\x0b") == "JPEG"
-    assert content_of(frame_header + b"\xc3\x00\x0b") == "lossless JPEG"
-    assert content_of(frame_header + b"\xf7\x00\x0b") == "JPEG-LS"
-    assert content_of(bytes(64)) == content_of(b"") == ""
+    assert recognise_content(frame_header + b"\xc0\x00\x0b") == "JPEG"
+    assert recognise_content(frame_header + b"\xc3\x00\x0b") == "lossless JPEG"
+    assert recognise_content(frame_header + b"\xf7\x00\x0b") == "JPEG-LS"
+    assert recognise_content(bytes(64)) == recognise_content(b"") == ""
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,11 @@ from pydicom.uid import (
 from medseg.ingest import IngestError, Reason, find_series, load
 from medseg.ingest.dicom.files.bounded_file import BoundedFile
 from medseg.ingest.dicom.files.parse import parse
-from medseg.ingest.dicom.pixels.pixel_data import MAX_PADDING_BYTES, measure_pixels, zeros_at_end
+from medseg.ingest.dicom.pixels.pixel_data import (
+    MAX_PADDING_BYTES,
+    count_zeros_at_end,
+    measure_pixels,
+)
 
 
 def measured(path):
@@ -93,14 +97,14 @@ def test_zeros_at_the_end_are_counted(dataset, tmp_path, end, count):
     with path.open("rb") as file:
         pixels = measured(path)
         padded = pixels.length - 49 - len(end)  # the writer's own, to an even length
-        assert zeros_at_end(file, pixels) == count + padded
+        assert count_zeros_at_end(file, pixels) == count + padded
 
 
 def test_zeros_are_counted_no_further_than_a_row_may_go(dataset, tmp_path):
     dataset.PixelData = bytes(2 * MAX_PADDING_BYTES)
     (path,) = write_series(tmp_path, [dataset])
     with path.open("rb") as file:
-        assert zeros_at_end(file, measured(path)) == MAX_PADDING_BYTES
+        assert count_zeros_at_end(file, measured(path)) == MAX_PADDING_BYTES
 
 
 @pytest.mark.parametrize("count", [1, 8, 20])

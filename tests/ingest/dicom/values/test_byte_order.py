@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ingest.dicom_writer import make_series, write_series
 
-from medseg.ingest.dicom.pixels.histogram import histogram_of
+from medseg.ingest.dicom.pixels.histogram import count_samples
 from medseg.ingest.dicom.read_slices import read_header
 from medseg.ingest.dicom.values.byte_order import are_swapped, swapped
 
@@ -16,7 +16,7 @@ NOISE = np.random.default_rng(0).integers(0, 2**16, (64, 64)).astype(np.uint16)
 
 def judged(plane, tmp_path):
     header = read_header(write_series(tmp_path, make_series(plane[None]))[0])
-    return are_swapped(plane, histogram_of(plane), header)
+    return are_swapped(plane, count_samples(plane), header)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,6 @@ def test_a_smooth_image_shows_its_byte_order_and_noise_does_not(plane, expected,
 
 
 def test_a_swapped_histogram_is_that_of_the_swapped_samples():
-    found, expected = swapped(histogram_of(SMOOTH.byteswap())), histogram_of(SMOOTH)
+    found, expected = swapped(count_samples(SMOOTH.byteswap())), count_samples(SMOOTH)
     np.testing.assert_array_equal(found.values, expected.values)
     np.testing.assert_array_equal(found.counts, expected.counts)
