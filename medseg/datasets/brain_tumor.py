@@ -131,7 +131,7 @@ def _parse_index(file: str, suffix: str) -> int | None:
 
 @contextmanager
 def _open_matlab(published: PublishedFiles, file: str) -> Iterator[Mapping[str, Any]]:
-    """The variables of a MATLAB 7.3 file; what is wrong with them is told with the file's name."""
+    """The variables of a MATLAB 7.3 file; an error in them names the file."""
     if find_spec("h5py") is None:
         raise ValueError(f"{file} needs h5py, not installed: pip install 'medseg[datasets]'")
     import h5py
@@ -148,7 +148,7 @@ def _read_slice(published: PublishedFiles, file: str) -> _Slice:
     with _open_matlab(published, file) as variables:
         data = variables["cjdata"]
         if (label := int(_read_values(data, "label").item())) not in TUMOURS:
-            raise ValueError(f"label {label} is none of {', '.join(map(str, TUMOURS))}")
+            raise ValueError(f"label {label} is not one of {', '.join(map(str, TUMOURS))}")
         name = "".join(chr(letter) for letter in _read_values(data, "PID").ravel())
         return _Slice(
             label,
@@ -189,7 +189,7 @@ def _read_folds(published: PublishedFiles, *, slices: int) -> dict[int, Item]:
         folds = [int(fold) for fold in _read_values(variables, "cvind").ravel()]
     if len(folds) != slices:
         raise ValueError(
-            f"{files[0]} of {published.name} is of {len(folds)} slices and {slices} are there: "
+            f"{files[0]} of {published.name} lists {len(folds)} slices and {slices} are there: "
             "add the archives that are missing, or remove that file"
         )
     return {index: {"published_fold": fold} for index, fold in enumerate(folds, start=1)}
@@ -217,7 +217,7 @@ def _convert_png(published: PublishedFiles, out: Path) -> list[Item]:
 
 
 def _find_pictures(published: PublishedFiles) -> tuple[dict[str, str], dict[str, str]]:
-    """Map each case -> its picture, and its mask. Raises ValueError where one is no PNG."""
+    """Map each case -> its picture, and its mask. Raises ValueError where one is not a PNG."""
     found: dict[bool, dict[str, str]] = {False: {}, True: {}}
     others = []
     for file in published.files:

@@ -15,7 +15,7 @@ Writes `datalist.json` and for each picture, named `<city>_<6 digits>_<6 digits>
   here the value 0 does not occur.
 
 A city counts as one sequence (the datalist's patient): the 2975 pictures of `train`, 18 cities, are
-dealt into folds by city, and the 500 of `val`, 3 other cities, are the test cases. The labels of
+assigned to folds by city, and the 500 of `val`, 3 other cities, are the test cases. The labels of
 `test` were never published, so it is left aside.
 
 Source: Cordts et al., The Cityscapes dataset for semantic urban scene understanding, CVPR 2016;
@@ -113,7 +113,7 @@ def map_ids(label_ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
         [1, 2, 19, 255, 255]
     """
     if label_ids.size and (highest := int(label_ids.max())) > _MOST_ID:
-        raise ValueError(f"id {highest} is unknown, published are 0 to {_MOST_ID}")
+        raise ValueError(f"id {highest} is unknown: the published ids are 0 to {_MOST_ID}")
     table = np.full(256, IGNORED, np.uint8)
     for value, scored in enumerate(CLASSES, start=1):
         table[scored.label_id] = value
@@ -122,7 +122,7 @@ def map_ids(label_ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @contextmanager
 def _open_sources(source: Path) -> Iterator[list[PublishedFiles]]:
-    """What holds the files: the folder, and each archive in it that is not unpacked there."""
+    """Open the folder, and each archive in it that is not unpacked there."""
     archives = (source / name for part, name in ARCHIVES.items() if not (source / part).is_dir())
     with ExitStack() as stack:
         yield [

@@ -34,9 +34,9 @@ def build(
     folds: int = 5,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Make a checked datalist, with the patients of `training` dealt into folds.
+    """Make a checked datalist, with the patients of `training` assigned to folds.
 
-    Patients are shuffled by a generator of their own and dealt like cards, so folds differ by one
+    Patients are shuffled by a generator of their own and assigned in turn, so folds differ by one
     patient at most. The same patients, `folds` and `seed` give the same folds on every machine.
 
     Args:
@@ -82,7 +82,7 @@ def hold_out(
         raise ValueError(f"share of patients held out is {share}: choose a number between 0 and 1")
     if len(patients) < 2:
         raise ValueError(
-            f"{len(patients)} patients cannot be parted into two sets: add cases of other patients"
+            f"{len(patients)} patients cannot be split into two sets: add cases of other patients"
         )
     count = min(max(round(share * len(patients)), 1), len(patients) - 1)
     held = set(np.random.default_rng(seed).permutation(patients)[:count].tolist())
@@ -91,7 +91,7 @@ def hold_out(
 
 
 def split(items: Sequence[Item], *, fold: int) -> tuple[list[Item], list[Item]]:
-    """Part training items into (train, validation), where validation is the given fold.
+    """Split training items into (train, validation), where validation is the given fold.
 
     Raises:
         ValueError: the fold has no cases, or all cases are in it.
@@ -131,7 +131,7 @@ def select(datalist: Mapping[str, Any], section: str, *, fold: int = 0) -> list[
 
 
 def check(datalist: Mapping[str, Any]) -> None:
-    """Refuse a datalist that is incomplete or leaks between folds, or into the test cases.
+    """Refuse a datalist that is incomplete, or that has a patient in two folds or in both sets.
 
     Raises:
         ValueError: a key is missing, a fold is out of range, a case name or a file (links resolved)
@@ -208,14 +208,14 @@ def _list_files(item: Mapping[str, Any]) -> list[str]:
 def _check_keys(items: Iterable[Item], keys: Sequence[str]) -> None:
     for item in items:
         if not isinstance(item, Mapping):
-            raise ValueError(f"{item!r} is no case: write an object with {', '.join(keys)}")
+            raise ValueError(f"{item!r} is not a case: write an object with {', '.join(keys)}")
         missing = [key for key in keys if key not in item]
         if missing:
             raise ValueError(f"case {item.get('case', '?')} lacks {', '.join(missing)}: add them")
         for key in ("case", *_list_files(item)):
             if not isinstance(item[key], str):
                 raise ValueError(
-                    f"case {item['case']} has the {key} {item[key]!r}, which is no text: write it "
+                    f"case {item['case']} has the {key} {item[key]!r}, which is not text: write it "
                     "in quotes"
                 )
 

@@ -11,10 +11,10 @@ Labels are 0 on a membrane and 255 in a cell. It writes `images/slice_<n>.png` a
 `test/`, outside the datalist.
 
 All slices are of one specimen, the ventral nerve cord of one larva of Drosophila, 4 x 4 nm a pixel
-and 50 nm apart. So the stack is parted into six blocks of neighbouring slices, each of which counts
-as a patient, and one of them is held out for testing. That keeps most of the near copies together,
-not all: where two blocks meet, neighbours are on both sides. A score on such a block says how well
-a network goes on with this specimen; it says nothing of another one.
+and 50 nm apart. So the stack is split into six blocks of neighbouring slices. Each block counts as
+a patient, and one of them is held out for testing. Most slices that look alike stay together so,
+but not all: where two blocks meet, neighbours are on both sides. A score on such a block shows how
+well a network works on this specimen; it does not show how well it works on another.
 
 For research, with a citation. Sources: Arganda-Carreras et al., Crowdsourcing the creation of image
 segmentation algorithms for connectomics, Frontiers in Neuroanatomy 9, 2015; Cardona et al., An

@@ -20,7 +20,7 @@ def check_entries(
     testing: Sequence[Mapping[str, Any]],
     label_values: Collection[Any],
 ) -> tuple[list[Item], list[Item]]:
-    """The cases for training and for testing, with names that are text and paths that are, too.
+    """Give the cases for training and for testing, with names and paths as text.
 
     Raises:
         TypeError: see `medseg.datasets.prepared.write`.
@@ -32,7 +32,7 @@ def check_entries(
 
 
 def _to_plain_types(items: Iterable[Mapping[str, Any]]) -> list[Item]:
-    """The cases in types that JSON has: paths as text, numpy's numbers as Python's."""
+    """Give the cases in types that JSON has: paths as text, NumPy's numbers as Python's."""
     found = []
     for item in items:
         if not isinstance(item, Mapping):
@@ -44,7 +44,7 @@ def _to_plain_types(items: Iterable[Mapping[str, Any]]) -> list[Item]:
 
 
 def _name_by_text(items: Sequence[Item]) -> list[Item]:
-    """The cases with a name that is text, as a datalist has it; one may be given as a number."""
+    """Give the cases with their names as text, as a datalist has them; a number is accepted."""
     return [{**item, "case": str(item["case"])} for item in items]
 
 
@@ -55,7 +55,7 @@ def _to_json_type(value: Any) -> Any:
 
 
 def _check_kinds(items: Sequence[Mapping[str, Any]], label_values: Collection[Any]) -> None:
-    """Refuse names that cannot be sorted among each other or written, and labels of other kinds."""
+    """Refuse names that cannot be sorted or written, and label values of other types."""
     for value in label_values:
         if not is_number(value) or value % 1:
             raise TypeError(

@@ -18,7 +18,7 @@ from medseg.datasets.sources.layouts import BY_EITHER, is_other_task, make_not_f
 from medseg.datasets.sources.msd_folders import describe_tasks_below
 
 VOLUME_OPTIONS = ("volume", "affine", "units")
-"""What `prepare` of volume files takes beside source and folder, see `medseg.ingest.load`."""
+"""Options of `prepare` for volume files, see `medseg.ingest.load`."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class FileDataset:
             the published test cases are for testing.
         task: name of its task folder in the Medical Segmentation Decathlon; "" for none.
         phantom: kind of phantom that has this layout, offered where there is no data; "" for none.
-        options: the names of what `prepare` takes beside source and folder.
+        options: names of the options of `prepare`.
     """
 
     name: str
@@ -76,7 +76,7 @@ class FileDataset:
             Dictionaries with the absolute paths "image" and "label", "case" and "patient".
 
         Raises:
-            FileNotFoundError: no data there; the message says where from.
+            FileNotFoundError: no data there; the message names where to get them.
             ValueError: no file can be used, a section or fold has no cases, too few cases.
 
         Example:

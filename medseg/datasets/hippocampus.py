@@ -2,8 +2,8 @@
 
 Labels are 0 background, 1 anterior, 2 posterior. The layout is that of Task04_Hippocampus:
 `dataset.json`, `imagesTr`, `labelsTr`, `imagesTs`. The labels of `imagesTs` were never published,
-so a fifth of the labelled cases is set apart for testing. Each case counts as a patient: nothing
-tells which share one.
+so a fifth of the labelled cases is held out for testing. Each case counts as a patient, since it is
+not published which cases share one.
 
 Source: Simpson et al., A large annotated medical image dataset for the development and evaluation
 of segmentation algorithms, 2019; Antonelli et al., The Medical Segmentation Decathlon, Nature

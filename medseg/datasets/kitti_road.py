@@ -14,7 +14,7 @@ Writes `datalist.json` and for each labelled picture, named as published:
 
 The categories are marked two-way streets (um, 95 pictures), marked streets of several lanes (umm,
 96) and unmarked ones (uu, 98). The pictures of a category come from a few drives in order of time,
-and nothing published tells where a drive ends. Each run of `BLOCK` numbers of a category therefore
+and it is not published where a drive ends. Each run of `BLOCK` numbers of a category therefore
 counts as one sequence (the datalist's patient): 19 in the whole set. Two neighbouring runs can
 still share a drive, so a score on folds is a little kinder than one on the benchmark's server.
 

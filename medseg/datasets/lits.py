@@ -6,11 +6,11 @@ Labels are 0 background, 1 liver, 2 tumour. Two layouts are read, by file names 
 - LiTS: `volume-N.nii[.gz]`, `segmentation-N.nii[.gz]`, `test-volume-N.nii[.gz]`, in the folder or
   in any folder below it, such as "Training Batch 1".
 
-Files may be of any format of `medseg.ingest.formats`. What cannot be used is left out, which a
-warning says.
+Files may be of any format of `medseg.ingest.formats`. A warning names the files that cannot be used
+and are left out.
 
-Neither says which scans share a patient, so each case counts as a patient. The patients
-of 3D-IRCADb-01 are among the LiTS training volumes 28 to 48: that set is no external test for this.
+Neither layout states which scans share a patient, so each case counts as a patient. The patients of
+3D-IRCADb-01 are among the LiTS training volumes 28 to 48: that set is no external test for this.
 
 Source: Bilic et al., The Liver Tumor Segmentation Benchmark (LiTS), Medical Image Analysis, 2023;
 Antonelli et al., The Medical Segmentation Decathlon, Nature Communications, 2022 (CC BY-SA 4.0).

@@ -1,11 +1,11 @@
 """Liver slices: single CT slices with liver masks, as PNG files.
 
 Layout: `images/<case>_<slice>.png` and `masks/<case>_<slice>.png`, 8-bit grey; in a mask, 255 is
-liver (tumour included). The part of the name before the last "_" stands for the patient: slices
-of one patient are always on the same side of a split. Only names are read here.
+liver (tumour included). The part of the name before the last "_" is the patient: all slices of a
+patient are on the same side of a split. Only names are read here.
 
-The case numbers are not those of the LiTS volumes, so patients of 3D-IRCADb-01 (LiTS volumes 28 to
-48) cannot be told by number. One is known by its voxels, see `IRCADB_CASES`.
+The case numbers are not those of the LiTS volumes, so the patients of 3D-IRCADb-01 (LiTS volumes 28
+to 48) cannot be recognised by number. One was recognised by its voxels, see `IRCADB_CASES`.
 """
 
 import logging
@@ -28,7 +28,7 @@ patients of 3D-IRCADb-01 may be among the cases: compare voxels before testing o
 
 
 def _find_cases(root: Path) -> tuple[list[Item], list[Item]]:
-    """The slices of a folder: those to deal, and those of `IRCADB_CASES`."""
+    """Find the slices of a folder: those to split, and those of `IRCADB_CASES`."""
     left = LeftOut()
     images, masks = _find_pictures(root / "images", left), _find_pictures(root / "masks", left)
     if not any(_split_name(name) for name in (*images, *masks)):
@@ -47,7 +47,7 @@ def _find_cases(root: Path) -> tuple[list[Item], list[Item]]:
 
 
 def _find_pictures(folder: Path, left: LeftOut) -> dict[str, Path]:
-    """Map name without suffix -> picture; what else the folder holds is left out."""
+    """Map name without suffix -> picture; other entries of the folder are left out."""
     found: dict[str, Path] = {}
     entries = entries_of(folder)
     odd = odd_entries(entries)
@@ -56,7 +56,7 @@ def _find_pictures(folder: Path, left: LeftOut) -> dict[str, Path]:
         if path.name.startswith("."):
             left.add("with a hidden name", [path.name] if _is_picture(path) else [])
         elif not _is_picture(path):
-            left.add("of no format that is read", [path.name])
+            left.add("in an unsupported format", [path.name])
         elif path.stem in found:
             raise ValueError(
                 f"{found[path.stem]} and {path} are the same slice: remove one of them"

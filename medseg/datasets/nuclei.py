@@ -9,9 +9,9 @@ and `datalist.json`:
 - `instances/<id>.png`: 16-bit, nuclei numbered from 1 in the order of their files, 0 elsewhere.
 
 Where masks overlap, as in 6 of the 598 pictures, a pixel stays with the mask whose file comes
-first, and a warning names the picture. A nucleus of which nothing is left so has no number.
+first, and a warning names the picture. A nucleus that lies under others as a whole has no number.
 
-Nothing published tells which pictures come from the same slide, so each counts as a patient.
+It is not published which pictures come from the same slide, so each counts as a patient.
 
 Source: Caicedo et al., Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl,
 Nature Methods, 2019 (CC0).

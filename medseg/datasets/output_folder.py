@@ -35,7 +35,9 @@ def check_out(
     """
     target, origin = Path(out), Path(source)
     if os.path.lexists(target) and not target.is_dir():
-        raise ValueError(f"{target} is no folder: give --out a folder, new or of an earlier run")
+        raise ValueError(
+            f"{target} is not a folder: give --out a new folder or that of an earlier run"
+        )
     if origin.is_dir():
         for inner, outer, relation in (
             (target, origin, "is or lies in"),
@@ -47,8 +49,8 @@ def check_out(
                 )
     if (made := _find_prepared_name(origin)) is not None:
         raise ValueError(
-            f"{origin} is of {made} and prepared already, it is no dataset as published: pass it "
-            "to the bundle with --dataset_dir"
+            f"{origin} was prepared from {made} already and is not the dataset as published: pass "
+            "it to the bundle with --dataset_dir"
         )
     own = {target / view / FILE: f"{name}-{view}" for view in views} or {target / FILE: name}
     for file in sorted((*target.glob(FILE), *target.glob(f"*/{FILE}"))):

@@ -21,7 +21,7 @@ class PictureDataset:
         label_values: every value that a mask may have.
         test_share: share of the patients held out for testing, whatever the fold, where no test
             cases are published; None for none.
-        options: the names of what `prepare` takes beside source and folder: none.
+        options: names of the options of `prepare`: none.
     """
 
     name: str

@@ -1,11 +1,11 @@
 """Polyp: polyps in colonoscopy, Kvasir-SEG and CVC-ClinicDB as published.
 
-`prepare` tells the layout by the names of the folders; they may lie in other folders or in a zip
-archive:
+`prepare` recognises the layout by the names of the folders; they may lie in other folders or in a
+zip archive:
 
 - Kvasir-SEG: `images/<id>.jpg` and `masks/<id>.jpg`, 1000 pictures of 332 x 487 to 1920 x 1072
   pixels. The masks are JPEG, so the polyp is where they are above 127. `kavsir_bboxes.json` beside
-  them is not read: the masks hold more. Nothing published tells which pictures are of the same
+  them is not read, since the masks hold more. It is not published which pictures are of the same
   patient, so each counts as one.
 - Kvasir-SEG in two parts: `train/images`, `train/masks`, `val/images` and `val/masks`. The part
   `val` is the test set: it is never trained on, and the folds for validation are made of `train`.
@@ -79,7 +79,7 @@ def _convert(source: Path, out: Path) -> tuple[list[Item], list[Item]]:
 
 
 def find_sequence(frame: int) -> int:
-    """Tell the sequence, 1 to 29, of a frame of CVC-ClinicDB, 1 to 612.
+    """Find the sequence, 1 to 29, of a frame of CVC-ClinicDB, 1 to 612.
 
     Raises:
         ValueError: no such frame.
@@ -112,7 +112,7 @@ def _find_frames(published: PublishedFiles) -> list[_Frame]:
 
 
 def _is_of_another(published: PublishedFiles) -> bool:
-    """Whether pairs of pictures are those of another dataset, which have like folders.
+    """Whether pairs of pictures belong to another dataset with similar folders.
 
     Slices of CT are grey, and pictures of an endoscope are in colour, whatever their names.
     """

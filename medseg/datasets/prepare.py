@@ -1,4 +1,4 @@
-"""Prepare: a dataset by its name, with the reading of DICOM for the one that comes as DICOM."""
+"""Prepare: convert a dataset by its name into the folder that its bundle reads."""
 
 import os
 from collections.abc import Mapping
@@ -63,8 +63,8 @@ def prepare(
     Raises:
         ValueError: an unknown dataset or option, faulty data, or `out` is refused.
         FileNotFoundError: the source is not there, or holds another dataset.
-        OSError: a file cannot be written, see `medseg.base.files`, or what was written is gone by
-            now.
+        OSError: a file cannot be written, see `medseg.base.files`, or a file that was written has
+            disappeared during the run.
 
     Example:
         >>> prepare("nuclei", "stage1_train.zip", "data/nuclei").text  # doctest: +SKIP
@@ -100,9 +100,9 @@ def _prepare_named(
 
 
 def _check_out(out: str | os.PathLike[str]) -> None:
-    """Refuse a folder that cannot be written; a file in its place is told by the converter.
+    """Refuse a folder that cannot be written; the converter refuses a file in its place.
 
-    What killed runs left in it is removed, in the folders of its views, too.
+    What killed runs left in it, and in the folders of its views, is removed.
     """
     if not os.path.isfile(out):
         check_folder(out)

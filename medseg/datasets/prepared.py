@@ -1,8 +1,8 @@
-"""Prepared: a dataset as `medseg prepare` leaves it, checked once, and its cases for a bundle.
+"""Prepared: a dataset as `medseg prepare` writes it, and its cases for a bundle.
 
 A prepared folder holds the pictures or volumes of each case and `datalist.json`, see
 `medseg.datasets.datalist`. The patients held out for testing and the folds depend on `seed` and
-`folds` alone and are dealt again for each call of `cases`; those in the file are of the defaults.
+`folds` alone. Each call of `cases` assigns them again; the file has those of the default values.
 """
 
 import logging
@@ -27,7 +27,7 @@ from medseg.datasets.sources.integrity import (
 logger = logging.getLogger(__name__)
 
 FILE = "datalist.json"
-_HELD_OUT = "held_out"  # marks the test cases that are dealt here, as against published ones
+_HELD_OUT = "held_out"  # marks the test cases that are chosen here, in contrast to published ones
 
 
 def write(
@@ -40,14 +40,14 @@ def write(
     label_values: Collection[int],
     folds: int = 5,
     seed: int = 0,
-    tell_few: bool = True,
+    warn_of_few: bool = True,
 ) -> dict[str, Any]:
     """Check the files of a prepared set and write its `datalist.json`.
 
     Every image is read and hashed by its values. Cases with the same image count as one patient, so
-    that no copy is on both sides of a split; a copy of a published test case is left out of the
-    training cases. Either is logged, and so are cases of an earlier datalist that are gone; their
-    files stay.
+    that a split never separates copies. A copy of a published test case is left out of the training
+    cases. Both are logged. Cases of an earlier datalist that are missing now are logged as well;
+    their files stay.
 
     Args:
         out: the prepared folder.
@@ -59,20 +59,20 @@ def write(
         label_values: every value that a label map may have.
         folds: number of folds in the file; fewer where there are fewer patients.
         seed: seed of the test patients and of the folds in the file.
-        tell_few: whether to log that there are too few patients to part them; one of several views
-            of the same patients says it for all.
+        warn_of_few: whether to warn that there are too few patients to split; of several views of
+            the same patients only one warns.
 
     Returns:
         The datalist as written. How many cases it has is logged.
 
     Raises:
-        TypeError: a case or patient that is neither text nor a whole number, or of both kinds in
-            one set, a path that is none, a case that is no dictionary, label values that are no
-            whole numbers, or a share that is no number.
+        TypeError: a case or patient that is neither text nor a whole number, or both kinds in one
+            set; a value that is not a path; a case that is not a dictionary; label values that are
+            not whole numbers; or a share that is not a number.
         ValueError: no cases, a case without one of its keys, folds or a seed out of range; or a
             file is missing or cannot be read, a label has another size or grid than its image, or a
-            value that is not declared. Every faulty case is logged, the message names the first;
-            nothing is written.
+            value that is not declared. Every faulty case is logged and the message names the first.
+            Nothing is written then.
     """
     root = Path(out)
     _check_shares(folds=folds, seed=seed, test_share=test_share)
@@ -88,7 +88,7 @@ def write(
         folds=folds,
         seed=seed,
         few=True,
-        tell_few=tell_few,
+        warn_of_few=warn_of_few,
     )
     _log_gone(root, {item["case"] for item in (*items, *testing)}, name=name)
     path = datalist.write(made, root / FILE)
@@ -146,8 +146,8 @@ def cases(
         if gone := [file for file in files if not os.path.exists(file)]:
             plural = key if key == "instances" else f"{key}s"
             raise FileNotFoundError(
-                f"{len(gone)} of {len(files)} {plural} are gone, first {gone[0]}: prepare the set "
-                "again"
+                f"{len(gone)} of {len(files)} {plural} are missing, first {gone[0]}: prepare the "
+                "set again"
             )
     return found
 
@@ -167,12 +167,12 @@ def declared_values(
 
 
 def is_prepared(dataset_dir: str | os.PathLike[str]) -> bool:
-    """Whether `medseg prepare` wrote this folder, as against a dataset as published."""
+    """Whether `medseg prepare` wrote this folder."""
     return (Path(dataset_dir) / FILE).is_file()
 
 
 def _check_shares(*, folds: Any, seed: Any, test_share: Any) -> None:
-    """Refuse folds, a seed or a share of no use before any image is read."""
+    """Refuse invalid folds, seed or share before any image is read."""
     check_choices({"folds": folds, "seed": seed})
     if test_share is not None and not is_number(test_share):
         raise TypeError(f"test_share is a number from 0 to 1 or None, got {test_share!r}: give one")
@@ -187,16 +187,16 @@ def _deal_cases(
     folds: int,
     seed: int,
     few: bool = False,
-    tell_few: bool = True,
+    warn_of_few: bool = True,
 ) -> dict[str, Any]:
-    """A datalist with test patients and folds; `few` makes the best of too few patients."""
+    """Make a datalist with test patients and folds; `few` accepts fewer patients than folds."""
     training = [{k: v for k, v in item.items() if k not in ("fold", _HELD_OUT)} for item in items]
     held: list[Item] = []
     patients = len({item["patient"] for item in training})
     if patients < (2 if test_share is None else 3):
         logger.log(
-            logging.WARNING if tell_few else logging.DEBUG,
-            "%s cannot be parted, it has %s: all cases are for testing",
+            logging.WARNING if warn_of_few else logging.DEBUG,
+            "%s cannot be split into folds, it has %s: all cases are for testing",
             *(name, counted(patients, "patient")),
         )
         training, held = [], training
@@ -213,7 +213,7 @@ def _deal_cases(
 
 
 def _log_gone(root: Path, cases: Collection[str], *, name: str) -> None:
-    """Tell the cases of the datalist that is to be replaced which are no longer in the source."""
+    """Warn of cases in the datalist to be replaced that are no longer in the source."""
     if not is_prepared(root):
         return
     before = datalist.read(root / FILE)

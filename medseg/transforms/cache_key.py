@@ -1,4 +1,4 @@
-"""Fingerprint: a short text that changes when files, or the transform that reads them, change."""
+"""Cache key: a short text that changes when files, or the transform that reads them, change."""
 
 import hashlib
 import re
@@ -20,11 +20,11 @@ _TEXT_HEADERS = (".mhd", ".nhdr")
 _PAIRS = (".hdr", ".hdr.gz", ".img", ".img.gz")
 _HEADER_BYTES = 2**20
 _STATE = {"R", "_tracing"}
-"""Attributes of MONAI's transforms that are no settings: random numbers, and what is recorded."""
+"""Attributes of MONAI's transforms that are not settings: random state, and what it records."""
 
 
 def fingerprint(paths: Iterable[Path], description: str) -> str:
-    """Name of what a transform makes of `paths`: 16 hexadecimal digits, alike in every process.
+    """Name the result of a transform for `paths`: 16 hexadecimal digits, equal in every process.
 
     Files count by absolute path, size and time of change; a folder by all files below it, and a
     header whose voxels lie in other files by these too. The versions of medseg and MONAI count.
@@ -55,7 +55,7 @@ def fingerprint(paths: Iterable[Path], description: str) -> str:
 
 
 def _find_voxel_files(path: Path) -> list[Path]:
-    """A file, and those beside or below it that may hold its voxels; rather too many than few."""
+    """List a file, and every file beside or below it that may hold its voxels."""
     name, text = path.name.lower(), ""
     if name.endswith(_TEXT_HEADERS):
         text = path.read_bytes()[:_HEADER_BYTES].decode("latin-1")

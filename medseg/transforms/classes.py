@@ -2,7 +2,7 @@
 
 A task names its foreground classes as a mapping from class name to the dataset's label values
 that it gathers: `{"liver": [1, 2]}` segments the liver with the tumour counted in, and
-`{"liver": [1], "tumour": [2]}` tells the two apart. Class indices are 1, 2, ... in that order;
+`{"liver": [1], "tumour": [2]}` separates the two. Class indices are 1, 2, ... in that order;
 where a value is in two classes, which are regions then, the last of them has it, see
 `medseg.transforms.regions`. Every label value that no class gathers is background, 0. Values that a
 dataset marks to be left out become `IGNORE`, see `medseg.transforms.ignored`.
@@ -176,7 +176,7 @@ class LabelFromLogits(Transform):
     """Array version of `label_from_logits`.
 
     Args:
-        classes: of the task, which tell whether the channels are regions; None if they are not.
+        classes: those of the task; they may be regions. None if the channels are not regions.
     """
 
     def __init__(self, classes: Classes | None = None) -> None:

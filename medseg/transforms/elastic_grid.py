@@ -211,5 +211,6 @@ def _check_same_shape(shapes: Mapping[Hashable, Sequence[int]]) -> None:
     if len(set(map(tuple, shapes.values()))) > 1:
         found = ", ".join(f"{key} {tuple(shape)}" for key, shape in shapes.items())
         raise ValueError(
-            f"what is bent together has one spatial shape, got {found}: crop or resample it first"
+            f"entries that are bent together need one spatial shape, got {found}: crop or resample "
+            "them first"
         )

@@ -1,6 +1,6 @@
 """Instances: the objects of a mask or class map, each with a number of its own.
 
-Objects are told apart by the background between them, so two that touch are one. A network learns
+Objects are separated by the background between them, so two that touch are one. A network learns
 to leave that background with border weights, see `medseg.transforms.border_weight`.
 """
 

@@ -2,7 +2,7 @@
 
 Where a task's classes share label values, as in `{"liver": [1, 2], "tumour": [2]}`, each class is a
 region with a sigmoid channel of its own. Regions are disjoint or one lies within the other, and the
-inner one is named later, so that a map of class indices still says everything: a voxel has the
+inner one is named later, so that a map of class indices is complete: a voxel has the
 index of the innermost region that it is in, and is in every region around that one.
 
 Source: Isensee et al., "nnU-Net for Brain Tumor Segmentation", 2020, section 2.2: the loss is of

@@ -1,9 +1,8 @@
-"""Part objects: background drawn between objects that touch, so that a network can learn it.
+"""Separate objects: background is drawn between objects that touch, so that a network can learn it.
 
-Connected components tell objects apart by the background between them. Where a dataset's objects
-touch, there is none to learn from: the pixels of either object beside the other one are made
-background, as the original U-Net does before it computes its border weights, see
-`medseg.transforms.border_weight`.
+Connected components need background between two objects. Where the objects of a dataset touch, a
+network cannot learn it, so the pixels of either object next to the other one become background. The
+original U-Net does so before it computes its border weights, see `medseg.transforms.border_weight`.
 
 Source: Ronneberger, Fischer and Brox, "U-Net: Convolutional Networks for Biomedical Image
 Segmentation", 2015, section 3: the separation border is computed by morphological operations.
@@ -33,7 +32,7 @@ def find_touching(objects: np.ndarray) -> np.ndarray:
     """
     ids = objects.astype(np.int64)
     highest = ndimage.maximum_filter(ids, size=3, mode="nearest")
-    over = np.where(ids == 0, ids.max(initial=0) + 1, ids)  # background is no lowest neighbour
+    over = np.where(ids == 0, ids.max(initial=0) + 1, ids)  # background must not be the lowest
     lowest = ndimage.minimum_filter(over, size=3, mode="nearest")
     return (objects != 0) & ((highest != objects) | (lowest != objects))
 
@@ -45,7 +44,7 @@ class SeparateObjectsd(MapTransform):
 
     Args:
         keys: key of the numbered objects, (1, *spatial); one alone.
-        label: key of the label map of the same size that is parted with them.
+        label: key of the label map of the same size that is separated with them.
         allow_missing_keys: pass over an item without objects.
 
     Raises:
@@ -78,6 +77,6 @@ class SeparateObjectsd(MapTransform):
                 )
             border = find_touching(convert_to_numpy(out[key])[0])[None]
             for name in (key, self.label):
-                parted = np.where(border, 0, convert_to_numpy(out[name]))
-                out[name] = convert_to_dst_type(parted, out[name])[0]
+                separated = np.where(border, 0, convert_to_numpy(out[name]))
+                out[name] = convert_to_dst_type(separated, out[name])[0]
         return out

@@ -1,4 +1,4 @@
-"""Stored: what a transform makes of each case, kept in a folder for later epochs and runs."""
+"""Stored: the result of a transform for each case, kept in a folder for later epochs and runs."""
 
 import logging
 import os

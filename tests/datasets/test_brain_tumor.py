@@ -200,7 +200,7 @@ def test_slices_of_two_sizes_are_one_set(tmp_path, out):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"label": 4}, "label 4 is none of 1, 2, 3"),
+        ({"label": 4}, "label 4 is not one of 1, 2, 3"),
         ({"image": np.full((SIZE, SIZE), -1, np.int16)}, "intensities are -1 to -1 of int16, not"),
         ({"image": np.ones((SIZE, SIZE))}, "intensities are 1.0 to 1.0 of float64, not integers"),
     ],
@@ -259,7 +259,7 @@ def test_an_archive_that_is_missing_is_told_by_the_folds(tmp_path, out, monkeypa
     source = phantom(tmp_path / "set")
     (source / "brainTumorDataPublic_610.zip").unlink()
     assert refusal(source, out).endswith(
-        "is of 8 slices and 5 are there: add the archives that are missing, or remove that file"
+        "lists 8 slices and 5 are there: add the archives that are missing, or remove that file"
     )
 
 

@@ -89,7 +89,7 @@ def test_the_table_has_the_nineteen_classes_in_their_published_order():
 
 @pytest.mark.parametrize("unknown", [34, 255])
 def test_an_unknown_id_is_refused(unknown):
-    with pytest.raises(ValueError, match=f"id {unknown} is unknown, published are 0 to 33"):
+    with pytest.raises(ValueError, match=f"id {unknown} is unknown: the published ids are 0 to 33"):
         cityscapes.map_ids(np.array([7, unknown], np.uint8))
 
 
@@ -214,7 +214,9 @@ def test_ids_that_are_not_published_are_refused_with_the_file(published, out):
     """Such as a file of train ids, where 255 is void."""
     _, labels = paths(published, "train", "bremen")
     save(np.full(SHAPE, 255), labels)
-    assert f"{labels.name}: id 255 is unknown, published are 0 to 33" in refusal(published, out)
+    assert f"{labels.name}: id 255 is unknown: the published ids are 0 to 33" in refusal(
+        published, out
+    )
 
 
 def test_labels_in_colour_are_refused(published, out):

@@ -237,9 +237,9 @@ def test_a_missing_or_broken_file_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"case": 5}, "case 5 has the case 5, which is no text"),
-        ({"image": 2023}, "has the image 2023, which is no text: write it in quotes"),
-        ({"label": ["a.nii"]}, r"has the label \['a.nii'\], which is no text"),
+        ({"case": 5}, "case 5 has the case 5, which is not text"),
+        ({"image": 2023}, "has the image 2023, which is not text: write it in quotes"),
+        ({"label": ["a.nii"]}, r"has the label \['a.nii'\], which is not text"),
     ],
 )
 def test_a_row_whose_names_are_no_text_is_refused(change, message):
@@ -251,7 +251,7 @@ def test_a_row_whose_names_are_no_text_is_refused(change, message):
 
 def test_a_row_that_is_no_object_is_refused():
     made = {"name": "toy", "seed": 0, "folds": 2, "training": ["a.nii"], "testing": []}
-    with pytest.raises(ValueError, match=r"'a\.nii' is no case: write an object with case"):
+    with pytest.raises(ValueError, match=r"'a\.nii' is not a case: write an object with case"):
         datalist.check(made)
 
 

@@ -367,7 +367,7 @@ def test_any_mixture_of_formats_is_used_and_the_rest_is_counted(tmp_path, caplog
     _touch(tmp_path, "imagesTr/c4.img", "imagesTr/notes.txt", "imagesTr/.c7.nii", "imagesTr/old/a")
     (tmp_path / "dataset.json").write_text("{}")
     assert _names(lits.datalist(tmp_path)["training"]) == [f"c{n}" for n in range(5)]
-    assert "1 file of no format that is read (notes.txt)" in caplog.text
+    assert "1 file in an unsupported format (notes.txt)" in caplog.text
     assert "1 file with a hidden name (.c7.nii)" in caplog.text
     assert "1 subfolder not searched (old)" in caplog.text
     assert "c4.img" not in caplog.text

@@ -72,7 +72,7 @@ def test_a_slice_without_image_or_mask_is_left_out_and_named(folder, part, caplo
     assert len(built["training"]) + len(built["testing"]) == 29
     what = {"images": "an image", "masks": "a mask"}[part]
     assert f"1 file without {what} (003_080.png)" in caplog.text
-    assert "1 file of no format that is read (notes.txt)" in caplog.text
+    assert "1 file in an unsupported format (notes.txt)" in caplog.text
 
 
 def test_a_slice_that_is_a_link_to_nothing_is_left_out_and_named(folder, caplog):

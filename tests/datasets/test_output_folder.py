@@ -54,7 +54,7 @@ def test_links_to_the_source_are_followed(tmp_path):
 def test_a_file_is_no_folder_to_write(tmp_path):
     (tmp_path / "set.zip").touch()
     with pytest.raises(
-        ValueError, match=r"^\S+/set\.zip is no folder: give --out a folder, new or"
+        ValueError, match=r"^\S+/set\.zip is not a folder: give --out a new folder or"
     ):
         check_out(tmp_path / "set.zip", tmp_path / "set.zip")
 

@@ -302,7 +302,7 @@ def test_a_picture_of_a_format_that_is_not_read_is_named(tmp_path, out):
     convert(first, ".gif")
     said = refusal(tmp_path / "set", out)
     assert f"case {first.stem} in" in said
-    assert f"has no image, and Kvasir-SEG/images/{first.stem}.gif is of no format" in said
+    assert f"has no image, and Kvasir-SEG/images/{first.stem}.gif is in an unsupported" in said
 
 
 def test_frames_of_which_only_the_masks_are_tiff_are_read(tmp_path, out):

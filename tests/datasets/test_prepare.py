@@ -107,7 +107,7 @@ def test_every_dataset_refuses_to_be_written_into_its_source_or_over_another_one
             r"/source/out is or lies in the source \S+/source: give --out a folder apart",
         ),
         (other, r"/other holds datalist\.json of dataset spleen: give --out another folder"),
-        (file, r"/file is no folder: give --out a folder, new or of an earlier run$"),
+        (file, r"/file is not a folder: give --out a new folder or that of an earlier run$"),
     ):
         with pytest.raises(ValueError, match=told):
             prepare(name, source, out)

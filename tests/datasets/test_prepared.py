@@ -74,14 +74,16 @@ def test_fewer_patients_than_folds_are_dealt_into_as_many_folds(tmp_path, caplog
 
 def test_one_patient_alone_is_for_testing_and_a_warning_says_so(tmp_path, caplog):
     write(tmp_path, [case(tmp_path, "p1", patient="x"), case(tmp_path, "p2", patient="x")])
-    assert "toy cannot be parted, it has 1 patient: all cases are for testing" in caplog.text
+    assert (
+        "toy cannot be split into folds, it has 1 patient: all cases are for testing" in caplog.text
+    )
     assert names(prepared.cases(tmp_path, "test", folds=5)) == {"p1", "p2"}
     with pytest.raises(ValueError, match="no case is for training, all are for testing"):
         prepared.cases(tmp_path)
 
 
 def test_a_further_view_of_one_patient_says_nothing_of_it(tmp_path, caplog):
-    write(tmp_path, [case(tmp_path, "p1")], tell_few=False)
+    write(tmp_path, [case(tmp_path, "p1")], warn_of_few=False)
     assert caplog.text == ""
 
 
@@ -261,7 +263,9 @@ def test_a_file_that_is_gone_is_missed_before_training(tmp_path, folder, what):
     write(tmp_path, items(tmp_path, 6))
     for file in (tmp_path / folder).iterdir():
         file.unlink()
-    with pytest.raises(FileNotFoundError, match=rf"4 of 4 {what} are gone, first .*\.png: prepare"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"4 of 4 {what} are missing, first .*\.png: prepare"
+    ):
         prepared.cases(tmp_path, folds=3)
 
 

@@ -1,4 +1,4 @@
-"""Catalogue: where the datasets of the bundles come from, on which terms, and how to tell them.
+"""Catalogue: where the datasets of the bundles come from, on which terms, and how to check them.
 
 Nothing here is fetched by importing it. The files of a dataset are tried at its mirrors in the
 order of this table. A checksum stands here only where somebody published one; sizes likewise. What
@@ -23,7 +23,7 @@ class File:
         urls: addresses of the same bytes.
         size: length in bytes, or None where nobody published it.
         sha256: digest in hexadecimal, or None.
-        md5: likewise; it is used where there is no `sha256`, and tells damage, not forgery.
+        md5: likewise; it is used where there is no `sha256`, and shows damage, not forgery.
     """
 
     name: str

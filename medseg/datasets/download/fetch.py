@@ -3,8 +3,8 @@
 Every file is checked before it takes its name: against the published SHA-256 or MD5 of
 `medseg.datasets.download.catalogue`, or, where nobody published one, against the length that the
 server states only. The SHA-256 of what came is recorded in `<name>.sha256`, in the form that
-`sha256sum --check` reads, and a later run compares with it: that tells a file that changed on this
-disk, not a wrong one at the source. Unpacking is left to `medseg prepare` and to tar.
+`sha256sum --check` reads, and a later run compares with it. That finds a file that changed on this
+disk, but not a file that was wrong at the source. Unpacking is left to `medseg prepare` and to tar.
 """
 
 import hashlib
@@ -123,10 +123,10 @@ def _fetch(file: File, folder: Path, *, tries: int, timeout_s: float, wait_s: fl
         for mirror in file.urls:
             discard(get_part_path(mirror, target))
         return
-    told = "; ".join(str(error) for error in failures)
+    reasons = "; ".join(str(error) for error in failures)
     wrong = all(isinstance(error, ValueError) for error in failures)
     raise (ValueError if wrong else ConnectionError)(
-        f"{file.name} cannot be fetched ({told}): try again later, or put the file into "
+        f"{file.name} cannot be fetched ({reasons}): try again later, or put the file into "
         f"{folder.absolute()} by other means and run this again, which checks it"
     )
 

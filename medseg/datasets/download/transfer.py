@@ -33,7 +33,7 @@ SPARE_BYTES = 64 * 2**20
 
 _CHUNK = 2**20
 _LONGEST_WAIT_S = 30.0
-_PASSING = (408, 425, 429, 500, 502, 503, 504)  # statuses that may pass by themselves
+_TEMPORARY = (408, 425, 429, 500, 502, 503, 504)  # statuses that may pass by themselves
 _Failure = (URLError, http.client.HTTPException, ssl.SSLError, ConnectionError, TimeoutError)
 
 
@@ -79,10 +79,10 @@ def transfer(
             _fetch_rest(url, part, name=target.name, size=size, timeout_s=timeout_s)
             return part
         except _Failure as error:
-            reason, passing = _describe_error(error)
+            reason, is_temporary = _describe_error(error)
         reached = _get_length(part)
         failed, furthest = (0, reached) if reached > furthest else (failed + 1, furthest)
-        if not passing or failed + 1 >= tries:
+        if not is_temporary or failed + 1 >= tries:
             raise ConnectionError(f"{url}: {reason} ({reached} bytes came)")
         logger.warning("%s: %s after %d bytes; trying again", url, reason, reached)
         time.sleep(min(wait_s * 2**failed, _LONGEST_WAIT_S))
@@ -208,10 +208,10 @@ def _describe_error(error: Exception) -> tuple[str, bool]:
     """What went wrong, and whether it may pass by itself."""
     if isinstance(error, HTTPError):
         error.close()
-        return f"the server answers {error.code} {error.reason}", error.code in _PASSING
+        return f"the server answers {error.code} {error.reason}", error.code in _TEMPORARY
     cause = error.reason if isinstance(error, URLError) else error
-    told = " ".join(str(cause).split()) or type(cause).__name__
-    return told, not isinstance(cause, ssl.SSLCertVerificationError)
+    reason = " ".join(str(cause).split()) or type(cause).__name__
+    return reason, not isinstance(cause, ssl.SSLCertVerificationError)
 
 
 def _get_length(part: Path) -> int:

@@ -1,6 +1,6 @@
 """LIDC XML: the marks of the readers of one scan, as the collection publishes them.
 
-Two kinds of file are in use, told apart by the root element and its name space:
+Two kinds of file are in use. They differ in the root element and its name space:
 
 - `LidcReadMessage`, `http://www.nih.gov`: the reads of a CT, in `readingSession`s;
 - `IdriReadMessage`, `http://www.nih.gov/idri`: the reads of a chest radiograph, in
@@ -48,7 +48,7 @@ _SERIES = {
     "CXR": ("CXRSeriesInstanceUid", "SeriesInstanceUid", "SeriesInstanceUID"),
 }
 
-# What damaged XML makes the parser raise: LookupError is for an encoding that is none.
+# What the parser raises for damaged XML; LookupError is for an unknown encoding.
 _XML_ERRORS = (ElementTree.ParseError, LookupError, ValueError)
 
 
@@ -119,7 +119,7 @@ def read_xml(path: str | os.PathLike[str]) -> Reads:
     """Read one file of either kind.
 
     Raises:
-        ValueError: no XML, no reads of LIDC-IDRI, or a number that is none; the file is named.
+        ValueError: not XML, no reads of LIDC-IDRI, or an invalid number; it names the file.
 
     Example:
         >>> read_xml("LIDC-IDRI-0314/annotations.xml").readers  # doctest: +SKIP

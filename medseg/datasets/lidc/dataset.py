@@ -79,7 +79,7 @@ class Report:
 
     @property
     def left_out(self) -> tuple[Problem, ...]:
-        """The problems that cost a whole scan or file, not a part of a mark or nothing."""
+        """The problems for which a whole scan or file was left out."""
         return tuple(problem for problem in self.problems if problem.code in LEFT_OUT)
 
 
@@ -128,11 +128,11 @@ def prepare(
 ) -> Report:
     """Convert the collection, see the top of this file.
 
-    Scans that are done are left as they are, unless their XML says something else or the bytes of
-    their CT have changed. So an interrupted run can be repeated and ends with the files of one that
-    was not interrupted. A copy of a series is passed over; one whose slices lie in several folders
-    is left out, see `medseg.datasets.lidc.download_state.Run.add`. A scan that cannot be used is
-    logged and in the report, and the rest goes on. Problems of one kind are logged in one line.
+    Scans that are done are left as they are, unless the marks in their XML or the bytes of their CT
+    have changed. So an interrupted run can be repeated: it ends with the same files as one that was
+    not interrupted. A copy of a series is skipped. A series whose slices lie in several folders is
+    left out, see `medseg.datasets.lidc.download_state.Run.add`. A scan that cannot be used is
+    logged and listed in the report, and the others are converted. Problems of a kind share a line.
 
     Args:
         source: a folder with CT series, and XML files beside them or in a tree of their own.
@@ -222,7 +222,7 @@ def _write_datalists(target: Path, items: dict[str, list[Item]]) -> None:
             items[view],
             test_share=TEST_SHARE,
             label_values=LABEL_VALUES,
-            tell_few=view == VIEWS[0],  # both have the same patients
+            warn_of_few=view == VIEWS[0],  # both have the same patients
         )
 
 
@@ -232,7 +232,7 @@ def _check_settings(target: Path, settings: Settings) -> None:
     try:
         had = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else wanted
     except ValueError as error:
-        raise ValueError(f"{file} is no JSON ({error}): choose another folder") from error
+        raise ValueError(f"{file} is not JSON ({error}): choose another folder") from error
     had = {"resample": False} | had
     if had != wanted:
         keys = sorted(key for key in wanted if had.get(key) != wanted[key])

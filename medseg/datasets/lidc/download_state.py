@@ -1,4 +1,4 @@
-"""LIDC run: what becomes of each scan of a download, and that none is taken for less than it is."""
+"""LIDC download state: the result for each scan so far; an incomplete scan is left out."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from medseg.datasets.lidc.source import Annotations, hash_content
 from medseg.ingest import Series
 
 Outcome = Record | Problem | Series
-"""What a scan was made into, why it was left out, or the CT that no XML names."""
+"""The record of a converted scan, the problem that left it out, or a CT that no XML names."""
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Run:
 
 
 def _describe_difference(series: Series, had: Scan) -> Problem:
-    """Why a scan is left out of which a further series was found that is no copy."""
+    """Say why a scan is left out for which another series with the same UID was found."""
     if _is_unreadable(series):
         return Problem(_name_series(series), "refused-series", series.message)
     first, other = min(had.folders), series.files[0].parent

@@ -77,14 +77,14 @@ class Region:
 
 @dataclass(frozen=True)
 class Fault:
-    """What of a mark could not be used: a code of `medseg.datasets.lidc.REMEDIES`, and where."""
+    """A part of a mark that was left out: a code of `medseg.datasets.lidc.REMEDIES`, and where."""
 
     code: str
     where: str
 
 
 def place(marks: Iterable[Mark], stack: Stack) -> tuple[list[Region], list[Fault]]:
-    """Place the marks of all readers, and tell what had to be left out.
+    """Place the marks of all readers in the CT, and list what had to be left out.
 
     A contour belongs to the slice of its SOP Instance UID; where that is absent or is of no slice
     here, to the slice at its z, see `Z_TOLERANCE`. Left out, each with a fault, are a contour of no

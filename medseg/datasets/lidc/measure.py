@@ -25,7 +25,7 @@ COLUMNS = (
     *(f"{name}_{what}" for name in SCALES for what in ("mean", "median", "readers")),
     "patch",
 )
-"""Columns of `nodules.csv`; a value that there is none of is empty."""
+"""Columns of `nodules.csv`; a missing value is empty."""
 
 
 def measure(

@@ -1,6 +1,6 @@
-"""LIDC groups: the marks of several readers that mean the same thing.
+"""LIDC nodules: groups of the marks of several readers that show the same thing.
 
-The collection does not say which marks of different readers are one nodule. The rule here:
+The collection does not state which marks of different readers show one nodule. The rule here:
 
 1. Two marks of different readers are linked when they share a voxel, or else when the gap between
    them is at most one slice spacing, or 3 mm where a mark is a single point. A nodule and a
@@ -10,9 +10,9 @@ The collection does not say which marks of different readers are one nodule. The
    one reader, or more than four marks, into one group.
 
 So a mark is in exactly one group, and the order of the readers has no influence. Four is the number
-of readers of a scan; it also holds where a file does not tell its readers apart and gives each mark
-a session of its own. A group is ambiguous when a mark of it overlaps one of another group that it
-could not join, for instance where one reader drew as two nodules what the others drew as one.
+of readers of a scan. The limit also holds where a file gives each mark a session of its own. A
+group is ambiguous when one of its marks overlaps a mark of another group that it could not join,
+for instance where one reader drew two nodules and the others drew them as one.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""LIDC problems: what of a download could not be used as it is, and what follows for the result."""
+"""LIDC problems: parts of a download that could not be used, and the effect on the result."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,11 +33,11 @@ LEFT_OUT = (
     "split-series",
     "no-nodules",
 )
-"""The problems that cost a whole scan or file, as against a part of a mark."""
+"""The problems for which a whole scan or file is left out, not only a part of a mark."""
 
 
 NAMED = 3
-"""So many cases are named of those that have the same problem."""
+"""How many of the cases with the same problem are named."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Problem:
 
 
 def format_lines(problems: Iterable[Problem]) -> Iterator[str]:
-    """Say each kind of problem in one line, however many cases have it.
+    """Format each kind of problem in one line, however many cases have it.
 
-    One problem is said as it is; of several, the first `NAMED` cases and the first finding. Kinds
-    come in the alphabetical order of their codes.
+    A single problem is given in full; of several, the first `NAMED` cases and the first finding are
+    given. Kinds come in the alphabetical order of their codes.
 
     Example:
         >>> faults = [Problem(f"series {n}", "no-images", f"no CT for {n}.xml") for n in range(9)]
@@ -66,12 +66,12 @@ def format_lines(problems: Iterable[Problem]) -> Iterator[str]:
     for code, same in sorted(kinds.items()):
         first = same[0]
         where = f"{first.case}: " if first.case else ""
-        said = f"{where}{first.finding} ({code})"
+        line = f"{where}{first.finding} ({code})"
         if len(same) > 1:
             cases = ", ".join(problem.case for problem in same[:NAMED])
             more = f" and {len(same) - NAMED} more" if len(same) > NAMED else ""
-            said = f"{len(same)} x {code}: {cases}{more}, first: {first.finding}"
-        yield f"{said}: {REMEDIES[code]}"
+            line = f"{len(same)} x {code}: {cases}{more}, first: {first.finding}"
+        yield f"{line}: {REMEDIES[code]}"
 
 
 def list_unreadable(found: Annotations) -> list[Problem]:
@@ -83,7 +83,7 @@ def list_unreadable(found: Annotations) -> list[Problem]:
 
 
 def list_unmatched(found: Annotations, orphans: Sequence[Series], seen: set[str]) -> list[Problem]:
-    """CT series without XML and XML files without CT; where the two lie together, as one."""
+    """List CT series without XML and XML without CT, as one problem where both lie together."""
     problems, explained = [], set()
     beside = {path.parent: uid for uid, paths in found.ct.items() for path in paths}
     for series in orphans:

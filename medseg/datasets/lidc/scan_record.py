@@ -1,4 +1,4 @@
-"""LIDC record: what became of one scan, kept so that a second run need not do it again."""
+"""LIDC scan record: the result for one scan, kept so that a second run need not repeat it."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def record_scan(
     out: Path,
     settings: Settings,
 ) -> Record | Problem:
-    """Convert one series, or take over what an earlier run made of it, or say why not.
+    """Convert one series, or reuse the result of an earlier run, or give the problem.
 
     Args:
         series: a CT that is not refused.
@@ -54,7 +54,7 @@ def record_scan(
         volume, geometry = read_series(series)
     except (ValueError, OSError) as error:
         return Problem(case, "refused-series", str(error))
-    remove(file)  # until the new one is there, what the old one says holds no more
+    remove(file)  # the old record is wrong from here until the new one is written
     made = convert(reads, series, volume, geometry, out=out, case=case, settings=settings)
     patient = read_patient(series)
     same = {"case": case, "patient": patient, "series_uid": series.uid}

@@ -68,7 +68,7 @@ def find_annotations(folders: Iterable[Path]) -> Annotations:
 
 
 def read_copies(paths: Sequence[Path]) -> Reads:
-    """Read the XML of one series, given once or in copies that say the same.
+    """Read the XML of one series, given once or in copies with the same content.
 
     Raises:
         ValueError: one cannot be read, or they differ.
@@ -116,16 +116,16 @@ def name_case(series: Series) -> str:
 
 
 def hash_content(files: Iterable[Path]) -> str:
-    """Hash what is in the files, whatever their names, dates and order: copies have the same.
+    """Hash the content of the files, whatever their names, dates and order: copies have one hash.
 
-    It is of size and CRC-32 of every file, so each byte is read. A file that is not there, or that
-    the system does not give, counts as it is named.
+    The hash is of size and CRC-32 of every file, so each byte is read. Of a file that is missing or
+    cannot be read, the name counts.
     """
     return hashlib.sha256(repr(sorted(map(_compute_checksum, files))).encode()).hexdigest()
 
 
 def make_stack(series: Series, geometry: Geometry) -> Stack:
-    """Tell where the slices of a series are that the readers saw, by SOP Instance UID and by z.
+    """Locate the slices of a series that the readers saw, by SOP Instance UID and by z.
 
     Found by position, so that it also holds where ingest has dropped slices.
 
@@ -189,5 +189,5 @@ def _is_dicom(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(_PREFIX + len(_MAGIC))[_PREFIX:] == _MAGIC
-    except OSError:  # it may not be read; beside others it is a fault of their series
+    except OSError:  # not readable: ingest refuses the series of the files beside it
         return False

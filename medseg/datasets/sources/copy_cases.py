@@ -1,4 +1,4 @@
-"""Bring: files of a dataset copied into a prepared folder, or rewritten where that is needed."""
+"""Copy cases: the files of a dataset are copied into a prepared folder, or rewritten if needed."""
 
 import filecmp
 import logging
@@ -35,13 +35,13 @@ def copy_cases(
     """Copy the files of each case into a prepared folder; return the items of it.
 
     Where the file system can (Btrfs, XFS), a copy shares its blocks with the source until one of
-    the two is changed. It is never a second name of the source, since who corrects a label in the
-    prepared folder would change the dataset as published, too. A copy that is there is left, and
-    replaced if the source has other content; one that was changed after the source is set aside.
+    the two is changed. It is never a link to the source: a correction in the prepared folder would
+    change the dataset as published, too. An earlier copy is kept if it has the content of the
+    source, else replaced; if it was changed after the source, it is renamed and kept.
 
-    A volume in several files (a pair, or a header with its voxels apart) becomes one NIfTI file of
-    the same voxels and grid, and so does every volume for which the user has decided how to read
-    it, so that nothing is left to decide in a training.
+    A volume in several files (a pair, or a header with separate voxels) becomes one NIfTI file of
+    the same voxels and grid. So does every volume for which the user has decided how to read it,
+    so that a training needs no such decision.
 
     Args:
         out: the prepared folder.
@@ -51,7 +51,7 @@ def copy_cases(
             is chosen of images alone.
 
     Raises:
-        IngestError: a file is none, or a volume that is to be rewritten cannot be read.
+        IngestError: a path is not a file, or a volume to be rewritten cannot be read.
     """
     made = []
     decided = {name: value for name, value in (reading or {}).items() if value is not None}
@@ -99,7 +99,7 @@ def _rewrite(source: Path, target: Path, chosen: Mapping[str, Any]) -> None:
 
 
 def _set_aside_changed(source: Path, target: Path) -> None:
-    """Set a file aside that somebody changed in the prepared folder: it is younger than its source.
+    """Rename a file that somebody changed in the prepared folder: it is newer than its source.
 
     A link to the source, as earlier versions made, is not kept.
     """
@@ -126,16 +126,16 @@ def _has_content(target: Path, array: np.ndarray, grid: Geometry) -> bool:
 def _is_copy(source: Path, target: Path) -> bool:
     """Whether a file of its own, no link to the source, has its content, byte for byte.
 
-    Size and date do not tell: tools that restore dates write other content under the same ones.
+    Size and date are not enough: tools that restore dates write other content with the same ones.
     """
     if source.samefile(target):
         return False
-    filecmp.clear_cache()  # what it remembers goes by size and date, too
+    filecmp.clear_cache()  # it remembers by size and date only
     return filecmp.cmp(source, target, shallow=False)
 
 
 def _share_blocks(source: Path, target: Path) -> bool:
-    """Make `target` a copy that takes no room; whether the system could."""
+    """Make `target` a copy that takes no space, and return whether the system could."""
     with suppress(ImportError, OSError):  # Windows; another disk, or a file system without it
         import fcntl
 

@@ -1,7 +1,8 @@
-"""Dataset JSON: what the dataset.json of MSD or nnU-Net says of the cases and labels of a dataset.
+"""Dataset JSON: what the dataset.json of MSD or nnU-Net declares of the cases and labels.
 
 MSD lists `{"image": ..., "label": ...}` under `training`. Version 2 of nnU-Net may list
-`{case: {"images": [...], "label": ...}}` under `dataset`, and lists nothing where names tell.
+`{case: {"images": [...], "label": ...}}` under `dataset`. It lists no cases where
+the names of the files are enough.
 """
 
 import json
@@ -35,7 +36,7 @@ _IGNORE = "ignore"  # the name by which nnU-Net knows the label that is left out
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a dataset.json says.
+    """What a dataset.json declares.
 
     Attributes:
         cases: names of the training cases; None where it lists none.

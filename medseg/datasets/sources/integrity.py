@@ -1,4 +1,4 @@
-"""Integrity: whether the files of a case can be read and fit each other, and what tells copies."""
+"""Integrity: check that the files of a case can be read and fit each other, and find copies."""
 
 import hashlib
 import logging
@@ -128,7 +128,7 @@ class _File:
 
 
 def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collection[int]) -> _File:
-    """A file of a case, read and judged as a training reads and judges it."""
+    """Read a file of a case and check it as a training does."""
     path = root / item[key]
     try:
         if is_volume_file(path):
@@ -165,7 +165,7 @@ def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collectio
 
 
 def _read_picture(path: Path, key: str, label_values: Collection[int]) -> Picture:
-    """A picture: a label by its declared values, an image in grey or in colour, as it is."""
+    """Read a picture: a label by its declared values, an image in grey or in colour, as stored."""
     if key == "label":
         return read_label_picture(path, label_values)
     if is_named_dicom(path):

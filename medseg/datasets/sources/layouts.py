@@ -66,9 +66,9 @@ def find_layouts(files: Iterable[str]) -> list[str]:
 
 
 def is_other_task(name: str, source: Path) -> bool:
-    """Whether a folder is a task of the Decathlon with the files of another one, by their names.
+    """Whether a folder is a task of the Decathlon with the files of another task, by their names.
 
-    Own data in the same folders have names of their own, which either dataset takes.
+    A user's own data in the same folders have other names, and both datasets accept them.
     """
     found = find_layouts(_list_files(source))
     return name not in found and any(task in found for task in _TASKS)

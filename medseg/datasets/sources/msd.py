@@ -5,8 +5,9 @@ case is one volume of the same name on either side, in any format of `medseg.ing
 names of nnU-Net are read too: `case_0000` is the first channel of `case`. Where dataset.json states
 which label belongs to an image, that holds, whatever the names.
 
-What has no partner is left out, and one warning counts and names it. The names of labels are the
-user's and are not looked at: which values may occur is declared, and held against the voxels.
+An image without label, or a label without image, is left out; one warning counts and names them.
+The names of labels are the user's own and are not read. The values of the labels are: voxels are
+compared with those that dataset.json declares.
 
 Source: Antonelli et al., The Medical Segmentation Decathlon, Nature Communications, 2022; Isensee
 et al., nnU-Net, Nature Methods, 2021.
@@ -47,7 +48,7 @@ def read_task(root: Path, *, modality: str) -> tuple[list[Item], list[Item]]:
 
     Args:
         root: folder of `dataset.json`.
-        modality: "CT" or "MR"; a warning says where `dataset.json` names another one.
+        modality: "CT" or "MR"; a warning is given where `dataset.json` names another one.
 
     Raises:
         ValueError: none of the files there can be used, a case has two files, or `dataset.json` is
@@ -113,7 +114,7 @@ def choose_label_values(task: Path | None, wanted: Sequence[int]) -> tuple[int, 
 
 
 def _warn_of_declaration(root: Path, declared: Declaration, modality: str) -> None:
-    """Say once what a user should know of a dataset.json before he trains."""
+    """Warn once of what a user should know of a dataset.json before training."""
     if declared.ignored is not None:
         warn_once(
             logger,
@@ -131,14 +132,14 @@ def _warn_of_declaration(root: Path, declared: Declaration, modality: str) -> No
 
 
 def pair_files(images: dict[str, Path], labels: dict[str, Path], left: LeftOut) -> list[Item]:
-    """One item for each case that has an image and a label; what has no partner is left out."""
+    """Make an item for each case that has an image and a label; other files are left out."""
     left.add("without a label", (images[case].name for case in images if case not in labels))
     left.add("without an image", (labels[case].name for case in labels if case not in images))
     return [make_item(case, images, labels) for case in images if case in labels]
 
 
 def make_item(case: str, images: dict[str, Path], labels: dict[str, Path]) -> Item:
-    """The item of a case; who the patient is stands nowhere, so each case counts as one."""
+    """Make the item of a case; the patient is not known, so each case counts as one."""
     made = {"case": case, "patient": case, "image": str(images[case])}
     return made | ({"label": str(labels[case])} if case in labels else {})
 
@@ -155,7 +156,7 @@ def add_file(found: dict[str, Path], case: str, path: Path) -> None:
 
 
 def select_volumes(paths: Collection[Path], left: LeftOut) -> list[Path]:
-    """The volume files among the entries of a folder; what else there is is left out.
+    """Select the volume files among the entries of a folder; other entries are left out.
 
     A file that a header names as its voxels is a part of that volume.
     """
@@ -172,7 +173,7 @@ def select_volumes(paths: Collection[Path], left: LeftOut) -> list[Path]:
     left.add(
         "not searched", (path.name for path in others if os.path.isdir(path)), noun="subfolder"
     )
-    left.add("of no format that is read", (path.name for path in others if not os.path.isdir(path)))
+    left.add("in an unsupported format", (path.name for path in others if not os.path.isdir(path)))
     return found
 
 

@@ -1,4 +1,4 @@
-"""MSD folders: where the volumes of a task folder lie, and which others lie beside or below it."""
+"""MSD folders: the folders of a task, and volumes or tasks that lie elsewhere."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ PARTS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
 
 
 def find_part(root: Path, part: str) -> Path:
-    """The folder of a part, or the one whose name differs only in capitals where that is alone.
+    """Find the folder of a part; its name may differ in capitals where only one does.
 
     Example:
         >>> find_part(Path("Task03_Liver"), "imagesTr")
@@ -23,7 +23,7 @@ def find_part(root: Path, part: str) -> Path:
 
 
 def leave_out_others(root: Path, left: LeftOut) -> None:
-    """Enter the volumes that lie beside the folders of a task, or in other folders there."""
+    """Add the volumes beside the folders of a task, and those in other folders, to `left`."""
     read = {os.path.realpath(find_part(root, part)) for part in PARTS}
     found = volume_files(path for path in entries_of(root) if not path.name.startswith("."))
     for folder in _list_folders(root):
@@ -37,7 +37,7 @@ def leave_out_others(root: Path, left: LeftOut) -> None:
 
 
 def describe_tasks_below(root: Path) -> str:
-    """Words on the task folders at most two folders below a folder, for a refusal; "" for none."""
+    """Name the task folders at most two levels below a folder, for an error; "" for none."""
     if not root.is_dir():
         return ""
     places = [path for folder in _list_folders(root) for path in (folder, *_list_folders(folder))]
@@ -52,6 +52,6 @@ def describe_tasks_below(root: Path) -> str:
 def _list_folders(root: Path) -> list[Path]:
     try:
         entries = entries_of(root)
-    except OSError:  # said by who reads it
+    except OSError:  # whoever reads the folder reports it
         return []
     return [path for path in entries if os.path.isdir(path) and not path.name.startswith(".")]

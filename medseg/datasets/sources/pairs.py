@@ -48,7 +48,7 @@ def pair_by_name(
         masks: likewise.
         name: the folder or archive, for the message.
         kinds: what an image and a mask are called there.
-        files: all that is there, of which those called like a case are named in the message.
+        files: all that is there, of which the message names those with the name of a case.
 
     Raises:
         ValueError: an image without a mask, or the other way round.
@@ -56,7 +56,7 @@ def pair_by_name(
     for case in sorted(images.keys() ^ masks.keys()):
         lacking = kinds[1] if case in images else kinds[0]
         unread = [f for f in files if PurePosixPath(f).stem == case and not find_format(f)]
-        said = f", and {listed(unread)} is of no format that is read" if unread else ""
+        said = f", and {listed(unread)} is in an unsupported format" if unread else ""
         raise ValueError(
             f"case {case} in {name} has no {lacking}{said}: download or unpack it again"
         )
@@ -117,7 +117,7 @@ def copy_pair(
         out: the prepared folder.
         case: name of the case.
         truth_mode: Pillow's name of the mode in which the truth is published.
-        label: turns the truth into a mask, (rows, columns); ValueError where it is none.
+        label: turns the truth into a mask, (rows, columns); raises ValueError where it cannot.
 
     Raises:
         ValueError: a file is unreadable or not as published, or the two differ in size; it is
@@ -151,8 +151,8 @@ def is_made(*paths: Path, stamp: str) -> bool:
 def save_case(pictures: Mapping[Path, NDArray[Any]], *, stamp: str) -> None:
     """Write the pictures of a case one after the other, the last of them with the stamp.
 
-    An older last one is removed first: interrupted anywhere, the case is incomplete, and never has
-    a new picture beside an old mask.
+    The last picture of an earlier run is removed first. So a run that is interrupted leaves an
+    incomplete case, and never a new picture with an old mask.
     """
     *others, last = pictures
     clear(last)

@@ -28,7 +28,7 @@ LOSSLESS = ("PNG", "TIFF", "BMP")
 
 
 def find_format(file: str) -> str:
-    """The format of a picture by its name, of `FORMATS`; "" where it is none.
+    """Find the format of a picture by its name, one of `FORMATS`; "" for any other file.
 
     Example:
         >>> find_format("images/a.JPEG"), find_format("a.txt")

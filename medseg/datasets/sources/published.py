@@ -31,7 +31,7 @@ FREE_BYTES, MOST_RATIO = 2**26, 200
 """A file longer than the first may be at most so many times as long as in its archive."""
 
 DAMAGED = "{file} of {name} cannot be read ({reason}): download or unpack it again"
-"""What is said of a damaged file: what it is called, in which folder or archive, what is wrong."""
+"""Message for a damaged file: its name, its folder or archive, and what is wrong."""
 
 # What a damaged archive or picture makes zipfile and Pillow raise; anything else is a bug.
 _READ_ERRORS = (
@@ -59,7 +59,7 @@ class PublishedFiles:
         files: POSIX paths below it, numbers in their own order ("2.png" before "10.png"); hidden
             files, and those of a folder `__MACOSX`, are left out.
         content: gives the bytes of a file; `read` does so with errors that name the file.
-        damaged: what is said of a damaged file, see `DAMAGED`.
+        damaged: the message for a damaged file, see `DAMAGED`.
         directory: gives size and CRC-32 of a file where an archive records them.
     """
 
@@ -87,7 +87,7 @@ class PublishedFiles:
         return len(content), zlib.crc32(content)
 
     def read_pages(self, file: str) -> list[Image.Image]:
-        """Every page of a picture file, as stored; ValueError where it is no such file.
+        """Decode every page of a picture file, as stored; ValueError where that fails.
 
         An EXIF orientation is not applied, whatever the format, and a warning says so.
         """
@@ -102,7 +102,7 @@ class PublishedFiles:
         return [page for page, _ in pages]
 
     def read_picture(self, file: str) -> Image.Image:
-        """A picture of one page, decoded; ValueError where it is none."""
+        """Decode a picture of one page; ValueError where that fails or there are more pages."""
         first, *more = self.read_pages(file)
         if more:
             raise ValueError(f"{file} of {self.name} has {len(more) + 1} pages, a picture has one")
@@ -110,7 +110,7 @@ class PublishedFiles:
 
     @contextmanager
     def open_archive(self, file: str) -> Iterator["PublishedFiles"]:
-        """The files of an archive among the files; ValueError where it is none."""
+        """Open an archive among the files; ValueError where that fails."""
         content = self.read(file)
         try:
             archive = zipfile.ZipFile(BytesIO(content))
@@ -206,11 +206,11 @@ def open_published(
         source: the folder or archive.
         remedy: what to do where it is neither, for the messages.
         most_bytes: the longest file taken from an archive; a longer one counts as damaged.
-        damaged: what is said of a damaged file, see `DAMAGED`.
+        damaged: the message for a damaged file, see `DAMAGED`.
 
     Raises:
         FileNotFoundError: no such source.
-        ValueError: a file that is no zip archive, or the beginning of one; a pipe or a device.
+        ValueError: a file that is not a zip archive, or is cut; a pipe or a device.
 
     Example:
         >>> with open_published(Path("kvasir-seg.zip"), remedy="give kvasir-seg.zip") as published:
@@ -242,11 +242,11 @@ def open_published(
 
 
 def _warn_of_unread_pictures(name: str, files: Iterable[str], odd: Iterable[str] = ()) -> None:
-    """Name the files that no converter reads although they are, or were, part of the set."""
+    """Warn of files that no converter reads although they seem to belong to the set."""
     left = LeftOut()
     left.add(ODD, odd)
     unread = (file for file in files if PurePosixPath(file).suffix.lower() in UNREAD)
-    left.add("of no format that is read", unread)
+    left.add("in an unsupported format", unread)
     if left:
         warn_once(logger, f"left out of {name}: {left}")
 

@@ -52,7 +52,7 @@ def make_chunk(stamp: str) -> PngInfo:
 
 
 def read(path: Path) -> str | None:
-    """The stamp of a picture; None where there is no file, no PNG or none in it."""
+    """Read the stamp of a picture; None where there is no file, no PNG or no stamp in it."""
     try:
         with Image.open(path) as picture:
             return picture.info.get(KEY)

@@ -107,7 +107,7 @@ def _images(source: Path, target: Path | None) -> list[Path]:
         pictures = [p for p in others if is_picture_file(p)]
         what = f", {pictures[0].name} is a picture" if pictures else ""
         raise ValueError(f"{source.absolute()} holds no case{what}: {_NEEDED}")
-    left.add("of no format that is read", (p.name for p in others))
+    left.add("in an unsupported format", (p.name for p in others))
     left.warn(logger, source, used=len(volumes) + len(folders))
     return sorted([*volumes, *folders], key=case_name)
 

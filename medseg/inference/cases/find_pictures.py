@@ -97,7 +97,7 @@ def _pictures(source: Path) -> list[Path]:
     left = LeftOut()
     left.add("with a hidden name", (p.name for p in hidden if _is_hidden_picture(p)))
     left.add("not searched", (p.name for p in others if p.is_dir()), noun="subfolder")
-    left.add("of no format that is read", (p.name for p in others if not p.is_dir()))
+    left.add("in an unsupported format", (p.name for p in others if not p.is_dir()))
     left.warn(logger, source, used=len(found))
     return sorted(found, key=lambda picture: picture.stem)
 

@@ -555,8 +555,8 @@ def test_one_patient_alone_is_told_once_for_both_views(collection, tmp_path, cap
     for folder in sorted(collection.iterdir())[1:]:
         shutil.rmtree(folder)
     _prepare(collection, tmp_path / "out")
-    (told,) = [message for message in caplog.messages if "cannot be parted" in message]
-    assert told.startswith("lung_nodule-patches cannot be parted, it has 1 patient")
+    (told,) = [message for message in caplog.messages if "cannot be split" in message]
+    assert told.startswith("lung_nodule-patches cannot be split into folds, it has 1 patient")
 
 
 # --- settings ---

@@ -127,7 +127,7 @@ def test_nuclei_without_any_masks_are_the_part_for_testing_and_no_fault_of_a_pic
 def test_a_folder_that_was_prepared_is_no_source(name, tmp_path):
     source = lay(tmp_path / "source", ["images/a_1.png", "masks/a_1.png", "instances/a_1.png"])
     (source / "datalist.json").write_text(json.dumps({"name": "nuclei"}))
-    with pytest.raises(ValueError, match=r"is of nuclei and prepared already.* --dataset_dir$"):
+    with pytest.raises(ValueError, match=r"was prepared from nuclei already.* --dataset_dir$"):
         prepare(name, source, tmp_path / "out")
 
 

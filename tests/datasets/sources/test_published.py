@@ -226,7 +226,7 @@ def test_links_to_nothing_and_pictures_of_no_format_that_is_read_are_named(tmp_p
         assert sorted(published.files) == sorted([*FILES, "set/images/3.webp"])
     assert f"left out of {folder}: 3 files that are links to nothing" in caplog.text
     assert "(set/images/4.png, set/images/5.png, set/masks/4.png)" in caplog.text
-    assert "1 file of no format that is read (set/images/3.webp)" in caplog.text
+    assert "1 file in an unsupported format (set/images/3.webp)" in caplog.text
 
 
 def test_an_archive_names_its_pictures_of_no_format_that_is_read(tmp_path, caplog):
@@ -234,7 +234,7 @@ def test_an_archive_names_its_pictures_of_no_format_that_is_read(tmp_path, caplo
         pack({**FILES, "set/a.GIF": b"gif"}, tmp_path / "a.zip"), remedy="give one"
     ):
         pass
-    assert "1 file of no format that is read (set/a.GIF)" in caplog.text
+    assert "1 file in an unsupported format (set/a.GIF)" in caplog.text
 
 
 def test_a_set_of_what_is_read_has_no_warning(tmp_path, caplog):

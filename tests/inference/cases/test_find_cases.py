@@ -108,7 +108,7 @@ def test_every_format_of_volumes_is_a_case_and_its_parts_are_none(tmp_path, capl
     assert names(tmp_path) == list("abcdefgh")
     assert "8 cases of" in caplog.text
     assert "1 file with a hidden name (.i.nii)" in caplog.text
-    assert "1 file of no format that is read (notes.txt)" in caplog.text
+    assert "1 file in an unsupported format (notes.txt)" in caplog.text
 
 
 def test_hidden_files_are_not_looked_at(ct, tmp_path):
@@ -122,7 +122,7 @@ def test_stray_files_beside_dicom_folders_are_left_aside_and_logged(ct, tmp_path
     touch(tmp_path, "README.txt", "list.csv")
     (tmp_path / "empty").touch()
     assert names(tmp_path) == ["one", "two"]
-    assert "3 files of no format that is read (README.txt, empty, list.csv)" in caplog.text
+    assert "3 files in an unsupported format (README.txt, empty, list.csv)" in caplog.text
 
 
 def test_stray_files_among_dicom_files_do_not_split_the_case(ct, tmp_path):

@@ -41,7 +41,7 @@ def test_a_folder_gives_a_case_for_each_picture_sorted_by_name(tmp_path):
 def test_other_files_and_subfolders_are_left_aside_and_logged(tmp_path, caplog):
     touch(tmp_path, "a.png", "notes.txt", "b.nii.gz", "sub.png/c.png")
     assert names(tmp_path) == ["a"]
-    assert "2 files of no format that is read (b.nii.gz, notes.txt)" in caplog.text
+    assert "2 files in an unsupported format (b.nii.gz, notes.txt)" in caplog.text
     assert "1 subfolder not searched (sub.png)" in caplog.text
 
 
