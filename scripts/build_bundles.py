@@ -15,8 +15,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, only tell")
     parser.add_argument("--bundles-dir", default="bundles", help="default: %(default)s")
     args = parser.parse_args()
-    act = build.stale if args.check else build.build
-    paths = [p for name in build.names(args.bundles_dir) for p in act(name, args.bundles_dir)]
+    act = build.find_stale if args.check else build.build
+    paths = [p for name in build.list_names(args.bundles_dir) for p in act(name, args.bundles_dir)]
     for path in paths:
         sys.stdout.write(f"{path} {'lags behind its layers' if args.check else 'written'}\n")
     return int(args.check and bool(paths))

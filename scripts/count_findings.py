@@ -23,7 +23,7 @@ from monai.utils import convert_to_numpy
 
 from medseg.bundles.overrides import checked_overrides, read_config
 from medseg.inference import CheckImaged
-from medseg.plausibility import compare_class, measure_class, ranges_of, reaches_edge
+from medseg.plausibility import compare_class, measure_class, reaches_edge, read_ranges
 
 SHOWN = 8
 
@@ -70,7 +70,7 @@ def held_out(args: argparse.Namespace, overrides: list[str]) -> Iterator[tuple[l
 
 def of_label(label: Any, classes: dict[str, list[int]], bundle: Path) -> list[str]:
     """What would be said of a result that is just the true label."""
-    trained, values = ranges_of(bundle / "models" / "model.pt"), convert_to_numpy(label)[0]
+    trained, values = read_ranges(bundle / "models" / "model.pt"), convert_to_numpy(label)[0]
     if trained is None:
         return []
     voxel_ml = None

@@ -2,8 +2,8 @@
 
 A task file in `bundles/layers/tasks` names, for training, evaluation and inference, the layers that
 it adds to those of every task. `build` merges them in order, the task last, keeps what the workflow
-uses, and writes complete configs. The configs are committed and never edited; `stale` tells which
-lag behind their layers.
+uses, and writes complete configs. The configs are committed and never edited; `find_stale` tells
+which lag behind their layers.
 """
 
 import json
@@ -52,7 +52,7 @@ def find(name: str) -> str:
     )
 
 
-def names(bundles_dir: str | Path = "bundles") -> list[str]:
+def list_names(bundles_dir: str | Path = "bundles") -> list[str]:
     """The tasks that have a layer file, sorted.
 
     Raises:
@@ -77,7 +77,7 @@ def build(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
         The files that changed.
     """
     changed = []
-    for path, text in rendered(name, bundles_dir).items():
+    for path, text in render(name, bundles_dir).items():
         if not path.exists() or path.read_text() != text:
             with whole(path) as partial:
                 partial.write_text(text)
@@ -91,61 +91,61 @@ def build(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
     return changed
 
 
-def stale(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
+def find_stale(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
     """The built files of a bundle that are not what its layers give."""
     return [
         path
-        for path, text in rendered(name, bundles_dir).items()
+        for path, text in render(name, bundles_dir).items()
         if not path.exists() or path.read_text() != text
     ]
 
 
-def rendered(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
+def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
     """Every built file of a bundle with the text its layers give.
 
     Raises:
         FileNotFoundError: there is no such task.
     """
-    known = names(bundles_dir)
+    known = list_names(bundles_dir)
     if name not in known:
         raise FileNotFoundError(f"no bundle {name!r} in {bundles_dir}: it has {', '.join(known)}")
     layers, configs = Path(bundles_dir) / "layers", Path(bundles_dir) / name / "configs"
     task = json.loads((layers / "tasks" / f"{name}.json").read_text())
     files = {configs / "logging.conf": (layers / "logging.conf").read_text()}
-    for workflow, stack in _stacks(task["_layers_"]).items():
+    for workflow, stack in _layers_of_workflows(task["_layers_"]).items():
         sources = [*(f"{layer}.json" for layer in stack), f"tasks/{name}.json"]
         config = _merge([layers / source for source in sources])
-        config = _used(config, (*ALWAYS, *WORKFLOWS[workflow]))
-        if CHOICES in references(config):
-            config[CHOICES] = {key: f"@{key}" for key in choices(config)}
+        config = _keep_used(config, (*ALWAYS, *WORKFLOWS[workflow]))
+        if CHOICES in find_references(config):
+            config[CHOICES] = {key: f"@{key}" for key in list_choices(config)}
         note = _GENERATED.format(layers=", ".join(f"layers/{source}" for source in sources))
-        files[configs / f"{workflow}.json"] = as_text(
-            {"_generated_": note, **_choices_first(config)}
+        files[configs / f"{workflow}.json"] = format_config(
+            {"_generated_": note, **_put_choices_first(config)}
         )
     return files
 
 
-def as_text(config: Mapping[str, Any]) -> str:
+def format_config(config: Mapping[str, Any]) -> str:
     """A config as it is written: JSON with short lists on one line."""
-    return _short_lists_inline(json.dumps(config, indent=4)) + "\n"
+    return _write_short_lists_inline(json.dumps(config, indent=4)) + "\n"
 
 
-def references(value: Any) -> set[str]:
+def find_references(value: Any) -> set[str]:
     """Top-level ids that a config value refers to by `@id` or `%id`."""
     if isinstance(value, str):
         return set(_REFERENCE.findall(value))
     if isinstance(value, Mapping):
         value = value.values()
-    return set().union(*map(references, value)) if isinstance(value, Iterable) else set()
+    return set().union(*map(find_references, value)) if isinstance(value, Iterable) else set()
 
 
-def choices(config: Mapping[str, Any]) -> list[str]:
+def list_choices(config: Mapping[str, Any]) -> list[str]:
     """The top-level keys whose value is plain, or is made of such keys without a call, in order.
 
     They are what a user chooses; the others are wiring: components, and expressions that call.
 
     Example:
-        >>> choices({"name": "a", "output_dir": "$'runs/' + @name", "device": "$f()"})
+        >>> list_choices({"name": "a", "output_dir": "$'runs/' + @name", "device": "$f()"})
         ['name', 'output_dir']
     """
     found: list[str] = []
@@ -160,22 +160,22 @@ def _is_choice(key: str, value: Any, found: Iterable[str]) -> bool:
     if key in (CHOICES, "imports", "_generated_"):
         return False
     if _is_wiring(value):
-        made_of = references(value)
+        made_of = find_references(value)
         return isinstance(value, str) and "(" not in value and set() < made_of <= set(found)
     return True
 
 
 def _is_wiring(value: Any) -> bool:
     text = json.dumps(value)
-    return bool(references(value)) or '"_target_"' in text or '"$' in text
+    return bool(find_references(value)) or '"_target_"' in text or '"$' in text
 
 
-def unused(config: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
+def find_unused(config: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
     """Top-level keys of a config that nothing reachable from `roots` refers to."""
-    return sorted(set(config) - set(_used(config, roots)) - {"_generated_", "_meta_"})
+    return sorted(set(config) - set(_keep_used(config, roots)) - {"_generated_", "_meta_"})
 
 
-def _stacks(named: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def _layers_of_workflows(named: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """The layers of every workflow: those that the task names, on those that all tasks have."""
     train, evaluate, inference = (named[key] for key in ("train", "evaluate", "inference"))
     return {
@@ -193,7 +193,7 @@ def _merge(paths: list[Path]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key != "_layers_"}
 
 
-def _used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any]:
+def _keep_used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any]:
     """The keys that `roots` reach, and the imports whose module one of them names."""
     todo, reached = [root for root in roots if root in config], set()
     while todo:
@@ -202,20 +202,20 @@ def _used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any]:
             reached.add(key)
             if key == CHOICES:  # it names every choice, which uses none
                 continue
-            todo += [ref for ref in references(config[key]) if ref in config]
+            todo += [ref for ref in find_references(config[key]) if ref in config]
     kept = {key: value for key, value in config.items() if key in reached}
     text = json.dumps(kept)
     imports = [line for line in config.get("imports", []) if f"{line.split()[-1]}." in text]
     return {"imports": imports, **kept}
 
 
-def _choices_first(config: Mapping[str, Any]) -> dict[str, Any]:
+def _put_choices_first(config: Mapping[str, Any]) -> dict[str, Any]:
     """The keys without wiring, in order, then the others."""
 
     return dict(sorted(config.items(), key=lambda item: item[0] == CHOICES or _is_wiring(item[1])))
 
 
-def _short_lists_inline(text: str) -> str:
+def _write_short_lists_inline(text: str) -> str:
     """Lists of plain values on one line, as a person would write them."""
     plain = r'(?:"[^"\n]*"|-?[\d.e+-]+|true|false|null)'
     pattern = re.compile(rf"\[\n\s+({plain}(?:,\n\s+{plain})*)\n\s+\]")

@@ -100,7 +100,7 @@ def _large_files(bundle: Bundle) -> Iterator[str]:
 def _find_stale_configs(bundle: Bundle) -> Iterator[str]:
     if not bundle.task.is_file():
         return
-    for path in build.stale(bundle.name, bundle.bundles_dir):
+    for path in build.find_stale(bundle.name, bundle.bundles_dir):
         file = path.relative_to(bundle.root)
         yield f"{file} differs from what its layers build: run `medseg bundles build {bundle.name}`"
 
@@ -113,7 +113,7 @@ def _lost_choices(bundle: Bundle) -> Iterator[str]:
 
 def _unused_keys(bundle: Bundle) -> Iterator[str]:
     for file, (workflow, ids) in zip(CONFIGS, build.WORKFLOWS.items(), strict=True):
-        for key in build.unused(bundle.json(file), (*build.ALWAYS, *ids)):
+        for key in build.find_unused(bundle.json(file), (*build.ALWAYS, *ids)):
             yield f"{file}: nothing in {workflow} uses {key}: remove it from the layers"
 
 

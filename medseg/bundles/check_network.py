@@ -11,7 +11,7 @@ from medseg.base.path_keys import inert
 from medseg.base.scratch import scratch_folder
 from medseg.bundles.bundle import INFERENCE, METADATA, TRAIN, WEIGHTS, Bundle, first_line
 from medseg.networks import load_weights
-from medseg.plausibility import read_trained_on, why_not_compared
+from medseg.plausibility import explain_not_compared, read_trained_on
 
 
 def find_train_property_faults(bundle: Bundle) -> list[str]:
@@ -127,7 +127,7 @@ def find_trained_on_faults(bundle: Bundle) -> Iterator[str]:
         yield str(error)
         return
     if found is not None and not found.is_of(weights):
-        yield why_not_compared(weights)
+        yield explain_not_compared(weights)
 
 
 def _reason(error: Exception) -> str:

@@ -37,7 +37,7 @@ def refuse_existing(out: Path) -> None:
         )
 
 
-def derive(
+def write_copy(
     bundle: Path,
     out: Path,
     *,
@@ -99,12 +99,12 @@ def _write_configs(bundle: Path, made: Path, *, changes: Mapping[str, Any], note
             if key in parser:
                 parser[key] = value
         parser["_generated_"] = inert_if_needed(note)
-        (made / file).write_text(build.as_text(parser.get()))
+        (made / file).write_text(build.format_config(parser.get()))
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     metadata["version"], metadata["changelog"] = "0.1.0", {"0.1.0": note}
     metadata["name"] = f"{metadata['name']}, pruned"
     metadata["description"] = f"{metadata['description']} This one: {note}."
-    (made / "configs" / "metadata.json").write_text(build.as_text(metadata))
+    (made / "configs" / "metadata.json").write_text(build.format_config(metadata))
 
 
 def _list_large_file(made: Path) -> None:

@@ -43,7 +43,7 @@ def parse_value(key: str, text: str) -> Any:
         >>> parse_value("window_hu", "[-100, 240]"), parse_value("norm", "batch")
         ([-100, 240], 'batch')
     """
-    if _depth(text) > DEEPEST:
+    if _measure_depth(text) > DEEPEST:
         raise ValueError(
             f"override --{key} is nested deeper than {DEEPEST} levels: write it with fewer brackets"
         )
@@ -86,7 +86,7 @@ def checked_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
         >>> checked_value("fold", 1.0, {"fold": 0})
         1
     """
-    (origin, default), name = _default(key, config), key.split("#")[-1]
+    (origin, default), name = _find_default(key, config), key.split("#")[-1]
     if default is None or (isinstance(value, str) and value.startswith(_EXPRESSIONS)):
         return value
     if isinstance(value, float) and isinstance(default, int) and value.is_integer():
@@ -133,7 +133,7 @@ def _has_kind_of(name: str, value: Any, default: Any) -> bool:
     return isinstance(value, dict)
 
 
-def _default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
+def _find_default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
     """The key that a key stands for, or itself, and its plain value; None where there is none."""
     for _ in range(len(config) + 1):
         value: Any = config
@@ -151,7 +151,7 @@ def _default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
     return key, None if is_unknown else value
 
 
-def _depth(text: str) -> int:
+def _measure_depth(text: str) -> int:
     """How deep brackets lie in each other, those in quotes left out."""
     deepest, depth, quote = 0, 0, ""
     for letter in text:

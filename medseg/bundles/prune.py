@@ -28,9 +28,9 @@ from medseg.base.files import check_folder
 from medseg.base.path_keys import inert_if_needed, is_path_key, is_text_key
 from medseg.base.scratch import collect
 from medseg.base.watch import Watch
-from medseg.bundles.copy import derive, refuse_existing
+from medseg.bundles.copy import refuse_existing, write_copy
 from medseg.bundles.overrides import PASSED_ON, checked_overrides, for_monai
-from medseg.bundles.prune_report import ALL_HEADS, CSV, PLOT, Row, markdown, write
+from medseg.bundles.prune_report import ALL_HEADS, CSV, PLOT, Row, format_card, write
 from medseg.bundles.run import run_bundle
 from medseg.inference import MixedPrecisionInferer
 from medseg.networks import NestedUNet, load_weights, place
@@ -99,22 +99,22 @@ def prune_bundle(
         collect(out.parent)
         collect(report_dir, levels=1)
         network = evaluation.trained_network()
-        rows = _rows(evaluation, network, report_dir=report_dir, repeats=repeats)
+        rows = _measure_rows(evaluation, network, report_dir=report_dir, repeats=repeats)
         iou = {level: rows[f"L{level}"].iou for level in network.topology.levels}
-        level = choose(iou, tolerance=tolerance)
+        level = choose_level(iou, tolerance=tolerance)
         asked = {"out": str(out), "tolerance_points": tolerance, "repeats": repeats}
         about = {**evaluation.about(), **asked}
         table = list(rows.values())
         write(report_dir, table, chosen=f"L{level}", about=about)
         logger.info("%s and %s: %s", CSV, PLOT, report_dir)
         note = f"{root.name} pruned at level {level} of {max(iou)} by `medseg prune`"
-        derive(
+        write_copy(
             bundle,
             out,
             changes={**evaluation.choices(), "level": level, "encoder_weights": None},
             weights=network.prune(level).state_dict(),
             weights_of=evaluation.weights,
-            card=_card(out.name, table, chosen=f"L{level}", about=about, note=note),
+            card=format_card(out.name, table, chosen=f"L{level}", about=about, note=note),
             note=note,
         )
         watch.check()
@@ -122,11 +122,11 @@ def prune_bundle(
     return out
 
 
-def choose(iou: Mapping[int, float], *, tolerance: float) -> int:
+def choose_level(iou: Mapping[int, float], *, tolerance: float) -> int:
     """The smallest level whose IoU lies at most `tolerance` points (hundredths) below the best.
 
     Example:
-        >>> choose({1: 0.70, 2: 0.891, 3: 0.896, 4: 0.90}, tolerance=0.6)
+        >>> choose_level({1: 0.70, 2: 0.891, 3: 0.896, 4: 0.90}, tolerance=0.6)
         3
     """
     lowest = max(iou.values()) - tolerance / 100 - 1e-9  # a difference of just the tolerance passes
@@ -143,7 +143,7 @@ def _check_options(tolerance: float, repeats: int) -> None:
         raise ValueError("the plot needs Matplotlib, not installed: pip install 'medseg[report]'")
 
 
-def _rows(
+def _measure_rows(
     evaluation: "_Evaluation", network: NestedUNet, *, report_dir: Path, repeats: int
 ) -> dict[str, Row]:
     """A row for each level, and one for all heads together."""
@@ -273,35 +273,3 @@ class _Evaluation:
 
     def _value(self, key: str) -> Any:
         return self.parser.get_parsed_content(key)
-
-
-def _card(
-    name: str, rows: Sequence[Row], *, chosen: str, about: Mapping[str, Any], note: str
-) -> str:
-    """The model card of a pruned bundle."""
-    shape = "x".join(map(str, about["window"][2:]))
-    arguments = f" {about['arguments']}" if about["arguments"] else ""
-    return f"""# {name}
-
-This is {note}. Task, data, licence and limits are those of
-`{about["bundle"]}`, see its model card.
-
-{markdown(rows, chosen=chosen)}
-
-- IoU and Dice: means over the classes and {rows[0].cases} cases, section {about["section"]}, fold
-  {about["fold"]} of {about["folds"]}, split seed {about["seed"]}.
-- Time and peak memory: one window of {shape}, {about["device"]}, {about["threads"]} threads, the
-  median of {about["repeats"]} passes in turns.
-- all: the mean of all heads, the accurate mode of `{about["bundle"]}`.
-- {chosen} is the smallest level within {about["tolerance_points"]:g} points of IoU of the best.
-- SHA-256 of the weights before pruning: {about["weights_sha256"]}.
-
-Made by medseg {about["versions"]["medseg"]}, torch {about["versions"]["torch"]}:
-
-```bash
-medseg prune -b {about["folder"]} -o {about["out"]} --tolerance {about["tolerance_points"]:g} \\
-    --repeats {about["repeats"]}{arguments}
-```
-
-For research. Not a medical device.
-"""

@@ -63,7 +63,7 @@ def write(
     return paths
 
 
-def markdown(rows: Sequence[Row], *, chosen: str) -> str:
+def format_table(rows: Sequence[Row], *, chosen: str) -> str:
     """The table for a model card; time and multiply-adds also as parts of the last level's."""
     last = next(row for row in reversed(rows) if row.level != ALL_HEADS)
     lines = [
@@ -74,7 +74,7 @@ def markdown(rows: Sequence[Row], *, chosen: str) -> str:
         name = f"**{row.level}**" if row.level == chosen else row.level
         lines.append(
             f"| {name} | {100 * row.iou:.2f} | {100 * row.dice:.2f} | {row.parameters:,} | "
-            f"{row.multiply_adds / 1e9:.2f} G | {_time(row.seconds)} | "
+            f"{row.multiply_adds / 1e9:.2f} G | {_format_time(row.seconds)} | "
             f"{row.seconds / last.seconds:.0%} | {row.peak_mib:.0f} MiB |"
         )
     return "\n".join(lines)
@@ -115,5 +115,37 @@ def draw(rows: Sequence[Row], path: Path, *, chosen: str, tolerance: float) -> N
     figure.savefig(path, dpi=150)
 
 
-def _time(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
+
+
+def format_card(
+    name: str, rows: Sequence[Row], *, chosen: str, about: Mapping[str, Any], note: str
+) -> str:
+    """The model card of a pruned bundle."""
+    shape = "x".join(map(str, about["window"][2:]))
+    arguments = f" {about['arguments']}" if about["arguments"] else ""
+    return f"""# {name}
+
+This is {note}. Task, data, licence and limits are those of
+`{about["bundle"]}`, see its model card.
+
+{format_table(rows, chosen=chosen)}
+
+- IoU and Dice: means over the classes and {rows[0].cases} cases, section {about["section"]}, fold
+  {about["fold"]} of {about["folds"]}, split seed {about["seed"]}.
+- Time and peak memory: one window of {shape}, {about["device"]}, {about["threads"]} threads, the
+  median of {about["repeats"]} passes in turns.
+- all: the mean of all heads, the accurate mode of `{about["bundle"]}`.
+- {chosen} is the smallest level within {about["tolerance_points"]:g} points of IoU of the best.
+- SHA-256 of the weights before pruning: {about["weights_sha256"]}.
+
+Made by medseg {about["versions"]["medseg"]}, torch {about["versions"]["torch"]}:
+
+```bash
+medseg prune -b {about["folder"]} -o {about["out"]} --tolerance {about["tolerance_points"]:g} \\
+    --repeats {about["repeats"]}{arguments}
+```
+
+For research. Not a medical device.
+"""

@@ -34,7 +34,7 @@ def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
 
     with one_line_errors():
         require_output()
-        for name in build.names(bundles_dir):
+        for name in build.list_names(bundles_dir):
             root = bundles_dir / name
             task = json.loads((root / "configs" / "metadata.json").read_text())["task"]
             weights = "weights" if (root / "models" / "model.pt").exists() else "no weights"
@@ -53,7 +53,7 @@ def build_bundles(
     from medseg.bundles import build
 
     with one_line_errors():
-        for name in names or build.names(bundles_dir):
+        for name in names or build.list_names(bundles_dir):
             for path in build.build(name, bundles_dir):
                 say(f"written {path}")
 
@@ -74,7 +74,7 @@ def check_bundles(
     found = False
     with one_line_errors():
         require_output()
-        for name in names or build.names(bundles_dir):
+        for name in names or build.list_names(bundles_dir):
             listed = find_faults(name, bundles_dir)
             found = found or bool(listed)
             say(f"{name}: {counted(len(listed), 'fault') if listed else 'ok'}")

@@ -1,32 +1,32 @@
 """Plausibility: whether an image and its result look like those of the training."""
 
-from medseg.plausibility.appearance import has_appearance, measure_appearance, why_unlike
+from medseg.plausibility.appearance import explain_unlikeness, has_appearance, measure_appearance
 from medseg.plausibility.body_parts import are_far_apart
 from medseg.plausibility.body_size import doubt_edges, judge_body, measure_body
 from medseg.plausibility.compare import compare_class, compare_image, doubt_organ
-from medseg.plausibility.content import why_no_content
-from medseg.plausibility.extent import doubt_extent, why_impossible_extent
+from medseg.plausibility.content import explain_no_content
+from medseg.plausibility.extent import doubt_extent, explain_impossible_extent
 from medseg.plausibility.hounsfield import (
     doubt_hounsfield,
+    explain_not_hounsfield,
     is_scan_in_hounsfield,
     looks_like_hounsfield,
-    why_not_hounsfield,
 )
 from medseg.plausibility.label_maps import describe_few_values, describe_label_map
-from medseg.plausibility.lungs import lung_share
+from medseg.plausibility.lungs import measure_lung_share
 from medseg.plausibility.measure import measure_class, reaches_edge
-from medseg.plausibility.posture import doubts_of_posture
+from medseg.plausibility.posture import find_posture_doubts
 from medseg.plausibility.trained_on import (
     TrainedOn,
     choose_cases,
     copy_trained_on,
+    explain_not_compared,
+    find_path_beside,
     measure_case_image,
     measure_cases,
     merge_trained_on,
-    path_beside,
-    ranges_of,
+    read_ranges,
     read_trained_on,
-    why_not_compared,
     write_trained_on,
 )
 
@@ -43,26 +43,26 @@ __all__ = [
     "doubt_extent",
     "doubt_hounsfield",
     "doubt_organ",
-    "doubts_of_posture",
+    "explain_impossible_extent",
+    "explain_no_content",
+    "explain_not_compared",
+    "explain_not_hounsfield",
+    "explain_unlikeness",
+    "find_path_beside",
+    "find_posture_doubts",
     "has_appearance",
     "is_scan_in_hounsfield",
     "judge_body",
     "looks_like_hounsfield",
-    "lung_share",
     "measure_appearance",
     "measure_body",
     "measure_case_image",
     "measure_cases",
     "measure_class",
+    "measure_lung_share",
     "merge_trained_on",
-    "path_beside",
-    "ranges_of",
     "reaches_edge",
+    "read_ranges",
     "read_trained_on",
-    "why_impossible_extent",
-    "why_no_content",
-    "why_not_compared",
-    "why_not_hounsfield",
-    "why_unlike",
     "write_trained_on",
 ]

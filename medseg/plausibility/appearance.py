@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 WARN_DISTANCE, REFUSE_DISTANCE = 1.5, 2.5
-"""Distances from the nearest training case, see `nearest`. Of 215 pictures of nuclei (Data
+"""Distances from the nearest training case, see `find_nearest`. Of 215 pictures of nuclei (Data
 Science Bowl 2018) that were not trained on, 4 are beyond 1.5 and none beyond 2.1; of 400 brain MR,
 slices of CT and electron micrographs all are beyond 1.5 and half of them beyond 3. Of 220 MR of the
 hippocampus none is beyond 0.5."""
@@ -98,7 +98,7 @@ def measure_appearance(array: np.ndarray) -> dict[str, float]:
     return {name: value for name, value in found.items() if not np.isnan(value)}
 
 
-def nearest(
+def find_nearest(
     measured: Mapping[str, float], cases: Sequence[Mapping[str, float]]
 ) -> tuple[float, str, Mapping[str, float]] | None:
     """The distance from the nearest case, the feature in which it differs most, and that case.
@@ -107,21 +107,21 @@ def nearest(
     lacks are left out. None where nothing can be compared.
 
     Example:
-        >>> nearest({"median": 0.5}, [{"median": 0.2}, {"median": 0.8}])[0].__round__(3)
+        >>> find_nearest({"median": 0.5}, [{"median": 0.2}, {"median": 0.8}])[0].__round__(3)
         2.0
     """
     names = [n for n in FEATURES if n in measured and any(n in case for case in cases)]
     if not names:
         return None
-    here = np.array([_scaled(name, measured[name]) for name in names])
-    there = np.array([[_scaled(n, case.get(n, measured[n])) for n in names] for case in cases])
+    here = np.array([_scale(name, measured[name]) for name in names])
+    there = np.array([[_scale(n, case.get(n, measured[n])) for n in names] for case in cases])
     apart = np.abs(there - here)
     distances = np.sqrt(np.square(apart).sum(axis=1))
     at = int(distances.argmin())
     return float(distances[at]), names[int(apart[at].argmax())], cases[at]
 
 
-def why_unlike(
+def explain_unlikeness(
     measured: Mapping[str, float], cases: Sequence[Mapping[str, float]], *, shape: Sequence[int]
 ) -> tuple[str | None, bool]:
     """Say how an image differs from all training cases, and whether so much that it is refused.
@@ -131,7 +131,7 @@ def why_unlike(
         cases: likewise, of the training.
         shape: of the image, (*spatial).
     """
-    found = nearest(measured, cases)
+    found = find_nearest(measured, cases)
     if found is None or found[0] <= WARN_DISTANCE:
         return None, False
     distance, name, case = found
@@ -146,7 +146,7 @@ def why_unlike(
     return words, is_refused and min(shape) >= least
 
 
-def _scaled(name: str, value: float) -> float:
+def _scale(name: str, value: float) -> float:
     feature = FEATURES[name]
     if feature.is_likeness:
         value = float(np.log2(1.002 - min(value, 1.0)))

@@ -65,10 +65,10 @@ def measure_body(hu: np.ndarray, spacing_mm: Sequence[float]) -> BodySize | None
         box = ndimage.find_objects(pieces)[int(sizes.argmax())]
         sides = [(part.stop - part.start) * edge for part, edge in zip(box, edges, strict=True)]
         width, area = max(width, *sides), max(area, float(sizes.max()) * edges[0] * edges[1] / 100)
-    return BodySize(width, area, border_share(slices) < SEEN_FROM_OUTSIDE)
+    return BodySize(width, area, measure_border_share(slices) < SEEN_FROM_OUTSIDE)
 
 
-def border_share(mask: np.ndarray) -> float:
+def measure_border_share(mask: np.ndarray) -> float:
     """The share of the border of slices, (I, J, K), that is in a mask."""
     border = [mask[0], mask[-1], mask[:, 0], mask[:, -1]]
     return float(np.mean(np.concatenate([part.ravel() for part in border])))

@@ -38,19 +38,21 @@ def compare_image(
         if quantity is None or name not in measured:
             continue
         value = measured[name]
-        words = f"{quantity.words} is {_beside_training(value, low, high, quantity)}"
+        words = f"{quantity.words} is {_compare_with_training(value, low, high, quantity)}"
         if quantity.refuse is not None and _is_beyond(
             value, low, high, quantity, least=quantity.refuse, widths=REFUSE_WIDTHS
         ):
             refusals.append(words)
         elif _is_beyond(value, low, high, quantity, least=quantity.warn, widths=WARN_WIDTHS):
             warnings.append(words)
-    if not refusals and (scaled := _scaled(measured, ranges)):
+    if not refusals and (scaled := _explain_scale(measured, ranges)):
         refusals.append(scaled)
     return refusals, warnings
 
 
-def _scaled(measured: Mapping[str, float], ranges: Mapping[str, Sequence[float]]) -> str | None:
+def _explain_scale(
+    measured: Mapping[str, float], ranges: Mapping[str, Sequence[float]]
+) -> str | None:
     """Say that image and voxels are both too large, or both too small, as in another unit.
 
     A crop is smaller and its voxels are not; a coarse image has larger voxels and the same sides.
@@ -61,7 +63,7 @@ def _scaled(measured: Mapping[str, float], ranges: Mapping[str, Sequence[float]]
     for name in _SCALED:
         quantity, value, (low, high) = OF_IMAGE[name], measured[name], ranges[name]
         times.append(_times_beyond(value, low, high))
-        words.append(f"{quantity.words} is {_beside_training(value, low, high, quantity)}")
+        words.append(f"{quantity.words} is {_compare_with_training(value, low, high, quantity)}")
     if not (min(times) > MOST_TIMES or max(times) < 1 / MOST_TIMES):
         return None
     return f"its sizes are likely stated in another unit: {' and '.join(words)}"
@@ -109,10 +111,10 @@ def compare_class(
             continue
         if _is_beyond(value, low, high, quantity, least=quantity.warn, widths=WARN_WIDTHS):
             if key in _DIRECTIONS and "volume_ml" in measured:
-                found.append(f"{name} {_place(key, value, low, high)}")
+                found.append(f"{name} {_describe_place(key, value, low, high)}")
                 continue
             found.append(
-                f"{name}: {quantity.words} is {_beside_training(value, low, high, quantity)}"
+                f"{name}: {quantity.words} is {_compare_with_training(value, low, high, quantity)}"
             )
     return found
 
@@ -129,12 +131,13 @@ def doubt_organ(
     low, high = limits_ml
     if volume_ml > high or (volume_ml < low and not is_cut):
         yield (
-            f"{name}: the volume is {_number(volume_ml)} mL, and a whole one has {_number(low)} to "
-            f"{_number(high)} mL"
+            f"{name}: the volume is {_format_number(volume_ml)} mL, and a whole one has "
+            f"{_format_number(low)} to "
+            f"{_format_number(high)} mL"
         )
 
 
-def _place(key: str, value: float, low: float, high: float) -> str:
+def _describe_place(key: str, value: float, low: float, high: float) -> str:
     """Where a class of a volume lies, whose axes are to the right, the front and the head."""
     smaller, larger, extent = _DIRECTIONS[key]
     where = smaller if value < low else larger
@@ -155,11 +158,13 @@ def _is_beyond(
     return value < low * 2**-margin or value > high * 2**margin
 
 
-def _beside_training(value: float, low: float, high: float, quantity: Quantity) -> str:
+def _compare_with_training(value: float, low: float, high: float, quantity: Quantity) -> str:
     unit = f" {quantity.unit}" if quantity.unit else ""
-    span = _number(low) if low == high else f"{_number(low)} to {_number(high)}"
-    return f"{_number(value)}{unit}, in training it was {span}{unit}"
+    span = (
+        _format_number(low) if low == high else f"{_format_number(low)} to {_format_number(high)}"
+    )
+    return f"{_format_number(value)}{unit}, in training it was {span}{unit}"
 
 
-def _number(value: float) -> str:
+def _format_number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

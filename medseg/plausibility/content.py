@@ -13,14 +13,14 @@ MOST_LINES = 64
 """Lines that are compared along each further axis, about."""
 
 
-def why_no_content(array: np.ndarray) -> str | None:
+def explain_no_content(array: np.ndarray) -> str | None:
     """Say why an image shows nothing; None where it shows something, or is too small to say.
 
     Args:
         array: (C, I, J) or (C, I, J, K), finite. Of channels, one that shows something is enough.
 
     Example:
-        >>> why_no_content(np.zeros((1, 200, 200)))
+        >>> explain_no_content(np.zeros((1, 200, 200)))
         'every value is 0'
     """
     if array[0].size < LEAST_VALUES:

@@ -22,13 +22,13 @@ MANY_VOXELS = 100
 """Fewer voxels along the longest side may be a crop."""
 
 
-def why_impossible_extent(grid: Geometry) -> str | None:
+def explain_impossible_extent(grid: Geometry) -> str | None:
     """Say why a CT on a grid cannot be of a patient; None where it can be.
 
     Example:
         >>> import numpy as np
-        >>> why_impossible_extent(Geometry((512, 512, 9), np.diag([0.0008, 0.0008, 0.002, 1.0])))
-        'its voxels have an edge of 0.0008 mm, less than 0.1 mm'
+        >>> explain_impossible_extent(Geometry((512, 512, 9), np.diag([0.0008, 0.0008, 0.002,
+        1.0]))) 'its voxels have an edge of 0.0008 mm, less than 0.1 mm'
     """
     edges = [float(edge) for edge in grid.spacing_mm]
     sides = sorted(n * edge for n, edge in zip(grid.shape, edges, strict=True))

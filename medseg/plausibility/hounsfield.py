@@ -96,13 +96,13 @@ MANY_VOXELS = 2**15
 """In so many voxels there are more than `FEW_VALUES`."""
 
 
-def why_not_hounsfield(array: np.ndarray) -> str | None:
+def explain_not_hounsfield(array: np.ndarray) -> str | None:
     """Say why values cannot be Hounsfield units; None where they can.
 
     Args:
         array: (C, *spatial). A constant one passes: there is nothing to be judged by.
     """
-    values = sample(array)
+    values = take_sample(array)
     least, most = float(values.min()), float(values.max())
     if least == most:
         return None
@@ -112,7 +112,7 @@ def why_not_hounsfield(array: np.ndarray) -> str | None:
     if np.mean((values > TISSUE_HU[0]) & (values < TISSUE_HU[1])) < LEAST_TISSUE:
         low, high = TISSUE_HU
         return f"{span} and almost none is from {low} to {high}, where soft tissue is"
-    if why := _why_inverted(values):
+    if why := _explain_inverted(values):
         return why
     body = values[values > BODY_HU]
     if np.mean(body > DENSE_HU) > MOST_DENSE:
@@ -122,7 +122,7 @@ def why_not_hounsfield(array: np.ndarray) -> str | None:
         return f"it holds only {few} different values"
     if array.size >= MANY_VOXELS and (array.min(), array.max()) == EIGHT_BITS:
         return f"{span}, which is the range of 8 bits; bone and air lie beyond it"
-    return _why_no_air(array, values) if array.ndim == 4 else None
+    return _explain_no_air(array, values) if array.ndim == 4 else None
 
 
 def doubt_hounsfield(array: np.ndarray) -> str | None:
@@ -135,7 +135,7 @@ def doubt_hounsfield(array: np.ndarray) -> str | None:
         >>> doubt_hounsfield(body)
         'the median of the body is 240 HU, where -110 to 130 are usual: values may be shifted'
     """
-    values = sample(array)
+    values = take_sample(array)
     if array.ndim != 4 or array.size < MANY_VOXELS:
         return None
     if doubt := _doubt_sign(values):
@@ -154,7 +154,7 @@ def doubt_hounsfield(array: np.ndarray) -> str | None:
 def looks_like_hounsfield(array: np.ndarray) -> bool:
     """Whether values that should be others may be those of a CT without air: whole numbers with
     negative ones among them, and a median as of soft tissue."""
-    values = sample(array)
+    values = take_sample(array)
     is_whole = bool((values == np.round(values)).all())
     negative = float(np.mean(values < 0))
     return is_whole and negative > LEAST_NEGATIVE and abs(float(np.median(values))) < TISSUE_HU[1]
@@ -162,13 +162,13 @@ def looks_like_hounsfield(array: np.ndarray) -> bool:
 
 def is_scan_in_hounsfield(array: np.ndarray) -> bool:
     """Whether values that should be others are those of a CT: air beside soft tissue."""
-    values = sample(array)
+    values = take_sample(array)
     air = np.mean((values > AIR_HU[0]) & (values < AIR_HU[1]))
     tissue = np.mean((values > TISSUE_HU[0]) & (values < TISSUE_HU[1]))
     return bool(air >= LEAST_AIR and tissue >= 10 * LEAST_TISSUE)
 
 
-def _why_inverted(values: np.ndarray) -> str | None:
+def _explain_inverted(values: np.ndarray) -> str | None:
     """Say why what is bright can only be air, as where the sign is exchanged; None where it can
     be bone."""
     bright = np.sort(values[values > BRIGHT_HU])
@@ -209,7 +209,7 @@ def _doubt_sign(values: np.ndarray) -> str | None:
     return None
 
 
-def _why_no_air(array: np.ndarray, values: np.ndarray) -> str | None:
+def _explain_no_air(array: np.ndarray, values: np.ndarray) -> str | None:
     """Say why what surrounds the body cannot be air; None where it can, or the body fills all."""
     least = values.min()
     low, high = SURROUNDING_HU
@@ -236,7 +236,7 @@ def _why_no_air(array: np.ndarray, values: np.ndarray) -> str | None:
     return f"what surrounds the body is at {levels[0]:.0f}, and air is at -1000"
 
 
-def sample(array: np.ndarray) -> np.ndarray:
+def take_sample(array: np.ndarray) -> np.ndarray:
     """At most about `MOST_VOXELS` values of (C, *spatial), spread evenly, flat."""
     stride = max(1, int(np.ceil((array.size / MOST_VOXELS) ** (1 / max(array.ndim - 1, 1)))))
     places = [slice(None)] + [slice(None, None, stride)] * (array.ndim - 1)

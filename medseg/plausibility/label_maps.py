@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from medseg.plausibility.hounsfield import sample
+from medseg.plausibility.hounsfield import take_sample
 
 FEW_VALUES = 8
 """So few values are doubtful in an image: a scan of a patient has hundreds,
@@ -67,7 +67,7 @@ def describe_few_values(array: np.ndarray) -> str | None:
         >>> describe_few_values(np.arange(100).reshape(1, 10, 10) % 5)
         '5 values from 0 to 4'
     """
-    found = np.unique(sample(array))
+    found = np.unique(take_sample(array))
     if not 2 <= len(found) <= FEW_VALUES:
         return None
     return f"{len(found)} values from {found[0]:g} to {found[-1]:g}"

@@ -13,7 +13,7 @@ MOST_LINES = 64
 """Rows, columns and slices that are looked at, about."""
 
 
-def lung_share(array: np.ndarray) -> float:
+def measure_lung_share(array: np.ndarray) -> float:
     """Of the body, the share that is lung, in the slices that show least of it.
 
     It is the tenth percentile of the slices. Half of a slice through the dome of the liver may be
@@ -26,11 +26,12 @@ def lung_share(array: np.ndarray) -> float:
     """
     stride = max(1, min(array.shape[:2]) // MOST_LINES)
     slices = array[::stride, ::stride, :: max(1, array.shape[2] // MOST_LINES)]
-    return float(np.percentile(lung_profile(slices), 10))
+    return float(np.percentile(measure_lung_profile(slices), 10))
 
 
-def lung_profile(slices: np.ndarray) -> list[float]:
-    """Of the body in each slice, (I, J, K) in HU, the share that is lung; see `lung_share`."""
+def measure_lung_profile(slices: np.ndarray) -> list[float]:
+    """Of the body in each slice, (I, J, K) in HU, the share that is lung; see
+    `measure_lung_share`."""
     return [_share(slices[..., k]) for k in range(slices.shape[2])]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from medseg.geometry import Geometry
-from medseg.plausibility.hounsfield import sample
+from medseg.plausibility.hounsfield import take_sample
 
 LEAST_PIECE = 0.05
 """Pieces of less than this share of the largest are not counted: they are specks."""
@@ -28,7 +28,7 @@ def measure_image(
         modality: "CT" in Hounsfield units where it is a volume, "MR" or "picture".
         grid: of a volume as it lies in its file; None leaves the sizes in millimetres out.
     """
-    values = sample(array).astype(float)
+    values = take_sample(array).astype(float)
     if values.size == 0:
         return {}
     if array.ndim == 4:

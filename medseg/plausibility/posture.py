@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from medseg.plausibility.body_size import border_share
-from medseg.plausibility.lungs import lung_profile
+from medseg.plausibility.body_size import measure_border_share
+from medseg.plausibility.lungs import measure_lung_profile
 
 BODY_HU = -200
 BONE_HU = 350
@@ -39,7 +39,7 @@ LUNG, NO_LUNG = 0.12, 0.04
 """Shares of the body in slices with lungs and without."""
 
 
-def doubts_of_posture(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]:
+def find_posture_doubts(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]:
     """Say what of a CT of chest or abdomen does not lie as it should, each in words.
 
     Args:
@@ -52,10 +52,10 @@ def doubts_of_posture(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]:
     stride = max(1, min(array.shape[:2]) // 64)
     hu = array[::stride, ::stride, :: max(1, array.shape[2] // 64)]
     body, bone = hu > BODY_HU, hu > BONE_HU
-    is_crop = border_share(body) >= MOST_BODY_AT_BORDER
+    is_crop = measure_border_share(body) >= MOST_BODY_AT_BORDER
     if is_crop or np.count_nonzero(bone) < LEAST_BONE * np.count_nonzero(body):
         return
-    yield from _doubts_of_bone(body, bone)
+    yield from _find_bone_doubts(body, bone)
     if is_abdomen and _is_upside_down(hu):
         yield (
             "there is lung at its lower end and none at its upper end: it is upside down, or "
@@ -63,7 +63,7 @@ def doubts_of_posture(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]:
         )
 
 
-def _doubts_of_bone(body: np.ndarray, bone: np.ndarray) -> Iterator[str]:
+def _find_bone_doubts(body: np.ndarray, bone: np.ndarray) -> Iterator[str]:
     aside, front = (_centre(bone, axis) - _centre(body, axis) for axis in (0, 1))
     lines = [_longest_line(bone, axis) for axis in range(3)]
     if max(lines[:2]) >= SPINE and max(lines[:2]) > lines[2] + 0.2:
@@ -90,6 +90,6 @@ def _longest_line(bone: np.ndarray, axis: int) -> float:
 
 
 def _is_upside_down(hu: np.ndarray) -> bool:
-    shares = lung_profile(hu)
+    shares = measure_lung_profile(hu)
     end = max(1, len(shares) // 8)
     return bool(np.mean(shares[:end]) > LUNG and np.mean(shares[-end:]) < NO_LUNG)

@@ -64,7 +64,7 @@ class TrainedOn:
         return os.path.isfile(weights) and _digest(weights) in self.weights
 
 
-def path_beside(weights: str | os.PathLike) -> Path:
+def find_path_beside(weights: str | os.PathLike) -> Path:
     """Where the ranges of weights are kept: "model.pt" has "model.trained_on.json"."""
     return Path(weights).with_suffix(".trained_on.json")
 
@@ -78,7 +78,7 @@ def read_trained_on(weights: str | os.PathLike) -> TrainedOn | None:
     Raises:
         ValueError: the file is damaged, or of another version.
     """
-    path = path_beside(weights)
+    path = find_path_beside(weights)
     if not path.is_file():
         return None
     remedy = "restore it, or remove it to segment without these checks"
@@ -108,9 +108,9 @@ def write_trained_on(
             process is killed. Where the weights that are there have the same ranges, as those of
             an earlier epoch, the file names both.
     """
-    path = path_beside(weights)
+    path = find_path_beside(weights)
     digests = [_digest(partial or weights)]
-    before = ranges_of(weights) if partial is not None else None
+    before = read_ranges(weights) if partial is not None else None
     if before is not None and _text(before) == _text(found):
         digests.append(_digest(weights))
     with whole(path) as unfinished:
@@ -118,7 +118,7 @@ def write_trained_on(
     return path
 
 
-def ranges_of(weights: str | os.PathLike) -> TrainedOn | None:
+def read_ranges(weights: str | os.PathLike) -> TrainedOn | None:
     """The ranges beside weights if they are of these weights; else None, which the log says.
 
     Where the weights themselves are absent, nothing is to be said.
@@ -132,7 +132,7 @@ def ranges_of(weights: str | os.PathLike) -> TrainedOn | None:
         return None
     if found is None or found.is_of(weights):
         return found
-    logger.warning("%s", why_not_compared(weights))
+    logger.warning("%s", explain_not_compared(weights))
     return None
 
 
@@ -143,14 +143,15 @@ def copy_trained_on(weights: str | os.PathLike, to: str | os.PathLike) -> None:
         weights: where there are no ranges of these beside them, nothing is written.
         to: the file of the other weights.
     """
-    if (found := ranges_of(weights)) is not None:
+    if (found := read_ranges(weights)) is not None:
         write_trained_on(found, to)
 
 
-def why_not_compared(weights: str | os.PathLike) -> str:
+def explain_not_compared(weights: str | os.PathLike) -> str:
     """What to say of ranges that are not of the weights beside which they lie."""
     return (
-        f"{path_beside(weights).name} was written for other weights than {Path(weights).name}, "
+        f"{find_path_beside(weights).name} was written for other weights than "
+        f"{Path(weights).name}, "
         f"so nothing is compared with the training cases: put back the file that came with these "
         f"weights, or make it with scripts/measure_training_cases.py"
     )
@@ -205,7 +206,7 @@ def measure_cases(
         dimensions,
         image=_ranges(images),
         classes=ranges,
-        appearance=_sorted(seen),
+        appearance=_sort(seen),
     )
 
 
@@ -220,13 +221,13 @@ def merge_trained_on(parts: Sequence[TrainedOn]) -> TrainedOn:
     return replace(
         parts[0],
         cases=sum(part.cases for part in parts),
-        image=_widest([part.image for part in parts]),
-        classes={n: _widest([part.classes.get(n, {}) for part in parts]) for n in names},
-        appearance=_sorted([case for part in parts for case in part.appearance]),
+        image=_widen([part.image for part in parts]),
+        classes={n: _widen([part.classes.get(n, {}) for part in parts]) for n in names},
+        appearance=_sort([case for part in parts for case in part.appearance]),
     )
 
 
-def _widest(parts: Sequence[Ranges]) -> Ranges:
+def _widen(parts: Sequence[Ranges]) -> Ranges:
     names = dict.fromkeys(name for part in parts for name in part)
     spans = {name: [part[name] for part in parts if name in part] for name in names}
     return {n: [min(low for low, _ in s), max(high for _, high in s)] for n, s in spans.items()}
@@ -247,16 +248,16 @@ def _ranges(measured: Sequence[Mapping[str, float]]) -> Ranges:
     """Lowest and highest value of each quantity, rounded to 4 digits."""
     names = dict.fromkeys(name for each in measured for name in each)
     values = {name: [each[name] for each in measured if name in each] for name in names}
-    return {name: [_rounded(min(v)), _rounded(max(v))] for name, v in values.items()}
+    return {name: [_round(min(v)), _round(max(v))] for name, v in values.items()}
 
 
-def _rounded(value: float) -> float:
+def _round(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _sorted(seen: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+def _sort(seen: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
     """Cases without those that are blank, rounded, in the order of their values."""
-    cases = [{name: _rounded(value) for name, value in case.items()} for case in seen if case]
+    cases = [{name: _round(value) for name, value in case.items()} for case in seen if case]
     return sorted(cases, key=lambda case: list(case.values()))
 
 

@@ -108,13 +108,13 @@ def test_an_expression_is_left_to_the_config(value):
     check_choices({"max_epochs": value, "image_size": value})
 
 
-@pytest.mark.parametrize("name", build.names(BUNDLES))
+@pytest.mark.parametrize("name", build.list_names(BUNDLES))
 @pytest.mark.parametrize("workflow", build.WORKFLOWS)
 def test_the_committed_choices_of_every_bundle_keep_the_rules(name, workflow):
     check_choices(json.loads((BUNDLES / name / f"{workflow}.json").read_text()))
 
 
-@pytest.mark.parametrize("name", build.names(BUNDLES))
+@pytest.mark.parametrize("name", build.list_names(BUNDLES))
 def test_every_plain_number_that_a_training_can_choose_has_a_rule(name):
     config = json.loads((BUNDLES / name / "train.json").read_text())
     numbers = {key for key, value in config.items() if isinstance(value, (int, float))}

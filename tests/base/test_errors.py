@@ -26,7 +26,7 @@ def _raised(call) -> BaseException:
 
 
 def _documented() -> None:
-    build.names("/nowhere")
+    build.list_names("/nowhere")
 
 
 def _run(statement: str, **environment: str) -> subprocess.CompletedProcess:
@@ -106,7 +106,7 @@ def test_an_error_from_elsewhere_is_not_documented():
 def test_an_error_below_medseg_is_not_documented(tmp_path):
     (tmp_path / "layers" / "tasks").mkdir(parents=True)
     (tmp_path / "layers" / "tasks" / "toy.json").write_text("{")
-    assert not errors.is_documented(_raised(lambda: build.rendered("toy", tmp_path)))
+    assert not errors.is_documented(_raised(lambda: build.render("toy", tmp_path)))
 
 
 def test_an_uncaught_documented_error_is_one_line():

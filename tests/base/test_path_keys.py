@@ -16,14 +16,14 @@ from medseg.base.path_keys import (
     is_text_key,
     require_path,
 )
-from medseg.bundles.build import WORKFLOWS, names
+from medseg.bundles.build import WORKFLOWS, list_names
 from medseg.bundles.overrides import checked_overrides, for_monai, parse_overrides
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 
 
 def _configs():
-    for name in names(BUNDLES):
+    for name in list_names(BUNDLES):
         for workflow in WORKFLOWS:
             file = BUNDLES / name / f"{workflow}.json"
             yield file, json.loads(file.read_text())

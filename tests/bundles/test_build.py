@@ -9,7 +9,7 @@ from medseg.bundles import build
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUNDLES = REPOSITORY / "bundles"
-COMMITTED = [(name, workflow) for name in build.names(BUNDLES) for workflow in build.WORKFLOWS]
+COMMITTED = [(name, workflow) for name in build.list_names(BUNDLES) for workflow in build.WORKFLOWS]
 
 BASE = {
     "imports": ["$import medseg.networks", "$import medseg.losses"],
@@ -88,15 +88,15 @@ def test_an_edited_config_is_stale_until_it_is_built(folder):
     build.build("toy", folder)
     path = folder / "toy" / "configs" / "train.json"
     path.write_text(path.read_text().replace("toy", "edited"))
-    assert build.stale("toy", folder) == [path]
+    assert build.find_stale("toy", folder) == [path]
     assert build.build("toy", folder) == [path]
-    assert build.stale("toy", folder) == []
+    assert build.find_stale("toy", folder) == []
 
 
 def test_a_changed_layer_makes_the_config_stale(folder):
     build.build("toy", folder)
     (folder / "layers" / "base.json").write_text(json.dumps({**BASE, "name": "x", "device": "cpu"}))
-    changed = {path.name for path in build.stale("toy", folder)}
+    changed = {path.name for path in build.find_stale("toy", folder)}
     assert changed == {f"{workflow}.json" for workflow in build.WORKFLOWS}
 
 
@@ -110,15 +110,15 @@ def test_a_file_in_the_place_of_a_link_gives_way(folder):
 
 
 def test_names_are_the_tasks(folder):
-    assert build.names(folder) == ["toy"]
+    assert build.list_names(folder) == ["toy"]
 
 
 def test_a_folder_without_layers_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no layers/tasks: run from the repository"):
-        build.names(tmp_path)
+        build.list_names(tmp_path)
 
 
-@pytest.mark.parametrize("act", [build.build, build.stale])
+@pytest.mark.parametrize("act", [build.build, build.find_stale])
 def test_an_unknown_task_is_refused(folder, act):
     with pytest.raises(FileNotFoundError, match=r"no bundle 'lung' in .*: it has toy"):
         act("lung", folder)
@@ -126,13 +126,13 @@ def test_an_unknown_task_is_refused(folder, act):
 
 def test_references_are_found_at_any_depth():
     value = {"a": ["@one", {"b": "$f(@two#x) + %three"}], "c": 4, "d": "one@2"}
-    assert build.references(value) == {"one", "two", "three"}
+    assert build.find_references(value) == {"one", "two", "three"}
 
 
 def test_unused_keys_are_those_no_root_reaches():
     config = {"run": "@a", "a": "@b#c", "b": 1, "d": "@e", "e": 2, "_generated_": "note"}
-    assert build.unused(config, ["run"]) == ["d", "e"]
-    assert build.unused(config, ["run", "d"]) == []
+    assert build.find_unused(config, ["run"]) == ["d", "e"]
+    assert build.find_unused(config, ["run", "d"]) == []
 
 
 @pytest.mark.parametrize(("inside", "root"), [(".", "bundles/toy"), ("bundles", "toy")])
@@ -161,15 +161,15 @@ def _place(folder, root):
     (configs / "metadata.json").write_text("{}")
 
 
-@pytest.mark.parametrize("name", build.names(BUNDLES))
+@pytest.mark.parametrize("name", build.list_names(BUNDLES))
 def test_committed_configs_are_what_their_layers_give(name):
-    assert build.stale(name, BUNDLES) == []
+    assert build.find_stale(name, BUNDLES) == []
 
 
 @pytest.mark.parametrize(("name", "workflow"), COMMITTED)
 def test_every_key_of_a_committed_config_is_used(name, workflow):
     config = _config(BUNDLES, name, workflow)
-    assert build.unused(config, (*build.ALWAYS, *build.WORKFLOWS[workflow])) == []
+    assert build.find_unused(config, (*build.ALWAYS, *build.WORKFLOWS[workflow])) == []
 
 
 @pytest.mark.parametrize(("name", "workflow"), COMMITTED)
@@ -179,7 +179,7 @@ def test_plain_run_is_the_named_workflow(name, workflow):
     assert isinstance(_config(BUNDLES, name, workflow)[run_id], list)
 
 
-@pytest.mark.parametrize("name", build.names(BUNDLES))
+@pytest.mark.parametrize("name", build.list_names(BUNDLES))
 @pytest.mark.parametrize("workflow", ["train", "multi_gpu_train"])
 def test_the_index_of_the_best_weights_is_right(name, workflow):
     """MONAI's property check wants every handler inline; `Resume` finds this one by its index."""
@@ -198,11 +198,11 @@ def test_base_holds_no_choice_of_a_task():
 @pytest.mark.parametrize("task", sorted((BUNDLES / "layers" / "tasks").glob("*.json")), ids=str)
 def test_a_task_holds_no_wiring(task):
     config = json.loads(task.read_text())
-    assert not build.references(config)
+    assert not build.find_references(config)
     assert "_target_" not in json.dumps(config)
 
 
-@pytest.mark.parametrize("name", build.names(BUNDLES))
+@pytest.mark.parametrize("name", build.list_names(BUNDLES))
 @pytest.mark.parametrize("workflow", build.WORKFLOWS)
 def test_a_workflow_checks_each_of_its_choices_before_anything_is_read(name, workflow):
     config = json.loads((BUNDLES / name / f"{workflow}.json").read_text())
@@ -232,9 +232,9 @@ def test_choices_are_plain_or_made_of_choices_without_a_call():
         "part": {"_target_": "a.B", "edge": "@edge"},
         "alias": "@part",
     }
-    assert build.choices(config) == ["size", "dims", "view", "edge", "same"]
+    assert build.list_choices(config) == ["size", "dims", "view", "edge", "same"]
 
 
 def test_a_key_that_only_the_list_of_choices_names_is_unused():
     config = {"run": "$f(@choices, @a)", "choices": {"a": "@a", "b": "@b"}, "a": 1, "b": 2}
-    assert build.unused(config, ["run"]) == ["b"]
+    assert build.find_unused(config, ["run"]) == ["b"]

@@ -67,7 +67,7 @@ def _config_faults(folder, workflow, change):
     return [fault for fault in found if not fault.startswith(stale)]
 
 
-@pytest.mark.parametrize("name", build.names(REPOSITORY / "bundles"))
+@pytest.mark.parametrize("name", build.list_names(REPOSITORY / "bundles"))
 def test_the_committed_bundles_have_no_fault(name, committed):
     assert find_faults(name, committed) == []
 

@@ -142,7 +142,7 @@ def images_to_segment(workspace):
 
 
 def test_every_bundle_has_a_recipe():
-    assert set(RECIPES) == set(build.names(REPOSITORY / "bundles"))
+    assert set(RECIPES) == set(build.list_names(REPOSITORY / "bundles"))
 
 
 def test_one_epoch_leaves_weights_that_the_network_takes(workspace):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medseg.bundles.build import WORKFLOWS, names
+from medseg.bundles.build import WORKFLOWS, list_names
 from medseg.bundles.override_values import DEEPEST, checked_value, parse_value
 from medseg.bundles.overrides import checked_overrides
 
@@ -67,7 +67,7 @@ def test_a_value_of_another_kind_is_refused_in_one_line(key, value, kind):
 
 
 def test_every_value_of_every_bundle_fits_itself():
-    for name in names(BUNDLES):
+    for name in list_names(BUNDLES):
         for workflow in WORKFLOWS:
             config = json.loads((BUNDLES / name / f"{workflow}.json").read_text())
             for key, value in config.items():

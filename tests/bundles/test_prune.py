@@ -10,7 +10,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from medseg.bundles.prune import _Evaluation, choose, prune_bundle
+from medseg.bundles.prune import _Evaluation, choose_level, prune_bundle
 from medseg.networks import load_weights
 
 SMALL = ["--channels", "[2,3,4]"]
@@ -32,11 +32,11 @@ def bundle(tmp_path, repository):
     ("tolerance", "level"), [(0.0, 4), (0.5, 3), (0.6, 3), (5.0, 2), (20.0, 1), (100, 1)]
 )
 def test_the_smallest_level_within_the_tolerance_is_chosen(tolerance, level):
-    assert choose({1: 0.70, 2: 0.85, 3: 0.895, 4: 0.90}, tolerance=tolerance) == level
+    assert choose_level({1: 0.70, 2: 0.85, 3: 0.895, 4: 0.90}, tolerance=tolerance) == level
 
 
 def test_the_best_level_need_not_be_the_deepest():
-    assert choose({1: 0.5, 2: 0.9, 3: 0.89}, tolerance=0) == 2
+    assert choose_level({1: 0.5, 2: 0.9, 3: 0.89}, tolerance=0) == 2
 
 
 @pytest.mark.parametrize(

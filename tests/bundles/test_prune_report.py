@@ -7,7 +7,7 @@ import json
 import pytest
 from PIL import Image
 
-from medseg.bundles.prune_report import ALL_HEADS, CSV, JSON, PLOT, Row, markdown, write
+from medseg.bundles.prune_report import ALL_HEADS, CSV, JSON, PLOT, Row, format_table, write
 from medseg.networks.analysis.cost import Cost
 
 SCORES = {"L1": 0.70, "L2": 0.85, "L3": 0.898, "L4": 0.90, ALL_HEADS: 0.901}
@@ -54,7 +54,7 @@ def test_a_report_of_an_earlier_run_is_kept_beside_the_new_one(rows, tmp_path):
 
 
 def test_the_markdown_table_marks_the_chosen_level_and_compares_with_the_last(rows):
-    lines = markdown(rows, chosen="L3").splitlines()
+    lines = format_table(rows, chosen="L3").splitlines()
     assert len(lines) == 2 + len(rows)
     assert lines[4].startswith("| **L3** | 89.80 |")
     assert "| 3.00 G | 300 ms | 75% | 30 MiB |" in lines[4]

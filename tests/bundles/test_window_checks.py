@@ -12,7 +12,7 @@ BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 
 
 @pytest.mark.parametrize("workflow", ["evaluate", "inference"])
-@pytest.mark.parametrize("name", build.names(BUNDLES))
+@pytest.mark.parametrize("name", build.list_names(BUNDLES))
 def test_windows_that_the_network_cannot_take_are_refused_before_weights_are_read(name, workflow):
     parser = ConfigParser()
     parser.read_config(BUNDLES / name / f"{workflow}.json")

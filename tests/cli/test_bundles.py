@@ -3,15 +3,15 @@
 import pytest
 from cli.commands import PAGE, REPOSITORY, run_medseg
 
-from medseg.bundles.build import names
+from medseg.bundles.build import list_names
 from medseg.cli import app
 from medseg.cli.usage import BAD_ARGUMENTS
 
 
 def test_bundles_are_listed_with_their_task(here):
     lines = run_medseg("bundles", "list").output.splitlines()
-    assert [line.split()[0] for line in lines] == names(REPOSITORY / "bundles")
-    tasks = dict(zip(names(REPOSITORY / "bundles"), lines, strict=True))
+    assert [line.split()[0] for line in lines] == list_names(REPOSITORY / "bundles")
+    tasks = dict(zip(list_names(REPOSITORY / "bundles"), lines, strict=True))
     assert "Segmentation of the liver" in tasks["liver"]
     assert "Segmentation of cell nuclei" in tasks["nuclei"]
 
@@ -25,7 +25,7 @@ def test_built_bundles_need_no_building(here):
 def test_an_unknown_bundle_is_one_line(here, verb):
     ended = run_medseg("bundles", verb, "lung")
     assert ended.exit_code == BAD_ARGUMENTS
-    known = ", ".join(names(REPOSITORY / "bundles"))
+    known = ", ".join(list_names(REPOSITORY / "bundles"))
     assert ended.stderr == f"error: no bundle 'lung' in bundles: it has {known}{PAGE}\n"
 
 

@@ -6,7 +6,7 @@ from engines.tiny_run import TinyRun, cases
 from monai.data import MetaTensor
 
 from medseg.engines import RecordTraining
-from medseg.plausibility import path_beside, ranges_of, read_trained_on
+from medseg.plausibility import find_path_beside, read_ranges, read_trained_on
 
 
 class KilledError(Exception):
@@ -31,7 +31,7 @@ def recorded(run, loaded, *, fold=0):
 def test_ranges_of_the_training_cases_lie_beside_the_weights(tmp_path, loaded):
     run = recorded(TinyRun(tmp_path, max_epochs=3), loaded)
     run.trainer.run()
-    found = ranges_of(run.weights)
+    found = read_ranges(run.weights)
     assert (found.cases, found.about, found.modality) == (6, {"fold": 0}, "picture")
     assert found.classes["a"]["share"] == [0.5, 0.5]  # the upper half
     assert loaded == [f"c{n}" for n in range(6)]  # once, however many epochs are the best
@@ -53,10 +53,10 @@ def test_weights_are_never_beside_the_ranges_of_others_whenever_a_run_is_killed(
     run.best.before_save(kill)
     with pytest.raises(KilledError):
         run.trainer.run()
-    assert path_beside(run.weights).exists()
+    assert find_path_beside(run.weights).exists()
     assert run.weights.exists() == (epoch > 1)
     if epoch > 1:
-        assert ranges_of(run.weights) is not None
+        assert read_ranges(run.weights) is not None
 
 
 def test_a_resumed_run_writes_the_same_ranges(tmp_path, loaded):
@@ -64,7 +64,7 @@ def test_a_resumed_run_writes_the_same_ranges(tmp_path, loaded):
     before = read_trained_on(tmp_path / "models" / "model.pt")
     run = recorded(TinyRun(tmp_path, max_epochs=6, resume=True), loaded)
     run.trainer.run()
-    after = ranges_of(run.weights)
+    after = read_ranges(run.weights)
     assert run.best.epoch > 1
     assert (after.image, after.classes, after.cases) == (before.image, before.classes, before.cases)
 
@@ -81,8 +81,8 @@ def test_weights_that_are_set_aside_take_their_ranges_along(tmp_path, loaded):
     run = recorded(TinyRun(tmp_path, max_epochs=1, seed=1), loaded, fold=1)
     run.trainer.run()
     [kept] = (tmp_path / "replaced").glob("model-*.pt")
-    assert ranges_of(kept).about == {"fold": 0}
-    assert ranges_of(run.weights).about == {"fold": 1}
+    assert read_ranges(kept).about == {"fold": 0}
+    assert read_ranges(run.weights).about == {"fold": 1}
 
 
 def test_ranges_of_other_weights_are_not_taken_along(tmp_path, loaded):
@@ -92,7 +92,7 @@ def test_ranges_of_other_weights_are_not_taken_along(tmp_path, loaded):
     (tmp_path / "resume.pt").unlink()
     recorded(TinyRun(tmp_path, max_epochs=1, seed=1), loaded, fold=1).trainer.run()
     [kept] = (tmp_path / "replaced").glob("model-*.pt")
-    assert not path_beside(kept).exists()
+    assert not find_path_beside(kept).exists()
 
 
 def test_ranges_are_written_beside_weights_that_are_there_as_the_script_does(tmp_path, loaded):
@@ -102,7 +102,7 @@ def test_ranges_are_written_beside_weights_that_are_there_as_the_script_does(tmp
     run.weights.write_bytes(b"weights")
     with pytest.raises(ValueError, match="there are no training cases"):
         record.write(run.weights)
-    assert not path_beside(run.weights).exists()
+    assert not find_path_beside(run.weights).exists()
 
 
 def test_each_process_of_a_group_measures_its_part(loaded, monkeypatch):

@@ -116,7 +116,7 @@ def test_a_window_upside_down_is_refused(window_hu, repository):
     assert "low end below its high end" in told
 
 
-@pytest.mark.parametrize("name", build.names(REPOSITORY / "bundles"))
+@pytest.mark.parametrize("name", build.list_names(REPOSITORY / "bundles"))
 def test_the_label_values_of_every_task_hold_its_classes(name, repository):
     config = ConfigParser.load_config_file(str(repository / f"bundles/{name}/configs/train.json"))
     ignored = config["ignore"] or []

@@ -29,10 +29,10 @@ from medseg.base import errors
 from medseg.bundles import build
 from medseg.datasets import phantom
 from medseg.datasets.prepare import prepare
-from medseg.plausibility import ranges_of
+from medseg.plausibility import read_ranges
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
-NAMES = build.names(BUNDLES)
+NAMES = build.list_names(BUNDLES)
 
 LOSS_TOLERANCE = 1e-5
 """Of a loss or a Dice near 1, in float32, after 20 steps; measured: 2e-7."""
@@ -192,7 +192,7 @@ def test_only_one_process_writes_the_best_weights_and_the_log_of_scores(liver_by
     assert {re.sub("^events.*", "events", name) for name in left if not name.endswith(".lock")} == {
         *("events", "model.pt", "model.trained_on.json", "resume.pt")
     }
-    found = ranges_of(workspace / "runs/liver_two/model.pt")  # each process measured its part
+    found = read_ranges(workspace / "runs/liver_two/model.pt")  # each process measured its part
     assert (found.cases, list(found.classes)) == (3, ["liver"])  # half of 6 cases
 
 

@@ -7,12 +7,12 @@ from scipy import ndimage
 
 from medseg.ingest import load
 from medseg.plausibility import (
+    explain_unlikeness,
     has_appearance,
     measure_appearance,
     read_trained_on,
-    why_unlike,
 )
-from medseg.plausibility.appearance import ENOUGH_CASES, FEATURES, nearest
+from medseg.plausibility.appearance import ENOUGH_CASES, FEATURES, find_nearest
 
 LARGE = (256, 256)
 
@@ -67,10 +67,10 @@ def test_a_picture_too_small_for_a_distance_lacks_that_likeness():
 def test_the_nearest_case_counts_and_not_the_range_of_all():
     """Between two kinds, 0.1 and 0.9, lies 0.5: within the range, and 0.4 / 0.15 from each."""
     kinds = [{"median": 0.1, "border": 0.1}, {"median": 0.9, "border": 0.9}]
-    distance, name, case = nearest({"median": 0.5, "border": 0.1}, kinds)
+    distance, name, case = find_nearest({"median": 0.5, "border": 0.1}, kinds)
     assert (distance, name, case) == (pytest.approx(0.4 / 0.15), "median", kinds[0])
-    assert nearest({"median": 0.5}, [{"border": 0.1}]) is None
-    assert nearest({"median": 0.5}, []) is None
+    assert find_nearest({"median": 0.5}, [{"border": 0.1}]) is None
+    assert find_nearest({"median": 0.5}, []) is None
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_far_from_all_cases_is_refused_where_there_are_enough(
     median, cases, shape, is_warned, is_refused
 ):
     """A distance of 1.5 is 0.225 of the median, one of 2.5 is 0.375."""
-    why, refused = why_unlike({"median": median}, [{"median": 0.1}] * cases, shape=shape)
+    why, refused = explain_unlikeness({"median": median}, [{"median": 0.1}] * cases, shape=shape)
     assert (why is not None, refused) == (is_warned, is_refused)
 
 
 def test_the_reason_names_what_differs_most_with_both_values():
-    why, _ = why_unlike(
+    why, _ = explain_unlikeness(
         {"median": 0.6, "border": 0.2}, [{"median": 0.1, "border": 0.1}], shape=LARGE
     )
     assert "any of the 1 images" in why
@@ -125,7 +125,7 @@ def test_what_was_made_of_an_mr_is_no_mr_of_the_hippocampus(change, data_root):
     mr, label = load(path)[0], load(data_root / "hippocampus/labelsTr" / path.name)[0]
     for volume, is_wrong in ((mr, False), (change(mr, label), True)):
         measured = measure_appearance(volume[None].astype(np.float32))
-        why, refused = why_unlike(measured, trained.appearance, shape=volume.shape)
+        why, refused = explain_unlikeness(measured, trained.appearance, shape=volume.shape)
         assert (why is not None, refused) == (is_wrong, is_wrong)
 
 
@@ -141,5 +141,7 @@ def test_no_grey_picture_of_another_kind_is_taken_for_nuclei(pattern, data_root)
     for path in paths:
         with Image.open(path) as picture:
             array = np.moveaxis(np.asarray(picture.convert("RGB")), -1, 0)
-        why, _ = why_unlike(measure_appearance(array), trained.appearance, shape=array.shape[1:])
+        why, _ = explain_unlikeness(
+            measure_appearance(array), trained.appearance, shape=array.shape[1:]
+        )
         assert why is not None

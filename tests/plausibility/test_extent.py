@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from medseg.geometry import Geometry
-from medseg.plausibility import doubt_extent, why_impossible_extent
+from medseg.plausibility import doubt_extent, explain_impossible_extent
 
 
 def why(shape, *edges):
-    return why_impossible_extent(Geometry(shape, np.diag([*edges, 1.0])))
+    return explain_impossible_extent(Geometry(shape, np.diag([*edges, 1.0])))
 
 
 @pytest.mark.parametrize(

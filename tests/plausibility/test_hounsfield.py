@@ -7,10 +7,10 @@ from medseg.datasets import phantom
 from medseg.ingest import load
 from medseg.plausibility import (
     doubt_hounsfield,
+    explain_not_hounsfield,
     is_scan_in_hounsfield,
     looks_like_hounsfield,
-    lung_share,
-    why_not_hounsfield,
+    measure_lung_share,
 )
 
 
@@ -25,7 +25,7 @@ def scan(lungs=0):
 
 
 def test_a_scan_is_hounsfield_and_is_known_where_none_is_expected():
-    assert why_not_hounsfield(scan()) is None
+    assert explain_not_hounsfield(scan()) is None
     assert is_scan_in_hounsfield(scan())
 
 
@@ -49,16 +49,16 @@ BORDER = [(0, 0), (8, 8), (8, 8), (0, 0)]
     ids=["8 bits", "0 to 1", "-1 to 1", "stored", "stored, padded", "too large", "no sign"],
 )
 def test_other_values_are_not_hounsfield_and_the_reason_is_given(change, why):
-    assert why in why_not_hounsfield(change(scan()))
+    assert why in explain_not_hounsfield(change(scan()))
 
 
 @pytest.mark.parametrize("where", [np.s_[:, 4:28, 4:28], np.s_[:, :, :, :1], np.s_[:, 4:16]])
 def test_a_part_of_a_scan_is_hounsfield_too(where):
-    assert why_not_hounsfield(scan()[where]) is None
+    assert explain_not_hounsfield(scan()[where]) is None
 
 
 def test_a_constant_image_is_not_judged():
-    assert why_not_hounsfield(np.zeros((1, 4, 4, 4))) is None
+    assert explain_not_hounsfield(np.zeros((1, 4, 4, 4))) is None
 
 
 @pytest.mark.parametrize("shift", [0, -300])
@@ -80,7 +80,7 @@ def test_magnetic_resonance_is_not_taken_for_a_scan(shift):
     ],
 )
 def test_scaled_and_shifted_values_are_known_by_the_air_around_the_body(change, why):
-    assert why in why_not_hounsfield(change(scan()))
+    assert why in explain_not_hounsfield(change(scan()))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_scaled_and_shifted_values_are_known_by_the_air_around_the_body(change, 
     ids=["+200", "-200", "clipped", "clipped wide", "plain air", "padded", "noisy"],
 )
 def test_a_scan_that_is_shifted_a_little_clipped_padded_or_noisy_is_hounsfield(change):
-    assert why_not_hounsfield(change(scan())) is None
+    assert explain_not_hounsfield(change(scan())) is None
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_a_crop_inside_the_body_has_a_median_of_its_own():
 def test_values_whose_sign_is_exchanged_are_no_hounsfield_units(change):
     hu = scan(lungs=10)
     hu[:, 14:18, 6:10] = np.linspace(200, 1100, 4)[None, :, None, None]  # bone
-    assert why_not_hounsfield(hu) is None
-    assert "sign of its values is inverted" in why_not_hounsfield(change(hu))
+    assert explain_not_hounsfield(hu) is None
+    assert "sign of its values is inverted" in explain_not_hounsfield(change(hu))
 
 
 def test_bone_metal_and_contrast_agent_are_no_air():
@@ -141,7 +141,7 @@ def test_bone_metal_and_contrast_agent_are_no_air():
     metal = scan()
     metal[:, 14:16, 14:16] = 3071
     for hu in (bone, heart, metal):
-        assert why_not_hounsfield(hu) is None
+        assert explain_not_hounsfield(hu) is None
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ def test_a_sign_that_may_be_exchanged_is_doubted(change, words):
 def test_values_that_fill_8_bits_are_no_hounsfield_units():
     hu = scan()
     hu[:, 14:18, 14:18] = 1000
-    assert "the range of 8 bits" in why_not_hounsfield(hu.clip(-128, 127))
-    assert why_not_hounsfield(hu.clip(-160, 127)) is None
+    assert "the range of 8 bits" in explain_not_hounsfield(hu.clip(-128, 127))
+    assert explain_not_hounsfield(hu.clip(-160, 127)) is None
 
 
 def test_whole_numbers_below_zero_look_like_ct_where_mr_is_meant():
@@ -175,13 +175,13 @@ def test_whole_numbers_below_zero_look_like_ct_where_mr_is_meant():
 
 @pytest.mark.parametrize(("lungs", "share"), [(0, 0.0), (20, 0.0), (35, 0.0), (40, 256 / 576)])
 def test_the_share_of_lung_is_that_of_the_slices_that_show_least(lungs, share):
-    assert lung_share(scan(lungs)[0]) == pytest.approx(share, abs=0.02)
+    assert measure_lung_share(scan(lungs)[0]) == pytest.approx(share, abs=0.02)
 
 
 @pytest.mark.parametrize("air", [-1000, -940, -850, -700])
 def test_air_around_the_body_is_no_lung_whatever_its_value(air):
     hu = scan()[0]
-    assert lung_share(np.where(hu < -500, air, hu)) == 0
+    assert measure_lung_share(np.where(hu < -500, air, hu)) == 0
 
 
 @pytest.mark.parametrize("kind", ["ct", "chest"])
@@ -189,7 +189,7 @@ def test_phantoms_of_ct_are_hounsfield(kind, tmp_path):
     made = phantom.write(kind, tmp_path / kind, cases=1, test_cases=1, size=64, slices=16)
     images = sorted(p for p in made.rglob("*.nii.gz") if "images" in str(p.parent))
     for path in images:
-        assert why_not_hounsfield(load(path)[0][None]) is None
+        assert explain_not_hounsfield(load(path)[0][None]) is None
 
 
 @pytest.mark.realdata
@@ -207,10 +207,10 @@ def test_phantoms_of_ct_are_hounsfield(kind, tmp_path):
 )
 def test_real_scans_are_hounsfield_and_the_chest_is_told_by_its_lungs(name, least, most, data_root):
     array, _ = load(data_root / name)
-    assert why_not_hounsfield(array[None]) is None
+    assert explain_not_hounsfield(array[None]) is None
     assert doubt_hounsfield(array[None]) is None
-    assert "sign" in why_not_hounsfield(-array[None])
-    assert least <= lung_share(array) <= most
+    assert "sign" in explain_not_hounsfield(-array[None])
+    assert least <= measure_lung_share(array) <= most
 
 
 @pytest.mark.realdata
@@ -219,5 +219,5 @@ def test_no_real_magnetic_resonance_is_hounsfield(data_root):
     paths += [data_root / "ct_small/example_mr_sm.nii.gz"]
     for path in paths:
         array = load(path)[0][None]
-        assert why_not_hounsfield(array)
+        assert explain_not_hounsfield(array)
         assert not is_scan_in_hounsfield(array)

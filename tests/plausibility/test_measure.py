@@ -11,9 +11,9 @@ from monai.data import MetaTensor
 
 from medseg.geometry import Geometry
 from medseg.plausibility import (
+    find_path_beside,
     measure_cases,
     measure_class,
-    path_beside,
     reaches_edge,
     read_trained_on,
     write_trained_on,
@@ -85,7 +85,7 @@ def test_ranges_of_cases_are_written_and_read_without_a_name(tmp_path):
     weights = tmp_path / "best.pt"
     weights.write_bytes(b"weights")
     path = write_trained_on(made, weights)
-    assert path == path_beside(weights) == tmp_path / "best.trained_on.json"
+    assert path == find_path_beside(weights) == tmp_path / "best.trained_on.json"
     digest = hashlib.sha256(b"weights").hexdigest()
     assert read_trained_on(weights) == replace(made, weights=[digest])
     assert (made.cases, made.dimensions) == (3, 3)

@@ -10,9 +10,9 @@ from medseg.plausibility import (
     TrainedOn,
     choose_cases,
     copy_trained_on,
+    find_path_beside,
     merge_trained_on,
-    path_beside,
-    ranges_of,
+    read_ranges,
     read_trained_on,
     write_trained_on,
 )
@@ -47,53 +47,53 @@ def test_ranges_are_of_the_weights_they_were_written_for_and_of_a_copy(weights, 
 def test_within_a_run_both_the_old_and_the_new_weights_have_ranges(weights):
     """So that a process that is killed between the two files leaves no weights without them."""
     partial = written(weights, b"second", RANGES)
-    assert ranges_of(weights) is not None
+    assert read_ranges(weights) is not None
     partial.replace(weights)
-    assert ranges_of(weights) is not None
+    assert read_ranges(weights) is not None
     written(weights, b"third", RANGES).replace(weights)
-    assert ranges_of(weights) is not None
+    assert read_ranges(weights) is not None
     assert len(read_trained_on(weights).weights) == 2
 
 
 def test_weights_of_an_earlier_run_are_never_beside_ranges_that_pass_for_theirs(weights, caplog):
     partial = written(weights, b"of another run", OTHER)
-    assert ranges_of(weights) is None
+    assert read_ranges(weights) is None
     assert "model.trained_on.json was written for other weights than model.pt" in caplog.text
     partial.replace(weights)
-    assert ranges_of(weights).image == OTHER.image
+    assert read_ranges(weights).image == OTHER.image
 
 
 def test_a_training_starts_where_ranges_lie_without_weights(weights, caplog):
     weights.unlink()
-    assert ranges_of(weights) is None
+    assert read_ranges(weights) is None
     assert caplog.text == ""
     written(weights, b"second", RANGES).replace(weights)
-    assert ranges_of(weights) is not None
+    assert read_ranges(weights) is not None
 
 
 def test_ranges_go_along_with_a_copy_only_if_they_are_of_the_weights(weights, tmp_path):
     small = tmp_path / "small.pt"
     small.write_bytes(b"a part of it")
     copy_trained_on(weights, small)
-    assert ranges_of(small).image == RANGES.image
+    assert read_ranges(small).image == RANGES.image
     weights.write_bytes(b"other")
-    path_beside(small).unlink()
+    find_path_beside(small).unlink()
     copy_trained_on(weights, small)
-    assert not path_beside(small).exists()
+    assert not find_path_beside(small).exists()
 
 
 def test_damaged_ranges_neither_stop_a_training_nor_go_along(weights, tmp_path, caplog):
-    path_beside(weights).write_text("{")
+    find_path_beside(weights).write_text("{")
     (tmp_path / "copy.pt").write_bytes(b"first")
     copy_trained_on(weights, tmp_path / "copy.pt")
-    assert not path_beside(tmp_path / "copy.pt").exists()
+    assert not find_path_beside(tmp_path / "copy.pt").exists()
     assert "model.trained_on.json does not say what" in caplog.text
     written(weights, b"second", RANGES)
     assert len(read_trained_on(weights).weights) == 1
 
 
 def test_a_file_of_another_version_is_refused(weights):
-    path_beside(weights).write_text(json.dumps({**asdict(RANGES), "version": 2}))
+    find_path_beside(weights).write_text(json.dumps({**asdict(RANGES), "version": 2}))
     with pytest.raises(ValueError, match=r"is of version 2, this medseg reads version 1: restore"):
         read_trained_on(weights)
 

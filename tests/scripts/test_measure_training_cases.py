@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from medseg.datasets import hippocampus
-from medseg.plausibility import TrainedOn, path_beside, ranges_of, write_trained_on
+from medseg.plausibility import TrainedOn, find_path_beside, read_ranges, write_trained_on
 from medseg.plausibility.appearance import FEATURES
 from medseg.plausibility.quantities import OF_CLASS, OF_IMAGE
 from medseg.plausibility.trained_on import VERSION
@@ -55,7 +55,7 @@ def test_its_numbers_are_those_of_paper(script, dataset, tmp_path, repository, m
     monkeypatch.chdir(repository)
     monkeypatch.setattr(sys, "argv", ["measure_training_cases.py", bundle, *options])
     assert script.main() == 0
-    found = ranges_of(weights)
+    found = read_ranges(weights)
     training = hippocampus.cases(dataset, "training", fold=1)
     assert (found.cases, found.modality, found.dimensions) == (len(training), "MR", 3)
     assert found.about == {"name": "hippocampus", "fold": 1, "folds": 5, "seed": 0}
@@ -76,7 +76,7 @@ def test_its_numbers_are_those_of_paper(script, dataset, tmp_path, repository, m
 def test_committed_ranges_have_the_form_that_the_script_writes(name, repository, tmp_path):
     bundle = repository / "bundles" / name
     weights = bundle / "models" / "model.pt"
-    found, text = ranges_of(weights), path_beside(weights).read_text()
+    found, text = read_ranges(weights), find_path_beside(weights).read_text()
     config = json.loads((bundle / "configs" / "inference.json").read_text())
     assert found is not None
     (tmp_path / "model.pt").symlink_to(weights)

@@ -27,21 +27,21 @@ from medseg.plausibility import (
     doubt_edges,
     doubt_extent,
     doubt_hounsfield,
-    doubts_of_posture,
+    explain_impossible_extent,
+    explain_no_content,
+    explain_not_compared,
+    explain_not_hounsfield,
+    explain_unlikeness,
+    find_posture_doubts,
     has_appearance,
     is_scan_in_hounsfield,
     judge_body,
     looks_like_hounsfield,
-    lung_share,
     measure_appearance,
     measure_body,
     measure_case_image,
+    measure_lung_share,
     read_trained_on,
-    why_impossible_extent,
-    why_no_content,
-    why_not_compared,
-    why_not_hounsfield,
-    why_unlike,
 )
 
 logger = logging.getLogger(__name__)
@@ -50,8 +50,9 @@ CT, MR, PICTURE = "CT", "MR", "picture"
 MODALITIES = (CT, MR, PICTURE)
 
 LUNG_SHARE_OF_ABDOMEN = 0.12
-"""A scan of the abdomen has slices with less lung, see `lung_share`: 3D-IRCADb-01 0.009, also its
-upper half; phantoms 0.005. A chest CT of LIDC-IDRI has 0.17, its upper and lower parts 0.15."""
+"""A scan of the abdomen has slices with less lung, see `measure_lung_share`: 3D-IRCADb-01 0.009,
+also its upper half; phantoms 0.005. A chest CT of LIDC-IDRI has 0.17, its upper and lower parts
+0.15."""
 
 WHOLE_CHEST_MM = 50
 """A stack of less height may be the dome of the liver alone, with lung all around: this is a
@@ -156,7 +157,7 @@ class CheckImaged(MapTransform):
 
     def _compare_posture(self, values: np.ndarray, found: Findings) -> None:
         if ABDOMEN in self.body_part or CHEST in self.body_part:
-            found.warnings += doubts_of_posture(values[0], is_abdomen=ABDOMEN in self.body_part)
+            found.warnings += find_posture_doubts(values[0], is_abdomen=ABDOMEN in self.body_part)
 
     def _compare_header(self, meta: Mapping[str, Any], found: Findings) -> None:
         modality, part = str(meta.get(MODALITY, "")), str(meta.get(BODY_PART, "")).upper()
@@ -178,9 +179,9 @@ class CheckImaged(MapTransform):
             found.refusals.append(
                 f"this is a label map or mask, not an image: it holds only {label_map}"
             )
-        elif why := why_no_content(values):
+        elif why := explain_no_content(values):
             found.refusals.append(f"this is not an image: {why}")
-        elif self.modality == CT and (why := why_not_hounsfield(values)):
+        elif self.modality == CT and (why := explain_not_hounsfield(values)):
             found.refusals.append(f"this is no CT in Hounsfield units: {why}")
         elif self.modality == MR and is_scan_in_hounsfield(values):
             found.refusals.append(
@@ -202,7 +203,7 @@ class CheckImaged(MapTransform):
             return
         i, j, k = (int(n) for n in meta["spatial_shape"])
         grid = Geometry((i, j, k), np.asarray(meta["original_affine"], dtype=float))
-        why, doubts = why_impossible_extent(grid), [doubt_extent(grid)]
+        why, doubts = explain_impossible_extent(grid), [doubt_extent(grid)]
         if why is None and not found.refusals:
             is_trunk = bool({ABDOMEN, CHEST} & set(self.body_part))
             doubts.append(doubt_edges(grid.spacing_mm, is_trunk=is_trunk))
@@ -222,7 +223,7 @@ class CheckImaged(MapTransform):
         if trained is None:
             return
         if not is_of_weights:
-            found.warnings.append(why_not_compared(self.weights or ""))
+            found.warnings.append(explain_not_compared(self.weights or ""))
             return
         if self.fit is not None:
             image = self.fit({self.keys[0]: image.clone()})[self.keys[0]]
@@ -237,12 +238,12 @@ class CheckImaged(MapTransform):
         if not trained.appearance or not has_appearance(image.ndim, self.modality):
             return
         measured = measure_appearance(convert_to_numpy(image))
-        why, is_refused = why_unlike(measured, trained.appearance, shape=image.shape[1:])
+        why, is_refused = explain_unlikeness(measured, trained.appearance, shape=image.shape[1:])
         if why is not None:
             (found.refusals if is_refused else found.warnings).append(why)
 
     def _compare_lungs(self, image: Tensor, values: np.ndarray, found: Findings) -> None:
-        share = lung_share(values[0])
+        share = measure_lung_share(values[0])
         if share <= LUNG_SHARE_OF_ABDOMEN:
             return
         height = _height_mm(image)
