@@ -110,14 +110,16 @@ def test_an_error_below_medseg_is_not_documented(tmp_path):
 
 
 def test_an_uncaught_documented_error_is_one_line():
-    ran = _run("build.names('/nowhere')")
+    ran = _run("build.list_names('/nowhere')")
     assert ran.returncode == 1
     assert ran.stderr.startswith("error: /nowhere holds no layers/tasks")
     assert len(ran.stderr.splitlines()) == 1
 
 
 def test_the_cause_is_told_not_its_wrapper():
-    ran = _run("try:\n    build.names('/a')\nexcept OSError as e:\n    raise KeyError(1) from e")
+    ran = _run(
+        "try:\n    build.list_names('/a')\nexcept OSError as e:\n    raise KeyError(1) from e"
+    )
     assert ran.stderr.startswith("error: /a holds no layers/tasks")
 
 
@@ -145,7 +147,7 @@ def test_a_lost_download_or_any_other_error_is_no_lost_process(error):
 
 
 def test_the_environment_brings_the_traceback_back():
-    ran = _run("build.names('/nowhere')", MEDSEG_TRACEBACK="1")
+    ran = _run("build.list_names('/nowhere')", MEDSEG_TRACEBACK="1")
     assert ran.returncode == 1
     assert "Traceback" in ran.stderr
 
