@@ -1,4 +1,4 @@
-"""Blueprint: all choices that a network is built from, and the layer that each node becomes."""
+"""Blueprint: the options of a network, and the layer that each of its nodes becomes."""
 
 from __future__ import annotations
 
@@ -6,151 +6,97 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from functools import cached_property
 
 import torch
 from torch import nn
 
+from medseg.base.arguments import check_probability
 from medseg.networks.block import Block, Tap
 from medseg.networks.class_guide import ClassGuide
 from medseg.networks.encoder import Pyramid, TimmEncoder
-from medseg.networks.layers import Layers
-from medseg.networks.padding import CentreCrop, margin_below, voxels_lost
+from medseg.networks.layers import Layers, PerLevel
+from medseg.networks.options import (
+    PerAxis,
+    check_channels,
+    check_encoder,
+    check_guide,
+    check_padding,
+    choose_pyramid,
+    choose_steps,
+    choose_topology,
+)
+from medseg.networks.padding import margin_below, voxels_lost
+from medseg.networks.styles import FullScale, Plain, Scale, Style
 from medseg.networks.topology import IMAGE, Input, Node, Topology
-
-PerAxis = tuple[int, ...]
-
-
-class Scale(NamedTuple):
-    """Where an input comes from: its channels, how many levels it rises, by which factor."""
-
-    channels: int
-    rise: int
-    factor: PerAxis
-
-
-class Style(Protocol):
-    """How the nodes of one kind compute; a method for each of their parts."""
-
-    def width(self, level: int) -> int:
-        """Channels of the node's map."""
-
-    def bring(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
-        """What brings an input to the level, and the channels that it has then."""
-
-    def convolutions(self, joined: int, level: int) -> list[nn.Module]:
-        """What computes the map from the `joined` channels of the concatenation."""
-
-
-@dataclass(frozen=True)
-class Plain:
-    """U-Net and UNet++: concatenate, convolve twice; the way up maps the channels.
-
-    Attributes:
-        layers: what the layers of the network share.
-        channels: of each level.
-        kernels: of each level, per axis.
-        margins: voxels of each level that a skip loses at each side, per axis.
-        residual: add what the convolutions read to what they give, as in He, Zhang, Ren and Sun
-            2016, "Deep Residual Learning for Image Recognition".
-    """
-
-    layers: Layers
-    channels: Sequence[int]
-    kernels: Sequence[PerAxis]
-    margins: Sequence[PerAxis]
-    residual: bool = False
-
-    def width(self, level: int) -> int:
-        """The channels of the level."""
-        return self.channels[level]
-
-    def bring(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
-        """Pool, pass on, crop, or enlarge to the channels of the level."""
-        if scale.rise == 0 and any(self.margins[level]):
-            return CentreCrop(self.margins[level]), scale.channels
-        width = self.width(level) if scale.rise > 0 else scale.channels
-        layer = self.layers.rescale(scale.channels, width, rise=scale.rise, factor=scale.factor)
-        return layer, width
-
-    def convolutions(self, joined: int, level: int) -> list[nn.Module]:
-        """Two convolutions, or one residual unit of two."""
-        width, kernel = self.width(level), self.kernels[level]
-        if self.residual:
-            return [self.layers.residual(joined, width, kernel=kernel)]
-        first = self.layers.convolution(joined, width, kernel=kernel)
-        return [first, self.layers.convolution(width, width, kernel=kernel)]
-
-
-@dataclass(frozen=True)
-class FullScale:
-    """UNet 3+: resample and convolve each input to the same channels, concatenate, convolve once.
-
-    Attributes:
-        layers: what the layers of the network share.
-        channels: that each input is convolved to; the node has this times the number of levels.
-        kernels: of each level, per axis.
-
-    Source: Huang et al. 2020, equation 1 and figure 2.
-    """
-
-    layers: Layers
-    channels: int
-    kernels: Sequence[PerAxis]
-
-    def width(self, level: int) -> int:
-        """The same at every level."""
-        return self.channels * len(self.kernels)
-
-    def bring(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
-        """Pool or interpolate, then convolve to `channels`."""
-        convolution = self.layers.convolution(
-            scale.channels, self.channels, kernel=self.kernels[level]
-        )
-        if scale.rise > 0:
-            resample = self.layers.enlarge(scale.factor)
-        else:
-            resample = self.layers.rescale(
-                scale.channels, scale.channels, rise=scale.rise, factor=scale.factor
-            )
-        return nn.Sequential(resample, convolution), self.channels
-
-    def convolutions(self, joined: int, level: int) -> list[nn.Module]:
-        """One convolution."""
-        return [self.layers.convolution(joined, self.width(level), kernel=self.kernels[level])]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Blueprint:
-    """All choices that a network is built from, and the layer that each node becomes.
+    """The options of a `NestedUNet`, with their meaning there, and the layers that they lead to.
 
     Attributes:
         layers: what the layers of the network share.
-        whole: the topology with all its heads; a network holds this or a part of it.
-        in_channels: of the image.
-        out_channels: of the logits.
-        channels: of each level.
-        kernels: of each level, per axis.
-        steps: strides from each level to the next, per axis.
-        skip_channels: to which a full-scale node convolves each input.
-        residual: whether the encoder's nodes are residual units.
-        pyramid: the maps of the timm network that is the encoder, None for one of our own.
-        class_guide: whether X(depth, 0) tells which classes are present.
-        bottom_dropout: probability of the dropout after X(depth, 0).
+
+    Raises:
+        TypeError: an option of another type.
+        ValueError: an option out of range, or two that exclude each other.
     """
 
     layers: Layers
-    whole: Topology
     in_channels: int
     out_channels: int
-    channels: tuple[int, ...]
-    kernels: tuple[PerAxis, ...]
-    steps: tuple[PerAxis, ...]
+    channels: Sequence[int]
+    topology: str
+    deep_supervision: bool
     skip_channels: int
-    residual: bool
-    pyramid: Pyramid | None
+    kernel_size: PerLevel
+    strides: PerLevel
+    encoder: str
+    encoder_weights: str | os.PathLike[str] | None
     class_guide: bool
     bottom_dropout: float
+
+    def __post_init__(self) -> None:
+        check_channels(
+            self.channels,
+            in_channels=self.in_channels,
+            out_channels=self.out_channels,
+            skip_channels=self.skip_channels,
+        )
+        object.__setattr__(self, "channels", tuple(self.channels))  # not the caller's list
+        check_probability("bottom_dropout", self.bottom_dropout)
+        check_guide(self.class_guide, deep_supervision=self.deep_supervision)
+        check_encoder(self.encoder, weights=self.encoder_weights)
+        for name in ("whole", "kernels", "steps"):
+            getattr(self, name)  # what is wrong is refused now
+        check_padding(self.layers.padding, topology=self.topology, encoder=self.encoder)
+
+    @property
+    def depth(self) -> int:
+        """How many times the image is made smaller."""
+        return len(self.channels) - 1
+
+    @cached_property
+    def whole(self) -> Topology:
+        """The topology with all its heads; a network holds this or a part of it."""
+        return choose_topology(self.topology, self.depth, deep_supervision=self.deep_supervision)
+
+    @cached_property
+    def kernels(self) -> tuple[PerAxis, ...]:
+        """Sizes of the kernels of each level, per axis."""
+        return self.layers.per_level(self.kernel_size, self.depth + 1, name="kernel_size")
+
+    @cached_property
+    def steps(self) -> tuple[PerAxis, ...]:
+        """Strides from each level to the next, per axis."""
+        given = self.layers.per_level(self.strides, self.depth, name="strides")
+        return choose_steps(given, pyramid=self.pyramid)
+
+    @cached_property
+    def pyramid(self) -> Pyramid | None:
+        """The maps of the timm network that is the encoder; None for an encoder of our own."""
+        return choose_pyramid(self.encoder, depth=self.depth, axes=len(self.kernels[0]))
 
     def nodes(self, topology: Topology) -> nn.ModuleDict:
         """Build the layers of the whole topology, or of a part of it, by the nodes' keys."""
@@ -159,21 +105,22 @@ class Blueprint:
             nodes[node.key] = self._node(node, inputs, head=node in topology.heads)
         return nodes
 
-    def encoder(
-        self, topology: Topology, *, weights: str | os.PathLike[str] | None = None
-    ) -> TimmEncoder | None:
+    def timm_encoder(self, topology: Topology, *, pretrained: bool) -> TimmEncoder | None:
         """Build the timm encoder of the whole topology, or of a part of it; None without one."""
         if self.pyramid is None:
             return None
         return TimmEncoder(
-            self.pyramid, in_channels=self.in_channels, depth=topology.depth, weights=weights
+            self.pyramid,
+            in_channels=self.in_channels,
+            depth=topology.depth,
+            weights=self.encoder_weights if pretrained else None,
         )
 
     def shapes(self) -> dict[str, torch.Size]:
         """Keys and shapes of the state dict of the whole topology, with all its heads."""
         with torch.device("meta"):
             whole = nn.ModuleDict({"nodes": self.nodes(self.whole)})
-            if encoder := self.encoder(self.whole):
+            if encoder := self.timm_encoder(self.whole, pretrained=False):
                 whole["encoder"] = encoder
         return {key: value.shape for key, value in whole.state_dict().items()}
 
@@ -184,7 +131,7 @@ class Blueprint:
         return [[0] * len(kernel) for kernel in self.kernels]
 
     def _node(self, node: Node, inputs: Sequence[Input], *, head: bool) -> nn.Module:
-        bottom = node == Node(self.whole.depth, 0)
+        bottom = node == Node(self.depth, 0)
         extras: dict[str, nn.Module | None] = {
             "head": self._head(node) if head else None,
             "guide": self._guide(node) if bottom and self.class_guide else None,
@@ -216,7 +163,7 @@ class Blueprint:
     @property
     def _tapped(self) -> dict[Node, int]:
         """Channels of the nodes that a timm encoder computes."""
-        return {} if self.pyramid is None else self.pyramid.nodes(self.whole.depth)
+        return {} if self.pyramid is None else self.pyramid.nodes(self.depth)
 
     def _guide(self, node: Node) -> nn.Module:
         return ClassGuide(
@@ -231,10 +178,16 @@ class Blueprint:
     def _style(self, node: Node) -> Style:
         if node.column == 0:
             unpadded = [(0,) * len(kernel) for kernel in self.kernels]
-            return Plain(self.layers, self.channels, self.kernels, unpadded, residual=self.residual)
+            return Plain(
+                self.layers,
+                self.channels,
+                self.kernels,
+                unpadded,
+                residual=self.encoder == "residual",
+            )
         if self.whole.full_scale:
             return FullScale(self.layers, self.skip_channels, self.kernels)
-        margins = [self._skip_margin(level) for level in range(self.whole.depth)]
+        margins = [self._skip_margin(level) for level in range(self.depth)]
         return Plain(self.layers, self.channels, self.kernels, margins)
 
     def _skip_margin(self, level: int) -> PerAxis:

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from medseg.base.arguments import require_bool
 from medseg.networks.block import Block
-from medseg.networks.blueprint import stride_product
+from medseg.networks.blueprint import Blueprint, stride_product
 from medseg.networks.class_guide import silence_absent
-from medseg.networks.design import design
 from medseg.networks.layers import Layers, LayerSpec, PerLevel
 from medseg.networks.padding import check_size, contraction, crop, margin_below, mirror, pad_far_end
 from medseg.networks.topology import IMAGE, Topology
@@ -68,7 +67,7 @@ class NestedUNet(nn.Module):
             a timm encoder keeps its maps.
 
     Attributes:
-        blueprint: all choices that the layers were built from.
+        blueprint: the options that the layers were built from, and how they are built.
         topology: what the network computes: of the named topology, what its heads need.
         level: the pruning level that was kept, None for the whole network.
         total_stride: what each axis of the image divides by, with "same" padding.
@@ -141,10 +140,10 @@ class NestedUNet(nn.Module):
             upsample=upsample,
             padding=padding,
         )
-        self.blueprint = design(
-            layers,
-            in_channels,
-            out_channels,
+        self.blueprint = Blueprint(
+            layers=layers,
+            in_channels=in_channels,
+            out_channels=out_channels,
             channels=channels,
             topology=topology,
             deep_supervision=deep_supervision,
@@ -165,7 +164,7 @@ class NestedUNet(nn.Module):
         self.contraction = contraction(lost)
         plan = self.blueprint.whole if deep_supervision else self.blueprint.whole.alone()
         plan = plan if level is None else plan.prune(level)
-        self.encoder = self.blueprint.encoder(plan, weights=encoder_weights)
+        self.encoder = self.blueprint.timm_encoder(plan, pretrained=True)
         self.nodes = self.blueprint.nodes(plan)
         for node in self.nodes.values():
             cast(Block, node).checkpointing = checkpointing

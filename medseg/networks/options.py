@@ -1,71 +1,19 @@
-"""Options: turns the options of a network into its blueprint, or refuses them in one line each."""
+"""Options: checks of the options of a network, each refused in one line, and what they choose."""
 
-from __future__ import annotations
-
-import os
 from collections.abc import Sequence
 from typing import Any
 
-from medseg.base.arguments import check_probability, is_integer
-from medseg.networks.blueprint import Blueprint, PerAxis
+from medseg.base.arguments import is_integer
 from medseg.networks.encoder import PREFIX, Pyramid, find_pyramid
-from medseg.networks.layers import Layers, PerLevel
 from medseg.networks.topology import TOPOLOGIES, Topology
+
+PerAxis = tuple[int, ...]
 
 DEPTHS = range(2, 7)
 
 
-def design(
-    layers: Layers,
-    in_channels: int,
-    out_channels: int,
-    *,
-    channels: Sequence[int],
-    topology: str,
-    deep_supervision: bool,
-    skip_channels: int,
-    kernel_size: PerLevel,
-    strides: PerLevel,
-    encoder: str,
-    encoder_weights: str | os.PathLike[str] | None,
-    class_guide: bool,
-    bottom_dropout: float,
-) -> Blueprint:
-    """Check the options of a `NestedUNet`, spell them out per level and put them together.
-
-    Raises:
-        TypeError: an option of another type.
-        ValueError: an option out of range, or two that exclude each other.
-    """
-    _check_channels(
-        channels, in_channels=in_channels, out_channels=out_channels, skip_channels=skip_channels
-    )
-    check_probability("bottom_dropout", bottom_dropout)
-    depth = len(channels) - 1
-    whole = _choose_topology(topology, depth, deep_supervision=deep_supervision)
-    _check_guide(class_guide, deep_supervision=deep_supervision)
-    _check_encoder(encoder, weights=encoder_weights)
-    _check_padding(layers.padding, topology=topology, encoder=encoder)
-    kernels = layers.per_level(kernel_size, depth + 1, name="kernel_size")
-    steps = layers.per_level(strides, depth, name="strides")
-    pyramid = _choose_pyramid(encoder, depth=depth, axes=len(kernels[0]))
-    return Blueprint(
-        layers=layers,
-        whole=whole,
-        in_channels=in_channels,
-        out_channels=out_channels,
-        channels=tuple(channels),
-        kernels=kernels,
-        steps=_choose_steps(steps, pyramid=pyramid),
-        skip_channels=skip_channels,
-        residual=encoder == "residual",
-        pyramid=pyramid,
-        class_guide=class_guide,
-        bottom_dropout=bottom_dropout,
-    )
-
-
-def _check_channels(channels: Sequence[int], **counts: int) -> None:
+def check_channels(channels: Sequence[int], **counts: int) -> None:
+    """Refuse numbers of channels that are not positive integers, and too few or many levels."""
     for name, number in counts.items():
         if not is_integer(number):
             raise TypeError(f"{name} is an integer, got {number!r}: pass for instance 1")
@@ -88,7 +36,7 @@ def _check_channels(channels: Sequence[int], **counts: int) -> None:
         )
 
 
-def _choose_topology(name: str, depth: int, *, deep_supervision: bool) -> Topology:
+def choose_topology(name: str, depth: int, *, deep_supervision: bool) -> Topology:
     """Build the named topology with all its heads."""
     if not isinstance(name, str):
         raise TypeError(f"topology is a text, got {name!r}: pass for instance 'unet_plusplus'")
@@ -106,7 +54,8 @@ def _choose_topology(name: str, depth: int, *, deep_supervision: bool) -> Topolo
     return whole
 
 
-def _check_guide(class_guide: bool, *, deep_supervision: bool) -> None:
+def check_guide(class_guide: bool, *, deep_supervision: bool) -> None:
+    """Refuse a class guide without deep supervision."""
     if class_guide and not deep_supervision:
         raise ValueError(
             "class_guide learns beside the heads of deep supervision, got deep_supervision False: "
@@ -114,7 +63,8 @@ def _check_guide(class_guide: bool, *, deep_supervision: bool) -> None:
         )
 
 
-def _check_encoder(encoder: Any, *, weights: Any) -> None:
+def check_encoder(encoder: Any, *, weights: Any) -> None:
+    """Refuse an encoder of unknown name, and pretrained weights for one of our own."""
     if not isinstance(encoder, str):
         raise TypeError(f"encoder is a text, got {encoder!r}: pass for instance 'plain'")
     timm = encoder.startswith(PREFIX)
@@ -129,7 +79,8 @@ def _check_encoder(encoder: Any, *, weights: Any) -> None:
         )
 
 
-def _check_padding(padding: str, *, topology: str, encoder: str) -> None:
+def check_padding(padding: str, *, topology: str, encoder: str) -> None:
+    """Refuse unpadded convolutions in anything but the original U-Net."""
     if padding == "valid" and (topology, encoder) != ("unet", "plain"):
         raise ValueError(
             f"padding 'valid' is the set-up of the original U-Net, got topology {topology!r} and "
@@ -137,7 +88,7 @@ def _check_padding(padding: str, *, topology: str, encoder: str) -> None:
         )
 
 
-def _choose_pyramid(encoder: str, *, depth: int, axes: int) -> Pyramid | None:
+def choose_pyramid(encoder: str, *, depth: int, axes: int) -> Pyramid | None:
     """The maps of a timm encoder; None for the encoders of our own."""
     if not encoder.startswith(PREFIX):
         return None
@@ -151,7 +102,7 @@ def _choose_pyramid(encoder: str, *, depth: int, axes: int) -> Pyramid | None:
     return pyramid
 
 
-def _choose_steps(steps: Sequence[PerAxis], *, pyramid: Pyramid | None) -> tuple[PerAxis, ...]:
+def choose_steps(steps: Sequence[PerAxis], *, pyramid: Pyramid | None) -> tuple[PerAxis, ...]:
     """The strides; those of a timm encoder where they are left at 2 everywhere."""
     if pyramid is None:
         return tuple(steps)
