@@ -21,7 +21,6 @@ from monai.inferers import Inferer
 from monai.utils import convert_to_dst_type
 from torch import Tensor, nn
 
-from medseg.base.arguments import check_choice, check_integers
 from medseg.base.class_values import Classes
 from medseg.inference.outputs.source import files_of
 from medseg.inference.predictor.predictor import CachedPerWeights, layers_of
@@ -30,6 +29,7 @@ from medseg.inference.tiles.checks import check_mode, check_type, warn_of_conten
 from medseg.inference.tiles.forward import Forward
 from medseg.inference.tiles.plan import Plan, parse_bytes
 from medseg.inference.tiles.planner import Planner
+from medseg.inference.tiles.settings import Settings
 from medseg.inference.tiles.skip import Skip
 from medseg.inference.tiles.sweep import CancelledError as CancelledError
 from medseg.inference.tiles.sweep import Sweep
@@ -37,13 +37,8 @@ from medseg.inference.tiles.tiling import Numbers, Tiling
 from medseg.inference.tiles.windows import Layout
 from medseg.networks.device import reachable
 from medseg.networks.output import takes_window_statistics
-from medseg.transforms.classes import logit_channels
-from medseg.transforms.regions import are_regions
 
 logger = logging.getLogger(__name__)
-
-WEIGHTS = ("gaussian", "constant")
-OUTPUTS = ("logits", "labels")
 
 Target = str | os.PathLike
 
@@ -146,43 +141,23 @@ class OverlapTileInferer(Inferer):
             stride=stride,
             skip=skip,
         )
-        check_choice("weights", weights, WEIGHTS)
-        check_choice("output", output, OUTPUTS)
-        if type(batch_size) is not int or batch_size < 1:
-            raise ValueError(f"batch_size is a whole number from 1 on, got {batch_size!r}: pass 1")
-        if not isinstance(flips, Sequence) or not all(type(axis) is int for axis in flips):
-            raise ValueError(f"flips is a list of axes, got {flips!r}: pass for instance [0, 1]")
-        if patch_size is not None:
-            rule = "a patch has 1 voxel or more along each axis"
-            check_integers("patch_size", patch_size, least=1, rule=rule)
-        if isinstance(patch_size, int):
-            raise ValueError(
-                f"patch_size has one entry per axis, got {patch_size}: pass for instance "
-                f"{(patch_size,) * 3}"
-            )
-        self.weights = weights
-        self.batch_size = batch_size
-        self.flips = tuple(flips)
+        self.settings = Settings(
+            tiling=self.tiling,
+            weights=weights,
+            batch_size=batch_size,
+            flips=flips,
+            output=output,
+            classes=classes,
+            probabilities=probabilities is not None,
+            patch_size=patch_size,
+            device=None if device is None else reachable(device),
+            memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
+        )
         self.level = level
-        self.output = output
-        self.channels = None if classes is None else logit_channels(classes)
-        self.regions = classes is not None and are_regions(classes)
         self.probabilities = probabilities
-        self.patch_size = None if patch_size is None else tuple(patch_size)
-        self.device = None if device is None else reachable(device)
         self.progress = progress
         self.cancelled = cancelled
-        self._planner = Planner(
-            tiling=self.tiling,
-            batch_size=batch_size,
-            labels=output == "labels",
-            probabilities=probabilities is not None,
-            flips=bool(flips),
-            patch_size=self.patch_size,
-            channels=self.channels,
-            memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
-            device=self.device,
-        )
+        self._planner = Planner(self.settings)
         self._prune = CachedPerWeights(lambda network: cast(Any, network).prune(level).eval())
         self._warned = False
 
@@ -206,26 +181,13 @@ class OverlapTileInferer(Inferer):
         forward = Forward(
             lambda windows: network(windows, *args, **kwargs),
             slices=self.tiling.slice_axis(image.ndim - 2),
-            flips=self.flips,
-            channels=self.channels,
+            flips=self.settings.flips,
+            channels=self.settings.channels,
         )
         with ExitStack() as stack:
-            sweep = Sweep(
-                image,
-                layout=layout,
-                forward=forward,
-                canvas=self._canvas(image, inputs, layout, stack),
-                weights=self.weights if self.tiling.mode == "blend" else None,
-                regions=self.regions,
-                skip=self.tiling.skip,
-                device=self.device,
-            )
-            answer = sweep.run(
-                self.batch_size,
-                empty=self.output == "logits" or self.probabilities is not None,
-                cancelled=self.cancelled,
-                progress=self.progress,
-            )
+            canvas = self._canvas(image, inputs, layout, stack)
+            sweep = Sweep(image, self.settings, layout=layout, forward=forward, canvas=canvas)
+            answer = sweep.run(cancelled=self.cancelled, progress=self.progress)
         return convert_to_dst_type(answer, inputs, dtype=answer.dtype)[0]  # with its meta data
 
     def plan(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
@@ -262,9 +224,9 @@ class OverlapTileInferer(Inferer):
 
     def _canvas(self, image: Tensor, inputs: Tensor, layout: Layout, stack: ExitStack) -> Canvas:
         """What takes the logits, with the file of probabilities around it, if there is one."""
-        device, regions = image.device, self.regions
+        device, regions = image.device, self.settings.regions
         canvas: Canvas
-        if self.output == "labels":
+        if self.settings.labels:
             shape = (image.shape[0], *image.shape[2:])
             canvas = LabelCanvas(shape, regions=regions, device=device)
         else:
@@ -285,9 +247,10 @@ class OverlapTileInferer(Inferer):
         return stack.enter_context(file)
 
     def _warn_of_size(self, layout: Layout, network: nn.Module | None) -> None:
-        if self._warned or self.patch_size is None or network is None:
+        patch = self.settings.patch_size
+        if self._warned or patch is None or network is None:
             return
-        factor = prod(n for n in layout.size if n > 1) / prod(n for n in self.patch_size if n > 1)
+        factor = prod(n for n in layout.size if n > 1) / prod(n for n in patch if n > 1)
         if 1 / PATCH_FACTOR < factor < PATCH_FACTOR or not takes_window_statistics(network):
             return
         self._warned = True
@@ -297,5 +260,5 @@ class OverlapTileInferer(Inferer):
             "both are alike",
             "x".join(map(str, layout.size)),
             factor,
-            "x".join(map(str, self.patch_size)),
+            "x".join(map(str, patch)),
         )

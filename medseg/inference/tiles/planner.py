@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import floor, prod
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -21,7 +22,7 @@ from medseg.inference.tiles.plan import (
     told,
     way_to_run,
 )
-from medseg.inference.tiles.tiling import Tiling
+from medseg.inference.tiles.settings import Settings
 from medseg.inference.tiles.windows import Layout, up
 from medseg.networks.output import takes_window_statistics
 
@@ -39,32 +40,11 @@ Needed = tuple[int | None, int | None]
 Free = Callable[[torch.device], int | None]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Planner:
-    """What the plan of an inference follows from, besides the image and the network.
+    """Makes the plan of an inference from its settings, the image and the network."""
 
-    Attributes:
-        tiling: where windows lie.
-        batch_size: most windows that go through the network together.
-        labels: whether the answer is labels and not logits.
-        probabilities: whether a file of them is written, too.
-        flips: whether the logits are the mean over flips.
-        patch_size: of the training patches, None if it is not known.
-        channels: that the classes need, None for any number.
-        memory_limit: bytes that may be taken beside image and weights, and no more than are free;
-            None for what is free.
-        device: where windows are computed; None for where the image is.
-    """
-
-    tiling: Tiling
-    batch_size: int
-    labels: bool
-    probabilities: bool
-    flips: bool
-    patch_size: Sequence[int] | None
-    channels: int | None
-    memory_limit: int | None
-    device: torch.device | None
+    settings: Settings
     _known: WeakKeyDictionary[nn.Module, dict[Hashable, Needed]] = field(
         default_factory=WeakKeyDictionary, repr=False, compare=False
     )
@@ -84,7 +64,7 @@ class Planner:
         free = cache(free_bytes)  # asked once, for all settings that are tried
         if lack := self._lack(plan, image, network, free):
             needed, there = lack
-            limited = there == self.memory_limit
+            limited = there == self.settings.memory_limit
             least = f"{'the limit' if limited else 'there'} is {told(there, floor)}"
             raise MemoryLimitError(
                 f"inference needs {told(needed)} of memory ({plan}), {least}: "
@@ -100,8 +80,8 @@ class Planner:
         Windows are computed where the network is, and the answer is kept where the image is. A
         limit is for all of it; of what is free, no more is needed than this process has not yet.
         """
-        at = self.device or device_of(network) or image.device
-        limits = [(plan.needed_bytes, self.memory_limit)]
+        at = self.settings.device or device_of(network) or image.device
+        limits = [(plan.needed_bytes, self.settings.memory_limit)]
         further = self._further_bytes(plan, image, network)
         if at == image.device:
             limits.append((further + plan.answer_bytes, free(at)))
@@ -120,15 +100,16 @@ class Planner:
         return float32_bytes(shape, shape[1] + (channels or 1))  # the windows and the logits
 
     def _unchecked(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
-        layout = self.tiling.layout(image, layers_of(network))
-        count = min(self.batch_size, layout.count)
+        layout = self.settings.tiling.layout(image, layers_of(network))
+        count = min(self.settings.batch_size, layout.count)
         needed, channels = self._network_bytes(network, self._shape(count, layout, image))
-        if None not in (channels, self.channels) and channels != self.channels:
+        expected = self.settings.channels
+        if None not in (channels, expected) and channels != expected:
             raise ValueError(
-                f"the classes need {self.channels} channels, the network gives {channels}: load "
-                "the weights and the classes of one training"
+                f"the classes need {expected} channels, the network gives {channels}: load the "
+                "weights and the classes of one training"
             )
-        if self.labels and (channels or 1) > MOST_CLASSES:
+        if self.settings.labels and (channels or 1) > MOST_CLASSES:
             raise ValueError(
                 f"labels are 0 to {MOST_CLASSES - 1}, the network gives {channels} channels: pass "
                 "output='logits'"
@@ -140,7 +121,7 @@ class Planner:
             needed,
             image.numel() * image.element_size(),
             self._answer_bytes(layout, count, image, classes),
-            2 * image[:, 0].numel() * classes if self.probabilities else 0,
+            2 * image[:, 0].numel() * classes if self.settings.probabilities else 0,
         )
 
     def _shape(self, count: int, layout: Layout, image: Tensor) -> tuple[int, ...]:
@@ -151,23 +132,23 @@ class Planner:
         """See `Plan.answer_bytes`."""
         voxels = image[:, 0].numel()
         window = count * image.shape[0] * prod(layout.size)
-        answer = voxels if self.labels else 4 * voxels * classes
-        if self.labels:
+        answer = voxels if self.settings.labels else 4 * voxels * classes
+        if self.settings.labels:
             answer += window * max(classes, LABEL_WORKSPACE)
-        if self.probabilities:
+        if self.settings.probabilities:
             answer += FILE_WORKSPACE * window * classes
-        if self.tiling.mode == "blend":
+        if self.settings.tiling.mode == "blend":
             along, length = image.shape[2 + layout.slowest], layout.size[layout.slowest]
             slab = voxels // along * min(length, along)
             answer += 4 * (slab * (classes + 1) + window * classes)
-        if self.flips:
+        if self.settings.flips:
             # their sum, the logits, whose room may be taken in between, and the flipped window
             answer += 4 * window * (2 * classes + image.shape[1])
         return answer
 
     def _of_roi(self, values: Sequence[int]) -> list[int]:
         """Those of the numbers per axis of the image that `roi_size` has too."""
-        along = self.tiling.slice_axis(len(values))
+        along = self.settings.tiling.slice_axis(len(values))
         return [value for axis, value in enumerate(values) if axis != along]
 
     def _network_bytes(self, network: Callable[..., Tensor], shape: tuple[int, ...]) -> Needed:
@@ -194,17 +175,16 @@ class Planner:
 
         Labels in place of logits are not always to be had: smaller windows are named beside them.
         """
-        step = self.tiling.step(image.ndim - 2, layers_of(network))
+        step = self.settings.tiling.step(image.ndim - 2, layers_of(network))
         sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
         largest = self._of_roi([min(n, up(size, s)) for n, size, s in sizes])
-        batches = [replace(self, batch_size=n) for n in range(plan.batch_size, 0, -1)]
+        batches = [self._with(batch_size=n) for n in range(plan.batch_size, 0, -1)]
         trained = self._as_trained(image, network, self._of_roi(step))
         windows = trained or [
-            replace(self, tiling=replace(self.tiling, roi_size=roi), batch_size=1)
-            for roi in _shorter(largest, self._of_roi(step))
+            self._with_windows(roi) for roi in _shorter(largest, self._of_roi(step))
         ]
         labels_of_batches, labels_of_windows = (
-            [replace(planner, labels=True) for planner in planners]
+            [planner._with(output="labels") for planner in planners]
             for planners in (batches, windows)
         )
         least: list[int] = []
@@ -235,33 +215,41 @@ class Planner:
         self, image: Tensor, network: Callable[..., Tensor], step: Sequence[int]
     ) -> list["Planner"]:
         """With windows as in training, where the answer depends on them and they can be."""
-        patch = self.patch_size or ()
+        patch = self.settings.patch_size or ()
         if len(patch) != len(step) or not _normalises(network):
             return []
         roi = [up(n, s) for n, s in zip(patch, step, strict=True)]
-        planner = replace(self, tiling=replace(self.tiling, roi_size=roi), batch_size=1)
+        planner = self._with_windows(roi)
         try:
-            planner.tiling.layout(image, layers_of(network))
+            planner.settings.tiling.layout(image, layers_of(network))
         except ValueError:  # nothing between their halos
             return []
         return [planner]
+
+    def _with(self, **settings: Any) -> "Planner":
+        """The same planner with other settings; it shares what is known of networks."""
+        return replace(self, settings=replace(self.settings, **settings))
+
+    def _with_windows(self, roi_size: Sequence[int]) -> "Planner":
+        """The same planner for windows of that size, one at a time."""
+        return self._with(tiling=replace(self.settings.tiling, roi_size=roi_size), batch_size=1)
 
     def _effect(self, network: Callable[..., Tensor]) -> str:
         """What is to be said of windows of another size."""
         if _normalises(network):
             return ", which changes the answer: the network normalises over its window"
-        if self.tiling.mode == "crop" and self.tiling.halo == "auto":
+        if self.settings.tiling.mode == "crop" and self.settings.tiling.halo == "auto":
             return ""
         return ", which may change the answer: less is seen around a voxel"
 
     def _unlike(self, other: "Planner") -> Iterator[str]:
         """The arguments that differ from another's."""
-        if self.labels != other.labels:
+        if self.settings.labels != other.settings.labels:
             yield "output='labels' (where logits are not needed)"
-        if self.tiling is not other.tiling:
-            yield f"roi_size {self.tiling.roi_size}"
-        if self.batch_size < other.batch_size:
-            yield f"batch_size {self.batch_size} (of a bundle: windows_per_batch)"
+        if self.settings.tiling is not other.settings.tiling:
+            yield f"roi_size {self.settings.tiling.roi_size}"
+        if self.settings.batch_size < other.settings.batch_size:
+            yield f"batch_size {self.settings.batch_size} (of a bundle: windows_per_batch)"
 
 
 def _normalises(network: Callable[..., Tensor]) -> bool:

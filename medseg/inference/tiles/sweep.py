@@ -11,7 +11,8 @@ from tqdm import tqdm
 from medseg.inference.tiles.blend import Blender
 from medseg.inference.tiles.canvas import Box, Canvas, background
 from medseg.inference.tiles.forward import Forward
-from medseg.inference.tiles.skip import Skip, passed_over
+from medseg.inference.tiles.settings import Settings
+from medseg.inference.tiles.skip import passed_over
 from medseg.inference.tiles.windows import Layout, Window, fetch
 
 SIGMA_SCALE = 0.125
@@ -30,50 +31,32 @@ class Sweep:
 
     Args:
         image: (B, C, *spatial).
-        layout: its windows.
-        forward: from windows to logits.
+        settings: of the inference.
+        layout: the windows of the image.
+        forward: maps windows to logits.
         canvas: is given the logits of the voxels.
-        weights: "gaussian" or "constant" for windows that overlap; None for those that do not.
-        regions: whether the channels are the sigmoid logits of regions.
-        skip: which windows are passed over, see `OverlapTileInferer`.
-        device: where windows are computed; None for where the image is.
     """
 
     def __init__(
-        self,
-        image: Tensor,
-        *,
-        layout: Layout,
-        forward: Forward,
-        canvas: Canvas,
-        weights: str | None,
-        regions: bool,
-        skip: Skip | None,
-        device: torch.device | None,
+        self, image: Tensor, settings: Settings, *, layout: Layout, forward: Forward, canvas: Canvas
     ) -> None:
         self.image = image
+        self.settings = settings
         self.layout = layout
         self.forward = forward
         self.canvas = canvas
-        self.regions = regions
-        self.skip = skip
-        self.device = image.device if device is None else device
-        self.blender = None if weights is None else self._blender(weights)
+        self.skip = settings.tiling.skip
+        self.device = image.device if settings.device is None else settings.device
+        self.blender = self._blender() if settings.tiling.mode == "blend" else None
 
-    def run(
-        self,
-        batch_size: int,
-        *,
-        empty: bool,
-        cancelled: Callable[[], bool] | None = None,
-        progress: bool = False,
-    ) -> Tensor:
-        """Compute the windows that are not passed over, and give the canvas's answer.
+    def run(self, *, cancelled: Callable[[], bool] | None = None, progress: bool = False) -> Tensor:
+        """Compute the windows that are not skipped, and return what the canvas has gathered.
+
+        Where all of them are skipped, and the answer has a channel for each class, one window is
+        computed all the same, and background put in its place: only the network knows how many
+        classes there are.
 
         Args:
-            batch_size: windows that go through the network together.
-            empty: where all are passed over, compute one all the same, and put background in its
-                place: the network alone knows how many classes there are.
             cancelled: asked before each batch whether to stop.
             progress: show a progress bar.
 
@@ -81,23 +64,20 @@ class Sweep:
             CancelledError: `cancelled` said so.
             ValueError: values that are not finite.
         """
-        count = self.layout.count
-        none = True
+        count, done = self.layout.count, 0
+        wanted = self._wanted()
         with tqdm(total=count, unit="window", disable=not progress) as bar:
-            done = 0
-            wanted = self._wanted()
             while True:
                 if cancelled is not None and cancelled():
                     raise CancelledError(f"stopped after {done} of {count} windows")
-                if not (batch := list(islice(wanted, batch_size))):
+                if not (batch := list(islice(wanted, self.settings.batch_size))):
                     break
-                none = False
                 done = batch[-1][0] + 1
                 self._put([(window, voxels) for _, window, voxels in batch])
                 del batch  # not to be held while the next is fetched
                 bar.update(done - bar.n)
             bar.update(count - bar.n)
-        if none and empty:
+        if done == 0 and (self.settings.probabilities or not self.settings.labels):
             first = self.layout.windows()[0]
             self._put([(first, fetch(self.image, first, self.layout))], blank=True)
         return self.canvas.result() if self.blender is None else self.blender.finish()
@@ -119,7 +99,7 @@ class Sweep:
         voxels = torch.cat(parts) if parts[1:] else parts[0]
         logits = self.forward(voxels.to(self.device)).to(self.image.device)
         if blank:
-            logits = background(logits, regions=self.regions)
+            logits = background(logits, regions=self.settings.regions)
         for window, part in zip(windows, logits.split(len(self.image)), strict=True):
             inner = part[_everywhere(window.inner)]
             if self.blender is None:
@@ -127,14 +107,14 @@ class Sweep:
             else:
                 self.blender.add(window.given, window.inner, inner)
 
-    def _blender(self, weights: str) -> Blender:
-        size = self.layout.size
+    def _blender(self) -> Blender:
+        size, weights = self.layout.size, self.settings.weights
         return Blender(
             self.canvas,
             size=self.image.shape[2:],
             axis=self.layout.slowest,
             weight=compute_importance_map(size, mode=weights, sigma_scale=SIGMA_SCALE),
-            regions=self.regions,
+            regions=self.settings.regions,
         )
 
 

@@ -533,29 +533,6 @@ def test_windows_like_the_training_patch_are_not_warned_of(caplog):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "match"),
-    [
-        ({"roi_size": 0, "halo": 1}, "1 voxel or more along each axis, got roi_size 0"),
-        ({"roi_size": (4, 0), "halo": 1}, r"got roi_size \(4, 0\)"),
-        ({"roi_size": 4, "halo": -1}, "halo is 0 or more, or 'auto', got halo -1"),
-        ({"roi_size": 4, "halo": "all"}, "got halo 'all'"),
-        ({"roi_size": 4, "batch_size": 0}, "batch_size is a whole number from 1 on, got 0"),
-        ({"roi_size": 4, "mode": "tile"}, "mode is one of crop, blend, got 'tile'"),
-        ({"roi_size": 4, "edge": "zero"}, "edge is one of mirror, network, got 'zero'"),
-        ({"roi_size": 4, "weights": "flat"}, "weights is one of gaussian, constant, got 'flat'"),
-        ({"roi_size": 4, "output": "mask"}, "output is one of logits, labels, got 'mask'"),
-        ({"roi_size": 4, "overlap": 1.0}, "overlap is 0 or more and below 1, got 1.0"),
-        ({"roi_size": 4, "stride": 0}, "stride is 1 or more"),
-        ({"roi_size": 4, "patch_size": (8, 0)}, r"a patch has 1 voxel or more .* got patch_size"),
-        ({"roi_size": 4, "flips": [True]}, r"flips is a list of axes, got \[True\]"),
-    ],
-)
-def test_numbers_out_of_range_are_refused(arguments, match):
-    with pytest.raises(ValueError, match=match):
-        OverlapTileInferer(**arguments)
-
-
-@pytest.mark.parametrize(
     ("options", "shape", "match"),
     [
         ({"roi_size": (4, 4)}, (1, 1, 8), "roi_size has one entry per axis, 1, got"),
@@ -627,27 +604,6 @@ def test_probabilities_of_several_images_are_refused_before_any_window(tmp_path)
     with pytest.raises(ValueError, match="one image at a time, got 2: pass them one by one"):
         inferer(torch.zeros(2, 1, 8), None)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("options", "match"),
-    [
-        ({"overlap": (0.5, 0.25)}, r"overlap is .* got \(0.5, 0.25\)"),
-        ({"overlap": "x"}, "overlap is .* got 'x'"),
-        ({"skip": "air"}, "skip is None, a finite number .* got 'air'"),
-        ({"skip": float("nan")}, "got nan"),
-        ({"skip": float("inf")}, "got inf"),
-        ({"skip": True}, "got True"),
-        ({"batch_size": "2"}, "whole number from 1 on, got '2'"),
-        ({"batch_size": 1.5}, "whole number from 1 on, got 1.5"),
-        ({"flips": 0}, "flips is a list of axes, got 0"),
-        ({"flips": "01"}, "flips is a list of axes, got '01'"),
-        ({"output": "label"}, "output is one of logits, labels, got 'label': pass 'labels'"),
-    ],
-)
-def test_arguments_of_another_kind_are_refused_in_one_line(options, match):
-    with pytest.raises(ValueError, match=match):
-        OverlapTileInferer(32, mode="blend", **options)
 
 
 @pytest.mark.parametrize("dtype", [torch.int16, torch.uint8, torch.bfloat16])
