@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from medseg.base.memory import keep_freed_pages
 from medseg.inference import OverlapTileInferer, Predictor
 from medseg.inference.predictor.precision import fastest_precision
-from medseg.networks import NestedUNet, place
+from medseg.networks import NestedUNet, to_device
 from medseg.networks.analysis.cost import multiply_adds
 
 STOCK, TUNED = "MONAI as documented", "MONAI tuned by hand"
@@ -169,8 +169,8 @@ def build(dims: int, way: str, weights: str | None, *, training: bool) -> nn.Mod
         monai.load_state_dict({twin(key): value for key, value in mine.items()}, strict=False)
     if way in (OURS, SKIPPING):
         nested.load_state_dict(mine)
-        return place(nested, "cpu").train(training)
-    monai = place(monai, "cpu") if way == TUNED else monai
+        return to_device(nested, "cpu").train(training)
+    monai = to_device(monai, "cpu") if way == TUNED else monai
     return MeteredNetwork(monai, precision_of(way)).train(training)
 
 

@@ -166,7 +166,7 @@ def page(numbers: Mapping[str, Any]) -> str:
         f"- {TUNED}: allocator that keeps pages, autocast to what pays on the CPU, channels last, "
         "overlap 0.25, Gaussian, 1 window at a time; in PyTorch, without OpenVINO",
         f"- {OURS}: `OverlapTileInferer` in crop mode with `Predictor` in its default for the "
-        "device; in 3D with a halo of 16. In training the network, placed by `networks.place`, "
+        "device; in 3D with a halo of 16. In training the network, placed by `networks.to_device`, "
         "with the allocator and autocast",
         f"- {SKIPPING}: the same with `skip=0`, below which the HU window {WINDOW_HU} maps air",
         "",

@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from medseg.base.class_values import Classes
 from medseg.base.memory import keep_freed_pages
 from medseg.inference import Predictor
-from medseg.inference.predictor.backends import BACKENDS, installed, precisions
+from medseg.inference.predictor.backends import BACKENDS, is_installed, offered_precisions
 from medseg.inference.predictor.fold_norms import fold_batch_norm
-from medseg.networks import NestedUNet, load_weights, place
+from medseg.networks import NestedUNet, load_weights, to_device
 from medseg.networks.analysis.cost import multiply_adds
 from medseg.transforms.classes import label_from_logits
 from medseg.transforms.regions import are_regions
@@ -82,7 +82,7 @@ def times(dims: int, device: torch.device, rounds: int) -> dict[str, Any]:
         first[name] = time.perf_counter() - started
     seconds = in_turn(passes, rounds)
     flop = 2 * multiply_adds(network, shape)
-    kinds = precisions("eager", device)
+    kinds = offered_precisions("eager", device)
     rates = {str(kind).removeprefix("torch."): matrix_gflops(kind, device) for kind in kinds}
     rows = {
         name: {
@@ -100,7 +100,7 @@ def ways(network: nn.Module, device: torch.device) -> dict[str, Callable[[], Cal
     """Each lever on its own over PyTorch in float32, then every backend in its precisions."""
 
     def last() -> nn.Module:
-        return place(copy.deepcopy(network), device)
+        return to_device(copy.deepcopy(network), device)
 
     levers: dict[str, Callable[[], Callable]] = {
         REFERENCE: lambda: network,
@@ -118,8 +118,8 @@ def predictors(network: nn.Module, device: torch.device) -> dict[str, Callable[[
     pairs = [
         (backend, str(precision).removeprefix("torch."))
         for backend in BACKENDS
-        if installed(backend, device.type)
-        for precision in precisions(backend, device)
+        if is_installed(backend, device.type)
+        for precision in offered_precisions(backend, device)
     ]
     return {
         f"{backend}, {name}": partial(Predictor, network, device, backend=backend, precision=name)

@@ -18,7 +18,7 @@ from torch import Tensor
 from medseg.base.memory import keep_freed_pages
 from medseg.ingest import load
 from medseg.losses import HybridLoss
-from medseg.networks import NestedUNet, load_weights, place
+from medseg.networks import NestedUNet, load_weights, to_device
 
 SIZE = {2: (256, 256), 3: (64, 64, 32)}
 BATCH = {2: 4, 3: 3}
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     image = torch.from_numpy(((image - low) / (high - low)).clip(0, 1).astype(np.float32))
     label = torch.from_numpy((load(args.case / "label.nii.gz")[0] > 0).astype(np.int64))
     torch.manual_seed(0)
-    network = place(NestedUNet(args.dims, 1, CLASSES, channels=CHANNELS, norm=args.norm), "cpu")
+    network = to_device(NestedUNet(args.dims, 1, CLASSES, channels=CHANNELS, norm=args.norm), "cpu")
     if args.start is not None:
         load_weights(network, args.start)
     train(network, image, label, steps=args.steps or STEPS[args.dims])

@@ -33,7 +33,7 @@ from medseg.bundles.overrides import PASSED_ON, checked_overrides, for_monai
 from medseg.bundles.prune_report import ALL_HEADS, CSV, PLOT, Row, format_card, write
 from medseg.bundles.run import run_bundle
 from medseg.inference import MixedPrecisionInferer
-from medseg.networks import NestedUNet, load_weights, place
+from medseg.networks import NestedUNet, load_weights, to_device
 from medseg.networks.analysis.cost import Cost, measure
 from medseg.networks.device import device_name
 
@@ -189,7 +189,7 @@ class _Evaluation:
             )
         self.digest = self._digest()  # before they are read, so that `about` notices any change
         load_weights(network, self.weights)
-        return place(network, self.parser.get_parsed_content("device")).eval()
+        return to_device(network, self.parser.get_parsed_content("device")).eval()
 
     def scores(self, level: int | None, output_dir: Path) -> dict[str, float]:
         """Means over the classes of what the evaluation at that level found; keeps its tables.

@@ -106,7 +106,7 @@ def _devices() -> Iterator[Finding]:
     try:
         import torch
 
-        from medseg.inference.predictor.backends import installed
+        from medseg.inference.predictor.backends import is_installed
         from medseg.inference.predictor.precision import gains_by_bfloat16
     except (ImportError, OSError) as error:
         reason = str(error).splitlines()[0]
@@ -118,7 +118,7 @@ def _devices() -> Iterator[Finding]:
         text = f"{name}, {_gib(size[0])} of {_gib(size[1])} GiB free"
         yield Finding(True, f"cuda:{index}", f"{text}; {_precision(gains_by_bfloat16('cuda'))}")
     threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
-    by = "OpenVINO" if installed("openvino") else "PyTorch (faster: pip install 'medseg[fast]')"
+    by = "OpenVINO" if is_installed("openvino") else "PyTorch (faster: pip install 'medseg[fast]')"
     text = f"{threads}; {_precision(gains_by_bfloat16('cpu'))}; inference by {by}"
     yield Finding(True, "cpu", text)
 

@@ -4,7 +4,7 @@ from medseg.engines.batch import check_batch
 from medseg.engines.best_weights import BestWeights
 from medseg.engines.claim import claim_folder, claim_weights, set_curves_aside
 from medseg.engines.config_in_use import config_in_use
-from medseg.engines.distributed import end_group, start_group, unwrapped
+from medseg.engines.distributed import end_group, start_group, unwrap
 from medseg.engines.foreground import check_foreground
 from medseg.engines.loss import FiniteLoss, MeanLoss, Progress
 from medseg.engines.record import run_record
@@ -28,5 +28,5 @@ __all__ = [
     "run_record",
     "set_curves_aside",
     "start_group",
-    "unwrapped",
+    "unwrap",
 ]

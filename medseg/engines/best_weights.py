@@ -14,7 +14,7 @@ from ignite.engine import Engine, Events
 
 from medseg.base.files import keep_aside, whole
 from medseg.engines.claim import claim_weights
-from medseg.engines.distributed import unwrapped
+from medseg.engines.distributed import unwrap
 from medseg.plausibility import copy_trained_on
 
 logger = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ class BestWeights:
     def _save(self) -> None:
         if idist.get_rank() != 0:
             return
-        state = unwrapped(self.network).state_dict()
+        state = unwrap(self.network).state_dict()
         written = _digest(state)
         with whole(self.path) as partial:
             torch.save(state, partial)

@@ -131,13 +131,13 @@ def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def unwrapped(network: Any) -> Any:
+def unwrap(network: Any) -> Any:
     """The network inside `DistributedDataParallel` or `DataParallel`; anything else as it is.
 
     What is saved of it has the same keys whatever the number of processes.
 
     Example:
-        >>> unwrapped(torch.nn.DataParallel(torch.nn.Identity()))
+        >>> unwrap(torch.nn.DataParallel(torch.nn.Identity()))
         Identity()
     """
     if isinstance(network, (DataParallel, DistributedDataParallel)):

@@ -40,7 +40,7 @@ def check_foreground(
             raise ValueError(
                 f"there are none of {place}: choose another --fold or --folds, or add cases"
             )
-        absent = _absent(cases, classes)
+        absent = _missing_classes(cases, classes)
         if len(absent) == len(classes):
             raise ValueError(
                 f"{place} ({len(cases)} images) hold no voxel of {', '.join(absent)} as they are "
@@ -55,7 +55,7 @@ def check_foreground(
             )
 
 
-def _absent(cases: Sequence[Mapping[str, Any]], classes: Classes) -> list[str]:
+def _missing_classes(cases: Sequence[Mapping[str, Any]], classes: Classes) -> list[str]:
     """The classes that no case has a voxel of, in order."""
     absent = dict(classes)
     for label in _labels(cases):

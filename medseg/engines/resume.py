@@ -18,7 +18,7 @@ from medseg.base.files import whole
 from medseg.base.path_keys import require_path
 from medseg.base.watch import Watch
 from medseg.engines.claim import claim_folder
-from medseg.engines.distributed import unwrapped
+from medseg.engines.distributed import unwrap
 from medseg.engines.record import check_record
 from medseg.networks import NestedUNet, load_weights
 
@@ -73,7 +73,7 @@ class Resume:
         record: Mapping[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
-        self.objects = {name: unwrapped(obj) for name, obj in objects.items()}
+        self.objects = {name: unwrap(obj) for name, obj in objects.items()}
         self.resume = require_bool(resume, "resume")
         self.seed = seed
         self.record = record

@@ -81,7 +81,7 @@ class ConfusionMatrix:
     @property
     def mean_iou(self) -> float:
         """Mean IoU of the foreground classes that occur in truth or prediction."""
-        return mean_known(self.iou[1:])
+        return mean_of_known(self.iou[1:])
 
     def iou_of(self, classes: Sequence[int]) -> float:
         """IoU of several classes taken as one, such as a region made of them."""
@@ -104,7 +104,7 @@ class ConfusionMatrix:
         return counts.reshape(classes, classes)
 
 
-def mean_known(values: Sequence[float] | np.ndarray) -> float:
+def mean_of_known(values: Sequence[float] | np.ndarray) -> float:
     """Mean of the values that are numbers; not a number if none is."""
     known = [value for value in values if math.isfinite(value)]
     return float(np.mean(known)) if known else math.nan

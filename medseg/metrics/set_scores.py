@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from medseg.metrics.confusion import ConfusionMatrix, mean_known
+from medseg.metrics.confusion import ConfusionMatrix, mean_of_known
 from medseg.metrics.lesions import Lesion, lesion_scores
 from medseg.metrics.objects import ObjectMatches
 
@@ -113,7 +113,7 @@ class WholeSet:
         return {
             "cases": self.cases,
             "pixel_accuracy": _json(self.confusion.pixel_accuracy),
-            "mean_iou": _json(mean_known(ious)),
+            "mean_iou": _json(mean_of_known(ious)),
             "background_iou": _json(self.confusion.iou_of([0])),
             "classes": classes,
         }

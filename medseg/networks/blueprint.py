@@ -124,7 +124,7 @@ class Blueprint:
                 whole["encoder"] = encoder
         return {key: value.shape for key, value in whole.state_dict().items()}
 
-    def lost(self) -> list[list[int]]:
+    def lost_voxels(self) -> list[list[int]]:
         """Voxels of the image lost at each side by the convolutions of each level, per axis."""
         if self.layers.padding == "valid":
             return voxels_lost(self.kernels, self.steps)
@@ -137,12 +137,12 @@ class Blueprint:
             "guide": self._guide(node) if bottom and self.class_guide else None,
             "dropout": nn.Dropout(self.bottom_dropout) if bottom and self.bottom_dropout else None,
         }
-        if node in self._tapped:
+        if node in self._encoder_nodes:
             return Tap(node.key, **extras)
         style, joined, rescale = self._style(node), 0, []
         for source, rise in inputs:
             scale = Scale(self._width(source), rise, self._factor(source, node))
-            layer, channels = style.bring(scale, node.level)
+            layer, channels = style.rescale_input(scale, node.level)
             rescale.append(layer)
             joined += channels
         sources = [source.key for source, _ in inputs]
@@ -161,7 +161,7 @@ class Blueprint:
         return nn.Sequential(head, self.layers.enlarge(stride_product(self.steps[: node.level])))
 
     @property
-    def _tapped(self) -> dict[Node, int]:
+    def _encoder_nodes(self) -> dict[Node, int]:
         """Channels of the nodes that a timm encoder computes."""
         return {} if self.pyramid is None else self.pyramid.nodes(self.depth)
 
@@ -173,7 +173,8 @@ class Blueprint:
     def _width(self, node: Node) -> int:
         if node == IMAGE:
             return self.in_channels
-        return self._tapped[node] if node in self._tapped else self._style(node).width(node.level)
+        own = self._encoder_nodes.get(node)
+        return self._style(node).width(node.level) if own is None else own
 
     def _style(self, node: Node) -> Style:
         if node.column == 0:
@@ -193,9 +194,8 @@ class Blueprint:
     def _skip_margin(self, level: int) -> PerAxis:
         """Voxels of the level that a skip loses at each side."""
         voxel = stride_product([(1,) * len(self.kernels[0]), *self.steps[:level]])
-        return tuple(
-            n // v for n, v in zip(margin_below(self.lost(), level=level), voxel, strict=True)
-        )
+        margin = margin_below(self.lost_voxels(), level=level)
+        return tuple(n // v for n, v in zip(margin, voxel, strict=True))
 
     def _factor(self, source: Node, node: Node) -> PerAxis:
         low, high = sorted((source.level, node.level))

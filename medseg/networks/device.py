@@ -16,14 +16,14 @@ _CPU_INFO = Path("/proc/cpuinfo")
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
-def reachable(device: str | torch.device) -> torch.device:
+def require_device(device: str | torch.device) -> torch.device:
     """The device, on which a tensor was put to see that it is there.
 
     Raises:
         ValueError: torch does not know the device, or this machine does not have it.
 
     Example:
-        >>> reachable("cpu")
+        >>> require_device("cpu")
         device(type='cpu')
     """
     try:
@@ -62,7 +62,7 @@ def _cpu_info() -> str:
         return ""
 
 
-def place(network: Network, device: str | torch.device) -> Network:
+def to_device(network: Network, device: str | torch.device) -> Network:
     """The network, moved to the device, where convolutions have their weights channels last.
 
     The maps between them then have that layout, too, which was measured to be faster, unless norms
@@ -71,13 +71,13 @@ def place(network: Network, device: str | torch.device) -> Network:
     those that are channels last are not contiguous, which the safetensors format asks for.
 
     Raises:
-        ValueError: as `reachable`.
+        ValueError: as `require_device`.
 
     Example:
-        >>> place(nn.Identity(), "cpu")
+        >>> to_device(nn.Identity(), "cpu")
         Identity()
     """
-    network = network.to(reachable(device))
+    network = network.to(require_device(device))
     if not normalises_over_the_window(network):
         for weight in network.parameters():
             if weight.ndim in _LAYOUTS:

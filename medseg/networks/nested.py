@@ -159,10 +159,10 @@ class NestedUNet(nn.Module):
         self.deep_supervision = deep_supervision
         self.pad_input = pad_input
         self._image = IMAGE.key
-        lost = self.blueprint.lost()
+        lost = self.blueprint.lost_voxels()
         self.margin = margin_below(lost, level=-1)
         self.contraction = contraction(lost)
-        plan = self.blueprint.whole if deep_supervision else self.blueprint.whole.alone()
+        plan = self.blueprint.whole if deep_supervision else self.blueprint.whole.last_head_only()
         plan = plan if level is None else plan.prune(level)
         self.encoder = self.blueprint.timm_encoder(plan, pretrained=True)
         self.nodes = self.blueprint.nodes(plan)

@@ -27,7 +27,7 @@ class Style(Protocol):
     def width(self, level: int) -> int:
         """Channels of the node's map."""
 
-    def bring(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
+    def rescale_input(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
         """What brings an input to the level, and the channels that it has then."""
 
     def convolutions(self, joined: int, level: int) -> list[nn.Module]:
@@ -57,7 +57,7 @@ class Plain:
         """The channels of the level."""
         return self.channels[level]
 
-    def bring(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
+    def rescale_input(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
         """Pool, pass on, crop, or enlarge to the channels of the level."""
         if scale.rise == 0 and any(self.margins[level]):
             return CentreCrop(self.margins[level]), scale.channels
@@ -94,7 +94,7 @@ class FullScale:
         """The same at every level."""
         return self.channels * len(self.kernels)
 
-    def bring(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
+    def rescale_input(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
         """Pool or interpolate, then convolve to `channels`."""
         convolution = self.layers.convolution(
             scale.channels, self.channels, kernel=self.kernels[level]

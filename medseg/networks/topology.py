@@ -101,7 +101,7 @@ class Topology:
         table = {node: inputs for node, inputs in self.table.items() if node in wanted}
         return replace(self, table=table, heads=tuple(head for head in self.heads if head in heads))
 
-    def alone(self) -> Topology:
+    def last_head_only(self) -> Topology:
         """Return the part that stands without deep supervision: the last head, or an ensemble."""
         return self if self.ensemble else self.ancestors(self.heads[-1])
 

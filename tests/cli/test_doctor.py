@@ -126,7 +126,7 @@ def test_each_gpu_has_a_line(monkeypatch):
     [(True, "inference by OpenVINO"), (False, "PyTorch (faster: pip install 'medseg[fast]')")],
 )
 def test_the_line_of_the_cpu_tells_how_inference_is_run(monkeypatch, there, end):
-    monkeypatch.setattr("medseg.inference.predictor.backends.installed", lambda backend: there)
+    monkeypatch.setattr("medseg.inference.predictor.backends.is_installed", lambda backend: there)
     assert _finding("cpu").text.endswith(end)
 
 

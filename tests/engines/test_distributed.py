@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DataParallel
 
-from medseg.engines import end_group, start_group, unwrapped
+from medseg.engines import end_group, start_group, unwrap
 
 SCRIPT = Path(__file__).with_name("group_of_two.py")
 WAYS = (
@@ -148,10 +148,10 @@ def test_a_group_can_start_outside_the_main_thread(tmp_path, monkeypatch):
 
 def test_a_wrapper_gives_what_it_holds():
     network = torch.nn.Linear(1, 1)
-    assert unwrapped(DataParallel(network)) is network
+    assert unwrap(DataParallel(network)) is network
 
 
 def test_anything_else_is_returned_as_it_is():
     network, state = torch.nn.Linear(1, 1), object()
-    assert unwrapped(network) is network
-    assert unwrapped(state) is state
+    assert unwrap(network) is network
+    assert unwrap(state) is state

@@ -11,7 +11,7 @@ from monai.inferers import Inferer
 from torch import Tensor, nn
 
 from medseg.inference import OverlapTileInferer, Predictor
-from medseg.inference.predictor.backends import BACKENDS, installed, precisions
+from medseg.inference.predictor.backends import BACKENDS, is_installed, offered_precisions
 from medseg.ingest import load
 from medseg.networks import load_weights
 
@@ -22,8 +22,8 @@ CASES = 12
 OFFERED = [
     (backend, str(precision).removeprefix("torch."))
     for backend in BACKENDS
-    if installed(backend)
-    for precision in precisions(backend, CPU)
+    if is_installed(backend)
+    for precision in offered_precisions(backend, CPU)
 ]
 
 

@@ -7,15 +7,15 @@ import sys
 import pytest
 import torch
 
-from medseg.inference.predictor.backends import installed, precisions
+from medseg.inference.predictor.backends import is_installed, offered_precisions
 
 CPU = torch.device("cpu")
 CHANNELS = (32, 32, 64, 128, 256)
 BACKENDS = [
     (backend, str(precision).removeprefix("torch."))
     for backend in ("eager", "openvino")
-    if installed(backend)
-    for precision in precisions(backend, CPU)
+    if is_installed(backend)
+    for precision in offered_precisions(backend, CPU)
 ]
 NETWORKS = [
     ("unet_plusplus", "batch", (1, 1, 96, 96, 96), 2),

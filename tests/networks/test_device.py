@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from medseg.networks import NestedUNet, place
+from medseg.networks import NestedUNet, to_device
 from medseg.networks import device as devices
-from medseg.networks.device import cpu_features, device_name, reachable
+from medseg.networks.device import cpu_features, device_name, require_device
 from medseg.networks.export import export
 
 
 def test_a_network_is_moved_to_the_device():
     network = torch.nn.Linear(1, 1)
-    assert place(network, "cpu") is network
+    assert to_device(network, "cpu") is network
     assert network.weight.device.type == "cpu"
 
 
@@ -30,7 +30,7 @@ def test_a_system_that_tells_nothing_of_its_cpu_is_not_guessed(tmp_path, monkeyp
 
 
 def test_a_device_that_is_there_is_given_back():
-    assert reachable("cpu") == reachable(torch.device("cpu")) == torch.device("cpu")
+    assert require_device("cpu") == require_device(torch.device("cpu")) == torch.device("cpu")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_device_that_is_there_is_given_back():
 def test_a_device_that_is_not_there_is_refused_in_one_line_with_what_is(device, reason):
     match = rf"device '{device}' cannot be used \({reason}\): this machine has cpu"
     with pytest.raises(ValueError, match=match) as error:
-        place(torch.nn.Linear(1, 1), device)
+        to_device(torch.nn.Linear(1, 1), device)
     assert "\n" not in str(error.value)
 
 
@@ -56,7 +56,7 @@ def test_maps_have_their_channels_last_on_a_cpu_unless_norms_take_the_window(
     weights = {key: value.clone() for key, value in network.state_dict().items()}
     with torch.no_grad():
         before = network(image)
-        after = place(network, "cpu")(image)
+        after = to_device(network, "cpu")(image)
         with torch.autocast("cpu", torch.bfloat16):
             assert network(image).is_contiguous(memory_format=layout) is last
     torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
@@ -70,7 +70,7 @@ def test_a_network_that_was_placed_learns_and_is_stored_as_another():
     for placed in (False, True):
         torch.manual_seed(0)
         network = NestedUNet(2, 1, 2, channels=(4, 8, 8), norm="batch")
-        network = place(network, "cpu") if placed else network
+        network = to_device(network, "cpu") if placed else network
         optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
         for _ in range(3):
             optimiser.zero_grad()
@@ -88,12 +88,12 @@ def test_a_network_that_was_placed_learns_and_is_stored_as_another():
 
 @pytest.mark.parametrize("name", ["network.onnx", "network.pt2", "network.ts"])
 def test_a_network_that_was_placed_is_exported(name, tmp_path):
-    network = place(NestedUNet(2, 1, 2, channels=(4, 8, 8), norm="batch").eval(), "cpu")
+    network = to_device(NestedUNet(2, 1, 2, channels=(4, 8, 8), norm="batch").eval(), "cpu")
     assert export(network, tmp_path / name).is_file()
 
 
 def test_weights_that_are_tied_stay_tied():
     first, second = torch.nn.Conv2d(2, 2, 3), torch.nn.Conv2d(2, 2, 3)
     second.weight = first.weight
-    placed = place(torch.nn.Sequential(first, second), "cpu")
+    placed = to_device(torch.nn.Sequential(first, second), "cpu")
     assert placed[0].weight is placed[1].weight

@@ -18,14 +18,14 @@ def layers():
 def test_a_plain_node_has_the_channels_of_its_level(layers):
     plain = Plain(layers, (4, 8, 16), KERNELS, [(0, 0)] * 3)
     assert [plain.width(level) for level in range(3)] == [4, 8, 16]
-    layer, channels = plain.bring(Scale(16, 1, (2, 2)), 1)
+    layer, channels = plain.rescale_input(Scale(16, 1, (2, 2)), 1)
     assert channels == 8
     assert layer(torch.zeros(1, 16, 5, 5)).shape == (1, 8, 10, 10)
 
 
 def test_a_skip_of_unpadded_convolutions_is_cropped(layers):
     plain = Plain(layers, (4, 8, 16), KERNELS, [(2, 2)] * 3)
-    layer, channels = plain.bring(Scale(4, 0, (1, 1)), 0)
+    layer, channels = plain.rescale_input(Scale(4, 0, (1, 1)), 0)
     assert isinstance(layer, CentreCrop)
     assert channels == 4
 
@@ -39,6 +39,6 @@ def test_a_plain_node_convolves_twice_or_by_one_residual_unit(layers, residual, 
 def test_a_full_scale_node_has_as_many_channels_at_every_level(layers):
     full = FullScale(layers, 5, KERNELS)
     assert [full.width(level) for level in range(3)] == [15, 15, 15]
-    layer, channels = full.bring(Scale(16, -1, (2, 2)), 1)
+    layer, channels = full.rescale_input(Scale(16, -1, (2, 2)), 1)
     assert channels == 5
     assert layer(torch.zeros(1, 16, 8, 8)).shape == (1, 5, 4, 4)

@@ -90,7 +90,7 @@ def test_heads_of_unet_3plus_are_at_every_level():
 
 @pytest.mark.parametrize(("name", "alone"), [("unet_e", 3), ("unet_plusplus", 1), ("unet", 1)])
 def test_without_deep_supervision_the_last_head_stands_alone_unless_all_do(name, alone):
-    topology = TOPOLOGIES[name](3).alone()
+    topology = TOPOLOGIES[name](3).last_head_only()
     assert len(topology.heads) == alone
     assert topology.heads[-1] == Node(0, 3)
 

@@ -75,7 +75,7 @@ def cases_to_do(
     check_folder(output_dir)
     ends = (label, preview, *others, *asked)
     outputs = {case["case"]: [f"{case['case']}{end}" for end in ends] for case in cases}
-    _check_own(outputs)
+    _check_owners(outputs)
     _check_lengths(cases, output_dir, ends=(label, preview, *asked))
     if existing is not None:
         _check_places(outputs, output_dir)
@@ -96,15 +96,15 @@ def cases_to_do(
         return todo
     if existing == "skip":
         todo = [case for case in cases if f"{case['case']}{label}" not in there[case["case"]]]
-    _check_left(todo, output_dir, unasked)
+    _check_leftovers(todo, output_dir, unasked)
     if len(todo) < len(cases):
         done = len(cases) - len(todo)
         logger.info("done already: %d of %s", done, counted(len(cases), "case"))
-        _warn_of_lacking(there, label=label, asked=asked)
+        _warn_of_missing(there, label=label, asked=asked)
     return todo
 
 
-def _check_left(cases: Sequence[Case], output_dir: Path, ends: Sequence[str]) -> None:
+def _check_leftovers(cases: Sequence[Case], output_dir: Path, ends: Sequence[str]) -> None:
     """Refuse to leave what an earlier run wrote for a case beside a new label map."""
     files = [f"{case['case']}{end}" for case in cases for end in ends]
     left = [file for file in files if os.path.lexists(output_dir / file)]
@@ -116,22 +116,22 @@ def _check_left(cases: Sequence[Case], output_dir: Path, ends: Sequence[str]) ->
         )
 
 
-def _warn_of_lacking(there: dict[str, list[str]], *, label: str, asked: Sequence[str]) -> None:
+def _warn_of_missing(there: dict[str, list[str]], *, label: str, asked: Sequence[str]) -> None:
     """Tell which cases are passed over without all that the run was asked for."""
     done = [name for name, files in there.items() if f"{name}{label}" in files]
-    lacking = [
+    missing = [
         f"{name}{end}" for name in done for end in asked if f"{name}{end}" not in there[name]
     ]
-    if lacking:
+    if missing:
         logger.warning(
             "done already, so that %s is not written%s: pass --existing overwrite, or write to "
             "another folder",
-            lacking[0],
-            f" nor {counted(len(lacking) - 1, 'other file')}" if lacking[1:] else "",
+            missing[0],
+            f" nor {counted(len(missing) - 1, 'other file')}" if missing[1:] else "",
         )
 
 
-def _check_own(outputs: dict[str, list[str]]) -> None:
+def _check_owners(outputs: dict[str, list[str]]) -> None:
     """Each output belongs to one case: `a_label.png` may be of the cases "a" and "a_label"."""
     owner: dict[str, str] = {}
     for name, files in outputs.items():

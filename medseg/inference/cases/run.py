@@ -89,7 +89,7 @@ def run_cases(
     reader = ReadAhead(dataset, len(cases))
     with (
         logging_redirect_tqdm(),
-        _quiet(evaluator.logger),
+        _silence(evaluator.logger),
         closing(reader),
         closing(Watch()) as watch,
     ):
@@ -101,12 +101,12 @@ def run_cases(
             except CancelledError:  # no failure of the case: the whole run is to stop
                 raise
             except Exception as error:  # whatever it is, it must not cost the other cases
-                failures[case["case"]] = _failed(case["case"], error)
+                failures[case["case"]] = _log_failure(case["case"], error)
                 forget_frames(error)
                 if on_failure is not None:
                     on_failure(case["case"], failures[case["case"]])
-    _check_made(watch, made, failures, total=len(cases))
-    return _all_done(failures, len(cases))
+    _check_outputs(watch, made, failures, total=len(cases))
+    return _count_or_raise(failures, len(cases))
 
 
 def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
@@ -129,10 +129,10 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
         try:
             plan = _plan(inferer, network, dataset[index]["image"])
         except Exception as error:  # as in run_cases
-            failures[case["case"]] = _failed(case["case"], error)
+            failures[case["case"]] = _log_failure(case["case"], error)
         else:
             logger.info("case %s: %s", case["case"], plan)
-    return _all_done(failures, len(cases))
+    return _count_or_raise(failures, len(cases))
 
 
 def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> None:
@@ -167,7 +167,7 @@ def _plan(inferer: Any, network: Any, image: Tensor) -> Plan | None:
 
 
 @contextmanager
-def _quiet(engine_logger: logging.Logger) -> Iterator[None]:
+def _silence(engine_logger: logging.Logger) -> Iterator[None]:
     """Each failure is reported once, and not by the engine as well."""
     level = engine_logger.level
     engine_logger.setLevel(logging.CRITICAL)
@@ -177,7 +177,7 @@ def _quiet(engine_logger: logging.Logger) -> Iterator[None]:
         engine_logger.setLevel(level)
 
 
-def _failed(case: str, error: BaseException) -> str:
+def _log_failure(case: str, error: BaseException) -> str:
     """Log that a case failed, and give the reason."""
     cause = root_cause(error)
     text = " ".join(str(cause).split())
@@ -187,7 +187,7 @@ def _failed(case: str, error: BaseException) -> str:
     return reason
 
 
-def _check_made(
+def _check_outputs(
     watch: Watch, made: Mapping[str, Sequence[Path]], failures: dict[str, str], *, total: int
 ) -> None:
     """Refuse to end well where outputs are gone meanwhile, or another program changed them."""
@@ -206,7 +206,7 @@ def _check_made(
         watch.check()
 
 
-def _all_done(failures: dict[str, str], total: int) -> int:
+def _count_or_raise(failures: dict[str, str], total: int) -> int:
     """The number of cases, if none failed."""
     if failures:
         raise CasesFailedError(failures, total)

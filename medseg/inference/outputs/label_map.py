@@ -104,13 +104,13 @@ class WritePreviewd(MapTransform):
             path = self.output_dir / f"{data['case']}.png"
             source = source_geometry(image)
             check_on_source_grid(data[key], source, name=path.name)
-            picture = self._drawn(image, class_indices(data[key], name=path.name), source)
+            picture = self._draw(image, class_indices(data[key], name=path.name), source)
             with whole(path) as partial:
                 picture.save(partial)
             logger.info("preview: %s", path)
         return dict(data)
 
-    def _drawn(self, image: MetaTensor, label: np.ndarray, source: Geometry) -> Image.Image:
+    def _draw(self, image: MetaTensor, label: np.ndarray, source: Geometry) -> Image.Image:
         placed = MetaTensor(torch.from_numpy(label)[None], affine=torch.tensor(source.affine))
         upright = Orientation(axcodes="RAS", labels=None)(placed)
         grid = Geometry(upright.shape[1:], upright.affine.numpy())
@@ -118,7 +118,7 @@ class WritePreviewd(MapTransform):
         shades = image[0].cpu().numpy()
         limits = self._limits(shades)
         return draw_preview(
-            lambda axis, index: _shown(_plane(shades, to_image, grid.shape, axis, index), limits),
+            lambda axis, index: _scale(_plane(shades, to_image, grid.shape, axis, index), limits),
             upright[0].numpy(),
             spacing_mm=grid.spacing_mm,
             classes=self.classes,
@@ -156,7 +156,7 @@ def _plane(
     return ndimage.map_coordinates(image, places, order=1, mode="nearest")
 
 
-def _shown(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+def _scale(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     """Values with black at 0 and white at 1; a constant image is black."""
     black, white = limits
     return (values - black) / ((white - black) or 1.0)

@@ -31,11 +31,11 @@ def is_forced(notes: Sequence[str]) -> bool:
     return any(note.startswith(FORCED) for note in notes)
 
 
-def shown(note: str) -> str:
+def format_note(note: str) -> str:
     """A note as people read it below a picture: it begins with FORCED or WARNING.
 
     Example:
-        >>> shown("forced: this is a mask"), shown("its slices are 16 mm apart")
+        >>> format_note("forced: this is a mask"), format_note("its slices are 16 mm apart")
         ('FORCED: this is a mask', 'WARNING: its slices are 16 mm apart')
     """
     start = f"{FORCED}: "

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from medseg.base.class_values import Classes
 from medseg.base.text import printable
-from medseg.inference.outputs.notes import shown
+from medseg.inference.outputs.notes import format_note
 from medseg.transforms.regions import members
 
 # colours of the classes, in order (a palette that the colour-blind can tell apart)
@@ -116,7 +116,7 @@ def draw_picture(
     scale = min(PICTURE_WIDTH / columns, PICTURE_HEIGHT / rows)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     shades = np.broadcast_to(image, (3, *image.shape[1:]))
-    picture = _overlaid(np.moveaxis(shades, 0, -1), label, size)
+    picture = _overlay(np.moveaxis(shades, 0, -1), label, size)
     entries = _areas(label, classes)
     width = max(picture.width, *(_entry_width(text) for _, text in entries)) + 2 * _MARGIN
     lines = [*_caption_lines(entries, width), *_note_lines(notes, width)]
@@ -165,10 +165,10 @@ def _plane(
     """One plane of `_views`, first image row at the anterior or superior end."""
     axis, index = view
     grey, classes = (x[::-1, ::-1].T for x in (shades, np.take(label, index, axis=axis)))
-    return _overlaid(grey, classes, _plane_size(label.shape, axis, spacing_mm))
+    return _overlay(grey, classes, _plane_size(label.shape, axis, spacing_mm))
 
 
-def _overlaid(shades: np.ndarray, classes: np.ndarray, size: tuple[int, int]) -> Image.Image:
+def _overlay(shades: np.ndarray, classes: np.ndarray, size: tuple[int, int]) -> Image.Image:
     """Grey (I, J) or colour (I, J, 3) of 0 to 1, at `size` (width, height), classes on top."""
     shown = Image.fromarray((np.clip(shades, 0, 1) * 255).astype(np.uint8))
     picture = np.asarray(shown.resize(size, Image.Resampling.BILINEAR).convert("RGB"))
@@ -238,7 +238,8 @@ def _note_lines(notes: Sequence[str], width: int) -> list[list[tuple[int, int, s
     """Notes as the lines of a caption, broken between words; class 0 stands for none."""
     letter = _FONT.getlength("n")
     fitting = max(20, int((width - 2 * _MARGIN) / letter))
-    return [[(_MARGIN, 0, line)] for note in notes for line in textwrap.wrap(shown(note), fitting)]
+    texts = (line for note in notes for line in textwrap.wrap(format_note(note), fitting))
+    return [[(_MARGIN, 0, text)] for text in texts]
 
 
 def _entry_width(text: str) -> int:

@@ -76,10 +76,10 @@ def restore_label(
     moves = np.rint(to_found)
     if _largest_shift(to_found - moves, source.shape) < GRID_TOLERANCE_VOXELS:
         label = found if found.dtype == torch.uint8 else label_from_logits(found, regions=regions)
-        return _moved(label, moves, source.shape)
+        return _move_voxels(label, moves, source.shape)
     label = torch.zeros(1, *source.shape, dtype=torch.uint8)
     for slab in _slabs(source.shape):
-        label[0, :, :, slab] = _interpolated(found, to_found, source.shape, slab, regions=regions)
+        label[0, :, :, slab] = _interpolate(found, to_found, source.shape, slab, regions=regions)
     return label
 
 
@@ -89,7 +89,7 @@ def _largest_shift(difference: np.ndarray, shape: tuple[int, int, int]) -> float
     return float(np.abs(difference[:3] @ corners.T).max())
 
 
-def _moved(label: Tensor, moves: np.ndarray, shape: tuple[int, int, int]) -> Tensor:
+def _move_voxels(label: Tensor, moves: np.ndarray, shape: tuple[int, int, int]) -> Tensor:
     """Voxels picked by a matrix of whole numbers that permutes and turns axes, and shifts them."""
     axes = [int(np.abs(moves[:3, axis]).argmax()) for axis in range(3)]  # of the label
     picked = label.permute(0, *(axis + 1 for axis in axes))
@@ -108,30 +108,30 @@ def _slabs(shape: tuple[int, int, int]) -> Iterator[slice]:
     return (slice(k, min(k + step, shape[2])) for k in range(0, shape[2], step))
 
 
-def _interpolated(
+def _interpolate(
     found: Tensor, to_found: np.ndarray, shape: tuple[int, int, int], slab: slice, *, regions: bool
 ) -> Tensor:
     """The labels of a slab of the source, (I, J, K of the slab)."""
-    grid, part = _sampling(found, to_found, shape, slab)
+    grid, part = _sampling_grid(found, to_found, shape, slab)
     if found.dtype != torch.uint8:
-        logits = _linear(part[None].float(), grid)[0]
+        logits = _sample_linearly(part[None].float(), grid)[0]
         return label_from_logits(logits, regions=regions)[0]
     label = torch.zeros(grid.shape[1:4], dtype=torch.uint8)
     best = torch.zeros(grid.shape[1:4])
     for value in part.unique().tolist():
-        share = _linear((part[None] == value).float(), grid)[0, 0]
+        share = _sample_linearly((part[None] == value).float(), grid)[0, 0]
         label[share > best] = value
         best = torch.maximum(best, share)
     return label
 
 
-def _linear(values: Tensor, grid: Tensor) -> Tensor:
+def _sample_linearly(values: Tensor, grid: Tensor) -> Tensor:
     return functional.grid_sample(
         values, grid, mode="bilinear", padding_mode="border", align_corners=True
     )
 
 
-def _sampling(
+def _sampling_grid(
     found: Tensor, to_found: np.ndarray, shape: tuple[int, int, int], slab: slice
 ) -> tuple[Tensor, Tensor]:
     """Where the voxels of a slab lie, as `grid_sample` wants it, in the part of `found` around."""

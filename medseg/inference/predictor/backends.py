@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from medseg.base.scratch import scratch_folder
 from medseg.inference.predictor.fold_norms import fold_batch_norm
-from medseg.inference.predictor.openvino import converted
+from medseg.inference.predictor.openvino import convert
 from medseg.inference.predictor.precision import gains_by_bfloat16
-from medseg.networks import place
+from medseg.networks import to_device
 from medseg.networks.export import export
 from medseg.networks.nested import NestedUNet
 
@@ -30,8 +30,8 @@ Run = Callable[[Tensor], Tensor]
 
 
 def eager(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
-    """PyTorch as it comes: batch norm folded, autocast, laid out as `place` does."""
-    return _autocast(place(fold_batch_norm(network), device), device, precision)
+    """PyTorch as it comes: batch norm folded, autocast, laid out as `to_device` does."""
+    return _autocast(to_device(fold_batch_norm(network), device), device, precision)
 
 
 def compiled(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
@@ -42,7 +42,7 @@ def compiled(network: nn.Module, device: torch.device, precision: torch.dtype) -
     PyTorch, after a warning.
     """
     mode = "reduce-overhead" if device.type == "cuda" else None
-    fast = torch.compile(place(fold_batch_norm(network), device), mode=mode, dynamic=False)
+    fast = torch.compile(to_device(fold_batch_norm(network), device), mode=mode, dynamic=False)
     run = _autocast(fast, device, precision)
     if device.type != "cuda":
         return run
@@ -90,7 +90,7 @@ class OpenVino:
 
     def _compile(self, shape: tuple[int, ...]) -> None:
         if isinstance(self._model, nn.Module):
-            self._model = converted(self._model, shape)
+            self._model = convert(self._model, shape)
         self._request = None  # its memory goes first
         model = self._model.clone()
         model.reshape(list(shape))
@@ -151,13 +151,13 @@ NEEDS = {
 """What a backend needs that PyTorch does not bring, and how to get it."""
 
 
-def precisions(backend: str, device: torch.device) -> tuple[torch.dtype, ...]:
+def offered_precisions(backend: str, device: torch.device) -> tuple[torch.dtype, ...]:
     """What a backend computes in on this machine's device; nothing where it does not run there.
 
     OpenVINO takes bfloat16 for a hint: a CPU without it in hardware would compute in float32.
 
     Example:
-        >>> precisions("onnxruntime", torch.device("cpu"))
+        >>> offered_precisions("onnxruntime", torch.device("cpu"))
         (torch.float32,)
     """
     offered = PRECISIONS.get((backend, device.type), ())
@@ -166,7 +166,7 @@ def precisions(backend: str, device: torch.device) -> tuple[torch.dtype, ...]:
     return offered
 
 
-def installed(backend: str, kind: str = "cpu") -> bool:
+def is_installed(backend: str, kind: str = "cpu") -> bool:
     """Whether what a backend needs on a kind of device is there: packages, or a C++ compiler."""
     if backend == "compile" and kind == "cpu":
         usual = "clang++" if sys.platform == "darwin" else "g++"

@@ -27,14 +27,14 @@ def fold_batch_norm(network: Network) -> Network:
     """
     folded = copy.deepcopy(network).eval()
     for block in folded.modules():
-        if isinstance(block, Convolution) and _follows(block):
+        if isinstance(block, Convolution) and _is_foldable(block):
             convolution, norm = block.conv, block.adn.N
             block.conv = fuse_conv_bn_eval(cast(nn.Conv2d, convolution), cast(nn.BatchNorm2d, norm))
             block.adn.N = nn.Identity()
     return folded
 
 
-def _follows(block: nn.Module) -> bool:
+def _is_foldable(block: nn.Module) -> bool:
     """Whether the first thing after the convolution is a batch norm with fixed statistics."""
     convolution, adn = getattr(block, "conv", None), getattr(block, "adn", None)
     if not isinstance(convolution, _CONVOLUTIONS) or adn is None:

@@ -11,12 +11,12 @@ from medseg.base.arguments import per_axis
 from medseg.networks.output import one_tensor
 
 
-def converted(network: nn.Module, shape: Sequence[int]) -> Any:
+def convert(network: nn.Module, shape: Sequence[int]) -> Any:
     """OpenVINO's model of a network, whose batch and spatial axes are free.
 
     It is traced at the smallest size that has two voxels at the deepest level, since one there has
     no variance, and instance norm refuses it. Its convolutions of concatenated maps are parted, see
-    `part_concatenations`.
+    `split_concatenations`.
 
     Args:
         network: in eval, on the CPU, with weights in float32; takes images (B, C, *spatial).
@@ -35,11 +35,11 @@ def converted(network: nn.Module, shape: Sequence[int]) -> Any:
         trace = torch.jit.trace(network, example, check_trace=False, strict=False)
         model = openvino.convert_model(trace, example_input=example)
     model.reshape([-1, shape[1], *[-1] * len(stride)])  # OpenVINO leaves all axes free
-    part_concatenations(model)
+    split_concatenations(model)
     return model
 
 
-def part_concatenations(model: Any) -> int:
+def split_concatenations(model: Any) -> int:
     """Make convolutions of concatenated maps the sums of the maps' own convolutions.
 
     Convolution is linear, so the answer is the same within rounding, and the concatenation, in
@@ -50,26 +50,26 @@ def part_concatenations(model: Any) -> int:
         How many convolutions were parted.
     """
     parted = 0
-    while count := _part(model):  # what was joined twice comes apart one by one
+    while count := _split(model):  # what was joined twice comes apart one by one
         parted += count
     model.validate_nodes_and_infer_types()
     return parted
 
 
-def _part(model: Any) -> int:
+def _split(model: Any) -> int:
     """Part the convolutions of concatenations that there are now, and count them.
 
     On return nothing here refers to what was replaced, or it would count as a reader still.
     """
     import openvino
 
-    nodes = [node for node in model.get_ordered_ops() if _is_to_part(node)]
+    nodes = [node for node in model.get_ordered_ops() if _is_splittable(node)]
     for node in nodes:
         openvino.utils.replace_node(node, _sum_of_parts(node))
     return len(nodes)
 
 
-def _is_to_part(node: Any) -> bool:
+def _is_splittable(node: Any) -> bool:
     """Whether a node is a convolution of channels joined for nothing but such convolutions."""
     if not _has_weights(node):
         return False

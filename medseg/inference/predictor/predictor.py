@@ -14,11 +14,11 @@ from medseg.inference.predictor.backends import (
     NEEDS,
     PRECISIONS,
     Run,
-    installed,
-    precisions,
+    is_installed,
+    offered_precisions,
 )
 from medseg.inference.predictor.precision import fastest_precision
-from medseg.networks.device import reachable
+from medseg.networks.device import require_device
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Predictor:
                 f"a Predictor is made of a network, got {type(network).__name__}: pass an nn.Module"
             )
         self.origin = network
-        self.device = reachable(device)
+        self.device = require_device(device)
         self.backend = _backend(backend, self.device)
         self.precision = _precision(precision, self.backend, self.device)
         self._run: Run = BACKENDS[self.backend](network, self.device, self.precision)
@@ -122,7 +122,7 @@ class PredictorInferer(Inferer):
     ) -> None:
         super().__init__()
         self.inferer = inferer
-        self.device = reachable(device)
+        self.device = require_device(device)
         self.backend = _backend(backend, self.device)
         self.precision = AUTO if require_bool(enabled, "mixed_precision") else "float32"
         self._predictors = CachedPerWeights(self._make)
@@ -205,17 +205,17 @@ def _backend(name: str, device: torch.device) -> str:
             f"backend {name!r} does not run on device {str(device)!r}: "
             f"choose one of {', '.join([AUTO, *offered])}"
         )
-    if not installed(name, device.type):
+    if not is_installed(name, device.type):
         raise ValueError(f"backend {name!r} needs {NEEDS[name]}")
     return name
 
 
 def _fastest(offered: Sequence[str]) -> str:
-    return "openvino" if "openvino" in offered and installed("openvino") else "eager"
+    return "openvino" if "openvino" in offered and is_installed("openvino") else "eager"
 
 
 def _precision(name: str, backend: str, device: torch.device) -> torch.dtype:
-    offered = precisions(backend, device)
+    offered = offered_precisions(backend, device)
     if name == AUTO:
         fastest = fastest_precision(device)
         return fastest if fastest in offered else torch.float32

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from medseg.inference.tiles.canvas import Box, Canvas, background
+from medseg.inference.tiles.canvas import Box, Canvas, fill_background
 
 
 class Blender:
@@ -20,7 +20,7 @@ class Blender:
         size: of the image, per axis.
         axis: along which windows come in order.
         weight: of each voxel of a window, (*size of a window), above 0.
-        regions: see `background`.
+        regions: see `fill_background`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Blender:
             self._weights = logits.new_zeros((self._length, *others), dtype=torch.float32)
             self.weight = self.weight.to(logits.device)
             self._start = along.start
-        self._hand_on(along.start)
+        self._pass_on(along.start)
         weight = self.weight[inner]
         weighed = (weight * logits).movedim(self.axis + 2, 0)
         weight = weight.movedim(self.axis, 0)
@@ -59,7 +59,7 @@ class Blender:
 
     def finish(self) -> Tensor:
         """Hand on what is left, and give the canvas's answer."""
-        self._hand_on(self.size[self.axis])
+        self._pass_on(self.size[self.axis])
         return self.canvas.result()
 
     def _rows(self, start: int, stop: int) -> Iterator[tuple[slice, slice]]:
@@ -71,22 +71,22 @@ class Blender:
             yield slice(row, row + count), slice(at - start, at - start + count)
             at += count
 
-    def _hand_on(self, start: int) -> None:
+    def _pass_on(self, start: int) -> None:
         """Hand on the planes before `start`, which is the first one that is still to come."""
         last = min(start, self._start + self._length, self.size[self.axis])
         if self._sums.numel() > 0:
             for plane in range(self._start, last):
-                self._hand_on_plane(plane)
+                self._pass_on_plane(plane)
         self._start = max(start, self._start)
 
-    def _hand_on_plane(self, plane: int) -> None:
+    def _pass_on_plane(self, plane: int) -> None:
         """Give the canvas the means of a plane, and clear its row for a plane to come."""
         row = plane % self._length
         total, weights = self._sums[row], self._weights[row]
         covered = weights > 0
         total /= torch.where(covered, weights, 1)
         if not covered.all():
-            empty = background(torch.empty_like(total), regions=self.regions)
+            empty = fill_background(torch.empty_like(total), regions=self.regions)
             total = torch.where(covered, total, empty)
         box = [slice(0, n) for n in self.size]
         box[self.axis] = slice(plane, plane + 1)

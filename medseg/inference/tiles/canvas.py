@@ -38,7 +38,7 @@ class LogitsCanvas:
 
     Args:
         size: of the image, per axis.
-        regions: see `background`.
+        regions: see `fill_background`.
         device: where they are kept.
     """
 
@@ -53,13 +53,15 @@ class LogitsCanvas:
         if self._logits is None:
             shape = (*logits.shape[:2], *self.size)
             empty = torch.empty(shape, dtype=logits.dtype, device=self.device)
-            self._logits = background(empty, regions=self.regions)
+            self._logits = fill_background(empty, regions=self.regions)
         place = (slice(None), slice(None), *box)
         self._logits[place] = logits.to(self.device)
 
     def result(self) -> Tensor:
         if self._logits is None:
-            raise ValueError("no window was computed, so the classes are unknown: pass fewer over")
+            raise ValueError(
+                "skip excluded every window, so the number of classes is unknown: relax skip"
+            )
         return self._logits
 
 
@@ -136,11 +138,11 @@ class ProbabilityFile:
                 planes = np.moveaxis(self._values[0], self.axis, 0)
                 for plane in range(len(planes)):
                     planes[plane] = 1
-                    _let_go(self._values)
-        values = probabilities(logits[0], regions=self.regions)
+                    _release_pages(self._values)
+        values = to_probabilities(logits[0], regions=self.regions)
         place = (slice(None), *box)
         self._values[place] = values.to(torch.float16).cpu().numpy()
-        _let_go(self._values)
+        _release_pages(self._values)
         self.canvas.put(box, logits)
 
     def result(self) -> Tensor:
@@ -158,18 +160,18 @@ def probability_file(
         yield ProbabilityFile(partial, canvas, **options)
 
 
-def probabilities(logits: Tensor, *, regions: bool) -> Tensor:
+def to_probabilities(logits: Tensor, *, regions: bool) -> Tensor:
     """Sigmoid of one channel and of regions, softmax of several classes; float32, (C, *spatial).
 
     Example:
-        >>> probabilities(torch.zeros(2, 1), regions=False).flatten().tolist()
+        >>> to_probabilities(torch.zeros(2, 1), regions=False).flatten().tolist()
         [0.5, 0.5]
     """
     logits = logits.float()
     return logits.sigmoid() if regions or logits.shape[0] == 1 else logits.softmax(0)
 
 
-def background(logits: Tensor, *, regions: bool) -> Tensor:
+def fill_background(logits: Tensor, *, regions: bool) -> Tensor:
     """Fill (B, C, *spatial) with the logits of the background, and return it.
 
     Several channels that are not regions have one for the background, the first.
@@ -195,7 +197,7 @@ def _reserve(path: Path, shape: tuple[int, ...], *, fortran: bool) -> np.memmap:
     return values
 
 
-def _let_go(values: np.memmap) -> None:
+def _release_pages(values: np.memmap) -> None:
     """Take the pages of a mapped file out of this process; what was written stays written."""
     pages = values.base
     if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):

@@ -47,10 +47,10 @@ class Forward:
         dims = self._flipped_dims(windows.ndim - 2)
         chosen = [c for n in range(len(dims) + 1) for c in combinations(dims, n)]
         if len(chosen) == 1:
-            return self._once(windows)
-        total = self._once(windows).to(torch.float32, copy=True)  # to be added to in place
+            return self._run_once(windows)
+        total = self._run_once(windows).to(torch.float32, copy=True)  # to be added to in place
         for flipped in chosen[1:]:
-            _add_flipped(total, self._once(windows.flip(flipped)), flipped)
+            _add_flipped(total, self._run_once(windows.flip(flipped)), flipped)
         return total.div_(len(chosen))
 
     def _flipped_dims(self, axes: int) -> list[int]:
@@ -61,14 +61,14 @@ class Forward:
             )
         return sorted({axis % axes - axes for axis in self.flips if axis % axes != self.slices})
 
-    def _once(self, windows: Tensor) -> Tensor:
+    def _run_once(self, windows: Tensor) -> Tensor:
         """One pass; windows one voxel thick are slices to a network of one dimension less."""
         if self.slices is None:
-            return self._checked(windows.contiguous())
+            return self._run_checked(windows.contiguous())
         dim = self.slices + 2
-        return self._checked(windows.squeeze(dim).contiguous()).unsqueeze(dim)
+        return self._run_checked(windows.squeeze(dim).contiguous()).unsqueeze(dim)
 
-    def _checked(self, windows: Tensor) -> Tensor:
+    def _run_checked(self, windows: Tensor) -> Tensor:
         logits = one_tensor(self.predict(windows))
         if logits.shape[2:] != windows.shape[2:]:
             heads = "call eval(), or wrap it and give the answer that counts"

@@ -35,7 +35,7 @@ from medseg.inference.tiles.sweep import CancelledError as CancelledError
 from medseg.inference.tiles.sweep import Sweep
 from medseg.inference.tiles.tiling import Numbers, Tiling
 from medseg.inference.tiles.windows import Layout
-from medseg.networks.device import reachable
+from medseg.networks.device import require_device
 from medseg.networks.output import takes_window_statistics
 
 logger = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ class OverlapTileInferer(Inferer):
             classes=classes,
             probabilities=probabilities is not None,
             patch_size=patch_size,
-            device=None if device is None else reachable(device),
+            device=None if device is None else require_device(device),
             memory_limit=None if memory_limit is None else parse_bytes(memory_limit),
         )
         self.level = level
@@ -166,7 +166,7 @@ class OverlapTileInferer(Inferer):
         self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any
     ) -> Tensor:
         """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
-        network = self._ready(inputs, network)
+        network = self._prepare(inputs, network)
         check_mode(network)
         image = inputs.as_subclass(Tensor)
         if self.probabilities is not None and len(image) != 1:
@@ -199,9 +199,9 @@ class OverlapTileInferer(Inferer):
             TypeError: images that are no tensor.
             MemoryLimitError: as `__call__`, the memory does not suffice.
         """
-        return self._planner.plan(image, self._ready(image, network))
+        return self._planner.plan(image, self._prepare(image, network))
 
-    def _ready(self, image: Tensor, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def _prepare(self, image: Tensor, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """The network, pruned to `level`, if it takes the images."""
         if not isinstance(image, Tensor):
             raise TypeError(
@@ -209,9 +209,9 @@ class OverlapTileInferer(Inferer):
                 "torch.as_tensor(image)"
             )
         check_type(image, layers_of(network))
-        return self._pruned(network)
+        return self._prune_to_level(network)
 
-    def _pruned(self, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def _prune_to_level(self, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """The network pruned to `level`, once for its weights; itself for no level."""
         if self.level is None:
             return network

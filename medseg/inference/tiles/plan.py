@@ -73,13 +73,14 @@ class Plan:
 
     def __str__(self) -> str:
         halo = "" if self.layout.halo is None else f", halo {_by(self.layout.halo)}"
-        network = "unknown" if self.network_bytes is None else told(self.network_bytes)
-        file = f"; {told(self.file_bytes)} on the disk" if self.file_bytes else ""
+        network = "unknown" if self.network_bytes is None else format_bytes(self.network_bytes)
+        file = f"; {format_bytes(self.file_bytes)} on the disk" if self.file_bytes else ""
+        needed = f"at most {format_bytes(self.needed_bytes)} (network {network}"
         return (
             f"{counted(self.layout.count, 'window')} of {_by(self.layout.size)}{halo}, "
-            f"{self.batch_size} at a time; memory: at most {told(self.needed_bytes)} (network "
-            f"{network}, answer {told(self.answer_bytes)}) beside the image's "
-            f"{told(self.image_bytes)}{file}"
+            f"{self.batch_size} at a time; memory: {needed}, answer "
+            f"{format_bytes(self.answer_bytes)}) beside the image's "
+            f"{format_bytes(self.image_bytes)}{file}"
         )
 
 
@@ -97,7 +98,7 @@ def network_bytes(
     module = layers_of(network)
     if module is None:
         return None, None
-    backend, dtype = way_to_run(network)
+    backend, dtype = backend_and_dtype(network)
     tensors = footprint(module, shape, dtype=dtype)
     known = WORKSPACE if isinstance(module, NestedUNet) else {}
     factor = known.get((backend, dtype), WORKSPACE_ELSE)
@@ -111,7 +112,7 @@ def float32_bytes(shape: Sequence[int], channels: int) -> int:
     return 4 * shape[0] * channels * prod(shape[2:])
 
 
-def way_to_run(network: Callable[..., Tensor]) -> tuple[str, torch.dtype]:
+def backend_and_dtype(network: Callable[..., Tensor]) -> tuple[str, torch.dtype]:
     """The backend and the type that a network is computed in."""
     if isinstance(network, Predictor):
         return network.backend, network.precision
@@ -156,13 +157,13 @@ def parse_bytes(text: int | str) -> int:
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
-def told(size: int, rounded: Callable[[float], int] = ceil) -> str:
+def format_bytes(size: int, rounded: Callable[[float], int] = ceil) -> str:
     """Bytes in KiB, MiB or GiB: what is needed rounded up, what there is down.
 
     So what is needed is never told as what there is, if it is more.
 
     Example:
-        >>> told(3_000_000), told(3_000_000, int), told(6_000_000_000)
+        >>> format_bytes(3_000_000), format_bytes(3_000_000, int), format_bytes(6_000_000_000)
         ('3 MiB', '2 MiB', '5.59 GiB')
     """
     for unit, name in ((2**10, "KiB"), (2**20, "MiB")):

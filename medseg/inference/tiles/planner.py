@@ -15,15 +15,15 @@ from medseg.inference.predictor.predictor import Predictor, layers_of
 from medseg.inference.tiles.plan import (
     MemoryLimitError,
     Plan,
+    backend_and_dtype,
     device_of,
     float32_bytes,
+    format_bytes,
     free_bytes,
     network_bytes,
-    told,
-    way_to_run,
 )
 from medseg.inference.tiles.settings import Settings
-from medseg.inference.tiles.windows import Layout, up
+from medseg.inference.tiles.windows import Layout, round_up
 from medseg.networks.output import takes_window_statistics
 
 FILE_WORKSPACE = 10
@@ -56,23 +56,23 @@ class Planner:
             ValueError: see `Tiling.layout`.
             MemoryLimitError: the memory does not suffice; the setting that would do is named.
         """
-        plan = self._unchecked(image, network)
-        lack = self._lack(plan, image, network, free_bytes)
-        if lack is None:
+        plan = self._plan_unchecked(image, network)
+        shortfall = self._shortfall(plan, image, network, free_bytes)
+        if shortfall is None:
             return plan
         hand_back_freed_pages()
         free = cache(free_bytes)  # asked once, for all settings that are tried
-        if lack := self._lack(plan, image, network, free):
-            needed, there = lack
+        if shortfall := self._shortfall(plan, image, network, free):
+            needed, there = shortfall
             limited = there == self.settings.memory_limit
-            least = f"{'the limit' if limited else 'there'} is {told(there, floor)}"
+            least = f"{'the limit' if limited else 'there'} is {format_bytes(there, floor)}"
             raise MemoryLimitError(
-                f"inference needs {told(needed)} of memory ({plan}), {least}: "
+                f"inference needs {format_bytes(needed)} of memory ({plan}), {least}: "
                 f"{self._remedy(plan, image, network, free, limited=limited)}"
             )
         return plan
 
-    def _lack(
+    def _shortfall(
         self, plan: Plan, image: Tensor, network: Callable[..., Tensor], free: Free
     ) -> tuple[int, int] | None:
         """What is needed of a memory and what there is, where that does not suffice.
@@ -99,7 +99,7 @@ class Planner:
         _, channels = self._network_bytes(network, shape)
         return float32_bytes(shape, shape[1] + (channels or 1))  # the windows and the logits
 
-    def _unchecked(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
+    def _plan_unchecked(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
         layout = self.settings.tiling.layout(image, layers_of(network))
         count = min(self.settings.batch_size, layout.count)
         needed, channels = self._network_bytes(network, self._shape(count, layout, image))
@@ -126,7 +126,7 @@ class Planner:
 
     def _shape(self, count: int, layout: Layout, image: Tensor) -> tuple[int, ...]:
         """Of so many windows, as the network is given them."""
-        return (count * image.shape[0], image.shape[1], *self._of_roi(layout.size))
+        return (count * image.shape[0], image.shape[1], *self._without_slice_axis(layout.size))
 
     def _answer_bytes(self, layout: Layout, count: int, image: Tensor, classes: int) -> int:
         """See `Plan.answer_bytes`."""
@@ -146,7 +146,7 @@ class Planner:
             answer += 4 * window * (2 * classes + image.shape[1])
         return answer
 
-    def _of_roi(self, values: Sequence[int]) -> list[int]:
+    def _without_slice_axis(self, values: Sequence[int]) -> list[int]:
         """Those of the numbers per axis of the image that `roi_size` has too."""
         along = self.settings.tiling.slice_axis(len(values))
         return [value for axis, value in enumerate(values) if axis != along]
@@ -157,7 +157,7 @@ class Planner:
         if module is None:
             return network_bytes(network, shape)
         known = self._known.setdefault(module, {})
-        way = (way_to_run(network), shape)
+        way = (backend_and_dtype(network), shape)
         if way not in known:
             known[way] = network_bytes(network, shape)
         return known[way]
@@ -177,12 +177,11 @@ class Planner:
         """
         step = self.settings.tiling.step(image.ndim - 2, layers_of(network))
         sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
-        largest = self._of_roi([min(n, up(size, s)) for n, size, s in sizes])
+        largest = self._without_slice_axis([min(n, round_up(size, s)) for n, size, s in sizes])
         batches = [self._with(batch_size=n) for n in range(plan.batch_size, 0, -1)]
-        trained = self._as_trained(image, network, self._of_roi(step))
-        windows = trained or [
-            self._with_windows(roi) for roi in _shorter(largest, self._of_roi(step))
-        ]
+        steps = self._without_slice_axis(step)
+        trained = self._with_training_windows(image, network, steps)
+        windows = trained or [self._with_windows(roi) for roi in _smaller_windows(largest, steps)]
         labels_of_batches, labels_of_windows = (
             [planner._with(output="labels") for planner in planners]
             for planners in (batches, windows)
@@ -193,15 +192,15 @@ class Planner:
             """What to pass for the first that fits; None for none, whose needs are in `least`."""
             for other in planners:
                 try:
-                    planned = other._unchecked(image, network)
+                    planned = other._plan_unchecked(image, network)
                 except ValueError:  # too small for the halo, or for the network
                     continue
-                if lack := other._lack(planned, image, network, free):
-                    least.append(lack[0])
+                if shortfall := other._shortfall(planned, image, network, free):
+                    least.append(shortfall[0])
                     continue
                 same = planned.layout.size == plan.layout.size
                 effect = "" if same else ", as in training" if trained else self._effect(network)
-                return " and ".join(other._unlike(self)) + effect
+                return " and ".join(other._changed_settings(self)) + effect
             return None
 
         for choices in [batches], [labels_of_batches, windows], [labels_of_windows]:
@@ -209,16 +208,16 @@ class Planner:
                 return f"pass {', or '.join(named)}"
         more = "raise the limit" if limited else "take a machine with more memory"
         layout = ", with windows as in training," if trained else ""
-        return f"the least that works{layout} is {told(min(least))}: {more}"
+        return f"the least that works{layout} is {format_bytes(min(least))}: {more}"
 
-    def _as_trained(
+    def _with_training_windows(
         self, image: Tensor, network: Callable[..., Tensor], step: Sequence[int]
     ) -> list["Planner"]:
         """With windows as in training, where the answer depends on them and they can be."""
         patch = self.settings.patch_size or ()
         if len(patch) != len(step) or not _normalises(network):
             return []
-        roi = [up(n, s) for n, s in zip(patch, step, strict=True)]
+        roi = [round_up(n, s) for n, s in zip(patch, step, strict=True)]
         planner = self._with_windows(roi)
         try:
             planner.settings.tiling.layout(image, layers_of(network))
@@ -242,7 +241,7 @@ class Planner:
             return ""
         return ", which may change the answer: less is seen around a voxel"
 
-    def _unlike(self, other: "Planner") -> Iterator[str]:
+    def _changed_settings(self, other: "Planner") -> Iterator[str]:
         """The arguments that differ from another's."""
         if self.settings.labels != other.settings.labels:
             yield "output='labels' (where logits are not needed)"
@@ -257,7 +256,7 @@ def _normalises(network: Callable[..., Tensor]) -> bool:
     return module is not None and takes_window_statistics(module)
 
 
-def _shorter(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:
+def _smaller_windows(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:
     """Sizes of windows from the largest, the longest axis each time an eighth shorter, in steps."""
     now = list(size)
     yield list(now)

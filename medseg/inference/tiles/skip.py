@@ -9,11 +9,11 @@ Skip = float | Callable[[Tensor], bool]
 """A value that a window must exceed somewhere, or a function that says whether to pass it over."""
 
 
-def passed_over(windows: Tensor, skip: Skip | None) -> bool:
+def is_skipped(windows: Tensor, skip: Skip | None) -> bool:
     """Whether the same window of several images, (B, C, *spatial), need not be computed.
 
     Example:
-        >>> passed_over(torch.zeros(1, 1, 2, 2), 0.0), passed_over(torch.ones(1, 1, 2, 2), 0.0)
+        >>> is_skipped(torch.zeros(1, 1, 2, 2), 0.0), is_skipped(torch.ones(1, 1, 2, 2), 0.0)
         (True, False)
     """
     if skip is None:

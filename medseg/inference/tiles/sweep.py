@@ -9,10 +9,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from medseg.inference.tiles.blend import Blender
-from medseg.inference.tiles.canvas import Box, Canvas, background
+from medseg.inference.tiles.canvas import Box, Canvas, fill_background
 from medseg.inference.tiles.forward import Forward
 from medseg.inference.tiles.settings import Settings
-from medseg.inference.tiles.skip import passed_over
+from medseg.inference.tiles.skip import is_skipped
 from medseg.inference.tiles.windows import Layout, Window, fetch
 
 SIGMA_SCALE = 0.125
@@ -65,7 +65,7 @@ class Sweep:
             ValueError: values that are not finite.
         """
         count, done = self.layout.count, 0
-        wanted = self._wanted()
+        wanted = self._windows_to_compute()
         with tqdm(total=count, unit="window", disable=not progress) as bar:
             while True:
                 if cancelled is not None and cancelled():
@@ -82,15 +82,15 @@ class Sweep:
             self._put([(first, fetch(self.image, first, self.layout))], blank=True)
         return self.canvas.result() if self.blender is None else self.blender.finish()
 
-    def _wanted(self) -> Iterator[tuple[int, Window, Tensor]]:
+    def _windows_to_compute(self) -> Iterator[tuple[int, Window, Tensor]]:
         """The windows that are computed, the number of each among all, and their voxels."""
         for number, window in enumerate(self.layout.windows()):
             voxels = fetch(self.image, window, self.layout).contiguous()
             _check_finite(voxels, window)
             seen = voxels
             if not callable(self.skip) and self.layout.fill == "zero":
-                seen = voxels[_everywhere(window.inner)]  # and not the zeros around the image
-            if not passed_over(seen, self.skip):
+                seen = voxels[_in_all_channels(window.inner)]  # and not the zeros around the image
+            if not is_skipped(seen, self.skip):
                 yield number, window, voxels
 
     def _put(self, batch: Sequence[tuple[Window, Tensor]], *, blank: bool = False) -> None:
@@ -99,9 +99,9 @@ class Sweep:
         voxels = torch.cat(parts) if parts[1:] else parts[0]
         logits = self.forward(voxels.to(self.device)).to(self.image.device)
         if blank:
-            logits = background(logits, regions=self.settings.regions)
+            logits = fill_background(logits, regions=self.settings.regions)
         for window, part in zip(windows, logits.split(len(self.image)), strict=True):
-            inner = part[_everywhere(window.inner)]
+            inner = part[_in_all_channels(window.inner)]
             if self.blender is None:
                 self.canvas.put(window.given, inner)
             else:
@@ -118,7 +118,7 @@ class Sweep:
         )
 
 
-def _everywhere(box: Box) -> Box:
+def _in_all_channels(box: Box) -> Box:
     """A box of (B, C, *spatial), in all images and channels."""
     return (slice(None), slice(None), *box)
 

@@ -9,15 +9,16 @@ from torch import Tensor, nn
 
 from medseg.base.arguments import check_choice, check_integers, is_finite_number, per_axis
 from medseg.inference.tiles.skip import Skip, bounding_box
-from medseg.inference.tiles.windows import EDGES, Axis, Layout, blend_axis, crop_axis, up
+from medseg.inference.tiles.windows import EDGES, Axis, Layout, blend_axis, crop_axis, round_up
 from medseg.networks.analysis.receptive_field import receptive_field
 from medseg.networks.output import takes_window_statistics
 
 MODES = ("crop", "blend")
 
 Numbers = int | Sequence[int]
+PerAxis = tuple[int, ...]
 
-_fields: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], tuple[int, ...]]] = WeakKeyDictionary()
+_fields_by_stride: WeakKeyDictionary[nn.Module, dict[PerAxis, PerAxis]] = WeakKeyDictionary()
 """Receptive fields that were worked out, by network and stride; they depend on no weight."""
 
 
@@ -101,7 +102,7 @@ class Tiling:
             self._line(box, n, window=r, halo=h, step=s)
             for box, n, r, h, s in zip(self._boxes(image), size, roi, halo, step, strict=True)
         ]
-        whole = tuple(up(h, s) for h, s in zip(halo, step, strict=True))
+        whole = tuple(round_up(h, s) for h, s in zip(halo, step, strict=True))
         fill = "mirror" if self.edge == "mirror" else "edge"
         layout = Layout(tuple(lines), fill=fill, halo=whole)
         self._check_statistics(layout, network)
@@ -161,7 +162,7 @@ class Tiling:
     def _check_divides(self, layout: Layout, network: nn.Module | None) -> None:
         """Refuse windows, all as large as `roi_size`, that the network cannot halve as it does."""
         step = self.step(len(layout.size), network)
-        fits = [up(n, s) for n, s in zip(layout.size, step, strict=True)]
+        fits = [round_up(n, s) for n, s in zip(layout.size, step, strict=True)]
         if getattr(network, "pad_input", False) or list(layout.size) == fits:
             return
         along = self.slice_axis(len(step))
@@ -211,7 +212,7 @@ class Tiling:
         """Whether a halo counts; working it out takes a while, and is spared where it does not."""
         along = self.slice_axis(len(size))
         axes = enumerate(zip(size, roi, step, strict=True))
-        fits = all(axis == along or up(n, s) <= r // s * s for axis, (n, r, s) in axes)
+        fits = all(axis == along or round_up(n, s) <= r // s * s for axis, (n, r, s) in axes)
         whole = self.skip is None or callable(self.skip)
         return not (fits and whole and self.edge == "network")
 
@@ -223,7 +224,7 @@ class Tiling:
         start = max(min(first - around, size - least), 0) // step * step
         stop = max(min(stop + around, size), start + least)
         axis = crop_axis(stop - start, window=window, halo=halo, step=step, edge=self.edge)
-        return axis.moved(start)
+        return axis.shift(start)
 
     def _boxes(self, image: Tensor) -> list[tuple[int, int]]:
         if self.skip is None or callable(self.skip):
@@ -251,7 +252,7 @@ class Tiling:
             raise ValueError("halo 'auto' needs the layers of a network: pass the halo in voxels")
         along = self.slice_axis(len(step))
         stride = tuple(s for axis, s in enumerate(step) if axis != along)
-        known = _fields.setdefault(network, {})
+        known = _fields_by_stride.setdefault(network, {})
         if stride not in known:
             known[stride] = receptive_field(network, image.shape[1], stride=stride)
         return known[stride]

@@ -12,7 +12,7 @@ import torch
 from monai.data.utils import dense_patch_slices
 from torch import Tensor
 
-from medseg.networks.padding import mirrored
+from medseg.networks.padding import mirror_indices
 
 EDGES = ("mirror", "network")
 
@@ -56,7 +56,7 @@ class Axis:
     size: int
     spans: tuple[Span, ...]
 
-    def moved(self, by: int) -> "Axis":
+    def shift(self, by: int) -> "Axis":
         """The same windows, so many voxels further on."""
         spans = (Span(s.start + by, s.first + by, s.stop + by) for s in self.spans)
         return Axis(self.size, tuple(spans))
@@ -122,9 +122,9 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
         >>> crop_axis(100, window=64, halo=8, step=4, edge="network").spans
         (Span(start=0, first=0, stop=50), Span(start=40, first=50, stop=100))
     """
-    halo = up(halo, step)
+    halo = round_up(halo, step)
     over = halo if edge == "mirror" else 0
-    whole = up(size + 2 * over, step)
+    whole = round_up(size + 2 * over, step)
     largest = window // step * step
     if whole <= largest:
         return Axis(whole, (Span(-over, 0, size),))
@@ -134,7 +134,7 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
             f"to {2 * halo + step} or more, or give a smaller halo"
         )
     count = ceil((whole - 2 * halo) / (largest - 2 * halo))
-    used = up(ceil((whole - 2 * halo) / count), step) + 2 * halo
+    used = round_up(ceil((whole - 2 * halo) / count), step) + 2 * halo
     slack = (whole - used) // step
     starts = [place * slack // (count - 1) * step - over for place in range(count)]
     cuts = [(near + used + far) // 2 for near, far in pairwise(starts)]
@@ -173,7 +173,7 @@ def _line(image: Tensor, dim: int, *, start: int, stop: int, fill: str) -> Tenso
         return image.narrow(dim, start, stop - start)
     place = torch.arange(start, stop, device=image.device)
     if fill == "mirror":
-        place = mirrored(place, size)
+        place = mirror_indices(place, size)
     line = image.index_select(dim, place.clamp(0, size - 1))
     if fill == "zero":
         outside = ((place < 0) | (place >= size)).nonzero().flatten()
@@ -181,6 +181,6 @@ def _line(image: Tensor, dim: int, *, start: int, stop: int, fill: str) -> Tenso
     return line
 
 
-def up(value: int, step: int) -> int:
+def round_up(value: int, step: int) -> int:
     """The least multiple of a step that is no less than a value."""
     return ceil(value / step) * step

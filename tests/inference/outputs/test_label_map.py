@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from medseg.inference import RestoreLabeld, WriteLabelMapd, WritePreviewd
 from medseg.inference.outputs import preview
-from medseg.inference.outputs.label_map import _shown, source_geometry, write_label_map
+from medseg.inference.outputs.label_map import _scale, source_geometry, write_label_map
 from medseg.ingest import load
 from medseg.ingest.reader import VolumeReader
 from medseg.transforms import LabelFromLogitsd
@@ -285,8 +285,8 @@ def test_a_preview_of_labels_on_the_networks_grid_is_refused(tmp_path):
 def test_percentiles_of_the_image_become_black_and_white_in_the_preview():
     write = WritePreviewd("pred", "out", classes=["liver"], percentiles=[0, 50])
     image = np.array([-4.0, -2.0, 0.0, 7.0, 9.0])
-    assert _shown(image, write._limits(image)).tolist() == [0.0, 0.5, 1.0, 2.75, 3.25]
-    assert _shown(image, write._limits(np.full(3, -4.0)))[0] == 0.0
+    assert _scale(image, write._limits(image)).tolist() == [0.0, 0.5, 1.0, 2.75, 3.25]
+    assert _scale(image, write._limits(np.full(3, -4.0)))[0] == 0.0
 
 
 @pytest.mark.parametrize("percentiles", [[1], [99, 1], [-1, 99], [1, 101]])

@@ -16,8 +16,8 @@ from medseg.inference.predictor.backends import (
     OnnxRuntime,
     OpenVino,
     eager,
-    installed,
-    precisions,
+    is_installed,
+    offered_precisions,
 )
 from medseg.networks import NestedUNet
 
@@ -40,32 +40,32 @@ def test_what_is_offered_is_a_backend_and_each_is_offered_in_float32():
 @pytest.mark.parametrize("gains", [True, False])
 def test_openvino_has_bfloat16_where_the_cpu_has_it_and_pytorch_everywhere(gains, monkeypatch):
     monkeypatch.setattr(backends, "gains_by_bfloat16", lambda device: gains)
-    assert (torch.bfloat16 in precisions("openvino", CPU)) is gains
-    assert torch.bfloat16 in precisions("eager", CPU)
+    assert (torch.bfloat16 in offered_precisions("openvino", CPU)) is gains
+    assert torch.bfloat16 in offered_precisions("eager", CPU)
 
 
 def test_a_backend_has_no_precision_where_it_does_not_run():
-    assert precisions("openvino", torch.device("cuda")) == ()
-    assert precisions("eager", torch.device("meta")) == ()
+    assert offered_precisions("openvino", torch.device("cuda")) == ()
+    assert offered_precisions("eager", torch.device("meta")) == ()
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_a_backend_is_installed_with_its_packages(backend, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert installed("eager")
-    assert not installed(backend)
+    assert is_installed("eager")
+    assert not is_installed(backend)
     assert "pip install" in NEEDS[backend]
 
 
 def test_compile_needs_a_compiler_on_a_cpu(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    assert not installed("compile")
-    assert installed("compile", "cuda")  # which has Triton's
+    assert not is_installed("compile")
+    assert is_installed("compile", "cuda")  # which has Triton's
     compiler = tmp_path / "c++-14"
     compiler.touch(mode=0o755)
     monkeypatch.setenv("CXX", "c++-14")
-    assert installed("compile")
+    assert is_installed("compile")
 
 
 def test_onnx_runtime_exports_at_the_first_images(network, monkeypatch):
@@ -78,7 +78,7 @@ def test_onnx_runtime_exports_at_the_first_images(network, monkeypatch):
         run(torch.zeros(1, 1, 16, 16))
 
 
-@pytest.mark.skipif(not installed("onnxruntime"), reason="onnxruntime is not installed")
+@pytest.mark.skipif(not is_installed("onnxruntime"), reason="onnxruntime is not installed")
 def test_onnx_runtime_has_the_weights_of_its_making_and_exports_them_once(network, monkeypatch):
     exported = []
     export = backends.export
@@ -132,7 +132,7 @@ def test_batch_norm_is_folded_in_a_copy(network, monkeypatch):
 
 
 @pytest.mark.openvino
-@pytest.mark.skipif(not backends.installed("openvino"), reason="openvino is not installed")
+@pytest.mark.skipif(not backends.is_installed("openvino"), reason="openvino is not installed")
 def test_openvino_takes_a_network_without_a_stride_and_images_that_are_no_float():
     network = nn.Conv2d(1, 2, 3, padding=1).eval()
     run = OpenVino(network, CPU, torch.float32)
@@ -142,7 +142,7 @@ def test_openvino_takes_a_network_without_a_stride_and_images_that_are_no_float(
 
 
 @pytest.mark.openvino
-@pytest.mark.skipif(not backends.installed("openvino"), reason="openvino is not installed")
+@pytest.mark.skipif(not backends.is_installed("openvino"), reason="openvino is not installed")
 def test_openvino_converts_a_network_once_for_all_shapes(network, monkeypatch):
     calls = []
     convert = backends.converted
@@ -155,7 +155,7 @@ def test_openvino_converts_a_network_once_for_all_shapes(network, monkeypatch):
 
 
 @pytest.mark.openvino
-@pytest.mark.skipif(not backends.installed("openvino"), reason="openvino is not installed")
+@pytest.mark.skipif(not backends.is_installed("openvino"), reason="openvino is not installed")
 def test_openvino_fills_up_the_last_batch_of_an_image_and_no_more_than_that(network):
     run = OpenVino(network, CPU, torch.float32)
     shapes = []
@@ -168,7 +168,7 @@ def test_openvino_fills_up_the_last_batch_of_an_image_and_no_more_than_that(netw
 
 
 @pytest.mark.openvino
-@pytest.mark.skipif(not backends.installed("openvino"), reason="openvino is not installed")
+@pytest.mark.skipif(not backends.is_installed("openvino"), reason="openvino is not installed")
 def test_openvino_lets_its_copy_of_the_network_go(network, monkeypatch):
     given = []
     convert = backends.converted

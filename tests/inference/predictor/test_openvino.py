@@ -5,12 +5,12 @@ import torch
 from torch import nn
 
 from medseg.inference.predictor import backends
-from medseg.inference.predictor.openvino import converted, part_concatenations
+from medseg.inference.predictor.openvino import convert, split_concatenations
 from medseg.networks import NestedUNet
 
 pytestmark = [
     pytest.mark.openvino,
-    pytest.mark.skipif(not backends.installed("openvino"), reason="openvino is not installed"),
+    pytest.mark.skipif(not backends.is_installed("openvino"), reason="openvino is not installed"),
 ]
 
 
@@ -40,7 +40,7 @@ def test_maps_are_never_joined_and_the_logits_are_those_of_the_network(dims, nor
         network(torch.randn(3, 2, *[16] * dims))  # statistics other than 0 and 1
     network.eval()
     image = torch.randn(2, 2, *(24, 16, 16)[:dims])
-    model = converted(network, image.shape)
+    model = convert(network, image.shape)
     assert channel_joins(model) == []
     with torch.no_grad():
         torch.testing.assert_close(answer(model, image), network(image), rtol=1e-4, atol=1e-5)
@@ -67,10 +67,10 @@ def test_only_joined_channels_of_a_plain_convolution_are_parted(axis, groups, pa
     torch.manual_seed(0)
     network = Joined(axis, groups).eval()
     image = torch.randn(2, 2, 12, 10)
-    model = converted(network, image.shape)
+    model = convert(network, image.shape)
     joins = [node for node in model.get_ordered_ops() if node.get_type_name() == "Concat"]
     assert bool(joins) is not parted
-    assert part_concatenations(model) == 0  # what could be parted is
+    assert split_concatenations(model) == 0  # what could be parted is
     with torch.no_grad():
         torch.testing.assert_close(answer(model, image), network(image), rtol=1e-4, atol=1e-5)
 
@@ -94,7 +94,7 @@ def test_what_is_joined_twice_is_parted_unless_something_else_reads_it(also_read
     torch.manual_seed(0)
     network = Nested(also_read).eval()
     image = torch.randn(1, 2, 9, 8)
-    model = converted(network, image.shape)
+    model = convert(network, image.shape)
     assert bool(channel_joins(model)) is also_read
     with torch.no_grad():
         torch.testing.assert_close(answer(model, image), network(image), rtol=1e-4, atol=1e-5)
@@ -106,7 +106,7 @@ def test_a_network_with_one_stride_for_all_axes_is_converted():
     image = torch.randn(1, 1, 8, 8)
     with torch.no_grad():
         expected = network(image)
-    torch.testing.assert_close(answer(converted(network, image.shape), image), expected)
+    torch.testing.assert_close(answer(convert(network, image.shape), image), expected)
 
 
 def test_parting_adds_little_to_the_rounding_of_bfloat16(monkeypatch):
@@ -115,9 +115,9 @@ def test_parting_adds_little_to_the_rounding_of_bfloat16(monkeypatch):
     network(torch.randn(4, 1, 32, 32))
     network.eval()
     image = torch.randn(1, 1, 64, 64)
-    parted = answer(converted(network, image.shape), image, "bf16")
-    monkeypatch.setattr("medseg.inference.predictor.openvino.part_concatenations", lambda model: 0)
-    joined = answer(converted(network, image.shape), image, "bf16")
+    parted = answer(convert(network, image.shape), image, "bf16")
+    monkeypatch.setattr("medseg.inference.predictor.openvino.split_concatenations", lambda model: 0)
+    joined = answer(convert(network, image.shape), image, "bf16")
     with torch.no_grad():
         expected = network(image)
     errors = [(found - expected).square().mean().sqrt() for found in (parted, joined)]

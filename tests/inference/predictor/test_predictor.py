@@ -10,7 +10,7 @@ from torch import nn
 
 from medseg.inference import OverlapTileInferer, Predictor, PredictorInferer
 from medseg.inference.predictor import backends, predictor
-from medseg.inference.predictor.backends import installed, precisions
+from medseg.inference.predictor.backends import is_installed, offered_precisions
 from medseg.inference.predictor.predictor import CachedPerWeights
 from medseg.networks import TOPOLOGIES, NestedUNet
 
@@ -74,7 +74,7 @@ def test_openvino_runs_every_topology(topology):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not installed("compile"), reason="there is no C++ compiler")
+@pytest.mark.skipif(not is_installed("compile"), reason="there is no C++ compiler")
 def test_a_compiled_network_gives_the_same_logits():
     network = small()
     image = torch.randn(1, 1, 16, 16)
@@ -85,7 +85,7 @@ def test_a_compiled_network_gives_the_same_logits():
 
 @pytest.mark.parametrize("backend", LOCAL)
 def test_bfloat16_is_near_float32(backend):
-    if torch.bfloat16 not in precisions(backend, torch.device("cpu")):
+    if torch.bfloat16 not in offered_precisions(backend, torch.device("cpu")):
         pytest.skip("this CPU has no bfloat16")
     network = small()
     image = torch.randn(1, 1, 32, 32)
@@ -136,7 +136,7 @@ def test_a_gpu_without_bfloat16_infers_in_float16(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
-    monkeypatch.setattr(predictor, "reachable", torch.device)
+    monkeypatch.setattr(predictor, "require_device", torch.device)
     monkeypatch.setitem(predictor.BACKENDS, "eager", lambda *given: given)
     fast = Predictor(small(), "cuda")
     assert repr(fast) == "Predictor(NestedUNet, cuda, eager, float16)"
@@ -205,7 +205,7 @@ def test_openvino_in_bfloat16_is_refused_where_it_would_compute_in_float32(monke
 
 
 def test_a_backend_of_the_cpu_is_refused_on_another_device(monkeypatch):
-    monkeypatch.setattr(predictor, "reachable", torch.device)
+    monkeypatch.setattr(predictor, "require_device", torch.device)
     match = "'openvino' does not run on device 'cuda:0': choose one of auto, eager, compile"
     with pytest.raises(ValueError, match=match):
         Predictor(small(), "cuda:0", backend="openvino")

@@ -12,9 +12,9 @@ from medseg.inference import OverlapTileInferer
 from medseg.inference.tiles.canvas import (
     LabelCanvas,
     LogitsCanvas,
-    background,
-    probabilities,
+    fill_background,
     probability_file,
+    to_probabilities,
 )
 from medseg.networks.class_guide import ABSENT
 
@@ -60,18 +60,18 @@ def test_a_logit_that_is_no_number_is_refused():
     [(1, False, [ABSENT]), (3, False, [0, ABSENT, ABSENT]), (2, True, [ABSENT, ABSENT])],
 )
 def test_the_background_has_probability_one_or_every_region_none(channels, regions, expected):
-    logits = background(torch.randn(1, channels, 1), regions=regions)
+    logits = fill_background(torch.randn(1, channels, 1), regions=regions)
     assert logits.flatten().tolist() == expected
-    found = probabilities(logits[0], regions=regions).flatten().tolist()
+    found = to_probabilities(logits[0], regions=regions).flatten().tolist()
     assert found == [float(logit == 0) for logit in expected]
 
 
 def test_probabilities_are_those_of_the_definitions():
     two = torch.log(torch.tensor([[1.0], [3.0]]))
-    assert probabilities(two, regions=False).flatten().tolist() == pytest.approx([1 / 4, 3 / 4])
-    assert probabilities(two, regions=True).flatten().tolist() == pytest.approx([1 / 2, 3 / 4])
-    assert probabilities(two[1:], regions=False).item() == pytest.approx(3 / 4)
-    assert probabilities(two.to(torch.bfloat16), regions=False).dtype == torch.float32
+    assert to_probabilities(two, regions=False).flatten().tolist() == pytest.approx([1 / 4, 3 / 4])
+    assert to_probabilities(two, regions=True).flatten().tolist() == pytest.approx([1 / 2, 3 / 4])
+    assert to_probabilities(two[1:], regions=False).item() == pytest.approx(3 / 4)
+    assert to_probabilities(two.to(torch.bfloat16), regions=False).dtype == torch.float32
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_file_has_the_probabilities_and_background_elsewhere(
     assert written.dtype == np.float16
     assert written.shape == (channels, 3, 2)
     assert written[:, 0, 0].tolist() == outside
-    expected = probabilities(logits[0], regions=regions).to(torch.float16).numpy()
+    expected = to_probabilities(logits[0], regions=regions).to(torch.float16).numpy()
     assert np.array_equal(written[:, 1:], expected)
 
 

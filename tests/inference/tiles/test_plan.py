@@ -10,7 +10,7 @@ from monai.networks.nets import BasicUNetPlusPlus
 
 from medseg.inference import OverlapTileInferer, Predictor
 from medseg.inference.tiles import plan
-from medseg.inference.tiles.plan import MemoryLimitError, network_bytes, parse_bytes, told
+from medseg.inference.tiles.plan import MemoryLimitError, format_bytes, network_bytes, parse_bytes
 from medseg.networks import NestedUNet
 from medseg.networks.analysis.footprint import footprint
 
@@ -214,7 +214,7 @@ def test_a_network_that_normalises_over_its_window_is_given_none_but_that_of_tra
     with pytest.raises(MemoryLimitError, match=r"pass roi_size \[32, 40, 32\], as in training$"):
         OverlapTileInferer(64, memory_limit=least, **options).plan(image, network)
     with pytest.raises(
-        MemoryLimitError, match=f"with windows as in training, is {told(least)}: raise"
+        MemoryLimitError, match=f"with windows as in training, is {format_bytes(least)}: raise"
     ):
         OverlapTileInferer(64, memory_limit=least - 1, **options).plan(image, network)
 
@@ -237,8 +237,8 @@ def test_a_patch_of_other_axes_than_the_windows_is_not_named():
 
 def test_what_is_needed_is_never_told_as_what_there_is():
     for size in (1, 900, 2**20, 5 * MIB, 1000 * MIB, 2**30, 2**30 + 1, 6 * 2**30):
-        assert told(size + 1) != told(size, floor)
-        assert told(size) != told(size - 1, floor)
+        assert format_bytes(size + 1) != format_bytes(size, floor)
+        assert format_bytes(size) != format_bytes(size - 1, floor)
 
 
 def test_the_batch_is_made_smaller_before_the_windows(network):
@@ -287,7 +287,7 @@ def test_where_nothing_fits_the_least_is_told(network):
     ) as e:
         OverlapTileInferer(96, halo=40, memory_limit=3 * MIB, output="labels")(image, network)
     least = OverlapTileInferer(84, halo=40, output="labels").plan(image, network)
-    assert f"that works is {told(least.needed_bytes)}" in str(e.value)
+    assert f"that works is {format_bytes(least.needed_bytes)}" in str(e.value)
 
 
 def test_windows_too_small_for_the_network_are_not_named():
@@ -344,7 +344,7 @@ def test_what_a_predictor_holds_for_its_windows_is_not_needed_again(network, mon
     monkeypatch.setattr("medseg.inference.tiles.planner.free_bytes", lambda device: free)
     assert inferer.plan(image, fast) == needed
     monkeypatch.setattr("medseg.inference.tiles.planner.free_bytes", lambda device: free - 1)
-    with pytest.raises(MemoryLimitError, match=f"there is {told(free - 1, floor)}"):
+    with pytest.raises(MemoryLimitError, match=f"there is {format_bytes(free - 1, floor)}"):
         inferer.plan(image, fast)
 
 
@@ -422,8 +422,8 @@ def test_windows_count_where_they_are_computed_and_the_answer_where_the_image_is
     monkeypatch.setattr("medseg.inference.tiles.planner.free_bytes", lambda at: free[at.type])
     image = torch.zeros(1, 1, 64, 64, 64)
     inferer = OverlapTileInferer(64, halo=0)
-    needed = inferer._planner._unchecked(image, network)
+    needed = inferer._planner._plan_unchecked(image, network)
     short = needed.network_bytes if device == "meta" else needed.answer_bytes
-    expected = f"needs {told(short)} of memory .*there is {told(there, floor)}"
+    expected = f"needs {format_bytes(short)} of memory .*there is {format_bytes(there, floor)}"
     with pytest.raises(MemoryLimitError, match=expected):
         inferer.plan(image, network)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from medseg.inference.tiles.skip import bounding_box, passed_over
+from medseg.inference.tiles.skip import bounding_box, is_skipped
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
@@ -32,14 +32,14 @@ def test_the_box_holds_what_is_no_number_so_that_it_is_seen_and_refused():
 
 
 def test_nothing_is_passed_over_unless_it_is_asked_for():
-    assert not passed_over(torch.full((1, 1, 4), -1000.0), None)
+    assert not is_skipped(torch.full((1, 1, 4), -1000.0), None)
 
 
 def test_windows_of_several_images_are_passed_over_together():
     windows = torch.zeros(2, 1, 4)
-    assert passed_over(windows, 0.5)
+    assert is_skipped(windows, 0.5)
     windows[1, 0, 3] = 1
-    assert not passed_over(windows, 0.5)
+    assert not is_skipped(windows, 0.5)
 
 
 @pytest.mark.parametrize("above", [0.0, 1.0])
@@ -51,5 +51,5 @@ def test_a_function_is_asked_with_the_windows(above):
         return windows.mean() <= above
 
     windows = torch.full((1, 1, 4), 0.5)
-    assert passed_over(windows, skip) is (above == 1.0)
+    assert is_skipped(windows, skip) is (above == 1.0)
     assert asked == [windows]

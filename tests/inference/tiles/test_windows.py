@@ -18,7 +18,7 @@ from medseg.inference.tiles.windows import (
 )
 
 
-def up(value, step):
+def round_up(value, step):
     return -(-value // step) * step
 
 
@@ -28,7 +28,7 @@ def drawn(edge, *, number):
     for _ in range(number):
         step = int(generator.choice([1, 2, 4, 8, 16]))
         size, halo = int(generator.integers(1, 400)), int(generator.integers(0, 40))
-        window = 2 * up(halo, step) + step + int(generator.integers(0, 100))
+        window = 2 * round_up(halo, step) + step + int(generator.integers(0, 100))
         axis = crop_axis(size, window=window, halo=halo, step=step, edge=edge)
         yield axis, size, window, halo, step
 
@@ -64,8 +64,8 @@ def test_windows_are_whole_steps_long_and_apart_and_no_larger_than_asked(edge):
 @pytest.mark.parametrize("edge", ["mirror", "network"])
 def test_windows_are_the_fewest_and_the_smallest_of_their_number(edge):
     for axis, size, window, halo, step in drawn(edge, number=500):
-        around = up(halo, step)
-        whole = up(size + 2 * around * (edge == "mirror"), step)
+        around = round_up(halo, step)
+        whole = round_up(size + 2 * around * (edge == "mirror"), step)
         largest, count = window // step * step, len(axis.spans)
         if count == 1:
             assert axis.size == whole <= largest
@@ -156,4 +156,4 @@ def test_what_a_window_gives_is_told_from_the_image_and_from_its_own_start():
 
 
 def test_windows_that_are_moved_give_other_voxels_of_the_same_size():
-    assert Axis(7, (Span(-1, 0, 5),)).moved(3) == Axis(7, (Span(2, 3, 8),))
+    assert Axis(7, (Span(-1, 0, 5),)).shift(3) == Axis(7, (Span(2, 3, 8),))
