@@ -1,4 +1,4 @@
-"""Existing: what the outputs that are there already mean for the cases of a run."""
+"""Existing: what outputs that exist already mean for the cases of a run."""
 
 import logging
 import os
@@ -48,29 +48,29 @@ def cases_to_do(
     asked: Sequence[str] = (),
     unasked: Sequence[str] = (),
 ) -> list[Case]:
-    """The cases to do, given the outputs that exist.
+    """The cases that are still to do, given the outputs that exist.
 
-    A case is done when its label map, which is written last, is there. One with a preview alone was
-    interrupted: "skip" does it again.
+    A case is done when its label map exists, which is written last. One that has only a preview was
+    interrupted, and "skip" does it again.
 
     Args:
         cases: with their names and images.
         output_dir: folder of the outputs; it need not exist.
-        existing: "refuse" the run if any output is there, "skip" the cases that are done, or
-            "overwrite" them. None for a plan, which writes nothing: what is there does not count.
-        label: what follows the case's name in the name of its label map, such as ".nii.gz".
-        preview: the same of its preview.
-        others: the same of what may be written beside the two.
-        asked: the same of what is written beside the two for every case of this run. It does not
-            tell whether a case is done; "skip" warns of done cases that lack it.
-        unasked: the same of what other runs write beside the two, and this one does not.
+        existing: "refuse" the run if any output exists, "skip" the cases that are done, or
+            "overwrite" them. None for a plan, which writes nothing, so that outputs do not matter.
+        label: what follows the name of a case in the name of its label map, such as ".nii.gz".
+        preview: the same for its preview.
+        others: the same for what may be written beside the two.
+        asked: the same for what this run writes for every case beside the two. It does not decide
+            whether a case is done; "skip" warns of cases that are done and do not have it.
+        unasked: the same for what other runs write beside the two, and this one does not.
 
     Raises:
         OSError: the folder cannot be made or written to.
-        ValueError: outputs that exist while `existing` is "refuse"; an output that would take the
-            place of an image of the run, of an output of another case, or of what is no file; one
-            with a longer name than the disk takes; or one of an earlier run that would be left
-            beside the new ones, and is not of them.
+        ValueError: outputs exist and `existing` is "refuse"; an output would replace an image of
+            the run, an output of another case, or something that is not a file; its name is longer
+            than the disk allows; or files of an earlier run would stay beside new outputs that they
+            do not belong to.
     """
     check_folder(output_dir)
     ends = (label, preview, *others, *asked)
@@ -84,16 +84,11 @@ def cases_to_do(
         for name, files in outputs.items()
     }
     _check_images(cases, output_dir, there=there)
-    touched = [name for name, files in there.items() if files]
-    if touched and existing == "refuse":
-        raise ValueError(
-            f"{len(touched)} of {counted(len(cases), 'case')} would write over outputs in "
-            f"{output_dir.absolute()} ({listed(touched)}): pass --existing skip or --existing "
-            "overwrite, or write to another folder"
-        )
     todo = list(cases)
     if existing is None:
         return todo
+    if existing == "refuse":
+        _refuse_outputs(there, output_dir)
     if existing == "skip":
         todo = [case for case in cases if f"{case['case']}{label}" not in there[case["case"]]]
     _check_leftovers(todo, output_dir, unasked)
@@ -102,6 +97,15 @@ def cases_to_do(
         logger.info("done already: %d of %s", done, counted(len(cases), "case"))
         _warn_of_missing(there, label=label, asked=asked)
     return todo
+
+
+def _refuse_outputs(there: dict[str, list[str]], output_dir: Path) -> None:
+    if touched := [name for name, files in there.items() if files]:
+        raise ValueError(
+            f"{len(touched)} of {counted(len(there), 'case')} would write over outputs in "
+            f"{output_dir.absolute()} ({listed(touched)}): pass --existing skip or --existing "
+            "overwrite, or write to another folder"
+        )
 
 
 def _check_leftovers(cases: Sequence[Case], output_dir: Path, ends: Sequence[str]) -> None:
