@@ -1,4 +1,4 @@
-"""BestWeights: keep the weights of the best validation, and end a run that no longer improves."""
+"""BestWeights: keep the weights of the best validation, and end a run that stops improving."""
 
 import hashlib
 import logging
@@ -120,8 +120,9 @@ class BestWeights:
         """
         if self.score == -math.inf:
             raise ValueError(
-                f"no weights in {self.path}: no validation of this run had a score, as where it "
-                "diverged or val_interval is too large: train again by other settings"
+                f"no weights in {self.path}: no validation of this run had a score, for "
+                "instance because it diverged or val_interval is too large: train again with other "
+                "settings"
             )
         if idist.get_rank() == 0 and not self.path.exists():
             logger.warning(
@@ -159,7 +160,7 @@ class BestWeights:
 
 
 def _digest(state: Mapping[str, torch.Tensor]) -> str:
-    """Tells the weights that this run wrote from those that another run put in their place."""
+    """A digest by which weights of this run are told from weights of another run."""
     digest = hashlib.sha256()
     for name, tensor in state.items():
         digest.update(name.encode())

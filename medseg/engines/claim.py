@@ -1,4 +1,4 @@
-"""Claim: the files of a run that no other run may write at the same time, nor go on with."""
+"""Claim: lock the files of a run, so that no other run writes or resumes them meanwhile."""
 
 import logging
 import os

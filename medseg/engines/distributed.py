@@ -1,4 +1,4 @@
-"""Distributed: start the group of processes of a run, and end it on every way out of the process.
+"""Distributed: start the group of processes of a run, and end it however the process ends.
 
 A group has threads of its own (gloo's work loop, NCCL's watchdog), and the last thing that such a
 thread does for an operation is to let go of its tensors, for which it takes Python's lock. If
@@ -93,7 +93,7 @@ def _drop_other_references() -> None:
 
 @contextmanager
 def _at_most(seconds: float, *, quiet: bool) -> Iterator[None]:
-    """End the process, with status 1, if what is inside takes longer; not quiet, say where."""
+    """End the process with status 1 if the block takes longer; unless quiet, say where it was."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
@@ -107,14 +107,14 @@ def _at_most(seconds: float, *, quiet: bool) -> Iterator[None]:
 
 
 def _end_with_process() -> None:
-    """The end of a process that did not come to `end_group`: an error, an interruption."""
+    """End the group of a process that did not reach `end_group`: an error, an interruption."""
     if dist.is_initialized() and _in_main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break off the end
     end_group()
 
 
 def _stop(number: int, frame: Any) -> None:
-    """End by the signal, after one line; an error that is being reported says enough."""
+    """End the process by the signal, after one line unless an error is being reported already."""
     if not _has_failed():
         text = f"stopped by SIGTERM, which torchrun sends where another process ended; {KEPT}"
         os.write(2, f"[rank{idist.get_rank()}]: {text}\n".encode())

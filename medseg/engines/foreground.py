@@ -1,4 +1,4 @@
-"""Foreground: whether the cases of a run hold what it is to learn and to be judged by."""
+"""Foreground: whether the cases of a run show the classes that it learns and is scored by."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,22 +34,22 @@ def check_foreground(
     Raises:
         ValueError: no cases, or no voxel of any class, in the training or in the validation cases.
     """
-    where = {f"the validation cases of fold {fold}": validation, "the training cases": training}
+    where = {f"validation cases of fold {fold}": validation, "training cases": training}
     for place, cases in where.items():
         if len(cases) == 0:
             raise ValueError(
-                f"there are none of {place}: choose another --fold or --folds, or add cases"
+                f"there are no {place}: choose another --fold or --folds, or add cases"
             )
         absent = _missing_classes(cases, classes)
         if len(absent) == len(classes):
             raise ValueError(
-                f"{place} ({len(cases)} images) hold no voxel of {', '.join(absent)} as they are "
-                "sampled here: choose another --fold, lower --val_slice_step or --slice_step where "
-                "slices are skipped, or correct classes and label_values"
+                f"the {place} ({len(cases)} images) hold no voxel of {', '.join(absent)} as they "
+                "are sampled here: choose another --fold, lower --val_slice_step or --slice_step "
+                "where slices are skipped, or correct classes and label_values"
             )
         for name in absent if idist.get_rank() == 0 else ():
             logger.warning(
-                "%s (%d images) hold no voxel of %s, which is %s",
+                "the %s (%d images) hold no voxel of %s, which is %s",
                 *(place, len(cases), name),
                 "not scored" if cases is validation else "not learnt",
             )

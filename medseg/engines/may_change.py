@@ -1,6 +1,6 @@
-"""May change: what a resumed run may have otherwise than before, because it is learnt all the same.
+"""May change: settings that a resumed run may change, because they do not affect what it learns.
 
-How long a run takes, by what machine, where its files lie and what is shown of it.
+They are how long a run takes, the machine, the places of its files, and what is shown of it.
 """
 
 from collections import Counter
@@ -15,9 +15,9 @@ MAY_CHANGE = (
     *("output_dir", "resume_file", "weights", "cache_dir", "bundle_root"),
     *("dataset_dir", "encoder_weights"),
 )
-"""Choices that a resumed run may make anew: how long, by what machine and where. `dataset_dir` is
-among them because the cases themselves are compared, and `encoder_weights` because a run reads them
-at its start alone."""
+"""Choices that a resumed run may change: how long, on which machine and where. `dataset_dir` is one
+of them because the cases themselves are compared, and `encoder_weights` because a run reads them
+only at its start."""
 
 LAUNCH = (
     *("imports", "initialize", "finalize", "training", "run", "network", "is_not_rank0"),
@@ -34,7 +34,7 @@ WATCH = (
     *("MLFlowHandler", "ClearMLStatsHandler", "ClearMLImageHandler"),
     *("MetricLogger", "MetricsSaver", "CheckpointSaver", "ProbMapProducer"),
 )
-"""Handlers that change nothing of what is learnt: they show, log, save, or end a broken run."""
+"""Handlers that do not affect what is learnt: they show, log, save, or end a broken run."""
 
 ABSENT = "absent"
 

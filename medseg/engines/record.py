@@ -1,4 +1,4 @@
-"""Record: what a run is made of, so that it is resumed as the same run and as no other."""
+"""Record: what a run is made of, so that only the same run is resumed."""
 
 import hashlib
 import json
@@ -98,25 +98,25 @@ def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping
         changed += _changed_places(saved["settings"], now["settings"])
     elif idist.get_rank() == 0:
         logger.warning(
-            "%s is of a version that recorded components otherwise: make sure that overrides "
-            "such as --optimizer#lr are those of that run",
+            "%s was written by a version that recorded components differently: make sure that "
+            "overrides such as --optimizer#lr are those of that run",
             path,
         )
-    what = "by other settings" if changed else "on other cases"
+    what = "with other settings" if changed else "on other cases"
     if differences := changed or list(_changed_cases(saved, now)):
         raise ValueError(
-            f"{path} holds a run {what} ({_first(differences)}): give what that run had, or "
-            "another --output_dir to start a new run"
+            f"{path} holds a run {what} ({_first(differences)}): pass the settings and cases of "
+            "that run, or another --output_dir to start a new run"
         )
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as they are read back from a file."""
+    """The values as they would be read back from a JSON file."""
     return json.loads(json.dumps(values, default=describe))
 
 
 def _for_all_processes(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with the size of a training batch that of all processes together."""
+    """The values, in which a batch size is that of all processes together."""
     return {
         key: value * idist.get_world_size() if key in _BATCHES and isinstance(value, int) else value
         for key, value in values.items()
@@ -150,7 +150,7 @@ def _places(place: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _changed_places(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """The places that differ; a whole component that only one of both has is not compared."""
+    """The places that differ. A component that only one of the two records has is not compared."""
     tops = {place.split("#")[0] for place in before} & {place.split("#")[0] for place in after}
     for place in dict.fromkeys((*before, *after)):
         was, now = before.get(place, ABSENT), after.get(place, ABSENT)
@@ -164,7 +164,7 @@ def _first(differences: Sequence[str]) -> str:
 
 
 def _changed_cases(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """What happened to each case that is no longer what it was, those that changed sides first."""
+    """How each case changed: first those that moved between training and validation."""
     before, after = _sections(saved), _sections(now)
     for case in sorted(before.keys() & after.keys()):
         if before[case][0] != after[case][0]:
@@ -194,10 +194,10 @@ def _digest(case: Mapping[str, Any]) -> str:
 
 
 def _image_digest(case: Mapping[str, Any]) -> str:
-    """Of the content of a case's images, of at most about 16 MiB, or 64 KiB for each of its files.
+    """A digest of at most about 16 MiB of a case's images, or of 64 KiB of each file.
 
-    Of larger files the first and last bytes count, and those at places evenly between: a compressed
-    file ends with a checksum of all of it.
+    Of larger files the first and last bytes count, and some at even distances between them. The
+    last bytes of a compressed file hold a checksum of the whole.
     """
     digest, files = hashlib.sha256(), _files_of(case, "image")
     share = max(_IMAGE_BYTES // max(len(files), 1), _FILE_BYTES)

@@ -170,12 +170,12 @@ class Resume:
 
 
 def _read(path: Path, *, mmap: bool = False) -> dict[str, Any]:
-    """The state in a resume file; with `mmap` its tensors are read when they are used."""
+    """The state in a resume file; with `mmap` its tensors are read only when they are used."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except Exception as error:  # damaged bytes make torch raise ten kinds of error
         raise ValueError(
-            f"{path} is not a whole resume file ({type(error).__name__}): "
+            f"{path} is not a complete resume file ({type(error).__name__}): "
             "start again with another output_dir"
         ) from error
     if not isinstance(state, dict) or "engine" not in state:
@@ -184,21 +184,21 @@ def _read(path: Path, *, mmap: bool = False) -> dict[str, Any]:
 
 
 def _compare(path: Path, state: Mapping[str, Any], record: Mapping[str, Any] | None) -> None:
-    """Refuse another run than that of the file; a file without a record cannot tell."""
+    """Refuse a run other than the one in the file, if the file has a record."""
     if record is None:
         return
     if "record" in state:
         check_record(path, state["record"], record)
     elif idist.get_rank() == 0:
         logger.warning(
-            "%s is of a version that did not record what a run is made of: make sure that fold, "
-            "seed, classes and data are those of that run",
+            "%s was written by a version that did not record what a run is made of: make sure "
+            "that fold, seed, classes and data are those of that run",
             path,
         )
 
 
 def _restore(obj: Any, state: Any) -> None:
-    """Load a state; for a network that it does not fit, in the words of `load_weights`."""
+    """Load a state; a network that it does not fit is refused as `load_weights` does."""
     if isinstance(obj, NestedUNet):
         load_weights(obj, state)
     else:

@@ -1,4 +1,4 @@
-"""Supervision: the loss of one head made that of a deeply supervised network."""
+"""Deep supervision: turn the loss of one head into that of a deeply supervised network."""
 
 from collections.abc import Sequence
 from typing import Any

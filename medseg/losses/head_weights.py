@@ -1,4 +1,4 @@
-"""Weights: one weight per head of a network, for MONAI's DeepSupervisionLoss."""
+"""Head weights: one weight per head of a network, for MONAI's DeepSupervisionLoss."""
 
 import math
 from collections.abc import Callable, Sequence

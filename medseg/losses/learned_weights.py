@@ -1,4 +1,4 @@
-"""LearnedWeightsLoss: the loss of a deeply supervised network, its weights per head learned."""
+"""LearnedWeightsLoss: the loss of a deeply supervised network that learns its head weights."""
 
 from collections.abc import Sequence
 
@@ -62,7 +62,9 @@ class LearnedWeightsLoss(nn.Module):
     def __init__(self, loss: nn.Module, heads: int, *, minimum: float | None = None) -> None:
         super().__init__()
         if heads < 1:
-            raise ValueError(f"learned weights need a head or more, got {heads}: pass their number")
+            raise ValueError(
+                f"learned weights need one or more heads, got {heads}: pass their number"
+            )
         self.loss = loss
         self.minimum = _minimum(loss) if minimum is None else float(minimum)
         self.log_scales = nn.Parameter(torch.zeros(heads))

@@ -1,4 +1,4 @@
-"""CaseScorer: all that is measured of one case, class by class."""
+"""CaseScorer: measure all scores of one case, class by class."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -150,7 +150,7 @@ class CaseScorer:
         return label_components(mask, min_size=self.min_size, connectivity=self.connectivity)[0]
 
     def _true_objects(self, item: Mapping[str, Any], label: np.ndarray) -> np.ndarray:
-        """The numbered objects of the case inside the mask of a class, or the pieces of that."""
+        """The numbered objects of the case inside the mask of a class, or the mask's components."""
         if not isinstance(self.objects, str):
             return self._pieces(label)
         if self.objects not in item:
@@ -202,7 +202,7 @@ def _average_precisions(matches: ObjectMatches, thresholds: Sequence[float]) -> 
 
 
 def _key_or_bool(objects: bool | str) -> bool | str:
-    """The option as it is; a text that looks like a flag is refused as one."""
+    """The key as it is, or a bool; a text that looks like a bool is refused."""
     if isinstance(objects, str) and objects.lower() not in ("true", "false", ""):
         return objects
     return require_bool(objects, "objects")

@@ -1,4 +1,4 @@
-"""Confusion: voxels by true and predicted class, summed over all cases of a set."""
+"""Confusion: count voxels by true and predicted class over all cases of a set."""
 
 import math
 from collections.abc import Sequence
@@ -39,7 +39,9 @@ class ConfusionMatrix:
 
     def __init__(self, classes: int) -> None:
         if classes < 1:
-            raise ValueError(f"a confusion matrix needs a class or more, got {classes}: name them")
+            raise ValueError(
+                f"a confusion matrix needs one or more classes, got {classes}: name them"
+            )
         self.counts = np.zeros((classes, classes), np.int64)
 
     def add(

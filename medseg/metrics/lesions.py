@@ -1,4 +1,4 @@
-"""Lesions: which lesions of a case were found, which were missed, and which are none."""
+"""Lesions: which lesions of a case were found, which were missed, and which are false."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Case: Dice, IoU, HD95 and surface Dice of one mask against another."""
+"""Scores: Dice, IoU, HD95 and surface Dice of one mask against another."""
 
 import math
 from collections.abc import Sequence

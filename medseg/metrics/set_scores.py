@@ -1,4 +1,4 @@
-"""Whole set: the scores of all cases taken together, which no case has alone."""
+"""Set scores: the scores of all cases taken together."""
 
 import math
 from collections.abc import Mapping, Sequence

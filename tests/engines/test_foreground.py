@@ -38,9 +38,9 @@ def test_a_validation_fold_without_foreground_is_refused():
 
 
 def test_a_side_without_cases_is_refused_as_such():
-    with pytest.raises(ValueError, match="there are none of the validation cases of fold 3: choos"):
+    with pytest.raises(ValueError, match="there are no validation cases of fold 3: choose"):
         check(Cases(1, 2), Cases())
-    with pytest.raises(ValueError, match="there are none of the training cases"):
+    with pytest.raises(ValueError, match="there are no training cases"):
         check(Cases(), Cases(1, 2))
 
 

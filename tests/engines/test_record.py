@@ -45,7 +45,7 @@ def test_the_same_choices_and_cases_pass(tmp_path):
     ],
 )
 def test_another_choice_is_refused_with_both_values(changed, said):
-    with pytest.raises(ValueError, match=f"runs/resume.pt holds a run by other settings .*{said}"):
+    with pytest.raises(ValueError, match=f"resume.pt holds a run with other settings .*{said}"):
         check_record("runs/resume.pt", of(), of({**CHOICES, **changed}))
 
 
@@ -191,7 +191,7 @@ def of_config(changes=(), *, handlers=()):
     ],
 )
 def test_another_setting_of_a_component_is_refused_with_both_values(changes, said):
-    with pytest.raises(ValueError, match=f"resume.pt holds a run by other settings .*{said}"):
+    with pytest.raises(ValueError, match=f"resume.pt holds a run with other settings .*{said}"):
         check_record("resume.pt", of_config(), of_config(changes))
 
 
@@ -258,7 +258,7 @@ def test_components_of_another_version_are_not_compared_but_a_warning_says_so(ca
     check_record("resume.pt", old, of_config({"optimizer#lr": 0.1}))
     check_record("resume.pt", of_config() | {"version": "0"}, of_config({"optimizer#lr": 0.1}))
     assert [r.getMessage().split(":")[0] for r in caplog.records] == [
-        "resume.pt is of a version that recorded components otherwise"
+        "resume.pt was written by a version that recorded components differently"
     ] * 2
 
 

@@ -183,7 +183,7 @@ def test_a_truncated_file_is_refused(tmp_path, keep):
     TinyRun(tmp_path, max_epochs=1).run()
     path = tmp_path / "resume.pt"
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ValueError, match="is not a whole resume file"):
+    with pytest.raises(ValueError, match="is not a complete resume file"):
         TinyRun(tmp_path, resume=True).run()
 
 
@@ -195,7 +195,7 @@ def test_weights_are_no_resume_file(tmp_path):
 
 def test_a_file_with_code_in_it_is_refused_and_not_run(tmp_path):
     torch.save({"engine": TinyRun}, tmp_path / "resume.pt")
-    with pytest.raises(ValueError, match="is not a whole resume file"):
+    with pytest.raises(ValueError, match="is not a complete resume file"):
         TinyRun(tmp_path, resume=True).run()
 
 
@@ -240,10 +240,10 @@ def test_a_run_of_other_settings_is_refused_before_anything_is_trained(tmp_path)
     TinyRun(tmp_path, max_epochs=1, record=RECORD).run()
     before = (tmp_path / "resume.pt").read_bytes()
     other = {**RECORD, "choices": {"fold": 1}}
-    with pytest.raises(ValueError, match=r"holds a run by other settings \(fold was 0, is 1\)"):
+    with pytest.raises(ValueError, match=r"holds a run with other settings \(fold was 0, is 1\)"):
         check_run(tmp_path / "resume.pt", resume=True, record=other)
     run = TinyRun(tmp_path, resume=True, record=other)
-    with pytest.raises(ValueError, match=r"holds a run by other settings \(fold was 0, is 1\)"):
+    with pytest.raises(ValueError, match=r"holds a run with other settings \(fold was 0, is 1\)"):
         run.run()
     assert run.trainer.state.iteration == 0
     assert (tmp_path / "resume.pt").read_bytes() == before

@@ -282,7 +282,7 @@ def test_a_run_is_not_resumed_on_the_cases_that_it_was_judged_by(trained, comman
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert last_line(done).startswith(
-        "error: runs/liver/resume.pt holds a run by other settings (fold was 0, is 1): "
+        "error: runs/liver/resume.pt holds a run with other settings (fold was 0, is 1): "
     )
     assert (trained / "runs/liver/resume.pt").read_bytes() == before
 

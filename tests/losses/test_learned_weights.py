@@ -128,7 +128,7 @@ def test_another_number_of_heads_is_refused(heads):
 
 
 def test_no_head_is_refused():
-    with pytest.raises(ValueError, match="need a head or more, got 0: pass"):
+    with pytest.raises(ValueError, match="need one or more heads, got 0: pass"):
         LearnedWeightsLoss(Mean(), 0)
 
 

@@ -116,5 +116,5 @@ def test_shapes_that_differ_are_refused():
 
 
 def test_no_class_is_refused():
-    with pytest.raises(ValueError, match="needs a class or more, got 0"):
+    with pytest.raises(ValueError, match="needs one or more classes, got 0"):
         ConfusionMatrix(0)

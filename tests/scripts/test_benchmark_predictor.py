@@ -47,7 +47,7 @@ def test_the_layout_is_that_of_the_name_and_the_network_stays_as_it_is(levers):
 def test_every_backend_that_is_there_is_compared_in_all_that_it_has(script, monkeypatch):
     module = script("benchmark_predictor")
     there = {"eager": True, "compile": True, "openvino": True, "onnxruntime": False}
-    monkeypatch.setattr(module, "installed", lambda backend, kind: there[backend])
+    monkeypatch.setattr(module, "is_installed", lambda backend, kind: there[backend])
     monkeypatch.setattr(
         "medseg.inference.predictor.backends.gains_by_bfloat16", lambda device: False
     )

@@ -166,7 +166,7 @@ class CheckImaged(MapTransform):
                 f"the DICOM header says {modality}, the network was trained on {self.modality}"
             )
         if said := meta.get(CONTRADICTION):
-            found.warnings.append(f"{said}: it is taken for {modality}")
+            found.warnings.append(f"{said}: it is treated as {modality}")
         if part and self.body_part and part not in self.body_part:
             is_far = are_far_apart(part, self.body_part)
             (found.refusals if is_far else found.warnings).append(
@@ -194,7 +194,7 @@ class CheckImaged(MapTransform):
             found.warnings.append(doubt)
         elif self.modality == MR and looks_like_hounsfield(values):
             found.warnings.append(
-                "it may be a CT: its values are whole numbers, and some are below 0 as in no MR"
+                "it may be a CT: its values are whole numbers, and some are below 0 which no MR has"
             )
 
     def _compare_extent(self, image: Tensor, values: np.ndarray, found: Findings) -> None:

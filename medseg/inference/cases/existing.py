@@ -94,7 +94,7 @@ def cases_to_do(
     _check_leftovers(todo, output_dir, unasked)
     if len(todo) < len(cases):
         done = len(cases) - len(todo)
-        logger.info("done already: %d of %s", done, counted(len(cases), "case"))
+        logger.info("already done: %d of %s", done, counted(len(cases), "case"))
         _warn_of_missing(there, label=label, asked=asked)
     return todo
 
@@ -109,26 +109,26 @@ def _refuse_outputs(there: dict[str, list[str]], output_dir: Path) -> None:
 
 
 def _check_leftovers(cases: Sequence[Case], output_dir: Path, ends: Sequence[str]) -> None:
-    """Refuse to leave what an earlier run wrote for a case beside a new label map."""
+    """Refuse to leave files of an earlier run beside a new label map of the same case."""
     files = [f"{case['case']}{end}" for case in cases for end in ends]
     left = [file for file in files if os.path.lexists(output_dir / file)]
     if left:
         raise ValueError(
-            f"{output_dir.absolute()} holds what an earlier run wrote and this one does not, which "
-            f"would not fit the new label maps ({listed(left)}): remove it, or write to another "
-            "folder"
+            f"{output_dir.absolute()} holds files of an earlier run that this run does not write, "
+            f"and that would not fit the new label maps ({listed(left)}): remove them, or write to "
+            "another folder"
         )
 
 
 def _warn_of_missing(there: dict[str, list[str]], *, label: str, asked: Sequence[str]) -> None:
-    """Tell which cases are passed over without all that the run was asked for."""
+    """Warn of cases that are skipped and do not have all outputs that the run was asked for."""
     done = [name for name, files in there.items() if f"{name}{label}" in files]
     missing = [
         f"{name}{end}" for name in done for end in asked if f"{name}{end}" not in there[name]
     ]
     if missing:
         logger.warning(
-            "done already, so that %s is not written%s: pass --existing overwrite, or write to "
+            "already done, so %s is not written%s: pass --existing overwrite, or write to "
             "another folder",
             missing[0],
             f" nor {counted(len(missing) - 1, 'other file')}" if missing[1:] else "",
@@ -160,7 +160,7 @@ def _check_lengths(cases: Sequence[Case], output_dir: Path, *, ends: Sequence[st
 
 
 def _check_places(outputs: dict[str, list[str]], output_dir: Path) -> None:
-    """Refuse to write where something lies that is no file; a link to a file is one."""
+    """Refuse to replace something that is not a file; a link to a file counts as a file."""
     for name, files in outputs.items():
         for place in (output_dir / file for file in files):
             if what := no_file(place):

@@ -79,7 +79,7 @@ def find_cases(
 
 
 def _images(source: Path, target: Path | None) -> list[Path]:
-    """The paths of the cases; see `find_cases`. The folder of the outputs is none of them."""
+    """The paths of the cases, see `find_cases`, without the folder of the outputs."""
     if not os.path.isdir(source):
         if is_picture_file(source):
             raise ValueError(f"{source.absolute()} is a picture: {_NEEDED}")
@@ -113,7 +113,7 @@ def _images(source: Path, target: Path | None) -> list[Path]:
 
 
 def _is_hidden_volume(path: Path) -> bool:
-    """Whether a hidden file is more than the twin that archives made on a Mac hold of each file."""
+    """Whether a hidden file is a volume, and not the `._` copy that macOS adds to archives."""
     return is_volume_file(path) and not path.name.startswith("._")
 
 

@@ -103,12 +103,12 @@ def _pictures(source: Path) -> list[Path]:
 
 
 def _is_hidden_picture(path: Path) -> bool:
-    """Whether a hidden file is more than the twin that archives made on a Mac hold of each file."""
+    """Whether a hidden file is a picture, and not the `._` copy that macOS adds to archives."""
     return is_picture_file(path) and not path.name.startswith("._")
 
 
 def _kind(path: Path) -> str:
-    """What a path that is no picture is, in words."""
+    """What a path is that is not a picture, in words."""
     if os.path.isdir(path):
         return "a folder"
     if is_volume_file(path):

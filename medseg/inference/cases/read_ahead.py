@@ -1,4 +1,4 @@
-"""Read ahead: the items of a dataset, each read while the one before it is in use."""
+"""Read ahead: read each item of a dataset while the one before it is in use."""
 
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
@@ -65,7 +65,7 @@ class ReadAhead:
             pythonapi.PyThreadState_SetAsyncExc(thread, error)
 
     def _begin(self) -> Future[Any] | None:
-        """Begin to read the next item; nothing where there is none."""
+        """Begin to read the next item, if there is one."""
         if self._index == self._count:
             return None
         self._reading = Future()

@@ -1,4 +1,4 @@
-"""Run: an evaluator over the cases of a dataset one by one, or their plans alone."""
+"""Run: run an evaluator over the cases of a dataset one by one, or only log their plans."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -153,7 +153,7 @@ def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> None:
 
 
 def _needed_bytes(evaluator: SupervisedEvaluator, item: Mapping[str, Any]) -> int:
-    """Of this computer's memory, what the inferer will take for an item, if it makes a plan."""
+    """Bytes of this computer's memory that the inferer will take for an item; 0 without a plan."""
     if not hasattr(evaluator.inferer, "plan"):
         return 0
     plan = _plan(evaluator.inferer, evaluator.network, item["image"])
@@ -162,13 +162,13 @@ def _needed_bytes(evaluator: SupervisedEvaluator, item: Mapping[str, Any]) -> in
 
 
 def _plan(inferer: Any, network: Any, image: Tensor) -> Plan | None:
-    """The plan for an image of a dataset, where the network is, as it is when it is computed."""
+    """The plan for an image of a dataset, on the device of the network."""
     return inferer.plan(image[None].to(device_of(network) or image.device), network)
 
 
 @contextmanager
 def _silence(engine_logger: logging.Logger) -> Iterator[None]:
-    """Each failure is reported once, and not by the engine as well."""
+    """Keep the engine from logging failures, which are logged here."""
     level = engine_logger.level
     engine_logger.setLevel(logging.CRITICAL)
     try:
@@ -178,7 +178,7 @@ def _silence(engine_logger: logging.Logger) -> Iterator[None]:
 
 
 def _log_failure(case: str, error: BaseException) -> str:
-    """Log that a case failed, and give the reason."""
+    """Log that a case failed, and return the reason."""
     cause = root_cause(error)
     text = " ".join(str(cause).split())
     reason = text if text and is_documented(cause) else f"{type(cause).__name__}: {text}"
@@ -190,7 +190,7 @@ def _log_failure(case: str, error: BaseException) -> str:
 def _check_outputs(
     watch: Watch, made: Mapping[str, Sequence[Path]], failures: dict[str, str], *, total: int
 ) -> None:
-    """Refuse to end well where outputs are gone meanwhile, or another program changed them."""
+    """Fail cases whose outputs are gone by now, or were changed by another program."""
     lost = set(watch.lost())
     changed = set(watch.changed())
     for case, files in made.items():
@@ -207,7 +207,7 @@ def _check_outputs(
 
 
 def _count_or_raise(failures: dict[str, str], total: int) -> int:
-    """The number of cases, if none failed."""
+    """The number of cases; raises if any failed."""
     if failures:
         raise CasesFailedError(failures, total)
     return total

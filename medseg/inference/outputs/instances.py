@@ -1,4 +1,4 @@
-"""Instance output: the numbered objects of a picture, whole or not at all."""
+"""Instances: write the numbered objects of a picture, all or nothing."""
 
 import logging
 import os

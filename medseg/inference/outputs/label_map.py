@@ -1,4 +1,4 @@
-"""Output: a case's label map on the source grid, and its preview, each whole or not at all."""
+"""Label map: write a volume's label map on the source grid and its preview, all or nothing."""
 
 import logging
 import os
@@ -77,8 +77,8 @@ class WritePreviewd(MapTransform):
         image_key: the image as it went into the network, (C, I, J, K), on any grid.
 
     Raises:
-        ValueError: percentiles that are not two growing numbers of 0 to 100; in the call, a label
-            map that is not on the source grid or holds no class indices.
+        ValueError: percentiles that are not two increasing numbers from 0 to 100; in the call, a
+            label map that is not on the source grid or holds no class indices.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ def _plane(
 
 
 def _scale(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """Values with black at 0 and white at 1; a constant image is black."""
+    """Scale values so that black is 0 and white is 1; a constant image becomes black."""
     black, white = limits
     return (values - black) / ((white - black) or 1.0)
 
@@ -165,8 +165,8 @@ def _scale(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
 def _check_percentiles(percentiles: Sequence[float]) -> None:
     if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
         raise ValueError(
-            f"preview percentiles are two growing numbers of 0 to 100, got {list(percentiles)}: "
-            "pass for instance [1, 99]"
+            f"preview percentiles are two increasing numbers from 0 to 100, got "
+            f"{list(percentiles)}: pass for instance [1, 99]"
         )
 
 
@@ -226,6 +226,6 @@ def class_indices(label: Tensor, *, name: str) -> np.ndarray:
     if not np.array_equal(array, values):
         raise ValueError(
             f"label map {name} holds values from {values.min():g} to {values.max():g} that "
-            "uint8 does not: write class indices of 0 to 255, not probabilities"
+            "uint8 cannot hold: write class indices of 0 to 255, not probabilities"
         )
     return array

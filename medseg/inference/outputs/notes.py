@@ -1,4 +1,4 @@
-"""Notes: what must be known of a case, kept with its image and repeated by everything written."""
+"""Notes: warnings about a case, kept with its image and repeated in all its outputs."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ NOTES = "notes"
 texts of several cases together and takes them apart again."""
 
 FORCED = "forced"
-"""How the note of a case begins that would have been refused."""
+"""First word of the note of a case that was forced through and would have been refused."""
 
 WARNED = "warned"
-"""What a label map says that has notes, of which none is forced."""
+"""Mark in a label map that has notes, none of them forced."""
 
 
 def notes_of(image: Tensor) -> list[str]:

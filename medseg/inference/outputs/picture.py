@@ -1,4 +1,4 @@
-"""Picture output: a picture's label map as PNG, and its preview, each whole or not at all."""
+"""Picture: write a picture's label map as PNG and its preview, all or nothing."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Preview: one picture that shows whether a segmentation is sane."""
+"""Preview: one picture that shows whether a segmentation is plausible."""
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -145,7 +145,7 @@ def _largest(areas: np.ndarray) -> int:
 
 
 def _spread(areas: np.ndarray) -> list[int]:
-    """Up to three indices: the middles of the thirds of what is segmented, or of all."""
+    """Up to three indices: the middles of the thirds of what is segmented, else of the image."""
     found = np.flatnonzero(areas) if areas.any() else np.arange(len(areas))
     first, count = int(found[0]), int(found[-1] - found[0] + 1)
     shown = min(_STACK, count)
@@ -191,7 +191,7 @@ def _colour(value: int) -> tuple[int, int, int]:
 
 
 def _counts(label: np.ndarray, classes: Sequence[str] | Classes) -> list[int]:
-    """The voxels of each class; those of a region within it belong to a region, too."""
+    """Voxels of each class; a region counts those of the regions within it, too."""
     alone = [int(np.count_nonzero(label == value)) for value in range(1, len(classes) + 1)]
     if not isinstance(classes, Mapping):
         return alone
@@ -263,5 +263,5 @@ def _draw_line(draw: ImageDraw.ImageDraw, line: list[tuple[int, int, str]], *, y
 
 
 def _write(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, *, anchor: str) -> None:
-    """White with a black rim, to be read on any ground."""
+    """Write white text with a black rim, which can be read on any background."""
     draw.text(place, text, "white", font=_FONT, anchor=anchor, stroke_width=2, stroke_fill="black")

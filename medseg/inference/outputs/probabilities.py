@@ -1,4 +1,4 @@
-"""Probability output: where the probabilities of a case go, and what tells their grid."""
+"""Probabilities: name the file of a case's probabilities, and write their grid beside it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Restore: what the network found, brought back onto the grid of the source, slab by slab."""
+"""Restore: bring the labels that a network found back onto the source grid, slab by slab."""
 
 from collections.abc import Hashable, Iterator, Mapping
 from itertools import product
@@ -84,13 +84,13 @@ def restore_label(
 
 
 def _largest_shift(difference: np.ndarray, shape: tuple[int, int, int]) -> float:
-    """How far two maps of voxels lie apart at most: they are affine, so at one of the corners."""
+    """The largest distance between two affine maps of voxels, which is at one of the corners."""
     corners = np.array(list(product(*((0, n - 1) for n in shape), (1,))))
     return float(np.abs(difference[:3] @ corners.T).max())
 
 
 def _move_voxels(label: Tensor, moves: np.ndarray, shape: tuple[int, int, int]) -> Tensor:
-    """Voxels picked by a matrix of whole numbers that permutes and turns axes, and shifts them."""
+    """Permute, flip and shift the axes of a label map by a matrix of whole numbers."""
     axes = [int(np.abs(moves[:3, axis]).argmax()) for axis in range(3)]  # of the label
     picked = label.permute(0, *(axis + 1 for axis in axes))
     for axis, size in enumerate(shape):
@@ -134,7 +134,7 @@ def _sample_linearly(values: Tensor, grid: Tensor) -> Tensor:
 def _sampling_grid(
     found: Tensor, to_found: np.ndarray, shape: tuple[int, int, int], slab: slice
 ) -> tuple[Tensor, Tensor]:
-    """Where the voxels of a slab lie, as `grid_sample` wants it, in the part of `found` around."""
+    """Positions of a slab's voxels for `grid_sample`, and the part of `found` around them."""
     ranges = ((0, shape[0]), (0, shape[1]), (slab.start, slab.stop))
     voxels = torch.meshgrid(
         *(torch.arange(first, stop, dtype=torch.float64) for first, stop in ranges),

@@ -34,7 +34,7 @@ def eager(network: nn.Module, device: torch.device, precision: torch.dtype) -> R
     return _autocast(to_device(fold_batch_norm(network), device), device, precision)
 
 
-def compiled(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
+def compile_network(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
     """`torch.compile`, on a GPU with CUDA graphs.
 
     It compiles for each shape of images, which takes seconds on a CPU, in 3D some twenty, and for
@@ -127,7 +127,7 @@ class OnnxRuntime:
 
 BACKENDS: dict[str, Callable[[nn.Module, torch.device, torch.dtype], Run]] = {
     "eager": eager,
-    "compile": compiled,
+    "compile": compile_network,
     "openvino": OpenVino,
     "onnxruntime": OnnxRuntime,
 }
@@ -177,14 +177,14 @@ def is_installed(backend: str, kind: str = "cpu") -> bool:
 
 @cache
 def _core() -> Any:
-    """OpenVINO's core, one for the process: its libraries are unloaded with the last one."""
+    """OpenVINO's core, one for the process: its libraries are unloaded with the last core."""
     import openvino
 
     return openvino.Core()
 
 
 def _autocast(network: Run, device: torch.device, precision: torch.dtype) -> Run:
-    """Run a network in the precision, on the device; the answer is where the images were."""
+    """Run a network in the precision on the device, and return logits on the images' device."""
 
     def run(images: Tensor) -> Tensor:
         reduced = precision != torch.float32

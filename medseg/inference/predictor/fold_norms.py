@@ -1,4 +1,4 @@
-"""Folding: batch norm becomes part of the convolution before it, for evaluation."""
+"""Fold norms: make batch norm a part of the convolution before it, for evaluation."""
 
 import copy
 from typing import TypeVar, cast

@@ -1,4 +1,4 @@
-"""Converted: a network as a model of OpenVINO's."""
+"""OpenVINO: convert a network to a model of OpenVINO."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ def convert(network: nn.Module, shape: Sequence[int]) -> Any:
     """OpenVINO's model of a network, whose batch and spatial axes are free.
 
     It is traced at the smallest size that has two voxels at the deepest level, since one there has
-    no variance, and instance norm refuses it. Its convolutions of concatenated maps are parted, see
+    no variance, and instance norm refuses it. Its convolutions of concatenated maps are split, see
     `split_concatenations`.
 
     Args:
@@ -40,24 +40,24 @@ def convert(network: nn.Module, shape: Sequence[int]) -> Any:
 
 
 def split_concatenations(model: Any) -> int:
-    """Make convolutions of concatenated maps the sums of the maps' own convolutions.
+    """Replace convolutions of concatenated maps by the sum of the convolutions of each map.
 
     Convolution is linear, so the answer is the same within rounding, and the concatenation, in
     UNet++ the largest map of all, is never held: OpenVINO adds each part to the sum as it computes
     it. Where something else reads a concatenation, it is held all the same, and stays.
 
     Returns:
-        How many convolutions were parted.
+        How many convolutions were split.
     """
-    parted = 0
-    while count := _split(model):  # what was joined twice comes apart one by one
-        parted += count
+    split = 0
+    while count := _split(model):  # maps that were joined twice are split one by one
+        split += count
     model.validate_nodes_and_infer_types()
-    return parted
+    return split
 
 
 def _split(model: Any) -> int:
-    """Part the convolutions of concatenations that there are now, and count them.
+    """Split the convolutions of concatenations that there are now, and count them.
 
     On return nothing here refers to what was replaced, or it would count as a reader still.
     """

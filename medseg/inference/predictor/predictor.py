@@ -171,7 +171,7 @@ class CachedPerWeights(Generic[Made]):
         self._last: tuple[nn.Module, tuple[tuple[int, int], ...], Made] | None = None
 
     def __call__(self, network: nn.Module) -> Made:
-        """What was made last, or is made now."""
+        """What was made for these weights, or is made now."""
         tensors = network.state_dict(keep_vars=True).values()
         state = tuple((t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors)
         if self._last is None or self._last[0] is not network or self._last[1] != state:

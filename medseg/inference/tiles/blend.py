@@ -72,7 +72,7 @@ class Blender:
             at += count
 
     def _pass_on(self, start: int) -> None:
-        """Hand on the planes before `start`, which is the first one that is still to come."""
+        """Pass on the planes before `start`, which is the first one that is still to come."""
         last = min(start, self._start + self._length, self.size[self.axis])
         if self._sums.numel() > 0:
             for plane in range(self._start, last):

@@ -1,4 +1,4 @@
-"""Canvas: takes the logits of an image box by box, and keeps no more of them than is asked for.
+"""Canvas: takes the logits of an image box by box, and keeps only what is asked for.
 
 A voxel that no box covers is background: there its logit is 0 and that of every class is `ABSENT`.
 """
@@ -198,7 +198,7 @@ def _reserve(path: Path, shape: tuple[int, ...], *, fortran: bool) -> np.memmap:
 
 
 def _release_pages(values: np.memmap) -> None:
-    """Take the pages of a mapped file out of this process; what was written stays written."""
+    """Release the pages of a mapped file from this process; what was written stays in the file."""
     pages = values.base
     if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         pages.madvise(mmap.MADV_DONTNEED)

@@ -1,4 +1,4 @@
-"""Checks: images and networks that cannot be meant, refused or warned of before they are used."""
+"""Checks: refuse or warn of images and networks that are probably a mistake."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,12 +12,12 @@ logger = logging.getLogger(__name__)
 
 
 def warn_of_content(image: Tensor, layout: Layout, files: Sequence[str]) -> None:
-    """Of images in which there is nothing to be seen, or nothing but padding beside it."""
+    """Warn of images that are constant, and of volumes so thin that a window is mostly padding."""
     sizes = enumerate(zip(image.shape[2:], layout.size, strict=True))
     if thin := {axis: window for axis, (n, window) in sizes if n == 1 < window}:
         logger.warning(
             "%s is one voxel thick along axis %s, where the network sees %s: all else is padding, "
-            "and the answer may be worth nothing",
+            "so the result may be useless",
             " ".join(["the image", *files]),
             " and ".join(map(str, thin)),
             " and ".join(map(str, thin.values())),
@@ -29,8 +29,7 @@ def warn_of_content(image: Tensor, layout: Layout, files: Sequence[str]) -> None
     for number, value in enumerate(least):
         if value == most[number]:
             logger.warning(
-                "the image %s is %g everywhere, as the network sees it: there is nothing to be "
-                "found in it",
+                "the image %s is %g everywhere, as the network sees it: nothing can be found in it",
                 files[number] if len(files) == len(image) else number,
                 value,
             )
@@ -52,7 +51,9 @@ def check_mode(network: Callable[..., Tensor]) -> None:
     """Refuse a network in training whose answer differs there, and which an image would change."""
     layers = network.modules() if isinstance(network, nn.Module) else ()
     if any(layer.training and _differs_in_training(layer) for layer in layers):
-        raise ValueError("a network in training drops or normalises otherwise: call eval()")
+        raise ValueError(
+            "the network is in training mode, where dropout and norms work differently: call eval()"
+        )
 
 
 def _differs_in_training(layer: nn.Module) -> bool:

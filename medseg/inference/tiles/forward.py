@@ -1,4 +1,4 @@
-"""Forward: windows through a network, slice by slice and over flips, and its answer checked."""
+"""Forward: run a network on windows, slice by slice and with flips, and check its output."""
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
@@ -54,7 +54,7 @@ class Forward:
         return total.div_(len(chosen))
 
     def _flipped_dims(self, axes: int) -> list[int]:
-        """Dimensions from the end that are flipped, each once; slices are too thin to be."""
+        """Dimensions to flip, counted from the end, each once, without that of the slices."""
         if outside := [axis for axis in self.flips if not -axes <= axis < axes]:
             raise ValueError(
                 f"flips are axes of the image, 0 to {axes - 1}, got {outside[0]}: leave it out"
@@ -86,6 +86,6 @@ class Forward:
 
 
 def _add_flipped(total: Tensor, logits: Tensor, dims: tuple[int, ...]) -> None:
-    """Add flipped logits class by class, so that no more than one is held twice."""
+    """Add flipped logits class by class, so that only one class is held twice at a time."""
     for whole, part in zip(total.unbind(1), logits.unbind(1), strict=True):
         whole += part.flip(dims)

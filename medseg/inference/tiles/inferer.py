@@ -202,7 +202,7 @@ class OverlapTileInferer(Inferer):
         return self._planner.plan(image, self._prepare(image, network))
 
     def _prepare(self, image: Tensor, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        """The network, pruned to `level`, if it takes the images."""
+        """Check the images, and return the network pruned to `level`."""
         if not isinstance(image, Tensor):
             raise TypeError(
                 f"images are a tensor (B, C, *spatial), got {type(image).__name__}: pass "
@@ -212,7 +212,7 @@ class OverlapTileInferer(Inferer):
         return self._prune_to_level(network)
 
     def _prune_to_level(self, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        """The network pruned to `level`, once for its weights; itself for no level."""
+        """The network pruned to `level`, once for the same weights; the network itself for None."""
         if self.level is None:
             return network
         if not (isinstance(network, nn.Module) and hasattr(network, "prune")):
@@ -223,7 +223,7 @@ class OverlapTileInferer(Inferer):
         return self._prune(network)
 
     def _canvas(self, image: Tensor, inputs: Tensor, layout: Layout, stack: ExitStack) -> Canvas:
-        """What takes the logits, with the file of probabilities around it, if there is one."""
+        """The canvas that takes the logits, inside a file of probabilities if one is wanted."""
         device, regions = image.device, self.settings.regions
         canvas: Canvas
         if self.settings.labels:
@@ -256,8 +256,8 @@ class OverlapTileInferer(Inferer):
         self._warned = True
         logger.warning(
             "windows of %s voxels have %.2g times the voxels of the training patch %s, and the "
-            "network normalises over its window: the answer depends on that; set roi_size so that "
-            "both are alike",
+            "network normalises over its window, which changes the answer: set roi_size to about "
+            "the size of the patch",
             "x".join(map(str, layout.size)),
             factor,
             "x".join(map(str, patch)),

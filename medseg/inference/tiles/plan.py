@@ -23,19 +23,19 @@ WORKSPACE = {
     ("openvino", torch.float32): 0.9,
     ("openvino", torch.bfloat16): 0.9,
 }
-"""Memory that a pass was measured to take at most, beside a reserve, over that of its tensors:
-workspace of convolutions, copies in another layout, pages that the allocator keeps. OpenVINO is
-below 1 since it never holds the maps that a node concatenates. Measured on a CPU, with `NestedUNet`
-(`tests/inference/test_peak.py`); of all else, GPUs too, `WORKSPACE_ELSE` is assumed."""
+"""The largest measured memory of a pass, without a reserve, divided by that of its tensors. The
+rest is workspace of convolutions, copies in another layout, and pages that the allocator keeps.
+OpenVINO is below 1 since it never holds the maps that a node concatenates. Measured on a CPU with
+`NestedUNet` (`tests/inference/test_peak.py`); all else, GPUs too, is assumed `WORKSPACE_ELSE`."""
 
 WORKSPACE_ELSE = 2.2
 
 RESERVE_BYTES = {"openvino": 96 * 2**20}
-"""What a first pass was measured to take besides, whatever the window: code, caches, and the steps
-in which an allocator that keeps its pages grows. Else `RESERVE_ELSE`."""
+"""Measured memory that a first pass takes in addition, whatever the window: code, caches, and the
+steps in which an allocator that keeps its pages grows. `RESERVE_ELSE` for other backends."""
 
 LOGITS = {"openvino": 2, "onnxruntime": 1}
-"""Of the logits, how many float32 copies a pass takes besides: OpenVINO's own, and the answer."""
+"""Float32 copies of the logits that a pass takes in addition: OpenVINO's own, and the answer."""
 
 RESERVE_ELSE = 352 * 2**20
 
@@ -108,7 +108,7 @@ def network_bytes(
 
 
 def float32_bytes(shape: Sequence[int], channels: int) -> int:
-    """Of so many channels of windows (B, C, *spatial)."""
+    """Bytes of windows (B, C, *spatial) with this number of channels in float32."""
     return 4 * shape[0] * channels * prod(shape[2:])
 
 
@@ -153,14 +153,16 @@ def parse_bytes(text: int | str) -> int:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(text))
     if match is None or match[2].upper() not in _UNITS:
-        raise ValueError(f"{text!r} is no amount of memory: write bytes, or a unit too, as in 6GiB")
+        raise ValueError(
+            f"{text!r} is no amount of memory: write bytes, or a number with its unit, such as 6GiB"
+        )
     return int(float(match[1]) * _UNITS[match[2].upper()])
 
 
 def format_bytes(size: int, rounded: Callable[[float], int] = ceil) -> str:
-    """Bytes in KiB, MiB or GiB: what is needed rounded up, what there is down.
+    """A number of bytes as text, in KiB, MiB or GiB.
 
-    So what is needed is never told as what there is, if it is more.
+    Round up what is needed, and down what is free: the two texts then differ if more is needed.
 
     Example:
         >>> format_bytes(3_000_000), format_bytes(3_000_000, int), format_bytes(6_000_000_000)

@@ -1,4 +1,4 @@
-"""Planner: plans an inference by its rules, and refuses what needs too much memory."""
+"""Planner: plan an inference, and refuse one that needs too much memory."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -75,10 +75,10 @@ class Planner:
     def _shortfall(
         self, plan: Plan, image: Tensor, network: Callable[..., Tensor], free: Free
     ) -> tuple[int, int] | None:
-        """What is needed of a memory and what there is, where that does not suffice.
+        """Needed and available bytes where memory does not suffice; None where it does.
 
-        Windows are computed where the network is, and the answer is kept where the image is. A
-        limit is for all of it; of what is free, no more is needed than this process has not yet.
+        Windows are computed where the network is, and the answer is kept where the image is. The
+        limit applies to both. What this process holds already need not be free.
         """
         at = self.settings.device or device_of(network) or image.device
         limits = [(plan.needed_bytes, self.settings.memory_limit)]
@@ -92,7 +92,7 @@ class Planner:
         return next(((needed, there) for needed, there in short if needed > there), None)
 
     def _further_bytes(self, plan: Plan, image: Tensor, network: Callable[..., Tensor]) -> int:
-        """Of what a pass takes, what this process does not hold for its like since the last one."""
+        """Bytes that a pass takes beyond what this process holds since a pass of the same shape."""
         shape = self._shape(plan.batch_size, plan.layout, image)
         if not (isinstance(network, Predictor) and network.holds(shape)):
             return plan.network_bytes or 0
@@ -125,7 +125,7 @@ class Planner:
         )
 
     def _shape(self, count: int, layout: Layout, image: Tensor) -> tuple[int, ...]:
-        """Of so many windows, as the network is given them."""
+        """The shape of a batch of windows, as the network is given them."""
         return (count * image.shape[0], image.shape[1], *self._without_slice_axis(layout.size))
 
     def _answer_bytes(self, layout: Layout, count: int, image: Tensor, classes: int) -> int:
@@ -147,7 +147,7 @@ class Planner:
         return answer
 
     def _without_slice_axis(self, values: Sequence[int]) -> list[int]:
-        """Those of the numbers per axis of the image that `roi_size` has too."""
+        """The numbers per axis of the image, without the axis that a 2D network goes along."""
         along = self.settings.tiling.slice_axis(len(values))
         return [value for axis, value in enumerate(values) if axis != along]
 
@@ -171,9 +171,9 @@ class Planner:
         *,
         limited: bool,
     ) -> str:
-        """The first setting that fits, of those that change the answer least.
+        """What to pass instead: the first setting that fits, beginning with the least change.
 
-        Labels in place of logits are not always to be had: smaller windows are named beside them.
+        Not every caller can take labels instead of logits, so smaller windows are named too.
         """
         step = self.settings.tiling.step(image.ndim - 2, layers_of(network))
         sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
@@ -189,7 +189,7 @@ class Planner:
         least: list[int] = []
 
         def first(planners: Sequence[Planner]) -> str | None:
-            """What to pass for the first that fits; None for none, whose needs are in `least`."""
+            """The first that fits, in words; None if none does, whose needs `least` then holds."""
             for other in planners:
                 try:
                     planned = other._plan_unchecked(image, network)
@@ -213,7 +213,7 @@ class Planner:
     def _with_training_windows(
         self, image: Tensor, network: Callable[..., Tensor], step: Sequence[int]
     ) -> list["Planner"]:
-        """With windows as in training, where the answer depends on them and they can be."""
+        """A planner for windows as in training, if the answer depends on them and they fit."""
         patch = self.settings.patch_size or ()
         if len(patch) != len(step) or not _normalises(network):
             return []
@@ -234,7 +234,7 @@ class Planner:
         return self._with(tiling=replace(self.settings.tiling, roi_size=roi_size), batch_size=1)
 
     def _effect(self, network: Callable[..., Tensor]) -> str:
-        """What is to be said of windows of another size."""
+        """How windows of another size change the answer, as the end of a sentence."""
         if _normalises(network):
             return ", which changes the answer: the network normalises over its window"
         if self.settings.tiling.mode == "crop" and self.settings.tiling.halo == "auto":
@@ -242,7 +242,7 @@ class Planner:
         return ", which may change the answer: less is seen around a voxel"
 
     def _changed_settings(self, other: "Planner") -> Iterator[str]:
-        """The arguments that differ from another's."""
+        """The arguments to pass where these settings differ from another planner's."""
         if self.settings.labels != other.settings.labels:
             yield "output='labels' (where logits are not needed)"
         if self.settings.tiling is not other.settings.tiling:
@@ -257,7 +257,7 @@ def _normalises(network: Callable[..., Tensor]) -> bool:
 
 
 def _smaller_windows(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:
-    """Sizes of windows from the largest, the longest axis each time an eighth shorter, in steps."""
+    """Sizes of windows from the largest on: each time the longest axis is an eighth shorter."""
     now = list(size)
     yield list(now)
     while longest := max((n for n, s in zip(now, step, strict=True) if n > s), default=0):

@@ -1,4 +1,4 @@
-"""Content: which part of an image is worth computing, and which windows may be passed over."""
+"""Skip: which part of an image is computed, and which windows are skipped."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 Skip = float | Callable[[Tensor], bool]
-"""A value that a window must exceed somewhere, or a function that says whether to pass it over."""
+"""A value that a window must exceed somewhere, or a function that says whether to skip it."""
 
 
 def is_skipped(windows: Tensor, skip: Skip | None) -> bool:
@@ -26,7 +26,7 @@ def bounding_box(image: Tensor, above: float) -> list[tuple[int, int]]:
 
     Args:
         image: (B, C, *spatial); the box holds those of all images and channels, and what is no
-            number, so that it is not passed over without a word.
+            number, so that it is not skipped without a word.
         above: the number.
 
     Returns:

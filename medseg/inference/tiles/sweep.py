@@ -1,4 +1,4 @@
-"""Sweep: the windows of images, computed batch by batch and put where they belong."""
+"""Sweep: compute the windows of images batch by batch, and put the results in their place."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -83,7 +83,7 @@ class Sweep:
         return self.canvas.result() if self.blender is None else self.blender.finish()
 
     def _windows_to_compute(self) -> Iterator[tuple[int, Window, Tensor]]:
-        """The windows that are computed, the number of each among all, and their voxels."""
+        """The windows to compute, with their number among all windows and their voxels."""
         for number, window in enumerate(self.layout.windows()):
             voxels = fetch(self.image, window, self.layout).contiguous()
             _check_finite(voxels, window)
@@ -94,7 +94,7 @@ class Sweep:
                 yield number, window, voxels
 
     def _put(self, batch: Sequence[tuple[Window, Tensor]], *, blank: bool = False) -> None:
-        """Compute windows together, and put their logits, or background, where they belong."""
+        """Compute windows together, and put their logits, or background, in their place."""
         windows, parts = zip(*batch, strict=True)
         voxels = torch.cat(parts) if parts[1:] else parts[0]
         logits = self.forward(voxels.to(self.device)).to(self.image.device)

@@ -19,7 +19,7 @@ Numbers = int | Sequence[int]
 PerAxis = tuple[int, ...]
 
 _fields_by_stride: WeakKeyDictionary[nn.Module, dict[PerAxis, PerAxis]] = WeakKeyDictionary()
-"""Receptive fields that were worked out, by network and stride; they depend on no weight."""
+"""Receptive fields that were worked out, by network and stride; they do not depend on weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class Tiling:
                 "are missing"
             )
         if 0 in image.shape:
-            raise ValueError(f"an image has voxels, got shape {tuple(image.shape)}: drop the image")
+            raise ValueError(f"the image is empty, of shape {tuple(image.shape)}: leave it out")
         self._check_axes(len(size), network)
         roi = self._per_axis(self.roi_size, len(size), "roi_size", of_slices=1)
         if self.mode == "blend":
@@ -150,7 +150,7 @@ class Tiling:
         raise ValueError(f"the network is {len(own)}D, the windows are {windows}D: {remedy}")
 
     def _check_stride(self, network: nn.Module | None) -> None:
-        """Refuse a network that halves its images and does not tell where they may be cut."""
+        """Refuse a network with strides that does not state its total stride."""
         if self.stride != "auto" or network is None or hasattr(network, "total_stride"):
             return
         if any(_is_strided(layer) for layer in network.modules()):
@@ -160,7 +160,7 @@ class Tiling:
             )
 
     def _check_divides(self, layout: Layout, network: nn.Module | None) -> None:
-        """Refuse windows, all as large as `roi_size`, that the network cannot halve as it does."""
+        """Refuse windows whose size is no multiple of the network's stride, unless it pads."""
         step = self.step(len(layout.size), network)
         fits = [round_up(n, s) for n, s in zip(layout.size, step, strict=True)]
         if getattr(network, "pad_input", False) or list(layout.size) == fits:
@@ -209,7 +209,7 @@ class Tiling:
         return self.slices % axes
 
     def _needs_halo(self, size: Sequence[int], roi: Sequence[int], step: Sequence[int]) -> bool:
-        """Whether a halo counts; working it out takes a while, and is spared where it does not."""
+        """Whether a halo matters. To work it out takes long, and is left out where it does not."""
         along = self.slice_axis(len(size))
         axes = enumerate(zip(size, roi, step, strict=True))
         fits = all(axis == along or round_up(n, s) <= r // s * s for axis, (n, r, s) in axes)
@@ -217,7 +217,7 @@ class Tiling:
         return not (fits and whole and self.edge == "network")
 
     def _line(self, box: tuple[int, int], size: int, *, window: int, halo: int, step: int) -> Axis:
-        """Windows over the box of one axis; inside the image its context is that of the image."""
+        """Windows over the box along one axis, with context from the image around the box."""
         first, stop = box
         around = 0 if self.edge == "mirror" else halo
         least = min(2 * step, size)  # a norm over the window takes no statistics of one stride
@@ -232,7 +232,7 @@ class Tiling:
         return bounding_box(image, self.skip)
 
     def _per_axis(self, value: Numbers, axes: int, name: str, *, of_slices: int) -> tuple[int, ...]:
-        """One number per axis of the image; `of_slices` for that of the slices."""
+        """One number per axis of the image, `of_slices` for the axis of the slices."""
         along = self.slice_axis(axes)
         if along is None:
             return per_axis(value, axes, name)

@@ -130,8 +130,8 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
         return Axis(whole, (Span(-over, 0, size),))
     if largest - 2 * halo < step:
         raise ValueError(
-            f"a window of {window} voxels has none left between halos of {halo}: enlarge roi_size "
-            f"to {2 * halo + step} or more, or give a smaller halo"
+            f"nothing is left of a window of {window} voxels between halos of {halo}: enlarge "
+            f"roi_size to {2 * halo + step} or more, or give a smaller halo"
         )
     count = ceil((whole - 2 * halo) / (largest - 2 * halo))
     used = round_up(ceil((whole - 2 * halo) / count), step) + 2 * halo

@@ -217,4 +217,4 @@ def test_a_sop_class_that_contradicts_modality_reaches_the_outputs(tmp_path):
     header = {key: read.meta[key] for key in ("modality", "contradiction")}
     [note] = notes_of(checked(scan(), header=header))
     assert "Positron Emission Tomography Image Storage and Modality says CT" in note
-    assert note.endswith("it is taken for CT")
+    assert note.endswith("it is treated as CT")

@@ -75,8 +75,8 @@ def test_what_every_case_of_the_run_writes_refuses_it_too(tmp_path):
 @pytest.mark.parametrize(
     ("there", "told"),
     [
-        (["a_label.png"], "so that a_more.npy is not written nor 1 other file: pass --existing ov"),
-        (["a_label.png", "a_more.npy"], "so that a_more.json is not written: pass --existing ov"),
+        (["a_label.png"], "so a_more.npy is not written nor 1 other file: pass --existing ov"),
+        (["a_label.png", "a_more.npy"], "so a_more.json is not written: pass --existing ov"),
         (["a_label.png", "a_more.npy", "a_more.json"], None),
         (["a_more.npy"], None),
     ],
@@ -88,7 +88,7 @@ def test_skip_tells_what_the_cases_that_are_done_lack(tmp_path, caplog, there, t
     assert todo == (["b"] if "a_label.png" in there else ["a", "b"])
     warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
     assert len(warnings) == (told is not None)
-    assert told is None or warnings[0].startswith(f"done already, {told}")
+    assert told is None or warnings[0].startswith(f"already done, {told}")
 
 
 def test_skip_says_nothing_of_what_only_may_be_written(tmp_path, caplog):

@@ -255,7 +255,7 @@ def test_probabilities_are_not_left_beside_a_label_map_that_they_do_not_fit(
     with_probabilities, existing
 ):
     source, out = with_probabilities / "in", with_probabilities / "out"
-    with pytest.raises(ValueError, match=r"does not, .* \(b_probabilities.npy, b_.*json\): remove"):
+    with pytest.raises(ValueError, match=r"not write, .* \(b_prob.*npy, b_.*json\): remove"):
         find_cases(source, output_dir=out, existing=existing)
     assert names(source, output_dir=out, existing=None) == ["a", "b"]  # a plan writes nothing
     (out / "b.nii.gz").touch()
@@ -266,7 +266,7 @@ def test_skip_warns_of_cases_that_are_done_without_probabilities(with_probabilit
     source, out = with_probabilities / "in", with_probabilities / "out"
     assert names(source, output_dir=out, existing="skip", probabilities=True) == ["b"]
     (warning,) = (r.getMessage() for r in caplog.records if r.levelno == logging.WARNING)
-    assert warning.startswith("done already, so that a_probabilities.npy is not written nor 1 oth")
+    assert warning.startswith("already done, so a_probabilities.npy is not written nor 1 oth")
 
 
 def test_skip_has_nothing_to_warn_of_where_none_are_asked_or_all_are_there(
@@ -294,7 +294,10 @@ def test_the_bundles_of_volumes_ask_for_the_probabilities_that_they_save(
     config = ConfigParser.load_config_file(str(repository / "bundles" / name / "inference.json"))
     config["input"] = str(with_probabilities / "in")
     config["output_dir"] = str(with_probabilities / "out")
-    for saves, refusal in [(True, "1 of 2 cases would write over"), (False, "holds what an earl")]:
+    for saves, refusal in [
+        (True, "1 of 2 cases would write over"),
+        (False, "holds files of an"),
+    ]:
         config["save_probabilities"] = saves
         with pytest.raises(RuntimeError) as caught:  # MONAI's own, around ours
             ConfigParser(config).get_parsed_content("cases")

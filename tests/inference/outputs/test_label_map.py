@@ -291,5 +291,5 @@ def test_percentiles_of_the_image_become_black_and_white_in_the_preview():
 
 @pytest.mark.parametrize("percentiles", [[1], [99, 1], [-1, 99], [1, 101]])
 def test_percentiles_out_of_range_are_refused(percentiles, tmp_path):
-    with pytest.raises(ValueError, match="two growing numbers of 0 to 100, got"):
+    with pytest.raises(ValueError, match="two increasing numbers from 0 to 100, got"):
         WritePreviewd("pred", tmp_path, classes=["liver"], percentiles=percentiles)

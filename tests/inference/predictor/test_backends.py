@@ -145,8 +145,8 @@ def test_openvino_takes_a_network_without_a_stride_and_images_that_are_no_float(
 @pytest.mark.skipif(not backends.is_installed("openvino"), reason="openvino is not installed")
 def test_openvino_converts_a_network_once_for_all_shapes(network, monkeypatch):
     calls = []
-    convert = backends.converted
-    monkeypatch.setattr(backends, "converted", lambda *a: calls.append(a) or convert(*a))
+    convert = backends.convert
+    monkeypatch.setattr(backends, "convert", lambda *a: calls.append(a) or convert(*a))
     run = OpenVino(network, CPU, torch.float32)
     for size in (8, 12, 16, 8):
         assert run(torch.zeros(1, 1, size, 8)).shape == (1, 2, size, 8)
@@ -171,13 +171,13 @@ def test_openvino_fills_up_the_last_batch_of_an_image_and_no_more_than_that(netw
 @pytest.mark.skipif(not backends.is_installed("openvino"), reason="openvino is not installed")
 def test_openvino_lets_its_copy_of_the_network_go(network, monkeypatch):
     given = []
-    convert = backends.converted
+    convert = backends.convert
 
     def watched(network, shape):
         given.append(weakref.ref(network))
         return convert(network, shape)
 
-    monkeypatch.setattr(backends, "converted", watched)
+    monkeypatch.setattr(backends, "convert", watched)
     run = OpenVino(network, CPU, torch.float32)
     run(torch.zeros(1, 1, 16, 16))
     gc.collect()

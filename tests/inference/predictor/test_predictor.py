@@ -117,7 +117,7 @@ def test_the_network_is_left_as_it_is():
 @loads_openvino
 @pytest.mark.parametrize("there", [True, False])
 def test_the_backend_of_a_cpu_is_openvino_where_it_is_installed(there, monkeypatch):
-    monkeypatch.setattr(predictor, "installed", lambda name: there)
+    monkeypatch.setattr(predictor, "is_installed", lambda name: there)
     assert Predictor(small(), "cpu").backend == ("openvino" if there else "eager")
 
 
@@ -144,7 +144,7 @@ def test_a_gpu_without_bfloat16_infers_in_float16(monkeypatch):
 
 @pytest.mark.parametrize("backend", ["eager", "openvino", "onnxruntime"])
 def test_nothing_is_exported_or_converted_before_the_first_image(backend, monkeypatch):
-    for name in ("export", "converted", "_core"):
+    for name in ("export", "convert", "_core"):
         monkeypatch.setattr(backends, name, lambda *given: pytest.fail("converted"))
     assert Predictor(small(), "cpu", backend=backend, precision="float32").backend == backend
 
@@ -187,7 +187,7 @@ def test_what_is_not_offered_is_refused(options, match):
 
 
 def test_a_backend_that_is_not_installed_is_refused(monkeypatch):
-    monkeypatch.setattr(predictor, "installed", lambda *given: False)
+    monkeypatch.setattr(predictor, "is_installed", lambda *given: False)
     with pytest.raises(ValueError, match=r"'openvino' needs its packages: pip install 'medseg\["):
         Predictor(small(), "cpu", backend="openvino")
 

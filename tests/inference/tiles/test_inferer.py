@@ -406,7 +406,7 @@ def test_a_network_in_training_is_refused_where_it_answers_otherwise(layer):
     network = nn.Sequential(alike, layer)
     image = torch.randn(1, 1, 16, 16)
     assert OverlapTileInferer(16, halo=0).plan(image, network).layout.count == 1
-    with pytest.raises(ValueError, match=r"a network in training .*: call eval\(\)$"):
+    with pytest.raises(ValueError, match=r"the network is in training .*: call eval\(\)$"):
         apply(network, image, roi_size=16, halo=0)
     apply(network.eval(), image, roi_size=16, halo=0)
     apply(alike.train(), image, roi_size=16, halo=0)
@@ -418,7 +418,7 @@ def test_a_thick_window_over_one_voxel_is_warned_of(caplog):
         apply(small(3), image, roi_size=16, halo=0, edge="network")
     assert caplog.messages == [
         "the image ct.nii is one voxel thick along axis 1 and 2, where the network sees 4 and 4: "
-        "all else is padding, and the answer may be worth nothing"
+        "all else is padding, so the result may be useless"
     ]
     caplog.clear()
     apply(small(2), torch.rand(1, 1, 16, 16, 1), roi_size=16, halo=0, slices=2)
@@ -441,7 +441,7 @@ def test_an_image_of_one_value_is_warned_of(caplog):
         named = MetaTensor(images[1:2], meta={"filename_or_obj": ["ct.nii"]})
         apply(small(2), named, roi_size=16, halo=0)
     assert caplog.messages == [
-        f"the image {name} everywhere, as the network sees it: there is nothing to be found in it"
+        f"the image {name} everywhere, as the network sees it: nothing can be found in it"
         for name in ("1 is 7", "2 is 8", "ct.nii is 7")
     ]
 
@@ -544,7 +544,7 @@ def test_windows_like_the_training_patch_are_not_warned_of(caplog):
             r"roi_size is a multiple of the network's stride \[4\] where windows blend, got 6: "
             r"pass \[8\]",
         ),
-        ({"roi_size": 4, "halo": 0}, (1, 1, 0), "an image has voxels"),
+        ({"roi_size": 4, "halo": 0}, (1, 1, 0), "the image is empty"),
         ({"roi_size": 4, "halo": 0, "slices": 2}, (1, 1, 8, 8), "slices is an axis of the image"),
     ],
 )
