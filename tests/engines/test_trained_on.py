@@ -100,7 +100,7 @@ def test_ranges_are_written_beside_weights_that_are_there_as_the_script_does(tmp
     record = RecordTraining(run.best, cases=[], load=dict, modality="picture", classes={"a": [1]})
     run.weights.parent.mkdir(parents=True)
     run.weights.write_bytes(b"weights")
-    with pytest.raises(ValueError, match="there are no training cases"):
+    with pytest.raises(ValueError, match="no training case was found"):
         record.write(run.weights)
     assert not find_path_beside(run.weights).exists()
 

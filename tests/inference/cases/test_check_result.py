@@ -179,4 +179,4 @@ def test_a_picture_like_no_training_case_is_refused_and_a_fitted_one_is_compared
         assert bool(found.refusals) == is_refused
         assert image.shape == (1, 512, 512)
         assert not found.warnings
-    assert "looks like none of the 50 images" in found.refusals[0]
+    assert "does not look like any of the 50 images" in found.refusals[0]
