@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from plausibility.scans import make_scan
 
 from medseg.datasets import phantom
 from medseg.ingest import load
@@ -14,19 +15,9 @@ from medseg.plausibility import (
 )
 
 
-def scan(lungs=0):
-    """(1, 32, 32, 40): air around a body of 40 HU, fat below its skin; lung in the last slices."""
-    image = np.full((1, 32, 32, 40), -1000.0)
-    image[:, 4:28, 4:28] = -100
-    image[:, 6:26, 6:26] = 40
-    if lungs:
-        image[:, 8:24, 8:24, -lungs:] = -800
-    return image + np.random.default_rng(0).normal(0, 10, image.shape)
-
-
 def test_a_scan_is_hounsfield_and_is_known_where_none_is_expected():
-    assert explain_not_hounsfield(scan()) is None
-    assert is_scan_in_hounsfield(scan())
+    assert explain_not_hounsfield(make_scan()) is None
+    assert is_scan_in_hounsfield(make_scan())
 
 
 BORDER = [(0, 0), (8, 8), (8, 8), (0, 0)]
@@ -49,12 +40,12 @@ BORDER = [(0, 0), (8, 8), (8, 8), (0, 0)]
     ids=["8 bits", "0 to 1", "-1 to 1", "stored", "stored, padded", "too large", "no sign"],
 )
 def test_other_values_are_not_hounsfield_and_the_reason_is_given(change, why):
-    assert why in explain_not_hounsfield(change(scan()))
+    assert why in explain_not_hounsfield(change(make_scan()))
 
 
 @pytest.mark.parametrize("where", [np.s_[:, 4:28, 4:28], np.s_[:, :, :, :1], np.s_[:, 4:16]])
 def test_a_part_of_a_scan_is_hounsfield_too(where):
-    assert explain_not_hounsfield(scan()[where]) is None
+    assert explain_not_hounsfield(make_scan()[where]) is None
 
 
 def test_a_constant_image_is_not_judged():
@@ -80,7 +71,7 @@ def test_magnetic_resonance_is_not_taken_for_a_scan(shift):
     ],
 )
 def test_scaled_and_shifted_values_are_known_by_the_air_around_the_body(change, why):
-    assert why in explain_not_hounsfield(change(scan()))
+    assert why in explain_not_hounsfield(change(make_scan()))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +88,7 @@ def test_scaled_and_shifted_values_are_known_by_the_air_around_the_body(change, 
     ids=["+200", "-200", "clipped", "clipped wide", "plain air", "padded", "noisy"],
 )
 def test_a_scan_that_is_shifted_a_little_clipped_padded_or_noisy_is_hounsfield(change):
-    assert explain_not_hounsfield(change(scan())) is None
+    assert explain_not_hounsfield(change(make_scan())) is None
 
 
 @pytest.mark.parametrize(
@@ -105,7 +96,7 @@ def test_a_scan_that_is_shifted_a_little_clipped_padded_or_noisy_is_hounsfield(c
 )
 def test_the_median_of_the_body_shows_a_shift_that_the_air_does_not(shift, is_doubted):
     """Soft tissue of 40 HU is 240, and -160, after it."""
-    assert bool(doubt_hounsfield(scan() + shift)) == is_doubted
+    assert bool(doubt_hounsfield(make_scan() + shift)) == is_doubted
 
 
 def test_a_crop_inside_the_body_has_a_median_of_its_own():
@@ -125,7 +116,7 @@ def test_a_crop_inside_the_body_has_a_median_of_its_own():
     ids=["negated", "inverted, shifted", "inverted", "part", "lungs"],
 )
 def test_values_whose_sign_is_exchanged_are_no_hounsfield_units(change):
-    hu = scan(lungs=10)
+    hu = make_scan(lungs=10)
     hu[:, 14:18, 6:10] = np.linspace(200, 1100, 4)[None, :, None, None]  # bone
     assert explain_not_hounsfield(hu) is None
     assert "sign of its values is inverted" in explain_not_hounsfield(change(hu))
@@ -138,7 +129,7 @@ def test_bone_metal_and_contrast_agent_are_no_air():
     bone[:, :20] = random.normal(20, 60, (1, 20, 40, 40))
     heart = random.normal(40, 60, (1, 40, 40, 40))
     heart[:, :20] = 450
-    metal = scan()
+    metal = make_scan()
     metal[:, 14:16, 14:16] = 3071
     for hu in (bone, heart, metal):
         assert explain_not_hounsfield(hu) is None
@@ -153,14 +144,14 @@ def test_bone_metal_and_contrast_agent_are_no_air():
     ids=["inside", "clipped"],
 )
 def test_a_sign_that_may_be_exchanged_is_doubted(change, words):
-    hu = np.pad(scan(), [(0, 0), (2, 2), (2, 2), (0, 20)], mode="edge")
+    hu = np.pad(make_scan(), [(0, 0), (2, 2), (2, 2), (0, 20)], mode="edge")
     hu[:, 11:26, 11:26] = 30 + (hu[:, 11:26, 11:26] - 40) / 3
     assert doubt_hounsfield(hu) is None
     assert words in doubt_hounsfield(change(hu))
 
 
 def test_values_that_fill_8_bits_are_no_hounsfield_units():
-    hu = scan()
+    hu = make_scan()
     hu[:, 14:18, 14:18] = 1000
     assert "the range of 8 bits" in explain_not_hounsfield(hu.clip(-128, 127))
     assert explain_not_hounsfield(hu.clip(-160, 127)) is None
@@ -171,17 +162,6 @@ def test_whole_numbers_below_zero_look_like_ct_where_mr_is_meant():
     assert looks_like_hounsfield(soft)
     for of_mr in (soft + 0.5, soft.clip(0), soft + 1000, (soft - 40) / 30):
         assert not looks_like_hounsfield(of_mr)
-
-
-@pytest.mark.parametrize(("lungs", "share"), [(0, 0.0), (20, 0.0), (35, 0.0), (40, 256 / 576)])
-def test_the_share_of_lung_is_that_of_the_slices_that_show_least(lungs, share):
-    assert measure_lung_share(scan(lungs)[0]) == pytest.approx(share, abs=0.02)
-
-
-@pytest.mark.parametrize("air", [-1000, -940, -850, -700])
-def test_air_around_the_body_is_no_lung_whatever_its_value(air):
-    hu = scan()[0]
-    assert measure_lung_share(np.where(hu < -500, air, hu)) == 0
 
 
 @pytest.mark.parametrize("kind", ["ct", "chest"])

@@ -56,7 +56,7 @@ def test_the_heart_lies_in_the_chest_left_of_the_middle():
 
 
 def test_discs_lie_every_34_mm_between_vertebrae_and_the_canal_behind():
-    canvas = make_canvas(*[(0, -43, z) for z in (0, 17, 34, 51)], (0, -67, 17))
+    canvas = make_canvas(*[(0, -43, z) for z in (0, 17, 102, 119)], (0, -67, 17))
     paint_spine(canvas)
     assert canvas.hu.ravel().tolist() == [95, 210, 95, 210, 35]
 
