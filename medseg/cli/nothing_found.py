@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from medseg.base.text import counted
-from medseg.ingest.content import without_format
-from medseg.ingest.folder import files_below
+from medseg.ingest.content import make_format_error
+from medseg.ingest.folder import list_files_below
 from medseg.ingest.formats import PICTURES
 from medseg.ingest.packing import PACKED_VOLUMES
 from medseg.ingest.reasons import IngestError, Reason
@@ -33,7 +33,7 @@ def refuse_nothing_found(path: Path) -> NoReturn:
             "convert a dataset as published with `medseg prepare NAME`"
         )
     if path.is_file():
-        raise without_format(path)
+        raise make_format_error(path)
     if found := _named(path, PACKED_VOLUMES):
         held = counted(len(found), "packed file") + " and neither DICOM nor a volume file"
         raise ValueError(f"{path} holds {held}, first {found[0].name}: unpack them first")
@@ -42,5 +42,5 @@ def refuse_nothing_found(path: Path) -> NoReturn:
 
 def _named(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """The files below a folder, or the file itself, with one of these endings."""
-    files = files_below(path) if path.is_dir() else [path]
+    files = list_files_below(path) if path.is_dir() else [path]
     return [f for f in files if f.name.lower().endswith(suffixes) and f.is_file()]

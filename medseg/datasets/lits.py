@@ -25,7 +25,7 @@ from medseg.base.walk import walk
 from medseg.datasets.file_dataset import VOLUME_OPTIONS, FileDataset
 from medseg.datasets.sources import msd
 from medseg.datasets.sources.dataset_json import Item
-from medseg.ingest.formats import without_suffix
+from medseg.ingest.formats import strip_suffix
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def _read_lits(root: Path) -> tuple[list[Item], list[Item]]:
     left = LeftOut()
     for folder, _, names in walk(root):
         for path in msd.select_volumes([folder / name for name in names], LeftOut()):
-            if match := _LITS_FILE.fullmatch(without_suffix(path.name)):
+            if match := _LITS_FILE.fullmatch(strip_suffix(path.name)):
                 msd.add_file(found[match[1].lower()], f"{int(match[2])}", path)
             else:
                 left.add("not named volume-N or segmentation-N", [path.name])

@@ -85,31 +85,33 @@ def round_labels(array: np.ndarray) -> np.ndarray:
 def has_only(array: np.ndarray, allowed: Collection[int]) -> bool:
     """Whether a label map, rounded, has declared values alone."""
     declared = sorted(allowed)
-    return all(bool(np.isin(round_labels(part), declared).all()) for part in _blocks(array))
+    return all(
+        bool(np.isin(round_labels(part), declared).all()) for part in _split_into_blocks(array)
+    )
 
 
-def undeclared(array: np.ndarray, allowed: Collection[int]) -> str:
+def find_undeclared(array: np.ndarray, allowed: Collection[int]) -> str:
     """The undeclared values of a label map, rounded, with their voxel counts; "" if it has none."""
     declared = sorted(allowed)
-    found = [_others(part, declared) for part in _blocks(array)]
+    found = [_count_undeclared(part, declared) for part in _split_into_blocks(array)]
     every, inverse = np.unique(np.concatenate([v for v, _ in found]), return_inverse=True)
     if not every.size:
         return ""
     weights = np.concatenate([count for _, count in found])
     values, counts = every, np.bincount(inverse, weights=weights).astype(int)
     shown = zip(values[:_SHOWN_VALUES], counts.tolist(), strict=False)
-    listed = ", ".join(f"{_digits(value)} ({count} voxels)" for value, count in shown)
+    listed = ", ".join(f"{_format_value(value)} ({count} voxels)" for value, count in shown)
     more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
     return listed + more
 
 
-def _others(part: np.ndarray, declared: list[int]) -> tuple[np.ndarray, np.ndarray]:
+def _count_undeclared(part: np.ndarray, declared: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """The undeclared values of a part of a label map, rounded, and how often each is there."""
     rounded = round_labels(part)
     return np.unique(rounded[~np.isin(rounded, declared)], return_counts=True)
 
 
-def _blocks(array: np.ndarray) -> Iterator[np.ndarray]:
+def _split_into_blocks(array: np.ndarray) -> Iterator[np.ndarray]:
     """All values in parts, in the order of memory, so that what is made of each stays small."""
     flat = array.ravel(order="K")
     for start in range(0, max(flat.size, 1), _BLOCK_VALUES):
@@ -131,12 +133,12 @@ def check_labels(array: np.ndarray, allowed: Collection[int], *, name: str = "la
     Example:
         >>> check_labels(np.array([0, 1, 1]), (0, 1, 2))
     """
-    if found := undeclared(array, allowed):
+    if found := find_undeclared(array, allowed):
         finding = f"{name} holds {found}, outside the declared {sorted(allowed)}"
         raise IngestError(Reason.UNDECLARED_LABELS, finding)
 
 
-def as_labels(array: np.ndarray, allowed: Collection[int], *, name: str) -> np.ndarray:
+def to_labels(array: np.ndarray, allowed: Collection[int], *, name: str) -> np.ndarray:
     """Check a label map and give it the smallest integer type that holds the declared values.
 
     Raises:
@@ -147,13 +149,13 @@ def as_labels(array: np.ndarray, allowed: Collection[int], *, name: str) -> np.n
     if array.dtype.kind != "f":
         return array.astype(smallest, copy=False)
     labels = np.empty_like(array, dtype=smallest)
-    parts = _blocks(labels)
-    for part, given in zip(parts, _blocks(array), strict=True):
+    parts = _split_into_blocks(labels)
+    for part, given in zip(parts, _split_into_blocks(array), strict=True):
         part[...] = round_labels(given)
     return labels
 
 
-def _digits(value: np.generic) -> str:
+def _format_value(value: np.generic) -> str:
     """A value with the digits that tell it from every other of its type."""
     if isinstance(value, np.floating) and np.isfinite(value):
         return np.format_float_positional(value, trim="-")

@@ -11,8 +11,8 @@ import gzip
 import zlib
 from pathlib import Path
 
-from medseg.ingest.formats import PAIR_IMAGES, is_picture_file, suffix_of
-from medseg.ingest.packing import packing_of, refusal_of_packed
+from medseg.ingest.formats import PAIR_IMAGES, find_suffix, is_picture_file
+from medseg.ingest.packing import find_packing, make_packed_error
 from medseg.ingest.reasons import IngestError, Reason
 
 _HEAD_BYTES = 512
@@ -44,7 +44,7 @@ _AT = (
 )
 
 
-def refusal_by_content(path: Path, *, promised: str = "") -> IngestError | None:
+def make_content_error(path: Path, *, promised: str = "") -> IngestError | None:
     """The refusal of a file that is known to be something else than its name says; None of others.
 
     Files that are packed with gzip or bzip2 are looked into. It is for files that could not be
@@ -55,10 +55,10 @@ def refusal_by_content(path: Path, *, promised: str = "") -> IngestError | None:
         promised: the format that its name stands for, as in `medseg.ingest.formats.SUFFIXES`.
 
     Example:
-        >>> print(refusal_by_content(Path("case.nii.gz")).finding)  # doctest: +SKIP
+        >>> print(make_content_error(Path("case.nii.gz")).finding)  # doctest: +SKIP
         case.nii.gz is a web page (HTML), whatever its name says
     """
-    head = _head(path)
+    head = _read_head(path)
     if not head:
         return IngestError(
             Reason.TRUNCATED, f"{path} is empty", remedy="copy or download the file again"
@@ -74,28 +74,28 @@ def refusal_by_content(path: Path, *, promised: str = "") -> IngestError | None:
     return IngestError(Reason.UNKNOWN_FORMAT, finding, remedy=remedy)
 
 
-def without_format(path: Path) -> IngestError:
+def make_format_error(path: Path) -> IngestError:
     """The refusal of a file that is named like no volume file and is no DICOM."""
-    if suffix_of(path.name) in PAIR_IMAGES:
+    if find_suffix(path.name) in PAIR_IMAGES:
         finding = f"{path} is the half of an .hdr and .img pair that holds the voxels, and no DICOM"
         return IngestError(Reason.PAIRED_FILES, finding)
-    known = None if is_picture_file(path) else refusal_by_content(path)
-    is_named = known is not None and suffix_of(path.stem) and _is_volume(known)
-    if (known is None or is_named) and (packed := refusal_of_packed(path)):
+    known = None if is_picture_file(path) else make_content_error(path)
+    is_named = known is not None and find_suffix(path.stem) and _is_read_under_another_name(known)
+    if (known is None or is_named) and (packed := make_packed_error(path)):
         return packed
     return known or IngestError(Reason.UNKNOWN_FORMAT, f"{path} is neither NIfTI nor DICOM")
 
 
-def _is_volume(refusal: IngestError) -> bool:
+def _is_read_under_another_name(refusal: IngestError) -> bool:
     """Whether what a file was found to be is read under another name."""
     return (refusal.remedy or "").startswith(_OTHER_SUFFIX)
 
 
-def _head(path: Path) -> bytes:
+def _read_head(path: Path) -> bytes:
     """The first bytes, unpacked; what can be unpacked of a file that is damaged."""
     openers = {"gzip": gzip.open, "bzip2": bz2.open}
     try:
-        with openers.get(packing_of(path), open)(path, "rb") as file:  # type: ignore[operator]
+        with openers.get(find_packing(path), open)(path, "rb") as file:  # type: ignore[operator]
             return file.read(_HEAD_BYTES)
     except (EOFError, OSError, zlib.error):
         return b"?"

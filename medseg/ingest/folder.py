@@ -10,7 +10,7 @@ _COPIES = ".git"
 """Where git-annex and datalad keep what the links of their working tree lead to."""
 
 
-def files_below(folder: Path) -> list[Path]:
+def list_files_below(folder: Path) -> list[Path]:
     """List the files of a folder and its subfolders, sorted, without hidden files and `.git`.
 
     Links to folders are followed, after the folders that lie there themselves; one that leads to a
@@ -19,7 +19,7 @@ def files_below(folder: Path) -> list[Path]:
     hold may be missed.
 
     Example:
-        >>> files_below(Path("study"))  # doctest: +SKIP
+        >>> list_files_below(Path("study"))  # doctest: +SKIP
         [PosixPath('study/a/im0.dcm'), PosixPath('study/a/im1.dcm')]
     """
     waiting, seen, files = deque([folder]), set(), []

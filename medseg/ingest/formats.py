@@ -42,27 +42,27 @@ DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 """How the names of many DICOM files end, where they end in anything."""
 
 
-def suffix_of(name: str) -> str:
+def find_suffix(name: str) -> str:
     """The ending of a file's name that is in `SUFFIXES`, as it is written there; "" if none is.
 
     Example:
-        >>> suffix_of("CASE_1.NII.GZ"), suffix_of("case.png")
+        >>> suffix_of("CASE_1.NII.GZ"), find_suffix("case.png")
         ('.nii.gz', '')
     """
     lower = name.lower()
     return next((s for s in SUFFIXES if lower.endswith(s) and lower != s), "")
 
 
-def without_suffix(name: str) -> str:
+def strip_suffix(name: str) -> str:
     """A file's name without the suffix of a volume or of DICOM.
 
     Example:
-        >>> without_suffix("a.b.seg.nrrd"), without_suffix("im0.dcm"), without_suffix("a.txt")
+        >>> without_suffix("a.b.seg.nrrd"), without_suffix("im0.dcm"), strip_suffix("a.txt")
         ('a.b', 'im0', 'a.txt')
     """
     lower = name.lower()
     dicom = next((s for s in DICOM_SUFFIXES if lower.endswith(s)), "")
-    suffix = suffix_of(name) or dicom
+    suffix = find_suffix(name) or dicom
     return name[: -len(suffix)] if suffix else name
 
 
@@ -73,10 +73,10 @@ def is_volume_file(path: str | Path) -> bool:
     named after what was converted into it.
     """
     path = Path(path)
-    suffix = suffix_of(path.name)
+    suffix = find_suffix(path.name)
     if not suffix or os.path.isdir(path):
         return False
-    return suffix not in PAIR_IMAGES or header_of_pair(path) is not None
+    return suffix not in PAIR_IMAGES or find_pair_header(path) is not None
 
 
 def is_named_dicom(path: str | Path) -> bool:
@@ -89,36 +89,38 @@ def is_picture_file(path: str | Path) -> bool:
     return str(path).lower().endswith(PICTURES) and not os.path.isdir(path)
 
 
-def header_of_pair(image: Path) -> Path | None:
+def find_pair_header(image: Path) -> Path | None:
     """The `.hdr` beside an `.img`, whichever of the two is packed; None where there is none."""
-    return _other_half(image, PAIR_IMAGES, PAIR_HEADERS)
+    return _find_other_half(image, PAIR_IMAGES, PAIR_HEADERS)
 
 
-def image_of_pair(header: Path) -> Path | None:
+def find_pair_image(header: Path) -> Path | None:
     """The `.img` beside an `.hdr`; None where there is none."""
-    return _other_half(header, PAIR_HEADERS, PAIR_IMAGES)
+    return _find_other_half(header, PAIR_HEADERS, PAIR_IMAGES)
 
 
-def volume_files(paths: Iterable[Path]) -> list[Path]:
+def select_volume_files(paths: Iterable[Path]) -> list[Path]:
     """The volume files among paths, in their order; a pair is its header alone."""
     found = [path for path in paths if is_volume_file(path)]
-    return [p for p in found if suffix_of(p.name) not in PAIR_IMAGES or header_of_pair(p) is None]
+    return [
+        p for p in found if find_suffix(p.name) not in PAIR_IMAGES or find_pair_header(p) is None
+    ]
 
 
-def _other_half(path: Path, own: tuple[str, ...], others: tuple[str, ...]) -> Path | None:
-    suffix = suffix_of(path.name)
+def _find_other_half(path: Path, own: tuple[str, ...], others: tuple[str, ...]) -> Path | None:
+    suffix = find_suffix(path.name)
     if suffix not in own or not os.path.isdir(path.parent):
         return None
     stem = path.name[: -len(suffix)]
-    names = (stem + written for other in others for written in _written(other))
+    names = (stem + written for other in others for written in _list_spellings(other))
     return next((f for name in names if os.path.isfile(f := path.with_name(name))), None)
 
 
-def _written(suffix: str) -> list[str]:
+def _list_spellings(suffix: str) -> list[str]:
     """The ways in which people write a suffix: each of its parts small, as a name, or in capitals.
 
     Example:
-        >>> _written(".hdr")
+        >>> _list_spellings(".hdr")
         ['.hdr', '.Hdr', '.HDR']
     """
     parts = [(p, p.capitalize(), p.upper()) for p in suffix.split(".")[1:]]

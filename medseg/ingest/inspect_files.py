@@ -14,9 +14,9 @@ from pathlib import Path
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.find_series import find_series
 from medseg.ingest.dicom.series import Series
-from medseg.ingest.dicom.stack import stack_geometry
-from medseg.ingest.folder import files_below
-from medseg.ingest.formats import SUFFIXES, is_volume_file, suffix_of, volume_files
+from medseg.ingest.dicom.stack import find_geometry
+from medseg.ingest.folder import list_files_below
+from medseg.ingest.formats import SUFFIXES, find_suffix, is_volume_file, select_volume_files
 from medseg.ingest.reasons import REMEDIES, IngestError, Note, Reason, Verdict
 from medseg.ingest.volumes.file import read_file_header
 from medseg.ingest.volumes.header import Choices, VolumeHeader
@@ -92,16 +92,16 @@ def inspect(
     """
     path, choices = Path(path), Choices(affine, units)
     if is_volume_file(path) and os.path.lexists(path) and not os.path.isdir(path):
-        return [_file_row(path, choices, volume)]
-    files = volume_files(files_below(path)) if os.path.isdir(path) else []
+        return [_describe_file(path, choices, volume)]
+    files = select_volume_files(list_files_below(path)) if os.path.isdir(path) else []
     return [
-        *(_series_row(s) for s in find_series(path, resample=resample)),
-        *(_file_row(file, choices, volume) for file in files),
+        *(_describe_series(s) for s in find_series(path, resample=resample)),
+        *(_describe_file(file, choices, volume) for file in files),
     ]
 
 
-def _series_row(series: Series) -> Row:
-    geometry = series.geometry or _refused_geometry(series)
+def _describe_series(series: Series) -> Row:
+    geometry = series.geometry or _find_mean_geometry(series)
     findings = tuple(finding for _, finding in series.notes)
     folders = {file.parent for file in series.files}
     only = series.files[0] if len(series.files) == 1 else next(iter(folders), "")
@@ -110,8 +110,8 @@ def _series_row(series: Series) -> Row:
         uid=series.uid,
         path=str(only) if len(folders) < 2 else "",
         modality=series.modality,
-        size=geometry.shape if geometry else _stated_size(series),
-        spacing_mm=_even_spacing(series, geometry),
+        size=geometry.shape if geometry else _find_stated_size(series),
+        spacing_mm=_find_even_spacing(series, geometry),
         orientation=geometry.orientation if geometry else "",
         transfer_syntaxes=tuple(sorted({s.transfer_syntax.name for s in series.slices})),
         files=len(series.files),
@@ -126,15 +126,15 @@ _UNEVEN = (Reason.MISSING_SLICES, Reason.UNEVEN_SPACING, Reason.DUPLICATE_POSITI
 _IRREGULAR = (*_UNEVEN, Reason.TILTED_STACK)
 
 
-def _refused_geometry(series: Series) -> Geometry | None:
+def _find_mean_geometry(series: Series) -> Geometry | None:
     """The mean grid of slices that are complete and parallel, though not regular."""
     try:
-        return stack_geometry(series.slices) if series.reason in _IRREGULAR else None
+        return find_geometry(series.slices) if series.reason in _IRREGULAR else None
     except ValueError:  # all slices at one position
         return None
 
 
-def _stated_size(series: Series) -> tuple[int, int, int] | None:
+def _find_stated_size(series: Series) -> tuple[int, int, int] | None:
     """Columns, rows and planes of slices that make no volume, where they are of one size."""
     sizes = {(s.columns, s.rows) for s in series.slices}
     if len(sizes) != 1 or (0, 0) in sizes:
@@ -144,11 +144,13 @@ def _stated_size(series: Series) -> tuple[int, int, int] | None:
     return columns, rows, planes
 
 
-def _even_spacing(series: Series, geometry: Geometry | None) -> tuple[float, float, float] | None:
+def _find_even_spacing(
+    series: Series, geometry: Geometry | None
+) -> tuple[float, float, float] | None:
     return None if geometry is None or series.reason in _UNEVEN else geometry.spacing_mm
 
 
-def _file_row(path: Path, choices: Choices, volume: int | None) -> Row:
+def _describe_file(path: Path, choices: Choices, volume: int | None) -> Row:
     header = None
     try:
         header = read_file_header(path, affine=choices.affine, units=choices.units)
@@ -157,18 +159,18 @@ def _file_row(path: Path, choices: Choices, volume: int | None) -> Row:
         check_ratio(header)
         check_excess(header)
     except IngestError as error:
-        row = _file_outcome(path, header, ((error.code, error.finding),), Verdict.REFUSE)
+        row = _make_row(path, header, ((error.code, error.finding),), Verdict.REFUSE)
         return row if error.remedy is None else replace(row, remedies=(error.remedy,))
     repaired = [reason for reason, _ in header.notes if reason is not Reason.SEGMENTS]
-    return _file_outcome(path, header, header.notes, Verdict.REPAIR if repaired else Verdict.ACCEPT)
+    return _make_row(path, header, header.notes, Verdict.REPAIR if repaired else Verdict.ACCEPT)
 
 
-def _file_outcome(
+def _make_row(
     path: Path, header: VolumeHeader | None, notes: tuple[Note, ...], verdict: Verdict
 ) -> Row:
     grid = header.grid if header else None
     return Row(
-        format=SUFFIXES[suffix_of(path.name)],
+        format=SUFFIXES[find_suffix(path.name)],
         uid="",
         path=str(path),
         modality="",

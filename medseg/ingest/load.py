@@ -9,7 +9,7 @@ import numpy as np
 
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.find_series import find_series
-from medseg.ingest.dicom.header.image_kind import contradiction
+from medseg.ingest.dicom.header.image_kind import describe_contradiction
 from medseg.ingest.dicom.read_series import read_series
 from medseg.ingest.dicom.selection import choose_series
 from medseg.ingest.formats import is_volume_file
@@ -100,5 +100,5 @@ def load_with_kind(
     series = choose_series(found, Path(path), series_uid=series_uid, choose=choose)
     array, geometry = read_series(series)
     first = series.slices[0]
-    said = contradiction(first.sop_class, first.modality)
+    said = describe_contradiction(first.sop_class, first.modality)
     return array, geometry, Kind(first.kind, first.origin.body_part, said)

@@ -1,12 +1,15 @@
-"""Metadata: what MONAI is told of an image beside its values, and the keys that medseg adds."""
+"""Metadata: what MONAI knows of an image beside its values, and the keys that medseg adds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
-from monai.utils import MetaKeys, SpaceKeys
+from monai.data.meta_tensor import MetaTensor
+from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys
+
+from medseg.geometry import Geometry
 
 MODALITY, BODY_PART, CONTRADICTION = "modality", "body_part", "contradiction"
 """Keys of what a DICOM header says of an image, empty where it says nothing. The last is what SOP
@@ -16,7 +19,7 @@ EXIF_ORIENTATION = "exif_orientation"
 """Key of the EXIF orientation of a picture, see `medseg.ingest.pictures.orientation`."""
 
 
-def metadata(
+def make_metadata(
     shape: Sequence[int], *, affine: np.ndarray, channel_dim: float = float("nan")
 ) -> dict[str, Any]:
     """MONAI's metadata of an image.
@@ -33,3 +36,20 @@ def metadata(
         MetaKeys.SPACE: SpaceKeys.RAS,
         MetaKeys.ORIGINAL_CHANNEL_DIM: channel_dim,
     }
+
+
+def find_grid(volume: MetaTensor) -> Geometry:
+    """The grid of a loaded image; a picture (I, J) is a volume of one slice."""
+    axes = len(volume.meta.get(MetaKeys.SPATIAL_SHAPE, (0, 0, 0)))
+    i, j, k = (*volume.shape[-axes:], 1)[:3]
+    return Geometry((i, j, k), volume.affine.cpu().numpy())
+
+
+def find_orientation(volume: MetaTensor) -> int:
+    """The EXIF orientation of a loaded image; 1 where it states none."""
+    return int(volume.meta.get(EXIF_ORIENTATION, 1))
+
+
+def find_name(volume: MetaTensor, key: Hashable) -> str:
+    """What to call a loaded image in messages: its file, or its key."""
+    return str(volume.meta.get(ImageMetaKey.FILENAME_OR_OBJ, key))

@@ -34,14 +34,14 @@ _DICOM_PREFIX = slice(128, 132)
 _LONGEST = max(map(len, _MAGIC))
 
 
-def packing_of(path: Path) -> str:
+def find_packing(path: Path) -> str:
     """The name of the format that a file is packed in; "" where it is none that is known.
 
     Raises:
         IngestError: "unreadable", where the system gives no bytes of it.
 
     Example:
-        >>> packing_of(Path("case.nii.gz"))  # doctest: +SKIP
+        >>> find_packing(Path("case.nii.gz"))  # doctest: +SKIP
         'gzip'
     """
     try:
@@ -54,7 +54,7 @@ def packing_of(path: Path) -> str:
 
 def holds_packed_dicom(path: Path) -> bool:
     """Whether a file is gzip and what it unpacks to begins as DICOM does, with "DICM" at 128."""
-    if packing_of(path) != "gzip":
+    if find_packing(path) != "gzip":
         return False
     try:
         with gzip.open(path) as file:
@@ -63,7 +63,7 @@ def holds_packed_dicom(path: Path) -> bool:
         return False
 
 
-def packing_to_read(path: Path, *, named: str, plain: tuple[bytes, ...]) -> str:
+def choose_packing(path: Path, *, named: str, plain: tuple[bytes, ...]) -> str:
     """How to unpack a volume file: by its first bytes, and by its name where they tell nothing.
 
     Args:
@@ -74,7 +74,7 @@ def packing_to_read(path: Path, *, named: str, plain: tuple[bytes, ...]) -> str:
     Raises:
         IngestError: "unknown-format", for an archive or a packing that is not read.
     """
-    found = packing_of(path)
+    found = find_packing(path)
     if found in _STREAMS:
         return found
     check_unpacked(path)
@@ -82,16 +82,16 @@ def packing_to_read(path: Path, *, named: str, plain: tuple[bytes, ...]) -> str:
         return "" if file.read(_LONGEST).startswith(plain) else named
 
 
-def refusal_of_packed(path: Path) -> IngestError | None:
+def make_packed_error(path: Path) -> IngestError | None:
     """The refusal of a file named as a packed one, x.nrrd.gz, and packed; None of any other.
 
     An archive of several files is another matter.
 
     Example:
-        >>> print(refusal_of_packed(Path("x.nrrd.gz")))  # doctest: +SKIP
+        >>> print(make_packed_error(Path("x.nrrd.gz")))  # doctest: +SKIP
         x.nrrd.gz is packed with gzip: unpack it first, and pass x.nrrd
     """
-    found = packing_of(path)
+    found = find_packing(path)
     if path.suffix.lower() not in PACKED_VOLUMES or found in _ARCHIVES:
         return None
     if not found and path.suffix.lower() != ".lzma":  # whose files begin with no mark
@@ -113,6 +113,6 @@ def check_is_file(path: Path) -> None:
 
 def check_unpacked(path: Path) -> None:
     """Refuse a packed file by the name of what it is. Raises IngestError, "unknown-format"."""
-    if found := packing_of(path):
+    if found := find_packing(path):
         finding = f"{path} is a {found} file, whatever its name says: unpack it first"
         raise IngestError(Reason.UNKNOWN_FORMAT, finding)

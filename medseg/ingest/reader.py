@@ -18,22 +18,23 @@ from typing import Any
 import numpy as np
 from monai.config import KeysCollection, PathLike
 from monai.data.image_reader import ImageReader
-from monai.data.meta_tensor import MetaTensor
 from monai.transforms.transform import MapTransform
-from monai.utils import ImageMetaKey, MetaKeys, ensure_tuple
+from monai.utils import ensure_tuple
 
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
-from medseg.ingest.checks import as_labels, check_same_grid
+from medseg.ingest.checks import check_same_grid, to_labels
 from medseg.ingest.formats import is_named_dicom, is_volume_file
 from medseg.ingest.load import Kind, load_with_kind
 from medseg.ingest.metadata import (
     BODY_PART,
     CONTRADICTION,
-    EXIF_ORIENTATION,
     MODALITY,
-    metadata,
+    find_grid,
+    find_name,
+    find_orientation,
+    make_metadata,
 )
-from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation
+from medseg.ingest.pictures.orientation import check_same_orientation
 from medseg.ingest.volumes.file import read_file_header
 from medseg.ingest.volumes.header import Choices, check_index
 from medseg.ingest.volumes.voxels import check_image
@@ -122,8 +123,8 @@ class VolumeReader(ImageReader):
         }
         shape, affine = grids[0].shape, grids[0].affine
         if len(volumes) == 1:
-            return volumes[0], metadata(shape, affine=affine) | stated
-        return np.stack(volumes), metadata(shape, affine=affine, channel_dim=0) | stated
+            return volumes[0], make_metadata(shape, affine=affine) | stated
+        return np.stack(volumes), make_metadata(shape, affine=affine, channel_dim=0) | stated
 
     def _load(self, path: Path) -> tuple[np.ndarray, Geometry, Kind]:
         if self.labels is None and is_volume_file(path):
@@ -139,7 +140,7 @@ class VolumeReader(ImageReader):
         )
         if self.labels is None:
             return array, geometry, kind
-        return as_labels(array, self.labels, name=str(path)), geometry, kind
+        return to_labels(array, self.labels, name=str(path)), geometry, kind
 
 
 class SameGridd(MapTransform):
@@ -169,26 +170,11 @@ class SameGridd(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Return the case unchanged."""
         first, *others = [
-            (_name(data[key], key), _grid(data[key])) for key in self.key_iterator(data)
+            (find_name(data[key], key), find_grid(data[key])) for key in self.key_iterator(data)
         ]
-        tags = [_orientation(data[key]) for key in self.key_iterator(data)]
+        tags = [find_orientation(data[key]) for key in self.key_iterator(data)]
         for (name, grid), tag in zip(others, tags[1:], strict=True):
             names, shapes = (first[0], name), (first[1].shape, grid.shape)
             check_same_orientation((tags[0], tag), shapes=shapes, names=names)
             check_same_grid(first[1], grid, names=names, tolerance=self.tolerance)
         return dict(data)
-
-
-def _grid(volume: MetaTensor) -> Geometry:
-    """The grid of a loaded image; a picture (I, J) is a volume of one slice."""
-    axes = len(volume.meta.get(MetaKeys.SPATIAL_SHAPE, (0, 0, 0)))
-    i, j, k = (*volume.shape[-axes:], 1)[:3]
-    return Geometry((i, j, k), volume.affine.cpu().numpy())
-
-
-def _orientation(volume: MetaTensor) -> int:
-    return int(volume.meta.get(EXIF_ORIENTATION, UPRIGHT))
-
-
-def _name(volume: MetaTensor, key: Hashable) -> str:
-    return str(volume.meta.get(ImageMetaKey.FILENAME_OR_OBJ, key))

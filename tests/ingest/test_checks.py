@@ -20,7 +20,7 @@ from medseg.ingest import (
     checks,
     load,
 )
-from medseg.ingest.checks import as_labels, check_room, round_labels
+from medseg.ingest.checks import check_room, round_labels, to_labels
 from medseg.ingest.pictures.load import COPIES, PictureReader
 
 GRID = Geometry((4, 5, 6), np.diag([1, 1, 2, 1]))
@@ -77,7 +77,7 @@ def test_nan_and_infinity_are_counted():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_labels_near_whole_numbers_are_these(factor, dtype):
     drifted = (np.array([[0, 1], [2, 3]]) * factor).astype(dtype)
-    labels = as_labels(drifted, (0, 1, 2, 3), name="mask.nii")
+    labels = to_labels(drifted, (0, 1, 2, 3), name="mask.nii")
     assert labels.dtype == np.uint8
     assert labels.tolist() == [[0, 1], [2, 3]]
 
@@ -86,7 +86,7 @@ def test_labels_near_whole_numbers_are_these(factor, dtype):
 def test_a_value_beyond_the_tolerance_is_refused_with_all_its_digits(value, shown):
     for dtype in (np.float32, np.float64):
         with pytest.raises(IngestError, match=rf"holds {shown} \(1 voxels\), outside"):
-            as_labels(np.array([0, 1, value], dtype=dtype), (0, 1), name="mask.nii")
+            to_labels(np.array([0, 1, value], dtype=dtype), (0, 1), name="mask.nii")
 
 
 def test_a_small_map_interpolated_between_labels_is_refused():
@@ -107,11 +107,11 @@ def test_labels_are_judged_in_parts_as_the_whole_is(order, monkeypatch):
     monkeypatch.setattr(checks, "_BLOCK_VALUES", 4)
     whole = np.asarray(np.arange(24).reshape(2, 3, 4) % 3 * 0.9999999, order=order)
     for array in (whole, whole.transpose(1, 0, 2), whole[:, ::2], whole[..., 1]):
-        found = checks.as_labels(array, (0, 1, 2), name="label")
+        found = checks.to_labels(array, (0, 1, 2), name="label")
         np.testing.assert_array_equal(found, np.rint(array))
         assert found.dtype == np.uint8
         seven, eight = (int((np.rint(array) == value).sum()) for value in (1, 2))
-        listed = checks.undeclared(array + 6 * (array > 0.5), (0,))
+        listed = checks.find_undeclared(array + 6 * (array > 0.5), (0,))
         assert listed == f"7 ({seven} voxels), 8 ({eight} voxels)"
 
 

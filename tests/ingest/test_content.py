@@ -11,7 +11,7 @@ import pytest
 from ingest.volume_writer import write_volume
 
 from medseg.ingest import IngestError, Reason, inspect, load
-from medseg.ingest.formats import SUFFIXES, suffix_of
+from medseg.ingest.formats import SUFFIXES, find_suffix
 
 PAGE = b"\xef\xbb\xbf\n<!DOCTYPE html><html><body>Please sign in</body></html>"
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -127,7 +127,7 @@ def test_a_volume_without_its_suffix_is_called_what_it_is(tmp_path):
 def test_an_empty_volume_file_is_one_row_of_its_folder(name, tmp_path):
     (tmp_path / name).touch()
     (row,) = inspect(tmp_path)
-    assert (row.format, row.reason) == (SUFFIXES[suffix_of(name)], Reason.TRUNCATED)
+    assert (row.format, row.reason) == (SUFFIXES[find_suffix(name)], Reason.TRUNCATED)
 
 
 def test_a_dicom_file_that_was_not_fetched_says_so(tmp_path):

@@ -18,15 +18,15 @@ from medseg.ingest.formats import (
     is_named_dicom,
     is_picture_file,
     is_volume_file,
-    volume_files,
-    without_suffix,
+    select_volume_files,
+    strip_suffix,
 )
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_suffix_is_known_in_any_case_of_letters_and_cut_as_a_whole(suffix, tmp_path):
     for written in (suffix, suffix.upper()):
-        assert without_suffix(f"p.1_ct{written}") == "p.1_ct"
+        assert strip_suffix(f"p.1_ct{written}") == "p.1_ct"
         (tmp_path / f"a{written}").touch()
     (tmp_path / "a.hdr").touch()
     assert is_volume_file(tmp_path / f"a{suffix.upper()}")
@@ -41,13 +41,13 @@ def test_a_folder_or_a_name_that_is_a_suffix_alone_is_no_volume_file(tmp_path):
 
 
 def test_a_pair_is_listed_once():
-    assert volume_files([Path("a.nii"), Path("b.txt")]) == [Path("a.nii")]
+    assert select_volume_files([Path("a.nii"), Path("b.txt")]) == [Path("a.nii")]
 
 
 def test_a_pair_on_disk_is_listed_once(tmp_path):
     write_volume(tmp_path / "case.hdr")
     (tmp_path / "alone.img").touch()
-    assert volume_files(sorted(tmp_path.iterdir())) == [tmp_path / "case.hdr"]
+    assert select_volume_files(sorted(tmp_path.iterdir())) == [tmp_path / "case.hdr"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_the_halves_of_a_pair_are_found_in_any_case_of_letters(header, voxels_na
         (tmp_path / name).write_bytes(packed)
     for name in (header, voxels_name):
         np.testing.assert_array_equal(load(tmp_path / name)[0], voxels())
-    found = volume_files([tmp_path / header, tmp_path / voxels_name])
+    found = select_volume_files([tmp_path / header, tmp_path / voxels_name])
     assert found == [tmp_path / header]
 
 

@@ -16,9 +16,9 @@ from medseg.base.files import set_aside, whole
 from medseg.datasets.sources.dataset_json import Item
 from medseg.geometry import Geometry
 from medseg.ingest import IngestError
-from medseg.ingest.formats import is_volume_file, suffix_of
+from medseg.ingest.formats import find_suffix, is_volume_file
 from medseg.ingest.packing import check_is_file
-from medseg.ingest.volumes.file import files_of, load_file
+from medseg.ingest.volumes.file import list_files_of, load_file
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +61,11 @@ def copy_cases(
             if key in item:
                 source = Path(item[key])
                 chosen = {n: v for n, v in decided.items() if n != "volume" or key == "image"}
-                if is_volume_file(source) and (chosen or len(files_of(source)) > 1):
+                if is_volume_file(source) and (chosen or len(list_files_of(source)) > 1):
                     entry[key] = f"{folder}/{item['case']}.nii.gz"
                     _rewrite(source, Path(out) / entry[key], chosen)
                     continue
-                suffix = source.name[-len(suffix_of(source.name) or source.suffix) :]
+                suffix = source.name[-len(find_suffix(source.name) or source.suffix) :]
                 entry[key] = f"{folder}/{item['case']}{suffix}"
                 _copy_file(source, Path(out) / entry[key])
         made.append(entry)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from medseg.ingest.formats import without_suffix
+from medseg.ingest.formats import strip_suffix
 
 Item = dict[str, Any]
 """A case: its name, its patient, and the paths of its files."""
@@ -144,7 +144,7 @@ def _list_pairs(content: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
 
 def _get_stem(file: str) -> str:
     """The name of a file without folders, of Windows too, and without its suffix."""
-    return without_suffix(re.split(r"[/\\]", file)[-1])
+    return strip_suffix(re.split(r"[/\\]", file)[-1])
 
 
 def _find_renamed_labels(pairs: list[tuple[str, str | None]]) -> dict[str, str]:

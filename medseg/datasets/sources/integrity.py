@@ -13,7 +13,7 @@ from medseg.base.pages import page_of
 from medseg.base.text import counted
 from medseg.datasets.sources.dataset_json import Item
 from medseg.geometry import Geometry
-from medseg.ingest.checks import as_labels
+from medseg.ingest.checks import to_labels
 from medseg.ingest.dicom.photograph import read_colour
 from medseg.ingest.formats import is_named_dicom, is_volume_file
 from medseg.ingest.pictures.file import Picture, read_label_picture, read_picture
@@ -136,7 +136,7 @@ def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collectio
                 check_image(read_file_header(path))
             array, grid = load_file(path)
             if key == "label":
-                array = as_labels(array, label_values, name=str(path))
+                array = to_labels(array, label_values, name=str(path))
             return _File(array, grid.shape, grid)
         picture = _read_picture(path, key, label_values)
         array, orientation = picture

@@ -29,8 +29,8 @@ from medseg.datasets.sources.dataset_json import (
     read_declaration,
 )
 from medseg.datasets.sources.msd_folders import PARTS, find_part, leave_out_others
-from medseg.ingest.formats import is_volume_file, volume_files, without_suffix
-from medseg.ingest.volumes.file import files_of
+from medseg.ingest.formats import is_volume_file, select_volume_files, strip_suffix
+from medseg.ingest.volumes.file import list_files_of
 
 logger = logging.getLogger(__name__)
 
@@ -167,8 +167,8 @@ def select_volumes(paths: Collection[Path], left: LeftOut) -> list[Path]:
     odd = odd_entries(entries)
     left.add(ODD, (path.name for path in odd))
     entries = [path for path in entries if path not in odd]
-    found = volume_files(entries)
-    parts = {part for path in found for part in files_of(path)}
+    found = select_volume_files(entries)
+    parts = {part for path in found for part in list_files_of(path)}
     others = [path for path in entries if path not in parts and path not in found]
     left.add(
         "not searched", (path.name for path in others if os.path.isdir(path)), noun="subfolder"
@@ -181,7 +181,7 @@ def _find_volumes(folder: Path, left: LeftOut) -> dict[str, Path]:
     """Map case name -> file, in the order of the numbers in the names; empty without the folder."""
     found: dict[str, Path] = {}
     for path in select_volumes(entries_of(folder), left):
-        add_file(found, without_suffix(path.name), path)
+        add_file(found, strip_suffix(path.name), path)
     return {case: found[case] for case in sorted(found, key=_split_numbers)}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from medseg.base.text import LeftOut, listed
 from medseg.base.walk import entries_of, walk
-from medseg.ingest.formats import volume_files
+from medseg.ingest.formats import select_volume_files
 
 PARTS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
 """The folders of a task, as its archive and nnU-Net write them."""
@@ -25,13 +25,13 @@ def find_part(root: Path, part: str) -> Path:
 def leave_out_others(root: Path, left: LeftOut) -> None:
     """Add the volumes beside the folders of a task, and those in other folders, to `left`."""
     read = {os.path.realpath(find_part(root, part)) for part in PARTS}
-    found = volume_files(path for path in entries_of(root) if not path.name.startswith("."))
+    found = select_volume_files(path for path in entries_of(root) if not path.name.startswith("."))
     for folder in _list_folders(root):
         if os.path.realpath(folder) in read:
             continue
         for place, below, names in walk(folder):
             below[:] = [name for name in below if os.path.realpath(place / name) not in read]
-            found += volume_files(place / name for name in names if not name.startswith("."))
+            found += select_volume_files(place / name for name in names if not name.startswith("."))
     where = f"outside of {', '.join(find_part(root, part).name for part in PARTS[:3])}"
     left.add(where, (path.relative_to(root).as_posix() for path in found))
 

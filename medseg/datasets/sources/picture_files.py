@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from PIL import Image, ImageSequence
 
-from medseg.ingest.pictures.orientation import as_stored
+from medseg.ingest.pictures.orientation import undo_orientation
 
 MOST_PIXELS = 2**26
 """All pages of a picture file together; the largest published one has 8 million."""
@@ -63,5 +63,5 @@ def _decode_pages(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
         pixels += page.width * page.height
         if pixels > MOST_PIXELS:
             raise ValueError(f"it claims {pixels} pixels or more, at most {MOST_PIXELS} are read")
-        stored, orientation = as_stored(page)
+        stored, orientation = undo_orientation(page)
         yield stored.copy(), orientation

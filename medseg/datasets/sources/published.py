@@ -20,7 +20,7 @@ from PIL import Image
 from medseg.base.text import ODD, LeftOut, counted, warn_once
 from medseg.base.walk import walk, what_is_no_file
 from medseg.datasets.sources.picture_files import FORMATS, UNREAD, find_format, read_pages
-from medseg.ingest.pictures.orientation import UPRIGHT, note_on
+from medseg.ingest.pictures.orientation import UPRIGHT, describe_orientation
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class PublishedFiles:
             raise self.make_error(file, error) from error
         for _, orientation in pages:
             if orientation != UPRIGHT:
-                warn_once(logger, note_on(f"{file} of {self.name}", orientation))
+                warn_once(logger, describe_orientation(f"{file} of {self.name}", orientation))
         return [page for page, _ in pages]
 
     def read_picture(self, file: str) -> Image.Image:

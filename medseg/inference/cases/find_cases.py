@@ -12,8 +12,13 @@ from medseg.inference.cases.existing import Case, cases_to_do, check_existing, c
 from medseg.inference.outputs.source import case_name
 from medseg.ingest import IngestError
 from medseg.ingest.dicom.read_slices import read_header
-from medseg.ingest.formats import is_named_dicom, is_picture_file, is_volume_file, volume_files
-from medseg.ingest.volumes.file import files_of
+from medseg.ingest.formats import (
+    is_named_dicom,
+    is_picture_file,
+    is_volume_file,
+    select_volume_files,
+)
+from medseg.ingest.volumes.file import list_files_of
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +98,8 @@ def _images(source: Path, target: Path | None) -> list[Path]:
         own = os.path.realpath(target)
         entries = [p for p in entries if os.path.realpath(p) != own]
     folders = [p for p in entries if os.path.isdir(p)]
-    volumes = volume_files(p for p in entries if p not in folders)  # a dangling link too
-    parts = {part for volume in volumes for part in files_of(volume)}
+    volumes = select_volume_files(p for p in entries if p not in folders)  # a dangling link too
+    parts = {part for volume in volumes for part in list_files_of(volume)}
     others = [p for p in entries if p not in folders and p not in parts]
     if any(map(is_dicom, others)):
         if volumes:

@@ -13,9 +13,9 @@ from medseg.inference.outputs.instances import SUFFIX, SUFFIX_OF_MANY
 from medseg.ingest.formats import (
     PICTURES,
     SUFFIXES,
+    find_suffix,
     is_picture_file,
     is_volume_file,
-    suffix_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -112,5 +112,5 @@ def _kind(path: Path) -> str:
     if os.path.isdir(path):
         return "a folder"
     if is_volume_file(path):
-        return f"a {SUFFIXES[suffix_of(path.name)]} volume"
+        return f"a {SUFFIXES[find_suffix(path.name)]} volume"
     return "a DICOM file" if is_dicom(path) else "no picture by its name"

@@ -8,7 +8,7 @@ from monai.data import MetaTensor
 from torch import Tensor
 
 from medseg.geometry import Geometry
-from medseg.ingest.formats import without_suffix
+from medseg.ingest.formats import strip_suffix
 
 
 def files_of(images: Tensor) -> list[str]:
@@ -32,7 +32,7 @@ def case_name(path: Path) -> str:
         'ct'
     """
     name = os.path.basename(os.path.abspath(path))
-    return name if os.path.isdir(path) else without_suffix(name)
+    return name if os.path.isdir(path) else strip_suffix(name)
 
 
 def source_geometry(image: MetaTensor) -> Geometry:

@@ -17,11 +17,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from medseg.ingest.dicom.consistency.slice_differences import KEYWORDS
-from medseg.ingest.dicom.header.origin import Origin, keyword_of
+from medseg.ingest.dicom.header.origin import Origin, find_keyword
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.stored_planes import read_stored_planes
 from medseg.ingest.dicom.pixels.volume import to_real_values
-from medseg.ingest.dicom.stack import SAME_POSITION_MM, depths_mm
+from medseg.ingest.dicom.stack import SAME_POSITION_MM, measure_depths_mm
 from medseg.ingest.reasons import IngestError
 
 _OF_THE_FILE = {"sop_class", "instance", "counts", "conversion", "has_burned_in_text"}
@@ -63,17 +63,17 @@ def leave_out_copies(slices: Sequence[Slice]) -> WithoutCopies:
         >>> leave_out_copies([header, header_of_its_copy]).slices  # doctest: +SKIP
         [header]
     """
-    places = [place for place in _places(slices) if len(place) > 1]
-    digests = _digests(header for place in places for header in place)
+    places = [place for place in _group_by_place(slices) if len(place) > 1]
+    digests = _compute_digests(header for place in places for header in place)
     left_out: set[int] = set()
     differing: set[str] = set()
     for place in places:
         read: list[Slice] = []
-        for header in sorted(place, key=_count_of_stated, reverse=True):
+        for header in sorted(place, key=_count_stated, reverse=True):
             digest = digests.get(id(header))
             alike = (r for r in read if digest is not None and digests.get(id(r)) == digest)
             same = (r for r in alike if r.path != header.path)
-            found = (_differences(first, header) for first in same)
+            found = (_find_differences(first, header) for first in same)
             names = next((names for names in found if names is not None), None)
             if names is None:
                 read.append(header)
@@ -84,9 +84,9 @@ def leave_out_copies(slices: Sequence[Slice]) -> WithoutCopies:
     return WithoutCopies(kept, tuple(sorted(differing)))
 
 
-def _places(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
+def _group_by_place(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
     """Slices that lie at one place each, in their order."""
-    depths = depths_mm(slices)
+    depths = measure_depths_mm(slices)
     order = np.argsort(depths, kind="stable")
     begins = np.flatnonzero(np.diff(depths[order]) > SAME_POSITION_MM) + 1
     for at_one_depth in np.split(order, begins):
@@ -100,12 +100,12 @@ def _places(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
             waiting = [k for k in waiting if k not in here]
 
 
-def _count_of_stated(header: Slice) -> int:
+def _count_stated(header: Slice) -> int:
     stated = (getattr(header, name) for name in _STATED_ALIKE)
     return sum(map(bool, vars(header.origin).values())) + sum(map(bool, stated))
 
 
-def _differences(first: Slice, second: Slice) -> set[str] | None:
+def _find_differences(first: Slice, second: Slice) -> set[str] | None:
     """What two slices of the same values state differently; None where that makes them two."""
     found = set()
     for field in fields(Origin):
@@ -115,7 +115,7 @@ def _differences(first: Slice, second: Slice) -> set[str] | None:
             continue
         if one and other and field.name not in _FREE_TEXT:
             return None
-        found.add(keyword_of(field.name))
+        found.add(find_keyword(field.name))
     for name in (*_OF_THE_FILE, *_OF_SAMPLES, *_STATED_ALIKE):
         values = getattr(first, name), getattr(second, name)
         if values[0] == values[1]:
@@ -142,7 +142,7 @@ def _is_same(one: str, other: str, *, name: str) -> bool:
         return False
 
 
-def _digests(slices: Iterable[Slice]) -> dict[int, bytes]:
+def _compute_digests(slices: Iterable[Slice]) -> dict[int, bytes]:
     """A digest of the values of each slice, by its `id`; none for what cannot be decoded."""
     files: dict[object, list[Slice]] = {}
     for header in slices:

@@ -14,15 +14,15 @@ from operator import itemgetter
 from pathlib import Path
 
 from medseg.base.walk import what_is_no_file
-from medseg.ingest.dicom.files.dicomdir import referenced_files
-from medseg.ingest.dicom.files.suspect_files import suspicious_files
+from medseg.ingest.dicom.files.dicomdir import list_referenced_files
+from medseg.ingest.dicom.files.suspect_files import find_suspect_files
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.judge import judge
 from medseg.ingest.dicom.read_slices import read_slices
 from medseg.ingest.dicom.remedies import Given
 from medseg.ingest.dicom.series import Series
-from medseg.ingest.dicom.series_groups import Groups, group_by_series, lone_slices
-from medseg.ingest.folder import files_below
+from medseg.ingest.dicom.series_groups import Groups, find_lone_slices, group_by_series
+from medseg.ingest.folder import list_files_below
 from medseg.ingest.reasons import IngestError, Reason, Verdict
 
 _DIGITS = re.compile(r"\d+")
@@ -41,7 +41,7 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
     file that was meant to be DICOM and cannot be read, a link to one that is not there, and one
     missing from the disk that a DICOMDIR describes, are returned as a refused series, one for those
     of a folder that share the reason, so that no slice is ever lost unnoticed. Such files are known
-    from notes and lists beside slices by `suspicious_files`. Links to folders are followed.
+    from notes and lists beside slices by `find_suspect_files`. Links to folders are followed.
 
     Files with a Series Instance UID each that make one regular stack are one series. Those without
     are one where folder, study, patient and series number are the same; a folder with the same SOP
@@ -69,22 +69,22 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
     except IngestError as error:
         if error.code is Reason.NOT_FOUND:
             raise
-        return [replace(_damaged_series([(path, error)]), given=Given.FILE)]
+        return [replace(_make_damaged_series([(path, error)]), given=Given.FILE)]
     headers, faults = _read_headers(files, path)
     found = sorted(_judge_each(group_by_series(headers), resample=resample), key=lambda s: s.uid)
-    found += map(_damaged_series, _group_faults(faults))
-    return [replace(series, given=_what_was_given(path, files)) for series in found]
+    found += map(_make_damaged_series, _group_faults(faults))
+    return [replace(series, given=_find_given(path, files)) for series in found]
 
 
 def _list_files(path: Path) -> list[Path]:
     if os.path.isfile(path):
-        referenced = referenced_files(path)
+        referenced = list_referenced_files(path)
         return [path] if referenced is None else list(dict.fromkeys(referenced))
     if what := what_is_no_file(path):
         raise IngestError(Reason.NOT_FOUND, f"{path} is {what}")
     if not os.path.isdir(path):
         raise IngestError(Reason.NOT_FOUND, f"no such file or folder: {path}")
-    return files_below(path)
+    return list_files_below(path)
 
 
 def _read_headers(files: Iterable[Path], source: Path) -> tuple[list[Headers], list[Fault]]:
@@ -94,7 +94,7 @@ def _read_headers(files: Iterable[Path], source: Path) -> tuple[list[Headers], l
     others: list[Path] = []
     for file in files:
         try:
-            headers = _headers_of(file, source)
+            headers = _read_file(file, source)
         except IngestError as error:
             faults.append((file, error))
             continue
@@ -102,11 +102,11 @@ def _read_headers(files: Iterable[Path], source: Path) -> tuple[list[Headers], l
             found.append(headers)
         else:
             others.append(file)
-    faults.extend(suspicious_files(others, {headers[0].path for headers in found}))
+    faults.extend(find_suspect_files(others, {headers[0].path for headers in found}))
     return found, sorted(faults, key=itemgetter(0))
 
 
-def _headers_of(file: Path, source: Path) -> Headers:
+def _read_file(file: Path, source: Path) -> Headers:
     if os.path.isdir(file):
         raise IngestError(Reason.UNREADABLE, f"{file} is a folder that may not be read")
     if what_is_no_file(file) and os.path.isdir(source):
@@ -119,7 +119,7 @@ def _headers_of(file: Path, source: Path) -> Headers:
 def _judge_each(groups: Groups, *, resample: bool) -> list[Series]:
     """Judge each group, and as one those of one slice each that are slices of one stack."""
     found, left = [], set(groups)
-    for keys in lone_slices(groups):
+    for keys in find_lone_slices(groups):
         if series := _join(groups, keys):
             found.append(series)
             left.difference_update(keys)
@@ -147,7 +147,7 @@ def _group_faults(faults: Sequence[Fault]) -> list[list[Fault]]:
     return list(alike.values())
 
 
-def _damaged_series(faults: Sequence[Fault]) -> Series:
+def _make_damaged_series(faults: Sequence[Fault]) -> Series:
     """One series for damaged files that share the reason."""
     (file, error), *more = faults
     files = f"{len(more)} more file{'s' * (len(more) > 1)} of {file.parent}"
@@ -156,7 +156,7 @@ def _damaged_series(faults: Sequence[Fault]) -> Series:
     return replace(series, uid=error.series_uid, unreadable=tuple(path for path, _ in faults))
 
 
-def _what_was_given(path: Path, files: Sequence[Path]) -> Given:
+def _find_given(path: Path, files: Sequence[Path]) -> Given:
     if path.is_dir():
         return Given.FOLDER
     return Given.FILE if list(files) == [path] else Given.DIRECTORY

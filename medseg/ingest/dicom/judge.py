@@ -16,9 +16,9 @@ from medseg.base.text import counted, listed
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.copies import leave_out_copies
 from medseg.ingest.dicom.header.slice import Slice
-from medseg.ingest.dicom.notes import name_of, notes_on
+from medseg.ingest.dicom.notes import collect_notes, name_slices
 from medseg.ingest.dicom.pixels.real_world import put_in_one_scale
-from medseg.ingest.dicom.resample import Resampling, not_resampled, plan_resampling
+from medseg.ingest.dicom.resample import Resampling, explain_irregular, plan_resampling
 from medseg.ingest.dicom.rules.slice_rules import (
     SLICE_RULES,
     is_captured_slice,
@@ -26,7 +26,7 @@ from medseg.ingest.dicom.rules.slice_rules import (
     is_secondary_capture,
 )
 from medseg.ingest.dicom.series import Series
-from medseg.ingest.dicom.stack import STACK_RULES, sorted_along_normal, stack_geometry
+from medseg.ingest.dicom.stack import STACK_RULES, find_geometry, sort_along_normal
 from medseg.ingest.dicom.values.plausible_values import examine
 from medseg.ingest.reasons import IngestError, Note, Reason, Verdict
 
@@ -61,60 +61,60 @@ def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
     images = [s for s in slices if not is_localizer(s)]
     stack = [s for s in images if not is_secondary_capture(s)]
     sliced = [s for s in images if not is_secondary_capture(s) or is_captured_slice(s)]
-    if not stack or _fit(stack, sliced):
+    if not stack or _belong_to_stack(stack, sliced):
         stack = sliced
     if len(stack) in (0, 1, len(slices)):
-        return _judged(slices, resample=resample)
-    return _with_left_aside(_judged(stack, resample=resample), slices)
+        return _judge_slices(slices, resample=resample)
+    return _note_left_aside(_judge_slices(stack, resample=resample), slices)
 
 
-def _fit(stack: Sequence[Slice], with_captures: Sequence[Slice]) -> bool:
+def _belong_to_stack(stack: Sequence[Slice], with_captures: Sequence[Slice]) -> bool:
     """Whether secondary captures go on with a stack: they were its slices, of another class."""
     if not 0 < len(stack) < len(with_captures):
         return False
-    return _judged(with_captures, resample=False).verdict is not Verdict.REFUSE
+    return _judge_slices(with_captures, resample=False).verdict is not Verdict.REFUSE
 
 
-def _judged(slices: Sequence[Slice], *, resample: bool) -> Series:
+def _judge_slices(slices: Sequence[Slice], *, resample: bool) -> Series:
     slices = put_in_one_scale(slices)
     for reason, rule in SLICE_RULES:
         if finding := rule(slices):
-            return Series.refused(slices, reason, f"{finding} in {name_of(slices)}")
+            return Series.refused(slices, reason, f"{finding} in {name_slices(slices)}")
     single = leave_out_copies(slices)
     try:
-        ordered = examine(sorted_along_normal(single.slices))
+        ordered = examine(sort_along_normal(single.slices))
     except IngestError as error:
-        return Series.refused(slices, error.code, f"{error.finding} in {name_of(slices)}")
-    series = _stacked(ordered, resample=resample)
+        return Series.refused(slices, error.code, f"{error.finding} in {name_slices(slices)}")
+    series = _judge_stack(ordered, resample=resample)
     if len(single.slices) == len(slices):
         return series
-    return _with_copies(series, slices, differing=single.differing)
+    return _note_copies(series, slices, differing=single.differing)
 
 
-def _stacked(ordered: Sequence[Slice], *, resample: bool) -> Series:
+def _judge_stack(ordered: Sequence[Slice], *, resample: bool) -> Series:
     for reason, rule in STACK_RULES:
         if finding := rule(ordered):
-            finding = f"{finding} in {name_of(ordered)}"
+            finding = f"{finding} in {name_slices(ordered)}"
             if resample and reason in RESAMPLED_REASONS:
-                return _resampled(ordered, reason, finding)
+                return _judge_resampled(ordered, reason, finding)
             return Series.refused(ordered, reason, finding)
-    return _usable(ordered, notes_on(ordered), geometry=stack_geometry(ordered))
+    return _accept(ordered, collect_notes(ordered), geometry=find_geometry(ordered))
 
 
-def _with_copies(series: Series, slices: Sequence[Slice], *, differing: Sequence[str]) -> Series:
+def _note_copies(series: Series, slices: Sequence[Slice], *, differing: Sequence[str]) -> Series:
     """Record how many of the slices are copies of those that are read."""
     if series.verdict is Verdict.REFUSE:
         return series
     kind = "" if differing else "exact "
     copies = counted(len(slices) - len(series.slices), f"{kind}copy", plural=f"{kind}copies")
     but = f" but for {', '.join(differing)}" if differing else ""
-    finding = f"{copies}{but} among {len(slices)} slices left out of {name_of(slices)}"
-    finding += _by_folder(slices)
+    finding = f"{copies}{but} among {len(slices)} slices left out of {name_slices(slices)}"
+    finding += _count_by_folder(slices)
     notes = ((Reason.EXACT_COPIES, finding), *series.notes)
     return replace(series, verdict=Verdict.REPAIR, notes=notes)
 
 
-def _by_folder(slices: Sequence[Slice]) -> str:
+def _count_by_folder(slices: Sequence[Slice]) -> str:
     """How many slices lie in which folder, where they lie in several; else empty."""
     counts = Counter(s.path.parent for s in slices)
     if len(counts) == 1:
@@ -122,7 +122,7 @@ def _by_folder(slices: Sequence[Slice]) -> str:
     return f" ({listed([f'{count} in {folder}' for folder, count in sorted(counts.items())])})"
 
 
-def _with_left_aside(series: Series, slices: Sequence[Slice]) -> Series:
+def _note_left_aside(series: Series, slices: Sequence[Slice]) -> Series:
     """Record what of the slices is not in the series that the others make."""
     localizers = sum(map(is_localizer, slices))
     used = {(s.path, s.frame) for s in series.slices}
@@ -134,12 +134,12 @@ def _with_left_aside(series: Series, slices: Sequence[Slice]) -> Series:
     said = " and ".join(f"{n} {kind}{'s' * (n > 1)}" for n, kind in counts if n)
     if series.verdict is Verdict.REFUSE:
         return replace(series, notes=((series.reason, f"{series.finding} (without {said})"),))
-    finding = f"{said} of {len(slices)} slices left aside in {name_of(slices)}"
+    finding = f"{said} of {len(slices)} slices left aside in {name_slices(slices)}"
     notes = ((Reason.LEFT_ASIDE, finding), *series.notes)
     return replace(series, verdict=Verdict.REPAIR, notes=notes)
 
 
-def _usable(
+def _accept(
     slices: Sequence[Slice],
     notes: tuple[Note, ...],
     *,
@@ -158,9 +158,9 @@ def _usable(
     )
 
 
-def _resampled(slices: Sequence[Slice], reason: Reason, finding: str) -> Series:
-    if too_irregular := not_resampled(slices):
+def _judge_resampled(slices: Sequence[Slice], reason: Reason, finding: str) -> Series:
+    if too_irregular := explain_irregular(slices):
         return Series.refused(slices, reason, f"{finding}, and {too_irregular}")
     plan = plan_resampling(slices)
-    notes = ((Reason.RESAMPLED, f"{finding}; {plan.outline}"), *notes_on(slices))
-    return _usable(slices, notes, geometry=plan.geometry, resampling=plan)
+    notes = ((Reason.RESAMPLED, f"{finding}; {plan.outline}"), *collect_notes(slices))
+    return _accept(slices, notes, geometry=plan.geometry, resampling=plan)

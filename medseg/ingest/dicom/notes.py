@@ -8,15 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from medseg.base.text import counted
-from medseg.ingest.dicom.consistency.alternating import left_out_by_turns
+from medseg.ingest.dicom.consistency.alternating import list_left_out_by_turns
 from medseg.ingest.dicom.consistency.consistency import is_uid_per_file
-from medseg.ingest.dicom.header.image_kind import RESCALED_KINDS, contradiction
+from medseg.ingest.dicom.header.image_kind import RESCALED_KINDS, describe_contradiction
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.volume import CT_PADDING_HU
-from medseg.ingest.dicom.rules.completeness import Part, fewer_than_counted, uncounted_parts
-from medseg.ingest.dicom.rules.mosaic import mosaic_by, perhaps_mosaic_by
+from medseg.ingest.dicom.rules.completeness import (
+    Part,
+    count_uncounted_parts,
+    describe_missing_images,
+)
+from medseg.ingest.dicom.rules.mosaic import find_mosaic_sign, find_weak_mosaic_sign
 from medseg.ingest.dicom.rules.slice_rules import is_captured_slice
-from medseg.ingest.dicom.stack import thickness_mm
+from medseg.ingest.dicom.stack import find_thickness_mm
 from medseg.ingest.reasons import Note, Reason
 
 TISSUE_HU = (-950.0, 3071.0)
@@ -28,17 +32,17 @@ Padding is below or above: beyond the reach of what was measured.
 _FEW_RESCALES, _LEAST_JUMP_HU = 2, 500.0
 
 
-def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
+def collect_notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
     """List what was assumed about slices that make a volume, and what must be known of them.
 
     Args:
         slices: those of one series, which no rule refuses.
 
     Example:
-        >>> notes_on([header])  # doctest: +SKIP
+        >>> collect_notes([header])  # doctest: +SKIP
         ((<Reason.SINGLE_SLICE: 'single-slice'>, 'one slice, 5 mm thick, in series 1.2.3 (a.dcm)'),)
     """
-    name, notes = name_of(slices), []
+    name, notes = name_slices(slices), []
     if assumed := [s for s in slices if s.is_syntax_assumed]:
         syntaxes = ", ".join(sorted({s.transfer_syntax.name for s in assumed}))
         finding = f"{len(assumed)} slices state no right transfer syntax, read as {syntaxes}"
@@ -51,42 +55,42 @@ def notes_on(slices: Sequence[Slice]) -> tuple[Note, ...]:
         finding = f"{counted(len(captured), 'secondary capture')} with {stated}"
         notes.append((Reason.CAPTURED_SLICES, f"{finding}, taken as slices, in {name}"))
     if len(slices) == 1:
-        finding = f"one slice, {thickness_mm(slices[0]):.4g} mm thick, in {name}"
+        finding = f"one slice, {find_thickness_mm(slices[0]):.4g} mm thick, in {name}"
         notes.append((Reason.SINGLE_SLICE, finding))
     elif not slices[0].series_uid:
         files = len({s.path for s in slices})
         finding = f"{files} file{'s' * (files > 1)} without Series Instance UID in {name}"
         notes.append((Reason.NO_SERIES_UID, finding))
-    notes.extend(_uids_of_each_file(slices, name))
-    if absent := left_out_by_turns(slices):
+    notes.extend(_note_uids_of_each_file(slices, name))
+    if absent := list_left_out_by_turns(slices):
         finding = f"{', '.join(absent)} of every other of slices that overlap absent, in {name}"
         notes.append((Reason.ABSENT_BY_TURNS, finding))
     is_one_acquisition = len({s.origin.acquisition for s in slices}) == 1
-    counted_more = fewer_than_counted([s.counts for s in slices]) if is_one_acquisition else ""
+    counted_more = describe_missing_images([s.counts for s in slices]) if is_one_acquisition else ""
     if counted_more:
         finding = f"{counted_more} and {len(slices)} images are there, in {name}"
         notes.append((Reason.FEWER_IMAGES, finding))
     parts = {s.path: Part(s.counts, max(1, s.frames)) for s in slices}
-    if count := uncounted_parts(parts):
+    if count := count_uncounted_parts(parts):
         finding = f"{counted(count, 'part')} of a concatenation that does not state how many it has"
         notes.append((Reason.FEWER_IMAGES, f"{finding}, in {name}"))
-    if (begins := _first_in_stack(slices)) > 1:
+    if (begins := _find_first_in_stack(slices)) > 1:
         finding = f"the first InStackPositionNumber is {begins}, of {len(slices)} frames"
         notes.append((Reason.FEWER_IMAGES, f"{finding}, in {name}"))
-    if by := _may_be_mosaic(slices):
+    if by := _find_mosaic_sign(slices):
         finding = f"an image may show several slices side by side ({by}), in {name}"
         notes.append((Reason.POSSIBLE_MOSAIC, finding))
-    return (*notes, *_notes_on_values(slices, name))
+    return (*notes, *_collect_value_notes(slices, name))
 
 
-def _may_be_mosaic(slices: Sequence[Slice]) -> str:
+def _find_mosaic_sign(slices: Sequence[Slice]) -> str:
     """What says that images may be sheets, of slices that are not frames of several places."""
-    if len(slices) == 1 and (by := mosaic_by(slices[0])):
+    if len(slices) == 1 and (by := find_mosaic_sign(slices[0])):
         return by
-    return next(filter(None, (perhaps_mosaic_by(s) for s in slices if s.frame is None)), "")
+    return next(filter(None, (find_weak_mosaic_sign(s) for s in slices if s.frame is None)), "")
 
 
-def _uids_of_each_file(slices: Sequence[Slice], name: str) -> list[Note]:
+def _note_uids_of_each_file(slices: Sequence[Slice], name: str) -> list[Note]:
     studies = [(s.path, s.origin.study) for s in slices]
     frames = [(s.path, s.frame_of_reference) for s in slices]
     uids = {"Study Instance UID": studies, "Frame of Reference UID": frames}
@@ -97,16 +101,16 @@ def _uids_of_each_file(slices: Sequence[Slice], name: str) -> list[Note]:
     ]
 
 
-def _first_in_stack(slices: Sequence[Slice]) -> int:
+def _find_first_in_stack(slices: Sequence[Slice]) -> int:
     """Where the frames of one stack begin to count their places; 0 where not all of them do."""
     stated = [s.origin.in_stack for s in slices]
     is_one_stack = len({s.origin.stack for s in slices}) == 1
     return min(map(int, stated)) if is_one_stack and all(map(str.isdecimal, stated)) else 0
 
 
-def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
+def _collect_value_notes(slices: Sequence[Slice], name: str) -> list[Note]:
     notes = []
-    if said := contradiction(slices[0].sop_class, slices[0].modality):
+    if said := describe_contradiction(slices[0].sop_class, slices[0].modality):
         kind = slices[0].kind
         notes.append((Reason.CONFLICTING_MODALITY, f"{said}, read as {kind}, in {name}"))
     if slices[0].kind in ("", "OT"):
@@ -115,7 +119,7 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
     if count := sum(s.is_lossy for s in slices):
         finding = f"{count} of {len(slices)} slices were compressed with loss in {name}"
         notes.append((Reason.LOSSY_COMPRESSION, finding))
-    if ranges := set(filter(None, map(padding_in_tissue, slices))):
+    if ranges := set(filter(None, map(find_padding_in_tissue, slices))):
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         finding = f"values from {low:g} to {high:g} HU are called padding and become"
         notes.append((Reason.PADDED_TISSUE, f"{finding} {CT_PADDING_HU} HU in {name}"))
@@ -124,7 +128,7 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
     if not of_samples and _has_no_air(slices):
         finding = "the rescale leaves no CT value below 0 HU, where air and fat are"
         notes.append((Reason.UNLIKELY_VALUES, f"{finding}, in {name}"))
-    if said := _unlike_rescale(slices):
+    if said := _describe_other_intercept(slices):
         notes.append((Reason.UNLIKELY_VALUES, f"{said}, in {name}"))
     if any(s.kind in RESCALED_KINDS and s.rescale[0] < 0 for s in slices):
         finding = f"a negative rescale slope turns {slices[0].kind} values round"
@@ -144,7 +148,7 @@ def _notes_on_values(slices: Sequence[Slice], name: str) -> list[Note]:
     return notes
 
 
-def _unlike_rescale(slices: Sequence[Slice]) -> str:
+def _describe_other_intercept(slices: Sequence[Slice]) -> str:
     """CT slices of which some have another intercept than the rest, of samples stored alike.
 
     One scanner has one. Programs that scale each slice for itself change the slope too.
@@ -171,7 +175,7 @@ def _has_no_air(slices: Sequence[Slice]) -> bool:
     )
 
 
-def name_of(slices: Sequence[Slice]) -> str:
+def name_slices(slices: Sequence[Slice]) -> str:
     """What to call slices in a message: their series or folder, and the file where it is one."""
     first = slices[0]
     where = f"series {first.series_uid}" if first.series_uid else f"{first.path.parent}"
@@ -179,14 +183,14 @@ def name_of(slices: Sequence[Slice]) -> str:
     return where if len(files) > 1 else f"{where} ({first.path.name})"
 
 
-def padding_in_tissue(header: Slice) -> tuple[float, float] | None:
+def find_padding_in_tissue(header: Slice) -> tuple[float, float] | None:
     """Lowest and highest value in HU that a CT slice calls padding, where tissue has such values.
 
     None where it states no padding, or one outside `TISSUE_HU`, as it should be. What is known here
     is the range alone; the voxels are not read.
 
     Example:
-        >>> padding_in_tissue(header)  # PixelPaddingValue 1024, intercept -1024  # doctest: +SKIP
+        >>> find_padding_in_tissue(header)  # value 1024, intercept -1024  # doctest: +SKIP
         (0.0, 0.0)
     """
     if header.rescaled_kind != "CT" or header.padding is None:

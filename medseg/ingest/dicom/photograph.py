@@ -84,19 +84,19 @@ def read_colour(path: str | Path) -> np.ndarray:
     _check_kind(header)
     _check_length(header)
     try:
-        dataset = _dataset(path, pixel_bytes=header.pixels.length if header.pixels else 0)
+        dataset = _read_dataset(path, pixel_bytes=header.pixels.length if header.pixels else 0)
         _check_codestream(dataset, header)
         samples = next(decode_frames(dataset, [0]))
-        palette = _palette(dataset, path) if header.photometric == "PALETTE COLOR" else None
+        palette = _read_palette(dataset, path) if header.photometric == "PALETTE COLOR" else None
     except IngestError:
         raise
     except DECODE_ERRORS as error:
         finding = f"{path} in {header.transfer_syntax.name}"
         raise IngestError(Reason.UNDECODABLE, finding) from error
-    return _colours(samples, header, palette=palette)
+    return _to_colours(samples, header, palette=palette)
 
 
-def _dataset(path: Path, *, pixel_bytes: int) -> pydicom.Dataset:
+def _read_dataset(path: Path, *, pixel_bytes: int) -> pydicom.Dataset:
     with BoundedFile(path) as file:
         parsed = parse(file, path, pixel_bytes=pixel_bytes)
     if parsed is None:
@@ -168,7 +168,7 @@ def _check_codestream(dataset: pydicom.Dataset, header: Slice) -> None:
         raise IngestError(Reason.UNDECODABLE, f"{header.path} holds {said}")
 
 
-def _colours(samples: np.ndarray, header: Slice, *, palette: np.ndarray | None) -> np.ndarray:
+def _to_colours(samples: np.ndarray, header: Slice, *, palette: np.ndarray | None) -> np.ndarray:
     """Decoded samples, (rows, columns) or (rows, columns, 3), to (3, rows, columns)."""
     size = (header.rows, header.columns)
     if samples.shape != (size if header.samples == 1 else (*size, 3)):
@@ -183,9 +183,9 @@ def _colours(samples: np.ndarray, header: Slice, *, palette: np.ndarray | None) 
     return np.ascontiguousarray(np.moveaxis(samples, -1, 0))
 
 
-def _palette(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
+def _read_palette(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
     """The colour of each sample value from 0 on, (values, 3) uint8; the last one goes on."""
-    columns = [_palette_column(dataset, colour, path) for colour in _COLOURS]
+    columns = [_read_palette_column(dataset, colour, path) for colour in _COLOURS]
     longest = max(map(len, columns))
     palette = np.stack([np.pad(c, (0, longest - len(c)), mode="edge") for c in columns], axis=1)
     if not palette.any():
@@ -193,14 +193,14 @@ def _palette(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
     return palette
 
 
-def _palette_column(dataset: pydicom.Dataset, colour: str, path: Path) -> np.ndarray:
+def _read_palette_column(dataset: pydicom.Dataset, colour: str, path: Path) -> np.ndarray:
     """One look-up table by sample value, the first entry repeated before the first one mapped."""
     descriptor = dataset.get(f"{colour}PaletteColorLookupTableDescriptor")
     data = dataset.get(f"{colour}PaletteColorLookupTableData")
     if descriptor is None or len(descriptor) != 3 or not isinstance(data, bytes):
         raise IngestError(Reason.PIXEL_FORMAT, f"{path} has no plain {colour.lower()} palette")
     count, first, bits = (int(value) & 0xFFFF for value in descriptor)  # may be read as signed
-    entries = _palette_entries(data, count or 2**16, bits=bits, dataset=dataset)
+    entries = _read_palette_entries(data, count or 2**16, bits=bits, dataset=dataset)
     if entries is None:
         stated = f"{count or 2**16} entries of {bits} bits in {len(data)} bytes"
         finding = f"the {colour.lower()} palette of {path} has {stated}"
@@ -208,7 +208,7 @@ def _palette_column(dataset: pydicom.Dataset, colour: str, path: Path) -> np.nda
     return np.concatenate([np.repeat(entries[:1], first), entries])
 
 
-def _palette_entries(
+def _read_palette_entries(
     data: bytes, count: int, *, bits: int, dataset: pydicom.Dataset
 ) -> np.ndarray | None:
     """Entries of 8 bits; those of 16 are cut. None where the lengths do not fit each other."""

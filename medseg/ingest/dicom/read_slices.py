@@ -16,12 +16,12 @@ import pydicom
 from pydicom import uid
 from pydicom.tag import Tag
 
-from medseg.ingest.content import refusal_by_content
+from medseg.ingest.content import make_content_error
 from medseg.ingest.dicom.files import elements
 from medseg.ingest.dicom.files.bounded_file import BoundedFile
 from medseg.ingest.dicom.files.parse import (
     PARSE_ERRORS,
-    Part10,
+    ParsedFile,
     Progress,
     parse,
     without_validation,
@@ -38,7 +38,7 @@ from medseg.ingest.dicom.header.slice import PixelData, Slice
 from medseg.ingest.dicom.pixels.pixel_data import count_zeros_at_end, measure_pixels
 from medseg.ingest.dicom.pixels.real_world import apply_real_world_values
 from medseg.ingest.formats import is_volume_file
-from medseg.ingest.packing import PACKED_SUFFIXES, holds_packed_dicom, packing_of
+from medseg.ingest.packing import PACKED_SUFFIXES, find_packing, holds_packed_dicom
 from medseg.ingest.reasons import IngestError, Reason
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def read_slices(path: Path) -> tuple[Slice, ...]:
         with BoundedFile(path) as file, without_validation():
             parsed = parse(file, path, keywords=_KEYWORDS, progress=progress)
             if parsed is not None:
-                return _slices(parsed, path)
+                return _make_slices(parsed, path)
         _refuse_if_meant_to_be_dicom(path)
         return ()
     except IngestError as error:
@@ -114,12 +114,12 @@ def read_header(path: Path) -> Slice | None:
 
 def _refuse_if_meant_to_be_dicom(path: Path) -> None:
     size = path.stat().st_size
-    if size and path.suffix.lower() == ".dcm" and (packing := packing_of(path)):
+    if size and path.suffix.lower() == ".dcm" and (packing := find_packing(path)):
         raise IngestError(Reason.UNREADABLE, f"{path} is a {packing} file: unpack it")
     if path.suffix.lower() not in PACKED_SUFFIXES and holds_packed_dicom(path):
         finding = f"{path} is a DICOM file packed with gzip: unpack it"
         raise IngestError(Reason.UNREADABLE, finding)
-    if size and path.suffix.lower() == ".dcm" and (known := refusal_by_content(path)):
+    if size and path.suffix.lower() == ".dcm" and (known := make_content_error(path)):
         raise IngestError(Reason.UNREADABLE, known.finding)
     if (size == 0 and not is_volume_file(path)) or path.suffix.lower() == ".dcm":
         raise IngestError(
@@ -128,7 +128,7 @@ def _refuse_if_meant_to_be_dicom(path: Path) -> None:
     logger.debug("passed over %s: no DICOM prefix", path)
 
 
-def _slices(parsed: Part10, path: Path) -> tuple[Slice, ...]:
+def _make_slices(parsed: ParsedFile, path: Path) -> tuple[Slice, ...]:
     meta = parsed.dataset.file_meta
     if meta.get("MediaStorageSOPClassUID") == uid.MediaStorageDirectoryStorage:
         return ()
@@ -136,16 +136,16 @@ def _slices(parsed: Part10, path: Path) -> tuple[Slice, ...]:
     if parsed.is_syntax_assumed and pixels is not None and pixels.is_encapsulated:
         finding = f"{path} has compressed pixels and states no transfer syntax"
         raise IngestError(Reason.UNREADABLE, finding)
-    header = _header(parsed, path, pixels=pixels)
+    header = _make_header(parsed, path, pixels=pixels)
     if pixels is not None and header.excess_bytes:
         header = replace(
             header, pixels=replace(pixels, zeros=count_zeros_at_end(parsed.stream, pixels))
         )
-    header = _with_sign_of_codestream(header)
-    return tuple(map(apply_real_world_values, multiframe.frames(header, parsed.dataset)))
+    header = _take_sign_of_codestream(header)
+    return tuple(map(apply_real_world_values, multiframe.split_frames(header, parsed.dataset)))
 
 
-def _with_sign_of_codestream(header: Slice) -> Slice:
+def _take_sign_of_codestream(header: Slice) -> Slice:
     """Give samples the sign that their codestream states where the header says that none is."""
     codestream = None if header.pixels is None else header.pixels.codestream
     if codestream is None or not codestream.is_signed or header.pixel_representation != 0:
@@ -155,10 +155,10 @@ def _with_sign_of_codestream(header: Slice) -> Slice:
     return replace(header, pixel_representation=1, sample_notes=notes)
 
 
-def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
+def _make_header(parsed: ParsedFile, path: Path, *, pixels: PixelData | None) -> Slice:
     dataset = parsed.dataset
-    text, whole = partial(elements.text, dataset), partial(elements.whole, dataset)
-    number, vector = partial(elements.number, dataset), partial(elements.vector, dataset)
+    text, whole = partial(elements.get_text, dataset), partial(elements.get_whole, dataset)
+    number, vector = partial(elements.get_number, dataset), partial(elements.get_vector, dataset)
     bits_stored = whole("BitsStored") or whole("HighBit", -1) + 1
     return Slice(
         path=path,
@@ -170,8 +170,8 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         instance=text("SOPInstanceUID"),
         series_uid=text("SeriesInstanceUID"),
         frame_of_reference=text("FrameOfReferenceUID"),
-        modality=_modality(dataset),
-        image_type=elements.words(dataset, "ImageType"),
+        modality=_read_modality(dataset),
+        image_type=elements.get_words(dataset, "ImageType"),
         frames=whole("NumberOfFrames", 1),
         rows=whole("Rows"),
         columns=whole("Columns"),
@@ -186,10 +186,10 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         bits_stored=bits_stored,
         high_bit=whole("HighBit", bits_stored - 1),
         pixel_representation=whole("PixelRepresentation", -1),
-        padding=_padding_range(dataset),
+        padding=_read_padding_range(dataset),
         slope=number("RescaleSlope"),
         intercept=number("RescaleIntercept"),
-        rescale_type=elements.unit(dataset),
+        rescale_type=elements.get_unit(dataset),
         has_modality_lut=bool(dataset.get("ModalityLUTSequence")),
         is_lossy=_is_lossy(text("LossyImageCompression"), parsed.syntax)
         or (pixels is not None and pixels.is_irreversible),
@@ -198,26 +198,26 @@ def _header(parsed: Part10, path: Path, *, pixels: PixelData | None) -> Slice:
         pixels=pixels,
         origin=origin.read_origin(dataset),
         counts=counts.read_counts(dataset),
-        tiles=private.tiles(dataset),
+        tiles=private.read_tiles(dataset),
         is_called_mosaic=private.is_called_mosaic(dataset),
         acquired=acquired_matrix.read_matrix(dataset),
         scale_slope=private.SCALE_SLOPE.read(dataset),
-        overlay_bits=_overlay_bits(dataset),
+        overlay_bits=_read_overlay_bits(dataset),
         real_world=real_world_mapping.read_mappings([dataset]),
         ends_at=parsed.last_read if pixels is None else "",
     )
 
 
-def _modality(dataset: pydicom.Dataset) -> str:
+def _read_modality(dataset: pydicom.Dataset) -> str:
     """Modality; where it is absent or "OT", what only a segmentation or a dose states tells it."""
-    stated = elements.text(dataset, "Modality")
+    stated = elements.get_text(dataset, "Modality")
     if stated not in ("", "OT"):
         return stated
-    found = (kind for keyword, kind in _OF_DERIVED.items() if elements.text(dataset, keyword))
+    found = (kind for keyword, kind in _OF_DERIVED.items() if elements.get_text(dataset, keyword))
     return next(found, stated)
 
 
-def _padding_range(dataset: pydicom.Dataset) -> tuple[int, int] | None:
+def _read_padding_range(dataset: pydicom.Dataset) -> tuple[int, int] | None:
     """Lowest and highest stored value that mean "no data" (PS3.3 C.7.5.1.1.2)."""
     value = dataset.get("PixelPaddingValue")
     if not isinstance(value, int):
@@ -227,7 +227,7 @@ def _padding_range(dataset: pydicom.Dataset) -> tuple[int, int] | None:
     return min(value, other), max(value, other)
 
 
-def _overlay_bits(dataset: pydicom.Dataset) -> int:
+def _read_overlay_bits(dataset: pydicom.Dataset) -> int:
     """The bits of a sample that hold an overlay, as older images store it (PS3.5 section 8.1.2)."""
     stated = (dataset.get(tag) for tag in _OVERLAY_POSITIONS)
     positions = {e.value for e in stated if e is not None and isinstance(e.value, int)}

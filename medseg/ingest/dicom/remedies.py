@@ -49,7 +49,7 @@ OF_A_DIRECTORY: dict[Reason, str] = {
 """Where a DICOMDIR was passed."""
 
 
-def remedy_for(reason: Reason, *, given: Given = Given.FOLDER, is_one_file: bool = False) -> str:
+def find_remedy(reason: Reason, *, given: Given = Given.FOLDER, is_one_file: bool = False) -> str:
     """What to do about a finding.
 
     Args:
@@ -58,7 +58,7 @@ def remedy_for(reason: Reason, *, given: Given = Given.FOLDER, is_one_file: bool
         is_one_file: whether all slices are frames of one file.
 
     Example:
-        >>> remedy_for(Reason.UNREADABLE, given=Given.FILE)
+        >>> find_remedy(Reason.UNREADABLE, given=Given.FILE)
         'copy or convert the file again'
     """
     tables = {Given.FILE: OF_A_FILE, Given.DIRECTORY: OF_A_DIRECTORY}

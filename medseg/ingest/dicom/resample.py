@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.header.slice import Slice
-from medseg.ingest.dicom.stack import depths_mm, normal
+from medseg.ingest.dicom.stack import find_normal, measure_depths_mm
 
 MAX_GAP = 3.0
 """The widest gap that is interpolated, in median gaps: two missing slices in a row."""
@@ -75,12 +75,12 @@ def plan_resampling(slices: Sequence[Slice]) -> Resampling:
     moved = moved_mm / first.pixel_spacing_mm
     moved = np.where(np.abs(moved - moved.round()) < SNAP, moved.round(), moved)
     low, high = np.floor(moved.min(axis=0)), np.ceil(moved.max(axis=0))
-    depths = depths_mm(slices) - depths_mm(slices)[0]
-    planes = round(float(depths[-1]) / _usual_gap_mm(depths)) + 1
+    depths = measure_depths_mm(slices) - measure_depths_mm(slices)[0]
+    planes = round(float(depths[-1]) / _find_usual_gap_mm(depths)) + 1
     step_mm = float(depths[-1]) / (planes - 1)
     affine = np.eye(4)
     affine[:3, :3] = np.stack(
-        [*(axes * first.pixel_spacing_mm[:, None])[::-1], normal(first) * step_mm], axis=1
+        [*(axes * first.pixel_spacing_mm[:, None])[::-1], find_normal(first) * step_mm], axis=1
     )
     affine[:3, 3] = first.position + (low * first.pixel_spacing_mm) @ axes
     rows, columns = (np.array([first.rows, first.columns]) + high - low).astype(int)
@@ -88,9 +88,9 @@ def plan_resampling(slices: Sequence[Slice]) -> Resampling:
     return Resampling(low - moved, depths, step_mm, geometry)
 
 
-def not_resampled(slices: Sequence[Slice]) -> str:
+def explain_irregular(slices: Sequence[Slice]) -> str:
     """Why slices are too irregular to be resampled, with the numbers; empty when they are not."""
-    gaps = np.diff(depths_mm(slices))
+    gaps = np.diff(measure_depths_mm(slices))
     if gaps.max() > MAX_GAP * np.median(gaps):
         widest = gaps.max() / np.median(gaps)
         return f"a gap of {widest:.3g} median gaps is too wide to interpolate (limit {MAX_GAP:g})"
@@ -103,7 +103,7 @@ def not_resampled(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def _usual_gap_mm(depths: np.ndarray) -> float:
+def _find_usual_gap_mm(depths: np.ndarray) -> float:
     """The mean of the gaps about the median one, which rounding may have moved."""
     gaps = np.diff(depths)
     median = np.median(gaps)
@@ -130,13 +130,13 @@ def resample(volume: np.ndarray, plan: Resampling, *, fill: float) -> np.ndarray
     for m in range(planes):
         k, weight = plan.neighbours(m)
         needed = (k, k + 1) if weight else (k,)
-        moved = {n: moved[n] if n in moved else _moved(volume, plan, n) for n in needed}
+        moved = {n: moved[n] if n in moved else _move_slice(volume, plan, n) for n in needed}
         out[m] = moved[k] if not weight else (1 - weight) * moved[k] + weight * moved[k + 1]
     out[np.isnan(out)] = fill
     return out.transpose(2, 1, 0)
 
 
-def _moved(volume: np.ndarray, plan: Resampling, index: int) -> np.ndarray:
+def _move_slice(volume: np.ndarray, plan: Resampling, index: int) -> np.ndarray:
     """One slice on the pixels of the grid's planes: (rows, columns), NaN outside of it."""
     columns, rows, _ = plan.geometry.shape
     return ndimage.affine_transform(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from medseg.ingest.content import without_format
+from medseg.ingest.content import make_format_error
 from medseg.ingest.dicom.judge import judge
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.reasons import IngestError, Reason, Verdict
@@ -58,19 +58,19 @@ def choose_series(
     _check_arguments(series_uid, choose)
     damaged = [series for series in found if _is_of_unknown_series(series)]
     if series_uid is not None:
-        return _named(found, path, series_uid=series_uid, damaged=damaged)
+        return _choose_by_uid(found, path, series_uid=series_uid, damaged=damaged)
     if damaged:
         return damaged[0]
     images = [s for s in found if not is_companion(s)] or list(found)
     if not images:
-        raise _nothing(path)
+        raise _make_empty_error(path)
     if len(found) > len(images):
         logger.info("left %d series without image slices in %s", len(found) - len(images), path)
     if len(images) == 1:
         return images[0]
     if choose == "largest":
-        return _largest(images, path)
-    finding = f"{len(images)} series in {path}: {_listed(images)}"
+        return _choose_largest(images, path)
+    finding = f"{len(images)} series in {path}: {_list_series(images)}"
     raise IngestError(Reason.SEVERAL_SERIES, finding)
 
 
@@ -90,13 +90,13 @@ def _check_arguments(series_uid: str | None, choose: str | None) -> None:
         raise ValueError(f"series_uid={series_uid} and choose={choose!r} exclude each other")
 
 
-def _nothing(path: Path) -> IngestError:
+def _make_empty_error(path: Path) -> IngestError:
     if path.is_file():
-        return without_format(path)
+        return make_format_error(path)
     return IngestError(Reason.EMPTY_FOLDER, f"no DICOM in {path}")
 
 
-def _named(
+def _choose_by_uid(
     found: Sequence[Series], path: Path, *, series_uid: str, damaged: Sequence[Series]
 ) -> Series:
     """The series of a UID; a file that is damaged or not there stands in for it where it may be it.
@@ -105,45 +105,45 @@ def _named(
     one unless it states the UID, lies unnamed beside the files of the series, where it may be its
     first or last slice, or nothing else has the UID.
     """
-    named = next((s for s in found if series_uid in _uids(s) and s not in damaged), None)
+    named = next((s for s in found if series_uid in _collect_uids(s) and s not in damaged), None)
     for series in damaged:
-        if named is None or series.reason is Reason.NOT_FOUND or _may_be_of(named, series):
+        if named is None or series.reason is Reason.NOT_FOUND or _may_belong_to(named, series):
             return series
     if named is not None:
-        _warn_of(damaged, path, taken=named)
+        _warn_of_damaged(damaged, path, taken=named)
         return named
-    holds = f", which holds {_listed(found)}" if found else ""
+    holds = f", which holds {_list_series(found)}" if found else ""
     raise IngestError(Reason.UNKNOWN_SERIES, f"no series {series_uid} in {path}{holds}")
 
 
-def _uids(series: Series) -> set[str]:
+def _collect_uids(series: Series) -> set[str]:
     """The UID, and those of its slices where each file has one of its own."""
     return {series.uid, *(s.series_uid for s in series.slices)}
 
 
-def _may_be_of(named: Series, damaged: Series) -> bool:
+def _may_belong_to(named: Series, damaged: Series) -> bool:
     if damaged.uid:
         return damaged.uid == named.uid
     return bool({f.parent for f in damaged.files} & {f.parent for f in named.files})
 
 
-def _warn_of(damaged: Sequence[Series], path: Path, *, taken: Series) -> None:
+def _warn_of_damaged(damaged: Sequence[Series], path: Path, *, taken: Series) -> None:
     count = sum(len(series.files) for series in damaged)
     if count and taken.verdict is not Verdict.REFUSE:
         files = f"{count} damaged file{'s' * (count > 1)}"
         logger.warning("series %s is taken without %s in %s", taken.uid, files, path)
 
 
-def _largest(images: Sequence[Series], path: Path) -> Series:
+def _choose_largest(images: Sequence[Series], path: Path) -> Series:
     usable = [s for s in images if s.verdict is not Verdict.REFUSE]
     most = max((len(s.slices) for s in usable), default=0)
     largest = [s for s in usable if len(s.slices) == most]
     if len(largest) != 1:
         what = "none is usable" if not largest else f"{len(largest)} share the most slices, {most}"
-        finding = f"{len(images)} series in {path} and {what}: {_listed(images)}"
+        finding = f"{len(images)} series in {path} and {what}: {_list_series(images)}"
         raise IngestError(Reason.SEVERAL_SERIES, finding)
     chosen = largest[0]
-    finding = f"{_outline(chosen)} is the largest of {len(images)} series in {path}"
+    finding = f"{_describe(chosen)} is the largest of {len(images)} series in {path}"
     return replace(
         chosen, verdict=Verdict.REPAIR, notes=((Reason.CHOSEN_SERIES, finding), *chosen.notes)
     )
@@ -155,22 +155,22 @@ def _is_of_unknown_series(series: Series) -> bool:
     return is_cut or not series.slices
 
 
-def _listed(found: Sequence[Series]) -> str:
+def _list_series(found: Sequence[Series]) -> str:
     """What tells series apart without patient data; descriptions may hold some."""
-    return ", ".join(_outline(series) for series in found)
+    return ", ".join(_describe(series) for series in found)
 
 
-def _outline(series: Series) -> str:
+def _describe(series: Series) -> str:
     sizes = sorted({f"{s.columns}x{s.rows}" for s in series.slices})
     size = sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes"
     files = len(series.files)
     count = f"{files} file{'s' if files > 1 else ''}"
     refused = [f"refused as {series.reason}"] if series.verdict is Verdict.REFUSE else []
     facts = [series.modality or "no modality", size, count, *refused]
-    return f"{series.uid or _place(series)} ({', '.join(facts)})"
+    return f"{series.uid or _describe_place(series)} ({', '.join(facts)})"
 
 
-def _place(series: Series) -> str:
+def _describe_place(series: Series) -> str:
     """What stands for a UID that is not stated: the folder, which `load` takes."""
     folders = sorted({str(file.parent) for file in series.files})
     return f"no UID in {folders[0]}" if len(folders) == 1 else "no UID"

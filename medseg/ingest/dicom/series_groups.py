@@ -21,11 +21,11 @@ def group_by_series(files: Iterable[Sequence[Slice]]) -> Groups:
     """
     groups: Groups = {}
     for headers in files:
-        groups.setdefault(_key_of(headers[0]), []).extend(headers)
+        groups.setdefault(_find_key(headers[0]), []).extend(headers)
     return _join_copied_folders(groups)
 
 
-def _key_of(header: Slice) -> tuple[str, ...]:
+def _find_key(header: Slice) -> tuple[str, ...]:
     """The UID; without it, folder, study, patient and series number are what tells series apart."""
     if header.series_uid:
         return (header.series_uid,)
@@ -45,7 +45,7 @@ def _join_copied_folders(groups: Groups) -> Groups:
     return joined
 
 
-def lone_slices(groups: Groups) -> Iterator[list[tuple[str, ...]]]:
+def find_lone_slices(groups: Groups) -> Iterator[list[tuple[str, ...]]]:
     """The keys of series of one slice each that may be one, of which every file has its own UID.
 
     ITK makes a UID up whenever it writes a file and none is set, and so do some anonymisers. Such

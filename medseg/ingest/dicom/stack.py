@@ -1,6 +1,6 @@
 """Stack: slices sorted along their normal, checked for regularity, and the grid they make.
 
-Works in the DICOM patient system, LPS+ millimetres (PS3.3 C.7.6.2.1.1), which only `stack_geometry`
+Works in the DICOM patient system, LPS+ millimetres (PS3.3 C.7.6.2.1.1), which only `find_geometry`
 leaves. The slices have passed the slice rules, so they are parallel and complete.
 """
 
@@ -13,9 +13,9 @@ import numpy as np
 
 from medseg.base.text import counted
 from medseg.geometry import ORTHOGONALITY_TOLERANCE, Geometry
-from medseg.ingest.dicom.consistency.consistency import differences, mixed_acquisition
-from medseg.ingest.dicom.consistency.kinds import some_decimal_commas
-from medseg.ingest.dicom.consistency.slice_differences import names_of_differences
+from medseg.ingest.dicom.consistency.consistency import describe_differences, mixed_acquisition
+from medseg.ingest.dicom.consistency.kinds import find_decimal_commas
+from medseg.ingest.dicom.consistency.slice_differences import name_differences
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.rules.geometry_rules import LONGEST_MM, SHORTEST_MM
 from medseg.ingest.dicom.rules.slice_rules import Rule
@@ -43,28 +43,28 @@ FEW_WIDE_GAPS = 1 / 3
 _BINARY_FRACTION_MM = 1e-6  # what differences of decimal fractions are off in binary
 
 
-def sorted_along_normal(slices: Sequence[Slice]) -> list[Slice]:
+def sort_along_normal(slices: Sequence[Slice]) -> list[Slice]:
     """Sort by the projection of the position on the normal; InstanceNumber plays no part."""
-    order = np.argsort(depths_mm(slices), kind="stable")
+    order = np.argsort(measure_depths_mm(slices), kind="stable")
     return [slices[k] for k in order]
 
 
-def stack_geometry(slices: Sequence[Slice]) -> Geometry:
+def find_geometry(slices: Sequence[Slice]) -> Geometry:
     """The grid of the volume whose axes are column index, row index, slice.
 
     The third column of the affine is the step between slices as positioned, not their normal times
-    a spacing, so that no slice is moved by more than the tolerance of `regular_grid`.
+    a spacing, so that no slice is moved by more than the tolerance of `fit_regular_grid`.
     """
     first = slices[0]
     between_rows_mm, between_columns_mm = first.pixel_spacing_mm
     affine = np.eye(4)
     affine[:3, 0] = first.orientation[:3] * between_columns_mm
     affine[:3, 1] = first.orientation[3:] * between_rows_mm
-    affine[:3, 3], affine[:3, 2] = regular_grid(slices)
+    affine[:3, 3], affine[:3, 2] = fit_regular_grid(slices)
     return Geometry.from_lps((first.columns, first.rows, len(slices)), affine)
 
 
-def regular_grid(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
+def fit_regular_grid(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
     """The place of the first slice and the step from slice to slice, LPS+ mm, (3,) each.
 
     The first slice and the mean step, where that brings every slice within the tolerance of its
@@ -74,41 +74,41 @@ def regular_grid(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
     Args:
         slices: sorted along their normal.
     """
-    positions, last = _positions(slices), len(slices) - 1
+    positions, last = _collect_positions(slices), len(slices) - 1
     if last == 0:
-        return positions[0], normal(slices[0]) * thickness_mm(slices[0])
+        return positions[0], find_normal(slices[0]) * find_thickness_mm(slices[0])
     origin, step = positions[0], (positions[-1] - positions[0]) / last
-    if _farthest_mm(positions, origin, step) <= _allowed_mm(step):
+    if _measure_farthest_mm(positions, origin, step) <= _find_allowed_mm(step):
         return origin, step
     k = np.arange(len(slices))
-    offsets, slopes = np.array([_nearest_line(coordinate, k) for coordinate in positions.T]).T
+    offsets, slopes = np.array([_fit_line(coordinate, k) for coordinate in positions.T]).T
     return offsets, slopes
 
 
-def thickness_mm(header: Slice) -> float:
+def find_thickness_mm(header: Slice) -> float:
     """Extent of a slice that stands alone: its thickness, else its stated spacing, else 0."""
     stated = (header.thickness_mm, header.spacing_between_mm)
     return next((t for t in stated if t and SHORTEST_MM <= t <= LONGEST_MM), 0.0)
 
 
-def normal(header: Slice) -> np.ndarray:
+def find_normal(header: Slice) -> np.ndarray:
     """The unit vector along which slices are stacked, LPS+: row direction x column direction."""
     return np.cross(header.orientation[:3], header.orientation[3:])
 
 
-def depths_mm(slices: Sequence[Slice]) -> np.ndarray:
+def measure_depths_mm(slices: Sequence[Slice]) -> np.ndarray:
     """Distance of each slice from the origin along the common normal."""
-    return _positions(slices) @ normal(slices[0])
+    return _collect_positions(slices) @ find_normal(slices[0])
 
 
 def _no_slice_spacing(slices: Sequence[Slice]) -> str:
-    if len(slices) > 1 or thickness_mm(slices[0]) > 0:
+    if len(slices) > 1 or find_thickness_mm(slices[0]) > 0:
         return ""
     return "one slice without SliceThickness or SpacingBetweenSlices"
 
 
 def _duplicate_positions(slices: Sequence[Slice]) -> str:
-    depths = depths_mm(slices)
+    depths = measure_depths_mm(slices)
     places = np.concatenate([[0], np.cumsum(np.diff(depths) > SAME_POSITION_MM)])
     place, count = Counter(places.tolist()).most_common(1)[0]
     if count == 1:
@@ -117,9 +117,9 @@ def _duplicate_positions(slices: Sequence[Slice]) -> str:
     positions = counted(int(places[-1]) + 1, "position")
     found = f"{len(slices)} slices at {positions}, {count} at {depth:.6g} mm"
     there = [s for s, p in zip(slices, places.tolist(), strict=True) if p == place]
-    if told_apart := differences(there):
+    if told_apart := describe_differences(there):
         return f"{found} with {told_apart}"
-    named = ", ".join(names_of_differences(there))
+    named = ", ".join(name_differences(there))
     return f"{found} that differ in {named}" if named else found
 
 
@@ -132,18 +132,18 @@ def _missing_slices(slices: Sequence[Slice]) -> str:
     finding = _uneven_spacing(slices)
     if not finding:
         return ""
-    depths = depths_mm(slices)
-    steps = _steps(np.diff(depths))
+    depths = measure_depths_mm(slices)
+    steps = _count_steps(np.diff(depths))
     wide = float(np.mean(steps > 1))
     places = np.concatenate([[0], np.cumsum(steps)])
-    origin, step = _nearest_line(depths, places)
+    origin, step = _fit_line(depths, places)
     farthest = float(np.abs(origin + places * step - depths).max())
-    rounding_mm = _allowed_mm(np.array([step])) if wide <= FEW_WIDE_GAPS else 0.0
+    rounding_mm = _find_allowed_mm(np.array([step])) if wide <= FEW_WIDE_GAPS else 0.0
     allowed_mm = max(rounding_mm, SPACING_TOLERANCE * step)
     return finding if wide > 0 and farthest <= allowed_mm else ""
 
 
-def _steps(gaps_mm: np.ndarray) -> np.ndarray:
+def _count_steps(gaps_mm: np.ndarray) -> np.ndarray:
     """How many steps of one grid each gap is: (n,) whole numbers of at least 1.
 
     Gaps are taken from the smallest up. The step is fitted by least squares to those before, so
@@ -162,20 +162,20 @@ def _steps(gaps_mm: np.ndarray) -> np.ndarray:
 def _uneven_spacing(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
-    depths, upright = depths_mm(slices), normal(slices[0])
-    origin, step = regular_grid(slices)
-    farthest = _farthest_mm(depths[:, None], origin @ upright, step @ upright)
-    if farthest <= _allowed_mm(step):
+    depths, upright = measure_depths_mm(slices), find_normal(slices[0])
+    origin, step = fit_regular_grid(slices)
+    farthest = _measure_farthest_mm(depths[:, None], origin @ upright, step @ upright)
+    if farthest <= _find_allowed_mm(step):
         return ""
     gaps = np.diff(depths)
     extent = f"from {gaps.min():.4g} to {gaps.max():.4g} mm"
-    return f"slice spacing varies {extent}, {_off_grid_by(farthest, step)}"
+    return f"slice spacing varies {extent}, {_describe_off_grid(farthest, step)}"
 
 
 def _tilted_stack(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
-    (_, step), upright = regular_grid(slices), normal(slices[0])
+    (_, step), upright = fit_regular_grid(slices), find_normal(slices[0])
     sideways_mm = float(np.linalg.norm(step - (step @ upright) * upright))
     sine = sideways_mm / float(np.linalg.norm(step))
     drift_mm = sideways_mm * (len(slices) - 1)
@@ -189,35 +189,35 @@ def _tilted_stack(slices: Sequence[Slice]) -> str:
 def _off_grid(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
-    origin, step = regular_grid(slices)
-    farthest = _farthest_mm(_positions(slices), origin, step)
-    if farthest <= _allowed_mm(step):
+    origin, step = fit_regular_grid(slices)
+    farthest = _measure_farthest_mm(_collect_positions(slices), origin, step)
+    if farthest <= _find_allowed_mm(step):
         return ""
-    return _off_grid_by(farthest, step)
+    return _describe_off_grid(farthest, step)
 
 
-def _off_grid_by(farthest_mm: float, step: np.ndarray) -> str:
-    tolerance = f"tolerance {_allowed_mm(step):.3g} mm"
+def _describe_off_grid(farthest_mm: float, step: np.ndarray) -> str:
+    tolerance = f"tolerance {_find_allowed_mm(step):.3g} mm"
     return f"slices lie up to {farthest_mm:.3g} mm off a regular grid ({tolerance})"
 
 
-def _positions(slices: Sequence[Slice]) -> np.ndarray:
+def _collect_positions(slices: Sequence[Slice]) -> np.ndarray:
     return np.array([s.position for s in slices])
 
 
-def _farthest_mm(positions: np.ndarray, origin: np.ndarray, step: np.ndarray) -> float:
+def _measure_farthest_mm(positions: np.ndarray, origin: np.ndarray, step: np.ndarray) -> float:
     """How far the worst coordinate of positions (slices, n) lies off its place on a grid."""
     places = origin + np.arange(len(positions))[:, None] * step
     return float(np.abs(positions - places).max())
 
 
-def _allowed_mm(step: np.ndarray) -> float:
+def _find_allowed_mm(step: np.ndarray) -> float:
     spacing = float(np.linalg.norm(step))
     most = min(max(ROUNDING_MM, SPACING_TOLERANCE * spacing), POSITION_TOLERANCE * spacing)
     return most + _BINARY_FRACTION_MM
 
 
-def _nearest_line(values: np.ndarray, places: np.ndarray) -> tuple[float, float]:
+def _fit_line(values: np.ndarray, places: np.ndarray) -> tuple[float, float]:
     """The value at place 0 and the slope of the line whose largest distance from values is least.
 
     Chebyshev's fit: one of its two parallels runs along an edge of the convex hull.
@@ -226,13 +226,13 @@ def _nearest_line(values: np.ndarray, places: np.ndarray) -> tuple[float, float]
         values: (n,), one at each place.
         places: (n,), ascending.
     """
-    slopes = {*_hull_slopes(values, places), *_hull_slopes(-values, places, sign=-1)}
+    slopes = {*_find_hull_slopes(values, places), *_find_hull_slopes(-values, places, sign=-1)}
     slope = min(slopes, key=lambda s: float(np.ptp(values - s * places)))
     apart = values - slope * places
     return float(apart.min() + apart.max()) / 2, slope
 
 
-def _hull_slopes(values: np.ndarray, places: np.ndarray, *, sign: int = 1) -> list[float]:
+def _find_hull_slopes(values: np.ndarray, places: np.ndarray, *, sign: int = 1) -> list[float]:
     """Slopes of the edges below the points (places, values): Andrew's monotone chain."""
     ends: list[tuple[int, float]] = []
     slopes: list[float] = []
@@ -249,7 +249,7 @@ def _hull_slopes(values: np.ndarray, places: np.ndarray, *, sign: int = 1) -> li
 STACK_RULES: tuple[tuple[Reason, Rule], ...] = (
     (Reason.NO_SLICE_SPACING, _no_slice_spacing),
     (Reason.DUPLICATE_POSITIONS, _duplicate_positions),
-    (Reason.UNREADABLE, some_decimal_commas),
+    (Reason.UNREADABLE, find_decimal_commas),
     (Reason.MIXED_ACQUISITION, mixed_acquisition),
     (Reason.MISSING_SLICES, _missing_slices),
     (Reason.UNEVEN_SPACING, _uneven_spacing),

@@ -91,10 +91,10 @@ def count_tiff_frames(file: PictureBytes) -> int:
     Raises:
         EOFError: a directory is cut.
     """
-    place, seen = _first_directory(file), set[int]()
+    place, seen = _find_first_directory(file), set[int]()
     while place and place not in seen and len(seen) < MOST_FRAMES_COUNTED:
         seen.add(place)
-        _, place = _directory(file, place)
+        _, place = _read_directory(file, place)
     return max(1, len(seen))
 
 
@@ -114,16 +114,16 @@ def _check_profiles(file: PictureBytes, path: Path) -> None:
 
 def _check_places(file: PictureBytes, path: Path) -> None:
     """Refuse tables of more strips or tiles than pictures have."""
-    if not (place := _first_directory(file)):
+    if not (place := _find_first_directory(file)):
         return
-    counts, _ = _directory(file, place)
+    counts, _ = _read_directory(file, place)
     most = max((counts.get(tag, 0) for tag in _TABLES_OF_PLACES), default=0)
     if most > FREE_PIECES:
         finding = f"{path} states {most} strips or tiles, more than {FREE_PIECES}"
         raise IngestError(Reason.TOO_LARGE, finding)
 
 
-def _first_directory(file: PictureBytes) -> int:
+def _find_first_directory(file: PictureBytes) -> int:
     """Where the first directory lies; 0 for what is no TIFF."""
     file.seek(0)
     head = file.read(16)
@@ -138,7 +138,7 @@ def _first_directory(file: PictureBytes) -> int:
     return 0
 
 
-def _directory(file: PictureBytes, place: int) -> tuple[dict[int, int], int]:
+def _read_directory(file: PictureBytes, place: int) -> tuple[dict[int, int], int]:
     """The number of values of each tag of a directory, and where the next one lies."""
     file.seek(0)
     head = file.read(4)
@@ -146,17 +146,17 @@ def _directory(file: PictureBytes, place: int) -> tuple[dict[int, int], int]:
     is_big = struct.unpack(order + "H", head[2:])[0] == _BIG_TIFF
     length, entry, last = ("Q", "HHQ8x", "Q") if is_big else ("H", "HHI4x", "I")
     file.seek(place)
-    (count,) = struct.unpack(order + length, _exactly(file, struct.calcsize(order + length)))
+    (count,) = struct.unpack(order + length, _read_exactly(file, struct.calcsize(order + length)))
     size = struct.calcsize(order + entry)
     if count > _SHORT_READ:
         raise EOFError("a directory of more entries than there are tags")
-    entries = struct.iter_unpack(order + entry, _exactly(file, count * size))
+    entries = struct.iter_unpack(order + entry, _read_exactly(file, count * size))
     counts = {tag: number for tag, _, number in entries}
-    (following,) = struct.unpack(order + last, _exactly(file, struct.calcsize(order + last)))
+    (following,) = struct.unpack(order + last, _read_exactly(file, struct.calcsize(order + last)))
     return counts, int(following)
 
 
-def _exactly(file: PictureBytes, size: int) -> bytes:
+def _read_exactly(file: PictureBytes, size: int) -> bytes:
     content = file.read(size)
     if len(content) < size:
         raise EOFError("a directory is cut")

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from medseg.ingest.checks import as_labels, has_only
-from medseg.ingest.pictures.orientation import as_stored
+from medseg.ingest.checks import has_only, to_labels
+from medseg.ingest.pictures.orientation import undo_orientation
 from medseg.ingest.pictures.picture_checks import (
     BYTE_BITS,
     GREY_MASK,
@@ -24,8 +24,8 @@ from medseg.ingest.pictures.picture_checks import (
     MOST_OF_LABELS,
     RGB_MODES,
     check_picture,
+    count_stored_bits,
     open_image,
-    stored_bits,
 )
 from medseg.ingest.reasons import IngestError, Reason
 
@@ -59,8 +59,8 @@ def read_picture(path: Path, *, colour: bool = False, copies: int = 0) -> Pictur
     modes = RGB_MODES if colour else GREY_MODES
     check_picture(path, modes, colour=colour, most=MOST_OF_IMAGE, copies=copies)
     with open_image(path) as (image, _):
-        stored, orientation = as_stored(image)
-        array = _colours(stored, path) if colour else np.asarray(stored)
+        stored, orientation = undo_orientation(image)
+        array = _to_colours(stored, path) if colour else np.asarray(stored)
     return Picture(array.astype(array.dtype.newbyteorder("="), copy=False), orientation)
 
 
@@ -81,34 +81,34 @@ def read_label_picture(path: Path, allowed: Collection[int]) -> Picture:
     """
     check_picture(path, LABEL_MODES, colour=False, most=MOST_OF_LABELS)
     with open_image(path) as (image, _):
-        bits, is_jpeg = stored_bits(image), image.format == "JPEG"
-        stored, orientation = as_stored(image)
-        readings = _label_readings(stored, path, bits=bits)
+        bits, is_jpeg = count_stored_bits(image), image.format == "JPEG"
+        stored, orientation = undo_orientation(image)
+        readings = _list_readings(stored, path, bits=bits)
     fitting = [reading for reading in readings if has_only(reading, allowed)]
     if len(fitting) > 1 and not np.array_equal(fitting[0], fitting[1]):
         finding = f"{path} has declared values by the index of its palette and by its grey levels"
         raise IngestError(Reason.PIXEL_FORMAT, f"{finding}, which differ")
     try:
-        labels = as_labels((fitting or readings)[0], allowed, name=str(path))
+        labels = to_labels((fitting or readings)[0], allowed, name=str(path))
     except IngestError as error:
         remedy = "JPEG changes values: write the mask as PNG from its source" if is_jpeg else None
         raise IngestError(error.code, error.finding, remedy=remedy) from error
     return Picture(labels, orientation)
 
 
-def _label_readings(image: Image.Image, path: Path, *, bits: int) -> list[np.ndarray]:
+def _list_readings(image: Image.Image, path: Path, *, bits: int) -> list[np.ndarray]:
     """What the pixels may mean: one array, or two for a grey palette and for up to four bits."""
     step = _OPAQUE // (2**bits - 1) if image.mode == "L" and bits < BYTE_BITS else 1
     rows = max(1, _STRIP_PIXELS // image.width)
     tops = range(0, image.height, rows)
     strips = (image.crop((0, t, image.width, min(t + rows, image.height))) for t in tops)
-    readings = [_strip_readings(strip, path) for strip in strips]
+    readings = [_list_readings_of_strip(strip, path) for strip in strips]
     if step > 1:  # Pillow stretches few bits of grey
         readings = [[levels // step, levels] for (levels,) in readings]
     return [np.concatenate(parts) for parts in zip(*readings, strict=False)]
 
 
-def _strip_readings(image: Image.Image, path: Path) -> list[np.ndarray]:
+def _list_readings_of_strip(image: Image.Image, path: Path) -> list[np.ndarray]:
     """What some rows may mean; those of a palette that is not grey everywhere have one meaning."""
     if image.mode == "1":
         bits = np.asarray(image).astype(np.uint8)
@@ -124,10 +124,10 @@ def _strip_readings(image: Image.Image, path: Path) -> list[np.ndarray]:
     if not is_grey:
         finding = f"{path} has Pillow mode {image.mode} and colours, which stand for no label value"
         raise IngestError(Reason.COLOUR, finding, remedy=GREY_MASK)
-    return [_colours(image, path)[0]]
+    return [_to_colours(image, path)[0]]
 
 
-def _colours(image: Image.Image, path: Path) -> np.ndarray:
+def _to_colours(image: Image.Image, path: Path) -> np.ndarray:
     """Red, green and blue first, (3, I, J); nothing may be transparent."""
     array = np.moveaxis(np.asarray(image.convert("RGBA")), -1, 0)
     if (array[3] != _OPAQUE).any():

@@ -27,9 +27,9 @@ from PIL import Image
 from medseg.base.text import warn_once
 from medseg.ingest.dicom.photograph import read_colour
 from medseg.ingest.formats import DICOM_SUFFIXES, is_named_dicom
-from medseg.ingest.metadata import EXIF_ORIENTATION, metadata
+from medseg.ingest.metadata import EXIF_ORIENTATION, make_metadata
 from medseg.ingest.pictures.file import Picture, read_label_picture, read_picture
-from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation, note_on
+from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation, describe_orientation
 from medseg.ingest.reasons import IngestError, Reason
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class PictureReader(ImageReader):
             if len(img) != 1:
                 raise ValueError(f"a case has one colour picture, got {len(img)}: give one path")
             array, orientation = self._load(img[0])
-            about = metadata(array.shape[1:], affine=np.eye(4), channel_dim=0)
+            about = make_metadata(array.shape[1:], affine=np.eye(4), channel_dim=0)
             return array, about | {EXIF_ORIENTATION: orientation}
         arrays, orientations = zip(*(self._load(path) for path in img), strict=True)
         shape, stated = arrays[0].shape, {EXIF_ORIENTATION: orientations[0]}
@@ -101,8 +101,8 @@ class PictureReader(ImageReader):
                 names=(str(img[0]), str(path)),
             )
         if len(arrays) == 1:
-            return arrays[0], metadata(shape, affine=np.eye(4)) | stated
-        return np.stack(arrays), metadata(shape, affine=np.eye(4), channel_dim=0) | stated
+            return arrays[0], make_metadata(shape, affine=np.eye(4)) | stated
+        return np.stack(arrays), make_metadata(shape, affine=np.eye(4), channel_dim=0) | stated
 
     def _load(self, path: Path) -> Picture:
         if self.colour and is_named_dicom(path):
@@ -112,5 +112,5 @@ class PictureReader(ImageReader):
         else:
             found = read_label_picture(path, self.labels)
         if found.orientation != UPRIGHT:
-            warn_once(logger, note_on(str(path), found.orientation))
+            warn_once(logger, describe_orientation(str(path), found.orientation))
         return found

@@ -32,7 +32,7 @@ _REMEDY = (
 )
 
 
-def as_stored(image: Image.Image) -> tuple[Image.Image, int]:
+def undo_orientation(image: Image.Image) -> tuple[Image.Image, int]:
     """Decode a picture; return it as stored, and its EXIF orientation, 1 to 8.
 
     Pillow turns a TIFF when it decodes it, and no other format. A tag that is damaged, or has
@@ -75,7 +75,7 @@ def check_same_orientation(
     raise IngestError(Reason.DIFFERENT_GRIDS, finding, remedy=_REMEDY)
 
 
-def note_on(name: str, orientation: int) -> str:
+def describe_orientation(name: str, orientation: int) -> str:
     """What is to be said of a picture that has a tag."""
     return (
         f"{name} has EXIF orientation {orientation}, which is not applied: it is read as stored, "

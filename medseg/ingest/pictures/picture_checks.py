@@ -107,7 +107,7 @@ def check_picture(
             _check_bits_of_bmp(image, path)
         _check_claim(image, path, colour=colour, most=most)
         _check_scans(image, path, start=file.tell())
-        needed = _needed_bytes(image, colour=image.mode not in GREY_MODES)
+        needed = _estimate_bytes(image, colour=image.mode not in GREY_MODES)
         values = image.width * image.height * (3 if colour else 1)
         check_room(path, max(needed, _FLOAT_BYTES * copies * values))
         kind, samples = image.format, image.width * image.height * len(image.getbands())
@@ -130,7 +130,7 @@ def _check_end(path: Path, *, most: int) -> None:
 
     with path.open("rb") as file:
         content = file.read(most)
-    with _decoding(path, path.stat().st_size):
+    with _refuse_faults(path, path.stat().st_size):
         try:
             check_tile_end(content)
             check_scan_end(content, decode)
@@ -143,7 +143,7 @@ def _check_end(path: Path, *, most: int) -> None:
 def open_image(path: Path) -> Iterator[tuple[Image.Image, PictureBytes]]:
     """A picture of which Pillow has read the header, and its file; faults are refusals."""
     with (
-        _decoding(path, path.stat().st_size),
+        _refuse_faults(path, path.stat().st_size),
         open_picture(path) as file,
         Image.open(file, formats=_FORMATS) as image,
     ):
@@ -152,7 +152,7 @@ def open_image(path: Path) -> Iterator[tuple[Image.Image, PictureBytes]]:
 
 
 @contextmanager
-def _decoding(path: Path, size: int) -> Iterator[None]:
+def _refuse_faults(path: Path, size: int) -> Iterator[None]:
     """Whatever is wrong with a picture is a refusal."""
     try:
         yield
@@ -171,7 +171,7 @@ def _decoding(path: Path, size: int) -> Iterator[None]:
         raise IngestError(Reason.TRUNCATED, finding) from error
 
 
-def _frames(image: Image.Image, file: PictureBytes) -> int:
+def _count_frames(image: Image.Image, file: PictureBytes) -> int:
     """How many frames there are; those of TIFF are counted to 100, without reading them."""
     if image.format != "TIFF":
         return int(getattr(image, "n_frames", 1))
@@ -184,7 +184,7 @@ def _frames(image: Image.Image, file: PictureBytes) -> int:
 def _check_kind(
     image: Image.Image, file: PictureBytes, path: Path, *, modes: Collection[str], colour: bool
 ) -> None:
-    if (frames := _frames(image, file)) > 1:
+    if (frames := _count_frames(image, file)) > 1:
         raise IngestError(Reason.MULTI_FRAME, f"{frames} frames in {path}")
     if image.mode in modes:
         return
@@ -219,7 +219,7 @@ def _check_claim(image: Image.Image, path: Path, *, colour: bool, most: int) -> 
     if samples > size * MOST_SAMPLES_PER_BYTE:
         raise IngestError(Reason.UNREADABLE, claim)
     made = pixels * max(bands, 3 if colour else 1)
-    if made > UNASKED_SAMPLES and samples * stored_bits(image) > 8 * size * most:
+    if made > UNASKED_SAMPLES and samples * count_stored_bits(image) > 8 * size * most:
         finding = f"{claim}, more than {most} for each byte: it is blank, or made to fill memory"
         remedy = f"leave it out, or cut it into pictures of at most {UNASKED_SAMPLES} samples"
         raise IngestError(Reason.TOO_LARGE, finding, remedy=remedy)
@@ -240,7 +240,7 @@ def _check_scans(image: Image.Image, path: Path, *, start: int) -> None:
         raise IngestError(Reason.TOO_LARGE, finding, remedy="write it again, or leave it out")
 
 
-def stored_bits(image: Image.Image) -> int:
+def count_stored_bits(image: Image.Image) -> int:
     """The bits of a sample before packing: fewer than 8 in some palettes and grey PNG."""
     if image.mode == "1":
         return 1
@@ -253,7 +253,7 @@ def stored_bits(image: Image.Image) -> int:
     return int(bits) if bits in ("1", "2", "4") else BYTE_BITS
 
 
-def _needed_bytes(image: Image.Image, *, colour: bool) -> int:
+def _estimate_bytes(image: Image.Image, *, colour: bool) -> int:
     """Memory at the height of reading: as Pillow decodes it, and as an array."""
     pixels = image.width * image.height
     if colour:

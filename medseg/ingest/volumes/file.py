@@ -16,8 +16,8 @@ import numpy as np
 
 from medseg.geometry import Geometry
 from medseg.ingest.checks import check_finite, check_room
-from medseg.ingest.content import refusal_by_content
-from medseg.ingest.formats import SUFFIXES, image_of_pair, suffix_of
+from medseg.ingest.content import make_content_error
+from medseg.ingest.formats import SUFFIXES, find_pair_image, find_suffix
 from medseg.ingest.packing import check_is_file, check_unpacked
 from medseg.ingest.reasons import IngestError, Reason, explain
 from medseg.ingest.volumes.header import STATED, Choices, VolumeHeader
@@ -26,7 +26,7 @@ from medseg.ingest.volumes.mgh_header import parse_mgh
 from medseg.ingest.volumes.nifti_header import parse_nifti
 from medseg.ingest.volumes.nrrd_header import parse_nrrd
 from medseg.ingest.volumes.nrrd_segments import join_layers
-from medseg.ingest.volumes.voxels import check_promise, read_volumes, read_voxels, scaled
+from medseg.ingest.volumes.voxels import apply_scaling, check_promise, read_volumes, read_voxels
 
 logger = logging.getLogger(__name__)
 
@@ -84,9 +84,9 @@ def load_file(
     if header.segments and volume is None:
         array = join_layers(read_volumes(header), header.segments, path=header.path)
     else:
-        array = scaled(read_voxels(header, volume=volume), header.scaling)
+        array = apply_scaling(read_voxels(header, volume=volume), header.scaling)
         check_finite(array, name=str(path))
-    return _uncropped(array, header), header.grid
+    return _undo_crop(array, header), header.grid
 
 
 def read_file_header(
@@ -101,7 +101,7 @@ def read_file_header(
     """
     path, choices = Path(path), Choices(affine, units)
     check_is_file(path)
-    suffix = suffix_of(path.name)
+    suffix = find_suffix(path.name)
     if not suffix:
         raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is named like no volume file")
     if SUFFIXES[suffix] in _OF_TEXT:
@@ -112,21 +112,21 @@ def read_file_header(
     except IngestError as error:
         if error.code not in _OF_OTHER_CONTENT:
             raise
-        raise refusal_by_content(path, promised=SUFFIXES[suffix]) or error from error
+        raise make_content_error(path, promised=SUFFIXES[suffix]) or error from error
     return header
 
 
-def files_of(path: str | Path) -> set[Path]:
+def list_files_of(path: str | Path) -> set[Path]:
     """The file and those that hold its voxels; the file alone where its header cannot be read."""
     path = Path(path)
-    found = {path, image_of_pair(path) or path}
+    found = {path, find_pair_image(path) or path}
     try:
         return found | set(read_file_header(path, units=STATED).files)
     except IngestError:
         return found
 
 
-def _uncropped(labels: np.ndarray, header: VolumeHeader) -> np.ndarray:
+def _undo_crop(labels: np.ndarray, header: VolumeHeader) -> np.ndarray:
     """A label map on the grid that it was cropped from, where that is known."""
     if header.crop_of is None:
         return labels

@@ -141,7 +141,7 @@ class Segment:
     stored: int
 
 
-def millimetres(
+def find_millimetre_factor(
     stated: float | None, name: str, *, path: Path, units: str | None
 ) -> tuple[float, tuple[Note, ...]]:
     """What turns the lengths of a header into millimetres, and what is to be said of it.
@@ -168,7 +168,7 @@ def millimetres(
     return declared, ((Reason.CONVERTED_UNITS, said),)
 
 
-def no_volume(path: Path, shape: tuple[int, ...]) -> IngestError:
+def make_no_volume_error(path: Path, shape: tuple[int, ...]) -> IngestError:
     """The refusal of a shape that has too few axes, or none of which is a volume."""
     return IngestError(
         Reason.NOT_3D,
@@ -177,7 +177,7 @@ def no_volume(path: Path, shape: tuple[int, ...]) -> IngestError:
     )
 
 
-def detached_file(header: Path, name: str) -> Path:
+def find_detached_file(header: Path, name: str) -> Path:
     """The file of voxels that a header names, which must lie in the header's folder or below it.
 
     Raises:
@@ -193,7 +193,7 @@ def detached_file(header: Path, name: str) -> Path:
     return Path(found)
 
 
-def checked_grid(shape: tuple[int, ...], affine: np.ndarray, *, path: Path) -> Geometry:
+def make_grid(shape: tuple[int, ...], affine: np.ndarray, *, path: Path) -> Geometry:
     """The grid of an affine whose world is RAS+ millimetres.
 
     Raises:

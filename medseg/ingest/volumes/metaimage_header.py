@@ -21,12 +21,12 @@ from medseg.ingest.reasons import IngestError, Note, Reason
 from medseg.ingest.volumes.header import (
     Choices,
     VolumeHeader,
-    checked_grid,
-    detached_file,
-    millimetres,
-    no_volume,
+    find_detached_file,
+    find_millimetre_factor,
+    make_grid,
+    make_no_volume_error,
 )
-from medseg.ingest.volumes.text_header import lines_of, numbers, whole_numbers
+from medseg.ingest.volumes.text_header import parse_numbers, parse_whole_numbers, read_lines
 
 _TYPES = {
     **{"CHAR": "i1", "UCHAR": "u1", "SHORT": "i2", "USHORT": "u2", "INT": "i4", "UINT": "u4"},
@@ -68,23 +68,23 @@ def parse_metaimage(path: Path, *, choices: Choices) -> VolumeHeader:
         finding = f"{path} is a MetaIO {fields['ObjectType'][:40]}, not an image"
         raise IngestError(Reason.VOXEL_TYPE, finding)
     _check_values(fields, path)
-    axes_count = _one(fields, "NDims", path)
-    shape = tuple(_whole(fields, "DimSize", path))
+    axes_count = _get_one(fields, "NDims", path)
+    shape = tuple(_get_whole(fields, "DimSize", path))
     if axes_count not in (3, 4) or len(shape) != axes_count or min(shape) < 1:
-        raise no_volume(path, shape)
-    grid, notes = _grid(fields, shape, path, choices)
-    channels = _one(fields, "ElementNumberOfChannels", path, default=1)
+        raise make_no_volume_error(path, shape)
+    grid, notes = _make_grid(fields, shape, path, choices)
+    channels = _get_one(fields, "ElementNumberOfChannels", path, default=1)
     if channels < 1:
         raise IngestError(Reason.UNREADABLE, f"{path} states {channels} channels")
     first = int(channels > 1)
-    packing = _packing(fields, path)
-    files, start, offset = _voxel_files(fields, listed, path, end)
+    packing = _find_packing(fields, path)
+    files, start, offset = _find_voxel_files(fields, listed, path, end)
     return VolumeHeader(
         path=path,
         format="MetaImage",
         shape=(*(channels,) * first, *shape),
         geometry=grid,
-        dtype=_dtype(fields, path),
+        dtype=_read_dtype(fields, path),
         offset=offset if packing or offset < 0 else start + offset,
         axes=tuple(range(first, first + 3)),
         files=files,
@@ -97,7 +97,7 @@ def parse_metaimage(path: Path, *, choices: Choices) -> VolumeHeader:
 def _read(path: Path) -> tuple[Fields, list[str], int]:
     """The fields, the files of a list, and the byte at which local voxels start."""
     fields: Fields = {}
-    lines = lines_of(path)
+    lines = read_lines(path)
     for line, end in lines:
         name, is_field, value = line.partition("=")
         name = name.strip()
@@ -113,16 +113,16 @@ def _read(path: Path) -> tuple[Fields, list[str], int]:
     raise IngestError(reason, f"the header of {path} lacks ElementDataFile")
 
 
-def _whole(fields: Fields, name: str, path: Path) -> list[int]:
+def _get_whole(fields: Fields, name: str, path: Path) -> list[int]:
     if name not in fields:
         raise IngestError(Reason.UNREADABLE, f"the header of {path} lacks {name}")
-    return whole_numbers(fields[name], field=name, path=path)
+    return parse_whole_numbers(fields[name], field=name, path=path)
 
 
-def _one(fields: Fields, name: str, path: Path, *, default: int | None = None) -> int:
+def _get_one(fields: Fields, name: str, path: Path, *, default: int | None = None) -> int:
     if name not in fields and default is not None:
         return default
-    found = _whole(fields, name, path)
+    found = _get_whole(fields, name, path)
     if len(found) != 1:
         raise IngestError(Reason.UNREADABLE, f"{path} states {fields[name][:80]!r} for {name}")
     return found[0]
@@ -136,7 +136,7 @@ def _check_values(fields: Fields, path: Path) -> None:
     """Refuse a scaling, which ITK leaves out and other software applies."""
     slope, shift = "ElementToIntensityFunctionSlope", "ElementToIntensityFunctionOffset"
     stated = [
-        numbers(fields.get(name, default), field=name, path=path)
+        parse_numbers(fields.get(name, default), field=name, path=path)
         for name, default in ((slope, "1"), (shift, "0"))
     ]
     if stated != [[1.0], [0.0]]:
@@ -144,7 +144,7 @@ def _check_values(fields: Fields, path: Path) -> None:
         raise IngestError(Reason.INVALID_RESCALE, finding)
 
 
-def _dtype(fields: Fields, path: Path) -> np.dtype:
+def _read_dtype(fields: Fields, path: Path) -> np.dtype:
     name = fields.get("ElementType", "").upper()
     code = _TYPES.get(name.removeprefix("MET_").removesuffix("_ARRAY"))
     if code is None or not name.startswith("MET_"):
@@ -152,7 +152,7 @@ def _dtype(fields: Fields, path: Path) -> np.dtype:
     return np.dtype((">" if _is_true(fields, "BinaryDataByteOrderMSB") else "<") + code)
 
 
-def _packing(fields: Fields, path: Path) -> str:
+def _find_packing(fields: Fields, path: Path) -> str:
     is_packed = _is_true(fields, "CompressedData")
     if not _is_true(fields, "BinaryData", default=True):
         if is_packed:
@@ -161,7 +161,7 @@ def _packing(fields: Fields, path: Path) -> str:
     return "zlib" if is_packed else ""
 
 
-def _grid(
+def _make_grid(
     fields: Fields, shape: tuple[int, ...], path: Path, choices: Choices
 ) -> tuple[Geometry, tuple[Note, ...]]:
     count = len(shape)
@@ -175,30 +175,32 @@ def _grid(
     }
     found = {}
     for name, text in values.items():
-        found[name] = np.array(numbers(text, field=name, path=path))
+        found[name] = np.array(parse_numbers(text, field=name, path=path))
         if len(found[name]) != count:
             finding = f"{path} has {count} axes and {len(found[name])} numbers in {name}"
             raise IngestError(Reason.INVALID_GEOMETRY, finding)
     if not (found["ElementSpacing"][:3] > 0).all():
         finding = f"{path} states the spacing {values['ElementSpacing'][:80]}"
         raise IngestError(Reason.INVALID_GEOMETRY, finding)
-    matrix, notes = _matrix(fields, count, path)
+    matrix, notes = _read_matrix(fields, count, path)
     if found["CenterOfRotation"].any() and not np.allclose(matrix, np.eye(3)):
         finding = f"{path} turns its axes about {values['CenterOfRotation'][:80]}, not its origin"
         raise IngestError(Reason.INVALID_GEOMETRY, finding)
     unit = fields.get("DistanceUnits", "").lower()
     stated = None if unit in _UNKNOWN else _UNITS_MM.get(unit, math.nan)
-    factor, more = millimetres(stated, unit[:40] or "no unit", path=path, units=choices.units)
+    factor, more = find_millimetre_factor(
+        stated, unit[:40] or "no unit", path=path, units=choices.units
+    )
     if "Offset" not in fields:
         said = f"{path} states no Offset: its first voxel is taken to lie at 0, 0, 0, as ITK does"
         notes = (*notes, (Reason.ASSUMED_ORIENTATION, said))
     affine = np.eye(4)
     affine[:3, :3] = matrix * found["ElementSpacing"][:3] * factor
     affine[:3, 3] = found["Offset"][:3] * factor
-    return checked_grid(shape[:3], LPS_TO_RAS @ affine, path=path), (*more, *notes)
+    return make_grid(shape[:3], LPS_TO_RAS @ affine, path=path), (*more, *notes)
 
 
-def _matrix(fields: Fields, count: int, path: Path) -> tuple[np.ndarray, tuple[Note, ...]]:
+def _read_matrix(fields: Fields, count: int, path: Path) -> tuple[np.ndarray, tuple[Note, ...]]:
     """The directions of the first three axes as columns, in LPS."""
     code = fields.get("AnatomicalOrientation", "").upper()
     if "TransformMatrix" not in fields:
@@ -207,7 +209,7 @@ def _matrix(fields: Fields, count: int, path: Path) -> tuple[np.ndarray, tuple[N
             raise IngestError(Reason.CONFLICTING_ORIENTATION, finding)
         said = f"{path} states no TransformMatrix: its axes are taken as {_LPS}, as ITK does"
         return np.eye(3), ((Reason.ASSUMED_ORIENTATION, said),)
-    listed = numbers(fields["TransformMatrix"], field="TransformMatrix", path=path)
+    listed = parse_numbers(fields["TransformMatrix"], field="TransformMatrix", path=path)
     if len(listed) != count * count:
         finding = f"{path} has {count} axes and {len(listed)} numbers in TransformMatrix"
         raise IngestError(Reason.INVALID_GEOMETRY, finding)
@@ -221,26 +223,26 @@ def _matrix(fields: Fields, count: int, path: Path) -> tuple[np.ndarray, tuple[N
 _LPS = "left, posterior and superior"
 
 
-def _voxel_files(
+def _find_voxel_files(
     fields: Fields, listed: list[str], path: Path, end: int
 ) -> tuple[tuple[Path, ...], int, int]:
     """The files of the voxels, the byte at which they start, and what is passed over then."""
     name = fields["ElementDataFile"]
-    skipped = _one(fields, "HeaderSize", path, default=0)
-    if skipped < -1 or (skipped == -1 and _packing(fields, path)):
+    skipped = _get_one(fields, "HeaderSize", path, default=0)
+    if skipped < -1 or (skipped == -1 and _find_packing(fields, path)):
         raise IngestError(Reason.UNREADABLE, f"{path} states HeaderSize {skipped}")
     if name in _LOCAL:
         return (path,), end, max(skipped, 0)
-    names = listed or _numbered(name, path) or [name]
-    return tuple(detached_file(path, each) for each in names), 0, skipped
+    names = listed or _list_numbered(name, path) or [name]
+    return tuple(find_detached_file(path, each) for each in names), 0, skipped
 
 
-def _numbered(name: str, path: Path) -> list[str]:
+def _list_numbered(name: str, path: Path) -> list[str]:
     """The names that a pattern such as `slice%03d.raw 1 20 1` stands for; none where it is none."""
     words = name.rsplit(maxsplit=3)
     if len(words) < 4 or not _PATTERN.fullmatch(words[0]):
         return []
-    first, last, step = whole_numbers(" ".join(words[1:]), field="ElementDataFile", path=path)
+    first, last, step = parse_whole_numbers(" ".join(words[1:]), field="ElementDataFile", path=path)
     if step < 1 or not 0 < (last - first) // step + 1 <= _MOST_FILES:
         raise IngestError(Reason.UNREADABLE, f"{path} states the data file {name[:80]!r}")
     return [words[0] % number for number in range(first, last + 1, step)]

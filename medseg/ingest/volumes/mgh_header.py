@@ -11,10 +11,16 @@ import numpy as np
 from nibabel.freesurfer.mghformat import MGHHeader
 from nibabel.spatialimages import HeaderDataError
 
-from medseg.ingest.packing import packing_to_read
+from medseg.ingest.packing import choose_packing
 from medseg.ingest.reasons import IngestError, Reason
-from medseg.ingest.volumes.header import Choices, VolumeHeader, checked_grid, millimetres, no_volume
-from medseg.ingest.volumes.streams import opened, take
+from medseg.ingest.volumes.header import (
+    Choices,
+    VolumeHeader,
+    find_millimetre_factor,
+    make_grid,
+    make_no_volume_error,
+)
+from medseg.ingest.volumes.streams import open_stream, read_up_to
 
 MOST_FOOTER_BYTES = 2**20
 """So many bytes may follow the voxels. FreeSurfer writes 20 (TR, flip angle, TE, TI, field of view)
@@ -37,9 +43,9 @@ def parse_mgh(path: Path, *, choices: Choices) -> VolumeHeader:
             "no-orientation", "invalid-geometry" or "sheared-affine".
     """
     named = "" if path.name.lower().endswith(".mgh") else "gzip"
-    packing = packing_to_read(path, named=named, plain=(_VERSION.to_bytes(4, "big"),))
-    with opened(path, packing) as stream:
-        block = bytes(take(stream, _HEADER_BYTES))
+    packing = choose_packing(path, named=named, plain=(_VERSION.to_bytes(4, "big"),))
+    with open_stream(path, packing) as stream:
+        block = bytes(read_up_to(stream, _HEADER_BYTES))
     if len(block) < _HEADER_BYTES:
         raise IngestError(Reason.TRUNCATED, f"{path} ends within its header")
     raw = MGHHeader(block, check=False)
@@ -47,18 +53,18 @@ def parse_mgh(path: Path, *, choices: Choices) -> VolumeHeader:
         raise IngestError(Reason.UNREADABLE, f"{path} lacks the mark of MGH")
     shape = tuple(int(n) for n in raw["dims"])
     if min(shape) < 1:
-        raise no_volume(path, shape)
+        raise make_no_volume_error(path, shape)
     if int(raw["type"]) not in _DTYPES:
         raise IngestError(Reason.VOXEL_TYPE, f"{path} holds voxels of MGH type {int(raw['type'])}")
-    factor, notes = millimetres(None, "no unit", path=path, units=choices.units)
+    factor, notes = find_millimetre_factor(None, "no unit", path=path, units=choices.units)
     if not any(block[_GOOD_RAS]):  # nibabel puts a default in its place
         raise IngestError(Reason.NO_ORIENTATION, f"{path} states no orientation (goodRASFlag 0)")
-    affine = _affine(raw, path)
+    affine = _read_affine(raw, path)
     return VolumeHeader(
         path=path,
         format="MGH",
         shape=shape,
-        geometry=checked_grid(shape[:3], np.diag([factor] * 3 + [1.0]) @ affine, path=path),
+        geometry=make_grid(shape[:3], np.diag([factor] * 3 + [1.0]) @ affine, path=path),
         dtype=np.dtype(_DTYPES[int(raw["type"])]),
         offset=_HEADER_BYTES,
         axes=(0, 1, 2),
@@ -69,7 +75,7 @@ def parse_mgh(path: Path, *, choices: Choices) -> VolumeHeader:
     )
 
 
-def _affine(raw: MGHHeader, path: Path) -> np.ndarray:
+def _read_affine(raw: MGHHeader, path: Path) -> np.ndarray:
     """RAS+ millimetres of the voxels, (4, 4)."""
     if not (np.asarray(raw["delta"]) > 0).all():
         finding = f"{path} states the spacing {np.asarray(raw['delta']).tolist()}"

@@ -29,7 +29,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from medseg.geometry import Geometry
 from medseg.ingest.reasons import IngestError, Note, Reason
-from medseg.ingest.volumes.header import AFFINES, checked_grid
+from medseg.ingest.volumes.header import AFFINES, make_grid
 
 PIXDIM_TOLERANCE = 0.01
 """The spacing of a sform may differ from that of pixdim by this share: decimals that were cut."""
@@ -73,24 +73,24 @@ def choose_affine(
         IngestError: "no-orientation", "conflicting-orientation", "invalid-geometry" or
             "sheared-affine".
     """
-    forms = [form for name in AFFINES if (form := _form(raw, name, path, shape, factor))]
+    forms = [form for name in AFFINES if (form := _read_form(raw, name, path, shape, factor))]
     if not forms:
         raise IngestError(Reason.NO_ORIENTATION, f"qform and sform of {path} are both unset")
     if named := next((form for form in forms if form.name == chosen), None):
-        return _grid_of(named), ()
-    forms = _without_stretched(forms, raw, path, factor=factor)
+        return _get_grid(named), ()
+    forms = _refuse_stretched(forms, raw, path, factor=factor)
     good = [form for form in forms if form.grid is not None]
     if not good:
         raise forms[0].fault or IngestError(Reason.INVALID_GEOMETRY, str(path))
     if len(good) < 2:
-        notes = (*_note_on_unset(chosen, forms, path), *_note_on_other(good[0], forms, path))
-        return _grid_of(good[0]), notes
-    return _of_two(*good, path=path)
+        notes = (*_note_unset(chosen, forms, path), *_note_other(good[0], forms, path))
+        return _get_grid(good[0]), notes
+    return _choose_of_two(*good, path=path)
 
 
-def _of_two(sform: _Form, qform: _Form, *, path: Path) -> tuple[Geometry, tuple[Note, ...]]:
+def _choose_of_two(sform: _Form, qform: _Form, *, path: Path) -> tuple[Geometry, tuple[Note, ...]]:
     """Rules 2 to 4."""
-    first, second = _grid_of(sform), _grid_of(qform)
+    first, second = _get_grid(sform), _get_grid(qform)
     if not (difference := first.difference(second)):
         return first, ()
     is_rounding = first.same_grid(second, tolerance=ROUNDING_VOXELS)
@@ -101,7 +101,9 @@ def _of_two(sform: _Form, qform: _Form, *, path: Path) -> tuple[Geometry, tuple[
     return first, ((Reason.CHOSEN_AFFINE, f"{said}; the sform was taken"),)
 
 
-def _form(raw: Any, name: str, path: Path, shape: tuple[int, ...], factor: float) -> _Form | None:
+def _read_form(
+    raw: Any, name: str, path: Path, shape: tuple[int, ...], factor: float
+) -> _Form | None:
     """A form whose code is set; one that makes no grid holds the fault."""
     code = int(raw[f"{name}_code"])
     if code == 0:
@@ -114,7 +116,7 @@ def _form(raw: Any, name: str, path: Path, shape: tuple[int, ...], factor: float
             raise ValueError(f"{name}_code {code} is no orientation code")
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused next
             affine = np.diag([factor] * 3 + [1.0]) @ getattr(raw, f"get_{name}")()
-        return _Form(name, code, checked_grid(shape, affine, path=path))
+        return _Form(name, code, make_grid(shape, affine, path=path))
     except IngestError as error:
         return _Form(name, code, None, error)
     except (HeaderDataError, ValueError) as error:
@@ -134,7 +136,7 @@ def _shorten_quaternion(raw: Any) -> None:
             raw[f"quatern_{part}"] = value
 
 
-def _without_stretched(forms: list[_Form], raw: Any, path: Path, *, factor: float) -> list[_Form]:
+def _refuse_stretched(forms: list[_Form], raw: Any, path: Path, *, factor: float) -> list[_Form]:
     """The forms, with a fault for a sform whose spacing pixdim contradicts.
 
     Other software measures by pixdim alone; a qform is made of it. A pixdim of 0, or one along an
@@ -146,7 +148,7 @@ def _without_stretched(forms: list[_Form], raw: Any, path: Path, *, factor: floa
     sform = next((f for f in forms if f.name == "sform" and f.grid is not None), None)
     if sform is None:
         return forms
-    spacing = np.array(_grid_of(sform).spacing_mm) / factor
+    spacing = np.array(_get_grid(sform).spacing_mm) / factor
     pixdim = np.abs(np.asarray(raw["pixdim"][1:4], dtype=np.float64))
     is_stated = (pixdim > 0) & (np.arange(3) < int(raw["dim"][0]))
     if not (is_stated & (np.abs(pixdim - spacing) > PIXDIM_TOLERANCE * spacing)).any():
@@ -160,7 +162,7 @@ def _without_stretched(forms: list[_Form], raw: Any, path: Path, *, factor: floa
     return [_Form(sform.name, sform.code, None, fault), *others]
 
 
-def _note_on_unset(chosen: str | None, forms: list[_Form], path: Path) -> tuple[Note, ...]:
+def _note_unset(chosen: str | None, forms: list[_Form], path: Path) -> tuple[Note, ...]:
     """What is to be said where the user has chosen a form that the header does not state."""
     if chosen is None:
         return ()
@@ -169,7 +171,7 @@ def _note_on_unset(chosen: str | None, forms: list[_Form], path: Path) -> tuple[
     return ((Reason.CHOSEN_AFFINE, finding),)
 
 
-def _note_on_other(form: _Form, forms: list[_Form], path: Path) -> tuple[Note, ...]:
+def _note_other(form: _Form, forms: list[_Form], path: Path) -> tuple[Note, ...]:
     """What is to be said where the other form makes no grid."""
     other = next((f for f in forms if f is not form), None)
     if other is None or other.fault is None:
@@ -178,7 +180,7 @@ def _note_on_other(form: _Form, forms: list[_Form], path: Path) -> tuple[Note, .
     return ((Reason.CHOSEN_AFFINE, finding),)
 
 
-def _grid_of(form: _Form) -> Geometry:
+def _get_grid(form: _Form) -> Geometry:
     if form.grid is None:
         raise form.fault or IngestError(Reason.INVALID_GEOMETRY, form.name)
     return form.grid

@@ -19,12 +19,18 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
 from medseg.geometry import Geometry
-from medseg.ingest.formats import PAIR_HEADERS, header_of_pair, image_of_pair, suffix_of
-from medseg.ingest.packing import packing_to_read
+from medseg.ingest.formats import PAIR_HEADERS, find_pair_header, find_pair_image, find_suffix
+from medseg.ingest.packing import choose_packing
 from medseg.ingest.reasons import IngestError, Note, Reason
-from medseg.ingest.volumes.header import Choices, VolumeHeader, checked_grid, millimetres, no_volume
+from medseg.ingest.volumes.header import (
+    Choices,
+    VolumeHeader,
+    find_millimetre_factor,
+    make_grid,
+    make_no_volume_error,
+)
 from medseg.ingest.volumes.nifti_affine import choose_affine
-from medseg.ingest.volumes.streams import Stream, opened, take
+from medseg.ingest.volumes.streams import Stream, open_stream, read_up_to
 
 _HEADER_CLASSES = {348: nib.Nifti1Header, 540: nib.Nifti2Header}  # by the size they state
 _PLAIN = tuple(struct.pack(f"{order}i", size) for order in "<>" for size in _HEADER_CLASSES)
@@ -50,15 +56,15 @@ def parse_nifti(path: Path, *, choices: Choices) -> VolumeHeader:
             "not-3d", "voxel-type", "not-millimetres", "no-orientation", "conflicting-orientation",
             "invalid-geometry" or "sheared-affine".
     """
-    holder, voxels = _files(path)
-    packing = _packing(holder, plain=_PLAIN)
-    with opened(holder, packing) as stream:
-        raw, is_pair = _raw_header(stream, path)
+    holder, voxels = _find_files(path)
+    packing = _find_packing(holder, plain=_PLAIN)
+    with open_stream(holder, packing) as stream:
+        raw, is_pair = _read_raw_header(stream, path)
     if is_pair and voxels is None:
         raise IngestError(Reason.PAIRED_FILES, f"{path} is one half of an .hdr and .img pair")
-    shape = _shape(raw, path)
+    shape = _read_shape(raw, path)
     is_analyze = not isinstance(raw, nib.Nifti1Header)
-    placed = _analyze_grid if is_analyze else _grid
+    placed = _make_analyze_grid if is_analyze else _make_grid
     geometry, notes = placed(raw, holder, shape=shape, choices=choices)
     files = (voxels if is_pair and voxels is not None else holder,)
     return VolumeHeader(
@@ -66,46 +72,46 @@ def parse_nifti(path: Path, *, choices: Choices) -> VolumeHeader:
         format="NIfTI",
         shape=shape,
         geometry=geometry,
-        dtype=_dtype(raw, path),
-        offset=_offset(raw, path, is_pair=is_pair),
+        dtype=_read_dtype(raw, path),
+        offset=_read_offset(raw, path, is_pair=is_pair),
         axes=tuple(range(min(len(shape), 3))),
         files=files,
-        packing=packing if files[0] == holder else _packing(files[0]),
-        scaling=_scaling(raw, path),
+        packing=packing if files[0] == holder else _find_packing(files[0]),
+        scaling=_read_scaling(raw, path),
         notes=notes,
     )
 
 
-def _files(path: Path) -> tuple[Path, Path | None]:
+def _find_files(path: Path) -> tuple[Path, Path | None]:
     """The file of the header, and that of the voxels where there are two."""
-    if header := header_of_pair(path):
+    if header := find_pair_header(path):
         return header, path
-    return path, image_of_pair(path) if suffix_of(path.name) in PAIR_HEADERS else None
+    return path, find_pair_image(path) if find_suffix(path.name) in PAIR_HEADERS else None
 
 
-def _packing(path: Path, *, plain: tuple[bytes, ...] = ()) -> str:
+def _find_packing(path: Path, *, plain: tuple[bytes, ...] = ()) -> str:
     """By its first bytes; by its name where it holds nothing but voxels, which may begin so."""
     named = "gzip" if path.suffix.lower() == ".gz" else ""
-    return packing_to_read(path, named=named, plain=plain) if plain and path.is_file() else named
+    return choose_packing(path, named=named, plain=plain) if plain and path.is_file() else named
 
 
-def _raw_header(stream: Stream, path: Path) -> tuple[Any, bool]:
+def _read_raw_header(stream: Stream, path: Path) -> tuple[Any, bool]:
     """The nibabel header, unchecked but for its size and magic, and whether it is of a pair."""
-    start = bytes(take(stream, 4))
+    start = bytes(read_up_to(stream, 4))
     if len(start) < 4:
         raise IngestError(Reason.TRUNCATED, f"{path} ends within its header")
     orders = {struct.unpack(f"{order}i", start)[0]: order for order in "<>"}
     size = next((n for n in _HEADER_CLASSES if n in orders), None)
     if size is None:
         raise IngestError(Reason.UNREADABLE, f"{path} has no NIfTI header")
-    block = start + bytes(take(stream, size - len(start)))
+    block = start + bytes(read_up_to(stream, size - len(start)))
     if len(block) < size:
         raise IngestError(Reason.TRUNCATED, f"{path} ends within its header")
     raw = _HEADER_CLASSES[size](block, endianness=orders[size], check=False)
     magic = bytes(raw["magic"])[:3]
     if magic in (*_PAIR_MAGIC, *_SINGLE_FILE_MAGIC):
         return raw, magic in _PAIR_MAGIC
-    if size == 348 and suffix_of(path.name) not in (".nii", ".nii.gz"):
+    if size == 348 and find_suffix(path.name) not in (".nii", ".nii.gz"):
         analyze = nib.Spm2AnalyzeHeader(block, endianness=orders[size], check=False)
         if orient := block[_ANALYZE_ORIENT]:
             finding = f"{path} is Analyze 7.5 with orient {orient}, which programs read differently"
@@ -114,17 +120,17 @@ def _raw_header(stream: Stream, path: Path) -> tuple[Any, bool]:
     raise IngestError(Reason.UNREADABLE, f"the header of {path} lacks the mark of NIfTI")
 
 
-def _shape(raw: Any, path: Path) -> tuple[int, ...]:
+def _read_shape(raw: Any, path: Path) -> tuple[int, ...]:
     axes = int(raw["dim"][0])
     if not 1 <= axes <= _MOST_AXES:
         raise IngestError(Reason.UNREADABLE, f"the header of {path} states {axes} axes")
     shape = tuple(int(n) for n in raw["dim"][1 : axes + 1])
     if axes < 2 or min(shape) < 1:
-        raise no_volume(path, shape)
+        raise make_no_volume_error(path, shape)
     return shape
 
 
-def _dtype(raw: Any, path: Path) -> np.dtype:
+def _read_dtype(raw: Any, path: Path) -> np.dtype:
     try:
         dtype = np.dtype(raw.get_data_dtype())
     except (HeaderDataError, KeyError) as error:
@@ -139,7 +145,7 @@ def _dtype(raw: Any, path: Path) -> np.dtype:
     return dtype
 
 
-def _offset(raw: Any, path: Path, *, is_pair: bool) -> int:
+def _read_offset(raw: Any, path: Path, *, is_pair: bool) -> int:
     offset = float(raw["vox_offset"])  # a float in NIfTI-1
     least = 0 if is_pair else int(raw["sizeof_hdr"]) + _EXTENSION_FLAG_BYTES
     if not (offset.is_integer() and offset >= least):
@@ -148,7 +154,7 @@ def _offset(raw: Any, path: Path, *, is_pair: bool) -> int:
     return int(offset)
 
 
-def _scaling(raw: Any, path: Path) -> tuple[float, float] | None:
+def _read_scaling(raw: Any, path: Path) -> tuple[float, float] | None:
     """Slope and intercept; a slope of 0 or NaN means none."""
     if isinstance(raw, nib.Nifti1Header):
         slope, intercept = float(raw["scl_slope"]), float(raw["scl_inter"])
@@ -163,29 +169,29 @@ def _scaling(raw: Any, path: Path) -> tuple[float, float] | None:
     return slope, intercept
 
 
-def _grid(
+def _make_grid(
     raw: Any, path: Path, *, shape: tuple[int, ...], choices: Choices
 ) -> tuple[Geometry, tuple[Note, ...]]:
     unit = int(raw["xyzt_units"]) & _SPACE_UNIT_BITS
     name = f"{_UNIT_NAMES.get(unit, f'unit {unit}')} (space unit code {unit})"
     stated = _UNIT_MM.get(unit, math.nan)
-    factor, notes = millimetres(stated, name, path=path, units=choices.units)
+    factor, notes = find_millimetre_factor(stated, name, path=path, units=choices.units)
     geometry, more = choose_affine(raw, path, shape=shape, factor=factor, chosen=choices.affine)
     return geometry, (*notes, *more)
 
 
-def _analyze_grid(
+def _make_analyze_grid(
     raw: Any, path: Path, *, shape: tuple[int, ...], choices: Choices
 ) -> tuple[Geometry, tuple[Note, ...]]:
     """The grid by nibabel's convention; an SPM matrix beside the pair is not read."""
-    matrix = path.with_name(path.name[: -len(suffix_of(path.name))] + ".mat")
+    matrix = path.with_name(path.name[: -len(find_suffix(path.name))] + ".mat")
     if matrix.exists():
         finding = f"{path} is Analyze 7.5 with its orientation in {matrix.name}, which is not read"
         raise IngestError(Reason.NO_ORIENTATION, finding)
-    factor, notes = millimetres(None, "no unit", path=path, units=choices.units)
+    factor, notes = find_millimetre_factor(None, "no unit", path=path, units=choices.units)
     with np.errstate(invalid="ignore"):
         affine = np.asarray(raw.get_best_affine(), dtype=np.float64)
-    grid = checked_grid(shape, np.diag([factor] * 3 + [1.0]) @ affine, path=path)
+    grid = make_grid(shape, np.diag([factor] * 3 + [1.0]) @ affine, path=path)
     finding = (
         f"{path} is Analyze 7.5, which states no orientation: read as {grid.orientation}, as "
         "nibabel and SPM do"

@@ -19,13 +19,13 @@ from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.volumes.header import (
     Choices,
     VolumeHeader,
-    checked_grid,
-    detached_file,
-    millimetres,
-    no_volume,
+    find_detached_file,
+    find_millimetre_factor,
+    make_grid,
+    make_no_volume_error,
 )
-from medseg.ingest.volumes.nrrd_segments import segments_of, uncropped
-from medseg.ingest.volumes.text_header import lines_of, numbers, whole_numbers
+from medseg.ingest.volumes.nrrd_segments import find_uncropped_grid, read_segments
+from medseg.ingest.volumes.text_header import parse_numbers, parse_whole_numbers, read_lines
 
 _MAGIC = re.compile(r"NRRD000[1-5]")
 _TYPES = {
@@ -89,24 +89,24 @@ def parse_nrrd(path: Path, *, choices: Choices) -> VolumeHeader:
             "unsafe-path" or "not-found".
     """
     fields, keys, listed, end = _read(path)
-    shape = tuple(whole_numbers(_field(fields, "sizes", path), field="sizes", path=path))
-    if len(shape) != _count(fields, path) or min(shape, default=0) < 1:
-        raise no_volume(path, shape)
+    shape = tuple(parse_whole_numbers(_get_field(fields, "sizes", path), field="sizes", path=path))
+    if len(shape) != _get_dimension(fields, path) or min(shape, default=0) < 1:
+        raise make_no_volume_error(path, shape)
     for name in ("old min", "old max"):
         if name in fields:
             finding = f"{path} states {name} {fields[name]}: its values were quantised"
             raise IngestError(Reason.INVALID_RESCALE, finding)
-    axes, affine = _affine(fields, shape, path)
-    factor, notes = _millimetres(fields, path, choices)
-    grid = checked_grid(
+    axes, affine = _read_affine(fields, shape, path)
+    factor, notes = _read_unit(fields, path, choices)
+    grid = make_grid(
         tuple(shape[axis] for axis in axes), np.diag([factor] * 3 + [1.0]) @ affine, path=path
     )
-    packing = _packing(fields, path)
-    files, start = _voxel_files(fields, listed, path, end)
-    skipped = _whole(fields, ("byte skip", "byteskip"), path)
+    packing = _find_packing(fields, path)
+    files, start = _find_voxel_files(fields, listed, path, end)
+    skipped = _get_whole(fields, ("byte skip", "byteskip"), path)
     if packing and skipped < 0:
         raise IngestError(Reason.UNREADABLE, f"{path} states byte skip {skipped} of packed voxels")
-    segments, note = segments_of(keys, path)
+    segments, note = read_segments(keys, path)
     if "space origin" not in fields:
         said = f"{path} states no space origin: its first voxel is taken to lie at 0, 0, 0"
         note = ((Reason.ASSUMED_ORIENTATION, f"{said}, as ITK does"), *note)
@@ -115,7 +115,7 @@ def parse_nrrd(path: Path, *, choices: Choices) -> VolumeHeader:
         format="NRRD",
         shape=shape,
         geometry=grid,
-        dtype=_dtype(fields, path),
+        dtype=_read_dtype(fields, path),
         offset=skipped if packing or skipped < 0 else start + skipped,
         axes=axes,
         files=files,
@@ -123,7 +123,7 @@ def parse_nrrd(path: Path, *, choices: Choices) -> VolumeHeader:
         packed_from=start if packing else 0,
         notes=(*notes, *note),
         segments=segments,
-        crop_of=uncropped(keys, grid) if segments else None,
+        crop_of=find_uncropped_grid(keys, grid) if segments else None,
     )
 
 
@@ -131,7 +131,7 @@ def _read(path: Path) -> tuple[Fields, Fields, list[str], int]:
     """The fields, the keys and values, the files of a list, and the byte that follows."""
     fields: Fields = {}
     keys: Fields = {}
-    lines = lines_of(path)
+    lines = read_lines(path)
     first, end = next(lines, ("", 0))
     if not _MAGIC.fullmatch(first.strip()):
         raise IngestError(Reason.UNREADABLE, f"{path} lacks the mark of NRRD")
@@ -146,63 +146,63 @@ def _read(path: Path) -> tuple[Fields, Fields, list[str], int]:
             keys[key] = value
         elif is_field and (name := name.strip().lower()) not in fields:
             fields[name] = content.strip()
-            if _data_file(fields).upper().startswith("LIST"):
+            if _get_data_file(fields).upper().startswith("LIST"):
                 names = list(itertools.islice((text for text, _ in lines), _MOST_FILES))
                 return fields, keys, [text.strip() for text in names if text.strip()], end
         else:
             finding = f"the header of {path} has the line {line[:80]!r}"
             raise IngestError(Reason.UNREADABLE, finding)
-    if not _data_file(fields):
+    if not _get_data_file(fields):
         raise IngestError(Reason.TRUNCATED, f"{path} ends within its header")
     return fields, keys, [], end
 
 
-def _field(fields: Fields, name: str, path: Path) -> str:
+def _get_field(fields: Fields, name: str, path: Path) -> str:
     if name not in fields:
         raise IngestError(Reason.UNREADABLE, f"the header of {path} lacks the field {name}")
     return fields[name]
 
 
-def _data_file(fields: Fields) -> str:
+def _get_data_file(fields: Fields) -> str:
     return fields.get("data file", fields.get("datafile", ""))
 
 
-def _whole(fields: Fields, names: tuple[str, ...], path: Path) -> int:
+def _get_whole(fields: Fields, names: tuple[str, ...], path: Path) -> int:
     """The whole number of a field that may be absent: 0 then."""
     text = next((fields[name] for name in names if name in fields), "0")
-    found = whole_numbers(text, field=names[0], path=path)
+    found = parse_whole_numbers(text, field=names[0], path=path)
     if len(found) != 1:
         raise IngestError(Reason.UNREADABLE, f"{path} states {text[:80]!r} for {names[0]}")
     return found[0]
 
 
-def _count(fields: Fields, path: Path) -> int:
-    _field(fields, "dimension", path)
-    return _whole(fields, ("dimension",), path)
+def _get_dimension(fields: Fields, path: Path) -> int:
+    _get_field(fields, "dimension", path)
+    return _get_whole(fields, ("dimension",), path)
 
 
-def _dtype(fields: Fields, path: Path) -> np.dtype:
-    name = _field(fields, "type", path).lower()
+def _read_dtype(fields: Fields, path: Path) -> np.dtype:
+    name = _get_field(fields, "type", path).lower()
     code = next((code for code, names in _TYPES.items() if name in names), None)
     if code is None:
         raise IngestError(Reason.VOXEL_TYPE, f"{path} holds voxels of type {name[:80]}")
     order = fields.get("endian", "").lower()
-    if np.dtype(code).itemsize > 1 and _packing(fields, path) != "text":
+    if np.dtype(code).itemsize > 1 and _find_packing(fields, path) != "text":
         if order not in ("little", "big"):
             raise IngestError(Reason.UNREADABLE, f"the header of {path} lacks the field endian")
         code = ("<" if order == "little" else ">") + code
     return np.dtype(code)
 
 
-def _packing(fields: Fields, path: Path) -> str:
-    encoding = _field(fields, "encoding", path).lower()
+def _find_packing(fields: Fields, path: Path) -> str:
+    encoding = _get_field(fields, "encoding", path).lower()
     if encoding not in _PACKINGS:
         finding = f"{path} has the encoding {encoding[:80]}, not one of {', '.join(_PACKINGS)}"
         raise IngestError(Reason.PIXEL_FORMAT, finding)
     return _PACKINGS[encoding]
 
 
-def _affine(
+def _read_affine(
     fields: Fields, shape: tuple[int, ...], path: Path
 ) -> tuple[tuple[int, ...], np.ndarray]:
     """The axes that have a place in the patient, and what maps them to RAS+."""
@@ -212,7 +212,7 @@ def _affine(
         stated = f"the space {space[:40]}" if space and signs is None else "no space and directions"
         finding = f"{path} states {stated}, which tells no place in the patient"
         raise IngestError(Reason.NO_ORIENTATION, finding)
-    vectors = _vectors(fields["space directions"], "space directions", path)
+    vectors = _parse_vectors(fields["space directions"], "space directions", path)
     if len(vectors) != len(shape):
         finding = f"{path} has {len(shape)} axes and {len(vectors)} space directions"
         raise IngestError(Reason.INVALID_GEOMETRY, finding)
@@ -220,7 +220,9 @@ def _affine(
     if len(axes) != 3:
         finding = f"{path} has {len(axes)} axes with a place in the patient, not three"
         raise IngestError(Reason.NOT_3D, finding)
-    (origin,) = _vectors(fields.get("space origin", "(0,0,0)"), "space origin", path) or [None]
+    (origin,) = _parse_vectors(fields.get("space origin", "(0,0,0)"), "space origin", path) or [
+        None
+    ]
     if origin is None:
         raise IngestError(Reason.INVALID_GEOMETRY, f"{path} states no place for its space origin")
     affine = np.eye(4)
@@ -229,7 +231,7 @@ def _affine(
     return axes, np.diag([*signs, 1.0]) @ affine
 
 
-def _vectors(text: str, field: str, path: Path) -> list[tuple[float, ...] | None]:
+def _parse_vectors(text: str, field: str, path: Path) -> list[tuple[float, ...] | None]:
     """The vectors of a field, None for an axis that has none."""
     words = re.findall(r"none|\([^()]*\)", text.lower())
     if re.sub(r"none|\([^()]*\)|\s", "", text.lower()):
@@ -239,7 +241,7 @@ def _vectors(text: str, field: str, path: Path) -> list[tuple[float, ...] | None
         if word == "none":
             found.append(None)
             continue
-        vector = tuple(numbers(word[1:-1].replace(",", " "), field=field, path=path))
+        vector = tuple(parse_numbers(word[1:-1].replace(",", " "), field=field, path=path))
         if len(vector) not in (3, 4):
             finding = f"{path} has {len(vector)} numbers in a vector of {field}, not 3"
             raise IngestError(Reason.NOT_3D, finding)
@@ -247,7 +249,7 @@ def _vectors(text: str, field: str, path: Path) -> list[tuple[float, ...] | None
     return found
 
 
-def _millimetres(
+def _read_unit(
     fields: Fields, path: Path, choices: Choices
 ) -> tuple[float, tuple[tuple[Reason, str], ...]]:
     text = fields.get("space units", "")
@@ -255,26 +257,26 @@ def _millimetres(
     stated = {_UNITS_MM.get(name, math.nan) for name in names}
     unit = stated.pop() if len(stated) == 1 else (math.nan if stated else None)
     said = " and ".join(sorted(names)) or "no unit"
-    return millimetres(unit, said[:80], path=path, units=choices.units)
+    return find_millimetre_factor(unit, said[:80], path=path, units=choices.units)
 
 
-def _voxel_files(
+def _find_voxel_files(
     fields: Fields, listed: list[str], path: Path, end: int
 ) -> tuple[tuple[Path, ...], int]:
     """The files of the voxels, and the byte of each at which the encoded part starts."""
-    name = _data_file(fields)
-    skipped = _whole(fields, ("line skip", "lineskip"), path)
+    name = _get_data_file(fields)
+    skipped = _get_whole(fields, ("line skip", "lineskip"), path)
     files: tuple[Path, ...] = (path,)
     start = end
     if name:
-        names = listed or _numbered(name, path) or [name]
-        files, start = tuple(detached_file(path, each) for each in names), 0
+        names = listed or _list_numbered(name, path) or [name]
+        files, start = tuple(find_detached_file(path, each) for each in names), 0
     if skipped < 0 or (skipped and len(files) > 1):
         raise IngestError(Reason.UNREADABLE, f"{path} states line skip {skipped}")
-    return files, _after_lines(files[0], skipped, start)
+    return files, _skip_lines(files[0], skipped, start)
 
 
-def _after_lines(file: Path, count: int, start: int) -> int:
+def _skip_lines(file: Path, count: int, start: int) -> int:
     """The byte after so many lines from `start` on."""
     with file.open("rb") as stream:
         stream.seek(start)
@@ -283,7 +285,7 @@ def _after_lines(file: Path, count: int, start: int) -> int:
         return stream.tell()
 
 
-def _numbered(name: str, path: Path) -> list[str]:
+def _list_numbered(name: str, path: Path) -> list[str]:
     """The names that a pattern such as `slice%03d.raw 1 20 1` stands for; none where it is none.
 
     A fourth number, the dimension of what each file holds, tells nothing that the sizes do not:

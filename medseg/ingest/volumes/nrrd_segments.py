@@ -24,7 +24,7 @@ _REFERENCE = re.compile(r"Reference image geometry(?:\||\"[^-\d]*)([-+.;\de]+)")
 _NUMBERS_OF_REFERENCE = 22  # a matrix (4, 4) and the first and last index of each axis
 
 
-def segments_of(
+def read_segments(
     keys: Mapping[str, str], path: Path
 ) -> tuple[tuple[Segment, ...], tuple[Note, ...]]:
     """The segments among the keys and values of a header, and a note that names them.
@@ -42,7 +42,7 @@ def segments_of(
     try:
         segments = tuple(
             Segment(
-                name=_printable(each.get("Name", f"segment {number}")),
+                name=_make_printable(each.get("Name", f"segment {number}")),
                 value=int(each.get("LabelValue", number + 1)),
                 layer=int(each.get("Layer", 0 if "LabelValue" in each else number)),
                 stored=int(each.get("LabelValue", 1)),
@@ -58,7 +58,7 @@ def segments_of(
     return segments, ((Reason.SEGMENTS, f"in {path} {listed}"),)
 
 
-def uncropped(
+def find_uncropped_grid(
     keys: Mapping[str, str], grid: Geometry
 ) -> tuple[Geometry, tuple[int, int, int]] | None:
     """The grid that a segmentation is a part of, and the index of its first voxel in it.
@@ -75,11 +75,11 @@ def uncropped(
     affine, extent = np.array(stated[:16]).reshape(4, 4), np.array(stated[16:]).reshape(3, 2)
     affine[:3, 3] += affine[:3, :3] @ extent[:, 0]
     shape = extent[:, 1] - extent[:, 0] + 1
-    found = (_place(shape, world @ affine, grid) for world in (np.eye(4), LPS_TO_RAS))
+    found = (_find_place(shape, world @ affine, grid) for world in (np.eye(4), LPS_TO_RAS))
     return next((place for place in found if place), None)
 
 
-def _place(
+def _find_place(
     shape: np.ndarray, affine: np.ndarray, part: Geometry
 ) -> tuple[Geometry, tuple[int, int, int]] | None:
     """A grid and where a part of it starts; None where it is no part of it."""
@@ -119,5 +119,5 @@ def join_layers(layers: np.ndarray, segments: tuple[Segment, ...], *, path: Path
     return layers.max(axis=-1)
 
 
-def _printable(name: str) -> str:
+def _make_printable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name)[:80]

@@ -75,7 +75,7 @@ class _Hexadecimal:
 
 
 @contextmanager
-def opened(path: Path, packing: str = "", *, start: int = 0) -> Iterator[Stream]:
+def open_stream(path: Path, packing: str = "", *, start: int = 0) -> Iterator[Stream]:
     """A file from byte `start` on, unpacked while it is read.
 
     Args:
@@ -113,7 +113,7 @@ def opened(path: Path, packing: str = "", *, start: int = 0) -> Iterator[Stream]
         raise IngestError(Reason.UNREADABLE, finding) from error
 
 
-def take(stream: Stream, size: int) -> bytearray:
+def read_up_to(stream: Stream, size: int) -> bytearray:
     """Up to `size` bytes; memory grows with what is there, not with what is asked for."""
     content = bytearray()
     while len(content) < size and (part := stream.read(min(size - len(content), CHUNK_BYTES))):
@@ -129,7 +129,7 @@ def skip(stream: Stream, size: int) -> int:
     return passed
 
 
-def gzip_length(path: Path) -> int:
+def read_gzip_length(path: Path) -> int:
     """What the last member of a gzip file says that it unpacks to, modulo 2**32 (RFC 1952).
 
     A file that is cut, or that goes on behind its last member, ends in other bytes: what they say

@@ -11,7 +11,7 @@ MOST_BYTES = 2**20
 """No header is longer; segmentations of hundreds of segments have a few 10,000 bytes."""
 
 
-def lines_of(path: Path) -> Iterator[tuple[str, int]]:
+def read_lines(path: Path) -> Iterator[tuple[str, int]]:
     """The lines of a file from its start, each with the byte that follows it.
 
     A line ends in a line feed, a carriage return before it left out. Bytes that are no UTF-8 are
@@ -26,10 +26,10 @@ def lines_of(path: Path) -> Iterator[tuple[str, int]]:
             if end > MOST_BYTES:
                 finding = f"the header of {path} does not end within {MOST_BYTES} bytes"
                 raise IngestError(Reason.UNREADABLE, finding)
-            yield _decoded(line).rstrip("\r\n"), end
+            yield _decode(line).rstrip("\r\n"), end
 
 
-def numbers(text: str, *, field: str, path: Path) -> list[float]:
+def parse_numbers(text: str, *, field: str, path: Path) -> list[float]:
     """The numbers of a field.
 
     Raises:
@@ -42,20 +42,20 @@ def numbers(text: str, *, field: str, path: Path) -> list[float]:
         raise IngestError(Reason.UNREADABLE, finding) from error
 
 
-def whole_numbers(text: str, *, field: str, path: Path) -> list[int]:
+def parse_whole_numbers(text: str, *, field: str, path: Path) -> list[int]:
     """The whole numbers of a field.
 
     Raises:
         IngestError: "unreadable".
     """
-    found = numbers(text, field=field, path=path)
+    found = parse_numbers(text, field=field, path=path)
     if not all(number.is_integer() for number in found):
         finding = f"{path} states {text[:80]!r} for {field}, which are no whole numbers"
         raise IngestError(Reason.UNREADABLE, finding)
     return [int(number) for number in found]
 
 
-def _decoded(line: bytes) -> str:
+def _decode(line: bytes) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:

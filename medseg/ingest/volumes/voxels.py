@@ -18,7 +18,14 @@ import numpy as np
 from medseg.ingest.checks import check_room
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.volumes.header import VolumeHeader, check_index
-from medseg.ingest.volumes.streams import MOST_INFLATED, Stream, gzip_length, opened, skip, take
+from medseg.ingest.volumes.streams import (
+    MOST_INFLATED,
+    Stream,
+    open_stream,
+    read_gzip_length,
+    read_up_to,
+    skip,
+)
 
 PACKED = ("gzip", "zlib", "bzip2")
 
@@ -112,7 +119,7 @@ def check_excess(header: VolumeHeader) -> None:
     for file in header.files:
         if not is_packed or _seems_to_go_on(header, file):
             share = header.size // len(header.files)
-            _part(header, file, 0, 0, share=share)
+            _read_part(header, file, 0, 0, share=share)
 
 
 def _seems_to_go_on(header: VolumeHeader, file: Path) -> bool:
@@ -120,7 +127,7 @@ def _seems_to_go_on(header: VolumeHeader, file: Path) -> bool:
     end = header.end + max(header.footer_bytes, PADDING_BYTES)
     packed = file.stat().st_size - header.packed_from
     most = end + end // MOST_PACKED_SHARE + MOST_PACKING_BYTES
-    return packed > most or (header.packing == "gzip" and gzip_length(file) > end)
+    return packed > most or (header.packing == "gzip" and read_gzip_length(file) > end)
 
 
 def check_volume(header: VolumeHeader, volume: int | None) -> int:
@@ -154,19 +161,19 @@ def read_voxels(header: VolumeHeader, *, volume: int | None = None) -> np.ndarra
             "unreadable".
     """
     index = check_volume(header, volume)
-    start, size = _wanted(header, index)
-    stored = _stored(header, start, size)
+    start, size = _find_bytes(header, index)
+    stored = _read_stored(header, start, size)
     if stored.size == math.prod(header.geometry.shape):
         return stored.reshape(header.geometry.shape, order="F")
-    return _volumes_last(stored, header)[..., index]
+    return _put_volumes_last(stored, header)[..., index]
 
 
 def read_volumes(header: VolumeHeader) -> np.ndarray:
     """All volumes as stored, (I, J, K, volumes). Raises as `read_voxels` does."""
-    return _volumes_last(_stored(header, 0, header.size), header)
+    return _put_volumes_last(_read_stored(header, 0, header.size), header)
 
 
-def scaled(stored: np.ndarray, scaling: tuple[float, float] | None) -> np.ndarray:
+def apply_scaling(stored: np.ndarray, scaling: tuple[float, float] | None) -> np.ndarray:
     """Values of stored voxels: integers without scaling keep their type, the others are float32.
 
     Scaling is applied in double precision before values become single.
@@ -186,7 +193,7 @@ def is_kept(dtype: np.dtype, scaling: tuple[float, float] | None) -> bool:
     return scaling is None and (dtype.kind in "iu" or dtype.newbyteorder("=") == np.float32)
 
 
-def _wanted(header: VolumeHeader, index: int) -> tuple[int, int]:
+def _find_bytes(header: VolumeHeader, index: int) -> tuple[int, int]:
     """Where the bytes of a volume start among all voxels, and how many to read."""
     if header.axes != tuple(range(len(header.axes))):  # volumes lie between each other's voxels
         return 0, header.size
@@ -194,35 +201,35 @@ def _wanted(header: VolumeHeader, index: int) -> tuple[int, int]:
     return index * size, size
 
 
-def _volumes_last(stored: np.ndarray, header: VolumeHeader) -> np.ndarray:
+def _put_volumes_last(stored: np.ndarray, header: VolumeHeader) -> np.ndarray:
     order = [*header.axes, *(a for a in range(len(header.shape)) if a not in header.axes)]
     whole = stored.reshape(header.shape, order="F").transpose(order)
     return whole.reshape((*header.geometry.shape, -1), order="F")
 
 
-def _stored(header: VolumeHeader, start: int, size: int) -> np.ndarray:
+def _read_stored(header: VolumeHeader, start: int, size: int) -> np.ndarray:
     """The voxels in a range of the bytes of all, flat; those of a text are always all."""
     voxels = size // header.dtype.itemsize
     converted = 0 if is_kept(header.dtype, header.scaling) else 4 * voxels
     check_room(header.path, size + converted)
     if header.packing == "text":
-        return _from_text(header)
+        return _parse_text(header)
     share = header.size // len(header.files)
     content = bytearray()
     for number, file in enumerate(header.files):
         low = min(max(start - number * share, 0), share)
         high = min(max(start + size - number * share, 0), share)
-        content += _part(header, file, low, high, share=share)
+        content += _read_part(header, file, low, high, share=share)
     return np.frombuffer(content, dtype=header.dtype)
 
 
-def _part(header: VolumeHeader, file: Path, low: int, high: int, *, share: int) -> bytearray:
+def _read_part(header: VolumeHeader, file: Path, low: int, high: int, *, share: int) -> bytearray:
     """The bytes from `low` to `high` of the voxels of one file, which holds `share` of them."""
     start = header.packed_from if header.offset >= 0 else -share
     offset = max(header.offset, 0)
-    with opened(file, header.packing, start=start) as stream:
+    with open_stream(file, header.packing, start=start) as stream:
         passed = _move_on(stream, offset + low, file)
-        voxels = take(stream, high - low)
+        voxels = read_up_to(stream, high - low)
         passed += len(voxels)
         passed += _move_on(stream, share - high, file)
         if passed < offset + share:
@@ -244,21 +251,21 @@ def _move_on(stream: Stream, size: int, file: Path) -> int:
 def _check_rest(stream: Stream, header: VolumeHeader, file: Path) -> None:
     """Refuse what follows the voxels; a packed stream is read to its checksum."""
     most = max(header.footer_bytes, PADDING_BYTES)
-    rest = take(stream, most + 1)
+    rest = read_up_to(stream, most + 1)
     if len(rest) > most or (not header.footer_bytes and any(rest)):
         finding = f"{file} goes on after the {header.end} bytes that its header promises"
         raise IngestError(Reason.TRAILING_BYTES, finding)
 
 
-def _from_text(header: VolumeHeader) -> np.ndarray:
+def _parse_text(header: VolumeHeader) -> np.ndarray:
     """Voxels that are written as numbers, with blanks, and commas at their side, between them."""
     (file,) = header.files
     count = header.size // header.dtype.itemsize
     voxels = np.empty(count, dtype=header.dtype)
     number = int if header.dtype.kind in "iu" else float
     found = 0
-    with opened(file, start=header.packed_from + max(header.offset, 0)) as stream:
-        for words in _words(stream, file):
+    with open_stream(file, start=header.packed_from + max(header.offset, 0)) as stream:
+        for words in _read_words(stream, file):
             if found + len(words) > count:
                 finding = f"{file} holds more numbers than the {count} that its header promises"
                 raise IngestError(Reason.TRAILING_BYTES, finding)
@@ -273,18 +280,18 @@ def _from_text(header: VolumeHeader) -> np.ndarray:
     return voxels
 
 
-def _words(stream: Stream, file: Path) -> Iterator[list[bytes]]:
+def _read_words(stream: Stream, file: Path) -> Iterator[list[bytes]]:
     """The numbers of a text, some at a time."""
     rest = b""
     for chunk in itertools.chain(iter(lambda: stream.read(_TEXT_BYTES), b""), [b" "]):
-        head, rest = _cut(rest + chunk)
+        head, rest = _cut_at_last_blank(rest + chunk)
         if len(rest) > _LONGEST_NUMBER:
             raise IngestError(Reason.UNREADABLE, f"the numbers of {file} are damaged")
         words = (word.strip(b",") for word in head.split())
         yield [word for word in words if word]
 
 
-def _cut(text: bytes) -> tuple[bytes, bytes]:
+def _cut_at_last_blank(text: bytes) -> tuple[bytes, bytes]:
     """Text up to its last blank, and what follows, which may go on."""
     place = max(text.rfind(blank) for blank in (b" ", b"\n", b"\t", b"\r"))
     return text[: place + 1], text[place + 1 :]

@@ -8,7 +8,7 @@ from ingest.dicom_writer import make_series, ramp, write_series
 from pydicom.uid import MRImageStorage
 
 from medseg.ingest import Reason, Verdict, find_series, load
-from medseg.ingest.dicom.notes import name_of, notes_on, padding_in_tissue
+from medseg.ingest.dicom.notes import collect_notes, find_padding_in_tissue, name_slices
 from medseg.ingest.dicom.read_slices import read_header
 
 
@@ -34,18 +34,18 @@ def test_another_unit_than_hu_is_accepted_and_recorded(tmp_path):
 
 def test_slices_are_called_by_their_series_folder_or_file(tmp_path):
     headers = [read_header(f) for f in write_series(tmp_path / "a", make_series(uid="1.2.3"))]
-    assert name_of(headers) == "series 1.2.3"
-    assert name_of(headers[:1]) == f"series 1.2.3 ({headers[0].path.name})"
+    assert name_slices(headers) == "series 1.2.3"
+    assert name_slices(headers[:1]) == f"series 1.2.3 ({headers[0].path.name})"
     slices = make_series()
     for dataset in slices:
         del dataset.SeriesInstanceUID
     unnamed = [read_header(f) for f in write_series(tmp_path / "b", slices)]
-    assert name_of(unnamed) == str(tmp_path / "b")
+    assert name_slices(unnamed) == str(tmp_path / "b")
 
 
 def test_of_a_plain_stack_there_is_nothing_to_say(tmp_path):
     headers = [read_header(file) for file in write_series(tmp_path, make_series())]
-    assert notes_on(headers) == ()
+    assert collect_notes(headers) == ()
 
 
 def padded(dtype=np.int16, *, vr="SS", limit=None, **elements):
@@ -78,18 +78,18 @@ def test_padding_between_air_and_the_end_of_12_bits_is_in_tissue(
     limit, elements, expected, tmp_path
 ):
     path, *_ = write_series(tmp_path, padded(limit=limit, **elements))
-    assert padding_in_tissue(read_header(path)) == expected
+    assert find_padding_in_tissue(read_header(path)) == expected
 
 
 def test_a_sign_that_its_element_does_not_have_is_that_of_the_samples(tmp_path):
     """63536 in 16 bits is -2000: GE writes it as unsigned beside signed samples."""
     path, *_ = write_series(tmp_path, padded(vr="US", PixelPaddingValue=63536))
-    assert padding_in_tissue(read_header(path)) is None
+    assert find_padding_in_tissue(read_header(path)) is None
 
 
 def test_no_padding_is_not_in_tissue(tmp_path):
     path, *_ = write_series(tmp_path, make_series())
-    assert padding_in_tissue(read_header(path)) is None
+    assert find_padding_in_tissue(read_header(path)) is None
 
 
 def test_holes_in_tissue_are_recorded(tmp_path):

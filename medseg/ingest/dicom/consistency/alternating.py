@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from medseg.ingest.dicom.consistency.kinds import MOST_LISTED, column_of, list_differences
+from medseg.ingest.dicom.consistency.kinds import MOST_LISTED, list_differences, read_column
 from medseg.ingest.dicom.consistency.traits import (
     ABSENCE_SAYS,
     OF_ONE_PLACE,
@@ -19,13 +19,18 @@ from medseg.ingest.dicom.consistency.traits import (
     TRAIT_OF,
     Trait,
 )
-from medseg.ingest.dicom.consistency.turns import alternate, may_be_packages, overlap, places_along
+from medseg.ingest.dicom.consistency.turns import (
+    do_alternate,
+    do_overlap,
+    find_places,
+    may_be_packages,
+)
 from medseg.ingest.dicom.consistency.weak_elements import is_weak
-from medseg.ingest.dicom.header.origin import keyword_of
+from medseg.ingest.dicom.header.origin import find_keyword
 from medseg.ingest.dicom.header.slice import Slice
 
 
-def alternating(slices: Sequence[Slice]) -> str:
+def find_alternating(slices: Sequence[Slice]) -> str:
     """What overlapping slices state, or leave out, in a strict order of turns.
 
     So it is where nothing is stated that shows whether they overlap.
@@ -33,9 +38,9 @@ def alternating(slices: Sequence[Slice]) -> str:
     Args:
         slices: sorted along their normal, two or more.
     """
-    if not overlap(slices, where_unstated=True):
+    if not do_overlap(slices, where_unstated=True):
         return ""
-    columns = _turning(slices)
+    columns = _find_turning(slices)
     turning = [
         name
         for name, column in columns.items()
@@ -50,12 +55,12 @@ def alternating(slices: Sequence[Slice]) -> str:
     if not found:
         return ""
     shown = found if len(found) <= MOST_LISTED else [*found[:MOST_LISTED], "..."]
-    is_stated = overlap(slices, where_unstated=False)
+    is_stated = do_overlap(slices, where_unstated=False)
     whose = "of slices that overlap" if is_stated else "of slices that state no thickness"
     return f"{', '.join(shown)} that take turns along the normal, {whose}"
 
 
-def left_out(slices: Sequence[Slice]) -> str:
+def find_left_out(slices: Sequence[Slice]) -> str:
     """What every other slice leaves out, whether they overlap or not, though that says something.
 
     Siemens states the b-value of diffusion images alone, not that of the image without.
@@ -63,37 +68,39 @@ def left_out(slices: Sequence[Slice]) -> str:
     Args:
         slices: sorted along their normal, one or more.
     """
-    places = places_along(slices)
+    places = find_places(slices)
     columns = {
-        t: column_of([getattr(s.origin, t.field) for s in slices], t) for t in SAYS_BY_ABSENCE
+        t: read_column([getattr(s.origin, t.field) for s in slices], t) for t in SAYS_BY_ABSENCE
     }
     turning = [
         trait
         for trait, column in columns.items()
-        if "" in column and (alternate(column) or alternate(column, places))
+        if "" in column and (do_alternate(column) or do_alternate(column, places))
     ]
     return (
         f"{list_differences(slices, turning)} that take turns along the normal" if turning else ""
     )
 
 
-def left_out_by_turns(slices: Sequence[Slice]) -> list[str]:
+def list_left_out_by_turns(slices: Sequence[Slice]) -> list[str]:
     """Keywords that every other of overlapping slices leaves out, though all images have them.
 
     Args:
         slices: sorted along their normal, which no rule refuses.
     """
-    if len(slices) < 2 or not overlap(slices, where_unstated=False):
+    if len(slices) < 2 or not do_overlap(slices, where_unstated=False):
         return []
-    columns = _turning(slices)
-    return [keyword_of(name) for name in columns if _is_mere_absence(name, columns[name])]
+    columns = _find_turning(slices)
+    return [find_keyword(name) for name in columns if _is_mere_absence(name, columns[name])]
 
 
-def _turning(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
+def _find_turning(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
     """What takes turns in a strict order, by field or keyword."""
-    places = places_along(slices)
-    columns = _columns(slices).items()
-    return {n: column for n, column in columns if alternate(column) or alternate(column, places)}
+    places = find_places(slices)
+    columns = _read_columns(slices).items()
+    return {
+        n: column for n, column in columns if do_alternate(column) or do_alternate(column, places)
+    }
 
 
 def _is_mere_absence(name: str, column: Sequence[float | str]) -> bool:
@@ -102,7 +109,7 @@ def _is_mere_absence(name: str, column: Sequence[float | str]) -> bool:
     return is_mere and "" in kinds and len(kinds - {""}) == 1
 
 
-def _columns(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
+def _read_columns(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
     """What slices state of each field or keyword in which they differ; see `_column`."""
     others = [dict(s.origin.others) for s in slices]
     stated = {t.field: [getattr(s.origin, t.field) for s in slices] for t in OF_ONE_PLACE}
@@ -111,7 +118,7 @@ def _columns(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
         stated[keyword] = [one.get(keyword, "") for one in others]
     exact = Trait("others", "values", tolerance=0)
     return {
-        name: column_of(texts, TRAIT_OF.get(name, exact))
+        name: read_column(texts, TRAIT_OF.get(name, exact))
         for name, texts in stated.items()
         if len(set(texts)) > 1
     }

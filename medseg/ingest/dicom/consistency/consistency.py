@@ -13,15 +13,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from medseg.ingest.dicom.consistency.alternating import alternating, left_out
+from medseg.ingest.dicom.consistency.alternating import find_alternating, find_left_out
 from medseg.ingest.dicom.consistency.kinds import (
     MOST_LISTED,
-    column_of,
-    kinds_of,
+    group_values,
     list_differences,
-    number_of,
+    parse_number,
+    read_column,
 )
-from medseg.ingest.dicom.consistency.quantity import quantity
+from medseg.ingest.dicom.consistency.quantity import find_quantity
 from medseg.ingest.dicom.consistency.traits import (
     ACQUISITION,
     ACQUISITION_TIME,
@@ -35,13 +35,13 @@ from medseg.ingest.dicom.consistency.traits import (
 )
 from medseg.ingest.dicom.consistency.turns import (
     OVERLAP,
-    blocks,
+    count_blocks,
     count_by_turns,
+    do_overlap,
+    do_swing,
     is_monotone,
     lie_among_each_other,
     may_be_packages,
-    overlap,
-    swing,
     take_turns,
 )
 from medseg.ingest.dicom.header.slice import Slice
@@ -57,9 +57,9 @@ def mixed_patient(slices: Sequence[Slice]) -> str:
     """
     origins = [s.origin for s in slices]
     return (
-        _counted((o.patient for o in origins if o.patient), "patients")
-        or _counted((o.birth_date for o in origins if o.birth_date), "birth dates")
-        or _counted((o.sex for o in origins if o.sex), "sexes")
+        _count_values((o.patient for o in origins if o.patient), "patients")
+        or _count_values((o.birth_date for o in origins if o.birth_date), "birth dates")
+        or _count_values((o.sex for o in origins if o.sex), "sexes")
     )
 
 
@@ -67,7 +67,7 @@ def mixed_study(slices: Sequence[Slice]) -> str:
     """Two StudyInstanceUIDs: a series is of one study (PS3.3 A.1.2.3); see `is_uid_per_file`."""
     if is_uid_per_file((s.path, s.origin.study) for s in slices):
         return ""
-    return _counted((s.origin.study for s in slices if s.origin.study), "studies")
+    return _count_values((s.origin.study for s in slices if s.origin.study), "studies")
 
 
 def is_uid_per_file(stated: Iterable[tuple[Path, str]]) -> bool:
@@ -83,13 +83,13 @@ def is_uid_per_file(stated: Iterable[tuple[Path, str]]) -> bool:
 def mixed_kernel(slices: Sequence[Slice]) -> str:
     """Two values of ConvolutionKernel (PS3.3 C.8.2.1): reconstructions of another sharpness."""
     kernels = (s.origin.kernel.replace("\\", " ") for s in slices)
-    return _listed(filter(None, kernels), "convolution kernels")
+    return _list_values(filter(None, kernels), "convolution kernels")
 
 
 def mixed_quantity(slices: Sequence[Slice]) -> str:
-    """Slices whose values mean different things, see `quantity`; some may not say what they are."""
+    """Slices whose values mean different things, see `find_quantity`; some may not say."""
     stated = (s for s in slices if any(s.image_type) or s.origin.component)
-    return _listed(map(quantity, stated), "quantities")
+    return _list_values(map(find_quantity, stated), "quantities")
 
 
 def mixed_acquisition(slices: Sequence[Slice]) -> str:
@@ -100,11 +100,10 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     of two rotations may lie between each other. So it is with thickness, contrast agent, filter and
     the position of the patient, where each value comes back again and again.
 
-    Where slices overlap, smaller differences of repetition and inversion time and trigger times
-    count too, and anything else that is stated by turns in a strict order; see
-    `medseg.ingest.dicom.consistency.turns.overlap`. Slices that are alike in all of this stay one
-    volume: a scan and its own copy half a step farther are, by every header, a scan of half the
-        spacing.
+    Where slices overlap, see `do_overlap`, smaller differences of repetition and inversion time and
+    trigger times count too, and anything else that is stated by turns in a strict order. Slices
+    that are alike in all of this stay one volume: a scan and its own copy half a step farther are,
+    by every header, a scan of half the spacing.
 
     Args:
         slices: sorted along their normal.
@@ -112,53 +111,53 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     if found := list_differences(slices, OF_ONE_VOLUME, is_absence_one=False):
         return found
     turning = [trait for trait in NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
-    turning += _turning_times(slices)
+    turning += _find_turning_times(slices)
     scans = [s for s in slices if s.kind == "CT" and s.origin.acquisition]
-    numbers = column_of([s.origin.acquisition for s in scans], ACQUISITION)
+    numbers = read_column([s.origin.acquisition for s in scans], ACQUISITION)
     if lie_among_each_other(numbers):
         turning.append(ACQUISITION)
     if turning:
         return f"{list_differences(slices, turning)} that take turns along the normal"
     return (
-        _doubled_places(slices)
-        or _places_by_turns(slices)
-        or _turning_dimension(slices)
-        or alternating(slices)
-        or left_out(slices)
+        _find_doubled_places(slices)
+        or _find_places_by_turns(slices)
+        or _find_turning_dimension(slices)
+        or find_alternating(slices)
+        or find_left_out(slices)
     )
 
 
-def _turning_times(slices: Sequence[Slice]) -> list[Trait]:
+def _find_turning_times(slices: Sequence[Slice]) -> list[Trait]:
     """Times that swing between two volumes, where slices overlap; the heartbeat does not."""
     ignored = TIMES_OF_PACKAGES if may_be_packages(slices) else ()
     times = [trait for trait in OF_TIME if trait.field not in ignored]
     turning = []
-    if ACQUISITION_TIME.field not in ignored and overlap(slices, where_unstated=False):
-        turning += [ACQUISITION_TIME] if _swings(slices, ACQUISITION_TIME) else []
-    if overlap(slices, where_unstated=True):
-        turning += [trait for trait in times if _swings(slices, trait)]
-    if overlap(slices, where_unstated=True, steps=OVERLAP):
+    if ACQUISITION_TIME.field not in ignored and do_overlap(slices, where_unstated=False):
+        turning += [ACQUISITION_TIME] if _does_swing(slices, ACQUISITION_TIME) else []
+    if do_overlap(slices, where_unstated=True):
+        turning += [trait for trait in times if _does_swing(slices, trait)]
+    if do_overlap(slices, where_unstated=True, steps=OVERLAP):
         turning += [t for t in times if t not in turning and _is_to_and_fro(slices, t)]
     return turning
 
 
-def _doubled_places(slices: Sequence[Slice]) -> str:
+def _find_doubled_places(slices: Sequence[Slice]) -> str:
     """Frames of several places that count as one place of their stack (PS3.3 C.7.6.16.2.2)."""
     counts = Counter(numbers := [s.origin.in_stack for s in slices])
     doubled = sum(count > 1 for count in counts.values())
     if "" in counts or len(counts) < 2 or doubled < MOSTLY_DOUBLED * len(counts):
         return ""
-    if blocks(numbers) > len(set(numbers)):  # parts of a stack that each begin at 1
+    if count_blocks(numbers) > len(set(numbers)):  # parts of a stack that each begin at 1
         return ""
     return f"{len(set(numbers))} InStackPositionNumbers for {len(numbers)} places along the normal"
 
 
-def _places_by_turns(slices: Sequence[Slice]) -> str:
+def _find_places_by_turns(slices: Sequence[Slice]) -> str:
     """Overlapping frames that count up or down in every second, third or fourth of them only."""
-    numbers = [n for s in slices if (n := number_of(s.origin.in_stack)) is not None]
+    numbers = [n for s in slices if (n := parse_number(s.origin.in_stack)) is not None]
     if len(numbers) < len(slices) or is_monotone(numbers) or not count_by_turns(numbers):
         return ""
-    if not overlap(slices, where_unstated=True):
+    if not do_overlap(slices, where_unstated=True):
         return ""
     shown = ", ".join(f"{n:g}" for n in numbers[:MOST_LISTED])
     return f"InStackPositionNumbers {shown}, ... that take turns along the normal"
@@ -169,18 +168,18 @@ def _is_to_and_fro(slices: Sequence[Slice], trait: Trait) -> bool:
     stated = [text for text in (getattr(s.origin, trait.field) for s in slices) if text]
     if len(set(stated)) < 2:
         return False
-    kind_of = kinds_of(set(stated), trait)
+    kind_of = group_values(set(stated), trait)
     kinds = [kind_of[text] for text in stated]
     return take_turns(kinds) and (trait not in AT_EDGES or lie_among_each_other(kinds))
 
 
-def _swings(slices: Sequence[Slice], trait: Trait) -> bool:
-    found = [number_of(getattr(s.origin, trait.field)) for s in slices]
+def _does_swing(slices: Sequence[Slice], trait: Trait) -> bool:
+    found = [parse_number(getattr(s.origin, trait.field)) for s in slices]
     numbers = [n for n in found if n is not None]
-    return len(numbers) == len(slices) and swing(numbers)
+    return len(numbers) == len(slices) and do_swing(numbers)
 
 
-def _turning_dimension(slices: Sequence[Slice]) -> str:
+def _find_turning_dimension(slices: Sequence[Slice]) -> str:
     """A dimension of an enhanced object that takes turns, whatever it is of (PS3.3 C.7.6.17)."""
     indices = [s.origin.dimensions.split("\\") for s in slices]
     if len({len(index) for index in indices}) > 1:
@@ -192,16 +191,16 @@ def _turning_dimension(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def differences(slices: Sequence[Slice]) -> str:
+def describe_differences(slices: Sequence[Slice]) -> str:
     """What tells slices of one place apart: "2 echo times (4.6 ms, 9.2 ms), 2 trigger times (...)".
 
     Empty where nothing that is read differs.
     """
-    quantities = _listed(map(quantity, slices), "quantities")
+    quantities = _list_values(map(find_quantity, slices), "quantities")
     return ", ".join(filter(None, (quantities, list_differences(slices, OF_ONE_PLACE))))
 
 
-def _counted(values: Iterable[str], what: str) -> str:
+def _count_values(values: Iterable[str], what: str) -> str:
     """How many values and of how many slices each is, largest first."""
     counts = Counter(values)
     if len(counts) < 2:
@@ -211,7 +210,7 @@ def _counted(values: Iterable[str], what: str) -> str:
     return f"{len(counts)} {what}, of {', '.join(first)} and {last} slices"
 
 
-def _listed(values: Iterable[str], what: str) -> str:
+def _list_values(values: Iterable[str], what: str) -> str:
     counts = Counter(values)
     if len(counts) < 2:
         return ""

@@ -9,7 +9,7 @@ from pydicom.tag import Tag
 
 from medseg.ingest.dicom.consistency.traits import OF_ONE_VOLUME, Trait
 from medseg.ingest.dicom.files.elements import has_decimal_comma
-from medseg.ingest.dicom.header.origin import keyword_of
+from medseg.ingest.dicom.header.origin import find_keyword
 from medseg.ingest.dicom.header.slice import Slice
 
 MOST_LISTED = 4
@@ -26,41 +26,42 @@ def list_differences(
         traits: what to compare.
         is_absence_one: whether to state nothing counts as a value of its own.
     """
-    found = (_difference(slices, trait, is_absence_one=is_absence_one) for trait in traits)
+    found = (_describe_difference(slices, trait, is_absence_one=is_absence_one) for trait in traits)
     return ", ".join(filter(None, found))
 
 
-def _difference(slices: Sequence[Slice], trait: Trait, *, is_absence_one: bool) -> str:
+def _describe_difference(slices: Sequence[Slice], trait: Trait, *, is_absence_one: bool) -> str:
     stated = {getattr(s.origin, trait.field) for s in slices}
     if not is_absence_one:
         stated.discard("")
     if len(stated) < 2:
         return ""
-    kinds = list(dict.fromkeys(kinds_of(stated, trait).values()))
+    kinds = list(dict.fromkeys(group_values(stated, trait).values()))
     if len(kinds) < 2:
         return ""
     count = f"{len(kinds)} {trait.names}"
-    values = [_shown(kind, trait) for kind in kinds]
+    values = [_format_kind(kind, trait) for kind in kinds]
     shown = values if len(values) <= MOST_LISTED else [*values[:2], "...", values[-1]]
     return f"{count} ({', '.join(shown)})" if trait.is_listed else count
 
 
-def column_of(stated: Sequence[str], trait: Trait) -> list[float | str]:
+def read_column(stated: Sequence[str], trait: Trait) -> list[float | str]:
     """What each slice states, "" included; values within the tolerance are the same."""
-    kind_of = kinds_of(set(stated), trait)
+    kind_of = group_values(set(stated), trait)
     return [kind_of[text] for text in stated]
 
 
-def kinds_of(stated: set[str], trait: Trait) -> dict[str, float | str]:
+def group_values(stated: set[str], trait: Trait) -> dict[str, float | str]:
     """What each value counts as: numbers as the lowest of those within the tolerance, by size.
 
     Other text comes after the numbers, and "", which stands for nothing, last.
 
     Example:
-        >>> kinds_of({"4.60", "4.65", "9.2", ""}, Trait("echo_time_ms", "echo times", "ms", 0.02))
+        >>> trait = Trait("echo_time_ms", "echo times", "ms", 0.02)
+        >>> group_values({"4.60", "4.65", "9.2", ""}, trait)
         {'4.60': 4.6, '4.65': 4.6, '9.2': 9.2, '': ''}
     """
-    numbers = {} if trait.tolerance is None else {text: number_of(text) for text in stated}
+    numbers = {} if trait.tolerance is None else {text: parse_number(text) for text in stated}
     kinds: dict[str, float | str] = {}
     lowest = -math.inf
     for n, text in sorted((n, text) for text, n in numbers.items() if n is not None):
@@ -74,17 +75,17 @@ def kinds_of(stated: set[str], trait: Trait) -> dict[str, float | str]:
     }
 
 
-def _shown(kind: float | str, trait: Trait) -> str:
+def _format_kind(kind: float | str, trait: Trait) -> str:
     if isinstance(kind, str):
         return kind.replace("\\", " ") or "none"
     return f"{kind:g} {trait.unit}".rstrip()
 
 
-def number_of(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
     """The finite number that text is, with a decimal point or comma; None where it is none.
 
     Example:
-        >>> number_of("4,65"), number_of("4.65"), number_of("inf"), number_of("")
+        >>> number_of("4,65"), number_of("4.65"), number_of("inf"), parse_number("")
         (4.65, 4.65, None, None)
     """
     try:
@@ -94,7 +95,7 @@ def number_of(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def some_decimal_commas(slices: Sequence[Slice]) -> str:
+def find_decimal_commas(slices: Sequence[Slice]) -> str:
     """Say where some slices alone write a number of the acquisition with a decimal comma.
 
     No scanner does so in a part of its slices. Another program wrote these files again, and what it
@@ -110,7 +111,7 @@ def some_decimal_commas(slices: Sequence[Slice]) -> str:
         faulty = [(text, s) for text, s in stated if has_decimal_comma(text)]
         if trait.tolerance is None or not 0 < len(faulty) < len(stated):
             continue
-        keyword = keyword_of(trait.field)
+        keyword = find_keyword(trait.field)
         text, first = faulty[0]
         where = f"{len(faulty)} of {len(slices)} slices, such as {first.path.name},"
         said = f"{keyword} {Tag(keyword)} is {text!r}, which is no number for its decimal comma"

@@ -57,7 +57,7 @@ _NOT_AS_FIRST = ("REAL", "PHASE", "WATER", "FAT")
 _KEV = re.compile(r"\b(\d+) ?KEV\b")
 
 
-def quantity(header: Slice) -> str:
+def find_quantity(header: Slice) -> str:
     """What the values of a slice are of, by a closed list of words; anything else says nothing.
 
     ComplexImageComponent (PS3.3 C.8.13.3.1.1), or GE's own element for it, and the values of
@@ -74,24 +74,24 @@ def quantity(header: Slice) -> str:
         is not said of one that has; any other image is "AXIAL", a plain slice (C.8.2.1.1.1).
 
     Example:
-        >>> quantity(header)  # ["DERIVED", "PRIMARY", "M", "DIXON", "WATER"]  # doctest: +SKIP
+        >>> find_quantity(header)  # ["DERIVED", "PRIMARY", "M", "DIXON", "WATER"]  # doctest: +SKIP
         'WATER'
     """
     is_mr = header.kind == "MR"
     vocabulary = _MR_WORDS if is_mr else _WORDS
     values = header.image_type[2:]
-    words = [word for value in values for word in _readings(value, vocabulary)]
+    words = [word for value in values for word in _find_known_word(value, vocabulary)]
     if is_mr and header.origin.component in vocabulary:  # MIXED, of a whole file, is not
         words.append(header.origin.component)
     kinds = {vocabulary[word] for word in words} - {"MAGNITUDE"}
-    kinds |= {f"{kev} KEV" for value in values for kev in _KEV.findall(_spelt(value))}
+    kinds |= {f"{kev} KEV" for value in values for kev in _KEV.findall(_normalise(value))}
     return " ".join(sorted(kinds)) or ("MAGNITUDE" if is_mr else "AXIAL")
 
 
-def _readings(value: str, vocabulary: dict[str, str]) -> list[str]:
+def _find_known_word(value: str, vocabulary: dict[str, str]) -> list[str]:
     """The known word that a value is, begins with, as Philips writes it or not, or ends in."""
     stem, _, sequence = value.strip().upper().partition("_")
-    spelt = _spelt(value)
+    spelt = _normalise(value)
     first, last = spelt.partition(" ")[0], spelt.rpartition(" ")[2]
     forms = (
         spelt,
@@ -102,5 +102,5 @@ def _readings(value: str, vocabulary: dict[str, str]) -> list[str]:
     return [form for form in forms if form in vocabulary][:1]
 
 
-def _spelt(value: str) -> str:
+def _normalise(value: str) -> str:
     return " ".join(value.upper().replace("_", " ").split())

@@ -32,14 +32,14 @@ _OF_ANY_FILE = ("instance", "counts")
 _PIXELS = "pixels"
 
 
-def names_of_differences(slices: Sequence[Slice]) -> list[str]:
+def name_differences(slices: Sequence[Slice]) -> list[str]:
     """Name what differs in the headers of slices, or say that it is their pixels.
 
     Args:
         slices: of one place, no two of which are copies of each other.
 
     Example:
-        >>> names_of_differences([header, another])  # doctest: +SKIP
+        >>> name_differences([header, another])  # doctest: +SKIP
         ['RescaleIntercept']
     """
     named = [

@@ -50,7 +50,7 @@ def take_turns(kinds: Sequence[Hashable]) -> bool:
         (True, False, False)
     """
     counts = Counter(kinds)
-    return len(counts) > 1 < min(counts.values()) and blocks(kinds) >= 2 * len(counts)
+    return len(counts) > 1 < min(counts.values()) and count_blocks(kinds) >= 2 * len(counts)
 
 
 def lie_among_each_other(kinds: Sequence[Hashable]) -> bool:
@@ -67,20 +67,20 @@ def lie_among_each_other(kinds: Sequence[Hashable]) -> bool:
     ranges = sorted((first[kind], last[kind]) for kind in first)
     begins = [begin for begin, _ in ranges]
     return any(
-        _share(one, other) > MOST_AT_EDGES
+        _measure_overlap(one, other) > MOST_AT_EDGES
         for k, one in enumerate(ranges)
         for other in ranges[k + 1 : bisect_right(begins, one[1])]
     )
 
 
-def _share(one: tuple[int, int], other: tuple[int, int]) -> float:
+def _measure_overlap(one: tuple[int, int], other: tuple[int, int]) -> float:
     """The part of the longer of two stretches that is of both; 1 where one lies in the other."""
     common = min(one[1], other[1]) - max(one[0], other[0]) + 1
     lengths = [last - first + 1 for first, last in (one, other)]
     return 1.0 if common == min(lengths) else common / max(lengths)
 
 
-def alternate(kinds: Sequence[Hashable], places: Sequence[int] | None = None) -> bool:
+def do_alternate(kinds: Sequence[Hashable], places: Sequence[int] | None = None) -> bool:
     """Whether kinds repeat in a strict order of two, three or four, three times or more.
 
     Of two by turns, one may be there twice only, beside three of the other.
@@ -90,9 +90,9 @@ def alternate(kinds: Sequence[Hashable], places: Sequence[int] | None = None) ->
         places: where on a grid each lies; some may be empty. None stands for 0, 1, 2, ...
 
     Example:
-        >>> alternate("ababab"), alternate("aabaab"), alternate("ababba"), alternate("aaaaaa")
+        >>> alternate("ababab"), alternate("aabaab"), alternate("ababba"), do_alternate("aaaaaa")
         (True, False, False, False)
-        >>> alternate("ababa"), alternate("abaab", [0, 1, 2, 4, 5])
+        >>> alternate("ababa"), do_alternate("abaab", [0, 1, 2, 4, 5])
         (True, True)
     """
     if len(set(kinds)) < 2 or not take_turns(kinds):
@@ -114,22 +114,22 @@ def _are_by_place(kinds: Sequence[Hashable], places: Sequence[int], fold: int) -
     return is_one_volume_each and all(len(there) == 1 for there in kinds_at.values())
 
 
-def places_along(slices: Sequence[Slice]) -> list[int]:
+def find_places(slices: Sequence[Slice]) -> list[int]:
     """The place of each slice in steps of the smallest gap, from 0; gaps are rounded to whole ones.
 
     Args:
         slices: sorted along their normal.
     """
-    gaps_mm = _gaps_mm(slices)
+    gaps_mm = _measure_gaps_mm(slices)
     steps = np.rint(gaps_mm / max(gaps_mm.min(initial=np.inf), _SMALLEST_MM))
     return [0, *np.cumsum(np.maximum(steps, 1)).astype(int).tolist()]
 
 
-def _gaps_mm(slices: Sequence[Slice]) -> np.ndarray:
+def _measure_gaps_mm(slices: Sequence[Slice]) -> np.ndarray:
     return np.linalg.norm(np.diff([s.position for s in slices], axis=0), axis=-1)
 
 
-def swing(numbers: Sequence[float]) -> bool:
+def do_swing(numbers: Sequence[float]) -> bool:
     """Whether numbers jump from slice to slice and are smooth in every second, third or fourth."""
     along = np.array(numbers)
     jumps = np.abs(np.diff(along)).sum()
@@ -160,12 +160,12 @@ def count_by_turns(numbers: Sequence[float]) -> bool:
     )
 
 
-def blocks(values: Sequence[object]) -> int:
+def count_blocks(values: Sequence[object]) -> int:
     """How many runs of equal values there are."""
     return 1 + sum(a != b for a, b in pairwise(values))
 
 
-def overlap(slices: Sequence[Slice], *, where_unstated: bool, steps: float = REACH) -> bool:
+def do_overlap(slices: Sequence[Slice], *, where_unstated: bool, steps: float = REACH) -> bool:
     """Whether slices reach over each other as those of several volumes between each other do.
 
     What they state is compared with the smallest of their steps.
@@ -178,11 +178,11 @@ def overlap(slices: Sequence[Slice], *, where_unstated: bool, steps: float = REA
         where_unstated: what to answer where neither thickness nor spacing is stated.
         steps: how thick they are at least; a stated spacing is `OVERLAP` steps, or more.
     """
-    step_mm = float(_gaps_mm(slices).min(initial=np.inf))
+    step_mm = float(_measure_gaps_mm(slices).min(initial=np.inf))
     spacings_mm = [mm for s in slices if (mm := s.spacing_between_mm) and mm > 0]
     if spacings_mm and max(abs(mm - step_mm) for mm in spacings_mm) <= SAME_STEP * step_mm:
         return False
-    if not spacings_mm and not _thickest_mm(slices):
+    if not spacings_mm and not _find_thickest_mm(slices):
         return where_unstated
     is_apart = max(spacings_mm, default=0.0) >= OVERLAP * step_mm
     return is_apart or are_thick(slices, steps=steps)
@@ -194,14 +194,14 @@ def may_be_packages(slices: Sequence[Slice]) -> bool:
     Not where slices are as thick as those of two volumes at half a step mostly are.
     """
     is_mr = all(s.kind == "MR" for s in slices)
-    return is_mr and _thickest_mm(slices) > 0 and not are_thick(slices, steps=OVERLAP)
+    return is_mr and _find_thickest_mm(slices) > 0 and not are_thick(slices, steps=OVERLAP)
 
 
 def are_thick(slices: Sequence[Slice], *, steps: float) -> bool:
     """Whether one of the slices is so many of their smallest steps thick, or thicker."""
-    return _thickest_mm(slices) >= steps * float(_gaps_mm(slices).min(initial=np.inf))
+    return _find_thickest_mm(slices) >= steps * float(_measure_gaps_mm(slices).min(initial=np.inf))
 
 
-def _thickest_mm(slices: Sequence[Slice]) -> float:
+def _find_thickest_mm(slices: Sequence[Slice]) -> float:
     """0 where none states its thickness."""
     return max(max(s.thickness_mm or 0.0 for s in slices), 0.0)

@@ -61,7 +61,7 @@ def is_weak(name: str, values: Collection[float | str]) -> bool:
 def _are_far_apart(keyword: str, texts: list[str]) -> bool:
     try:
         if keyword == _OF_TIME:
-            one_s, other_s = map(_seconds, texts)
+            one_s, other_s = map(_to_seconds, texts)
             return abs(one_s - other_s) >= FAR_APART_S
         less, more = sorted(float(text.split("\\")[0]) for text in texts)
     except ValueError:  # no numbers: nothing says how far
@@ -69,7 +69,7 @@ def _are_far_apart(keyword: str, texts: list[str]) -> bool:
     return less < 0 <= more or max(abs(less), abs(more)) >= FAR_APART * min(abs(less), abs(more))
 
 
-def _seconds(text: str) -> float:
+def _to_seconds(text: str) -> float:
     time = TM(text.partition(".")[0].zfill(6))
     if time is None:
         raise ValueError("no time is stated")

@@ -9,12 +9,12 @@ from typing import BinaryIO
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from medseg.ingest.dicom.files.bounded_file import BoundedFile
-from medseg.ingest.dicom.files.elements import ElementError, texts
+from medseg.ingest.dicom.files.elements import ElementError, get_texts
 from medseg.ingest.dicom.files.parse import PARSE_ERRORS, parse, read_meta, without_validation
 from medseg.ingest.reasons import IngestError, Reason
 
 
-def referenced_files(path: Path) -> list[Path] | None:
+def list_referenced_files(path: Path) -> list[Path] | None:
     """List the files of a DICOMDIR in the order of its records; None when it is none.
 
     A name is looked for as written, and then in lower case, since media without Rock Ridge or
@@ -25,7 +25,7 @@ def referenced_files(path: Path) -> list[Path] | None:
             folder.
 
     Example:
-        >>> referenced_files(Path("cd/DICOMDIR"))  # doctest: +SKIP
+        >>> list_referenced_files(Path("cd/DICOMDIR"))  # doctest: +SKIP
         [PosixPath('cd/IMAGES/IM1'), PosixPath('cd/IMAGES/IM2')]
     """
     try:
@@ -34,7 +34,7 @@ def referenced_files(path: Path) -> list[Path] | None:
                 return None
             parsed = parse(file, path, keywords=["DirectoryRecordSequence"])
             records = () if parsed is None else parsed.dataset.get("DirectoryRecordSequence") or ()
-            names = [texts(record, "ReferencedFileID") for record in records]
+            names = [get_texts(record, "ReferencedFileID") for record in records]
     except ElementError as error:
         raise IngestError(Reason.UNREADABLE, f"{error}, in the header of {path}") from error
     except IngestError:
@@ -42,7 +42,7 @@ def referenced_files(path: Path) -> list[Path] | None:
     except PARSE_ERRORS as error:
         finding = f"DICOMDIR {path} is damaged ({type(error).__name__})"
         raise IngestError(Reason.UNREADABLE, finding) from error
-    return [_on_disk(path, name) for name in names if name]
+    return [_find_on_disk(path, name) for name in names if name]
 
 
 def _is_directory(file: BinaryIO) -> bool:
@@ -55,7 +55,7 @@ def _is_directory(file: BinaryIO) -> bool:
     return meta is not None and meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
 
 
-def _on_disk(directory: Path, name: Sequence[str]) -> Path:
+def _find_on_disk(directory: Path, name: Sequence[str]) -> Path:
     if any(part in ("", ".", "..") or "/" in part or "\\" in part for part in name):
         finding = f"{directory} refers to a file outside its folder"
         raise IngestError(Reason.UNREADABLE, finding)

@@ -28,12 +28,12 @@ class ElementError(ValueError):
     """An element whose value is none of its kind; the message names both."""
 
 
-def text(dataset: pydicom.Dataset, keyword: str) -> str:
+def get_text(dataset: pydicom.Dataset, keyword: str) -> str:
     """The value without blanks around it; "" where absent."""
     return str(dataset.get(keyword) or "").strip(" \0\t\r\n")
 
 
-def stored_text(dataset: pydicom.Dataset, tag: BaseTag, *, vr: str = "") -> str:
+def get_stored_text(dataset: pydicom.Dataset, tag: BaseTag, *, vr: str = "") -> str:
     """What is stored at a tag, as text to be compared; "" where nothing is, and of sequences.
 
     Nothing is converted, so that nothing can fail: raw bytes of a binary VR are hexadecimal digits.
@@ -46,7 +46,7 @@ def stored_text(dataset: pydicom.Dataset, tag: BaseTag, *, vr: str = "") -> str:
     Example:
         >>> dataset = pydicom.Dataset()
         >>> dataset.CorrectedImage = ["DECY", "ATTN"]
-        >>> stored_text(dataset, Tag("CorrectedImage"))
+        >>> get_stored_text(dataset, Tag("CorrectedImage"))
         'DECY\\\\ATTN'
     """
     element = dataset.get_item(tag)
@@ -70,36 +70,36 @@ def has_decimal_comma(text: str) -> bool:
     return _DECIMAL_COMMA.fullmatch(text) is not None
 
 
-def unit(dataset: pydicom.Dataset) -> str:
+def get_unit(dataset: pydicom.Dataset) -> str:
     """RescaleType, in which Hounsfield units are "HU" in whatever letters they are written."""
-    stated = text(dataset, "RescaleType")
+    stated = get_text(dataset, "RescaleType")
     return "HU" if stated.upper() == "HU" else stated
 
 
-def whole(dataset: pydicom.Dataset, keyword: str, default: int = 0) -> int:
+def get_whole(dataset: pydicom.Dataset, keyword: str, default: int = 0) -> int:
     """The value as an integer; ElementError where it is none."""
-    value = number(dataset, keyword)
+    value = get_number(dataset, keyword)
     if value is None:
         return default
     if not value.is_integer():
-        raise _error(dataset, keyword, "which is no whole number")
+        raise _make_error(dataset, keyword, "which is no whole number")
     return int(value)
 
 
-def number(dataset: pydicom.Dataset, keyword: str) -> float | None:
+def get_number(dataset: pydicom.Dataset, keyword: str) -> float | None:
     """The value as a float; None where absent, ElementError where it is none, or several."""
-    values = _numbers(dataset, keyword)
+    values = _get_numbers(dataset, keyword)
     if len(values) > 1:
-        raise _error(dataset, keyword, f"which are {len(values)} values in place of one")
+        raise _make_error(dataset, keyword, f"which are {len(values)} values in place of one")
     return values[0] if values else None
 
 
-def vector(dataset: pydicom.Dataset, keyword: str) -> np.ndarray:
+def get_vector(dataset: pydicom.Dataset, keyword: str) -> np.ndarray:
     """All values as float64, (n,); n is 0 where absent. ElementError where one is no number."""
-    return np.array(_numbers(dataset, keyword), dtype=np.float64)
+    return np.array(_get_numbers(dataset, keyword), dtype=np.float64)
 
 
-def texts(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
+def get_texts(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
     """All values as text; empty where absent."""
     value = dataset.get(keyword)
     if value is None:
@@ -107,46 +107,46 @@ def texts(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(str(v) for v in value)
 
 
-def words(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
+def get_words(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
     """All values of a code string, in capitals and without blanks around; empty where absent.
 
     Code strings have no small letters (PS3.5 section 6.2), whatever some writers put there.
     """
-    return tuple(value.strip(" \0").upper() for value in texts(dataset, keyword))
+    return tuple(value.strip(" \0").upper() for value in get_texts(dataset, keyword))
 
 
-def macro(groups: Sequence[pydicom.Dataset], keyword: str) -> pydicom.Dataset:
+def get_macro(groups: Sequence[pydicom.Dataset], keyword: str) -> pydicom.Dataset:
     """The one item of a functional group macro, from the first group that has it; else empty."""
     items = (item for group in groups for item in group.get(keyword) or ())
     return next(items, pydicom.Dataset())
 
 
-def _numbers(dataset: pydicom.Dataset, keyword: str) -> list[float]:
+def _get_numbers(dataset: pydicom.Dataset, keyword: str) -> list[float]:
     stored = dataset.get_item(Tag(keyword))
     if stored is None:
         return []
     is_text = (stored.VR or dictionary_VR(stored.tag)) in (*_STRINGS, "UN")
     if isinstance(stored.value, bytes) and is_text and dictionary_VR(stored.tag) in _STRINGS:
-        return _from_text(dataset, keyword, stored.value)
+        return _parse_numbers(dataset, keyword, stored.value)
     try:
         value = dataset.get(keyword)
         return [] if value in (None, "") else np.array(value, np.float64).ravel().tolist()
     except _NOT_NUMBERS as error:
-        raise _error(dataset, keyword, "which is no number") from error
+        raise _make_error(dataset, keyword, "which is no number") from error
 
 
-def _from_text(dataset: pydicom.Dataset, keyword: str, stored: bytes) -> list[float]:
+def _parse_numbers(dataset: pydicom.Dataset, keyword: str, stored: bytes) -> list[float]:
     """Numbers of a decimal or integer string, one between two backslashes."""
     words = [word.strip(" \0\t\r\n") for word in stored.decode("latin-1").split("\\")]
     if words == [""]:
         return []
     if not all(_NUMBER.fullmatch(word) for word in words):
         by_comma = " for its decimal comma" if any(map(has_decimal_comma, words)) else ""
-        raise _error(dataset, keyword, f"which is no number{by_comma}")
+        raise _make_error(dataset, keyword, f"which is no number{by_comma}")
     return [float(word) for word in words]
 
 
-def _error(dataset: pydicom.Dataset, keyword: str, fault: str) -> ElementError:
+def _make_error(dataset: pydicom.Dataset, keyword: str, fault: str) -> ElementError:
     stored = dataset.get_item(Tag(keyword))
     value = b"" if stored is None else stored.value
     if isinstance(value, bytes) and dictionary_VR(Tag(keyword)) not in _STRINGS:

@@ -31,12 +31,12 @@ _KEPT_BYTES = 2**17
 """So far back a reader may go: pydicom looks at a few bytes or one block twice."""
 
 
-def most_header_bytes(path: Path) -> int:
+def limit_header_bytes(path: Path) -> int:
     """What the header of a deflated file may inflate to."""
     return min(MAX_HEADER_BYTES, max(FREE_HEADER_BYTES, MAX_HEADER_RATIO * path.stat().st_size))
 
 
-class Inflated:
+class InflatedStream:
     """A readable stream of the inflated bytes, which goes forwards and a little way back.
 
     Args:

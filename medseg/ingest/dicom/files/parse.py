@@ -35,7 +35,7 @@ from medseg.ingest.dicom.files.bounded_file import (
     check_reads,
 )
 from medseg.ingest.dicom.files.elements import ElementError
-from medseg.ingest.dicom.files.inflated import FREE_HEADER_BYTES, Inflated, most_header_bytes
+from medseg.ingest.dicom.files.inflated import FREE_HEADER_BYTES, InflatedStream, limit_header_bytes
 from medseg.ingest.dicom.files.transfer_syntax import (
     PLAIN_SYNTAXES,
     begins_like_a_data_set,
@@ -73,7 +73,7 @@ _SOP_CLASS, _SERIES = Tag("SOPClassUID"), Tag("SeriesInstanceUID")
 
 
 @dataclass(frozen=True, eq=False)
-class Part10:
+class ParsedFile:
     """A parsed file.
 
     Attributes:
@@ -83,14 +83,14 @@ class Part10:
         is_implicit: whether elements are without VR, as found.
         last_read: the element at which parsing ended, for messages.
         stream: what was parsed, inflated if need be, at the pixel data element or at its end. It is
-            `Inflated` where the data set is deflated, and read while the file is open.
+            `InflatedStream` where the data set is deflated, and read while the file is open.
     """
 
     dataset: pydicom.Dataset
     syntax: UID
     is_syntax_assumed: bool
     is_implicit: bool
-    stream: BinaryIO | Inflated
+    stream: BinaryIO | InflatedStream
     last_read: str = ""
 
 
@@ -112,7 +112,7 @@ class Progress:
         is_known = self.is_syntax_stated or UID(self._uids.get(_SOP_CLASS, "")).type == "SOP Class"
         return self._uids.get(_SERIES, "") if is_known else ""
 
-    def note(self, tag: BaseTag, length: int, stream: BinaryIO | Inflated) -> None:
+    def note(self, tag: BaseTag, length: int, stream: BinaryIO | InflatedStream) -> None:
         """Take note of the element whose value is next in the stream, which stays there."""
         size = "undefined length" if length == _UNDEFINED_LENGTH else f"{length} bytes"
         self.element = f"{keyword_for_tag(tag) or 'element'} {tag} of {size}"
@@ -177,7 +177,7 @@ def parse(
     with_pixels: bool = False,
     pixel_bytes: int = 0,
     progress: Progress | None = None,
-) -> Part10 | None:
+) -> ParsedFile | None:
     """Parse a file; None when it is no DICOM.
 
     Args:
@@ -199,7 +199,7 @@ def parse(
     stated = UID(meta.get("TransferSyntaxUID") or "")
     syntax = find_transfer_syntax(file, stated, path)
     progress.is_syntax_stated = syntax == stated
-    stream = _inflated(file, path, pixel_bytes) if syntax.is_deflated else file
+    stream = _inflate(file, path, pixel_bytes) if syntax.is_deflated else file
     is_header = keywords is not None and not with_pixels
     with file.limit_header() if is_header and isinstance(file, BoundedFile) else nullcontext():
         dataset = _read(stream, syntax, keywords, stop=is_header, progress=progress)
@@ -211,18 +211,18 @@ def parse(
         check_is_known_object(dataset, path)
         meta.TransferSyntaxUID = syntax
     dataset.file_meta = meta
-    return Part10(dataset, syntax, syntax != stated, is_implicit, stream, progress.element)
+    return ParsedFile(dataset, syntax, syntax != stated, is_implicit, stream, progress.element)
 
 
 def _is_past_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
     return tag >> 16 != 2
 
 
-def _inflated(file: BinaryIO, path: Path, pixel_bytes: int) -> Inflated:
-    return Inflated(
+def _inflate(file: BinaryIO, path: Path, pixel_bytes: int) -> InflatedStream:
+    return InflatedStream(
         file,
         path,
-        most_bytes=most_header_bytes(path) + pixel_bytes,
+        most_bytes=limit_header_bytes(path) + pixel_bytes,
         free_bytes=FREE_HEADER_BYTES + pixel_bytes,
         check_items=check_items,
         check_reads=check_reads,
@@ -230,7 +230,7 @@ def _inflated(file: BinaryIO, path: Path, pixel_bytes: int) -> Inflated:
 
 
 def _read(
-    stream: BinaryIO | Inflated,
+    stream: BinaryIO | InflatedStream,
     syntax: UID,
     keywords: Sequence[str] | None,
     *,
@@ -238,7 +238,7 @@ def _read(
     progress: Progress,
 ) -> pydicom.Dataset:
     """The data set, up to its pixels where `stop` says so."""
-    wanted = None if keywords is None else _tags(tuple(keywords))
+    wanted = None if keywords is None else _find_tags(tuple(keywords))
 
     def stop_when(tag: BaseTag, vr: str | None, length: int) -> bool:
         progress.note(tag, length, stream)
@@ -276,6 +276,6 @@ def _is_number(tag: BaseTag | int) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _tags(keywords: tuple[str, ...]) -> list[BaseTag | int]:
+def _find_tags(keywords: tuple[str, ...]) -> list[BaseTag | int]:
     """Looked up once for all files that are read alike; not to be changed."""
     return list({int(Tag(keyword)) for keyword in keywords})

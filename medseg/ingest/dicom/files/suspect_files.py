@@ -31,7 +31,7 @@ class _Names(NamedTuple):
     suffixes: frozenset[str] = frozenset()
 
 
-def suspicious_files(
+def find_suspect_files(
     files: Iterable[Path], slices: Iterable[Path]
 ) -> Iterator[tuple[Path, IngestError]]:
     """Give the files of which no header was read and that may be slices, each with the reason.
@@ -51,43 +51,43 @@ def suspicious_files(
         "not-found" for what is no file, else "unreadable".
 
     Example:
-        >>> list(suspicious_files([Path("ct/list.csv")], [Path("ct/1-01.dcm")]))
+        >>> list(find_suspect_files([Path("ct/list.csv")], [Path("ct/1-01.dcm")]))
         []
     """
     folders: dict[Path, list[str]] = {}
     for path in slices:
         folders.setdefault(path.parent, []).append(path.name)
-    beside = {folder: _names(names) for folder, names in folders.items()}
+    beside = {folder: _collect_names(names) for folder, names in folders.items()}
     for path in files:
-        if fault := _fault(path, beside.get(path.parent, _Names())):
+        if fault := _find_fault(path, beside.get(path.parent, _Names())):
             yield path, fault
 
 
-def _names(names: Iterable[str]) -> _Names:
-    suffixes = frozenset(_suffix(Path(name)) for name in names)
-    return _Names(frozenset(_pattern(n) for n in names if _DIGITS.search(n)), suffixes)
+def _collect_names(names: Iterable[str]) -> _Names:
+    suffixes = frozenset(_find_suffix(Path(name)) for name in names)
+    return _Names(frozenset(_make_pattern(n) for n in names if _DIGITS.search(n)), suffixes)
 
 
-def _suffix(name: Path) -> str:
+def _find_suffix(name: Path) -> str:
     """The suffix; "" where it has no letter, as at the end of a UID."""
     return name.suffix if any(map(str.isalpha, name.suffix)) else ""
 
 
-def _pattern(name: str) -> str:
+def _make_pattern(name: str) -> str:
     """The name with "#" for numbers, UIDs included: "im0004.dcm" is "im#.dcm"."""
     return _DIGITS.sub("#", name)
 
 
-def _fault(path: Path, beside: _Names) -> IngestError | None:
+def _find_fault(path: Path, beside: _Names) -> IngestError | None:
     is_packed = path.suffix.lower() in PACKED_SUFFIXES
     is_unfinished = path.suffix.lower() in _UNFINISHED_SUFFIXES
     name = Path(path.stem if is_packed or is_unfinished else path.name)
     if name.name != path.name and path.with_name(name.name).exists():
         return None
-    is_named = is_named_dicom(name) or _pattern(name.name) in beside.patterns
+    is_named = is_named_dicom(name) or _make_pattern(name.name) in beside.patterns
     if what := what_is_no_file(path):
         finding = f"{path} is {what}"
-        may_be_slice = is_named or _suffix(name) in ("", *beside.suffixes)
+        may_be_slice = is_named or _find_suffix(name) in ("", *beside.suffixes)
         return IngestError(Reason.NOT_FOUND, finding) if may_be_slice else None
     if is_packed:
         finding = f"{path} is packed and may be a slice: unpack it"
@@ -95,15 +95,15 @@ def _fault(path: Path, beside: _Names) -> IngestError | None:
     if is_unfinished:
         finding = f"{path} is a download that did not end and may be a slice: fetch it again"
         return IngestError(Reason.UNREADABLE, finding) if is_named else None
-    if not is_named and _suffix(name) not in beside.suffixes:
+    if not is_named and _find_suffix(name) not in beside.suffixes:
         return None
-    head = _head(path)
+    head = _read_head(path)
     if head[_PREFIX] == b"DICM" or (not is_named and _is_of_another_kind(head)):  # a DICOMDIR
         return None
     return IngestError(Reason.UNREADABLE, f"{path} may be a slice and is no DICOM")
 
 
-def _head(path: Path) -> bytes:
+def _read_head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_HEAD_BYTES)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pydicom
 
-from medseg.ingest.dicom.files.elements import ElementError, text, vector
-from medseg.ingest.dicom.header.private import matrix_text
+from medseg.ingest.dicom.files.elements import ElementError, get_text, get_vector
+from medseg.ingest.dicom.header.private import read_matrix_text
 
 KEYWORDS = ("AcquisitionMatrix", "Manufacturer")
 
@@ -66,15 +66,15 @@ def read_matrix(dataset: pydicom.Dataset) -> AcquiredMatrix:
         >>> read_matrix(dataset).columns
         48
     """
-    maker = text(dataset, "Manufacturer").lower()
+    maker = get_text(dataset, "Manufacturer").lower()
     if maker and not any(name in maker for name in _MAKERS):
         return AcquiredMatrix()
-    if found := _TEXT.fullmatch(matrix_text(dataset)):
+    if found := _TEXT.fullmatch(read_matrix_text(dataset)):
         rows, columns, suffix = found.groups()
         is_interpolated = _INTERPOLATED in suffix.lower()
         return AcquiredMatrix(int(rows), int(columns), True, is_interpolated)
     try:
-        stated = [int(value) for value in vector(dataset, "AcquisitionMatrix")]
+        stated = [int(value) for value in get_vector(dataset, "AcquisitionMatrix")]
     except (ElementError, ValueError, OverflowError):  # it refuses nothing by itself
         return AcquiredMatrix()
     if len(stated) != 4:

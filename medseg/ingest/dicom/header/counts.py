@@ -7,8 +7,8 @@ from functools import partial
 
 import pydicom
 
-from medseg.ingest.dicom.files.elements import text, whole
-from medseg.ingest.dicom.header.private import count_of_slices
+from medseg.ingest.dicom.files.elements import get_text, get_whole
+from medseg.ingest.dicom.header.private import read_count_of_slices
 
 KEYWORDS = (
     *("ConcatenationUID", "InConcatenationNumber", "InConcatenationTotalNumber"),
@@ -65,15 +65,15 @@ def read_counts(dataset: pydicom.Dataset) -> Counts:
         >>> read_counts(dataset).part
         2
     """
-    count = partial(whole, dataset)
+    count = partial(get_whole, dataset)
     offset = count("ConcatenationFrameOffsetNumber", -1)
     return Counts(
-        concatenation=text(dataset, "ConcatenationUID"),
+        concatenation=get_text(dataset, "ConcatenationUID"),
         part=count("InConcatenationNumber"),
         parts=count("InConcatenationTotalNumber"),
         offset=offset if offset >= 0 else None,
         images_in_acquisition=count(COUNTED["images_in_acquisition"]),
         slices_of_pet=count(COUNTED["slices_of_pet"]),
         instances_of_series=count(COUNTED["instances_of_series"]),
-        slices_by_maker=count_of_slices(dataset),
+        slices_by_maker=read_count_of_slices(dataset),
     )

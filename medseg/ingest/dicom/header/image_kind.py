@@ -72,29 +72,29 @@ _NO_IMAGES = (f"{_STORAGE}.30", f"{_STORAGE}.66")
 """Parametric maps; raw data, registrations and every kind of segmentation (PS3.6 table A-1)."""
 
 
-def kind_of(sop_class: uid.UID, modality: str) -> str:
+def find_kind(sop_class: uid.UID, modality: str) -> str:
     """The Modality that rules go by: "CT", "MR", "PT", ...; "" where neither states one.
 
     Example:
-        >>> kind_of(uid.CTImageStorage, "OT"), kind_of(uid.CTImageStorage, "")
+        >>> kind_of(uid.CTImageStorage, "OT"), find_kind(uid.CTImageStorage, "")
         ('CT', 'CT')
     """
     stated = modality.strip().upper()
-    return stated if stated in _KNOWN else _kind_of_class(sop_class) or stated
+    return stated if stated in _KNOWN else _find_kind_of_class(sop_class) or stated
 
 
-def _kind_of_class(sop_class: uid.UID) -> str:
+def _find_kind_of_class(sop_class: uid.UID) -> str:
     return CLASSES.get(sop_class) or _OTHER_CLASSES.get(sop_class, "")
 
 
-def contradiction(sop_class: uid.UID, modality: str) -> str:
+def describe_contradiction(sop_class: uid.UID, modality: str) -> str:
     """What SOP class and Modality say against each other; "" where both can be true.
 
     Example:
-        >>> contradiction(uid.CTImageStorage, "MR")
+        >>> describe_contradiction(uid.CTImageStorage, "MR")
         'the SOP class is CT Image Storage and Modality says MR'
     """
-    of_class, stated = _kind_of_class(sop_class), kind_of(sop_class, modality)
+    of_class, stated = _find_kind_of_class(sop_class), find_kind(sop_class, modality)
     if not of_class or of_class == stated or stated in _DERIVED:
         return ""
     return f"the SOP class is {sop_class.name} and Modality says {stated}"
@@ -107,7 +107,7 @@ def is_no_image(sop_class: uid.UID, modality: str) -> bool:
         >>> is_no_image(uid.UID("1.2.840.10008.5.1.4.1.1.66.7"), "")  # label map segmentation
         True
     """
-    return kind_of(sop_class, modality) in _DERIVED or is_class_without_image(sop_class)
+    return find_kind(sop_class, modality) in _DERIVED or is_class_without_image(sop_class)
 
 
 def is_class_without_image(sop_class: uid.UID) -> bool:

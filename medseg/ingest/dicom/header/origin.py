@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import pydicom
 from pydicom.tag import BaseTag, Tag
 
-from medseg.ingest.dicom.files.elements import macro
+from medseg.ingest.dicom.files.elements import get_macro
 from medseg.ingest.dicom.header.compared_elements import OF_FILES
 from medseg.ingest.dicom.header.origin_elements import (
     AS_NUMBERS,
@@ -25,12 +25,12 @@ from medseg.ingest.dicom.header.origin_elements import (
 )
 from medseg.ingest.dicom.header.other_elements import (
     Others,
-    items_of,
     read_frame_others,
+    read_items,
     read_others,
 )
-from medseg.ingest.dicom.header.private import b_value as private_b_value
-from medseg.ingest.dicom.header.private import direction as private_direction
+from medseg.ingest.dicom.header.private import read_b_value as private_b_value
+from medseg.ingest.dicom.header.private import read_direction as private_direction
 
 _GE_CREATOR, _GE_COMPONENT = Tag(0x0043, 0x0010), Tag(0x0043, 0x102F)
 _GE_COMPONENTS = ("MAGNITUDE", "PHASE", "REAL", "IMAGINARY")
@@ -102,11 +102,11 @@ class Origin:
     others: Others = field(default=(), repr=False, compare=False)
 
 
-def keyword_of(name: str) -> str:
+def find_keyword(name: str) -> str:
     """The keyword of the element behind a field of `Origin`.
 
     Example:
-        >>> keyword_of("tube_kv")
+        >>> find_keyword("tube_kv")
         'KVP'
     """
     found = AS_STORED.get(name) or AS_NUMBERS.get(name)
@@ -122,29 +122,29 @@ def read_origin(dataset: pydicom.Dataset) -> Origin:
         >>> read_origin(dataset).echo_time_ms
         '4.60'
     """
-    nested = _stated_in_macros([_readable_macros(dataset)])
-    stated = {name: value or nested.get(name, "") for name, value in _stated(dataset).items()}
+    nested = _read_macros([_select_readable_macros(dataset)])
+    stated = {name: value or nested.get(name, "") for name, value in _read_fields(dataset).items()}
     stated |= {name: value for name, value in nested.items() if name not in stated}
     private = {
-        "component": stated["component"] or _ge_component(dataset),
+        "component": stated["component"] or _read_ge_component(dataset),
         "b_value": stated["b_value"] or private_b_value(dataset),
         "direction": stated["direction"] or private_direction(dataset),
     }
     return Origin(**stated | private, others=read_others(dataset, but=COMPARED_APART))
 
 
-def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
+def read_frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
     """The origin of one frame.
 
     Args:
         origin: that of the file as a whole, for what its groups do not state.
         groups: functional groups, that of the frame before the shared one.
     """
-    stated = _stated_in_macros(groups)
-    kept = [macro(groups, keyword) for keyword in CONVERTED]
-    kept += _private_items(groups[0])
+    stated = _read_macros(groups)
+    kept = [get_macro(groups, keyword) for keyword in CONVERTED]
+    kept += _list_private_items(groups[0])
     for item in kept:
-        stated = {**_stated(item), **{k: v for k, v in stated.items() if v}}
+        stated = {**_read_fields(item), **{k: v for k, v in stated.items() if v}}
     for item in (groups[0], *kept):
         stated["b_value"] = stated["b_value"] or private_b_value(item)
         stated["direction"] = stated["direction"] or private_direction(item)
@@ -155,42 +155,44 @@ def frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
     return replace(origin, **stated, others=tuple(others.items()))
 
 
-def with_shared(origin: Origin, group: pydicom.Dataset) -> Origin:
+def add_shared(origin: Origin, group: pydicom.Dataset) -> Origin:
     """The origin of a file with what its frames share, which may tell it from another file."""
     return replace(origin, others=(*origin.others, *read_frame_others(group)))
 
 
-def _stated_in_macros(groups: Sequence[pydicom.Dataset]) -> dict[str, str]:
-    diffusion = macro(groups, "MRDiffusionSequence")
-    gradient = macro([diffusion], "DiffusionGradientDirectionSequence")
-    stated = {name: _value(macro(groups, s), keyword) for name, (s, keyword) in OF_FRAME.items()}
-    return stated | {"direction": _value(gradient, "DiffusionGradientOrientation")}
+def _read_macros(groups: Sequence[pydicom.Dataset]) -> dict[str, str]:
+    diffusion = get_macro(groups, "MRDiffusionSequence")
+    gradient = get_macro([diffusion], "DiffusionGradientDirectionSequence")
+    stated = {
+        name: _read_value(get_macro(groups, s), keyword) for name, (s, keyword) in OF_FRAME.items()
+    }
+    return stated | {"direction": _read_value(gradient, "DiffusionGradientOrientation")}
 
 
-def _readable_macros(dataset: pydicom.Dataset) -> pydicom.Dataset:
+def _select_readable_macros(dataset: pydicom.Dataset) -> pydicom.Dataset:
     """The sequences of a file of one slice that enhanced objects have in their frames."""
     found = pydicom.Dataset()
     for tag in MACROS & dataset.keys():
-        if items_of(dataset, tag):
+        if read_items(dataset, tag):
             found[tag] = dataset[tag]
     return found
 
 
-def _private_items(group: pydicom.Dataset) -> list[pydicom.Dataset]:
+def _list_private_items(group: pydicom.Dataset) -> list[pydicom.Dataset]:
     """The items of private sequences, in which Philips and Siemens state what a frame is of."""
     values = (group[tag].value for tag in group.keys() if tag.group % 2)  # noqa: SIM118
     return [item for value in values if isinstance(value, pydicom.Sequence) for item in value]
 
 
-def _stated(dataset: pydicom.Dataset) -> dict[str, str]:
-    stored = {name: _stored(dataset, tag) for name, tag in STORED_TAGS.items()}
-    return stored | {name: _value(dataset, keyword) for name, keyword in AS_NUMBERS.items()}
+def _read_fields(dataset: pydicom.Dataset) -> dict[str, str]:
+    stored = {name: _read_stored(dataset, tag) for name, tag in STORED_TAGS.items()}
+    return stored | {name: _read_value(dataset, keyword) for name, keyword in AS_NUMBERS.items()}
 
 
-def _ge_component(dataset: pydicom.Dataset) -> str:
+def _read_ge_component(dataset: pydicom.Dataset) -> str:
     """ComplexImageComponent as GE states it before enhanced objects; "" where it does not."""
     element = dataset.get_item(_GE_COMPONENT)
-    if element is None or _stored(dataset, _GE_CREATOR) != "GEMS_PARM_01":
+    if element is None or _read_stored(dataset, _GE_CREATOR) != "GEMS_PARM_01":
         return ""
     value = element.value
     if isinstance(value, bytes) and value:
@@ -199,19 +201,19 @@ def _ge_component(dataset: pydicom.Dataset) -> str:
     return _GE_COMPONENTS[value] if value in range(len(_GE_COMPONENTS)) else ""
 
 
-def _stored(dataset: pydicom.Dataset, tag: BaseTag) -> str:
+def _read_stored(dataset: pydicom.Dataset, tag: BaseTag) -> str:
     """Text as in the file, several values with backslashes: pydicom's conversion takes longer."""
     element = dataset.get_item(tag)
     value = None if element is None else element.value
-    stated = value.decode("latin-1") if isinstance(value, bytes) else _text(value)
+    stated = value.decode("latin-1") if isinstance(value, bytes) else _to_text(value)
     return "\\".join(part.strip(" \0") for part in stated.split("\\"))
 
 
-def _value(dataset: pydicom.Dataset, keyword: str) -> str:
-    return _text(dataset.get(keyword))
+def _read_value(dataset: pydicom.Dataset, keyword: str) -> str:
+    return _to_text(dataset.get(keyword))
 
 
-def _text(value: object) -> str:
+def _to_text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str) or not isinstance(value, Iterable):

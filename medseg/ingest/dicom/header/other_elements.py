@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterable, Iterator
 import pydicom
 from pydicom.tag import BaseTag
 
-from medseg.ingest.dicom.files.elements import stored_text
+from medseg.ingest.dicom.files.elements import get_stored_text
 from medseg.ingest.dicom.files.parse import PARSE_ERRORS
 from medseg.ingest.dicom.header.compared_elements import OF_FILES, SEQUENCES, WITHIN
-from medseg.ingest.dicom.header.private import counters
+from medseg.ingest.dicom.header.private import read_counters
 
 DEEPEST = 4
 """Sequences within sequences are looked at so far down."""
@@ -44,15 +44,15 @@ def read_others(dataset: pydicom.Dataset, *, but: Collection[BaseTag] = ()) -> O
         (('CorrectedImage', 'DECY\\\\ATTN'),)
     """
     tags = (OF_FILES.keys() & dataset.keys()).difference(but)
-    return (*_stated(dataset, tags), *counters(dataset))
+    return (*_read_stated(dataset, tags), *read_counters(dataset))
 
 
 def read_frame_others(group: pydicom.Dataset) -> Others:
     """Read what functional groups state, those of one frame or those that all of a file share."""
-    return tuple(_stated(group, SEQUENCES & group.keys()))
+    return tuple(_read_stated(group, SEQUENCES & group.keys()))
 
 
-def items_of(dataset: pydicom.Dataset, tag: BaseTag) -> pydicom.Sequence:
+def read_items(dataset: pydicom.Dataset, tag: BaseTag) -> pydicom.Sequence:
     """The items of a sequence; none where it is absent, or cannot be read as a sequence."""
     try:
         value = dataset[tag].value if tag in dataset else None
@@ -61,22 +61,22 @@ def items_of(dataset: pydicom.Dataset, tag: BaseTag) -> pydicom.Sequence:
     return value if isinstance(value, pydicom.Sequence) else pydicom.Sequence()
 
 
-def _stated(
+def _read_stated(
     dataset: pydicom.Dataset, tags: Iterable[BaseTag], *, depth: int = 0
 ) -> Iterator[tuple[str, str]]:
     """Names and texts of elements that state anything; items are numbered from the second on."""
     for tag in sorted(tags):
         name = WITHIN[tag]
-        items = items_of(dataset, tag) if tag in SEQUENCES else ()
-        if not items and (text := stored_text(dataset, tag)):
-            yield name, _cut(text)
+        items = read_items(dataset, tag) if tag in SEQUENCES else ()
+        if not items and (text := get_stored_text(dataset, tag)):
+            yield name, _shorten(text)
         for k, item in enumerate(items[:MOST_ITEMS] if depth < DEEPEST else ()):
             place = f"{name}[{k}]" if k else name
-            for within, text in _stated(item, WITHIN.keys() & item.keys(), depth=depth + 1):
+            for within, text in _read_stated(item, WITHIN.keys() & item.keys(), depth=depth + 1):
                 yield f"{place}.{within}", text
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     """The text, or a digest in place of a long one."""
     if len(text) <= _LONGEST_KEPT:
         return text

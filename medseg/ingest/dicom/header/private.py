@@ -17,7 +17,7 @@ from functools import cached_property
 import pydicom
 from pydicom.tag import BaseTag, Tag
 
-from medseg.ingest.dicom.files.elements import stored_text
+from medseg.ingest.dicom.files.elements import get_stored_text
 
 _NUMBER = re.compile(rb" *[0-9]{1,5}(\.[0-9]*)?[ \0]*")
 _BLOCKS = range(0x10, 0x18)
@@ -49,14 +49,14 @@ class PrivateElement:
         """Where a data set may hold it: the blocks that its creator reserves, or the orphan's."""
         stated = dataset.keys()
         creator, orphan = self.places[0]
-        if orphan in stated and not (creator in stated and _text(dataset, creator)):
-            manufacturer = _text(dataset, _MANUFACTURER).lower()
+        if orphan in stated and not (creator in stated and _to_text(dataset, creator)):
+            manufacturer = _to_text(dataset, _MANUFACTURER).lower()
             is_ours = any(name in f"{manufacturer} " for name in self.maker)
             return [orphan] if is_ours or not manufacturer else []
         return [
             tag
             for creator, tag in self.places
-            if creator in stated and _text(dataset, creator) == self.creator
+            if creator in stated and _to_text(dataset, creator) == self.creator
         ]
 
     def read(self, dataset: pydicom.Dataset) -> float | None:
@@ -69,12 +69,12 @@ class PrivateElement:
             >>> B_VALUES[0].read(dataset)
             1000.0
         """
-        found = (_number(dataset, tag, self.vr) for tag in self.places_in(dataset))
+        found = (_parse_number(dataset, tag, self.vr) for tag in self.places_in(dataset))
         return next((number for number in found if number is not None), None)
 
     def read_text(self, dataset: pydicom.Dataset) -> str:
         """All that it holds, to compare; "" where it is not there."""
-        found = (stored_text(dataset, tag, vr=self.vr) for tag in self.places_in(dataset))
+        found = (get_stored_text(dataset, tag, vr=self.vr) for tag in self.places_in(dataset))
         return next(filter(None, found), "")
 
 
@@ -172,30 +172,30 @@ KEYWORDS = (
 """The tags to read, those of the creators included."""
 
 
-def b_value(dataset: pydicom.Dataset) -> str:
+def read_b_value(dataset: pydicom.Dataset) -> str:
     """The private b-value as text, in s/mm2; "" where none is stated."""
     found = (one.read(dataset) for one in B_VALUES)
     number = next((n for n in found if n is not None), None)
     if number is None:
-        return _csa_value(dataset, _CSA_B_VALUE)
+        return _read_csa_value(dataset, _CSA_B_VALUE)
     return f"{number % GE_OFFSET if number > GE_OFFSET else number:g}"
 
 
-def direction(dataset: pydicom.Dataset) -> str:
+def read_direction(dataset: pydicom.Dataset) -> str:
     """The private direction of diffusion, only to be compared; "" where none is stated."""
     stated = filter(None, (one.read_text(dataset) for one in DIRECTIONS))
-    return " ".join(stated) or _csa_value(dataset, _CSA_DIRECTION)
+    return " ".join(stated) or _read_csa_value(dataset, _CSA_DIRECTION)
 
 
-def tiles(dataset: pydicom.Dataset) -> int:
+def read_tiles(dataset: pydicom.Dataset) -> int:
     """How many slices one image shows side by side, by its maker's elements; 0 where unknown."""
     stated = [one.read(dataset) or 0 for one in TILES]
-    counted = _csa_value(dataset, _CSA_TILES)
+    counted = _read_csa_value(dataset, _CSA_TILES)
     count = int(counted) if counted.isdecimal() else 0
     return int(max(*stated, count, _count_of_times(dataset)))
 
 
-def matrix_text(dataset: pydicom.Dataset) -> str:
+def read_matrix_text(dataset: pydicom.Dataset) -> str:
     """Siemens' text of the acquired matrix; "" where there is none."""
     return MATRIX.read_text(dataset).strip()
 
@@ -205,12 +205,12 @@ def _count_of_times(dataset: pydicom.Dataset) -> int:
     return times.count("\\") + 1 if "\\" in times else len(times) // _HEX_OF_DOUBLE
 
 
-def count_of_slices(dataset: pydicom.Dataset) -> int:
+def read_count_of_slices(dataset: pydicom.Dataset) -> int:
     """How many slices a volume has, by its maker's element; 0 where none is stated."""
     return int(max(0, *(one.read(dataset) or 0 for one in SLICES)))
 
 
-def counters(dataset: pydicom.Dataset) -> tuple[tuple[str, str], ...]:
+def read_counters(dataset: pydicom.Dataset) -> tuple[tuple[str, str], ...]:
     """The names of `COUNTERS` and what is stated of them, of those that are stated."""
     found = ((name, one.read_text(dataset)) for name, one in COUNTERS.items())
     return tuple((name, text) for name, text in found if text)
@@ -221,18 +221,18 @@ def is_called_mosaic(dataset: pydicom.Dataset) -> bool:
     return "MOSAIC" in IMAGE_TYPES.read_text(dataset).upper()
 
 
-def _csa_value(dataset: pydicom.Dataset, name: bytes) -> str:
+def _read_csa_value(dataset: pydicom.Dataset, name: bytes) -> str:
     """All items of a named value of Siemens' own header of the image, which says what it is."""
     for _, tag in _CSA.places:
-        content = _raw(dataset, tag) if tag in dataset else b""
+        content = _to_bytes(dataset, tag) if tag in dataset else b""
         at = content.find(name)
         is_csa = content.startswith(_CSA_BEGINNING) or tag in _CSA.places_in(dataset)
         if is_csa and at >= 0:
-            return "\\".join(_csa_items(content, at + _CSA_TAG_BYTES))
+            return "\\".join(_read_csa_items(content, at + _CSA_TAG_BYTES))
     return ""
 
 
-def _csa_items(content: bytes, at: int) -> list[str]:
+def _read_csa_items(content: bytes, at: int) -> list[str]:
     """The items from byte `at` on that hold anything, three of a vector at most."""
     items = []
     for _ in range(3):
@@ -247,7 +247,7 @@ def _csa_items(content: bytes, at: int) -> list[str]:
     return [item for item in items if item]
 
 
-def _number(dataset: pydicom.Dataset, tag: BaseTag, vr: str) -> float | None:
+def _parse_number(dataset: pydicom.Dataset, tag: BaseTag, vr: str) -> float | None:
     element = dataset.get_item(tag)
     if element is None or element.value is None:
         return None
@@ -258,23 +258,23 @@ def _number(dataset: pydicom.Dataset, tag: BaseTag, vr: str) -> float | None:
         if isinstance(value, bytes) and vr in _FORMATS and not _NUMBER.fullmatch(value):
             order = "<" if getattr(element, "is_little_endian", True) else ">"
             return float(struct.unpack_from(order + _FORMATS[vr], value)[0])
-        text = value.decode("latin-1") if isinstance(value, bytes) else _first(value)
+        text = value.decode("latin-1") if isinstance(value, bytes) else _take_first(value)
         return float(text.split("\\")[0])
     except (struct.error, ValueError):  # another VR, or no number: it says nothing
         return None
 
 
-def _first(value: object) -> str:
+def _take_first(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str) and value:
         return str(value[0])
     return str(value)
 
 
-def _text(dataset: pydicom.Dataset, tag: BaseTag) -> str:
-    return _raw(dataset, tag).decode("latin-1").strip(" \0")
+def _to_text(dataset: pydicom.Dataset, tag: BaseTag) -> str:
+    return _to_bytes(dataset, tag).decode("latin-1").strip(" \0")
 
 
-def _raw(dataset: pydicom.Dataset, tag: BaseTag) -> bytes:
+def _to_bytes(dataset: pydicom.Dataset, tag: BaseTag) -> bytes:
     element = dataset.get_item(tag)
     value = b"" if element is None or element.value is None else element.value
     return value if isinstance(value, bytes) else str(value).encode("latin-1", "replace")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pydicom
 
-from medseg.ingest.dicom.files.elements import macro, number, text
+from medseg.ingest.dicom.files.elements import get_macro, get_number, get_text
 
 KEYWORD = "RealWorldValueMappingSequence"
 
@@ -51,21 +51,23 @@ def read_mappings(groups: Sequence[pydicom.Dataset]) -> tuple[Mapping, ...]:
         ()
     """
     items = next((group[KEYWORD].value for group in groups if group.get(KEYWORD)), ())
-    return tuple(dict.fromkeys(map(_mapping, items)))
+    return tuple(dict.fromkeys(map(_read_mapping, items)))
 
 
-def _mapping(item: pydicom.Dataset) -> Mapping:
-    first, last = (_limit(item, end) for end in ("First", "Last"))
+def _read_mapping(item: pydicom.Dataset) -> Mapping:
+    first, last = (_read_limit(item, end) for end in ("First", "Last"))
     is_range = first is not None and last is not None and first <= last  # else of another sign
     return Mapping(
-        slope=number(item, "RealWorldValueSlope"),
-        intercept=number(item, "RealWorldValueIntercept"),
+        slope=get_number(item, "RealWorldValueSlope"),
+        intercept=get_number(item, "RealWorldValueIntercept"),
         first=first if is_range and first is not None else -math.inf,
         last=last if is_range and last is not None else math.inf,
-        unit=text(macro([item], "MeasurementUnitsCodeSequence"), "CodeValue"),
+        unit=get_text(get_macro([item], "MeasurementUnitsCodeSequence"), "CodeValue"),
     )
 
 
-def _limit(item: pydicom.Dataset, end: str) -> float | None:
-    value = number(item, f"RealWorldValue{end}ValueMapped")
-    return number(item, f"DoubleFloatRealWorldValue{end}ValueMapped") if value is None else value
+def _read_limit(item: pydicom.Dataset, end: str) -> float | None:
+    value = get_number(item, f"RealWorldValue{end}ValueMapped")
+    return (
+        get_number(item, f"DoubleFloatRealWorldValue{end}ValueMapped") if value is None else value
+    )

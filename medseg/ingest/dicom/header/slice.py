@@ -12,7 +12,7 @@ from pydicom.uid import UID
 
 from medseg.ingest.dicom.header.acquired_matrix import AcquiredMatrix
 from medseg.ingest.dicom.header.counts import Counts
-from medseg.ingest.dicom.header.image_kind import CLASSES, RESCALED_KINDS, kind_of
+from medseg.ingest.dicom.header.image_kind import CLASSES, RESCALED_KINDS, find_kind
 from medseg.ingest.dicom.header.origin import Origin
 from medseg.ingest.dicom.header.real_world_mapping import Mapping
 from medseg.ingest.reasons import Reason
@@ -120,7 +120,7 @@ class Slice:
     @property
     def kind(self) -> str:
         """The Modality that rules go by, see `medseg.ingest.dicom.header.image_kind`."""
-        return kind_of(self.sop_class, self.modality)
+        return find_kind(self.sop_class, self.modality)
 
     @property
     def rescaled_kind(self) -> str:
@@ -166,6 +166,6 @@ class Slice:
         return excess if excess > 1 else 0
 
 
-def some_of(slices: Sequence[Slice], places: Sequence[int]) -> str:
+def name_some(slices: Sequence[Slice], places: Sequence[int]) -> str:
     """Name some slices of a series: "2 of 30 slices, the first im7.dcm"."""
     return f"{len(places)} of {len(slices)} slices, the first {slices[places[0]].name}"

@@ -14,9 +14,9 @@ from typing import BinaryIO
 import pydicom
 
 from medseg.ingest.codestreams.codestream import is_irreversible, read_codestream, read_size
-from medseg.ingest.dicom.files.elements import ElementError, whole
-from medseg.ingest.dicom.files.inflated import Inflated
-from medseg.ingest.dicom.files.parse import Part10
+from medseg.ingest.dicom.files.elements import ElementError, get_whole
+from medseg.ingest.dicom.files.inflated import InflatedStream
+from medseg.ingest.dicom.files.parse import ParsedFile
 from medseg.ingest.dicom.header.slice import PixelData
 from medseg.ingest.dicom.pixels.pixel_content import (
     HEAD_BYTES,
@@ -46,7 +46,7 @@ _MAIN_HEADER_BYTES = 256  # of a frame: its table or its coding style
 _ITEM, _DELIMITER = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
 
 
-def measure_pixels(parsed: Part10) -> PixelData | None:
+def measure_pixels(parsed: ParsedFile) -> PixelData | None:
     """Measure the element that starts at the position of the stream; None where it is no pixels.
 
     Raises:
@@ -63,7 +63,7 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
         return None
     (length,) = struct.unpack(order + "I", header[-4:])
     name = f"{_NAMES[element]} ({group:04X},{element:04X})"
-    if isinstance(stream, Inflated):
+    if isinstance(stream, InflatedStream):
         return _measure_deflated(stream, parsed.dataset, length=length, is_float=element in _FLOATS)
     start, size = stream.tell(), stream.seek(0, os.SEEK_END)
     stream.seek(start)
@@ -84,7 +84,7 @@ def measure_pixels(parsed: Part10) -> PixelData | None:
     )
 
 
-def _measure_undefined(stream: BinaryIO, parsed: Part10, *, size: int, name: str) -> PixelData:
+def _measure_undefined(stream: BinaryIO, parsed: ParsedFile, *, size: int, name: str) -> PixelData:
     """Measure pixels of undefined length, which must be items (PS3.5 section A.4)."""
     try:
         return _measure_fragments(stream, size)
@@ -99,7 +99,7 @@ def _measure_undefined(stream: BinaryIO, parsed: Part10, *, size: int, name: str
 
 
 def _measure_deflated(
-    stream: Inflated, dataset: pydicom.Dataset, *, length: int, is_float: bool
+    stream: InflatedStream, dataset: pydicom.Dataset, *, length: int, is_float: bool
 ) -> PixelData:
     """Measure deflated samples: those of a usual slice as a whole, of larger ones the start.
 
@@ -123,12 +123,12 @@ def _measure_deflated(
     )
 
 
-def count_zeros_at_end(stream: BinaryIO | Inflated, pixels: PixelData) -> int:
+def count_zeros_at_end(stream: BinaryIO | InflatedStream, pixels: PixelData) -> int:
     """Count the zero bytes that end uncompressed pixels, up to `MAX_PADDING_BYTES`.
 
     Deflated pixels have no place in the file, and none are counted.
     """
-    if pixels.offset is None or isinstance(stream, Inflated):
+    if pixels.offset is None or isinstance(stream, InflatedStream):
         return 0
     size = min(pixels.length, MAX_PADDING_BYTES)
     stream.seek(pixels.offset + pixels.length - size)
@@ -175,8 +175,8 @@ def _recognise_codestream(
     if not content or (content == RLE and not is_rle_table(head)):
         return ""
     head += stream.read(min(length, HEAD_BYTES) - len(head))
-    rows, columns, samples, bits = (whole(dataset, keyword) for keyword in _LAYOUT)
-    stated = rows * columns * max(1, samples) * bits // 8 * max(1, whole(dataset, _FRAMES))
+    rows, columns, samples, bits = (get_whole(dataset, keyword) for keyword in _LAYOUT)
+    stated = rows * columns * max(1, samples) * bits // 8 * max(1, get_whole(dataset, _FRAMES))
     if length not in (stated, stated + 1):
         return recognise_content(head)
     if content != RLE:

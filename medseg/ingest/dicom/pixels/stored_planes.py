@@ -18,7 +18,7 @@ from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes
 
 from medseg.ingest.codestreams.codestream import Codestream, find_codestreams, find_contradiction
 from medseg.ingest.dicom.files.bounded_file import BoundedFile
-from medseg.ingest.dicom.files.inflated import Inflated
+from medseg.ingest.dicom.files.inflated import InflatedStream
 from medseg.ingest.dicom.files.parse import parse
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.decoders import DECODE_ERRORS, decode_frames
@@ -90,7 +90,7 @@ def _inflate_frames(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
             raise IngestError(Reason.UNDECODABLE, finding) from error
 
 
-def _find_deflated_pixels(file: BinaryIO, header: Slice) -> tuple[BinaryIO | Inflated, int]:
+def _find_deflated_pixels(file: BinaryIO, header: Slice) -> tuple[BinaryIO | InflatedStream, int]:
     """Open the inflated stream of a file; return it and the place of its pixels."""
     pixel_bytes = header.plane_bytes * max(1, header.frames) + _ELEMENT_HEADER_BYTES
     parsed = parse(file, header.path, keywords=("SOPClassUID",), pixel_bytes=pixel_bytes)

@@ -24,31 +24,31 @@ class Part:
     frames: int
 
 
-def missing_parts(files: dict[Path, Part]) -> str:
+def find_missing_parts(files: dict[Path, Part]) -> str:
     """Say which parts of a concatenation are not there; "" where all are, as far as is stated.
 
     Args:
         files: the parts of one series, of one concatenation or several.
     """
     found = (
-        _missing_numbers(parts) or _missing_frames(parts)
-        for parts in _concatenations(files.values())
+        _find_missing_numbers(parts) or _find_missing_frames(parts)
+        for parts in _group_concatenations(files.values())
         if not _are_counted_from_another(parts)
     )
     return next(filter(None, found), "")
 
 
-def uncounted_parts(files: dict[Path, Part]) -> int:
+def count_uncounted_parts(files: dict[Path, Part]) -> int:
     """How many parts are there of a concatenation that does not state how many it has; else 0."""
     uncounted = (
         len(parts)
-        for parts in _concatenations(files.values())
+        for parts in _group_concatenations(files.values())
         if not any(part.counts.parts for part in parts)
     )
     return next(uncounted, 0)
 
 
-def _concatenations(parts: Iterable[Part]) -> list[list[Part]]:
+def _group_concatenations(parts: Iterable[Part]) -> list[list[Part]]:
     found: dict[str, list[Part]] = {}
     for part in parts:
         if part.counts.is_part:
@@ -73,7 +73,7 @@ def _are_counted_from_another(parts: Sequence[Part]) -> bool:
     return sorted(begins)[1:] == ends[:-1]
 
 
-def _missing_numbers(parts: Sequence[Part]) -> str:
+def _find_missing_numbers(parts: Sequence[Part]) -> str:
     numbers = {p.counts.part for p in parts} - {0}
     total = max(p.counts.parts for p in parts)
     last = max(total, *numbers, 0) if numbers else 0
@@ -88,7 +88,7 @@ def _missing_numbers(parts: Sequence[Part]) -> str:
     return f"{kind} {', '.join(absent[:_MOST_LISTED])}{of} of a concatenation missing"
 
 
-def _missing_frames(parts: Sequence[Part]) -> str:
+def _find_missing_frames(parts: Sequence[Part]) -> str:
     """By the offsets, from 0 on, each where the part before it ends."""
     ends = 0
     offsets = sorted((p.counts.offset, p.frames) for p in parts if p.counts.offset is not None)
@@ -99,14 +99,14 @@ def _missing_frames(parts: Sequence[Part]) -> str:
     return ""
 
 
-def fewer_than_counted(counts: Sequence[Counts]) -> str:
+def describe_missing_images(counts: Sequence[Counts]) -> str:
     """Say where the header counts more images than there are; "" where it does not.
 
     Args:
         counts: those of the slices of one series, which must agree to count at all.
 
     Example:
-        >>> fewer_than_counted([Counts(images_in_acquisition=3)] * 2)
+        >>> describe_missing_images([Counts(images_in_acquisition=3)] * 2)
         'ImagesInAcquisition is 3'
     """
     for field, keyword in COUNTED.items():

@@ -30,12 +30,12 @@ def mixed_size(slices: Sequence[Slice]) -> str:
 
 def missing_geometry(slices: Sequence[Slice]) -> str:
     found = (
-        f"{s.name} lacks {', '.join(absent)}" for s in slices if (absent := absent_geometry(s))
+        f"{s.name} lacks {', '.join(absent)}" for s in slices if (absent := list_absent_geometry(s))
     )
     return next(found, "")
 
 
-def absent_geometry(header: Slice) -> list[str]:
+def list_absent_geometry(header: Slice) -> list[str]:
     """The elements that say where a slice lies and that it lacks, or has with too few values."""
     vectors = {
         "ImagePositionPatient": (header.position.size, 3),

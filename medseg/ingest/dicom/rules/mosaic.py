@@ -23,11 +23,11 @@ _USUAL_FACTORS = (2, 4)  # of interpolation
 _ECHO_PLANAR = ("EP", "ep", "*ep")  # how sequences that are stored so are called
 
 
-def mosaic_by(header: Slice) -> str:
+def find_mosaic_sign(header: Slice) -> str:
     """What says that an image shows slices side by side; "" where nothing does.
 
     Example:
-        >>> mosaic_by(header)  # doctest: +SKIP
+        >>> find_mosaic_sign(header)  # doctest: +SKIP
         '16 by a private element'
     """
     if header.tiles > 1 and header.kind in _KINDS:
@@ -36,29 +36,31 @@ def mosaic_by(header: Slice) -> str:
         return "ImageType"
     if header.is_called_mosaic:
         return "the private copy of ImageType"
-    return _by_matrix(header) if _is_sheet(header) else ""
+    return _describe_matrix(header) if _is_sheet(header) else ""
 
 
-def perhaps_mosaic_by(header: Slice) -> str:
+def find_weak_mosaic_sign(header: Slice) -> str:
     """What makes it likely that an image shows slices side by side, which may be interpolated."""
-    matrix, times = header.acquired, _times(header)
+    matrix, times = header.acquired, _count_times(header)
     is_usual = times == _USUAL_FACTORS[0] and not matrix.is_by_text
-    return _by_matrix(header) if times > 1 and (not is_usual or _is_echo_planar(header)) else ""
+    return (
+        _describe_matrix(header) if times > 1 and (not is_usual or _is_echo_planar(header)) else ""
+    )
 
 
-def _times(header: Slice) -> int:
+def _count_times(header: Slice) -> int:
     of_kind = header.kind in _KINDS
     return header.acquired.times_in(header.rows, header.columns) if of_kind else 0
 
 
-def _by_matrix(header: Slice) -> str:
+def _describe_matrix(header: Slice) -> str:
     matrix = f"{header.acquired.rows}*{header.acquired.columns}"
-    return f"its acquired matrix {matrix} lies {_times(header) ** 2} times in it"
+    return f"its acquired matrix {matrix} lies {_count_times(header) ** 2} times in it"
 
 
 def _is_sheet(header: Slice) -> bool:
     """Whether the acquired matrix is in an image more often than interpolation would have it."""
-    if (times := _times(header)) < 2:
+    if (times := _count_times(header)) < 2:
         return False
     spacing_mm = header.pixel_spacing_mm
     widths_mm = spacing_mm * (header.rows, header.columns) if spacing_mm.size == 2 else [0]
@@ -93,7 +95,7 @@ def is_frame_of_slice(header: Slice, *, places: int, is_alone: bool = False) -> 
     return places > 1 or (header.frames == 1 and not is_sheet)
 
 
-def places_of_files(slices: Sequence[Slice]) -> dict[Path, int]:
+def count_places_of_files(slices: Sequence[Slice]) -> dict[Path, int]:
     """How many places the frames of each file lie at."""
     found: dict[Path, set[bytes]] = {}
     for s in slices:

@@ -31,17 +31,21 @@ from medseg.ingest.dicom.pixels.pixel_rules import (
     truncated,
 )
 from medseg.ingest.dicom.pixels.real_world import conflicting_rescale
-from medseg.ingest.dicom.rules.completeness import Part, missing_parts
+from medseg.ingest.dicom.rules.completeness import Part, find_missing_parts
 from medseg.ingest.dicom.rules.geometry_rules import (
-    absent_geometry,
     invalid_geometry,
+    list_absent_geometry,
     missing_geometry,
     mixed_frame_of_reference,
     mixed_orientation,
     mixed_size,
     mixed_spacing,
 )
-from medseg.ingest.dicom.rules.mosaic import is_frame_of_slice, mosaic_by, places_of_files
+from medseg.ingest.dicom.rules.mosaic import (
+    count_places_of_files,
+    find_mosaic_sign,
+    is_frame_of_slice,
+)
 from medseg.ingest.dicom.rules.value_rules import (
     invalid_rescale,
     lacks_rescale,
@@ -92,9 +96,9 @@ def _multi_frame(slices: Sequence[Slice]) -> str:
     Siemens' enhanced MR goes on saying MOSAIC where its frames are slices, one in a file or many at
     several places. Sheets of several times lie at one.
     """
-    places, is_alone = places_of_files(slices), len(slices) == 1
+    places, is_alone = count_places_of_files(slices), len(slices) == 1
     for s in slices:
-        by = mosaic_by(s)
+        by = find_mosaic_sign(s)
         if by and not is_frame_of_slice(s, places=places[s.path], is_alone=is_alone):
             return f"{s.name} is a mosaic of slices side by side ({by})"
         if s.frame is None and (s.frames > 1 or s.sop_class in MULTI_FRAME_CLASSES):
@@ -104,7 +108,7 @@ def _multi_frame(slices: Sequence[Slice]) -> str:
 
 
 def _missing_parts(slices: Sequence[Slice]) -> str:
-    return missing_parts({s.path: Part(s.counts, max(1, s.frames)) for s in slices})
+    return find_missing_parts({s.path: Part(s.counts, max(1, s.frames)) for s in slices})
 
 
 def _colour(slices: Sequence[Slice]) -> str:
@@ -137,7 +141,7 @@ def is_captured_slice(header: Slice) -> bool:
         and not lacks_rescale(header)
         and header.conversion not in _SCANNED
         and not header.has_burned_in_text
-        and not absent_geometry(header)
+        and not list_absent_geometry(header)
     )
 
 

@@ -30,15 +30,15 @@ def are_swapped(plane: np.ndarray, samples: Histogram, header: Slice) -> bool:
         return False
     if plane.shape[1] < 2 or np.unique(values.view(np.uint16) & 0xFF).size < _LEAST_VALUES:
         return False
-    upper, lower = changes(take_some_rows(plane))
+    upper, lower = count_changes(take_some_rows(plane))
     return upper > _OFTENER * lower and fit_swapped(samples, header)
 
 
-def changes(rows: np.ndarray) -> tuple[int, int]:
+def count_changes(rows: np.ndarray) -> tuple[int, int]:
     """How often the upper and the lower byte change along rows of 16-bit samples.
 
     Example:
-        >>> changes(np.array([[0, 1, 2, 258]], np.uint16))
+        >>> count_changes(np.array([[0, 1, 2, 258]], np.uint16))
         (1, 2)
     """
     some = np.ascontiguousarray(rows).view(np.uint16)
@@ -53,7 +53,7 @@ def fit_swapped(samples: Histogram, header: Slice) -> bool:
     return bool(swapped.min() >= -(2**one_more) and int(swapped.max()) < 2**one_more)
 
 
-def swapped(samples: Histogram) -> Histogram:
+def swap_bytes(samples: Histogram) -> Histogram:
     """The histogram of the same samples with their bytes in the other order."""
     values = samples.values.byteswap()
     order = np.argsort(values, kind="stable")

@@ -83,7 +83,7 @@ class HounsfieldRange:
     padded: int = 0
 
 
-def range_of(samples: Histogram, header: Slice) -> HounsfieldRange:
+def measure_range(samples: Histogram, header: Slice) -> HounsfieldRange:
     """Measure the values of a slice whose samples are read as they are.
 
     Args:
@@ -117,7 +117,7 @@ def range_of(samples: Histogram, header: Slice) -> HounsfieldRange:
     )
 
 
-def without_padding(samples: Histogram, header: Slice) -> Histogram:
+def drop_padding(samples: Histogram, header: Slice) -> Histogram:
     """Samples without those that the header calls padding."""
     if header.padding is None:
         return samples
@@ -128,7 +128,7 @@ def without_padding(samples: Histogram, header: Slice) -> Histogram:
 
 def is_unlikely(samples: Histogram, header: Slice) -> bool:
     """Whether a slice of CT has values that CT never has, or many that are lower than air."""
-    found = range_of(without_padding(samples, header), header)
+    found = measure_range(drop_padding(samples, header), header)
     return found.highest > HIGHEST_HU or has_too_low([found])
 
 
@@ -142,7 +142,7 @@ def has_too_low(ranges: Sequence[HounsfieldRange]) -> bool:
     return sum(r.low for r in ranges) > MOST_LOW * sum(r.voxels for r in ranges)
 
 
-def what_is_unlikely(ranges: Sequence[HounsfieldRange]) -> str:
+def describe_unlikely(ranges: Sequence[HounsfieldRange]) -> str:
     """What CT values of a series cannot be right; "" where nothing speaks against them."""
     ranges = [r for r in ranges if r.voxels]
     if not ranges:
@@ -152,7 +152,7 @@ def what_is_unlikely(ranges: Sequence[HounsfieldRange]) -> str:
         part = sum(r.low for r in ranges) / sum(r.voxels for r in ranges)
         return f"{part:.0%} of the voxels are lower than air, down to {lowest:g} HU"
     if any(r.airy for r in ranges):
-        return _what_the_slope_made(ranges)
+        return _describe_wrong_slope(ranges)
     stored = max(r.stored for r in ranges)
     if highest - lowest < _NARROW_HU and stored > _WIDE_STORED:
         return f"stored values {stored:g} apart make only {lowest:g} to {highest:g} HU"
@@ -163,7 +163,7 @@ def what_is_unlikely(ranges: Sequence[HounsfieldRange]) -> str:
     return ""
 
 
-def _what_the_slope_made(ranges: Sequence[HounsfieldRange]) -> str:
+def _describe_wrong_slope(ranges: Sequence[HounsfieldRange]) -> str:
     """Where a body would have no soft tissue, or more metal than bone; "" where it has not.
 
     A slope that is wrong leaves air where it is and moves all tissue.

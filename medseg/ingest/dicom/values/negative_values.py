@@ -32,7 +32,7 @@ _SIGNED_TYPES = frozenset(
 """Values of ImageType: such images have all values about zero."""
 
 
-def what_is_too_negative(values: np.ndarray, header: Slice) -> str:
+def describe_too_negative(values: np.ndarray, header: Slice) -> str:
     """Say which stored values may be high ones; "" where none are.
 
     Args:
@@ -41,7 +41,7 @@ def what_is_too_negative(values: np.ndarray, header: Slice) -> str:
             lifts the values.
 
     Example:
-        >>> what_is_too_negative(np.arange(-20000, -15000), header)  # doctest: +SKIP
+        >>> describe_too_negative(np.arange(-20000, -15000), header)  # doctest: +SKIP
         'values from -20000 to -15001 may be high ones: a sign is stated'
     """
     is_stated = header.pixel_representation == 1 and header.bits_stored >= LEAST_BITS

@@ -16,19 +16,19 @@ import numpy as np
 from pydicom.uid import RLELossless
 
 from medseg.base.text import counted
-from medseg.ingest.dicom.header.slice import Slice, some_of
+from medseg.ingest.dicom.header.slice import Slice, name_some
 from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU
 from medseg.ingest.dicom.values.hounsfield_range import (
     LOWEST_AIR_HU,
+    describe_unlikely,
     has_too_low,
     is_hounsfield,
-    what_is_unlikely,
 )
-from medseg.ingest.dicom.values.negative_values import what_is_too_negative
-from medseg.ingest.dicom.values.rescale_jumps import with_rescale_notes
+from medseg.ingest.dicom.values.negative_values import describe_too_negative
+from medseg.ingest.dicom.values.rescale_jumps import add_rescale_notes
 from medseg.ingest.dicom.values.sample_findings import SampleFindings, find_in_samples
-from medseg.ingest.dicom.values.strips import whole_planes
-from medseg.ingest.dicom.values.swapped_slices import in_one_order
+from medseg.ingest.dicom.values.strips import read_whole_planes
+from medseg.ingest.dicom.values.swapped_slices import bring_to_one_order
 from medseg.ingest.reasons import IngestError, Reason
 
 MOST_SLICES = 16
@@ -75,7 +75,7 @@ def examine(slices: Sequence[Slice]) -> list[Slice]:
         >>> examine(headers)[0].pixel_representation  # stated as 0  # doctest: +SKIP
         1
     """
-    found = with_rescale_notes(in_one_order(slices))
+    found = add_rescale_notes(bring_to_one_order(slices))
     usual_bits = Counter(s.bits_stored for s in found).most_common(1)[0][0] if found else 0
     alike: dict[tuple[int, int, int], list[int]] = {}
     for k, header in enumerate(found):
@@ -86,10 +86,10 @@ def examine(slices: Sequence[Slice]) -> list[Slice]:
         if conclusion is None:
             continue
         if len(places) < len(found):
-            finding = f"{conclusion.finding}, in {some_of(found, places)}"
+            finding = f"{conclusion.finding}, in {name_some(found, places)}"
             conclusion = replace(conclusion, finding=finding)
         for k in places:
-            found[k] = _corrected(found[k], conclusion)
+            found[k] = _correct(found[k], conclusion)
     return found
 
 
@@ -101,12 +101,12 @@ def _judge_alike(slices: Sequence[Slice], usual_bits: int) -> _Conclusion | None
     is_compressed = any(s.transfer_syntax.is_encapsulated for s in suspects)
     most = MOST_COMPRESSED if is_compressed else MOST_SLICES
     places = np.linspace(0, len(suspects) - 1, min(most, len(suspects))).round().astype(int)
-    planes = _whole_planes([suspects[k] for k in places])
+    planes = _read_planes([suspects[k] for k in places])
     seen = [find_in_samples(header, plane) for header, plane in planes]
     return _conclude(suspects[0], seen, usual_bits)
 
 
-def _corrected(header: Slice, found: _Conclusion) -> Slice:
+def _correct(header: Slice, found: _Conclusion) -> Slice:
     bits = header.bits_allocated if found.is_whole else header.bits_stored
     return replace(
         header,
@@ -124,11 +124,11 @@ def _may_contradict(header: Slice) -> bool:
     return header.bits_allocated > _FEW_BITS or is_wide or header.is_real_world
 
 
-def _whole_planes(slices: Sequence[Slice]) -> list[tuple[Slice, np.ndarray]]:
+def _read_planes(slices: Sequence[Slice]) -> list[tuple[Slice, np.ndarray]]:
     """Samples with all their bits; none of what cannot be decoded, whoever reads it says why."""
     found: list[tuple[Slice, np.ndarray]] = []
     try:
-        found.extend((slices[k], plane) for k, plane in whole_planes(slices))
+        found.extend((slices[k], plane) for k, plane in read_whole_planes(slices))
     except IngestError:
         return []
     return found
@@ -147,13 +147,13 @@ def _is_wrapped(values: np.ndarray, header: Slice) -> bool:
     return bool(is_hu and hole >= _LEAST_HOLE and beyond <= _MOST_BEYOND)
 
 
-def _all_samples(seen: Sequence[SampleFindings]) -> np.ndarray:
+def _collect_samples(seen: Sequence[SampleFindings]) -> np.ndarray:
     """The distinct samples of all slices, in ascending order."""
     samples = [one.samples for one in seen if one.samples.size]
     return np.unique(np.concatenate(samples)) if samples else np.zeros(0)
 
 
-def _high_group(values: np.ndarray) -> tuple[int, int] | None:
+def _find_high_group(values: np.ndarray) -> tuple[int, int] | None:
     """The ends of values near the highest that 16 bits have, far above all others."""
     if values.dtype != np.uint16 or values.size < 2 or int(values[-1]) < 2**16 - _MOST_NEGATIVE:
         return None
@@ -181,16 +181,16 @@ def _conclude(header: Slice, seen: Sequence[SampleFindings], usual_bits: int) ->
         finding = f"padding needs more bits, BitsStored is {header.bits_stored}"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, is_whole=True)
     if not is_hounsfield(header):
-        finding = _what_the_sign_made(_all_samples(seen), header)
+        finding = _describe_wrong_sign(_collect_samples(seen), header)
         return _Conclusion(Reason.UNLIKELY_VALUES, finding) if finding else None
     return _conclude_hounsfield(header, seen)
 
 
-def _what_the_sign_made(values: np.ndarray, header: Slice) -> str:
+def _describe_wrong_sign(values: np.ndarray, header: Slice) -> str:
     """Which values of MR and PET are of the other sign, it seems; "" where none are."""
-    if group := _high_group(values):
+    if group := _find_high_group(values):
         return f"values from {group[0]} to {group[1]} may be negative ones: no sign is stated"
-    return what_is_too_negative(values, header)
+    return describe_too_negative(values, header)
 
 
 def _conclude_high(seen: Sequence[SampleFindings]) -> _Conclusion:
@@ -237,5 +237,5 @@ def _conclude_hounsfield(header: Slice, seen: Sequence[SampleFindings]) -> _Conc
         lowest = min(found.lowest for found in ranges)
         finding = f"values down to {lowest:g} HU are high ones: a sign is stated, and there is none"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, sign=0)
-    finding = what_is_unlikely(ranges)
+    finding = describe_unlikely(ranges)
     return _Conclusion(Reason.UNLIKELY_VALUES, finding) if finding else None

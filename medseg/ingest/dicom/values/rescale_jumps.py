@@ -13,15 +13,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from medseg.ingest.dicom.header.slice import Slice, some_of
-from medseg.ingest.dicom.values.strips import CLOSER, beside, distance, read_strips
+from medseg.ingest.dicom.header.slice import Slice, name_some
+from medseg.ingest.dicom.values.strips import CLOSER, find_beside, measure_distance, read_strips
 from medseg.ingest.reasons import Reason
 
 MOST_SLICES = 16
 """So many slices with another rescale than the rest are looked at, evenly over them."""
 
 
-def with_rescale_notes(slices: Sequence[Slice]) -> list[Slice]:
+def add_rescale_notes(slices: Sequence[Slice]) -> list[Slice]:
     """Say of slices that their rescale does not fit the slices beside them.
 
     Args:
@@ -37,27 +37,29 @@ def with_rescale_notes(slices: Sequence[Slice]) -> list[Slice]:
     usual, count = rescales.most_common(1)[0]
     if 2 * count < len(slices):
         return found
-    jumps = _jumps(slices, usual)
+    jumps = _find_jumps(slices, usual)
     for k in jumps:
-        found[k] = replace(found[k], sample_notes=(*found[k].sample_notes, _note(slices, jumps)))
+        found[k] = replace(
+            found[k], sample_notes=(*found[k].sample_notes, _make_note(slices, jumps))
+        )
     return found
 
 
-def _note(slices: Sequence[Slice], places: Sequence[int]) -> tuple[Reason, str]:
+def _make_note(slices: Sequence[Slice], places: Sequence[int]) -> tuple[Reason, str]:
     slope, intercept = slices[places[0]].rescale
     finding = f"a rescale of slope {slope:g} and intercept {intercept:g} does not fit the samples"
     return (
         Reason.UNLIKELY_VALUES,
-        f"{finding} as that of the slices beside does, in {some_of(slices, places)}",
+        f"{finding} as that of the slices beside does, in {name_some(slices, places)}",
     )
 
 
-def _jumps(slices: Sequence[Slice], usual: tuple[float, float]) -> list[int]:
+def _find_jumps(slices: Sequence[Slice], usual: tuple[float, float]) -> list[int]:
     """The places of slices that go on from those beside them with the usual rescale alone."""
     others = [k for k, s in enumerate(slices) if s.rescale != usual]
     straight = np.array([k for k, s in enumerate(slices) if s.rescale == usual])
     looked_at = np.linspace(0, len(others) - 1, min(MOST_SLICES, len(others))).round().astype(int)
-    near = {others[k]: beside(others[k], straight) for k in looked_at}
+    near = {others[k]: find_beside(others[k], straight) for k in looked_at}
     needed = sorted({*near, *(k for places in near.values() for k in places)})
     strips = {needed[n]: rows for n, rows in read_strips([slices[k] for k in needed]).items()}
     return sorted(k for k, places in near.items() if _fits_usual(k, places, strips, slices))
@@ -70,14 +72,14 @@ def _fits_usual(
         return False
     strip = strips[place]
     alike = [k for k in places if k in strips and strips[k].shape == strip.shape]
-    own = _rescaled(strip, slices[place])
+    own = _rescale(strip, slices[place])
     return bool(alike) and all(
-        distance(own, rows) > CLOSER * distance(_rescaled(strip, slices[k]), rows)
+        measure_distance(own, rows) > CLOSER * measure_distance(_rescale(strip, slices[k]), rows)
         for k in alike
-        for rows in (_rescaled(strips[k], slices[k]),)
+        for rows in (_rescale(strips[k], slices[k]),)
     )
 
 
-def _rescaled(rows: np.ndarray, header: Slice) -> np.ndarray:
+def _rescale(rows: np.ndarray, header: Slice) -> np.ndarray:
     slope, intercept = header.rescale
     return rows.astype(np.float64) * slope + intercept

@@ -11,13 +11,13 @@ from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.histogram import Histogram, count_samples
 from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU, drop_unused_bits, find_surplus
 from medseg.ingest.dicom.pixels.volume import check_mapped_range
-from medseg.ingest.dicom.values.byte_order import are_swapped, swapped
+from medseg.ingest.dicom.values.byte_order import are_swapped, swap_bytes
 from medseg.ingest.dicom.values.hounsfield_range import (
     HounsfieldRange,
+    drop_padding,
     is_hounsfield,
     is_unlikely,
-    range_of,
-    without_padding,
+    measure_range,
 )
 
 LOWEST_HU = -1024.0
@@ -82,7 +82,7 @@ def find_in_samples(header: Slice, plane: np.ndarray) -> SampleFindings:
         return replace(_find_in_order(header, samples), is_blank=True)
     if header.transfer_syntax.is_encapsulated or not are_swapped(plane, samples, header):
         return _find_in_order(header, samples)
-    if is_hounsfield(header) and is_unlikely(swapped(samples), header):
+    if is_hounsfield(header) and is_unlikely(swap_bytes(samples), header):
         return _find_in_order(header, samples)
     return SampleFindings(is_swapped=True)
 
@@ -98,7 +98,7 @@ def _find_negative_hu(samples: Histogram, header: Slice) -> tuple[bool, float]:
     """`has_negative` and `high_as_low` of a codestream that states no sign."""
     if not header.is_sign_unknown or not is_hounsfield(header):
         return False, 0.0
-    values = drop_unused_bits(without_padding(samples, header).values.copy(), header)
+    values = drop_unused_bits(drop_padding(samples, header).values.copy(), header)
     negative = np.unique(values[values < 0]).astype(float)
     slope, intercept = header.rescale
     low = negative * slope + intercept
@@ -112,7 +112,7 @@ def _find_surplus(header: Slice, samples: Histogram) -> SampleFindings:
     """What samples show of bits and values, where their sign is as stated."""
     masks = find_surplus(samples.values, header)
     if masks is None or not masks[0].any():
-        found = _find_impossible(header, _as_read(samples, header, masks))
+        found = _find_impossible(header, _drop_what_is_not_read(samples, header, masks))
         return replace(found, is_padded=masks is not None and bool(masks[1].any()))
     surplus, padded = masks
     if _is_twos_complement(samples.values[surplus], header):
@@ -125,14 +125,14 @@ def _find_surplus(header: Slice, samples: Histogram) -> SampleFindings:
     lows, highs = (values.astype(float) * slope + intercept for values in (cut, whole))
     return SampleFindings(
         surplus=int(samples.counts[surplus].sum()),
-        bits=_bits_of(whole),
+        bits=_count_bits(whole),
         is_padded=bool(padded.any()),
         is_signed=header.pixel_representation == 0 and bool((signed == extended).all()),
         is_wide=header.kind == "CT" and bool((lows < LOWEST_HU).all() and _are_hu(highs)),
     )
 
 
-def _as_read(
+def _drop_what_is_not_read(
     samples: Histogram, header: Slice, masks: tuple[np.ndarray, np.ndarray] | None
 ) -> Histogram:
     """Samples without what lies above BitsStored, an overlay or padding."""
@@ -152,7 +152,7 @@ def _is_twos_complement(surplus: np.ndarray, header: Slice) -> bool:
     return header.pixel_representation == 1 and bool(is_within)
 
 
-def _bits_of(values: np.ndarray) -> int:
+def _count_bits(values: np.ndarray) -> int:
     """How many bits hold values, one of them the sign where their type has one."""
     lowest, highest = int(values.min()), int(values.max())
     return max(highest, -lowest - 1).bit_length() + (values.dtype.kind == "i")
@@ -164,7 +164,7 @@ def _are_hu(values: np.ndarray) -> bool:
 
 def _find_impossible(header: Slice, samples: Histogram) -> SampleFindings:
     """Values that CT never has, and in others what looks like negative ones without a sign."""
-    samples = without_padding(samples, header)
+    samples = drop_padding(samples, header)
     values = samples.values
     if not values.size:
         return SampleFindings()
@@ -172,7 +172,7 @@ def _find_impossible(header: Slice, samples: Histogram) -> SampleFindings:
         return SampleFindings(samples=values)
     slope, intercept = header.rescale
     hu = values.astype(float) * slope + intercept
-    found = range_of(samples, header)
+    found = measure_range(samples, header)
     if (is_high := hu > HIGHEST_HU).any():
         signed = values[is_high].view(f"i{values.itemsize}").astype(float) * slope + intercept
         is_negative = bool(signed.min() >= LOWEST_UNSTATED_HU and signed.max() < 0)

@@ -36,22 +36,22 @@ def read_strips(slices: Sequence[Slice]) -> dict[int, np.ndarray]:
     places: dict[bool, list[int]] = {True: [], False: []}
     for k, header in enumerate(slices):
         places[_is_plain(header)].append(k)
-    found = {k: rows for k in places[True] if (rows := _plain_rows(slices[k])) is not None}
-    found.update(_decoded_rows(slices, places[False]))
-    return {k: _fewer_columns(rows) for k, rows in found.items()}
+    found = {k: rows for k in places[True] if (rows := _read_plain_rows(slices[k])) is not None}
+    found.update(_decode_rows(slices, places[False]))
+    return {k: _thin_columns(rows) for k, rows in found.items()}
 
 
-def distance(one: np.ndarray, other: np.ndarray) -> float:
+def measure_distance(one: np.ndarray, other: np.ndarray) -> float:
     """How far values are from others of the same shape: the mean of their absolute difference.
 
     Example:
-        >>> distance(np.array([0, 4]), np.array([2, 2]))
+        >>> measure_distance(np.array([0, 4]), np.array([2, 2]))
         2.0
     """
     return float(np.abs(one.astype(np.float64) - other).mean())
 
 
-def beside(place: int, others: np.ndarray) -> list[int]:
+def find_beside(place: int, others: np.ndarray) -> list[int]:
     """The nearest of other places on either side of one; one of them at an end.
 
     Args:
@@ -59,23 +59,23 @@ def beside(place: int, others: np.ndarray) -> list[int]:
         others: places in ascending order, one or more.
 
     Example:
-        >>> beside(4, np.array([1, 3, 6, 7])), beside(0, np.array([2, 3]))
+        >>> beside(4, np.array([1, 3, 6, 7])), find_beside(0, np.array([2, 3]))
         ([3, 6], [2])
     """
     after = int(np.searchsorted(others, place))
     return [int(k) for k in others[max(0, after - 1) : after + 1]]
 
 
-def whole_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:
+def read_whole_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray]]:
     """The place and the samples of each slice, with the bits above BitsStored.
 
     Raises:
         IngestError: where one cannot be read.
     """
-    return read_stored_planes([_with_all_bits(s) for s in slices])
+    return read_stored_planes([_take_all_bits(s) for s in slices])
 
 
-def _with_all_bits(header: Slice) -> Slice:
+def _take_all_bits(header: Slice) -> Slice:
     """A header by which samples are read whole: with the sign bit that their codestream has."""
     codestream = header.pixels.codestream if header.pixels else None
     if header.is_sign_unknown and codestream is not None and codestream.bits <= header.bits_stored:
@@ -90,13 +90,13 @@ def _is_plain(header: Slice) -> bool:
     return is_plain and pixels is not None and pixels.offset is not None
 
 
-def _rows_of(header: Slice) -> np.ndarray:
+def _choose_rows(header: Slice) -> np.ndarray:
     if header.rows <= _ROWS:
         return np.arange(header.rows)
     return np.linspace(0, header.rows - 1, _ROWS + 2)[1:-1].astype(int)
 
 
-def _plain_rows(header: Slice) -> np.ndarray | None:
+def _read_plain_rows(header: Slice) -> np.ndarray | None:
     """The rows of a plain slice, read one by one; None where one of them is not there."""
     kind = "i" if header.pixel_representation else "u"
     dtype = np.dtype(f"<{kind}{header.bits_allocated // 8}")
@@ -106,34 +106,35 @@ def _plain_rows(header: Slice) -> np.ndarray | None:
     try:
         with header.path.open("rb", buffering=0) as file:
             rows = [
-                _bytes_at(file, start + int(r) * row_bytes, row_bytes) for r in _rows_of(header)
+                _read_bytes_at(file, start + int(r) * row_bytes, row_bytes)
+                for r in _choose_rows(header)
             ]
     except OSError:
         return None
     if any(len(row) < row_bytes for row in rows):
         return None
     samples = np.frombuffer(b"".join(rows), dtype).reshape(len(rows), header.columns)
-    return _turned(samples.astype(dtype.newbyteorder("=")), header)
+    return _swap_if_stated(samples.astype(dtype.newbyteorder("=")), header)
 
 
-def _bytes_at(file: FileIO, offset: int, size: int) -> bytes:
+def _read_bytes_at(file: FileIO, offset: int, size: int) -> bytes:
     file.seek(offset)
     return file.read(size)
 
 
-def _turned(samples: np.ndarray, header: Slice) -> np.ndarray:
+def _swap_if_stated(samples: np.ndarray, header: Slice) -> np.ndarray:
     return samples.byteswap() if header.is_swapped else samples
 
 
-def _decoded_rows(slices: Sequence[Slice], places: Sequence[int]) -> dict[int, np.ndarray]:
+def _decode_rows(slices: Sequence[Slice], places: Sequence[int]) -> dict[int, np.ndarray]:
     found: dict[int, np.ndarray] = {}
     try:
-        for n, plane in whole_planes([slices[k] for k in places]):
-            found[places[n]] = plane[_rows_of(slices[places[n]])]
+        for n, plane in read_whole_planes([slices[k] for k in places]):
+            found[places[n]] = plane[_choose_rows(slices[places[n]])]
     except IngestError:
         return {}
     return found
 
 
-def _fewer_columns(rows: np.ndarray) -> np.ndarray:
+def _thin_columns(rows: np.ndarray) -> np.ndarray:
     return rows[:, :: -(-rows.shape[1] // _COLUMNS)]

@@ -10,7 +10,7 @@ from ingest.dicom_writer import make_series, ramp, write_series
 from pydicom.uid import MRImageStorage
 
 from medseg.ingest import Reason, Verdict, find_series
-from medseg.ingest.dicom.consistency.kinds import column_of, list_differences, number_of
+from medseg.ingest.dicom.consistency.kinds import list_differences, parse_number, read_column
 from medseg.ingest.dicom.consistency.traits import Trait
 from medseg.ingest.dicom.header.origin import Origin
 
@@ -22,11 +22,11 @@ ECHO = Trait("echo_time_ms", "echo times", "ms", tolerance=0.02)
     [("120", 120), ("120,0", 120), ("-1,5e2", -150), ("1,2,3", None), ("nan", None), ("a", None)],
 )
 def test_a_number_has_a_decimal_point_or_comma(text, number):
-    assert number_of(text) == number
+    assert parse_number(text) == number
 
 
 def test_values_within_the_tolerance_are_one_and_text_is_itself():
-    assert column_of(["9.2", "4.6", "", "4,65", "x"], ECHO) == [9.2, 4.6, "", 4.6, "x"]
+    assert read_column(["9.2", "4.6", "", "4,65", "x"], ECHO) == [9.2, 4.6, "", 4.6, "x"]
 
 
 @pytest.mark.parametrize(

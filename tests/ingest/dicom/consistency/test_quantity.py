@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from ingest.dicom_writer import make_series, write_series
 
-from medseg.ingest.dicom.consistency.quantity import quantity
+from medseg.ingest.dicom.consistency.quantity import find_quantity
 from medseg.ingest.dicom.read_slices import read_header
 
 
@@ -16,7 +16,7 @@ def quantity_of(tmp_path, image_type, *, modality="MR", component=""):
     path, *_ = write_series(tmp_path, make_series())
     header = read_header(path)
     origin = replace(header.origin, component=component)
-    return quantity(replace(header, modality=modality, image_type=image_type, origin=origin))
+    return find_quantity(replace(header, modality=modality, image_type=image_type, origin=origin))
 
 
 @pytest.mark.parametrize(

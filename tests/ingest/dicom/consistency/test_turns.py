@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from medseg.ingest.dicom.consistency.turns import (
-    alternate,
-    blocks,
+    count_blocks,
     count_by_turns,
+    do_alternate,
+    do_overlap,
+    do_swing,
+    find_places,
     is_monotone,
     lie_among_each_other,
-    overlap,
-    places_along,
-    swing,
     take_turns,
 )
 
@@ -57,7 +57,7 @@ def test_each_of_several_kinds_comes_back(kinds, expected):
     ],
 )
 def test_a_strict_order_repeats_three_times(kinds, expected):
-    assert alternate(kinds) is expected
+    assert do_alternate(kinds) is expected
 
 
 @pytest.mark.parametrize(
@@ -72,17 +72,17 @@ def test_a_strict_order_repeats_three_times(kinds, expected):
     ],
 )
 def test_turns_go_by_places_where_some_are_empty(kinds, places, expected):
-    assert alternate(kinds, places) is expected
+    assert do_alternate(kinds, places) is expected
 
 
 def test_places_are_counted_in_the_smallest_step():
     slices = [SimpleNamespace(position=np.array([0, 0, z])) for z in (0, 1.2, 2.5, 5.0, 6.2)]
-    assert places_along(slices) == [0, 1, 2, 4, 5]
+    assert find_places(slices) == [0, 1, 2, 4, 5]
 
 
 def test_numbers_that_jump_and_are_smooth_in_every_second_swing():
-    assert swing([0, 400, 3, 403, 6, 406, 9, 409])
-    assert not swing([0, 50, 100, 150, 200, 250, 300, 350])
+    assert do_swing([0, 400, 3, 403, 6, 406, 9, 409])
+    assert not do_swing([0, 50, 100, 150, 200, 250, 300, 350])
 
 
 def test_numbers_go_on_where_they_never_turn_back():
@@ -107,7 +107,7 @@ def test_numbers_count_by_turns_where_every_second_or_third_goes_on(numbers, exp
 
 
 def test_runs_of_equal_values_are_blocks():
-    assert (blocks("aabba"), blocks("a")) == (3, 1)
+    assert (count_blocks("aabba"), count_blocks("a")) == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_runs_of_equal_values_are_blocks():
     ],
 )
 def test_slices_overlap_by_what_they_state_against_their_step(stated, expected):
-    assert overlap(stack(**stated), where_unstated=not expected) is expected
+    assert do_overlap(stack(**stated), where_unstated=not expected) is expected
 
 
 @pytest.mark.parametrize("answer", [True, False])
 def test_slices_that_state_no_extent_overlap_as_asked_for(answer):
-    assert overlap(stack(), where_unstated=answer) is answer
+    assert do_overlap(stack(), where_unstated=answer) is answer
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pydicom import dcmread
 from pydicom.fileset import FileSet
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
-from medseg.ingest.dicom.files.dicomdir import referenced_files
+from medseg.ingest.dicom.files.dicomdir import list_referenced_files
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def disk(tmp_path):
 def test_the_files_of_a_dicomdir_are_read(disk):
     (series,) = find_series(disk / "DICOMDIR")
     assert (series.verdict, series.uid) == (Verdict.ACCEPT, "1.2.3")
-    assert sorted(series.files) == sorted(referenced_files(disk / "DICOMDIR"))
+    assert sorted(series.files) == sorted(list_referenced_files(disk / "DICOMDIR"))
     array, _ = load(disk / "DICOMDIR")
     np.testing.assert_array_equal(array, ramp().transpose(2, 1, 0) - 1024)
 
@@ -79,9 +79,9 @@ def test_a_dicomdir_may_not_lead_out_of_its_folder(disk, name):
 
 def test_a_slice_is_no_dicomdir(tmp_path):
     (path,) = write_series(tmp_path, make_series(ramp((1, 6, 4))))
-    assert referenced_files(path) is None
+    assert list_referenced_files(path) is None
     path.write_bytes(b"not DICOM")
-    assert referenced_files(path) is None
+    assert list_referenced_files(path) is None
 
 
 def test_an_empty_directory_holds_no_series(disk):

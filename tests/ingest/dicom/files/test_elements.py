@@ -11,37 +11,37 @@ from pydicom.tag import Tag
 
 from medseg.ingest.dicom.files.elements import (
     ElementError,
-    number,
-    text,
-    texts,
-    vector,
-    whole,
-    words,
+    get_number,
+    get_text,
+    get_texts,
+    get_vector,
+    get_whole,
+    get_words,
 )
 
 
 def test_absent_and_empty_values_are_alike():
     for dataset in (Dataset(), _with(Rows=None, Modality="", PixelSpacing=None, ImageType=None)):
-        assert whole(dataset, "Rows", 7) == 7
-        assert text(dataset, "Modality") == ""
-        assert vector(dataset, "PixelSpacing").shape == (0,)
-        assert texts(dataset, "ImageType") == ()
-        assert number(dataset, "SliceThickness") is None
+        assert get_whole(dataset, "Rows", 7) == 7
+        assert get_text(dataset, "Modality") == ""
+        assert get_vector(dataset, "PixelSpacing").shape == (0,)
+        assert get_texts(dataset, "ImageType") == ()
+        assert get_number(dataset, "SliceThickness") is None
 
 
 def test_values_become_plain_numbers_and_text():
     dataset = _with(Rows=5, Modality="CT ", PixelSpacing=["0.5", "0.75"], ImageType=["A", "B"])
-    assert whole(dataset, "Rows") == 5
-    assert text(dataset, "Modality") == "CT"
-    assert vector(dataset, "PixelSpacing").tolist() == [0.5, 0.75]
-    assert texts(dataset, "ImageType") == ("A", "B")
-    assert texts(_with(ImageType="A"), "ImageType") == ("A",)
-    assert words(_with(ImageType=["a ", "B\0"]), "ImageType") == ("A", "B")
+    assert get_whole(dataset, "Rows") == 5
+    assert get_text(dataset, "Modality") == "CT"
+    assert get_vector(dataset, "PixelSpacing").tolist() == [0.5, 0.75]
+    assert get_texts(dataset, "ImageType") == ("A", "B")
+    assert get_texts(_with(ImageType="A"), "ImageType") == ("A",)
+    assert get_words(_with(ImageType=["a ", "B\0"]), "ImageType") == ("A", "B")
 
 
 def test_a_value_of_another_kind_raises():
     with pytest.raises(ElementError, match=r"ReferencedImageSequence \(0008,1140\) is"):
-        whole(_with(ReferencedImageSequence=[Dataset()]), "ReferencedImageSequence")
+        get_whole(_with(ReferencedImageSequence=[Dataset()]), "ReferencedImageSequence")
 
 
 def _with(**values):
@@ -74,14 +74,14 @@ def stored(keyword, value):
     ],
 )
 def test_a_decimal_string_that_leaves_no_doubt_is_read(value, read):
-    assert number(stored("SliceThickness", value), "SliceThickness") == read
+    assert get_number(stored("SliceThickness", value), "SliceThickness") == read
     twice = value + b"\\" + value
-    assert vector(stored("PixelSpacing", twice), "PixelSpacing").tolist() == [read, read]
+    assert get_vector(stored("PixelSpacing", twice), "PixelSpacing").tolist() == [read, read]
 
 
 def test_an_integer_string_may_have_a_decimal_point():
     for value in (b"3", b" 3 ", b"+3", b"3.0", b"3."):
-        assert whole(stored("NumberOfFrames", value), "NumberOfFrames") == 3
+        assert get_whole(stored("NumberOfFrames", value), "NumberOfFrames") == 3
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,9 @@ def test_an_integer_string_may_have_a_decimal_point():
     ],
 )
 def test_an_element_whose_value_is_in_doubt_is_named_with_it(keyword, value, said):
-    read = {"PixelSpacing": vector, "NumberOfFrames": whole, "Rows": whole}.get(keyword, number)
+    read = {"PixelSpacing": get_vector, "NumberOfFrames": get_whole, "Rows": get_whole}.get(
+        keyword, get_number
+    )
     with pytest.raises(ElementError) as caught:
         read(stored(keyword, value), keyword)
     assert said in str(caught.value)

@@ -12,7 +12,7 @@ from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
-from medseg.ingest.dicom.files.inflated import Inflated
+from medseg.ingest.dicom.files.inflated import InflatedStream
 from medseg.ingest.dicom.pixels import pixel_data
 
 
@@ -21,14 +21,14 @@ def stream_of(content, folder, *, most_bytes=2**30, cut=0):
     deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     packed = deflater.compress(content) + deflater.flush()
     path.write_bytes(packed[: len(packed) - cut])
-    return Inflated(path.open("rb"), path, most_bytes=most_bytes)
+    return InflatedStream(path.open("rb"), path, most_bytes=most_bytes)
 
 
 @pytest.fixture
 def counted(monkeypatch):
     """How many bytes were inflated."""
     total = [0]
-    inflate = Inflated._inflate
+    inflate = InflatedStream._inflate
 
     def counting(self, wanted):
         before = self._end
@@ -36,7 +36,7 @@ def counted(monkeypatch):
         total[0] += self._end - before
         return more
 
-    monkeypatch.setattr(Inflated, "_inflate", counting)
+    monkeypatch.setattr(InflatedStream, "_inflate", counting)
     return total
 
 
@@ -141,12 +141,12 @@ def test_one_that_states_more_than_its_file_can_hold_is_truncated_not_too_large(
 def test_what_inflates_to_a_thousand_times_its_bytes_is_refused_by_its_beginning(tmp_path, counted):
     noise = np.random.default_rng(0).integers(0, 256, 10**6, dtype=np.uint8).tobytes()
     path = stream_of(bytes(3 * 10**7) + noise, tmp_path)._path
-    stream = Inflated(path.open("rb"), path, most_bytes=2**26, free_bytes=2**22)
+    stream = InflatedStream(path.open("rb"), path, most_bytes=2**26, free_bytes=2**22)
     with pytest.raises(IngestError, match="inflates to more than the 4194304 bytes"):
         sum(map(len, iter(lambda: stream.read(4096), b"")))
     assert counted[0] < 2**22 + 2**16
     path = stream_of(noise * 6, tmp_path)._path
-    stream = Inflated(path.open("rb"), path, most_bytes=2**26, free_bytes=2**22)
+    stream = InflatedStream(path.open("rb"), path, most_bytes=2**26, free_bytes=2**22)
     assert sum(map(len, iter(lambda: stream.read(4096), b""))) == 6 * 10**6
 
 

@@ -9,7 +9,12 @@ from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
 from pydicom import uid
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
-from medseg.ingest.dicom.header.image_kind import CLASSES, contradiction, is_no_image, kind_of
+from medseg.ingest.dicom.header.image_kind import (
+    CLASSES,
+    describe_contradiction,
+    find_kind,
+    is_no_image,
+)
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 CT, PET = uid.CTImageStorage, uid.PositronEmissionTomographyImageStorage
@@ -119,8 +124,8 @@ def test_values_of_which_nothing_says_what_they_are_are_noted(modality, tmp_path
     ],
 )
 def test_kind_and_contradiction(sop_class, modality, kind, said):
-    assert kind_of(sop_class, modality) == kind
-    assert bool(contradiction(sop_class, modality)) is said
+    assert find_kind(sop_class, modality) == kind
+    assert bool(describe_contradiction(sop_class, modality)) is said
 
 
 @pytest.mark.parametrize("sop_class", [*CLASSES, uid.SecondaryCaptureImageStorage, uid.UID("1.2")])

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from pydicom.uid import ImplicitVRLittleEndian, MRImageStorage
 
 from medseg.ingest import Reason, find_series
-from medseg.ingest.dicom.header.private import b_value, tiles
+from medseg.ingest.dicom.header.private import read_b_value, read_tiles
 from medseg.ingest.dicom.read_slices import read_header
 
 SIEMENS, GE = "SIEMENS MR HEADER", "GEMS_PARM_01"
@@ -65,7 +65,7 @@ def test_a_block_may_lie_behind_that_of_another_maker(tmp_path):
 def test_what_is_no_number_says_nothing(value):
     dataset = Dataset()
     dataset.private_block(0x0019, SIEMENS, create=True).add_new(0x0C, "LO", value)
-    assert b_value(dataset) == ""
+    assert read_b_value(dataset) == ""
 
 
 @pytest.mark.parametrize("count", [1, 5])
@@ -122,7 +122,7 @@ def test_an_element_without_creator_is_of_the_maker_of_the_scanner():
     _without_creator(dataset)
     for manufacturer, expected in (("SIEMENS", 16), ("GE MEDICAL SYSTEMS", 0), ("", 16)):
         dataset.Manufacturer = manufacturer
-        assert tiles(dataset) == expected
+        assert read_tiles(dataset) == expected
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_element_without_creator_is_of_the_maker_of_the_scanner():
     ],
 )
 def test_one_image_is_no_mosaic(element):
-    assert tiles(mr(element)[0]) in (0, 1)
+    assert read_tiles(mr(element)[0]) in (0, 1)
 
 
 @pytest.mark.parametrize("factors", [(0.5, 0.5), (0.5, 0.7)])

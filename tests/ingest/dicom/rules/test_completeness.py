@@ -9,7 +9,7 @@ from ingest.dicom_writer import make_enhanced, make_series, ramp, write_series
 from pydicom import Dataset
 
 from medseg.ingest import Reason, Verdict, find_series, load
-from medseg.ingest.dicom.rules.completeness import Counts, fewer_than_counted
+from medseg.ingest.dicom.rules.completeness import Counts, describe_missing_images
 
 FRAMES = 3
 
@@ -159,7 +159,7 @@ def test_a_count_of_as_many_or_of_less_says_nothing(count, tmp_path):
 
 
 def test_counts_that_differ_or_are_of_several_acquisitions_say_nothing(tmp_path):
-    assert fewer_than_counted([Counts(images_in_acquisition=n) for n in (3, 4)]) == ""
+    assert describe_missing_images([Counts(images_in_acquisition=n) for n in (3, 4)]) == ""
     slices = make_series()
     for k, s in enumerate(slices):
         s.ImagesInAcquisition, s.AcquisitionNumber = 7, 1 + k // 3

@@ -11,7 +11,7 @@ from ingest.dicom_writer import (
 
 from medseg.ingest import Verdict, find_series
 from medseg.ingest.dicom.read_slices import read_header
-from medseg.ingest.dicom.rules.geometry_rules import absent_geometry
+from medseg.ingest.dicom.rules.geometry_rules import list_absent_geometry
 
 
 def test_rounded_direction_cosines_are_one_orientation(tmp_path):
@@ -37,4 +37,4 @@ def test_what_a_slice_lacks_of_its_geometry_is_named(keyword, value, said, tmp_p
     else:
         dataset[keyword].value = value
     (path,) = write_series(tmp_path, [dataset])
-    assert absent_geometry(read_header(path)) == said
+    assert list_absent_geometry(read_header(path)) == said

@@ -8,7 +8,7 @@ from ingest.dicom_writer import make_series, write_series
 
 from medseg.ingest.dicom.pixels.histogram import count_samples
 from medseg.ingest.dicom.read_slices import read_header
-from medseg.ingest.dicom.values.byte_order import are_swapped, swapped
+from medseg.ingest.dicom.values.byte_order import are_swapped, swap_bytes
 
 SMOOTH = np.arange(0, 4096, 4, dtype=np.uint16).reshape(16, 64)
 NOISE = np.random.default_rng(0).integers(0, 2**16, (64, 64)).astype(np.uint16)
@@ -35,6 +35,6 @@ def test_a_smooth_image_shows_its_byte_order_and_noise_does_not(plane, expected,
 
 
 def test_a_swapped_histogram_is_that_of_the_swapped_samples():
-    found, expected = swapped(count_samples(SMOOTH.byteswap())), count_samples(SMOOTH)
+    found, expected = swap_bytes(count_samples(SMOOTH.byteswap())), count_samples(SMOOTH)
     np.testing.assert_array_equal(found.values, expected.values)
     np.testing.assert_array_equal(found.counts, expected.counts)

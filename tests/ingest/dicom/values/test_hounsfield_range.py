@@ -10,7 +10,7 @@ from ingest.dicom_writer import make_series, write_series
 from medseg.ingest import Reason, Verdict, find_series
 from medseg.ingest.dicom.pixels.histogram import count_samples
 from medseg.ingest.dicom.read_slices import read_header
-from medseg.ingest.dicom.values.hounsfield_range import range_of, what_is_unlikely
+from medseg.ingest.dicom.values.hounsfield_range import describe_unlikely, measure_range
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def header(tmp_path):
 def said(header, *parts):
     """What is said of stored values, each as often as is given beside it."""
     values = np.repeat([v for v, _ in parts], [n for _, n in parts]).astype(np.int16)
-    return what_is_unlikely([range_of(count_samples(values), header)])
+    return describe_unlikely([measure_range(count_samples(values), header)])
 
 
 def test_two_values_below_air_are_padding_however_many(header):

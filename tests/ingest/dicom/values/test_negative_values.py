@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from medseg.ingest.dicom.values.negative_values import what_is_too_negative
+from medseg.ingest.dicom.values.negative_values import describe_too_negative
 
 
 def header(**stated):
@@ -35,12 +35,12 @@ def as_signed(*parts):
     ids=["apart", "round", "hole within", "all", "bright alone"],
 )
 def test_values_above_half_of_the_bits_are_said(parts, said):
-    assert what_is_too_negative(as_signed(*parts), header()) == f"{said}: a sign is stated"
+    assert describe_too_negative(as_signed(*parts), header()) == f"{said}: a sign is stated"
 
 
 def test_so_they_are_in_12_bits():
     values = np.array([-2000, -1990, -1980, -1970, 0, 1, 2], np.int16)
-    assert "from -2000 to -1970" in what_is_too_negative(values, header(bits_stored=12))
+    assert "from -2000 to -1970" in describe_too_negative(values, header(bits_stored=12))
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_so_they_are_in_12_bits():
     ],
 )
 def test_values_that_may_be_negative_need_no_word(values, stated):
-    assert what_is_too_negative(np.array(values), header(**stated)) == ""
+    assert describe_too_negative(np.array(values), header(**stated)) == ""
 
 
 def test_pet_that_goes_further_below_zero_than_noise_is_said():
-    said = what_is_too_negative(np.arange(-6003, 10001), header(kind="PT"))
+    said = describe_too_negative(np.arange(-6003, 10001), header(kind="PT"))
     assert said == "stored values of PET from -6000 to 10000 go far below zero"
-    assert what_is_too_negative(np.arange(-6003, 10001), header()) == ""
+    assert describe_too_negative(np.arange(-6003, 10001), header()) == ""

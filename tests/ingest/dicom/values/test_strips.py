@@ -8,7 +8,7 @@ from ingest.dicom_writer import as_big_endian, make_series, write_series
 from pydicom.uid import RLELossless
 
 from medseg.ingest.dicom.read_slices import read_header
-from medseg.ingest.dicom.values.strips import beside, distance, read_strips
+from medseg.ingest.dicom.values.strips import find_beside, measure_distance, read_strips
 
 VALUES = np.arange(4 * 64 * 600).reshape(4, 64, 600) % 3000
 
@@ -48,12 +48,12 @@ def test_a_file_that_is_gone_has_no_strip(tmp_path):
 
 
 def test_the_distance_of_equal_values_is_0_and_else_the_mean_difference():
-    assert distance(np.array([1, 2]), np.array([1, 2])) == 0
-    assert distance(np.array([0, 0], np.uint16), np.array([3, 5], np.uint16)) == 4
+    assert measure_distance(np.array([1, 2]), np.array([1, 2])) == 0
+    assert measure_distance(np.array([0, 0], np.uint16), np.array([3, 5], np.uint16)) == 4
 
 
 @pytest.mark.parametrize(
     ("place", "expected"), [(4, [3, 6]), (0, [1]), (9, [7]), (2, [1, 3]), (5, [3, 6])]
 )
 def test_the_nearest_places_on_either_side_are_beside_one(place, expected):
-    assert beside(place, np.array([1, 3, 6, 7])) == expected
+    assert find_beside(place, np.array([1, 3, 6, 7])) == expected
