@@ -3,7 +3,7 @@
 Nothing heavy is imported. NumPy's own integers and floats pass like Python's.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from math import isfinite
 from numbers import Integral, Real
@@ -38,15 +38,16 @@ def require_bool(value: Any, name: str) -> bool:
     return value
 
 
-def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
     """Refuse a value that is none of the choices.
 
     Raises:
-        ValueError: it is none of them; the remedy is the nearest one, or else the first.
+        ValueError: it is none of them; the remedy names the nearest one, if one is near.
     """
     if value not in choices:
-        nearest = next(iter(get_close_matches(str(value), choices)), choices[0])
-        raise ValueError(f"{name} is one of {', '.join(choices)}, got {value!r}: pass {nearest!r}")
+        near = get_close_matches(str(value), choices, 1)
+        remedy = f"pass {near[0]!r}" if near else "choose one of them"
+        raise ValueError(f"{name} is one of {', '.join(choices)}, got {value!r}: {remedy}")
 
 
 def check_integers(name: str, value: int | Iterable[int] | str, *, least: int, rule: str) -> None:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from medseg.base.arguments import check_choice
+
 SMOOTH = 1e-5
 """Added to both sides of the Dice ratio, in voxels: an empty class predicted empty scores 1."""
 
@@ -184,10 +186,7 @@ def _dice(probability: Tensor, truth: Tensor) -> Tensor:
 
 
 def _check_options(activation: str, class_weights: Sequence[float] | None) -> None:
-    if activation not in ACTIVATIONS:
-        raise ValueError(
-            f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}: choose one"
-        )
+    check_choice("activation", activation, ACTIVATIONS)
     if class_weights is not None and (min(class_weights) < 0 or sum(class_weights) == 0):
         raise ValueError(
             f"class_weights are not negative and not all 0, got {list(class_weights)}: "

@@ -11,7 +11,7 @@ from monai.networks.layers.convutils import same_padding
 from monai.networks.layers.factories import Conv, Pool
 from torch import nn
 
-from medseg.base.arguments import check_probability, is_integer
+from medseg.base.arguments import check_choice, check_probability, is_integer
 
 LayerSpec = str | tuple[str, dict[str, Any]]
 """A layer by MONAI's name, or by name and arguments: "batch" or ("group", {"num_groups": 4})."""
@@ -62,12 +62,8 @@ class Layers:
     def __post_init__(self) -> None:
         if not is_integer(self.spatial_dims) or self.spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims must be 2 or 3, got {self.spatial_dims!r}: pass 2 or 3")
-        for name, modes in (("upsample", UPSAMPLE_MODES), ("padding", PADDINGS)):
-            if getattr(self, name) not in modes:
-                raise ValueError(
-                    f"{name} must be one of {', '.join(modes)}, got {getattr(self, name)!r}: "
-                    "choose one of them"
-                )
+        check_choice("upsample", self.upsample, UPSAMPLE_MODES)
+        check_choice("padding", self.padding, PADDINGS)
         if isinstance(self.dropout, int | float):
             check_probability("dropout", self.dropout)
         for name in EXAMPLES:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from medseg.base.arguments import is_integer
+from medseg.base.arguments import check_choice, is_integer
 from medseg.networks.encoder import PREFIX, Pyramid, find_pyramid
 from medseg.networks.topology import TOPOLOGIES, Topology
 
@@ -40,10 +40,7 @@ def choose_topology(name: str, depth: int, *, deep_supervision: bool) -> Topolog
     """Build the named topology with all its heads."""
     if not isinstance(name, str):
         raise TypeError(f"topology is a text, got {name!r}: pass for instance 'unet_plusplus'")
-    if name not in TOPOLOGIES:
-        raise ValueError(
-            f"topology must be one of {', '.join(TOPOLOGIES)}, got {name!r}: choose one of them"
-        )
+    check_choice("topology", name, TOPOLOGIES)
     whole = TOPOLOGIES[name](depth)
     if deep_supervision and len(whole.heads) == 1:
         nested = [other for other, build in TOPOLOGIES.items() if len(build(depth).heads) > 1]

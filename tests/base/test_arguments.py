@@ -53,6 +53,8 @@ def test_the_nearest_choice_is_the_remedy():
     check_choice("mode", "crop", ("crop", "blend"))
     with pytest.raises(ValueError, match="mode is one of crop, blend, got 'blent': pass 'blend'"):
         check_choice("mode", "blent", ("crop", "blend"))
+    with pytest.raises(ValueError, match=r"got 0: choose one of them$"):
+        check_choice("mode", 0, ("crop", "blend"))
 
 
 @pytest.mark.parametrize("value", [0, [4, 0], 1.5, [True], "4", []])

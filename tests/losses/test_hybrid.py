@@ -402,7 +402,7 @@ def test_monai_s_tensors_give_a_plain_scalar():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"activation": "relu"}, "activation must be one of softmax, sigmoid, got 'relu'"),
+        ({"activation": "relu"}, "activation is one of softmax, sigmoid, got 'relu'"),
         ({"class_weights": [1, -1]}, r"not negative and not all 0, got \[1, -1\]"),
         ({"class_weights": [0, 0]}, "not negative and not all 0"),
     ],

@@ -135,12 +135,12 @@ def test_other_dimensions_are_refused(dims):
 
 
 def test_other_modes_are_refused():
-    with pytest.raises(ValueError, match="upsample must be one of deconv, interp, got 'nearest'"):
+    with pytest.raises(ValueError, match="upsample is one of deconv, interp, got 'nearest'"):
         make(upsample="nearest")
 
 
 def test_other_paddings_are_refused():
-    with pytest.raises(ValueError, match="padding must be one of same, valid, got 'reflect'"):
+    with pytest.raises(ValueError, match="padding is one of same, valid, got 'reflect'"):
         make(padding="reflect")
 
 

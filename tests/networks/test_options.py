@@ -23,7 +23,7 @@ DEFAULTS = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "channels": 
             {"topology": "unet", "deep_supervision": True},
             r"unet has X\(0,2\) only: .* \(unet_e, unet_plus, unet_plusplus, unet_3plus\)",
         ),
-        ({"upsample": "nearest"}, "upsample must be one of deconv, interp"),
+        ({"upsample": "nearest"}, "upsample is one of deconv, interp"),
         ({"spatial_dims": 1}, "spatial_dims must be 2 or 3, got 1"),
         ({"strides": (2, 2, 2)}, "strides needs one integer or 2 entries"),
         ({"kernel_size": (3, 3)}, "kernel_size needs one integer or 3 entries"),
@@ -32,7 +32,7 @@ DEFAULTS = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "channels": 
         ({"bottom_dropout": 1.0}, r"bottom_dropout is a probability in \[0, 1\), got 1.0: pass"),
         ({"bottom_dropout": -0.1}, r"bottom_dropout is a probability in \[0, 1\), got -0.1: pass"),
         ({"class_guide": True}, "class_guide learns .* got deep_supervision False: pass"),
-        ({"padding": "reflect"}, "padding must be one of same, valid, got 'reflect': choose"),
+        ({"padding": "reflect"}, "padding is one of same, valid, got 'reflect': choose"),
         (
             {"padding": "valid"},
             "padding 'valid' .* got topology 'unet_plusplus' and .*: pass topology 'unet'",

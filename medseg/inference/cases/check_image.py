@@ -14,7 +14,7 @@ from monai.transforms import MapTransform
 from monai.utils import convert_to_numpy
 from torch import Tensor
 
-from medseg.base.arguments import require_bool
+from medseg.base.arguments import check_choice, require_bool
 from medseg.geometry import Geometry
 from medseg.inference.outputs.notes import FORCED, add_notes
 from medseg.ingest.metadata import BODY_PART, CONTRADICTION, MODALITY
@@ -110,8 +110,7 @@ class CheckImaged(MapTransform):
         force: bool = False,
     ) -> None:
         super().__init__(keys)
-        if modality not in MODALITIES:
-            raise ValueError(f"modality is one of {', '.join(MODALITIES)}, got {modality!r}")
+        check_choice("modality", modality, MODALITIES)
         self.modality = modality
         self.body_part = [part.upper() for part in body_part]
         self.weights = weights

@@ -8,7 +8,7 @@ import torch
 from monai.inferers import Inferer
 from torch import Tensor, nn
 
-from medseg.base.arguments import require_bool
+from medseg.base.arguments import check_choice, require_bool
 from medseg.inference.predictor.backends import (
     BACKENDS,
     NEEDS,
@@ -197,9 +197,7 @@ def _backend(name: str, device: torch.device) -> str:
         )
     if name == AUTO:
         return _fastest(offered)
-    if name not in BACKENDS:
-        names = ", ".join([AUTO, *BACKENDS])
-        raise ValueError(f"backend is one of {names}, got {name!r}: choose one")
+    check_choice("backend", name, (AUTO, *BACKENDS))
     if name not in offered:
         raise ValueError(
             f"backend {name!r} does not run on device {str(device)!r}: "

@@ -224,7 +224,7 @@ def test_the_folder_of_the_outputs_is_no_case_where_it_is_among_the_inputs(half_
 
 
 def test_an_unknown_mode_is_refused(half_done):
-    with pytest.raises(ValueError, match="one of refuse, skip, overwrite, got 'ask': pass '"):
+    with pytest.raises(ValueError, match="one of refuse, skip, overwrite, got 'ask': choose"):
         find_cases(half_done, existing="ask")
 
 
