@@ -1,4 +1,4 @@
-"""Checks: what must hold before an image is read, and of an image and its label once they are."""
+"""Checks: what must hold before an image is read, and for an image and its label afterwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.reasons import IngestError, Reason
 
 LABEL_TOLERANCE = 1e-3
-"""A value this near to a whole number is it: a slope of 0.9999999, or a mean of equal labels.
+"""A value this near to a whole number counts as it: a slope may be 0.9999999.
 
 Interpolation makes values all the way between two labels, which this does not hide.
 """
@@ -48,7 +48,7 @@ def check_same_grid(
     names: tuple[str, str] = ("image", "label"),
     tolerance: float = GRID_TOLERANCE_VOXELS,
 ) -> None:
-    """Refuse an image and a label of which voxel (i, j, k) is not the same place.
+    """Refuse an image and a label whose voxels (i, j, k) are not at the same place.
 
     Args:
         image: the grid of the image.
@@ -69,7 +69,7 @@ def check_same_grid(
 
 
 def round_labels(array: np.ndarray) -> np.ndarray:
-    """A label map whose values near a whole number are that number; others stay as they are.
+    """Round the values of a label map that are near a whole number; others stay as they are.
 
     Example:
         >>> round_labels(np.array([0.9999999, 2.0, 2.5]))
@@ -83,7 +83,7 @@ def round_labels(array: np.ndarray) -> np.ndarray:
 
 
 def has_only(array: np.ndarray, allowed: Collection[int]) -> bool:
-    """Whether a label map, rounded, has declared values alone."""
+    """Whether a label map, rounded, has only declared values."""
     declared = sorted(allowed)
     return all(
         bool(np.isin(round_labels(part), declared).all()) for part in _split_into_blocks(array)
@@ -91,7 +91,7 @@ def has_only(array: np.ndarray, allowed: Collection[int]) -> bool:
 
 
 def find_undeclared(array: np.ndarray, allowed: Collection[int]) -> str:
-    """The undeclared values of a label map, rounded, with their voxel counts; "" if it has none."""
+    """List the undeclared values of a label map, rounded, with voxel counts; "" if it has none."""
     declared = sorted(allowed)
     found = [_count_undeclared(part, declared) for part in _split_into_blocks(array)]
     every, inverse = np.unique(np.concatenate([v for v, _ in found]), return_inverse=True)
@@ -106,13 +106,13 @@ def find_undeclared(array: np.ndarray, allowed: Collection[int]) -> str:
 
 
 def _count_undeclared(part: np.ndarray, declared: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The undeclared values of a part of a label map, rounded, and how often each is there."""
+    """Count the undeclared values of a part of a label map, rounded."""
     rounded = round_labels(part)
     return np.unique(rounded[~np.isin(rounded, declared)], return_counts=True)
 
 
 def _split_into_blocks(array: np.ndarray) -> Iterator[np.ndarray]:
-    """All values in parts, in the order of memory, so that what is made of each stays small."""
+    """Split all values into parts, in the order of memory, so that copies of a part stay small."""
     flat = array.ravel(order="K")
     for start in range(0, max(flat.size, 1), _BLOCK_VALUES):
         yield flat[start : start + _BLOCK_VALUES]
@@ -156,7 +156,7 @@ def to_labels(array: np.ndarray, allowed: Collection[int], *, name: str) -> np.n
 
 
 def _format_value(value: np.generic) -> str:
-    """A value with the digits that tell it from every other of its type."""
+    """Format a value with enough digits to distinguish it from every other of its type."""
     if isinstance(value, np.floating) and np.isfinite(value):
         return np.format_float_positional(value, trim="-")
     return str(value)

@@ -1,4 +1,4 @@
-"""Content: what a file is by its first bytes, where its name promises a volume of another kind.
+"""Content: recognise a file by its first bytes, where its name promises another format.
 
 A download that failed leaves a web page under the name of a scan, and a repository that keeps large
 files apart leaves a few lines of text. Whoever reads the refusal should learn that from it.
@@ -45,7 +45,7 @@ _AT = (
 
 
 def make_content_error(path: Path, *, promised: str = "") -> IngestError | None:
-    """The refusal of a file that is known to be something else than its name says; None of others.
+    """Make the refusal of a file that is something else than its name says; None for others.
 
     Files that are packed with gzip or bzip2 are looked into. It is for files that could not be
     read: the voxels of one that can may begin with anything.
@@ -75,7 +75,7 @@ def make_content_error(path: Path, *, promised: str = "") -> IngestError | None:
 
 
 def make_format_error(path: Path) -> IngestError:
-    """The refusal of a file that is named like no volume file and is no DICOM."""
+    """Make the refusal of a file that is neither named like a volume file nor DICOM."""
     if find_suffix(path.name) in PAIR_IMAGES:
         finding = f"{path} is the half of an .hdr and .img pair that holds the voxels, and no DICOM"
         return IngestError(Reason.PAIRED_FILES, finding)
@@ -87,12 +87,12 @@ def make_format_error(path: Path) -> IngestError:
 
 
 def _is_read_under_another_name(refusal: IngestError) -> bool:
-    """Whether what a file was found to be is read under another name."""
+    """Whether a file of this content is read under another name."""
     return (refusal.remedy or "").startswith(_OTHER_SUFFIX)
 
 
 def _read_head(path: Path) -> bytes:
-    """The first bytes, unpacked; what can be unpacked of a file that is damaged."""
+    """Read the first bytes, unpacked as far as a damaged file allows."""
     openers = {"gzip": gzip.open, "bzip2": bz2.open}
     try:
         with openers.get(find_packing(path), open)(path, "rb") as file:  # type: ignore[operator]

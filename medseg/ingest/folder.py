@@ -7,7 +7,7 @@ from collections import deque
 from pathlib import Path
 
 _COPIES = ".git"
-"""Where git-annex and datalad keep what the links of their working tree lead to."""
+"""Where git-annex and datalad keep the files to which the links of their working tree lead."""
 
 
 def list_files_below(folder: Path) -> list[Path]:

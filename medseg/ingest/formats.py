@@ -43,7 +43,7 @@ DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 
 def find_suffix(name: str) -> str:
-    """The ending of a file's name that is in `SUFFIXES`, as it is written there; "" if none is.
+    """Find the ending of a file's name that is in `SUFFIXES`, as written there; "" if none is.
 
     Example:
         >>> suffix_of("CASE_1.NII.GZ"), find_suffix("case.png")
@@ -54,7 +54,7 @@ def find_suffix(name: str) -> str:
 
 
 def strip_suffix(name: str) -> str:
-    """A file's name without the suffix of a volume or of DICOM.
+    """Strip the suffix of a volume or of DICOM from a file's name.
 
     Example:
         >>> without_suffix("a.b.seg.nrrd"), without_suffix("im0.dcm"), strip_suffix("a.txt")
@@ -100,7 +100,7 @@ def find_pair_image(header: Path) -> Path | None:
 
 
 def select_volume_files(paths: Iterable[Path]) -> list[Path]:
-    """The volume files among paths, in their order; a pair is its header alone."""
+    """Select the volume files among paths, in their order; of a pair, only the header."""
     found = [path for path in paths if is_volume_file(path)]
     return [
         p for p in found if find_suffix(p.name) not in PAIR_IMAGES or find_pair_header(p) is None
@@ -117,7 +117,7 @@ def _find_other_half(path: Path, own: tuple[str, ...], others: tuple[str, ...]) 
 
 
 def _list_spellings(suffix: str) -> list[str]:
-    """The ways in which people write a suffix: each of its parts small, as a name, or in capitals.
+    """List the spellings of a suffix: each part in small letters, capitalised, or in capitals.
 
     Example:
         >>> _list_spellings(".hdr")

@@ -127,7 +127,7 @@ _IRREGULAR = (*_UNEVEN, Reason.TILTED_STACK)
 
 
 def _find_mean_geometry(series: Series) -> Geometry | None:
-    """The mean grid of slices that are complete and parallel, though not regular."""
+    """Find the mean grid of slices that are complete and parallel, but not regular."""
     try:
         return find_geometry(series.slices) if series.reason in _IRREGULAR else None
     except ValueError:  # all slices at one position
@@ -135,7 +135,7 @@ def _find_mean_geometry(series: Series) -> Geometry | None:
 
 
 def _find_stated_size(series: Series) -> tuple[int, int, int] | None:
-    """Columns, rows and planes of slices that make no volume, where they are of one size."""
+    """Find columns, rows and planes of slices that make no volume, where all have one size."""
     sizes = {(s.columns, s.rows) for s in series.slices}
     if len(sizes) != 1 or (0, 0) in sizes:
         return None

@@ -18,10 +18,10 @@ from medseg.ingest.volumes.file import load_file
 
 @dataclass(frozen=True)
 class Kind:
-    """What a header says an image is of, in DICOM's terms; empty where it says nothing.
+    """What an image shows according to its header, in DICOM terms; empty where it says nothing.
 
     Attributes:
-        modality: what the rules went by.
+        modality: the one that the rules used.
         body_part: BodyPartExamined.
         contradiction: what SOP class and Modality say against each other.
     """
@@ -93,7 +93,7 @@ def load_with_kind(
     affine: str | None = None,
     units: str | None = None,
 ) -> tuple[np.ndarray, Geometry, Kind]:
-    """Load as `load` does, and give what the header says the image is of."""
+    """Load as `load` does, and also return what the header says about the image."""
     if is_volume_file(path):
         return *load_file(path, volume=volume, affine=affine, units=units), Kind()
     found = find_series(path, resample=resample)

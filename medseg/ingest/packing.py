@@ -1,4 +1,4 @@
-"""Packing: what a file is packed with, by its first bytes and whatever its name says."""
+"""Packing: with what a file is packed, by its first bytes and whatever its name says."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGEST = max(map(len, _MAGIC))
 
 
 def find_packing(path: Path) -> str:
-    """The name of the format that a file is packed in; "" where it is none that is known.
+    """Find the name of the format in which a file is packed; "" where none is known.
 
     Raises:
         IngestError: "unreadable", where the system gives no bytes of it.
@@ -64,7 +64,7 @@ def holds_packed_dicom(path: Path) -> bool:
 
 
 def choose_packing(path: Path, *, named: str, plain: tuple[bytes, ...]) -> str:
-    """How to unpack a volume file: by its first bytes, and by its name where they tell nothing.
+    """Choose how to unpack a volume file: by its first bytes or, where they say nothing, its name.
 
     Args:
         path: the file, which is there.
@@ -83,7 +83,7 @@ def choose_packing(path: Path, *, named: str, plain: tuple[bytes, ...]) -> str:
 
 
 def make_packed_error(path: Path) -> IngestError | None:
-    """The refusal of a file named as a packed one, x.nrrd.gz, and packed; None of any other.
+    """Make the refusal of a packed file that is named so, as x.nrrd.gz is; None for any other.
 
     An archive of several files is another matter.
 
@@ -104,7 +104,7 @@ def make_packed_error(path: Path) -> IngestError | None:
 
 
 def check_is_file(path: Path) -> None:
-    """Refuse what is no file by what it is. Raises IngestError, "not-found"."""
+    """Refuse a path that is no file, and say what it is. Raises IngestError, "not-found"."""
     if os.path.isfile(path):
         return
     what = "a folder, where a file is read" if os.path.isdir(path) else what_is_no_file(path)
@@ -112,7 +112,7 @@ def check_is_file(path: Path) -> None:
 
 
 def check_unpacked(path: Path) -> None:
-    """Refuse a packed file by the name of what it is. Raises IngestError, "unknown-format"."""
+    """Refuse a packed file, and name its packing. Raises IngestError, "unknown-format"."""
     if found := find_packing(path):
         finding = f"{path} is a {found} file, whatever its name says: unpack it first"
         raise IngestError(Reason.UNKNOWN_FORMAT, finding)

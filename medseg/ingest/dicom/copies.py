@@ -1,4 +1,4 @@
-"""Copies: slices that are there more than once, of which one is read.
+"""Copies: leave out slices that exist more than once.
 
 A series that was exported twice, one file under two names and a link beside its file are copies:
 every pixel has the same value at the same place, in whatever transfer syntax and type of samples.
@@ -30,7 +30,7 @@ _STATED_ALIKE = {"rescale_type", "thickness_mm", "spacing_between_mm", "frame_of
 """Elements that copies may state in another way: those of the last set may be left out only."""
 
 _FREE_TEXT = ("description", "protocol", "comments", "body_part", "study")
-"""What may differ though both state it; a study only where each file has one of its own."""
+"""Fields that may differ between copies; a study only where each file has one of its own."""
 
 _NOT_NUMBERS = ("study", "irradiation", "dimensions")
 _PLACES_OF_FRAMES = ("in_stack", "dimensions")

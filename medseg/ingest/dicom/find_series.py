@@ -88,7 +88,7 @@ def _list_files(path: Path) -> list[Path]:
 
 
 def _read_headers(files: Iterable[Path], source: Path) -> tuple[list[Headers], list[Fault]]:
-    """The headers of each DICOM file, in their order, and the files that cannot be read, sorted."""
+    """Read the headers of each DICOM file, in order; also list the files that cannot be read."""
     found: list[Headers] = []
     faults: list[Fault] = []
     others: list[Path] = []
@@ -117,7 +117,7 @@ def _read_file(file: Path, source: Path) -> Headers:
 
 
 def _judge_each(groups: Groups, *, resample: bool) -> list[Series]:
-    """Judge each group, and as one those of one slice each that are slices of one stack."""
+    """Judge each group; groups of one slice each that make one stack are judged as one."""
     found, left = [], set(groups)
     for keys in find_lone_slices(groups):
         if series := _join(groups, keys):
@@ -127,7 +127,7 @@ def _judge_each(groups: Groups, *, resample: bool) -> list[Series]:
 
 
 def _join(groups: Groups, keys: Sequence[tuple[str, ...]]) -> Series | None:
-    """The series of files with a UID each; None where they are not slices of one stack."""
+    """Judge files with a UID each as one series; None where they do not make one stack."""
     slices = [s for key in keys for s in groups[key]]
     series = judge(slices)
     if series.verdict is Verdict.REFUSE or len(series.slices) < len(slices):
@@ -139,7 +139,7 @@ def _join(groups: Groups, keys: Sequence[tuple[str, ...]]) -> Series | None:
 
 
 def _group_faults(faults: Sequence[Fault]) -> list[list[Fault]]:
-    """The damaged files of a folder that state the same UID and share the reason, together."""
+    """Group the damaged files of a folder that state the same UID and share the reason."""
     alike: dict[tuple[str, Path, str], list[Fault]] = {}
     for file, error in faults:
         words = _DIGITS.sub("", error.finding.replace(str(file), ""))
@@ -148,7 +148,7 @@ def _group_faults(faults: Sequence[Fault]) -> list[list[Fault]]:
 
 
 def _make_damaged_series(faults: Sequence[Fault]) -> Series:
-    """One series for damaged files that share the reason."""
+    """Make one refused series of damaged files that share the reason."""
     (file, error), *more = faults
     files = f"{len(more)} more file{'s' * (len(more) > 1)} of {file.parent}"
     finding = f"{error.finding}, and likewise {files}" if more else error.finding

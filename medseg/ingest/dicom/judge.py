@@ -31,7 +31,7 @@ from medseg.ingest.dicom.values.plausible_values import examine
 from medseg.ingest.reasons import IngestError, Note, Reason, Verdict
 
 RESAMPLED_REASONS = (Reason.MISSING_SLICES, Reason.UNEVEN_SPACING, Reason.TILTED_STACK)
-"""What `resample=True` repairs."""
+"""Reasons that `resample=True` repairs."""
 
 ACCEPTED_REASONS = (
     Reason.LOSSY_COMPRESSION,
@@ -43,7 +43,7 @@ ACCEPTED_REASONS = (
     Reason.UNLIKELY_VALUES,
     Reason.NOT_HOUNSFIELD,
 )
-"""What must be known of a series, without anything being assumed about it."""
+"""Notes that leave a series accepted: nothing was assumed or repaired."""
 
 
 def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
@@ -69,7 +69,7 @@ def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
 
 
 def _belong_to_stack(stack: Sequence[Slice], with_captures: Sequence[Slice]) -> bool:
-    """Whether secondary captures go on with a stack: they were its slices, of another class."""
+    """Whether secondary captures continue a stack: they were its slices, saved in another class."""
     if not 0 < len(stack) < len(with_captures):
         return False
     return _judge_slices(with_captures, resample=False).verdict is not Verdict.REFUSE
@@ -102,7 +102,7 @@ def _judge_stack(ordered: Sequence[Slice], *, resample: bool) -> Series:
 
 
 def _note_copies(series: Series, slices: Sequence[Slice], *, differing: Sequence[str]) -> Series:
-    """Record how many of the slices are copies of those that are read."""
+    """Add a note on how many slices are copies of those that are read."""
     if series.verdict is Verdict.REFUSE:
         return series
     kind = "" if differing else "exact "
@@ -115,7 +115,7 @@ def _note_copies(series: Series, slices: Sequence[Slice], *, differing: Sequence
 
 
 def _count_by_folder(slices: Sequence[Slice]) -> str:
-    """How many slices lie in which folder, where they lie in several; else empty."""
+    """Count the slices of each folder where they lie in several; else empty."""
     counts = Counter(s.path.parent for s in slices)
     if len(counts) == 1:
         return ""
@@ -123,7 +123,7 @@ def _count_by_folder(slices: Sequence[Slice]) -> str:
 
 
 def _note_left_aside(series: Series, slices: Sequence[Slice]) -> Series:
-    """Record what of the slices is not in the series that the others make."""
+    """Add a note on the slices that are left out of the series."""
     localizers = sum(map(is_localizer, slices))
     used = {(s.path, s.frame) for s in series.slices}
     captures = sum(

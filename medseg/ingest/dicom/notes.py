@@ -1,4 +1,4 @@
-"""Notes: what is to be said of slices that make a volume, and what they are called in messages."""
+"""Notes: what users must know about slices that make a volume, and how messages name slices."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def collect_notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
 
 
 def _find_mosaic_sign(slices: Sequence[Slice]) -> str:
-    """What says that images may be sheets, of slices that are not frames of several places."""
+    """Find a sign that an image may show several slices side by side; "" where there is none."""
     if len(slices) == 1 and (by := find_mosaic_sign(slices[0])):
         return by
     return next(filter(None, (find_weak_mosaic_sign(s) for s in slices if s.frame is None)), "")
@@ -102,7 +102,7 @@ def _note_uids_of_each_file(slices: Sequence[Slice], name: str) -> list[Note]:
 
 
 def _find_first_in_stack(slices: Sequence[Slice]) -> int:
-    """Where the frames of one stack begin to count their places; 0 where not all of them do."""
+    """Find the number with which the frames of one stack begin; 0 where some state none."""
     stated = [s.origin.in_stack for s in slices]
     is_one_stack = len({s.origin.stack for s in slices}) == 1
     return min(map(int, stated)) if is_one_stack and all(map(str.isdecimal, stated)) else 0
@@ -149,7 +149,7 @@ def _collect_value_notes(slices: Sequence[Slice], name: str) -> list[Note]:
 
 
 def _describe_other_intercept(slices: Sequence[Slice]) -> str:
-    """CT slices of which some have another intercept than the rest, of samples stored alike.
+    """Describe CT slices of which some have another intercept, with samples stored alike.
 
     One scanner has one. Programs that scale each slice for itself change the slope too.
     """
@@ -165,7 +165,7 @@ def _describe_other_intercept(slices: Sequence[Slice]) -> str:
 
 
 def _has_no_air(slices: Sequence[Slice]) -> bool:
-    """CT without a sign and with nothing taken off: stored values that lost their rescale."""
+    """Whether CT has neither a sign nor a negative intercept: its values lost their rescale."""
     return all(
         s.kind == "CT"
         and s.rescale_type in ("", "HU")
@@ -176,7 +176,7 @@ def _has_no_air(slices: Sequence[Slice]) -> bool:
 
 
 def name_slices(slices: Sequence[Slice]) -> str:
-    """What to call slices in a message: their series or folder, and the file where it is one."""
+    """Name slices in a message: by series or folder, and by the file where there is only one."""
     first = slices[0]
     where = f"series {first.series_uid}" if first.series_uid else f"{first.path.parent}"
     files = {s.path for s in slices}

@@ -1,4 +1,4 @@
-"""Colour: one DICOM photograph as red, green and blue, as `PictureReader(colour=True)` gives it.
+"""Photograph: one DICOM photograph as red, green and blue, for `PictureReader(colour=True)`.
 
 Endoscopy, microscopy, photography, secondary captures and ultrasound stills of one frame. The
 colour equations are those of PS3.3 C.7.6.3.1.2, the palette that of C.7.6.3.1.5 and C.7.6.3.1.6.
@@ -40,7 +40,7 @@ PHOTOGRAPHS = (
     uid.VideoPhotographicImageStorage,
     uid.UID("1.2.840.10008.5.1.4.1.1.6"),  # Ultrasound Image Storage (retired)
 )
-"""SOP classes whose pixels are colours or shades, and no physical values."""
+"""SOP classes whose pixels are colours or shades, not physical values."""
 
 LARGEST_PIXELS = 2**26
 """A picture of more pixels than 8192 x 8192 is refused, whatever its file holds."""
@@ -105,7 +105,7 @@ def _read_dataset(path: Path, *, pixel_bytes: int) -> pydicom.Dataset:
 
 
 def _check_kind(header: Slice) -> None:
-    """Refuse what is no photograph of one frame in 8 bits a sample."""
+    """Refuse anything but a photograph of one frame with 8 bits per sample."""
     path, photometric = header.path, header.photometric
     if header.sop_class not in PHOTOGRAPHS:
         what = header.sop_class.name or "no SOP class"
@@ -156,7 +156,7 @@ def _refuse_short(held: int, expected: int, path: Path) -> None:
 
 
 def _check_codestream(dataset: pydicom.Dataset, header: Slice) -> None:
-    """Refuse a compressed frame that is not as the header states, before it is decoded."""
+    """Refuse a compressed frame that contradicts the header, before it is decoded."""
     is_rle = header.transfer_syntax == uid.RLELossless
     if is_rle or header.pixels is None or not header.pixels.is_encapsulated:
         return
@@ -184,7 +184,7 @@ def _to_colours(samples: np.ndarray, header: Slice, *, palette: np.ndarray | Non
 
 
 def _read_palette(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
-    """The colour of each sample value from 0 on, (values, 3) uint8; the last one goes on."""
+    """Read the colour of each sample value from 0, (values, 3) uint8; the last one is repeated."""
     columns = [_read_palette_column(dataset, colour, path) for colour in _COLOURS]
     longest = max(map(len, columns))
     palette = np.stack([np.pad(c, (0, longest - len(c)), mode="edge") for c in columns], axis=1)
@@ -194,7 +194,7 @@ def _read_palette(dataset: pydicom.Dataset, path: Path) -> np.ndarray:
 
 
 def _read_palette_column(dataset: pydicom.Dataset, colour: str, path: Path) -> np.ndarray:
-    """One look-up table by sample value, the first entry repeated before the first one mapped."""
+    """Read one look-up table by sample value; values below the first one mapped have its entry."""
     descriptor = dataset.get(f"{colour}PaletteColorLookupTableDescriptor")
     data = dataset.get(f"{colour}PaletteColorLookupTableData")
     if descriptor is None or len(descriptor) != 3 or not isinstance(data, bytes):
@@ -211,7 +211,7 @@ def _read_palette_column(dataset: pydicom.Dataset, colour: str, path: Path) -> n
 def _read_palette_entries(
     data: bytes, count: int, *, bits: int, dataset: pydicom.Dataset
 ) -> np.ndarray | None:
-    """Entries of 8 bits; those of 16 are cut. None where the lengths do not fit each other."""
+    """Read entries as 8 bits, from 8 or 16. None where the lengths contradict each other."""
     if bits == 8 and len(data) in (count, count + 1):
         return np.frombuffer(data, dtype=np.uint8)[:count]
     if bits not in (8, 16) or len(data) != 2 * count:

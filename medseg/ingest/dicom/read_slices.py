@@ -1,4 +1,4 @@
-"""Read slices: what ingest must know of the slices of one DICOM file, without their pixels.
+"""Read slices: the headers of the slices in one DICOM file, without their pixels.
 
 The pass also measures the pixel data element, so that a truncated file is known before decoding.
 Only elements that say how an image came about are parsed. Of the patient nothing is read but
@@ -44,7 +44,7 @@ from medseg.ingest.reasons import IngestError, Reason
 logger = logging.getLogger(__name__)
 
 _OF_DERIVED = {"SegmentationType": "SEG", "DoseSummationType": "RTDOSE"}
-"""Required of a segmentation (PS3.3 C.8.20.2) and a dose (C.8.8.3), and of no image."""
+"""Required in a segmentation (PS3.3 C.8.20.2) and a dose (C.8.8.3), and in no image."""
 
 _KEYWORDS = [
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
@@ -146,7 +146,7 @@ def _make_slices(parsed: ParsedFile, path: Path) -> tuple[Slice, ...]:
 
 
 def _take_sign_of_codestream(header: Slice) -> Slice:
-    """Give samples the sign that their codestream states where the header says that none is."""
+    """Take the sign of samples from their codestream where the header states that there is none."""
     codestream = None if header.pixels is None else header.pixels.codestream
     if codestream is None or not codestream.is_signed or header.pixel_representation != 0:
         return header
@@ -209,7 +209,7 @@ def _make_header(parsed: ParsedFile, path: Path, *, pixels: PixelData | None) ->
 
 
 def _read_modality(dataset: pydicom.Dataset) -> str:
-    """Modality; where it is absent or "OT", what only a segmentation or a dose states tells it."""
+    """Read Modality; where it is absent or "OT", recognise a segmentation or a dose."""
     stated = elements.get_text(dataset, "Modality")
     if stated not in ("", "OT"):
         return stated
@@ -235,7 +235,7 @@ def _read_overlay_bits(dataset: pydicom.Dataset) -> int:
 
 
 def _is_lossy(stated: str, syntax: uid.UID) -> bool:
-    """Whether values were changed by compression, now or once (PS3.3 C.7.6.1.1.5)."""
+    """Whether lossy compression changed the values, now or before (PS3.3 C.7.6.1.1.5)."""
     if stated == "01" or syntax in _LOSSY_SYNTAXES:
         return True
     return syntax in _PERHAPS_LOSSY_SYNTAXES and stated != "00"

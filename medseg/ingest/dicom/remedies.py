@@ -1,4 +1,4 @@
-"""Remedies: what to do about a finding, as far as it depends on what was passed.
+"""Remedies: what to do about a finding, where that depends on what the user passed.
 
 `reasons.REMEDIES` is for the slices of a folder. Frames of one file cannot be put in folders, one
 file alone cannot be moved out of its folder, and what a DICOMDIR refers to is sought where it says.

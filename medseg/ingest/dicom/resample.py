@@ -25,7 +25,7 @@ MAX_GROWTH = 2.0
 """The grid may have this many times the voxels of the slices, which bounds tilt and memory."""
 
 SNAP = 1e-3
-"""A place this near to a sample, in parts of a voxel edge, is taken as it: decimals are rounded."""
+"""A place this near to a sample, in parts of a voxel edge, counts as that sample (rounding)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ def plan_resampling(slices: Sequence[Slice]) -> Resampling:
 
 
 def explain_irregular(slices: Sequence[Slice]) -> str:
-    """Why slices are too irregular to be resampled, with the numbers; empty when they are not."""
+    """Explain why slices are too irregular to be resampled, with numbers; empty if they are not."""
     gaps = np.diff(measure_depths_mm(slices))
     if gaps.max() > MAX_GAP * np.median(gaps):
         widest = gaps.max() / np.median(gaps)
@@ -104,7 +104,7 @@ def explain_irregular(slices: Sequence[Slice]) -> str:
 
 
 def _find_usual_gap_mm(depths: np.ndarray) -> float:
-    """The mean of the gaps about the median one, which rounding may have moved."""
+    """Find the mean of the gaps near the median gap, which rounding may have changed."""
     gaps = np.diff(depths)
     median = np.median(gaps)
     return float(gaps[np.abs(gaps - median) < median / 2].mean())
@@ -137,7 +137,7 @@ def resample(volume: np.ndarray, plan: Resampling, *, fill: float) -> np.ndarray
 
 
 def _move_slice(volume: np.ndarray, plan: Resampling, index: int) -> np.ndarray:
-    """One slice on the pixels of the grid's planes: (rows, columns), NaN outside of it."""
+    """Move one slice onto the pixels of the grid's planes: (rows, columns), NaN outside it."""
     columns, rows, _ = plan.geometry.shape
     return ndimage.affine_transform(
         volume[..., index].T,

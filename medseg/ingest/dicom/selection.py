@@ -1,4 +1,4 @@
-"""Choice: the one series that is meant among those of a folder, or a refusal to guess.
+"""Selection: choose one series among those of a folder, or refuse to guess.
 
 A series of nothing but localizers, secondary captures, colour and objects without image slices
 (SEG, RTSTRUCT, SR, ...) is a companion, which is left aside.

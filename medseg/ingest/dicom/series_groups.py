@@ -1,4 +1,4 @@
-"""Series groups: which headers are of one series, also where UIDs are absent or of no use."""
+"""Series groups: group headers into series, also where UIDs are absent or useless."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from medseg.ingest.dicom.header.slice import Slice
 
 Groups = dict[tuple[str, ...], list[Slice]]
-"""The slices of each series, by what tells it from others."""
+"""The slices of each series, by the key that distinguishes it from others."""
 
 FEWEST_LONE_SLICES = 3
-"""Of fewer files with a series UID each, nothing shows that they are one stack."""
+"""With fewer files that state a series UID each, nothing shows that they are one stack."""
 
 
 def group_by_series(files: Iterable[Sequence[Slice]]) -> Groups:
@@ -26,7 +26,7 @@ def group_by_series(files: Iterable[Sequence[Slice]]) -> Groups:
 
 
 def _find_key(header: Slice) -> tuple[str, ...]:
-    """The UID; without it, folder, study, patient and series number are what tells series apart."""
+    """The UID; without it, the folder, study, patient and series number."""
     if header.series_uid:
         return (header.series_uid,)
     origin = header.origin

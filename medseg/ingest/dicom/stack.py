@@ -22,23 +22,23 @@ from medseg.ingest.dicom.rules.slice_rules import Rule
 from medseg.ingest.reasons import Reason
 
 ROUNDING_MM = 0.05
-"""A coordinate of a slice may lie off its place on the regular grid by this much.
+"""A coordinate of a slice may differ from its place on the regular grid by this much.
 
 Half a unit of the first decimal, which is what is left of positions that were written with one: a
 spacing of 1.25 mm then reads 1.2, 1.3, 1.2, ...
 """
 
 SPACING_TOLERANCE = 0.01
-"""Beyond `ROUNDING_MM`, a coordinate may lie off its place by this part of the slice spacing."""
+"""Beyond `ROUNDING_MM`, a coordinate may differ by this part of the slice spacing."""
 
 POSITION_TOLERANCE = 0.1
-"""No slice may lie off its place by more than this part of a voxel edge, however thin it is."""
+"""No slice may differ from its place by more than this part of a voxel edge, however thin it is."""
 
 SAME_POSITION_MM = 1e-3
 """Slices closer than this are at the same position."""
 
 FEW_WIDE_GAPS = 1 / 3
-"""Where more of the gaps than this are wider than a step, rounding does not excuse their widths."""
+"""If more than this part of the gaps are wider than one step, rounding does not explain them."""
 
 _BINARY_FRACTION_MM = 1e-6  # what differences of decimal fractions are off in binary
 
@@ -50,7 +50,7 @@ def sort_along_normal(slices: Sequence[Slice]) -> list[Slice]:
 
 
 def find_geometry(slices: Sequence[Slice]) -> Geometry:
-    """The grid of the volume whose axes are column index, row index, slice.
+    """Find the grid of the volume whose axes are column index, row index, slice.
 
     The third column of the affine is the step between slices as positioned, not their normal times
     a spacing, so that no slice is moved by more than the tolerance of `fit_regular_grid`.
@@ -65,7 +65,7 @@ def find_geometry(slices: Sequence[Slice]) -> Geometry:
 
 
 def fit_regular_grid(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
-    """The place of the first slice and the step from slice to slice, LPS+ mm, (3,) each.
+    """Fit the place of the first slice and the step from slice to slice, LPS+ mm, (3,) each.
 
     The first slice and the mean step, where that brings every slice within the tolerance of its
     position. Else each coordinate has the line from which the farthest slice is nearest: since it
@@ -86,18 +86,18 @@ def fit_regular_grid(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def find_thickness_mm(header: Slice) -> float:
-    """Extent of a slice that stands alone: its thickness, else its stated spacing, else 0."""
+    """Find the extent of a single slice: its thickness, else its stated spacing, else 0."""
     stated = (header.thickness_mm, header.spacing_between_mm)
     return next((t for t in stated if t and SHORTEST_MM <= t <= LONGEST_MM), 0.0)
 
 
 def find_normal(header: Slice) -> np.ndarray:
-    """The unit vector along which slices are stacked, LPS+: row direction x column direction."""
+    """Find the unit vector along which slices are stacked, LPS+: row x column direction."""
     return np.cross(header.orientation[:3], header.orientation[3:])
 
 
 def measure_depths_mm(slices: Sequence[Slice]) -> np.ndarray:
-    """Distance of each slice from the origin along the common normal."""
+    """Measure the distance of each slice from the origin along the common normal."""
     return _collect_positions(slices) @ find_normal(slices[0])
 
 
@@ -124,7 +124,7 @@ def _duplicate_positions(slices: Sequence[Slice]) -> str:
 
 
 def _missing_slices(slices: Sequence[Slice]) -> str:
-    """Slices that lie on a regular grid of which places are empty, as near as a full stack must.
+    """Find gaps in slices that lie on a regular grid, as exactly as a complete stack must.
 
     Two kinds of gaps in about equal number, say 0.75 and 1.75 mm, are one and two steps of some
     grid if each may be rounded; so they must fit without that to be called so.
@@ -144,7 +144,7 @@ def _missing_slices(slices: Sequence[Slice]) -> str:
 
 
 def _count_steps(gaps_mm: np.ndarray) -> np.ndarray:
-    """How many steps of one grid each gap is: (n,) whole numbers of at least 1.
+    """Count the steps of one grid in each gap: (n,) whole numbers of at least 1.
 
     Gaps are taken from the smallest up. The step is fitted by least squares to those before, so
     that what rounding did to single gaps is gone when a wide one is divided by it.
@@ -206,7 +206,7 @@ def _collect_positions(slices: Sequence[Slice]) -> np.ndarray:
 
 
 def _measure_farthest_mm(positions: np.ndarray, origin: np.ndarray, step: np.ndarray) -> float:
-    """How far the worst coordinate of positions (slices, n) lies off its place on a grid."""
+    """Measure how far the worst coordinate of positions (slices, n) is from its place on a grid."""
     places = origin + np.arange(len(positions))[:, None] * step
     return float(np.abs(positions - places).max())
 
@@ -218,7 +218,7 @@ def _find_allowed_mm(step: np.ndarray) -> float:
 
 
 def _fit_line(values: np.ndarray, places: np.ndarray) -> tuple[float, float]:
-    """The value at place 0 and the slope of the line whose largest distance from values is least.
+    """Fit a line, its value at place 0 and its slope, with the smallest largest distance to values.
 
     Chebyshev's fit: one of its two parallels runs along an edge of the convex hull.
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from medseg.ingest.reasons import IngestError, Reason
 
 FREE_PIECES, BYTES_PER_PIECE = 2**17, 256
-"""A file may be read in so many pieces, and one more for each 256 bytes: PNG has 8192 in one."""
+"""A file may be read in this many pieces, and one more for each 256 bytes: PNG has 8192 in one."""
 
 MOST_HEADER_BYTES = 2**24
-"""So much may come before the pixels, of TIFF any: colour profiles of JPEG end at this size."""
+"""At most this many bytes may precede the pixels, except in TIFF: the limit of JPEG profiles."""
 
 MOST_FRAMES_COUNTED = 100
 

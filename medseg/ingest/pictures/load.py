@@ -1,4 +1,4 @@
-"""Picture: grey or colour PNG, JPEG, TIFF, ... files for MONAI's `LoadImaged`, checked or refused.
+"""Load: grey or colour PNG, JPEG, TIFF, ... files for MONAI's `LoadImaged`, checked or refused.
 
 In colour, DICOM photographs are pictures too (`medseg.ingest.dicom.photograph`).
 

@@ -76,7 +76,7 @@ def check_same_orientation(
 
 
 def describe_orientation(name: str, orientation: int) -> str:
-    """What is to be said of a picture that has a tag."""
+    """Describe the EXIF orientation of a picture, for a warning."""
     return (
         f"{name} has EXIF orientation {orientation}, which is not applied: it is read as stored, "
         "and label maps belong to it as stored"

@@ -1,4 +1,4 @@
-"""Volume header: what every format of volume files says of its voxels, checked alike.
+"""Volume header: what a volume file of any format states about its voxels.
 
 A parser of one format fills a `VolumeHeader`; `medseg.ingest.volumes.voxels` reads by it. Units of
 length and detached files are judged here, in the same way for all formats.
@@ -55,7 +55,7 @@ class Choices:
 
 
 def check_index(volume: Any) -> None:
-    """Refuse what is no index of a volume; None is no choice.
+    """Refuse anything but an index of a volume, or None for no choice.
 
     Raises:
         TypeError: it is no whole number.
@@ -144,7 +144,7 @@ class Segment:
 def find_millimetre_factor(
     stated: float | None, name: str, *, path: Path, units: str | None
 ) -> tuple[float, tuple[Note, ...]]:
-    """What turns the lengths of a header into millimetres, and what is to be said of it.
+    """Find the factor from the lengths of a header to millimetres, with a note where it is not 1.
 
     Args:
         stated: the unit that the header states, in millimetres; None where it states none, NaN
@@ -169,7 +169,7 @@ def find_millimetre_factor(
 
 
 def make_no_volume_error(path: Path, shape: tuple[int, ...]) -> IngestError:
-    """The refusal of a shape that has too few axes, or none of which is a volume."""
+    """Make the refusal of a shape with too few axes, or without a volume."""
     return IngestError(
         Reason.NOT_3D,
         f"{path} has shape {shape}, which holds no volume",
@@ -178,7 +178,7 @@ def make_no_volume_error(path: Path, shape: tuple[int, ...]) -> IngestError:
 
 
 def find_detached_file(header: Path, name: str) -> Path:
-    """The file of voxels that a header names, which must lie in the header's folder or below it.
+    """Find the file of voxels that a header names; it must lie in the header's folder or below it.
 
     Raises:
         IngestError: "unsafe-path" where the name leads out of the folder, "not-found".
@@ -194,7 +194,7 @@ def find_detached_file(header: Path, name: str) -> Path:
 
 
 def make_grid(shape: tuple[int, ...], affine: np.ndarray, *, path: Path) -> Geometry:
-    """The grid of an affine whose world is RAS+ millimetres.
+    """Make the grid of an affine whose world is RAS+ millimetres.
 
     Raises:
         IngestError: "invalid-geometry" or "sheared-affine".

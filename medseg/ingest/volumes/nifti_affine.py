@@ -163,7 +163,7 @@ def _refuse_stretched(forms: list[_Form], raw: Any, path: Path, *, factor: float
 
 
 def _note_unset(chosen: str | None, forms: list[_Form], path: Path) -> tuple[Note, ...]:
-    """What is to be said where the user has chosen a form that the header does not state."""
+    """Make a note where the user has chosen a form that the header does not state."""
     if chosen is None:
         return ()
     (other,) = forms
@@ -172,7 +172,7 @@ def _note_unset(chosen: str | None, forms: list[_Form], path: Path) -> tuple[Not
 
 
 def _note_other(form: _Form, forms: list[_Form], path: Path) -> tuple[Note, ...]:
-    """What is to be said where the other form makes no grid."""
+    """Make a note where the other form makes no grid."""
     other = next((f for f in forms if f is not form), None)
     if other is None or other.fault is None:
         return ()

@@ -30,20 +30,20 @@ from medseg.ingest.volumes.streams import (
 PACKED = ("gzip", "zlib", "bzip2")
 
 UNASKED_BYTES, MOST_OF_IMAGE = 2**28, 200
-"""An image of more bytes is held to so many for each byte of its file; scans stay below 50."""
+"""Larger images may have this many bytes for each byte of their file; scans stay below 50."""
 
 IMAGE_COPIES = 2
 """How often an image is in memory in single precision, beside its voxels as stored, before its
 network runs: as read, and in the order of the network's axes."""
 
 MOST_SKIPPED = 2**24
-"""So many packed bytes may come before the voxels: headers and extensions of other formats."""
+"""At most this many packed bytes may precede the voxels: headers and extensions."""
 
 PADDING_BYTES = 4096
-"""So many zeros may follow the voxels: one block of a disk, as some writers fill it."""
+"""At most this many zeros may follow the voxels: some writers fill a block of the disk."""
 
 MOST_PACKING_BYTES, MOST_PACKED_SHARE = 2**16, 8
-"""Packing adds at most so many bytes, and one for each 8 bytes of what it cannot make smaller."""
+"""Packing adds at most this many bytes, and one for each 8 bytes that it cannot compress."""
 
 _TEXT_BYTES, _LONGEST_NUMBER = 2**16, 400
 

@@ -1,1 +1,1 @@
-"""Consistency: whether all slices of a series say the same of what they show."""
+"""Consistency: whether all slices of a series state the same about what they show."""

@@ -1,4 +1,4 @@
-"""Alternating: what slices state, or leave out, in a strict order of turns along their normal.
+"""Alternating: what slices state, or leave out, in strict alternation along their normal.
 
 Slices that overlap are more often of two volumes between each other. Whatever splits them so makes
 them two, be it an element that every other one leaves out and whose absence says something. That
@@ -31,7 +31,7 @@ from medseg.ingest.dicom.header.slice import Slice
 
 
 def find_alternating(slices: Sequence[Slice]) -> str:
-    """What overlapping slices state, or leave out, in a strict order of turns.
+    """Find what overlapping slices state, or leave out, in strict alternation.
 
     So it is where nothing is stated that shows whether they overlap.
 
@@ -95,7 +95,7 @@ def list_left_out_by_turns(slices: Sequence[Slice]) -> list[str]:
 
 
 def _find_turning(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
-    """What takes turns in a strict order, by field or keyword."""
+    """Find what alternates strictly, by field or keyword."""
     places = find_places(slices)
     columns = _read_columns(slices).items()
     return {
@@ -110,7 +110,7 @@ def _is_mere_absence(name: str, column: Sequence[float | str]) -> bool:
 
 
 def _read_columns(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
-    """What slices state of each field or keyword in which they differ; see `_column`."""
+    """What slices state of each field or keyword in which they differ."""
     others = [dict(s.origin.others) for s in slices]
     stated = {t.field: [getattr(s.origin, t.field) for s in slices] for t in OF_ONE_PLACE}
     stated["ImageType"] = ["\\".join(s.image_type) for s in slices]

@@ -1,4 +1,4 @@
-"""Mixed: what shows that slices under one UID are of several patients, acquisitions or quantities.
+"""Consistency: find signs that slices under one UID are of several patients, scans or quantities.
 
 An element that some of the slices leave out is no contradiction to the others: it changes neither
 values nor places. What varies within one good volume refuses none: times of acquisition, trigger
@@ -47,7 +47,7 @@ from medseg.ingest.dicom.consistency.turns import (
 from medseg.ingest.dicom.header.slice import Slice
 
 MOSTLY_DOUBLED = 0.5
-"""Of two volumes between each other this part of the places in a stack is there twice, at least."""
+"""Two interleaved volumes have at least this part of the places in a stack twice."""
 
 
 def mixed_patient(slices: Sequence[Slice]) -> str:
@@ -128,7 +128,7 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
 
 
 def _find_turning_times(slices: Sequence[Slice]) -> list[Trait]:
-    """Times that swing between two volumes, where slices overlap; the heartbeat does not."""
+    """Find times that jump between two volumes with overlapping slices, as no heartbeat does."""
     ignored = TIMES_OF_PACKAGES if may_be_packages(slices) else ()
     times = [trait for trait in OF_TIME if trait.field not in ignored]
     turning = []
@@ -142,7 +142,7 @@ def _find_turning_times(slices: Sequence[Slice]) -> list[Trait]:
 
 
 def _find_doubled_places(slices: Sequence[Slice]) -> str:
-    """Frames of several places that count as one place of their stack (PS3.3 C.7.6.16.2.2)."""
+    """Find frames at several places that have one number in their stack (PS3.3 C.7.6.16.2.2)."""
     counts = Counter(numbers := [s.origin.in_stack for s in slices])
     doubled = sum(count > 1 for count in counts.values())
     if "" in counts or len(counts) < 2 or doubled < MOSTLY_DOUBLED * len(counts):
@@ -153,7 +153,7 @@ def _find_doubled_places(slices: Sequence[Slice]) -> str:
 
 
 def _find_places_by_turns(slices: Sequence[Slice]) -> str:
-    """Overlapping frames that count up or down in every second, third or fourth of them only."""
+    """Find overlapping frames whose numbers rise or fall only in every second, third or fourth."""
     numbers = [n for s in slices if (n := parse_number(s.origin.in_stack)) is not None]
     if len(numbers) < len(slices) or is_monotone(numbers) or not count_by_turns(numbers):
         return ""
@@ -164,7 +164,7 @@ def _find_places_by_turns(slices: Sequence[Slice]) -> str:
 
 
 def _is_to_and_fro(slices: Sequence[Slice], trait: Trait) -> bool:
-    """Whether those slices that state an element state several values by turns."""
+    """Whether the slices that state an element alternate between several values."""
     stated = [text for text in (getattr(s.origin, trait.field) for s in slices) if text]
     if len(set(stated)) < 2:
         return False
@@ -180,7 +180,7 @@ def _does_swing(slices: Sequence[Slice], trait: Trait) -> bool:
 
 
 def _find_turning_dimension(slices: Sequence[Slice]) -> str:
-    """A dimension of an enhanced object that takes turns, whatever it is of (PS3.3 C.7.6.17)."""
+    """Find a dimension of an enhanced object whose values alternate (PS3.3 C.7.6.17)."""
     indices = [s.origin.dimensions.split("\\") for s in slices]
     if len({len(index) for index in indices}) > 1:
         return ""
@@ -201,7 +201,7 @@ def describe_differences(slices: Sequence[Slice]) -> str:
 
 
 def _count_values(values: Iterable[str], what: str) -> str:
-    """How many values and of how many slices each is, largest first."""
+    """Count the values, and the slices of each, largest first."""
     counts = Counter(values)
     if len(counts) < 2:
         return ""

@@ -1,4 +1,4 @@
-"""Kinds: what stated values count as, where numbers may differ a little, and how many there are."""
+"""Kinds: which stated values count as equal, where numbers may differ a little."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from medseg.ingest.dicom.header.origin import find_keyword
 from medseg.ingest.dicom.header.slice import Slice
 
 MOST_LISTED = 4
-"""So many values are listed; of more the first two and the last one are."""
+"""At most this many values are listed; of more, the first two and the last one."""
 
 
 def list_differences(
@@ -46,7 +46,7 @@ def _describe_difference(slices: Sequence[Slice], trait: Trait, *, is_absence_on
 
 
 def read_column(stated: Sequence[str], trait: Trait) -> list[float | str]:
-    """What each slice states, "" included; values within the tolerance are the same."""
+    """Read what each slice states, "" included; values within the tolerance count as equal."""
     kind_of = group_values(set(stated), trait)
     return [kind_of[text] for text in stated]
 

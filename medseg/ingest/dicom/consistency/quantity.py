@@ -1,4 +1,4 @@
-"""Quantity: what the values of a slice are of, by what its header says: magnitude, phase, a map.
+"""Quantity: what the values of a slice measure, by its header: magnitude, phase, a map.
 
 The words of ImageType are a closed list, in which "_" and a blank are the same. Those of scanners
 are gathered from what is met; a word that is not here says nothing.
@@ -27,7 +27,7 @@ _WORDS = {
     **{word: word for word in ("MAT SPECIFIC", "MAT REMOVED", "MAT FRACTIONAL", "MAT MODIFIED")},
     **{word: word for word in ("MAT VALUE BASED", "EFF ATOMIC NUM", "ELECTRON DENSITY")},
 }
-"""Words of ImageType that say what values are of, in any modality."""
+"""Words of ImageType that say what values measure, in any modality."""
 
 _MR_WORDS = {
     **_WORDS,
@@ -58,7 +58,7 @@ _KEV = re.compile(r"\b(\d+) ?KEV\b")
 
 
 def find_quantity(header: Slice) -> str:
-    """What the values of a slice are of, by a closed list of words; anything else says nothing.
+    """Find what the values of a slice measure, by a closed list of words; other words are ignored.
 
     ComplexImageComponent (PS3.3 C.8.13.3.1.1), or GE's own element for it, and the values of
     ImageType or FrameType from the third on: the terms of C.8.2.1.1.1 (CT of several energies),
@@ -89,7 +89,7 @@ def find_quantity(header: Slice) -> str:
 
 
 def _find_known_word(value: str, vocabulary: dict[str, str]) -> list[str]:
-    """The known word that a value is, begins with, as Philips writes it or not, or ends in."""
+    """Find the known word that a value is, begins with or ends in, in any spelling."""
     stem, _, sequence = value.strip().upper().partition("_")
     spelt = _normalise(value)
     first, last = spelt.partition(" ")[0], spelt.rpartition(" ")[2]

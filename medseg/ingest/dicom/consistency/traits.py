@@ -1,4 +1,4 @@
-"""Traits: what of a slice's origin tells volumes apart, where it may differ and by how much."""
+"""Traits: the fields of an origin that distinguish volumes, and by how much each may differ."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ OF_ONE_VOLUME = (
     Trait("temporal_position", "temporal positions", tolerance=0),
     Trait("metabolite", "metabolite maps", is_listed=False),
 )
-"""Of these one volume has one value each."""
+"""One volume has one value of each of these."""
 
 _OF_ONE_SCAN = (
     Trait("thickness_mm", "slice thicknesses", "mm", THICKNESS_TOLERANCE),
@@ -54,7 +54,7 @@ _OF_ONE_SCAN = (
     Trait("patient_position", "patient positions"),
     Trait("filter_type", "filter types"),
 )
-"""What may change along one volume, though not to and fro."""
+"""These may change along one volume, but not alternate."""
 
 _IRRADIATION = Trait("irradiation", "irradiation events", is_listed=False)
 NOT_TO_AND_FRO = (
@@ -78,7 +78,7 @@ NOT_TO_AND_FRO = (
     Trait("image_laterality", "image lateralities"),
 )
 AT_EDGES = (_IRRADIATION,)
-"""Of each turn of the tube there is one, and two turns may lie between each other at the edge."""
+"""Each turn of the tube has one of these, and two turns may interleave at their edges."""
 
 OF_TIME = (
     replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
@@ -88,7 +88,7 @@ OF_TIME = (
     Trait("temporal_offset_s", "temporal offsets", "s", tolerance=0),
     Trait("reference_time_ms", "reference times", is_listed=False),
 )
-"""What takes turns too where slices of one volume were taken in an interleaved order.
+"""These alternate also where the slices of one volume were taken in an interleaved order.
 
 There each slice is as thick as the step, or less; of two volumes it is thicker than half a step.
 Repetition times of a gated stack follow the heartbeat, to and fro between two values also.
@@ -99,7 +99,7 @@ TIMES_OF_PACKAGES = frozenset(
         *("ContentTime", "ContentDate"),
     )
 )
-"""Times of day, in which slices of one MR volume differ that were taken in several packages."""
+"""Times of day. Slices of one MR volume that was taken in several packages differ in them."""
 
 _IN_OTHER_WORDS = {trait.field for trait in (*OF_ONE_VOLUME, *_OF_ONE_SCAN)}
 OF_ONE_PLACE = (

@@ -1,4 +1,4 @@
-"""Turns: whether values along a stack change to and fro, as those of several volumes do.
+"""Turns: whether values along a stack alternate, as those of several interleaved volumes do.
 
 Of two volumes at half a step, slices of one and of the other follow each other by turns, and each
 slice reaches over its neighbours, since it was made for a step of twice the width.
@@ -16,7 +16,7 @@ import numpy as np
 from medseg.ingest.dicom.header.slice import Slice
 
 OVERLAP = 1.5
-"""Slices of two volumes at half a step are mostly this many steps thick, or more, or so apart."""
+"""Slices of two interleaved volumes are mostly this many steps thick, or apart, or more."""
 
 REACH = 1.1
 """Slices are thicker than their step, and not by rounding, from this many steps on.
@@ -28,13 +28,13 @@ SAME_STEP = 0.1
 """SpacingBetweenSlices is the step of the stack where the two differ by this part at most."""
 
 SMOOTH_PART = 0.25
-"""Times of volumes that take turns change by at most this part of their jumps within each."""
+"""Within each of two interleaved volumes, times change by at most this part of their jumps."""
 
 MOST_AT_EDGES = 0.5
 """Two turns of the tube share at most this part of the places from first to last of the longer."""
 
 FEWEST_ROUNDS = 3
-"""So many slices of each volume, at least, must fit a strict order of turns."""
+"""At least this many slices of each volume must fit a strict alternation."""
 
 _FOLDS = (2, 3, 4)  # how many volumes may take turns
 _UNEVEN_FOLDS = range(5, 13)  # smallest steps in one of each volume, where they differ
@@ -43,7 +43,7 @@ _SMALLEST_MM = 1e-6
 
 
 def take_turns(kinds: Sequence[Hashable]) -> bool:
-    """Whether each of several kinds is of two slices or more, in two blocks or more on average.
+    """Whether several kinds alternate: each has two slices or more, in two blocks on average.
 
     Example:
         >>> take_turns("abab"), take_turns("aabb"), take_turns("abcd")
@@ -54,7 +54,7 @@ def take_turns(kinds: Sequence[Hashable]) -> bool:
 
 
 def lie_among_each_other(kinds: Sequence[Hashable]) -> bool:
-    """Whether two kinds lie among each other, and not only where one ends and the next begins.
+    """Whether two kinds interleave, and not only where one ends and the next begins.
 
     The slices of one turn of the tube end in those of the next where both reach over an edge.
 
@@ -74,7 +74,7 @@ def lie_among_each_other(kinds: Sequence[Hashable]) -> bool:
 
 
 def _measure_overlap(one: tuple[int, int], other: tuple[int, int]) -> float:
-    """The part of the longer of two stretches that is of both; 1 where one lies in the other."""
+    """Measure the shared part of the longer of two ranges; 1 where one lies in the other."""
     common = min(one[1], other[1]) - max(one[0], other[0]) + 1
     lengths = [last - first + 1 for first, last in (one, other)]
     return 1.0 if common == min(lengths) else common / max(lengths)
@@ -130,7 +130,7 @@ def _measure_gaps_mm(slices: Sequence[Slice]) -> np.ndarray:
 
 
 def do_swing(numbers: Sequence[float]) -> bool:
-    """Whether numbers jump from slice to slice and are smooth in every second, third or fourth."""
+    """Whether numbers jump from slice to slice, but not over every second, third or fourth."""
     along = np.array(numbers)
     jumps = np.abs(np.diff(along)).sum()
     return any(
@@ -147,7 +147,7 @@ def is_monotone(numbers: Sequence[float]) -> bool:
 
 
 def count_by_turns(numbers: Sequence[float]) -> bool:
-    """Whether every second, third or fourth of five or more numbers rise, or fall, throughout.
+    """Whether each of two to four interleaved sequences of numbers only rises, or only falls.
 
     Example:
         >>> count_by_turns([1, 6, 2, 7, 3, 8]), count_by_turns([1, 5, 6, 2, 3, 4])
@@ -166,7 +166,7 @@ def count_blocks(values: Sequence[object]) -> int:
 
 
 def do_overlap(slices: Sequence[Slice], *, where_unstated: bool, steps: float = REACH) -> bool:
-    """Whether slices reach over each other as those of several volumes between each other do.
+    """Whether slices overlap as those of several interleaved volumes do.
 
     What they state is compared with the smallest of their steps.
 
@@ -189,7 +189,7 @@ def do_overlap(slices: Sequence[Slice], *, where_unstated: bool, steps: float = 
 
 
 def may_be_packages(slices: Sequence[Slice]) -> bool:
-    """Whether every other slice may have been taken later, as MR does lest they disturb each other.
+    """Whether every other slice may have been taken later, as MR does against interference.
 
     Not where slices are as thick as those of two volumes at half a step mostly are.
     """
@@ -198,7 +198,7 @@ def may_be_packages(slices: Sequence[Slice]) -> bool:
 
 
 def are_thick(slices: Sequence[Slice], *, steps: float) -> bool:
-    """Whether one of the slices is so many of their smallest steps thick, or thicker."""
+    """Whether a slice is at least this many of the smallest steps thick."""
     return _find_thickest_mm(slices) >= steps * float(_measure_gaps_mm(slices).min(initial=np.inf))
 
 

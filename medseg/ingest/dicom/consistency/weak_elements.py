@@ -1,4 +1,4 @@
-"""Weak elements: what may change from slice to slice of one acquisition, in a strict order too.
+"""Weak elements: elements that may change from slice to slice of one acquisition, also regularly.
 
 The tube current follows the patient's size, several computers may work out the slices of one scan
 by turns, and a window may be chosen for each slice. Two values by turns that are far apart are of
@@ -34,10 +34,10 @@ KEYWORDS = frozenset(
 )
 
 FAR_APART = 2.0
-"""One of two numbers is at least so many times the other where they are of two volumes."""
+"""Two numbers of two volumes differ at least by this factor."""
 
 FAR_APART_S = 10.0
-"""Two content times of two volumes are at least so many seconds apart."""
+"""Content times of two volumes are at least this many seconds apart."""
 
 _OF_TIME = "ContentTime"
 

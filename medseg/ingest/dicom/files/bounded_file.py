@@ -12,10 +12,10 @@ from medseg.ingest.dicom.files.inflated import MAX_HEADER_BYTES
 from medseg.ingest.reasons import IngestError, Reason
 
 FREE_ITEMS, BYTES_PER_ITEM = 2**15, 256
-"""A file may hold so many items, and one more for each 256 bytes: frames have ten, and pixels."""
+"""A file may hold this many items, and one more for each 256 bytes: frames have ten each."""
 
 FREE_READS, READS_PER_ITEM = 2**14, 32
-"""The header of a file may be read in so many pieces, and 32 more for each item: an element takes
+"""The header of a file may be read in this many pieces, and 32 more for each item: an element takes
 one to three, data sets have a few hundred elements, seldom thousands, and items a few."""
 
 ITEM_HEADER_BYTES, ITEM_TAGS = 8, (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")

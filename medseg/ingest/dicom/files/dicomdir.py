@@ -46,7 +46,7 @@ def list_referenced_files(path: Path) -> list[Path] | None:
 
 
 def _is_directory(file: BinaryIO) -> bool:
-    """Whether the file meta information says so; whoever reads the file then is at its start."""
+    """Whether the file meta information says that it is a DICOMDIR; the file is rewound."""
     try:
         meta = read_meta(file)
     except PARSE_ERRORS:  # whoever reads it as a slice gives the reason

@@ -25,16 +25,16 @@ _NOT_NUMBERS = (ArithmeticError, LookupError, TypeError, ValueError, BytesLength
 
 
 class ElementError(ValueError):
-    """An element whose value is none of its kind; the message names both."""
+    """An element whose value is invalid; the message names both."""
 
 
 def get_text(dataset: pydicom.Dataset, keyword: str) -> str:
-    """The value without blanks around it; "" where absent."""
+    """Get the value without blanks around it; "" where absent."""
     return str(dataset.get(keyword) or "").strip(" \0\t\r\n")
 
 
 def get_stored_text(dataset: pydicom.Dataset, tag: BaseTag, *, vr: str = "") -> str:
-    """What is stored at a tag, as text to be compared; "" where nothing is, and of sequences.
+    """Get what is stored at a tag, as text for comparison; "" where nothing is, and for sequences.
 
     Nothing is converted, so that nothing can fail: raw bytes of a binary VR are hexadecimal digits.
 
@@ -61,7 +61,7 @@ def get_stored_text(dataset: pydicom.Dataset, tag: BaseTag, *, vr: str = "") -> 
 
 
 def has_decimal_comma(text: str) -> bool:
-    """Whether text is a number but for a comma in place of its decimal point.
+    """Whether text is a number with a comma in place of its decimal point.
 
     Example:
         >>> has_decimal_comma("4,65"), has_decimal_comma("4.65"), has_decimal_comma("a,b")
@@ -71,13 +71,13 @@ def has_decimal_comma(text: str) -> bool:
 
 
 def get_unit(dataset: pydicom.Dataset) -> str:
-    """RescaleType, in which Hounsfield units are "HU" in whatever letters they are written."""
+    """Get RescaleType; Hounsfield units are "HU" in any spelling of capital and small letters."""
     stated = get_text(dataset, "RescaleType")
     return "HU" if stated.upper() == "HU" else stated
 
 
 def get_whole(dataset: pydicom.Dataset, keyword: str, default: int = 0) -> int:
-    """The value as an integer; ElementError where it is none."""
+    """Get the value as an integer; ElementError where it is none."""
     value = get_number(dataset, keyword)
     if value is None:
         return default
@@ -87,7 +87,7 @@ def get_whole(dataset: pydicom.Dataset, keyword: str, default: int = 0) -> int:
 
 
 def get_number(dataset: pydicom.Dataset, keyword: str) -> float | None:
-    """The value as a float; None where absent, ElementError where it is none, or several."""
+    """Get the value as a float; None where absent, ElementError where it is none, or several."""
     values = _get_numbers(dataset, keyword)
     if len(values) > 1:
         raise _make_error(dataset, keyword, f"which are {len(values)} values in place of one")
@@ -95,12 +95,12 @@ def get_number(dataset: pydicom.Dataset, keyword: str) -> float | None:
 
 
 def get_vector(dataset: pydicom.Dataset, keyword: str) -> np.ndarray:
-    """All values as float64, (n,); n is 0 where absent. ElementError where one is no number."""
+    """Get all values as float64, (n,); n is 0 where absent. ElementError where one is no number."""
     return np.array(_get_numbers(dataset, keyword), dtype=np.float64)
 
 
 def get_texts(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
-    """All values as text; empty where absent."""
+    """Get all values as text; empty where absent."""
     value = dataset.get(keyword)
     if value is None:
         return ()
@@ -108,7 +108,7 @@ def get_texts(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
 
 
 def get_words(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
-    """All values of a code string, in capitals and without blanks around; empty where absent.
+    """Get all values of a code string, in capitals and without blanks around; empty where absent.
 
     Code strings have no small letters (PS3.5 section 6.2), whatever some writers put there.
     """
@@ -116,7 +116,7 @@ def get_words(dataset: pydicom.Dataset, keyword: str) -> tuple[str, ...]:
 
 
 def get_macro(groups: Sequence[pydicom.Dataset], keyword: str) -> pydicom.Dataset:
-    """The one item of a functional group macro, from the first group that has it; else empty."""
+    """Get the item of a functional group macro, from the first group that has it; else empty."""
     items = (item for group in groups for item in group.get(keyword) or ())
     return next(items, pydicom.Dataset())
 
@@ -136,7 +136,7 @@ def _get_numbers(dataset: pydicom.Dataset, keyword: str) -> list[float]:
 
 
 def _parse_numbers(dataset: pydicom.Dataset, keyword: str, stored: bytes) -> list[float]:
-    """Numbers of a decimal or integer string, one between two backslashes."""
+    """Parse the numbers of a decimal or integer string, which backslashes separate."""
     words = [word.strip(" \0\t\r\n") for word in stored.decode("latin-1").split("\\")]
     if words == [""]:
         return []

@@ -1,4 +1,4 @@
-"""Inflated: a deflated data set, inflated no farther than it is read and kept no longer.
+"""Inflated: a deflated data set that is inflated only as far as it is read, and not kept.
 
 PS3.5 section A.5: what follows the file meta information is one deflate stream, without a zlib
 header. A byte of it can stand for a thousand, so the header is read as far as it goes, pixels are
@@ -28,11 +28,11 @@ _ITEM_TAG = b"\xfe\xff\x00\xe0"
 _CHUNK_BYTES = 2**14
 _LEAST_INFLATED = 2**15  # at once: what is left of a chunk is copied each time
 _KEPT_BYTES = 2**17
-"""So far back a reader may go: pydicom looks at a few bytes or one block twice."""
+"""A reader may go back this far: pydicom looks at a few bytes or one block twice."""
 
 
 def limit_header_bytes(path: Path) -> int:
-    """What the header of a deflated file may inflate to."""
+    """Find the limit of bytes to which the header of a deflated file may inflate."""
     return min(MAX_HEADER_BYTES, max(FREE_HEADER_BYTES, MAX_HEADER_RATIO * path.stat().st_size))
 
 
@@ -141,7 +141,7 @@ class InflatedStream:
         return True
 
     def _check_stated(self, place: int) -> None:
-        """Refuse to go where no stream may, if the file can hold so much: it is not cut."""
+        """Refuse to go beyond the limit, unless the file is too short for that: it is cut then."""
         if place > self._at and not self.missing_bytes(place - self._at):
             self._check_most(place, self._most)
 

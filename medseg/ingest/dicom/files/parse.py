@@ -62,7 +62,7 @@ PARSE_ERRORS = (
 )
 
 LONGEST_NUMBERS = 2**20
-"""Numbers of one element take at most so many bytes; each becomes an object of Python."""
+"""The numbers of one element take at most this many bytes; each becomes a Python object."""
 
 _NUMBER_VRS = frozenset(("AT", "DS", "FD", "FL", "IS", "SL", "SS", "UL", "US", "US or SS"))
 _PREAMBLE_BYTES, _PREFIX = 128, b"DICM"
@@ -95,7 +95,7 @@ class ParsedFile:
 
 
 class Progress:
-    """How far a file was parsed, which outlives an error.
+    """How far a file was parsed; it is there also after an error.
 
     Attributes:
         element: the name of the element that was read last, for messages.

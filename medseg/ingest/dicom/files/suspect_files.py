@@ -1,4 +1,4 @@
-"""Stray: files beside slices that are no DICOM as they stand and may be slices all the same.
+"""Suspect files: files beside slices that are not readable DICOM and may still be slices.
 
 Names and first bytes tell a slice that was overwritten, packed or not fetched from the notes, lists
 and previews that archives put beside slices.
@@ -34,7 +34,7 @@ class _Names(NamedTuple):
 def find_suspect_files(
     files: Iterable[Path], slices: Iterable[Path]
 ) -> Iterator[tuple[Path, IngestError]]:
-    """Give the files of which no header was read and that may be slices, each with the reason.
+    """Find files without a readable header that may be slices, each with the reason.
 
     A file may be one where it is named as DICOM is (`.dcm`, `.dicom`, `.ima`), or like a slice of
     its folder but for the digits. Where only its suffix is like theirs, or absent or a number as

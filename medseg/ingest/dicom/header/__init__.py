@@ -1,1 +1,1 @@
-"""Header: what a DICOM header states of its slices, as plain values."""
+"""Header: what a DICOM header states about its slices, as plain values."""

@@ -1,4 +1,4 @@
-"""Compared elements: which elements of the standard may tell two volumes apart that lie by turns.
+"""Compared elements: the standard elements that may distinguish two interleaved volumes.
 
 All that the dictionary knows of images and their acquisition, but for what follows from the place
 of a slice or from its pixels, what counts images, what refers to other objects, and names.

@@ -1,4 +1,4 @@
-"""Image kind: what an object holds, by its SOP class and its Modality together.
+"""Image kind: what an object holds, by its SOP class and its Modality.
 
 Either may be absent, and Modality may say "OT" (other) or a word of the sender's own. What the
 other states then holds, so that CT without Modality is still asked for its rescale. Where each
@@ -64,7 +64,7 @@ _OTHER_IMAGES = (
     *("OCT", "IVOCT", "RTIMAGE", "XC", "DG", "LS", "BMD", "TG", "DMS"),
 )
 _DERIVED = ("SEG", "RTDOSE", "RTSTRUCT", "SR", "PR", "KO", "REG", "RWV")
-"""Modalities of objects that are made of images, and are none that a scanner took."""
+"""Modalities of objects that are derived from images and are not images of a scanner."""
 
 _KNOWN = frozenset((*CLASSES.values(), *_OTHER_IMAGES, *_DERIVED))
 _STORAGE = "1.2.840.10008.5.1.4.1.1"
@@ -73,7 +73,7 @@ _NO_IMAGES = (f"{_STORAGE}.30", f"{_STORAGE}.66")
 
 
 def find_kind(sop_class: uid.UID, modality: str) -> str:
-    """The Modality that rules go by: "CT", "MR", "PT", ...; "" where neither states one.
+    """Find the Modality that the rules use: "CT", "MR", "PT", ...; "" where neither states one.
 
     Example:
         >>> kind_of(uid.CTImageStorage, "OT"), find_kind(uid.CTImageStorage, "")
@@ -88,7 +88,7 @@ def _find_kind_of_class(sop_class: uid.UID) -> str:
 
 
 def describe_contradiction(sop_class: uid.UID, modality: str) -> str:
-    """What SOP class and Modality say against each other; "" where both can be true.
+    """Describe how SOP class and Modality contradict each other; "" where both can be true.
 
     Example:
         >>> describe_contradiction(uid.CTImageStorage, "MR")

@@ -1,4 +1,4 @@
-"""Origin: from which patient, study, acquisition and reconstruction a slice comes, as stated.
+"""Origin: the patient, study, acquisition and reconstruction that a header states for a slice.
 
 What is read here only tells slices apart: it is compared as text, never computed with, so that a
 value which is no number refuses nothing by itself.
@@ -44,7 +44,7 @@ KEYWORDS = (
 
 @dataclass(frozen=True)
 class Origin:
-    """What a header states of its slice's origin; "" where it states nothing.
+    """What a header states about the origin of its slice; "" where it states nothing.
 
     `patient`, `birth_date` and `sex` are kept for comparison alone, and so is free text, which may
     name a patient: they are not shown, not even by `repr`. `others` are of
@@ -156,7 +156,7 @@ def read_frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Orig
 
 
 def add_shared(origin: Origin, group: pydicom.Dataset) -> Origin:
-    """The origin of a file with what its frames share, which may tell it from another file."""
+    """Add what the frames of a file share, which may distinguish it from another file."""
     return replace(origin, others=(*origin.others, *read_frame_others(group)))
 
 

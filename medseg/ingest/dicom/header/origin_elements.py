@@ -62,7 +62,7 @@ AS_NUMBERS = {
 COMPARED_APART = frozenset(
     Tag(keyword) for name, keyword in (AS_STORED | AS_NUMBERS).items() if name != "body_part"
 )
-"""What is compared for itself. BodyPartExamined is kept for another purpose."""
+"""Elements that are compared by rules of their own. BodyPartExamined serves another purpose."""
 
 OF_FRAME = {
     "kernel": ("CTReconstructionSequence", "ConvolutionKernel"),

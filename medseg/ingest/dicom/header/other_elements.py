@@ -1,4 +1,4 @@
-"""Other elements: what else tells volumes apart whose slices lie between each other.
+"""Other elements: further elements that may distinguish two interleaved volumes.
 
 None of these means anything to ingest. They are compared as text where slices overlap, and only
 there: of one volume none of them changes from slice to slice in a strict order of turns. Elements
@@ -19,10 +19,10 @@ from medseg.ingest.dicom.header.compared_elements import OF_FILES, SEQUENCES, WI
 from medseg.ingest.dicom.header.private import read_counters
 
 DEEPEST = 4
-"""Sequences within sequences are looked at so far down."""
+"""Sequences within sequences are read to this depth."""
 
 MOST_ITEMS = 64
-"""Of each sequence so many items are looked at."""
+"""At most this many items of each sequence are read."""
 
 _LONGEST_KEPT = 128
 

@@ -1,4 +1,4 @@
-"""Private: elements of single makers that say what the standard's own elements leave out.
+"""Private: elements of single manufacturers that state what the standard elements leave out.
 
 A private element lies in a block that its creator reserves (PS3.5 section 7.8.1), nearly always the
 first of its group. It is read where the creator is the one that is known for it. Anonymisers strip

@@ -1,4 +1,4 @@
-"""Completeness: what the header counts, compared with what is there.
+"""Completeness: compare the counts that headers state with what is there.
 
 The parts of a concatenation (PS3.3 C.7.6.16.1.3) are counted exactly, so a part that is missing is
 certain. Other counts may be of more than one series, or be older than it: they are only noted.
@@ -25,7 +25,7 @@ class Part:
 
 
 def find_missing_parts(files: dict[Path, Part]) -> str:
-    """Say which parts of a concatenation are not there; "" where all are, as far as is stated.
+    """Say which parts of a concatenation are missing; "" where, by what is stated, none is.
 
     Args:
         files: the parts of one series, of one concatenation or several.
@@ -39,7 +39,7 @@ def find_missing_parts(files: dict[Path, Part]) -> str:
 
 
 def count_uncounted_parts(files: dict[Path, Part]) -> int:
-    """How many parts are there of a concatenation that does not state how many it has; else 0."""
+    """Count the parts of a concatenation that does not state how many it has; else 0."""
     uncounted = (
         len(parts)
         for parts in _group_concatenations(files.values())
@@ -57,7 +57,7 @@ def _group_concatenations(parts: Iterable[Part]) -> list[list[Part]]:
 
 
 def _are_counted_from_another(parts: Sequence[Part]) -> bool:
-    """Whether all parts are there, with numbers from 0 or offsets from 1 on, as some write them.
+    """Whether all parts are there, though numbered from 0 or with offsets from 1.
 
     There are as many as are stated, each where the one before it ends, and none goes by another's
     count.
@@ -89,7 +89,7 @@ def _find_missing_numbers(parts: Sequence[Part]) -> str:
 
 
 def _find_missing_frames(parts: Sequence[Part]) -> str:
-    """By the offsets, from 0 on, each where the part before it ends."""
+    """Find gaps by the offsets: they begin at 0, and each part begins where the one before ends."""
     ends = 0
     offsets = sorted((p.counts.offset, p.frames) for p in parts if p.counts.offset is not None)
     for offset, frames in offsets:

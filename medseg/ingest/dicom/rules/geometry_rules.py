@@ -1,4 +1,4 @@
-"""Geometry rules: what slices must state of their place and size to be one volume."""
+"""Geometry rules: what slices must state about their place and size to be one volume."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def missing_geometry(slices: Sequence[Slice]) -> str:
 
 
 def list_absent_geometry(header: Slice) -> list[str]:
-    """The elements that say where a slice lies and that it lacks, or has with too few values."""
+    """List the elements of geometry that a slice lacks, or states with too few or many values."""
     vectors = {
         "ImagePositionPatient": (header.position.size, 3),
         "ImageOrientationPatient": (header.orientation.size, 6),

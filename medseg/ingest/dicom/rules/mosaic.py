@@ -1,4 +1,4 @@
-"""Mosaic: what shows that an image is a sheet of slices side by side.
+"""Mosaic: find signs that an image shows several slices side by side.
 
 Siemens stores the slices of a functional or diffusion scan so, each time in one image, and says it
 in ImageType, in a private copy of it and by a private number of slices. What is left of a header
@@ -16,7 +16,7 @@ from pydicom.uid import LegacyConvertedEnhancedMRImageStorage
 from medseg.ingest.dicom.header.slice import Slice
 
 WIDEST_MM = 700.0
-"""No scanner is as wide, so that an image wider both ways is not of one slice."""
+"""No scanner is this wide, so an image that is wider in both directions shows several slices."""
 
 _KINDS = ("MR", "OT", "")
 _USUAL_FACTORS = (2, 4)  # of interpolation
@@ -24,7 +24,7 @@ _ECHO_PLANAR = ("EP", "ep", "*ep")  # how sequences that are stored so are calle
 
 
 def find_mosaic_sign(header: Slice) -> str:
-    """What says that an image shows slices side by side; "" where nothing does.
+    """Find the sign that an image shows slices side by side; "" where there is none.
 
     Example:
         >>> find_mosaic_sign(header)  # doctest: +SKIP
@@ -40,7 +40,7 @@ def find_mosaic_sign(header: Slice) -> str:
 
 
 def find_weak_mosaic_sign(header: Slice) -> str:
-    """What makes it likely that an image shows slices side by side, which may be interpolated."""
+    """Find a weak sign that an image shows slices side by side; it may also be interpolated."""
     matrix, times = header.acquired, _count_times(header)
     is_usual = times == _USUAL_FACTORS[0] and not matrix.is_by_text
     return (
@@ -59,7 +59,7 @@ def _describe_matrix(header: Slice) -> str:
 
 
 def _is_sheet(header: Slice) -> bool:
-    """Whether the acquired matrix is in an image more often than interpolation would have it."""
+    """Whether the acquired matrix fits into an image more often than interpolation explains."""
     if (times := _count_times(header)) < 2:
         return False
     spacing_mm = header.pixel_spacing_mm
@@ -77,7 +77,7 @@ def _is_echo_planar(header: Slice) -> bool:
 
 
 def is_frame_of_slice(header: Slice, *, places: int, is_alone: bool = False) -> bool:
-    """Whether a frame is a slice whatever is said of it, by the object that it is in.
+    """Whether a frame is a slice by the object that it is in, whatever its header says.
 
     An enhanced object holds slices, one in a file or many at several places. Legacy converted ones
     hold what single files held, sheets too.
@@ -96,7 +96,7 @@ def is_frame_of_slice(header: Slice, *, places: int, is_alone: bool = False) -> 
 
 
 def count_places_of_files(slices: Sequence[Slice]) -> dict[Path, int]:
-    """How many places the frames of each file lie at."""
+    """Count the places at which the frames of each file lie."""
     found: dict[Path, set[bytes]] = {}
     for s in slices:
         found.setdefault(s.path, set()).add(s.position.tobytes())

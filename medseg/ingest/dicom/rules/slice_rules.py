@@ -1,4 +1,4 @@
-"""Slice rules: what a DICOM file must be before ingest takes it as a slice of a volume.
+"""Slice rules: what a DICOM file must satisfy before ingest takes it as a slice of a volume.
 
 Each rule looks at the headers of one series, in any order, and returns its finding with the
 numbers, or an empty string. `SLICE_RULES` is the order in which they are asked. Those of this file
@@ -91,7 +91,7 @@ def _no_image(slices: Sequence[Slice]) -> str:
 
 
 def _multi_frame(slices: Sequence[Slice]) -> str:
-    """What `multiframe.frames` could not take apart, and the sheets of slices of a MOSAIC.
+    """Refuse files that `split_frames` could not split, and mosaics of slices side by side.
 
     Siemens' enhanced MR goes on saying MOSAIC where its frames are slices, one in a file or many at
     several places. Sheets of several times lie at one.
@@ -122,12 +122,12 @@ def _colour(slices: Sequence[Slice]) -> str:
 
 
 def is_secondary_capture(header: Slice) -> bool:
-    """By SOP class, or the screen saves that scanners store as images of their own kind."""
+    """Whether the SOP class, or "SCREEN SAVE" in ImageType, says that it is a secondary capture."""
     return header.sop_class in _SECONDARY_CAPTURE_CLASSES or "SCREEN SAVE" in header.image_type
 
 
 def is_captured_slice(header: Slice) -> bool:
-    """A secondary capture that states all that a slice states: ITK and 3D Slicer may write such.
+    """Whether a secondary capture states all that a slice states: ITK and 3D Slicer may write such.
 
     Those are its place, its spacing, a modality that measures, and a rescale where values mean
     nothing without, of grey samples that nothing was written over and no film, video or paper was
@@ -146,7 +146,7 @@ def is_captured_slice(header: Slice) -> bool:
 
 
 def is_localizer(header: Slice) -> bool:
-    """By the third value of ImageType (PS3.3 C.8.2.1.1.1), wherever it is written."""
+    """Whether ImageType says LOCALIZER, at whatever place (PS3.3 C.8.2.1.1.1)."""
     return "LOCALIZER" in header.image_type
 
 

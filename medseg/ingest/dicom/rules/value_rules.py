@@ -1,4 +1,4 @@
-"""Value rules: what slices must state of their samples and their rescale to be one volume."""
+"""Value rules: what slices must state about their samples and rescale to be one volume."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def lacks_rescale(header: Slice) -> bool:
 
 
 def _partly_rescaled(slices: Sequence[Slice]) -> str:
-    """A slope or intercept that only some slices state; the identity may be left out."""
+    """Find a slope or intercept that only some slices state; the identity may be left out."""
     for stated, name, identity in (
         ([s.slope for s in slices], "slope", 1),
         ([s.intercept for s in slices], "intercept", 0),
@@ -59,7 +59,7 @@ def _partly_rescaled(slices: Sequence[Slice]) -> str:
 
 
 def invalid_rescale(slices: Sequence[Slice]) -> str:
-    """One that is none, or of which single precision would make infinities or zeros."""
+    """Find a rescale that is invalid, or whose values single precision cannot hold."""
     for s in slices:
         slope, intercept = s.rescale
         if slope == 0 or not np.isfinite((slope, intercept)).all():
@@ -72,7 +72,7 @@ def invalid_rescale(slices: Sequence[Slice]) -> str:
 
 
 def mixed_rescale_type(slices: Sequence[Slice]) -> str:
-    """Two units, where those slices count that state one. CT that states none is in HU.
+    """Find two units among the slices that state one. CT that states none is in HU.
 
     PS3.3 C.8.2.1 and C.11.1.1.2; PET states them in Units (C.8.9.1).
     """
@@ -82,7 +82,7 @@ def mixed_rescale_type(slices: Sequence[Slice]) -> str:
 
 
 def mixed_photometric(slices: Sequence[Slice]) -> str:
-    """No value is inverted for MONOCHROME1, so what the two have in common is not known."""
+    """Find two interpretations: no value is inverted for MONOCHROME1, so they cannot be mixed."""
     return list_several({s.photometric for s in slices} - {""}, "photometric interpretations")
 
 

@@ -12,13 +12,13 @@ from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.histogram import Histogram, take_some_rows
 
 _OFTENER = 2
-"""So many times oftener the upper byte must change."""
+"""The upper byte must change this many times as often as the lower one."""
 
 _LEAST_VALUES, _LEAST_RANGE = 3, 2**15
 
 
 def are_swapped(plane: np.ndarray, samples: Histogram, header: Slice) -> bool:
-    """Whether the bytes of 16-bit samples are in the other order, and fit BitsStored so.
+    """Whether the two bytes of 16-bit samples are swapped, and fit BitsStored once swapped back.
 
     Args:
         plane: (rows, columns), with all its bits.
@@ -47,14 +47,14 @@ def count_changes(rows: np.ndarray) -> tuple[int, int]:
 
 
 def fit_swapped(samples: Histogram, header: Slice) -> bool:
-    """Whether 16-bit samples with their bytes in the other order need no more than BitsStored."""
+    """Whether 16-bit samples fit BitsStored once their bytes are swapped."""
     swapped = samples.values.byteswap()
     one_more = header.bits_stored - header.pixel_representation
     return bool(swapped.min() >= -(2**one_more) and int(swapped.max()) < 2**one_more)
 
 
 def swap_bytes(samples: Histogram) -> Histogram:
-    """The histogram of the same samples with their bytes in the other order."""
+    """Make the histogram of the same samples with their bytes swapped."""
     values = samples.values.byteswap()
     order = np.argsort(values, kind="stable")
     return Histogram(values[order], samples.counts[order])

@@ -1,4 +1,4 @@
-"""Hounsfield range: what the values of CT cannot be, as a rescale that is wrong makes them.
+"""Hounsfield range: find CT values that only a wrong rescale makes.
 
 Air is -1000 HU and there is air in every CT image, about the body and in it. Padding outside the
 field of view is lower, at one value of its own (-2000 and -3024 are usual), which headers often do
@@ -20,31 +20,31 @@ LOWEST_AIR_HU = -1124.0
 """No tissue and no air is lower, noise included."""
 
 HIGHEST_AIR_HU = -100.0
-"""Air and fat are lower; where nothing is, the rescale has lost its intercept."""
+"""Air and fat are lower. If no value is, the rescale has lost its intercept."""
 
 MOST_LOW = 0.02
-"""More than this part of voxels lower than `LOWEST_AIR_HU` is no padding, no edge and no streak."""
+"""A larger part of voxels below `LOWEST_AIR_HU` is neither padding nor an artefact."""
 
 _PADDING_VALUES = 2
-"""So many values below air, the most frequent, are taken for padding that no header states."""
+"""This many of the values below air, the most frequent, count as padding that is not stated."""
 
 HIGHEST_BONE_HU = 4095.0
 """Bone and teeth are lower by far; metal is higher, where the scale is an extended one."""
 
 MOST_METAL = 0.05
-"""More than this part of voxels above `HIGHEST_BONE_HU` is no implant."""
+"""A larger part of voxels above `HIGHEST_BONE_HU` is no implant."""
 
 MOST_DENSE = 0.85
-"""Of voxels that are no air and no lung, more than this part is never bone, metal or contrast."""
+"""At most this part of the voxels outside air and lung is bone, metal or contrast."""
 
 MOST_LUNG = 5
-"""So many times as many voxels between lung and fat as there are of tissue are of no body."""
+"""No body has this many times as many voxels between lung and fat as of tissue."""
 
 _LUNG_HU = (-650.0, -300.0)  # between lung and fat: edges and diseased lung
 _TISSUE_HU, _DENSE_HU = -200.0, 400.0  # fat, and what is denser than any soft tissue
 _LEAST_PART = 0.01  # fewer voxels say nothing
 LEAST_TISSUE = 0.05
-"""Of voxels beside padding that no header states, this part at least is tissue in a body."""
+"""In a body, at least this part of the voxels outside unstated padding is tissue."""
 
 _ONLY_AIR_STORED = 1000.0  # stored values of tissue and air lie so far apart
 
@@ -118,7 +118,7 @@ def measure_range(samples: Histogram, header: Slice) -> HounsfieldRange:
 
 
 def drop_padding(samples: Histogram, header: Slice) -> Histogram:
-    """Samples without those that the header calls padding."""
+    """Drop the samples that the header calls padding."""
     if header.padding is None:
         return samples
     low, high = np.array(header.padding).astype(samples.values.dtype)
@@ -143,7 +143,7 @@ def has_too_low(ranges: Sequence[HounsfieldRange]) -> bool:
 
 
 def describe_unlikely(ranges: Sequence[HounsfieldRange]) -> str:
-    """What CT values of a series cannot be right; "" where nothing speaks against them."""
+    """Describe CT values of a series that cannot be right; "" where there are none."""
     ranges = [r for r in ranges if r.voxels]
     if not ranges:
         return ""
@@ -164,7 +164,7 @@ def describe_unlikely(ranges: Sequence[HounsfieldRange]) -> str:
 
 
 def _describe_wrong_slope(ranges: Sequence[HounsfieldRange]) -> str:
-    """Where a body would have no soft tissue, or more metal than bone; "" where it has not.
+    """Describe a body without soft tissue, or with more metal than bone; "" where there is none.
 
     A slope that is wrong leaves air where it is and moves all tissue.
     """

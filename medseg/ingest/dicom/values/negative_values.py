@@ -1,4 +1,4 @@
-"""Negative values: which of MR, PET and other images are high ones under a sign that is not there.
+"""Negative values: values of MR and PET that are really high, because a sign is stated wrongly.
 
 Stored values above half of what BitsStored holds are negative where a sign is stated. They lie at
 the lowest end then, with nothing between them and zero, or all values go on from the highest to the
@@ -12,24 +12,24 @@ import numpy as np
 from medseg.ingest.dicom.header.slice import Slice
 
 LEAST_BITS = 12
-"""Of fewer bits, all values may occur."""
+"""With fewer bits than this, all values may occur."""
 
 MOST_OF_PHASE = 12
-"""Of so many bits at most, phase has all values, whatever ImageType says."""
+"""With at most this many bits, phase images have all values, whatever ImageType says."""
 
 LEAST_DISTINCT = 4
-"""So few distinct values may be padding, or be saturated."""
+"""Fewer distinct values than this may be padding, or saturated."""
 
 HOLE, END = 1 / 4, 1 / 32
-"""Parts of half of the values: so far below zero are high ones, so near to an end goes on there."""
+"""Parts of half the range: high values lie this far below zero, or this near to both ends."""
 
 MOST_BELOW_ZERO = 1 / 2
-"""PET does not go further below zero than this part of its highest value."""
+"""PET values go no further below zero than this part of the highest value."""
 
 _SIGNED_TYPES = frozenset(
     ("P", "PHASE", "PHASE MAP", "VELOCITY MAP", "R", "REAL", "I", "IMAGINARY")
 )
-"""Values of ImageType: such images have all values about zero."""
+"""Values of ImageType. Such images have values on both sides of zero."""
 
 
 def describe_too_negative(values: np.ndarray, header: Slice) -> str:
@@ -62,7 +62,7 @@ def _is_apart(negative: np.ndarray, header: Slice) -> bool:
 
 
 def _is_round(values: np.ndarray, header: Slice) -> bool:
-    """Whether values lie at both ends of those that BitsStored holds, as if one went on."""
+    """Whether values lie at both ends of the range of BitsStored, as if it continued there."""
     if header.bits_stored <= MOST_OF_PHASE:
         return False
     half = 2 ** (header.bits_stored - 1)

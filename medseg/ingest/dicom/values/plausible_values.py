@@ -32,25 +32,25 @@ from medseg.ingest.dicom.values.swapped_slices import bring_to_one_order
 from medseg.ingest.reasons import IngestError, Reason
 
 MOST_SLICES = 16
-"""So many slices are looked at, evenly over the series."""
+"""At most this many slices are looked at, evenly over the series."""
 
 MOST_COMPRESSED = 3
-"""Of a compressed series, whose samples must be decoded."""
+"""At most this many of a compressed series, whose samples must be decoded."""
 
 _HAVE_SIGN = "samples have a sign, which is stated as none"
 _FEW_BITS = 8  # all values of which may occur
 
 _LEAST_HOLE, _MOST_BEYOND, _LEAST_IN_GROUP = 2**14, 2**8, 4
-"""Between high values and the others lies such a hole, and there are so many distinct ones. So near
-must values come to the end of their type, or to each other beyond it."""
+"""The gap that lies between high values and the others; how near values must come to the end of
+their type, or to each other beyond it; and how many distinct high values there must be."""
 
 _MOST_NEGATIVE = 2**13
-"""So near to the end of their type lie negative values of MR and PET without their sign."""
+"""Negative values of MR and PET that lost their sign lie this near to the end of their type."""
 
 
 @dataclass(frozen=True)
 class _Conclusion:
-    """What is to be said, and how samples are to be read where not as stated: `sign` is 0 or 1."""
+    """What to note, and how to read samples where not as stated; `sign` is 0 or 1."""
 
     reason: Reason
     finding: str
@@ -60,7 +60,7 @@ class _Conclusion:
 
 
 def examine(slices: Sequence[Slice]) -> list[Slice]:
-    """Give slices the bits and the sign that their samples show, and say what contradicts them.
+    """Correct the bits and the sign of slices by their samples, and note what contradicts them.
 
     Args:
         slices: those of one series, which passed the slice rules, along their normal.
@@ -94,7 +94,7 @@ def examine(slices: Sequence[Slice]) -> list[Slice]:
 
 
 def _judge_alike(slices: Sequence[Slice], usual_bits: int) -> _Conclusion | None:
-    """What samples show of slices that state the same bits and sign."""
+    """Look at the samples of slices that state the same bits and sign."""
     suspects = [s for s in slices if _may_contradict(s)]
     if not suspects:
         return None
@@ -119,13 +119,13 @@ def _correct(header: Slice, found: _Conclusion) -> Slice:
 
 
 def _may_contradict(header: Slice) -> bool:
-    """Whether samples can hold more than what is stated, or what no image of their kind has."""
+    """Whether samples can hold more than is stated, or values that no image of their kind has."""
     is_wide = header.bits_stored < header.bits_allocated
     return header.bits_allocated > _FEW_BITS or is_wide or header.is_real_world
 
 
 def _read_planes(slices: Sequence[Slice]) -> list[tuple[Slice, np.ndarray]]:
-    """Samples with all their bits; none of what cannot be decoded, whoever reads it says why."""
+    """Read samples with all their bits; none if one cannot be decoded, which is reported later."""
     found: list[tuple[Slice, np.ndarray]] = []
     try:
         found.extend((slices[k], plane) for k, plane in read_whole_planes(slices))
@@ -135,7 +135,7 @@ def _read_planes(slices: Sequence[Slice]) -> list[tuple[Slice, np.ndarray]]:
 
 
 def _is_wrapped(values: np.ndarray, header: Slice) -> bool:
-    """Whether values go on from the highest to the lowest, with a hole between, and are CT so."""
+    """Whether the lowest values continue the highest ones, as CT values that were wrapped do."""
     if values.dtype.kind != "i" or values.min() >= 0 or values.max() < 0:
         return False
     slope, intercept = header.rescale
@@ -148,13 +148,13 @@ def _is_wrapped(values: np.ndarray, header: Slice) -> bool:
 
 
 def _collect_samples(seen: Sequence[SampleFindings]) -> np.ndarray:
-    """The distinct samples of all slices, in ascending order."""
+    """Collect the distinct samples of all slices, in ascending order."""
     samples = [one.samples for one in seen if one.samples.size]
     return np.unique(np.concatenate(samples)) if samples else np.zeros(0)
 
 
 def _find_high_group(values: np.ndarray) -> tuple[int, int] | None:
-    """The ends of values near the highest that 16 bits have, far above all others."""
+    """Find the ends of a group of values near the highest of 16 bits and far above all others."""
     if values.dtype != np.uint16 or values.size < 2 or int(values[-1]) < 2**16 - _MOST_NEGATIVE:
         return None
     if int(values[0]) >= 2**16 - _MOST_NEGATIVE:
@@ -166,7 +166,7 @@ def _find_high_group(values: np.ndarray) -> tuple[int, int] | None:
 
 
 def _conclude(header: Slice, seen: Sequence[SampleFindings], usual_bits: int) -> _Conclusion | None:
-    """What to read samples as, and what to say; None where all fits."""
+    """Conclude how to read samples and what to note; None where all fits."""
     of_image = [one for one in seen if not one.is_blank]
     if of_image and all(one.is_swapped for one in of_image):
         finding = "the two bytes of samples are in the other order than the transfer syntax says"
@@ -187,14 +187,14 @@ def _conclude(header: Slice, seen: Sequence[SampleFindings], usual_bits: int) ->
 
 
 def _describe_wrong_sign(values: np.ndarray, header: Slice) -> str:
-    """Which values of MR and PET are of the other sign, it seems; "" where none are."""
+    """Describe values of MR and PET that seem to have the wrong sign; "" where none do."""
     if group := _find_high_group(values):
         return f"values from {group[0]} to {group[1]} may be negative ones: no sign is stated"
     return describe_too_negative(values, header)
 
 
 def _conclude_high(seen: Sequence[SampleFindings]) -> _Conclusion:
-    """Bone that would be lower than air with the sign that is stated."""
+    """Conclude on bone that would be lower than air with the sign that is stated."""
     lowest = f"values down to {min(one.high_as_low for one in seen):g} HU"
     if any(one.has_negative for one in seen):
         return _Conclusion(Reason.UNLIKELY_VALUES, f"{lowest} may be high ones without a sign")

@@ -1,4 +1,4 @@
-"""Rescale jumps: slices whose rescale makes other values of the same samples than their series.
+"""Rescale jumps: slices whose rescale does not fit their samples, compared with their neighbours.
 
 A slice goes on from the slices beside it. One that goes on from them with their rescale, and not
 with its own, states a wrong one. Programs that scale each slice for itself change its samples too,
@@ -18,11 +18,11 @@ from medseg.ingest.dicom.values.strips import CLOSER, find_beside, measure_dista
 from medseg.ingest.reasons import Reason
 
 MOST_SLICES = 16
-"""So many slices with another rescale than the rest are looked at, evenly over them."""
+"""At most this many slices with another rescale than the rest are looked at, evenly over them."""
 
 
 def add_rescale_notes(slices: Sequence[Slice]) -> list[Slice]:
-    """Say of slices that their rescale does not fit the slices beside them.
+    """Add a note to slices whose rescale does not fit the slices beside them.
 
     Args:
         slices: those of one series, along their normal.
@@ -55,7 +55,7 @@ def _make_note(slices: Sequence[Slice], places: Sequence[int]) -> tuple[Reason, 
 
 
 def _find_jumps(slices: Sequence[Slice], usual: tuple[float, float]) -> list[int]:
-    """The places of slices that go on from those beside them with the usual rescale alone."""
+    """Find the places of slices that continue their neighbours only with the usual rescale."""
     others = [k for k, s in enumerate(slices) if s.rescale != usual]
     straight = np.array([k for k, s in enumerate(slices) if s.rescale == usual])
     looked_at = np.linspace(0, len(others) - 1, min(MOST_SLICES, len(others))).round().astype(int)

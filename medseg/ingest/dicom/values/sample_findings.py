@@ -21,13 +21,13 @@ from medseg.ingest.dicom.values.hounsfield_range import (
 )
 
 LOWEST_HU = -1024.0
-"""No CT value is lower, but for padding: air is -1000 HU."""
+"""No CT value is lower, except padding: air is -1000 HU."""
 
 LOWEST_UNSTATED_HU = -8192.0
 """Padding that no header states goes down to here: the lowest value of an extended CT scale."""
 
 _LEAST_BONE = 3
-"""So many distinct values that are bone without a sign are no padding that no header states."""
+"""At least this many distinct values are bone; fewer may be padding that no header states."""
 
 
 @dataclass(frozen=True)

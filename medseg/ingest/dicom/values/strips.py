@@ -17,10 +17,10 @@ from medseg.ingest.dicom.pixels.stored_planes import read_stored_planes
 from medseg.ingest.reasons import IngestError
 
 CLOSER = 3.0
-"""So many times closer to the slices beside it is a slice that is read rightly than otherwise."""
+"""A slice read rightly is this many times closer to its neighbours than one read wrongly."""
 
 _ROWS, _COLUMNS = 32, 256
-"""So many rows of a slice are read at most, evenly over it, and at most so many columns kept."""
+"""At most this many rows of a slice are read, evenly spaced, and this many columns kept."""
 
 
 def read_strips(slices: Sequence[Slice]) -> dict[int, np.ndarray]:
@@ -52,7 +52,7 @@ def measure_distance(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def find_beside(place: int, others: np.ndarray) -> list[int]:
-    """The nearest of other places on either side of one; one of them at an end.
+    """Find the nearest other place on each side of a place; at an end there is only one.
 
     Args:
         place: of a slice, none of the others.
@@ -76,7 +76,7 @@ def read_whole_planes(slices: Sequence[Slice]) -> Iterator[tuple[int, np.ndarray
 
 
 def _take_all_bits(header: Slice) -> Slice:
-    """A header by which samples are read whole: with the sign bit that their codestream has."""
+    """Make a header with which samples are read with all their bits, the sign included."""
     codestream = header.pixels.codestream if header.pixels else None
     if header.is_sign_unknown and codestream is not None and codestream.bits <= header.bits_stored:
         return header

@@ -1,4 +1,4 @@
-"""Swapped slices: slices whose bytes are in another order than those of the rest of their series.
+"""Swapped slices: slices whose byte order differs from that of the rest of their series.
 
 A slice goes on from the slices beside it. One that goes on from them once its bytes are swapped,
 and not as it is, was written in the other order. Where all slices are swapped there is nothing to
@@ -34,7 +34,7 @@ _BITS = 16
 
 
 def bring_to_one_order(slices: Sequence[Slice]) -> list[Slice]:
-    """Give slices that are swapped among others the order of the others, and say so.
+    """Mark slices whose bytes are swapped, so that they are read in the order of the others.
 
     A slice that looks swapped by itself and does not go on from the others either way is left as it
     is, with a note.
@@ -64,7 +64,7 @@ def _describe(slices: Sequence[Slice], places: Sequence[int], *, is_certain: boo
 
 
 def _find_swapped(slices: Sequence[Slice]) -> tuple[list[int], list[int]]:
-    """The places of slices that are swapped beside others, and of those that may be."""
+    """Find the places of slices that are swapped for certain, and of those that may be."""
     places = [k for k, s in enumerate(slices) if _may_be_swapped(s)]
     if len(places) < 2:
         return [], []
