@@ -126,10 +126,10 @@ class FileDataset:
 
         Raises:
             FileNotFoundError: no data in `source`.
-            ValueError: no file can be used, or what `output_folder.check_out` or `prepared.write`
+            ValueError: no file can be used, or what `check_output_folder` or `prepared.write`
                 refuses.
         """
-        output_folder.check_out(out, source, name=self.name)
+        output_folder.check_output_folder(out, source, name=self.name)
         root, values = Path(source).absolute(), self.label_values
         if self.task and is_other_task(self.name, root):
             raise self._make_not_found_error(root)

@@ -12,7 +12,7 @@ _FORMER = {f"lidc-{view}": f"lung_nodule-{view}" for view in ("patches", "slices
 """Names that datalists of earlier versions have, and what the dataset is called now."""
 
 
-def check_out(
+def check_output_folder(
     out: str | os.PathLike[str],
     source: str | os.PathLike[str],
     *,

@@ -42,17 +42,17 @@ class PictureDataset:
 
         Raises:
             FileNotFoundError: no such source, or no cases of the set in it.
-            ValueError: `out` is refused, see `output_folder.check_out`; a damaged archive, a
-                picture without its mask or the other way round, or two files of one name: then
-                nothing is written; an unreadable file, an empty mask, or one of another size or
-                with other values than published: then the cases before it are done. The message
-                names the file or the case.
+            ValueError: `out` is refused, see `check_output_folder`; a damaged archive, a picture
+                without its mask or the other way round, or two files of one name: then nothing is
+                written; an unreadable file, an empty mask, or one of another size or with other
+                values than published: then the cases before it are done. The message names the
+                file or the case.
 
         Example:
             >>> nuclei.prepare("stage1_train.zip", "data/nuclei")  # doctest: +SKIP
             598
         """
-        output_folder.check_out(out, source, name=self.name)
+        output_folder.check_output_folder(out, source, name=self.name)
         training, testing = self.convert(Path(source), Path(out))
         prepared.write(
             *(out, self.name, training),

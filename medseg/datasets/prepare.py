@@ -15,6 +15,8 @@ from medseg.base.text import counted
 from medseg.base.watch import Watch
 from medseg.datasets import lidc
 from medseg.datasets.datalist import read
+from medseg.datasets.file_dataset import FileDataset
+from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.prepared import FILE
 
 LIDC = "lung_nodule"
@@ -56,7 +58,7 @@ def prepare(
     Args:
         name: a key of `MODULES`.
         source: folder or archive as published.
-        out: folder to write, made if absent; see `medseg.datasets.output_folder.check_out`.
+        out: folder to write, made if absent; it is refused where `check_output_folder` does.
         options: for "lung_nodule", `annotations` and the fields of `lidc.Settings`; for datasets
             of volume files `file_dataset.VOLUME_OPTIONS`; the other datasets have none.
 
@@ -70,27 +72,38 @@ def prepare(
         >>> prepare("nuclei", "stage1_train.zip", "data/nuclei").text  # doctest: +SKIP
         '598 cases in data/nuclei: 478 of 478 patients in 5 folds, 120 for testing'
     """
-    chosen = dict(options or {})
-    convert = _prepare_lidc if name == LIDC else partial(_prepare_named, name)
+    if name not in MODULES:
+        raise ValueError(f"dataset {name!r} is unknown: choose one of {', '.join(sorted(MODULES))}")
+    chosen, known = dict(options or {}), _list_options(name)
+    if unknown := sorted(set(chosen).difference(known)):
+        remedy = f"it has {', '.join(known)}" if known else "leave it out"
+        raise ValueError(f"dataset {name} has no option --{unknown[0]}: {remedy}")
+    convert = _prepare_lidc if name == LIDC else partial(_prepare_by_record, name)
     with closing(Watch()) as watch:
         try:
-            outcome = convert(source, out, chosen)
+            if not os.path.isfile(out):  # else the converter refuses it
+                check_folder(out)
+                collect(out, levels=_LEVELS)
+            outcome = convert(source, out, **chosen)
         finally:
-            watch.check()  # also after an error, which may be of a file that was taken away
+            watch.check()  # also after an error, which may be due to a file that was taken away
     return outcome
 
 
-def _prepare_named(
-    name: str, source: str | os.PathLike[str], out: str | os.PathLike[str], options: dict[str, Any]
+def _list_options(name: str) -> tuple[str, ...]:
+    if name == LIDC:
+        return ("annotations", *(field.name for field in fields(lidc.Settings)))
+    return _find_record(name).options
+
+
+def _find_record(name: str) -> FileDataset | PictureDataset:
+    return import_module(f"medseg.datasets.{MODULES[name]}").DATASET
+
+
+def _prepare_by_record(
+    name: str, source: str | os.PathLike[str], out: str | os.PathLike[str], **options: Any
 ) -> Outcome:
-    if name not in MODULES:
-        raise ValueError(f"dataset {name!r} is unknown: choose one of {', '.join(sorted(MODULES))}")
-    dataset = import_module(f"medseg.datasets.{MODULES[name]}").DATASET
-    if unknown := sorted(set(options).difference(dataset.options)):
-        has = f"it has {', '.join(dataset.options)}" if dataset.options else "leave it out"
-        raise ValueError(f"dataset {name} has no option --{unknown[0]}: {has}")
-    _check_out(out)
-    count, made = dataset.prepare(source, out, **options), read(Path(out) / FILE)
+    count, made = _find_record(name).prepare(source, out, **options), read(Path(out) / FILE)
     patients = len({item["patient"] for item in made["training"]})
     return Outcome(
         f"{counted(count, 'case')} in {out}: {len(made['training'])} of "
@@ -99,32 +112,14 @@ def _prepare_named(
     )
 
 
-def _check_out(out: str | os.PathLike[str]) -> None:
-    """Refuse a folder that cannot be written; the converter refuses a file in its place.
-
-    What killed runs left in it, and in the folders of its views, is removed.
-    """
-    if not os.path.isfile(out):
-        check_folder(out)
-        collect(out, levels=_LEVELS)
-
-
 def _prepare_lidc(
-    source: str | os.PathLike[str], out: str | os.PathLike[str], options: dict[str, Any]
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    annotations: str | os.PathLike[str] | None = None,
+    **settings: Any,
 ) -> Outcome:
-    annotations = options.pop("annotations", None)
-    known = [field.name for field in fields(lidc.Settings)]
-    if unknown := sorted(set(options) - set(known)):
-        raise ValueError(
-            f"dataset {LIDC} has no option --{unknown[0]}: it has annotations, {', '.join(known)}"
-        )
-    _check_out(out)
-    report = lidc.prepare(
-        source,
-        out,
-        annotations=annotations,
-        settings=lidc.Settings(**options),
-    )
+    report = lidc.prepare(source, out, annotations=annotations, settings=lidc.Settings(**settings))
     text = (
         f"{counted(report.cases, 'scan')}, {counted(report.nodules, 'nodule')}, "
         f"{counted(report.patches, 'patch', plural='patches')} and "

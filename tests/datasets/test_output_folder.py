@@ -7,7 +7,7 @@ from medseg.datasets import output_folder, prepared
 
 
 def check_out(out, source, **options):
-    output_folder.check_out(out, source, **({"name": "toy"} | options))
+    output_folder.check_output_folder(out, source, **({"name": "toy"} | options))
 
 
 def test_a_new_folder_and_one_of_an_earlier_run_are_taken(tmp_path):

@@ -96,15 +96,8 @@ def cases(
 
     Args:
         dataset_dir: folder that `prepare` wrote.
-        section: "training" (every fold but `fold`), "validation" (`fold`) or "test" (held out by
-            `seed` alone).
-        fold: the fold kept for validation, 0 to folds - 1.
-        folds: number of folds; a patient is in one of them.
-        seed: seed of the test patients and of the folds.
+        section: as `fold`, `folds` and `seed`, see `medseg.datasets.prepared.cases`.
         view: "patches", volumes of one cube, or "slices", volumes of one plane, (size, size, 1).
-
-    Returns:
-        Dictionaries with the absolute paths "image" and "label", "case" and "patient".
 
     Raises:
         FileNotFoundError: no prepared set there.
@@ -145,7 +138,7 @@ def prepare(
         FileNotFoundError: no such folder, or neither XML of a CT nor a CT series in it; nothing is
             written then.
         ValueError: settings out of range, or `out` was prepared with others or is refused, see
-            `output_folder.check_out`.
+            `output_folder.check_output_folder`.
 
     Example:
         >>> report = prepare("LIDC-IDRI", "data/lung_nodule")  # doctest: +SKIP
@@ -157,7 +150,7 @@ def prepare(
     for folder in folders:
         if not folder.is_dir():
             raise FileNotFoundError(f"no such folder: {folder.absolute()}: give LIDC-IDRI")
-        output_folder.check_out(target, folder, name=_NAME, views=VIEWS)
+        output_folder.check_output_folder(target, folder, name=_NAME, views=VIEWS)
     _check_settings(target, chosen)
     found = find_annotations(folders)
     if not found.ct:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from medseg.datasets.phantom.canvas import Array, Canvas, Organ, Triple
 from medseg.datasets.phantom.trunk import (
     MUSCLE_HU,
-    abdominal_cavity,
-    cavity_level,
-    diaphragm_mm,
+    compute_cavity_level,
+    compute_diaphragm_mm,
+    find_abdominal_cavity,
     paint_chest,
     paint_spine,
     paint_table,
@@ -203,7 +203,7 @@ def _to_body(patient: Patient, x: Array, y: Array, z: Array) -> tuple[list[Array
 
 def _paint_body(patient: Patient, canvas: Canvas) -> None:
     at = (canvas.x, canvas.y, canvas.z)
-    cavity = abdominal_cavity(*at)
+    cavity = find_abdominal_cavity(*at)
     paint_wall(canvas)
     for organ in patient.behind:
         canvas.organ(organ, only=cavity)
@@ -222,25 +222,29 @@ def _paint_body(patient: Patient, canvas: Canvas) -> None:
 
 
 def _paint_liver(patient: Patient, canvas: Canvas) -> None:
-    liver = _liver_level(patient, canvas.x, canvas.y, canvas.z) > 0
+    liver = _compute_liver_level(patient, canvas.x, canvas.y, canvas.z) > 0
     canvas.fill(liver, patient.liver_hu, label=LIVER)
     for start, end, radius in patient.veins:
         box = canvas.box(np.minimum(start, end) - radius, np.maximum(start, end) + radius)
-        off_mm = _distance_to_segment((canvas.x[box], canvas.y[box], canvas.z[box]), start, end)
+        off_mm = _compute_distance_to_segment(
+            (canvas.x[box], canvas.y[box], canvas.z[box]), start, end
+        )
         inside = liver[box] & (off_mm < radius)
         canvas.fill(inside, patient.liver_hu + _VEIN_HU_ABOVE_LIVER, label=LIVER, box=box)
 
 
-def _liver_level(patient: Patient, x: Array, y: Array, z: Array) -> Array:
+def _compute_liver_level(patient: Patient, x: Array, y: Array, z: Array) -> Array:
     """Give positive values inside the liver: its lobes, under the diaphragm, within the wall."""
     right, left = (lobe.level(x, y, z) for lobe in patient.lobes)
     blend = np.maximum(0.25 - np.abs(right - left), 0)
     lobes = np.maximum(right, left) + blend**2 + 0.6 * patient.surface(x, y, z)
-    under = (diaphragm_mm(x, y) - 2 - z) / 40
-    return np.minimum(np.minimum(lobes, under), cavity_level(x, y) - 0.015)
+    under = (compute_diaphragm_mm(x, y) - 2 - z) / 40
+    return np.minimum(np.minimum(lobes, under), compute_cavity_level(x, y) - 0.015)
 
 
-def _distance_to_segment(at: tuple[Array, Array, Array], start: Triple, end: Triple) -> Array:
+def _compute_distance_to_segment(
+    at: tuple[Array, Array, Array], start: Triple, end: Triple
+) -> Array:
     along = [e - s for s, e in zip(start, end, strict=True)]
     offset = [c - s for c, s in zip(at, start, strict=True)]
     share = sum(o * a for o, a in zip(offset, along, strict=True)) / sum(a * a for a in along)
@@ -276,7 +280,7 @@ def _find_points_in_liver(
     _, body = _to_body(patient, *points.T)
     canvas = Canvas(*body)
     _paint_body(patient, canvas)
-    depth = np.where(canvas.label == LIVER, _liver_level(patient, *body), -1)
+    depth = np.where(canvas.label == LIVER, _compute_liver_level(patient, *body), -1)
     return np.stack(body, 1)[depth >= min(_TUMOUR_DEPTH, depth.max())]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from medseg.datasets.phantom.canvas import Grid, smooth_noise
+from medseg.datasets.phantom.canvas import Grid, draw_smooth_noise
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -98,10 +98,10 @@ def draw(rng: np.random.Generator, size: int, *, number: int) -> Slice:
     image = brain * (1 - rng.uniform(0, 0.35) * np.exp(-np.clip(outside - 1, 0, None) / 0.35))
     core = outside < rng.choice([0.0, 0.5])
     enhanced = rng.uniform(0.75, 0.95) * (
-        1 + 0.08 * smooth_noise(rng, size, scale_pixels=0.03 * size)
+        1 + 0.08 * draw_smooth_noise(rng, size, scale_pixels=0.03 * size)
     )
     image = np.where(mask, np.where(core, 0.3, enhanced), image)
-    image *= 1 + 0.12 * smooth_noise(rng, size, scale_pixels=0.3 * size)
+    image *= 1 + 0.12 * draw_smooth_noise(rng, size, scale_pixels=0.3 * size)
     image = np.hypot(gaussian_filter(image, 0.7), rng.normal(0, 0.025, image.shape))
     image = np.rint(image * rng.uniform(500, 4000)).astype(np.int16)
     return Slice(number % 3 + 1, f"PH{number:04d}", image, _trace_border(centre, radii, size), mask)
@@ -111,7 +111,9 @@ def _draw_head(rng: np.random.Generator, x: Array, y: Array) -> Array:
     """A head without a tumour, of 0 (air) to about 1 (enhancing tissue)."""
     width, height = rng.uniform(0.66, 0.74), rng.uniform(0.80, 0.88)
     r = np.hypot(x / width, y / height)
-    gyri = smooth_noise(rng, len(x), scale_pixels=0.02 * len(x)) * np.clip((r - 0.45) / 0.3, 0, 1)
+    gyri = draw_smooth_noise(rng, len(x), scale_pixels=0.02 * len(x)) * np.clip(
+        (r - 0.45) / 0.3, 0, 1
+    )
     image = np.where(r < 0.88, 0.45 + 0.06 * gyri, 0.0)
     image[(r >= 0.88) & (r < 0.92)] = 0.12  # fluid and bone
     image[(r >= 0.96) & (r < 1.05)] = 0.85  # scalp

@@ -73,7 +73,7 @@ def _reach(coordinate: Array) -> list[tuple[Array, Array]]:
     return [(coordinate.min(axis=rest), coordinate.max(axis=rest)) for rest in others]
 
 
-def smooth_noise(
+def draw_smooth_noise(
     rng: np.random.Generator, size: int, *, scale_pixels: float
 ) -> NDArray[np.float64]:
     """Draw noise (size, size) that varies over `scale_pixels`, of mean 0 and standard deviation 1.

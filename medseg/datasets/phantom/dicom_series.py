@@ -46,19 +46,19 @@ def write_ct_series(
     spacing_mm = np.abs(np.diag(affine)[:3])
     files = rng.permutation(slices) + 1
     for k, file in enumerate(files):
-        image = _image(stored[:, :, k].T, spacing_mm=spacing_mm, source=(digest, patient))
+        image = _make_image(stored[:, :, k].T, spacing_mm=spacing_mm, source=(digest, patient))
         image.PatientName = f"{patient}^Synthetic"
         image.PatientID = patient
         image.InstanceNumber = k + 1
         image.SOPInstanceUID = generate_uid(entropy_srcs=["image", digest, patient, str(k)])
-        image.file_meta = _file_meta(image)
+        image.file_meta = _make_file_meta(image)
         height_mm = first_mm[2] + k * spacing_mm[2]
-        image.ImagePositionPatient = [_decimal(v) for v in (*first_mm[:2], height_mm)]
-        image.SliceLocation = _decimal(height_mm)
+        image.ImagePositionPatient = [_format_decimal(v) for v in (*first_mm[:2], height_mm)]
+        image.SliceLocation = _format_decimal(height_mm)
         image.save_as(out_dir / f"IM{file:04d}.dcm", enforce_file_format=True)
 
 
-def _image(
+def _make_image(
     pixels: NDArray[np.uint16], *, spacing_mm: NDArray[np.float64], source: tuple[str, str]
 ) -> Dataset:
     """Make one image with all that the images of the series share."""
@@ -69,9 +69,9 @@ def _image(
     image.AcquisitionNumber = 1
     image.ImageComments = "Synthetic image, not of a person"
     image.BurnedInAnnotation = "NO"
-    image.PixelSpacing = [_decimal(spacing_mm[1]), _decimal(spacing_mm[0])]
+    image.PixelSpacing = [_format_decimal(spacing_mm[1]), _format_decimal(spacing_mm[0])]
     image.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    image.SliceThickness = _decimal(spacing_mm[2])
+    image.SliceThickness = _format_decimal(spacing_mm[2])
     image.SamplesPerPixel = 1
     image.PhotometricInterpretation = "MONOCHROME2"
     image.Rows, image.Columns = pixels.shape
@@ -116,7 +116,7 @@ def _add_series(image: Dataset, source: tuple[str, str]) -> None:
     image.ManufacturerModelName = "phantom"
 
 
-def _file_meta(image: Dataset) -> FileMetaDataset:
+def _make_file_meta(image: Dataset) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = image.SOPClassUID
     meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
@@ -124,6 +124,6 @@ def _file_meta(image: Dataset) -> FileMetaDataset:
     return meta
 
 
-def _decimal(value: float) -> str:
+def _format_decimal(value: float) -> str:
     """Write a decimal string (VR DS) of at most 16 characters."""
     return f"{value:.4f}"

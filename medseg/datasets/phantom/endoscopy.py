@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from medseg.datasets.phantom.canvas import Grid, smooth_noise
+from medseg.datasets.phantom.canvas import Grid, draw_smooth_noise
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -42,7 +42,7 @@ def write(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: int) -> 
         picture, mask = draw(np.random.default_rng((seed, number)), grid.size)
         _save(picture, folder / "images" / f"{name}.jpg", quality=_QUALITY)
         _save(mask.astype(np.uint8) * 255, folder / "masks" / f"{name}.jpg", quality=_MASK_QUALITY)
-        boxes[name] = {"height": grid.size, "width": grid.size, "bbox": [_box(mask)]}
+        boxes[name] = {"height": grid.size, "width": grid.size, "bbox": [_find_box(mask)]}
     (folder / "kavsir_bboxes.json").write_text(json.dumps(boxes, indent=1), encoding="utf-8")
 
 
@@ -67,7 +67,7 @@ def draw(rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], Mask]:
     colour = (
         colour
         * light[..., None]
-        * (1 + 0.10 * smooth_noise(rng, size, scale_pixels=0.02 * size)[..., None])
+        * (1 + 0.10 * draw_smooth_noise(rng, size, scale_pixels=0.02 * size)[..., None])
     )
     colour = _draw_vessels(rng, colour, mask)
     colour = np.maximum(colour, _draw_highlights(rng, x, y)[..., None])
@@ -115,7 +115,7 @@ def _draw_polyp(rng: np.random.Generator, x: Array, y: Array) -> tuple[Array, Ar
 
 def _draw_vessels(rng: np.random.Generator, colour: Array, mask: Mask) -> Array:
     """Darken green and blue along thin branching lines, less on the polyp, whose vessels hide."""
-    field = smooth_noise(rng, len(colour), scale_pixels=0.05 * len(colour))
+    field = draw_smooth_noise(rng, len(colour), scale_pixels=0.05 * len(colour))
     lines = np.exp(-((field / 0.12) ** 2)) * np.where(mask, 0.3, 1.0)
     return colour * (1 - lines[..., None] * np.array([0.05, 0.16, 0.16]))
 
@@ -140,7 +140,7 @@ def _turn(x: Array, y: Array, angle: float) -> tuple[Array, Array]:
     return np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
 
 
-def _box(mask: Mask) -> dict[str, Any]:
+def _find_box(mask: Mask) -> dict[str, Any]:
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return {
         "label": "polyp",

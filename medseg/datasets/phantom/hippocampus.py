@@ -23,15 +23,17 @@ def write_hippocampus(root: Path, grid: Grid, *, cases: int, test_cases: int, se
     names = [f"hippocampus_{number:03d}" for number in range(1, cases + test_cases + 1)]
     for number, name in enumerate(names):
         rng = np.random.default_rng((seed, number))
-        image, label, affine = _volume(rng, grid.size)
+        image, label, affine = _draw_volume(rng, grid.size)
         part = "Tr" if number < cases else "Ts"
         _save(image, affine, root / f"images{part}" / f"{name}.nii.gz")
         if number < cases:
             _save(label, affine, root / f"labels{part}" / f"{name}.nii.gz")
-    (root / "dataset.json").write_text(json.dumps(_description(names, cases), indent=1) + "\n")
+    (root / "dataset.json").write_text(
+        json.dumps(_make_dataset_json(names, cases), indent=1) + "\n"
+    )
 
 
-def _volume(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _draw_volume(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Float32 intensities and labels (I, J, K) in RAS+ order, 1 mm, and their affine."""
     shape = tuple(max(12, round(part * size * rng.uniform(0.9, 1.1))) for part in _SHAPE_PER_SIZE)
     # coordinates from -1 to 1 along each axis: left-right, posterior-anterior, inferior-superior
@@ -62,7 +64,7 @@ def _save(array: np.ndarray, affine: np.ndarray, path: Path) -> None:
     nib.save(image, path)
 
 
-def _description(names: list[str], cases: int) -> dict[str, object]:
+def _make_dataset_json(names: list[str], cases: int) -> dict[str, object]:
     training = [
         {"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"}
         for name in names[:cases]

@@ -46,7 +46,7 @@ def write_liver_ct(root: Path, grid: Grid, *, cases: int, test_cases: int, seed:
     names = [f"liver_{number:03d}" for number in range(cases + test_cases)]
     for number, case in enumerate(names):
         rng = np.random.default_rng((seed, number))
-        volume = ct_volume(rng, grid)
+        volume = draw_ct_volume(rng, grid)
         part = "Tr" if number < cases else "Ts"
         order = _VOXEL_ORDERS[number % len(_VOXEL_ORDERS)]
         _save(volume.hu, volume.affine, order=order, path=root / f"images{part}" / f"{case}.nii.gz")
@@ -61,7 +61,7 @@ def write_liver_ct(root: Path, grid: Grid, *, cases: int, test_cases: int, seed:
                 patient=f"PHANTOM-{seed}-{number:03d}",
                 rng=rng,
             )
-    content = _dataset_json(names[:cases], names[cases:])
+    content = _make_dataset_json(names[:cases], names[cases:])
     (root / "dataset.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -76,7 +76,7 @@ def write_slices(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: i
         (root / part).mkdir(parents=True)
     low, high = _WINDOW_HU
     for number in range(cases + test_cases):
-        volume = ct_volume(np.random.default_rng((seed, number)), grid)
+        volume = draw_ct_volume(np.random.default_rng((seed, number)), grid)
         shades = np.rint(np.clip((volume.hu - low) / (high - low), 0, 1) * 255).astype(np.uint8)
         liver = np.where(volume.label > 0, 255, 0).astype(np.uint8)
         for k in range(grid.slices):
@@ -85,7 +85,7 @@ def write_slices(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: i
             Image.fromarray(liver[:, :, k]).save(root / "masks" / name)
 
 
-def ct_volume(rng: np.random.Generator, grid: Grid) -> Volume:
+def draw_ct_volume(rng: np.random.Generator, grid: Grid) -> Volume:
     """Image one patient: place the grid, paint, blur, add noise, round to whole HU."""
     in_plane_mm = round(FIELD_OF_VIEW_MM / grid.size * rng.uniform(0.97, 1.04), 4)
     spacing_mm = np.array([in_plane_mm, in_plane_mm, grid.thickness_mm])
@@ -98,13 +98,13 @@ def ct_volume(rng: np.random.Generator, grid: Grid) -> Volume:
     )
     patient = draw(rng, z_range_mm=(float(z[0]), float(z[-1])))
     hu, label = paint(patient, x[:, None, None], y[None, :, None], z[None, None, :])
-    hu = gaussian_filter(hu, _BLUR_VOXELS) + _noise(rng, shape)
+    hu = gaussian_filter(hu, _BLUR_VOXELS) + _draw_noise(rng, shape)
     affine = np.diag([*spacing_mm, 1.0])
     affine[:3, 3] = np.round(rng.uniform((-30, -60, -900), (30, 60, 300)) - half_mm, 2)
     return Volume(np.clip(np.rint(hu), *HU_RANGE).astype(np.int16), label, affine)
 
 
-def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _draw_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Make noise that is correlated within a slice, with a standard deviation of 10 to 20 HU."""
     noise = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), _NOISE_BLUR_VOXELS)
     return noise * np.float32(rng.uniform(*_NOISE_HU) / noise.std())
@@ -124,7 +124,7 @@ def _save(array: NDArray[Any], affine: NDArray[np.float64], *, order: str, path:
     nib.save(image, path)
 
 
-def _dataset_json(training: list[str], testing: list[str]) -> dict[str, Any]:
+def _make_dataset_json(training: list[str], testing: list[str]) -> dict[str, Any]:
     return {
         "name": "phantom-ct",
         "description": "synthetic, written by medseg phantom: abdomen in CT; not of any person",

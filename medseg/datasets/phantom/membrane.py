@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from medseg.datasets.phantom.canvas import Grid, smooth_noise
+from medseg.datasets.phantom.canvas import Grid, draw_smooth_noise
 
 Array = NDArray[np.float64]
 
@@ -40,15 +40,15 @@ def write(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: int) -> 
         seed: seed of all that is random.
     """
     root.mkdir(parents=True, exist_ok=True)
-    slices = list(stack(grid.size, cases, seed=(seed, 0)))
+    slices = list(draw_stack(grid.size, cases, seed=(seed, 0)))
     _save([image for image, _ in slices], root / "train-volume.tif")
     _save([label for _, label in slices], root / "train-labels.tif")
     if test_cases:
-        test = stack(grid.size, test_cases, seed=(seed, 1))
+        test = draw_stack(grid.size, test_cases, seed=(seed, 1))
         _save([image for image, _ in test], root / "test-volume.tif")
 
 
-def stack(
+def draw_stack(
     size: int, slices: int, *, seed: tuple[int, int]
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     """Paint the slices of one block of tissue: grey values, and labels of 0 (membrane) and 255.
@@ -56,12 +56,12 @@ def stack(
     Cells are the Voronoi regions of drifting points, bent a little. Membranes fade where they run
     oblique, and cells hold organelles as dark as a membrane, so that no threshold tells it.
     """
-    tissue = _tissue(np.random.default_rng(seed), size)
+    tissue = _draw_tissue(np.random.default_rng(seed), size)
     for number in range(slices):
         rng = np.random.default_rng((*seed, number))
-        distance, cell = _cells(tissue, rng, size=size, depth=number)
+        distance, cell = _draw_cells(tissue, rng, size=size, depth=number)
         label = distance > MEMBRANE_PIXELS / 2
-        yield _image(tissue, rng, distance, cell), label.astype(np.uint8) * 255
+        yield _draw_image(tissue, rng, distance, cell), label.astype(np.uint8) * 255
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,13 @@ class _Tissue:
     warp: Array
 
 
-def _tissue(rng: np.random.Generator, size: int) -> _Tissue:
+def _draw_tissue(rng: np.random.Generator, size: int) -> _Tissue:
     grid = np.arange(-4 * CELL_PIXELS, size + 4 * CELL_PIXELS, CELL_PIXELS)  # some drift in
     centres = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)
     count = len(centres)
-    warp = np.stack([smooth_noise(rng, size, scale_pixels=_WARP_SCALE_PIXELS) for _ in range(2)])
+    warp = np.stack(
+        [draw_smooth_noise(rng, size, scale_pixels=_WARP_SCALE_PIXELS) for _ in range(2)]
+    )
     return _Tissue(
         centres=centres + rng.uniform(-0.55, 0.55, (count, 2)) * CELL_PIXELS,
         drift=rng.uniform(-_DRIFT_PIXELS, _DRIFT_PIXELS, (count, 2)),
@@ -87,7 +89,7 @@ def _tissue(rng: np.random.Generator, size: int) -> _Tissue:
     )
 
 
-def _cells(
+def _draw_cells(
     tissue: _Tissue, rng: np.random.Generator, *, size: int, depth: int
 ) -> tuple[Array, NDArray[np.intp]]:
     """The distance of each pixel from the nearest border of two cells, in pixels, and its cell."""
@@ -98,25 +100,25 @@ def _cells(
     return (near[..., 1] ** 2 - near[..., 0] ** 2) / (2 * apart), cell[..., 0]
 
 
-def _image(
+def _draw_image(
     tissue: _Tissue, rng: np.random.Generator, distance: Array, cell: NDArray[np.intp]
 ) -> NDArray[np.uint8]:
     size = len(distance)
-    visible = np.clip(0.75 + 0.25 * smooth_noise(rng, size, scale_pixels=15.0), 0.25, 1)
+    visible = np.clip(0.75 + 0.25 * draw_smooth_noise(rng, size, scale_pixels=15.0), 0.25, 1)
     profile = np.exp(-((distance / (0.6 * MEMBRANE_PIXELS)) ** 4)) * visible
-    inside = tissue.grey[cell] + _TEXTURE * smooth_noise(rng, size, scale_pixels=1.5)
-    dark = _organelles(rng, size) * (distance > 1.5 * MEMBRANE_PIXELS)
+    inside = tissue.grey[cell] + _TEXTURE * draw_smooth_noise(rng, size, scale_pixels=1.5)
+    dark = _draw_organelles(rng, size) * (distance > 1.5 * MEMBRANE_PIXELS)
     inside += (_ORGANELLE - inside) * dark
     image = inside + (_MEMBRANE - inside) * profile
     image = gaussian_filter(image, 0.7) + rng.normal(0, _NOISE, image.shape)
     return np.rint(np.clip(image, 0, 255)).astype(np.uint8)
 
 
-def _organelles(rng: np.random.Generator, size: int) -> Array:
+def _draw_organelles(rng: np.random.Generator, size: int) -> Array:
     """How much of an organelle a pixel shows: vesicles, and striped mitochondria."""
     shown = np.zeros((size, size))
     cells = (size / CELL_PIXELS) ** 2
-    for paint, count in ((_vesicle, 1.2 * cells), (_mitochondrion, 0.3 * cells)):
+    for paint, count in ((_draw_vesicle, 1.2 * cells), (_draw_mitochondrion, 0.3 * cells)):
         for centre in rng.uniform(0, size, (round(count), 2)):
             (top, left), (bottom, right) = (
                 np.clip(centre + step, 0, size).astype(int) for step in (-_REACH, _REACH)
@@ -127,11 +129,11 @@ def _organelles(rng: np.random.Generator, size: int) -> Array:
     return shown
 
 
-def _vesicle(rng: np.random.Generator, x: Array, y: Array) -> Array:
+def _draw_vesicle(rng: np.random.Generator, x: Array, y: Array) -> Array:
     return np.exp(-(((x**2 + y**2) / rng.uniform(1.2, 2.4) ** 2) ** 2))
 
 
-def _mitochondrion(rng: np.random.Generator, x: Array, y: Array) -> Array:
+def _draw_mitochondrion(rng: np.random.Generator, x: Array, y: Array) -> Array:
     angle, stripe = rng.uniform(0, np.pi), rng.uniform(1.4, 1.9)
     along, across = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
     body = np.exp(-(((along / 9) ** 2 + (across / 5) ** 2) ** 3))

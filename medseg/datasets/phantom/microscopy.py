@@ -27,16 +27,16 @@ def write_microscopy(root: Path, grid: Grid, *, cases: int, test_cases: int, see
     for number in range(cases + test_cases):
         rng = np.random.default_rng((seed, number))
         name = f"phantom{number:04d}"
-        objects = _objects(rng, grid.size)
+        objects = _place_objects(rng, grid.size)
         for part in ("images", "masks"):
             (root / name / part).mkdir(parents=True)
-        Image.fromarray(_picture(rng, objects)).save(root / name / "images" / f"{name}.png")
+        Image.fromarray(_draw_picture(rng, objects)).save(root / name / "images" / f"{name}.png")
         for index in range(1, int(objects.max()) + 1):
             mask = np.where(objects == index, 255, 0).astype(np.uint8)
             Image.fromarray(mask).save(root / name / "masks" / f"{name}_{index:03d}.png")
 
 
-def _objects(rng: np.random.Generator, size: int) -> np.ndarray:
+def _place_objects(rng: np.random.Generator, size: int) -> np.ndarray:
     """Numbered nuclei (size, size) that do not overlap, all of them whole."""
     objects = np.zeros((size, size), np.int32)
     centres: list[tuple[np.ndarray, float]] = []
@@ -47,7 +47,7 @@ def _objects(rng: np.random.Generator, size: int) -> np.ndarray:
             beside, other = centres[rng.integers(len(centres))]
             angle = rng.uniform(0, 2 * np.pi)
             centre = beside + (other + radius) * np.array([np.sin(angle), np.cos(angle)])
-        nucleus = _ellipse(rng, size, centre=centre, radius=radius)
+        nucleus = _draw_ellipse(rng, size, centre=centre, radius=radius)
         inside = ((centre > radius) & (centre < size - 1 - radius)).all()
         if inside and nucleus.any() and not objects[nucleus].any() and len(centres) < _LARGEST:
             centres.append((centre, radius))
@@ -55,7 +55,7 @@ def _objects(rng: np.random.Generator, size: int) -> np.ndarray:
     return objects
 
 
-def _ellipse(
+def _draw_ellipse(
     rng: np.random.Generator, size: int, *, centre: np.ndarray, radius: float
 ) -> np.ndarray:
     turn, stretch = rng.uniform(0, np.pi), rng.uniform(0.75, 1.0)
@@ -66,7 +66,7 @@ def _ellipse(
     return (along / radius) ** 2 + (across / (stretch * radius)) ** 2 <= 1
 
 
-def _picture(rng: np.random.Generator, objects: np.ndarray) -> np.ndarray:
+def _draw_picture(rng: np.random.Generator, objects: np.ndarray) -> np.ndarray:
     """RGBA of 8 bits: grey fluorescence with equal channels, opaque, as most of the set."""
     brightness = np.concatenate([[0.0], rng.uniform(0.45, 0.9, int(objects.max()))])[objects]
     texture = gaussian_filter(rng.standard_normal(objects.shape), 1.5)

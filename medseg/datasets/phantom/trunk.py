@@ -31,17 +31,17 @@ def paint_table(canvas: Canvas, y_mm: Array, *, back_mm: float) -> None:
 def paint_wall(canvas: Canvas) -> None:
     """Paint skin, fat under the skin, the muscle wall, ribs, and fat in the cavity."""
     x, y = canvas.x, canvas.y
-    canvas.fill(_oval(x, y, half_mm=(161, 109)) < 1, 10)
-    canvas.fill(_oval(x, y, half_mm=(158, 106)) < 1, FAT_HU)
-    canvas.fill(_oval(x, y + 1, half_mm=(141, 93)) < 1, MUSCLE_HU)
-    canvas.fill(cavity_level(x, y) > 0, FAT_HU)
+    canvas.fill(_compute_oval_level(x, y, half_mm=(161, 109)) < 1, 10)
+    canvas.fill(_compute_oval_level(x, y, half_mm=(158, 106)) < 1, FAT_HU)
+    canvas.fill(_compute_oval_level(x, y + 1, half_mm=(141, 93)) < 1, MUSCLE_HU)
+    canvas.fill(compute_cavity_level(x, y) > 0, FAT_HU)
     _paint_ribs(canvas)
 
 
 def paint_chest(canvas: Canvas) -> None:
     """Paint the lungs above the diaphragm, the heart and the oesophagus."""
     x, y, z = canvas.x, canvas.y, canvas.z
-    above = (cavity_level(x, y) > 0) & (z > diaphragm_mm(x, y) + 2)
+    above = (compute_cavity_level(x, y) > 0) & (z > compute_diaphragm_mm(x, y) + 2)
     canvas.fill(above, _LUNG_HU)
     canvas.fill(above & (np.abs(x + 4) < 26) & (y < 20), FAT_HU)
     canvas.fill(above & (_HEART.level(x, y, z) > 0), _HEART.hu)
@@ -67,17 +67,17 @@ def paint_spine(canvas: Canvas) -> None:
     canvas.fill(canal > 0, 35)
 
 
-def abdominal_cavity(x: Array, y: Array, z: Array) -> Mask:
+def find_abdominal_cavity(x: Array, y: Array, z: Array) -> Mask:
     """Tell which points are inside the muscle wall and below the diaphragm."""
-    return (cavity_level(x, y) > 0) & (z < diaphragm_mm(x, y))
+    return (compute_cavity_level(x, y) > 0) & (z < compute_diaphragm_mm(x, y))
 
 
-def cavity_level(x: Array, y: Array) -> Array:
+def compute_cavity_level(x: Array, y: Array) -> Array:
     """Give positive values in the cavity inside the muscle wall, negative ones outside."""
-    return 1 - _oval(x, y - 3, half_mm=(129, 82))
+    return 1 - _compute_oval_level(x, y - 3, half_mm=(129, 82))
 
 
-def diaphragm_mm(x: Array, y: Array) -> Array:
+def compute_diaphragm_mm(x: Array, y: Array) -> Array:
     """Give the height of the diaphragm: two domes, the right one higher, and the heart between."""
     right = 74 - 58 * (((x - 62) / 66) ** 2 + ((y - 6) / 76) ** 2)
     left = 66 - 56 * (((x + 66) / 60) ** 2 + ((y - 2) / 76) ** 2)
@@ -85,7 +85,7 @@ def diaphragm_mm(x: Array, y: Array) -> Array:
     return np.maximum(np.maximum(right, left), centre)
 
 
-def _oval(x: Array, y: Array, *, half_mm: tuple[float, float]) -> Array:
+def _compute_oval_level(x: Array, y: Array, *, half_mm: tuple[float, float]) -> Array:
     """Give 1 on a superellipse of exponent 2.4, less inside."""
     a, b = half_mm
     return (np.abs(x / a) ** 2.4 + np.abs(y / b) ** 2.4) ** np.float32(1 / 2.4)
@@ -94,7 +94,7 @@ def _oval(x: Array, y: Array, *, half_mm: tuple[float, float]) -> Array:
 def _paint_ribs(canvas: Canvas) -> None:
     """Paint the ribs: slanted rings in the muscle wall, which end above the costal margin."""
     x, y, z = canvas.x, canvas.y, canvas.z
-    depth_mm = (_oval(x, y - 3, half_mm=(129, 82)) - 1) * 100
+    depth_mm = (_compute_oval_level(x, y - 3, half_mm=(129, 82)) - 1) * 100
     height = (z + _RIB_SLOPE * y + 8) / _RIB_PITCH_MM
     off_mm = (height - np.round(height)) * _RIB_PITCH_MM
     ring = (off_mm / 6.5) ** 2 + ((depth_mm - 5) / 4.5) ** 2

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medseg.datasets.phantom.canvas import AIR_HU, Canvas, Organ, smooth_noise
+from medseg.datasets.phantom.canvas import AIR_HU, Canvas, Organ, draw_smooth_noise
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_the_box_of_two_corners_holds_the_points_between_them_and_no_others(canv
 
 
 def test_noise_has_mean_0_and_deviation_1_and_is_smooth_across_opposite_edges():
-    noise = smooth_noise(np.random.default_rng(0), 64, scale_pixels=4)
+    noise = draw_smooth_noise(np.random.default_rng(0), 64, scale_pixels=4)
     assert (noise.mean(), noise.std()) == (pytest.approx(0, abs=1e-9), pytest.approx(1))
     steps = np.abs(np.diff(noise, axis=0, append=noise[:1]))
     assert steps[-1].mean() < 2 * steps[:-1].mean() < 0.5

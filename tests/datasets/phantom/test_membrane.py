@@ -23,7 +23,7 @@ def publish(root, *, cases=3, test_cases=2, seed=0):
 
 
 def stack(size=128, slices=4):
-    made = list(membrane.stack(size, slices, seed=(0, 0)))
+    made = list(membrane.draw_stack(size, slices, seed=(0, 0)))
     return np.stack([image for image, _ in made]), np.stack([label for _, label in made])
 
 

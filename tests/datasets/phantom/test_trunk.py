@@ -7,9 +7,9 @@ from medseg.datasets.phantom.canvas import AIR_HU, Canvas
 from medseg.datasets.phantom.trunk import (
     FAT_HU,
     MUSCLE_HU,
-    abdominal_cavity,
-    cavity_level,
-    diaphragm_mm,
+    compute_cavity_level,
+    compute_diaphragm_mm,
+    find_abdominal_cavity,
     paint_chest,
     paint_spine,
     paint_table,
@@ -29,21 +29,23 @@ def test_the_wall_is_skin_fat_muscle_and_fat_from_the_outside_in():
 
 @pytest.mark.parametrize("side", [-1, 1])
 def test_the_cavity_is_an_oval_of_258_by_164_mm_that_lies_3_mm_to_the_front(side):
-    assert cavity_level(np.float32(side * 129), np.float32(3)) == pytest.approx(0, abs=1e-5)
-    assert cavity_level(np.float32(0), np.float32(3 + side * 82)) == pytest.approx(0, abs=1e-5)
-    assert cavity_level(np.float32(0), np.float32(3)) == 1
+    assert compute_cavity_level(np.float32(side * 129), np.float32(3)) == pytest.approx(0, abs=1e-5)
+    assert compute_cavity_level(np.float32(0), np.float32(3 + side * 82)) == pytest.approx(
+        0, abs=1e-5
+    )
+    assert compute_cavity_level(np.float32(0), np.float32(3)) == 1
 
 
 def test_the_right_dome_of_the_diaphragm_is_8_mm_higher_than_the_left_one():
-    tops = diaphragm_mm(np.float32([62, -66]), np.float32([6, 2]))
+    tops = compute_diaphragm_mm(np.float32([62, -66]), np.float32([6, 2]))
     np.testing.assert_allclose(tops, [74, 66])
-    assert diaphragm_mm(np.float32(62), np.float32(60)) < 74
+    assert compute_diaphragm_mm(np.float32(62), np.float32(60)) < 74
 
 
 def test_the_abdomen_ends_at_the_diaphragm_and_the_lung_begins_2_mm_above():
     points = [(62, 6, z) for z in (73, 75, 77)]
     canvas = make_canvas(*points)
-    inside = abdominal_cavity(canvas.x, canvas.y, canvas.z)
+    inside = find_abdominal_cavity(canvas.x, canvas.y, canvas.z)
     assert inside.ravel().tolist() == [True, False, False]
     paint_chest(canvas)
     assert canvas.hu.ravel().tolist() == [AIR_HU, AIR_HU, -840]
