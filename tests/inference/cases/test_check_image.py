@@ -9,7 +9,7 @@ import torch
 from ingest.dicom_writer import make_series, write_series
 from monai.data import MetaTensor
 from monai.transforms import EnsureChannelFirstd, LoadImaged
-from plausibility.test_hounsfield import scan
+from plausibility.scans import make_scan
 from pydicom.uid import PositronEmissionTomographyImageStorage
 
 from medseg.inference import CheckImaged
@@ -40,7 +40,7 @@ def mask():
 
 def test_images_of_the_kind_pass_unchanged_and_without_a_note(caplog):
     pictures = np.random.default_rng(0).integers(0, 256, (3, 30, 30))
-    for values, modality in ((scan(), "CT"), (resonance(), "MR"), (pictures, "picture")):
+    for values, modality in ((make_scan(), "CT"), (resonance(), "MR"), (pictures, "picture")):
         found = checked(values, modality)
         assert np.array_equal(found.numpy(), np.array(values, np.float32))
         assert notes_of(found) == []
@@ -51,7 +51,7 @@ def test_images_of_the_kind_pass_unchanged_and_without_a_note(caplog):
     ("values", "modality", "words"),
     [
         (resonance(), "CT", "no CT in Hounsfield units: .* below -50"),
-        (scan(), "MR", "this is a CT"),
+        (make_scan(), "MR", "this is a CT"),
         (mask(), "CT", "a label map or mask, not an image: it holds only 2 values from 0 to 2"),
         (mask(), "MR", "a label map or mask"),
         (mask()[..., 7], "picture", "a label map or mask"),
@@ -66,23 +66,23 @@ def test_what_contradicts_is_refused_with_the_remedy(values, modality, words):
 @pytest.mark.parametrize("stated", ["MR", "PT", "RTDOSE", "SEG"])
 def test_a_header_of_another_modality_is_refused(stated):
     with pytest.raises(ValueError, match=f"header says {stated}, the network was trained on CT"):
-        checked(scan(), header={"modality": stated})
+        checked(make_scan(), header={"modality": stated})
 
 
 def test_a_header_that_says_nothing_or_the_same_passes():
     for stated in ("", "CT"):
-        checked(scan(), header={"modality": stated})
+        checked(make_scan(), header={"modality": stated})
 
 
 @pytest.mark.parametrize("part", ["Head", "FOOT", "HAND"])
 def test_a_body_part_far_from_that_of_the_network_is_refused(part):
     with pytest.raises(ValueError, match=f"header says {part.upper()}, .*--force True"):
-        checked(scan(), header={"body_part": part}, body_part=["ABDOMEN", "LIVER"])
+        checked(make_scan(), header={"body_part": part}, body_part=["ABDOMEN", "LIVER"])
 
 
 def test_a_body_part_next_to_it_is_a_warning_that_is_kept_with_the_image(caplog):
     header = {"modality": "CT", "body_part": "Chest"}
-    found = checked(scan(), header=header, body_part=["ABDOMEN", "LIVER"])
+    found = checked(make_scan(), header=header, body_part=["ABDOMEN", "LIVER"])
     assert notes_of(found) == [
         "the DICOM header says CHEST, the network was trained on ABDOMEN or LIVER"
     ]
@@ -90,23 +90,23 @@ def test_a_body_part_next_to_it_is_a_warning_that_is_kept_with_the_image(caplog)
     assert "case a: the DICOM header says CHEST" in caplog.text
     assert "look at the image and its result before you use it" in caplog.text
     for same in ("LIVER", "liver", ""):
-        assert not notes_of(checked(scan(), header={"body_part": same}, body_part=["LIVER"]))
+        assert not notes_of(checked(make_scan(), header={"body_part": same}, body_part=["LIVER"]))
 
 
 def test_a_chest_is_no_abdomen_and_an_abdomen_with_lungs_is_one():
     """40 slices of 2.5 mm; a stack too low to say is a warning."""
     with pytest.raises(ValueError, match="a CT of the chest: in 100 mm every slice shows lung"):
-        checked(scan(lungs=40), body_part=["ABDOMEN"])
-    checked(scan(lungs=40), body_part=["CHEST"])
-    assert not notes_of(checked(scan(lungs=30), body_part=["ABDOMEN"]))
-    low = checked(scan(lungs=40)[..., -19:], body_part=["ABDOMEN"])
+        checked(make_scan(lungs=40), body_part=["ABDOMEN"])
+    checked(make_scan(lungs=40), body_part=["CHEST"])
+    assert not notes_of(checked(make_scan(lungs=30), body_part=["ABDOMEN"]))
+    low = checked(make_scan(lungs=40)[..., -19:], body_part=["ABDOMEN"])
     assert "every slice shows lung" in notes_of(low)[0]
 
 
 def test_half_a_chest_is_refused_and_a_scan_in_lung_coloured_air_is_none():
     with pytest.raises(ValueError, match="in 60 mm every slice shows lung"):
-        checked(scan(lungs=40)[..., -24:], body_part=["ABDOMEN"])
-    air = np.where(scan() < -500, -850, scan())
+        checked(make_scan(lungs=40)[..., -24:], body_part=["ABDOMEN"])
+    air = np.where(make_scan() < -500, -850, make_scan())
     assert not notes_of(checked(air, body_part=["ABDOMEN"]))
 
 
@@ -123,7 +123,7 @@ def test_a_ct_of_impossible_size_is_refused_as_it_lies_in_its_file():
     meters = np.diag([0.001, 0.001, 0.0025, 1])
     header = {"original_affine": meters, "spatial_shape": np.array([32, 32, 40])}
     with pytest.raises(ValueError, match=r"stated in another unit: .* 0\.001 mm"):
-        checked(scan(), header=header)
+        checked(make_scan(), header=header)
 
 
 @pytest.mark.parametrize(
@@ -132,17 +132,17 @@ def test_a_ct_of_impossible_size_is_refused_as_it_lies_in_its_file():
 def test_a_body_of_impossible_size_is_refused_with_its_size(times, words):
     """24 voxels wide."""
     grid = np.diag([times, times, 2.5, 1.0])
-    values = image(scan(), original_affine=grid, spatial_shape=np.array([32, 32, 40]))
+    values = image(make_scan(), original_affine=grid, spatial_shape=np.array([32, 32, 40]))
     values.affine = torch.tensor(grid)
     with pytest.raises(ValueError, match=f"in another unit: .*{words}"):
         CheckImaged("image", modality="CT", body_part=["ABDOMEN"])({"image": values})
 
 
 def test_shifted_values_thick_slices_and_a_turned_patient_are_warned_of():
-    assert "the median of the body is 2" in notes_of(checked(scan() + 200))[0]
+    assert "the median of the body is 2" in notes_of(checked(make_scan() + 200))[0]
     thick = {"original_affine": np.diag([1.0, 1, 16, 1]), "spatial_shape": np.array([32, 32, 40])}
-    assert "16 mm apart" in notes_of(checked(scan(), header=thick))[0]
-    spine = scan()
+    assert "16 mm apart" in notes_of(checked(make_scan(), header=thick))[0]
+    spine = make_scan()
     spine[:, 14:18, 20:24] = 1000  # at the front
     for parts in (["ABDOMEN"], ["CHEST"]):
         assert "front and back" in notes_of(checked(spine, body_part=parts))[0]
@@ -186,7 +186,7 @@ def test_an_unknown_modality_is_refused():
 
 def test_a_plain_tensor_is_judged_by_its_values():
     check = CheckImaged("image", modality="CT", body_part=["ABDOMEN"])
-    check({"image": torch.from_numpy(scan())})
+    check({"image": torch.from_numpy(make_scan())})
     with pytest.raises(ValueError, match="no CT"):
         check({"image": torch.from_numpy(resonance())})
 
@@ -215,6 +215,6 @@ def test_a_sop_class_that_contradicts_modality_reaches_the_outputs(tmp_path):
     read = LoadImaged("image", reader=VolumeReader())({"image": str(tmp_path / "ct")})["image"]
     assert read.meta["modality"] == "CT"
     header = {key: read.meta[key] for key in ("modality", "contradiction")}
-    [note] = notes_of(checked(scan(), header=header))
+    [note] = notes_of(checked(make_scan(), header=header))
     assert "Positron Emission Tomography Image Storage and Modality says CT" in note
     assert note.endswith("it is treated as CT")
