@@ -47,7 +47,7 @@ from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import make_not_found_error
 from medseg.datasets.sources.picture_files import find_format
-from medseg.datasets.sources.published import File, PublishedFiles, open_published
+from medseg.datasets.sources.published_files import File, PublishedFiles, open_published
 
 logger = logging.getLogger(__name__)
 

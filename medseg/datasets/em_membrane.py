@@ -32,7 +32,7 @@ from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import make_not_found_error
-from medseg.datasets.sources.published import PublishedFiles, open_published
+from medseg.datasets.sources.published_files import PublishedFiles, open_published
 
 BLOCKS = 6
 """Number of blocks of neighbouring slices; one is for testing, which leaves five for the folds."""

@@ -35,7 +35,7 @@ from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import make_not_found_error
-from medseg.datasets.sources.published import File, PublishedFiles, open_published
+from medseg.datasets.sources.published_files import File, PublishedFiles, open_published
 
 ARCHIVE = "data_road.zip"
 

@@ -37,7 +37,7 @@ from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import find_layouts, make_not_found_error
 from medseg.datasets.sources.picture_files import find_format
-from medseg.datasets.sources.published import File, PublishedFiles, open_published
+from medseg.datasets.sources.published_files import File, PublishedFiles, open_published
 
 SEQUENCE_ENDS = (
     *(25, 50, 67, 78, 103, 126, 151, 177, 199, 205),

@@ -14,12 +14,12 @@ from medseg.transforms.classes import (
 )
 from medseg.transforms.crop_centres import CropCentresd
 from medseg.transforms.elastic_grid import RandElasticGrid, RandElasticGridd
-from medseg.transforms.ignored import DropIgnoredd, ignored_index
+from medseg.transforms.ignored_voxels import DropIgnoredd, ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
 from medseg.transforms.regions import RegionMasksd, members
 from medseg.transforms.separate_objects import SeparateObjectsd
 from medseg.transforms.slice_dataset import SliceDataset
-from medseg.transforms.stored import StoredDataset
+from medseg.transforms.stored_dataset import StoredDataset
 from medseg.transforms.window import window
 
 __all__ = [

@@ -5,7 +5,7 @@ that it gathers: `{"liver": [1, 2]}` segments the liver with the tumour counted 
 `{"liver": [1], "tumour": [2]}` separates the two. Class indices are 1, 2, ... in that order;
 where a value is in two classes, which are regions then, the last of them has it, see
 `medseg.transforms.regions`. Every label value that no class gathers is background, 0. Values that a
-dataset marks to be left out become `IGNORE`, see `medseg.transforms.ignored`.
+dataset marks to be left out become `IGNORE`, see `medseg.transforms.ignored_voxels`.
 
 One foreground class, and regions that lie within each other, need one logit channel each (sigmoid);
 several classes apart need one more for the background (softmax). That rule lives in

@@ -18,7 +18,7 @@ from medseg.base.files import remove, set_aside, whole
 from medseg.base.text import listed
 from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.picture_files import find_format
-from medseg.datasets.sources.published import File
+from medseg.datasets.sources.published_files import File
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from medseg.datasets.sources.published import File
+from medseg.datasets.sources.published_files import File
 
 KEY = "medseg-source"
 """Keyword of the chunk."""

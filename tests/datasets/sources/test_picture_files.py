@@ -8,7 +8,7 @@ from datasets.sources.published_source import png
 from PIL import Image
 
 from medseg.datasets.sources import picture_files
-from medseg.datasets.sources.published import open_published
+from medseg.datasets.sources.published_files import open_published
 
 
 def test_every_page_is_read_and_a_picture_has_one(source):

@@ -6,7 +6,7 @@ from datasets.published import pack
 from PIL import Image
 
 from medseg.datasets.sources import stamp as _stamp
-from medseg.datasets.sources.published import File, open_published
+from medseg.datasets.sources.published_files import File, open_published
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 from PIL import ExifTags, Image
 
 from medseg.datasets import prepared
-from medseg.datasets.sources.published import open_published
+from medseg.datasets.sources.published_files import open_published
 from medseg.ingest import IngestError, Reason
 from medseg.ingest.pictures.file import read_label_picture, read_picture
 from medseg.ingest.pictures.load import PictureReader

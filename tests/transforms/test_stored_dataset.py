@@ -1,4 +1,4 @@
-"""Tests of medseg.transforms.stored: a case is made once, and what is damaged is made anew."""
+"""Tests of medseg.transforms.stored_dataset: a case is made once, a damaged one is made anew."""
 
 import pytest
 import torch

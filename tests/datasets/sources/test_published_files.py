@@ -1,5 +1,5 @@
-"""Tests of medseg.datasets.sources.published: folders and archives give the same files, or say why
-not."""
+"""Tests of medseg.datasets.sources.published_files: a folder and an archive give the same files, or
+say why not."""
 
 import os
 import zipfile
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from datasets.sources.published_source import pack, unpack
 
-from medseg.datasets.sources import published as published_files
-from medseg.datasets.sources.published import open_published
+from medseg.datasets.sources import published_files
+from medseg.datasets.sources.published_files import open_published
 
 FILES = {
     "set/images/10.png": b"ten",

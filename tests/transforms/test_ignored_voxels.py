@@ -1,4 +1,4 @@
-"""Tests of medseg.transforms.ignored: ignored voxels are background for MONAI's metrics."""
+"""Tests of medseg.transforms.ignored_voxels: ignored voxels are background for MONAI's metrics."""
 
 import math
 
@@ -10,7 +10,7 @@ from monai.transforms import AsDiscreted, Compose, ConcatItemsd, CopyItemsd
 
 from medseg.base.class_values import ignored_values
 from medseg.transforms import IGNORE, BorderWeightd, DropIgnoredd, MergeLabelsd, ignored_index
-from medseg.transforms.ignored import drop_ignored
+from medseg.transforms.ignored_voxels import drop_ignored
 
 LABEL = torch.tensor([[[0, 1, IGNORE], [2, IGNORE, 1]]], dtype=torch.uint8)
 PRED = torch.tensor([[[1, 1, 2], [2, 0, 2]]], dtype=torch.uint8)

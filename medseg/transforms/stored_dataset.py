@@ -1,4 +1,4 @@
-"""Stored: the result of a transform for each case, kept in a folder for later epochs and runs."""
+"""Stored dataset: the result of a transform for each case, kept for later epochs and runs."""
 
 import logging
 import os

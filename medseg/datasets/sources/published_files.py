@@ -1,4 +1,4 @@
-"""Published: the files of a dataset as downloaded, in a folder or in a zip archive."""
+"""Published files: the files of a dataset as downloaded, in a folder or in a zip archive."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Ignored: voxels of a dataset that count neither in a loss nor in a score.
+"""Ignored voxels: those of a dataset that count neither in a loss nor in a score.
 
 A label map may mark voxels whose class is unknown or of no interest, Cityscapes' void and the
 border of KITTI's valid area for instance. `MergeLabels(classes, ignore=...)` gives all of them the
