@@ -1,8 +1,16 @@
 """Imports point down the ranks of the layout, folders stay small, and the picture is current."""
 
+import ast
 from pathlib import Path
 
 import pytest
+
+INGEST_ORDER = (
+    *("reasons", "folder", "formats", "packing", "content", "checks", "metadata", "codestreams"),
+    *("dicom/files", "dicom/header", "dicom/pixels", "dicom/consistency", "dicom/rules"),
+    *("dicom/values", "dicom", "pictures", "volumes", "load", "inspect_files", "reader"),
+)
+"""Each imports those before it alone, but for what only types need."""
 
 
 @pytest.fixture
@@ -22,6 +30,12 @@ def violations(layout, room: str, source: str) -> list[str]:
 
 def _files(repository: Path) -> list[Path]:
     return sorted((repository / "medseg").rglob("*.py"))
+
+
+def _place(module: Path) -> int:
+    """Where a file of ingest stands in `INGEST_ORDER`, by its folder or at the top by its name."""
+    folder = module.parent.as_posix()
+    return INGEST_ORDER.index(module.stem if folder == "." else folder)
 
 
 def test_every_import_points_down(layout, repository):
@@ -97,3 +111,15 @@ def test_an_import_down_or_within_passes(layout, room, source):
 def test_a_relative_import_is_found(layout):
     with pytest.raises(ValueError, match="relative import"):
         list(layout.imported_rooms("from . import geometry"))
+
+
+def test_ingest_reads_in_one_direction(repository):
+    root = repository / "medseg" / "ingest"
+    modules = [p.relative_to(root) for p in root.rglob("*.py") if p.name != "__init__.py"]
+    for module in modules:
+        tree = ast.parse((root / module).read_text())
+        for imported in (n.module or "" for n in tree.body if isinstance(n, ast.ImportFrom)):
+            _, _, below = imported.partition("medseg.ingest.")
+            other = Path(*below.split(".")).with_suffix(".py") if below else None
+            if other in modules:
+                assert _place(other) <= _place(module), (module, imported)

@@ -26,7 +26,7 @@ WORKSPACE = {
 """The largest measured memory of a pass, without a reserve, divided by that of its tensors. The
 rest is workspace of convolutions, copies in another layout, and pages that the allocator keeps.
 OpenVINO is below 1 since it never holds the maps that a node concatenates. Measured on a CPU with
-`NestedUNet` (`tests/inference/test_peak.py`); all else, GPUs too, is assumed `WORKSPACE_ELSE`."""
+`NestedUNet` (`tests/integration/test_peak.py`); all else, GPUs too, is assumed `WORKSPACE_ELSE`."""
 
 WORKSPACE_ELSE = 2.2
 

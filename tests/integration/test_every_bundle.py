@@ -18,6 +18,7 @@ import torch
 from monai.bundle import ConfigParser
 from PIL import Image
 
+from medseg.base.errors import root_cause
 from medseg.bundles import build
 from medseg.bundles.run import run_bundle
 from medseg.datasets import phantom
@@ -187,3 +188,22 @@ def test_segmentation_gives_a_label_map_of_the_size_of_each_image(workspace):
             size = Image.open(image).size[::-1]
         assert values.shape == size
         assert set(np.unique(values)) <= set(range(len(classes) + 1))
+
+
+@pytest.mark.parametrize("workflow", ["evaluate", "inference"])
+@pytest.mark.parametrize("name", build.list_names(REPOSITORY / "bundles"))
+def test_windows_that_the_network_cannot_take_are_refused_before_weights_are_read(name, workflow):
+    parser = ConfigParser()
+    parser.read_config(REPOSITORY / "bundles" / name / f"{workflow}.json")
+    axes = parser.get_parsed_content("spatial_dims")
+    parser.update({"roi_size": [1] * axes, "channels": [2] * 5})
+    run = "evaluating" if workflow == "evaluate" else "inference"
+    asks, reads = (
+        next(n for n, text in enumerate(parser[run]) if word in text)
+        for word in ("check_windows(", "load_weights(")
+    )
+    assert asks < reads
+    parser.parse()
+    with pytest.raises(RuntimeError) as caught:  # MONAI's, around ours
+        parser.get_parsed_content(f"{run}#{asks}")
+    assert "roi_size" in str(root_cause(caught.value))

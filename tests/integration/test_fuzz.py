@@ -3,7 +3,7 @@
 A worker process (`fuzz_worker.py`) spoils the files of a small corpus in thousands of ways that a
 seed repeats, and reads each. To see one case again:
 
-    python tests/ingest/fuzz_worker.py CORPUS --kind KIND --seed SEED --first INDEX --count 1
+    python tests/integration/fuzz_worker.py CORPUS --kind KIND --seed SEED --first INDEX --count 1
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from ingest.dicom.test_photograph import RGB, compressed, encoded, palette, photograph
 from ingest.dicom_writer import compress_series, make_enhanced, make_series, write_series
-from ingest.fuzz_worker import READERS
+from integration.fuzz_worker import READERS
 from PIL import Image
 from pydicom import uid
 from pydicom.fileset import FileSet
