@@ -156,25 +156,25 @@ def page(numbers: Mapping[str, Any]) -> str:
         "# Speed and memory beside MONAI",
         "",
         "Written by `scripts/benchmark.py`. MONAI's BasicUNetPlusPlus and NestedUNet have the same "
-        f"weights, features {CHANNELS}, {NORM} norm as MONAI's spleen bundle has it, {CLASSES} "
-        "classes. Each run is a process of its own, in turn; seconds are from the network to the "
-        "label map, with all that is made for it, medians of the runs; the peak is the most that "
-        "was ever resident, with PyTorch and MONAI themselves.",
+        f"weights, the features {CHANNELS}, {NORM} norm as in MONAI's spleen bundle, and {CLASSES} "
+        "classes. Each run is a separate process, and the ways take turns. The seconds count from "
+        "the loaded network to the label map, with all preparation; they are medians of the runs. "
+        "The peak is the highest resident memory of the process, PyTorch and MONAI included.",
         "",
         f"- {STOCK}: `SlidingWindowInferer` or `SliceInferer`, overlap 0.5, 4 windows at a time, "
-        "float32, as its spleen bundle has it",
-        f"- {TUNED}: allocator that keeps pages, autocast to what pays on the CPU, channels last, "
-        "overlap 0.25, Gaussian, 1 window at a time; in PyTorch, without OpenVINO",
-        f"- {OURS}: `OverlapTileInferer` in crop mode with `Predictor` in its default for the "
-        "device; in 3D with a halo of 16. In training the network, placed by `networks.to_device`, "
-        "with the allocator and autocast",
-        f"- {SKIPPING}: the same with `skip=0`, below which the HU window {WINDOW_HU} maps air",
+        "float32, as in MONAI's spleen bundle",
+        f"- {TUNED}: an allocator that keeps freed pages, autocast to the fastest precision of the "
+        "CPU, channels last, overlap 0.25, Gaussian, 1 window at a time; PyTorch without OpenVINO",
+        f"- {OURS}: `OverlapTileInferer` in crop mode, with the default `Predictor` of the device; "
+        "in 3D with a halo of 16. In training: the network after `networks.to_device`, with the "
+        "allocator and autocast",
+        f"- {SKIPPING}: the same with `skip=0`, the value of air in the HU window {WINDOW_HU}",
         "",
-        "TFLOP are the operations of all passes through the network, two for a multiply-add. The "
-        "rate of a usual pass is held against the product of two matrices in the same precision on "
-        "the same threads. Weights that are named have learnt this volume by heart "
-        "(`scripts/train_benchmark.py`), so that label maps can be compared; Dice with the label "
-        "says nothing of other patients. No GPU was measured.",
+        "TFLOP counts the operations of all passes through the network, two for a multiply-add. "
+        "The rate of a typical pass is compared with that of the product of two matrices in the "
+        "same precision on the same threads. If weights are named, they were trained on this "
+        "volume alone (`scripts/train_benchmark.py`), so that the label maps can be compared. So "
+        "the Dice with the label says nothing about other patients. No GPU was measured.",
     ]
     for workload in numbers["workloads"].values():
         lines += ["", f"## {workload['title'][0].upper()}{workload['title'][1:]}", ""]
@@ -186,8 +186,8 @@ def page(numbers: Mapping[str, Any]) -> str:
 def segmentation(workload: Mapping[str, Any]) -> Iterator[str]:
     """The table of a volume that was segmented."""
     yield (
-        f"Volume {workload['volume']}, weights {workload['weights'] or 'random'}, windows of "
-        f"{'x'.join(map(str, workload['window']))} in MONAI and of at most "
+        f"The volume is {workload['volume']}, the weights are {workload['weights'] or 'random'}. "
+        f"The windows have {'x'.join(map(str, workload['window']))} in MONAI and at most "
         f"{'x'.join(map(str, workload['tile']))} in medseg, which is run by "
         f"`{workload['rows'][OURS]['run']}`. Runs: "
         + ", ".join(f"{way} {len(row['runs'])}" for way, row in workload["rows"].items())
@@ -198,15 +198,15 @@ def segmentation(workload: Mapping[str, Any]) -> Iterator[str]:
         "way",
         "seconds",
         "times faster",
-        "than tuned",
+        "faster than tuned",
         "peak GiB",
-        "of the first",
+        "share of the first",
         "TFLOP",
         "seconds in the network",
         "GFLOP/s of a pass",
-        "of a matrix product",
+        "share of a matrix product",
         "Dice with the first",
-        "with the label",
+        "Dice with the label",
     )
     first, tuned = (workload["rows"][way] for way in (STOCK, TUNED))
     for way, row in workload["rows"].items():
@@ -230,10 +230,11 @@ def segmentation(workload: Mapping[str, Any]) -> Iterator[str]:
 def training(workload: Mapping[str, Any]) -> Iterator[str]:
     """The table of training steps: seconds of one, and the losses beside the first way's."""
     yield (
-        f"{workload['steps']} steps of Adam on patches of {workload['volume']}, its organ to find, "
-        f"{'x'.join(map(str, workload['window']))}; a step is the median after the first two. "
-        "Losses are compared step by step with the first way's, in the second half; other initial "
-        "weights show what difference is noise."
+        f"Each way makes {workload['steps']} steps of Adam on patches of {workload['volume']} of "
+        f"{'x'.join(map(str, workload['window']))}, with its organ as the target. The seconds are "
+        "the median of the steps without the first two. The losses are compared step by step with "
+        "those of the first way, in the second half of the steps. The row with other initial "
+        "weights shows which difference is only noise."
     )
     yield ""
     yield from table(

@@ -211,11 +211,12 @@ def page(rows: Sequence[Row], numbers: Mapping[str, Any]) -> str:
         "# Memory and time beside MONAI's BasicUNetPlusPlus",
         "",
         f"Written by `scripts/benchmark_memory.py`. The networks have the channels {CHANNELS}, one "
-        "input and one output channel, affine instance normalisation and the same random weights; "
-        "none has deep supervision; the batch is 1. A peak is the growth of the resident set at "
-        "its highest during one call, in a process of its own. Times are taken in turn in one "
-        "process. Ratios are to the first network. In inference all numbers are medians, in "
-        "training they come from one run. The last column is the largest difference of the logits.",
+        "input and one output channel, affine instance normalisation and the same random weights. "
+        "They have no deep supervision, and the batch is 1. The peak is the largest growth of the "
+        "resident memory during one call, in a separate process. The times are measured in one "
+        "process, in which the networks take turns. The ratios compare with the first network. In "
+        "inference all numbers are medians; in training they come from one run. The last column is "
+        "the largest difference of the logits.",
         "",
         *setting_lines(numbers),
     ]

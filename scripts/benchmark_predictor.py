@@ -216,11 +216,11 @@ def page(numbers: Mapping[str, Any]) -> str:
     lines = [
         "# What each way to run a network gains",
         "",
-        "Written by `scripts/benchmark_predictor.py`. The ways are timed in turn in one process, "
-        "on NestedUNet with batch norm, random weights and the channels "
-        f"{CHANNELS}; seconds are medians, ratios medians of those within each round. The "
-        "allocator keeps freed pages in all of them (see [memory](memory.md) for what that gains). "
-        "The first pass has all that is made for it.",
+        "Written by `scripts/benchmark_predictor.py`. The ways take turns in one process. The "
+        "network is a NestedUNet with batch norm, random weights and the channels "
+        f"{CHANNELS}. The seconds are medians, and the ratios are medians of the ratios within "
+        "each round. The allocator keeps freed pages in all ways ([memory](memory.md) shows what "
+        "this gains). The first pass includes all preparation, such as compiling.",
         "",
         *setting_lines(numbers),
     ]
@@ -229,8 +229,8 @@ def page(numbers: Mapping[str, Any]) -> str:
     if numbers["agreements"]:
         lines += ["", "## Agreement with PyTorch in float32", ""]
         lines += [
-            "Trained weights, with the preprocessing and the windows of the bundle: Dice over all "
-            "voxels of all cases, and that of the worst case.",
+            "With trained weights, and with the preprocessing and the windows of the bundle: the "
+            "Dice over all voxels of all cases, and the Dice of the worst case.",
             "",
             "| bundle | cases | backend | class | Dice | worst case |",
             "|---|---|---|---|---|---|",
@@ -241,7 +241,8 @@ def page(numbers: Mapping[str, Any]) -> str:
 
 def times_table(network: Mapping[str, Any]) -> Iterator[str]:
     """A line for each way."""
-    yield "| way | seconds | times faster | GFLOP/s | of a matrix product | first pass, seconds |"
+    titles = "seconds | times faster | GFLOP/s | share of a matrix product | first pass, seconds"
+    yield f"| way | {titles} |"
     yield "|---|---|---|---|---|---|"
     for name, row in network["rows"].items():
         part = row["gflops"] / network["matrix_gflops"][name.split(", ")[-1]]

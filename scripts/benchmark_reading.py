@@ -88,11 +88,12 @@ def page(numbers: dict) -> str:
         "# Time to read a DICOM series",
         "",
         f"Written by `scripts/benchmark_reading.py`. A CT series of {slices} uncompressed slices "
-        f"of {columns}x{rows}, int16, one file each, is read whole from the cache of the file "
-        f"system, {numbers['rounds']} times in turn in one process. SimpleITK's time is that of "
-        "`GetGDCMSeriesFileNames`, `Execute` and `GetArrayFromImage`; ours includes the verdict "
-        "on every header. Both give the same voxels, which is checked. Seconds are medians and "
-        "depend on what else the machine did; the ratio is the median of those within each round.",
+        f"of {columns}x{rows}, int16, in one file each, is read completely from the cache of the "
+        f"file system, {numbers['rounds']} times by each reader, in turn, in one process. "
+        "SimpleITK's time is that of `GetGDCMSeriesFileNames`, `Execute` and `GetArrayFromImage`; "
+        "the time of medseg includes the verdict on every header. The script checks that both "
+        "give the same voxels. The seconds are medians, and depend on other work of the machine; "
+        "the ratio is the median of the ratios within each round.",
         "",
         *setting_lines(numbers),
         "",

@@ -106,14 +106,15 @@ def _lines(numbers: Mapping[str, Any]) -> Iterator[str]:
     yield "# How far a label map depends on the windows"
     yield ""
     yield (
-        "Written by `scripts/benchmark_windows.py`. 2D networks that differ in their norm alone, "
-        f"trained alike on patches of {TRAINED}x{TRAINED} of one volume "
-        f"(`scripts/train_benchmark.py`), segment {numbers['volume']} in float32, by windows of "
-        "other sizes too. Instance norm takes its statistics from the window, so each size gives "
-        "an answer of its own; batch norm has those of the training. The first Dice is with "
-        "windows as in training, blended at overlap 0.5; the second is with the label that the "
-        "weights were trained on, and says nothing of other patients. Cropped windows are as small "
-        "as their number allows, and may be smaller than `roi_size`."
+        "Written by `scripts/benchmark_windows.py`. Two 2D networks that differ only in their norm "
+        f"were trained in the same way on patches of {TRAINED}x{TRAINED} of one volume "
+        f"(`scripts/train_benchmark.py`). They segment {numbers['volume']} in float32, in windows "
+        "of this and of other sizes. Instance norm takes its statistics from the window, so each "
+        "window size gives a different label map. Batch norm uses the statistics of the training. "
+        "The first Dice compares with the label map from windows as in training, blended with "
+        "overlap 0.5. The second Dice compares with the label that the weights were trained on, so "
+        "it says nothing about other patients. Cropped windows are as small as their number "
+        "allows, and may be smaller than `roi_size`."
     )
     yield ""
     yield from setting_lines(numbers)
