@@ -175,17 +175,7 @@ class Planner:
 
         Not every caller can take labels instead of logits, so smaller windows are named too.
         """
-        step = self.settings.tiling.step(image.ndim - 2, layers_of(network))
-        sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
-        largest = self._without_slice_axis([min(n, round_up(size, s)) for n, size, s in sizes])
-        batches = [self._with(batch_size=n) for n in range(plan.batch_size, 0, -1)]
-        steps = self._without_slice_axis(step)
-        trained = self._with_training_windows(image, network, steps)
-        windows = trained or [self._with_windows(roi) for roi in _smaller_windows(largest, steps)]
-        labels_of_batches, labels_of_windows = (
-            [planner._with(output="labels") for planner in planners]
-            for planners in (batches, windows)
-        )
+        trained, rounds = self._alternatives(plan, image, network)
         least: list[int] = []
 
         def first(planners: Sequence[Planner]) -> str | None:
@@ -203,12 +193,33 @@ class Planner:
                 return " and ".join(other._changed_settings(self)) + effect
             return None
 
-        for choices in [batches], [labels_of_batches, windows], [labels_of_windows]:
+        for choices in rounds:
             if named := [text for planners in choices if (text := first(planners))]:
                 return f"pass {', or '.join(named)}"
         more = "raise the limit" if limited else "take a machine with more memory"
         layout = ", with windows as in training," if trained else ""
         return f"the least that works{layout} is {format_bytes(min(least))}: {more}"
+
+    def _alternatives(
+        self, plan: Plan, image: Tensor, network: Callable[..., Tensor]
+    ) -> tuple[bool, list[list[list["Planner"]]]]:
+        """Whether windows must stay as in training, and what to try, round by round.
+
+        Of each list of a round the first planner that fits is named.
+        """
+        step = self.settings.tiling.step(image.ndim - 2, layers_of(network))
+        sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
+        largest = self._without_slice_axis([min(n, round_up(size, s)) for n, size, s in sizes])
+        batches = [self._with(batch_size=n) for n in range(plan.batch_size, 0, -1)]
+        steps = self._without_slice_axis(step)
+        trained = self._with_training_windows(image, network, steps)
+        windows = trained or [self._with_windows(roi) for roi in _smaller_windows(largest, steps)]
+        labels_of_batches, labels_of_windows = (
+            [planner._with(output="labels") for planner in planners]
+            for planners in (batches, windows)
+        )
+        rounds = [[batches], [labels_of_batches, windows], [labels_of_windows]]
+        return bool(trained), rounds
 
     def _with_training_windows(
         self, image: Tensor, network: Callable[..., Tensor], step: Sequence[int]
