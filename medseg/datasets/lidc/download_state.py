@@ -18,7 +18,7 @@ class Scan:
     """The first series that was found of a Series Instance UID.
 
     Attributes:
-        content: see `content_of`.
+        content: see `medseg.datasets.lidc.source.hash_content`.
         folders: where its files are.
         outcome: what has become of it.
     """

@@ -73,6 +73,16 @@ def drop_copies_of_tests(
     testing: Sequence[Mapping[str, Any]],
     digests: Mapping[str, str],
 ) -> list[Item]:
+    """Leave out the cases whose image is that of a test case; each is logged.
+
+    Args:
+        items: the cases for training.
+        testing: the published test cases.
+        digests: of all of them, as `check_cases` gives them.
+
+    Returns:
+        Copies of the other items.
+    """
     tested = {digests[item["case"]]: item["case"] for item in testing}
     kept = []
     for item in items:
@@ -86,7 +96,18 @@ def drop_copies_of_tests(
 
 
 def join_patients_with_copies(items: Sequence[Item], digests: Mapping[str, str]) -> list[Item]:
-    """Give the patients who share an image one name, the first in alphabetical order."""
+    """Give the patients who share an image one name, the first in alphabetical order.
+
+    So no split separates copies, nor patients joined by copies through a third one. Each pair of
+    copies is logged.
+
+    Args:
+        items: the cases.
+        digests: of all of them, as `check_cases` gives them.
+
+    Returns:
+        Copies of the items with these patients.
+    """
     first_with: dict[str, str] = {}
     joined: dict[str, str] = {item["patient"]: item["patient"] for item in items}
 
