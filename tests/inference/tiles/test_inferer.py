@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from inference.tiles.small_networks import apply, settled, small
 from monai.data import MetaTensor
 from monai.inferers import SliceInferer, sliding_window_inference
 from torch import nn
@@ -29,25 +30,6 @@ class Count(nn.Module):
     def forward(self, x):
         self.shapes.append(tuple(x.shape))
         return x
-
-
-def small(dims, **options):
-    torch.manual_seed(0)
-    options = {"channels": (2, 3, 4), "norm": None, "skip_channels": 2, **options}
-    return NestedUNet(dims, 1, 3, **options).eval()
-
-
-def apply(network, image, **options):
-    return OverlapTileInferer(**options)(image, network)
-
-
-def settled(network, dims):
-    """Batch norm with statistics that are not those of a new layer."""
-    network.train()
-    with torch.no_grad():
-        for _ in range(3):
-            network(torch.randn(2, 1, *[16] * dims) * 2 + 1)
-    return network.eval()
 
 
 @pytest.mark.parametrize("size", [(20,), (7, 13), (5, 6, 9), (1, 4)])
@@ -392,58 +374,10 @@ def test_a_network_is_pruned_once(monkeypatch):
     assert len(pruned) == 1
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [
-        nn.BatchNorm2d(1),
-        nn.InstanceNorm2d(1, track_running_stats=True),
-        nn.Dropout(0.5),
-        nn.RReLU(),
-    ],
-)
-def test_a_network_in_training_is_refused_where_it_answers_otherwise(layer):
-    alike = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Dropout(0.0), nn.InstanceNorm2d(1))
-    network = nn.Sequential(alike, layer)
-    image = torch.randn(1, 1, 16, 16)
-    assert OverlapTileInferer(16, halo=0).plan(image, network).layout.count == 1
-    with pytest.raises(ValueError, match=r"the network is in training .*: call eval\(\)$"):
-        apply(network, image, roi_size=16, halo=0)
-    apply(network.eval(), image, roi_size=16, halo=0)
-    apply(alike.train(), image, roi_size=16, halo=0)
-
-
-def test_a_thick_window_over_one_voxel_is_warned_of(caplog):
-    with caplog.at_level(logging.WARNING):
-        image = MetaTensor(torch.rand(1, 1, 16, 1, 1), meta={"filename_or_obj": ["ct.nii"]})
-        apply(small(3), image, roi_size=16, halo=0, edge="network")
-    assert caplog.messages == [
-        "the image ct.nii is one voxel thick along axis 1 and 2, where the network sees 4 and 4: "
-        "all else is padding, so the result may be useless"
-    ]
-    caplog.clear()
-    apply(small(2), torch.rand(1, 1, 16, 16, 1), roi_size=16, halo=0, slices=2)
-    apply(small(2), torch.rand(1, 1, 16, 2), roi_size=16, halo=0)
-    assert not caplog.messages
-
-
 @pytest.mark.parametrize("ask", [OverlapTileInferer.__call__, OverlapTileInferer.plan])
 def test_an_image_that_is_no_tensor_is_refused(ask):
     with pytest.raises(TypeError, match=r"got ndarray: pass torch.as_tensor\(image\)$"):
         ask(OverlapTileInferer(16, halo=0), np.zeros((1, 1, 16, 16), np.float32), small(2))
-
-
-def test_an_image_of_one_value_is_warned_of(caplog):
-    with caplog.at_level(logging.WARNING):
-        images = torch.stack(
-            [torch.rand(1, 16, 16), *torch.tensor([7.0, 8]).expand(1, 16, 16, 2).movedim(-1, 0)]
-        )
-        apply(small(2), images, roi_size=16, halo=0)
-        named = MetaTensor(images[1:2], meta={"filename_or_obj": ["ct.nii"]})
-        apply(small(2), named, roi_size=16, halo=0)
-    assert caplog.messages == [
-        f"the image {name} everywhere, as the network sees it: nothing can be found in it"
-        for name in ("1 is 7", "2 is 8", "ct.nii is 7")
-    ]
 
 
 @pytest.mark.parametrize(
@@ -471,14 +405,6 @@ def test_a_level_is_in_eval():
     answer = apply(network.train(), image, roi_size=16, halo=0, edge="network", level=1)
     with torch.no_grad():
         assert torch.allclose(answer, network.eval().prune(1)(image), atol=1e-6)
-
-
-def test_an_image_of_another_type_than_the_weights_is_refused():
-    network = small(2)
-    with pytest.raises(ValueError, match=r"weights, torch.float32, got torch.float64: pass image"):
-        apply(network, torch.zeros(1, 1, 16, 16).double(), roi_size=16, halo=0)
-    answer = apply(network.double(), torch.zeros(1, 1, 16, 16).double(), roi_size=16, halo=0)
-    assert answer.dtype == torch.float64
 
 
 @pytest.mark.parametrize("value", [0, 1])
@@ -604,9 +530,3 @@ def test_probabilities_of_several_images_are_refused_before_any_window(tmp_path)
     with pytest.raises(ValueError, match="one image at a time, got 2: pass them one by one"):
         inferer(torch.zeros(2, 1, 8), None)
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("dtype", [torch.int16, torch.uint8, torch.bfloat16])
-def test_images_that_are_no_floats_are_refused(dtype):
-    with pytest.raises(ValueError, match=f"float32 or float64, got {dtype}: pass image.float"):
-        OverlapTileInferer(4, halo=0)(torch.zeros(1, 1, 4, dtype=dtype), lambda windows: windows)

@@ -1,0 +1,56 @@
+"""Tests of medseg.inference.outputs.source: the files, the name and the grid of a case."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+
+from medseg.inference.outputs.source import case_name, files_of, source_geometry
+
+
+@pytest.mark.parametrize(
+    ("stated", "files"),
+    [("a.nii", ["a.nii"]), (["a.nii", "b.nii"], ["a.nii", "b.nii"]), ([Path("c")], ["c"])],
+)
+def test_the_files_of_an_image_are_those_of_its_meta_data(stated, files):
+    assert files_of(MetaTensor(torch.zeros(1, 1, 4, 4), meta={"filename_or_obj": stated})) == files
+
+
+def test_a_plain_tensor_and_one_made_in_memory_have_no_files():
+    assert files_of(torch.zeros(1, 1, 4, 4)) == []
+    assert files_of(MetaTensor(torch.zeros(1, 1, 4, 4))) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("study/ct.nii.gz", "ct"),
+        ("study/ct.1.dcm", "ct.1"),
+        ("study/../ct.nrrd", "ct"),
+        ("study/1.2.840", "1.2.840"),
+    ],
+)
+def test_a_case_is_named_after_its_file_without_the_suffix_of_an_image(path, name):
+    assert case_name(Path(path)) == name
+
+
+def test_a_case_is_named_after_its_whole_folder_and_after_a_link_and_not_its_target(
+    tmp_path, monkeypatch
+):
+    folder, link = tmp_path / "patient.nii", tmp_path / "other.nii"
+    folder.mkdir()
+    link.symlink_to(folder)
+    assert (case_name(folder), case_name(link)) == ("patient.nii", "other.nii")
+    monkeypatch.chdir(folder)
+    assert case_name(Path(".")) == "patient.nii"
+
+
+def test_the_grid_is_that_of_the_file_whatever_was_done_to_the_image():
+    affine = np.diag([2.0, 3.0, 4.0, 1.0])
+    image = MetaTensor(torch.zeros(1, 5, 5, 5), affine=torch.eye(4))
+    image.meta |= {"original_affine": affine, "spatial_shape": np.array([10, 20, 30])}
+    grid = source_geometry(image)
+    assert grid.shape == (10, 20, 30)
+    assert np.array_equal(grid.affine, affine)
