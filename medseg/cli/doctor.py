@@ -31,7 +31,7 @@ _DECODERS = {
     "RLE": ("RLELossless",),
     "deflated": ("DeflatedExplicitVRLittleEndian",),
 }
-_DECODER_REMEDY = "pip install pylibjpeg-libjpeg pylibjpeg-openjpeg pyjpegls"
+_DECODER_REMEDY = "pip install imagecodecs pylibjpeg pylibjpeg-openjpeg pyjpegls"
 
 
 @dataclass(frozen=True)
@@ -153,14 +153,18 @@ def _gib(size: float) -> str:
 def _decoders() -> Iterator[Finding]:
     try:
         import pydicom.uid
-        from pydicom.pixels import get_decoder
+
+        from medseg.ingest.dicom.pixels.decoders import find_plugin
     except ImportError:
         return  # told among the packages already
     for topic, names in _DECODERS.items():
-        decoders = [get_decoder(getattr(pydicom.uid, name)) for name in names]
-        plugins = [set(decoder.available_plugins) for decoder in decoders]
-        missing = [decoder.UID.name for decoder in decoders if not decoder.is_available]
-        by = ", ".join(sorted(set.intersection(*plugins))) or "pydicom itself"
+        plugins, missing = set(), []
+        for syntax in (getattr(pydicom.uid, name) for name in names):
+            try:
+                plugins.add(find_plugin(syntax))
+            except NotImplementedError:
+                missing.append(syntax.name)
+        by = ", ".join(sorted(plugins)) or "medseg itself"
         text = f"cannot decode {', '.join(missing)}: {_DECODER_REMEDY}" if missing else f"by {by}"
         yield Finding(not missing, f"DICOM {topic}", text)
 

@@ -4,11 +4,11 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
 
-import pydicom.pixels
 import pytest
 
 from medseg.cli import doctor
 from medseg.cli.doctor import findings
+from medseg.ingest.dicom.pixels import decoders
 
 
 @pytest.fixture
@@ -152,15 +152,25 @@ def test_a_transfer_syntax_without_decoder_is_bad(monkeypatch):
     def get_decoder(uid):
         return SimpleNamespace(UID=uid, is_available=False, available_plugins=())
 
-    monkeypatch.setattr(pydicom.pixels, "get_decoder", get_decoder)
+    monkeypatch.setattr(decoders, "get_decoder", get_decoder)
     finding = _finding("DICOM JPEG-LS")
     assert not finding.ok
     assert finding.text.startswith("cannot decode JPEG-LS Lossless Image Compression, JPEG")
     assert ": pip install " in finding.text
 
 
-def test_the_plugins_of_a_decoder_are_named():
-    assert "pydicom" in _finding("DICOM RLE").text
+@pytest.mark.parametrize(
+    ("topic", "text"),
+    [
+        ("JPEG baseline", "by pillow"),
+        ("JPEG lossless", "by imagecodecs"),
+        ("JPEG-LS", "by pyjpegls"),
+        ("JPEG 2000", "by pylibjpeg"),
+        ("RLE", "by medseg itself"),
+    ],
+)
+def test_the_decoder_that_is_used_is_named(topic, text):
+    assert _finding(f"DICOM {topic}").text == text
 
 
 @pytest.mark.parametrize(("taken", "text"), [(True, "tuned"), (False, "left as it is")])

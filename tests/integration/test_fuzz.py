@@ -19,11 +19,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from imagecodecs import jpeg8_encode
 from ingest.dicom.test_photograph import RGB, compressed, encoded, palette, photograph
 from ingest.dicom_writer import compress_series, make_enhanced, make_series, write_series
 from integration.fuzz_worker import READERS
 from PIL import Image
 from pydicom import uid
+from pydicom.encaps import encapsulate
 from pydicom.fileset import FileSet
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")
@@ -91,6 +93,20 @@ def ct(syntax: uid.UID) -> Callable[[Path], Kind]:
         if not syntax.is_little_endian:
             slices[0].PixelData = smooth((40, 44)).astype(">i2").tobytes()
         slices[0].save_as(folder / "a.dcm", enforce_file_format=True)
+        return one_file("a.dcm")
+
+    return write
+
+
+def ct_jpeg(syntax: uid.UID, **options: object) -> Callable[[Path], Kind]:
+    def write(folder: Path) -> Kind:
+        plane = smooth((40, 44), np.uint16)
+        (slice_,) = make_series(plane[None])
+        slice_.PixelData = encapsulate([jpeg8_encode(plane, **options)])
+        slice_["PixelData"].is_undefined_length = True
+        slice_.BitsStored, slice_.HighBit = options["bitspersample"], options["bitspersample"] - 1
+        slice_.file_meta.TransferSyntaxUID = syntax
+        slice_.save_as(folder / "a.dcm", enforce_file_format=True)
         return one_file("a.dcm")
 
     return write
@@ -192,6 +208,8 @@ WRITERS: dict[str, Callable[[Path], Kind]] = {
     "ct big endian": ct(uid.ExplicitVRBigEndian),
     "ct deflated": ct(uid.DeflatedExplicitVRLittleEndian),
     "ct RLE": ct(uid.RLELossless),
+    "ct lossless JPEG": ct_jpeg(uid.JPEGLosslessSV1, lossless=True, bitspersample=16),
+    "ct JPEG of 12 bits": ct_jpeg(uid.JPEGExtended12Bit, bitspersample=12),
     "ct JPEG-LS": ct(uid.JPEGLSLossless),
     "ct JPEG 2000": ct(uid.JPEG2000Lossless),
     "ct series": ct_series,

@@ -1,9 +1,9 @@
-"""Scan end: whether the scans of a JPEG hold as many samples as its size asks for.
+"""Scan end: check that the scans of a JPEG hold as many samples as its size asks for.
 
-ITU-T T.81 Annexes B, F and H. Where the stated size was raised, decoders make up what is missing,
-and where it was lowered, they pass over what is left, both without a word. None says how far it
-read, so it is tried: bytes added behind the last scan change no image that is complete, and its
-last bytes, when they are changed, change an image that has no more than it needs.
+ITU-T T.81 Annexes B, F and H. Where the stated size was raised, decoders make up the missing
+samples, and where it was lowered, they leave samples out, both without an error. No decoder says
+how far it read. So the check decodes changed copies: if the image is complete, bytes added behind
+its last scan change nothing; if it needs all its bytes, other bytes at the end change it.
 """
 
 from __future__ import annotations
@@ -18,28 +18,23 @@ from medseg.ingest.codestreams.codestream import read_frame_marker
 
 Decode = Callable[[bytes], np.ndarray]
 
-_COSINE, _LOSSLESS = (0xC0, 0xC1, 0xC2), 0xC3  # frames of Huffman codes
+_OF_HUFFMAN_CODES = (0xC0, 0xC1, 0xC2, 0xC3)  # baseline, extended, progressive and lossless
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
 _END, _START_OF_SCAN = 0xD9, 0xDA
 _RESTARTS = range(0xD0, 0xD8)
 _OTHER_BYTES = np.random.default_rng(0).integers(1, 255, 256, dtype=np.uint8).tobytes()
 _CHANGED_BYTES = 8  # one more where the first of them would follow 0xFF
-_MOST_CHANGED_SAMPLES = (_CHANGED_BYTES + 1) * 8  # each has a code of one bit or more
-_ZEROS = bytes(_CHANGED_BYTES + 1)
-_FEWER = "the codestream holds fewer samples than its size asks for"
-_MORE = "the codestream holds more samples than its size asks for"
 
 
-def check_scan_end(frame: bytes, decode: Decode, *, plane: np.ndarray | None = None) -> None:
+def check_scan_end(frame: bytes, decode: Decode) -> None:
     """Refuse a JPEG whose last scan ends before its last sample or goes on behind it.
 
-    Baseline, extended, progressive and lossless frames of Huffman codes are judged, unless all
-    samples have one value; others are passed over. Up to 8 bytes that are left over are let pass.
+    Baseline, extended, progressive and lossless frames of Huffman codes are checked, unless all
+    samples have one value. Other frames are accepted, and so are up to 8 bytes that are left over.
 
     Args:
         frame: a JPEG, also with bytes behind its end.
-        decode: makes samples of it, (rows, columns) or (rows, columns, samples).
-        plane: the grey samples of a lossless frame, where they are known: spares decoding it again.
+        decode: returns its samples, (rows, columns) or (rows, columns, samples).
 
     Raises:
         ValueError: the frame holds fewer or more samples than it states.
@@ -48,33 +43,32 @@ def check_scan_end(frame: bytes, decode: Decode, *, plane: np.ndarray | None = N
     Example:
         >>> check_scan_end(b"\\xff\\xd8\\xff\\xd9", np.frombuffer)
     """
-    process = read_frame_marker(memoryview(frame))
-    scan = _last_scan(frame) if process in (*_COSINE, _LOSSLESS) else None
-    if scan is None:
+    is_checked = read_frame_marker(memoryview(frame)) in _OF_HUFFMAN_CODES
+    if not is_checked or (scan := _find_last_scan(frame)) is None:
         return
-    whole = decode(frame) if plane is None or process != _LOSSLESS or plane.ndim != 2 else plane
+    whole = decode(frame)
     if whole.size == 0 or (whole == whole.flat[0]).all():
         return
-    if process != _LOSSLESS or whole.shape[1] <= _MOST_CHANGED_SAMPLES:
-        _check_by_two(frame, scan, decode, whole=decode(frame) if whole is plane else whole)
-    elif finding := _finding_by_one(frame, scan, decode, whole=whole):
-        if whole is plane:  # it may be shifted or signed
-            finding = _finding_by_one(frame, scan, decode, whole=decode(frame))
-        if finding:
-            raise ValueError(finding)
+    added = _OTHER_BYTES + bytes((0xFF, scan.next_restart)) + _OTHER_BYTES
+    other = _try_to_decode(decode, frame[: scan.end] + added + frame[scan.end :])
+    if other is None or not np.array_equal(whole, other):
+        raise ValueError("the codestream holds fewer samples than its size asks for")
+    other = _try_to_decode(decode, _change_end(frame, scan))
+    if other is not None and np.array_equal(whole, other):
+        raise ValueError("the codestream holds more samples than its size asks for")
 
 
 @dataclass(frozen=True)
 class _Scan:
-    """Where the codes behind the last restart marker of the last scan lie, and the next marker."""
+    """Where the codes behind the last restart marker of the last scan are, and the next marker."""
 
     start: int
     end: int
     next_restart: int
 
 
-def _last_scan(frame: bytes) -> _Scan | None:
-    """Walk the markers to the end of the image; None where there is no end or no scan."""
+def _find_last_scan(frame: bytes) -> _Scan | None:
+    """Find the last scan, marker by marker; None where the image has no end or no scan."""
     at, start, restart, found = 2, 0, _RESTARTS[0], None
     while match := _MARKER.search(frame, at):
         code, at = match[1][0], match.end()
@@ -90,51 +84,19 @@ def _last_scan(frame: bytes) -> _Scan | None:
     return None
 
 
-def _check_by_two(frame: bytes, scan: _Scan, decode: Decode, *, whole: np.ndarray) -> None:
-    """Try for missing codes, and then for those that are left over."""
-    added = _OTHER_BYTES + bytes((0xFF, scan.next_restart)) + _OTHER_BYTES
-    other = _tried(decode, frame[: scan.end] + added + frame[scan.end :])
-    if other is None or not np.array_equal(whole, other):
-        raise ValueError(_FEWER)
-    other = _tried(decode, _with_other_end(frame, scan, _OTHER_BYTES))
-    if other is not None and np.array_equal(whole, other):
-        raise ValueError(_MORE)
-
-
-def _finding_by_one(frame: bytes, scan: _Scan, decode: Decode, *, whole: np.ndarray) -> str:
-    """Samples without loss lie in order, so where they begin to change tells both; "" if right."""
-    pixels, needed = whole.shape[0] * whole.shape[1], False
-    for other_bytes in (_ZEROS, _OTHER_BYTES):  # zeros are a code always, others perhaps none
-        other = _tried(decode, _with_other_end(frame, scan, other_bytes))
-        first = pixels if other is None else _first_changed(whole, other)
-        if first < pixels - whole.shape[1]:
-            return _FEWER
-        needed = needed or other is None or first < pixels
-    return "" if needed else _MORE
-
-
-def _first_changed(whole: np.ndarray, other: np.ndarray) -> int:
-    """The first pixel that differs, counted row by row; the number of pixels where none does."""
-    pixels = whole.shape[0] * whole.shape[1]
-    if other.shape != whole.shape:
-        return 0
-    differs = (whole.reshape(pixels, -1) != other.reshape(pixels, -1)).any(axis=1)
-    return int(differs.argmax()) if differs.any() else pixels
-
-
-def _with_other_end(frame: bytes, scan: _Scan, other: bytes) -> bytes:
-    """Change the last bytes of a scan, zeros behind its codes not counted."""
+def _change_end(frame: bytes, scan: _Scan) -> bytes:
+    """Change the last bytes of a scan; zeros behind its codes do not count."""
     end = scan.end
     while end > scan.start and frame[end - 1] == 0 and frame[end - 2] != 0xFF:
         end -= 1
     start = max(scan.start, end - _CHANGED_BYTES)
     if start > scan.start and frame[start - 1] == 0xFF:
         start -= 1  # with the zero that makes it a code
-    return frame[:start] + other[: end - start] + frame[end:]
+    return frame[:start] + _OTHER_BYTES[: end - start] + frame[end:]
 
 
-def _tried(decode: Decode, frame: bytes) -> np.ndarray | None:
-    """The samples of a changed frame; None where the decoder refuses it."""
+def _try_to_decode(decode: Decode, frame: bytes) -> np.ndarray | None:
+    """Decode a changed frame; None where the decoder refuses it."""
     try:
         return decode(frame)
     except (OSError, RuntimeError, ValueError, SyntaxError):
