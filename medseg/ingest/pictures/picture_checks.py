@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from medseg.ingest.checks import check_room
 from medseg.ingest.codestreams.scan_end import check_scan_end
-from medseg.ingest.codestreams.tile_end import check_tile_end
+from medseg.ingest.codestreams.tiles import check_tile_end
 from medseg.ingest.packing import check_is_file
 from medseg.ingest.pictures.bounded_bytes import (
     MOST_HEADER_BYTES,

@@ -29,8 +29,7 @@ from pydicom.uid import (
 
 from medseg.ingest.codestreams.codestream import read_size
 from medseg.ingest.codestreams.scan_end import check_scan_end
-from medseg.ingest.codestreams.tile_end import check_tile_end
-from medseg.ingest.codestreams.tile_parts import count_missing_tiles
+from medseg.ingest.codestreams.tiles import check_tile_end, count_missing_tiles
 from medseg.ingest.dicom.files.parse import PARSE_ERRORS
 from medseg.ingest.dicom.pixels import jpeg
 from medseg.ingest.dicom.pixels.jpeg import decode_jpeg
