@@ -1,73 +1,24 @@
 """Tests of medseg.bundles.check: each fault is found where it is planted, and only there."""
 
-import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from monai.bundle import ConfigParser
+from bundles.edited import NAME, edit_json, find_config_faults
 
 from medseg.bundles import build
 from medseg.bundles.check import find_faults
-from medseg.bundles.check_network import OneTensor
-from medseg.networks import NestedUNet
-from medseg.plausibility import TrainedOn, write_trained_on
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-NAME = "liver_slices"
-
-
-@pytest.fixture
-def committed(tmp_path):
-    """A copy of the bundles, without weights that were trained here."""
-    copy = tmp_path / "bundles"
-    weights = shutil.ignore_patterns("models")
-    shutil.copytree(REPOSITORY / "bundles", copy, symlinks=True, ignore=weights)
-    return copy
-
-
-@pytest.fixture
-def folder(committed):
-    """The same, but one bundle is freshly built and declares small slices: its network is quick."""
-
-    def shrink(metadata):
-        for tensors in metadata["network_data_format"].values():
-            next(iter(tensors.values()))["spatial_shape"] = [32, 32]
-
-    build.build(NAME, committed)
-    _edit(committed / NAME / "configs" / "metadata.json", shrink)
-    return committed
-
-
-@pytest.fixture
-def root(folder):
-    return folder / NAME
-
-
-def _edit(path, change):
-    """Change a JSON file in place, not through its flat link."""
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
+BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 
 
 def _metadata_faults(folder, change):
-    _edit(folder / NAME / "configs" / "metadata.json", change)
+    edit_json(folder / NAME / "configs" / "metadata.json", change)
     return find_faults(NAME, folder)
 
 
-def _config_faults(folder, workflow, change):
-    """Faults but the one that the config is not what its layers give."""
-    _edit(folder / NAME / "configs" / f"{workflow}.json", change)
-    found = find_faults(NAME, folder)
-    stale = f"configs/{workflow}.json differs from what its layers build"
-    assert any(fault.startswith(stale) for fault in found)
-    return [fault for fault in found if not fault.startswith(stale)]
-
-
-@pytest.mark.parametrize("name", build.list_names(REPOSITORY / "bundles"))
+@pytest.mark.parametrize("name", build.list_names(BUNDLES))
 def test_the_committed_bundles_have_no_fault(name, committed):
     assert find_faults(name, committed) == []
 
@@ -77,26 +28,6 @@ def test_the_check_writes_nothing(folder, tmp_path, monkeypatch):
     before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
     find_faults(NAME, folder)
     assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")} == before
-
-
-def test_a_bundle_is_found_by_its_path_as_by_its_name(folder, root, monkeypatch):
-    (root / "LICENSE").unlink()
-    expected = find_faults(NAME, folder)
-    assert expected == ["LICENSE is missing, and every bundle needs it: add it"]
-    for place, path in ((folder.parent, f"bundles/{NAME}"), (folder, f"{NAME}/"), (root, ".")):
-        monkeypatch.chdir(place)
-        assert find_faults(path) == expected
-    assert find_faults(str(root)) == expected
-
-
-def test_a_path_that_is_no_bundle_is_refused(folder):
-    with pytest.raises(FileNotFoundError, match="no bundle 'lung'"):
-        find_faults(str(folder / "lung"))
-
-
-def test_an_unknown_bundle_is_refused(folder):
-    with pytest.raises(FileNotFoundError, match="no bundle 'lung'"):
-        find_faults("lung", folder)
 
 
 @pytest.mark.parametrize("file", ["LICENSE", "docs/README.md", "docs/data_license.txt"])
@@ -135,11 +66,11 @@ def test_an_absolute_link_is_found(folder, root):
 
 
 def test_an_edited_config_is_found(folder):
-    assert _config_faults(folder, "train", lambda c: c.update(max_epochs=3)) == []
+    assert find_config_faults(folder, "train", lambda c: c.update(max_epochs=3)) == []
 
 
 def test_a_choice_that_reaches_no_config_is_found(folder):
-    _edit(folder / "layers" / "tasks" / f"{NAME}.json", lambda task: task.update(max_epoch=3))
+    edit_json(folder / "layers" / "tasks" / f"{NAME}.json", lambda task: task.update(max_epoch=3))
     assert find_faults(NAME, folder) == [
         f"layers/tasks/{NAME}.json: max_epoch is used by no config: check its spelling"
     ]
@@ -147,7 +78,7 @@ def test_a_choice_that_reaches_no_config_is_found(folder):
 
 @pytest.mark.parametrize("workflow", build.WORKFLOWS)
 def test_an_unused_key_is_found(folder, workflow):
-    found = _config_faults(folder, workflow, lambda config: config.update(max_epoch=3))
+    found = find_config_faults(folder, workflow, lambda config: config.update(max_epoch=3))
     [fault] = found
     assert fault.startswith(f"configs/{workflow}.json: nothing in {workflow} uses max_epoch")
 
@@ -214,53 +145,12 @@ def test_two_classes_need_a_background_channel(folder):
 
     task = folder / "layers" / "tasks" / f"{NAME}.json"
     classes = {"liver": [1], "tumour": [2]}
-    _edit(task, lambda task: task.update(classes=classes, label_values=[0, 1, 2]))
+    edit_json(task, lambda task: task.update(classes=classes, label_values=[0, 1, 2]))
     build.build(NAME, folder)
     assert any(
         "{'0': 'background', '1': 'liver', '2'" in fault for fault in find_faults(NAME, folder)
     )
     assert _metadata_faults(folder, two_classes) == []
-
-
-@pytest.mark.parametrize(
-    ("workflow", "change", "message"),
-    [
-        ("train", lambda c: c["train"].pop("inferer"), "train::inferer"),
-        ("inference", lambda c: c.pop("evaluator"), "'evaluator' not in the config"),
-    ],
-)
-def test_a_missing_property_is_found(folder, workflow, change, message):
-    found = _config_faults(folder, workflow, change)
-    assert any(message in fault and "check_properties" in fault for fault in found)
-
-
-def test_a_property_under_another_id_is_found(folder):
-    def inline(config):
-        config["other_handlers"] = []
-        config["evaluator"]["val_handlers"] = "@other_handlers"
-
-    found = _config_faults(folder, "inference", inline)
-    assert "configs/inference.json: MONAI's property handlers is missing or has a wrong id" in found
-
-
-def test_a_component_that_cannot_be_built_is_found(folder):
-    def misspell(config):
-        config["inferer"]["inferer"] = {"_target_": "SlidingWindowInferrer"}
-
-    found = _config_faults(folder, "inference", misspell)
-    assert any("check_properties" in fault and "SlidingWindowInferrer" in fault for fault in found)
-
-
-@pytest.mark.parametrize("workflow", ["train", "inference"])
-def test_a_network_that_gives_other_channels_is_found(folder, workflow):
-    found = _config_faults(folder, workflow, lambda c: c["network_def"].update(out_channels=2))
-    [fault] = found
-    assert "output channel number `2` doesn't match: `1`" in fault
-
-
-def test_a_network_that_cannot_be_built_is_found(folder):
-    found = _config_faults(folder, "inference", lambda c: c.update(topology="vnet"))
-    assert any("network_def is not what configs/metadata.json declares" in f for f in found)
 
 
 def test_a_large_file_is_found_unless_it_is_listed(folder, root):
@@ -272,81 +162,3 @@ def test_a_large_file_is_found_unless_it_is_listed(folder, root):
     listing = "large_files:\n  - path: models/model.ts\n    url: https://example.org/model.ts\n"
     (root / "large_files.yml").write_text(listing)
     assert find_faults(NAME, folder) == []
-
-
-def _network(root):
-    config = json.loads((root / "configs" / "inference.json").read_text())
-    return NestedUNet(2, 1, 1, channels=config["channels"], deep_supervision=True, norm="batch")
-
-
-def test_weights_of_the_network_pass(folder, root):
-    (root / "models").mkdir()
-    torch.save(_network(root).state_dict(), root / "models" / "model.pt")
-    assert find_faults(NAME, folder) == []
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (lambda network: dict(list(network.state_dict().items())[:-1]), "1 keys are missing"),
-        (lambda network: network, "cannot be read"),
-    ],
-    ids=["incomplete", "pickled network"],
-)
-def test_weights_of_another_kind_are_found(folder, root, content, message):
-    (root / "models").mkdir()
-    torch.save(content(_network(root)), root / "models" / "model.pt")
-    [fault] = find_faults(NAME, folder)
-    assert fault.startswith("models/model.pt does not load into the network_def of configs/")
-    assert message in fault
-
-
-def test_weights_that_monai_cannot_load_are_found(folder, root):
-    (root / "models").mkdir()
-    state = _network(root).state_dict()
-    for wrapped in ({"model": state}, {f"module.{key}": value for key, value in state.items()}):
-        torch.save(wrapped, root / "models" / "model.pt")
-        [fault] = find_faults(NAME, folder)
-        assert "save network.state_dict() alone" in fault
-
-
-def test_damaged_weights_are_found(folder, root):
-    (root / "models").mkdir()
-    (root / "models" / "model.pt").write_bytes(b"cut short")
-    assert len(find_faults(NAME, folder)) == 1
-
-
-def test_one_tensor_on_the_same_grid_passes():
-    image = torch.zeros(1, 2, 4, 6)
-    assert OneTensor(torch.nn.Conv2d(2, 3, kernel_size=1))(image).shape == (1, 3, 4, 6)
-
-
-def test_a_list_of_heads_is_refused():
-    class Heads(torch.nn.Module):
-        def forward(self, image):
-            return [image]
-
-    with pytest.raises(TypeError, match="gives a list in eval, not one tensor"):
-        OneTensor(Heads())(torch.zeros(1, 1, 4, 4))
-
-
-def test_another_grid_is_refused():
-    with pytest.raises(ValueError, match=r"pred is \(2, 3\) on \(4, 6\)"):
-        OneTensor(torch.nn.MaxPool2d(2))(torch.zeros(1, 1, 4, 6))
-
-
-def test_what_other_weights_were_trained_on_is_a_fault(root, folder):
-    weights = root / "models" / "model.pt"
-    parser = ConfigParser(json.loads((root / "inference.json").read_text()))
-    weights.parent.mkdir(exist_ok=True)
-    torch.save(parser.get_parsed_content("network_def").state_dict(), weights)
-    path = write_trained_on(TrainedOn({}, 9, "CT", 2), weights)
-    assert find_faults(NAME, folder) == []
-    path.write_text(path.read_text().replace('"weights": [', '"weights": ["of others"], "x": ['))
-    [fault] = find_faults(NAME, folder)
-    assert "model.trained_on.json does not say what" in fault
-    write_trained_on(TrainedOn({}, 9, "CT", 2), weights)
-    content = json.loads(path.read_text()) | {"weights": ["0" * 64]}
-    path.write_text(json.dumps(content))
-    [fault] = find_faults(NAME, folder)
-    assert "was written for other weights than model.pt" in fault

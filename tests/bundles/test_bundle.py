@@ -1,0 +1,60 @@
+"""Tests of medseg.bundles.bundle: a bundle is found by its name or path, and its files are read."""
+
+from pathlib import Path
+
+import pytest
+from bundles.edited import NAME
+
+from medseg.bundles.bundle import METADATA, find_bundle, first_line
+from medseg.bundles.check import find_faults
+
+
+def test_a_bundle_is_found_by_its_path_as_by_its_name(folder, root, monkeypatch):
+    (root / "LICENSE").unlink()
+    expected = find_faults(NAME, folder)
+    assert expected == ["LICENSE is missing, and every bundle needs it: add it"]
+    for place, path in ((folder.parent, f"bundles/{NAME}"), (folder, f"{NAME}/"), (root, ".")):
+        monkeypatch.chdir(place)
+        assert find_bundle(path, Path("nowhere")) == find_bundle(NAME, folder)
+    assert find_faults(str(root)) == expected
+
+
+def test_a_path_that_is_no_bundle_is_refused(folder):
+    with pytest.raises(FileNotFoundError, match="no bundle 'lung'"):
+        find_faults(str(folder / "lung"))
+
+
+def test_an_unknown_bundle_is_refused(folder):
+    with pytest.raises(FileNotFoundError, match="no bundle 'lung'"):
+        find_faults("lung", folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_readable"), [('{"a": 1}', True), ("[]", False), ("{", False), (None, False)]
+)
+def test_a_file_is_readable_that_is_a_json_object(tmp_path, text, is_readable):
+    (tmp_path / "new" / "configs").mkdir(parents=True)
+    if text is not None:
+        (tmp_path / "new" / METADATA).write_text(text)
+    bundle = find_bundle("new", tmp_path)
+    assert bundle.is_readable(METADATA) == is_readable
+    if is_readable:
+        assert bundle.json(METADATA) == {"a": 1}
+
+
+def test_an_unknown_bundle_is_refused_with_those_that_there_are(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no bundle 'new' in .*: name a bundle or its fol"):
+        find_bundle("new", tmp_path)
+    (tmp_path / "layers" / "tasks").mkdir(parents=True)
+    for name in "ba":
+        (tmp_path / "layers" / "tasks" / f"{name}.json").touch()
+    with pytest.raises(FileNotFoundError, match=r"no bundle 'new' in .*: it has a, b$"):
+        find_bundle("new", tmp_path)
+    assert find_bundle("a", tmp_path).task == tmp_path / "layers" / "tasks" / "a.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("\n a:\nb", "a"), ("a.", "a"), ("a" * 201, "a" * 200 + "..."), ("", "")]
+)
+def test_of_a_long_message_the_first_line_is_shown(text, line):
+    assert first_line(text) == line
