@@ -4,54 +4,17 @@ from __future__ import annotations
 
 import gzip
 import logging
-import tracemalloc
 
 import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813  # its own idiom
+from ingest.volumes.nifti_files import AFFINE, image, refusal, spoil, volume
 from nibabel.processing import resample_to_output
 
 from medseg.ingest import IngestError, Reason, Verdict, inspect, load
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volumes.file import load_file
-from medseg.ingest.volumes.file import read_file_header as read_header
-from medseg.ingest.volumes.streams import MOST_INFLATED
-from medseg.ingest.volumes.voxels import PADDING_BYTES
-
-AFFINE = np.array([[-0.75, 0, 0, 10], [0, -0.5, 0, -20], [0, 0, 1.25, -30], [0, 0, 0, 1]])
-
-
-def volume(dtype=np.int16, shape=(4, 6, 5)):
-    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
-
-
-def image(data=None, *, sform=AFFINE, qform=AFFINE, kind=nib.Nifti1Image):
-    made = kind(volume() if data is None else data, AFFINE)
-    made.set_sform(sform, code=int(sform is not None))
-    made.set_qform(qform, code=int(qform is not None))
-    made.header.set_xyzt_units("mm")
-    return made
-
-
-def spoil(path, fields):
-    """Overwrite fields of the header of a `.nii`, as no writer would."""
-    content = path.read_bytes()
-    kind = nib.Nifti2Header if content[0] == 540 % 256 else nib.Nifti1Header
-    header = kind(content[: kind.sizeof_hdr], check=False)
-    for name, value in fields.items():
-        header[name] = value
-    path.write_bytes(header.binaryblock + content[kind.sizeof_hdr :])
-
-
-def refusal(made, tmp_path):
-    path = tmp_path / "case.nii.gz"
-    nib.save(made, path)
-    with pytest.raises(IngestError) as caught:
-        load(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    return caught.value
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".NII"])
@@ -65,30 +28,6 @@ def test_array_and_affine_are_those_that_were_saved(suffix, kind, dtype, tmp_pat
     np.testing.assert_array_equal(array, volume())
     np.testing.assert_allclose(geometry.affine, AFFINE, atol=1e-5)
     assert geometry.orientation == "LPS"
-
-
-def test_a_big_endian_file_reads_the_same(tmp_path):
-    header = nib.Nifti1Header(endianness=">")
-    header.set_data_dtype(np.int16)
-    made = nib.Nifti1Image(volume(), AFFINE, header=header)
-    nib.save(made, tmp_path / "case.nii")
-    array, _ = load(tmp_path / "case.nii")
-    assert array.dtype.isnative
-    np.testing.assert_array_equal(array, volume())
-
-
-def test_scaling_is_applied_in_single_precision(tmp_path):
-    made = image()
-    made.header.set_slope_inter(0.5, -3)
-    nib.save(made, tmp_path / "case.nii")
-    array, _ = load(tmp_path / "case.nii")
-    assert array.dtype == np.float32
-    np.testing.assert_array_equal(array, volume() * 0.5 - 3)
-
-
-def test_double_precision_becomes_single(tmp_path):
-    nib.save(image(volume(np.float64)), tmp_path / "case.nii")
-    assert load(tmp_path / "case.nii")[0].dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -173,50 +112,6 @@ def test_an_affine_that_cannot_be_inverted_is_refused(bad, tmp_path):
 # ---- units
 
 
-@pytest.mark.parametrize(("unit", "name"), [("meter", "metres"), ("micron", "micrometres")])
-def test_other_units_than_millimetres_are_refused(unit, name, tmp_path):
-    made = image()
-    made.header.set_xyzt_units(unit)
-    error = refusal(made, tmp_path)
-    assert error.code is Reason.NOT_MILLIMETRES
-    assert f"is in {name}" in str(error)
-
-
-@pytest.mark.parametrize(("unit", "factor"), [("meter", 1000.0), ("micron", 0.001)])
-@pytest.mark.parametrize("form", ["sform", "qform"])
-def test_stated_units_are_converted_on_request_as_simpleitk_does(
-    unit, factor, form, tmp_path, caplog
-):
-    made = image(**{form: None})
-    made.header.set_xyzt_units(unit)
-    nib.save(made, tmp_path / "case.nii")
-    with caplog.at_level(logging.WARNING):
-        array, geometry = load_file(tmp_path / "case.nii", units="stated")
-    np.testing.assert_array_equal(array, volume())
-    np.testing.assert_allclose(geometry.affine[:3], AFFINE[:3] * factor, rtol=1e-6)
-    assert f"scaled by {factor:g}" in caplog.text
-    reference = sitk.ReadImage(str(tmp_path / "case.nii"))
-    np.testing.assert_allclose(geometry.spacing_mm, reference.GetSpacing(), rtol=1e-5)
-
-
-def test_a_file_in_millimetres_is_not_said_to_be_converted(tmp_path, caplog):
-    nib.save(image(), tmp_path / "case.nii")
-    _, geometry = load_file(tmp_path / "case.nii", units="stated")
-    np.testing.assert_allclose(geometry.affine, AFFINE, atol=1e-5)
-    assert not caplog.text
-    assert read_header(tmp_path / "case.nii").notes == ()
-
-
-def test_an_unstated_unit_is_millimetres_and_an_unknown_one_is_refused(tmp_path):
-    nib.save(image(), tmp_path / "case.nii")
-    spoil(tmp_path / "case.nii", {"xyzt_units": 0})
-    np.testing.assert_allclose(load(tmp_path / "case.nii")[1].affine, AFFINE, atol=1e-5)
-    spoil(tmp_path / "case.nii", {"xyzt_units": 5})
-    with pytest.raises(IngestError, match="unit 5") as caught:
-        load_file(tmp_path / "case.nii", units="stated")
-    assert caught.value.code is Reason.NOT_MILLIMETRES
-
-
 # ---- independent readers
 
 
@@ -245,61 +140,7 @@ def test_values_and_grid_are_those_of_nibabel_and_simpleitk(suffix, scaling, dty
     np.testing.assert_allclose(lps @ geometry.direction, direction, atol=1e-5)
 
 
-def test_scaled_integers_are_rounded_once(tmp_path):
-    """2**24 + 1 has no single precision; (2**24 + 1) / 2 - 2**23 = 0.5 has."""
-    data = volume(np.int32)
-    data[1, 1, 1] = 2**24 + 1
-    made = image(data)
-    made.header.set_slope_inter(0.5, -(2**23))
-    nib.save(made, tmp_path / "case.nii")
-    assert load(tmp_path / "case.nii")[0][1, 1, 1] == 0.5
-
-
 # ---- one volume of several
-
-
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-@pytest.mark.parametrize("shape", [(4, 6, 5, 3), (4, 6, 5, 1, 3)])
-def test_one_volume_of_several_may_be_chosen(suffix, shape, tmp_path):
-    path = tmp_path / f"case{suffix}"
-    nib.save(image(volume(shape=shape)), path)
-    expected = volume(shape=shape).reshape(4, 6, 5, 3)
-    for index in range(3):
-        array, geometry = load_file(path, volume=index)
-        np.testing.assert_array_equal(array, expected[..., index])
-        assert geometry.shape == (4, 6, 5)
-    assert read_header(path).volumes == 3
-
-
-def test_volumes_are_counted_with_the_fourth_axis_fastest(tmp_path):
-    data = volume(shape=(2, 2, 2, 3, 2))
-    nib.save(image(data), tmp_path / "case.nii")
-    np.testing.assert_array_equal(
-        load_file(tmp_path / "case.nii", volume=4)[0], data[..., 4 % 3, 4 // 3]
-    )
-
-
-def test_a_volume_that_is_not_there_is_refused(tmp_path):
-    nib.save(image(volume(shape=(4, 6, 5, 2))), tmp_path / "case.nii")
-    for index in (2, -1):
-        with pytest.raises(IngestError, match=f"no volume {index} in .*holds 2") as caught:
-            load_file(tmp_path / "case.nii", volume=index)
-        assert caught.value.code is Reason.UNKNOWN_VOLUME
-
-
-def test_4d_is_refused_with_the_way_to_choose(tmp_path):
-    assert "--volume INDEX" in str(refusal(image(volume(shape=(4, 6, 5, 2))), tmp_path))
-
-
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-def test_the_last_volume_is_checked_when_the_first_is_read(suffix, tmp_path):
-    path = tmp_path / f"case{suffix}"
-    rng = np.random.default_rng(0)
-    nib.save(image(rng.integers(0, 999, (9, 9, 9, 4)).astype(np.int16)), path)
-    path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(IngestError) as caught:
-        load_file(path, volume=0)
-    assert caught.value.code is Reason.TRUNCATED
 
 
 # ---- files that are not what they say
@@ -402,34 +243,6 @@ def test_an_analyze_header_is_not_taken_for_nifti(tmp_path):
     assert caught.value.code is Reason.UNREADABLE
 
 
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-def test_a_file_that_goes_on_after_its_voxels_is_refused(suffix, tmp_path):
-    """The header of one volume before the voxels of many: a block of padding is still let pass."""
-    path = tmp_path / f"case{suffix}"
-    nib.save(image(), tmp_path / "plain.nii")
-    content = (tmp_path / "plain.nii").read_bytes()
-    write = gzip.compress if suffix == ".nii.gz" else bytes
-    path.write_bytes(write(content + b"\0" * PADDING_BYTES))
-    np.testing.assert_array_equal(load(path)[0], volume())
-    path.write_bytes(write(content + b"\0" * (PADDING_BYTES + 1)))
-    with pytest.raises(IngestError, match="goes on after the 592 bytes") as caught:
-        load(path)
-    assert caught.value.code is Reason.TRAILING_BYTES
-
-
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-def test_a_last_slice_that_the_header_forgets_is_no_padding(suffix, tmp_path):
-    """48 bytes, far less than a block of a disk."""
-    path = tmp_path / f"case{suffix}"
-    nib.save(image(), tmp_path / "plain.nii")
-    spoil(tmp_path / "plain.nii", {"dim": [3, 4, 6, 4, 1, 1, 1, 1]})
-    content = (tmp_path / "plain.nii").read_bytes()
-    path.write_bytes(gzip.compress(content) if suffix == ".nii.gz" else content)
-    with pytest.raises(IngestError, match="goes on after the 544 bytes") as caught:
-        load(path)
-    assert caught.value.code is Reason.TRAILING_BYTES
-
-
 # ---- sform and pixdim
 
 
@@ -477,96 +290,6 @@ def test_pixdim_is_compared_in_the_unit_of_the_file(tmp_path):
 # ---- bounded memory
 
 
-def peak_bytes(work):
-    """The most that Python and numpy held at once during `work`."""
-    tracemalloc.start()
-    try:
-        work()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-def test_a_header_that_promises_terabytes_costs_no_memory(suffix, tmp_path):
-    path = tmp_path / f"case{suffix}"
-    nib.save(image(kind=nib.Nifti2Image), tmp_path / "plain.nii")
-    spoil(tmp_path / "plain.nii", {"dim": [3, 2**31, 2**10, 1, 1, 1, 1, 1]})
-    content = (tmp_path / "plain.nii").read_bytes()
-    path.write_bytes(gzip.compress(content) if suffix == ".nii.gz" else content)
-
-    def refused():
-        with pytest.raises(IngestError) as caught:
-            load(path)
-        assert caught.value.code is Reason.TRUNCATED
-
-    assert peak_bytes(refused) < 2**20
-
-
-def test_a_gzip_that_holds_less_than_it_could_costs_what_it_holds(tmp_path):
-    """The promise, 64 MiB, is within the ratio of deflate; what is there is 0.5 MiB."""
-    nib.save(image(np.zeros((1, 1, 1), np.uint8)), tmp_path / "plain.nii")
-    spoil(tmp_path / "plain.nii", {"dim": [3, 2**10, 2**10, 2**6, 1, 1, 1, 1]})
-    noise = np.random.default_rng(0).bytes(2**19)
-    path = tmp_path / "case.nii.gz"
-    path.write_bytes(gzip.compress((tmp_path / "plain.nii").read_bytes() + noise))
-    assert path.stat().st_size * MOST_INFLATED["gzip"] > 2**26
-
-    def refused():
-        with pytest.raises(IngestError, match=r"of 67109216 bytes"):
-            load(path)
-
-    assert peak_bytes(refused) < 2**23
-
-
-def test_a_gzip_bomb_is_inflated_no_further_than_its_header_promises(tmp_path, monkeypatch):
-    nib.save(image(), tmp_path / "plain.nii")
-    path = tmp_path / "case.nii.gz"
-    path.write_bytes(gzip.compress((tmp_path / "plain.nii").read_bytes() + bytes(2**26)))
-    inflated = []
-    read = gzip.GzipFile.read
-
-    def counted(self, size=-1):
-        inflated.append(read(self, size))
-        return inflated[-1]
-
-    monkeypatch.setattr(gzip.GzipFile, "read", counted)
-    with pytest.raises(IngestError) as caught:
-        load(path)
-    assert caught.value.code is Reason.TRAILING_BYTES
-    assert sum(map(len, inflated)) == 348 + 592 + PADDING_BYTES + 1  # the header is read twice
-
-
-def test_one_volume_of_many_costs_one(tmp_path):
-    shape = (64, 64, 64, 32)  # 16 MiB, of which one volume is half a MiB
-    nib.save(image(np.zeros(shape, np.int16)), tmp_path / "case.nii.gz")
-    peak = peak_bytes(lambda: load_file(tmp_path / "case.nii.gz", volume=31))
-    assert peak < 2**23
-
-
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
-@pytest.mark.parametrize("part", [0.0, 0.3, 0.6, 0.95])
-def test_a_truncated_file_is_refused(suffix, part, tmp_path):
-    path = tmp_path / f"case{suffix}"
-    nib.save(image(), path)
-    content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * part)])
-    with pytest.raises(IngestError) as caught:
-        load(path)
-    assert caught.value.code is Reason.TRUNCATED
-
-
-def test_a_gzip_whose_checksum_fails_is_refused(tmp_path):
-    path = tmp_path / "case.nii.gz"
-    nib.save(image(), path)
-    content = bytearray(path.read_bytes())
-    content[-5] ^= 0xFF
-    path.write_bytes(content)
-    with pytest.raises(IngestError, match=r"gzip stream of .* is damaged") as caught:
-        load(path)
-    assert caught.value.code is Reason.UNREADABLE
-
-
 def test_a_file_that_is_no_nifti_is_refused(tmp_path):
     path = tmp_path / "case.nii"
     path.write_bytes(b"x" * 1000)
@@ -579,15 +302,6 @@ def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(IngestError, match="no such file") as caught:
         load(tmp_path / "case.nii")
     assert caught.value.code is Reason.NOT_FOUND
-
-
-@pytest.mark.parametrize("content", [b"plain text, not a scan", b"x"])
-def test_a_file_that_is_no_gzip_is_not_called_damaged(tmp_path, content):
-    path = tmp_path / "text.nii.gz"
-    path.write_bytes(content)
-    with pytest.raises(IngestError, match=r"text\.nii\.gz is no gzip file") as caught:
-        load(path)
-    assert caught.value.code is Reason.UNKNOWN_FORMAT
 
 
 @pytest.mark.realdata

@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from ingest.volumes.test_file import AFFINE, image, spoil
+from ingest.volumes.nifti_files import AFFINE, image, spoil
 from nibabel import Nifti1Image, Nifti1Pair, save
 
 from medseg.ingest import IngestError, Reason, Verdict, inspect, load
@@ -144,26 +144,6 @@ def test_a_file_that_states_the_other_form_alone_is_read_with_a_note(
     assert re.search(said, row.findings[0])
     assert inspect(path, affine=other)[0].verdict is Verdict.ACCEPT
     assert inspect(path)[0].verdict is Verdict.ACCEPT
-
-
-def test_a_choice_that_is_none_is_refused(tmp_path):
-    save(image(), tmp_path / "case.nii")
-    with pytest.raises(ValueError, match="affine is 'both': choose one of sform, qform"):
-        load(tmp_path / "case.nii", affine="both")
-    with pytest.raises(ValueError, match="units is 'inch': choose one of mm, cm, m, micron"):
-        load(tmp_path / "case.nii", units="inch")
-
-
-@pytest.mark.parametrize(
-    ("stated", "units", "factor"),
-    [("micron", "stated", 1e-3), ("micron", "mm", 1), ("mm", "micron", 1e-3), ("mm", "m", 1e3)],
-)
-def test_a_declared_unit_counts_whatever_the_header_states(stated, units, factor, tmp_path):
-    made = image()
-    made.header.set_xyzt_units(stated)
-    save(made, tmp_path / "case.nii")
-    affine = load(tmp_path / "case.nii", units=units)[1].affine
-    np.testing.assert_allclose(affine[:3], AFFINE[:3] * factor, rtol=1e-5)
 
 
 HALF_TURN = np.array([[-1.5, 0, 0, 4], [0, 0, 2, 5], [0, 1.0, 0, 6], [0, 0, 0, 1]])

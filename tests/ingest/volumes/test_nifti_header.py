@@ -6,7 +6,7 @@ from __future__ import annotations
 import nibabel as nib
 import numpy as np
 import pytest
-from ingest.volumes.test_file import AFFINE, image, spoil, volume
+from ingest.volumes.nifti_files import AFFINE, image, spoil, volume
 
 from medseg.ingest import IngestError, Reason, load
 from medseg.ingest.volumes.file import read_file_header
