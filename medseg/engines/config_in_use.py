@@ -90,7 +90,7 @@ class _Values:
     def _leads_to_plain(self, ref: str, seen: tuple[str, ...]) -> bool:
         if ref in self.keep or ref in seen or ref not in self.resolver.items:
             return False
-        return self._holds_plain(self._raw(ref), (*seen, ref))
+        return self._holds_plain(self._raw_text(ref), (*seen, ref))
 
     def _holds_plain(self, node: Any, seen: tuple[str, ...]) -> bool:
         if ConfigComponent.is_instantiable(node):
@@ -102,7 +102,7 @@ class _Values:
             return _literal(node) is not node or self._is_plain(node, seen=seen)
         return True
 
-    def _raw(self, place: str) -> Any:
+    def _raw_text(self, place: str) -> Any:
         """The text at a place, which an item itself no longer has once it is resolved."""
         node = self.resolver.items[""].get_config()
         for key in ReferenceResolver.split_id(place):

@@ -75,7 +75,7 @@ def end_group() -> None:
     failed = _has_failed()
     seconds = LONGEST_FAILED_END_SECONDS if failed else LONGEST_END_SECONDS
     _drop_other_references()
-    with _at_most(seconds, quiet=failed):
+    with _end_after(seconds, quiet=failed):
         idist.finalize()
         del group  # the last reference: it waits for the threads without Python's lock
 
@@ -92,7 +92,7 @@ def _drop_other_references() -> None:
 
 
 @contextmanager
-def _at_most(seconds: float, *, quiet: bool) -> Iterator[None]:
+def _end_after(seconds: float, *, quiet: bool) -> Iterator[None]:
     """End the process with status 1 if the block takes longer; unless quiet, say where it was."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:

@@ -105,8 +105,8 @@ def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping
     what = "with other settings" if changed else "on other cases"
     if differences := changed or list(_changed_cases(saved, now)):
         raise ValueError(
-            f"{path} holds a run {what} ({_first(differences)}): pass the settings and cases of "
-            "that run, or another --output_dir to start a new run"
+            f"{path} holds a run {what} ({_join_first(differences)}): pass the settings and cases "
+            "of that run, or another --output_dir to start a new run"
         )
 
 
@@ -158,7 +158,7 @@ def _changed_places(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iter
             yield f"{place} was {was}, is {now}"
 
 
-def _first(differences: Sequence[str]) -> str:
+def _join_first(differences: Sequence[str]) -> str:
     more = len(differences) - _SHOWN
     return "; ".join(differences[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 

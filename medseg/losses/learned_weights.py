@@ -86,11 +86,11 @@ class LearnedWeightsLoss(nn.Module):
             )
         losses = torch.stack([self.loss(logits.float(), target) for logits in output])
         excess = losses - self.minimum + FLOOR
-        log_scales = _shared(self.log_scales, losses.device)
+        log_scales = _average_gradient(self.log_scales, losses.device)
         return (torch.exp(-log_scales) * excess + log_scales).sum()
 
 
-def _shared(parameter: Tensor, device: torch.device) -> Tensor:
+def _average_gradient(parameter: Tensor, device: torch.device) -> Tensor:
     """A copy of the parameter whose gradient is averaged over the processes on its way back."""
     copy = parameter.to(device, copy=True)
     if copy.requires_grad:

@@ -1,4 +1,4 @@
-"""Block: one node of a topology as a layer: brings its inputs to its level and convolves them."""
+"""Block: one node of a topology as a layer, which rescales its inputs and convolves them."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 
 class Block(nn.Module):
-    """One node: brings what it reads to its level, concatenates that and convolves it.
+    """One node: rescales its inputs to its level, concatenates and convolves them.
 
     Args:
         sources: keys of the maps that it reads.
@@ -51,11 +51,11 @@ class Block(nn.Module):
         self.checkpointing = False
 
     def forward(self, features: dict[str, Tensor]) -> Tensor:
-        """Compute the node's map, and let go of the maps in `features` that it reads last."""
+        """Compute the node's map, and release the maps in `features` that it reads last."""
         # torch documents is_scripting but does not list it; TorchScript bears no reason beside it
         if not torch.jit.is_scripting() and self._recomputes():  # type: ignore[attr-defined]
             maps = [features[source] for source in self.sources]
-            self._let_go(features)
+            self._release(features)
             return recompute(self, self._compute, maps)
         return self._convolve(self._gather(features))
 
@@ -63,12 +63,12 @@ class Block(nn.Module):
         return self.checkpointing and self.training and not torch.compiler.is_compiling()
 
     def _gather(self, features: dict[str, Tensor]) -> Tensor:
-        """Concatenate the inputs, and let go of those that no later node reads."""
+        """Concatenate the inputs, and release those that no later node reads."""
         parts = [rescale(features[self.sources[k]]) for k, rescale in enumerate(self.rescale)]
-        self._let_go(features)
+        self._release(features)
         return torch.cat(parts, 1)
 
-    def _let_go(self, features: dict[str, Tensor]) -> None:
+    def _release(self, features: dict[str, Tensor]) -> None:
         for source in self.last_reads:
             del features[source]
 
@@ -81,7 +81,7 @@ class Block(nn.Module):
 
 
 class Tap(nn.Module):
-    """A node whose map the network's encoder has computed: hands it on under the node's own key.
+    """A node whose map the network's encoder has computed: passes it on under the node's own key.
 
     Arguments and attributes are those of `Block`.
     """
@@ -112,7 +112,7 @@ class Tap(nn.Module):
 
 
 def recompute(module: nn.Module, function: Callable, inputs: Sequence[Tensor]) -> Tensor:
-    """Call a function of a module's, to be called again in the backward pass, where it is needed.
+    """Call a function of a module, which the backward pass calls again where it needs the result.
 
     The second call draws the same dropout, and works on copies of the module's buffers, so that
     running statistics move once a step.

@@ -27,7 +27,7 @@ from medseg.networks.options import (
     choose_topology,
 )
 from medseg.networks.padding import margin_below, voxels_lost
-from medseg.networks.styles import FullScale, Plain, Scale, Style
+from medseg.networks.styles import FullScaleStyle, PlainStyle, Scale, Style
 from medseg.networks.topology import IMAGE, Input, Node, Topology
 
 
@@ -179,7 +179,7 @@ class Blueprint:
     def _style(self, node: Node) -> Style:
         if node.column == 0:
             unpadded = [(0,) * len(kernel) for kernel in self.kernels]
-            return Plain(
+            return PlainStyle(
                 self.layers,
                 self.channels,
                 self.kernels,
@@ -187,9 +187,9 @@ class Blueprint:
                 residual=self.encoder == "residual",
             )
         if self.whole.full_scale:
-            return FullScale(self.layers, self.skip_channels, self.kernels)
+            return FullScaleStyle(self.layers, self.skip_channels, self.kernels)
         margins = [self._skip_margin(level) for level in range(self.depth)]
-        return Plain(self.layers, self.channels, self.kernels, margins)
+        return PlainStyle(self.layers, self.channels, self.kernels, margins)
 
     def _skip_margin(self, level: int) -> PerAxis:
         """Voxels of the level that a skip loses at each side."""

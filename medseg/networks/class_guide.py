@@ -1,4 +1,4 @@
-"""ClassGuide: says which classes occur in the image at all, and silences those that do not."""
+"""ClassGuide: predict which classes occur in the image, and silence those that do not."""
 
 import torch
 from torch import Tensor, nn

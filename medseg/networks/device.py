@@ -1,4 +1,4 @@
-"""Device: one that is there, what it is, and a network moved to it in the layout that suits it."""
+"""Device: check that it can be used, name it, and move a network to it in a suitable layout."""
 
 import platform
 from pathlib import Path
@@ -17,7 +17,7 @@ _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 def require_device(device: str | torch.device) -> torch.device:
-    """The device, on which a tensor was put to see that it is there.
+    """The device as torch knows it, after a tensor was put on it to see that it can be used.
 
     Raises:
         ValueError: torch does not know the device, or this machine does not have it.
@@ -40,7 +40,7 @@ def require_device(device: str | torch.device) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """The name that the maker gave a GPU or the CPU, as far as the system tells."""
+    """The product name of a GPU or of the CPU, as far as the system tells."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     names = [line.split(":")[1] for line in _cpu_info().splitlines() if "model name" in line]
@@ -48,7 +48,7 @@ def device_name(device: torch.device) -> str:
 
 
 def cpu_features() -> set[str]:
-    """What the CPU can do, such as "avx512_bf16", among other words; empty if nothing tells it.
+    """Words that describe the CPU, with its features, such as "avx512_bf16"; empty if not known.
 
     Source: proc(5), cpuinfo. psutil knows neither the features nor the name of a CPU.
     """
@@ -63,7 +63,7 @@ def _cpu_info() -> str:
 
 
 def to_device(network: Network, device: str | torch.device) -> Network:
-    """The network, moved to the device, where convolutions have their weights channels last.
+    """Move the network to the device, with the weights of convolutions in channels-last layout.
 
     The maps between them then have that layout, too, which was measured to be faster, unless norms
     take statistics of the window, as instance norm does: they are slower in it, and the weights of

@@ -1,4 +1,4 @@
-"""Encoder: a feature extractor of timm in the place of the encoder's column, for 2D images."""
+"""Encoder: a network of timm in place of the encoder column, for 2D images."""
 
 import functools
 import itertools
@@ -133,7 +133,7 @@ class TimmEncoder(nn.Module):
 
 @functools.cache
 def find_pyramid(name: str) -> Pyramid:
-    """The maps of a network of timm; nothing is downloaded, and no memory taken for its weights.
+    """The maps of a network of timm, without a download and without memory for its weights.
 
     The network is run once, on the meta device, to see that its maps are what timm says. Networks
     that take one image size alone (Swin) and those that do not pad (Inception v3) are refused.

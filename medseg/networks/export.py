@@ -1,4 +1,4 @@
-"""Export: writes a NestedUNet as ONNX, torch.export program or TorchScript, each file checked."""
+"""Export: write a NestedUNet as ONNX, torch.export program or TorchScript, and check the file."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Layers:
             self._check_layer(name)
 
     def _check_layer(self, name: str) -> None:
-        """Build the layer of one option, for no channels: any number of groups divides 0."""
+        """Build the layer of one option, with 0 channels, which any number of groups divides."""
         value = getattr(self, name)
         options = {"act": None, "norm": None, "dropout": None, name: value}
         try:
@@ -130,14 +130,14 @@ class Layers:
         Only the way up maps the channels; pooling and skips keep `in_channels`.
         """
         if rise > 0:
-            return self.up(in_channels, out_channels, factor=factor)
+            return self.upscale(in_channels, out_channels, factor=factor)
         return self.pool(factor) if rise < 0 else nn.Identity()
 
     def pool(self, factor: Sequence[int]) -> nn.Module:
         """Max pooling by `factor` along each axis."""
         return Pool[Pool.MAX, self.spatial_dims](kernel_size=tuple(factor))
 
-    def up(self, in_channels: int, out_channels: int, *, factor: Sequence[int]) -> nn.Module:
+    def upscale(self, in_channels: int, out_channels: int, *, factor: Sequence[int]) -> nn.Module:
         """Enlarge by `factor` along each axis and map the channels, as `upsample` says."""
         if self.upsample == "deconv":
             return UpSample(self.spatial_dims, in_channels, out_channels, factor, mode="deconv")

@@ -1,4 +1,4 @@
-"""NestedUNet: walks a topology of the UNet++ family, and can be cut back to any of its heads."""
+"""NestedUNet: computes a topology of the UNet++ family, and can be pruned to any of its heads."""
 
 import copy
 import os
@@ -168,7 +168,7 @@ class NestedUNet(nn.Module):
         self.nodes = self.blueprint.nodes(plan)
         for node in self.nodes.values():
             cast(Block, node).checkpointing = checkpointing
-        self._keep(plan, level)
+        self._keep_only(plan, level)
 
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
         """Map an image (B, in_channels, *spatial) to logits, or to a list of them, one per head."""
@@ -224,15 +224,15 @@ class NestedUNet(nn.Module):
         pruned = copy.deepcopy(self)
         if pruned.encoder is not None:
             pruned.encoder = pruned.encoder.cut(topology.depth)
-        pruned._keep(topology, level)
+        pruned._keep_only(topology, level)
         return pruned
 
     def extra_repr(self) -> str:
         heads = ", ".join(str(head) for head in self.topology.heads)
         return f"{self.topology.name}, heads={heads}, total_stride={tuple(self.total_stride)}"
 
-    def _keep(self, topology: Topology, level: int | None) -> None:
-        """Drop what `topology` does not hold, and plan where each feature map is let go."""
+    def _keep_only(self, topology: Topology, level: int | None) -> None:
+        """Drop what `topology` does not hold, and plan where each feature map is released."""
         self.topology = topology
         self.level = level
         self.deep_supervision = self.deep_supervision and level is None
@@ -246,15 +246,15 @@ class NestedUNet(nn.Module):
             block.head = block.head if node in topology.heads else None
 
     def _start(self, image: Tensor) -> dict[str, Tensor]:
-        """The maps that the walk starts from: the image, framed, and those of a timm encoder."""
-        features = {self._image: self._frame(image)}
+        """The first maps: the image, padded, and those of a timm encoder."""
+        features = {self._image: self._pad_image(image)}
         if self.encoder is not None:
             maps = self.encoder(features[self._image])
             for place, key in enumerate(self.encoder.keys):
                 features[key] = maps[place]
         return features
 
-    def _frame(self, image: Tensor) -> Tensor:
+    def _pad_image(self, image: Tensor) -> Tensor:
         if not self.pad_input:
             return image
         if sum(self.margin) > 0:

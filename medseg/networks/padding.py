@@ -1,4 +1,4 @@
-"""Frame: which image sizes fit a network, how others are padded, and what unpadded layers lose."""
+"""Padding: which image sizes fit a network, how others are padded, what unpadded layers lose."""
 
 from collections.abc import Sequence
 
@@ -64,7 +64,9 @@ def check_size(
     Raises:
         ValueError: the image does not fit; the message gives the nearest sizes that do.
     """
-    above = [_fitting(n, s, m, c) for n, s, m, c in zip(size, stride, margin, lost, strict=True)]
+    above = [
+        _smallest_size(n, s, m, c) for n, s, m, c in zip(size, stride, margin, lost, strict=True)
+    ]
     if list(size) == above:
         return
     if not any(margin):
@@ -72,7 +74,7 @@ def check_size(
             f"each axis must divide by the total stride, got size {tuple(size)} for stride "
             f"{tuple(stride)}: pass a size that divides, such as {tuple(above)}, or pad_input True"
         )
-    least = [_fitting(1, s, m, c) for s, m, c in zip(stride, margin, lost, strict=True)]
+    least = [_smallest_size(1, s, m, c) for s, m, c in zip(stride, margin, lost, strict=True)]
     below = [
         max(low, n if n == high else high - s)
         for n, low, high, s in zip(size, least, above, stride, strict=True)
@@ -84,8 +86,8 @@ def check_size(
     )
 
 
-def _fitting(size: int, stride: int, margin: int, lost: int) -> int:
-    """Smallest size that fits, that leaves a voxel, and that is no less than the given one."""
+def _smallest_size(size: int, stride: int, margin: int, lost: int) -> int:
+    """The smallest size that fits, leaves a voxel, and is at least as large as the given one."""
     size = max(size, 2 * margin + 1)
     return size + (2 * lost - size) % stride
 

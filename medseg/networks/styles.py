@@ -28,14 +28,14 @@ class Style(Protocol):
         """Channels of the node's map."""
 
     def rescale_input(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
-        """What brings an input to the level, and the channels that it has then."""
+        """The layer that rescales an input to the level, and its channels after it."""
 
     def convolutions(self, joined: int, level: int) -> list[nn.Module]:
-        """What computes the map from the `joined` channels of the concatenation."""
+        """The layers that compute the map from the `joined` channels of the concatenation."""
 
 
 @dataclass(frozen=True)
-class Plain:
+class PlainStyle:
     """U-Net and UNet++: concatenate, convolve twice; the way up maps the channels.
 
     Attributes:
@@ -75,7 +75,7 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class FullScale:
+class FullScaleStyle:
     """UNet 3+: resample and convolve each input to the same channels, concatenate, convolve once.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Weights: loads a state dict into a NestedUNet, or says in one line why it does not fit."""
+"""Weights: load a state dict into a NestedUNet, or say in one line why it does not fit."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def load_weights(
     else:
         name = f"weights {os.fspath(weights)}"
         state = _read(weights, name=name)
-    state = _unwrapped(_weights_alone(_flat(state, name=name)), name=name)
-    part = _part(network, state)
+    state = _strip_wrappers(_drop_average_count(_find_state_dict(state, name=name)), name=name)
+    part = _keep_pruned_part(network, state)
     _check_fit(network, part, name=name)
     network.load_state_dict(part)
     return network
@@ -118,10 +118,10 @@ def _read_safetensors(path: str | os.PathLike[str], *, name: str) -> Mapping[str
     return load_file(path)
 
 
-def _flat(state: Any, *, name: str) -> Mapping[str, Tensor]:
-    """The state dict, also where a checkpoint holds it under a key, or under one in another.
+def _find_state_dict(state: Any, *, name: str) -> Mapping[str, Tensor]:
+    """The state dict, which a checkpoint may hold under a key, or under a key within a key.
 
-    Of several, that under one of `_STATE_KEYS` is taken: the others are running means of it.
+    Of several the one under one of `_STATE_KEYS` is taken; the others are running means of it.
     """
     if _is_flat(state):
         return state
@@ -136,7 +136,7 @@ def _flat(state: Any, *, name: str) -> Mapping[str, Tensor]:
         )
     deeper = [k for k in _STATE_KEYS if isinstance(state.get(k), Mapping)]
     if not inner and len(deeper) == 1:
-        return _flat(state[deeper[0]], name=name)
+        return _find_state_dict(state[deeper[0]], name=name)
     if _NAMELESS in state:
         raise ValueError(
             f"{name} hold running means without their names ({_NAMELESS}, as torch-ema saves "
@@ -156,18 +156,18 @@ def _is_flat(state: Any) -> bool:
     )
 
 
-def _weights_alone(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """The weights without the count that `torch.optim.swa_utils.AveragedModel` keeps beside them.
+def _drop_average_count(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The weights without the count that `torch.optim.swa_utils.AveragedModel` stores with them.
 
-    A network of that class is wrapped in "module.", which a count that is nobody's is not.
+    The count is dropped only if all other keys begin with "module.", as in that class.
     """
     others = {key: value for key, value in state.items() if key != AVERAGED}
     is_averaged = bool(others) and all(key.startswith(WRAPPERS[0]) for key in others)
     return others if is_averaged else state
 
 
-def _unwrapped(state: Mapping[str, Tensor], *, name: str) -> Mapping[str, Tensor]:
-    """The weights by the keys of the bare network, whatever wrapped it.
+def _strip_wrappers(state: Mapping[str, Tensor], *, name: str) -> Mapping[str, Tensor]:
+    """The weights by the keys of the network itself, without the prefixes of wrappers.
 
     Raises:
         ValueError: some keys are wrapped and some are not, or two become one.
@@ -187,8 +187,8 @@ def _unwrapped(state: Mapping[str, Tensor], *, name: str) -> Mapping[str, Tensor
     return state
 
 
-def _part(network: NestedUNet, given: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """What a pruned network keeps of the whole network's weights; anything else is left as it is.
+def _keep_pruned_part(network: NestedUNet, given: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The part of a whole network's weights that a pruned network keeps; else all of them.
 
     Every key and shape must be the whole network's: its topology has keys of its own, whereas a
     part of it may look like a part of another.
@@ -218,7 +218,7 @@ def _check_fit(network: NestedUNet, given: Mapping[str, Tensor], *, name: str) -
 
 
 def _check_axes(own: Mapping[str, Tensor], given: Mapping[str, Tensor], *, name: str) -> None:
-    """Refuse weights of a network of another number of axes, in fewer words than their shapes."""
+    """Refuse weights of a network with another number of axes."""
     there, here = (max((w.ndim for w in state.values()), default=0) - 2 for state in (given, own))
     if there != here and there in (1, 2, 3):
         raise ValueError(
@@ -228,7 +228,7 @@ def _check_axes(own: Mapping[str, Tensor], given: Mapping[str, Tensor], *, name:
 
 
 def _check_classes(own: Mapping[str, Tensor], given: Mapping[str, Tensor], *, name: str) -> None:
-    """Refuse weights that differ in nothing but the channels of their heads."""
+    """Refuse weights that differ only in the channels of their heads."""
     if own.keys() != given.keys():
         return
     changed = [key for key in own if own[key].shape != given[key].shape]
@@ -266,26 +266,26 @@ def _channels(state: Mapping[str, Tensor]) -> tuple[int, ...]:
 
 
 def _topologies(state: Mapping[str, Tensor]) -> str:
-    """Names of the topologies that have weights for the same inputs; parts only if no whole has."""
+    """Names of topologies with weights for the same inputs: whole ones, or else their parts."""
     weighed = {match[1] for key in state if (match := re.match(r"nodes\.(\w+\.rescale\.\d+)", key))}
     depth = _depth(state)
     wholes = [build(depth) for build in TOPOLOGIES.values()]
-    names = [whole.name for whole in wholes if _weighed(whole) == weighed]
+    names = [whole.name for whole in wholes if _inputs_with_weights(whole) == weighed]
     names = names or [
         whole.name
         for whole in wholes
-        if any(_weighed(whole.prune(level)) == weighed for level in whole.levels)
+        if any(_inputs_with_weights(whole.prune(level)) == weighed for level in whole.levels)
     ]
     return " or ".join(names) if weighed and names else "network of another kind"
 
 
 def _depth(state: Mapping[str, Tensor]) -> int:
-    """Number of down-samplings: a decoder node reads the level below its own, if none deeper."""
+    """Number of down-samplings; a decoder node reads at least the level below its own."""
     nodes = {(match[1], match[2]) for key in state if (match := re.match(NODE, key))}
     return max((int(level) + (column != "0") for level, column in nodes), default=0)
 
 
-def _weighed(topology: Topology) -> set[str]:
+def _inputs_with_weights(topology: Topology) -> set[str]:
     """The inputs that have weights: up-sampled ones, and every one of a full-scale node."""
     return {
         f"{node.key}.rescale.{place}"

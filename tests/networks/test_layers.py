@@ -77,18 +77,18 @@ def test_up_undoes_the_size_of_pool(upsample, factor):
     layers = make(upsample=upsample)
     image = torch.rand(1, 4, 6, 4, 8)
     pooled = layers.pool(factor)(image)
-    assert layers.up(4, 2, factor=factor)(pooled).shape == (1, 2, 6, 4, 8)
+    assert layers.upscale(4, 2, factor=factor)(pooled).shape == (1, 2, 6, 4, 8)
 
 
 def test_deconv_has_a_kernel_equal_to_its_stride():
-    (layer,) = make(2).up(4, 2, factor=(1, 3)).children()
+    (layer,) = make(2).upscale(4, 2, factor=(1, 3)).children()
     assert isinstance(layer, nn.ConvTranspose2d)
     assert layer.kernel_size == layer.stride == (1, 3)
 
 
 def test_interp_is_linear_and_maps_the_channels_first():
     layers = make(2, upsample="interp")
-    convolution, enlarge = layers.up(1, 1, factor=(1, 2)).children()
+    convolution, enlarge = layers.upscale(1, 1, factor=(1, 2)).children()
     assert kinds(convolution) == ["Conv2d"]
     # areas aligned: samples of 0, 4 at twice the density sit at -1/4, 1/4, 3/4, 5/4
     assert enlarge(torch.tensor([[[[0.0, 4.0]]]])).flatten().tolist() == [0, 1, 3, 4]

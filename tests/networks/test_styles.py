@@ -5,7 +5,7 @@ import torch
 
 from medseg.networks import Layers
 from medseg.networks.padding import CentreCrop
-from medseg.networks.styles import FullScale, Plain, Scale
+from medseg.networks.styles import FullScaleStyle, PlainStyle, Scale
 
 KERNELS = [(3, 3)] * 3
 
@@ -16,7 +16,7 @@ def layers():
 
 
 def test_a_plain_node_has_the_channels_of_its_level(layers):
-    plain = Plain(layers, (4, 8, 16), KERNELS, [(0, 0)] * 3)
+    plain = PlainStyle(layers, (4, 8, 16), KERNELS, [(0, 0)] * 3)
     assert [plain.width(level) for level in range(3)] == [4, 8, 16]
     layer, channels = plain.rescale_input(Scale(16, 1, (2, 2)), 1)
     assert channels == 8
@@ -24,7 +24,7 @@ def test_a_plain_node_has_the_channels_of_its_level(layers):
 
 
 def test_a_skip_of_unpadded_convolutions_is_cropped(layers):
-    plain = Plain(layers, (4, 8, 16), KERNELS, [(2, 2)] * 3)
+    plain = PlainStyle(layers, (4, 8, 16), KERNELS, [(2, 2)] * 3)
     layer, channels = plain.rescale_input(Scale(4, 0, (1, 1)), 0)
     assert isinstance(layer, CentreCrop)
     assert channels == 4
@@ -32,12 +32,12 @@ def test_a_skip_of_unpadded_convolutions_is_cropped(layers):
 
 @pytest.mark.parametrize(("residual", "count"), [(False, 2), (True, 1)])
 def test_a_plain_node_convolves_twice_or_by_one_residual_unit(layers, residual, count):
-    plain = Plain(layers, (4, 8, 16), KERNELS, [(0, 0)] * 3, residual=residual)
+    plain = PlainStyle(layers, (4, 8, 16), KERNELS, [(0, 0)] * 3, residual=residual)
     assert len(plain.convolutions(12, 1)) == count
 
 
 def test_a_full_scale_node_has_as_many_channels_at_every_level(layers):
-    full = FullScale(layers, 5, KERNELS)
+    full = FullScaleStyle(layers, 5, KERNELS)
     assert [full.width(level) for level in range(3)] == [15, 15, 15]
     layer, channels = full.rescale_input(Scale(16, -1, (2, 2)), 1)
     assert channels == 5

@@ -131,7 +131,7 @@ def _views(label: np.ndarray, spacing_mm: Sequence[float]) -> list[tuple[int, in
     thinnest = int(np.argmin(np.multiply(label.shape, spacing_mm)))
     sizes = [min(_plane_size(label.shape, axis, spacing_mm)) for axis in range(3)]
     if [axis for axis in range(3) if sizes[axis] >= THIN_PLANE] == [thinnest]:
-        return [(thinnest, index) for index in _spread(_areas_across(label, thinnest))]
+        return [(thinnest, index) for index in _choose_planes(_areas_across(label, thinnest))]
     return [(axis, _largest(_areas_across(label, axis))) for axis in (2, 1, 0)]
 
 
@@ -144,7 +144,7 @@ def _largest(areas: np.ndarray) -> int:
     return int(areas.argmax()) if areas.any() else len(areas) // 2
 
 
-def _spread(areas: np.ndarray) -> list[int]:
+def _choose_planes(areas: np.ndarray) -> list[int]:
     """Up to three indices: the middles of the thirds of what is segmented, else of the image."""
     found = np.flatnonzero(areas) if areas.any() else np.arange(len(areas))
     first, count = int(found[0]), int(found[-1] - found[0] + 1)

@@ -1,4 +1,4 @@
-"""Cost: what networks cost on this machine: parameters, multiply-adds, latency, peak memory."""
+"""Cost: measure networks on this machine: parameters, multiply-adds, latency, peak memory."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def peak_bytes(network: nn.Module, shape: Sequence[int], *, forward: Forward) ->
 
 
 def _fresh_process() -> Any:
-    """Starts processes that have imported what is needed, and done nothing else."""
+    """A context that starts processes which have only imported what is needed."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     server = multiprocessing.get_context("forkserver")
@@ -110,7 +110,7 @@ def _fresh_process() -> Any:
 
 
 def growth(work: Callable[[], object]) -> int:
-    """Bytes by which the resident memory of this process grew at its highest during the work."""
+    """Bytes by which the peak of this process's resident memory grew during the work."""
     before = resident_peak(reset=True)
     work()
     return resident_peak(reset=False) - before

@@ -1,4 +1,4 @@
-"""Figure: draws a topology, its nodes shaded by the smallest pruned network that holds them."""
+"""Figure: draw a topology, with nodes shaded by the smallest pruned network that has them."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class _Watch(TorchDispatchMode):
         self._weights = {_storage(t) for t in (*network.parameters(), *network.buffers())}
         self._alive: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.most = 0
-        self._see(image)
+        self._count_storage(image)
 
     def __torch_dispatch__(
         self,
@@ -70,16 +70,16 @@ class _Watch(TorchDispatchMode):
         answer = func(*args, **(kwargs or {}))
         for tensor in answer if isinstance(answer, tuple | list) else (answer,):
             if isinstance(tensor, Tensor):
-                self._see(tensor)
+                self._count_storage(tensor)
         return answer
 
-    def _see(self, tensor: Tensor) -> None:
+    def _count_storage(self, tensor: Tensor) -> None:
         self._alive[tensor] = _storage(tensor)
         sizes = dict(kept for kept in self._alive.values() if kept not in self._weights)
         self.most = max(self.most, sum(sizes.values()))
 
 
 def _storage(tensor: Tensor) -> tuple[int, int]:
-    """What tells the memory of a tensor from that of others, and its bytes."""
+    """An object that identifies the memory of a tensor, and its bytes."""
     storage = tensor.untyped_storage()
     return storage._cdata, storage.nbytes()

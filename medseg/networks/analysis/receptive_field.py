@@ -63,12 +63,12 @@ def _check_finite(network: nn.Module) -> None:
 
 
 def _reach(network: nn.Module, channels: int, stride: Sequence[int], axis: int) -> int:
-    """The receptive field along one axis, on a line that is lengthened until it holds all of it."""
+    """The receptive field along one axis, on a line that is lengthened until it fits."""
     step = stride[axis]
     length = 8 * step
     while length <= MOST_VOXELS:
         before = length // step // 2 * step
-        reached = _reached(network, channels, stride, axis=axis, length=length, first=before)
+        reached = _trace_nan(network, channels, stride, axis=axis, length=length, first=before)
         if reached is not None:
             return reached
         length *= 2
@@ -78,10 +78,10 @@ def _reach(network: nn.Module, channels: int, stride: Sequence[int], axis: int) 
     )
 
 
-def _reached(
+def _trace_nan(
     network: nn.Module, channels: int, stride: Sequence[int], *, axis: int, length: int, first: int
 ) -> int | None:
-    """How far a NaN gets along the axis; None where it gets to an end of the line."""
+    """How far a NaN spreads along the axis; None if it reaches an end of the line."""
     size = [length if a == axis else s for a, s in enumerate(stride)]
     furthest = 0
     for place in range(first, first + stride[axis]):
