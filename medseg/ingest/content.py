@@ -17,7 +17,7 @@ from medseg.ingest.reasons import IngestError, Reason
 
 _HEAD_BYTES = 512
 _DOWNLOAD = "download the file again, and sign in or accept the terms where that page asks for it"
-_OTHER_SUFFIX = "give it the suffix of what it is"
+_OTHER_SUFFIX = "give it the right suffix"
 _STARTS = (
     (b"version https://git-lfs", "the pointer that Git LFS keeps for a file", "run `git lfs pull`"),
     (b"/annex/objects/", "the pointer that git-annex keeps for a file", "run `git annex get`"),

@@ -46,7 +46,7 @@ def find_suffix(name: str) -> str:
     """Find the ending of a file's name that is in `SUFFIXES`, as written there; "" if none is.
 
     Example:
-        >>> suffix_of("CASE_1.NII.GZ"), find_suffix("case.png")
+        >>> find_suffix("CASE_1.NII.GZ"), find_suffix("case.png")
         ('.nii.gz', '')
     """
     lower = name.lower()
@@ -57,7 +57,7 @@ def strip_suffix(name: str) -> str:
     """Strip the suffix of a volume or of DICOM from a file's name.
 
     Example:
-        >>> without_suffix("a.b.seg.nrrd"), without_suffix("im0.dcm"), strip_suffix("a.txt")
+        >>> strip_suffix("a.b.seg.nrrd"), strip_suffix("im0.dcm"), strip_suffix("a.txt")
         ('a.b', 'im0', 'a.txt')
     """
     lower = name.lower()

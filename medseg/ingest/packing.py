@@ -48,7 +48,7 @@ def find_packing(path: Path) -> str:
         with path.open("rb") as file:
             head = file.read(_LONGEST)
     except OSError as error:
-        raise IngestError(Reason.UNREADABLE, f"{path} gives no bytes ({error.strerror})") from error
+        raise IngestError(Reason.UNREADABLE, f"{path} cannot be read ({error.strerror})") from error
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), "")
 
 

@@ -77,7 +77,7 @@ class VolumeReader(ImageReader):
         super().__init__()
         if labels is not None and resample:
             raise ValueError(
-                "labels exclude resample=True: interpolation makes other values of them"
+                "labels cannot be read with resample=True: interpolation changes their values"
             )
         check_index(volume)
         Choices(affine, units)  # refuses other words before any case is read

@@ -161,7 +161,7 @@ _ONE_ACQUISITION = "put the slices of one acquisition in a folder of their own"
 
 REMEDIES: dict[Reason, str] = {
     Reason.OK: "",
-    Reason.SINGLE_SLICE: "the slice thickness stands in for the slice spacing",
+    Reason.SINGLE_SLICE: "the slice thickness is used as the slice spacing",
     Reason.NO_SERIES_UID: "the files of one study in this folder are taken as one series",
     Reason.STUDY_PER_FILE: "check that the slices are of one scan",
     Reason.SERIES_PER_FILE: "check that the slices are of one scan",
@@ -173,7 +173,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.CAPTURED_SLICES: "compare the values with the series of the scanner where there is one",
     Reason.CORRECTED_SAMPLES: "compare some values with the source: the header is wrong",
     Reason.LEFT_ASIDE: "check that the volume has as many slices as its source",
-    Reason.CHOSEN_SERIES: "name another by its UID if it is not the one that is meant",
+    Reason.CHOSEN_SERIES: "if it is the wrong one, name another by its UID",
     Reason.LOSSY_COMPRESSION: "use the uncompressed original where there is one",
     Reason.CONFLICTING_MODALITY: "check which of the two is right before the values are used",
     Reason.REAL_WORLD_VALUES: "values are those of the mapping; check their unit before use",
@@ -199,7 +199,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.UNSAFE_PATH: "put the voxels beside the header and name them so in it",
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
     Reason.SEVERAL_SERIES: f"pass {_SERIES_UID}, or a folder of the files of one series alone",
-    Reason.UNKNOWN_SERIES: "pass the UID of one that is",
+    Reason.UNKNOWN_SERIES: "pass the UID of a series that is there",
     Reason.NOT_AN_IMAGE: "pass the image series it refers to",
     Reason.MULTI_FRAME: (
         "pass single-frame slices or pictures, or an enhanced object with functional groups"
@@ -266,7 +266,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.CONVERTED_UNITS: "compare the spacing with the source",
     Reason.NOT_A_PHOTOGRAPH: "read it as a volume, e.g. by medseg.ingest.load",
     Reason.CINE: "export the frames as single pictures, e.g. dcmj2pnm --all-frames",
-    Reason.UNKNOWN_VOLUME: "pass the index, from 0, of one that is",
+    Reason.UNKNOWN_VOLUME: "pass the index, from 0, of a volume that is there",
     Reason.PAIRED_FILES: "put the other half beside it under the same name",
     Reason.TRAILING_BYTES: "its header belongs to other voxels; convert the file again",
     Reason.NON_FINITE: "replace these voxels before use",

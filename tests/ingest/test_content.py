@@ -41,7 +41,7 @@ def tar():
         (PAGE, "is a web page (HTML), whatever its name says: download the file again"),
         (LFS, "is the pointer that Git LFS keeps for a file, whatever its name says: run `git lfs"),
         (b"/annex/objects/MD5E-s1--a.nii.gz\n", "git-annex keeps for a file, whatever"),
-        (bytes(128) + b"DICM" + bytes(400), "is DICOM, whatever its name says: give it the suffix"),
+        (bytes(128) + b"DICM" + bytes(400), "whatever its name says: give it the right suffix"),
         (b"%PDF-1.7\n" + bytes(600), "is a PDF document, whatever its name says"),
     ],
 )
@@ -119,7 +119,7 @@ def test_an_img_without_its_hdr_says_what_is_missing(name, tmp_path):
 
 def test_a_volume_without_its_suffix_is_called_what_it_is(tmp_path):
     write_volume(tmp_path / "a.nii").rename(tmp_path / "a")
-    with pytest.raises(IngestError, match="is NIfTI, whatever its name says: give it the suffix"):
+    with pytest.raises(IngestError, match="NIfTI, whatever its name says: give it the right"):
         load(tmp_path / "a")
 
 

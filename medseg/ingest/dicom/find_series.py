@@ -108,7 +108,7 @@ def _read_headers(files: Iterable[Path], source: Path) -> tuple[list[Headers], l
 
 def _read_file(file: Path, source: Path) -> Headers:
     if os.path.isdir(file):
-        raise IngestError(Reason.UNREADABLE, f"{file} is a folder that may not be read")
+        raise IngestError(Reason.UNREADABLE, f"{file} is a folder that cannot be read")
     if what_is_no_file(file) and os.path.isdir(source):
         return ()
     if not os.path.isfile(file):

@@ -45,7 +45,7 @@ def collect_notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
     name, notes = name_slices(slices), []
     if assumed := [s for s in slices if s.is_syntax_assumed]:
         syntaxes = ", ".join(sorted({s.transfer_syntax.name for s in assumed}))
-        finding = f"{len(assumed)} slices state no right transfer syntax, read as {syntaxes}"
+        finding = f"{len(assumed)} slices state no correct transfer syntax, read as {syntaxes}"
         notes.append((Reason.NO_FILE_META, f"{finding}, in {name}"))
     if padded := [s for s in slices if s.excess_bytes]:
         finding = f"{padded[0].excess_bytes} zeros follow the pixels of {padded[0].path.name}"
@@ -63,7 +63,7 @@ def collect_notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
         notes.append((Reason.NO_SERIES_UID, finding))
     notes.extend(_note_uids_of_each_file(slices, name))
     if absent := list_left_out_by_turns(slices):
-        finding = f"{', '.join(absent)} of every other of slices that overlap absent, in {name}"
+        finding = f"{', '.join(absent)} absent in every other one of overlapping slices, in {name}"
         notes.append((Reason.ABSENT_BY_TURNS, finding))
     is_one_acquisition = len({s.origin.acquisition for s in slices}) == 1
     counted_more = describe_missing_images([s.counts for s in slices]) if is_one_acquisition else ""
@@ -121,7 +121,7 @@ def _collect_value_notes(slices: Sequence[Slice], name: str) -> list[Note]:
         notes.append((Reason.LOSSY_COMPRESSION, finding))
     if ranges := set(filter(None, map(find_padding_in_tissue, slices))):
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
-        finding = f"values from {low:g} to {high:g} HU are called padding and become"
+        finding = f"values from {low:g} to {high:g} HU are declared as padding and become"
         notes.append((Reason.PADDED_TISSUE, f"{finding} {CT_PADDING_HU} HU in {name}"))
     of_samples = dict.fromkeys(note for s in slices for note in s.sample_notes)
     notes.extend((reason, f"{finding}, in {name}") for reason, finding in of_samples)
@@ -131,7 +131,7 @@ def _collect_value_notes(slices: Sequence[Slice], name: str) -> list[Note]:
     if said := _describe_other_intercept(slices):
         notes.append((Reason.UNLIKELY_VALUES, f"{said}, in {name}"))
     if any(s.kind in RESCALED_KINDS and s.rescale[0] < 0 for s in slices):
-        finding = f"a negative rescale slope turns {slices[0].kind} values round"
+        finding = f"a negative rescale slope reverses {slices[0].kind} values"
         notes.append((Reason.UNLIKELY_VALUES, f"{finding}, in {name}"))
     scales = {f"{s.scale_slope * s.rescale[0]:.4g}" for s in slices if s.scale_slope}
     if len(scales) > 1:

@@ -49,7 +49,7 @@ class PictureBytes(io.BufferedReader):
         """Read up to `size` bytes."""
         self._pieces -= 1
         if self._pieces < 0:
-            finding = f"{self._path} lies in more pieces than a picture of its size has"
+            finding = f"{self._path} is split into more pieces than a picture of its size"
             raise IngestError(Reason.TOO_LARGE, finding)
         content = super().read(size)
         if self.header_bytes is not None:

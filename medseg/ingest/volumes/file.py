@@ -103,7 +103,7 @@ def read_file_header(
     check_is_file(path)
     suffix = find_suffix(path.name)
     if not suffix:
-        raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is named like no volume file")
+        raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is not named like a volume file")
     if SUFFIXES[suffix] in _OF_TEXT:
         check_unpacked(path)
     try:

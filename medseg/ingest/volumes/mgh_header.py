@@ -50,7 +50,7 @@ def parse_mgh(path: Path, *, choices: Choices) -> VolumeHeader:
         raise IngestError(Reason.TRUNCATED, f"{path} ends within its header")
     raw = MGHHeader(block, check=False)
     if int(raw["version"]) != _VERSION:
-        raise IngestError(Reason.UNREADABLE, f"{path} lacks the mark of MGH")
+        raise IngestError(Reason.UNREADABLE, f"{path} lacks the signature of MGH")
     shape = tuple(int(n) for n in raw["dims"])
     if min(shape) < 1:
         raise make_no_volume_error(path, shape)

@@ -117,7 +117,7 @@ def _read_raw_header(stream: Stream, path: Path) -> tuple[Any, bool]:
             finding = f"{path} is Analyze 7.5 with orient {orient}, which programs read differently"
             raise IngestError(Reason.NO_ORIENTATION, finding)
         return analyze, True
-    raise IngestError(Reason.UNREADABLE, f"the header of {path} lacks the mark of NIfTI")
+    raise IngestError(Reason.UNREADABLE, f"the header of {path} lacks the signature of NIfTI")
 
 
 def _read_shape(raw: Any, path: Path) -> tuple[int, ...]:

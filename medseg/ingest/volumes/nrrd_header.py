@@ -134,7 +134,7 @@ def _read(path: Path) -> tuple[Fields, Fields, list[str], int]:
     lines = read_lines(path)
     first, end = next(lines, ("", 0))
     if not _MAGIC.fullmatch(first.strip()):
-        raise IngestError(Reason.UNREADABLE, f"{path} lacks the mark of NRRD")
+        raise IngestError(Reason.UNREADABLE, f"{path} lacks the signature of NRRD")
     for line, end in lines:
         if not line:
             return fields, keys, [], end
@@ -210,7 +210,7 @@ def _read_affine(
     signs = _SPACES.get(space.removesuffix("-time").removesuffix("t"), _SPACES.get(space))
     if signs is None or "space directions" not in fields:
         stated = f"the space {space[:40]}" if space and signs is None else "no space and directions"
-        finding = f"{path} states {stated}, which tells no place in the patient"
+        finding = f"{path} states {stated}, which gives no position in the patient"
         raise IngestError(Reason.NO_ORIENTATION, finding)
     vectors = _parse_vectors(fields["space directions"], "space directions", path)
     if len(vectors) != len(shape):

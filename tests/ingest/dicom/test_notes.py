@@ -96,7 +96,7 @@ def test_holes_in_tissue_are_recorded(tmp_path):
     write_series(tmp_path, padded(limit=119, PixelPaddingValue=0, RescaleIntercept=0))
     (series,) = find_series(tmp_path)
     assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.PADDED_TISSUE)
-    said = "values from 0 to 119 HU are called padding and become -1024 HU in series 1.2.3"
+    said = "values from 0 to 119 HU are declared as padding and become -1024 HU in series 1.2.3"
     assert said in series.message
     assert set(load(tmp_path)[0].ravel()) == {-1024}
 

@@ -181,5 +181,5 @@ def test_the_reader_resamples_images_and_never_labels(tmp_path):
     write_series(tmp_path, slices)
     array, _ = VolumeReader(resample=True).get_data([tmp_path])
     assert array.shape == (10, 12, 9)
-    with pytest.raises(ValueError, match="labels exclude resample=True"):
+    with pytest.raises(ValueError, match="labels cannot be read with resample=True"):
         VolumeReader(labels=(0, 1), resample=True)

@@ -238,7 +238,7 @@ def test_an_analyze_header_is_not_taken_for_nifti(tmp_path):
     nib.save(nib.AnalyzeImage(volume(), np.eye(4)), tmp_path / "case.img")
     content = (tmp_path / "case.hdr").read_bytes() + b"0000" + (tmp_path / "case.img").read_bytes()
     (tmp_path / "case.nii").write_bytes(content)
-    with pytest.raises(IngestError, match="lacks the mark of NIfTI") as caught:
+    with pytest.raises(IngestError, match="lacks the signature of NIfTI") as caught:
         load(tmp_path / "case.nii")
     assert caught.value.code is Reason.UNREADABLE
 

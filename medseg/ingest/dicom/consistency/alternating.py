@@ -57,7 +57,7 @@ def find_alternating(slices: Sequence[Slice]) -> str:
     shown = found if len(found) <= MOST_LISTED else [*found[:MOST_LISTED], "..."]
     is_stated = do_overlap(slices, where_unstated=False)
     whose = "of slices that overlap" if is_stated else "of slices that state no thickness"
-    return f"{', '.join(shown)} that take turns along the normal, {whose}"
+    return f"{', '.join(shown)} that alternate along the normal, {whose}"
 
 
 def find_left_out(slices: Sequence[Slice]) -> str:
@@ -77,9 +77,7 @@ def find_left_out(slices: Sequence[Slice]) -> str:
         for trait, column in columns.items()
         if "" in column and (do_alternate(column) or do_alternate(column, places))
     ]
-    return (
-        f"{list_differences(slices, turning)} that take turns along the normal" if turning else ""
-    )
+    return f"{list_differences(slices, turning)} that alternate along the normal" if turning else ""
 
 
 def list_left_out_by_turns(slices: Sequence[Slice]) -> list[str]:

@@ -117,7 +117,7 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     if lie_among_each_other(numbers):
         turning.append(ACQUISITION)
     if turning:
-        return f"{list_differences(slices, turning)} that take turns along the normal"
+        return f"{list_differences(slices, turning)} that alternate along the normal"
     return (
         _find_doubled_places(slices)
         or _find_places_by_turns(slices)
@@ -160,7 +160,7 @@ def _find_places_by_turns(slices: Sequence[Slice]) -> str:
     if not do_overlap(slices, where_unstated=True):
         return ""
     shown = ", ".join(f"{n:g}" for n in numbers[:MOST_LISTED])
-    return f"InStackPositionNumbers {shown}, ... that take turns along the normal"
+    return f"InStackPositionNumbers {shown}, ... that alternate along the normal"
 
 
 def _is_to_and_fro(slices: Sequence[Slice], trait: Trait) -> bool:
@@ -187,7 +187,7 @@ def _find_turning_dimension(slices: Sequence[Slice]) -> str:
     for number, column in enumerate(zip(*indices, strict=True), start=1):
         if take_turns(column):
             kinds = len(set(column))
-            return f"{kinds} values of dimension {number} that take turns along the normal"
+            return f"{kinds} values of dimension {number} that alternate along the normal"
     return ""
 
 

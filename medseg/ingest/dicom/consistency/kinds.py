@@ -85,7 +85,7 @@ def parse_number(text: str) -> float | None:
     """The finite number that text is, with a decimal point or comma; None where it is none.
 
     Example:
-        >>> number_of("4,65"), number_of("4.65"), number_of("inf"), parse_number("")
+        >>> parse_number("4,65"), parse_number("4.65"), parse_number("inf"), parse_number("")
         (4.65, 4.65, None, None)
     """
     try:
@@ -114,6 +114,8 @@ def find_decimal_commas(slices: Sequence[Slice]) -> str:
         keyword = find_keyword(trait.field)
         text, first = faulty[0]
         where = f"{len(faulty)} of {len(slices)} slices, such as {first.path.name},"
-        said = f"{keyword} {Tag(keyword)} is {text!r}, which is no number for its decimal comma"
+        said = (
+            f"{keyword} {Tag(keyword)} is {text!r}, which is no number because of its decimal comma"
+        )
         return f"{said}, in {where}"
     return ""

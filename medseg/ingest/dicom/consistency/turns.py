@@ -90,9 +90,9 @@ def do_alternate(kinds: Sequence[Hashable], places: Sequence[int] | None = None)
         places: where on a grid each lies; some may be empty. None stands for 0, 1, 2, ...
 
     Example:
-        >>> alternate("ababab"), alternate("aabaab"), alternate("ababba"), do_alternate("aaaaaa")
-        (True, False, False, False)
-        >>> alternate("ababa"), do_alternate("abaab", [0, 1, 2, 4, 5])
+        >>> [do_alternate(kinds) for kinds in ("ababab", "aabaab", "ababba", "aaaaaa")]
+        [True, False, False, False]
+        >>> do_alternate("ababa"), do_alternate("abaab", [0, 1, 2, 4, 5])
         (True, True)
     """
     if len(set(kinds)) < 2 or not take_turns(kinds):

@@ -141,7 +141,7 @@ def _parse_numbers(dataset: pydicom.Dataset, keyword: str, stored: bytes) -> lis
     if words == [""]:
         return []
     if not all(_NUMBER.fullmatch(word) for word in words):
-        by_comma = " for its decimal comma" if any(map(has_decimal_comma, words)) else ""
+        by_comma = " because of its decimal comma" if any(map(has_decimal_comma, words)) else ""
         raise _make_error(dataset, keyword, f"which is no number{by_comma}")
     return [float(word) for word in words]
 

@@ -93,14 +93,14 @@ def _find_fault(path: Path, beside: _Names) -> IngestError | None:
         finding = f"{path} is packed and may be a slice: unpack it"
         return IngestError(Reason.UNREADABLE, finding) if is_named else None
     if is_unfinished:
-        finding = f"{path} is a download that did not end and may be a slice: fetch it again"
+        finding = f"{path} is an unfinished download and may be a slice: download it again"
         return IngestError(Reason.UNREADABLE, finding) if is_named else None
     if not is_named and _find_suffix(name) not in beside.suffixes:
         return None
     head = _read_head(path)
     if head[_PREFIX] == b"DICM" or (not is_named and _is_of_another_kind(head)):  # a DICOMDIR
         return None
-    return IngestError(Reason.UNREADABLE, f"{path} may be a slice and is no DICOM")
+    return IngestError(Reason.UNREADABLE, f"{path} may be a slice and cannot be read as DICOM")
 
 
 def _read_head(path: Path) -> bytes:

@@ -98,5 +98,5 @@ def check_is_known_object(dataset: pydicom.Dataset, path: Path) -> None:
     """
     sop_class = dataset.get("SOPClassUID")
     if not isinstance(sop_class, UID) or sop_class.type != "SOP Class":
-        finding = f"{path} states no right transfer syntax and reads as no known object without it"
+        finding = f"{path} states no correct transfer syntax and is no known object by its content"
         raise IngestError(Reason.UNREADABLE, finding)

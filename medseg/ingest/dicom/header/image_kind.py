@@ -76,7 +76,7 @@ def find_kind(sop_class: uid.UID, modality: str) -> str:
     """Find the Modality that the rules use: "CT", "MR", "PT", ...; "" where neither states one.
 
     Example:
-        >>> kind_of(uid.CTImageStorage, "OT"), find_kind(uid.CTImageStorage, "")
+        >>> find_kind(uid.CTImageStorage, "OT"), find_kind(uid.CTImageStorage, "")
         ('CT', 'CT')
     """
     stated = modality.strip().upper()

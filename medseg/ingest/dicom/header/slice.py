@@ -31,7 +31,7 @@ class PixelData:
     `is_encapsulated` says that it is a sequence of items, by its length or by its bytes, and
     `content` what its first frame is, see `medseg.ingest.dicom.pixels.pixel_content`; "" for plain
     samples. `codestreams` is the number of fragments that begin a compressed frame. `zeros` are the
-    last bytes that are all zero, counted to `pixel_element.MAX_PADDING_BYTES`, and only where there
+    last bytes that are all zero, counted to `MAX_PADDING_BYTES`, and only where there
     are more bytes than the header states. `is_float` marks Float and Double Float Pixel Data.
     `is_irreversible` says that a JPEG 2000 codestream loses by its own header.
     `codestream` is what the first one states of itself, where its size can be told.

@@ -29,7 +29,7 @@ def pixel_format(slices: Sequence[Slice]) -> str:
     unsigned = sum(s.pixel_representation not in (0, 1) for s in slices)
     if unsigned:
         some = f"{unsigned} of {len(slices)} slices" if unsigned < len(slices) else "samples"
-        return f"{some} whose PixelRepresentation, the sign, is not stated"
+        return f"{some} whose PixelRepresentation (the sign) is not stated"
     return ""
 
 

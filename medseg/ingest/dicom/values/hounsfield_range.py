@@ -174,19 +174,21 @@ def _describe_wrong_slope(ranges: Sequence[HounsfieldRange]) -> str:
     )
     least, (low, high) = _LEAST_PART * voxels, _LUNG_HU
     if metal > MOST_METAL * voxels:
-        return f"{metal / voxels:.0%} of the voxels are above {HIGHEST_BONE_HU:g} HU, as no bone is"
+        return (
+            f"{metal / voxels:.0%} of the voxels are above {HIGHEST_BONE_HU:g} HU, which no bone is"
+        )
     if dense > max(MOST_DENSE * tissue, least):
         part = f"{dense / tissue:.0%} of the voxels above {_TISSUE_HU:g} HU"
-        return f"{part} are above {_DENSE_HU:g} HU, as no soft tissue is"
+        return f"{part} are above {_DENSE_HU:g} HU, which no soft tissue is"
     inside, stored = voxels - padded, max(r.stored for r in ranges)
     if padded > MOST_LOW * voxels and stored > 0 and tissue <= LEAST_TISSUE * inside:
         part = f"{tissue / inside:.0%} of the voxels above {LOWEST_AIR_HU:g} HU"
-        return f"{part} are above {_TISSUE_HU:g} HU, as too few are in a body"
+        return f"{part} are above {_TISSUE_HU:g} HU, too few for a body"
     if stored <= _ONLY_AIR_STORED:
         return ""
     if between > max(MOST_LUNG * tissue, least):
         found = f"{between} voxels are from {low:g} to {high:g} HU and {tissue} higher"
-        return f"{found} than {_TISSUE_HU:g} HU, as no tissue is"
+        return f"{found} than {_TISSUE_HU:g} HU, unlike any tissue"
     highest = max(r.highest for r in ranges)
     reach = f"stored values {stored:g} apart reach no more than {highest:g} HU, which is no tissue"
     return reach if highest < high else ""

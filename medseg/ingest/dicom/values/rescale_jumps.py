@@ -50,7 +50,7 @@ def _make_note(slices: Sequence[Slice], places: Sequence[int]) -> tuple[Reason, 
     finding = f"a rescale of slope {slope:g} and intercept {intercept:g} does not fit the samples"
     return (
         Reason.UNLIKELY_VALUES,
-        f"{finding} as that of the slices beside does, in {name_some(slices, places)}",
+        f"{finding} but that of the slices beside it does, in {name_some(slices, places)}",
     )
 
 

@@ -59,7 +59,7 @@ def find_beside(place: int, others: np.ndarray) -> list[int]:
         others: places in ascending order, one or more.
 
     Example:
-        >>> beside(4, np.array([1, 3, 6, 7])), find_beside(0, np.array([2, 3]))
+        >>> find_beside(4, np.array([1, 3, 6, 7])), find_beside(0, np.array([2, 3]))
         ([3, 6], [2])
     """
     after = int(np.searchsorted(others, place))

@@ -196,7 +196,7 @@ def test_projections_and_reformats_among_plain_ct_are_refused(origin, image_type
 def test_words_of_processing_and_provenance_may_vary(modality, image_type, tmp_path):
     slices = two_sets({}, {"ImageType": image_type}, origin=AT_HALF_SPACING, modality=modality)
     series = verdict_of(slices, tmp_path / "over")
-    words = "2 values of ImageType that take turns along the normal, of slices that overlap"
+    words = "2 values of ImageType that alternate along the normal, of slices that overlap"
     check_refused(series, Reason.MIXED_ACQUISITION, words)
     for s in slices:
         s.SliceThickness = 0.625
@@ -333,7 +333,7 @@ def test_what_changes_to_and_fro_is_two_scans(
 ):
     values = [(one, other)[int(k)] for k in order]
     series = verdict_of(in_order(keyword, values, modality=modality), tmp_path)
-    said = f"{words} that take turns along the normal in series"
+    said = f"{words} that alternate along the normal in series"
     check_refused(series, Reason.MIXED_ACQUISITION, said)
 
 
@@ -384,7 +384,7 @@ def test_slices_with_and_without_an_element_that_take_turns_are_two_volumes(
     modality, keyword, value, words, tmp_path
 ):
     slices = two_sets({keyword: value}, {}, origin=AT_HALF_SPACING, modality=modality)
-    said = f"{words} that take turns along the normal, of slices that overlap in series"
+    said = f"{words} that alternate along the normal, of slices that overlap in series"
     check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, said)
 
 
@@ -406,7 +406,7 @@ def test_what_all_images_have_and_every_other_leaves_out_is_noted(
     slices = two_sets({keyword: value}, {}, origin=AT_HALF_SPACING, modality=modality)
     series = verdict_of(slices, tmp_path)
     assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.ABSENT_BY_TURNS)
-    assert f"{keyword} of every other of slices that overlap absent" in series.message
+    assert f"{keyword} absent in every other one of overlapping slices" in series.message
 
 
 def test_five_slices_are_three_of_one_volume_and_two_of_another(tmp_path):
@@ -516,7 +516,7 @@ def test_acquisition_numbers_of_ct_may_come_in_blocks(numbers, tmp_path):
 def test_acquisition_numbers_of_ct_that_take_turns_are_two_phases(tmp_path):
     values = {"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}
     series = verdict_of(two_sets(*values, origin=AT_HALF_SPACING), tmp_path)
-    words = "2 acquisition numbers (1, 2) that take turns along the normal in series"
+    words = "2 acquisition numbers (1, 2) that alternate along the normal in series"
     check_refused(series, Reason.MIXED_ACQUISITION, words)
 
 
@@ -572,7 +572,7 @@ TAKES_TURNS = [
 def test_two_volumes_at_half_a_step_are_refused(keyword, one, other, words, tmp_path):
     slices = two_sets({keyword: one}, {keyword: other}, origin=AT_HALF_SPACING, modality="MR")
     series = verdict_of(slices, tmp_path)
-    check_refused(series, Reason.MIXED_ACQUISITION, f"{words} that take turns along the normal")
+    check_refused(series, Reason.MIXED_ACQUISITION, f"{words} that alternate along the normal")
     assert "Jane" not in series.message
 
 
@@ -608,7 +608,7 @@ def test_slices_that_overlap_are_two_volumes_by_whatever_splits_them(
     slices = two_sets(*values, origin=AT_HALF_SPACING, modality=modality)
     series = verdict_of(slices, tmp_path / "over")
     check_refused(series, Reason.MIXED_ACQUISITION, words)
-    assert "take turns along the normal" in series.message
+    assert "alternate along the normal" in series.message
     for s in slices:
         s.SliceThickness = 0.625
     if keyword not in ("StackID", "MagnetizationTransfer", "DiffusionGradientOrientation"):
@@ -657,7 +657,7 @@ WITHIN_SEQUENCES = [
         "CT",
         ("CTAdditionalXRaySourceSequence", "KVP"),
         *("80", "140"),
-        "2 values of CTAdditionalXRaySourceSequence.KVP that take turns",
+        "2 values of CTAdditionalXRaySourceSequence.KVP that alternate",
     ),
     (
         "CT",
@@ -708,7 +708,7 @@ def test_a_sequence_that_all_images_have_and_every_other_leaves_out_is_noted(tmp
     requested = {"RequestAttributesSequence": [item(RequestedProcedureID="1")]}
     series = verdict_of(two_sets(requested, {}, origin=AT_HALF_SPACING), tmp_path)
     assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.ABSENT_BY_TURNS)
-    assert "RequestAttributesSequence.RequestedProcedureID of every other" in series.message
+    assert "RequestAttributesSequence.RequestedProcedureID absent in every other" in series.message
 
 
 def test_references_to_other_images_may_take_turns(tmp_path):
@@ -728,7 +728,7 @@ def test_references_to_other_images_may_take_turns(tmp_path):
 def test_two_sides_that_take_turns_are_two_volumes(keyword, tmp_path):
     slices = in_order(keyword, ["L", "R"] * 4, modality="MR")
     series = verdict_of(slices, tmp_path / "turns")
-    check_refused(series, Reason.MIXED_ACQUISITION, "lateralities (L, R) that take turns")
+    check_refused(series, Reason.MIXED_ACQUISITION, "lateralities (L, R) that alternate")
     slices = in_order(keyword, ["L"] * 4 + ["R"] * 4, modality="MR")
     assert verdict_of(slices, tmp_path / "blocks").verdict is Verdict.ACCEPT
 
@@ -739,7 +739,7 @@ def test_two_times_by_turns_are_two_volumes_where_no_thickness_is_stated(keyword
     for s in slices:
         del s.SliceThickness
     series = verdict_of(slices, tmp_path / "turns")
-    words = "that take turns along the normal, of slices that state no thickness in series"
+    words = "that alternate along the normal, of slices that state no thickness in series"
     check_refused(series, Reason.MIXED_ACQUISITION, words)
     for k, s in enumerate(slices):
         setattr(s, keyword, f"1015{k:02}")
@@ -752,7 +752,7 @@ def test_acquisition_times_that_swing_are_of_two_volumes_where_slices_overlap(tm
     for s in slices:
         s.SliceThickness = 2.5
     series = verdict_of(slices, tmp_path / "over")
-    check_refused(series, Reason.MIXED_ACQUISITION, "10 acquisition times that take turns")
+    check_refused(series, Reason.MIXED_ACQUISITION, "10 acquisition times that alternate")
 
 
 def test_slices_that_state_the_step_as_their_spacing_are_one_volume(tmp_path):
@@ -823,13 +823,13 @@ def synchronization(group, k):
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (frame_content(StackID=("1", "2")), "2 stacks (1, 2) that take turns"),
+        (frame_content(StackID=("1", "2")), "2 stacks (1, 2) that alternate"),
         (frame_content(TemporalPositionIndex=(1, 2)), "2 temporal positions (1, 2)"),
-        (frame_content(FrameComments=("a", "b")), "2 image comments that take turns"),
-        (synchronization, "2 cardiac phases (40 %, 75 %) that take turns"),
+        (frame_content(FrameComments=("a", "b")), "2 image comments that alternate"),
+        (synchronization, "2 cardiac phases (40 %, 75 %) that alternate"),
         (
             frame_content(DimensionIndexValues=([1, 7], [2, 7])),
-            "2 values of dimension 1 that take turns",
+            "2 values of dimension 1 that alternate",
         ),
     ],
 )
@@ -975,13 +975,13 @@ def test_frames_that_count_on_along_the_normal_are_one_volume(step, tmp_path):
         (_b_of_converted, "2 b-values (0 s/mm2, 1000 s/mm2)"),
         (_echo_in_private_sequence, "2 echo times (4.6 ms, 9.2 ms)"),
         (_place_in_stack, "5 InStackPositionNumbers for 10 places"),
-        (_counted_on, "InStackPositionNumbers 1, 6, 2, 7, ... that take turns"),
-        (_counted_on_with_a_jump, "InStackPositionNumbers 1, 101, 2, 102, ... that take turns"),
-        (_reversed, "InStackPositionNumbers 1, 5, 2, 4, ... that take turns"),
-        (_counted_back, "InStackPositionNumbers 1, 10, 2, 9, ... that take turns"),
+        (_counted_on, "InStackPositionNumbers 1, 6, 2, 7, ... that alternate"),
+        (_counted_on_with_a_jump, "InStackPositionNumbers 1, 101, 2, 102, ... that alternate"),
+        (_reversed, "InStackPositionNumbers 1, 5, 2, 4, ... that alternate"),
+        (_counted_back, "InStackPositionNumbers 1, 10, 2, 9, ... that alternate"),
         (_without_contrast, "2 values of ContrastBolusUsageSequence"),
         (_metabolite, "2 metabolite maps"),
-        (_side, "2 image lateralities (L, R) that take turns"),
+        (_side, "2 image lateralities (L, R) that alternate"),
         (_second_source, "2 values of CTXRayDetailsSequence.CTAdditionalXRaySourceSequence.KVP"),
         (_additional_source, "2 values of CTAdditionalXRaySourceSequence.KVP"),
     ],
@@ -1066,8 +1066,8 @@ def direction_of_csa(s, is_second):
         (b_of_siemens, "2 b-values (0 s/mm2, 1000 s/mm2)"),
         (b_without_creator, "2 b-values (0 s/mm2, 1000 s/mm2)"),
         (b_of_csa, "2 b-values (0 s/mm2, 1000 s/mm2)"),
-        (direction_of_siemens, "2 diffusion directions that take turns"),
-        (direction_of_csa, "2 diffusion directions that take turns"),
+        (direction_of_siemens, "2 diffusion directions that alternate"),
+        (direction_of_csa, "2 diffusion directions that alternate"),
     ],
 )
 def test_private_diffusion_at_half_a_step_is_of_two_volumes(state, words, tmp_path):
@@ -1195,7 +1195,7 @@ def test_packages_are_of_mr_alone_and_differ_in_times_of_day_alone(
         spacing_mm=spacing_mm,
         modality=modality,
     )
-    check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, "that take turns")
+    check_refused(verdict_of(slices, tmp_path), Reason.MIXED_ACQUISITION, "that alternate")
 
 
 @pytest.mark.parametrize(
@@ -1229,7 +1229,7 @@ def test_what_says_something_by_its_absence_splits_slices_no_thicker_than_their_
     for s in slices[::2]:
         state(s)
     series = verdict_of(slices, tmp_path)
-    said = f"{words} that take turns along the normal in series"
+    said = f"{words} that alternate along the normal in series"
     check_refused(series, Reason.MIXED_ACQUISITION, said)
 
 

@@ -57,7 +57,7 @@ def test_two_values_far_apart_by_turns_are_two_volumes(keyword, one, other, tmp_
     write_series(tmp_path, overlapping(**{keyword: lambda k: (one, other)[k % 2]}))
     (series,) = find_series(tmp_path)
     assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.MIXED_ACQUISITION)
-    assert f"2 values of {keyword} that take turns" in series.message
+    assert f"2 values of {keyword} that alternate" in series.message
 
 
 @pytest.mark.parametrize(

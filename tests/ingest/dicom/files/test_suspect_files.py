@@ -34,7 +34,7 @@ def series_and(tmp_path, name, content, *, suffix=""):
 def test_what_is_named_like_the_slices_is_one_whatever_it_holds(suffix, name, content, tmp_path):
     (damaged,) = series_and(tmp_path, name, content, suffix=suffix)
     assert damaged.reason is Reason.UNREADABLE
-    assert f"{tmp_path / name} may be a slice and is no DICOM" in damaged.message
+    assert f"{tmp_path / name} may be a slice and cannot be read as DICOM" in damaged.message
     with pytest.raises(IngestError, match=rf"{name} may be a slice"):
         load(tmp_path)
 
@@ -95,7 +95,7 @@ def test_a_packed_slice_is_refused_by_name(name, tmp_path):
 def test_a_slice_whose_download_did_not_end_is_refused_by_name(name, tmp_path):
     (damaged,) = series_and(tmp_path, name, bytes(100), suffix=".dcm" if ".dcm" in name else "")
     assert damaged.reason is Reason.UNREADABLE
-    assert f"{name} is a download that did not end and may be a slice" in damaged.message
+    assert f"{name} is an unfinished download and may be a slice" in damaged.message
 
 
 def test_a_packed_copy_beside_its_slice_is_left_aside(tmp_path):

@@ -34,7 +34,7 @@ def test_a_data_set_without_meta_information_is_read_and_says_so(syntax, name, t
     (series,) = find_series(tmp_path)
     assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.NO_FILE_META)
     assert (
-        f"5 slices state no right transfer syntax, read as {name}, in series 1.2.3"
+        f"5 slices state no correct transfer syntax, read as {name}, in series 1.2.3"
         in series.message
     )
     np.testing.assert_array_equal(load(tmp_path)[0], EXPECTED)

@@ -156,7 +156,7 @@ REFUSED = [
     (with_value("BitsAllocated", 24), Reason.PIXEL_FORMAT, "16 of 24 bits"),
     (float_pixels, Reason.PIXEL_FORMAT, "floating-point samples"),
     (with_value("HighBit", 11), Reason.PIXEL_FORMAT, "16 of 16 bits whose HighBit is 11, not 15"),
-    (without("PixelRepresentation"), Reason.PIXEL_FORMAT, "the sign, is not stated"),
+    (without("PixelRepresentation"), Reason.PIXEL_FORMAT, r"\(the sign\) is not stated"),
     (modality_lut, Reason.PIXEL_FORMAT, "Modality LUT Sequence"),
     (short_pixels, Reason.TRUNCATED, "holds 38 of 48 bytes of pixels"),
     (other_size, Reason.MIXED_SIZE, "6x4, 8x4"),

@@ -124,7 +124,7 @@ def test_an_intercept_that_is_taken_off_twice_is_said_where_air_has_no_noise(
     write_series(tmp_path, slices)
     (series,) = find_series(tmp_path)
     assert (series.verdict, series.reason) == (Verdict.ACCEPT, Reason.UNLIKELY_VALUES)
-    assert "0% of the voxels above -1124 HU are above -200 HU, as too few are in a body" in (
+    assert "0% of the voxels above -1124 HU are above -200 HU, too few for a body" in (
         series.message
     )
 
