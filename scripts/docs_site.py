@@ -3,6 +3,7 @@
 MkDocs calls the functions below, see `hooks` in mkdocs.yml. `make docs` builds the site.
 """
 
+import ast
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,7 +35,7 @@ def on_config(config: Any) -> Any:
 def on_files(files: Files, config: Any) -> Files:
     """Add a page per package, from its docstrings, and the card of each bundle."""
     for name in PACKAGES:
-        page = f"# medseg.{name}\n\n::: medseg.{name}\n"
+        page = f"# medseg.{name}\n\n{describe(name)}"
         files.append(File.generated(config, f"reference/api/{name}.md", content=page))
     for name in _bundles():
         card = (ROOT / CARD.format(name)).read_text()
@@ -49,6 +50,21 @@ def on_page_markdown(markdown: str, *, page: Page, config: Any, files: Files) ->
         markdown = re.sub(r"\]\(\.\./\.\./\.\./docs/", "](../", markdown)
         return re.sub(r"\]\(\.\./\.\./(\w+)/docs/README\.md", r"](\1.md", markdown)
     return re.sub(r"(\]\((?:\.\./)+)bundles/(\w+)/docs/README\.md", _card_link(here), markdown)
+
+
+def describe(name: str) -> str:
+    """What a page says of a package: its docstring and its public names; of a module, all of it.
+
+    Each name is given by the module that defines it, for some modules have the name of what they
+    define: `medseg.losses.head_weights` is both.
+    """
+    own = ROOT / "medseg" / name.replace(".", "/") / "__init__.py"
+    if not own.is_file():
+        return f"::: medseg.{name}\n"
+    tree = ast.parse(own.read_text())
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    lines = [f"::: {node.module}.{each.name}" for node in imports for each in node.names]
+    return "\n\n".join([ast.get_docstring(tree) or "", *lines]) + "\n"
 
 
 def _card_link(here: PurePosixPath) -> str:

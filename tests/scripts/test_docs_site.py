@@ -34,3 +34,9 @@ def test_every_bundle_and_package_is_in_the_menu(site, repository):
     cards = {path.parts[-3] for path in repository.glob("bundles/*/docs/README.md")}
     assert {name for entry in menu["Bundles"] for name in entry} == cards
     assert [*menu["Reference"][0]] == ["medseg.ingest"]
+
+
+def test_a_name_of_a_module_and_of_what_it_defines_is_described_as_the_latter(site):
+    lines = site.describe("losses").splitlines()
+    assert "::: medseg.losses.head_weights.head_weights" in lines
+    assert site.describe("geometry") == "::: medseg.geometry\n"
