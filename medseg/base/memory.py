@@ -85,7 +85,7 @@ def available_bytes() -> int | None:
     late count as free: the kernel lets go of them before a group runs out. None where the system
     does not tell.
 
-    Source: proc(5), MemAvailable; Linux, "Control Group v2", memory.max, memory.current and
+    Source: Linux, "Control Group v2", memory.max, memory.current and
     memory.stat, and for version 1 "Memory Resource Controller".
     """
     machine = machine_bytes()
@@ -99,10 +99,13 @@ def machine_bytes() -> tuple[int, int] | None:
 
     None where the system does not tell.
     """
-    available, total = (
-        _field(_ROOT / "proc/meminfo", name) for name in ("MemAvailable:", "MemTotal:")
-    )
-    return None if available is None or total is None else (available * 1024, total * 1024)
+    import psutil  # not at the top: a command line that needs no memory starts without it
+
+    try:
+        memory = psutil.virtual_memory()
+    except OSError:  # there is no /proc
+        return None
+    return memory.available, memory.total
 
 
 def resident_peak(*, reset: bool) -> int:

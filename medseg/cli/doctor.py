@@ -128,7 +128,10 @@ def _precision(gains: bool) -> str:
 
 
 def _memory() -> Finding:
-    sizes = machine_bytes()
+    try:
+        sizes = machine_bytes()
+    except ImportError:  # psutil is missing, which is said among the packages
+        sizes = None
     if sizes is None:
         return Finding(True, "memory", "unknown on this system")
     free, total = sizes

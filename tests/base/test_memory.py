@@ -4,7 +4,9 @@ import os
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from medseg.base import memory
@@ -98,12 +100,13 @@ def test_what_is_available_is_less_than_what_the_machine_has():
 def system(tmp_path, monkeypatch):
     """A system of its own, with 1000 kB free; gives a function that writes a file of it."""
     monkeypatch.setattr(memory, "_ROOT", tmp_path)
+    sizes = SimpleNamespace(available=1000 * 1024, total=9000 * 1024)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: sizes)
 
     def write(path, text):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
 
-    write("proc/meminfo", "MemTotal:  9000 kB\nMemFree:  500 kB\nMemAvailable:  1000 kB\n")
     return write
 
 
@@ -175,7 +178,11 @@ def test_a_group_without_a_limit_does_not_count(system):
 
 
 def test_a_system_that_does_not_tell_is_not_guessed(tmp_path, monkeypatch):
+    def fail():
+        raise FileNotFoundError("/proc/meminfo")
+
     monkeypatch.setattr(memory, "_ROOT", tmp_path)
+    monkeypatch.setattr(psutil, "virtual_memory", fail)
     assert memory.available_bytes() is None
     assert memory.machine_bytes() is None
 
