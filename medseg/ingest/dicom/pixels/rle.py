@@ -71,7 +71,7 @@ def _decode_segment(segment: bytes, size: int) -> np.ndarray:
     zeros = len(segment) - len(segment.rstrip(b"\0"))
     room = np.empty(size + _PADDING_BYTES + zeros // 2, dtype=np.uint8)  # a pair decodes to one
     try:
-        decoded = np.frombuffer(packbits_decode(segment, out=room), dtype=np.uint8)
+        decoded = np.frombuffer(packbits_decode(segment, out=room.data), dtype=np.uint8)
     except RuntimeError:  # ends within a code, or is longer than the room
         decoded = room[:0]
     if len(decoded) < size or decoded[size + _PADDING_BYTES :].any():
