@@ -1,4 +1,4 @@
-"""Imports point down the ranks of the layout, folders stay small, and the picture is current."""
+"""Imports point down the ranks, folders are small, tests mirror modules, the picture is current."""
 
 import ast
 from pathlib import Path
@@ -11,6 +11,12 @@ INGEST_ORDER = (
     *("dicom/values", "dicom", "pictures", "volumes", "load", "inspect_files", "reader"),
 )
 """Each imports those before it alone, but for what only types need."""
+
+OF_THE_REPOSITORY = (
+    *("test_constraints.py", "test_licences.py"),
+    *("test_docs.py", "test_docs_segment.py"),
+)
+"""Test files of no module: of the requirements and of the pages."""
 
 
 @pytest.fixture
@@ -123,3 +129,38 @@ def test_ingest_reads_in_one_direction(repository):
             other = Path(*below.split(".")).with_suffix(".py") if below else None
             if other in modules:
                 assert _place(other) <= _place(module), (module, imported)
+
+
+def test_every_module_has_a_test_file(repository):
+    assert not [path for path in _mirror(repository) if not (repository / "tests" / path).is_file()]
+
+
+def test_every_test_file_has_a_module_unless_it_tests_several(repository):
+    """Those that test several modules together, or no module, have folders of their own."""
+    root = repository / "tests"
+    found = {path.relative_to(root) for path in root.rglob("test_*.py")} - _mirror(repository)
+    alone = {path for path in found if path.parts[0] not in ("integration", "scripts")}
+    assert alone == {Path(name) for name in OF_THE_REPOSITORY}
+
+
+@pytest.mark.parametrize(
+    ("module", "test"),
+    [
+        ("geometry.py", "test_geometry.py"),
+        ("ingest/dicom/stack.py", "ingest/dicom/test_stack.py"),
+        ("a/_private.py", "a/test_private.py"),
+    ],
+)
+def test_a_test_file_lies_as_its_module_does(module, test):
+    assert _tests_of(Path(module)) == Path(test)
+
+
+def _mirror(repository: Path) -> set[Path]:
+    """The test file of every module, below tests/."""
+    modules = (path.relative_to(repository / "medseg") for path in _files(repository))
+    return {_tests_of(module) for module in modules if module.name != "__init__.py"}
+
+
+def _tests_of(module: Path) -> Path:
+    """The test file of a module, both below their roots."""
+    return module.with_name(f"test_{module.name.removeprefix('_')}")
