@@ -8,6 +8,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import griffe
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -20,6 +21,15 @@ PACKAGES = (
 
 CARD = "bundles/{}/docs/README.md"
 """Where the repository keeps the card of a bundle."""
+
+
+class ExampleSections(griffe.Extension):
+    """Shows a section "Example:" of a docstring as code; griffe knows only "Examples:"."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Rename the section."""
+        if obj.docstring is not None:
+            obj.docstring.value = obj.docstring.value.replace("\nExample:\n", "\nExamples:\n")
 
 
 def on_config(config: Any) -> Any:

@@ -132,7 +132,7 @@ def inspect(
         typer.Option(help="Unit of length in volume files: mm, cm, m, micron or stated."),
     ] = None,
 ) -> None:
-    """List the image series and volume files in PATH, each with a verdict; voxels are not read.
+    """List the image series and volume files in PATH, each with a verdict, without loading images.
 
     The exit status is 0 when all are usable, 1 when any is refused.
 
