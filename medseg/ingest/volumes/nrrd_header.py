@@ -8,7 +8,6 @@ Source: Kindlmann, Definition of NRRD File Format, http://teem.sourceforge.net/n
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from pathlib import Path
@@ -19,15 +18,21 @@ from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.volumes.header import (
     Choices,
     VolumeHeader,
-    find_detached_file,
     find_millimetre_factor,
     make_grid,
     make_no_volume_error,
 )
+from medseg.ingest.volumes.nrrd_fields import (
+    Fields,
+    find_voxel_files,
+    get_dimension,
+    get_field,
+    get_whole,
+    read_fields,
+)
 from medseg.ingest.volumes.nrrd_segments import find_uncropped_grid, read_segments
-from medseg.ingest.volumes.text_header import parse_numbers, parse_whole_numbers, read_lines
+from medseg.ingest.volumes.text_header import parse_numbers, parse_whole_numbers
 
-_MAGIC = re.compile(r"NRRD000[1-5]")
 _TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
     "u1": ("uchar", "unsigned char", "uint8", "uint8_t"),
@@ -68,13 +73,6 @@ _UNITS_MM = {
     **dict.fromkeys(("cm", "centimeter"), 10.0),
     **dict.fromkeys(("m", "meter", "metre"), 1e3),
 }
-_PATTERN = re.compile(r"[^%]*%0?\d*d[^%]*")
-_NUMBERED = re.compile(
-    r"(?P<pattern>.+?)\s+(?P<first>-?\d{1,9})\s+(?P<last>-?\d{1,9})\s+(?P<step>-?\d{1,9})(\s+\d+)?"
-)
-_MOST_FILES = 100_000
-
-Fields = dict[str, str]
 
 
 def parse_nrrd(path: Path, *, choices: Choices) -> VolumeHeader:
@@ -88,9 +86,9 @@ def parse_nrrd(path: Path, *, choices: Choices) -> VolumeHeader:
             "no-orientation", "invalid-geometry", "sheared-affine", "invalid-rescale",
             "unsafe-path" or "not-found".
     """
-    fields, keys, listed, end = _read(path)
-    shape = tuple(parse_whole_numbers(_get_field(fields, "sizes", path), field="sizes", path=path))
-    if len(shape) != _get_dimension(fields, path) or min(shape, default=0) < 1:
+    fields, keys, listed, end = read_fields(path)
+    shape = tuple(parse_whole_numbers(get_field(fields, "sizes", path), field="sizes", path=path))
+    if len(shape) != get_dimension(fields, path) or min(shape, default=0) < 1:
         raise make_no_volume_error(path, shape)
     for name in ("old min", "old max"):
         if name in fields:
@@ -102,8 +100,8 @@ def parse_nrrd(path: Path, *, choices: Choices) -> VolumeHeader:
         tuple(shape[axis] for axis in axes), np.diag([factor] * 3 + [1.0]) @ affine, path=path
     )
     packing = _find_packing(fields, path)
-    files, start = _find_voxel_files(fields, listed, path, end)
-    skipped = _get_whole(fields, ("byte skip", "byteskip"), path)
+    files, start = find_voxel_files(fields, listed, path, end)
+    skipped = get_whole(fields, ("byte skip", "byteskip"), path)
     if packing and skipped < 0:
         raise IngestError(Reason.UNREADABLE, f"{path} states byte skip {skipped} of packed voxels")
     segments, note = read_segments(keys, path)
@@ -127,62 +125,8 @@ def parse_nrrd(path: Path, *, choices: Choices) -> VolumeHeader:
     )
 
 
-def _read(path: Path) -> tuple[Fields, Fields, list[str], int]:
-    """The fields, the keys and values, the files of a list, and the byte that follows."""
-    fields: Fields = {}
-    keys: Fields = {}
-    lines = read_lines(path)
-    first, end = next(lines, ("", 0))
-    if not _MAGIC.fullmatch(first.strip()):
-        raise IngestError(Reason.UNREADABLE, f"{path} lacks the signature of NRRD")
-    for line, end in lines:
-        if not line:
-            return fields, keys, [], end
-        if line.startswith("#"):
-            continue
-        key, is_key, value = line.partition(":=")
-        name, is_field, content = f"{line} ".partition(": ")
-        if is_key and len(key) <= len(name):
-            keys[key] = value
-        elif is_field and (name := name.strip().lower()) not in fields:
-            fields[name] = content.strip()
-            if _get_data_file(fields).upper().startswith("LIST"):
-                names = list(itertools.islice((text for text, _ in lines), _MOST_FILES))
-                return fields, keys, [text.strip() for text in names if text.strip()], end
-        else:
-            finding = f"the header of {path} has the line {line[:80]!r}"
-            raise IngestError(Reason.UNREADABLE, finding)
-    if not _get_data_file(fields):
-        raise IngestError(Reason.TRUNCATED, f"{path} ends within its header")
-    return fields, keys, [], end
-
-
-def _get_field(fields: Fields, name: str, path: Path) -> str:
-    if name not in fields:
-        raise IngestError(Reason.UNREADABLE, f"the header of {path} lacks the field {name}")
-    return fields[name]
-
-
-def _get_data_file(fields: Fields) -> str:
-    return fields.get("data file", fields.get("datafile", ""))
-
-
-def _get_whole(fields: Fields, names: tuple[str, ...], path: Path) -> int:
-    """The whole number of a field that may be absent: 0 then."""
-    text = next((fields[name] for name in names if name in fields), "0")
-    found = parse_whole_numbers(text, field=names[0], path=path)
-    if len(found) != 1:
-        raise IngestError(Reason.UNREADABLE, f"{path} states {text[:80]!r} for {names[0]}")
-    return found[0]
-
-
-def _get_dimension(fields: Fields, path: Path) -> int:
-    _get_field(fields, "dimension", path)
-    return _get_whole(fields, ("dimension",), path)
-
-
 def _read_dtype(fields: Fields, path: Path) -> np.dtype:
-    name = _get_field(fields, "type", path).lower()
+    name = get_field(fields, "type", path).lower()
     code = next((code for code, names in _TYPES.items() if name in names), None)
     if code is None:
         raise IngestError(Reason.VOXEL_TYPE, f"{path} holds voxels of type {name[:80]}")
@@ -195,7 +139,7 @@ def _read_dtype(fields: Fields, path: Path) -> np.dtype:
 
 
 def _find_packing(fields: Fields, path: Path) -> str:
-    encoding = _get_field(fields, "encoding", path).lower()
+    encoding = get_field(fields, "encoding", path).lower()
     if encoding not in _PACKINGS:
         finding = f"{path} has the encoding {encoding[:80]}, not one of {', '.join(_PACKINGS)}"
         raise IngestError(Reason.PIXEL_FORMAT, finding)
@@ -258,46 +202,3 @@ def _read_unit(
     unit = stated.pop() if len(stated) == 1 else (math.nan if stated else None)
     said = " and ".join(sorted(names)) or "no unit"
     return find_millimetre_factor(unit, said[:80], path=path, units=choices.units)
-
-
-def _find_voxel_files(
-    fields: Fields, listed: list[str], path: Path, end: int
-) -> tuple[tuple[Path, ...], int]:
-    """The files of the voxels, and the byte of each at which the encoded part starts."""
-    name = _get_data_file(fields)
-    skipped = _get_whole(fields, ("line skip", "lineskip"), path)
-    files: tuple[Path, ...] = (path,)
-    start = end
-    if name:
-        names = listed or _list_numbered(name, path) or [name]
-        files, start = tuple(find_detached_file(path, each) for each in names), 0
-    if skipped < 0 or (skipped and len(files) > 1):
-        raise IngestError(Reason.UNREADABLE, f"{path} states line skip {skipped}")
-    return files, _skip_lines(files[0], skipped, start)
-
-
-def _skip_lines(file: Path, count: int, start: int) -> int:
-    """The byte after so many lines from `start` on."""
-    with file.open("rb") as stream:
-        stream.seek(start)
-        for _ in range(count):
-            stream.readline(2**16)
-        return stream.tell()
-
-
-def _list_numbered(name: str, path: Path) -> list[str]:
-    """The names that a pattern such as `slice%03d.raw 1 20 1` stands for; none where it is none.
-
-    A fourth number, the dimension of what each file holds, tells nothing that the sizes do not:
-    files hold equal parts.
-    """
-    found = _NUMBERED.fullmatch(name)
-    if not found or not _PATTERN.fullmatch(found["pattern"]):
-        return []
-    first, last, step = (int(found[part]) for part in ("first", "last", "step"))
-    count = (last - first) // step + 1 if step else 0
-    if not 0 < count <= _MOST_FILES:
-        raise IngestError(Reason.UNREADABLE, f"{path} states the data file {name[:80]!r}")
-    return [
-        found["pattern"] % number for number in range(first, last + (1 if step > 0 else -1), step)
-    ]

@@ -8,9 +8,7 @@ than it promises. The file must hold exactly what is promised, checksum included
 from __future__ import annotations
 
 import io
-import itertools
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +24,7 @@ from medseg.ingest.volumes.streams import (
     read_up_to,
     skip,
 )
+from medseg.ingest.volumes.text_voxels import check_count, parse_text
 
 PACKED = ("gzip", "zlib", "bzip2")
 
@@ -45,8 +44,6 @@ PADDING_BYTES = 4096
 MOST_PACKING_BYTES, MOST_PACKED_SHARE = 2**16, 8
 """Packing adds at most this many bytes, and one for each 8 bytes that it cannot compress."""
 
-_TEXT_BYTES, _LONGEST_NUMBER = 2**16, 400
-
 
 def check_promise(header: VolumeHeader) -> None:
     """Refuse a header that promises more than its files can hold.
@@ -58,7 +55,7 @@ def check_promise(header: VolumeHeader) -> None:
         size = file.stat().st_size
         most = (size - header.packed_from) * MOST_INFLATED.get(header.packing, math.inf)
         if header.packing == "text":  # a digit for each number, and a blank between two
-            _check_count(header, file, (size - header.packed_from + 1) // 2)
+            check_count(header, file, (size - header.packed_from + 1) // 2)
         elif header.end > most:
             finding = f"{file} has {size} bytes and holds at most {most:.0f} of {header.end} bytes"
             raise IngestError(Reason.TRUNCATED, finding)
@@ -213,7 +210,7 @@ def _read_stored(header: VolumeHeader, start: int, size: int) -> np.ndarray:
     converted = 0 if is_kept(header.dtype, header.scaling) else 4 * voxels
     check_room(header.path, size + converted)
     if header.packing == "text":
-        return _parse_text(header)
+        return parse_text(header)
     share = header.size // len(header.files)
     content = bytearray()
     for number, file in enumerate(header.files):
@@ -255,51 +252,3 @@ def _check_rest(stream: Stream, header: VolumeHeader, file: Path) -> None:
     if len(rest) > most or (not header.footer_bytes and any(rest)):
         finding = f"{file} goes on after the {header.end} bytes that its header promises"
         raise IngestError(Reason.TRAILING_BYTES, finding)
-
-
-def _parse_text(header: VolumeHeader) -> np.ndarray:
-    """Voxels that are written as numbers, with blanks, and commas at their side, between them."""
-    (file,) = header.files
-    count = header.size // header.dtype.itemsize
-    voxels = np.empty(count, dtype=header.dtype)
-    number = int if header.dtype.kind in "iu" else float
-    found = 0
-    with open_stream(file, start=header.packed_from + max(header.offset, 0)) as stream:
-        for words in _read_words(stream, file):
-            if found + len(words) > count:
-                finding = f"{file} holds more numbers than the {count} that its header promises"
-                raise IngestError(Reason.TRAILING_BYTES, finding)
-            try:
-                part = np.array([number(word) for word in words], dtype=header.dtype)
-            except (ValueError, OverflowError) as error:
-                finding = f"the numbers of {file} are damaged"
-                raise IngestError(Reason.UNREADABLE, finding) from error
-            voxels[found : found + len(words)] = part
-            found += len(words)
-    _check_count(header, file, found)
-    return voxels
-
-
-def _read_words(stream: Stream, file: Path) -> Iterator[list[bytes]]:
-    """The numbers of a text, some at a time."""
-    rest = b""
-    for chunk in itertools.chain(iter(lambda: stream.read(_TEXT_BYTES), b""), [b" "]):
-        head, rest = _cut_at_last_blank(rest + chunk)
-        if len(rest) > _LONGEST_NUMBER:
-            raise IngestError(Reason.UNREADABLE, f"the numbers of {file} are damaged")
-        words = (word.strip(b",") for word in head.split())
-        yield [word for word in words if word]
-
-
-def _cut_at_last_blank(text: bytes) -> tuple[bytes, bytes]:
-    """Text up to its last blank, and what follows, which may go on."""
-    place = max(text.rfind(blank) for blank in (b" ", b"\n", b"\t", b"\r"))
-    return text[: place + 1], text[place + 1 :]
-
-
-def _check_count(header: VolumeHeader, file: Path, most: int) -> None:
-    """Refuse a text of fewer numbers than its header promises."""
-    count = header.size // header.dtype.itemsize
-    if most < count:
-        finding = f"{file} holds at most {most} numbers, its header promises {count}"
-        raise IngestError(Reason.TRUNCATED, finding)
