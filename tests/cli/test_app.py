@@ -1,5 +1,6 @@
 """Tests of medseg.cli.app: the verbs, their help, their exit status and what they refuse."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -109,47 +110,62 @@ def test_importing_medseg_imports_nothing_heavy():
     assert run_python(code).stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        ("segment missing.nii.gz -o masks", "error: no such file or folder: "),
-        ("segment README.md -o masks -b bundles/liverr", "error: .* is not a bundle"),
-        ("segment README.md -o masks --levle 3", "error: override --levle names no key"),
-        (
-            "segment README.md -o README.md",
-            r"error: README.md cannot be written to \(it is no",
-        ),
-        ("segment docs -o docs", "error: docs is the folder of the inputs: write to another"),
-        ("segment README.md", "medseg segment: missing option"),
-        ("train --output_dir README.md/run", r"error: README.md/run cannot be written to \("),
-        ("evaluate --output_dir README.md", "error: README.md cannot be written to"),
-        ("prune --max_epoch 2", "error: override --max_epoch names no key"),
-        ("prune -o README.md/small", "error: README.md/small cannot be written to"),
-        ("prune --report README.md/small", "error: README.md/small cannot be written to"),
-        ("export README.md/network.ts", "error: README.md cannot be written to"),
-        ("export network.ts -b nowhere", "error: .*nowhere is not a bundle"),
-        ("prepare nuclei -s docs -o README.md/x", "error: README.md/x cannot be written to"),
-        ("phantom ct -o README.md/x", "error: README.md/x cannot be written to"),
-        (
-            "download hippocampus --accept-licence -o README.md/x",
-            "error: README.md/x cannot be wri",
-        ),
-    ],
-)
-def test_what_is_refused_at_once_is_one_line_and_imports_neither_torch_nor_monai(words, told):
+REFUSED_AT_ONCE = [
+    ("segment missing.nii.gz -o masks", "error: no such file or folder: "),
+    ("segment README.md -o masks -b bundles/liverr", "error: .* is not a bundle"),
+    ("segment README.md -o masks --levle 3", "error: override --levle names no key"),
+    (
+        "segment README.md -o README.md",
+        r"error: README.md cannot be written to \(it is no",
+    ),
+    ("segment docs -o docs", "error: docs is the folder of the inputs: write to another"),
+    ("segment README.md", "medseg segment: missing option"),
+    ("train --output_dir README.md/run", r"error: README.md/run cannot be written to \("),
+    ("evaluate --output_dir README.md", "error: README.md cannot be written to"),
+    ("prune --max_epoch 2", "error: override --max_epoch names no key"),
+    ("prune -o README.md/small", "error: README.md/small cannot be written to"),
+    ("prune --report README.md/small", "error: README.md/small cannot be written to"),
+    ("export README.md/network.ts", "error: README.md cannot be written to"),
+    ("export network.ts -b nowhere", "error: .*nowhere is not a bundle"),
+    ("prepare nuclei -s docs -o README.md/x", "error: README.md/x cannot be written to"),
+    ("phantom ct -o README.md/x", "error: README.md/x cannot be written to"),
+    (
+        "download hippocampus --accept-licence -o README.md/x",
+        "error: README.md/x cannot be wri",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def refused_at_once():
+    """Words -> status, standard error and heavy imports, all in one process without any of them."""
     code = f"""
-import re, sys
-sys.argv[1:] = {words.split()}
+import io, json, sys
+from contextlib import redirect_stderr
 from medseg import cli
-try:
-    cli.main()
-except SystemExit as end:
-    print("status:", end.code)
-print("heavy:", [name for name in ("torch", "monai", "ignite") if name in sys.modules])
+
+for words in {[words for words, _ in REFUSED_AT_ONCE]}:
+    sys.argv[1:] = words.split()
+    with redirect_stderr(io.StringIO()) as said:
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = end.code
+    heavy = [name for name in ("torch", "monai", "ignite") if name in sys.modules]
+    print("ended", json.dumps([words, status, said.getvalue(), heavy]))
 """
-    ended = run_python(code)
-    assert re.fullmatch(f"{told}.*\n", ended.stderr)
-    assert ended.stdout.splitlines()[-2:] == ["status: 2", "heavy: []"]
+    lines = run_python(code).stdout.splitlines()
+    ended = (json.loads(line.removeprefix("ended ")) for line in lines if line.startswith("ended "))
+    return {words: rest for words, *rest in ended}
+
+
+@pytest.mark.parametrize(("words", "told"), REFUSED_AT_ONCE)
+def test_what_is_refused_at_once_is_one_line_and_imports_neither_torch_nor_monai(
+    refused_at_once, words, told
+):
+    status, said, heavy = refused_at_once[words]
+    assert re.fullmatch(f"{told}.*\n", said)
+    assert (status, heavy) == (2, [])
 
 
 @pytest.mark.parametrize(("ok", "status"), [(True, app.DONE), (False, app.SOME_FAILED)])
