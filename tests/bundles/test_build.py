@@ -1,6 +1,7 @@
 """Tests of medseg.bundles.build, and of what the committed configs say."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,9 @@ def test_choices_are_plain_or_made_of_choices_without_a_call():
 def test_a_key_that_only_the_list_of_choices_names_is_unused():
     config = {"run": "$f(@choices, @a)", "choices": {"a": "@a", "b": "@b"}, "a": 1, "b": 2}
     assert build.find_unused(config, ["run"]) == ["b"]
+
+
+def test_the_page_on_layers_names_each_of_them(repository):
+    layers = repository / "bundles" / "layers"
+    named = set(re.findall(r"`(\w+)`", (layers / "README.md").read_text()))
+    assert {path.stem for path in layers.glob("*.json")} <= named
