@@ -21,7 +21,7 @@ import numpy as np
 from monai.bundle import ConfigParser
 from monai.utils import convert_to_numpy
 
-from medseg.bundles.overrides import checked_overrides, read_config
+from medseg.bundles.overrides import read_config, read_overrides
 from medseg.inference import CheckImaged
 from medseg.plausibility import compare_class, measure_class, reaches_edge, read_ranges
 
@@ -56,7 +56,7 @@ def main() -> int:
 def held_out(args: argparse.Namespace, overrides: list[str]) -> Iterator[tuple[list[str], ...]]:
     """Of each case of the section: refusals, warnings, and what is said of its label."""
     config = ConfigParser(read_config(args.bundle / "train.json"))
-    config.update(checked_overrides(args.bundle, "train", overrides))
+    config.update(read_overrides(args.bundle, "train", overrides))
     keys = ("dataset_dir", "fold", "folds", "seed")
     folder, fold, folds, seed = (config.get_parsed_content(key) for key in keys)
     read_cases = config.get_parsed_content("read_cases")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monai.bundle import ConfigParser
 
-from medseg.bundles.overrides import checked_overrides, read_config
+from medseg.bundles.overrides import read_config, read_overrides
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     args, overrides = parser.parse_known_args()
     config = ConfigParser(read_config(args.bundle / "train.json"))
-    config.update(checked_overrides(args.bundle, "train", overrides))
+    config.update(read_overrides(args.bundle, "train", overrides))
     config.update({"device": "cpu"})
     handlers = config["train"]["handlers"]
     targets = [handler["_target_"] for handler in handlers]

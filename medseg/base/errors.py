@@ -11,7 +11,7 @@ from types import TracebackType
 from medseg.base.console_streams import go_on_without_readers
 from medseg.base.interrupts import remember_interrupts, was_interrupted
 from medseg.base.pages import page_of
-from medseg.base.text import log_printable_text, printable, printable_lines
+from medseg.base.text import escape_unprintable, escape_unprintable_lines, log_printable_text
 from medseg.base.watch import written_folders
 
 _PEER_LOST = (
@@ -79,7 +79,7 @@ def is_documented(error: BaseException) -> bool:
     )
 
 
-def with_page(error: BaseException) -> str:
+def add_page(error: BaseException) -> str:
     """The message of a documented error, with the page that helps where it is about data."""
     message, page = str(error), page_of(_module_of(error))
     is_refusal = isinstance(error, (ValueError, TypeError, OSError))  # not the count of failures
@@ -96,7 +96,7 @@ def _module_of(error: BaseException) -> str:
     return str(trace.tb_frame.f_globals.get("__name__", ""))
 
 
-def config_fault(error: BaseException) -> str | None:
+def explain_config_fault(error: BaseException) -> str | None:
     """What is wrong with a config, if MONAI could not build a component of it; else None.
 
     An override of a wrong type or value ends so: the component and the complaint are named.
@@ -113,7 +113,7 @@ def config_fault(error: BaseException) -> str | None:
     return f"no {component} can be made ({complaint}): correct the overrides among {settings}"
 
 
-def lost_process(error: BaseException) -> str | None:
+def explain_lost_process(error: BaseException) -> str | None:
     """What to say if the error is only that another process of a distributed run ended; else None.
 
     The others of a run notice a process that ends with an error when they next wait for it. Theirs
@@ -128,7 +128,7 @@ def lost_process(error: BaseException) -> str | None:
     )
 
 
-def disk_fault(error: BaseException) -> str | None:
+def explain_disk_fault(error: BaseException) -> str | None:
     """What to say if a disk is full or broken, wherever that was noticed; else None."""
     error = _first_cause(error)
     if not isinstance(error, OSError) or error.errno not in _OF_DISK:
@@ -141,7 +141,7 @@ def disk_fault(error: BaseException) -> str | None:
     )
 
 
-def memory_fault(error: BaseException) -> str | None:
+def explain_memory_fault(error: BaseException) -> str | None:
     """What to say if torch or NumPy got no memory, of the machine or of a GPU; else None."""
     error = _first_cause(error)
     text = " ".join(str(error).split())
@@ -155,7 +155,7 @@ def memory_fault(error: BaseException) -> str | None:
     )
 
 
-def folder_fault(error: BaseException) -> str | None:
+def explain_folder_fault(error: BaseException) -> str | None:
     """What to say of a file whose folder is gone, as that of curves in an output folder."""
     error = _first_cause(error)
     if not isinstance(error, OSError) or error.errno not in _OF_FOLDER:
@@ -171,12 +171,12 @@ def folder_fault(error: BaseException) -> str | None:
     )
 
 
-def access_fault(error: BaseException) -> str | None:
+def explain_access_fault(error: BaseException) -> str | None:
     """What to say if the system refused a file or folder, such as for its permissions; else None.
 
     Example:
-        >>> access_fault(PermissionError(errno.EACCES, "Permission denied", "data/a.nii.gz"))
-        'data/a.nii.gz cannot be used (Permission denied): correct its permissions or the path'
+        >>> explain_access_fault(PermissionError(errno.EACCES, "Permission denied", "a.nii"))
+        'a.nii cannot be used (Permission denied): correct its permissions or the path'
     """
     if not isinstance(error, OSError) or error.errno not in _OF_ACCESS or error.filename is None:
         return None
@@ -185,12 +185,17 @@ def access_fault(error: BaseException) -> str | None:
     return f"{file} cannot be used ({reason}): correct its permissions or the path"
 
 
-def in_one_line(error: BaseException) -> str | None:
+def format_error(error: BaseException) -> str | None:
     """The message of an error that the user can mend; None for one that keeps its traceback."""
     cause = root_cause(error)
-    documented = with_page(cause) if is_documented(cause) else None
-    message = access_fault(cause) or documented or disk_fault(error) or memory_fault(error)
-    return message or config_fault(error) or folder_fault(error)
+    documented = add_page(cause) if is_documented(cause) else None
+    message = (
+        explain_access_fault(cause)
+        or documented
+        or explain_disk_fault(error)
+        or explain_memory_fault(error)
+    )
+    return message or explain_config_fault(error) or explain_folder_fault(error)
 
 
 def show_traceback() -> bool:
@@ -217,15 +222,15 @@ def one_line_errors() -> None:
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     line = _line(error)
     if show_traceback() or line is None:
-        sys.stderr.write(printable_lines("".join(format_exception(kind, error, trace))))
+        sys.stderr.write(escape_unprintable_lines("".join(format_exception(kind, error, trace))))
         return
-    sys.stderr.write(f"{printable(line)}\n")
+    sys.stderr.write(f"{escape_unprintable(line)}\n")
 
 
 def _report_of_thread(given: threading.ExceptHookArgs) -> None:
     """Nothing of a disk that fails: whoever waits for the thread, as that of curves, says it."""
     error = given.exc_value
-    is_said = error is not None and (disk_fault(error) or folder_fault(error))
+    is_said = error is not None and (explain_disk_fault(error) or explain_folder_fault(error))
     if show_traceback() or not is_said:
         threading.__excepthook__(given)
 
@@ -233,5 +238,5 @@ def _report_of_thread(given: threading.ExceptHookArgs) -> None:
 def _line(error: BaseException) -> str | None:
     if isinstance(error, KeyboardInterrupt) or was_interrupted():
         return f"interrupted: {KEPT}"
-    message = in_one_line(error) or lost_process(error)
+    message = format_error(error) or explain_lost_process(error)
     return None if message is None else f"error: {message}"

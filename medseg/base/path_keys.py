@@ -79,26 +79,27 @@ def read_text(key: str, text: str) -> Any:
     return _WORDS.get(_levels(key)[-1], {}).get(text, text)
 
 
-def inert(text: str) -> str:
+def escape_for_monai(text: str) -> str:
     """A config value that MONAI takes for just this text, whatever its characters.
 
     It is an expression, a Python string in which everything but plain characters is escaped.
 
     Example:
-        >>> inert("a#b")
+        >>> escape_for_monai("a#b")
         "$'a\\\\x23b'"
     """
     return "$" + _MEANT_BY_MONAI.sub(lambda found: f"\\x{ord(found.group()):02x}", ascii(text))
 
 
-def inert_if_needed(text: str) -> str:
-    """The text itself where it means nothing to MONAI, for files that people read; else `inert`.
+def escape_for_monai_if_needed(text: str) -> str:
+    """The text itself where it means nothing to MONAI, for files that people read; else
+    `escape_for_monai`.
 
     Example:
-        >>> inert_if_needed("liver_small"), inert_if_needed("$liver")
+        >>> escape_for_monai_if_needed("liver_small"), escape_for_monai_if_needed("$liver")
         ('liver_small', "$'\\\\x24liver'")
     """
-    return text if _PLAIN.fullmatch(text) else inert(text)
+    return text if _PLAIN.fullmatch(text) else escape_for_monai(text)
 
 
 def require_path(value: Any, key: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ODD = "that are links to nothing, pipes, devices or not to be read"
-"""What `LeftOut` says of the entries of `medseg.base.walk.odd_entries`."""
+"""What `LeftOut` says of the entries of `medseg.base.walk.find_odd_entries`."""
 
 _NAMED = 5
 
@@ -20,7 +20,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell starts that a spreadsheet takes for a formula (OWASP, "CSV Injection")."""
 
 
-def counted(number: int, noun: str, *, plural: str | None = None) -> str:
+def count_noun(number: int, noun: str, *, plural: str | None = None) -> str:
     """A number and what it counts, for messages.
 
     Args:
@@ -29,17 +29,17 @@ def counted(number: int, noun: str, *, plural: str | None = None) -> str:
         plural: where it is not the noun with an s.
 
     Example:
-        >>> counted(1, "case"), counted(0, "case"), counted(2, "study", plural="studies")
+        >>> count_noun(1, "case"), count_noun(0, "case"), count_noun(2, "study", plural="studies")
         ('1 case', '0 cases', '2 studies')
     """
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
-def listed(names: Sequence[str]) -> str:
+def shorten_list(names: Sequence[str]) -> str:
     """The first five names, and how many more there are.
 
     Example:
-        >>> listed(["a", "b", "c", "d", "e", "f", "g"])
+        >>> shorten_list(["a", "b", "c", "d", "e", "f", "g"])
         'a, b, c, d, e and 2 more'
     """
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -69,14 +69,14 @@ class LeftOut:
 
     def __str__(self) -> str:
         return "; ".join(
-            f"{counted(len(names), noun)} {reason} ({listed(names)})"
+            f"{count_noun(len(names), noun)} {reason} ({shorten_list(names)})"
             for (noun, reason), names in self._names.items()
         )
 
     def warn(self, logger: logging.Logger, place: Path, *, used: int) -> None:
         """Log what is left out, if anything is; the same words only once in a process."""
         if self:
-            warn_once(logger, f"{counted(used, 'case')} of {place} used, left out: {self}")
+            warn_once(logger, f"{count_noun(used, 'case')} of {place} used, left out: {self}")
 
 
 @lru_cache(maxsize=256)
@@ -85,14 +85,14 @@ def warn_once(logger: logging.Logger, text: str) -> None:
     logger.warning("%s", text)
 
 
-def printable(text: object) -> str:
+def escape_unprintable(text: object) -> str:
     """Text in one line, in which every character that is not printable is an escape.
 
     Escaped are line breaks, escape sequences and other control characters (C0, C1), marks that
     turn the direction of text, and bytes of a file name that are no text.
 
     Example:
-        >>> printable("two\\nlines, red\\x1b[31m, é")
+        >>> escape_unprintable("two\\nlines, red\\x1b[31m, é")
         'two\\\\nlines, red\\\\x1b[31m, é'
     """
     written = str(text)
@@ -101,22 +101,22 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in written)
 
 
-def printable_lines(text: str) -> str:
+def escape_unprintable_lines(text: str) -> str:
     """Text of several lines, as of a traceback, each of them printable."""
-    return "\n".join(printable(line) for line in text.split("\n"))
+    return "\n".join(escape_unprintable(line) for line in text.split("\n"))
 
 
-def csv_cell(value: Any) -> Any:
+def format_csv_cell(value: Any) -> Any:
     """A value for a table: text that a spreadsheet would run as a formula begins with `'`.
 
     Example:
-        >>> csv_cell("=cmd()"), csv_cell("two\\nlines"), csv_cell(-0.5)
+        >>> format_csv_cell("=cmd()"), format_csv_cell("two\\nlines"), format_csv_cell(-0.5)
         ("'=cmd()", 'two\\\\nlines', -0.5)
     """
     if not isinstance(value, str):
         return value
     is_formula = value.startswith(_FORMULA) and not _is_number(value)
-    return printable(f"'{value}" if is_formula else value)
+    return escape_unprintable(f"'{value}" if is_formula else value)
 
 
 def log_printable_text() -> None:
@@ -152,12 +152,12 @@ class _PrintableFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as text."""
         shown = copy.copy(record)
-        shown.msg, shown.args = printable(record.getMessage()), None
-        return printable_lines(self.inner.format(shown))
+        shown.msg, shown.args = escape_unprintable(record.getMessage()), None
+        return escape_unprintable_lines(self.inner.format(shown))
 
 
 _format_warning = warnings.formatwarning
 
 
 def _printable_warning(*about: Any, **more: Any) -> str:
-    return printable_lines(_format_warning(*about, **more))
+    return escape_unprintable_lines(_format_warning(*about, **more))

@@ -32,14 +32,14 @@ def walk(root: str | os.PathLike[str]) -> Iterator[tuple[Path, list[str], list[s
         yield Path(folder), below, sorted(names)
 
 
-def what_is_no_file(path: str | os.PathLike) -> str | None:
+def describe_odd_entry(path: str | os.PathLike) -> str | None:
     """In words, what is at a path that neither a file nor a folder can be read from; else None.
 
     A link that leads nowhere or round in a circle; a pipe, socket or device, which could make a
     reader wait for ever; and what may not be looked at.
 
     Example:
-        >>> what_is_no_file("/dev/null")
+        >>> describe_odd_entry("/dev/null")
         'a pipe, socket or device'
     """
     if os.path.isfile(path) or os.path.isdir(path) or not os.path.lexists(path):
@@ -51,14 +51,14 @@ def what_is_no_file(path: str | os.PathLike) -> str | None:
     return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "a pipe, socket or device"
 
 
-def entries_of(folder: str | os.PathLike[str]) -> list[Path]:
+def list_entries(folder: str | os.PathLike[str]) -> list[Path]:
     """What a folder holds, sorted; nothing where it is not there or is not a folder.
 
     Raises:
         OSError: it is there and may not be read, or its links lead round in a circle.
 
     Example:
-        >>> entries_of("no/such/folder")
+        >>> list_entries("no/such/folder")
         []
     """
     try:
@@ -71,14 +71,14 @@ def entries_of(folder: str | os.PathLike[str]) -> list[Path]:
         ) from error
 
 
-def odd_entries(paths: Iterable[Path]) -> list[Path]:
-    """The entries that are neither a file nor a folder, see `what_is_no_file`.
+def find_odd_entries(paths: Iterable[Path]) -> list[Path]:
+    """The entries that are neither a file nor a folder, see `describe_odd_entry`.
 
     Example:
-        >>> odd_entries([Path("/dev/null"), Path("/")])
+        >>> find_odd_entries([Path("/dev/null"), Path("/")])
         [PosixPath('/dev/null')]
     """
-    return [path for path in paths if what_is_no_file(path)]
+    return [path for path in paths if describe_odd_entry(path)]
 
 
 def check_length(path: str | os.PathLike) -> None:

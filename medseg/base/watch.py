@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medseg.base.scratch import is_in_scratch
-from medseg.base.text import counted, listed
+from medseg.base.text import count_noun, shorten_list
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,10 @@ class Watch:
         logger.error(
             "%s was removed, moved or replaced while this run wrote to it. It was created again; "
             "lost are: %s",
-            *(folder, listed([file.name for file in gone]) if gone else "nothing of this run"),
+            *(
+                folder,
+                shorten_list([file.name for file in gone]) if gone else "nothing of this run",
+            ),
         )
 
     def after(self, path: Path) -> None:
@@ -139,23 +142,28 @@ class Watch:
             return
         if not self.replaced():
             raise FileNotFoundError(
-                f"{listed(list(map(str, lost)))} {'is' if len(lost) == 1 else 'are'} gone, another "
+                f"{shorten_list(list(map(str, lost)))} {'is' if len(lost) == 1 else 'are'} gone, "
+                f"another "
                 "program removed or moved what this run wrote: run it again, and leave its files "
                 "alone meanwhile"
             )
-        gone = listed([str(file) for file in lost]) if lost else "files that the run began with"
+        gone = (
+            shorten_list([str(file) for file in lost]) if lost else "files that the run began with"
+        )
         remain = [file.name for file in dict.fromkeys(self.written) if file.exists()]
         raise FileNotFoundError(
-            f"{listed(list(map(str, folders)))} was removed, moved or replaced while this run "
+            f"{shorten_list(list(map(str, folders)))} was removed, moved or replaced while this "
+            f"run "
             f"wrote to it: lost are {gone}, there remain of this run "
-            f"{counted(len(remain), 'file')}{f' ({listed(remain)})' if remain else ''}: run it "
+            f"{count_noun(len(remain), 'file')}{f' ({shorten_list(remain)})' if remain else ''}: "
+            f"run it "
             "again, and leave its folders alone meanwhile"
         )
 
     def _check_sizes(self) -> None:
         if changed := self.changed():
             raise FileNotFoundError(
-                f"{listed(list(map(str, changed)))} changed after this run wrote it, another "
+                f"{shorten_list(list(map(str, changed)))} changed after this run wrote it, another "
                 "program cut it short or replaced it: run it again, and leave its files alone "
                 "meanwhile"
             )

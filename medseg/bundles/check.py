@@ -70,7 +70,7 @@ def find_faults(name: str, bundles_dir: str | Path = "bundles") -> list[str]:
         ]
 
 
-def _missing_files(bundle: Bundle) -> Iterator[str]:
+def _find_missing_files(bundle: Bundle) -> Iterator[str]:
     for file in REQUIRED:
         if not (bundle.root / file).is_file():
             yield f"{file} is missing, and every bundle needs it: add it"
@@ -78,7 +78,7 @@ def _missing_files(bundle: Bundle) -> Iterator[str]:
             yield f"{file} is not a JSON object: mend it"
 
 
-def _wrong_links(bundle: Bundle) -> Iterator[str]:
+def _find_wrong_links(bundle: Bundle) -> Iterator[str]:
     for flat in build.FLAT_NAMES:
         link, target = bundle.root / flat, Path("configs") / flat
         if not link.is_symlink():
@@ -87,7 +87,7 @@ def _wrong_links(bundle: Bundle) -> Iterator[str]:
             yield f"{flat} links to {link.readlink()}, not to {target}: remove it and build again"
 
 
-def _large_files(bundle: Bundle) -> Iterator[str]:
+def _find_large_files(bundle: Bundle) -> Iterator[str]:
     listing = bundle.root / "large_files.yml"
     listed = yaml.safe_load(listing.read_text()) if listing.is_file() else {}
     named = {entry.get("path") for entry in (listed or {}).get("large_files", [])}
@@ -105,19 +105,19 @@ def _find_stale_configs(bundle: Bundle) -> Iterator[str]:
         yield f"{file} differs from what its layers build: run `medseg bundles build {bundle.name}`"
 
 
-def _lost_choices(bundle: Bundle) -> Iterator[str]:
+def _find_lost_choices(bundle: Bundle) -> Iterator[str]:
     task = json.loads(bundle.task.read_text()) if bundle.task.is_file() else {}
     for key in set(task) - {"_layers_"} - set().union(*map(bundle.json, CONFIGS)):
         yield f"layers/tasks/{bundle.name}.json: {key} is used by no config: check its spelling"
 
 
-def _unused_keys(bundle: Bundle) -> Iterator[str]:
+def _find_unused_keys(bundle: Bundle) -> Iterator[str]:
     for file, (workflow, ids) in zip(CONFIGS, build.WORKFLOWS.items(), strict=True):
         for key in build.find_unused(bundle.json(file), (*build.ALWAYS, *ids)):
             yield f"{file}: nothing in {workflow} uses {key}: remove it from the layers"
 
 
-def _schema_faults(bundle: Bundle) -> Iterator[str]:
+def _find_schema_faults(bundle: Bundle) -> Iterator[str]:
     schema = json.loads(SCHEMA.read_text())
     validator = jsonschema.validators.validator_for(schema)(schema)
     for found in validator.iter_errors(bundle.json(METADATA)):
@@ -126,7 +126,7 @@ def _schema_faults(bundle: Bundle) -> Iterator[str]:
         yield f"{METADATA}: {place}: {first_line(error.message)}: see {SCHEMA.name}"
 
 
-def _metadata_faults(bundle: Bundle) -> Iterator[str]:
+def _find_metadata_faults(bundle: Bundle) -> Iterator[str]:
     metadata = bundle.json(METADATA)
     number, apps = metadata.get("version"), metadata.get("supported_apps")
     if number not in metadata.get("changelog", {}):
@@ -139,7 +139,7 @@ def _metadata_faults(bundle: Bundle) -> Iterator[str]:
             yield f"{METADATA}: {direction} must be named {name!r}, are {names}: rename them"
 
 
-def _class_faults(bundle: Bundle) -> Iterator[str]:
+def _find_class_faults(bundle: Bundle) -> Iterator[str]:
     """A class or region has a sigmoid channel; several have softmax channels behind background."""
     metadata, gathered = bundle.json(METADATA), bundle.json(INFERENCE).get("classes", {})
     classes = list(gathered)
@@ -156,7 +156,7 @@ def _class_faults(bundle: Bundle) -> Iterator[str]:
             yield f"{METADATA}: pred_classes does not say '{index} {label}': write it there"
 
 
-def _label_faults(bundle: Bundle) -> Iterator[str]:
+def _find_label_faults(bundle: Bundle) -> Iterator[str]:
     """The metadata names each value that a label map of the dataset may have."""
     named = re.findall(r"(?:^|, )(\d+) \w", bundle.json(METADATA).get("label_classes", ""))
     values = bundle.json(TRAIN).get("label_values", [])
@@ -167,16 +167,16 @@ def _label_faults(bundle: Bundle) -> Iterator[str]:
 
 Check = Callable[[Bundle], Iterator[str] | Sequence[str]]
 CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
-    (_missing_files, ()),
-    (_wrong_links, ()),
-    (_large_files, ()),
+    (_find_missing_files, ()),
+    (_find_wrong_links, ()),
+    (_find_large_files, ()),
     (_find_stale_configs, ()),
-    (_lost_choices, CONFIGS),
-    (_unused_keys, CONFIGS),
-    (_schema_faults, (METADATA,)),
-    (_metadata_faults, (METADATA,)),
-    (_class_faults, (METADATA, INFERENCE)),
-    (_label_faults, (METADATA, TRAIN)),
+    (_find_lost_choices, CONFIGS),
+    (_find_unused_keys, CONFIGS),
+    (_find_schema_faults, (METADATA,)),
+    (_find_metadata_faults, (METADATA,)),
+    (_find_class_faults, (METADATA, INFERENCE)),
+    (_find_label_faults, (METADATA, TRAIN)),
     (find_train_property_faults, (METADATA, TRAIN)),
     (find_inference_property_faults, (METADATA, INFERENCE)),
     (find_network_faults, (METADATA, TRAIN, INFERENCE)),

@@ -7,7 +7,7 @@ import torch
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 
 from medseg.base.errors import is_documented, root_cause
-from medseg.base.path_keys import inert
+from medseg.base.path_keys import escape_for_monai
 from medseg.base.scratch import scratch_folder
 from medseg.bundles.bundle import INFERENCE, METADATA, TRAIN, WEIGHTS, Bundle, first_line
 from medseg.networks import load_weights
@@ -28,9 +28,9 @@ def _property_faults(bundle: Bundle, file: str, *, kind: str) -> list[str]:
     """What `check_properties` of MONAI finds; it builds every component that is a property."""
     with scratch_folder() as scratch:
         here = {
-            "bundle_root": inert(str(bundle.root)),
+            "bundle_root": escape_for_monai(str(bundle.root)),
             "device": "cpu",
-            "output_dir": inert(str(scratch)),
+            "output_dir": escape_for_monai(str(scratch)),
         }
         config = bundle.json(file)
         pairs = {key: value for key, value in here.items() if key in config}

@@ -14,9 +14,9 @@ import torch
 from monai.bundle import ConfigParser
 
 from medseg.base.files import whole
-from medseg.base.path_keys import inert_if_needed
+from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.base.scratch import scratch_folder
-from medseg.base.text import printable_lines
+from medseg.base.text import escape_unprintable_lines
 from medseg.bundles import build
 from medseg.bundles.bundle import LARGE_FILE_MB, WEIGHTS
 from medseg.bundles.check import find_faults
@@ -70,14 +70,14 @@ def write_copy(
     out.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(out.parent) as scratch:
         made = scratch / out.name
-        named = {**changes, "name": inert_if_needed(out.name)}
+        named = {**changes, "name": escape_for_monai_if_needed(out.name)}
         _write_configs(bundle, made, changes=named, note=note)
         for file in _COPIED:
             (made / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(bundle / file, made / file)
         for flat in build.FLAT_NAMES:
             (made / flat).symlink_to(Path("configs") / flat)
-        (made / "docs" / "README.md").write_text(printable_lines(card), encoding="utf-8")
+        (made / "docs" / "README.md").write_text(escape_unprintable_lines(card), encoding="utf-8")
         (made / "models").mkdir()
         with whole(made / WEIGHTS) as partial:
             torch.save(dict(weights), partial)
@@ -98,7 +98,7 @@ def _write_configs(bundle: Path, made: Path, *, changes: Mapping[str, Any], note
         for key, value in changes.items():
             if key in parser:
                 parser[key] = value
-        parser["_generated_"] = inert_if_needed(note)
+        parser["_generated_"] = escape_for_monai_if_needed(note)
         (made / file).write_text(build.format_config(parser.get()))
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
     metadata["version"], metadata["changelog"] = "0.1.0", {"0.1.0": note}

@@ -8,7 +8,7 @@ from monai.bundle import ConfigParser
 
 from medseg.base.files import check_folder, check_place
 from medseg.base.watch import Watch
-from medseg.bundles.overrides import PASSED_ON, checked_overrides, for_monai
+from medseg.bundles.overrides import PASSED_ON, for_monai, read_overrides
 from medseg.networks import NestedUNet, load_weights
 from medseg.networks.export import export
 
@@ -52,13 +52,13 @@ def export_bundle(
         )
     check_folder(output.parent)
     with closing(Watch()) as watch:
-        file = export(_trained_network(bundle, arguments), output)
+        file = export(_load_trained_network(bundle, arguments), output)
         watch.check()
     return file
 
 
-def _trained_network(bundle: Path, arguments: Sequence[str]) -> NestedUNet:
-    overrides = checked_overrides(bundle, "inference", arguments)
+def _load_trained_network(bundle: Path, arguments: Sequence[str]) -> NestedUNet:
+    overrides = read_overrides(bundle, "inference", arguments)
     if idle := overrides.keys() & set(PASSED_ON):
         raise ValueError(
             f"an export runs no workflow, so --{min(idle)} has no effect: leave it out"

@@ -66,7 +66,7 @@ def parse_value(key: str, text: str) -> Any:
         raise ValueError(f"override --{key} is nested too deeply: write a plain value") from error
 
 
-def checked_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
+def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
     """The value, if it is of the kind of the one that it replaces; a whole 1e3 becomes 1000.
 
     What the config works out by an expression, or leaves at null, is not known, and an expression
@@ -83,7 +83,7 @@ def checked_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
             another, such as `optimizer#lr`, breaks the rule of that one.
 
     Example:
-        >>> checked_value("fold", 1.0, {"fold": 0})
+        >>> convert_value("fold", 1.0, {"fold": 0})
         1
     """
     (origin, default), name = _find_default(key, config), key.split("#")[-1]

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from medseg.base.choices import RULES, check_choices
-from medseg.base.path_keys import inert_if_needed, is_path_key, is_text_key, read_text
+from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key, read_text
 from medseg.bundles.build import WORKFLOWS
-from medseg.bundles.override_values import checked_value, parse_value
+from medseg.bundles.override_values import convert_value, parse_value
 
 PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
 """Arguments of `monai.bundle run` itself, which are no keys of a config."""
@@ -30,7 +30,7 @@ OPTIONS = ("bundle",)
 """Options of every verb that takes overrides; one that is misspelt is taken for an override."""
 
 
-def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dict[str, Any]:
+def read_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dict[str, Any]:
     """The overrides of a command line, `bundle_root` among them; see
     `medseg.bundles.run.run_bundle`.
 
@@ -51,7 +51,7 @@ def checked_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> 
         if key not in PASSED_ON:
             check_key(key, known, config_file=config_file)
             if not (is_text_key(key) or key in RULES):
-                overrides[key] = checked_value(key, value, config)
+                overrides[key] = convert_value(key, value, config)
     check_choices(_apply(known, overrides))
     overrides.setdefault("bundle_root", str(bundle))
     return overrides
@@ -93,7 +93,9 @@ def _for_monai(key: str, value: Any) -> Any:
     if value is None:
         return "$None"
     if isinstance(value, str) and is_text_key(key):
-        return inert_if_needed(str(Path(value).absolute()) if is_path_key(key) else value)
+        return escape_for_monai_if_needed(
+            str(Path(value).absolute()) if is_path_key(key) else value
+        )
     return value
 
 

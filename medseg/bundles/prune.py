@@ -25,11 +25,11 @@ from monai.bundle import ConfigParser
 from monai.inferers import SimpleInferer
 
 from medseg.base.files import check_folder
-from medseg.base.path_keys import inert_if_needed, is_path_key, is_text_key
+from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key
 from medseg.base.scratch import collect
 from medseg.base.watch import Watch
 from medseg.bundles.copy import refuse_existing, write_copy
-from medseg.bundles.overrides import PASSED_ON, checked_overrides, for_monai
+from medseg.bundles.overrides import PASSED_ON, for_monai, read_overrides
 from medseg.bundles.prune_report import ALL_HEADS, CSV, PLOT, Row, format_card, write
 from medseg.bundles.run import run_bundle
 from medseg.inference import MixedPrecisionInferer
@@ -165,7 +165,7 @@ class _Evaluation:
         self.bundle = bundle
         self.arguments = list(arguments)
         self.digest = ""
-        self.overrides = checked_overrides(bundle, "evaluate", arguments)
+        self.overrides = read_overrides(bundle, "evaluate", arguments)
         if taken := {"level", "output_dir"} & self.overrides.keys():
             raise ValueError(
                 f"pruning sets --{min(taken)} by itself: leave it out (--report names the folder)"
@@ -222,7 +222,9 @@ class _Evaluation:
     def choices(self) -> dict[str, Any]:
         """The overrides that the pruned bundle takes over."""
         return {
-            key: inert_if_needed(value) if is_text_key(key) and value is not None else value
+            key: escape_for_monai_if_needed(value)
+            if is_text_key(key) and value is not None
+            else value
             for key, value in self._keys.items()
             if not (is_path_key(key) or key in NOT_PRUNED)
         }

@@ -13,7 +13,7 @@ from typing import Any
 
 from medseg.base.files import check_apart, check_folder, check_place
 from medseg.base.interrupts import ending_at_once
-from medseg.bundles.overrides import checked_overrides, for_monai, read_config
+from medseg.bundles.overrides import for_monai, read_config, read_overrides
 
 _TRAINING = ("train", "multi_gpu_train")
 
@@ -40,7 +40,7 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     Example:
         >>> run_bundle(Path("bundles/liver"), "train", run_id="training", arguments=["--fold", "1"])
     """
-    overrides = checked_overrides(bundle, workflow, arguments)
+    overrides = read_overrides(bundle, workflow, arguments)
     _check_stated(overrides)
 
     with ending_at_once("interrupted before anything was written: run it again"):

@@ -19,7 +19,7 @@ from medseg.base.console_streams import (
     require_output,
 )
 from medseg.base.interrupts import remember_interrupts
-from medseg.base.text import log_printable_text, printable
+from medseg.base.text import escape_unprintable, log_printable_text
 from medseg.cli.bundles import bundles_app
 from medseg.cli.data_verbs import download, inspect, phantom, prepare
 from medseg.cli.errors import DONE, SOME_FAILED
@@ -52,7 +52,7 @@ def doctor() -> None:
     lines = list(findings())
     for finding in lines:
         mark = "[green]ok[/]  " if finding.ok else "[red]bad[/] "
-        shown = escape(printable(finding.text))
+        shown = escape(escape_unprintable(finding.text))
         console.print(f"{mark} {finding.topic:<22} {shown}", soft_wrap=True, highlight=False)
     raise typer.Exit(DONE if all(finding.ok for finding in lines) else SOME_FAILED)
 

@@ -8,7 +8,7 @@ import typer
 from medseg.base.console_streams import require_output
 from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli.output import say
-from medseg.cli.paths import PathOption, names_given
+from medseg.cli.paths import PathOption, check_bundle_names
 
 bundles_app = typer.Typer(
     help="List, build and check bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
@@ -17,7 +17,8 @@ bundles_app = typer.Typer(
 )
 
 Names = Annotated[
-    list[str] | None, typer.Argument(help="Bundles to take. Default: all.", callback=names_given)
+    list[str] | None,
+    typer.Argument(help="Bundles to take. Default: all.", callback=check_bundle_names),
 ]
 BundlesDir = Annotated[Path, PathOption(help="Folder of the bundles and their layers.")]
 
@@ -67,7 +68,7 @@ def check_bundles(
 
     Example: [cyan]medseg bundles check liver[/]
     """
-    from medseg.base.text import counted
+    from medseg.base.text import count_noun
     from medseg.bundles import build
     from medseg.bundles.check import find_faults
 
@@ -77,7 +78,7 @@ def check_bundles(
         for name in names or build.list_names(bundles_dir):
             listed = find_faults(name, bundles_dir)
             found = found or bool(listed)
-            say(f"{name}: {counted(len(listed), 'fault') if listed else 'ok'}")
+            say(f"{name}: {count_noun(len(listed), 'fault') if listed else 'ok'}")
             for fault in listed:
                 say(f"  {fault}")
     raise typer.Exit(SOME_FAILED if found else DONE)

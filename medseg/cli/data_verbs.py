@@ -37,7 +37,7 @@ def phantom(
     Example: [cyan]medseg phantom ct --out data/liver[/]
     """
     from medseg.base.files import check_folder
-    from medseg.base.text import counted
+    from medseg.base.text import count_noun
     from medseg.datasets import phantom as synthetic
 
     with one_line_errors():
@@ -52,7 +52,7 @@ def phantom(
             slices=slices,
             overwrite=overwrite,
         )
-        made = f"{cases} training and {counted(test_cases, 'test case')} in {path}"
+        made = f"{cases} training and {count_noun(test_cases, 'test case')} in {path}"
         say(made)
 
 
@@ -143,7 +143,7 @@ def inspect(
     require_output()
     with one_line_errors(also=partial(_say_error, path) if json else None):
         from medseg.cli import series_table
-        from medseg.cli.inspect_document import as_json
+        from medseg.cli.inspect_document import make_document
         from medseg.cli.nothing_found import refuse_nothing_found
         from medseg.ingest import inspect_files
 
@@ -154,9 +154,9 @@ def inspect(
             refuse_nothing_found(path)
         console = Console(emoji=False)  # a name may hold :these:
         if json:
-            say_lines(notation.dumps(as_json(rows, path), indent=2))
+            say_lines(notation.dumps(make_document(rows, path), indent=2))
         else:
-            shown = series_table.as_table(rows, path)
+            shown = series_table.make_table(rows, path)
             unlimited = console.options.update(width=10_000)
             console.width = max(console.width, console.measure(shown, options=unlimited).maximum)
             console.print(shown)
@@ -171,9 +171,9 @@ def _say_error(path: Path, message: str) -> None:
     """The document of `inspect --json` where there is nothing to list."""
     import json
 
-    from medseg.cli.inspect_document import fault_document
+    from medseg.cli.inspect_document import make_fault_document
 
-    say_lines(json.dumps(fault_document(message, path), indent=2))
+    say_lines(json.dumps(make_fault_document(message, path), indent=2))
 
 
 def _on_terminal() -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from medseg.base.interrupts import was_interrupted
-from medseg.base.text import printable
+from medseg.base.text import escape_unprintable
 from medseg.cli.usage import BAD_ARGUMENTS, INTERRUPTED
 
 DONE, SOME_FAILED = 0, 1
@@ -31,7 +31,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        from medseg.base.errors import in_one_line, root_cause, show_traceback
+        from medseg.base.errors import format_error, root_cause, show_traceback
 
         if error is None or isinstance(error, (SystemExit, typer.Exit)):
             return
@@ -42,22 +42,22 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         if _is_interrupt(error):
             sys.stderr.write(f"\ninterrupted: {self.interrupted}\n")  # below a progress bar
             raise typer.Exit(INTERRUPTED) from None
-        message = in_one_line(error)
+        message = format_error(error)
         if message is not None:
-            sys.stderr.write(f"error: {printable(message)}\n")
+            sys.stderr.write(f"error: {escape_unprintable(message)}\n")
             failed = type(root_cause(error)).__name__ == "CasesFailedError"
             raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None
 
     def _in_words(self, error: BaseException) -> str:
         """An error of any kind in one line."""
-        from medseg.base.errors import access_fault, is_documented, root_cause, with_page
+        from medseg.base.errors import add_page, explain_access_fault, is_documented, root_cause
 
         if _is_interrupt(error):
             return f"interrupted: {self.interrupted}"
         cause = root_cause(error)
-        if refused := access_fault(cause):
+        if refused := explain_access_fault(cause):
             return refused
-        return with_page(cause) if is_documented(cause) else f"{type(cause).__name__}: {cause}"
+        return add_page(cause) if is_documented(cause) else f"{type(cause).__name__}: {cause}"
 
 
 def _is_interrupt(error: BaseException) -> bool:

@@ -16,15 +16,15 @@ JSON_SCHEMA = "medseg-inspect-1"
 """Names the fields of the document; a field that changes its meaning changes this."""
 
 
-def fault_document(message: str, path: str | os.PathLike[str] | None) -> dict[str, object]:
-    """What `as_json` gives, with no series and the reason as `error`.
+def make_fault_document(message: str, path: str | os.PathLike[str] | None) -> dict[str, object]:
+    """What `make_document` gives, with no series and the reason as `error`.
 
     Args:
         message: the reason.
         path: what was to be listed; None where the command line names nothing to look at.
 
     Example:
-        >>> fault_document("no such file or folder: study", "study")["usable"]
+        >>> make_fault_document("no such file or folder: study", "study")["usable"]
         False
     """
     return {
@@ -36,7 +36,7 @@ def fault_document(message: str, path: str | os.PathLike[str] | None) -> dict[st
     }
 
 
-def as_json(rows: list[Row], path: str | os.PathLike[str]) -> dict[str, object]:
+def make_document(rows: list[Row], path: str | os.PathLike[str]) -> dict[str, object]:
     """The rows for machines.
 
     Returns:

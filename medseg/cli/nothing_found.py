@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NoReturn
 
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.ingest.content import make_format_error
 from medseg.ingest.folder import list_files_below
 from medseg.ingest.formats import PICTURES
@@ -19,28 +19,28 @@ def refuse_nothing_found(path: Path) -> NoReturn:
     Pictures have no geometry that could be judged, and no archive is opened: both are named where
     they are all that is there.
     """
-    if found := _named(path, PICTURES):
-        held = counted(len(found), "picture") + " and neither DICOM nor a volume file"
+    if found := _name_kinds(path, PICTURES):
+        held = count_noun(len(found), "picture") + " and neither DICOM nor a volume file"
         raise ValueError(
             f"{path} {f'holds {held}' if path.is_dir() else 'is a picture'}, which needs no "
             "inspection: convert a dataset with `medseg prepare NAME`, or segment pictures with "
             "one of the picture bundles, such as bundles/nuclei or bundles/polyp"
         )
-    if found := _named(path, ARCHIVES):
-        held = counted(len(found), "archive") + " and neither DICOM nor a volume file"
+    if found := _name_kinds(path, ARCHIVES):
+        held = count_noun(len(found), "archive") + " and neither DICOM nor a volume file"
         raise ValueError(
             f"{path} {f'holds {held}' if path.is_dir() else 'is an archive'}: unpack it, or "
             "convert a dataset as published with `medseg prepare NAME`"
         )
     if path.is_file():
         raise make_format_error(path)
-    if found := _named(path, PACKED_VOLUMES):
-        held = counted(len(found), "packed file") + " and neither DICOM nor a volume file"
+    if found := _name_kinds(path, PACKED_VOLUMES):
+        held = count_noun(len(found), "packed file") + " and neither DICOM nor a volume file"
         raise ValueError(f"{path} holds {held}, first {found[0].name}: unpack them first")
     raise IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor a volume file in {path}")
 
 
-def _named(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+def _name_kinds(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """The files below a folder, or the file itself, with one of these endings."""
     files = list_files_below(path) if path.is_dir() else [path]
     return [f for f in files if f.name.lower().endswith(suffixes) and f.is_file()]

@@ -6,7 +6,7 @@ from contextlib import suppress
 from rich.console import Console
 
 from medseg.base.console_streams import OutputError, is_log_lost
-from medseg.base.text import printable, printable_lines
+from medseg.base.text import escape_unprintable, escape_unprintable_lines
 
 
 def say(text: str) -> None:
@@ -18,13 +18,13 @@ def say(text: str) -> None:
         >>> say("written bundles/liver")
         written bundles/liver
     """
-    say_lines(printable(text))
+    say_lines(escape_unprintable(text))
 
 
 def say_lines(text: str) -> None:
     """Print text of several lines, made here and not from names; see `say`."""
     Console().print(
-        printable_lines(text), soft_wrap=True, highlight=False, markup=False, emoji=False
+        escape_unprintable_lines(text), soft_wrap=True, highlight=False, markup=False, emoji=False
     )
 
 

@@ -35,7 +35,7 @@ def path(text: str | Path) -> Path:
     return Path(path_text(str(text)))
 
 
-def names_given(names: list[str] | None) -> list[str] | None:
+def check_bundle_names(names: list[str] | None) -> list[str] | None:
     """Names of bundles, each of them a folder. Raises as `path_text` does."""
     for name in names or ():
         path_text(name)

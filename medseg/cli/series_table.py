@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from medseg.base.text import printable
+from medseg.base.text import escape_unprintable
 from medseg.ingest.inspect_files import Row
 from medseg.ingest.reasons import Verdict
 
@@ -38,7 +38,7 @@ _SHORT_NAMES = {
 _STYLES = {Verdict.ACCEPT: "green", Verdict.REPAIR: "yellow", Verdict.REFUSE: "red"}
 
 
-def as_table(rows: Sequence[Row], path: str | Path) -> Table:
+def make_table(rows: Sequence[Row], path: str | Path) -> Table:
     """One line for each row; a UID is cut to an ending that no other row has.
 
     Patient names and descriptions are not in it: `Row` holds none.
@@ -52,7 +52,7 @@ def as_table(rows: Sequence[Row], path: str | Path) -> Table:
         table.add_column(heading, no_wrap=True)
     for row, name in zip(rows, _names(rows, Path(path)), strict=True):
         style = _STYLES[row.verdict]
-        shown = map(printable, (name, *_facts(row)))
+        shown = map(escape_unprintable, (name, *_facts(row)))
         facts = map(escape, shown)  # a name may hold [brackets]
         table.add_row(*facts, f"[{style}]{row.verdict}[/]", row.reason)
     return table
@@ -85,7 +85,7 @@ def _syntaxes(names: Sequence[str]) -> str:
 
 def _names(rows: Sequence[Row], path: Path) -> list[str]:
     tail = _unique_tail([row.uid for row in rows])
-    return [_shortened(row.uid, tail) or _relative(row.path, path) for row in rows]
+    return [_shorten(row.uid, tail) or _relative(row.path, path) for row in rows]
 
 
 def _unique_tail(uids: Sequence[str]) -> int:
@@ -96,7 +96,7 @@ def _unique_tail(uids: Sequence[str]) -> int:
     return next((n for n in lengths if len({u[-n:] for u in distinct}) == len(distinct)), longest)
 
 
-def _shortened(text: str, tail: int) -> str:
+def _shorten(text: str, tail: int) -> str:
     return text if len(text) <= tail + 1 else f"…{text[-tail:]}"
 
 

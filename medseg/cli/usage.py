@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from medseg.base.interrupts import STATUS
-from medseg.base.text import printable
+from medseg.base.text import escape_unprintable
 
 BAD_ARGUMENTS, INTERRUPTED = 2, STATUS
 
@@ -63,7 +63,7 @@ def _one_line(words: Sequence[str], *, verb: str) -> Iterator[None]:
         if type(error).__name__ == "NoArgsIsHelpError":  # not a fault: the help is shown
             raise
         line = " ".join(_explain(error, words, verb=verb).split())
-        sys.stderr.write(f"{verb}: {printable(line)}\n")
+        sys.stderr.write(f"{verb}: {escape_unprintable(line)}\n")
         if _asks_for_json(words):
             _write_json(line)
         raise typer.Exit(BAD_ARGUMENTS) from None
@@ -82,9 +82,9 @@ def _write_json(line: str) -> None:
     """What stands for the document of `inspect --json`."""
     import json
 
-    from medseg.cli.inspect_document import fault_document
+    from medseg.cli.inspect_document import make_fault_document
 
-    sys.stdout.write(f"{json.dumps(fault_document(line, None), indent=2)}\n")
+    sys.stdout.write(f"{json.dumps(make_fault_document(line, None), indent=2)}\n")
 
 
 def _explain(error: Any, words: Sequence[str], *, verb: str) -> str:

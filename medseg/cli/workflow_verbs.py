@@ -157,9 +157,9 @@ def _refuse_early(
 ) -> None:
     """Refuse overrides and folders at once, before a verb imports what takes seconds."""
     from medseg.base.files import check_folder
-    from medseg.bundles.overrides import checked_overrides
+    from medseg.bundles.overrides import read_overrides
 
-    checked_overrides(bundle, workflow, arguments)
+    read_overrides(bundle, workflow, arguments)
     for folder in folders:
         if folder is not None:
             check_folder(folder)

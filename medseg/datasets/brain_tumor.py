@@ -40,7 +40,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
@@ -212,7 +212,7 @@ def _convert_png(published: PublishedFiles, out: Path) -> list[Item]:
             )
             items.append(pairs.make_item(case, f"block_{block:03d}"))
     if left_out := len(images) - len(items):
-        logger.warning("left out in the gaps between blocks: %s", counted(left_out, "slice"))
+        logger.warning("left out in the gaps between blocks: %s", count_noun(left_out, "slice"))
     return items
 
 

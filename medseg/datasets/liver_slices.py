@@ -12,7 +12,7 @@ import logging
 from pathlib import Path
 
 from medseg.base.text import ODD, LeftOut
-from medseg.base.walk import entries_of, odd_entries
+from medseg.base.walk import find_odd_entries, list_entries
 from medseg.datasets.file_dataset import FileDataset
 from medseg.datasets.sources.dataset_json import Item
 from medseg.ingest.formats import is_picture_file
@@ -49,8 +49,8 @@ def _find_cases(root: Path) -> tuple[list[Item], list[Item]]:
 def _find_pictures(folder: Path, left: LeftOut) -> dict[str, Path]:
     """Map name without suffix -> picture; other entries of the folder are left out."""
     found: dict[str, Path] = {}
-    entries = entries_of(folder)
-    odd = odd_entries(entries)
+    entries = list_entries(folder)
+    odd = find_odd_entries(entries)
     left.add(ODD, (path.name for path in odd))
     for path in (path for path in entries if path not in odd):
         if path.name.startswith("."):

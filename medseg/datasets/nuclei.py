@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.sources import pairs
 from medseg.datasets.sources import stamp as _stamp
@@ -130,7 +130,7 @@ def _number_nuclei(
         place[nucleus & (place == 0)] = number
     if overlap:
         kept = "the first in order keeps them"
-        shared = counted(overlap, "pixel")
+        shared = count_noun(overlap, "pixel")
         logger.warning("masks of picture %s overlap in %s: %s", name, shared, kept)
     return instances
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from medseg.base.files import check_folder
 from medseg.base.scratch import collect
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.base.watch import Watch
 from medseg.datasets import lidc
 from medseg.datasets.datalist import read
@@ -106,8 +106,8 @@ def _prepare_by_record(
     count, made = _find_record(name).prepare(source, out, **options), read(Path(out) / FILE)
     patients = len({item["patient"] for item in made["training"]})
     return Outcome(
-        f"{counted(count, 'case')} in {out}: {len(made['training'])} of "
-        f"{counted(patients, 'patient')} in {counted(made['folds'], 'fold')}, "
+        f"{count_noun(count, 'case')} in {out}: {len(made['training'])} of "
+        f"{count_noun(patients, 'patient')} in {count_noun(made['folds'], 'fold')}, "
         f"{len(made['testing'])} for testing"
     )
 
@@ -121,11 +121,11 @@ def _prepare_lidc(
 ) -> Outcome:
     report = lidc.prepare(source, out, annotations=annotations, settings=lidc.Settings(**settings))
     text = (
-        f"{counted(report.cases, 'scan')}, {counted(report.nodules, 'nodule')}, "
-        f"{counted(report.patches, 'patch', plural='patches')} and "
-        f"{counted(report.slices, 'slice')} in {out}"
+        f"{count_noun(report.cases, 'scan')}, {count_noun(report.nodules, 'nodule')}, "
+        f"{count_noun(report.patches, 'patch', plural='patches')} and "
+        f"{count_noun(report.slices, 'slice')} in {out}"
     )
     if not report.ok:
-        problems = counted(len(report.problems), "problem")
+        problems = count_noun(len(report.problems), "problem")
         text += f"; {problems}, see {os.path.join(out, 'problems.csv')}"
     return Outcome(text, is_complete=not report.left_out)

@@ -14,7 +14,7 @@ from typing import Any
 
 from medseg.base.arguments import is_number
 from medseg.base.choices import check_choices
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.datasets import datalist
 from medseg.datasets.entries import check_entries
 from medseg.datasets.sources.dataset_json import Item
@@ -94,7 +94,7 @@ def write(
     path = datalist.write(made, root / FILE)
     logger.info(
         "%s: %s for training in %d folds, %d for testing",
-        *(path, counted(len(made["training"]), "case"), made["folds"], len(made["testing"])),
+        *(path, count_noun(len(made["training"]), "case"), made["folds"], len(made["testing"])),
     )
     return made
 
@@ -197,7 +197,7 @@ def _deal_cases(
         logger.log(
             logging.WARNING if warn_of_few else logging.DEBUG,
             "%s cannot be split into folds, it has %s: all cases are for testing",
-            *(name, counted(patients, "patient")),
+            *(name, count_noun(patients, "patient")),
         )
         training, held = [], training
     elif test_share is not None:
@@ -222,5 +222,5 @@ def _log_gone(root: Path, cases: Collection[str], *, name: str) -> None:
         logger.warning(
             "no longer in the source: %s of %s, first %s; the files stay in %s, outside the "
             "datalist",
-            *(counted(len(gone), "case"), name, gone[0], root),
+            *(count_noun(len(gone), "case"), name, gone[0], root),
         )

@@ -12,7 +12,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.utils.data import DataLoader
 
 from medseg.base.memory import available_bytes
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def _check_memory(
     is_on_cpu = next(network.parameters()).device.type == "cpu"
     if is_on_cpu and free is not None and needed > free:
         raise ValueError(
-            f"a batch of {counted(images, 'image')} of {list(image_size)} needs more than "
+            f"a batch of {count_noun(images, 'image')} of {list(image_size)} needs more than "
             f"{needed / 2**30:.3g} GiB, and {free / 2**30:.3g} GiB are free: lower --batch_size, "
             "--image_size or --channels"
         )

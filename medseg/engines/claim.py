@@ -7,7 +7,7 @@ from pathlib import Path
 import ignite.distributed as idist
 
 from medseg.base.files import hold, set_aside
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.base.watch import remember
 
 logger = logging.getLogger(__name__)
@@ -84,6 +84,6 @@ def set_curves_aside(resume_file: str | os.PathLike) -> None:
     if curves:
         logger.warning(
             "%s of an interrupted run moved to %s",
-            counted(len(curves), "file with curves", plural="files with curves"),
+            count_noun(len(curves), "file with curves", plural="files with curves"),
             file.parent / INTERRUPTED,
         )

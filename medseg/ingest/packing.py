@@ -7,7 +7,7 @@ import os
 import zlib
 from pathlib import Path
 
-from medseg.base.walk import what_is_no_file
+from medseg.base.walk import describe_odd_entry
 from medseg.ingest.reasons import IngestError, Reason
 
 _MAGIC = {
@@ -107,7 +107,7 @@ def check_is_file(path: Path) -> None:
     """Refuse a path that is no file, and say what it is. Raises IngestError, "not-found"."""
     if os.path.isfile(path):
         return
-    what = "a folder, where a file is read" if os.path.isdir(path) else what_is_no_file(path)
+    what = "a folder, where a file is read" if os.path.isdir(path) else describe_odd_entry(path)
     raise IngestError(Reason.NOT_FOUND, f"{path} is {what}" if what else f"no such file: {path}")
 
 

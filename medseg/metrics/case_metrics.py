@@ -15,7 +15,7 @@ from ignite.engine import Engine
 from monai.engines.utils import IterationEvents
 
 from medseg.base.files import set_aside, whole
-from medseg.base.text import counted, csv_cell
+from medseg.base.text import count_noun, format_csv_cell
 from medseg.metrics.case_scorer import CaseScorer
 from medseg.metrics.lesions import lesion_columns, lesion_row
 from medseg.metrics.set_scores import WholeSet
@@ -118,7 +118,7 @@ class CaseMetrics:
         for name, scores in self.summary()["classes"].items():
             dice = scores["dice"]
             if dice["n"]:
-                over = counted(dice["n"], "case")
+                over = count_noun(dice["n"], "case")
                 logger.info("%s: mean Dice %.4f over %s", name, dice["mean"], over)
         logger.info("scores: %s", self.output_dir / "metrics.csv")
 
@@ -174,7 +174,7 @@ def _write_csv(path: Path, rows: Iterable[dict[str, Any]], columns: Sequence[str
     with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, fieldnames=columns)
         table.writeheader()
-        table.writerows({k: _text(csv_cell(v)) for k, v in row.items()} for row in rows)
+        table.writerows({k: _text(format_csv_cell(v)) for k, v in row.items()} for row in rows)
 
 
 def _statistics(values: Sequence[float]) -> dict[str, float | int | None]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.networks.nested import NestedUNet
 from medseg.networks.topology import TOPOLOGIES, Topology
 
@@ -235,7 +235,7 @@ def _check_classes(own: Mapping[str, Tensor], given: Mapping[str, Tensor], *, na
     if changed and all(re.match(r"nodes\.\w+\.head\.", key) for key in changed):
         there, here = given[changed[0]].shape[0], own[changed[0]].shape[0]
         raise ValueError(
-            f"{name} give {counted(there, 'output channel')}, this network has {here}: pass the "
+            f"{name} give {count_noun(there, 'output channel')}, this network has {here}: pass the "
             "classes, or out_channels, that it was trained with"
         )
 
@@ -251,7 +251,7 @@ def _describe(state: Mapping[str, Tensor], topology: str) -> str:
         if (match := re.match(r"nodes\.(\w+)\.head\.", key))
     }
     count = f"{len(heads)} head{'s' * (len(heads) != 1)}"
-    out = f" for {counted(max(heads.values()), 'output channel')}" if heads else ""
+    out = f" for {count_noun(max(heads.values()), 'output channel')}" if heads else ""
     return f"{topology} with channels {_channels(state)} and {count}{out}"
 
 

@@ -26,7 +26,7 @@ from monai.utils import ensure_tuple
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from medseg.base.errors import disk_fault, root_cause
+from medseg.base.errors import explain_disk_fault, root_cause
 from medseg.base.files import whole
 from medseg.base.scratch import collect
 from medseg.transforms.cache_key import describe, fingerprint
@@ -194,7 +194,7 @@ class _Copies:
         try:
             return self.make(case)
         except (ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
-            if disk_fault(error):  # of the cache, and not of the case
+            if explain_disk_fault(error):  # of the cache, and not of the case
                 raise
             return f"case {case.get('case')}: {' '.join(str(root_cause(error)).split())}"
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from medseg.base.class_values import check_classes, check_values
-from medseg.bundles.overrides import checked_overrides
+from medseg.bundles.overrides import read_overrides
 
 NOT_OF_THE_DATASET = (
     r"^class 'liver' gathers label value 1, the dataset has \[0, 255\]: choose among these in "
@@ -53,7 +53,7 @@ def test_a_value_that_the_dataset_does_not_have_is_refused_with_the_overrides(
     repository, workflow, words
 ):
     with pytest.raises(ValueError, match=NOT_OF_THE_DATASET):
-        checked_overrides(repository / "bundles/liver_slices", workflow, words)
+        read_overrides(repository / "bundles/liver_slices", workflow, words)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_value_that_the_dataset_does_not_have_is_refused_with_the_overrides(
 )
 def test_classes_that_make_no_sense_are_refused_with_the_overrides(repository, words, said):
     with pytest.raises(ValueError, match=said):
-        checked_overrides(repository / "bundles/liver_slices", "train", words)
+        read_overrides(repository / "bundles/liver_slices", "train", words)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_classes_that_make_no_sense_are_refused_with_the_overrides(repository, w
     ],
 )
 def test_classes_and_values_that_go_together_pass(repository, words):
-    checked_overrides(repository / "bundles/liver_slices", "train", words)
+    read_overrides(repository / "bundles/liver_slices", "train", words)
 
 
 def test_the_command_line_answers_before_data_and_torch(tmp_path, repository):

@@ -57,8 +57,8 @@ def test_causes_in_a_ring_are_each_named_once():
     first, second = _ring()
     assert [*errors.causes(first)] == [first, second]
     assert errors.root_cause(first) is second
-    assert errors.config_fault(first) is None
-    assert errors.lost_process(first) is None
+    assert errors.explain_config_fault(first) is None
+    assert errors.explain_lost_process(first) is None
 
 
 def test_the_frames_of_errors_that_stand_behind_each_other_are_cleared():
@@ -133,8 +133,8 @@ def test_a_process_that_lost_another_of_its_run_points_to_that_one():
     lost = RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:1")
     wrapper = RuntimeError("Failed to evaluate '$@train#trainer.run()'")
     wrapper.__cause__ = lost
-    said = errors.lost_process(lost)
-    assert said == errors.lost_process(wrapper)
+    said = errors.explain_lost_process(lost)
+    assert said == errors.explain_lost_process(wrapper)
     assert said is not None
     assert said.startswith("another process of this run has ended: see its own message")
 
@@ -143,7 +143,7 @@ def test_a_process_that_lost_another_of_its_run_points_to_that_one():
     "error", [ConnectionResetError("Connection reset by peer"), RuntimeError("out of memory")]
 )
 def test_a_lost_download_or_any_other_error_is_no_lost_process(error):
-    assert errors.lost_process(error) is None
+    assert errors.explain_lost_process(error) is None
 
 
 def test_the_environment_brings_the_traceback_back():
@@ -164,11 +164,11 @@ def test_an_empty_variable_asks_for_nothing(monkeypatch, value, shown):
 def test_a_disk_that_fails_is_one_line_whoever_noticed_it(number):
     error = RuntimeError("cannot write")
     error.__cause__ = OSError(number, os.strerror(number), "events.out")
-    assert errors.disk_fault(error).startswith(
+    assert errors.explain_disk_fault(error).startswith(
         f"the disk fails for events.out ({os.strerror(number)}): "
     )
-    assert errors.disk_fault(OSError(errno.ENOENT, "no such file")) is None
-    assert errors.disk_fault(ValueError("x")) is None
+    assert errors.explain_disk_fault(OSError(errno.ENOENT, "no such file")) is None
+    assert errors.explain_disk_fault(ValueError("x")) is None
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -184,15 +184,15 @@ def test_a_folder_that_is_gone_is_named_whoever_noticed(tmp_path):
             writer.add_scalar("loss", 0.0, step)
             writer.flush()
 
-    said = errors.folder_fault(_raised(write))
+    said = errors.explain_folder_fault(_raised(write))
     assert said.startswith(f"{tmp_path / 'run'} is not there, it was removed, moved or replaced")
     assert "\n" not in said
 
 
 def test_a_file_that_is_missing_in_a_folder_is_another_fault(tmp_path):
-    assert errors.folder_fault(_raised((tmp_path / "a").read_bytes)) is None
-    assert errors.folder_fault(_raised((tmp_path / "b" / "a").read_bytes)) is not None
-    assert errors.folder_fault(ValueError("x")) is None
+    assert errors.explain_folder_fault(_raised((tmp_path / "a").read_bytes)) is None
+    assert errors.explain_folder_fault(_raised((tmp_path / "b" / "a").read_bytes)) is not None
+    assert errors.explain_folder_fault(ValueError("x")) is None
 
 
 def test_a_disk_fault_without_a_file_names_the_folders_of_the_run(tmp_path, monkeypatch):
@@ -205,12 +205,12 @@ def test_a_disk_fault_without_a_file_names_the_folders_of_the_run(tmp_path, monk
     runs, models = tmp_path / "runs", tmp_path / "models"
     free = {runs: 0, models: 2**40}
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=free[folder]))
-    line = errors.disk_fault(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    line = errors.explain_disk_fault(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     assert line.startswith(
         f"the disk fails for {runs} or {runs / 'liver'} (No space left on device)"
     )
     free[runs] = 2**40  # a quota does not show in what the disk has left
-    line = errors.disk_fault(OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)))
+    line = errors.explain_disk_fault(OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)))
     assert line.startswith(f"the disk fails for {runs} or {models} or {runs / 'liver'} (")
 
 
@@ -246,34 +246,37 @@ def test_a_thread_whose_disk_fails_leaves_the_word_to_who_waits_for_it():
 def test_a_memory_that_is_too_small_is_one_line_with_what_to_lower(error):
     wrapped = RuntimeError("Failed to evaluate")
     wrapped.__cause__ = error
-    assert errors.memory_fault(wrapped).startswith("there is not enough memory (")
-    assert "lower --batch_size, --image_size" in errors.memory_fault(error)
-    assert "\n" not in errors.memory_fault(error)
+    assert errors.explain_memory_fault(wrapped).startswith("there is not enough memory (")
+    assert "lower --batch_size, --image_size" in errors.explain_memory_fault(error)
+    assert "\n" not in errors.explain_memory_fault(error)
 
 
 def test_another_runtime_error_is_no_want_of_memory():
-    assert errors.memory_fault(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
-    assert errors.memory_fault(ValueError("out of memory")) is None
+    assert (
+        errors.explain_memory_fault(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+        is None
+    )
+    assert errors.explain_memory_fault(ValueError("out of memory")) is None
 
 
 def test_torch_says_what_is_known_here_when_it_gets_no_memory():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50, dtype=torch.uint8)
-    assert errors.memory_fault(caught.value) is not None
+    assert errors.explain_memory_fault(caught.value) is not None
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR])
 def test_a_path_that_the_system_refuses_is_one_line_whoever_opened_it(number):
     error = OSError(number, os.strerror(number), "data/a.nii")
     message = f"data/a.nii cannot be used ({os.strerror(number)}): correct its permissions"
-    assert str(errors.in_one_line(error)).startswith(message)
+    assert str(errors.format_error(error)).startswith(message)
     wrapped = RuntimeError("Failed to evaluate")
     wrapped.__cause__ = error
-    assert str(errors.in_one_line(wrapped)).startswith(message)
+    assert str(errors.format_error(wrapped)).startswith(message)
 
 
 def test_other_errors_are_not_of_a_path():
-    assert errors.access_fault(OSError("no number")) is None
-    assert errors.access_fault(PermissionError(errno.EACCES, "no name")) is None
-    assert errors.access_fault(FileNotFoundError(errno.ENOENT, "not there", "a")) is None
-    assert errors.in_one_line(RuntimeError("a bug")) is None
+    assert errors.explain_access_fault(OSError("no number")) is None
+    assert errors.explain_access_fault(PermissionError(errno.EACCES, "no name")) is None
+    assert errors.explain_access_fault(FileNotFoundError(errno.ENOENT, "not there", "a")) is None
+    assert errors.format_error(RuntimeError("a bug")) is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from medseg.base.errors import with_page
+from medseg.base.errors import add_page
 from medseg.base.pages import PAGES, page_of
 from medseg.cli import app
 from medseg.datasets import datalist
@@ -57,7 +57,7 @@ def test_the_longest_beginning_counts(module, page):
 def test_a_message_names_the_page_of_what_raised_it(call, page):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - any message
         call()
-    message = with_page(caught.value)
+    message = add_page(caught.value)
     assert message.startswith(str(caught.value))
     assert message.endswith(f" (see docs/how-to/{page}.md)") == (page is not None)
 

@@ -10,14 +10,14 @@ from monai.bundle import ConfigParser
 from medseg.base.path_keys import (
     PATH_KEYS,
     TEXT_KEYS,
-    inert,
-    inert_if_needed,
+    escape_for_monai,
+    escape_for_monai_if_needed,
     is_path_key,
     is_text_key,
     require_path,
 )
 from medseg.bundles.build import WORKFLOWS, list_names
-from medseg.bundles.overrides import checked_overrides, for_monai, parse_overrides
+from medseg.bundles.overrides import for_monai, parse_overrides, read_overrides
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 
@@ -41,7 +41,7 @@ def _values(value, key=""):
         yield key, value
 
 
-@pytest.mark.parametrize("form", [inert, inert_if_needed])
+@pytest.mark.parametrize("form", [escape_for_monai, escape_for_monai_if_needed])
 @pytest.mark.parametrize("name", [*NAMES, "", "liver_small"])
 def test_monai_takes_any_text_as_it_is_wherever_it_stands(tmp_path, monkeypatch, name, form):
     monkeypatch.chdir(tmp_path)
@@ -64,7 +64,7 @@ def test_each_path_of_a_command_line_reaches_the_config_absolute(
     keys = [key for key in PATH_KEYS if key in config]
     words = [f"--{key}=./{name}" for key in keys]
     parser = ConfigParser(config)
-    parser.update(for_monai(checked_overrides(bundle, workflow, words)))
+    parser.update(for_monai(read_overrides(bundle, workflow, words)))
     got = {key: parser.get_parsed_content(key) for key in keys}
     assert got == dict.fromkeys(keys, str(tmp_path / name))
     assert len(keys) >= 4
@@ -77,7 +77,7 @@ def test_the_folder_of_a_bundle_may_have_any_name(tmp_path, name):
     bundle.mkdir()
     (bundle / "train.json").write_text(json.dumps({"bundle_root": "."}))
     parser = ConfigParser({})
-    parser.update(for_monai(checked_overrides(bundle, "train", [])))
+    parser.update(for_monai(read_overrides(bundle, "train", [])))
     assert parser.get_parsed_content("bundle_root") == str(bundle)
 
 
@@ -139,7 +139,7 @@ def test_a_path_inside_a_component_is_one(key):
 
 
 def test_nothing_that_is_plain_is_escaped():
-    assert inert_if_needed("/data/liver 2/a_b-c.nii.gz") == "/data/liver 2/a_b-c.nii.gz"
+    assert escape_for_monai_if_needed("/data/liver 2/a_b-c.nii.gz") == "/data/liver 2/a_b-c.nii.gz"
 
 
 @pytest.mark.parametrize("value", [2023, 1e3, True, None, [1], {"a": 1}])

@@ -9,17 +9,23 @@ import warnings
 
 import pytest
 
-from medseg.base.text import counted, csv_cell, log_printable_text, printable, printable_lines
+from medseg.base.text import (
+    count_noun,
+    escape_unprintable,
+    escape_unprintable_lines,
+    format_csv_cell,
+    log_printable_text,
+)
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 cases"), (1, "1 case"), (2, "2 cases")])
 def test_only_one_is_singular(number, text):
-    assert counted(number, "case") == text
+    assert count_noun(number, "case") == text
 
 
 def test_a_plural_of_its_own_is_taken():
-    assert counted(3, "study", plural="studies") == "3 studies"
-    assert counted(1, "study", plural="studies") == "1 study"
+    assert count_noun(3, "study", plural="studies") == "3 studies"
+    assert count_noun(1, "study", plural="studies") == "1 study"
 
 
 @pytest.mark.parametrize(
@@ -36,12 +42,12 @@ def test_a_plural_of_its_own_is_taken():
     ],
 )
 def test_what_is_not_printable_is_an_escape(text, shown):
-    assert printable(text) == shown
-    assert printable(text).isprintable()
+    assert escape_unprintable(text) == shown
+    assert escape_unprintable(text).isprintable()
 
 
 def test_lines_stay_lines():
-    assert printable_lines("a\nb\x1b") == "a\nb\\x1b"
+    assert escape_unprintable_lines("a\nb\x1b") == "a\nb\\x1b"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,7 @@ def test_lines_stay_lines():
     ],
 )
 def test_a_cell_is_no_formula_and_one_line(value, cell):
-    assert csv_cell(value) == cell
+    assert format_csv_cell(value) == cell
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medseg.base.walk import entries_of, walk, what_is_no_file
+from medseg.base.walk import describe_odd_entry, list_entries, walk
 
 
 def test_each_folder_is_entered_once_whatever_links_there_are(tmp_path):
@@ -44,19 +44,19 @@ def odd(tmp_path, monkeypatch):
 
 
 def test_what_is_no_file_is_called_what_it_is(odd):
-    assert {name: what_is_no_file(name) for name in odd} == odd
+    assert {name: describe_odd_entry(name) for name in odd} == odd
 
 
 def test_a_file_a_folder_and_nothing_are_left_to_their_readers(tmp_path):
     (tmp_path / "file").touch()
-    assert [what_is_no_file(tmp_path / name) for name in ("file", ".", "absent")] == [None] * 3
+    assert [describe_odd_entry(tmp_path / name) for name in ("file", ".", "absent")] == [None] * 3
 
 
 def test_entries_are_those_of_a_folder_that_is_there(tmp_path):
     (tmp_path / "b").touch()
     (tmp_path / "a").mkdir()
-    assert [path.name for path in entries_of(tmp_path)] == ["a", "b"]
-    assert entries_of(tmp_path / "absent") == entries_of(tmp_path / "b") == []
+    assert [path.name for path in list_entries(tmp_path)] == ["a", "b"]
+    assert list_entries(tmp_path / "absent") == list_entries(tmp_path / "b") == []
     (tmp_path / "round").symlink_to("round")
     with pytest.raises(OSError, match=r"round cannot be read \(Too many .*: correct"):
-        entries_of(tmp_path / "round")
+        list_entries(tmp_path / "round")

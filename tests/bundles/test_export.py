@@ -18,6 +18,6 @@ def test_a_folder_that_is_removed_while_weights_are_read_ends_an_export_with_an_
         shutil.rmtree(out)
         return NestedUNet(2, 1, 2, channels=(2, 3, 4))
 
-    monkeypatch.setattr(export, "_trained_network", trained_network)
+    monkeypatch.setattr(export, "_load_trained_network", trained_network)
     with pytest.raises(FileNotFoundError, match="out was removed, moved or replaced while this"):
         export.export_bundle(tmp_path, out / "a.ts")

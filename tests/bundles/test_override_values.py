@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from medseg.bundles.build import WORKFLOWS, list_names
-from medseg.bundles.override_values import DEEPEST, checked_value, parse_value
-from medseg.bundles.overrides import checked_overrides
+from medseg.bundles.override_values import DEEPEST, convert_value, parse_value
+from medseg.bundles.overrides import read_overrides
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 CONFIG = {
@@ -42,8 +42,8 @@ CONFIG = {
     ],
 )
 def test_a_value_of_the_right_kind_is_taken(key, value, kept):
-    assert checked_value(key, value, CONFIG) == kept
-    assert type(checked_value(key, value, CONFIG)) is type(kept)
+    assert convert_value(key, value, CONFIG) == kept
+    assert type(convert_value(key, value, CONFIG)) is type(kept)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_value_of_the_right_kind_is_taken(key, value, kept):
 )
 def test_a_value_of_another_kind_is_refused_in_one_line(key, value, kind):
     with pytest.raises(ValueError, match=f"^override --{key} takes {kind}, got ") as caught:
-        checked_value(key, value, CONFIG)
+        convert_value(key, value, CONFIG)
     assert "\n" not in str(caught.value)
 
 
@@ -71,7 +71,7 @@ def test_every_value_of_every_bundle_fits_itself():
         for workflow in WORKFLOWS:
             config = json.loads((BUNDLES / name / f"{workflow}.json").read_text())
             for key, value in config.items():
-                assert checked_value(key, value, config) == value
+                assert convert_value(key, value, config) == value
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_every_value_of_every_bundle_fits_itself():
 )
 def test_the_command_line_is_held_against_the_bundle(key, text, message):
     with pytest.raises(ValueError, match=message):
-        checked_overrides(BUNDLES / "liver", "train", [f"--{key}", text])
+        read_overrides(BUNDLES / "liver", "train", [f"--{key}", text])
 
 
 @pytest.mark.parametrize("depth", [DEEPEST + 1, 300, 100_000])
@@ -131,5 +131,5 @@ def test_a_setting_that_stands_for_a_choice_keeps_its_rule(key, value, said):
         },
     }
     with pytest.raises(ValueError, match=said):
-        checked_value(key, value, config)
-    assert checked_value(key, 1, config) == 1
+        convert_value(key, value, config)
+    assert convert_value(key, 1, config) == 1

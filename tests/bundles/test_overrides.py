@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from medseg.bundles.overrides import check_key, checked_overrides, parse_overrides, tracking_keys
+from medseg.bundles.overrides import check_key, parse_overrides, read_overrides, tracking_keys
 
 CONFIG = {
     "max_epochs": 100,
@@ -127,7 +127,7 @@ def test_a_misspelt_option_of_the_verb_is_told_as_one(tmp_path, key, nearest):
 
 def test_the_root_of_the_bundle_is_one_of_the_overrides(tmp_path):
     (tmp_path / "train.json").write_text(json.dumps(CONFIG))
-    made = checked_overrides(tmp_path, "train", ["--max_epochs", "2"])
+    made = read_overrides(tmp_path, "train", ["--max_epochs", "2"])
     assert made == {"max_epochs": 2, "bundle_root": str(tmp_path)}
 
 
@@ -135,7 +135,7 @@ def test_the_root_of_the_bundle_is_one_of_the_overrides(tmp_path):
 def test_a_config_that_is_no_json_object_is_refused(tmp_path, text, told):
     (tmp_path / "train.json").write_text(text)
     with pytest.raises(ValueError, match=rf"train\.json {told}.*: run `medseg bundles build`$"):
-        checked_overrides(tmp_path, "train", [])
+        read_overrides(tmp_path, "train", [])
 
 
 def test_mlflow_that_is_not_installed_is_told(monkeypatch):

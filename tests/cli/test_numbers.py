@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from medseg.bundles.overrides import checked_overrides
+from medseg.bundles.overrides import read_overrides
 from medseg.cli import app
 from medseg.cli.numbers import number, whole_number
 from medseg.cli.usage import BAD_ARGUMENTS
@@ -42,16 +42,16 @@ def test_an_option_that_is_a_number_takes_decimal_digits_alone(text):
 @pytest.mark.parametrize("text", ["0x10", "1_0", "\uff11\uff10", "0b11", "0o7", "+1_0"])
 def test_an_override_of_a_number_takes_decimal_digits_alone(text, repository):
     with pytest.raises(ValueError, match=r"^max_epochs is '.*a whole number, .* decimal digits$"):
-        checked_overrides(repository / "bundles/liver", "train", ["--max_epochs", text])
+        read_overrides(repository / "bundles/liver", "train", ["--max_epochs", text])
 
 
 @pytest.mark.parametrize("text", ["[0x10, 64]", "[64, 1_0]", "[0b1,2]", "{'a': 1_0}"])
 def test_so_does_one_in_a_list(text, repository):
     with pytest.raises(ValueError, match="which is not a plain decimal number: write one"):
-        checked_overrides(repository / "bundles/liver", "train", ["--image_size", text])
+        read_overrides(repository / "bundles/liver", "train", ["--image_size", text])
 
 
 @pytest.mark.parametrize("text", ["1_0", "0x10"])
 def test_a_name_that_looks_like_such_a_number_stays_a_name(text, repository):
-    made = checked_overrides(repository / "bundles/liver", "train", ["--name", text])
+    made = read_overrides(repository / "bundles/liver", "train", ["--name", text])
     assert made["name"] == text

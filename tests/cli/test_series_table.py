@@ -8,13 +8,13 @@ from ingest.dicom_writer import compress_series, make_series, write_series
 from pydicom.uid import RLELossless
 from rich.console import Console
 
-from medseg.cli.series_table import as_table, finding_lines
+from medseg.cli.series_table import finding_lines, make_table
 from medseg.ingest import inspect
 
 
 def shown(rows, path):
     console = Console(file=io.StringIO(), width=200)
-    console.print(as_table(rows, path))
+    console.print(make_table(rows, path))
     return console.file.getvalue()
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from ingest.dicom_writer import OBLIQUE, SAGITTAL, make_enhanced, make_series, ramp, write_series
 
-from medseg.cli.inspect_document import JSON_SCHEMA, as_json
+from medseg.cli.inspect_document import JSON_SCHEMA, make_document
 from medseg.ingest import IngestError, Reason, Verdict, inspect, load
 from medseg.ingest.dicom.pixels import stored_planes as pixels
 from medseg.ingest.dicom.values.plausible_values import MOST_SLICES
@@ -152,7 +152,7 @@ def test_of_a_long_series_few_slices_are_looked_at(tmp_path, monkeypatch):
 def test_the_document_for_machines_is_plain_and_whole(tmp_path):
     write_series(tmp_path, make_series(uid="1.2.3"))
     save_nifti(tmp_path / "a.nii")
-    document = json.loads(json.dumps(as_json(inspect(tmp_path), tmp_path)))
+    document = json.loads(json.dumps(make_document(inspect(tmp_path), tmp_path)))
     assert (document["schema"], document["usable"]) == (JSON_SCHEMA, True)
     ct, nifti = document["series"]
     assert (
@@ -173,7 +173,7 @@ def test_the_document_for_machines_is_plain_and_whole(tmp_path):
 
 
 def test_nothing_found_is_not_usable(tmp_path):
-    assert as_json(inspect(tmp_path), tmp_path) == {
+    assert make_document(inspect(tmp_path), tmp_path) == {
         **{"schema": JSON_SCHEMA, "path": str(tmp_path), "usable": False, "series": []}
     }
     with pytest.raises(IngestError, match="no such file or folder"):

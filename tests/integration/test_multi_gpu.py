@@ -245,7 +245,7 @@ def test_a_case_that_is_refused_ends_both_processes_each_with_one_line(workspace
     }
     assert len(said) <= 2  # each process says it once, or that it lost the other
     others = {line for line in said if cut.name not in line}
-    assert others <= {errors.lost_process(RuntimeError("Connection closed by peer"))}
+    assert others <= {errors.explain_lost_process(RuntimeError("Connection closed by peer"))}
     assert "[rank0]: Traceback" not in done.stderr
     assert "[rank1]: Traceback" not in done.stderr
 

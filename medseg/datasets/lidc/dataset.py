@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.base.files import remove, whole
-from medseg.base.text import counted, csv_cell
+from medseg.base.text import count_noun, format_csv_cell
 from medseg.datasets import output_folder, prepared
 from medseg.datasets.lidc.download_state import Run
 from medseg.datasets.lidc.measure import COLUMNS
@@ -170,7 +170,7 @@ def prepare(
 
 def _make_no_annotations_error(folders: Sequence[Path], *, unreadable: int) -> FileNotFoundError:
     others = f" and in {folders[1].absolute()}" if len(folders) > 1 else ""
-    lost = f", {counted(unreadable, 'XML file')} cannot be read" if unreadable else ""
+    lost = f", {count_noun(unreadable, 'XML file')} cannot be read" if unreadable else ""
     return make_not_found_error(
         _NAME,
         folders[0],
@@ -190,7 +190,7 @@ def _finish(
     faults = [Problem(**fault) for record in records for fault in record["problems"]]
     every = sorted([*problems, *faults], key=lambda p: (p.case, p.code, p.finding))
     if not items["patches"]:
-        scans = counted(len(records), "scan")
+        scans = count_noun(len(records), "scan")
         every.append(Problem("", "no-nodules", f"{scans} without a nodule" if records else scans))
     for line in format_lines(every):
         logger.warning("%s", line)
@@ -242,4 +242,6 @@ def _write_table(path: Path, columns: Sequence[str], rows: Iterable[dict[str, An
     with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows({key: csv_cell(value) for key, value in row.items()} for row in rows)
+        writer.writerows(
+            {key: format_csv_cell(value) for key, value in row.items()} for row in rows
+        )

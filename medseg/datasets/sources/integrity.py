@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from medseg.base.pages import page_of
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.datasets.sources.dataset_json import Item
 from medseg.geometry import Geometry
 from medseg.ingest.checks import to_labels
@@ -54,7 +54,7 @@ def check_cases(
         except ValueError as fault:
             faults.append((item["case"], fault))
     if len(faults) == 1:
-        only = f"1 of {counted(len(items), 'case')} is faulty: {faults[0][1]}"
+        only = f"1 of {count_noun(len(items), 'case')} is faulty: {faults[0][1]}"
         raise ValueError(f"{only} (see {page_of(__name__)})")
     if faults:
         for _, found in faults:

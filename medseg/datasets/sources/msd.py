@@ -20,7 +20,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from medseg.base.text import ODD, LeftOut, warn_once
-from medseg.base.walk import entries_of, odd_entries
+from medseg.base.walk import find_odd_entries, list_entries
 from medseg.datasets.sources.dataset_json import (
     Declaration,
     Item,
@@ -164,7 +164,7 @@ def select_volumes(paths: Collection[Path], left: LeftOut) -> list[Path]:
     hidden = [path for path in entries if path.name.startswith(".")]
     left.add("with a hidden name", (path.name for path in hidden if is_volume_file(path)))
     entries = [path for path in entries if path not in hidden]
-    odd = odd_entries(entries)
+    odd = find_odd_entries(entries)
     left.add(ODD, (path.name for path in odd))
     entries = [path for path in entries if path not in odd]
     found = select_volume_files(entries)
@@ -180,7 +180,7 @@ def select_volumes(paths: Collection[Path], left: LeftOut) -> list[Path]:
 def _find_volumes(folder: Path, left: LeftOut) -> dict[str, Path]:
     """Map case name -> file, in the order of the numbers in the names; empty without the folder."""
     found: dict[str, Path] = {}
-    for path in select_volumes(entries_of(folder), left):
+    for path in select_volumes(list_entries(folder), left):
         add_file(found, strip_suffix(path.name), path)
     return {case: found[case] for case in sorted(found, key=_split_numbers)}
 

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from medseg.base.text import LeftOut, listed
-from medseg.base.walk import entries_of, walk
+from medseg.base.text import LeftOut, shorten_list
+from medseg.base.walk import list_entries, walk
 from medseg.ingest.formats import select_volume_files
 
 PARTS = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
@@ -25,7 +25,9 @@ def find_part(root: Path, part: str) -> Path:
 def leave_out_others(root: Path, left: LeftOut) -> None:
     """Add the volumes beside the folders of a task, and those in other folders, to `left`."""
     read = {os.path.realpath(find_part(root, part)) for part in PARTS}
-    found = select_volume_files(path for path in entries_of(root) if not path.name.startswith("."))
+    found = select_volume_files(
+        path for path in list_entries(root) if not path.name.startswith(".")
+    )
     for folder in _list_folders(root):
         if os.path.realpath(folder) in read:
             continue
@@ -44,14 +46,14 @@ def describe_tasks_below(root: Path) -> str:
     found = [path for path in places if os.path.isfile(path / "dataset.json")]
     if not found:
         return ""
-    names = listed([path.relative_to(root).as_posix() for path in found])
+    names = shorten_list([path.relative_to(root).as_posix() for path in found])
     one = "it" if len(found) == 1 else "one of them"
     return f"dataset.json is there in {names}, below that folder: pass {one}, {found[0]}"
 
 
 def _list_folders(root: Path) -> list[Path]:
     try:
-        entries = entries_of(root)
+        entries = list_entries(root)
     except OSError:  # whoever reads the folder reports it
         return []
     return [path for path in entries if os.path.isdir(path) and not path.name.startswith(".")]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medseg.base.files import remove, set_aside, whole
-from medseg.base.text import listed
+from medseg.base.text import shorten_list
 from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.picture_files import find_format
 from medseg.datasets.sources.published_files import File
@@ -56,7 +56,7 @@ def pair_by_name(
     for case in sorted(images.keys() ^ masks.keys()):
         lacking = kinds[1] if case in images else kinds[0]
         unread = [f for f in files if PurePosixPath(f).stem == case and not find_format(f)]
-        said = f", and {listed(unread)} is in an unsupported format" if unread else ""
+        said = f", and {shorten_list(unread)} is in an unsupported format" if unread else ""
         raise ValueError(
             f"case {case} in {name} has no {lacking}{said}: download or unpack it again"
         )

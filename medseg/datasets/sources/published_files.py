@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from medseg.base.text import ODD, LeftOut, counted, warn_once
-from medseg.base.walk import walk, what_is_no_file
+from medseg.base.text import ODD, LeftOut, count_noun, warn_once
+from medseg.base.walk import describe_odd_entry, walk
 from medseg.datasets.sources.picture_files import FORMATS, UNREAD, find_format, read_pages
 from medseg.ingest.pictures.orientation import UPRIGHT, describe_orientation
 
@@ -219,7 +219,7 @@ def open_published(
     name = str(source.absolute())
     if os.path.isdir(source):
         below = [folder / name for folder, _, names in walk(source) for name in names]
-        odd = _sort_files(f.relative_to(source).as_posix() for f in below if what_is_no_file(f))
+        odd = _sort_files(f.relative_to(source).as_posix() for f in below if describe_odd_entry(f))
         found = (f.relative_to(source).as_posix() for f in below if os.path.isfile(f))
         files = _sort_files(found)
         _warn_of_unread_pictures(name, files, odd)
@@ -227,10 +227,10 @@ def open_published(
         return
     if not os.path.exists(source):
         raise FileNotFoundError(f"no such file or folder: {name}: {remedy}")
-    if what := what_is_no_file(source):
+    if what := describe_odd_entry(source):
         raise ValueError(f"{name} is {what}: {remedy}")
     if not zipfile.is_zipfile(source):
-        size = counted(source.stat().st_size, "byte")
+        size = count_noun(source.stat().st_size, "byte")
         raise ValueError(
             f"{name} is incomplete or no zip archive ({size}): download it again, or {remedy}"
         )

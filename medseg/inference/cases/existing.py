@@ -8,7 +8,7 @@ from pathlib import Path
 
 from medseg.base.arguments import check_choice
 from medseg.base.files import check_folder, longest_name, no_file
-from medseg.base.text import counted, listed
+from medseg.base.text import count_noun, shorten_list
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def cases_to_do(
     _check_leftovers(todo, output_dir, unasked)
     if len(todo) < len(cases):
         done = len(cases) - len(todo)
-        logger.info("already done: %d of %s", done, counted(len(cases), "case"))
+        logger.info("already done: %d of %s", done, count_noun(len(cases), "case"))
         _warn_of_missing(there, label=label, asked=asked)
     return todo
 
@@ -102,8 +102,9 @@ def cases_to_do(
 def _refuse_outputs(there: dict[str, list[str]], output_dir: Path) -> None:
     if touched := [name for name, files in there.items() if files]:
         raise ValueError(
-            f"{len(touched)} of {counted(len(there), 'case')} would write over outputs in "
-            f"{output_dir.absolute()} ({listed(touched)}): pass --existing skip or --existing "
+            f"{len(touched)} of {count_noun(len(there), 'case')} would write over outputs in "
+            f"{output_dir.absolute()} ({shorten_list(touched)}): pass --existing skip or "
+            f"--existing "
             "overwrite, or write to another folder"
         )
 
@@ -115,7 +116,8 @@ def _check_leftovers(cases: Sequence[Case], output_dir: Path, ends: Sequence[str
     if left:
         raise ValueError(
             f"{output_dir.absolute()} holds files of an earlier run that this run does not write, "
-            f"and that would not fit the new label maps ({listed(left)}): remove them, or write to "
+            f"and that would not fit the new label maps ({shorten_list(left)}): remove them, or "
+            f"write to "
             "another folder"
         )
 
@@ -131,7 +133,7 @@ def _warn_of_missing(there: dict[str, list[str]], *, label: str, asked: Sequence
             "already done, so %s is not written%s: pass --existing overwrite, or write to "
             "another folder",
             missing[0],
-            f" nor {counted(len(missing) - 1, 'other file')}" if missing[1:] else "",
+            f" nor {count_noun(len(missing) - 1, 'other file')}" if missing[1:] else "",
         )
 
 

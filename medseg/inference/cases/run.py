@@ -14,13 +14,13 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from medseg.base.errors import (
+    add_page,
     forget_frames,
     is_documented,
     root_cause,
     show_traceback,
-    with_page,
 )
-from medseg.base.text import counted, listed
+from medseg.base.text import count_noun, shorten_list
 from medseg.base.watch import Watch
 from medseg.inference.cases.read_ahead import ReadAhead
 from medseg.inference.tiles.plan import Plan, device_of
@@ -48,10 +48,11 @@ class CasesFailedError(RuntimeError):
         self.remain = remain
         see = "the reason is above" if len(failures) == 1 else "the reasons are above"
         if remain is not None:
-            there = f"{counted(len(remain), 'case')}{' (' * bool(remain)}{listed(remain)}"
+            there = f"{count_noun(len(remain), 'case')}{' (' * bool(remain)}{shorten_list(remain)}"
             see += f"; there remain the outputs of {there}{')' * bool(remain)}"
         super().__init__(
-            f"{len(failures)} of {counted(total, 'case')} failed ({listed(list(failures))}): {see}"
+            f"{len(failures)} of {count_noun(total, 'case')} failed "
+            f"({shorten_list(list(failures))}): {see}"
         )
 
 
@@ -182,7 +183,7 @@ def _log_failure(case: str, error: BaseException) -> str:
     cause = root_cause(error)
     text = " ".join(str(cause).split())
     reason = text if text and is_documented(cause) else f"{type(cause).__name__}: {text}"
-    shown = " ".join(with_page(cause).split()) if is_documented(cause) and text else reason
+    shown = " ".join(add_page(cause).split()) if is_documented(cause) and text else reason
     logger.error("case %s failed: %s", case, shown, exc_info=show_traceback())
     return reason
 
@@ -198,7 +199,9 @@ def _check_outputs(
         other = [file.name for file in files if file in changed]
         if gone or other:
             what = "is no longer in" if gone else "was changed by another program in"
-            failures[case] = f"{listed(gone or other)} was written and {what} {files[0].parent}"
+            failures[case] = (
+                f"{shorten_list(gone or other)} was written and {what} {files[0].parent}"
+            )
             logger.error("case %s failed: %s", case, failures[case])
     if any(case in failures for case in made):
         raise CasesFailedError(failures, total, remain=[c for c in made if c not in failures])

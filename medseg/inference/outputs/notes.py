@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from medseg.base.text import printable
+from medseg.base.text import escape_unprintable
 
 NOTES = "notes"
 """The key of an image's meta data. Its value is one text, a line for each note, since MONAI puts
@@ -56,7 +56,7 @@ def shorten(notes: Sequence[str], most: int) -> bytes:
 def add_notes(image: Tensor, notes: Sequence[str]) -> None:
     """Add notes to an image, printable; one that keeps no meta data, a plain tensor, keeps none."""
     if hasattr(image, "meta"):
-        image.meta[NOTES] = "\n".join([*notes_of(image), *map(printable, notes)])
+        image.meta[NOTES] = "\n".join([*notes_of(image), *map(escape_unprintable, notes)])
 
 
 def png_text(notes: Sequence[str]) -> PngInfo:

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from medseg.base.class_values import Classes
-from medseg.base.text import printable
+from medseg.base.text import escape_unprintable
 from medseg.inference.outputs.notes import format_note
 from medseg.transforms.regions import members
 
@@ -205,7 +205,7 @@ def _volumes(
     counts = _counts(label, classes)
     texts = (
         f"{name} {n * voxel_ml:.1f} mL" if n else f"{name}: none"
-        for name, n in zip(map(printable, classes), counts, strict=True)
+        for name, n in zip(map(escape_unprintable, classes), counts, strict=True)
     )
     return list(enumerate(texts, start=1))
 
@@ -215,7 +215,7 @@ def _areas(label: np.ndarray, classes: Sequence[str] | Classes) -> list[tuple[in
     counts = _counts(label, classes)
     texts = (
         f"{name} {n} pixels, {100 * n / label.size:.1f} %" if n else f"{name}: none"
-        for name, n in zip(map(printable, classes), counts, strict=True)
+        for name, n in zip(map(escape_unprintable, classes), counts, strict=True)
     )
     return list(enumerate(texts, start=1))
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from medseg.base.memory import available_bytes
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.inference.predictor.predictor import Predictor, layers_of
 from medseg.inference.tiles.windows import Layout
 from medseg.networks.analysis.footprint import footprint
@@ -77,7 +77,7 @@ class Plan:
         file = f"; {format_bytes(self.file_bytes)} on the disk" if self.file_bytes else ""
         needed = f"at most {format_bytes(self.needed_bytes)} (network {network}"
         return (
-            f"{counted(self.layout.count, 'window')} of {_by(self.layout.size)}{halo}, "
+            f"{count_noun(self.layout.count, 'window')} of {_by(self.layout.size)}{halo}, "
             f"{self.batch_size} at a time; memory: {needed}, answer "
             f"{format_bytes(self.answer_bytes)}) beside the image's "
             f"{format_bytes(self.image_bytes)}{file}"

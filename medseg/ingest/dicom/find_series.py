@@ -13,7 +13,7 @@ from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 
-from medseg.base.walk import what_is_no_file
+from medseg.base.walk import describe_odd_entry
 from medseg.ingest.dicom.files.dicomdir import list_referenced_files
 from medseg.ingest.dicom.files.suspect_files import find_suspect_files
 from medseg.ingest.dicom.header.slice import Slice
@@ -80,7 +80,7 @@ def _list_files(path: Path) -> list[Path]:
     if os.path.isfile(path):
         referenced = list_referenced_files(path)
         return [path] if referenced is None else list(dict.fromkeys(referenced))
-    if what := what_is_no_file(path):
+    if what := describe_odd_entry(path):
         raise IngestError(Reason.NOT_FOUND, f"{path} is {what}")
     if not os.path.isdir(path):
         raise IngestError(Reason.NOT_FOUND, f"no such file or folder: {path}")
@@ -109,7 +109,7 @@ def _read_headers(files: Iterable[Path], source: Path) -> tuple[list[Headers], l
 def _read_file(file: Path, source: Path) -> Headers:
     if os.path.isdir(file):
         raise IngestError(Reason.UNREADABLE, f"{file} is a folder that cannot be read")
-    if what_is_no_file(file) and os.path.isdir(source):
+    if describe_odd_entry(file) and os.path.isdir(source):
         return ()
     if not os.path.isfile(file):
         raise IngestError(Reason.NOT_FOUND, f"{source} refers to {file}, which is not there")

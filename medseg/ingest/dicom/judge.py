@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from medseg.base.text import counted, listed
+from medseg.base.text import count_noun, shorten_list
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.copies import leave_out_copies
 from medseg.ingest.dicom.header.slice import Slice
@@ -106,7 +106,7 @@ def _note_copies(series: Series, slices: Sequence[Slice], *, differing: Sequence
     if series.verdict is Verdict.REFUSE:
         return series
     kind = "" if differing else "exact "
-    copies = counted(len(slices) - len(series.slices), f"{kind}copy", plural=f"{kind}copies")
+    copies = count_noun(len(slices) - len(series.slices), f"{kind}copy", plural=f"{kind}copies")
     but = f" but for {', '.join(differing)}" if differing else ""
     finding = f"{copies}{but} among {len(slices)} slices left out of {name_slices(slices)}"
     finding += _count_by_folder(slices)
@@ -119,7 +119,9 @@ def _count_by_folder(slices: Sequence[Slice]) -> str:
     counts = Counter(s.path.parent for s in slices)
     if len(counts) == 1:
         return ""
-    return f" ({listed([f'{count} in {folder}' for folder, count in sorted(counts.items())])})"
+    return (
+        f" ({shorten_list([f'{count} in {folder}' for folder, count in sorted(counts.items())])})"
+    )
 
 
 def _note_left_aside(series: Series, slices: Sequence[Slice]) -> Series:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.ingest.dicom.consistency.alternating import list_left_out_by_turns
 from medseg.ingest.dicom.consistency.consistency import is_uid_per_file
 from medseg.ingest.dicom.header.image_kind import RESCALED_KINDS, describe_contradiction
@@ -52,7 +52,7 @@ def collect_notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
         notes.append((Reason.PADDED_PIXELS, f"{finding} ({len(padded)} slices), in {name}"))
     if captured := [s for s in slices if is_captured_slice(s)]:
         stated = "geometry" if any(s.slope is None for s in captured) else "geometry and rescale"
-        finding = f"{counted(len(captured), 'secondary capture')} with {stated}"
+        finding = f"{count_noun(len(captured), 'secondary capture')} with {stated}"
         notes.append((Reason.CAPTURED_SLICES, f"{finding}, taken as slices, in {name}"))
     if len(slices) == 1:
         finding = f"one slice, {find_thickness_mm(slices[0]):.4g} mm thick, in {name}"
@@ -72,7 +72,9 @@ def collect_notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
         notes.append((Reason.FEWER_IMAGES, finding))
     parts = {s.path: Part(s.counts, max(1, s.frames)) for s in slices}
     if count := count_uncounted_parts(parts):
-        finding = f"{counted(count, 'part')} of a concatenation that does not state how many it has"
+        finding = (
+            f"{count_noun(count, 'part')} of a concatenation that does not state how many it has"
+        )
         notes.append((Reason.FEWER_IMAGES, f"{finding}, in {name}"))
     if (begins := _find_first_in_stack(slices)) > 1:
         finding = f"the first InStackPositionNumber is {begins}, of {len(slices)} frames"
@@ -160,7 +162,7 @@ def _describe_other_intercept(slices: Sequence[Slice]) -> str:
     ((slope, usual), _), ((other_slope, other), count) = rescales.most_common()
     if slope != other_slope or abs(usual - other) < _LEAST_JUMP_HU:
         return ""
-    some = f"{counted(count, 'slice')} of {len(slices)} with a rescale intercept of {other:g}"
+    some = f"{count_noun(count, 'slice')} of {len(slices)} with a rescale intercept of {other:g}"
     return f"{some}, the others with {usual:g}: air is not at one value"
 
 

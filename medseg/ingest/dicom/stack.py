@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.geometry import ORTHOGONALITY_TOLERANCE, Geometry
 from medseg.ingest.dicom.consistency.consistency import describe_differences, mixed_acquisition
 from medseg.ingest.dicom.consistency.kinds import find_decimal_commas
@@ -114,7 +114,7 @@ def _duplicate_positions(slices: Sequence[Slice]) -> str:
     if count == 1:
         return ""
     depth = depths[places == place][0]
-    positions = counted(int(places[-1]) + 1, "position")
+    positions = count_noun(int(places[-1]) + 1, "position")
     found = f"{len(slices)} slices at {positions}, {count} at {depth:.6g} mm"
     there = [s for s, p in zip(slices, places.tolist(), strict=True) if p == place]
     if told_apart := describe_differences(there):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from medseg.base.walk import what_is_no_file
+from medseg.base.walk import describe_odd_entry
 from medseg.ingest.formats import is_named_dicom
 from medseg.ingest.packing import PACKED_SUFFIXES
 from medseg.ingest.reasons import IngestError, Reason
@@ -44,7 +44,7 @@ def find_suspect_files(
     any without suffix may be one.
 
     Args:
-        files: no DICOM, or what is no file, see `medseg.base.walk.what_is_no_file`.
+        files: no DICOM, or what is no file, see `medseg.base.walk.describe_odd_entry`.
         slices: the files that DICOM headers were read of.
 
     Returns:
@@ -85,7 +85,7 @@ def _find_fault(path: Path, beside: _Names) -> IngestError | None:
     if name.name != path.name and path.with_name(name.name).exists():
         return None
     is_named = is_named_dicom(name) or _make_pattern(name.name) in beside.patterns
-    if what := what_is_no_file(path):
+    if what := describe_odd_entry(path):
         finding = f"{path} is {what}"
         may_be_slice = is_named or _find_suffix(name) in ("", *beside.suffixes)
         return IngestError(Reason.NOT_FOUND, finding) if may_be_slice else None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pydicom.uid import RLELossless
 
-from medseg.base.text import counted
+from medseg.base.text import count_noun
 from medseg.ingest.dicom.header.slice import Slice, name_some
 from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU
 from medseg.ingest.dicom.values.hounsfield_range import (
@@ -218,8 +218,8 @@ def _conclude_surplus(
     if all(one.is_wide for one in surplus):
         finding = f"values have all {header.bits_allocated} bits, {bits}"
         return _Conclusion(corrected, finding, is_whole=True)
-    count = counted(sum(one.surplus for one in surplus), "voxel")
-    finding = f"{count} of {counted(len(surplus), 'slice')} hold more bits, {bits}"
+    count = count_noun(sum(one.surplus for one in surplus), "voxel")
+    finding = f"{count} of {count_noun(len(surplus), 'slice')} hold more bits, {bits}"
     return _Conclusion(Reason.UNLIKELY_VALUES, f"{finding} and no overlay is stated")
 
 
