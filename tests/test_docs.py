@@ -1,5 +1,7 @@
 """The documentation says what the code does: codes, commands, keys, links, classes and numbers."""
 
+import ast
+import doctest
 import json
 import re
 from collections.abc import Iterator
@@ -150,3 +152,12 @@ def is_key(name: str, config: dict) -> bool:
     except ValueError:
         return False
     return True
+
+
+def test_every_example_of_a_docstring_is_python():
+    parser = doctest.DocTestParser()
+    for path in sorted((REPOSITORY / "medseg").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+                for example in parser.get_examples(ast.get_docstring(node) or ""):
+                    compile(example.source, str(path), "exec")  # raises a SyntaxError

@@ -27,8 +27,9 @@ def explain_impossible_extent(grid: Geometry) -> str | None:
 
     Example:
         >>> import numpy as np
-        >>> explain_impossible_extent(Geometry((512, 512, 9), np.diag([0.0008, 0.0008, 0.002,
-        1.0]))) 'its voxels have an edge of 0.0008 mm, less than 0.1 mm'
+        >>> micrometres = np.diag([0.0008, 0.0008, 0.002, 1.0])
+        >>> explain_impossible_extent(Geometry((512, 512, 9), micrometres))
+        'its voxels have an edge of 0.0008 mm, less than 0.1 mm'
     """
     edges = [float(edge) for edge in grid.spacing_mm]
     sides = sorted(n * edge for n, edge in zip(grid.shape, edges, strict=True))

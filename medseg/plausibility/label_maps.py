@@ -40,7 +40,7 @@ def describe_label_map(array: np.ndarray) -> str | None:
         array: (C, I, J) or (C, I, J, K); several channels, as of a mask in colours, count together.
 
     Example:
-        >>> describe_label_map(np.arange(2).repeat(50).reshape(1, 10, 10))
+        >>> describe_label_map(np.tile([0, 1], 50).reshape(1, 10, 10))
         '2 values from 0 to 1'
     """
     lines = _sample(array)
