@@ -4,7 +4,7 @@ EXTRAS ?= dev
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: help demo test test-slow lint docs bundles drawings venv clean
+.PHONY: help demo test test-long test-slow lint docs bundles drawings venv clean
 help:             ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
 
@@ -21,9 +21,12 @@ demo: venv        ## synthetic CT -> train -> segment a DICOM study -> evaluate 
 
 test: venv        ## the test suite, two files at a time, the longest first
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart 0
+
+test-long: venv   ## the tests that take seconds each, and those with OpenVINO
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart 0 -m "long and not slow and not gpu"
 	$(BIN)/python -m pytest -q -m "openvino and not slow and not gpu"
 
-test-slow: venv   ## the tests that take long
+test-slow: venv   ## the tests that take minutes to hours
 	$(BIN)/python -m pytest -q -m slow
 
 lint: venv        ## ruff, mypy, and the freshness of built configs and drawn topologies

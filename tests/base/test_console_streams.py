@@ -78,6 +78,7 @@ def study(tmp_path_factory):
     return here
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("monai", "behind"), [(False, "2>&- >&-"), (False, "2>&1 | head -1"), (True, "2>&1 | head -1")]
 )
@@ -156,6 +157,7 @@ def test_a_check_of_bundles_with_a_closed_output_is_an_error(tmp_path):
     assert closed.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("behind", "why"), [("2> /dev/full", "No space left on device"), ("2>&-", "it is closed")]
 )

@@ -217,7 +217,7 @@ def test_a_disk_fault_without_a_file_names_the_folders_of_the_run(tmp_path, monk
 def test_a_thread_whose_disk_fails_leaves_the_word_to_who_waits_for_it():
     code = (
         "import errno, os, sys, threading\n"
-        "from medseg.base.errors import disk_fault, one_line_errors\n"
+        "from medseg.base.errors import one_line_errors\n"
         "one_line_errors()\n"
         "def fail(number):\n"
         "    raise OSError(number, os.strerror(number))\n"

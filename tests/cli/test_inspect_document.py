@@ -60,7 +60,7 @@ def test_a_fault_is_a_document_without_any_import_of_ingest():
     """An interrupt while pydicom is imported leaves modules that are half there."""
     code = "import sys; sys.modules['medseg.ingest'] = None\n"
     code += "from medseg.cli.inspect_document import *"
-    print_it = "print(fault_document('interrupted', 'a'))"
+    print_it = "print(make_fault_document('interrupted', 'a'))"
     ended = subprocess.run([sys.executable, "-c", f"{code}; {print_it}"], capture_output=True)
     assert b"'error': 'interrupted'" in ended.stdout
 

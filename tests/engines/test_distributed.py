@@ -33,7 +33,10 @@ LOST = (
 )
 REFUSED = "error: /proc/nowhere/at/all cannot be written to"
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -122,6 +122,7 @@ def check_against_simpleitk(series, names):
     )
 
 
+@pytest.mark.long
 @pytest.mark.realdata
 @pytest.mark.parametrize(
     ("source", "least"),

@@ -166,6 +166,7 @@ def test_evaluation_scores_every_case_and_class(workspace):
     assert summary["failed"] == {}
 
 
+@pytest.mark.long
 def test_segmentation_gives_a_label_map_of_the_size_of_each_image(workspace):
     folder = images_to_segment(workspace)
     workspace.run("inference", "inference", "--input", str(folder), "--output_dir", "masks")

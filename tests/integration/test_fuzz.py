@@ -271,6 +271,7 @@ def check(cases: list[Case], done: subprocess.CompletedProcess, *, expected: int
     assert refused == {case["kind"] for case in cases}
 
 
+@pytest.mark.long
 def test_a_spoilt_file_is_read_or_refused(tmp_path):
     corpus = write_corpus(tmp_path, WRITERS)
     cases, done = run_worker(corpus, "--count", str(DEFAULT_CASES))

@@ -88,6 +88,7 @@ def test_a_dicom_study_is_segmented_on_its_own_grid_above_the_stated_dice(traine
     assert dice_in_world(mask, grid.affine, truth, truth_grid.affine) > DICE_THRESHOLD
 
 
+@pytest.mark.long
 def test_a_folder_of_cases_gives_each_label_map_the_shape_and_affine_of_its_input(trained):
     images = trained / "data/liver/imagesTr"
     done = run(medseg("segment", str(images), "-o", "masks/folder", *NETWORK), trained)
@@ -215,6 +216,7 @@ def test_weights_of_another_channel_list_are_refused_in_one_line(trained):
     assert not (trained / "masks/other").exists()
 
 
+@pytest.mark.long
 def test_three_classes_by_one_key_and_tracking_leave_a_finished_mlflow_run(workspace):
     import mlflow
 
@@ -233,6 +235,7 @@ def test_three_classes_by_one_key_and_tracking_leave_a_finished_mlflow_run(works
     assert "metrics.val_mean_dice" in runs.columns
 
 
+@pytest.mark.long
 def test_missing_data_gives_one_line_with_where_it_looked_and_the_two_ways_on(tmp_path, workspace):
     shutil.copytree(workspace / "bundles", tmp_path / "bundles", symlinks=True)
     done = run_afresh(TRAIN, tmp_path)
@@ -245,6 +248,7 @@ def test_missing_data_gives_one_line_with_where_it_looked_and_the_two_ways_on(tm
     assert "medseg phantom ct --out" in line
 
 
+@pytest.mark.long
 def test_a_run_killed_in_mid_epoch_and_resumed_ends_as_if_never_interrupted(workspace, tmp_path):
     tiny = ["--image_size", "[32,32]", "--channels", "[4,8,16]"]
     same = [*TRAIN, *tiny, "--max_epochs", "4", "--num_workers", "0", "--dropout", "0.1"]

@@ -31,6 +31,8 @@ from medseg.datasets import phantom
 from medseg.datasets.prepare import prepare
 from medseg.plausibility import read_ranges
 
+pytestmark = pytest.mark.long
+
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 NAMES = build.list_names(BUNDLES)
 

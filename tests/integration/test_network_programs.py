@@ -34,6 +34,7 @@ def sizes(options):
     return (16, 12), (8, 20)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # torch.jit warns that it is being retired
 @PROGRAMS
 def test_script_and_trace_give_the_same_logits(options):
@@ -50,6 +51,7 @@ def test_a_volume_network_and_a_pruned_one_export_too():
         assert_export(model, torch.rand(1, 1, 8, 8, 12), torch.rand(1, 1, 12, 16, 8))
 
 
+@pytest.mark.long
 @PROGRAMS
 def test_compile_needs_no_graph_break(options):
     network = NestedUNet(2, 1, 2, **(SMALL | options | {"bottom_dropout": 0.0}))

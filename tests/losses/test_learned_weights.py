@@ -132,6 +132,7 @@ def test_no_head_is_refused():
         LearnedWeightsLoss(Mean(), 0)
 
 
+@pytest.mark.long
 def test_two_processes_average_the_gradient_of_the_weights_alone(tmp_path):
     # rank 0 has losses 0 and 1, rank 1 has 2 and 5: excesses 1 and 2, 3 and 6, plus the floor;
     # the mean of 1 - excess is 1 - (1 + 3) / 2 and 1 - (2 + 6) / 2

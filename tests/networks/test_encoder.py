@@ -163,6 +163,7 @@ def test_scripts_give_the_same_logits(name):
         assert_programs(model, torch.rand(1, 2, 32, 16), torch.rand(2, 2, 16, 48))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "suffix"),
     [

@@ -99,6 +99,7 @@ QUICK = [
 """The others are slow tests: an ONNX file takes 3 seconds, and is made from the same program."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "suffix"),
     [
@@ -214,6 +215,7 @@ def test_a_file_that_disagrees_is_not_kept(wrong, message, tmp_path, monkeypatch
     assert [path.read_text() for path in tmp_path.iterdir()] == ["what was there"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limits of processes")
 def test_a_program_that_finds_no_room_is_one_error_and_not_the_end_of_the_process(tmp_path):
     """By itself torch throws in a destructor then, which aborts; so another process tries it."""

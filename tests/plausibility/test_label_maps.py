@@ -136,6 +136,7 @@ def test_no_real_volume_is_taken_for_a_label_map_and_each_label_map_is(data_root
     assert (wrong, missed) == ([], [])
 
 
+@pytest.mark.long
 @pytest.mark.realdata
 def test_no_real_picture_is_taken_for_a_mask_and_each_mask_is(data_root):
     with zipfile.ZipFile(data_root / "nuclei/stage1_train.zip") as archive:

@@ -12,6 +12,7 @@ def benchmark(script):
     return script("benchmark_memory")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["inference", "training"])
 @pytest.mark.parametrize("dims", [2, 3])
 def test_the_compared_networks_give_the_same_logits(benchmark, dims, mode):
@@ -45,6 +46,7 @@ def test_growth_is_what_the_work_holds_at_its_highest(benchmark):
     assert benchmark.growth(lambda: None) < 2**20
 
 
+@pytest.mark.long
 def test_one_measurement_runs_in_its_own_process(benchmark):
     job = {"mode": "inference", "size": [32, 32], "kept": True, "names": [benchmark.OURS]}
     measured = benchmark.in_process(job | {"rounds": 2}, threads=1)

@@ -75,6 +75,7 @@ def test_the_ways_differ_in_what_they_say_they_do(workloads):
     assert workloads.ours(crop, skip=0).tiling.skip == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["slices", "crop"])
 def test_every_way_segments_the_same_voxels_alike(
     workloads, image, name, monkeypatch, torn, tmp_path
@@ -116,6 +117,7 @@ def test_operations_are_those_of_all_passes(workloads):
     assert [shape[0] for shape, _ in meter.passes] == [3, 1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["training-2d", "training-3d"])
 def test_a_training_job_tells_the_loss_of_each_step(workloads, image, name):
     given = {"name": name, "image": str(image), "weights": None}

@@ -123,6 +123,7 @@ print(resident("VmHWM") - before, inferer.plan(image, network).needed_bytes)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")
 @pytest.mark.parametrize(("mode", "kept"), [("crop", True), ("blend", False)])
 def test_the_peak_is_within_the_plan(tmp_path, mode, kept):

@@ -30,6 +30,7 @@ def test_a_plan_that_does_not_fit_is_refused_before_the_first_window():
         inferer(image, network)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["crop", "blend"])
 def test_the_setting_that_is_named_fits(network, mode):
     image = torch.zeros(1, 1, 64, 64, 64)
