@@ -25,7 +25,7 @@ PAGES = {
     "medseg.inference.cases.check_result": "docs/how-to/read-a-refusal.md",
     "medseg.engines.foreground": "docs/how-to/use-your-own-data.md",
     "medseg.engines.resume": "docs/how-to/resume-a-run.md",
-    "medseg.engines.record": "docs/how-to/resume-a-run.md",
+    "medseg.engines.resume_record": "docs/how-to/resume-a-run.md",
     "medseg.base.walk": "docs/how-to/use-your-own-data.md",
     "medseg.cli.nothing_found": "docs/how-to/read-a-refusal.md",
     "medseg.bundles.run": "docs/how-to/use-your-own-data.md",

@@ -104,7 +104,7 @@ def prune(
     """
     with one_line_errors():
         _refuse_early(bundle, "evaluate", context.args, folders=[out, report])
-        from medseg.bundles.prune import prune_bundle
+        from medseg.bundles.choose_level import prune_bundle
 
         made = prune_bundle(
             bundle,

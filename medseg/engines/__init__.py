@@ -7,8 +7,8 @@ from medseg.engines.config_in_use import config_in_use
 from medseg.engines.distributed import end_group, start_group, unwrap
 from medseg.engines.foreground import check_foreground
 from medseg.engines.loss import FiniteLoss, MeanLoss, Progress
-from medseg.engines.record import run_record
 from medseg.engines.resume import Resume, check_run
+from medseg.engines.resume_record import run_record
 from medseg.engines.trained_on import RecordTraining
 
 __all__ = [

@@ -19,7 +19,7 @@ from medseg.base.path_keys import require_path
 from medseg.base.watch import Watch
 from medseg.engines.claim import claim_folder
 from medseg.engines.distributed import unwrap
-from medseg.engines.record import check_record
+from medseg.engines.resume_record import check_record
 from medseg.networks import NestedUNet, load_weights
 
 logger = logging.getLogger(__name__)

@@ -128,6 +128,7 @@ def test_what_is_printed_and_cannot_be_written_is_an_error_of_one_line(study, ve
     assert full.stderr.count("\n") == 1 + (verb == WRONG)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "verb",
     [
@@ -147,6 +148,7 @@ def test_what_a_verb_says_at_its_end_and_cannot_be_written_is_an_error(tmp_path,
     assert "Traceback" not in full.stderr
 
 
+@pytest.mark.long
 def test_a_check_of_bundles_with_a_closed_output_is_an_error(tmp_path):
     check = f"bundles check {REPOSITORY / 'bundles/liver'}"
     closed = _shell(

@@ -408,6 +408,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "write",
     [

@@ -34,7 +34,7 @@ def test_every_module_is_there(start):
         ("medseg.inference.cases.check_image", "docs/how-to/read-a-refusal.md"),
         ("medseg.inference.cases.existing", "docs/how-to/use-your-own-data.md"),
         ("medseg.engines.foreground", "docs/how-to/use-your-own-data.md"),
-        ("medseg.engines.record", "docs/how-to/resume-a-run.md"),
+        ("medseg.engines.resume_record", "docs/how-to/resume-a-run.md"),
         ("medseg.networks.weights", None),
         ("medseg.bundles.overrides", "docs/how-to/override-a-config.md"),
         ("medseg.engines.resume", "docs/how-to/resume-a-run.md"),

@@ -165,6 +165,7 @@ def test_an_interrupted_run_says_what_is_kept_below_the_progress_bar(
     assert ended.stderr == f"[3/10] 30%\ninterrupted: {told}\n"
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # torch.jit warns that it is being retired
 @pytest.mark.parametrize(
     ("output", "words", "level"),

@@ -16,7 +16,7 @@ from ingest.dicom_writer import OBLIQUE, SAGITTAL, make_enhanced, make_series, r
 from medseg.cli.inspect_document import JSON_SCHEMA, make_document
 from medseg.ingest import IngestError, Reason, Verdict, inspect, load
 from medseg.ingest.dicom.pixels import stored_planes as pixels
-from medseg.ingest.dicom.values.plausible_values import MOST_SLICES
+from medseg.ingest.dicom.sample_checks.stated_bits import MOST_SLICES
 from medseg.ingest.reader import VolumeReader
 from medseg.ingest.volumes import voxels
 

@@ -278,6 +278,7 @@ def test_a_second_run_in_the_same_folder_is_refused_and_changes_nothing(trained)
     assert (trained / "runs/liver/resume.pt").read_bytes() == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", [TRAIN, medseg("train", "-b", "bundles/liver")])
 def test_a_run_is_not_resumed_on_the_cases_that_it_was_judged_by(trained, command):
     before = (trained / "runs/liver/resume.pt").read_bytes()

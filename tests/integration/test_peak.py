@@ -29,7 +29,7 @@ NETWORKS = [
 PRELUDE = """
 import json, sys, torch
 from medseg.inference import OverlapTileInferer, Predictor
-from medseg.inference.tiles.plan import network_bytes
+from medseg.inference.tiles.memory_plan import network_bytes
 from medseg.base.memory import keep_freed_pages
 from medseg.networks import NestedUNet
 

@@ -131,6 +131,7 @@ def test_shapes_that_differ_are_refused():
         match_objects(row("111"), row("11"))
 
 
+@pytest.mark.long
 @pytest.mark.realdata
 def test_touching_nuclei_of_a_real_picture_are_lost_in_the_pieces_of_their_mask(data_root):
     label = _nuclei(data_root / "nuclei/stage1_train.zip", least=60)

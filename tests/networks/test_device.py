@@ -86,6 +86,7 @@ def test_a_network_that_was_placed_learns_and_is_stored_as_another():
         assert torch.equal(value, states[1][key])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["network.onnx", "network.pt2", "network.ts"])
 def test_a_network_that_was_placed_is_exported(name, tmp_path):
     network = to_device(NestedUNet(2, 1, 2, channels=(4, 8, 8), norm="batch").eval(), "cpu")

@@ -63,6 +63,7 @@ def make(name="test_resnet", **options):
     return NestedUNet(2, 2, 3, **options)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("topology", TOPOLOGIES)
 def test_every_topology_keeps_its_promises_on_a_timm_encoder(name, topology):

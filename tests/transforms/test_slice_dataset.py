@@ -249,6 +249,7 @@ def other_process(tmp_path_factory, repository):
     return {"folder": folder, "cases": cases, "before": before, "done": done}
 
 
+@pytest.mark.long
 def test_a_second_process_finds_the_copy_again(other_process):
     assert json.loads(other_process["done"].stdout) == other_process["before"]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
 from medseg.geometry import Geometry
-from medseg.ingest.dicom.pixels.volume import CT_PADDING_HU
+from medseg.ingest.dicom.pixels.rescale import CT_PADDING_HU
 
 _INT16 = np.iinfo(np.int16)
 

@@ -23,7 +23,7 @@ from medseg.base.errors import (
 from medseg.base.text import count_noun, shorten_list
 from medseg.base.watch import Watch
 from medseg.inference.cases.read_ahead import ReadAhead
-from medseg.inference.tiles.plan import Plan, device_of
+from medseg.inference.tiles.memory_plan import Plan, device_of
 from medseg.inference.tiles.sweep import CancelledError
 
 logger = logging.getLogger(__name__)

@@ -27,8 +27,8 @@ from medseg.inference.predictor.predictor import CachedPerWeights, layers_of
 from medseg.inference.tiles.canvas import Canvas, LabelCanvas, LogitsCanvas, probability_file
 from medseg.inference.tiles.checks import check_mode, check_type, warn_of_content
 from medseg.inference.tiles.forward import Forward
-from medseg.inference.tiles.plan import Plan, parse_bytes
-from medseg.inference.tiles.planner import Planner
+from medseg.inference.tiles.memory_plan import Plan, parse_bytes
+from medseg.inference.tiles.memory_planner import Planner
 from medseg.inference.tiles.settings import Settings
 from medseg.inference.tiles.skip import Skip
 from medseg.inference.tiles.sweep import CancelledError as CancelledError

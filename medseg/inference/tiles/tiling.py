@@ -3,23 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
 from medseg.base.arguments import check_choice, check_integers, is_finite_number, per_axis
+from medseg.inference.tiles.halo import find_halo
 from medseg.inference.tiles.skip import Skip, bounding_box
 from medseg.inference.tiles.windows import EDGES, Axis, Layout, blend_axis, crop_axis, round_up
-from medseg.networks.analysis.receptive_field import receptive_field
 from medseg.networks.output import takes_window_statistics
 
 MODES = ("crop", "blend")
 
 Numbers = int | Sequence[int]
 PerAxis = tuple[int, ...]
-
-_fields_by_stride: WeakKeyDictionary[nn.Module, dict[PerAxis, PerAxis]] = WeakKeyDictionary()
-"""Receptive fields that were worked out, by network and stride; they do not depend on weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,16 +242,9 @@ class Tiling:
         return stride if isinstance(stride, int) else [int(s) for s in stride]
 
     def _halo(self, network: nn.Module | None, image: Tensor, step: Sequence[int]) -> Numbers:
-        if not isinstance(self.halo, str):
-            return self.halo
-        if network is None:
-            raise ValueError("halo 'auto' needs the layers of a network: pass the halo in voxels")
         along = self.slice_axis(len(step))
         stride = tuple(s for axis, s in enumerate(step) if axis != along)
-        known = _fields_by_stride.setdefault(network, {})
-        if stride not in known:
-            known[stride] = receptive_field(network, image.shape[1], stride=stride)
-        return known[stride]
+        return find_halo(self.halo, network, in_channels=image.shape[1], stride=stride)
 
 
 def check_windows(inferer: Any, network: nn.Module) -> None:

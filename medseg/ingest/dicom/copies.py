@@ -19,8 +19,8 @@ import numpy as np
 from medseg.ingest.dicom.consistency.slice_differences import KEYWORDS
 from medseg.ingest.dicom.header.origin import Origin, find_keyword
 from medseg.ingest.dicom.header.slice import Slice
+from medseg.ingest.dicom.pixels.rescale import to_real_values
 from medseg.ingest.dicom.pixels.stored_planes import read_stored_planes
-from medseg.ingest.dicom.pixels.volume import to_real_values
 from medseg.ingest.dicom.stack import SAME_POSITION_MM, measure_depths_mm
 from medseg.ingest.reasons import IngestError
 

@@ -25,9 +25,9 @@ from medseg.ingest.dicom.rules.slice_rules import (
     is_localizer,
     is_secondary_capture,
 )
+from medseg.ingest.dicom.sample_checks.stated_bits import examine
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.dicom.stack import STACK_RULES, find_geometry, sort_along_normal
-from medseg.ingest.dicom.values.plausible_values import examine
 from medseg.ingest.reasons import IngestError, Note, Reason, Verdict
 
 RESAMPLED_REASONS = (Reason.MISSING_SLICES, Reason.UNEVEN_SPACING, Reason.TILTED_STACK)

@@ -12,7 +12,7 @@ from medseg.ingest.dicom.consistency.alternating import list_left_out_by_turns
 from medseg.ingest.dicom.consistency.consistency import is_uid_per_file
 from medseg.ingest.dicom.header.image_kind import RESCALED_KINDS, describe_contradiction
 from medseg.ingest.dicom.header.slice import Slice
-from medseg.ingest.dicom.pixels.volume import CT_PADDING_HU
+from medseg.ingest.dicom.pixels.rescale import CT_PADDING_HU
 from medseg.ingest.dicom.rules.completeness import (
     Part,
     count_uncounted_parts,

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 
 from medseg.geometry import Geometry
-from medseg.ingest.dicom.pixels.volume import CT_PADDING_HU, read_volume
+from medseg.ingest.dicom.pixels.rescale import CT_PADDING_HU, read_volume
 from medseg.ingest.dicom.resample import resample
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.reasons import IngestError, Verdict

@@ -76,6 +76,7 @@ def _move(files, folder):
 # --- parts ---
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("in_first", [8, 4])
 @pytest.mark.parametrize("folders", [("a", "b"), ("b", "a")])
 def test_a_series_split_over_two_folders_is_left_out_and_the_rest_goes_on(

@@ -153,6 +153,7 @@ def _by_pylidc(row, marks):
         limit *= 0.9
 
 
+@pytest.mark.long
 @pytest.mark.realdata
 def test_the_forty_scans_are_grouped_as_by_the_rule_of_pylidc(data_root):
     scans = 0

@@ -6,7 +6,7 @@ import pytest
 
 from medseg.datasets.lidc.patch import cut, list_planes
 from medseg.geometry import Geometry
-from medseg.ingest.dicom.pixels.volume import CT_PADDING_HU
+from medseg.ingest.dicom.pixels.rescale import CT_PADDING_HU
 
 _SHAPE = (40, 36, 20)
 _DICOM = np.array([[-0.8, 0, 0, 12], [0, -0.8, 0, 9], [0, 0, 2.5, -700], [0, 0, 0, 1.0]])

@@ -385,6 +385,7 @@ run_cases(SupervisedEvaluator("cpu", [], Interrupt(), epoch_length=1), cases)
 """
 
 
+@pytest.mark.long
 def test_a_process_that_is_interrupted_ends_although_the_next_case_is_being_read():
     ended = subprocess.run(
         [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=600

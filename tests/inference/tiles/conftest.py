@@ -2,7 +2,7 @@
 
 import pytest
 
-from medseg.inference.tiles import plan
+from medseg.inference.tiles import memory_plan
 from medseg.networks import NestedUNet
 
 
@@ -14,5 +14,5 @@ def network():
 @pytest.fixture
 def windows_alone(monkeypatch):
     """The reserve is more than all these small networks take."""
-    monkeypatch.setattr(plan, "RESERVE_ELSE", 0)
-    monkeypatch.setattr(plan, "RESERVE_BYTES", {})
+    monkeypatch.setattr(memory_plan, "RESERVE_ELSE", 0)
+    monkeypatch.setattr(memory_plan, "RESERVE_BYTES", {})

@@ -9,7 +9,6 @@ from monai.inferers import SlidingWindowInferer
 from torch import nn
 
 from medseg.inference import OverlapTileInferer
-from medseg.inference.tiles import tiling
 from medseg.inference.tiles.tiling import Tiling, check_windows
 from medseg.inference.tiles.windows import Span
 from medseg.networks import NestedUNet
@@ -35,15 +34,6 @@ def test_a_halo_and_a_stride_that_are_given_need_no_network(image):
     # 100 in three of 34, up to 36 at steps of 4, and a halo on each side; 40 and its halos at once
     assert layout.size == (52, 56)
     assert [axis.spans[0].start for axis in layout.axes] == [-8, -8]
-
-
-def test_the_receptive_field_is_worked_out_once_for_a_network(image, monkeypatch):
-    asked = []
-    monkeypatch.setattr(tiling, "receptive_field", lambda *a, **k: asked.append(a) or (1, 1))
-    network, other = nn.Conv2d(1, 1, 3, padding=1), nn.Conv2d(1, 1, 3, padding=1)
-    for each in (network, network, other):
-        Tiling(roi_size=64).layout(image, each)
-    assert [given[0] for given in asked] == [network, other]
 
 
 def test_the_receptive_field_is_not_worked_out_where_one_window_holds_the_image(image):

@@ -41,6 +41,7 @@ def test_multiply_adds_are_counted_without_computing():
     assert multiply_adds(nn.Conv3d(1, 1, 3, padding=1), huge) == 27 * 4096**3
 
 
+@pytest.mark.long
 def test_each_deeper_level_costs_more_parameters_and_multiply_adds():
     network = NestedUNet(2, 1, 1, channels=(2, 4, 8, 16), deep_supervision=True).eval()
     levels = {f"L{level}": network.prune(level) for level in (1, 2, 3)}

@@ -62,8 +62,8 @@ class Slice:
     mappings to real world values; `is_real_world` says that the only one is the rescale.
     `scale_slope` is Philips' own factor between values and what its coils measured.
     `overlay_bits` are those of a sample in which overlays are stated to lie, one for each.
-    `sample_notes` are what `medseg.ingest.dicom.values.plausible_values` has to say of the samples,
-    and that their codestream states a sign where the header states none.
+    `sample_notes` are what `medseg.ingest.dicom.sample_checks.stated_bits` has to say of the
+    samples, and that their codestream states a sign where the header states none.
     `tiles` is how many slices lie side by side in the image, by a private element of its maker,
     and `is_called_mosaic` that Siemens' own copy of ImageType says so without a number.
     `acquired` is the matrix that was measured, which may be a part of the pixels.

@@ -1,4 +1,5 @@
-"""Tests of medseg.ingest.dicom.values.sample_findings: one slice shows its bits, sign and bytes."""
+"""Tests of medseg.ingest.dicom.sample_checks.sample_findings: one slice shows its bits, sign and
+bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import pytest
 from ingest.dicom_writer import make_series, ramp, write_series
 
 from medseg.ingest.dicom.read_slices import read_header
-from medseg.ingest.dicom.values.sample_findings import find_in_samples
+from medseg.ingest.dicom.sample_checks.sample_findings import find_in_samples
 
 
 @pytest.fixture

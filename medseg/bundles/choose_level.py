@@ -29,8 +29,8 @@ from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_te
 from medseg.base.scratch import collect
 from medseg.base.watch import Watch
 from medseg.bundles.copy import refuse_existing, write_copy
+from medseg.bundles.level_report import ALL_HEADS, CSV, PLOT, Row, format_card, write
 from medseg.bundles.overrides import PASSED_ON, for_monai, read_overrides
-from medseg.bundles.prune_report import ALL_HEADS, CSV, PLOT, Row, format_card, write
 from medseg.bundles.run import run_bundle
 from medseg.inference import MixedPrecisionInferer
 from medseg.networks import NestedUNet, load_weights, to_device
@@ -45,7 +45,7 @@ TOLERANCE_POINTS = 0.6
 REPEATS = 20
 
 NOT_PRUNED = ("device", "section")
-"""Overrides that say, as all paths do, on what to run; the others say what the network is."""
+"""Overrides that, like paths, choose data or device: they are not copied into the pruned bundle."""
 
 
 def prune_bundle(

@@ -1,5 +1,5 @@
-"""Tests of medseg.ingest.dicom.values.hounsfield_range: what a histogram says of the rescale of
-CT."""
+"""Tests of medseg.ingest.dicom.sample_checks.hounsfield_range: what a histogram says of the rescale
+of CT."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingest.dicom_writer import make_series, write_series
 from medseg.ingest import Reason, Verdict, find_series
 from medseg.ingest.dicom.pixels.histogram import count_samples
 from medseg.ingest.dicom.read_slices import read_header
-from medseg.ingest.dicom.values.hounsfield_range import describe_unlikely, measure_range
+from medseg.ingest.dicom.sample_checks.hounsfield_range import describe_unlikely, measure_range
 
 
 @pytest.fixture

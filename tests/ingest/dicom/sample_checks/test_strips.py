@@ -1,4 +1,4 @@
-"""Tests of medseg.ingest.dicom.values.strips: a few rows of each slice."""
+"""Tests of medseg.ingest.dicom.sample_checks.strips: a few rows of each slice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ingest.dicom_writer import as_big_endian, make_series, write_series
 from pydicom.uid import RLELossless
 
 from medseg.ingest.dicom.read_slices import read_header
-from medseg.ingest.dicom.values.strips import find_beside, measure_distance, read_strips
+from medseg.ingest.dicom.sample_checks.strips import find_beside, measure_distance, read_strips
 
 VALUES = np.arange(4 * 64 * 600).reshape(4, 64, 600) % 3000
 

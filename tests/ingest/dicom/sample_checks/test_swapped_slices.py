@@ -1,5 +1,5 @@
-"""Tests of medseg.ingest.dicom.values.swapped_slices: some slices of a series in another byte
-order."""
+"""Tests of medseg.ingest.dicom.sample_checks.swapped_slices: some slices of a series in another
+byte order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of medseg.bundles.prune_report: the three files tell the same, and an earlier report is
+"""Tests of medseg.bundles.level_report: the three files tell the same, and an earlier report is
 kept."""
 
 import csv
@@ -7,7 +7,7 @@ import json
 import pytest
 from PIL import Image
 
-from medseg.bundles.prune_report import ALL_HEADS, CSV, JSON, PLOT, Row, format_table, write
+from medseg.bundles.level_report import ALL_HEADS, CSV, JSON, PLOT, Row, format_table, write
 from medseg.networks.analysis.cost import Cost
 
 SCORES = {"L1": 0.70, "L2": 0.85, "L3": 0.898, "L4": 0.90, ALL_HEADS: 0.901}

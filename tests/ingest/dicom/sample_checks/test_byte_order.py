@@ -1,4 +1,5 @@
-"""Tests of medseg.ingest.dicom.values.byte_order: bytes that are swapped, by the samples alone."""
+"""Tests of medseg.ingest.dicom.sample_checks.byte_order: bytes that are swapped, by the samples
+alone."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from ingest.dicom_writer import make_series, write_series
 
 from medseg.ingest.dicom.pixels.histogram import count_samples
 from medseg.ingest.dicom.read_slices import read_header
-from medseg.ingest.dicom.values.byte_order import are_swapped, swap_bytes
+from medseg.ingest.dicom.sample_checks.byte_order import are_swapped, swap_bytes
 
 SMOOTH = np.arange(0, 4096, 4, dtype=np.uint16).reshape(16, 64)
 NOISE = np.random.default_rng(0).integers(0, 2**16, (64, 64)).astype(np.uint16)

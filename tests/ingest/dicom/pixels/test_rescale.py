@@ -1,4 +1,4 @@
-"""Tests of medseg.ingest.dicom.pixels.volume: stored samples to physical values, exactly."""
+"""Tests of medseg.ingest.dicom.pixels.rescale: stored samples to physical values, exactly."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A slice goes on from the slices beside it. One that goes on from them once its bytes are swapped,
 and not as it is, was written in the other order. Where all slices are swapped there is nothing to
-go on from: then each slice is judged alone, see `medseg.ingest.dicom.values.byte_order`.
+go on from: then each slice is judged alone, see `medseg.ingest.dicom.sample_checks.byte_order`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 
 from medseg.ingest.dicom.header.slice import Slice, name_some
 from medseg.ingest.dicom.pixels.histogram import Histogram, count_samples
-from medseg.ingest.dicom.values.byte_order import (
+from medseg.ingest.dicom.sample_checks.byte_order import (
     are_swapped,
     count_changes,
     fit_swapped,
     swap_bytes,
 )
-from medseg.ingest.dicom.values.hounsfield_range import is_hounsfield, is_unlikely
-from medseg.ingest.dicom.values.strips import (
+from medseg.ingest.dicom.sample_checks.hounsfield_range import is_hounsfield, is_unlikely
+from medseg.ingest.dicom.sample_checks.strips import (
     CLOSER,
     find_beside,
     measure_distance,

@@ -1,5 +1,5 @@
-"""Tests of medseg.ingest.dicom.values.negative_values: what looks negative under a sign that is not
-there."""
+"""Tests of medseg.ingest.dicom.sample_checks.negative_values: what looks negative under a sign that
+is not there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from medseg.ingest.dicom.values.negative_values import describe_too_negative
+from medseg.ingest.dicom.sample_checks.negative_values import describe_too_negative
 
 
 def header(**stated):

@@ -1,4 +1,4 @@
-"""Tests of medseg.inference.tiles.planner: what is refused, and what is named instead."""
+"""Tests of medseg.inference.tiles.memory_planner: what is refused, and what is named instead."""
 
 from math import floor
 
@@ -7,7 +7,7 @@ import torch
 from monai.networks.nets import BasicUNetPlusPlus
 
 from medseg.inference import OverlapTileInferer, Predictor
-from medseg.inference.tiles.plan import MemoryLimitError, format_bytes
+from medseg.inference.tiles.memory_plan import MemoryLimitError, format_bytes
 from medseg.networks import NestedUNet
 
 MIB = 2**20
@@ -179,16 +179,16 @@ def test_each_way_to_run_a_network_has_a_plan_of_its_own(network):
 
 
 def test_without_a_limit_it_is_what_is_free(network, monkeypatch):
-    monkeypatch.setattr("medseg.inference.tiles.plan.available_bytes", lambda: 5 * MIB)
+    monkeypatch.setattr("medseg.inference.tiles.memory_plan.available_bytes", lambda: 5 * MIB)
     with pytest.raises(MemoryLimitError, match="there is 5 MiB"):
         OverlapTileInferer(32, halo=8)(torch.zeros(1, 1, 64, 64, 64), network)
 
 
 def test_what_the_allocator_keeps_is_handed_back_before_a_refusal(network, monkeypatch):
     free = [5 * MIB]
-    monkeypatch.setattr("medseg.inference.tiles.planner.free_bytes", lambda device: free[0])
+    monkeypatch.setattr("medseg.inference.tiles.memory_planner.free_bytes", lambda device: free[0])
     monkeypatch.setattr(
-        "medseg.inference.tiles.planner.hand_back_freed_pages",
+        "medseg.inference.tiles.memory_planner.hand_back_freed_pages",
         lambda: free.__setitem__(0, 500 * MIB),
     )
     image = torch.zeros(1, 1, 64, 64, 64)
@@ -197,7 +197,7 @@ def test_what_the_allocator_keeps_is_handed_back_before_a_refusal(network, monke
 
 
 def test_a_limit_above_what_is_free_does_not_make_it_more(network, monkeypatch):
-    monkeypatch.setattr("medseg.inference.tiles.planner.free_bytes", lambda device: 5 * MIB)
+    monkeypatch.setattr("medseg.inference.tiles.memory_planner.free_bytes", lambda device: 5 * MIB)
     inferer = OverlapTileInferer(32, halo=8, memory_limit="1000 GiB")
     with pytest.raises(MemoryLimitError, match=r"there is 5 MiB: pass output='labels' .* and roi"):
         inferer(torch.zeros(1, 1, 64, 64, 64), network)
@@ -212,9 +212,9 @@ def test_what_a_predictor_holds_for_its_windows_is_not_needed_again(network, mon
     needed = inferer.plan(image, fast)
     passing = 4 * (1 + 3) * 2 * 32**3  # image and logits of two windows
     free = needed.answer_bytes + passing if held else needed.needed_bytes
-    monkeypatch.setattr("medseg.inference.tiles.planner.free_bytes", lambda device: free)
+    monkeypatch.setattr("medseg.inference.tiles.memory_planner.free_bytes", lambda device: free)
     assert inferer.plan(image, fast) == needed
-    monkeypatch.setattr("medseg.inference.tiles.planner.free_bytes", lambda device: free - 1)
+    monkeypatch.setattr("medseg.inference.tiles.memory_planner.free_bytes", lambda device: free - 1)
     with pytest.raises(MemoryLimitError, match=f"there is {format_bytes(free - 1, floor)}"):
         inferer.plan(image, fast)
 
@@ -235,7 +235,7 @@ def test_a_network_that_gives_a_list_is_refused(halo):
 
 
 def test_where_the_system_does_not_tell_nothing_is_refused(network, monkeypatch):
-    monkeypatch.setattr("medseg.inference.tiles.plan.available_bytes", lambda: None)
+    monkeypatch.setattr("medseg.inference.tiles.memory_plan.available_bytes", lambda: None)
     image = torch.zeros(1, 1, 16, 16, 16)
     assert OverlapTileInferer(16, halo=0)(image, network).shape == (1, 3, 16, 16, 16)
 
@@ -270,7 +270,9 @@ def test_windows_count_where_they_are_computed_and_the_answer_where_the_image_is
 ):
     network = Elsewhere(3, 1, 3, channels=(8, 16, 32)).eval()
     free = {"meta": 2**40, "cpu": 2**40, device: there}
-    monkeypatch.setattr("medseg.inference.tiles.planner.free_bytes", lambda at: free[at.type])
+    monkeypatch.setattr(
+        "medseg.inference.tiles.memory_planner.free_bytes", lambda at: free[at.type]
+    )
     image = torch.zeros(1, 1, 64, 64, 64)
     inferer = OverlapTileInferer(64, halo=0)
     needed = inferer._planner._plan_unchecked(image, network)

@@ -14,7 +14,12 @@ from dataclasses import replace
 import numpy as np
 
 from medseg.ingest.dicom.header.slice import Slice, name_some
-from medseg.ingest.dicom.values.strips import CLOSER, find_beside, measure_distance, read_strips
+from medseg.ingest.dicom.sample_checks.strips import (
+    CLOSER,
+    find_beside,
+    measure_distance,
+    read_strips,
+)
 from medseg.ingest.reasons import Reason
 
 MOST_SLICES = 16

@@ -1,4 +1,5 @@
-"""Tests of medseg.bundles.prune: the choice of a level, and what is refused before anything runs.
+"""Tests of medseg.bundles.choose_level: the choice of a level, and what is refused before anything
+runs.
 
 The command itself, on a trained bundle, is in tests/integration/test_liver_bundle.py.
 """
@@ -10,7 +11,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from medseg.bundles.prune import _Evaluation, choose_level, prune_bundle
+from medseg.bundles.choose_level import _Evaluation, choose_level, prune_bundle
 from medseg.networks import load_weights
 
 SMALL = ["--channels", "[2,3,4]"]
@@ -79,7 +80,7 @@ def test_weights_that_change_right_after_they_were_read_are_noticed(bundle, monk
         else:
             torch.save({k: v + 1 for k, v in network.state_dict().items()}, file)
 
-    monkeypatch.setattr("medseg.bundles.prune.load_weights", read_and_lose)
+    monkeypatch.setattr("medseg.bundles.choose_level.load_weights", read_and_lose)
     evaluation = _Evaluation(bundle, SMALL)
     evaluation.trained_network()
     with pytest.raises(

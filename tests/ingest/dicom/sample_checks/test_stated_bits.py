@@ -1,5 +1,5 @@
-"""Tests of medseg.ingest.dicom.values.plausible_values: headers of other bits or another sign than
-is there."""
+"""Tests of medseg.ingest.dicom.sample_checks.stated_bits: headers of other bits or another sign
+than is there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydicom.uid import (
 )
 
 from medseg.ingest import Reason, Verdict, find_series, load
-from medseg.ingest.dicom.values.plausible_values import MOST_SLICES
+from medseg.ingest.dicom.sample_checks.stated_bits import MOST_SLICES
 from medseg.ingest.inspect_files import inspect
 
 HU = np.linspace(-1000, 3000, 5 * 6 * 4).astype(np.int16).reshape(5, 6, 4)

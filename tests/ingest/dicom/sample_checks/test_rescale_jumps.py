@@ -1,5 +1,5 @@
-"""Tests of medseg.ingest.dicom.values.rescale_jumps: a slice whose rescale does not fit those
-beside it."""
+"""Tests of medseg.ingest.dicom.sample_checks.rescale_jumps: a slice whose rescale does not fit
+those beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ingest.dicom_writer import make_series, write_series
 from pydicom.uid import MRImageStorage
 
 from medseg.ingest import Reason, Verdict, find_series, load
-from medseg.ingest.dicom.values.rescale_jumps import MOST_SLICES
+from medseg.ingest.dicom.sample_checks.rescale_jumps import MOST_SLICES
 
 ROWS, COLUMNS = np.mgrid[:32, :48]
 HU = np.stack([np.where(COLUMNS > 4, 3 * ROWS + 5 * COLUMNS + k, -1000) for k in range(8)])

@@ -18,17 +18,17 @@ from pydicom.uid import RLELossless
 from medseg.base.text import count_noun
 from medseg.ingest.dicom.header.slice import Slice, name_some
 from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU
-from medseg.ingest.dicom.values.hounsfield_range import (
+from medseg.ingest.dicom.sample_checks.hounsfield_range import (
     LOWEST_AIR_HU,
     describe_unlikely,
     has_too_low,
     is_hounsfield,
 )
-from medseg.ingest.dicom.values.negative_values import describe_too_negative
-from medseg.ingest.dicom.values.rescale_jumps import add_rescale_notes
-from medseg.ingest.dicom.values.sample_findings import SampleFindings, find_in_samples
-from medseg.ingest.dicom.values.strips import read_whole_planes
-from medseg.ingest.dicom.values.swapped_slices import bring_to_one_order
+from medseg.ingest.dicom.sample_checks.negative_values import describe_too_negative
+from medseg.ingest.dicom.sample_checks.rescale_jumps import add_rescale_notes
+from medseg.ingest.dicom.sample_checks.sample_findings import SampleFindings, find_in_samples
+from medseg.ingest.dicom.sample_checks.strips import read_whole_planes
+from medseg.ingest.dicom.sample_checks.swapped_slices import bring_to_one_order
 from medseg.ingest.reasons import IngestError, Reason
 
 MOST_SLICES = 16

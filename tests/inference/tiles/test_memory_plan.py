@@ -1,4 +1,4 @@
-"""Tests of medseg.inference.tiles.plan."""
+"""Tests of medseg.inference.tiles.memory_plan."""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from medseg.inference import OverlapTileInferer, Predictor
-from medseg.inference.tiles import plan
-from medseg.inference.tiles.plan import network_bytes, parse_bytes
+from medseg.inference.tiles import memory_plan
+from medseg.inference.tiles.memory_plan import network_bytes, parse_bytes
 from medseg.networks import NestedUNet
 from medseg.networks.analysis.footprint import footprint
 
@@ -49,8 +49,8 @@ def test_what_a_first_pass_takes_besides_is_reserved(network, monkeypatch):
     shape = (1, 1, 32, 32, 32)
     fast = Predictor(network, "cpu", backend="openvino", precision="float32")
     bare = network_bytes(network, shape)[0], network_bytes(fast, shape)[0]
-    monkeypatch.setattr(plan, "RESERVE_ELSE", 7)
-    monkeypatch.setattr(plan, "RESERVE_BYTES", {"openvino": 5})
+    monkeypatch.setattr(memory_plan, "RESERVE_ELSE", 7)
+    monkeypatch.setattr(memory_plan, "RESERVE_BYTES", {"openvino": 5})
     assert (network_bytes(network, shape)[0], network_bytes(fast, shape)[0]) == (
         bare[0] + 7,
         bare[1] + 5,

@@ -1,4 +1,4 @@
-"""Tests of medseg.engines.record: which changes make a run another run."""
+"""Tests of medseg.engines.resume_record: which changes make a run another run."""
 
 import copy
 import shutil
@@ -6,9 +6,9 @@ import shutil
 import pytest
 from monai.bundle import ConfigParser
 
-from medseg.engines import config_in_use, record
+from medseg.engines import config_in_use, resume_record
 from medseg.engines.may_change import MAY_CHANGE, WATCH
-from medseg.engines.record import check_record, run_record
+from medseg.engines.resume_record import check_record, run_record
 
 CHOICES = {"fold": 0, "seed": 0, "classes": {"liver": [1, 2]}, "window_hu": [-160, 240]}
 
@@ -65,7 +65,7 @@ def test_a_key_that_a_later_version_added_is_not_compared():
 
 def test_the_batch_counts_for_all_processes_together(monkeypatch):
     one = of({"batch_size": 4})
-    monkeypatch.setattr(record.idist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(resume_record.idist, "get_world_size", lambda: 2)
     check_record("resume.pt", one, of({"batch_size": 2}))
     with pytest.raises(ValueError, match="batch_size was 4, is 8"):
         check_record("resume.pt", one, of({"batch_size": 4}))
@@ -240,7 +240,7 @@ def test_a_handler_that_changes_what_is_learnt_is_refused_wherever_it_stands():
 
 def test_the_batch_of_a_component_counts_for_all_processes_together(monkeypatch):
     one = of_config()
-    monkeypatch.setattr(record.idist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(resume_record.idist, "get_world_size", lambda: 2)
     check_record("resume.pt", one, of_config({"batch_size": 2}))
     with pytest.raises(ValueError, match="batch_size was 4, is 8"):
         check_record("resume.pt", one, of_config())

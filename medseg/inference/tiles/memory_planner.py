@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from medseg.base.memory import hand_back_freed_pages
 from medseg.inference.predictor.predictor import Predictor, layers_of
-from medseg.inference.tiles.plan import (
+from medseg.inference.tiles.memory_plan import (
     MemoryLimitError,
     Plan,
     backend_and_dtype,

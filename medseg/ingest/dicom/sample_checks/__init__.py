@@ -1,0 +1,1 @@
+"""Sample checks: what the samples of slices show, where a header states them wrongly."""

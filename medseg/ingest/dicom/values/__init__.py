@@ -1,1 +1,0 @@
-"""Values: what the samples of slices show, where a header states them wrongly."""
