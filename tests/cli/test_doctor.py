@@ -56,7 +56,7 @@ def test_a_required_package_that_is_missing_is_bad(installed):
     installed["nibabel"] = None
     finding = _finding("nibabel")
     assert not finding.ok
-    assert finding.text == "not installed, needs >=5.2: pip install 'nibabel>=5.2'"
+    assert finding.text == "not installed, needs >=5.3: pip install 'nibabel>=5.3'"
 
 
 def test_a_required_package_that_is_too_new_is_bad(installed):
