@@ -37,7 +37,7 @@ lint: venv        ## ruff, mypy, and the freshness of built configs and drawn to
 	$(BIN)/python scripts/draw_topologies.py --check
 
 docs: venv        ## the documentation as a site in site/, a dead link fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --clean
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean
 
 bundles: venv     ## build bundles/*/configs from bundles/layers
 	$(BIN)/python scripts/build_bundles.py

@@ -14,7 +14,8 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
-    *("ingest", "datasets.phantom", "transforms", "networks", "losses", "metrics"),
+    *("ingest", "ingest.reader", "ingest.pictures.load", "datasets.phantom", "datasets.datalist"),
+    *("transforms", "networks", "losses", "metrics"),
     *("engines", "inference", "geometry", "labels"),
 )
 """The packages and modules whose public names the reference describes, along the data flow."""

@@ -34,7 +34,7 @@ def require_bool(value: Any, name: str) -> bool:
         TypeError: the value is anything else.
     """
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, got {value!r}: write it so, --{name} True")
+        raise TypeError(f"{name} must be True or False, got {value!r}: pass --{name} True")
     return value
 
 

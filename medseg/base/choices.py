@@ -23,7 +23,7 @@ _WIDEST = 255  # voxels of a kernel or a stride, along one axis
 class Rule:
     """What a value has to be, in words that follow "it has to be", and whether it is.
 
-    The largest value is told to those who went beyond it, and is noise to everybody else.
+    The largest value is named only where it was exceeded.
     """
 
     words: str

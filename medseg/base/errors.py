@@ -1,4 +1,4 @@
-"""Errors: one clear line for what the user can mend, the whole traceback for what we must."""
+"""Errors: one clear line for what the user can correct, a traceback for our own faults."""
 
 import errno
 import os

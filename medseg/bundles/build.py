@@ -1,4 +1,4 @@
-"""Bundles: find, build from layers, and check the bundle of a task.
+"""Build: find bundles, and build their configs from layers.
 
 A task file in `bundles/layers/tasks` names, for training, evaluation and inference, the layers that
 it adds to those of every task. `build` merges them in order, the task last, keeps what the workflow

@@ -1,4 +1,4 @@
-"""Prune: scores every level of a deeply supervised bundle, and exports the smallest good enough.
+"""Choose level: score every level of a trained bundle, and export the smallest good enough one.
 
 Train once, choose the depth afterwards: each head X(0,1) to X(0,L) of a network trained with deep
 supervision is a network of its own. What each of them scores on the validation cases, and what it

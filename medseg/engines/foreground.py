@@ -27,7 +27,8 @@ def check_foreground(
     as a rule within a few cases.
 
     Args:
-        training, validation: loaded cases, with the label values of the dataset under "label".
+        training: loaded cases, with the label values of the dataset under "label".
+        validation: likewise.
         classes: class name -> label values.
         fold: the fold of the validation cases, for the message.
 

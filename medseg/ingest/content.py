@@ -56,7 +56,7 @@ def make_content_error(path: Path, *, promised: str = "") -> IngestError | None:
 
     Example:
         >>> print(make_content_error(Path("case.nii.gz")).finding)  # doctest: +SKIP
-        case.nii.gz is a web page (HTML), whatever its name says
+        case.nii.gz is a web page (HTML), despite its name
     """
     head = _read_head(path)
     if not head:
@@ -70,7 +70,7 @@ def make_content_error(path: Path, *, promised: str = "") -> IngestError | None:
         return None
     what, remedy = found[0]
     contradicts = bool(promised) or path.suffix.lower() not in _OF_ARCHIVES
-    finding = f"{path} is {what}{', whatever its name says' * contradicts}"
+    finding = f"{path} is {what}{', despite its name' * contradicts}"
     return IngestError(Reason.UNKNOWN_FORMAT, finding, remedy=remedy)
 
 

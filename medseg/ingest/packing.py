@@ -114,5 +114,5 @@ def check_is_file(path: Path) -> None:
 def check_unpacked(path: Path) -> None:
     """Refuse a packed file, and name its packing. Raises IngestError, "unknown-format"."""
     if found := find_packing(path):
-        finding = f"{path} is a {found} file, whatever its name says: unpack it first"
+        finding = f"{path} is a {found} file, despite its name: unpack it first"
         raise IngestError(Reason.UNKNOWN_FORMAT, finding)

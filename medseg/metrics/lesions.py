@@ -53,7 +53,8 @@ def find_lesions(
     piece of it or by several: two true lesions that were predicted as one are both found.
 
     Args:
-        pred, label: boolean arrays of one shape.
+        pred: boolean array, the predicted mask.
+        label: boolean array of the same shape, the true mask.
         overlap: from 0, where one voxel is enough, to below 1.
         min_size: pieces of fewer voxels are no lesions, in either mask; what they cover counts.
         connectivity: see `medseg.base.components.label_components`.

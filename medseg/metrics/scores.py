@@ -24,7 +24,8 @@ def score_case(
     nothing was found.
 
     Args:
-        pred, label: boolean arrays of one shape, 2D or 3D.
+        pred: boolean array, 2D or 3D.
+        label: boolean array of the same shape.
         spacing: size of a voxel along each axis; None means 1.
         tolerance: distance up to which two surfaces agree, in the unit of `spacing`.
 

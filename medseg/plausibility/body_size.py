@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from medseg.base.components import label_components
+
 BODY_HU = -400
 
 MOST_LINES, MOST_SLICES = 128, 32
@@ -58,7 +60,7 @@ def measure_body(hu: np.ndarray, spacing_mm: Sequence[float]) -> BodySize | None
     edges = [float(edge) * stride for edge in spacing_mm[:2]]
     width, area = 0.0, 0.0
     for k in range(slices.shape[2]):
-        pieces, _ = ndimage.label(slices[..., k])
+        pieces, _ = label_components(slices[..., k], connectivity=1)
         sizes = np.bincount(pieces.ravel())[1:]
         if not sizes.size:
             continue

@@ -1,7 +1,8 @@
 """Lungs: how much of the body in a CT is lung, by which a chest is told from an abdomen."""
 
 import numpy as np
-from scipy import ndimage
+
+from medseg.base.components import label_components
 
 BODY_HU = -400
 """Less is air, in the body or around it, or lung."""
@@ -37,7 +38,7 @@ def measure_lung_profile(slices: np.ndarray) -> list[float]:
 
 def _share(hu: np.ndarray) -> float:
     """Of the body in a slice, (I, J), the share that is lung."""
-    regions, _ = ndimage.label(hu <= BODY_HU)
+    regions, _ = label_components(hu <= BODY_HU, connectivity=1)
     border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
     inside = (regions > 0) & ~np.isin(regions, border)
     lung = np.count_nonzero(inside & (hu > LUNG_HU))

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
+from medseg.base.components import label_components
 from medseg.geometry import Geometry
 from medseg.plausibility.hounsfield import take_sample
 
@@ -71,7 +71,7 @@ def _box(mask: np.ndarray) -> tuple[slice, ...]:
 def count_pieces(mask: np.ndarray) -> int:
     """Connected pieces, of which a speck is none, see `LEAST_PIECE`."""
     stride = max(1, int(np.ceil((mask.size / MOST_VOXELS) ** (1 / mask.ndim))))
-    pieces, _ = ndimage.label(mask[(slice(None, None, stride),) * mask.ndim])
+    pieces, _ = label_components(mask[(slice(None, None, stride),) * mask.ndim], connectivity=1)
     sizes = np.bincount(pieces.ravel())[1:]
     return int(np.count_nonzero(sizes >= LEAST_PIECE * sizes.max(initial=0)))
 

@@ -47,7 +47,7 @@ def test_an_empty_folder_has_its_reason_code(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("scan", bytes(344) + b"n+1\0", "scan is NIfTI, whatever its name says"),
+        ("scan", bytes(344) + b"n+1\0", "scan is NIfTI, despite its name"),
         ("a.img", bytes(9), r"half of an \.hdr and \.img pair"),
         ("notes", b"text", "neither NIfTI nor DICOM"),
     ],

@@ -38,11 +38,11 @@ def tar():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (PAGE, "is a web page (HTML), whatever its name says: download the file again"),
-        (LFS, "is the pointer that Git LFS keeps for a file, whatever its name says: run `git lfs"),
-        (b"/annex/objects/MD5E-s1--a.nii.gz\n", "git-annex keeps for a file, whatever"),
-        (bytes(128) + b"DICM" + bytes(400), "whatever its name says: give it the right suffix"),
-        (b"%PDF-1.7\n" + bytes(600), "is a PDF document, whatever its name says"),
+        (PAGE, "is a web page (HTML), despite its name: download the file again"),
+        (LFS, "is the pointer that Git LFS keeps for a file, despite its name: run `git lfs"),
+        (b"/annex/objects/MD5E-s1--a.nii.gz\n", "git-annex keeps for a file, despite"),
+        (bytes(128) + b"DICM" + bytes(400), "despite its name: give it the right suffix"),
+        (b"%PDF-1.7\n" + bytes(600), "is a PDF document, despite its name"),
     ],
 )
 def test_what_is_no_volume_is_called_what_it_is(content, said, name, tmp_path):
@@ -62,7 +62,7 @@ def test_an_empty_file_is_called_empty(name, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("a.zip", "is a zip archive: unpack it"), ("a", "is a zip archive, whatever its name says")],
+    [("a.zip", "is a zip archive: unpack it"), ("a", "is a zip archive, despite its name")],
 )
 def test_an_archive_is_called_one(name, said, tmp_path):
     with zipfile.ZipFile(tmp_path / name, "w") as archive:
@@ -82,9 +82,7 @@ def test_an_archive_is_called_one(name, said, tmp_path):
 )
 def test_so_is_what_gzip_holds(name, content, what, tmp_path):
     (tmp_path / name).write_bytes(content)
-    assert (
-        refused(tmp_path / name).finding == f"{tmp_path / name} is {what}, whatever its name says"
-    )
+    assert refused(tmp_path / name).finding == f"{tmp_path / name} is {what}, despite its name"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +94,7 @@ def test_a_volume_of_another_format_than_its_name_is_named(of, what, name, tmp_p
     if (what, name) in (("NIfTI", "b.nii.gz"), ("NRRD", "b.nrrd"), ("MetaImage", "b.mha")):
         load(tmp_path / name)
     else:
-        assert f"is {what}, whatever its name says" in refused(tmp_path / name).finding
+        assert f"is {what}, despite its name" in refused(tmp_path / name).finding
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nrrd", "a.mha"])
@@ -119,7 +117,7 @@ def test_an_img_without_its_hdr_says_what_is_missing(name, tmp_path):
 
 def test_a_volume_without_its_suffix_is_called_what_it_is(tmp_path):
     write_volume(tmp_path / "a.nii").rename(tmp_path / "a")
-    with pytest.raises(IngestError, match="NIfTI, whatever its name says: give it the right"):
+    with pytest.raises(IngestError, match="NIfTI, despite its name: give it the right"):
         load(tmp_path / "a")
 
 

@@ -55,7 +55,7 @@ def test_so_is_an_mgh(name, pack, tmp_path):
 def test_an_archive_says_what_it_is(name, tmp_path):
     path = tmp_path / name
     path.write_bytes(lzma.compress(plain(tmp_path)))
-    with pytest.raises(IngestError, match=f"{name} is a xz file, whatever its name") as caught:
+    with pytest.raises(IngestError, match=f"{name} is a xz file, despite its name") as caught:
         load(path)
     assert caught.value.code is Reason.UNKNOWN_FORMAT
     with zipfile.ZipFile(path, "w") as archive:
@@ -68,7 +68,7 @@ def test_an_archive_says_what_it_is(name, tmp_path):
 def test_a_packed_text_header_says_what_it_is(name, tmp_path):
     path = tmp_path / name
     path.write_bytes(gzip.compress(b"NRRD0004\n"))
-    with pytest.raises(IngestError, match=f"{name} is a gzip file, whatever its name"):
+    with pytest.raises(IngestError, match=f"{name} is a gzip file, despite its name"):
         load(path)
 
 
@@ -133,7 +133,7 @@ def test_so_is_a_nifti_that_is_packed_in_another_way_than_gzip(suffix, pack, wha
 def test_what_compress_packed_is_called_so_under_the_name_of_a_volume(name, tmp_path):
     path = tmp_path / name
     path.write_bytes(COMPRESSED + bytes(400))
-    with pytest.raises(IngestError, match=f"{name} is a compress file, whatever .*: unpack it"):
+    with pytest.raises(IngestError, match=f"{name} is a compress file, despite .*: unpack it"):
         load(path)
 
 

@@ -146,4 +146,6 @@ def _check_gzip_magic(raw: BinaryIO, path: Path) -> None:
     start = raw.read(len(_GZIP_MAGIC))
     raw.seek(place)
     if start != _GZIP_MAGIC[: len(start)]:
-        raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is no gzip file, whatever its name says")
+        raise IngestError(
+            Reason.UNKNOWN_FORMAT, f"{path} has the suffix {path.suffix} but is not a gzip file"
+        )

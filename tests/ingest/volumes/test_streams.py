@@ -33,7 +33,9 @@ def test_a_gzip_whose_checksum_fails_is_refused(tmp_path):
 def test_a_file_that_is_no_gzip_is_not_called_damaged(tmp_path, content):
     path = tmp_path / "text.nii.gz"
     path.write_bytes(content)
-    with pytest.raises(IngestError, match=r"text\.nii\.gz is no gzip file") as caught:
+    with pytest.raises(
+        IngestError, match=r"text\.nii\.gz has the suffix \.gz but is not a gzip file"
+    ) as caught:
         load(path)
     assert caught.value.code is Reason.UNKNOWN_FORMAT
 

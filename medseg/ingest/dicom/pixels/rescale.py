@@ -1,4 +1,4 @@
-"""Volume: make one volume of physical values of the stored planes of sorted slices.
+"""Rescale: make one volume of physical values of the stored planes of sorted slices.
 
 Values are stored value * RescaleSlope + RescaleIntercept, per slice (PS3.3 C.11.1). MONOCHROME1 is
 a matter of display and changes no value.

@@ -1,4 +1,4 @@
-"""Plausible values: compare samples with the bits and the sign that their header states.
+"""Stated bits: compare samples with the bits and the sign that their header states.
 
 A header may state fewer bits than the values have, or no sign where they have one. What the samples
 show beyond doubt is read so, with a note; what is doubtful is read as stated, with a note. Samples
