@@ -60,7 +60,7 @@ def test_an_archive_says_what_it_is(name, tmp_path):
     assert caught.value.code is Reason.UNKNOWN_FORMAT
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("case.nii", plain(tmp_path))
-    with pytest.raises(IngestError, match=f"{name} is a zip (file|archive), whatever its name"):
+    with pytest.raises(IngestError, match=f"{name} is a zip (file|archive), despite its name"):
         load(path)
 
 
