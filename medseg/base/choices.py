@@ -1,4 +1,4 @@
-"""Choices: what the keys of a config may be, one rule for each, told before anything is computed.
+"""Choices: what the keys of a config may be, a rule for each, checked before anything is computed.
 
 Nothing heavy is imported, so that a command line is refused at once; the configs of all bundles ask
 the same for what they are given otherwise. What is no number, size or switch, such as `topology` or

@@ -342,6 +342,6 @@ def _explain(target: Path, error: OSError) -> OSError:
 
 def _with_message(line: str, error: OSError) -> OSError:
     """An error of the same kind and number, with a line of ours."""
-    told = type(OSError(error.errno, ""))(line)
-    told.errno = error.errno
-    return told
+    explained = type(OSError(error.errno, ""))(line)
+    explained.errno = error.errno
+    return explained

@@ -96,9 +96,9 @@ def check_length(path: str | os.PathLike) -> None:
         if error.errno != errno.ENAMETOOLONG:
             return
         length = len(os.fsencode(os.path.abspath(path)))
-        told = OSError(
+        explained = OSError(
             f"{os.fspath(path)[:_SHOWN_LETTERS]}... is too long a path for this system ({length} "
             f"bytes), or one of its names is too long: choose a shorter name"
         )
-        told.errno = error.errno
-        raise told from error
+        explained.errno = error.errno
+        raise explained from error

@@ -154,7 +154,7 @@ class Watch:
         raise FileNotFoundError(
             f"{shorten_list(list(map(str, folders)))} was removed, moved or replaced while this "
             f"run "
-            f"wrote to it: lost are {gone}, there remain of this run "
+            f"wrote to it. These files are lost: {gone}; these remain: "
             f"{count_noun(len(remain), 'file')}{f' ({shorten_list(remain)})' if remain else ''}: "
             f"run it "
             "again, and leave its folders alone meanwhile"
@@ -180,7 +180,7 @@ def remember(folder: str | os.PathLike, *, mark: str | None = None) -> None:
     Args:
         folder: need not exist.
         mark: the name of a file in it that a run keeps there until it ends, such as its lock. What
-            such a mark has told is kept, however often it is noted, until a `Watch` is closed.
+            such a mark has shown is kept, however often it is noted, until a `Watch` is closed.
     """
     place = Path(folder).absolute()
     _remembered[place] = None

@@ -75,7 +75,7 @@ def _find_missing_files(bundle: Bundle) -> Iterator[str]:
         if not (bundle.root / file).is_file():
             yield f"{file} is missing, and every bundle needs it: add it"
         elif file.endswith(".json") and not bundle.is_readable(file):
-            yield f"{file} is not a JSON object: mend it"
+            yield f"{file} is not a JSON object: correct it"
 
 
 def _find_wrong_links(bundle: Bundle) -> Iterator[str]:

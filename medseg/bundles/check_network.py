@@ -46,7 +46,7 @@ def _property_faults(bundle: Bundle, file: str, *, kind: str) -> list[str]:
             workflow.initialize()
             wrong = workflow.check_properties() or []
         except Exception as error:  # a component may raise anything
-            return [f"{file}: MONAI's check_properties: {_reason(error)}: mend the layers"]
+            return [f"{file}: MONAI's check_properties: {_reason(error)}: correct the layers"]
     return [f"{file}: MONAI's property {name} is missing or has a wrong id" for name in wrong]
 
 
@@ -98,7 +98,10 @@ def find_network_faults(bundle: Bundle) -> Iterator[str]:
                 checked={"_target_": f"{__name__}.OneTensor", "network": "@network_def"},
             )
         except Exception as error:  # a network may raise anything
-            yield f"{file}: network_def is not what {METADATA} declares: {_reason(error)}: mend one"
+            yield (
+                f"{file}: network_def is not what {METADATA} declares: {_reason(error)}: "
+                f"correct one of them"
+            )
 
 
 def find_weight_faults(bundle: Bundle) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Run: a workflow of a bundle with overrides, as `python -m monai.bundle run` does, but strict.
 
-What is wrong with the command line is told before MONAI and torch are imported, which takes
+What is wrong with the command line is said before MONAI and torch are imported, which takes
 seconds, and a folder that cannot be written before any weights are read.
 """
 

@@ -18,7 +18,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
 
     Args:
         interrupted: what to say after Ctrl-C: what is kept, and how to go on.
-        also: is told every error too, that which keeps its traceback included.
+        also: is called with every error too, also with one that keeps its traceback.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ class Block(nn.Module):
 
     def forward(self, features: dict[str, Tensor]) -> Tensor:
         """Compute the node's map, and release the maps in `features` that it reads last."""
-        # torch documents is_scripting but does not list it; TorchScript bears no reason beside it
+        # torch documents is_scripting but does not list it; TorchScript allows no comment there
         if not torch.jit.is_scripting() and self._recomputes():  # type: ignore[attr-defined]
             maps = [features[source] for source in self.sources]
             self._release(features)

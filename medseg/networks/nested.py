@@ -173,7 +173,7 @@ class NestedUNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
         """Map an image (B, in_channels, *spatial) to logits, or to a list of them, one per head."""
         # Ignored below: torch documents is_scripting but does not list it, and ModuleDict hides the
-        # class of a node. TorchScript bears no reason behind a type comment, so it stands here.
+        # class of a node. TorchScript allows no text behind a type comment, so it stands here.
         if not torch.jit.is_scripting():  # type: ignore[attr-defined]
             self.check_image(image)
         size = list(image.shape[2:])

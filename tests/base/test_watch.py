@@ -63,7 +63,7 @@ def test_a_folder_moved_removed_or_replaced_is_told_at_once_and_at_the_end(
     assert f"{out} was removed, moved or replaced" in caplog.text
     assert "lost are: a.png" in caplog.text
     with pytest.raises(
-        FileNotFoundError, match=r"lost are \S+/a\.png, there remain of this run 1 file \(b\.png\)"
+        FileNotFoundError, match=r"lost: \S+/a\.png; these remain: 1 file \(b\.png\)"
     ) as caught:
         watch.check()
     assert "\n" not in str(caught.value)
@@ -73,7 +73,7 @@ def test_the_end_finds_a_folder_that_went_after_the_last_file(out, watched):
     watch = watched()
     write(out / "a.png")
     shutil.rmtree(out)
-    with pytest.raises(FileNotFoundError, match=r"lost are \S+/a\.png, there remain .* 0 files:"):
+    with pytest.raises(FileNotFoundError, match=r"lost: \S+/a\.png; these remain: 0 files:"):
         watch.check()
 
 
@@ -83,7 +83,7 @@ def test_a_file_that_was_written_again_is_not_lost_but_the_folder_is_named(out, 
     shutil.rmtree(out)
     write(out / "resume.pt")
     assert (watch.lost(), watch.replaced()) == ([], [out])
-    with pytest.raises(FileNotFoundError, match="lost are files that the run began with"):
+    with pytest.raises(FileNotFoundError, match="lost: files that the run began with"):
         watch.check()
 
 

@@ -48,7 +48,7 @@ def test_all_faults_are_told_at_once(folder, root):
 @pytest.mark.parametrize("text", ["{", "[]", ""])
 def test_a_damaged_file_is_found(folder, root, text):
     (root / "configs" / "metadata.json").write_text(text)
-    assert find_faults(NAME, folder) == ["configs/metadata.json is not a JSON object: mend it"]
+    assert find_faults(NAME, folder) == ["configs/metadata.json is not a JSON object: correct it"]
 
 
 def test_a_copy_in_the_place_of_a_link_is_found(folder, root):

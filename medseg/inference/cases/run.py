@@ -71,7 +71,7 @@ def run_cases(
     Args:
         evaluator: its handlers and post-processing do with each result what they do.
         dataset: a MONAI dataset whose `data` are the cases, each with a `case` name.
-        on_failure: told the name of each case that fails, and the reason.
+        on_failure: is called with the name of each case that fails, and the reason.
 
     Returns:
         The number of cases done.

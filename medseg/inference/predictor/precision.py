@@ -49,7 +49,7 @@ class MixedPrecisionInferer(Inferer):
 
 
 def gains_by_bfloat16(device: str | torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; False where that cannot be told."""
+    """Whether the device multiplies bfloat16 in hardware; False where that is unknown."""
     kind = torch.device(device).type
     if kind == "cuda":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)

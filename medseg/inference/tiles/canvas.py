@@ -91,7 +91,7 @@ class ProbabilityFile:
     """Writes the probabilities of one image, float16, (C, *size), into a .npy file as they come.
 
     The file is mapped into memory, and what a box wrote is handed to the system at once. Its whole
-    length is reserved on the disk at the first box, so that a disk that is too small is told then.
+    length is reserved on the disk at the first box, so a disk that is too small is noticed then.
 
     Args:
         path: of the file, which is made.

@@ -121,7 +121,7 @@ def backend_and_dtype(network: Callable[..., Tensor]) -> tuple[str, torch.dtype]
 
 
 def device_of(network: Callable[..., Tensor]) -> torch.device | None:
-    """Where a network is computed; None where that cannot be told."""
+    """Where a network is computed; None where that is unknown."""
     if isinstance(network, Predictor):
         return network.device
     weight = _first_weight(network)

@@ -290,7 +290,7 @@ def test_outputs_of_earlier_runs_that_went_with_the_folder_are_missed_too(half_d
     def disturb(value):
         shutil.rmtree(out)
 
-    with pytest.raises(FileNotFoundError, match=r"lost are \S+/a\.nii\.gz, there remain"):
+    with pytest.raises(FileNotFoundError, match=r"lost: \S+/a\.nii\.gz; these remain"):
         run_cases(evaluator(done=[], postprocessing=_writing(out, disturb=disturb)), dataset([1]))
 
 

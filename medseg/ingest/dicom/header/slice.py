@@ -34,7 +34,7 @@ class PixelData:
     last bytes that are all zero, counted to `MAX_PADDING_BYTES`, and only where there
     are more bytes than the header states. `is_float` marks Float and Double Float Pixel Data.
     `is_irreversible` says that a JPEG 2000 codestream loses by its own header.
-    `codestream` is what the first one states of itself, where its size can be told.
+    `codestream` is what the first one states of itself, where its size is known.
     `compressed` is the number of bytes in the file that pixels are decoded or inflated from.
     """
 

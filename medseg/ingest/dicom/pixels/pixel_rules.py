@@ -104,7 +104,7 @@ def too_large(slices: Sequence[Slice]) -> str:
     promised, held = sum(s.plane_bytes for s in compressed), sum(stored.values())
     if is_plausible(promised, held):
         return ""
-    return f"{held} bytes of compressed pixels are to give {promised} bytes"
+    return f"{held} bytes of compressed pixels would have to expand to {promised} bytes"
 
 
 def is_plausible(promised: int, held: int) -> bool:

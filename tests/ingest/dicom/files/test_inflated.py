@@ -106,7 +106,7 @@ def test_a_deflated_bomb_is_refused_by_its_header(tmp_path, counted):
     write_series(tmp_path, [dataset])
     (series,) = find_series(tmp_path)
     assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.TOO_LARGE)
-    assert "are to give 167772160 bytes" in series.message
+    assert "would have to expand to 167772160 bytes" in series.message
     assert counted[0] < 2**21
 
 

@@ -129,7 +129,7 @@ REFUSED = [
         Reason.MIXED_PHOTOMETRIC,
         "2 photometric interpretations: MONOCHROME1, MONOCHROME2 in",
     ),
-    (compressed_lie, Reason.TOO_LARGE, "are to give 42948362250 bytes"),
+    (compressed_lie, Reason.TOO_LARGE, "would have to expand to 42948362250 bytes"),
     (segmentation, Reason.NOT_AN_IMAGE, "modality SEG"),
     (report, Reason.NOT_AN_IMAGE, r"no image slices \(modality CT\)"),
     (without("PixelData"), Reason.TRUNCATED, r"ends before its pixels \(CT Image"),
