@@ -22,6 +22,8 @@ from monai.transforms.utils import create_grid
 from monai.utils import convert_to_dst_type, ensure_tuple_rep
 from scipy.interpolate import CubicSpline
 
+from medseg.base.arguments import is_integer
+
 
 def interpolate_displacement(offsets: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """The displacement of every voxel, from that of the control points.
@@ -195,7 +197,7 @@ def _check_options(prob: float, grid: Sequence[int], sigma_px: float) -> None:
     if not 0 <= prob <= 1:
         raise ValueError(f"prob is from 0 to 1, got {prob}: pass for instance 0.5")
     if not isinstance(grid, list | tuple) or not all(
-        isinstance(points, int) and points >= 2 for points in grid
+        is_integer(points) and points >= 2 for points in grid
     ):
         raise ValueError(
             f"an elastic grid has 2 or more points along each axis, got {grid!r}: "

@@ -118,6 +118,7 @@ VERBS = ["inspect in", "inspect in --json", "doctor", LIST, "--help", "inspect -
 WRONG = "inspect --json --no-such-option"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("verb", [*VERBS, WRONG])
 def test_what_is_printed_and_cannot_be_written_is_an_error_of_one_line(study, verb):
     run = f"{sys.executable} -c 'from medseg.cli import main; main()' {verb}"

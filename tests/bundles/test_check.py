@@ -18,6 +18,7 @@ def _metadata_faults(folder, change):
     return find_faults(NAME, folder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", build.list_names(BUNDLES))
 def test_the_committed_bundles_have_no_fault(name, committed):
     assert find_faults(name, committed) == []

@@ -341,6 +341,7 @@ def test_a_picture_of_16_bits_is_refused_rather_than_cut_to_8(tmp_path, out):
     assert told.endswith("samples of Pillow mode I;16, not 8 bits: take the .mat files")
 
 
+@pytest.mark.long
 @pytest.mark.realdata
 def test_the_real_pictures_keep_124_slices_of_8_blocks(data_root, tmp_path):
     """Of 0 to 99, 4 blocks of 17; of 1000 to 1079, 3 of 17 and 5."""

@@ -146,6 +146,7 @@ def test_every_bundle_has_a_recipe():
     assert set(RECIPES) == set(build.list_names(REPOSITORY / "bundles"))
 
 
+@pytest.mark.long
 def test_one_epoch_leaves_weights_that_the_network_takes(workspace):
     state = torch.load(workspace.bundle / "models/model.pt", weights_only=True)
     assert all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point())
@@ -153,6 +154,7 @@ def test_one_epoch_leaves_weights_that_the_network_takes(workspace):
     assert len(heads) == 2  # X(0,1) and X(0,2) of the tiny network
 
 
+@pytest.mark.long
 def test_evaluation_scores_every_case_and_class(workspace):
     workspace.run("evaluate", "evaluating")
     config = ConfigParser.load_config_file(str(workspace.bundle / "evaluate.json"))

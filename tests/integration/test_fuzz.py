@@ -317,6 +317,7 @@ def run_broken(reader: str, tmp_path: Path) -> tuple[list[Case], subprocess.Comp
     return run_worker(corpus, "--count", "2", "--seconds", seconds)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("reader", "words"),
     [

@@ -155,6 +155,7 @@ def pruned(trained) -> Path:
     return trained
 
 
+@pytest.mark.long
 def test_pruning_scores_every_level_and_exports_the_smallest_within_the_tolerance(pruned):
     report = json.loads((pruned / "runs/liver/prune/prune.json").read_text())
     *levels, everything = report["levels"]
@@ -171,6 +172,7 @@ def test_pruning_scores_every_level_and_exports_the_smallest_within_the_toleranc
     assert exported["level"] == int(enough[0][1:])
 
 
+@pytest.mark.long
 def test_the_pruned_bundle_passes_every_check_and_its_weights_are_a_part_of_the_whole(pruned):
     assert find_faults(str(pruned / "bundles/liver_pruned")) == []
     part, whole = (
@@ -181,6 +183,7 @@ def test_the_pruned_bundle_passes_every_check_and_its_weights_are_a_part_of_the_
     assert all(torch.equal(value, whole[key]) for key, value in part.items())
 
 
+@pytest.mark.long
 def test_the_pruned_bundle_segments_as_the_whole_one_in_fast_mode(pruned):
     image = str(pruned / "data/liver/imagesTs/liver_008.nii.gz")
     chosen = json.loads((pruned / "runs/liver/prune/prune.json").read_text())["chosen"]
@@ -195,12 +198,14 @@ def test_the_pruned_bundle_segments_as_the_whole_one_in_fast_mode(pruned):
     assert np.array_equal(one[0], other[0])
 
 
+@pytest.mark.long
 def test_pruning_into_a_folder_that_is_there_is_refused(pruned):
     done = run(medseg("prune", *NETWORK), pruned)
     assert done.returncode == 2
     assert "liver_pruned exists: remove it, or name another folder" in last_line(done)
 
 
+@pytest.mark.long
 def test_a_pruned_bundle_cannot_be_pruned_again(pruned):
     done = run(medseg("prune", "-b", "bundles/liver_pruned"), pruned)
     assert done.returncode == 2

@@ -42,6 +42,7 @@ def test_monai_finds_a_fault_in_metadata_that_have_one(repository, tmp_path):
         verify_metadata(meta_file=str(broken), filepath=str(SCHEMA))
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # torch.jit warns that it is being retired
 @pytest.mark.parametrize("name", NAMES)
 def test_the_torchscript_that_monai_exports_gives_the_logits_of_the_network(

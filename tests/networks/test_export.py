@@ -62,6 +62,7 @@ def plain(tmp_path_factory):
     return network, {suffix: export(network, folder / f"plain{suffix}") for suffix in FORMATS}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_every_format_keeps_the_logits(suffix, plain):
     network, paths = plain
@@ -141,6 +142,7 @@ def test_pad_input_of_torchscript_takes_the_smallest_images_too(tmp_path):
     assert_same_logits(path, network, (1, 1), (8, 9), (4, 2))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", [".pt2", pytest.param(".onnx", marks=pytest.mark.slow)])
 def test_anisotropic_strides_keep_their_logits(suffix, tmp_path):
     network = build(3, **UNET, strides=[(1, 2, 2), (1, 3, 1)], kernel_size=[(1, 3, 3)] * 3)
@@ -149,6 +151,7 @@ def test_anisotropic_strides_keep_their_logits(suffix, tmp_path):
     assert_same_logits(path, network, (2, 12, 4), (5, 18, 6))
 
 
+@pytest.mark.long
 def test_onnx_names_its_tensors_and_axes_holds_its_weights_and_is_quiet(tmp_path, capfd, recwarn):
     network = build(3).prune(1)
     export(network, tmp_path / "network.onnx")

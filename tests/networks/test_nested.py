@@ -89,6 +89,7 @@ SMALL_DEPTH = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("depth", SMALL_DEPTH)
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("topology", TOPOLOGIES)

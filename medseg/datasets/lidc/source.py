@@ -23,6 +23,7 @@ from medseg.datasets.lidc.marks import Stack
 from medseg.datasets.lidc.slices_as_scanned import OriginalSlices
 from medseg.geometry import Geometry
 from medseg.ingest import Series, find_series
+from medseg.ingest.formats import is_named_dicom
 
 logger = logging.getLogger(__name__)
 
@@ -182,8 +183,10 @@ def _find_dicom_folders(source: Path) -> Iterator[Path]:
 
 
 def _is_dicom(path: Path) -> bool:
-    if path.suffix.lower() in (".dcm", ".xml") or path.name.startswith("."):
-        return path.suffix.lower() == ".dcm" and not path.name.startswith(".")
+    if path.name.startswith(".") or path.suffix.lower() == ".xml":
+        return False
+    if is_named_dicom(path):
+        return True
     if not os.path.isfile(path):  # a link to nothing, a pipe
         return False
     try:

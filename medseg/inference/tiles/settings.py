@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from medseg.base.arguments import check_choice, check_integers
+from medseg.base.arguments import check_choice, check_integers, is_integer
 from medseg.base.class_values import Classes
 from medseg.inference.tiles.tiling import Tiling
 from medseg.transforms.classes import logit_channels
@@ -43,9 +43,9 @@ class Settings:
         check_choice("weights", self.weights, WEIGHTS)
         check_choice("output", self.output, OUTPUTS)
         size, flips, patch = self.batch_size, self.flips, self.patch_size
-        if type(size) is not int or size < 1:
+        if not is_integer(size) or size < 1:
             raise ValueError(f"batch_size is a whole number from 1 on, got {size!r}: pass 1")
-        if not isinstance(flips, Sequence) or not all(type(axis) is int for axis in flips):
+        if not isinstance(flips, Sequence) or not all(map(is_integer, flips)):
             raise ValueError(f"flips is a list of axes, got {flips!r}: pass for instance [0, 1]")
         if patch is not None:
             rule = "a patch has 1 voxel or more along each axis"

@@ -37,7 +37,7 @@ from medseg.ingest.dicom.header import (
 from medseg.ingest.dicom.header.slice import PixelData, Slice
 from medseg.ingest.dicom.pixels.pixel_data import count_zeros_at_end, measure_pixels
 from medseg.ingest.dicom.pixels.real_world import apply_real_world_values
-from medseg.ingest.formats import is_volume_file
+from medseg.ingest.formats import is_named_dicom, is_volume_file
 from medseg.ingest.packing import PACKED_SUFFIXES, find_packing, holds_packed_dicom
 from medseg.ingest.reasons import IngestError, Reason
 
@@ -114,14 +114,14 @@ def read_header(path: Path) -> Slice | None:
 
 def _refuse_if_meant_to_be_dicom(path: Path) -> None:
     size = path.stat().st_size
-    if size and path.suffix.lower() == ".dcm" and (packing := find_packing(path)):
+    if size and is_named_dicom(path) and (packing := find_packing(path)):
         raise IngestError(Reason.UNREADABLE, f"{path} is a {packing} file: unpack it")
     if path.suffix.lower() not in PACKED_SUFFIXES and holds_packed_dicom(path):
         finding = f"{path} is a DICOM file packed with gzip: unpack it"
         raise IngestError(Reason.UNREADABLE, finding)
-    if size and path.suffix.lower() == ".dcm" and (known := make_content_error(path)):
+    if size and is_named_dicom(path) and (known := make_content_error(path)):
         raise IngestError(Reason.UNREADABLE, known.finding)
-    if (size == 0 and not is_volume_file(path)) or path.suffix.lower() == ".dcm":
+    if (size == 0 and not is_volume_file(path)) or is_named_dicom(path):
         raise IngestError(
             Reason.UNREADABLE, f"{path} has {size} bytes and no DICOM prefix at byte 128"
         )

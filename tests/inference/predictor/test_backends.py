@@ -78,6 +78,7 @@ def test_onnx_runtime_exports_at_the_first_images(network, monkeypatch):
         run(torch.zeros(1, 1, 16, 16))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not is_installed("onnxruntime"), reason="onnxruntime is not installed")
 def test_onnx_runtime_has_the_weights_of_its_making_and_exports_them_once(network, monkeypatch):
     exported = []

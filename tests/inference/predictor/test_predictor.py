@@ -40,6 +40,7 @@ def test_each_backend_gives_the_logits_of_the_network_at_any_shape(backend, dims
             torch.testing.assert_close(fast(image), network(image), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.long
 def test_onnx_runtime_gives_the_logits_of_the_network():
     network = small()
     image = torch.randn(2, 1, 24, 16)

@@ -66,7 +66,8 @@ def test_a_pass_is_measured_to_take_that_much_and_no_more_than_its_workspace():
     shape = (1, 1, 512, 512)
     turns = (peak_bytes(network, shape, forward=_forward) for _ in range(2))
     measured = max(turns)  # under load the system may take pages back meanwhile
-    assert 0.9 < measured / footprint(network, shape).peak_bytes < 2.2
+    # the workspace of a convolution depends on the threads that are free
+    assert 0.9 < measured / footprint(network, shape).peak_bytes < 2.5
 
 
 def _forward(image, network):
