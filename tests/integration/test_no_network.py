@@ -143,8 +143,8 @@ def test_converting_for_openvino_sends_nothing(workspace, tmp_path):
     home.mkdir()
     code = """
 import medseg, openvino, torch
-from medseg.inference.predictor.openvino import converted
-converted(torch.nn.Conv2d(1, 1, 3).eval(), (1, 1, 8, 8))
+from medseg.inference.predictor.openvino import convert
+convert(torch.nn.Conv2d(1, 1, 3).eval(), (1, 1, 8, 8))
 """
     assert _run(["-c", code], workspace, home) == ""
     assert _left(home) == []
