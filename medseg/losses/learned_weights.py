@@ -71,6 +71,7 @@ class LearnedWeightsLoss(nn.Module):
 
     @property
     def weights(self) -> list[float]:
+        """The weights of the heads as learned so far, deepest head first."""
         weights: list[float] = torch.exp(-self.log_scales.detach()).tolist()
         return weights
 

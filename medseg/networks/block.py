@@ -106,6 +106,7 @@ class Tap(nn.Module):
         self.checkpointing = False
 
     def forward(self, features: dict[str, Tensor]) -> Tensor:
+        """Give the map of the encoder, and release the maps that are read last here."""
         for source in self.last_reads:
             del features[source]
         return self.dropout(features[self.source])

@@ -38,6 +38,7 @@ class ClassGuide(nn.Module):
         self.conv = layers.head(in_channels, max(1, out_channels - 1))
 
     def forward(self, deepest: Tensor) -> Tensor:
+        """(B, C, *spatial) of the deepest node to presence logits, (B, classes, 1, ...)."""
         logits = self.conv(self.dropout(deepest))
         return torch.amax(logits, list(range(2, logits.dim())), keepdim=True)
 

@@ -153,6 +153,7 @@ class CentreCrop(torch.nn.Module):
         self.margin = list(margin)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, *spatial) to the same, smaller by twice the margin along each axis."""
         for axis, width in enumerate(self.margin):
             x = x.narrow(axis + 2, width, x.shape[axis + 2] - 2 * width)
         return x

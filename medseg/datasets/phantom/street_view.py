@@ -88,14 +88,17 @@ class View:
 
     @property
     def wide(self) -> float:
+        """Width of the picture, in heights of it."""
         return self.ids.shape[1] * self.pixel
 
     @property
     def road(self) -> Mask:
+        """The pixels of the road."""
         return self.ids == _ROAD
 
     @property
     def own_lane(self) -> Mask:
+        """The pixels of the road on the right of its middle line."""
         return self.road & (self.course.across(self.x, self.y) > 0)
 
     def fill(self, where: Mask, colour: ArrayLike, *, label_id: int) -> None:

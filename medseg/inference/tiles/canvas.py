@@ -58,9 +58,15 @@ class LogitsCanvas:
         self._logits[place] = logits.to(self.device)
 
     def result(self) -> Tensor:
+        """The logits of all boxes.
+
+        Raises:
+            ValueError: no box was given.
+        """
         if self._logits is None:
             raise ValueError(
-                "skip excluded every window, so the number of classes is unknown: relax skip"
+                "skip excluded every window, so the number of classes is unknown: pass a skip that "
+                "excludes fewer windows"
             )
         return self._logits
 
@@ -84,6 +90,7 @@ class LabelCanvas:
             label[0][box] = label_from_logits(each, regions=self.regions)[0].to(label)
 
     def result(self) -> Tensor:
+        """The classes of all boxes; 0, the background, where no box lay."""
         return self._label
 
 
@@ -146,6 +153,7 @@ class ProbabilityFile:
         self.canvas.put(box, logits)
 
     def result(self) -> Tensor:
+        """The answer of the other canvas, once all probabilities are on the disk."""
         if self._values is not None:
             self._values.flush()
         return self.canvas.result()

@@ -52,12 +52,14 @@ def read_fields(path: Path) -> tuple[Fields, Fields, list[str], int]:
 
 
 def get_field(fields: Fields, name: str, path: Path) -> str:
+    """The text of a field. Raises IngestError, "unreadable", where it is absent."""
     if name not in fields:
         raise IngestError(Reason.UNREADABLE, f"the header of {path} lacks the field {name}")
     return fields[name]
 
 
 def get_data_file(fields: Fields) -> str:
+    """The name of the file that holds the voxels; "" where the header's own file does."""
     return fields.get("data file", fields.get("datafile", ""))
 
 
@@ -71,6 +73,7 @@ def get_whole(fields: Fields, names: tuple[str, ...], path: Path) -> int:
 
 
 def get_dimension(fields: Fields, path: Path) -> int:
+    """The number of axes. Raises IngestError, "unreadable", where it is absent."""
     get_field(fields, "dimension", path)
     return get_whole(fields, ("dimension",), path)
 

@@ -25,10 +25,12 @@ SHORTEST_MM = 1e-9
 
 
 def mixed_size(slices: Sequence[Slice]) -> str:
+    """Say which matrix sizes the slices have, where they have several; else ""."""
     return list_several({f"{s.rows}x{s.columns}" for s in slices}, "matrix sizes (rows x columns)")
 
 
 def missing_geometry(slices: Sequence[Slice]) -> str:
+    """Say what the first slice without a complete position lacks; "" where none lacks any."""
     found = (
         f"{s.name} lacks {', '.join(absent)}" for s in slices if (absent := list_absent_geometry(s))
     )
@@ -51,6 +53,7 @@ def list_absent_geometry(header: Slice) -> list[str]:
 
 
 def invalid_geometry(slices: Sequence[Slice]) -> str:
+    """Say which slice has a position, orientation or spacing that cannot be; else ""."""
     for s in slices:
         if not np.isfinite(np.concatenate([s.position, s.orientation, s.pixel_spacing_mm])).all():
             return f"{s.name} has a position, orientation or spacing that is not finite"
@@ -66,12 +69,14 @@ def invalid_geometry(slices: Sequence[Slice]) -> str:
 
 
 def mixed_frame_of_reference(slices: Sequence[Slice]) -> str:
+    """Say which frames of reference the slices state, where there are several; else ""."""
     if is_uid_per_file((s.path, s.frame_of_reference) for s in slices):
         return ""
     return list_several({s.frame_of_reference for s in slices} - {""}, "frames of reference")
 
 
 def mixed_orientation(slices: Sequence[Slice]) -> str:
+    """Say by how much direction cosines differ, where it is more than rounding; else ""."""
     cosines = np.array([s.orientation for s in slices])
     spread = np.abs(cosines - cosines[0]).max()
     if spread <= ORIENTATION_TOLERANCE:
@@ -80,6 +85,7 @@ def mixed_orientation(slices: Sequence[Slice]) -> str:
 
 
 def mixed_spacing(slices: Sequence[Slice]) -> str:
+    """Say in which range pixel spacings lie, where they differ; else ""."""
     spacings = np.array([s.pixel_spacing_mm for s in slices])
     if np.ptp(spacings, axis=0).max() <= PIXEL_SPACING_TOLERANCE_MM:
         return ""

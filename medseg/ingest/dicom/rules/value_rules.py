@@ -16,6 +16,7 @@ _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def pixel_format(slices: Sequence[Slice]) -> str:
+    """Say what is unsupported or contradictory in the format of the samples; else ""."""
     for s in slices:
         if s.has_modality_lut:
             return "values go through a Modality LUT Sequence"
@@ -34,6 +35,7 @@ def pixel_format(slices: Sequence[Slice]) -> str:
 
 
 def missing_rescale(slices: Sequence[Slice]) -> str:
+    """Say how many slices lack the rescale that their kind of image needs; else ""."""
     lacking = [s for s in slices if lacks_rescale(s)]
     if lacking:
         kind = lacking[0].rescaled_kind
@@ -42,6 +44,7 @@ def missing_rescale(slices: Sequence[Slice]) -> str:
 
 
 def lacks_rescale(header: Slice) -> bool:
+    """Whether a slice of a kind that is rescaled lacks its slope or intercept."""
     is_whole = header.slope is not None and header.intercept is not None
     return bool(header.rescaled_kind) and not is_whole
 
