@@ -217,20 +217,6 @@ def previewed(image, label, out, **options):
     return np.asarray(Image.open(out / "a.png"))
 
 
-@pytest.fixture
-def captions(monkeypatch):
-    """The texts below the planes of each preview that is drawn."""
-    seen = []
-    draw_line = preview._draw_line
-
-    def note(draw, line, *, y):
-        seen.extend(text for _, _, text in line)
-        draw_line(draw, line, y=y)
-
-    monkeypatch.setattr(preview, "_draw_line", note)
-    return seen
-
-
 @pytest.mark.parametrize("matrix", GRIDS.values(), ids=GRIDS.keys())
 @pytest.mark.parametrize("seen", ["as it is", "coarser", "spaced"])
 def test_the_volume_in_the_preview_is_that_of_the_file_that_is_written(

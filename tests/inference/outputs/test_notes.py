@@ -18,26 +18,11 @@ from medseg.inference import (
     WritePicturePreviewd,
     WritePreviewd,
 )
-from medseg.inference.outputs import preview
 from medseg.inference.outputs.notes import add_notes, notes_of, shorten
 
 NOTES = ["forced: this is a label map", "the DICOM header says HEAD"]
 SHOWN = ["FORCED: this is a label map", "WARNING: the DICOM header says HEAD"]
 SHAPE = (24, 24, 12)
-
-
-@pytest.fixture
-def captions(monkeypatch):
-    """The texts below the planes of each preview that is drawn."""
-    seen = []
-    draw_line = preview._draw_line
-
-    def note(draw, line, *, y):
-        seen.extend(text for _, _, text in line)
-        draw_line(draw, line, y=y)
-
-    monkeypatch.setattr(preview, "_draw_line", note)
-    return seen
 
 
 def volume(notes):
