@@ -1,4 +1,4 @@
-"""In turn: ways timed side by side, what their times depend on, and the page that tells both."""
+"""In turn: time several ways side by side, and write the times and the machine to a page."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Workloads: a CT segmented, or a network trained, in one of the ways that are compared."""
+"""Workloads: segment a CT or train a network in each of the ways that are compared."""
 
 import statistics
 import time

@@ -72,16 +72,31 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--volume", type=Path, help="a CT, DICOM or NIfTI")
-    parser.add_argument("--label", type=Path, help="its organ; Dice with it is told, too")
-    parser.add_argument("--workloads", nargs="+", default=["slices", "crop"], choices=WORKLOADS)
-    parser.add_argument("--rounds", type=int, default=2, help="times in turn (%(default)s)")
     parser.add_argument(
-        "--stock-rounds", type=int, default=2, help="with MONAI as it comes (%(default)s)"
+        "--volume", type=Path, help="the CT to segment: a DICOM folder or a NIfTI file"
     )
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
     parser.add_argument(
-        "--weights", type=Path, help="folder of bench2d.pt and bench3d.pt; random if left out"
+        "--label",
+        type=Path,
+        help="the label map of the CT; needed for training, else Dice with it is added",
+    )
+    parser.add_argument("--workloads", nargs="+", default=["slices", "crop"], choices=WORKLOADS)
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="measurements of each pipeline (%(default)s)"
+    )
+    parser.add_argument(
+        "--stock-rounds",
+        type=int,
+        default=2,
+        help="measurements of MONAI with its defaults (%(default)s)",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count(), help="threads of PyTorch (%(default)s)"
+    )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        help="folder with bench2d.pt and bench3d.pt; random weights without it",
     )
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "benchmarks")
     parser.add_argument("--job", help=argparse.SUPPRESS)  # one measurement, in its own process

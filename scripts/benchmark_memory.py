@@ -61,11 +61,19 @@ class Row:
 def main(arguments: list[str] | None = None) -> int:
     """Measure every case, and write a Markdown page and the same numbers as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3, help="times in turn (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=3, help="processes a peak (%(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of torch (%(default)s)")
-    parser.add_argument("--image", type=int, default=512, help="side of the 2D image (%(default)s)")
-    parser.add_argument("--volume", type=int, default=96, help="side of the volume (%(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="timings of each network (%(default)s)"
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="processes that measure each peak (%(default)s)"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (%(default)s)")
+    parser.add_argument(
+        "--image", type=int, default=512, help="side of the 2D image in pixels (%(default)s)"
+    )
+    parser.add_argument(
+        "--volume", type=int, default=96, help="side of the volume in voxels (%(default)s)"
+    )
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "benchmarks")
     parser.add_argument("--job", help=argparse.SUPPRESS)  # one measurement, in its own process
     given = sys.argv[1:] if arguments is None else arguments

@@ -42,13 +42,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Time the ways in turn, hold their label maps against float32, write the page."""
     given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="(%(default)s)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
-    parser.add_argument("--device", default="cpu", help="(%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="timings of each way (%(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads (%(default)s)")
+    parser.add_argument("--device", default="cpu", help="device of PyTorch (%(default)s)")
     parser.add_argument(
         "--agree", nargs=2, action="append", default=[], metavar=("BUNDLE", "INPUT")
     )
-    parser.add_argument("--cases", type=int, default=60, help="most of an INPUT (%(default)s)")
+    parser.add_argument(
+        "--cases", type=int, default=60, help="the most cases taken from INPUT (%(default)s)"
+    )
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "benchmarks")
     args = parser.parse_args(given)
     keep_freed_pages()

@@ -26,9 +26,15 @@ STEP_MM = 1.25
 def main(arguments: list[str] | None = None) -> int:
     """Write a series, check that both ways read the same, time them, and write the pages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=512, help="rows and columns (%(default)s)")
-    parser.add_argument("--slices", type=int, default=300, help="files (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=7, help="times in turn (%(default)s)")
+    parser.add_argument(
+        "--size", type=int, default=512, help="rows and columns of a slice (%(default)s)"
+    )
+    parser.add_argument(
+        "--slices", type=int, default=300, help="slices, one file each (%(default)s)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="timings of each reader (%(default)s)"
+    )
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "benchmarks")
     given = sys.argv[1:] if arguments is None else arguments
     args = parser.parse_args(given)

@@ -38,11 +38,15 @@ class Way:
 def main(arguments: list[str] | None = None) -> int:
     """Write a phantom, measure, and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=4, help="volumes (default: %(default)s)")
-    parser.add_argument("--size", type=int, default=512, help="rows and columns (%(default)s)")
-    parser.add_argument("--slices", type=int, default=64, help="slices of a volume (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="times in turn (%(default)s)")
-    parser.add_argument("--per-round", type=int, default=6, help="slices each (%(default)s)")
+    parser.add_argument("--cases", type=int, default=4, help="number of volumes (%(default)s)")
+    parser.add_argument(
+        "--size", type=int, default=512, help="rows and columns of a slice (%(default)s)"
+    )
+    parser.add_argument("--slices", type=int, default=64, help="slices in a volume (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="timings of each way (%(default)s)")
+    parser.add_argument(
+        "--per-round", type=int, default=6, help="slices read in each timing (%(default)s)"
+    )
     args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         root = phantom.write(

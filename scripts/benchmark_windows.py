@@ -1,4 +1,4 @@
-"""Benchmark windows: by how much a label map depends on the windows, norm by norm.
+"""Benchmark windows: how much a label map depends on the windows, for each norm.
 
 python scripts/benchmark_windows.py --volume data/ircad_01 --weights batch=a.pt instance=b.pt
 """
@@ -43,17 +43,21 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--volume", type=Path, required=True, help="folder of image.nii.gz and label.nii.gz"
+        "--volume", type=Path, required=True, help="folder with image.nii.gz and label.nii.gz"
     )
     parser.add_argument(
         "--weights",
         nargs="+",
         required=True,
         metavar="NORM=FILE",
-        help="of a 2D network with that norm, see train_benchmark.py",
+        help="a norm and the weights of a 2D network that has it (train_benchmark.py writes them)",
     )
-    parser.add_argument("--every", type=int, default=8, help="take each such slice (%(default)s)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="(%(default)s)")
+    parser.add_argument(
+        "--every", type=int, default=8, help="segment every n-th slice (%(default)s)"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count(), help="threads of PyTorch (%(default)s)"
+    )
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "benchmarks")
     args = parser.parse_args(given)
     keep_freed_pages()

@@ -1,4 +1,4 @@
-"""Count what the checks of a bundle say of its held-out cases, and of images of another kind.
+"""Count the findings that the checks of a bundle give on its held-out cases and on other images.
 
 python scripts/count_findings.py bundles/nuclei --dataset_dir DIR [--fold 0 --seed 0]
 python scripts/count_findings.py bundles/nuclei --images 'FOLDER/*.jpg'
@@ -33,9 +33,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
     parser.add_argument(
-        "--images", help="pattern of other images, which are read as it reads its own"
+        "--images",
+        help="pattern of other images to count instead; the bundle reads them as its own",
     )
-    parser.add_argument("--section", default="validation", help="section of the dataset")
+    parser.add_argument(
+        "--section", default="validation", help="section of the dataset (%(default)s)"
+    )
     args, overrides = parser.parse_known_args()
     logging.disable(logging.WARNING)
     images, said = Counter[str](), Counter[str]()

@@ -20,8 +20,13 @@ SIZE = 128
 def main() -> int:
     """Run the stages in turn; the exit status is that of the first stage that fails."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("demo"), help="default: %(default)s")
-    parser.add_argument("--epochs", type=int, default=6, help="default: %(default)s")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        help="folder for everything the demo writes (%(default)s)",
+    )
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of training (%(default)s)")
     args = parser.parse_args()
     started = time.monotonic()
     tell(NOTE)

@@ -1,4 +1,4 @@
-"""Docs site: what the site holds beside docs/: a page per package, and each bundle's card.
+"""Docs site: the pages beside docs/, one for each package and one for each model card.
 
 MkDocs calls the functions below, see `hooks` in mkdocs.yml. `make docs` builds the site.
 """

@@ -178,7 +178,9 @@ def is_current() -> bool:
 def main() -> int:
     """Exit status 1 if `--check` finds a picture that is not what the imports draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing, only tell")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when the drawing is out of date"
+    )
     if not parser.parse_args().check:
         draw(PICTURE)
     elif not is_current():

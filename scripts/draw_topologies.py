@@ -16,8 +16,15 @@ DEPTH = 4
 def main() -> int:
     """Exit status 1 if `--check` finds a picture that is not what the code draws."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing, only tell")
-    parser.add_argument("--out", type=Path, default=Path("docs/explanation"), help="%(default)s")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when a drawing is out of date"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("docs/explanation"),
+        help="folder for the drawings (%(default)s)",
+    )
     args = parser.parse_args()
     odd = []
     for name in TOPOLOGIES:

@@ -25,10 +25,16 @@ def main() -> int:
     """Exit status 0 when every stage is done; the scores are printed as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slices", type=Path, required=True, help="folder with images and masks")
-    parser.add_argument("--ct", type=Path, nargs=2, metavar=("IMAGE", "LABEL"), help="a real CT")
+    parser.add_argument(
+        "--ct",
+        type=Path,
+        nargs=2,
+        metavar=("IMAGE", "LABEL"),
+        help="a real CT and its label map, to segment at the end",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/liver_slices"))
-    parser.add_argument("--epochs", type=int, default=60, help="default: %(default)s")
-    parser.add_argument("--weights", type=Path, help="score these instead of training")
+    parser.add_argument("--epochs", type=int, default=60, help="epochs of training (%(default)s)")
+    parser.add_argument("--weights", type=Path, help="weights to score instead of training")
     args = parser.parse_args()
     weights = args.weights or args.out / "model.pt"
     common = ["-b", "bundles/liver_slices", "--weights", str(weights)]

@@ -1,4 +1,4 @@
-"""Train the benchmark's weights: one CT learnt by heart, so that label maps can be compared.
+"""Train the benchmark networks on one CT until they fit it, so that label maps can be compared.
 
 python scripts/train_benchmark.py --case data/ircad_01 --dims 3 --out bench3d.pt
 """
@@ -32,13 +32,15 @@ logger = logging.getLogger(__name__)
 def main(arguments: list[str] | None = None) -> int:
     """Train, and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", type=Path, required=True, help="image.nii.gz and label.nii.gz")
+    parser.add_argument(
+        "--case", type=Path, required=True, help="folder with image.nii.gz and label.nii.gz"
+    )
     parser.add_argument("--dims", type=int, choices=(2, 3), required=True)
-    parser.add_argument("--norm", default=NORM, help="(%(default)s)")
-    parser.add_argument("--steps", type=int, help=f"default: {STEPS}")
-    parser.add_argument("--start", type=Path, help="weights to go on from; random if left out")
-    parser.add_argument("--threads", type=int, default=1, help="(%(default)s)")
-    parser.add_argument("--out", type=Path, required=True, help="a .pt file")
+    parser.add_argument("--norm", default=NORM, help="norm of the network (%(default)s)")
+    parser.add_argument("--steps", type=int, help=f"optimiser steps ({STEPS[2]})")
+    parser.add_argument("--start", type=Path, help="weights to start from; random without it")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="the .pt file to write")
     args = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     keep_freed_pages()
