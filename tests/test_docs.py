@@ -3,6 +3,7 @@
 import ast
 import doctest
 import json
+import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -21,7 +22,10 @@ from medseg.networks import NestedUNet
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = sorted(
-    [*(REPOSITORY / "docs").rglob("*.md"), REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md"]
+    [
+        *(REPOSITORY / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+        *(page for folder in ("docs", "bundles") for page in (REPOSITORY / folder).rglob("*.md")),
+    ]
 )
 MISSPELT = {"max_epoch"}
 """Keys that the pages misspell to show the refusal."""
@@ -68,10 +72,12 @@ def test_every_medseg_verb_exists(page):
 
 
 @on_every_page
-def test_every_override_is_a_key_of_the_liver_bundle_or_an_option(page):
+def test_every_override_is_a_key_of_its_bundle_or_an_option(page):
     allowed = {*options(), *OF_LIDC, *PASSED_ON, *OF_OTHER_TOOLS, *MISSPELT}
-    configs = [liver(workflow) for workflow in WORKFLOWS]
-    configs.append(tracking_keys("mlflow", liver("train")))
+    parts = page.relative_to(REPOSITORY).parts
+    bundle = parts[1] if parts[0] == "bundles" and parts[2] == "docs" else "liver"
+    configs = [read_config(workflow, bundle) for workflow in WORKFLOWS]
+    configs.append(tracking_keys("mlflow", read_config("train")))
     for code in code_of(page):
         if code.startswith("python scripts/"):
             continue  # with options of its own
@@ -92,18 +98,31 @@ def test_the_table_of_refusals_has_every_code_with_its_verdict_meaning_and_remed
 def test_the_stage_table_names_every_class_of_the_liver_configs():
     table = (REPOSITORY / "docs/index.md").read_text()
     for workflow in WORKFLOWS:
-        targets = re.findall(r'"_target_": "([\w.]+)"', json.dumps(liver(workflow)))
+        targets = re.findall(r'"_target_": "([\w.]+)"', json.dumps(read_config(workflow)))
         around = {"CaseMetrics", "VolumeReader", "SameGridd"}  # named with their module
         for name in {target.rpartition(".")[2] for target in targets} - around:
             assert f"`{name}`" in table, name
         assert all(name in table for name in around)
 
 
+def test_every_name_of_medseg_in_the_stage_table_exists():
+    table = (REPOSITORY / "docs/index.md").read_text().split("## The stages")[1]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| ")][2:]
+    named = [
+        (row[1].strip().split()[0].strip(":"), re.findall(r"`([\w.]+)`", row[2])) for row in rows
+    ]
+    for stage, names in named:
+        for name in names:
+            full = name if name.startswith("medseg.") else f"medseg.{stage}.{name}"
+            assert pkgutil.resolve_name(full), full
+    assert sum(len(names) for _, names in named) > 50
+
+
 def test_the_stage_table_names_keys_of_the_liver_configs_only():
     table = (REPOSITORY / "docs/index.md").read_text().split("## The stages")[1]
     rows = [line.split("|") for line in table.splitlines() if line.startswith("| ")][2:]
     keys = {key for row in rows for key in re.findall(r"`(\w+)`", row[4])}
-    assert keys <= set().union(*(liver(workflow) for workflow in WORKFLOWS))
+    assert keys <= set().union(*(read_config(workflow) for workflow in WORKFLOWS))
     assert len(keys) > 40
 
 
@@ -115,7 +134,7 @@ def test_the_numbers_of_parameters_are_those_of_the_liver_network():
         parameters = sum(p.numel() for p in counted.parameters())
         row = f"| {name} | {len(counted.nodes)} | {parameters:,} | {counted.total_stride[0]} |"
         assert row in page
-    chosen = liver("train")
+    chosen = read_config("train")
     assert (chosen["channels"], chosen["norm"]) == ([32, 64, 128, 256, 512], "batch")
 
 
@@ -134,8 +153,8 @@ def code_of(page: Path) -> Iterator[str]:
     yield from re.findall(r"`([^`]+)`", fence.sub("", text))
 
 
-def liver(workflow: str) -> dict:
-    return json.loads((REPOSITORY / f"bundles/liver/configs/{workflow}.json").read_text())
+def read_config(workflow: str, bundle: str = "liver") -> dict:
+    return json.loads((REPOSITORY / f"bundles/{bundle}/configs/{workflow}.json").read_text())
 
 
 def options() -> set[str]:
