@@ -24,7 +24,7 @@ from medseg.cli.bundles import bundles_app
 from medseg.cli.data_verbs import download, inspect, phantom, prepare
 from medseg.cli.errors import DONE, SOME_FAILED
 from medseg.cli.output import say_where_possible
-from medseg.cli.usage import BAD_ARGUMENTS, PlainGroup
+from medseg.cli.usage import BAD_ARGUMENTS, PlainCommand, PlainGroup
 from medseg.cli.workflow_verbs import evaluate, export, prune, segment, train
 
 _HELP = {"-h", "--help"}
@@ -69,7 +69,8 @@ _VERBS: tuple[Callable[..., None], ...] = (
 for _verb in _VERBS:
     _lines = cleandoc(_verb.__doc__ or "")
     _help = re.sub(r"(?<!\n)\n(?!\n)", " ", _lines)  # a paragraph fills the width of the terminal
-    app.command(help=_help, **(_OVERRIDES if _verb.__name__ in _TAKE_OVERRIDES else {}))(_verb)
+    _more = _OVERRIDES if _verb.__name__ in _TAKE_OVERRIDES else {}
+    app.command(cls=PlainCommand, help=_help, **_more)(_verb)
 app.add_typer(bundles_app, name="bundles")
 
 

@@ -9,8 +9,10 @@ from medseg.base.console_streams import require_output
 from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli.output import say
 from medseg.cli.paths import PathOption, check_bundle_names
+from medseg.cli.usage import PlainCommand, PlainSubgroup
 
 bundles_app = typer.Typer(
+    cls=PlainSubgroup,
     help="List, build and check bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -18,12 +20,14 @@ bundles_app = typer.Typer(
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(help="Bundles to take. Default: all.", callback=check_bundle_names),
+    typer.Argument(
+        metavar="NAMES...", help="Names of bundles. Default: all.", callback=check_bundle_names
+    ),
 ]
 BundlesDir = Annotated[Path, PathOption(help="Folder of the bundles and their layers.")]
 
 
-@bundles_app.command("list")
+@bundles_app.command("list", cls=PlainCommand)
 def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
     """List the bundles, what each one segments, and whether it has weights.
 
@@ -42,7 +46,7 @@ def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
             say(f"{name:<16} {weights:<11} {task}")
 
 
-@bundles_app.command("build")
+@bundles_app.command("build", cls=PlainCommand)
 def build_bundles(
     names: Names = None,
     bundles_dir: BundlesDir = Path("bundles"),
@@ -59,7 +63,7 @@ def build_bundles(
                 say(f"written {path}")
 
 
-@bundles_app.command("check")
+@bundles_app.command("check", cls=PlainCommand)
 def check_bundles(
     names: Names = None,
     bundles_dir: BundlesDir = Path("bundles"),

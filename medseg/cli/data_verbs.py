@@ -19,11 +19,12 @@ from medseg.cli.output import say, say_lines
 from medseg.cli.paths import PathArgument, PathOption, refuse_override
 
 _KINDS = "ct, slices, chest, mr, brain, microscopy, membrane, endoscopy, road or city."
+_NAME = typer.Argument(metavar="NAME", help="Name of the dataset, the same as its bundle's.")
 _GO_ON = "finished files are kept, run it again to go on"
 
 
 def phantom(
-    kind: Annotated[str, typer.Argument(help=_KINDS)],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=_KINDS)],
     out: Annotated[Path, PathOption("--out", "-o", help="Folder to write into: new or empty.")],
     cases: Annotated[int, WholeOption(help="Cases with labels, for training.")] = 10,
     test_cases: Annotated[int, WholeOption(help="Test cases, as NIfTI and as DICOM.")] = 1,
@@ -57,7 +58,7 @@ def phantom(
 
 
 def download(
-    name: Annotated[str, typer.Argument(help="The dataset; it has the name of its bundle.")],
+    name: Annotated[str, _NAME],
     out: Annotated[Path, PathOption("--out", "-o", help="Folder to download into.")],
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="Accept the licence, which is shown first.")
@@ -86,7 +87,7 @@ def download(
 
 def prepare(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The dataset; it has the name of its bundle.")],
+    name: Annotated[str, _NAME],
     source: Annotated[Path, PathOption("--source", "-s", help="Published folder or archive.")],
     out: Annotated[Path, PathOption("--out", "-o", help="Folder to write into.")],
 ) -> None:
@@ -115,7 +116,7 @@ def prepare(
 
 def inspect(
     path: Annotated[Path, PathArgument(help="A folder, DICOMDIR, DICOM or volume file.")],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, with full UIDs.")] = (False),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with full UIDs.")] = False,
     resample: Annotated[
         bool, typer.Option(help="Accept irregular series that can be resampled.")
     ] = False,
@@ -125,11 +126,13 @@ def inspect(
     ] = None,
     affine: Annotated[
         str | None,
-        typer.Option(help="Affine to use where a NIfTI file has two: sform or qform."),
+        typer.Option(metavar="NAME", help="Affine to use where a NIfTI has two: sform or qform."),
     ] = None,
     units: Annotated[
         str | None,
-        typer.Option(help="Unit of length in volume files: mm, cm, m, micron or stated."),
+        typer.Option(
+            metavar="UNIT", help="Unit of length in volume files: mm, cm, m, micron or stated."
+        ),
     ] = None,
 ) -> None:
     """List the image series and volume files in PATH, each with a verdict, without loading images.

@@ -45,4 +45,4 @@ def number(text: str | float) -> float:
 
 
 WholeOption = partial(typer.Option, parser=whole_number, metavar="INTEGER")
-NumberOption = partial(typer.Option, parser=number, metavar="FLOAT")
+NumberOption = partial(typer.Option, parser=number, metavar="NUMBER")

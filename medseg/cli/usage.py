@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from medseg.base.interrupts import STATUS
 from medseg.base.text import escape_unprintable
@@ -19,6 +19,22 @@ UsageError: Any = typer.BadParameter.__base__
 
 _WORDS = "medseg.words"
 _NEAR = 0.75  # share of letters in common, from which an option counts as misspelt
+
+
+class PlainCommand(TyperCommand):
+    """A verb in whose help a flag, which takes no value, has no type beside it."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The options and arguments, `--help` included."""
+        return _hide_types_of_flags(super().get_params(ctx))
+
+
+class PlainSubgroup(TyperGroup):
+    """A group of verbs below the outermost, with help as that of `PlainCommand`."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """The options, `--help` included."""
+        return _hide_types_of_flags(super().get_params(ctx))
 
 
 class PlainGroup(TyperGroup):
@@ -44,6 +60,17 @@ class PlainGroup(TyperGroup):
         words = ctx.meta[_WORDS]
         with _one_line(words, verb=" ".join(["medseg", *_find_verb(self, words)])):
             return super().invoke(ctx)
+
+    def get_params(self, ctx: Any) -> Any:
+        """The options, `--help` included; see `PlainCommand`."""
+        return _hide_types_of_flags(super().get_params(ctx))
+
+
+def _hide_types_of_flags(params: Any) -> Any:
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
 
 
 def _find_verb(group: Any, words: Sequence[str]) -> Iterator[str]:

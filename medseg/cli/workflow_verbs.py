@@ -61,7 +61,7 @@ def segment(
         bool,
         typer.Option(
             "--plan",
-            help="Print each case's window layout and memory estimate, and stop.",
+            help="Print each case's window layout and memory estimate, without segmenting.",
         ),
     ] = False,
 ) -> None:
@@ -70,8 +70,8 @@ def segment(
     [cyan]--key value[/], after INPUT, overrides any key of the bundle's inference.json:
     [cyan]--level 3[/] is the fast mode, [cyan]--existing skip[/] resumes an interrupted run,
     [cyan]--memory_limit 6GiB[/] refuses cases that need more memory, [cyan]--force[/] segments an
-    image although it does not look like those of the training. Other keys are device, weights,
-    predictor, roi_size, flips, skip and save_probabilities.
+    image even if it looks unlike the training images. Other keys are device, weights, predictor,
+    roi_size, flips, skip and save_probabilities.
 
     Example: [cyan]medseg segment study/ct -b bundles/liver -o masks[/]
     """
@@ -96,7 +96,7 @@ def prune(
     tolerance: Annotated[float, NumberOption(help="Points of IoU that may be lost.")] = 0.6,
     repeats: Annotated[int, WholeOption(help="How often each level is timed.")] = 20,
 ) -> None:
-    """Score and time each level of a trained bundle, and write the smallest good enough one.
+    """Score and time each level of a bundle, and write the smallest that is accurate enough.
 
     [cyan]--key value[/] overrides any key of the bundle's evaluate.json.
 
