@@ -53,13 +53,25 @@ class Geometry:
     def __post_init__(self) -> None:
         affine = np.array(self.affine, dtype=np.float64)
         if len(self.shape) != 3 or any(int(n) != n or n < 1 for n in self.shape):
-            raise ValueError(f"shape must be three positive integers, got {tuple(self.shape)}")
+            raise ValueError(
+                f"shape must be three positive integers, got {tuple(self.shape)}: give the number "
+                "of voxels along each axis, 1 for the third axis of a single slice"
+            )
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
-            raise ValueError(f"affine must be a finite (4, 4) matrix, got {affine.tolist()}")
+            raise ValueError(
+                f"affine must be a finite (4, 4) matrix, got {affine.tolist()}: give the matrix "
+                "from voxels to RAS+ millimetres"
+            )
         if not np.allclose(affine[3], (0, 0, 0, 1)):
-            raise ValueError(f"affine must end in the row (0, 0, 0, 1), got {affine[3].tolist()}")
+            raise ValueError(
+                f"affine must end in the row (0, 0, 0, 1), got {affine[3].tolist()}: transpose it "
+                "if the origin stands in that row"
+            )
         if _is_singular(affine[:3, :3]):
-            raise ValueError(f"affine must be invertible, got {affine.tolist()}")
+            raise ValueError(
+                f"affine must be invertible, got {affine.tolist()}: give three axes of which none "
+                "has length 0 and no two are parallel"
+            )
         affine.setflags(write=False)
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         object.__setattr__(self, "affine", affine)

@@ -156,8 +156,11 @@ def test_a_bundle_of_volumes_refuses_a_picture_in_one_line(tmp_path):
     picture = tmp_path / "photo.png"
     picture.write_bytes(b"a picture by its name")
     formats = "NIfTI, NRRD, MetaImage, MGH or DICOM"
-    told = f"{picture} is a picture: this bundle segments volumes ({formats})"
-    assert refusal("hippocampus", picture, tmp_path / "masks") == told
+    message = (
+        f"{picture} is a picture: this bundle segments volumes ({formats}), pass one or a folder "
+        "of them"
+    )
+    assert refusal("hippocampus", picture, tmp_path / "masks") == message
 
 
 # ---- the choices of inference

@@ -253,7 +253,7 @@ _DATASETS = (
             "download the manifest of the images and the XML annotations from "
             "https://www.cancerimagingarchive.net/collection/lidc-idri/",
             "open the manifest in the NBIA Data Retriever and fetch it into one folder",
-            "run medseg prepare with that folder as --source",
+            "run medseg prepare lung_nodule with that folder as --source",
         ),
     ),
     Dataset(

@@ -23,7 +23,10 @@ from medseg.ingest.volumes.file import list_files_of
 logger = logging.getLogger(__name__)
 
 _PROBABILITIES = ("_probabilities.npy", "_probabilities.json")  # what `ProbabilityFiles` writes
-_NEEDED = "this bundle segments volumes (NIfTI, NRRD, MetaImage, MGH or DICOM)"
+_NEEDED = (
+    "this bundle segments volumes (NIfTI, NRRD, MetaImage, MGH or DICOM), pass one or a folder of "
+    "them"
+)
 
 
 def find_cases(

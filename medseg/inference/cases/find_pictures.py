@@ -20,7 +20,7 @@ from medseg.ingest.formats import (
 
 logger = logging.getLogger(__name__)
 
-_NEEDED = f"this bundle segments pictures ({', '.join(PICTURES)})"
+_NEEDED = f"this bundle segments pictures ({', '.join(PICTURES)}), pass one or a folder of them"
 
 
 def find_pictures(
