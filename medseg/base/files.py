@@ -134,7 +134,7 @@ def no_file(place: Path) -> str | None:
     except OSError as error:
         if not os.path.islink(place):  # absent, or of a name that no file can have
             return None
-        return "a link in a circle" if error.errno == errno.ELOOP else "a link to nothing"
+        return "a link in a circle" if error.errno == errno.ELOOP else "a broken link"
     if stat.S_ISREG(mode):
         return None
     what = "a folder" if stat.S_ISDIR(mode) else "no file but a pipe, socket or device"

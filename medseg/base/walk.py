@@ -47,7 +47,7 @@ def describe_odd_entry(path: str | os.PathLike) -> str | None:
     try:
         mode = os.stat(path).st_mode
     except OSError:
-        return "a link to what is not there" if os.path.islink(path) else "not to be read"
+        return "a broken link" if os.path.islink(path) else "unreadable"
     return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "a pipe, socket or device"
 
 

@@ -82,11 +82,11 @@ class Watch:
         self._replaced[folder] = None
         logger.error(
             "%s was removed, moved or replaced while this run wrote to it. It was created again; "
-            "lost are: %s",
-            *(
-                folder,
-                shorten_list([file.name for file in gone]) if gone else "nothing of this run",
-            ),
+            "%s",
+            folder,
+            f"these files are lost: {shorten_list([file.name for file in gone])}"
+            if gone
+            else "no file of this run is lost",
         )
 
     def after(self, path: Path) -> None:

@@ -178,7 +178,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.CONFLICTING_MODALITY: "check which of the two is right before the values are used",
     Reason.REAL_WORLD_VALUES: "values are those of the mapping; check their unit before use",
     Reason.UNKNOWN_MODALITY: "values are taken as they are; check that they are what is expected",
-    Reason.ABSENT_BY_TURNS: "check that the slices are of one scan, and not of two by turns",
+    Reason.ABSENT_BY_TURNS: "check that the slices are of one scan, and not of two that alternate",
     Reason.FEWER_IMAGES: "check with the source that no slice is missing at an end",
     Reason.POSSIBLE_MOSAIC: "look at an image, and pass single slices where it shows several",
     Reason.UNLIKELY_VALUES: "compare some values with the source before use",

@@ -39,7 +39,7 @@ def odd(tmp_path, monkeypatch):
     os.mkfifo("pipe")
     with socket.socket(socket.AF_UNIX) as made:
         made.bind("socket")
-    link, other = "a link to what is not there", "a pipe, socket or device"
+    link, other = "a broken link", "a pipe, socket or device"
     return {"lost": link, "round": link, "to_null": other, "pipe": other, "socket": other}
 
 

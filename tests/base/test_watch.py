@@ -61,7 +61,7 @@ def test_a_folder_moved_removed_or_replaced_is_told_at_once_and_at_the_end(
     with caplog.at_level(logging.ERROR):
         write(out / "b.png")
     assert f"{out} was removed, moved or replaced" in caplog.text
-    assert "lost are: a.png" in caplog.text
+    assert "these files are lost: a.png" in caplog.text
     with pytest.raises(
         FileNotFoundError, match=r"lost: \S+/a\.png; these remain: 1 file \(b\.png\)"
     ) as caught:

@@ -81,7 +81,7 @@ def test_a_slice_that_is_a_link_to_nothing_is_left_out_and_named(folder, caplog)
     image.symlink_to("nowhere.png")
     found = {item["case"] for item in liver_slices.datalist(folder, folds=2)["training"]}
     assert image.stem not in found
-    assert f"links to nothing, pipes, devices or not to be read ({image.name})" in caplog.text
+    assert f"broken links, pipes, devices or unreadable ({image.name})" in caplog.text
 
 
 def test_a_slice_in_another_picture_format_is_a_slice(folder):

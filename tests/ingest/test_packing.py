@@ -77,7 +77,7 @@ def test_what_is_no_file_is_called_what_it_is_by_every_reader(tmp_path):
         os.mkfifo(tmp_path / name)
         (tmp_path / f"lost_{name}").symlink_to("nowhere")
         read = read_picture if name.endswith("png") else load
-        for path, what in ((name, "a pipe, socket or device"), (f"lost_{name}", "a link to what")):
+        for path, what in ((name, "a pipe, socket or device"), (f"lost_{name}", "a broken link")):
             with pytest.raises(IngestError, match=f"{path} is {what}") as caught:
                 read(tmp_path / path)
             assert caught.value.code is Reason.NOT_FOUND

@@ -71,7 +71,7 @@ CORRUPT = {
     "complex": valued(floats.astype(np.complex64)),
     "several volumes": valued(np.ones((*SHAPE, 4), np.int16)),
     "a folder": lambda path: path.mkdir(),
-    "a link to nothing": lambda path: path.symlink_to(path.parent / "gone"),
+    "a broken link": lambda path: path.symlink_to(path.parent / "gone"),
 }
 
 

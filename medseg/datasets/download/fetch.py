@@ -95,7 +95,8 @@ def _is_there(file: File, folder: Path) -> bool:
     if fault is None and not file.sha256 and recorded not in (None, found["sha256"]):
         fault = f"SHA-256 {found['sha256']}, recorded was {recorded}"
     if fault is not None:
-        logger.warning("%s is not what it should be (%s): kept as %s", path, fault, set_aside(path))
+        place = set_aside(path)
+        logger.warning("%s differs from its checksum or size (%s): kept as %s", path, fault, place)
         return False
     _write_record(path, found["sha256"])
     return True

@@ -109,8 +109,8 @@ def check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + SPARE_BYTES:
         raise OSError(
-            f"{folder.absolute()} has {free / 1e9:.2f} GB free and {needed / 1e9:.2f} GB are to "
-            "come: make room or choose another folder"
+            f"{folder.absolute()} has {free / 1e9:.2f} GB free and {needed / 1e9:.2f} GB are "
+            "needed: make room or choose another folder"
         )
 
 

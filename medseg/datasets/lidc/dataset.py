@@ -174,7 +174,7 @@ def _make_no_annotations_error(folders: Sequence[Path], *, unreadable: int) -> F
     return make_not_found_error(
         _NAME,
         folders[0],
-        looked_for=f"XML of the readers of a CT, there{others}{lost}",
+        looked_for=f"XML annotation files of a CT in that folder{others}{lost}",
         remedy="give LIDC-IDRI with the XML beside the DICOM files, with --source, or the folder "
         "of the XML by --annotations",
     )

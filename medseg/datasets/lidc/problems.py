@@ -17,7 +17,7 @@ REMEDIES = {
     "unknown-slice": "contours of no slice are left out; download missing slices",
     "outside-image": "contours with a point outside the image are left out",
     "zero-area": "contours with no pixel inside are left out",
-    "empty-mark": "marks of which nothing is left are left out",
+    "empty-mark": "marks without a usable contour are left out",
     "off-scale": "characteristics off their scale are left out",
     "no-nodules": "no patch was made, so there is no datalist",
 }

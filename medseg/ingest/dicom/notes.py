@@ -63,7 +63,7 @@ def collect_notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
         notes.append((Reason.NO_SERIES_UID, finding))
     notes.extend(_note_uids_of_each_file(slices, name))
     if absent := list_left_out_by_turns(slices):
-        finding = f"{', '.join(absent)} absent in every other one of overlapping slices, in {name}"
+        finding = f"{', '.join(absent)} missing in every second of overlapping slices, in {name}"
         notes.append((Reason.ABSENT_BY_TURNS, finding))
     is_one_acquisition = len({s.origin.acquisition for s in slices}) == 1
     counted_more = describe_missing_images([s.counts for s in slices]) if is_one_acquisition else ""

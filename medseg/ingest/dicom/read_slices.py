@@ -150,7 +150,7 @@ def _take_sign_of_codestream(header: Slice) -> Slice:
     codestream = None if header.pixels is None else header.pixels.codestream
     if codestream is None or not codestream.is_signed or header.pixel_representation != 0:
         return header
-    finding = "compressed samples have a sign, but the header states none"
+    finding = "the header calls compressed samples unsigned, but they are signed"
     notes = ((Reason.CORRECTED_SAMPLES, finding),)
     return replace(header, pixel_representation=1, sample_notes=notes)
 

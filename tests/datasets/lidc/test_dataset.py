@@ -230,7 +230,7 @@ def test_a_missing_or_foreign_folder_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(
         FileNotFoundError,
-        match=r"no lung_nodule data in \S+empty \(looked for XML of",
+        match=r"no lung_nodule data in \S+empty \(looked for XML annotation files of",
     ):
         prepare_small(tmp_path / "empty", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -131,7 +131,7 @@ def test_links_to_nothing_and_pictures_of_no_format_that_is_read_are_named(tmp_p
     (folder / "set/images/5.png").symlink_to("5.png")
     with open_published(folder, remedy="give a folder") as published:
         assert sorted(published.files) == sorted([*FILES, "set/images/3.webp"])
-    assert f"left out of {folder}: 3 files that are links to nothing" in caplog.text
+    assert f"left out of {folder}: 3 files that are broken links" in caplog.text
     assert "(set/images/4.png, set/images/5.png, set/masks/4.png)" in caplog.text
     assert "1 file in an unsupported format (set/images/3.webp)" in caplog.text
 

@@ -131,7 +131,7 @@ def test_another_mode_is_refused():
 
 
 PLACES = {
-    "a link to nothing": lambda place: place.symlink_to(place.parent / "nothing"),
+    "a broken link": lambda place: place.symlink_to(place.parent / "nothing"),
     "a link in a circle": lambda place: place.symlink_to(place),
     "a link to a folder": lambda place: place.symlink_to(place.parent),
     "a folder": lambda place: place.mkdir(),

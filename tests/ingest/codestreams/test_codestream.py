@@ -119,7 +119,7 @@ def test_a_sign_that_the_codestream_alone_states_is_read_with_a_note(count, tmp_
     write_series(tmp_path, slices)
     (series,) = find_series(tmp_path)
     assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.CORRECTED_SAMPLES)
-    assert "compressed samples have a sign, but the header states none" in series.message
+    assert "the header calls compressed samples unsigned, but they are signed" in series.message
     np.testing.assert_array_equal(load(tmp_path)[0].transpose(2, 1, 0), hu)
 
 

@@ -155,7 +155,7 @@ def describe_unlikely(ranges: Sequence[HounsfieldRange]) -> str:
         return _describe_wrong_slope(ranges)
     stored = max(r.stored for r in ranges)
     if highest - lowest < _NARROW_HU and stored > _WIDE_STORED:
-        return f"stored values {stored:g} apart make only {lowest:g} to {highest:g} HU"
+        return f"stored values span {stored:g}, but become only {lowest:g} to {highest:g} HU"
     if highest >= _BONE_HU:
         return (
             f"the rescale leaves no CT value below {min(0.0, lowest):g} HU, where air and fat are"
@@ -190,5 +190,5 @@ def _describe_wrong_slope(ranges: Sequence[HounsfieldRange]) -> str:
         found = f"{between} voxels are from {low:g} to {high:g} HU and {tissue} higher"
         return f"{found} than {_TISSUE_HU:g} HU, unlike any tissue"
     highest = max(r.highest for r in ranges)
-    reach = f"stored values {stored:g} apart reach no more than {highest:g} HU, which is no tissue"
-    return reach if highest < high else ""
+    finding = f"the highest value is {highest:g} HU, lower than any tissue"
+    return f"{finding}, though stored values span {stored:g}" if highest < high else ""

@@ -37,7 +37,8 @@ MOST_SLICES = 16
 MOST_COMPRESSED = 3
 """At most this many of a compressed series, whose samples must be decoded."""
 
-_HAVE_SIGN = "samples have a sign, but the header states none"
+_HAVE_SIGN = "the header calls samples unsigned, but they are signed"
+_HAVE_NO_SIGN = "the header calls samples signed, but they are unsigned"
 _FEW_BITS = 8  # all values of which may occur
 
 _LEAST_HOLE, _MOST_BEYOND, _LEAST_IN_GROUP = 2**14, 2**8, 4
@@ -189,7 +190,8 @@ def _conclude(header: Slice, seen: Sequence[SampleFindings], usual_bits: int) ->
 def _describe_wrong_sign(values: np.ndarray, header: Slice) -> str:
     """Describe values of MR and PET that seem to have the wrong sign; "" where none do."""
     if group := _find_high_group(values):
-        return f"values from {group[0]} to {group[1]} may be negative values: no sign is stated"
+        span = f"values from {group[0]} to {group[1]}"
+        return f"{span} may be negative: the header calls samples unsigned"
     return describe_too_negative(values, header)
 
 
@@ -197,8 +199,10 @@ def _conclude_high(seen: Sequence[SampleFindings]) -> _Conclusion:
     """Conclude on bone that would be lower than air with the sign that is stated."""
     lowest = f"values down to {min(one.high_as_low for one in seen):g} HU"
     if any(one.has_negative for one in seen):
-        return _Conclusion(Reason.UNLIKELY_VALUES, f"{lowest} may be high values without a sign")
-    finding = f"{lowest} are high values: a sign is stated, but there is none"
+        return _Conclusion(
+            Reason.UNLIKELY_VALUES, f"{lowest} may be in truth high: the samples may be unsigned"
+        )
+    finding = f"{lowest} are in truth high: {_HAVE_NO_SIGN}"
     return _Conclusion(Reason.CORRECTED_SAMPLES, finding, sign=0)
 
 
@@ -226,7 +230,7 @@ def _conclude_surplus(
 def _conclude_impossible(impossible: Sequence[SampleFindings]) -> _Conclusion:
     highest = f"values up to {max(one.impossible_hu for one in impossible):g} HU"
     if all(one.is_negative for one in impossible):
-        finding = f"{highest} are negative values: {_HAVE_SIGN}"
+        finding = f"{highest} are in truth negative: {_HAVE_SIGN}"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, sign=1)
     return _Conclusion(Reason.UNLIKELY_VALUES, f"{highest}, which CT never has")
 
@@ -235,9 +239,7 @@ def _conclude_hounsfield(header: Slice, seen: Sequence[SampleFindings]) -> _Conc
     ranges = [one.hounsfield for one in seen]
     if has_too_low(ranges) and _is_wrapped(np.concatenate([one.samples for one in seen]), header):
         lowest = min(found.lowest for found in ranges)
-        finding = (
-            f"values down to {lowest:g} HU are high values: a sign is stated, but there is none"
-        )
+        finding = f"values down to {lowest:g} HU are in truth high: {_HAVE_NO_SIGN}"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, sign=0)
     finding = describe_unlikely(ranges)
     return _Conclusion(Reason.UNLIKELY_VALUES, finding) if finding else None

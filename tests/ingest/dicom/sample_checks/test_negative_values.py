@@ -26,16 +26,19 @@ def as_signed(*parts):
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        ([(0, 20000, 7), (40000, 50000, 9)], "values from -25536 to -15537 may be high values"),
-        ([(0, 57000)], "values from -32768 to -8537 may be high values"),
-        ([(0, 31800), (33700, 65500)], "values from -31836 to -37 may be high values"),
-        ([(0, 65536)], "values from -32768 to -1 may be high values"),
-        ([(40000, 50000)], "values from -25536 to -15537 may be high values"),
+        ([(0, 20000, 7), (40000, 50000, 9)], "values from -25536 to -15537 may be in truth high"),
+        ([(0, 57000)], "values from -32768 to -8537 may be in truth high"),
+        ([(0, 31800), (33700, 65500)], "values from -31836 to -37 may be in truth high"),
+        ([(0, 65536)], "values from -32768 to -1 may be in truth high"),
+        ([(40000, 50000)], "values from -25536 to -15537 may be in truth high"),
     ],
     ids=["apart", "round", "hole within", "all", "bright alone"],
 )
 def test_values_above_half_of_the_bits_are_said(parts, said):
-    assert describe_too_negative(as_signed(*parts), header()) == f"{said}: a sign is stated"
+    assert (
+        describe_too_negative(as_signed(*parts), header())
+        == f"{said}: the header calls samples signed"
+    )
 
 
 def test_so_they_are_in_12_bits():

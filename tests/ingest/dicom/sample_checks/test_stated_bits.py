@@ -68,7 +68,7 @@ def test_signed_samples_that_are_stated_as_unsigned_are_read_with_their_sign(
     slices = write(stated(HU, **bits(16, 0)))
     row, volume = noted(tmp_path, slices, caplog)
     assert (row.verdict, row.reason) == (Verdict.REPAIR, Reason.CORRECTED_SAMPLES)
-    assert "values up to 65511 HU are negative values" in row.findings[0]
+    assert "values up to 65511 HU are in truth negative" in row.findings[0]
     np.testing.assert_array_equal(volume, HU)
 
 
@@ -83,7 +83,7 @@ def test_signed_samples_in_12_unsigned_bits_are_read_with_their_sign(tmp_path, c
     hu = np.minimum(HU, 2047).astype(np.int16)
     row, volume = noted(tmp_path, stated(hu, **bits(12, 0)), caplog)
     assert row.reason is Reason.CORRECTED_SAMPLES
-    assert "samples have a sign, but the header states none" in row.findings[0]
+    assert "the header calls samples unsigned, but they are signed" in row.findings[0]
     np.testing.assert_array_equal(volume, hu)
 
 
@@ -264,7 +264,7 @@ def test_slices_of_several_bits_stored_keep_their_own(tmp_path, caplog):
         (HU + 1024, {"intercept": 0}, "leaves no CT value below 0 HU"),
         (HU, {"RescaleSlope": 10}, "are lower than air, down to -10000 HU"),
         (HU, {"RescaleSlope": 1000}, "values up to 3e+06 HU, which CT never has"),
-        (HU, {"RescaleSlope": "0.001"}, "apart make only -1 to 3 HU"),
+        (HU, {"RescaleSlope": "0.001"}, "but become only -1 to 3 HU"),
         (HU, {"RescaleSlope": -1}, "a negative rescale slope reverses CT values"),
     ],
 )
@@ -367,7 +367,10 @@ def test_bone_without_a_sign_in_a_codestream_is_not_lower_than_air(
             setattr(s, keyword, value)
     row, volume = noted(tmp_path, slices, caplog)
     assert (row.verdict, row.reason) == (Verdict.REPAIR, Reason.CORRECTED_SAMPLES)
-    assert "are high values: a sign is stated, but there is none" in row.findings[0]
+    assert (
+        "are in truth high: the header calls samples signed, but they are unsigned"
+        in row.findings[0]
+    )
     np.testing.assert_array_equal(volume, hu)
 
 
@@ -403,7 +406,7 @@ def test_mr_with_values_at_both_ends_of_16_bits_is_said(tmp_path, caplog):
     slices = stated(stored, Modality="MR", SOPClassUID=MRImageStorage, **bits(16, 0))
     row, _ = noted(tmp_path, slices, caplog)
     assert row.reason is Reason.UNLIKELY_VALUES
-    assert "may be negative values: no sign is stated" in row.findings[0]
+    assert "may be negative: the header calls samples unsigned" in row.findings[0]
 
 
 @pytest.mark.parametrize(("low", "high"), [(-1049, 45), (-4000, -3000), (-100, 0)])
@@ -411,7 +414,7 @@ def test_so_is_mr_of_which_whole_slices_are_negative(low, high, tmp_path, caplog
     stored = np.linspace(low, high, 5 * 6 * 4).astype(np.int16).reshape(5, 6, 4)
     slices = stated(stored, Modality="MR", SOPClassUID=MRImageStorage, **bits(16, 0))
     row, _ = noted(tmp_path, slices, caplog)
-    assert "may be negative values: no sign is stated" in row.findings[0]
+    assert "may be negative: the header calls samples unsigned" in row.findings[0]
 
 
 def test_mr_whose_brightest_pixels_are_saturated_needs_no_word(tmp_path):
@@ -455,4 +458,7 @@ def test_pet_above_half_of_16_bits_that_is_stated_as_signed_is_said(write, tmp_p
     )
     row, _ = noted(tmp_path, write(slices), caplog)
     assert (row.verdict, row.reason) == (Verdict.ACCEPT, Reason.UNLIKELY_VALUES)
-    assert "values from -15536 to -15533 may be high values: a sign is stated" in row.findings[0]
+    assert (
+        "values from -15536 to -15533 may be in truth high: the header calls samples signed"
+        in row.findings[0]
+    )
