@@ -11,8 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from medseg.base.components import label_components
-
-BODY_HU = -400
+from medseg.plausibility.voxel_values import BODY_ABOVE_HU
 
 MOST_LINES, MOST_SLICES = 128, 32
 """Rows, columns and slices that are looked at, about."""
@@ -56,7 +55,7 @@ def measure_body(hu: np.ndarray, spacing_mm: Sequence[float]) -> BodySize | None
     if min(hu.shape[:2]) < LEAST_SIDE:
         return None
     stride = max(1, min(hu.shape[:2]) // MOST_LINES)
-    slices = hu[::stride, ::stride, :: max(1, hu.shape[2] // MOST_SLICES)] > BODY_HU
+    slices = hu[::stride, ::stride, :: max(1, hu.shape[2] // MOST_SLICES)] > BODY_ABOVE_HU
     edges = [float(edge) * stride for edge in spacing_mm[:2]]
     width, area = 0.0, 0.0
     for k in range(slices.shape[2]):

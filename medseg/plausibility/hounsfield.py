@@ -6,13 +6,15 @@ chest, abdomen, head and thin stacks.
 
 import numpy as np
 
+from medseg.plausibility.voxel_values import BODY_ABOVE_HU, TISSUE_ABOVE_HU, take_sample
+
 FAT_HU = -50
 """Fat lies from -120 to -60 HU and air at -1000. Scans hold 38 % and more below -50 HU, and a crop
 inside the body its fat; magnetic resonance, pictures and label maps hold none."""
 
 LEAST_FAT_AND_AIR = 0.005
 
-TISSUE_HU = (-200, 300)
+TISSUE_HU = (TISSUE_ABOVE_HU, 300)
 """Fat, water, organs, blood with contrast agent. Scans hold 26 % and more."""
 
 LEAST_TISSUE = 0.005
@@ -21,7 +23,7 @@ DENSE_HU = 700
 """Only bone and metal are denser: 11 % of what is no air, at most. Stored values without their
 intercept of -1024 lie there as a whole."""
 
-BODY_HU = -400
+
 MOST_DENSE = 0.4
 
 AIR_HU = (-1100, -850)
@@ -29,8 +31,6 @@ LEAST_AIR = 0.02
 """What a scan is known by where none is expected: air beside soft tissue. One that was cropped
 inside the body has no air and is not known."""
 
-MOST_VOXELS = 2**20
-"""Voxels that are looked at, spread evenly."""
 
 SURROUNDING_HU = (-1250, -750)
 """Air around a body, also where a scan is shifted by 200 HU. Lower is padding, of one value."""
@@ -114,7 +114,7 @@ def explain_not_hounsfield(array: np.ndarray) -> str | None:
         return f"{span} and almost none is from {low} to {high}, where soft tissue is"
     if why := _explain_inverted(values):
         return why
-    body = values[values > BODY_HU]
+    body = values[values > BODY_ABOVE_HU]
     if np.mean(body > DENSE_HU) > MOST_DENSE:
         share = f"{np.mean(body > DENSE_HU):.0%}"
         return f"{span} and {share} of what is not air is above {DENSE_HU}, where only bone is"
@@ -140,7 +140,8 @@ def doubt_hounsfield(array: np.ndarray) -> str | None:
         return None
     if doubt := _doubt_sign(values):
         return doubt
-    if np.mean(values < BODY_HU) < LEAST_SURROUNDING or not (body := values[values > -200]).size:
+    body = values[values > TISSUE_ABOVE_HU]
+    if np.mean(values < BODY_ABOVE_HU) < LEAST_SURROUNDING or not body.size:
         return None
     median, (low, high) = float(np.median(body)), BODY_MEDIAN_HU
     if low <= median <= high:
@@ -234,10 +235,3 @@ def _explain_no_air(array: np.ndarray, values: np.ndarray) -> str | None:
     if np.mean(values == least) > 5 * MOST_ABOVE_CLIPPED and above < MOST_ABOVE_CLIPPED:
         return None
     return f"what surrounds the body is at {levels[0]:.0f}, and air is at -1000"
-
-
-def take_sample(array: np.ndarray) -> np.ndarray:
-    """At most about `MOST_VOXELS` values of (C, *spatial), spread evenly, flat."""
-    stride = max(1, int(np.ceil((array.size / MOST_VOXELS) ** (1 / max(array.ndim - 1, 1)))))
-    places = [slice(None)] + [slice(None, None, stride)] * (array.ndim - 1)
-    return array[tuple(places)].ravel()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from medseg.plausibility.hounsfield import take_sample
+from medseg.plausibility.voxel_values import take_sample
 
 FEW_VALUES = 8
 """So few values are doubtful in an image: a scan of a patient has hundreds,

@@ -3,9 +3,7 @@
 import numpy as np
 
 from medseg.base.components import label_components
-
-BODY_HU = -400
-"""Less is air, in the body or around it, or lung."""
+from medseg.plausibility.voxel_values import BODY_ABOVE_HU
 
 LUNG_HU = -950
 """Less is the air of gut and windpipe, or padding."""
@@ -38,8 +36,8 @@ def measure_lung_profile(slices: np.ndarray) -> list[float]:
 
 def _share(hu: np.ndarray) -> float:
     """Of the body in a slice, (I, J), the share that is lung."""
-    regions, _ = label_components(hu <= BODY_HU, connectivity=1)
+    regions, _ = label_components(hu <= BODY_ABOVE_HU, connectivity=1)
     border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
     inside = (regions > 0) & ~np.isin(regions, border)
     lung = np.count_nonzero(inside & (hu > LUNG_HU))
-    return lung / max(lung + np.count_nonzero(hu > BODY_HU), 1)
+    return lung / max(lung + np.count_nonzero(hu > BODY_ABOVE_HU), 1)

@@ -6,7 +6,7 @@ import numpy as np
 
 from medseg.base.components import label_components
 from medseg.geometry import Geometry
-from medseg.plausibility.hounsfield import take_sample
+from medseg.plausibility.voxel_values import TISSUE_ABOVE_HU, take_sample
 
 LEAST_PIECE = 0.05
 """Pieces of less than this share of the largest are not counted: they are specks."""
@@ -14,8 +14,6 @@ LEAST_PIECE = 0.05
 MOST_VOXELS = 2**22
 """Of the box around a class, voxels in which pieces are counted; of a larger one every second
 voxel along each axis is taken, or every third, and so on."""
-
-_BODY_HU = -200
 
 
 def measure_image(
@@ -92,7 +90,7 @@ def _sizes(grid: Geometry | None) -> dict[str, float]:
 
 def _of_values(values: np.ndarray, modality: str) -> dict[str, float]:
     if modality == "CT":
-        body = values[values > _BODY_HU]
+        body = values[values > TISSUE_ABOVE_HU]
         return {"body_hu": float(np.median(body))} if body.size else {}
     dark, median, bright = np.percentile(values, (1, 50, 99))
     is_whole = bool((values == np.round(values)).all())

@@ -11,8 +11,8 @@ from scipy import ndimage
 
 from medseg.plausibility.body_size import measure_border_share
 from medseg.plausibility.lungs import measure_lung_profile
+from medseg.plausibility.voxel_values import TISSUE_ABOVE_HU
 
-BODY_HU = -200
 BONE_HU = 350
 
 LEAST_BONE = 0.002
@@ -51,7 +51,7 @@ def find_posture_doubts(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]
         return
     stride = max(1, min(array.shape[:2]) // 64)
     hu = array[::stride, ::stride, :: max(1, array.shape[2] // 64)]
-    body, bone = hu > BODY_HU, hu > BONE_HU
+    body, bone = hu > TISSUE_ABOVE_HU, hu > BONE_HU
     is_crop = measure_border_share(body) >= MOST_BODY_AT_BORDER
     if is_crop or np.count_nonzero(bone) < LEAST_BONE * np.count_nonzero(body):
         return
