@@ -11,6 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from medseg.networks.device import device_name
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -32,12 +36,8 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
 
 def settings(*packages: str) -> dict[str, str]:
     """What the numbers depend on: hardware, versions of Python and of the packages, commit."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    cpu = [line for line in lines if "model name" in line]
     return {
-        "hardware": f"{cpu[0].partition(':')[2].strip() if cpu else platform.machine()}, "
-        f"{os.cpu_count()} cores",
+        "hardware": f"{device_name(torch.device('cpu'))}, {os.cpu_count()} cores",
         "versions": f"Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in packages),
         "commit": _commit(),

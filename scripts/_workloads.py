@@ -16,7 +16,7 @@ from monai.inferers import Inferer, SliceInferer, SlidingWindowInferer
 from monai.networks.nets import BasicUNetPlusPlus
 from torch import Tensor, nn
 
-from medseg.base.memory import keep_freed_pages
+from medseg.base.memory import keep_freed_pages, resident_peak
 from medseg.inference import OverlapTileInferer, Predictor
 from medseg.inference.predictor.precision import fastest_precision
 from medseg.networks import NestedUNet, to_device
@@ -265,5 +265,4 @@ def matrix_gflops(
 
 def peak_gib() -> float:
     """The most memory that was ever resident in this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 2**20
+    return resident_peak(reset=False) / 2**30

@@ -41,6 +41,10 @@ PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 """How the names of many DICOM files end, where they end in anything."""
 
+_DICOM_PREAMBLE_BYTES, _DICOM_PREFIX = 128, b"DICM"
+DICOM_HEAD_BYTES = _DICOM_PREAMBLE_BYTES + len(_DICOM_PREFIX)
+"""A DICOM file begins with 128 bytes of any content and "DICM" (PS3.10 section 7.1)."""
+
 
 def find_suffix(name: str) -> str:
     """Find the ending of a file's name that is in `SUFFIXES`, as written there; "" if none is.
@@ -87,6 +91,21 @@ def is_named_dicom(path: str | Path) -> bool:
 def is_picture_file(path: str | Path) -> bool:
     """Tell by its name whether a path is a picture file."""
     return str(path).lower().endswith(PICTURES) and not os.path.isdir(path)
+
+
+def is_macos_copy(path: Path) -> bool:
+    """Tell by its name whether a file is the `._` copy that macOS adds to archives."""
+    return path.name.startswith("._")
+
+
+def has_dicom_prefix(head: bytes) -> bool:
+    """Whether the first bytes of a file, `DICOM_HEAD_BYTES` or more, are those of DICOM.
+
+    Example:
+        >>> has_dicom_prefix(bytes(128) + b"DICM"), has_dicom_prefix(b"DICM")
+        (True, False)
+    """
+    return head[_DICOM_PREAMBLE_BYTES:DICOM_HEAD_BYTES] == _DICOM_PREFIX
 
 
 def find_pair_header(image: Path) -> Path | None:

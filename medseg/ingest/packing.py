@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 from medseg.base.walk import describe_odd_entry
+from medseg.ingest.formats import DICOM_HEAD_BYTES, has_dicom_prefix
 from medseg.ingest.reasons import IngestError, Reason
 
 _MAGIC = {
@@ -30,7 +31,7 @@ PACKED_SUFFIXES = (*PACKED_VOLUMES, *(f".{archive}" for archive in _ARCHIVES))
 """Archives included."""
 
 _STREAMS = ("gzip", "bzip2")  # what `medseg.ingest.volumes.streams` unpacks
-_DICOM_PREFIX = slice(128, 132)
+
 _LONGEST = max(map(len, _MAGIC))
 
 
@@ -58,7 +59,7 @@ def holds_packed_dicom(path: Path) -> bool:
         return False
     try:
         with gzip.open(path) as file:
-            return file.read(_DICOM_PREFIX.stop)[_DICOM_PREFIX] == b"DICM"
+            return has_dicom_prefix(file.read(DICOM_HEAD_BYTES))
     except (EOFError, OSError, zlib.error):
         return False
 

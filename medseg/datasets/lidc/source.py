@@ -23,12 +23,12 @@ from medseg.datasets.lidc.marks import Stack
 from medseg.datasets.lidc.slices_as_scanned import OriginalSlices
 from medseg.geometry import Geometry
 from medseg.ingest import Series, find_series
-from medseg.ingest.formats import is_named_dicom
+from medseg.ingest.formats import DICOM_HEAD_BYTES, has_dicom_prefix, is_named_dicom
 
 logger = logging.getLogger(__name__)
 
 _PSEUDONYM = re.compile(r"LIDC-IDRI-\d{4}")
-_PREFIX, _MAGIC = 128, b"DICM"  # PS3.10 section 7.1
+
 _BLOCK_BYTES = 2**20
 
 
@@ -187,10 +187,10 @@ def _is_dicom(path: Path) -> bool:
         return False
     if is_named_dicom(path):
         return True
-    if not os.path.isfile(path):  # a link to nothing, a pipe
+    if not os.path.isfile(path):  # a broken link, a pipe
         return False
     try:
         with path.open("rb") as file:
-            return file.read(_PREFIX + len(_MAGIC))[_PREFIX:] == _MAGIC
+            return has_dicom_prefix(file.read(DICOM_HEAD_BYTES))
     except OSError:  # not readable: ingest refuses the series of the files beside it
         return False

@@ -13,6 +13,7 @@ from medseg.inference.outputs.source import case_name
 from medseg.ingest import IngestError
 from medseg.ingest.dicom.read_slices import read_header
 from medseg.ingest.formats import (
+    is_macos_copy,
     is_named_dicom,
     is_picture_file,
     is_volume_file,
@@ -92,10 +93,10 @@ def _images(source: Path, target: Path | None) -> list[Path]:
         if is_picture_file(source):
             raise ValueError(f"{source.absolute()} is a picture: {_NEEDED}")
         return [source]
-    entries = sorted(source.iterdir())
+    entries = sorted(path for path in source.iterdir() if not is_macos_copy(path))
     left = LeftOut()
     hidden = [p for p in entries if p.name.startswith(".")]
-    left.add("with a hidden name", (p.name for p in hidden if _is_hidden_volume(p)))
+    left.add("with a hidden name", (p.name for p in hidden if is_volume_file(p)))
     entries = [p for p in entries if p not in hidden]
     if target is not None and os.path.isdir(target):
         own = os.path.realpath(target)
@@ -118,11 +119,6 @@ def _images(source: Path, target: Path | None) -> list[Path]:
     left.add("in an unsupported format", (p.name for p in others))
     left.warn(logger, source, used=len(volumes) + len(folders))
     return sorted([*volumes, *folders], key=case_name)
-
-
-def _is_hidden_volume(path: Path) -> bool:
-    """Whether a hidden file is a volume, and not the `._` copy that macOS adds to archives."""
-    return is_volume_file(path) and not path.name.startswith("._")
 
 
 def is_dicom(path: Path) -> bool:

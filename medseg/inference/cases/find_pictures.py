@@ -14,6 +14,7 @@ from medseg.ingest.formats import (
     PICTURES,
     SUFFIXES,
     find_suffix,
+    is_macos_copy,
     is_picture_file,
     is_volume_file,
 )
@@ -87,6 +88,7 @@ def _pictures(source: Path) -> list[Path]:
             raise ValueError(f"{source.absolute()} is {_kind(source)}: {_NEEDED}")
         return [source]
     entries = sorted(source.iterdir())
+    entries = [p for p in entries if not is_macos_copy(p)]
     hidden = [p for p in entries if p.name.startswith(".")]
     entries = [p for p in entries if p not in hidden]
     found = [p for p in entries if is_picture_file(p)]
@@ -95,16 +97,11 @@ def _pictures(source: Path) -> list[Path]:
         what = f", {others[0].name} is {_kind(others[0])}" if others else ""
         raise ValueError(f"{source.absolute()} holds no picture{what}: {_NEEDED}")
     left = LeftOut()
-    left.add("with a hidden name", (p.name for p in hidden if _is_hidden_picture(p)))
+    left.add("with a hidden name", (p.name for p in hidden if is_picture_file(p)))
     left.add("not searched", (p.name for p in others if p.is_dir()), noun="subfolder")
     left.add("in an unsupported format", (p.name for p in others if not p.is_dir()))
     left.warn(logger, source, used=len(found))
     return sorted(found, key=lambda picture: picture.stem)
-
-
-def _is_hidden_picture(path: Path) -> bool:
-    """Whether a hidden file is a picture, and not the `._` copy that macOS adds to archives."""
-    return is_picture_file(path) and not path.name.startswith("._")
 
 
 def _kind(path: Path) -> str:

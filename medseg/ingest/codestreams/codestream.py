@@ -7,13 +7,13 @@ C.2.2; JPEG 2000: ITU-T T.800 section A.5.1.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from medseg.ingest.dicom.header.slice import Slice
+JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff])")
+"""A marker of a JPEG, with the bytes that fill up before it; its group is the code (T.81 B.1.1)."""
 
 _ITEM = (0xFFFE, 0xE000)
 _JPEG_START = b"\xff\xd8"
@@ -73,31 +73,6 @@ def read_codestream(fragment: bytes | memoryview) -> Codestream | None:
     """Read the codestream at the begin of a fragment; None where its size is not known."""
     found = _read_any(memoryview(fragment))
     return found if found is not None and min(found.size) > 0 else None
-
-
-def find_contradiction(codestream: Codestream, header: Slice) -> str:
-    """Say how a codestream contradicts the DICOM header; empty where its samples can be read.
-
-    Samples may have fewer bits than BitsStored, and also more, as long as BitsAllocated holds them.
-    Unsigned samples under a signed header are two's complement, so their sign bit must be there.
-
-    Example:
-        >>> find_contradiction(Codestream((64, 64), bits=12), header)  # doctest: +SKIP
-        'a codestream of 12 bits in 8'
-    """
-    size, bits = (header.rows, header.columns), codestream.bits
-    if codestream.size != size:
-        return f"a codestream of {codestream.size}, not {size} pixels"
-    if codestream.samples != header.samples:
-        return f"a codestream of {codestream.samples} samples per pixel, not {header.samples}"
-    if bits > header.bits_allocated:
-        return f"a codestream of {bits} bits in {header.bits_allocated}"
-    if codestream.is_signed and header.pixel_representation == 0:
-        return "a codestream of signed samples under an unsigned header"
-    is_blind = header.pixel_representation == 1 and not codestream.is_signed
-    if is_blind and bits < header.bits_stored:
-        return f"a codestream of {bits} unsigned bits for {header.bits_stored} signed ones"
-    return ""
 
 
 def is_irreversible(fragment: bytes) -> bool:

@@ -7,11 +7,11 @@ image then stays the same, it has no such code.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 
-_MARKER = re.compile(rb"\xff+([^\x00\xff])")
+from medseg.ingest.codestreams.codestream import JPEG_MARKER
+
 _TABLES, _WITHOUT_LENGTH = 0xC4, (0x01, *range(0xD0, 0xDA))
 _LENGTHS = 16  # a code has one bit to 16
 _HEADER_BYTES = 1 + _LENGTHS  # of a table: its number, and how many codes of each length it has
@@ -34,7 +34,7 @@ def add_free_codes(frame: bytes) -> bytes:
         [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]
     """
     made, at = bytearray(), 0
-    while match := _MARKER.search(frame, at):
+    while match := JPEG_MARKER.search(frame, at):
         code, start, at = match[1][0], at, match.end()
         if code not in _WITHOUT_LENGTH:
             at += int.from_bytes(frame[at : at + 2], "big")

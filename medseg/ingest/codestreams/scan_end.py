@@ -8,18 +8,17 @@ its last scan change nothing; if it needs all its bytes, other bytes at the end 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from medseg.ingest.codestreams.codestream import read_frame_marker
+from medseg.ingest.codestreams.codestream import JPEG_MARKER, read_frame_marker
 
 Decode = Callable[[bytes], np.ndarray]
 
 _OF_HUFFMAN_CODES = (0xC0, 0xC1, 0xC2, 0xC3)  # baseline, extended, progressive and lossless
-_MARKER = re.compile(rb"\xff+([^\x00\xff])")
+
 _END, _START_OF_SCAN = 0xD9, 0xDA
 _RESTARTS = range(0xD0, 0xD8)
 _OTHER_BYTES = np.random.default_rng(0).integers(1, 255, 256, dtype=np.uint8).tobytes()
@@ -70,7 +69,7 @@ class _Scan:
 def _find_last_scan(frame: bytes) -> _Scan | None:
     """Find the last scan, marker by marker; None where the image has no end or no scan."""
     at, start, restart, found = 2, 0, _RESTARTS[0], None
-    while match := _MARKER.search(frame, at):
+    while match := JPEG_MARKER.search(frame, at):
         code, at = match[1][0], match.end()
         if code in _RESTARTS:
             start, restart = at, _RESTARTS[(code - _RESTARTS[0] + 1) % len(_RESTARTS)]

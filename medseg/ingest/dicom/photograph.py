@@ -14,12 +14,16 @@ import pydicom
 from pydicom import uid
 
 from medseg.ingest.checks import check_room
-from medseg.ingest.codestreams.codestream import find_codestreams, find_contradiction
+from medseg.ingest.codestreams.codestream import find_codestreams
 from medseg.ingest.dicom.files.bounded_file import BoundedFile
 from medseg.ingest.dicom.files.parse import parse
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.decoders import DECODE_ERRORS, decode_frames
-from medseg.ingest.dicom.pixels.pixel_rules import conflicting_syntax, is_plausible
+from medseg.ingest.dicom.pixels.pixel_rules import (
+    conflicting_syntax,
+    find_contradiction,
+    is_plausible,
+)
 from medseg.ingest.dicom.read_slices import read_header
 from medseg.ingest.packing import check_is_file
 from medseg.ingest.reasons import IngestError, Reason

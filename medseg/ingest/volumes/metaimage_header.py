@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,13 @@ from medseg.ingest.volumes.header import (
     make_grid,
     make_no_volume_error,
 )
-from medseg.ingest.volumes.text_header import parse_numbers, parse_whole_numbers, read_lines
+from medseg.ingest.volumes.text_header import (
+    MOST_FILES,
+    NUMBERED_NAME,
+    parse_numbers,
+    parse_whole_numbers,
+    read_lines,
+)
 
 _TYPES = {
     **{"CHAR": "i1", "UCHAR": "u1", "SHORT": "i2", "USHORT": "u2", "INT": "i4", "UINT": "u4"},
@@ -46,8 +51,6 @@ _UNKNOWN = ("", "?", "??", "???", "????")
 _IDENTITY_CODE = "RAI"
 """ITK's name for axes along LPS: it tells where an axis comes from."""
 
-_PATTERN = re.compile(r"[^%]*%0?\d*d[^%]*")
-_MOST_FILES = 100_000
 
 Fields = dict[str, str]
 
@@ -108,7 +111,7 @@ def _read(path: Path) -> tuple[Fields, list[str], int]:
         if name == "ElementDataFile":
             is_list = fields[name].upper().startswith("LIST")
             names = (text.strip() for text, _ in lines) if is_list else iter(())
-            return fields, [text for text in itertools.islice(names, _MOST_FILES) if text], end
+            return fields, [text for text in itertools.islice(names, MOST_FILES) if text], end
     reason = Reason.TRUNCATED if "NDims" in fields else Reason.UNREADABLE
     raise IngestError(reason, f"the header of {path} lacks ElementDataFile")
 
@@ -240,9 +243,9 @@ def _find_voxel_files(
 def _list_numbered(name: str, path: Path) -> list[str]:
     """The names that a pattern such as `slice%03d.raw 1 20 1` stands for; none where it is none."""
     words = name.rsplit(maxsplit=3)
-    if len(words) < 4 or not _PATTERN.fullmatch(words[0]):
+    if len(words) < 4 or not NUMBERED_NAME.fullmatch(words[0]):
         return []
     first, last, step = parse_whole_numbers(" ".join(words[1:]), field="ElementDataFile", path=path)
-    if step < 1 or not 0 < (last - first) // step + 1 <= _MOST_FILES:
+    if step < 1 or not 0 < (last - first) // step + 1 <= MOST_FILES:
         raise IngestError(Reason.UNREADABLE, f"{path} states the data file {name[:80]!r}")
     return [words[0] % number for number in range(first, last + 1, step)]

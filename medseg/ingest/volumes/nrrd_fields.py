@@ -8,14 +8,19 @@ from pathlib import Path
 
 from medseg.ingest.reasons import IngestError, Reason
 from medseg.ingest.volumes.header import find_detached_file
-from medseg.ingest.volumes.text_header import parse_whole_numbers, read_lines
+from medseg.ingest.volumes.text_header import (
+    MOST_FILES,
+    NUMBERED_NAME,
+    parse_whole_numbers,
+    read_lines,
+)
 
 _MAGIC = re.compile(r"NRRD000[1-5]")
-_PATTERN = re.compile(r"[^%]*%0?\d*d[^%]*")
+
 _NUMBERED = re.compile(
     r"(?P<pattern>.+?)\s+(?P<first>-?\d{1,9})\s+(?P<last>-?\d{1,9})\s+(?P<step>-?\d{1,9})(\s+\d+)?"
 )
-MOST_FILES = 100_000
+
 
 Fields = dict[str, str]
 """What a header states, by the name of each field in small letters."""
@@ -110,7 +115,7 @@ def _list_numbered(name: str, path: Path) -> list[str]:
     files hold equal parts.
     """
     found = _NUMBERED.fullmatch(name)
-    if not found or not _PATTERN.fullmatch(found["pattern"]):
+    if not found or not NUMBERED_NAME.fullmatch(found["pattern"]):
         return []
     first, last, step = (int(found[part]) for part in ("first", "last", "step"))
     count = (last - first) // step + 1 if step else 0

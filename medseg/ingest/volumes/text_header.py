@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,12 @@ from medseg.ingest.reasons import IngestError, Reason
 
 MOST_BYTES = 2**20
 """No header is longer; segmentations of hundreds of segments have a few 10,000 bytes."""
+
+MOST_FILES = 100_000
+"""A header names no more files of voxels."""
+
+NUMBERED_NAME = re.compile(r"[^%]*%0?\d*d[^%]*")
+"""A name that stands for several files, such as `slice%03d.raw`."""
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, int]]:

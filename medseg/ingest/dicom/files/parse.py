@@ -42,6 +42,7 @@ from medseg.ingest.dicom.files.transfer_syntax import (
     check_is_known_object,
     find_transfer_syntax,
 )
+from medseg.ingest.formats import DICOM_HEAD_BYTES, has_dicom_prefix
 from medseg.ingest.reasons import IngestError
 
 # What a damaged file makes the parser and the decoders raise; anything else is a bug, not hidden.
@@ -65,8 +66,7 @@ LONGEST_NUMBERS = 2**20
 """The numbers of one element take at most this many bytes; each becomes a Python object."""
 
 _NUMBER_VRS = frozenset(("AT", "DS", "FD", "FL", "IS", "SL", "SS", "UL", "US", "US or SS"))
-_PREAMBLE_BYTES, _PREFIX = 128, b"DICM"
-_UNDEFINED_LENGTH = 0xFFFFFFFF
+UNDEFINED_LENGTH = 0xFFFFFFFF
 _LONGEST_UID = 64
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _SOP_CLASS, _SERIES = Tag("SOPClassUID"), Tag("SeriesInstanceUID")
@@ -114,7 +114,7 @@ class Progress:
 
     def note(self, tag: BaseTag, length: int, stream: BinaryIO | InflatedStream) -> None:
         """Take note of the element whose value is next in the stream, which stays there."""
-        size = "undefined length" if length == _UNDEFINED_LENGTH else f"{length} bytes"
+        size = "undefined length" if length == UNDEFINED_LENGTH else f"{length} bytes"
         self.element = f"{keyword_for_tag(tag) or 'element'} {tag} of {size}"
         if tag in (_SOP_CLASS, _SERIES) and length <= _LONGEST_UID:
             place = stream.tell()
@@ -161,8 +161,8 @@ def read_meta(file: BinaryIO) -> FileMetaDataset | None:
     Args:
         file: open at its start; at the data set afterwards.
     """
-    head = file.read(_PREAMBLE_BYTES + len(_PREFIX))
-    if head[_PREAMBLE_BYTES:] != _PREFIX:
+    head = file.read(DICOM_HEAD_BYTES)
+    if not has_dicom_prefix(head):
         if not begins_like_a_data_set(head):
             return None
         file.seek(0)

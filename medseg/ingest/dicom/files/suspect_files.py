@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medseg.base.walk import describe_odd_entry
-from medseg.ingest.formats import is_named_dicom
+from medseg.ingest.formats import has_dicom_prefix, is_named_dicom
 from medseg.ingest.packing import PACKED_SUFFIXES
 from medseg.ingest.reasons import IngestError, Reason
 
 _UNFINISHED_SUFFIXES = (".part", ".partial", ".filepart", ".crdownload", ".download", ".tmp")
 _DIGITS = re.compile(r"\d+(\.\d+)*")
 _HEAD_BYTES = 1024
-_PREFIX = slice(128, 132)
+
 _OTHER_FORMATS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"%PDF", b"PK\x03\x04", b"\x1f\x8b")
 
 
@@ -98,7 +98,7 @@ def _find_fault(path: Path, beside: _Names) -> IngestError | None:
     if not is_named and _find_suffix(name) not in beside.suffixes:
         return None
     head = _read_head(path)
-    if head[_PREFIX] == b"DICM" or (not is_named and _is_of_another_kind(head)):  # a DICOMDIR
+    if has_dicom_prefix(head) or (not is_named and _is_of_another_kind(head)):  # a DICOMDIR
         return None
     return IngestError(Reason.UNREADABLE, f"{path} may be a slice and cannot be read as DICOM")
 

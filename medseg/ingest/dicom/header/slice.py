@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydicom.uid import UID
 
+from medseg.ingest.codestreams.codestream import Codestream
 from medseg.ingest.dicom.header.acquired_matrix import AcquiredMatrix
 from medseg.ingest.dicom.header.counts import Counts
 from medseg.ingest.dicom.header.image_kind import CLASSES, RESCALED_KINDS, find_kind
 from medseg.ingest.dicom.header.origin import Origin
 from medseg.ingest.dicom.header.real_world_mapping import Mapping
 from medseg.ingest.reasons import Reason
-
-if TYPE_CHECKING:
-    from medseg.ingest.codestreams.codestream import Codestream
 
 
 @dataclass(frozen=True, eq=False)

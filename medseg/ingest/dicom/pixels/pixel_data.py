@@ -16,7 +16,7 @@ import pydicom
 from medseg.ingest.codestreams.codestream import is_irreversible, read_codestream, read_size
 from medseg.ingest.dicom.files.elements import ElementError, get_whole
 from medseg.ingest.dicom.files.inflated import InflatedStream
-from medseg.ingest.dicom.files.parse import ParsedFile
+from medseg.ingest.dicom.files.parse import UNDEFINED_LENGTH, ParsedFile
 from medseg.ingest.dicom.header.slice import PixelData
 from medseg.ingest.dicom.pixels.pixel_content import (
     HEAD_BYTES,
@@ -37,7 +37,7 @@ MAX_CHECKED_BYTES = 2**22
 
 _GROUP, _PIXELS, _FLOATS = 0x7FE0, 0x0010, (0x0008, 0x0009)
 _NAMES = {_PIXELS: "PixelData", 0x0008: "FloatPixelData", 0x0009: "DoubleFloatPixelData"}
-_UNDEFINED_LENGTH = 0xFFFFFFFF
+
 _LAYOUT = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
 _FRAMES = "NumberOfFrames"
 _FIRST_TAGS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # of an item, in either byte order
@@ -67,7 +67,7 @@ def measure_pixels(parsed: ParsedFile) -> PixelData | None:
         return _measure_deflated(stream, parsed.dataset, length=length, is_float=element in _FLOATS)
     start, size = stream.tell(), stream.seek(0, os.SEEK_END)
     stream.seek(start)
-    if length == _UNDEFINED_LENGTH:
+    if length == UNDEFINED_LENGTH:
         return _measure_undefined(stream, parsed, size=size, name=name)
     may_be_padded = not parsed.syntax.is_encapsulated
     found = _measure_items_of_known_length(stream, start + length, may_be_padded=may_be_padded)
@@ -106,7 +106,7 @@ def _measure_deflated(
     Raises:
         ElementError: they have no length, which only encapsulated pixels lack.
     """
-    if length == _UNDEFINED_LENGTH:
+    if length == UNDEFINED_LENGTH:
         fault = "undefined length in a deflated file, where pixels must state their length"
         raise ElementError(f"PixelData (7FE0,0010) has {fault}")
     found = PixelData(None, length, is_float=is_float, compressed=max(1, stream.compressed_bytes))

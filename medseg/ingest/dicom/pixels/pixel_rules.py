@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medseg.ingest.codestreams.codestream import find_contradiction
+from medseg.ingest.codestreams.codestream import Codestream
 from medseg.ingest.dicom.header.slice import PixelData, Slice
 from medseg.ingest.dicom.pixels.pixel_content import matches_syntax
 
@@ -47,6 +47,31 @@ def _find_mismatch(header: Slice, pixels: PixelData) -> str:
         return ""  # perhaps a codestream that is damaged at its start: the decoder will report it
     if not matches_syntax(pixels.content, header.transfer_syntax):
         return pixels.content or "uncompressed pixels in items"
+    return ""
+
+
+def find_contradiction(codestream: Codestream, header: Slice) -> str:
+    """Say how a codestream contradicts the DICOM header; empty where its samples can be read.
+
+    Samples may have fewer bits than BitsStored, and also more, as long as BitsAllocated holds them.
+    Unsigned samples under a signed header are two's complement, so their sign bit must be there.
+
+    Example:
+        >>> find_contradiction(Codestream((64, 64), bits=12), header)  # doctest: +SKIP
+        'a codestream of 12 bits in 8'
+    """
+    size, bits = (header.rows, header.columns), codestream.bits
+    if codestream.size != size:
+        return f"a codestream of {codestream.size}, not {size} pixels"
+    if codestream.samples != header.samples:
+        return f"a codestream of {codestream.samples} samples per pixel, not {header.samples}"
+    if bits > header.bits_allocated:
+        return f"a codestream of {bits} bits in {header.bits_allocated}"
+    if codestream.is_signed and header.pixel_representation == 0:
+        return "a codestream of signed samples under an unsigned header"
+    is_blind = header.pixel_representation == 1 and not codestream.is_signed
+    if is_blind and bits < header.bits_stored:
+        return f"a codestream of {bits} unsigned bits for {header.bits_stored} signed ones"
     return ""
 
 

@@ -16,11 +16,13 @@ from medseg.ingest.checks import check_room
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.histogram import BLOCK_SAMPLES
 from medseg.ingest.dicom.pixels.stored_planes import read_stored_planes
-from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU
 from medseg.ingest.reasons import IngestError, Reason, explain
 
 CT_PADDING_HU = -1024
 """Value of CT pixels that the scanner padded (outside its field of view): below any tissue."""
+
+HIGHEST_HU = 32767.0
+"""No CT value is higher: the end of 16 bits with a sign. Steel and gold are below, at any scale."""
 
 logger = logging.getLogger(__name__)
 

@@ -16,13 +16,14 @@ import numpy as np
 import pydicom
 from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes
 
-from medseg.ingest.codestreams.codestream import Codestream, find_codestreams, find_contradiction
+from medseg.ingest.codestreams.codestream import Codestream, find_codestreams
 from medseg.ingest.dicom.files.bounded_file import BoundedFile
 from medseg.ingest.dicom.files.inflated import InflatedStream
 from medseg.ingest.dicom.files.parse import parse
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.dicom.pixels.histogram import BLOCK_SAMPLES
+from medseg.ingest.dicom.pixels.pixel_rules import find_contradiction
 from medseg.ingest.dicom.pixels.unused_bits import drop_unused_bits, find_surplus
 from medseg.ingest.reasons import IngestError, Reason, explain
 

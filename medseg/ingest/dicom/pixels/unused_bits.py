@@ -6,9 +6,6 @@ import numpy as np
 
 from medseg.ingest.dicom.header.slice import Slice
 
-HIGHEST_HU = 32767.0
-"""No CT value is higher: the end of 16 bits with a sign. Steel and gold are below, at any scale."""
-
 
 def drop_unused_bits(samples: np.ndarray, header: Slice) -> np.ndarray:
     """Drop the bits above BitsStored, in place; shifting back keeps the sign.

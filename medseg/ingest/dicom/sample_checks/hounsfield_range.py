@@ -14,7 +14,7 @@ import numpy as np
 
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.histogram import Histogram
-from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU
+from medseg.ingest.dicom.pixels.rescale import HIGHEST_HU
 
 LOWEST_AIR_HU = -1124.0
 """No tissue and no air is lower, noise included."""
