@@ -20,7 +20,9 @@ _PEER_LOST = (
 )
 """What gloo and NCCL say, in a RuntimeError, where the process at the other end is gone."""
 
-KEPT = "finished work is kept: after one whole epoch, --resume True goes on with a training"
+AFTER_INTERRUPT = (
+    "finished work is kept: after one whole epoch, --resume True goes on with a training"
+)
 """What to say where a workflow of a bundle was stopped from outside."""
 
 _NO_MEMORY = ("CUDA out of memory", "can't allocate memory", "out of memory. Tried to allocate")
@@ -237,6 +239,6 @@ def _report_of_thread(given: threading.ExceptHookArgs) -> None:
 
 def _line(error: BaseException) -> str | None:
     if isinstance(error, KeyboardInterrupt) or was_interrupted():
-        return f"interrupted: {KEPT}"
+        return f"interrupted: {AFTER_INTERRUPT}"
     message = format_error(error) or explain_lost_process(error)
     return None if message is None else f"error: {message}"

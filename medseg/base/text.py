@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-ODD = "that are broken links, pipes, devices or unreadable"
+ODD_ENTRIES = "that are broken links, pipes, devices or unreadable"
 """What `LeftOut` says of the entries of `medseg.base.walk.find_odd_entries`."""
 
 _NAMED = 5

@@ -16,7 +16,7 @@ from medseg.cli.output import say
 from medseg.cli.paths import PathOption, PathTextArgument, refuse_override
 
 _PLANNING = "planning"  # whose answer is the log, on the standard error
-_KEPT = {
+_AFTER_INTERRUPT = {
     "train": "after one whole epoch, --resume True goes on; before that, start again",
     "inference": "finished cases are kept; --existing skip goes on with the others",
 }
@@ -144,7 +144,7 @@ def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None
     """Run a workflow of a bundle exactly as `python -m monai.bundle run` does."""
     if run_id == _PLANNING:
         require_log()
-    with one_line_errors(_KEPT.get(workflow, "run it again")):
+    with one_line_errors(_AFTER_INTERRUPT.get(workflow, "run it again")):
         from medseg.bundles.run import run_bundle
 
         run_bundle(bundle, workflow, run_id=run_id, arguments=arguments)

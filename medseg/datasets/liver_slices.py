@@ -11,11 +11,11 @@ to 48) cannot be recognised by number. One was recognised by its voxels, see `IR
 import logging
 from pathlib import Path
 
-from medseg.base.text import ODD, LeftOut
+from medseg.base.text import ODD_ENTRIES, LeftOut
 from medseg.base.walk import find_odd_entries, list_entries
 from medseg.datasets.file_dataset import FileDataset
 from medseg.datasets.sources.dataset_json import Item
-from medseg.ingest.formats import is_picture_file
+from medseg.ingest.formats import is_macos_copy, is_picture_file
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +51,12 @@ def _find_pictures(folder: Path, left: LeftOut) -> dict[str, Path]:
     found: dict[str, Path] = {}
     entries = list_entries(folder)
     odd = find_odd_entries(entries)
-    left.add(ODD, (path.name for path in odd))
+    left.add(ODD_ENTRIES, (path.name for path in odd))
     for path in (path for path in entries if path not in odd):
+        is_picture = is_picture_file(path) and not is_macos_copy(path)
         if path.name.startswith("."):
-            left.add("with a hidden name", [path.name] if _is_picture(path) else [])
-        elif not _is_picture(path):
+            left.add("with a hidden name", [path.name] if is_picture else [])
+        elif not is_picture:
             left.add("in an unsupported format", [path.name])
         elif path.stem in found:
             raise ValueError(
@@ -64,10 +65,6 @@ def _find_pictures(folder: Path, left: LeftOut) -> dict[str, Path]:
         else:
             found[path.stem] = path
     return found
-
-
-def _is_picture(path: Path) -> bool:
-    return is_picture_file(path) and not path.name.startswith("._")
 
 
 def _make_item(name: str, image: Path, mask: Path) -> Item:

@@ -26,7 +26,7 @@ import ignite.distributed as idist
 import torch.distributed as dist
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
-from medseg.base.errors import KEPT
+from medseg.base.errors import AFTER_INTERRUPT
 
 LONGEST_END_SECONDS = 300
 """How long leaving a group may take; NCCL on many machines needs some seconds."""
@@ -116,8 +116,8 @@ def _end_with_process() -> None:
 def _stop(number: int, frame: Any) -> None:
     """End the process by the signal, after one line unless an error is being reported already."""
     if not _has_failed():
-        text = f"stopped by SIGTERM, which torchrun sends where another process ended; {KEPT}"
-        os.write(2, f"[rank{idist.get_rank()}]: {text}\n".encode())
+        text = "stopped by SIGTERM, which torchrun sends where another process ended"
+        os.write(2, f"[rank{idist.get_rank()}]: {text}; {AFTER_INTERRUPT}\n".encode())
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 

@@ -19,7 +19,7 @@ import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from medseg.base.text import ODD, LeftOut, warn_once
+from medseg.base.text import ODD_ENTRIES, LeftOut, warn_once
 from medseg.base.walk import find_odd_entries, list_entries
 from medseg.datasets.sources.dataset_json import (
     Declaration,
@@ -165,7 +165,7 @@ def select_volumes(paths: Collection[Path], left: LeftOut) -> list[Path]:
     left.add("with a hidden name", (path.name for path in hidden if is_volume_file(path)))
     entries = [path for path in entries if path not in hidden]
     odd = find_odd_entries(entries)
-    left.add(ODD, (path.name for path in odd))
+    left.add(ODD_ENTRIES, (path.name for path in odd))
     entries = [path for path in entries if path not in odd]
     found = select_volume_files(entries)
     parts = {part for path in found for part in list_files_of(path)}

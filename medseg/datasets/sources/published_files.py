@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from medseg.base.text import ODD, LeftOut, count_noun, warn_once
+from medseg.base.text import ODD_ENTRIES, LeftOut, count_noun, warn_once
 from medseg.base.walk import describe_odd_entry, walk
 from medseg.datasets.sources.picture_files import FORMATS, UNREAD, find_format, read_pages
 from medseg.ingest.pictures.orientation import UPRIGHT, describe_orientation
@@ -244,7 +244,7 @@ def open_published(
 def _warn_of_unread_pictures(name: str, files: Iterable[str], odd: Iterable[str] = ()) -> None:
     """Warn of files that no converter reads although they seem to belong to the set."""
     left = LeftOut()
-    left.add(ODD, odd)
+    left.add(ODD_ENTRIES, odd)
     unread = (file for file in files if PurePosixPath(file).suffix.lower() in UNREAD)
     left.add("in an unsupported format", unread)
     if left:

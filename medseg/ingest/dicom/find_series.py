@@ -19,7 +19,7 @@ from medseg.ingest.dicom.files.suspect_files import find_suspect_files
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.judge import judge
 from medseg.ingest.dicom.read_slices import read_slices
-from medseg.ingest.dicom.remedies import Given
+from medseg.ingest.dicom.remedies import InputKind
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.dicom.series_groups import Groups, find_lone_slices, group_by_series
 from medseg.ingest.folder import list_files_below
@@ -69,11 +69,11 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
     except IngestError as error:
         if error.code is Reason.NOT_FOUND:
             raise
-        return [replace(_make_damaged_series([(path, error)]), given=Given.FILE)]
+        return [replace(_make_damaged_series([(path, error)]), input_kind=InputKind.FILE)]
     headers, faults = _read_headers(files, path)
     found = sorted(_judge_each(group_by_series(headers), resample=resample), key=lambda s: s.uid)
     found += map(_make_damaged_series, _group_faults(faults))
-    return [replace(series, given=_find_given(path, files)) for series in found]
+    return [replace(series, input_kind=_find_input_kind(path, files)) for series in found]
 
 
 def _list_files(path: Path) -> list[Path]:
@@ -156,7 +156,7 @@ def _make_damaged_series(faults: Sequence[Fault]) -> Series:
     return replace(series, uid=error.series_uid, unreadable=tuple(path for path, _ in faults))
 
 
-def _find_given(path: Path, files: Sequence[Path]) -> Given:
+def _find_input_kind(path: Path, files: Sequence[Path]) -> InputKind:
     if path.is_dir():
-        return Given.FOLDER
-    return Given.FILE if list(files) == [path] else Given.DIRECTORY
+        return InputKind.FOLDER
+    return InputKind.FILE if list(files) == [path] else InputKind.DIRECTORY

@@ -11,7 +11,7 @@ from enum import Enum
 from medseg.ingest.reasons import REMEDIES, Reason
 
 
-class Given(str, Enum):
+class InputKind(str, Enum):
     """What was passed."""
 
     FOLDER = "folder"
@@ -49,18 +49,20 @@ OF_A_DIRECTORY: dict[Reason, str] = {
 """Where a DICOMDIR was passed."""
 
 
-def find_remedy(reason: Reason, *, given: Given = Given.FOLDER, is_one_file: bool = False) -> str:
+def find_remedy(
+    reason: Reason, *, input_kind: InputKind = InputKind.FOLDER, is_one_file: bool = False
+) -> str:
     """What to do about a finding.
 
     Args:
         reason: its code.
-        given: what was passed.
+        input_kind: what was passed.
         is_one_file: whether all slices are frames of one file.
 
     Example:
-        >>> find_remedy(Reason.UNREADABLE, given=Given.FILE)
+        >>> find_remedy(Reason.UNREADABLE, input_kind=InputKind.FILE)
         'copy or convert the file again'
     """
-    tables = {Given.FILE: OF_A_FILE, Given.DIRECTORY: OF_A_DIRECTORY}
+    tables = {InputKind.FILE: OF_A_FILE, InputKind.DIRECTORY: OF_A_DIRECTORY}
     found = OF_FRAMES.get(reason) if is_one_file else None
-    return found or tables.get(given, {}).get(reason) or REMEDIES[reason]
+    return found or tables.get(input_kind, {}).get(reason) or REMEDIES[reason]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.header.slice import Slice
-from medseg.ingest.dicom.remedies import Given, find_remedy
+from medseg.ingest.dicom.remedies import InputKind, find_remedy
 from medseg.ingest.dicom.resample import Resampling
 from medseg.ingest.reasons import Note, Reason, Verdict, explain
 
@@ -29,7 +29,7 @@ class Series:
         geometry: the grid of the volume, None when refused.
         resampling: how slices are laid onto that grid, None where they lie on it.
         unreadable: the files that cannot be read, where that is what this stands for.
-        given: what was passed, which remedies go by.
+        input_kind: what was passed, which remedies go by.
     """
 
     uid: str
@@ -40,7 +40,7 @@ class Series:
     geometry: Geometry | None
     resampling: Resampling | None = None
     unreadable: tuple[Path, ...] = ()
-    given: Given = Given.FOLDER
+    input_kind: InputKind = InputKind.FOLDER
 
     @classmethod
     def refused(cls, slices: Sequence[Slice], reason: Reason, finding: str) -> Series:
@@ -75,7 +75,7 @@ class Series:
         """What to do about each note, by what was passed."""
         is_one_file = len(self.slices) > 1 and len({s.path for s in self.slices}) == 1
         return tuple(
-            find_remedy(reason, given=self.given, is_one_file=is_one_file)
+            find_remedy(reason, input_kind=self.input_kind, is_one_file=is_one_file)
             for reason, _ in self.notes
         )
 

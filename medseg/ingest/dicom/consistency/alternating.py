@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from medseg.ingest.dicom.consistency.kinds import MOST_LISTED, list_differences, read_column
 from medseg.ingest.dicom.consistency.traits import (
-    ABSENCE_SAYS,
-    OF_ONE_PLACE,
-    SAYS_BY_ABSENCE,
+    ABSENCE_IS_A_VALUE,
+    COMPARED_BY_ABSENCE,
+    SAME_AT_ONE_PLACE,
     TIMES_OF_PACKAGES,
     TRAIT_OF,
     Trait,
@@ -48,7 +48,7 @@ def find_alternating(slices: Sequence[Slice]) -> str:
     ]
     if TIMES_OF_PACKAGES.issuperset(turning) and may_be_packages(slices):
         return ""
-    traits = [trait for trait in OF_ONE_PLACE if trait.field in turning]
+    traits = [trait for trait in SAME_AT_ONE_PLACE if trait.field in turning]
     found = [list_differences(slices, traits)] if traits else []
     for name in (name for name in turning if name not in TRAIT_OF):
         found.append(f"{len(set(columns[name]))} values of {name}")
@@ -70,7 +70,7 @@ def find_left_out(slices: Sequence[Slice]) -> str:
     """
     places = find_places(slices)
     columns = {
-        t: read_column([getattr(s.origin, t.field) for s in slices], t) for t in SAYS_BY_ABSENCE
+        t: read_column([getattr(s.origin, t.field) for s in slices], t) for t in COMPARED_BY_ABSENCE
     }
     turning = [
         trait
@@ -103,14 +103,14 @@ def _find_turning(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
 
 def _is_mere_absence(name: str, column: Sequence[float | str]) -> bool:
     kinds = set(column)
-    is_mere = ABSENCE_SAYS.isdisjoint((name, *re.split(r"\[\d+\]\.|\.", name)))
+    is_mere = ABSENCE_IS_A_VALUE.isdisjoint((name, *re.split(r"\[\d+\]\.|\.", name)))
     return is_mere and "" in kinds and len(kinds - {""}) == 1
 
 
 def _read_columns(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
     """What slices state of each field or keyword in which they differ."""
     others = [dict(s.origin.others) for s in slices]
-    stated = {t.field: [getattr(s.origin, t.field) for s in slices] for t in OF_ONE_PLACE}
+    stated = {t.field: [getattr(s.origin, t.field) for s in slices] for t in SAME_AT_ONE_PLACE}
     stated["ImageType"] = ["\\".join(s.image_type) for s in slices]
     for keyword in sorted(set().union(*others)):
         stated[keyword] = [one.get(keyword, "") for one in others]

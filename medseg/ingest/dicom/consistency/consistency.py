@@ -25,11 +25,11 @@ from medseg.ingest.dicom.consistency.quantity import find_quantity
 from medseg.ingest.dicom.consistency.traits import (
     ACQUISITION,
     ACQUISITION_TIME,
-    AT_EDGES,
-    NOT_TO_AND_FRO,
-    OF_ONE_PLACE,
-    OF_ONE_VOLUME,
-    OF_TIME,
+    MAY_INTERLEAVE_AT_EDGES,
+    MUST_NOT_ALTERNATE,
+    SAME_AT_ONE_PLACE,
+    SAME_IN_ONE_VOLUME,
+    TIME_TRAITS,
     TIMES_OF_PACKAGES,
     Trait,
 )
@@ -37,10 +37,10 @@ from medseg.ingest.dicom.consistency.turns import (
     OVERLAP,
     count_blocks,
     count_by_turns,
+    do_interleave,
     do_overlap,
-    do_swing,
     is_monotone,
-    lie_among_each_other,
+    is_zigzag,
     may_be_packages,
     take_turns,
 )
@@ -108,13 +108,13 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     Args:
         slices: sorted along their normal.
     """
-    if found := list_differences(slices, OF_ONE_VOLUME, is_absence_one=False):
+    if found := list_differences(slices, SAME_IN_ONE_VOLUME, is_absence_one=False):
         return found
-    turning = [trait for trait in NOT_TO_AND_FRO if _is_to_and_fro(slices, trait)]
+    turning = [trait for trait in MUST_NOT_ALTERNATE if _alternates(slices, trait)]
     turning += _find_turning_times(slices)
     scans = [s for s in slices if s.kind == "CT" and s.origin.acquisition]
     numbers = read_column([s.origin.acquisition for s in scans], ACQUISITION)
-    if lie_among_each_other(numbers):
+    if do_interleave(numbers):
         turning.append(ACQUISITION)
     if turning:
         return f"{list_differences(slices, turning)} that alternate along the normal"
@@ -130,14 +130,14 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
 def _find_turning_times(slices: Sequence[Slice]) -> list[Trait]:
     """Find times that jump between two volumes with overlapping slices, as no heartbeat does."""
     ignored = TIMES_OF_PACKAGES if may_be_packages(slices) else ()
-    times = [trait for trait in OF_TIME if trait.field not in ignored]
+    times = [trait for trait in TIME_TRAITS if trait.field not in ignored]
     turning = []
     if ACQUISITION_TIME.field not in ignored and do_overlap(slices, where_unstated=False):
-        turning += [ACQUISITION_TIME] if _does_swing(slices, ACQUISITION_TIME) else []
+        turning += [ACQUISITION_TIME] if _is_zigzag_in(slices, ACQUISITION_TIME) else []
     if do_overlap(slices, where_unstated=True):
-        turning += [trait for trait in times if _does_swing(slices, trait)]
+        turning += [trait for trait in times if _is_zigzag_in(slices, trait)]
     if do_overlap(slices, where_unstated=True, steps=OVERLAP):
-        turning += [t for t in times if t not in turning and _is_to_and_fro(slices, t)]
+        turning += [t for t in times if t not in turning and _alternates(slices, t)]
     return turning
 
 
@@ -163,20 +163,20 @@ def _find_places_by_turns(slices: Sequence[Slice]) -> str:
     return f"InStackPositionNumbers {shown}, ... that alternate along the normal"
 
 
-def _is_to_and_fro(slices: Sequence[Slice], trait: Trait) -> bool:
+def _alternates(slices: Sequence[Slice], trait: Trait) -> bool:
     """Whether the slices that state an element alternate between several values."""
     stated = [text for text in (getattr(s.origin, trait.field) for s in slices) if text]
     if len(set(stated)) < 2:
         return False
     kind_of = group_values(set(stated), trait)
     kinds = [kind_of[text] for text in stated]
-    return take_turns(kinds) and (trait not in AT_EDGES or lie_among_each_other(kinds))
+    return take_turns(kinds) and (trait not in MAY_INTERLEAVE_AT_EDGES or do_interleave(kinds))
 
 
-def _does_swing(slices: Sequence[Slice], trait: Trait) -> bool:
+def _is_zigzag_in(slices: Sequence[Slice], trait: Trait) -> bool:
     found = [parse_number(getattr(s.origin, trait.field)) for s in slices]
     numbers = [n for n in found if n is not None]
-    return len(numbers) == len(slices) and do_swing(numbers)
+    return len(numbers) == len(slices) and is_zigzag(numbers)
 
 
 def _find_turning_dimension(slices: Sequence[Slice]) -> str:
@@ -197,7 +197,7 @@ def describe_differences(slices: Sequence[Slice]) -> str:
     Empty where nothing that is read differs.
     """
     quantities = _list_values(map(find_quantity, slices), "quantities")
-    return ", ".join(filter(None, (quantities, list_differences(slices, OF_ONE_PLACE))))
+    return ", ".join(filter(None, (quantities, list_differences(slices, SAME_AT_ONE_PLACE))))
 
 
 def _count_values(values: Iterable[str], what: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pydicom.tag import Tag
 
-from medseg.ingest.dicom.consistency.traits import OF_ONE_VOLUME, Trait
+from medseg.ingest.dicom.consistency.traits import SAME_IN_ONE_VOLUME, Trait
 from medseg.ingest.dicom.files.elements import has_decimal_comma
 from medseg.ingest.dicom.header.origin import find_keyword
 from medseg.ingest.dicom.header.slice import Slice
@@ -106,7 +106,7 @@ def find_decimal_commas(slices: Sequence[Slice]) -> str:
     Args:
         slices: those of one series, one or more.
     """
-    for trait in OF_ONE_VOLUME:
+    for trait in SAME_IN_ONE_VOLUME:
         stated = [(text, s) for s in slices if (text := getattr(s.origin, trait.field))]
         faulty = [(text, s) for text, s in stated if has_decimal_comma(text)]
         if trait.tolerance is None or not 0 < len(faulty) < len(stated):

@@ -33,7 +33,7 @@ ACQUISITION = Trait("acquisition", "acquisition numbers", tolerance=0)
 _REPETITION = Trait("repetition_time_ms", "repetition times", "ms", GATED_TOLERANCE)
 _INVERSION = Trait("inversion_time_ms", "inversion times", "ms", GATED_TOLERANCE)
 ACQUISITION_TIME = Trait("acquisition_time", "acquisition times", is_listed=False)
-OF_ONE_VOLUME = (
+SAME_IN_ONE_VOLUME = (
     Trait("series_number", "series numbers", tolerance=0),
     Trait("tube_kv", "tube voltages", "kV", TRAIT_TOLERANCE),
     Trait("echo_time_ms", "echo times", "ms", TRAIT_TOLERANCE),
@@ -48,7 +48,7 @@ OF_ONE_VOLUME = (
 )
 """One volume has one value of each of these."""
 
-_OF_ONE_SCAN = (
+_MAY_CHANGE_ALONG = (
     Trait("thickness_mm", "slice thicknesses", "mm", THICKNESS_TOLERANCE),
     Trait("contrast_agent", "contrast agents", is_listed=False),
     Trait("patient_position", "patient positions"),
@@ -57,8 +57,8 @@ _OF_ONE_SCAN = (
 """These may change along one volume, but not alternate."""
 
 _IRRADIATION = Trait("irradiation", "irradiation events", is_listed=False)
-NOT_TO_AND_FRO = (
-    *_OF_ONE_SCAN,
+MUST_NOT_ALTERNATE = (
+    *_MAY_CHANGE_ALONG,
     Trait("stack", "stacks"),
     Trait("description", "series descriptions", is_listed=False),
     Trait("protocol", "protocol names", is_listed=False),
@@ -77,10 +77,10 @@ NOT_TO_AND_FRO = (
     Trait("laterality", "lateralities"),
     Trait("image_laterality", "image lateralities"),
 )
-AT_EDGES = (_IRRADIATION,)
+MAY_INTERLEAVE_AT_EDGES = (_IRRADIATION,)
 """Each turn of the tube has one of these, and two turns may interleave at their edges."""
 
-OF_TIME = (
+TIME_TRAITS = (
     replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
     replace(_INVERSION, tolerance=TRAIT_TOLERANCE),
     Trait("trigger_time_ms", "trigger times", "ms", tolerance=0),
@@ -101,19 +101,19 @@ TIMES_OF_PACKAGES = frozenset(
 )
 """Times of day. Slices of one MR volume that was taken in several packages differ in them."""
 
-_IN_OTHER_WORDS = {trait.field for trait in (*OF_ONE_VOLUME, *_OF_ONE_SCAN)}
-OF_ONE_PLACE = (
-    *OF_ONE_VOLUME,
-    *_OF_ONE_SCAN,
+_IN_OTHER_WORDS = {trait.field for trait in (*SAME_IN_ONE_VOLUME, *_MAY_CHANGE_ALONG)}
+SAME_AT_ONE_PLACE = (
+    *SAME_IN_ONE_VOLUME,
+    *_MAY_CHANGE_ALONG,
     _KERNEL,
-    *(trait for trait in NOT_TO_AND_FRO if trait.field not in _IN_OTHER_WORDS),
+    *(trait for trait in MUST_NOT_ALTERNATE if trait.field not in _IN_OTHER_WORDS),
     ACQUISITION,
-    *OF_TIME[2:],
+    *TIME_TRAITS[2:],
     ACQUISITION_TIME,
 )
-TRAIT_OF = {trait.field: trait for trait in OF_ONE_PLACE}
+TRAIT_OF = {trait.field: trait for trait in SAME_AT_ONE_PLACE}
 
-ABSENCE_SAYS = frozenset(
+ABSENCE_IS_A_VALUE = frozenset(
     (
         *("contrast_agent", "b_value", "direction", "description", "comments", "scan_options"),
         *("magnetization_transfer", "inversion_time_ms", "temporal_position", "temporal_index"),
@@ -141,10 +141,12 @@ All images have the others, and a file that leaves them out was damaged on its w
 """
 
 _FREE_TEXT = ("description", "comments")
-SAYS_BY_ABSENCE = tuple(
+COMPARED_BY_ABSENCE = tuple(
     trait
-    for trait in OF_ONE_PLACE
-    if trait.field in ABSENCE_SAYS and trait.field not in _FREE_TEXT and trait not in OF_TIME
+    for trait in SAME_AT_ONE_PLACE
+    if trait.field in ABSENCE_IS_A_VALUE
+    and trait.field not in _FREE_TEXT
+    and trait not in TIME_TRAITS
 )
 """Of these every other slice may leave out one, so that there are two volumes that do not overlap.
 

@@ -53,13 +53,13 @@ def take_turns(kinds: Sequence[Hashable]) -> bool:
     return len(counts) > 1 < min(counts.values()) and count_blocks(kinds) >= 2 * len(counts)
 
 
-def lie_among_each_other(kinds: Sequence[Hashable]) -> bool:
+def do_interleave(kinds: Sequence[Hashable]) -> bool:
     """Whether two kinds interleave, and not only where one ends and the next begins.
 
     The slices of one turn of the tube end in those of the next where both reach over an edge.
 
     Example:
-        >>> lie_among_each_other("abababab"), lie_among_each_other("aaababbb")
+        >>> do_interleave("abababab"), do_interleave("aaababbb")
         (True, False)
     """
     last = {kind: k for k, kind in enumerate(kinds)}
@@ -129,7 +129,7 @@ def _measure_gaps_mm(slices: Sequence[Slice]) -> np.ndarray:
     return np.linalg.norm(np.diff([s.position for s in slices], axis=0), axis=-1)
 
 
-def do_swing(numbers: Sequence[float]) -> bool:
+def is_zigzag(numbers: Sequence[float]) -> bool:
     """Whether numbers jump from slice to slice, but not over every second, third or fourth."""
     along = np.array(numbers)
     jumps = np.abs(np.diff(along)).sum()

@@ -64,21 +64,23 @@ def _is_compared(vr: str, keyword: str) -> bool:
     return bool(keyword) and vr in _VRS and not is_left_out
 
 
-WITHIN = {
+COMPARED_IN_SEQUENCES = {
     BaseTag(tag): keyword
     for tag, (vr, _, _, _, keyword) in DicomDictionary.items()
     if _is_compared(vr, keyword)
 }
 """Keywords of the elements that are compared within an item of a sequence, by their tags."""
 
-OF_FILES = {
+COMPARED_IN_FILES = {
     tag: keyword
-    for tag, keyword in WITHIN.items()
+    for tag, keyword in COMPARED_IN_SEQUENCES.items()
     if tag.group in _GROUPS or keyword in _OF_OTHER_GROUPS
 }
 """Keywords of the elements that are compared where a file states them, by their tags."""
 
-SEQUENCES = frozenset(
-    BaseTag(tag) for tag, (vr, *_) in DicomDictionary.items() if vr == "SQ" and tag in WITHIN
+COMPARED_SEQUENCES = frozenset(
+    BaseTag(tag)
+    for tag, (vr, *_) in DicomDictionary.items()
+    if vr == "SQ" and tag in COMPARED_IN_SEQUENCES
 )
-"""Those of `WITHIN` whose value is a sequence."""
+"""Those of `COMPARED_IN_SEQUENCES` whose value is a sequence."""

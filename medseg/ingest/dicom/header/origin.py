@@ -13,14 +13,14 @@ import pydicom
 from pydicom.tag import BaseTag, Tag
 
 from medseg.ingest.dicom.files.elements import get_macro
-from medseg.ingest.dicom.header.compared_elements import OF_FILES
+from medseg.ingest.dicom.header.compared_elements import COMPARED_IN_FILES
 from medseg.ingest.dicom.header.origin_elements import (
     AS_NUMBERS,
     AS_STORED,
-    COMPARED_APART,
+    COMPARED_BY_OWN_RULES,
     CONVERTED,
+    FRAME_ELEMENTS,
     MACROS,
-    OF_FRAME,
     STORED_TAGS,
 )
 from medseg.ingest.dicom.header.other_elements import (
@@ -37,7 +37,7 @@ _GE_COMPONENTS = ("MAGNITUDE", "PHASE", "REAL", "IMAGINARY")
 """What 0 to 3 mean in GE's own element "Image Type (real, imaginary, phase, magnitude)" of MR."""
 
 KEYWORDS = (
-    *(*AS_STORED.values(), *AS_NUMBERS.values(), *OF_FILES.values()),
+    *(*AS_STORED.values(), *AS_NUMBERS.values(), *COMPARED_IN_FILES.values()),
     *(f"{tag:08X}" for tag in (_GE_CREATOR, _GE_COMPONENT)),
 )
 
@@ -110,7 +110,7 @@ def find_keyword(name: str) -> str:
         'KVP'
     """
     found = AS_STORED.get(name) or AS_NUMBERS.get(name)
-    return found or OF_FRAME.get(name, ("", name))[1]
+    return found or FRAME_ELEMENTS.get(name, ("", name))[1]
 
 
 def read_origin(dataset: pydicom.Dataset) -> Origin:
@@ -130,7 +130,7 @@ def read_origin(dataset: pydicom.Dataset) -> Origin:
         "b_value": stated["b_value"] or private_b_value(dataset),
         "direction": stated["direction"] or private_direction(dataset),
     }
-    return Origin(**stated | private, others=read_others(dataset, but=COMPARED_APART))
+    return Origin(**stated | private, others=read_others(dataset, but=COMPARED_BY_OWN_RULES))
 
 
 def read_frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Origin:
@@ -150,7 +150,7 @@ def read_frame_origin(origin: Origin, groups: Sequence[pydicom.Dataset]) -> Orig
         stated["direction"] = stated["direction"] or private_direction(item)
     others = dict(origin.others) | dict(read_frame_others(groups[0]))
     for item in kept:
-        others |= dict(read_others(item, but=COMPARED_APART))
+        others |= dict(read_others(item, but=COMPARED_BY_OWN_RULES))
     stated = {name: value for name, value in stated.items() if value}
     return replace(origin, **stated, others=tuple(others.items()))
 
@@ -164,7 +164,8 @@ def _read_macros(groups: Sequence[pydicom.Dataset]) -> dict[str, str]:
     diffusion = get_macro(groups, "MRDiffusionSequence")
     gradient = get_macro([diffusion], "DiffusionGradientDirectionSequence")
     stated = {
-        name: _read_value(get_macro(groups, s), keyword) for name, (s, keyword) in OF_FRAME.items()
+        name: _read_value(get_macro(groups, s), keyword)
+        for name, (s, keyword) in FRAME_ELEMENTS.items()
     }
     return stated | {"direction": _read_value(gradient, "DiffusionGradientOrientation")}
 

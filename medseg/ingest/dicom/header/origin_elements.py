@@ -59,12 +59,12 @@ AS_NUMBERS = {
 }
 """Elements whose values are binary numbers in the file."""
 
-COMPARED_APART = frozenset(
+COMPARED_BY_OWN_RULES = frozenset(
     Tag(keyword) for name, keyword in (AS_STORED | AS_NUMBERS).items() if name != "body_part"
 )
 """Elements that are compared by rules of their own. BodyPartExamined serves another purpose."""
 
-OF_FRAME = {
+FRAME_ELEMENTS = {
     "kernel": ("CTReconstructionSequence", "ConvolutionKernel"),
     "component": ("MRImageFrameTypeSequence", "ComplexImageComponent"),
     "acquisition": ("FrameContentSequence", "FrameAcquisitionNumber"),
@@ -98,7 +98,7 @@ OF_FRAME = {
 }
 """Where functional groups state the same (PS3.3 C.7.6.16.2, C.8.13.5 and C.8.15.3)."""
 
-MACROS = frozenset(Tag(sequence) for sequence, _ in OF_FRAME.values())
+MACROS = frozenset(Tag(sequence) for sequence, _ in FRAME_ELEMENTS.values())
 
 CONVERTED = (
     "UnassignedPerFrameConvertedAttributesSequence",

@@ -15,7 +15,11 @@ from pydicom.tag import BaseTag
 
 from medseg.ingest.dicom.files.elements import get_stored_text
 from medseg.ingest.dicom.files.parse import PARSE_ERRORS
-from medseg.ingest.dicom.header.compared_elements import OF_FILES, SEQUENCES, WITHIN
+from medseg.ingest.dicom.header.compared_elements import (
+    COMPARED_IN_FILES,
+    COMPARED_IN_SEQUENCES,
+    COMPARED_SEQUENCES,
+)
 from medseg.ingest.dicom.header.private import read_counters
 
 DEEPEST = 4
@@ -43,13 +47,13 @@ def read_others(dataset: pydicom.Dataset, *, but: Collection[BaseTag] = ()) -> O
         >>> read_others(dataset)
         (('CorrectedImage', 'DECY\\\\ATTN'),)
     """
-    tags = (OF_FILES.keys() & dataset.keys()).difference(but)
+    tags = (COMPARED_IN_FILES.keys() & dataset.keys()).difference(but)
     return (*_read_stated(dataset, tags), *read_counters(dataset))
 
 
 def read_frame_others(group: pydicom.Dataset) -> Others:
     """Read what functional groups state, those of one frame or those that all of a file share."""
-    return tuple(_read_stated(group, SEQUENCES & group.keys()))
+    return tuple(_read_stated(group, COMPARED_SEQUENCES & group.keys()))
 
 
 def read_items(dataset: pydicom.Dataset, tag: BaseTag) -> pydicom.Sequence:
@@ -66,13 +70,15 @@ def _read_stated(
 ) -> Iterator[tuple[str, str]]:
     """Names and texts of elements that state anything; items are numbered from the second on."""
     for tag in sorted(tags):
-        name = WITHIN[tag]
-        items = read_items(dataset, tag) if tag in SEQUENCES else ()
+        name = COMPARED_IN_SEQUENCES[tag]
+        items = read_items(dataset, tag) if tag in COMPARED_SEQUENCES else ()
         if not items and (text := get_stored_text(dataset, tag)):
             yield name, _shorten(text)
         for k, item in enumerate(items[:MOST_ITEMS] if depth < DEEPEST else ()):
             place = f"{name}[{k}]" if k else name
-            for within, text in _read_stated(item, WITHIN.keys() & item.keys(), depth=depth + 1):
+            for within, text in _read_stated(
+                item, COMPARED_IN_SEQUENCES.keys() & item.keys(), depth=depth + 1
+            ):
                 yield f"{place}.{within}", text
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from medseg.ingest.dicom.header.slice import Slice, name_some
 from medseg.ingest.dicom.sample_checks.strips import (
-    CLOSER,
+    TIMES_CLOSER,
     find_beside,
     measure_distance,
     read_strips,
@@ -79,7 +79,8 @@ def _fits_usual(
     alike = [k for k in places if k in strips and strips[k].shape == strip.shape]
     own = _rescale(strip, slices[place])
     return bool(alike) and all(
-        measure_distance(own, rows) > CLOSER * measure_distance(_rescale(strip, slices[k]), rows)
+        measure_distance(own, rows)
+        > TIMES_CLOSER * measure_distance(_rescale(strip, slices[k]), rows)
         for k in alike
         for rows in (_rescale(strips[k], slices[k]),)
     )

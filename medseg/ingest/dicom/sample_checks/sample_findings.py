@@ -9,8 +9,8 @@ from pydicom.uid import RLELossless
 
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.histogram import Histogram, count_samples
-from medseg.ingest.dicom.pixels.rescale import check_mapped_range
-from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU, drop_unused_bits, find_surplus
+from medseg.ingest.dicom.pixels.rescale import HIGHEST_HU, check_mapped_range
+from medseg.ingest.dicom.pixels.unused_bits import drop_unused_bits, find_surplus
 from medseg.ingest.dicom.sample_checks.byte_order import are_swapped, swap_bytes
 from medseg.ingest.dicom.sample_checks.hounsfield_range import (
     HounsfieldRange,

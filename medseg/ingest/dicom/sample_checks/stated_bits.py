@@ -17,7 +17,7 @@ from pydicom.uid import RLELossless
 
 from medseg.base.text import count_noun
 from medseg.ingest.dicom.header.slice import Slice, name_some
-from medseg.ingest.dicom.pixels.unused_bits import HIGHEST_HU
+from medseg.ingest.dicom.pixels.rescale import HIGHEST_HU
 from medseg.ingest.dicom.sample_checks.hounsfield_range import (
     LOWEST_AIR_HU,
     describe_unlikely,

@@ -16,7 +16,7 @@ from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.stored_planes import read_stored_planes
 from medseg.ingest.reasons import IngestError
 
-CLOSER = 3.0
+TIMES_CLOSER = 3.0
 """A slice read rightly is this many times closer to its neighbours than one read wrongly."""
 
 _ROWS, _COLUMNS = 32, 256

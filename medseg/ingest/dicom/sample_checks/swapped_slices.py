@@ -22,7 +22,7 @@ from medseg.ingest.dicom.sample_checks.byte_order import (
 )
 from medseg.ingest.dicom.sample_checks.hounsfield_range import is_hounsfield, is_unlikely
 from medseg.ingest.dicom.sample_checks.strips import (
-    CLOSER,
+    TIMES_CLOSER,
     find_beside,
     measure_distance,
     read_strips,
@@ -110,5 +110,6 @@ def _does_go_on(place: int, strips: dict[int, np.ndarray], straight: np.ndarray)
     alike = [strips[k] for k in find_beside(place, straight) if strips[k].shape == strip.shape]
     mended = strip.byteswap()
     return bool(alike) and all(
-        measure_distance(strip, rows) > CLOSER * measure_distance(mended, rows) for rows in alike
+        measure_distance(strip, rows) > TIMES_CLOSER * measure_distance(mended, rows)
+        for rows in alike
     )

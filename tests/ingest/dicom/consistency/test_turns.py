@@ -11,11 +11,11 @@ from medseg.ingest.dicom.consistency.turns import (
     count_blocks,
     count_by_turns,
     do_alternate,
+    do_interleave,
     do_overlap,
-    do_swing,
     find_places,
     is_monotone,
-    lie_among_each_other,
+    is_zigzag,
     take_turns,
 )
 
@@ -81,8 +81,8 @@ def test_places_are_counted_in_the_smallest_step():
 
 
 def test_numbers_that_jump_and_are_smooth_in_every_second_swing():
-    assert do_swing([0, 400, 3, 403, 6, 406, 9, 409])
-    assert not do_swing([0, 50, 100, 150, 200, 250, 300, 350])
+    assert is_zigzag([0, 400, 3, 403, 6, 406, 9, 409])
+    assert not is_zigzag([0, 50, 100, 150, 200, 250, 300, 350])
 
 
 def test_numbers_go_on_where_they_never_turn_back():
@@ -143,4 +143,4 @@ def test_slices_that_state_no_extent_overlap_as_asked_for(answer):
     ],
 )
 def test_kinds_lie_among_each_other_where_they_share_more_than_their_edges(kinds, expected):
-    assert lie_among_each_other(kinds) is expected
+    assert do_interleave(kinds) is expected

@@ -6,7 +6,11 @@ from __future__ import annotations
 import pytest
 from pydicom.tag import Tag
 
-from medseg.ingest.dicom.header.compared_elements import OF_FILES, SEQUENCES, WITHIN
+from medseg.ingest.dicom.header.compared_elements import (
+    COMPARED_IN_FILES,
+    COMPARED_IN_SEQUENCES,
+    COMPARED_SEQUENCES,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,8 +22,8 @@ from medseg.ingest.dicom.header.compared_elements import OF_FILES, SEQUENCES, WI
     ],
 )
 def test_what_says_how_an_image_came_about_is_compared(keyword):
-    assert OF_FILES[Tag(keyword)] == WITHIN[Tag(keyword)] == keyword
-    assert (Tag(keyword) in SEQUENCES) == keyword.endswith("Sequence")
+    assert COMPARED_IN_FILES[Tag(keyword)] == COMPARED_IN_SEQUENCES[Tag(keyword)] == keyword
+    assert (Tag(keyword) in COMPARED_SEQUENCES) == keyword.endswith("Sequence")
 
 
 @pytest.mark.parametrize(
@@ -31,9 +35,9 @@ def test_what_says_how_an_image_came_about_is_compared(keyword):
     ],
 )
 def test_names_places_counts_and_references_are_not_compared(keyword):
-    assert Tag(keyword) not in WITHIN
+    assert Tag(keyword) not in COMPARED_IN_SEQUENCES
 
 
 @pytest.mark.parametrize("keyword", ["PatientID", "PatientBirthDate", "BitsStored", "LUTData"])
 def test_patients_and_pixels_have_rules_of_their_own(keyword):
-    assert Tag(keyword) not in OF_FILES
+    assert Tag(keyword) not in COMPARED_IN_FILES

@@ -7,13 +7,18 @@ from dataclasses import fields
 from pydicom.datadict import tag_for_keyword
 
 from medseg.ingest.dicom.header.origin import Origin
-from medseg.ingest.dicom.header.origin_elements import AS_NUMBERS, AS_STORED, CONVERTED, OF_FRAME
+from medseg.ingest.dicom.header.origin_elements import (
+    AS_NUMBERS,
+    AS_STORED,
+    CONVERTED,
+    FRAME_ELEMENTS,
+)
 
 
 def test_every_entry_is_of_a_field_and_of_an_element_of_the_standard():
-    assert {*AS_STORED, *AS_NUMBERS, *OF_FRAME} <= {field.name for field in fields(Origin)}
+    assert {*AS_STORED, *AS_NUMBERS, *FRAME_ELEMENTS} <= {field.name for field in fields(Origin)}
     keywords = {*AS_STORED.values(), *AS_NUMBERS.values(), *CONVERTED}
-    keywords.update(keyword for names in OF_FRAME.values() for keyword in names)
+    keywords.update(keyword for names in FRAME_ELEMENTS.values() for keyword in names)
     assert all(map(tag_for_keyword, keywords))
 
 
