@@ -20,6 +20,7 @@ from medseg.base.watch import Watch
 from medseg.engines.claim import claim_folder
 from medseg.engines.distributed import unwrap
 from medseg.engines.resume_record import check_record
+from medseg.engines.schedulers import find_schedulers
 from medseg.networks import NestedUNet, load_weights
 
 logger = logging.getLogger(__name__)
@@ -28,36 +29,39 @@ _LONGEST_REASON = 500  # of torch's complaint, which lists every layer
 
 
 class Resume:
-    """Trainer handler; attach it last, so that it saves what other handlers of an epoch changed.
+    """Trainer handler that saves a run after each epoch, and goes on with one that was saved.
 
     At the start of epoch e every random generator (torch, NumPy, Python, and those inside the
     dataset's transforms) is seeded from (seed, e, rank), so that an epoch does not depend on how
-    the run got there. At its end `objects`, the epoch and the iteration are written to `path`,
-    whole or not at all. A run that is killed and resumed repeats the epoch it was in, and ends with
-    the same weights, bit for bit, as one that was never interrupted: on the same device with the
-    same threads and workers; on a GPU only where torch's deterministic algorithms are on.
+    the run got there. At its end, after all other handlers, `objects`, the epoch and the iteration
+    are written to `path`, whole or not at all. A run that is killed and resumed repeats the epoch
+    it was in, and ends with the same weights, bit for bit, as one that was never interrupted: on
+    the same device with the same threads and workers; on a GPU only where torch's deterministic
+    algorithms are on.
 
     The settings of a resumed run come from the config, except those that are state of an object,
     such as the learning rate of an optimiser: these come from the file.
 
     Args:
         path: the resume file; it lives beside the run's other output, not in `models/`.
-        objects: name -> object with `state_dict` and `load_state_dict`: network, optimiser, ... A
-            network in `DistributedDataParallel` is saved without it, so that the run may go on with
-            another number of processes and the same global batch.
+        objects: name -> object with `state_dict` and `load_state_dict`: network, optimiser, every
+            learning-rate schedule that a handler steps, ... A network in
+            `DistributedDataParallel` is saved without it, so that the run may go on with another
+            number of processes and the same global batch.
         resume: go on from `path`.
         seed: seed of the run.
         record: what the run is made of, see `run_record`; it is saved, and a run of another record
             is not resumed. None compares nothing.
 
     Raises:
-        TypeError: `resume` is not a bool.
+        TypeError: `resume` is not a bool, or one of `objects` has no state.
         FileNotFoundError: `resume` is set and `path` does not exist.
         FileExistsError: `resume` is not set and `path` exists: a run is there; or another process
             is training there.
         FileNotFoundError: when the trainer is done, if a folder of the run or a file of it is gone.
         ValueError: when the trainer starts, if the file is not whole, is of another record, or fits
-            other objects or another number of batches, or if workers persist from epoch to epoch.
+            other objects or another number of batches, or if workers persist from epoch to epoch,
+            or a handler holds a learning-rate schedule that is not one of `objects`.
 
     Example:
         >>> Resume("runs/liver/resume.pt", {"network": net, "optimizer": opt}).attach(trainer)
@@ -74,6 +78,7 @@ class Resume:
     ) -> None:
         self.path = Path(path)
         self.objects = {name: unwrap(obj) for name, obj in objects.items()}
+        _check_states(self.objects)
         self.resume = require_bool(resume, "resume")
         self.seed = seed
         self.record = record
@@ -82,13 +87,14 @@ class Resume:
         claim_folder(self.path)
 
     def attach(self, engine: Engine) -> None:
-        """Load at the start, seed at the start of every epoch, save at its end."""
+        """Load at the start, seed at the start of every epoch, save at its very end."""
         engine.add_event_handler(Events.STARTED, self.begin_watch)
         engine.add_event_handler(Events.STARTED, self.check_workers)
+        engine.add_event_handler(Events.STARTED, self.check_schedulers)
+        engine.add_event_handler(Events.STARTED, self.save_last)
         if self.resume:
             engine.add_event_handler(Events.STARTED, self.load)
         engine.add_event_handler(Events.EPOCH_STARTED, self.seed_epoch)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
         engine.add_event_handler(Events.COMPLETED, self.check_kept)
 
     def begin_watch(self, engine: Engine) -> None:
@@ -108,6 +114,20 @@ class Resume:
                 "persistent workers keep their random state from epoch to epoch, so that no run "
                 "could be resumed exactly: pass persistent_workers False"
             )
+
+    def check_schedulers(self, engine: Engine) -> None:
+        """Refuse a learning-rate schedule that a resumed run would start again."""
+        for scheduler in find_schedulers(engine, apart_from=self.objects.values()):
+            raise ValueError(
+                f"a handler holds the learning-rate schedule {type(scheduler).__name__}, which is "
+                "not saved, so that a resumed run would start it again: add it to the objects of "
+                "the Resume handler, or use the key lr_schedule instead"
+            )
+
+    def save_last(self, engine: Engine) -> None:
+        """Save after the handlers of an epoch that were attached later, such as a schedule."""
+        if not engine.has_event_handler(self.save, Events.EPOCH_COMPLETED):
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
 
     def seed_epoch(self, engine: Engine) -> None:
         """Seed every random generator from (seed, epoch, rank).
@@ -181,6 +201,15 @@ def _read(path: Path, *, mmap: bool = False) -> dict[str, Any]:
     if not isinstance(state, dict) or "engine" not in state:
         raise ValueError(f"{path} is no resume file: pass the resume.pt of a run, not its weights")
     return state
+
+
+def _check_states(objects: Mapping[str, Any]) -> None:
+    for name, obj in objects.items():
+        if not (hasattr(obj, "state_dict") and hasattr(obj, "load_state_dict")):
+            raise TypeError(
+                f"{name}, a {type(obj).__name__}, cannot be saved: pass an object that has "
+                "state_dict and load_state_dict, such as the schedule inside a handler"
+            )
 
 
 def _compare(path: Path, state: Mapping[str, Any], record: Mapping[str, Any] | None) -> None:

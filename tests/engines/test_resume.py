@@ -9,6 +9,8 @@ import torch
 from engines.tiny_run import BATCH, CASES, TinyRun, tiny_network
 from ignite.engine import Events
 from monai.data import DataLoader
+from monai.handlers import LrScheduleHandler
+from torch.optim.lr_scheduler import StepLR
 
 from medseg.engines import Resume, check_run
 
@@ -43,9 +45,9 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
-def run_until_killed(folder, *, iteration, **kwargs):
+def run_until_killed(folder, *, iteration, run=TinyRun, **kwargs):
     """A run that dies as an iteration starts."""
-    run = TinyRun(folder, **kwargs)
+    run = run(folder, **kwargs)
 
     def die(engine):
         if engine.state.iteration == iteration:
@@ -231,6 +233,42 @@ def test_persistent_workers_are_refused(tmp_path):
 def test_the_text_false_is_refused_and_not_taken_for_true(tmp_path):
     with pytest.raises(TypeError, match="resume must be True or False, got 'false'"):
         Resume(tmp_path / "resume.pt", {}, resume="false")
+
+
+def test_an_object_without_a_state_is_refused_at_once(tmp_path):
+    handler = LrScheduleHandler(TinyRun(tmp_path).optimizer)
+    with pytest.raises(TypeError, match="schedule, a LrScheduleHandler, cannot be saved: pass an"):
+        Resume(tmp_path / "resume.pt", {"schedule": handler})
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_schedule_that_is_not_saved_is_refused_before_the_first_step(tmp_path, resume):
+    if resume:
+        TinyRun(tmp_path, max_epochs=1).run()
+    run = TinyRun(tmp_path, resume=resume)
+    LrScheduleHandler(StepLR(run.optimizer, 1)).attach(run.trainer)
+    before = [parameter.clone() for parameter in run.network.parameters()]
+    with pytest.raises(
+        ValueError, match=r"holds the learning-rate schedule StepLR, .*: add it to the objects of"
+    ):
+        run.run()
+    assert run.trainer.state.iteration == 0
+    assert all(map(torch.equal, before, run.network.parameters()))
+
+
+def test_a_run_is_saved_after_the_handlers_that_were_attached_later(tmp_path):
+    run = TinyRun(tmp_path, max_epochs=2)
+    seen = []
+
+    @run.trainer.on(Events.EPOCH_COMPLETED)
+    def change():
+        seen.append((tmp_path / "resume.pt").exists())
+        torch.nn.init.constant_(run.network[0].bias, 5)
+
+    run.run()
+    assert seen == [False, True]
+    saved = torch.load(tmp_path / "resume.pt", weights_only=True)["network"]["0.bias"]
+    assert saved.tolist() == [5] * 4
 
 
 RECORD = {"choices": {"fold": 0}, "training": {"a": "1"}, "validation": {"b": "2"}}
