@@ -16,6 +16,7 @@ from medseg.base.class_values import check_classes, check_values
 _EXPRESSIONS = ("$", "@", "%")
 _LARGEST = 2**31 - 1  # of what counts or measures something
 _MOST_CHANNELS = 2**16  # of a level; a convolution between two such levels has 154 GB of weights
+LR_SCHEDULES = ("constant", "polynomial", "cosine", "one_cycle")
 _WIDEST = 255  # voxels of a kernel or a stride, along one axis
 
 
@@ -131,6 +132,11 @@ RULES: Mapping[str, Rule] = {
     "seed": Rule("a whole number from 0 to 4294967295", lambda x: _is_whole(x, 0) and x < 2**32),
     "spatial_dims": Rule("2 or 3", lambda x: _is_whole(x, 2) and x <= 3),
     "learning_rate": _number("above 0, at most 1000", lambda x: 0 < x <= 1000),
+    "lr_schedule": Rule(
+        f"{', '.join(LR_SCHEDULES[:-1])} or {LR_SCHEDULES[-1]}",
+        lambda value: isinstance(value, str) and value in LR_SCHEDULES,
+    ),
+    "warmup_epochs": _whole(0),
     **dict.fromkeys(("border_sigma", "elastic_sigma_px"), _POSITIVE),
     "surface_tolerance": _NOT_NEGATIVE,
     **dict.fromkeys(("flip_prob", "flip_prob_axis0", "affine_prob", "elastic_prob"), _PROBABILITY),
@@ -224,10 +230,25 @@ def _contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
                 f"val_interval {interval} is beyond max_epochs {epochs}, so that no weights would "
                 f"be kept: pass --val_interval {epochs} or less"
             )
+    yield from _warmup_faults(plain.get("warmup_epochs", 0), plain)
     for key in ("image_size", "spacing_mm"):
         axes = 3 if key == "spacing_mm" else plain.get("spatial_dims")
         if axes and key in plain and len(plain[key]) != axes:
             yield f"{key} is {plain[key]}: it has to have a number for each of {axes} axes"
+
+
+def _warmup_faults(epochs: int, plain: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a warm-up beside the schedule and the length of the run."""
+    if epochs and plain.get("lr_schedule") == "one_cycle":
+        yield (
+            f"warmup_epochs is {epochs} and lr_schedule one_cycle, which warms up by itself: pass "
+            "--warmup_epochs 0, or another --lr_schedule"
+        )
+    if plain.get("max_epochs", math.inf) <= epochs:
+        yield (
+            f"warmup_epochs {epochs} takes all of max_epochs {plain['max_epochs']}: pass "
+            f"--warmup_epochs {plain['max_epochs'] - 1} or less"
+        )
 
 
 def _class_faults(plain: Mapping[str, Any]) -> Iterator[str]:

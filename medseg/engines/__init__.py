@@ -6,7 +6,8 @@ from medseg.engines.claim import claim_folder, claim_weights, set_curves_aside
 from medseg.engines.config_in_use import config_in_use
 from medseg.engines.distributed import end_group, start_group, unwrap
 from medseg.engines.foreground import check_foreground
-from medseg.engines.loss import FiniteLoss, MeanLoss, Progress
+from medseg.engines.learning_rate import LearningRate, rate_factor
+from medseg.engines.loss import FiniteLoss, MeanLoss, Progress, summarise_step
 from medseg.engines.resume import Resume, check_run
 from medseg.engines.resume_record import run_record
 from medseg.engines.trained_on import RecordTraining
@@ -14,6 +15,7 @@ from medseg.engines.trained_on import RecordTraining
 __all__ = [
     "BestWeights",
     "FiniteLoss",
+    "LearningRate",
     "MeanLoss",
     "Progress",
     "RecordTraining",
@@ -25,8 +27,10 @@ __all__ = [
     "claim_weights",
     "config_in_use",
     "end_group",
+    "rate_factor",
     "run_record",
     "set_curves_aside",
     "start_group",
+    "summarise_step",
     "unwrap",
 ]

@@ -1,4 +1,4 @@
-"""Loss: handlers that average the loss of each step, show it, and end a run where it diverged."""
+"""Loss: average the loss of each step, show it, and end a run where it diverged."""
 
 import math
 from typing import Any
@@ -67,6 +67,28 @@ class Progress:
     def attach(self, engine: Engine) -> None:
         """Draw the bar on standard error while the engine runs."""
         ProgressBar(persist=False).attach(engine, output_transform=_loss)
+
+
+def summarise_step(output: Any, *, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    """What TensorBoard shows of a training step: its loss and its learning rate.
+
+    Args:
+        output: of the step, as MONAI's trainer gives it.
+        optimizer: whose rate it is; of several parameter groups each has a number, from 0.
+
+    Returns:
+        `train_loss` and `learning_rate`, or `learning_rate_0`, `learning_rate_1`, ...
+
+    Example:
+        >>> step = summarise_step([{"loss": 0.5}], optimizer=torch.optim.SGD([weight], lr=0.1))
+        >>> step
+        {'train_loss': 0.5, 'learning_rate': 0.1}
+    """
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    names = (
+        ["learning_rate"] if len(rates) == 1 else [f"learning_rate_{n}" for n in range(len(rates))]
+    )
+    return {"train_loss": _loss(output)["loss"], **dict(zip(names, rates, strict=True))}
 
 
 def _loss(output: Any) -> dict[str, float]:

@@ -53,6 +53,20 @@ _OF_SEVERAL = "validate#dataloader#sampler"
 """Deals the validation cases to the processes of a run; absent where there is one."""
 
 
+def free_choices(choices: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of `MAY_CHANGE` that a run with these choices may change.
+
+    A learning rate that falls is at its end when the run is, so the length of the run is part of
+    what it learns.
+
+    Example:
+        >>> "max_epochs" in free_choices({"lr_schedule": "cosine"})
+        False
+    """
+    falls = choices.get("lr_schedule", "constant") != "constant"
+    return tuple(key for key in MAY_CHANGE if not (falls and key == "max_epochs"))
+
+
 def is_launch(key: str) -> bool:
     """Whether a key of a config only says how a run is started, or where its file came from."""
     return key in LAUNCH or key.startswith("_")

@@ -12,7 +12,15 @@ from typing import Any, BinaryIO
 import ignite.distributed as idist
 
 import medseg
-from medseg.engines.may_change import ABSENT, HANDLERS, MAY_CHANGE, handlers, is_launch, may_change
+from medseg.engines.may_change import (
+    ABSENT,
+    HANDLERS,
+    MAY_CHANGE,
+    free_choices,
+    handlers,
+    is_launch,
+    may_change,
+)
 from medseg.transforms.cache_key import describe
 
 logger = logging.getLogger(__name__)
@@ -43,7 +51,8 @@ def run_record(
         validation: likewise.
 
     Returns:
-        `choices`, without those in `MAY_CHANGE`; under `settings`, for each place in the
+        `choices`, without those in `MAY_CHANGE`, but with `max_epochs` where the learning rate
+        falls over all of them; under `settings`, for each place in the
         components, such as `optimizer#lr`, its value, or its text where it stands for no plain
         value; handlers go by their class, such as `train#handlers#ValidationHandler#interval`,
         without those that only watch; under `training` and `validation`, for each case, the
@@ -58,7 +67,7 @@ def run_record(
         >>> run_record({"fold": 0, "max_epochs": 9}, training=[], validation=[])["choices"]
         {'fold': 0}
     """
-    kept = {key: value for key, value in choices.items() if key not in MAY_CHANGE}
+    kept = {key: value for key, value in choices.items() if key not in free_choices(choices)}
     settings = {
         key: value
         for key, value in (config or {}).items()

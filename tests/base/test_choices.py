@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medseg.base.choices import RULES, check_choices
+from medseg.base.choices import LR_SCHEDULES, RULES, check_choices
 from medseg.bundles import build
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
@@ -61,6 +61,8 @@ def test_what_is_no_positive_whole_number_is_refused_by_its_key(key, value):
         *(("tile_halo", value) for value in (-1, 1.5, "ten", [], [4, -4], None, float("inf"))),
         *(("preview_percentiles", value) for value in ([1], [], [99, 1], [0, 101], 5, "x")),
         *(("score_lesions", value) for value in ("yes", 1, None)),
+        *(("lr_schedule", value) for value in ("linear", "Cosine", "", None, 1, ["cosine"], True)),
+        *(("warmup_epochs", value) for value in (-1, 0.5, "five", None, True, 10**20)),
         ("patience", 0),
         ("intensity_percentiles", [99, 1]),
     ],
@@ -77,6 +79,9 @@ def test_a_value_out_of_its_range_is_refused(key, value):
         ({"val_interval": 9, "max_epochs": 4}, "pass --val_interval 4 or less"),
         ({"image_size": [64], "spatial_dims": 2}, r"\[64\]: it has to have a number for each of 2"),
         ({"spacing_mm": [1, 1]}, "for each of 3 axes"),
+        ({"warmup_epochs": 5, "max_epochs": 5}, "takes all of max_epochs 5: .*epochs 4 or less"),
+        ({"warmup_epochs": 9, "max_epochs": 5}, "takes all of max_epochs 5: .*epochs 4 or less"),
+        ({"warmup_epochs": 1, "lr_schedule": "one_cycle"}, "by itself: pass --warmup_epochs 0, or"),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(choices, said):
@@ -94,6 +99,9 @@ def test_what_is_right_passes():
     check_choices(
         {"learning_rate": 1, "flip_prob": 0, "window_hu": (-1000.0, 400), "overlap": 0.99}
     )
+    for schedule in LR_SCHEDULES:
+        check_choices({"lr_schedule": schedule, "warmup_epochs": 0, "max_epochs": 1})
+    check_choices({"lr_schedule": "cosine", "warmup_epochs": 4, "max_epochs": 5})
     check_choices({"roi_size": 64, "batch_size": 2**31 - 1, "noise_std": 100})
     check_choices({"roi_size": [768, 768], "image_size": [64, 2**31 - 1]})
     check_choices({"kernel_size": 3, "strides": [[2, 2, 1], 2, (2, 2, 2)], "channels": [2**16] * 3})

@@ -182,18 +182,21 @@ def test_plain_run_is_the_named_workflow(name, workflow):
 
 @pytest.mark.parametrize("name", build.list_names(BUNDLES))
 @pytest.mark.parametrize("workflow", ["train", "multi_gpu_train"])
-def test_the_index_of_the_best_weights_is_right(name, workflow):
-    """MONAI's property check wants every handler inline; `Resume` finds this one by its index."""
+def test_the_indices_of_the_handlers_that_are_saved_are_right(name, workflow):
+    """MONAI's property check wants every handler inline; `Resume` finds two by their index."""
     handlers = _config(BUNDLES, name, workflow)["train"]["handlers"]
     [resume] = [one for one in handlers if one["_target_"] == "medseg.engines.Resume"]
-    index = int(resume["objects"]["best_weights"].removeprefix("@train#handlers#"))
-    assert handlers[index]["_target_"] == "medseg.engines.BestWeights"
+    for key, kind in (("best_weights", "BestWeights"), ("learning_rate", "LearningRate")):
+        index = int(resume["objects"][key].removeprefix("@train#handlers#"))
+        assert handlers[index]["_target_"] == f"medseg.engines.{kind}"
 
 
-def test_base_holds_no_choice_of_a_task():
+def test_base_holds_no_choice_of_a_task_but_only_one_that_is_alike_in_all():
     base = json.loads((BUNDLES / "layers" / "base.json").read_text())
     plain = [key for key, value in base.items() if not {*"$@%"} & {*json.dumps(value)}]
-    assert plain == []
+    assert plain == ["lr_schedule", "warmup_epochs"]
+    for task in (BUNDLES / "layers" / "tasks").glob("*.json"):
+        assert not {*plain} & {*json.loads(task.read_text())}
 
 
 @pytest.mark.parametrize("task", sorted((BUNDLES / "layers" / "tasks").glob("*.json")), ids=str)

@@ -8,7 +8,7 @@ import torch
 from engines.tiny_run import CASES, TinyRun
 from ignite.engine import Engine, Events
 
-from medseg.engines import FiniteLoss, MeanLoss, Progress, loss
+from medseg.engines import FiniteLoss, MeanLoss, Progress, loss, summarise_step
 
 
 def losses(run):
@@ -100,3 +100,18 @@ def test_the_loss_of_the_last_batch_is_shown_decollated_or_not(output, capsys):
     Progress().attach(engine)
     engine.run([0])
     assert "loss=0.25" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        ([0.1], {"learning_rate": 0.1}),
+        ([0.1, 0.2], {"learning_rate_0": 0.1, "learning_rate_1": 0.2}),
+        ([torch.tensor(0.5)], {"learning_rate": 0.5}),
+    ],
+)
+def test_tensorboard_shows_the_loss_and_the_rate_of_every_group(rates, expected):
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
+    for output in ({"loss": torch.tensor(0.25)}, [{"loss": 0.25}, {"loss": 0.25}]):
+        found = summarise_step(output, optimizer=torch.optim.SGD(groups))
+        assert found == {"train_loss": 0.25, **expected}

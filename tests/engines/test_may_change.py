@@ -8,6 +8,7 @@ from medseg.engines.may_change import (
     LAUNCH,
     MAY_CHANGE,
     WATCH,
+    free_choices,
     handlers,
     is_launch,
     may_change,
@@ -42,6 +43,12 @@ def test_a_setting_that_changes_what_is_learnt_may_not_change(place, before, aft
 )
 def test_how_long_a_run_takes_and_by_what_machine_may_change(place, before, after):
     assert may_change(place, before, after)
+
+
+def test_a_rate_that_falls_fixes_the_length_of_a_run_and_nothing_else():
+    for constant in ({}, {"lr_schedule": "constant", "warmup_epochs": 5}):
+        assert free_choices(constant) == MAY_CHANGE
+    assert {*MAY_CHANGE} - {*free_choices({"lr_schedule": "cosine"})} == {"max_epochs"}
 
 
 @pytest.mark.parametrize("key", MAY_CHANGE)

@@ -219,6 +219,23 @@ def test_components_may_differ_in_words_in_how_long_and_by_what_machine(changes)
     check_record("resume.pt", of_config(changes), of_config())
 
 
+@pytest.mark.parametrize("schedule", ["polynomial", "cosine", "one_cycle"])
+def test_the_length_of_a_run_is_part_of_it_where_the_learning_rate_falls(schedule):
+    before, after = (of({"lr_schedule": schedule, "max_epochs": n}) for n in (5, 9))
+    with pytest.raises(ValueError, match=r"other settings \(max_epochs was 5, is 9\)"):
+        check_record("resume.pt", before, after)
+    free = [of({"lr_schedule": "constant", "warmup_epochs": 2, "max_epochs": n}) for n in (5, 9)]
+    check_record("resume.pt", *free)
+
+
+def test_another_schedule_or_warm_up_is_another_run():
+    before = of({"lr_schedule": "cosine", "warmup_epochs": 0, "max_epochs": 5})
+    after = of({"lr_schedule": "constant", "warmup_epochs": 2, "max_epochs": 5})
+    said = r"lr_schedule was cosine, is constant; warmup_epochs was 0, is 2\)"
+    with pytest.raises(ValueError, match=said):
+        check_record("resume.pt", before, after)
+
+
 @pytest.mark.parametrize("name", WATCH)
 def test_handlers_that_only_watch_may_come_and_go(name):
     more = of_config(handlers=[{"_target_": f"somewhere.{name}", "any": 1}])

@@ -19,6 +19,7 @@ from monai.handlers import LrScheduleHandler, StatsHandler, ValidationHandler
 from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
+from medseg.engines import LearningRate
 from medseg.engines.schedulers import find_schedulers
 
 STEPS = 6 * CASES // BATCH
@@ -105,6 +106,7 @@ def test_a_schedule_of_torch_is_found_however_it_is_wrapped(way):
         lambda opt: CosineAnnealingScheduler(opt, "lr", 1, 0, 10),
         lambda opt: param_scheduler.create_lr_scheduler_with_warmup(StepLR(opt, 2), 0.1, 3),
         lambda opt: ParamGroupScheduler([CosineAnnealingScheduler(opt, "lr", 1, 0, 10)], ["a"]),
+        lambda opt: LearningRate(opt, schedule="cosine"),
     ],
 )
 def test_a_schedule_of_ignite_is_found_and_what_lies_in_it_is_part_of_it(make):

@@ -61,6 +61,7 @@ LIVER = {
     "image_size": [48, 48],  # the phantom's, so that the crop has one place
     "val_slice_step": 3,  # 9 slices to validate on: unequal shares
     "learning_rate": 0.01,
+    "warmup_epochs": 1,
 }
 WITHOUT_NORM = {"norm": "$None"}
 """MONAI's command line leaves out an override that is None."""
@@ -70,6 +71,7 @@ HIPPOCAMPUS = {
     "image_size": [24, 24, 24],
     "optimizer#_target_": "torch.optim.SGD",  # Adam does not notice gradients that are twice as big
     "learning_rate": 0.1,
+    "lr_schedule": "cosine",
 }
 
 
@@ -154,9 +156,9 @@ def test_in_3d_they_end_with_the_same_weights_too(worker, workspace):
     one = by_one("hippocampus", {**HIPPOCAMPUS, "batch_size": 2}, "hippocampus_one")
     two = left_in("hippocampus_two")
     assert len(two.curves["train_loss"]) == 2 * 2  # 4 cases in batches of 2
-    assert two.curves.keys() == {"train_loss", "val_mean_dice", "val_mean_iou"}
+    assert two.curves.keys() == {"train_loss", "learning_rate", "val_mean_dice", "val_mean_iou"}
     for name, curve in two.curves.items():
-        assert np.ptp(curve) > 100 * LOSS_TOLERANCE
+        assert np.ptp(curve) > 10 * LOSS_TOLERANCE
         assert curve == pytest.approx(one.curves[name], abs=LOSS_TOLERANCE)
     assert_close(two.weights, one.weights)
 
@@ -201,6 +203,8 @@ def test_only_one_process_writes_the_best_weights_and_the_log_of_scores(liver_by
 def test_a_run_of_two_processes_that_is_resumed_ends_as_if_never_interrupted(liver_by_one, worker):
     resumed = left_in("resumed_by_two")
     assert len(resumed.curves["train_loss"]) == 3 * 6
+    rates = resumed.curves["learning_rate"]
+    assert rates == pytest.approx([0.01 * n / 7 for n in range(1, 7)] + [0.01] * 12)
     expected = liver_by_one.curves["train_loss"]
     assert resumed.curves["train_loss"] == pytest.approx(expected, abs=LOSS_TOLERANCE)
     assert_close(resumed.weights, liver_by_one.weights)
@@ -294,11 +298,12 @@ def by_one(name: str, choices: Mapping[str, Any], out: str) -> Run:
     """Train in this process by train.json, with eyes on every step."""
     parser = ConfigParser(ConfigParser.load_config_file(f"bundles/{name}/train.json"))
     parser.update({**choices, **files(out)})
-    curves: dict[str, list[float]] = {"train_loss": []}
+    curves: dict[str, list[float]] = {"train_loss": [], "learning_rate": []}
     items = []
 
     def step(trainer) -> None:
         curves["train_loss"].append(float(trainer.state.output[0]["loss"]))
+        curves["learning_rate"].append(trainer.optimizer.param_groups[0]["lr"])
         items.append([f"{i.get('case')} {i.get('slice')}" for i in trainer.state.batch])
 
     def score(evaluator) -> None:
