@@ -186,6 +186,7 @@ def test_the_indices_of_the_handlers_that_are_saved_are_right(name, workflow):
     """MONAI's property check wants every handler inline; `Resume` finds two by their index."""
     handlers = _config(BUNDLES, name, workflow)["train"]["handlers"]
     [resume] = [one for one in handlers if one["_target_"] == "medseg.engines.Resume"]
+    assert handlers.index(resume) == 4  # as docs/how-to/set-the-learning-rate.md says
     for key, kind in (("best_weights", "BestWeights"), ("learning_rate", "LearningRate")):
         index = int(resume["objects"][key].removeprefix("@train#handlers#"))
         assert handlers[index]["_target_"] == f"medseg.engines.{kind}"
