@@ -150,12 +150,12 @@ class Geometry:
         """
         if self.shape != other.shape:
             return f"shape {self.shape} against {other.shape}"
-        moved_mm = _largest_corner_move_mm(self, other)
+        moved_mm = _measure_largest_corner_move_mm(self, other)
         allowed_mm = tolerance * min(self.spacing_mm)
         if moved_mm <= allowed_mm:
             return ""
         extent = f"up to {moved_mm:.4g} mm apart (tolerance {allowed_mm:.3g} mm)"
-        return f"{_first_difference(self, other)}: voxels lie {extent}"
+        return f"{_describe_first_difference(self, other)}: voxels lie {extent}"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Geometry):
@@ -171,23 +171,23 @@ def _is_singular(matrix: np.ndarray) -> bool:
     return bool((lengths == 0).any() or abs(np.linalg.det(matrix / lengths)) < 1e-6)
 
 
-def _largest_corner_move_mm(a: Geometry, b: Geometry) -> float:
+def _measure_largest_corner_move_mm(a: Geometry, b: Geometry) -> float:
     corners = np.array(list(product(*((0, n - 1) for n in a.shape))))
     return float(
         np.linalg.norm(a.voxel_to_world(corners) - b.voxel_to_world(corners), axis=1).max()
     )
 
 
-def _first_difference(a: Geometry, b: Geometry) -> str:
+def _describe_first_difference(a: Geometry, b: Geometry) -> str:
     """Name the property that differs, the most telling first."""
     if a.orientation != b.orientation:
         return f"orientation {a.orientation} against {b.orientation}"
     if not np.allclose(a.spacing_mm, b.spacing_mm, rtol=1e-4):
-        return f"spacing {_numbers(a.spacing_mm)} against {_numbers(b.spacing_mm)} mm"
+        return f"spacing {_format_numbers(a.spacing_mm)} against {_format_numbers(b.spacing_mm)} mm"
     if not np.allclose(a.direction, b.direction, atol=1e-4):
         return "axes turned against each other"
-    return f"origin {_numbers(a.origin_mm)} against {_numbers(b.origin_mm)} mm"
+    return f"origin {_format_numbers(a.origin_mm)} against {_format_numbers(b.origin_mm)} mm"
 
 
-def _numbers(values: Sequence[float]) -> str:
+def _format_numbers(values: Sequence[float]) -> str:
     return "(" + ", ".join(f"{v:.6g}" for v in values) + ")"

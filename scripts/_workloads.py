@@ -16,7 +16,7 @@ from monai.inferers import Inferer, SliceInferer, SlidingWindowInferer
 from monai.networks.nets import BasicUNetPlusPlus
 from torch import Tensor, nn
 
-from medseg.base.memory import keep_freed_pages, resident_peak
+from medseg.base.memory import keep_freed_pages, measure_resident_peak
 from medseg.inference import OverlapTileInferer, Predictor
 from medseg.inference.predictor.precision import fastest_precision
 from medseg.networks import NestedUNet, to_device
@@ -265,4 +265,4 @@ def matrix_gflops(
 
 def peak_gib() -> float:
     """The most memory that was ever resident in this process."""
-    return resident_peak(reset=False) / 2**30
+    return measure_resident_peak(reset=False) / 2**30

@@ -74,7 +74,7 @@ def check_probability(name: str, value: Any) -> None:
         raise ValueError(f"{name} is a probability in [0, 1), got {value}: pass for instance 0.5")
 
 
-def per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...]:
+def repeat_per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...]:
     """A number for each axis, from one for all of them or one for each.
 
     Raises:

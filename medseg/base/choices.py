@@ -47,7 +47,7 @@ def _is_count(value: Any, least: int) -> bool:
     return _is_whole(value, least) and value <= _LARGEST
 
 
-def _whole(least: int, most: int = _LARGEST) -> Rule:
+def _make_whole_rule(least: int, most: int = _LARGEST) -> Rule:
     return Rule(
         f"a whole number, {least} or more",
         lambda value: _is_whole(value, least) and value <= most,
@@ -55,7 +55,7 @@ def _whole(least: int, most: int = _LARGEST) -> Rule:
     )
 
 
-def _number(words: str, holds: Callable[[float], bool]) -> Rule:
+def _make_number_rule(words: str, holds: Callable[[float], bool]) -> Rule:
     return Rule(f"a number {words}", lambda value: is_finite_number(value) and holds(value))
 
 
@@ -64,24 +64,24 @@ def _is_list_of(value: Any, holds: Callable[[Any], bool], *, least: int = 1) -> 
     return isinstance(value, (list, tuple)) and len(value) >= least and all(map(holds, value))
 
 
-def _list(words: str, holds: Callable[[Any], bool]) -> Rule:
+def _make_list_rule(words: str, holds: Callable[[Any], bool]) -> Rule:
     return Rule(f"a list of {words}", lambda value: _is_list_of(value, holds))
 
 
-def _range(words: str, holds: Callable[[float, float], bool]) -> Rule:
+def _make_range_rule(words: str, holds: Callable[[float, float], bool]) -> Rule:
     return Rule(
         f"a list of two numbers, {words}",
         lambda value: _is_list_of(value, is_finite_number) and len(value) == 2 and holds(*value),
     )
 
 
-def _or_null(rule: Rule) -> Rule:
+def _allow_null(rule: Rule) -> Rule:
     return Rule(
         f"{rule.words}, or null", lambda value: value is None or rule.holds(value), rule.most
     )
 
 
-def _one_or_list(words: str, holds: Callable[[Any], bool], *, nested: bool = False) -> Rule:
+def _allow_list(words: str, holds: Callable[[Any], bool], *, nested: bool = False) -> Rule:
     """One of something or a list of them; with `nested` an entry may be a list itself."""
 
     def is_entry(value: Any) -> bool:
@@ -99,60 +99,68 @@ def _are_labels(value: Any) -> bool:
     return _is_list_of(value, lambda v: _is_whole(v, -(2**31))) and len(set(value)) == len(value)
 
 
-_PROBABILITY = _number("from 0 to 1", lambda x: 0 <= x <= 1)
-_BELOW_1 = _number("from 0 to below 1", lambda x: 0 <= x < 1)
-_POSITIVE = _number("above 0", lambda x: x > 0)
-_NOT_NEGATIVE = _number("of 0 or more", lambda x: x >= 0)
+_PROBABILITY = _make_number_rule("from 0 to 1", lambda x: 0 <= x <= 1)
+_BELOW_1 = _make_number_rule("from 0 to below 1", lambda x: 0 <= x < 1)
+_POSITIVE = _make_number_rule("above 0", lambda x: x > 0)
+_NOT_NEGATIVE = _make_number_rule("of 0 or more", lambda x: x >= 0)
 _SWITCH = Rule("True or False", lambda value: isinstance(value, bool))
-_SIZES = _list(f"whole numbers, each from 1 to {_LARGEST}", lambda x: _is_count(x, 1))
+_SIZES = _make_list_rule(f"whole numbers, each from 1 to {_LARGEST}", lambda x: _is_count(x, 1))
 
-_LABELS = _one_or_list("a whole number", lambda x: _is_whole(x, -(2**31)))
-_HALO = _one_or_list("a whole number of 0 or more", lambda x: _is_count(x, 0))
+_LABELS = _allow_list("a whole number", lambda x: _is_whole(x, -(2**31)))
+_HALO = _allow_list("a whole number of 0 or more", lambda x: _is_count(x, 0))
 
 RULES: Mapping[str, Rule] = {
-    **dict.fromkeys(("max_epochs", "val_interval", "batch_size", "val_slice_step"), _whole(1)),
-    **dict.fromkeys(("patches_per_volume", "patch_size"), _whole(1)),
-    **dict.fromkeys(("in_channels", "skip_channels"), _whole(1, _MOST_CHANNELS)),
-    "channels": _list(
+    **dict.fromkeys(
+        ("max_epochs", "val_interval", "batch_size", "val_slice_step"), _make_whole_rule(1)
+    ),
+    **dict.fromkeys(("patches_per_volume", "patch_size"), _make_whole_rule(1)),
+    **dict.fromkeys(("in_channels", "skip_channels"), _make_whole_rule(1, _MOST_CHANNELS)),
+    "channels": _make_list_rule(
         f"whole numbers, each from 1 to {_MOST_CHANNELS}",
         lambda x: _is_whole(x, 1) and x <= _MOST_CHANNELS,
     ),
     **dict.fromkeys(
         ("kernel_size", "strides"),
-        _one_or_list(
+        _allow_list(
             f"a whole number from 1 to {_WIDEST}",
             lambda x: _is_whole(x, 1) and x <= _WIDEST,
             nested=True,
         ),
     ),
-    **dict.fromkeys(("windows_per_batch", "smallest_object"), _whole(1)),
-    **dict.fromkeys(("patience", "level"), _or_null(_whole(1))),
-    **dict.fromkeys(("fold", "num_workers"), _whole(0)),
-    "folds": _whole(2),
+    **dict.fromkeys(("windows_per_batch", "smallest_object"), _make_whole_rule(1)),
+    **dict.fromkeys(("patience", "level"), _allow_null(_make_whole_rule(1))),
+    **dict.fromkeys(("fold", "num_workers"), _make_whole_rule(0)),
+    "folds": _make_whole_rule(2),
     "seed": Rule("a whole number from 0 to 4294967295", lambda x: _is_whole(x, 0) and x < 2**32),
     "spatial_dims": Rule("2 or 3", lambda x: _is_whole(x, 2) and x <= 3),
-    "learning_rate": _number("above 0, at most 1000", lambda x: 0 < x <= 1000),
+    "learning_rate": _make_number_rule("above 0, at most 1000", lambda x: 0 < x <= 1000),
     "lr_schedule": Rule(
         f"{', '.join(LR_SCHEDULES[:-1])} or {LR_SCHEDULES[-1]}",
         lambda value: isinstance(value, str) and value in LR_SCHEDULES,
     ),
-    "warmup_epochs": _whole(0),
+    "warmup_epochs": _make_whole_rule(0),
     **dict.fromkeys(("border_sigma", "elastic_sigma_px"), _POSITIVE),
     "surface_tolerance": _NOT_NEGATIVE,
     **dict.fromkeys(("flip_prob", "flip_prob_axis0", "affine_prob", "elastic_prob"), _PROBABILITY),
     "intensity_prob": _PROBABILITY,
     **dict.fromkeys(("dropout", "bottom_dropout", "overlap", "scale_range"), _BELOW_1),
     **dict.fromkeys(("rotate_rad", "brightness_shift", "border_w0"), _NOT_NEGATIVE),
-    "noise_std": _number("from 0 to 100", lambda x: 0 <= x <= 100),  # of intensities of 0 to 1
+    "noise_std": _make_number_rule(
+        "from 0 to 100", lambda x: 0 <= x <= 100
+    ),  # of intensities of 0 to 1
     **dict.fromkeys(("intensity_shift", "intensity_scale", "background_slices"), _NOT_NEGATIVE),
-    "window_hu": _range("the low end before the high end", lambda low, high: low < high),
-    "contrast_gamma": _range("the lower first, above 0", lambda low, high: 0 < low <= high),
-    "elastic_magnitude": _range("the lower first, 0 or more", lambda low, high: 0 <= low <= high),
-    "intensity_percentiles": _range(
+    "window_hu": _make_range_rule("the low end before the high end", lambda low, high: low < high),
+    "contrast_gamma": _make_range_rule(
+        "the lower first, above 0", lambda low, high: 0 < low <= high
+    ),
+    "elastic_magnitude": _make_range_rule(
+        "the lower first, 0 or more", lambda low, high: 0 <= low <= high
+    ),
+    "intensity_percentiles": _make_range_rule(
         "the lower first, from 0 to 100", lambda low, high: 0 <= low < high <= 100
     ),
-    "preview_percentiles": _or_null(
-        _range("the lower first, from 0 to 100", lambda low, high: 0 <= low < high <= 100)
+    "preview_percentiles": _allow_null(
+        _make_range_rule("the lower first, from 0 to 100", lambda low, high: 0 <= low < high <= 100)
     ),
     "iou_thresholds": Rule(
         "a list of numbers, each from 0.5 to below 1",
@@ -163,7 +171,7 @@ RULES: Mapping[str, Rule] = {
         lambda value: isinstance(value, bool) or (isinstance(value, str) and value != ""),
     ),
     **dict.fromkeys(("image_size", "elastic_spacing", "elastic_grid"), _SIZES),
-    "roi_size": _one_or_list(f"a whole number from 1 to {_LARGEST}", lambda x: _is_count(x, 1)),
+    "roi_size": _allow_list(f"a whole number from 1 to {_LARGEST}", lambda x: _is_count(x, 1)),
     "tile_halo": Rule(
         "auto, a whole number of 0 or more, or a list of such numbers",
         lambda value: value == "auto" or _HALO.holds(value),
@@ -172,7 +180,7 @@ RULES: Mapping[str, Rule] = {
         "a whole number, a list of such numbers, or null",
         lambda value: value in (None, [], ()) or _LABELS.holds(value),
     ),
-    "spacing_mm": _list("numbers above 0", _POSITIVE.holds),
+    "spacing_mm": _make_list_rule("numbers above 0", _POSITIVE.holds),
     "label_values": Rule("a list of whole numbers, each once", _are_labels),
     **dict.fromkeys(("resume", "deep_supervision", "mixed_precision", "class_guide"), _SWITCH),
     **dict.fromkeys(("checkpointing", "pad_input", "colour", "whole_images"), _SWITCH),
@@ -202,7 +210,7 @@ def check_choices(choices: Mapping[str, Any]) -> None:
         for key, rule in RULES.items()
         if key in plain and not rule.holds(plain[key])
     ]
-    if found := faults or list(_contradictions(plain)):
+    if found := faults or list(_find_contradictions(plain)):
         raise ValueError("; ".join(found))
 
 
@@ -214,10 +222,10 @@ def _is_expression(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(_EXPRESSIONS)
 
 
-def _contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
+def _find_contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
     """Values that are right each by itself and wrong together."""
     if "classes" in plain:
-        yield from _class_faults(plain)
+        yield from _find_class_faults(plain)
     if {"fold", "folds"} <= plain.keys() and plain["fold"] >= plain["folds"]:
         yield (
             f"fold is {plain['fold']} of {plain['folds']} folds: it has to be 0 to "
@@ -230,14 +238,14 @@ def _contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
                 f"val_interval {interval} is beyond max_epochs {epochs}, so that no weights would "
                 f"be kept: pass --val_interval {epochs} or less"
             )
-    yield from _warmup_faults(plain.get("warmup_epochs", 0), plain)
+    yield from _find_warmup_faults(plain.get("warmup_epochs", 0), plain)
     for key in ("image_size", "spacing_mm"):
         axes = 3 if key == "spacing_mm" else plain.get("spatial_dims")
         if axes and key in plain and len(plain[key]) != axes:
             yield f"{key} is {plain[key]}: it has to have a number for each of {axes} axes"
 
 
-def _warmup_faults(epochs: int, plain: Mapping[str, Any]) -> Iterator[str]:
+def _find_warmup_faults(epochs: int, plain: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with a warm-up beside the schedule and the length of the run."""
     if epochs and plain.get("lr_schedule") == "one_cycle":
         yield (
@@ -251,7 +259,7 @@ def _warmup_faults(epochs: int, plain: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _class_faults(plain: Mapping[str, Any]) -> Iterator[str]:
+def _find_class_faults(plain: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the classes, by themselves and beside the values of the dataset."""
     try:
         check_classes(plain["classes"])

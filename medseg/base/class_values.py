@@ -22,14 +22,14 @@ MOST_CLASSES = IGNORE - 1
 """Foreground classes of a task, at most: 0 is the background and `IGNORE` marks what is ignored."""
 
 
-def ignored_values(ignore: Ignored) -> tuple[int, ...]:
+def list_ignored_values(ignore: Ignored) -> tuple[int, ...]:
     """The ignored label values as a tuple.
 
     Raises:
         TypeError: neither a whole number nor a list of them.
 
     Example:
-        >>> ignored_values(255), ignored_values([0, 255]), ignored_values(None)
+        >>> list_ignored_values(255), list_ignored_values([0, 255]), list_ignored_values(None)
         ((255,), (0, 255), ())
     """
     values = () if ignore is None else ignore if isinstance(ignore, Sequence) else (ignore,)
@@ -50,7 +50,7 @@ def check_classes(classes: Classes) -> None:
             do not lie within each other, see `check_regions`.
     """
     if isinstance(classes, Mapping) and len(classes) > MOST_CLASSES:
-        raise ValueError(too_many(len(classes)))
+        raise ValueError(describe_too_many(len(classes)))
     if not isinstance(classes, Mapping) or not classes:
         raise ValueError(
             f"classes must map 1 to {MOST_CLASSES} names to their label values, got {classes!r}: "
@@ -97,7 +97,7 @@ def check_values(classes: Classes, ignore: Ignored, label_values: Sequence[int] 
         TypeError: values to ignore that are no whole numbers.
         ValueError: a value that is in a class and ignored, or that the dataset does not have.
     """
-    ignored = ignored_values(ignore)
+    ignored = list_ignored_values(ignore)
     for name, value in ((name, value) for name, values in classes.items() for value in values):
         if value in ignored:
             raise ValueError(
@@ -118,7 +118,7 @@ def check_values(classes: Classes, ignore: Ignored, label_values: Sequence[int] 
             )
 
 
-def too_many(count: int) -> str:
+def describe_too_many(count: int) -> str:
     """What is wrong with so many classes."""
     return (
         f"{count} classes are more than {MOST_CLASSES}, the most that a label map of bytes can "

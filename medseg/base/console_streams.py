@@ -47,11 +47,11 @@ def go_on_without_readers() -> None:
     for name, number in _NUMBERS.items():
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, _text(_Output(number), encoding="utf-8", by_line=True))
+            setattr(sys, name, _open_text(_Output(number), encoding="utf-8", by_line=True))
         elif _is_own(stream, name, number):
             stream.flush()
             by_line = stream.line_buffering or name == "stderr"
-            replaced = _text(_Output(number), encoding=stream.encoding, by_line=by_line)
+            replaced = _open_text(_Output(number), encoding=stream.encoding, by_line=by_line)
             setattr(sys, name, replaced)
             _move_handlers(stream, replaced)
 
@@ -116,7 +116,7 @@ def _move_handlers(before: Any, after: Any) -> None:
                 handler.setStream(after)
 
 
-def _text(raw: io.FileIO, *, encoding: str, by_line: bool) -> io.TextIOWrapper:
+def _open_text(raw: io.FileIO, *, encoding: str, by_line: bool) -> io.TextIOWrapper:
     buffer = io.BufferedWriter(raw)
     return io.TextIOWrapper(
         buffer, encoding=encoding, errors="backslashreplace", line_buffering=by_line

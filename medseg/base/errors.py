@@ -10,9 +10,9 @@ from types import TracebackType
 
 from medseg.base.console_streams import go_on_without_readers
 from medseg.base.interrupts import remember_interrupts, was_interrupted
-from medseg.base.pages import page_of
+from medseg.base.pages import find_page
 from medseg.base.text import escape_unprintable, escape_unprintable_lines, log_printable_text
-from medseg.base.watch import written_folders
+from medseg.base.watch import list_written_folders
 
 _PEER_LOST = (
     *("closed by peer", "reset by peer", "Broken pipe"),
@@ -35,15 +35,15 @@ _OF_ACCESS = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR)
 _OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
-def root_cause(error: BaseException) -> BaseException:
+def find_root_cause(error: BaseException) -> BaseException:
     """The error of a chain that says what to mend: the outermost documented one, else the first.
 
     MONAI wraps errors of a config or transform in its own, and medseg those of other packages.
     """
-    return next(filter(is_documented, causes(error)), _first_cause(error))
+    return next(filter(is_documented, list_causes(error)), _find_first_cause(error))
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
+def list_causes(error: BaseException) -> Iterator[BaseException]:
     """An error, its cause, the cause of that, and so on, each once though causes form a ring."""
     seen: set[int] = set()
     following: BaseException | None = error
@@ -69,26 +69,26 @@ def forget_frames(error: BaseException) -> None:
             waiting += [last.__cause__, last.__context__]
 
 
-def _first_cause(error: BaseException) -> BaseException:
+def _find_first_cause(error: BaseException) -> BaseException:
     """The error with which a chain began."""
-    return [*causes(error)][-1]
+    return [*list_causes(error)][-1]
 
 
 def is_documented(error: BaseException) -> bool:
     """Whether medseg itself raised the error, on purpose: then its message says it all."""
-    return _module_of(error).partition(".")[0] == "medseg" and isinstance(
+    return _find_module(error).partition(".")[0] == "medseg" and isinstance(
         error, (ValueError, TypeError, OSError, RuntimeError, ImportError)
     )
 
 
 def add_page(error: BaseException) -> str:
     """The message of a documented error, with the page that helps where it is about data."""
-    message, page = str(error), page_of(_module_of(error))
+    message, page = str(error), find_page(_find_module(error))
     is_refusal = isinstance(error, (ValueError, TypeError, OSError))  # not the count of failures
     return f"{message} (see {page})" if is_refusal and page and "docs/" not in message else message
 
 
-def _module_of(error: BaseException) -> str:
+def _find_module(error: BaseException) -> str:
     """The module that raised an error; "" for one that was never raised."""
     trace = error.__traceback__
     if trace is None:
@@ -104,7 +104,7 @@ def explain_config_fault(error: BaseException) -> str | None:
     An override of a wrong type or value ends so: the component and the complaint are named.
     """
     component = None
-    *wrappers, error = causes(error)
+    *wrappers, error = list_causes(error)
     for text in map(str, wrappers):
         if text.startswith("Failed to instantiate component"):
             component = text.split("'")[1]
@@ -121,7 +121,7 @@ def explain_lost_process(error: BaseException) -> str | None:
     The others of a run notice a process that ends with an error when they next wait for it. Theirs
     is no error of its own, and its traceback would hide the line that counts.
     """
-    error = _first_cause(error)
+    error = _find_first_cause(error)
     if not isinstance(error, RuntimeError) or not any(sign in str(error) for sign in _PEER_LOST):
         return None
     return (
@@ -132,10 +132,10 @@ def explain_lost_process(error: BaseException) -> str | None:
 
 def explain_disk_fault(error: BaseException) -> str | None:
     """What to say if a disk is full or broken, wherever that was noticed; else None."""
-    error = _first_cause(error)
+    error = _find_first_cause(error)
     if not isinstance(error, OSError) or error.errno not in _OF_DISK:
         return None
-    place = str(error.filename or " or ".join(map(str, written_folders())))
+    place = str(error.filename or " or ".join(map(str, list_written_folders())))
     named = f" for {place}" if place else ""
     return (
         f"the disk fails{named} ({os.strerror(error.errno)}): make room there or choose another "
@@ -145,7 +145,7 @@ def explain_disk_fault(error: BaseException) -> str | None:
 
 def explain_memory_fault(error: BaseException) -> str | None:
     """What to say if torch or NumPy got no memory, of the machine or of a GPU; else None."""
-    error = _first_cause(error)
+    error = _find_first_cause(error)
     text = " ".join(str(error).split())
     of_torch = isinstance(error, RuntimeError) and any(sign in text for sign in _NO_MEMORY)
     if not (of_torch or isinstance(error, MemoryError)):
@@ -159,7 +159,7 @@ def explain_memory_fault(error: BaseException) -> str | None:
 
 def explain_folder_fault(error: BaseException) -> str | None:
     """What to say of a file whose folder is gone, as that of curves in an output folder."""
-    error = _first_cause(error)
+    error = _find_first_cause(error)
     if not isinstance(error, OSError) or error.errno not in _OF_FOLDER:
         return None
     if not isinstance(error.filename, (str, bytes)):
@@ -189,7 +189,7 @@ def explain_access_fault(error: BaseException) -> str | None:
 
 def format_error(error: BaseException) -> str | None:
     """The message of an error that the user can mend; None for one that keeps its traceback."""
-    cause = root_cause(error)
+    cause = find_root_cause(error)
     documented = add_page(cause) if is_documented(cause) else None
     message = (
         explain_access_fault(cause)
@@ -222,7 +222,7 @@ def one_line_errors() -> None:
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    line = _line(error)
+    line = _make_line(error)
     if show_traceback() or line is None:
         sys.stderr.write(escape_unprintable_lines("".join(format_exception(kind, error, trace))))
         return
@@ -237,7 +237,7 @@ def _report_of_thread(given: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(given)
 
 
-def _line(error: BaseException) -> str | None:
+def _make_line(error: BaseException) -> str | None:
     if isinstance(error, KeyboardInterrupt) or was_interrupted():
         return f"interrupted: {AFTER_INTERRUPT}"
     message = format_error(error) or explain_lost_process(error)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from medseg.base import watch
-from medseg.base.scratch import collect, scratch_folder
+from medseg.base.scratch import collect, make_scratch_folder
 from medseg.base.walk import check_length
 
 _held: dict[Path, IO[str]] = {}
@@ -61,16 +61,16 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     target = Path(path)
     with ExitStack() as until_done:
         watch.before_writing(target)
-        with _one_line_errors(target):
+        with _explain_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            scratch = until_done.enter_context(scratch_folder(target.parent))
+            scratch = until_done.enter_context(make_scratch_folder(target.parent))
         partial = scratch / target.name
         with _check_folder_remains(target, scratch):
-            with _one_line_errors(target, block_of=scratch), _ask_disk_for_reason(partial):
+            with _explain_errors(target, block_of=scratch), _ask_disk_for_reason(partial):
                 yield partial
-            with partial.open("rb") as file, _one_line_errors(target):
+            with partial.open("rb") as file, _explain_errors(target):
                 os.fsync(file.fileno())
-            with _one_line_errors(target):
+            with _explain_errors(target):
                 partial.replace(target)
     watch.after_writing(target)
 
@@ -90,10 +90,10 @@ def check_folder(path: str | os.PathLike) -> None:
     """
     folder = Path(path)
     check_length(folder)
-    nearest = _nearest(folder)
+    nearest = _find_nearest(folder)
     collect(nearest)
     try:
-        with scratch_folder(nearest):
+        with make_scratch_folder(nearest):
             pass
     except OSError as error:
         reason = error.strerror
@@ -102,7 +102,9 @@ def check_folder(path: str | os.PathLike) -> None:
         elif error.errno == errno.ENOENT:  # as of /proc
             reason = f"{nearest} does not allow new folders"
         remedy = _REMEDIES.get(error.errno or 0, "choose another folder")
-        raise _with_message(f"{folder} cannot be written to ({reason}): {remedy}", error) from error
+        raise _change_message(
+            f"{folder} cannot be written to ({reason}): {remedy}", error
+        ) from error
     watch.remember(folder)
 
 
@@ -118,16 +120,16 @@ def check_place(path: str | os.PathLike) -> None:
         >>> check_place("bundles/liver/models/model.pt")
     """
     place = Path(path)
-    length, longest = len(os.fsencode(place.name)), longest_name(place.parent)
+    length, longest = len(os.fsencode(place.name)), find_longest_name(place.parent)
     if length > longest:
         raise OSError(
             f"{place} has a name of {length} bytes, longer than the {longest}: {_SHORTER}"
         )
-    if what := no_file(place):
+    if what := describe_non_file(place):
         raise OSError(f"{place} is {what}: move it away, or choose another name")
 
 
-def no_file(place: Path) -> str | None:
+def describe_non_file(place: Path) -> str | None:
     """What lies at a place, in words, if it is anything but a file or a link to one."""
     try:
         mode = place.stat().st_mode
@@ -141,10 +143,10 @@ def no_file(place: Path) -> str | None:
     return f"a link to {what}" if os.path.islink(place) else what
 
 
-def longest_name(folder: str | os.PathLike) -> int:
+def find_longest_name(folder: str | os.PathLike) -> int:
     """How many bytes the name of a file in `folder`, which need not exist, may have."""
     try:
-        return os.pathconf(_nearest(Path(folder)), "PC_NAME_MAX")
+        return os.pathconf(_find_nearest(Path(folder)), "PC_NAME_MAX")
     except (AttributeError, OSError, ValueError):  # Windows, or a disk that does not say
         return _LONGEST_NAME
 
@@ -164,14 +166,14 @@ def check_apart(out: str | os.PathLike, source: str | os.PathLike) -> None:
         raise ValueError(f"{out} is the folder of the inputs: write to another folder")
 
 
-def _nearest(folder: Path) -> Path:
+def _find_nearest(folder: Path) -> Path:
     """The folder, or the first above it that there is."""
     return next(p for p in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(p))
 
 
 def remove(path: str | os.PathLike) -> None:
     """Remove a file, if there is one; OSError in one line where that is not possible."""
-    with _one_line_errors(Path(path)):
+    with _explain_errors(Path(path)):
         Path(path).unlink(missing_ok=True)
     watch.after_removing(Path(path))
 
@@ -209,11 +211,11 @@ def keep_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None)
     if not source.exists():
         return None
     target = source.parent if folder is None else Path(folder)
-    with _one_line_errors(target / source.name):
+    with _explain_errors(target / source.name):
         target.mkdir(parents=True, exist_ok=True)
     when = datetime.fromtimestamp(source.stat().st_mtime).strftime("%Y%m%d-%H%M%S")
     suffix = "".join(source.suffixes[-2 if source.suffix.lower() == ".gz" else -1 :])
-    stem, longest = source.name[: len(source.name) - len(suffix)], longest_name(target)
+    stem, longest = source.name[: len(source.name) - len(suffix)], find_longest_name(target)
     ends = (f"-{when}{n or ''}{suffix}" for n in count())
     names = (target / f"{_shorten(stem, longest - len(os.fsencode(end)))}{end}" for end in ends)
     kept = next(name for name in names if not name.exists() or name.samefile(source))
@@ -248,10 +250,10 @@ def hold(path: str | os.PathLike) -> bool:
         return True
     import fcntl
 
-    with _one_line_errors(lock):
+    with _explain_errors(lock):
         lock.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        with _one_line_errors(lock):
+        with _explain_errors(lock):
             file = lock.open("a")
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -275,7 +277,7 @@ def _release(lock: Path, owner: int) -> None:
 
 
 @contextmanager
-def _one_line_errors(target: Path, *, block_of: Path | None = None) -> Iterator[None]:
+def _explain_errors(target: Path, *, block_of: Path | None = None) -> Iterator[None]:
     """Give an error of writing the words of `_explain`; `block_of`: only one about a file there.
 
     An error without the system's words is one of ours, or of a package that has its own: it passes.
@@ -337,10 +339,10 @@ def _explain(target: Path, error: OSError) -> OSError:
         reason, remedy = f"{in_the_way[0]} is not a folder", "move it away or choose another folder"
     elif os.path.isdir(target):
         reason, remedy = "it is a folder", "move it away or choose another folder"
-    return _with_message(f"{target} cannot be written ({reason}): {remedy}", error)
+    return _change_message(f"{target} cannot be written ({reason}): {remedy}", error)
 
 
-def _with_message(line: str, error: OSError) -> OSError:
+def _change_message(line: str, error: OSError) -> OSError:
     """An error of the same kind and number, with a line of ours."""
     explained = type(OSError(error.errno, ""))(line)
     explained.errno = error.errno

@@ -35,7 +35,7 @@ def was_interrupted() -> bool:
 
 
 @contextmanager
-def ending_at_once(line: str) -> Iterator[None]:
+def end_at_once(line: str) -> Iterator[None]:
     """While the body runs, Ctrl-C ends the process at once, with this line on the standard error.
 
     For imports, which take seconds, which an interrupt leaves half done, and in which nothing has

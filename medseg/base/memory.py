@@ -66,7 +66,7 @@ def keep_freed_pages() -> bool:
 
 
 def hand_back_freed_pages() -> None:
-    """Give the system what the allocator keeps, so that `available_bytes` tells of it.
+    """Give the system what the allocator keeps, so that `find_available_bytes` tells of it.
 
     The next tensors then pay for their pages once more. Anything but glibc is left as it is.
 
@@ -78,7 +78,7 @@ def hand_back_freed_pages() -> None:
         logger.debug("the allocator keeps what it has: %s", error)
 
 
-def available_bytes() -> int | None:
+def find_available_bytes() -> int | None:
     """Memory that this process may still take: of the machine, or of a control group if less.
 
     The least over its control group and all those around it. Pages of files that were not used of
@@ -88,13 +88,13 @@ def available_bytes() -> int | None:
     Source: Linux, "Control Group v2", memory.max, memory.current and
     memory.stat, and for version 1 "Memory Resource Controller".
     """
-    machine = machine_bytes()
+    machine = find_machine_bytes()
     left = [] if machine is None else [machine[0]]
-    left += [each for kind in _HIERARCHIES for each in _left_to_groups(kind)]
+    left += [each for kind in _HIERARCHIES for each in _list_free_bytes_of_groups(kind)]
     return max(min(left), 0) if left else None
 
 
-def machine_bytes() -> tuple[int, int] | None:
+def find_machine_bytes() -> tuple[int, int] | None:
     """Memory of this machine that is available, and all of it, whatever a control group allows.
 
     None where the system does not tell.
@@ -108,7 +108,7 @@ def machine_bytes() -> tuple[int, int] | None:
     return memory.available, memory.total
 
 
-def resident_peak(*, reset: bool) -> int:
+def measure_resident_peak(*, reset: bool) -> int:
     """The largest resident size of this process so far, in bytes; `reset` forgets it first.
 
     Only Linux can forget it. Not for Windows.
@@ -119,7 +119,7 @@ def resident_peak(*, reset: bool) -> int:
     if clear.exists():
         if reset:
             clear.write_text(_RESET_PEAK)
-        if peak := _field(_ROOT / "proc/self/status", "VmHWM:"):
+        if peak := _read_field(_ROOT / "proc/self/status", "VmHWM:"):
             return peak * 1024
     import resource  # which Windows lacks
 
@@ -127,10 +127,10 @@ def resident_peak(*, reset: bool) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _left_to_groups(kind: _Hierarchy) -> Iterator[int]:
+def _list_free_bytes_of_groups(kind: _Hierarchy) -> Iterator[int]:
     """What is left to the group of this process, and to each around it, where there is a limit."""
     mount = _ROOT / kind.mount
-    own = mount / _own_group(kind.controller)
+    own = mount / _find_own_group(kind.controller)
     for group in (own, *own.parents):
         if not group.is_relative_to(mount):
             return
@@ -138,10 +138,10 @@ def _left_to_groups(kind: _Hierarchy) -> Iterator[int]:
             limit, usage = (int((group / name).read_text()) for name in (kind.limit, kind.usage))
         except (OSError, ValueError):  # no such file, or "max"
             continue
-        yield limit - usage + (_field(group / "memory.stat", kind.idle_cache) or 0)
+        yield limit - usage + (_read_field(group / "memory.stat", kind.idle_cache) or 0)
 
 
-def _own_group(controller: str) -> str:
+def _find_own_group(controller: str) -> str:
     """The group of this process, as a path below the mount; "" where the system does not tell.
 
     In a container it may be the path outside, of which nothing is there: its own group is then what
@@ -156,7 +156,7 @@ def _own_group(controller: str) -> str:
     return next(found, "").lstrip("/")
 
 
-def _field(path: Path, name: str) -> int | None:
+def _read_field(path: Path, name: str) -> int | None:
     try:
         rows = [line.split() for line in path.read_text().splitlines()]
     except OSError:

@@ -43,11 +43,11 @@ PAGES = {
 counts."""
 
 
-def page_of(module: str) -> str | None:
+def find_page(module: str) -> str | None:
     """The page for what a module refuses, if that is about a user's data or words.
 
     Example:
-        >>> page_of("medseg.ingest.nifti")
+        >>> find_page("medseg.ingest.nifti")
         'docs/how-to/read-a-refusal.md'
     """
     fitting = [start for start in PAGES if module.startswith(start)]

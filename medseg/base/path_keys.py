@@ -50,7 +50,7 @@ def is_path_key(key: str) -> bool:
         >>> is_path_key("weights"), is_path_key("window_inferer#weights")
         (True, False)
     """
-    *above, last = _levels(key)
+    *above, last = _split_levels(key)
     if last == "weights" and above and above[-1] in BESIDE_WEIGHTS:
         return True
     return last in (NESTED_PATH_KEYS if above else PATH_KEYS)
@@ -76,7 +76,7 @@ def read_text(key: str, text: str) -> Any:
         raise ValueError(f"override --{key} is empty: name a file or folder (. is the current one)")
     if is_path_key(key):
         check_length(text)
-    return _WORDS.get(_levels(key)[-1], {}).get(text, text)
+    return _WORDS.get(_split_levels(key)[-1], {}).get(text, text)
 
 
 def escape_for_monai(text: str) -> str:
@@ -128,5 +128,5 @@ def check_paths(**paths: Any) -> None:
         require_path(value, key)
 
 
-def _levels(key: str) -> list[str]:
+def _split_levels(key: str) -> list[str]:
     return key.replace("::", "#").split("#")

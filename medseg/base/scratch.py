@@ -29,7 +29,7 @@ class _HeldError(OSError):
 
 
 @contextmanager
-def scratch_folder(parent: str | os.PathLike | None = None) -> Iterator[Path]:
+def make_scratch_folder(parent: str | os.PathLike | None = None) -> Iterator[Path]:
     """A new folder in `parent` that is gone, with all it holds, when the block ends.
 
     The first time that a process makes one in a folder, it removes what killed ones left there.
@@ -41,7 +41,7 @@ def scratch_folder(parent: str | os.PathLike | None = None) -> Iterator[Path]:
         OSError: the system's own.
 
     Example:
-        >>> with scratch_folder() as folder:
+        >>> with make_scratch_folder() as folder:
         ...     _ = (folder / "network.onnx").write_bytes(b"")
     """
     place = Path(tempfile.gettempdir() if parent is None else parent)
@@ -118,7 +118,7 @@ def _hold(folder: Path) -> int | None:
 def _remove_if_abandoned(folder: Path) -> bool:
     try:
         held = _hold(folder)
-        if held is None and time.time() - _last_change(folder) < ABANDONED_S:
+        if held is None and time.time() - _find_last_change(folder) < ABANDONED_S:
             return False
     except OSError:  # held, of another user, or gone meanwhile
         return False
@@ -128,6 +128,6 @@ def _remove_if_abandoned(folder: Path) -> bool:
     return not folder.exists()
 
 
-def _last_change(folder: Path) -> float:
+def _find_last_change(folder: Path) -> float:
     """When the folder or anything in it last changed, in seconds since 1970."""
     return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))

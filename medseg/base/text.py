@@ -131,7 +131,7 @@ def log_printable_text() -> None:
         if handler is not None and not isinstance(handler.formatter, _PrintableFormatter):
             handler.setFormatter(_PrintableFormatter(handler.formatter))
     if warnings.formatwarning is _format_warning:
-        warnings.formatwarning = _printable_warning
+        warnings.formatwarning = _format_printable_warning
 
 
 def _is_number(text: str) -> bool:
@@ -159,5 +159,5 @@ class _PrintableFormatter(logging.Formatter):
 _format_warning = warnings.formatwarning
 
 
-def _printable_warning(*about: Any, **more: Any) -> str:
+def _format_printable_warning(*about: Any, **more: Any) -> str:
     return escape_unprintable_lines(_format_warning(*about, **more))

@@ -65,7 +65,7 @@ class Watch:
         seen = self._folders.get(folder) or _at_the_start.get(folder)
         if seen is None:
             return
-        now = _identity(folder)
+        now = _find_identity(folder)
         if now == seen.identity and (not seen.names or (folder / next(iter(seen.names))).exists()):
             return
         there, marks = (
@@ -95,10 +95,10 @@ class Watch:
         if file.parent not in self._folders:
             before = _at_the_start.get(file.parent)
             names, marks = (set(before.names), before.marks) if before else (set(), frozenset())
-            self._folders[file.parent] = _Folder(_identity(file.parent), names, marks)
+            self._folders[file.parent] = _Folder(_find_identity(file.parent), names, marks)
         self._folders[file.parent].names.add(file.name)
         self.written.append(file)
-        self._sizes[file] = _size(file)
+        self._sizes[file] = _measure_size(file)
 
     def forget(self, path: Path) -> None:
         """Expect a file no longer, since medseg itself removed it."""
@@ -123,7 +123,7 @@ class Watch:
         The content is not read again: one of the same size passes.
         """
         there = [file for file in dict.fromkeys(self.written) if file.exists()]
-        return [file for file in there if _size(file) != self._sizes[file]]
+        return [file for file in there if _measure_size(file) != self._sizes[file]]
 
     def replaced(self) -> list[Path]:
         """The folders that were removed, moved or replaced, although they may be there again."""
@@ -191,10 +191,10 @@ def remember(folder: str | os.PathLike, *, mark: str | None = None) -> None:
     if os.path.isdir(place):
         marks = frozenset({mark} if mark and (place / mark).exists() else ())
         names = {name for name in os.listdir(place) if not name.startswith(".")} - marks
-        _at_the_start[place] = _Folder(_identity(place), names, marks)
+        _at_the_start[place] = _Folder(_find_identity(place), names, marks)
 
 
-def written_folders() -> list[Path]:
+def list_written_folders() -> list[Path]:
     """The folders that this process writes to, as far as is known; of full disks alone, if any is.
 
     For errors that name no file, as those of the curves of a training.
@@ -227,7 +227,7 @@ def after_removing(path: Path) -> None:
         watch.forget(path)
 
 
-def _size(file: Path) -> int:
+def _measure_size(file: Path) -> int:
     """Bytes of a file; -1 if it is gone."""
     try:
         return file.stat().st_size
@@ -235,7 +235,7 @@ def _size(file: Path) -> int:
         return -1
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+def _find_identity(folder: Path) -> tuple[int, int] | None:
     """Device and number of a folder; None if it is not there."""
     try:
         found = folder.stat()

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 
-from medseg.base.errors import is_documented, root_cause
+from medseg.base.errors import find_root_cause, is_documented
 from medseg.base.path_keys import escape_for_monai
-from medseg.base.scratch import scratch_folder
+from medseg.base.scratch import make_scratch_folder
 from medseg.bundles.bundle import INFERENCE, METADATA, TRAIN, WEIGHTS, Bundle, first_line
 from medseg.networks import load_weights
 from medseg.plausibility import explain_not_compared, read_trained_on
@@ -26,7 +26,7 @@ def find_inference_property_faults(bundle: Bundle) -> list[str]:
 
 def _property_faults(bundle: Bundle, file: str, *, kind: str) -> list[str]:
     """What `check_properties` of MONAI finds; it builds every component that is a property."""
-    with scratch_folder() as scratch:
+    with make_scratch_folder() as scratch:
         here = {
             "bundle_root": escape_for_monai(str(bundle.root)),
             "device": "cpu",
@@ -135,7 +135,7 @@ def find_trained_on_faults(bundle: Bundle) -> Iterator[str]:
 
 def _reason(error: Exception) -> str:
     """A documented error says it all; of another one, its type and how its message starts."""
-    cause = root_cause(error)
+    cause = find_root_cause(error)
     if is_documented(cause):
         return str(cause)
     return f"{type(cause).__name__} {first_line(str(cause))}"

@@ -15,7 +15,7 @@ from monai.bundle import ConfigParser
 
 from medseg.base.files import whole
 from medseg.base.path_keys import escape_for_monai_if_needed
-from medseg.base.scratch import scratch_folder
+from medseg.base.scratch import make_scratch_folder
 from medseg.base.text import escape_unprintable_lines
 from medseg.bundles import build
 from medseg.bundles.bundle import LARGE_FILE_MB, WEIGHTS
@@ -68,7 +68,7 @@ def write_copy(
     """
     refuse_existing(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with scratch_folder(out.parent) as scratch:
+    with make_scratch_folder(out.parent) as scratch:
         made = scratch / out.name
         named = {**changes, "name": escape_for_monai_if_needed(out.name)}
         _write_configs(bundle, made, changes=named, note=note)

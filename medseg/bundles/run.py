@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.base.files import check_apart, check_folder, check_place
-from medseg.base.interrupts import ending_at_once
+from medseg.base.interrupts import end_at_once
 from medseg.bundles.overrides import for_monai, read_config, read_overrides
 
 _TRAINING = ("train", "multi_gpu_train")
@@ -43,7 +43,7 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     overrides = read_overrides(bundle, workflow, arguments)
     _check_stated(overrides)
 
-    with ending_at_once("interrupted before anything was written: run it again"):
+    with end_at_once("interrupted before anything was written: run it again"):
         from monai.bundle.scripts import run
 
     for folder in _written_folders(bundle, workflow, overrides):

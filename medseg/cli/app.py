@@ -45,11 +45,11 @@ def doctor() -> None:
 
     Example: [cyan]medseg doctor[/]
     """
-    from medseg.cli.doctor import findings
+    from medseg.cli.doctor import check_machine
 
     require_output()
     console = Console(emoji=False)
-    lines = list(findings())
+    lines = list(check_machine())
     for finding in lines:
         mark = "[green]ok[/]  " if finding.ok else "[red]bad[/] "
         shown = escape(escape_unprintable(finding.text))

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from medseg.base.console_streams import require_output
-from medseg.base.pages import page_of
+from medseg.base.pages import find_page
 from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli.numbers import WholeOption
 from medseg.cli.output import say, say_lines
@@ -77,7 +77,7 @@ def download(
     with one_line_errors(_GO_ON):
         dataset = catalogue.find(name)
         say_lines(dataset.notice())
-        if not (dataset.by_hand or accept_licence) and _on_terminal():
+        if not (dataset.by_hand or accept_licence) and _is_on_terminal():
             accept_licence = typer.confirm("Do you accept these terms?")
         paths = fetching.download(dataset, out, accept_licence=accept_licence)
         for file, path in zip(dataset.files, paths, strict=True):
@@ -163,10 +163,10 @@ def inspect(
             unlimited = console.options.update(width=10_000)
             console.width = max(console.width, console.measure(shown, options=unlimited).maximum)
             console.print(shown)
-            for line in series_table.finding_lines(rows):
+            for line in series_table.format_findings(rows):
                 say(line)
             if not all(row.is_usable for row in rows):
-                say(f"see {page_of('medseg.ingest')}")
+                say(f"see {find_page('medseg.ingest')}")
     raise typer.Exit(DONE if all(row.is_usable for row in rows) else SOME_FAILED)
 
 
@@ -179,6 +179,6 @@ def _say_error(path: Path, message: str) -> None:
     say_lines(json.dumps(make_fault_document(message, path), indent=2))
 
 
-def _on_terminal() -> bool:
+def _is_on_terminal() -> bool:
     """Whether somebody can answer a question."""
     return sys.stdin.isatty()

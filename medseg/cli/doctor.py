@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from medseg.base.memory import keep_freed_pages, machine_bytes
+from medseg.base.memory import find_machine_bytes, keep_freed_pages
 
 LOW_MEMORY_GIB = 4.0
 """Segmenting a CT of 512x512x129 peaks at 3.1 GiB with a 3D network, see docs/benchmarks."""
@@ -43,36 +43,36 @@ class Finding:
     text: str
 
 
-def findings() -> Iterator[Finding]:
+def check_machine() -> Iterator[Finding]:
     """Look at the installed packages, the device, memory, disk, decoders, allocator and extras.
 
     Nothing is written. A missing package never raises; optional ones are ok when missing.
 
     Example:
-        >>> [finding.text for finding in findings() if not finding.ok]
+        >>> [finding.text for finding in check_machine() if not finding.ok]
         []
     """
-    yield from _packages()
-    yield from _devices()
-    yield _memory()
-    yield _disk()
-    yield from _decoders()
-    yield _allocator()
-    yield from _extras()
+    yield from _check_packages()
+    yield from _check_devices()
+    yield _check_memory()
+    yield _check_disk()
+    yield from _check_decoders()
+    yield _check_allocator()
+    yield from _check_extras()
 
 
-def _packages() -> Iterator[Finding]:
+def _check_packages() -> Iterator[Finding]:
     yield Finding(True, "medseg", version("medseg"))
-    yield _python(platform.python_version(), str(metadata("medseg")["Requires-Python"]))
-    required = {str(canonicalize_name(needed.name)): needed for needed in _requirements()}
-    yield from (_package(required.pop(name)) for name in _NAMED if name in required)
-    rest = [_package(needed) for needed in required.values()]
+    yield _check_python(platform.python_version(), str(metadata("medseg")["Requires-Python"]))
+    required = {str(canonicalize_name(needed.name)): needed for needed in _list_requirements()}
+    yield from (_check_package(required.pop(name)) for name in _NAMED if name in required)
+    rest = [_check_package(needed) for needed in required.values()]
     yield from (finding for finding in rest if not finding.ok)
     fitting = sum(finding.ok for finding in rest)
     yield Finding(True, "other requirements", f"{fitting} of {len(rest)} installed as required")
 
 
-def _requirements(extra: str = "") -> list[Requirement]:
+def _list_requirements(extra: str = "") -> list[Requirement]:
     """What medseg needs always, or what one of its extras adds."""
     listed = [Requirement(line) for line in requires("medseg") or ()]
     if extra:
@@ -84,13 +84,13 @@ def _applies(requirement: Requirement, extra: str = "") -> bool:
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
-def _python(installed: str, needed: str) -> Finding:
+def _check_python(installed: str, needed: str) -> Finding:
     if SpecifierSet(needed).contains(installed, prereleases=True):
         return Finding(True, "python", f"{installed} (needs {needed})")
     return Finding(False, "python", f"{installed}, needs {needed}: install another Python")
 
 
-def _package(requirement: Requirement) -> Finding:
+def _check_package(requirement: Requirement) -> Finding:
     needed = str(requirement.specifier) or "any version"
     remedy = f"pip install '{requirement.name}{requirement.specifier}'"
     try:
@@ -102,7 +102,7 @@ def _package(requirement: Requirement) -> Finding:
     return Finding(False, requirement.name, f"{installed}, needs {needed}: {remedy}")
 
 
-def _devices() -> Iterator[Finding]:
+def _check_devices() -> Iterator[Finding]:
     try:
         import torch
 
@@ -115,45 +115,49 @@ def _devices() -> Iterator[Finding]:
         return
     for index in range(torch.cuda.device_count()):
         name, size = torch.cuda.get_device_name(index), torch.cuda.mem_get_info(index)
-        text = f"{name}, {_gib(size[0])} of {_gib(size[1])} GiB free"
-        yield Finding(True, f"cuda:{index}", f"{text}; {_precision(gains_by_bfloat16('cuda'))}")
+        text = f"{name}, {_format_gib(size[0])} of {_format_gib(size[1])} GiB free"
+        yield Finding(
+            True, f"cuda:{index}", f"{text}; {_describe_precision(gains_by_bfloat16('cuda'))}"
+        )
     threads = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores"
     by = "OpenVINO" if is_installed("openvino") else "PyTorch (faster: pip install 'medseg[fast]')"
-    text = f"{threads}; {_precision(gains_by_bfloat16('cpu'))}; inference by {by}"
+    text = f"{threads}; {_describe_precision(gains_by_bfloat16('cpu'))}; inference by {by}"
     yield Finding(True, "cpu", text)
 
 
-def _precision(gains: bool) -> str:
+def _describe_precision(gains: bool) -> str:
     return "mixed precision in bfloat16" if gains else "float32 (bfloat16 is no faster here)"
 
 
-def _memory() -> Finding:
+def _check_memory() -> Finding:
     try:
-        sizes = machine_bytes()
+        sizes = find_machine_bytes()
     except ImportError:  # psutil is missing, which is said among the packages
         sizes = None
     if sizes is None:
         return Finding(True, "memory", "unknown on this system")
     free, total = sizes
-    text = f"{_gib(free)} of {_gib(total)} GiB free"
+    text = f"{_format_gib(free)} of {_format_gib(total)} GiB free"
     if free >= LOW_MEMORY_GIB * 2**30:
         return Finding(True, "memory", text)
     return Finding(False, "memory", f"{text}, below {LOW_MEMORY_GIB:g}: end other programs")
 
 
-def _disk() -> Finding:
+def _check_disk() -> Finding:
     usage = shutil.disk_usage(Path.cwd())
-    text = f"{_gib(usage.free)} of {_gib(usage.total)} GiB free in the working directory"
+    text = (
+        f"{_format_gib(usage.free)} of {_format_gib(usage.total)} GiB free in the working directory"
+    )
     if usage.free >= LOW_DISK_GIB * 2**30:
         return Finding(True, "disk", text)
     return Finding(False, "disk", f"{text}, below {LOW_DISK_GIB:g}: free some, or work elsewhere")
 
 
-def _gib(size: float) -> str:
+def _format_gib(size: float) -> str:
     return f"{size / 2**30:.1f}"
 
 
-def _decoders() -> Iterator[Finding]:
+def _check_decoders() -> Iterator[Finding]:
     try:
         import pydicom.uid
 
@@ -172,16 +176,16 @@ def _decoders() -> Iterator[Finding]:
         yield Finding(not missing, f"DICOM {topic}", text)
 
 
-def _allocator() -> Finding:
+def _check_allocator() -> Finding:
     if keep_freed_pages():
         return Finding(True, "allocator", "glibc, tuned to keep freed pages while medseg runs")
     text = f"left as it is on {platform.system()}: a network on the CPU may take twice as long"
     return Finding(True, "allocator", text)
 
 
-def _extras() -> Iterator[Finding]:
+def _check_extras() -> Iterator[Finding]:
     for extra in _EXTRAS:
-        for requirement in _requirements(extra):
-            found = _package(requirement)
+        for requirement in _list_requirements(extra):
+            found = _check_package(requirement)
             missing = f"not installed or too old (optional): pip install 'medseg[{extra}]'"
             yield Finding(True, requirement.name, found.text if found.ok else missing)

@@ -31,7 +31,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        from medseg.base.errors import format_error, root_cause, show_traceback
+        from medseg.base.errors import find_root_cause, format_error, show_traceback
 
         if error is None or isinstance(error, (SystemExit, typer.Exit)):
             return
@@ -45,16 +45,21 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         message = format_error(error)
         if message is not None:
             sys.stderr.write(f"error: {escape_unprintable(message)}\n")
-            failed = type(root_cause(error)).__name__ == "CasesFailedError"
+            failed = type(find_root_cause(error)).__name__ == "CasesFailedError"
             raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None
 
     def _in_words(self, error: BaseException) -> str:
         """An error of any kind in one line."""
-        from medseg.base.errors import add_page, explain_access_fault, is_documented, root_cause
+        from medseg.base.errors import (
+            add_page,
+            explain_access_fault,
+            find_root_cause,
+            is_documented,
+        )
 
         if _is_interrupt(error):
             return f"interrupted: {self.interrupted}"
-        cause = root_cause(error)
+        cause = find_root_cause(error)
         if refused := explain_access_fault(cause):
             return refused
         return add_page(cause) if is_documented(cause) else f"{type(cause).__name__}: {cause}"

@@ -23,7 +23,7 @@ def is_plain(text: str) -> bool:
     return _DECIMAL.fullmatch(text.strip()) is not None
 
 
-def whole_number(text: str | int) -> int:
+def parse_whole_number(text: str | int) -> int:
     """A whole number of a command line, or a default.
 
     Raises:
@@ -37,12 +37,12 @@ def whole_number(text: str | int) -> int:
         raise typer.BadParameter(f"a number of {len(str(text))} digits is too long") from error
 
 
-def number(text: str | float) -> float:
+def parse_number(text: str | float) -> float:
     """A number of a command line, or a default; raises typer.BadParameter where it is none."""
     if not is_plain(str(text)):
         raise typer.BadParameter(f"{text!r} is not a number in decimal digits, such as 0.5")
     return float(text)
 
 
-WholeOption = partial(typer.Option, parser=whole_number, metavar="INTEGER")
-NumberOption = partial(typer.Option, parser=number, metavar="NUMBER")
+WholeOption = partial(typer.Option, parser=parse_whole_number, metavar="INTEGER")
+NumberOption = partial(typer.Option, parser=parse_number, metavar="NUMBER")

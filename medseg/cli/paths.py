@@ -11,14 +11,14 @@ import typer
 from medseg.base.walk import check_length
 
 
-def path_text(text: str) -> str:
+def check_path_text(text: str) -> str:
     """A path as it was typed.
 
     Raises:
         typer.BadParameter: it is empty, or longer than the system takes.
 
     Example:
-        >>> path_text("./null")
+        >>> check_path_text("./null")
         './null'
     """
     if not text:
@@ -30,15 +30,15 @@ def path_text(text: str) -> str:
     return text
 
 
-def path(text: str | Path) -> Path:
-    """A path, from its text or from a default. Raises as `path_text` does."""
-    return Path(path_text(str(text)))
+def parse_path(text: str | Path) -> Path:
+    """A path, from its text or from a default. Raises as `check_path_text` does."""
+    return Path(check_path_text(str(text)))
 
 
 def check_bundle_names(names: list[str] | None) -> list[str] | None:
-    """Names of bundles, each of them a folder. Raises as `path_text` does."""
+    """Names of bundles, each of them a folder. Raises as `check_path_text` does."""
     for name in names or ():
-        path_text(name)
+        check_path_text(name)
     return names
 
 
@@ -51,6 +51,6 @@ def refuse_override(word: str, argument: str) -> None:
         )
 
 
-PathOption = partial(typer.Option, parser=path, metavar="PATH")
-PathArgument = partial(typer.Argument, parser=path, metavar="PATH")
-PathTextArgument = partial(typer.Argument, parser=path_text)
+PathOption = partial(typer.Option, parser=parse_path, metavar="PATH")
+PathArgument = partial(typer.Argument, parser=parse_path, metavar="PATH")
+PathTextArgument = partial(typer.Argument, parser=check_path_text)

@@ -50,15 +50,15 @@ def make_table(rows: Sequence[Row], path: str | Path) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in _HEADINGS:
         table.add_column(heading, no_wrap=True)
-    for row, name in zip(rows, _names(rows, Path(path)), strict=True):
+    for row, name in zip(rows, _make_names(rows, Path(path)), strict=True):
         style = _STYLES[row.verdict]
-        shown = map(escape_unprintable, (name, *_facts(row)))
+        shown = map(escape_unprintable, (name, *_list_facts(row)))
         facts = map(escape, shown)  # a name may hold [brackets]
         table.add_row(*facts, f"[{style}]{row.verdict}[/]", row.reason)
     return table
 
 
-def finding_lines(rows: Sequence[Row]) -> Iterator[str]:
+def format_findings(rows: Sequence[Row]) -> Iterator[str]:
     """One line for each row that is not simply accepted: its findings, each with its remedy."""
     for row in rows:
         notes = zip(row.findings, row.remedies, strict=True)
@@ -66,29 +66,29 @@ def finding_lines(rows: Sequence[Row]) -> Iterator[str]:
             yield f"{row.reason}: " + "; ".join(f"{what}: {remedy}" for what, remedy in notes)
 
 
-def _facts(row: Row) -> tuple[str, ...]:
+def _list_facts(row: Row) -> tuple[str, ...]:
     return (
         row.modality or "-",
         "x".join(map(str, row.size)) if row.size else "-",
         " x ".join(f"{mm:.4g}" for mm in row.spacing_mm) if row.spacing_mm else "-",
         row.orientation or "-",
-        _syntaxes(row.transfer_syntaxes),
+        _format_syntaxes(row.transfer_syntaxes),
         str(row.files),
     )
 
 
-def _syntaxes(names: Sequence[str]) -> str:
+def _format_syntaxes(names: Sequence[str]) -> str:
     if len(names) > 1:
         return f"{len(names)} kinds"
     return next((_SHORT_NAMES.get(name, name) for name in names), "-")
 
 
-def _names(rows: Sequence[Row], path: Path) -> list[str]:
-    tail = _unique_tail([row.uid for row in rows])
-    return [_shorten(row.uid, tail) or _relative(row.path, path) for row in rows]
+def _make_names(rows: Sequence[Row], path: Path) -> list[str]:
+    tail = _find_unique_tail([row.uid for row in rows])
+    return [_shorten(row.uid, tail) or _make_relative(row.path, path) for row in rows]
 
 
-def _unique_tail(uids: Sequence[str]) -> int:
+def _find_unique_tail(uids: Sequence[str]) -> int:
     """The shortest ending that tells all UIDs apart."""
     distinct = set(uids)
     longest = max((len(uid) for uid in distinct), default=0)
@@ -100,7 +100,7 @@ def _shorten(text: str, tail: int) -> str:
     return text if len(text) <= tail + 1 else f"…{text[-tail:]}"
 
 
-def _relative(file: str, path: Path) -> str:
+def _make_relative(file: str, path: Path) -> str:
     if not file:
         return "-"
     return os.path.relpath(file, path) if path.is_dir() else os.path.basename(file)

@@ -50,7 +50,7 @@ class PlainGroup(TyperGroup):
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> Any:
         """Parse the words that stand before the verb."""
         words = list(args)
-        with _one_line(words, verb="medseg"):
+        with _report_in_one_line(words, verb="medseg"):
             context = super().make_context(info_name, args, *rest, **more)
         context.meta[_WORDS] = words
         return context
@@ -58,7 +58,7 @@ class PlainGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Find the verb, parse its words and run it."""
         words = ctx.meta[_WORDS]
-        with _one_line(words, verb=" ".join(["medseg", *_find_verb(self, words)])):
+        with _report_in_one_line(words, verb=" ".join(["medseg", *_find_verb(self, words)])):
             return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> Any:
@@ -83,7 +83,7 @@ def _find_verb(group: Any, words: Sequence[str]) -> Iterator[str]:
 
 
 @contextmanager
-def _one_line(words: Sequence[str], *, verb: str) -> Iterator[None]:
+def _report_in_one_line(words: Sequence[str], *, verb: str) -> Iterator[None]:
     try:
         yield
     except UsageError as error:

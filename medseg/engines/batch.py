@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.utils.data import DataLoader
 
-from medseg.base.memory import available_bytes
+from medseg.base.memory import find_available_bytes
 from medseg.base.text import count_noun
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def _count_kept(ghost: torch.nn.Module) -> Counter[str]:
 def _check_memory(
     network: torch.nn.Module, images: int, image_size: list[int], needed: int
 ) -> None:
-    free = available_bytes()
+    free = find_available_bytes()
     is_on_cpu = next(network.parameters()).device.type == "cpu"
     if is_on_cpu and free is not None and needed > free:
         raise ValueError(

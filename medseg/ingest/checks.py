@@ -35,7 +35,7 @@ def check_room(path: Path, needed: int) -> None:
     Example:
         >>> check_room(Path("case.nii.gz"), 2**20)
     """
-    free = memory.available_bytes()
+    free = memory.find_available_bytes()
     if free is not None and needed > free:
         sizes = f"{needed / 1e9:.2f} GB of memory, {free / 1e9:.2f} GB are free"
         raise IngestError(Reason.NO_MEMORY, f"reading {path} takes {sizes}")

@@ -27,8 +27,8 @@ from medseg.base.class_values import (
     Ignored,
     check_classes,
     check_values,
-    ignored_values,
-    too_many,
+    describe_too_many,
+    list_ignored_values,
 )
 from medseg.transforms.regions import are_regions
 
@@ -94,7 +94,7 @@ def label_from_logits(logits: torch.Tensor, *, regions: bool = False) -> torch.T
     """
     one_each = logits.shape[0] == 1 or regions
     if (count := logits.shape[0] - (not one_each)) > MOST_CLASSES:
-        raise ValueError(too_many(count))
+        raise ValueError(describe_too_many(count))
     if logits.isnan().any():
         raise ValueError(
             f"{int(logits.isnan().sum())} of {logits.numel()} logits are not a number: "
@@ -142,7 +142,7 @@ class MergeLabels(Transform):
     ) -> None:
         check_classes(classes)
         check_values(classes, ignore, label_values)
-        self.ignore = ignored_values(ignore)
+        self.ignore = list_ignored_values(ignore)
         self.classes = {name: tuple(values) for name, values in classes.items()}
 
     def __call__(self, img: NdarrayOrTensor) -> torch.Tensor:

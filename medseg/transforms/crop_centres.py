@@ -7,7 +7,7 @@ from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform
 from monai.utils import convert_to_tensor
 
-from medseg.base.class_values import Classes, Ignored, ignored_values
+from medseg.base.class_values import Classes, Ignored, list_ignored_values
 from medseg.transforms.classes import target_values
 
 
@@ -46,7 +46,7 @@ class CropCentresd(MapTransform):
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.foreground = target_values(classes)
-        self.ignored = ignored_values(ignore)
+        self.ignored = list_ignored_values(ignore)
 
     def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
         out = dict(data)

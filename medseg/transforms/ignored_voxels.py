@@ -18,7 +18,7 @@ from monai.config import KeysCollection, NdarrayOrTensor
 from monai.transforms import MapTransform
 from monai.utils import convert_to_tensor
 
-from medseg.base.class_values import IGNORE, Ignored, ignored_values
+from medseg.base.class_values import IGNORE, Ignored, list_ignored_values
 
 
 def ignored_index(ignore: Ignored) -> int | None:
@@ -28,7 +28,7 @@ def ignored_index(ignore: Ignored) -> int | None:
         >>> ignored_index([0, 255]), ignored_index(None)
         (255, None)
     """
-    return IGNORE if ignored_values(ignore) else None
+    return IGNORE if list_ignored_values(ignore) else None
 
 
 def drop_ignored(

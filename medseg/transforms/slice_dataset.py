@@ -26,7 +26,7 @@ from monai.utils import ensure_tuple
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from medseg.base.errors import explain_disk_fault, root_cause
+from medseg.base.errors import explain_disk_fault, find_root_cause
 from medseg.base.files import whole
 from medseg.base.scratch import collect
 from medseg.transforms.cache_key import describe, fingerprint
@@ -196,7 +196,7 @@ class _Copies:
         except (ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
             if explain_disk_fault(error):  # of the cache, and not of the case
                 raise
-            return f"case {case.get('case')}: {' '.join(str(root_cause(error)).split())}"
+            return f"case {case.get('case')}: {' '.join(str(find_root_cause(error)).split())}"
 
 
 def _list_sources(case: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Path]:

@@ -12,7 +12,7 @@ from medseg.base.arguments import (
     is_finite_number,
     is_integer,
     is_number,
-    per_axis,
+    repeat_per_axis,
     require_bool,
 )
 
@@ -76,7 +76,7 @@ def test_a_probability_is_a_number_from_0_to_below_1(value, error):
 
 
 def test_one_number_stands_for_every_axis():
-    assert per_axis(3, 2, "halo") == (3, 3)
-    assert per_axis([3, 4], 2, "halo") == (3, 4)
+    assert repeat_per_axis(3, 2, "halo") == (3, 3)
+    assert repeat_per_axis([3, 4], 2, "halo") == (3, 4)
     with pytest.raises(ValueError, match="halo has one entry per axis, 3, got"):
-        per_axis([3, 4], 3, "halo")
+        repeat_per_axis([3, 4], 3, "halo")

@@ -42,8 +42,8 @@ def test_the_root_cause_is_the_first_error_of_the_chain():
     first = ValueError("the reason")
     second, third = RuntimeError("applying transform"), RuntimeError("instantiating")
     second.__cause__, third.__cause__ = first, second
-    assert errors.root_cause(third) is first
-    assert errors.root_cause(first) is first
+    assert errors.find_root_cause(third) is first
+    assert errors.find_root_cause(first) is first
 
 
 def _ring() -> tuple[BaseException, BaseException]:
@@ -55,8 +55,8 @@ def _ring() -> tuple[BaseException, BaseException]:
 
 def test_causes_in_a_ring_are_each_named_once():
     first, second = _ring()
-    assert [*errors.causes(first)] == [first, second]
-    assert errors.root_cause(first) is second
+    assert [*errors.list_causes(first)] == [first, second]
+    assert errors.find_root_cause(first) is second
     assert errors.explain_config_fault(first) is None
     assert errors.explain_lost_process(first) is None
 
@@ -86,7 +86,7 @@ def test_a_documented_error_hides_the_one_it_explains(tmp_path):
     wrapper = RuntimeError("Failed to evaluate '$medseg.networks.load_weights(...)'")
     wrapper.__cause__ = explained
     assert explained.__cause__ is not None
-    assert errors.root_cause(wrapper) is explained
+    assert errors.find_root_cause(wrapper) is explained
 
 
 def test_an_error_that_medseg_raises_is_documented():

@@ -22,14 +22,14 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_an_interrupt_in_an_import_ends_the_process_though_the_import_swallows_it():
     begin = "from medseg.base.interrupts import *; remember_interrupts()\n"
-    ended = run(f"{begin}with ending_at_once('interrupted: run it again'):{SWALLOW.format('pass')}")
+    ended = run(f"{begin}with end_at_once('interrupted: run it again'):{SWALLOW.format('pass')}")
     assert (ended.returncode, ended.stderr) == (130, "\ninterrupted: run it again\n")
 
 
 def test_an_interrupt_after_the_imports_raises_as_ever():
     ended = run(
         "from medseg.base.interrupts import *; remember_interrupts()\n"
-        "with ending_at_once('interrupted: nothing was begun'): pass\n"
+        "with end_at_once('interrupted: nothing was begun'): pass\n"
         "try: press()\nexcept KeyboardInterrupt: print(was_interrupted())\n"
     )
     assert (ended.returncode, ended.stdout) == (0, "True\n")
@@ -39,7 +39,7 @@ def test_a_handler_of_somebody_else_is_left_in_place():
     ended = run(
         "from medseg.base.interrupts import *; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "remember_interrupts()\n"
-        "with ending_at_once('interrupted: nothing was begun'): press()\n"
+        "with end_at_once('interrupted: nothing was begun'): press()\n"
         "print(was_interrupted())"
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "False\n", "")

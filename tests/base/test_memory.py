@@ -93,7 +93,7 @@ def test_an_allocator_without_trimming_is_left_as_it_is(monkeypatch):
 
 def test_what_is_available_is_less_than_what_the_machine_has():
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert 0 < memory.available_bytes() <= total
+    assert 0 < memory.find_available_bytes() <= total
 
 
 @pytest.fixture
@@ -120,26 +120,26 @@ def group(write, path, *, limit, usage, inactive_file=0):
 
 
 def test_without_control_groups_it_is_what_the_machine_has_left(system):
-    assert memory.available_bytes() == 1000 * 1024
+    assert memory.find_available_bytes() == 1000 * 1024
 
 
 def test_the_group_of_a_container_counts_where_it_is_mounted(system):
     system("proc/self/cgroup", "0::/\n")
     group(system, "", limit=3000, usage=1000)
-    assert memory.available_bytes() == 2000
+    assert memory.find_available_bytes() == 2000
 
 
 @pytest.mark.parametrize("path", ["/docker/4f1e", "/../4f1e"])
 def test_a_group_whose_path_is_that_outside_the_container_is_the_one_mounted(system, path):
     system("proc/self/cgroup", f"0::{path}\n")
     group(system, "", limit=3000, usage=1000)
-    assert memory.available_bytes() == 2000
+    assert memory.find_available_bytes() == 2000
 
 
 def test_pages_of_files_that_were_only_read_count_as_free(system):
     system("proc/self/cgroup", "0::/\n")
     group(system, "", limit=3000, usage=2900, inactive_file=2500)
-    assert memory.available_bytes() == 3000 - 2900 + 2500
+    assert memory.find_available_bytes() == 3000 - 2900 + 2500
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_the_least_over_nested_groups_counts(system, limits, least):
         group(system, path, limit=limit, usage=1000)
     group(system, "slurm/job", limit=10, usage=1)
     group(system, "elsewhere", limit=10, usage=1)
-    assert memory.available_bytes() == least
+    assert memory.find_available_bytes() == least
 
 
 def test_a_group_of_version_1_counts_with_those_below_it(system):
@@ -162,19 +162,19 @@ def test_a_group_of_version_1_counts_with_those_below_it(system):
         system(f"{folder}/memory.limit_in_bytes", f"{limit}\n")
         system(f"{folder}/memory.usage_in_bytes", "3000\n")
         system(f"{folder}/memory.stat", "inactive_file 1\ntotal_inactive_file 500\n")
-    assert memory.available_bytes() == 4000 - 3000 + 500
+    assert memory.find_available_bytes() == 4000 - 3000 + 500
 
 
 def test_a_full_group_has_nothing_left(system):
     system("proc/self/cgroup", "0::/\n")
     group(system, "", limit=3000, usage=3100)
-    assert memory.available_bytes() == 0
+    assert memory.find_available_bytes() == 0
 
 
 def test_a_group_without_a_limit_does_not_count(system):
     system("proc/self/cgroup", "0::/\n")
     group(system, "", limit="max", usage=1000)
-    assert memory.available_bytes() == 1000 * 1024
+    assert memory.find_available_bytes() == 1000 * 1024
 
 
 def test_a_system_that_does_not_tell_is_not_guessed(tmp_path, monkeypatch):
@@ -183,11 +183,11 @@ def test_a_system_that_does_not_tell_is_not_guessed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(memory, "_ROOT", tmp_path)
     monkeypatch.setattr(psutil, "virtual_memory", fail)
-    assert memory.available_bytes() is None
-    assert memory.machine_bytes() is None
+    assert memory.find_available_bytes() is None
+    assert memory.find_machine_bytes() is None
 
 
 def test_a_control_group_does_not_change_the_memory_of_the_machine(system):
     system("proc/self/cgroup", "0::/\n")
     group(system, "", limit=3000, usage=1000)
-    assert memory.machine_bytes() == (1000 * 1024, 9000 * 1024)
+    assert memory.find_machine_bytes() == (1000 * 1024, 9000 * 1024)

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from medseg.base.errors import add_page
-from medseg.base.pages import PAGES, page_of
+from medseg.base.pages import PAGES, find_page
 from medseg.cli import app
 from medseg.datasets import datalist
 from medseg.ingest import load
@@ -42,7 +42,7 @@ def test_every_module_is_there(start):
     ],
 )
 def test_the_longest_beginning_counts(module, page):
-    assert page_of(module) == page
+    assert find_page(module) == page
 
 
 @pytest.mark.parametrize(

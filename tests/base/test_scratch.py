@@ -11,7 +11,7 @@ import pytest
 
 from medseg.base import scratch
 from medseg.base.files import check_folder, whole
-from medseg.base.scratch import ABANDONED_S, collect, scratch_folder
+from medseg.base.scratch import ABANDONED_S, collect, make_scratch_folder
 
 HOLD = """
 import sys, time
@@ -45,12 +45,12 @@ def kill(process):
 
 
 def test_a_scratch_folder_is_gone_after_its_block_also_after_an_error(tmp_path):
-    with scratch_folder(tmp_path) as folder:
+    with make_scratch_folder(tmp_path) as folder:
         (folder / "below").mkdir()
     assert not folder.exists()
 
     def fail():
-        with scratch_folder(tmp_path):
+        with make_scratch_folder(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -60,7 +60,7 @@ def test_a_scratch_folder_is_gone_after_its_block_also_after_an_error(tmp_path):
 
 def test_without_a_parent_it_is_among_the_temporary_files(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with scratch_folder() as folder:
+    with make_scratch_folder() as folder:
         assert folder.parent == tmp_path
 
 
@@ -93,7 +93,7 @@ def test_writing_or_asking_whether_one_may_write_collects(writer, tmp_path, step
 
 
 def test_what_this_process_makes_is_not_collected_by_itself(tmp_path):
-    with scratch_folder(tmp_path) as folder:
+    with make_scratch_folder(tmp_path) as folder:
         assert collect(tmp_path) == []
         assert folder.is_dir()
 
@@ -156,6 +156,6 @@ def test_a_folder_collected_before_it_was_held_is_made_again(tmp_path, monkeypat
         return hold(folder)
 
     monkeypatch.setattr(scratch, "_hold", collected_first)
-    with scratch_folder(tmp_path) as folder:
+    with make_scratch_folder(tmp_path) as folder:
         assert folder.is_dir()
         assert folder != taken[0]

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from medseg.base.files import check_folder, remove, set_aside, whole
-from medseg.base.scratch import scratch_folder
+from medseg.base.scratch import make_scratch_folder
 from medseg.base.watch import Watch
 
 
@@ -128,7 +128,7 @@ def test_what_is_made_in_a_scratch_folder_and_moved_out_is_not_lost(out, watched
     """As a pruned bundle, which appears whole."""
     out.mkdir()
     watch = watched()
-    with scratch_folder(out) as scratch:
+    with make_scratch_folder(out) as scratch:
         for name in ("model.pt", "model.json"):
             write(scratch / "small" / "models" / name)
         (scratch / "small").rename(out / "small")
@@ -161,7 +161,7 @@ def test_the_watch_of_an_earlier_run_does_not_speak_up(out, watched, caplog):
 
 def test_what_another_process_makes_in_the_folder_meanwhile_is_not_missed(out, watched):
     out.mkdir()
-    with scratch_folder(out):
+    with make_scratch_folder(out):
         check_folder(out)
         watch = watched()
     write(out / "a.png")

@@ -171,7 +171,7 @@ def test_what_is_refused_at_once_is_one_line_and_imports_neither_torch_nor_monai
 @pytest.mark.parametrize(("ok", "status"), [(True, app.DONE), (False, app.SOME_FAILED)])
 def test_doctor_fails_where_something_required_is_bad(monkeypatch, ok, status):
     found = [doctor.Finding(True, "python", "3.11"), doctor.Finding(ok, "torch", "2.13")]
-    monkeypatch.setattr(doctor, "findings", lambda: iter(found))
+    monkeypatch.setattr(doctor, "check_machine", lambda: iter(found))
     ended = run_medseg("doctor")
     assert ended.exit_code == status
     assert [line.split() for line in ended.output.splitlines()] == [

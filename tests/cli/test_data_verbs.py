@@ -35,7 +35,7 @@ def fetched(monkeypatch):
 @pytest.fixture
 def terminal(monkeypatch):
     """Answers can be typed."""
-    monkeypatch.setattr(data_verbs, "_on_terminal", lambda: True)
+    monkeypatch.setattr(data_verbs, "_is_on_terminal", lambda: True)
 
 
 def _download(*arguments, typed=""):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from medseg.cli import doctor
-from medseg.cli.doctor import findings
+from medseg.cli.doctor import check_machine
 from medseg.ingest.dicom.pixels import decoders
 
 
@@ -27,28 +27,28 @@ def installed(monkeypatch):
 
 
 def _finding(topic):
-    [finding] = [finding for finding in findings() if finding.topic == topic]
+    [finding] = [finding for finding in check_machine() if finding.topic == topic]
     return finding
 
 
 def test_every_topic_has_one_line():
-    topics = [finding.topic for finding in findings()]
+    topics = [finding.topic for finding in check_machine()]
     assert len(topics) == len(set(topics))
     for topic in ("medseg", "python", "torch", "monai", "numpy", "pytorch-ignite", "nibabel"):
         assert topic in topics
     for topic in ("cpu", "memory", "disk", "DICOM JPEG lossless", "DICOM RLE", "allocator"):
         assert topic in topics
-    assert all("\n" not in finding.text for finding in findings())
+    assert all("\n" not in finding.text for finding in check_machine())
 
 
 def test_the_packages_of_this_environment_fit():
     needed = {"torch", "monai", "numpy", "simpleitk", "pydicom", "python", "other requirements"}
-    found = {finding.topic: finding.ok for finding in findings() if finding.topic in needed}
+    found = {finding.topic: finding.ok for finding in check_machine() if finding.topic in needed}
     assert found == dict.fromkeys(needed, True)
 
 
 def test_nothing_is_printed(capsys):
-    list(findings())
+    list(check_machine())
     assert capsys.readouterr().out == ""
 
 
@@ -72,8 +72,8 @@ def test_a_build_of_torch_for_cuda_fits(installed):
 
 
 def test_a_package_without_a_line_of_its_own_gets_one_when_it_is_missing(installed):
-    named = [finding.topic for finding in findings()]
-    others = [needed for needed in doctor._requirements() if needed.name.lower() not in named]
+    named = [finding.topic for finding in check_machine()]
+    others = [needed for needed in doctor._list_requirements() if needed.name.lower() not in named]
     assert "jsonschema" in [needed.name for needed in others]
     installed["jsonschema"] = None
     assert not _finding("jsonschema").ok
@@ -131,13 +131,13 @@ def test_the_line_of_the_cpu_tells_how_inference_is_run(monkeypatch, there, end)
 
 
 def test_a_system_that_does_not_tell_its_memory_is_no_fault(monkeypatch):
-    monkeypatch.setattr(doctor, "machine_bytes", lambda: None)
+    monkeypatch.setattr(doctor, "find_machine_bytes", lambda: None)
     assert _finding("memory").ok
 
 
 @pytest.mark.parametrize(("free_gib", "ok"), [(3.9, False), (4.0, True)])
 def test_little_memory_is_bad(monkeypatch, free_gib, ok):
-    monkeypatch.setattr(doctor, "machine_bytes", lambda: (free_gib * 2**30, 8 * 2**30))
+    monkeypatch.setattr(doctor, "find_machine_bytes", lambda: (free_gib * 2**30, 8 * 2**30))
     assert _finding("memory").ok is ok
 
 

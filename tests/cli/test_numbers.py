@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from medseg.bundles.overrides import read_overrides
 from medseg.cli import app
-from medseg.cli.numbers import number, whole_number
+from medseg.cli.numbers import parse_number, parse_whole_number
 from medseg.cli.usage import BAD_ARGUMENTS
 
 ODD = ["0x10", "1_0", "\uff11\uff10", "\u0661\u0660", "0b11", "0o7", "1e1", "ten", "1.5", "", "inf"]
@@ -29,14 +29,20 @@ def test_an_option_that_is_a_whole_number_takes_decimal_digits_alone(
 
 
 def test_decimal_digits_are_numbers():
-    assert [whole_number(text) for text in ("10", "+5", "-1", "007", 3)] == [10, 5, -1, 7, 3]
-    assert [number(text) for text in ("0.5", ".5", "1e3", "-2.", 0.6)] == [0.5, 0.5, 1000, -2, 0.6]
+    assert [parse_whole_number(text) for text in ("10", "+5", "-1", "007", 3)] == [10, 5, -1, 7, 3]
+    assert [parse_number(text) for text in ("0.5", ".5", "1e3", "-2.", 0.6)] == [
+        0.5,
+        0.5,
+        1000,
+        -2,
+        0.6,
+    ]
 
 
 @pytest.mark.parametrize("text", ["0x10", "1_0.5", "\uff11.5", "nan", "inf", "half", ""])
 def test_an_option_that_is_a_number_takes_decimal_digits_alone(text):
     with pytest.raises(typer.BadParameter, match="is not a number in decimal digits"):
-        number(text)
+        parse_number(text)
 
 
 @pytest.mark.parametrize("text", ["0x10", "1_0", "\uff11\uff10", "0b11", "0o7", "+1_0"])

@@ -8,7 +8,7 @@ from ingest.dicom_writer import compress_series, make_series, write_series
 from pydicom.uid import RLELossless
 from rich.console import Console
 
-from medseg.cli.series_table import finding_lines, make_table
+from medseg.cli.series_table import format_findings, make_table
 from medseg.ingest import inspect
 
 
@@ -41,7 +41,7 @@ def test_only_rows_with_findings_have_a_line_below(tmp_path):
     gapped = make_series(uid="1.2.2")
     del gapped[2]
     write_series(tmp_path, gapped, suffix=".b")
-    (line,) = finding_lines(inspect(tmp_path))
+    (line,) = format_findings(inspect(tmp_path))
     assert line.startswith("missing-slices: slice spacing varies from 1.25 to 2.5 mm")
     assert line.endswith("or pass --resample True (resample=True in Python) to interpolate")
     assert "1.2.2" in line

@@ -85,7 +85,7 @@ def test_the_network_itself_stays_as_it_was():
 def test_a_batch_that_needs_more_than_the_free_memory_is_refused_before_it_is_read(monkeypatch):
     """One convolution of 3 maps of 64 x 64 and a head of 1: 2 * 4 * 64 * 64 bytes an image."""
     net = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 1), torch.nn.Conv2d(3, 1, 1))
-    monkeypatch.setattr("medseg.engines.batch.available_bytes", lambda: 100 * 2 * 4 * 64 * 64)
+    monkeypatch.setattr("medseg.engines.batch.find_available_bytes", lambda: 100 * 2 * 4 * 64 * 64)
     check(net, 100, 1000, [64, 64])
     check(net, 101, 100, [64, 64])
     with pytest.raises(
@@ -97,12 +97,12 @@ def test_a_batch_that_needs_more_than_the_free_memory_is_refused_before_it_is_re
 
 
 def test_a_network_that_computes_again_what_it_did_not_keep_is_not_refused(monkeypatch):
-    monkeypatch.setattr("medseg.engines.batch.available_bytes", lambda: 1)
+    monkeypatch.setattr("medseg.engines.batch.find_available_bytes", lambda: 1)
     with pytest.raises(ValueError, match="needs more than"):
         check(network(None), 4, 4, [8, 8])
     check(network(None, checkpointing=True), 4, 4, [8, 8])
 
 
 def test_memory_that_is_not_known_is_not_compared(monkeypatch):
-    monkeypatch.setattr("medseg.engines.batch.available_bytes", lambda: None)
+    monkeypatch.setattr("medseg.engines.batch.find_available_bytes", lambda: None)
     check(network(None), 4, 4, [8, 8])

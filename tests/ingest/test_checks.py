@@ -118,7 +118,7 @@ def test_labels_are_judged_in_parts_as_the_whole_is(order, monkeypatch):
 @pytest.fixture
 def free(monkeypatch):
     def set_free(free_bytes):
-        monkeypatch.setattr(memory, "available_bytes", lambda: free_bytes)
+        monkeypatch.setattr(memory, "find_available_bytes", lambda: free_bytes)
 
     return set_free
 

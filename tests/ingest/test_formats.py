@@ -113,11 +113,11 @@ def test_voxels_that_are_not_finite_are_refused(name, tmp_path):
 @pytest.mark.parametrize("name", ["a.nrrd", "a.mha", "a.mgh"])
 def test_a_promise_beyond_the_free_memory_is_refused_before_it_is_read(name, tmp_path, monkeypatch):
     write_volume(tmp_path / name)
-    monkeypatch.setattr("medseg.base.memory.available_bytes", lambda: 239)
+    monkeypatch.setattr("medseg.base.memory.find_available_bytes", lambda: 239)
     with pytest.raises(ValueError, match="GB are free") as caught:
         load(tmp_path / name)
     assert caught.value.code == "no-memory"
-    monkeypatch.setattr("medseg.base.memory.available_bytes", lambda: 240)
+    monkeypatch.setattr("medseg.base.memory.find_available_bytes", lambda: 240)
     load(tmp_path / name)
 
 

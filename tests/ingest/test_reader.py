@@ -219,12 +219,12 @@ def test_a_blank_image_of_many_bytes_is_refused_from_its_header_and_a_label_map_
 
 def test_an_image_is_counted_with_what_is_made_of_it(tmp_path, monkeypatch):
     path = sparse_gzip(tmp_path / "a.nii.gz", 10)
-    monkeypatch.setattr(memory, "available_bytes", lambda: 9 * 1000 - 1)
+    monkeypatch.setattr(memory, "find_available_bytes", lambda: 9 * 1000 - 1)
     with pytest.raises(IngestError, match="of memory") as caught:
         VolumeReader().get_data([path])
     assert caught.value.code is Reason.NO_MEMORY
     VolumeReader(labels=(0, 1)).get_data([path])
-    monkeypatch.setattr(memory, "available_bytes", lambda: 9 * 1000)
+    monkeypatch.setattr(memory, "find_available_bytes", lambda: 9 * 1000)
     VolumeReader().get_data([path])
 
 

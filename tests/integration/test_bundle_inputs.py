@@ -13,7 +13,7 @@ import torch
 from monai.bundle import ConfigParser
 from PIL import Image
 
-from medseg.base.errors import is_documented, root_cause
+from medseg.base.errors import find_root_cause, is_documented
 from medseg.bundles.run import run_bundle
 from medseg.datasets import phantom
 
@@ -59,7 +59,7 @@ def cases(name, **choices):
 def refusal(name, source, out):
     with pytest.raises(RuntimeError) as caught:  # MONAI's own, around ours
         cases(name, input=str(source), output_dir=str(out))
-    cause = root_cause(caught.value)
+    cause = find_root_cause(caught.value)
     assert is_documented(cause)
     assert "\n" not in str(cause)
     return str(cause)
@@ -76,7 +76,7 @@ def test_pictures_of_any_kind_are_segmented_and_one_failure_costs_no_other(untra
     (pictures / "broken.png").write_bytes((pictures / "a.png").read_bytes()[:200])
     with pytest.raises(RuntimeError) as failed:
         segment(bundle, pictures)
-    assert str(root_cause(failed.value)).startswith("1 of 4 cases failed (broken)")
+    assert str(find_root_cause(failed.value)).startswith("1 of 4 cases failed (broken)")
     names = [f"{case}{end}" for case in "abc" for end in (".png", "_instances.png", "_label.png")]
     assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == names
     for name, size in sizes.items():
@@ -258,7 +258,7 @@ def test_a_memory_limit_refuses_the_case_with_the_setting_that_fits(untrained, v
     bundle = untrained("hippocampus")
     with pytest.raises(RuntimeError) as failed:
         segment(bundle, volume, image_size=[16, 16, 16], memory_limit="100 KiB")
-    error = root_cause(failed.value)
+    error = find_root_cause(failed.value)
     assert str(error).startswith("1 of 1 case")
     assert "needs" in error.failures["v"]
     assert (
@@ -311,7 +311,7 @@ def test_a_volume_that_is_none_is_refused_and_forced_alone(untrained, tmp_path, 
     if force == "False":
         with pytest.raises(RuntimeError) as failed:
             segment(bundle, volumes, **choices)
-        assert str(root_cause(failed.value)).startswith("1 of 3 cases failed (b)")
+        assert str(find_root_cause(failed.value)).startswith("1 of 3 cases failed (b)")
         assert f"case b failed: {said}" in said_of(capfd)
     else:
         segment(bundle, volumes, **choices)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigParser
 
-from medseg.base.errors import is_documented, root_cause
+from medseg.base.errors import find_root_cause, is_documented
 from medseg.bundles import build
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ def parsed_parser(repository, name, **choices):
 def refusal(repository, name, key, **choices):
     with pytest.raises(RuntimeError) as caught:  # MONAI's own, around ours
         parsed(repository, name, key, **choices)
-    cause = root_cause(caught.value)
+    cause = find_root_cause(caught.value)
     assert is_documented(cause)
     assert "\n" not in str(cause)
     return str(cause)
@@ -142,4 +142,4 @@ def test_every_workflow_refuses_what_a_key_cannot_be_before_it_reads_anything(
     config["initialize"] = [line for line in config["initialize"] if "start_group" not in line]
     with pytest.raises(RuntimeError) as caught:
         ConfigParser(config).get_parsed_content("initialize")
-    assert str(root_cause(caught.value)).startswith(told)
+    assert str(find_root_cause(caught.value)).startswith(told)

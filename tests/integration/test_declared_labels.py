@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigParser
 
-from medseg.base.errors import root_cause
+from medseg.base.errors import find_root_cause
 from medseg.datasets import hippocampus, lits, phantom
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
@@ -49,7 +49,7 @@ def test_a_value_outside_dataset_json_is_refused_in_the_words_of_prepare(
     _declare(root, {"0": "background", "1": "spleen"})
     with pytest.raises(Exception) as caught:  # noqa: PT011 (MONAI's own, around ours)
         _read_first(name, config, root)
-    cause = root_cause(caught.value)
+    cause = find_root_cause(caught.value)
     assert isinstance(cause, ValueError)
     assert dataset.cases(root)[0]["label"] in str(cause)
     assert re.search(said, str(cause))

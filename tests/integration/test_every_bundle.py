@@ -18,7 +18,7 @@ import torch
 from monai.bundle import ConfigParser
 from PIL import Image
 
-from medseg.base.errors import root_cause
+from medseg.base.errors import find_root_cause
 from medseg.bundles import build
 from medseg.bundles.run import run_bundle
 from medseg.datasets import phantom
@@ -209,4 +209,4 @@ def test_windows_that_the_network_cannot_take_are_refused_before_weights_are_rea
     parser.parse()
     with pytest.raises(RuntimeError) as caught:  # MONAI's, around ours
         parser.get_parsed_content(f"{run}#{asks}")
-    assert "roi_size" in str(root_cause(caught.value))
+    assert "roi_size" in str(find_root_cause(caught.value))

@@ -18,7 +18,7 @@ from monai.bundle import ConfigParser, scripts
 from PIL import Image
 from typer.testing import CliRunner
 
-from medseg.base.errors import root_cause
+from medseg.base.errors import find_root_cause
 from medseg.bundles.overrides import for_monai
 from medseg.cli import app
 from medseg.datasets import phantom, prepared
@@ -146,7 +146,7 @@ def test_a_path_that_monai_read_as_another_type_is_refused_in_one_line(
     Path("logging.conf").write_text((BUNDLES / "liver" / "logging.conf").read_text())
     with pytest.raises(RuntimeError) as caught:
         scripts.run(ids[workflow], **config, **keys)
-    cause = root_cause(caught.value)
+    cause = find_root_cause(caught.value)
     assert isinstance(cause, TypeError)
     assert str(value) in str(cause)
     assert "\n" not in str(cause)

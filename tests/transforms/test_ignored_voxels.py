@@ -8,7 +8,7 @@ from monai.data import MetaTensor
 from monai.metrics import DiceMetric, MeanIoU
 from monai.transforms import AsDiscreted, Compose, ConcatItemsd, CopyItemsd
 
-from medseg.base.class_values import ignored_values
+from medseg.base.class_values import list_ignored_values
 from medseg.transforms import IGNORE, BorderWeightd, DropIgnoredd, MergeLabelsd, ignored_index
 from medseg.transforms.ignored_voxels import drop_ignored
 
@@ -99,14 +99,14 @@ def test_ignored_voxels_are_no_objects_for_border_weights_once_dropped_from_a_co
     ("ignore", "values"), [(None, ()), (255, (255,)), (0, (0,)), ([0, -1], (0, -1)), ([], ())]
 )
 def test_one_value_several_or_none(ignore, values):
-    assert ignored_values(ignore) == values
+    assert list_ignored_values(ignore) == values
     assert ignored_index(ignore) == (IGNORE if values else None)
 
 
 @pytest.mark.parametrize("ignore", ["255", [1.0], ["255"], True, [None]])
 def test_a_value_that_is_no_whole_number_is_refused(ignore):
     with pytest.raises(TypeError, match="the values to ignore are whole numbers, got"):
-        ignored_values(ignore)
+        list_ignored_values(ignore)
 
 
 def test_a_missing_key_is_refused_unless_allowed():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from medseg.base.scratch import scratch_folder
+from medseg.base.scratch import make_scratch_folder
 from medseg.datasets.phantom.canvas import Grid
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def write(
     out = Path(os.path.realpath(out_dir))
     _check_free(out, overwrite=overwrite)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with scratch_folder(out.parent) as holder:
+    with make_scratch_folder(out.parent) as holder:
         made = holder / "made"
         made.mkdir()
         grid = Grid(size, slices, thickness_mm)

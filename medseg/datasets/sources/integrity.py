@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from medseg.base.pages import page_of
+from medseg.base.pages import find_page
 from medseg.base.text import count_noun
 from medseg.datasets.sources.dataset_json import Item
 from medseg.geometry import Geometry
@@ -55,7 +55,7 @@ def check_cases(
             faults.append((item["case"], fault))
     if len(faults) == 1:
         only = f"1 of {count_noun(len(items), 'case')} is faulty: {faults[0][1]}"
-        raise ValueError(f"{only} (see {page_of(__name__)})")
+        raise ValueError(f"{only} (see {find_page(__name__)})")
     if faults:
         for _, found in faults:
             logger.warning("%s", found)
@@ -63,7 +63,7 @@ def check_cases(
         more = f" and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
         raise ValueError(
             f"{len(faults)} of {len(items)} cases are faulty ({first}{more}): the reasons are "
-            f"above (see {page_of(__name__)})"
+            f"above (see {find_page(__name__)})"
         )
     return digests
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medseg.base.arguments import check_choice
-from medseg.base.files import check_folder, longest_name, no_file
+from medseg.base.files import check_folder, describe_non_file, find_longest_name
 from medseg.base.text import count_noun, shorten_list
 
 logger = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def _check_owners(outputs: dict[str, list[str]]) -> None:
 
 def _check_lengths(cases: Sequence[Case], output_dir: Path, *, ends: Sequence[str]) -> None:
     """Refuse names that no file can have, before anything is computed for them."""
-    longest, end = longest_name(output_dir), max(ends, key=len)
+    longest, end = find_longest_name(output_dir), max(ends, key=len)
     for case in cases:
         length = len(os.fsencode(file := f"{case['case']}{end}"))
         if length > longest:
@@ -165,7 +165,7 @@ def _check_places(outputs: dict[str, list[str]], output_dir: Path) -> None:
     """Refuse to replace something that is not a file; a link to a file counts as a file."""
     for name, files in outputs.items():
         for place in (output_dir / file for file in files):
-            if what := no_file(place):
+            if what := describe_non_file(place):
                 raise ValueError(
                     f"output {place.name} of case {name} cannot be written to "
                     f"{output_dir.absolute()}, where {what} has this name: move it away, or write "

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from medseg.base.memory import available_bytes
+from medseg.base.memory import find_available_bytes
 
 ROOM = 8
 """An item is read ahead where memory for so many of the size of the last one is left: reading and
@@ -54,7 +54,7 @@ class ReadAhead:
         Args:
             beside: bytes that the last item's use will take meanwhile.
         """
-        free = available_bytes()
+        free = find_available_bytes()
         if self._reading is None and (free is None or free > ROOM * self._size + beside):
             self._begin()
 

@@ -15,9 +15,9 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from medseg.base.errors import (
     add_page,
+    find_root_cause,
     forget_frames,
     is_documented,
-    root_cause,
     show_traceback,
 )
 from medseg.base.text import count_noun, shorten_list
@@ -180,7 +180,7 @@ def _silence(engine_logger: logging.Logger) -> Iterator[None]:
 
 def _log_failure(case: str, error: BaseException) -> str:
     """Log that a case failed, and return the reason."""
-    cause = root_cause(error)
+    cause = find_root_cause(error)
     text = " ".join(str(cause).split())
     reason = text if text and is_documented(cause) else f"{type(cause).__name__}: {text}"
     shown = " ".join(add_page(cause).split()) if is_documented(cause) and text else reason

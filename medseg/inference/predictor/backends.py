@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from medseg.base.scratch import scratch_folder
+from medseg.base.scratch import make_scratch_folder
 from medseg.inference.predictor.fold_norms import fold_batch_norm
 from medseg.inference.predictor.openvino import convert
 from medseg.inference.predictor.precision import gains_by_bfloat16
@@ -199,7 +199,7 @@ def _session(network: NestedUNet) -> Any:
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()  # earlier versions know no variable for it
-    with scratch_folder() as folder:
+    with make_scratch_folder() as folder:
         file = export(network, folder / "network.onnx").read_bytes()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from medseg.base.arguments import per_axis
+from medseg.base.arguments import repeat_per_axis
 from medseg.networks.output import one_tensor
 
 
@@ -27,7 +27,7 @@ def convert(network: nn.Module, shape: Sequence[int]) -> Any:
     """
     import openvino
 
-    stride = per_axis(getattr(network, "total_stride", 32), len(shape[2:]), "total_stride")
+    stride = repeat_per_axis(getattr(network, "total_stride", 32), len(shape[2:]), "total_stride")
     example = torch.zeros(1, shape[1], *(2 * int(step) for step in stride))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of checks on the size, which the trace passes once

@@ -8,7 +8,7 @@ from math import ceil, prod
 import torch
 from torch import Tensor, nn
 
-from medseg.base.memory import available_bytes
+from medseg.base.memory import find_available_bytes
 from medseg.base.text import count_noun
 from medseg.inference.predictor.predictor import Predictor, layers_of
 from medseg.inference.tiles.windows import Layout
@@ -138,7 +138,7 @@ def free_bytes(device: torch.device) -> int | None:
         free, _ = torch.cuda.mem_get_info(device)
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free + unused)
-    return available_bytes()
+    return find_available_bytes()
 
 
 def parse_bytes(text: int | str) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from medseg.base.arguments import check_choice, check_integers, is_finite_number, per_axis
+from medseg.base.arguments import check_choice, check_integers, is_finite_number, repeat_per_axis
 from medseg.inference.tiles.halo import find_halo
 from medseg.inference.tiles.skip import Skip, bounding_box
 from medseg.inference.tiles.windows import EDGES, Axis, Layout, blend_axis, crop_axis, round_up
@@ -117,7 +117,7 @@ class Tiling:
         own = getattr(network, "total_stride", 1)
         if isinstance(own, int):
             return
-        per_axis(self.roi_size, len(own), "roi_size")
+        repeat_per_axis(self.roi_size, len(own), "roi_size")
         axes = len(own) + (self.slices is not None)
         step = self.step(axes, network)
         roi = self._per_axis(self.roi_size, axes, "roi_size", of_slices=1)
@@ -231,8 +231,8 @@ class Tiling:
         """One number per axis of the image, `of_slices` for the axis of the slices."""
         along = self.slice_axis(axes)
         if along is None:
-            return per_axis(value, axes, name)
-        values = list(per_axis(value, axes - 1, name))
+            return repeat_per_axis(value, axes, name)
+        values = list(repeat_per_axis(value, axes - 1, name))
         return (*values[:along], of_slices, *values[along:])
 
     def _stride(self, network: nn.Module | None) -> Numbers:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from medseg.base.memory import resident_peak
+from medseg.base.memory import measure_resident_peak
 
 Forward = Callable[[Tensor, nn.Module], Tensor]
 """How an image goes through a network: a MONAI inferer, for instance."""
@@ -111,9 +111,9 @@ def _fresh_process() -> Any:
 
 def growth(work: Callable[[], object]) -> int:
     """Bytes by which the peak of this process's resident memory grew during the work."""
-    before = resident_peak(reset=True)
+    before = measure_resident_peak(reset=True)
     work()
-    return resident_peak(reset=False) - before
+    return measure_resident_peak(reset=False) - before
 
 
 def _time_in_turns(

@@ -8,7 +8,7 @@ from ingest.volume_writer import write_volume
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 
-from medseg.base.errors import root_cause
+from medseg.base.errors import find_root_cause
 from medseg.inference import ProbabilityFiles, find_cases
 from medseg.ingest import IngestError, load
 
@@ -301,7 +301,7 @@ def test_the_bundles_of_volumes_ask_for_the_probabilities_that_they_save(
         config["save_probabilities"] = saves
         with pytest.raises(RuntimeError) as caught:  # MONAI's own, around ours
             ConfigParser(config).get_parsed_content("cases")
-        assert refusal in str(root_cause(caught.value))
+        assert refusal in str(find_root_cause(caught.value))
 
 
 def test_outputs_that_cannot_be_written_are_refused_before_the_first_case(tmp_path):

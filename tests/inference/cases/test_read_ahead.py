@@ -30,7 +30,7 @@ class Items:
     ("free", "ahead"), [(None, True), (ROOM * 400 + 51, True), (ROOM * 400 + 50, False)]
 )
 def test_the_next_item_is_read_where_there_is_room_for_it_beside_the_last(monkeypatch, free, ahead):
-    monkeypatch.setattr(read_ahead, "available_bytes", lambda: free)
+    monkeypatch.setattr(read_ahead, "find_available_bytes", lambda: free)
     items = Items()
     reader = ReadAhead(items, 4)
     assert reader.next()["image"][0] == 0

@@ -118,7 +118,7 @@ def test_the_next_case_is_read_where_the_plan_of_this_one_leaves_room(monkeypatc
 
     image_and_label = 2 * 4 * 4  # bytes
     free = ROOM * image_and_label + 1000 + spare
-    monkeypatch.setattr("medseg.inference.cases.read_ahead.available_bytes", lambda: free)
+    monkeypatch.setattr("medseg.inference.cases.read_ahead.find_available_bytes", lambda: free)
     done = []
     run = evaluator(done=done)
     run.network, run.inferer = Looking(), Planning()

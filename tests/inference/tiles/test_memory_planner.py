@@ -179,7 +179,7 @@ def test_each_way_to_run_a_network_has_a_plan_of_its_own(network):
 
 
 def test_without_a_limit_it_is_what_is_free(network, monkeypatch):
-    monkeypatch.setattr("medseg.inference.tiles.memory_plan.available_bytes", lambda: 5 * MIB)
+    monkeypatch.setattr("medseg.inference.tiles.memory_plan.find_available_bytes", lambda: 5 * MIB)
     with pytest.raises(MemoryLimitError, match="there is 5 MiB"):
         OverlapTileInferer(32, halo=8)(torch.zeros(1, 1, 64, 64, 64), network)
 
@@ -235,7 +235,7 @@ def test_a_network_that_gives_a_list_is_refused(halo):
 
 
 def test_where_the_system_does_not_tell_nothing_is_refused(network, monkeypatch):
-    monkeypatch.setattr("medseg.inference.tiles.memory_plan.available_bytes", lambda: None)
+    monkeypatch.setattr("medseg.inference.tiles.memory_plan.find_available_bytes", lambda: None)
     image = torch.zeros(1, 1, 16, 16, 16)
     assert OverlapTileInferer(16, halo=0)(image, network).shape == (1, 3, 16, 16, 16)
 

@@ -8,7 +8,7 @@ from monai.data import CacheDataset
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 from PIL import Image
 
-from medseg.base.errors import root_cause
+from medseg.base.errors import find_root_cause
 from medseg.ingest import IngestError, Reason
 from medseg.ingest.pictures.load import PictureReader
 from medseg.ingest.reader import SameGridd
@@ -164,7 +164,7 @@ def test_a_bad_mask_stops_a_cache_from_being_built_with_one_line(tmp_path):
     )
     with pytest.raises(RuntimeError) as caught:
         CacheDataset(cases, load, progress=False)
-    cause = root_cause(caught.value)
+    cause = find_root_cause(caught.value)
     assert isinstance(cause, IngestError)
     assert "holds 23 (1 voxels), outside the declared" in str(cause)
 
