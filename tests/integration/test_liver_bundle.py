@@ -256,7 +256,8 @@ def test_missing_data_gives_one_line_with_where_it_looked_and_the_two_ways_on(tm
 @pytest.mark.long
 def test_a_run_killed_in_mid_epoch_and_resumed_ends_as_if_never_interrupted(workspace, tmp_path):
     tiny = ["--image_size", "[32,32]", "--channels", "[4,8,16]"]
-    same = [*TRAIN, *tiny, "--max_epochs", "4", "--num_workers", "0", "--dropout", "0.1"]
+    falling = ["--lr_schedule", "cosine", "--warmup_epochs", "1", "--dropout", "0.1"]
+    same = [*TRAIN, *tiny, *falling, "--max_epochs", "4", "--num_workers", "0"]
 
     def files(name: str) -> list[str]:
         return ["--output_dir", f"runs/{name}", "--weights", f"runs/{name}/model.pt"]
