@@ -16,7 +16,7 @@ from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.overrides import PASSED_ON, check_key, tracking_keys
 from medseg.cli.app import app
 from medseg.datasets import lidc
-from medseg.inference.outputs import preview
+from medseg.inference.preview import picture, volume
 from medseg.ingest import reasons
 from medseg.networks import NestedUNet
 
@@ -140,9 +140,12 @@ def test_the_numbers_of_parameters_are_those_of_the_liver_network():
 
 def test_the_sizes_of_previews_are_those_of_the_code():
     page = " ".join((REPOSITORY / "docs/reference/conventions.md").read_text().split())
-    assert f"fitted into {preview.PLANE_WIDTH} x {preview.PLANE_HEIGHT} pixels" in page
-    assert f"narrower than {preview.THIN_PLANE} pixels" in page
-    assert f"fit into {preview.PICTURE_WIDTH} x {preview.PICTURE_HEIGHT} pixels" in page
+    assert f"fit into {volume.PLANE_WIDTH} x {volume.PLANE_HEIGHT} pixels" in page
+    assert f"narrower than {volume.THIN_PLANE} pixels" in page
+    assert f"more than {volume.LONG_STACK} slices" in page
+    assert f"up to {volume.SHEET_SLICES} slices" in page
+    assert f"{volume.LEAST_FIELD_MM:g} mm" in page
+    assert f"fit into {picture.PICTURE_WIDTH} x {picture.PICTURE_HEIGHT} pixels" in page
 
 
 def code_of(page: Path) -> Iterator[str]:

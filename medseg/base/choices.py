@@ -159,6 +159,9 @@ RULES: Mapping[str, Rule] = {
     "intensity_percentiles": _make_range_rule(
         "the lower first, from 0 to 100", lambda low, high: 0 <= low < high <= 100
     ),
+    "preview_window": _allow_null(
+        _make_range_rule("the low end before the high end", lambda low, high: low < high)
+    ),
     "preview_percentiles": _allow_null(
         _make_range_rule("the lower first, from 0 to 100", lambda low, high: 0 <= low < high <= 100)
     ),

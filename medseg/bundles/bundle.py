@@ -1,6 +1,7 @@
 """Bundle: the files of a bundle, where they lie, and reading them as JSON."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,23 @@ def find_bundle(name: str, bundles_dir: Path) -> Bundle:
         known = f"it has {', '.join(tasks)}" if tasks else "name a bundle or its folder"
         raise FileNotFoundError(f"no bundle {bundle.name!r} in {bundles_dir}: {known}")
     return bundle
+
+
+def name_version(name: str, root: str | os.PathLike) -> str:
+    """The name of a bundle with the version in its metadata; the name alone where there is none.
+
+    Args:
+        name: of the bundle.
+        root: its folder.
+
+    Example:
+        >>> name_version("liver", "bundles/liver")  # doctest: +SKIP
+        'liver 0.1.0'
+    """
+    root = Path(root)
+    metadata = Bundle(root.name, root.parent)
+    stated = metadata.json(METADATA) if metadata.is_readable(METADATA) else {}
+    return f"{name} {stated.get('version', '')}".rstrip()
 
 
 def first_line(text: str) -> str:

@@ -22,7 +22,10 @@ _NUMBER_OR_LIST = ("kernel_size", "strides", "ignore", "tile_halo", "roi_size")
 """Keys that take a list, one value for each axis or level, or one number for all of them."""
 
 _NAMES_TOO = ("act", "norm", "tile_halo", "score_objects", "flips")
-_NOTHING_TOO = ("patience", "ignore", "tile_halo", "flips", "norm", "act", "preview_percentiles")
+_NOTHING_TOO = (
+    *("patience", "ignore", "tile_halo", "flips", "norm", "act"),
+    *("preview_percentiles", "preview_window"),
+)
 _EXPRESSIONS = ("$", "@", "%")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _ODD_NUMBER = re.compile(

@@ -7,12 +7,13 @@ from medseg.inference.cases.find_cases import find_cases
 from medseg.inference.cases.find_pictures import find_pictures
 from medseg.inference.cases.run import CasesFailedError, plan_cases, run_cases
 from medseg.inference.outputs.instances import WriteInstancesd
-from medseg.inference.outputs.label_map import WriteLabelMapd, WritePreviewd
-from medseg.inference.outputs.picture import WritePictureLabeld, WritePicturePreviewd
+from medseg.inference.outputs.label_map import WriteLabelMapd
+from medseg.inference.outputs.picture import WritePictureLabeld
 from medseg.inference.outputs.probabilities import ProbabilityFiles
 from medseg.inference.outputs.restore import RestoreLabeld
 from medseg.inference.predictor.precision import MixedPrecisionInferer
 from medseg.inference.predictor.predictor import Predictor, PredictorInferer
+from medseg.inference.preview.write import WritePicturePreviewd, WritePreviewd
 from medseg.inference.tiles.inferer import OverlapTileInferer
 from medseg.inference.tiles.tiling import check_windows
 

@@ -60,6 +60,7 @@ def test_what_is_no_positive_whole_number_is_refused_by_its_key(key, value):
         *(("score_objects", value) for value in ("", None, float("nan"), 1)),
         *(("tile_halo", value) for value in (-1, 1.5, "ten", [], [4, -4], None, float("inf"))),
         *(("preview_percentiles", value) for value in ([1], [], [99, 1], [0, 101], 5, "x")),
+        *(("preview_window", value) for value in ([1], [], [240, -160], [5, 5], 5, "x")),
         *(("score_lesions", value) for value in ("yes", 1, None)),
         *(("lr_schedule", value) for value in ("linear", "Cosine", "", None, 1, ["cosine"], True)),
         *(("warmup_epochs", value) for value in (-1, 0.5, "five", None, True, 10**20)),
@@ -108,6 +109,8 @@ def test_what_is_right_passes():
     check_choices({"tile_halo": "auto", "ignore": [0, 255], "preview_percentiles": None})
     check_choices({"tile_halo": [0, 112], "ignore": [], "iou_thresholds": [], "force": False})
     check_choices({"score_objects": "instances", "preview_percentiles": [1, 99.5]})
+    check_choices({"preview_window": None})
+    check_choices({"preview_window": [-160, 240]})
     check_choices({"label_values": [-1, 0, 255], "seed": 2**32 - 1, "level": None, "resume": True})
 
 

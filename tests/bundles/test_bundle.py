@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from bundles.edited import NAME
 
-from medseg.bundles.bundle import METADATA, find_bundle, first_line
+from medseg.bundles.bundle import METADATA, find_bundle, first_line, name_version
 from medseg.bundles.check import find_faults
 
 
@@ -17,6 +17,13 @@ def test_a_bundle_is_found_by_its_path_as_by_its_name(folder, root, monkeypatch)
         monkeypatch.chdir(place)
         assert find_bundle(path, Path("nowhere")) == find_bundle(NAME, folder)
     assert find_faults(str(root)) == expected
+
+
+def test_a_bundle_is_named_with_the_version_in_its_metadata_if_it_has_one(root, tmp_path):
+    assert name_version(NAME, root) == f"{NAME} 0.1.0"
+    assert name_version(NAME, tmp_path) == NAME
+    (root / METADATA).write_text("not JSON")
+    assert name_version(NAME, root) == NAME
 
 
 def test_a_path_that_is_no_bundle_is_refused(folder):

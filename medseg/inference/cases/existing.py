@@ -50,8 +50,8 @@ def cases_to_do(
 ) -> list[Case]:
     """The cases that are still to do, given the outputs that exist.
 
-    A case is done when its label map exists, which is written last. One that has only a preview was
-    interrupted, and "skip" does it again.
+    A case is done when its label map exists, which is written before its preview. "skip" does one
+    that has only a preview again, and warns of one that has no preview: it was interrupted.
 
     Args:
         cases: with their names and images.
@@ -95,7 +95,7 @@ def cases_to_do(
     if len(todo) < len(cases):
         done = len(cases) - len(todo)
         logger.info("already done: %d of %s", done, count_noun(len(cases), "case"))
-        _warn_of_missing(there, label=label, asked=asked)
+        _warn_of_missing(there, label=label, asked=[preview, *asked])
     return todo
 
 

@@ -1,1 +1,1 @@
-"""Outputs: what is written for a case: label map, probabilities, instances, picture, preview."""
+"""Outputs: what is written for a case: label map, probabilities, instances, picture."""

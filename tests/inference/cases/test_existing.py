@@ -34,6 +34,7 @@ def test_any_output_that_is_there_refuses_the_run(tmp_path, there):
 
 def test_skip_leaves_out_the_cases_with_a_label_map(tmp_path):
     (tmp_path / "a_label.png").touch()
+    (tmp_path / "a.png").touch()
     assert names(made("a", "b"), tmp_path, existing="skip") == ["b"]
 
 
@@ -75,9 +76,10 @@ def test_what_every_case_of_the_run_writes_refuses_it_too(tmp_path):
 @pytest.mark.parametrize(
     ("there", "told"),
     [
-        (["a_label.png"], "so a_more.npy is not written nor 1 other file: pass --existing ov"),
-        (["a_label.png", "a_more.npy"], "so a_more.json is not written: pass --existing ov"),
-        (["a_label.png", "a_more.npy", "a_more.json"], None),
+        (["a_label.png", "a.png"], "so a_more.npy is not written nor 1 other file: pass --exist"),
+        (["a_label.png", "a.png", "a_more.npy"], "so a_more.json is not written: pass --existing"),
+        (["a_label.png", "a_more.npy", "a_more.json"], "so a.png is not written: pass --existing"),
+        (["a_label.png", "a.png", "a_more.npy", "a_more.json"], None),
         (["a_more.npy"], None),
     ],
 )
@@ -93,6 +95,7 @@ def test_skip_tells_what_the_cases_that_are_done_lack(tmp_path, caplog, there, t
 
 def test_skip_says_nothing_of_what_only_may_be_written(tmp_path, caplog):
     (tmp_path / "a_label.png").touch()
+    (tmp_path / "a.png").touch()
     with caplog.at_level(logging.WARNING):
         assert names(made("a"), tmp_path, existing="skip", others=["_more.npy"]) == []
     assert not caplog.records

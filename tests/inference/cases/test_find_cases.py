@@ -259,11 +259,13 @@ def test_probabilities_are_not_left_beside_a_label_map_that_they_do_not_fit(
         find_cases(source, output_dir=out, existing=existing)
     assert names(source, output_dir=out, existing=None) == ["a", "b"]  # a plan writes nothing
     (out / "b.nii.gz").touch()
+    (out / "b.png").touch()
     assert names(source, output_dir=out, existing="skip") == []
 
 
 def test_skip_warns_of_cases_that_are_done_without_probabilities(with_probabilities, caplog):
     source, out = with_probabilities / "in", with_probabilities / "out"
+    (out / "a.png").touch()
     assert names(source, output_dir=out, existing="skip", probabilities=True) == ["b"]
     (warning,) = (r.getMessage() for r in caplog.records if r.levelno == logging.WARNING)
     assert warning.startswith("already done, so a_probabilities.npy is not written nor 1 oth")
@@ -273,9 +275,11 @@ def test_skip_has_nothing_to_warn_of_where_none_are_asked_or_all_are_there(
     with_probabilities, caplog
 ):
     source, out = with_probabilities / "in", with_probabilities / "out"
-    (out / "b.nii.gz").touch()
+    for file in ("b.nii.gz", "a.png", "b.png"):
+        (out / file).touch()
     assert names(source, output_dir=out, existing="skip") == []
-    (out / "a.nii.gz").unlink()
+    for file in ("a.nii.gz", "a.png"):
+        (out / file).unlink()
     assert names(source, output_dir=out, existing="skip", probabilities=True) == ["a"]
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
 

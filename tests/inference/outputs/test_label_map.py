@@ -13,15 +13,10 @@ from monai.transforms import (
     Invertd,
     LoadImaged,
     Orientationd,
-    Resized,
-    Spacingd,
 )
-from PIL import Image
-from scipy import ndimage
 
-from medseg.inference import RestoreLabeld, WriteLabelMapd, WritePreviewd
-from medseg.inference.outputs import preview
-from medseg.inference.outputs.label_map import _scale, source_geometry, write_label_map
+from medseg.inference import WriteLabelMapd, WritePreviewd
+from medseg.inference.outputs.label_map import source_geometry, write_label_map
 from medseg.ingest import load
 from medseg.ingest.reader import VolumeReader
 from medseg.transforms import LabelFromLogitsd
@@ -69,8 +64,8 @@ def pipeline(out):
         [
             Invertd("pred", before, orig_keys="image", nearest_interp=False),
             LabelFromLogitsd("pred"),
-            WritePreviewd("pred", out, classes=["bright"]),
             WriteLabelMapd("pred", out),
+            WritePreviewd("pred", out, classes=["bright"]),
         ]
     )
     return before, after
@@ -195,87 +190,21 @@ def test_class_indices_of_every_type_are_written_as_they_are(tmp_path, dtype):
     assert np.unique(nib.load(tmp_path / "a.nii.gz").dataobj) == [255]
 
 
-# ---- the preview beside it
+def test_what_shows_an_earlier_label_map_is_removed_before_it_is_replaced(tmp_path, monkeypatch):
+    """So that no preview lies beside a label map that it does not show, were the run killed."""
+    seen = []
 
+    def save(image, path):
+        seen.extend(p.name for p in tmp_path.iterdir())
+        path.write_bytes(b"new")
 
-def test_the_preview_of_an_lps_image_is_that_of_the_same_image_in_ras(tmp_path):
-    pictures = []
-    for order in ("RAS", "LPS"):
-        values = np.zeros(SHAPE, np.float32)
-        values[4:, 1:3, 1:3] = 1.0  # at the patient's right
-        stored = values if order == "RAS" else values[::-1, ::-1]
-        segment(save(stored, affine(order), tmp_path / f"{order}.nii"), tmp_path / order)
-        pictures.append(np.asarray(Image.open(tmp_path / order / "a.png")))
-    assert np.array_equal(*pictures)
-
-
-def previewed(image, label, out, **options):
-    """The preview of a label map on the grid that an image came from."""
-    WritePreviewd("pred", out, classes=["liver"], **options)(
+    for name in ("a.png", "a.nii.gz", "a_more.png", "b.png"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(nib, "save", save)
+    image = image_on(affine("RAS"))
+    label = MetaTensor(torch.zeros(1, *SHAPE), affine=image.affine)
+    WriteLabelMapd("pred", tmp_path, replaces=[".png"])(
         {"case": "a", "image": image, "pred": label}
     )
-    return np.asarray(Image.open(out / "a.png"))
-
-
-@pytest.mark.parametrize("matrix", GRIDS.values(), ids=GRIDS.keys())
-@pytest.mark.parametrize("seen", ["as it is", "coarser", "spaced"])
-def test_the_volume_in_the_preview_is_that_of_the_file_that_is_written(
-    tmp_path, matrix, seen, captions
-):
-    """Whatever grid the network saw: the file's voxels times the determinant of its affine."""
-    shape = (40, 33, 21)
-    values = np.random.default_rng(0).random(shape).astype(np.float32)
-    path = save(ndimage.gaussian_filter(values, 2), matrix, tmp_path / "image.nii.gz")
-    changes = {
-        "as it is": [],
-        "coarser": [Resized("image", spatial_size=(16, 16, -1), mode="area")],
-        "spaced": [Spacingd("image", pixdim=(2.2, 2.2, 3.3), mode="bilinear")],
-    }
-    read = [LoadImaged("image", reader=VolumeReader()), EnsureChannelFirstd("image")]
-    turn = Orientationd("image", axcodes="RAS", labels=None)
-    data = Compose([*read, turn, *changes[seen]])({"case": "a", "image": path})
-    data["pred"] = (data["image"] - data["image"].mean()).as_tensor()
-    after = [RestoreLabeld("pred"), WritePreviewd("pred", tmp_path, classes=["bright"])]
-    Compose([*after, WriteLabelMapd("pred", tmp_path)])(data)
-    written = nib.load(tmp_path / "a.nii.gz")
-    count = np.count_nonzero(np.asarray(written.dataobj))
-    ml = count * abs(np.linalg.det(written.affine[:3, :3])) / 1000
-    assert count > 1000
-    assert captions == [f"bright {ml:.1f} mL"]
-
-
-def test_the_image_lies_under_the_outline_where_the_network_saw_half_of_its_voxels(tmp_path):
-    """The right half of the patient is white and labelled; the network's voxels are 2 mm wide."""
-    source = {"original_affine": np.eye(4), "spatial_shape": np.array([40, 40, 40])}
-    half = np.diag([2.0, 1.0, 1.0, 1.0])
-    half[0, 3] = 0.5  # the centre of its first voxel lies between those of the first two
-    image = torch.zeros(1, 20, 40, 40)
-    image[:, 10:] = 1.0
-    label = torch.zeros(1, 40, 40, 40)
-    label[:, 20:] = 1
-    placed = MetaTensor(image, affine=torch.from_numpy(half), meta=source)
-    drawn = previewed(placed, MetaTensor(label, affine=torch.eye(4)), tmp_path)
-    axial = drawn[8 : 8 + 384, 8 : 8 + 384].astype(float)
-    tinted = 0.85 * 255 + 0.15 * np.array(preview.COLOURS[0])
-    np.testing.assert_allclose(axial[100, 100], tinted, atol=1)
-    assert axial[100, 300].tolist() == [0, 0, 0]
-
-
-def test_a_preview_of_labels_on_the_networks_grid_is_refused(tmp_path):
-    label = MetaTensor(torch.zeros(1, 3, 5, 4), affine=affine("RAS"))
-    with pytest.raises(ValueError, match=r"a\.png is not on the source grid"):
-        previewed(image_on(affine("RAS")), label, tmp_path)
-    assert not list(tmp_path.iterdir())
-
-
-def test_percentiles_of_the_image_become_black_and_white_in_the_preview():
-    write = WritePreviewd("pred", "out", classes=["liver"], percentiles=[0, 50])
-    image = np.array([-4.0, -2.0, 0.0, 7.0, 9.0])
-    assert _scale(image, write._limits(image)).tolist() == [0.0, 0.5, 1.0, 2.75, 3.25]
-    assert _scale(image, write._limits(np.full(3, -4.0)))[0] == 0.0
-
-
-@pytest.mark.parametrize("percentiles", [[1], [99, 1], [-1, 99], [1, 101]])
-def test_percentiles_out_of_range_are_refused(percentiles, tmp_path):
-    with pytest.raises(ValueError, match="two increasing numbers from 0 to 100, got"):
-        WritePreviewd("pred", tmp_path, classes=["liver"], percentiles=percentiles)
+    assert {"a.nii.gz", "a_more.png", "b.png"} <= set(seen)
+    assert "a.png" not in seen

@@ -19,14 +19,15 @@ from medseg.inference import (
     WritePreviewd,
 )
 from medseg.inference.outputs.notes import add_notes, notes_of, shorten
+from medseg.inference.preview.caption import RESEARCH_USE
 
 NOTES = ["forced: this is a label map", "the DICOM header says HEAD"]
 SHOWN = ["FORCED: this is a label map", "WARNING: the DICOM header says HEAD"]
 SHAPE = (24, 24, 12)
 
 
-def volume(notes):
-    meta = {"original_affine": np.eye(4), "spatial_shape": np.array(SHAPE)}
+def volume(notes, *, file="a.nii.gz"):
+    meta = {"original_affine": np.eye(4), "spatial_shape": np.array(SHAPE), "filename_or_obj": file}
     image = MetaTensor(torch.rand(1, *SHAPE), affine=torch.eye(4), meta=meta)
     add_notes(image, notes)
     return {"case": "a", "image": image, "pred": MetaTensor(torch.zeros(1, *SHAPE))}
@@ -57,24 +58,22 @@ def test_a_plain_tensor_has_no_notes():
 
 
 def test_a_label_map_and_its_preview_repeat_the_notes(tmp_path, captions):
-    case = volume(NOTES)
-    WritePreviewd("pred", tmp_path, classes=["liver"])(case)
+    nib.save(nib.Nifti1Image(np.zeros(SHAPE, np.float32), np.eye(4)), tmp_path / "image.nii")
+    case = volume(NOTES, file=str(tmp_path / "image.nii"))
     WriteLabelMapd("pred", tmp_path)(case)
+    WritePreviewd("pred", tmp_path, classes=["liver"])(case)
     header = nib.load(tmp_path / "a.nii.gz").header
     assert header["descrip"].item().decode() == "; ".join(NOTES)
     assert header["intent_name"].item() == b"forced"
-    assert captions == ["liver: none", *SHOWN]
+    assert captions()[-4:] == ["liver: none", *SHOWN, RESEARCH_USE]
 
 
-def test_long_notes_and_other_letters_are_cut_and_replaced_in_the_header(tmp_path, captions):
+def test_long_notes_and_other_letters_are_cut_and_replaced_in_the_header(tmp_path):
     case = volume(["größer " + "x " * 100])
     WriteLabelMapd("pred", tmp_path)(case)
     header = nib.load(tmp_path / "a.nii.gz").header
     assert header["descrip"].item() == b"gr??er " + b"x " * 34 + b"x..."
     assert header["intent_name"].item() == b"warned"
-    WritePreviewd("pred", tmp_path, classes=["liver"])(case)
-    assert len(captions) > 1
-    assert Image.open(tmp_path / "a.png").height == 384 + 2 * 8 + 22 * len(captions)
 
 
 @pytest.mark.parametrize(
@@ -93,18 +92,17 @@ def test_notes_too_long_for_a_header_end_behind_a_word(notes, most, words):
 
 def test_the_files_of_a_picture_repeat_the_notes(tmp_path, captions):
     case = picture(tmp_path, NOTES)
-    WritePicturePreviewd("pred", tmp_path, classes=["nucleus"])(case)
     WritePictureLabeld("pred", tmp_path)(case)
+    WritePicturePreviewd("pred", tmp_path, classes=["nucleus"])(case)
     WriteInstancesd("instances", tmp_path)(case)
     for name in ("a_label.png", "a_instances.png"):
         assert Image.open(tmp_path / name).text == {"Comment": "\n".join(NOTES)}
-    assert captions == ["nucleus: none", *SHOWN]
+    assert captions()[-4:] == ["nucleus: none", *SHOWN, RESEARCH_USE]
 
 
 def test_the_probabilities_repeat_the_notes(tmp_path):
     for notes in ([], NOTES):
         case = volume(notes)
-        case["image"].meta["filename_or_obj"] = "a.nii.gz"
         batch = list_data_collate([case])["image"]
         with ProbabilityFiles(tmp_path, classes={"liver": [1]})(batch) as path:
             path.touch()

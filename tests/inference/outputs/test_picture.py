@@ -17,7 +17,6 @@ from PIL import Image
 
 from medseg.inference import WritePictureLabeld, WritePicturePreviewd
 from medseg.inference.outputs.picture import write_picture_label
-from medseg.inference.outputs.preview import COLOURS
 from medseg.ingest.pictures.load import PictureReader
 from medseg.transforms import LabelFromLogitsd
 
@@ -34,8 +33,8 @@ def segment(picture, out, *, extra=()):
         [
             Invertd("pred", before, orig_keys="image", nearest_interp=False),
             LabelFromLogitsd("pred"),
-            WritePicturePreviewd("pred", out, classes=["bright"]),
             WritePictureLabeld("pred", out),
+            WritePicturePreviewd("pred", out, classes=["bright"]),
         ]
     )
     data = Dataset([{"case": "a", "image": str(picture)}], before)
@@ -74,52 +73,6 @@ def test_a_resized_picture_gets_a_label_map_of_its_own_size(picture, tmp_path):
     double = Resized("image", spatial_size=(12, 18), mode="nearest")
     written = Image.open(segment(picture, tmp_path / "out", extra=[double]))
     assert written.size == (9, 6)
-
-
-def test_the_preview_shows_the_picture_in_colour_with_the_class_on_top(picture, tmp_path):
-    segment(picture, tmp_path / "out")
-    preview = np.asarray(Image.open(tmp_path / "out" / "a.png"))
-    assert (preview == COLOURS[0]).all(axis=-1).any()
-    assert (preview == (0, 0, 255)).all(axis=-1).any()  # background, as it is
-
-
-def test_the_preview_is_of_the_picture_itself_whatever_size_the_network_saw(picture, tmp_path):
-    double = Resized("image", spatial_size=(12, 18), mode="nearest")
-    previews = [
-        (segment(picture, tmp_path / name, extra=extra).with_name("a.png")).read_bytes()
-        for name, extra in (("plain", []), ("resized", [double]))
-    ]
-    assert previews[0] == previews[1]
-
-
-def test_a_grey_picture_of_16_bits_is_drawn_from_dark_to_bright(tmp_path):
-    grey = np.linspace(2000, 9000, 600).reshape(20, 30).astype(np.uint16)
-    Image.fromarray(grey).save(tmp_path / "a.png")
-    image = LoadImaged("image", reader=PictureReader())({"image": str(tmp_path / "a.png")})
-    data = {
-        "case": "a",
-        "image": EnsureChannelFirstd("image")(image)["image"],
-        "pred": torch.zeros(1, 20, 30),
-    }
-    WritePicturePreviewd("pred", tmp_path / "out", classes=["bright"])(data)
-    drawn = np.asarray(Image.open(tmp_path / "out" / "a.png").convert("L"))
-    assert drawn.max() == 255
-    assert np.ptp(drawn[100:300, 600]) > 20
-
-
-@pytest.mark.parametrize("colour", [False, True])
-def test_a_dark_picture_is_drawn_bright(tmp_path, colour):
-    dark = np.zeros((20, 30, 3), np.uint8)
-    dark[5:15, :, 1], dark[:, 0, 1] = 20, 10
-    Image.fromarray(dark if colour else dark[..., 1]).save(tmp_path / "a.png")
-    image = LoadImaged("image", reader=PictureReader(colour=colour), ensure_channel_first=True)(
-        {"case": "a", "image": str(tmp_path / "a.png")}
-    )
-    data = {**image, "pred": torch.zeros(1, 20, 30)}
-    WritePicturePreviewd("pred", tmp_path / "out", classes=["bright"])(data)
-    drawn = np.asarray(Image.open(tmp_path / "out" / "a.png").convert("RGB"))
-    assert tuple(drawn[380, 600]) == ((0, 255, 0) if colour else (255, 255, 255))
-    assert 120 < drawn[60, 9, 1] < 136  # half as bright
 
 
 def test_only_finished_files_are_left_in_the_folder(picture, tmp_path):

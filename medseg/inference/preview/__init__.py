@@ -1,0 +1,1 @@
+"""Preview: one picture per case that shows whether its segmentation is plausible."""

@@ -1,0 +1,61 @@
+"""Overlay: an image with the classes of a label map as outlines over a light tint."""
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+COLOURS = (
+    *((230, 85, 70), (255, 205, 60), (70, 160, 230), (90, 190, 110), (190, 110, 210)),
+    *((240, 150, 60), (70, 200, 200), (245, 150, 190), (150, 115, 80), (170, 215, 60)),
+    *((110, 110, 230), (150, 40, 90), (20, 120, 110), (200, 180, 240), (120, 140, 30)),
+    *((250, 190, 160), (40, 80, 160), (160, 230, 170), (220, 30, 150), (150, 150, 150)),
+)
+"""Colours of the classes, in order; the first five can be told apart by the colour-blind."""
+
+OUTLINE_PIXELS = 2
+_TINT = 0.15
+
+
+def colour_of(value: int) -> tuple[int, int, int]:
+    """The colour of a class, 1, 2, ...; beyond the last colour they begin again."""
+    return COLOURS[(value - 1) % len(COLOURS)]
+
+
+def draw_overlay(shades: np.ndarray, classes: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """An image at another size with its classes on top.
+
+    The image is interpolated, the classes are not. Where voxels are smaller than pixels, a pixel
+    has the class that fills most of it, and background only where no class is, so that no object
+    is lost. Where a class reaches the edge of the image, its outline runs along that edge.
+
+    Args:
+        shades: grey (rows, columns) or colour (rows, columns, 3), 0 (black) to 1 (white); what lies
+            outside is clipped.
+        classes: (rows, columns), class indices; 0 is background.
+        size: (width, height) in pixels.
+    """
+    shown = Image.fromarray((np.clip(shades, 0, 1) * 255).astype(np.uint8))
+    picture = np.asarray(shown.resize(size, Image.Resampling.BILINEAR).convert("RGB"))
+    return Image.fromarray(_tint(picture.astype(float), _resize(classes, size)).astype(np.uint8))
+
+
+def _resize(classes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Class indices at another size, (height, width), uint8."""
+    resized = np.zeros(size[::-1], np.uint8)
+    most = np.zeros(size[::-1], np.float32)
+    for value in np.unique(classes[classes > 0]):
+        mask = Image.fromarray((classes == value).astype(np.float32))
+        share = np.asarray(mask.resize(size, Image.Resampling.BOX))
+        resized[share > most] = value
+        most = np.maximum(most, share)
+    return resized
+
+
+def _tint(rgb: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    for value in np.unique(classes[classes > 0]):
+        mask = classes == value
+        inner = ndimage.binary_erosion(mask, iterations=OUTLINE_PIXELS)
+        colour = np.array(colour_of(int(value)), dtype=float)
+        rgb[mask] = (1 - _TINT) * rgb[mask] + _TINT * colour
+        rgb[mask & ~inner] = colour
+    return rgb

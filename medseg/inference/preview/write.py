@@ -1,0 +1,200 @@
+"""Write: the preview of each case as a PNG, after its label map."""
+
+import logging
+import os
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.data.image_reader import ImageReader
+from monai.transforms import MapTransform
+from monai.utils import ImageMetaKey
+from PIL import Image
+
+from medseg.base.class_values import Classes
+from medseg.base.files import whole
+from medseg.inference.outputs.label_map import check_on_source_grid, class_indices
+from medseg.inference.outputs.notes import notes_of
+from medseg.inference.outputs.source import source_geometry
+from medseg.inference.preview.caption import About
+from medseg.inference.preview.display import (
+    describe_picture_range,
+    describe_window,
+    measure_limits,
+    measure_picture_range,
+)
+from medseg.inference.preview.picture import draw_picture
+from medseg.inference.preview.volume import draw_preview
+from medseg.ingest.pictures.load import PictureReader
+from medseg.ingest.reader import VolumeReader
+from medseg.transforms.window import window as check_window
+
+logger = logging.getLogger(__name__)
+
+
+class WritePreviewd(MapTransform):
+    """Writes `<output_dir>/<case>.png`: planes of the image with the classes of the label map.
+
+    Place it behind `WriteLabelMapd`, so that a case that is interrupted leaves no preview alone. It
+    draws the voxels that were written, over the image, which is read again from its file: outlines
+    and volumes are those of the label map, whatever grid the network saw. See `draw_preview`.
+
+    Args:
+        keys: key of the label map, (1, I, J, K), already brought back to the source grid.
+        output_dir: folder, made if absent.
+        classes: the foreground classes in order: their names, or each with the label values that
+            it gathers, so that a region is counted with those within it.
+        reader: reads the image as it was read for the network; None for `VolumeReader()`.
+        window: the values that are drawn black and white; of a CT they are in HU.
+        percentiles: the same as percentiles of the image's values, where there is no window.
+            Without either, the lowest and the highest value.
+        modality: "CT" has its window named in HU.
+        made_by: the bundle and its version, as the preview states them.
+        image_key: the image as it went into the network; its meta data know the file and its grid.
+
+    Raises:
+        TypeError: a window that is not two numbers.
+        ValueError: a window or percentiles that do not increase, percentiles beyond 0 to 100, or
+            both; in the call, a label map that is not on the source grid or holds no class indices,
+            or a file that is not the image any more.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        output_dir: str | os.PathLike,
+        *,
+        classes: Sequence[str] | Classes,
+        reader: ImageReader | None = None,
+        window: Sequence[float] | None = None,
+        percentiles: Sequence[float] | None = None,
+        modality: str = "",
+        made_by: str = "",
+        image_key: str = "image",
+    ) -> None:
+        super().__init__(keys)
+        if percentiles is not None:
+            _check_percentiles(percentiles, window)
+        self.output_dir = Path(output_dir)
+        self.classes = classes
+        self.reader = reader or VolumeReader()
+        self.window = None if window is None else check_window(window)
+        self.percentiles = percentiles
+        self.unit = "HU" if modality == "CT" else ""
+        self.made_by = made_by
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        image = data[self.image_key]
+        for key in self.key_iterator(data):
+            path = self.output_dir / f"{data['case']}.png"
+            check_on_source_grid(data[key], source_geometry(image), name=path.name)
+            label = class_indices(data[key], name=path.name)
+            about = About(str(data["case"]), self.made_by, notes=notes_of(image))
+            drawn = self._draw(image, label, about)
+            with whole(path) as partial:
+                drawn.save(partial)
+            logger.info("preview: %s", path)
+        return dict(data)
+
+    def _draw(self, image: MetaTensor, label: np.ndarray, about: About) -> Image.Image:
+        values = _read_again(image, self.reader)
+        limits = measure_limits(values, window=self.window, percentiles=self.percentiles)
+        return draw_preview(
+            values,
+            label,
+            source_geometry(image),
+            classes=self.classes,
+            limits=limits,
+            window=describe_window(limits, percentiles=self.percentiles, unit=self.unit),
+            about=about,
+        )
+
+
+class WritePicturePreviewd(MapTransform):
+    """Writes `<output_dir>/<case>.png`: the picture with the classes on top, see `draw_picture`.
+
+    Place it behind `WritePictureLabeld`, so that a case that is interrupted leaves no preview
+    alone. The picture is read again from its file and drawn at its own size, whatever went into the
+    network. Its brightest pixels are drawn white, so that fluorescence is seen; grey of more than 8
+    bits is drawn from its 1st to its 99th percentile.
+
+    Args:
+        keys: key of the label map, (1, I, J), already brought back to the size of its picture.
+        output_dir: folder, made if absent.
+        classes: the foreground classes in order: their names, or each with the label values that
+            it gathers, so that a region is counted with those within it.
+        made_by: the bundle and its version, as the preview states them.
+        image_key: the picture as it went into the network; its meta data know the file.
+
+    Raises:
+        ValueError: in the call, a label map that holds no class indices, or a file that is not the
+            picture any more.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        output_dir: str | os.PathLike,
+        *,
+        classes: Sequence[str] | Classes,
+        made_by: str = "",
+        image_key: str = "image",
+    ) -> None:
+        super().__init__(keys)
+        self.output_dir = Path(output_dir)
+        self.classes = classes
+        self.made_by = made_by
+        self.image_key = image_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        image = data[self.image_key]
+        pixels = _read_again(image, PictureReader(colour=len(image) == 3))
+        low, high = measure_picture_range(pixels)
+        shades = (pixels.reshape(-1, *pixels.shape[-2:]) - np.float32(low)) / max(high - low, 1)
+        for key in self.key_iterator(data):
+            path = self.output_dir / f"{data['case']}.png"
+            drawn = draw_picture(
+                shades,
+                class_indices(data[key], name=path.name),
+                classes=self.classes,
+                window=describe_picture_range(low, high),
+                about=About(str(data["case"]), self.made_by, notes=notes_of(image)),
+            )
+            with whole(path) as partial:
+                drawn.save(partial)
+            logger.info("preview: %s", path)
+        return dict(data)
+
+
+def _read_again(image: MetaTensor, reader: ImageReader) -> np.ndarray:
+    """The values of the file that an image came from; of several channels of a volume the first.
+
+    Raises:
+        ValueError: the file has another shape by now.
+    """
+    path = image.meta[ImageMetaKey.FILENAME_OR_OBJ]
+    shape = tuple(int(n) for n in image.meta["spatial_shape"])
+    values = reader.get_data(reader.read(path))[0]
+    if values.shape[-len(shape) :] != shape:
+        raise ValueError(
+            f"{path} has the shape {values.shape} and had {shape} when it was segmented: it was "
+            "changed in between, segment it again"
+        )
+    return values[0] if values.ndim == 4 else values
+
+
+def _check_percentiles(percentiles: Sequence[float], window: Sequence[float] | None) -> None:
+    if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
+        raise ValueError(
+            f"preview percentiles are two increasing numbers from 0 to 100, got "
+            f"{list(percentiles)}: pass for instance [1, 99]"
+        )
+    if window is not None:
+        raise ValueError(
+            f"a preview has a window ({list(window)}) or percentiles ({list(percentiles)}), not "
+            "both: set preview_window or preview_percentiles to None"
+        )
