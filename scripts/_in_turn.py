@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from medseg.networks.device import device_name
+from medseg.networks.device import find_device_name
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -37,7 +37,7 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
 def settings(*packages: str) -> dict[str, str]:
     """What the numbers depend on: hardware, versions of Python and of the packages, commit."""
     return {
-        "hardware": f"{device_name(torch.device('cpu'))}, {os.cpu_count()} cores",
+        "hardware": f"{find_device_name(torch.device('cpu'))}, {os.cpu_count()} cores",
         "versions": f"Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in packages),
         "commit": _commit(),

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from medseg.base.memory import keep_freed_pages
 from medseg.networks import NestedUNet
-from medseg.networks.analysis.cost import growth
+from medseg.networks.analysis.cost import measure_growth
 
 CHANNELS = (32, 32, 64, 128, 256)
 THEIRS, OURS, CHECKPOINTED = "MONAI BasicUNetPlusPlus", "NestedUNet", "NestedUNet, checkpointing"
@@ -147,7 +147,7 @@ def run_job(
     if rounds == 0:
         network = networks[names[0]]
         step(network, image[(..., *[slice(32)] * len(size))])  # loads the kernels
-        return {"peak_bytes": growth(lambda: step(network, image))}
+        return {"peak_bytes": measure_growth(lambda: step(network, image))}
     reference, *_ = results = [step(network, image) for network in networks.values()]
     return {
         "differences": {

@@ -67,7 +67,7 @@ def describe(name: str) -> str:
     """What a page says of a package: its docstring and its public names; of a module, all of it.
 
     Each name is given by the module that defines it, for some modules have the name of what they
-    define: `medseg.losses.head_weights` is both.
+    define: `medseg.losses.deep_supervision` is both.
     """
     own = ROOT / "medseg" / name.replace(".", "/") / "__init__.py"
     if not own.is_file():

@@ -35,7 +35,7 @@ from medseg.bundles.run import run_bundle
 from medseg.inference import MixedPrecisionInferer
 from medseg.networks import NestedUNet, load_weights, to_device
 from medseg.networks.analysis.cost import Cost, measure
-from medseg.networks.device import device_name
+from medseg.networks.device import find_device_name
 
 logger = logging.getLogger(__name__)
 
@@ -248,7 +248,7 @@ class _Evaluation:
             "weights_sha256": self.digest,
             **{key: self._value(key) for key in keys},
             "window": self._window,
-            "device": device_name(device),
+            "device": find_device_name(device),
             "threads": torch.get_num_threads(),
             "versions": {name: version(name) for name in ("medseg", "torch", "monai")},
             "arguments": shlex.join(self.arguments),

@@ -2,7 +2,7 @@
 
 from medseg.losses.deep_supervision import deep_supervision
 from medseg.losses.guided import GuidedLoss
-from medseg.losses.head_weights import head_weights
+from medseg.losses.head_weights import make_head_weights
 from medseg.losses.hybrid import HybridLoss
 from medseg.losses.learned_weights import LearnedWeightsLoss
 from medseg.losses.weighted_target import WeightedTargetLoss
@@ -13,5 +13,5 @@ __all__ = [
     "LearnedWeightsLoss",
     "WeightedTargetLoss",
     "deep_supervision",
-    "head_weights",
+    "make_head_weights",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 from monai.losses import DeepSupervisionLoss
 from torch import nn
 
-from medseg.losses.head_weights import LEARNED, head_weights
+from medseg.losses.head_weights import LEARNED, make_head_weights
 from medseg.losses.learned_weights import LearnedWeightsLoss
 
 
@@ -24,14 +24,14 @@ def deep_supervision(
 
     Args:
         loss: of one head, such as `HybridLoss`.
-        weights: "equal", "decaying", "learned" or a list, see `head_weights`.
+        weights: "equal", "decaying", "learned" or a list, see `make_head_weights`.
         network: a `NestedUNet`, or another with its `deep_supervision` and `topology.heads`.
             Without deep supervision there is nothing to weigh: `loss` itself is returned.
         minimum: least value of `loss`, for "learned" only; None reads `loss.minimum`.
 
     Raises:
         TypeError: `weights` is neither a name nor a list of numbers.
-        ValueError: weights that `head_weights` refuses, or a loss of unknown minimum.
+        ValueError: weights that `make_head_weights` refuses, or a loss of unknown minimum.
 
     Example:
         >>> network = NestedUNet(2, 1, 3, deep_supervision=True)
@@ -42,5 +42,5 @@ def deep_supervision(
         heads = len(network.topology.heads)
         supervised = network.deep_supervision
         return LearnedWeightsLoss(loss, heads, minimum=minimum) if supervised else loss
-    fixed = head_weights(weights, network)
+    fixed = make_head_weights(weights, network)
     return DeepSupervisionLoss(loss, weights=fixed) if network.deep_supervision else loss

@@ -10,7 +10,7 @@ LEARNED = "learned"
 """The weights are parameters that are trained along, see `LearnedWeightsLoss`."""
 
 
-def head_weights(weights: Sequence[float] | str, network: Any) -> list[float]:
+def make_head_weights(weights: Sequence[float] | str, network: Any) -> list[float]:
     """The weights, deepest head first, one for each head of the network.
 
     - "equal": 1 for every head, as in the UNet++ paper.
@@ -37,7 +37,7 @@ def head_weights(weights: Sequence[float] | str, network: Any) -> list[float]:
     Example:
         >>> from medseg.networks import NestedUNet
         >>> network = NestedUNet(2, 1, 1, channels=(8, 16, 32), deep_supervision=True)
-        >>> head_weights([1, 0.5], network), head_weights("equal", network)
+        >>> make_head_weights([1, 0.5], network), make_head_weights("equal", network)
         ([1.0, 0.5], [1.0, 1.0])
 
     Source: equal: Zhou, Siddiquee, Tajbakhsh and Liang 2018, section 3.2; halved: Isensee et al.
@@ -54,16 +54,19 @@ def head_weights(weights: Sequence[float] | str, network: Any) -> list[float]:
     return [float(weight) for weight in weights]
 
 
-def _equal(heads: int) -> list[float]:
+def _make_equal(heads: int) -> list[float]:
     return [1.0] * heads
 
 
-def _decaying(heads: int) -> list[float]:
+def _make_decaying(heads: int) -> list[float]:
     halves = [0.5**head for head in range(heads)]
     return [heads * half / sum(halves) for half in halves]
 
 
-_SCHEMES: dict[str, Callable[[int], list[float]]] = {"equal": _equal, "decaying": _decaying}
+_SCHEMES: dict[str, Callable[[int], list[float]]] = {
+    "equal": _make_equal,
+    "decaying": _make_decaying,
+}
 
 
 def _check_name(name: str) -> None:

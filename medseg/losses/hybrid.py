@@ -119,8 +119,8 @@ class HybridLoss(nn.Module):
         if weight is not None:
             log_likelihood = log_likelihood * _flatten(weight, self.batch).to(logits.dtype)
         weights = logits.new_tensor(self.class_weights or [1.0] * logits.shape[1])
-        likelihood = _mean(log_likelihood, mass * weights[:, None])
-        dice = (_dice(probability, truth) * weights).sum(1) / weights.sum()
+        likelihood = _compute_mean(log_likelihood, mass * weights[:, None])
+        dice = (_compute_dice(probability, truth) * weights).sum(1) / weights.sum()
         return -(self.cross_entropy_weight * likelihood + self.dice_weight * dice).mean()
 
     def _truth(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,12 +175,12 @@ def _flatten(x: Tensor, batch: bool) -> Tensor:
     return x.transpose(0, 1).flatten(1)[None] if batch else x
 
 
-def _mean(x: Tensor, mass: Tensor) -> Tensor:
+def _compute_mean(x: Tensor, mass: Tensor) -> Tensor:
     """Mean of each image weighted by mass, 0 where an image has no mass."""
     return (x * mass).sum((1, 2)) / mass.sum((1, 2)).clamp_min(torch.finfo(x.dtype).tiny)
 
 
-def _dice(probability: Tensor, truth: Tensor) -> Tensor:
+def _compute_dice(probability: Tensor, truth: Tensor) -> Tensor:
     """Soft Dice (B, C) of each image and class."""
     return (2 * (probability * truth).sum(2) + SMOOTH) / ((probability + truth).sum(2) + SMOOTH)
 

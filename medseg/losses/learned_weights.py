@@ -66,7 +66,7 @@ class LearnedWeightsLoss(nn.Module):
                 f"learned weights need one or more heads, got {heads}: pass their number"
             )
         self.loss = loss
-        self.minimum = _minimum(loss) if minimum is None else float(minimum)
+        self.minimum = _find_minimum(loss) if minimum is None else float(minimum)
         self.log_scales = nn.Parameter(torch.zeros(heads))
 
     @property
@@ -95,16 +95,16 @@ def _average_gradient(parameter: Tensor, device: torch.device) -> Tensor:
     """A copy of the parameter whose gradient is averaged over the processes on its way back."""
     copy = parameter.to(device, copy=True)
     if copy.requires_grad:
-        copy.register_hook(_mean_over_processes)
+        copy.register_hook(_average_over_processes)
     return copy
 
 
-def _mean_over_processes(gradient: Tensor) -> Tensor:
+def _average_over_processes(gradient: Tensor) -> Tensor:
     total = idist.all_reduce(gradient.clone())  # it adds in place, which a hook must not
     return torch.as_tensor(total) / idist.get_world_size()
 
 
-def _minimum(loss: nn.Module) -> float:
+def _find_minimum(loss: nn.Module) -> float:
     minimum = getattr(loss, "minimum", None)
     if minimum is None:
         raise ValueError(

@@ -2,7 +2,7 @@
 
 from medseg.metrics.case_metrics import CaseMetrics
 from medseg.metrics.confusion import ConfusionMatrix
-from medseg.metrics.lesions import Lesion, find_lesions, lesion_scores
+from medseg.metrics.lesions import Lesion, find_lesions, score_lesions
 from medseg.metrics.objects import ObjectMatches, match_objects
 from medseg.metrics.scores import score_case
 
@@ -12,7 +12,7 @@ __all__ = [
     "Lesion",
     "ObjectMatches",
     "find_lesions",
-    "lesion_scores",
     "match_objects",
     "score_case",
+    "score_lesions",
 ]

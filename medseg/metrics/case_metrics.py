@@ -17,7 +17,7 @@ from monai.engines.utils import IterationEvents
 from medseg.base.files import set_aside, whole
 from medseg.base.text import count_noun, format_csv_cell
 from medseg.metrics.case_scorer import CaseScorer
-from medseg.metrics.lesions import lesion_columns, lesion_row
+from medseg.metrics.lesions import list_lesion_columns, make_lesion_row
 from medseg.metrics.set_scores import WholeSet
 
 logger = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class CaseMetrics:
         about = ["case", *([] if self.group is None else [self.group]), "class"]
         _write_csv(self.output_dir / "metrics.csv", self.rows, [*about, *self.scorer.names])
         if self.scorer.lesions:
-            columns = [*about, *lesion_columns(self.scorer.unit)]
+            columns = [*about, *list_lesion_columns(self.scorer.unit)]
             _write_csv(self.output_dir / "lesions.csv", self.lesion_rows, columns)
         with whole(self.output_dir / "metrics_summary.json") as partial:
             partial.write_text(json.dumps(self.summary(), indent=2) + "\n")
@@ -147,7 +147,7 @@ class CaseMetrics:
         """
         classes = {
             c: {
-                n: _statistics([r[n] for r in self.rows if r["class"] == c])
+                n: _compute_statistics([r[n] for r in self.rows if r["class"] == c])
                 for n in self.scorer.names
             }
             for c in self.scorer.classes
@@ -164,9 +164,11 @@ class CaseMetrics:
         for name, scores in case.scores.items():
             head = {**about, "class": name}
             self.rows.append({**head, **scores})
-            logger.info("%s", ", ".join(f"{k} {_text(v)}" for k, v in self.rows[-1].items()))
+            logger.info(
+                "%s", ", ".join(f"{k} {_format_value(v)}" for k, v in self.rows[-1].items())
+            )
             for number, lesion in enumerate(case.results[name].lesions or [], start=1):
-                row = lesion_row(lesion, case.spacing, number=number, unit=self.scorer.unit)
+                row = make_lesion_row(lesion, case.spacing, number=number, unit=self.scorer.unit)
                 self.lesion_rows.append({**head, **row})
 
 
@@ -174,10 +176,12 @@ def _write_csv(path: Path, rows: Iterable[dict[str, Any]], columns: Sequence[str
     with whole(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, fieldnames=columns)
         table.writeheader()
-        table.writerows({k: _text(format_csv_cell(v)) for k, v in row.items()} for row in rows)
+        table.writerows(
+            {k: _format_value(format_csv_cell(v)) for k, v in row.items()} for row in rows
+        )
 
 
-def _statistics(values: Sequence[float]) -> dict[str, float | int | None]:
+def _compute_statistics(values: Sequence[float]) -> dict[str, float | int | None]:
     known = [v for v in values if math.isfinite(v)]
     counts = {
         "n": len(known),
@@ -196,5 +200,5 @@ def _statistics(values: Sequence[float]) -> dict[str, float | int | None]:
     }
 
 
-def _text(value: Any) -> Any:
+def _format_value(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value

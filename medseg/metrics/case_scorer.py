@@ -12,7 +12,7 @@ from monai.utils import convert_to_numpy
 from medseg.base.arguments import require_bool
 from medseg.base.components import check_component_options, label_components
 from medseg.geometry import Geometry
-from medseg.metrics.lesions import LESION_SCORES, find_lesions, lesion_scores
+from medseg.metrics.lesions import LESION_SCORES, find_lesions, score_lesions
 from medseg.metrics.objects import (
     ObjectMatches,
     check_threshold,
@@ -85,12 +85,12 @@ class CaseScorer:
             check_threshold(threshold)
         check_component_options(min_size, connectivity)
         self.classes = list(classes)
-        self.members = _members(members, len(self.classes))
+        self.members = _list_members(members, len(self.classes))
         self.tolerance = tolerance
         self.unit = unit
         self.ignore_label = ignore_label
         self.thresholds = tuple(thresholds)
-        self.objects = _key_or_bool(objects)
+        self.objects = _parse_key_or_bool(objects)
         self.lesions = require_bool(lesions, "lesions")
         self.min_size = min_size
         self.connectivity = connectivity
@@ -116,7 +116,9 @@ class CaseScorer:
             ValueError: the case cannot be scored, see `CaseMetrics`.
         """
         in_mm = self.unit == "mm"
-        spacing = _spacing_mm(pred, label, case=item["case"]) if in_mm else [1.0] * (label.ndim - 1)
+        spacing = (
+            _find_spacing_mm(pred, label, case=item["case"]) if in_mm else [1.0] * (label.ndim - 1)
+        )
         predicted, true = pred[0].cpu().numpy(), label[0].cpu().numpy()
         if predicted.shape != true.shape:
             raise ValueError(
@@ -172,7 +174,7 @@ class CaseScorer:
         if (matches := result.matches) is not None:
             values += [*_average_precisions(matches, self.thresholds), matches.score]
         if result.lesions is not None:
-            values += lesion_scores(result.lesions).values()
+            values += score_lesions(result.lesions).values()
         return dict(zip(self.names, values, strict=True))
 
 
@@ -184,7 +186,7 @@ def _mask(label: np.ndarray, indices: Sequence[int]) -> np.ndarray:
     return mask
 
 
-def _members(members: Sequence[Sequence[int]] | None, classes: int) -> list[list[int]]:
+def _list_members(members: Sequence[Sequence[int]] | None, classes: int) -> list[list[int]]:
     """The indices of each class; its own alone if none are given."""
     if members is None:
         return [[index] for index in range(1, 1 + classes)]
@@ -201,14 +203,14 @@ def _average_precisions(matches: ObjectMatches, thresholds: Sequence[float]) -> 
     return [matches.average_precision(t) for t in thresholds]
 
 
-def _key_or_bool(objects: bool | str) -> bool | str:
+def _parse_key_or_bool(objects: bool | str) -> bool | str:
     """The key as it is, or a bool; a text that looks like a bool is refused."""
     if isinstance(objects, str) and objects.lower() not in ("true", "false", ""):
         return objects
     return require_bool(objects, "objects")
 
 
-def _spacing_mm(pred: torch.Tensor, label: torch.Tensor, *, case: str) -> list[float]:
+def _find_spacing_mm(pred: torch.Tensor, label: torch.Tensor, *, case: str) -> list[float]:
     """Voxel size of the label; a 2D image counts as one slice."""
     if not isinstance(pred, MetaTensor) or not isinstance(label, MetaTensor):
         raise ValueError(f"case {case} has no affine to measure millimetres by: use unit 'pixel'")

@@ -78,41 +78,42 @@ class ConfusionMatrix:
     def iou(self) -> np.ndarray:
         """IoU of each class, TP / (TP + FP + FN); not a number where a class never occurs."""
         true, predicted = self.counts.sum(1), self.counts.sum(0)
-        return _ratio(self.counts.diagonal(), true + predicted - self.counts.diagonal())
+        return _divide(self.counts.diagonal(), true + predicted - self.counts.diagonal())
 
     @property
     def mean_iou(self) -> float:
         """Mean IoU of the foreground classes that occur in truth or prediction."""
-        return mean_of_known(self.iou[1:])
+        return average_known(self.iou[1:])
 
     def iou_of(self, classes: Sequence[int]) -> float:
         """IoU of several classes taken as one, such as a region made of them."""
         indices = list(classes)
         both = self.counts[np.ix_(indices, indices)].sum()
         true, predicted = self.counts[indices].sum(), self.counts[:, indices].sum()
-        return float(_ratio(both, true + predicted - both))
+        return float(_divide(both, true + predicted - both))
 
     @property
     def pixel_accuracy(self) -> float:
         """Share of voxels whose class is right, the background included."""
-        return float(_ratio(self.counts.trace(), self.counts.sum()))
+        return float(_divide(self.counts.trace(), self.counts.sum()))
 
     def _count(self, pred: np.ndarray, label: np.ndarray) -> np.ndarray:
         classes = len(self.counts)
         rows, columns = (
-            _indices(x, classes, name) for x, name in ((label, "label"), (pred, "prediction"))
+            _convert_to_indices(x, classes, name)
+            for x, name in ((label, "label"), (pred, "prediction"))
         )
         counts: np.ndarray = np.bincount(rows * classes + columns, minlength=classes**2)
         return counts.reshape(classes, classes)
 
 
-def mean_of_known(values: Sequence[float] | np.ndarray) -> float:
+def average_known(values: Sequence[float] | np.ndarray) -> float:
     """Mean of the values that are numbers; not a number if none is."""
     known = [value for value in values if math.isfinite(value)]
     return float(np.mean(known)) if known else math.nan
 
 
-def _indices(values: np.ndarray, classes: int, name: str) -> np.ndarray:
+def _convert_to_indices(values: np.ndarray, classes: int, name: str) -> np.ndarray:
     """The values as class indices."""
     valid = (values >= 0) & (values < classes) & (values == np.floor(values))
     if not valid.all():
@@ -125,7 +126,7 @@ def _indices(values: np.ndarray, classes: int, name: str) -> np.ndarray:
     return values.astype(np.int64)
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _divide(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part / whole, not a number where both are 0."""
     whole = np.asarray(whole, float)
     return np.divide(part, whole, out=np.full(whole.shape, math.nan), where=whole > 0)

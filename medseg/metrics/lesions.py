@@ -88,7 +88,7 @@ def find_lesions(
     return lesions
 
 
-def lesion_scores(lesions: Iterable[Lesion]) -> dict[str, float]:
+def score_lesions(lesions: Iterable[Lesion]) -> dict[str, float]:
     """Sensitivity, precision and their harmonic mean, F1.
 
     Sensitivity is the share of true lesions that were found, not a number if there are none;
@@ -97,22 +97,22 @@ def lesion_scores(lesions: Iterable[Lesion]) -> dict[str, float]:
 
     Example:
         >>> lesions = [Lesion("label", 9, 0.7, True), Lesion("label", 1, 0.0, False)]
-        >>> lesion_scores([*lesions, Lesion("pred", 8, 0.9, True)])["lesion_sensitivity"]
+        >>> score_lesions([*lesions, Lesion("pred", 8, 0.9, True)])["lesion_sensitivity"]
         0.5
     """
     hits: dict[str, list[bool]] = {"label": [], "pred": []}
     for lesion in lesions:
         hits[lesion.mask].append(lesion.hit)
     sensitivity, precision = (sum(x) / len(x) if x else math.nan for x in hits.values())
-    scores = (sensitivity, precision, _f1(sensitivity, precision))
+    scores = (sensitivity, precision, _compute_f1(sensitivity, precision))
     return dict(zip(LESION_SCORES, scores, strict=True))
 
 
-def diameter(voxels: int, spacing: Sequence[float]) -> float:
+def compute_diameter(voxels: int, spacing: Sequence[float]) -> float:
     """Diameter of the disc (2D) or ball (3D) of the same size, in the unit of `spacing`.
 
     Example:
-        >>> round(diameter(1000, [1.0, 1.0, 1.0]), 2)  # a cube of 10 mm: 10 (6 / pi)^(1/3)
+        >>> round(compute_diameter(1000, [1.0, 1.0, 1.0]), 2)  # a cube of 10 mm: 10 (6 / pi)^(1/3)
         12.41
     """
     dims = len(spacing)
@@ -120,13 +120,13 @@ def diameter(voxels: int, spacing: Sequence[float]) -> float:
     return float(2 * (voxels * math.prod(spacing) / unit_ball) ** (1 / dims))
 
 
-def lesion_columns(unit: str) -> list[str]:
+def list_lesion_columns(unit: str) -> list[str]:
     """The columns of a table of lesions, in "mm" or "pixel"."""
     volume = ["volume_ml"] if unit == "mm" else []
     return ["lesion", "kind", "voxels", *volume, f"diameter_{unit}", "covered"]
 
 
-def lesion_row(
+def make_lesion_row(
     lesion: Lesion, spacing: Sequence[float], *, number: int, unit: str
 ) -> dict[str, int | float | str]:
     """The row of one lesion; an area, of a 2D image, has no volume and leaves the field empty.
@@ -139,7 +139,7 @@ def lesion_row(
 
     Example:
         >>> lesion = Lesion("label", 500, 0.7, True)
-        >>> lesion_row(lesion, [1.0, 1.0, 2.0], number=1, unit="mm")["volume_ml"]
+        >>> make_lesion_row(lesion, [1.0, 1.0, 2.0], number=1, unit="mm")["volume_ml"]
         1.0
     """
     volume = lesion.voxels * math.prod(spacing) / 1000 if len(spacing) == 3 else ""
@@ -148,13 +148,13 @@ def lesion_row(
         "kind": lesion.kind,
         "voxels": lesion.voxels,
         "volume_ml": volume,
-        f"diameter_{unit}": diameter(lesion.voxels, spacing),
+        f"diameter_{unit}": compute_diameter(lesion.voxels, spacing),
         "covered": lesion.covered,
     }
-    return {name: values[name] for name in lesion_columns(unit)}
+    return {name: values[name] for name in list_lesion_columns(unit)}
 
 
-def _f1(sensitivity: float, precision: float) -> float:
+def _compute_f1(sensitivity: float, precision: float) -> float:
     if math.isnan(sensitivity) and math.isnan(precision):
         return math.nan
     if not sensitivity > 0 or not precision > 0:

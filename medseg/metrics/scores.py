@@ -54,14 +54,14 @@ def score_case(
     scores = {"dice": 2 * both / total, "iou": both / (total - both)}
     if not predicted or not true:
         return {**scores, "hd95": math.inf, "surface_dice": 0.0}
-    return {**scores, **_surface_scores(pred, label, spacing, tolerance)}
+    return {**scores, **_score_surface(pred, label, spacing, tolerance)}
 
 
-def _surface_scores(
+def _score_surface(
     pred: np.ndarray, label: np.ndarray, spacing: Sequence[float] | None, tolerance: float
 ) -> dict[str, float]:
     """HD95 and surface Dice, on the bounding box of both masks with a voxel of margin."""
-    box = _bounding_box(pred | label)
+    box = _find_bounding_box(pred | label)
     y_pred, y = (torch.from_numpy(x[box].astype(np.uint8))[None, None] for x in (pred, label))
     step = [1.0] * pred.ndim if spacing is None else [float(x) for x in spacing]
     hd95 = compute_hausdorff_distance(
@@ -73,7 +73,7 @@ def _surface_scores(
     return {"hd95": float(hd95), "surface_dice": float(surface)}
 
 
-def _bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
+def _find_bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
     """The part of the array that holds the mask, with a voxel of margin where there is one."""
     box = []
     for axis in range(mask.ndim):

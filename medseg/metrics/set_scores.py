@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from medseg.metrics.confusion import ConfusionMatrix, mean_of_known
-from medseg.metrics.lesions import Lesion, lesion_scores
+from medseg.metrics.confusion import ConfusionMatrix, average_known
+from medseg.metrics.lesions import Lesion, score_lesions
 from medseg.metrics.objects import ObjectMatches
 
 
@@ -107,27 +107,29 @@ class WholeSet:
         """The scores for JSON: what is not a number is None, what was not scored is left out."""
         ious = [self.confusion.iou_of(indices) for indices in self.members]
         classes = {
-            name: {"iou": _json(iou), **self._of_class(gathered)}
+            name: {"iou": _convert_to_json(iou), **self._of_class(gathered)}
             for iou, (name, gathered) in zip(ious, self._classes.items(), strict=True)
         }
         return {
             "cases": self.cases,
-            "pixel_accuracy": _json(self.confusion.pixel_accuracy),
-            "mean_iou": _json(mean_of_known(ious)),
-            "background_iou": _json(self.confusion.iou_of([0])),
+            "pixel_accuracy": _convert_to_json(self.confusion.pixel_accuracy),
+            "mean_iou": _convert_to_json(average_known(ious)),
+            "background_iou": _convert_to_json(self.confusion.iou_of([0])),
             "classes": classes,
         }
 
     def _of_class(self, gathered: _Class) -> dict[str, Any]:
-        found: dict[str, Any] = {"cases_at_iou": _share_at_iou(gathered.ious, self.thresholds)}
+        found: dict[str, Any] = {
+            "cases_at_iou": _compute_share_at_iou(gathered.ious, self.thresholds)
+        }
         if gathered.matches is not None:
-            found["objects"] = _objects(gathered.matches, self.thresholds)
+            found["objects"] = _score_objects(gathered.matches, self.thresholds)
         if gathered.lesions is not None:
-            found["lesions"] = _lesions(gathered.lesions, self.cases)
+            found["lesions"] = _score_lesions(gathered.lesions, self.cases)
         return found
 
 
-def _share_at_iou(ious: Sequence[float], thresholds: Sequence[float]) -> dict[str, Any]:
+def _compute_share_at_iou(ious: Sequence[float], thresholds: Sequence[float]) -> dict[str, Any]:
     known = [iou for iou in ious if not math.isnan(iou)]
     shares = {
         f"{t:g}": sum(iou >= t for iou in known) / len(known) if known else None for t in thresholds
@@ -135,11 +137,11 @@ def _share_at_iou(ious: Sequence[float], thresholds: Sequence[float]) -> dict[st
     return {"n": len(known), **shares}
 
 
-def _objects(matches: ObjectMatches, thresholds: Sequence[float]) -> dict[str, Any]:
+def _score_objects(matches: ObjectMatches, thresholds: Sequence[float]) -> dict[str, Any]:
     at = {
         f"{t:g}": {
             **matches.counts(t),
-            "average_precision": _json(matches.average_precision(t)),
+            "average_precision": _convert_to_json(matches.average_precision(t)),
         }
         for t in thresholds
     }
@@ -147,16 +149,16 @@ def _objects(matches: ObjectMatches, thresholds: Sequence[float]) -> dict[str, A
         "true": matches.true,
         "predicted": matches.predicted,
         **at,
-        "score": _json(matches.score),
+        "score": _convert_to_json(matches.score),
     }
 
 
-def _lesions(lesions: Sequence[Lesion], cases: int) -> dict[str, Any]:
+def _score_lesions(lesions: Sequence[Lesion], cases: int) -> dict[str, Any]:
     kinds = [lesion.kind for lesion in lesions]
     counts = {kind: kinds.count(kind) for kind in ("found", "missed", "true", "false")}
-    scores = {name: _json(value) for name, value in lesion_scores(lesions).items()}
+    scores = {name: _convert_to_json(value) for name, value in score_lesions(lesions).items()}
     return {**counts, **scores, "false_per_case": counts["false"] / cases}
 
 
-def _json(value: float) -> float | None:
+def _convert_to_json(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None

@@ -129,12 +129,12 @@ def recompute(module: nn.Module, function: Callable, inputs: Sequence[Tensor]) -
         function,
         *inputs,
         use_reentrant=False,
-        context_fn=lambda: (contextlib.nullcontext(), _on_copied_buffers(module)),
+        context_fn=lambda: (contextlib.nullcontext(), _use_copied_buffers(module)),
     )
 
 
 @contextlib.contextmanager
-def _on_copied_buffers(module: nn.Module) -> Iterator[None]:
+def _use_copied_buffers(module: nn.Module) -> Iterator[None]:
     owners = [(child, dict(child._buffers)) for child in module.modules() if child._buffers]
     for child, buffers in owners:
         child._buffers = {k: b if b is None else b.clone() for k, b in buffers.items()}

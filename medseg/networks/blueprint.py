@@ -26,7 +26,7 @@ from medseg.networks.options import (
     choose_steps,
     choose_topology,
 )
-from medseg.networks.padding import margin_below, voxels_lost
+from medseg.networks.padding import compute_margin_below, count_lost_voxels
 from medseg.networks.styles import FullScaleStyle, PlainStyle, Scale, Style
 from medseg.networks.topology import IMAGE, Input, Node, Topology
 
@@ -127,7 +127,7 @@ class Blueprint:
     def lost_voxels(self) -> list[list[int]]:
         """Voxels of the image lost at each side by the convolutions of each level, per axis."""
         if self.layers.padding == "valid":
-            return voxels_lost(self.kernels, self.steps)
+            return count_lost_voxels(self.kernels, self.steps)
         return [[0] * len(kernel) for kernel in self.kernels]
 
     def _node(self, node: Node, inputs: Sequence[Input], *, head: bool) -> nn.Module:
@@ -158,7 +158,7 @@ class Blueprint:
         head = self.layers.head(width, self.out_channels, kernel=kernel)
         if node.level == 0:
             return head
-        return nn.Sequential(head, self.layers.enlarge(stride_product(self.steps[: node.level])))
+        return nn.Sequential(head, self.layers.enlarge(multiply_strides(self.steps[: node.level])))
 
     @property
     def _encoder_nodes(self) -> dict[Node, int]:
@@ -193,20 +193,20 @@ class Blueprint:
 
     def _skip_margin(self, level: int) -> PerAxis:
         """Voxels of the level that a skip loses at each side."""
-        voxel = stride_product([(1,) * len(self.kernels[0]), *self.steps[:level]])
-        margin = margin_below(self.lost_voxels(), level=level)
+        voxel = multiply_strides([(1,) * len(self.kernels[0]), *self.steps[:level]])
+        margin = compute_margin_below(self.lost_voxels(), level=level)
         return tuple(n // v for n, v in zip(margin, voxel, strict=True))
 
     def _factor(self, source: Node, node: Node) -> PerAxis:
         low, high = sorted((source.level, node.level))
-        return stride_product(self.steps[low:high])
+        return multiply_strides(self.steps[low:high])
 
 
-def stride_product(steps: Sequence[Sequence[int]]) -> PerAxis:
+def multiply_strides(steps: Sequence[Sequence[int]]) -> PerAxis:
     """Multiply the strides of successive steps, axis by axis.
 
     Example:
-        >>> stride_product([(1, 2), (2, 2)])
+        >>> multiply_strides([(1, 2), (2, 2)])
         (2, 4)
     """
     return tuple(math.prod(axis) for axis in zip(*steps, strict=True))

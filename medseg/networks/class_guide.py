@@ -44,7 +44,7 @@ class ClassGuide(nn.Module):
 
 
 # TorchScript knows neither a module's constants nor defaults of keyword-only arguments.
-def silence_absent(logits: Tensor, presence: Tensor, absent: float = ABSENT) -> Tensor:
+def suppress_absent(logits: Tensor, presence: Tensor, absent: float = ABSENT) -> Tensor:
     """Set a class to `absent` everywhere where its presence logit is not above 0.
 
     Args:
@@ -54,7 +54,7 @@ def silence_absent(logits: Tensor, presence: Tensor, absent: float = ABSENT) -> 
 
     Example:
         >>> logits, presence = torch.zeros(1, 3, 1, 1), torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
-        >>> silence_absent(logits, presence).flatten().tolist()
+        >>> suppress_absent(logits, presence).flatten().tolist()
         [0.0, 0.0, -10000.0]
     """
     present = presence > 0

@@ -39,23 +39,23 @@ def require_device(device: str | torch.device) -> torch.device:
         ) from error
 
 
-def device_name(device: torch.device) -> str:
+def find_device_name(device: torch.device) -> str:
     """The product name of a GPU or of the CPU, as far as the system tells."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    names = [line.split(":")[1] for line in _cpu_info().splitlines() if "model name" in line]
+    names = [line.split(":")[1] for line in _read_cpu_info().splitlines() if "model name" in line]
     return names[0].strip() if names else platform.processor() or platform.machine()
 
 
-def cpu_features() -> set[str]:
+def list_cpu_features() -> set[str]:
     """Words that describe the CPU, with its features, such as "avx512_bf16"; empty if not known.
 
     Source: proc(5), cpuinfo. psutil knows neither the features nor the name of a CPU.
     """
-    return set(_cpu_info().split())
+    return set(_read_cpu_info().split())
 
 
-def _cpu_info() -> str:
+def _read_cpu_info() -> str:
     try:
         return _CPU_INFO.read_text()
     except OSError:  # only Linux has it

@@ -143,7 +143,7 @@ def find_pyramid(name: str) -> Pyramid:
         ValueError: timm does not know the network, its maps do not shrink from one to the next, or
             an image of size n, a multiple of all reductions, does not give maps of n / reduction.
     """
-    if not _timm().is_model(name):
+    if not _import_timm().is_model(name):
         raise ValueError(
             f"an encoder is plain, residual or {PREFIX} and a network's name, timm knows no "
             f"{name!r}: choose one that timm.list_models() gives"
@@ -188,11 +188,11 @@ def _check_maps(pyramid: Pyramid) -> None:
 
 def _create(name: str, *, in_channels: int, **options: Any) -> nn.Module:
     options = {"features_only": True, "in_chans": in_channels, "pretrained": False} | options
-    network = _timm().create_model(name, **options)
+    network = _import_timm().create_model(name, **options)
     if isinstance(network, nn.ModuleDict):
         return network
     # a class of its own, such as that of EfficientNet, keeps the layers past the last map
-    return _timm().create_model(name, feature_cls="getter", **options)
+    return _import_timm().create_model(name, feature_cls="getter", **options)
 
 
 def _load(create: Callable[..., nn.Module], path: str) -> nn.Module:
@@ -220,7 +220,7 @@ def _load(create: Callable[..., nn.Module], path: str) -> nn.Module:
     return network
 
 
-def _timm() -> ModuleType:
+def _import_timm() -> ModuleType:
     try:
         import timm
     except (ImportError, RuntimeError) as error:

@@ -97,17 +97,17 @@ def export(network: NestedUNet, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _program(model: NestedUNet) -> ExportedProgram:
+def _make_program(model: NestedUNet) -> ExportedProgram:
     """The network as a graph whose batch and spatial axes are free."""
     spatial = range(2, 2 + len(model.total_stride))
     axes = {0: Dim("batch", min=1)} | dict.fromkeys(spatial, Dim.DYNAMIC)
-    image = _image(model, batch=2, blocks=(2, 3, 4))
+    image = _make_image(model, batch=2, blocks=(2, 3, 4))
     return torch.export.export(model, (image,), dynamic_shapes=(axes,))
 
 
 def _write_program(model: NestedUNet, path: Path) -> None:
     content = io.BytesIO()  # on a full disk torch's own writing to a file kills the process
-    torch.export.save(_program(model), content)
+    torch.export.save(_make_program(model), content)
     path.write_bytes(content.getbuffer())
 
 
@@ -119,20 +119,20 @@ def _write_onnx(model: NestedUNet, path: Path) -> None:
     _check_onnx(model)
     names = {0: "batch"} | dict(enumerate(AXES[: len(model.total_stride)], 2))
     torch.onnx.export(
-        _program(model),
+        _make_program(model),
         f=path,
         dynamo=True,
         opset_version=OPSET,
         input_names=[INPUT],
         output_names=[OUTPUT],
         dynamic_shapes=(names,),
-        custom_translation_table={torch.ops.aten.remainder.Scalar: _remainder},
+        custom_translation_table={torch.ops.aten.remainder.Scalar: _compute_remainder},
         external_data=False,
         verbose=False,
     )
 
 
-def _remainder(dividend: Any, divisor: Any) -> Any:
+def _compute_remainder(dividend: Any, divisor: Any) -> Any:
     """ONNX for a remainder of integers by a number that depends on the size: onnxscript has none.
 
     With `padding` "valid" and `pad_input`, the image is mirrored that way.
@@ -184,7 +184,7 @@ def _check_finite(model: nn.Module) -> None:
 
 def _check_parity(model: NestedUNet, program: Program, *, name: str) -> None:
     """Compare with the network at an image that the file has not seen."""
-    image = _image(model, batch=1, blocks=(3, 2, 2))
+    image = _make_image(model, batch=1, blocks=(3, 2, 2))
     with torch.inference_mode():
         expected, got = model(image), program(image)
     if expected.shape == got.shape and torch.allclose(
@@ -203,7 +203,7 @@ def _check_parity(model: NestedUNet, program: Program, *, name: str) -> None:
     )
 
 
-def _image(model: NestedUNet, *, batch: int, blocks: Sequence[int]) -> Tensor:
+def _make_image(model: NestedUNet, *, batch: int, blocks: Sequence[int]) -> Tensor:
     """A random image of that many total strides along each axis, the last one cut if it pads.
 
     What unpadded convolutions lose comes on top, up to the next size that divides at every level.

@@ -10,10 +10,17 @@ from torch import Tensor, nn
 
 from medseg.base.arguments import require_bool
 from medseg.networks.block import Block
-from medseg.networks.blueprint import Blueprint, stride_product
-from medseg.networks.class_guide import silence_absent
+from medseg.networks.blueprint import Blueprint, multiply_strides
+from medseg.networks.class_guide import suppress_absent
 from medseg.networks.layers import Layers, LayerSpec, PerLevel
-from medseg.networks.padding import check_size, contraction, crop, margin_below, mirror, pad_far_end
+from medseg.networks.padding import (
+    check_size,
+    compute_contraction,
+    compute_margin_below,
+    crop,
+    mirror,
+    pad_far_end,
+)
 from medseg.networks.topology import IMAGE, Topology
 
 
@@ -160,8 +167,8 @@ class NestedUNet(nn.Module):
         self.pad_input = pad_input
         self._image = IMAGE.key
         lost = self.blueprint.lost_voxels()
-        self.margin = margin_below(lost, level=-1)
-        self.contraction = contraction(lost)
+        self.margin = compute_margin_below(lost, level=-1)
+        self.contraction = compute_contraction(lost)
         plan = self.blueprint.whole if deep_supervision else self.blueprint.whole.last_head_only()
         plan = plan if level is None else plan.prune(level)
         self.encoder = self.blueprint.timm_encoder(plan, pretrained=True)
@@ -194,7 +201,7 @@ class NestedUNet(nn.Module):
         logits = heads[0] if len(heads) == 1 else torch.stack(heads).mean(0)
         if self.training or len(presence) == 0:
             return logits
-        return silence_absent(logits, presence[0])
+        return suppress_absent(logits, presence[0])
 
     def prune(self, level: int) -> "NestedUNet":
         """Return a copy that holds and computes only what the head of that level needs.
@@ -236,7 +243,7 @@ class NestedUNet(nn.Module):
         self.topology = topology
         self.level = level
         self.deep_supervision = self.deep_supervision and level is None
-        self.total_stride = list(stride_product(self.blueprint.steps[: topology.depth]))
+        self.total_stride = list(multiply_strides(self.blueprint.steps[: topology.depth]))
         for key in set(self.nodes) - {node.key for node in topology.table}:
             del self.nodes[key]
         for node, done in topology.last_reads().items():

@@ -10,7 +10,7 @@ _WINDOW_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.Gro
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-def one_tensor(output: Any) -> Tensor:
+def require_one_tensor(output: Any) -> Tensor:
     """The output of a network, if it is one tensor.
 
     Raises:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def voxels_lost(
+def count_lost_voxels(
     kernels: Sequence[Sequence[int]], steps: Sequence[Sequence[int]]
 ) -> list[list[int]]:
     """Voxels of the image that two unpadded convolutions lose at each side, per level and axis.
@@ -19,7 +19,7 @@ def voxels_lost(
         steps: strides from each level to the next, per axis.
 
     Example:
-        >>> voxels_lost([(3, 3), (3, 1)], [(2, 2)])
+        >>> count_lost_voxels([(3, 3), (3, 1)], [(2, 2)])
         [[2, 2], [4, 0]]
     """
     width = [1] * len(kernels[0])
@@ -31,23 +31,23 @@ def voxels_lost(
     return lost
 
 
-def contraction(lost: Sequence[Sequence[int]]) -> list[int]:
+def compute_contraction(lost: Sequence[Sequence[int]]) -> list[int]:
     """Voxels lost at each side on the way down, the deepest level included."""
     return [sum(axis) for axis in zip(*lost, strict=True)]
 
 
-def margin_below(lost: Sequence[Sequence[int]], *, level: int) -> list[int]:
+def compute_margin_below(lost: Sequence[Sequence[int]], *, level: int) -> list[int]:
     """Voxels of the image lost at each side on the way down from a level and back up to it.
 
     That is what the level's skip is cropped by; seen from level -1, the image, it is the margin of
     the network.
 
     Example:
-        >>> margin_below([[2], [4], [8]], level=-1)  # of depth 2: 2 + 4 + 8 + 4 + 2
+        >>> compute_margin_below([[2], [4], [8]], level=-1)  # of depth 2: 2 + 4 + 8 + 4 + 2
         [20]
     """
     *passed, deepest = lost[level + 1 :]
-    return contraction([*passed, deepest, *passed])
+    return compute_contraction([*passed, deepest, *passed])
 
 
 def check_size(
@@ -65,7 +65,8 @@ def check_size(
         ValueError: the image does not fit; the message gives the nearest sizes that do.
     """
     above = [
-        _smallest_size(n, s, m, c) for n, s, m, c in zip(size, stride, margin, lost, strict=True)
+        _find_smallest_size(n, s, m, c)
+        for n, s, m, c in zip(size, stride, margin, lost, strict=True)
     ]
     if list(size) == above:
         return
@@ -74,7 +75,7 @@ def check_size(
             f"each axis must divide by the total stride, got size {tuple(size)} for stride "
             f"{tuple(stride)}: pass a size that divides, such as {tuple(above)}, or pad_input True"
         )
-    least = [_smallest_size(1, s, m, c) for s, m, c in zip(stride, margin, lost, strict=True)]
+    least = [_find_smallest_size(1, s, m, c) for s, m, c in zip(stride, margin, lost, strict=True)]
     below = [
         max(low, n if n == high else high - s)
         for n, low, high, s in zip(size, least, above, stride, strict=True)
@@ -86,7 +87,7 @@ def check_size(
     )
 
 
-def _smallest_size(size: int, stride: int, margin: int, lost: int) -> int:
+def _find_smallest_size(size: int, stride: int, margin: int, lost: int) -> int:
     """The smallest size that fits, leaves a voxel, and is at least as large as the given one."""
     size = max(size, 2 * margin + 1)
     return size + (2 * lost - size) % stride

@@ -153,7 +153,7 @@ def unet(depth: int) -> Topology:
 
     Source: Ronneberger, Fischer and Brox 2015, figure 1; node names as in Zhou et al. 2018.
     """
-    table = _encoder(depth)
+    table = _make_encoder(depth)
     for level in reversed(range(depth)):
         skip, below = Node(level, 0), Node(level + 1, depth - level - 1)
         table[Node(level, depth - level)] = (Input(skip, 0), Input(below, 1))
@@ -169,11 +169,11 @@ def unet_e(depth: int) -> Topology:
     Source: Zhou, Siddiquee, Tajbakhsh and Liang 2020, "UNet++: Redesigning Skip Connections to
     Exploit Multiscale Features in Image Segmentation", IEEE TMI 39(6), figure 1b, section II.
     """
-    table = _encoder(depth)
-    for node in _triangle(depth):
+    table = _make_encoder(depth)
+    for node in _list_triangle(depth):
         below = Node(node.level + 1, node.column - 1)
         table[node] = (Input(Node(node.level, 0), 0), Input(below, 1))
-    return Topology("unet_e", table, _top_row(depth), ensemble=True)
+    return Topology("unet_e", table, _list_top_row(depth), ensemble=True)
 
 
 def unet_plus(depth: int) -> Topology:
@@ -184,11 +184,11 @@ def unet_plus(depth: int) -> Topology:
 
     Source: Zhou et al. 2020 (see `unet_e`), figure 1c, section II; heads X(0, 1) to X(0, depth).
     """
-    table = _encoder(depth)
-    for node in _triangle(depth):
+    table = _make_encoder(depth)
+    for node in _list_triangle(depth):
         below = Node(node.level + 1, node.column - 1)
         table[node] = (Input(below, 1), Input(Node(node.level, node.column - 1), 0))
-    return Topology("unet_plus", table, _top_row(depth))
+    return Topology("unet_plus", table, _list_top_row(depth))
 
 
 def unet_plusplus(depth: int) -> Topology:
@@ -196,11 +196,11 @@ def unet_plusplus(depth: int) -> Topology:
 
     Source: Zhou, Siddiquee, Tajbakhsh and Liang 2018, equation 1; heads X(0, 1) to X(0, depth).
     """
-    table = _encoder(depth)
-    for node in _triangle(depth):
+    table = _make_encoder(depth)
+    for node in _list_triangle(depth):
         skips = tuple(Input(Node(node.level, earlier), 0) for earlier in range(node.column))
         table[node] = (*skips, Input(Node(node.level + 1, node.column - 1), 1))
-    return Topology("unet_plusplus", table, _top_row(depth))
+    return Topology("unet_plusplus", table, _list_top_row(depth))
 
 
 def unet_3plus(depth: int) -> Topology:
@@ -213,7 +213,7 @@ def unet_3plus(depth: int) -> Topology:
     Source: Huang et al. 2020, "UNet 3+: A Full-Scale Connected UNet for Medical Image
     Segmentation", ICASSP, equation 1 and section 2.2.
     """
-    table = _encoder(depth)
+    table = _make_encoder(depth)
     for level in reversed(range(depth)):
         encoder = tuple(Input(Node(k, 0), k - level) for k in range(level + 1))
         decoder = tuple(Input(Node(k, depth - k), k - level) for k in range(level + 1, depth + 1))
@@ -227,7 +227,7 @@ TOPOLOGIES: dict[str, Callable[[int], Topology]] = {
 }
 
 
-def _encoder(depth: int) -> dict[Node, tuple[Input, ...]]:
+def _make_encoder(depth: int) -> dict[Node, tuple[Input, ...]]:
     """The column of pooled maps X(0, 0) to X(depth, 0) that the family shares."""
     table: dict[Node, tuple[Input, ...]] = {Node(0, 0): (Input(IMAGE, 0),)}
     for level in range(1, depth + 1):
@@ -235,7 +235,7 @@ def _encoder(depth: int) -> dict[Node, tuple[Input, ...]]:
     return table
 
 
-def _triangle(depth: int) -> Iterator[Node]:
+def _list_triangle(depth: int) -> Iterator[Node]:
     """Every X(i, j) with j > 0 and i + j <= depth, row by row, the coarsest first.
 
     So the large maps of the finer rows live side by side for as short as can be.
@@ -245,7 +245,7 @@ def _triangle(depth: int) -> Iterator[Node]:
             yield Node(level, column)
 
 
-def _top_row(depth: int) -> tuple[Node, ...]:
+def _list_top_row(depth: int) -> tuple[Node, ...]:
     return tuple(Node(0, column) for column in range(1, depth + 1))
 
 

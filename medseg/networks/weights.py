@@ -210,9 +210,10 @@ def _check_fit(network: NestedUNet, given: Mapping[str, Tensor], *, name: str) -
     changed = [key for key in own if key in given and own[key].shape != given[key].shape]
     if first := next(iter(changed + missing + unexpected), None):
         raise ValueError(
-            f"{name} fit a {_describe(given, _topologies(given))}, this network is a "
-            f"{_describe(own, network.topology.name)}: {first} is {_shape(given, first)} there and "
-            f"{_shape(own, first)} here, {len(missing)} keys are missing, {len(unexpected)} "
+            f"{name} fit a {_describe(given, _list_topologies(given))}, this network is a "
+            f"{_describe(own, network.topology.name)}: {first} is {_describe_shape(given, first)} "
+            f"there and {_describe_shape(own, first)} here, {len(missing)} keys are missing, "
+            f"{len(unexpected)} "
             f"unexpected, {len(changed)} of another shape; build the network as it was trained"
         )
 
@@ -240,7 +241,7 @@ def _check_classes(own: Mapping[str, Tensor], given: Mapping[str, Tensor], *, na
         )
 
 
-def _shape(state: Mapping[str, Tensor], key: str) -> str:
+def _describe_shape(state: Mapping[str, Tensor], key: str) -> str:
     return str(tuple(state[key].shape)) if key in state else "absent"
 
 
@@ -252,10 +253,10 @@ def _describe(state: Mapping[str, Tensor], topology: str) -> str:
     }
     count = f"{len(heads)} head{'s' * (len(heads) != 1)}"
     out = f" for {count_noun(max(heads.values()), 'output channel')}" if heads else ""
-    return f"{topology} with channels {_channels(state)} and {count}{out}"
+    return f"{topology} with channels {_find_channels(state)} and {count}{out}"
 
 
-def _channels(state: Mapping[str, Tensor]) -> tuple[int, ...]:
+def _find_channels(state: Mapping[str, Tensor]) -> tuple[int, ...]:
     """Channels of each level, read off the last convolution of its first plain or residual node."""
     last = NODE + r"(second\.conv|first\.conv\.unit1\.conv)\.weight"
     widths: dict[str, int] = {}
@@ -265,27 +266,27 @@ def _channels(state: Mapping[str, Tensor]) -> tuple[int, ...]:
     return tuple(widths.values())
 
 
-def _topologies(state: Mapping[str, Tensor]) -> str:
+def _list_topologies(state: Mapping[str, Tensor]) -> str:
     """Names of topologies with weights for the same inputs: whole ones, or else their parts."""
     weighed = {match[1] for key in state if (match := re.match(r"nodes\.(\w+\.rescale\.\d+)", key))}
-    depth = _depth(state)
+    depth = _find_depth(state)
     wholes = [build(depth) for build in TOPOLOGIES.values()]
-    names = [whole.name for whole in wholes if _inputs_with_weights(whole) == weighed]
+    names = [whole.name for whole in wholes if _list_inputs_with_weights(whole) == weighed]
     names = names or [
         whole.name
         for whole in wholes
-        if any(_inputs_with_weights(whole.prune(level)) == weighed for level in whole.levels)
+        if any(_list_inputs_with_weights(whole.prune(level)) == weighed for level in whole.levels)
     ]
     return " or ".join(names) if weighed and names else "network of another kind"
 
 
-def _depth(state: Mapping[str, Tensor]) -> int:
+def _find_depth(state: Mapping[str, Tensor]) -> int:
     """Number of down-samplings; a decoder node reads at least the level below its own."""
     nodes = {(match[1], match[2]) for key in state if (match := re.match(NODE, key))}
     return max((int(level) + (column != "0") for level, column in nodes), default=0)
 
 
-def _inputs_with_weights(topology: Topology) -> set[str]:
+def _list_inputs_with_weights(topology: Topology) -> set[str]:
     """The inputs that have weights: up-sampled ones, and every one of a full-scale node."""
     return {
         f"{node.key}.rescale.{place}"

@@ -77,7 +77,7 @@ def measure_appearance(array: np.ndarray) -> dict[str, float]:
     """
     if array.size == 0:
         return {}
-    rows, columns = _lines(array)
+    rows, columns = _take_lines(array)
     dark, median, bright = (float(v) for v in np.percentile(rows, _DARK_MEDIAN_BRIGHT))
     span = bright - dark
     if span <= (LEAST_CONTRAST if array.ndim == 3 else 0):
@@ -90,10 +90,10 @@ def measure_appearance(array: np.ndarray) -> dict[str, float]:
     found = {
         "median": (median - dark) / span,
         "border": float(np.median(np.concatenate([part.ravel() for part in border]))),
-        **{f"likeness_{n}": (_likeness(rows, n) + _likeness(columns, n)) / 2 for n in (1, 4, 16)},
+        **{f"likeness_{n}": (_correlate(rows, n) + _correlate(columns, n)) / 2 for n in (1, 4, 16)},
         "darkest": darkest,
         "skewness": float(np.mean((rows - rows.mean()) ** 3) / rows.std() ** 3),
-        **(_colours(array) if len(array) == 3 else {}),
+        **(_measure_colours(array) if len(array) == 3 else {}),
     }
     return {name: value for name, value in found.items() if not np.isnan(value)}
 
@@ -155,7 +155,7 @@ def _scale(name: str, value: float) -> float:
     return value / feature.scale
 
 
-def _lines(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _take_lines(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whole lines along each of the first two axes, (length, n), channels as their mean."""
     strides = [max(1, length // most) for length, most in zip(array.shape[1:], _MOST, strict=False)]
     planes = array[..., :: strides[2]] if array.ndim == 4 else array
@@ -164,7 +164,7 @@ def _lines(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows.reshape(len(rows), -1), columns.reshape(len(columns), -1)
 
 
-def _likeness(lines: np.ndarray, step: int) -> float:
+def _correlate(lines: np.ndarray, step: int) -> float:
     """The correlation of values so many places apart in lines, (length, n)."""
     one, other = lines[step:].ravel(), lines[:-step].ravel()
     if len(lines) < 2 * step + 1 or one.std() == 0 or other.std() == 0:
@@ -172,7 +172,7 @@ def _likeness(lines: np.ndarray, step: int) -> float:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def _colours(array: np.ndarray) -> dict[str, float]:
+def _measure_colours(array: np.ndarray) -> dict[str, float]:
     stride = max(1, min(array.shape[1:]) // MOST_LINES)
     thin = array[:, ::stride, ::stride].astype(float)
     red, green, blue = thin.reshape(3, -1).mean(axis=1)

@@ -61,14 +61,14 @@ def are_far_apart(part: str, others: Collection[str]) -> bool:
         >>> are_far_apart("FOOT", ["LIVER"]), are_far_apart("CHEST", ["LIVER"])
         (True, False)
     """
-    own = _places(part)
-    places = {place for other in others for place in _places(other)}
+    own = _list_places(part)
+    places = {place for other in others for place in _list_places(other)}
     if not own or not places:
         return False
     return not any(_are_near(a, b) for a in own for b in places)
 
 
-def _places(part: str) -> set[int]:
+def _list_places(part: str) -> set[int]:
     return {place for place, terms in _TERMS.items() if part.upper() in terms}
 
 

@@ -62,14 +62,14 @@ def _explain_scale(
     times, words = [], []
     for name in _SCALED:
         quantity, value, (low, high) = OF_IMAGE[name], measured[name], ranges[name]
-        times.append(_times_beyond(value, low, high))
+        times.append(_count_times_beyond(value, low, high))
         words.append(f"{quantity.words} is {_compare_with_training(value, low, high, quantity)}")
     if not (min(times) > MOST_TIMES or max(times) < 1 / MOST_TIMES):
         return None
     return f"its sizes are likely stated in another unit: {' and '.join(words)}"
 
 
-def _times_beyond(value: float, low: float, high: float) -> float:
+def _count_times_beyond(value: float, low: float, high: float) -> float:
     """How many times the highest value, or the lowest; 1 within the range."""
     if value > high > 0:
         return value / high

@@ -28,13 +28,13 @@ def explain_no_content(array: np.ndarray) -> str | None:
     least = float(array.min())
     if least == float(array.max()):
         return f"every value is {least:g}"
-    likeness = max(_likeness(channel, axis) for channel in array for axis in (0, 1))
+    likeness = max(_correlate(channel, axis) for channel in array for axis in (0, 1))
     if likeness < LEAST_LIKENESS:
         return f"it is noise: the correlation of neighbours is {likeness:.2f}"
     return None
 
 
-def _likeness(channel: np.ndarray, axis: int) -> float:
+def _correlate(channel: np.ndarray, axis: int) -> float:
     """The correlation of neighbours along an axis of (I, J) or (I, J, K); 1 where it is unknown."""
     if channel.shape[axis] < 2:
         return 1.0

@@ -46,14 +46,14 @@ def describe_label_map(array: np.ndarray) -> str | None:
     lines = _sample(array)
     if lines.size == 0:
         return None
-    codes, count = _codes(lines)
+    codes, count = _make_codes(lines)
     words = f"{count} values from {lines.min() + 0:g} to {lines.max() + 0:g}"
     if count == 2 and lines.min() == 0:
         return words
     if not 2 <= count <= MANY_VALUES:
         return None
     least = EQUAL_OF_FEW if count <= FEW_VALUES else EQUAL_NEIGHBOURS
-    is_map = _equal_share(codes) >= least and _jump(lines) >= LEAST_JUMP
+    is_map = _measure_equal_share(codes) >= least and _measure_jump(lines) >= LEAST_JUMP
     return words if is_map else None
 
 
@@ -86,7 +86,7 @@ def _sample(array: np.ndarray) -> np.ndarray:
     return array[:, row[step // 2 :: step], :, place[step // 2 :: step]].swapaxes(0, 1)
 
 
-def _codes(lines: np.ndarray) -> tuple[np.ndarray, int]:
+def _make_codes(lines: np.ndarray) -> tuple[np.ndarray, int]:
     """The values of each pixel as one number, (n, J), from 0 on, and how many occur."""
     codes = np.zeros(lines.shape[1:], dtype=np.int64)
     count = 1
@@ -98,7 +98,7 @@ def _codes(lines: np.ndarray) -> tuple[np.ndarray, int]:
     return codes, count
 
 
-def _equal_share(codes: np.ndarray) -> float:
+def _measure_equal_share(codes: np.ndarray) -> float:
     """Of the neighbours in a line that are not both of the commonest value, the share that are
     equal; 0 where there are none."""
     commonest = np.bincount(codes.ravel()).argmax()
@@ -108,7 +108,7 @@ def _equal_share(codes: np.ndarray) -> float:
     return np.count_nonzero(counted & (one == other)) / pairs if pairs else 0.0
 
 
-def _jump(lines: np.ndarray) -> float:
+def _measure_jump(lines: np.ndarray) -> float:
     """How far apart the values of neighbours that differ are, as a mean share of the list of all
     values, (C, n, J); of the channels the one that differs most."""
     apart = np.zeros((lines.shape[1], lines.shape[2] - 1))

@@ -31,10 +31,10 @@ def measure_lung_share(array: np.ndarray) -> float:
 def measure_lung_profile(slices: np.ndarray) -> list[float]:
     """Of the body in each slice, (I, J, K) in HU, the share that is lung; see
     `measure_lung_share`."""
-    return [_share(slices[..., k]) for k in range(slices.shape[2])]
+    return [_measure_share(slices[..., k]) for k in range(slices.shape[2])]
 
 
-def _share(hu: np.ndarray) -> float:
+def _measure_share(hu: np.ndarray) -> float:
     """Of the body in a slice, (I, J), the share that is lung."""
     regions, _ = label_components(hu <= BODY_ABOVE_HU, connectivity=1)
     border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])

@@ -30,9 +30,9 @@ def measure_image(
     if values.size == 0:
         return {}
     if array.ndim == 4:
-        return {**_sizes(grid), **_of_values(values, modality)}
+        return {**_measure_sizes(grid), **_measure_values(values, modality)}
     found = {"longest_px": float(max(array.shape[1:])), "brightness": float(values.mean())}
-    return {**found, **(_colours(array) if len(array) == 3 else {})}
+    return {**found, **(_measure_colours(array) if len(array) == 3 else {})}
 
 
 def measure_class(mask: np.ndarray, *, voxel_ml: float | None = None) -> dict[str, float]:
@@ -50,7 +50,7 @@ def measure_class(mask: np.ndarray, *, voxel_ml: float | None = None) -> dict[st
         found["volume_ml"] = total * voxel_ml
     if total == 0:
         return found
-    box = _box(mask)
+    box = _find_box(mask)
     inside = mask[box]
     for axis, part in enumerate(box):
         profile = inside.sum(axis=tuple(a for a in range(mask.ndim) if a != axis))
@@ -59,7 +59,7 @@ def measure_class(mask: np.ndarray, *, voxel_ml: float | None = None) -> dict[st
     return {**found, "pieces": float(count_pieces(inside))}
 
 
-def _box(mask: np.ndarray) -> tuple[slice, ...]:
+def _find_box(mask: np.ndarray) -> tuple[slice, ...]:
     """The smallest box that holds the whole mask, which is not empty."""
     axes = range(mask.ndim)
     ends = [np.flatnonzero(mask.any(axis=tuple(a for a in axes if a != axis))) for axis in axes]
@@ -80,7 +80,7 @@ def reaches_edge(mask: np.ndarray) -> bool:
     return any(face.any() for view in turned for face in (view[:1], view[-1:]))
 
 
-def _sizes(grid: Geometry | None) -> dict[str, float]:
+def _measure_sizes(grid: Geometry | None) -> dict[str, float]:
     if grid is None:
         return {}
     sides: Sequence[float] = np.multiply(grid.shape, grid.spacing_mm).tolist()
@@ -88,7 +88,7 @@ def _sizes(grid: Geometry | None) -> dict[str, float]:
     return {"longest_mm": max(sides), "shortest_mm": min(sides), "voxel_mm": edge}
 
 
-def _of_values(values: np.ndarray, modality: str) -> dict[str, float]:
+def _measure_values(values: np.ndarray, modality: str) -> dict[str, float]:
     if modality == "CT":
         body = values[values > TISSUE_ABOVE_HU]
         return {"body_hu": float(np.median(body))} if body.size else {}
@@ -100,7 +100,7 @@ def _of_values(values: np.ndarray, modality: str) -> dict[str, float]:
     return {"darkness": float((median - dark) / (bright - dark)), "negative": negative}
 
 
-def _colours(array: np.ndarray) -> dict[str, float]:
+def _measure_colours(array: np.ndarray) -> dict[str, float]:
     stride = max(1, min(array.shape[1:]) // 256)
     red, green, blue = (float(c[::stride, ::stride].mean()) for c in array)
     total = red + green + blue + 1  # one grey value in a black picture is no colour

@@ -32,8 +32,8 @@ ASIDE = 0.08
 """Parts of the image by which it lies to one side: 0.03 and less."""
 
 SPINE = 0.7
-"""The spine goes through so many slices of one line, see `_longest_line`: 0.7 to 1 in most scans,
-and 0.5 and less across the patient."""
+"""The spine goes through so many slices of one line, see `_measure_longest_line`: 0.7 to 1 in most
+scans, and 0.5 and less across the patient."""
 
 LUNG, NO_LUNG = 0.12, 0.04
 """Shares of the body in slices with lungs and without."""
@@ -64,8 +64,8 @@ def find_posture_doubts(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]
 
 
 def _find_bone_doubts(body: np.ndarray, bone: np.ndarray) -> Iterator[str]:
-    aside, front = (_centre(bone, axis) - _centre(body, axis) for axis in (0, 1))
-    lines = [_longest_line(bone, axis) for axis in range(3)]
+    aside, front = (_find_centre(bone, axis) - _find_centre(body, axis) for axis in (0, 1))
+    lines = [_measure_longest_line(bone, axis) for axis in range(3)]
     if max(lines[:2]) >= SPINE and max(lines[:2]) > lines[2] + 0.2:
         yield "a spine runs across the patient, not from feet to head: axes are exchanged"
     elif abs(aside) > ASIDE and abs(aside) > 2 * abs(front):
@@ -77,13 +77,13 @@ def _find_bone_doubts(body: np.ndarray, bone: np.ndarray) -> Iterator[str]:
         )
 
 
-def _centre(mask: np.ndarray, axis: int) -> float:
+def _find_centre(mask: np.ndarray, axis: int) -> float:
     """The centre of what is true along an axis, as a part of its length."""
     profile = mask.sum(axis=tuple(a for a in range(3) if a != axis), dtype=float)
     return float(profile @ np.arange(len(profile)) / profile.sum() / len(profile))
 
 
-def _longest_line(bone: np.ndarray, axis: int) -> float:
+def _measure_longest_line(bone: np.ndarray, axis: int) -> float:
     """Of the lines along an axis, 3 voxels thick, the largest share that is bone."""
     thick = ndimage.maximum_filter(np.moveaxis(bone, axis, 0), (1, 3, 3))
     return float(thick.mean(axis=0).max())

@@ -1,7 +1,7 @@
 """Transforms that MONAI lacks: classes, crops, ignored voxels, borders, objects, slices."""
 
 from medseg.base.class_values import IGNORE
-from medseg.transforms.border_weight import BorderWeight, BorderWeightd, border_weight
+from medseg.transforms.border_weight import BorderWeight, BorderWeightd, compute_border_weight
 from medseg.transforms.cache_key import CaseHash
 from medseg.transforms.classes import (
     LabelFromLogits,
@@ -42,7 +42,7 @@ __all__ = [
     "SliceDataset",
     "StoredDataset",
     "activation",
-    "border_weight",
+    "compute_border_weight",
     "ignored_index",
     "label_instances",
     "logit_channels",

@@ -35,7 +35,7 @@ CUT_OFF = 1e-7
 ClassWeights = Sequence[float] | str | None
 
 
-def border_weight(
+def compute_border_weight(
     label: np.ndarray,
     *,
     w0: float = 10.0,
@@ -64,7 +64,8 @@ def border_weight(
         ValueError: an id that is negative or no whole number, or an option outside its range.
 
     Example:
-        >>> print(border_weight(np.array([1, 0, 2])).round(2))  # 1 + 10 exp(-(1 + 1)^2 / 50)
+        >>> weights = compute_border_weight(np.array([1, 0, 2]))  # 1 + 10 exp(-(1 + 1)^2 / 50)
+        >>> print(weights.round(2))
         [ 1.   10.23  1.  ]
 
     Source: Ronneberger, Fischer and Brox 2015, equation 2. Reprints that subtract the distances
@@ -83,10 +84,10 @@ def border_weight(
 
 
 class BorderWeight(Transform):
-    """`border_weight` of a (1, *spatial) label, as an array or tensor of the same kind and shape.
+    """`compute_border_weight` of a (1, *spatial) label, as an array or tensor like it.
 
     Args:
-        w0: see `border_weight`, as for all that is not described here.
+        w0: see `compute_border_weight`, as for all that is not described here.
         sigma: likewise.
         class_weights: likewise.
         spacing: likewise, an entry for each spatial axis.
@@ -96,7 +97,7 @@ class BorderWeight(Transform):
 
     Raises:
         TypeError: `components` is not a bool.
-        ValueError: a label of several channels, or what `border_weight` refuses.
+        ValueError: a label of several channels, or what `compute_border_weight` refuses.
 
     Example:
         >>> print(BorderWeight(components=True)(np.array([[1, 0, 1]])).round(2))
@@ -125,7 +126,7 @@ class BorderWeight(Transform):
                 "pass ids or classes, not one-hot channels"
             )
         label = convert_to_numpy(img)[0]
-        weights = border_weight(
+        weights = compute_border_weight(
             _number_components(label) if self.components else label,
             w0=self.w0,
             sigma=self.sigma,
@@ -141,7 +142,7 @@ class BorderWeightd(MapTransform):
     Args:
         keys: the key of the label, one alone.
         name: key of the weights; a `MetaTensor` has the label's affine and metadata.
-        w0: see `border_weight`.
+        w0: see `compute_border_weight`.
         sigma: likewise.
         class_weights: likewise.
         spacing: likewise.
@@ -152,7 +153,7 @@ class BorderWeightd(MapTransform):
         ValueError: several keys, or what `BorderWeight` refuses.
 
     Example:
-        >>> BorderWeightd("label")({"label": np.array([[1, 0, 2]])})["border_weight"].shape
+        >>> BorderWeightd("label")({"label": np.array([[1, 0, 2]])})["compute_border_weight"].shape
         (1, 3)
     """
 

@@ -23,7 +23,7 @@ _STATE = {"R", "_tracing"}
 """Attributes of MONAI's transforms that are not settings: random state, and what it records."""
 
 
-def fingerprint(paths: Iterable[Path], description: str) -> str:
+def compute_fingerprint(paths: Iterable[Path], description: str) -> str:
     """Name the result of a transform for `paths`: 16 hexadecimal digits, equal in every process.
 
     Files count by absolute path, size and time of change; a folder by all files below it, and a
@@ -37,7 +37,7 @@ def fingerprint(paths: Iterable[Path], description: str) -> str:
         FileNotFoundError: a path does not exist.
 
     Example:
-        >>> fingerprint([Path("ct.nii.gz")], describe(LoadImaged("image")))  # doctest: +SKIP
+        >>> compute_fingerprint([Path("ct.nii")], describe(LoadImaged("image")))  # doctest: +SKIP
         '5a0e1f6c3d2b9a87'
     """
     text = [medseg.__version__, monai.__version__, description]
@@ -88,7 +88,7 @@ class CaseHash:
         """The name, in ASCII, of what `load` makes of a case, whose files are those that exist."""
         values = [str(value) for value in case.values()]
         files = [Path(value) for value in values if Path(value).exists()]
-        return fingerprint(files, "\n".join([self.description, *values])).encode()
+        return compute_fingerprint(files, "\n".join([self.description, *values])).encode()
 
 
 def describe(value: Any) -> str:

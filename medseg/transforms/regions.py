@@ -45,7 +45,7 @@ def members(classes: Classes) -> list[list[int]]:
     ]
 
 
-def class_masks(label: torch.Tensor, classes: Classes) -> torch.Tensor:
+def make_class_masks(label: torch.Tensor, classes: Classes) -> torch.Tensor:
     """A mask for each class, (F, *spatial) uint8, of a map of class indices (1, *spatial).
 
     A voxel of an inner region is in the outer ones too. `IGNORE` stays in every mask.
@@ -104,7 +104,7 @@ class RegionMasksd(MapTransform):
         if self.background or are_regions(self.classes):
             for key in self.key_iterator(out):
                 label = convert_to_tensor(out[key], track_meta=True)
-                masks = class_masks(label, self.classes)
+                masks = make_class_masks(label, self.classes)
                 if self.background:
                     masks = torch.cat([(label == 0).to(masks.dtype), masks % IGNORE])
                 out[key] = masks

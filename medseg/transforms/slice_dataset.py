@@ -29,7 +29,7 @@ from tqdm import tqdm
 from medseg.base.errors import explain_disk_fault, find_root_cause
 from medseg.base.files import whole
 from medseg.base.scratch import collect
-from medseg.transforms.cache_key import describe, fingerprint
+from medseg.transforms.cache_key import compute_fingerprint, describe
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +168,7 @@ class _Copies:
     def make(self, case: Mapping[str, Any]) -> dict[str, Any]:
         """The copy of a case, made where it is missing; the side file is written last."""
         name = re.sub(r"[^\w.-]", "_", str(case["case"]), flags=re.ASCII)[:_LONGEST_NAME]
-        stem = f"{name}-{fingerprint(_list_sources(case, self.keys), self.description)}"
+        stem = f"{name}-{compute_fingerprint(_list_sources(case, self.keys), self.description)}"
         side = self.cache_dir / f"{stem}.json"
         files = {key: self.cache_dir / f"{stem}-{key}.npy" for key in self.keys}
         values = _read_values(side)

@@ -10,7 +10,7 @@ from medseg.losses import (
     LearnedWeightsLoss,
     WeightedTargetLoss,
     deep_supervision,
-    head_weights,
+    make_head_weights,
 )
 from medseg.networks import NestedUNet
 
@@ -33,7 +33,7 @@ def test_fixed_weights_are_those_of_monai_s_class(weights):
     heads, target = heads_and_target()
     expected = sum(
         weight * HybridLoss()(head, target)
-        for weight, head in zip(head_weights(weights, network()), heads, strict=True)
+        for weight, head in zip(make_head_weights(weights, network()), heads, strict=True)
     )
     torch.testing.assert_close(loss(heads, target), expected)
 

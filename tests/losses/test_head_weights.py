@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from medseg.losses import head_weights
+from medseg.losses import make_head_weights
 from medseg.networks import NestedUNet
 
 
@@ -14,25 +14,25 @@ def network(*, deep_supervision=True, topology="unet_plusplus", channels=(2, 3, 
 
 
 def test_one_weight_per_head_is_kept_in_order():
-    assert head_weights([1, 0.5], network()) == [1.0, 0.5]
-    assert head_weights([0, 1], network()) == [0.0, 1.0]
+    assert make_head_weights([1, 0.5], network()) == [1.0, 0.5]
+    assert make_head_weights([0, 1], network()) == [0.0, 1.0]
 
 
 def test_equal_weights_are_one_for_each_head():
-    assert head_weights("equal", network()) == [1.0, 1.0]
-    assert head_weights("equal", network(channels=(2, 3, 4, 5, 6))) == [1.0] * 4
+    assert make_head_weights("equal", network()) == [1.0, 1.0]
+    assert make_head_weights("equal", network(channels=(2, 3, 4, 5, 6))) == [1.0] * 4
 
 
 def test_decaying_weights_halve_from_head_to_head_and_sum_to_their_number():
     # 1 + 1/2 = 3/2, scaled by 2 / (3/2); 1 + 1/2 + 1/4 + 1/8 = 15/8, scaled by 4 / (15/8)
-    assert head_weights("decaying", network()) == pytest.approx([4 / 3, 2 / 3])
-    deep = head_weights("decaying", network(channels=(2, 3, 4, 5, 6)))
+    assert make_head_weights("decaying", network()) == pytest.approx([4 / 3, 2 / 3])
+    deep = make_head_weights("decaying", network(channels=(2, 3, 4, 5, 6)))
     assert deep == pytest.approx([32 / 15, 16 / 15, 8 / 15, 4 / 15])
 
 
 @pytest.mark.parametrize("weights", ["equal", "decaying"])
 def test_without_deep_supervision_a_name_is_one_weight(weights):
-    assert head_weights(weights, network(deep_supervision=False)) == [1.0]
+    assert make_head_weights(weights, network(deep_supervision=False)) == [1.0]
 
 
 @pytest.mark.parametrize("deep_supervision", [True, False])
@@ -40,34 +40,34 @@ def test_without_deep_supervision_a_name_is_one_weight(weights):
 def test_an_unknown_name_is_refused_heads_or_not(name, deep_supervision):
     message = r"equal, decaying, learned or a list of numbers, got '.*': choose one"
     with pytest.raises(ValueError, match=message):
-        head_weights(name, network(deep_supervision=deep_supervision))
+        make_head_weights(name, network(deep_supervision=deep_supervision))
 
 
 def test_learned_weights_are_no_list():
     with pytest.raises(ValueError, match=r"got 'learned': .* medseg.losses.deep_supervision"):
-        head_weights("learned", network())
+        make_head_weights("learned", network())
 
 
 @pytest.mark.parametrize("topology", ["unet", "unet_plusplus"])
 def test_without_deep_supervision_no_weight_counts(topology):
-    assert head_weights([1.0] * 4, network(deep_supervision=False, topology=topology)) == [1.0]
+    assert make_head_weights([1.0] * 4, network(deep_supervision=False, topology=topology)) == [1.0]
 
 
 @pytest.mark.parametrize("weights", [[], [1.0], [1.0] * 3])
 def test_another_number_of_weights_than_heads_is_refused(weights):
     message = rf"one weight per head, got {len(weights)} for 2 heads: pass 2.* \[1.0, 1.0\]"
     with pytest.raises(ValueError, match=message) as caught:
-        head_weights(weights, network())
+        make_head_weights(weights, network())
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("weights", [[1, -1], [0, 0], [1, math.inf], [math.nan, 1]])
 def test_weights_out_of_range_are_refused(weights):
     with pytest.raises(ValueError, match="not negative, finite and not all 0"):
-        head_weights(weights, network())
+        make_head_weights(weights, network())
 
 
 @pytest.mark.parametrize("weights", [1.0, ["1", "1"], [True, True], None])
 def test_what_is_no_list_of_numbers_is_refused(weights):
     with pytest.raises(TypeError, match="head_weights must be a name or a list of numbers, got"):
-        head_weights(weights, network())
+        make_head_weights(weights, network())

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from medseg.metrics import Lesion, find_lesions, lesion_scores
-from medseg.metrics.lesions import diameter, lesion_row
+from medseg.metrics import Lesion, find_lesions, score_lesions
+from medseg.metrics.lesions import compute_diameter, make_lesion_row
 
 
 def line(text):
@@ -57,7 +57,7 @@ def test_small_pieces_are_no_lesions_but_cover():
 def test_exchanging_the_masks_exchanges_truth_and_prediction():
     there, back = find_lesions(PRED, LABEL), find_lesions(LABEL, PRED)
     assert [(x.voxels, x.hit) for x in back] == [(x.voxels, x.hit) for x in there[3:] + there[:3]]
-    scores, exchanged = lesion_scores(there), lesion_scores(back)
+    scores, exchanged = score_lesions(there), score_lesions(back)
     assert scores["lesion_sensitivity"] == exchanged["lesion_precision"]
     assert scores["lesion_f1"] == pytest.approx(exchanged["lesion_f1"])
 
@@ -75,7 +75,7 @@ def test_a_single_slice_has_the_lesions_of_its_image():
 
 def test_scores_on_paper():
     # 2 of 3 found; 3 of 4 predicted are true; F1 = 2 * 2/3 * 3/4 / (2/3 + 3/4) = 12/17
-    scores = lesion_scores(find_lesions(PRED, LABEL))
+    scores = score_lesions(find_lesions(PRED, LABEL))
     assert scores == pytest.approx(
         {"lesion_sensitivity": 2 / 3, "lesion_precision": 3 / 4, "lesion_f1": 12 / 17}
     )
@@ -91,19 +91,21 @@ def test_scores_on_paper():
     ],
 )
 def test_empty_masks_score_as_documented(pred, label, expected):
-    scores = lesion_scores(find_lesions(line(pred), line(label)))
+    scores = score_lesions(find_lesions(line(pred), line(label)))
     assert tuple(scores.values()) == pytest.approx(expected, nan_ok=True)
 
 
 def test_a_disc_and_a_ball_have_their_own_diameter():
     # area pi r^2 and volume 4/3 pi r^3 of diameter 10, in voxels of 0.5 x 2 [x 3] mm
-    assert diameter(round(25 * math.pi), [0.5, 2.0]) == pytest.approx(10, abs=0.05)
-    assert diameter(round(500 / 3 * math.pi / 3), [0.5, 2.0, 3.0]) == pytest.approx(10, abs=0.05)
+    assert compute_diameter(round(25 * math.pi), [0.5, 2.0]) == pytest.approx(10, abs=0.05)
+    assert compute_diameter(round(500 / 3 * math.pi / 3), [0.5, 2.0, 3.0]) == pytest.approx(
+        10, abs=0.05
+    )
 
 
 def test_the_row_of_a_lesion_has_its_unit():
     lesion = Lesion("pred", 8, 0.25, True)
-    row = lesion_row(lesion, [5.0, 5.0, 5.0], number=3, unit="mm")
+    row = make_lesion_row(lesion, [5.0, 5.0, 5.0], number=3, unit="mm")
     assert row == {
         "lesion": 3,
         "kind": "true",
@@ -112,7 +114,7 @@ def test_the_row_of_a_lesion_has_its_unit():
         "diameter_mm": pytest.approx((6 * 1000 / math.pi) ** (1 / 3)),
         "covered": 0.25,
     }
-    pixels = lesion_row(lesion, [1.0, 1.0], number=3, unit="pixel")
+    pixels = make_lesion_row(lesion, [1.0, 1.0], number=3, unit="pixel")
     assert list(pixels) == ["lesion", "kind", "voxels", "diameter_pixel", "covered"]
 
 

@@ -7,7 +7,7 @@ import torch
 from networks.model_tester import assert_shapes
 
 from medseg.networks import TOPOLOGIES, Input, NestedUNet, Node, Topology
-from medseg.networks.blueprint import stride_product
+from medseg.networks.blueprint import multiply_strides
 from medseg.networks.topology import IMAGE
 
 WIDTHS = [(2, 3, 4), (32, 64, 128, 256, 512), (35, 70, 140, 280, 560), (8, 8, 16, 4, 2, 5, 3)]
@@ -83,7 +83,7 @@ def test_the_shapes_are_those_of_the_network_though_the_callers_list_has_changed
 
 
 def test_strides_multiply_axis_by_axis():
-    assert stride_product([(1, 2, 2), (2, 2, 3)]) == (2, 4, 6)
+    assert multiply_strides([(1, 2, 2), (2, 2, 3)]) == (2, 4, 6)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from medseg.networks import Layers, NestedUNet
-from medseg.networks.class_guide import ABSENT, ClassGuide, silence_absent
+from medseg.networks.class_guide import ABSENT, ClassGuide, suppress_absent
 
 FOREGROUND = {1: 1, 2: 1, 4: 3}
 
@@ -73,17 +73,17 @@ def test_a_single_channel_is_silenced_as_a_whole():
 def test_each_case_of_a_batch_is_judged_by_itself():
     logits = torch.zeros(2, 2, 1, 1)
     each = torch.tensor([1.0, -1.0]).view(2, 1, 1, 1)
-    assert silence_absent(logits, each).flatten().tolist() == [0, 0, 0, ABSENT]
+    assert suppress_absent(logits, each).flatten().tolist() == [0, 0, 0, ABSENT]
 
 
 @pytest.mark.parametrize(("logit", "silent"), [(1e-6, False), (0.0, True), (math.nan, True)])
 def test_a_class_is_present_above_zero_only(logit, silent):
-    gated = silence_absent(torch.zeros(1, 1, 1, 1), presence(logit))
+    gated = suppress_absent(torch.zeros(1, 1, 1, 1), presence(logit))
     assert (gated.item() == ABSENT) == silent
 
 
 def test_the_silent_logit_is_finite_in_half_precision():
-    gated = silence_absent(torch.zeros(1, 1, 1, 1, dtype=torch.float16), presence(-1.0))
+    gated = suppress_absent(torch.zeros(1, 1, 1, 1, dtype=torch.float16), presence(-1.0))
     assert gated.isfinite().all()
     assert gated.sigmoid().item() == 0
 

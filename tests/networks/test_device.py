@@ -5,7 +5,7 @@ import torch
 
 from medseg.networks import NestedUNet, to_device
 from medseg.networks import device as devices
-from medseg.networks.device import cpu_features, device_name, require_device
+from medseg.networks.device import find_device_name, list_cpu_features, require_device
 from medseg.networks.export import export
 
 
@@ -19,14 +19,14 @@ def test_a_cpu_has_its_makers_name_and_its_features(tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "_CPU_INFO", tmp_path / "cpuinfo")
     text = "model name\t: AMD EPYC\nflags\t\t: fpu avx2\nmodel name\t: AMD EPYC\n"
     (tmp_path / "cpuinfo").write_text(text)
-    assert device_name(torch.device("cpu")) == "AMD EPYC"
-    assert {"fpu", "avx2"} <= cpu_features()
+    assert find_device_name(torch.device("cpu")) == "AMD EPYC"
+    assert {"fpu", "avx2"} <= list_cpu_features()
 
 
 def test_a_system_that_tells_nothing_of_its_cpu_is_not_guessed(tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "_CPU_INFO", tmp_path / "absent")
-    assert cpu_features() == set()
-    assert device_name(torch.device("cpu"))
+    assert list_cpu_features() == set()
+    assert find_device_name(torch.device("cpu"))
 
 
 def test_a_device_that_is_there_is_given_back():

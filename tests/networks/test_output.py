@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from medseg.networks import NestedUNet
-from medseg.networks.output import one_tensor, takes_window_statistics
+from medseg.networks.output import require_one_tensor, takes_window_statistics
 
 
 def test_heads_are_refused_with_what_to_do():
     logits = torch.zeros(1)
-    assert one_tensor(logits) is logits
+    assert require_one_tensor(logits) is logits
     with pytest.raises(TypeError, match=r"gives one tensor for an image, got list: call eval\(\)"):
-        one_tensor([logits, logits])
+        require_one_tensor([logits, logits])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from medseg.networks import NestedUNet
-from medseg.networks.padding import CentreCrop, check_size, margin_below, mirror, voxels_lost
+from medseg.networks.padding import (
+    CentreCrop,
+    check_size,
+    compute_margin_below,
+    count_lost_voxels,
+    mirror,
+)
 
 
 def unpadded(channels=(2, 3, 4), **options):
@@ -29,14 +35,14 @@ def test_the_original_unet_maps_572_to_388():
 
 def test_voxels_lost_grow_with_the_kernel_and_the_strides_above():
     kernels = [(3, 1), (5, 3), (3, 7)]
-    assert voxels_lost(kernels, [(2, 3), (2, 1)]) == [[2, 0], [8, 6], [8, 18]]
+    assert count_lost_voxels(kernels, [(2, 3), (2, 1)]) == [[2, 0], [8, 6], [8, 18]]
 
 
 def test_the_margin_is_lost_twice_above_the_bottom_and_once_there():
     lost = [[2], [4], [8], [16]]
-    assert margin_below(lost, level=-1) == [2 * (2 + 4 + 8) + 16]
-    assert margin_below(lost, level=1) == [2 * 8 + 16]
-    assert margin_below(lost, level=2) == [16]
+    assert compute_margin_below(lost, level=-1) == [2 * (2 + 4 + 8) + 16]
+    assert compute_margin_below(lost, level=1) == [2 * 8 + 16]
+    assert compute_margin_below(lost, level=2) == [16]
 
 
 def test_a_padded_network_has_no_margin():

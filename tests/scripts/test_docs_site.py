@@ -38,5 +38,5 @@ def test_every_bundle_and_package_is_in_the_menu(site, repository):
 
 def test_a_name_of_a_module_and_of_what_it_defines_is_described_as_the_latter(site):
     lines = site.describe("losses").splitlines()
-    assert "::: medseg.losses.head_weights.head_weights" in lines
+    assert "::: medseg.losses.deep_supervision.deep_supervision" in lines
     assert site.describe("geometry") == "::: medseg.geometry\n"

@@ -20,7 +20,7 @@ from monai.transforms import (
 )
 
 from medseg.ingest.reader import VolumeReader
-from medseg.transforms.cache_key import CaseHash, describe, fingerprint
+from medseg.transforms.cache_key import CaseHash, compute_fingerprint, describe
 
 
 def load(labels=(0, 1), axcodes="RAS"):
@@ -93,33 +93,33 @@ def test_the_random_state_of_a_transform_does_not_count():
 def test_a_file_counts_by_path_size_and_time(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"12")
-    first = fingerprint([path], "x")
-    assert fingerprint([path], "x") == first
+    first = compute_fingerprint([path], "x")
+    assert compute_fingerprint([path], "x") == first
     os.utime(path, ns=(0, 0))
-    second = fingerprint([path], "x")
+    second = compute_fingerprint([path], "x")
     assert second != first
     path.write_bytes(b"123")
     os.utime(path, ns=(0, 0))
-    assert fingerprint([path], "x") != second
+    assert compute_fingerprint([path], "x") != second
     copy = path.rename(tmp_path / "b")
-    assert len({first, second, fingerprint([copy], "x")}) == 3
+    assert len({first, second, compute_fingerprint([copy], "x")}) == 3
 
 
 def test_a_folder_counts_by_the_files_below_it(tmp_path):
     (tmp_path / "series").mkdir()
     (tmp_path / "series" / "1.dcm").write_bytes(b"1")
-    first = fingerprint([tmp_path], "x")
+    first = compute_fingerprint([tmp_path], "x")
     (tmp_path / "series" / "2.dcm").write_bytes(b"2")
-    assert fingerprint([tmp_path], "x") != first
+    assert compute_fingerprint([tmp_path], "x") != first
 
 
 def test_the_description_of_the_transform_counts(tmp_path):
-    assert fingerprint([tmp_path], "x") != fingerprint([tmp_path], "y")
+    assert compute_fingerprint([tmp_path], "x") != compute_fingerprint([tmp_path], "y")
 
 
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="absent"):
-        fingerprint([tmp_path / "absent.nii.gz"], "x")
+        compute_fingerprint([tmp_path / "absent.nii.gz"], "x")
 
 
 def test_a_stored_case_is_read_anew_when_its_file_or_the_reading_changes(tmp_path):
@@ -170,7 +170,7 @@ def test_voxels_that_lie_in_another_file_than_their_header_count(header, text, v
     holder = tmp_path / voxels
     holder.parent.mkdir(exist_ok=True)
     holder.write_bytes(b"1")
-    before = fingerprint([tmp_path / header], "load")
-    assert fingerprint([tmp_path / header], "load") == before
+    before = compute_fingerprint([tmp_path / header], "load")
+    assert compute_fingerprint([tmp_path / header], "load") == before
     holder.write_bytes(b"22")
-    assert fingerprint([tmp_path / header], "load") != before
+    assert compute_fingerprint([tmp_path / header], "load") != before

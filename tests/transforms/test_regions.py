@@ -7,7 +7,7 @@ from monai.data import MetaTensor
 from medseg.base.class_values import IGNORE
 from medseg.losses import HybridLoss
 from medseg.transforms import LabelFromLogits, MergeLabels, RegionMasksd, activation, logit_channels
-from medseg.transforms.regions import are_regions, class_masks, members
+from medseg.transforms.regions import are_regions, make_class_masks, members
 
 NESTED = {"whole": [1, 2, 4], "core": [1, 4], "enhancing": [4]}
 APART = {"liver": [1], "tumour": [2]}
@@ -25,7 +25,7 @@ def test_a_voxel_has_the_index_of_its_innermost_region():
 
 
 def test_the_masks_of_regions_hold_what_the_dataset_says():
-    masks = class_masks(MergeLabels(NESTED)(LABEL), NESTED)
+    masks = make_class_masks(MergeLabels(NESTED)(LABEL), NESTED)
     for mask, values in zip(masks, NESTED.values(), strict=True):
         assert mask.bool().tolist() == [value in values for value in LABEL[0].tolist()]
 
@@ -38,7 +38,7 @@ def test_members_are_the_inner_regions_and_the_class_itself():
 
 def test_logits_of_the_truth_give_its_class_indices_back():
     merged = MergeLabels(NESTED)(LABEL)
-    logits = 8.0 * class_masks(merged, NESTED) - 4
+    logits = 8.0 * make_class_masks(merged, NESTED) - 4
     assert LabelFromLogits(NESTED)(logits).tolist() == merged.tolist()
 
 
@@ -71,7 +71,7 @@ def test_ignored_voxels_stay_marked_for_the_loss_and_are_in_no_mask_for_scores()
 
 
 def test_the_loss_takes_the_masks_and_is_least_at_the_truth():
-    masks = class_masks(MergeLabels(NESTED)(LABEL), NESTED)[None].float()
+    masks = make_class_masks(MergeLabels(NESTED)(LABEL), NESTED)[None].float()
     loss = HybridLoss(activation="sigmoid")
     right, wrong = (loss(sign * (40 * masks - 20), masks) for sign in (1, -1))
     assert right.item() == pytest.approx(loss.minimum, abs=1e-4)
@@ -87,7 +87,7 @@ def test_masks_keep_the_place_of_the_label_in_the_patient():
 
 def test_a_label_of_several_channels_is_refused():
     with pytest.raises(ValueError, match=r"one channel of class indices, got shape \(2, 3\)"):
-        class_masks(torch.zeros(2, 3), NESTED)
+        make_class_masks(torch.zeros(2, 3), NESTED)
 
 
 @pytest.mark.parametrize(

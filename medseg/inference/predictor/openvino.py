@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from medseg.base.arguments import repeat_per_axis
-from medseg.networks.output import one_tensor
+from medseg.networks.output import require_one_tensor
 
 
 def convert(network: nn.Module, shape: Sequence[int]) -> Any:
@@ -31,7 +31,7 @@ def convert(network: nn.Module, shape: Sequence[int]) -> Any:
     example = torch.zeros(1, shape[1], *(2 * int(step) for step in stride))
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of checks on the size, which the trace passes once
-        one_tensor(network(example))
+        require_one_tensor(network(example))
         trace = torch.jit.trace(network, example, check_trace=False, strict=False)
         model = openvino.convert_model(trace, example_input=example)
     model.reshape([-1, shape[1], *[-1] * len(stride)])  # OpenVINO leaves all axes free

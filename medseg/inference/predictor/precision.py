@@ -7,7 +7,7 @@ import torch
 from monai.inferers import Inferer
 
 from medseg.base.arguments import require_bool
-from medseg.networks.device import cpu_features
+from medseg.networks.device import list_cpu_features
 
 TENSOR_CORES = (7, 0)
 """Compute capability from which on a GPU multiplies float16 much faster than float32 (Volta)."""
@@ -53,7 +53,7 @@ def gains_by_bfloat16(device: str | torch.device) -> bool:
     kind = torch.device(device).type
     if kind == "cuda":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    return kind == "cpu" and bool(_CPU_BFLOAT16_FLAGS & cpu_features())
+    return kind == "cpu" and bool(_CPU_BFLOAT16_FLAGS & list_cpu_features())
 
 
 def fastest_precision(device: str | torch.device) -> torch.dtype:

@@ -6,7 +6,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from medseg.networks.output import one_tensor
+from medseg.networks.output import require_one_tensor
 
 
 class Forward:
@@ -69,7 +69,7 @@ class Forward:
         return self._run_checked(windows.squeeze(dim).contiguous()).unsqueeze(dim)
 
     def _run_checked(self, windows: Tensor) -> Tensor:
-        logits = one_tensor(self.predict(windows))
+        logits = require_one_tensor(self.predict(windows))
         if logits.shape[2:] != windows.shape[2:]:
             heads = "call eval(), or wrap it and give the answer that counts"
             raise ValueError(

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from torch import nn
 
-from medseg.networks.analysis.receptive_field import receptive_field
+from medseg.networks.analysis.receptive_field import measure_receptive_field
 
 _fields_by_stride: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], tuple[int, ...]]] = (
     WeakKeyDictionary()
@@ -43,5 +43,5 @@ def find_halo(
         raise ValueError("halo 'auto' needs the layers of a network: pass the halo in voxels")
     known = _fields_by_stride.setdefault(network, {})
     if stride not in known:
-        known[stride] = receptive_field(network, in_channels, stride=stride)
+        known[stride] = measure_receptive_field(network, in_channels, stride=stride)
     return known[stride]

@@ -12,7 +12,7 @@ from medseg.base.memory import find_available_bytes
 from medseg.base.text import count_noun
 from medseg.inference.predictor.predictor import Predictor, layers_of
 from medseg.inference.tiles.windows import Layout
-from medseg.networks.analysis.footprint import footprint
+from medseg.networks.analysis.footprint import measure_footprint
 from medseg.networks.nested import NestedUNet
 
 GIB = 2**30
@@ -99,7 +99,7 @@ def network_bytes(
     if module is None:
         return None, None
     backend, dtype = backend_and_dtype(network)
-    tensors = footprint(module, shape, dtype=dtype)
+    tensors = measure_footprint(module, shape, dtype=dtype)
     known = WORKSPACE if isinstance(module, NestedUNet) else {}
     factor = known.get((backend, dtype), WORKSPACE_ELSE)
     reserve = RESERVE_BYTES.get(backend, RESERVE_ELSE)

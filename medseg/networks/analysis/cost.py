@@ -71,7 +71,7 @@ def measure(
             parameters=sum(p.numel() for p in network.parameters()),
             multiply_adds=multiply_adds(network, shape),
             seconds=statistics.median(seconds[name]),
-            peak_mib=peak_bytes(network, shape, forward=forward) / 2**20,
+            peak_mib=measure_peak_bytes(network, shape, forward=forward) / 2**20,
         )
         for name, network in networks.items()
     }
@@ -90,17 +90,17 @@ def multiply_adds(network: nn.Module, shape: Sequence[int]) -> int:
     return counter.get_total_flops() // 2
 
 
-def peak_bytes(network: nn.Module, shape: Sequence[int], *, forward: Forward) -> int:
+def measure_peak_bytes(network: nn.Module, shape: Sequence[int], *, forward: Forward) -> int:
     """How far the memory grows during one pass, in bytes; see `Cost.peak_mib`."""
-    device = _device(network)
+    device = _find_device(network)
     if device.type == "cuda":
-        return _peak_on_gpu(network, shape, forward=forward)
+        return _measure_peak_on_gpu(network, shape, forward=forward)
     threads = torch.get_num_threads()
-    with _fresh_process().Pool(1) as pool:
-        return pool.apply(_peak_here, (network, tuple(shape), forward, threads))
+    with _make_process_context().Pool(1) as pool:
+        return pool.apply(_measure_peak_here, (network, tuple(shape), forward, threads))
 
 
-def _fresh_process() -> Any:
+def _make_process_context() -> Any:
     """A context that starts processes which have only imported what is needed."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -109,7 +109,7 @@ def _fresh_process() -> Any:
     return server
 
 
-def growth(work: Callable[[], object]) -> int:
+def measure_growth(work: Callable[[], object]) -> int:
     """Bytes by which the peak of this process's resident memory grew during the work."""
     before = measure_resident_peak(reset=True)
     work()
@@ -123,7 +123,7 @@ def _time_in_turns(
     with torch.inference_mode():
         for turn in range(repeats + 1):
             for name, network in networks.items():
-                image = torch.rand(*shape, device=_device(network))
+                image = torch.rand(*shape, device=_find_device(network))
                 _synchronise(image.device)
                 start = time.perf_counter()
                 forward(image, network)
@@ -133,8 +133,8 @@ def _time_in_turns(
     return seconds
 
 
-def _peak_on_gpu(network: nn.Module, shape: Sequence[int], *, forward: Forward) -> int:
-    device = _device(network)
+def _measure_peak_on_gpu(network: nn.Module, shape: Sequence[int], *, forward: Forward) -> int:
+    device = _find_device(network)
     image = torch.rand(*shape, device=device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
@@ -143,7 +143,9 @@ def _peak_on_gpu(network: nn.Module, shape: Sequence[int], *, forward: Forward) 
     return torch.cuda.max_memory_allocated(device) - before
 
 
-def _peak_here(network: nn.Module, shape: Sequence[int], forward: Forward, threads: int) -> int:
+def _measure_peak_here(
+    network: nn.Module, shape: Sequence[int], forward: Forward, threads: int
+) -> int:
     """Growth of this process's peak during a pass; meant for a process that did nothing else.
 
     The weights and the kernels are brought into memory before: by a pass over a small image.
@@ -152,19 +154,19 @@ def _peak_here(network: nn.Module, shape: Sequence[int], forward: Forward, threa
     image = torch.rand(*shape)
     network = copy.deepcopy(network)  # out of the pages shared with the process that sent it
     with torch.inference_mode():
-        forward(_corner(image, network), network)
+        forward(_cut_corner(image, network), network)
     with torch.inference_mode():
-        return growth(lambda: forward(image, network))
+        return measure_growth(lambda: forward(image, network))
 
 
-def _corner(image: Tensor, network: nn.Module) -> Tensor:
+def _cut_corner(image: Tensor, network: nn.Module) -> Tensor:
     """The smallest part of an image that a NestedUNet takes; all of it for any other network."""
     for axis, stride in enumerate(getattr(network, "total_stride", ()), 2):
         image = image.narrow(axis, 0, min(2 * stride, image.shape[axis]))
     return image
 
 
-def _device(network: nn.Module) -> torch.device:
+def _find_device(network: nn.Module) -> torch.device:
     return next(network.parameters()).device
 
 

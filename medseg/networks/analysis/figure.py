@@ -60,7 +60,7 @@ def draw(topology: str, depth: int, path: str | os.PathLike[str]) -> None:
     plan = TOPOLOGIES[topology](depth)
     margin = max(0.0, WIDTH - 2 * depth - 3.4) / 2
     left, right = -2.4 - margin, 2 * depth + 1.0 + margin
-    bottom, top = -_row(depth) * depth - 2.5, max(_apex(depth), RING) + 0.4
+    bottom, top = -_compute_row_height(depth) * depth - 2.5, max(_compute_apex(depth), RING) + 0.4
     figure = Figure(figsize=((right - left) * INCHES, (top - bottom) * INCHES))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(left, right), ylim=(bottom, top))
     axes.set_axis_off()
@@ -71,11 +71,11 @@ def draw(topology: str, depth: int, path: str | os.PathLike[str]) -> None:
 
 
 def _draw_plan(axes: Axes, plan: Topology) -> None:
-    levels = _pruning_levels(plan)
+    levels = _find_pruning_levels(plan)
     place = {IMAGE: (-1.4, 0.0)} | {node: _place(node, plan.depth) for node in plan.table}
     for node, inputs in plan.table.items():
         for each in inputs:
-            gaps = [_gap(end, plan.heads) for end in (each.source, node)]
+            gaps = [_compute_gap(end, plan.heads) for end in (each.source, node)]
             _draw_edge(axes, each, node, place=place, gaps=gaps)
         shade = SHADES[levels[node] - 1]
         _draw_node(axes, str(node), place[node], shade=shade, head=node in plan.heads)
@@ -83,7 +83,7 @@ def _draw_plan(axes: Axes, plan: Topology) -> None:
     _draw_legends(axes, sorted(set(levels.values())), floor=min(y for _, y in place.values()) - 0.8)
 
 
-def _pruning_levels(plan: Topology) -> dict[Node, int]:
+def _find_pruning_levels(plan: Topology) -> dict[Node, int]:
     """Smallest level L at which `prune(L)` keeps the node."""
     levels: dict[Node, int] = {}
     for level in plan.levels:
@@ -92,22 +92,22 @@ def _pruning_levels(plan: Topology) -> dict[Node, int]:
     return levels
 
 
-def _apex(steps: int) -> float:
+def _compute_apex(steps: int) -> float:
     """Height of the arc of a skip over that many columns: above the rings, fanning out."""
     return 0.7 + 0.42 * (steps - 2)
 
 
-def _row(depth: int) -> float:
+def _compute_row_height(depth: int) -> float:
     """Units from a level to the next, so that the longest arc of level 1 stays below level 0."""
-    return max(1.5, _apex(depth - 1) + RING + 0.1)
+    return max(1.5, _compute_apex(depth - 1) + RING + 0.1)
 
 
 def _place(node: Node, depth: int) -> tuple[float, float]:
     """Deeper nodes move to the right, so that the plain U-Net is a V."""
-    return node.level + 2.0 * node.column, -_row(depth) * node.level
+    return node.level + 2.0 * node.column, -_compute_row_height(depth) * node.level
 
 
-def _gap(node: Node, heads: Sequence[Node]) -> float:
+def _compute_gap(node: Node, heads: Sequence[Node]) -> float:
     """Points that an arrow keeps from the centre of a node."""
     if node == IMAGE:
         return 0.0
@@ -127,7 +127,7 @@ def _draw_edge(
     source, rise = each
     look = ENTRY if source == IMAGE else SKIP if rise == 0 else UP if rise > 0 else DOWN
     steps = node.column - source.column if rise == 0 else abs(rise)
-    bend = 0.0 if steps == 1 else _apex(steps) / steps
+    bend = 0.0 if steps == 1 else _compute_apex(steps) / steps
     axes.add_patch(
         FancyArrowPatch(
             place[source],

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from medseg.networks.output import one_tensor
+from medseg.networks.output import require_one_tensor
 
 
 class Footprint(NamedTuple):
@@ -26,7 +26,7 @@ class Footprint(NamedTuple):
     out_channels: int
 
 
-def footprint(
+def measure_footprint(
     network: nn.Module, shape: Sequence[int], *, dtype: torch.dtype = torch.float32
 ) -> Footprint:
     """The footprint of a network in eval, which is run on the meta device, where tensors are empty.
@@ -40,13 +40,13 @@ def footprint(
         TypeError: it gives anything but one tensor.
 
     Example:
-        >>> footprint(nn.Conv2d(1, 2, 3, padding=1), (1, 1, 10, 10))  # 1 + 2 channels of 400 bytes
+        >>> measure_footprint(nn.Conv2d(1, 2, 3, padding=1), (1, 1, 10, 10))  # 3 x 400 bytes
         Footprint(peak_bytes=1200, out_channels=2)
     """
     ghost = copy.deepcopy(network).to(device="meta", dtype=dtype).eval()
     image = torch.empty(tuple(shape), dtype=dtype, device="meta")
     with torch.no_grad(), _Watch(ghost, image) as watch:
-        logits = one_tensor(ghost(image))
+        logits = require_one_tensor(ghost(image))
     return Footprint(watch.most, logits.shape[1])
 
 
@@ -55,7 +55,7 @@ class _Watch(TorchDispatchMode):
 
     def __init__(self, network: nn.Module, image: Tensor) -> None:
         super().__init__()
-        self._weights = {_storage(t) for t in (*network.parameters(), *network.buffers())}
+        self._weights = {_identify_storage(t) for t in (*network.parameters(), *network.buffers())}
         self._alive: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self.most = 0
         self._count_storage(image)
@@ -74,12 +74,12 @@ class _Watch(TorchDispatchMode):
         return answer
 
     def _count_storage(self, tensor: Tensor) -> None:
-        self._alive[tensor] = _storage(tensor)
+        self._alive[tensor] = _identify_storage(tensor)
         sizes = dict(kept for kept in self._alive.values() if kept not in self._weights)
         self.most = max(self.most, sum(sizes.values()))
 
 
-def _storage(tensor: Tensor) -> tuple[int, int]:
+def _identify_storage(tensor: Tensor) -> tuple[int, int]:
     """An object that identifies the memory of a tensor, and its bytes."""
     storage = tensor.untyped_storage()
     return storage._cdata, storage.nbytes()

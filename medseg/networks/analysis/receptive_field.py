@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from medseg.networks.class_guide import ClassGuide
-from medseg.networks.output import is_window_norm, one_tensor
+from medseg.networks.output import is_window_norm, require_one_tensor
 
 MOST_VOXELS = 4096
 """Length of the longest line that is searched for the end of the receptive field."""
@@ -19,7 +19,7 @@ class WholeWindowError(ValueError):
 
 
 @torch.no_grad()
-def receptive_field(
+def measure_receptive_field(
     network: nn.Module, in_channels: int, *, stride: Sequence[int]
 ) -> tuple[int, ...]:
     """Voxels of context, per axis, beyond which no input changes an output.
@@ -45,11 +45,11 @@ def receptive_field(
         WholeWindowError: some other layer looks at the whole window, such as a global pooling.
 
     Example:
-        >>> receptive_field(nn.Conv2d(1, 1, kernel_size=5, padding=2), 1, stride=(1, 1))
+        >>> measure_receptive_field(nn.Conv2d(1, 1, kernel_size=5, padding=2), 1, stride=(1, 1))
         (2, 2)
     """
     _check_finite(network)
-    probed = _without_statistics(network)
+    probed = _copy_without_statistics(network)
     return tuple(_reach(probed, in_channels, stride, axis) for axis in range(len(stride)))
 
 
@@ -88,16 +88,16 @@ def _trace_nan(
         image = torch.zeros(1, channels, *size)
         image.select(axis + 2, place).fill_(torch.nan)
         others = [d for d in range(len(size) + 2) if d != axis + 2]
-        reached = _answer(network, image).isnan().sum(others).nonzero().flatten().tolist()
+        reached = _run_network(network, image).isnan().sum(others).nonzero().flatten().tolist()
         if not reached or reached[0] == 0 or reached[-1] == length - 1:
             return None
         furthest = max(furthest, place - reached[0], reached[-1] - place)
     return furthest
 
 
-def _answer(network: nn.Module, image: Tensor) -> Tensor:
+def _run_network(network: nn.Module, image: Tensor) -> Tensor:
     try:
-        return one_tensor(network(image))
+        return require_one_tensor(network(image))
     except RuntimeError as error:
         size = "x".join(map(str, image.shape[2:]))
         raise ValueError(
@@ -106,7 +106,7 @@ def _answer(network: nn.Module, image: Tensor) -> Tensor:
         ) from error
 
 
-def _without_statistics(network: nn.Module) -> nn.Module:
+def _copy_without_statistics(network: nn.Module) -> nn.Module:
     """A copy for evaluation on the CPU whose layers all look at a bounded neighbourhood."""
     probed = copy.deepcopy(network).float().cpu().eval()
     for module in list(probed.modules()):

@@ -24,7 +24,7 @@ def test_a_halo_cannot_be_found_without_a_network():
 
 def test_the_receptive_field_is_worked_out_once_for_a_network(monkeypatch):
     asked = []
-    monkeypatch.setattr(halo, "receptive_field", lambda *a, **k: asked.append(a) or (1, 1))
+    monkeypatch.setattr(halo, "measure_receptive_field", lambda *a, **k: asked.append(a) or (1, 1))
     network, other = nn.Conv2d(1, 1, 3, padding=1), nn.Conv2d(1, 1, 3, padding=1)
     for each in (network, network, other):
         find_halo("auto", each, in_channels=1, stride=(1, 1))

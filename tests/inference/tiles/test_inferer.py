@@ -16,7 +16,7 @@ from medseg.inference import OverlapTileInferer
 from medseg.inference.tiles import sweep
 from medseg.inference.tiles.inferer import CancelledError
 from medseg.networks import TOPOLOGIES, NestedUNet
-from medseg.networks.analysis.receptive_field import receptive_field
+from medseg.networks.analysis.receptive_field import measure_receptive_field
 from medseg.transforms.classes import label_from_logits
 
 
@@ -109,7 +109,9 @@ def test_windows_equal_the_mirrored_whole_image_where_the_halo_covers_the_recept
     halo = (28, 28, 4)[:dims]
     assert all(
         h >= f
-        for h, f in zip(halo[:2], receptive_field(network, 1, stride=[4] * dims), strict=False)
+        for h, f in zip(
+            halo[:2], measure_receptive_field(network, 1, stride=[4] * dims), strict=False
+        )
     )
     pad = [(0, 0), (0, 0), *((h, h) for h in halo)]
     whole = torch.from_numpy(np.pad(image.numpy(), pad, mode="reflect"))

@@ -11,7 +11,7 @@ from medseg.inference import OverlapTileInferer, Predictor
 from medseg.inference.tiles import memory_plan
 from medseg.inference.tiles.memory_plan import network_bytes, parse_bytes
 from medseg.networks import NestedUNet
-from medseg.networks.analysis.footprint import footprint
+from medseg.networks.analysis.footprint import measure_footprint
 
 MIB = 2**20
 
@@ -41,7 +41,7 @@ def test_blending_takes_a_slab_whatever_the_length(network):
 def test_the_network_takes_its_tensors_and_their_workspace(network):
     image = torch.zeros(1, 1, 64, 32, 32)
     found = OverlapTileInferer((32, 32, 32), halo=0, batch_size=2).plan(image, network)
-    tensors = footprint(network, (2, 1, 32, 32, 32)).peak_bytes
+    tensors = measure_footprint(network, (2, 1, 32, 32, 32)).peak_bytes
     assert found.network_bytes == pytest.approx(2.2 * tensors, rel=1e-6)
 
 

@@ -7,7 +7,7 @@ from monai.inferers import SimpleInferer
 from torch import nn
 
 from medseg.networks import NestedUNet
-from medseg.networks.analysis.cost import measure, multiply_adds, peak_bytes
+from medseg.networks.analysis.cost import measure, measure_peak_bytes, multiply_adds
 
 
 class Enlarge(nn.Module):
@@ -53,7 +53,7 @@ def test_each_deeper_level_costs_more_parameters_and_multiply_adds():
 
 def test_the_peak_is_what_a_pass_holds_at_once():
     mib = 2**20
-    peak = peak_bytes(Enlarge(64), (1, 1, 512, 512), forward=SimpleInferer())
+    peak = measure_peak_bytes(Enlarge(64), (1, 1, 512, 512), forward=SimpleInferer())
     assert 1.9 * 64 * mib < peak < 2.2 * 64 * mib  # 64 maps of 1 MiB, repeated, then added to
 
 
@@ -61,7 +61,7 @@ def test_neither_weights_nor_kernels_count_in_the_peak():
     network = NestedUNet(2, 1, 1, channels=(16, 32, 512), norm="batch").eval()
     weights = sum(p.numel() * 4 for p in network.parameters())
     assert weights > 9 * 2**20
-    assert peak_bytes(network, (1, 1, 16, 16), forward=SimpleInferer()) < weights / 4
+    assert measure_peak_bytes(network, (1, 1, 16, 16), forward=SimpleInferer()) < weights / 4
 
 
 def test_networks_are_timed_in_turns_and_the_first_turn_does_not_count():

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from medseg.networks import TOPOLOGIES, draw
-from medseg.networks.analysis.figure import _pruning_levels
+from medseg.networks.analysis.figure import _find_pruning_levels
 
 pytest.importorskip("matplotlib")
 
@@ -26,13 +26,13 @@ def test_an_svg_is_the_same_on_every_run(tmp_path):
 
 
 def test_shades_are_the_level_of_the_first_network_that_holds_the_node():
-    levels = _pruning_levels(TOPOLOGIES["unet_plusplus"](4))
+    levels = _find_pruning_levels(TOPOLOGIES["unet_plusplus"](4))
     assert all(level == max(1, i + j) for (i, j), level in levels.items())
-    assert set(_pruning_levels(TOPOLOGIES["unet"](4)).values()) == {4}
+    assert set(_find_pruning_levels(TOPOLOGIES["unet"](4)).values()) == {4}
 
 
 def test_shades_of_unet_3plus_start_at_the_first_level_that_can_be_kept():
-    levels = _pruning_levels(TOPOLOGIES["unet_3plus"](4))
+    levels = _find_pruning_levels(TOPOLOGIES["unet_3plus"](4))
     assert {str(node): level for node, level in levels.items() if level > 1} == {
         "X(2,2)": 2,
         "X(1,3)": 3,
