@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,9 @@ logger = logging.getLogger(__name__)
 class WritePreviewd(MapTransform):
     """Writes `<output_dir>/<case>.png`: planes of the image with the classes of the label map.
 
-    Place it behind `WriteLabelMapd`, so that a case that is interrupted leaves no preview alone. It
-    draws the voxels that were written, over the image, which is read again from its file: outlines
-    and volumes are those of the label map, whatever grid the network saw. See `draw_preview`.
+    It draws the voxels that `WriteLabelMapd` writes, over the image, which is read again from its
+    file: outlines and volumes are those of the label map, whatever grid the network saw. See
+    `draw_preview`.
 
     Args:
         keys: key of the label map, (1, I, J, K), already brought back to the source grid.
@@ -53,6 +53,9 @@ class WritePreviewd(MapTransform):
             Without either, the lowest and the highest value.
         modality: "CT" has its window named in HU.
         made_by: the bundle and its version, as the preview states them.
+        first: writes the label map. It is called when the preview is drawn and before the preview
+            takes its place, so that no preview is there alone, and no label map whose preview
+            cannot be drawn.
         image_key: the image as it went into the network; its meta data know the file and its grid.
 
     Raises:
@@ -73,6 +76,7 @@ class WritePreviewd(MapTransform):
         percentiles: Sequence[float] | None = None,
         modality: str = "",
         made_by: str = "",
+        first: Callable[[dict[Hashable, Any]], Any] | None = None,
         image_key: str = "image",
     ) -> None:
         super().__init__(keys)
@@ -85,6 +89,7 @@ class WritePreviewd(MapTransform):
         self.percentiles = percentiles
         self.unit = "HU" if modality == "CT" else ""
         self.made_by = made_by
+        self.first = first
         self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -95,9 +100,7 @@ class WritePreviewd(MapTransform):
             label = class_indices(data[key], name=path.name)
             about = About(str(data["case"]), self.made_by, notes=notes_of(image))
             drawn = self._draw(image, label, about)
-            with whole(path) as partial:
-                drawn.save(partial)
-            logger.info("preview: %s", path)
+            _write(drawn, path, dict(data), first=self.first)
         return dict(data)
 
     def _draw(self, image: MetaTensor, label: np.ndarray, about: About) -> Image.Image:
@@ -117,8 +120,7 @@ class WritePreviewd(MapTransform):
 class WritePicturePreviewd(MapTransform):
     """Writes `<output_dir>/<case>.png`: the picture with the classes on top, see `draw_picture`.
 
-    Place it behind `WritePictureLabeld`, so that a case that is interrupted leaves no preview
-    alone. The picture is read again from its file and drawn at its own size, whatever went into the
+    The picture is read again from its file and drawn at its own size, whatever went into the
     network. Its brightest pixels are drawn white, so that fluorescence is seen; grey of more than 8
     bits is drawn from its 1st to its 99th percentile.
 
@@ -128,6 +130,9 @@ class WritePicturePreviewd(MapTransform):
         classes: the foreground classes in order: their names, or each with the label values that
             it gathers, so that a region is counted with those within it.
         made_by: the bundle and its version, as the preview states them.
+        first: writes the label map. It is called when the preview is drawn and before the preview
+            takes its place, so that no preview is there alone, and no label map whose preview
+            cannot be drawn.
         image_key: the picture as it went into the network; its meta data know the file.
 
     Raises:
@@ -142,12 +147,14 @@ class WritePicturePreviewd(MapTransform):
         *,
         classes: Sequence[str] | Classes,
         made_by: str = "",
+        first: Callable[[dict[Hashable, Any]], Any] | None = None,
         image_key: str = "image",
     ) -> None:
         super().__init__(keys)
         self.output_dir = Path(output_dir)
         self.classes = classes
         self.made_by = made_by
+        self.first = first
         self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -164,10 +171,23 @@ class WritePicturePreviewd(MapTransform):
                 window=describe_picture_range(low, high),
                 about=About(str(data["case"]), self.made_by, notes=notes_of(image)),
             )
-            with whole(path) as partial:
-                drawn.save(partial)
-            logger.info("preview: %s", path)
+            _write(drawn, path, dict(data), first=self.first)
         return dict(data)
+
+
+def _write(
+    drawn: Image.Image,
+    path: Path,
+    data: dict[Hashable, Any],
+    *,
+    first: Callable[[dict[Hashable, Any]], Any] | None,
+) -> None:
+    """Write a preview; `first` runs when it is on the disk and has not taken its place yet."""
+    with whole(path) as partial:
+        drawn.save(partial)
+        if first is not None:
+            first(data)
+    logger.info("preview: %s", path)
 
 
 def _read_again(image: MetaTensor, reader: ImageReader) -> np.ndarray:

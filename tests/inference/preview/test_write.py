@@ -20,6 +20,7 @@ from scipy import ndimage
 from medseg.inference import RestoreLabeld, WriteLabelMapd, WritePicturePreviewd, WritePreviewd
 from medseg.inference.preview.overlay import COLOURS
 from medseg.inference.preview.write import measure_limits
+from medseg.ingest import IngestError
 from medseg.ingest.pictures.load import PictureReader
 from medseg.ingest.reader import VolumeReader
 
@@ -173,6 +174,38 @@ def test_a_file_that_is_another_image_by_now_is_refused(tmp_path, noise):
     save(np.zeros((4, 5, 6), np.float32), RAS, tmp_path / "image.nii.gz")
     with pytest.raises(ValueError, match=r"image\.nii\.gz has the shape \(4, 5, 6\) and had"):
         WritePreviewd("pred", tmp_path / "out", classes=["liver"])(case)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_label_map_takes_its_place_before_the_preview_and_after_it_is_drawn(tmp_path, noise):
+    seen = []
+
+    class Note:
+        def __call__(self, data):
+            seen.extend(path.name for path in (tmp_path / "out").rglob("*.png"))
+            assert not (tmp_path / "out" / "a.png").exists()
+            WriteLabelMapd("pred", tmp_path / "out")(data)
+
+    WritePreviewd("pred", tmp_path / "out", classes=["liver"], first=Note())(case_of(noise(RAS)))
+    assert len(seen) == 1  # the drawn preview, in its folder beside its place
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.nii.gz", "a.png"]
+
+
+def test_a_label_map_that_cannot_be_written_leaves_no_preview(tmp_path, noise):
+    def fail(data):
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        WritePreviewd("pred", tmp_path / "out", classes=["liver"], first=fail)(case_of(noise(RAS)))
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_preview_that_cannot_be_drawn_leaves_no_label_map(tmp_path, noise):
+    case = case_of(noise(RAS))
+    (tmp_path / "image.nii.gz").unlink()
+    write = WriteLabelMapd("pred", tmp_path / "out")
+    with pytest.raises(IngestError, match="no such file"):
+        WritePreviewd("pred", tmp_path / "out", classes=["liver"], first=write)(case)
     assert not (tmp_path / "out").exists()
 
 
