@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from medseg.base.memory import keep_freed_pages, measure_resident_peak
 from medseg.inference import OverlapTileInferer, Predictor
-from medseg.inference.predictor.precision import fastest_precision
+from medseg.inference.predictor.precision import find_fastest_precision
 from medseg.networks import NestedUNet, to_device
 from medseg.networks.analysis.cost import multiply_adds
 
@@ -176,7 +176,7 @@ def build(dims: int, way: str, weights: str | None, *, training: bool) -> nn.Mod
 
 def precision_of(way: str) -> torch.dtype:
     """What a way computes in: MONAI as documented in float32, all else in what pays on this CPU."""
-    return torch.float32 if way in (STOCK, AGAIN) else fastest_precision("cpu")
+    return torch.float32 if way in (STOCK, AGAIN) else find_fastest_precision("cpu")
 
 
 @torch.inference_mode()

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from medseg.base.class_values import Classes
 from medseg.base.memory import keep_freed_pages
 from medseg.inference import Predictor
-from medseg.inference.predictor.backends import BACKENDS, is_installed, offered_precisions
+from medseg.inference.predictor.backends import BACKENDS, is_installed, list_precisions
 from medseg.inference.predictor.fold_norms import fold_batch_norm
 from medseg.networks import NestedUNet, load_weights, to_device
 from medseg.networks.analysis.cost import multiply_adds
@@ -84,7 +84,7 @@ def times(dims: int, device: torch.device, rounds: int) -> dict[str, Any]:
         first[name] = time.perf_counter() - started
     seconds = in_turn(passes, rounds)
     flop = 2 * multiply_adds(network, shape)
-    kinds = offered_precisions("eager", device)
+    kinds = list_precisions("eager", device)
     rates = {str(kind).removeprefix("torch."): matrix_gflops(kind, device) for kind in kinds}
     rows = {
         name: {
@@ -121,7 +121,7 @@ def predictors(network: nn.Module, device: torch.device) -> dict[str, Callable[[
         (backend, str(precision).removeprefix("torch."))
         for backend in BACKENDS
         if is_installed(backend, device.type)
-        for precision in offered_precisions(backend, device)
+        for precision in list_precisions(backend, device)
     ]
     return {
         f"{backend}, {name}": partial(Predictor, network, device, backend=backend, precision=name)

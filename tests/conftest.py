@@ -40,7 +40,7 @@ def _eager_unless_marked(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     """Keeps OpenVINO out of the processes of all other tests: some of these have died of it."""
     predictor = sys.modules.get("medseg.inference.predictor.predictor")
     if predictor is not None and request.node.get_closest_marker("openvino") is None:
-        monkeypatch.setattr(predictor, "_fastest", lambda offered: "eager")
+        monkeypatch.setattr(predictor, "_choose_fastest", lambda offered: "eager")
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from monai.inferers import Inferer
 from torch import Tensor, nn
 
 from medseg.inference import OverlapTileInferer, Predictor
-from medseg.inference.predictor.backends import BACKENDS, is_installed, offered_precisions
+from medseg.inference.predictor.backends import BACKENDS, is_installed, list_precisions
 from medseg.ingest import load
 from medseg.networks import load_weights
 
@@ -23,7 +23,7 @@ OFFERED = [
     (backend, str(precision).removeprefix("torch."))
     for backend in BACKENDS
     if is_installed(backend)
-    for precision in offered_precisions(backend, CPU)
+    for precision in list_precisions(backend, CPU)
 ]
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from medseg.inference.predictor.backends import is_installed, offered_precisions
+from medseg.inference.predictor.backends import is_installed, list_precisions
 
 CPU = torch.device("cpu")
 CHANNELS = (32, 32, 64, 128, 256)
@@ -15,7 +15,7 @@ BACKENDS = [
     (backend, str(precision).removeprefix("torch."))
     for backend in ("eager", "openvino")
     if is_installed(backend)
-    for precision in offered_precisions(backend, CPU)
+    for precision in list_precisions(backend, CPU)
 ]
 NETWORKS = [
     ("unet_plusplus", "batch", (1, 1, 96, 96, 96), 2),
@@ -29,7 +29,7 @@ NETWORKS = [
 PRELUDE = """
 import json, sys, torch
 from medseg.inference import OverlapTileInferer, Predictor
-from medseg.inference.tiles.memory_plan import network_bytes
+from medseg.inference.tiles.memory_plan import estimate_network_bytes
 from medseg.base.memory import keep_freed_pages
 from medseg.networks import NestedUNet
 
@@ -47,7 +47,7 @@ options = {"channels": channels, "topology": topology, "norm": norm}
 network = NestedUNet(len(shape) - 2, 1, classes, **options).eval()
 run = Predictor(network, "cpu", backend=backend, precision=precision)
 image = torch.rand(shape)
-planned = network_bytes(run, shape)[0]
+planned = estimate_network_bytes(run, shape)[0]
 if backend == "openvino":
     import openvino  # a library, not the work
 open("/proc/self/clear_refs", "w").write("5")

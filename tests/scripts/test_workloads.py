@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from medseg.inference.predictor.precision import fastest_precision
+from medseg.inference.predictor.precision import find_fastest_precision
 from medseg.networks import NestedUNet
 from medseg.networks.analysis.cost import multiply_adds
 
@@ -70,7 +70,7 @@ def test_the_ways_differ_in_what_they_say_they_do(workloads):
     )
     assert [w.is_contiguous() for w in (stock, tuned, ours)] == [True, False, False]
     assert workloads.precision_of(workloads.STOCK) == torch.float32
-    assert workloads.precision_of(workloads.TUNED) == fastest_precision("cpu")
+    assert workloads.precision_of(workloads.TUNED) == find_fastest_precision("cpu")
     assert workloads.ours(slices).tiling.slices == 2
     assert workloads.ours(crop, skip=0).tiling.skip == 0
 

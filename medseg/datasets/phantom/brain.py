@@ -93,7 +93,7 @@ def draw(rng: np.random.Generator, size: int, *, number: int) -> Slice:
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     brain = _draw_head(rng, x, y)
     centre, radii = _draw_outline(rng)
-    outside = _level(centre, radii, x, y)
+    outside = _measure_level(centre, radii, x, y)
     mask = outside < 1
     image = brain * (1 - rng.uniform(0, 0.35) * np.exp(-np.clip(outside - 1, 0, None) / 0.35))
     core = outside < rng.choice([0.0, 0.5])
@@ -142,7 +142,7 @@ def _draw_outline(rng: np.random.Generator) -> tuple[Array, Array]:
     return depth * np.array([np.cos(angle), np.sin(angle)]), radii
 
 
-def _level(centre: Array, radii: Array, x: Array, y: Array) -> Array:
+def _measure_level(centre: Array, radii: Array, x: Array, y: Array) -> Array:
     """How far a point is from the centre, as a part of the radius there."""
     dx, dy = x - centre[0], y - centre[1]
     directions = np.linspace(0, 2 * np.pi, BORDER_POINTS, endpoint=False)

@@ -237,7 +237,7 @@ def _add_outlines(
     hole: bool,
 ) -> None:
     i, j, k = scan.hole
-    for z, plane in _planes(mask):
+    for z, plane in _list_planes(mask):
         if hole and z == k:
             plane = plane.copy()
             plane[i, j] = True
@@ -247,7 +247,7 @@ def _add_outlines(
         _add_roi(nodule, diamond, headers[k], inclusion=False)
 
 
-def _planes(mask: Mask) -> Iterator[tuple[int, Mask]]:
+def _list_planes(mask: Mask) -> Iterator[tuple[int, Mask]]:
     for z in np.flatnonzero(mask.any(axis=(0, 1))):
         yield int(z), mask[:, :, z]
 

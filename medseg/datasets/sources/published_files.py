@@ -122,7 +122,7 @@ class PublishedFiles:
                 name=f"{self.name}/{file}",
                 files=_sort_files(archive.namelist()),
                 content=partial(_read_member, archive),
-                directory=partial(_recorded_checksum, archive),
+                directory=partial(_find_recorded_checksum, archive),
             )
 
     def find_stems(self, folder: str, *, first: str) -> dict[str, str]:
@@ -238,7 +238,9 @@ def open_published(
         content = partial(_read_member, archive, most_bytes=most_bytes)
         files = _sort_files(archive.namelist())
         _warn_of_unread_pictures(name, files)
-        yield PublishedFiles(name, files, content, damaged, partial(_recorded_checksum, archive))
+        yield PublishedFiles(
+            name, files, content, damaged, partial(_find_recorded_checksum, archive)
+        )
 
 
 def _warn_of_unread_pictures(name: str, files: Iterable[str], odd: Iterable[str] = ()) -> None:
@@ -261,7 +263,7 @@ def _read_member(archive: zipfile.ZipFile, file: str, *, most_bytes: int = MOST_
     return archive.read(file)
 
 
-def _recorded_checksum(archive: zipfile.ZipFile, file: str) -> tuple[int, int]:
+def _find_recorded_checksum(archive: zipfile.ZipFile, file: str) -> tuple[int, int]:
     member = archive.getinfo(file)
     return member.file_size, member.CRC
 

@@ -206,7 +206,7 @@ class CheckImaged(MapTransform):
         if why is None and not found.refusals:
             is_trunk = bool({ABDOMEN, CHEST} & set(self.body_part))
             doubts.append(doubt_edges(grid.spacing_mm, is_trunk=is_trunk))
-            body = measure_body(values[0], _spacing_mm(image)) if values.size else None
+            body = measure_body(values[0], _find_spacing_mm(image)) if values.size else None
             if body is not None:
                 why, doubt = judge_body(body, is_trunk=is_trunk)
                 doubts.append(doubt)
@@ -245,7 +245,7 @@ class CheckImaged(MapTransform):
         share = measure_lung_share(values[0])
         if share <= LUNG_SHARE_OF_ABDOMEN:
             return
-        height = _height_mm(image)
+        height = _find_height_mm(image)
         what = f"every slice shows lung, {share:.0%} of the body and more"
         if height >= WHOLE_CHEST_MM:
             found.refusals.append(
@@ -269,13 +269,13 @@ class CheckImaged(MapTransform):
         )
 
 
-def _spacing_mm(image: Tensor) -> list[float]:
+def _find_spacing_mm(image: Tensor) -> list[float]:
     """The edges of a volume's voxels along its axes; 1 where they are not known."""
     affine = image.affine if isinstance(image, MetaTensor) else np.eye(4)
     steps: list[float] = np.linalg.norm(np.asarray(affine, dtype=float)[:3, :3], axis=0).tolist()
     return steps
 
 
-def _height_mm(image: Tensor) -> float:
+def _find_height_mm(image: Tensor) -> float:
     """The length of a volume along its last axis."""
-    return _spacing_mm(image)[2] * image.shape[-1]
+    return _find_spacing_mm(image)[2] * image.shape[-1]

@@ -37,7 +37,7 @@ def check_names(cases: Sequence[Case], source: Path) -> None:
         raise ValueError(f"two cases in {source} are named {', '.join(twice)}: rename one of them")
 
 
-def cases_to_do(
+def select_cases(
     cases: Sequence[Case],
     output_dir: Path,
     *,

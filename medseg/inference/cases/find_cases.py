@@ -8,7 +8,7 @@ from medseg.base.arguments import require_bool
 from medseg.base.files import check_apart
 from medseg.base.path_keys import require_path
 from medseg.base.text import LeftOut
-from medseg.inference.cases.existing import Case, cases_to_do, check_existing, check_names
+from medseg.inference.cases.existing import Case, check_existing, check_names, select_cases
 from medseg.inference.outputs.source import case_name
 from medseg.ingest import IngestError
 from medseg.ingest.dicom.read_slices import read_header
@@ -48,7 +48,7 @@ def find_cases(
         path: a volume or DICOM file, a DICOM folder, or a folder of cases.
         output_dir: where each case's label map `<case>.nii.gz` and preview `<case>.png` will be
             written.
-        existing: what outputs that are there already mean, see `cases_to_do`.
+        existing: what outputs that are there already mean, see `select_cases`.
         probabilities: whether `ProbabilityFiles` will write there too. "skip" leaves a case that
             has its label map as it is, and warns of those that have no probabilities.
 
@@ -58,7 +58,7 @@ def find_cases(
         TypeError: `path` is no path, or `probabilities` is neither true nor false.
         ValueError: a picture, a folder without a case, DICOM beside volume files, two cases of one
             name, an unknown `existing`, an `output_dir` that is `path`, or outputs that are in the
-            way, see `cases_to_do`.
+            way, see `select_cases`.
     """
     if existing is not None:
         check_existing(existing)
@@ -72,11 +72,11 @@ def find_cases(
     target = None if output_dir is None else Path(output_dir)
     if target is not None:
         check_apart(target, source)
-    cases = [{"case": case_name(p), "image": str(p)} for p in _images(source, target)]
+    cases = [{"case": case_name(p), "image": str(p)} for p in _find_images(source, target)]
     check_names(cases, source)
     if target is None:
         return cases
-    return cases_to_do(
+    return select_cases(
         cases,
         target,
         existing=existing,
@@ -87,7 +87,7 @@ def find_cases(
     )
 
 
-def _images(source: Path, target: Path | None) -> list[Path]:
+def _find_images(source: Path, target: Path | None) -> list[Path]:
     """The paths of the cases, see `find_cases`, without the folder of the outputs."""
     if not os.path.isdir(source):
         if is_picture_file(source):

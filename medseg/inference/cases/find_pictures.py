@@ -7,7 +7,7 @@ from pathlib import Path
 from medseg.base.files import check_apart
 from medseg.base.path_keys import require_path
 from medseg.base.text import LeftOut
-from medseg.inference.cases.existing import Case, cases_to_do, check_existing, check_names
+from medseg.inference.cases.existing import Case, check_existing, check_names, select_cases
 from medseg.inference.cases.find_cases import is_dicom
 from medseg.inference.outputs.instances import SUFFIX, SUFFIX_OF_MANY
 from medseg.ingest.formats import (
@@ -41,7 +41,7 @@ def find_pictures(
         path: a PNG, JPEG, TIFF or BMP file, or a folder of such.
         output_dir: where each case's label map `<case>_label.png`, its preview `<case>.png` and
             maybe its objects, see `WriteInstancesd`, will be written.
-        existing: what outputs that are there already mean, see `cases_to_do`.
+        existing: what outputs that are there already mean, see `select_cases`.
         objects: whether the objects will be written.
 
     Raises:
@@ -49,7 +49,7 @@ def find_pictures(
         OSError: `output_dir` cannot be written.
         TypeError: `path` is no path.
         ValueError: no picture, by its name; two pictures of one name; an unknown `existing`; an
-            `output_dir` that is `path`; or outputs that are in the way, see `cases_to_do`.
+            `output_dir` that is `path`; or outputs that are in the way, see `select_cases`.
 
     Example:
         >>> find_pictures("slides", output_dir="masks")  # doctest: +SKIP
@@ -63,14 +63,14 @@ def find_pictures(
             f"no such file or folder: {source.absolute()} (a picture or a folder of pictures is "
             "needed)"
         )
-    cases = [{"case": p.stem, "image": str(p)} for p in _pictures(source)]
+    cases = [{"case": p.stem, "image": str(p)} for p in _find_pictures(source)]
     if output_dir is None:
         check_names(cases, source)
         return cases
     target = Path(output_dir)
     check_apart(target, source)
     check_names(cases, source)
-    return cases_to_do(
+    return select_cases(
         cases,
         target,
         existing=existing,
@@ -81,11 +81,11 @@ def find_pictures(
     )
 
 
-def _pictures(source: Path) -> list[Path]:
+def _find_pictures(source: Path) -> list[Path]:
     """The picture files of a folder, or the file itself if it is one."""
     if not os.path.isdir(source):
         if not is_picture_file(source):
-            raise ValueError(f"{source.absolute()} is {_kind(source)}: {_NEEDED}")
+            raise ValueError(f"{source.absolute()} is {_describe_kind(source)}: {_NEEDED}")
         return [source]
     entries = sorted(source.iterdir())
     entries = [p for p in entries if not is_macos_copy(p)]
@@ -94,7 +94,7 @@ def _pictures(source: Path) -> list[Path]:
     found = [p for p in entries if is_picture_file(p)]
     others = [p for p in entries if p not in found]
     if not found:
-        what = f", {others[0].name} is {_kind(others[0])}" if others else ""
+        what = f", {others[0].name} is {_describe_kind(others[0])}" if others else ""
         raise ValueError(f"{source.absolute()} holds no picture{what}: {_NEEDED}")
     left = LeftOut()
     left.add("with a hidden name", (p.name for p in hidden if is_picture_file(p)))
@@ -104,7 +104,7 @@ def _pictures(source: Path) -> list[Path]:
     return sorted(found, key=lambda picture: picture.stem)
 
 
-def _kind(path: Path) -> str:
+def _describe_kind(path: Path) -> str:
     """What a path is that is not a picture, in words."""
     if os.path.isdir(path):
         return "a folder"

@@ -45,7 +45,7 @@ class ReadAhead:
         self._reading = None
         wait([reading])
         item = reading.result()
-        self._size = _size(item)
+        self._size = _measure_size(item)
         return item
 
     def read_on(self, *, beside: int = 0) -> None:
@@ -86,7 +86,7 @@ def _read(dataset: Dataset, index: int, reading: Future) -> None:
         reading.set_exception(error)
 
 
-def _size(item: Any) -> int:
+def _measure_size(item: Any) -> int:
     """Bytes of the tensors of an item."""
     values = item.values() if isinstance(item, Mapping) else [item]
     return sum(v.numel() * v.element_size() for v in values if isinstance(v, Tensor))

@@ -23,7 +23,7 @@ from medseg.base.errors import (
 from medseg.base.text import count_noun, shorten_list
 from medseg.base.watch import Watch
 from medseg.inference.cases.read_ahead import ReadAhead
-from medseg.inference.tiles.memory_plan import Plan, device_of
+from medseg.inference.tiles.memory_plan import Plan, find_device
 from medseg.inference.tiles.sweep import CancelledError
 
 logger = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> None:
     # else Ignite takes the generator of a run that failed up again, and the next case is not run
     evaluator.interrupt_resume_enabled = False
     item = reader.next()
-    reader.read_on(beside=_needed_bytes(evaluator, item))
+    reader.read_on(beside=_estimate_needed_bytes(evaluator, item))
     evaluator.data_loader = [list_data_collate([item])]
     del item
     evaluator.state.epoch_length = 1
@@ -153,18 +153,18 @@ def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> None:
         raise RuntimeError(f"the engine ran {evaluator.state.iteration} batches of the case, not 1")
 
 
-def _needed_bytes(evaluator: SupervisedEvaluator, item: Mapping[str, Any]) -> int:
+def _estimate_needed_bytes(evaluator: SupervisedEvaluator, item: Mapping[str, Any]) -> int:
     """Bytes of this computer's memory that the inferer will take for an item; 0 without a plan."""
     if not hasattr(evaluator.inferer, "plan"):
         return 0
     plan = _plan(evaluator.inferer, evaluator.network, item["image"])
-    at = device_of(evaluator.network)
+    at = find_device(evaluator.network)
     return plan.needed_bytes if plan is not None and (at is None or at.type == "cpu") else 0
 
 
 def _plan(inferer: Any, network: Any, image: Tensor) -> Plan | None:
     """The plan for an image of a dataset, on the device of the network."""
-    return inferer.plan(image[None].to(device_of(network) or image.device), network)
+    return inferer.plan(image[None].to(find_device(network) or image.device), network)
 
 
 @contextmanager

@@ -29,9 +29,9 @@ from medseg.networks.nested import NestedUNet
 Run = Callable[[Tensor], Tensor]
 
 
-def eager(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
+def prepare_eager(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
     """PyTorch as it comes: batch norm folded, autocast, laid out as `to_device` does."""
-    return _autocast(to_device(fold_batch_norm(network), device), device, precision)
+    return _use_autocast(to_device(fold_batch_norm(network), device), device, precision)
 
 
 def compile_network(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
@@ -43,7 +43,7 @@ def compile_network(network: nn.Module, device: torch.device, precision: torch.d
     """
     mode = "reduce-overhead" if device.type == "cuda" else None
     fast = torch.compile(to_device(fold_batch_norm(network), device), mode=mode, dynamic=False)
-    run = _autocast(fast, device, precision)
+    run = _use_autocast(fast, device, precision)
     if device.type != "cuda":
         return run
     return lambda images: run(images).clone()  # a CUDA graph writes its next answer to that place
@@ -94,7 +94,7 @@ class OpenVino:
         self._request = None  # its memory goes first
         model = self._model.clone()
         model.reshape(list(shape))
-        compiled_model = _core().compile_model(model, "CPU", self.settings)
+        compiled_model = _get_core().compile_model(model, "CPU", self.settings)
         self._request, self.shape = compiled_model.create_infer_request(), tuple(shape)
 
 
@@ -120,13 +120,13 @@ class OnnxRuntime:
 
     def __call__(self, images: Tensor) -> Tensor:
         if isinstance(self._session, nn.Module):
-            self._session = _session(cast(NestedUNet, self._session))
+            self._session = _open_session(cast(NestedUNet, self._session))
         given = images.detach().float().cpu().contiguous().numpy()
         return torch.from_numpy(self._session.run(None, {"image": given})[0]).to(images.device)
 
 
 BACKENDS: dict[str, Callable[[nn.Module, torch.device, torch.dtype], Run]] = {
-    "eager": eager,
+    "eager": prepare_eager,
     "compile": compile_network,
     "openvino": OpenVino,
     "onnxruntime": OnnxRuntime,
@@ -151,13 +151,13 @@ NEEDS = {
 """What a backend needs that PyTorch does not bring, and how to get it."""
 
 
-def offered_precisions(backend: str, device: torch.device) -> tuple[torch.dtype, ...]:
+def list_precisions(backend: str, device: torch.device) -> tuple[torch.dtype, ...]:
     """What a backend computes in on this machine's device; nothing where it does not run there.
 
     OpenVINO takes bfloat16 for a hint: a CPU without it in hardware would compute in float32.
 
     Example:
-        >>> offered_precisions("onnxruntime", torch.device("cpu"))
+        >>> list_precisions("onnxruntime", torch.device("cpu"))
         (torch.float32,)
     """
     offered = PRECISIONS.get((backend, device.type), ())
@@ -176,14 +176,14 @@ def is_installed(backend: str, kind: str = "cpu") -> bool:
 
 
 @cache
-def _core() -> Any:
+def _get_core() -> Any:
     """OpenVINO's core, one for the process: its libraries are unloaded with the last core."""
     import openvino
 
     return openvino.Core()
 
 
-def _autocast(network: Run, device: torch.device, precision: torch.dtype) -> Run:
+def _use_autocast(network: Run, device: torch.device, precision: torch.dtype) -> Run:
     """Run a network in the precision on the device, and return logits on the images' device."""
 
     def run(images: Tensor) -> Tensor:
@@ -194,7 +194,7 @@ def _autocast(network: Run, device: torch.device, precision: torch.dtype) -> Run
     return run
 
 
-def _session(network: NestedUNet) -> Any:
+def _open_session(network: NestedUNet) -> Any:
     """ONNX Runtime's session of a network."""
     import onnxruntime
 

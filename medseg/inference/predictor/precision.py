@@ -56,13 +56,13 @@ def gains_by_bfloat16(device: str | torch.device) -> bool:
     return kind == "cpu" and bool(_CPU_BFLOAT16_FLAGS & list_cpu_features())
 
 
-def fastest_precision(device: str | torch.device) -> torch.dtype:
+def find_fastest_precision(device: str | torch.device) -> torch.dtype:
     """What to infer in: bfloat16 or else float16 where the device gains by it, or else float32.
 
     Not for training: gradients in float16 need their loss scaled, see `MixedPrecisionInferer`.
 
     Example:
-        >>> fastest_precision("meta")
+        >>> find_fastest_precision("meta")
         torch.float32
     """
     if gains_by_bfloat16(device):

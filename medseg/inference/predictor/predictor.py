@@ -15,9 +15,9 @@ from medseg.inference.predictor.backends import (
     PRECISIONS,
     Run,
     is_installed,
-    offered_precisions,
+    list_precisions,
 )
-from medseg.inference.predictor.precision import fastest_precision
+from medseg.inference.predictor.precision import find_fastest_precision
 from medseg.networks.device import require_device
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,8 @@ class Predictor:
             )
         self.origin = network
         self.device = require_device(device)
-        self.backend = _backend(backend, self.device)
-        self.precision = _precision(precision, self.backend, self.device)
+        self.backend = _choose_backend(backend, self.device)
+        self.precision = _choose_precision(precision, self.backend, self.device)
         self._run: Run = BACKENDS[self.backend](network, self.device, self.precision)
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class PredictorInferer(Inferer):
         super().__init__()
         self.inferer = inferer
         self.device = require_device(device)
-        self.backend = _backend(backend, self.device)
+        self.backend = _choose_backend(backend, self.device)
         self.precision = AUTO if require_bool(enabled, "mixed_precision") else "float32"
         self._predictors = CachedPerWeights(self._make)
 
@@ -179,7 +179,7 @@ class CachedPerWeights(Generic[Made]):
         return self._last[2]
 
 
-def layers_of(network: Callable[..., Tensor]) -> nn.Module | None:
+def find_layers(network: Callable[..., Tensor]) -> nn.Module | None:
     """The module whose layers a network has; of a `Predictor`, the one it was made from.
 
     None where there is none, as for a plain function.
@@ -188,7 +188,7 @@ def layers_of(network: Callable[..., Tensor]) -> nn.Module | None:
     return origin if isinstance(origin, nn.Module) else None
 
 
-def _backend(name: str, device: torch.device) -> str:
+def _choose_backend(name: str, device: torch.device) -> str:
     offered = [backend for backend in BACKENDS if (backend, device.type) in PRECISIONS]
     if not offered:
         kinds = dict.fromkeys(kind for _, kind in PRECISIONS)
@@ -196,7 +196,7 @@ def _backend(name: str, device: torch.device) -> str:
             f"no backend runs on device {str(device)!r}: pass a device of {' or '.join(kinds)}"
         )
     if name == AUTO:
-        return _fastest(offered)
+        return _choose_fastest(offered)
     check_choice("backend", name, (AUTO, *BACKENDS))
     if name not in offered:
         raise ValueError(
@@ -208,14 +208,14 @@ def _backend(name: str, device: torch.device) -> str:
     return name
 
 
-def _fastest(offered: Sequence[str]) -> str:
+def _choose_fastest(offered: Sequence[str]) -> str:
     return "openvino" if "openvino" in offered and is_installed("openvino") else "eager"
 
 
-def _precision(name: str, backend: str, device: torch.device) -> torch.dtype:
-    offered = offered_precisions(backend, device)
+def _choose_precision(name: str, backend: str, device: torch.device) -> torch.dtype:
+    offered = list_precisions(backend, device)
     if name == AUTO:
-        fastest = fastest_precision(device)
+        fastest = find_fastest_precision(device)
         return fastest if fastest in offered else torch.float32
     names = {str(kind).removeprefix("torch."): kind for kind in offered}
     if name not in names:

@@ -160,7 +160,7 @@ class ProbabilityFile:
 
 
 @contextmanager
-def probability_file(
+def open_probability_file(
     path: str | os.PathLike, canvas: Canvas, **options: Any
 ) -> Iterator[ProbabilityFile]:
     """A `ProbabilityFile` that is at `path` once the block has ended without an error."""

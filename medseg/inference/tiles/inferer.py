@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from medseg.base.class_values import Classes
 from medseg.inference.outputs.source import files_of
-from medseg.inference.predictor.predictor import CachedPerWeights, layers_of
-from medseg.inference.tiles.canvas import Canvas, LabelCanvas, LogitsCanvas, probability_file
+from medseg.inference.predictor.predictor import CachedPerWeights, find_layers
+from medseg.inference.tiles.canvas import Canvas, LabelCanvas, LogitsCanvas, open_probability_file
 from medseg.inference.tiles.checks import check_mode, check_type, warn_of_content
 from medseg.inference.tiles.forward import Forward
 from medseg.inference.tiles.memory_plan import Plan, parse_bytes
@@ -175,7 +175,7 @@ class OverlapTileInferer(Inferer):
                 "pass them one by one"
             )
         layout = self._planner.plan(image, network).layout
-        self._warn_of_size(layout, layers_of(network))
+        self._warn_of_size(layout, find_layers(network))
         warn_of_content(image, layout, files_of(inputs))
 
         forward = Forward(
@@ -208,7 +208,7 @@ class OverlapTileInferer(Inferer):
                 f"images are a tensor (B, C, *spatial), got {type(image).__name__}: pass "
                 "torch.as_tensor(image)"
             )
-        check_type(image, layers_of(network))
+        check_type(image, find_layers(network))
         return self._prune_to_level(network)
 
     def _prune_to_level(self, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -236,7 +236,7 @@ class OverlapTileInferer(Inferer):
         target = self.probabilities(inputs)
         if not isinstance(target, str | os.PathLike):
             target = stack.enter_context(target)
-        file = probability_file(
+        file = open_probability_file(
             target,
             canvas,
             size=image.shape[2:],

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from medseg.base.memory import find_available_bytes
 from medseg.base.text import count_noun
-from medseg.inference.predictor.predictor import Predictor, layers_of
+from medseg.inference.predictor.predictor import Predictor, find_layers
 from medseg.inference.tiles.windows import Layout
 from medseg.networks.analysis.footprint import measure_footprint
 from medseg.networks.nested import NestedUNet
@@ -72,63 +72,63 @@ class Plan:
         return (self.network_bytes or 0) + self.answer_bytes
 
     def __str__(self) -> str:
-        halo = "" if self.layout.halo is None else f", halo {_by(self.layout.halo)}"
+        halo = "" if self.layout.halo is None else f", halo {_format_sizes(self.layout.halo)}"
         network = "unknown" if self.network_bytes is None else format_bytes(self.network_bytes)
         file = f"; {format_bytes(self.file_bytes)} on the disk" if self.file_bytes else ""
         needed = f"at most {format_bytes(self.needed_bytes)} (network {network}"
         return (
-            f"{count_noun(self.layout.count, 'window')} of {_by(self.layout.size)}{halo}, "
-            f"{self.batch_size} at a time; memory: {needed}, answer "
+            f"{count_noun(self.layout.count, 'window')} of {_format_sizes(self.layout.size)}"
+            f"{halo}, {self.batch_size} at a time; memory: {needed}, answer "
             f"{format_bytes(self.answer_bytes)}) beside the image's "
             f"{format_bytes(self.image_bytes)}{file}"
         )
 
 
-def _by(numbers: Sequence[int]) -> str:
+def _format_sizes(numbers: Sequence[int]) -> str:
     return "x".join(map(str, numbers))
 
 
-def network_bytes(
+def estimate_network_bytes(
     network: Callable[..., Tensor], shape: Sequence[int]
 ) -> tuple[int | None, int | None]:
     """Memory of a pass over windows (B, C, *spatial), and the channels of the logits.
 
     None for both where the network's layers are not known, as of a plain function.
     """
-    module = layers_of(network)
+    module = find_layers(network)
     if module is None:
         return None, None
-    backend, dtype = backend_and_dtype(network)
+    backend, dtype = find_backend_and_dtype(network)
     tensors = measure_footprint(module, shape, dtype=dtype)
     known = WORKSPACE if isinstance(module, NestedUNet) else {}
     factor = known.get((backend, dtype), WORKSPACE_ELSE)
     reserve = RESERVE_BYTES.get(backend, RESERVE_ELSE)
-    reserve += LOGITS.get(backend, 0) * float32_bytes(shape, tensors.out_channels)
+    reserve += LOGITS.get(backend, 0) * count_float32_bytes(shape, tensors.out_channels)
     return ceil(tensors.peak_bytes * factor) + reserve, tensors.out_channels
 
 
-def float32_bytes(shape: Sequence[int], channels: int) -> int:
+def count_float32_bytes(shape: Sequence[int], channels: int) -> int:
     """Bytes of windows (B, C, *spatial) with this number of channels in float32."""
     return 4 * shape[0] * channels * prod(shape[2:])
 
 
-def backend_and_dtype(network: Callable[..., Tensor]) -> tuple[str, torch.dtype]:
+def find_backend_and_dtype(network: Callable[..., Tensor]) -> tuple[str, torch.dtype]:
     """The backend and the type that a network is computed in."""
     if isinstance(network, Predictor):
         return network.backend, network.precision
-    weight = _first_weight(network)
+    weight = _find_first_weight(network)
     return "eager", torch.float32 if weight is None else weight.dtype
 
 
-def device_of(network: Callable[..., Tensor]) -> torch.device | None:
+def find_device(network: Callable[..., Tensor]) -> torch.device | None:
     """Where a network is computed; None where that is unknown."""
     if isinstance(network, Predictor):
         return network.device
-    weight = _first_weight(network)
+    weight = _find_first_weight(network)
     return None if weight is None else weight.device
 
 
-def _first_weight(network: Callable[..., Tensor]) -> Tensor | None:
+def _find_first_weight(network: Callable[..., Tensor]) -> Tensor | None:
     return next(network.parameters(), None) if isinstance(network, nn.Module) else None
 
 

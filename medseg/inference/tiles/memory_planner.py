@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from medseg.base.memory import hand_back_freed_pages
-from medseg.inference.predictor.predictor import Predictor, layers_of
+from medseg.inference.predictor.predictor import Predictor, find_layers
 from medseg.inference.tiles.memory_plan import (
     MemoryLimitError,
     Plan,
-    backend_and_dtype,
-    device_of,
-    float32_bytes,
+    count_float32_bytes,
+    estimate_network_bytes,
+    find_backend_and_dtype,
+    find_device,
     format_bytes,
     free_bytes,
-    network_bytes,
 )
 from medseg.inference.tiles.settings import Settings
 from medseg.inference.tiles.windows import Layout, round_up
@@ -80,7 +80,7 @@ class Planner:
         Windows are computed where the network is, and the answer is kept where the image is. The
         limit applies to both. What this process holds already need not be free.
         """
-        at = self.settings.device or device_of(network) or image.device
+        at = self.settings.device or find_device(network) or image.device
         limits = [(plan.needed_bytes, self.settings.memory_limit)]
         further = self._further_bytes(plan, image, network)
         if at == image.device:
@@ -97,10 +97,10 @@ class Planner:
         if not (isinstance(network, Predictor) and network.holds(shape)):
             return plan.network_bytes or 0
         _, channels = self._network_bytes(network, shape)
-        return float32_bytes(shape, shape[1] + (channels or 1))  # the windows and the logits
+        return count_float32_bytes(shape, shape[1] + (channels or 1))  # the windows and the logits
 
     def _plan_unchecked(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
-        layout = self.settings.tiling.layout(image, layers_of(network))
+        layout = self.settings.tiling.layout(image, find_layers(network))
         count = min(self.settings.batch_size, layout.count)
         needed, channels = self._network_bytes(network, self._shape(count, layout, image))
         expected = self.settings.channels
@@ -152,14 +152,14 @@ class Planner:
         return [value for axis, value in enumerate(values) if axis != along]
 
     def _network_bytes(self, network: Callable[..., Tensor], shape: tuple[int, ...]) -> Needed:
-        """See `network_bytes`; worked out once for a way to run a network and a shape."""
-        module = layers_of(network)
+        """See `estimate_network_bytes`; worked out once for a way to run a network and a shape."""
+        module = find_layers(network)
         if module is None:
-            return network_bytes(network, shape)
+            return estimate_network_bytes(network, shape)
         known = self._known.setdefault(module, {})
-        way = (backend_and_dtype(network), shape)
+        way = (find_backend_and_dtype(network), shape)
         if way not in known:
-            known[way] = network_bytes(network, shape)
+            known[way] = estimate_network_bytes(network, shape)
         return known[way]
 
     def _remedy(
@@ -207,13 +207,15 @@ class Planner:
 
         Of each list of a round the first planner that fits is named.
         """
-        step = self.settings.tiling.step(image.ndim - 2, layers_of(network))
+        step = self.settings.tiling.step(image.ndim - 2, find_layers(network))
         sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
         largest = self._without_slice_axis([min(n, round_up(size, s)) for n, size, s in sizes])
         batches = [self._with(batch_size=n) for n in range(plan.batch_size, 0, -1)]
         steps = self._without_slice_axis(step)
         trained = self._with_training_windows(image, network, steps)
-        windows = trained or [self._with_windows(roi) for roi in _smaller_windows(largest, steps)]
+        windows = trained or [
+            self._with_windows(roi) for roi in _list_smaller_windows(largest, steps)
+        ]
         labels_of_batches, labels_of_windows = (
             [planner._with(output="labels") for planner in planners]
             for planners in (batches, windows)
@@ -226,12 +228,12 @@ class Planner:
     ) -> list["Planner"]:
         """A planner for windows as in training, if the answer depends on them and they fit."""
         patch = self.settings.patch_size or ()
-        if len(patch) != len(step) or not _normalises(network):
+        if len(patch) != len(step) or not _does_normalise(network):
             return []
         roi = [round_up(n, s) for n, s in zip(patch, step, strict=True)]
         planner = self._with_windows(roi)
         try:
-            planner.settings.tiling.layout(image, layers_of(network))
+            planner.settings.tiling.layout(image, find_layers(network))
         except ValueError:  # nothing between their halos
             return []
         return [planner]
@@ -246,7 +248,7 @@ class Planner:
 
     def _effect(self, network: Callable[..., Tensor]) -> str:
         """How windows of another size change the answer, as the end of a sentence."""
-        if _normalises(network):
+        if _does_normalise(network):
             return ", which changes the answer: the network normalises over its window"
         if self.settings.tiling.mode == "crop" and self.settings.tiling.halo == "auto":
             return ""
@@ -262,12 +264,12 @@ class Planner:
             yield f"batch_size {self.settings.batch_size} (of a bundle: windows_per_batch)"
 
 
-def _normalises(network: Callable[..., Tensor]) -> bool:
-    module = layers_of(network)
+def _does_normalise(network: Callable[..., Tensor]) -> bool:
+    module = find_layers(network)
     return module is not None and takes_window_statistics(module)
 
 
-def _smaller_windows(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:
+def _list_smaller_windows(size: Sequence[int], step: Sequence[int]) -> Iterator[list[int]]:
     """Sizes of windows from the largest on: each time the longest axis is an eighth shorter."""
     now = list(size)
     yield list(now)

@@ -21,7 +21,7 @@ def is_skipped(windows: Tensor, skip: Skip | None) -> bool:
     return bool(skip(windows)) if callable(skip) else not bool((windows > skip).any())
 
 
-def bounding_box(image: Tensor, above: float) -> list[tuple[int, int]]:
+def find_bounding_box(image: Tensor, above: float) -> list[tuple[int, int]]:
     """First and stop voxel per axis of the box around all values above a number.
 
     Args:
@@ -33,7 +33,7 @@ def bounding_box(image: Tensor, above: float) -> list[tuple[int, int]]:
         A pair per axis; of no voxels, (0, 0), where no value is above.
 
     Example:
-        >>> bounding_box(torch.tensor([[[0.0, 3, 0, 3, 0]]]), above=1)
+        >>> find_bounding_box(torch.tensor([[[0.0, 3, 0, 3, 0]]]), above=1)
         [(1, 4)]
     """
     lines = [torch.zeros(n, dtype=torch.bool) for n in image.shape[2:]]
@@ -43,9 +43,9 @@ def bounding_box(image: Tensor, above: float) -> list[tuple[int, int]]:
         for axis, line in enumerate(lines[1:]):
             others = [a for a in range(mask.ndim) if a != axis]
             line |= (mask.amax(others) if others else mask).cpu()
-    return [_range(line) for line in lines]
+    return [_find_range(line) for line in lines]
 
 
-def _range(line: Tensor) -> tuple[int, int]:
+def _find_range(line: Tensor) -> tuple[int, int]:
     places = line.nonzero().flatten().tolist()
     return (places[0], places[-1] + 1) if places else (0, 0)

@@ -89,7 +89,9 @@ class Sweep:
             _check_finite(voxels, window)
             seen = voxels
             if not callable(self.skip) and self.layout.fill == "zero":
-                seen = voxels[_in_all_channels(window.inner)]  # and not the zeros around the image
+                seen = voxels[
+                    _extend_to_all_channels(window.inner)
+                ]  # and not the zeros around the image
             if not is_skipped(seen, self.skip):
                 yield number, window, voxels
 
@@ -101,7 +103,7 @@ class Sweep:
         if blank:
             logits = fill_background(logits, regions=self.settings.regions)
         for window, part in zip(windows, logits.split(len(self.image)), strict=True):
-            inner = part[_in_all_channels(window.inner)]
+            inner = part[_extend_to_all_channels(window.inner)]
             if self.blender is None:
                 self.canvas.put(window.given, inner)
             else:
@@ -118,7 +120,7 @@ class Sweep:
         )
 
 
-def _in_all_channels(box: Box) -> Box:
+def _extend_to_all_channels(box: Box) -> Box:
     """A box of (B, C, *spatial), in all images and channels."""
     return (slice(None), slice(None), *box)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from medseg.base.arguments import check_choice, check_integers, is_finite_number, repeat_per_axis
 from medseg.inference.tiles.halo import find_halo
-from medseg.inference.tiles.skip import Skip, bounding_box
+from medseg.inference.tiles.skip import Skip, find_bounding_box
 from medseg.inference.tiles.windows import EDGES, Axis, Layout, blend_axis, crop_axis, round_up
 from medseg.networks.output import takes_window_statistics
 
@@ -225,7 +225,7 @@ class Tiling:
     def _boxes(self, image: Tensor) -> list[tuple[int, int]]:
         if self.skip is None or callable(self.skip):
             return [(0, n) for n in image.shape[2:]]
-        return bounding_box(image, self.skip)
+        return find_bounding_box(image, self.skip)
 
     def _per_axis(self, value: Numbers, axes: int, name: str, *, of_slices: int) -> tuple[int, ...]:
         """One number per axis of the image, `of_slices` for the axis of the slices."""

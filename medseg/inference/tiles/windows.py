@@ -162,11 +162,13 @@ def blend_axis(size: int, *, window: int, overlap: float) -> Axis:
 def fetch(image: Tensor, window: Window, layout: Layout) -> Tensor:
     """What the network sees of an image, (B, C, *size of the windows); a view where it can be."""
     for axis, (span, used) in enumerate(zip(window.spans, layout.size, strict=True)):
-        image = _line(image, axis + 2, start=span.start, stop=span.start + used, fill=layout.fill)
+        image = _take_line(
+            image, axis + 2, start=span.start, stop=span.start + used, fill=layout.fill
+        )
     return image
 
 
-def _line(image: Tensor, dim: int, *, start: int, stop: int, fill: str) -> Tensor:
+def _take_line(image: Tensor, dim: int, *, start: int, stop: int, fill: str) -> Tensor:
     """The voxels from `start` to `stop` along one dimension, whether or not the image has them."""
     size = image.shape[dim]
     if start >= 0 and stop <= size:

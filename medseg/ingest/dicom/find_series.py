@@ -46,7 +46,7 @@ def find_series(path: str | Path, *, resample: bool = False) -> list[Series]:
     Files with a Series Instance UID each that make one regular stack are one series. Those without
     are one where folder, study, patient and series number are the same; a folder with the same SOP
     Instance UIDs as another is its copy. Pixels are decoded of those slices alone that may be
-    copies, and of a few, see `examine`.
+    copies, and of a few, see `correct_samples`.
 
     Args:
         path: a folder, searched with its subfolders; a DICOMDIR, whose files are looked at; or one

@@ -3,7 +3,7 @@
 A verdict needs headers only. Localizers and secondary captures among slices are left aside. Of the
 rest `SLICE_RULES` are asked first, then, copies left out, `STACK_RULES` of the sorted slices; the
 first rule that finds fault decides. Pixels are read only to tell copies,
-and of a few slices to check their bits and sign, see `leave_out_copies` and `examine`.
+and of a few slices to check their bits and sign, see `leave_out_copies` and `correct_samples`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from medseg.ingest.dicom.rules.slice_rules import (
     is_localizer,
     is_secondary_capture,
 )
-from medseg.ingest.dicom.sample_checks.stated_bits import examine
+from medseg.ingest.dicom.sample_checks.stated_bits import correct_samples
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.dicom.stack import STACK_RULES, find_geometry, sort_along_normal
 from medseg.ingest.reasons import IngestError, Note, Reason, Verdict
@@ -82,7 +82,7 @@ def _judge_slices(slices: Sequence[Slice], *, resample: bool) -> Series:
             return Series.refused(slices, reason, f"{finding} in {name_slices(slices)}")
     single = leave_out_copies(slices)
     try:
-        ordered = examine(sort_along_normal(single.slices))
+        ordered = correct_samples(sort_along_normal(single.slices))
     except IngestError as error:
         return Series.refused(slices, error.code, f"{error.finding} in {name_slices(slices)}")
     series = _judge_stack(ordered, resample=resample)

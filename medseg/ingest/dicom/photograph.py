@@ -20,7 +20,7 @@ from medseg.ingest.dicom.files.parse import parse
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.dicom.pixels.pixel_rules import (
-    conflicting_syntax,
+    find_conflicting_syntax,
     find_contradiction,
     is_plausible,
 )
@@ -133,7 +133,7 @@ def _check_kind(header: Slice) -> None:
 def _check_length(header: Slice) -> None:
     """Refuse a file that holds less, or more, than the pixels its header states."""
     path, pixels = header.path, header.pixels
-    if said := conflicting_syntax([header]):
+    if said := find_conflicting_syntax([header]):
         raise IngestError(Reason.CONFLICTING_SYNTAX, f"{said} ({path})")
     if pixels is None or pixels.missing_bytes:
         raise IngestError(Reason.TRUNCATED, f"{path} ends before or within its pixels")

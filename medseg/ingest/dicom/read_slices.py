@@ -24,7 +24,7 @@ from medseg.ingest.dicom.files.parse import (
     ParsedFile,
     Progress,
     parse,
-    without_validation,
+    stop_validation,
 )
 from medseg.ingest.dicom.header import (
     acquired_matrix,
@@ -85,7 +85,7 @@ def read_slices(path: Path) -> tuple[Slice, ...]:
     """
     progress = Progress()
     try:
-        with BoundedFile(path) as file, without_validation():
+        with BoundedFile(path) as file, stop_validation():
             parsed = parse(file, path, keywords=_KEYWORDS, progress=progress)
             if parsed is not None:
                 return _make_slices(parsed, path)

@@ -13,7 +13,7 @@ import numpy as np
 
 from medseg.base.text import count_noun
 from medseg.geometry import ORTHOGONALITY_TOLERANCE, Geometry
-from medseg.ingest.dicom.consistency.consistency import describe_differences, mixed_acquisition
+from medseg.ingest.dicom.consistency.consistency import describe_differences, find_mixed_acquisition
 from medseg.ingest.dicom.consistency.kinds import find_decimal_commas
 from medseg.ingest.dicom.consistency.slice_differences import name_differences
 from medseg.ingest.dicom.header.slice import Slice
@@ -101,13 +101,13 @@ def measure_depths_mm(slices: Sequence[Slice]) -> np.ndarray:
     return _collect_positions(slices) @ find_normal(slices[0])
 
 
-def _no_slice_spacing(slices: Sequence[Slice]) -> str:
+def _find_no_slice_spacing(slices: Sequence[Slice]) -> str:
     if len(slices) > 1 or find_thickness_mm(slices[0]) > 0:
         return ""
     return "one slice without SliceThickness or SpacingBetweenSlices"
 
 
-def _duplicate_positions(slices: Sequence[Slice]) -> str:
+def _find_duplicate_positions(slices: Sequence[Slice]) -> str:
     depths = measure_depths_mm(slices)
     places = np.concatenate([[0], np.cumsum(np.diff(depths) > SAME_POSITION_MM)])
     place, count = Counter(places.tolist()).most_common(1)[0]
@@ -123,13 +123,13 @@ def _duplicate_positions(slices: Sequence[Slice]) -> str:
     return f"{found} that differ in {named}" if named else found
 
 
-def _missing_slices(slices: Sequence[Slice]) -> str:
+def _find_missing_slices(slices: Sequence[Slice]) -> str:
     """Find gaps in slices that lie on a regular grid, as exactly as a complete stack must.
 
     Two kinds of gaps in about equal number, say 0.75 and 1.75 mm, are one and two steps of some
     grid if each may be rounded; so they must fit without that to be called so.
     """
-    finding = _uneven_spacing(slices)
+    finding = _find_uneven_spacing(slices)
     if not finding:
         return ""
     depths = measure_depths_mm(slices)
@@ -159,7 +159,7 @@ def _count_steps(gaps_mm: np.ndarray) -> np.ndarray:
     return steps
 
 
-def _uneven_spacing(slices: Sequence[Slice]) -> str:
+def _find_uneven_spacing(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
     depths, upright = measure_depths_mm(slices), find_normal(slices[0])
@@ -172,7 +172,7 @@ def _uneven_spacing(slices: Sequence[Slice]) -> str:
     return f"slice spacing varies {extent}, {_describe_off_grid(farthest, step)}"
 
 
-def _tilted_stack(slices: Sequence[Slice]) -> str:
+def _find_tilted_stack(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
     (_, step), upright = fit_regular_grid(slices), find_normal(slices[0])
@@ -186,7 +186,7 @@ def _tilted_stack(slices: Sequence[Slice]) -> str:
     return f"slices are stacked {tilt:.3g} degrees off their normal (tolerance {limit:.2g})"
 
 
-def _off_grid(slices: Sequence[Slice]) -> str:
+def _find_off_grid(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
     origin, step = fit_regular_grid(slices)
@@ -247,12 +247,12 @@ def _find_hull_slopes(values: np.ndarray, places: np.ndarray, *, sign: int = 1) 
 
 
 STACK_RULES: tuple[tuple[Reason, Rule], ...] = (
-    (Reason.NO_SLICE_SPACING, _no_slice_spacing),
-    (Reason.DUPLICATE_POSITIONS, _duplicate_positions),
+    (Reason.NO_SLICE_SPACING, _find_no_slice_spacing),
+    (Reason.DUPLICATE_POSITIONS, _find_duplicate_positions),
     (Reason.UNREADABLE, find_decimal_commas),
-    (Reason.MIXED_ACQUISITION, mixed_acquisition),
-    (Reason.MISSING_SLICES, _missing_slices),
-    (Reason.UNEVEN_SPACING, _uneven_spacing),
-    (Reason.TILTED_STACK, _tilted_stack),
-    (Reason.UNEVEN_SPACING, _off_grid),
+    (Reason.MIXED_ACQUISITION, find_mixed_acquisition),
+    (Reason.MISSING_SLICES, _find_missing_slices),
+    (Reason.UNEVEN_SPACING, _find_uneven_spacing),
+    (Reason.TILTED_STACK, _find_tilted_stack),
+    (Reason.UNEVEN_SPACING, _find_off_grid),
 )

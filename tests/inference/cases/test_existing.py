@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from medseg.inference.cases.existing import cases_to_do, check_existing, check_names
+from medseg.inference.cases.existing import check_existing, check_names, select_cases
 
 
 def made(*names, folder="in", suffix=".jpg"):
@@ -14,7 +14,7 @@ def made(*names, folder="in", suffix=".jpg"):
 
 def names(cases, out, **choices):
     ends = {"existing": "refuse", "label": "_label.png", "preview": ".png", **choices}
-    return [case["case"] for case in cases_to_do(cases, out, **ends)]
+    return [case["case"] for case in select_cases(cases, out, **ends)]
 
 
 def test_without_outputs_every_case_is_to_do_whatever_the_mode(tmp_path):
@@ -119,7 +119,7 @@ def test_two_cases_of_one_name_are_refused(tmp_path):
 def test_each_known_mode_passes_the_check_and_chooses_its_cases(existing, todo, tmp_path):
     (tmp_path / "a.nii.gz").touch()
     check_existing(existing)
-    cases = cases_to_do(
+    cases = select_cases(
         made("a", "b"), tmp_path, existing=existing, label=".nii.gz", preview=".png"
     )
     assert [case["case"] for case in cases] == todo

@@ -15,9 +15,9 @@ from medseg.inference.predictor.backends import (
     PRECISIONS,
     OnnxRuntime,
     OpenVino,
-    eager,
     is_installed,
-    offered_precisions,
+    list_precisions,
+    prepare_eager,
 )
 from medseg.networks import NestedUNet
 
@@ -40,13 +40,13 @@ def test_what_is_offered_is_a_backend_and_each_is_offered_in_float32():
 @pytest.mark.parametrize("gains", [True, False])
 def test_openvino_has_bfloat16_where_the_cpu_has_it_and_pytorch_everywhere(gains, monkeypatch):
     monkeypatch.setattr(backends, "gains_by_bfloat16", lambda device: gains)
-    assert (torch.bfloat16 in offered_precisions("openvino", CPU)) is gains
-    assert torch.bfloat16 in offered_precisions("eager", CPU)
+    assert (torch.bfloat16 in list_precisions("openvino", CPU)) is gains
+    assert torch.bfloat16 in list_precisions("eager", CPU)
 
 
 def test_a_backend_has_no_precision_where_it_does_not_run():
-    assert offered_precisions("openvino", torch.device("cuda")) == ()
-    assert offered_precisions("eager", torch.device("meta")) == ()
+    assert list_precisions("openvino", torch.device("cuda")) == ()
+    assert list_precisions("eager", torch.device("meta")) == ()
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
@@ -104,7 +104,7 @@ def test_layers_run_in_the_precision_and_weights_stay_float32(precision, dtype):
 
     kinds = []
     layer = Kind(1, 1, 1)
-    run = eager(nn.Sequential(layer), CPU, getattr(torch, precision))
+    run = prepare_eager(nn.Sequential(layer), CPU, getattr(torch, precision))
     answer = run(torch.ones(1, 1, 2, 2))
     assert kinds == [dtype or torch.float32]
     assert answer.dtype == kinds[0]
@@ -112,21 +112,23 @@ def test_layers_run_in_the_precision_and_weights_stay_float32(precision, dtype):
 
 
 def test_a_precision_of_float32_holds_inside_the_autocast_of_a_caller(network):
-    run = eager(network, CPU, torch.float32)
+    run = prepare_eager(network, CPU, torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
         assert run(torch.zeros(1, 1, 16, 16)).dtype == torch.float32
 
 
 def test_no_gradient_is_kept(network):
-    answer = eager(network, CPU, torch.float32)(torch.zeros(1, 1, 16, 16, requires_grad=True))
+    answer = prepare_eager(network, CPU, torch.float32)(
+        torch.zeros(1, 1, 16, 16, requires_grad=True)
+    )
     assert not answer.requires_grad
 
 
 def test_batch_norm_is_folded_in_a_copy(network, monkeypatch):
     run = []
-    monkeypatch.setattr(backends, "_autocast", lambda network, *_: run.append(network))
+    monkeypatch.setattr(backends, "_use_autocast", lambda network, *_: run.append(network))
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
-    eager(network, CPU, torch.float32)
+    prepare_eager(network, CPU, torch.float32)
     assert norms
     assert not any(isinstance(m, nn.BatchNorm2d) for m in run[0].modules())
     assert norms == [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -190,7 +192,7 @@ def test_openvino_lets_its_copy_of_the_network_go(network, monkeypatch):
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
 def test_a_gpu_gives_the_logits_of_the_network_where_the_image_is(network, precision):
     image = torch.randn(1, 1, 32, 32)
-    answer = eager(network, torch.device("cuda"), precision)(image)
+    answer = prepare_eager(network, torch.device("cuda"), precision)(image)
     assert answer.device == CPU
     with torch.no_grad():
         torch.testing.assert_close(answer.float(), network(image), rtol=0.05, atol=0.05)

@@ -7,7 +7,7 @@ import torch
 from monai.inferers import SimpleInferer, SlidingWindowInferer
 
 from medseg.inference import MixedPrecisionInferer
-from medseg.inference.predictor.precision import fastest_precision, gains_by_bfloat16
+from medseg.inference.predictor.precision import find_fastest_precision, gains_by_bfloat16
 from medseg.losses import HybridLoss
 
 
@@ -105,7 +105,7 @@ def test_a_device_that_is_not_there_or_not_known_gains_nothing(device, monkeypat
 )
 def test_a_gpu_infers_in_the_type_that_its_tensor_cores_have(gpu, capability, expected):
     gpu(*capability)
-    assert fastest_precision("cuda:0") == expected
+    assert find_fastest_precision("cuda:0") == expected
 
 
 def test_a_gpu_without_bfloat16_trains_in_float32(gpu):
@@ -118,13 +118,13 @@ def test_a_gpu_without_bfloat16_trains_in_float32(gpu):
 )
 def test_a_cpu_infers_in_bfloat16_where_it_has_it(cpu_flags, flags, expected):
     cpu_flags(flags)
-    assert fastest_precision("cpu") == expected
+    assert find_fastest_precision("cpu") == expected
 
 
 @pytest.mark.parametrize("device", ["meta", "cuda"])
 def test_a_device_that_is_not_there_or_not_known_infers_in_float32(device, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert fastest_precision(device) == torch.float32
+    assert find_fastest_precision(device) == torch.float32
 
 
 def test_autocast_ends_with_the_call(network, image, cpu_flags):

@@ -10,7 +10,7 @@ from torch import nn
 
 from medseg.inference import OverlapTileInferer, Predictor, PredictorInferer
 from medseg.inference.predictor import backends, predictor
-from medseg.inference.predictor.backends import is_installed, offered_precisions
+from medseg.inference.predictor.backends import is_installed, list_precisions
 from medseg.inference.predictor.predictor import CachedPerWeights
 from medseg.networks import TOPOLOGIES, NestedUNet
 
@@ -86,7 +86,7 @@ def test_a_compiled_network_gives_the_same_logits():
 
 @pytest.mark.parametrize("backend", LOCAL)
 def test_bfloat16_is_near_float32(backend):
-    if torch.bfloat16 not in offered_precisions(backend, torch.device("cpu")):
+    if torch.bfloat16 not in list_precisions(backend, torch.device("cpu")):
         pytest.skip("this CPU has no bfloat16")
     network = small()
     image = torch.randn(1, 1, 32, 32)
@@ -124,12 +124,12 @@ def test_the_backend_of_a_cpu_is_openvino_where_it_is_installed(there, monkeypat
 
 @pytest.mark.parametrize("fastest", [torch.bfloat16, torch.float32])
 def test_the_precision_follows_the_machine(fastest, monkeypatch):
-    monkeypatch.setattr(predictor, "fastest_precision", lambda device: fastest)
+    monkeypatch.setattr(predictor, "find_fastest_precision", lambda device: fastest)
     assert Predictor(small(), "cpu", backend="eager").precision == fastest
 
 
 def test_a_precision_that_the_backend_does_not_have_is_not_taken(monkeypatch):
-    monkeypatch.setattr(predictor, "fastest_precision", lambda device: torch.bfloat16)
+    monkeypatch.setattr(predictor, "find_fastest_precision", lambda device: torch.bfloat16)
     assert Predictor(small(), "cpu", backend="onnxruntime").precision == torch.float32
 
 
@@ -145,7 +145,7 @@ def test_a_gpu_without_bfloat16_infers_in_float16(monkeypatch):
 
 @pytest.mark.parametrize("backend", ["eager", "openvino", "onnxruntime"])
 def test_nothing_is_exported_or_converted_before_the_first_image(backend, monkeypatch):
-    for name in ("export", "convert", "_core"):
+    for name in ("export", "convert", "_get_core"):
         monkeypatch.setattr(backends, name, lambda *given: pytest.fail("converted"))
     assert Predictor(small(), "cpu", backend=backend, precision="float32").backend == backend
 

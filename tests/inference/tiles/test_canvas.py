@@ -13,7 +13,7 @@ from medseg.inference.tiles.canvas import (
     LabelCanvas,
     LogitsCanvas,
     fill_background,
-    probability_file,
+    open_probability_file,
     to_probabilities,
 )
 from medseg.networks.class_guide import ABSENT
@@ -83,7 +83,7 @@ def test_a_file_has_the_probabilities_and_background_elsewhere(
     path = tmp_path / "a" / "p.npy"
     canvas = labels((3, 2), regions=regions)
     logits = torch.randn(1, channels, 2, 2)
-    with probability_file(path, canvas, size=(3, 2), regions=regions) as file:
+    with open_probability_file(path, canvas, size=(3, 2), regions=regions) as file:
         file.put((slice(1, 3), slice(0, 2)), logits)
         assert torch.equal(file.result(), canvas.result())
     written = np.load(path)
@@ -98,7 +98,7 @@ def test_a_file_has_the_probabilities_and_background_elsewhere(
 def test_a_file_is_ordered_as_its_boxes_come(tmp_path, axis, fortran):
     path, size = tmp_path / "p.npy", (2, 3, 4)
     logits = torch.randn(1, 2, *size)
-    with probability_file(path, labels(size), size=size, regions=False, axis=axis) as file:
+    with open_probability_file(path, labels(size), size=size, regions=False, axis=axis) as file:
         for plane in range(size[axis]):
             box = [slice(0, n) for n in size]
             box[axis] = slice(plane, plane + 1)
@@ -112,7 +112,9 @@ def test_a_file_is_ordered_as_its_boxes_come(tmp_path, axis, fortran):
 def test_a_file_is_of_one_image(tmp_path):
     with (
         pytest.raises(ValueError, match="one image at a time, got 2: pass them one by one"),
-        probability_file(tmp_path / "p.npy", labels(batch=2), size=(4,), regions=False) as file,
+        open_probability_file(
+            tmp_path / "p.npy", labels(batch=2), size=(4,), regions=False
+        ) as file,
     ):
         file.put((slice(0, 4),), torch.zeros(2, 1, 4))
     assert list(tmp_path.iterdir()) == []
@@ -157,7 +159,7 @@ def test_where_a_system_reserves_nothing_the_free_room_is_asked_for(
     path = tmp_path / "p.npy"
 
     def write():
-        with probability_file(path, labels(), size=(4,), regions=False) as file:
+        with open_probability_file(path, labels(), size=(4,), regions=False) as file:
             file.put((slice(0, 4),), torch.zeros(1, 1, 4))
 
     if fits:
@@ -172,7 +174,7 @@ def test_where_a_system_reserves_nothing_the_free_room_is_asked_for(
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system has no posix_fallocate")
 def test_the_whole_file_is_on_the_disk_from_the_first_box_on(tmp_path):
     size = (256, 1024)
-    with probability_file(tmp_path / "p.npy", labels(size), size=size, regions=False) as file:
+    with open_probability_file(tmp_path / "p.npy", labels(size), size=size, regions=False) as file:
         file.put((slice(0, 1), slice(0, 1)), torch.zeros(1, 1, 1, 1))
         (partial,) = tmp_path.glob("*/p.npy")
         assert partial.stat().st_blocks * 512 >= 2 * 256 * 1024

@@ -9,7 +9,7 @@ import torch
 
 from medseg.inference import OverlapTileInferer, Predictor
 from medseg.inference.tiles import memory_plan
-from medseg.inference.tiles.memory_plan import network_bytes, parse_bytes
+from medseg.inference.tiles.memory_plan import estimate_network_bytes, parse_bytes
 from medseg.networks import NestedUNet
 from medseg.networks.analysis.footprint import measure_footprint
 
@@ -48,10 +48,10 @@ def test_the_network_takes_its_tensors_and_their_workspace(network):
 def test_what_a_first_pass_takes_besides_is_reserved(network, monkeypatch):
     shape = (1, 1, 32, 32, 32)
     fast = Predictor(network, "cpu", backend="openvino", precision="float32")
-    bare = network_bytes(network, shape)[0], network_bytes(fast, shape)[0]
+    bare = estimate_network_bytes(network, shape)[0], estimate_network_bytes(fast, shape)[0]
     monkeypatch.setattr(memory_plan, "RESERVE_ELSE", 7)
     monkeypatch.setattr(memory_plan, "RESERVE_BYTES", {"openvino": 5})
-    assert (network_bytes(network, shape)[0], network_bytes(fast, shape)[0]) == (
+    assert (estimate_network_bytes(network, shape)[0], estimate_network_bytes(fast, shape)[0]) == (
         bare[0] + 7,
         bare[1] + 5,
     )
@@ -62,8 +62,12 @@ def test_bfloat16_takes_less(network, monkeypatch):
         "medseg.inference.predictor.backends.gains_by_bfloat16", lambda device: True
     )
     shape = (1, 1, 32, 32, 32)
-    full = network_bytes(Predictor(network, "cpu", backend="openvino", precision="float32"), shape)
-    half = network_bytes(Predictor(network, "cpu", backend="openvino", precision="bfloat16"), shape)
+    full = estimate_network_bytes(
+        Predictor(network, "cpu", backend="openvino", precision="float32"), shape
+    )
+    half = estimate_network_bytes(
+        Predictor(network, "cpu", backend="openvino", precision="bfloat16"), shape
+    )
     logits = 2 * 4 * 3 * 32**3  # of OpenVINO and of the answer, float32 in both
     assert full == (pytest.approx(2 * half[0] - logits, rel=0.01), 3)
 
@@ -72,8 +76,8 @@ def test_a_level_is_planned_as_the_pruned_network():
     network = NestedUNet(3, 1, 3, channels=(8, 16, 32), deep_supervision=True).eval()
     image = torch.zeros(1, 1, 32, 32, 32)
     found = OverlapTileInferer(32, halo=0, level=1).plan(image, network)
-    assert found.network_bytes == network_bytes(network.prune(1), (1, 1, 32, 32, 32))[0]
-    assert found.network_bytes < network_bytes(network, (1, 1, 32, 32, 32))[0]
+    assert found.network_bytes == estimate_network_bytes(network.prune(1), (1, 1, 32, 32, 32))[0]
+    assert found.network_bytes < estimate_network_bytes(network, (1, 1, 32, 32, 32))[0]
 
 
 def test_slices_are_planned_as_slices():
@@ -82,7 +86,7 @@ def test_slices_are_planned_as_slices():
     found = OverlapTileInferer((64, 32), halo=0, slices=2, batch_size=4).plan(image, network)
     assert found.layout.count == 50
     assert found.layout.size == (64, 32, 1)
-    assert found.network_bytes == network_bytes(network, (4, 1, 64, 32))[0]
+    assert found.network_bytes == estimate_network_bytes(network, (4, 1, 64, 32))[0]
 
 
 def test_the_plan_can_be_read(network, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from medseg.inference.tiles.skip import bounding_box, is_skipped
+from medseg.inference.tiles.skip import find_bounding_box, is_skipped
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
@@ -16,19 +16,19 @@ def test_the_box_is_that_of_the_places_above_the_number(dims):
         expected = [(0, 0)] * dims
         if len(places):
             expected = [(a, b + 1) for a, b in zip(places.min(0), places.max(0), strict=True)]
-        assert bounding_box(image, 0.97) == expected
+        assert find_bounding_box(image, 0.97) == expected
 
 
 def test_the_number_itself_is_not_above_it():
     image = torch.tensor([[[1.0, 2, 1]]])
-    assert bounding_box(image, 1) == [(1, 2)]
-    assert bounding_box(image, 2) == [(0, 0)]
+    assert find_bounding_box(image, 1) == [(1, 2)]
+    assert find_bounding_box(image, 2) == [(0, 0)]
 
 
 def test_the_box_holds_what_is_no_number_so_that_it_is_seen_and_refused():
     image = torch.zeros(1, 1, 6, 6)
     image[..., 4, 1] = torch.nan
-    assert bounding_box(image, 0.5) == [(4, 5), (1, 2)]
+    assert find_bounding_box(image, 0.5) == [(4, 5), (1, 2)]
 
 
 def test_nothing_is_passed_over_unless_it_is_asked_for():

@@ -50,7 +50,7 @@ MOSTLY_DOUBLED = 0.5
 """Two interleaved volumes have at least this part of the places in a stack twice."""
 
 
-def mixed_patient(slices: Sequence[Slice]) -> str:
+def find_mixed_patient(slices: Sequence[Slice]) -> str:
     """Two values of PatientID, PatientBirthDate or PatientSex (PS3.3 C.7.1.1).
 
     They are counted and never shown. Each may be left empty in some of the slices.
@@ -63,7 +63,7 @@ def mixed_patient(slices: Sequence[Slice]) -> str:
     )
 
 
-def mixed_study(slices: Sequence[Slice]) -> str:
+def find_mixed_study(slices: Sequence[Slice]) -> str:
     """Two StudyInstanceUIDs: a series is of one study (PS3.3 A.1.2.3); see `is_uid_per_file`."""
     if is_uid_per_file((s.path, s.origin.study) for s in slices):
         return ""
@@ -80,19 +80,19 @@ def is_uid_per_file(stated: Iterable[tuple[Path, str]]) -> bool:
     return 3 <= len(pairs) == len({path for path, _ in pairs}) == len({uid for _, uid in pairs})
 
 
-def mixed_kernel(slices: Sequence[Slice]) -> str:
+def find_mixed_kernel(slices: Sequence[Slice]) -> str:
     """Two values of ConvolutionKernel (PS3.3 C.8.2.1): reconstructions of another sharpness."""
     kernels = (s.origin.kernel.replace("\\", " ") for s in slices)
     return _list_values(filter(None, kernels), "convolution kernels")
 
 
-def mixed_quantity(slices: Sequence[Slice]) -> str:
+def find_mixed_quantity(slices: Sequence[Slice]) -> str:
     """Slices whose values mean different things, see `find_quantity`; some may not say."""
     stated = (s for s in slices if any(s.image_type) or s.origin.component)
     return _list_values(map(find_quantity, stated), "quantities")
 
 
-def mixed_acquisition(slices: Sequence[Slice]) -> str:
+def find_mixed_acquisition(slices: Sequence[Slice]) -> str:
     """Slices, one at each place, of several echoes, b-values, times, voltages or series.
 
     Of CT also those whose AcquisitionNumbers take turns along the normal, such as two phases at
@@ -110,7 +110,7 @@ def mixed_acquisition(slices: Sequence[Slice]) -> str:
     """
     if found := list_differences(slices, SAME_IN_ONE_VOLUME, is_absence_one=False):
         return found
-    turning = [trait for trait in MUST_NOT_ALTERNATE if _alternates(slices, trait)]
+    turning = [trait for trait in MUST_NOT_ALTERNATE if _does_alternate(slices, trait)]
     turning += _find_turning_times(slices)
     scans = [s for s in slices if s.kind == "CT" and s.origin.acquisition]
     numbers = read_column([s.origin.acquisition for s in scans], ACQUISITION)
@@ -137,7 +137,7 @@ def _find_turning_times(slices: Sequence[Slice]) -> list[Trait]:
     if do_overlap(slices, where_unstated=True):
         turning += [trait for trait in times if _is_zigzag_in(slices, trait)]
     if do_overlap(slices, where_unstated=True, steps=OVERLAP):
-        turning += [t for t in times if t not in turning and _alternates(slices, t)]
+        turning += [t for t in times if t not in turning and _does_alternate(slices, t)]
     return turning
 
 
@@ -163,7 +163,7 @@ def _find_places_by_turns(slices: Sequence[Slice]) -> str:
     return f"InStackPositionNumbers {shown}, ... that alternate along the normal"
 
 
-def _alternates(slices: Sequence[Slice], trait: Trait) -> bool:
+def _does_alternate(slices: Sequence[Slice], trait: Trait) -> bool:
     """Whether the slices that state an element alternate between several values."""
     stated = [text for text in (getattr(s.origin, trait.field) for s in slices) if text]
     if len(set(stated)) < 2:

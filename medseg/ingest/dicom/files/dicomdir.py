@@ -10,7 +10,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 
 from medseg.ingest.dicom.files.bounded_file import BoundedFile
 from medseg.ingest.dicom.files.elements import ElementError, get_texts
-from medseg.ingest.dicom.files.parse import PARSE_ERRORS, parse, read_meta, without_validation
+from medseg.ingest.dicom.files.parse import PARSE_ERRORS, parse, read_meta, stop_validation
 from medseg.ingest.reasons import IngestError, Reason
 
 
@@ -29,7 +29,7 @@ def list_referenced_files(path: Path) -> list[Path] | None:
         [PosixPath('cd/IMAGES/IM1'), PosixPath('cd/IMAGES/IM2')]
     """
     try:
-        with BoundedFile(path) as file, without_validation():
+        with BoundedFile(path) as file, stop_validation():
             if not _is_directory(file):
                 return None
             parsed = parse(file, path, keywords=["DirectoryRecordSequence"])

@@ -123,7 +123,7 @@ class Progress:
 
 
 @contextmanager
-def without_validation() -> Iterator[None]:
+def stop_validation() -> Iterator[None]:
     """Keep pydicom from warning of values whose form the standard forbids: rules judge them here.
 
     Its setting is one for the whole process. It is put back when the last of the threads that are

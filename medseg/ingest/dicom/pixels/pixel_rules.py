@@ -23,7 +23,7 @@ and the decoders of JPEG 2000 can make a thousand bytes and more of one.
 """
 
 
-def conflicting_syntax(slices: Sequence[Slice]) -> str:
+def find_conflicting_syntax(slices: Sequence[Slice]) -> str:
     """Pixel data whose bytes are not what the transfer syntax says, see `pixel_content`."""
     for s in slices:
         if s.pixels is None:
@@ -75,7 +75,7 @@ def find_contradiction(codestream: Codestream, header: Slice) -> str:
     return ""
 
 
-def truncated(slices: Sequence[Slice]) -> str:
+def find_truncated(slices: Sequence[Slice]) -> str:
     """Fewer bytes than the element or the header states."""
     for s in slices:
         if s.pixels is None:
@@ -88,7 +88,7 @@ def truncated(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def trailing_bytes(slices: Sequence[Slice]) -> str:
+def find_trailing_bytes(slices: Sequence[Slice]) -> str:
     """More pixels than the header states: it belongs to other pixels, and would scramble these.
 
     One byte may make an odd length even. Zeros of at most one row are accepted, since older writers
@@ -109,7 +109,7 @@ def trailing_bytes(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def contradicting_codestream(slices: Sequence[Slice]) -> str:
+def find_contradicting_codestream(slices: Sequence[Slice]) -> str:
     """A codestream that states another size, depth or sign than its header states."""
     for s in slices:
         if s.pixels is None or s.pixels.codestream is None:
@@ -119,10 +119,10 @@ def contradicting_codestream(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def too_large(slices: Sequence[Slice]) -> str:
+def find_too_large(slices: Sequence[Slice]) -> str:
     """Compressed pixels that would decode to far more than their bytes can hold.
 
-    Uncompressed pixels need no such limit: `truncated` checks that the file holds them.
+    Uncompressed pixels need no such limit: `find_truncated` checks that the file holds them.
     """
     compressed = [s for s in slices if s.pixels is not None and s.pixels.compressed]
     stored = {s.path: s.pixels.compressed for s in compressed if s.pixels is not None}

@@ -75,7 +75,7 @@ def put_in_one_scale(slices: Sequence[Slice]) -> Sequence[Slice]:
     return undone if _has_common_mapping(undone) else slices
 
 
-def conflicting_rescale(slices: Sequence[Slice]) -> str:
+def find_conflicting_rescale(slices: Sequence[Slice]) -> str:
     """Mappings that contradict the rescale, or that leave open which values are meant.
 
     Rescale and mapping agree where one is the other in another unit, the same for all slices.

@@ -71,7 +71,9 @@ def _read_one_file(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
 
 def _read_plain(header: Slice, offset: int) -> np.ndarray:
     size = header.rows * header.columns
-    samples = np.fromfile(header.path, dtype=_little_endian_type(header), count=size, offset=offset)
+    samples = np.fromfile(
+        header.path, dtype=_find_little_endian_type(header), count=size, offset=offset
+    )
     return _to_plane(samples, header)
 
 
@@ -83,7 +85,7 @@ def _inflate_frames(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
             stream, start = _find_deflated_pixels(file, headers[0])
             for header in headers:
                 stream.seek(start + (header.frame or 0) * header.plane_bytes)
-                content, dtype = stream.read(header.plane_bytes), _little_endian_type(header)
+                content, dtype = stream.read(header.plane_bytes), _find_little_endian_type(header)
                 count = len(content) // dtype.itemsize
                 yield _to_plane(np.frombuffer(content, dtype, count).copy(), header)
         except zlib.error as error:
@@ -100,7 +102,7 @@ def _find_deflated_pixels(file: BinaryIO, header: Slice) -> tuple[BinaryIO | Inf
     return parsed.stream, parsed.stream.tell() + _ELEMENT_HEADER_BYTES
 
 
-def _little_endian_type(header: Slice) -> np.dtype:
+def _find_little_endian_type(header: Slice) -> np.dtype:
     kind = "i" if header.pixel_representation else "u"
     return np.dtype(f"<{kind}{header.bits_allocated // 8}")
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from pydicom import uid
 
 from medseg.ingest.dicom.consistency.consistency import (
-    mixed_kernel,
-    mixed_patient,
-    mixed_quantity,
-    mixed_study,
+    find_mixed_kernel,
+    find_mixed_patient,
+    find_mixed_quantity,
+    find_mixed_study,
 )
 from medseg.ingest.dicom.header.image_kind import (
     MULTI_FRAME_CLASSES,
@@ -24,22 +24,22 @@ from medseg.ingest.dicom.header.image_kind import (
 )
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.pixel_rules import (
-    conflicting_syntax,
-    contradicting_codestream,
-    too_large,
-    trailing_bytes,
-    truncated,
+    find_conflicting_syntax,
+    find_contradicting_codestream,
+    find_too_large,
+    find_trailing_bytes,
+    find_truncated,
 )
-from medseg.ingest.dicom.pixels.real_world import conflicting_rescale
+from medseg.ingest.dicom.pixels.real_world import find_conflicting_rescale
 from medseg.ingest.dicom.rules.completeness import Part, find_missing_parts
 from medseg.ingest.dicom.rules.geometry_rules import (
-    invalid_geometry,
+    find_invalid_geometry,
+    find_missing_geometry,
+    find_mixed_frame_of_reference,
+    find_mixed_orientation,
+    find_mixed_size,
+    find_mixed_spacing,
     list_absent_geometry,
-    missing_geometry,
-    mixed_frame_of_reference,
-    mixed_orientation,
-    mixed_size,
-    mixed_spacing,
 )
 from medseg.ingest.dicom.rules.mosaic import (
     count_places_of_files,
@@ -47,13 +47,13 @@ from medseg.ingest.dicom.rules.mosaic import (
     is_frame_of_slice,
 )
 from medseg.ingest.dicom.rules.value_rules import (
-    invalid_rescale,
+    find_invalid_rescale,
+    find_missing_rescale,
+    find_mixed_photometric,
+    find_mixed_rescale_type,
+    find_unsupported_format,
     lacks_rescale,
     list_several,
-    missing_rescale,
-    mixed_photometric,
-    mixed_rescale_type,
-    pixel_format,
 )
 from medseg.ingest.reasons import Reason
 
@@ -71,7 +71,7 @@ _MEASURING_KINDS = ("CT", "MR", "PT", "NM")
 _SCANNED = ("DV", "DF", "SD", "SI", "DRW")  # ConversionType, PS3.3 C.8.6.1.1
 
 
-def _no_pixels(slices: Sequence[Slice]) -> str:
+def _find_no_pixels(slices: Sequence[Slice]) -> str:
     for s in slices:
         if s.pixels is None and not is_class_without_image(s.sop_class):
             kind = s.sop_class.name or "no SOP class"
@@ -79,7 +79,7 @@ def _no_pixels(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def _no_image(slices: Sequence[Slice]) -> str:
+def _find_no_image(slices: Sequence[Slice]) -> str:
     others = [s for s in slices if s.pixels is None or is_no_image(s.sop_class, s.modality)]
     if not others:
         return ""
@@ -90,7 +90,7 @@ def _no_image(slices: Sequence[Slice]) -> str:
     return f"no image slices{count} ({stated}){of_class}"
 
 
-def _multi_frame(slices: Sequence[Slice]) -> str:
+def _find_multi_frame(slices: Sequence[Slice]) -> str:
     """Refuse files that `split_frames` could not split, and mosaics of slices side by side.
 
     Siemens' enhanced MR goes on saying MOSAIC where its frames are slices, one in a file or many at
@@ -107,11 +107,11 @@ def _multi_frame(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def _missing_parts(slices: Sequence[Slice]) -> str:
+def _find_missing_parts(slices: Sequence[Slice]) -> str:
     return find_missing_parts({s.path: Part(s.counts, max(1, s.frames)) for s in slices})
 
 
-def _colour(slices: Sequence[Slice]) -> str:
+def _find_colour(slices: Sequence[Slice]) -> str:
     stated = {s.photometric for s in slices} - {""}
     usual = stated.pop() if len(stated) == 1 else ""  # of the slices that leave it out
     for s in slices:
@@ -150,48 +150,48 @@ def is_localizer(header: Slice) -> bool:
     return "LOCALIZER" in header.image_type
 
 
-def _secondary_capture(slices: Sequence[Slice]) -> str:
+def _find_secondary_capture(slices: Sequence[Slice]) -> str:
     count = sum(is_secondary_capture(s) and not is_captured_slice(s) for s in slices)
     return f"{count} of {len(slices)} files are secondary captures" if count else ""
 
 
-def _localizer(slices: Sequence[Slice]) -> str:
+def _find_localizer(slices: Sequence[Slice]) -> str:
     count = sum(map(is_localizer, slices))
     return f"{count} of {len(slices)} files are localizers" if count else ""
 
 
-def _mixed_modality(slices: Sequence[Slice]) -> str:
+def _find_mixed_modality(slices: Sequence[Slice]) -> str:
     return list_several({s.kind for s in slices}, "modalities")
 
 
 SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
-    (Reason.TRUNCATED, _no_pixels),
-    (Reason.NOT_AN_IMAGE, _no_image),
-    (Reason.SECONDARY_CAPTURE, _secondary_capture),
-    (Reason.MULTI_FRAME, _multi_frame),
-    (Reason.COLOUR, _colour),
-    (Reason.LOCALIZER, _localizer),
-    (Reason.MISSING_PARTS, _missing_parts),
-    (Reason.MIXED_PATIENT, mixed_patient),
-    (Reason.MIXED_STUDY, mixed_study),
-    (Reason.MIXED_MODALITY, _mixed_modality),
-    (Reason.MIXED_QUANTITY, mixed_quantity),
-    (Reason.MIXED_KERNEL, mixed_kernel),
-    (Reason.MISSING_GEOMETRY, missing_geometry),
-    (Reason.INVALID_GEOMETRY, invalid_geometry),
-    (Reason.PIXEL_FORMAT, pixel_format),
-    (Reason.CONFLICTING_SYNTAX, conflicting_syntax),
-    (Reason.TRUNCATED, truncated),
-    (Reason.TRAILING_BYTES, trailing_bytes),
-    (Reason.UNDECODABLE, contradicting_codestream),
-    (Reason.TOO_LARGE, too_large),
-    (Reason.CONFLICTING_RESCALE, conflicting_rescale),
-    (Reason.MISSING_RESCALE, missing_rescale),
-    (Reason.INVALID_RESCALE, invalid_rescale),
-    (Reason.MIXED_RESCALE_TYPE, mixed_rescale_type),
-    (Reason.MIXED_PHOTOMETRIC, mixed_photometric),
-    (Reason.MIXED_SIZE, mixed_size),
-    (Reason.MIXED_FRAME_OF_REFERENCE, mixed_frame_of_reference),
-    (Reason.MIXED_ORIENTATION, mixed_orientation),
-    (Reason.MIXED_SPACING, mixed_spacing),
+    (Reason.TRUNCATED, _find_no_pixels),
+    (Reason.NOT_AN_IMAGE, _find_no_image),
+    (Reason.SECONDARY_CAPTURE, _find_secondary_capture),
+    (Reason.MULTI_FRAME, _find_multi_frame),
+    (Reason.COLOUR, _find_colour),
+    (Reason.LOCALIZER, _find_localizer),
+    (Reason.MISSING_PARTS, _find_missing_parts),
+    (Reason.MIXED_PATIENT, find_mixed_patient),
+    (Reason.MIXED_STUDY, find_mixed_study),
+    (Reason.MIXED_MODALITY, _find_mixed_modality),
+    (Reason.MIXED_QUANTITY, find_mixed_quantity),
+    (Reason.MIXED_KERNEL, find_mixed_kernel),
+    (Reason.MISSING_GEOMETRY, find_missing_geometry),
+    (Reason.INVALID_GEOMETRY, find_invalid_geometry),
+    (Reason.PIXEL_FORMAT, find_unsupported_format),
+    (Reason.CONFLICTING_SYNTAX, find_conflicting_syntax),
+    (Reason.TRUNCATED, find_truncated),
+    (Reason.TRAILING_BYTES, find_trailing_bytes),
+    (Reason.UNDECODABLE, find_contradicting_codestream),
+    (Reason.TOO_LARGE, find_too_large),
+    (Reason.CONFLICTING_RESCALE, find_conflicting_rescale),
+    (Reason.MISSING_RESCALE, find_missing_rescale),
+    (Reason.INVALID_RESCALE, find_invalid_rescale),
+    (Reason.MIXED_RESCALE_TYPE, find_mixed_rescale_type),
+    (Reason.MIXED_PHOTOMETRIC, find_mixed_photometric),
+    (Reason.MIXED_SIZE, find_mixed_size),
+    (Reason.MIXED_FRAME_OF_REFERENCE, find_mixed_frame_of_reference),
+    (Reason.MIXED_ORIENTATION, find_mixed_orientation),
+    (Reason.MIXED_SPACING, find_mixed_spacing),
 )

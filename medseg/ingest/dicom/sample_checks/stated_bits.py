@@ -60,7 +60,7 @@ class _Conclusion:
     is_swapped: bool = False
 
 
-def examine(slices: Sequence[Slice]) -> list[Slice]:
+def correct_samples(slices: Sequence[Slice]) -> list[Slice]:
     """Correct the bits and the sign of slices by their samples, and note what contradicts them.
 
     Args:
@@ -73,7 +73,7 @@ def examine(slices: Sequence[Slice]) -> list[Slice]:
         IngestError: "conflicting-rescale", see `check_mapped_range`.
 
     Example:
-        >>> examine(headers)[0].pixel_representation  # stated as 0  # doctest: +SKIP
+        >>> correct_samples(headers)[0].pixel_representation  # stated as 0  # doctest: +SKIP
         1
     """
     found = add_rescale_notes(bring_to_one_order(slices))

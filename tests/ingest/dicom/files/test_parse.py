@@ -25,7 +25,7 @@ from medseg.ingest.dicom.files.parse import parse
 
 def test_a_value_of_forbidden_form_is_read_without_a_warning(tmp_path, recwarn):
     slices = make_series()
-    with part10.without_validation():
+    with part10.stop_validation():
         for dataset in slices:
             dataset.SeriesInstanceUID = "no.uid.at.all"
     recwarn.clear()
@@ -38,7 +38,7 @@ def test_a_value_of_forbidden_form_is_read_without_a_warning(tmp_path, recwarn):
 
 def test_validation_is_off_until_the_last_is_out_and_then_as_it_was():
     before = config.settings.reading_validation_mode
-    first, second = part10.without_validation(), part10.without_validation()
+    first, second = part10.stop_validation(), part10.stop_validation()
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
