@@ -48,12 +48,12 @@ def stages(out: Path, *, epochs: int) -> list[tuple[str, list[str]]]:
     """Title and command of every stage."""
     medseg = str(Path(sys.executable).with_name("medseg"))
     data, run = out / "data", out / "run"
-    common = ["--weights", str(run / "model.pt"), "--image_size", f"[{SIZE}, {SIZE}]"]
+    small = ["--image_size", f"[{SIZE}, {SIZE}]"]
     training = [
         *(sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "training"),
         *("--config_file", "bundles/liver/train.json"),
         *("--dataset_dir", str(data), "--output_dir", str(run), "--cache_dir", str(out / "cache")),
-        *("--max_epochs", str(epochs), "--num_workers", "0", *common),
+        *("--max_epochs", str(epochs), "--num_workers", "0", *small),
     ]
     written = [medseg, "phantom", "ct", "--out", str(data), "--cases", "6", "--size", str(SIZE)]
     study = str(data / "dicom" / "liver_006")
@@ -62,13 +62,13 @@ def stages(out: Path, *, epochs: int) -> list[tuple[str, list[str]]]:
         ("train", training),
         (
             "segment the test case from its DICOM folder",
-            [medseg, "segment", study, "--out", str(out / "masks"), *common],
+            [medseg, "segment", study, "--bundle", str(run), "--out", str(out / "masks")],
         ),
         (
             "evaluate on the test case",
             [
-                *(medseg, "evaluate", "--dataset_dir", str(data), "--section", "test"),
-                *("--output_dir", str(out / "scores"), *common),
+                *(medseg, "evaluate", "--bundle", str(run), "--section", "test"),
+                *("--output_dir", str(out / "scores")),
             ],
         ),
     ]
@@ -82,14 +82,13 @@ def report(out: Path, *, seconds: float) -> None:
         ("mask", out / "masks" / "liver_006.nii.gz"),
         ("preview", out / "masks" / "liver_006.png"),
         ("metrics", out / "scores" / "metrics.csv"),
-        ("weights", out / "run" / "model.pt"),
-        ("TensorBoard", out / "run"),
+        ("trained model", out / "run"),
     ):
-        tell(f"{title:<12} {path}")
+        tell(f"{title:<14} {path}")
     tell(
-        f"{'Dice':<12} {summary['classes']['liver']['dice']['mean']:.3f} (liver, the one test case)"
+        f"{'Dice':<14} {summary['classes']['liver']['dice']['mean']:.3f} (liver, the one test case)"
     )
-    tell(f"{'time':<12} {seconds:.0f} s")
+    tell(f"{'time':<14} {seconds:.0f} s")
 
 
 def tell(text: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monai.bundle import ConfigParser
 
+from medseg.base.path_keys import escape_for_monai
 from medseg.bundles.overrides import read_config, read_overrides
 
 
@@ -19,7 +20,7 @@ def main() -> int:
     args, overrides = parser.parse_known_args()
     config = ConfigParser(read_config(args.bundle / "train.json"))
     config.update(read_overrides(args.bundle, "train", overrides))
-    config.update({"device": "cpu"})
+    config.update({"device": "cpu", "output_dir": escape_for_monai(str(args.bundle))})
     handlers = config["train"]["handlers"]
     targets = [handler["_target_"] for handler in handlers]
     index = targets.index("medseg.engines.RecordTraining")

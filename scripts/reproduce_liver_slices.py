@@ -18,6 +18,7 @@ from medseg.inference.outputs.source import case_name
 from medseg.ingest import check_same_grid, load
 from medseg.metrics import score_case
 
+BUNDLE = "bundles/liver_slices"
 MEDSEG = str(Path(sys.executable).with_name("medseg"))
 
 
@@ -36,11 +37,12 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=60, help="epochs of training (%(default)s)")
     parser.add_argument("--weights", type=Path, help="weights to score instead of training")
     args = parser.parse_args()
-    weights = args.weights or args.out / "model.pt"
-    common = ["-b", "bundles/liver_slices", "--weights", str(weights)]
+    common = ["-b", str(args.out)]
     if args.weights is None:
         train = ["--dataset_dir", str(args.slices), "--output_dir", str(args.out)]
-        medseg("train", *common, *train, "--max_epochs", str(args.epochs))
+        medseg("train", "-b", BUNDLE, *train, "--max_epochs", str(args.epochs))
+    else:
+        common = ["-b", BUNDLE, "--weights", str(args.weights)]
     scores = args.out / "test"
     test = ["--dataset_dir", str(args.slices), "--output_dir", str(scores), "--section", "test"]
     medseg("evaluate", *common, *test)

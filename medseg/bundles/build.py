@@ -6,14 +6,17 @@ uses, and writes complete configs. The configs are committed and never edited; `
 which lag behind their layers.
 """
 
+import filecmp
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from medseg.base.files import whole
+from medseg.base.scratch import make_scratch_folder
 
 WORKFLOWS = {
     "train": ("training", "train", "validate"),
@@ -33,22 +36,30 @@ _REFERENCE = re.compile(r"[@%]([A-Za-z_]\w*)")
 _GENERATED = "built from {layers} by `medseg bundles build`: edit those, not this file"
 
 
-def find(name: str) -> str:
-    """The root folder of bundle `name`: the working directory, or the one in `bundles/` below it.
+def find(name: str, *, run: str | None = None) -> str:
+    """The root folder of bundle `name`, seen from the working directory.
+
+    It is the working directory itself, or the bundle in `bundles/` below it, or directly below it.
+
+    Args:
+        name: of the bundle.
+        run: the name of one of its runs, which lies in `runs/NAME/` instead of `bundles/`.
 
     Raises:
-        FileNotFoundError: neither is the bundle.
+        FileNotFoundError: none of these is the bundle.
     """
     here = Path.cwd()
-    for root in (here, here / "bundles" / name, here / name):
+    folder, above = (name, Path("bundles")) if run is None else (run, Path("runs") / name)
+    for root in (here, here / above / folder, here / folder):
         if (
-            Path(os.path.realpath(root)).name == name
+            Path(os.path.realpath(root)).name == folder
             and (root / "configs" / "metadata.json").is_file()
         ):
             return "." if root == here else str(root.relative_to(here))
+    what = f"bundle {name!r}" if run is None else f"run {run!r} of bundle {name!r}"
     raise FileNotFoundError(
-        f"bundle {name!r} is neither {here} nor {here / 'bundles' / name}: "
-        "run from the folder that holds bundles/, or pass --bundle_root"
+        f"{what} is neither {here} nor {here / above / folder}: run from the folder that holds "
+        f"{above.parts[0]}/, or pass --bundle_root"
     )
 
 
@@ -82,13 +93,41 @@ def build(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
             with whole(path) as partial:
                 partial.write_text(text)
             changed.append(path)
+    return changed + write_flat_names(Path(bundles_dir) / name)
+
+
+def write_flat_names(root: Path) -> list[Path]:
+    """Make `train.json` and the like at the root of a bundle lead to the files in `configs`.
+
+    They are links, or copies where the system does not allow links.
+
+    Returns:
+        The names that changed.
+    """
+    changed = []
     for flat in FLAT_NAMES:
-        link = Path(bundles_dir) / name / flat
-        if not link.is_symlink():
-            link.unlink(missing_ok=True)
-            link.symlink_to(Path("configs") / flat)
-            changed.append(link)
+        place, target = root / flat, root / "configs" / flat
+        if not place.is_symlink() and _write_flat_name(place, target):
+            changed.append(place)
     return changed
+
+
+def _write_flat_name(place: Path, target: Path) -> bool:
+    """Put a link, or a copy, where there is none; whether anything changed."""
+    with make_scratch_folder(place.parent) as scratch:
+        link = scratch / place.name
+        try:
+            link.symlink_to(Path("configs") / place.name)
+        except OSError:  # Windows without that right, some network disks
+            if not target.is_file() or _are_equal(place, target):
+                return False
+            shutil.copyfile(target, link)
+        link.replace(place)
+    return True
+
+
+def _are_equal(place: Path, target: Path) -> bool:
+    return place.is_file() and filecmp.cmp(place, target, shallow=False)
 
 
 def find_stale(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:

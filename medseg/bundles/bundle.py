@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,12 @@ LARGE_FILE_MB = 25
 METADATA, TRAIN, INFERENCE = (f"configs/{name}.json" for name in ("metadata", "train", "inference"))
 CONFIGS = tuple(f"configs/{workflow}.json" for workflow in build.WORKFLOWS)
 WEIGHTS = "models/model.pt"
+RUN_FILE = "run.json"
+"""The file that makes a folder a training run: what was trained, with what, and how well."""
+
+_OWN_WEIGHTS = "$@bundle_root + '/models/model.pt'"
+"""What the key `weights` of a config says where it means those of the bundle."""
+
 REQUIRED = (
     *("LICENSE", METADATA, *CONFIGS, "configs/logging.conf"),
     *("docs/README.md", "docs/data_license.txt"),
@@ -80,6 +87,34 @@ def name_version(name: str, root: str | os.PathLike) -> str:
     metadata = Bundle(root.name, root.parent)
     stated = metadata.json(METADATA) if metadata.is_readable(METADATA) else {}
     return f"{name} {stated.get('version', '')}".rstrip()
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a training run."""
+    return (folder / RUN_FILE).is_file()
+
+
+def check_weights_exist(bundle: Path, workflow: str, overrides: Mapping[str, Any]) -> None:
+    """Refuse to use a bundle that has no weights, and name those that have some.
+
+    Raises:
+        FileNotFoundError: the weights are those of the bundle, and it has none.
+    """
+    default = json.loads((bundle / f"{workflow}.json").read_text()).get("weights")
+    root = Path(overrides.get("bundle_root", bundle))
+    if "weights" in overrides or default != _OWN_WEIGHTS or (root / WEIGHTS).exists():
+        return
+    if is_run(root):
+        raise FileNotFoundError(
+            f"the run {root} has no weights yet: resume it until its first validation, with "
+            f"medseg train -b {root} --resume True"
+        )
+    others = sorted(path.parent.parent.name for path in root.parent.glob(f"*/{WEIGHTS}"))
+    have = f"a bundle that has weights ({', '.join(others)})" if others else "one that has weights"
+    raise FileNotFoundError(
+        f"the bundle {root} has no weights: name {have} or a training run with -b, pass --weights "
+        f"with a file, or train it first: medseg train -b {root}"
+    )
 
 
 def first_line(text: str) -> str:

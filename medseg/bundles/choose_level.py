@@ -28,6 +28,7 @@ from medseg.base.files import check_folder
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key
 from medseg.base.scratch import collect
 from medseg.base.watch import Watch
+from medseg.bundles.bundle import is_run
 from medseg.bundles.copy import refuse_existing, write_copy
 from medseg.bundles.level_report import ALL_HEADS, CSV, PLOT, Row, format_card, write
 from medseg.bundles.overrides import PASSED_ON, for_monai, read_overrides
@@ -68,7 +69,8 @@ def prune_bundle(
         bundle: folder of a bundle that was trained with deep supervision.
         out: folder of the pruned bundle, whose name becomes the bundle's; None for
             `<bundle>_pruned` beside it.
-        report_dir: folder of the report; None for `runs/<name>/prune`.
+        report_dir: folder of the report; None for `runs/<name>/prune`, in a training run
+            for `prune` inside it.
         tolerance: in points of IoU, 0 to 100.
         repeats: how often each level is timed, in turns; the median counts.
         arguments: overrides of the bundle's evaluate.json, as in `run_bundle`.
@@ -92,7 +94,7 @@ def prune_bundle(
     out = out or root.with_name(f"{root.name}_pruned")
     evaluation = _Evaluation(bundle, arguments)
     refuse_existing(out)
-    report_dir = report_dir or Path("runs") / root.name / "prune"
+    report_dir = report_dir or (root if is_run(root) else Path("runs") / root.name) / "prune"
     for folder in (out, report_dir):
         check_folder(folder)
     with closing(Watch()) as watch:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from monai.bundle import ConfigParser
 
 from medseg.base.files import whole
 from medseg.base.path_keys import escape_for_monai_if_needed
@@ -20,9 +17,8 @@ from medseg.base.text import escape_unprintable_lines
 from medseg.bundles import build
 from medseg.bundles.bundle import LARGE_FILE_MB, WEIGHTS
 from medseg.bundles.check import find_faults
+from medseg.bundles.derive import write_derived
 from medseg.plausibility import copy_trained_on
-
-_COPIED = ("LICENSE", "docs/data_license.txt", "configs/logging.conf")
 
 
 def refuse_existing(out: Path) -> None:
@@ -70,14 +66,19 @@ def write_copy(
     out.parent.mkdir(parents=True, exist_ok=True)
     with make_scratch_folder(out.parent) as scratch:
         made = scratch / out.name
-        named = {**changes, "name": escape_for_monai_if_needed(out.name)}
-        _write_configs(bundle, made, changes=named, note=note)
-        for file in _COPIED:
-            (made / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(bundle / file, made / file)
-        for flat in build.FLAT_NAMES:
-            (made / flat).symlink_to(Path("configs") / flat)
-        (made / "docs" / "README.md").write_text(escape_unprintable_lines(card), encoding="utf-8")
+        named = {
+            **changes,
+            "name": escape_for_monai_if_needed(out.name),
+            "bundle_root": "$medseg.bundles.find(@name)",
+        }
+        write_derived(
+            bundle,
+            made,
+            changes=dict.fromkeys(build.WORKFLOWS, named),
+            note=note,
+            title="pruned",
+            card=escape_unprintable_lines(card),
+        )
         (made / "models").mkdir()
         with whole(made / WEIGHTS) as partial:
             torch.save(dict(weights), partial)
@@ -88,23 +89,6 @@ def write_copy(
             raise ValueError(f"the bundle {out} would have faults: {'; '.join(found)}")
         made.rename(out)
     return out
-
-
-def _write_configs(bundle: Path, made: Path, *, changes: Mapping[str, Any], note: str) -> None:
-    (made / "configs").mkdir(parents=True)
-    for workflow in build.WORKFLOWS:
-        file = Path("configs") / f"{workflow}.json"
-        parser = ConfigParser(json.loads((bundle / file).read_text()))
-        for key, value in changes.items():
-            if key in parser:
-                parser[key] = value
-        parser["_generated_"] = escape_for_monai_if_needed(note)
-        (made / file).write_text(build.format_config(parser.get()))
-    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
-    metadata["version"], metadata["changelog"] = "0.1.0", {"0.1.0": note}
-    metadata["name"] = f"{metadata['name']}, pruned"
-    metadata["description"] = f"{metadata['description']} This one: {note}."
-    (made / "configs" / "metadata.json").write_text(build.format_config(metadata))
 
 
 def _list_large_file(made: Path) -> None:

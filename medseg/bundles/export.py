@@ -11,6 +11,7 @@ from medseg.base.watch import Watch
 from medseg.bundles.overrides import PASSED_ON, for_monai, read_overrides
 from medseg.networks import NestedUNet, load_weights
 from medseg.networks.export import export
+from medseg.plausibility import check_settings
 
 
 def export_bundle(
@@ -71,4 +72,7 @@ def _load_trained_network(bundle: Path, arguments: Sequence[str]) -> NestedUNet:
             f"only a NestedUNet can be exported, network_def of {bundle} makes a "
             f"{type(network).__name__}: use `python -m monai.bundle ckpt_export`"
         )
-    return load_weights(network, str(parser.get_parsed_content("weights")))
+    weights = str(parser.get_parsed_content("weights"))
+    force = parser.get_parsed_content("other_settings")
+    check_settings(weights, parser.get_parsed_content("choices"), force=force)
+    return load_weights(network, weights)

@@ -7,12 +7,13 @@ seconds, and a folder that cannot be written before any weights are read.
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from medseg.base.files import check_apart, check_folder, check_place
 from medseg.base.interrupts import end_at_once
+from medseg.bundles.bundle import check_weights_exist
 from medseg.bundles.overrides import for_monai, read_config, read_overrides
 
 _TRAINING = ("train", "multi_gpu_train")
@@ -42,12 +43,17 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     """
     overrides = read_overrides(bundle, workflow, arguments)
     _check_stated(overrides)
+    if run_id in ("inference", "evaluating"):
+        check_weights_exist(bundle, workflow, overrides)
 
     with end_at_once("interrupted before anything was written: run it again"):
         from monai.bundle.scripts import run
 
-    for folder in _written_folders(bundle, workflow, overrides):
+    folders = _find_written_folders(bundle, workflow, overrides)
+    for folder in folders.values():
         check_folder(folder)
+    if workflow in _TRAINING and "output_dir" in folders:
+        overrides["output_dir"] = str(folders["output_dir"])  # chosen once, by the time of day
     logging.getLogger("monai.bundle.scripts").setLevel(logging.WARNING)  # no summary of arguments
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"monai\.")  # its notes to its own developers
@@ -67,16 +73,20 @@ def _check_stated(overrides: Mapping[str, Any]) -> None:
         check_apart(overrides["output_dir"], overrides["input"])
 
 
-def _written_folders(bundle: Path, workflow: str, overrides: Mapping[str, Any]) -> Iterator[Path]:
-    """The folders that a workflow writes to; a config works them out by expressions."""
+def _find_written_folders(
+    bundle: Path, workflow: str, overrides: Mapping[str, Any]
+) -> dict[str, Path]:
+    """The folders that a workflow writes to, by their keys; a config works them out."""
     from monai.bundle import ConfigParser
 
     config = read_config(bundle / f"{workflow}.json")
     parser = ConfigParser(config)
     parser.update(for_monai(overrides))
+    folders = {}
     if "output_dir" in config:
-        yield Path(parser.get_parsed_content("output_dir"))
+        folders["output_dir"] = Path(parser.get_parsed_content("output_dir"))
     if "weights" in config and workflow in _TRAINING:
         weights = Path(parser.get_parsed_content("weights"))
         check_place(weights)
-        yield weights.parent
+        folders["weights"] = weights.parent
+    return folders

@@ -13,7 +13,7 @@ from medseg.cli.usage import PlainCommand, PlainSubgroup
 
 bundles_app = typer.Typer(
     cls=PlainSubgroup,
-    help="List, build and check bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
+    help="List, build, check and publish bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )

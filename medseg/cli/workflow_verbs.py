@@ -22,7 +22,9 @@ _AFTER_INTERRUPT = {
 }
 """What to say of an interrupted workflow: what is kept, and how to go on."""
 
-Bundle = Annotated[Path, PathOption("--bundle", "-b", help="Folder of the bundle.")]
+Bundle = Annotated[
+    Path, PathOption("--bundle", "-b", help="Folder of the bundle, or of a training run.")
+]
 
 
 def train(context: typer.Context, bundle: Bundle = Path("bundles/liver")) -> None:
@@ -157,9 +159,10 @@ def _refuse_early(
 ) -> None:
     """Refuse overrides and folders at once, before a verb imports what takes seconds."""
     from medseg.base.files import check_folder
+    from medseg.bundles.bundle import check_weights_exist
     from medseg.bundles.overrides import read_overrides
 
-    read_overrides(bundle, workflow, arguments)
+    check_weights_exist(bundle, workflow, read_overrides(bundle, workflow, arguments))
     for folder in folders:
         if folder is not None:
             check_folder(folder)

@@ -3,13 +3,14 @@
 from medseg.engines.batch import check_batch
 from medseg.engines.best_weights import BestWeights
 from medseg.engines.claim import claim_folder, claim_weights, set_curves_aside
-from medseg.engines.config_in_use import config_in_use
+from medseg.engines.config_in_use import config_as_run, config_in_use
 from medseg.engines.distributed import end_group, start_group, unwrap
 from medseg.engines.foreground import check_foreground
 from medseg.engines.learning_rate import LearningRate, rate_factor
 from medseg.engines.loss import FiniteLoss, MeanLoss, Progress, summarise_step
 from medseg.engines.resume import Resume, check_run
 from medseg.engines.resume_record import run_record
+from medseg.engines.run_folder import choose_run_folder
 from medseg.engines.trained_on import RecordTraining
 
 __all__ = [
@@ -23,8 +24,10 @@ __all__ = [
     "check_batch",
     "check_foreground",
     "check_run",
+    "choose_run_folder",
     "claim_folder",
     "claim_weights",
+    "config_as_run",
     "config_in_use",
     "end_group",
     "rate_factor",

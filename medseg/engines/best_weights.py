@@ -74,6 +74,7 @@ class BestWeights:
         self.replaced_dir = Path(replaced_dir or self.path.parent.parent / "replaced")
         self.score, self.epoch, self.misses = -math.inf, 0, 0
         self.written = ""
+        self.scores: dict[str, float] = {}
         self._before_save: list[Callable[..., Any]] = []
 
     def before_save(self, action: Callable[..., Any]) -> None:
@@ -95,6 +96,7 @@ class BestWeights:
         if is_best:
             self._save()
             self.score, self.epoch, self.misses = score, epoch, 0
+            self.scores = {k: float(v) for k, v in evaluator.state.metrics.items()}
         if idist.get_rank() == 0:
             shown = ", ".join(f"{k} {v:.4f}" for k, v in evaluator.state.metrics.items())
             best = f"the best so far: {self.path}" if is_best else f"best in epoch {self.epoch}"
@@ -133,13 +135,13 @@ class BestWeights:
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to go on judging as if never interrupted."""
-        names = ("score", "epoch", "misses", "written")
+        names = ("score", "epoch", "misses", "written", "scores")
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the state of an interrupted run."""
         self.score, self.epoch, self.misses = state["score"], state["epoch"], state["misses"]
-        self.written = state["written"]
+        self.written, self.scores = state["written"], state.get("scores", {})
 
     def _save(self) -> None:
         if idist.get_rank() != 0:

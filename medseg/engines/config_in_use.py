@@ -48,6 +48,28 @@ def config_in_use(*, keep: Collection[str] = (*MAY_CHANGE, *LAUNCH)) -> dict[str
     return _Values(resolver, keep).below("", config, in_component=False)
 
 
+def config_as_run() -> dict[str, Any]:
+    """The config whose expression calls this, as one would write it: overrides merged in.
+
+    Macros, such as `%training`, are already replaced by what they stand for.
+
+    Returns:
+        A copy of the config, without its metadata; nothing in it is instantiated.
+
+    Raises:
+        ValueError: no expression of a config calls this.
+    """
+    config = _resolver().items[""].get_config()
+    return {key: copy_plain(value) for key, value in config.items() if key != "_meta_"}
+
+
+def copy_plain(value: Any) -> Any:
+    """A copy of the lists and dictionaries of a config; other objects stay as they are."""
+    if isinstance(value, Mapping):
+        return {key: copy_plain(part) for key, part in value.items()}
+    return [copy_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
 def _resolver() -> ReferenceResolver:
     """The innermost of MONAI's resolvers that is evaluating an expression right now."""
     frame = inspect.currentframe()
@@ -55,7 +77,7 @@ def _resolver() -> ReferenceResolver:
         if frame.f_code is ReferenceResolver._resolve_one_item.__code__:
             return frame.f_locals["self"]
         frame = frame.f_back
-    raise ValueError("config_in_use() was called outside a config: call it in an expression of one")
+    raise ValueError("this was called outside a config: call it in an expression of one")
 
 
 class _Values:

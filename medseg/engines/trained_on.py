@@ -15,6 +15,7 @@ from medseg.engines.best_weights import BestWeights
 from medseg.plausibility import (
     TrainedOn,
     choose_cases,
+    choose_settings,
     measure_cases,
     merge_trained_on,
     write_trained_on,
@@ -38,6 +39,7 @@ class RecordTraining:
         classes: name -> label values that it gathers.
         whole_images: False where cases are crops; see `medseg.plausibility.measure_cases`.
         about: which data these are, such as name, fold and seed; no names of cases.
+        choices: of the config; those that say what the network is trained for are written, too.
 
     Example:
         >>> RecordTraining(best, cases=cases, load=load, modality="CT", classes={"liver": [1]})
@@ -53,6 +55,7 @@ class RecordTraining:
         classes: Mapping[str, Sequence[int]],
         whole_images: bool = True,
         about: Mapping[str, Any] | None = None,
+        choices: Mapping[str, Any] | None = None,
     ) -> None:
         self.best_weights = best_weights
         self.cases = cases
@@ -61,6 +64,7 @@ class RecordTraining:
         self.classes = classes
         self.whole_images = whole_images
         self.about = dict(about or {})
+        self.settings = choose_settings(choices or {})
         self._found: TrainedOn | None = None
 
     def attach(self, engine: Engine) -> None:
@@ -108,4 +112,5 @@ class RecordTraining:
             classes=self.classes,
             whole_images=self.whole_images,
             about=self.about,
+            settings=self.settings,
         )

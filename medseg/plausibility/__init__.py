@@ -16,6 +16,7 @@ from medseg.plausibility.label_maps import describe_few_values, describe_label_m
 from medseg.plausibility.lungs import measure_lung_share
 from medseg.plausibility.measure import measure_class, reaches_edge
 from medseg.plausibility.posture import find_posture_doubts
+from medseg.plausibility.settings import check_settings, choose_settings, compare_settings
 from medseg.plausibility.trained_on import (
     TrainedOn,
     choose_cases,
@@ -33,9 +34,12 @@ from medseg.plausibility.trained_on import (
 __all__ = [
     "TrainedOn",
     "are_far_apart",
+    "check_settings",
     "choose_cases",
+    "choose_settings",
     "compare_class",
     "compare_image",
+    "compare_settings",
     "copy_trained_on",
     "describe_few_values",
     "describe_label_map",

@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 MOST_CASES = 200
 """Cases that are measured, spread evenly over those of the training."""
 
-VERSION = 1
-"""Of the form of the file; a file of another version is not read."""
+VERSION = 2
+"""Of the form of the file. Version 1 had no settings; others are not read."""
 
 _CHUNK = 2**20
 
@@ -47,6 +47,7 @@ class TrainedOn:
             order that says nothing.
         weights: SHA-256 of the files of weights that these ranges belong to.
         version: of the form of the file.
+        settings: what they were trained for, see `settings.SETTINGS`.
     """
 
     about: dict[str, Any]
@@ -58,6 +59,7 @@ class TrainedOn:
     appearance: list[dict[str, float]] = field(default_factory=list)
     weights: list[str] = field(default_factory=list)
     version: int = VERSION
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def is_of(self, weights: str | os.PathLike) -> bool:
         """Whether these are the ranges of the weights in a file; not, where there is none."""
@@ -88,9 +90,10 @@ def read_trained_on(weights: str | os.PathLike) -> TrainedOn | None:
         raise ValueError(
             f"{path} does not say what the weights were trained on ({error}): {remedy}"
         ) from error
-    if found.version != VERSION:
+    if found.version not in (1, VERSION):
         raise ValueError(
-            f"{path} is of version {found.version}, this medseg reads version {VERSION}: {remedy}"
+            f"{path} is of version {found.version}, this medseg reads versions 1 and {VERSION}: "
+            f"{remedy}"
         )
     return found
 
@@ -165,6 +168,7 @@ def measure_cases(
     classes: Mapping[str, Sequence[int]],
     whole_images: bool = True,
     about: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> TrainedOn:
     """Measure cases of a training; see `choose_cases` for many.
 
@@ -177,6 +181,7 @@ def measure_cases(
         whole_images: False for crops, of which neither the size nor the place and volume of a
             class say anything about a whole image.
         about: kept as it is.
+        settings: likewise; what the network is trained for.
 
     Raises:
         ValueError: there are no cases.
@@ -207,6 +212,7 @@ def measure_cases(
         image=_ranges(images),
         classes=ranges,
         appearance=_sort(seen),
+        settings=dict(settings or {}),
     )
 
 

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 from bundles.edited import NAME
 
-from medseg.bundles.bundle import METADATA, find_bundle, first_line, name_version
+from medseg.bundles.bundle import (
+    METADATA,
+    check_weights_exist,
+    find_bundle,
+    first_line,
+    name_version,
+)
 from medseg.bundles.check import find_faults
 
 
@@ -65,3 +71,20 @@ def test_an_unknown_bundle_is_refused_with_those_that_there_are(tmp_path):
 )
 def test_of_a_long_message_the_first_line_is_shown(text, line):
     assert first_line(text) == line
+
+
+def test_a_bundle_without_weights_names_those_that_have_some(folder):
+    (folder / "nuclei" / "models").mkdir()
+    (folder / "nuclei" / "models" / "model.pt").touch()
+    check_weights_exist(folder / "nuclei", "inference", {})
+    check_weights_exist(folder / "liver", "inference", {"weights": "other.pt"})
+    with pytest.raises(
+        FileNotFoundError, match=r"liver has no weights: name a bundle that has weights \(nuclei\)"
+    ):
+        check_weights_exist(folder / "liver", "evaluate", {})
+
+
+def test_a_run_without_weights_is_to_be_resumed(folder):
+    (folder / "liver" / "run.json").touch()
+    with pytest.raises(FileNotFoundError, match=r"the run .* has no weights yet: resume it until"):
+        check_weights_exist(folder / "liver", "inference", {"bundle_root": folder / "liver"})

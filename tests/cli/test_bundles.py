@@ -44,3 +44,23 @@ def test_check_fails_where_a_bundle_has_faults(here, monkeypatch, found, status)
     ended = run_medseg("bundles", "check", "liver")
     assert ended.exit_code == status
     assert ended.output == ("liver: 1 fault\n  a [b]\n" if found else "liver: ok\n")
+
+
+def test_publish_says_where_the_earlier_weights_are(here, monkeypatch, tmp_path):
+    from medseg.bundles import publish
+
+    kept = tmp_path / "old.pt"
+    monkeypatch.setattr(publish, "publish_run", lambda run, bundle: kept)
+    ended = run_medseg("bundles", "publish", "runs/liver/first", "bundles/liver")
+    assert ended.exit_code == app.DONE
+    assert ended.output == (
+        f"bundles/liver has the weights of runs/liver/first; the earlier ones: {kept}\n"
+    )
+
+
+def test_publishing_what_is_no_run_is_one_line(here):
+    ended = run_medseg("bundles", "publish", "bundles/nuclei", "bundles/liver")
+    assert ended.exit_code == BAD_ARGUMENTS
+    assert ended.stderr.startswith(
+        "error: bundles/nuclei is not the folder of a run, it has no run.json: name a folder"
+    )

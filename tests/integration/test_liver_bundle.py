@@ -19,6 +19,7 @@ from medseg.bundles.check import find_faults
 from medseg.datasets import phantom
 from medseg.ingest import load
 from medseg.metrics import score_case
+from medseg.plausibility import read_ranges
 
 TRAIN = [
     *(sys.executable, "-m", "monai.bundle", "run", "training"),
@@ -48,6 +49,13 @@ def trained(workspace) -> Path:
     return workspace
 
 
+@pytest.fixture(scope="module")
+def trained_run(trained) -> Path:
+    """The folder of that run."""
+    (folder,) = (path.parent for path in (trained / "runs/liver").glob("*/run.json"))
+    return folder
+
+
 def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run to the end, output captured, see `commands`."""
     return commands.run(command, cwd)
@@ -69,11 +77,52 @@ def last_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-def test_the_literal_command_trains_and_leaves_flat_weights_and_a_resume_file(trained):
-    state = torch.load(trained / "bundles/liver/models/model.pt", weights_only=True)
+def test_the_literal_command_trains_and_leaves_flat_weights_and_a_resume_file(trained_run):
+    state = torch.load(trained_run / "models/model.pt", weights_only=True)
     assert all(torch.is_tensor(value) for value in state.values())
-    assert (trained / "runs/liver/resume.pt").is_file()
-    assert list((trained / "runs/liver").glob("events.out.tfevents.*"))
+    assert (trained_run / "resume.pt").is_file()
+    assert list(trained_run.glob("events.out.tfevents.*"))
+
+
+def test_the_bundle_had_no_weights_and_has_those_of_its_first_run(trained, trained_run):
+    published = trained / "bundles/liver/models"
+    assert (published / "model.pt").read_bytes() == (trained_run / "models/model.pt").read_bytes()
+    assert read_ranges(published / "model.pt").settings["classes"] == {"liver": [1, 2]}
+
+
+def test_the_run_segments_without_any_other_option_as_the_bundle_with_all(trained, trained_run):
+    image = str(trained / "data/liver/imagesTs/liver_008.nii.gz")
+    for words in (["-b", str(trained_run), "-o", "masks/run"], ["-o", "masks/bundle", *NETWORK]):
+        done = run(medseg("segment", image, *words), trained)
+        assert done.returncode == 0, done.stderr[-2000:]
+    one, other = (load(trained / f"masks/{name}/liver_008.nii.gz") for name in ("run", "bundle"))
+    assert one[0].any()
+    assert np.array_equal(one[0], other[0])
+
+
+def test_the_run_is_evaluated_on_its_own_held_out_cases(trained, trained_run):
+    done = run(medseg("evaluate", "-b", str(trained_run)), trained)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads((trained_run / "evaluation/metrics_summary.json").read_text())
+    assert found["classes"]["liver"]["dice"]["n"] == 2
+
+
+def test_a_run_has_no_faults_and_says_what_it_is(trained_run):
+    assert find_faults(str(trained_run)) == []
+    told = json.loads((trained_run / "run.json").read_text())
+    assert (told["bundle"], told["epochs"]) == ("liver", 8)
+    assert told["cases"] == {"training": 6, "validation": 2}
+    assert told["scores"]["val_mean_dice"] > 0
+
+
+def test_weights_are_refused_for_other_classes_than_they_were_trained_for(trained, trained_run):
+    image = str(trained / "data/liver/imagesTs/liver_008.nii.gz")
+    weights = ["--weights", str(trained_run / "models/model.pt"), *NETWORK]
+    other = ["--classes", "{'spleen': [1]}", "-o", "masks/spleen"]
+    done = run(medseg("segment", image, *other, *weights), trained)
+    assert done.returncode == 2
+    assert "classes: trained with liver, used with spleen" in last_line(done)
+    assert not (trained / "masks/spleen").exists()
 
 
 def test_a_dicom_study_is_segmented_on_its_own_grid_above_the_stated_dice(trained):
@@ -226,11 +275,11 @@ def test_three_classes_by_one_key_and_tracking_leave_a_finished_mlflow_run(works
     import mlflow
 
     tiny = ["--image_size", "[32,32]", "--channels", "[4,8,16]", "--head_weights", "decaying"]
-    out = ["--output_dir", "runs/three", "--weights", "runs/three/model.pt", "--max_epochs", "1"]
+    out = ["--output_dir", "runs/three", "--max_epochs", "1"]
     classes = ["--classes", "{'liver': [1], 'tumour': [2]}", "--num_workers", "0"]
     done = run([*TRAIN, *tiny, *out, *classes, "--tracking", "mlflow"], workspace)
     assert done.returncode == 0, done.stderr[-2000:]
-    state = torch.load(workspace / "runs/three/model.pt", weights_only=True)
+    state = torch.load(workspace / "runs/three/models/model.pt", weights_only=True)
     heads = [value for key, value in state.items() if key.endswith("head.weight")]
     assert [head.shape[0] for head in heads] == [3, 3]  # background, liver, tumour
     mlflow.set_tracking_uri(f"sqlite:///{workspace}/runs/three/mlruns.db")
@@ -260,7 +309,7 @@ def test_a_run_killed_in_mid_epoch_and_resumed_ends_as_if_never_interrupted(work
     same = [*TRAIN, *tiny, *falling, "--max_epochs", "4", "--num_workers", "0"]
 
     def files(name: str) -> list[str]:
-        return ["--output_dir", f"runs/{name}", "--weights", f"runs/{name}/model.pt"]
+        return ["--output_dir", f"runs/{name}"]
 
     straight = run_afresh([*same, *files("straight")], workspace)  # another seed of its hashes
     assert straight.returncode == 0, straight.stderr[-2000:]
@@ -268,7 +317,7 @@ def test_a_run_killed_in_mid_epoch_and_resumed_ends_as_if_never_interrupted(work
     resumed = run([*same, *files("killed"), "--resume", "True"], workspace)
     assert resumed.returncode == 0, resumed.stderr[-2000:]
     assert "resuming after epoch 2" in resumed.stderr
-    for name in ("model.pt", "resume.pt"):
+    for name in ("models/model.pt", "resume.pt"):
         expected, got = (
             torch.load(workspace / "runs" / run_name / name, weights_only=True)
             for run_name in ("straight", "killed")
@@ -276,26 +325,41 @@ def test_a_run_killed_in_mid_epoch_and_resumed_ends_as_if_never_interrupted(work
         assert_equal(expected, got)
 
 
-def test_a_second_run_in_the_same_folder_is_refused_and_changes_nothing(trained):
-    before = (trained / "runs/liver/resume.pt").read_bytes()
-    done = run([*TRAIN, *NETWORK, "--max_epochs", "1"], trained)
+def test_a_second_run_in_the_same_folder_is_refused_and_changes_nothing(trained, trained_run):
+    before = (trained_run / "resume.pt").read_bytes()
+    words = ["--max_epochs", "1", "--output_dir", str(trained_run)]
+    done = run([*TRAIN, *NETWORK, *words], trained)
     assert done.returncode == 1
     assert "--resume True" in last_line(done)
-    assert (trained / "runs/liver/resume.pt").read_bytes() == before
+    assert (trained_run / "resume.pt").read_bytes() == before
+
+
+@pytest.mark.long
+def test_a_second_run_has_a_folder_of_its_own_and_leaves_the_weights_alone(workspace):
+    published = workspace / "bundles/liver/models/model.pt"
+    published.parent.mkdir(exist_ok=True)
+    before = published.read_bytes() if published.exists() else b"good weights"
+    published.write_bytes(before)
+    runs = set((workspace / "runs/liver").glob("*"))
+    done = run([*TRAIN, *NETWORK, "--max_epochs", "1", "--num_workers", "0"], workspace)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert published.read_bytes() == before
+    assert "to replace them: medseg bundles publish runs/liver/" in done.stderr
+    (second,) = set((workspace / "runs/liver").glob("*")) - runs
+    assert (second / "models/model.pt").is_file()
+    shutil.rmtree(second)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("command", [TRAIN, medseg("train", "-b", "bundles/liver")])
-def test_a_run_is_not_resumed_on_the_cases_that_it_was_judged_by(trained, command):
-    before = (trained / "runs/liver/resume.pt").read_bytes()
+def test_a_run_is_not_resumed_on_the_cases_that_it_was_judged_by(trained, trained_run, command):
+    before = (trained_run / "resume.pt").read_bytes()
     again = [*NETWORK, "--num_workers", "0", "--learning_rate", "0.01", "--resume", "True"]
     done = run([*command, *again, "--max_epochs", "9", "--fold", "1"], trained)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
-    assert last_line(done).startswith(
-        "error: runs/liver/resume.pt holds a run with other settings (fold was 0, is 1): "
-    )
-    assert (trained / "runs/liver/resume.pt").read_bytes() == before
+    assert "resume.pt holds a run with other settings (fold was 0, is 1): " in last_line(done)
+    assert (trained_run / "resume.pt").read_bytes() == before
 
 
 @pytest.mark.slow

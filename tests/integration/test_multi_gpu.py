@@ -27,6 +27,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from medseg.base import errors
 from medseg.bundles import build
+from medseg.bundles.build import FLAT_NAMES
 from medseg.datasets import phantom
 from medseg.datasets.prepare import prepare
 from medseg.plausibility import read_ranges
@@ -194,7 +195,8 @@ def test_only_one_process_writes_the_best_weights_and_the_log_of_scores(liver_by
     assert not any(key.startswith("module.") for key in state)
     left = {path.name for path in (workspace / "runs/liver_two").iterdir()}
     assert {re.sub("^events.*", "events", name) for name in left if not name.endswith(".lock")} == {
-        *("events", "model.pt", "model.trained_on.json", "resume.pt")
+        *("events", "model.pt", "model.trained_on.json", "resume.pt"),
+        *("LICENSE", "configs", "docs", "models", "run.json", *FLAT_NAMES),
     }
     found = read_ranges(workspace / "runs/liver_two/model.pt")  # each process measured its part
     assert (found.cases, list(found.classes)) == (3, ["liver"])  # half of 6 cases

@@ -93,8 +93,10 @@ def test_damaged_ranges_neither_stop_a_training_nor_go_along(weights, tmp_path, 
 
 
 def test_a_file_of_another_version_is_refused(weights):
-    find_path_beside(weights).write_text(json.dumps({**asdict(RANGES), "version": 2}))
-    with pytest.raises(ValueError, match=r"is of version 2, this medseg reads version 1: restore"):
+    find_path_beside(weights).write_text(json.dumps({**asdict(RANGES), "version": 3}))
+    with pytest.raises(
+        ValueError, match=r"is of version 3, this medseg reads versions 1 and 2: restore"
+    ):
         read_trained_on(weights)
 
 

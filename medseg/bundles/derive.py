@@ -1,0 +1,119 @@
+"""Derive: the files of a bundle that differs from another one in some keys."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+
+from medseg.base.files import whole
+from medseg.base.path_keys import escape_for_monai_if_needed
+from medseg.bundles import build
+from medseg.bundles.bundle import METADATA
+from medseg.transforms import activation
+
+_FIRST = "0.1.0"
+_CARD = "docs/README.md"
+_COPIED = ("LICENSE", "docs/data_license.txt", "configs/logging.conf")
+
+
+def write_derived(
+    bundle: Path,
+    made: Path,
+    *,
+    changes: Mapping[str, Mapping[str, Any]],
+    note: str,
+    title: str,
+    card: str | None = None,
+) -> None:
+    """Write all files of a bundle but its weights, from those of another one.
+
+    Args:
+        bundle: folder of the bundle that it is made from.
+        made: folder of the new one; it may exist, files of the same names are replaced. It may be
+            `bundle` itself: then its configs alone are changed.
+        changes: workflow, such as "train" -> keys with their new values; a key that the config does
+            not have is left out.
+        note: one line that says what it is; for the configs and the metadata.
+        title: what its name says after that of the first, such as "pruned".
+        card: text of docs/README.md; None copies that of `bundle` below the note.
+
+    Raises:
+        FileNotFoundError: a file of `bundle` is missing.
+    """
+    parsers = {
+        workflow: _change(_read(bundle, f"configs/{workflow}.json"), changes.get(workflow, {}))
+        for workflow in build.WORKFLOWS
+    }
+    for workflow, parser in parsers.items():
+        parser["_generated_"] = escape_for_monai_if_needed(note)
+        _write(made / "configs" / f"{workflow}.json", build.format_config(parser.get()))
+    if made.resolve() == bundle.resolve():
+        return
+    metadata = _describe(_read(bundle, METADATA), parsers, note=note, title=title)
+    _write(made / METADATA, build.format_config(metadata))
+    for file in _COPIED:
+        _check_there(bundle, file)
+        (made / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(bundle / file, made / file)
+    if card is None:
+        _check_there(bundle, _CARD)
+        original = (bundle / _CARD).read_text(encoding="utf-8")
+        card = f"{note[:1].upper()}{note[1:]}.\n\n{original}"
+    _write(made / _CARD, card)
+    build.write_flat_names(made)
+
+
+def _change(config: dict[str, Any], changes: Mapping[str, Any]) -> ConfigParser:
+    parser = ConfigParser(config)
+    for key, value in changes.items():
+        if key in parser:
+            parser[key] = value
+    return parser
+
+
+def _describe(
+    metadata: dict[str, Any], parsers: Mapping[str, ConfigParser], *, note: str, title: str
+) -> dict[str, Any]:
+    """The metadata with the classes and channels that the configs have now."""
+    metadata["version"], metadata["changelog"] = _FIRST, {_FIRST: note}
+    metadata["name"] = f"{metadata['name']}, {title}"
+    metadata["description"] = f"{metadata['description']} This one: {note}."
+    classes, train = parsers["inference"].get("classes"), parsers["train"]
+    if not isinstance(classes, Mapping):
+        return metadata  # an expression, which only the workflow works out
+    names = list(classes)
+    channels = ["background", *names] if activation(classes) == "softmax" else names
+    network = metadata["network_data_format"]
+    pred, image = network["outputs"]["pred"], network["inputs"]["image"]
+    if pred["channel_def"] != {str(i): name for i, name in enumerate(channels)}:
+        pred["num_channels"] = len(channels)
+        pred["channel_def"] = {str(i): name for i, name in enumerate(channels)}
+        metadata["pred_classes"] = ", ".join(
+            f"{value} {name}" for value, name in enumerate(["background", *names])
+        )
+    if isinstance(count := train.get("in_channels"), int) and count != image["num_channels"]:
+        image["num_channels"] = count
+        image["channel_def"] = {str(i): f"image {i}" for i in range(count)}
+    return metadata
+
+
+def _read(bundle: Path, file: str) -> dict[str, Any]:
+    _check_there(bundle, file)
+    return json.loads((bundle / file).read_text())
+
+
+def _check_there(bundle: Path, file: str) -> None:
+    if not (bundle / file).is_file():
+        raise FileNotFoundError(
+            f"{os.path.realpath(bundle)} is not a complete bundle, it has no {file}: restore the "
+            "file, or pass the folder of a whole bundle with -b or --bundle_root"
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")

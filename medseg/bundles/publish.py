@@ -1,0 +1,115 @@
+"""Publish: give a bundle the weights of a training run."""
+
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+
+from medseg.base.files import hold, keep_aside, whole
+from medseg.bundles.build import find_references
+from medseg.bundles.bundle import INFERENCE, RUN_FILE, WEIGHTS, is_run
+from medseg.plausibility import compare_settings, copy_trained_on
+from medseg.plausibility.settings import SETTINGS
+
+logger = logging.getLogger(__name__)
+
+PUBLISHED = "models/model.run.json"
+"""The run.json of the run whose weights a bundle has, beside them."""
+
+REPLACED = "replaced"
+"""Folder, in a bundle, of the weights that a published run replaced."""
+
+
+def publish_run(run: Path, bundle: Path) -> Path | None:
+    """Make the weights of a run those of a bundle; what it had before is kept under a dated name.
+
+    Args:
+        run: folder of a run, such as `runs/liver/2026-01-02_03-04-05`.
+        bundle: folder of the bundle, with the same network, classes and other settings.
+
+    Returns:
+        Where the earlier weights are now; None where there were none.
+
+    Raises:
+        FileNotFoundError: the run has no weights, or one of the folders is not what it should be.
+        FileExistsError: another process publishes to the bundle.
+        ValueError: the settings of the run and of the bundle differ, so that the weights would not
+            do in the bundle what they did in the run.
+        OSError: the bundle cannot be written.
+    """
+    if not is_run(run):
+        raise FileNotFoundError(
+            f"{run} is not the folder of a run, it has no {RUN_FILE}: name a folder in runs/"
+        )
+    weights, target = run / WEIGHTS, bundle / WEIGHTS
+    if not weights.is_file():
+        raise FileNotFoundError(
+            f"{run} has no weights yet: resume it until its first validation, or publish another"
+        )
+    if not (bundle / INFERENCE).is_file():
+        raise FileNotFoundError(f"{bundle} is not a bundle, it has no {INFERENCE}: name its folder")
+    if differences := find_differences(run, bundle):
+        raise ValueError(
+            f"{run} was trained with other settings than {bundle} has ({'; '.join(differences)}): "
+            f"segment with the run itself, -b {run}, or change the bundle first"
+        )
+    _hold(target)
+    return _copy(run, bundle)
+
+
+def _copy(run: Path, bundle: Path) -> Path | None:
+    weights, target = run / WEIGHTS, bundle / WEIGHTS
+    kept = None
+    with whole(target) as partial:
+        shutil.copyfile(weights, partial)
+        if target.exists():
+            kept = keep_aside(target, bundle / REPLACED)
+            if kept is not None:
+                copy_trained_on(target, kept)
+    copy_trained_on(weights, target)
+    with whole(bundle / PUBLISHED) as partial:
+        shutil.copyfile(run / RUN_FILE, partial)
+    return kept
+
+
+def publish_if_none(run: Path, bundle: Path) -> None:
+    """Publish a run to a bundle that has no weights; else, and where that fails, say what to do."""
+    target = bundle / WEIGHTS
+    if (run / WEIGHTS).is_file() and run.resolve() != bundle.resolve():
+        try:
+            _hold(target)
+            if os.path.lexists(target):
+                logger.info(
+                    "%s keeps its earlier weights; to replace them: medseg bundles publish %s %s",
+                    *(bundle, run, bundle),
+                )
+            else:
+                _copy(run, bundle)
+                logger.info("%s had no weights: it has those of this run now", bundle)
+                if differences := find_differences(run, bundle):
+                    logger.warning(
+                        "they need the settings of this run (%s): name the run instead, -b %s",
+                        *("; ".join(differences), run),
+                    )
+        except OSError as error:  # the run itself is complete
+            logger.warning("%s was not given the weights of this run: %s", bundle, error)
+    logger.info("to segment with this run: medseg segment INPUT -b %s -o masks", run)
+
+
+def find_differences(run: Path, bundle: Path) -> list[str]:
+    """What differs between the settings and the network of a run and those of a bundle."""
+    theirs, ours = (json.loads((root / INFERENCE).read_text()) for root in (run, bundle))
+    network = find_references(theirs.get("network_def", {})) - set(SETTINGS)
+    return compare_settings(theirs, ours) + [
+        f"{key}: trained with {theirs[key]}, used with {ours.get(key)}"
+        for key in sorted(network & theirs.keys())
+        if theirs[key] != ours.get(key)
+    ]
+
+
+def _hold(target: Path) -> None:
+    if not hold(target.parent.resolve() / f".{target.name}.lock"):
+        raise FileExistsError(
+            f"another process is writing {target}: wait for it, and publish again"
+        )

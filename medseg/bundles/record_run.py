@@ -1,0 +1,298 @@
+"""RecordRun: make the folder of a training run a bundle of its own, and keep its run.json."""
+
+import hashlib
+import json
+import logging
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+from monai.bundle import ConfigParser
+
+import medseg
+from medseg.base.files import whole
+from medseg.base.memory import measure_resident_peak
+from medseg.base.path_keys import escape_for_monai
+from medseg.bundles.build import WORKFLOWS, find_references, list_choices
+from medseg.bundles.bundle import RUN_FILE, WEIGHTS
+from medseg.bundles.derive import write_derived
+from medseg.bundles.publish import publish_if_none
+from medseg.engines import BestWeights
+from medseg.engines.may_change import is_launch
+from medseg.networks.device import find_device_name
+from medseg.plausibility import copy_trained_on
+
+logger = logging.getLogger(__name__)
+
+PLACES = ("bundle_root", "output_dir", "resume_file", "weights", "resume")
+"""Keys that a run's own configs take from its bundle: they say where the run itself was written."""
+
+_MACHINE = ("device", "backend", "num_workers", "cache_dir", "checkpointing")
+"""Keys that say how the training ran on its machine; segmenting with its weights asks anew."""
+
+_PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite")
+_VERSION = 1
+
+
+class RecordRun:
+    """Trainer handler that makes the folder of a run a complete bundle, but for other weights.
+
+    As the training starts it writes the configs as they run, the evaluation and the inference with
+    the same classes, window, sizes and network, and the metadata. After each epoch it brings
+    `run.json` up to date. When the training is done, the bundle that was trained gets the weights
+    if it has none.
+
+    Attach it after the handler of the best weights.
+
+    Args:
+        output_dir: folder of the run.
+        bundle_root: folder of the bundle that is trained.
+        config: the config as it runs, see `medseg.engines.config_as_run`.
+        best_weights: the handler that writes the weights.
+        record: what the run is made of, see `medseg.engines.run_record`.
+
+    Raises:
+        FileNotFoundError: when the trainer starts, if the bundle lacks a file.
+
+    Example:
+        >>> RecordRun("runs/liver/1", bundle_root="bundles/liver", config=config,
+        ...           best_weights=best, record=record)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        output_dir: str | os.PathLike,
+        *,
+        bundle_root: str | os.PathLike,
+        config: Mapping[str, Any],
+        best_weights: BestWeights,
+        record: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.folder = Path(output_dir)
+        self.bundle = Path(bundle_root)
+        self.config = config
+        self.best_weights = best_weights
+        self.record = record
+        self._run: dict[str, Any] = {}
+        self._seconds_before = 0.0
+        self._started = 0.0
+
+    def attach(self, engine: Engine) -> None:
+        """Write at the start, after each epoch and at the end."""
+        engine.add_event_handler(Events.STARTED, self.begin)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.update)
+        engine.add_event_handler(Events.COMPLETED, self.finish)
+
+    def begin(self, engine: Engine) -> None:
+        """Write the bundle, and run.json with what is known before the first epoch."""
+        if idist.get_rank() != 0:
+            return
+        write_run_bundle(self.bundle, self.folder, self.config)
+        earlier = read_run(self.folder) if (self.folder / RUN_FILE).is_file() else None
+        self._started = time.monotonic()
+        self._seconds_before = earlier["seconds"] if earlier else 0.0
+        self._run = {**self._describe(engine), **_times(earlier)}
+        self.update(engine)
+
+    def update(self, engine: Engine) -> None:
+        """Bring run.json up to date."""
+        if idist.get_rank() != 0:
+            return
+        best = self.best_weights
+        seconds = self._seconds_before + time.monotonic() - self._started
+        self._run |= {
+            "epochs": engine.state.epoch,
+            "best_epoch": best.epoch or None,
+            "scores": best.scores,
+            "seconds": round(seconds, 1),
+            "peak_memory_bytes": _peak_memory(),
+        }
+        _write_json(self.folder / RUN_FILE, self._run)
+
+    def finish(self, engine: Engine) -> None:
+        """Note the end, and give the bundle the weights if it has none."""
+        if idist.get_rank() != 0:
+            return
+        self._run["ended"] = _now()
+        self.update(engine)
+        own = self.folder / WEIGHTS
+        if self.best_weights.path.resolve() != own.resolve() and self.best_weights.path.is_file():
+            with whole(own) as partial:
+                shutil.copyfile(self.best_weights.path, partial)
+            copy_trained_on(self.best_weights.path, own)
+        publish_if_none(self.folder, self.bundle)
+
+    def _describe(self, engine: Engine) -> dict[str, Any]:
+        choices = {key: self.config.get(key) for key in ("name", "seed", "fold", "folds")}
+        record = self.record or {}
+        return {
+            "version": _VERSION,
+            "bundle": choices["name"],
+            "command": shlex.join(sys.argv),
+            "commit": _commit(),
+            "versions": {"medseg": medseg.__version__, "python": sys.version.split()[0]}
+            | {name: version(name) for name in _PACKAGES},
+            "device": find_device_name(torch.device(engine.state.device)),
+            "threads": torch.get_num_threads(),
+            "processes": idist.get_world_size(),
+            **{key: choices[key] for key in ("seed", "fold", "folds")},
+            "cases": {key: len(record.get(key, ())) for key in ("training", "validation")},
+            "data_sha256": _fingerprint(record),
+        }
+
+
+def write_run_bundle(bundle: Path, run: Path, config: Mapping[str, Any]) -> None:
+    """Write the files of a run that make it a bundle, all but the weights.
+
+    Args:
+        bundle: folder of the bundle that is trained.
+        run: folder of the run.
+        config: the config as it runs.
+
+    Raises:
+        FileNotFoundError: the bundle lacks a file.
+    """
+    workflow = "multi_gpu_train" if "backend" in config else "train"
+    shipped = {name: _read_config(bundle, name) for name in WORKFLOWS}
+    changed = {
+        key: value
+        for key, value in _changes(shipped[workflow], config).items()
+        if key not in PLACES and not is_launch(key)
+    }
+    changes: dict[str, dict[str, Any]] = {}
+    for name, config_there in shipped.items():
+        carried = changed
+        if not name.endswith("train"):
+            carried = _choose_shared(changed, shipped[workflow], config_there)
+        changes[name] = {**carried, "bundle_root": _find_run(run)}
+    changes["evaluate"]["output_dir"] = "$@bundle_root + '/evaluation'"
+    write_derived(
+        bundle,
+        run,
+        changes=changes,
+        note=f"trained by medseg train, bundle {config.get('name')}",
+        title=f"run {run.name}",
+    )
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The run.json of a run.
+
+    Raises:
+        FileNotFoundError: the folder is not that of a run.
+        ValueError: the file is damaged.
+    """
+    file = folder / RUN_FILE
+    if not file.is_file():
+        raise FileNotFoundError(f"{folder} is not the folder of a run, it has no {RUN_FILE}")
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return {"seconds": 0.0, **found}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{file} is damaged ({error}): remove it to go on without it") from error
+
+
+def _read_config(bundle: Path, workflow: str) -> dict[str, Any]:
+    file = bundle / "configs" / f"{workflow}.json"
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _changes(shipped: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The top-level keys of a running config that are not as shipped, if they are plain."""
+    parser = ConfigParser(dict(shipped))
+    parser.parse()  # replaces macros, as in the running config
+    before = parser.get()
+    return {
+        key: value
+        for key, value in config.items()
+        if key in shipped and value != before[key] and _is_json(value)
+    }
+
+
+def _choose_shared(
+    changed: Mapping[str, Any], trained: Mapping[str, Any], other: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The changes that concern another config: choices, and components that both share."""
+    choices = list_choices(trained)
+    return {
+        key: value
+        for key, value in changed.items()
+        if key in other
+        and key not in _MACHINE
+        and (key in choices or other[key] == trained[key])
+        and find_references(value) <= set(other)
+    }
+
+
+def _find_run(run: Path) -> str:
+    return f"$medseg.bundles.find(@name, run={escape_for_monai(run.resolve().name)[1:]})"
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _times(earlier: Mapping[str, Any] | None) -> dict[str, Any]:
+    """When the run started, and each time that it was resumed."""
+    if earlier is None:
+        return {"started": _now(), "resumed": [], "ended": None}
+    return {
+        "started": earlier.get("started"),
+        "resumed": [*earlier.get("resumed", []), _now()],
+        "ended": None,
+    }
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _fingerprint(record: Mapping[str, Any]) -> str | None:
+    """A digest of all cases by content; it names none of them."""
+    if not record:
+        return None
+    parts = {key: sorted(record.get(key, {}).values()) for key in ("training", "validation")}
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _peak_memory() -> dict[str, int]:
+    peak = {"process": measure_resident_peak(reset=False)}
+    if torch.cuda.is_available():
+        peak["gpu"] = torch.cuda.max_memory_allocated()
+    return peak
+
+
+def _commit() -> str | None:
+    """The commit of medseg, if it runs from a checkout; "+" follows where files were changed."""
+    root = Path(medseg.__file__).parent.parent
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        return None
+    found = [
+        subprocess.run(
+            ["git", "-C", str(root), *words], capture_output=True, text=True, check=False
+        )
+        for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
+    ]
+    if found[0].returncode:
+        return None
+    return found[0].stdout.strip() + ("+" if found[1].stdout.strip() else "")
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    with whole(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

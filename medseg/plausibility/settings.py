@@ -1,0 +1,85 @@
+"""Settings: what weights were trained for, held against what they are used for."""
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from medseg.plausibility.trained_on import read_ranges
+
+logger = logging.getLogger(__name__)
+
+SETTINGS = (
+    *("classes", "modality", "in_channels", "colour", "spatial_dims"),
+    *("window_hu", "intensity_percentiles", "spacing_mm"),
+)
+"""Keys of a config that decide what a network is shown, or what its channels mean."""
+
+
+def choose_settings(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings among the choices of a config, as they are kept beside the weights.
+
+    Example:
+        >>> choose_settings({"fold": 0, "window_hu": [-160, 240]})
+        {'window_hu': [-160, 240]}
+    """
+    return {key: choices[key] for key in SETTINGS if key in choices}
+
+
+def compare_settings(trained: Mapping[str, Any], used: Mapping[str, Any]) -> list[str]:
+    """The settings that differ, each with both values; one that only one side has is not compared.
+
+    Of the classes their names, their order and whether they exclude each other count; the label
+    values that each gathers may be those of another dataset.
+
+    Example:
+        >>> compare_settings({"window_hu": [-160, 240]}, {"window_hu": [0, 100]})
+        ['window_hu: trained with [-160, 240], used with [0, 100]']
+    """
+    found = []
+    for key in SETTINGS:
+        if key not in trained or key not in used:
+            continue
+        before, now = (_comparable(key, settings[key]) for settings in (trained, used))
+        if before != now:
+            found.append(f"{key}: trained with {_shown(before)}, used with {_shown(now)}")
+    return found
+
+
+def check_settings(
+    weights: str | os.PathLike, choices: Mapping[str, Any], *, force: bool = False
+) -> None:
+    """Refuse weights that were trained for something else than they are used for.
+
+    Args:
+        weights: the file; where nothing beside it says what it was trained for, it passes.
+        choices: of the config that uses them.
+        force: log the differences, and go on.
+
+    Raises:
+        ValueError: a setting differs.
+    """
+    trained = read_ranges(weights)
+    if trained is None:
+        return
+    differences = "; ".join(compare_settings(trained.settings, choices))
+    if differences and force:
+        logger.warning("%s are used with other settings: %s", weights, differences)
+    elif differences:
+        raise ValueError(
+            f"the weights {weights} were trained for something else ({differences}): use the "
+            "settings of the training, or other weights; --other_settings True uses them anyway"
+        )
+
+
+def _comparable(key: str, value: Any) -> Any:
+    if key != "classes" or not isinstance(value, Mapping):
+        return list(value) if isinstance(value, tuple) else value
+    values = [each for gathered in value.values() for each in gathered]
+    return {"classes": list(value), "overlap": len(set(values)) < len(values)}
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return str(value)
+    return ", ".join(value["classes"]) + (" (which overlap)" if value["overlap"] else "")

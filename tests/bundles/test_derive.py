@@ -1,0 +1,80 @@
+"""Tests of medseg.bundles.derive: a derived bundle describes what its configs are now."""
+
+import json
+
+import pytest
+
+from medseg.bundles.build import FLAT_NAMES
+from medseg.bundles.check import find_faults
+from medseg.bundles.derive import write_derived
+
+NOTE = "made by a test"
+
+
+def derive(bundle, made, *, card=None, **changes):
+    write_derived(
+        bundle,
+        made,
+        changes={"train": changes, "inference": changes, "evaluate": changes},
+        note=NOTE,
+        title="changed",
+        card=card,
+    )
+    return json.loads((made / "metadata.json").read_text())
+
+
+def test_the_metadata_name_the_classes_and_channels_of_the_configs(committed, tmp_path):
+    classes = {"body": [1], "lesion": [2]}
+    metadata = derive(committed / "liver", tmp_path / "made", classes=classes, in_channels=2)
+    network = metadata["network_data_format"]
+    assert network["outputs"]["pred"]["channel_def"] == {
+        "0": "background",
+        "1": "body",
+        "2": "lesion",
+    }
+    assert network["outputs"]["pred"]["num_channels"] == 3
+    assert network["inputs"]["image"]["num_channels"] == 2
+    assert metadata["pred_classes"] == "0 background, 1 body, 2 lesion"
+    assert metadata["changelog"] == {metadata["version"]: NOTE}
+
+
+def test_unchanged_classes_keep_their_words(committed, tmp_path):
+    before = json.loads((committed / "liver" / "metadata.json").read_text())
+    after = derive(committed / "liver", tmp_path / "made")
+    assert after["pred_classes"] == before["pred_classes"]
+    assert after["network_data_format"] == before["network_data_format"]
+
+
+def test_the_flat_names_lead_to_the_configs(committed, tmp_path):
+    derive(committed / "liver", tmp_path / "made")
+    for name in FLAT_NAMES:
+        flat = tmp_path / "made" / name
+        assert flat.read_text() == (tmp_path / "made" / "configs" / name).read_text()
+
+
+def test_the_card_is_the_one_given_or_that_of_the_first_bundle_below_the_note(committed, tmp_path):
+    card = tmp_path / "made" / "docs" / "README.md"
+    derive(committed / "liver", tmp_path / "made", card="# new\n")
+    assert card.read_text() == "# new\n"
+    derive(committed / "liver", tmp_path / "made")
+    assert card.read_text().startswith("Made by a test.\n\n# ")
+
+
+def test_a_bundle_can_be_changed_in_place(committed):
+    bundle = committed / "liver"
+    before = (bundle / "metadata.json").read_text()
+    derive(bundle, bundle, channels=[2, 4, 8])
+    assert json.loads((bundle / "train.json").read_text())["channels"] == [2, 4, 8]
+    assert (bundle / "metadata.json").read_text() == before
+
+
+def test_a_derived_bundle_has_no_faults(committed, tmp_path):
+    derive(committed / "hippocampus", tmp_path / "made", classes={"whole": [1, 2]})
+    assert find_faults(str(tmp_path / "made")) == []
+
+
+@pytest.mark.parametrize("file", ["configs/metadata.json", "configs/evaluate.json", "LICENSE"])
+def test_a_bundle_that_lacks_a_file_is_refused(committed, tmp_path, file):
+    (committed / "liver" / file).unlink()
+    with pytest.raises(FileNotFoundError, match=r"liver is not a complete bundle, it has no"):
+        derive(committed / "liver", tmp_path / "made")

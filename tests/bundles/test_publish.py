@@ -1,0 +1,86 @@
+"""Tests of medseg.bundles.publish: a bundle has the weights that somebody meant it to have."""
+
+import json
+import logging
+
+import pytest
+
+from medseg.bundles.derive import write_derived
+from medseg.bundles.publish import find_differences, publish_if_none, publish_run
+from medseg.plausibility import TrainedOn, read_ranges, write_trained_on
+
+
+@pytest.fixture
+def bundle(committed):
+    return committed / "liver"
+
+
+def make_run(bundle, folder, *, content=b"of the run", **changes):
+    write_derived(bundle, folder, changes={"inference": changes}, note="a run", title="run")
+    (folder / "run.json").write_text(json.dumps({"bundle": "liver", "seed": 5}))
+    if content:
+        (folder / "models").mkdir()
+        (folder / "models" / "model.pt").write_bytes(content)
+        write_trained_on(TrainedOn({"seed": 5}, 3, "CT", 3), folder / "models" / "model.pt")
+    return folder
+
+
+def test_a_bundle_without_weights_gets_those_of_a_run_with_what_is_known_of_them(bundle, tmp_path):
+    run = make_run(bundle, tmp_path / "run")
+    publish_if_none(run, bundle)
+    weights = bundle / "models" / "model.pt"
+    assert weights.read_bytes() == b"of the run"
+    assert read_ranges(weights).about == {"seed": 5}
+    assert json.loads((bundle / "models" / "model.run.json").read_text())["seed"] == 5
+
+
+def test_a_run_does_not_replace_weights_unless_it_is_published(bundle, tmp_path, caplog):
+    weights = bundle / "models" / "model.pt"
+    weights.parent.mkdir(exist_ok=True)
+    weights.write_bytes(b"good ones")
+    run = make_run(bundle, tmp_path / "run")
+    with caplog.at_level(logging.INFO):
+        publish_if_none(run, bundle)
+    assert weights.read_bytes() == b"good ones"
+    assert f"to replace them: medseg bundles publish {run} {bundle}" in caplog.text
+
+    kept = publish_run(run, bundle)
+    assert weights.read_bytes() == b"of the run"
+    assert kept.parent == bundle / "replaced"
+    assert kept.read_bytes() == b"good ones"
+
+
+def test_weights_that_need_other_settings_are_not_published(bundle, tmp_path):
+    run = make_run(bundle, tmp_path / "run", channels=[2, 4, 8], window_hu=[0, 80])
+    assert [line.partition(":")[0] for line in find_differences(run, bundle)] == [
+        "window_hu",
+        "channels",
+    ]
+    with pytest.raises(ValueError, match=r"trained with other settings than .*\[0, 80\].*segment"):
+        publish_run(run, bundle)
+    assert not (bundle / "models" / "model.pt").exists()
+
+
+def test_a_bundle_that_had_none_says_which_settings_its_new_weights_need(bundle, tmp_path, caplog):
+    run = make_run(bundle, tmp_path / "run", channels=[2, 4, 8])
+    publish_if_none(run, bundle)
+    assert (bundle / "models" / "model.pt").is_file()
+    assert "need the settings of this run (channels: trained with [2, 4, 8]" in caplog.text
+
+
+def test_a_run_without_weights_and_a_folder_that_is_no_run_are_refused(bundle, tmp_path):
+    run = make_run(bundle, tmp_path / "run", content=b"")
+    with pytest.raises(FileNotFoundError, match=r"run has no weights yet: resume it"):
+        publish_run(run, bundle)
+    with pytest.raises(FileNotFoundError, match=r"liver is not the folder of a run, it has no run"):
+        publish_run(bundle, bundle)
+    with pytest.raises(FileNotFoundError, match=r"is not a bundle, it has no configs/inference"):
+        publish_run(make_run(bundle, tmp_path / "other"), tmp_path / "nowhere")
+
+
+def test_a_bundle_that_cannot_be_written_leaves_the_run_as_it_is(bundle, tmp_path, caplog):
+    run = make_run(bundle, tmp_path / "run")
+    (bundle / "models").write_text("a file where the folder should be")
+    publish_if_none(run, bundle)
+    assert "was not given the weights of this run" in caplog.text
+    assert (run / "models" / "model.pt").is_file()

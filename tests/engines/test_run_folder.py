@@ -1,0 +1,72 @@
+"""Tests of medseg.engines.run_folder: each run has a folder of its own, the latest is resumed."""
+
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from medseg.engines.run_folder import choose_run_folder
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def add_run(name, *, resumable=True):
+    folder = Path("runs/liver") / name
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{}")
+    if resumable:
+        (folder / "resume.pt").touch()
+    return str(folder)
+
+
+def test_a_run_is_named_by_its_bundle_and_its_start():
+    before = datetime.now().replace(microsecond=0)
+    folder = Path(choose_run_folder("liver"))
+    assert folder.is_dir()
+    assert folder.parent == Path("runs/liver")
+    assert before <= datetime.strptime(folder.name, "%Y-%m-%d_%H-%M-%S") <= datetime.now()
+
+
+def test_runs_that_start_in_the_same_second_have_folders_of_their_own():
+    assert len({choose_run_folder("liver") for _ in range(5)}) == 5
+
+
+def test_the_latest_run_that_can_go_on_is_resumed():
+    add_run("2026-01-01_00-00-00")
+    latest = add_run("2026-01-02_00-00-00")
+    add_run("2026-01-03_00-00-00", resumable=False)
+    assert choose_run_folder("liver", resume=True) == latest
+
+
+def test_a_run_that_is_named_as_the_bundle_is_the_one_to_resume():
+    named = add_run("2026-01-01_00-00-00")
+    add_run("2026-01-02_00-00-00")
+    assert choose_run_folder("liver", resume=True, bundle_root=named) == named
+
+
+def test_without_a_run_there_is_nothing_to_resume():
+    with pytest.raises(FileNotFoundError, match=r"no run to resume in .*runs/liver: pass the"):
+        choose_run_folder("liver", resume=True)
+    assert not Path("runs").exists()
+
+
+def test_a_place_that_cannot_be_written_is_refused():
+    Path("runs").touch()
+    with pytest.raises(OSError, match="runs is not a folder"):
+        choose_run_folder("liver")
+
+
+@pytest.mark.parametrize(("leaves", "kept"), [("", False), ("open(f + '/log', 'w')", True)])
+def test_a_folder_that_is_still_empty_at_the_end_is_removed(leaves, kept):
+    code = (
+        "import os; from medseg.engines import choose_run_folder; f = choose_run_folder('liver'); "
+        f"os.mkdir(f + '/models'); {leaves}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ})
+    assert (list(Path("runs/liver").iterdir()) != []) is kept

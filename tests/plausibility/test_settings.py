@@ -1,0 +1,79 @@
+"""Tests of medseg.plausibility.settings: weights are used for what they were trained for."""
+
+import logging
+
+import pytest
+
+from medseg.plausibility import (
+    TrainedOn,
+    check_settings,
+    choose_settings,
+    compare_settings,
+    write_trained_on,
+)
+
+TRAINED = {
+    "classes": {"liver": [1, 2]},
+    "modality": "CT",
+    "in_channels": 1,
+    "window_hu": [-160, 240],
+    "spacing_mm": [1.0, 1.0, 2.5],
+}
+
+
+@pytest.fixture
+def weights(tmp_path):
+    file = tmp_path / "model.pt"
+    file.write_bytes(b"weights")
+    write_trained_on(TrainedOn({}, 3, "CT", 3, settings=TRAINED), file)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("classes", {"spleen": [1]}, "classes: trained with liver, used with spleen"),
+        ("modality", "MR", "modality: trained with CT, used with MR"),
+        ("in_channels", 3, "in_channels: trained with 1, used with 3"),
+        ("window_hu", [0, 80], r"window_hu: trained with \[-160, 240\], used with \[0, 80\]"),
+        ("spacing_mm", [1, 1, 1], r"spacing_mm: .*2.5\], used with \[1, 1, 1\]"),
+    ],
+)
+def test_another_setting_is_refused_with_both_values(weights, key, value, shown):
+    with pytest.raises(ValueError, match=rf"trained for something else \({shown}\): use the"):
+        check_settings(weights, {**TRAINED, key: value})
+
+
+def test_the_same_settings_and_those_that_only_one_side_has_pass(weights):
+    check_settings(weights, {**TRAINED, "colour": True, "window_hu": (-160, 240)})
+    check_settings(weights, {"fold": 3})
+
+
+def test_other_settings_can_be_used_knowingly(weights, caplog):
+    with caplog.at_level(logging.WARNING):
+        check_settings(weights, {**TRAINED, "modality": "MR"}, force=True)
+    assert "used with other settings: modality: trained with CT, used with MR" in caplog.text
+
+
+def test_weights_of_which_nothing_is_known_pass(tmp_path):
+    (tmp_path / "other.pt").write_bytes(b"weights")
+    check_settings(tmp_path / "other.pt", {"modality": "MR"})
+    check_settings(tmp_path / "absent.pt", {"modality": "MR"})
+
+
+@pytest.mark.parametrize(
+    ("trained", "used", "differs"),
+    [
+        ({"a": [1], "b": [2]}, {"a": [6], "b": [7]}, False),  # the values of another dataset
+        ({"a": [1], "b": [2]}, {"b": [2], "a": [1]}, True),
+        ({"a": [1], "b": [2]}, {"a": [1, 2], "b": [2]}, True),  # regions have other channels
+        ({"a": [1]}, {"a": [1], "b": [2]}, True),
+    ],
+)
+def test_classes_are_compared_by_name_order_and_overlap(trained, used, differs):
+    found = compare_settings({"classes": trained}, {"classes": used})
+    assert bool(found) is differs
+
+
+def test_of_the_choices_only_what_the_network_sees_and_means_is_kept():
+    assert choose_settings({"fold": 1, "seed": 0, "modality": "CT"}) == {"modality": "CT"}
