@@ -99,7 +99,12 @@ def test_the_stage_table_names_every_class_of_the_liver_configs():
     table = (REPOSITORY / "docs/index.md").read_text()
     for workflow in WORKFLOWS:
         targets = re.findall(r'"_target_": "([\w.]+)"', json.dumps(read_config(workflow)))
-        around = {"CaseMetrics", "VolumeReader", "SameGridd"}  # named with their module
+        around = {
+            "CaseMetrics",
+            "RecordRun",
+            "VolumeReader",
+            "SameGridd",
+        }  # with their module
         for name in {target.rpartition(".")[2] for target in targets} - around:
             assert f"`{name}`" in table, name
         assert all(name in table for name in around)

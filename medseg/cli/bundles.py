@@ -8,7 +8,7 @@ import typer
 from medseg.base.console_streams import require_output
 from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli.output import say
-from medseg.cli.paths import PathOption, check_bundle_names
+from medseg.cli.paths import PathArgument, PathOption, check_bundle_names
 from medseg.cli.usage import PlainCommand, PlainSubgroup
 
 bundles_app = typer.Typer(
@@ -44,6 +44,23 @@ def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
             task = json.loads((root / "configs" / "metadata.json").read_text())["task"]
             weights = "weights" if (root / "models" / "model.pt").exists() else "no weights"
             say(f"{name:<16} {weights:<11} {task}")
+
+
+@bundles_app.command("publish", cls=PlainCommand)
+def publish(
+    run: Annotated[Path, PathArgument(metavar="RUN", help="Folder of a training run.")],
+    bundle: Annotated[Path, PathArgument(metavar="BUNDLE", help="Folder of a bundle.")],
+) -> None:
+    """Give a bundle the weights of a training run; its earlier weights are kept beside it.
+
+    Example: [cyan]medseg bundles publish runs/liver/2026-01-02_03-04-05 bundles/liver[/]
+    """
+    with one_line_errors():
+        require_output()
+        from medseg.bundles.publish import publish_run
+
+        kept = publish_run(run, bundle)
+        say(f"{bundle} has the weights of {run}" + (f"; the earlier ones: {kept}" if kept else ""))
 
 
 @bundles_app.command("build", cls=PlainCommand)

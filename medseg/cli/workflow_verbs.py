@@ -162,7 +162,8 @@ def _refuse_early(
     from medseg.bundles.bundle import check_weights_exist
     from medseg.bundles.overrides import read_overrides
 
-    check_weights_exist(bundle, workflow, read_overrides(bundle, workflow, arguments))
+    overrides = read_overrides(bundle, workflow, arguments)
     for folder in folders:
         if folder is not None:
             check_folder(folder)
+    check_weights_exist(bundle, workflow, overrides)

@@ -42,7 +42,7 @@ def test_the_verbs_are_those_of_the_reference():
     assert {" ".join(path) for path in VERBS} == {
         *("phantom", "prepare", "train", "evaluate", "segment", "prune", "export", "doctor"),
         *("inspect", "download"),
-        *("bundles list", "bundles build", "bundles check"),
+        *("bundles list", "bundles build", "bundles check", "bundles publish"),
     }
 
 

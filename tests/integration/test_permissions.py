@@ -105,7 +105,6 @@ def test_what_may_not_be_read_is_one_line_that_names_it(name, place, monkeypatch
         ("segment", "in", "-b", "liver", "-o", "shut", *TINY),
         ("evaluate", "-b", "liver", "--dataset_dir", "data", "--output_dir", "shut", *TINY),
         ("train", *TRAIN, "--output_dir", "shut/t"),
-        ("train", "-b", "liver", "--dataset_dir", "data", "--output_dir", "open/t"),
         ("prune", "-b", "liver", "-o", "shut/x", "--report", "open/r"),
         ("prune", "-b", "liver", "-o", "open/x", "--report", "shut/r"),
         ("export", "shut/x.ts", "-b", "liver"),
