@@ -31,7 +31,7 @@ class Rule:
     holds: Callable[[Any], bool]
     most: float = math.inf
 
-    def in_words(self, value: Any) -> str:
+    def describe(self, value: Any) -> str:
         """What a value should have been."""
         if isinstance(value, str) and value.strip().lstrip("+-")[:1].isdigit():
             return f"{self.words}, in plain decimal digits"
@@ -209,7 +209,7 @@ def check_choices(choices: Mapping[str, Any]) -> None:
     """
     plain = {key: value for key, value in choices.items() if not _is_expression(value)}
     faults = [
-        f"{key} is {plain[key]!r}: it has to be {rule.in_words(plain[key])}"
+        f"{key} is {plain[key]!r}: it has to be {rule.describe(plain[key])}"
         for key, rule in RULES.items()
         if key in plain and not rule.holds(plain[key])
     ]

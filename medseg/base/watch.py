@@ -41,7 +41,7 @@ class Watch:
 
     Example:
         >>> with closing(Watch()) as watch:
-        ...     watch.lost()
+        ...     watch.find_lost()
         []
     """
 
@@ -59,7 +59,7 @@ class Watch:
         for folder in [place for place, seen in _at_the_start.items() if seen.marks]:
             del _at_the_start[folder]  # of a run that is over
 
-    def before(self, path: Path) -> None:
+    def check_before_writing(self, path: Path) -> None:
         """Look whether the folder of a file that is to be written is still the one that it was."""
         folder = path.absolute().parent
         seen = self._folders.get(folder) or _at_the_start.get(folder)
@@ -75,7 +75,7 @@ class Watch:
         gone = [folder / name for name in sorted(seen.names - there)]
         self._folders[folder] = _Folder(now, there, frozenset(marks))
         if now == seen.identity and (there or marks):
-            return  # some files were removed, not the folder; `lost` finds those of this run
+            return  # some files were removed, not the folder; `find_lost` finds those of this run
         if not gone and marks == seen.marks and now is not None:
             return  # some network disks give a folder another number at times
         self._lost |= dict.fromkeys(gone)
@@ -89,7 +89,7 @@ class Watch:
             else "no file of this run is lost",
         )
 
-    def after(self, path: Path) -> None:
+    def note_written(self, path: Path) -> None:
         """Note a file that was written."""
         file = path.absolute()
         if file.parent not in self._folders:
@@ -107,17 +107,17 @@ class Watch:
         if file.parent in self._folders:
             self._folders[file.parent].names.discard(file.name)
 
-    def folders(self) -> list[Path]:
+    def list_folders(self) -> list[Path]:
         """The folders of what was written."""
         return list(self._folders)
 
-    def lost(self) -> list[Path]:
+    def find_lost(self) -> list[Path]:
         """What was written, or was in a folder of outputs when that was replaced, and is gone."""
         for folder in list(self._folders):
-            self.before(folder / "any")
+            self.check_before_writing(folder / "any")
         return [file for file in dict.fromkeys([*self._lost, *self.written]) if not file.exists()]
 
-    def changed(self) -> list[Path]:
+    def find_changed(self) -> list[Path]:
         """What was written, is there, and is of another size: another program cut or replaced it.
 
         The content is not read again: one of the same size passes.
@@ -125,7 +125,7 @@ class Watch:
         there = [file for file in dict.fromkeys(self.written) if file.exists()]
         return [file for file in there if _measure_size(file) != self._sizes[file]]
 
-    def replaced(self) -> list[Path]:
+    def list_replaced(self) -> list[Path]:
         """The folders that were removed, moved or replaced, although they may be there again."""
         return list(self._replaced)
 
@@ -135,12 +135,12 @@ class Watch:
         Raises:
             FileNotFoundError: naming what is lost and what remains, or what was changed.
         """
-        lost = self.lost()
-        folders = dict.fromkeys([*self.replaced(), *(file.parent for file in lost)])
+        lost = self.find_lost()
+        folders = dict.fromkeys([*self.list_replaced(), *(file.parent for file in lost)])
         if not folders:
             self._check_sizes()
             return
-        if not self.replaced():
+        if not self.list_replaced():
             raise FileNotFoundError(
                 f"{shorten_list(list(map(str, lost)))} {'is' if len(lost) == 1 else 'are'} gone, "
                 f"another "
@@ -161,7 +161,7 @@ class Watch:
         )
 
     def _check_sizes(self) -> None:
-        if changed := self.changed():
+        if changed := self.find_changed():
             raise FileNotFoundError(
                 f"{shorten_list(list(map(str, changed)))} changed after this run wrote it, another "
                 "program cut it short or replaced it: run it again, and leave its files alone "
@@ -199,7 +199,7 @@ def list_written_folders() -> list[Path]:
 
     For errors that name no file, as those of the curves of a training.
     """
-    noted = [folder for watch in list(_watches) for folder in watch.folders()]
+    noted = [folder for watch in list(_watches) for folder in watch.list_folders()]
     folders = list(dict.fromkeys([*_remembered, *noted]))
     return [folder for folder in folders if _is_on_full_disk(folder)] or folders
 
@@ -212,13 +212,13 @@ def _is_on_full_disk(folder: Path) -> bool:
 def before_writing(path: Path) -> None:
     """Tell every watch that a file is to be written; one in a scratch folder is no output yet."""
     for watch in () if is_in_scratch(path) else list(_watches):
-        watch.before(path)
+        watch.check_before_writing(path)
 
 
 def after_writing(path: Path) -> None:
     """Tell every watch that a file was written; one in a scratch folder is no output yet."""
     for watch in () if is_in_scratch(path) else list(_watches):
-        watch.after(path)
+        watch.note_written(path)
 
 
 def after_removing(path: Path) -> None:

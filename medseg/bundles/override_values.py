@@ -103,7 +103,7 @@ def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
     if origin != key and origin in RULES and not RULES[origin].holds(value):
         raise ValueError(
             f"override --{key} is {value!r}, which sets {origin}: it has to be "
-            f"{RULES[origin].in_words(value)}"
+            f"{RULES[origin].describe(value)}"
         )
     return value
 

@@ -36,7 +36,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         if error is None or isinstance(error, (SystemExit, typer.Exit)):
             return
         if self.also is not None:
-            self.also(self._in_words(error))
+            self.also(self._describe(error))
         if show_traceback():
             return
         if _is_interrupt(error):
@@ -48,7 +48,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
             failed = type(find_root_cause(error)).__name__ == "CasesFailedError"
             raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None
 
-    def _in_words(self, error: BaseException) -> str:
+    def _describe(self, error: BaseException) -> str:
         """An error of any kind in one line."""
         from medseg.base.errors import (
             add_page,

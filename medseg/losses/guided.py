@@ -81,12 +81,12 @@ class GuidedLoss(nn.Module):
         labels = target[:, :-1] if self.weighted_target else target
         _check_presence(presence, labels)
         logits = presence.as_subclass(Tensor).flatten(1).float()
-        occurs, known = self._occurrence(labels.as_subclass(Tensor), logits.shape[1])
+        occurs, known = self._find_occurrence(labels.as_subclass(Tensor), logits.shape[1])
         entropy = F.binary_cross_entropy_with_logits(logits, occurs, known, reduction="sum")
         loss: Tensor = self.loss(heads, target) + self.weight * entropy / known.sum().clamp_min(1)
         return loss
 
-    def _occurrence(self, target: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    def _find_occurrence(self, target: Tensor, classes: int) -> tuple[Tensor, Tensor]:
         """Which of the classes occur in each image, and whether that is known: both (B, F)."""
         target = target.flatten(2)
         counts = torch.ones_like(target, dtype=torch.bool)

@@ -107,7 +107,7 @@ class HybridLoss(nn.Module):
             _check_voxel_weights(weight, logits)
         logits = _flatten(logits, self.batch)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        truth, counted = self._truth(logits, _flatten(target, self.batch).to(logits.dtype))
+        truth, counted = self._make_truth(logits, _flatten(target, self.batch).to(logits.dtype))
         if self.activation == "softmax":
             log_likelihood = F.log_softmax(logits, 1)
             probability, mass = log_likelihood.exp(), truth
@@ -123,7 +123,7 @@ class HybridLoss(nn.Module):
         dice = (_compute_dice(probability, truth) * weights).sum(1) / weights.sum()
         return -(self.cross_entropy_weight * likelihood + self.dice_weight * dice).mean()
 
-    def _truth(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def _make_truth(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Return the truth (B, C, voxels), zero where ignored, and the mask of what counts.
 
         The mask broadcasts to the truth; it is a single 1 if nothing is ignored.

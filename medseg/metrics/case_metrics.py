@@ -115,7 +115,7 @@ class CaseMetrics:
 
     def report(self) -> None:
         """Log the mean Dice of each class, and where the tables are."""
-        for name, scores in self.summary()["classes"].items():
+        for name, scores in self.summarise()["classes"].items():
             dice = scores["dice"]
             if dice["n"]:
                 over = count_noun(dice["n"], "case")
@@ -137,9 +137,9 @@ class CaseMetrics:
             columns = [*about, *list_lesion_columns(self.scorer.unit)]
             _write_csv(self.output_dir / "lesions.csv", self.lesion_rows, columns)
         with whole(self.output_dir / "metrics_summary.json") as partial:
-            partial.write_text(json.dumps(self.summary(), indent=2) + "\n")
+            partial.write_text(json.dumps(self.summarise(), indent=2) + "\n")
 
-    def summary(self) -> dict[str, Any]:
+    def summarise(self) -> dict[str, Any]:
         """Failed cases with their reasons, the statistics, and the scores of the whole set.
 
         `failed`: case -> reason; `classes`: class -> score -> n, undefined, infinite, mean, std,
@@ -152,7 +152,7 @@ class CaseMetrics:
             }
             for c in self.scorer.classes
         }
-        return {"failed": self.failures, "classes": classes, "set": self.whole_set.summary()}
+        return {"failed": self.failures, "classes": classes, "set": self.whole_set.summarise()}
 
     def _add(self, item: Any, pred: torch.Tensor, label: torch.Tensor) -> None:
         """Add a case, or nothing of it if it cannot be scored."""

@@ -132,29 +132,29 @@ class CaseScorer:
             if counted is not None:
                 masks = masks[0] & counted, masks[1]
             basic = score_case(*masks, spacing=spacing, tolerance=self.tolerance)
-            results[name] = self._result(item, *masks, iou=basic["iou"])
-            scores[name] = self._named(basic, results[name])
+            results[name] = self._make_result(item, *masks, iou=basic["iou"])
+            scores[name] = self._name_scores(basic, results[name])
         return ScoredCase(predicted, true, counted, spacing, scores, results)
 
-    def _result(
+    def _make_result(
         self, item: Mapping[str, Any], pred: np.ndarray, label: np.ndarray, *, iou: float
     ) -> ClassResult:
         matches = lesions = None
         if self.objects:
-            matches = match_objects(self._pieces(pred), self._true_objects(item, label))
+            matches = match_objects(self._label_pieces(pred), self._find_true_objects(item, label))
         if self.lesions:
             lesions = find_lesions(
                 pred, label, min_size=self.min_size, connectivity=self.connectivity
             )
         return ClassResult(iou, matches, lesions)
 
-    def _pieces(self, mask: np.ndarray) -> np.ndarray:
+    def _label_pieces(self, mask: np.ndarray) -> np.ndarray:
         return label_components(mask, min_size=self.min_size, connectivity=self.connectivity)[0]
 
-    def _true_objects(self, item: Mapping[str, Any], label: np.ndarray) -> np.ndarray:
+    def _find_true_objects(self, item: Mapping[str, Any], label: np.ndarray) -> np.ndarray:
         """The numbered objects of the case inside the mask of a class, or the mask's components."""
         if not isinstance(self.objects, str):
-            return self._pieces(label)
+            return self._label_pieces(label)
         if self.objects not in item:
             raise ValueError(
                 f"case {item['case']} has no {self.objects!r}, the true objects: load them in "
@@ -168,7 +168,7 @@ class CaseScorer:
             )
         return np.where(label, numbered, 0)
 
-    def _named(self, basic: dict[str, float], result: ClassResult) -> dict[str, float]:
+    def _name_scores(self, basic: dict[str, float], result: ClassResult) -> dict[str, float]:
         """The scores of a class by their names."""
         values = [basic[name] for name in SCORES]
         if (matches := result.matches) is not None:

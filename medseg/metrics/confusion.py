@@ -85,7 +85,7 @@ class ConfusionMatrix:
         """Mean IoU of the foreground classes that occur in truth or prediction."""
         return average_known(self.iou[1:])
 
-    def iou_of(self, classes: Sequence[int]) -> float:
+    def compute_iou(self, classes: Sequence[int]) -> float:
         """IoU of several classes taken as one, such as a region made of them."""
         indices = list(classes)
         both = self.counts[np.ix_(indices, indices)].sum()

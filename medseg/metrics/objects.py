@@ -33,7 +33,7 @@ class ObjectMatches:
         ious = np.concatenate([self.ious, other.ious])
         return ObjectMatches(ious, self.true + other.true, self.predicted + other.predicted)
 
-    def counts(self, threshold: float) -> dict[str, int]:
+    def count(self, threshold: float) -> dict[str, int]:
         """Objects found `tp`, predicted without a match `fp` and missed `fn`, at one threshold.
 
         Raises:
@@ -45,7 +45,7 @@ class ObjectMatches:
 
     def average_precision(self, threshold: float) -> float:
         """TP / (TP + FP + FN) at one threshold; not a number without any object."""
-        counts = self.counts(threshold)
+        counts = self.count(threshold)
         total = sum(counts.values())
         return counts["tp"] / total if total else math.nan
 
@@ -71,7 +71,7 @@ def match_objects(pred: np.ndarray, label: np.ndarray) -> ObjectMatches:
 
     Example:
         >>> matches = match_objects(np.array([1, 1, 1, 0, 2]), np.array([7, 7, 0, 0, 0]))
-        >>> matches.counts(0.5), matches.average_precision(0.5)  # IoU 2/3, and one too many
+        >>> matches.count(0.5), matches.average_precision(0.5)  # IoU 2/3, and one too many
         ({'tp': 1, 'fp': 1, 'fn': 0}, 0.5)
 
     Source: Caicedo et al., "Nucleus segmentation across imaging experiments: the 2018 Data Science

@@ -58,7 +58,7 @@ class WholeSet:
         >>> cases = WholeSet(["road"], thresholds=[0.5])
         >>> mask = np.array([[0, 1]])
         >>> cases.add(mask, mask, {"road": ClassResult(iou=1.0)})
-        >>> cases.summary()["mean_iou"]
+        >>> cases.summarise()["mean_iou"]
         1.0
     """
 
@@ -103,22 +103,22 @@ class WholeSet:
             if result.lesions is not None:
                 gathered.lesions = (gathered.lesions or []) + result.lesions
 
-    def summary(self) -> dict[str, Any]:
+    def summarise(self) -> dict[str, Any]:
         """The scores for JSON: what is not a number is None, what was not scored is left out."""
-        ious = [self.confusion.iou_of(indices) for indices in self.members]
+        ious = [self.confusion.compute_iou(indices) for indices in self.members]
         classes = {
-            name: {"iou": _convert_to_json(iou), **self._of_class(gathered)}
+            name: {"iou": _convert_to_json(iou), **self._summarise_class(gathered)}
             for iou, (name, gathered) in zip(ious, self._classes.items(), strict=True)
         }
         return {
             "cases": self.cases,
             "pixel_accuracy": _convert_to_json(self.confusion.pixel_accuracy),
             "mean_iou": _convert_to_json(average_known(ious)),
-            "background_iou": _convert_to_json(self.confusion.iou_of([0])),
+            "background_iou": _convert_to_json(self.confusion.compute_iou([0])),
             "classes": classes,
         }
 
-    def _of_class(self, gathered: _Class) -> dict[str, Any]:
+    def _summarise_class(self, gathered: _Class) -> dict[str, Any]:
         found: dict[str, Any] = {
             "cases_at_iou": _compute_share_at_iou(gathered.ious, self.thresholds)
         }
@@ -140,7 +140,7 @@ def _compute_share_at_iou(ious: Sequence[float], thresholds: Sequence[float]) ->
 def _score_objects(matches: ObjectMatches, thresholds: Sequence[float]) -> dict[str, Any]:
     at = {
         f"{t:g}": {
-            **matches.counts(t),
+            **matches.count(t),
             "average_precision": _convert_to_json(matches.average_precision(t)),
         }
         for t in thresholds

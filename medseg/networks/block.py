@@ -53,13 +53,13 @@ class Block(nn.Module):
     def forward(self, features: dict[str, Tensor]) -> Tensor:
         """Compute the node's map, and release the maps in `features` that it reads last."""
         # torch documents is_scripting but does not list it; TorchScript allows no comment there
-        if not torch.jit.is_scripting() and self._recomputes():  # type: ignore[attr-defined]
+        if not torch.jit.is_scripting() and self._does_recompute():  # type: ignore[attr-defined]
             maps = [features[source] for source in self.sources]
             self._release(features)
             return recompute(self, self._compute, maps)
         return self._convolve(self._gather(features))
 
-    def _recomputes(self) -> bool:
+    def _does_recompute(self) -> bool:
         return self.checkpointing and self.training and not torch.compiler.is_compiling()
 
     def _gather(self, features: dict[str, Tensor]) -> Tensor:

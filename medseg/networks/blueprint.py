@@ -98,14 +98,14 @@ class Blueprint:
         """The maps of the timm network that is the encoder; None for an encoder of our own."""
         return choose_pyramid(self.encoder, depth=self.depth, axes=len(self.kernels[0]))
 
-    def nodes(self, topology: Topology) -> nn.ModuleDict:
+    def make_nodes(self, topology: Topology) -> nn.ModuleDict:
         """Build the layers of the whole topology, or of a part of it, by the nodes' keys."""
         nodes = nn.ModuleDict()
         for node, inputs in topology.table.items():
-            nodes[node.key] = self._node(node, inputs, head=node in topology.heads)
+            nodes[node.key] = self._make_node(node, inputs, head=node in topology.heads)
         return nodes
 
-    def timm_encoder(self, topology: Topology, *, pretrained: bool) -> TimmEncoder | None:
+    def make_timm_encoder(self, topology: Topology, *, pretrained: bool) -> TimmEncoder | None:
         """Build the timm encoder of the whole topology, or of a part of it; None without one."""
         if self.pyramid is None:
             return None
@@ -116,32 +116,32 @@ class Blueprint:
             weights=self.encoder_weights if pretrained else None,
         )
 
-    def shapes(self) -> dict[str, torch.Size]:
+    def list_shapes(self) -> dict[str, torch.Size]:
         """Keys and shapes of the state dict of the whole topology, with all its heads."""
         with torch.device("meta"):
-            whole = nn.ModuleDict({"nodes": self.nodes(self.whole)})
-            if encoder := self.timm_encoder(self.whole, pretrained=False):
+            whole = nn.ModuleDict({"nodes": self.make_nodes(self.whole)})
+            if encoder := self.make_timm_encoder(self.whole, pretrained=False):
                 whole["encoder"] = encoder
         return {key: value.shape for key, value in whole.state_dict().items()}
 
-    def lost_voxels(self) -> list[list[int]]:
+    def count_lost_voxels(self) -> list[list[int]]:
         """Voxels of the image lost at each side by the convolutions of each level, per axis."""
         if self.layers.padding == "valid":
             return count_lost_voxels(self.kernels, self.steps)
         return [[0] * len(kernel) for kernel in self.kernels]
 
-    def _node(self, node: Node, inputs: Sequence[Input], *, head: bool) -> nn.Module:
+    def _make_node(self, node: Node, inputs: Sequence[Input], *, head: bool) -> nn.Module:
         bottom = node == Node(self.depth, 0)
         extras: dict[str, nn.Module | None] = {
-            "head": self._head(node) if head else None,
-            "guide": self._guide(node) if bottom and self.class_guide else None,
+            "head": self._make_head(node) if head else None,
+            "guide": self._make_guide(node) if bottom and self.class_guide else None,
             "dropout": nn.Dropout(self.bottom_dropout) if bottom and self.bottom_dropout else None,
         }
         if node in self._encoder_nodes:
             return Tap(node.key, **extras)
-        style, joined, rescale = self._style(node), 0, []
+        style, joined, rescale = self._find_style(node), 0, []
         for source, rise in inputs:
-            scale = Scale(self._width(source), rise, self._factor(source, node))
+            scale = Scale(self._find_width(source), rise, self._find_factor(source, node))
             layer, channels = style.rescale_input(scale, node.level)
             rescale.append(layer)
             joined += channels
@@ -149,9 +149,9 @@ class Blueprint:
         convolutions = style.convolutions(joined, node.level)
         return Block(sources, rescale, convolutions=convolutions, **extras)
 
-    def _head(self, node: Node) -> nn.Module:
+    def _make_head(self, node: Node) -> nn.Module:
         """1x1 on a plain node; on a full-scale one of the level's kernel, enlarged to the image."""
-        width = self._width(node)
+        width = self._find_width(node)
         if not self.whole.full_scale:
             return self.layers.head(width, self.out_channels)
         kernel = self.kernels[node.level]
@@ -163,20 +163,20 @@ class Blueprint:
     @property
     def _encoder_nodes(self) -> dict[Node, int]:
         """Channels of the nodes that a timm encoder computes."""
-        return {} if self.pyramid is None else self.pyramid.nodes(self.depth)
+        return {} if self.pyramid is None else self.pyramid.list_nodes(self.depth)
 
-    def _guide(self, node: Node) -> nn.Module:
+    def _make_guide(self, node: Node) -> nn.Module:
         return ClassGuide(
-            self.layers, in_channels=self._width(node), out_channels=self.out_channels
+            self.layers, in_channels=self._find_width(node), out_channels=self.out_channels
         )
 
-    def _width(self, node: Node) -> int:
+    def _find_width(self, node: Node) -> int:
         if node == IMAGE:
             return self.in_channels
         own = self._encoder_nodes.get(node)
-        return self._style(node).width(node.level) if own is None else own
+        return self._find_style(node).width(node.level) if own is None else own
 
-    def _style(self, node: Node) -> Style:
+    def _find_style(self, node: Node) -> Style:
         if node.column == 0:
             unpadded = [(0,) * len(kernel) for kernel in self.kernels]
             return PlainStyle(
@@ -194,10 +194,10 @@ class Blueprint:
     def _skip_margin(self, level: int) -> PerAxis:
         """Voxels of the level that a skip loses at each side."""
         voxel = multiply_strides([(1,) * len(self.kernels[0]), *self.steps[:level]])
-        margin = compute_margin_below(self.lost_voxels(), level=level)
+        margin = compute_margin_below(self.count_lost_voxels(), level=level)
         return tuple(n // v for n, v in zip(margin, voxel, strict=True))
 
-    def _factor(self, source: Node, node: Node) -> PerAxis:
+    def _find_factor(self, source: Node, node: Node) -> PerAxis:
         low, high = sorted((source.level, node.level))
         return multiply_strides(self.steps[low:high])
 

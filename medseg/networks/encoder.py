@@ -27,7 +27,7 @@ class Pyramid:
 
     Example:
         >>> pyramid = Pyramid("resnet18", (64, 64, 128, 256, 512), (2, 4, 8, 16, 32))
-        >>> pyramid.first, pyramid.deepest, pyramid.steps(3)
+        >>> pyramid.first, pyramid.deepest, pyramid.list_steps(3)
         (1, 5, (2, 2, 2))
     """
 
@@ -45,12 +45,12 @@ class Pyramid:
         """Level of the last map: the largest depth that a U-Net on this network can have."""
         return len(self.reductions) - 1 + self.first
 
-    def steps(self, depth: int) -> tuple[int, ...]:
+    def list_steps(self, depth: int) -> tuple[int, ...]:
         """Stride from each level to the next, down to the given depth."""
         scales = (1, *self.reductions)[1 - self.first :][: depth + 1]
         return tuple(below // above for above, below in itertools.pairwise(scales))
 
-    def nodes(self, depth: int) -> dict[Node, int]:
+    def list_nodes(self, depth: int) -> dict[Node, int]:
         """Channels of the encoder nodes that the network computes, down to the given depth."""
         levels = range(self.first, depth + 1)
         return {Node(level, 0): width for level, width in zip(levels, self.channels, strict=False)}
@@ -108,7 +108,7 @@ class TimmEncoder(nn.Module):
         pyramid.check(depth)
         self.pyramid = pyramid
         self.in_channels = in_channels
-        self.keys = [node.key for node in pyramid.nodes(depth)]
+        self.keys = [node.key for node in pyramid.list_nodes(depth)]
         create = functools.partial(
             _create, pyramid.name, in_channels=in_channels, out_indices=tuple(range(len(self.keys)))
         )

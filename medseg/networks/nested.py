@@ -166,13 +166,13 @@ class NestedUNet(nn.Module):
         self.deep_supervision = deep_supervision
         self.pad_input = pad_input
         self._image = IMAGE.key
-        lost = self.blueprint.lost_voxels()
+        lost = self.blueprint.count_lost_voxels()
         self.margin = compute_margin_below(lost, level=-1)
         self.contraction = compute_contraction(lost)
-        plan = self.blueprint.whole if deep_supervision else self.blueprint.whole.last_head_only()
+        plan = self.blueprint.whole if deep_supervision else self.blueprint.whole.keep_last_head()
         plan = plan if level is None else plan.prune(level)
-        self.encoder = self.blueprint.timm_encoder(plan, pretrained=True)
-        self.nodes = self.blueprint.nodes(plan)
+        self.encoder = self.blueprint.make_timm_encoder(plan, pretrained=True)
+        self.nodes = self.blueprint.make_nodes(plan)
         for node in self.nodes.values():
             cast(Block, node).checkpointing = checkpointing
         self._keep_only(plan, level)
@@ -246,7 +246,7 @@ class NestedUNet(nn.Module):
         self.total_stride = list(multiply_strides(self.blueprint.steps[: topology.depth]))
         for key in set(self.nodes) - {node.key for node in topology.table}:
             del self.nodes[key]
-        for node, done in topology.last_reads().items():
+        for node, done in topology.find_last_reads().items():
             block = cast(Block, self.nodes[node.key])
             block.last_reads = [source.key for source in done if source != node]
             block.is_read = node not in done

@@ -103,7 +103,7 @@ def choose_steps(steps: Sequence[PerAxis], *, pyramid: Pyramid | None) -> tuple[
     """The strides; those of a timm encoder where they are left at 2 everywhere."""
     if pyramid is None:
         return tuple(steps)
-    own = tuple((step, step) for step in pyramid.steps(len(steps)))
+    own = tuple((step, step) for step in pyramid.list_steps(len(steps)))
     if tuple(steps) not in (own, ((2, 2),) * len(steps)):
         raise ValueError(
             f"strides are those of the encoder, {pyramid.name} has {own}, got {tuple(steps)}: "

@@ -89,7 +89,7 @@ class Topology:
         """Number of down-samplings between the first level and the last."""
         return max(node.level for node in self.table)
 
-    def ancestors(self, *heads: Node) -> Topology:
+    def select_ancestors(self, *heads: Node) -> Topology:
         """Return the part of the table that the given heads need, in the same order.
 
         This is the paper's pruning: the network at level L is `ancestors(Node(0, L))`.
@@ -101,9 +101,9 @@ class Topology:
         table = {node: inputs for node, inputs in self.table.items() if node in wanted}
         return replace(self, table=table, heads=tuple(head for head in self.heads if head in heads))
 
-    def last_head_only(self) -> Topology:
+    def keep_last_head(self) -> Topology:
         """Return the part that stands without deep supervision: the last head, or an ensemble."""
-        return self if self.ensemble else self.ancestors(self.heads[-1])
+        return self if self.ensemble else self.select_ancestors(self.heads[-1])
 
     @property
     def levels(self) -> dict[int, Node]:
@@ -135,9 +135,9 @@ class Topology:
                 f"level is {level!r}, and this {self.name} has heads at the levels "
                 f"{list(self.levels)}: {remedy}"
             )
-        return self.ancestors(self.levels[level])
+        return self.select_ancestors(self.levels[level])
 
-    def last_reads(self) -> dict[Node, tuple[Node, ...]]:
+    def find_last_reads(self) -> dict[Node, tuple[Node, ...]]:
         """Map each node to the maps that no later node reads; to itself too, if none ever does."""
         last_reader = {node: node for node in self.table}
         for node, inputs in self.table.items():

@@ -196,7 +196,7 @@ def _keep_pruned_part(network: NestedUNet, given: Mapping[str, Tensor]) -> Mappi
     own = network.state_dict()
     if network.level is None or given.keys() == own.keys():
         return given
-    if {key: value.shape for key, value in given.items()} != network.blueprint.shapes():
+    if {key: value.shape for key, value in given.items()} != network.blueprint.list_shapes():
         return given
     return {key: given[key] for key in own}
 

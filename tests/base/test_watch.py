@@ -36,7 +36,7 @@ def test_a_run_that_nobody_disturbs_has_lost_nothing(out, watched):
     for name in ("a.png", "b.png", "a.png"):
         write(out / name)
     write(out / "old" / "c.png")
-    assert (watch.lost(), watch.replaced()) == ([], [])
+    assert (watch.find_lost(), watch.list_replaced()) == ([], [])
     watch.check()
 
 
@@ -45,7 +45,7 @@ def test_a_single_file_that_was_taken_away_is_lost_and_no_folder_was_replaced(ou
     for name in ("a.png", "b.png"):
         write(out / name)
     (out / "a.png").unlink()
-    assert (watch.lost(), watch.replaced()) == ([out / "a.png"], [])
+    assert (watch.find_lost(), watch.list_replaced()) == ([out / "a.png"], [])
 
 
 @pytest.mark.parametrize("moved", [True, False])
@@ -82,7 +82,7 @@ def test_a_file_that_was_written_again_is_not_lost_but_the_folder_is_named(out, 
     write(out / "resume.pt")
     shutil.rmtree(out)
     write(out / "resume.pt")
-    assert (watch.lost(), watch.replaced()) == ([], [out])
+    assert (watch.find_lost(), watch.list_replaced()) == ([], [out])
     with pytest.raises(FileNotFoundError, match="lost: files that the run began with"):
         watch.check()
 
@@ -93,7 +93,7 @@ def test_what_was_in_the_folder_before_the_run_is_missed_too(out, watched):
     watch = watched()
     shutil.rmtree(out)
     write(out / "a.png")
-    assert watch.lost() == [out / "earlier.png"]
+    assert watch.find_lost() == [out / "earlier.png"]
 
 
 def test_an_empty_folder_that_vanishes_before_the_first_file_is_told(out, watched):
@@ -102,7 +102,7 @@ def test_an_empty_folder_that_vanishes_before_the_first_file_is_told(out, watche
     watch = watched()
     out.rmdir()
     write(out / "a.png")
-    assert (watch.lost(), watch.replaced()) == ([], [out])
+    assert (watch.find_lost(), watch.list_replaced()) == ([], [out])
 
 
 def test_a_folder_removed_before_the_run_asked_for_it_is_none_of_its_business(out, watched):
@@ -121,7 +121,7 @@ def test_what_medseg_itself_moves_or_removes_is_not_lost(out, watched):
         write(out / name)
     remove(out / "a.csv")
     set_aside(out / "b.csv")
-    assert (watch.lost(), watch.replaced()) == ([], [])
+    assert (watch.find_lost(), watch.list_replaced()) == ([], [])
 
 
 def test_what_is_made_in_a_scratch_folder_and_moved_out_is_not_lost(out, watched):
@@ -133,10 +133,10 @@ def test_what_is_made_in_a_scratch_folder_and_moved_out_is_not_lost(out, watched
             write(scratch / "small" / "models" / name)
         (scratch / "small").rename(out / "small")
     write(out / "a.png")
-    assert (watch.lost(), watch.replaced()) == ([], [])
+    assert (watch.find_lost(), watch.list_replaced()) == ([], [])
     watch.check()
     (out / "a.png").unlink()
-    assert watch.lost() == [out / "a.png"]
+    assert watch.find_lost() == [out / "a.png"]
 
 
 def test_a_folder_whose_number_changes_with_all_files_in_it_is_the_same(out, watched):
@@ -174,7 +174,7 @@ def test_a_file_that_another_program_cut_or_replaced_is_changed(out, watched, le
     for name in ("a.png", "b.png"):
         write(out / name)
     (out / "a.png").write_bytes(bytes(length))
-    assert (watch.lost(), watch.changed()) == ([], [out / "a.png"])
+    assert (watch.find_lost(), watch.find_changed()) == ([], [out / "a.png"])
     with pytest.raises(FileNotFoundError, match=r"out/a\.png changed after this run wrote it"):
         watch.check()
 
@@ -183,7 +183,7 @@ def test_a_file_that_the_run_writes_again_is_not_changed(out, watched):
     watch = watched()
     for text in ("short", "a longer text", ""):
         write(out / "a.csv", text)
-    assert watch.changed() == []
+    assert watch.find_changed() == []
     watch.check()
 
 

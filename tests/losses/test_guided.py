@@ -167,7 +167,7 @@ def test_the_gradient_reaches_presence_and_heads(kind):
 
 def deep_supervision_of_one():
     network = NestedUNet(2, 1, 1, channels=(2, 3, 4), deep_supervision=True)
-    network.topology = network.topology.ancestors(network.topology.heads[-1])
+    network.topology = network.topology.select_ancestors(network.topology.heads[-1])
     return deep_supervision(HybridLoss(activation="sigmoid"), "equal", network=network)
 
 

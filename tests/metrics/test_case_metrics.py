@@ -224,7 +224,7 @@ def test_a_case_that_fails_is_in_no_score_of_the_set(tmp_path):
     with pytest.raises(CasesFailedError) as error:
         evaluate(items, metrics)
     assert "indices of the label are 0 to 1, got 7" in error.value.failures["b"]
-    summary = metrics.summary()
+    summary = metrics.summarise()
     assert (summary["set"]["cases"], summary["set"]["mean_iou"]) == (1, 1.0)
     assert [row["case"] for row in metrics.rows] == ["a"]
 
@@ -294,7 +294,7 @@ def test_ignored_voxels_count_nowhere(tmp_path):
     evaluate([item("a", pred, label)], metrics)
     assert (metrics.rows[0]["dice"], metrics.rows[0]["hd95_mm"]) == (1.0, 0.0)
     assert metrics.rows[0]["object_score"] == 1.0
-    scores = metrics.summary()["set"]
+    scores = metrics.summarise()["set"]
     assert scores["pixel_accuracy"] == scores["mean_iou"] == 1.0
     assert metrics.whole_set.confusion.counts.tolist() == [[10 * 40 * 3 - 150, 0], [0, 150]]
 
@@ -312,7 +312,7 @@ def test_regions_are_scored_with_what_lies_within_them(tmp_path):
     metrics = CaseMetrics(tmp_path, classes=["organ", "tumour"], members=[[1, 2], [2]])
     evaluate([item("a", pred, label)], metrics)
     assert [row["dice"] for row in metrics.rows] == [1.0, 0.0]
-    scores = metrics.summary()["set"]
+    scores = metrics.summarise()["set"]
     assert [scores["classes"][name]["iou"] for name in ("organ", "tumour")] == [1.0, 0.0]
     assert scores["mean_iou"] == 0.5
 
@@ -324,7 +324,7 @@ def test_the_objects_of_a_case_come_with_it_through_the_evaluator(tmp_path):
     case = item("a", square(5), square(5), instances=torch.as_tensor(instances)[None].float())
     metrics = CaseMetrics(tmp_path, classes=["nucleus"], objects="instances", thresholds=[0.5])
     evaluate([case], metrics)
-    objects = metrics.summary()["set"]["classes"]["nucleus"]["objects"]
+    objects = metrics.summarise()["set"]["classes"]["nucleus"]["objects"]
     assert objects["0.5"] == {"tp": 0, "fp": 1, "fn": 2, "average_precision": 0.0}
     with pytest.raises(CasesFailedError) as error:
         evaluate([item("b", square(5), square(5))], metrics)

@@ -58,9 +58,9 @@ def test_the_iou_of_one_case_is_that_of_its_masks():
 def test_classes_taken_as_one_have_the_iou_of_their_union():
     # 1 and 2 against 0: of the four true ones one was missed, and one more was predicted
     matrix = matrix_of(PRED, LABEL)
-    assert matrix.iou_of([1, 2]) == pytest.approx(3 / 5)
-    assert matrix.iou_of([0, 1, 2]) == 1.0
-    assert [matrix.iou_of([index]) for index in range(3)] == pytest.approx(matrix.iou.tolist())
+    assert matrix.compute_iou([1, 2]) == pytest.approx(3 / 5)
+    assert matrix.compute_iou([0, 1, 2]) == 1.0
+    assert [matrix.compute_iou([index]) for index in range(3)] == pytest.approx(matrix.iou.tolist())
 
 
 def test_a_class_that_never_occurs_is_left_out_of_the_mean():

@@ -26,8 +26,8 @@ def test_matches_on_paper():
     matches = match_objects(pred, label)
     assert sorted(matches.ious) == [0.75, 0.8]
     assert (matches.true, matches.predicted) == (3, 3)
-    assert matches.counts(0.5) == {"tp": 2, "fp": 1, "fn": 1}
-    assert matches.counts(0.75) == {"tp": 1, "fp": 2, "fn": 2}
+    assert matches.count(0.5) == {"tp": 2, "fp": 1, "fn": 1}
+    assert matches.count(0.75) == {"tp": 1, "fp": 2, "fn": 2}
     assert matches.average_precision(0.5) == 2 / 4
     assert matches.average_precision(0.75) == 1 / 5
     assert matches.average_precision(0.9) == 0
@@ -42,12 +42,12 @@ def test_the_thresholds_are_ten_from_half_to_095():
 def test_an_iou_at_the_threshold_is_no_match():
     # either half of the object has IoU 1/2: at a threshold that half reaches, both would match
     matches = match_objects(row("1122"), row("3333"))
-    assert matches.counts(0.5) == {"tp": 0, "fp": 2, "fn": 1}
+    assert matches.count(0.5) == {"tp": 0, "fp": 2, "fn": 1}
 
 
 def test_two_objects_predicted_as_one_are_at_most_one_match():
     matches = match_objects(row("11111111"), row("11111.22"))
-    assert matches.counts(0.5) == {"tp": 1, "fp": 0, "fn": 1}
+    assert matches.count(0.5) == {"tp": 1, "fp": 0, "fn": 1}
 
 
 def test_equal_objects_score_one_whatever_their_numbers():
@@ -69,7 +69,7 @@ def test_cases_add_up():
     both = ObjectMatches() + first + second
     together = match_objects(row("11.22......"), row("11.2..33.4."))
     for threshold in (0.5, 0.7, 0.9):
-        assert both.counts(threshold) == together.counts(threshold)
+        assert both.count(threshold) == together.count(threshold)
     assert both.score == together.score
 
 
@@ -97,7 +97,7 @@ def test_random_objects_match_as_a_search_over_all_pairs_finds(seed, shape):
     matches = match_objects(pred, label)
     assert matches.true > 5
     for threshold in THRESHOLDS:
-        assert matches.counts(threshold) == brute_force(pred, label, threshold)
+        assert matches.count(threshold) == brute_force(pred, label, threshold)
 
 
 def test_thousands_of_objects_take_no_loop_over_pairs():
@@ -105,25 +105,25 @@ def test_thousands_of_objects_take_no_loop_over_pairs():
     label = np.zeros((400, 400), np.int64)
     label[::2, ::2] = 1 + np.arange(40000).reshape(200, 200)
     matches = match_objects(label, label)
-    assert matches.counts(0.9) == {"tp": 40000, "fp": 0, "fn": 0}
+    assert matches.count(0.9) == {"tp": 40000, "fp": 0, "fn": 0}
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.uint64, np.float32])
 def test_numbers_of_any_type_and_with_gaps_are_ids(dtype):
     label, pred = row("22.5.9"), row("77.8..")
-    assert match_objects(pred.astype(dtype), label).counts(0.5) == {"tp": 2, "fp": 0, "fn": 1}
-    assert match_objects(pred, label.astype(dtype)).counts(0.5) == {"tp": 2, "fp": 0, "fn": 1}
+    assert match_objects(pred.astype(dtype), label).count(0.5) == {"tp": 2, "fp": 0, "fn": 1}
+    assert match_objects(pred, label.astype(dtype)).count(0.5) == {"tp": 2, "fp": 0, "fn": 1}
 
 
 def test_the_largest_numbers_do_not_overflow():
     huge = np.array([2**63, 0, 2**64 - 1], np.uint64)
-    assert match_objects(huge, huge).counts(0.5) == {"tp": 2, "fp": 0, "fn": 0}
+    assert match_objects(huge, huge).count(0.5) == {"tp": 2, "fp": 0, "fn": 0}
 
 
 @pytest.mark.parametrize("threshold", [0.49, 1.0, math.nan])
 def test_a_threshold_that_several_objects_or_none_could_pass_is_refused(threshold):
     with pytest.raises(ValueError, match=r"0\.5 or more and below 1, got"):
-        ObjectMatches().counts(threshold)
+        ObjectMatches().count(threshold)
 
 
 def test_shapes_that_differ_are_refused():
@@ -141,7 +141,7 @@ def test_touching_nuclei_of_a_real_picture_are_lost_in_the_pieces_of_their_mask(
     assert (matches.predicted, matches.true) == (count, label.max())
     assert count < label.max()
     for threshold in THRESHOLDS:
-        assert matches.counts(threshold) == brute_force(pieces, label, threshold)
+        assert matches.count(threshold) == brute_force(pieces, label, threshold)
 
 
 def _nuclei(archive, *, least):

@@ -18,7 +18,7 @@ def set_of(*ious, thresholds=(0.5, 0.7, 0.9), **more):
     for iou in ious:
         mask = np.array([[0, 1]])
         cases.add(mask, mask, {"road": ClassResult(iou, **more)})
-    return cases.summary()["classes"]["road"]
+    return cases.summarise()["classes"]["road"]
 
 
 def test_a_case_at_the_threshold_reaches_it():
@@ -73,7 +73,7 @@ def test_what_was_not_scored_is_not_there():
 
 
 def test_a_set_without_cases_has_no_scores_and_is_still_json():
-    summary = WholeSet(["road"], thresholds=[0.5]).summary()
+    summary = WholeSet(["road"], thresholds=[0.5]).summarise()
     assert (summary["cases"], summary["mean_iou"], summary["pixel_accuracy"]) == (0, None, None)
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
@@ -82,7 +82,7 @@ def test_each_class_has_its_own_iou_and_the_background_is_apart():
     cases = WholeSet(["road", "car"], thresholds=[0.5])
     results = {"road": ClassResult(0.5), "car": ClassResult(0.0)}
     cases.add(np.array([[0, 1, 1]]), MASK, results)
-    summary = cases.summary()
+    summary = cases.summarise()
     assert [summary["classes"][name]["iou"] for name in ("road", "car")] == [0.5, 0.0]
     assert (summary["mean_iou"], summary["background_iou"]) == (0.25, 1.0)
 
@@ -91,4 +91,4 @@ def test_a_case_that_is_refused_leaves_the_set_as_it_was():
     cases = WholeSet(["road"], thresholds=[0.5])
     with pytest.raises(ValueError, match="of the label are 0 to 1, got 2"):
         cases.add(np.zeros((1, 3), int), MASK, {"road": ClassResult(1.0)})
-    assert cases.summary() == WholeSet(["road"], thresholds=[0.5]).summary()
+    assert cases.summarise() == WholeSet(["road"], thresholds=[0.5]).summarise()

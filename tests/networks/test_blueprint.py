@@ -79,7 +79,7 @@ def test_the_shapes_are_those_of_the_network_though_the_callers_list_has_changed
     )
     channels[0] = 100
     own = {key: value.shape for key, value in network.state_dict().items()}
-    assert network.blueprint.shapes() == own
+    assert network.blueprint.list_shapes() == own
 
 
 def test_strides_multiply_axis_by_axis():

@@ -92,14 +92,14 @@ def test_strides_and_tapped_levels_are_those_of_the_reductions(name, stride, lev
 
 def test_a_pyramid_that_starts_at_the_image_gives_level_0():
     pyramid = Pyramid("vgg", (64, 128, 256), (1, 2, 4))
-    assert pyramid.steps(2) == (2, 2)
-    assert pyramid.nodes(1) == {Node(0, 0): 64, Node(1, 0): 128}
+    assert pyramid.list_steps(2) == (2, 2)
+    assert pyramid.list_nodes(1) == {Node(0, 0): 64, Node(1, 0): 128}
 
 
 def test_a_pyramid_that_starts_below_the_image_leaves_level_0_to_a_plain_block():
     pyramid = Pyramid("convnext", (24, 32, 48), (4, 8, 16))
-    assert pyramid.steps(3) == (4, 2, 2)
-    assert pyramid.nodes(2) == {Node(1, 0): 24, Node(2, 0): 32}
+    assert pyramid.list_steps(3) == (4, 2, 2)
+    assert pyramid.list_nodes(2) == {Node(1, 0): 24, Node(2, 0): 32}
 
 
 def test_the_deepest_entry_of_channels_counts_for_the_depth_alone():

@@ -217,7 +217,7 @@ def test_a_pruned_network_trains_on_one_tensor():
 @pytest.mark.parametrize("topology", TOPOLOGIES)
 def test_a_feature_map_is_gone_after_its_last_reader(topology):
     network = NestedUNet(2, 1, 1, channels=(2, 2, 2, 2), topology=topology).eval()
-    last_reads = network.topology.last_reads()
+    last_reads = network.topology.find_last_reads()
     alive = {}
 
     def watch(node):

@@ -90,7 +90,7 @@ def test_heads_of_unet_3plus_are_at_every_level():
 
 @pytest.mark.parametrize(("name", "alone"), [("unet_e", 3), ("unet_plusplus", 1), ("unet", 1)])
 def test_without_deep_supervision_the_last_head_stands_alone_unless_all_do(name, alone):
-    topology = TOPOLOGIES[name](3).last_head_only()
+    topology = TOPOLOGIES[name](3).keep_last_head()
     assert len(topology.heads) == alone
     assert topology.heads[-1] == Node(0, 3)
 
@@ -121,7 +121,7 @@ def test_a_level_without_a_head_is_refused(level):
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_ancestors_of_a_unet_plusplus_head_are_the_smaller_unet_plusplus(level):
     build = TOPOLOGIES["unet_plusplus"]
-    pruned = build(4).ancestors(Node(0, level))
+    pruned = build(4).select_ancestors(Node(0, level))
     assert list(pruned.table.items()) == list(build(level).table.items())
     assert pruned.heads == (Node(0, level),)
     assert pruned.depth == level
@@ -130,14 +130,14 @@ def test_ancestors_of_a_unet_plusplus_head_are_the_smaller_unet_plusplus(level):
 @pytest.mark.parametrize(("name", "depth"), FAMILY)
 def test_nothing_is_computed_in_vain(name, depth):
     topology = TOPOLOGIES[name](depth)
-    assert topology.ancestors(*topology.heads) == topology
+    assert topology.select_ancestors(*topology.heads) == topology
 
 
 @pytest.mark.parametrize(("name", "depth"), FAMILY)
 def test_each_map_is_let_go_once_and_never_read_again(name, depth):
     topology = TOPOLOGIES[name](depth)
     held = {IMAGE}
-    for node, done in topology.last_reads().items():
+    for node, done in topology.find_last_reads().items():
         assert {source for source, _ in topology.table[node]} <= held
         held = (held | {node}) - set(done)
     assert held == set()

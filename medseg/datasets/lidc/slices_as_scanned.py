@@ -46,7 +46,9 @@ class OriginalSlices:
     @cached_property
     def interpolated(self) -> NDArray[np.int64]:
         """The planes of the volume that lie between two slices, and so were made up."""
-        return np.array([m for m in range(self._planes) if self.resampling.neighbours(m)[1] > 0])
+        return np.array(
+            [m for m in range(self._planes) if self.resampling.find_neighbours(m)[1] > 0]
+        )
 
     def move_to_grid(self, voxels: NDArray[np.int64], *, is_outline: bool) -> NDArray[np.int64]:
         """Move the voxels of a mark from the slices onto the grid of the volume.
@@ -90,7 +92,7 @@ class OriginalSlices:
 def _find_sources(resampling: Resampling) -> Iterator[tuple[int, int]]:
     """Each plane of the grid with a slice that has half of its weight, or more."""
     for plane in range(resampling.geometry.shape[2]):
-        below, weight = resampling.neighbours(plane)
+        below, weight = resampling.find_neighbours(plane)
         if weight <= 0.5 + HALF_TOLERANCE:
             yield plane, below
         if weight >= 0.5 - HALF_TOLERANCE:

@@ -121,7 +121,7 @@ class CheckImaged(MapTransform):
         for key in self.key_iterator(data):
             found = self.findings(data[key])
             if found.refusals and not self.force:
-                raise ValueError(f"{'; '.join(found.refusals)}: {self._remedy()}")
+                raise ValueError(f"{'; '.join(found.refusals)}: {self._find_remedy()}")
             notes = [f"{FORCED}: {finding}" for finding in found.refusals] + found.warnings
             add_notes(data[key], notes)
             for note in notes:
@@ -255,17 +255,17 @@ class CheckImaged(MapTransform):
         else:
             found.warnings.append(f"{what}: the network was trained on the abdomen")
 
-    def _kind(self) -> str:
+    def _describe_kind(self) -> str:
         """What the network was trained on: modality, body part and the name of the data."""
         of = f" of {' or '.join(self.body_part)}" if self.body_part else ""
         trained = self._trained_on[0]
         name = trained.about.get("name") if trained is not None else None
         return f"{self.modality}{of}{f', as in {name}' if name else ''}"
 
-    def _remedy(self) -> str:
+    def _find_remedy(self) -> str:
         return (
-            f"pass what the network was trained on ({self._kind()}), or --force True to segment "
-            "it all the same, which every output will say"
+            f"pass what the network was trained on ({self._describe_kind()}), or --force True to "
+            "segment it all the same, which every output will say"
         )
 
 

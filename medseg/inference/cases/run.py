@@ -192,8 +192,8 @@ def _check_outputs(
     watch: Watch, made: Mapping[str, Sequence[Path]], failures: dict[str, str], *, total: int
 ) -> None:
     """Fail cases whose outputs are gone by now, or were changed by another program."""
-    lost = set(watch.lost())
-    changed = set(watch.changed())
+    lost = set(watch.find_lost())
+    changed = set(watch.find_changed())
     for case, files in made.items():
         gone = [file.name for file in files if file in lost]
         other = [file.name for file in files if file in changed]

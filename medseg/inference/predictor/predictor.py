@@ -128,7 +128,7 @@ class PredictorInferer(Inferer):
         self._predictors = CachedPerWeights(self._make)
 
     def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        return self.inferer(inputs, self.predictor(network), *args, **kwargs)
+        return self.inferer(inputs, self.make_predictor(network), *args, **kwargs)
 
     def plan(self, inputs: Tensor, network: nn.Module) -> Any:
         """What the inner inferer would compute and need, see `OverlapTileInferer.plan`.
@@ -136,9 +136,9 @@ class PredictorInferer(Inferer):
         None for one that makes no plan.
         """
         plan = getattr(self.inferer, "plan", None)
-        return None if plan is None else plan(inputs, self.predictor(network))
+        return None if plan is None else plan(inputs, self.make_predictor(network))
 
-    def predictor(self, network: nn.Module) -> Predictor:
+    def make_predictor(self, network: nn.Module) -> Predictor:
         """The predictor of a network with the weights that it has now."""
         return self._predictors(network)
 

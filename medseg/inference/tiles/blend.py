@@ -51,7 +51,7 @@ class Blender:
         weighed = (weight * logits).movedim(self.axis + 2, 0)
         weight = weight.movedim(self.axis, 0)
         box = tuple(s for axis, s in enumerate(given) if axis != self.axis)
-        for ring, planes in self._rows(along.start, along.stop):
+        for ring, planes in self._find_rows(along.start, along.stop):
             everything = (ring, slice(None), slice(None), *box)
             self._sums[everything] += weighed[planes]
             place = (ring, *box)
@@ -62,7 +62,7 @@ class Blender:
         self._pass_on(self.size[self.axis])
         return self.canvas.result()
 
-    def _rows(self, start: int, stop: int) -> Iterator[tuple[slice, slice]]:
+    def _find_rows(self, start: int, stop: int) -> Iterator[tuple[slice, slice]]:
         """The rows of the ring for the planes from `start` to `stop`, and which planes they are."""
         at = start
         while at < stop:

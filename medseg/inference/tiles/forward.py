@@ -44,7 +44,7 @@ class Forward:
         self.channels = channels
 
     def __call__(self, windows: Tensor) -> Tensor:
-        dims = self._flipped_dims(windows.ndim - 2)
+        dims = self._find_flipped_dims(windows.ndim - 2)
         chosen = [c for n in range(len(dims) + 1) for c in combinations(dims, n)]
         if len(chosen) == 1:
             return self._run_once(windows)
@@ -53,7 +53,7 @@ class Forward:
             _add_flipped(total, self._run_once(windows.flip(flipped)), flipped)
         return total.div_(len(chosen))
 
-    def _flipped_dims(self, axes: int) -> list[int]:
+    def _find_flipped_dims(self, axes: int) -> list[int]:
         """Dimensions to flip, counted from the end, each once, without that of the slices."""
         if outside := [axis for axis in self.flips if not -axes <= axis < axes]:
             raise ValueError(

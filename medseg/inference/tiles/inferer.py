@@ -93,8 +93,8 @@ class OverlapTileInferer(Inferer):
         cancelled: asked before each batch of windows whether to stop.
 
     Raises:
-        ValueError: an argument out of range; in `__call__`, see `Tiling.layout`, values that are
-            not finite, a network in training with dropout or norms of running statistics, and
+        ValueError: an argument out of range; in `__call__`, see `Tiling.make_layout`, values that
+            are not finite, a network in training with dropout or norms of running statistics, and
             logits that do not fit the window or the classes.
         TypeError: in `__call__`, images or logits that are no tensor.
         MemoryLimitError: in `__call__`, the memory does not suffice; a `ValueError` too.
@@ -185,7 +185,7 @@ class OverlapTileInferer(Inferer):
             channels=self.settings.channels,
         )
         with ExitStack() as stack:
-            canvas = self._canvas(image, inputs, layout, stack)
+            canvas = self._make_canvas(image, inputs, layout, stack)
             sweep = Sweep(image, self.settings, layout=layout, forward=forward, canvas=canvas)
             answer = sweep.run(cancelled=self.cancelled, progress=self.progress)
         return convert_to_dst_type(answer, inputs, dtype=answer.dtype)[0]  # with its meta data
@@ -222,7 +222,9 @@ class OverlapTileInferer(Inferer):
             )
         return self._prune(network)
 
-    def _canvas(self, image: Tensor, inputs: Tensor, layout: Layout, stack: ExitStack) -> Canvas:
+    def _make_canvas(
+        self, image: Tensor, inputs: Tensor, layout: Layout, stack: ExitStack
+    ) -> Canvas:
         """The canvas that takes the logits, inside a file of probabilities if one is wanted."""
         device, regions = image.device, self.settings.regions
         canvas: Canvas

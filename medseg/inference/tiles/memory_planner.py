@@ -53,26 +53,26 @@ class Planner:
         """The plan for images (B, C, *spatial); nothing is computed.
 
         Raises:
-            ValueError: see `Tiling.layout`.
+            ValueError: see `Tiling.make_layout`.
             MemoryLimitError: the memory does not suffice; the setting that would do is named.
         """
         plan = self._plan_unchecked(image, network)
-        shortfall = self._shortfall(plan, image, network, free_bytes)
+        shortfall = self._find_shortfall(plan, image, network, free_bytes)
         if shortfall is None:
             return plan
         hand_back_freed_pages()
         free = cache(free_bytes)  # asked once, for all settings that are tried
-        if shortfall := self._shortfall(plan, image, network, free):
+        if shortfall := self._find_shortfall(plan, image, network, free):
             needed, there = shortfall
             limited = there == self.settings.memory_limit
             least = f"{'the limit' if limited else 'there'} is {format_bytes(there, floor)}"
             raise MemoryLimitError(
                 f"inference needs {format_bytes(needed)} of memory ({plan}), {least}: "
-                f"{self._remedy(plan, image, network, free, limited=limited)}"
+                f"{self._find_remedy(plan, image, network, free, limited=limited)}"
             )
         return plan
 
-    def _shortfall(
+    def _find_shortfall(
         self, plan: Plan, image: Tensor, network: Callable[..., Tensor], free: Free
     ) -> tuple[int, int] | None:
         """Needed and available bytes where memory does not suffice; None where it does.
@@ -82,7 +82,7 @@ class Planner:
         """
         at = self.settings.device or find_device(network) or image.device
         limits = [(plan.needed_bytes, self.settings.memory_limit)]
-        further = self._further_bytes(plan, image, network)
+        further = self._estimate_further_bytes(plan, image, network)
         if at == image.device:
             limits.append((further + plan.answer_bytes, free(at)))
         else:
@@ -91,18 +91,22 @@ class Planner:
         short = ((needed, there) for needed, there in limits if there is not None)
         return next(((needed, there) for needed, there in short if needed > there), None)
 
-    def _further_bytes(self, plan: Plan, image: Tensor, network: Callable[..., Tensor]) -> int:
+    def _estimate_further_bytes(
+        self, plan: Plan, image: Tensor, network: Callable[..., Tensor]
+    ) -> int:
         """Bytes that a pass takes beyond what this process holds since a pass of the same shape."""
-        shape = self._shape(plan.batch_size, plan.layout, image)
+        shape = self._make_shape(plan.batch_size, plan.layout, image)
         if not (isinstance(network, Predictor) and network.holds(shape)):
             return plan.network_bytes or 0
-        _, channels = self._network_bytes(network, shape)
+        _, channels = self._estimate_network_bytes(network, shape)
         return count_float32_bytes(shape, shape[1] + (channels or 1))  # the windows and the logits
 
     def _plan_unchecked(self, image: Tensor, network: Callable[..., Tensor]) -> Plan:
-        layout = self.settings.tiling.layout(image, find_layers(network))
+        layout = self.settings.tiling.make_layout(image, find_layers(network))
         count = min(self.settings.batch_size, layout.count)
-        needed, channels = self._network_bytes(network, self._shape(count, layout, image))
+        needed, channels = self._estimate_network_bytes(
+            network, self._make_shape(count, layout, image)
+        )
         expected = self.settings.channels
         if None not in (channels, expected) and channels != expected:
             raise ValueError(
@@ -120,15 +124,15 @@ class Planner:
             count,
             needed,
             image.numel() * image.element_size(),
-            self._answer_bytes(layout, count, image, classes),
+            self._count_answer_bytes(layout, count, image, classes),
             2 * image[:, 0].numel() * classes if self.settings.probabilities else 0,
         )
 
-    def _shape(self, count: int, layout: Layout, image: Tensor) -> tuple[int, ...]:
+    def _make_shape(self, count: int, layout: Layout, image: Tensor) -> tuple[int, ...]:
         """The shape of a batch of windows, as the network is given them."""
-        return (count * image.shape[0], image.shape[1], *self._without_slice_axis(layout.size))
+        return (count * image.shape[0], image.shape[1], *self._drop_slice_axis(layout.size))
 
-    def _answer_bytes(self, layout: Layout, count: int, image: Tensor, classes: int) -> int:
+    def _count_answer_bytes(self, layout: Layout, count: int, image: Tensor, classes: int) -> int:
         """See `Plan.answer_bytes`."""
         voxels = image[:, 0].numel()
         window = count * image.shape[0] * prod(layout.size)
@@ -146,12 +150,14 @@ class Planner:
             answer += 4 * window * (2 * classes + image.shape[1])
         return answer
 
-    def _without_slice_axis(self, values: Sequence[int]) -> list[int]:
+    def _drop_slice_axis(self, values: Sequence[int]) -> list[int]:
         """The numbers per axis of the image, without the axis that a 2D network goes along."""
         along = self.settings.tiling.slice_axis(len(values))
         return [value for axis, value in enumerate(values) if axis != along]
 
-    def _network_bytes(self, network: Callable[..., Tensor], shape: tuple[int, ...]) -> Needed:
+    def _estimate_network_bytes(
+        self, network: Callable[..., Tensor], shape: tuple[int, ...]
+    ) -> Needed:
         """See `estimate_network_bytes`; worked out once for a way to run a network and a shape."""
         module = find_layers(network)
         if module is None:
@@ -162,7 +168,7 @@ class Planner:
             known[way] = estimate_network_bytes(network, shape)
         return known[way]
 
-    def _remedy(
+    def _find_remedy(
         self,
         plan: Plan,
         image: Tensor,
@@ -175,7 +181,7 @@ class Planner:
 
         Not every caller can take labels instead of logits, so smaller windows are named too.
         """
-        trained, rounds = self._alternatives(plan, image, network)
+        trained, rounds = self._list_alternatives(plan, image, network)
         least: list[int] = []
 
         def first(planners: Sequence[Planner]) -> str | None:
@@ -185,12 +191,18 @@ class Planner:
                     planned = other._plan_unchecked(image, network)
                 except ValueError:  # too small for the halo, or for the network
                     continue
-                if shortfall := other._shortfall(planned, image, network, free):
+                if shortfall := other._find_shortfall(planned, image, network, free):
                     least.append(shortfall[0])
                     continue
                 same = planned.layout.size == plan.layout.size
-                effect = "" if same else ", as in training" if trained else self._effect(network)
-                return " and ".join(other._changed_settings(self)) + effect
+                effect = (
+                    ""
+                    if same
+                    else ", as in training"
+                    if trained
+                    else self._describe_effect(network)
+                )
+                return " and ".join(other._list_changed_settings(self)) + effect
             return None
 
         for choices in rounds:
@@ -200,30 +212,30 @@ class Planner:
         layout = ", with windows as in training," if trained else ""
         return f"the least that works{layout} is {format_bytes(min(least))}: {more}"
 
-    def _alternatives(
+    def _list_alternatives(
         self, plan: Plan, image: Tensor, network: Callable[..., Tensor]
     ) -> tuple[bool, list[list[list["Planner"]]]]:
         """Whether windows must stay as in training, and what to try, round by round.
 
         Of each list of a round the first planner that fits is named.
         """
-        step = self.settings.tiling.step(image.ndim - 2, find_layers(network))
+        step = self.settings.tiling.find_step(image.ndim - 2, find_layers(network))
         sizes = zip(plan.layout.size, image.shape[2:], step, strict=True)
-        largest = self._without_slice_axis([min(n, round_up(size, s)) for n, size, s in sizes])
-        batches = [self._with(batch_size=n) for n in range(plan.batch_size, 0, -1)]
-        steps = self._without_slice_axis(step)
-        trained = self._with_training_windows(image, network, steps)
+        largest = self._drop_slice_axis([min(n, round_up(size, s)) for n, size, s in sizes])
+        batches = [self._change(batch_size=n) for n in range(plan.batch_size, 0, -1)]
+        steps = self._drop_slice_axis(step)
+        trained = self._use_training_windows(image, network, steps)
         windows = trained or [
-            self._with_windows(roi) for roi in _list_smaller_windows(largest, steps)
+            self._use_windows(roi) for roi in _list_smaller_windows(largest, steps)
         ]
         labels_of_batches, labels_of_windows = (
-            [planner._with(output="labels") for planner in planners]
+            [planner._change(output="labels") for planner in planners]
             for planners in (batches, windows)
         )
         rounds = [[batches], [labels_of_batches, windows], [labels_of_windows]]
         return bool(trained), rounds
 
-    def _with_training_windows(
+    def _use_training_windows(
         self, image: Tensor, network: Callable[..., Tensor], step: Sequence[int]
     ) -> list["Planner"]:
         """A planner for windows as in training, if the answer depends on them and they fit."""
@@ -231,22 +243,22 @@ class Planner:
         if len(patch) != len(step) or not _does_normalise(network):
             return []
         roi = [round_up(n, s) for n, s in zip(patch, step, strict=True)]
-        planner = self._with_windows(roi)
+        planner = self._use_windows(roi)
         try:
-            planner.settings.tiling.layout(image, find_layers(network))
+            planner.settings.tiling.make_layout(image, find_layers(network))
         except ValueError:  # nothing between their halos
             return []
         return [planner]
 
-    def _with(self, **settings: Any) -> "Planner":
+    def _change(self, **settings: Any) -> "Planner":
         """The same planner with other settings; it shares what is known of networks."""
         return replace(self, settings=replace(self.settings, **settings))
 
-    def _with_windows(self, roi_size: Sequence[int]) -> "Planner":
+    def _use_windows(self, roi_size: Sequence[int]) -> "Planner":
         """The same planner for windows of that size, one at a time."""
-        return self._with(tiling=replace(self.settings.tiling, roi_size=roi_size), batch_size=1)
+        return self._change(tiling=replace(self.settings.tiling, roi_size=roi_size), batch_size=1)
 
-    def _effect(self, network: Callable[..., Tensor]) -> str:
+    def _describe_effect(self, network: Callable[..., Tensor]) -> str:
         """How windows of another size change the answer, as the end of a sentence."""
         if _does_normalise(network):
             return ", which changes the answer: the network normalises over its window"
@@ -254,7 +266,7 @@ class Planner:
             return ""
         return ", which may change the answer: less is seen around a voxel"
 
-    def _changed_settings(self, other: "Planner") -> Iterator[str]:
+    def _list_changed_settings(self, other: "Planner") -> Iterator[str]:
         """The arguments to pass where these settings differ from another planner's."""
         if self.settings.labels != other.settings.labels:
             yield "output='labels' (where logits are not needed)"

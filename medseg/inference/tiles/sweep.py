@@ -47,7 +47,7 @@ class Sweep:
         self.canvas = canvas
         self.skip = settings.tiling.skip
         self.device = image.device if settings.device is None else settings.device
-        self.blender = self._blender() if settings.tiling.mode == "blend" else None
+        self.blender = self._make_blender() if settings.tiling.mode == "blend" else None
 
     def run(self, *, cancelled: Callable[[], bool] | None = None, progress: bool = False) -> Tensor:
         """Compute the windows that are not skipped, and return what the canvas has gathered.
@@ -65,7 +65,7 @@ class Sweep:
             ValueError: values that are not finite.
         """
         count, done = self.layout.count, 0
-        wanted = self._windows_to_compute()
+        wanted = self._list_windows_to_compute()
         with tqdm(total=count, unit="window", disable=not progress) as bar:
             while True:
                 if cancelled is not None and cancelled():
@@ -78,13 +78,13 @@ class Sweep:
                 bar.update(done - bar.n)
             bar.update(count - bar.n)
         if done == 0 and (self.settings.probabilities or not self.settings.labels):
-            first = self.layout.windows()[0]
+            first = self.layout.list_windows()[0]
             self._put([(first, fetch(self.image, first, self.layout))], blank=True)
         return self.canvas.result() if self.blender is None else self.blender.finish()
 
-    def _windows_to_compute(self) -> Iterator[tuple[int, Window, Tensor]]:
+    def _list_windows_to_compute(self) -> Iterator[tuple[int, Window, Tensor]]:
         """The windows to compute, with their number among all windows and their voxels."""
-        for number, window in enumerate(self.layout.windows()):
+        for number, window in enumerate(self.layout.list_windows()):
             voxels = fetch(self.image, window, self.layout).contiguous()
             _check_finite(voxels, window)
             seen = voxels
@@ -109,7 +109,7 @@ class Sweep:
             else:
                 self.blender.add(window.given, window.inner, inner)
 
-    def _blender(self) -> Blender:
+    def _make_blender(self) -> Blender:
         size, weights = self.layout.size, self.settings.weights
         return Blender(
             self.canvas,

@@ -27,7 +27,7 @@ class Tiling:
 
     Example:
         >>> tiling = Tiling(roi_size=64, halo=8)
-        >>> tiling.layout(torch.zeros(1, 1, 100, 40), None).size
+        >>> tiling.make_layout(torch.zeros(1, 1, 100, 40), None).size
         (50, 56)
     """
 
@@ -58,7 +58,7 @@ class Tiling:
                 f"window, got {self.skip!r}: pass for instance 0"
             )
 
-    def layout(self, image: Tensor, network: nn.Module | None) -> Layout:
+    def make_layout(self, image: Tensor, network: nn.Module | None) -> Layout:
         """Where the windows lie on images (B, C, *spatial).
 
         Args:
@@ -79,7 +79,7 @@ class Tiling:
         if 0 in image.shape:
             raise ValueError(f"the image is empty, of shape {tuple(image.shape)}: leave it out")
         self._check_axes(len(size), network)
-        roi = self._per_axis(self.roi_size, len(size), "roi_size", of_slices=1)
+        roi = self._repeat_per_axis(self.roi_size, len(size), "roi_size", of_slices=1)
         if self.mode == "blend":
             lines = [
                 blend_axis(n, window=r, overlap=self.overlap)
@@ -90,13 +90,15 @@ class Tiling:
             self._check_statistics(layout, network)
             return layout
         self._check_stride(network)
-        step = self.step(len(size), network)
+        step = self.find_step(len(size), network)
         halo = (0,) * len(size)
         if self._needs_halo(size, roi, step):
-            halo = self._per_axis(self._halo(network, image, step), len(size), "halo", of_slices=0)
+            halo = self._repeat_per_axis(
+                self._find_halo(network, image, step), len(size), "halo", of_slices=0
+            )
         lines = [
-            self._line(box, n, window=r, halo=h, step=s)
-            for box, n, r, h, s in zip(self._boxes(image), size, roi, halo, step, strict=True)
+            self._make_axis(box, n, window=r, halo=h, step=s)
+            for box, n, r, h, s in zip(self._find_boxes(image), size, roi, halo, step, strict=True)
         ]
         whole = tuple(round_up(h, s) for h, s in zip(halo, step, strict=True))
         fill = "mirror" if self.edge == "mirror" else "edge"
@@ -119,8 +121,8 @@ class Tiling:
             return
         repeat_per_axis(self.roi_size, len(own), "roi_size")
         axes = len(own) + (self.slices is not None)
-        step = self.step(axes, network)
-        roi = self._per_axis(self.roi_size, axes, "roi_size", of_slices=1)
+        step = self.find_step(axes, network)
+        roi = self._repeat_per_axis(self.roi_size, axes, "roi_size", of_slices=1)
         if self.mode == "blend":
             lines = tuple(blend_axis(n, window=n, overlap=self.overlap) for n in roi)
             layout = Layout(lines, fill="zero")
@@ -157,7 +159,7 @@ class Tiling:
 
     def _check_divides(self, layout: Layout, network: nn.Module | None) -> None:
         """Refuse windows whose size is no multiple of the network's stride, unless it pads."""
-        step = self.step(len(layout.size), network)
+        step = self.find_step(len(layout.size), network)
         fits = [round_up(n, s) for n, s in zip(layout.size, step, strict=True)]
         if getattr(network, "pad_input", False) or list(layout.size) == fits:
             return
@@ -172,7 +174,7 @@ class Tiling:
 
     def _check_statistics(self, layout: Layout, network: nn.Module | None) -> None:
         """Refuse windows that are one voxel to a layer which takes statistics of its window."""
-        step = self.step(len(layout.size), network)
+        step = self.find_step(len(layout.size), network)
         along = self.slice_axis(len(step))
         larger = [n > s for n, s in zip(layout.size, step, strict=True)]
         if any(axis != along and more for axis, more in enumerate(larger)):
@@ -185,9 +187,9 @@ class Tiling:
             f"can take no statistics: pass an image and a roi_size of more voxels, such as {least}"
         )
 
-    def step(self, axes: int, network: nn.Module | None) -> tuple[int, ...]:
+    def find_step(self, axes: int, network: nn.Module | None) -> tuple[int, ...]:
         """Per axis of an image, what sizes of windows are multiples of: the network's stride."""
-        return self._per_axis(self._stride(network), axes, "stride", of_slices=1)
+        return self._repeat_per_axis(self._find_stride(network), axes, "stride", of_slices=1)
 
     def slice_axis(self, axes: int) -> int | None:
         """The axis of an image along which a 2D network goes, None for no such axis.
@@ -212,7 +214,9 @@ class Tiling:
         whole = self.skip is None or callable(self.skip)
         return not (fits and whole and self.edge == "network")
 
-    def _line(self, box: tuple[int, int], size: int, *, window: int, halo: int, step: int) -> Axis:
+    def _make_axis(
+        self, box: tuple[int, int], size: int, *, window: int, halo: int, step: int
+    ) -> Axis:
         """Windows over the box along one axis, with context from the image around the box."""
         first, stop = box
         around = 0 if self.edge == "mirror" else halo
@@ -222,12 +226,14 @@ class Tiling:
         axis = crop_axis(stop - start, window=window, halo=halo, step=step, edge=self.edge)
         return axis.shift(start)
 
-    def _boxes(self, image: Tensor) -> list[tuple[int, int]]:
+    def _find_boxes(self, image: Tensor) -> list[tuple[int, int]]:
         if self.skip is None or callable(self.skip):
             return [(0, n) for n in image.shape[2:]]
         return find_bounding_box(image, self.skip)
 
-    def _per_axis(self, value: Numbers, axes: int, name: str, *, of_slices: int) -> tuple[int, ...]:
+    def _repeat_per_axis(
+        self, value: Numbers, axes: int, name: str, *, of_slices: int
+    ) -> tuple[int, ...]:
         """One number per axis of the image, `of_slices` for the axis of the slices."""
         along = self.slice_axis(axes)
         if along is None:
@@ -235,13 +241,13 @@ class Tiling:
         values = list(repeat_per_axis(value, axes - 1, name))
         return (*values[:along], of_slices, *values[along:])
 
-    def _stride(self, network: nn.Module | None) -> Numbers:
+    def _find_stride(self, network: nn.Module | None) -> Numbers:
         if not isinstance(self.stride, str):
             return self.stride
         stride = getattr(network, "total_stride", 1)
         return stride if isinstance(stride, int) else [int(s) for s in stride]
 
-    def _halo(self, network: nn.Module | None, image: Tensor, step: Sequence[int]) -> Numbers:
+    def _find_halo(self, network: nn.Module | None, image: Tensor, step: Sequence[int]) -> Numbers:
         along = self.slice_axis(len(step))
         stride = tuple(s for axis, s in enumerate(step) if axis != along)
         return find_halo(self.halo, network, in_channels=image.shape[1], stride=stride)

@@ -93,7 +93,7 @@ class Layout:
         reach = [axis.spans[-1].stop / axis.size for axis in self.axes]
         return reach.index(max(reach))
 
-    def windows(self) -> list[Window]:
+    def list_windows(self) -> list[Window]:
         """All windows, ordered by their start along the slowest axis."""
         order = sorted(range(len(self.axes)), key=lambda axis: axis != self.slowest)
         combined = product(*(self.axes[axis].spans for axis in order))

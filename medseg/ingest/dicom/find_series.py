@@ -152,7 +152,7 @@ def _make_damaged_series(faults: Sequence[Fault]) -> Series:
     (file, error), *more = faults
     files = f"{len(more)} more file{'s' * (len(more) > 1)} of {file.parent}"
     finding = f"{error.finding}, and likewise {files}" if more else error.finding
-    series = Series.refused((), error.code, finding)
+    series = Series.make_refused((), error.code, finding)
     return replace(series, uid=error.series_uid, unreadable=tuple(path for path, _ in faults))
 
 

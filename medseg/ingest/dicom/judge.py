@@ -79,12 +79,12 @@ def _judge_slices(slices: Sequence[Slice], *, resample: bool) -> Series:
     slices = put_in_one_scale(slices)
     for reason, rule in SLICE_RULES:
         if finding := rule(slices):
-            return Series.refused(slices, reason, f"{finding} in {name_slices(slices)}")
+            return Series.make_refused(slices, reason, f"{finding} in {name_slices(slices)}")
     single = leave_out_copies(slices)
     try:
         ordered = correct_samples(sort_along_normal(single.slices))
     except IngestError as error:
-        return Series.refused(slices, error.code, f"{error.finding} in {name_slices(slices)}")
+        return Series.make_refused(slices, error.code, f"{error.finding} in {name_slices(slices)}")
     series = _judge_stack(ordered, resample=resample)
     if len(single.slices) == len(slices):
         return series
@@ -97,7 +97,7 @@ def _judge_stack(ordered: Sequence[Slice], *, resample: bool) -> Series:
             finding = f"{finding} in {name_slices(ordered)}"
             if resample and reason in RESAMPLED_REASONS:
                 return _judge_resampled(ordered, reason, finding)
-            return Series.refused(ordered, reason, finding)
+            return Series.make_refused(ordered, reason, finding)
     return _accept(ordered, collect_notes(ordered), geometry=find_geometry(ordered))
 
 
@@ -162,7 +162,7 @@ def _accept(
 
 def _judge_resampled(slices: Sequence[Slice], reason: Reason, finding: str) -> Series:
     if too_irregular := explain_irregular(slices):
-        return Series.refused(slices, reason, f"{finding}, and {too_irregular}")
+        return Series.make_refused(slices, reason, f"{finding}, and {too_irregular}")
     plan = plan_resampling(slices)
     notes = ((Reason.RESAMPLED, f"{finding}; {plan.outline}"), *collect_notes(slices))
     return _accept(slices, notes, geometry=plan.geometry, resampling=plan)

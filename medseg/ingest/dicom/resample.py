@@ -50,14 +50,14 @@ class Resampling:
     def outline(self) -> str:
         """What is done, in one line with its numbers."""
         columns, rows, planes = self.geometry.shape
-        weights = [self.neighbours(m)[1] for m in range(planes)]
+        weights = [self.find_neighbours(m)[1] for m in range(planes)]
         between = sum(weight > 0 for weight in weights)
         return (
             f"resampled linearly from {len(self.depths_mm)} slices to {planes} of "
             f"{columns}x{rows}, {self.step_mm:.4g} mm apart, {between} of them between two slices"
         )
 
-    def neighbours(self, plane: int) -> tuple[int, float]:
+    def find_neighbours(self, plane: int) -> tuple[int, float]:
         """The slice at or below a plane of the grid, and the weight of the one above it."""
         depth_mm = min(plane * self.step_mm, self.depths_mm[-1])
         above = np.searchsorted(self.depths_mm, depth_mm + SNAP * self.step_mm, side="right")
@@ -128,7 +128,7 @@ def resample(volume: np.ndarray, plan: Resampling, *, fill: float) -> np.ndarray
     out = np.empty((planes, rows, columns), dtype=np.float32)
     moved: dict[int, np.ndarray] = {}
     for m in range(planes):
-        k, weight = plan.neighbours(m)
+        k, weight = plan.find_neighbours(m)
         needed = (k, k + 1) if weight else (k,)
         moved = {n: moved[n] if n in moved else _move_slice(volume, plan, n) for n in needed}
         out[m] = moved[k] if not weight else (1 - weight) * moved[k] + weight * moved[k + 1]

@@ -43,7 +43,7 @@ class Series:
     input_kind: InputKind = InputKind.FOLDER
 
     @classmethod
-    def refused(cls, slices: Sequence[Slice], reason: Reason, finding: str) -> Series:
+    def make_refused(cls, slices: Sequence[Slice], reason: Reason, finding: str) -> Series:
         """A series that is refused, for one reason; without slices, where none could be read."""
         return cls(
             uid=slices[0].series_uid if slices else "",

@@ -325,7 +325,7 @@ def _original(depths_mm, *, offsets=None, step_mm=1.0, neighbours=None):
             depths_mm=np.array(depths_mm, float),
             step_mm=step_mm,
             geometry=SimpleNamespace(shape=(6, 8, planes)),
-            neighbours=neighbours.__getitem__,
+            find_neighbours=neighbours.__getitem__,
         ),
     )
 

@@ -244,7 +244,7 @@ def test_an_inferer_runs_with_the_predictor():
     inner = OverlapTileInferer(32, halo=4)
     fast = PredictorInferer(inner, "cpu", enabled=False)
     torch.testing.assert_close(fast(image, network), inner(image, network), rtol=1e-4, atol=1e-5)
-    assert fast.predictor(network).precision == torch.float32
+    assert fast.make_predictor(network).precision == torch.float32
 
 
 def test_the_halo_is_worked_out_from_the_network_behind_the_predictor():
@@ -259,13 +259,13 @@ def test_new_weights_make_a_new_predictor():
     network = small()
     image = torch.randn(1, 1, 16, 16)
     inferer = PredictorInferer(SimpleInferer(), "cpu", backend="eager", enabled=False)
-    before, same = inferer.predictor(network), inferer.predictor(network)
+    before, same = inferer.make_predictor(network), inferer.make_predictor(network)
     with torch.no_grad():
         next(network.parameters()).mul_(2)
     assert before is same
     torch.testing.assert_close(inferer(image, network), network(image), rtol=1e-4, atol=1e-5)
-    assert inferer.predictor(network) is not before
-    assert inferer.predictor(small()) is not before
+    assert inferer.make_predictor(network) is not before
+    assert inferer.make_predictor(small()) is not before
 
 
 def test_how_a_network_runs_is_logged_once(caplog):

@@ -71,7 +71,7 @@ def test_windows_equal_the_whole_image_where_the_halo_covers_the_receptive_field
     image = torch.randn(1, 1, *(90, 61, 5)[:dims])
     roi = (64, 64, 64)[:dims]
     tiled = apply(network, image, roi_size=roi, edge="network")
-    assert OverlapTileInferer(roi, edge="network").tiling.layout(image, network).count > 1
+    assert OverlapTileInferer(roi, edge="network").tiling.make_layout(image, network).count > 1
     with torch.no_grad():
         assert torch.allclose(tiled, network(image), atol=1e-5)
 
@@ -80,7 +80,7 @@ def test_windows_cut_along_all_three_axes_equal_the_whole_image():
     network = settled(small(3, norm="batch", pad_input=True), 3)
     image = torch.randn(1, 1, 64, 60, 58)
     inferer = OverlapTileInferer(56, edge="network", batch_size=3)
-    axes = inferer.tiling.layout(image, network).axes
+    axes = inferer.tiling.make_layout(image, network).axes
     assert all(len(axis.spans) > 1 for axis in axes)
     with torch.no_grad():
         assert torch.allclose(inferer(image, network), network(image), atol=1e-5)
@@ -92,7 +92,7 @@ def test_windows_equal_the_whole_image_with_kernels_and_strides_of_their_own_per
     network = small(3, kernel_size=kernels, strides=strides, pad_input=True, norm=None)
     image = torch.randn(1, 1, 72, 30, 21)
     inferer = OverlapTileInferer((56, 32, 32), edge=edge)
-    assert inferer.tiling.layout(image, network).count > 1
+    assert inferer.tiling.make_layout(image, network).count > 1
     inner = tuple(slice(h, -h) for h in (24, 12, 6)) if edge == "mirror" else ()
     place = (..., *inner)
     with torch.no_grad():
@@ -119,7 +119,8 @@ def test_windows_equal_the_mirrored_whole_image_where_the_halo_covers_the_recept
         inside = network(whole)[(..., *(slice(h, -h) for h in halo))]
     tiled = apply(network, image, roi_size=(80, 80, 64)[:dims], halo=halo)
     assert (
-        OverlapTileInferer((80, 80, 64)[:dims], halo=halo).tiling.layout(image, network).count > 1
+        OverlapTileInferer((80, 80, 64)[:dims], halo=halo).tiling.make_layout(image, network).count
+        > 1
     )
     assert torch.allclose(tiled, inside, atol=1e-5)
 

@@ -134,7 +134,7 @@ def test_a_window_inside_is_a_view():
     image = torch.zeros(1, 1, 8, 8)
     axis = Axis(4, (Span(2, 2, 6),))
     layout = Layout((axis, axis), fill="mirror")
-    fetch(image, layout.windows()[0], layout).fill_(1)
+    fetch(image, layout.list_windows()[0], layout).fill_(1)
     assert image.sum() == 16
 
 
@@ -142,10 +142,10 @@ def test_windows_come_in_order_along_the_axis_of_most_windows():
     axes = [blend_axis(n, window=4, overlap=0.5) for n in (4, 20, 8)]
     layout = Layout(tuple(axes), fill="zero")
     assert layout.slowest == 1
-    assert layout.count == 1 * 9 * 3 == len(layout.windows())
-    starts = [window.spans[1].start for window in layout.windows()]
+    assert layout.count == 1 * 9 * 3 == len(layout.list_windows())
+    starts = [window.spans[1].start for window in layout.list_windows()]
     assert starts == sorted(starts)
-    places = {tuple(span.start for span in window.spans) for window in layout.windows()}
+    places = {tuple(span.start for span in window.spans) for window in layout.list_windows()}
     assert places == {(0, i, k) for i in range(0, 17, 2) for k in (0, 2, 4)}
 
 

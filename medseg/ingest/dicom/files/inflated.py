@@ -108,7 +108,7 @@ class InflatedStream:
         """The number of inflated bytes before the place."""
         return self._at
 
-    def missing_bytes(self, length: int) -> int:
+    def count_missing_bytes(self, length: int) -> int:
         """How many of the `length` bytes from here on the file cannot hold, uninflated."""
         most = self._end - self._at + DEFLATE_RATIO * self.compressed_bytes
         return max(0, length - most)
@@ -142,7 +142,7 @@ class InflatedStream:
 
     def _check_stated(self, place: int) -> None:
         """Refuse to go beyond the limit, unless the file is too short for that: it is cut then."""
-        if place > self._at and not self.missing_bytes(place - self._at):
+        if place > self._at and not self.count_missing_bytes(place - self._at):
             self._check_most(place, self._most)
 
     def _check_most(self, size: int, most: int) -> None:

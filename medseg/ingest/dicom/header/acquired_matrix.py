@@ -37,14 +37,15 @@ class AcquiredMatrix:
     is_by_text: bool = False
     is_interpolated: bool = False
 
-    def times_in(self, rows: int, columns: int) -> int:
+    def count_times_in(self, rows: int, columns: int) -> int:
         """How many times the matrix lies in an image, along rows and along columns alike.
 
         Returns:
             2 or more; 0 where it does not, or where the image is interpolated.
 
         Example:
-            >>> AcquiredMatrix(64, 64).times_in(384, 384), AcquiredMatrix(64, 64).times_in(96, 96)
+            >>> matrix = AcquiredMatrix(64, 64)
+            >>> matrix.count_times_in(384, 384), matrix.count_times_in(96, 96)
             (6, 0)
         """
         if self.is_interpolated or min(self.rows, self.columns) < 1:

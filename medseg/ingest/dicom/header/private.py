@@ -45,7 +45,7 @@ class PrivateElement:
             for block in _BLOCKS
         )
 
-    def places_in(self, dataset: pydicom.Dataset) -> list[BaseTag]:
+    def find_places_in(self, dataset: pydicom.Dataset) -> list[BaseTag]:
         """Where a data set may hold it: the blocks that its creator reserves, or the orphan's."""
         stated = dataset.keys()
         creator, orphan = self.places[0]
@@ -69,12 +69,12 @@ class PrivateElement:
             >>> B_VALUES[0].read(dataset)
             1000.0
         """
-        found = (_parse_number(dataset, tag, self.vr) for tag in self.places_in(dataset))
+        found = (_parse_number(dataset, tag, self.vr) for tag in self.find_places_in(dataset))
         return next((number for number in found if number is not None), None)
 
     def read_text(self, dataset: pydicom.Dataset) -> str:
         """All that it holds, to compare; "" where it is not there."""
-        found = (get_stored_text(dataset, tag, vr=self.vr) for tag in self.places_in(dataset))
+        found = (get_stored_text(dataset, tag, vr=self.vr) for tag in self.find_places_in(dataset))
         return next(filter(None, found), "")
 
 
@@ -226,7 +226,7 @@ def _read_csa_value(dataset: pydicom.Dataset, name: bytes) -> str:
     for _, tag in _CSA.places:
         content = _to_bytes(dataset, tag) if tag in dataset else b""
         at = content.find(name)
-        is_csa = content.startswith(_CSA_BEGINNING) or tag in _CSA.places_in(dataset)
+        is_csa = content.startswith(_CSA_BEGINNING) or tag in _CSA.find_places_in(dataset)
         if is_csa and at >= 0:
             return "\\".join(_read_csa_items(content, at + _CSA_TAG_BYTES))
     return ""

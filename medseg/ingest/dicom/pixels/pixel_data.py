@@ -111,7 +111,7 @@ def _measure_deflated(
         raise ElementError(f"PixelData (7FE0,0010) has {fault}")
     found = PixelData(None, length, is_float=is_float, compressed=max(1, stream.compressed_bytes))
     if length > MAX_CHECKED_BYTES:
-        found = replace(found, missing_bytes=stream.missing_bytes(length))
+        found = replace(found, missing_bytes=stream.count_missing_bytes(length))
         head = BytesIO(stream.read(HEAD_BYTES))
         return replace(found, content=_recognise_codestream(head, dataset, start=0, length=length))
     stored = stream.read(length)

@@ -50,7 +50,7 @@ def find_weak_mosaic_sign(header: Slice) -> str:
 
 def _count_times(header: Slice) -> int:
     of_kind = header.kind in _KINDS
-    return header.acquired.times_in(header.rows, header.columns) if of_kind else 0
+    return header.acquired.count_times_in(header.rows, header.columns) if of_kind else 0
 
 
 def _describe_matrix(header: Slice) -> str:

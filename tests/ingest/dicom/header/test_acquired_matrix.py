@@ -30,7 +30,7 @@ def test_what_says_nothing_of_a_sheet_is_no_matrix(matrix, maker):
 
 
 def test_a_matrix_lies_in_an_image_as_often_along_rows_as_along_columns():
-    assert AcquiredMatrix(64, 48).times_in(192, 144) == 3
-    assert AcquiredMatrix(64, 48).times_in(144, 192) == 3
-    assert AcquiredMatrix(64, 48).times_in(192, 96) == 0
-    assert AcquiredMatrix(64, 48, is_interpolated=True).times_in(192, 144) == 0
+    assert AcquiredMatrix(64, 48).count_times_in(192, 144) == 3
+    assert AcquiredMatrix(64, 48).count_times_in(144, 192) == 3
+    assert AcquiredMatrix(64, 48).count_times_in(192, 96) == 0
+    assert AcquiredMatrix(64, 48, is_interpolated=True).count_times_in(192, 144) == 0
