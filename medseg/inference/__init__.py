@@ -5,6 +5,7 @@ from medseg.inference.cases.check_result import CheckResultd
 from medseg.inference.cases.existing import check_existing
 from medseg.inference.cases.find_cases import find_cases
 from medseg.inference.cases.find_pictures import find_pictures
+from medseg.inference.cases.find_slices import find_slices, holds_pictures
 from medseg.inference.cases.run import CasesFailedError, plan_cases, run_cases
 from medseg.inference.outputs.instances import WriteInstancesd
 from medseg.inference.outputs.label_map import WriteLabelMapd
@@ -36,6 +37,8 @@ __all__ = [
     "check_windows",
     "find_cases",
     "find_pictures",
+    "find_slices",
+    "holds_pictures",
     "plan_cases",
     "run_cases",
 ]

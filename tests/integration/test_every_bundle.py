@@ -193,6 +193,22 @@ def test_segmentation_gives_a_label_map_of_the_size_of_each_image(workspace):
         assert set(np.unique(values)) <= set(range(len(classes) + 1))
 
 
+@pytest.mark.long
+def test_the_bundle_of_slices_segments_a_slice_that_is_a_picture_too(workspace):
+    if workspace.name != "liver_slices":
+        pytest.skip("of another bundle")
+    folder = workspace.root / "data" / "liver_slices" / "images"
+    workspace.run("inference", "inference", "--input", str(folder), "--output_dir", "slices")
+    images = sorted(folder.iterdir())
+    assert len(images) > 2
+    for image in images:
+        label = Image.open(workspace.root / "slices" / f"{image.stem}_label.png")
+        assert label.size == Image.open(image).size
+        assert set(np.unique(label)) <= {0, 1}
+        assert (workspace.root / "slices" / image.name).stat().st_size > 500
+    assert len(list((workspace.root / "slices").iterdir())) == 2 * len(images)
+
+
 @pytest.mark.parametrize("workflow", ["evaluate", "inference"])
 @pytest.mark.parametrize("name", build.list_names(REPOSITORY / "bundles"))
 def test_windows_that_the_network_cannot_take_are_refused_before_weights_are_read(name, workflow):
