@@ -27,7 +27,7 @@ from medseg.base.class_values import Classes
 from medseg.base.memory import keep_freed_pages
 from medseg.inference import Predictor
 from medseg.inference.predictor.backends import BACKENDS, is_installed, list_precisions
-from medseg.inference.predictor.fold_norms import fold_batch_norm
+from medseg.inference.predictor.fuse_norms import fuse_batch_norm
 from medseg.networks import NestedUNet, load_weights, to_device
 from medseg.networks.analysis.cost import multiply_adds
 from medseg.transforms.classes import label_from_logits
@@ -107,7 +107,7 @@ def ways(network: nn.Module, device: torch.device) -> dict[str, Callable[[], Cal
     levers: dict[str, Callable[[], Callable]] = {
         REFERENCE: lambda: network,
         "PyTorch, channels last, float32": last,
-        "PyTorch, batch norm folded, float32": lambda: fold_batch_norm(network),
+        "PyTorch, batch norm fused, float32": lambda: fuse_batch_norm(network),
         "PyTorch, bfloat16": lambda: reduced(network, device),
         "PyTorch, channels last, bfloat16": lambda: reduced(last(), device),
     }

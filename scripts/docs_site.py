@@ -14,7 +14,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
-    *("ingest", "ingest.reader", "ingest.pictures.load", "datasets.phantom", "datasets.datalist"),
+    *("ingest", "ingest.reader", "ingest.pictures.load", "datasets.phantom", "datasets.fold_split"),
     *("transforms", "networks", "losses", "metrics"),
     *("engines", "inference", "geometry", "labels"),
 )

@@ -7,7 +7,7 @@ PAGES = {
     "medseg.datasets.download.transfer": "docs/how-to/get-the-data.md",
     "medseg.datasets.download.catalogue": "docs/how-to/get-the-data.md",
     "medseg.datasets.phantom": "docs/tutorials/first-run.md",
-    "medseg.datasets.datalist": "docs/how-to/use-your-own-data.md",
+    "medseg.datasets.fold_split": "docs/how-to/use-your-own-data.md",
     "medseg.datasets.entries": "docs/how-to/use-your-own-data.md",
     "medseg.datasets.output_folder": "docs/how-to/use-your-own-data.md",
     "medseg.datasets.prepared": "docs/how-to/use-your-own-data.md",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.datasets import output_folder, prepared
-from medseg.datasets.datalist import build, hold_out, select
+from medseg.datasets.fold_split import build, hold_out, select
 from medseg.datasets.sources import msd
 from medseg.datasets.sources.copy_cases import copy_cases
 from medseg.datasets.sources.dataset_json import Item

@@ -14,8 +14,8 @@ from medseg.base.scratch import collect
 from medseg.base.text import count_noun
 from medseg.base.watch import Watch
 from medseg.datasets import lidc
-from medseg.datasets.datalist import read
 from medseg.datasets.file_dataset import FileDataset
+from medseg.datasets.fold_split import read
 from medseg.datasets.picture_dataset import PictureDataset
 from medseg.datasets.prepared import FILE
 

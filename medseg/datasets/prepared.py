@@ -1,7 +1,7 @@
 """Prepared: a dataset as `medseg prepare` writes it, and its cases for a bundle.
 
 A prepared folder holds the pictures or volumes of each case and `datalist.json`, see
-`medseg.datasets.datalist`. The patients held out for testing and the folds depend on `seed` and
+`medseg.datasets.fold_split`. The patients held out for testing and the folds depend on `seed` and
 `folds` alone. Each call of `cases` assigns them again; the file has those of the default values.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from medseg.base.arguments import is_number
 from medseg.base.choices import check_choices
 from medseg.base.text import count_noun
-from medseg.datasets import datalist
+from medseg.datasets import fold_split
 from medseg.datasets.entries import check_entries
 from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.integrity import (
@@ -91,7 +91,7 @@ def write(
         warn_of_few=warn_of_few,
     )
     _log_gone(root, {item["case"] for item in (*items, *testing)}, name=name)
-    path = datalist.write(made, root / FILE)
+    path = fold_split.write(made, root / FILE)
     logger.info(
         "%s: %s for training in %d folds, %d for testing",
         *(path, count_noun(len(made["training"]), "case"), made["folds"], len(made["testing"])),
@@ -135,12 +135,12 @@ def cases(
             f"no prepared data in {root} (looked for {FILE}): run `medseg prepare NAME --source "
             f"PATH --out {shlex.quote(str(root))}`, see `medseg prepare --help`"
         )
-    made = datalist.read(root / FILE)
+    made = fold_split.read(root / FILE)
     pool = made["training"] + [item for item in made["testing"] if item.get(_HELD_OUT)]
     testing = [item for item in made["testing"] if not item.get(_HELD_OUT)]
     share = made.get("test_share")
     made = _deal_cases(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
-    found = datalist.select(made, section, fold=fold)
+    found = fold_split.select(made, section, fold=fold)
     for key in ("image", "label", "instances"):
         files = [item[key] for item in found if key in item]
         if gone := [file for file in files if not os.path.exists(file)]:
@@ -201,14 +201,14 @@ def _deal_cases(
         )
         training, held = [], training
     elif test_share is not None:
-        training, held = datalist.hold_out(training, test_share, seed=seed)
+        training, held = fold_split.hold_out(training, test_share, seed=seed)
     testing = [*testing, *({**item, _HELD_OUT: True} for item in held)]
     if few:
         folds = min(folds, len({item["patient"] for item in training}))
     if not training:
         made = {"name": name, "seed": seed, "folds": folds, "training": [], "testing": testing}
     else:
-        made = datalist.build(name, training, testing=testing, folds=folds, seed=seed)
+        made = fold_split.build(name, training, testing=testing, folds=folds, seed=seed)
     return made | {"test_share": test_share}
 
 
@@ -216,7 +216,7 @@ def _log_gone(root: Path, cases: Collection[str], *, name: str) -> None:
     """Warn of cases in the datalist to be replaced that are no longer in the source."""
     if not is_prepared(root):
         return
-    before = datalist.read(root / FILE)
+    before = fold_split.read(root / FILE)
     listed = {item["case"] for item in (*before["training"], *before["testing"])}
     if gone := sorted(listed.difference(cases)):
         logger.warning(

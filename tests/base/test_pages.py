@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from medseg.base.errors import add_page
 from medseg.base.pages import PAGES, find_page
 from medseg.cli import app
-from medseg.datasets import datalist
+from medseg.datasets import fold_split
 from medseg.ingest import load
 
 
@@ -29,7 +29,7 @@ def test_every_module_is_there(start):
         ("medseg.ingest.dicom.read_series", "docs/how-to/read-a-refusal.md"),
         ("medseg.datasets.lidc.annotations_xml", "docs/how-to/prepare-lidc.md"),
         ("medseg.datasets.nuclei", "docs/how-to/prepare-a-dataset.md"),
-        ("medseg.datasets.datalist", "docs/how-to/use-your-own-data.md"),
+        ("medseg.datasets.fold_split", "docs/how-to/use-your-own-data.md"),
         ("medseg.datasets.sources.dataset_json", "docs/how-to/use-your-own-data.md"),
         ("medseg.inference.cases.check_image", "docs/how-to/read-a-refusal.md"),
         ("medseg.inference.cases.existing", "docs/how-to/use-your-own-data.md"),
@@ -49,7 +49,7 @@ def test_the_longest_beginning_counts(module, page):
     ("call", "page"),
     [
         (lambda: load("/no/such/file"), "read-a-refusal"),
-        (lambda: datalist.check({}), "use-your-own-data"),
+        (lambda: fold_split.check({}), "use-your-own-data"),
         (lambda: int("x"), None),
         (lambda: np.zeros(-1), None),
     ],

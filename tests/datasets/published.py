@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from medseg.datasets import datalist, prepared
+from medseg.datasets import fold_split, prepared
 from medseg.datasets.sources.dataset_json import Item
 
 Prepare = Callable[[Path, Path], int]
@@ -72,7 +72,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 def listed(out: Path) -> tuple[list[Item], list[Item]]:
     """The training and the testing cases of a prepared set."""
-    made = datalist.read(out / "datalist.json")
+    made = fold_split.read(out / "datalist.json")
     return made["training"], made["testing"]
 
 

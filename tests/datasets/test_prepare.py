@@ -12,7 +12,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from medseg.datasets import datalist, lidc, phantom
+from medseg.datasets import fold_split, lidc, phantom
 from medseg.datasets.prepare import LIDC, MODULES, prepare
 
 
@@ -147,14 +147,14 @@ def test_a_volume_that_training_would_refuse_is_refused_and_there_is_no_datalist
 
 def test_a_folder_that_is_moved_away_in_mid_run_is_missed_in_the_end(tmp_path, monkeypatch):
     published = phantom.write("mr", tmp_path / "published", cases=5, test_cases=0, size=48)
-    out, written = tmp_path / "out", datalist.write
+    out, written = tmp_path / "out", fold_split.write
 
     def moved_in_between(made, path):
         shutil.copytree(out, tmp_path / "copy")
         shutil.rmtree(out)
         written(made, path)
 
-    monkeypatch.setattr("medseg.datasets.datalist.write", moved_in_between)
+    monkeypatch.setattr("medseg.datasets.fold_split.write", moved_in_between)
     with pytest.raises(FileNotFoundError, match="was removed, moved or replaced while this run"):
         prepare("hippocampus", published, out)
 

@@ -1,1 +1,1 @@
-"""Predictor: how a network is made fast: backends, precision, folded norms, what is kept."""
+"""Predictor: how a network is made fast: backends, precision, fused norms, what is kept."""

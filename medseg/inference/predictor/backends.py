@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from medseg.base.scratch import make_scratch_folder
-from medseg.inference.predictor.fold_norms import fold_batch_norm
+from medseg.inference.predictor.fuse_norms import fuse_batch_norm
 from medseg.inference.predictor.openvino import convert
 from medseg.inference.predictor.precision import gains_by_bfloat16
 from medseg.networks import to_device
@@ -30,8 +30,8 @@ Run = Callable[[Tensor], Tensor]
 
 
 def prepare_eager(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
-    """PyTorch as it comes: batch norm folded, autocast, laid out as `to_device` does."""
-    return _use_autocast(to_device(fold_batch_norm(network), device), device, precision)
+    """PyTorch as it comes: batch norm fused, autocast, laid out as `to_device` does."""
+    return _use_autocast(to_device(fuse_batch_norm(network), device), device, precision)
 
 
 def compile_network(network: nn.Module, device: torch.device, precision: torch.dtype) -> Run:
@@ -42,7 +42,7 @@ def compile_network(network: nn.Module, device: torch.device, precision: torch.d
     PyTorch, after a warning.
     """
     mode = "reduce-overhead" if device.type == "cuda" else None
-    fast = torch.compile(to_device(fold_batch_norm(network), device), mode=mode, dynamic=False)
+    fast = torch.compile(to_device(fuse_batch_norm(network), device), mode=mode, dynamic=False)
     run = _use_autocast(fast, device, precision)
     if device.type != "cuda":
         return run
@@ -63,7 +63,7 @@ class OpenVino:
     """
 
     def __init__(self, network: nn.Module, device: torch.device, precision: torch.dtype) -> None:
-        self._model: Any = fold_batch_norm(network).cpu().float()  # until it is converted
+        self._model: Any = fuse_batch_norm(network).cpu().float()  # until it is converted
         self.settings = {
             "INFERENCE_PRECISION_HINT": {torch.float32: "f32", torch.bfloat16: "bf16"}[precision],
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),

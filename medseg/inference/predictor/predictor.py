@@ -30,7 +30,7 @@ Made = TypeVar("Made")
 class Predictor:
     """Maps images (B, C, *spatial) to logits as a network in eval does, and faster.
 
-    Batch norm is folded into the convolutions, the type is bfloat16 where the device multiplies it,
+    Batch norm is fused into the convolutions, the type is bfloat16 where the device multiplies it,
     or float16 on a GPU with that alone, and the backend is OpenVINO on a CPU where it is installed
     (`pip install 'medseg[fast]'`), else PyTorch. The weights are those at the time of making; what
     takes long, to convert and to compile them, is done at the first images.

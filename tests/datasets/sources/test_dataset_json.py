@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from medseg.datasets import datalist
+from medseg.datasets import fold_split
 from medseg.datasets.sources.dataset_json import (
     MOST_BYTES,
     find_other_modality,
@@ -13,7 +13,7 @@ from medseg.datasets.sources.dataset_json import (
 )
 
 
-@pytest.mark.parametrize("read", [read_json, datalist.read, read_declaration])
+@pytest.mark.parametrize("read", [read_json, fold_split.read, read_declaration])
 def test_a_list_of_cases_larger_than_any_is_refused_unread(read, tmp_path):
     path = tmp_path / "dataset.json"
     path.write_text("{}")
@@ -23,7 +23,7 @@ def test_a_list_of_cases_larger_than_any_is_refused_unread(read, tmp_path):
         read(path)
 
 
-@pytest.mark.parametrize("read", [read_json, datalist.read, read_declaration])
+@pytest.mark.parametrize("read", [read_json, fold_split.read, read_declaration])
 @pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a": [', "]}")])
 @pytest.mark.parametrize("depth", [5_000, 100_000])
 def test_nesting_without_end_is_refused_in_plain_words(read, start, end, depth, tmp_path):

@@ -1,11 +1,11 @@
-"""Tests of medseg.inference.predictor.fold_norms."""
+"""Tests of medseg.inference.predictor.fuse_norms."""
 
 import pytest
 import torch
 from monai.networks.blocks import Convolution
 from torch import nn
 
-from medseg.inference.predictor.fold_norms import fold_batch_norm
+from medseg.inference.predictor.fuse_norms import fuse_batch_norm
 from medseg.networks import TOPOLOGIES, NestedUNet
 
 NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
@@ -29,19 +29,19 @@ def trained(dims, **options):
 @pytest.mark.parametrize("topology", TOPOLOGIES)
 def test_logits_stay_the_same_without_a_batch_norm(dims, topology):
     network = trained(dims, topology=topology).eval()
-    folded = fold_batch_norm(network)
+    fused = fuse_batch_norm(network)
     image = torch.randn(1, 1, *[32] * dims)
-    assert not any(isinstance(m, NORMS) for m in folded.modules())
+    assert not any(isinstance(m, NORMS) for m in fused.modules())
     with torch.no_grad():
-        torch.testing.assert_close(folded(image), network(image), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(fused(image), network(image), rtol=1e-4, atol=1e-4)
 
 
 def test_the_network_itself_is_left_as_it_is():
     network = trained(2)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    folded = fold_batch_norm(network)
+    fused = fuse_batch_norm(network)
     assert network.training
-    assert not folded.training
+    assert not fused.training
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert before.keys() == network.state_dict().keys()
 
@@ -51,23 +51,23 @@ def test_residual_units_are_folded_too():
     image = torch.randn(1, 1, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(
-            fold_batch_norm(network)(image), network(image), rtol=1e-4, atol=1e-4
+            fuse_batch_norm(network)(image), network(image), rtol=1e-4, atol=1e-4
         )
 
 
 def test_a_norm_behind_the_activation_stays():
     block = Convolution(2, 1, 4, norm="batch", act="relu", adn_ordering="AN").eval()
     nn.init.normal_(block.adn.N.bias)
-    folded = fold_batch_norm(block)
+    fused = fuse_batch_norm(block)
     image = torch.randn(1, 1, 8, 8)
-    assert isinstance(folded.adn.N, nn.BatchNorm2d)
+    assert isinstance(fused.adn.N, nn.BatchNorm2d)
     with torch.no_grad():
-        assert torch.equal(folded(image), block(image))
+        assert torch.equal(fused(image), block(image))
 
 
 def test_instance_norm_stays():
     network = NestedUNet(2, 1, 2, channels=(4, 6, 8), norm="instance").eval()
-    assert sum(isinstance(m, nn.InstanceNorm2d) for m in fold_batch_norm(network).modules()) == sum(
+    assert sum(isinstance(m, nn.InstanceNorm2d) for m in fuse_batch_norm(network).modules()) == sum(
         isinstance(m, nn.InstanceNorm2d) for m in network.modules()
     )
 
@@ -77,4 +77,4 @@ def test_a_batch_norm_that_keeps_no_statistics_stays():
     network = NestedUNet(2, 1, 2, channels=(4, 6, 8), norm=norm).eval()
     image = torch.randn(1, 1, 32, 32)
     with torch.no_grad():
-        assert torch.equal(fold_batch_norm(network)(image), network(image))
+        assert torch.equal(fuse_batch_norm(network)(image), network(image))

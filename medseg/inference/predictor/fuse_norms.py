@@ -1,4 +1,4 @@
-"""Fold norms: make batch norm a part of the convolution before it, for evaluation."""
+"""Fuse norms: make batch norm a part of the convolution before it, for evaluation."""
 
 import copy
 from typing import TypeVar, cast
@@ -13,7 +13,7 @@ _CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
 _BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-def fold_batch_norm(network: Network) -> Network:
+def fuse_batch_norm(network: Network) -> Network:
     """A copy in eval whose MONAI `Convolution` blocks have their batch norm in the weights.
 
     Outside training batch norm scales and shifts each channel by constants, which a convolution
@@ -21,17 +21,17 @@ def fold_batch_norm(network: Network) -> Network:
     does not follow the convolution at once, stay as they are.
 
     Example:
-        >>> folded = fold_batch_norm(Convolution(2, 1, 4, norm="batch"))
-        >>> [type(layer).__name__ for layer in folded.modules() if "Norm" in type(layer).__name__]
+        >>> fused = fuse_batch_norm(Convolution(2, 1, 4, norm="batch"))
+        >>> [type(layer).__name__ for layer in fused.modules() if "Norm" in type(layer).__name__]
         []
     """
-    folded = copy.deepcopy(network).eval()
-    for block in folded.modules():
+    fused = copy.deepcopy(network).eval()
+    for block in fused.modules():
         if isinstance(block, Convolution) and _is_foldable(block):
             convolution, norm = block.conv, block.adn.N
             block.conv = fuse_conv_bn_eval(cast(nn.Conv2d, convolution), cast(nn.BatchNorm2d, norm))
             block.adn.N = nn.Identity()
-    return folded
+    return fused
 
 
 def _is_foldable(block: nn.Module) -> bool:

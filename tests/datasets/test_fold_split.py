@@ -1,4 +1,4 @@
-"""Tests of medseg.datasets.datalist."""
+"""Tests of medseg.datasets.fold_split."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from medseg.datasets import datalist
+from medseg.datasets import fold_split
 
 
 def _items(patients, *, per_patient=1):
@@ -40,12 +40,12 @@ def test_importing_datasets_does_not_import_torch_or_monai():
 
 
 def test_folds_differ_by_one_patient_at_most():
-    built = datalist.build("toy", _items("abcdefg"), folds=3)
+    built = fold_split.build("toy", _items("abcdefg"), folds=3)
     assert sorted(Counter(_folds(built).values()).values()) == [2, 2, 3]
 
 
 def test_all_cases_of_a_patient_share_a_fold():
-    built = datalist.build("toy", _items("abcd", per_patient=5), folds=2)
+    built = fold_split.build("toy", _items("abcd", per_patient=5), folds=2)
     folds_of = {}
     for item in built["training"]:
         folds_of.setdefault(item["patient"], set()).add(item["fold"])
@@ -54,16 +54,16 @@ def test_all_cases_of_a_patient_share_a_fold():
 
 def test_folds_depend_on_the_seed_and_not_on_the_order_of_the_items():
     items = _items("abcdefghij")
-    first = _folds(datalist.build("toy", items, folds=5, seed=1))
-    assert _folds(datalist.build("toy", items[::-1], folds=5, seed=1)) == first
-    assert _folds(datalist.build("toy", items, folds=5, seed=2)) != first
+    first = _folds(fold_split.build("toy", items, folds=5, seed=1))
+    assert _folds(fold_split.build("toy", items[::-1], folds=5, seed=1)) == first
+    assert _folds(fold_split.build("toy", items, folds=5, seed=2)) != first
 
 
 def test_every_case_is_validated_in_exactly_one_fold():
-    training = datalist.build("toy", _items("abcdefg"), folds=3)["training"]
+    training = fold_split.build("toy", _items("abcdefg"), folds=3)["training"]
     seen = Counter()
     for fold in range(3):
-        train, validation = datalist.split(training, fold=fold)
+        train, validation = fold_split.split(training, fold=fold)
         assert len(train) + len(validation) == 7
         seen.update(item["case"] for item in validation)
     assert set(seen.values()) == {1}
@@ -71,38 +71,38 @@ def test_every_case_is_validated_in_exactly_one_fold():
 
 
 def test_a_fold_without_cases_is_refused_with_the_numbers():
-    training = datalist.build("toy", _items("abc"), folds=2)["training"]
+    training = fold_split.build("toy", _items("abc"), folds=2)["training"]
     with pytest.raises(
         ValueError, match=r"fold 4 has no cases \(3 cases; fold 0: 2, fold 1: 1\): choose another"
     ):
-        datalist.split(training, fold=4)
+        fold_split.split(training, fold=4)
 
 
 def test_a_fold_that_leaves_nothing_to_train_on_is_refused():
     items = [{**item, "fold": 0} for item in _items("ab")]
     with pytest.raises(ValueError, match="fold 0 holds every case"):
-        datalist.split(items, fold=0)
+        fold_split.split(items, fold=0)
 
 
 def test_fewer_patients_than_folds_are_refused_however_many_cases_they_have():
     with pytest.raises(ValueError, match="2 patients are too few for 3 folds"):
-        datalist.build("toy", _items("ab", per_patient=9), folds=3)
+        fold_split.build("toy", _items("ab", per_patient=9), folds=3)
 
 
 def test_a_single_fold_is_refused():
     with pytest.raises(ValueError, match="1 folds leave nothing to train on"):
-        datalist.build("toy", _items("ab"), folds=1)
+        fold_split.build("toy", _items("ab"), folds=1)
 
 
 def test_held_out_patients_are_apart_and_take_all_their_cases_along():
-    rest, held = datalist.hold_out(_items("abcdefghij", per_patient=2), 0.3, seed=0)
+    rest, held = fold_split.hold_out(_items("abcdefghij", per_patient=2), 0.3, seed=0)
     assert (len(rest), len(held)) == (14, 6)
     assert not {item["patient"] for item in rest} & {item["patient"] for item in held}
 
 
 def test_the_smallest_share_still_holds_one_patient_out_and_the_largest_leaves_one():
-    assert [len(part) for part in datalist.hold_out(_items("abc"), 0.01)] == [2, 1]
-    assert [len(part) for part in datalist.hold_out(_items("abc"), 0.99)] == [1, 2]
+    assert [len(part) for part in fold_split.hold_out(_items("abc"), 0.01)] == [2, 1]
+    assert [len(part) for part in fold_split.hold_out(_items("abc"), 0.99)] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -111,46 +111,46 @@ def test_the_smallest_share_still_holds_one_patient_out_and_the_largest_leaves_o
 )
 def test_holding_out_nobody_or_everybody_is_refused(patients, share, message):
     with pytest.raises(ValueError, match=message):
-        datalist.hold_out(_items(patients), share)
+        fold_split.hold_out(_items(patients), share)
 
 
 def test_a_section_has_the_files_the_case_and_the_patient_but_not_the_fold():
-    built = datalist.build("toy", _items("abcd"), testing=_tests("x"), folds=2)
-    assert set(datalist.select(built, "training")[0]) == {"image", "label", "case", "patient"}
-    assert datalist.select(built, "test") == [
+    built = fold_split.build("toy", _items("abcd"), testing=_tests("x"), folds=2)
+    assert set(fold_split.select(built, "training")[0]) == {"image", "label", "case", "patient"}
+    assert fold_split.select(built, "test") == [
         {"image": "/data/x_0.nii", "case": "x_0", "patient": "x"}
     ]
     cases = [
         item["case"]
         for section in ("training", "validation")
-        for item in datalist.select(built, section, fold=1)
+        for item in fold_split.select(built, section, fold=1)
     ]
     assert sorted(cases) == ["a_0", "b_0", "c_0", "d_0"]
 
 
 def test_an_unknown_section_is_refused_with_the_known_ones():
-    built = datalist.build("toy", _items("ab"), folds=2)
+    built = fold_split.build("toy", _items("ab"), folds=2)
     with pytest.raises(ValueError, match="'train' is unknown: choose one of training, validation"):
-        datalist.select(built, "train")
+        fold_split.select(built, "train")
 
 
 def test_an_empty_test_section_is_refused():
-    built = datalist.build("toy", _items("ab"), folds=2)
+    built = fold_split.build("toy", _items("ab"), folds=2)
     with pytest.raises(ValueError, match="toy has no test cases"):
-        datalist.select(built, "test")
+        fold_split.select(built, "test")
 
 
 def test_a_patient_in_training_and_testing_is_refused():
     tests = [{"case": "t", "patient": "a", "image": "/data/t.nii"}]
     with pytest.raises(ValueError, match=r"case t leaks: its patient is in fold . and in testing"):
-        datalist.build("toy", _items("ab"), testing=tests, folds=2)
+        fold_split.build("toy", _items("ab"), testing=tests, folds=2)
 
 
 def test_a_patient_in_two_folds_is_refused():
-    built = datalist.build("toy", _items("ab", per_patient=2), folds=2)
+    built = fold_split.build("toy", _items("ab", per_patient=2), folds=2)
     built["training"][1]["fold"] = 1 - built["training"][0]["fold"]
     with pytest.raises(ValueError, match=r"case a_1 leaks: its patient is in fold . and in fold ."):
-        datalist.check(built)
+        fold_split.check(built)
 
 
 def test_a_file_that_two_cases_share_is_refused_even_through_a_link(tmp_path):
@@ -160,43 +160,43 @@ def test_a_file_that_two_cases_share_is_refused_even_through_a_link(tmp_path):
     items[1]["image"] = str(tmp_path / "b_0.nii")
     tests = [{"case": "t", "patient": "t", "image": str(tmp_path / "link.nii")}]
     with pytest.raises(ValueError, match="is used by case b_0 and again by case t as its image"):
-        datalist.build("toy", items, testing=tests, folds=2)
+        fold_split.build("toy", items, testing=tests, folds=2)
 
 
 def test_an_image_that_is_its_own_label_is_refused():
     items = _items("ab")
     items[0]["label"] = items[0]["image"]
     with pytest.raises(ValueError, match="by case a_0 and again by case a_0 as its label"):
-        datalist.build("toy", items, folds=2)
+        fold_split.build("toy", items, folds=2)
 
 
 def test_a_case_name_that_occurs_twice_is_refused():
     items = _items("abc")
     items[2]["case"] = "a_0"
     with pytest.raises(ValueError, match="case a_0 is listed more than once"):
-        datalist.build("toy", items, folds=2)
+        fold_split.build("toy", items, folds=2)
 
 
 def test_a_fold_out_of_range_is_refused():
-    built = datalist.build("toy", _items("ab"), folds=2)
+    built = fold_split.build("toy", _items("ab"), folds=2)
     built["training"][0]["fold"] = 2
     with pytest.raises(ValueError, match=r"case a_0 is in fold 2: folds .* are 0 to 1"):
-        datalist.check(built)
+        fold_split.check(built)
 
 
 def test_missing_keys_are_named():
-    built = datalist.build("toy", _items("ab"), folds=2)
+    built = fold_split.build("toy", _items("ab"), folds=2)
     with pytest.raises(ValueError, match="datalist lacks seed, testing"):
-        datalist.check({k: v for k, v in built.items() if k not in ("seed", "testing")})
+        fold_split.check({k: v for k, v in built.items() if k not in ("seed", "testing")})
     del built["training"][0]["label"]
     with pytest.raises(ValueError, match="case a_0 lacks label"):
-        datalist.check(built)
+        fold_split.check(built)
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    built = datalist.build("toy", _items("abcd"), testing=_tests("x"), folds=2)
-    path = datalist.write(built, tmp_path / "new" / "datalist.json")
-    assert datalist.read(path) == built
+    built = fold_split.build("toy", _items("abcd"), testing=_tests("x"), folds=2)
+    path = fold_split.write(built, tmp_path / "new" / "datalist.json")
+    assert fold_split.read(path) == built
     assert [file.name for file in path.parent.iterdir()] == ["datalist.json"]
 
 
@@ -205,33 +205,33 @@ def test_relative_paths_start_from_the_folder_of_the_file(tmp_path):
         {"case": c, "patient": c, "image": f"images/{c}.nii", "label": f"labels/{c}.nii"}
         for c in "ab"
     ]
-    path = datalist.write(datalist.build("toy", items, folds=2), tmp_path / "datalist.json")
-    assert datalist.read(path)["training"][0]["image"] == str(tmp_path / "images" / "a.nii")
+    path = fold_split.write(fold_split.build("toy", items, folds=2), tmp_path / "datalist.json")
+    assert fold_split.read(path)["training"][0]["image"] == str(tmp_path / "images" / "a.nii")
 
 
 def test_a_leaking_list_is_not_written_and_the_old_file_stays(tmp_path):
     path = tmp_path / "datalist.json"
     path.write_text("old")
-    built = datalist.build("toy", _items("ab"), folds=2)
+    built = fold_split.build("toy", _items("ab"), folds=2)
     built["training"][0]["case"] = built["training"][1]["case"]
     with pytest.raises(ValueError, match="more than once"):
-        datalist.write(built, path)
+        fold_split.write(built, path)
     assert path.read_text() == "old"
 
 
 def test_a_missing_or_broken_file_is_refused_by_name(tmp_path):
     with pytest.raises(FileNotFoundError, match=f"no datalist at {tmp_path}/none.json"):
-        datalist.read(tmp_path / "none.json")
+        fold_split.read(tmp_path / "none.json")
     broken = tmp_path / "broken.json"
     broken.write_text("{")
     with pytest.raises(ValueError, match=r"broken\.json is not JSON"):
-        datalist.read(broken)
+        fold_split.read(broken)
     broken.write_text("[" * 10**5)
     with pytest.raises(ValueError, match=r"broken\.json is not JSON"):
-        datalist.read(broken)
+        fold_split.read(broken)
     broken.write_text(json.dumps([1]))
     with pytest.raises(ValueError, match=r"broken\.json holds a list"):
-        datalist.read(broken)
+        fold_split.read(broken)
 
 
 @pytest.mark.parametrize(
@@ -246,23 +246,23 @@ def test_a_row_whose_names_are_no_text_is_refused(change, message):
     row = {"case": "a", "patient": "p", "image": "a.nii", "label": "b.nii", "fold": 0} | change
     made = {"name": "toy", "seed": 0, "folds": 2, "training": [row], "testing": []}
     with pytest.raises(ValueError, match=message):
-        datalist.check(made)
+        fold_split.check(made)
 
 
 def test_a_row_that_is_no_object_is_refused():
     made = {"name": "toy", "seed": 0, "folds": 2, "training": ["a.nii"], "testing": []}
     with pytest.raises(ValueError, match=r"'a\.nii' is not a case: write an object with case"):
-        datalist.check(made)
+        fold_split.check(made)
 
 
 def test_a_file_that_is_nested_too_deeply_is_refused(tmp_path):
     (tmp_path / "datalist.json").write_text("[" * 100_000)
     with pytest.raises(ValueError, match="is not JSON"):
-        datalist.read(tmp_path / "datalist.json")
+        fold_split.read(tmp_path / "datalist.json")
 
 
 def test_a_datalist_that_an_editor_marked_as_unicode_is_read(tmp_path):
     items = [{"case": c, "patient": c, "image": f"{c}.nii", "label": f"{c}_m.nii"} for c in "ab"]
-    path = datalist.write(datalist.build("toy", items, folds=2), tmp_path / "list.json")
+    path = fold_split.write(fold_split.build("toy", items, folds=2), tmp_path / "list.json")
     path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
-    assert datalist.read(path)["name"] == "toy"
+    assert fold_split.read(path)["name"] == "toy"

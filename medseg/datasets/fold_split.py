@@ -1,4 +1,4 @@
-"""Datalist: the cases of a dataset in patient-level folds, an MSD-like JSON file.
+"""Fold split: the cases of a dataset in folds by patient, in an MSD-like JSON file, a datalist.
 
 The format; each training case is in one fold, and `label` is absent where it is unknown::
 
@@ -175,7 +175,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     source = Path(path).absolute()
     if not source.is_file():
-        raise FileNotFoundError(f"no datalist at {source}: write one with datalist.write")
+        raise FileNotFoundError(f"no datalist at {source}: write one with fold_split.write")
     try:
         datalist = read_json(source)
     except ValueError as error:
