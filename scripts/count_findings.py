@@ -64,8 +64,10 @@ def held_out(args: argparse.Namespace, overrides: list[str]) -> Iterator[tuple[l
     folder, fold, folds, seed = (config.get_parsed_content(key) for key in keys)
     read_cases = config.get_parsed_content("read_cases")
     load = config.get_parsed_content("load")
-    classes, check = config.get_parsed_content("classes"), check_of(args.bundle)
-    for case in read_cases(folder, args.section, fold=fold, folds=folds, seed=seed):
+    classes = config.get_parsed_content("classes")
+    cases = read_cases(folder, args.section, fold=fold, folds=folds, seed=seed)
+    check = check_of(args.bundle, cases[0]["image"])
+    for case in cases:
         item = load(case)
         found = check.findings(item["image"])
         yield found.refusals, found.warnings, of_label(item["label"], classes, args.bundle)
@@ -90,20 +92,22 @@ def of_label(label: Any, classes: dict[str, list[int]], bundle: Path) -> list[st
 
 def other_images(args: argparse.Namespace) -> Iterator[tuple[list[str], ...]]:
     """Of each image: refusals and warnings."""
+    paths = sorted(glob.glob(args.images))
     config = ConfigParser(read_config(args.bundle / "inference.json"))
+    config.update({"input": paths[0]})
     transforms = config["preprocessing"]["transforms"]
     before = transforms[: transforms.index("@check_image")]
     config["reading"] = {"_target_": "Compose", "transforms": before}
-    read, check = config.get_parsed_content("reading"), check_of(args.bundle)
-    for path in sorted(glob.glob(args.images)):
+    read, check = config.get_parsed_content("reading"), check_of(args.bundle, paths[0])
+    for path in paths:
         found = check.findings(read({"image": path})["image"])
         yield found.refusals, found.warnings, []
 
 
-def check_of(bundle: Path) -> CheckImaged:
-    """The check of a bundle, with the ranges beside its weights."""
+def check_of(bundle: Path, image: str) -> CheckImaged:
+    """The check of a bundle for such an image, with the ranges beside its weights."""
     config = ConfigParser(read_config(bundle / "inference.json"))
-    config.update({"weights": str(bundle / "models" / "model.pt")})
+    config.update({"weights": str(bundle / "models" / "model.pt"), "input": image})
     return config.get_parsed_content("check_image")
 
 
