@@ -99,7 +99,8 @@ def build(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
 def write_flat_names(root: Path) -> list[Path]:
     """Make `train.json` and the like at the root of a bundle lead to the files in `configs`.
 
-    They are links, or copies where the system does not allow links.
+    They are links, or copies where the system does not allow links. The lines of text are replaced
+    that git leaves for links in a checkout without them.
 
     Returns:
         The names that changed.
@@ -119,15 +120,16 @@ def _write_flat_name(place: Path, target: Path) -> bool:
         try:
             link.symlink_to(Path("configs") / place.name)
         except OSError:  # Windows without that right, some network disks
-            if not target.is_file() or _are_equal(place, target):
+            if not target.is_file() or are_equal(place, target):
                 return False
             shutil.copyfile(target, link)
         link.replace(place)
     return True
 
 
-def _are_equal(place: Path, target: Path) -> bool:
-    return place.is_file() and filecmp.cmp(place, target, shallow=False)
+def are_equal(place: Path, target: Path) -> bool:
+    """Whether both are files with the same content."""
+    return place.is_file() and target.is_file() and filecmp.cmp(place, target, shallow=False)
 
 
 def find_stale(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:

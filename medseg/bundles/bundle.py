@@ -72,6 +72,23 @@ def find_bundle(name: str, bundles_dir: Path) -> Bundle:
     return bundle
 
 
+def find_config(bundle: Path, workflow: str) -> Path:
+    """The config of a workflow; a flat name serves only where there is no such file in `configs`.
+
+    A checkout or an archive without links has a line of text under the flat name, or nothing.
+
+    Raises:
+        FileNotFoundError: the bundle has no such config.
+    """
+    for file in (bundle / "configs" / f"{workflow}.json", bundle / f"{workflow}.json"):
+        if file.is_file():
+            return file
+    raise FileNotFoundError(
+        f"{os.path.realpath(bundle)} is not a bundle, it has no {workflow}.json: pass the name or "
+        "the folder of a bundle with -b; `medseg bundles list` shows them"
+    )
+
+
 def name_version(name: str, root: str | os.PathLike) -> str:
     """The name of a bundle with the version in its metadata; the name alone where there is none.
 
@@ -100,7 +117,7 @@ def check_weights_exist(bundle: Path, workflow: str, overrides: Mapping[str, Any
     Raises:
         FileNotFoundError: the weights are those of the bundle, and it has none.
     """
-    default = json.loads((bundle / f"{workflow}.json").read_text()).get("weights")
+    default = json.loads(find_config(bundle, workflow).read_text()).get("weights")
     root = Path(overrides.get("bundle_root", bundle))
     if "weights" in overrides or default != _OWN_WEIGHTS or (root / WEIGHTS).exists():
         return

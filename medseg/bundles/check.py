@@ -80,10 +80,14 @@ def _find_missing_files(bundle: Bundle) -> Iterator[str]:
 
 
 def _find_wrong_links(bundle: Bundle) -> Iterator[str]:
+    """Flat names that do not lead to the files in `configs`; where links cannot be made, copies."""
+    built = bundle.task.is_file()
+    remedy = f"run `medseg bundles build {bundle.name}`" if built else "make it one"
     for flat in build.FLAT_NAMES:
         link, target = bundle.root / flat, Path("configs") / flat
         if not link.is_symlink():
-            yield f"{flat} is not a link to {target}: run `medseg bundles build {bundle.name}`"
+            if not build.are_equal(link, bundle.root / target):
+                yield f"{flat} is neither a link to {target} nor a copy of it: {remedy}"
         elif link.readlink() != target:
             yield f"{flat} links to {link.readlink()}, not to {target}: remove it and build again"
 

@@ -28,9 +28,10 @@ from medseg.base.files import check_folder
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key
 from medseg.base.scratch import collect
 from medseg.base.watch import Watch
-from medseg.bundles.bundle import is_run
+from medseg.bundles.bundle import find_config, is_run
 from medseg.bundles.copy import refuse_existing, write_copy
 from medseg.bundles.level_report import ALL_HEADS, CSV, PLOT, Row, format_card, write
+from medseg.bundles.locate import LOCAL, is_installed
 from medseg.bundles.overrides import PASSED_ON, for_monai, read_overrides
 from medseg.bundles.run import run_bundle
 from medseg.inference import MixedPrecisionInferer
@@ -68,7 +69,8 @@ def prune_bundle(
     Args:
         bundle: folder of a bundle that was trained with deep supervision.
         out: folder of the pruned bundle, whose name becomes the bundle's; None for
-            `<bundle>_pruned` beside it.
+            `<bundle>_pruned` beside it, in `bundles/` where the bundle is part of an
+            installed medseg.
         report_dir: folder of the report; None for `runs/<name>/prune`, in a training run
             for `prune` inside it.
         tolerance: in points of IoU, 0 to 100.
@@ -91,7 +93,8 @@ def prune_bundle(
     """
     _check_options(tolerance, repeats)
     root = bundle.resolve()
-    out = out or root.with_name(f"{root.name}_pruned")
+    beside = LOCAL if is_installed(bundle) else root.parent
+    out = out or beside / f"{root.name}_pruned"
     evaluation = _Evaluation(bundle, arguments)
     refuse_existing(out)
     report_dir = report_dir or (root if is_run(root) else Path("runs") / root.name) / "prune"
@@ -172,7 +175,7 @@ class _Evaluation:
             raise ValueError(
                 f"pruning sets --{min(taken)} by itself: leave it out (--report names the folder)"
             )
-        self.parser = ConfigParser(json.loads((bundle / "evaluate.json").read_text()))
+        self.parser = ConfigParser(json.loads(find_config(bundle, "evaluate").read_text()))
         self.parser.update(for_monai(self._keys))
 
     def trained_network(self) -> NestedUNet:

@@ -9,7 +9,6 @@ import copy
 import difflib
 import importlib.util
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from medseg.base.choices import RULES, check_choices
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key, read_text
 from medseg.bundles.build import WORKFLOWS
+from medseg.bundles.bundle import find_config
 from medseg.bundles.override_values import convert_value, parse_value
 
 PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
@@ -36,12 +36,7 @@ def read_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dic
 
     Paths are as typed; `for_monai` gives the form in which MONAI takes them.
     """
-    config_file = bundle / f"{workflow}.json"
-    if not config_file.is_file():
-        raise FileNotFoundError(
-            f"{os.path.realpath(bundle)} is not a bundle, it has no {workflow}.json: "
-            "run from the folder that holds bundles/, or pass the bundle's folder with -b"
-        )
+    config_file = find_config(bundle, workflow)
     overrides = parse_overrides(arguments)
     config = read_config(config_file)
     known = config

@@ -9,6 +9,7 @@ from pathlib import Path
 from medseg.base.files import hold, keep_aside, whole
 from medseg.bundles.build import find_references
 from medseg.bundles.bundle import INFERENCE, RUN_FILE, WEIGHTS, is_run
+from medseg.bundles.locate import is_installed
 from medseg.plausibility import compare_settings, copy_trained_on
 from medseg.plausibility.settings import SETTINGS
 
@@ -34,14 +35,15 @@ def publish_run(run: Path, bundle: Path) -> Path | None:
     Raises:
         FileNotFoundError: the run has no weights, or one of the folders is not what it should be.
         FileExistsError: another process publishes to the bundle.
-        ValueError: the settings of the run and of the bundle differ, so that the weights would not
-            do in the bundle what they did in the run.
+        ValueError: the bundle is part of an installed medseg, or the settings of the run and of the
+            bundle differ, so that the weights would not do in the bundle what they did in the run.
         OSError: the bundle cannot be written.
     """
     if not is_run(run):
         raise FileNotFoundError(
             f"{run} is not the folder of a run, it has no {RUN_FILE}: name a folder in runs/"
         )
+    _check_own(bundle)
     weights, target = run / WEIGHTS, bundle / WEIGHTS
     if not weights.is_file():
         raise FileNotFoundError(
@@ -76,7 +78,9 @@ def _copy(run: Path, bundle: Path) -> Path | None:
 def publish_if_none(run: Path, bundle: Path) -> None:
     """Publish a run to a bundle that has no weights; else, and where that fails, say what to do."""
     target = bundle / WEIGHTS
-    if (run / WEIGHTS).is_file() and run.resolve() != bundle.resolve():
+    if is_installed(bundle):
+        logger.info("the bundle %s is part of the installed medseg and stays as it is", bundle.name)
+    elif (run / WEIGHTS).is_file() and run.resolve() != bundle.resolve():
         try:
             _hold(target)
             if os.path.lexists(target):
@@ -106,6 +110,14 @@ def find_differences(run: Path, bundle: Path) -> list[str]:
         for key in sorted(network & theirs.keys())
         if theirs[key] != ours.get(key)
     ]
+
+
+def _check_own(bundle: Path) -> None:
+    if is_installed(bundle):
+        raise ValueError(
+            f"{bundle} is part of the installed medseg, nothing is written to it: make a bundle of "
+            f"your own with medseg bundles copy {bundle.name} bundles/{bundle.name}"
+        )
 
 
 def _hold(target: Path) -> None:

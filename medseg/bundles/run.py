@@ -13,19 +13,21 @@ from typing import Any
 
 from medseg.base.files import check_apart, check_folder, check_place
 from medseg.base.interrupts import end_at_once
-from medseg.bundles.bundle import check_weights_exist
+from medseg.bundles.build import WORKFLOWS
+from medseg.bundles.bundle import check_weights_exist, find_config
 from medseg.bundles.overrides import for_monai, read_config, read_overrides
 
 _TRAINING = ("train", "multi_gpu_train")
 
 
 def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[str] = ()) -> None:
-    """Run `bundle`/`workflow`.json.
+    """Run a workflow of a bundle.
 
     Args:
         bundle: folder of the bundle.
         workflow: "train", "evaluate", "inference" or "multi_gpu_train".
-        run_id: id of the expressions to run.
+        run_id: id of the expressions to run; "run", as in the model zoo, where the config has no
+            such id.
         arguments: overrides, see `medseg.bundles.overrides.parse_overrides`; those of `PASSED_ON`
             go to MONAI as they are, and with `--tracking mlflow` so do the keys of its settings,
             such as `--experiment_name liver`.
@@ -41,6 +43,8 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     Example:
         >>> run_bundle(Path("bundles/liver"), "train", run_id="training", arguments=["--fold", "1"])
     """
+    config = read_config(find_config(bundle, workflow))
+    _check_takes_input(bundle, config, arguments)
     overrides = read_overrides(bundle, workflow, arguments)
     _check_stated(overrides)
     if run_id in ("inference", "evaluating"):
@@ -49,7 +53,7 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     with end_at_once("interrupted before anything was written: run it again"):
         from monai.bundle.scripts import run
 
-    folders = _find_written_folders(bundle, workflow, overrides)
+    folders = _find_written_folders(config, workflow, overrides)
     for folder in folders.values():
         check_folder(folder)
     if workflow in _TRAINING and "output_dir" in folders:
@@ -57,7 +61,18 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     logging.getLogger("monai.bundle.scripts").setLevel(logging.WARNING)  # no summary of arguments
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"monai\.")  # its notes to its own developers
-        run(run_id=run_id, config_file=str(bundle / f"{workflow}.json"), **for_monai(overrides))
+        if run_id == WORKFLOWS[workflow][0] and run_id not in config and "run" in config:
+            run_id = "run"  # that of the model zoo
+        run(run_id=run_id, config_file=str(find_config(bundle, workflow)), **for_monai(overrides))
+
+
+def _check_takes_input(bundle: Path, config: Mapping[str, Any], arguments: Sequence[str]) -> None:
+    """Refuse to segment with a bundle of another origin, whose images are named in its own way."""
+    if "input" not in config and any(word.startswith("--input=") for word in arguments):
+        raise ValueError(
+            f"{bundle} has no key input, which `medseg segment` needs: run it as its own docs say, "
+            "with python -m monai.bundle run"
+        )
 
 
 def _check_stated(overrides: Mapping[str, Any]) -> None:
@@ -74,13 +89,12 @@ def _check_stated(overrides: Mapping[str, Any]) -> None:
 
 
 def _find_written_folders(
-    bundle: Path, workflow: str, overrides: Mapping[str, Any]
+    config: Mapping[str, Any], workflow: str, overrides: Mapping[str, Any]
 ) -> dict[str, Path]:
     """The folders that a workflow writes to, by their keys; a config works them out."""
     from monai.bundle import ConfigParser
 
-    config = read_config(bundle / f"{workflow}.json")
-    parser = ConfigParser(config)
+    parser = ConfigParser(dict(config))
     parser.update(for_monai(overrides))
     folders = {}
     if "output_dir" in config:

@@ -49,7 +49,7 @@ def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
 @bundles_app.command("publish", cls=PlainCommand)
 def publish(
     run: Annotated[Path, PathArgument(metavar="RUN", help="Folder of a training run.")],
-    bundle: Annotated[Path, PathArgument(metavar="BUNDLE", help="Folder of a bundle.")],
+    bundle: Annotated[Path, PathArgument(metavar="BUNDLE", help="Name or folder of a bundle.")],
 ) -> None:
     """Give a bundle the weights of a training run; its earlier weights are kept beside it.
 
@@ -57,10 +57,13 @@ def publish(
     """
     with one_line_errors():
         require_output()
+        from medseg.bundles.locate import locate
+
+        target = locate(bundle)
         from medseg.bundles.publish import publish_run
 
-        kept = publish_run(run, bundle)
-        say(f"{bundle} has the weights of {run}" + (f"; the earlier ones: {kept}" if kept else ""))
+        kept = publish_run(run, target)
+        say(f"{target} has the weights of {run}" + (f"; the earlier ones: {kept}" if kept else ""))
 
 
 @bundles_app.command("build", cls=PlainCommand)

@@ -23,28 +23,30 @@ _AFTER_INTERRUPT = {
 """What to say of an interrupted workflow: what is kept, and how to go on."""
 
 Bundle = Annotated[
-    Path, PathOption("--bundle", "-b", help="Folder of the bundle, or of a training run.")
+    Path,
+    PathOption("--bundle", "-b", help="Name of a bundle, or the folder of one or of a run."),
 ]
+_LIVER = Path("liver")
 
 
-def train(context: typer.Context, bundle: Bundle = Path("bundles/liver")) -> None:
+def train(context: typer.Context, bundle: Bundle = _LIVER) -> None:
     """Train a bundle. [cyan]--key value[/] overrides any key of its train.json.
 
-    Example: [cyan]medseg train -b bundles/liver --max_epochs 20 --learning_rate 1e-4[/]
+    Example: [cyan]medseg train -b liver --max_epochs 20 --learning_rate 1e-4[/]
 
     Tumours as a class: [cyan]medseg train --classes "{'liver': [1], 'tumour': [2]}"[/]
 
-    To resume an interrupted run: [cyan]medseg train -b bundles/liver --resume True[/]
+    To resume an interrupted run: [cyan]medseg train -b liver --resume True[/]
     """
     _run(bundle, "train", "training", context.args)
 
 
-def evaluate(context: typer.Context, bundle: Bundle = Path("bundles/liver")) -> None:
+def evaluate(context: typer.Context, bundle: Bundle = _LIVER) -> None:
     """Score a bundle's weights on labelled cases: a table with a row per case, and a summary.
 
     [cyan]--key value[/] overrides any key of the bundle's evaluate.json.
 
-    Example: [cyan]medseg evaluate -b bundles/liver --section validation --output_dir runs/liver[/]
+    Example: [cyan]medseg evaluate -b liver --section validation --output_dir runs/liver[/]
     """
     _run(bundle, "evaluate", "evaluating", context.args)
 
@@ -58,7 +60,7 @@ def segment(
         ),
     ],
     out: Annotated[Path, PathOption("--out", "-o", help="Folder for the label maps and previews.")],
-    bundle: Bundle = Path("bundles/liver"),
+    bundle: Bundle = _LIVER,
     plan: Annotated[
         bool,
         typer.Option(
@@ -75,7 +77,7 @@ def segment(
     image even if it looks unlike the training images. Other keys are device, weights, predictor,
     roi_size, flips, skip and save_probabilities.
 
-    Example: [cyan]medseg segment study/ct -b bundles/liver -o masks[/]
+    Example: [cyan]medseg segment study/ct -b liver -o masks[/]
     """
     refuse_override(source, "INPUT")
     fixed = [f"--input={source}", f"--output_dir={out}"]  # so, even where a name starts with --
@@ -86,7 +88,7 @@ def segment(
 
 def prune(
     context: typer.Context,
-    bundle: Bundle = Path("bundles/liver"),
+    bundle: Bundle = _LIVER,
     out: Annotated[
         Path | None,
         PathOption("--out", "-o", help="Folder for the pruned bundle. [default: <bundle>_pruned]"),
@@ -102,14 +104,14 @@ def prune(
 
     [cyan]--key value[/] overrides any key of the bundle's evaluate.json.
 
-    Example: [cyan]medseg prune -b bundles/liver --tolerance 1.0 -o bundles/liver_small[/]
+    Example: [cyan]medseg prune -b liver --tolerance 1.0 -o bundles/liver_small[/]
     """
     with one_line_errors():
-        _refuse_early(bundle, "evaluate", context.args, folders=[out, report])
+        root = _refuse_early(bundle, "evaluate", context.args, folders=[out, report])
         from medseg.bundles.choose_level import prune_bundle
 
         made = prune_bundle(
-            bundle,
+            root,
             out=out,
             report_dir=report,
             tolerance=tolerance,
@@ -124,21 +126,21 @@ def export(
     output: Annotated[
         str, PathTextArgument(metavar="OUTPUT", help="File to write, ending in .onnx, .pt2 or .ts.")
     ],
-    bundle: Bundle = Path("bundles/liver"),
+    bundle: Bundle = _LIVER,
     overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False,
 ) -> None:
     """Export a bundle's network with its weights, as ONNX, torch.export program or TorchScript.
 
     [cyan]--key value[/], after OUTPUT, overrides any key of the bundle's inference.json.
 
-    Example: [cyan]medseg export -b bundles/liver liver.onnx --level 3[/]
+    Example: [cyan]medseg export -b liver liver.onnx --level 3[/]
     """
     refuse_override(output, "OUTPUT")
     with one_line_errors():
-        _refuse_early(bundle, "inference", context.args, folders=[Path(output).parent])
+        root = _refuse_early(bundle, "inference", context.args, folders=[Path(output).parent])
         from medseg.bundles.export import export_bundle
 
-        made = export_bundle(bundle, Path(output), arguments=context.args, overwrite=overwrite)
+        made = export_bundle(root, Path(output), arguments=context.args, overwrite=overwrite)
         say(f"exported network: {made}")
 
 
@@ -147,23 +149,27 @@ def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None
     if run_id == _PLANNING:
         require_log()
     with one_line_errors(_AFTER_INTERRUPT.get(workflow, "run it again")):
+        from medseg.bundles.locate import locate
         from medseg.bundles.run import run_bundle
 
-        run_bundle(bundle, workflow, run_id=run_id, arguments=arguments)
+        run_bundle(locate(bundle), workflow, run_id=run_id, arguments=arguments)
     if run_id == _PLANNING:
         require_log()
 
 
 def _refuse_early(
     bundle: Path, workflow: str, arguments: list[str], *, folders: Iterable[Path | None]
-) -> None:
-    """Refuse overrides and folders at once, before a verb imports what takes seconds."""
+) -> Path:
+    """The folder of a bundle; refuse overrides and folders before importing what takes seconds."""
     from medseg.base.files import check_folder
     from medseg.bundles.bundle import check_weights_exist
+    from medseg.bundles.locate import locate
     from medseg.bundles.overrides import read_overrides
 
-    overrides = read_overrides(bundle, workflow, arguments)
+    root = locate(bundle)
+    overrides = read_overrides(root, workflow, arguments)
     for folder in folders:
         if folder is not None:
             check_folder(folder)
-    check_weights_exist(bundle, workflow, overrides)
+    check_weights_exist(root, workflow, overrides)
+    return root

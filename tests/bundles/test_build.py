@@ -110,6 +110,26 @@ def test_a_file_in_the_place_of_a_link_gives_way(folder):
     assert link.is_symlink()
 
 
+def test_where_links_cannot_be_made_the_flat_names_are_copies(folder, monkeypatch):
+    """As in a checkout with core.symlinks=false, where git writes the target as text."""
+
+    def refuse(*_):
+        raise OSError("no links here")
+
+    build.build("toy", folder)
+    for flat in build.FLAT_NAMES:
+        (folder / "toy" / flat).unlink()
+        (folder / "toy" / flat).write_text(f"configs/{flat}")
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    (folder / "toy" / "configs" / "metadata.json").write_text("{}")
+    assert len(build.build("toy", folder)) == len(build.FLAT_NAMES)
+    assert build.build("toy", folder) == []
+    for flat in build.FLAT_NAMES:
+        place = folder / "toy" / flat
+        assert not place.is_symlink()
+        assert place.read_bytes() == (folder / "toy" / "configs" / flat).read_bytes()
+
+
 def test_names_are_the_tasks(folder):
     assert build.list_names(folder) == ["toy"]
 

@@ -52,11 +52,19 @@ def test_a_damaged_file_is_found(folder, root, text):
     assert find_faults(NAME, folder) == ["configs/metadata.json is not a JSON object: correct it"]
 
 
-def test_a_copy_in_the_place_of_a_link_is_found(folder, root):
+@pytest.mark.parametrize("text", [None, "{}", "configs/train.json"])
+def test_a_flat_name_that_is_neither_a_link_nor_a_copy_is_found(folder, root, text):
     (root / "train.json").unlink()
     shutil.copy(root / "configs" / "train.json", root / "train.json")
+    assert find_faults(NAME, folder) == []
+    (root / "train.json").unlink()
+    if text is not None:
+        (root / "train.json").write_text(text)
     [fault] = find_faults(NAME, folder)
-    assert fault.startswith("train.json is not a link to configs/train.json")
+    assert fault == (
+        "train.json is neither a link to configs/train.json nor a copy of it: "
+        f"run `medseg bundles build {NAME}`"
+    )
 
 
 def test_an_absolute_link_is_found(folder, root):

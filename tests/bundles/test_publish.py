@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from medseg.bundles import locate
 from medseg.bundles.derive import write_derived
 from medseg.bundles.publish import find_differences, publish_if_none, publish_run
 from medseg.plausibility import TrainedOn, read_ranges, write_trained_on
@@ -84,3 +85,15 @@ def test_a_bundle_that_cannot_be_written_leaves_the_run_as_it_is(bundle, tmp_pat
     publish_if_none(run, bundle)
     assert "was not given the weights of this run" in caplog.text
     assert (run / "models" / "model.pt").is_file()
+
+
+def test_a_bundle_of_an_installed_medseg_is_not_written(bundle, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(locate, "_INSTALLED", bundle.parent)
+    run = make_run(bundle, tmp_path / "run")
+    before = sorted(bundle.rglob("*"))
+    with caplog.at_level(logging.INFO):
+        publish_if_none(run, bundle)
+    assert "bundle liver is part of the installed medseg and stays as it is" in caplog.text
+    with pytest.raises(ValueError, match=r"nothing is written to it: .* medseg bundles copy liver"):
+        publish_run(run, bundle)
+    assert sorted(bundle.rglob("*")) == before

@@ -44,6 +44,32 @@ def test_monai_runs_the_flat_config_with_the_overrides(bundle, calls):
     ]
 
 
+def test_the_config_in_configs_goes_before_a_flat_name_that_is_no_link(bundle, calls):
+    (bundle / "configs").mkdir()
+    (bundle / "train.json").rename(bundle / "configs" / "train.json")
+    for flat in (None, "configs/train.json"):  # an archive without links, a checkout without them
+        if flat:
+            (bundle / "train.json").write_text(flat)
+        run_bundle(bundle, "train", run_id="training")
+        assert calls.pop()["config_file"] == str(bundle / "configs" / "train.json")
+
+
+def test_a_config_of_the_model_zoo_runs_by_its_own_id(bundle, calls):
+    zoo = {**CONFIG, "run": ["$@train"]}
+    (bundle / "train.json").write_text(json.dumps(zoo))
+    run_bundle(bundle, "train", run_id="training")
+    (bundle / "train.json").write_text(json.dumps({**zoo, "training": ["$@train"]}))
+    run_bundle(bundle, "train", run_id="training")
+    assert [call["run_id"] for call in calls] == ["run", "training"]
+
+
+def test_a_bundle_that_takes_no_input_is_not_segmented_with(bundle, calls):
+    (bundle / "train.json").rename(bundle / "inference.json")
+    with pytest.raises(ValueError, match="has no key input, which `medseg segment` needs"):
+        run_bundle(bundle, "inference", run_id="inference", arguments=["--input=a.nii.gz"])
+    assert not calls
+
+
 def test_none_reaches_the_config_though_monai_drops_it(tmp_path):
     seen = tmp_path / "seen.txt"
     config = {

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 import typer
@@ -11,6 +10,7 @@ from cli.commands import run_medseg, run_python
 from monai.bundle import ConfigParser
 
 from medseg.bundles import overrides as command_line
+from medseg.bundles.locate import locate
 from medseg.cli import app, doctor
 from medseg.datasets import phantom
 from medseg.datasets.prepare import MODULES
@@ -72,7 +72,8 @@ def test_the_examples_of_every_verb_are_accepted(path, here):
         assert tuple(words[1 : 1 + len(path)]) == path
         context = VERBS[path].make_context(path[-1], words[1 + len(path) :])
         if path[-1] in WORKFLOW_OF:
-            config_file = Path(context.params["bundle"]) / f"{WORKFLOW_OF[path[-1]]}.json"
+            root = locate(context.params["bundle"])
+            config_file = root / "configs" / f"{WORKFLOW_OF[path[-1]]}.json"
             config = ConfigParser.load_config_file(str(config_file))
             for key in command_line.parse_overrides(context.args):
                 command_line.check_key(key, config, config_file=config_file)
@@ -126,7 +127,7 @@ REFUSED_AT_ONCE = [
     ("prune -o README.md/small", "error: README.md/small cannot be written to"),
     ("prune --report README.md/small", "error: README.md/small cannot be written to"),
     ("export README.md/network.ts", "error: README.md cannot be written to"),
-    ("export network.ts -b nowhere", "error: .*nowhere is not a bundle"),
+    ("export network.ts -b nowhere", "error: no bundle 'nowhere': name one of "),
     ("prepare nuclei -s docs -o README.md/x", "error: README.md/x cannot be written to"),
     ("phantom ct -o README.md/x", "error: README.md/x cannot be written to"),
     (

@@ -43,14 +43,14 @@ def test_the_bundle_may_stand_before_or_behind_the_overrides(here, calls, place)
     words = ["--seed", "3"]
     words[place:place] = ["-b", "bundles/liver_slices"]
     assert run_medseg("train", *words).exit_code == 0
-    assert calls[0]["config_file"] == "bundles/liver_slices/train.json"
+    assert calls[0]["config_file"] == "bundles/liver_slices/configs/train.json"
     assert calls[0]["seed"] == 3
 
 
 @pytest.mark.parametrize("verb", ["train", "evaluate"])
 def test_each_verb_runs_its_workflow(here, calls, verb):
     assert run_medseg(verb).exit_code == 0
-    assert calls[0]["config_file"] == f"bundles/liver/{verb}.json"
+    assert calls[0]["config_file"] == f"bundles/liver/configs/{verb}.json"
     assert calls[0]["run_id"] == WORKFLOWS[verb][0]
 
 
@@ -118,7 +118,7 @@ def test_tracking_passes_through(here, calls, verb):
         (["--max_epochs", "--fold"], "override --max_epochs has no value"),
         (["max_epochs", "2"], "'max_epochs' is not an override"),
         (["--bundel", "bundles/nuclei"], "did you mean the option --bundle"),
-        (["-b", "bundles/liverr"], "bundles/liverr is not a bundle, it has no train.json"),
+        (["-b", "bundles/liverr"], "bundles/liverr is not a bundle, it has no configs/"),
         (["--tracking", "nothing"], "is not a settings file"),
     ],
 )
@@ -222,7 +222,7 @@ def test_export_replaces_a_file_only_when_told_to(tiny, words):
         (["network.ts", "--weights", "no.pt"], r"weights .*no\.pt do not exist: train the bundle"),
         (["network.ts", "--channels", "[2,3,5]"], "weights .* fit a unet_plusplus"),
         (["network.ts", "--meta_file", "m.json"], "--meta_file has no effect: leave it out"),
-        (["network.ts", "-b", "nowhere"], r"nowhere is not a bundle, it has no inference\.json"),
+        (["network.ts", "-b", "nowhere"], "no bundle 'nowhere': name one of brain_tumor, "),
         (
             ["network.ts", "--network_def", "{'_target_': 'torch.nn.Flatten'}"],
             "only a NestedUNet can be exported, network_def of bundles/nuclei makes a Flatten: use",

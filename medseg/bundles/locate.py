@@ -1,0 +1,98 @@
+"""Locate: the folder of the bundle that `-b` names, and all bundles that can be named.
+
+A bundle is named by its folder, which may be that of a training run, or by its name alone: then it
+lies in `bundles/` of the working directory, or came with medseg. A wheel carries the bundles in
+`medseg/bundles/shipped`; a checkout has them in its own `bundles/`.
+"""
+
+import os
+from pathlib import Path
+
+from medseg.bundles.build import WORKFLOWS
+from medseg.bundles.bundle import RUN_FILE
+
+LOCAL = Path("bundles")
+"""Folder of bundles in the working directory."""
+
+_INSTALLED = Path(__file__).parent / "shipped"
+_CHECKOUT = Path(__file__).parents[2] / "bundles"
+
+
+def locate(named: str | os.PathLike[str]) -> Path:
+    """The folder of the bundle that a word of the command line names.
+
+    Args:
+        named: a folder that holds the configs of a bundle, in `configs/` or directly, such as that
+            of a training run or of a model-zoo bundle; else the name of a bundle in `bundles/` of
+            the working directory, or of one that came with medseg, in this order.
+
+    Returns:
+        The folder, as it was typed where it is one.
+
+    Raises:
+        FileNotFoundError: there is no such bundle.
+
+    Example:
+        >>> locate("liver")  # doctest: +SKIP
+        PosixPath('bundles/liver')
+    """
+    path = Path(named)
+    if is_bundle(path):
+        return path
+    known = list_folders()
+    if path.name == os.fspath(named):
+        if path.name in known:
+            return known[path.name]
+        raise FileNotFoundError(
+            f"no bundle {path.name!r}: name one of {', '.join(known) or 'none'}, or the folder of "
+            "a bundle or training run, with -b"
+        )
+    raise FileNotFoundError(
+        f"{os.path.realpath(path)} is not a bundle, it has no configs/: " + _suggest(path, known)
+    )
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder holds the config of a workflow, in `configs/` or directly."""
+    return any(
+        (place / f"{workflow}.json").is_file()
+        for place in (folder / "configs", folder)
+        for workflow in WORKFLOWS
+    )
+
+
+def list_folders(bundles_dir: Path | None = None) -> dict[str, Path]:
+    """The folder of every bundle that can be named, by its name, sorted.
+
+    Args:
+        bundles_dir: look here alone; None for `bundles/` of the working directory and, for names
+            that are not there, those that came with medseg.
+    """
+    places = [find_shipped_folder(), LOCAL] if bundles_dir is None else [bundles_dir]
+    found = {
+        folder.name: folder
+        for place in places
+        if place is not None and place.is_dir()
+        for folder in place.iterdir()
+        if (folder / "configs").is_dir() and is_bundle(folder)
+    }
+    return dict(sorted(found.items()))
+
+
+def find_shipped_folder() -> Path | None:
+    """The folder of the bundles that came with medseg; None where it has none."""
+    return next((folder for folder in (_INSTALLED, _CHECKOUT) if folder.is_dir()), None)
+
+
+def is_installed(folder: Path) -> bool:
+    """Whether a bundle is part of an installed medseg, so that nothing may be written to it."""
+    return folder.resolve().is_relative_to(_INSTALLED.resolve())
+
+
+def _suggest(path: Path, known: dict[str, Path]) -> str:
+    """What to name instead of a folder that is no bundle."""
+    if runs := sorted(file.parent.name for file in path.glob(f"*/{RUN_FILE}")):
+        return f"name one of the runs in it, such as -b {path / runs[-1]}"
+    if path.name in known:
+        return f"name the bundle alone, -b {path.name}, or its folder"
+    return f"name the folder of a bundle or training run with -b, or one of {', '.join(known)}"

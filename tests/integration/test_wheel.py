@@ -1,0 +1,132 @@
+"""The wheel, installed away from the repository: bundles by name, segmenting, training.
+
+Its environment sees the packages that are installed here, so that nothing is downloaded.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from medseg.bundles.build import FLAT_NAMES, list_names
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        importlib.util.find_spec("hatchling") is None,
+        reason="the wheel is built by hatchling: pip install 'medseg[dev]'",
+    ),
+]
+SHIPPED = "medseg/bundles/shipped"
+LARGEST_FILE_MB, LARGEST_WHEEL_MB = 25, 100
+"""Of a file of a bundle, by the bundle specification; of a wheel, by the Python Package Index."""
+
+SMALL = ["--channels", "[2, 4, 8]", "--image_size", "[16, 16, 16]", "--num_workers", "0"]
+
+
+@pytest.fixture(scope="module")
+def wheel(repository, tmp_path_factory):
+    dist = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
+    subprocess.run(command, cwd=repository, check=True, capture_output=True)
+    return next(dist.glob("*.whl"))
+
+
+class Installed:
+    """A fresh environment with the wheel, and an empty folder to work in."""
+
+    def __init__(self, wheel, root):
+        self.work, self.root = root / "work", root / "fresh"
+        self.work.mkdir()
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(self.root)], check=True)
+        site = next(self.root.glob("lib/python*/site-packages"))
+        present = [path for path in sys.path if path.endswith("site-packages")]
+        (site / "present.pth").write_text("\n".join(present))
+        python = str(self.root / "bin" / "python")
+        install = ["-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index"]
+        subprocess.run([sys.executable, *install, str(wheel)], check=True)
+
+    def python(self, *words):
+        """Run Python in the folder, without the repository on its path."""
+        command = [str(self.root / "bin" / "python"), *map(str, words)]
+        keep = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        ended = subprocess.run(command, cwd=self.work, env=keep, capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+        return ended
+
+    def medseg(self, *words):
+        """Run the command that the wheel installs."""
+        return self.python(self.root / "bin" / "medseg", *words)
+
+
+@pytest.fixture(scope="module")
+def run(wheel, tmp_path_factory):
+    made = Installed(wheel, tmp_path_factory.mktemp("installed"))
+    made.medseg("phantom", "mr", "-o", "data/hippocampus", "--cases", "8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def site(run):
+    found = run.python("-c", "import medseg; print(medseg.__file__)").stdout
+    assert run.root in Path(found).parents
+    return Path(found.strip()).parents[1]
+
+
+def _list_files(folder):
+    """Every file with the time of its last change, but for what Python compiles."""
+    files = (path for path in folder.rglob("*") if "__pycache__" not in path.parts)
+    return {path: path.stat().st_mtime_ns for path in files}
+
+
+def test_the_wheel_holds_every_bundle_with_its_weights_and_no_large_file(wheel, repository):
+    with zipfile.ZipFile(wheel) as archive:
+        sizes = {info.filename: info.file_size for info in archive.infolist()}
+    for name in list_names(repository / "bundles"):
+        assert {f"{SHIPPED}/{name}/{flat}" for flat in FLAT_NAMES} <= sizes.keys()
+        assert f"{SHIPPED}/{name}/LICENSE" in sizes
+    weights = {name for name in sizes if name.endswith("models/model.pt")}
+    assert weights >= {f"{SHIPPED}/{name}/models/model.pt" for name in ("hippocampus", "nuclei")}
+    assert not [name for name in sizes if name.startswith((f"{SHIPPED}/layers", "bundles"))]
+    assert max(sizes.values()) < LARGEST_FILE_MB * 1e6
+    assert wheel.stat().st_size < LARGEST_WHEEL_MB * 1e6
+
+
+def test_a_bundle_that_came_with_medseg_segments_by_its_name(run, site):
+    before = _list_files(site)
+    image = next((run.work / "data" / "hippocampus" / "imagesTs").glob("*.nii.gz"))
+    run.medseg("segment", image, "-b", "hippocampus", "-o", "masks", "--force")
+    mask = nib.load(next((run.work / "masks").glob("*.nii.gz")))
+    assert mask.shape == nib.load(image).shape
+    assert _list_files(site) == before
+
+
+def test_the_flat_names_are_copies_and_the_command_of_monai_works(run, site):
+    bundle = site / SHIPPED / "hippocampus"
+    assert not any((bundle / flat).is_symlink() for flat in FLAT_NAMES)
+    image = next((run.work / "data" / "hippocampus" / "imagesTs").glob("*.nii.gz"))
+    paths = [f"--bundle_root={bundle}", f"--input={image}", "--output_dir=masks_of_monai"]
+    config = bundle / "inference.json"
+    words = ["run", "inference", f"--config_file={config}", *paths, "--force=True"]
+    run.python("-m", "monai.bundle", *words)
+    assert list((run.work / "masks_of_monai").glob("*.nii.gz"))
+
+
+def test_training_leaves_the_installed_bundle_alone_and_its_run_segments(run, site):
+    before = _list_files(site)
+    ended = run.medseg("train", "-b", "hippocampus", "--max_epochs", "1", *SMALL)
+    assert _list_files(site) == before
+    assert "is part of the installed medseg and stays as it is" in ended.stdout + ended.stderr
+    (trained,) = (run.work / "runs" / "hippocampus").iterdir()
+    assert json.loads((trained / "run.json").read_text())["epochs"] == 1
+    image = next((run.work / "data" / "hippocampus" / "imagesTs").glob("*.nii.gz"))
+    run.medseg("segment", image, "-b", trained, "-o", "masks_of_run", "--force")
+    mask = next((run.work / "masks_of_run").glob("*.nii.gz"))
+    assert np.unique(np.asanyarray(nib.load(mask).dataobj)).max() <= 2
