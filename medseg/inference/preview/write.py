@@ -11,7 +11,6 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.data.image_reader import ImageReader
 from monai.transforms import MapTransform
-from monai.utils import ImageMetaKey
 from PIL import Image
 
 from medseg.base.class_values import Classes
@@ -27,6 +26,7 @@ from medseg.inference.preview.display import (
     measure_picture_range,
 )
 from medseg.inference.preview.picture import draw_picture
+from medseg.inference.preview.source import read_again
 from medseg.inference.preview.volume import draw_preview
 from medseg.ingest.pictures.load import PictureReader
 from medseg.ingest.reader import VolumeReader
@@ -104,7 +104,7 @@ class WritePreviewd(MapTransform):
         return dict(data)
 
     def _draw(self, image: MetaTensor, label: np.ndarray, about: About) -> Image.Image:
-        values = _read_again(image, self.reader)
+        values = read_again(image, self.reader)
         limits = measure_limits(values, window=self.window, percentiles=self.percentiles)
         return draw_preview(
             values,
@@ -159,7 +159,7 @@ class WritePicturePreviewd(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         image = data[self.image_key]
-        pixels = _read_again(image, PictureReader(colour=len(image) == 3))
+        pixels = read_again(image, PictureReader(colour=len(image) == 3))
         low, high = measure_picture_range(pixels)
         shades = (pixels.reshape(-1, *pixels.shape[-2:]) - np.float32(low)) / max(high - low, 1)
         for key in self.key_iterator(data):
@@ -188,23 +188,6 @@ def _write(
         if first is not None:
             first(data)
     logger.info("preview: %s", path)
-
-
-def _read_again(image: MetaTensor, reader: ImageReader) -> np.ndarray:
-    """The values of the file that an image came from; of several channels of a volume the first.
-
-    Raises:
-        ValueError: the file has another shape by now.
-    """
-    path = image.meta[ImageMetaKey.FILENAME_OR_OBJ]
-    shape = tuple(int(n) for n in image.meta["spatial_shape"])
-    values = reader.get_data(reader.read(path))[0]
-    if values.shape[-len(shape) :] != shape:
-        raise ValueError(
-            f"{path} has the shape {values.shape} and had {shape} when it was segmented: it was "
-            "changed in between, segment it again"
-        )
-    return values[0] if values.ndim == 4 else values
 
 
 def _check_percentiles(percentiles: Sequence[float], window: Sequence[float] | None) -> None:
