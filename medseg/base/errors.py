@@ -30,9 +30,9 @@ _NO_MEMORY = ("CUDA out of memory", "can't allocate memory", "out of memory. Tri
 
 _LONGEST_REASON = 200
 
-_OF_FOLDER = (errno.ENOENT, errno.ENOTDIR)
-_OF_ACCESS = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR)
-_OF_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+_FOLDER_ERRORS = (errno.ENOENT, errno.ENOTDIR)
+_ACCESS_ERRORS = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR)
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def find_root_cause(error: BaseException) -> BaseException:
@@ -133,7 +133,7 @@ def explain_lost_process(error: BaseException) -> str | None:
 def explain_disk_fault(error: BaseException) -> str | None:
     """What to say if a disk is full or broken, wherever that was noticed; else None."""
     error = _find_first_cause(error)
-    if not isinstance(error, OSError) or error.errno not in _OF_DISK:
+    if not isinstance(error, OSError) or error.errno not in _DISK_ERRORS:
         return None
     place = str(error.filename or " or ".join(map(str, list_written_folders())))
     named = f" for {place}" if place else ""
@@ -160,7 +160,7 @@ def explain_memory_fault(error: BaseException) -> str | None:
 def explain_folder_fault(error: BaseException) -> str | None:
     """What to say of a file whose folder is gone, as that of curves in an output folder."""
     error = _find_first_cause(error)
-    if not isinstance(error, OSError) or error.errno not in _OF_FOLDER:
+    if not isinstance(error, OSError) or error.errno not in _FOLDER_ERRORS:
         return None
     if not isinstance(error.filename, (str, bytes)):
         return None
@@ -180,7 +180,11 @@ def explain_access_fault(error: BaseException) -> str | None:
         >>> explain_access_fault(PermissionError(errno.EACCES, "Permission denied", "a.nii"))
         'a.nii cannot be used (Permission denied): correct its permissions or the path'
     """
-    if not isinstance(error, OSError) or error.errno not in _OF_ACCESS or error.filename is None:
+    if (
+        not isinstance(error, OSError)
+        or error.errno not in _ACCESS_ERRORS
+        or error.filename is None
+    ):
         return None
     reason = os.strerror(error.errno)
     file = os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename

@@ -24,22 +24,22 @@ from medseg.base.walk import check_length
 
 _held: dict[Path, IO[str]] = {}
 
-_ROOM = "make room on that disk or choose another folder"
+_MAKE_ROOM = "make room on that disk or choose another folder"
 _LONGEST_NAME = 255
-_RIGHT = "choose a folder that you may write to"
-_SHORTER = "choose a shorter name"
+_CHOOSE_WRITABLE = "choose a folder that you may write to"
+_CHOOSE_SHORTER = "choose a shorter name"
 _REMEDIES = {
-    errno.ENOSPC: _ROOM,
-    errno.EDQUOT: _ROOM,
+    errno.ENOSPC: _MAKE_ROOM,
+    errno.EDQUOT: _MAKE_ROOM,
     errno.EFBIG: "raise the limit on the size of files (ulimit -f) or choose another disk",
-    errno.EACCES: _RIGHT,
-    errno.EPERM: _RIGHT,
-    errno.EROFS: _RIGHT,
-    errno.ENAMETOOLONG: _SHORTER,
+    errno.EACCES: _CHOOSE_WRITABLE,
+    errno.EPERM: _CHOOSE_WRITABLE,
+    errno.EROFS: _CHOOSE_WRITABLE,
+    errno.ENAMETOOLONG: _CHOOSE_SHORTER,
 }
-_TRIAL = 2**20
+_TRIAL_BYTES = 2**20
 """Bytes that tell whether a disk takes any more: more than the last block of a file has left."""
-_OF_WRITING_ALONE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # no reader meets these
+_WRITING_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # no reader meets these
 
 
 @contextmanager
@@ -123,7 +123,7 @@ def check_place(path: str | os.PathLike) -> None:
     length, longest = len(os.fsencode(place.name)), find_longest_name(place.parent)
     if length > longest:
         raise OSError(
-            f"{place} has a name of {length} bytes, longer than the {longest}: {_SHORTER}"
+            f"{place} has a name of {length} bytes, longer than the {longest}: {_CHOOSE_SHORTER}"
         )
     if what := describe_non_file(place):
         raise OSError(f"{place} is {what}: move it away, or choose another name")
@@ -286,7 +286,7 @@ def _explain_errors(target: Path, *, block_of: Path | None = None) -> Iterator[N
         yield
     except OSError as error:
         about = block_of is None or block_of.name in str(error.filename)
-        if error.strerror is None or not (about or error.errno in _OF_WRITING_ALONE):
+        if error.strerror is None or not (about or error.errno in _WRITING_ERRORS):
             raise
         raise _explain(target, error) from error
 
@@ -315,7 +315,7 @@ def _ask_disk_for_reason(partial: Path) -> Iterator[None]:
         yield
     except (OSError, RuntimeError) as error:
         if partial.exists() and getattr(error, "strerror", None) is None:
-            _append(partial, bytes(_TRIAL))
+            _append(partial, bytes(_TRIAL_BYTES))
         raise
 
 

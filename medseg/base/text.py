@@ -14,7 +14,7 @@ from typing import Any
 ODD_ENTRIES = "that are broken links, pipes, devices or unreadable"
 """What `LeftOut` says of the entries of `medseg.base.walk.find_odd_entries`."""
 
-_NAMED = 5
+_MOST_NAMED = 5
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell starts that a spreadsheet takes for a formula (OWASP, "CSV Injection")."""
@@ -42,8 +42,8 @@ def shorten_list(names: Sequence[str]) -> str:
         >>> shorten_list(["a", "b", "c", "d", "e", "f", "g"])
         'a, b, c, d, e and 2 more'
     """
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 class LeftOut:

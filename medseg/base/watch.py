@@ -17,7 +17,7 @@ from medseg.base.text import count_noun, shorten_list
 
 logger = logging.getLogger(__name__)
 
-_FULL = 2**20
+_FULL_DISK_BYTES = 2**20
 """Bytes of a disk: one with fewer left is full for most files of ours."""
 
 
@@ -206,7 +206,7 @@ def list_written_folders() -> list[Path]:
 
 def _is_on_full_disk(folder: Path) -> bool:
     there = next(place for place in (folder, *folder.parents) if place.is_dir())
-    return shutil.disk_usage(there).free < _FULL
+    return shutil.disk_usage(there).free < _FULL_DISK_BYTES
 
 
 def before_writing(path: Path) -> None:

@@ -19,7 +19,7 @@ LOW_MEMORY_GIB = 4.0
 
 LOW_DISK_GIB = 2.0
 
-_NAMED = ("torch", "monai", "numpy", "pytorch-ignite", "nibabel", "simpleitk", "pydicom")
+_NAMED_PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite", "nibabel", "simpleitk", "pydicom")
 _EXTRAS = ("fast", "dicom", "tracking", "export", "report", "encoders", "datasets")
 _DECODERS = {
     "JPEG baseline": ("JPEGBaseline8Bit",),
@@ -65,7 +65,7 @@ def _check_packages() -> Iterator[Finding]:
     yield Finding(True, "medseg", version("medseg"))
     yield _check_python(platform.python_version(), str(metadata("medseg")["Requires-Python"]))
     required = {str(canonicalize_name(needed.name)): needed for needed in _list_requirements()}
-    yield from (_check_package(required.pop(name)) for name in _NAMED if name in required)
+    yield from (_check_package(required.pop(name)) for name in _NAMED_PACKAGES if name in required)
     rest = [_check_package(needed) for needed in required.values()]
     yield from (finding for finding in rest if not finding.ok)
     fitting = sum(finding.ok for finding in rest)

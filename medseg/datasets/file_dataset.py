@@ -14,7 +14,7 @@ from medseg.datasets.fold_split import build, hold_out, select
 from medseg.datasets.sources import msd
 from medseg.datasets.sources.copy_cases import copy_cases
 from medseg.datasets.sources.dataset_json import Item
-from medseg.datasets.sources.layouts import BY_EITHER, is_other_task, make_not_found_error
+from medseg.datasets.sources.layouts import BY_EITHER_OPTION, is_other_task, make_not_found_error
 from medseg.datasets.sources.msd_folders import describe_tasks_below
 
 VOLUME_OPTIONS = ("volume", "affine", "units")
@@ -181,7 +181,7 @@ class FileDataset:
         is_own = self.task and not is_other_task(self.name, root)
         if is_own and (below := describe_tasks_below(root)):
             return FileNotFoundError(f"no {self.name} data in {root} itself, {below}")
-        remedy = f"give {self.give} {BY_EITHER}"
+        remedy = f"give {self.give} {BY_EITHER_OPTION}"
         if self.phantom:
             is_free = not root.exists() or (root.is_dir() and not any(root.iterdir()))
             folder = shlex.quote(str(root)) if is_free else "DIR"

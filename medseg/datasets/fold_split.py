@@ -147,7 +147,7 @@ def check(datalist: Mapping[str, Any]) -> None:
         if item["fold"] not in range(datalist["folds"]):
             raise ValueError(
                 f"case {item['case']} is in fold {item['fold']}: "
-                f"folds of this datalist are 0 to {datalist['folds'] - 1}"
+                f"choose 0 to {datalist['folds'] - 1}, or raise folds"
             )
     _check_unique(item["case"] for item in chain(training, testing))
     _check_files(chain(training, testing))
@@ -181,7 +181,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{source} is not JSON of a datalist ({error}): write it again") from error
     if not isinstance(datalist, dict):
-        raise ValueError(f"{source} holds a {type(datalist).__name__}: a datalist is an object")
+        raise ValueError(f"{source} holds a {type(datalist).__name__}: write an object")
     check(datalist)
     for item in chain(datalist["training"], datalist["testing"]):
         item.update({key: str(source.parent / item[key]) for key in _list_files(item)})
@@ -223,7 +223,9 @@ def _check_keys(items: Iterable[Item], keys: Sequence[str]) -> None:
 def _check_unique(cases: Iterable[str]) -> None:
     twice = [case for case, count in Counter(cases).items() if count > 1]
     if twice:
-        raise ValueError(f"case {twice[0]} is listed more than once: case names must be unique")
+        raise ValueError(
+            f"case {twice[0]} is listed more than once: give each case a name of its own"
+        )
 
 
 def _check_files(items: Iterable[Item]) -> None:

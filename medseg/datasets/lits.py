@@ -56,7 +56,9 @@ def _read_lits(root: Path) -> tuple[list[Item], list[Item]]:
     training = msd.pair_files(images, labels, left)
     testing = [msd.make_item(case, tests, {}) for case in tests]
     if (images or labels) and not training:
-        raise ValueError(f"none of the files in {root} can be used: {left}")
+        raise ValueError(
+            f"none of the files in {root} can be used ({left}): rename them, or give another folder"
+        )
     if not training:
         return [], []
     left.warn(logger, root, used=len(training) + len(testing))

@@ -39,7 +39,9 @@ def _find_cases(root: Path) -> tuple[list[Item], list[Item]]:
         _make_item(name, images[name], masks[name]) for name in sorted(images) if name in masks
     ]
     if not items:
-        raise ValueError(f"none of the files in {root} can be used: {left}")
+        raise ValueError(
+            f"none of the files in {root} can be used ({left}): rename them, or give another folder"
+        )
     left.warn(logger, root, used=len(items))
     ircadb = [item for item in items if item["patient"] in IRCADB_CASES]
     others = [item for item in items if item["patient"] not in IRCADB_CASES]
@@ -69,7 +71,9 @@ def _find_pictures(folder: Path, left: LeftOut) -> dict[str, Path]:
 
 def _make_item(name: str, image: Path, mask: Path) -> Item:
     if (parts := _split_name(name)) is None:
-        raise ValueError(f"{image} is not named <case>_<slice>.png: its patient is unknown")
+        raise ValueError(
+            f"{image} is not named <case>_<slice>.png, so its patient is unknown: rename it"
+        )
     return {"case": name, "patient": parts[0], "image": str(image), "label": str(mask)}
 
 

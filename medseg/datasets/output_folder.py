@@ -8,7 +8,7 @@ from pathlib import Path
 from medseg.datasets.prepared import FILE, is_prepared
 from medseg.datasets.sources.layouts import LAYOUTS
 
-_FORMER = {f"lidc-{view}": f"lung_nodule-{view}" for view in ("patches", "slices")}
+_FORMER_NAMES = {f"lidc-{view}": f"lung_nodule-{view}" for view in ("patches", "slices")}
 """Names that datalists of earlier versions have, and what the dataset is called now."""
 
 
@@ -83,4 +83,4 @@ def _read_name(file: Path) -> str:
         name = str(json.loads(file.read_text(encoding="utf-8"))["name"])
     except (KeyError, RecursionError, TypeError, ValueError):
         return "unknown"
-    return _FORMER.get(name, name)
+    return _FORMER_NAMES.get(name, name)

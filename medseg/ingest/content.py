@@ -18,7 +18,7 @@ from medseg.ingest.reasons import IngestError, Reason
 _HEAD_BYTES = 512
 _DOWNLOAD = "download the file again, and sign in or accept the terms where that page asks for it"
 _OTHER_SUFFIX = "give it the right suffix"
-_STARTS = (
+_FIRST_BYTES = (
     (b"version https://git-lfs", "the pointer that Git LFS keeps for a file", "run `git lfs pull`"),
     (b"/annex/objects/", "the pointer that git-annex keeps for a file", "run `git annex get`"),
     (b"<!doctype html", "a web page (HTML)", _DOWNLOAD),
@@ -35,8 +35,8 @@ _STARTS = (
     (b"7z\xbc\xaf", "a 7z archive", "unpack it, and pass the folder"),
     (b"rar!", "a rar archive", "unpack it, and pass the folder"),
 )
-_OF_ARCHIVES = (".zip", ".7z", ".rar", ".tar")
-_AT = (
+_ARCHIVE_SUFFIXES = (".zip", ".7z", ".rar", ".tar")
+_MARKS_AT = (
     (128, b"DICM", "DICOM", f"{_OTHER_SUFFIX}, .dcm"),
     (257, b"ustar", "a tar archive", "unpack it"),
     (344, b"n+1\0", "NIfTI", f"{_OTHER_SUFFIX}, .nii, or .nii.gz where it is packed"),
@@ -64,12 +64,12 @@ def make_content_error(path: Path, *, promised: str = "") -> IngestError | None:
             Reason.TRUNCATED, f"{path} is empty", remedy="copy or download the file again"
         )
     start = head.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
-    found = [(what, remedy) for mark, what, remedy in _STARTS if start.startswith(mark)]
-    found += [(what, remedy) for at, mark, what, remedy in _AT if head[at:].startswith(mark)]
+    found = [(what, remedy) for mark, what, remedy in _FIRST_BYTES if start.startswith(mark)]
+    found += [(what, remedy) for at, mark, what, remedy in _MARKS_AT if head[at:].startswith(mark)]
     if not found or found[0][0] == promised:
         return None
     what, remedy = found[0]
-    contradicts = bool(promised) or path.suffix.lower() not in _OF_ARCHIVES
+    contradicts = bool(promised) or path.suffix.lower() not in _ARCHIVE_SUFFIXES
     finding = f"{path} is {what}{', despite its name' * contradicts}"
     return IngestError(Reason.UNKNOWN_FORMAT, finding, remedy=remedy)
 

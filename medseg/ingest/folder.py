@@ -6,7 +6,7 @@ import os
 from collections import deque
 from pathlib import Path
 
-_COPIES = ".git"
+_ANNEX_FOLDER = ".git"
 """Where git-annex and datalad keep the files to which the links of their working tree lead."""
 
 
@@ -34,7 +34,7 @@ def list_files_below(folder: Path) -> list[Path]:
         except OSError:
             files.append(current)
             continue
-        folders = [e for e in entries if os.path.isdir(e) and e.name != _COPIES]
+        folders = [e for e in entries if os.path.isdir(e) and e.name != _ANNEX_FOLDER]
         waiting.extendleft(entry for entry in reversed(folders) if not os.path.islink(entry))
         waiting.extend(entry for entry in folders if os.path.islink(entry))
         files.extend(entry for entry in entries if _is_listed(entry))

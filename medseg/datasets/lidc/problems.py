@@ -36,7 +36,7 @@ LEFT_OUT = (
 """The problems for which a whole scan or file is left out, not only a part of a mark."""
 
 
-NAMED = 3
+MOST_NAMED = 3
 """How many of the cases with the same problem are named."""
 
 
@@ -52,8 +52,8 @@ class Problem:
 def format_lines(problems: Iterable[Problem]) -> Iterator[str]:
     """Format each kind of problem in one line, however many cases have it.
 
-    A single problem is given in full; of several, the first `NAMED` cases and the first finding are
-    given. Kinds come in the alphabetical order of their codes.
+    A single problem is given in full; of several, the first `MOST_NAMED` cases and the first
+    finding are given. Kinds come in the alphabetical order of their codes.
 
     Example:
         >>> faults = [Problem(f"series {n}", "no-images", f"no CT for {n}.xml") for n in range(9)]
@@ -68,8 +68,8 @@ def format_lines(problems: Iterable[Problem]) -> Iterator[str]:
         where = f"{first.case}: " if first.case else ""
         line = f"{where}{first.finding} ({code})"
         if len(same) > 1:
-            cases = ", ".join(problem.case for problem in same[:NAMED])
-            more = f" and {len(same) - NAMED} more" if len(same) > NAMED else ""
+            cases = ", ".join(problem.case for problem in same[:MOST_NAMED])
+            more = f" and {len(same) - MOST_NAMED} more" if len(same) > MOST_NAMED else ""
             line = f"{len(same)} x {code}: {cases}{more}, first: {first.finding}"
         yield f"{line}: {REMEDIES[code]}"
 

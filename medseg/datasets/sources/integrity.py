@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 _SAME_SIZE = ("label", "instances")
 _DAMAGED = (Reason.NOT_FOUND, Reason.UNREADABLE, Reason.TRUNCATED, Reason.TRAILING_BYTES)
-_LISTED = 5  # cases that a message names; the others are counted
+_MOST_LISTED = 5  # cases that a message names; the others are counted
 
 
 def check_cases(
@@ -59,8 +59,8 @@ def check_cases(
     if faults:
         for _, found in faults:
             logger.warning("%s", found)
-        first = ", ".join(case for case, _ in faults[:_LISTED])
-        more = f" and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
+        first = ", ".join(case for case, _ in faults[:_MOST_LISTED])
+        more = f" and {len(faults) - _MOST_LISTED} more" if len(faults) > _MOST_LISTED else ""
         raise ValueError(
             f"{len(faults)} of {len(items)} cases are faulty ({first}{more}): the reasons are "
             f"above (see {find_page(__name__)})"

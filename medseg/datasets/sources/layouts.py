@@ -12,7 +12,7 @@ from pathlib import Path
 
 from medseg.base.walk import walk
 
-BY_EITHER = "with --dataset_dir, or with --source of `medseg prepare`"
+BY_EITHER_OPTION = "with --dataset_dir, or with --source of `medseg prepare`"
 """How to give a dataset that a bundle reads as published, too."""
 
 _PICTURE = r"\.(?:png|jpe?g|tiff?|bmp)"

@@ -29,12 +29,10 @@ from medseg.datasets.sources.dataset_json import (
     read_declaration,
 )
 from medseg.datasets.sources.msd_folders import PARTS, find_part, leave_out_others
-from medseg.ingest.formats import is_volume_file, select_volume_files, strip_suffix
+from medseg.ingest.formats import is_macos_copy, is_volume_file, select_volume_files, strip_suffix
 from medseg.ingest.volumes.file import list_files_of
 
 logger = logging.getLogger(__name__)
-
-_TWIN = "._"  # the "._name" twins that archives made on a Mac hold, one for each file
 
 
 def find_task(root: Path, task: str) -> Path | None:
@@ -74,7 +72,10 @@ def read_task(root: Path, *, modality: str) -> tuple[list[Item], list[Item]]:
         tests = _select_first_channels(tests, stems, left)
         testing = [make_item(case, tests, {}) for case in tests]
     if not training:
-        raise ValueError(f"none of the files in {root} can be used: {left or 'there is no case'}")
+        raise ValueError(
+            f"none of the files in {root} can be used ({left or 'there is no case'}): rename them, "
+            "or give another folder"
+        )
     left.warn(logger, root, used=len(training) + len(testing))
     _warn_of_declaration(root, declared, modality)
     return training, testing
@@ -160,7 +161,7 @@ def select_volumes(paths: Collection[Path], left: LeftOut) -> list[Path]:
 
     A file that a header names as its voxels is a part of that volume.
     """
-    entries = [path for path in paths if not path.name.startswith(_TWIN)]
+    entries = [path for path in paths if not is_macos_copy(path)]
     hidden = [path for path in entries if path.name.startswith(".")]
     left.add("with a hidden name", (path.name for path in hidden if is_volume_file(path)))
     entries = [path for path in entries if path not in hidden]

@@ -20,7 +20,18 @@ FORMATS = {
 }
 """The formats of pictures, and how their files are called, in any case of letters."""
 
-UNREAD = (".webp", ".gif", ".avif", ".heic", ".heif", ".jxl", ".jp2", ".ppm", ".pgm", ".tga")
+UNREAD_SUFFIXES = (
+    ".webp",
+    ".gif",
+    ".avif",
+    ".heic",
+    ".heif",
+    ".jxl",
+    ".jp2",
+    ".ppm",
+    ".pgm",
+    ".tga",
+)
 """Pictures that no converter reads; a warning names those of a folder or archive."""
 
 LOSSLESS = ("PNG", "TIFF", "BMP")

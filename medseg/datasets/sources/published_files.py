@@ -19,7 +19,7 @@ from PIL import Image
 
 from medseg.base.text import ODD_ENTRIES, LeftOut, count_noun, warn_once
 from medseg.base.walk import describe_odd_entry, walk
-from medseg.datasets.sources.picture_files import FORMATS, UNREAD, find_format, read_pages
+from medseg.datasets.sources.picture_files import FORMATS, UNREAD_SUFFIXES, find_format, read_pages
 from medseg.ingest.pictures.orientation import UPRIGHT, describe_orientation
 
 logger = logging.getLogger(__name__)
@@ -247,7 +247,7 @@ def _warn_of_unread_pictures(name: str, files: Iterable[str], odd: Iterable[str]
     """Warn of files that no converter reads although they seem to belong to the set."""
     left = LeftOut()
     left.add(ODD_ENTRIES, odd)
-    unread = (file for file in files if PurePosixPath(file).suffix.lower() in UNREAD)
+    unread = (file for file in files if PurePosixPath(file).suffix.lower() in UNREAD_SUFFIXES)
     left.add("in an unsupported format", unread)
     if left:
         warn_once(logger, f"left out of {name}: {left}")

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 _REMEDY = "look at the preview before the result is used"
 
-_OF_SLICES = ("share", "place_1", "place_2", "pieces")
+_SLICE_QUANTITIES = ("share", "place_1", "place_2", "pieces")
 """What a network that was trained on slices says of a whole volume. `share` is of the slice with
 the largest one, and an organ is in no more pieces than it is in a slice."""
 
@@ -99,7 +99,7 @@ class CheckResultd(MapTransform):
         for name, indices in self.classes.items():
             ranges = {} if trained is None else trained.classes.get(name, {})
             if trained is not None and trained.dimensions < values.ndim:
-                ranges = {key: ranges[key] for key in _OF_SLICES if key in ranges}
+                ranges = {key: ranges[key] for key in _SLICE_QUANTITIES if key in ranges}
             mask = np.isin(values, indices)
             measured = measure_class(mask, voxel_ml=voxel_ml)
             is_cut = reaches_edge(mask)

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from medseg.base.memory import find_available_bytes
 
-ROOM = 8
+COPIES_OF_NEXT = 8
 """An item is read ahead where memory for so many of the size of the last one is left: reading and
 preprocessing hold several copies."""
 
@@ -55,7 +55,7 @@ class ReadAhead:
             beside: bytes that the last item's use will take meanwhile.
         """
         free = find_available_bytes()
-        if self._reading is None and (free is None or free > ROOM * self._size + beside):
+        if self._reading is None and (free is None or free > COPIES_OF_NEXT * self._size + beside):
             self._begin()
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from medseg.ingest.codestreams.codestream import JPEG_MARKER, read_frame_marker
 
 Decode = Callable[[bytes], np.ndarray]
 
-_OF_HUFFMAN_CODES = (0xC0, 0xC1, 0xC2, 0xC3)  # baseline, extended, progressive and lossless
+_HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2, 0xC3)  # baseline, extended, progressive and lossless
 
 _END, _START_OF_SCAN = 0xD9, 0xDA
 _RESTARTS = range(0xD0, 0xD8)
@@ -42,7 +42,7 @@ def check_scan_end(frame: bytes, decode: Decode) -> None:
     Example:
         >>> check_scan_end(b"\\xff\\xd8\\xff\\xd9", np.frombuffer)
     """
-    is_checked = read_frame_marker(memoryview(frame)) in _OF_HUFFMAN_CODES
+    is_checked = read_frame_marker(memoryview(frame)) in _HUFFMAN_FRAMES
     if not is_checked or (scan := _find_last_scan(frame)) is None:
         return
     whole = decode(frame)

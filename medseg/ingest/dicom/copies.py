@@ -24,17 +24,24 @@ from medseg.ingest.dicom.pixels.stored_planes import read_stored_planes
 from medseg.ingest.dicom.stack import SAME_POSITION_MM, measure_depths_mm
 from medseg.ingest.reasons import IngestError
 
-_OF_THE_FILE = {"sop_class", "instance", "counts", "conversion", "has_burned_in_text"}
-_OF_SAMPLES = {"bits_stored", "pixel_representation", "padding", "slope", "intercept", "real_world"}
-_STATED_ALIKE = {"rescale_type", "thickness_mm", "spacing_between_mm", "frame_of_reference"}
+_OWN_OF_EACH_FILE = {"sop_class", "instance", "counts", "conversion", "has_burned_in_text"}
+_SAMPLE_FIELDS = {
+    "bits_stored",
+    "pixel_representation",
+    "padding",
+    "slope",
+    "intercept",
+    "real_world",
+}
+_MAY_BE_LEFT_OUT = {"rescale_type", "thickness_mm", "spacing_between_mm", "frame_of_reference"}
 """Elements that copies may state in another way: those of the last set may be left out only."""
 
 _FREE_TEXT = ("description", "protocol", "comments", "body_part", "study")
 """Fields that may differ between copies; a study only where each file has one of its own."""
 
 _NOT_NUMBERS = ("study", "irradiation", "dimensions")
-_PLACES_OF_FRAMES = ("in_stack", "dimensions")
-_OF_THE_SCANNER = 2  # from which value on ImageType says what an image is of
+_FRAME_PLACES = ("in_stack", "dimensions")
+_FIRST_OF_SCANNER = 2  # from which value on ImageType says what an image is of
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def _group_by_place(slices: Sequence[Slice]) -> Iterator[list[Slice]]:
 
 
 def _count_stated(header: Slice) -> int:
-    stated = (getattr(header, name) for name in _STATED_ALIKE)
+    stated = (getattr(header, name) for name in _MAY_BE_LEFT_OUT)
     return sum(map(bool, vars(header.origin).values())) + sum(map(bool, stated))
 
 
@@ -110,22 +117,22 @@ def _find_differences(first: Slice, second: Slice) -> set[str] | None:
     found = set()
     for field in fields(Origin):
         one, other = getattr(first.origin, field.name), getattr(second.origin, field.name)
-        is_place = field.name in _PLACES_OF_FRAMES
+        is_place = field.name in _FRAME_PLACES
         if not field.compare or is_place or _is_same(one, other, name=field.name):
             continue
         if one and other and field.name not in _FREE_TEXT:
             return None
         found.add(find_keyword(field.name))
-    for name in (*_OF_THE_FILE, *_OF_SAMPLES, *_STATED_ALIKE):
+    for name in (*_OWN_OF_EACH_FILE, *_SAMPLE_FIELDS, *_MAY_BE_LEFT_OUT):
         values = getattr(first, name), getattr(second, name)
         if values[0] == values[1]:
             continue
-        if name in _STATED_ALIKE and all(values):
+        if name in _MAY_BE_LEFT_OUT and all(values):
             return None
         found.add(KEYWORDS[name])
     types = first.image_type, second.image_type
     if types[0] != types[1]:
-        if all(types) and types[0][_OF_THE_SCANNER:] != types[1][_OF_THE_SCANNER:]:
+        if all(types) and types[0][_FIRST_OF_SCANNER:] != types[1][_FIRST_OF_SCANNER:]:
             return None
         found.add("ImageType")
     others = dict(first.origin.others), dict(second.origin.others)

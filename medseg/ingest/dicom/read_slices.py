@@ -43,7 +43,7 @@ from medseg.ingest.reasons import IngestError, Reason
 
 logger = logging.getLogger(__name__)
 
-_OF_DERIVED = {"SegmentationType": "SEG", "DoseSummationType": "RTDOSE"}
+_DERIVED_KEYWORDS = {"SegmentationType": "SEG", "DoseSummationType": "RTDOSE"}
 """Required in a segmentation (PS3.3 C.8.20.2) and a dose (C.8.8.3), and in no image."""
 
 _KEYWORDS = [
@@ -55,7 +55,7 @@ _KEYWORDS = [
     *("BitsAllocated", "BitsStored", "HighBit", "PixelPaddingValue", "PixelPaddingRangeLimit"),
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence"),
     *("LossyImageCompression", "ConversionType", "BurnedInAnnotation"),
-    *_OF_DERIVED,
+    *_DERIVED_KEYWORDS,
     *(*multiframe.KEYWORDS, *origin.KEYWORDS),
     *(real_world_mapping.KEYWORD, *counts.KEYWORDS, *private.KEYWORDS),
     *acquired_matrix.KEYWORDS,
@@ -213,7 +213,9 @@ def _read_modality(dataset: pydicom.Dataset) -> str:
     stated = elements.get_text(dataset, "Modality")
     if stated not in ("", "OT"):
         return stated
-    found = (kind for keyword, kind in _OF_DERIVED.items() if elements.get_text(dataset, keyword))
+    found = (
+        kind for keyword, kind in _DERIVED_KEYWORDS.items() if elements.get_text(dataset, keyword)
+    )
     return next(found, stated)
 
 

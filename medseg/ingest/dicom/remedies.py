@@ -21,7 +21,7 @@ class InputKind(str, Enum):
 
 _SPLIT = "split it into files of single frames, e.g. with emf2sf of dcm4che, or export {} alone"
 
-OF_FRAMES: dict[Reason, str] = {
+FRAME_REMEDIES: dict[Reason, str] = {
     **dict.fromkeys(
         (Reason.MIXED_ACQUISITION, Reason.MIXED_RESCALE_TYPE, Reason.MIXED_PHOTOMETRIC),
         _SPLIT.format("each acquisition"),
@@ -35,13 +35,13 @@ OF_FRAMES: dict[Reason, str] = {
 }
 """Where all slices are frames of one file."""
 
-OF_A_FILE: dict[Reason, str] = {
+FILE_REMEDIES: dict[Reason, str] = {
     Reason.UNREADABLE: "copy or convert the file again",
     Reason.TOO_LARGE: "copy the file again",
 }
 """Where one file was passed."""
 
-OF_A_DIRECTORY: dict[Reason, str] = {
+DICOMDIR_REMEDIES: dict[Reason, str] = {
     Reason.NOT_FOUND: "copy the whole disk again, or pass the folder of the files that are there",
     Reason.UNREADABLE: "copy the disk again, or pass a folder of the files that are whole",
     Reason.TOO_LARGE: "copy the disk again, or pass a folder of the other files",
@@ -63,6 +63,6 @@ def find_remedy(
         >>> find_remedy(Reason.UNREADABLE, input_kind=InputKind.FILE)
         'copy or convert the file again'
     """
-    tables = {InputKind.FILE: OF_A_FILE, InputKind.DIRECTORY: OF_A_DIRECTORY}
-    found = OF_FRAMES.get(reason) if is_one_file else None
+    tables = {InputKind.FILE: FILE_REMEDIES, InputKind.DIRECTORY: DICOMDIR_REMEDIES}
+    found = FRAME_REMEDIES.get(reason) if is_one_file else None
     return found or tables.get(input_kind, {}).get(reason) or REMEDIES[reason]

@@ -24,7 +24,7 @@ MAX_GAP = 3.0
 MAX_GROWTH = 2.0
 """The grid may have this many times the voxels of the slices, which bounds tilt and memory."""
 
-SNAP = 1e-3
+ROUNDING = 1e-3
 """A place this near to a sample, in parts of a voxel edge, counts as that sample (rounding)."""
 
 
@@ -60,11 +60,11 @@ class Resampling:
     def find_neighbours(self, plane: int) -> tuple[int, float]:
         """The slice at or below a plane of the grid, and the weight of the one above it."""
         depth_mm = min(plane * self.step_mm, self.depths_mm[-1])
-        above = np.searchsorted(self.depths_mm, depth_mm + SNAP * self.step_mm, side="right")
+        above = np.searchsorted(self.depths_mm, depth_mm + ROUNDING * self.step_mm, side="right")
         k = min(int(above) - 1, len(self.depths_mm) - 2)
         low_mm, high_mm = self.depths_mm[k : k + 2]
         weight = float((depth_mm - low_mm) / (high_mm - low_mm))
-        return (k + 1, 0.0) if weight > 1 - SNAP else (k, weight if weight > SNAP else 0.0)
+        return (k + 1, 0.0) if weight > 1 - ROUNDING else (k, weight if weight > ROUNDING else 0.0)
 
 
 def plan_resampling(slices: Sequence[Slice]) -> Resampling:
@@ -73,7 +73,7 @@ def plan_resampling(slices: Sequence[Slice]) -> Resampling:
     axes = np.array([first.orientation[3:], first.orientation[:3]])  # down a column, along a row
     moved_mm = np.array([s.position - first.position for s in slices]) @ axes.T
     moved = moved_mm / first.pixel_spacing_mm
-    moved = np.where(np.abs(moved - moved.round()) < SNAP, moved.round(), moved)
+    moved = np.where(np.abs(moved - moved.round()) < ROUNDING, moved.round(), moved)
     low, high = np.floor(moved.min(axis=0)), np.ceil(moved.max(axis=0))
     depths = measure_depths_mm(slices) - measure_depths_mm(slices)[0]
     planes = round(float(depths[-1]) / _find_usual_gap_mm(depths)) + 1

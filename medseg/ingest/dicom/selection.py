@@ -87,7 +87,9 @@ def _check_arguments(series_uid: str | None, choose: str | None) -> None:
     if series_uid == "":
         raise ValueError("series_uid is empty: pass a UID, or None and the folder of one series")
     if choose is not None and series_uid is not None:
-        raise ValueError(f"series_uid={series_uid} and choose={choose!r} exclude each other")
+        raise ValueError(
+            f"series_uid={series_uid} and choose={choose!r} exclude each other: pass one of them"
+        )
 
 
 def _make_empty_error(path: Path) -> IngestError:

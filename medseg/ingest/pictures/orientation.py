@@ -16,8 +16,8 @@ from medseg.ingest.reasons import IngestError, Reason
 UPRIGHT = 1
 """The orientation of a picture that states none."""
 
-_TURNED = (5, 6, 7, 8)  # shown with rows as columns
-_UNDONE = {
+_ROWS_AS_COLUMNS = (5, 6, 7, 8)  # shown with rows as columns
+_UNDO = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -43,9 +43,9 @@ def undo_orientation(image: Image.Image) -> tuple[Image.Image, int]:
     except (OSError, SyntaxError, TypeError, ValueError):  # of the tags, not of the pixels
         orientation = UPRIGHT
     image.load()
-    if orientation not in _UNDONE:
+    if orientation not in _UNDO:
         return image, UPRIGHT
-    stored = image.transpose(_UNDONE[orientation]) if image.format == "TIFF" else image
+    stored = image.transpose(_UNDO[orientation]) if image.format == "TIFF" else image
     return stored, int(orientation)
 
 
@@ -64,7 +64,7 @@ def check_same_orientation(
     """
     if orientations[0] == orientations[1]:
         return
-    is_turned = [orientation in _TURNED for orientation in orientations]
+    is_turned = [orientation in _ROWS_AS_COLUMNS for orientation in orientations]
     is_square = shapes[0][0] == shapes[0][1]
     if shapes[0] == shapes[1] and is_turned[0] != is_turned[1] and not is_square:
         return

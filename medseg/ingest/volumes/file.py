@@ -37,12 +37,12 @@ _PARSERS: dict[str, Callable[..., VolumeHeader]] = {
     "MGH": parse_mgh,
 }
 
-_OF_TEXT = (
+_TEXT_FORMATS = (
     "NRRD",
     "MetaImage",
 )  # their headers are lines, and say themselves how voxels are packed
 
-_OF_OTHER_CONTENT = (Reason.UNREADABLE, Reason.UNKNOWN_FORMAT, Reason.TRUNCATED)
+_MAY_BE_OTHER_CONTENT = (Reason.UNREADABLE, Reason.UNKNOWN_FORMAT, Reason.TRUNCATED)
 
 
 def load_file(
@@ -104,13 +104,13 @@ def read_file_header(
     suffix = find_suffix(path.name)
     if not suffix:
         raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is not named like a volume file")
-    if SUFFIXES[suffix] in _OF_TEXT:
+    if SUFFIXES[suffix] in _TEXT_FORMATS:
         check_unpacked(path)
     try:
         header = _PARSERS[SUFFIXES[suffix]](path, choices=choices)
         check_promise(header)
     except IngestError as error:
-        if error.code not in _OF_OTHER_CONTENT:
+        if error.code not in _MAY_BE_OTHER_CONTENT:
             raise
         raise make_content_error(path, promised=SUFFIXES[suffix]) or error from error
     return header

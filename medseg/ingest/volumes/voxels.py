@@ -26,7 +26,7 @@ from medseg.ingest.volumes.streams import (
 )
 from medseg.ingest.volumes.text_voxels import check_count, parse_text
 
-PACKED = ("gzip", "zlib", "bzip2")
+PACKINGS = ("gzip", "zlib", "bzip2")
 
 UNASKED_BYTES, MOST_OF_IMAGE = 2**28, 200
 """Larger images may have this many bytes for each byte of their file; scans stay below 50."""
@@ -59,7 +59,7 @@ def check_promise(header: VolumeHeader) -> None:
         elif header.end > most:
             finding = f"{file} has {size} bytes and holds at most {most:.0f} of {header.end} bytes"
             raise IngestError(Reason.TRUNCATED, finding)
-    if header.packing in PACKED and header.offset > MOST_SKIPPED:
+    if header.packing in PACKINGS and header.offset > MOST_SKIPPED:
         finding = (
             f"{header.path} states {header.offset} packed bytes to pass over before its voxels"
         )
@@ -89,7 +89,7 @@ def check_ratio(header: VolumeHeader) -> None:
     for file in header.files:
         packed = max(file.stat().st_size - header.packed_from, 1)
         ratio = header.end / packed
-        if header.packing in PACKED and header.end > UNASKED_BYTES and ratio > MOST_OF_IMAGE:
+        if header.packing in PACKINGS and header.end > UNASKED_BYTES and ratio > MOST_OF_IMAGE:
             finding = (
                 f"{file} stands for {header.end} bytes with {packed}, {ratio:.0f} for each: it is "
                 f"blank, or made to fill memory"
@@ -110,7 +110,7 @@ def check_excess(header: VolumeHeader) -> None:
     Raises:
         IngestError: "trailing-bytes", "truncated" or "unreadable".
     """
-    is_packed = header.packing in PACKED
+    is_packed = header.packing in PACKINGS
     if header.packing == "text" or (is_packed and header.end > UNASKED_BYTES):
         return
     for file in header.files:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from medseg.inference.cases import read_ahead
-from medseg.inference.cases.read_ahead import ROOM, ReadAhead
+from medseg.inference.cases.read_ahead import COPIES_OF_NEXT, ReadAhead
 
 
 class Items:
@@ -27,7 +27,8 @@ class Items:
 
 
 @pytest.mark.parametrize(
-    ("free", "ahead"), [(None, True), (ROOM * 400 + 51, True), (ROOM * 400 + 50, False)]
+    ("free", "ahead"),
+    [(None, True), (COPIES_OF_NEXT * 400 + 51, True), (COPIES_OF_NEXT * 400 + 50, False)],
 )
 def test_the_next_item_is_read_where_there_is_room_for_it_beside_the_last(monkeypatch, free, ahead):
     monkeypatch.setattr(read_ahead, "find_available_bytes", lambda: free)

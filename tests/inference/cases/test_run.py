@@ -29,7 +29,7 @@ from medseg.inference import (
     find_cases,
     run_cases,
 )
-from medseg.inference.cases.read_ahead import ROOM
+from medseg.inference.cases.read_ahead import COPIES_OF_NEXT
 from medseg.inference.tiles.sweep import CancelledError
 from medseg.ingest.reader import VolumeReader
 from medseg.networks import NestedUNet
@@ -117,7 +117,7 @@ def test_the_next_case_is_read_where_the_plan_of_this_one_leaves_room(monkeypatc
             return super().forward(x)
 
     image_and_label = 2 * 4 * 4  # bytes
-    free = ROOM * image_and_label + 1000 + spare
+    free = COPIES_OF_NEXT * image_and_label + 1000 + spare
     monkeypatch.setattr("medseg.inference.cases.read_ahead.find_available_bytes", lambda: free)
     done = []
     run = evaluator(done=done)

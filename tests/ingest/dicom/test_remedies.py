@@ -10,7 +10,7 @@ from pydicom.fileset import FileSet
 from pydicom.uid import EnhancedMRImageStorage
 
 from medseg.ingest import IngestError, Reason, load
-from medseg.ingest.dicom.remedies import OF_A_FILE, OF_FRAMES, find_remedy
+from medseg.ingest.dicom.remedies import FILE_REMEDIES, FRAME_REMEDIES, find_remedy
 from medseg.ingest.inspect_files import inspect
 from medseg.ingest.reasons import REMEDIES
 
@@ -33,7 +33,7 @@ def test_frames_of_one_file_are_not_to_be_put_in_folders(tmp_path):
         assert caught.value.code is Reason.DUPLICATE_POSITIONS
         assert "folder" not in str(caught.value)
         (row,) = inspect(given)
-        assert row.remedies == (OF_FRAMES[Reason.DUPLICATE_POSITIONS],)
+        assert row.remedies == (FRAME_REMEDIES[Reason.DUPLICATE_POSITIONS],)
 
 
 def test_slices_of_a_folder_are(tmp_path):
@@ -70,7 +70,7 @@ def test_a_file_that_a_dicomdir_names_and_is_not_there_is_to_be_copied(tmp_path)
 
 def test_the_usual_remedy_is_that_of_the_code():
     assert find_remedy(Reason.UNREADABLE) == REMEDIES[Reason.UNREADABLE]
-    assert "folder" not in " ".join([*OF_FRAMES.values(), *OF_A_FILE.values()])
+    assert "folder" not in " ".join([*FRAME_REMEDIES.values(), *FILE_REMEDIES.values()])
 
 
 def test_an_error_keeps_its_remedy_on_the_way_out_of_a_worker_process():

@@ -34,7 +34,7 @@ from medseg.ingest.dicom.consistency.traits import (
     Trait,
 )
 from medseg.ingest.dicom.consistency.turns import (
-    OVERLAP,
+    LEAST_STEPS_OF_TWO,
     count_blocks,
     count_by_turns,
     do_interleave,
@@ -136,7 +136,7 @@ def _find_turning_times(slices: Sequence[Slice]) -> list[Trait]:
         turning += [ACQUISITION_TIME] if _is_zigzag_in(slices, ACQUISITION_TIME) else []
     if do_overlap(slices, where_unstated=True):
         turning += [trait for trait in times if _is_zigzag_in(slices, trait)]
-    if do_overlap(slices, where_unstated=True, steps=OVERLAP):
+    if do_overlap(slices, where_unstated=True, steps=LEAST_STEPS_OF_TWO):
         turning += [t for t in times if t not in turning and _does_alternate(slices, t)]
     return turning
 

@@ -28,7 +28,7 @@ KEYWORDS = {
 }
 """Fields of `Slice` and the keyword of each."""
 
-_OF_ANY_FILE = ("instance", "counts")
+_OWN_OF_EACH_FILE = ("instance", "counts")
 _PIXELS = "pixels"
 
 
@@ -45,7 +45,7 @@ def name_differences(slices: Sequence[Slice]) -> list[str]:
     named = [
         keyword
         for field, keyword in KEYWORDS.items()
-        if field not in _OF_ANY_FILE
+        if field not in _OWN_OF_EACH_FILE
         and any(getattr(s, field) != getattr(slices[0], field) for s in slices)
     ]
     others = [dict(s.origin.others) for s in slices]

@@ -15,10 +15,10 @@ import numpy as np
 
 from medseg.ingest.dicom.header.slice import Slice
 
-OVERLAP = 1.5
+LEAST_STEPS_OF_TWO = 1.5
 """Slices of two interleaved volumes are mostly this many steps thick, or apart, or more."""
 
-REACH = 1.1
+LEAST_STEPS_OF_OVERLAP = 1.1
 """Slices are thicker than their step, and not by rounding, from this many steps on.
 
 So are those of two volumes with wide gaps, and those of one that were taken to overlap.
@@ -165,7 +165,9 @@ def count_blocks(values: Sequence[object]) -> int:
     return 1 + sum(a != b for a, b in pairwise(values))
 
 
-def do_overlap(slices: Sequence[Slice], *, where_unstated: bool, steps: float = REACH) -> bool:
+def do_overlap(
+    slices: Sequence[Slice], *, where_unstated: bool, steps: float = LEAST_STEPS_OF_OVERLAP
+) -> bool:
     """Whether slices overlap as those of several interleaved volumes do.
 
     What they state is compared with the smallest of their steps.
@@ -176,7 +178,7 @@ def do_overlap(slices: Sequence[Slice], *, where_unstated: bool, steps: float = 
     Args:
         slices: sorted along their normal, two or more.
         where_unstated: what to answer where neither thickness nor spacing is stated.
-        steps: how thick they are at least; a stated spacing is `OVERLAP` steps, or more.
+        steps: how thick they are at least; a stated spacing is `LEAST_STEPS_OF_TWO` steps, or more.
     """
     step_mm = float(_measure_gaps_mm(slices).min(initial=np.inf))
     spacings_mm = [mm for s in slices if (mm := s.spacing_between_mm) and mm > 0]
@@ -184,7 +186,7 @@ def do_overlap(slices: Sequence[Slice], *, where_unstated: bool, steps: float = 
         return False
     if not spacings_mm and not _find_thickest_mm(slices):
         return where_unstated
-    is_apart = max(spacings_mm, default=0.0) >= OVERLAP * step_mm
+    is_apart = max(spacings_mm, default=0.0) >= LEAST_STEPS_OF_TWO * step_mm
     return is_apart or are_thick(slices, steps=steps)
 
 
@@ -194,7 +196,9 @@ def may_be_packages(slices: Sequence[Slice]) -> bool:
     Not where slices are as thick as those of two volumes at half a step mostly are.
     """
     is_mr = all(s.kind == "MR" for s in slices)
-    return is_mr and _find_thickest_mm(slices) > 0 and not are_thick(slices, steps=OVERLAP)
+    return (
+        is_mr and _find_thickest_mm(slices) > 0 and not are_thick(slices, steps=LEAST_STEPS_OF_TWO)
+    )
 
 
 def are_thick(slices: Sequence[Slice], *, steps: float) -> bool:

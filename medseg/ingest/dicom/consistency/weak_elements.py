@@ -39,7 +39,7 @@ FAR_APART = 2.0
 FAR_APART_S = 10.0
 """Content times of two volumes are at least this many seconds apart."""
 
-_OF_TIME = "ContentTime"
+_TIME_KEYWORD = "ContentTime"
 
 
 def is_weak(name: str, values: Collection[float | str]) -> bool:
@@ -60,7 +60,7 @@ def is_weak(name: str, values: Collection[float | str]) -> bool:
 
 def _are_far_apart(keyword: str, texts: list[str]) -> bool:
     try:
-        if keyword == _OF_TIME:
+        if keyword == _TIME_KEYWORD:
             one_s, other_s = map(_to_seconds, texts)
             return abs(one_s - other_s) >= FAR_APART_S
         less, more = sorted(float(text.split("\\")[0]) for text in texts)

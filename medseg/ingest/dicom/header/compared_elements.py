@@ -12,7 +12,7 @@ from pydicom.tag import BaseTag
 _GROUPS = (0x0008, 0x0012, 0x0018, 0x0020, 0x0032, 0x0038, 0x0040, 0x0050, 0x0054)
 """Groups of elements that are compared wherever a file states them."""
 
-_OF_OTHER_GROUPS = (
+_COMPARED_OF_OTHER_GROUPS = (
     *("PatientAge", "PatientSize", "PatientWeight", "CorrectedImage", "QualityControlImage"),
     *("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction"),
 )
@@ -74,7 +74,7 @@ COMPARED_IN_SEQUENCES = {
 COMPARED_IN_FILES = {
     tag: keyword
     for tag, keyword in COMPARED_IN_SEQUENCES.items()
-    if tag.group in _GROUPS or keyword in _OF_OTHER_GROUPS
+    if tag.group in _GROUPS or keyword in _COMPARED_OF_OTHER_GROUPS
 }
 """Keywords of the elements that are compared where a file states them, by their tags."""
 

@@ -79,11 +79,11 @@ class PrivateElement:
 
 
 _SIEMENS, _PHILIPS, _GE, _UIH = ("siemens",), ("philips",), ("ge ", "gems"), ("uih", "united imag")
-_OF_SIEMENS_MR, _OF_PHILIPS_MR = "SIEMENS MR HEADER", "Philips MR Imaging DD 001"
-_OF_PHILIPS, _OF_PHILIPS_MR_5 = "Philips Imaging DD 001", "Philips MR Imaging DD 005"
+_SIEMENS_MR_CREATOR, _PHILIPS_MR_CREATOR = "SIEMENS MR HEADER", "Philips MR Imaging DD 001"
+_PHILIPS_CREATOR, _PHILIPS_MR_5_CREATOR = "Philips Imaging DD 001", "Philips MR Imaging DD 005"
 
 B_VALUES = (
-    PrivateElement(0x0019, 0x0C, _OF_SIEMENS_MR, "IS", _SIEMENS),
+    PrivateElement(0x0019, 0x0C, _SIEMENS_MR_CREATOR, "IS", _SIEMENS),
     PrivateElement(0x0043, 0x39, "GEMS_PARM_01", "IS", _GE),
     PrivateElement(0x2001, 0x03, "Philips Imaging DD 001", "FL", _PHILIPS),
     PrivateElement(0x0065, 0x09, "Image Private Header", "FD", _UIH),
@@ -93,15 +93,15 @@ B_VALUES = (
 GE_OFFSET = 100_000
 
 DIRECTIONS = (
-    PrivateElement(0x0019, 0x0E, _OF_SIEMENS_MR, "FD", _SIEMENS),
+    PrivateElement(0x0019, 0x0E, _SIEMENS_MR_CREATOR, "FD", _SIEMENS),
     *(PrivateElement(0x0019, k, "GEMS_ACQU_01", "DS", _GE) for k in (0xBB, 0xBC, 0xBD)),
-    *(PrivateElement(0x2005, k, _OF_PHILIPS_MR, "FL", _PHILIPS) for k in (0xB0, 0xB1, 0xB2)),
+    *(PrivateElement(0x2005, k, _PHILIPS_MR_CREATOR, "FL", _PHILIPS) for k in (0xB0, 0xB1, 0xB2)),
     PrivateElement(0x0065, 0x37, "Image Private Header", "FD", _UIH),
 )
 """Directions of diffusion, whole or each component by itself."""
 
 TILES = (
-    PrivateElement(0x0019, 0x0A, _OF_SIEMENS_MR, "US", _SIEMENS),
+    PrivateElement(0x0019, 0x0A, _SIEMENS_MR_CREATOR, "US", _SIEMENS),
     PrivateElement(0x0065, 0x50, "Image Private Header", "DS", _UIH),
 )
 """How many slices lie side by side in one image."""
@@ -112,31 +112,33 @@ SLICES = (
 )
 """How many slices one volume has, one at each place."""
 
-SCALE_SLOPE = PrivateElement(0x2005, 0x0E, _OF_PHILIPS_MR, "FL", _PHILIPS)
+SCALE_SLOPE = PrivateElement(0x2005, 0x0E, _PHILIPS_MR_CREATOR, "FL", _PHILIPS)
 """Philips' factor from values to what the coils measured, (2005,100E): values / slope / factor."""
 
-SLICE_TIMES = PrivateElement(0x0019, 0x29, _OF_SIEMENS_MR, "FD", _SIEMENS)
+SLICE_TIMES = PrivateElement(0x0019, 0x29, _SIEMENS_MR_CREATOR, "FD", _SIEMENS)
 """When each slice of a Siemens mosaic was taken, in ms; a single slice has one time at most."""
 
-MATRIX = PrivateElement(0x0051, 0x0B, _OF_SIEMENS_MR, "LO", _SIEMENS)
+MATRIX = PrivateElement(0x0051, 0x0B, _SIEMENS_MR_CREATOR, "LO", _SIEMENS)
 """Siemens' text of the acquired matrix: "64*64", "48p*64", "128*128s" where it is interpolated."""
 
-IMAGE_TYPES = PrivateElement(0x0051, 0x16, _OF_SIEMENS_MR, "LO", _SIEMENS)
+IMAGE_TYPES = PrivateElement(0x0051, 0x16, _SIEMENS_MR_CREATOR, "LO", _SIEMENS)
 """Siemens' own copy of ImageType, which says "M/ND/MOSAIC" of a mosaic."""
 
 COUNTERS = {
-    "Philips chemical shift number": PrivateElement(0x2001, 0x02, _OF_PHILIPS, "IS", _PHILIPS),
-    "Philips end of diastole or systole": PrivateElement(0x2001, 0x07, _OF_PHILIPS, "CS", _PHILIPS),
-    "Philips phase number": PrivateElement(0x2001, 0x08, _OF_PHILIPS, "IS", _PHILIPS),
-    "Philips prepulse delay": PrivateElement(0x2001, 0x1B, _OF_PHILIPS, "FL", _PHILIPS),
-    "Philips reconstruction number": PrivateElement(0x2001, 0x1D, _OF_PHILIPS, "IS", _PHILIPS),
-    "Philips echo time": PrivateElement(0x2001, 0x25, _OF_PHILIPS, "SH", _PHILIPS),
-    "Philips acquisition number": PrivateElement(0x2001, 0x7B, _OF_PHILIPS, "IS", _PHILIPS),
-    "Philips image type": PrivateElement(0x2005, 0x11, _OF_PHILIPS_MR, "CS", _PHILIPS),
-    "Philips dynamic scan time": PrivateElement(0x2005, 0xA0, _OF_PHILIPS_MR, "FL", _PHILIPS),
-    "Philips b-value number": PrivateElement(0x2005, 0x12, _OF_PHILIPS_MR_5, "IS", _PHILIPS),
-    "Philips gradient number": PrivateElement(0x2005, 0x13, _OF_PHILIPS_MR_5, "IS", _PHILIPS),
-    "Philips label type": PrivateElement(0x2005, 0x29, _OF_PHILIPS_MR_5, "CS", _PHILIPS),
+    "Philips chemical shift number": PrivateElement(0x2001, 0x02, _PHILIPS_CREATOR, "IS", _PHILIPS),
+    "Philips end of diastole or systole": PrivateElement(
+        0x2001, 0x07, _PHILIPS_CREATOR, "CS", _PHILIPS
+    ),
+    "Philips phase number": PrivateElement(0x2001, 0x08, _PHILIPS_CREATOR, "IS", _PHILIPS),
+    "Philips prepulse delay": PrivateElement(0x2001, 0x1B, _PHILIPS_CREATOR, "FL", _PHILIPS),
+    "Philips reconstruction number": PrivateElement(0x2001, 0x1D, _PHILIPS_CREATOR, "IS", _PHILIPS),
+    "Philips echo time": PrivateElement(0x2001, 0x25, _PHILIPS_CREATOR, "SH", _PHILIPS),
+    "Philips acquisition number": PrivateElement(0x2001, 0x7B, _PHILIPS_CREATOR, "IS", _PHILIPS),
+    "Philips image type": PrivateElement(0x2005, 0x11, _PHILIPS_MR_CREATOR, "CS", _PHILIPS),
+    "Philips dynamic scan time": PrivateElement(0x2005, 0xA0, _PHILIPS_MR_CREATOR, "FL", _PHILIPS),
+    "Philips b-value number": PrivateElement(0x2005, 0x12, _PHILIPS_MR_5_CREATOR, "IS", _PHILIPS),
+    "Philips gradient number": PrivateElement(0x2005, 0x13, _PHILIPS_MR_5_CREATOR, "IS", _PHILIPS),
+    "Philips label type": PrivateElement(0x2005, 0x29, _PHILIPS_MR_5_CREATOR, "CS", _PHILIPS),
 }
 """What counts images of one place, by what they are called in messages; only to be compared."""
 

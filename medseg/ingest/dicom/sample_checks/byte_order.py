@@ -11,7 +11,7 @@ import numpy as np
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.histogram import Histogram, take_some_rows
 
-_OFTENER = 2
+_LEAST_RATIO_OF_CHANGES = 2
 """The upper byte must change this many times as often as the lower one."""
 
 _LEAST_VALUES, _LEAST_RANGE = 3, 2**15
@@ -31,7 +31,7 @@ def are_swapped(plane: np.ndarray, samples: Histogram, header: Slice) -> bool:
     if plane.shape[1] < 2 or np.unique(values.view(np.uint16) & 0xFF).size < _LEAST_VALUES:
         return False
     upper, lower = count_changes(take_some_rows(plane))
-    return upper > _OFTENER * lower and fit_swapped(samples, header)
+    return upper > _LEAST_RATIO_OF_CHANGES * lower and fit_swapped(samples, header)
 
 
 def count_changes(rows: np.ndarray) -> tuple[int, int]:

@@ -20,7 +20,7 @@ MOST_OF_PHASE = 12
 LEAST_DISTINCT = 4
 """Fewer distinct values than this may be padding, or saturated."""
 
-HOLE, END = 1 / 4, 1 / 32
+LEAST_GAP_BELOW_ZERO, NEAR_BOTH_ENDS = 1 / 4, 1 / 32
 """Parts of half the range: high values lie this far below zero, or this near to both ends."""
 
 MOST_BELOW_ZERO = 1 / 2
@@ -58,7 +58,7 @@ def describe_too_negative(values: np.ndarray, header: Slice) -> str:
 
 
 def _is_apart(negative: np.ndarray, header: Slice) -> bool:
-    return bool(negative[-1] <= -HOLE * 2 ** (header.bits_stored - 1))
+    return bool(negative[-1] <= -LEAST_GAP_BELOW_ZERO * 2 ** (header.bits_stored - 1))
 
 
 def _is_round(values: np.ndarray, header: Slice) -> bool:
@@ -66,6 +66,6 @@ def _is_round(values: np.ndarray, header: Slice) -> bool:
     if header.bits_stored <= MOST_OF_PHASE:
         return False
     half = 2 ** (header.bits_stored - 1)
-    low = np.count_nonzero(values < -half * (1 - END))
-    high = np.count_nonzero(values >= half * (1 - END))
+    low = np.count_nonzero(values < -half * (1 - NEAR_BOTH_ENDS))
+    high = np.count_nonzero(values >= half * (1 - NEAR_BOTH_ENDS))
     return bool(min(low, high) >= LEAST_DISTINCT) and not _SIGNED_TYPES & set(header.image_type)
