@@ -20,7 +20,7 @@ PATH_KEYS = (
 """Keys of a command line that hold a path; `annotations` is an option of `medseg prepare`."""
 
 NESTED_PATH_KEYS = (
-    *("cache_dir", "dataset_dir", "encoder_weights", "log_dir", "output_dir"),
+    *("bundle_root", "cache_dir", "dataset_dir", "encoder_weights", "log_dir", "output_dir"),
     *("path", "replaced_dir"),
 )
 """Keys inside a component that hold a path, as in `train#handlers#3#path`."""
