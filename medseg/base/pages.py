@@ -32,6 +32,7 @@ PAGES = {
     "medseg.plausibility": "docs/how-to/read-a-refusal.md",
     "medseg.engines.claim": "docs/how-to/resume-a-run.md",
     "medseg.base.choices": "docs/how-to/override-a-config.md",
+    "medseg.bundles.catalogue": "docs/how-to/choose-a-bundle.md",
     "medseg.bundles.overrides": "docs/how-to/override-a-config.md",
     "medseg.bundles.override_values": "docs/how-to/override-a-config.md",
     "medseg.base.path_keys": "docs/how-to/override-a-config.md",

@@ -16,6 +16,9 @@ WEIGHTS = "models/model.pt"
 RUN_FILE = "run.json"
 """The file that makes a folder a training run: what was trained, with what, and how well."""
 
+PUBLISHED = "models/model.run.json"
+"""The run.json of the run whose weights a bundle has, beside them."""
+
 _OWN_WEIGHTS = "$@bundle_root + '/models/model.pt'"
 """What the key `weights` of a config says where it means those of the bundle."""
 
@@ -104,6 +107,18 @@ def name_version(name: str, root: str | os.PathLike) -> str:
     metadata = Bundle(root.name, root.parent)
     stated = metadata.json(METADATA) if metadata.is_readable(METADATA) else {}
     return f"{name} {stated.get('version', '')}".rstrip()
+
+
+def refuse_existing(out: Path) -> None:
+    """Refuse a folder that a bundle is to be written to, if something is there.
+
+    Raises:
+        FileExistsError: `out` exists.
+    """
+    if os.path.lexists(out):
+        raise FileExistsError(
+            f"{out.absolute()} exists: remove it, or name another folder for the bundle"
+        )
 
 
 def is_run(folder: Path) -> bool:

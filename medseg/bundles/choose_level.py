@@ -28,10 +28,10 @@ from medseg.base.files import check_folder
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key
 from medseg.base.scratch import collect
 from medseg.base.watch import Watch
-from medseg.bundles.bundle import find_config, is_run
-from medseg.bundles.copy import refuse_existing, write_copy
+from medseg.bundles.bundle import find_config, is_run, refuse_existing
+from medseg.bundles.catalogue.locate import LOCAL, is_installed
+from medseg.bundles.copy import write_copy
 from medseg.bundles.level_report import ALL_HEADS, CSV, PLOT, Row, format_card, write
-from medseg.bundles.locate import LOCAL, is_installed
 from medseg.bundles.overrides import PASSED_ON, for_monai, read_overrides
 from medseg.bundles.run import run_bundle
 from medseg.inference import MixedPrecisionInferer
@@ -119,6 +119,7 @@ def prune_bundle(
             changes={**evaluation.choices(), "level": level, "encoder_weights": None},
             weights=network.prune(level).state_dict(),
             weights_of=evaluation.weights,
+            scores={f"{about['section']}_mean_dice": round(rows[f"L{level}"].dice, 4)},
             card=format_card(out.name, table, chosen=f"L{level}", about=about, note=note),
             note=note,
         )

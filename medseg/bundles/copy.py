@@ -15,22 +15,10 @@ from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.base.scratch import make_scratch_folder
 from medseg.base.text import escape_unprintable_lines
 from medseg.bundles import build
-from medseg.bundles.bundle import LARGE_FILE_MB, WEIGHTS
+from medseg.bundles.bundle import LARGE_FILE_MB, WEIGHTS, refuse_existing
 from medseg.bundles.check import find_faults
 from medseg.bundles.derive import write_derived
 from medseg.plausibility import copy_trained_on
-
-
-def refuse_existing(out: Path) -> None:
-    """Refuse a folder that a bundle is to be written to, if something is there.
-
-    Raises:
-        FileExistsError: `out` exists.
-    """
-    if os.path.lexists(out):
-        raise FileExistsError(
-            f"{out.absolute()} exists: remove it, or name another folder for the bundle with --out"
-        )
 
 
 def write_copy(
@@ -40,6 +28,7 @@ def write_copy(
     changes: Mapping[str, Any],
     weights: Mapping[str, torch.Tensor],
     weights_of: str | os.PathLike | None = None,
+    scores: Mapping[str, float] | None = None,
     card: str,
     note: str,
 ) -> Path:
@@ -55,6 +44,7 @@ def write_copy(
         weights: flat state dict.
         weights_of: the file of which these weights are a part; the ranges of what it was trained
             on go along. None where there is none.
+        scores: what they reach, for the metadata; None where that is not known.
         card: text of docs/README.md.
         note: one line that says what it is; for the configs, the metadata and its changelog.
 
@@ -77,6 +67,7 @@ def write_copy(
             changes=dict.fromkeys(build.WORKFLOWS, named),
             note=note,
             title="pruned",
+            scores=scores,
             card=escape_unprintable_lines(card),
         )
         (made / "models").mkdir()

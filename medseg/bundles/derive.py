@@ -28,6 +28,7 @@ def write_derived(
     note: str,
     title: str,
     card: str | None = None,
+    scores: Mapping[str, float] | None = None,
 ) -> None:
     """Write all files of a bundle but its weights, from those of another one.
 
@@ -39,6 +40,7 @@ def write_derived(
             not have is left out.
         note: one line that says what it is; for the configs and the metadata.
         title: what its name says after that of the first, such as "pruned".
+        scores: of its weights, for the metadata; those of `bundle` are not taken over.
         card: text of docs/README.md; None copies that of `bundle` below the note.
 
     Raises:
@@ -53,7 +55,10 @@ def write_derived(
         _write(made / "configs" / f"{workflow}.json", build.format_config(parser.get()))
     if made.resolve() == bundle.resolve():
         return
-    metadata = _describe(_read(bundle, METADATA), parsers, note=note, title=title)
+    original = {k: v for k, v in _read(bundle, METADATA).items() if k != "eval_metrics"}
+    metadata = _describe(original, parsers, note=note, title=title)
+    if scores is not None:
+        metadata["eval_metrics"] = dict(scores)
     _write(made / METADATA, build.format_config(metadata))
     for file in _COPIED:
         _check_there(bundle, file)
@@ -61,8 +66,8 @@ def write_derived(
         shutil.copyfile(bundle / file, made / file)
     if card is None:
         _check_there(bundle, _CARD)
-        original = (bundle / _CARD).read_text(encoding="utf-8")
-        card = f"{note[:1].upper()}{note[1:]}.\n\n{original}"
+        text = (bundle / _CARD).read_text(encoding="utf-8")
+        card = f"{note[:1].upper()}{note[1:]}.\n\n{text}"
     _write(made / _CARD, card)
     build.write_flat_names(made)
 

@@ -8,15 +8,12 @@ from pathlib import Path
 
 from medseg.base.files import hold, keep_aside, whole
 from medseg.bundles.build import find_references
-from medseg.bundles.bundle import INFERENCE, RUN_FILE, WEIGHTS, is_run
-from medseg.bundles.locate import is_installed
+from medseg.bundles.bundle import INFERENCE, PUBLISHED, RUN_FILE, WEIGHTS, is_run
+from medseg.bundles.catalogue.locate import is_installed
 from medseg.plausibility import compare_settings, copy_trained_on
 from medseg.plausibility.settings import SETTINGS
 
 logger = logging.getLogger(__name__)
-
-PUBLISHED = "models/model.run.json"
-"""The run.json of the run whose weights a bundle has, beside them."""
 
 REPLACED = "replaced"
 """Folder, in a bundle, of the weights that a published run replaced."""

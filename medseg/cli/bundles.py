@@ -7,13 +7,15 @@ import typer
 
 from medseg.base.console_streams import require_output
 from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
+from medseg.cli.json_output import Json, say_error_as_json, say_json
 from medseg.cli.output import say
 from medseg.cli.paths import PathArgument, PathOption, check_bundle_names
 from medseg.cli.usage import PlainCommand, PlainSubgroup
 
 bundles_app = typer.Typer(
     cls=PlainSubgroup,
-    help="List, build, check and publish bundles.\n\nExample: [cyan]medseg bundles check liver[/]",
+    help="List, describe, copy, publish, build and check bundles.\n\n"
+    "Example: [cyan]medseg bundles list[/]",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -28,22 +30,69 @@ BundlesDir = Annotated[Path, PathOption(help="Folder of the bundles and their la
 
 
 @bundles_app.command("list", cls=PlainCommand)
-def list_bundles(bundles_dir: BundlesDir = Path("bundles")) -> None:
-    """List the bundles, what each one segments, and whether it has weights.
+def list_bundles(
+    bundles_dir: Annotated[
+        Path | None,
+        PathOption(
+            help="Folder of bundles. [default: bundles/ here, and those that came with medseg]"
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the bundles: size of the weights, score, what each segments and was trained on.
 
     Example: [cyan]medseg bundles list[/]
     """
-    import json
+    require_output()
+    with one_line_errors(also=say_error_as_json(json)):
+        from medseg.bundles.catalogue.describe import describe_all, format_line
 
-    from medseg.bundles import build
+        listed = describe_all(bundles_dir)
+        if json:
+            say_json({"bundles": listed})
+        else:
+            for each in listed:
+                say(format_line(each))
+    raise typer.Exit(SOME_FAILED if any("error" in each for each in listed) else DONE)
 
+
+@bundles_app.command("info", cls=PlainCommand)
+def describe_bundle(
+    bundle: Annotated[Path, PathArgument(metavar="BUNDLE", help="Name or folder of a bundle.")],
+    json: Json = False,
+) -> None:
+    """Show what a bundle is: classes, inputs, window, spacing, training data, scores, licence.
+
+    Example: [cyan]medseg bundles info hippocampus --json[/]
+    """
+    require_output()
+    with one_line_errors(also=say_error_as_json(json)):
+        from medseg.bundles.catalogue.describe import describe, format_lines
+        from medseg.bundles.catalogue.locate import locate
+
+        found = describe(locate(bundle))
+        if json:
+            say_json(found)
+        else:
+            for line in format_lines(found):
+                say(line)
+
+
+@bundles_app.command("copy", cls=PlainCommand)
+def copy(
+    bundle: Annotated[Path, PathArgument(metavar="NAME", help="Name or folder of a bundle.")],
+    out: Annotated[Path, PathArgument(metavar="DIR", help="Folder to make; it names the copy.")],
+) -> None:
+    """Make a copy of a bundle, with its weights, whose configs can be edited.
+
+    Example: [cyan]medseg bundles copy liver bundles/my_liver[/]
+    """
     with one_line_errors():
         require_output()
-        for name in build.list_names(bundles_dir):
-            root = bundles_dir / name
-            task = json.loads((root / "configs" / "metadata.json").read_text())["task"]
-            weights = "weights" if (root / "models" / "model.pt").exists() else "no weights"
-            say(f"{name:<16} {weights:<11} {task}")
+        from medseg.bundles.catalogue.locate import locate
+        from medseg.bundles.catalogue.own_copy import copy_bundle
+
+        say(f"copied bundle: {copy_bundle(locate(bundle), out)}")
 
 
 @bundles_app.command("publish", cls=PlainCommand)
@@ -57,7 +106,7 @@ def publish(
     """
     with one_line_errors():
         require_output()
-        from medseg.bundles.locate import locate
+        from medseg.bundles.catalogue.locate import locate
 
         target = locate(bundle)
         from medseg.bundles.publish import publish_run
@@ -87,6 +136,7 @@ def build_bundles(
 def check_bundles(
     names: Names = None,
     bundles_dir: BundlesDir = Path("bundles"),
+    json: Json = False,
 ) -> None:
     """Check bundles against MONAI's bundle specification and medseg's rules; list all faults.
 
@@ -94,15 +144,19 @@ def check_bundles(
     """
     from medseg.base.text import count_noun
     from medseg.bundles import build
+    from medseg.bundles.catalogue.locate import list_folders
     from medseg.bundles.check import find_faults
 
-    found = False
-    with one_line_errors():
-        require_output()
-        for name in names or build.list_names(bundles_dir):
-            listed = find_faults(name, bundles_dir)
-            found = found or bool(listed)
-            say(f"{name}: {count_noun(len(listed), 'fault') if listed else 'ok'}")
-            for fault in listed:
-                say(f"  {fault}")
-    raise typer.Exit(SOME_FAILED if found else DONE)
+    require_output()
+    with one_line_errors(also=say_error_as_json(json)):
+        known = names or sorted({*build.list_names(bundles_dir), *list_folders(bundles_dir)})
+        found = {}
+        for name in known:
+            found[name] = find_faults(name, bundles_dir)
+            if not json:
+                number = count_noun(len(found[name]), "fault") if found[name] else "ok"
+                for line in (f"{name}: {number}", *(f"  {fault}" for fault in found[name])):
+                    say(line)
+        if json:
+            say_json({"faults": found})
+    raise typer.Exit(SOME_FAILED if any(found.values()) else DONE)

@@ -92,26 +92,28 @@ def _report_in_one_line(words: Sequence[str], *, verb: str) -> Iterator[None]:
         line = " ".join(_explain(error, words, verb=verb).split())
         sys.stderr.write(f"{verb}: {escape_unprintable(line)}\n")
         if _asks_for_json(words):
-            _write_json(line)
+            _write_json(line, words)
         raise typer.Exit(BAD_ARGUMENTS) from None
     except KeyboardInterrupt:  # before the verb itself takes care of it
         sys.stderr.write("\ninterrupted: run it again\n")
         if _asks_for_json(words):
-            _write_json("interrupted: run it again")
+            _write_json("interrupted: run it again", words)
         raise typer.Exit(INTERRUPTED) from None
 
 
 def _asks_for_json(words: Sequence[str]) -> bool:
-    return words[:1] == ["inspect"] and any(word.split("=")[0] == "--json" for word in words)
+    return any(word.split("=")[0] == "--json" for word in words)
 
 
-def _write_json(line: str) -> None:
-    """What stands for the document of `inspect --json`."""
+def _write_json(line: str, words: Sequence[str]) -> None:
+    """What stands for the document of a verb with `--json`."""
     import json
 
     from medseg.cli.inspect_document import make_fault_document
 
-    sys.stdout.write(f"{json.dumps(make_fault_document(line, None), indent=2)}\n")
+    is_inspect = words[:1] == ["inspect"]
+    document = make_fault_document(line, None) if is_inspect else {"error": line}
+    sys.stdout.write(f"{json.dumps(document, indent=2)}\n")
 
 
 def _explain(error: Any, words: Sequence[str], *, verb: str) -> str:

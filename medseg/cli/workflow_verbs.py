@@ -149,7 +149,7 @@ def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None
     if run_id == _PLANNING:
         require_log()
     with one_line_errors(_AFTER_INTERRUPT.get(workflow, "run it again")):
-        from medseg.bundles.locate import locate
+        from medseg.bundles.catalogue.locate import locate
         from medseg.bundles.run import run_bundle
 
         run_bundle(locate(bundle), workflow, run_id=run_id, arguments=arguments)
@@ -163,7 +163,7 @@ def _refuse_early(
     """The folder of a bundle; refuse overrides and folders before importing what takes seconds."""
     from medseg.base.files import check_folder
     from medseg.bundles.bundle import check_weights_exist
-    from medseg.bundles.locate import locate
+    from medseg.bundles.catalogue.locate import locate
     from medseg.bundles.overrides import read_overrides
 
     root = locate(bundle)

@@ -67,11 +67,15 @@ def test_the_error_line_of_a_verb_names_the_page(tmp_path):
     assert ended.stderr.endswith("(see docs/how-to/read-a-refusal.md)\n")
 
 
+@pytest.mark.parametrize("verb", ["train", "prune"])
+def test_a_bundle_that_is_not_found_names_the_page_on_bundles(verb):
+    ended = CliRunner().invoke(app.app, [verb, "-b", "no_bundle"])
+    assert ended.stderr.endswith("(see docs/how-to/choose-a-bundle.md)\n")
+
+
 @pytest.mark.parametrize(
     "words",
     [
-        ("train", "-b", "no_bundle"),
-        ("prune", "-b", "no_bundle"),
         ("train", "-b", "{liver}", "--max_epoch", "3"),
         ("train", "-b", "{liver}", "--dataset_dir", ""),
         ("bundles", "build", "no_bundle"),

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from medseg.bundles import locate
+from medseg.bundles.catalogue import locate
 from medseg.bundles.derive import write_derived
 from medseg.bundles.publish import find_differences, publish_if_none, publish_run
 from medseg.plausibility import TrainedOn, read_ranges, write_trained_on

@@ -10,7 +10,7 @@ from cli.commands import run_medseg, run_python
 from monai.bundle import ConfigParser
 
 from medseg.bundles import overrides as command_line
-from medseg.bundles.locate import locate
+from medseg.bundles.catalogue.locate import locate
 from medseg.cli import app, doctor
 from medseg.datasets import phantom
 from medseg.datasets.prepare import MODULES
@@ -43,6 +43,7 @@ def test_the_verbs_are_those_of_the_reference():
         *("phantom", "prepare", "train", "evaluate", "segment", "prune", "export", "doctor"),
         *("inspect", "download"),
         *("bundles list", "bundles build", "bundles check", "bundles publish"),
+        *("bundles info", "bundles copy"),
     }
 
 

@@ -1,5 +1,8 @@
 """Tests of medseg.cli.bundles: bundles are listed, built and checked."""
 
+import json
+import shutil
+
 import pytest
 from cli.commands import PAGE, REPOSITORY, run_medseg
 
@@ -29,11 +32,59 @@ def test_an_unknown_bundle_is_one_line(here, verb):
     assert ended.stderr == f"error: no bundle 'lung' in bundles: it has {known}{PAGE}\n"
 
 
-def test_bundles_outside_a_repository_are_one_line(tmp_path, monkeypatch):
+def test_bundles_are_listed_anywhere_and_also_those_without_layers(tmp_path, monkeypatch):
+    shutil.copytree(REPOSITORY / "bundles" / "nuclei", tmp_path / "bundles" / "mine")
     monkeypatch.chdir(tmp_path)
-    ended = run_medseg("bundles", "list")
+    lines = run_medseg("bundles", "list").output.splitlines()
+    names = [line.split()[0] for line in lines]
+    assert names == sorted({"mine", *list_names(REPOSITORY / "bundles")})
+    ended = run_medseg("bundles", "list", "--bundles-dir", "bundles")
+    assert ended.output.startswith(
+        "mine             9.2 MB     test mean dice 0.902 Segmentation of"
+    )
+    assert "data: Data Science Bowl 2018" in ended.output
+
+
+def test_a_damaged_bundle_does_not_hide_the_others(tmp_path, monkeypatch):
+    shutil.copytree(REPOSITORY / "bundles" / "liver", tmp_path / "bundles" / "liver")
+    bad = tmp_path / "bundles" / "bad" / "configs"
+    bad.mkdir(parents=True)
+    (bad / "train.json").write_text("[")
+    ended = run_medseg("bundles", "list", "--bundles-dir", tmp_path / "bundles")
+    assert ended.exit_code == app.SOME_FAILED
+    assert [line[:32].split()[:2] for line in ended.output.splitlines()] == [
+        ["bad", "cannot"],
+        ["liver", "no"],
+    ]
+
+
+def test_a_folder_without_bundles_is_one_line(tmp_path):
+    ended = run_medseg("bundles", "list", "--bundles-dir", tmp_path)
     assert ended.exit_code == BAD_ARGUMENTS
-    assert "run from the repository root" in ended.stderr
+    assert f"{tmp_path} holds no bundles: name another --bundles-dir" in ended.stderr
+
+
+def test_the_list_and_a_description_are_also_json(here):
+    listed = json.loads(run_medseg("bundles", "list", "--json").output)["bundles"]
+    assert [each["name"] for each in listed] == list_names(REPOSITORY / "bundles")
+    described = json.loads(run_medseg("bundles", "info", "hippocampus", "--json").output)
+    assert described == next(each for each in listed if each["name"] == "hippocampus")
+    assert "classes: 1 anterior, 2 posterior" in run_medseg("bundles", "info", "hippocampus").output
+
+
+@pytest.mark.parametrize("words", [["info", "lung"], ["check", "lung"], ["info"]])
+def test_a_fault_is_json_too_where_json_is_asked_for(here, words):
+    ended = run_medseg("bundles", *words, "--json")
+    assert ended.exit_code == BAD_ARGUMENTS
+    said = json.loads(ended.stdout)["error"]
+    assert said in ended.stderr
+
+
+def test_a_copy_is_a_bundle_of_its_own(here, tmp_path):
+    ended = run_medseg("bundles", "copy", "nuclei", tmp_path / "mine")
+    assert ended.output == f"copied bundle: {tmp_path / 'mine'}\n"
+    again = run_medseg("bundles", "copy", "nuclei", tmp_path / "mine")
+    assert (again.exit_code, again.stderr.partition(":")[0]) == (BAD_ARGUMENTS, "error")
 
 
 @pytest.mark.parametrize(("found", "status"), [([], app.DONE), (["a [b]"], app.SOME_FAILED)])
@@ -44,6 +95,8 @@ def test_check_fails_where_a_bundle_has_faults(here, monkeypatch, found, status)
     ended = run_medseg("bundles", "check", "liver")
     assert ended.exit_code == status
     assert ended.output == ("liver: 1 fault\n  a [b]\n" if found else "liver: ok\n")
+    ended = run_medseg("bundles", "check", "liver", "--json")
+    assert (ended.exit_code, json.loads(ended.output)) == (status, {"faults": {"liver": found}})
 
 
 def test_publish_says_where_the_earlier_weights_are(here, monkeypatch, tmp_path):

@@ -99,6 +99,11 @@ def test_the_wheel_holds_every_bundle_with_its_weights_and_no_large_file(wheel, 
     assert wheel.stat().st_size < LARGEST_WHEEL_MB * 1e6
 
 
+def test_an_installed_medseg_lists_its_bundles_anywhere(run, repository):
+    lines = run.medseg("bundles", "list").stdout.splitlines()
+    assert {line.split()[0] for line in lines} >= set(list_names(repository / "bundles"))
+
+
 def test_a_bundle_that_came_with_medseg_segments_by_its_name(run, site):
     before = _list_files(site)
     image = next((run.work / "data" / "hippocampus" / "imagesTs").glob("*.nii.gz"))

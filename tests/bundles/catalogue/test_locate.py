@@ -1,12 +1,12 @@
-"""Tests of medseg.bundles.locate: what `-b` may name, and where it is looked for."""
+"""Tests of medseg.bundles.catalogue.locate: what `-b` may name, and where it is looked for."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from medseg.bundles import locate
 from medseg.bundles.build import list_names
+from medseg.bundles.catalogue import locate
 
 
 def _make(folder, workflow="train"):

@@ -14,8 +14,8 @@ from medseg.bundles.bundle import RUN_FILE
 LOCAL = Path("bundles")
 """Folder of bundles in the working directory."""
 
-_INSTALLED = Path(__file__).parent / "shipped"
-_CHECKOUT = Path(__file__).parents[2] / "bundles"
+_INSTALLED = Path(__file__).parents[1] / "shipped"
+_CHECKOUT = Path(__file__).parents[3] / "bundles"
 
 
 def locate(named: str | os.PathLike[str]) -> Path:

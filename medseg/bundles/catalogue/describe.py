@@ -1,0 +1,223 @@
+"""Describe: what a bundle is, from its files, for people and for machines."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from medseg.bundles.bundle import METADATA, PUBLISHED, RUN_FILE, WEIGHTS, find_config, is_run
+from medseg.bundles.catalogue.locate import LOCAL, list_folders
+
+JSON_SCHEMA = "medseg-bundle-1"
+"""Names the fields of a description; a field that changes its meaning changes this."""
+
+_TERMS = ("https://", "http://")
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """What a bundle is; what its files do not say is None.
+
+    Args:
+        folder: of a bundle, which may be a training run or one of another origin.
+
+    Returns:
+        `schema`, `name`, `folder`, `kind` ("bundle" or "run"), `version`, `task`, `description`,
+        `classes` (value of the label map, name and coded concept of each), `inputs` (channels,
+        modality and file type), `spatial_dims`, `window` (voxels or pixels that the network sees at
+        once), `intensity_window_hu`, `spacing_mm` (to which images are resampled), `training_data`,
+        `training_cases`, `scores`, `licence` (`code` and `data`), `weights_bytes` and `bytes`.
+
+    Raises:
+        FileNotFoundError: the bundle has neither an inference.json nor a train.json.
+        ValueError: that file, metadata.json or run.json is damaged.
+
+    Example:
+        >>> describe(Path("bundles/hippocampus"))["scores"]  # doctest: +SKIP
+        {'test_mean_dice': 0.882}
+    """
+    config = _read_config(folder)
+    metadata = _read(folder / METADATA) if (folder / METADATA).is_file() else {}
+    run = read_training(folder)
+    weights = folder / WEIGHTS
+    has_weights = weights.is_file()
+    return {
+        "schema": JSON_SCHEMA,
+        "name": folder.resolve().name,
+        "folder": str(folder.resolve()),
+        "kind": "run" if is_run(folder) else "bundle",
+        "version": metadata.get("version"),
+        "task": metadata.get("task"),
+        "description": metadata.get("description"),
+        "classes": _list_classes(config, metadata),
+        "inputs": _describe_inputs(config, metadata),
+        "spatial_dims": _plain(config, "spatial_dims"),
+        "window": _plain(config, "image_size"),
+        "intensity_window_hu": _plain(config, "window_hu"),
+        "spacing_mm": _plain(config, "spacing_mm"),
+        "training_data": metadata.get("data_source"),
+        "training_cases": run.get("cases", {}).get("training") if has_weights else None,
+        "scores": (run.get("scores") or metadata.get("eval_metrics")) if has_weights else None,
+        "licence": {
+            "code": _read_title(folder / "LICENSE"),
+            "data": _read_text(folder / "docs" / "data_license.txt"),
+        },
+        "weights_bytes": weights.stat().st_size if has_weights else None,
+        "bytes": sum(path.stat().st_size for path in folder.rglob("*") if _is_own(path)),
+    }
+
+
+def describe_all(bundles_dir: Path | None = None) -> list[dict[str, Any]]:
+    """A description of each bundle that can be named; of a damaged one `name` and `error` alone.
+
+    Args:
+        bundles_dir: as in `medseg.bundles.catalogue.locate.list_folders`.
+
+    Raises:
+        FileNotFoundError: there is no bundle.
+    """
+    folders = list_folders(bundles_dir)
+    if not folders:
+        where = LOCAL if bundles_dir is None else bundles_dir
+        raise FileNotFoundError(f"{where.absolute()} holds no bundles: name another --bundles-dir")
+    found = []
+    for name, folder in folders.items():
+        try:
+            found.append(describe(folder))
+        except (FileNotFoundError, ValueError) as error:
+            found.append({"name": name, "folder": str(folder.resolve()), "error": str(error)})
+    return found
+
+
+def read_training(folder: Path) -> dict[str, Any]:
+    """What is known of the training of a bundle's weights: its run.json; {} where there is none."""
+    for file in (folder / RUN_FILE, folder / PUBLISHED):
+        if file.is_file():
+            return _read(file)
+    return {}
+
+
+def choose_score(scores: Mapping[str, float] | None) -> str:
+    """The score that stands for all in a list, in words; "" where there is none.
+
+    Example:
+        >>> choose_score({"val_mean_dice": 0.8821, "val_liver": 0.9})
+        'val mean dice 0.882'
+    """
+    if not scores:
+        return ""
+    name = next((key for key in scores if "mean_dice" in key), next(iter(scores)))
+    return f"{name.replace('_', ' ')} {scores[name]:.3f}"
+
+
+def format_size(size: int | None) -> str:
+    """The size of weights, in millions of bytes.
+
+    Example:
+        >>> format_size(13146915), format_size(None)
+        ('13.1 MB', 'no weights')
+    """
+    return "no weights" if size is None else f"{size / 1e6:.1f} MB"
+
+
+def format_line(described: Mapping[str, Any]) -> str:
+    """A description as a line of a list."""
+    if "error" in described:
+        return f"{described['name']:<16} cannot be read: {described['error']}"
+    size, score = format_size(described["weights_bytes"]), choose_score(described["scores"])
+    data = f"; data: {described['training_data']}" if described["training_data"] else ""
+    task = described["task"] or "its metadata name no task"
+    return f"{described['name']:<16} {size:<10} {score:<20} {task}{data}"
+
+
+def format_lines(described: Mapping[str, Any]) -> list[str]:
+    """A description as lines for people; what is not known is left out."""
+    classes = (f"{each['value']} {each['name']}" for each in described["classes"])
+    inputs = {key: value for key, value in described["inputs"].items() if value is not None}
+    texts = {
+        **{key: described[key] for key in ("name", "folder", "kind", "version", "task")},
+        "classes": ", ".join(classes),
+        "inputs": ", ".join(f"{key}: {value}" for key, value in inputs.items()),
+        "window": described["window"],
+        "intensity window": described["intensity_window_hu"],
+        "spacing in mm": described["spacing_mm"],
+        "training data": described["training_data"],
+        "scores": ", ".join(f"{k} {v:.3f}" for k, v in (described["scores"] or {}).items()),
+        "weights": format_size(described["weights_bytes"]),
+        "licence": described["licence"]["code"],
+        "data licence": " ".join((described["licence"]["data"] or "").split()),
+    }
+    return [f"{name}: {text}" for name, text in texts.items() if text not in (None, "")]
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    """The config of the inference; of the training where the bundle only trains."""
+    try:
+        return _read(find_config(folder, "inference"))
+    except FileNotFoundError:
+        return _read(find_config(folder, "train"))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not JSON ({error}): restore it") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} holds no keys: restore it")
+    return found
+
+
+def _plain(config: Mapping[str, Any], key: str) -> Any:
+    """The value of a key, if it is no expression that only a running workflow works out."""
+    value = config.get(key)
+    return None if isinstance(value, str) and value[:1] in ("$", "@", "%") else value
+
+
+def _list_classes(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The values of a label map but the background, in order."""
+    classes = _plain(config, "classes")
+    if isinstance(classes, Mapping):
+        named = dict(enumerate(classes, start=1))
+    else:
+        outputs = metadata.get("network_data_format", {}).get("outputs", {})
+        channels = outputs.get("pred", {}).get("channel_def", {})
+        named = {int(v): name for v, name in channels.items() if name.lower() != "background"}
+    codes = _find_codes(list(named.values()))
+    return [{"value": v, "name": name, "code": codes.get(name)} for v, name in named.items()]
+
+
+def _find_codes(names: list[str]) -> dict[str, dict[str, str]]:
+    """The coded concepts of the classes that a label table names."""
+    from dataclasses import asdict
+
+    from medseg.labels import TABLES
+
+    known = {label.name: label.type for table in TABLES.values() for label in table.foreground}
+    if "liver" in names and "liver tumour" in known:
+        known["tumour"] = known["liver tumour"]
+    return {name: asdict(code) for name in names if (code := known.get(name)) is not None}
+
+
+def _describe_inputs(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    image = metadata.get("network_data_format", {}).get("inputs", {}).get("image", {})
+    return {
+        "channels": _plain(config, "in_channels") or image.get("num_channels"),
+        "modality": _plain(config, "modality") or image.get("modality"),
+        "files": metadata.get("data_type"),
+        "intensities": metadata.get("image_classes"),
+    }
+
+
+def _read_text(file: Path) -> str | None:
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
+
+
+def _read_title(file: Path) -> str | None:
+    """The first line of a licence that says something, with the version below it."""
+    lines = [line.strip() for line in (_read_text(file) or "").splitlines() if line.strip()]
+    named = [line for line in lines[:2] if not line.startswith(_TERMS)]
+    return ", ".join(named) or None
+
+
+def _is_own(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
