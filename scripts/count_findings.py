@@ -69,7 +69,7 @@ def held_out(args: argparse.Namespace, overrides: list[str]) -> Iterator[tuple[l
     check = check_of(args.bundle, cases[0]["image"])
     for case in cases:
         item = load(case)
-        found = check.findings(item["image"])
+        found = check.list_findings(item["image"])
         yield found.refusals, found.warnings, of_label(item["label"], classes, args.bundle)
 
 
@@ -100,7 +100,7 @@ def other_images(args: argparse.Namespace) -> Iterator[tuple[list[str], ...]]:
     config["reading"] = {"_target_": "Compose", "transforms": before}
     read, check = config.get_parsed_content("reading"), check_of(args.bundle, paths[0])
     for path in paths:
-        found = check.findings(read({"image": path})["image"])
+        found = check.list_findings(read({"image": path})["image"])
         yield found.refusals, found.warnings, []
 
 

@@ -76,7 +76,7 @@ def download(
 
     with one_line_errors(_GO_ON):
         dataset = catalogue.find(name)
-        say_lines(dataset.notice())
+        say_lines(dataset.format_notice())
         if not (dataset.by_hand or accept_licence) and _is_on_terminal():
             accept_licence = typer.confirm("Do you accept these terms?")
         paths = fetching.download(dataset, out, accept_licence=accept_licence)

@@ -85,12 +85,12 @@ class Blueprint:
     @cached_property
     def kernels(self) -> tuple[PerAxis, ...]:
         """Sizes of the kernels of each level, per axis."""
-        return self.layers.per_level(self.kernel_size, self.depth + 1, name="kernel_size")
+        return self.layers.expand_per_level(self.kernel_size, self.depth + 1, name="kernel_size")
 
     @cached_property
     def steps(self) -> tuple[PerAxis, ...]:
         """Strides from each level to the next, per axis."""
-        given = self.layers.per_level(self.strides, self.depth, name="strides")
+        given = self.layers.expand_per_level(self.strides, self.depth, name="strides")
         return choose_steps(given, pyramid=self.pyramid)
 
     @cached_property
@@ -146,19 +146,21 @@ class Blueprint:
             rescale.append(layer)
             joined += channels
         sources = [source.key for source, _ in inputs]
-        convolutions = style.convolutions(joined, node.level)
+        convolutions = style.make_convolutions(joined, node.level)
         return Block(sources, rescale, convolutions=convolutions, **extras)
 
     def _make_head(self, node: Node) -> nn.Module:
         """1x1 on a plain node; on a full-scale one of the level's kernel, enlarged to the image."""
         width = self._find_width(node)
         if not self.whole.full_scale:
-            return self.layers.head(width, self.out_channels)
+            return self.layers.make_head(width, self.out_channels)
         kernel = self.kernels[node.level]
-        head = self.layers.head(width, self.out_channels, kernel=kernel)
+        head = self.layers.make_head(width, self.out_channels, kernel=kernel)
         if node.level == 0:
             return head
-        return nn.Sequential(head, self.layers.enlarge(multiply_strides(self.steps[: node.level])))
+        return nn.Sequential(
+            head, self.layers.make_enlargement(multiply_strides(self.steps[: node.level]))
+        )
 
     @property
     def _encoder_nodes(self) -> dict[Node, int]:
@@ -174,7 +176,7 @@ class Blueprint:
         if node == IMAGE:
             return self.in_channels
         own = self._encoder_nodes.get(node)
-        return self._find_style(node).width(node.level) if own is None else own
+        return self._find_style(node).count_channels(node.level) if own is None else own
 
     def _find_style(self, node: Node) -> Style:
         if node.column == 0:

@@ -35,7 +35,7 @@ class ClassGuide(nn.Module):
     def __init__(self, layers: Layers, *, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.dropout = nn.Dropout(DROPOUT)
-        self.conv = layers.head(in_channels, max(1, out_channels - 1))
+        self.conv = layers.make_head(in_channels, max(1, out_channels - 1))
 
     def forward(self, deepest: Tensor) -> Tensor:
         """(B, C, *spatial) of the deepest node to presence logits, (B, classes, 1, ...)."""

@@ -83,7 +83,7 @@ class Layers:
                 f"({reason}): pass for instance {EXAMPLES[name]!r}"
             ) from error
 
-    def convolution(
+    def make_convolution(
         self, in_channels: int, out_channels: int, *, kernel: Sequence[int]
     ) -> nn.Module:
         """Convolution, normalisation, dropout, activation; the size follows `padding`.
@@ -103,7 +103,9 @@ class Layers:
             padding=0 if self.padding == "valid" else None,
         )
 
-    def residual(self, in_channels: int, out_channels: int, *, kernel: Sequence[int]) -> nn.Module:
+    def make_residual(
+        self, in_channels: int, out_channels: int, *, kernel: Sequence[int]
+    ) -> nn.Module:
         """Two convolutions as above, and the input added to what they give, at its size.
 
         Where the number of channels changes, a 1x1 convolution maps the input first.
@@ -130,14 +132,16 @@ class Layers:
         Only the way up maps the channels; pooling and skips keep `in_channels`.
         """
         if rise > 0:
-            return self.upscale(in_channels, out_channels, factor=factor)
+            return self.make_upscale(in_channels, out_channels, factor=factor)
         return self.pool(factor) if rise < 0 else nn.Identity()
 
     def pool(self, factor: Sequence[int]) -> nn.Module:
         """Max pooling by `factor` along each axis."""
         return Pool[Pool.MAX, self.spatial_dims](kernel_size=tuple(factor))
 
-    def upscale(self, in_channels: int, out_channels: int, *, factor: Sequence[int]) -> nn.Module:
+    def make_upscale(
+        self, in_channels: int, out_channels: int, *, factor: Sequence[int]
+    ) -> nn.Module:
         """Enlarge by `factor` along each axis and map the channels, as `upsample` says."""
         if self.upsample == "deconv":
             return UpSample(self.spatial_dims, in_channels, out_channels, factor, mode="deconv")
@@ -145,11 +149,11 @@ class Layers:
             self.spatial_dims,
             scale_factor=factor,
             mode="nontrainable",
-            pre_conv=self.head(in_channels, out_channels),
+            pre_conv=self.make_head(in_channels, out_channels),
             align_corners=False,
         )
 
-    def enlarge(self, factor: Sequence[int]) -> nn.Module:
+    def make_enlargement(self, factor: Sequence[int]) -> nn.Module:
         """Enlarge by `factor` along each axis by linear interpolation, channels as they are."""
         return UpSample(
             self.spatial_dims,
@@ -159,7 +163,7 @@ class Layers:
             align_corners=False,
         )
 
-    def head(
+    def make_head(
         self, in_channels: int, out_channels: int, *, kernel: Sequence[int] | int = 1
     ) -> nn.Module:
         """A convolution that keeps the size, 1x1 if nothing else is said, nothing after it."""
@@ -167,7 +171,9 @@ class Layers:
             in_channels, out_channels, kernel_size=kernel, padding=same_padding(kernel)
         )
 
-    def per_level(self, value: PerLevel, count: int, *, name: str) -> tuple[tuple[int, ...], ...]:
+    def expand_per_level(
+        self, value: PerLevel, count: int, *, name: str
+    ) -> tuple[tuple[int, ...], ...]:
         """Spell out an option as one tuple per level with one positive integer per axis.
 
         Args:
@@ -181,7 +187,7 @@ class Layers:
 
         Example:
             >>> layers = Layers(spatial_dims=3, norm=None, act=None, dropout=0.0, upsample="interp")
-            >>> layers.per_level([[1, 2, 2], 2], 2, name="strides")
+            >>> layers.expand_per_level([[1, 2, 2], 2], 2, name="strides")
             ((1, 2, 2), (2, 2, 2))
         """
         if not _is_integers(value, depth=2):

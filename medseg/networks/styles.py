@@ -24,13 +24,13 @@ class Scale(NamedTuple):
 class Style(Protocol):
     """How the nodes of one kind compute; a method for each of their parts."""
 
-    def width(self, level: int) -> int:
+    def count_channels(self, level: int) -> int:
         """Channels of the node's map."""
 
     def rescale_input(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
         """The layer that rescales an input to the level, and its channels after it."""
 
-    def convolutions(self, joined: int, level: int) -> list[nn.Module]:
+    def make_convolutions(self, joined: int, level: int) -> list[nn.Module]:
         """The layers that compute the map from the `joined` channels of the concatenation."""
 
 
@@ -53,7 +53,7 @@ class PlainStyle:
     margins: Sequence[PerAxis]
     residual: bool = False
 
-    def width(self, level: int) -> int:
+    def count_channels(self, level: int) -> int:
         """The channels of the level."""
         return self.channels[level]
 
@@ -61,17 +61,17 @@ class PlainStyle:
         """Pool, pass on, crop, or enlarge to the channels of the level."""
         if scale.rise == 0 and any(self.margins[level]):
             return CentreCrop(self.margins[level]), scale.channels
-        width = self.width(level) if scale.rise > 0 else scale.channels
+        width = self.count_channels(level) if scale.rise > 0 else scale.channels
         layer = self.layers.rescale(scale.channels, width, rise=scale.rise, factor=scale.factor)
         return layer, width
 
-    def convolutions(self, joined: int, level: int) -> list[nn.Module]:
+    def make_convolutions(self, joined: int, level: int) -> list[nn.Module]:
         """Two convolutions, or one residual unit of two."""
-        width, kernel = self.width(level), self.kernels[level]
+        width, kernel = self.count_channels(level), self.kernels[level]
         if self.residual:
-            return [self.layers.residual(joined, width, kernel=kernel)]
-        first = self.layers.convolution(joined, width, kernel=kernel)
-        return [first, self.layers.convolution(width, width, kernel=kernel)]
+            return [self.layers.make_residual(joined, width, kernel=kernel)]
+        first = self.layers.make_convolution(joined, width, kernel=kernel)
+        return [first, self.layers.make_convolution(width, width, kernel=kernel)]
 
 
 @dataclass(frozen=True)
@@ -90,23 +90,27 @@ class FullScaleStyle:
     channels: int
     kernels: Sequence[PerAxis]
 
-    def width(self, level: int) -> int:
+    def count_channels(self, level: int) -> int:
         """The same at every level."""
         return self.channels * len(self.kernels)
 
     def rescale_input(self, scale: Scale, level: int) -> tuple[nn.Module, int]:
         """Pool or interpolate, then convolve to `channels`."""
-        convolution = self.layers.convolution(
+        convolution = self.layers.make_convolution(
             scale.channels, self.channels, kernel=self.kernels[level]
         )
         if scale.rise > 0:
-            resample = self.layers.enlarge(scale.factor)
+            resample = self.layers.make_enlargement(scale.factor)
         else:
             resample = self.layers.rescale(
                 scale.channels, scale.channels, rise=scale.rise, factor=scale.factor
             )
         return nn.Sequential(resample, convolution), self.channels
 
-    def convolutions(self, joined: int, level: int) -> list[nn.Module]:
+    def make_convolutions(self, joined: int, level: int) -> list[nn.Module]:
         """One convolution."""
-        return [self.layers.convolution(joined, self.width(level), kernel=self.kernels[level])]
+        return [
+            self.layers.make_convolution(
+                joined, self.count_channels(level), kernel=self.kernels[level]
+            )
+        ]

@@ -108,7 +108,7 @@ class SliceDataset(Dataset):
     def __len__(self) -> int:
         return len(self.index)
 
-    def untransformed(self) -> "SliceDataset":
+    def copy_untransformed(self) -> "SliceDataset":
         """The same slices as they are stored, without `transform`."""
         plain = copy(self)
         plain.transform = None

@@ -20,28 +20,28 @@ def kinds(module):
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_convolution_is_followed_by_norm_dropout_and_activation(dims):
-    layer = make(dims, norm="batch", dropout=0.5).convolution(1, 4, kernel=(3,) * dims)
+    layer = make(dims, norm="batch", dropout=0.5).make_convolution(1, 4, kernel=(3,) * dims)
     assert kinds(layer) == [f"Conv{dims}d", f"BatchNorm{dims}d", "Dropout", "ReLU"]
 
 
 def test_what_is_not_asked_for_is_not_built():
-    assert kinds(make(act=None).convolution(1, 4, kernel=(3, 3, 3))) == ["Conv3d"]
+    assert kinds(make(act=None).make_convolution(1, 4, kernel=(3, 3, 3))) == ["Conv3d"]
 
 
 @pytest.mark.parametrize("kernel", [(1, 3, 3), (5, 1, 7), (3, 3, 3)])
 def test_an_odd_kernel_keeps_the_size(kernel):
     image = torch.rand(1, 2, 6, 7, 8)
-    assert make().convolution(2, 3, kernel=kernel)(image).shape == (1, 3, 6, 7, 8)
+    assert make().make_convolution(2, 3, kernel=kernel)(image).shape == (1, 3, 6, 7, 8)
 
 
 def test_an_unpadded_convolution_loses_its_kernel_less_one():
     image = torch.rand(1, 2, 6, 7, 8)
-    layer = make(padding="valid").convolution(2, 3, kernel=(1, 3, 5))
+    layer = make(padding="valid").make_convolution(2, 3, kernel=(1, 3, 5))
     assert layer(image).shape == (1, 3, 6, 5, 4)
 
 
 def test_a_residual_unit_adds_its_input():
-    unit = make(2).residual(3, 3, kernel=(1, 3))
+    unit = make(2).make_residual(3, 3, kernel=(1, 3))
     for parameter in unit.parameters():
         nn.init.zeros_(parameter)
     image = torch.rand(1, 3, 4, 5)
@@ -51,7 +51,7 @@ def test_a_residual_unit_adds_its_input():
 @pytest.mark.parametrize("norm", [None, "batch"])
 @pytest.mark.parametrize("act", [None, "relu"])
 def test_a_residual_unit_takes_any_norm_and_activation(norm, act):
-    unit = make(3, norm=norm, act=act).residual(2, 4, kernel=(1, 3, 3))
+    unit = make(3, norm=norm, act=act).make_residual(2, 4, kernel=(1, 3, 3))
     assert unit(torch.rand(2, 2, 3, 4, 5)).shape == (2, 4, 3, 4, 5)
     assert ("BatchNorm3d" in kinds(unit)) == (norm is not None)
     assert ("ReLU" in kinds(unit)) == (act is not None)
@@ -59,14 +59,14 @@ def test_a_residual_unit_takes_any_norm_and_activation(norm, act):
 
 @pytest.mark.parametrize(("kernel", "weights"), [(1, 8), ((1, 3), 24), ((3, 3), 72)])
 def test_a_head_is_a_bare_convolution_that_keeps_the_size(kernel, weights):
-    head = make(2).head(4, 2, kernel=kernel)
+    head = make(2).make_head(4, 2, kernel=kernel)
     assert kinds(head) == ["Conv2d"]
     assert head.weight.numel() == weights
     assert head(torch.rand(1, 4, 5, 6)).shape == (1, 2, 5, 6)
 
 
 def test_enlarge_is_linear_and_has_no_weights():
-    enlarge = make(2).enlarge((1, 2))
+    enlarge = make(2).make_enlargement((1, 2))
     assert list(enlarge.parameters()) == []
     assert enlarge(torch.tensor([[[[0.0, 4.0]]]])).flatten().tolist() == [0, 1, 3, 4]
 
@@ -77,18 +77,18 @@ def test_up_undoes_the_size_of_pool(upsample, factor):
     layers = make(upsample=upsample)
     image = torch.rand(1, 4, 6, 4, 8)
     pooled = layers.pool(factor)(image)
-    assert layers.upscale(4, 2, factor=factor)(pooled).shape == (1, 2, 6, 4, 8)
+    assert layers.make_upscale(4, 2, factor=factor)(pooled).shape == (1, 2, 6, 4, 8)
 
 
 def test_deconv_has_a_kernel_equal_to_its_stride():
-    (layer,) = make(2).upscale(4, 2, factor=(1, 3)).children()
+    (layer,) = make(2).make_upscale(4, 2, factor=(1, 3)).children()
     assert isinstance(layer, nn.ConvTranspose2d)
     assert layer.kernel_size == layer.stride == (1, 3)
 
 
 def test_interp_is_linear_and_maps_the_channels_first():
     layers = make(2, upsample="interp")
-    convolution, enlarge = layers.upscale(1, 1, factor=(1, 2)).children()
+    convolution, enlarge = layers.make_upscale(1, 1, factor=(1, 2)).children()
     assert kinds(convolution) == ["Conv2d"]
     # areas aligned: samples of 0, 4 at twice the density sit at -1/4, 1/4, 3/4, 5/4
     assert enlarge(torch.tensor([[[[0.0, 4.0]]]])).flatten().tolist() == [0, 1, 3, 4]
@@ -106,8 +106,8 @@ def test_rescale_follows_the_sign_of_the_rise(rise, kind, channels):
 
 def test_per_level_spells_out_every_axis():
     layers = make(3)
-    assert layers.per_level(2, 2, name="strides") == ((2, 2, 2), (2, 2, 2))
-    assert layers.per_level([[1, 2, 2], 3], 2, name="strides") == ((1, 2, 2), (3, 3, 3))
+    assert layers.expand_per_level(2, 2, name="strides") == ((2, 2, 2), (2, 2, 2))
+    assert layers.expand_per_level([[1, 2, 2], 3], 2, name="strides") == ((1, 2, 2), (3, 3, 3))
 
 
 @pytest.mark.parametrize(
@@ -120,12 +120,12 @@ def test_per_level_spells_out_every_axis():
 )
 def test_per_level_refuses_other_lengths_and_values(value, message):
     with pytest.raises(ValueError, match=message):
-        make(3).per_level(value, 2, name="strides")
+        make(3).expand_per_level(value, 2, name="strides")
 
 
 def test_an_even_kernel_is_refused():
     with pytest.raises(ValueError, match=r"kernel_size must be odd .* got \(2, 3\): use 1, 3, 5"):
-        make(2).convolution(1, 1, kernel=(2, 3))
+        make(2).make_convolution(1, 1, kernel=(2, 3))
 
 
 @pytest.mark.parametrize("dims", [4, 2.0, "2"])
@@ -146,7 +146,7 @@ def test_other_paddings_are_refused():
 
 @pytest.mark.parametrize("value", [0, 0.0, 0.5, "alphadropout", ("dropout", {"p": 0.3})])
 def test_a_dropout_is_a_probability_or_a_layer(value):
-    layer = make(dropout=value).convolution(1, 4, kernel=(3, 3, 3))
+    layer = make(dropout=value).make_convolution(1, 4, kernel=(3, 3, 3))
     assert any("Dropout" in kind for kind in kinds(layer)) == (value != 0)
 
 
@@ -175,7 +175,7 @@ def test_a_dropout_that_is_true_or_false_is_refused(value):
     ],
 )
 def test_layers_by_name_or_name_and_arguments_are_built(dims, options):
-    layer = make(dims, **options).convolution(1, 8, kernel=(3,) * dims)
+    layer = make(dims, **options).make_convolution(1, 8, kernel=(3,) * dims)
     assert layer(torch.rand(2, 1, *(4,) * dims)).shape[1] == 8
 
 

@@ -17,7 +17,7 @@ def layers():
 
 def test_a_plain_node_has_the_channels_of_its_level(layers):
     plain = PlainStyle(layers, (4, 8, 16), KERNELS, [(0, 0)] * 3)
-    assert [plain.width(level) for level in range(3)] == [4, 8, 16]
+    assert [plain.count_channels(level) for level in range(3)] == [4, 8, 16]
     layer, channels = plain.rescale_input(Scale(16, 1, (2, 2)), 1)
     assert channels == 8
     assert layer(torch.zeros(1, 16, 5, 5)).shape == (1, 8, 10, 10)
@@ -33,12 +33,12 @@ def test_a_skip_of_unpadded_convolutions_is_cropped(layers):
 @pytest.mark.parametrize(("residual", "count"), [(False, 2), (True, 1)])
 def test_a_plain_node_convolves_twice_or_by_one_residual_unit(layers, residual, count):
     plain = PlainStyle(layers, (4, 8, 16), KERNELS, [(0, 0)] * 3, residual=residual)
-    assert len(plain.convolutions(12, 1)) == count
+    assert len(plain.make_convolutions(12, 1)) == count
 
 
 def test_a_full_scale_node_has_as_many_channels_at_every_level(layers):
     full = FullScaleStyle(layers, 5, KERNELS)
-    assert [full.width(level) for level in range(3)] == [15, 15, 15]
+    assert [full.count_channels(level) for level in range(3)] == [15, 15, 15]
     layer, channels = full.rescale_input(Scale(16, -1, (2, 2)), 1)
     assert channels == 5
     assert layer(torch.zeros(1, 16, 8, 8)).shape == (1, 5, 4, 4)

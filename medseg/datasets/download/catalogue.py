@@ -70,7 +70,7 @@ class Dataset:
         """Whether a person has to fetch it: behind a login, or with a program of its own."""
         return not self.files
 
-    def notice(self) -> str:
+    def format_notice(self) -> str:
         """Title, licence, terms and page, one line each."""
         return f"{self.title}\nLicence: {self.licence}\n{self.terms}\nSee {self.page}"
 

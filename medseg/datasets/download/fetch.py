@@ -40,7 +40,7 @@ def download(
     Args:
         dataset: a name of `medseg.datasets.download.catalogue.CATALOGUE`, or an entry like those.
         out: folder of the files, made if absent.
-        accept_licence: that the user has read and accepts the terms, see `Dataset.notice`.
+        accept_licence: that the user has read and accepts the terms, see `Dataset.format_notice`.
         tries: attempts in a row at one mirror that may bring nothing new.
         timeout_s: longest silence of a server.
         wait_s: pause after a failed attempt, doubled each time.

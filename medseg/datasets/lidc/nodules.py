@@ -102,7 +102,7 @@ class _Spot:
             return self.spacing_mm
         return max(POINT_REACH_MM, self.spacing_mm)
 
-    def gap_mm(self, other: "_Spot", *, most: float) -> float:
+    def measure_gap_mm(self, other: "_Spot", *, most: float) -> float:
         """Smallest distance between voxel centres; infinite where it is above `most`."""
         apart = np.maximum(self.low_mm - other.high_mm, other.low_mm - self.high_mm)
         if np.linalg.norm(np.maximum(apart, 0)) > most:
@@ -120,7 +120,7 @@ def _find_links(spots: Sequence[_Spot]) -> Iterator[_Link]:
         if a.reader == b.reader or (a.kind is Kind.NON_NODULE) != (b.kind is Kind.NON_NODULE):
             continue
         reach = a.reach_mm(b) * (1 + 1e-6)
-        gap = a.gap_mm(b, most=reach)
+        gap = a.measure_gap_mm(b, most=reach)
         if gap > reach:
             continue
         overlap = compute_dice(a.region.voxels, b.region.voxels)

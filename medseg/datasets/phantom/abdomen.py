@@ -206,26 +206,26 @@ def _paint_body(patient: Patient, canvas: Canvas) -> None:
     cavity = find_abdominal_cavity(*at)
     paint_wall(canvas)
     for organ in patient.behind:
-        canvas.organ(organ, only=cavity)
+        canvas.paint_organ(organ, only=cavity)
     paint_chest(canvas)
     _paint_liver(patient, canvas)
     for organ in patient.before:
-        canvas.organ(organ, only=cavity)
+        canvas.paint_organ(organ, only=cavity)
     gas = replace(patient.before[-1], hu=_GAS_HU)  # the last one is the content of the stomach
-    canvas.organ(gas, only=cavity & (canvas.y > patient.gas_mm))
+    canvas.paint_organ(gas, only=cavity & (canvas.y > patient.gas_mm))
     for organ in patient.midline:
-        canvas.organ(organ)
+        canvas.paint_organ(organ)
     paint_spine(canvas)
     liver, bumps = canvas.label == LIVER, patient.surface(*at)
     for tumour in patient.tumours:
-        canvas.fill(liver & (tumour.level(*at) + bumps > 0), tumour.hu, label=TUMOUR)
+        canvas.fill(liver & (tumour.measure_level(*at) + bumps > 0), tumour.hu, label=TUMOUR)
 
 
 def _paint_liver(patient: Patient, canvas: Canvas) -> None:
     liver = _compute_liver_level(patient, canvas.x, canvas.y, canvas.z) > 0
     canvas.fill(liver, patient.liver_hu, label=LIVER)
     for start, end, radius in patient.veins:
-        box = canvas.box(np.minimum(start, end) - radius, np.maximum(start, end) + radius)
+        box = canvas.find_box(np.minimum(start, end) - radius, np.maximum(start, end) + radius)
         off_mm = _compute_distance_to_segment(
             (canvas.x[box], canvas.y[box], canvas.z[box]), start, end
         )
@@ -235,7 +235,7 @@ def _paint_liver(patient: Patient, canvas: Canvas) -> None:
 
 def _compute_liver_level(patient: Patient, x: Array, y: Array, z: Array) -> Array:
     """Give positive values inside the liver: its lobes, under the diaphragm, within the wall."""
-    right, left = (lobe.level(x, y, z) for lobe in patient.lobes)
+    right, left = (lobe.measure_level(x, y, z) for lobe in patient.lobes)
     blend = np.maximum(0.25 - np.abs(right - left), 0)
     lobes = np.maximum(right, left) + blend**2 + 0.6 * patient.surface(x, y, z)
     under = (compute_diaphragm_mm(x, y) - 2 - z) / 40

@@ -21,7 +21,7 @@ class Organ:
     radii_mm: Triple
     hu: float
 
-    def level(self, x: Array, y: Array, z: Array) -> Array:
+    def measure_level(self, x: Array, y: Array, z: Array) -> Array:
         """Give 1 at the centre, 0 on the surface, negative values outside."""
         (cx, cy, cz), (rx, ry, rz) = self.centre_mm, self.radii_mm
         return 1 - np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 + ((z - cz) / rz) ** 2)
@@ -41,19 +41,21 @@ class Canvas:
         self._reach = [_reach(coordinate) for coordinate in (x, y, z)]
 
     def fill(self, where: Mask, hu: float, *, label: int = 0, box: tuple[slice, ...] = ()) -> None:
-        """Paint one CT number and label where the mask, of the shape of `box`, is true."""
+        """Paint one CT number and label where the mask, of the shape of `find_box`, is true."""
         self.hu[box][where] = hu
         self.label[box][where] = label
 
-    def organ(self, organ: Organ, *, only: Mask | None = None) -> None:
+    def paint_organ(self, organ: Organ, *, only: Mask | None = None) -> None:
         """Paint an organ, or what of it lies in the mask `only`."""
-        box = self.box(
+        box = self.find_box(
             np.subtract(organ.centre_mm, organ.radii_mm), np.add(organ.centre_mm, organ.radii_mm)
         )
-        inside = organ.level(self.x[box], self.y[box], self.z[box]) > 0
+        inside = organ.measure_level(self.x[box], self.y[box], self.z[box]) > 0
         self.fill(inside if only is None else inside & only[box], organ.hu, box=box)
 
-    def box(self, low_mm: NDArray[np.float64], high_mm: NDArray[np.float64]) -> tuple[slice, ...]:
+    def find_box(
+        self, low_mm: NDArray[np.float64], high_mm: NDArray[np.float64]
+    ) -> tuple[slice, ...]:
         """Give the smallest box of indices that holds every point between two corners."""
         slices = []
         for axis in range(self.x.ndim):

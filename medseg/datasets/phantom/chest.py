@@ -116,7 +116,7 @@ def _draw_scan(rng: np.random.Generator, grid: Grid) -> Scan:
     nodules = _place_nodules(lung, spacing_mm, rng)
     voxels = np.moveaxis(np.indices(shape), 0, -1)
     for nodule in nodules:
-        canvas.hu[nodule.level(voxels) > 0] = rng.uniform(*_NODULE_HU)
+        canvas.hu[nodule.measure_level(voxels) > 0] = rng.uniform(*_NODULE_HU)
     outlined = tuple(
         _outline_nodules(nodule, voxels, rank, rng) for rank, nodule in enumerate(nodules)
     )
@@ -140,7 +140,7 @@ class _Ellipsoid:
     centre: NDArray[np.float64]
     radii: NDArray[np.float64]
 
-    def level(self, voxels: NDArray[np.int64]) -> NDArray[np.float64]:
+    def measure_level(self, voxels: NDArray[np.int64]) -> NDArray[np.float64]:
         """Positive inside."""
         return 1 - np.linalg.norm((voxels - self.centre) / self.radii, axis=-1)
 
@@ -172,7 +172,7 @@ def _outline_nodules(
     for reader in sorted(rng.permutation(READERS)[:count] + 1):
         centre = nodule.centre + rng.uniform(-0.25, 0.25, 3)
         seen = _Ellipsoid(centre, nodule.radii * rng.uniform(0.95, 1.12, 3))
-        masks[int(reader)] = seen.level(voxels) > 0
+        masks[int(reader)] = seen.measure_level(voxels) > 0
     return masks
 
 

@@ -65,13 +65,13 @@ class _Course:
     width: float
     bend: float
 
-    def depth(self, y: _Array) -> _Array:
+    def measure_depth(self, y: _Array) -> _Array:
         """0 at the horizon and above, 1 at the lower edge: the inverse of the distance."""
         return np.clip((y - self.horizon) / (1 - self.horizon), 0, None)
 
-    def across(self, x: _Array, y: _Array) -> _Array:
+    def measure_across(self, x: _Array, y: _Array) -> _Array:
         """-1 on the left edge of the road, 1 on the right one."""
-        depth = self.depth(y)
+        depth = self.measure_depth(y)
         centre = self.vanish + self.bend * depth * (1 - depth)
         return (x - centre) / (self.width * depth + 1e-3)
 
@@ -99,7 +99,7 @@ class View:
     @property
     def own_lane(self) -> Mask:
         """The pixels of the road on the right of its middle line."""
-        return self.road & (self.course.across(self.x, self.y) > 0)
+        return self.road & (self.course.measure_across(self.x, self.y) > 0)
 
     def fill(self, where: Mask, colour: ArrayLike, *, label_id: int) -> None:
         """Paint a colour, or a grey, and its label."""
@@ -111,7 +111,7 @@ class View:
         """Make pixels lighter or darker; labels stay."""
         self.rgb[np.broadcast_to(where, self.ids.shape)] *= factor
 
-    def box(self, x: float, foot: float, *, half: float, height: float) -> Mask:
+    def find_box(self, x: float, foot: float, *, half: float, height: float) -> Mask:
         """An upright box on the ground at `foot`, a pixel wide and high or more."""
         half, height = max(half, 0.55 * self.pixel), max(height, 1.1 * self.pixel)
         return (abs(self.x - x) <= half) & (self.y <= foot) & (self.y > foot - height)
@@ -164,7 +164,7 @@ def _draw_houses(rng: np.random.Generator, view: View) -> None:
 def _draw_ground(rng: np.random.Generator, view: View, *, lanes: int) -> None:
     """Grass, pavements, the road and its markings, the mouth of a side street, shadows."""
     course = view.course
-    depth, across = course.depth(view.y), course.across(view.x, view.y)
+    depth, across = course.measure_depth(view.y), course.measure_across(view.x, view.y)
     ground = depth > 0
     grey = rng.uniform(0.34, 0.44)
     view.fill(ground & (abs(across) > 1), rng.uniform(0.95, 1.15) * grey + 0.04, label_id=_SIDEWALK)
@@ -209,17 +209,17 @@ def _draw_thing(
     half, height = min(thing.half * scale, room), thing.height * scale
     colour = np.clip(np.array(thing.rgb) + rng.uniform(-0.14, 0.14, 3), 0.02, 0.9)
     if label_id in (_LIGHT, _SIGN):
-        pole = view.box(x, foot, half=0.3 * half, height=height)
+        pole = view.find_box(x, foot, half=0.3 * half, height=height)
         view.fill(pole, rng.uniform(0.3, 0.5), label_id=_POLE)
-        board = view.box(x, foot - 0.72 * height, half=2 * half, height=0.28 * height)
+        board = view.find_box(x, foot - 0.72 * height, half=2 * half, height=0.28 * height)
         view.fill(board, colour, label_id=label_id)
         return
-    view.tint(view.box(x, foot + 0.03, half=1.1 * half, height=0.05), 0.6)
-    body = view.box(x, foot, half=half, height=(1 - thing.top) * height)
+    view.tint(view.find_box(x, foot + 0.03, half=1.1 * half, height=0.05), 0.6)
+    body = view.find_box(x, foot, half=half, height=(1 - thing.top) * height)
     view.fill(body, colour, label_id=label_id)
     if thing.top:
         top = thing.top * height
-        cabin = view.box(x, foot - height + top, half=0.65 * half, height=top)
+        cabin = view.find_box(x, foot - height + top, half=0.65 * half, height=top)
         view.fill(cabin, 0.7 * colour, label_id=label_id)
     if thing.stripes:
         view.tint(body & (np.sin(2 * np.pi * thing.stripes * view.x) > 0.2), 0.55)

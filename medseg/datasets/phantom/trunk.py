@@ -44,16 +44,16 @@ def paint_chest(canvas: Canvas) -> None:
     above = (compute_cavity_level(x, y) > 0) & (z > compute_diaphragm_mm(x, y) + 2)
     canvas.fill(above, _LUNG_HU)
     canvas.fill(above & (np.abs(x + 4) < 26) & (y < 20), FAT_HU)
-    canvas.fill(above & (_HEART.level(x, y, z) > 0), _HEART.hu)
-    canvas.organ(_OESOPHAGUS)
+    canvas.fill(above & (_HEART.measure_level(x, y, z) > 0), _HEART.hu)
+    canvas.paint_organ(_OESOPHAGUS)
 
 
 def paint_spine(canvas: Canvas) -> None:
     """Paint the vertebral bodies with their discs, the canal, the posterior arch and processes."""
     x, y, z = canvas.x, canvas.y, canvas.z
-    body = Organ((0, -43, 0), (23, 18, _INF), 0).level(x, y, z)
-    arch = Organ((0, -68, 0), (18, 16, _INF), 0).level(x, y, z)
-    canal = Organ((0, -67, 0), (10, 9, _INF), 0).level(x, y, z)
+    body = Organ((0, -43, 0), (23, 18, _INF), 0).measure_level(x, y, z)
+    arch = Organ((0, -68, 0), (18, 16, _INF), 0).measure_level(x, y, z)
+    canal = Organ((0, -67, 0), (10, 9, _INF), 0).measure_level(x, y, z)
     height = z / _DISC_PITCH_MM
     from_disc_mm = np.abs(height - np.round(height)) * _DISC_PITCH_MM
     vertebra = from_disc_mm > 4

@@ -119,7 +119,7 @@ class CheckImaged(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         for key in self.key_iterator(data):
-            found = self.findings(data[key])
+            found = self.list_findings(data[key])
             if found.refusals and not self.force:
                 raise ValueError(f"{'; '.join(found.refusals)}: {self._find_remedy()}")
             notes = [f"{FORCED}: {finding}" for finding in found.refusals] + found.warnings
@@ -136,7 +136,7 @@ class CheckImaged(MapTransform):
         trained = read_trained_on(self.weights)
         return trained, trained is not None and trained.is_of(self.weights)
 
-    def findings(self, image: Tensor) -> Findings:
+    def list_findings(self, image: Tensor) -> Findings:
         """What speaks against an image, (C, *spatial)."""
         found = Findings()
         values = convert_to_numpy(image)

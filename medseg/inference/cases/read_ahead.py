@@ -37,7 +37,7 @@ class ReadAhead:
         self._size = 0
         self._begin()
 
-    def next(self) -> Any:
+    def take_next(self) -> Any:
         """The next item, which is not kept here, or what reading it raised."""
         reading = self._reading or self._begin()
         if reading is None:

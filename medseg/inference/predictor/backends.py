@@ -80,12 +80,12 @@ class OpenVino:
             self._compile(given.shape)
         self._filled = given.shape != self.shape
         if self._filled:
-            given = np.concatenate([given, np.zeros_like(given, shape=self._rest(given))])
+            given = np.concatenate([given, np.zeros_like(given, shape=self._find_rest(given))])
         answer = self._request.infer({0: given}, share_inputs=True, share_outputs=True)
         logits = torch.from_numpy(answer[0])[: len(images)]
         return logits.clone().to(images.device)  # the next answer is written to that place
 
-    def _rest(self, given: np.ndarray) -> tuple[int, ...]:
+    def _find_rest(self, given: np.ndarray) -> tuple[int, ...]:
         return (self.shape[0] - len(given), *self.shape[1:])
 
     def _compile(self, shape: tuple[int, ...]) -> None:

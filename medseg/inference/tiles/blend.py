@@ -60,7 +60,7 @@ class Blender:
     def finish(self) -> Tensor:
         """Hand on what is left, and give the canvas's answer."""
         self._pass_on(self.size[self.axis])
-        return self.canvas.result()
+        return self.canvas.get_result()
 
     def _find_rows(self, start: int, stop: int) -> Iterator[tuple[slice, slice]]:
         """The rows of the ring for the planes from `start` to `stop`, and which planes they are."""

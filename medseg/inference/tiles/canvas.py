@@ -29,7 +29,7 @@ class Canvas(Protocol):
     def put(self, box: Box, logits: Tensor) -> None:
         """Take the logits, (B, C, *size of the box), of a box that no other call gives."""
 
-    def result(self) -> Tensor:
+    def get_result(self) -> Tensor:
         """The answer, once every box is there."""
 
 
@@ -57,7 +57,7 @@ class LogitsCanvas:
         place = (slice(None), slice(None), *box)
         self._logits[place] = logits.to(self.device)
 
-    def result(self) -> Tensor:
+    def get_result(self) -> Tensor:
         """The logits of all boxes.
 
         Raises:
@@ -89,7 +89,7 @@ class LabelCanvas:
         for label, each in zip(self._label, logits, strict=True):
             label[0][box] = label_from_logits(each, regions=self.regions)[0].to(label)
 
-    def result(self) -> Tensor:
+    def get_result(self) -> Tensor:
         """The classes of all boxes; 0, the background, where no box lay."""
         return self._label
 
@@ -152,11 +152,11 @@ class ProbabilityFile:
         _release_pages(self._values)
         self.canvas.put(box, logits)
 
-    def result(self) -> Tensor:
+    def get_result(self) -> Tensor:
         """The answer of the other canvas, once all probabilities are on the disk."""
         if self._values is not None:
             self._values.flush()
-        return self.canvas.result()
+        return self.canvas.get_result()
 
 
 @contextmanager

@@ -184,7 +184,7 @@ class Planner:
         trained, rounds = self._list_alternatives(plan, image, network)
         least: list[int] = []
 
-        def first(planners: Sequence[Planner]) -> str | None:
+        def find_first(planners: Sequence[Planner]) -> str | None:
             """The first that fits, in words; None if none does, whose needs `least` then holds."""
             for other in planners:
                 try:
@@ -206,7 +206,7 @@ class Planner:
             return None
 
         for choices in rounds:
-            if named := [text for planners in choices if (text := first(planners))]:
+            if named := [text for planners in choices if (text := find_first(planners))]:
                 return f"pass {', or '.join(named)}"
         more = "raise the limit" if limited else "take a machine with more memory"
         layout = ", with windows as in training," if trained else ""

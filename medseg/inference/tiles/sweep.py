@@ -80,7 +80,7 @@ class Sweep:
         if done == 0 and (self.settings.probabilities or not self.settings.labels):
             first = self.layout.list_windows()[0]
             self._put([(first, fetch(self.image, first, self.layout))], blank=True)
-        return self.canvas.result() if self.blender is None else self.blender.finish()
+        return self.canvas.get_result() if self.blender is None else self.blender.finish()
 
     def _list_windows_to_compute(self) -> Iterator[tuple[int, Window, Tensor]]:
         """The windows to compute, with their number among all windows and their voxels."""

@@ -23,7 +23,7 @@ def test_a_dataset_has_files_or_steps_and_not_both(dataset):
 
 @pytest.mark.parametrize("dataset", CATALOGUE.values(), ids=list(CATALOGUE))
 def test_the_notice_has_title_licence_terms_and_page_in_four_lines(dataset):
-    title, licence, terms, page = dataset.notice().splitlines()
+    title, licence, terms, page = dataset.format_notice().splitlines()
     assert title == dataset.title
     assert licence == f"Licence: {dataset.licence}"
     assert terms == dataset.terms

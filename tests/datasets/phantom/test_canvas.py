@@ -15,11 +15,11 @@ def canvas():
 def test_an_organ_has_level_1_at_its_centre_0_on_its_surface_and_less_outside():
     organ = Organ((1, 2, 3), (2, 4, 8), 50)
     x, y, z = np.array([(1, 2, 3), (3, 2, 3), (1, 6, 3), (1, 2, -5), (5, 2, 3)], np.float32).T
-    np.testing.assert_allclose(organ.level(x, y, z), [1, 0, 0, 0, -1], atol=1e-6)
+    np.testing.assert_allclose(organ.measure_level(x, y, z), [1, 0, 0, 0, -1], atol=1e-6)
 
 
 def test_an_infinite_radius_makes_a_tube(canvas):
-    canvas.organ(Organ((0, 0, 0), (1.5, 1.5, float("inf")), 50))
+    canvas.paint_organ(Organ((0, 0, 0), (1.5, 1.5, float("inf")), 50))
     painted = canvas.hu == 50
     assert painted.sum() == 9 * 11  # the centre, 4 points at 1 mm, 4 at 1.41 mm, in 11 slices
     assert painted[5, 5].all()
@@ -31,9 +31,9 @@ def test_a_canvas_is_air_without_a_label_until_it_is_painted(canvas):
 
 
 def test_an_organ_is_painted_inside_its_surface_and_within_the_mask_alone(canvas):
-    canvas.organ(Organ((0, 0, 0), (1.5, 1.5, 1.5), 50))
+    canvas.paint_organ(Organ((0, 0, 0), (1.5, 1.5, 1.5), 50))
     assert (canvas.hu == 50).sum() == 19  # the centre, 6 points at 1 mm, 12 at 1.41 mm
-    canvas.organ(Organ((0, 0, 0), (1.5, 1.5, 1.5), 60), only=canvas.x > 0)
+    canvas.paint_organ(Organ((0, 0, 0), (1.5, 1.5, 1.5), 60), only=canvas.x > 0)
     assert (canvas.hu == 60).sum() == 5
     assert (canvas.hu == 50).sum() == 14
 
@@ -46,9 +46,9 @@ def test_a_later_shape_covers_the_number_and_the_label_of_an_earlier_one(canvas)
 
 
 def test_the_box_of_two_corners_holds_the_points_between_them_and_no_others(canvas):
-    box = canvas.box(np.array([-1.5, 0, 3]), np.array([1.5, 0, 9]))
+    box = canvas.find_box(np.array([-1.5, 0, 3]), np.array([1.5, 0, 9]))
     assert box == (slice(4, 7), slice(5, 6), slice(8, 11))
-    nothing = canvas.box(np.array([-1.5, 7, 3]), np.array([1.5, 8, 9]))
+    nothing = canvas.find_box(np.array([-1.5, 7, 3]), np.array([1.5, 8, 9]))
     assert canvas.hu[nothing].size == 0
 
 

@@ -152,7 +152,7 @@ def test_an_image_is_compared_with_the_ranges_beside_the_weights(weights):
         affine = np.diag([scale] * 3 + [1.0])
         meta = {"original_affine": affine, "spatial_shape": np.array(SHAPE)}
         image = MetaTensor(torch.from_numpy(hu), affine=torch.from_numpy(affine), meta=meta)
-        found = CheckImaged("image", modality="CT", weights=weights).findings(image)
+        found = CheckImaged("image", modality="CT", weights=weights).list_findings(image)
         assert found.refusals == [SIDE] * refused
 
 
@@ -175,7 +175,7 @@ def test_a_picture_like_no_training_case_is_refused_and_a_fitted_one_is_compared
     for step, fitted, is_refused in ((96, fit, False), (96, None, True), (24, fit, True)):
         image = MetaTensor(torch.from_numpy(picture(512, step)))
         check = CheckImaged("image", modality="picture", weights=weights, fit=fitted)
-        found = check.findings(image)
+        found = check.list_findings(image)
         assert bool(found.refusals) == is_refused
         assert image.shape == (1, 512, 512)
         assert not found.warnings

@@ -34,16 +34,16 @@ def test_the_next_item_is_read_where_there_is_room_for_it_beside_the_last(monkey
     monkeypatch.setattr(read_ahead, "find_available_bytes", lambda: free)
     items = Items()
     reader = ReadAhead(items, 4)
-    assert reader.next()["image"][0] == 0
+    assert reader.take_next()["image"][0] == 0
     reader.read_on(beside=50)
     assert items.begun[1].wait(timeout=30 if ahead else 0.2) == ahead
-    assert reader.next()["image"][0] == 1
+    assert reader.take_next()["image"][0] == 1
     with pytest.raises(ValueError, match="two"):
-        reader.next()
-    assert reader.next()["image"][0] == 3
+        reader.take_next()
+    assert reader.take_next()["image"][0] == 3
     assert items.read == [0, 1, 2, 3]
     with pytest.raises(IndexError, match="all were given"):
-        reader.next()
+        reader.take_next()
 
 
 def test_without_a_thread_to_be_had_items_are_read_all_the_same(monkeypatch):
@@ -53,23 +53,23 @@ def test_without_a_thread_to_be_had_items_are_read_all_the_same(monkeypatch):
 
     monkeypatch.setattr(read_ahead, "Thread", NoThread)
     reader = ReadAhead(Items(), 2)
-    assert reader.next()["image"][0] == 0
+    assert reader.take_next()["image"][0] == 0
     reader.read_on()
-    assert reader.next()["image"][0] == 1
+    assert reader.take_next()["image"][0] == 1
     reader.close()
 
 
 def test_nothing_is_read_unasked_but_the_first_item():
     items = Items()
     reader = ReadAhead(items, 4)
-    reader.next()
+    reader.take_next()
     assert not items.begun[1].wait(timeout=0.2)
-    assert reader.next()["image"][0] == 1
+    assert reader.take_next()["image"][0] == 1
 
 
 def test_no_item_is_kept():
     reader = ReadAhead(Items(), 2)
-    item = reader.next()
+    item = reader.take_next()
     alive = weakref.ref(item["image"])
     del item
     assert alive() is None

@@ -17,7 +17,7 @@ class Recorder:
         self.boxes.append((box[0].start, box[0].stop))
         self.values.append(logits.clone())
 
-    def result(self):
+    def get_result(self):
         return torch.cat(self.values, 2)
 
 

@@ -30,13 +30,13 @@ def test_logits_come_back_from_their_boxes_in_their_type():
     logits = torch.randn(2, 3, 2, 4).to(torch.bfloat16)
     for box in ((slice(0, 2), slice(2, 4)), (slice(0, 2), slice(0, 2))):
         canvas.put(box, logits[(..., *box)])
-    assert canvas.result().dtype == torch.bfloat16
-    assert torch.equal(canvas.result(), logits)
+    assert canvas.get_result().dtype == torch.bfloat16
+    assert torch.equal(canvas.get_result(), logits)
 
 
 def test_logits_without_a_box_have_no_number_of_classes():
     with pytest.raises(ValueError, match="skip excluded every window"):
-        LogitsCanvas((4,), regions=False, device=CPU).result()
+        LogitsCanvas((4,), regions=False, device=CPU).get_result()
 
 
 @pytest.mark.parametrize("regions", [True, False])
@@ -46,8 +46,8 @@ def test_labels_are_kept_alone(regions):
     canvas.put((slice(1, 3),), logits)
     # of regions the last above 0 wins, of classes the largest
     expected = [[[0, 1, 2, 0]], [[0, 2, 0, 0]]] if regions else [[[0, 0, 1, 0]], [[0, 0, 1, 0]]]
-    assert canvas.result().tolist() == expected
-    assert canvas.result().dtype == torch.uint8
+    assert canvas.get_result().tolist() == expected
+    assert canvas.get_result().dtype == torch.uint8
 
 
 def test_a_logit_that_is_no_number_is_refused():
@@ -85,7 +85,7 @@ def test_a_file_has_the_probabilities_and_background_elsewhere(
     logits = torch.randn(1, channels, 2, 2)
     with open_probability_file(path, canvas, size=(3, 2), regions=regions) as file:
         file.put((slice(1, 3), slice(0, 2)), logits)
-        assert torch.equal(file.result(), canvas.result())
+        assert torch.equal(file.get_result(), canvas.get_result())
     written = np.load(path)
     assert written.dtype == np.float16
     assert written.shape == (channels, 3, 2)
@@ -103,7 +103,7 @@ def test_a_file_is_ordered_as_its_boxes_come(tmp_path, axis, fortran):
             box = [slice(0, n) for n in size]
             box[axis] = slice(plane, plane + 1)
             file.put(tuple(box), logits[(slice(None), slice(None), *box)])
-        file.result()
+        file.get_result()
     written = np.load(path, mmap_mode="r")
     assert written.flags.f_contiguous == fortran
     assert np.array_equal(written, logits[0].softmax(0).to(torch.float16).numpy())
