@@ -9,7 +9,7 @@ import numpy as np
 from medseg.base.class_values import Classes
 from medseg.base.text import escape_unprintable
 from medseg.inference.outputs.notes import format_note
-from medseg.inference.preview.overlay import colour_of
+from medseg.inference.preview.overlay import COLOURS, Colours, colour_of
 from medseg.inference.preview.page import (
     GREY,
     LARGE,
@@ -59,10 +59,16 @@ def write_heading(about: About, lines: Iterable[str], width: int) -> Block:
     )
 
 
-def write_legend(entries: Iterable[tuple[int, str]], about: About, width: int) -> Block:
+def write_legend(
+    entries: Iterable[tuple[int, str]],
+    about: About,
+    width: int,
+    *,
+    colours: Colours = COLOURS,
+) -> Block:
     """Each class with its colour, then the notes, and for what the preview may be used."""
     notes = (write_paragraph(format_note(note), width, colour=ORANGE) for note in about.notes)
-    named = [_write_entry(value, text, width) for value, text in entries]
+    named = [_write_entry(colour_of(value, colours), text, width) for value, text in entries]
     return stack(
         [
             flow(named, width, gap=24),
@@ -123,7 +129,7 @@ def _count(label: np.ndarray, classes: Sequence[str] | Classes) -> list[int]:
     return [sum(alone[index - 1] for index in indices) for indices in members(classes)]
 
 
-def _write_entry(value: int, text: str, width: int) -> Block:
-    patch = fill(_PATCH, _PATCH, colour_of(value))
+def _write_entry(colour: tuple[int, int, int], text: str, width: int) -> Block:
+    patch = fill(_PATCH, _PATCH, colour)
     words = write_paragraph(text, width - _PATCH - 6, colour=WHITE)
     return put_beside([patch, words], gap=6, centred=True)

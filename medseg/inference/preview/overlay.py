@@ -1,5 +1,7 @@
 """Overlay: an image with the classes of a label map as outlines over a light tint."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 from scipy import ndimage
@@ -12,16 +14,31 @@ COLOURS = (
 )
 """Colours of the classes, in order; the first five can be told apart by the colour-blind."""
 
+BRIGHT_COLOURS = (
+    *((0, 225, 235), (255, 225, 40), (255, 90, 235), (90, 255, 90), (80, 130, 255)),
+    *COLOURS[5:],
+)
+"""The same on pictures in colour: they are set off from tissue, which is red, brown and violet."""
+
 OUTLINE_PIXELS = 2
 _TINT = 0.15
 
 
-def colour_of(value: int) -> tuple[int, int, int]:
+Colours = Sequence[tuple[int, int, int]]
+
+
+def colour_of(value: int, colours: Colours = COLOURS) -> tuple[int, int, int]:
     """The colour of a class, 1, 2, ...; beyond the last colour they begin again."""
-    return COLOURS[(value - 1) % len(COLOURS)]
+    return colours[(value - 1) % len(colours)]
 
 
-def draw_overlay(shades: np.ndarray, classes: np.ndarray, size: tuple[int, int]) -> Image.Image:
+def draw_overlay(
+    shades: np.ndarray,
+    classes: np.ndarray,
+    size: tuple[int, int],
+    *,
+    colours: Colours = COLOURS,
+) -> Image.Image:
     """An image at another size with its classes on top.
 
     The image is interpolated, the classes are not. Where voxels are smaller than pixels, a pixel
@@ -33,10 +50,12 @@ def draw_overlay(shades: np.ndarray, classes: np.ndarray, size: tuple[int, int])
             outside is clipped.
         classes: (rows, columns), class indices; 0 is background.
         size: (width, height) in pixels.
+        colours: of the classes, in order.
     """
     shown = Image.fromarray((np.clip(shades, 0, 1) * 255).astype(np.uint8))
     picture = np.asarray(shown.resize(size, Image.Resampling.BILINEAR).convert("RGB"))
-    return Image.fromarray(_tint(picture.astype(float), _resize(classes, size)).astype(np.uint8))
+    tinted = _tint(picture.astype(float), _resize(classes, size), colours)
+    return Image.fromarray(tinted.astype(np.uint8))
 
 
 def _resize(classes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -51,11 +70,11 @@ def _resize(classes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return resized
 
 
-def _tint(rgb: np.ndarray, classes: np.ndarray) -> np.ndarray:
+def _tint(rgb: np.ndarray, classes: np.ndarray, colours: Colours) -> np.ndarray:
     for value in np.unique(classes[classes > 0]):
         mask = classes == value
         inner = ndimage.binary_erosion(mask, iterations=OUTLINE_PIXELS)
-        colour = np.array(colour_of(int(value)), dtype=float)
+        colour = np.array(colour_of(int(value), colours), dtype=float)
         rgb[mask] = (1 - _TINT) * rgb[mask] + _TINT * colour
         rgb[mask & ~inner] = colour
     return rgb

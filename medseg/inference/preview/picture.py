@@ -14,7 +14,7 @@ from medseg.inference.preview.caption import (
     write_heading,
     write_legend,
 )
-from medseg.inference.preview.overlay import draw_overlay
+from medseg.inference.preview.overlay import BRIGHT_COLOURS, COLOURS, draw_overlay
 from medseg.inference.preview.page import draw_bar, draw_page, show, stack
 
 PICTURE_HEIGHT, PICTURE_WIDTH = 768, 1024
@@ -56,7 +56,8 @@ def draw_picture(
     scale = min(PICTURE_WIDTH / columns, PICTURE_HEIGHT / rows)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     shades = np.broadcast_to(image, (3, *image.shape[1:]))
-    picture = show(draw_overlay(np.moveaxis(shades, 0, -1), label, size))
+    colours = BRIGHT_COLOURS if len(image) == 3 else COLOURS
+    picture = show(draw_overlay(np.moveaxis(shades, 0, -1), label, size, colours=colours))
     width = max(picture.width, LEAST_WIDTH)
     bar = draw_bar(scale, max(picture.width / 3, scale), "pixels")
     lines = [
@@ -64,5 +65,5 @@ def draw_picture(
         *filter(None, [window]),
     ]
     heading = write_heading(about, lines, width)
-    legend = write_legend(describe_areas(label, classes), about, width)
+    legend = write_legend(describe_areas(label, classes), about, width, colours=colours)
     return draw_page(stack([heading, stack([picture, bar], gap=6), legend], gap=16))

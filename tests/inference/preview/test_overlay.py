@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from medseg.inference.preview.overlay import COLOURS, OUTLINE_PIXELS, colour_of, draw_overlay
+from medseg.inference.preview.overlay import (
+    BRIGHT_COLOURS,
+    COLOURS,
+    OUTLINE_PIXELS,
+    colour_of,
+    draw_overlay,
+)
 
 RED = COLOURS[0]
 
@@ -36,7 +42,8 @@ def test_an_outline_lies_on_the_edges_of_the_voxels_of_its_class():
 
 
 def test_classes_have_colours_of_their_own():
-    assert len(set(COLOURS)) == len(COLOURS) == 20
+    for colours in (COLOURS, BRIGHT_COLOURS):
+        assert len(set(colours)) == len(colours) == 20
     drawn = overlay(box(np.s_[5:15, 10:30]) + box(np.s_[25:35, 10:30], value=2), size=(400, 400))
     for colour, first in ((COLOURS[0], 50), (COLOURS[1], 250)):
         rows = np.nonzero((drawn == colour).all(axis=-1))[0]

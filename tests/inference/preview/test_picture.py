@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from medseg.inference.preview.caption import RESEARCH_USE, About
-from medseg.inference.preview.overlay import COLOURS
+from medseg.inference.preview.overlay import BRIGHT_COLOURS, COLOURS
 from medseg.inference.preview.page import texts_of
 from medseg.inference.preview.picture import PICTURE_HEIGHT, PICTURE_WIDTH, draw_picture
 
@@ -41,10 +41,18 @@ def test_a_picture_of_any_size_fits_the_preview_and_keeps_its_proportions(pages,
 def test_rows_run_down_and_columns_to_the_right(pages):
     label = np.zeros((96, 128))  # shown 8 times as large
     label[10:20, 100:120] = 1
-    shown = np.asarray(drawn(pages, np.zeros((3, 96, 128)), label).content)
+    shown = np.asarray(drawn(pages, np.zeros((1, 96, 128)), label).content)
     rows, columns = np.nonzero((shown == COLOURS[0]).all(axis=-1))
     assert (rows.min(), rows.max()) == (80, 159)
     assert (columns.min(), columns.max()) == (800, 959)
+
+
+@pytest.mark.parametrize(("channels", "colour"), [(1, COLOURS[0]), (3, BRIGHT_COLOURS[0])])
+def test_on_colours_a_class_is_bright_and_the_legend_has_its_colour(pages, channels, colour):
+    shown = drawn(pages, np.zeros((channels, 96, 128)), np.ones((96, 128)))
+    assert shown.content.getpixel((0, 0)) == colour
+    *_, patch = (p.content for p in pages[-1].parts if isinstance(p.content, Image.Image))
+    assert patch.getpixel((0, 0)) == colour
 
 
 def test_colours_are_shown_as_they_are_and_grey_as_grey(pages):

@@ -18,7 +18,7 @@ from PIL import Image
 from scipy import ndimage
 
 from medseg.inference import RestoreLabeld, WriteLabelMapd, WritePicturePreviewd, WritePreviewd
-from medseg.inference.preview.overlay import COLOURS
+from medseg.inference.preview.overlay import BRIGHT_COLOURS
 from medseg.inference.preview.write import measure_limits
 from medseg.ingest import IngestError
 from medseg.ingest.pictures.load import PictureReader
@@ -228,7 +228,7 @@ def test_a_picture_is_shown_in_colour_with_the_class_on_top(tmp_path, pages):
     case["pred"][:, 2:4, 2:4] = 1
     WritePicturePreviewd("pred", tmp_path / "out", classes=["bright"])(case)
     shown = np.asarray(pictures_of(pages[0])[0])
-    assert (shown == COLOURS[0]).all(axis=-1).any()
+    assert (shown == BRIGHT_COLOURS[0]).all(axis=-1).any()
     assert shown[0, 0].tolist() == [0, 0, 255]
     assert Image.open(tmp_path / "out" / "a.png").width > 1024
 
