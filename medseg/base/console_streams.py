@@ -86,6 +86,13 @@ def is_log_lost() -> bool:
     return _NUMBERS["stderr"] in {*_lost, *_closed_at_start}
 
 
+def is_on_terminal() -> bool:
+    """Whether the standard error is a terminal that can show a bar."""
+    if sys.stderr is None or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stderr.isatty()
+
+
 class _Output(io.FileIO):
     """A standard stream that becomes the null device when it cannot be written any more."""
 

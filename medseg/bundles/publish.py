@@ -73,7 +73,7 @@ def _copy(run: Path, bundle: Path) -> Path | None:
 
 
 def publish_if_none(run: Path, bundle: Path) -> None:
-    """Publish a run to a bundle that has no weights; else, and where that fails, say what to do."""
+    """Publish a run to a bundle that has no weights; else, and where that fails, say so."""
     target = bundle / WEIGHTS
     if is_installed(bundle):
         logger.info("the bundle %s is part of the installed medseg and stays as it is", bundle.name)
@@ -95,7 +95,6 @@ def publish_if_none(run: Path, bundle: Path) -> None:
                     )
         except OSError as error:  # the run itself is complete
             logger.warning("%s was not given the weights of this run: %s", bundle, error)
-    logger.info("to segment with this run: medseg segment INPUT -b %s -o masks", run)
 
 
 def find_differences(run: Path, bundle: Path) -> list[str]:

@@ -4,9 +4,7 @@ What is wrong with the command line is said before MONAI and torch are imported,
 seconds, and a folder that cannot be written before any weights are read.
 """
 
-import logging
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,17 +51,17 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     with end_at_once("interrupted before anything was written: run it again"):
         from monai.bundle.scripts import run
 
+        from medseg.engines import keep_log
+
     folders = _find_written_folders(config, workflow, overrides)
     for folder in folders.values():
         check_folder(folder)
     if workflow in _TRAINING and "output_dir" in folders:
         overrides["output_dir"] = str(folders["output_dir"])  # chosen once, by the time of day
-    logging.getLogger("monai.bundle.scripts").setLevel(logging.WARNING)  # no summary of arguments
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"monai\.")  # its notes to its own developers
-        if run_id == WORKFLOWS[workflow][0] and run_id not in config and "run" in config:
-            run_id = "run"  # that of the model zoo
-        run(run_id=run_id, config_file=str(find_config(bundle, workflow)), **for_monai(overrides))
+    keep_log()
+    if run_id == WORKFLOWS[workflow][0] and run_id not in config and "run" in config:
+        run_id = "run"  # that of the model zoo
+    run(run_id=run_id, config_file=str(find_config(bundle, workflow)), **for_monai(overrides))
 
 
 def _check_takes_input(bundle: Path, config: Mapping[str, Any], arguments: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ The format; each training case is in one fold, and `label` is absent where it is
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,26 @@ def select(datalist: Mapping[str, Any], section: str, *, fold: int = 0) -> list[
     if not items:
         raise ValueError(f"{datalist['name']} has no test cases: choose training or validation")
     return [{key: item[key] for key in _SHOWN if key in item} for item in items]
+
+
+def count_cases(
+    read_cases: Callable[..., Sequence[Any]],
+    dataset_dir: str | os.PathLike,
+    section: str,
+    **split: int,
+) -> int:
+    """How many cases a section has; 0 where it has none, or its files are gone.
+
+    Args:
+        read_cases: of a dataset, such as `medseg.datasets.lits.cases`.
+        dataset_dir: as `read_cases` takes it.
+        section: "training", "validation" or "test".
+        split: fold, folds and seed.
+    """
+    try:
+        return len(read_cases(dataset_dir, section, **split))
+    except (ValueError, FileNotFoundError):
+        return 0
 
 
 def check(datalist: Mapping[str, Any]) -> None:

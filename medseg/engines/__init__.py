@@ -1,4 +1,4 @@
-"""Engines: what MONAI lacks to train: best weights, exact resume, checks, a progress bar."""
+"""Engines: what MONAI lacks to train: best weights, exact resume, checks, progress."""
 
 from medseg.engines.batch import check_batch
 from medseg.engines.best_weights import BestWeights
@@ -7,7 +7,8 @@ from medseg.engines.config_in_use import config_as_run, config_in_use
 from medseg.engines.distributed import end_group, start_group, unwrap
 from medseg.engines.foreground import check_foreground
 from medseg.engines.learning_rate import LearningRate, rate_factor
-from medseg.engines.loss import FiniteLoss, MeanLoss, Progress, summarise_step
+from medseg.engines.loss import FiniteLoss, MeanLoss, summarise_step
+from medseg.engines.progress import Progress, keep_log
 from medseg.engines.resume import Resume, check_run
 from medseg.engines.resume_record import run_record
 from medseg.engines.run_folder import choose_run_folder
@@ -30,6 +31,7 @@ __all__ = [
     "config_as_run",
     "config_in_use",
     "end_group",
+    "keep_log",
     "rate_factor",
     "run_record",
     "set_curves_aside",

@@ -97,11 +97,6 @@ class BestWeights:
             self._save()
             self.score, self.epoch, self.misses = score, epoch, 0
             self.scores = {k: float(v) for k, v in evaluator.state.metrics.items()}
-        if idist.get_rank() == 0:
-            shown = ", ".join(f"{k} {v:.4f}" for k, v in evaluator.state.metrics.items())
-            best = f"the best so far: {self.path}" if is_best else f"best in epoch {self.epoch}"
-            logger.info("epoch %d: %s, %s", epoch, shown, best)
-        if is_best:
             return
         if math.isnan(score):
             logger.warning("%s is not a number in epoch %d", name, epoch)

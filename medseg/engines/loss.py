@@ -1,4 +1,4 @@
-"""Loss: average the loss of each step, show it, and end a run where it diverged."""
+"""Loss: average the loss of each step, find it, and end a run where it diverged."""
 
 import math
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
-from ignite.handlers import ProgressBar
 from monai.engines import IterationEvents
 
 
@@ -52,21 +51,13 @@ class FiniteLoss:
 
     def __call__(self, engine: Engine) -> None:
         """Raise ValueError if the loss is not finite."""
-        loss = _loss(engine.state.output)["loss"]
-        if not math.isfinite(loss):
+        loss = find_loss(engine.state.output)
+        if loss is not None and not math.isfinite(loss):
             raise ValueError(
                 f"the loss is {loss} in epoch {engine.state.epoch} (step {engine.state.iteration}):"
                 " training diverged, start a new run with a lower --learning_rate; the best weights"
                 " so far, if any, are kept"
             )
-
-
-class Progress:
-    """Handler of a trainer or an evaluator: a bar for each epoch, with the loss if there is one."""
-
-    def attach(self, engine: Engine) -> None:
-        """Draw the bar on standard error while the engine runs."""
-        ProgressBar(persist=False).attach(engine, output_transform=_loss)
 
 
 def summarise_step(output: Any, *, optimizer: torch.optim.Optimizer) -> dict[str, float]:
@@ -88,9 +79,17 @@ def summarise_step(output: Any, *, optimizer: torch.optim.Optimizer) -> dict[str
     names = (
         ["learning_rate"] if len(rates) == 1 else [f"learning_rate_{n}" for n in range(len(rates))]
     )
-    return {"train_loss": _loss(output)["loss"], **dict(zip(names, rates, strict=True))}
+    loss = find_loss(output)
+    shown = {} if loss is None else {"train_loss": loss}
+    return {**shown, **dict(zip(names, rates, strict=True))}
 
 
-def _loss(output: Any) -> dict[str, float]:
+def find_loss(output: Any) -> float | None:
+    """The loss in the output of a step, decollated or not; None where there is none.
+
+    Example:
+        >>> find_loss([{"loss": 0.5}, {"loss": 0.5}])
+        0.5
+    """
     first = output[0] if isinstance(output, list) else output
-    return {"loss": float(first["loss"])} if "loss" in first else {}
+    return float(first["loss"]) if "loss" in first else None

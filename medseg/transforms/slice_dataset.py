@@ -183,7 +183,7 @@ class _Copies:
         """The copies of all cases; every refused case is named at once."""
         with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
             done = pool.map(self._make_or_explain, cases)
-            copies = list(tqdm(done, "reading volumes", len(cases), leave=False))
+            copies = list(tqdm(done, "reading volumes", len(cases), leave=False, disable=None))
         refused = [reason for reason in copies if isinstance(reason, str)]
         if refused:
             head = f"{len(refused)} of {len(cases)} cases refused, correct them or leave them out: "

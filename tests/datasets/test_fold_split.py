@@ -266,3 +266,13 @@ def test_a_datalist_that_an_editor_marked_as_unicode_is_read(tmp_path):
     path = fold_split.write(fold_split.build("toy", items, folds=2), tmp_path / "list.json")
     path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
     assert fold_split.read(path)["name"] == "toy"
+
+
+def test_the_cases_of_a_section_are_counted_and_a_section_without_cases_has_none():
+    def read_cases(dataset_dir, section, *, fold):
+        if section == "test":
+            raise ValueError("no test cases")
+        return [f"{dataset_dir}{section}{fold}"] * 3
+
+    assert fold_split.count_cases(read_cases, "data", "training", fold=1) == 3
+    assert fold_split.count_cases(read_cases, "data", "test", fold=1) == 0

@@ -58,7 +58,7 @@ class Sweep:
 
         Args:
             cancelled: asked before each batch whether to stop.
-            progress: show a progress bar.
+            progress: show a progress bar, on a terminal.
 
         Raises:
             CancelledError: `cancelled` said so.
@@ -66,7 +66,7 @@ class Sweep:
         """
         count, done = self.layout.count, 0
         wanted = self._list_windows_to_compute()
-        with tqdm(total=count, unit="window", disable=not progress) as bar:
+        with tqdm(total=count, unit="window", disable=None if progress else True) as bar:
             while True:
                 if cancelled is not None and cancelled():
                     raise CancelledError(f"stopped after {done} of {count} windows")

@@ -1,0 +1,174 @@
+"""Tests of medseg.engines.progress.progress: the lines of a run, and when they come."""
+
+import logging
+import re
+from contextlib import redirect_stderr
+
+import pytest
+from engines.progress.terminal import Terminal
+from engines.tiny_run import TinyRun
+from ignite.engine import Events
+
+from medseg.engines import Progress
+from medseg.engines.progress import progress
+from medseg.engines.progress.run_log import RUN_LOG
+
+
+def watch(run, folder, **options):
+    """A run with the handler attached first, as the bundles have it."""
+    shown = Progress(
+        folder,
+        evaluator=run.evaluator,
+        best_weights=run.best,
+        optimizer=run.optimizer,
+        name="tiny",
+        classes=["upper"],
+        **options,
+    )
+    shown.attach(run.trainer)
+    started = run.trainer._event_handlers[Events.STARTED]
+    started.insert(0, started.pop())
+    return run
+
+
+@pytest.fixture
+def lines(caplog):
+    """What the handler has said."""
+    caplog.set_level(logging.INFO, logger=progress.logger.name)
+    return lambda: [r.getMessage() for r in caplog.records if r.name == progress.logger.name]
+
+
+def test_a_run_says_what_it_is_a_line_for_each_epoch_and_how_it_ended(tmp_path, lines):
+    record = {"training": {"a": "", "b": ""}, "validation": {"c": ""}, "images": {}}
+    run = watch(TinyRun(tmp_path, max_epochs=2), tmp_path, record=record, test_cases=3)
+    run.run()
+    first, one, two, last = lines()
+    assert first.startswith("bundle: tiny; device: ")
+    # 1*4*9 + 4 of the first layer, 4 + 4 of the norm, 4 + 1 of the last
+    assert "; network: 53 parameters; cases: 2 training, 1 validation, 3 test; folder: " in first
+    assert one.startswith("epoch 1/2: loss ")
+    assert two.startswith("epoch 2/2: loss ")
+    assert re.search(r"val_dice (\d\.\d{4}) \(upper \1\), learning rate 0.01, ", one)
+    assert last.startswith("done after ")
+    assert f"val_dice {run.best.score:.4f} in epoch {run.best.epoch} of 2" in last
+
+
+def test_the_loss_is_the_mean_over_the_steps_of_the_epoch(tmp_path, lines):
+    run = watch(TinyRun(tmp_path, max_epochs=1), tmp_path)
+    losses = []
+    run.trainer.add_event_handler(
+        Events.ITERATION_COMPLETED, lambda e: losses.append(float(e.state.output[0]["loss"]))
+    )
+    run.run()
+    assert len(losses) == 3
+    assert f"loss {sum(losses) / 3:.4f}," in lines()[1]
+
+
+def test_the_line_of_an_epoch_comes_after_its_validation_and_before_it_is_saved(tmp_path, lines):
+    run = TinyRun(tmp_path, max_epochs=1)
+    watch(run, tmp_path)
+    seen = []
+    save = run.resume.save
+    run.resume.save = lambda engine: seen.append(len(lines())) or save(engine)
+    run.run()
+    assert seen == [2]
+    assert "the best so far" in lines()[1]
+
+
+def test_the_learning_rate_is_that_of_the_last_step(tmp_path, lines):
+    run = watch(TinyRun(tmp_path, max_epochs=1), tmp_path)
+    run.trainer.add_event_handler(
+        Events.ITERATION_STARTED,
+        lambda e: run.optimizer.param_groups[0].update(lr=0.5**e.state.iteration),
+    )
+    run.run()
+    assert "learning rate 0.125," in lines()[1]  # 0.5 ** 3, of three steps
+
+
+def test_an_epoch_without_validation_says_so(tmp_path, lines):
+    run = watch(TinyRun(tmp_path, max_epochs=2), tmp_path)
+    run.trainer.add_event_handler(Events.EPOCH_STARTED(once=2), lambda _: mute(run.trainer))
+    run.run()
+    assert "no validation" not in lines()[1]
+    assert "no validation" in lines()[2]
+
+
+def mute(trainer):
+    """Take the validation away."""
+    kept = [
+        entry
+        for entry in trainer._event_handlers[Events.EPOCH_COMPLETED]
+        if "ValidationHandler" not in repr(entry[0])
+    ]
+    trainer._event_handlers[Events.EPOCH_COMPLETED] = kept
+
+
+def test_the_next_command_is_named_where_the_folder_is_a_bundle(tmp_path, lines):
+    folder = tmp_path / "a run"
+    (folder / "configs").mkdir(parents=True)
+    (folder / "configs/inference.json").write_text("{}")
+    watch(TinyRun(folder, max_epochs=1), folder).run()
+    assert lines()[-1].endswith(f"medseg segment INPUT -b '{folder}' -o masks")
+
+
+def test_without_a_terminal_no_bar_and_no_carriage_return_is_written(tmp_path, capfd):
+    watch(TinyRun(tmp_path, max_epochs=2), tmp_path).run()
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "\r" not in err
+    assert "\x1b" not in err
+
+
+def test_on_a_terminal_each_line_is_shown_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    with redirect_stderr(Terminal()) as terminal:
+        logging.root.addHandler(logging.StreamHandler())
+        logging.root.setLevel(logging.INFO)
+        watch(TinyRun(tmp_path, max_epochs=2), tmp_path).run()
+    shown = terminal.getvalue()
+    assert shown.count("epoch 1/2: loss") == 1
+    assert shown.count("epoch 2/2: loss") == 1
+    assert "training" in shown
+
+
+def test_the_run_log_has_all_lines_whether_they_were_shown_or_not(tmp_path, monkeypatch, lines):
+    monkeypatch.setattr(progress, "is_on_terminal", lambda: True)
+    logging.root.setLevel(logging.INFO)
+    watch(TinyRun(tmp_path, max_epochs=2), tmp_path).run()
+    written = (tmp_path / RUN_LOG).read_text()
+    assert all(line in written for line in lines())
+
+
+def test_an_error_gives_the_terminal_back_and_passes(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "is_on_terminal", lambda: True)
+    closed = []
+    monkeypatch.setattr(progress.LiveDisplay, "close", lambda self: closed.append(self))
+    run = watch(TinyRun(tmp_path, max_epochs=2), tmp_path)
+
+    def diverge(engine):
+        raise ValueError("diverged")
+
+    run.trainer.add_event_handler(Events.EPOCH_STARTED(once=2), diverge)
+    with pytest.raises(ValueError, match="diverged"):
+        run.run()
+    assert len(closed) == 1
+
+
+def test_a_resumed_run_goes_on_with_the_number_of_the_epoch(tmp_path, lines):
+    watch(TinyRun(tmp_path, max_epochs=1), tmp_path).run()
+    watch(TinyRun(tmp_path, max_epochs=2, resume=True), tmp_path).run()
+    numbered = [line.split(":")[0] for line in lines() if line.startswith("epoch")]
+    assert numbered == ["epoch 1/1", "epoch 2/2"]
+
+
+def test_it_does_not_change_what_is_learnt(tmp_path):
+    plain = TinyRun(tmp_path / "plain", max_epochs=2)
+    start = {name: value.clone() for name, value in plain.network.state_dict().items()}
+    watched = TinyRun(tmp_path / "watched", max_epochs=2)
+    watched.network.load_state_dict(start)
+    watch(watched, tmp_path / "watched").run()
+    plain.run()
+    for one, other in zip(
+        plain.network.state_dict().values(), watched.network.state_dict().values(), strict=True
+    ):
+        assert one.equal(other)
