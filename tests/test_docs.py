@@ -13,7 +13,8 @@ import pytest
 import typer.main
 
 from medseg.bundles.build import WORKFLOWS
-from medseg.bundles.overrides import PASSED_ON, check_key, tracking_keys
+from medseg.bundles.overrides import PASSED_ON, check_key
+from medseg.bundles.tracking import tracking_keys
 from medseg.cli.app import app
 from medseg.datasets import lidc
 from medseg.inference.preview import picture, volume

@@ -34,6 +34,7 @@ PAGES = {
     "medseg.base.choices": "docs/how-to/override-a-config.md",
     "medseg.bundles.catalogue": "docs/how-to/choose-a-bundle.md",
     "medseg.bundles.overrides": "docs/how-to/override-a-config.md",
+    "medseg.bundles.tracking": "docs/how-to/override-a-config.md",
     "medseg.bundles.override_values": "docs/how-to/override-a-config.md",
     "medseg.base.path_keys": "docs/how-to/override-a-config.md",
     "medseg.bundles.build": "docs/how-to/override-a-config.md",

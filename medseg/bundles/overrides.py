@@ -7,7 +7,6 @@ a misspelt key is refused at once.
 
 import copy
 import difflib
-import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_te
 from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.bundle import find_config
 from medseg.bundles.override_values import convert_value, parse_value
+from medseg.bundles.tracking import tracking_keys
 
 PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
 """Arguments of `monai.bundle run` itself, which are no keys of a config."""
@@ -166,38 +166,6 @@ def _suggestion(part: str, known: Sequence[str], *, below: Sequence[str]) -> str
         return "its keys stand in that file"
     kind = "key" if near[0] in known else "option"
     return f"did you mean the {kind} --{'#'.join([*below, *near])}?"
-
-
-def tracking_keys(tracking: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The keys that `--tracking` adds to a config.
-
-    Args:
-        tracking: "mlflow", or a file of settings in the form of MONAI's
-            `monai.bundle.utils.DEFAULT_MLFLOW_SETTINGS`.
-        config: the config that is tracked.
-
-    Raises:
-        ValueError: no such settings, none of their engines is in the config, so that nothing would
-            be recorded, or MLflow is not installed.
-    """
-    from monai.bundle import ConfigParser
-    from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
-
-    settings = DEFAULT_EXP_MGMT_SETTINGS.get(str(tracking))
-    if settings is None:
-        if not Path(str(tracking)).is_file():
-            raise ValueError(f"--tracking {tracking} is not a settings file: pass mlflow or a file")
-        settings = ConfigParser.load_config_file(str(tracking))
-    if tracking == "mlflow" and importlib.util.find_spec("mlflow") is None:
-        raise ValueError("--tracking mlflow needs MLflow: pip install 'medseg[tracking]'")
-    keys, engines = settings.get("configs", {}), settings.get("handlers_id", {})
-    parser = ConfigParser(dict(config))
-    if not any(name in keys and engine["id"] in parser for name, engine in engines.items()):
-        raise ValueError(
-            f"--tracking {tracking} names no engine of the config, nothing would be recorded: "
-            "its handlers_id must name one, such as train#trainer"
-        )
-    return {key: value for key, value in keys.items() if key not in engines}
 
 
 def _other_configs(config_file: Path) -> list[Path]:

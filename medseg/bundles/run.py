@@ -14,6 +14,7 @@ from medseg.base.interrupts import end_at_once
 from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.bundle import check_weights_exist, find_config
 from medseg.bundles.overrides import for_monai, read_config, read_overrides
+from medseg.bundles.tracking import allow_mlflow
 
 _TRAINING = ("train", "multi_gpu_train")
 
@@ -42,6 +43,7 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
         >>> run_bundle(Path("bundles/liver"), "train", run_id="training", arguments=["--fold", "1"])
     """
     config = read_config(find_config(bundle, workflow))
+    allow_mlflow(config)
     _check_takes_input(bundle, config, arguments)
     overrides = read_overrides(bundle, workflow, arguments)
     _check_stated(overrides)

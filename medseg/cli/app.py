@@ -7,12 +7,13 @@ import re
 import sys
 from collections.abc import Callable
 from inspect import cleandoc
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+import medseg
 from medseg.base.console_streams import (
     OutputError,
     go_on_without_readers,
@@ -23,7 +24,8 @@ from medseg.base.text import escape_unprintable, log_printable_text
 from medseg.cli.bundles import bundles_app
 from medseg.cli.data_verbs import download, inspect, phantom, prepare
 from medseg.cli.errors import DONE, SOME_FAILED
-from medseg.cli.output import say_where_possible
+from medseg.cli.output import say, say_where_possible
+from medseg.cli.start_up import put_off_mlflow
 from medseg.cli.usage import BAD_ARGUMENTS, PlainCommand, PlainGroup
 from medseg.cli.workflow_verbs import evaluate, export, prune, segment, train
 
@@ -38,6 +40,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": sorted(_HELP)},
 )
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        require_output()
+        say(f"medseg {medseg.__version__}")
+        raise typer.Exit(DONE)
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Answer what concerns no verb; typer calls it before each of them."""
 
 
 def doctor() -> None:
@@ -62,16 +83,21 @@ _OVERRIDES: dict[str, Any] = {
     "options_metavar": "[OPTIONS] [--KEY VALUE]...",
 }
 _TAKE_OVERRIDES = {"train", "evaluate", "segment", "prune", "export", "prepare"}
-_VERBS: tuple[Callable[..., None], ...] = (
-    *(phantom, train, evaluate, segment, prune),
-    *(export, prepare, download, inspect, doctor),
-)
-for _verb in _VERBS:
-    _lines = cleandoc(_verb.__doc__ or "")
-    _help = re.sub(r"(?<!\n)\n(?!\n)", " ", _lines)  # a paragraph fills the width of the terminal
-    _more = _OVERRIDES if _verb.__name__ in _TAKE_OVERRIDES else {}
-    app.command(cls=PlainCommand, help=_help, **_more)(_verb)
-app.add_typer(bundles_app, name="bundles")
+_VERBS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Data": (phantom, download, prepare),
+    "Train": (train, evaluate, prune),
+    "Use": (segment, export),
+    "Look": (inspect, doctor),
+}
+"""The verbs by what a person wants to do, in the order of the help."""
+
+for _panel, _verbs in _VERBS.items():
+    for _verb in _verbs:
+        _lines = cleandoc(_verb.__doc__ or "")
+        _help = re.sub(r"(?<!\n)\n(?!\n)", " ", _lines)  # a paragraph fills the terminal's width
+        _more = _OVERRIDES if _verb.__name__ in _TAKE_OVERRIDES else {}
+        app.command(cls=PlainCommand, help=_help, rich_help_panel=_panel, **_more)(_verb)
+app.add_typer(bundles_app, name="bundles", rich_help_panel="Look")
 
 
 def main() -> None:
@@ -79,6 +105,7 @@ def main() -> None:
     remember_interrupts()
     go_on_without_readers()
     log_printable_text()
+    put_off_mlflow(sys.argv)
     try:
         if not _HELP.isdisjoint(sys.argv):
             require_output()

@@ -1,6 +1,7 @@
 """CLI usage: a faulty command line is one plain line on the standard error, with exit status 2."""
 
 import difflib
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,15 @@ BAD_ARGUMENTS, INTERRUPTED = 2, STATUS
 
 UsageError: Any = typer.BadParameter.__base__
 """Of the click that this typer uses: newer ones bring their own."""
+
+_OTHER_NAMES = {
+    **dict.fromkeys(("predict", "infer", "inference", "seg", "run"), "segment"),
+    **dict.fromkeys(("fit", "learn"), "train"),
+    **dict.fromkeys(("eval", "test", "score", "validate"), "evaluate"),
+    **dict.fromkeys(("convert", "preprocess"), "prepare"),
+    **dict.fromkeys(("models", "list", "info"), "bundles"),
+}
+"""What other programs call a verb, and its name here."""
 
 _WORDS = "medseg.words"
 _NEAR = 0.75  # share of letters in common, from which an option counts as misspelt
@@ -125,6 +135,8 @@ def _explain(error: Any, words: Sequence[str], *, verb: str) -> str:
         )
     if type(error) is typer.BadParameter and error.param is None:
         return str(error.message)  # one of ours, which says it all
+    if verb == "medseg" and (meant := _find_other_name(error)):
+        return f"no such command '{meant[0]}': did you mean '{meant[1]}'?"
     text = error.format_message().rstrip(".")
     text = text[:1].lower() + text[1:]
     return (
@@ -132,6 +144,14 @@ def _explain(error: Any, words: Sequence[str], *, verb: str) -> str:
         if text.endswith("?")
         else f"{text}: {_point_to_help(verb)}"
     )
+
+
+def _find_other_name(error: Any) -> tuple[str, str] | None:
+    """A verb that is called otherwise here, as it was typed and as it is called."""
+    found = re.match(r"No such command '(\w+)'", error.format_message())
+    if found is None or found[1] not in _OTHER_NAMES:
+        return None
+    return found[1], _OTHER_NAMES[found[1]]
 
 
 def _point_to_help(verb: str) -> str:

@@ -1,12 +1,11 @@
 """Tests of medseg.bundles.overrides: they are read as in a config file; unknown ones are
 refused."""
 
-import importlib.util
 import json
 
 import pytest
 
-from medseg.bundles.overrides import check_key, parse_overrides, read_overrides, tracking_keys
+from medseg.bundles.overrides import check_key, parse_overrides, read_overrides
 
 CONFIG = {
     "max_epochs": 100,
@@ -136,38 +135,6 @@ def test_a_config_that_is_no_json_object_is_refused(tmp_path, text, told):
     (tmp_path / "train.json").write_text(text)
     with pytest.raises(ValueError, match=rf"train\.json {told}.*: run `medseg bundles build`$"):
         read_overrides(tmp_path, "train", [])
-
-
-def test_mlflow_that_is_not_installed_is_told(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"needs MLflow: pip install 'medseg\[tracking\]'"):
-        tracking_keys("mlflow", CONFIG)
-
-
-def test_tracking_that_is_no_file_is_refused():
-    with pytest.raises(ValueError, match="--tracking mlfow is not a settings file"):
-        tracking_keys("mlfow", CONFIG)
-
-
-def test_a_settings_file_gives_its_keys(tmp_path):
-    engine = {"id": "train#trainer", "handlers": "train#handlers"}
-    settings = {"handlers_id": {"trainer": engine}, "configs": {"trainer": {}, "uri": "x"}}
-    (tmp_path / "track.json").write_text(json.dumps(settings))
-    assert tracking_keys(str(tmp_path / "track.json"), CONFIG) == {"uri": "x"}
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"handlers_id": {"trainer": {"id": "trainer"}}, "configs": {"trainer": {}}},
-        {"handlers_id": {"trainer": {"id": "train#trainer"}}, "configs": {}},
-    ],
-)
-def test_tracking_that_would_record_nothing_is_refused(tmp_path, settings):
-    (tmp_path / "track.json").write_text(json.dumps(settings))
-    with pytest.raises(ValueError, match="nothing would be recorded"):
-        tracking_keys(str(tmp_path / "track.json"), CONFIG)
 
 
 @pytest.mark.parametrize("arguments", [["--force"], ["--force", "True"], ["--force=true"]])

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from importlib.metadata import version
 
 import pytest
 import typer
@@ -91,13 +92,27 @@ def test_no_verb_shows_the_help():
     assert "Usage: medseg" in " ".join(run_medseg().output.split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "-h"], ["bundles", "check", "-h"]])
+def test_the_help_groups_the_verbs_by_what_a_person_wants():
+    shown = run_medseg("--help").output
+    places = [shown.index(f" {name} ─") for name in ("Options", "Data", "Train", "Use", "Look")]
+    assert places == sorted(places)
+    grouped = [verb.__name__ for verbs in app._VERBS.values() for verb in verbs]
+    verbs = [path[0] for path in VERBS if path[0] != "bundles"]
+    assert sorted(grouped) == sorted(verbs)
+
+
+def test_the_version_is_that_of_the_package():
+    ended = run_medseg("--version")
+    assert (ended.exit_code, ended.output) == (0, f"medseg {version('medseg')}\n")
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version", "train -h", "bundles check -h"])
 def test_help_imports_nothing_heavy(arguments):
     code = f"""
 import sys
 from medseg import cli
 try:
-    sys.argv = ["medseg", *{arguments}]
+    sys.argv = ["medseg", *{arguments.split()}]
     cli.main()
 except SystemExit as end:
     assert end.code == 0, end.code
