@@ -167,9 +167,10 @@ def read_config(workflow: str, bundle: str = "liver") -> dict:
 
 
 def options() -> set[str]:
-    """Long options of every verb, without the dashes."""
-    verbs = typer.main.get_command(app).commands
-    commands = [*verbs.values(), *verbs["bundles"].commands.values()]
+    """Long options of the command and of every verb, without the dashes."""
+    group = typer.main.get_command(app)
+    verbs = group.commands
+    commands = [group, *verbs.values(), *verbs["bundles"].commands.values()]
     named = [option for command in commands for p in command.params for option in p.opts]
     return {option[2:] for option in named if option.startswith("--")} | {"help"}
 
