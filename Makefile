@@ -4,7 +4,10 @@ EXTRAS ?= dev
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: help demo test test-long test-slow lint docs bundles drawings venv clean
+CORE := tests/test_geometry.py tests/test_labels.py $(addprefix tests/,base cli metrics losses transforms) \
+	$(addprefix tests/ingest/,volumes dicom/rules dicom/header)
+
+.PHONY: help demo test test-core test-long test-slow lint docs bundles drawings venv clean
 help:             ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
 
@@ -21,6 +24,9 @@ demo: venv        ## synthetic CT -> train -> segment a DICOM study -> evaluate 
 
 test: venv        ## the test suite, two files at a time, the longest first
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart 0
+
+test-core: venv   ## the tests that need no extra but `test`, 2 minutes
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart 0 $(CORE)
 
 test-long: venv   ## the tests that take seconds each, and those with OpenVINO
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart 0 -m "long and not slow and not gpu"
