@@ -13,7 +13,9 @@ from typing import Any
 from medseg.base.arguments import is_finite_number, is_integer
 from medseg.base.class_values import check_classes, check_values
 
-_EXPRESSIONS = ("$", "@", "%")
+EXPRESSION_MARKS = ("$", "@", "%")
+"""How a config value begins that MONAI works out: an expression, a reference or a macro."""
+
 _LARGEST = 2**31 - 1  # of what counts or measures something
 _MOST_CHANNELS = 2**16  # of a level; a convolution between two such levels has 154 GB of weights
 LR_SCHEDULES = ("constant", "polynomial", "cosine", "one_cycle")
@@ -222,7 +224,7 @@ def _is_expression(value: Any) -> bool:
         return any(map(_is_expression, value.values()))
     if isinstance(value, Sequence) and not isinstance(value, str):
         return any(map(_is_expression, value))
-    return isinstance(value, str) and value.startswith(_EXPRESSIONS)
+    return isinstance(value, str) and value.startswith(EXPRESSION_MARKS)
 
 
 def _find_contradictions(plain: Mapping[str, Any]) -> Iterator[str]:

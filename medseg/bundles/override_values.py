@@ -13,7 +13,7 @@ from typing import Any
 
 from fire.parser import DefaultParseValue
 
-from medseg.base.choices import RULES
+from medseg.base.choices import EXPRESSION_MARKS, RULES
 
 DEEPEST = 20
 """How many lists and dictionaries may lie in each other; a config has four."""
@@ -26,7 +26,7 @@ _NOTHING_TOO = (
     *("patience", "ignore", "tile_halo", "flips", "norm", "act"),
     *("preview_percentiles", "preview_window"),
 )
-_EXPRESSIONS = ("$", "@", "%")
+
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _ODD_NUMBER = re.compile(
     r"(?<![^\s\[({,:=])[+-]?(0[xXoObB][\w]+|[0-9]+(_[0-9]+)+(\.[0-9_]*)?)(?![^\s\])},:])"
@@ -90,7 +90,7 @@ def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
         1
     """
     (origin, default), name = _find_default(key, config), key.split("#")[-1]
-    if default is None or (isinstance(value, str) and value.startswith(_EXPRESSIONS)):
+    if default is None or (isinstance(value, str) and value.startswith(EXPRESSION_MARKS)):
         return value
     if isinstance(value, float) and isinstance(default, int) and value.is_integer():
         value = int(value)
@@ -149,7 +149,7 @@ def _find_default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
             break
         key = value[1:].replace("::", "#")
     is_made = isinstance(value, Mapping) and "_target_" in value
-    is_worked_out = isinstance(value, str) and value.startswith(_EXPRESSIONS)
+    is_worked_out = isinstance(value, str) and value.startswith(EXPRESSION_MARKS)
     is_unknown = is_made or is_worked_out or type(value) not in (*_KINDS, str)
     return key, None if is_unknown else value
 
