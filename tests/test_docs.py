@@ -24,7 +24,7 @@ from medseg.networks import NestedUNet
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = sorted(
     [
-        *(REPOSITORY / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+        *(REPOSITORY / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "AGENTS")),
         *(page for folder in ("docs", "bundles") for page in (REPOSITORY / folder).rglob("*.md")),
     ]
 )

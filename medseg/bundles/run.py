@@ -19,7 +19,9 @@ from medseg.bundles.tracking import allow_mlflow
 _TRAINING = ("train", "multi_gpu_train")
 
 
-def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[str] = ()) -> None:
+def run_bundle(
+    bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[str] = ()
+) -> Path | None:
     """Run a workflow of a bundle.
 
     Args:
@@ -30,6 +32,9 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
         arguments: overrides, see `medseg.bundles.overrides.parse_overrides`; those of `PASSED_ON`
             go to MONAI as they are, and with `--tracking mlflow` so do the keys of its settings,
             such as `--experiment_name liver`.
+
+    Returns:
+        The folder of the outputs; None where the config has no key `output_dir`.
 
     Raises:
         FileNotFoundError: there is no such bundle, or no such `input`.
@@ -64,6 +69,7 @@ def run_bundle(bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[
     if run_id == WORKFLOWS[workflow][0] and run_id not in config and "run" in config:
         run_id = "run"  # that of the model zoo
     run(run_id=run_id, config_file=str(find_config(bundle, workflow)), **for_monai(overrides))
+    return folders.get("output_dir")
 
 
 def _check_takes_input(bundle: Path, config: Mapping[str, Any], arguments: Sequence[str]) -> None:

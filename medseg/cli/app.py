@@ -6,6 +6,7 @@ Every verb imports what it needs when it runs, so that `medseg --help` answers a
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from inspect import cleandoc
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from medseg.base.text import escape_unprintable, log_printable_text
 from medseg.cli.bundles import bundles_app
 from medseg.cli.data_verbs import download, inspect, phantom, prepare
 from medseg.cli.errors import DONE, SOME_FAILED
+from medseg.cli.json_output import Json, say_json
 from medseg.cli.output import say, say_where_possible
 from medseg.cli.start_up import put_off_mlflow
 from medseg.cli.usage import BAD_ARGUMENTS, PlainCommand, PlainGroup
@@ -61,7 +63,7 @@ def start(
     """Answer what concerns no verb; typer calls it before each of them."""
 
 
-def doctor() -> None:
+def doctor(json: Json = False) -> None:
     """Show what this machine has: versions, devices, memory, decoders, one line each.
 
     Example: [cyan]medseg doctor[/]
@@ -71,11 +73,15 @@ def doctor() -> None:
     require_output()
     console = Console(emoji=False)
     lines = list(check_machine())
+    sound = all(finding.ok for finding in lines)
+    if json:
+        say_json({"ok": sound, "findings": [asdict(finding) for finding in lines]})
+        raise typer.Exit(DONE if sound else SOME_FAILED)
     for finding in lines:
         mark = "[green]ok[/]  " if finding.ok else "[red]bad[/] "
         shown = escape(escape_unprintable(finding.text))
         console.print(f"{mark} {finding.topic:<22} {shown}", soft_wrap=True, highlight=False)
-    raise typer.Exit(DONE if all(finding.ok for finding in lines) else SOME_FAILED)
+    raise typer.Exit(DONE if sound else SOME_FAILED)
 
 
 _OVERRIDES: dict[str, Any] = {

@@ -14,6 +14,7 @@ from rich.console import Console
 from medseg.base.console_streams import require_output
 from medseg.base.pages import find_page
 from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
+from medseg.cli.json_output import Json, say_error_as_json, say_json
 from medseg.cli.numbers import WholeOption
 from medseg.cli.output import say, say_lines
 from medseg.cli.paths import PathArgument, PathOption, refuse_override
@@ -90,6 +91,7 @@ def prepare(
     name: Annotated[str, _NAME],
     source: Annotated[Path, PathOption("--source", "-s", help="Published folder or archive.")],
     out: Annotated[Path, PathOption("--out", "-o", help="Folder to write into.")],
+    json: Json = False,
 ) -> None:
     """Check a published dataset, convert it for its bundle, and split its patients into folds.
 
@@ -105,12 +107,16 @@ def prepare(
     headers that are ambiguous.
     """
     refuse_override(name, "NAME")
-    with one_line_errors(_GO_ON):
+    with one_line_errors(_GO_ON, also=say_error_as_json(json)):
         from medseg.bundles.overrides import parse_overrides
         from medseg.datasets.prepare import prepare as convert
 
         outcome = convert(name, source, out, options=parse_overrides(context.args))
-        say_lines(outcome.text)
+        if json:
+            folder = str(out.absolute())
+            say_json({"folder": folder, "complete": outcome.is_complete, "text": outcome.text})
+        else:
+            say_lines(outcome.text)
         raise typer.Exit(DONE if outcome.is_complete else SOME_FAILED)
 
 

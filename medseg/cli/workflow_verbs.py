@@ -3,7 +3,9 @@
 What a verb needs is imported when it runs, so that `medseg --help` answers at once.
 """
 
+import sys
 from collections.abc import Iterable
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ import typer
 
 from medseg.base.console_streams import require_log
 from medseg.cli.errors import one_line_errors
+from medseg.cli.json_output import Json, say_error_as_json, say_json
 from medseg.cli.numbers import NumberOption, WholeOption
 from medseg.cli.output import say
 from medseg.cli.paths import PathOption, PathTextArgument, refuse_override
@@ -29,7 +32,7 @@ Bundle = Annotated[
 _LIVER = Path("liver")
 
 
-def train(context: typer.Context, bundle: Bundle = _LIVER) -> None:
+def train(context: typer.Context, bundle: Bundle = _LIVER, json: Json = False) -> None:
     """Train a bundle. [cyan]--key value[/] overrides any key of its train.json.
 
     Example: [cyan]medseg train -b liver --max_epochs 20 --learning_rate 1e-4[/]
@@ -38,17 +41,17 @@ def train(context: typer.Context, bundle: Bundle = _LIVER) -> None:
 
     To resume an interrupted run: [cyan]medseg train -b liver --resume True[/]
     """
-    _run(bundle, "train", "training", context.args)
+    _run(bundle, "train", "training", context.args, json=json)
 
 
-def evaluate(context: typer.Context, bundle: Bundle = _LIVER) -> None:
+def evaluate(context: typer.Context, bundle: Bundle = _LIVER, json: Json = False) -> None:
     """Score a bundle's weights on labelled cases: a table with a row per case, and a summary.
 
     [cyan]--key value[/] overrides any key of the bundle's evaluate.json.
 
     Example: [cyan]medseg evaluate -b liver --section validation --output_dir runs/liver[/]
     """
-    _run(bundle, "evaluate", "evaluating", context.args)
+    _run(bundle, "evaluate", "evaluating", context.args, json=json)
 
 
 def segment(
@@ -68,6 +71,7 @@ def segment(
             help="Print each case's window layout and memory estimate, without segmenting.",
         ),
     ] = False,
+    json: Json = False,
 ) -> None:
     """Segment images: write a label map on the source grid and a PNG preview for each case.
 
@@ -83,7 +87,10 @@ def segment(
     fixed = [f"--input={source}", f"--output_dir={out}"]  # so, even where a name starts with --
     if plan and not any(word.partition("=")[0] == "--existing" for word in context.args):
         fixed += ["--existing", "None"]  # a plan writes nothing, so that nothing is in its way
-    _run(bundle, "inference", _PLANNING if plan else "inference", [*fixed, *context.args])
+    if plan and json:
+        raise typer.BadParameter("--plan prints lines of the log: leave out --json")
+    run_id = _PLANNING if plan else "inference"
+    _run(bundle, "inference", run_id, [*fixed, *context.args], json=json, out=out)
 
 
 def prune(
@@ -99,6 +106,7 @@ def prune(
     ] = None,
     tolerance: Annotated[float, NumberOption(help="Points of IoU that may be lost.")] = 0.6,
     repeats: Annotated[int, WholeOption(help="How often each level is timed.")] = 20,
+    json: Json = False,
 ) -> None:
     """Score and time each level of a bundle, and write the smallest that is accurate enough.
 
@@ -106,19 +114,24 @@ def prune(
 
     Example: [cyan]medseg prune -b liver --tolerance 1.0 -o bundles/liver_small[/]
     """
-    with one_line_errors():
+    with one_line_errors(also=say_error_as_json(json)):
         root = _refuse_early(bundle, "evaluate", context.args, folders=[out, report])
+        from medseg.bundles.catalogue.describe import describe
         from medseg.bundles.choose_level import prune_bundle
 
-        made = prune_bundle(
-            root,
-            out=out,
-            report_dir=report,
-            tolerance=tolerance,
-            repeats=repeats,
-            arguments=context.args,
-        )
-        say(f"pruned bundle: {made}")
+        with redirect_stdout(sys.stderr) if json else nullcontext():
+            made = prune_bundle(
+                root,
+                out=out,
+                report_dir=report,
+                tolerance=tolerance,
+                repeats=repeats,
+                arguments=context.args,
+            )
+        if json:
+            say_json(describe(made))
+        else:
+            say(f"pruned bundle: {made}")
 
 
 def export(
@@ -144,15 +157,30 @@ def export(
         say(f"exported network: {made}")
 
 
-def _run(bundle: Path, workflow: str, run_id: str, arguments: list[str]) -> None:
+def _run(
+    bundle: Path,
+    workflow: str,
+    run_id: str,
+    arguments: list[str],
+    *,
+    json: bool,
+    out: Path | None = None,
+) -> None:
     """Run a workflow of a bundle exactly as `python -m monai.bundle run` does."""
     if run_id == _PLANNING:
         require_log()
-    with one_line_errors(_AFTER_INTERRUPT.get(workflow, "run it again")):
+    remedy = _AFTER_INTERRUPT.get(workflow, "run it again")
+    with one_line_errors(remedy, also=say_error_as_json(json)):
         from medseg.bundles.catalogue.locate import locate
         from medseg.bundles.run import run_bundle
+        from medseg.cli.run_document import list_changes, make_run_document
 
-        run_bundle(locate(bundle), workflow, run_id=run_id, arguments=arguments)
+        root = locate(bundle)
+        before = list_changes(out) if json and out else {}
+        with redirect_stdout(sys.stderr) if json else nullcontext():
+            made = run_bundle(root, workflow, run_id=run_id, arguments=arguments)
+        if json:
+            say_json(make_run_document(workflow, made, before))
     if run_id == _PLANNING:
         require_log()
 

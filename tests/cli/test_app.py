@@ -195,3 +195,8 @@ def test_doctor_fails_where_something_required_is_bad(monkeypatch, ok, status):
         ["ok", "python", "3.11"],
         ["ok" if ok else "bad", "torch", "2.13"],
     ]
+    ended = run_medseg("doctor", "--json")
+    assert ended.exit_code == status
+    document = json.loads(ended.output)
+    assert document["ok"] is ok
+    assert document["findings"][1] == {"ok": ok, "topic": "torch", "text": "2.13"}

@@ -1,5 +1,6 @@
 """Tests of medseg.cli.data_verbs: phantom, download, prepare and inspect."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from medseg.cli import app, data_verbs
 from medseg.cli.usage import BAD_ARGUMENTS
 from medseg.datasets.download import catalogue
 from medseg.datasets.download import fetch as fetching
+from medseg.datasets.prepare import Outcome
 
 NOTICE = "Licence: CC BY-SA 4.0"
 
@@ -182,3 +184,16 @@ def test_an_unknown_dataset_is_refused_in_one_line(tmp_path):
 def test_the_name_and_the_folder_are_needed():
     assert _download().exit_code == BAD_ARGUMENTS
     assert _download("hippocampus").exit_code == BAD_ARGUMENTS
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_what_was_prepared_is_also_json(monkeypatch, tmp_path, is_complete):
+    made = Outcome("2 cases\n1 left out", is_complete)
+    monkeypatch.setattr("medseg.datasets.prepare.prepare", lambda *_, **__: made)
+    ended = run_medseg("prepare", "nuclei", "-s", tmp_path, "-o", tmp_path / "out", "--json")
+    assert ended.exit_code == (0 if is_complete else 1)
+    assert json.loads(ended.stdout) == {
+        "folder": str(tmp_path / "out"),
+        "complete": is_complete,
+        "text": "2 cases\n1 left out",
+    }

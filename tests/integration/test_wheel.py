@@ -107,9 +107,10 @@ def test_an_installed_medseg_lists_its_bundles_anywhere(run, repository):
 def test_a_bundle_that_came_with_medseg_segments_by_its_name(run, site):
     before = _list_files(site)
     image = next((run.work / "data" / "hippocampus" / "imagesTs").glob("*.nii.gz"))
-    run.medseg("segment", image, "-b", "hippocampus", "-o", "masks", "--force")
-    mask = nib.load(next((run.work / "masks").glob("*.nii.gz")))
-    assert mask.shape == nib.load(image).shape
+    ended = run.medseg("segment", image, "-b", "hippocampus", "-o", "masks", "--force", "--json")
+    document = json.loads(ended.stdout)
+    [mask] = [file for file in document["files"] if file.endswith(".nii.gz")]
+    assert nib.load(Path(document["folder"]) / mask).shape == nib.load(image).shape
     assert _list_files(site) == before
 
 

@@ -1,0 +1,71 @@
+"""Tests of medseg.cli.run_document: what a workflow made, for a program."""
+
+import json
+
+import pytest
+from cli.commands import run_medseg
+from monai.bundle import scripts
+
+from medseg.cli.run_document import make_run_document
+
+
+@pytest.fixture
+def writing(monkeypatch, here, calls):
+    """MONAI's run, which writes some text to a file of the output folder and to its log."""
+    from pathlib import Path
+
+    def write(file, text):
+        def run(**arguments):
+            folder = Path(arguments["output_dir"])
+            folder.mkdir(exist_ok=True, parents=True)
+            (folder / file).write_text(text)
+            print("a line of progress")
+
+        monkeypatch.setattr(scripts, "run", run)
+
+    return write
+
+
+def test_an_evaluation_prints_its_summary_and_nothing_else(writing, tmp_path):
+    writing("metrics_summary.json", '{"classes": {"liver": {}}}')
+    ended = run_medseg("evaluate", "--json", f"--output_dir={tmp_path / 'scores'}")
+    assert ended.exit_code == 0
+    assert json.loads(ended.stdout) == {
+        "folder": str(tmp_path / "scores"),
+        "scores": {"classes": {"liver": {}}},
+    }
+    assert "a line of progress" in ended.stderr
+
+
+def test_a_training_prints_its_record(writing, tmp_path):
+    writing("run.json", '{"epochs": 2}')
+    ended = run_medseg("train", "--output_dir", tmp_path / "first", "--json")
+    assert json.loads(ended.stdout) == {"folder": str(tmp_path / "first"), "run": {"epochs": 2}}
+
+
+def test_segmenting_names_the_files_that_it_wrote(writing, tmp_path):
+    (tmp_path / "of_yesterday.nii.gz").touch()
+    writing("a.nii.gz", "")
+    ended = run_medseg("segment", "README.md", "-o", tmp_path, "--json")
+    assert json.loads(ended.stdout) == {"folder": str(tmp_path), "files": ["a.nii.gz"]}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("segment", "missing.nii.gz", "-o", "masks"),
+        ("train", "--max_epoch", "3"),
+        ("evaluate", "-b", "nowhere"),
+        ("prune", "-b", "nowhere"),
+        ("segment", "README.md"),
+        ("segment", "README.md", "-o", "masks", "--plan"),
+    ],
+)
+def test_a_fault_is_a_document_too(here, words):
+    ended = run_medseg(*words, "--json")
+    assert ended.exit_code == 2
+    assert json.loads(ended.stdout)["error"] in ended.stderr
+
+
+def test_a_bundle_that_has_no_folder_of_outputs_names_none():
+    assert make_run_document("train", None, {}) == {"folder": None}
