@@ -1,4 +1,4 @@
-"""Bundles that have `configs/` alone: of the model zoo, and unpacked or checked out without links."""
+"""Bundles with `configs/` alone: of the model zoo, and unpacked or checked out without links."""
 
 import json
 import shutil
