@@ -5,6 +5,7 @@ from medseg.losses.guided import GuidedLoss
 from medseg.losses.head_weights import make_head_weights
 from medseg.losses.hybrid import HybridLoss
 from medseg.losses.learned_weights import LearnedWeightsLoss
+from medseg.losses.lowest import find_lowest_value
 from medseg.losses.weighted_target import WeightedTargetLoss
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "LearnedWeightsLoss",
     "WeightedTargetLoss",
     "deep_supervision",
+    "find_lowest_value",
     "make_head_weights",
 ]

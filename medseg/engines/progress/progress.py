@@ -18,6 +18,8 @@ from medseg.engines.best_weights import BestWeights
 from medseg.engines.distributed import unwrap
 from medseg.engines.loss import find_loss
 from medseg.engines.progress.class_scores import find_class_scores
+from medseg.engines.progress.figure import FIGURE, can_draw, draw_progress
+from medseg.engines.progress.history import History, name_class
 from medseg.engines.progress.lines import (
     Epoch,
     format_count,
@@ -27,6 +29,7 @@ from medseg.engines.progress.lines import (
 )
 from medseg.engines.progress.live import LiveDisplay
 from medseg.engines.progress.run_log import RunLog
+from medseg.losses import find_lowest_value
 from medseg.networks.device import find_device_name
 
 logger = logging.getLogger(__package__)
@@ -39,8 +42,9 @@ class Progress:
     """Trainer handler that says what a run is, one line for each epoch, and how it ended.
 
     On a terminal a bar below these lines follows the steps; elsewhere there is none, and the lines
-    are part of the log. All that is logged is in the run's `run.log` as well. Attach it in the
-    first process of a run alone.
+    are part of the log. In the run's folder, `run.log` has all that is logged, `epochs.csv` a row
+    for each epoch (see `History`), and `progress.png` their curves. A resumed run goes on with all
+    three. Attach it in the first process of a run alone.
 
     Args:
         output_dir: folder of the run.
@@ -51,9 +55,11 @@ class Progress:
         classes: names of the classes, in the order of the channels that the key metric scores.
         record: what the run is made of, see `run_record`; it knows the cases.
         test_cases: number of the cases that are kept for a test.
+        loss: of the training; its least value is drawn beside its curve.
 
     Raises:
-        OSError: when the trainer starts, if `run.log` cannot be written.
+        OSError: when the trainer starts, or after an epoch, if a file cannot be written.
+        ValueError: at the first epoch of a resumed run, if its `epochs.csv` is damaged.
 
     Example:
         >>> Progress("runs/liver/1", evaluator=evaluator, best_weights=best, optimizer=optimizer,
@@ -71,6 +77,7 @@ class Progress:
         classes: Sequence[str] = (),
         record: Mapping[str, Any] | None = None,
         test_cases: int | None = None,
+        loss: torch.nn.Module | None = None,
     ) -> None:
         self.folder = Path(output_dir)
         self.evaluator = evaluator
@@ -82,6 +89,8 @@ class Progress:
         self.cases = {key: len(record[key]) for key in sections if record and key in record}
         if test_cases is not None:
             self.cases["test"] = test_cases
+        self.history = History(output_dir)
+        self._lowest = None if loss is None else find_lowest_value(loss)
         self._log = RunLog(output_dir)
         self._display: LiveDisplay | None = None
         self._losses: list[float] = []
@@ -114,10 +123,14 @@ class Progress:
         if is_on_terminal():
             self._display = LiveDisplay(logger.name)
             self._display.open(facts)
+        if not can_draw():
+            logger.info("no %s is drawn without Matplotlib: install medseg[report]", FIGURE)
         logger.info("%s", format_facts(facts))
 
     def begin_epoch(self, engine: Engine) -> None:
         """Begin with no loss and no score."""
+        if not self._epochs_timed:
+            self.history.begin(engine.state.epoch)
         self._epoch_begun = time.monotonic()
         self._losses, self._scores, self._class_scores = [], {}, {}
         if self._display is not None:
@@ -152,6 +165,9 @@ class Progress:
         epoch = self._summarise(engine)
         is_best = epoch.best_epoch == epoch.number
         self._say(format_epoch(epoch), style="green" if is_best else "")
+        self.history.add(epoch)
+        if can_draw():
+            self._draw(epoch)
 
     def end(self, engine: Engine) -> None:
         """Say how the run ended, and what to do next."""
@@ -171,6 +187,17 @@ class Progress:
         """Give the terminal back before the error is shown."""
         self._close()
         raise error
+
+    def _draw(self, epoch: Epoch) -> None:
+        single = len(self.classes) == 1
+        classes = {} if single else {name: name_class(epoch.key, name) for name in self.classes}
+        draw_progress(
+            self.history,
+            self.folder / FIGURE,
+            title=f"{self.name}, {self.folder.name}: {epoch.number} of {epoch.of} epochs",
+            scores={epoch.key: epoch.key, **classes},
+            lowest=self._lowest,
+        )
 
     def _say(self, line: str, *, style: str = "") -> None:
         logger.info("%s", line)

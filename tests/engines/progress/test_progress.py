@@ -172,3 +172,32 @@ def test_it_does_not_change_what_is_learnt(tmp_path):
         plain.network.state_dict().values(), watched.network.state_dict().values(), strict=True
     ):
         assert one.equal(other)
+
+
+def test_the_table_and_the_picture_of_a_resumed_run_have_all_its_epochs(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        progress, "draw_progress", lambda history, path, **_: drawn.append(sorted(history.rows))
+    )
+    watch(TinyRun(tmp_path, max_epochs=2), tmp_path).run()
+    first = (tmp_path / "epochs.csv").read_text().splitlines()
+    watch(TinyRun(tmp_path, max_epochs=3, resume=True), tmp_path).run()
+    whole = (tmp_path / "epochs.csv").read_text().splitlines()
+    assert whole[:3] == first
+    assert whole[3].startswith("3,")
+    assert drawn == [[1], [1, 2], [1, 2, 3]]
+
+
+def test_a_run_that_is_complete_and_resumed_keeps_its_table(tmp_path):
+    watch(TinyRun(tmp_path, max_epochs=2), tmp_path).run()
+    before = (tmp_path / "epochs.csv").read_bytes()
+    watch(TinyRun(tmp_path, max_epochs=2, resume=True), tmp_path).run()
+    assert (tmp_path / "epochs.csv").read_bytes() == before
+
+
+def test_without_matplotlib_a_run_says_so_and_goes_on(tmp_path, lines, monkeypatch):
+    monkeypatch.setattr(progress, "can_draw", lambda: False)
+    watch(TinyRun(tmp_path, max_epochs=1), tmp_path).run()
+    assert lines()[0] == "no progress.png is drawn without Matplotlib: install medseg[report]"
+    assert not (tmp_path / "progress.png").exists()
+    assert (tmp_path / "epochs.csv").exists()
