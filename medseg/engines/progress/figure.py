@@ -55,7 +55,9 @@ def draw_progress(
         _draw_scores(score, history, scores)
         _draw_line(rate, history, "learning_rate", "learning rate in the last step")
         _draw_line(seconds, history, "seconds", "time in s, with the validation")
-        seconds.set_ylim(bottom=0)
+        for axes in (rate, seconds):
+            axes.margins(y=0.1)
+            axes.set_ylim(bottom=0)
         for axes in (loss, score, rate, seconds):
             axes.set_xlabel("epoch")
             axes.grid(alpha=0.3)
@@ -97,7 +99,7 @@ def _draw_scores(axes: "Axes", history: History, scores: Mapping[str, str]) -> N
     if all(0 <= score <= 1 for score in drawn if math.isfinite(score)):
         axes.set_ylim(0, 1.02)
     if scores:
-        axes.legend(loc="lower right", fontsize=8)
+        axes.legend(loc="best", fontsize=8)
 
 
 def _protect(text: str) -> str:
