@@ -238,8 +238,9 @@ def test_a_workflow_checks_each_of_its_choices_before_anything_is_read(name, wor
     ]
     assert set(plain) - {"_generated_", "choices"} <= set(config["choices"])
     assert all(value == f"@{key}" for key, value in config["choices"].items())
-    errors, paths, choices = config["initialize"][:3]
+    errors, log, paths, choices = config["initialize"][:4]
     assert "one_line_errors()" in errors
+    assert log == "$medseg.engines.keep_log()"
     assert "check_paths(" in paths
     assert choices == "$medseg.base.choices.check_choices(@choices)"
 
