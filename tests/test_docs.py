@@ -102,6 +102,7 @@ def test_the_stage_table_names_every_class_of_the_liver_configs():
         targets = re.findall(r'"_target_": "([\w.]+)"', json.dumps(read_config(workflow)))
         around = {
             "CaseMetrics",
+            "MeanCaseDice",
             "RecordRun",
             "VolumeReader",
             "SameGridd",

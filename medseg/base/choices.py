@@ -185,11 +185,13 @@ RULES: Mapping[str, Rule] = {
         "a whole number, a list of such numbers, or null",
         lambda value: value in (None, [], ()) or _LABELS.holds(value),
     ),
+    "cache": Rule("memory, disk or none", lambda value: value in ("memory", "disk", "none")),
     "spacing_mm": _make_list_rule("numbers above 0", _POSITIVE.holds),
     "label_values": Rule("a list of whole numbers, each once", _are_labels),
     **dict.fromkeys(("resume", "deep_supervision", "mixed_precision", "class_guide"), _SWITCH),
     **dict.fromkeys(("checkpointing", "pad_input", "colour", "whole_images"), _SWITCH),
     **dict.fromkeys(("score_lesions", "save_probabilities", "resample", "force"), _SWITCH),
+    "other_settings": _SWITCH,
 }
 """Key of a config -> what its value has to be, whatever the bundle."""
 

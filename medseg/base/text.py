@@ -6,7 +6,7 @@ What files and headers say is shown in a form that no terminal, log or spreadshe
 import copy
 import logging
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,25 @@ def shorten_list(names: Sequence[str]) -> str:
     """
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def name_cases(cases: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The cases, each with a name under "case": its own, or that of the file of its image.
+
+    Example:
+        >>> name_cases([{"image": "data/a.nii.gz"}, {"image": "b.png", "case": "7"}])
+        [{'image': 'data/a.nii.gz', 'case': 'a'}, {'image': 'b.png', 'case': '7'}]
+    """
+    return [
+        case if "case" in case else {**case, "case": _name_of(case)} for case in map(dict, cases)
+    ]
+
+
+def _name_of(case: Mapping[str, Any]) -> str:
+    """The name of a case's image, or of the first of several, without its suffix."""
+    image = case.get("image", "")
+    path = Path(str(image[0] if isinstance(image, (list, tuple)) and image else image))
+    return path.stem if path.suffix != ".gz" else Path(path.stem).stem
 
 
 class LeftOut:

@@ -7,6 +7,7 @@ which lag behind their layers.
 """
 
 import filecmp
+import inspect
 import json
 import os
 import re
@@ -39,7 +40,8 @@ _GENERATED = "built from {layers} by `medseg bundles build`: edit those, not thi
 def find(name: str, *, run: str | None = None) -> str:
     """The root folder of bundle `name`, seen from the working directory.
 
-    It is the working directory itself, or the bundle in `bundles/` below it, or directly below it.
+    It is the working directory itself, or the bundle in `bundles/` below it, or directly below it;
+    else the folder of the config that runs, as where a program runs a bundle from anywhere.
 
     Args:
         name: of the bundle.
@@ -56,11 +58,28 @@ def find(name: str, *, run: str | None = None) -> str:
             and (root / "configs" / "metadata.json").is_file()
         ):
             return "." if root == here else str(root.relative_to(here))
+    if running := _find_running_bundle():
+        return str(running)
     what = f"bundle {name!r}" if run is None else f"run {run!r} of bundle {name!r}"
     raise FileNotFoundError(
         f"{what} is neither {here} nor {here / above / folder}: run from the folder that holds "
         f"{above.parts[0]}/, or pass --bundle_root"
     )
+
+
+def _find_running_bundle() -> Path | None:
+    """The folder of the bundle whose config MONAI's `ConfigWorkflow` is evaluating, if any.
+
+    An expression of a config is not told where its file is, but the workflow that runs it knows.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        root = getattr(frame.f_locals.get("self"), "config_root_path", None)
+        if isinstance(root, Path):
+            root = root.parent if root.name == "configs" else root
+            return root if (root / "configs" / "metadata.json").is_file() else None
+        frame = frame.f_back
+    return None
 
 
 def list_names(bundles_dir: str | Path = "bundles") -> list[str]:
@@ -153,6 +172,7 @@ def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
     layers, configs = Path(bundles_dir) / "layers", Path(bundles_dir) / name / "configs"
     task = json.loads((layers / "tasks" / f"{name}.json").read_text())
     files = {configs / "logging.conf": (layers / "logging.conf").read_text()}
+    built: dict[Path, dict[str, Any]] = {}
     for workflow, stack in _layers_of_workflows(task["_layers_"]).items():
         sources = [*(f"{layer}.json" for layer in stack), f"tasks/{name}.json"]
         config = _merge([layers / source for source in sources])
@@ -160,9 +180,11 @@ def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
         if CHOICES in find_references(config):
             config[CHOICES] = {key: f"@{key}" for key in list_choices(config)}
         note = _GENERATED.format(layers=", ".join(f"layers/{source}" for source in sources))
-        files[configs / f"{workflow}.json"] = format_config(
-            {"_generated_": note, **_put_choices_first(config)}
-        )
+        built[configs / f"{workflow}.json"] = {"_generated_": note, **_put_choices_first(config)}
+    # one list for all, since of several files that run together the last one's list counts
+    imports = sorted({line for config in built.values() for line in config["imports"]})
+    for path, config in built.items():
+        files[path] = format_config({**config, "imports": imports})
     return files
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,19 @@ def refuse_existing(out: Path) -> None:
         raise FileExistsError(
             f"{out.absolute()} exists: remove it, or name another folder for the bundle"
         )
+
+
+def name_values(classes: Iterable[str]) -> dict[str, str]:
+    """The values of a label map with their names, as `channel_def` of the metadata has them.
+
+    A network with one class or with regions has no channel for the background, but its label map
+    has: 0. Viewers take the values of a label map from `channel_def`.
+
+    Example:
+        >>> name_values(["liver", "tumour"])
+        {'0': 'background', '1': 'liver', '2': 'tumour'}
+    """
+    return {str(value): name for value, name in enumerate(["background", *classes])}
 
 
 def is_run(folder: Path) -> bool:

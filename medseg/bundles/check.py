@@ -27,6 +27,7 @@ from medseg.bundles.bundle import (
     find_bundle,
     first_line,
     is_run,
+    name_values,
 )
 from medseg.bundles.check_network import (
     find_inference_property_faults,
@@ -35,7 +36,7 @@ from medseg.bundles.check_network import (
     find_trained_on_faults,
     find_weight_faults,
 )
-from medseg.transforms import activation
+from medseg.transforms import logit_channels
 
 SCHEMA = Path(__file__).parent / "schema" / "meta_schema_20240725.json"
 
@@ -148,17 +149,18 @@ def _find_metadata_faults(bundle: Bundle) -> Iterator[str]:
 
 
 def _find_class_faults(bundle: Bundle) -> Iterator[str]:
-    """A class or region has a sigmoid channel; several have softmax channels behind background."""
+    """The metadata name the values of the label map, and count the channels of the network."""
     metadata, gathered = bundle.json(METADATA), bundle.json(INFERENCE).get("classes", {})
     classes = list(gathered)
-    behind = classes and activation(gathered) == "softmax"
-    channels = ["background", *classes] if behind else classes
     pred = metadata.get("network_data_format", {}).get("outputs", {}).get("pred", {})
-    expected = {str(index): label for index, label in enumerate(channels)}
-    number, declared = pred.get("num_channels"), pred.get("channel_def")
-    if declared != expected or number != len(expected):
-        rule = f"the task's classes make {len(expected)} {expected}"
-        yield f"{METADATA}: pred has {number} channels {declared}, {rule}: write those"
+    expected, declared = name_values(classes), pred.get("channel_def")
+    if declared != expected:
+        rule = f"the label map has the values {expected}"
+        yield f"{METADATA}: channel_def of pred is {declared}, {rule}: write those"
+    number = pred.get("num_channels")
+    if classes and number != logit_channels(gathered):
+        rule = f"the task's classes make {logit_channels(gathered)}"
+        yield f"{METADATA}: pred has {number} channels, {rule}: write that"
     for index, label in enumerate(classes, start=1):
         if f"{index} {label}" not in metadata.get("pred_classes", ""):
             yield f"{METADATA}: pred_classes does not say '{index} {label}': write it there"

@@ -58,8 +58,6 @@ def _stand_in_data(config: dict[str, Any]) -> dict[str, Any]:
         key: {"_target_": "Dataset", "data": [{}], "transform": parser[key].get("transform")}
         for key in datasets
     }
-    if "cases" in config.get("train", {}):
-        stand_in["train#cases"] = []
     return {**stand_in, "record": "$None"} if "record" in config else stand_in
 
 

@@ -12,8 +12,8 @@ from monai.bundle import ConfigParser
 from medseg.base.files import whole
 from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.bundles import build
-from medseg.bundles.bundle import METADATA
-from medseg.transforms import activation
+from medseg.bundles.bundle import METADATA, name_values
+from medseg.transforms import logit_channels
 
 _FIRST = "0.1.0"
 _CARD = "docs/README.md"
@@ -90,16 +90,14 @@ def _describe(
     classes, train = parsers["inference"].get("classes"), parsers["train"]
     if not isinstance(classes, Mapping):
         return metadata  # an expression, which only the workflow works out
-    names = list(classes)
-    channels = ["background", *names] if activation(classes) == "softmax" else names
     network = metadata["network_data_format"]
     pred, image = network["outputs"]["pred"], network["inputs"]["image"]
-    if pred["channel_def"] != {str(i): name for i, name in enumerate(channels)}:
-        pred["num_channels"] = len(channels)
-        pred["channel_def"] = {str(i): name for i, name in enumerate(channels)}
+    if pred["channel_def"] != name_values(classes):
+        pred["channel_def"] = name_values(classes)
         metadata["pred_classes"] = ", ".join(
-            f"{value} {name}" for value, name in enumerate(["background", *names])
+            f"{value} {name}" for value, name in pred["channel_def"].items()
         )
+    pred["num_channels"] = logit_channels(classes)
     if isinstance(count := train.get("in_channels"), int) and count != image["num_channels"]:
         image["num_channels"] = count
         image["channel_def"] = {str(i): f"image {i}" for i in range(count)}

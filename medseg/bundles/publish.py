@@ -72,22 +72,29 @@ def _copy(run: Path, bundle: Path) -> Path | None:
     return kept
 
 
-def publish_if_none(run: Path, bundle: Path) -> None:
-    """Publish a run to a bundle that has no weights; else, and where that fails, say so."""
+def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
+    """Publish a run to a bundle that has no weights; else, and where that fails, say so.
+
+    Args:
+        run: folder of the run.
+        bundle: folder of the bundle.
+        replace: publish it also where there are weights, which are kept under a dated name.
+    """
     target = bundle / WEIGHTS
     if is_installed(bundle):
         logger.info("the bundle %s is part of the installed medseg and stays as it is", bundle.name)
     elif (run / WEIGHTS).is_file() and run.resolve() != bundle.resolve():
         try:
             _hold(target)
-            if os.path.lexists(target):
+            if os.path.lexists(target) and not replace:
                 logger.info(
                     "%s keeps its earlier weights; to replace them: medseg bundles publish %s %s",
                     *(bundle, run, bundle),
                 )
             else:
-                _copy(run, bundle)
-                logger.info("%s had no weights: it has those of this run now", bundle)
+                kept = _copy(run, bundle)
+                before = f"its earlier weights are now {kept}" if kept else "it had none"
+                logger.info("%s has the weights of this run; %s", bundle, before)
                 if differences := find_differences(run, bundle):
                     logger.warning(
                         "they need the settings of this run (%s): name the run instead, -b %s",

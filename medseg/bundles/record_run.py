@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 PLACES = ("bundle_root", "output_dir", "resume_file", "weights", "resume")
 """Keys that a run's own configs take from its bundle: they say where the run itself was written."""
 
-_MACHINE = ("device", "backend", "num_workers", "cache_dir", "checkpointing")
+_MACHINE = ("device", "backend", "num_workers", "cache", "cache_dir", "checkpointing")
 """Keys that say how the training ran on its machine; segmenting with its weights asks anew."""
 
 _PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite")
@@ -51,7 +51,8 @@ class RecordRun:
     As the training starts it writes the configs as they run, the evaluation and the inference with
     the same classes, window, sizes and network, and the metadata. After each epoch it brings
     `run.json` up to date. When the training is done, the bundle that was trained gets the weights
-    if it has none.
+    if it has none, or if the cases were given as a list: a program that does so, as MONAI Label
+    does, goes on with the bundle and expects its weights to be the new ones.
 
     Attach it after the handler of the best weights.
 
@@ -131,7 +132,7 @@ class RecordRun:
             with whole(own) as partial:
                 shutil.copyfile(self.best_weights.path, partial)
             copy_trained_on(self.best_weights.path, own)
-        publish_if_none(self.folder, self.bundle)
+        publish_if_none(self.folder, self.bundle, replace=_is_given_cases(self.config))
 
     def _describe(self, engine: Engine) -> dict[str, Any]:
         choices = {key: self.config.get(key) for key in ("name", "seed", "fold", "folds")}
@@ -237,6 +238,12 @@ def _choose_shared(
 
 def _find_run(run: Path) -> str:
     return f"$medseg.bundles.find(@name, run={escape_for_monai(run.resolve().name)[1:]})"
+
+
+def _is_given_cases(config: Mapping[str, Any]) -> bool:
+    """Whether the training cases are a list, and not what a bundle reads from its dataset."""
+    train = config.get("train", {})
+    return isinstance(train.get("dataset", {}).get("data"), (list, tuple))
 
 
 def _is_json(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from medseg.engines.batch import check_batch
 from medseg.engines.best_weights import BestWeights
 from medseg.engines.claim import claim_folder, claim_weights, set_curves_aside
-from medseg.engines.config_in_use import config_as_run, config_in_use
+from medseg.engines.config_in_use import config_as_run, config_in_use, use_handler
 from medseg.engines.distributed import end_group, start_group, unwrap
 from medseg.engines.foreground import check_foreground
 from medseg.engines.learning_rate import LearningRate, rate_factor
@@ -38,4 +38,5 @@ __all__ = [
     "start_group",
     "summarise_step",
     "unwrap",
+    "use_handler",
 ]

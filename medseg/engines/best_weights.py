@@ -86,6 +86,7 @@ class BestWeights:
         engine.add_event_handler(Events.STARTED, lambda: claim_weights(self.path))
         self.evaluator.add_event_handler(Events.COMPLETED, self, engine)
         engine.add_event_handler(Events.EPOCH_STARTED, self.stop_if_out_of_patience)
+        engine.add_event_handler(Events.COMPLETED, self.validate_if_never)
         engine.add_event_handler(Events.COMPLETED, self.check_kept)
 
     def __call__(self, evaluator: Engine, trainer: Engine) -> None:
@@ -108,6 +109,11 @@ class BestWeights:
         if self.patience is not None and self.misses >= self.patience:
             logger.info("no better than %.4f (epoch %d): stopping", self.score, self.epoch)
             trainer.terminate()
+
+    def validate_if_never(self, trainer: Engine) -> None:
+        """Validate once at the end of a run that was too short for its first validation."""
+        if self.score == -math.inf and self.misses == 0 and trainer.state.iteration:
+            self.evaluator.run(trainer.state.epoch)
 
     def check_kept(self, trainer: Engine) -> None:
         """Refuse to end well without any weights; warn where they are in another place.

@@ -63,6 +63,19 @@ def config_as_run() -> dict[str, Any]:
     return {key: copy_plain(value) for key, value in config.items() if key != "_meta_"}
 
 
+def use_handler(handler: Any) -> Any:
+    """The handler itself: for a list of handlers, one that stands elsewhere in the config.
+
+    Other components refer to such a handler by its own id, wherever it is in the list. MONAI reads
+    `_target_` of each entry of the list, so a plain reference there would not do.
+
+    Example:
+        >>> use_handler("a handler")
+        'a handler'
+    """
+    return handler
+
+
 def copy_plain(value: Any) -> Any:
     """A copy of the lists and dictionaries of a config; other objects stay as they are."""
     if isinstance(value, Mapping):

@@ -12,7 +12,7 @@ from medseg.base.path_keys import NESTED_PATH_KEYS
 MAY_CHANGE = (
     *("max_epochs", "patience", "val_interval", "resume"),
     *("num_workers", "device", "backend", "mixed_precision", "checkpointing"),
-    *("output_dir", "resume_file", "weights", "cache_dir", "bundle_root"),
+    *("output_dir", "resume_file", "weights", "cache", "cache_dir", "bundle_root"),
     *("dataset_dir", "encoder_weights"),
 )
 """Choices that a resumed run may change: how long, on which machine and where. `dataset_dir` is one
@@ -45,7 +45,7 @@ _MACHINE = (
 """Settings inside a component that change how fast it works and how much memory it takes."""
 
 _HOW_LONG = (
-    *("train#trainer#max_epochs", "train#handlers#BestWeights#patience"),
+    *("train#trainer#max_epochs", "best_weights#patience"),
     *("train#handlers#ValidationHandler#interval", "train#handlers#Resume#resume"),
 )
 
@@ -103,12 +103,19 @@ def handlers(listed: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     """
     seen: Counter[str] = Counter()
     for handler in listed:
-        name = str(handler.get("_target_")) if isinstance(handler, Mapping) else str(handler)
-        name = name.rpartition(".")[2]
+        name = _name_of(handler)
         if name in WATCH or (isinstance(handler, Mapping) and handler.get("_disabled_") is True):
             continue
         seen[name] += 1
         yield name if seen[name] == 1 else f"{name} {seen[name]}", handler
+
+
+def _name_of(handler: Any) -> str:
+    """The class of a handler, or the id of one that stands elsewhere in the config."""
+    if not isinstance(handler, Mapping):
+        return str(handler).rpartition(".")[2]
+    target = str(handler.get("_target_")).rpartition(".")[2]
+    return str(handler.get("handler")) if target == "use_handler" else target
 
 
 def _is_free(text: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import ignite.distributed as idist
 
 import medseg
+from medseg.base.text import name_cases
 from medseg.engines.may_change import (
     ABSENT,
     HANDLERS,
@@ -67,6 +68,7 @@ def run_record(
         >>> run_record({"fold": 0, "max_epochs": 9}, training=[], validation=[])["choices"]
         {'fold': 0}
     """
+    training, validation = name_cases(training), name_cases(validation)
     kept = {key: value for key, value in choices.items() if key not in free_choices(choices)}
     settings = {
         key: value

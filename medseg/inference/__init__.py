@@ -12,6 +12,7 @@ from medseg.inference.outputs.label_map import WriteLabelMapd
 from medseg.inference.outputs.picture import WritePictureLabeld
 from medseg.inference.outputs.probabilities import ProbabilityFiles
 from medseg.inference.outputs.restore import RestoreLabeld
+from medseg.inference.outputs.write import WriteOutputs
 from medseg.inference.predictor.precision import MixedPrecisionInferer
 from medseg.inference.predictor.predictor import Predictor, PredictorInferer
 from medseg.inference.preview.write import WritePicturePreviewd, WritePreviewd
@@ -30,6 +31,7 @@ __all__ = [
     "RestoreLabeld",
     "WriteInstancesd",
     "WriteLabelMapd",
+    "WriteOutputs",
     "WritePictureLabeld",
     "WritePicturePreviewd",
     "WritePreviewd",

@@ -1,6 +1,6 @@
 """Metrics: scores per case, object, lesion and set, in physical units, as tables."""
 
-from medseg.metrics.case_metrics import CaseMetrics
+from medseg.metrics.case_metrics import CaseMetrics, MeanCaseDice
 from medseg.metrics.confusion import ConfusionMatrix
 from medseg.metrics.lesions import Lesion, find_lesions, score_lesions
 from medseg.metrics.objects import ObjectMatches, match_objects
@@ -10,6 +10,7 @@ __all__ = [
     "CaseMetrics",
     "ConfusionMatrix",
     "Lesion",
+    "MeanCaseDice",
     "ObjectMatches",
     "find_lesions",
     "match_objects",

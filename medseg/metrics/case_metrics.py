@@ -7,11 +7,13 @@ import math
 import os
 import statistics
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
+from ignite.metrics import Metric
 from monai.engines.utils import IterationEvents
 
 from medseg.base.files import set_aside, whole
@@ -92,15 +94,28 @@ class CaseMetrics:
         )
         self.output_dir = Path(output_dir)
         self.group = group
+        self._make_set = partial(
+            WholeSet, classes, thresholds=thresholds, members=self.scorer.members
+        )
+        self._is_written = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew, as before the first case."""
         self.rows: list[dict[str, Any]] = []
         self.lesion_rows: list[dict[str, Any]] = []
-        self.whole_set = WholeSet(classes, thresholds=thresholds, members=self.scorer.members)
+        self.whole_set = self._make_set()
         self.failures: dict[str, str] = {}
-        self._is_written = False
 
     def attach(self, engine: Engine) -> None:
         """Score after the post-processing, which runs when the model is done."""
+        engine.add_event_handler(Events.STARTED, self.begin)
         engine.add_event_handler(IterationEvents.MODEL_COMPLETED, self)
+
+    def begin(self, engine: Engine) -> None:
+        """Forget the cases of an earlier run, unless each case is a run, as in `run_cases`."""
+        if not getattr(engine, "runs_single_cases", False):
+            self.forget()
 
     def __call__(self, engine: Engine) -> None:
         """Add the rows of each case of the batch, and write."""
@@ -202,3 +217,33 @@ def _compute_statistics(values: Sequence[float]) -> dict[str, float | int | None
 
 def _format_value(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
+
+
+class MeanCaseDice(Metric):
+    """Key metric of an evaluator: the mean Dice of the cases that a `CaseMetrics` handler scored.
+
+    It is the mean over classes of the mean over cases, as in the summary; a class without a score
+    is left out, and without any score it is not a number.
+
+    Args:
+        scores: the handler, attached to the same evaluator.
+
+    Example:
+        >>> MeanCaseDice(scores).attach(evaluator, "mean_dice")  # doctest: +SKIP
+    """
+
+    def __init__(self, scores: CaseMetrics) -> None:
+        super().__init__()
+        self.scores = scores
+
+    def reset(self) -> None:
+        """Nothing: the handler keeps the scores."""
+
+    def update(self, output: Any) -> None:
+        """Nothing: the handler has scored the case."""
+
+    def compute(self) -> float:
+        """The mean so far."""
+        found = self.scores.summary()["classes"].values()
+        means = [each["dice"]["mean"] for each in found if each["dice"]["n"]]
+        return statistics.fmean(means) if means else math.nan

@@ -16,9 +16,11 @@ from medseg.transforms.crop_centres import CropCentresd
 from medseg.transforms.elastic_grid import RandElasticGrid, RandElasticGridd
 from medseg.transforms.ignored_voxels import DropIgnoredd, ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
+from medseg.transforms.loaded_dataset import LoadedDataset
 from medseg.transforms.regions import RegionMasksd, members
 from medseg.transforms.separate_objects import SeparateObjectsd
 from medseg.transforms.slice_dataset import SliceDataset
+from medseg.transforms.spacing import ResampleSpacingd
 from medseg.transforms.stored_dataset import StoredDataset
 from medseg.transforms.window import window
 
@@ -33,11 +35,13 @@ __all__ = [
     "LabelFromLogitsd",
     "LabelInstances",
     "LabelInstancesd",
+    "LoadedDataset",
     "MergeLabels",
     "MergeLabelsd",
     "RandElasticGrid",
     "RandElasticGridd",
     "RegionMasksd",
+    "ResampleSpacingd",
     "SeparateObjectsd",
     "SliceDataset",
     "StoredDataset",

@@ -29,6 +29,7 @@ from tqdm import tqdm
 from medseg.base.errors import explain_disk_fault, find_root_cause
 from medseg.base.files import whole
 from medseg.base.scratch import collect
+from medseg.base.text import name_cases
 from medseg.transforms.cache_key import compute_fingerprint, describe
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,8 @@ class SliceDataset(Dataset):
     share the folder. Copies that no run uses any more are left there: delete the folder at will.
 
     Args:
-        data: cases, dictionaries that hold file names under `keys`, and a `case` name.
+        data: cases, dictionaries that hold file names under `keys`; one without a name under
+            "case" is named after its image.
         load: deterministic transform of a case to (C, I, J, K) volumes under `keys`, all of one
             spatial shape. It runs in several threads.
         transform: applied to each slice (windowing, augmentation).
@@ -95,7 +97,7 @@ class SliceDataset(Dataset):
         self.keys = tuple(keys)
         collect(cache_dir)
         copies = _Copies(load, describe(load), Path(cache_dir), self.keys)
-        self.volumes = copies.make_all(data, threads=num_workers)
+        self.volumes = copies.make_all(name_cases(data), threads=num_workers)
         self.index = [
             (v, k)
             for v, volume in enumerate(self.volumes)

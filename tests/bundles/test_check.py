@@ -136,13 +136,22 @@ def test_another_name_of_a_tensor_is_found(folder, direction, name):
     [
         lambda pred: pred["channel_def"].update({"0": "lung"}),
         lambda pred: pred["channel_def"].update({"1": "tumour"}),
+        lambda pred: pred.update(channel_def={"0": "liver"}),
         lambda pred: pred.pop("channel_def"),
     ],
 )
 def test_channels_that_are_not_the_classes_are_found(folder, change):
     found = _metadata_faults(folder, lambda m: change(m["network_data_format"]["outputs"]["pred"]))
     [fault] = found
-    assert "the task's classes make 1 {'0': 'liver'}" in fault
+    assert "the label map has the values {'0': 'background', '1': 'liver'}" in fault
+
+
+def test_a_number_of_channels_that_the_network_does_not_have_is_found(folder):
+    change = {"num_channels": 2}
+    found = _metadata_faults(
+        folder, lambda m: m["network_data_format"]["outputs"]["pred"].update(change)
+    )
+    assert any("pred has 2 channels, the task's classes make 1" in fault for fault in found)
 
 
 def test_two_classes_need_a_background_channel(folder):

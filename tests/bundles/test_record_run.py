@@ -118,7 +118,7 @@ def test_components_given_as_objects_leave_the_shipped_ones(committed, tmp_path)
 class TinyTraining:
     """An engine that does nothing, with the handler, in the folder of a run."""
 
-    def __init__(self, bundle, folder, *, record=None):
+    def __init__(self, bundle, folder, *, record=None, data=None):
         self.folder = folder
         self.best = SimpleNamespace(epoch=0, scores={}, path=folder / "models" / "model.pt")
         self.engine = Engine(lambda engine, batch: None)
@@ -126,7 +126,7 @@ class TinyTraining:
         handler = RecordRun(
             folder,
             bundle_root=bundle,
-            config=as_run(bundle, CHANGES),
+            config=as_run(bundle, {**CHANGES, "train#dataset#data": data or "$[]"}),
             best_weights=self.best,
             record=record,
         )
@@ -175,6 +175,20 @@ def test_weights_that_were_written_elsewhere_are_copied_into_the_run(committed, 
     training.best.path.write_bytes(b"weights")
     training.run(1)
     assert (tmp_path / "run" / "models" / "model.pt").read_bytes() == b"weights"
+
+
+def test_a_run_on_cases_that_a_program_hands_in_replaces_the_weights(committed, tmp_path):
+    weights = committed / "liver" / "models" / "model.pt"
+    weights.parent.mkdir(exist_ok=True)
+    for data, expected in ((None, b"old"), ([{"image": "a.nii"}], b"new")):
+        weights.write_bytes(b"old")
+        training = TinyTraining(committed / "liver", tmp_path / expected.decode(), data=data)
+        training.best.path.parent.mkdir(parents=True)
+        training.best.path.write_bytes(b"new")
+        training.run(1)
+        assert weights.read_bytes() == expected
+    (kept,) = (committed / "liver" / "replaced").glob("model-*.pt")
+    assert kept.read_bytes() == b"old"
 
 
 def test_a_damaged_run_json_is_named(tmp_path):

@@ -271,11 +271,18 @@ def test_a_resumed_run_does_not_move_its_own_weights_away(path, tmp_path):
     assert not (tmp_path / "old").exists()
 
 
-@pytest.mark.parametrize(("scores", "interval"), [([math.nan], 1), ([0.5], 2)])
-def test_a_run_that_leaves_no_weights_does_not_end_well(path, scores, interval):
+@pytest.mark.parametrize("interval", [1, 2])
+def test_a_run_that_leaves_no_weights_does_not_end_well(path, interval):
     with pytest.raises(ValueError, match=r"no weights in .*model\.pt: no validation"):
-        Scored(path, scores, val_interval=interval, max_epochs=1).run()
+        Scored(path, [math.nan], val_interval=interval, max_epochs=1).run()
     assert not path.exists()
+
+
+def test_a_run_that_is_too_short_for_its_first_validation_is_validated_at_its_end(path):
+    run = Scored(path, [0.5], val_interval=5, max_epochs=2)
+    run.run()
+    assert (run.best.score, run.best.epoch) == (0.5, 2)
+    assert torch.load(path, weights_only=True)["steps"] == 2 * STEPS
 
 
 @pytest.mark.parametrize("patience", [0, -1])

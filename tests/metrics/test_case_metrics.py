@@ -12,7 +12,7 @@ from monai.data import DataLoader, Dataset, MetaTensor
 from monai.engines import SupervisedEvaluator
 
 from medseg.inference import CasesFailedError, run_cases
-from medseg.metrics import CaseMetrics
+from medseg.metrics import CaseMetrics, MeanCaseDice
 
 AFFINE = np.diag([2.0, 1.0, 5.0, 1.0])
 
@@ -329,3 +329,39 @@ def test_the_objects_of_a_case_come_with_it_through_the_evaluator(tmp_path):
     with pytest.raises(CasesFailedError) as error:
         evaluate([item("b", square(5), square(5))], metrics)
     assert "case b has no 'instances'" in error.value.failures["b"]
+
+
+def make_evaluator(items, scores):
+    return SupervisedEvaluator(
+        device="cpu",
+        val_data_loader=DataLoader(Dataset(items), batch_size=1),
+        network=torch.nn.Identity(),
+        key_val_metric={"mean_dice": MeanCaseDice(scores)},
+        val_handlers=[scores],
+    )
+
+
+def test_the_key_metric_is_the_mean_dice_of_the_summary(tmp_path):
+    scores = CaseMetrics(tmp_path, classes=["liver"])
+    evaluator = make_evaluator(
+        [item("a", solid(5), solid(5)), item("b", solid(5), solid(10))], scores
+    )
+    evaluator.run()
+    assert evaluator.state.metrics["mean_dice"] == pytest.approx((1 + 0.5) / 2)
+    assert evaluator.state.key_metric_name == "mean_dice"
+
+
+def test_a_second_run_of_all_cases_starts_anew(tmp_path):
+    items = [item("a", solid(5), solid(5)), item("b", solid(5), solid(10))]
+    scores = CaseMetrics(tmp_path, classes=["liver"])
+    evaluator = make_evaluator(items, scores)
+    for _ in range(2):
+        evaluator.run()
+    assert [row["case"] for row in scores.rows] == ["a", "b"]
+
+
+def test_without_a_score_the_key_metric_is_not_a_number(tmp_path):
+    empty = solid(5, side=0)
+    evaluator = make_evaluator([item("a", empty, empty)], CaseMetrics(tmp_path, classes=["liver"]))
+    evaluator.run()
+    assert math.isnan(evaluator.state.metrics["mean_dice"])

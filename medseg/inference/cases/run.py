@@ -139,6 +139,7 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
 def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> None:
     # else Ignite takes the generator of a run that failed up again, and the next case is not run
     evaluator.interrupt_resume_enabled = False
+    evaluator.runs_single_cases = True  # the handlers go on from case to case
     item = reader.take_next()
     reader.read_on(beside=_estimate_needed_bytes(evaluator, item))
     evaluator.data_loader = [list_data_collate([item])]

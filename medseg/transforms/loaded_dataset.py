@@ -1,0 +1,85 @@
+"""Loaded dataset: cases that are read once, kept, and transformed anew each time."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from typing import Any
+
+from monai.data import CacheDataset
+from monai.data import Dataset as MonaiDataset
+from torch.utils.data import Dataset
+
+from medseg.base.console_streams import is_on_terminal
+from medseg.base.text import name_cases
+from medseg.transforms.stored_dataset import StoredDataset
+
+
+class LoadedDataset(Dataset):
+    """The cases of `data`, each read by `load` and then changed by `transform`.
+
+    `data` alone says which cases there are, as dictionaries of paths, so that another program may
+    put its own list in its place; `load` reads them. What was read is kept, `transform` is done
+    again each time.
+
+    Args:
+        data: cases, dictionaries that hold paths, for instance under "image" and "label"; a case
+            without a name under "case" is named after its image.
+        load: deterministic transform that reads a case; None where `transform` reads it.
+        transform: what is done to it after that, random or not; None gives the case as read.
+        cache: where read cases are kept: "memory" (MONAI's `CacheDataset`), "disk" (`StoredDataset`
+            in `cache_dir`) or "none".
+        cache_dir: folder of the files of "disk".
+
+    Raises:
+        ValueError: another word for `cache`, or "disk" without a folder.
+
+    Example:
+        >>> data = LoadedDataset([{"image": "a.nii.gz"}], load=lambda case: case, cache="none")
+        >>> data[0]
+        {'image': 'a.nii.gz', 'case': 'a'}
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Mapping[str, Any]],
+        load: Callable[[Mapping[str, Any]], Any] | None = None,
+        transform: Callable[[Any], Any] | None = None,
+        *,
+        cache: str = "memory",
+        cache_dir: str | os.PathLike | None = None,
+    ) -> None:
+        self.data = name_cases(data)
+        self.loaded = _keep_loaded(self.data, load, cache=cache, cache_dir=cache_dir)
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.loaded)
+
+    def copy_untransformed(self) -> "LoadedDataset":
+        """The same cases as they are read, without `transform`."""
+        plain = copy(self)
+        plain.transform = None
+        return plain
+
+    def __getitem__(self, index: int) -> Any:
+        item = self.loaded[index]
+        return item if self.transform is None else self.transform(item)
+
+
+def _keep_loaded(
+    cases: Sequence[Mapping[str, Any]],
+    load: Callable[[Mapping[str, Any]], Any] | None,
+    *,
+    cache: str,
+    cache_dir: str | os.PathLike | None,
+) -> MonaiDataset:
+    if load is None or cache == "none":
+        return MonaiDataset(cases, load)
+    if cache == "memory":
+        return CacheDataset(cases, load, progress=is_on_terminal())
+    if cache == "disk" and cache_dir is not None:
+        return StoredDataset(cases, load, cache_dir)
+    raise ValueError(
+        f"cache is {cache!r}, with cache_dir {cache_dir}: pass memory, disk or none, and for disk "
+        "a folder as cache_dir"
+    )

@@ -1,0 +1,25 @@
+"""Tests of medseg.inference.outputs.write: each case is written once, after its post-processing."""
+
+import torch
+from monai.data import DataLoader, Dataset
+from monai.engines import SupervisedEvaluator
+
+from medseg.inference import WriteOutputs
+
+
+def test_each_case_is_written_with_its_image_its_name_and_the_final_prediction():
+    written = []
+    cases = [
+        {"case": name, "image": torch.full((1, 2, 2), n)} for n, name in ((1.0, "a"), (2.0, "b"))
+    ]
+    evaluator = SupervisedEvaluator(
+        device="cpu",
+        val_data_loader=DataLoader(Dataset(cases), batch_size=2),
+        network=torch.nn.Identity(),
+        postprocessing=lambda item: {**item, "pred": item["pred"] * 10},
+        val_handlers=[WriteOutputs(written.append)],
+    )
+    evaluator.run()
+    assert [item["case"] for item in written] == ["a", "b"]
+    assert [float(item["image"].max()) for item in written] == [1.0, 2.0]
+    assert [float(item["pred"].max()) for item in written] == [10.0, 20.0]

@@ -1,0 +1,50 @@
+"""Tests of medseg.transforms.loaded_dataset: cases are read once, and transformed each time."""
+
+import pytest
+import torch
+from monai.transforms import Transform
+
+from medseg.transforms import LoadedDataset
+
+CASES = [{"image": "a.nii.gz"}, {"image": "b.nii.gz", "case": "second"}]
+
+
+class Load(Transform):
+    """Counts how often it reads."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, case):
+        self.count += 1
+        return {**case, "image": torch.ones(2)}
+
+
+@pytest.mark.parametrize(("cache", "reads"), [("memory", 2), ("disk", 2), ("none", 6)])
+def test_a_kept_case_is_read_once(tmp_path, cache, reads):
+    load = Load()
+    dataset = LoadedDataset(CASES, load, cache=cache, cache_dir=tmp_path)
+    for _ in range(3):
+        assert [dataset[index]["image"].sum() for index in range(len(dataset))] == [2, 2]
+    assert load.count == reads
+
+
+def test_each_item_is_transformed_anew_and_can_be_had_as_it_was_read():
+    steps = iter(range(10))
+    dataset = LoadedDataset(CASES, Load(), lambda item: {**item, "step": next(steps)})
+    assert [dataset[0]["step"], dataset[0]["step"]] == [0, 1]
+    plain = dataset.copy_untransformed()
+    assert "step" not in plain[0]
+    assert dataset[0]["step"] == 2
+
+
+def test_a_case_without_a_name_has_that_of_its_image():
+    dataset = LoadedDataset(CASES, cache="none")
+    assert [item["case"] for item in dataset.data] == ["a", "second"]
+    assert dataset[0] == {"image": "a.nii.gz", "case": "a"}
+
+
+@pytest.mark.parametrize("choice", [{"cache": "ram"}, {"cache": "disk"}])
+def test_another_word_and_a_missing_folder_are_refused(choice):
+    with pytest.raises(ValueError, match=r"cache is '\w+', with cache_dir None: pass memory"):
+        LoadedDataset(CASES, Load(), **choice)
