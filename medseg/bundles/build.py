@@ -40,8 +40,9 @@ _GENERATED = "built from {layers} by `medseg bundles build`: edit those, not thi
 def find(name: str, *, run: str | None = None) -> str:
     """The root folder of bundle `name`, seen from the working directory.
 
-    It is the working directory itself, or the bundle in `bundles/` below it, or directly below it;
-    else the folder of the config that runs, as where a program runs a bundle from anywhere.
+    It is the folder of the config that MONAI runs, wherever that is. Where no config runs, or one
+    that lies outside a bundle, it is the working directory itself, or the bundle in `bundles/`
+    below it, or directly below it.
 
     Args:
         name: of the bundle.
@@ -51,6 +52,9 @@ def find(name: str, *, run: str | None = None) -> str:
         FileNotFoundError: none of these is the bundle.
     """
     here = Path.cwd()
+    if running := _find_running_bundle():
+        running = Path(os.path.abspath(running))
+        return os.path.relpath(running) if running.is_relative_to(here) else str(running)
     folder, above = (name, Path("bundles")) if run is None else (run, Path("runs") / name)
     for root in (here, here / above / folder, here / folder):
         if (
@@ -58,8 +62,6 @@ def find(name: str, *, run: str | None = None) -> str:
             and (root / "configs" / "metadata.json").is_file()
         ):
             return "." if root == here else str(root.relative_to(here))
-    if running := _find_running_bundle():
-        return str(running)
     what = f"bundle {name!r}" if run is None else f"run {run!r} of bundle {name!r}"
     raise FileNotFoundError(
         f"{what} is neither {here} nor {here / above / folder}: run from the folder that holds "
@@ -74,7 +76,7 @@ def _find_running_bundle() -> Path | None:
     """
     frame = inspect.currentframe()
     while frame is not None:
-        root = getattr(frame.f_locals.get("self"), "config_root_path", None)
+        root = getattr(frame.f_locals.get("self"), "__dict__", {}).get("config_root_path")
         if isinstance(root, Path):
             root = root.parent if root.name == "configs" else root
             return root if (root / "configs" / "metadata.json").is_file() else None

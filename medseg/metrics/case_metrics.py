@@ -244,6 +244,6 @@ class MeanCaseDice(Metric):
 
     def compute(self) -> float:
         """The mean so far."""
-        found = self.scores.summary()["classes"].values()
+        found = self.scores.summarise()["classes"].values()
         means = [each["dice"]["mean"] for each in found if each["dice"]["n"]]
         return statistics.fmean(means) if means else math.nan

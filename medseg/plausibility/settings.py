@@ -59,7 +59,8 @@ def check_settings(
     Raises:
         ValueError: a setting differs.
     """
-    trained = read_ranges(weights)
+    is_path = isinstance(weights, (str, os.PathLike))  # `load_weights` refuses anything else
+    trained = read_ranges(weights) if is_path else None
     if trained is None:
         return
     differences = "; ".join(compare_settings(trained.settings, choices))

@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from monai.bundle import ConfigWorkflow
 
 from medseg.bundles import build
 
@@ -267,3 +269,24 @@ def test_the_page_on_layers_names_each_of_them(repository):
     layers = repository / "bundles" / "layers"
     named = set(re.findall(r"`(\w+)`", (layers / "README.md").read_text()))
     assert {path.stem for path in layers.glob("*.json")} <= named
+
+
+def test_a_config_that_monai_runs_finds_its_own_bundle_from_anywhere(
+    committed, tmp_path, monkeypatch
+):
+    """Also where the working directory holds another bundle of that name."""
+    elsewhere = tmp_path / "app" / "model"
+    shutil.copytree(committed / "liver", elsewhere, symlinks=True)
+    for here, root, expected in (
+        (tmp_path, elsewhere, "app/model"),
+        (committed.parent, committed / "liver", "bundles/liver"),
+        (elsewhere, elsewhere, "."),
+        (committed, elsewhere, str(elsewhere)),
+    ):
+        monkeypatch.chdir(here)
+        for config in ("inference.json", "configs/inference.json"):
+            workflow = ConfigWorkflow(
+                str(root / config), logging_file=False, workflow_type="infer", initialize=[]
+            )
+            workflow.initialize()
+            assert workflow.bundle_root == expected

@@ -115,7 +115,7 @@ def test_rows_of_a_datalist_are_names(tmp_path, monkeypatch):
     found = [
         item
         for section in ("train", "validate")
-        for item in parser.get_parsed_content(f"{section}#cases")
+        for item in parser.get_parsed_content(f"{section}#dataset#data")
     ]
     assert {item["case"] for item in found} == set(NAMES)
     assert {item["image"] for item in found} == {str(out / "images" / f"{n}.png") for n in NAMES}

@@ -387,7 +387,7 @@ def dealt(count: int, *, processes: int, rank: int) -> list[int]:
 def validation_labels(folder: Path) -> list[Path]:
     config = ConfigParser(ConfigParser.load_config_file("bundles/liver_3d/train.json"))
     config.update({"dataset_dir": str(folder), "folds": 2})
-    return [Path(case["label"]) for case in config.get_parsed_content("validate#cases")]
+    return [Path(case["label"]) for case in config.get_parsed_content("validate#dataset#data")]
 
 
 def differences(one: Any, other: Any, at: str = "") -> list[str]:
