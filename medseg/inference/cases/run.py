@@ -1,6 +1,7 @@
 """Run: run an evaluator over the cases of a dataset one by one, or only log their plans."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from medseg.base.errors import (
 from medseg.base.text import count_noun, shorten_list
 from medseg.base.watch import Watch
 from medseg.inference.cases.read_ahead import ReadAhead
+from medseg.inference.outputs.notes import FOUND
 from medseg.inference.tiles.memory_plan import Plan, find_device
 from medseg.inference.tiles.sweep import CancelledError
 
@@ -66,7 +68,8 @@ def run_cases(
 
     While one case is computed, the next is read and preprocessed in a thread of its own, where
     there is memory for both, of which the inferer's plan tells, if it makes one. Of a case that is
-    done or has failed nothing stays in memory, the evaluator's `state` included.
+    done or has failed nothing stays in memory, the evaluator's `state` included. Each case that is
+    done is a line of the log: what was found, as the volume of each class, and the seconds.
 
     Args:
         evaluator: its handlers and post-processing do with each result what they do.
@@ -94,11 +97,12 @@ def run_cases(
         closing(reader),
         closing(Watch()) as watch,
     ):
-        for case in tqdm(cases, "cases", unit="case"):
-            before = len(watch.written)
+        for case in tqdm(cases, "cases", unit="case", disable=None):
+            before, begun = len(watch.written), time.monotonic()
             try:
-                _run_case(evaluator, reader)
+                found = _run_case(evaluator, reader)
                 made[case["case"]] = watch.written[before:]
+                _log_done(case["case"], found, seconds=time.monotonic() - begun)
             except CancelledError:  # no failure of the case: the whole run is to stop
                 raise
             except Exception as error:  # whatever it is, it must not cost the other cases
@@ -136,7 +140,8 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
     return _count_or_raise(failures, len(cases))
 
 
-def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> None:
+def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> list[str]:
+    """Run the evaluator over the next case; what its post-processing says was found in it."""
     # else Ignite takes the generator of a run that failed up again, and the next case is not run
     evaluator.interrupt_resume_enabled = False
     evaluator.runs_single_cases = True  # the handlers go on from case to case
@@ -147,11 +152,24 @@ def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> None:
     evaluator.state.epoch_length = 1
     try:
         evaluator.run()
+        found = _find_found(evaluator.state.output)
     finally:  # the next case needs the memory
         evaluator.data_loader = []
         evaluator.state.dataloader = evaluator.state.batch = evaluator.state.output = None
     if evaluator.state.iteration != 1:
         raise RuntimeError(f"the engine ran {evaluator.state.iteration} batches of the case, not 1")
+    return found
+
+
+def _find_found(output: Any) -> list[str]:
+    """The texts that `add_found` has put into the output of a step."""
+    items = output if isinstance(output, list) else [output]
+    return [text for item in items if isinstance(item, Mapping) for text in item.get(FOUND, ())]
+
+
+def _log_done(case: str, found: Sequence[str], *, seconds: float) -> None:
+    """Say in one line what was found in a case, and how long it took."""
+    logger.info("case %s: %s", case, ", ".join([*found, f"{seconds:.1f} s"]))
 
 
 def _estimate_needed_bytes(evaluator: SupervisedEvaluator, item: Mapping[str, Any]) -> int:

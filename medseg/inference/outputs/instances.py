@@ -1,6 +1,5 @@
 """Instances: write the numbered objects of a picture, all or nothing."""
 
-import logging
 import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -13,9 +12,8 @@ from monai.utils import convert_to_numpy
 from PIL import Image
 
 from medseg.base.files import remove, whole
-from medseg.inference.outputs.notes import notes_of, png_text
-
-logger = logging.getLogger(__name__)
+from medseg.base.text import count_noun
+from medseg.inference.outputs.notes import add_found, notes_of, png_text
 
 MOST_OBJECTS = np.iinfo(np.uint16).max
 SUFFIX = "_instances.png"
@@ -65,5 +63,5 @@ class WriteInstancesd(MapTransform):
                 stated = {"description": "\n".join(notes)} if notes else {}  # of TIFF
                 picture.save(partial, pnginfo=png_text(notes), **stated)
             remove(other)
-            logger.info("%d objects: %s", count, path)
+            data = add_found(data, [count_noun(count, "object")])
         return dict(data)

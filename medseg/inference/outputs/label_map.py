@@ -61,7 +61,7 @@ class WriteLabelMapd(MapTransform):
             for end in self.replaces:
                 remove(self.output_dir / f"{data['case']}{end}")
             write_label_map(data[key], path, source=source, notes=notes_of(image))
-            logger.info("label map: %s", path)
+            logger.debug("label map: %s", path)
         return dict(data)
 
 

@@ -1,6 +1,7 @@
-"""Notes: warnings about a case, kept with its image and repeated in all its outputs."""
+"""Notes: warnings about a case, kept with its image and in all its outputs; and findings."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
@@ -11,11 +12,19 @@ NOTES = "notes"
 """The key of an image's meta data. Its value is one text, a line for each note, since MONAI puts
 texts of several cases together and takes them apart again."""
 
+FOUND = "found"
+"""The key of a case's data with texts that say what was found, such as "liver 1532.4 mL"."""
+
 FORCED = "forced"
 """First word of the note of a case that was forced through and would have been refused."""
 
 WARNED = "warned"
 """Mark in a label map that has notes, none of them forced."""
+
+
+def add_found(data: Mapping[Hashable, Any], texts: Sequence[str]) -> dict[Hashable, Any]:
+    """A copy of a case's data that says more of what was found in it, for its line in the log."""
+    return {**data, FOUND: [*data.get(FOUND, ()), *texts]}
 
 
 def notes_of(image: Tensor) -> list[str]:

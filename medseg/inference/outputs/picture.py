@@ -58,7 +58,7 @@ class WritePictureLabeld(MapTransform):
             for end in self.replaces:
                 remove(self.output_dir / f"{data['case']}{end}")
             write_picture_label(data[key], path, shape=shape, notes=notes_of(image))
-            logger.info("label map: %s", path)
+            logger.debug("label map: %s", path)
         return dict(data)
 
 

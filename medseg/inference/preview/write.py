@@ -16,9 +16,9 @@ from PIL import Image
 from medseg.base.class_values import Classes
 from medseg.base.files import whole
 from medseg.inference.outputs.label_map import check_on_source_grid, class_indices
-from medseg.inference.outputs.notes import notes_of
+from medseg.inference.outputs.notes import add_found, notes_of
 from medseg.inference.outputs.source import source_geometry
-from medseg.inference.preview.caption import About
+from medseg.inference.preview.caption import About, describe_areas, describe_volumes
 from medseg.inference.preview.display import (
     describe_picture_range,
     describe_window,
@@ -101,6 +101,8 @@ class WritePreviewd(MapTransform):
             about = About(str(data["case"]), self.made_by, notes=notes_of(image))
             drawn = self._draw(image, label, about)
             _write(drawn, path, dict(data), first=self.first)
+            voxel_ml = source_geometry(image).voxel_volume_ml
+            data = add_found(data, [t for _, t in describe_volumes(label, voxel_ml, self.classes)])
         return dict(data)
 
     def _draw(self, image: MetaTensor, label: np.ndarray, about: About) -> Image.Image:
@@ -164,14 +166,16 @@ class WritePicturePreviewd(MapTransform):
         shades = (pixels.reshape(-1, *pixels.shape[-2:]) - np.float32(low)) / max(high - low, 1)
         for key in self.key_iterator(data):
             path = self.output_dir / f"{data['case']}.png"
+            label = class_indices(data[key], name=path.name)
             drawn = draw_picture(
                 shades,
-                class_indices(data[key], name=path.name),
+                label,
                 classes=self.classes,
                 window=describe_picture_range(low, high),
                 about=About(str(data["case"]), self.made_by, notes=notes_of(image)),
             )
             _write(drawn, path, dict(data), first=self.first)
+            data = add_found(data, [text for _, text in describe_areas(label, self.classes)])
         return dict(data)
 
 
@@ -187,7 +191,7 @@ def _write(
         drawn.save(partial)
         if first is not None:
             first(data)
-    logger.info("preview: %s", path)
+    logger.debug("preview: %s", path)
 
 
 def _check_percentiles(percentiles: Sequence[float], window: Sequence[float] | None) -> None:

@@ -1,6 +1,7 @@
 """Tests of medseg.inference.cases.run: what a case that fails costs the others."""
 
 import logging
+import re
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,7 @@ from medseg.inference import (
     run_cases,
 )
 from medseg.inference.cases.read_ahead import COPIES_OF_NEXT
+from medseg.inference.outputs.notes import add_found
 from medseg.inference.tiles.sweep import CancelledError
 from medseg.ingest.reader import VolumeReader
 from medseg.networks import NestedUNet
@@ -72,6 +74,27 @@ def test_every_case_is_run_once_and_counted():
     done = []
     assert run_cases(evaluator(done=done), dataset([1, 2, 3])) == 3
     assert done == [1, 2, 3]
+
+
+def test_each_case_that_is_done_is_one_line_with_what_was_found_and_the_seconds(caplog, capfd):
+    def find(data):
+        return add_found(add_found(data, [f"liver {int(data['pred'].max())}.0 mL"]), ["2 objects"])
+
+    caplog.set_level(logging.INFO, logger="medseg.inference")
+    with pytest.raises(CasesFailedError):
+        run_cases(evaluator(done=[], postprocessing=find), dataset([1, 13, 3]))
+    first, failed, third = [record.getMessage() for record in caplog.records]
+    assert re.fullmatch(r"case c1: liver 1\.0 mL, 2 objects, \d+\.\d s", first)
+    assert failed.startswith("case c13 failed: ")
+    assert re.fullmatch(r"case c3: liver 3\.0 mL, 2 objects, \d+\.\d s", third)
+    assert "\r" not in capfd.readouterr().err
+
+
+def test_a_case_of_which_nothing_is_said_has_its_seconds(caplog):
+    caplog.set_level(logging.INFO, logger="medseg.inference")
+    run_cases(evaluator(done=[]), dataset([1]))
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert re.fullmatch(r"case c1: \d+\.\d s", line)
 
 
 def test_the_next_case_is_read_while_one_is_computed():
