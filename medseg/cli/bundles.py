@@ -135,7 +135,10 @@ def build_bundles(
 @bundles_app.command("check", cls=PlainCommand)
 def check_bundles(
     names: Names = None,
-    bundles_dir: BundlesDir = Path("bundles"),
+    bundles_dir: Annotated[
+        Path | None,
+        PathOption(help="Folder of the bundles and their layers. [default: as for list]"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check bundles against MONAI's bundle specification and medseg's rules; list all faults.
@@ -144,15 +147,20 @@ def check_bundles(
     """
     from medseg.base.text import count_noun
     from medseg.bundles import build
-    from medseg.bundles.catalogue.locate import list_folders
+    from medseg.bundles.catalogue.locate import LOCAL, find_layers, list_folders, locate
     from medseg.bundles.check import find_faults
 
     require_output()
     with one_line_errors(also=say_error_as_json(json)):
-        known = names or sorted({*build.list_names(bundles_dir), *list_folders(bundles_dir)})
+        layers = find_layers(bundles_dir)
+        if layers is None:
+            known = {name: str(locate(name)) for name in names or list_folders()}
+        else:
+            listed = {*build.list_names(layers), *list_folders(layers)}
+            known = {name: name for name in names or sorted(listed)}
         found = {}
-        for name in known:
-            found[name] = find_faults(name, bundles_dir)
+        for name, place in known.items():
+            found[name] = find_faults(place, layers or LOCAL)
             if not json:
                 number = count_noun(len(found[name]), "fault") if found[name] else "ok"
                 for line in (f"{name}: {number}", *(f"  {fault}" for fault in found[name])):

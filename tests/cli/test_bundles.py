@@ -99,6 +99,15 @@ def test_check_fails_where_a_bundle_has_faults(here, monkeypatch, found, status)
     assert (ended.exit_code, json.loads(ended.output)) == (status, {"faults": {"liver": found}})
 
 
+def test_bundles_are_checked_anywhere_by_name_and_by_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_medseg("bundles", "copy", "nuclei", "bundles/mine")
+    ended = run_medseg("bundles", "check", "mine", "bundles/mine")
+    assert ended.output == "mine: ok\nbundles/mine: ok\n"
+    ended = run_medseg("bundles", "check", "lung")
+    assert (ended.exit_code, ended.stderr[:24]) == (BAD_ARGUMENTS, "error: no bundle 'lung':")
+
+
 def test_publish_says_where_the_earlier_weights_are(here, monkeypatch, tmp_path):
     from medseg.bundles import publish
 

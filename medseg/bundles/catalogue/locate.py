@@ -79,6 +79,16 @@ def list_folders(bundles_dir: Path | None = None) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def find_layers(bundles_dir: Path | None) -> Path | None:
+    """The folder that holds the layers of bundles: `bundles_dir`, else `bundles/` if it has some.
+
+    Example:
+        >>> find_layers(Path("bundles"))
+        PosixPath('bundles')
+    """
+    return LOCAL if bundles_dir is None and (LOCAL / "layers").is_dir() else bundles_dir
+
+
 def find_shipped_folder() -> Path | None:
     """The folder of the bundles that came with medseg; None where it has none."""
     return next((folder for folder in (_INSTALLED, _CHECKOUT) if folder.is_dir()), None)

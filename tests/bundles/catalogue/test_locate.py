@@ -84,3 +84,10 @@ def test_what_is_installed_is_known_by_its_place(shipped):
     assert not locate.is_installed(Path("bundles/liver"))
     Path("link").symlink_to(shipped / "liver")
     assert locate.is_installed(Path("link"))
+
+
+def test_layers_are_looked_for_here_unless_a_folder_is_named(shipped):
+    assert locate.find_layers(None) is None
+    assert locate.find_layers(shipped) == shipped
+    Path("bundles/layers").mkdir(parents=True)
+    assert locate.find_layers(None) == Path("bundles")
