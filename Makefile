@@ -2,6 +2,7 @@
 PYTHON ?= python3
 EXTRAS ?= dev
 VENV := .venv
+CONSUMERS := .venv-consumers
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 CORE := tests/test_geometry.py tests/test_labels.py $(addprefix tests/,base cli metrics losses transforms) \
@@ -35,6 +36,13 @@ test-long: venv   ## the tests that take seconds each, and those with OpenVINO
 test-slow: venv   ## the tests that take minutes to hours
 	$(BIN)/python -m pytest -q -m slow
 
+test-consumers:   ## MONAI Label runs the bundles, in an environment of its own
+	test -f $(CONSUMERS)/.ready || $(PYTHON) -m venv --clear $(CONSUMERS)
+	test -f $(CONSUMERS)/.ready || $(CONSUMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	test -f $(CONSUMERS)/.ready || $(CONSUMERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/consumers/requirements.txt
+	touch $(CONSUMERS)/.ready
+	$(CONSUMERS)/bin/python -m pytest -q tests/consumers
+
 lint: venv        ## ruff, mypy, and the freshness of built configs and drawn topologies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,4 +61,4 @@ drawings: venv    ## draw the topologies and the layout for docs/
 	$(BIN)/python scripts/draw_layout.py
 
 clean:            ## remove .venv, the demo's folder, the site and caches
-	rm -rf $(VENV) demo site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(CONSUMERS) demo site .pytest_cache .mypy_cache .ruff_cache

@@ -86,7 +86,7 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
     elif (run / WEIGHTS).is_file() and run.resolve() != bundle.resolve():
         try:
             _hold(target)
-            if os.path.lexists(target) and not replace:
+            if os.path.lexists(target) and not (replace or _has_weights_of(run, bundle)):
                 logger.info(
                     "%s keeps its earlier weights; to replace them: medseg bundles publish %s %s",
                     *(bundle, run, bundle),
@@ -102,6 +102,15 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
                     )
         except OSError as error:  # the run itself is complete
             logger.warning("%s was not given the weights of this run: %s", bundle, error)
+
+
+def _has_weights_of(run: Path, bundle: Path) -> bool:
+    """Whether a bundle got its weights from this run, at an earlier end of it."""
+    try:
+        one, other = (json.loads(file.read_text()) for file in (run / RUN_FILE, bundle / PUBLISHED))
+        return (one["started"], one["data_sha256"]) == (other["started"], other["data_sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def find_differences(run: Path, bundle: Path) -> list[str]:

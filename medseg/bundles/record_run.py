@@ -97,7 +97,7 @@ class RecordRun:
 
     def begin(self, engine: Engine) -> None:
         """Write the bundle, and run.json with what is known before the first epoch."""
-        if idist.get_rank() != 0:
+        if idist.get_rank() != 0 or self._run:  # a federated run starts the trainer each round
             return
         write_run_bundle(self.bundle, self.folder, self.config)
         earlier = read_run(self.folder) if (self.folder / RUN_FILE).is_file() else None

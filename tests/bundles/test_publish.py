@@ -51,6 +51,20 @@ def test_a_run_does_not_replace_weights_unless_it_is_published(bundle, tmp_path,
     assert kept.read_bytes() == b"good ones"
 
 
+def test_a_run_that_went_on_brings_its_own_weights_up_to_date(bundle, tmp_path):
+    run = make_run(bundle, tmp_path / "run")
+    about = {"started": "2026-01-02T03:04:05+00:00", "data_sha256": "a"}
+    (run / "run.json").write_text(json.dumps(about))
+    publish_if_none(run, bundle)
+    (run / "models" / "model.pt").write_bytes(b"after more epochs")
+    publish_if_none(run, bundle)
+    assert (bundle / "models" / "model.pt").read_bytes() == b"after more epochs"
+    (run / "models" / "model.pt").write_bytes(b"of another run")
+    (run / "run.json").write_text(json.dumps({**about, "data_sha256": "b"}))
+    publish_if_none(run, bundle)
+    assert (bundle / "models" / "model.pt").read_bytes() == b"after more epochs"
+
+
 def test_weights_that_need_other_settings_are_not_published(bundle, tmp_path):
     run = make_run(bundle, tmp_path / "run", channels=[2, 4, 8], window_hu=[0, 80])
     assert [line.partition(":")[0] for line in find_differences(run, bundle)] == [

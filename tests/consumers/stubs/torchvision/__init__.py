@@ -1,0 +1,1 @@
+"""Stands for torchvision, whose drawing functions MONAI Label imports and does not call here."""

@@ -1,0 +1,3 @@
+"""The names that MONAI Label imports."""
+
+make_grid = save_image = None
