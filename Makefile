@@ -8,7 +8,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 CORE := tests/test_geometry.py tests/test_labels.py $(addprefix tests/,base cli metrics losses transforms) \
 	$(addprefix tests/ingest/,volumes dicom/rules dicom/header)
 
-.PHONY: help demo test test-core test-long test-slow lint docs bundles drawings venv clean
+.PHONY: help demo test test-core test-long test-slow test-consumers lint docs bundles drawings venv clean
 help:             ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
 
