@@ -118,7 +118,7 @@ def test_the_flat_names_are_copies_and_the_command_of_monai_works(run, site):
     bundle = site / SHIPPED / "hippocampus"
     assert not any((bundle / flat).is_symlink() for flat in FLAT_NAMES)
     image = next((run.work / "data" / "hippocampus" / "imagesTs").glob("*.nii.gz"))
-    paths = [f"--bundle_root={bundle}", f"--input={image}", "--output_dir=masks_of_monai"]
+    paths = [f"--input={image}", "--output_dir=masks_of_monai"]
     config = bundle / "inference.json"
     words = ["run", "inference", f"--config_file={config}", *paths, "--force=True"]
     run.python("-m", "monai.bundle", *words)
