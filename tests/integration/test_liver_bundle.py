@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from integration import commands
+from PIL import Image
 
 from medseg.bundles.check import find_faults
 from medseg.datasets import phantom
@@ -46,6 +48,7 @@ def trained(workspace) -> Path:
     short = ["--max_epochs", "8", "--num_workers", "0", "--learning_rate", "0.01"]
     done = run_afresh([*TRAIN, *NETWORK, *short], workspace)
     assert done.returncode == 0, done.stderr[-2000:]
+    (workspace / "said.txt").write_text(done.stderr, newline="")
     return workspace
 
 
@@ -75,6 +78,26 @@ def medseg(*arguments: str) -> list[str]:
 
 def last_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.strip().splitlines()[-1]
+
+
+def test_the_literal_command_shows_plain_lines_and_keeps_log_table_and_curves(trained, trained_run):
+    with (trained / "said.txt").open(newline="") as file:
+        said = file.read()
+    assert "\r" not in said
+    assert re.findall(r" INFO medseg\.engines\.progress: epoch (\d)/8: ", said) == [*"12345678"]
+    assert "cases: 6 training, 2 validation, 1 test; folder: runs/liver/" in said
+    assert said.rstrip().endswith(f"medseg segment INPUT -b runs/liver/{trained_run.name} -o masks")
+    assert "input summary" not in said
+    log = (trained_run / "run.log").read_text()
+    assert "> learning_rate: 0.01" in log
+    assert "epoch 8/8: " in log
+    with (trained_run / "epochs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == [*"12345678"]
+    assert all(0 <= float(row["val_mean_dice: liver"]) <= 1 for row in rows)
+    assert float(rows[-1]["loss"]) < 0
+    with Image.open(trained_run / "progress.png") as picture:
+        assert picture.format == "PNG"
 
 
 def test_the_literal_command_trains_and_leaves_flat_weights_and_a_resume_file(trained_run):

@@ -185,10 +185,9 @@ def test_the_score_is_that_of_all_cases_where_the_processes_have_unequal_shares(
 
 
 def test_only_one_process_writes_the_best_weights_and_the_log_of_scores(liver_by_two, workspace):
-    lines = [
-        line for line in liver_by_two.log.splitlines() if "medseg.engines.best_weights" in line
-    ]
-    assert len(lines) == 2  # one for each epoch
+    lines = re.findall(r"medseg\.engines\.progress: epoch (\d)/2: ", liver_by_two.log)
+    assert lines == ["1", "2"]
+    assert "; device: 2 processes, " in liver_by_two.log
     assert "of another run" not in liver_by_two.log
     state = torch.load(workspace / "runs/liver_two/model.pt", weights_only=True)
     assert state.keys() == liver_by_two.weights.keys()
@@ -196,6 +195,7 @@ def test_only_one_process_writes_the_best_weights_and_the_log_of_scores(liver_by
     left = {path.name for path in (workspace / "runs/liver_two").iterdir()}
     assert {re.sub("^events.*", "events", name) for name in left if not name.endswith(".lock")} == {
         *("events", "model.pt", "model.trained_on.json", "resume.pt"),
+        *("epochs.csv", "progress.png", "run.log"),
         *("LICENSE", "configs", "docs", "models", "run.json", *FLAT_NAMES),
     }
     found = read_ranges(workspace / "runs/liver_two/model.pt")  # each process measured its part
