@@ -18,6 +18,9 @@ OF_THE_REPOSITORY = (
 )
 """Test files of no module: of the requirements and of the pages."""
 
+FOLDERS_APART = ("integration", "scripts", "consumers")
+"""Folders of tests that mirror no package."""
+
 
 @pytest.fixture
 def layout(script):
@@ -139,7 +142,7 @@ def test_every_test_file_has_a_module_unless_it_tests_several(repository):
     """Those that test several modules together, or no module, have folders of their own."""
     root = repository / "tests"
     found = {path.relative_to(root) for path in root.rglob("test_*.py")} - _mirror(repository)
-    alone = {path for path in found if path.parts[0] not in ("integration", "scripts")}
+    alone = {path for path in found if path.parts[0] not in FOLDERS_APART}
     assert alone == {Path(name) for name in OF_THE_REPOSITORY}
 
 
