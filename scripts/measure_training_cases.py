@@ -21,6 +21,7 @@ def main() -> int:
     config = ConfigParser(read_config(args.bundle / "train.json"))
     config.update(read_overrides(args.bundle, "train", overrides))
     config.update({"device": "cpu", "output_dir": escape_for_monai(str(args.bundle))})
+    config.update({"validate#handlers": []})  # TensorBoard would write there
     handlers = config["train"]["handlers"]
     targets = [handler["_target_"] for handler in handlers]
     index = targets.index("medseg.engines.RecordTraining")

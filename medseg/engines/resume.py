@@ -176,7 +176,7 @@ class Resume:
         logger.info("resuming after epoch %d of %s", epoch, self.path)
         if epoch >= engine.state.max_epochs:
             logger.warning(
-                "the run is complete (epoch %d of %d): raise max_epochs to train further",
+                "the run is complete (epoch %d of %d): pass a larger --max_epochs to train further",
                 epoch,
                 engine.state.max_epochs,
             )

@@ -137,10 +137,9 @@ def explain_unlikeness(
     distance, name, case = found
     is_refused = distance > REFUSE_DISTANCE and len(cases) >= ENOUGH_CASES
     words = (
-        f"it does not look like any of the {len(cases)} images that the network was trained on: "
-        f"above all, {FEATURES[name].words} is {measured[name]:.2f}, and in the most similar of "
-        f"them "
-        f"{case[name]:.2f}"
+        f"it does not look like any of the {len(cases)} images that the network was trained on; "
+        f"the largest difference is {FEATURES[name].words}: {measured[name]:.2f} here, "
+        f"{case[name]:.2f} in the most similar training image"
     )
     least = LEAST_SIDE if len(shape) == 2 else LEAST_SIDE_OF_VOLUME
     return words, is_refused and min(shape) >= least

@@ -113,10 +113,23 @@ def compare_class(
             if key in _DIRECTIONS and "volume_ml" in measured:
                 found.append(f"{name} {_describe_place(key, value, low, high)}")
                 continue
+            if key == "share":
+                found.append(
+                    f"{name} {_describe_share(value, low, high, volume='volume_ml' in measured)}"
+                )
+                continue
             found.append(
                 f"{name}: {quantity.words} is {_compare_with_training(value, low, high, quantity)}"
             )
     return found
+
+
+def _describe_share(value: float, low: float, high: float, *, volume: bool) -> str:
+    """How much of an image a class fills, in per cent."""
+    where = "the slice that shows most of it" if volume else "the picture"
+    shares = [_format_number(100 * share) for share in (value, low, high)]
+    span = shares[1] if shares[1] == shares[2] else f"{shares[1]} to {shares[2]}"
+    return f"fills {shares[0]} % of {where}, in training it was {span} %"
 
 
 def doubt_organ(

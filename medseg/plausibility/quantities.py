@@ -55,7 +55,7 @@ OF_IMAGE = {
 
 OF_CLASS = {
     "volume_ml": Quantity("the volume", "mL", LOG2_OF_1_5, None, True),
-    "share": Quantity("the share of the picture, of a volume that of its fullest slice,", "", 0.1),
+    "share": Quantity("the share of the image", "", 0.1),
     "pieces": Quantity("the number of pieces", "", LOG2_OF_3, None, True),
     "place_1": Quantity("the place of its centre along the first axis, from 0 to 1,", "", 0.15),
     "place_2": Quantity("the place of its centre along the second axis, from 0 to 1,", "", 0.15),

@@ -149,7 +149,7 @@ def test_resuming_a_complete_run_changes_nothing_and_says_so(tmp_path, caplog):
     again = TinyRun(tmp_path, max_epochs=2, resume=True).run()
     assert_same_end(again, done)
     assert (tmp_path / "resume.pt").read_bytes() == before
-    assert "the run is complete (epoch 2 of 2): raise max_epochs" in caplog.text
+    assert "the run is complete (epoch 2 of 2): pass a larger --max_epochs" in caplog.text
 
 
 def test_a_file_of_an_epoch_replaces_that_of_the_epoch_before_and_nothing_else_is_left(tmp_path):

@@ -99,8 +99,8 @@ def test_the_reason_names_what_differs_most_with_both_values():
         {"median": 0.6, "border": 0.2}, [{"median": 0.1, "border": 0.1}], shape=LARGE
     )
     assert "any of the 1 images" in why
-    assert "median brightness, from 0 (darkest) to 1 (brightest), is 0.60, and in the most" in why
-    assert why.endswith("similar of them 0.10")
+    assert "the largest difference is the median brightness, from 0 (darkest) to 1" in why
+    assert why.endswith("0.60 here, 0.10 in the most similar training image")
 
 
 def test_pictures_and_magnetic_resonance_are_compared_and_ct_volumes_are_not():
