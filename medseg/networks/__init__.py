@@ -1,7 +1,7 @@
 """Networks: the UNet++ family as tables, the network that walks them, weights, drawings."""
 
 from medseg.networks.analysis.figure import draw
-from medseg.networks.device import to_device
+from medseg.networks.device import require_device, to_device
 from medseg.networks.layers import Layers
 from medseg.networks.nested import NestedUNet
 from medseg.networks.topology import TOPOLOGIES, Input, Node, Topology
@@ -16,5 +16,6 @@ __all__ = [
     "Topology",
     "draw",
     "load_weights",
+    "require_device",
     "to_device",
 ]

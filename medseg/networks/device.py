@@ -35,7 +35,8 @@ def require_device(device: str | torch.device) -> torch.device:
         if "device type at start" in reason:  # and all the types that there are
             reason = "torch knows none of that name"
         raise ValueError(
-            f"device {str(device)!r} cannot be used ({reason}): this machine has {have}"
+            f"device {str(device)!r} cannot be used ({reason}): this machine has {have}, "
+            "pass --device with one of them"
         ) from error
 
 

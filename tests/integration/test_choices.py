@@ -1,8 +1,12 @@
 """The choices of a built config reach its components, or are refused, in one line."""
 
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
+import torch
+from integration import commands
 from monai.bundle import ConfigParser
 
 from medseg.base.errors import find_root_cause, is_documented
@@ -143,3 +147,17 @@ def test_every_workflow_refuses_what_a_key_cannot_be_before_it_reads_anything(
     with pytest.raises(RuntimeError) as caught:
         ConfigParser(config).get_parsed_content("initialize")
     assert str(find_root_cause(caught.value)).startswith(told)
+
+
+@pytest.mark.long
+def test_a_device_that_is_not_there_is_refused_before_any_data_is_read(tmp_path):
+    """One number beyond the devices of this machine, whatever it has."""
+    shutil.copytree(REPOSITORY / "bundles" / "liver", tmp_path / "liver", symlinks=True)
+    code = "from medseg.cli import main; main()"
+    words = ["train", "-b", "liver", "--device", f"cuda:{torch.cuda.device_count()}"]
+    done = commands.run([sys.executable, "-c", code, *words], tmp_path)
+    assert done.returncode == 2
+    last = done.stderr.strip().splitlines()[-1]
+    assert "cannot be used" in last
+    assert "pass --device with one of them" in last
+    assert "no liver data" not in done.stderr
