@@ -43,7 +43,7 @@ test-consumers:   ## MONAI Label runs the bundles, in an environment of its own
 	touch $(CONSUMERS)/.ready
 	$(CONSUMERS)/bin/python -m pytest -q tests/consumers
 
-lint: venv        ## ruff, mypy, and the freshness of built configs and drawn topologies
+lint: venv        ## ruff, mypy, and the freshness of what is built or drawn
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -53,7 +53,7 @@ lint: venv        ## ruff, mypy, and the freshness of built configs and drawn to
 docs: venv        ## the documentation as a site in site/, a dead link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --clean
 
-bundles: venv     ## build bundles/*/configs from bundles/layers
+bundles: venv     ## build bundles/*/configs from bundles/layers, and docs/reference/keys.md
 	$(BIN)/python scripts/build_bundles.py
 
 drawings: venv    ## draw the topologies and the layout for docs/

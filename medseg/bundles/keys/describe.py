@@ -1,0 +1,99 @@
+"""Describe: the keys of a config that a user may choose: meaning, type, unit and default.
+
+`meanings.json` beside this module says what each key means; what a value has to be is said by
+`medseg.base.choices.RULES` where there is a rule, else by that file. Nothing heavy is imported.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from medseg.base.choices import RULES
+from medseg.bundles.build import list_choices
+from medseg.bundles.bundle import find_config
+from medseg.bundles.overrides import read_config
+
+UNKNOWN = "medseg knows no meaning of this key"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of one config, each field in words; `unit` is empty where the value has none."""
+
+    key: str
+    meaning: str
+    type: str
+    unit: str
+    default: str
+
+
+@cache
+def read_meanings() -> dict[str, dict[str, dict[str, str]]]:
+    """Heading -> key -> its "meaning" and, where it has them, "type", "unit" and "default".
+
+    "default" is said instead of a value that a config works out by a call or a condition.
+    """
+    return json.loads(Path(__file__).with_name("meanings.json").read_text(encoding="utf-8"))
+
+
+def list_keys(config: Mapping[str, Any]) -> list[Key]:
+    """The keys of a config that a user may choose, in the order of the page of all keys.
+
+    They are its choices, see `medseg.bundles.build.list_choices`, and the keys of `meanings.json`
+    that it works out. Those without a meaning, which a bundle of another origin may have, come
+    last.
+
+    Example:
+        >>> list_keys({"max_epochs": 20})[0].default
+        '20'
+    """
+    entries = {key: entry for part in read_meanings().values() for key, entry in part.items()}
+    choices = list_choices(config)
+    known = [k for k in entries if k in choices or (k in config and _is_worked_out(config[k]))]
+    return [
+        _describe(key, config[key], entries.get(key, {}))
+        for key in [*known, *(key for key in choices if key not in entries)]
+    ]
+
+
+def list_keys_of_bundle(bundle: Path, workflow: str) -> list[Key]:
+    """The same of a workflow of a bundle, "train", "evaluate" or "inference".
+
+    Raises:
+        FileNotFoundError: the bundle has no such config.
+        ValueError: the config is no JSON object.
+    """
+    return list_keys(read_config(find_config(bundle, workflow)))
+
+
+def format_default(value: Any) -> str:
+    """A value of a config as a user would type it; a formula without the signs of MONAI.
+
+    Example:
+        >>> format_default("$'cache/' + @name"), format_default([1, None])
+        ("'cache/' + name", '[1, null]')
+    """
+    if isinstance(value, str):
+        return value.removeprefix("$").replace("@", "") if _is_formula(value) else value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _describe(key: str, value: Any, entry: Mapping[str, str]) -> Key:
+    is_computed = _is_formula(value) and ("(" in value or " if " in value)
+    default = entry.get("default") if is_computed else None
+    words = RULES[key].words if key in RULES else entry.get("type", "")
+    return Key(
+        key, entry.get("meaning", UNKNOWN), words, entry.get("unit", ""),
+        default or format_default(value),
+    )  # fmt: skip
+
+
+def _is_formula(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("$", "@"))
+
+
+def _is_worked_out(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("$")
