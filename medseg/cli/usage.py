@@ -1,5 +1,6 @@
 """CLI usage: a faulty command line is one plain line on the standard error, with exit status 2."""
 
+import copy
 import difflib
 import re
 import sys
@@ -28,15 +29,33 @@ _OTHER_NAMES = {
 """What other programs call a verb, and its name here."""
 
 _WORDS = "medseg.words"
+_ASKS_NOTHING = "medseg.asks_nothing"
+LIST_KEYS = "--list"
+"""Option of a verb that prints what can be set; the verb then needs no other word."""
+
 _NEAR = 0.75  # share of letters in common, from which an option counts as misspelt
 
 
 class PlainCommand(TyperCommand):
-    """A verb in whose help a flag, which takes no value, has no type beside it."""
+    """A verb in whose help a flag, which takes no value, has no type beside it.
+
+    Where it has the option `--list` and is given it, no other option or argument is required.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of the verb."""
+        known = _list_option_names(self.params)
+        ctx.meta[_ASKS_NOTHING] = LIST_KEYS in args and LIST_KEYS in known
+        return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Any) -> Any:
         """The options and arguments, `--help` included."""
-        return _hide_types_of_flags(super().get_params(ctx))
+        params = _hide_types_of_flags(super().get_params(ctx))
+        if ctx.meta.get(_ASKS_NOTHING):
+            params = [copy.copy(param) for param in params]
+            for param in params:
+                param.required = False
+        return params
 
 
 class PlainSubgroup(TyperGroup):

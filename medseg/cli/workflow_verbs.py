@@ -6,17 +6,19 @@ What a verb needs is imported when it runs, so that `medseg --help` answers at o
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext, redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from medseg.base.console_streams import require_log
+from medseg.base.console_streams import require_log, require_output
 from medseg.cli.errors import one_line_errors
 from medseg.cli.json_output import Json, say_error_as_json, say_json
 from medseg.cli.numbers import NumberOption, WholeOption
 from medseg.cli.output import say
 from medseg.cli.paths import PathOption, PathTextArgument, refuse_override
+from medseg.cli.usage import LIST_KEYS
 
 _PLANNING = "planning"  # whose answer is the log, on the standard error
 _AFTER_INTERRUPT = {
@@ -31,9 +33,13 @@ Bundle = Annotated[
 ]
 _LIVER = Path("liver")
 
+Keys = Annotated[bool, typer.Option(LIST_KEYS, help="Print the keys that can be set, and end.")]
 
-def train(context: typer.Context, bundle: Bundle = _LIVER, json: Json = False) -> None:
-    """Train a bundle. [cyan]--key value[/] overrides any key of its train.json.
+
+def train(
+    context: typer.Context, bundle: Bundle = _LIVER, list_keys: Keys = False, json: Json = False
+) -> None:
+    """Train a bundle. [cyan]--key value[/] overrides any key of its train.json; --list shows them.
 
     Example: [cyan]medseg train -b liver --max_epochs 20 --learning_rate 1e-4[/]
 
@@ -41,16 +47,24 @@ def train(context: typer.Context, bundle: Bundle = _LIVER, json: Json = False) -
 
     To resume an interrupted run: [cyan]medseg train -b liver --resume True[/]
     """
+    if list_keys:
+        _show_keys(bundle, "train", context.args, json=json)
+        return
     _run(bundle, "train", "training", context.args, json=json)
 
 
-def evaluate(context: typer.Context, bundle: Bundle = _LIVER, json: Json = False) -> None:
+def evaluate(
+    context: typer.Context, bundle: Bundle = _LIVER, list_keys: Keys = False, json: Json = False
+) -> None:
     """Score a bundle's weights on labelled cases: a table with a row per case, and a summary.
 
-    [cyan]--key value[/] overrides any key of the bundle's evaluate.json.
+    [cyan]--key value[/] overrides any key of the bundle's evaluate.json; --list shows them.
 
     Example: [cyan]medseg evaluate -b liver --section validation --output_dir runs/liver[/]
     """
+    if list_keys:
+        _show_keys(bundle, "evaluate", context.args, json=json)
+        return
     _run(bundle, "evaluate", "evaluating", context.args, json=json)
 
 
@@ -71,6 +85,7 @@ def segment(
             help="Print each case's window layout and memory estimate, without segmenting.",
         ),
     ] = False,
+    list_keys: Keys = False,
     json: Json = False,
 ) -> None:
     """Segment images: write a label map on the source grid and a PNG preview for each case.
@@ -78,11 +93,14 @@ def segment(
     [cyan]--key value[/], after INPUT, overrides any key of the bundle's inference.json:
     [cyan]--level 3[/] is the fast mode, [cyan]--existing skip[/] resumes an interrupted run,
     [cyan]--memory_limit 6GiB[/] refuses cases that need more memory, [cyan]--force[/] segments an
-    image even if it looks unlike the training images. Other keys are device, weights, predictor,
-    roi_size, flips, skip and save_probabilities.
+    image even if it looks unlike the training images. [cyan]--list[/], which needs neither INPUT
+    nor --out, shows all keys.
 
     Example: [cyan]medseg segment study/ct -b liver -o masks[/]
     """
+    if list_keys:
+        _show_keys(bundle, "inference", context.args, json=json)
+        return
     refuse_override(source, "INPUT")
     fixed = [f"--input={source}", f"--output_dir={out}"]  # so, even where a name starts with --
     if plan and not any(word.partition("=")[0] == "--existing" for word in context.args):
@@ -155,6 +173,25 @@ def export(
 
         made = export_bundle(root, Path(output), arguments=context.args, overwrite=overwrite)
         say(f"exported network: {made}")
+
+
+def _show_keys(bundle: Path, workflow: str, words: list[str], *, json: bool) -> None:
+    """Print the keys of a workflow that can be set, with meaning, type, unit and default."""
+    require_output()
+    if words:
+        raise typer.BadParameter(
+            f"{LIST_KEYS} prints the keys and runs nothing, got also {words[0]}: leave it out"
+        )
+    with one_line_errors(also=say_error_as_json(json)):
+        from medseg.bundles.catalogue.locate import locate
+        from medseg.bundles.keys.describe import format_lines, list_keys_of_bundle
+
+        found = list_keys_of_bundle(locate(bundle), workflow)
+        if json:
+            say_json({"keys": [asdict(key) for key in found]})
+            return
+        for line in format_lines(found):
+            say(line)
 
 
 def _run(

@@ -1,5 +1,6 @@
 """Tests of medseg.cli.workflow_verbs: what of a command line reaches a bundle, or is refused."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -253,3 +254,65 @@ def test_mlflow_records_a_training(tmp_path):
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/run/mlruns.db")
     [recorded] = mlflow.search_runs(experiment_names=["small"], output_format="list")
     assert recorded.data.metrics["train_loss"] > 0
+
+
+@pytest.mark.parametrize(
+    ("verb", "expected", "absent"),
+    [
+        ("train", "max_epochs = 20", "existing = "),
+        ("evaluate", "section = validation", "max_epochs = "),
+        ("segment", "existing = refuse", "max_epochs = "),
+    ],
+)
+def test_list_prints_the_keys_of_the_bundle_and_runs_nothing(here, calls, verb, expected, absent):
+    ended = run_medseg(verb, "-b", "hippocampus", "--list")
+    assert ended.exit_code == 0, ended.output
+    lines = ended.stdout.splitlines()
+    assert expected in lines
+    assert not any(line.startswith(absent) for line in lines)
+    assert calls == []
+
+
+def test_list_says_what_a_key_means_and_what_it_has_to_be(here):
+    lines = run_medseg("train", "--list", "-b", "liver").stdout.splitlines()
+    assert lines[lines.index("window_hu = [-160, 240]") + 1] == (
+        "    Range of CT values that is mapped to 0 to 1; values outside are clipped. Type: a list "
+        "of two numbers, the low end before the high end; unit: HU."
+    )
+
+
+def test_list_prints_one_json_document(here):
+    keys = json.loads(run_medseg("segment", "--list", "--json").stdout)["keys"]
+    (fold,) = [key for key in keys if key["key"] == "existing"]
+    assert (fold["type"], fold["unit"], fold["default"]) == (
+        "refuse, skip or overwrite",
+        "",
+        "refuse",
+    )
+
+
+def test_list_takes_no_override(here, calls):
+    ended = run_medseg("train", "--list", "--fold", "1")
+    assert ended.exit_code == BAD_ARGUMENTS
+    assert "--list prints the keys and runs nothing, got also --fold" in ended.stderr
+    assert calls == []
+
+
+def test_without_list_an_input_is_still_asked_for_after_it_was_given_once(here):
+    assert run_medseg("segment", "--list").exit_code == 0
+    assert "missing argument 'INPUT'" in run_medseg("segment").stderr
+
+
+def test_list_of_a_bundle_that_is_not_there_is_refused(here):
+    ended = run_medseg("train", "--list", "-b", "livr")
+    assert ended.exit_code == BAD_ARGUMENTS
+    assert "no bundle 'livr'" in ended.stderr
+
+
+def test_list_imports_neither_torch_nor_monai(here):
+    code = (
+        "import sys; from medseg.cli.app import app; "
+        "app(['segment', '--list'], standalone_mode=False); "
+        "sys.exit(bool({'torch', 'monai'} & sys.modules.keys()))"
+    )
+    assert run_python(code).returncode == 0

@@ -5,7 +5,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from medseg.bundles.build import list_choices
 from medseg.bundles.bundle import find_config
 from medseg.bundles.overrides import read_config
 
-UNKNOWN = "medseg knows no meaning of this key"
+UNKNOWN = "medseg knows no meaning of this key."
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,20 @@ def list_keys_of_bundle(bundle: Path, workflow: str) -> list[Key]:
         ValueError: the config is no JSON object.
     """
     return list_keys(read_config(find_config(bundle, workflow)))
+
+
+def format_lines(keys: Iterable[Key]) -> Iterator[str]:
+    """Two lines for each key: `key = default`, and what it means and has to be.
+
+    Example:
+        >>> list(format_lines([Key("fold", "Which fold is used.", "a whole number", "", "0")]))
+        ['fold = 0', '    Which fold is used. Type: a whole number.']
+    """
+    for key in keys:
+        said = {"Type": key.type, "Unit": key.unit}
+        notes = "; ".join(f"{name.lower()}: {text}" for name, text in said.items() if text)
+        yield f"{key.key} = {key.default}"
+        yield f"    {key.meaning} {notes[:1].upper()}{notes[1:]}{'.' if notes else ''}".rstrip()
 
 
 def format_default(value: Any) -> str:

@@ -9,7 +9,9 @@ from medseg.base.choices import RULES
 from medseg.bundles.build import WORKFLOWS, list_choices, list_names
 from medseg.bundles.keys.describe import (
     UNKNOWN,
+    Key,
     format_default,
+    format_lines,
     list_keys,
     list_keys_of_bundle,
     read_meanings,
@@ -95,3 +97,9 @@ def test_neither_torch_nor_monai_is_imported_to_list_keys(repository):
         "sys.exit('torch' in sys.modules or 'monai' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=repository, check=False).returncode == 0
+
+
+def test_lines_leave_out_what_a_key_does_not_have():
+    key = Key("fold", "Which fold.", "a whole number", "", "0")
+    assert list(format_lines([key])) == ["fold = 0", "    Which fold. Type: a whole number."]
+    assert list(format_lines([Key("odd", UNKNOWN, "", "", "1")])) == ["odd = 1", f"    {UNKNOWN}"]
