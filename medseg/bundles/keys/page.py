@@ -18,7 +18,7 @@ _MANY = 6  # different defaults of a key, above which the page does not list the
 
 _HEAD = """# Keys
 
-Each key below can be set on the command line, as `--key value`, and in a config.
+Each key below can be set on the command line, such as `--fold 1`, and in a config.
 
 - "Read by" names the verbs that take the key; `medseg prune` takes the keys of `evaluate`, and
   `medseg export` those of `segment`. Where not all bundles have the key, it names those that do.
