@@ -41,6 +41,7 @@ test-consumers:   ## MONAI Label runs the bundles, in an environment of its own
 	test -f $(CONSUMERS)/.ready || $(CONSUMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	test -f $(CONSUMERS)/.ready || $(CONSUMERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/consumers/requirements.txt
 	touch $(CONSUMERS)/.ready
+	PYTHONPATH=tests/consumers/stubs $(CONSUMERS)/bin/python -W ignore -c 'import monailabel.tasks.infer.bundle'
 	$(CONSUMERS)/bin/python -m pytest -q tests/consumers
 
 lint: venv        ## ruff, mypy, and the freshness of what is built or drawn
