@@ -18,28 +18,18 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
-from monai.bundle import ConfigParser
 
 import medseg
 from medseg.base.files import whole
 from medseg.base.memory import measure_resident_peak
-from medseg.base.path_keys import escape_for_monai
-from medseg.bundles.build import WORKFLOWS, find_references, list_choices
 from medseg.bundles.bundle import RUN_FILE, WEIGHTS
-from medseg.bundles.derive import write_derived
+from medseg.bundles.bundle_of_run import write_run_bundle
 from medseg.bundles.publish import publish_if_none
 from medseg.engines import BestWeights
-from medseg.engines.may_change import is_launch
 from medseg.networks.device import find_device_name
 from medseg.plausibility import copy_trained_on
 
 logger = logging.getLogger(__name__)
-
-PLACES = ("bundle_root", "output_dir", "resume_file", "weights", "resume")
-"""Keys that a run's own configs take from its bundle: they say where the run itself was written."""
-
-_MACHINE = ("device", "backend", "num_workers", "cache", "cache_dir", "checkpointing")
-"""Keys that say how the training ran on its machine; segmenting with its weights asks anew."""
 
 _PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite")
 _VERSION = 1
@@ -103,7 +93,7 @@ class RecordRun:
         earlier = read_run(self.folder) if (self.folder / RUN_FILE).is_file() else None
         self._started = time.monotonic()
         self._seconds_before = earlier["seconds"] if earlier else 0.0
-        self._run = {**self._describe(engine), **_times(earlier)}
+        self._run = {**self._describe(engine), **_note_times(earlier)}
         self.update(engine)
 
     def update(self, engine: Engine) -> None:
@@ -117,7 +107,7 @@ class RecordRun:
             "best_epoch": best.epoch or None,
             "scores": best.scores,
             "seconds": round(seconds, 1),
-            "peak_memory_bytes": _peak_memory(),
+            "peak_memory_bytes": _measure_peak_memory(),
         }
         _write_json(self.folder / RUN_FILE, self._run)
 
@@ -125,7 +115,7 @@ class RecordRun:
         """Note the end, and give the bundle the weights if it has none."""
         if idist.get_rank() != 0:
             return
-        self._run["ended"] = _now()
+        self._run["ended"] = _format_now()
         self.update(engine)
         own = self.folder / WEIGHTS
         if self.best_weights.path.resolve() != own.resolve() and self.best_weights.path.is_file():
@@ -141,7 +131,7 @@ class RecordRun:
             "version": _VERSION,
             "bundle": choices["name"],
             "command": shlex.join(sys.argv),
-            "commit": _commit(),
+            "commit": _find_commit(),
             "versions": {"medseg": medseg.__version__, "python": sys.version.split()[0]}
             | {name: version(name) for name in _PACKAGES},
             "device": find_device_name(torch.device(engine.state.device)),
@@ -149,42 +139,8 @@ class RecordRun:
             "processes": idist.get_world_size(),
             **{key: choices[key] for key in ("seed", "fold", "folds")},
             "cases": {key: len(record.get(key, ())) for key in ("training", "validation")},
-            "data_sha256": _fingerprint(record),
+            "data_sha256": _compute_fingerprint(record),
         }
-
-
-def write_run_bundle(bundle: Path, run: Path, config: Mapping[str, Any]) -> None:
-    """Write the files of a run that make it a bundle, all but the weights.
-
-    Args:
-        bundle: folder of the bundle that is trained.
-        run: folder of the run.
-        config: the config as it runs.
-
-    Raises:
-        FileNotFoundError: the bundle lacks a file.
-    """
-    workflow = "multi_gpu_train" if "backend" in config else "train"
-    shipped = {name: _read_config(bundle, name) for name in WORKFLOWS}
-    changed = {
-        key: value
-        for key, value in _changes(shipped[workflow], config).items()
-        if key not in PLACES and not is_launch(key)
-    }
-    changes: dict[str, dict[str, Any]] = {}
-    for name, config_there in shipped.items():
-        carried = changed
-        if not name.endswith("train"):
-            carried = _choose_shared(changed, shipped[workflow], config_there)
-        changes[name] = {**carried, "bundle_root": _find_run(run)}
-    changes["evaluate"]["output_dir"] = "$@bundle_root + '/evaluation'"
-    write_derived(
-        bundle,
-        run,
-        changes=changes,
-        note=f"trained by medseg train, bundle {config.get('name')}",
-        title=f"run {run.name}",
-    )
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -204,72 +160,28 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{file} is damaged ({error}): remove it to go on without it") from error
 
 
-def _read_config(bundle: Path, workflow: str) -> dict[str, Any]:
-    file = bundle / "configs" / f"{workflow}.json"
-    return json.loads(file.read_text()) if file.is_file() else {}
-
-
-def _changes(shipped: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The top-level keys of a running config that are not as shipped, if they are plain."""
-    parser = ConfigParser(dict(shipped))
-    parser.parse()  # replaces macros, as in the running config
-    before = parser.get()
-    return {
-        key: value
-        for key, value in config.items()
-        if key in shipped and value != before[key] and _is_json(value)
-    }
-
-
-def _choose_shared(
-    changed: Mapping[str, Any], trained: Mapping[str, Any], other: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The changes that concern another config: choices, and components that both share."""
-    choices = list_choices(trained)
-    return {
-        key: value
-        for key, value in changed.items()
-        if key in other
-        and key not in _MACHINE
-        and (key in choices or other[key] == trained[key])
-        and find_references(value) <= set(other)
-    }
-
-
-def _find_run(run: Path) -> str:
-    return f"$medseg.bundles.find(@name, run={escape_for_monai(run.resolve().name)[1:]})"
-
-
 def _is_given_cases(config: Mapping[str, Any]) -> bool:
     """Whether the training cases are a list, and not what a bundle reads from its dataset."""
     train = config.get("train", {})
     return isinstance(train.get("dataset", {}).get("data"), (list, tuple))
 
 
-def _is_json(value: Any) -> bool:
-    try:
-        json.dumps(value)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _times(earlier: Mapping[str, Any] | None) -> dict[str, Any]:
+def _note_times(earlier: Mapping[str, Any] | None) -> dict[str, Any]:
     """When the run started, and each time that it was resumed."""
     if earlier is None:
-        return {"started": _now(), "resumed": [], "ended": None}
+        return {"started": _format_now(), "resumed": [], "ended": None}
     return {
         "started": earlier.get("started"),
-        "resumed": [*earlier.get("resumed", []), _now()],
+        "resumed": [*earlier.get("resumed", []), _format_now()],
         "ended": None,
     }
 
 
-def _now() -> str:
+def _format_now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def _fingerprint(record: Mapping[str, Any]) -> str | None:
+def _compute_fingerprint(record: Mapping[str, Any]) -> str | None:
     """A digest of all cases by content; it names none of them."""
     if not record:
         return None
@@ -277,14 +189,14 @@ def _fingerprint(record: Mapping[str, Any]) -> str | None:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _peak_memory() -> dict[str, int]:
+def _measure_peak_memory() -> dict[str, int]:
     peak = {"process": measure_resident_peak(reset=False)}
     if torch.cuda.is_available():
         peak["gpu"] = torch.cuda.max_memory_allocated()
     return peak
 
 
-def _commit() -> str | None:
+def _find_commit() -> str | None:
     """The commit of medseg, if it runs from a checkout; "+" follows where files were changed."""
     root = Path(medseg.__file__).parent.parent
     if not (root / ".git").exists() or shutil.which("git") is None:

@@ -1,0 +1,28 @@
+"""A training config as it is while it runs, for the tests of what a run writes."""
+
+import json
+
+from monai.bundle import ConfigParser
+
+from medseg.engines import config_as_run
+
+CHANGES = {
+    "classes": {"body": [1], "lesion": [2]},
+    "window_hu": [0, 80],
+    "image_size": [64, 64],
+    "channels": [2, 4, 8],
+    "fold": 2,
+    "max_epochs": 3,
+    "num_workers": 0,
+    "optimizer#lr": 0.5,
+}
+
+
+def as_run(bundle, changes, *, workflow="train"):
+    """The config of a bundle as it is when an expression of it runs."""
+    parser = ConfigParser(json.loads((bundle / f"{workflow}.json").read_text()))
+    parser.update({**changes, "seen": "$config_as_run()"})
+    parser.globals["config_as_run"] = config_as_run
+    found = parser.get_parsed_content("seen")
+    del found["seen"]
+    return found
