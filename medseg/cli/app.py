@@ -60,7 +60,7 @@ def start(
         ),
     ] = False,
 ) -> None:
-    """Answer what concerns no verb; typer calls it before each of them."""
+    """Take the options of medseg itself, such as --version; typer calls this before each verb."""
 
 
 def doctor(json: Json = False) -> None:

@@ -237,10 +237,10 @@ class MeanCaseDice(Metric):
         self.scores = scores
 
     def reset(self) -> None:
-        """Nothing: the handler keeps the scores."""
+        """Do nothing: the handler keeps the scores, and begins anew by itself."""
 
     def update(self, output: Any) -> None:
-        """Nothing: the handler has scored the case."""
+        """Do nothing: the handler has scored the case by now."""
 
     def compute(self) -> float:
         """The mean so far."""

@@ -104,7 +104,7 @@ class _File(logging.FileHandler):
                 self.flush()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Nothing, see `RunLog`."""
+        """Ignore a line that cannot be written, see `RunLog`."""
 
 
 class _Joined(logging.Handler):

@@ -42,7 +42,7 @@ def find_slices(
     Args:
         path: as for one of the two; `holds_pictures` decides.
         output_dir: where the outputs will be written.
-        existing: what outputs that are there already mean, see `cases_to_do`.
+        existing: what outputs that are there already mean, see `select_cases`.
         probabilities: whether `ProbabilityFiles` will write there too, which it does of volumes.
 
     Raises:

@@ -241,6 +241,7 @@ def _read(
     wanted = None if keywords is None else _find_tags(tuple(keywords))
 
     def stop_when(tag: BaseTag, vr: str | None, length: int) -> bool:
+        """Note where the parser is, and say whether the data set ends before this element."""
         progress.note(tag, length, stream)
         if length > LONGEST_NUMBERS and _is_number(tag) and tag in (wanted or ()):
             raise ValueError("more numbers than any element has")
