@@ -2,8 +2,8 @@
 
 A task file in `bundles/layers/tasks` names, for training, evaluation and inference, the layers that
 it adds to those of every task. `build` merges them in order, the task last, keeps what the workflow
-uses, and writes complete configs. The configs are committed and never edited; `find_stale` tells
-which lag behind their layers.
+uses, and writes complete configs, which open with what a person looks for first. The configs are
+committed and never edited; `find_stale` tells which lag behind their layers.
 """
 
 import filecmp
@@ -32,6 +32,13 @@ ALWAYS = ("name", "bundle_root", "device", "dataset_dir", "initialize", "network
 FLAT_NAMES = (*(f"{name}.json" for name in WORKFLOWS), "metadata.json", "logging.conf")
 CHOICES = "choices"
 """Key that `build` adds where a config asks for it: all its choices, so that none is forgotten."""
+_OPENING = (
+    *("name", "dataset_dir", "input", "read_cases", "read_values", "label_values", "classes"),
+    *("modality", "window_hu", "spacing_mm", "patch_size", "image_size", "roi_size"),
+    *("topology", "channels", "learning_rate", "lr_schedule", "warmup_epochs", "max_epochs"),
+)
+"""Keys that a built config opens with, in this order: what the task is, and how it is learnt."""
+
 _COMMON = ("base", "network")
 _REFERENCE = re.compile(r"[@%]([A-Za-z_]\w*)")
 _GENERATED = "built from {layers} by `medseg bundles build`: edit those, not this file"
@@ -178,11 +185,11 @@ def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
     for workflow, stack in _layers_of_workflows(task["_layers_"]).items():
         sources = [*(f"{layer}.json" for layer in stack), f"tasks/{name}.json"]
         config = _merge([layers / source for source in sources])
-        config = _keep_used(config, (*ALWAYS, *WORKFLOWS[workflow]))
+        config = _order_keys(_keep_used(config, (*ALWAYS, *WORKFLOWS[workflow])), task)
         if CHOICES in find_references(config):
             config[CHOICES] = {key: f"@{key}" for key in list_choices(config)}
         note = _GENERATED.format(layers=", ".join(f"layers/{source}" for source in sources))
-        built[configs / f"{workflow}.json"] = {"_generated_": note, **_put_choices_first(config)}
+        built[configs / f"{workflow}.json"] = {"_generated_": note, **config}
     # one list for all, since of several files that run together the last one's list counts
     imports = sorted({line for config in built.values() for line in config["imports"]})
     for path, config in built.items():
@@ -274,10 +281,14 @@ def _keep_used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any
     return {"imports": imports, **kept}
 
 
-def _put_choices_first(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys without wiring, in order, then the others."""
+def _order_keys(config: Mapping[str, Any], task: Iterable[str]) -> dict[str, Any]:
+    """The opening, then the other choices, those of the task first, then the wiring."""
 
-    return dict(sorted(config.items(), key=lambda item: item[0] == CHOICES or _is_wiring(item[1])))
+    def find_place(key: str) -> tuple[int, bool, bool]:
+        opening = _OPENING.index(key) if key in _OPENING else len(_OPENING)
+        return opening, _is_wiring(config[key]), key not in task
+
+    return {key: config[key] for key in sorted(config, key=find_place)}
 
 
 def _write_short_lists_inline(text: str) -> str:

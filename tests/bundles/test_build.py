@@ -72,6 +72,32 @@ def test_choices_come_before_the_wiring(folder):
     assert list(_config(folder))[:3] == ["_generated_", "name", "channels"]
 
 
+def test_after_the_opening_come_the_choices_of_the_task_and_then_those_of_its_layers(folder):
+    (folder / "layers" / "extra.json").write_text(json.dumps({"of_layer": 1, "channels": [3]}))
+    task = {
+        **TASK,
+        "of_task": 2,
+        "training": ["$medseg.networks.f(@network_def, @of_task, @of_layer)"],
+    }
+    (folder / "layers" / "tasks" / "toy.json").write_text(json.dumps(task))
+    build.build("toy", folder)
+    keys = list(_config(folder))
+    assert keys[1:5] == ["name", "channels", "of_task", "of_layer"]
+    assert {"network_def", "training"} <= {*keys[5:]}
+
+
+@pytest.mark.parametrize("name", build.list_names(BUNDLES))
+def test_a_config_opens_with_what_the_task_is_and_how_it_is_learnt(name):
+    text = (BUNDLES / name / "configs" / "train.json").read_text()
+    lines = [line.partition(":")[0].strip('" ') for line in text.splitlines()]
+    assert {"name", "dataset_dir", "read_cases", "classes"} <= {*lines[:15]}
+    order = ("name", "dataset_dir", "read_cases", "classes", "window_hu", "image_size", "topology",
+             "learning_rate", "max_epochs", "batch_size", "train")  # fmt: skip
+    keys = list(json.loads(text))
+    places = [keys.index(key) for key in order if key in keys]
+    assert places == sorted(places)
+
+
 def test_the_note_names_the_layers_in_order(folder):
     build.build("toy", folder)
     sources = "layers/base.json, layers/network.json, layers/extra.json, layers/{}layers/tasks/toy"
