@@ -1,14 +1,27 @@
-"""Labels: what the numbers in a mask mean: name, coded concept and colour.
+"""Labels: what the numbers in a mask mean: name, coded concept and colour."""
 
-Nothing in medseg reads a label table yet. It is here for the DICOM output, SEG, RTSTRUCT and SR,
-which must say in coded concepts what each value of a mask is.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+Colours = Sequence[tuple[int, int, int]]
+"""RGB colours of the classes 1, 2, ..., each of 0 to 255; beyond the last one they begin again."""
+
+COLOURS: Colours = (
+    *((230, 85, 70), (255, 205, 60), (70, 160, 230), (90, 190, 110), (190, 110, 210)),
+    *((240, 150, 60), (70, 200, 200), (245, 150, 190), (150, 115, 80), (170, 215, 60)),
+    *((110, 110, 230), (150, 40, 90), (20, 120, 110), (200, 180, 240), (120, 140, 30)),
+    *((250, 190, 160), (40, 80, 160), (160, 230, 170), (220, 30, 150), (150, 150, 150)),
+)
+"""Colours of the classes, in order; the first five can be told apart by the colour-blind."""
+
+BRIGHT_COLOURS: Colours = (
+    *((0, 225, 235), (255, 225, 40), (255, 90, 235), (90, 255, 90), (80, 130, 255)),
+    *COLOURS[5:],
+)
+"""The same on pictures in colour: they are set off from tissue, which is red, brown and violet."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +49,13 @@ class Label:
         index: the value, 0 to 255; 0 is background.
         name: short name, as metadata and reports show it.
         rgb: display colour, three integers of 0 to 255.
-        category: coded segmented property category (CID 7150); None for background alone.
-        type: coded segmented property type; None for background alone.
+        category: coded segmented property category (CID 7150); None where no code is known.
+        type: coded segmented property type; None likewise.
+        members: the values of the mask that belong to the class; None for `index` alone. A class
+            that encloses others has theirs too.
 
     Raises:
-        ValueError: index or colour out of range, empty name, or a foreground label without codes.
+        ValueError: index or colour out of range, empty name, or one code without the other.
     """
 
     index: int
@@ -48,6 +63,7 @@ class Label:
     rgb: tuple[int, int, int]
     category: Code | None = None
     type: Code | None = None
+    members: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.index <= 255:
@@ -56,8 +72,8 @@ class Label:
             raise ValueError(f"label {self.index} has an empty name: give it one")
         if len(self.rgb) != 3 or any(not 0 <= value <= 255 for value in self.rgb):
             raise ValueError(f"label {self.name!r} has colour {self.rgb}: give three of 0 to 255")
-        if self.index and (self.category is None or self.type is None):
-            raise ValueError(f"label {self.name!r} has no codes: give its category and type")
+        if (self.category is None) != (self.type is None):
+            raise ValueError(f"label {self.name!r} has one code: give its category and type")
 
 
 @dataclass(frozen=True)
@@ -68,15 +84,16 @@ class LabelTable:
         ValueError: an index or a name occurs twice, background is missing, or indices have gaps.
 
     Example:
-        >>> LIVER["liver"].index, LIVER[2].name, len(LIVER)
-        (1, 'liver tumour', 3)
+        >>> table = make_table({"liver": [1], "tumour": [2]})
+        >>> table["liver"].index, table[2].name, len(table)
+        (1, 'tumour', 3)
     """
 
     labels: tuple[Label, ...]
 
     def __post_init__(self) -> None:
         indices = [label.index for label in self.labels]
-        names = [label.name.lower() for label in self.labels]
+        names = [label.name for label in self.labels]
         if len(set(indices)) < len(indices):
             raise ValueError(f"label indices {indices} repeat: give each label its own")
         if len(set(names)) < len(names):
@@ -118,17 +135,84 @@ BACKGROUND = Label(0, "background", (0, 0, 0))
 ANATOMY = Code("91723000", "SCT", "Anatomical Structure")
 MORPHOLOGY = Code("49755003", "SCT", "Morphologically Abnormal Structure")
 
-LIVER = LabelTable(
-    (
-        BACKGROUND,
-        Label(1, "liver", (221, 130, 101), ANATOMY, Code("10200004", "SCT", "Liver")),
-        Label(2, "liver tumour", (144, 238, 144), MORPHOLOGY, Code("108369006", "SCT", "Neoplasm")),
-    )
-)
-"""Liver and tumour apart, as LiTS and MSD Task03_Liver label them."""
+_ORGANS = {
+    "liver": Code("10200004", "SCT", "Liver"),
+    "spleen": Code("78961009", "SCT", "Spleen"),
+    "kidney": Code("64033007", "SCT", "Kidney"),
+    "pancreas": Code("15776009", "SCT", "Pancreas"),
+    "stomach": Code("69695003", "SCT", "Stomach"),
+    "gallbladder": Code("28231008", "SCT", "Gallbladder"),
+    "lung": Code("39607008", "SCT", "Lung"),
+    "heart": Code("80891009", "SCT", "Heart"),
+    "aorta": Code("15825003", "SCT", "Aorta"),
+    "prostate": Code("41216001", "SCT", "Prostate"),
+    "brain": Code("12738006", "SCT", "Brain"),
+    "hippocampus": Code("5366008", "SCT", "Hippocampus"),
+}
+_LESIONS = {
+    "tumour": Code("108369006", "SCT", "Neoplasm"),
+    "liver tumour": Code("108369006", "SCT", "Neoplasm"),
+    "nodule": Code("27925004", "SCT", "Nodule"),
+    "lesion": Code("52988006", "SCT", "Lesion"),
+}
 
-LIVER_WHOLE = LabelTable((BACKGROUND, LIVER["liver"]))
-"""The liver with its tumours, as one label."""
 
-TABLES = {"liver": LIVER, "liver_whole": LIVER_WHOLE}
-"""The tables by name."""
+def make_table(
+    classes: Sequence[str] | Mapping[str, Sequence[int]], *, colours: Colours = COLOURS
+) -> LabelTable:
+    """The label table of a task: a label for each class, in order, after the background.
+
+    A class that encloses others, such as a liver with its tumours, has in a mask the voxels that
+    none of these has. The name of its label says so, and `members` has the values of the whole.
+
+    Args:
+        classes: names of the classes 1, 2, ...; or each with the label values of the dataset that
+            it gathers, those that enclose others first.
+        colours: of the classes.
+
+    Raises:
+        ValueError: two classes of one name, or one that is named background.
+
+    Example:
+        >>> table = make_table({"liver": [1, 2], "tumour": [2]})
+        >>> table.channel_def
+        {'0': 'background', '1': 'liver outside tumour', '2': 'tumour'}
+        >>> table[1].members, table[1].type.meaning
+        ((1, 2), 'Liver')
+    """
+    values = [set(v) for v in classes.values()] if isinstance(classes, Mapping) else []
+    labels = []
+    for index, name in enumerate(classes, start=1):
+        inner = [i for i, other in enumerate(values, 1) if other < values[index - 1]]
+        nearest = [i for i in inner if not any(values[i - 1] < values[j - 1] for j in inner)]
+        outside = ", ".join(list(classes)[i - 1] for i in nearest)
+        category, kind = find_codes(name)
+        labels.append(
+            Label(
+                index,
+                f"{name} outside {outside}" if outside else name,
+                colour_of(index, colours),
+                category,
+                kind,
+                members=(index, *inner) if inner else None,
+            )
+        )
+    return LabelTable((BACKGROUND, *labels))
+
+
+def find_codes(name: str) -> tuple[Code | None, Code | None]:
+    """Category and type of a class by its English name; None and None where none is known.
+
+    Example:
+        >>> find_codes("Liver_Tumor")[1].meaning
+        'Neoplasm'
+    """
+    known = name.lower().replace("_", " ").replace("tumor", "tumour")
+    if known in _ORGANS:
+        return ANATOMY, _ORGANS[known]
+    return (MORPHOLOGY, _LESIONS[known]) if known in _LESIONS else (None, None)
+
+
+def colour_of(value: int, colours: Colours = COLOURS) -> tuple[int, int, int]:
+    """The colour of a class, 1, 2, ...; beyond the last colour they begin again."""
+    return colours[(value - 1) % len(colours)]

@@ -26,6 +26,7 @@ from medseg.bundles.bundle import RUN_FILE, WEIGHTS
 from medseg.bundles.bundle_of_run import write_run_bundle
 from medseg.bundles.publish import publish_if_none
 from medseg.engines import BestWeights
+from medseg.inference.outputs.label_files import LabelFiles
 from medseg.networks.device import find_device_name
 from medseg.plausibility import copy_trained_on
 
@@ -39,10 +40,10 @@ class RecordRun:
     """Trainer handler that makes the folder of a run a complete bundle, but for other weights.
 
     As the training starts it writes the configs as they run, the evaluation and the inference with
-    the same classes, window, sizes and network, and the metadata. After each epoch it brings
-    `run.json` up to date. When the training is done, the bundle that was trained gets the weights
-    if it has none, or if the cases were given as a list: a program that does so, as MONAI Label
-    does, goes on with the bundle and expects its weights to be the new ones.
+    the same classes, window, sizes and network, the metadata and the label table, see `LabelFiles`.
+    After each epoch it brings `run.json` up to date. When the training is done, the bundle that was
+    trained gets the weights if it has none, or if the cases were given as a list: a program that
+    does so, as MONAI Label does, goes on with the bundle and expects it to have the new weights.
 
     Attach it after the handler of the best weights.
 
@@ -90,6 +91,8 @@ class RecordRun:
         if idist.get_rank() != 0 or self._run:  # a federated run starts the trainer each round
             return
         write_run_bundle(self.bundle, self.folder, self.config)
+        if isinstance(classes := self.config.get("classes"), Mapping):
+            LabelFiles(self.folder, classes)()
         earlier = read_run(self.folder) if (self.folder / RUN_FILE).is_file() else None
         self._started = time.monotonic()
         self._seconds_before = earlier["seconds"] if earlier else 0.0

@@ -8,6 +8,7 @@ from medseg.inference.cases.find_pictures import find_pictures
 from medseg.inference.cases.find_slices import find_slices, holds_pictures
 from medseg.inference.cases.run import CasesFailedError, plan_cases, run_cases
 from medseg.inference.outputs.instances import WriteInstancesd
+from medseg.inference.outputs.label_files import LabelFiles
 from medseg.inference.outputs.label_map import WriteLabelMapd
 from medseg.inference.outputs.picture import WritePictureLabeld
 from medseg.inference.outputs.probabilities import ProbabilityFiles
@@ -23,6 +24,7 @@ __all__ = [
     "CasesFailedError",
     "CheckImaged",
     "CheckResultd",
+    "LabelFiles",
     "MixedPrecisionInferer",
     "OverlapTileInferer",
     "Predictor",

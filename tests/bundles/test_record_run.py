@@ -14,7 +14,7 @@ from medseg.bundles.record_run import RecordRun, read_run
 class TinyTraining:
     """An engine that does nothing, with the handler, in the folder of a run."""
 
-    def __init__(self, bundle, folder, *, record=None, data=None):
+    def __init__(self, bundle, folder, *, record=None, data=None, **changes):
         self.folder = folder
         self.best = SimpleNamespace(epoch=0, scores={}, path=folder / "models" / "model.pt")
         self.engine = Engine(lambda engine, batch: None)
@@ -22,7 +22,7 @@ class TinyTraining:
         handler = RecordRun(
             folder,
             bundle_root=bundle,
-            config=as_run(bundle, {**CHANGES, "train#dataset#data": data or "$[]"}),
+            config=as_run(bundle, {**CHANGES, "train#dataset#data": data or "$[]", **changes}),
             best_weights=self.best,
             record=record,
         )
@@ -46,6 +46,17 @@ def test_run_json_says_what_was_trained_and_how(committed, tmp_path):
     assert found["ended"] >= found["started"]
     assert found["peak_memory_bytes"]["process"] > 2**20
     assert "patient" not in json.dumps(found)
+
+
+def test_a_run_has_the_label_table_of_its_classes(committed, tmp_path):
+    classes = {"liver": [1, 2], "tumour": [2]}
+    TinyTraining(committed / "liver_3d", tmp_path / "run", classes=classes).run(1)
+    described = json.loads((tmp_path / "run" / "labels.json").read_text())
+    assert [label["name"] for label in described["labels"]] == [
+        *("background", "liver outside tumour", "tumour"),
+    ]
+    assert (tmp_path / "run" / "labels.label").is_file()
+    assert (tmp_path / "run" / "labels.ctbl").is_file()
 
 
 def test_the_fingerprint_of_the_data_changes_with_a_case(committed, tmp_path):

@@ -78,6 +78,7 @@ def test_pictures_of_any_kind_are_segmented_and_one_failure_costs_no_other(untra
         segment(bundle, pictures)
     assert str(find_root_cause(failed.value)).startswith("1 of 4 cases failed (broken)")
     names = [f"{case}{end}" for case in "abc" for end in (".png", "_instances.png", "_label.png")]
+    names += ["labels.ctbl", "labels.json", "labels.label"]
     assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == names
     for name, size in sizes.items():
         label = Image.open(tmp_path / "masks" / f"{name[0]}_label.png")
@@ -202,7 +203,8 @@ def test_probabilities_are_written_when_asked_for_and_agree_with_the_labels(
 
 def test_no_probabilities_are_written_unasked(untrained, volume, tmp_path):
     segment(untrained("hippocampus"), volume, image_size=[16, 16, 16])
-    assert sorted(p.name for p in (tmp_path / "masks").iterdir()) == ["v.nii.gz", "v.png"]
+    written = sorted(p.name for p in (tmp_path / "masks").iterdir())
+    assert written == [*("labels.ctbl", "labels.json", "labels.label"), "v.nii.gz", "v.png"]
 
 
 def test_what_is_passed_over_is_background(untrained, volume, tmp_path):

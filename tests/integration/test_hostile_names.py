@@ -25,6 +25,7 @@ from medseg.datasets import phantom, prepared
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 TINY = ("--channels", "[2,4,6]", "--image_size", "[16,16]", "--roi_size", "[64,64]")
+LABEL_FILES = {"labels.ctbl", "labels.json", "labels.label"}
 CODE = '$__import__("os").system("touch pwned")'
 
 
@@ -70,7 +71,8 @@ def test_the_input_and_the_outputs_of_segment_may_have_any_name(here, name, plan
     words = ("-b", "$x@name#b::c", "--predictor", "eager", *TINY, *plan)
     _medseg("segment", f"{name}.nii.gz", "-o", name, *words)
     written = os.listdir(name) if os.path.exists(name) else []
-    assert sorted(written) == ([] if plan else sorted([f"{name}.nii.gz", f"{name}.png"]))
+    expected = {f"{name}.nii.gz", f"{name}.png", *LABEL_FILES}
+    assert set(written) == (set() if plan else expected)
     assert not os.path.exists("pwned")
 
 
@@ -84,6 +86,7 @@ def test_names_inside_a_folder_of_cases_are_names(here):
         shutil.copytree(dicom, Path("in", name))
     _medseg("segment", "in", "-b", "$x@name#b::c", "-o", "out", "--predictor", "eager", *TINY)
     expected = {f"{name}{end}" for name in NAMES for end in (".nii.gz", ".png")}
+    expected |= LABEL_FILES
     assert set(os.listdir("out")) == expected
     assert not os.path.exists("pwned")
 

@@ -181,7 +181,8 @@ def test_one_case_that_fails_does_not_stop_the_others_and_the_exit_status_is_1(t
     done = run(medseg("segment", str(cases), "-o", "masks/some", *NETWORK), trained)
     assert done.returncode == 1
     assert last_line(done).startswith("error: 1 of 2 cases failed (broken)")
-    assert sorted(p.name for p in (trained / "masks/some").iterdir()) == ["good.nii.gz", "good.png"]
+    written = sorted(p.name for p in (trained / "masks/some").iterdir())
+    assert written == ["good.nii.gz", "good.png", "labels.ctbl", "labels.json", "labels.label"]
 
 
 def test_label_maps_that_exist_are_never_overwritten_unasked(trained):

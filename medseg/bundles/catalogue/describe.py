@@ -182,20 +182,17 @@ def _list_classes(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> lis
         outputs = metadata.get("network_data_format", {}).get("outputs", {})
         channels = outputs.get("pred", {}).get("channel_def", {})
         named = {int(v): name for v, name in channels.items() if name.lower() != "background"}
-    codes = _find_codes(list(named.values()))
-    return [{"value": v, "name": name, "code": codes.get(name)} for v, name in named.items()]
+    return [{"value": v, "name": name, "code": _find_code(name)} for v, name in named.items()]
 
 
-def _find_codes(names: list[str]) -> dict[str, dict[str, str]]:
-    """The coded concepts of the classes that a label table names."""
+def _find_code(name: str) -> dict[str, str] | None:
+    """The coded concept of a class; NumPy, which its table needs, is imported only now."""
     from dataclasses import asdict
 
-    from medseg.labels import TABLES
+    from medseg.labels import find_codes
 
-    known = {label.name: label.type for table in TABLES.values() for label in table.foreground}
-    if "liver" in names and "liver tumour" in known:
-        known["tumour"] = known["liver tumour"]
-    return {name: asdict(code) for name in names if (code := known.get(name)) is not None}
+    code = find_codes(name)[1]
+    return None if code is None else asdict(code)
 
 
 def _describe_inputs(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import numpy as np
 from medseg.base.class_values import Classes
 from medseg.base.text import escape_unprintable
 from medseg.inference.outputs.notes import format_note
-from medseg.inference.preview.overlay import COLOURS, Colours, colour_of
 from medseg.inference.preview.page import (
     GREY,
     LARGE,
@@ -22,6 +21,7 @@ from medseg.inference.preview.page import (
     stack,
     write_paragraph,
 )
+from medseg.labels import COLOURS, Colours, colour_of
 from medseg.transforms.regions import members
 
 RESEARCH_USE = "Research use only: not a medical device."

@@ -1,35 +1,13 @@
 """Overlay: an image with the classes of a label map as outlines over a light tint."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-COLOURS = (
-    *((230, 85, 70), (255, 205, 60), (70, 160, 230), (90, 190, 110), (190, 110, 210)),
-    *((240, 150, 60), (70, 200, 200), (245, 150, 190), (150, 115, 80), (170, 215, 60)),
-    *((110, 110, 230), (150, 40, 90), (20, 120, 110), (200, 180, 240), (120, 140, 30)),
-    *((250, 190, 160), (40, 80, 160), (160, 230, 170), (220, 30, 150), (150, 150, 150)),
-)
-"""Colours of the classes, in order; the first five can be told apart by the colour-blind."""
-
-BRIGHT_COLOURS = (
-    *((0, 225, 235), (255, 225, 40), (255, 90, 235), (90, 255, 90), (80, 130, 255)),
-    *COLOURS[5:],
-)
-"""The same on pictures in colour: they are set off from tissue, which is red, brown and violet."""
+from medseg.labels import COLOURS, Colours, colour_of
 
 OUTLINE_PIXELS = 2
 _TINT = 0.15
-
-
-Colours = Sequence[tuple[int, int, int]]
-
-
-def colour_of(value: int, colours: Colours = COLOURS) -> tuple[int, int, int]:
-    """The colour of a class, 1, 2, ...; beyond the last colour they begin again."""
-    return colours[(value - 1) % len(colours)]
 
 
 def draw_overlay(

@@ -14,8 +14,9 @@ from medseg.inference.preview.caption import (
     write_heading,
     write_legend,
 )
-from medseg.inference.preview.overlay import BRIGHT_COLOURS, COLOURS, draw_overlay
+from medseg.inference.preview.overlay import draw_overlay
 from medseg.inference.preview.page import draw_bar, draw_page, show, stack
+from medseg.labels import BRIGHT_COLOURS, COLOURS
 
 PICTURE_HEIGHT, PICTURE_WIDTH = 768, 1024
 """Pixels that a picture has to fit into: a small one is enlarged, a large one reduced."""

@@ -82,7 +82,8 @@ def test_a_run_and_published_weights_have_the_scores_of_their_training(committed
 
 def test_a_bundle_of_another_origin_is_described_by_its_metadata(zoo):
     found = describe(zoo)
-    assert found["classes"] == [{"value": 1, "name": "spleen", "code": None}]
+    spleen = {"value": "78961009", "scheme": "SCT", "meaning": "Spleen"}
+    assert found["classes"] == [{"value": 1, "name": "spleen", "code": spleen}]
     assert (found["inputs"]["channels"], found["inputs"]["modality"]) == (1, "CT")
     assert found["licence"] == {"code": None, "data": None}
     assert "licence" not in " ".join(format_lines(found))

@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-from medseg.inference.preview.overlay import (
-    BRIGHT_COLOURS,
-    COLOURS,
-    OUTLINE_PIXELS,
-    colour_of,
-    draw_overlay,
-)
+from medseg.inference.preview.overlay import OUTLINE_PIXELS, draw_overlay
+from medseg.labels import BRIGHT_COLOURS, COLOURS, colour_of
 
 RED = COLOURS[0]
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from medseg.inference.preview.caption import RESEARCH_USE, About
-from medseg.inference.preview.overlay import BRIGHT_COLOURS, COLOURS
 from medseg.inference.preview.page import texts_of
 from medseg.inference.preview.picture import PICTURE_HEIGHT, PICTURE_WIDTH, draw_picture
+from medseg.labels import BRIGHT_COLOURS, COLOURS
 
 
 def drawn(pages, image, label, *, classes=("nucleus",), **options):

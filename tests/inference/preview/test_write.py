@@ -19,11 +19,11 @@ from scipy import ndimage
 
 from medseg.inference import RestoreLabeld, WriteLabelMapd, WritePicturePreviewd, WritePreviewd
 from medseg.inference.outputs.notes import FOUND
-from medseg.inference.preview.overlay import BRIGHT_COLOURS
 from medseg.inference.preview.write import measure_limits
 from medseg.ingest import IngestError
 from medseg.ingest.pictures.load import PictureReader
 from medseg.ingest.reader import VolumeReader
+from medseg.labels import BRIGHT_COLOURS
 
 SHAPE = (40, 33, 21)
 TURN = np.array([[0.96, -0.28, 0, 0], [0.28, 0.96, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
