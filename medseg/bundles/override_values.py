@@ -1,8 +1,8 @@
 """Override values: text of a command line as a value, held against the value that it replaces.
 
 A value that is of another kind than the one in the config is refused at once, and not where it is
-used, in the words of another package. `medseg.base.choices` has the rules of single keys; this is
-for all others, those inside a component included.
+used, in the words of another package. `medseg.base.choices` has the rules of all keys that a user
+may choose; this is for all others, those inside a component included.
 """
 
 import json
@@ -14,18 +14,10 @@ from typing import Any
 from fire.parser import DefaultParseValue
 
 from medseg.base.choices import EXPRESSION_MARKS, RULES
+from medseg.bundles.build import CHOICES
 
 DEEPEST = 20
 """How many lists and dictionaries may lie in each other; a config has four."""
-
-_NUMBER_OR_LIST = ("kernel_size", "strides", "ignore", "tile_halo", "roi_size")
-"""Keys that take a list, one value for each axis or level, or one number for all of them."""
-
-_NAMES_TOO = ("act", "norm", "tile_halo", "score_objects", "flips")
-_NOTHING_TOO = (
-    *("patience", "ignore", "tile_halo", "flips", "norm", "act"),
-    *("preview_percentiles", "preview_window"),
-)
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _ODD_NUMBER = re.compile(
@@ -36,15 +28,16 @@ _ODD_NUMBER = re.compile(
 def parse_value(key: str, text: str) -> Any:
     """The value of an override: JSON, as in a config file, else a Python literal, else text.
 
-    A number is written in plain decimal digits: 0x10 and 1_0 are text.
+    A number is written in plain decimal digits: 0x10 and 1_0 are text. Values that only commas
+    separate are a list.
 
     Raises:
         ValueError: lists and dictionaries that lie in each other deeper than `DEEPEST`, a number
             of thousands of digits, or one in a list that is not in plain decimal digits.
 
     Example:
-        >>> parse_value("window_hu", "[-100, 240]"), parse_value("norm", "batch")
-        ([-100, 240], 'batch')
+        >>> parse_value("window_hu", "[-100, 240]"), parse_value("image_size", "64,64")
+        ([-100, 240], [64, 64])
     """
     if _measure_depth(text) > DEEPEST:
         raise ValueError(
@@ -64,16 +57,24 @@ def parse_value(key: str, text: str) -> Any:
             f"put it in quotes if it is a name"
         )
     try:
-        return DefaultParseValue(text)
+        return _make_lists(DefaultParseValue(text))
     except (RecursionError, MemoryError) as error:  # of thousands of signs or terms
         raise ValueError(f"override --{key} is nested too deeply: write a plain value") from error
+
+
+def _make_lists(value: Any) -> Any:
+    """A value with lists for tuples, as JSON and thus a config has them."""
+    if isinstance(value, dict):
+        return {key: _make_lists(part) for key, part in value.items()}
+    return [_make_lists(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
     """The value, if it is of the kind of the one that it replaces; a whole 1e3 becomes 1000.
 
-    What the config works out by an expression, or leaves at null, is not known, and an expression
-    is taken as it is.
+    A key that stands for another, such as `optimizer#lr`, keeps the rule of that one. What the
+    config works out by an expression, or leaves at null, is not known, and an expression is taken
+    as it is.
 
     Args:
         key: levels joined by `#`.
@@ -82,30 +83,44 @@ def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
 
     Raises:
         ValueError: a number is needed and a list, a name, nothing, or what is not finite was given;
-            or likewise for True and False, lists and dictionaries; or a key that stands for
-            another, such as `optimizer#lr`, breaks the rule of that one.
+            or likewise for True and False, lists and dictionaries; or the rule of the key that it
+            stands for is broken.
 
     Example:
-        >>> convert_value("fold", 1.0, {"fold": 0})
+        >>> convert_value("train#x", 1.0, {"train": {"x": 0}})
         1
     """
-    (origin, default), name = _find_default(key, config), key.split("#")[-1]
-    if default is None or (isinstance(value, str) and value.startswith(EXPRESSION_MARKS)):
+    origin, default = _find_default(key, config)
+    if isinstance(value, str) and value.startswith(EXPRESSION_MARKS):
         return value
     if isinstance(value, float) and isinstance(default, int) and value.is_integer():
         value = int(value)
-    if not isinstance(default, str) and not _has_kind_of(name, value, default):
-        kind = _KINDS[type(default)]
+    if origin != key and has_rule(origin, config):
+        if not RULES[origin].holds(value):
+            raise ValueError(
+                f"override --{key} is {value!r}, which sets {origin}: it has to be "
+                f"{RULES[origin].describe(value)}"
+            )
+        return value
+    if not (default is None or isinstance(default, str) or _has_kind_of(value, default)):
         raise ValueError(
-            f"override --{key} takes {kind}, got {value!r}: write it as in the config, "
-            f"{json.dumps(default)}"
-        )
-    if origin != key and origin in RULES and not RULES[origin].holds(value):
-        raise ValueError(
-            f"override --{key} is {value!r}, which sets {origin}: it has to be "
-            f"{RULES[origin].describe(value)}"
+            f"override --{key} takes {_KINDS[type(default)]}, got {value!r}: write it as in the "
+            f"config, {json.dumps(default)}"
         )
     return value
+
+
+def has_rule(key: str, config: Mapping[str, Any]) -> bool:
+    """Whether `RULES` says what a key of a config has to be.
+
+    A bundle of another origin may have a key of the same name and of another meaning: there only
+    those rules count that its own value keeps.
+    """
+    if key not in RULES:
+        return False
+    return CHOICES in config or (
+        _find_default(key, config)[1] is not None and RULES[key].holds(config[key])
+    )
 
 
 _KINDS: dict[type, str] = {
@@ -117,23 +132,14 @@ _KINDS: dict[type, str] = {
 }
 
 
-def _has_kind_of(name: str, value: Any, default: Any) -> bool:
-    """Whether a value is of the kind of the default, or of another one that the key takes."""
-    if value is None:
-        return name in _NOTHING_TOO
-    if isinstance(value, str):
-        return name in _NAMES_TOO
+def _has_kind_of(value: Any, default: Any) -> bool:
+    """Whether a value is of the kind of the default."""
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(value, bool) and isinstance(default, bool)
     if isinstance(default, int | float):
-        if isinstance(value, list | tuple):
-            return name in _NUMBER_OR_LIST
         kind = int if isinstance(default, int) else (int, float)
         return isinstance(value, kind) and math.isfinite(value)
-    if isinstance(default, list):
-        is_number = isinstance(value, int | float) and name in _NUMBER_OR_LIST
-        return isinstance(value, list | tuple) or is_number
-    return isinstance(value, dict)
+    return isinstance(value, list | tuple if isinstance(default, list) else dict)
 
 
 def _find_default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
@@ -149,8 +155,8 @@ def _find_default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
             break
         key = value[1:].replace("::", "#")
     is_made = isinstance(value, Mapping) and "_target_" in value
-    is_worked_out = isinstance(value, str) and value.startswith(EXPRESSION_MARKS)
-    is_unknown = is_made or is_worked_out or type(value) not in (*_KINDS, str)
+    is_computed = isinstance(value, str) and value.startswith(EXPRESSION_MARKS)
+    is_unknown = is_made or is_computed or type(value) not in (*_KINDS, str)
     return key, None if is_unknown else value
 
 

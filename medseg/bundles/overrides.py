@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medseg.base.choices import RULES, check_choices
+from medseg.base.choices import check_choices
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key, read_text
 from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.bundle import find_config
-from medseg.bundles.override_values import convert_value, parse_value
+from medseg.bundles.override_values import convert_value, has_rule, parse_value
 from medseg.bundles.tracking import tracking_keys
 
 PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
@@ -45,9 +45,10 @@ def read_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dic
     for key, value in overrides.items():
         if key not in PASSED_ON:
             check_key(key, known, config_file=config_file)
-            if not (is_text_key(key) or key in RULES):
+            if not (is_text_key(key) or has_rule(key, config)):
                 overrides[key] = convert_value(key, value, config)
-    check_choices(_apply(known, overrides))
+    applied = _apply(known, overrides)
+    check_choices({key: value for key, value in applied.items() if has_rule(key, config)})
     overrides.setdefault("bundle_root", str(bundle))
     return overrides
 

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from medseg.bundles.build import WORKFLOWS, list_names
-from medseg.bundles.override_values import DEEPEST, convert_value, parse_value
+from medseg.bundles.override_values import DEEPEST, convert_value, has_rule, parse_value
 from medseg.bundles.overrides import read_overrides
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 CONFIG = {
     **{"max_epochs": 100, "learning_rate": 3e-4, "resume": False, "channels": [2, 4]},
     **{"classes": {"liver": [1]}, "patience": 10, "kernel_size": 3, "norm": ["instance", {}]},
-    **{"strides": [[2, 2, 1], 2, 2, 2], "roi_size": [64, 64]},
+    "sizes": [2, 2],
+    "choices": {},
+    "block": {"kernel": "@kernel_size", "layer": "@norm"},
     **{"level": None, "device": "$torch.device('cpu')", "section": "validation"},
     "optimizer": {"_target_": "torch.optim.Adam", "lr": "@learning_rate"},
     "train": {"trainer": {"max_epochs": "@max_epochs"}},
@@ -28,11 +30,9 @@ CONFIG = {
         ("max_epochs", 1e3, 1000),
         ("learning_rate", 1, 1),
         ("resume", True, True),
-        *(("kernel_size", value, value) for value in (5, [3, 5], [[3, 3, 1], 3])),
-        *(("strides", value, value) for value in (2, [2, 2], [[2, 2, 1], 2])),
-        *(("roi_size", value, value) for value in (32, [32, 64])),
-        *(("norm", value, value) for value in ("batch", None, ["group", {"num_groups": 2}])),
-        ("patience", None, None),
+        ("sizes", [4, 4], [4, 4]),
+        *(("block#kernel", value, value) for value in (5, [3, 5], [[3, 3, 1], 3])),
+        *(("block#layer", value, value) for value in ("batch", None, ["group", {"groups": 2}])),
         *(("level", value, value) for value in (1, None, "x")),
         ("device", "cpu", "cpu"),
         ("section", "test", "test"),
@@ -55,9 +55,6 @@ def test_a_value_of_the_right_kind_is_taken(key, value, kept):
         *(("resume", value, "True or False") for value in ("yes", 1, [True], None)),
         *(("channels", value, "a list") for value in ("big", 3, True, {"a": 1}, None)),
         *(("classes", value, "a dictionary") for value in ("liver", ["liver"], 1, None)),
-        ("kernel_size", "big", "a whole number"),
-        ("train#trainer#max_epochs", "ten", "a whole number"),
-        ("optimizer#lr", [1], "a number"),
     ],
 )
 def test_a_value_of_another_kind_is_refused_in_one_line(key, value, kind):
@@ -77,8 +74,15 @@ def test_every_value_of_every_bundle_fits_itself():
 @pytest.mark.parametrize(
     ("key", "text", "message"),
     [
-        ("train#trainer#max_epochs", "ten", "takes a whole number, got 'ten'"),
-        ("classes", "liver", "takes a dictionary, got 'liver'"),
+        (
+            "train#trainer#max_epochs",
+            "ten",
+            "is 'ten', which sets max_epochs: it has to be a whole",
+        ),
+        ("train#dataloader#batch_size", "[1]", r"is \[1\], which sets batch_size"),
+        ("validate#dataloader#batch_size", "ten", "takes a whole number, got 'ten'"),
+        ("network_def#level", "x", "is 'x', which sets level: it has to be a whole number"),
+        ("classes", "liver", "classes is 'liver': it has to be a dictionary"),
         ("max_epochs", "[3]", r"max_epochs is \[3\]: it has to be a whole number"),
     ],
 )
@@ -130,6 +134,32 @@ def test_a_setting_that_stands_for_a_choice_keeps_its_rule(key, value, said):
             "trainer": {"_target_": "SupervisedTrainer", "max_epochs": "@max_epochs"},
         },
     }
+    config["choices"] = {}
     with pytest.raises(ValueError, match=said):
         convert_value(key, value, config)
     assert convert_value(key, 1, config) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "is_ruled"), [(8, True), ([8, 8], False), ("$2 * 4", False), (None, False)]
+)
+def test_a_key_of_another_origin_has_a_rule_only_if_its_own_value_keeps_it(value, is_ruled):
+    assert has_rule("patch_size", {"patch_size": value}) is is_ruled
+    assert has_rule("patch_size", {"patch_size": value, "choices": {}})
+
+
+def test_a_bundle_of_another_origin_may_mean_something_else_by_a_key(tmp_path):
+    config = {"patch_size": [96, 96, 96], "max_epochs": 3, "amp": True}
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "train.json").write_text(json.dumps(config))
+
+    def read(*words):
+        return read_overrides(tmp_path, "train", words)
+
+    assert read("--patch_size", "[64, 64, 64]")["patch_size"] == [64, 64, 64]
+    with pytest.raises(ValueError, match="--patch_size takes a list, got 64"):
+        read("--patch_size", "64")
+    with pytest.raises(ValueError, match="max_epochs is 0: it has to be a whole number"):
+        read("--max_epochs", "0")
+    with pytest.raises(ValueError, match="--amp takes True or False, got 'yes'"):
+        read("--amp", "yes")

@@ -1,7 +1,7 @@
 """Describe: the keys of a config that a user may choose: meaning, type, unit and default.
 
-`meanings.json` beside this module says what each key means; what a value has to be is said by
-`medseg.base.choices.RULES` where there is a rule, else by that file. Nothing heavy is imported.
+`meanings.json` beside this module says what each key means, `medseg.base.choices.RULES` what its
+value has to be. Nothing heavy is imported.
 """
 
 import json
@@ -32,7 +32,7 @@ class Key:
 
 @cache
 def read_meanings() -> dict[str, dict[str, dict[str, str]]]:
-    """Heading -> key -> its "meaning" and, where it has them, "type", "unit" and "default".
+    """Heading -> key -> its "meaning" and, where it has them, "unit" and "default".
 
     "default" is said instead of a value that a config works out by a call or a condition.
     """
@@ -98,7 +98,7 @@ def format_default(value: Any) -> str:
 def _describe(key: str, value: Any, entry: Mapping[str, str]) -> Key:
     is_computed = _is_formula(value) and ("(" in value or " if " in value)
     default = entry.get("default") if is_computed else None
-    words = RULES[key].words if key in RULES else entry.get("type", "")
+    words = RULES[key].words if key in RULES else ""
     return Key(
         key, entry.get("meaning", UNKNOWN), words, entry.get("unit", ""),
         default or format_default(value),

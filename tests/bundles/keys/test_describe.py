@@ -47,11 +47,7 @@ def test_each_key_has_one_meaning_of_whole_sentences():
     for key, entry in ENTRIES:
         assert entry["meaning"][0].isupper(), key
         assert entry["meaning"].endswith("."), key
-        assert entry.keys() <= {"meaning", "type", "unit", "default"}, key
-
-
-def test_a_type_is_stated_once_by_the_rule_or_by_the_table():
-    assert [key for key, entry in ENTRIES if ("type" in entry) == (key in RULES)] == []
+        assert entry.keys() <= {"meaning", "unit", "default"}, key
 
 
 def test_components_and_the_imports_are_not_listed():
