@@ -191,7 +191,7 @@ def make_table(
             Label(
                 index,
                 f"{name} outside {outside}" if outside else name,
-                colour_of(index, colours),
+                choose_colour(index, colours),
                 category,
                 kind,
                 members=(index, *inner) if inner else None,
@@ -213,6 +213,6 @@ def find_codes(name: str) -> tuple[Code | None, Code | None]:
     return (MORPHOLOGY, _LESIONS[known]) if known in _LESIONS else (None, None)
 
 
-def colour_of(value: int, colours: Colours = COLOURS) -> tuple[int, int, int]:
+def choose_colour(value: int, colours: Colours = COLOURS) -> tuple[int, int, int]:
     """The colour of a class, 1, 2, ...; beyond the last colour they begin again."""
     return colours[(value - 1) % len(colours)]

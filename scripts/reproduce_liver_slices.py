@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medseg.inference.outputs.source import case_name
+from medseg.inference.outputs.source import get_case_name
 from medseg.ingest import check_same_grid, load
 from medseg.metrics import score_case
 
@@ -56,7 +56,7 @@ def main() -> int:
 def segment_and_score(image: Path, label: Path, *, out: Path, options: list[str]) -> dict:
     """Scores of the label map of a CT against every voxel above 0 of its label."""
     medseg("segment", str(image), *options, "-o", str(out), "--existing", "overwrite")
-    pred, grid = load(out / f"{case_name(image)}.nii.gz")
+    pred, grid = load(out / f"{get_case_name(image)}.nii.gz")
     truth, truth_grid = load(label)
     check_same_grid(grid, truth_grid, names=("label map", str(label)))
     return score_case(np.asarray(pred) > 0, np.asarray(truth) > 0, spacing=grid.spacing_mm)

@@ -14,7 +14,7 @@ import typer.main
 
 from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.overrides import PASSED_ON, check_key
-from medseg.bundles.tracking import tracking_keys
+from medseg.bundles.tracking import choose_tracking_keys
 from medseg.cli.app import app
 from medseg.datasets import lidc
 from medseg.inference.preview import picture, volume
@@ -78,7 +78,7 @@ def test_every_override_is_a_key_of_its_bundle_or_an_option(page):
     parts = page.relative_to(REPOSITORY).parts
     bundle = parts[1] if parts[0] == "bundles" and parts[2] == "docs" else "liver"
     configs = [read_config(workflow, bundle) for workflow in WORKFLOWS]
-    configs.append(tracking_keys("mlflow", read_config("train")))
+    configs.append(choose_tracking_keys("mlflow", read_config("train")))
     for code in code_of(page):
         if code.startswith("python scripts/"):
             continue  # with options of its own

@@ -182,7 +182,7 @@ def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
     task = json.loads((layers / "tasks" / f"{name}.json").read_text())
     files = {configs / "logging.conf": (layers / "logging.conf").read_text()}
     built: dict[Path, dict[str, Any]] = {}
-    for workflow, stack in _layers_of_workflows(task["_layers_"]).items():
+    for workflow, stack in _list_layers_per_workflow(task["_layers_"]).items():
         sources = [*(f"{layer}.json" for layer in stack), f"tasks/{name}.json"]
         config = _merge([layers / source for source in sources])
         config = _order_keys(_keep_used(config, (*ALWAYS, *WORKFLOWS[workflow])), task)
@@ -247,7 +247,7 @@ def find_unused(config: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
     return sorted(set(config) - set(_keep_used(config, roots)) - {"_generated_", "_meta_"})
 
 
-def _layers_of_workflows(named: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def _list_layers_per_workflow(named: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """The layers of every workflow: those that the task names, on those that all tasks have."""
     train, evaluate, inference = (named[key] for key in ("train", "evaluate", "inference"))
     return {

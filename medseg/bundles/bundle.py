@@ -45,14 +45,14 @@ class Bundle:
         """The task file of a bundle that is built from layers."""
         return self.bundles_dir / "layers" / "tasks" / f"{self.name}.json"
 
-    def json(self, file: str) -> dict[str, Any]:
+    def read_json(self, file: str) -> dict[str, Any]:
         """One of its files, such as `METADATA`."""
         return json.loads((self.root / file).read_text())
 
     def is_readable(self, file: str) -> bool:
         """Whether the file is there and is a JSON object."""
         try:
-            return isinstance(self.json(file), dict)
+            return isinstance(self.read_json(file), dict)
         except (OSError, ValueError):
             return False
 
@@ -105,7 +105,7 @@ def name_version(name: str, root: str | os.PathLike) -> str:
     """
     root = Path(root)
     metadata = Bundle(root.name, root.parent)
-    stated = metadata.json(METADATA) if metadata.is_readable(METADATA) else {}
+    stated = metadata.read_json(METADATA) if metadata.is_readable(METADATA) else {}
     return f"{name} {stated.get('version', '')}".rstrip()
 
 
@@ -162,7 +162,7 @@ def check_weights_exist(bundle: Path, workflow: str, overrides: Mapping[str, Any
     )
 
 
-def first_line(text: str) -> str:
+def cut_to_first_line(text: str) -> str:
     """How a message of another package starts, at most 200 letters of it."""
     line = text.strip().partition("\n")[0].rstrip(":.")
     return line if len(line) <= 200 else f"{line[:200]}..."

@@ -24,8 +24,8 @@ from medseg.bundles.bundle import (
     REQUIRED,
     TRAIN,
     Bundle,
+    cut_to_first_line,
     find_bundle,
-    first_line,
     is_run,
     name_values,
 )
@@ -36,7 +36,7 @@ from medseg.bundles.check_network import (
     find_trained_on_faults,
     find_weight_faults,
 )
-from medseg.transforms import logit_channels
+from medseg.transforms import count_logit_channels
 
 SCHEMA = Path(__file__).parent / "schema" / "meta_schema_20240725.json"
 
@@ -113,7 +113,7 @@ def _find_stale_configs(bundle: Bundle) -> Iterator[str]:
 
 def _find_lost_choices(bundle: Bundle) -> Iterator[str]:
     task = json.loads(bundle.task.read_text()) if bundle.task.is_file() else {}
-    for key in set(task) - {"_layers_"} - set().union(*map(bundle.json, CONFIGS)):
+    for key in set(task) - {"_layers_"} - set().union(*map(bundle.read_json, CONFIGS)):
         yield f"layers/tasks/{bundle.name}.json: {key} is used by no config: check its spelling"
 
 
@@ -122,21 +122,21 @@ def _find_unused_keys(bundle: Bundle) -> Iterator[str]:
     if is_run(bundle.root):
         return
     for file, (workflow, ids) in zip(CONFIGS, build.WORKFLOWS.items(), strict=True):
-        for key in build.find_unused(bundle.json(file), (*build.ALWAYS, *ids)):
+        for key in build.find_unused(bundle.read_json(file), (*build.ALWAYS, *ids)):
             yield f"{file}: nothing in {workflow} uses {key}: remove it from the layers"
 
 
 def _find_schema_faults(bundle: Bundle) -> Iterator[str]:
     schema = json.loads(SCHEMA.read_text())
     validator = jsonschema.validators.validator_for(schema)(schema)
-    for found in validator.iter_errors(bundle.json(METADATA)):
+    for found in validator.iter_errors(bundle.read_json(METADATA)):
         error = jsonschema.exceptions.best_match([found])
         place = "/".join(map(str, error.absolute_path)) or "top level"
-        yield f"{METADATA}: {place}: {first_line(error.message)}: see {SCHEMA.name}"
+        yield f"{METADATA}: {place}: {cut_to_first_line(error.message)}: see {SCHEMA.name}"
 
 
 def _find_metadata_faults(bundle: Bundle) -> Iterator[str]:
-    metadata = bundle.json(METADATA)
+    metadata = bundle.read_json(METADATA)
     number, apps = metadata.get("version"), metadata.get("supported_apps")
     if number not in metadata.get("changelog", {}):
         yield f"{METADATA}: changelog says nothing of version {number}: add a line"
@@ -150,7 +150,7 @@ def _find_metadata_faults(bundle: Bundle) -> Iterator[str]:
 
 def _find_class_faults(bundle: Bundle) -> Iterator[str]:
     """The metadata name the values of the label map, and count the channels of the network."""
-    metadata, gathered = bundle.json(METADATA), bundle.json(INFERENCE).get("classes", {})
+    metadata, gathered = bundle.read_json(METADATA), bundle.read_json(INFERENCE).get("classes", {})
     classes = list(gathered)
     pred = metadata.get("network_data_format", {}).get("outputs", {}).get("pred", {})
     expected, declared = name_values(classes), pred.get("channel_def")
@@ -158,8 +158,8 @@ def _find_class_faults(bundle: Bundle) -> Iterator[str]:
         rule = f"the label map has the values {expected}"
         yield f"{METADATA}: channel_def of pred is {declared}, {rule}: write those"
     number = pred.get("num_channels")
-    if classes and number != logit_channels(gathered):
-        rule = f"the task's classes make {logit_channels(gathered)}"
+    if classes and number != count_logit_channels(gathered):
+        rule = f"the task's classes make {count_logit_channels(gathered)}"
         yield f"{METADATA}: pred has {number} channels, {rule}: write that"
     for index, label in enumerate(classes, start=1):
         if f"{index} {label}" not in metadata.get("pred_classes", ""):
@@ -168,8 +168,8 @@ def _find_class_faults(bundle: Bundle) -> Iterator[str]:
 
 def _find_label_faults(bundle: Bundle) -> Iterator[str]:
     """The metadata names each value that a label map of the dataset may have."""
-    named = re.findall(r"(?:^|, )(\d+) \w", bundle.json(METADATA).get("label_classes", ""))
-    values = bundle.json(TRAIN).get("label_values", [])
+    named = re.findall(r"(?:^|, )(\d+) \w", bundle.read_json(METADATA).get("label_classes", ""))
+    values = bundle.read_json(TRAIN).get("label_values", [])
     if sorted(map(int, named)) != sorted(values):
         rule = f"the task's label_values are {values}"
         yield f"{METADATA}: label_classes names {', '.join(named) or 'none'}, {rule}: name those"

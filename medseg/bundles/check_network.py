@@ -9,22 +9,22 @@ from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 from medseg.base.errors import find_root_cause, is_documented
 from medseg.base.path_keys import escape_for_monai
 from medseg.base.scratch import make_scratch_folder
-from medseg.bundles.bundle import INFERENCE, METADATA, TRAIN, WEIGHTS, Bundle, first_line
+from medseg.bundles.bundle import INFERENCE, METADATA, TRAIN, WEIGHTS, Bundle, cut_to_first_line
 from medseg.networks import load_weights
 from medseg.plausibility import explain_not_compared, read_trained_on
 
 
 def find_train_property_faults(bundle: Bundle) -> list[str]:
     """What MONAI says of the properties that it needs in the training."""
-    return _property_faults(bundle, TRAIN, kind="train")
+    return _find_property_faults(bundle, TRAIN, kind="train")
 
 
 def find_inference_property_faults(bundle: Bundle) -> list[str]:
     """What MONAI says of the properties that it needs in the inference."""
-    return _property_faults(bundle, INFERENCE, kind="infer")
+    return _find_property_faults(bundle, INFERENCE, kind="infer")
 
 
-def _property_faults(bundle: Bundle, file: str, *, kind: str) -> list[str]:
+def _find_property_faults(bundle: Bundle, file: str, *, kind: str) -> list[str]:
     """What `check_properties` of MONAI finds; it builds every component that is a property."""
     with make_scratch_folder() as scratch:
         here = {
@@ -32,7 +32,7 @@ def _property_faults(bundle: Bundle, file: str, *, kind: str) -> list[str]:
             "device": "cpu",
             "output_dir": escape_for_monai(str(scratch)),
         }
-        config = bundle.json(file)
+        config = bundle.read_json(file)
         pairs = {key: value for key, value in here.items() if key in config}
         try:
             workflow = ConfigWorkflow(
@@ -46,7 +46,9 @@ def _property_faults(bundle: Bundle, file: str, *, kind: str) -> list[str]:
             workflow.initialize()
             wrong = workflow.check_properties() or []
         except Exception as error:  # a component may raise anything
-            return [f"{file}: MONAI's check_properties: {_reason(error)}: correct the layers"]
+            return [
+                f"{file}: MONAI's check_properties: {_shorten_error(error)}: correct the layers"
+            ]
     return [f"{file}: MONAI's property {name} is missing or has a wrong id" for name in wrong]
 
 
@@ -97,7 +99,7 @@ def find_network_faults(bundle: Bundle) -> Iterator[str]:
             )
         except Exception as error:  # a network may raise anything
             yield (
-                f"{file}: network_def is not what {METADATA} declares: {_reason(error)}: "
+                f"{file}: network_def is not what {METADATA} declares: {_shorten_error(error)}: "
                 f"correct one of them"
             )
 
@@ -106,11 +108,12 @@ def find_weight_faults(bundle: Bundle) -> Iterator[str]:
     """Weights that do not load into the network, or that MONAI would not load."""
     if not (bundle.root / WEIGHTS).is_file():
         return
-    parser = ConfigParser(bundle.json(INFERENCE))
+    parser = ConfigParser(bundle.read_json(INFERENCE))
     try:
         network = load_weights(parser.get_parsed_content("network_def"), bundle.root / WEIGHTS)
     except Exception as error:  # a network may raise anything
-        yield f"{WEIGHTS} does not load into the network_def of {INFERENCE}: {_reason(error)}"
+        reason = _shorten_error(error)
+        yield f"{WEIGHTS} does not load into the network_def of {INFERENCE}: {reason}"
         return
     state = torch.load(bundle.root / WEIGHTS, map_location="cpu", weights_only=True)
     if not network.state_dict().keys() <= state.keys():  # wrapped: MONAI would not load it
@@ -131,9 +134,9 @@ def find_trained_on_faults(bundle: Bundle) -> Iterator[str]:
         yield explain_not_compared(weights)
 
 
-def _reason(error: Exception) -> str:
+def _shorten_error(error: Exception) -> str:
     """A documented error says it all; of another one, its type and how its message starts."""
     cause = find_root_cause(error)
     if is_documented(cause):
         return str(cause)
-    return f"{type(cause).__name__} {first_line(str(cause))}"
+    return f"{type(cause).__name__} {cut_to_first_line(str(cause))}"

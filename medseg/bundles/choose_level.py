@@ -32,7 +32,7 @@ from medseg.bundles.bundle import find_config, is_run, refuse_existing
 from medseg.bundles.catalogue.locate import LOCAL, is_installed
 from medseg.bundles.copy import write_copy
 from medseg.bundles.level_report import ALL_HEADS, CSV, PLOT, Row, format_card, write
-from medseg.bundles.overrides import PASSED_ON, for_monai, read_overrides
+from medseg.bundles.overrides import PASSED_ON, read_overrides, write_for_monai
 from medseg.bundles.run import run_bundle
 from medseg.inference import MixedPrecisionInferer
 from medseg.networks import NestedUNet, load_weights, to_device
@@ -103,12 +103,12 @@ def prune_bundle(
     with closing(Watch()) as watch:
         collect(out.parent)
         collect(report_dir, levels=1)
-        network = evaluation.trained_network()
+        network = evaluation.build_trained_network()
         rows = _measure_rows(evaluation, network, report_dir=report_dir, repeats=repeats)
         iou = {level: rows[f"L{level}"].iou for level in network.topology.levels}
         level = choose_level(iou, tolerance=tolerance)
         asked = {"out": str(out), "tolerance_points": tolerance, "repeats": repeats}
-        about = {**evaluation.about(), **asked}
+        about = {**evaluation.describe(), **asked}
         table = list(rows.values())
         write(report_dir, table, chosen=f"L{level}", about=about)
         logger.info("%s and %s: %s", CSV, PLOT, report_dir)
@@ -116,7 +116,7 @@ def prune_bundle(
         write_copy(
             bundle,
             out,
-            changes={**evaluation.choices(), "level": level, "encoder_weights": None},
+            changes={**evaluation.read_choices(), "level": level, "encoder_weights": None},
             weights=network.prune(level).state_dict(),
             weights_of=evaluation.weights,
             scores={f"{about['section']}_mean_dice": round(rows[f"L{level}"].dice, 4)},
@@ -158,10 +158,10 @@ def _measure_rows(
     scores = {}
     for step, (name, level) in enumerate(choices.items(), start=1):
         logger.info("%d of %d: evaluating %s", step, len(choices), name)
-        scores[name] = evaluation.scores(level, report_dir / name)
+        scores[name] = evaluation.score_level(level, report_dir / name)
     networks = {name: network.prune(n) if n else network for name, n in choices.items()}
-    costs = evaluation.costs(networks, repeats=repeats)
-    return {name: Row.of(name, scores[name], costs[name]) for name in choices}
+    costs = evaluation.measure_costs(networks, repeats=repeats)
+    return {name: Row.make(name, scores[name], costs[name]) for name in choices}
 
 
 class _Evaluation:
@@ -177,9 +177,9 @@ class _Evaluation:
                 f"pruning sets --{min(taken)} by itself: leave it out (--report names the folder)"
             )
         self.parser = ConfigParser(json.loads(find_config(bundle, "evaluate").read_text()))
-        self.parser.update(for_monai(self._keys))
+        self.parser.update(write_for_monai(self._keys))
 
-    def trained_network(self) -> NestedUNet:
+    def build_trained_network(self) -> NestedUNet:
         """The whole network with its weights, in eval mode on its device."""
         network = self.parser.get_parsed_content("network_def")
         if getattr(network, "level", None) is not None:
@@ -197,7 +197,7 @@ class _Evaluation:
         load_weights(network, self.weights)
         return to_device(network, self.parser.get_parsed_content("device")).eval()
 
-    def scores(self, level: int | None, output_dir: Path) -> dict[str, float]:
+    def score_level(self, level: int | None, output_dir: Path) -> dict[str, float]:
         """Means over the classes of what the evaluation at that level found; keeps its tables.
 
         Raises:
@@ -208,7 +208,7 @@ class _Evaluation:
         classes = json.loads((output_dir / "metrics_summary.json").read_text())["classes"]
         if empty := [name for name, found in classes.items() if not found["iou"]["n"]]:
             raise ValueError(
-                f"no case of the {self._value('section')} section has a score for {empty[0]} "
+                f"no case of the {self._read_value('section')} section has a score for {empty[0]} "
                 f"(level {level}): choose another --section or --fold"
             )
         means = {
@@ -217,15 +217,15 @@ class _Evaluation:
         }
         return {**means, "cases": min(found["iou"]["n"] for found in classes.values())}
 
-    def costs(self, networks: Mapping[str, NestedUNet], *, repeats: int) -> dict[str, Cost]:
+    def measure_costs(self, networks: Mapping[str, NestedUNet], *, repeats: int) -> dict[str, Cost]:
         """What each network costs for one window of the bundle, in the precision of the bundle."""
         device = self.parser.get_parsed_content("device")
         forward = MixedPrecisionInferer(
-            SimpleInferer(), device, enabled=self._value("mixed_precision")
+            SimpleInferer(), device, enabled=self._read_value("mixed_precision")
         )
         return measure(networks, self._window, forward=forward, repeats=repeats)
 
-    def choices(self) -> dict[str, Any]:
+    def read_choices(self) -> dict[str, Any]:
         """The overrides that the pruned bundle takes over."""
         return {
             key: escape_for_monai_if_needed(value)
@@ -235,7 +235,7 @@ class _Evaluation:
             if not (is_path_key(key) or key in NOT_PRUNED)
         }
 
-    def about(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """What was run, on which cases and on which machine.
 
         Raises:
@@ -252,7 +252,7 @@ class _Evaluation:
             "bundle": self.bundle.resolve().name,
             "folder": str(self.bundle),
             "weights_sha256": self.digest,
-            **{key: self._value(key) for key in keys},
+            **{key: self._read_value(key) for key in keys},
             "window": self._window,
             "device": find_device_name(device),
             "threads": torch.get_num_threads(),
@@ -277,7 +277,7 @@ class _Evaluation:
 
     @property
     def _window(self) -> list[int]:
-        return [1, self._value("in_channels"), *self._value("image_size")]
+        return [1, self._read_value("in_channels"), *self._read_value("image_size")]
 
-    def _value(self, key: str) -> Any:
+    def _read_value(self, key: str) -> Any:
         return self.parser.get_parsed_content(key)

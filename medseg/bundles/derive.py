@@ -13,7 +13,7 @@ from medseg.base.files import whole
 from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.bundles import build
 from medseg.bundles.bundle import METADATA, name_values
-from medseg.transforms import logit_channels
+from medseg.transforms import count_logit_channels
 
 _FIRST = "0.1.0"
 _CARD = "docs/README.md"
@@ -97,7 +97,7 @@ def _describe(
         metadata["pred_classes"] = ", ".join(
             f"{value} {name}" for value, name in pred["channel_def"].items()
         )
-    pred["num_channels"] = logit_channels(classes)
+    pred["num_channels"] = count_logit_channels(classes)
     if isinstance(count := train.get("in_channels"), int) and count != image["num_channels"]:
         image["num_channels"] = count
         image["channel_def"] = {str(i): f"image {i}" for i in range(count)}

@@ -9,7 +9,7 @@ from monai.bundle import ConfigParser
 from medseg.base.files import check_folder, check_place
 from medseg.base.watch import Watch
 from medseg.bundles.bundle import find_config
-from medseg.bundles.overrides import PASSED_ON, for_monai, read_overrides
+from medseg.bundles.overrides import PASSED_ON, read_overrides, write_for_monai
 from medseg.networks import NestedUNet, load_weights
 from medseg.networks.export import export
 from medseg.plausibility import check_settings
@@ -66,7 +66,7 @@ def _load_trained_network(bundle: Path, arguments: Sequence[str]) -> NestedUNet:
             f"an export runs no workflow, so --{min(idle)} has no effect: leave it out"
         )
     parser = ConfigParser(ConfigParser.load_config_file(str(find_config(bundle, "inference"))))
-    parser.update(for_monai(overrides))
+    parser.update(write_for_monai(overrides))
     network = parser.get_parsed_content("network_def")
     if not isinstance(network, NestedUNet):
         raise TypeError(

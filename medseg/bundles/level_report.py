@@ -31,7 +31,7 @@ class Row(NamedTuple):
     peak_mib: float
 
     @classmethod
-    def of(cls, level: str, scores: Mapping[str, float], cost: Cost) -> Row:
+    def make(cls, level: str, scores: Mapping[str, float], cost: Cost) -> Row:
         """The row of a level with these scores (`iou`, `dice`, `cases`) and this cost."""
         return cls(level, scores["iou"], scores["dice"], int(scores["cases"]), *cost)
 

@@ -17,7 +17,7 @@ from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_te
 from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.bundle import find_config
 from medseg.bundles.override_values import convert_value, has_rule, parse_value
-from medseg.bundles.tracking import tracking_keys
+from medseg.bundles.tracking import choose_tracking_keys
 
 PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
 """Arguments of `monai.bundle run` itself, which are no keys of a config."""
@@ -34,14 +34,14 @@ def read_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dic
     """The overrides of a command line, `bundle_root` among them; see
     `medseg.bundles.run.run_bundle`.
 
-    Paths are as typed; `for_monai` gives the form in which MONAI takes them.
+    Paths are as typed; `write_for_monai` gives the form in which MONAI takes them.
     """
     config_file = find_config(bundle, workflow)
     overrides = parse_overrides(arguments)
     config = read_config(config_file)
     known = config
     if "tracking" in overrides:
-        known = {**tracking_keys(overrides["tracking"], config), **config}
+        known = {**choose_tracking_keys(overrides["tracking"], config), **config}
     for key, value in overrides.items():
         if key not in PASSED_ON:
             check_key(key, known, config_file=config_file)
@@ -70,20 +70,20 @@ def _apply(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
     return applied
 
 
-def for_monai(overrides: Mapping[str, Any]) -> dict[str, Any]:
+def write_for_monai(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Overrides in a form that MONAI takes as they are meant.
 
     Paths are made absolute and inert, see `medseg.base.path_keys`. None, which MONAI drops, becomes
     an expression. Arguments of `monai.bundle run` itself stay as they are, MONAI evaluates none.
 
     Example:
-        >>> for_monai({"output_dir": "/masks/a@b", "level": None})
+        >>> write_for_monai({"output_dir": "/masks/a@b", "level": None})
         {'output_dir': "$'/masks/a\\\\x40b'", 'level': '$None'}
     """
-    return {key: _for_monai(key, value) for key, value in overrides.items()}
+    return {key: _write_for_monai(key, value) for key, value in overrides.items()}
 
 
-def _for_monai(key: str, value: Any) -> Any:
+def _write_for_monai(key: str, value: Any) -> Any:
     if key in PASSED_ON:
         return value
     if value is None:
@@ -145,7 +145,9 @@ def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None
     for part in key.split("#"):
         known = _list_keys(level)
         if part not in known:
-            others = [path.name for path in _other_configs(config_file) if key in read_config(path)]
+            others = [
+                path.name for path in _list_other_configs(config_file) if key in read_config(path)
+            ]
             if others:
                 raise ValueError(
                     f"override --{key} names no key of {config_file}, it is one of "
@@ -153,13 +155,13 @@ def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None
                 )
             raise ValueError(
                 f"override --{key} names no key of {config_file}: "
-                + _suggestion(part, known, below=done)
+                + _suggest_key(part, known, below=done)
             )
         level = level[int(part)] if isinstance(level, list) else level[part]
         done.append(part)
 
 
-def _suggestion(part: str, known: Sequence[str], *, below: Sequence[str]) -> str:
+def _suggest_key(part: str, known: Sequence[str], *, below: Sequence[str]) -> str:
     """The key or option that was probably meant; where none is near, how to find the keys."""
     options = () if below else OPTIONS
     near = difflib.get_close_matches(part, [*known, *options], n=1)
@@ -169,7 +171,7 @@ def _suggestion(part: str, known: Sequence[str], *, below: Sequence[str]) -> str
     return f"did you mean the {kind} --{'#'.join([*below, *near])}?"
 
 
-def _other_configs(config_file: Path) -> list[Path]:
+def _list_other_configs(config_file: Path) -> list[Path]:
     files = (config_file.with_name(f"{workflow}.json") for workflow in WORKFLOWS)
     return [path for path in files if path != config_file and path.is_file()]
 

@@ -50,9 +50,9 @@ class RecordRun:
     Args:
         output_dir: folder of the run.
         bundle_root: folder of the bundle that is trained.
-        config: the config as it runs, see `medseg.engines.config_as_run`.
+        config: the config as it runs, see `medseg.engines.read_config_as_run`.
         best_weights: the handler that writes the weights.
-        record: what the run is made of, see `medseg.engines.run_record`.
+        record: what the run is made of, see `medseg.engines.describe_run`.
 
     Raises:
         FileNotFoundError: when the trainer starts, if the bundle lacks a file.

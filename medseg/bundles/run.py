@@ -13,7 +13,7 @@ from medseg.base.files import check_apart, check_folder, check_place
 from medseg.base.interrupts import end_at_once
 from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.bundle import check_weights_exist, find_config
-from medseg.bundles.overrides import for_monai, read_config, read_overrides
+from medseg.bundles.overrides import read_config, read_overrides, write_for_monai
 from medseg.bundles.tracking import allow_mlflow
 
 _TRAINING = ("train", "multi_gpu_train")
@@ -68,7 +68,7 @@ def run_bundle(
     keep_log()
     if run_id == WORKFLOWS[workflow][0] and run_id not in config and "run" in config:
         run_id = "run"  # that of the model zoo
-    run(run_id=run_id, config_file=str(find_config(bundle, workflow)), **for_monai(overrides))
+    run(run_id=run_id, config_file=str(find_config(bundle, workflow)), **write_for_monai(overrides))
     return folders.get("output_dir")
 
 
@@ -101,7 +101,7 @@ def _find_written_folders(
     from monai.bundle import ConfigParser
 
     parser = ConfigParser(dict(config))
-    parser.update(for_monai(overrides))
+    parser.update(write_for_monai(overrides))
     folders = {}
     if "output_dir" in config:
         folders["output_dir"] = Path(parser.get_parsed_content("output_dir"))

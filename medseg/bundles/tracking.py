@@ -17,7 +17,7 @@ def allow_mlflow(config: Mapping[str, Any]) -> None:
         del sys.modules["mlflow"]
 
 
-def tracking_keys(tracking: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
+def choose_tracking_keys(tracking: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The keys that `--tracking` adds to a config.
 
     Args:

@@ -51,7 +51,7 @@ class FileDataset:
     phantom: str = ""
     options: tuple[str, ...] = ()
 
-    def cases(
+    def list_cases(
         self,
         dataset_dir: str | os.PathLike[str],
         section: str = "training",
@@ -80,14 +80,14 @@ class FileDataset:
             ValueError: no file can be used, a section or fold has no cases, too few cases.
 
         Example:
-            >>> lits.cases("data/liver", "validation", fold=1)  # doctest: +SKIP
+            >>> lits.list_cases("data/liver", "validation", fold=1)  # doctest: +SKIP
             [{"image": "/data/liver/imagesTr/liver_4.nii.gz", "label": ..., "case": "liver_4"}, ...]
         """
         if prepared.is_prepared(dataset_dir):
-            return prepared.cases(dataset_dir, section, fold=fold, folds=folds, seed=seed)
-        return self.published_cases(dataset_dir, section, fold=fold, folds=folds, seed=seed)
+            return prepared.list_cases(dataset_dir, section, fold=fold, folds=folds, seed=seed)
+        return self.list_published_cases(dataset_dir, section, fold=fold, folds=folds, seed=seed)
 
-    def published_cases(
+    def list_published_cases(
         self,
         dataset_dir: str | os.PathLike[str],
         section: str = "training",
@@ -96,13 +96,16 @@ class FileDataset:
         folds: int = 5,
         seed: int = 0,
     ) -> list[Item]:
-        """List the cases of one section as `cases` does, by the files alone."""
-        return select(self.datalist(dataset_dir, folds=folds, seed=seed), section, fold=fold)
+        """List the cases of one section as `list_cases` does, by the files alone."""
+        return select(self.make_datalist(dataset_dir, folds=folds, seed=seed), section, fold=fold)
 
-    def datalist(
+    def make_datalist(
         self, dataset_dir: str | os.PathLike[str], *, folds: int = 5, seed: int = 0
     ) -> dict[str, Any]:
-        """Make the datalist of a folder as published, with absolute paths. Raises as `cases`."""
+        """Make the datalist of a folder as published, with absolute paths.
+
+        Raises as `list_cases`.
+        """
         training, testing = self._find(Path(dataset_dir).absolute())
         if self.test_share is not None:
             training, held = hold_out(training, self.test_share, seed=seed)
@@ -114,9 +117,9 @@ class FileDataset:
     ) -> int:
         """Check every file of a folder as published and copy it; return the number of cases.
 
-        `cases` reads the published folder as well; preparing adds the checks of `prepared.write`. A
-        second run does what is left and what has changed. The label values are those that
-        dataset.json declares, or else `label_values`.
+        `list_cases` reads the published folder as well; preparing adds the checks of
+        `prepared.write`. A second run does what is left and what has changed. The label values are
+        those that dataset.json declares, or else `label_values`.
 
         Args:
             source: the folder as published.
@@ -147,7 +150,7 @@ class FileDataset:
         )
         return len(training) + len(testing)
 
-    def declared_values(
+    def read_declared_values(
         self, dataset_dir: str | os.PathLike[str], label_values: Sequence[int]
     ) -> tuple[int, ...]:
         """The values that a label map of a folder may hold, for the reader of a bundle.
@@ -156,18 +159,18 @@ class FileDataset:
         where it declares none, or where `prepare` has checked the folder.
 
         Args:
-            dataset_dir: as that of `cases`.
+            dataset_dir: as that of `list_cases`.
             label_values: those of the bundle.
 
         Raises:
             ValueError: dataset.json is broken, or declares none of them but the background.
 
         Example:
-            >>> lits.declared_values("data/nothing", [0, 1, 2])  # doctest: +SKIP
+            >>> lits.read_declared_values("data/nothing", [0, 1, 2])  # doctest: +SKIP
             (0, 1, 2)
         """
         if prepared.is_prepared(dataset_dir):
-            return prepared.declared_values(dataset_dir, label_values)
+            return prepared.read_declared_values(dataset_dir, label_values)
         task = msd.find_task(Path(dataset_dir).absolute(), self.task)
         return msd.choose_label_values(task, label_values)
 

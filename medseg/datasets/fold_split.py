@@ -139,7 +139,7 @@ def count_cases(
     """How many cases a section has; 0 where it has none, or its files are gone.
 
     Args:
-        read_cases: of a dataset, such as `medseg.datasets.lits.cases`.
+        read_cases: of a dataset, such as `medseg.datasets.lits.list_cases`.
         dataset_dir: as `read_cases` takes it.
         section: "training", "validation" or "test".
         split: fold, folds and seed.

@@ -78,5 +78,5 @@ DATASET = FileDataset(
     phantom="ct",
     options=VOLUME_OPTIONS,
 )
-cases, datalist, prepare = DATASET.cases, DATASET.datalist, DATASET.prepare
-declared_values = DATASET.declared_values
+list_cases, make_datalist, prepare = DATASET.list_cases, DATASET.make_datalist, DATASET.prepare
+read_declared_values = DATASET.read_declared_values

@@ -92,4 +92,8 @@ DATASET = FileDataset(
     folders={"image": "images", "label": "masks"},
     test_share=0.2,
 )
-cases, datalist, prepare = DATASET.published_cases, DATASET.datalist, DATASET.prepare
+list_cases, make_datalist, prepare = (
+    DATASET.list_published_cases,
+    DATASET.make_datalist,
+    DATASET.prepare,
+)

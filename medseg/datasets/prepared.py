@@ -2,7 +2,8 @@
 
 A prepared folder holds the pictures or volumes of each case and `datalist.json`, see
 `medseg.datasets.fold_split`. The patients held out for testing and the folds depend on `seed` and
-`folds` alone. Each call of `cases` assigns them again; the file has those of the default values.
+`folds` alone. Each call of `list_cases` assigns them again; the file has those of the default
+values.
 """
 
 import logging
@@ -99,7 +100,7 @@ def write(
     return made
 
 
-def cases(
+def list_cases(
     dataset_dir: str | os.PathLike[str],
     section: str = "training",
     *,
@@ -126,7 +127,7 @@ def cases(
         ValueError: a section or fold has no cases, or there are too few patients.
 
     Example:
-        >>> cases("data/nuclei", "validation", fold=2)  # doctest: +SKIP
+        >>> list_cases("data/nuclei", "validation", fold=2)  # doctest: +SKIP
         [{"image": "/data/nuclei/images/00ae65c1.png", "label": ..., "case": ...}, ...]
     """
     root = Path(dataset_dir).absolute()
@@ -152,7 +153,7 @@ def cases(
     return found
 
 
-def declared_values(
+def read_declared_values(
     dataset_dir: str | os.PathLike[str], label_values: Sequence[int]
 ) -> tuple[int, ...]:
     """The values that a label map of a prepared set may hold, for the reader of a bundle.
@@ -160,7 +161,7 @@ def declared_values(
     They are the `label_values` of the bundle: nothing in the folder declares fewer.
 
     Example:
-        >>> declared_values("data/lung_nodule", [0, 1])
+        >>> read_declared_values("data/lung_nodule", [0, 1])
         (0, 1)
     """
     return tuple(label_values)
@@ -212,13 +213,13 @@ def _deal_cases(
     return made | {"test_share": test_share}
 
 
-def _log_gone(root: Path, cases: Collection[str], *, name: str) -> None:
+def _log_gone(root: Path, list_cases: Collection[str], *, name: str) -> None:
     """Warn of cases in the datalist to be replaced that are no longer in the source."""
     if not is_prepared(root):
         return
     before = fold_split.read(root / FILE)
     listed = {item["case"] for item in (*before["training"], *before["testing"])}
-    if gone := sorted(listed.difference(cases)):
+    if gone := sorted(listed.difference(list_cases)):
         logger.warning(
             "no longer in the source: %s of %s, first %s; the files stay in %s, outside the "
             "datalist",

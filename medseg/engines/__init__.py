@@ -3,14 +3,14 @@
 from medseg.engines.batch import check_batch
 from medseg.engines.best_weights import BestWeights
 from medseg.engines.claim import claim_folder, claim_weights, set_curves_aside
-from medseg.engines.config_in_use import config_as_run, config_in_use, use_handler
+from medseg.engines.config_in_use import read_config_as_run, read_config_in_use, use_handler
 from medseg.engines.distributed import end_group, start_group, unwrap
 from medseg.engines.foreground import check_foreground
-from medseg.engines.learning_rate import LearningRate, rate_factor
+from medseg.engines.learning_rate import LearningRate, compute_rate_factor
 from medseg.engines.loss import FiniteLoss, MeanLoss, summarise_step
 from medseg.engines.progress import Progress, keep_log
 from medseg.engines.resume import Resume, check_run
-from medseg.engines.resume_record import run_record
+from medseg.engines.resume_record import describe_run
 from medseg.engines.run_folder import choose_run_folder
 from medseg.engines.trained_on import RecordTraining
 
@@ -28,12 +28,12 @@ __all__ = [
     "choose_run_folder",
     "claim_folder",
     "claim_weights",
-    "config_as_run",
-    "config_in_use",
+    "compute_rate_factor",
+    "describe_run",
     "end_group",
     "keep_log",
-    "rate_factor",
-    "run_record",
+    "read_config_as_run",
+    "read_config_in_use",
     "set_curves_aside",
     "start_group",
     "summarise_step",

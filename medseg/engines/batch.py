@@ -53,7 +53,7 @@ def check_batch(
     Example:
         >>> check_batch(net, loader, in_channels=1, image_size=[96, 96])  # doctest: +SKIP
     """
-    smallest = smallest_batch(loader) * patches
+    smallest = find_smallest_batch(loader) * patches
     shape = (smallest, in_channels, *image_size)
     ghost = copy.deepcopy(network).to("meta").train()
     kept = _count_kept(ghost)
@@ -71,7 +71,7 @@ def check_batch(
             "so pass a larger image_size, fewer channels, or for batch norm a batch_size that "
             "leaves no batch of 1"
         ) from error
-    largest = largest_batch(loader) * patches
+    largest = find_largest_batch(loader) * patches
     _check_memory(network, largest, image_size, kept.total() * largest // smallest)
     if smallest == 1 and _has_batch_norm(network) and idist.get_rank() == 0:
         logger.warning(
@@ -119,7 +119,7 @@ def _has_batch_norm(network: torch.nn.Module) -> bool:
     return is_local and not is_synchronised
 
 
-def smallest_batch(loader: Any) -> int:
+def find_smallest_batch(loader: Any) -> int:
     """Items of the smallest batch of an epoch, the last one unless it is dropped or full."""
     size = int(loader.batch_size)
     items = len(loader.sampler)
@@ -127,6 +127,6 @@ def smallest_batch(loader: Any) -> int:
     return size if rest == 0 or (loader.drop_last and items > size) else rest
 
 
-def largest_batch(loader: Any) -> int:
+def find_largest_batch(loader: Any) -> int:
     """Items of the largest batch of an epoch, which is all of them where they are fewer."""
     return min(int(loader.batch_size), len(loader.sampler))

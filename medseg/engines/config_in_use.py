@@ -18,7 +18,7 @@ from monai.bundle.reference_resolver import ReferenceResolver
 from medseg.engines.may_change import LAUNCH, MAY_CHANGE
 
 
-def config_in_use(*, keep: Collection[str] = (*MAY_CHANGE, *LAUNCH)) -> dict[str, Any]:
+def read_config_in_use(*, keep: Collection[str] = (*MAY_CHANGE, *LAUNCH)) -> dict[str, Any]:
     """The config whose expression calls this, overrides applied, with plain values as values.
 
     Inside components, a reference to a plain value is that value, and so is an expression of plain
@@ -38,17 +38,17 @@ def config_in_use(*, keep: Collection[str] = (*MAY_CHANGE, *LAUNCH)) -> dict[str
     Example:
         >>> from monai.bundle import ConfigParser
         >>> part = {"_target_": "builtins.dict", "rate": "@rate"}
-        >>> parser = ConfigParser({"rate": 0.1, "part": part, "seen": "$config_in_use()"})
+        >>> parser = ConfigParser({"rate": 0.1, "part": part, "seen": "$read_config_in_use()"})
         >>> parser.globals["config_in_use"] = config_in_use
         >>> parser.get_parsed_content("seen")["part"]
         {'_target_': 'builtins.dict', 'rate': 0.1}
     """
-    resolver = _resolver()
+    resolver = _find_resolver()
     config = resolver.items[""].get_config()
-    return _Values(resolver, keep).below("", config, in_component=False)
+    return _Values(resolver, keep).copy_below("", config, in_component=False)
 
 
-def config_as_run() -> dict[str, Any]:
+def read_config_as_run() -> dict[str, Any]:
     """The config whose expression calls this, as one would write it: overrides merged in.
 
     Macros, such as `%training`, are already replaced by what they stand for.
@@ -59,7 +59,7 @@ def config_as_run() -> dict[str, Any]:
     Raises:
         ValueError: no expression of a config calls this.
     """
-    config = _resolver().items[""].get_config()
+    config = _find_resolver().items[""].get_config()
     return {key: copy_plain(value) for key, value in config.items() if key != "_meta_"}
 
 
@@ -83,7 +83,7 @@ def copy_plain(value: Any) -> Any:
     return [copy_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
-def _resolver() -> ReferenceResolver:
+def _find_resolver() -> ReferenceResolver:
     """The innermost of MONAI's resolvers that is evaluating an expression right now."""
     frame = inspect.currentframe()
     while frame is not None:
@@ -100,19 +100,19 @@ class _Values:
         self.resolver = resolver
         self.keep = keep
 
-    def below(self, place: str, node: Any, *, in_component: bool) -> Any:
+    def copy_below(self, place: str, node: Any, *, in_component: bool) -> Any:
         """A copy of what lies at a place of the config; texts inside components are replaced."""
         if isinstance(node, (dict, list)):
             inside = in_component or ConfigComponent.is_instantiable(node)
             parts = {
-                key: self.below(sub, part, in_component=inside)
+                key: self.copy_below(sub, part, in_component=inside)
                 for key, sub, part in ReferenceResolver.iter_subconfigs(place, node)
             }
             return parts if isinstance(node, dict) else list(parts.values())
-        return self._value(place, node) if in_component and isinstance(node, str) else node
+        return self._resolve(place, node) if in_component and isinstance(node, str) else node
 
-    def _value(self, place: str, text: str) -> Any:
-        found = _literal(text)
+    def _resolve(self, place: str, text: str) -> Any:
+        found = _read_literal(text)
         if found is text and self._is_plain(text, seen=()):
             found = self.resolver.get_resolved_content(place)
         return found if _is_plain_value(found) else text
@@ -125,7 +125,7 @@ class _Values:
     def _leads_to_plain(self, ref: str, seen: tuple[str, ...]) -> bool:
         if ref in self.keep or ref in seen or ref not in self.resolver.items:
             return False
-        return self._holds_plain(self._raw_text(ref), (*seen, ref))
+        return self._holds_plain(self._read_raw_text(ref), (*seen, ref))
 
     def _holds_plain(self, node: Any, seen: tuple[str, ...]) -> bool:
         if ConfigComponent.is_instantiable(node):
@@ -134,10 +134,10 @@ class _Values:
             parts = node.values() if isinstance(node, dict) else node
             return all(self._holds_plain(part, seen) for part in parts)
         if isinstance(node, str) and node.startswith(("$", "@")):
-            return _literal(node) is not node or self._is_plain(node, seen=seen)
+            return _read_literal(node) is not node or self._is_plain(node, seen=seen)
         return True
 
-    def _raw_text(self, place: str) -> Any:
+    def _read_raw_text(self, place: str) -> Any:
         """The text at a place, which an item itself no longer has once it is resolved."""
         node = self.resolver.items[""].get_config()
         for key in ReferenceResolver.split_id(place):
@@ -145,7 +145,7 @@ class _Values:
         return node
 
 
-def _literal(text: str) -> Any:
+def _read_literal(text: str) -> Any:
     """What an expression says that is a Python literal, such as `$3e-4`; else the text itself."""
     if not ConfigExpression.is_expression(text):
         return text

@@ -53,7 +53,7 @@ def start_group(backend: str, **options: Any) -> None:
     """
     idist.initialize(backend, **options)
     atexit.register(_end_with_process)
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and _in_main_thread():
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and _is_main_thread():
         signal.signal(signal.SIGTERM, _stop)
 
 
@@ -69,7 +69,7 @@ def end_group() -> None:
     """
     if not dist.is_initialized():
         return
-    if signal.getsignal(signal.SIGTERM) is _stop and _in_main_thread():
+    if signal.getsignal(signal.SIGTERM) is _stop and _is_main_thread():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # an error has said enough
     group: Any = dist.group.WORLD
     failed = _has_failed()
@@ -108,7 +108,7 @@ def _end_after(seconds: float, *, quiet: bool) -> Iterator[None]:
 
 def _end_with_process() -> None:
     """End the group of a process that did not reach `end_group`: an error, an interruption."""
-    if dist.is_initialized() and _in_main_thread():
+    if dist.is_initialized() and _is_main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break off the end
     end_group()
 
@@ -126,7 +126,7 @@ def _has_failed() -> bool:
     return any(hasattr(sys, name) for name in _UNCAUGHT)
 
 
-def _in_main_thread() -> bool:
+def _is_main_thread() -> bool:
     """Whether this thread is the one that may set signals."""
     return threading.current_thread() is threading.main_thread()
 

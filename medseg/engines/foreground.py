@@ -41,7 +41,7 @@ def check_foreground(
             raise ValueError(
                 f"there are no {place}: choose another --fold or --folds, or add cases"
             )
-        absent = _missing_classes(cases, classes)
+        absent = _find_missing_classes(cases, classes)
         if len(absent) == len(classes):
             raise ValueError(
                 f"the {place} ({len(cases)} images) hold no voxel of {', '.join(absent)} as they "
@@ -56,10 +56,10 @@ def check_foreground(
             )
 
 
-def _missing_classes(cases: Sequence[Mapping[str, Any]], classes: Classes) -> list[str]:
+def _find_missing_classes(cases: Sequence[Mapping[str, Any]], classes: Classes) -> list[str]:
     """The classes that no case has a voxel of, in order."""
     absent = dict(classes)
-    for label in _labels(cases):
+    for label in _read_labels(cases):
         for name in [name for name, values in absent.items() if _holds(label, values)]:
             del absent[name]
         if not absent:
@@ -67,7 +67,7 @@ def _missing_classes(cases: Sequence[Mapping[str, Any]], classes: Classes) -> li
     return list(absent)
 
 
-def _labels(cases: Sequence[Mapping[str, Any]]) -> Iterator[torch.Tensor]:
+def _read_labels(cases: Sequence[Mapping[str, Any]]) -> Iterator[torch.Tensor]:
     for index in range(len(cases)):
         yield torch.as_tensor(cases[index]["label"])
 

@@ -24,7 +24,7 @@ END_DIVISOR = 1e4
 """One cycle ends at the rate of its start divided by this."""
 
 
-def rate_factor(step: int, *, schedule: str, steps: int, warmup_steps: int = 0) -> float:
+def compute_rate_factor(step: int, *, schedule: str, steps: int, warmup_steps: int = 0) -> float:
     """What the base rate is multiplied by in a step.
 
     With w warm-up steps, and t = step - w of T = steps - w:
@@ -51,7 +51,7 @@ def rate_factor(step: int, *, schedule: str, steps: int, warmup_steps: int = 0) 
             is no such schedule.
 
     Example:
-        >>> [rate_factor(step, schedule="cosine", steps=4) for step in (0, 2)]
+        >>> [compute_rate_factor(step, schedule="cosine", steps=4) for step in (0, 2)]
         [1.0, 0.5]
     """
     if schedule not in _FACTORS:
@@ -68,11 +68,11 @@ def rate_factor(step: int, *, schedule: str, steps: int, warmup_steps: int = 0) 
 class LearningRate(ParamScheduler):
     """Trainer handler that sets the learning rate before each step of the optimiser.
 
-    The rate of a parameter group is its base rate times `rate_factor`. The step is counted by the
-    trainer, so a resumed run has the rates of one that was not interrupted, bit for bit, and so has
-    every process of a group. Each group keeps its base rate as `initial_lr`, as torch's schedulers
-    do, and with that in the optimiser's state. Constant and without warm-up it leaves the rates
-    alone.
+    The rate of a parameter group is its base rate times `compute_rate_factor`. The step is counted
+    by the trainer, so a resumed run has the rates of one that was not interrupted, bit for bit, and
+    so has every process of a group. Each group keeps its base rate as `initial_lr`, as torch's
+    schedulers do, and with that in the optimiser's state. Constant and without warm-up it leaves
+    the rates alone.
 
     A schedule that falls is fixed to the number of steps that its run was started with: to finish
     it over more or fewer would give rates that belong to no schedule, so this is refused. Torch's
@@ -141,7 +141,7 @@ class LearningRate(ParamScheduler):
     def get_param(self) -> list[float]:
         """The rate of each parameter group in the step."""
         steps, warmup_steps = self._run
-        factor = rate_factor(
+        factor = compute_rate_factor(
             self.event_index, schedule=self.schedule, steps=steps, warmup_steps=warmup_steps
         )
         groups = self.optimizer_param_groups
@@ -177,28 +177,28 @@ class LearningRate(ParamScheduler):
         self.steps = steps
 
 
-def _polynomial(step: int, steps: int) -> float:
+def _compute_polynomial(step: int, steps: int) -> float:
     return (1 - step / steps) ** POWER
 
 
-def _cosine(step: int, steps: int) -> float:
+def _compute_cosine(step: int, steps: int) -> float:
     return (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def _one_cycle(step: int, steps: int) -> float:
+def _compute_one_cycle(step: int, steps: int) -> float:
     top, low = RISE * steps - 1, 1 / START_DIVISOR
     if step <= top:
-        return _half_wave(low, 1.0, step / top)
-    return _half_wave(1.0, low / END_DIVISOR, (step - top) / (steps - 1 - top))
+        return _compute_half_wave(low, 1.0, step / top)
+    return _compute_half_wave(1.0, low / END_DIVISOR, (step - top) / (steps - 1 - top))
 
 
-def _half_wave(start: float, end: float, part: float) -> float:
+def _compute_half_wave(start: float, end: float, part: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
 
 
 _FACTORS: Mapping[str, Callable[[int, int], float]] = {
     "constant": lambda step, steps: 1.0,
-    "polynomial": _polynomial,
-    "cosine": _cosine,
-    "one_cycle": _one_cycle,
+    "polynomial": _compute_polynomial,
+    "cosine": _compute_cosine,
+    "one_cycle": _compute_one_cycle,
 }

@@ -91,14 +91,14 @@ def may_change(place: str, before: Any, after: Any) -> bool:
     return _is_free(before) or _is_free(after)
 
 
-def handlers(listed: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+def walk_handlers(listed: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     """The handlers of a list that change what is learnt, by the names of their classes.
 
     Their places in the list say nothing: a handler that is added shifts them. The second of a class
     has a number after its name. One that is turned off is left out.
 
     Example:
-        >>> list(handlers([{"_target_": "StatsHandler"}, {"_target_": "a.LrScheduleHandler"}]))
+        >>> list(walk_handlers([{"_target_": "StatsHandler"}, {"_target_": "a.LrScheduleHandler"}]))
         [('LrScheduleHandler', {'_target_': 'a.LrScheduleHandler'})]
     """
     seen: Counter[str] = Counter()

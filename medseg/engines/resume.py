@@ -50,8 +50,8 @@ class Resume:
             number of processes and the same global batch.
         resume: go on from `path`.
         seed: seed of the run.
-        record: what the run is made of, see `run_record`; it is saved, and a run of another record
-            is not resumed. None compares nothing.
+        record: what the run is made of, see `describe_run`; it is saved, and a run of another
+            record is not resumed. None compares nothing.
 
     Raises:
         TypeError: `resume` is not a bool, or one of `objects` has no state.
@@ -242,7 +242,7 @@ def check_run(
     Args:
         path: the resume file of the run.
         resume: whether the run is to go on.
-        record: what the run is made of, see `run_record`; None compares nothing.
+        record: what the run is made of, see `describe_run`; None compares nothing.
 
     Raises:
         TypeError: `resume` is not a bool, or `path` is no path.

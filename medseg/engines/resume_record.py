@@ -18,9 +18,9 @@ from medseg.engines.may_change import (
     HANDLERS,
     MAY_CHANGE,
     free_choices,
-    handlers,
     is_launch,
     may_change,
+    walk_handlers,
 )
 from medseg.transforms.cache_key import describe
 
@@ -36,7 +36,7 @@ _PLACES = 16
 _SECTIONS = ("training", "validation")
 
 
-def run_record(
+def describe_run(
     choices: Mapping[str, Any],
     *,
     config: Mapping[str, Any] | None = None,
@@ -47,7 +47,7 @@ def run_record(
 
     Args:
         choices: key of the config -> value. `batch_size` counts for all processes together.
-        config: the whole config with its overrides, see `config_in_use`; None records none.
+        config: the whole config with its overrides, see `read_config_in_use`; None records none.
         training: the cases, dictionaries with `case` and the paths of their files.
         validation: likewise.
 
@@ -65,7 +65,7 @@ def run_record(
         FileNotFoundError: a file of a case is gone.
 
     Example:
-        >>> run_record({"fold": 0, "max_epochs": 9}, training=[], validation=[])["choices"]
+        >>> describe_run({"fold": 0, "max_epochs": 9}, training=[], validation=[])["choices"]
         {'fold': 0}
     """
     training, validation = name_cases(training), name_cases(validation)
@@ -77,9 +77,9 @@ def run_record(
     }
     return {
         "version": medseg.__version__,
-        "choices": _plain(_for_all_processes(kept)),
-        "settings": _plain(_for_all_processes(dict(_places("", settings)))),
-        "images": {str(case["case"]): _image_digest(case) for case in chain(training, validation)},
+        "choices": _make_plain(_describe_for_all_processes(kept)),
+        "settings": _make_plain(_describe_for_all_processes(dict(_walk_places("", settings)))),
+        "images": {str(case["case"]): _digest_image(case) for case in chain(training, validation)},
         "training": {str(case["case"]): _digest(case) for case in training},
         "validation": {str(case["case"]): _digest(case) for case in validation},
     }
@@ -106,7 +106,7 @@ def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping
         if key in after and not _are_same(key, before[key], after[key])
     ]
     if saved.get("version") == now.get("version") and "settings" in saved:
-        changed += _changed_places(saved["settings"], now["settings"])
+        changed += _find_changed_places(saved["settings"], now["settings"])
     elif idist.get_rank() == 0:
         logger.warning(
             "%s was written by a version that recorded components differently: make sure that "
@@ -114,19 +114,19 @@ def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping
             path,
         )
     what = "with other settings" if changed else "on other cases"
-    if differences := changed or list(_changed_cases(saved, now)):
+    if differences := changed or list(_find_changed_cases(saved, now)):
         raise ValueError(
             f"{path} holds a run {what} ({_join_first(differences)}): pass the settings and cases "
             "of that run, or another --output_dir to start a new run"
         )
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def _make_plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as they would be read back from a JSON file."""
     return json.loads(json.dumps(values, default=describe))
 
 
-def _for_all_processes(values: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_for_all_processes(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values, in which a batch size is that of all processes together."""
     return {
         key: value * idist.get_world_size() if key in _BATCHES and isinstance(value, int) else value
@@ -143,13 +143,13 @@ def _are_same(key: str, before: Any, after: Any) -> bool:
     return before == after
 
 
-def _places(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _walk_places(place: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Every plain value below a place of a config, with its key as one would override it."""
     is_list = isinstance(value, (list, tuple))
     by_class = is_list and place in HANDLERS
     items: list[tuple[Any, Any]] = []
     if by_class:
-        items = list(handlers(value))
+        items = list(walk_handlers(value))
     elif is_list:
         items = list(enumerate(value))
     elif isinstance(value, Mapping):
@@ -157,10 +157,10 @@ def _places(place: str, value: Any) -> Iterator[tuple[str, Any]]:
     if not (items or by_class):
         yield place, value
     for key, part in items:
-        yield from _places(f"{place}#{key}" if place else str(key), part)
+        yield from _walk_places(f"{place}#{key}" if place else str(key), part)
 
 
-def _changed_places(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _find_changed_places(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """The places that differ. A component that only one of the two records has is not compared."""
     tops = {place.split("#")[0] for place in before} & {place.split("#")[0] for place in after}
     for place in dict.fromkeys((*before, *after)):
@@ -174,9 +174,9 @@ def _join_first(differences: Sequence[str]) -> str:
     return "; ".join(differences[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _changed_cases(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _find_changed_cases(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """How each case changed: first those that moved between training and validation."""
-    before, after = _sections(saved), _sections(now)
+    before, after = _describe_sections(saved), _describe_sections(now)
     for case in sorted(before.keys() & after.keys()):
         if before[case][0] != after[case][0]:
             yield f"case {case} was for {before[case][0]}, is for {after[case][0]}"
@@ -189,14 +189,14 @@ def _changed_cases(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator
         yield f"case {case} is {'gone' if case in before else 'new'}"
 
 
-def _sections(record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def _describe_sections(record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     return {case: (name, digest) for name in _SECTIONS for case, digest in record[name].items()}
 
 
 def _digest(case: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
     for key in ("image", *_BY_CONTENT):
-        for file in _files_of(case, key):
+        for file in _list_files_of_case(case, key):
             digest.update(f"{key} {file.stat().st_size}\n".encode())
             if key in _BY_CONTENT:
                 with file.open("rb") as content:
@@ -204,13 +204,13 @@ def _digest(case: Mapping[str, Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _image_digest(case: Mapping[str, Any]) -> str:
+def _digest_image(case: Mapping[str, Any]) -> str:
     """A digest of at most about 16 MiB of a case's images, or of 64 KiB of each file.
 
     Of larger files the first and last bytes count, and some at even distances between them. The
     last bytes of a compressed file hold a checksum of the whole.
     """
-    digest, files = hashlib.sha256(), _files_of(case, "image")
+    digest, files = hashlib.sha256(), _list_files_of_case(case, "image")
     share = max(_IMAGE_BYTES // max(len(files), 1), _FILE_BYTES)
     for file in files:
         size = file.stat().st_size
@@ -225,13 +225,13 @@ def _image_digest(case: Mapping[str, Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _files_of(case: Mapping[str, Any], key: str) -> list[Path]:
+def _list_files_of_case(case: Mapping[str, Any], key: str) -> list[Path]:
     values = case.get(key, ())
     values = (values,) if isinstance(values, (str, os.PathLike)) else values
-    return [file for value in values for file in _files(Path(value))]
+    return [file for value in values for file in _list_files(Path(value))]
 
 
-def _files(path: Path) -> list[Path]:
+def _list_files(path: Path) -> list[Path]:
     """A file, or those of a folder."""
     return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
 

@@ -55,7 +55,10 @@ def find_schedulers(engine: Engine, *, apart_from: Iterable[Any] = ()) -> list[A
         seen |= new
         found += filter(_is_scheduler, new.values())
         level = [
-            part for thing in new.values() if not _is_scheduler(thing) for part in _parts(thing)
+            part
+            for thing in new.values()
+            if not _is_scheduler(thing)
+            for part in _walk_parts(thing)
         ]
     return found
 
@@ -66,14 +69,14 @@ def _is_scheduler(thing: Any) -> bool:
     return has_methods or isinstance(thing, (BaseParamScheduler, ParamGroupScheduler))
 
 
-def _parts(thing: Any) -> Iterator[Any]:
+def _walk_parts(thing: Any) -> Iterator[Any]:
     """What an object holds that may be a schedule, or hold one."""
     if isinstance(thing, Engine):
         for handlers in thing._event_handlers.values():  # Ignite has no public list of them
             for handler, args, kwargs in handlers:
                 yield from (handler, *args, *kwargs.values())
     elif isinstance(thing, FunctionType):
-        yield from _parts_of_function(thing)
+        yield from _walk_parts_of_function(thing)
     elif isinstance(thing, MethodType):
         yield from (thing.__self__, thing.__func__)
     elif isinstance(thing, functools.partial):
@@ -86,7 +89,7 @@ def _parts(thing: Any) -> Iterator[Any]:
         yield vars(type(thing)).get("__call__")
 
 
-def _parts_of_function(function: FunctionType) -> Iterator[Any]:
+def _walk_parts_of_function(function: FunctionType) -> Iterator[Any]:
     """What a function keeps from where it was defined, and the schedules that it names."""
     for cell in function.__closure__ or ():
         try:

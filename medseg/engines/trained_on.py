@@ -88,9 +88,9 @@ class RecordTraining:
         if rank == 0:
             logger.info("measuring what the training cases are like: %d", len(chosen))
         if size == 1:
-            return self._measured(chosen)
+            return self._measure(chosen)
         mine = chosen[rank::size]
-        texts = idist.all_gather(json.dumps(asdict(self._measured(mine)) if mine else None))
+        texts = idist.all_gather(json.dumps(asdict(self._measure(mine)) if mine else None))
         parts = [TrainedOn(**part) for text in texts if (part := json.loads(text))]
         return merge_trained_on(parts)
 
@@ -104,7 +104,7 @@ class RecordTraining:
         logger.debug("what the weights were trained on: %s", path)
         return path
 
-    def _measured(self, cases: Sequence[Mapping[str, Any]]) -> TrainedOn:
+    def _measure(self, cases: Sequence[Mapping[str, Any]]) -> TrainedOn:
         return measure_cases(
             cases,
             self.load,

@@ -46,7 +46,7 @@ class CaseMetrics:
             is not on its grid; "pixel" is for images without a known size.
         group: key of the case whose value is written beside it, for instance "patient".
         members: for each class the indices whose voxels belong to it, which overlap where classes
-            are regions: `medseg.transforms.members(classes)`; None for its own index alone.
+            are regions: `medseg.transforms.list_members(classes)`; None for its own index alone.
         ignore_label: class index of voxels that do not count: both masks, and objects, are
             background there, and a mask that reaches it has a surface there. None for none.
         thresholds: of the IoU, for the shares of cases and for objects, 0.5 or more and below 1.

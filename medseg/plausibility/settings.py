@@ -40,9 +40,11 @@ def compare_settings(trained: Mapping[str, Any], used: Mapping[str, Any]) -> lis
     for key in SETTINGS:
         if key not in trained or key not in used:
             continue
-        before, now = (_comparable(key, settings[key]) for settings in (trained, used))
+        before, now = (_make_comparable(key, settings[key]) for settings in (trained, used))
         if before != now:
-            found.append(f"{key}: trained with {_shown(before)}, used with {_shown(now)}")
+            found.append(
+                f"{key}: trained with {_format_value(before)}, used with {_format_value(now)}"
+            )
     return found
 
 
@@ -73,14 +75,14 @@ def check_settings(
         )
 
 
-def _comparable(key: str, value: Any) -> Any:
+def _make_comparable(key: str, value: Any) -> Any:
     if key != "classes" or not isinstance(value, Mapping):
         return list(value) if isinstance(value, tuple) else value
     values = [each for gathered in value.values() for each in gathered]
     return {"classes": list(value), "overlap": len(set(values)) < len(values)}
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if not isinstance(value, Mapping):
         return str(value)
     return ", ".join(value["classes"]) + (" (which overlap)" if value["overlap"] else "")

@@ -114,10 +114,10 @@ def write_trained_on(
     path = find_path_beside(weights)
     digests = [_digest(partial or weights)]
     before = read_ranges(weights) if partial is not None else None
-    if before is not None and _text(before) == _text(found):
+    if before is not None and _format_record(before) == _format_record(found):
         digests.append(_digest(weights))
     with whole(path) as unfinished:
-        unfinished.write_text(_text(found, digests), encoding="utf-8")
+        unfinished.write_text(_format_record(found, digests), encoding="utf-8")
     return path
 
 
@@ -203,13 +203,13 @@ def measure_cases(
             voxel_ml = float(abs(np.linalg.det(np.asarray(item["label"].affine)[:3, :3]))) / 1000
         for name, values in classes.items():
             found[name].append(measure_class(np.isin(label, values), voxel_ml=voxel_ml))
-    ranges = {name: _ranges(each) for name, each in found.items()} if whole_images else {}
+    ranges = {name: _compute_ranges(each) for name, each in found.items()} if whole_images else {}
     return TrainedOn(
         dict(about or {}),
         len(images),
         modality,
         dimensions,
-        image=_ranges(images),
+        image=_compute_ranges(images),
         classes=ranges,
         appearance=_sort(seen),
         settings=dict(settings or {}),
@@ -250,7 +250,7 @@ def measure_case_image(image: Any, *, modality: str, whole_image: bool = True) -
     return found if whole_image else {k: v for k, v in found.items() if k != "longest_px"}
 
 
-def _ranges(measured: Sequence[Mapping[str, float]]) -> Ranges:
+def _compute_ranges(measured: Sequence[Mapping[str, float]]) -> Ranges:
     """Lowest and highest value of each quantity, rounded to 4 digits."""
     names = dict.fromkeys(name for each in measured for name in each)
     values = {name: [each[name] for each in measured if name in each] for name in names}
@@ -267,13 +267,13 @@ def _sort(seen: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
     return sorted(cases, key=lambda case: list(case.values()))
 
 
-def _text(found: TrainedOn, digests: Sequence[str] = ()) -> str:
+def _format_record(found: TrainedOn, digests: Sequence[str] = ()) -> str:
     """As JSON, the numbers of a range or a case in one line each."""
     text = json.dumps(asdict(replace(found, weights=list(digests))), indent=2)
-    return re.sub(r"([\[{])\n([^\[\]{}]*)\n\s*([\]}])", _in_one_line, text) + "\n"
+    return re.sub(r"([\[{])\n([^\[\]{}]*)\n\s*([\]}])", _write_in_one_line, text) + "\n"
 
 
-def _in_one_line(found: re.Match[str]) -> str:
+def _write_in_one_line(found: re.Match[str]) -> str:
     return found[1] + " ".join(line.strip() for line in found[2].splitlines()) + found[3]
 
 

@@ -8,16 +8,16 @@ from medseg.transforms.classes import (
     LabelFromLogitsd,
     MergeLabels,
     MergeLabelsd,
-    activation,
-    logit_channels,
-    target_values,
+    choose_activation,
+    count_logit_channels,
+    list_target_values,
 )
 from medseg.transforms.crop_centres import CropCentresd
 from medseg.transforms.elastic_grid import RandElasticGrid, RandElasticGridd
-from medseg.transforms.ignored_voxels import DropIgnoredd, ignored_index
+from medseg.transforms.ignored_voxels import DropIgnoredd, get_ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
 from medseg.transforms.loaded_dataset import LoadedDataset
-from medseg.transforms.regions import RegionMasksd, members
+from medseg.transforms.regions import RegionMasksd, list_members
 from medseg.transforms.separate_objects import SeparateObjectsd
 from medseg.transforms.slice_dataset import SliceDataset
 from medseg.transforms.spacing import ResampleSpacingd
@@ -45,12 +45,12 @@ __all__ = [
     "SeparateObjectsd",
     "SliceDataset",
     "StoredDataset",
-    "activation",
+    "choose_activation",
     "compute_border_weight",
-    "ignored_index",
+    "count_logit_channels",
+    "get_ignored_index",
     "label_instances",
-    "logit_channels",
-    "members",
-    "target_values",
+    "list_members",
+    "list_target_values",
     "window",
 ]

@@ -9,7 +9,7 @@ dataset marks to be left out become `IGNORE`, see `medseg.transforms.ignored_vox
 
 One foreground class, and regions that lie within each other, need one logit channel each (sigmoid);
 several classes apart need one more for the background (softmax). That rule lives in
-`logit_channels` and `activation` and is read in `label_from_logits`.
+`count_logit_channels` and `choose_activation` and is read in `label_from_logits`.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -33,29 +33,31 @@ from medseg.base.class_values import (
 from medseg.transforms.regions import are_regions
 
 
-def logit_channels(classes: Classes) -> int:
+def count_logit_channels(classes: Classes) -> int:
     """Output channels a network needs: one for each class, and one more under softmax.
 
     Example:
-        >>> logit_channels({"liver": [1, 2]}), logit_channels({"liver": [1], "tumour": [2]})
-        (1, 3)
-        >>> logit_channels({"liver": [1, 2], "tumour": [2]})
+        >>> count_logit_channels({"liver": [1, 2]})
+        1
+        >>> count_logit_channels({"liver": [1], "tumour": [2]})
+        3
+        >>> count_logit_channels({"liver": [1, 2], "tumour": [2]})
         2
     """
-    return len(classes) + (activation(classes) == "softmax")
+    return len(classes) + (choose_activation(classes) == "softmax")
 
 
-def activation(classes: Classes) -> str:
+def choose_activation(classes: Classes) -> str:
     """ "sigmoid" for one foreground class and for regions, "softmax" for several classes apart."""
     check_classes(classes)
     return "sigmoid" if len(classes) == 1 or are_regions(classes) else "softmax"
 
 
-def target_values(classes: Classes) -> list[int]:
+def list_target_values(classes: Classes) -> list[int]:
     """Every label value that a class gathers, sorted: what a task calls foreground.
 
     Example:
-        >>> target_values({"liver": [1, 2], "tumour": [2]})
+        >>> list_target_values({"liver": [1, 2], "tumour": [2]})
         [1, 2]
     """
     check_classes(classes)

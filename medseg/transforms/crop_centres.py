@@ -8,7 +8,7 @@ from monai.transforms import MapTransform
 from monai.utils import convert_to_tensor
 
 from medseg.base.class_values import Classes, Ignored, list_ignored_values
-from medseg.transforms.classes import target_values
+from medseg.transforms.classes import list_target_values
 
 
 class CropCentresd(MapTransform):
@@ -45,7 +45,7 @@ class CropCentresd(MapTransform):
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.foreground = target_values(classes)
+        self.foreground = list_target_values(classes)
         self.ignored = list_ignored_values(ignore)
 
     def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:

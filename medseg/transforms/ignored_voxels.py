@@ -4,9 +4,9 @@ A label map may mark voxels whose class is unknown or of no interest, Cityscapes
 border of KITTI's valid area for instance. `MergeLabels(classes, ignore=...)` gives all of them the
 class index `IGNORE`. From there on
 
-- the loss takes `ignore_label=ignored_index(ignore)`, as `HybridLoss` and `GuidedLoss` do;
+- the loss takes `ignore_label=get_ignored_index(ignore)`, as `HybridLoss` and `GuidedLoss` do;
 - validation during training, which makes one-hot channels, drops them with `DropIgnoredd`;
-- `CaseMetrics(ignore_label=ignored_index(ignore))` leaves them out of every score.
+- `CaseMetrics(ignore_label=get_ignored_index(ignore))` leaves them out of every score.
 
 With `ignore=None`, a dataset that marks nothing, each of the three does nothing.
 """
@@ -21,11 +21,11 @@ from monai.utils import convert_to_tensor
 from medseg.base.class_values import IGNORE, Ignored, list_ignored_values
 
 
-def ignored_index(ignore: Ignored) -> int | None:
+def get_ignored_index(ignore: Ignored) -> int | None:
     """The class index that `MergeLabels` gives the ignored values: `IGNORE`, or None without any.
 
     Example:
-        >>> ignored_index([0, 255]), ignored_index(None)
+        >>> get_ignored_index([0, 255]), get_ignored_index(None)
         (255, None)
     """
     return IGNORE if list_ignored_values(ignore) else None
@@ -67,7 +67,7 @@ class DropIgnoredd(MapTransform):
     Args:
         keys: the entries to be changed, class indices (C, *spatial); the label may be among them.
         label: key of the label that marks the ignored voxels.
-        ignore_label: the value that marks them, `ignored_index(ignore)`; None does nothing.
+        ignore_label: the value that marks them, `get_ignored_index(ignore)`; None does nothing.
         allow_missing_keys: pass over entries that are absent.
 
     Raises:

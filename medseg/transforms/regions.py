@@ -30,13 +30,13 @@ def are_regions(classes: Classes) -> bool:
     return len(values) != len(set(values))
 
 
-def members(classes: Classes) -> list[list[int]]:
+def list_members(classes: Classes) -> list[list[int]]:
     """For each class the indices whose voxels belong to it: its own, and those of inner regions.
 
     Example:
-        >>> members({"liver": [1, 2], "tumour": [2]})
+        >>> list_members({"liver": [1, 2], "tumour": [2]})
         [[1, 2], [2]]
-        >>> members({"liver": [1], "tumour": [2]})
+        >>> list_members({"liver": [1], "tumour": [2]})
         [[1], [2]]
     """
     values = [set(gathered) for gathered in classes.values()]
@@ -59,7 +59,7 @@ def make_class_masks(label: torch.Tensor, classes: Classes) -> torch.Tensor:
             f"{tuple(label.shape)}: merge the labels first"
         )
     masks = []
-    for indices in members(classes):
+    for indices in list_members(classes):
         mask = torch.zeros_like(label, dtype=torch.uint8)
         for index in indices:
             mask[label == index] = 1

@@ -58,8 +58,8 @@ class SliceDataset(Dataset):
         keys: the image keys, the label key last; a single key is an image without label.
         background: slices without foreground kept, as a fraction of those with it, evenly spaced
             over the volume. A volume without any foreground keeps all its slices.
-        foreground: the label values that are foreground, such as `target_values(classes)`; None
-            for every value but 0.
+        foreground: the label values that are foreground, such as `list_target_values(classes)`;
+            None for every value but 0.
         step: take every `step`-th of these slices only, to make validation cheap.
         num_workers: volumes that are prepared at the same time.
 

@@ -17,7 +17,7 @@ from medseg.base.path_keys import (
     require_path,
 )
 from medseg.bundles.build import WORKFLOWS, list_names
-from medseg.bundles.overrides import for_monai, parse_overrides, read_overrides
+from medseg.bundles.overrides import parse_overrides, read_overrides, write_for_monai
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 
@@ -64,7 +64,7 @@ def test_each_path_of_a_command_line_reaches_the_config_absolute(
     keys = [key for key in PATH_KEYS if key in config]
     words = [f"--{key}=./{name}" for key in keys]
     parser = ConfigParser(config)
-    parser.update(for_monai(read_overrides(bundle, workflow, words)))
+    parser.update(write_for_monai(read_overrides(bundle, workflow, words)))
     got = {key: parser.get_parsed_content(key) for key in keys}
     assert got == dict.fromkeys(keys, str(tmp_path / name))
     assert len(keys) >= 4
@@ -77,7 +77,7 @@ def test_the_folder_of_a_bundle_may_have_any_name(tmp_path, name):
     bundle.mkdir()
     (bundle / "train.json").write_text(json.dumps({"bundle_root": "."}))
     parser = ConfigParser({})
-    parser.update(for_monai(read_overrides(bundle, "train", [])))
+    parser.update(write_for_monai(read_overrides(bundle, "train", [])))
     assert parser.get_parsed_content("bundle_root") == str(bundle)
 
 

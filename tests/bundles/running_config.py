@@ -4,7 +4,7 @@ import json
 
 from monai.bundle import ConfigParser
 
-from medseg.engines import config_as_run
+from medseg.engines import read_config_as_run
 
 CHANGES = {
     "classes": {"body": [1], "lesion": [2]},
@@ -21,8 +21,8 @@ CHANGES = {
 def as_run(bundle, changes, *, workflow="train"):
     """The config of a bundle as it is when an expression of it runs."""
     parser = ConfigParser(json.loads((bundle / f"{workflow}.json").read_text()))
-    parser.update({**changes, "seen": "$config_as_run()"})
-    parser.globals["config_as_run"] = config_as_run
+    parser.update({**changes, "seen": "$read_config_as_run()"})
+    parser.globals["read_config_as_run"] = read_config_as_run
     found = parser.get_parsed_content("seen")
     del found["seen"]
     return found

@@ -8,8 +8,8 @@ from bundles.edited import NAME
 from medseg.bundles.bundle import (
     METADATA,
     check_weights_exist,
+    cut_to_first_line,
     find_bundle,
-    first_line,
     name_version,
 )
 from medseg.bundles.check import find_faults
@@ -52,7 +52,7 @@ def test_a_file_is_readable_that_is_a_json_object(tmp_path, text, is_readable):
     bundle = find_bundle("new", tmp_path)
     assert bundle.is_readable(METADATA) == is_readable
     if is_readable:
-        assert bundle.json(METADATA) == {"a": 1}
+        assert bundle.read_json(METADATA) == {"a": 1}
 
 
 def test_an_unknown_bundle_is_refused_with_those_that_there_are(tmp_path):
@@ -70,7 +70,7 @@ def test_an_unknown_bundle_is_refused_with_those_that_there_are(tmp_path):
     ("text", "line"), [("\n a:\nb", "a"), ("a.", "a"), ("a" * 201, "a" * 200 + "..."), ("", "")]
 )
 def test_of_a_long_message_the_first_line_is_shown(text, line):
-    assert first_line(text) == line
+    assert cut_to_first_line(text) == line
 
 
 def test_a_bundle_without_weights_names_those_that_have_some(folder):

@@ -82,13 +82,13 @@ def test_weights_that_change_right_after_they_were_read_are_noticed(bundle, monk
 
     monkeypatch.setattr("medseg.bundles.choose_level.load_weights", read_and_lose)
     evaluation = _Evaluation(bundle, SMALL)
-    evaluation.trained_network()
+    evaluation.build_trained_network()
     with pytest.raises(
         ValueError,
         match=r"model.pt changed while its levels were scored: wait "
         "until .*",
     ):
-        evaluation.about()
+        evaluation.describe()
 
 
 def test_a_folder_that_is_there_is_refused_before_anything_runs(bundle):

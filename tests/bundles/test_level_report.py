@@ -17,7 +17,7 @@ ABOUT = {"bundle": "liver", "tolerance_points": 0.6}
 @pytest.fixture
 def rows():
     return [
-        Row.of(name, {"iou": iou, "dice": 2 * iou / (1 + iou), "cases": 7}, _cost(n))
+        Row.make(name, {"iou": iou, "dice": 2 * iou / (1 + iou), "cases": 7}, _cost(n))
         for n, (name, iou) in enumerate(SCORES.items(), start=1)
     ]
 

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from medseg.bundles.tracking import tracking_keys
+from medseg.bundles.tracking import choose_tracking_keys
 
 CONFIG = {"train": {"trainer": {"max_epochs": 2}, "handlers": [{"interval": 1}]}}
 
@@ -16,19 +16,19 @@ CONFIG = {"train": {"trainer": {"max_epochs": 2}, "handlers": [{"interval": 1}]}
 def test_mlflow_that_is_not_installed_is_told(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"needs MLflow: pip install 'medseg\[tracking\]'"):
-        tracking_keys("mlflow", CONFIG)
+        choose_tracking_keys("mlflow", CONFIG)
 
 
 def test_tracking_that_is_no_file_is_refused():
     with pytest.raises(ValueError, match="--tracking mlfow is not a settings file"):
-        tracking_keys("mlfow", CONFIG)
+        choose_tracking_keys("mlfow", CONFIG)
 
 
 def test_a_settings_file_gives_its_keys(tmp_path):
     engine = {"id": "train#trainer", "handlers": "train#handlers"}
     settings = {"handlers_id": {"trainer": engine}, "configs": {"trainer": {}, "uri": "x"}}
     (tmp_path / "track.json").write_text(json.dumps(settings))
-    assert tracking_keys(str(tmp_path / "track.json"), CONFIG) == {"uri": "x"}
+    assert choose_tracking_keys(str(tmp_path / "track.json"), CONFIG) == {"uri": "x"}
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_a_settings_file_gives_its_keys(tmp_path):
 def test_tracking_that_would_record_nothing_is_refused(tmp_path, settings):
     (tmp_path / "track.json").write_text(json.dumps(settings))
     with pytest.raises(ValueError, match="nothing would be recorded"):
-        tracking_keys(str(tmp_path / "track.json"), CONFIG)
+        choose_tracking_keys(str(tmp_path / "track.json"), CONFIG)

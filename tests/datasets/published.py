@@ -78,7 +78,7 @@ def listed(out: Path) -> tuple[list[Item], list[Item]]:
 
 def sections(out: Path, **deal: int) -> list[list[Item]]:
     """The cases to train on, of the validation fold, and for testing."""
-    return [prepared.cases(out, name, **deal) for name in ("training", "validation", "test")]
+    return [prepared.list_cases(out, name, **deal) for name in ("training", "validation", "test")]
 
 
 def refused(

@@ -170,11 +170,11 @@ def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(published,
 def test_the_phantom_gives_five_folds_and_every_label_value(tmp_path, out):
     street.write_city(tmp_path / "s", Grid(48, 1, 1.0), cases=7, test_cases=3, seed=0)
     assert cityscapes.prepare(tmp_path / "s", out) == 10
-    held = [prepared.cases(out, "validation", fold=fold) for fold in range(5)]
+    held = [prepared.list_cases(out, "validation", fold=fold) for fold in range(5)]
     assert [len(part) for part in held] == [2, 2, 1, 1, 1]
     values = {v for part in held for i in part for v in np.unique(Image.open(i["label"]))}
     assert values == set(cityscapes.LABEL_VALUES)
-    assert len(prepared.cases(out, "test")) == 3
+    assert len(prepared.list_cases(out, "test")) == 3
 
 
 # ---- refusals

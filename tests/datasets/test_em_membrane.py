@@ -207,4 +207,4 @@ def test_the_real_slices_are_thirty_in_six_blocks(data_root, tmp_path):
         for part, folder in (("images", "image"), ("masks", "label")):
             original = np.asarray(Image.open(source / "train" / folder / f"{number}.png"))
             np.testing.assert_array_equal(read(tmp_path / "out", part, number), original)
-    assert len(prepared.cases(tmp_path / "out", "test")) == 5
+    assert len(prepared.list_cases(tmp_path / "out", "test")) == 5

@@ -29,12 +29,12 @@ def names(found):
 
 
 def test_published_test_cases_are_for_testing_beside_those_held_out(tmp_path):
-    assert names(dataset().cases(tmp_path, "test")) == ["p08", "p09"]
+    assert names(dataset().list_cases(tmp_path, "test")) == ["p08", "p09"]
     held = dataset(test_share=0.25)
-    tested = names(held.cases(tmp_path, "test", seed=3))
+    tested = names(held.list_cases(tmp_path, "test", seed=3))
     assert len(tested) == 4
     assert tested[2:] == ["p08", "p09"]
-    assert names(held.cases(tmp_path, "test", fold=1, seed=3)) == tested
+    assert names(held.list_cases(tmp_path, "test", fold=1, seed=3)) == tested
 
 
 @pytest.mark.parametrize("share", [None, 0.25])
@@ -42,9 +42,11 @@ def test_a_prepared_folder_has_the_sections_of_the_published_one(tmp_path, share
     made, source, out = dataset(test_share=share), tmp_path / "source", tmp_path / "out"
     source.mkdir()
     assert made.prepare(source, out) == 10
-    assert made.cases(out)[0]["image"].startswith(str(out))
+    assert made.list_cases(out)[0]["image"].startswith(str(out))
     for section in SECTIONS:
-        published, prepared = (made.cases(root, section, fold=1, folds=3) for root in (source, out))
+        published, prepared = (
+            made.list_cases(root, section, fold=1, folds=3) for root in (source, out)
+        )
         assert sorted(names(published)) == sorted(names(prepared))
 
 
@@ -53,7 +55,7 @@ def test_where_nothing_is_found_the_message_says_what_to_give(tmp_path):
         r"^no toy data in \S+/absent \(looked for pictures\): give the set with --dataset_dir, or"
     )
     with pytest.raises(FileNotFoundError, match=told):
-        dataset().cases(tmp_path / "absent")
+        dataset().list_cases(tmp_path / "absent")
     free = rf"or make a synthetic set with `medseg phantom ct --out {tmp_path}/absent`$"
     with pytest.raises(FileNotFoundError, match=free):
-        dataset(phantom="ct").cases(tmp_path / "absent")
+        dataset(phantom="ct").list_cases(tmp_path / "absent")

@@ -37,7 +37,7 @@ def names(items):
 
 def test_sections_part_the_labelled_cases_and_miss_none(tmp_path):
     task04(tmp_path)
-    parts = [hippocampus.cases(tmp_path, section, fold=1, folds=4) for section in SECTIONS]
+    parts = [hippocampus.list_cases(tmp_path, section, fold=1, folds=4) for section in SECTIONS]
     assert [len(part) for part in parts] == [12, 4, 4]  # 4 of 20 held out, then 4 folds of 4
     assert names(chain(*parts)) == {f"hippocampus_{n:03d}" for n in range(20)}
 
@@ -45,7 +45,7 @@ def test_sections_part_the_labelled_cases_and_miss_none(tmp_path):
 def test_every_section_has_labels_and_the_unlabelled_volumes_are_left_out(tmp_path):
     task04(tmp_path)
     for section in SECTIONS:
-        for item in hippocampus.cases(tmp_path, section):
+        for item in hippocampus.list_cases(tmp_path, section):
             assert Path(item["label"]) == tmp_path / "labelsTr" / f"{item['case']}.nii.gz"
             assert Path(item["image"]).is_file()
             assert item["patient"] == item["case"]
@@ -53,23 +53,23 @@ def test_every_section_has_labels_and_the_unlabelled_volumes_are_left_out(tmp_pa
 
 def test_the_folds_part_what_is_not_held_out(tmp_path):
     task04(tmp_path)
-    folds = [names(hippocampus.cases(tmp_path, "validation", fold=fold)) for fold in range(5)]
+    folds = [names(hippocampus.list_cases(tmp_path, "validation", fold=fold)) for fold in range(5)]
     assert sum(map(len, folds)) == len(set.union(*folds)) == 16
-    assert not set.union(*folds) & names(hippocampus.cases(tmp_path, "test"))
+    assert not set.union(*folds) & names(hippocampus.list_cases(tmp_path, "test"))
 
 
 def test_test_cases_depend_on_the_seed_alone(tmp_path):
     task04(tmp_path)
-    first, *others = (hippocampus.cases(tmp_path, "test", fold=fold) for fold in range(5))
+    first, *others = (hippocampus.list_cases(tmp_path, "test", fold=fold) for fold in range(5))
     assert all(other == first for other in others)
-    assert hippocampus.cases(tmp_path, "test", folds=3) == first
-    assert hippocampus.cases(tmp_path, "test", seed=1) != first
+    assert hippocampus.list_cases(tmp_path, "test", folds=3) == first
+    assert hippocampus.list_cases(tmp_path, "test", seed=1) != first
 
 
 def test_the_unpacked_archive_is_found_in_the_folder_and_paths_are_absolute(tmp_path, monkeypatch):
     task04(tmp_path / "Task04_Hippocampus")
     monkeypatch.chdir(tmp_path.parent)
-    item = hippocampus.cases(tmp_path.name)[0]
+    item = hippocampus.list_cases(tmp_path.name)[0]
     assert Path(item["image"]).parent == tmp_path / "Task04_Hippocampus" / "imagesTr"
 
 
@@ -79,7 +79,7 @@ def test_missing_data_says_where_and_the_way_on_in_one_line(tmp_path, exists):
     if exists:
         folder.mkdir()
     with pytest.raises(FileNotFoundError) as caught:
-        hippocampus.cases(folder)
+        hippocampus.list_cases(folder)
     assert str(caught.value).startswith(f"no hippocampus data in {folder} (looked for dataset.json")
     assert "MSD Task04_Hippocampus (http" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -87,13 +87,13 @@ def test_missing_data_says_where_and_the_way_on_in_one_line(tmp_path, exists):
 
 def test_the_names_of_labels_are_the_users(tmp_path):
     task04(tmp_path, labels=("background", "vorn", "hinten"))
-    assert hippocampus.cases(tmp_path)
+    assert hippocampus.list_cases(tmp_path)
 
 
 @pytest.mark.parametrize(("part", "told"), [("labelsTr", "a label"), ("imagesTr", "an image")])
 def test_a_case_without_its_partner_is_left_out_and_named(tmp_path, part, told, caplog):
     (task04(tmp_path) / part / "hippocampus_003.nii.gz").unlink()
-    built = hippocampus.datalist(tmp_path)
+    built = hippocampus.make_datalist(tmp_path)
     assert len(built["training"]) + len(built["testing"]) == 19
     assert f"1 file without {told} (hippocampus_003.nii.gz)" in caplog.text
 
@@ -101,18 +101,18 @@ def test_a_case_without_its_partner_is_left_out_and_named(tmp_path, part, told, 
 def test_unknown_sections_empty_folds_and_too_few_cases_are_refused(tmp_path):
     task04(tmp_path / "a")
     with pytest.raises(ValueError, match="section 'val' is unknown"):
-        hippocampus.cases(tmp_path / "a", "val")
+        hippocampus.list_cases(tmp_path / "a", "val")
     with pytest.raises(ValueError, match="fold 5 has no cases"):
-        hippocampus.cases(tmp_path / "a", fold=5)
+        hippocampus.list_cases(tmp_path / "a", fold=5)
     task04(tmp_path / "b", count=5)
     with pytest.raises(ValueError, match="4 patients are too few for 5 folds"):
-        hippocampus.cases(tmp_path / "b")
+        hippocampus.list_cases(tmp_path / "b")
 
 
 @pytest.mark.realdata
 def test_the_real_cases_are_parted_and_hold_the_declared_labels(data_root):
     root = data_root / "hippocampus"
-    parts = [hippocampus.cases(root, section) for section in SECTIONS]
+    parts = [hippocampus.list_cases(root, section) for section in SECTIONS]
     assert [len(part) for part in parts] == [140, 36, 44]  # 220: 44 held out, 176 in 5 folds
     assert len(names(chain(*parts))) == 220
     for item in parts[2][:5]:

@@ -141,8 +141,8 @@ def test_a_run_interrupted_anywhere_and_repeated_gives_the_same_files(published,
 def test_no_sequence_is_in_two_folds_or_in_test_and_training(tmp_path, out):
     street.write_road(tmp_path / "s", Grid(32, 1, 1.0), cases=18, test_cases=1, seed=0)
     assert kitti_road.prepare(tmp_path / "s", out) == 18
-    held = [prepared.cases(out, "validation", fold=fold) for fold in range(5)]
-    held.append(prepared.cases(out, "test"))
+    held = [prepared.list_cases(out, "validation", fold=fold) for fold in range(5)]
+    held.append(prepared.list_cases(out, "test"))
     patients = [{item["patient"] for item in part} for part in held]
     assert sum(len(part) for part in held) == 18
     assert sum(map(len, patients)) == len(set().union(*patients)) == 18
@@ -151,7 +151,7 @@ def test_no_sequence_is_in_two_folds_or_in_test_and_training(tmp_path, out):
 def test_the_phantoms_masks_are_its_truth(tmp_path, out):
     street.write_road(tmp_path / "s", Grid(32, 1, 1.0), cases=6, test_cases=0, seed=3)
     kitti_road.prepare(tmp_path / "s", out)
-    for item in chain(prepared.cases(out), prepared.cases(out, "test")):
+    for item in chain(prepared.list_cases(out), prepared.list_cases(out, "test")):
         category, number = item["case"].split("_")
         truth = tmp_path / "s" / "training" / "gt_image_2" / f"{category}_road_{number}.png"
         red, _, blue = np.moveaxis(np.asarray(Image.open(truth)), -1, 0)

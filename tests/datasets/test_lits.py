@@ -15,8 +15,8 @@ from medseg.datasets import lits, phantom
 @pytest.mark.parametrize("make", [write_lits, write_task])
 def test_both_layouts_give_every_case_once_over_training_and_validation(tmp_path, make):
     make(tmp_path)
-    training = lits.cases(tmp_path, fold=1, folds=3)
-    validation = lits.cases(tmp_path, "validation", fold=1, folds=3)
+    training = lits.list_cases(tmp_path, fold=1, folds=3)
+    validation = lits.list_cases(tmp_path, "validation", fold=1, folds=3)
     assert (len(training), len(validation)) == (4, 2)
     assert len({*list_names(training), *list_names(validation)}) == 6
 
@@ -25,7 +25,7 @@ def test_both_layouts_give_every_case_once_over_training_and_validation(tmp_path
 def test_paths_are_absolute_and_exist_and_pair_by_name(tmp_path, make, monkeypatch):
     make(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
-    for item in lits.cases("data", folds=2):
+    for item in lits.list_cases("data", folds=2):
         number = item["case"].rpartition("-" if make is write_lits else "_")[2]
         for key in ("image", "label"):
             path = Path(item[key])
@@ -37,7 +37,7 @@ def test_paths_are_absolute_and_exist_and_pair_by_name(tmp_path, make, monkeypat
 def test_lits_cases_are_found_in_batches_and_in_the_folder_itself_in_order_of_number(tmp_path):
     write_lits(tmp_path, count=11)
     touch(tmp_path, "volume-11.nii.gz", "segmentation-11.nii.gz", "notes.txt")
-    built = lits.datalist(tmp_path)
+    built = lits.make_datalist(tmp_path)
     assert list_names(built["training"]) == [f"volume-{n}" for n in range(12)]
 
 
@@ -45,21 +45,21 @@ def test_lits_cases_behind_a_linked_folder_are_found(tmp_path):
     write_lits(tmp_path / "disk")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "batches").symlink_to(tmp_path / "disk")
-    assert len(lits.datalist(tmp_path / "data")["training"]) == 6
+    assert len(lits.make_datalist(tmp_path / "data")["training"]) == 6
 
 
 def test_lits_test_volumes_have_no_label(tmp_path):
     touch(write_lits(tmp_path), "test/test-volume-0.nii")
-    (item,) = lits.cases(tmp_path, "test")
+    (item,) = lits.list_cases(tmp_path, "test")
     assert item["image"] == str(tmp_path / "test" / "test-volume-0.nii")
     assert "label" not in item
 
 
 def test_the_same_seed_gives_the_same_folds_and_another_seed_others(tmp_path):
     write_task(tmp_path, count=20)
-    first = lits.cases(tmp_path, "validation", seed=3)
-    assert lits.cases(tmp_path, "validation", seed=3) == first
-    assert lits.cases(tmp_path, "validation", seed=4) != first
+    first = lits.list_cases(tmp_path, "validation", seed=3)
+    assert lits.list_cases(tmp_path, "validation", seed=3) == first
+    assert lits.list_cases(tmp_path, "validation", seed=4) != first
 
 
 @pytest.mark.parametrize("exists", [True, False])
@@ -68,7 +68,7 @@ def test_missing_data_says_where_and_gives_both_ways_on_in_one_line(tmp_path, ex
     if exists:
         folder.mkdir()
     with pytest.raises(FileNotFoundError) as caught:
-        lits.cases(folder)
+        lits.list_cases(folder)
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith(f"no liver data in {folder} (looked for dataset.json")
@@ -80,13 +80,13 @@ def test_missing_data_says_where_and_gives_both_ways_on_in_one_line(tmp_path, ex
 def test_a_relative_folder_is_reported_as_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=f"in {tmp_path}/data/liver "):
-        lits.cases("data/liver")
+        lits.list_cases("data/liver")
 
 
 def test_a_msd_folder_with_its_json_alone_counts_as_missing(tmp_path):
     (tmp_path / "dataset.json").write_text("{}")
     with pytest.raises(FileNotFoundError, match="no liver data"):
-        lits.cases(tmp_path)
+        lits.list_cases(tmp_path)
 
 
 @pytest.mark.parametrize("make", [write_lits, write_task])
@@ -95,9 +95,9 @@ def test_a_msd_folder_with_its_json_alone_counts_as_missing(tmp_path):
     [("label", "1 file without a label"), ("image", "1 file without an image")],
 )
 def test_a_case_without_its_partner_is_left_out_and_named(tmp_path, make, lost, message, caplog):
-    gone, other = lits.datalist(make(tmp_path), folds=2)["training"][2:4]
+    gone, other = lits.make_datalist(make(tmp_path), folds=2)["training"][2:4]
     Path(gone[lost]).unlink()
-    training = lits.datalist(tmp_path, folds=2)["training"]
+    training = lits.make_datalist(tmp_path, folds=2)["training"]
     assert gone["case"] not in list_names(training)
     assert other["case"] in list_names(training)
     assert len(training) == 5
@@ -109,13 +109,13 @@ def test_a_case_without_its_partner_is_left_out_and_named(tmp_path, make, lost, 
 @pytest.mark.parametrize("part", ["image", "label"])
 def test_links_to_nothing_and_pipes_are_left_out_with_their_cases(make, part, tmp_path, caplog):
     """A case whose file cannot be read would end a training, and a pipe would let it wait."""
-    items = lits.datalist(make(tmp_path, count=6), folds=2)["training"]
+    items = lits.make_datalist(make(tmp_path, count=6), folds=2)["training"]
     round_, lost, pipe = (Path(item[part]) for item in items[:3])
     for path, made in ((round_, round_), (lost, tmp_path / "nowhere"), (pipe, None)):
         path.unlink()
         os.mkfifo(path) if made is None else path.symlink_to(made)
     caplog.clear()
-    assert list_names(lits.datalist(tmp_path, folds=2)["training"]) == list_names(items[3:])
+    assert list_names(lits.make_datalist(tmp_path, folds=2)["training"]) == list_names(items[3:])
     other = "image" if part == "label" else "label"
     assert f"3 files without {'a label' if part == 'label' else 'an image'}" in caplog.text
     assert Path(items[0][other]).name in caplog.text
@@ -124,14 +124,14 @@ def test_links_to_nothing_and_pipes_are_left_out_with_their_cases(make, part, tm
 def test_a_fold_without_cases_and_too_few_cases_are_refused(tmp_path):
     write_lits(tmp_path, count=4)
     with pytest.raises(ValueError, match="fold 2 has no cases"):
-        lits.cases(tmp_path, fold=2, folds=2)
+        lits.list_cases(tmp_path, fold=2, folds=2)
     with pytest.raises(ValueError, match="4 patients are too few for 5 folds"):
-        lits.cases(tmp_path)
+        lits.list_cases(tmp_path)
 
 
 def test_an_absent_test_section_is_refused(tmp_path):
     with pytest.raises(ValueError, match="liver has no test cases"):
-        lits.cases(write_lits(tmp_path), "test")
+        lits.list_cases(write_lits(tmp_path), "test")
 
 
 def test_a_prepared_folder_has_the_sections_of_the_published_one(tmp_path):
@@ -139,7 +139,7 @@ def test_a_prepared_folder_has_the_sections_of_the_published_one(tmp_path):
     assert lits.prepare(published, tmp_path / "out") == 8
     for section in ("training", "validation", "test"):
         names, prepared_names = (
-            [item["case"] for item in lits.cases(folder, section, fold=1, folds=3)]
+            [item["case"] for item in lits.list_cases(folder, section, fold=1, folds=3)]
             for folder in (published, tmp_path / "out")
         )
         assert names == prepared_names

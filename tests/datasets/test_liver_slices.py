@@ -25,7 +25,7 @@ def _patients(items):
 
 def test_sections_part_the_patients_and_miss_none(folder):
     parts = [
-        liver_slices.cases(folder, section, fold=1, folds=4)
+        liver_slices.list_cases(folder, section, fold=1, folds=4)
         for section in ("training", "validation", "test")
     ]
     assert [len(part) for part in parts] == [6 * 3, 2 * 3, 2 * 3]
@@ -33,14 +33,14 @@ def test_sections_part_the_patients_and_miss_none(folder):
 
 
 def test_test_patients_are_the_same_whatever_the_fold(folder):
-    first, *others = (liver_slices.cases(folder, "test", fold=fold) for fold in range(5))
+    first, *others = (liver_slices.list_cases(folder, "test", fold=fold) for fold in range(5))
     assert all(other == first for other in others)
-    assert liver_slices.cases(folder, "test", seed=5) != first
+    assert liver_slices.list_cases(folder, "test", seed=5) != first
 
 
 def test_paths_are_absolute_and_image_and_mask_have_one_name(folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
-    item = liver_slices.cases(folder.name)[0]
+    item = liver_slices.list_cases(folder.name)[0]
     assert item == {
         "image": str(folder / "images" / f"{item['case']}.png"),
         "label": str(folder / "masks" / f"{item['case']}.png"),
@@ -54,21 +54,21 @@ def test_the_patient_is_all_before_the_last_underscore(tmp_path):
         (tmp_path / part).mkdir()
         for name in ("a_1_01", "a_1_02", "a_2_01", "a_3_01"):
             (tmp_path / part / f"{name}.png").touch()
-    built = liver_slices.datalist(tmp_path, folds=2)
+    built = liver_slices.make_datalist(tmp_path, folds=2)
     patients = {item["patient"] for item in built["training"] + built["testing"]}
     assert patients == {"a_1", "a_2", "a_3"}
 
 
 def test_a_folder_without_slices_is_refused_in_one_line(tmp_path):
     with pytest.raises(FileNotFoundError, match=f"^no liver_slices data in {tmp_path} .*[^\n]$"):
-        liver_slices.cases(tmp_path)
+        liver_slices.list_cases(tmp_path)
 
 
 @pytest.mark.parametrize("part", ["images", "masks"])
 def test_a_slice_without_image_or_mask_is_left_out_and_named(folder, part, caplog):
     (folder / part / "003_080.png").unlink()
     (folder / part / "notes.txt").touch()
-    built = liver_slices.datalist(folder)
+    built = liver_slices.make_datalist(folder)
     assert len(built["training"]) + len(built["testing"]) == 29
     what = {"images": "an image", "masks": "a mask"}[part]
     assert f"1 file without {what} (003_080.png)" in caplog.text
@@ -79,14 +79,14 @@ def test_a_slice_that_is_a_link_to_nothing_is_left_out_and_named(folder, caplog)
     image = sorted((folder / "images").iterdir())[0]
     image.unlink()
     image.symlink_to("nowhere.png")
-    found = {item["case"] for item in liver_slices.datalist(folder, folds=2)["training"]}
+    found = {item["case"] for item in liver_slices.make_datalist(folder, folds=2)["training"]}
     assert image.stem not in found
     assert f"broken links, pipes, devices or unreadable ({image.name})" in caplog.text
 
 
 def test_a_slice_in_another_picture_format_is_a_slice(folder):
     (folder / "images" / "003_080.png").rename(folder / "images" / "003_080.TIF")
-    built = liver_slices.datalist(folder)
+    built = liver_slices.make_datalist(folder)
     assert len(built["training"]) + len(built["testing"]) == 30
 
 
@@ -94,19 +94,19 @@ def test_a_name_without_patient_is_refused(folder):
     for part in ("images", "masks"):
         (folder / part / "slice.png").touch()
     with pytest.raises(ValueError, match=r"slice\.png is not named <case>_<slice>\.png"):
-        liver_slices.cases(folder)
+        liver_slices.list_cases(folder)
 
 
 def test_more_folds_than_patients_are_refused(folder):
     with pytest.raises(ValueError, match="8 patients are too few for 9 folds"):
-        liver_slices.cases(folder, folds=9)
+        liver_slices.list_cases(folder, folds=9)
 
 
 def test_a_case_that_is_also_in_ircadb_is_for_testing_whatever_the_seed(folder):
     for part in ("images", "masks"):
         (folder / part / "049_025.png").touch()
     for seed in range(3):
-        tested = _patients(liver_slices.cases(folder, "test", seed=seed))
+        tested = _patients(liver_slices.list_cases(folder, "test", seed=seed))
         assert "049" in tested
         assert len(tested) == 1 + round(0.2 * 10)
 
@@ -114,7 +114,7 @@ def test_a_case_that_is_also_in_ircadb_is_for_testing_whatever_the_seed(folder):
 @pytest.mark.realdata
 def test_the_real_slices_are_parted_by_case(data_root):
     parts = [
-        liver_slices.cases(data_root / "liver_slices", section, folds=10)
+        liver_slices.list_cases(data_root / "liver_slices", section, folds=10)
         for section in ("training", "validation", "test")
     ]
     patients = [_patients(part) for part in parts]
@@ -143,6 +143,6 @@ def test_a_prepared_folder_has_the_sections_of_the_given_one(tmp_path):
             Image.fromarray(shade).save(source / part / f"{patient:03d}_001.png")
     assert liver_slices.prepare(source, tmp_path / "out") == 9
     for section in ("training", "validation", "test"):
-        given = liver_slices.cases(source, section, folds=3, seed=1)
-        made = prepared.cases(tmp_path / "out", section, folds=3, seed=1)
+        given = liver_slices.list_cases(source, section, folds=3, seed=1)
+        made = prepared.list_cases(tmp_path / "out", section, folds=3, seed=1)
         assert {item["case"] for item in given} == {item["case"] for item in made}

@@ -136,7 +136,7 @@ def test_the_part_val_is_the_test_set_and_no_fold_has_it(tmp_path, out):
     training, testing = listed(out)
     assert [item["case"] for item in testing] == ["val_6", "val_7"]
     assert [item["case"] for item in training] == [f"train_{number}" for number in range(6)]
-    assert prepared.cases(out, "test", seed=1) == prepared.cases(out, "test", seed=2)
+    assert prepared.list_cases(out, "test", seed=1) == prepared.list_cases(out, "test", seed=2)
 
 
 def test_a_training_picture_that_is_a_test_picture_too_is_left_out(tmp_path, out):

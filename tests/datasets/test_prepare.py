@@ -39,7 +39,7 @@ def test_dicom_and_outlines_become_patches_by_the_name_of_the_bundle(chest, tmp_
     outcome = prepare("lung_nodule", chest, tmp_path / "out", options={"size": 16})
     assert outcome.is_complete
     assert outcome.text.startswith("4 scans, ")
-    assert lidc.cases(tmp_path / "out", folds=2)
+    assert lidc.list_cases(tmp_path / "out", folds=2)
 
 
 def test_a_tilted_scan_is_left_out_unless_resampling_is_asked_for(chest, tmp_path):

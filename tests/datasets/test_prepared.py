@@ -24,7 +24,7 @@ def names(found):
 
 def test_sections_part_the_cases_and_miss_none(tmp_path):
     write(tmp_path, items(tmp_path, 20), test_share=0.2)
-    parts = [prepared.cases(tmp_path, section, fold=1, folds=4) for section in SECTIONS]
+    parts = [prepared.list_cases(tmp_path, section, fold=1, folds=4) for section in SECTIONS]
     assert [len(part) for part in parts] == [12, 4, 4]  # 4 of 20 held out, then 4 folds of 4
     assert len(set().union(*map(names, parts))) == 20
 
@@ -32,34 +32,34 @@ def test_sections_part_the_cases_and_miss_none(tmp_path):
 def test_held_out_cases_depend_on_the_seed_alone(tmp_path):
     write(tmp_path, items(tmp_path, 20), test_share=0.2)
     first, *others = (
-        prepared.cases(tmp_path, "test", fold=fold, folds=folds)
+        prepared.list_cases(tmp_path, "test", fold=fold, folds=folds)
         for fold, folds in ((0, 5), (1, 5), (2, 3))
     )
     assert all(other == first for other in others)
-    assert names(prepared.cases(tmp_path, "test", seed=1)) != names(first)
+    assert names(prepared.list_cases(tmp_path, "test", seed=1)) != names(first)
 
 
 def test_published_test_cases_stay_for_testing_whatever_the_seed(tmp_path):
     published = [case(tmp_path, "t90"), case(tmp_path, "t91")]
     write(tmp_path, items(tmp_path, 10), testing=published, test_share=0.2)
     for seed in range(3):
-        assert names(published) < names(prepared.cases(tmp_path, "test", seed=seed))
-        assert len(prepared.cases(tmp_path, "test", seed=seed)) == 2 + 2
+        assert names(published) < names(prepared.list_cases(tmp_path, "test", seed=seed))
+        assert len(prepared.list_cases(tmp_path, "test", seed=seed)) == 2 + 2
     write(tmp_path, items(tmp_path, 10), testing=published)
-    assert names(prepared.cases(tmp_path, "test", seed=1)) == names(published)
+    assert names(prepared.list_cases(tmp_path, "test", seed=1)) == names(published)
 
 
 def test_a_patient_is_on_one_side_only(tmp_path):
     cases = [case(tmp_path, f"p{n:02d}", patient=f"patient{n // 3}") for n in range(30)]
     write(tmp_path, cases, test_share=0.2)
-    sides = [{i["patient"] for i in prepared.cases(tmp_path, s)} for s in SECTIONS]
+    sides = [{i["patient"] for i in prepared.list_cases(tmp_path, s)} for s in SECTIONS]
     assert sum(map(len, sides)) == len(set().union(*sides)) == 10
 
 
 def test_paths_are_absolute_and_the_file_keeps_them_relative(tmp_path, monkeypatch):
     write(tmp_path, items(tmp_path, 6))
     monkeypatch.chdir(tmp_path.parent)
-    found = prepared.cases(tmp_path.name)[0]
+    found = prepared.list_cases(tmp_path.name)[0]
     assert found["image"] == str(tmp_path / "images" / f"{found['case']}.png")
     assert set(found) == {"case", "patient", "image", "label"}
     assert str(tmp_path) not in (tmp_path / "datalist.json").read_text()
@@ -68,8 +68,8 @@ def test_paths_are_absolute_and_the_file_keeps_them_relative(tmp_path, monkeypat
 def test_fewer_patients_than_folds_are_dealt_into_as_many_folds(tmp_path, caplog):
     assert write(tmp_path, items(tmp_path, 3))["folds"] == 3
     with pytest.raises(ValueError, match="3 patients are too few for 5 folds"):
-        prepared.cases(tmp_path)
-    assert len(prepared.cases(tmp_path, folds=3)) == 2
+        prepared.list_cases(tmp_path)
+    assert len(prepared.list_cases(tmp_path, folds=3)) == 2
 
 
 def test_one_patient_alone_is_for_testing_and_a_warning_says_so(tmp_path, caplog):
@@ -77,9 +77,9 @@ def test_one_patient_alone_is_for_testing_and_a_warning_says_so(tmp_path, caplog
     assert (
         "toy cannot be split into folds, it has 1 patient: all cases are for testing" in caplog.text
     )
-    assert names(prepared.cases(tmp_path, "test", folds=5)) == {"p1", "p2"}
+    assert names(prepared.list_cases(tmp_path, "test", folds=5)) == {"p1", "p2"}
     with pytest.raises(ValueError, match="no case is for training, all are for testing"):
-        prepared.cases(tmp_path)
+        prepared.list_cases(tmp_path)
 
 
 def test_a_further_view_of_one_patient_says_nothing_of_it(tmp_path, caplog):
@@ -254,7 +254,7 @@ def test_no_cases_are_refused(tmp_path):
 
 def test_a_folder_that_is_not_prepared_is_refused_with_the_command(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"run `medseg prepare NAME --source PATH --out /"):
-        prepared.cases(tmp_path)
+        prepared.list_cases(tmp_path)
     assert not prepared.is_prepared(tmp_path)
 
 
@@ -266,7 +266,7 @@ def test_a_file_that_is_gone_is_missed_before_training(tmp_path, folder, what):
     with pytest.raises(
         FileNotFoundError, match=rf"4 of 4 {what} are missing, first .*\.png: prepare"
     ):
-        prepared.cases(tmp_path, folds=3)
+        prepared.list_cases(tmp_path, folds=3)
 
 
 def test_cases_that_are_gone_are_told_once_and_their_files_stay(tmp_path, caplog):

@@ -5,7 +5,7 @@ import torch
 from monai.data import DataLoader, Dataset
 
 from medseg.engines import check_batch
-from medseg.engines.batch import smallest_batch
+from medseg.engines.batch import find_smallest_batch
 from medseg.networks import NestedUNet
 
 
@@ -21,11 +21,11 @@ def network(norm, dims=2, **kwargs):
     ("items", "size", "expected"), [(8, 4, 4), (9, 4, 1), (3, 4, 3), (7, 1, 1), (10, 4, 2)]
 )
 def test_the_last_batch_is_the_smallest(items, size, expected):
-    assert smallest_batch(loader(items, size)) == expected
+    assert find_smallest_batch(loader(items, size)) == expected
 
 
 def test_a_last_batch_that_is_dropped_does_not_count():
-    assert smallest_batch(loader(9, 4, drop_last=True)) == 4
+    assert find_smallest_batch(loader(9, 4, drop_last=True)) == 4
 
 
 def check(net, items, size, image_size, **kwargs):

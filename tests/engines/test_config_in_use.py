@@ -5,14 +5,14 @@ import copy
 import pytest
 from monai.bundle import ConfigParser
 
-from medseg.engines import config_in_use
+from medseg.engines import read_config_in_use
 
 CONFIG = {
     "imports": ["$import medseg", "$import medseg.engines"],
     "rate": 0.1,
     "part": {"_target_": "builtins.dict", "rate": "@rate"},
     "same": "%part",
-    "seen": "$medseg.engines.config_in_use()",
+    "seen": "$medseg.engines.read_config_in_use()",
     "run": ["$@part", "$@seen"],
 }
 
@@ -80,4 +80,4 @@ def test_a_config_in_a_config_sees_itself():
 
 def test_outside_a_config_it_is_refused():
     with pytest.raises(ValueError, match="outside a config: call it in an expression"):
-        config_in_use()
+        read_config_in_use()

@@ -11,7 +11,7 @@ from monai.handlers import LrScheduleHandler
 from torch.optim import lr_scheduler
 
 from medseg.base.choices import LR_SCHEDULES
-from medseg.engines import LearningRate, rate_factor
+from medseg.engines import LearningRate, compute_rate_factor
 
 BATCHES = CASES // BATCH
 FALLING = [name for name in LR_SCHEDULES if name != "constant"]
@@ -20,7 +20,7 @@ ROOT = math.sqrt(0.5)
 
 def factors(schedule, steps, warmup_steps=0):
     return [
-        rate_factor(step, schedule=schedule, steps=steps, warmup_steps=warmup_steps)
+        compute_rate_factor(step, schedule=schedule, steps=steps, warmup_steps=warmup_steps)
         for step in range(steps)
     ]
 
@@ -87,7 +87,7 @@ def test_no_step_has_a_rate_of_zero_or_above_the_base(schedule, warmup_steps):
 )
 def test_a_step_that_has_no_rate_is_refused(change, said):
     with pytest.raises(ValueError, match=said):
-        rate_factor(**{"step": 0, "schedule": "cosine", "steps": 5, **change})
+        compute_rate_factor(**{"step": 0, "schedule": "cosine", "steps": 5, **change})
 
 
 # ---- in a run

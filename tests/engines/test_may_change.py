@@ -9,9 +9,9 @@ from medseg.engines.may_change import (
     MAY_CHANGE,
     WATCH,
     free_choices,
-    handlers,
     is_launch,
     may_change,
+    walk_handlers,
 )
 
 
@@ -71,7 +71,9 @@ def test_other_keys_are_of_the_run_itself(key):
 def test_handlers_are_named_by_their_class_and_number_wherever_they_stand():
     scheduler, stop = {"_target_": "a.Schedule"}, {"_target_": "Stop"}
     watching = [{"_target_": f"somewhere.{name}"} for name in WATCH]
-    assert list(handlers([scheduler, *watching, stop, {"_target_": "b.Schedule", "x": 1}])) == [
+    assert list(
+        walk_handlers([scheduler, *watching, stop, {"_target_": "b.Schedule", "x": 1}])
+    ) == [
         ("Schedule", scheduler),
         ("Stop", stop),
         ("Schedule 2", {"_target_": "b.Schedule", "x": 1}),
@@ -80,11 +82,11 @@ def test_handlers_are_named_by_their_class_and_number_wherever_they_stand():
 
 @pytest.mark.parametrize(("disabled", "count"), [(True, 0), (False, 1), ("@flag", 1)])
 def test_a_handler_that_is_turned_off_is_left_out(disabled, count):
-    assert len(list(handlers([{"_target_": "Stop", "_disabled_": disabled}]))) == count
+    assert len(list(walk_handlers([{"_target_": "Stop", "_disabled_": disabled}]))) == count
 
 
 def test_a_handler_may_be_a_reference_to_another_key():
-    assert list(handlers(["@my_handler", "%train#mine"])) == [
+    assert list(walk_handlers(["@my_handler", "%train#mine"])) == [
         ("@my_handler", "@my_handler"),
         ("%train#mine", "%train#mine"),
     ]

@@ -6,9 +6,9 @@ import shutil
 import pytest
 from monai.bundle import ConfigParser
 
-from medseg.engines import config_in_use, resume_record
+from medseg.engines import read_config_in_use, resume_record
 from medseg.engines.may_change import MAY_CHANGE, WATCH
-from medseg.engines.resume_record import check_record, run_record
+from medseg.engines.resume_record import check_record, describe_run
 
 CHOICES = {"fold": 0, "seed": 0, "classes": {"liver": [1, 2]}, "window_hu": [-160, 240]}
 
@@ -23,7 +23,7 @@ def case(folder, name, *, image=b"image", label=b"label"):
 
 
 def of(choices=CHOICES, training=(), validation=()):
-    return run_record(choices, training=training, validation=validation)
+    return describe_run(choices, training=training, validation=validation)
 
 
 def test_the_same_choices_and_cases_pass(tmp_path):
@@ -148,7 +148,7 @@ CONFIG = {
         ],
     },
     "validate": {"dataloader": {"_target_": "DataLoader", "num_workers": "@num_workers"}},
-    "seen": "$config_in_use()",
+    "seen": "$read_config_in_use()",
 }
 CHOSEN = ("fold", "learning_rate", "batch_size", "max_epochs", "val_interval", "num_workers")
 
@@ -158,11 +158,11 @@ def of_config(changes=(), *, handlers=()):
     config = copy.deepcopy(CONFIG)
     config["train"]["handlers"] += handlers
     parser = ConfigParser(config)
-    parser.globals["config_in_use"] = config_in_use
+    parser.globals["read_config_in_use"] = read_config_in_use
     parser.update(dict(changes))
     choices = {key: parser.get_parsed_content(key) for key in CHOSEN}
     seen = {key: v for key, v in parser.get_parsed_content("seen").items() if key != "seen"}
-    return run_record(choices, config=seen, training=[], validation=[])
+    return describe_run(choices, config=seen, training=[], validation=[])
 
 
 @pytest.mark.parametrize(

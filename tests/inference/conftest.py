@@ -3,7 +3,7 @@
 import pytest
 
 from medseg.inference.preview import picture, volume
-from medseg.inference.preview.page import texts_of
+from medseg.inference.preview.page import list_texts
 
 
 @pytest.fixture
@@ -24,4 +24,4 @@ def pages(monkeypatch):
 @pytest.fixture
 def captions(pages):
     """A function that gives all lines of text of the previews that were drawn so far."""
-    return lambda: [text for page in pages for text in texts_of(page)]
+    return lambda: [text for page in pages for text in list_texts(page)]

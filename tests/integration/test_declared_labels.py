@@ -32,7 +32,7 @@ def _read_first(name, config, root):
     """Read the first case as a training or an evaluation does; returns its name."""
     choices = ConfigParser.load_config_file(str(BUNDLES / name / "configs" / f"{config}.json"))
     parser = ConfigParser({**choices, "dataset_dir": str(root)})
-    case = SETS[name][1].cases(root)[0]
+    case = SETS[name][1].list_cases(root)[0]
     read = "load" if config == "train" else "validate#preprocessing"
     parser.get_parsed_content(read)(case)
     return case["case"]
@@ -51,7 +51,7 @@ def test_a_value_outside_dataset_json_is_refused_in_the_words_of_prepare(
         _read_first(name, config, root)
     cause = find_root_cause(caught.value)
     assert isinstance(cause, ValueError)
-    assert dataset.cases(root)[0]["label"] in str(cause)
+    assert dataset.list_cases(root)[0]["label"] in str(cause)
     assert re.search(said, str(cause))
     with pytest.raises(ValueError, match="cases are faulty"):
         dataset.prepare(root, tmp_path / "out")

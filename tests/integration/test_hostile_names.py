@@ -19,7 +19,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from medseg.base.errors import find_root_cause
-from medseg.bundles.overrides import for_monai
+from medseg.bundles.overrides import write_for_monai
 from medseg.cli import app
 from medseg.datasets import phantom, prepared
 
@@ -114,7 +114,7 @@ def test_rows_of_a_datalist_are_names(tmp_path, monkeypatch):
     prepared.write(out, "nuclei", items, label_values=[0, 255])
     config = json.loads((BUNDLES / "nuclei" / "train.json").read_text())
     parser = ConfigParser(config)
-    parser.update(for_monai({"dataset_dir": str(out), "bundle_root": "."}))
+    parser.update(write_for_monai({"dataset_dir": str(out), "bundle_root": "."}))
     found = [
         item
         for section in ("train", "validate")

@@ -56,7 +56,7 @@ def test_its_numbers_are_those_of_paper(script, dataset, tmp_path, repository, m
     monkeypatch.setattr(sys, "argv", ["measure_training_cases.py", bundle, *options])
     assert script.main() == 0
     found = read_ranges(weights)
-    training = hippocampus.cases(dataset, "training", fold=1)
+    training = hippocampus.list_cases(dataset, "training", fold=1)
     assert (found.cases, found.modality, found.dimensions) == (len(training), "MR", 3)
     assert found.about == {"name": "hippocampus", "fold": 1, "folds": 5, "seed": 0}
     assert found.image == {

@@ -13,8 +13,8 @@ from medseg.transforms import (
     LabelFromLogitsd,
     MergeLabels,
     MergeLabelsd,
-    activation,
-    logit_channels,
+    choose_activation,
+    count_logit_channels,
 )
 from medseg.transforms.classes import label_from_logits
 
@@ -24,8 +24,8 @@ VALUES = torch.tensor([[[0, 1], [2, 3]]])  # 3 belongs to no class
 
 
 def test_one_class_needs_one_channel_and_several_need_a_background_channel_too():
-    assert logit_channels(LIVER) == 1
-    assert logit_channels(LIVER_AND_TUMOUR) == 3
+    assert count_logit_channels(LIVER) == 1
+    assert count_logit_channels(LIVER_AND_TUMOUR) == 3
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_missing_key_is_refused_unless_allowed():
 )
 def test_classes_that_make_no_sense_are_refused(classes, error, match):
     with pytest.raises(error, match=match):
-        logit_channels(classes)
+        count_logit_channels(classes)
     with pytest.raises(error, match=match):
         MergeLabels(classes)
 
@@ -108,7 +108,7 @@ def test_254_classes_fit_and_keep_their_index():
 
 
 @pytest.mark.parametrize("count", [255, 256, 300])
-@pytest.mark.parametrize("use", [MergeLabels, logit_channels, activation])
+@pytest.mark.parametrize("use", [MergeLabels, count_logit_channels, choose_activation])
 def test_more_classes_than_254_are_refused_for_255_marks_what_is_ignored(count, use):
     with pytest.raises(
         ValueError, match=f"{count} classes are more than 254, .*ignored voxels, 255"
@@ -189,7 +189,7 @@ def test_a_logit_that_is_not_a_number_is_refused_and_never_background(channels):
 @pytest.mark.parametrize("classes", [LIVER, LIVER_AND_TUMOUR])
 def test_logits_of_a_merged_label_give_the_label_back(classes):
     label = MergeLabels(classes)(torch.from_numpy(np.arange(4).reshape(1, 2, 2)))
-    channels = logit_channels(classes)
+    channels = count_logit_channels(classes)
     logits = label.float() - 0.5 if channels == 1 else AsDiscrete(to_onehot=channels)(label)
     data = LabelFromLogitsd("pred")({"pred": logits})
     assert torch.equal(data["pred"], label)

@@ -9,7 +9,7 @@ from monai.metrics import DiceMetric, MeanIoU
 from monai.transforms import AsDiscreted, Compose, ConcatItemsd, CopyItemsd
 
 from medseg.base.class_values import list_ignored_values
-from medseg.transforms import IGNORE, BorderWeightd, DropIgnoredd, MergeLabelsd, ignored_index
+from medseg.transforms import IGNORE, BorderWeightd, DropIgnoredd, MergeLabelsd, get_ignored_index
 from medseg.transforms.ignored_voxels import drop_ignored
 
 LABEL = torch.tensor([[[0, 1, IGNORE], [2, IGNORE, 1]]], dtype=torch.uint8)
@@ -71,7 +71,7 @@ def test_the_way_from_the_dataset_to_one_hot_channels():
     steps = Compose(
         [
             MergeLabelsd("label", {"a": [1], "b": [2]}, ignore=7),
-            DropIgnoredd(["pred", "label"], ignore_label=ignored_index(7)),
+            DropIgnoredd(["pred", "label"], ignore_label=get_ignored_index(7)),
             AsDiscreted(["pred", "label"], to_onehot=3),
         ]
     )
@@ -100,7 +100,7 @@ def test_ignored_voxels_are_no_objects_for_border_weights_once_dropped_from_a_co
 )
 def test_one_value_several_or_none(ignore, values):
     assert list_ignored_values(ignore) == values
-    assert ignored_index(ignore) == (IGNORE if values else None)
+    assert get_ignored_index(ignore) == (IGNORE if values else None)
 
 
 @pytest.mark.parametrize("ignore", ["255", [1.0], ["255"], True, [None]])

@@ -6,8 +6,14 @@ from monai.data import MetaTensor
 
 from medseg.base.class_values import IGNORE
 from medseg.losses import HybridLoss
-from medseg.transforms import LabelFromLogits, MergeLabels, RegionMasksd, activation, logit_channels
-from medseg.transforms.regions import are_regions, make_class_masks, members
+from medseg.transforms import (
+    LabelFromLogits,
+    MergeLabels,
+    RegionMasksd,
+    choose_activation,
+    count_logit_channels,
+)
+from medseg.transforms.regions import are_regions, list_members, make_class_masks
 
 NESTED = {"whole": [1, 2, 4], "core": [1, 4], "enhancing": [4]}
 APART = {"liver": [1], "tumour": [2]}
@@ -15,9 +21,12 @@ LABEL = torch.tensor([[0, 1, 2, 4]])
 
 
 def test_regions_have_a_sigmoid_channel_each_and_classes_apart_share_a_softmax():
-    assert (activation(NESTED), logit_channels(NESTED)) == ("sigmoid", 3)
-    assert (activation(APART), logit_channels(APART)) == ("softmax", 3)
-    assert (activation({"liver": [1, 2]}), logit_channels({"liver": [1, 2]})) == ("sigmoid", 1)
+    assert (choose_activation(NESTED), count_logit_channels(NESTED)) == ("sigmoid", 3)
+    assert (choose_activation(APART), count_logit_channels(APART)) == ("softmax", 3)
+    assert (choose_activation({"liver": [1, 2]}), count_logit_channels({"liver": [1, 2]})) == (
+        "sigmoid",
+        1,
+    )
 
 
 def test_a_voxel_has_the_index_of_its_innermost_region():
@@ -31,9 +40,9 @@ def test_the_masks_of_regions_hold_what_the_dataset_says():
 
 
 def test_members_are_the_inner_regions_and_the_class_itself():
-    assert members(NESTED) == [[1, 2, 3], [2, 3], [3]]
-    assert members(APART) == [[1], [2]]
-    assert members({"a": [1, 2, 3], "b": [1], "c": [3]}) == [[1, 2, 3], [2], [3]]
+    assert list_members(NESTED) == [[1, 2, 3], [2, 3], [3]]
+    assert list_members(APART) == [[1], [2]]
+    assert list_members({"a": [1, 2, 3], "b": [1], "c": [3]}) == [[1, 2, 3], [2], [3]]
 
 
 def test_logits_of_the_truth_give_its_class_indices_back():

@@ -50,10 +50,10 @@ def describe(folder: Path) -> dict[str, Any]:
         "description": metadata.get("description"),
         "classes": _list_classes(config, metadata),
         "inputs": _describe_inputs(config, metadata),
-        "spatial_dims": _plain(config, "spatial_dims"),
-        "window": _plain(config, "image_size"),
-        "intensity_window_hu": _plain(config, "window_hu"),
-        "spacing_mm": _plain(config, "spacing_mm"),
+        "spatial_dims": _read_literal(config, "spatial_dims"),
+        "window": _read_literal(config, "image_size"),
+        "intensity_window_hu": _read_literal(config, "window_hu"),
+        "spacing_mm": _read_literal(config, "spacing_mm"),
         "training_data": metadata.get("data_source"),
         "training_cases": run.get("cases", {}).get("training") if has_weights else None,
         "scores": (run.get("scores") or metadata.get("eval_metrics")) if has_weights else None,
@@ -167,7 +167,7 @@ def _read(file: Path) -> dict[str, Any]:
     return found
 
 
-def _plain(config: Mapping[str, Any], key: str) -> Any:
+def _read_literal(config: Mapping[str, Any], key: str) -> Any:
     """The value of a key, if it is no expression that only a running workflow works out."""
     value = config.get(key)
     return None if isinstance(value, str) and value[:1] in ("$", "@", "%") else value
@@ -175,7 +175,7 @@ def _plain(config: Mapping[str, Any], key: str) -> Any:
 
 def _list_classes(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The values of a label map but the background, in order."""
-    classes = _plain(config, "classes")
+    classes = _read_literal(config, "classes")
     if isinstance(classes, Mapping):
         named = dict(enumerate(classes, start=1))
     else:
@@ -198,8 +198,8 @@ def _find_code(name: str) -> dict[str, str] | None:
 def _describe_inputs(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
     image = metadata.get("network_data_format", {}).get("inputs", {}).get("image", {})
     return {
-        "channels": _plain(config, "in_channels") or image.get("num_channels"),
-        "modality": _plain(config, "modality") or image.get("modality"),
+        "channels": _read_literal(config, "in_channels") or image.get("num_channels"),
+        "modality": _read_literal(config, "modality") or image.get("modality"),
         "files": metadata.get("data_type"),
         "intensities": metadata.get("image_classes"),
     }

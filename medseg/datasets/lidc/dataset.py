@@ -39,7 +39,7 @@ from medseg.datasets.lidc.source import find_annotations, find_ct
 from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import make_not_found_error
 
-__all__ = ["REMEDIES", "VIEWS", "Problem", "Report", "Settings", "cases", "prepare"]
+__all__ = ["REMEDIES", "VIEWS", "Problem", "Report", "Settings", "list_cases", "prepare"]
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Report:
         return tuple(problem for problem in self.problems if problem.code in LEFT_OUT)
 
 
-def cases(
+def list_cases(
     dataset_dir: str | os.PathLike[str],
     section: str = "training",
     *,
@@ -96,7 +96,7 @@ def cases(
 
     Args:
         dataset_dir: folder that `prepare` wrote.
-        section: as `fold`, `folds` and `seed`, see `medseg.datasets.prepared.cases`.
+        section: as `fold`, `folds` and `seed`, see `medseg.datasets.prepared.list_cases`.
         view: "patches", volumes of one cube, or "slices", volumes of one plane, (size, size, 1).
 
     Raises:
@@ -104,12 +104,12 @@ def cases(
         ValueError: unknown view, a section or fold without cases, or too few patients.
 
     Example:
-        >>> cases("data/lung_nodule", "validation", view="slices")  # doctest: +SKIP
+        >>> list_cases("data/lung_nodule", "validation", view="slices")  # doctest: +SKIP
         [{"image": "/data/lung_nodule/slices/images/LIDC-IDRI-0001_...
     """
     if view not in VIEWS:
         raise ValueError(f"view {view!r} is unknown: choose one of {', '.join(VIEWS)}")
-    return prepared.cases(Path(dataset_dir) / view, section, fold=fold, folds=folds, seed=seed)
+    return prepared.list_cases(Path(dataset_dir) / view, section, fold=fold, folds=folds, seed=seed)
 
 
 def prepare(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medseg.datasets.phantom.canvas import Grid
-from medseg.datasets.phantom.street_view import PARKING, Mask, View, draw, photograph
+from medseg.datasets.phantom.street_view import PARKING, Mask, View, draw, draw_photograph
 
 _CITIES = {
     "train": ("aachen", "bochum", "bremen", "cologne", "darmstadt", "dusseldorf", "erfurt"),
@@ -32,7 +32,9 @@ def write_road(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: int
             columns = round(3.3 * grid.size) - 2 * (number % len(_CATEGORIES))
             rng = np.random.default_rng((seed, split, number))
             view = draw(rng, grid.size, columns, turn=number, lanes=_CATEGORIES[category])
-            _save(photograph(rng, view), root / part / "image_2" / f"{category}_{frame:06d}.png")
+            _save(
+                draw_photograph(rng, view), root / part / "image_2" / f"{category}_{frame:06d}.png"
+            )
             if part == "training":
                 folder = root / part / "gt_image_2"
                 _save(_colour_truth(view, view.road), folder / f"{category}_road_{frame:06d}.png")
@@ -56,7 +58,7 @@ def write_city(root: Path, grid: Grid, *, cases: int, test_cases: int, seed: int
             view.cover()
             name = f"{city}_{number // len(cities):06d}_000019"
             _save(
-                photograph(rng, view),
+                draw_photograph(rng, view),
                 root / "leftImg8bit" / part / city / f"{name}_leftImg8bit.png",
             )
             _save(view.ids, root / "gtFine" / part / city / f"{name}_gtFine_labelIds.png")

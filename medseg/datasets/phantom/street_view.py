@@ -225,7 +225,7 @@ def _draw_thing(
         view.tint(body & (np.sin(2 * np.pi * thing.stripes * view.x) > 0.2), 0.55)
 
 
-def photograph(rng: np.random.Generator, view: View) -> NDArray[np.uint8]:
+def draw_photograph(rng: np.random.Generator, view: View) -> NDArray[np.uint8]:
     """What a camera makes of the view: uneven light, texture, a little blur and noise."""
     rows, columns = view.ids.shape
     texture = gaussian_filter(rng.standard_normal((rows, columns)), 0.02 * rows)

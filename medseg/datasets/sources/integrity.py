@@ -111,7 +111,7 @@ def join_patients_with_copies(items: Sequence[Item], digests: Mapping[str, str])
     first_with: dict[str, str] = {}
     joined: dict[str, str] = {item["patient"]: item["patient"] for item in items}
 
-    def root_of(patient: str) -> str:
+    def find_root(patient: str) -> str:
         while joined[patient] != patient:
             patient = joined[patient]
         return patient
@@ -122,9 +122,9 @@ def join_patients_with_copies(items: Sequence[Item], digests: Mapping[str, str])
             continue
         logger.warning("cases %s and %s have the same image: kept together", twin, item["case"])
         owner = next(other["patient"] for other in items if other["case"] == twin)
-        low, high = sorted((root_of(owner), root_of(item["patient"])))
+        low, high = sorted((find_root(owner), find_root(item["patient"])))
         joined[high] = low
-    return [item | {"patient": root_of(item["patient"])} for item in items]
+    return [item | {"patient": find_root(item["patient"])} for item in items]
 
 
 def _check_case(root: Path, item: Mapping[str, Any], label_values: Collection[int]) -> str:

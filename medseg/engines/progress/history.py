@@ -55,18 +55,20 @@ class History:
         }
         classes = {name_class(epoch.key, c): score for c, score in epoch.class_scores.items()}
         self.rows[epoch.number] = {**row, **epoch.scores, **classes}
-        columns = list(dict.fromkeys([*_PLAIN, *(key for row in self._sorted() for key in row)]))
+        columns = list(dict.fromkeys([*_PLAIN, *(key for row in self._sort_rows() for key in row)]))
         with whole(self.path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow([format_csv_cell(column) for column in columns])
-            writer.writerows([_format(row, column) for column in columns] for row in self._sorted())
+            writer.writerows(
+                [_format(row, column) for column in columns] for row in self._sort_rows()
+            )
 
     def list_values(self, column: str) -> tuple[list[int], list[float]]:
         """The epochs that have a value in a column, and these values."""
-        there = [(int(row["epoch"]), row[column]) for row in self._sorted() if column in row]
+        there = [(int(row["epoch"]), row[column]) for row in self._sort_rows() if column in row]
         return [epoch for epoch, _ in there], [value for _, value in there]
 
-    def _sorted(self) -> list[dict[str, float]]:
+    def _sort_rows(self) -> list[dict[str, float]]:
         return [self.rows[number] for number in sorted(self.rows)]
 
 

@@ -53,7 +53,7 @@ class Progress:
         optimizer: whose learning rate is shown.
         name: of the bundle.
         classes: names of the classes, in the order of the channels that the key metric scores.
-        record: what the run is made of, see `run_record`; it knows the cases.
+        record: what the run is made of, see `describe_run`; it knows the cases.
         test_cases: number of the cases that are kept for a test.
         loss: of the training; its least value is drawn beside its curve.
 

@@ -13,9 +13,9 @@ from monai.transforms import MapTransform
 from torch import Tensor
 
 from medseg.base.class_values import Classes
-from medseg.inference.outputs.label_map import class_indices
+from medseg.inference.outputs.label_map import read_class_indices
 from medseg.inference.outputs.notes import add_notes
-from medseg.inference.outputs.source import source_geometry
+from medseg.inference.outputs.source import get_source_geometry
 from medseg.plausibility import (
     TrainedOn,
     compare_class,
@@ -24,7 +24,7 @@ from medseg.plausibility import (
     reaches_edge,
     read_trained_on,
 )
-from medseg.transforms.regions import members
+from medseg.transforms.regions import list_members
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class CheckResultd(MapTransform):
         image_key: str = "image",
     ) -> None:
         super().__init__(keys)
-        self.classes = dict(zip(classes, members(classes), strict=True))
+        self.classes = dict(zip(classes, list_members(classes), strict=True))
         self.weights = weights
         self.organ_ml = dict(organ_ml or {})
         self.image_key = image_key
@@ -90,9 +90,9 @@ class CheckResultd(MapTransform):
     ) -> Iterator[str]:
         if trained is None and not self.organ_ml:
             return
-        values, voxel_ml = class_indices(label, name="of the result"), None
+        values, voxel_ml = read_class_indices(label, name="of the result"), None
         if values.ndim == 3:
-            source = source_geometry(image)
+            source = get_source_geometry(image)
             turns = nib.orientations.io_orientation(source.affine)
             values = nib.orientations.apply_orientation(values, turns)  # to RAS+
             voxel_ml = source.voxel_volume_ml

@@ -9,7 +9,7 @@ from medseg.base.files import check_apart
 from medseg.base.path_keys import require_path
 from medseg.base.text import LeftOut
 from medseg.inference.cases.existing import Case, check_existing, check_names, select_cases
-from medseg.inference.outputs.source import case_name
+from medseg.inference.outputs.source import get_case_name
 from medseg.ingest import IngestError
 from medseg.ingest.dicom.read_slices import read_header
 from medseg.ingest.formats import (
@@ -72,7 +72,7 @@ def find_cases(
     target = None if output_dir is None else Path(output_dir)
     if target is not None:
         check_apart(target, source)
-    cases = [{"case": case_name(p), "image": str(p)} for p in _find_images(source, target)]
+    cases = [{"case": get_case_name(p), "image": str(p)} for p in _find_images(source, target)]
     check_names(cases, source)
     if target is None:
         return cases
@@ -118,7 +118,7 @@ def _find_images(source: Path, target: Path | None) -> list[Path]:
         raise ValueError(f"{source.absolute()} holds no case{what}: {_NEEDED}")
     left.add("in an unsupported format", (p.name for p in others))
     left.warn(logger, source, used=len(volumes) + len(folders))
-    return sorted([*volumes, *folders], key=case_name)
+    return sorted([*volumes, *folders], key=get_case_name)
 
 
 def is_dicom(path: Path) -> bool:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from medseg.base.files import remove, whole
 from medseg.base.text import count_noun
-from medseg.inference.outputs.notes import add_found, notes_of, png_text
+from medseg.inference.outputs.notes import add_found, make_png_text, read_notes
 
 MOST_OBJECTS = np.iinfo(np.uint16).max
 SUFFIX = "_instances.png"
@@ -46,7 +46,7 @@ class WriteInstancesd(MapTransform):
         self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        notes = notes_of(data[self.image_key]) if self.image_key in data else []
+        notes = read_notes(data[self.image_key]) if self.image_key in data else []
         for key in self.key_iterator(data):
             objects = convert_to_numpy(data[key])
             if objects.ndim != 3 or objects.shape[0] != 1:
@@ -61,7 +61,7 @@ class WriteInstancesd(MapTransform):
             with whole(path) as partial:
                 picture = Image.fromarray(objects[0].astype(kind))
                 stated = {"description": "\n".join(notes)} if notes else {}  # of TIFF
-                picture.save(partial, pnginfo=png_text(notes), **stated)
+                picture.save(partial, pnginfo=make_png_text(notes), **stated)
             remove(other)
             data = add_found(data, [count_noun(count, "object")])
         return dict(data)

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from medseg.base.files import remove, whole
 from medseg.geometry import Geometry
-from medseg.inference.outputs.notes import FORCED, WARNED, is_forced, notes_of, shorten
-from medseg.inference.outputs.source import source_geometry
+from medseg.inference.outputs.notes import FORCED, WARNED, is_forced, read_notes, shorten
+from medseg.inference.outputs.source import get_source_geometry
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +57,10 @@ class WriteLabelMapd(MapTransform):
         for key in self.key_iterator(data):
             path = self.output_dir / f"{data['case']}.nii.gz"
             image = data[self.image_key]
-            source = source_geometry(image)
+            source = get_source_geometry(image)
             for end in self.replaces:
                 remove(self.output_dir / f"{data['case']}{end}")
-            write_label_map(data[key], path, source=source, notes=notes_of(image))
+            write_label_map(data[key], path, source=source, notes=read_notes(image))
             logger.debug("label map: %s", path)
         return dict(data)
 
@@ -77,7 +77,7 @@ def write_label_map(
         ValueError: its shape or affine is not that of `source`, or a value is not an integer of 0
             to 255.
     """
-    array = class_indices(label, name=path.name)
+    array = read_class_indices(label, name=path.name)
     check_on_source_grid(label, source, name=path.name)
     image = nib.Nifti1Image(array, source.affine)
     image.header.set_xyzt_units("mm")
@@ -105,7 +105,7 @@ def check_on_source_grid(label: MetaTensor, source: Geometry, *, name: str) -> N
         )
 
 
-def class_indices(label: Tensor, *, name: str) -> np.ndarray:
+def read_class_indices(label: Tensor, *, name: str) -> np.ndarray:
     """The values of a label map, (1, *spatial), as uint8, (*spatial).
 
     Args:

@@ -27,7 +27,7 @@ def add_found(data: Mapping[Hashable, Any], texts: Sequence[str]) -> dict[Hashab
     return {**data, FOUND: [*data.get(FOUND, ()), *texts]}
 
 
-def notes_of(image: Tensor) -> list[str]:
+def read_notes(image: Tensor) -> list[str]:
     """The notes of an image, or of the only one of a batch; none for a plain tensor."""
     found = getattr(image, "meta", {}).get(NOTES, "")
     if not isinstance(found, str):
@@ -65,10 +65,10 @@ def shorten(notes: Sequence[str], most: int) -> bytes:
 def add_notes(image: Tensor, notes: Sequence[str]) -> None:
     """Add notes to an image, printable; one that keeps no meta data, a plain tensor, keeps none."""
     if hasattr(image, "meta"):
-        image.meta[NOTES] = "\n".join([*notes_of(image), *map(escape_unprintable, notes)])
+        image.meta[NOTES] = "\n".join([*read_notes(image), *map(escape_unprintable, notes)])
 
 
-def png_text(notes: Sequence[str]) -> PngInfo:
+def make_png_text(notes: Sequence[str]) -> PngInfo:
     """The notes as what a PNG file holds beside its pixels: a text named "Comment" if there are
     any."""
     text = PngInfo()

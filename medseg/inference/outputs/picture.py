@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from medseg.base.files import remove, whole
-from medseg.inference.outputs.label_map import class_indices
-from medseg.inference.outputs.notes import notes_of, png_text
+from medseg.inference.outputs.label_map import read_class_indices
+from medseg.inference.outputs.notes import make_png_text, read_notes
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class WritePictureLabeld(MapTransform):
             shape = [int(n) for n in image.meta["spatial_shape"]]
             for end in self.replaces:
                 remove(self.output_dir / f"{data['case']}{end}")
-            write_picture_label(data[key], path, shape=shape, notes=notes_of(image))
+            write_picture_label(data[key], path, shape=shape, notes=read_notes(image))
             logger.debug("label map: %s", path)
         return dict(data)
 
@@ -72,11 +72,11 @@ def write_picture_label(
     Raises:
         ValueError: its shape is not that of the picture, or a value is not an integer of 0 to 255.
     """
-    array = class_indices(label, name=path.name)
+    array = read_class_indices(label, name=path.name)
     if array.shape != tuple(shape):
         raise ValueError(
             f"label map {path.name} has shape {array.shape} and its picture {tuple(shape)}: "
             "invert the spatial transforms of the preprocessing"
         )
     with whole(path) as partial:
-        Image.fromarray(array).save(partial, pnginfo=png_text(notes))
+        Image.fromarray(array).save(partial, pnginfo=make_png_text(notes))

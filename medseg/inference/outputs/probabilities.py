@@ -11,9 +11,9 @@ from torch import Tensor
 
 from medseg.base.class_values import Classes
 from medseg.base.files import whole
-from medseg.inference.outputs.notes import notes_of
-from medseg.inference.outputs.source import case_name, files_of
-from medseg.transforms.classes import logit_channels
+from medseg.inference.outputs.notes import read_notes
+from medseg.inference.outputs.source import get_case_name, list_files
+from medseg.transforms.classes import count_logit_channels
 
 SUFFIX = "_probabilities"
 
@@ -36,22 +36,22 @@ class ProbabilityFiles:
 
     def __init__(self, output_dir: str | os.PathLike, *, classes: Classes) -> None:
         self.output_dir = Path(output_dir)
-        background = ["background"] * (logit_channels(classes) - len(classes))
+        background = ["background"] * (count_logit_channels(classes) - len(classes))
         self.channels = [*background, *classes]
 
     @contextmanager
     def __call__(self, images: Tensor) -> Iterator[Path]:
         """The path for a batch of one image, which is a `MetaTensor` of `VolumeReader`."""
-        files = files_of(images)
+        files = list_files(images)
         if len(files) != 1 or len(images) != 1:
             raise ValueError(
                 f"probabilities need one image that knows its file, got {len(images)} images of "
                 f"{len(files)} files: load them with VolumeReader, one by one"
             )
-        stem = f"{case_name(Path(files[0]))}{SUFFIX}"
+        stem = f"{get_case_name(Path(files[0]))}{SUFFIX}"
         affine = torch.as_tensor(getattr(images, "affine", torch.eye(4))).reshape(-1, 4, 4)[0]
         about = {"channels": self.channels, "affine": affine.tolist()}
-        if notes := notes_of(images):
+        if notes := read_notes(images):
             about["notes"] = notes
         yield self.output_dir / f"{stem}.npy"
         with whole(self.output_dir / f"{stem}.json") as partial:

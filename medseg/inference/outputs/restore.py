@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from medseg.base.class_values import Classes
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
-from medseg.inference.outputs.source import source_geometry
+from medseg.inference.outputs.source import get_source_geometry
 from medseg.transforms.classes import label_from_logits
 from medseg.transforms.regions import are_regions
 
@@ -53,7 +53,7 @@ class RestoreLabeld(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         restored = dict(data)
         image = data[self.image_key]
-        source = source_geometry(image)
+        source = get_source_geometry(image)
         for key in self.key_iterator(restored):
             found = restored[key].as_subclass(Tensor).cpu()
             label = restore_label(found, image.affine, source=source, regions=self.regions)
@@ -74,16 +74,16 @@ def restore_label(
     """
     to_found = np.linalg.inv(np.asarray(affine, dtype=float)) @ source.affine
     moves = np.rint(to_found)
-    if _largest_shift(to_found - moves, source.shape) < GRID_TOLERANCE_VOXELS:
+    if _measure_largest_shift(to_found - moves, source.shape) < GRID_TOLERANCE_VOXELS:
         label = found if found.dtype == torch.uint8 else label_from_logits(found, regions=regions)
         return _move_voxels(label, moves, source.shape)
     label = torch.zeros(1, *source.shape, dtype=torch.uint8)
-    for slab in _slabs(source.shape):
+    for slab in _cut_slabs(source.shape):
         label[0, :, :, slab] = _interpolate(found, to_found, source.shape, slab, regions=regions)
     return label
 
 
-def _largest_shift(difference: np.ndarray, shape: tuple[int, int, int]) -> float:
+def _measure_largest_shift(difference: np.ndarray, shape: tuple[int, int, int]) -> float:
     """The largest distance between two affine maps of voxels, which is at one of the corners."""
     corners = np.array(list(product(*((0, n - 1) for n in shape), (1,))))
     return float(np.abs(difference[:3] @ corners.T).max())
@@ -102,7 +102,7 @@ def _move_voxels(label: Tensor, moves: np.ndarray, shape: tuple[int, int, int]) 
     return picked.contiguous()
 
 
-def _slabs(shape: tuple[int, int, int]) -> Iterator[slice]:
+def _cut_slabs(shape: tuple[int, int, int]) -> Iterator[slice]:
     """Parts of the last axis, each of few voxels."""
     step = max(SLAB_VOXELS // (shape[0] * shape[1]), 1)
     return (slice(k, min(k + step, shape[2])) for k in range(0, shape[2], step))
@@ -112,7 +112,7 @@ def _interpolate(
     found: Tensor, to_found: np.ndarray, shape: tuple[int, int, int], slab: slice, *, regions: bool
 ) -> Tensor:
     """The labels of a slab of the source, (I, J, K of the slab)."""
-    grid, part = _sampling_grid(found, to_found, shape, slab)
+    grid, part = _make_sampling_grid(found, to_found, shape, slab)
     if found.dtype != torch.uint8:
         logits = _sample_linearly(part[None].float(), grid)[0]
         return label_from_logits(logits, regions=regions)[0]
@@ -131,7 +131,7 @@ def _sample_linearly(values: Tensor, grid: Tensor) -> Tensor:
     )
 
 
-def _sampling_grid(
+def _make_sampling_grid(
     found: Tensor, to_found: np.ndarray, shape: tuple[int, int, int], slab: slice
 ) -> tuple[Tensor, Tensor]:
     """Positions of a slab's voxels for `grid_sample`, and the part of `found` around them."""

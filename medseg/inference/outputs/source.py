@@ -11,31 +11,31 @@ from medseg.geometry import Geometry
 from medseg.ingest.formats import strip_suffix
 
 
-def files_of(images: Tensor) -> list[str]:
+def list_files(images: Tensor) -> list[str]:
     """The paths in the meta data of a `MetaTensor`, one per image; none for a plain tensor.
 
     Example:
-        >>> files_of(torch.zeros(1, 1, 8, 8))
+        >>> list_files(torch.zeros(1, 1, 8, 8))
         []
     """
     files = getattr(images, "meta", {}).get("filename_or_obj", ())
     return [files] if isinstance(files, str) else list(map(str, files))
 
 
-def case_name(path: Path) -> str:
+def get_case_name(path: Path) -> str:
     """The name of a folder, or of a file without the suffix of a volume or of DICOM.
 
     Links are not followed: the name is the one that the user sees.
 
     Example:
-        >>> case_name(Path("study/ct.nii.gz"))
+        >>> get_case_name(Path("study/ct.nii.gz"))
         'ct'
     """
     name = os.path.basename(os.path.abspath(path))
     return name if os.path.isdir(path) else strip_suffix(name)
 
 
-def source_geometry(image: MetaTensor) -> Geometry:
+def get_source_geometry(image: MetaTensor) -> Geometry:
     """The grid of the file that an image came from, whatever was done to it since."""
     affine = np.asarray(image.meta["original_affine"], dtype=float)
     i, j, k = (int(n) for n in image.meta["spatial_shape"])

@@ -16,13 +16,13 @@ from medseg.inference.preview.page import (
     WHITE,
     Block,
     fill,
-    flow,
+    lay_out,
     put_beside,
     stack,
     write_paragraph,
 )
-from medseg.labels import COLOURS, Colours, colour_of
-from medseg.transforms.regions import members
+from medseg.labels import COLOURS, Colours, choose_colour
+from medseg.transforms.regions import list_members
 
 RESEARCH_USE = "Research use only: not a medical device."
 
@@ -68,10 +68,10 @@ def write_legend(
 ) -> Block:
     """Each class with its colour, then the notes, and for what the preview may be used."""
     notes = (write_paragraph(format_note(note), width, colour=ORANGE) for note in about.notes)
-    named = [_write_entry(colour_of(value, colours), text, width) for value, text in entries]
+    named = [_write_entry(choose_colour(value, colours), text, width) for value, text in entries]
     return stack(
         [
-            flow(named, width, gap=24),
+            lay_out(named, width, gap=24),
             stack(notes, gap=4),
             write_paragraph(RESEARCH_USE, width, colour=GREY),
         ],
@@ -126,7 +126,7 @@ def _count(label: np.ndarray, classes: Sequence[str] | Classes) -> list[int]:
     alone = [int(np.count_nonzero(label == value)) for value in range(1, len(classes) + 1)]
     if not isinstance(classes, Mapping):
         return alone
-    return [sum(alone[index - 1] for index in indices) for indices in members(classes)]
+    return [sum(alone[index - 1] for index in indices) for indices in list_members(classes)]
 
 
 def _write_entry(colour: tuple[int, int, int], text: str, width: int) -> Block:

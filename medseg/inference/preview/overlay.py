@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from medseg.labels import COLOURS, Colours, colour_of
+from medseg.labels import COLOURS, Colours, choose_colour
 
 OUTLINE_PIXELS = 2
 _TINT = 0.15
@@ -52,7 +52,7 @@ def _tint(rgb: np.ndarray, classes: np.ndarray, colours: Colours) -> np.ndarray:
     for value in np.unique(classes[classes > 0]):
         mask = classes == value
         inner = ndimage.binary_erosion(mask, iterations=OUTLINE_PIXELS)
-        colour = np.array(colour_of(int(value), colours), dtype=float)
+        colour = np.array(choose_colour(int(value), colours), dtype=float)
         rgb[mask] = (1 - _TINT) * rgb[mask] + _TINT * colour
         rgb[mask & ~inner] = colour
     return rgb

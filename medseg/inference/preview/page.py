@@ -55,7 +55,7 @@ class Block:
     height: int
     parts: tuple[Part, ...] = ()
 
-    def at(self, x: int, y: int) -> tuple[Part, ...]:
+    def place_at(self, x: int, y: int) -> tuple[Part, ...]:
         """Its parts where the block begins at (x, y)."""
         return tuple(Part(p.x + x, p.y + y, p.width, p.height, p.content) for p in self.parts)
 
@@ -92,7 +92,7 @@ def fill(width: int, height: int, colour: Colour) -> Block:
 
 def indent(block: Block, pixels: int) -> Block:
     """A block with so many empty pixels on its left."""
-    return Block(block.width + pixels, block.height, block.at(pixels, 0))
+    return Block(block.width + pixels, block.height, block.place_at(pixels, 0))
 
 
 def put_beside(blocks: Iterable[Block], *, gap: int = MARGIN, centred: bool = False) -> Block:
@@ -102,7 +102,7 @@ def put_beside(blocks: Iterable[Block], *, gap: int = MARGIN, centred: bool = Fa
     parts: list[Part] = []
     x = 0
     for block in blocks:
-        parts += block.at(x, (height - block.height) // 2 if centred else 0)
+        parts += block.place_at(x, (height - block.height) // 2 if centred else 0)
         x += block.width + gap
     return Block(max(x - gap, 0), height, tuple(parts))
 
@@ -114,13 +114,13 @@ def stack(blocks: Iterable[Block], *, gap: int = MARGIN) -> Block:
     for block in blocks:
         if not block.height:
             continue
-        parts += block.at(0, y)
+        parts += block.place_at(0, y)
         y += block.height + gap
         width = max(width, block.width)
     return Block(width, max(y - gap, 0), tuple(parts))
 
 
-def flow(blocks: Iterable[Block], width: int, *, gap: int = MARGIN) -> Block:
+def lay_out(blocks: Iterable[Block], width: int, *, gap: int = MARGIN) -> Block:
     """Blocks in as many rows as fit into `width` pixels, at least one block in each."""
     rows: list[list[Block]] = []
     for block in blocks:
@@ -160,7 +160,7 @@ def draw_page(block: Block) -> Image.Image:
     """A block as a picture, with a margin around it, white on black."""
     page = Image.new("RGB", (block.width + 2 * MARGIN, block.height + 2 * MARGIN), BLACK)
     draw = ImageDraw.Draw(page)
-    for part in block.at(MARGIN, MARGIN):
+    for part in block.place_at(MARGIN, MARGIN):
         if isinstance(part.content, Words):
             words = part.content
             font, middle = _FONTS[words.size], part.y + part.height // 2
@@ -170,7 +170,7 @@ def draw_page(block: Block) -> Image.Image:
     return page
 
 
-def texts_of(block: Block) -> list[str]:
+def list_texts(block: Block) -> list[str]:
     """The lines of text of a block, in the order in which they were laid out."""
     return [p.content.text for p in block.parts if isinstance(p.content, Words)]
 

@@ -39,7 +39,7 @@ class Upright:
     turned: tuple[bool, bool, bool]
 
     @classmethod
-    def of(cls, image: np.ndarray, label: np.ndarray, grid: Geometry) -> Upright:
+    def turn(cls, image: np.ndarray, label: np.ndarray, grid: Geometry) -> Upright:
         """From a volume and its label map, both on the grid of the file."""
         orientation = nib.orientations.io_orientation(grid.affine)
         turn = nib.orientations.inv_ornt_aff(orientation, grid.shape)
@@ -102,7 +102,7 @@ class Plane:
     @property
     def tilt_degrees(self) -> float:
         """The angle between the plane and the nearest axial, coronal or sagittal one."""
-        return _angle_to_nearest_axis(self._normal)
+        return _measure_angle_to_nearest_axis(self._normal)
 
     @property
     def number(self) -> tuple[int, int]:
@@ -152,7 +152,7 @@ def name_direction(direction: np.ndarray) -> str:
 
 def measure_tilt(grid: Geometry) -> float:
     """The largest angle in degrees between an axis of a grid and the nearest one of the patient."""
-    return max(_angle_to_nearest_axis(grid.direction[:, axis]) for axis in range(3))
+    return max(_measure_angle_to_nearest_axis(grid.direction[:, axis]) for axis in range(3))
 
 
 def choose_main_planes(volume: Upright, *, is_thin: bool) -> list[Plane]:
@@ -169,13 +169,13 @@ def choose_main_planes(volume: Upright, *, is_thin: bool) -> list[Plane]:
         grid = volume.grid
         thinnest = int(np.argmin(np.multiply(grid.shape, grid.spacing_mm)))
         return choose_stack(volume, thinnest, most=3)
-    return [Plane(volume, axis, _largest(_areas(volume, axis))) for axis in (2, 1, 0)]
+    return [Plane(volume, axis, _find_largest(_count_areas(volume, axis))) for axis in (2, 1, 0)]
 
 
 def choose_stack(volume: Upright, axis: int, *, most: int) -> list[Plane]:
     """Up to so many planes across an axis, the middles of as many equal parts of the segmented
     ones; without any segmented voxel, of all. From the left, the back or the feet on."""
-    areas = _areas(volume, axis)
+    areas = _count_areas(volume, axis)
     found = np.flatnonzero(areas) if areas.any() else np.arange(len(areas))
     first, count = int(found[0]), int(found[-1] - found[0] + 1)
     shown = min(most, count)
@@ -192,14 +192,14 @@ def find_segmented(label: np.ndarray, axis: int) -> tuple[slice, slice] | None:
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _areas(volume: Upright, axis: int) -> np.ndarray:
+def _count_areas(volume: Upright, axis: int) -> np.ndarray:
     """Segmented voxels of each plane across an axis."""
     return np.count_nonzero(volume.label, axis=tuple(a for a in range(3) if a != axis))
 
 
-def _largest(areas: np.ndarray) -> int:
+def _find_largest(areas: np.ndarray) -> int:
     return int(areas.argmax()) if areas.any() else len(areas) // 2
 
 
-def _angle_to_nearest_axis(direction: np.ndarray) -> float:
+def _measure_angle_to_nearest_axis(direction: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(np.abs(direction).max(), 0, 1))))

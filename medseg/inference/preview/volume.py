@@ -22,8 +22,8 @@ from medseg.inference.preview.page import (
     Block,
     draw_bar,
     draw_page,
-    flow,
     indent,
+    lay_out,
     put_beside,
     show,
     stack,
@@ -98,11 +98,11 @@ def draw_preview(
         about: what the preview states of the case.
     """
     about = about or About()
-    volume = Upright.of(image, label, grid)
-    scale = _common_scale([Plane(volume, axis, 0) for axis in range(3)])
+    volume = Upright.turn(image, label, grid)
+    scale = _choose_common_scale([Plane(volume, axis, 0) for axis in range(3)])
     is_thin = _is_thin(volume, scale)
     planes = choose_main_planes(volume, is_thin=is_thin)
-    scale = _common_scale(planes)
+    scale = _choose_common_scale(planes)
     narrowest = min(plane.size_mm[0] for plane in planes) * scale
     bar = draw_bar(scale, max(narrowest / 3, _LEAST_BAR), "mm")
     main = put_beside([_draw_figure(plane, scale, limits, bar) for plane in planes], gap=20)
@@ -114,7 +114,7 @@ def draw_preview(
     return draw_page(stack([heading, main, sheet, write_legend(entries, about, width)], gap=16))
 
 
-def _common_scale(planes: Sequence[Plane]) -> float:
+def _choose_common_scale(planes: Sequence[Plane]) -> float:
     """The pixels of a millimetre with which all planes fit."""
     sizes = [plane.size_mm for plane in planes]
     return min(min(PLANE_WIDTH / width, PLANE_HEIGHT / height) for width, height in sizes)
@@ -178,7 +178,7 @@ def _draw_sheet(volume: Upright, axis: int, limits: tuple[float, float], width: 
     tiles = (_draw_tile(plane, scale, limits, field) for plane in planes)
     bar = draw_bar(scale, TILE / 2, "mm")
     words = write_paragraph(_describe_sheet(planes, field_mm), width - bar.width - 20)
-    return stack([put_beside([words, bar], gap=20), flow(tiles, width, gap=8)], gap=8)
+    return stack([put_beside([words, bar], gap=20), lay_out(tiles, width, gap=8)], gap=8)
 
 
 def _draw_tile(

@@ -15,9 +15,9 @@ from PIL import Image
 
 from medseg.base.class_values import Classes
 from medseg.base.files import whole
-from medseg.inference.outputs.label_map import check_on_source_grid, class_indices
-from medseg.inference.outputs.notes import add_found, notes_of
-from medseg.inference.outputs.source import source_geometry
+from medseg.inference.outputs.label_map import check_on_source_grid, read_class_indices
+from medseg.inference.outputs.notes import add_found, read_notes
+from medseg.inference.outputs.source import get_source_geometry
 from medseg.inference.preview.caption import About, describe_areas, describe_volumes
 from medseg.inference.preview.display import (
     describe_picture_range,
@@ -96,12 +96,12 @@ class WritePreviewd(MapTransform):
         image = data[self.image_key]
         for key in self.key_iterator(data):
             path = self.output_dir / f"{data['case']}.png"
-            check_on_source_grid(data[key], source_geometry(image), name=path.name)
-            label = class_indices(data[key], name=path.name)
-            about = About(str(data["case"]), self.made_by, notes=notes_of(image))
+            check_on_source_grid(data[key], get_source_geometry(image), name=path.name)
+            label = read_class_indices(data[key], name=path.name)
+            about = About(str(data["case"]), self.made_by, notes=read_notes(image))
             drawn = self._draw(image, label, about)
             _write(drawn, path, dict(data), first=self.first)
-            voxel_ml = source_geometry(image).voxel_volume_ml
+            voxel_ml = get_source_geometry(image).voxel_volume_ml
             data = add_found(data, [t for _, t in describe_volumes(label, voxel_ml, self.classes)])
         return dict(data)
 
@@ -111,7 +111,7 @@ class WritePreviewd(MapTransform):
         return draw_preview(
             values,
             label,
-            source_geometry(image),
+            get_source_geometry(image),
             classes=self.classes,
             limits=limits,
             window=describe_window(limits, percentiles=self.percentiles, unit=self.unit),
@@ -166,13 +166,13 @@ class WritePicturePreviewd(MapTransform):
         shades = (pixels.reshape(-1, *pixels.shape[-2:]) - np.float32(low)) / max(high - low, 1)
         for key in self.key_iterator(data):
             path = self.output_dir / f"{data['case']}.png"
-            label = class_indices(data[key], name=path.name)
+            label = read_class_indices(data[key], name=path.name)
             drawn = draw_picture(
                 shades,
                 label,
                 classes=self.classes,
                 window=describe_picture_range(low, high),
-                about=About(str(data["case"]), self.made_by, notes=notes_of(image)),
+                about=About(str(data["case"]), self.made_by, notes=read_notes(image)),
             )
             _write(drawn, path, dict(data), first=self.first)
             data = add_found(data, [text for _, text in describe_areas(label, self.classes)])

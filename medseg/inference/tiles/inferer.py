@@ -22,7 +22,7 @@ from monai.utils import convert_to_dst_type
 from torch import Tensor, nn
 
 from medseg.base.class_values import Classes
-from medseg.inference.outputs.source import files_of
+from medseg.inference.outputs.source import list_files
 from medseg.inference.predictor.predictor import CachedPerWeights, find_layers
 from medseg.inference.tiles.canvas import Canvas, LabelCanvas, LogitsCanvas, open_probability_file
 from medseg.inference.tiles.checks import check_mode, check_type, warn_of_content
@@ -176,7 +176,7 @@ class OverlapTileInferer(Inferer):
             )
         layout = self._planner.plan(image, network).layout
         self._warn_of_size(layout, find_layers(network))
-        warn_of_content(image, layout, files_of(inputs))
+        warn_of_content(image, layout, list_files(inputs))
 
         forward = Forward(
             lambda windows: network(windows, *args, **kwargs),

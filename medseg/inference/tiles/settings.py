@@ -8,7 +8,7 @@ import torch
 from medseg.base.arguments import check_choice, check_integers, is_integer
 from medseg.base.class_values import Classes
 from medseg.inference.tiles.tiling import Tiling
-from medseg.transforms.classes import logit_channels
+from medseg.transforms.classes import count_logit_channels
 from medseg.transforms.regions import are_regions
 
 WEIGHTS = ("gaussian", "constant")
@@ -63,7 +63,7 @@ class Settings:
     @property
     def channels(self) -> int | None:
         """Channels of the logits that the classes need; None for any number."""
-        return None if self.classes is None else logit_channels(self.classes)
+        return None if self.classes is None else count_logit_channels(self.classes)
 
     @property
     def regions(self) -> bool:

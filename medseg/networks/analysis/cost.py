@@ -65,7 +65,7 @@ def measure(
     """
     if repeats < 1:
         raise ValueError(f"repeats must be 1 or more, got {repeats}: pass for instance 10")
-    seconds = _time_in_turns(networks, shape, forward=forward, repeats=repeats)
+    seconds = _measure_in_turns(networks, shape, forward=forward, repeats=repeats)
     return {
         name: Cost(
             parameters=sum(p.numel() for p in network.parameters()),
@@ -116,7 +116,7 @@ def measure_growth(work: Callable[[], object]) -> int:
     return measure_resident_peak(reset=False) - before
 
 
-def _time_in_turns(
+def _measure_in_turns(
     networks: Mapping[str, nn.Module], shape: Sequence[int], *, forward: Forward, repeats: int
 ) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {name: [] for name in networks}

@@ -35,12 +35,12 @@ def test_both_views_keep_the_same_patients_in_the_same_fold(done):
     options = {"folds": 3, "seed": 1}
     for section in ("training", "validation", "test"):
         patients = [
-            {item["patient"] for item in lidc.cases(out, section, view=view, **options)}
+            {item["patient"] for item in lidc.list_cases(out, section, view=view, **options)}
             for view in lidc.VIEWS
         ]
         assert patients[0] == patients[1] != set()
     train, validation = (
-        {item["patient"] for item in lidc.cases(out, section, **options)}
+        {item["patient"] for item in lidc.list_cases(out, section, **options)}
         for section in ("training", "validation")
     )
     assert not train & validation
@@ -50,15 +50,15 @@ def test_cases_are_patches_unless_slices_are_asked_for(done):
     out, report = done
     sections = ("training", "validation", "test")
     for view, count in (("patches", report.patches), ("slices", report.slices)):
-        items = [i for s in sections for i in lidc.cases(out, s, folds=3, view=view)]
+        items = [i for s in sections for i in lidc.list_cases(out, s, folds=3, view=view)]
         assert len(items) == count
         assert all(f"/{view}/images/" in item["image"] for item in items)
-    assert lidc.cases(out, folds=3) == lidc.cases(out, folds=3, view="patches")
+    assert lidc.list_cases(out, folds=3) == lidc.list_cases(out, folds=3, view="patches")
 
 
 def test_an_unknown_view_is_refused(done):
     with pytest.raises(ValueError, match="view '2d' is unknown: choose one of patches, slices"):
-        lidc.cases(done[0], view="2d")
+        lidc.list_cases(done[0], view="2d")
 
 
 def test_a_corrected_collection_without_a_nodule_leaves_no_datalist_of_before(collection, tmp_path):
@@ -221,7 +221,7 @@ def test_scans_without_a_nodule_leave_no_datalist_and_a_report(collection, tmp_p
     assert (report.cases, report.patches, list_codes(report)) == (PATIENTS, 0, ["no-nodules"])
     assert read_table(tmp_path / "out/nodules.csv") == []
     with pytest.raises(FileNotFoundError, match="no prepared data"):
-        lidc.cases(tmp_path / "out")
+        lidc.list_cases(tmp_path / "out")
 
 
 def test_a_missing_or_foreign_folder_is_refused(tmp_path):

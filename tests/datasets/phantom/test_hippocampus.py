@@ -14,7 +14,7 @@ def root(tmp_path_factory):
 
 
 def pairs(root):
-    items = [i for s in ("training", "validation", "test") for i in hippocampus.cases(root, s)]
+    items = [i for s in ("training", "validation", "test") for i in hippocampus.list_cases(root, s)]
     return [(nib.load(i["image"]), nib.load(i["label"])) for i in items]
 
 
@@ -62,7 +62,7 @@ def test_a_prepared_folder_has_the_sections_of_the_published_one(root, tmp_path)
     assert hippocampus.prepare(root, tmp_path / "out") == 8
     for section in ("training", "validation", "test"):
         names, prepared_names = (
-            {item["case"] for item in hippocampus.cases(folder, section, folds=3, seed=2)}
+            {item["case"] for item in hippocampus.list_cases(folder, section, folds=3, seed=2)}
             for folder in (root, tmp_path / "out")
         )
         assert names == prepared_names

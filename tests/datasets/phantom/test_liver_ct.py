@@ -15,7 +15,7 @@ def test_the_set_is_read_as_liver_slices_with_whole_patients_on_one_side(tmp_pat
     source = phantom.write("slices", tmp_path / "a", cases=7, test_cases=1, size=48, slices=3)
     assert liver_slices.prepare(source, tmp_path / "out") == 8 * 3
     parts = [
-        prepared.cases(tmp_path / "out", section, folds=3)
+        prepared.list_cases(tmp_path / "out", section, folds=3)
         for section in ("training", "validation", "test")
     ]
     patients = [{item["patient"] for item in part} for part in parts]
@@ -35,13 +35,13 @@ def test_the_liver_is_grey_among_black_air_and_white_bone(tmp_path):
 
 
 def test_the_set_is_read_as_task03_liver_and_its_test_cases_carry_labels(ct_root):
-    training = lits.cases(ct_root, folds=3) + lits.cases(ct_root, "validation", folds=3)
+    training = lits.list_cases(ct_root, folds=3) + lits.list_cases(ct_root, "validation", folds=3)
     assert sorted(item["case"] for item in training) == ["liver_000", "liver_001", "liver_002"]
-    assert [item["case"] for item in lits.cases(ct_root, "test", folds=3)] == [
+    assert [item["case"] for item in lits.list_cases(ct_root, "test", folds=3)] == [
         "liver_003",
         "liver_004",
     ]
-    assert all("label" in item for item in lits.cases(ct_root, "test", folds=3))
+    assert all("label" in item for item in lits.list_cases(ct_root, "test", folds=3))
 
 
 def test_dataset_json_says_that_the_set_is_synthetic(ct_root):

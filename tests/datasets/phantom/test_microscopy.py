@@ -57,4 +57,4 @@ def test_a_case_does_not_depend_on_how_many_are_written(sets, tmp_path):
 
 
 def test_the_cases_are_listed_in_sections(sets):
-    assert len(prepared.cases(sets[1], "test")) == 2
+    assert len(prepared.list_cases(sets[1], "test")) == 2

@@ -13,7 +13,7 @@ from plausibility.scans import make_scan
 from pydicom.uid import PositronEmissionTomographyImageStorage
 
 from medseg.inference import CheckImaged
-from medseg.inference.outputs.notes import notes_of
+from medseg.inference.outputs.notes import read_notes
 from medseg.ingest.reader import VolumeReader
 from medseg.plausibility import TrainedOn, write_trained_on
 
@@ -43,7 +43,7 @@ def test_images_of_the_kind_pass_unchanged_and_without_a_note(caplog):
     for values, modality in ((make_scan(), "CT"), (resonance(), "MR"), (pictures, "picture")):
         found = checked(values, modality)
         assert np.array_equal(found.numpy(), np.array(values, np.float32))
-        assert notes_of(found) == []
+        assert read_notes(found) == []
     assert not caplog.records
 
 
@@ -83,14 +83,14 @@ def test_a_body_part_far_from_that_of_the_network_is_refused(part):
 def test_a_body_part_next_to_it_is_a_warning_that_is_kept_with_the_image(caplog):
     header = {"modality": "CT", "body_part": "Chest"}
     found = checked(make_scan(), header=header, body_part=["ABDOMEN", "LIVER"])
-    assert notes_of(found) == [
+    assert read_notes(found) == [
         "the DICOM header says CHEST, the network was trained on ABDOMEN or LIVER"
     ]
     assert [r.levelno for r in caplog.records] == [logging.WARNING]
     assert "case a: the DICOM header says CHEST" in caplog.text
     assert "look at the image and its result before you use it" in caplog.text
     for same in ("LIVER", "liver", ""):
-        assert not notes_of(checked(make_scan(), header={"body_part": same}, body_part=["LIVER"]))
+        assert not read_notes(checked(make_scan(), header={"body_part": same}, body_part=["LIVER"]))
 
 
 def test_a_chest_is_no_abdomen_and_an_abdomen_with_lungs_is_one():
@@ -98,16 +98,16 @@ def test_a_chest_is_no_abdomen_and_an_abdomen_with_lungs_is_one():
     with pytest.raises(ValueError, match="a CT of the chest: in 100 mm every slice shows lung"):
         checked(make_scan(lungs=40), body_part=["ABDOMEN"])
     checked(make_scan(lungs=40), body_part=["CHEST"])
-    assert not notes_of(checked(make_scan(lungs=30), body_part=["ABDOMEN"]))
+    assert not read_notes(checked(make_scan(lungs=30), body_part=["ABDOMEN"]))
     low = checked(make_scan(lungs=40)[..., -19:], body_part=["ABDOMEN"])
-    assert "every slice shows lung" in notes_of(low)[0]
+    assert "every slice shows lung" in read_notes(low)[0]
 
 
 def test_half_a_chest_is_refused_and_a_scan_in_lung_coloured_air_is_none():
     with pytest.raises(ValueError, match="in 60 mm every slice shows lung"):
         checked(make_scan(lungs=40)[..., -24:], body_part=["ABDOMEN"])
     air = np.where(make_scan() < -500, -850, make_scan())
-    assert not notes_of(checked(air, body_part=["ABDOMEN"]))
+    assert not read_notes(checked(air, body_part=["ABDOMEN"]))
 
 
 @pytest.mark.parametrize("modality", ["CT", "MR", "picture"])
@@ -139,25 +139,25 @@ def test_a_body_of_impossible_size_is_refused_with_its_size(times, words):
 
 
 def test_shifted_values_thick_slices_and_a_turned_patient_are_warned_of():
-    assert "the median of the body is 2" in notes_of(checked(make_scan() + 200))[0]
+    assert "the median of the body is 2" in read_notes(checked(make_scan() + 200))[0]
     thick = {"original_affine": np.diag([1.0, 1, 16, 1]), "spatial_shape": np.array([32, 32, 40])}
-    assert "16 mm apart" in notes_of(checked(make_scan(), header=thick))[0]
+    assert "16 mm apart" in read_notes(checked(make_scan(), header=thick))[0]
     spine = make_scan()
     spine[:, 14:18, 20:24] = 1000  # at the front
     for parts in (["ABDOMEN"], ["CHEST"]):
-        assert "front and back" in notes_of(checked(spine, body_part=parts))[0]
-        assert not notes_of(checked(spine[:, :, ::-1], body_part=parts))
-    assert not notes_of(checked(spine, body_part=["HEAD"]))
+        assert "front and back" in read_notes(checked(spine, body_part=parts))[0]
+        assert not read_notes(checked(spine[:, :, ::-1], body_part=parts))
+    assert not read_notes(checked(spine, body_part=["HEAD"]))
 
 
 def test_whole_numbers_below_zero_are_warned_of_where_mr_is_meant():
     cube = np.random.default_rng(0).normal(40, 30, (1, 20, 20, 20)).round()
-    assert "it may be a CT" in notes_of(checked(cube, "MR"))[0]
+    assert "it may be a CT" in read_notes(checked(cube, "MR"))[0]
 
 
 def test_what_is_forced_goes_on_and_is_noted(caplog):
     found = checked(mask(), force=True)
-    assert notes_of(found) == [
+    assert read_notes(found) == [
         "forced: this is a label map or mask, not an image: it holds only 2 values from 0 to 2"
     ]
     assert "case a: forced: this is a label map" in caplog.text
@@ -215,6 +215,6 @@ def test_a_sop_class_that_contradicts_modality_reaches_the_outputs(tmp_path):
     read = LoadImaged("image", reader=VolumeReader())({"image": str(tmp_path / "ct")})["image"]
     assert read.meta["modality"] == "CT"
     header = {key: read.meta[key] for key in ("modality", "contradiction")}
-    [note] = notes_of(checked(make_scan(), header=header))
+    [note] = read_notes(checked(make_scan(), header=header))
     assert "Positron Emission Tomography Image Storage and Modality says CT" in note
     assert note.endswith("it is treated as CT")

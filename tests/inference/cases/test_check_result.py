@@ -7,7 +7,7 @@ from monai.data import MetaTensor
 from monai.transforms import Resized
 
 from medseg.inference import CheckImaged, CheckResultd
-from medseg.inference.outputs.notes import notes_of
+from medseg.inference.outputs.notes import read_notes
 from medseg.plausibility import TrainedOn, measure_appearance, write_trained_on
 
 SHAPE = (20, 30, 10)
@@ -29,7 +29,7 @@ def checked(weights, where, *, affine=None):
     label = torch.zeros(1, *SHAPE)
     label[0][where] = 1
     data = {"case": "a", "image": image, "pred": label}
-    return notes_of(CheckResultd("pred", classes={"liver": [1]}, weights=weights)(data)["image"])
+    return read_notes(CheckResultd("pred", classes={"liver": [1]}, weights=weights)(data)["image"])
 
 
 SIDE = "the longest side of the image is 120 mm, in training it was 25 to 35 mm"
@@ -85,7 +85,7 @@ def test_a_volume_of_no_whole_organ_is_noted_without_any_training_case(
         weights=tmp_path / "none.pt",
         organ_ml={"liver": limits},
     )
-    notes = notes_of(check({"case": "a", "image": image, "pred": label})["image"])
+    notes = read_notes(check({"case": "a", "image": image, "pred": label})["image"])
     assert [note[: len(words)] for note in notes] == [words] if words else not notes
 
 
@@ -98,7 +98,7 @@ def test_a_region_is_judged_with_those_within_it(weights):
     label[0][11:17, 6:19, 2:8] = 2
     classes = {"liver": [1, 2], "tumour": [2]}
     check = CheckResultd("pred", classes=classes, weights=weights, organ_ml={"liver": [0.9, 5]})
-    assert notes_of(check({"case": "a", "image": image, "pred": label})["image"]) == []
+    assert read_notes(check({"case": "a", "image": image, "pred": label})["image"]) == []
 
 
 def test_the_place_is_that_in_the_patient_whatever_way_the_file_lies(weights):
@@ -141,7 +141,7 @@ def test_ranges_of_other_weights_compare_nothing_and_every_output_says_so(weight
     meta = {"original_affine": affine, "spatial_shape": np.array(SHAPE)}
     image = MetaTensor(torch.from_numpy(hu), affine=torch.from_numpy(affine), meta=meta)
     checked_image = CheckImaged("image", modality="CT", weights=weights)({"image": image})["image"]
-    [note] = notes_of(checked_image)
+    [note] = read_notes(checked_image)
     assert note.startswith("model.trained_on.json was written for other weights than model.pt")
 
 

@@ -16,7 +16,7 @@ from monai.transforms import (
 )
 
 from medseg.inference import WriteLabelMapd, WritePreviewd
-from medseg.inference.outputs.label_map import source_geometry, write_label_map
+from medseg.inference.outputs.label_map import get_source_geometry, write_label_map
 from medseg.ingest import load
 from medseg.ingest.reader import VolumeReader
 from medseg.transforms import LabelFromLogitsd
@@ -106,7 +106,7 @@ def test_the_label_map_of_a_nifti_of_two_axes_has_a_third_of_one_voxel(tmp_path)
     path = save(np.zeros(SHAPE[:2], np.float32), GRIDS["LPS"], tmp_path / "plane.nii")
     image = LoadImaged("image", reader=VolumeReader())({"image": path})["image"]
     label = MetaTensor(torch.ones(1, *SHAPE[:2], 1), affine=GRIDS["LPS"])
-    write_label_map(label, tmp_path / "label.nii.gz", source=source_geometry(image))
+    write_label_map(label, tmp_path / "label.nii.gz", source=get_source_geometry(image))
     written = nib.load(tmp_path / "label.nii.gz")
     assert written.shape == (*SHAPE[:2], 1)
     np.testing.assert_allclose(written.affine, nib.load(path).affine)
@@ -178,7 +178,7 @@ def test_values_that_are_no_class_index_are_refused(tmp_path, value):
     image = image_on(affine("RAS"))
     label = MetaTensor(torch.full((1, *SHAPE), float(value)), affine=image.affine)
     with pytest.raises(ValueError, match="write class indices of 0 to 255"):
-        write_label_map(label, tmp_path / "a.nii.gz", source=source_geometry(image))
+        write_label_map(label, tmp_path / "a.nii.gz", source=get_source_geometry(image))
     assert not list(tmp_path.iterdir())
 
 
@@ -186,7 +186,7 @@ def test_values_that_are_no_class_index_are_refused(tmp_path, value):
 def test_class_indices_of_every_type_are_written_as_they_are(tmp_path, dtype):
     image = image_on(affine("RAS"))
     label = MetaTensor(torch.full((1, *SHAPE), 255, dtype=dtype), affine=image.affine)
-    write_label_map(label, tmp_path / "a.nii.gz", source=source_geometry(image))
+    write_label_map(label, tmp_path / "a.nii.gz", source=get_source_geometry(image))
     assert np.unique(nib.load(tmp_path / "a.nii.gz").dataobj) == [255]
 
 

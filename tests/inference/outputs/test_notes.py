@@ -18,7 +18,7 @@ from medseg.inference import (
     WritePicturePreviewd,
     WritePreviewd,
 )
-from medseg.inference.outputs.notes import add_notes, notes_of, shorten
+from medseg.inference.outputs.notes import add_notes, read_notes, shorten
 from medseg.inference.preview.caption import RESEARCH_USE
 
 NOTES = ["forced: this is a label map", "the DICOM header says HEAD"]
@@ -47,14 +47,14 @@ def test_notes_are_added_and_survive_a_batch(notes):
     case = volume(notes)
     add_notes(case["image"], ["more"])
     batch = list_data_collate([case])
-    assert notes_of(batch["image"]) == [*notes, "more"]
-    assert notes_of(decollate_batch(batch)[0]["image"]) == [*notes, "more"]
+    assert read_notes(batch["image"]) == [*notes, "more"]
+    assert read_notes(decollate_batch(batch)[0]["image"]) == [*notes, "more"]
 
 
 def test_a_plain_tensor_has_no_notes():
     plain = torch.zeros(1)
     add_notes(plain, NOTES)
-    assert notes_of(plain) == []
+    assert read_notes(plain) == []
 
 
 def test_a_label_map_and_its_preview_repeat_the_notes(tmp_path, captions):
@@ -121,4 +121,4 @@ def test_files_of_a_case_without_notes_are_as_ever(tmp_path):
 def test_a_note_keeps_no_control_character_of_a_header():
     image = MetaTensor(torch.zeros(1, 4, 4, 4))
     add_notes(image, ["the DICOM header says HE\x1b[31mAD"])
-    assert notes_of(image) == ["the DICOM header says HE\\x1b[31mAD"]
+    assert read_notes(image) == ["the DICOM header says HE\\x1b[31mAD"]

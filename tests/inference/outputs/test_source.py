@@ -7,7 +7,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from medseg.inference.outputs.source import case_name, files_of, source_geometry
+from medseg.inference.outputs.source import get_case_name, get_source_geometry, list_files
 
 
 @pytest.mark.parametrize(
@@ -15,12 +15,14 @@ from medseg.inference.outputs.source import case_name, files_of, source_geometry
     [("a.nii", ["a.nii"]), (["a.nii", "b.nii"], ["a.nii", "b.nii"]), ([Path("c")], ["c"])],
 )
 def test_the_files_of_an_image_are_those_of_its_meta_data(stated, files):
-    assert files_of(MetaTensor(torch.zeros(1, 1, 4, 4), meta={"filename_or_obj": stated})) == files
+    assert (
+        list_files(MetaTensor(torch.zeros(1, 1, 4, 4), meta={"filename_or_obj": stated})) == files
+    )
 
 
 def test_a_plain_tensor_and_one_made_in_memory_have_no_files():
-    assert files_of(torch.zeros(1, 1, 4, 4)) == []
-    assert files_of(MetaTensor(torch.zeros(1, 1, 4, 4))) == []
+    assert list_files(torch.zeros(1, 1, 4, 4)) == []
+    assert list_files(MetaTensor(torch.zeros(1, 1, 4, 4))) == []
 
 
 @pytest.mark.parametrize(
@@ -33,7 +35,7 @@ def test_a_plain_tensor_and_one_made_in_memory_have_no_files():
     ],
 )
 def test_a_case_is_named_after_its_file_without_the_suffix_of_an_image(path, name):
-    assert case_name(Path(path)) == name
+    assert get_case_name(Path(path)) == name
 
 
 def test_a_case_is_named_after_its_whole_folder_and_after_a_link_and_not_its_target(
@@ -42,15 +44,15 @@ def test_a_case_is_named_after_its_whole_folder_and_after_a_link_and_not_its_tar
     folder, link = tmp_path / "patient.nii", tmp_path / "other.nii"
     folder.mkdir()
     link.symlink_to(folder)
-    assert (case_name(folder), case_name(link)) == ("patient.nii", "other.nii")
+    assert (get_case_name(folder), get_case_name(link)) == ("patient.nii", "other.nii")
     monkeypatch.chdir(folder)
-    assert case_name(Path(".")) == "patient.nii"
+    assert get_case_name(Path(".")) == "patient.nii"
 
 
 def test_the_grid_is_that_of_the_file_whatever_was_done_to_the_image():
     affine = np.diag([2.0, 3.0, 4.0, 1.0])
     image = MetaTensor(torch.zeros(1, 5, 5, 5), affine=torch.eye(4))
     image.meta |= {"original_affine": affine, "spatial_shape": np.array([10, 20, 30])}
-    grid = source_geometry(image)
+    grid = get_source_geometry(image)
     assert grid.shape == (10, 20, 30)
     assert np.array_equal(grid.affine, affine)

@@ -14,7 +14,7 @@ from medseg.inference.preview.caption import (
     write_heading,
     write_legend,
 )
-from medseg.inference.preview.page import texts_of
+from medseg.inference.preview.page import list_texts
 
 ABOUT = About("case_001", "liver 0.3.1", date(2026, 11, 29), notes=["forced: x", "too small"])
 
@@ -28,7 +28,7 @@ def label():
 
 
 def test_the_heading_names_case_bundle_version_and_day():
-    assert texts_of(write_heading(ABOUT, ["more"], 900)) == [
+    assert list_texts(write_heading(ABOUT, ["more"], 900)) == [
         "case_001",
         "liver 0.3.1 · 2026-11-29",
         "more",
@@ -36,17 +36,20 @@ def test_the_heading_names_case_bundle_version_and_day():
 
 
 def test_without_a_bundle_the_heading_has_the_day_alone():
-    assert texts_of(write_heading(About("a", day=date(2026, 1, 2)), [], 900)) == ["a", "2026-01-02"]
-    assert texts_of(write_heading(About("a"), [], 900)) == ["a", date.today().isoformat()]
+    assert list_texts(write_heading(About("a", day=date(2026, 1, 2)), [], 900)) == [
+        "a",
+        "2026-01-02",
+    ]
+    assert list_texts(write_heading(About("a"), [], 900)) == ["a", date.today().isoformat()]
 
 
 def test_what_is_not_printable_in_a_name_is_an_escape():
-    assert texts_of(write_heading(About("a\x1b[31m\nb"), [], 900))[0] == r"a\x1b[31m\nb"
+    assert list_texts(write_heading(About("a\x1b[31m\nb"), [], 900))[0] == r"a\x1b[31m\nb"
     assert describe_areas(np.zeros((2, 2), np.uint8), ["a\nb"]) == [(1, r"a\nb: none")]
 
 
 def test_the_legend_names_classes_notes_and_for_what_it_may_be_used():
-    assert texts_of(write_legend([(1, "liver 20.0 mL"), (2, "tumour: none")], ABOUT, 900)) == [
+    assert list_texts(write_legend([(1, "liver 20.0 mL"), (2, "tumour: none")], ABOUT, 900)) == [
         "liver 20.0 mL",
         "tumour: none",
         "FORCED: x",

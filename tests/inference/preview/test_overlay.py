@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medseg.inference.preview.overlay import OUTLINE_PIXELS, draw_overlay
-from medseg.labels import BRIGHT_COLOURS, COLOURS, colour_of
+from medseg.labels import BRIGHT_COLOURS, COLOURS, choose_colour
 
 RED = COLOURS[0]
 
@@ -46,7 +46,7 @@ def test_classes_have_colours_of_their_own():
 
 
 def test_beyond_the_last_colour_they_begin_again():
-    assert colour_of(21) == colour_of(1) == RED
+    assert choose_colour(21) == choose_colour(1) == RED
     assert (overlay(box(np.s_[10:30, 10:30], value=21), size=(40, 40))[10, 10] == RED).all()
 
 

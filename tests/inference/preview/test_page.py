@@ -14,13 +14,13 @@ from medseg.inference.preview.page import (
     draw_bar,
     draw_page,
     fill,
-    flow,
     indent,
+    lay_out,
+    list_texts,
     measure_bar,
     put_beside,
     show,
     stack,
-    texts_of,
     write,
     write_paragraph,
 )
@@ -48,9 +48,9 @@ def test_a_stack_leaves_no_gap_for_an_empty_block():
 
 
 def test_what_does_not_fit_into_a_row_flows_into_the_next():
-    rows = flow([fill(10, 4, RED)] * 3, 24, gap=4)
+    rows = lay_out([fill(10, 4, RED)] * 3, 24, gap=4)
     assert [box[:2] for box in boxes(rows)] == [(0, 0), (14, 0), (0, 8)]
-    assert flow([fill(99, 4, RED)], 24).width == 99
+    assert lay_out([fill(99, 4, RED)], 24).width == 99
 
 
 def test_a_text_lies_within_its_block():
@@ -68,7 +68,7 @@ def test_a_text_lies_within_its_block():
 def test_a_paragraph_is_broken_between_words_and_a_word_that_is_too_long_within():
     text = "one two " * 30 + "x" * 300
     paragraph = write_paragraph(text, 200)
-    lines = texts_of(paragraph)
+    lines = list_texts(paragraph)
     assert paragraph.width <= 200
     assert len(lines) > 3
     assert "".join("".join(lines).split()) == "".join(text.split())
@@ -76,7 +76,7 @@ def test_a_paragraph_is_broken_between_words_and_a_word_that_is_too_long_within(
 
 
 def test_letters_that_the_font_lacks_are_written_as_escapes():
-    assert texts_of(write("Gefäß 中 · 17°")) == [r"Gef\xe4\xdf \u4e2d · 17°"]
+    assert list_texts(write("Gefäß 中 · 17°")) == [r"Gef\xe4\xdf \u4e2d · 17°"]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_bar_is_the_longest_1_2_or_5_that_fits(pixels_per_mm, most, length):
 
 def test_a_bar_has_the_length_that_it_states():
     bar = draw_bar(1.6, 100, "mm")
-    assert texts_of(bar) == ["50 mm"]
+    assert list_texts(bar) == ["50 mm"]
     drawn = np.asarray(draw_page(bar))[:, : MARGIN + 80 + 3].min(axis=-1) == 255
     assert np.flatnonzero(drawn.any(axis=0)).tolist() == list(range(MARGIN, MARGIN + 80))
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from medseg.inference.preview.caption import RESEARCH_USE, About
-from medseg.inference.preview.page import texts_of
+from medseg.inference.preview.page import list_texts
 from medseg.inference.preview.picture import PICTURE_HEIGHT, PICTURE_WIDTH, draw_picture
 from medseg.labels import BRIGHT_COLOURS, COLOURS
 
@@ -67,7 +67,7 @@ def test_the_page_states_case_bundle_day_size_range_areas_and_use(pages):
     about = About("slide_7", "nuclei 0.2.0", date(2026, 11, 29), notes=["odd"])
     names = ("nucleus", "cell")
     drawn(pages, np.zeros((1, 50, 40)), label, classes=names, window="values", about=about)
-    assert texts_of(pages[-1]) == [
+    assert list_texts(pages[-1]) == [
         "slide_7",
         "nuclei 0.2.0 · 2026-11-29",
         "40 x 50 pixels, shown at 1536 %",

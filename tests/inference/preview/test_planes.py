@@ -38,7 +38,7 @@ def volume(matrix, *, shape=SHAPE, where=None):
     label = np.zeros(shape, np.uint8)
     if where is not None:
         label[where] = 1
-    return Upright.of(grid.voxel_to_world(voxels) @ [1, 100, 10000], label, grid)
+    return Upright.turn(grid.voxel_to_world(voxels) @ [1, 100, 10000], label, grid)
 
 
 ORDERS = {

@@ -9,7 +9,7 @@ from PIL import Image
 
 from medseg.geometry import Geometry
 from medseg.inference.preview.caption import RESEARCH_USE, About
-from medseg.inference.preview.page import MARGIN, texts_of
+from medseg.inference.preview.page import MARGIN, list_texts
 from medseg.inference.preview.volume import (
     LEAST_FIELD_MM,
     LONG_STACK,
@@ -39,7 +39,7 @@ def drawn(pages, shape, *, spacing_mm=(1.0, 1.0, 1.0), where=None, affine=None, 
 
 
 def lines(pages):
-    return texts_of(pages[-1])
+    return list_texts(pages[-1])
 
 
 CASES = {

@@ -76,9 +76,9 @@ def test_networks_are_timed_in_turns_and_the_first_turn_does_not_count():
         network.name = name
         return network
 
-    from medseg.networks.analysis.cost import _time_in_turns
+    from medseg.networks.analysis.cost import _measure_in_turns
 
-    seconds = _time_in_turns(
+    seconds = _measure_in_turns(
         {"a": named("a"), "b": named("b")}, (1, 1, 4, 4), forward=forward, repeats=2
     )
     assert order == ["a", "b"] * 3

@@ -114,7 +114,7 @@ def _to_plane(samples: np.ndarray, header: Slice) -> np.ndarray:
         raise IngestError(
             Reason.TRUNCATED, f"{header.path} holds {samples.size} of {size} pixel samples"
         )
-    return _clean_samples(samples, header).reshape(header.rows, header.columns)
+    return _tidy_samples(samples, header).reshape(header.rows, header.columns)
 
 
 def _decode_file(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
@@ -163,7 +163,7 @@ def _check_bits_stored(
     loss, a value that needs them shows that BitsStored is wrong.
     """
     if not codestreams:
-        return _clean_samples(samples, header)
+        return _tidy_samples(samples, header)
     cut = drop_unused_bits(samples.copy(), header)
     if header.pixel_representation == 1 and not any(c.is_signed for c in codestreams):
         return cut
@@ -185,7 +185,7 @@ def _parse_pixels(path: Path) -> pydicom.Dataset:
     return parsed.dataset
 
 
-def _clean_samples(samples: np.ndarray, header: Slice) -> np.ndarray:
+def _tidy_samples(samples: np.ndarray, header: Slice) -> np.ndarray:
     """Put the bytes of samples in order and drop the bits above BitsStored, with a warning."""
     if header.is_swapped:
         samples.byteswap(inplace=True)
