@@ -3,6 +3,7 @@
 Networks are untrained."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -339,3 +340,24 @@ def test_every_bundle_checks_what_it_segments_before_it_changes_the_values():
         steps = json.loads(config.read_text())["preprocessing"]["transforms"]
         names = [step if isinstance(step, str) else step["_target_"] for step in steps]
         assert names.index("@check_image") < names.index("@intensity"), config
+
+
+def test_the_line_of_a_case_has_the_volume_of_each_class(untrained, volume, tmp_path, capfd):
+    segment(untrained("hippocampus"), volume, image_size=[16, 16, 16])
+    label = nib.load(tmp_path / "masks" / "v.nii.gz")
+    voxel_ml = abs(np.linalg.det(label.affine[:3, :3])) / 1000
+    (line,) = [line for line in said_of(capfd).splitlines() if "case v: " in line]
+    for value, name in enumerate(("anterior", "posterior"), start=1):
+        (said,) = re.findall(rf"{name}(?:: (none)| ([\d.]+) mL)", line)
+        count = int((np.asarray(label.dataobj) == value).sum())
+        assert float(said[1] or 0) == pytest.approx(count * voxel_ml, abs=0.06)
+    assert re.search(r", \d+\.\d s$", line)
+
+
+def test_the_line_of_a_picture_has_the_area_of_each_class(untrained, tmp_path, capfd):
+    Image.fromarray(np.full((40, 56, 3), 90, np.uint8)).save(tmp_path / "p.png")
+    segment(untrained("nuclei"), tmp_path / "p.png")
+    (line,) = [line for line in said_of(capfd).splitlines() if "case p: " in line]
+    count = int((np.asarray(Image.open(tmp_path / "masks" / "p_label.png")) == 1).sum())
+    area = f"nucleus {count} pixels" if count else "nucleus: none"
+    assert re.search(rf": \d+ objects?, {area}", line)

@@ -1,6 +1,7 @@
 """Run: run an evaluator over the cases of a dataset one by one, or only log their plans."""
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -14,6 +15,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from medseg.base.console_streams import is_on_terminal
 from medseg.base.errors import (
     add_page,
     find_root_cause,
@@ -21,7 +23,7 @@ from medseg.base.errors import (
     is_documented,
     show_traceback,
 )
-from medseg.base.text import count_noun, shorten_list
+from medseg.base.text import count_noun, escape_unprintable, shorten_list
 from medseg.base.watch import Watch
 from medseg.inference.cases.read_ahead import ReadAhead
 from medseg.inference.outputs.notes import FOUND
@@ -97,7 +99,7 @@ def run_cases(
         closing(reader),
         closing(Watch()) as watch,
     ):
-        for case in tqdm(cases, "cases", unit="case", disable=None):
+        for case in tqdm(cases, "cases", unit="case", disable=None, leave=False):
             before, begun = len(watch.written), time.monotonic()
             try:
                 found = _run_case(evaluator, reader)
@@ -168,8 +170,15 @@ def _find_found(output: Any) -> list[str]:
 
 
 def _log_done(case: str, found: Sequence[str], *, seconds: float) -> None:
-    """Say in one line what was found in a case, and how long it took."""
-    logger.info("case %s: %s", case, ", ".join([*found, f"{seconds:.1f} s"]))
+    """Say in one line what was found in a case, and how long it took.
+
+    On a terminal the line stands alone, above the bar, elsewhere it is part of the log.
+    """
+    line = f"case {case}: {', '.join([*found, f'{seconds:.1f} s'])}"
+    if is_on_terminal() and logger.isEnabledFor(logging.INFO):
+        tqdm.write(escape_unprintable(line), file=sys.stderr)
+    else:
+        logger.info("%s", line)
 
 
 def _estimate_needed_bytes(evaluator: SupervisedEvaluator, item: Mapping[str, Any]) -> int:

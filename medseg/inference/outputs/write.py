@@ -6,6 +6,8 @@ from typing import Any
 from ignite.engine import Engine
 from monai.engines import IterationEvents
 
+from medseg.inference.outputs.notes import FOUND
+
 
 class WriteOutputs:
     """Evaluator handler that gives each case, with its image and its prediction, to `write`.
@@ -13,9 +15,12 @@ class WriteOutputs:
     The writers are not among the post-processing transforms of a bundle, so that other programs,
     which run these transforms and write in their own way, get the prediction and no files.
 
+    What a writer says that it found, see `add_found`, goes on to the line that `run_cases` logs of
+    the case.
+
     Args:
         write: takes the dictionary of a case: what was read, "pred" as it is after the
-            post-processing, and "case", its name.
+            post-processing, and "case", its name. It may return the dictionary with what it found.
 
     Example:
         >>> WriteOutputs(print).attach(evaluator)  # doctest: +SKIP
@@ -31,4 +36,6 @@ class WriteOutputs:
     def __call__(self, engine: Engine) -> None:
         """Write each case of the batch."""
         for item, output in zip(engine.state.batch, engine.state.output, strict=True):
-            self.write({**item, **output})
+            written = self.write({**item, **output})
+            if isinstance(written, Mapping) and FOUND in written:
+                output[FOUND] = written[FOUND]

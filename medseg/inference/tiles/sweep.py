@@ -66,7 +66,9 @@ class Sweep:
         """
         count, done = self.layout.count, 0
         wanted = self._list_windows_to_compute()
-        with tqdm(total=count, unit="window", disable=None if progress else True) as bar:
+        with tqdm(
+            total=count, unit="window", disable=None if progress else True, leave=False
+        ) as bar:
             while True:
                 if cancelled is not None and cancelled():
                     raise CancelledError(f"stopped after {done} of {count} windows")

@@ -90,6 +90,19 @@ def test_each_case_that_is_done_is_one_line_with_what_was_found_and_the_seconds(
     assert "\r" not in capfd.readouterr().err
 
 
+def test_on_a_terminal_the_line_of_a_case_stands_alone(monkeypatch, caplog, capfd):
+    monkeypatch.setattr("medseg.inference.cases.run.is_on_terminal", lambda: True)
+    caplog.set_level(logging.INFO, logger="medseg.inference")
+
+    def find(data):
+        return add_found(data, ["liver 1.0 mL"])
+
+    run_cases(evaluator(done=[], postprocessing=find), dataset([1]))
+    assert not caplog.records
+    (line,) = capfd.readouterr().err.splitlines()
+    assert re.fullmatch(r"case c1: liver 1\.0 mL, \d+\.\d s", line)
+
+
 def test_a_case_of_which_nothing_is_said_has_its_seconds(caplog):
     caplog.set_level(logging.INFO, logger="medseg.inference")
     run_cases(evaluator(done=[]), dataset([1]))

@@ -5,6 +5,7 @@ from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
 
 from medseg.inference import WriteOutputs
+from medseg.inference.outputs.notes import FOUND, add_found
 
 
 def test_each_case_is_written_with_its_image_its_name_and_the_final_prediction():
@@ -23,3 +24,19 @@ def test_each_case_is_written_with_its_image_its_name_and_the_final_prediction()
     assert [item["case"] for item in written] == ["a", "b"]
     assert [float(item["image"].max()) for item in written] == [1.0, 2.0]
     assert [float(item["pred"].max()) for item in written] == [10.0, 20.0]
+
+
+def test_what_writers_found_is_part_of_the_output_of_the_case():
+    handlers = [
+        WriteOutputs(lambda data: add_found(data, [f"{data['case']} 1.0 mL"])),
+        WriteOutputs(lambda data: None),
+        WriteOutputs(lambda data: add_found(data, ["2 objects"])),
+    ]
+    evaluator = SupervisedEvaluator(
+        device="cpu",
+        val_data_loader=DataLoader(Dataset([{"case": "a", "image": torch.ones(1, 2, 2)}])),
+        network=torch.nn.Identity(),
+        val_handlers=handlers,
+    )
+    evaluator.run()
+    assert evaluator.state.output[0][FOUND] == ["a 1.0 mL", "2 objects"]
