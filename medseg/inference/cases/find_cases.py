@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from medseg.base.arguments import require_bool
@@ -9,7 +11,7 @@ from medseg.base.files import check_apart
 from medseg.base.path_keys import require_path
 from medseg.base.text import LeftOut
 from medseg.inference.cases.existing import Case, check_existing, check_names, select_cases
-from medseg.inference.outputs.source import get_case_name
+from medseg.inference.outputs.source import FIRST_CHANNEL, get_case_name
 from medseg.ingest import IngestError
 from medseg.ingest.dicom.read_slices import read_header
 from medseg.ingest.formats import (
@@ -18,6 +20,7 @@ from medseg.ingest.formats import (
     is_picture_file,
     is_volume_file,
     select_volume_files,
+    strip_suffix,
 )
 from medseg.ingest.volumes.file import list_files_of
 
@@ -42,7 +45,8 @@ def find_cases(
     A file is one case, and so is a folder that holds DICOM files, its subfolders included. In any
     other folder each volume file and each subfolder but `output_dir` is a case; other files are
     left out, which is logged with their number. What a case holds is judged when it is read, so
-    that a subfolder without an image fails there and is not passed over.
+    that a subfolder without an image fails there and is not passed over. By the names of nnU-Net
+    `a_0000.nii.gz` is the case `a`, see `get_case_name`.
 
     Args:
         path: a volume or DICOM file, a DICOM folder, or a folder of cases.
@@ -57,8 +61,8 @@ def find_cases(
         OSError: `output_dir` cannot be written.
         TypeError: `path` is no path, or `probabilities` is neither true nor false.
         ValueError: a picture, a folder without a case, DICOM beside volume files, two cases of one
-            name, an unknown `existing`, an `output_dir` that is `path`, or outputs that are in the
-            way, see `select_cases`.
+            name, two channels of one case, an unknown `existing`, an `output_dir` that is `path`,
+            or outputs that are in the way, see `select_cases`.
     """
     if existing is not None:
         check_existing(existing)
@@ -118,7 +122,25 @@ def _find_images(source: Path, target: Path | None) -> list[Path]:
         raise ValueError(f"{source.absolute()} holds no case{what}: {_NEEDED}")
     left.add("in an unsupported format", (p.name for p in others))
     left.warn(logger, source, used=len(volumes) + len(folders))
+    _check_channels(volumes)
     return sorted([*volumes, *folders], key=get_case_name)
+
+
+def _check_channels(volumes: Iterable[Path]) -> None:
+    """Refuse several channels of one case, by the names of nnU-Net: a case is one image.
+
+    They could as well be cases with numbers, so that none is left out without a word.
+    """
+    stems = {strip_suffix(path.name): path.name for path in volumes}
+    for stem, name in stems.items():
+        case = stem.removesuffix(FIRST_CHANNEL)
+        others = [s for s in stems if s != stem and re.fullmatch(re.escape(case) + r"_\d{4}", s)]
+        if case != stem and others:
+            raise ValueError(
+                f"{name} and {stems[others[0]]} are two channels of one case by the names of "
+                "nnU-Net, and a case is one image here: leave the first channels alone in the "
+                "folder, or rename the files if each is a case"
+            )
 
 
 def is_dicom(path: Path) -> bool:

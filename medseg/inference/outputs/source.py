@@ -8,7 +8,10 @@ from monai.data import MetaTensor
 from torch import Tensor
 
 from medseg.geometry import Geometry
-from medseg.ingest.formats import strip_suffix
+from medseg.ingest.formats import find_suffix, strip_suffix
+
+FIRST_CHANNEL = "_0000"
+"""What nnU-Net adds to the name of a case in the name of the file of its first channel."""
 
 
 def list_files(images: Tensor) -> list[str]:
@@ -25,14 +28,19 @@ def list_files(images: Tensor) -> list[str]:
 def get_case_name(path: Path) -> str:
     """The name of a folder, or of a file without the suffix of a volume or of DICOM.
 
-    Links are not followed: the name is the one that the user sees.
+    A volume file that ends in `_0000`, the first channel of a case by the names of nnU-Net, has the
+    name of the case, so that its label map has the name that nnU-Net's evaluation looks for. Links
+    are not followed: the name is the one that the user sees.
 
     Example:
-        >>> get_case_name(Path("study/ct.nii.gz"))
-        'ct'
+        >>> get_case_name(Path("study/ct.nii.gz")), get_case_name(Path("imagesTs/ct_0000.nii.gz"))
+        ('ct', 'ct')
     """
     name = os.path.basename(os.path.abspath(path))
-    return name if os.path.isdir(path) else strip_suffix(name)
+    if os.path.isdir(path):
+        return name
+    stem = strip_suffix(name)
+    return (stem.removesuffix(FIRST_CHANNEL) or stem) if find_suffix(name) else stem
 
 
 def get_source_geometry(image: MetaTensor) -> Geometry:

@@ -228,6 +228,37 @@ def test_an_unknown_mode_is_refused(half_done):
         find_cases(half_done, existing="ask")
 
 
+# ---- the names of nnU-Net
+
+
+def test_a_case_of_nnu_net_is_named_without_its_channel(tmp_path):
+    touch(tmp_path, "a_0000.nii.gz", "b_0000.mha", "c.nii", "d_0001.nii.gz")
+    assert names(tmp_path) == ["a", "b", "c", "d_0001"]
+    assert names(tmp_path / "a_0000.nii.gz") == ["a"]
+
+
+def test_probabilities_have_the_name_of_the_case_too(tmp_path):
+    image = MetaTensor(torch.zeros(1, 1, 2, 2), meta={"filename_or_obj": "in/b_0000.nii.gz"})
+    with ProbabilityFiles(tmp_path, classes={"x": [1]})(image) as path:
+        path.touch()
+    assert path.name == "b_probabilities.npy"
+
+
+def test_an_image_beside_its_name_of_nnu_net_is_refused(tmp_path):
+    touch(tmp_path, "a_0000.nii.gz", "a.nii.gz")
+    with pytest.raises(ValueError, match=r"two cases in .* are named a: rename one of them"):
+        find_cases(tmp_path)
+
+
+def test_two_channels_of_a_case_are_refused_and_none_is_dropped(tmp_path):
+    touch(tmp_path, "a_0000.nii.gz", "a_0001.nii.gz", "b_0000.nii.gz")
+    with pytest.raises(
+        ValueError, match=r"a_0000.nii.gz and a_0001.nii.gz are two channels of one"
+    ):
+        find_cases(tmp_path)
+    assert names(tmp_path / "a_0001.nii.gz") == ["a_0001"]
+
+
 # ---- probabilities that are there already
 
 

@@ -32,6 +32,12 @@ def test_a_plain_tensor_and_one_made_in_memory_have_no_files():
         ("study/ct.1.dcm", "ct.1"),
         ("study/../ct.nrrd", "ct"),
         ("study/1.2.840", "1.2.840"),
+        ("imagesTs/liver_12_0000.nii.gz", "liver_12"),
+        ("imagesTs/liver_0000.MHA", "liver"),
+        ("imagesTs/liver_0001.nii.gz", "liver_0001"),
+        ("imagesTs/liver_000000.nii.gz", "liver_000000"),
+        ("imagesTs/_0000.nii.gz", "_0000"),
+        ("study/im_0000.dcm", "im_0000"),
     ],
 )
 def test_a_case_is_named_after_its_file_without_the_suffix_of_an_image(path, name):
@@ -43,6 +49,8 @@ def test_a_case_is_named_after_its_whole_folder_and_after_a_link_and_not_its_tar
 ):
     folder, link = tmp_path / "patient.nii", tmp_path / "other.nii"
     folder.mkdir()
+    (tmp_path / "study_0000").mkdir()
+    assert get_case_name(tmp_path / "study_0000") == "study_0000"
     link.symlink_to(folder)
     assert (get_case_name(folder), get_case_name(link)) == ("patient.nii", "other.nii")
     monkeypatch.chdir(folder)
