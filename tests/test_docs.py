@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from medseg.bundles.build import WORKFLOWS
+from medseg.bundles.build import CONFIG_NAMES
 from medseg.bundles.overrides import PASSED_ON, check_key
 from medseg.bundles.tracking import choose_tracking_keys
 from medseg.cli.app import app
@@ -32,7 +32,12 @@ MISSPELT = {"max_epoch"}
 """Keys that the pages misspell to show the refusal."""
 
 OF_OTHER_TOOLS = {
-    *("config_file", "standalone", "nproc_per_node"),  # python -m monai.bundle, torchrun
+    *(
+        "config_file",
+        "standalone",
+        "nproc_per_node",
+        "no-python",
+    ),  # python -m monai.bundle, torchrun
     *("logdir", "backend-store-uri", "raw"),  # tensorboard, mlflow, gdcmconv
     *("check", "out", "epochs"),  # scripts
 }
@@ -77,7 +82,7 @@ def test_every_override_is_a_key_of_its_bundle_or_an_option(page):
     allowed = {*options(), *OF_LIDC, *PASSED_ON, *OF_OTHER_TOOLS, *MISSPELT}
     parts = page.relative_to(REPOSITORY).parts
     bundle = parts[1] if parts[0] == "bundles" and parts[2] == "docs" else "liver"
-    configs = [read_config(workflow, bundle) for workflow in WORKFLOWS]
+    configs = [read_config(workflow, bundle) for workflow in CONFIG_NAMES]
     configs.append(choose_tracking_keys("mlflow", read_config("train")))
     for code in code_of(page):
         if code.startswith("python scripts/"):
@@ -98,7 +103,7 @@ def test_the_table_of_refusals_has_every_code_with_its_verdict_meaning_and_remed
 
 def test_the_stage_table_names_every_class_of_the_liver_configs():
     table = (REPOSITORY / "docs/index.md").read_text()
-    for workflow in WORKFLOWS:
+    for workflow in CONFIG_NAMES:
         targets = re.findall(r'"_target_": "([\w.]+)"', json.dumps(read_config(workflow)))
         around = {
             "CaseMetrics",
@@ -129,7 +134,7 @@ def test_the_stage_table_names_keys_of_the_liver_configs_only():
     table = (REPOSITORY / "docs/index.md").read_text().split("## The stages")[1]
     rows = [line.split("|") for line in table.splitlines() if line.startswith("| ")][2:]
     keys = {key for row in rows for key in re.findall(r"`(\w+)`", row[4])}
-    assert keys <= set().union(*(read_config(workflow) for workflow in WORKFLOWS))
+    assert keys <= set().union(*(read_config(workflow) for workflow in CONFIG_NAMES))
     assert len(keys) > 40
 
 

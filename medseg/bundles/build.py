@@ -21,15 +21,21 @@ from medseg.base.scratch import make_scratch_folder
 
 WORKFLOWS = {
     "train": ("training", "train", "validate"),
-    "multi_gpu_train": ("training", "finalize", "train", "validate"),
     "evaluate": ("evaluating", "validate"),
     "inference": (
         *("inference", "planning", "dataset", "evaluator", "inferer"),
         *("preprocessing", "postprocessing", "handlers"),
     ),
 }
+OVERLAY = "multi_gpu_train"
+"""Config that is given after that of the training: what differs where several processes train."""
+
+SEVERAL = (*WORKFLOWS["train"], "finalize")
+"""The ids that a training by several processes runs, by both configs together."""
+
+CONFIG_NAMES = ("train", OVERLAY, "evaluate", "inference")
 ALWAYS = ("name", "bundle_root", "device", "dataset_dir", "initialize", "network_def", "run")
-FLAT_NAMES = (*(f"{name}.json" for name in WORKFLOWS), "metadata.json", "logging.conf")
+FLAT_NAMES = (*(f"{name}.json" for name in CONFIG_NAMES), "metadata.json", "logging.conf")
 CHOICES = "choices"
 """Key that `build` adds where a config asks for it: all its choices, so that none is forgotten."""
 _OPENING = (
@@ -40,6 +46,7 @@ _OPENING = (
 """Keys that a built config opens with, in this order: what the task is, and how it is learnt."""
 
 _COMMON = ("base", "network")
+_OVERLAY_LAYER = "multi_gpu.json"
 _REFERENCE = re.compile(r"[@%]([A-Za-z_]\w*)")
 _GENERATED = "built from {layers} by `medseg bundles build`: edit those, not this file"
 
@@ -190,11 +197,20 @@ def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
             config[CHOICES] = {key: f"@{key}" for key in list_choices(config)}
         note = _GENERATED.format(layers=", ".join(f"layers/{source}" for source in sources))
         built[configs / f"{workflow}.json"] = {"_generated_": note, **config}
-    # one list for all, since of several files that run together the last one's list counts
-    imports = sorted({line for config in built.values() for line in config["imports"]})
+    overlay = json.loads((layers / _OVERLAY_LAYER).read_text())
+    imports = _list_imports([*built.values(), overlay])
     for path, config in built.items():
         files[path] = format_config({**config, "imports": imports})
+    note = f"{_GENERATED.format(layers=f'layers/{_OVERLAY_LAYER}')}; give it after train.json"
+    files[configs / f"{OVERLAY}.json"] = format_config({"_generated_": note, **overlay})
     return files
+
+
+def _list_imports(configs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The imports that any of the configs needs: of files that run together one list counts."""
+    text = json.dumps([{**config, "imports": None} for config in configs])
+    known = {line for config in configs for line in config.get("imports", [])}
+    return sorted(line for line in known if f"{line.split()[-1]}." in text)
 
 
 def format_config(config: Mapping[str, Any]) -> str:
@@ -247,26 +263,29 @@ def find_unused(config: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
     return sorted(set(config) - set(_keep_used(config, roots)) - {"_generated_", "_meta_"})
 
 
+def merge_configs(paths: Iterable[Path]) -> dict[str, Any]:
+    """The config that several files make together, given to MONAI in this order."""
+    from monai.bundle import ConfigParser
+
+    return ConfigParser.load_config_files([str(path) for path in paths])
+
+
 def _list_layers_per_workflow(named: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """The layers of every workflow: those that the task names, on those that all tasks have."""
     train, evaluate, inference = (named[key] for key in ("train", "evaluate", "inference"))
     return {
         "train": [*_COMMON, *train],
-        "multi_gpu_train": [*_COMMON, *train, "multi_gpu"],
         "evaluate": [*_COMMON, "evaluate", *evaluate],
         "inference": [*_COMMON, "inference", *inference],
     }
 
 
 def _merge(paths: list[Path]) -> dict[str, Any]:
-    from monai.bundle import ConfigParser
-
-    config = ConfigParser.load_config_files([str(path) for path in paths])
-    return {key: value for key, value in config.items() if key != "_layers_"}
+    return {key: value for key, value in merge_configs(paths).items() if key != "_layers_"}
 
 
 def _keep_used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any]:
-    """The keys that `roots` reach, and the imports whose module one of them names."""
+    """The keys that `roots` reach, and the imports."""
     todo, reached = [root for root in roots if root in config], set()
     while todo:
         key = todo.pop()
@@ -275,10 +294,7 @@ def _keep_used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any
             if key == CHOICES:  # it names every choice, which uses none
                 continue
             todo += [ref for ref in find_references(config[key]) if ref in config]
-    kept = {key: value for key, value in config.items() if key in reached}
-    text = json.dumps(kept)
-    imports = [line for line in config.get("imports", []) if f"{line.split()[-1]}." in text]
-    return {"imports": imports, **kept}
+    return {key: value for key, value in config.items() if key in (*reached, "imports")}
 
 
 def _order_keys(config: Mapping[str, Any], task: Iterable[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from medseg.bundles import build
 
 LARGE_FILE_MB = 25
 METADATA, TRAIN, INFERENCE = (f"configs/{name}.json" for name in ("metadata", "train", "inference"))
-CONFIGS = tuple(f"configs/{workflow}.json" for workflow in build.WORKFLOWS)
+CONFIGS = tuple(f"configs/{workflow}.json" for workflow in build.CONFIG_NAMES)
 WEIGHTS = "models/model.pt"
 RUN_FILE = "run.json"
 """The file that makes a folder a training run: what was trained, with what, and how well."""
@@ -90,6 +90,21 @@ def find_config(bundle: Path, workflow: str) -> Path:
         f"{os.path.realpath(bundle)} is not a bundle, it has no {workflow}.json: pass the name or "
         "the folder of a bundle with -b; `medseg bundles list` shows them"
     )
+
+
+def find_configs(bundle: Path, workflow: str) -> list[Path]:
+    """The configs of a workflow in the order in which MONAI merges them.
+
+    Args:
+        bundle: folder of the bundle.
+        workflow: "train", "evaluate", "inference", or "multi_gpu_train", which is the training with
+            its overlay.
+
+    Raises:
+        FileNotFoundError: the bundle has no such config.
+    """
+    names = ("train", workflow) if workflow == build.OVERLAY else (workflow,)
+    return [find_config(bundle, name) for name in names]
 
 
 def name_version(name: str, root: str | os.PathLike) -> str:

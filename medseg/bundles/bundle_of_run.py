@@ -1,14 +1,15 @@
 """Bundle of a run: the files that make the folder of a training run a bundle of its own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
 
 from medseg.base.path_keys import escape_for_monai
-from medseg.bundles.build import WORKFLOWS, find_references, list_choices
+from medseg.bundles.build import OVERLAY, WORKFLOWS, find_references, list_choices, merge_configs
+from medseg.bundles.bundle import find_configs
 from medseg.bundles.derive import write_derived
 from medseg.engines.may_change import is_launch
 
@@ -30,19 +31,21 @@ def write_run_bundle(bundle: Path, run: Path, config: Mapping[str, Any]) -> None
     Raises:
         FileNotFoundError: the bundle lacks a file.
     """
-    workflow = "multi_gpu_train" if "backend" in config else "train"
-    shipped = {name: _read_config(bundle, name) for name in WORKFLOWS}
+    overlay = _replace_macros(_read_config(bundle, OVERLAY)) if "backend" in config else {}
+    trained = merge_configs(find_configs(bundle, OVERLAY if overlay else "train"))
     changed = {
-        key: value
-        for key, value in _find_changes(shipped[workflow], config).items()
-        if key not in PLACES and not is_launch(key)
+        key: _leave_out(value, overlay.get(f"+{key}", []))
+        for key, value in _find_changes(_replace_macros(trained), config)
+        if _name(key) not in PLACES and not is_launch(_name(key))
     }
-    changes: dict[str, dict[str, Any]] = {}
-    for name, config_there in shipped.items():
-        carried = changed
-        if not name.endswith("train"):
-            carried = _choose_shared(changed, shipped[workflow], config_there)
-        changes[name] = {**carried, "bundle_root": _find_run(run)}
+    changes = {
+        OVERLAY: {key: value for key, value in changed.items() if key in overlay},
+        "train": {key: value for key, value in changed.items() if key not in overlay},
+    }
+    for name in set(WORKFLOWS) - {"train"}:
+        changes[name] = _choose_shared(changed, trained, _read_config(bundle, name))
+    for name in WORKFLOWS:
+        changes[name]["bundle_root"] = _find_run(run)
     changes["evaluate"]["output_dir"] = "$@bundle_root + '/evaluation'"
     write_derived(
         bundle,
@@ -58,16 +61,43 @@ def _read_config(bundle: Path, workflow: str) -> dict[str, Any]:
     return json.loads(file.read_text()) if file.is_file() else {}
 
 
-def _find_changes(shipped: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The top-level keys of a running config that are not as shipped, if they are plain."""
-    parser = ConfigParser(dict(shipped))
-    parser.parse()  # replaces macros, as in the running config
-    before = parser.get()
-    return {
-        key: value
-        for key, value in config.items()
-        if key in shipped and value != before[key] and _is_json(value)
-    }
+def _replace_macros(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config as MONAI reads it, as a running config is."""
+    parser = ConfigParser(dict(config))
+    parser.parse()
+    return parser.get()
+
+
+def _find_changes(
+    shipped: Mapping[str, Any], config: Mapping[str, Any], above: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """The keys of a running config that are not as shipped, if they are plain.
+
+    A component that differs in some keys, or has more, is named by those: `optimizer#lr`.
+    """
+    for key, value in config.items():
+        if not above and key not in shipped:
+            continue
+        before: Any = shipped.get(key)
+        place = f"{above}{key}"
+        if _is_component(before) and isinstance(value, Mapping) and before.keys() <= value.keys():
+            yield from _find_changes(before, value, f"{place}#")
+        elif _is_json(value) and (key not in shipped or json.dumps(value) != json.dumps(before)):
+            yield place, value
+
+
+def _is_component(value: Any) -> bool:
+    """Whether it has parts of its own, which a dictionary of classes, for instance, has not."""
+    return isinstance(value, Mapping) and '"_target_"' in json.dumps(value)
+
+
+def _leave_out(value: Any, added: Sequence[Any]) -> Any:
+    """A list without the items that the overlay adds again."""
+    return [item for item in value if item not in added] if added else value
+
+
+def _name(key: str) -> str:
+    return key.partition("#")[0]
 
 
 def _choose_shared(
@@ -78,9 +108,9 @@ def _choose_shared(
     return {
         key: value
         for key, value in changed.items()
-        if key in other
+        if _name(key) in other
         and key not in _MACHINE
-        and (key in choices or other[key] == trained[key])
+        and (key in choices or other[_name(key)] == trained[_name(key)])
         and find_references(value) <= set(other)
     }
 

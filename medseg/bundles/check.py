@@ -26,6 +26,7 @@ from medseg.bundles.bundle import (
     Bundle,
     cut_to_first_line,
     find_bundle,
+    find_configs,
     is_run,
     name_values,
 )
@@ -121,9 +122,15 @@ def _find_unused_keys(bundle: Bundle) -> Iterator[str]:
     """Keys without a use; a run may have some, where an override replaced what used them."""
     if is_run(bundle.root):
         return
-    for file, (workflow, ids) in zip(CONFIGS, build.WORKFLOWS.items(), strict=True):
-        for key in build.find_unused(bundle.read_json(file), (*build.ALWAYS, *ids)):
-            yield f"{file}: nothing in {workflow} uses {key}: remove it from the layers"
+    for workflow, ids in {**build.WORKFLOWS, build.OVERLAY: build.SEVERAL}.items():
+        config = build.merge_configs(find_configs(bundle.root, workflow))
+        own = bundle.read_json(f"configs/{workflow}.json")
+        for key in build.find_unused(config, (*build.ALWAYS, *ids)):
+            if key in own:
+                yield (
+                    f"configs/{workflow}.json: nothing in {workflow} uses {key}: remove it from "
+                    f"the layers"
+                )
 
 
 def _find_schema_faults(bundle: Bundle) -> Iterator[str]:

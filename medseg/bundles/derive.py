@@ -36,8 +36,8 @@ def write_derived(
         bundle: folder of the bundle that it is made from.
         made: folder of the new one; it may exist, files of the same names are replaced. It may be
             `bundle` itself: then its configs alone are changed.
-        changes: workflow, such as "train" -> keys with their new values; a key that the config does
-            not have is left out.
+        changes: config, such as "train" -> keys with their new values; nested keys as `a#b`. What
+            lies in no top-level key of the config is left out.
         note: one line that says what it is; for the configs and the metadata.
         title: what its name says after that of the first, such as "pruned".
         scores: of its weights, for the metadata; those of `bundle` are not taken over.
@@ -47,12 +47,12 @@ def write_derived(
         FileNotFoundError: a file of `bundle` is missing.
     """
     parsers = {
-        workflow: _change(_read(bundle, f"configs/{workflow}.json"), changes.get(workflow, {}))
-        for workflow in build.WORKFLOWS
+        name: _change(_read(bundle, f"configs/{name}.json"), changes.get(name, {}))
+        for name in build.CONFIG_NAMES
     }
-    for workflow, parser in parsers.items():
+    for name, parser in parsers.items():
         parser["_generated_"] = escape_for_monai_if_needed(note)
-        _write(made / "configs" / f"{workflow}.json", build.format_config(parser.get()))
+        _write(made / "configs" / f"{name}.json", build.format_config(parser.get()))
     if made.resolve() == bundle.resolve():
         return
     original = {k: v for k, v in _read(bundle, METADATA).items() if k != "eval_metrics"}
@@ -75,7 +75,7 @@ def write_derived(
 def _change(config: dict[str, Any], changes: Mapping[str, Any]) -> ConfigParser:
     parser = ConfigParser(config)
     for key, value in changes.items():
-        if key in parser:
+        if key.partition("#")[0] in config:
             parser[key] = value
     return parser
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from medseg.base.choices import check_choices
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key, read_text
-from medseg.bundles.build import WORKFLOWS
-from medseg.bundles.bundle import find_config
+from medseg.bundles.build import CONFIG_NAMES, merge_configs
+from medseg.bundles.bundle import find_configs
 from medseg.bundles.override_values import convert_value, has_rule, parse_value
 from medseg.bundles.tracking import choose_tracking_keys
 
@@ -36,9 +36,9 @@ def read_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dic
 
     Paths are as typed; `write_for_monai` gives the form in which MONAI takes them.
     """
-    config_file = find_config(bundle, workflow)
+    config_file = find_configs(bundle, workflow)[0]
     overrides = parse_overrides(arguments)
-    config = read_config(config_file)
+    config = read_workflow(bundle, workflow)
     known = config
     if "tracking" in overrides:
         known = {**choose_tracking_keys(overrides["tracking"], config), **config}
@@ -172,8 +172,20 @@ def _suggest_key(part: str, known: Sequence[str], *, below: Sequence[str]) -> st
 
 
 def _list_other_configs(config_file: Path) -> list[Path]:
-    files = (config_file.with_name(f"{workflow}.json") for workflow in WORKFLOWS)
+    files = (config_file.with_name(f"{workflow}.json") for workflow in CONFIG_NAMES)
     return [path for path in files if path != config_file and path.is_file()]
+
+
+def read_workflow(bundle: Path, workflow: str) -> dict[str, Any]:
+    """The config of a workflow of a bundle, see `medseg.bundles.bundle.find_configs`.
+
+    Raises:
+        FileNotFoundError: the bundle has no such config.
+        ValueError: a file is no JSON object.
+    """
+    files = find_configs(bundle, workflow)
+    config, *overlays = map(read_config, files)
+    return merge_configs(files) if overlays else config
 
 
 def read_config(config_file: Path) -> dict[str, Any]:

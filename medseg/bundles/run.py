@@ -11,18 +11,20 @@ from typing import Any
 
 from medseg.base.files import check_apart, check_folder, check_place
 from medseg.base.interrupts import end_at_once
-from medseg.bundles.build import WORKFLOWS
-from medseg.bundles.bundle import check_weights_exist, find_config
-from medseg.bundles.overrides import read_config, read_overrides, write_for_monai
+from medseg.bundles.build import OVERLAY, WORKFLOWS
+from medseg.bundles.bundle import check_weights_exist, find_configs
+from medseg.bundles.overrides import read_overrides, read_workflow, write_for_monai
 from medseg.bundles.tracking import allow_mlflow
 
-_TRAINING = ("train", "multi_gpu_train")
+_MAIN_IDS = tuple(ids[0] for ids in WORKFLOWS.values())
 
 
 def run_bundle(
     bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[str] = ()
 ) -> Path | None:
     """Run a workflow of a bundle.
+
+    A training that torchrun starts in several processes gets the overlay for them.
 
     Args:
         bundle: folder of the bundle.
@@ -34,7 +36,8 @@ def run_bundle(
             such as `--experiment_name liver`.
 
     Returns:
-        The folder of the outputs; None where the config has no key `output_dir`.
+        The folder of the outputs; None where the config has no key `output_dir`, or where several
+        processes choose it together.
 
     Raises:
         FileNotFoundError: there is no such bundle, or no such `input`.
@@ -47,7 +50,9 @@ def run_bundle(
     Example:
         >>> run_bundle(Path("bundles/liver"), "train", run_id="training", arguments=["--fold", "1"])
     """
-    config = read_config(find_config(bundle, workflow))
+    if workflow == "train" and _count_processes() > 1:
+        workflow = OVERLAY
+    config = read_workflow(bundle, workflow)
     allow_mlflow(config)
     _check_takes_input(bundle, config, arguments)
     overrides = read_overrides(bundle, workflow, arguments)
@@ -60,16 +65,24 @@ def run_bundle(
 
         from medseg.engines import keep_log
 
-    folders = _find_written_folders(config, workflow, overrides)
+    folders = {}
+    if workflow != OVERLAY:  # there the processes choose, when their group has started
+        folders = _find_written_folders(config, workflow, overrides)
     for folder in folders.values():
         check_folder(folder)
-    if workflow in _TRAINING and "output_dir" in folders:
+    if workflow == "train" and "output_dir" in folders:
         overrides["output_dir"] = str(folders["output_dir"])  # chosen once, by the time of day
     keep_log()
-    if run_id == WORKFLOWS[workflow][0] and run_id not in config and "run" in config:
+    if run_id in _MAIN_IDS and run_id not in config and "run" in config:
         run_id = "run"  # that of the model zoo
-    run(run_id=run_id, config_file=str(find_config(bundle, workflow)), **write_for_monai(overrides))
+    files = [str(file) for file in find_configs(bundle, workflow)]
+    run(run_id=run_id, config_file=files, **write_for_monai(overrides))
     return folders.get("output_dir")
+
+
+def _count_processes() -> int:
+    """The processes of this run, as torchrun says; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", 1))
 
 
 def _check_takes_input(bundle: Path, config: Mapping[str, Any], arguments: Sequence[str]) -> None:
@@ -105,7 +118,7 @@ def _find_written_folders(
     folders = {}
     if "output_dir" in config:
         folders["output_dir"] = Path(parser.get_parsed_content("output_dir"))
-    if "weights" in config and workflow in _TRAINING:
+    if "weights" in config and workflow == "train":
         weights = Path(parser.get_parsed_content("weights"))
         check_place(weights)
         folders["weights"] = weights.parent

@@ -1,9 +1,9 @@
 """A training config as it is while it runs, for the tests of what a run writes."""
 
-import json
-
 from monai.bundle import ConfigParser
 
+from medseg.bundles.build import merge_configs
+from medseg.bundles.bundle import find_configs
 from medseg.engines import read_config_as_run
 
 CHANGES = {
@@ -20,7 +20,7 @@ CHANGES = {
 
 def as_run(bundle, changes, *, workflow="train"):
     """The config of a bundle as it is when an expression of it runs."""
-    parser = ConfigParser(json.loads((bundle / f"{workflow}.json").read_text()))
+    parser = ConfigParser(merge_configs(find_configs(bundle, workflow)))
     parser.update({**changes, "seen": "$read_config_as_run()"})
     parser.globals["read_config_as_run"] = read_config_as_run
     found = parser.get_parsed_content("seen")

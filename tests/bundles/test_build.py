@@ -48,7 +48,7 @@ def _config(folder, name="toy", workflow="train"):
 
 def test_build_writes_configs_and_links_and_then_nothing(folder):
     written = {str(path.relative_to(folder / "toy")) for path in build.build("toy", folder)}
-    configs = {f"configs/{workflow}.json" for workflow in build.WORKFLOWS}
+    configs = {f"configs/{name}.json" for name in build.CONFIG_NAMES}
     assert written == {*configs, "configs/logging.conf", *build.FLAT_NAMES}
     assert build.build("toy", folder) == []
 
@@ -100,12 +100,32 @@ def test_a_config_opens_with_what_the_task_is_and_how_it_is_learnt(name):
 
 def test_the_note_names_the_layers_in_order(folder):
     build.build("toy", folder)
-    sources = "layers/base.json, layers/network.json, layers/extra.json, layers/{}layers/tasks/toy"
-    train, multi_gpu = (
-        _config(folder, workflow=name)["_generated_"] for name in ("train", "multi_gpu_train")
-    )
-    assert sources.replace("layers/{}", "") in train
-    assert sources.format("multi_gpu.json, ") in multi_gpu
+    sources = "layers/base.json, layers/network.json, layers/extra.json, layers/tasks/toy.json by"
+    assert sources in _config(folder)["_generated_"]
+
+
+def test_the_overlay_for_several_processes_is_its_layer_alone(folder):
+    layer = {"network": "$medseg.losses.wrap(@network_def)", "+training": ["$@network"]}
+    (folder / "layers" / "multi_gpu.json").write_text(json.dumps(layer))
+    build.build("toy", folder)
+    overlay = _config(folder, workflow=build.OVERLAY)
+    assert overlay.pop("_generated_").endswith("give it after train.json")
+    assert overlay == layer
+    assert "$import medseg.losses" in _config(folder)["imports"]  # the overlay brings none
+
+
+@pytest.mark.parametrize("name", build.list_names(BUNDLES))
+def test_the_overlay_changes_only_what_it_says_and_leaves_no_key_unused(name):
+    files = [BUNDLES / name / "configs" / f"{file}.json" for file in ("train", build.OVERLAY)]
+    train, overlay = (json.loads(file.read_text()) for file in files)
+    merged = build.merge_configs(files)
+    stated = {key.lstrip("+").partition("#")[0] for key in overlay}
+    assert {key for key in merged if merged[key] != train.get(key)} == stated
+    assert merged["train"]["handlers"] == train["train"]["handlers"] + overlay["+train#handlers"]
+    assert build.find_unused(merged, (*build.ALWAYS, *build.SEVERAL)) == []
+    lines = [line.split()[-1] for line in train["imports"]]
+    used = set(re.findall(r"\$(medseg\.[a-z_.]+|ignite\.distributed)\.", json.dumps(overlay)))
+    assert used <= {*lines}
 
 
 def test_short_lists_are_on_one_line(folder):
@@ -229,12 +249,12 @@ def test_plain_run_is_the_named_workflow(name, workflow):
 
 
 @pytest.mark.parametrize("name", build.list_names(BUNDLES))
-@pytest.mark.parametrize("workflow", ["train", "multi_gpu_train"])
-def test_no_handler_is_named_by_its_place_in_the_list(name, workflow):
+def test_no_handler_is_named_by_its_place_in_the_list(name):
     """MONAI Label puts a handler in front; MONAI reads `_target_` of each entry."""
-    config = _config(BUNDLES, name, workflow)
-    assert "#handlers#" not in json.dumps(config)
-    assert all("_target_" in handler for handler in config["train"]["handlers"])
+    train, overlay = (_config(BUNDLES, name, file) for file in ("train", build.OVERLAY))
+    assert "#handlers#" not in json.dumps([train, overlay])
+    handlers = [*train["train"]["handlers"], *overlay["+train#handlers"]]
+    assert all("_target_" in handler for handler in handlers)
 
 
 def test_base_holds_no_choice_of_a_task_but_only_one_that_is_alike_in_all():

@@ -9,7 +9,7 @@ from monai.bundle import ConfigParser
 
 import medseg
 from medseg.base.path_keys import escape_for_monai
-from medseg.bundles.build import WORKFLOWS
+from medseg.bundles.build import OVERLAY, WORKFLOWS
 from medseg.bundles.bundle_of_run import write_run_bundle
 from medseg.bundles.check import find_faults
 
@@ -77,11 +77,51 @@ def test_a_run_is_a_bundle_without_faults(run):
 
 def test_a_run_by_several_processes_leaves_the_config_for_one(committed, tmp_path):
     bundle, folder = committed / "liver", tmp_path / "run"
-    ran = as_run(bundle, {"batch_size": 8}, workflow="multi_gpu_train")
+    changes = {"batch_size": 8, "train#trainer#amp": True, "validate#dataloader#batch_size": 2}
+    write_run_bundle(bundle, folder, as_run(bundle, changes, workflow=OVERLAY))
+    train, shipped = config(folder, "train"), config(bundle, "train")
+    assert {key for key in train if train[key] != shipped[key]} == {
+        *("_generated_", "bundle_root", "batch_size", "train", "validate")
+    }
+    assert train["train"]["trainer"] == {**shipped["train"]["trainer"], "amp": True}
+    assert train["train"]["handlers"] == shipped["train"]["handlers"]
+    assert train["validate"]["dataloader"] == {**shipped["validate"]["dataloader"], "batch_size": 2}
+
+
+def test_a_run_by_several_processes_keeps_the_overlay_with_its_own_choices(committed, tmp_path):
+    bundle, folder = committed / "liver", tmp_path / "run"
+    write_run_bundle(bundle, folder, as_run(bundle, {"backend": "gloo"}, workflow=OVERLAY))
+    shipped = {**config(bundle, OVERLAY), "_generated_": config(folder, OVERLAY)["_generated_"]}
+    assert config(folder, OVERLAY) == {**shipped, "backend": "gloo"}
+    assert "backend" not in config(folder, "train")
+
+
+def test_a_handler_that_a_run_by_several_processes_adds_is_kept_without_those_of_the_overlay(
+    committed, tmp_path
+):
+    bundle, folder, mine = committed / "liver", tmp_path / "run", {"_target_": "mine.Handler"}
+    ran = as_run(bundle, {}, workflow=OVERLAY)
+    ran["train"]["handlers"].append(mine)
     write_run_bundle(bundle, folder, ran)
-    for workflow in ("train", "multi_gpu_train"):
-        assert config(folder, workflow)["batch_size"] == 8
-        assert config(folder, workflow)["device"] == config(bundle, workflow)["device"]
+    alone = as_run(bundle, {})["train"]["handlers"]
+    assert config(folder, "train")["train"]["handlers"] == [*alone, mine]
+
+
+def test_classes_in_another_order_are_another_label_map(committed, tmp_path):
+    bundle = committed / "hippocampus"
+    classes = dict(reversed(config(bundle, "train")["classes"].items()))
+    write_run_bundle(bundle, tmp_path / "run", as_run(bundle, {"classes": classes}))
+    for workflow in WORKFLOWS:
+        assert list(config(tmp_path / "run", workflow)["classes"]) == [*classes]
+
+
+def test_a_part_that_is_added_to_a_component_stays_with_it(committed, tmp_path):
+    bundle = committed / "liver"
+    ran = as_run(bundle, {})
+    ran["optimizer"]["weight_decay"] = 0.1
+    write_run_bundle(bundle, tmp_path / "run", ran)
+    optimizer = config(bundle, "train")["optimizer"]
+    assert config(tmp_path / "run", "train")["optimizer"] == {**optimizer, "weight_decay": 0.1}
 
 
 def test_components_given_as_objects_leave_the_shipped_ones(committed, tmp_path):

@@ -85,7 +85,7 @@ def test_a_choice_that_reaches_no_config_is_found(folder):
     ]
 
 
-@pytest.mark.parametrize("workflow", build.WORKFLOWS)
+@pytest.mark.parametrize("workflow", build.CONFIG_NAMES)
 def test_an_unused_key_is_found(folder, workflow):
     found = find_config_faults(folder, workflow, lambda config: config.update(max_epoch=3))
     [fault] = found

@@ -37,7 +37,7 @@ def test_monai_runs_the_flat_config_with_the_overrides(bundle, calls):
     assert calls == [
         {
             "run_id": "training",
-            "config_file": str(bundle / "train.json"),
+            "config_file": [str(bundle / "train.json")],
             "max_epochs": 2,
             "bundle_root": str(bundle),
         }
@@ -51,7 +51,29 @@ def test_the_config_in_configs_goes_before_a_flat_name_that_is_no_link(bundle, c
         if flat:
             (bundle / "train.json").write_text(flat)
         run_bundle(bundle, "train", run_id="training")
-        assert calls.pop()["config_file"] == str(bundle / "configs" / "train.json")
+        assert calls.pop()["config_file"] == [str(bundle / "configs" / "train.json")]
+
+
+def test_a_training_in_several_processes_gets_the_overlay_and_chooses_its_folder_together(
+    bundle, calls, monkeypatch
+):
+    train = {**CONFIG, "output_dir": "$1 / 0", "weights": "$1 / 0"}
+    (bundle / "train.json").write_text(json.dumps(train))
+    overlay = {"backend": "gloo", "+train#handlers": [{"interval": 2}]}
+    (bundle / "multi_gpu_train.json").write_text(json.dumps(overlay))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    words = ["--backend", "nccl", "--train#handlers#1#interval", "3"]
+    assert run_bundle(bundle, "train", run_id="training", arguments=words) is None
+    [call] = calls
+    assert call["config_file"] == [str(bundle / f"{n}.json") for n in ("train", "multi_gpu_train")]
+    assert (call["backend"], call["train#handlers#1#interval"]) == ("nccl", 3)
+    assert "output_dir" not in call
+
+
+def test_one_process_that_torchrun_starts_needs_no_overlay(bundle, calls, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    run_bundle(bundle, "train", run_id="training")
+    assert calls[0]["config_file"] == [str(bundle / "train.json")]
 
 
 def test_a_config_of_the_model_zoo_runs_by_its_own_id(bundle, calls):

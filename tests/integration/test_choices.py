@@ -11,6 +11,7 @@ from monai.bundle import ConfigParser
 
 from medseg.base.errors import find_root_cause, is_documented
 from medseg.bundles import build
+from medseg.bundles.overrides import read_workflow
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = {"channels": [2, 3, 4], "image_size": [8, 8]}
@@ -141,8 +142,8 @@ def test_the_label_values_of_every_task_hold_its_classes(name, repository):
 def test_every_workflow_refuses_what_a_key_cannot_be_before_it_reads_anything(
     workflow, key, value, told, repository
 ):
-    file = repository / f"bundles/liver/configs/{workflow}.json"
-    config = {**ConfigParser.load_config_file(str(file)), key: value, "weights": "absent.pt"}
+    shipped = read_workflow(repository / "bundles/liver", workflow)
+    config = {**shipped, key: value, "weights": "absent.pt"}
     config["initialize"] = [line for line in config["initialize"] if "start_group" not in line]
     with pytest.raises(RuntimeError) as caught:
         ConfigParser(config).get_parsed_content("initialize")

@@ -43,7 +43,8 @@ def workspace(tmp_path_factory) -> Path:
 
 
 def launch(workspace: Path, out: str, **choices) -> subprocess.Popen[str]:
-    config = ["--config_file", "bundles/liver/multi_gpu_train.json"]
+    files = [f"bundles/liver/configs/{name}.json" for name in ("train", "multi_gpu_train")]
+    config = ["--config_file", str(files)]
     places = {"output_dir": f"runs/{out}", "weights": f"runs/{out}/model.pt"}
     settings = {**TINY, **places, **choices}.items()
     overrides = [word for key, value in settings for word in (f"--{key}", str(value))]

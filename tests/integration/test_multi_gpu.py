@@ -26,7 +26,6 @@ from monai.bundle import ConfigParser
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from medseg.base import errors
-from medseg.bundles import build
 from medseg.bundles.build import FLAT_NAMES
 from medseg.datasets import phantom
 from medseg.datasets.prepare import prepare
@@ -35,7 +34,6 @@ from medseg.plausibility import read_ranges
 pytestmark = pytest.mark.long
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
-NAMES = build.list_names(BUNDLES)
 
 LOSS_TOLERANCE = 1e-5
 """Of a loss or a Dice near 1, in float32, after 20 steps; measured: 2e-7."""
@@ -237,6 +235,18 @@ def test_every_parameter_has_the_same_gradient_in_both_processes_under_every_top
         assert (found["without"], found["zero"], found["spread"]) == ([], [], 0.0), variant
 
 
+def test_medseg_train_by_torchrun_is_the_same_run_in_one_folder_of_all(liver_by_two, workspace):
+    code = "from medseg.cli import main; main()"
+    choices = {**LIVER, "norm": None, "batch_size": 2}
+    words = [word for key, value in choices.items() for word in (f"--{key}", json.dumps(value))]
+    done = torchrun("--no-python", sys.executable, "-c", code, "train", "-b", "liver", *words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    [run] = (workspace / "runs" / "liver").iterdir()
+    found = torch.load(run / "resume.pt", weights_only=True)["network"]
+    assert_close(found, liver_by_two.weights)
+    assert (workspace / "bundles/liver/models/model.pt").is_file()  # it had none
+
+
 def test_a_case_that_is_refused_ends_both_processes_each_with_one_line(workspace):
     source = workspace / "data/liver"
     shutil.copytree(source, workspace / "data/broken")
@@ -280,20 +290,6 @@ def test_items_that_cannot_be_dealt_evenly_are_drawn_twice():
     shares = [dealt(5, processes=2, rank=rank) for rank in range(2)]
     assert [len(share) for share in shares] == [3, 3]
     assert set(shares[0]) | set(shares[1]) == set(range(5))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_multi_gpu_config_differs_from_the_other_by_its_layer_alone(name):
-    one, several = (
-        json.loads((BUNDLES / name / f"configs/{workflow}.json").read_text())
-        for workflow in ("train", "multi_gpu_train")
-    )
-    layer = json.loads((BUNDLES / "layers/multi_gpu.json").read_text())
-    differing = set(differences(one, several)) - {"_generated_"}
-    assert differing == {key.removeprefix("+") for key in layer}
-    added = several["train"]["handlers"][len(one["train"]["handlers"]) :]
-    assert [*one["train"]["handlers"], *added] == several["train"]["handlers"]
-    assert added == layer["+train#handlers"]
 
 
 def by_one(name: str, choices: Mapping[str, Any], out: str) -> Run:
@@ -350,9 +346,9 @@ def job(name: str, choices: Mapping[str, Any]) -> str:
 
 def command(name: str, choices: Mapping[str, Any]) -> list[str]:
     """What follows `torchrun -m` on a user's command line."""
-    config = f"bundles/{name}/multi_gpu_train.json"
+    files = [f"bundles/{name}/{file}.json" for file in ("train", "multi_gpu_train")]
     overrides = [word for key, value in choices.items() for word in (f"--{key}", str(value))]
-    return ["monai.bundle", "run", "training", "--config_file", config, *overrides]
+    return ["monai.bundle", "run", "training", "--config_file", str(files), *overrides]
 
 
 def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -388,18 +384,6 @@ def validation_labels(folder: Path) -> list[Path]:
     config = ConfigParser(ConfigParser.load_config_file("bundles/liver_3d/train.json"))
     config.update({"dataset_dir": str(folder), "folds": 2})
     return [Path(case["label"]) for case in config.get_parsed_content("validate#dataset#data")]
-
-
-def differences(one: Any, other: Any, at: str = "") -> list[str]:
-    """Paths, joined by #, of what is not the same in two configs."""
-    if not isinstance(one, dict) or not isinstance(other, dict):
-        return [] if one == other else [at]
-    keys = [*one, *(key for key in other if key not in one)]
-    return [
-        path
-        for key in keys
-        for path in differences(one.get(key), other.get(key), f"{at}#{key}" if at else key)
-    ]
 
 
 def assert_close(got: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:

@@ -2,7 +2,7 @@
 
 Run by torchrun from a folder that holds bundles/. First it trains what its arguments name, each the
 bundle and the choices of a run, in JSON: one start of Python serves all. Then it looks at
-gradients. Network, wrapper and loss are those of the bundles' multi_gpu_train.json, with a tiny
+gradients. Network, wrapper and loss are those of a training by several processes, with a tiny
 network without normalisation: a bias that a normalisation cancels has no gradient but rounding.
 """
 
@@ -30,8 +30,9 @@ VARIANTS = [
 
 
 def configured(bundle: str, **choices) -> ConfigParser:
-    """The multi-GPU config of a bundle with choices of its own."""
-    parser = ConfigParser(ConfigParser.load_config_file(f"bundles/{bundle}/multi_gpu_train.json"))
+    """The training of a bundle with its overlay for several GPUs and choices of its own."""
+    files = [f"bundles/{bundle}/{name}.json" for name in ("train", "multi_gpu_train")]
+    parser = ConfigParser(ConfigParser.load_config_files(files))
     parser.update(choices)
     return parser
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from medseg.base.files import check_folder, whole
 from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.base.scratch import make_scratch_folder
-from medseg.bundles.build import WORKFLOWS, format_config, write_flat_names
+from medseg.bundles.build import CONFIG_NAMES, format_config, write_flat_names
 from medseg.bundles.bundle import PUBLISHED, RUN_FILE, name_version, refuse_existing
 
 _FOLDERS = ("configs", "docs", "models", "scripts")
@@ -46,8 +46,8 @@ def copy_bundle(folder: Path, out: Path) -> Path:
             (made / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, made / place)
         note = f"copied from {name_version(folder.resolve().name, folder)} by medseg bundles copy"
-        for workflow in WORKFLOWS:
-            _rename(made / "configs" / f"{workflow}.json", out.name, note)
+        for config in CONFIG_NAMES:
+            _rename(made / "configs" / f"{config}.json", out.name, note)
         write_flat_names(made)
         made.rename(out)
     return out

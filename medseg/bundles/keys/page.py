@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from medseg.base.files import whole
-from medseg.bundles.build import WORKFLOWS
+from medseg.bundles.build import CONFIG_NAMES
 from medseg.bundles.bundle import find_config
 from medseg.bundles.keys.describe import Key, list_keys, read_meanings
 from medseg.bundles.overrides import read_config
@@ -66,7 +66,7 @@ def make_page(bundles_dir: str | Path) -> str:
     names = sorted(path.parents[1].name for path in Path(bundles_dir).glob("*/configs/train.json"))
     found: Found = defaultdict(dict)
     for name in names:
-        for workflow in WORKFLOWS:
+        for workflow in CONFIG_NAMES:
             config = read_config(find_config(Path(bundles_dir) / name, workflow))
             for key in list_keys(config):
                 found[key.key][workflow, name] = key

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from medseg.base.choices import RULES
-from medseg.bundles.build import WORKFLOWS, list_choices, list_names
+from medseg.bundles.build import CONFIG_NAMES, list_choices, list_names
 from medseg.bundles.keys.describe import (
     UNKNOWN,
     Key,
@@ -28,7 +28,7 @@ def configs(repository):
     return [
         read_config(bundles / name / "configs" / f"{workflow}.json")
         for name in list_names(bundles)
-        for workflow in WORKFLOWS
+        for workflow in CONFIG_NAMES
     ]
 
 

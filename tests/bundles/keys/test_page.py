@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from medseg.bundles.build import WORKFLOWS
+from medseg.bundles.build import CONFIG_NAMES
 from medseg.bundles.keys.page import build_page, make_page
 
 CONFIGS = {"a": {"max_epochs": 3}, "b": {"max_epochs": 3}, "c": {"max_epochs": 9, "seed": 1}}
@@ -16,7 +16,7 @@ def bundles(tmp_path):
     for name, config in CONFIGS.items():
         folder = tmp_path / name / "configs"
         folder.mkdir(parents=True)
-        for workflow in WORKFLOWS:
+        for workflow in CONFIG_NAMES:
             (folder / f"{workflow}.json").write_text(json.dumps(config))
     return tmp_path
 
