@@ -30,7 +30,8 @@ TABLES = ("metrics.csv", "metrics_summary.json", "lesions.csv")
 class CaseMetrics:
     """Evaluator handler: scores each case after post-processing and keeps the tables up to date.
 
-    `metrics.csv` has a row for each case and class; `metrics_summary.json` has the mean, standard
+    `metrics.csv` has a row for each case and class, with the scores and the size of the class in
+    truth and prediction; `metrics_summary.json` has the mean, standard
     deviation (of the population), median, minimum and maximum of each score over the `n` cases
     where it is finite. How many are `undefined` (nothing to find, nothing found) or `infinite`
     (distance to an empty mask) stands beside them: a method that finds nothing has a fine mean HD95
@@ -147,7 +148,10 @@ class CaseMetrics:
                 set_aside(self.output_dir / name)
             self._is_written = True
         about = ["case", *([] if self.group is None else [self.group]), "class"]
-        _write_csv(self.output_dir / "metrics.csv", self.rows, [*about, *self.scorer.names])
+        columns = list(
+            dict.fromkeys([*about, *self.scorer.names, *(k for r in self.rows for k in r)])
+        )
+        _write_csv(self.output_dir / "metrics.csv", self.rows, columns)
         if self.scorer.lesions:
             columns = [*about, *list_lesion_columns(self.scorer.unit)]
             _write_csv(self.output_dir / "lesions.csv", self.lesion_rows, columns)
@@ -178,7 +182,7 @@ class CaseMetrics:
         self.whole_set.add(case.pred, case.label, case.results, counted=case.counted)
         for name, scores in case.scores.items():
             head = {**about, "class": name}
-            self.rows.append({**head, **scores})
+            self.rows.append({**head, **scores, **case.sizes[name]})
             logger.info(
                 "%s", ", ".join(f"{k} {_format_value(v)}" for k, v in self.rows[-1].items())
             )

@@ -1,5 +1,6 @@
 """CaseScorer: measure all scores of one case, class by class."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from medseg.metrics.objects import (
 )
 from medseg.metrics.scores import SCORES, score_case
 from medseg.metrics.set_scores import ClassResult
+from medseg.metrics.sizes import measure_sizes
 
 UNITS = ("mm", "pixel")
 
@@ -33,6 +35,7 @@ class ScoredCase:
         counted: False where a voxel does not count; None if all do.
         spacing: size of a voxel along each axis, in the unit of the scorer.
         scores: class -> name of a score -> value.
+        sizes: class -> name, such as "true_ml" -> value, see `measure_sizes`.
         results: class -> what the set gathers of it.
     """
 
@@ -41,6 +44,7 @@ class ScoredCase:
     counted: np.ndarray | None
     spacing: Sequence[float]
     scores: dict[str, dict[str, float]]
+    sizes: dict[str, dict[str, float]]
     results: dict[str, ClassResult]
 
 
@@ -125,8 +129,9 @@ class CaseScorer:
                 f"prediction and label of case {item['case']} differ in shape, {predicted.shape} "
                 f"and {true.shape}: invert the spatial transforms of the preprocessing"
             )
+        voxel_mm = _measure_voxel(label, spacing) if in_mm else None
         counted = None if self.ignore_label is None else true != self.ignore_label
-        scores, results = {}, {}
+        scores, sizes, results = {}, {}, {}
         for name, indices in zip(self.classes, self.members, strict=True):
             masks = _mask(predicted, indices), _mask(true, indices)
             if counted is not None:
@@ -134,7 +139,8 @@ class CaseScorer:
             basic = score_case(*masks, spacing=spacing, tolerance=self.tolerance)
             results[name] = self._make_result(item, *masks, iou=basic["iou"])
             scores[name] = self._name_scores(basic, results[name])
-        return ScoredCase(predicted, true, counted, spacing, scores, results)
+            sizes[name] = measure_sizes(*masks, voxel_mm=voxel_mm)
+        return ScoredCase(predicted, true, counted, spacing, scores, sizes, results)
 
     def _make_result(
         self, item: Mapping[str, Any], pred: np.ndarray, label: np.ndarray, *, iou: float
@@ -223,3 +229,10 @@ def _find_spacing_mm(pred: torch.Tensor, label: torch.Tensor, *, case: str) -> l
             "invert the spatial transforms of the preprocessing"
         )
     return list(grids[1].spacing_mm[: label.ndim - 1])
+
+
+def _measure_voxel(label: torch.Tensor, spacing: Sequence[float]) -> float:
+    """Size of a voxel in cubic millimetres, of a pixel in square ones; axes may be sheared."""
+    if label.ndim < 4:
+        return math.prod(spacing)
+    return abs(float(np.linalg.det(np.asarray(label.affine, dtype=float)[:3, :3])))

@@ -68,10 +68,14 @@ def test_the_csv_has_a_row_for_each_case_with_unit_tolerance_and_group(tables):
         "iou": "0.818182",
         "hd95_mm": "2",
         "surface_dice_2mm": "1",
+        "true_ml": "3",  # 10 x 10 x 3 voxels of 2 x 1 x 5 mm
+        "predicted_ml": "3",
     }
     assert [row["case"] for row in rows] == ["shifted", "missed", "absent"]
     assert [row["dice"] for row in rows] == ["0.9", "0", "nan"]
     assert [row["hd95_mm"] for row in rows] == ["2", "inf", "nan"]
+    assert [row["predicted_ml"] for row in rows] == ["3", "0", "0"]
+    assert [row["true_ml"] for row in rows] == ["3", "3", "0"]
 
 
 def test_the_summary_shows_how_many_cases_its_means_leave_out(tables):
@@ -229,7 +233,7 @@ def test_a_case_that_fails_is_in_no_score_of_the_set(tmp_path):
     assert [row["case"] for row in metrics.rows] == ["a"]
 
 
-def test_objects_and_lesions_add_their_columns_behind_the_others(tmp_path):
+def test_objects_and_lesions_add_their_columns_between_scores_and_sizes(tmp_path):
     plain, more = CaseMetrics(tmp_path / "a", classes=["x"]), tmp_path / "b"
     evaluate([item("a", solid(5), solid(6))], plain)
     evaluate(
@@ -237,7 +241,8 @@ def test_objects_and_lesions_add_their_columns_behind_the_others(tmp_path):
         CaseMetrics(more, classes=["x"], objects=True, lesions=True, thresholds=[0.5, 0.75]),
     )
     (first,), (second,) = read(tmp_path / "a/metrics.csv"), read(more / "metrics.csv")
-    assert list(second)[: len(first)] == list(first)
+    assert list(second)[:6] == list(first)[:6]
+    assert list(second)[-2:] == list(first)[-2:] == ["true_ml", "predicted_ml"]
     # the objects have IoU 9/11 = 0.818: found at 0.5 to 0.8, 7 of ten thresholds
     assert {name: second[name] for name in second.keys() - first.keys()} == {
         "object_ap50": "1",

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 
 from medseg.metrics.case_scorer import CaseScorer
 
@@ -136,3 +137,22 @@ def test_objects_of_another_size_are_refused():
 def test_a_prediction_of_another_size_is_refused(ignore_label):
     with pytest.raises(ValueError, match=r"of case c7 differ in shape, \(1, 3\) and \(1, 1\)"):
         score(plane("111"), plane("1"), ignore_label=ignore_label)
+
+
+def test_sizes_are_those_of_the_masks_that_are_scored():
+    """A region has the voxels of those within it, and ignored ones count in neither mask."""
+    scorer = CaseScorer(
+        ["organ", "tumour"], tolerance=0, unit="pixel", members=[[1, 2], [2]], ignore_label=255
+    )
+    pred, label = (torch.tensor([[x]]) for x in ([1, 2, 2, 1], [1, 1, 2, 255]))
+    sizes = scorer.score({"case": "a"}, pred, label).sizes
+    assert sizes["organ"] == {"true_pixels": 3, "predicted_pixels": 3}
+    assert sizes["tumour"] == {"true_pixels": 1, "predicted_pixels": 2}
+
+
+def test_a_volume_on_a_sheared_grid_is_that_of_its_voxels():
+    affine = torch.eye(4)
+    affine[0, 1] = 1.0
+    mask = MetaTensor(torch.ones(1, 10, 10, 10), affine=affine)
+    scorer = CaseScorer(["a"], tolerance=0, unit="mm")
+    assert scorer.score({"case": "a"}, mask, mask).sizes["a"]["true_ml"] == pytest.approx(1.0)
