@@ -50,7 +50,7 @@ class PlainCommand(TyperCommand):
 
     def get_params(self, ctx: Any) -> Any:
         """The options and arguments, `--help` included."""
-        params = _hide_types_of_flags(super().get_params(ctx))
+        params = _hide_types(super().get_params(ctx))
         if ctx.meta.get(_ASKS_NOTHING):
             params = [copy.copy(param) for param in params]
             for param in params:
@@ -63,7 +63,7 @@ class PlainSubgroup(TyperGroup):
 
     def get_params(self, ctx: Any) -> Any:
         """The options, `--help` included."""
-        return _hide_types_of_flags(super().get_params(ctx))
+        return _hide_types(super().get_params(ctx))
 
 
 class PlainGroup(TyperGroup):
@@ -92,13 +92,16 @@ class PlainGroup(TyperGroup):
 
     def get_params(self, ctx: Any) -> Any:
         """The options, `--help` included; see `PlainCommand`."""
-        return _hide_types_of_flags(super().get_params(ctx))
+        return _hide_types(super().get_params(ctx))
 
 
-def _hide_types_of_flags(params: Any) -> Any:
+def _hide_types(params: Any) -> Any:
+    """Take away from the help the types that say nothing: of flags, and of named arguments."""
     for param in params:
         if getattr(param, "is_flag", False):
             param.metavar = ""
+        elif param.param_type_name == "argument":
+            param.display_type_rich = lambda *, ctx: None
     return params
 
 

@@ -78,3 +78,10 @@ def test_the_document_of_a_faulty_command_line_has_no_path(words):
     document = json.loads(ended.stdout)
     assert document["path"] is None
     assert document["error"] in ended.stderr
+
+
+@pytest.mark.parametrize("verb", ["segment", "export", "prepare", "bundles copy", "inspect"])
+def test_an_argument_is_shown_by_its_name_without_a_type(verb):
+    shown = run_medseg(*verb.split(), "--help").output
+    assert "Arguments" in shown
+    assert "<" not in shown
