@@ -119,17 +119,17 @@ class CaseScorer:
         Raises:
             ValueError: the case cannot be scored, see `CaseMetrics`.
         """
-        in_mm = self.unit == "mm"
-        spacing = (
-            _find_spacing_mm(pred, label, case=item["case"]) if in_mm else [1.0] * (label.ndim - 1)
-        )
+        spacing, voxel_mm = [1.0] * (label.ndim - 1), None
+        if self.unit == "mm":
+            grid = _find_grid(pred, label, case=item["case"])
+            spacing = list(grid.spacing_mm[: label.ndim - 1])
+            voxel_mm = 1000 * grid.voxel_volume_ml if label.ndim == 4 else math.prod(spacing)
         predicted, true = pred[0].cpu().numpy(), label[0].cpu().numpy()
         if predicted.shape != true.shape:
             raise ValueError(
                 f"prediction and label of case {item['case']} differ in shape, {predicted.shape} "
                 f"and {true.shape}: invert the spatial transforms of the preprocessing"
             )
-        voxel_mm = _measure_voxel(label, spacing) if in_mm else None
         counted = None if self.ignore_label is None else true != self.ignore_label
         scores, sizes, results = {}, {}, {}
         for name, indices in zip(self.classes, self.members, strict=True):
@@ -216,8 +216,8 @@ def _parse_key_or_bool(objects: bool | str) -> bool | str:
     return require_bool(objects, "objects")
 
 
-def _find_spacing_mm(pred: torch.Tensor, label: torch.Tensor, *, case: str) -> list[float]:
-    """Voxel size of the label; a 2D image counts as one slice."""
+def _find_grid(pred: torch.Tensor, label: torch.Tensor, *, case: str) -> Geometry:
+    """The grid of the label and the prediction; a 2D image counts as one slice."""
     if not isinstance(pred, MetaTensor) or not isinstance(label, MetaTensor):
         raise ValueError(f"case {case} has no affine to measure millimetres by: use unit 'pixel'")
     grids = [
@@ -228,11 +228,4 @@ def _find_spacing_mm(pred: torch.Tensor, label: torch.Tensor, *, case: str) -> l
             f"prediction and label of case {case} lie on different grids ({difference}): "
             "invert the spatial transforms of the preprocessing"
         )
-    return list(grids[1].spacing_mm[: label.ndim - 1])
-
-
-def _measure_voxel(label: torch.Tensor, spacing: Sequence[float]) -> float:
-    """Size of a voxel in cubic millimetres, of a pixel in square ones; axes may be sheared."""
-    if label.ndim < 4:
-        return math.prod(spacing)
-    return abs(float(np.linalg.det(np.asarray(label.affine, dtype=float)[:3, :3])))
+    return grids[1]
