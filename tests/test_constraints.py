@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 EXTRAS = (
-    *("", "dicom", "tracking", "export", "fast", "report"),
+    *("", "dicom", "tracking", "export", "fast"),
     *("encoders", "datasets", "docs", "dev"),
 )
 

@@ -9,7 +9,6 @@ the inference time for 0.6 points of IoU.
 """
 
 import hashlib
-import importlib.util
 import json
 import logging
 import shlex
@@ -145,8 +144,6 @@ def _check_options(tolerance: float, repeats: int) -> None:
             f"pruning needs a tolerance of 0 to 100 points and 1 or more repeats, got {tolerance} "
             f"and {repeats}: pass for instance --tolerance {TOLERANCE_POINTS} --repeats {REPEATS}"
         )
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ValueError("the plot needs Matplotlib, not installed: pip install 'medseg[report]'")
 
 
 def _measure_rows(

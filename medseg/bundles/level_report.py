@@ -83,7 +83,7 @@ def format_table(rows: Sequence[Row], *, chosen: str) -> str:
 def draw(rows: Sequence[Row], path: Path, *, chosen: str, tolerance: float) -> None:
     """Draw IoU against latency: the levels on a line, the chosen one filled, the tolerance a band.
 
-    Matplotlib comes with `pip install medseg[report]` and is imported here only.
+    Matplotlib is imported here only, because that takes time.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import ScalarFormatter

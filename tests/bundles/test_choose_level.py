@@ -102,11 +102,3 @@ def test_a_folder_that_is_there_is_refused_before_anything_runs(bundle):
 def test_what_is_no_bundle_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"is not a bundle, it has no evaluate\.json"):
         prune_bundle(tmp_path)
-
-
-def test_without_matplotlib_nothing_is_run(bundle, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(
-        ValueError, match=r"Matplotlib, not installed: pip install 'medseg\[report\]'"
-    ):
-        prune_bundle(bundle, arguments=SMALL)

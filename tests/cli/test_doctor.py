@@ -88,7 +88,6 @@ def test_a_package_without_a_line_of_its_own_gets_one_when_it_is_missing(install
         ("highdicom", "dicom"),
         ("mlflow", "tracking"),
         ("onnx", "export"),
-        ("matplotlib", "report"),
     ],
 )
 def test_an_optional_package_that_is_missing_is_no_fault(installed, package, extra):

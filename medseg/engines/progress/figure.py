@@ -1,6 +1,5 @@
 """Figure: the curves of a run in one picture, progress.png."""
 
-import importlib.util
 import math
 import os
 from collections.abc import Mapping
@@ -17,11 +16,6 @@ FIGURE = "progress.png"
 _INCHES, _DOTS_PER_INCH = (11, 7), 100
 _MANY = 10
 """Classes of which each has a line of its own in the legend."""
-
-
-def can_draw() -> bool:
-    """Whether Matplotlib is installed, which comes with `medseg[report]`."""
-    return importlib.util.find_spec("matplotlib") is not None
 
 
 def draw_progress(

@@ -18,7 +18,7 @@ from medseg.engines.best_weights import BestWeights
 from medseg.engines.distributed import unwrap
 from medseg.engines.loss import find_loss
 from medseg.engines.progress.class_scores import find_class_scores
-from medseg.engines.progress.figure import FIGURE, can_draw, draw_progress
+from medseg.engines.progress.figure import FIGURE, draw_progress
 from medseg.engines.progress.history import History, name_class
 from medseg.engines.progress.lines import (
     Epoch,
@@ -123,8 +123,6 @@ class Progress:
         if is_on_terminal():
             self._display = LiveDisplay(logger.name)
             self._display.open(facts)
-        if not can_draw():
-            logger.info("no %s is drawn without Matplotlib: install medseg[report]", FIGURE)
         logger.info("%s", format_facts(facts))
 
     def begin_epoch(self, engine: Engine) -> None:
@@ -166,8 +164,7 @@ class Progress:
         is_best = epoch.best_epoch == epoch.number
         self._say(format_epoch(epoch), style="green" if is_best else "")
         self.history.add(epoch)
-        if can_draw():
-            self._draw(epoch)
+        self._draw(epoch)
 
     def end(self, engine: Engine) -> None:
         """Say how the run ended, and what to do next."""

@@ -36,7 +36,7 @@ RING = 0.56  # radius of the ring around a node that carries a head
 def draw(topology: str, depth: int, path: str | os.PathLike[str]) -> None:
     """Draw a topology into an SVG, PNG or PDF file, as its suffix says.
 
-    Matplotlib comes with `pip install medseg[report]` and is imported here only.
+    Matplotlib is imported here only, because that takes time.
 
     Args:
         topology: a key of `TOPOLOGIES`.

@@ -8,8 +8,6 @@ from medseg.engines.progress.figure import FIGURE, draw_progress
 from medseg.engines.progress.history import History
 from medseg.engines.progress.lines import Epoch
 
-pytest.importorskip("matplotlib")
-
 SCORES = {"dice": "dice", "a $class": "dice: a $class", "none": "dice: none"}
 
 

@@ -193,11 +193,3 @@ def test_a_run_that_is_complete_and_resumed_keeps_its_table(tmp_path):
     before = (tmp_path / "epochs.csv").read_bytes()
     watch(TinyRun(tmp_path, max_epochs=2, resume=True), tmp_path).run()
     assert (tmp_path / "epochs.csv").read_bytes() == before
-
-
-def test_without_matplotlib_a_run_says_so_and_goes_on(tmp_path, lines, monkeypatch):
-    monkeypatch.setattr(progress, "can_draw", lambda: False)
-    watch(TinyRun(tmp_path, max_epochs=1), tmp_path).run()
-    assert lines()[0] == "no progress.png is drawn without Matplotlib: install medseg[report]"
-    assert not (tmp_path / "progress.png").exists()
-    assert (tmp_path / "epochs.csv").exists()

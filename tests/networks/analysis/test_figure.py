@@ -7,8 +7,6 @@ import pytest
 from medseg.networks import TOPOLOGIES, draw
 from medseg.networks.analysis.figure import _find_pruning_levels
 
-pytest.importorskip("matplotlib")
-
 
 @pytest.mark.parametrize("name", TOPOLOGIES)
 @pytest.mark.parametrize("depth", [2, 6])
