@@ -44,14 +44,14 @@ def test_the_bundle_may_stand_before_or_behind_the_overrides(here, calls, place)
     words = ["--seed", "3"]
     words[place:place] = ["-b", "bundles/liver_slices"]
     assert run_medseg("train", *words).exit_code == 0
-    assert calls[0]["config_file"] == "bundles/liver_slices/configs/train.json"
+    assert calls[0]["config_file"] == ["bundles/liver_slices/configs/train.json"]
     assert calls[0]["seed"] == 3
 
 
 @pytest.mark.parametrize("verb", ["train", "evaluate"])
 def test_each_verb_runs_its_workflow(here, calls, verb):
     assert run_medseg(verb).exit_code == 0
-    assert calls[0]["config_file"] == f"bundles/liver/configs/{verb}.json"
+    assert calls[0]["config_file"] == [f"bundles/liver/configs/{verb}.json"]
     assert calls[0]["run_id"] == WORKFLOWS[verb][0]
 
 
