@@ -27,7 +27,7 @@ RANKS = {
     **dict.fromkeys(("base", "geometry", "labels"), 0),
     **dict.fromkeys(("ingest", "transforms", "networks", "losses", "metrics", "plausibility"), 1),
     **dict.fromkeys(("datasets", "engines", "inference"), 2),
-    **dict.fromkeys(("export", "report"), 3),
+    **dict.fromkeys(("evaluation", "export", "report"), 3),
     "bundles": 4,
     "cli": 5,
 }

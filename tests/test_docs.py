@@ -17,7 +17,7 @@ from medseg.bundles.overrides import PASSED_ON, check_key
 from medseg.bundles.tracking import choose_tracking_keys
 from medseg.cli.app import app
 from medseg.datasets import lidc
-from medseg.inference.preview import picture, volume
+from medseg.inference.preview import field, picture, volume
 from medseg.ingest import reasons
 from medseg.networks import NestedUNet
 
@@ -156,7 +156,7 @@ def test_the_sizes_of_previews_are_those_of_the_code():
     assert f"narrower than {volume.THIN_PLANE} pixels" in page
     assert f"more than {volume.LONG_STACK} slices" in page
     assert f"up to {volume.SHEET_SLICES} slices" in page
-    assert f"{volume.LEAST_FIELD_MM:g} mm" in page
+    assert f"{field.LEAST_FIELD_MM:g} mm" in page
     assert f"fit into {picture.PICTURE_WIDTH} x {picture.PICTURE_HEIGHT} pixels" in page
 
 

@@ -17,7 +17,7 @@ from ignite.metrics import Metric
 from monai.engines.utils import IterationEvents
 
 from medseg.base.files import set_aside, whole
-from medseg.base.text import count_noun, format_csv_cell
+from medseg.base.text import format_csv_cell
 from medseg.metrics.case_scorer import CaseScorer
 from medseg.metrics.lesions import list_lesion_columns, make_lesion_row
 from medseg.metrics.set_scores import WholeSet
@@ -129,14 +129,11 @@ class CaseMetrics:
         self.failures[case] = reason
         self.write()
 
-    def report(self) -> None:
-        """Log the mean Dice of each class, and where the tables are."""
-        for name, scores in self.summarise()["classes"].items():
-            dice = scores["dice"]
-            if dice["n"]:
-                over = count_noun(dice["n"], "case")
-                logger.info("%s: mean Dice %.4f over %s", name, dice["mean"], over)
-        logger.info("scores: %s", self.output_dir / "metrics.csv")
+    def list_columns(self) -> list[str]:
+        """Names of the scores and sizes, in the order of the columns of `metrics.csv`."""
+        head = ("case", "class", self.group)
+        known = (name for row in self.rows for name in row if name not in head)
+        return list(dict.fromkeys([*self.scorer.names, *known]))
 
     def write(self) -> None:
         """Write the tables of the cases so far, each whole or not at all.
@@ -148,9 +145,7 @@ class CaseMetrics:
                 set_aside(self.output_dir / name)
             self._is_written = True
         about = ["case", *([] if self.group is None else [self.group]), "class"]
-        columns = list(
-            dict.fromkeys([*about, *self.scorer.names, *(k for r in self.rows for k in r)])
-        )
+        columns = [*about, *self.list_columns()]
         _write_csv(self.output_dir / "metrics.csv", self.rows, columns)
         if self.scorer.lesions:
             columns = [*about, *list_lesion_columns(self.scorer.unit)]
@@ -161,13 +156,13 @@ class CaseMetrics:
     def summarise(self) -> dict[str, Any]:
         """Failed cases with their reasons, the statistics, and the scores of the whole set.
 
-        `failed`: case -> reason; `classes`: class -> score -> n, undefined, infinite, mean, std,
-        median, min and max; `set`: see `WholeSet`.
+        `failed`: case -> reason; `classes`: class -> score or size -> n, undefined, infinite, mean,
+        std, median, min and max; `set`: see `WholeSet`.
         """
         classes = {
             c: {
-                n: _compute_statistics([r[n] for r in self.rows if r["class"] == c])
-                for n in self.scorer.names
+                n: _compute_statistics([r[n] for r in self.rows if r["class"] == c and n in r])
+                for n in self.list_columns()
             }
             for c in self.scorer.classes
         }

@@ -1,5 +1,8 @@
 """Sizes: how large a structure is in the truth and in the prediction."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 
@@ -28,3 +31,22 @@ def measure_sizes(
         name, each = ("ml", voxel_mm / 1000) if is_volume else ("mm2", voxel_mm)
     true, predicted = (each * int(np.count_nonzero(mask)) for mask in (label, pred))
     return {f"true_{name}": true, f"predicted_{name}": predicted}
+
+
+def read_sizes(row: Mapping[str, Any]) -> tuple[float, float, str]:
+    """The sizes in a row of scores: true, predicted, and their unit.
+
+    Raises:
+        ValueError: the row has no sizes.
+
+    Example:
+        >>> read_sizes({"case": "a", "true_ml": 2.0, "predicted_ml": 1.0})
+        (2.0, 1.0, 'mL')
+    """
+    for name, unit in _UNITS.items():
+        if f"true_{name}" in row:
+            return row[f"true_{name}"], row[f"predicted_{name}"], unit
+    raise ValueError(f"a row of scores has the sizes of a class, got {', '.join(row)}")
+
+
+_UNITS = {"ml": "mL", "mm2": "mm2", "pixels": "pixels", "voxels": "voxels"}

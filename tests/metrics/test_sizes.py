@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medseg.metrics.sizes import measure_sizes
+from medseg.metrics.sizes import measure_sizes, read_sizes
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,10 @@ def test_a_size_is_the_number_of_voxels_times_that_of_a_voxel(shape, voxel_mm, e
 def test_an_empty_mask_has_no_size():
     nothing = np.zeros((4, 4), bool)
     assert set(measure_sizes(nothing, nothing, voxel_mm=1.0).values()) == {0}
+
+
+def test_the_sizes_of_a_row_are_read_with_their_unit():
+    sizes = measure_sizes(np.ones((2, 2), bool), np.ones((2, 2), bool), voxel_mm=None)
+    assert read_sizes({"case": "a", "dice": 1.0, **sizes}) == (4, 4, "pixels")
+    with pytest.raises(ValueError, match="has the sizes of a class, got case"):
+        read_sizes({"case": "a"})

@@ -1,5 +1,7 @@
 """Overlay: an image with the classes of a label map as outlines over a light tint."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 from scipy import ndimage
@@ -30,10 +32,35 @@ def draw_overlay(
         size: (width, height) in pixels.
         colours: of the classes, in order.
     """
-    shown = Image.fromarray((np.clip(shades, 0, 1) * 255).astype(np.uint8))
-    picture = np.asarray(shown.resize(size, Image.Resampling.BILINEAR).convert("RGB"))
+    picture = np.asarray(_resize_shades(shades, size))
     tinted = _tint(picture.astype(float), _resize(classes, size), colours)
     return Image.fromarray(tinted.astype(np.uint8))
+
+
+def draw_outlines(
+    shades: np.ndarray,
+    masks: Sequence[tuple[np.ndarray, tuple[int, int, int], int]],
+    size: tuple[int, int],
+) -> Image.Image:
+    """An image at another size with the outlines of masks, which may overlap, on top.
+
+    Args:
+        shades: as for `draw_overlay`.
+        masks: each a mask (rows, columns), its colour and the width of its outline in pixels, in
+            the order in which they are drawn.
+        size: (width, height) in pixels.
+    """
+    picture = np.array(_resize_shades(shades, size))
+    for mask, colour, width in masks:
+        inside = _resize(mask.astype(np.uint8), size) > 0
+        inner = ndimage.binary_erosion(inside, iterations=width)
+        picture[inside & ~inner] = colour
+    return Image.fromarray(picture)
+
+
+def _resize_shades(shades: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    shown = Image.fromarray((np.clip(shades, 0, 1) * 255).astype(np.uint8))
+    return shown.resize(size, Image.Resampling.BILINEAR).convert("RGB")
 
 
 def _resize(classes: np.ndarray, size: tuple[int, int]) -> np.ndarray:

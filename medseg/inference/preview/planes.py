@@ -15,6 +15,7 @@ OBLIQUE_DEGREES = 1.0
 TWO_LETTERS_DEGREES = 10.0
 """From this angle on, a side has the letters of two directions, the nearer one first."""
 
+_THICK = 1.5  # slices are farther apart than the pixels in them
 _NAMES = ("sagittal", "coronal", "axial")
 _LETTERS = ("LR", "PA", "IS")
 _SIDES = (("left", "right"), ("posterior", "anterior"), ("inferior", "superior"))
@@ -118,6 +119,16 @@ class Plane:
         place = float(self.volume.grid.voxel_to_world(middle)[self.axis])
         return f"{abs(place):.1f} mm {_SIDES[self.axis][int(place >= 0)]}"
 
+    @property
+    def positions(self) -> np.ndarray:
+        """Where its pixels lie in the world, (rows, columns, 3), RAS+ in millimetres."""
+        counts = list(self.volume.grid.shape)
+        counts[self.axis] = 1
+        voxels = np.moveaxis(np.indices(counts, dtype=float), 0, -1)
+        voxels[..., self.axis] = self.index
+        world = self.volume.grid.voxel_to_world(voxels).take(0, axis=self.axis)
+        return world[::-1, ::-1].transpose(1, 0, 2)
+
     def _cut(self, array: np.ndarray) -> np.ndarray:
         cut: np.ndarray = np.moveaxis(array, self.axis, 0)[self.index]  # `np.take` copies it all
         return cut[::-1, ::-1].T
@@ -185,11 +196,22 @@ def choose_stack(volume: Upright, axis: int, *, most: int) -> list[Plane]:
 
 def find_segmented(label: np.ndarray, axis: int) -> tuple[slice, slice] | None:
     """The rows and columns, as `Plane.label` has them, that hold all that is segmented."""
-    seen = np.any(label, axis=axis)[::-1, ::-1].T
-    rows, columns = (np.flatnonzero(np.any(seen, axis=other)) for other in (1, 0))
+    return find_extent(np.any(label, axis=axis)[::-1, ::-1].T)
+
+
+def find_extent(mask: np.ndarray) -> tuple[slice, slice] | None:
+    """The rows and columns that hold all of a mask; None of an empty one."""
+    rows, columns = (np.flatnonzero(np.any(mask, axis=other)) for other in (1, 0))
     if not len(rows):
         return None
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def find_slice_axis(grid: Geometry) -> int:
+    """The axis along which slices were taken: that of thick slices, else from the feet up."""
+    longest = int(np.argmax(grid.spacing_mm))
+    is_thick = grid.spacing_mm[longest] > _THICK * float(np.median(grid.spacing_mm))
+    return longest if is_thick else 2
 
 
 def _count_areas(volume: Upright, axis: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +15,7 @@ from medseg.inference.preview.caption import (
     write_heading,
     write_legend,
 )
+from medseg.inference.preview.field import choose_field, measure_field
 from medseg.inference.preview.overlay import draw_overlay
 from medseg.inference.preview.page import (
     GREY,
@@ -36,7 +36,7 @@ from medseg.inference.preview.planes import (
     Upright,
     choose_main_planes,
     choose_stack,
-    find_segmented,
+    find_slice_axis,
     measure_tilt,
 )
 
@@ -52,14 +52,9 @@ LONG_STACK = 12
 SHEET_SLICES, TILE = 16, 176
 """Slices of a contact sheet, and the pixels that each has to fit into."""
 
-LEAST_FIELD_MM = 40.0
-"""A contact sheet shows at least so much around a small structure."""
-
 LEAST_WIDTH, LEAST_SHEET_WIDTH = 720, 1100
 """Pixels of a page of narrow planes, and of its contact sheet, so that both keep few lines."""
 
-_FIELD = 1.5  # of the segmented extent
-_THICK = 1.5  # slices are farther apart than the pixels in them
 _GAP = 5
 _LEAST_BAR = 20
 
@@ -107,7 +102,7 @@ def draw_preview(
     bar = draw_bar(scale, max(narrowest / 3, _LEAST_BAR), "mm")
     main = put_beside([_draw_figure(plane, scale, limits, bar) for plane in planes], gap=20)
     width = max(main.width, LEAST_WIDTH)
-    across = planes[0].axis if is_thin else _slice_axis(volume)
+    across = planes[0].axis if is_thin else find_slice_axis(volume.grid)
     sheet = _draw_sheet(volume, across, limits, max(main.width, LEAST_SHEET_WIDTH))
     entries = describe_volumes(label, grid.voxel_volume_ml, classes)
     heading = write_heading(about, [_describe_grid(grid), *filter(None, [window])], width)
@@ -125,13 +120,6 @@ def _is_thin(volume: Upright, scale: float) -> bool:
     thinnest = int(np.argmin(np.multiply(volume.grid.shape, volume.grid.spacing_mm)))
     sizes = [min(Plane(volume, axis, 0).size_mm) * scale for axis in range(3)]
     return [axis for axis in range(3) if round(sizes[axis]) >= THIN_PLANE] == [thinnest]
-
-
-def _slice_axis(volume: Upright) -> int:
-    """The axis along which slices were taken: that of thick slices, else from the feet up."""
-    spacing = volume.grid.spacing_mm
-    longest = int(np.argmax(spacing))
-    return longest if spacing[longest] > _THICK * float(np.median(spacing)) else 2
 
 
 def _draw_plane(
@@ -172,8 +160,8 @@ def _draw_sheet(volume: Upright, axis: int, limits: tuple[float, float], width: 
     if volume.grid.shape[axis] <= LONG_STACK:
         return Block(0, 0)
     planes = choose_stack(volume, axis, most=SHEET_SLICES)
-    field = _choose_field(planes[0])
-    field_mm = _measure_field(planes[0], field)
+    field = choose_field(planes[0])
+    field_mm = measure_field(planes[0], field)
     scale = min(TILE / side for side in field_mm)
     tiles = (_draw_tile(plane, scale, limits, field) for plane in planes)
     bar = draw_bar(scale, TILE / 2, "mm")
@@ -186,36 +174,6 @@ def _draw_tile(
 ) -> Block:
     number = write(str(plane.number[0]), colour=GREY)
     return stack([number, _draw_plane(plane, scale, limits, field)], gap=1)
-
-
-def _choose_field(plane: Plane) -> tuple[slice, slice]:
-    """The rows and columns of a contact sheet: all, or those around a small segmentation."""
-    shape = plane.label.shape
-    found = find_segmented(plane.volume.label, plane.axis)
-    if found is None:
-        return slice(0, shape[0]), slice(0, shape[1])
-    sides_mm = _measure_field(plane, found)
-    least_mm = max(_FIELD * max(sides_mm), LEAST_FIELD_MM)
-    rows, columns = (
-        _widen(part, count, least_mm / (side / (part.stop - part.start)))
-        for part, count, side in zip(found, shape, sides_mm, strict=True)
-    )
-    return rows, columns
-
-
-def _widen(part: slice, count: int, least: float) -> slice:
-    """At least so many voxels around the middle of a part, within the `count` that there are."""
-    middle, half = (part.start + part.stop) / 2, max(least, part.stop - part.start) / 2
-    return slice(max(0, math.floor(middle - half)), min(count, math.ceil(middle + half)))
-
-
-def _measure_field(plane: Plane, field: tuple[slice, slice]) -> tuple[float, float]:
-    """Height and width in millimetres of some rows and columns of a plane."""
-    height, width = (
-        len(range(count)[part]) * side / count
-        for part, count, side in zip(field, plane.label.shape, plane.size_mm[::-1], strict=True)
-    )
-    return height, width
 
 
 def _describe_sheet(planes: Sequence[Plane], field_mm: tuple[float, float]) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medseg.inference.preview.overlay import OUTLINE_PIXELS, draw_overlay
+from medseg.inference.preview.overlay import OUTLINE_PIXELS, draw_outlines, draw_overlay
 from medseg.labels import BRIGHT_COLOURS, COLOURS, choose_colour
 
 RED = COLOURS[0]
@@ -87,3 +87,15 @@ def test_colours_are_shown_as_they_are_and_grey_as_grey():
     empty = np.zeros((8, 8), np.uint8)
     assert np.asarray(draw_overlay(rgb, empty, (16, 16)))[5, 5].tolist() == [255, 0, 153]
     assert np.asarray(draw_overlay(rgb[..., 2], empty, (16, 16)))[5, 5].tolist() == [153] * 3
+
+
+def test_outlines_of_two_masks_lie_inside_each_and_the_later_on_top():
+    truth, found = box(np.s_[10:30, 10:30]) > 0, box(np.s_[10:30, 20:40]) > 0
+    masks = [(truth, (0, 0, 255), 4), (found, (255, 0, 0), 2)]
+    drawn = np.asarray(draw_outlines(np.full((40, 40), 0.5), masks, (400, 400)))
+    assert drawn[200, 103].tolist() == [0, 0, 255]  # 4 pixels from the left edge of the truth
+    assert drawn[200, 104].tolist() == [127] * 3
+    assert drawn[200, 201].tolist() == [255, 0, 0]  # 2 pixels from the left edge of the other
+    assert drawn[200, 202].tolist() == [127] * 3
+    assert drawn[101, 250].tolist() == [255, 0, 0]  # where both have their upper edge
+    assert drawn[103, 250].tolist() == [0, 0, 255]

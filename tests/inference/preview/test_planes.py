@@ -11,6 +11,7 @@ from medseg.inference.preview.planes import (
     choose_main_planes,
     choose_stack,
     find_segmented,
+    find_slice_axis,
     measure_tilt,
     name_direction,
 )
@@ -154,3 +155,17 @@ def test_the_segmented_rows_and_columns_are_those_of_the_planes():
         assert seen[rows, columns].any(axis=1).all()
         assert seen[rows, columns].sum() == seen.sum()
     assert find_segmented(np.zeros((3, 3, 3)), 0) is None
+
+
+@pytest.mark.parametrize("matrix", ORDERS.values(), ids=ORDERS.keys())
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_pixels_of_a_plane_lie_where_its_values_say(matrix, axis):
+    plane = Plane(volume(matrix), axis, 7)
+    np.testing.assert_allclose(plane.positions @ [1, 100, 10000], plane.image, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "axis"), [((1, 1, 5), 2), ((5, 1, 1), 0), ((1, 1, 1), 2), ((1, 1.4, 1), 2)]
+)
+def test_slices_lie_across_the_thick_axis_or_from_the_feet_up(spacing, axis):
+    assert find_slice_axis(Geometry(SHAPE, np.diag([*spacing, 1.0]))) == axis

@@ -9,9 +9,9 @@ from PIL import Image
 
 from medseg.geometry import Geometry
 from medseg.inference.preview.caption import RESEARCH_USE, About
+from medseg.inference.preview.field import LEAST_FIELD_MM
 from medseg.inference.preview.page import MARGIN, list_texts
 from medseg.inference.preview.volume import (
-    LEAST_FIELD_MM,
     LONG_STACK,
     PLANE_HEIGHT,
     PLANE_WIDTH,

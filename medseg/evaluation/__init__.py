@@ -1,0 +1,6 @@
+"""Evaluation: what the scores of all cases show: distributions, the worst cases, a table."""
+
+from medseg.evaluation.gallery import Gallery
+from medseg.evaluation.score_cases import score_cases
+
+__all__ = ["Gallery", "score_cases"]

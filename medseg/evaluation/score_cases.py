@@ -1,0 +1,87 @@
+"""Score cases: run an evaluation, and leave its pictures and its table behind."""
+
+import logging
+import re
+import sys
+from pathlib import Path
+
+from monai.engines import SupervisedEvaluator
+from rich.console import Console
+from torch.utils.data import Dataset
+
+from medseg.base.console_streams import is_on_terminal
+from medseg.base.files import set_aside
+from medseg.evaluation.distribution import draw_distribution
+from medseg.evaluation.gallery import Gallery
+from medseg.evaluation.table import make_table
+from medseg.inference import CasesFailedError, run_cases
+from medseg.metrics import CaseMetrics
+
+logger = logging.getLogger(__name__)
+
+GALLERY = "worst_cases.png"
+_DISTRIBUTION = "distribution_{number}_{name}.png"
+_WIDTH_OF_A_LOG = 120
+
+
+def score_cases(
+    evaluator: SupervisedEvaluator, dataset: Dataset, *, scores: CaseMetrics, gallery: Gallery
+) -> int:
+    """Run the evaluator over each case, then draw and show what the scores say.
+
+    Beside the tables of the scores come a plot of the distribution for each class, see
+    `draw_distribution`, and the gallery of the worst cases. The table of the means ends what is
+    said. Where some cases fail, all this is of the others.
+
+    Args:
+        evaluator: with both handlers attached, the scores first.
+        dataset: see `run_cases`.
+        scores: the handler that scores the cases.
+        gallery: the handler that keeps the worst of them.
+
+    Returns:
+        The number of cases.
+
+    Raises:
+        CasesFailedError: see `run_cases`; the pictures of the other cases are there then.
+        OSError: a file cannot be written.
+    """
+    try:
+        done = run_cases(evaluator, dataset, on_failure=scores.add_failure)
+    except CasesFailedError:
+        report(scores, gallery)
+        raise
+    report(scores, gallery)
+    return done
+
+
+def report(scores: CaseMetrics, gallery: Gallery) -> None:
+    """Draw the distributions and the gallery, and show the table, of the cases so far.
+
+    Pictures of an earlier evaluation are first given dated names.
+    """
+    folder = scores.output_dir
+    if not scores.rows:
+        return
+    for earlier in sorted(folder.glob("distribution_*.png")):
+        if re.fullmatch(r"distribution_\d+_\w*\.png", earlier.name):
+            set_aside(earlier)
+    set_aside(folder / GALLERY)
+    made = [
+        _draw_class(scores, number, gallery.title) for number in range(len(scores.scorer.classes))
+    ]
+    if gallery.write(folder / GALLERY):
+        made.append(folder / GALLERY)
+    logger.info("scores: %s; plots: %s", folder / "metrics.csv", ", ".join(p.name for p in made))
+    if sys.stderr is not None:
+        width = None if is_on_terminal() else _WIDTH_OF_A_LOG
+        Console(stderr=True, width=width).print(make_table(scores.summarise()["classes"]))
+
+
+def _draw_class(scores: CaseMetrics, number: int, title: str) -> Path:
+    name = scores.scorer.classes[number]
+    rows = [row for row in scores.rows if row["class"] == name]
+    safe = re.sub(r"\W+", "_", name, flags=re.ASCII)[:40]
+    path = scores.output_dir / _DISTRIBUTION.format(number=number + 1, name=safe)
+    draw_distribution(rows, path, title=": ".join(filter(None, [title, name])))
+    return path
