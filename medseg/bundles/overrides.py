@@ -42,15 +42,37 @@ def read_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dic
     known = config
     if "tracking" in overrides:
         known = {**choose_tracking_keys(overrides["tracking"], config), **config}
-    for key, value in overrides.items():
-        if key not in PASSED_ON:
-            check_key(key, known, config_file=config_file)
-            if not (is_text_key(key) or has_rule(key, config)):
-                overrides[key] = convert_value(key, value, config)
-    applied = _apply(known, overrides)
-    check_choices({key: value for key, value in applied.items() if has_rule(key, config)})
+    own = {key: value for key, value in overrides.items() if key not in PASSED_ON}
+    overrides |= check_overrides(own, known, config_file=config_file)
     overrides.setdefault("bundle_root", str(bundle))
     return overrides
+
+
+def check_overrides(
+    overrides: Mapping[str, Any], config: Mapping[str, Any], *, config_file: Path
+) -> dict[str, Any]:
+    """Refuse overrides that name no key, or that no run could be made with.
+
+    Args:
+        overrides: key, levels joined by `#` -> value.
+        config: what they change.
+        config_file: its file, for what is said.
+
+    Returns:
+        The overrides; see `medseg.bundles.override_values.convert_value`.
+
+    Raises:
+        ValueError: a key that does not exist, a value of another kind, or what
+            `medseg.base.choices` refuses.
+    """
+    checked = dict(overrides)
+    for key, value in overrides.items():
+        check_key(key, config, config_file=config_file)
+        if not (is_text_key(key) or has_rule(key, config)):
+            checked[key] = convert_value(key, value, config)
+    applied = _apply(config, checked)
+    check_choices({key: value for key, value in applied.items() if has_rule(key, config)})
+    return checked
 
 
 def _apply(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,13 +177,13 @@ def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None
                 )
             raise ValueError(
                 f"override --{key} names no key of {config_file}: "
-                + _suggest_key(part, known, below=done)
+                + suggest_key(part, known, below=done)
             )
         level = level[int(part)] if isinstance(level, list) else level[part]
         done.append(part)
 
 
-def _suggest_key(part: str, known: Sequence[str], *, below: Sequence[str]) -> str:
+def suggest_key(part: str, known: Sequence[str], *, below: Sequence[str] = ()) -> str:
     """The key or option that was probably meant; where none is near, how to find the keys."""
     options = () if below else OPTIONS
     near = difflib.get_close_matches(part, [*known, *options], n=1)

@@ -283,10 +283,11 @@ def test_a_workflow_checks_each_of_its_choices_before_anything_is_read(name, wor
     ]
     assert set(plain) - {"_generated_", "choices"} <= set(config["choices"])
     assert all(value == f"@{key}" for key, value in config["choices"].items())
-    errors, log, paths, choices = config["initialize"][:4]
+    errors, log, paths, command, choices = config["initialize"][:5]
     assert "one_line_errors()" in errors
     assert log == "$medseg.engines.keep_log()"
     assert "check_paths(" in paths
+    assert command == "$medseg.bundles.keys.monai_command.check_monai_command()"
     assert choices == "$medseg.base.choices.check_choices(@choices)"
 
 
