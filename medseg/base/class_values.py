@@ -106,15 +106,16 @@ def check_values(classes: Classes, ignore: Ignored, label_values: Sequence[int] 
             )
         if label_values is not None and value not in label_values:
             raise ValueError(
-                f"class {name!r} gathers label value {value}, the dataset has "
+                f"class {name!r} includes label value {value}, but the dataset has "
                 f"{list(label_values)}: choose among these in --classes, or pass --label_values "
                 "with what your label maps hold"
             )
     for value in ignored:
         if label_values is not None and value not in label_values:
             raise ValueError(
-                f"label value {value} is ignored, the dataset has {list(label_values)}: choose "
-                "among these in --ignore, or pass --label_values with what your label maps hold"
+                f"label value {value} is ignored, but the dataset has {list(label_values)}: "
+                "choose among these in --ignore, or pass --label_values with what your label maps "
+                "hold"
             )
 
 

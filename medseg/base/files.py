@@ -139,7 +139,7 @@ def describe_non_file(place: Path) -> str | None:
         return "a link in a circle" if error.errno == errno.ELOOP else "a broken link"
     if stat.S_ISREG(mode):
         return None
-    what = "a folder" if stat.S_ISDIR(mode) else "no file but a pipe, socket or device"
+    what = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device and not a file"
     return f"a link to {what}" if os.path.islink(place) else what
 
 

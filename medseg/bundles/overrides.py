@@ -188,7 +188,7 @@ def suggest_key(part: str, known: Sequence[str], *, below: Sequence[str] = ()) -
     options = () if below else OPTIONS
     near = difflib.get_close_matches(part, [*known, *options], n=1)
     if not near:
-        return "its keys stand in that file"
+        return "its keys are in that file"
     kind = "key" if near[0] in known else "option"
     return f"did you mean the {kind} --{'#'.join([*below, *near])}?"
 

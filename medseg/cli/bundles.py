@@ -81,7 +81,9 @@ def describe_bundle(
 @bundles_app.command("copy", cls=PlainCommand)
 def copy(
     bundle: Annotated[Path, PathArgument(metavar="NAME", help="Name or folder of a bundle.")],
-    out: Annotated[Path, PathArgument(metavar="DIR", help="Folder to make; it names the copy.")],
+    out: Annotated[
+        Path, PathArgument(metavar="DIR", help="New folder; its name becomes the bundle's name.")
+    ],
 ) -> None:
     """Make a copy of a bundle, with its weights, whose configs can be edited.
 

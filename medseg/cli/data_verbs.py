@@ -19,7 +19,11 @@ from medseg.cli.numbers import WholeOption
 from medseg.cli.output import say, say_lines
 from medseg.cli.paths import PathArgument, PathOption, refuse_override
 
-_KINDS = "ct, slices, chest, mr, brain, microscopy, membrane, endoscopy, road or city."
+_KINDS = (
+    "What to draw, for which bundle: ct (abdomen, liver and liver_3d), slices (abdomen, "
+    "liver_slices), chest (lung_nodule), mr (hippocampus), brain (brain_tumor), microscopy "
+    "(nuclei), membrane (em_membrane), endoscopy (polyp), road (kitti_road) or city (cityscapes)."
+)
 _NAME = typer.Argument(metavar="NAME", help="Name of the dataset, the same as its bundle's.")
 _GO_ON = "finished files are kept, run it again to go on"
 
@@ -137,7 +141,9 @@ def inspect(
     units: Annotated[
         str | None,
         typer.Option(
-            metavar="UNIT", help="Unit of length in volume files: mm, cm, m, micron or stated."
+            metavar="UNIT",
+            help="Unit of length in volume files: mm, cm, m, micron or stated (stated: trust each "
+            "file).",
         ),
     ] = None,
 ) -> None:

@@ -20,14 +20,14 @@ def refuse_nothing_found(path: Path) -> NoReturn:
     they are all that is there.
     """
     if found := _name_kinds(path, PICTURES):
-        held = count_noun(len(found), "picture") + " and neither DICOM nor a volume file"
+        held = count_noun(len(found), "picture") + " and no DICOM or volume file"
         raise ValueError(
-            f"{path} {f'holds {held}' if path.is_dir() else 'is a picture'}, which needs no "
+            f"{path} {f'holds {held}' if path.is_dir() else 'is a picture'}. Pictures need no "
             "inspection: convert a dataset with `medseg prepare NAME`, or segment pictures with "
             "one of the picture bundles, such as bundles/nuclei or bundles/polyp"
         )
     if found := _name_kinds(path, ARCHIVES):
-        held = count_noun(len(found), "archive") + " and neither DICOM nor a volume file"
+        held = count_noun(len(found), "archive") + " and no DICOM or volume file"
         raise ValueError(
             f"{path} {f'holds {held}' if path.is_dir() else 'is an archive'}: unpack it, or "
             "convert a dataset as published with `medseg prepare NAME`"
@@ -35,7 +35,7 @@ def refuse_nothing_found(path: Path) -> NoReturn:
     if path.is_file():
         raise make_format_error(path)
     if found := _name_kinds(path, PACKED_VOLUMES):
-        held = count_noun(len(found), "packed file") + " and neither DICOM nor a volume file"
+        held = count_noun(len(found), "packed file") + " and no DICOM or volume file"
         raise ValueError(f"{path} holds {held}, first {found[0].name}: unpack them first")
     raise IngestError(Reason.EMPTY_FOLDER, f"neither DICOM nor a volume file in {path}")
 

@@ -33,7 +33,7 @@ Bundle = Annotated[
 ]
 _LIVER = Path("liver")
 
-Keys = Annotated[bool, typer.Option(LIST_KEYS, help="Print the keys that can be set, and end.")]
+Keys = Annotated[bool, typer.Option(LIST_KEYS, help="Print the keys that can be set, and exit.")]
 
 
 def train(
@@ -122,7 +122,9 @@ def prune(
         Path | None,
         PathOption(help="Folder for the table and the plot. [default: runs/<name>/prune]"),
     ] = None,
-    tolerance: Annotated[float, NumberOption(help="Points of IoU that may be lost.")] = 0.6,
+    tolerance: Annotated[
+        float, NumberOption(help="Largest accepted loss of mean IoU, in percentage points.")
+    ] = 0.6,
     repeats: Annotated[int, WholeOption(help="How often each level is timed.")] = 20,
     json: Json = False,
 ) -> None:

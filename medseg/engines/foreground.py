@@ -44,15 +44,15 @@ def check_foreground(
         absent = _find_missing_classes(cases, classes)
         if len(absent) == len(classes):
             raise ValueError(
-                f"the {place} ({len(cases)} images) hold no voxel of {', '.join(absent)} as they "
-                "are sampled here: choose another --fold, lower --val_slice_step or --slice_step "
-                "where slices are skipped, or correct classes and label_values"
+                f"no sampled image of the {len(cases)} {place} contains class "
+                f"{' or '.join(absent)}: choose another --fold, lower --val_slice_step or "
+                "--slice_step where slices are skipped, or correct classes and label_values"
             )
         for name in absent if idist.get_rank() == 0 else ():
             logger.warning(
-                "the %s (%d images) hold no voxel of %s, which is %s",
-                *(place, len(cases), name),
-                "not scored" if cases is validation else "not learnt",
+                "no sampled image of the %d %s contains class %s, which is not %s",
+                *(len(cases), place, name),
+                "scored" if cases is validation else "learnt",
             )
 
 

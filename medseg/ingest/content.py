@@ -77,7 +77,9 @@ def make_content_error(path: Path, *, promised: str = "") -> IngestError | None:
 def make_format_error(path: Path) -> IngestError:
     """Make the refusal of a file that is neither named like a volume file nor DICOM."""
     if find_suffix(path.name) in PAIR_IMAGES:
-        finding = f"{path} is the half of an .hdr and .img pair that holds the voxels, and no DICOM"
+        finding = (
+            f"{path} is the half of an .hdr and .img pair that holds the voxels, and is not DICOM"
+        )
         return IngestError(Reason.PAIRED_FILES, finding)
     known = None if is_picture_file(path) else make_content_error(path)
     is_named = known is not None and find_suffix(path.stem) and _is_read_under_another_name(known)

@@ -196,7 +196,9 @@ REMEDIES: dict[Reason, str] = {
     Reason.TRUNCATED: "copy or download the file again",
     Reason.TOO_LARGE: "copy the file again, or move it out of the folder",
     Reason.NO_MEMORY: "close other programs, crop or split it, or use a machine with more memory",
-    Reason.UNSAFE_PATH: "put the voxels beside the header and name them so in it",
+    Reason.UNSAFE_PATH: (
+        "put the file of voxels beside the header, and write that file name into the header"
+    ),
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
     Reason.SEVERAL_SERIES: f"pass {_SERIES_UID}, or a folder of the files of one series alone",
     Reason.UNKNOWN_SERIES: "pass the UID of a series that is there",
@@ -245,7 +247,8 @@ REMEDIES: dict[Reason, str] = {
         "(volume=INDEX in Python)"
     ),
     Reason.NO_ORIENTATION: (
-        "convert again from DICOM, or write a sform, or the space of a NRRD, from a trusted source"
+        "convert it again from DICOM, or add an sform (NIfTI) or `space` (NRRD) from a trusted "
+        "source"
     ),
     Reason.CONFLICTING_ORIENTATION: (
         f"{_AFFINE} where it is a NIfTI and you know which is right, or write the file again with "
@@ -268,7 +271,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.CINE: "export the frames as single pictures, e.g. dcmj2pnm --all-frames",
     Reason.UNKNOWN_VOLUME: "pass the index, from 0, of a volume that is there",
     Reason.PAIRED_FILES: "put the other half beside it under the same name",
-    Reason.TRAILING_BYTES: "its header belongs to other voxels; convert the file again",
+    Reason.TRAILING_BYTES: "convert the file again: its header does not match its voxels",
     Reason.NON_FINITE: "replace these voxels before use",
     Reason.DIFFERENT_GRIDS: "resample the label onto the grid of the image",
     Reason.UNDECLARED_LABELS: "correct the file or declare the value",

@@ -154,8 +154,8 @@ def find_pyramid(name: str) -> Pyramid:
     pairs = itertools.pairwise((1, *pyramid.reductions[1 - pyramid.first :]))
     if any(below % above or below == above for above, below in pairs):
         raise ValueError(
-            f"the maps of an encoder shrink from each to the next, those of {name} have the "
-            f"reductions {pyramid.reductions}: choose a network with a pyramid, such as resnet18"
+            f"encoder {name} does not make its maps smaller from each to the next (reductions "
+            f"{pyramid.reductions}): choose resnet18"
         )
     _check_maps(pyramid)
     return pyramid
@@ -180,9 +180,8 @@ def _check_maps(pyramid: Pyramid) -> None:
         found = f"gives maps (C, H, W) of {', '.join(map(str, given))}"
     if given != expected:
         raise ValueError(
-            f"the maps of an encoder have the image's size / reduction at any size that the "
-            f"reductions {pyramid.reductions} divide, {pyramid.name} {found} at {height} x {width}:"
-            " choose a network that takes any size and pads, such as resnet18"
+            f"encoder {pyramid.name} does not reduce every image size evenly by its reductions "
+            f"{pyramid.reductions}, it {found} at {height} x {width}: choose resnet18"
         )
 
 

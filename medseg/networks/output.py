@@ -20,7 +20,7 @@ def require_one_tensor(output: Any) -> Tensor:
         return output
     raise TypeError(
         f"a network gives one tensor for an image, got {type(output).__name__}: call eval(), or, "
-        "if it is in eval, wrap it and give the answer that counts"
+        "if it is in eval, wrap it so that it returns one tensor"
     )
 
 

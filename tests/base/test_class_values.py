@@ -10,7 +10,7 @@ from medseg.base.class_values import check_classes, check_values
 from medseg.bundles.overrides import read_overrides
 
 NOT_OF_THE_DATASET = (
-    r"^class 'liver' gathers label value 1, the dataset has \[0, 255\]: choose among these in "
+    r"^class 'liver' includes label value 1, but the dataset has \[0, 255\]: choose among these in "
     "--classes, or pass --label_values with what your label maps hold$"
 )
 
@@ -63,10 +63,16 @@ def test_a_value_that_the_dataset_does_not_have_is_refused_with_the_overrides(
         (("--classes", "{'liver': []}"), "'liver' has no label value"),
         (("--classes", "{'liver': 255}"), "write a list"),
         (("--classes", "{'a': [255], 'b': [255]}"), "255 is in two classes, 'a' and 'b'"),
-        (("--label_values", "[0, 1]"), r"'liver' gathers label value 255, the dataset has \[0, 1"),
-        (("--label_values#1", "1"), r"'liver' gathers label value 255, the dataset has \[0, 1"),
+        (
+            ("--label_values", "[0, 1]"),
+            r"'liver' includes label value 255, but the dataset has \[0, 1",
+        ),
+        (
+            ("--label_values#1", "1"),
+            r"'liver' includes label value 255, but the dataset has \[0, 1",
+        ),
         (("--ignore", "255"), "255 is in class 'liver' and ignored: choose one of the two"),
-        (("--ignore", "[7]"), r"7 is ignored, the dataset has \[0, 255\].* --ignore"),
+        (("--ignore", "[7]"), r"7 is ignored, but the dataset has \[0, 255\].* --ignore"),
         (("--classes", "{'a': [255]}", "--classes#liver#0", "1"), "write it there"),
     ],
 )
@@ -98,6 +104,8 @@ def test_the_command_line_answers_before_data_and_torch(tmp_path, repository):
     command = [sys.executable, "-c", code, *words, "--classes", "{'liver': [1]}"]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: class 'liver' gathers label value 1, the dataset has")
+    assert done.stderr.startswith(
+        "error: class 'liver' includes label value 1, but the dataset has"
+    )
     assert done.stderr.count("\n") == 1
     assert done.stdout == "False\n"

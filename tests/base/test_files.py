@@ -369,7 +369,7 @@ def test_outputs_anywhere_else_pass(tmp_path):
     ("make", "what"),
     [
         (Path.mkdir, "a folder"),
-        (os.mkfifo, "no file but a pipe, socket or device"),
+        (os.mkfifo, "a pipe, socket or device and not a file"),
         (lambda place: place.symlink_to(place), "a link in a circle"),
         (lambda place: place.symlink_to(place.parent / "nothing"), "a broken link"),
         (lambda place: place.symlink_to(place.parent), "a link to a folder"),

@@ -102,7 +102,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(key, nearest, tmp_path):
     "key", ["volume", "train#handlers#1", "classes#tumour", "max_epochs#first"]
 )
 def test_no_key_is_suggested_where_none_is_near(key, tmp_path):
-    with pytest.raises(ValueError, match=r"train\.json: its keys stand in that file$"):
+    with pytest.raises(ValueError, match=r"train\.json: its keys are in that file$"):
         check_key(key, {"upsample": "deconv", **CONFIG}, config_file=tmp_path / "train.json")
 
 
@@ -118,7 +118,7 @@ def test_a_key_of_another_config_is_told_without_a_nearest(tmp_path):
     [
         ("bundel", r"did you mean the option --bundle\?"),
         ("bundle_rot", r"did you mean the key --bundle_root\?"),
-        ("train#bundel", "its keys stand in that file"),  # an option is no key of a component
+        ("train#bundel", "its keys are in that file"),  # an option is no key of a component
     ],
 )
 def test_a_misspelt_option_of_the_verb_is_told_as_one(tmp_path, key, nearest):

@@ -15,8 +15,8 @@ from medseg.ingest import IngestError, Reason
 @pytest.mark.parametrize(
     ("held", "said"),
     [
-        (["b/c.TIF", "a.jpg", ".a.jpg", "a.txt"], "holds 2 pictures and neither"),
-        (["scans.tar.gz"], "holds 1 archive and neither DICOM nor a volume file: unpack it"),
+        (["b/c.TIF", "a.jpg", ".a.jpg", "a.txt"], "holds 2 pictures and no DICOM"),
+        (["scans.tar.gz"], "holds 1 archive and no DICOM or volume file: unpack it"),
         (["a.jpg", "scans.zip"], "holds 1 picture"),
         (["a.txt"], "neither DICOM nor a volume file in"),
         ([], "neither DICOM nor a volume file in"),
@@ -64,7 +64,7 @@ def test_pictures_are_pointed_to_what_takes_them(tmp_path):
         Image.new("L", (8, 8)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("what they are")
     for path, held in (
-        (tmp_path, "holds 2 pictures and neither"),
+        (tmp_path, "holds 2 pictures and no DICOM"),
         (tmp_path / "a.PNG", "is a picture"),
     ):
         ended = run_medseg("inspect", path)
@@ -77,7 +77,7 @@ def test_pictures_are_pointed_to_what_takes_them(tmp_path):
 def test_archives_are_pointed_to_what_takes_them(tmp_path):
     (tmp_path / "stage1_train.ZIP").write_bytes(b"PK")
     for path, held in (
-        (tmp_path, "holds 1 archive and neither"),
+        (tmp_path, "holds 1 archive and no DICOM"),
         (*tmp_path.iterdir(), "is an archive"),
     ):
         ended = run_medseg("inspect", path)

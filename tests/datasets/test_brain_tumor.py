@@ -370,7 +370,9 @@ def test_a_picture_of_another_format_is_refused_by_its_name(file, said, tmp_path
     pictures(source, range(10))
     path = source / file
     path.with_suffix(".png").rename(path)
-    with pytest.raises(ValueError, match=rf"^{file} of .* is {said} by its name, PNG is read"):
+    with pytest.raises(
+        ValueError, match=rf"^{file} of .* has the name of {said}, and medseg reads PNG"
+    ):
         brain_tumor.prepare(source, out)
 
 

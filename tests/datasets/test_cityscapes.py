@@ -222,7 +222,7 @@ def test_ids_that_are_not_published_are_refused_with_the_file(published, out):
 def test_labels_in_colour_are_refused(published, out):
     _, labels = paths(published, "train", "bremen")
     save(np.full((*SHAPE, 3), 128), labels)
-    assert "is a picture of mode RGB, L is published" in refusal(published, out)
+    assert "has Pillow mode RGB and not L as published" in refusal(published, out)
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -243,5 +243,7 @@ def test_a_picture_of_another_format_is_refused_by_its_name(part, published, out
     path = sorted((published / part / "train").glob("*/*leftImg8bit.png"))
     path = (path or sorted((published / part / "train").glob("*/*labelIds.png")))[0]
     path.rename(path.with_suffix(".jpg"))
-    with pytest.raises(ValueError, match=rf"{path.stem}\.jpg of .* is JPEG by its name, PNG is"):
+    with pytest.raises(
+        ValueError, match=rf"{path.stem}\.jpg of .* has the name of JPEG, and medseg reads PNG"
+    ):
         cityscapes.prepare(published, out)

@@ -197,7 +197,7 @@ def test_a_truth_in_other_colours_is_refused(published, out, colour):
 def test_a_grey_truth_is_refused(published, out):
     save(np.full(SHAPE, 255), published / "training" / "gt_image_2" / "umm_road_000005.png")
     assert "umm_road_000005.png of " in refusal(published, out)
-    assert "is a picture of mode L, RGB is published" in refusal(published, out)
+    assert "has Pillow mode L and not RGB as published" in refusal(published, out)
 
 
 @pytest.mark.parametrize("file", ["image_2/umm_000005.png", "gt_image_2/umm_road_000005.png"])
@@ -219,5 +219,7 @@ def test_two_copies_of_a_picture_are_refused(published, out):
 def test_a_picture_of_another_format_is_refused_by_its_name(part, suffix, name, published, out):
     path = sorted((published / "training" / part).glob("um*"))[0]
     path.rename(path.with_suffix(suffix))
-    with pytest.raises(ValueError, match=rf"{path.stem}{suffix} of .* is {name} by its name, PNG"):
+    with pytest.raises(
+        ValueError, match=rf"{path.stem}{suffix} of .* has the name of {name}, and medseg reads PNG"
+    ):
         kitti_road.prepare(published, out)

@@ -333,5 +333,7 @@ def test_a_mask_in_jpeg_is_refused_by_its_name(published, out):
     (folder, *_) = sorted(published.glob("**/masks"))
     path = sorted(folder.iterdir())[0]
     convert(path, ".jpg")
-    with pytest.raises(ValueError, match=rf"{path.stem}\.jpg of .* is JPEG by its name, PNG or"):
+    with pytest.raises(
+        ValueError, match=rf"{path.stem}\.jpg of .* has the name of JPEG, and medseg reads PNG or"
+    ):
         nuclei.prepare(published, out)

@@ -32,7 +32,7 @@ def test_cases_with_every_class_pass_without_a_word(caplog):
 def test_a_validation_fold_without_foreground_is_refused():
     with pytest.raises(
         ValueError,
-        match=r"of fold 3 \(2 images\) hold no voxel of liver, tumour as .*val_slice_step",
+        match=r"the 2 validation cases of fold 3 contains class liver or tumour: .*val_slice_step",
     ):
         check(Cases(1, 2), Cases(0, 7))
 
@@ -45,23 +45,29 @@ def test_a_side_without_cases_is_refused_as_such():
 
 
 def test_a_validation_fold_that_is_ignored_as_a_whole_is_refused():
-    with pytest.raises(ValueError, match="hold no voxel of liver, tumour"):
+    with pytest.raises(ValueError, match="contains class liver or tumour"):
         check(Cases(1, 2), Cases(255, 255))
 
 
 def test_training_cases_without_foreground_are_refused():
-    with pytest.raises(ValueError, match=r"the training cases \(1 images\) hold no voxel of liver"):
+    with pytest.raises(
+        ValueError, match=r"no sampled image of the 1 training cases contains class liver"
+    ):
         check(Cases(0), Cases(2))
 
 
 def test_a_class_that_one_side_lacks_is_named(caplog):
     check(Cases(1), Cases(2))
     assert (
-        "the training cases (1 images) hold no voxel of tumour, which is not learnt" in caplog.text
+        "no sampled image of the 1 training cases contains class tumour, which is not learnt"
+        in caplog.text
     )
     caplog.clear()
     check(Cases(2), Cases(0, 1))
-    assert "fold 3 (2 images) hold no voxel of tumour, which is not scored" in caplog.text
+    assert (
+        "no sampled image of the 2 validation cases of fold 3 contains class tumour, "
+        "which is not scored" in caplog.text
+    )
 
 
 def test_reading_stops_once_every_class_is_found():

@@ -112,7 +112,7 @@ def test_weights_that_are_not_one_per_head_are_refused(name, repository):
 def test_a_class_of_values_that_the_dataset_does_not_have_is_refused(name, part, repository):
     classes = {"liver": [1], "tumour": [9]} if name == "liver" else {"liver": [9]}
     told = refusal(repository, name, f"{part}#preprocessing", classes=classes)
-    assert "gathers label value 9, the dataset has [0, " in told
+    assert "includes label value 9, but the dataset has [0, " in told
 
 
 @pytest.mark.parametrize("window_hu", [[240, -160], [0, 0]])

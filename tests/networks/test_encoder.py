@@ -278,13 +278,13 @@ def test_weights_of_another_encoder_are_refused():
         ({"name": "hf-hub:timm/resnet18"}, "timm knows no 'hf-hub:timm/resnet18'"),
         (
             {"name": "vit_tiny_patch16_224"},
-            r"those of vit_tiny_patch16_224 have the reductions \(16, 16, 16\): choose",
+            r"encoder vit_tiny_patch16_224 .* \(reductions \(16, 16, 16\)\): choose resnet18",
         ),
         *(
             (
                 {"name": name},
-                rf"at any size that the reductions \({first}, .* divide, {name} {found} "
-                r"at 64 x 96: choose a network that takes any size",
+                rf"encoder {name} does not reduce every image size evenly by its reductions "
+                rf"\({first}, .*\), it {found} at 64 x 96: choose resnet18",
             )
             for name, first, found in (
                 ("swin_tiny_patch4_window7_224", 4, "raises AssertionError"),

@@ -91,7 +91,9 @@ def test_classes_that_make_no_sense_are_refused(classes, error, match):
 @pytest.mark.parametrize("make", [MergeLabels, partial(MergeLabelsd, "label")])
 def test_a_label_value_that_the_dataset_does_not_have_is_refused(make):
     make(LIVER_AND_TUMOUR, label_values=[0, 1, 2])
-    message = r"'tumour' gathers label value 9, the dataset has \[0, 1, 2\]: choose among these"
+    message = (
+        r"'tumour' includes label value 9, but the dataset has \[0, 1, 2\]: choose among these"
+    )
     with pytest.raises(ValueError, match=message):
         make({"liver": [1], "tumour": [9]}, label_values=[0, 1, 2])
 
@@ -156,7 +158,7 @@ def test_254_classes_fit_beside_ignored_voxels():
 def test_ignored_values_that_make_no_sense_are_refused(make):
     with pytest.raises(ValueError, match="value 2 is in class 'tumour' and ignored: choose one"):
         make(LIVER_AND_TUMOUR, ignore=[3, 2])
-    with pytest.raises(ValueError, match=r"9 is ignored, the dataset has \[0, 1, 2\]: choose"):
+    with pytest.raises(ValueError, match=r"9 is ignored, but the dataset has \[0, 1, 2\]: choose"):
         make(LIVER_AND_TUMOUR, label_values=[0, 1, 2], ignore=9)
     with pytest.raises(TypeError, match="the values to ignore are whole numbers, got '3'"):
         make(LIVER_AND_TUMOUR, ignore="3")

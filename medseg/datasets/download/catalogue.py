@@ -258,7 +258,7 @@ _DATASETS = (
     ),
     Dataset(
         name="kitti_road",
-        title="KITTI road: 289 labelled pictures of streets, the road apart",
+        title="KITTI road: 289 labelled pictures of streets, with the road marked",
         licence="CC BY-NC-SA 3.0",
         terms="Non-commercial use only, with citation (Fritsch et al., ITSC 2013); what you make "
         "from the data and pass on carries the same licence.",

@@ -238,13 +238,13 @@ def _parse_integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{text[:40]!r} stands where a whole number belongs") from None
+        raise ValueError(f"{text[:40]!r} is not a whole number") from None
 
 
 def _parse_position(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text[:40]!r} stands where a position belongs")
+        raise ValueError(f"{text[:40]!r} is not a position")
     return value
 
 

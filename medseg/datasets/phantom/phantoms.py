@@ -60,7 +60,7 @@ def write(
     | mr | hippocampus in cropped MR | MSD Task04_Hippocampus |
     | brain | head in T1-weighted MR with a bright tumour | figshare brain tumour |
     | microscopy | fluorescent nuclei, some of which touch | Data Science Bowl 2018 |
-    | membrane | cells parted by dark membranes in electron microscopy | ISBI 2012 |
+    | membrane | cells separated by dark membranes in electron microscopy | ISBI 2012 |
     | endoscopy | polyps in colonoscopy | Kvasir-SEG |
     | road | the road from a car | KITTI road |
     | city | a street with 19 classes | Cityscapes fine |

@@ -105,7 +105,9 @@ class PublishedFiles:
         """Decode a picture of one page; ValueError where that fails or there are more pages."""
         first, *more = self.read_pages(file)
         if more:
-            raise ValueError(f"{file} of {self.name} has {len(more) + 1} pages, a picture has one")
+            raise ValueError(
+                f"{file} of {self.name} has {len(more) + 1} pages, a picture file has one"
+            )
         return first
 
     @contextmanager
@@ -160,8 +162,9 @@ class PublishedFiles:
         """
         if (name := find_format(file)) not in wanted:
             raise ValueError(
-                f"{file} of {self.name} is {name or 'no picture'} by its name, "
-                f"{' or '.join(wanted)} is read there: download or unpack it again as published"
+                f"{file} of {self.name} has the name of {name or 'no picture'}, and "
+                f"medseg reads {' or '.join(wanted)} there: download or unpack it again as "
+                "published"
             )
 
     def make_error(self, file: str, error: BaseException) -> ValueError:
@@ -190,8 +193,8 @@ class File:
         picture = self.published.read_picture(self.path)
         if picture.mode != mode:
             raise ValueError(
-                f"{self.path} of {self.published.name} is a picture of mode {picture.mode}, {mode} "
-                "is published: download or unpack it again"
+                f"{self.path} of {self.published.name} has Pillow mode {picture.mode} "
+                f"and not {mode} as published: download or unpack it again"
             )
         return np.asarray(picture)
 

@@ -71,7 +71,7 @@ class Forward:
     def _run_checked(self, windows: Tensor) -> Tensor:
         logits = require_one_tensor(self.predict(windows))
         if logits.shape[2:] != windows.shape[2:]:
-            heads = "call eval(), or wrap it and give the answer that counts"
+            heads = "call eval(), or wrap it so that it returns one tensor"
             raise ValueError(
                 f"a network gives logits of the size of its input, got {tuple(logits.shape)} for "
                 f"{tuple(windows.shape)}: "

@@ -208,7 +208,7 @@ class Planner:
         for choices in rounds:
             if named := [text for planners in choices if (text := find_first(planners))]:
                 return f"pass {', or '.join(named)}"
-        more = "raise the limit" if limited else "take a machine with more memory"
+        more = "raise the limit" if limited else "use a machine with more memory"
         layout = ", with windows as in training," if trained else ""
         return f"the least that works{layout} is {format_bytes(min(least))}: {more}"
 

@@ -63,7 +63,9 @@ def collect_notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
         notes.append((Reason.NO_SERIES_UID, finding))
     notes.extend(_note_uids_of_each_file(slices, name))
     if absent := list_left_out_by_turns(slices):
-        finding = f"{', '.join(absent)} missing in every second of overlapping slices, in {name}"
+        finding = (
+            f"{', '.join(absent)} missing in every second slice, and the slices overlap, in {name}"
+        )
         notes.append((Reason.ABSENT_BY_TURNS, finding))
     is_one_acquisition = len({s.origin.acquisition for s in slices}) == 1
     counted_more = describe_missing_images([s.counts for s in slices]) if is_one_acquisition else ""
@@ -163,7 +165,7 @@ def _describe_other_intercept(slices: Sequence[Slice]) -> str:
     if slope != other_slope or abs(usual - other) < _LEAST_JUMP_HU:
         return ""
     some = f"{count_noun(count, 'slice')} of {len(slices)} with a rescale intercept of {other:g}"
-    return f"{some}, the others with {usual:g}: air is not at one value"
+    return f"{some}, the others with {usual:g}: air does not have one value"
 
 
 def _has_no_air(slices: Sequence[Slice]) -> bool:

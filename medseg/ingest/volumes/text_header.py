@@ -45,7 +45,7 @@ def parse_numbers(text: str, *, field: str, path: Path) -> list[float]:
     try:
         return [float(word) for word in text.split()]
     except ValueError as error:
-        finding = f"{path} states {text[:80]!r} for {field}, which are no numbers"
+        finding = f"{path} states {text[:80]!r} for {field}, which are not numbers"
         raise IngestError(Reason.UNREADABLE, finding) from error
 
 
@@ -57,7 +57,7 @@ def parse_whole_numbers(text: str, *, field: str, path: Path) -> list[int]:
     """
     found = parse_numbers(text, field=field, path=path)
     if not all(number.is_integer() for number in found):
-        finding = f"{path} states {text[:80]!r} for {field}, which are no whole numbers"
+        finding = f"{path} states {text[:80]!r} for {field}, which are not whole numbers"
         raise IngestError(Reason.UNREADABLE, finding)
     return [int(number) for number in found]
 

@@ -118,9 +118,9 @@ def test_absent_uid_and_position_are_empty_and_none(read):
         ("", "no element found"),
         ("<html/>", "its root element is html"),
         ('<LidcReadMessage xmlns="http://example.org"/>', "its root element is {http://example"),
-        (_message(_nodule(_roi([("a", 1)]))), "'a' stands where a whole number belongs"),
-        (_message(_nodule(_roi([(1, "")]))), "'' stands where a whole number belongs"),
-        (_message(_nodule(_roi(_SQUARE, z="nan"))), "'nan' stands where a position belongs"),
+        (_message(_nodule(_roi([("a", 1)]))), "'a' is not a whole number"),
+        (_message(_nodule(_roi([(1, "")]))), "'' is not a whole number"),
+        (_message(_nodule(_roi(_SQUARE, z="nan"))), "'nan' is not a position"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_by_name(read, text, reason):

@@ -138,7 +138,7 @@ PLACES = {
     "a link in a circle": lambda place: place.symlink_to(place),
     "a link to a folder": lambda place: place.symlink_to(place.parent),
     "a folder": lambda place: place.mkdir(),
-    "no file but a pipe, socket or device": os.mkfifo,
+    "a pipe, socket or device and not a file": os.mkfifo,
 }
 
 

@@ -45,11 +45,11 @@ def test_numbers_are_separated_by_blanks(tmp_path):
 @pytest.mark.parametrize(
     ("parse", "text", "words"),
     [
-        (parse_numbers, "1,2", "which are no numbers"),
-        (parse_whole_numbers, "1 x", "which are no numbers"),
-        (parse_whole_numbers, "1 2.5", "which are no whole numbers"),
-        (parse_whole_numbers, "inf", "which are no whole numbers"),
-        (parse_whole_numbers, "nan", "which are no whole numbers"),
+        (parse_numbers, "1,2", "which are not numbers"),
+        (parse_whole_numbers, "1 x", "which are not numbers"),
+        (parse_whole_numbers, "1 2.5", "which are not whole numbers"),
+        (parse_whole_numbers, "inf", "which are not whole numbers"),
+        (parse_whole_numbers, "nan", "which are not whole numbers"),
     ],
 )
 def test_what_is_no_number_is_refused_with_the_field(tmp_path, parse, text, words):

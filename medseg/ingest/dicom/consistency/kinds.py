@@ -114,8 +114,6 @@ def find_decimal_commas(slices: Sequence[Slice]) -> str:
         keyword = find_keyword(trait.field)
         text, first = faulty[0]
         where = f"{len(faulty)} of {len(slices)} slices, such as {first.path.name},"
-        said = (
-            f"{keyword} {Tag(keyword)} is {text!r}, which is no number because of its decimal comma"
-        )
-        return f"{said}, in {where}"
+        said = f"{keyword} {Tag(keyword)} is {text!r}, which is not a number"
+        return f"{said} because of its decimal comma, in {where}"
     return ""

@@ -82,7 +82,7 @@ def get_whole(dataset: pydicom.Dataset, keyword: str, default: int = 0) -> int:
     if value is None:
         return default
     if not value.is_integer():
-        raise _make_error(dataset, keyword, "which is no whole number")
+        raise _make_error(dataset, keyword, "which is not a whole number")
     return int(value)
 
 
@@ -90,7 +90,7 @@ def get_number(dataset: pydicom.Dataset, keyword: str) -> float | None:
     """Get the value as a float; None where absent, ElementError where it is none, or several."""
     values = _get_numbers(dataset, keyword)
     if len(values) > 1:
-        raise _make_error(dataset, keyword, f"which are {len(values)} values in place of one")
+        raise _make_error(dataset, keyword, f"which are {len(values)} values instead of one")
     return values[0] if values else None
 
 
@@ -132,7 +132,7 @@ def _get_numbers(dataset: pydicom.Dataset, keyword: str) -> list[float]:
         value = dataset.get(keyword)
         return [] if value in (None, "") else np.array(value, np.float64).ravel().tolist()
     except _NOT_NUMBERS as error:
-        raise _make_error(dataset, keyword, "which is no number") from error
+        raise _make_error(dataset, keyword, "which is not a number") from error
 
 
 def _parse_numbers(dataset: pydicom.Dataset, keyword: str, stored: bytes) -> list[float]:
@@ -142,7 +142,7 @@ def _parse_numbers(dataset: pydicom.Dataset, keyword: str, stored: bytes) -> lis
         return []
     if not all(_NUMBER.fullmatch(word) for word in words):
         by_comma = " because of its decimal comma" if any(map(has_decimal_comma, words)) else ""
-        raise _make_error(dataset, keyword, f"which is no number{by_comma}")
+        raise _make_error(dataset, keyword, f"which is not a number{by_comma}")
     return [float(word) for word in words]
 
 

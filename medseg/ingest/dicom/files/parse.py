@@ -244,7 +244,7 @@ def _read(
         """Note where the parser is, and say whether the data set ends before this element."""
         progress.note(tag, length, stream)
         if length > LONGEST_NUMBERS and _is_number(tag) and tag in (wanted or ()):
-            raise ValueError("more numbers than any element has")
+            raise ValueError("more numbers than an element can have")
         return stop and tag in _PIXEL_TAGS
 
     try:

@@ -33,7 +33,7 @@ _SIGNED_TYPES = frozenset(
 
 
 def describe_too_negative(values: np.ndarray, header: Slice) -> str:
-    """Say which stored values may be in truth high; "" where none are.
+    """Say which stored values may really be high values; "" where none are.
 
     Args:
         values: distinct samples of a series in ascending order, without padding.
@@ -42,7 +42,7 @@ def describe_too_negative(values: np.ndarray, header: Slice) -> str:
 
     Example:
         >>> describe_too_negative(np.arange(-20000, -15000), header)  # doctest: +SKIP
-        'values from -20000 to -15001 may be in truth high: the header calls samples signed'
+        'values from -20000 to -15001 may really be high values: the header calls samples signed'
     """
     is_stated = header.pixel_representation == 1 and header.bits_stored >= LEAST_BITS
     negative = values[values < 0]
@@ -50,7 +50,7 @@ def describe_too_negative(values: np.ndarray, header: Slice) -> str:
         return ""
     lowest, highest = int(values[LEAST_DISTINCT - 1]), int(values[-1])
     if _is_apart(negative, header) or _is_round(values, header):
-        found = f"values from {int(negative[0])} to {int(negative[-1])} may be in truth high"
+        found = f"values from {int(negative[0])} to {int(negative[-1])} may really be high values"
         return f"{found}: the header calls samples signed"
     if header.kind == "PT" and lowest < -MOST_BELOW_ZERO * max(0, highest):
         return f"stored values of PET from {lowest} to {highest} go far below zero"

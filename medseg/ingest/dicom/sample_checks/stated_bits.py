@@ -200,9 +200,10 @@ def _conclude_high(seen: Sequence[SampleFindings]) -> _Conclusion:
     lowest = f"values down to {min(one.high_as_low for one in seen):g} HU"
     if any(one.has_negative for one in seen):
         return _Conclusion(
-            Reason.UNLIKELY_VALUES, f"{lowest} may be in truth high: the samples may be unsigned"
+            Reason.UNLIKELY_VALUES,
+            f"{lowest} may really be high values: the samples may be unsigned",
         )
-    finding = f"{lowest} are in truth high: {_HAVE_NO_SIGN}"
+    finding = f"{lowest} are really high values: {_HAVE_NO_SIGN}"
     return _Conclusion(Reason.CORRECTED_SAMPLES, finding, sign=0)
 
 
@@ -230,7 +231,7 @@ def _conclude_surplus(
 def _conclude_impossible(impossible: Sequence[SampleFindings]) -> _Conclusion:
     highest = f"values up to {max(one.impossible_hu for one in impossible):g} HU"
     if all(one.is_negative for one in impossible):
-        finding = f"{highest} are in truth negative: {_HAVE_SIGN}"
+        finding = f"{highest} are really negative: {_HAVE_SIGN}"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, sign=1)
     return _Conclusion(Reason.UNLIKELY_VALUES, f"{highest}, which CT never has")
 
@@ -239,7 +240,7 @@ def _conclude_hounsfield(header: Slice, seen: Sequence[SampleFindings]) -> _Conc
     ranges = [one.hounsfield for one in seen]
     if has_too_low(ranges) and _is_wrapped(np.concatenate([one.samples for one in seen]), header):
         lowest = min(found.lowest for found in ranges)
-        finding = f"values down to {lowest:g} HU are in truth high: {_HAVE_NO_SIGN}"
+        finding = f"values down to {lowest:g} HU are really high values: {_HAVE_NO_SIGN}"
         return _Conclusion(Reason.CORRECTED_SAMPLES, finding, sign=0)
     finding = describe_unlikely(ranges)
     return _Conclusion(Reason.UNLIKELY_VALUES, finding) if finding else None

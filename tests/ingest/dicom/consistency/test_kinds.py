@@ -89,7 +89,7 @@ def test_a_comma_in_some_slices_names_element_value_and_file(
     values = [comma if k in where else point for k in range(6)]
     series = series_with(tmp_path, keyword, values, modality=modality)
     assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.UNREADABLE)
-    said = f"{keyword} {tag} is '{comma}', which is no number because of its decimal comma"
+    said = f"{keyword} {tag} is '{comma}', which is not a number because of its decimal comma"
     assert said in series.message
     assert f"in {len(where)} of 6 slices, such as im000" in series.message
     assert "acquisition" not in series.message
@@ -118,5 +118,7 @@ def test_two_values_with_commas_are_two_values(tmp_path):
 def test_a_comma_in_a_number_of_the_geometry_is_named(tmp_path):
     series = series_with(tmp_path, "SpacingBetweenSlices", ["1,25"] * 6)
     assert series.reason is Reason.UNREADABLE
-    said = "SpacingBetweenSlices (0018,0088) is '1,25', which is no number because of its decimal"
+    said = (
+        "SpacingBetweenSlices (0018,0088) is '1,25', which is not a number because of its decimal"
+    )
     assert said in series.message

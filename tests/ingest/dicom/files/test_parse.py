@@ -116,7 +116,7 @@ def test_an_element_of_undefined_length_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (b"0,5\\0,5 ", r"PixelSpacing \(0028,0030\) is '0,5.*0,5', which is no number"),
+        (b"0,5\\0,5 ", r"PixelSpacing \(0028,0030\) is '0,5.*0,5', which is not a number"),
         (b"0.5     ", r"lacks PixelSpacing of 2 values \(1 are stated\)"),
     ],
 )

@@ -26,11 +26,14 @@ def as_signed(*parts):
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        ([(0, 20000, 7), (40000, 50000, 9)], "values from -25536 to -15537 may be in truth high"),
-        ([(0, 57000)], "values from -32768 to -8537 may be in truth high"),
-        ([(0, 31800), (33700, 65500)], "values from -31836 to -37 may be in truth high"),
-        ([(0, 65536)], "values from -32768 to -1 may be in truth high"),
-        ([(40000, 50000)], "values from -25536 to -15537 may be in truth high"),
+        (
+            [(0, 20000, 7), (40000, 50000, 9)],
+            "values from -25536 to -15537 may really be high values",
+        ),
+        ([(0, 57000)], "values from -32768 to -8537 may really be high values"),
+        ([(0, 31800), (33700, 65500)], "values from -31836 to -37 may really be high values"),
+        ([(0, 65536)], "values from -32768 to -1 may really be high values"),
+        ([(40000, 50000)], "values from -25536 to -15537 may really be high values"),
     ],
     ids=["apart", "round", "hole within", "all", "bright alone"],
 )

@@ -68,7 +68,7 @@ def test_signed_samples_that_are_stated_as_unsigned_are_read_with_their_sign(
     slices = write(stated(HU, **bits(16, 0)))
     row, volume = noted(tmp_path, slices, caplog)
     assert (row.verdict, row.reason) == (Verdict.REPAIR, Reason.CORRECTED_SAMPLES)
-    assert "values up to 65511 HU are in truth negative" in row.findings[0]
+    assert "values up to 65511 HU are really negative" in row.findings[0]
     np.testing.assert_array_equal(volume, HU)
 
 
@@ -368,7 +368,7 @@ def test_bone_without_a_sign_in_a_codestream_is_not_lower_than_air(
     row, volume = noted(tmp_path, slices, caplog)
     assert (row.verdict, row.reason) == (Verdict.REPAIR, Reason.CORRECTED_SAMPLES)
     assert (
-        "are in truth high: the header calls samples signed, but they are unsigned"
+        "are really high values: the header calls samples signed, but they are unsigned"
         in row.findings[0]
     )
     np.testing.assert_array_equal(volume, hu)
@@ -459,6 +459,6 @@ def test_pet_above_half_of_16_bits_that_is_stated_as_signed_is_said(write, tmp_p
     row, _ = noted(tmp_path, write(slices), caplog)
     assert (row.verdict, row.reason) == (Verdict.ACCEPT, Reason.UNLIKELY_VALUES)
     assert (
-        "values from -15536 to -15533 may be in truth high: the header calls samples signed"
+        "values from -15536 to -15533 may really be high values: the header calls samples signed"
         in row.findings[0]
     )
