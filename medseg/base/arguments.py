@@ -3,11 +3,14 @@
 Nothing heavy is imported. NumPy's own integers and floats pass like Python's.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from difflib import get_close_matches
-from math import isfinite
+from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any, TypeGuard
+
+LARGEST = 2**31 - 1
+"""The largest number of what counts or measures something."""
 
 
 def is_integer(value: Any) -> TypeGuard[int]:
@@ -23,6 +26,26 @@ def is_number(value: Any) -> TypeGuard[float]:
 def is_finite_number(value: Any) -> TypeGuard[float]:
     """Whether a value is a real number other than infinity and NaN; True and False are not."""
     return is_number(value) and isfinite(value)
+
+
+def is_whole(value: Any, least: int, most: int | None = None) -> bool:
+    """Whether a value is a whole number of `least` or more, and `most` or less."""
+    return is_integer(value) and value >= least and (most is None or value <= most)
+
+
+def is_count(value: Any, least: int) -> bool:
+    """Whether a value is a whole number of `least` or more that counts or measures something."""
+    return is_whole(value, least, LARGEST)
+
+
+def is_list_of(value: Any, holds: Callable[[Any], bool], *, least: int = 1) -> bool:
+    """Whether a value is a list of `least` entries or more, for each of which something holds."""
+    return isinstance(value, (list, tuple)) and len(value) >= least and all(map(holds, value))
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value is a text that is not empty."""
+    return isinstance(value, str) and value != ""
 
 
 def require_bool(value: Any, name: str) -> bool:
@@ -84,3 +107,36 @@ def repeat_per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[i
     if len(values) != axes:
         raise ValueError(f"{name} has one entry per axis, {axes}, got {value}: pass {axes} numbers")
     return values
+
+
+def check_component_options(min_size: int, connectivity: int | None) -> None:
+    """Refuse options that `medseg.base.components.label_components` cannot follow.
+
+    Raises:
+        ValueError: either is below 1.
+    """
+    if min_size < 1 or (connectivity is not None and connectivity < 1):
+        raise ValueError(
+            "min_size is 1 voxel or more and connectivity None or 1 and more, got "
+            f"{min_size} and {connectivity}: 1 and None keep every object"
+        )
+
+
+def check_window(window_hu: Any) -> tuple[float, float]:
+    """Return the two ends of a window of intensities, in HU for CT.
+
+    Raises:
+        TypeError: not a list of two numbers.
+        ValueError: an end is not finite, or the low end is not below the high end.
+    """
+    if not is_list_of(window_hu, is_number) or len(window_hu) != 2:
+        raise TypeError(
+            f"window_hu must be two numbers, low and high, got {window_hu!r}: pass [-160, 240]"
+        )
+    low, high = map(float, window_hu)
+    if not -inf < low < high < inf:
+        raise ValueError(
+            f"window_hu must be finite with its low end below its high end, got {window_hu!r}: "
+            "pass for instance [-160, 240]"
+        )
+    return low, high

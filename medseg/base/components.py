@@ -31,16 +31,3 @@ def label_components(
     kept = np.bincount(pieces.ravel(), minlength=count + 1) >= min_size
     kept[0] = False
     return np.where(kept, np.cumsum(kept), 0)[pieces], int(kept.sum())
-
-
-def check_component_options(min_size: int, connectivity: int | None) -> None:
-    """Refuse options that `label_components` cannot follow.
-
-    Raises:
-        ValueError: either is below 1.
-    """
-    if min_size < 1 or (connectivity is not None and connectivity < 1):
-        raise ValueError(
-            "min_size is 1 voxel or more and connectivity None or 1 and more, got "
-            f"{min_size} and {connectivity}: 1 and None keep every object"
-        )

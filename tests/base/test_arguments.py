@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 
 from medseg.base.arguments import (
+    LARGEST,
     check_choice,
+    check_component_options,
     check_integers,
     check_probability,
+    check_window,
+    is_count,
     is_finite_number,
     is_integer,
+    is_list_of,
     is_number,
+    is_text,
+    is_whole,
     repeat_per_axis,
     require_bool,
 )
@@ -80,3 +87,42 @@ def test_one_number_stands_for_every_axis():
     assert repeat_per_axis([3, 4], 2, "halo") == (3, 4)
     with pytest.raises(ValueError, match="halo has one entry per axis, 3, got"):
         repeat_per_axis([3, 4], 3, "halo")
+
+
+def test_a_whole_number_has_bounds_and_a_count_is_at_most_the_largest():
+    assert is_whole(3, 3, 3)
+    assert is_whole(2**40, 0)
+    assert not is_whole(2, 3)
+    assert not is_whole(4, 3, 3)
+    assert not is_whole(3.0, 0)
+    assert is_count(LARGEST, 1)
+    assert not is_count(LARGEST + 1, 1)
+
+
+def test_a_list_has_enough_entries_of_one_kind_and_a_text_is_no_list():
+    assert is_list_of((1, 2), is_integer)
+    assert is_list_of([], is_integer, least=0)
+    assert not is_list_of([], is_integer)
+    assert not is_list_of([1, "2"], is_integer)
+    assert not is_list_of("ab", is_text)
+
+
+def test_a_text_is_not_empty():
+    assert is_text("a")
+    assert not is_text("")
+    assert not is_text(1)
+
+
+@pytest.mark.parametrize("given", [(0, None), (1, 0)])
+def test_components_have_a_voxel_and_a_neighbour(given):
+    check_component_options(1, None)
+    with pytest.raises(ValueError, match=r"min_size is 1 voxel or more .*: 1 and None keep every"):
+        check_component_options(*given)
+
+
+def test_a_window_is_two_finite_numbers_in_order():
+    assert check_window((-160, 240.0)) == (-160.0, 240.0)
+    with pytest.raises(TypeError, match="window_hu must be two numbers"):
+        check_window("ab")
+    with pytest.raises(ValueError, match="low end below its high end"):
+        check_window([0, math.inf])

@@ -5,10 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from medseg.base.arguments import is_finite_number, is_integer
-
-LARGEST = 2**31 - 1
-"""The largest number of what counts or measures something."""
+from medseg.base.arguments import LARGEST, is_finite_number, is_list_of, is_whole
 
 Holds = Callable[[Any], bool]
 
@@ -32,26 +29,6 @@ class Rule:
             return f"{self.words}, in plain decimal digits"
         is_beyond = is_finite_number(value) and value > self.most
         return f"{self.words}, at most {self.most}" if is_beyond else self.words
-
-
-def is_whole(value: Any, least: int, most: int | None = None) -> bool:
-    """Whether a value is a whole number of `least` or more, and `most` or less."""
-    return is_integer(value) and value >= least and (most is None or value <= most)
-
-
-def is_count(value: Any, least: int) -> bool:
-    """Whether a value is a whole number of `least` or more that counts or measures something."""
-    return is_whole(value, least, LARGEST)
-
-
-def is_list_of(value: Any, holds: Holds, *, least: int = 1) -> bool:
-    """Whether a value is a list of `least` entries or more, for each of which something holds."""
-    return isinstance(value, (list, tuple)) and len(value) >= least and all(map(holds, value))
-
-
-def is_text(value: Any) -> bool:
-    """Whether a value is a text that is not empty."""
-    return isinstance(value, str) and value != ""
 
 
 def make_whole_rule(least: int, most: int = LARGEST) -> Rule:

@@ -8,17 +8,20 @@ where they are used.
 from collections.abc import Mapping
 from typing import Any
 
-from medseg.base.arguments import is_finite_number, is_integer
-from medseg.base.choices.rule import (
+from medseg.base.arguments import (
     LARGEST,
+    is_count,
+    is_finite_number,
+    is_integer,
+    is_list_of,
+    is_text,
+    is_whole,
+)
+from medseg.base.choices.rule import (
     Rule,
     allow_list,
     allow_null,
     allow_words,
-    is_count,
-    is_list_of,
-    is_text,
-    is_whole,
     make_axes_rule,
     make_list_rule,
     make_number_rule,

@@ -13,6 +13,7 @@ from monai.data.image_reader import ImageReader
 from monai.transforms import MapTransform
 from PIL import Image
 
+from medseg.base.arguments import check_window
 from medseg.base.class_values import Classes
 from medseg.base.files import whole
 from medseg.inference.outputs.label_map import check_on_source_grid, read_class_indices
@@ -30,7 +31,6 @@ from medseg.inference.preview.source import read_again
 from medseg.inference.preview.volume import draw_preview
 from medseg.ingest.pictures.load import PictureReader
 from medseg.ingest.reader import VolumeReader
-from medseg.transforms.window import window as check_window
 
 logger = logging.getLogger(__name__)
 

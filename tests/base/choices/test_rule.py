@@ -4,13 +4,12 @@ import math
 
 import pytest
 
+from medseg.base.arguments import is_count, is_text
 from medseg.base.choices.rule import (
     LARGEST,
     allow_list,
     allow_null,
     allow_words,
-    is_count,
-    is_text,
     make_axes_rule,
     make_list_rule,
     make_range_rule,
