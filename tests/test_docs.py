@@ -81,7 +81,7 @@ def test_every_medseg_verb_exists(page):
 def test_every_override_is_a_key_of_its_bundle_or_an_option(page):
     allowed = {*options(), *OF_LIDC, *PASSED_ON, *OF_OTHER_TOOLS, *MISSPELT}
     parts = page.relative_to(REPOSITORY).parts
-    bundle = parts[1] if parts[0] == "bundles" and parts[2] == "docs" else "liver"
+    bundle = parts[1] if parts[0] == "bundles" and parts[2:3] == ("docs",) else "liver"
     configs = [read_config(workflow, bundle) for workflow in CONFIG_NAMES]
     configs.append(choose_tracking_keys("mlflow", read_config("train")))
     for code in code_of(page):

@@ -1,9 +1,9 @@
 """Build: find bundles, and build their configs from layers.
 
-A task file in `bundles/layers/tasks` names, for training, evaluation and inference, the layers that
-it adds to those of every task. `build` merges them in order, the task last, keeps what the workflow
-uses, and writes complete configs, which open with what a person looks for first. The configs are
-committed and never edited; `find_stale` tells which lag behind their layers.
+A task file in `bundles/layers/tasks` names the layers that it adds to those of every task. `build`
+merges them in order, the task last, keeps what the workflow uses, and writes complete configs,
+which open with what a person looks for first. The configs are committed and never edited;
+`find_stale` tells which lag behind their layers.
 """
 
 import filecmp
@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,11 @@ _OPENING = (
 )
 """Keys that a built config opens with, in this order: what the task is, and how it is learnt."""
 
-_COMMON = ("base", "network")
-_OVERLAY_LAYER = "multi_gpu.json"
+_COMMON = {
+    "train": ("base", "train"),
+    "evaluate": ("base", "segment"),
+    "inference": ("base", "segment"),
+}
 _REFERENCE = re.compile(r"[@%]([A-Za-z_]\w*)")
 _GENERATED = "built from {layers} by `medseg bundles build`: edit those, not this file"
 
@@ -191,17 +194,17 @@ def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
     built: dict[Path, dict[str, Any]] = {}
     for workflow, stack in _list_layers_per_workflow(task["_layers_"]).items():
         sources = [*(f"{layer}.json" for layer in stack), f"tasks/{name}.json"]
-        config = _merge([layers / source for source in sources])
+        config = merge_layers([layers / source for source in sources], workflow)
         config = _order_keys(_keep_used(config, (*ALWAYS, *WORKFLOWS[workflow])), task)
         if CHOICES in find_references(config):
             config[CHOICES] = {key: f"@{key}" for key in list_choices(config)}
         note = _GENERATED.format(layers=", ".join(f"layers/{source}" for source in sources))
         built[configs / f"{workflow}.json"] = {"_generated_": note, **config}
-    overlay = json.loads((layers / _OVERLAY_LAYER).read_text())
+    overlay = dict(_read_section(layers / "train.json", OVERLAY))
     imports = _list_imports([*built.values(), overlay])
     for path, config in built.items():
         files[path] = format_config({**config, "imports": imports})
-    note = f"{_GENERATED.format(layers=f'layers/{_OVERLAY_LAYER}')}; give it after train.json"
+    note = f"{_GENERATED.format(layers='layers/train.json')}; give it after train.json"
     files[configs / f"{OVERLAY}.json"] = format_config({"_generated_": note, **overlay})
     return files
 
@@ -270,18 +273,55 @@ def merge_configs(paths: Iterable[Path]) -> dict[str, Any]:
     return ConfigParser.load_config_files([str(path) for path in paths])
 
 
-def _list_layers_per_workflow(named: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def _list_layers_per_workflow(
+    named: Sequence[str] | Mapping[str, Sequence[str]],
+) -> dict[str, list[str]]:
     """The layers of every workflow: those that the task names, on those that all tasks have."""
-    train, evaluate, inference = (named[key] for key in ("train", "evaluate", "inference"))
-    return {
-        "train": [*_COMMON, *train],
-        "evaluate": [*_COMMON, "evaluate", *evaluate],
-        "inference": [*_COMMON, "inference", *inference],
-    }
+    own = named if isinstance(named, Mapping) else dict.fromkeys(WORKFLOWS, named)
+    return {workflow: [*_COMMON[workflow], *own[workflow]] for workflow in WORKFLOWS}
 
 
-def _merge(paths: list[Path]) -> dict[str, Any]:
-    return {key: value for key, value in merge_configs(paths).items() if key != "_layers_"}
+def merge_layers(files: Iterable[Path], workflow: str) -> dict[str, Any]:
+    """The config that layers make for a workflow, each changing what the ones before it hold.
+
+    Keys are merged as MONAI merges several configs: a key replaces one of the same name, `a#b` a
+    part of it, and `+a` adds to a list or dictionary. `-a` takes the listed parts out of it. Below
+    `_only_` stand keys for some of the workflows, such as "evaluate, inference"; they come after
+    the others of their file.
+
+    Raises:
+        ValueError: `_only_` names no workflow, or a key changes what no earlier layer holds.
+    """
+    from monai.bundle import ConfigParser
+    from monai.bundle.utils import merge_kv
+
+    config = ConfigParser({})
+    for file in files:
+        for key, value in (*_read_section(file), *_read_section(file, workflow)):
+            changed = key[1:] if key[0] in "+-" else key.rpartition("#")[0]
+            if changed and changed not in config:
+                raise ValueError(f"{file}: {key} changes what no earlier layer holds: name one")
+            if key.startswith("-"):
+                for part in value:
+                    del config[changed][part]
+            else:
+                merge_kv(config, key, value)
+    return config.get()
+
+
+def _read_section(file: Path, workflow: str | None = None) -> Iterator[tuple[str, Any]]:
+    """The keys of a layer that are for one workflow alone, or those for all of them."""
+    content = json.loads(file.read_text())
+    sections = content.pop("_only_", {})
+    content.pop("_layers_", None)
+    if workflow is None:
+        yield from content.items()
+    for names, section in sections.items():
+        if unknown := {*names.split(", ")} - {*WORKFLOWS, OVERLAY}:
+            known = ", ".join((*WORKFLOWS, OVERLAY))
+            raise ValueError(f"{file}: _only_ names {min(unknown)!r}: name some of {known}")
+        if workflow in names.split(", "):
+            yield from section.items()
 
 
 def _keep_used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any]:

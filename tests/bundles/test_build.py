@@ -22,7 +22,7 @@ BASE = {
     "never_read": 1,
 }
 TASK = {
-    "_layers_": {"train": ["extra"], "evaluate": [], "inference": []},
+    "_layers_": ["extra"],
     "name": "toy",
     "channels": [1, 2],
     "run": "%training#0",
@@ -36,7 +36,7 @@ def folder(tmp_path):
     tasks.mkdir(parents=True)
     (tasks / "toy.json").write_text(json.dumps(TASK))
     (tasks.parent / "base.json").write_text(json.dumps(BASE))
-    for name in ("network", "extra", "multi_gpu", "evaluate", "inference"):
+    for name in ("train", "segment", "extra"):
         (tasks.parent / f"{name}.json").write_text("{}")
     (tasks.parent / "logging.conf").write_text("[loggers]\n")
     return tmp_path
@@ -100,13 +100,63 @@ def test_a_config_opens_with_what_the_task_is_and_how_it_is_learnt(name):
 
 def test_the_note_names_the_layers_in_order(folder):
     build.build("toy", folder)
-    sources = "layers/base.json, layers/network.json, layers/extra.json, layers/tasks/toy.json by"
-    assert sources in _config(folder)["_generated_"]
+    for workflow, layer in (("train", "train"), ("evaluate", "segment"), ("inference", "segment")):
+        sources = f"layers/base.json, layers/{layer}.json, layers/extra.json, layers/tasks/toy.json"
+        assert f"{sources} by" in _config(folder, workflow=workflow)["_generated_"]
+
+
+def test_a_task_may_name_other_layers_for_each_workflow(folder):
+    task = {**TASK, "_layers_": {"train": ["extra"], "evaluate": [], "inference": []}}
+    (folder / "layers" / "tasks" / "toy.json").write_text(json.dumps(task))
+    build.build("toy", folder)
+    assert "extra.json" in _config(folder)["_generated_"]
+    assert "extra.json" not in _config(folder, workflow="evaluate")["_generated_"]
+
+
+def _merge(tmp_path, *layers, workflow="train"):
+    files = [tmp_path / f"{number}.json" for number in range(len(layers))]
+    for file, layer in zip(files, layers, strict=True):
+        file.write_text(json.dumps(layer))
+    return build.merge_layers(files, workflow)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"a": {"b": 3}}, {"b": 3}),
+        ({"a#b": 3}, {"b": 3, "c": [2]}),
+        ({"+a": {"d": 3}}, {"b": 1, "c": [2], "d": 3}),
+        ({"+a#c": [3]}, {"b": 1, "c": [2, 3]}),
+        ({"-a": ["b"]}, {"c": [2]}),
+        ({"-a": ["b", "c"], "+a": {"b": 4}}, {"b": 4}),
+    ],
+)
+def test_a_layer_replaces_adds_to_or_takes_from_what_the_ones_before_it_hold(
+    tmp_path, change, expected
+):
+    assert _merge(tmp_path, {"a": {"b": 1, "c": [2]}}, change) == {"a": expected}
+
+
+def test_a_section_is_for_the_workflows_that_it_names_and_comes_after_the_rest(tmp_path):
+    layer = {"_only_": {"train, evaluate": {"+a": [2]}, "inference": {"a": [3]}}, "a": [1]}
+    found = {w: _merge(tmp_path, layer, {"+a": [4]}, workflow=w)["a"] for w in build.WORKFLOWS}
+    assert found == {"train": [1, 2, 4], "evaluate": [1, 2, 4], "inference": [3, 4]}
+
+
+@pytest.mark.parametrize("key", ["+b", "-b", "b#c", "+a#c", "-a#c"])
+def test_a_layer_that_changes_what_is_not_there_is_refused(tmp_path, key):
+    with pytest.raises(ValueError, match=rf"1\.json: {re.escape(key)} changes what no"):
+        _merge(tmp_path, {"a": {"b": 1}}, {key: ["x"]})
+
+
+def test_a_section_for_no_workflow_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"0\.json: _only_ names 'training': name some of train, "):
+        _merge(tmp_path, {"_only_": {"training": {"a": 1}}})
 
 
 def test_the_overlay_for_several_processes_is_its_layer_alone(folder):
     layer = {"network": "$medseg.losses.wrap(@network_def)", "+training": ["$@network"]}
-    (folder / "layers" / "multi_gpu.json").write_text(json.dumps(layer))
+    (folder / "layers" / "train.json").write_text(json.dumps({"_only_": {build.OVERLAY: layer}}))
     build.build("toy", folder)
     overlay = _config(folder, workflow=build.OVERLAY)
     assert overlay.pop("_generated_").endswith("give it after train.json")
@@ -257,12 +307,46 @@ def test_no_handler_is_named_by_its_place_in_the_list(name):
     assert all("_target_" in handler for handler in handlers)
 
 
-def test_base_holds_no_choice_of_a_task_but_only_one_that_is_alike_in_all():
-    base = json.loads((BUNDLES / "layers" / "base.json").read_text())
-    plain = [key for key, value in base.items() if not {*"$@%"} & {*json.dumps(value)}]
-    assert plain == ["lr_schedule", "warmup_epochs"]
-    for task in (BUNDLES / "layers" / "tasks").glob("*.json"):
-        assert not {*plain} & {*json.loads(task.read_text())}
+def _list_lists(value):
+    """Every list of a config, at any depth."""
+    if isinstance(value, list):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value:
+        if isinstance(part, (dict, list)):
+            yield from _list_lists(part)
+
+
+@pytest.mark.parametrize(("name", "workflow"), COMMITTED)
+def test_no_list_names_a_component_that_may_be_turned_off(name, workflow):
+    """MONAI leaves such a one out of a list where it stands itself; a reference to it is None."""
+    config = _config(BUNDLES, name, workflow)
+    off = {f"@{key}" for key, of in config.items() if isinstance(of, dict) and "_disabled_" in of}
+    assert not [item for each in _list_lists(config) for item in each if str(item) in off]
+
+
+def test_no_choice_is_alike_in_all_tasks():
+    """Such a one stands in a layer, once."""
+    files = (BUNDLES / "layers" / "tasks").glob("*.json")
+    first, *others = (json.loads(file.read_text()) for file in files)
+    assert [key for key in first if all(task.get(key) == first[key] for task in others)] == []
+
+
+def _list_blocks(value):
+    """Every component of a layer but the shortest ones, as text."""
+    if isinstance(value, dict):
+        if "_target_" in value and len(value) > 3:
+            yield json.dumps(value, sort_keys=True)
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from _list_blocks(part)
+
+
+def test_each_block_of_the_layers_stands_once():
+    files = (BUNDLES / "layers").glob("*.json")
+    blocks = [block for file in files for block in _list_blocks(json.loads(file.read_text()))]
+    assert len(blocks) > 40
+    assert len({*blocks}) == len(blocks)
 
 
 @pytest.mark.parametrize("task", sorted((BUNDLES / "layers" / "tasks").glob("*.json")), ids=str)
@@ -312,10 +396,13 @@ def test_a_key_that_only_the_list_of_choices_names_is_unused():
     assert build.find_unused(config, ["run"]) == ["b"]
 
 
-def test_the_page_on_layers_names_each_of_them(repository):
-    layers = repository / "bundles" / "layers"
-    named = set(re.findall(r"`(\w+)`", (layers / "README.md").read_text()))
-    assert {path.stem for path in layers.glob("*.json")} <= named
+def test_the_page_on_layers_names_each_of_them():
+    page = (BUNDLES / "README.md").read_text()
+    rows = [
+        re.findall(r"`(\w+)`", row.split("|")[1]) for row in page.splitlines() if row[:1] == "|"
+    ]
+    layers = {path.stem for path in (BUNDLES / "layers").glob("*.json")}
+    assert layers <= {name for row in rows for name in row}
 
 
 def test_a_config_that_monai_runs_finds_its_own_bundle_from_anywhere(
