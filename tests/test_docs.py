@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from medseg.bundles.build import CONFIG_NAMES
+from medseg.bundles.layers.merge import CONFIG_NAMES
 from medseg.bundles.overrides import PASSED_ON, check_key
 from medseg.bundles.tracking import choose_tracking_keys
 from medseg.cli.app import app

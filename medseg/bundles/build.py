@@ -12,12 +12,20 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from medseg.base.files import whole
 from medseg.base.scratch import make_scratch_folder
+from medseg.bundles.layers.merge import CONFIG_NAMES, OVERLAY, merge_layers, read_section
+from medseg.bundles.layers.references import (
+    CHOICES,
+    find_references,
+    is_wiring,
+    keep_used,
+    list_choices,
+)
 
 WORKFLOWS = {
     "train": ("training", "train", "validate"),
@@ -27,17 +35,11 @@ WORKFLOWS = {
         *("preprocessing", "postprocessing", "handlers"),
     ),
 }
-OVERLAY = "multi_gpu_train"
-"""Config that is given after that of the training: what differs where several processes train."""
-
 SEVERAL = (*WORKFLOWS["train"], "finalize")
 """The ids that a training by several processes runs, by both configs together."""
 
-CONFIG_NAMES = ("train", OVERLAY, "evaluate", "inference")
 ALWAYS = ("name", "bundle_root", "device", "dataset_dir", "initialize", "network_def", "run")
 FLAT_NAMES = (*(f"{name}.json" for name in CONFIG_NAMES), "metadata.json", "logging.conf")
-CHOICES = "choices"
-"""Key that `build` adds where a config asks for it: all its choices, so that none is forgotten."""
 _OPENING = (
     *("name", "dataset_dir", "input", "read_cases", "read_values", "label_values", "classes"),
     *("modality", "window_hu", "spacing_mm", "patch_size", "image_size", "roi_size"),
@@ -50,7 +52,6 @@ _COMMON = {
     "evaluate": ("base", "segment"),
     "inference": ("base", "segment"),
 }
-_REFERENCE = re.compile(r"[@%]([A-Za-z_]\w*)")
 _GENERATED = "built from {layers} by `medseg bundles build`: edit those, not this file"
 
 
@@ -195,12 +196,12 @@ def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
     for workflow, stack in _list_layers_per_workflow(task["_layers_"]).items():
         sources = [*(f"{layer}.json" for layer in stack), f"tasks/{name}.json"]
         config = merge_layers([layers / source for source in sources], workflow)
-        config = _order_keys(_keep_used(config, (*ALWAYS, *WORKFLOWS[workflow])), task)
+        config = _order_keys(keep_used(config, (*ALWAYS, *WORKFLOWS[workflow])), task)
         if CHOICES in find_references(config):
             config[CHOICES] = {key: f"@{key}" for key in list_choices(config)}
         note = _GENERATED.format(layers=", ".join(f"layers/{source}" for source in sources))
         built[configs / f"{workflow}.json"] = {"_generated_": note, **config}
-    overlay = dict(_read_section(layers / "train.json", OVERLAY))
+    overlay = dict(read_section(layers / "train.json", OVERLAY))
     imports = _list_imports([*built.values(), overlay])
     for path, config in built.items():
         files[path] = format_config({**config, "imports": imports})
@@ -221,58 +222,6 @@ def format_config(config: Mapping[str, Any]) -> str:
     return _write_short_lists_inline(json.dumps(config, indent=4)) + "\n"
 
 
-def find_references(value: Any) -> set[str]:
-    """Top-level ids that a config value refers to by `@id` or `%id`."""
-    if isinstance(value, str):
-        return set(_REFERENCE.findall(value))
-    if isinstance(value, Mapping):
-        value = value.values()
-    return set().union(*map(find_references, value)) if isinstance(value, Iterable) else set()
-
-
-def list_choices(config: Mapping[str, Any]) -> list[str]:
-    """The top-level keys whose value is plain, or is made of such keys without a call, in order.
-
-    They are what a user chooses; the others are wiring: components, and expressions that call.
-
-    Example:
-        >>> list_choices({"name": "a", "output_dir": "$'runs/' + @name", "device": "$f()"})
-        ['name', 'output_dir']
-    """
-    found: list[str] = []
-    while True:
-        more = [k for k, v in config.items() if k not in found and _is_choice(k, v, found)]
-        if not more:
-            return [key for key in config if key in found]
-        found += more
-
-
-def _is_choice(key: str, value: Any, found: Iterable[str]) -> bool:
-    if key in (CHOICES, "imports", "_generated_"):
-        return False
-    if _is_wiring(value):
-        made_of = find_references(value)
-        return isinstance(value, str) and "(" not in value and set() < made_of <= set(found)
-    return True
-
-
-def _is_wiring(value: Any) -> bool:
-    text = json.dumps(value)
-    return bool(find_references(value)) or '"_target_"' in text or '"$' in text
-
-
-def find_unused(config: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
-    """Top-level keys of a config that nothing reachable from `roots` refers to."""
-    return sorted(set(config) - set(_keep_used(config, roots)) - {"_generated_", "_meta_"})
-
-
-def merge_configs(paths: Iterable[Path]) -> dict[str, Any]:
-    """The config that several files make together, given to MONAI in this order."""
-    from monai.bundle import ConfigParser
-
-    return ConfigParser.load_config_files([str(path) for path in paths])
-
-
 def _list_layers_per_workflow(
     named: Sequence[str] | Mapping[str, Sequence[str]],
 ) -> dict[str, list[str]]:
@@ -281,68 +230,12 @@ def _list_layers_per_workflow(
     return {workflow: [*_COMMON[workflow], *own[workflow]] for workflow in WORKFLOWS}
 
 
-def merge_layers(files: Iterable[Path], workflow: str) -> dict[str, Any]:
-    """The config that layers make for a workflow, each changing what the ones before it hold.
-
-    Keys are merged as MONAI merges several configs: a key replaces one of the same name, `a#b` a
-    part of it, and `+a` adds to a list or dictionary. `-a` takes the listed parts out of it. Below
-    `_only_` stand keys for some of the workflows, such as "evaluate, inference"; they come after
-    the others of their file.
-
-    Raises:
-        ValueError: `_only_` names no workflow, or a key changes what no earlier layer holds.
-    """
-    from monai.bundle import ConfigParser
-    from monai.bundle.utils import merge_kv
-
-    config = ConfigParser({})
-    for file in files:
-        for key, value in (*_read_section(file), *_read_section(file, workflow)):
-            changed = key[1:] if key[0] in "+-" else key.rpartition("#")[0]
-            if changed and changed not in config:
-                raise ValueError(f"{file}: {key} changes what no earlier layer holds: name one")
-            if key.startswith("-"):
-                for part in value:
-                    del config[changed][part]
-            else:
-                merge_kv(config, key, value)
-    return config.get()
-
-
-def _read_section(file: Path, workflow: str | None = None) -> Iterator[tuple[str, Any]]:
-    """The keys of a layer that are for one workflow alone, or those for all of them."""
-    content = json.loads(file.read_text())
-    sections = content.pop("_only_", {})
-    content.pop("_layers_", None)
-    if workflow is None:
-        yield from content.items()
-    for names, section in sections.items():
-        if unknown := {*names.split(", ")} - {*WORKFLOWS, OVERLAY}:
-            known = ", ".join((*WORKFLOWS, OVERLAY))
-            raise ValueError(f"{file}: _only_ names {min(unknown)!r}: name some of {known}")
-        if workflow in names.split(", "):
-            yield from section.items()
-
-
-def _keep_used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any]:
-    """The keys that `roots` reach, and the imports."""
-    todo, reached = [root for root in roots if root in config], set()
-    while todo:
-        key = todo.pop()
-        if key not in reached:
-            reached.add(key)
-            if key == CHOICES:  # it names every choice, which uses none
-                continue
-            todo += [ref for ref in find_references(config[key]) if ref in config]
-    return {key: value for key, value in config.items() if key in (*reached, "imports")}
-
-
 def _order_keys(config: Mapping[str, Any], task: Iterable[str]) -> dict[str, Any]:
     """The opening, then the other choices, those of the task first, then the wiring."""
 
     def find_place(key: str) -> tuple[int, bool, bool]:
         opening = _OPENING.index(key) if key in _OPENING else len(_OPENING)
-        return opening, _is_wiring(config[key]), key not in task
+        return opening, is_wiring(config[key]), key not in task
 
     return {key: config[key] for key in sorted(config, key=find_place)}
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medseg.bundles import build
+from medseg.bundles.layers.merge import CONFIG_NAMES, OVERLAY
 
 LARGE_FILE_MB = 25
 METADATA, TRAIN, INFERENCE = (f"configs/{name}.json" for name in ("metadata", "train", "inference"))
-CONFIGS = tuple(f"configs/{workflow}.json" for workflow in build.CONFIG_NAMES)
+CONFIGS = tuple(f"configs/{workflow}.json" for workflow in CONFIG_NAMES)
 WEIGHTS = "models/model.pt"
 RUN_FILE = "run.json"
 """The file that makes a folder a training run: what was trained, with what, and how well."""
@@ -103,7 +103,7 @@ def find_configs(bundle: Path, workflow: str) -> list[Path]:
     Raises:
         FileNotFoundError: the bundle has no such config.
     """
-    names = ("train", workflow) if workflow == build.OVERLAY else (workflow,)
+    names = ("train", workflow) if workflow == OVERLAY else (workflow,)
     return [find_config(bundle, name) for name in names]
 
 

@@ -8,9 +8,11 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 from medseg.base.path_keys import escape_for_monai
-from medseg.bundles.build import OVERLAY, WORKFLOWS, find_references, list_choices, merge_configs
+from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.bundle import find_configs
 from medseg.bundles.derive import write_derived
+from medseg.bundles.layers.merge import OVERLAY, merge_configs
+from medseg.bundles.layers.references import find_references, list_choices
 from medseg.engines.may_change import is_launch
 
 PLACES = ("bundle_root", "output_dir", "resume_file", "weights", "resume")

@@ -37,6 +37,8 @@ from medseg.bundles.check_network import (
     find_trained_on_faults,
     find_weight_faults,
 )
+from medseg.bundles.layers.merge import OVERLAY, merge_configs
+from medseg.bundles.layers.references import find_unused
 from medseg.transforms import count_logit_channels
 
 SCHEMA = Path(__file__).parent / "schema" / "meta_schema_20240725.json"
@@ -122,10 +124,10 @@ def _find_unused_keys(bundle: Bundle) -> Iterator[str]:
     """Keys without a use; a run may have some, where an override replaced what used them."""
     if is_run(bundle.root):
         return
-    for workflow, ids in {**build.WORKFLOWS, build.OVERLAY: build.SEVERAL}.items():
-        config = build.merge_configs(find_configs(bundle.root, workflow))
+    for workflow, ids in {**build.WORKFLOWS, OVERLAY: build.SEVERAL}.items():
+        config = merge_configs(find_configs(bundle.root, workflow))
         own = bundle.read_json(f"configs/{workflow}.json")
-        for key in build.find_unused(config, (*build.ALWAYS, *ids)):
+        for key in find_unused(config, (*build.ALWAYS, *ids)):
             if key in own:
                 yield (
                     f"configs/{workflow}.json: nothing in {workflow} uses {key}: remove it from "

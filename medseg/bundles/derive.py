@@ -13,6 +13,7 @@ from medseg.base.files import whole
 from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.bundles import build
 from medseg.bundles.bundle import METADATA, name_values
+from medseg.bundles.layers.merge import CONFIG_NAMES
 from medseg.transforms import count_logit_channels
 
 _FIRST = "0.1.0"
@@ -48,7 +49,7 @@ def write_derived(
     """
     parsers = {
         name: _change(_read(bundle, f"configs/{name}.json"), changes.get(name, {}))
-        for name in build.CONFIG_NAMES
+        for name in CONFIG_NAMES
     }
     for name, parser in parsers.items():
         parser["_generated_"] = escape_for_monai_if_needed(note)

@@ -14,7 +14,7 @@ from typing import Any
 from fire.parser import DefaultParseValue
 
 from medseg.base.choices import EXPRESSION_MARKS, RULES
-from medseg.bundles.build import CHOICES
+from medseg.bundles.layers.references import CHOICES
 
 DEEPEST = 20
 """How many lists and dictionaries may lie in each other; a config has four."""

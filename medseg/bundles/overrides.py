@@ -14,8 +14,8 @@ from typing import Any
 
 from medseg.base.choices import check_choices
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key, read_text
-from medseg.bundles.build import CONFIG_NAMES, merge_configs
 from medseg.bundles.bundle import find_configs
+from medseg.bundles.layers.merge import CONFIG_NAMES, merge_configs
 from medseg.bundles.override_values import convert_value, has_rule, parse_value
 from medseg.bundles.tracking import choose_tracking_keys
 

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 from medseg.base.files import hold, keep_aside, whole
-from medseg.bundles.build import find_references
 from medseg.bundles.bundle import INFERENCE, PUBLISHED, RUN_FILE, WEIGHTS, is_run
 from medseg.bundles.catalogue.locate import is_installed
+from medseg.bundles.layers.references import find_references
 from medseg.plausibility import compare_settings, copy_trained_on
 from medseg.plausibility.settings import SETTINGS
 

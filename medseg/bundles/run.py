@@ -11,8 +11,9 @@ from typing import Any
 
 from medseg.base.files import check_apart, check_folder, check_place
 from medseg.base.interrupts import end_at_once
-from medseg.bundles.build import OVERLAY, WORKFLOWS
+from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.bundle import check_weights_exist, find_configs
+from medseg.bundles.layers.merge import OVERLAY
 from medseg.bundles.overrides import read_overrides, read_workflow, write_for_monai
 from medseg.bundles.tracking import allow_mlflow
 

@@ -2,8 +2,8 @@
 
 from monai.bundle import ConfigParser
 
-from medseg.bundles.build import merge_configs
 from medseg.bundles.bundle import find_configs
+from medseg.bundles.layers.merge import merge_configs
 from medseg.engines import read_config_as_run
 
 CHANGES = {

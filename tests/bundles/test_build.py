@@ -9,6 +9,8 @@ import pytest
 from monai.bundle import ConfigWorkflow
 
 from medseg.bundles import build
+from medseg.bundles.layers.merge import CONFIG_NAMES, OVERLAY, merge_configs
+from medseg.bundles.layers.references import find_references, find_unused
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUNDLES = REPOSITORY / "bundles"
@@ -48,7 +50,7 @@ def _config(folder, name="toy", workflow="train"):
 
 def test_build_writes_configs_and_links_and_then_nothing(folder):
     written = {str(path.relative_to(folder / "toy")) for path in build.build("toy", folder)}
-    configs = {f"configs/{name}.json" for name in build.CONFIG_NAMES}
+    configs = {f"configs/{name}.json" for name in CONFIG_NAMES}
     assert written == {*configs, "configs/logging.conf", *build.FLAT_NAMES}
     assert build.build("toy", folder) == []
 
@@ -113,52 +115,11 @@ def test_a_task_may_name_other_layers_for_each_workflow(folder):
     assert "extra.json" not in _config(folder, workflow="evaluate")["_generated_"]
 
 
-def _merge(tmp_path, *layers, workflow="train"):
-    files = [tmp_path / f"{number}.json" for number in range(len(layers))]
-    for file, layer in zip(files, layers, strict=True):
-        file.write_text(json.dumps(layer))
-    return build.merge_layers(files, workflow)
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"a": {"b": 3}}, {"b": 3}),
-        ({"a#b": 3}, {"b": 3, "c": [2]}),
-        ({"+a": {"d": 3}}, {"b": 1, "c": [2], "d": 3}),
-        ({"+a#c": [3]}, {"b": 1, "c": [2, 3]}),
-        ({"-a": ["b"]}, {"c": [2]}),
-        ({"-a": ["b", "c"], "+a": {"b": 4}}, {"b": 4}),
-    ],
-)
-def test_a_layer_replaces_adds_to_or_takes_from_what_the_ones_before_it_hold(
-    tmp_path, change, expected
-):
-    assert _merge(tmp_path, {"a": {"b": 1, "c": [2]}}, change) == {"a": expected}
-
-
-def test_a_section_is_for_the_workflows_that_it_names_and_comes_after_the_rest(tmp_path):
-    layer = {"_only_": {"train, evaluate": {"+a": [2]}, "inference": {"a": [3]}}, "a": [1]}
-    found = {w: _merge(tmp_path, layer, {"+a": [4]}, workflow=w)["a"] for w in build.WORKFLOWS}
-    assert found == {"train": [1, 2, 4], "evaluate": [1, 2, 4], "inference": [3, 4]}
-
-
-@pytest.mark.parametrize("key", ["+b", "-b", "b#c", "+a#c", "-a#c"])
-def test_a_layer_that_changes_what_is_not_there_is_refused(tmp_path, key):
-    with pytest.raises(ValueError, match=rf"1\.json: {re.escape(key)} changes what no"):
-        _merge(tmp_path, {"a": {"b": 1}}, {key: ["x"]})
-
-
-def test_a_section_for_no_workflow_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"0\.json: _only_ names 'training': name some of train, "):
-        _merge(tmp_path, {"_only_": {"training": {"a": 1}}})
-
-
 def test_the_overlay_for_several_processes_is_its_layer_alone(folder):
     layer = {"network": "$medseg.losses.wrap(@network_def)", "+training": ["$@network"]}
-    (folder / "layers" / "train.json").write_text(json.dumps({"_only_": {build.OVERLAY: layer}}))
+    (folder / "layers" / "train.json").write_text(json.dumps({"_only_": {OVERLAY: layer}}))
     build.build("toy", folder)
-    overlay = _config(folder, workflow=build.OVERLAY)
+    overlay = _config(folder, workflow=OVERLAY)
     assert overlay.pop("_generated_").endswith("give it after train.json")
     assert overlay == layer
     assert "$import medseg.losses" in _config(folder)["imports"]  # the overlay brings none
@@ -166,13 +127,13 @@ def test_the_overlay_for_several_processes_is_its_layer_alone(folder):
 
 @pytest.mark.parametrize("name", build.list_names(BUNDLES))
 def test_the_overlay_changes_only_what_it_says_and_leaves_no_key_unused(name):
-    files = [BUNDLES / name / "configs" / f"{file}.json" for file in ("train", build.OVERLAY)]
+    files = [BUNDLES / name / "configs" / f"{file}.json" for file in ("train", OVERLAY)]
     train, overlay = (json.loads(file.read_text()) for file in files)
-    merged = build.merge_configs(files)
+    merged = merge_configs(files)
     stated = {key.lstrip("+").partition("#")[0] for key in overlay}
     assert {key for key in merged if merged[key] != train.get(key)} == stated
     assert merged["train"]["handlers"] == train["train"]["handlers"] + overlay["+train#handlers"]
-    assert build.find_unused(merged, (*build.ALWAYS, *build.SEVERAL)) == []
+    assert find_unused(merged, (*build.ALWAYS, *build.SEVERAL)) == []
     lines = [line.split()[-1] for line in train["imports"]]
     used = set(re.findall(r"\$(medseg\.[a-z_.]+|ignite\.distributed)\.", json.dumps(overlay)))
     assert used <= {*lines}
@@ -243,17 +204,6 @@ def test_an_unknown_task_is_refused(folder, act):
         act("lung", folder)
 
 
-def test_references_are_found_at_any_depth():
-    value = {"a": ["@one", {"b": "$f(@two#x) + %three"}], "c": 4, "d": "one@2"}
-    assert build.find_references(value) == {"one", "two", "three"}
-
-
-def test_unused_keys_are_those_no_root_reaches():
-    config = {"run": "@a", "a": "@b#c", "b": 1, "d": "@e", "e": 2, "_generated_": "note"}
-    assert build.find_unused(config, ["run"]) == ["d", "e"]
-    assert build.find_unused(config, ["run", "d"]) == []
-
-
 @pytest.mark.parametrize(("inside", "root"), [(".", "bundles/toy"), ("bundles", "toy")])
 def test_a_bundle_is_found_from_above(folder, tmp_path, monkeypatch, inside, root):
     _place(folder, tmp_path)
@@ -288,7 +238,7 @@ def test_committed_configs_are_what_their_layers_give(name):
 @pytest.mark.parametrize(("name", "workflow"), COMMITTED)
 def test_every_key_of_a_committed_config_is_used(name, workflow):
     config = _config(BUNDLES, name, workflow)
-    assert build.find_unused(config, (*build.ALWAYS, *build.WORKFLOWS[workflow])) == []
+    assert find_unused(config, (*build.ALWAYS, *build.WORKFLOWS[workflow])) == []
 
 
 @pytest.mark.parametrize(("name", "workflow"), COMMITTED)
@@ -301,7 +251,7 @@ def test_plain_run_is_the_named_workflow(name, workflow):
 @pytest.mark.parametrize("name", build.list_names(BUNDLES))
 def test_no_handler_is_named_by_its_place_in_the_list(name):
     """MONAI Label puts a handler in front; MONAI reads `_target_` of each entry."""
-    train, overlay = (_config(BUNDLES, name, file) for file in ("train", build.OVERLAY))
+    train, overlay = (_config(BUNDLES, name, file) for file in ("train", OVERLAY))
     assert "#handlers#" not in json.dumps([train, overlay])
     handlers = [*train["train"]["handlers"], *overlay["+train#handlers"]]
     assert all("_target_" in handler for handler in handlers)
@@ -352,7 +302,7 @@ def test_each_block_of_the_layers_stands_once():
 @pytest.mark.parametrize("task", sorted((BUNDLES / "layers" / "tasks").glob("*.json")), ids=str)
 def test_a_task_holds_no_wiring(task):
     config = json.loads(task.read_text())
-    assert not build.find_references(config)
+    assert not find_references(config)
     assert "_target_" not in json.dumps(config)
 
 
@@ -373,27 +323,6 @@ def test_a_workflow_checks_each_of_its_choices_before_anything_is_read(name, wor
     assert "check_paths(" in paths
     assert command == "$medseg.bundles.keys.monai_command.check_monai_command()"
     assert choices == "$medseg.base.choices.check_choices(@choices)"
-
-
-def test_choices_are_plain_or_made_of_choices_without_a_call():
-    config = {
-        "imports": ["$import x"],
-        "size": "$[@edge] * @dims",
-        "dims": "$3 if @view == 'p' else 2",
-        "view": "p",
-        "edge": 4,
-        "same": "@size",
-        "made": "$f(@edge)",
-        "read": "$x.read",
-        "part": {"_target_": "a.B", "edge": "@edge"},
-        "alias": "@part",
-    }
-    assert build.list_choices(config) == ["size", "dims", "view", "edge", "same"]
-
-
-def test_a_key_that_only_the_list_of_choices_names_is_unused():
-    config = {"run": "$f(@choices, @a)", "choices": {"a": "@a", "b": "@b"}, "a": 1, "b": 2}
-    assert build.find_unused(config, ["run"]) == ["b"]
 
 
 def test_the_page_on_layers_names_each_of_them():

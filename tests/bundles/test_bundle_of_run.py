@@ -9,9 +9,10 @@ from monai.bundle import ConfigParser
 
 import medseg
 from medseg.base.path_keys import escape_for_monai
-from medseg.bundles.build import OVERLAY, WORKFLOWS
+from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.bundle_of_run import write_run_bundle
 from medseg.bundles.check import find_faults
+from medseg.bundles.layers.merge import OVERLAY
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from pathlib import Path
 from medseg.base.files import check_folder, whole
 from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.base.scratch import make_scratch_folder
-from medseg.bundles.build import CONFIG_NAMES, format_config, write_flat_names
+from medseg.bundles.build import format_config, write_flat_names
 from medseg.bundles.bundle import PUBLISHED, RUN_FILE, name_version, refuse_existing
+from medseg.bundles.layers.merge import CONFIG_NAMES
 
 _FOLDERS = ("configs", "docs", "models", "scripts")
 _FILES = ("LICENSE", "large_files.yml")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from medseg.base.choices import RULES
-from medseg.bundles.build import list_choices
 from medseg.bundles.bundle import find_config
+from medseg.bundles.layers.references import list_choices
 from medseg.bundles.overrides import read_config
 
 UNKNOWN = "medseg knows no meaning of this key."
@@ -42,9 +42,9 @@ def read_meanings() -> dict[str, dict[str, dict[str, str]]]:
 def list_keys(config: Mapping[str, Any]) -> list[Key]:
     """The keys of a config that a user may choose, in the order of the page of all keys.
 
-    They are its choices, see `medseg.bundles.build.list_choices`, and the keys of `meanings.json`
-    that it works out. Those without a meaning, which a bundle of another origin may have, come
-    last.
+    They are its choices, see `medseg.bundles.layers.references.list_choices`, and the keys of
+    `meanings.json` that it works out. Those without a meaning, which a bundle of another origin may
+    have, come last.
 
     Example:
         >>> list_keys({"max_epochs": 20})[0].default

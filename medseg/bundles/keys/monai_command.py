@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from medseg.bundles.build import find_references
+from medseg.bundles.layers.references import find_references
 from medseg.bundles.overrides import PASSED_ON, check_overrides, suggest_key
 from medseg.bundles.tracking import choose_tracking_keys
 

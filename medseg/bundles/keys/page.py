@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from medseg.base.files import whole
-from medseg.bundles.build import CONFIG_NAMES
 from medseg.bundles.bundle import find_config
 from medseg.bundles.keys.describe import Key, list_keys, read_meanings
+from medseg.bundles.layers.merge import CONFIG_NAMES
 from medseg.bundles.overrides import read_config
 
 VERBS = {"train": "train", "evaluate": "evaluate", "inference": "segment"}

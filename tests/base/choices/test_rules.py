@@ -6,8 +6,9 @@ import pytest
 
 from medseg.base.choices import LR_SCHEDULES, RULES, check_choices
 from medseg.base.path_keys import PATH_KEYS, is_text_key
-from medseg.bundles.build import WORKFLOWS, list_choices, list_names
+from medseg.bundles.build import WORKFLOWS, list_names
 from medseg.bundles.keys.describe import list_keys
+from medseg.bundles.layers.references import list_choices
 from medseg.bundles.overrides import read_config, read_overrides
 from medseg.inference.cases.check_image import MODALITIES
 from medseg.inference.cases.existing import EXISTING

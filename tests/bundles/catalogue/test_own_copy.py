@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from medseg.bundles.build import CONFIG_NAMES, FLAT_NAMES
+from medseg.bundles.build import FLAT_NAMES
 from medseg.bundles.catalogue.describe import describe
 from medseg.bundles.catalogue.locate import locate
 from medseg.bundles.catalogue.own_copy import copy_bundle
 from medseg.bundles.check import find_faults
+from medseg.bundles.layers.merge import CONFIG_NAMES
 
 
 def test_a_copy_has_no_fault_and_the_weights_and_scores_of_the_bundle(repository, tmp_path):

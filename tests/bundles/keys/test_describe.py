@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from medseg.base.choices import RULES
-from medseg.bundles.build import CONFIG_NAMES, list_choices, list_names
+from medseg.bundles.build import list_names
 from medseg.bundles.keys.describe import (
     UNKNOWN,
     Key,
@@ -16,6 +16,8 @@ from medseg.bundles.keys.describe import (
     list_keys_of_bundle,
     read_meanings,
 )
+from medseg.bundles.layers.merge import CONFIG_NAMES
+from medseg.bundles.layers.references import list_choices
 from medseg.bundles.overrides import read_config
 
 ENTRIES = [(key, entry) for part in read_meanings().values() for key, entry in part.items()]

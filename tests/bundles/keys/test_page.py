@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from medseg.bundles.build import CONFIG_NAMES
 from medseg.bundles.keys.page import build_page, make_page
+from medseg.bundles.layers.merge import CONFIG_NAMES
 
 CONFIGS = {"a": {"max_epochs": 3}, "b": {"max_epochs": 3}, "c": {"max_epochs": 9, "seed": 1}}
 

@@ -1,0 +1,1 @@
+"""Layers: how the sources of the configs are merged, and which keys of a config use which."""
