@@ -3,6 +3,7 @@ PYTHON ?= python3
 EXTRAS ?= dev
 VENV := .venv
 CONSUMERS := .venv-consumers
+DEPLOY := .venv-deploy
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 CORE := tests/test_geometry.py tests/test_labels.py $(addprefix tests/,base cli metrics losses transforms) \
@@ -36,13 +37,22 @@ test-long: venv   ## the tests that take seconds each, and those with OpenVINO
 test-slow: venv   ## the tests that take minutes to hours
 	$(BIN)/python -m pytest -q -m slow
 
-test-consumers:   ## MONAI Label runs the bundles, in an environment of its own
-	test -f $(CONSUMERS)/.ready || $(PYTHON) -m venv --clear $(CONSUMERS)
-	test -f $(CONSUMERS)/.ready || $(CONSUMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	test -f $(CONSUMERS)/.ready || $(CONSUMERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/consumers/requirements.txt
-	touch $(CONSUMERS)/.ready
+test-consumers: $(CONSUMERS)/.ready $(DEPLOY)/.ready  ## MONAI Label and MONAI Deploy run the bundles, in environments of their own
 	PYTHONPATH=tests/consumers/stubs $(CONSUMERS)/bin/python -W ignore -c 'import monailabel.tasks.infer.bundle'
-	$(CONSUMERS)/bin/python -m pytest -q tests/consumers
+	$(CONSUMERS)/bin/python -m pytest -q tests/consumers/test_monai_label.py
+	$(DEPLOY)/bin/python -m pytest -q tests/consumers/test_monai_deploy.py
+
+$(CONSUMERS)/.ready: pyproject.toml constraints.txt tests/consumers/requirements.txt
+	$(PYTHON) -m venv --clear $(CONSUMERS)
+	$(CONSUMERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(CONSUMERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/consumers/requirements.txt
+	touch $@
+
+$(DEPLOY)/.ready: $(CONSUMERS)/.ready tests/consumers/requirements-deploy.txt
+	$(PYTHON) -m venv --clear $(DEPLOY)
+	$(DEPLOY)/bin/python tests/consumers/share_packages.py $(CONSUMERS)
+	$(DEPLOY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/consumers/requirements-deploy.txt
+	touch $@
 
 lint: venv        ## ruff, mypy, and the freshness of what is built or drawn
 	$(BIN)/ruff check .
@@ -62,4 +72,4 @@ drawings: venv    ## draw the topologies and the layout for docs/
 	$(BIN)/python scripts/draw_layout.py
 
 clean:            ## remove .venv, the demo's folder, the site and caches
-	rm -rf $(VENV) $(CONSUMERS) demo site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(CONSUMERS) $(DEPLOY) demo site .pytest_cache .mypy_cache .ruff_cache

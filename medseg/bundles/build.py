@@ -90,11 +90,15 @@ def find(name: str, *, run: str | None = None) -> str:
 def _find_running_bundle() -> Path | None:
     """The folder of the bundle whose config MONAI's `ConfigWorkflow` is evaluating, if any.
 
-    An expression of a config is not told where its file is, but the workflow that runs it knows.
+    An expression of a config is not told where its file is, but the workflow that runs it knows,
+    and so does the operator of MONAI Deploy. Of a TorchScript file it is the folder of the file.
     """
     frame = inspect.currentframe()
     while frame is not None:
-        root = getattr(frame.f_locals.get("self"), "__dict__", {}).get("config_root_path")
+        known = getattr(frame.f_locals.get("self"), "__dict__", {})
+        root = known.get("config_root_path", known.get("_bundle_path"))
+        if isinstance(root, Path) and root.is_file():
+            return root.parent
         if isinstance(root, Path):
             root = root.parent if root.name == "configs" else root
             return root if (root / "configs" / "metadata.json").is_file() else None

@@ -1,5 +1,6 @@
 """Bundle export: writes the network of a bundle with its weights into a file without medseg."""
 
+import json
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -54,12 +55,15 @@ def export_bundle(
         )
     check_folder(output.parent)
     with closing(Watch()) as watch:
-        file = export(_load_trained_network(bundle, arguments), output)
+        config = _read_config(bundle, arguments)
+        network = _load_trained_network(bundle, config)
+        configs = _write_configs(bundle, config) if output.suffix == ".ts" else None
+        file = export(network, output, configs=configs)
         watch.check()
     return file
 
 
-def _load_trained_network(bundle: Path, arguments: Sequence[str]) -> NestedUNet:
+def _read_config(bundle: Path, arguments: Sequence[str]) -> ConfigParser:
     overrides = read_overrides(bundle, "inference", arguments)
     if idle := overrides.keys() & set(PASSED_ON):
         raise ValueError(
@@ -67,6 +71,10 @@ def _load_trained_network(bundle: Path, arguments: Sequence[str]) -> NestedUNet:
         )
     parser = ConfigParser(ConfigParser.load_config_file(str(find_config(bundle, "inference"))))
     parser.update(write_for_monai(overrides))
+    return parser
+
+
+def _load_trained_network(bundle: Path, parser: ConfigParser) -> NestedUNet:
     network = parser.get_parsed_content("network_def")
     if not isinstance(network, NestedUNet):
         raise TypeError(
@@ -77,3 +85,12 @@ def _load_trained_network(bundle: Path, arguments: Sequence[str]) -> NestedUNet:
     force = parser.get_parsed_content("other_settings")
     check_settings(weights, parser.get_parsed_content("choices"), force=force)
     return load_weights(network, weights)
+
+
+def _write_configs(bundle: Path, parser: ConfigParser) -> dict[str, str]:
+    """What a program needs to segment with the file: config with its overrides, and metadata."""
+    configs = {"inference.json": json.dumps(parser.config, indent=4)}
+    metadata = find_config(bundle, "inference").with_name("metadata.json")
+    if metadata.is_file():
+        configs["metadata.json"] = metadata.read_text(encoding="utf-8")
+    return configs

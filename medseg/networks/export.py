@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import importlib.util
 import io
+import itertools
 import os
 import warnings
-from collections.abc import Callable, Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +36,9 @@ TOLERANCE = 1e-4
 ONNX_BYTES = 2**31 - 1
 """Largest ONNX file: protobuf refuses more."""
 
+_ALIGNMENT, _ZIP_HEADER = 64, 30
+_SERIAL = ".data/serialization_id"
+
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 Program = Callable[[Tensor], Tensor]
@@ -45,7 +51,12 @@ class Format(NamedTuple):
     read: Callable[[Path], Program]
 
 
-def export(network: NestedUNet, path: str | os.PathLike[str]) -> Path:
+def export(
+    network: NestedUNet,
+    path: str | os.PathLike[str],
+    *,
+    configs: Mapping[str, str] | None = None,
+) -> Path:
     """Write a network, whole or pruned, into a file that runs without medseg.
 
     The suffix chooses the format: ".onnx" for ONNX (operator set 18), ".pt2" for a program of
@@ -65,13 +76,16 @@ def export(network: NestedUNet, path: str | os.PathLike[str]) -> Path:
         network: on any device, in either mode and any floating type; left as it is. A copy on the
             CPU, in eval and float32, is what is written.
         path: the file to write; its folder is made if absent.
+        configs: texts by file name, such as "inference.json", that a ".ts" file carries in its
+            folder `extra/`, where MONAI and MONAI Deploy look for them.
 
     Returns:
         The file that was written.
 
     Raises:
-        ValueError: another suffix, a package that ONNX needs is not installed, weights beyond the
-            2 GiB of an ONNX file, or weights that are not finite.
+        ValueError: another suffix, configs for a file that cannot carry them, a package that ONNX
+            needs is not installed, weights beyond the 2 GiB of an ONNX file, or weights that are
+            not finite.
         RuntimeError: the file gives other logits than the network.
 
     Example:
@@ -87,12 +101,16 @@ def export(network: NestedUNet, path: str | os.PathLike[str]) -> Path:
             f"an export ends in one of {', '.join(FORMATS)}, got {target.name!r}: choose one of "
             "them"
         )
+    if configs and target.suffix != ".ts":
+        raise ValueError(f"only a .ts file carries configs, not {target.name}: leave them out")
     model = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
     _check_finite(model)
     format_ = FORMATS[target.suffix]
     with whole(target) as partial, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on torch's own deprecations; its errors pass
         format_.write(model, partial)
+        if target.suffix == ".ts":
+            _rewrite_script(partial, configs or {}, root=target.stem)
         _check_parity(model, format_.read(partial), name=target.name)
     return target
 
@@ -154,6 +172,50 @@ def _write_script(model: NestedUNet, path: Path) -> None:
     content = io.BytesIO()  # see `_write_program`
     torch.jit.save(torch.jit.script(model), content)
     path.write_bytes(content.getbuffer())
+
+
+def _rewrite_script(path: Path, configs: Mapping[str, str], *, root: str) -> None:
+    """Add configs to the archive of a TorchScript file, and make equal exports equal files.
+
+    MONAI Deploy looks for configs in a folder named like the file, so all lies in `root`. Python
+    orders the constants of a layer anew in each process, so they are sorted. Times are the first
+    that a zip file can state.
+    """
+    with zipfile.ZipFile(path) as archive:
+        entries = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    for name in entries:
+        if name.startswith("code/") and name.endswith(".py"):
+            entries[name] = _sort_constants(entries[name])
+    entries |= {f"extra/{name}": text.encode() for name, text in sorted(configs.items())}
+    entries[_SERIAL] = _digest(entries)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in entries.items():
+            _write_aligned(archive, f"{root}/{name}", data, content.tell())
+    path.write_bytes(content.getbuffer())
+
+
+def _sort_constants(code: bytes) -> bytes:
+    lines = code.splitlines(keepends=True)
+    groups = itertools.groupby(lines, key=lambda line: b" : Final[" in line)
+    return b"".join(b"".join(sorted(group) if final else group) for final, group in groups)
+
+
+def _digest(entries: Mapping[str, bytes]) -> bytes:
+    """A number of 40 digits for the content of an archive, as torch gives each."""
+    total = hashlib.sha256()
+    for name, data in entries.items():
+        if name != _SERIAL:
+            total.update(f"{name} {len(data)} ".encode() + data)
+    return str(int(total.hexdigest(), 16) % 10**40).zfill(40).encode()
+
+
+def _write_aligned(archive: zipfile.ZipFile, name: str, data: bytes, position: int) -> None:
+    """Write an entry whose data begin at a multiple of 64 bytes, as torch's own files have them."""
+    entry = zipfile.ZipInfo(name)
+    padding = -(position + _ZIP_HEADER + len(name.encode()) + 4) % _ALIGNMENT
+    entry.extra = b"FB" + padding.to_bytes(2, "little") + b"Z" * padding
+    archive.writestr(entry, data)
 
 
 def _read_script(path: Path) -> Program:

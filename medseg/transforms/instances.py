@@ -97,6 +97,7 @@ class LabelInstancesd(MapTransform):
     Args:
         keys: the key of the mask or class map, one alone.
         name: key of the numbered objects; a `MetaTensor` has the map's affine and metadata.
+        keep: leave an item as it is that has numbered objects already.
         min_size: see `label_instances`.
         connectivity: likewise.
         allow_missing_keys: pass over an item without map.
@@ -114,6 +115,7 @@ class LabelInstancesd(MapTransform):
         keys: KeysCollection,
         *,
         name: str = "instances",
+        keep: bool = False,
         min_size: int = 1,
         connectivity: int | None = None,
         allow_missing_keys: bool = False,
@@ -124,12 +126,14 @@ class LabelInstancesd(MapTransform):
                 f"{name!r} holds the objects of one map, got keys {self.keys}: "
                 "use one LabelInstancesd for each map, with a name of its own"
             )
-        self.name = name
+        self.name, self.keep = name, keep
         self.number = LabelInstances(min_size=min_size, connectivity=connectivity)
 
     def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
         out = dict(data)
         for key in self.key_iterator(out):
+            if self.keep and self.name in out:
+                continue
             out[self.name] = self.number(out[key])
         return out
 

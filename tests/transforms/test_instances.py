@@ -107,6 +107,14 @@ def test_a_missing_key_is_refused_unless_allowed():
         LabelInstancesd("pred")({"image": 1})
 
 
+def test_objects_that_are_there_are_kept_and_missing_ones_are_made_of_the_label():
+    number = LabelInstancesd("label", keep=True)
+    label = np.array([[1, 1, 0, 1]])
+    known = np.array([[1, 2, 0, 3]])
+    assert number({"label": label, "instances": known})["instances"] is known
+    assert number({"label": label})["instances"].tolist() == [[1, 1, 0, 2]]
+
+
 def test_several_keys_are_refused():
     with pytest.raises(ValueError, match="'instances' holds the objects of one map, got keys"):
         LabelInstancesd(["pred", "label"])

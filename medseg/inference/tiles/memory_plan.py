@@ -93,10 +93,11 @@ def estimate_network_bytes(
 ) -> tuple[int | None, int | None]:
     """Memory of a pass over windows (B, C, *spatial), and the channels of the logits.
 
-    None for both where the network's layers are not known, as of a plain function.
+    None for both where the network's layers are not known, as of a plain function, or cannot be run
+    without memory, as those of TorchScript.
     """
     module = find_layers(network)
-    if module is None:
+    if module is None or isinstance(module, torch.jit.ScriptModule):
         return None, None
     backend, dtype = find_backend_and_dtype(network)
     tensors = measure_footprint(module, shape, dtype=dtype)

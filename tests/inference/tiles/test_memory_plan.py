@@ -157,3 +157,13 @@ def test_memory_is_read_with_its_unit(text, expected):
 def test_what_is_no_memory_is_refused(text):
     with pytest.raises(ValueError, match="is no amount of memory"):
         OverlapTileInferer(8, memory_limit=text)
+
+
+@pytest.mark.parametrize("options", [{"halo": 4}, {"mode": "blend"}])
+def test_a_scripted_network_runs_without_an_estimate_of_its_memory(network, options):
+    image = torch.rand(1, 1, 24, 20, 16)
+    inferer = OverlapTileInferer(16, **options)
+    scripted = torch.jit.script(network)
+    assert inferer.plan(image, scripted).network_bytes is None
+    with torch.no_grad():
+        torch.testing.assert_close(inferer(image, scripted), inferer(image, network))

@@ -1,0 +1,3 @@
+"""Stands for the messages of tritonclient.grpc, which MONAI Deploy only imports here."""
+
+DataType = ModelConfig = object
