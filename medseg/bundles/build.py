@@ -101,7 +101,7 @@ def _find_running_bundle() -> Path | None:
             return root.parent
         if isinstance(root, Path):
             root = root.parent if root.name == "configs" else root
-            return root if (root / "configs" / "metadata.json").is_file() else None
+            return root if (root / "configs").is_dir() else None
         frame = frame.f_back
     return None
 

@@ -86,9 +86,15 @@ def find_config(bundle: Path, workflow: str) -> Path:
     for file in (bundle / "configs" / f"{workflow}.json", bundle / f"{workflow}.json"):
         if file.is_file():
             return file
+    place = os.path.realpath(bundle)
+    if any((bundle / config).is_file() for config in CONFIGS):
+        raise FileNotFoundError(
+            f"the bundle {place} has no configs/{workflow}.json: restore the file, or pass another "
+            "bundle with -b"
+        )
     raise FileNotFoundError(
-        f"{os.path.realpath(bundle)} is not a bundle, it has no {workflow}.json: pass the name or "
-        "the folder of a bundle with -b; `medseg bundles list` shows them"
+        f"{place} is not a bundle, it has no {workflow}.json: pass the name or the folder of a "
+        "bundle with -b; `medseg bundles list` shows them"
     )
 
 
@@ -105,6 +111,23 @@ def find_configs(bundle: Path, workflow: str) -> list[Path]:
     """
     names = ("train", workflow) if workflow == OVERLAY else (workflow,)
     return [find_config(bundle, name) for name in names]
+
+
+def check_complete(root: str | os.PathLike) -> None:
+    """Refuse to train a bundle that lacks a file which its runs, bundles of their own, copy.
+
+    Args:
+        root: folder of the bundle.
+
+    Raises:
+        FileNotFoundError: it lacks one or several, which are all named.
+    """
+    missing = [file for file in REQUIRED if not (Path(root) / file).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{os.path.realpath(root)} is not a complete bundle, it has no {', '.join(missing)}: "
+            "restore them, or pass the folder of a whole bundle with -b or --bundle_root"
+        )
 
 
 def name_version(name: str, root: str | os.PathLike) -> str:
@@ -134,6 +157,20 @@ def refuse_existing(out: Path) -> None:
         raise FileExistsError(
             f"{out.absolute()} exists: remove it, or name another folder for the bundle"
         )
+
+
+def move_into_place(made: Path, out: Path) -> None:
+    """Give a folder that is ready its name, unless another process was quicker.
+
+    Raises:
+        FileExistsError: `out` is there by now.
+        OSError: it cannot be written.
+    """
+    try:
+        made.rename(out)
+    except OSError:
+        refuse_existing(out)
+        raise
 
 
 def name_values(classes: Iterable[str]) -> dict[str, str]:
@@ -168,6 +205,12 @@ def check_weights_exist(bundle: Path, workflow: str, overrides: Mapping[str, Any
         raise FileNotFoundError(
             f"the run {root} has no weights yet: resume it until its first validation, with "
             f"medseg train -b {root} --resume True"
+        )
+    if runs := sorted(Path("runs", root.name).glob(f"*/{WEIGHTS}")):
+        run = runs[-1].parents[1]
+        raise FileNotFoundError(
+            f"the bundle {root} has no weights, but its run {run} has: name that with -b, or give "
+            f"the bundle its weights with medseg bundles publish {run} {root}"
         )
     others = sorted(path.parent.parent.name for path in root.parent.glob(f"*/{WEIGHTS}"))
     have = f"a bundle that has weights ({', '.join(others)})" if others else "one that has weights"

@@ -15,7 +15,7 @@ from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.base.scratch import make_scratch_folder
 from medseg.base.text import escape_unprintable_lines
 from medseg.bundles import build
-from medseg.bundles.bundle import LARGE_FILE_MB, WEIGHTS, refuse_existing
+from medseg.bundles.bundle import LARGE_FILE_MB, WEIGHTS, move_into_place, refuse_existing
 from medseg.bundles.check import find_faults
 from medseg.bundles.derive import write_derived
 from medseg.plausibility import copy_trained_on
@@ -78,7 +78,7 @@ def write_copy(
         _list_large_file(made)
         if found := find_faults(str(made)):
             raise ValueError(f"the bundle {out} would have faults: {'; '.join(found)}")
-        made.rename(out)
+        move_into_place(made, out)
     return out
 
 

@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 
 from medseg.base.files import hold, keep_aside, whole
-from medseg.bundles.bundle import INFERENCE, PUBLISHED, RUN_FILE, WEIGHTS, is_run
+from medseg.bundles.bundle import PUBLISHED, RUN_FILE, WEIGHTS, find_config, is_run
 from medseg.bundles.catalogue.locate import is_installed
 from medseg.bundles.layers.references import find_references
+from medseg.bundles.overrides import read_config
 from medseg.plausibility import compare_settings, copy_trained_on
 from medseg.plausibility.settings import SETTINGS
 
@@ -32,8 +33,9 @@ def publish_run(run: Path, bundle: Path) -> Path | None:
     Raises:
         FileNotFoundError: the run has no weights, or one of the folders is not what it should be.
         FileExistsError: another process publishes to the bundle.
-        ValueError: the bundle is part of an installed medseg, or the settings of the run and of the
-            bundle differ, so that the weights would not do in the bundle what they did in the run.
+        ValueError: the bundle is part of an installed medseg or a run itself, or the settings of
+            the run and of the bundle differ, so that the weights would not do in the bundle what
+            they did in the run.
         OSError: the bundle cannot be written.
     """
     if not is_run(run):
@@ -46,8 +48,11 @@ def publish_run(run: Path, bundle: Path) -> Path | None:
         raise FileNotFoundError(
             f"{run} has no weights yet: resume it until its first validation, or publish another"
         )
-    if not (bundle / INFERENCE).is_file():
-        raise FileNotFoundError(f"{bundle} is not a bundle, it has no {INFERENCE}: name its folder")
+    if is_run(bundle):
+        raise ValueError(
+            f"{bundle} is a training run, whose run.json tells of its own weights: publish {run} "
+            f"to a bundle, or make one of it with medseg bundles copy {bundle} DIR"
+        )
     if differences := find_differences(run, bundle):
         raise ValueError(
             f"{run} was trained with other settings than {bundle} has ({'; '.join(differences)}): "
@@ -83,7 +88,10 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
     target = bundle / WEIGHTS
     if is_installed(bundle):
         logger.info("the bundle %s is part of the installed medseg and stays as it is", bundle.name)
-    elif (run / WEIGHTS).is_file() and run.resolve() != bundle.resolve():
+    elif is_run(bundle):
+        if run.resolve() != bundle.resolve():
+            logger.info("%s is a run, whose weights are its own, and stays as it is", bundle)
+    elif (run / WEIGHTS).is_file():
         try:
             _hold(target)
             if os.path.lexists(target) and not (replace or _has_weights_of(run, bundle)):
@@ -100,7 +108,7 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
                         "they need the settings of this run (%s): name the run instead, -b %s",
                         *("; ".join(differences), run),
                     )
-        except OSError as error:  # the run itself is complete
+        except (OSError, ValueError) as error:  # the run itself is complete
             logger.warning("%s was not given the weights of this run: %s", bundle, error)
 
 
@@ -115,7 +123,7 @@ def _has_weights_of(run: Path, bundle: Path) -> bool:
 
 def find_differences(run: Path, bundle: Path) -> list[str]:
     """What differs between the settings and the network of a run and those of a bundle."""
-    theirs, ours = (json.loads((root / INFERENCE).read_text()) for root in (run, bundle))
+    theirs, ours = (read_config(find_config(root, "inference")) for root in (run, bundle))
     network = find_references(theirs.get("network_def", {})) - set(SETTINGS)
     return compare_settings(theirs, ours) + [
         f"{key}: trained with {theirs[key]}, used with {ours.get(key)}"

@@ -134,6 +134,14 @@ def build_bundles(
                 say(f"written {path}")
 
 
+def _name_place(name: str, listed: set[str]) -> str:
+    """A bundle's name where it is one of those listed, else the path of a folder that is one."""
+    from medseg.bundles.catalogue.locate import is_bundle
+
+    is_folder = name not in listed and is_bundle(Path(name))
+    return str(Path(name).absolute()) if is_folder else name
+
+
 @bundles_app.command("check", cls=PlainCommand)
 def check_bundles(
     names: Names = None,
@@ -159,7 +167,7 @@ def check_bundles(
             known = {name: str(locate(name)) for name in names or list_folders()}
         else:
             listed = {*build.list_names(layers), *list_folders(layers)}
-            known = {name: name for name in names or sorted(listed)}
+            known = {name: _name_place(name, listed) for name in names or sorted(listed)}
         found = {}
         for name, place in known.items():
             found[name] = find_faults(place, layers or LOCAL)

@@ -10,7 +10,7 @@ from rich.console import Console
 from torch.utils.data import Dataset
 
 from medseg.base.console_streams import is_on_terminal
-from medseg.base.files import set_aside
+from medseg.base.files import hold, set_aside
 from medseg.evaluation.distribution import draw_distribution
 from medseg.evaluation.gallery import Gallery
 from medseg.evaluation.table import make_table
@@ -44,8 +44,14 @@ def score_cases(
 
     Raises:
         CasesFailedError: see `run_cases`; the pictures of the other cases are there then.
+        FileExistsError: another process writes its scores to the same folder.
         OSError: a file cannot be written.
     """
+    if not hold(scores.output_dir / ".metrics.csv.lock"):
+        raise FileExistsError(
+            f"another process is writing its scores to {scores.output_dir}: wait for it, or pass "
+            "another --output_dir"
+        )
     try:
         done = run_cases(evaluator, dataset, on_failure=scores.add_failure)
     except CasesFailedError:

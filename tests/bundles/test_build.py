@@ -217,6 +217,25 @@ def test_a_bundle_is_found_from_inside(folder, tmp_path, monkeypatch):
     assert build.find("toy") == "."
 
 
+@pytest.mark.parametrize("form", ["configs/train.json", "train.json"])
+def test_the_bundle_of_the_running_config_is_taken_even_if_it_lacks_its_metadata(
+    folder, tmp_path, monkeypatch, form
+):
+    """Else the weights of another bundle of that name would be used without a word."""
+    _place(folder, tmp_path)
+    mine = tmp_path / "mine"
+    (mine / "configs").mkdir(parents=True)
+    config = {
+        "imports": ["$import medseg", "$import medseg.bundles"],
+        "root": "$medseg.bundles.find('toy')",
+    }
+    (mine / form).write_text(json.dumps(config))
+    monkeypatch.chdir(tmp_path)
+    workflow = ConfigWorkflow(config_file=f"mine/{form}", logging_file=False)
+    workflow.initialize()
+    assert workflow._run_expr("root") == ["mine"]
+
+
 def test_another_bundle_is_not_taken_for_it(folder, tmp_path, monkeypatch):
     _place(folder, tmp_path)
     monkeypatch.chdir(tmp_path / "bundles" / "toy")

@@ -7,9 +7,12 @@ from bundles.edited import NAME
 
 from medseg.bundles.bundle import (
     METADATA,
+    check_complete,
     check_weights_exist,
     cut_to_first_line,
     find_bundle,
+    find_config,
+    move_into_place,
     name_version,
 )
 from medseg.bundles.check import find_faults
@@ -84,7 +87,48 @@ def test_a_bundle_without_weights_names_those_that_have_some(folder):
         check_weights_exist(folder / "liver", "evaluate", {})
 
 
+def test_a_bundle_whose_run_was_not_published_names_the_run(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for run in ("2026-01-01", "2026-01-02", "2026-01-03"):
+        Path("runs/liver", run, "models").mkdir(parents=True)
+    for run in ("2026-01-01", "2026-01-02"):
+        Path("runs/liver", run, "models/model.pt").touch()
+    remedy = r"its run runs/liver/2026-01-02 has: .* publish runs/liver/2026-01-02 bundles/liver$"
+    with pytest.raises(FileNotFoundError, match=remedy):
+        check_weights_exist(Path("bundles/liver"), "inference", {})
+
+
+def test_a_bundle_that_lacks_a_config_is_told_from_a_folder_that_is_none(root, tmp_path):
+    (root / "configs" / "inference.json").unlink()
+    (root / "inference.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"has no configs/inference.json: restore the file"):
+        find_config(root, "inference")
+    with pytest.raises(FileNotFoundError, match=r"is not a bundle, it has no inference.json"):
+        find_config(tmp_path, "inference")
+
+
+def test_every_file_that_a_bundle_lacks_is_named_before_it_is_trained(root):
+    check_complete(root)
+    for file in ("LICENSE", METADATA, "configs/inference.json"):
+        (root / file).unlink()
+    said = "no LICENSE, configs/metadata.json, configs/inference.json: restore them"
+    with pytest.raises(FileNotFoundError, match=said):
+        check_complete(root)
+
+
 def test_a_run_without_weights_is_to_be_resumed(folder):
     (folder / "liver" / "run.json").touch()
     with pytest.raises(FileNotFoundError, match=r"the run .* has no weights yet: resume it until"):
         check_weights_exist(folder / "liver", "inference", {"bundle_root": folder / "liver"})
+
+
+def test_a_folder_that_another_process_made_first_is_left_alone(tmp_path):
+    made, out = tmp_path / "made", tmp_path / "out"
+    for folder in (made, out):
+        folder.mkdir()
+        (folder / "file").write_text(folder.name)
+    with pytest.raises(FileExistsError, match="out exists: remove it, or name another folder"):
+        move_into_place(made, out)
+    assert (out / "file").read_text() == "out"
+    move_into_place(made, tmp_path / "other")
+    assert (tmp_path / "other" / "file").read_text() == "made"

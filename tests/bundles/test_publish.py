@@ -89,8 +89,40 @@ def test_a_run_without_weights_and_a_folder_that_is_no_run_are_refused(bundle, t
         publish_run(run, bundle)
     with pytest.raises(FileNotFoundError, match=r"liver is not the folder of a run, it has no run"):
         publish_run(bundle, bundle)
-    with pytest.raises(FileNotFoundError, match=r"is not a bundle, it has no configs/inference"):
+    with pytest.raises(FileNotFoundError, match=r"is not a bundle, it has no inference\.json"):
         publish_run(make_run(bundle, tmp_path / "other"), tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("damaged", ["run", "liver"])
+def test_a_config_that_is_gone_or_damaged_is_refused_in_one_line(bundle, tmp_path, damaged):
+    run = make_run(bundle, tmp_path / "run")
+    config = {"run": run, "liver": bundle}[damaged] / "configs" / "inference.json"
+    config.write_text("{")
+    with pytest.raises(ValueError, match=rf"{damaged}/configs/inference\.json is not JSON"):
+        publish_run(run, bundle)
+    config.unlink()
+    with pytest.raises(FileNotFoundError, match=rf"{damaged} has no configs/inference\.json: rest"):
+        publish_run(run, bundle)
+    assert not (bundle / "models" / "model.pt").exists()
+
+
+def test_a_training_ends_well_where_the_bundle_has_a_damaged_config(bundle, tmp_path, caplog):
+    run = make_run(bundle, tmp_path / "run")
+    (bundle / "configs" / "inference.json").write_text("{")
+    publish_if_none(run, bundle)
+    assert "inference.json is not JSON" in caplog.text
+
+
+def test_a_run_keeps_its_own_weights(bundle, tmp_path, caplog):
+    run, other = (make_run(bundle, tmp_path / name) for name in ("run", "other"))
+    (other / "models" / "model.pt").unlink()
+    for target in (other, run):
+        with pytest.raises(ValueError, match=r"is a training run, whose run.json tells of its own"):
+            publish_run(run, target)
+    with caplog.at_level(logging.INFO):
+        publish_if_none(run, other)
+    assert f"{other} is a run, whose weights are its own, and stays as it is" in caplog.text
+    assert not (other / "models" / "model.pt").exists()
 
 
 def test_a_bundle_that_cannot_be_written_leaves_the_run_as_it_is(bundle, tmp_path, caplog):

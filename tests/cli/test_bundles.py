@@ -45,6 +45,18 @@ def test_bundles_are_listed_anywhere_and_also_those_without_layers(tmp_path, mon
     assert "data: Data Science Bowl 2018" in ended.output
 
 
+def test_a_folder_that_is_no_bundle_of_the_repository_can_be_checked_by_its_name(
+    tmp_path, monkeypatch
+):
+    shutil.copytree(REPOSITORY / "bundles", tmp_path / "bundles", symlinks=True)
+    shutil.copytree(REPOSITORY / "bundles" / "nuclei", tmp_path / "mine", symlinks=True)
+    (tmp_path / "mine" / "LICENSE").unlink()
+    monkeypatch.chdir(tmp_path)
+    ended = run_medseg("bundles", "check", "mine")
+    assert ended.exit_code == app.SOME_FAILED
+    assert "LICENSE is missing" in ended.output
+
+
 def test_a_damaged_bundle_does_not_hide_the_others(tmp_path, monkeypatch):
     shutil.copytree(REPOSITORY / "bundles" / "liver", tmp_path / "bundles" / "liver")
     bad = tmp_path / "bundles" / "bad" / "configs"

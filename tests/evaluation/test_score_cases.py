@@ -51,6 +51,13 @@ def test_pictures_of_an_earlier_evaluation_are_kept_under_dated_names(tmp_path):
     assert len(kept) == 2
 
 
+def test_two_evaluations_do_not_write_to_one_folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(score_cases.__globals__, "hold", lambda lock: False)
+    with pytest.raises(FileExistsError, match=r"another process is writing its scores to .*wait"):
+        evaluate(tmp_path, cases())
+    assert not list(tmp_path.glob("*.csv"))
+
+
 def test_where_every_case_fails_nothing_is_drawn(tmp_path):
     broken = item("z", block(5), block(5, shape=(30, 30, 6)))
     with pytest.raises(CasesFailedError):

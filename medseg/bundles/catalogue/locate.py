@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from medseg.bundles.build import WORKFLOWS
-from medseg.bundles.bundle import RUN_FILE
+from medseg.bundles.bundle import RUN_FILE, WEIGHTS
 
 LOCAL = Path("bundles")
 """Folder of bundles in the working directory."""
@@ -101,6 +101,11 @@ def is_installed(folder: Path) -> bool:
 
 def _suggest(path: Path, known: dict[str, Path]) -> str:
     """What to name instead of a folder that is no bundle."""
+    if (path / WEIGHTS).is_file():
+        return (
+            f"its weights are of no use without their configs: restore these, or name the bundle "
+            f"that they belong to, and pass --weights {path / WEIGHTS}"
+        )
     if runs := sorted(file.parent.name for file in path.glob(f"*/{RUN_FILE}")):
         return f"name one of the runs in it, such as -b {path / runs[-1]}"
     if path.name in known:

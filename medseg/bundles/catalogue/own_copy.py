@@ -9,7 +9,13 @@ from medseg.base.files import check_folder, whole
 from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.base.scratch import make_scratch_folder
 from medseg.bundles.build import format_config, write_flat_names
-from medseg.bundles.bundle import PUBLISHED, RUN_FILE, name_version, refuse_existing
+from medseg.bundles.bundle import (
+    PUBLISHED,
+    RUN_FILE,
+    move_into_place,
+    name_version,
+    refuse_existing,
+)
 from medseg.bundles.layers.merge import CONFIG_NAMES
 
 _FOLDERS = ("configs", "docs", "models", "scripts")
@@ -50,7 +56,7 @@ def copy_bundle(folder: Path, out: Path) -> Path:
         for config in CONFIG_NAMES:
             _rename(made / "configs" / f"{config}.json", out.name, note)
         write_flat_names(made)
-        made.rename(out)
+        move_into_place(made, out)
     return out
 
 

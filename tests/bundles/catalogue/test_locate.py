@@ -79,6 +79,15 @@ def test_a_folder_that_is_no_bundle_is_refused_with_what_to_name(shipped, word, 
         locate.locate(word)
 
 
+def test_weights_without_their_configs_are_told_what_they_need(shipped):
+    Path("mine/models").mkdir(parents=True)
+    Path("mine/models/model.pt").touch()
+    with pytest.raises(
+        FileNotFoundError, match=r"without their configs: .*pass --weights mine/models/model\.pt$"
+    ):
+        locate.locate("mine/")
+
+
 def test_what_is_installed_is_known_by_its_place(shipped):
     assert locate.is_installed(shipped / "liver")
     assert not locate.is_installed(Path("bundles/liver"))
