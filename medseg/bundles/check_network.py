@@ -94,7 +94,6 @@ def find_network_faults(bundle: Bundle) -> Iterator[str]:
                 meta_file=str(bundle.root / METADATA),
                 config_file=str(bundle.root / file),
                 device="cpu",
-                n=2,
                 checked={"_target_": f"{__name__}.OneTensor", "network": "@network_def"},
             )
         except Exception as error:  # a network may raise anything

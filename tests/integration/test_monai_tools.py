@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from monai.bundle import ckpt_export, verify_metadata
+from monai.bundle import ckpt_export, verify_metadata, verify_net_in_out
 
 import medseg
 from medseg.networks import NestedUNet
 
 SCHEMA = Path(medseg.__file__).parent / "bundles" / "schema" / "meta_schema_20240725.json"
 NAMES = ("liver", "liver_slices")
+BUNDLES = Path(__file__).parents[2] / "bundles"
+ALL = sorted(path.parents[1].name for path in BUNDLES.glob("*/configs/metadata.json"))
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,20 @@ def test_monai_finds_a_fault_in_metadata_that_have_one(repository, tmp_path):
     broken.write_text(json.dumps(metadata))
     with pytest.raises(ValueError, match="1 is not of type 'string'"):
         verify_metadata(meta_file=str(broken), filepath=str(SCHEMA))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ALL)
+def test_the_network_takes_the_smallest_image_that_the_metadata_declares(name, repository):
+    """With MONAI's own defaults, as the model zoo verifies a bundle: n is 1."""
+    configs = _configs(repository, name)
+    for workflow in ("train", "inference"):
+        verify_net_in_out(
+            "network_def",
+            meta_file=str(configs / "metadata.json"),
+            config_file=str(configs / f"{workflow}.json"),
+            device="cpu",
+        )
 
 
 @pytest.mark.long
