@@ -7,6 +7,7 @@ from medseg.engines.config_in_use import read_config_as_run, read_config_in_use,
 from medseg.engines.distributed import end_group, start_group, unwrap
 from medseg.engines.foreground import check_foreground
 from medseg.engines.learning_rate import LearningRate, compute_rate_factor
+from medseg.engines.log_choices import LogChoices
 from medseg.engines.loss import FiniteLoss, MeanLoss, summarise_step
 from medseg.engines.progress import Progress, keep_log
 from medseg.engines.resume import Resume, check_run
@@ -18,6 +19,7 @@ __all__ = [
     "BestWeights",
     "FiniteLoss",
     "LearningRate",
+    "LogChoices",
     "MeanLoss",
     "Progress",
     "RecordTraining",

@@ -13,7 +13,7 @@ MAY_CHANGE = (
     *("max_epochs", "patience", "val_interval", "resume"),
     *("num_workers", "device", "backend", "mixed_precision", "checkpointing"),
     *("output_dir", "resume_file", "weights", "cache", "cache_dir", "bundle_root"),
-    *("dataset_dir", "encoder_weights"),
+    *("dataset_dir", "encoder_weights", "overlay_cases"),
 )
 """Choices that a resumed run may change: how long, on which machine and where. `dataset_dir` is one
 of them because the cases themselves are compared, and `encoder_weights` because a run reads them
@@ -29,7 +29,8 @@ HANDLERS = ("train#handlers", "validate#handlers")
 """Lists of handlers, to which several processes, tracking and users add."""
 
 WATCH = (
-    *("Progress", "MeanLoss", "FiniteLoss", "RecordTraining", "GarbageCollector"),
+    *("Progress", "Overlays", "LogChoices", "MeanLoss", "FiniteLoss"),
+    *("RecordTraining", "GarbageCollector"),
     *("StatsHandler", "TensorBoardStatsHandler", "TensorBoardImageHandler"),
     *("MLFlowHandler", "ClearMLStatsHandler", "ClearMLImageHandler"),
     *("MetricLogger", "MetricsSaver", "CheckpointSaver", "ProbMapProducer"),

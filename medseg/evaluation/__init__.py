@@ -1,6 +1,7 @@
 """Evaluation: what the scores of all cases show: distributions, the worst cases, a table."""
 
 from medseg.evaluation.gallery import Gallery
+from medseg.evaluation.overlays import Overlays
 from medseg.evaluation.score_cases import score_cases
 
-__all__ = ["Gallery", "score_cases"]
+__all__ = ["Gallery", "Overlays", "score_cases"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -42,12 +43,19 @@ class View:
     sides: tuple[str, str] = ("", "")
 
 
-def make_view(image: Tensor, true: np.ndarray, pred: np.ndarray, affine: np.ndarray) -> View:
+def make_view(
+    image: Tensor,
+    true: np.ndarray,
+    pred: np.ndarray,
+    affine: np.ndarray,
+    *,
+    by_truth: bool = False,
+) -> View:
     """The plane in which truth and prediction differ most, or else in which the truth is largest.
 
     A volume is cut across its slices. The image may lie on another grid than the two, such as that
     of the network; its values are taken where the voxels of the plane lie in the world. The view is
-    magnified around what is true or predicted, if that is small.
+    magnified around what is true or predicted there, if that is small.
 
     Args:
         image: (C, *spatial), as the network saw it; of several channels the first counts, but three
@@ -55,16 +63,17 @@ def make_view(image: Tensor, true: np.ndarray, pred: np.ndarray, affine: np.ndar
         true: class indices, (*spatial) with two or three axes.
         pred: likewise, of the same shape.
         affine: of the two, voxels to RAS+ in millimetres, (4, 4).
+        by_truth: choose plane and part by the truth alone, so that the view of a case is the same
+            for every prediction.
     """
     values = image.detach().cpu().float().numpy()
     values = values if len(values) == 3 and values.ndim == 3 else values[:1]
     own = np.asarray(getattr(image, "affine", affine), dtype=float)
     limits = _measure_limits(values)
+    options: dict[str, Any] = {"limits": limits, "by_truth": by_truth}
     if true.ndim == 2:
-        return _view_picture(
-            values, true, pred, to_image=np.linalg.inv(own) @ affine, limits=limits
-        )
-    return _view_volume(values, true, pred, affine, to_image=np.linalg.inv(own), limits=limits)
+        return _view_picture(values, true, pred, to_image=np.linalg.inv(own) @ affine, **options)
+    return _view_volume(values, true, pred, affine, to_image=np.linalg.inv(own), **options)
 
 
 def _view_volume(
@@ -75,12 +84,15 @@ def _view_volume(
     *,
     to_image: np.ndarray,
     limits: tuple[float, float],
+    by_truth: bool,
 ) -> View:
     i, j, k = true.shape
     volume = Upright.turn(pred, true, Geometry((i, j, k), affine))
     axis = find_slice_axis(volume.grid)
-    plane = Plane(volume, axis, _find_worst(volume.label, volume.image, axis))
-    field = choose_field(plane, mask=(plane.label > 0) | (plane.image > 0))
+    judged = volume.label if by_truth else volume.image
+    plane = Plane(volume, axis, _find_worst(volume.label, judged, axis))
+    found = plane.label if by_truth else plane.image
+    field = choose_field(plane, mask=(plane.label > 0) | (found > 0))
     positions = plane.positions[field] @ to_image[:3, :3].T + to_image[:3, 3]
     number, count = plane.number
     height, width = measure_field(plane, field)
@@ -111,8 +123,9 @@ def _view_picture(
     *,
     to_image: np.ndarray,
     limits: tuple[float, float],
+    by_truth: bool,
 ) -> View:
-    rows, columns = _choose_part((true > 0) | (pred > 0))
+    rows, columns = _choose_part((true > 0) | ((true if by_truth else pred) > 0))
     places = np.indices(true.shape, dtype=float)[:, rows, columns]
     positions = np.tensordot(to_image[:2, :2], places, 1) + to_image[:2, -1].reshape(2, 1, 1)
     sampled = _shade(_sample(values, positions), limits)

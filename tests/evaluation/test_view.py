@@ -89,3 +89,15 @@ def test_a_picture_of_another_size_than_its_label_is_taken_where_its_pixels_lie(
     image = MetaTensor(small, affine=torch.diag(torch.tensor([2.0, 2.0, 1.0, 1.0])))
     view = make_view(image, true, true, np.eye(4))
     assert ((view.shades > 0.5) == (view.true > 0)).mean() > 0.95
+
+
+def test_by_the_truth_alone_a_view_is_the_same_for_every_prediction():
+    true, pred = masks(wrong=12)
+    pred[0, 0, 12] = 1
+    views = [make_view(ramp(), true, x, AFFINE, by_truth=True) for x in (pred, true)]
+    assert views[0].place == views[1].place == "axial, slice 6 of 20"
+    assert views[0].size == views[1].size
+    picture, other = true[:, :, 8], pred[:, :, 12]
+    image = torch.zeros(1, *SHAPE[:2])
+    sizes = {make_view(image, picture, x, np.eye(4), by_truth=True).size for x in (picture, other)}
+    assert len(sizes) == 1

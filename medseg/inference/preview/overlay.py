@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from medseg.labels import COLOURS, Colours, choose_colour
+from medseg.labels import BRIGHT_COLOURS, COLOURS, Colours, choose_colour
 
 OUTLINE_PIXELS = 2
 _TINT = 0.15
@@ -35,6 +35,11 @@ def draw_overlay(
     picture = np.asarray(_resize_shades(shades, size))
     tinted = _tint(picture.astype(float), _resize(classes, size), colours)
     return Image.fromarray(tinted.astype(np.uint8))
+
+
+def choose_colours(*, on_colour: bool) -> Colours:
+    """The colours of classes on a grey image, or on a picture in colour."""
+    return BRIGHT_COLOURS if on_colour else COLOURS
 
 
 def draw_outlines(

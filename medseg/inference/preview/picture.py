@@ -14,9 +14,8 @@ from medseg.inference.preview.caption import (
     write_heading,
     write_legend,
 )
-from medseg.inference.preview.overlay import draw_overlay
+from medseg.inference.preview.overlay import choose_colours, draw_overlay
 from medseg.inference.preview.page import draw_bar, draw_page, show, stack
-from medseg.labels import BRIGHT_COLOURS, COLOURS
 
 PICTURE_HEIGHT, PICTURE_WIDTH = 768, 1024
 """Pixels that a picture has to fit into: a small one is enlarged, a large one reduced."""
@@ -57,7 +56,7 @@ def draw_picture(
     scale = min(PICTURE_WIDTH / columns, PICTURE_HEIGHT / rows)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     shades = np.broadcast_to(image, (3, *image.shape[1:]))
-    colours = BRIGHT_COLOURS if len(image) == 3 else COLOURS
+    colours = choose_colours(on_colour=len(image) == 3)
     picture = show(draw_overlay(np.moveaxis(shades, 0, -1), label, size, colours=colours))
     width = max(picture.width, LEAST_WIDTH)
     bar = draw_bar(scale, max(picture.width / 3, scale), "pixels")

@@ -1,0 +1,169 @@
+"""Tests of medseg.evaluation.overlays: which cases are drawn, when, and where the pictures are."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from ignite.engine import Engine, Events
+from monai.data import MetaTensor
+from PIL import Image
+
+from medseg.evaluation import Overlays
+from medseg.evaluation import overlays as module
+from medseg.inference.preview.page import list_texts
+from medseg.labels import COLOURS
+
+
+class Writer:
+    """A writer of TensorBoard that remembers."""
+
+    def __init__(self):
+        self.images = []
+
+    def add_image(self, tag, array, step, dataformats):
+        self.images.append((tag, array.shape[2], step, dataformats))
+
+    def flush(self):
+        pass
+
+
+def make_case(name, *, shift=0, shape=(30, 20), empty=False, **more):
+    """A case with its masks of background and one class, as a validation leaves them."""
+    label = torch.zeros(2, *shape)
+    if not empty:
+        label[1, 5:15, 5:15] = 1
+    label[0] = 1 - label[1]
+    pred = torch.roll(label, shift, dims=1)
+    return {"case": name, "image": label[1:] + 0.1, **more}, {"label": label, "pred": pred}
+
+
+class Training:
+    """A trainer and its validation, with scores that are given."""
+
+    def __init__(self, folder, cases, scores, **options):
+        self.cases, self.scores = cases, list(scores)
+        self.best = SimpleNamespace(epoch=0, score=-1.0)
+        self.evaluator = Engine(self._validate)
+        self.evaluator.state.key_metric_name = "val_dice"
+        self.evaluator.add_event_handler(Events.COMPLETED, self._judge)
+        self.trainer = Engine(lambda engine, batch: None)
+        self.trainer.add_event_handler(
+            Events.EPOCH_COMPLETED, lambda: self.evaluator.run(range(len(cases)))
+        )
+        self.overlays = Overlays(
+            folder,
+            evaluator=self.evaluator,
+            best_weights=self.best,
+            classes=["liver"],
+            title="tiny",
+            **options,
+        )
+        self.overlays.attach(self.trainer)
+
+    def _validate(self, engine, number):
+        item, output = self.cases[number]
+        engine.state.batch = [item]
+        return [output]
+
+    def _judge(self, engine):
+        epoch = self.trainer.state.epoch
+        score = self.scores[epoch - 1]
+        engine.state.metrics = {"val_dice": score}
+        if score > self.best.score:
+            self.best.epoch, self.best.score = epoch, score
+
+    def run(self):
+        self.trainer.run([0], max_epochs=len(self.scores))
+        return self
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    """The lines of text of each page that is drawn."""
+    seen = []
+    draw_page = module.draw_page
+
+    def note(block):
+        seen.append(list_texts(block))
+        return draw_page(block)
+
+    monkeypatch.setattr(module, "draw_page", note)
+    return seen
+
+
+def drawn(folder):
+    return [int(path.stem.split("_")[1]) for path in sorted((folder / "overlays").glob("*.png"))]
+
+
+def test_it_draws_at_powers_of_two_at_a_new_best_and_at_the_end(tmp_path):
+    scores = [0.5, 0.4, 0.3, 0.3, 0.3, 0.6, 0.3, 0.3, 0.3, 0.2]
+    Training(tmp_path, [make_case("a")], scores).run()
+    assert drawn(tmp_path) == [1, 2, 4, 6, 8, 10]
+    picture = Image.open(tmp_path / "overlays" / "epoch_0001.png")
+    assert picture.format == "PNG"
+
+
+def test_the_cases_are_spread_hold_truth_and_stay_the_same(tmp_path, pages):
+    cases = [make_case(f"c{number}", empty=number in (0, 4)) for number in range(9)]
+    Training(tmp_path, cases, [0.1, 0.2], count=3).run()
+    names = [[text for text in page if text.startswith("c")] for page in pages]
+    assert names == [["c1", "c3", "c6"]] * 2
+
+
+def test_fewer_cases_than_asked_for_are_all_drawn(tmp_path, pages):
+    Training(tmp_path, [make_case("a"), make_case("b")], [0.1], count=5).run()
+    assert {"a", "b"} <= set(pages[0])
+
+
+def test_the_title_has_epoch_and_score_and_each_case_its_dice(tmp_path, pages):
+    Training(tmp_path, [make_case("a", shift=5)], [0.5, 0.4]).run()
+    assert pages[0][0] == "tiny, epoch 1: val_dice 0.5000, the best so far"
+    assert pages[1][0] == "tiny, epoch 2: val_dice 0.4000"
+    assert "prediction; Dice: liver 0.50" in pages[0]  # 10 rows, shifted by 5
+    assert "liver" in pages[0]
+
+
+def test_truth_is_above_the_prediction_in_the_colours_of_the_previews(tmp_path):
+    Training(tmp_path, [make_case("a", shift=5)], [0.5]).run()
+    drawn = np.asarray(Image.open(tmp_path / "overlays" / "epoch_0001.png"))
+    rows = np.flatnonzero((drawn == COLOURS[0]).all(axis=-1).sum(axis=1) > 20)
+    assert np.ptp(rows) > 290  # outlines in both pictures, one below the other
+
+
+def test_tensorboard_gets_the_pictures(tmp_path):
+    writer = Writer()
+    Training(tmp_path, [make_case("a")], [0.1, 0.2], summary_writer=writer).run()
+    assert writer.images == [("overlays", 3, 1, "HWC"), ("overlays", 3, 2, "HWC")]
+
+
+def test_volumes_are_shown_in_the_plane_where_their_truth_is_largest(tmp_path, pages):
+    affine = torch.eye(4)
+    label = torch.zeros(2, 30, 20, 9)
+    label[1, 5:15, 5:15, 3] = 1
+    pred = label.clone()
+    pred[1, :, :, 7] = 1  # wrong, and elsewhere
+    image = MetaTensor(label[1:].clone(), affine=affine)
+    case = ({"case": "v", "image": image}, {"label": label, "pred": pred})
+    Training(tmp_path, [case], [0.1]).run()
+    assert {"axial, slice 4 of 9 · truth", "R", "L"} <= set(pages[0])
+
+
+def test_a_slice_of_a_volume_is_shown_upright(tmp_path, pages):
+    Training(tmp_path, [make_case("v", slice=11)], [0.1]).run()
+    assert {"axial, slice 12 from the feet up · truth", "R", "L"} <= set(pages[0])
+    plane = torch.arange(6.0).reshape(1, 2, 3)  # to the right 0 to 1, to the front 0 to 2
+    assert module._turn_upright(plane)[0].tolist() == [[5, 2], [4, 1], [3, 0]]
+
+
+def test_inner_regions_lie_on_top(tmp_path):
+    masks = torch.tensor([[[1, 0, 0]], [[0, 1, 1]], [[0, 0, 1]]])
+    assert module._number_classes(masks).tolist() == [[0, 1, 2]]
+
+
+def test_without_truth_or_without_cases_nothing_is_drawn(tmp_path):
+    Training(tmp_path, [make_case("a", empty=True)], [0.1]).run()
+    Training(tmp_path, [make_case("a")], [0.1], count=0).run()
+    assert not (tmp_path / "overlays").exists()
+    with pytest.raises(ValueError, match="overlay_cases is 0 or more validation cases, got -1"):
+        Training(tmp_path, [], [], count=-1)
