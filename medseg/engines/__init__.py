@@ -5,6 +5,7 @@ from medseg.engines.best_weights import BestWeights
 from medseg.engines.claim import claim_folder, claim_weights, set_curves_aside
 from medseg.engines.config_in_use import read_config_as_run, read_config_in_use, use_handler
 from medseg.engines.distributed import end_group, start_group, unwrap
+from medseg.engines.faulty_cases import check_cases
 from medseg.engines.foreground import check_foreground
 from medseg.engines.learning_rate import LearningRate, compute_rate_factor
 from medseg.engines.log_choices import LogChoices
@@ -25,6 +26,7 @@ __all__ = [
     "RecordTraining",
     "Resume",
     "check_batch",
+    "check_cases",
     "check_foreground",
     "check_run",
     "choose_run_folder",

@@ -43,7 +43,7 @@ def read_config_in_use(*, keep: Collection[str] = (*MAY_CHANGE, *LAUNCH)) -> dic
         >>> parser.get_parsed_content("seen")["part"]
         {'_target_': 'builtins.dict', 'rate': 0.1}
     """
-    resolver = _find_resolver()
+    resolver = find_resolver()
     config = resolver.items[""].get_config()
     return _Values(resolver, keep).copy_below("", config, in_component=False)
 
@@ -59,7 +59,7 @@ def read_config_as_run() -> dict[str, Any]:
     Raises:
         ValueError: no expression of a config calls this.
     """
-    config = _find_resolver().items[""].get_config()
+    config = find_resolver().items[""].get_config()
     return {key: copy_plain(value) for key, value in config.items() if key != "_meta_"}
 
 
@@ -83,8 +83,12 @@ def copy_plain(value: Any) -> Any:
     return [copy_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
-def _find_resolver() -> ReferenceResolver:
-    """The innermost of MONAI's resolvers that is evaluating an expression right now."""
+def find_resolver() -> ReferenceResolver:
+    """The innermost of MONAI's resolvers that is evaluating an expression right now.
+
+    Raises:
+        ValueError: none is.
+    """
     frame = inspect.currentframe()
     while frame is not None:
         if frame.f_code is ReferenceResolver._resolve_one_item.__code__:

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from medseg.base.console_streams import is_on_terminal
 from medseg.base.text import name_cases
+from medseg.transforms.refused_cases import ReadOrExplain, raise_if_refused
 from medseg.transforms.stored_dataset import StoredDataset
 
 
@@ -31,7 +32,8 @@ class LoadedDataset(Dataset):
         cache_dir: folder of the files of "disk".
 
     Raises:
-        ValueError: another word for `cache`, or "disk" without a folder.
+        ValueError: another word for `cache`, or "disk" without a folder; with "memory" also cases
+            that `load` refuses, all of which are named.
 
     Example:
         >>> data = LoadedDataset([{"image": "a.nii.gz"}], load=lambda case: case, cache="none")
@@ -76,7 +78,9 @@ def _keep_loaded(
     if load is None or cache == "none":
         return MonaiDataset(cases, load)
     if cache == "memory":
-        return CacheDataset(cases, load, progress=is_on_terminal())
+        kept = CacheDataset(cases, ReadOrExplain(load), progress=is_on_terminal())
+        raise_if_refused(kept._cache)
+        return kept
     if cache == "disk" and cache_dir is not None:
         return StoredDataset(cases, load, cache_dir)
     raise ValueError(

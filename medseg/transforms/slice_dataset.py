@@ -11,7 +11,6 @@ import logging
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +23,12 @@ from monai.transforms import Compose
 from monai.transforms.traits import RandomizableTrait
 from monai.utils import ensure_tuple
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
-from medseg.base.errors import explain_disk_fault, find_root_cause
 from medseg.base.files import whole
 from medseg.base.scratch import collect
 from medseg.base.text import name_cases
 from medseg.transforms.cache_key import compute_fingerprint, describe
+from medseg.transforms.refused_cases import read_all
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +95,7 @@ class SliceDataset(Dataset):
         self.keys = tuple(keys)
         collect(cache_dir)
         copies = _Copies(load, describe(load), Path(cache_dir), self.keys)
-        self.volumes = copies.make_all(name_cases(data), threads=num_workers)
+        self.volumes = read_all(copies.make, name_cases(data), threads=num_workers)
         self.index = [
             (v, k)
             for v, volume in enumerate(self.volumes)
@@ -180,25 +178,6 @@ class _Copies:
                 partial.write_text(json.dumps({"values": values}))
         plain = {k: v for k, v in case.items() if k not in self.keys}
         return {"case": plain, "files": files, "values": values}
-
-    def make_all(self, cases: Sequence[Mapping[str, Any]], *, threads: int) -> list[dict[str, Any]]:
-        """The copies of all cases; every refused case is named at once."""
-        with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-            done = pool.map(self._make_or_explain, cases)
-            copies = list(tqdm(done, "reading volumes", len(cases), leave=False, disable=None))
-        refused = [reason for reason in copies if isinstance(reason, str)]
-        if refused:
-            head = f"{len(refused)} of {len(cases)} cases refused, correct them or leave them out: "
-            raise ValueError(head + "; ".join(refused))
-        return [copy for copy in copies if not isinstance(copy, str)]
-
-    def _make_or_explain(self, case: Mapping[str, Any]) -> dict[str, Any] | str:
-        try:
-            return self.make(case)
-        except (ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
-            if explain_disk_fault(error):  # of the cache, and not of the case
-                raise
-            return f"case {case.get('case')}: {' '.join(str(find_root_cause(error)).split())}"
 
 
 def _list_sources(case: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Path]:

@@ -372,3 +372,9 @@ def test_a_config_that_monai_runs_finds_its_own_bundle_from_anywhere(
             )
             workflow.initialize()
             assert workflow.bundle_root == expected
+
+
+@pytest.mark.parametrize("name", build.list_names(BUNDLES))
+def test_a_training_looks_at_the_files_of_its_bundle_before_its_data(name):
+    config = json.loads((BUNDLES / name / "train.json").read_text())
+    assert config["training"][0] == "$medseg.bundles.check_complete(@bundle_root)"
