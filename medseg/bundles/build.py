@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -189,15 +189,17 @@ def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
 
     Raises:
         FileNotFoundError: there is no such task.
+        ValueError: the task names no layers, or one that is not there.
     """
     known = list_names(bundles_dir)
     if name not in known:
         raise FileNotFoundError(f"no bundle {name!r} in {bundles_dir}: it has {', '.join(known)}")
     layers, configs = Path(bundles_dir) / "layers", Path(bundles_dir) / name / "configs"
-    task = json.loads((layers / "tasks" / f"{name}.json").read_text())
+    task_file = layers / "tasks" / f"{name}.json"
+    task = json.loads(task_file.read_text())
     files = {configs / "logging.conf": (layers / "logging.conf").read_text()}
     built: dict[Path, dict[str, Any]] = {}
-    for workflow, stack in _list_layers_per_workflow(task["_layers_"]).items():
+    for workflow, stack in _list_layers_per_workflow(task, task_file).items():
         sources = [*(f"{layer}.json" for layer in stack), f"tasks/{name}.json"]
         config = merge_layers([layers / source for source in sources], workflow)
         config = _order_keys(keep_used(config, (*ALWAYS, *WORKFLOWS[workflow])), task)
@@ -226,11 +228,20 @@ def format_config(config: Mapping[str, Any]) -> str:
     return _write_short_lists_inline(json.dumps(config, indent=4)) + "\n"
 
 
-def _list_layers_per_workflow(
-    named: Sequence[str] | Mapping[str, Sequence[str]],
-) -> dict[str, list[str]]:
+def _list_layers_per_workflow(task: Mapping[str, Any], file: Path) -> dict[str, list[str]]:
     """The layers of every workflow: those that the task names, on those that all tasks have."""
-    own = named if isinstance(named, Mapping) else dict.fromkeys(WORKFLOWS, named)
+    named = task.get("_layers_")
+    own: Mapping[str, Any] = dict.fromkeys(WORKFLOWS, named)
+    own = named if isinstance(named, Mapping) else own
+    known = sorted({path.stem for path in file.parent.parent.glob("*.json")})
+    for workflow in WORKFLOWS:
+        if not isinstance(own.get(workflow), list):
+            raise ValueError(f"{file} names no layers for {workflow}: list some in _layers_")
+        if unknown := [layer for layer in own[workflow] if layer not in known]:
+            raise ValueError(
+                f"{file} names the layer {unknown[0]!r}, which is not there: name one of "
+                f"{', '.join(known)}"
+            )
     return {workflow: [*_COMMON[workflow], *own[workflow]] for workflow in WORKFLOWS}
 
 

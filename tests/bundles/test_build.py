@@ -115,6 +115,20 @@ def test_a_task_may_name_other_layers_for_each_workflow(folder):
     assert "extra.json" not in _config(folder, workflow="evaluate")["_generated_"]
 
 
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (None, "toy.json names no layers for train: list some in _layers_"),
+        ({"train": [], "inference": []}, "toy.json names no layers for evaluate"),
+        (["extra", "ctt"], "names the layer 'ctt', which is not there: name one of base, extra, "),
+    ],
+)
+def test_a_task_that_names_no_layers_or_unknown_ones_is_refused(folder, named, said):
+    (folder / "layers" / "tasks" / "toy.json").write_text(json.dumps({**TASK, "_layers_": named}))
+    with pytest.raises(ValueError, match=said):
+        build.build("toy", folder)
+
+
 def test_the_overlay_for_several_processes_is_its_layer_alone(folder):
     layer = {"network": "$medseg.losses.wrap(@network_def)", "+training": ["$@network"]}
     (folder / "layers" / "train.json").write_text(json.dumps({"_only_": {OVERLAY: layer}}))
