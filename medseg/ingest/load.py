@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from medseg.ingest.dicom.read_series import read_series
 from medseg.ingest.dicom.selection import choose_series
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volumes.file import load_file
+from medseg.ingest.volumes.header import Choices, check_index
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,30 @@ class Kind:
     modality: str = ""
     body_part: str = ""
     contradiction: str = ""
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What the user decided about images that can be read in several ways, or only after a repair.
+
+    The arguments are those of `load`. Each is checked here, before any file is read.
+
+    Raises:
+        TypeError: `volume` is not a whole number.
+        ValueError: `affine` or `units` is none of the words that `load` names.
+    """
+
+    _: KW_ONLY
+    series_uid: str | None = None
+    choose: str | None = None
+    resample: bool = False
+    volume: int | None = None
+    affine: str | None = None
+    units: str | None = None
+
+    def __post_init__(self) -> None:
+        check_index(self.volume)
+        Choices(self.affine, self.units)
 
 
 def load(
@@ -66,13 +91,13 @@ def load(
 
     Raises:
         IngestError: whatever cannot be read rightly; `code` says why.
+        TypeError: `volume` is not a whole number.
         ValueError: `affine` or `units` is none of those above.
 
     Example:
         >>> ct, geometry = load("study/ct")  # doctest: +SKIP
     """
-    array, geometry, _ = load_with_kind(
-        path,
+    options = LoadOptions(
         series_uid=series_uid,
         choose=choose,
         resample=resample,
@@ -80,24 +105,19 @@ def load(
         affine=affine,
         units=units,
     )
+    array, geometry, _ = load_with_kind(path, options)
     return array, geometry
 
 
-def load_with_kind(
-    path: str | Path,
-    *,
-    series_uid: str | None = None,
-    choose: str | None = None,
-    resample: bool = False,
-    volume: int | None = None,
-    affine: str | None = None,
-    units: str | None = None,
-) -> tuple[np.ndarray, Geometry, Kind]:
+def load_with_kind(path: str | Path, options: LoadOptions) -> tuple[np.ndarray, Geometry, Kind]:
     """Load as `load` does, and also return what the header says about the image."""
     if is_volume_file(path):
-        return *load_file(path, volume=volume, affine=affine, units=units), Kind()
-    found = find_series(path, resample=resample)
-    series = choose_series(found, Path(path), series_uid=series_uid, choose=choose)
+        array, geometry = load_file(
+            path, volume=options.volume, affine=options.affine, units=options.units
+        )
+        return array, geometry, Kind()
+    found = find_series(path, resample=options.resample)
+    series = choose_series(found, Path(path), series_uid=options.series_uid, choose=options.choose)
     array, geometry = read_series(series)
     first = series.slices[0]
     said = describe_contradiction(first.sop_class, first.modality)

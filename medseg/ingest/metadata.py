@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from monai.config import PathLike
 from monai.data.meta_tensor import MetaTensor
-from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys
+from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys, ensure_tuple
 
 from medseg.geometry import Geometry
 
@@ -17,6 +19,11 @@ class and Modality say against each other."""
 
 EXIF_ORIENTATION = "exif_orientation"
 """Key of the EXIF orientation of a picture, see `medseg.ingest.pictures.orientation`."""
+
+
+def list_paths(names: Sequence[PathLike] | PathLike) -> list[Path]:
+    """The paths of one case, which MONAI hands to a reader as one name or as several."""
+    return [Path(name) for name in ensure_tuple(names)]
 
 
 def make_metadata(

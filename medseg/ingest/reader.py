@@ -19,12 +19,11 @@ import numpy as np
 from monai.config import KeysCollection, PathLike
 from monai.data.image_reader import ImageReader
 from monai.transforms.transform import MapTransform
-from monai.utils import ensure_tuple
 
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.checks import check_same_grid, to_labels
 from medseg.ingest.formats import is_named_dicom, is_volume_file
-from medseg.ingest.load import Kind, load_with_kind
+from medseg.ingest.load import Kind, LoadOptions, load_with_kind
 from medseg.ingest.metadata import (
     BODY_PART,
     CONTRADICTION,
@@ -32,11 +31,11 @@ from medseg.ingest.metadata import (
     find_grid,
     find_name,
     find_orientation,
+    list_paths,
     make_metadata,
 )
 from medseg.ingest.pictures.orientation import check_same_orientation
 from medseg.ingest.volumes.file import read_file_header
-from medseg.ingest.volumes.header import Choices, check_index
 from medseg.ingest.volumes.voxels import check_image
 
 
@@ -79,21 +78,21 @@ class VolumeReader(ImageReader):
             raise ValueError(
                 "labels cannot be read with resample=True: interpolation changes their values"
             )
-        check_index(volume)
-        Choices(affine, units)  # refuses other words before any case is read
         self.labels = None if labels is None else tuple(labels)
-        self.series_uid = series_uid
-        self.choose = choose
-        self.resample = resample
-        self.volume = volume
-        self.affine = affine
-        self.units = units
+        self.options = LoadOptions(
+            series_uid=series_uid,
+            choose=choose,
+            resample=resample,
+            volume=volume,
+            affine=affine,
+            units=units,
+        )
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Tell whether every path is a volume file, a folder, or named like DICOM."""
-        paths = [Path(name) for name in ensure_tuple(filename)]
         return all(
-            is_volume_file(p) or p.is_dir() or is_named_dicom(p) or not p.suffix for p in paths
+            is_volume_file(p) or p.is_dir() or is_named_dicom(p) or not p.suffix
+            for p in list_paths(filename)
         )
 
     def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> list[Path]:
@@ -102,7 +101,7 @@ class VolumeReader(ImageReader):
         `LoadImage` hands a file to its next reader when `read` raises, so a refusal here would end
         in MONAI's own readers, which read what was refused.
         """
-        return [Path(name) for name in ensure_tuple(data)]
+        return list_paths(data)
 
     def get_data(self, img: Sequence[Path]) -> tuple[np.ndarray, dict[str, Any]]:
         """Load the volumes.
@@ -128,16 +127,9 @@ class VolumeReader(ImageReader):
 
     def _load(self, path: Path) -> tuple[np.ndarray, Geometry, Kind]:
         if self.labels is None and is_volume_file(path):
-            check_image(read_file_header(path, affine=self.affine, units=self.units))
-        array, geometry, kind = load_with_kind(
-            path,
-            series_uid=self.series_uid,
-            choose=self.choose,
-            resample=self.resample,
-            volume=self.volume,
-            affine=self.affine,
-            units=self.units,
-        )
+            options = self.options
+            check_image(read_file_header(path, affine=options.affine, units=options.units))
+        array, geometry, kind = load_with_kind(path, self.options)
         if self.labels is None:
             return array, geometry, kind
         return to_labels(array, self.labels, name=str(path)), geometry, kind

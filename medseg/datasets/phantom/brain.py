@@ -11,10 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from medseg.datasets.phantom.canvas import Grid, draw_smooth_noise
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from medseg.datasets.phantom.canvas import Array, Grid, Mask, draw_smooth_noise
 
 BORDER_POINTS = 60
 """Points of the outline of a tumour."""

@@ -1,12 +1,13 @@
 """Canvas: CT numbers and labels at given points, painted over shape by shape."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 Triple = tuple[float, float, float]
 

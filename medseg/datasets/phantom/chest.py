@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
 
 from medseg.datasets.lidc.annotations_xml import SCALES
-from medseg.datasets.phantom.canvas import Canvas, Grid
+from medseg.datasets.phantom.canvas import Canvas, Grid, Mask
 from medseg.datasets.phantom.dicom_series import HU_RANGE, write_ct_series
 from medseg.datasets.phantom.trunk import paint_chest, paint_spine, paint_table, paint_wall
 
@@ -36,8 +36,6 @@ _RADIUS_MM = (5.0, 10.0)
 _RADIUS_PIXELS = 1.8  # at least, so that an outline has something inside
 _GAP_MM = 3.0
 _NOISE_HU = 15.0
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

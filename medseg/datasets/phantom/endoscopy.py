@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from medseg.datasets.phantom.canvas import Grid, draw_smooth_noise
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from medseg.datasets.phantom.canvas import Array, Grid, Mask, draw_smooth_noise
 
 _MUCOSA = (0.74, 0.40, 0.30)  # red, green, blue of 0 to 1
 _PALER, _REDDER = (1.04, 1.12, 1.14), (1.02, 0.90, 0.88)  # a polyp against its mucosa
@@ -63,7 +60,7 @@ def draw(rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], Mask]:
     light *= shade
     tint = np.array(_MUCOSA) * rng.uniform(0.92, 1.08, 3)
     other = np.array(_PALER if rng.random() < 0.5 else _REDDER)
-    colour = tint * np.where(mask[..., None], other, 1.0)
+    colour: Array = tint * np.where(mask[..., None], other, 1.0)
     colour = (
         colour
         * light[..., None]

@@ -10,9 +10,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from medseg.datasets.phantom.canvas import Grid, draw_smooth_noise
-
-Array = NDArray[np.float64]
+from medseg.datasets.phantom.canvas import Array, Grid, draw_smooth_noise
 
 CELL_PIXELS = 24.0
 """Mean distance of neighbouring cell centres."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from medseg.datasets.phantom.canvas import Grid
-from medseg.datasets.phantom.street_view import PARKING, Mask, View, draw, draw_photograph
+from medseg.datasets.phantom.canvas import Grid, Mask
+from medseg.datasets.phantom.street_view import PARKING, View, draw, draw_photograph
 
 _CITIES = {
     "train": ("aachen", "bochum", "bremen", "cologne", "darmstadt", "dusseldorf", "erfurt"),

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter
 
-Mask = NDArray[np.bool_]
-_Array = NDArray[np.float64]
+from medseg.datasets.phantom.canvas import Array, Mask
 
 # Label ids of Cityscapes, see medseg.datasets.cityscapes.
 _EGO, _BORDER, _ROAD, _SIDEWALK, PARKING, _BUILDING = 1, 2, 7, 8, 9, 11
@@ -65,11 +64,11 @@ class _Course:
     width: float
     bend: float
 
-    def measure_depth(self, y: _Array) -> _Array:
+    def measure_depth(self, y: Array) -> Array:
         """0 at the horizon and above, 1 at the lower edge: the inverse of the distance."""
         return np.clip((y - self.horizon) / (1 - self.horizon), 0, None)
 
-    def measure_across(self, x: _Array, y: _Array) -> _Array:
+    def measure_across(self, x: Array, y: Array) -> Array:
         """-1 on the left edge of the road, 1 on the right one."""
         depth = self.measure_depth(y)
         centre = self.vanish + self.bend * depth * (1 - depth)

@@ -40,6 +40,8 @@ class WriteLabelMapd(MapTransform):
             0 to 255.
     """
 
+    ending = ".nii.gz"
+
     def __init__(
         self,
         keys: KeysCollection,
@@ -54,15 +56,19 @@ class WriteLabelMapd(MapTransform):
         self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        image = data[self.image_key]
         for key in self.key_iterator(data):
-            path = self.output_dir / f"{data['case']}.nii.gz"
-            image = data[self.image_key]
-            source = get_source_geometry(image)
+            path = self.output_dir / f"{data['case']}{self.ending}"
             for end in self.replaces:
                 remove(self.output_dir / f"{data['case']}{end}")
-            write_label_map(data[key], path, source=source, notes=read_notes(image))
+            self.write(data[key], path, image)
             logger.debug("label map: %s", path)
         return dict(data)
+
+    def write(self, label: MetaTensor, path: Path, image: MetaTensor) -> None:
+        """Write the label map of an image to its file."""
+        source = get_source_geometry(image)
+        write_label_map(label, path, source=source, notes=read_notes(image))
 
 
 def write_label_map(

@@ -1,25 +1,18 @@
 """Picture: write a picture's label map as PNG, all or nothing."""
 
-import logging
-import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import MapTransform
 from PIL import Image
 from torch import Tensor
 
-from medseg.base.files import remove, whole
-from medseg.inference.outputs.label_map import read_class_indices
+from medseg.base.files import whole
+from medseg.inference.outputs.label_map import WriteLabelMapd, read_class_indices
 from medseg.inference.outputs.notes import make_png_text, read_notes
 
-logger = logging.getLogger(__name__)
 
-
-class WritePictureLabeld(MapTransform):
+class WritePictureLabeld(WriteLabelMapd):
     """Writes `<output_dir>/<case>_label.png`: 8-bit class indices, of the size of the picture.
 
     The values are 0, 1, 2, ...: nearly black on a screen, the preview is there to be looked at.
@@ -37,29 +30,12 @@ class WritePictureLabeld(MapTransform):
             integers 0 to 255.
     """
 
-    def __init__(
-        self,
-        keys: KeysCollection,
-        output_dir: str | os.PathLike,
-        *,
-        replaces: Sequence[str] = (),
-        image_key: str = "image",
-    ) -> None:
-        super().__init__(keys)
-        self.output_dir = Path(output_dir)
-        self.replaces = tuple(replaces)
-        self.image_key = image_key
+    ending = "_label.png"
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        for key in self.key_iterator(data):
-            path = self.output_dir / f"{data['case']}_label.png"
-            image = data[self.image_key]
-            shape = [int(n) for n in image.meta["spatial_shape"]]
-            for end in self.replaces:
-                remove(self.output_dir / f"{data['case']}{end}")
-            write_picture_label(data[key], path, shape=shape, notes=read_notes(image))
-            logger.debug("label map: %s", path)
-        return dict(data)
+    def write(self, label: MetaTensor, path: Path, image: MetaTensor) -> None:
+        """Write the label map of a picture to its file."""
+        shape = [int(n) for n in image.meta["spatial_shape"]]
+        write_picture_label(label, path, shape=shape, notes=read_notes(image))
 
 
 def write_picture_label(

@@ -29,7 +29,7 @@ from medseg.networks.output import takes_window_statistics
 FILE_WORKSPACE = 10
 """Bytes per probability of a window: as float32, as float16, and the pages of the file."""
 
-MOST_CLASSES = 256
+MOST_LABEL_CHANNELS = 256
 """Channels of a network whose labels are asked for: they are uint8."""
 
 LABEL_WORKSPACE = 10
@@ -113,10 +113,10 @@ class Planner:
                 f"the classes need {expected} channels, the network gives {channels}: load the "
                 "weights and the classes of one training"
             )
-        if self.settings.labels and (channels or 1) > MOST_CLASSES:
+        if self.settings.labels and (channels or 1) > MOST_LABEL_CHANNELS:
             raise ValueError(
-                f"labels are 0 to {MOST_CLASSES - 1}, the network gives {channels} channels: pass "
-                "output='logits'"
+                f"labels are 0 to {MOST_LABEL_CHANNELS - 1}, the network gives "
+                f"{channels} channels: pass output='logits'"
             )
         classes = channels or 1
         return Plan(

@@ -21,13 +21,12 @@ from typing import Any
 import numpy as np
 from monai.config import PathLike
 from monai.data.image_reader import ImageReader
-from monai.utils import ensure_tuple
 from PIL import Image
 
 from medseg.base.text import warn_once
 from medseg.ingest.dicom.photograph import read_colour
 from medseg.ingest.formats import DICOM_SUFFIXES, is_named_dicom
-from medseg.ingest.metadata import EXIF_ORIENTATION, make_metadata
+from medseg.ingest.metadata import EXIF_ORIENTATION, list_paths, make_metadata
 from medseg.ingest.pictures.file import Picture, read_label_picture, read_picture
 from medseg.ingest.pictures.orientation import UPRIGHT, check_same_orientation, describe_orientation
 from medseg.ingest.reasons import IngestError, Reason
@@ -65,11 +64,11 @@ class PictureReader(ImageReader):
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Tell whether every path is named like a format that Pillow knows, or in colour DICOM."""
         known = {*Image.registered_extensions(), *(DICOM_SUFFIXES if self.colour else ())}
-        return all(Path(name).suffix.lower() in known for name in ensure_tuple(filename))
+        return all(path.suffix.lower() in known for path in list_paths(filename))
 
     def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> list[Path]:
         """Take the paths; `get_data` reads them, see `VolumeReader.read`."""
-        return [Path(name) for name in ensure_tuple(data)]
+        return list_paths(data)
 
     def get_data(self, img: Sequence[Path]) -> tuple[np.ndarray, dict[str, Any]]:
         """Load the pictures.
