@@ -20,7 +20,7 @@ from medseg.base.memory import keep_freed_pages, measure_resident_peak
 from medseg.inference import OverlapTileInferer, Predictor
 from medseg.inference.predictor.precision import find_fastest_precision
 from medseg.networks import NestedUNet, to_device
-from medseg.networks.analysis.cost import multiply_adds
+from medseg.networks.analysis.cost import count_multiply_adds
 
 STOCK, TUNED = "MONAI as documented", "MONAI tuned by hand"
 OURS, SKIPPING = "medseg", "medseg, air skipped"
@@ -87,7 +87,7 @@ class Meter:
     def flop(self, network: nn.Module) -> dict[str, float]:
         """Operations of all passes, the seconds of all, and the rate of a usual pass."""
         shapes = {shape for shape, _ in self.passes}
-        costs = {shape: 2 * multiply_adds(network, shape) for shape in shapes}
+        costs = {shape: 2 * count_multiply_adds(network, shape) for shape in shapes}
         rates = [costs[shape] / seconds / 1e9 for shape, seconds in self.passes]
         return {
             "tflop": sum(costs[shape] for shape, _ in self.passes) / 1e12,

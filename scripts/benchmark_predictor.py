@@ -29,7 +29,7 @@ from medseg.inference import Predictor
 from medseg.inference.predictor.backends import BACKENDS, is_installed, list_precisions
 from medseg.inference.predictor.fuse_norms import fuse_batch_norm
 from medseg.networks import NestedUNet, load_weights, to_device
-from medseg.networks.analysis.cost import multiply_adds
+from medseg.networks.analysis.cost import count_multiply_adds
 from medseg.transforms.classes import label_from_logits
 from medseg.transforms.regions import are_regions
 
@@ -83,7 +83,7 @@ def times(dims: int, device: torch.device, rounds: int) -> dict[str, Any]:
         passes[name]()
         first[name] = time.perf_counter() - started
     seconds = in_turn(passes, rounds)
-    flop = 2 * multiply_adds(network, shape)
+    flop = 2 * count_multiply_adds(network, shape)
     kinds = list_precisions("eager", device)
     rates = {str(kind).removeprefix("torch."): matrix_gflops(kind, device) for kind in kinds}
     rows = {

@@ -60,7 +60,7 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     """
     target = Path(path)
     with ExitStack() as until_done:
-        watch.before_writing(target)
+        watch.tell_before_writing(target)
         with _explain_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch = until_done.enter_context(make_scratch_folder(target.parent))
@@ -72,7 +72,7 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
                 os.fsync(file.fileno())
             with _explain_errors(target):
                 partial.replace(target)
-    watch.after_writing(target)
+    watch.tell_after_writing(target)
 
 
 def check_folder(path: str | os.PathLike) -> None:
@@ -175,7 +175,7 @@ def remove(path: str | os.PathLike) -> None:
     """Remove a file, if there is one; OSError in one line where that is not possible."""
     with _explain_errors(Path(path)):
         Path(path).unlink(missing_ok=True)
-    watch.after_removing(Path(path))
+    watch.tell_after_removing(Path(path))
 
 
 def set_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path | None:

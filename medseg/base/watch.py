@@ -209,19 +209,19 @@ def _is_on_full_disk(folder: Path) -> bool:
     return shutil.disk_usage(there).free < _FULL_DISK_BYTES
 
 
-def before_writing(path: Path) -> None:
+def tell_before_writing(path: Path) -> None:
     """Tell every watch that a file is to be written; one in a scratch folder is no output yet."""
     for watch in () if is_in_scratch(path) else list(_watches):
         watch.check_before_writing(path)
 
 
-def after_writing(path: Path) -> None:
+def tell_after_writing(path: Path) -> None:
     """Tell every watch that a file was written; one in a scratch folder is no output yet."""
     for watch in () if is_in_scratch(path) else list(_watches):
         watch.note_written(path)
 
 
-def after_removing(path: Path) -> None:
+def tell_after_removing(path: Path) -> None:
     """Tell every watch that medseg itself removed a file."""
     for watch in list(_watches):
         watch.forget(path)

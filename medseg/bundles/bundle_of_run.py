@@ -13,7 +13,7 @@ from medseg.bundles.bundle import find_configs
 from medseg.bundles.derive import write_derived
 from medseg.bundles.layers.merge import OVERLAY, merge_configs
 from medseg.bundles.layers.references import find_references, list_choices
-from medseg.engines.may_change import is_launch
+from medseg.engines.changeable_settings import is_launch
 
 PLACES = ("bundle_root", "output_dir", "resume_file", "weights", "resume")
 """Keys that a run's own configs take from its bundle: they say where the run itself was written."""

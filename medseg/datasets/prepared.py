@@ -83,7 +83,7 @@ def write(
     digests = check_cases(root, [*items, *testing], label_values)
     kept = drop_copies_of_tests(items, testing, digests)
     kept = join_patients_with_copies(kept, digests)
-    made = _deal_cases(
+    made = _assign_cases(
         *(name, kept, testing),
         test_share=test_share,
         folds=folds,
@@ -140,7 +140,7 @@ def list_cases(
     pool = made["training"] + [item for item in made["testing"] if item.get(_HELD_OUT)]
     testing = [item for item in made["testing"] if not item.get(_HELD_OUT)]
     share = made.get("test_share")
-    made = _deal_cases(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
+    made = _assign_cases(made["name"], pool, testing, test_share=share, folds=folds, seed=seed)
     found = fold_split.select(made, section, fold=fold)
     for key in ("image", "label", "instances"):
         files = [item[key] for item in found if key in item]
@@ -179,7 +179,7 @@ def _check_shares(*, folds: Any, seed: Any, test_share: Any) -> None:
         raise TypeError(f"test_share is a number from 0 to 1 or None, got {test_share!r}: give one")
 
 
-def _deal_cases(
+def _assign_cases(
     name: str,
     items: Sequence[Mapping[str, Any]],
     testing: Sequence[Mapping[str, Any]],

@@ -75,11 +75,11 @@ class BestWeights:
         self.score, self.epoch, self.misses = -math.inf, 0, 0
         self.written = ""
         self.scores: dict[str, float] = {}
-        self._before_save: list[Callable[..., Any]] = []
+        self._run_before_save: list[Callable[..., Any]] = []
 
-    def before_save(self, action: Callable[..., Any]) -> None:
+    def add_before_save(self, action: Callable[..., Any]) -> None:
         """Call `action(path, partial=file)` when `file` is about to become the weights `path`."""
-        self._before_save.append(action)
+        self._run_before_save.append(action)
 
     def attach(self, engine: Engine) -> None:
         """Judge at the end of every validation, whatever makes the trainer run it."""
@@ -157,7 +157,7 @@ class BestWeights:
                 logger.warning("%s of another run is now %s", self.path, kept)
                 if kept is not None:
                     copy_trained_on(self.path, kept)
-            for action in self._before_save:
+            for action in self._run_before_save:
                 action(self.path, partial=partial)
         self.written = written
 

@@ -15,7 +15,7 @@ from typing import Any
 from monai.bundle.config_item import ConfigComponent, ConfigExpression
 from monai.bundle.reference_resolver import ReferenceResolver
 
-from medseg.engines.may_change import LAUNCH, MAY_CHANGE
+from medseg.engines.changeable_settings import LAUNCH, MAY_CHANGE
 
 
 def read_config_in_use(*, keep: Collection[str] = (*MAY_CHANGE, *LAUNCH)) -> dict[str, Any]:

@@ -14,8 +14,8 @@ class MeanLoss:
 
     `DistributedDataParallel` averages the gradients, but each process keeps the loss of its own
     part of the batch, so that a curve drawn by one of them shows a part of the data only. The parts
-    are of one size (the sampler deals evenly), so the mean of the losses is the loss of the whole
-    batch, for a loss that is itself a mean over images.
+    are of one size (the sampler distributes the cases evenly), so the mean of the losses is the
+    loss of the whole batch, for a loss that is itself a mean over images.
 
     The loss is replaced after the backward pass, in `engine.state.output`, before MONAI decollates
     the output and other handlers read it: gradients are not touched. With one process the value

@@ -13,12 +13,12 @@ import ignite.distributed as idist
 
 import medseg
 from medseg.base.text import name_cases
-from medseg.engines.may_change import (
+from medseg.engines.changeable_settings import (
     ABSENT,
     HANDLERS,
     MAY_CHANGE,
-    free_choices,
     is_launch,
+    list_changeable_choices,
     may_change,
     walk_handlers,
 )
@@ -69,7 +69,9 @@ def describe_run(
         {'fold': 0}
     """
     training, validation = name_cases(training), name_cases(validation)
-    kept = {key: value for key, value in choices.items() if key not in free_choices(choices)}
+    kept = {
+        key: value for key, value in choices.items() if key not in list_changeable_choices(choices)
+    }
     settings = {
         key: value
         for key, value in (config or {}).items()

@@ -70,7 +70,7 @@ class RecordTraining:
     def attach(self, engine: Engine) -> None:
         """Measure as the training starts, and write when there are weights."""
         engine.add_event_handler(Events.STARTED, self)
-        self.best_weights.before_save(self.write)
+        self.best_weights.add_before_save(self.write)
 
     def __call__(self, engine: Engine) -> None:
         """Measure the cases, unless the run is complete already."""

@@ -90,7 +90,7 @@ def has_only(array: np.ndarray, allowed: Collection[int]) -> bool:
     )
 
 
-def find_undeclared(array: np.ndarray, allowed: Collection[int]) -> str:
+def describe_undeclared(array: np.ndarray, allowed: Collection[int]) -> str:
     """List the undeclared values of a label map, rounded, with voxel counts; "" if it has none."""
     declared = sorted(allowed)
     found = [_count_undeclared(part, declared) for part in _split_into_blocks(array)]
@@ -133,7 +133,7 @@ def check_labels(array: np.ndarray, allowed: Collection[int], *, name: str = "la
     Example:
         >>> check_labels(np.array([0, 1, 1]), (0, 1, 2))
     """
-    if found := find_undeclared(array, allowed):
+    if found := describe_undeclared(array, allowed):
         finding = f"{name} holds {found}, outside the declared {sorted(allowed)}"
         raise IngestError(Reason.UNDECLARED_LABELS, finding)
 

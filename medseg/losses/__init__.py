@@ -5,7 +5,7 @@ from medseg.losses.guided import GuidedLoss
 from medseg.losses.head_weights import make_head_weights
 from medseg.losses.hybrid import HybridLoss
 from medseg.losses.learned_weights import LearnedWeightsLoss
-from medseg.losses.lowest import find_lowest_value
+from medseg.losses.lowest_value import find_lowest_value
 from medseg.losses.weighted_target import WeightedTargetLoss
 
 __all__ = [

@@ -15,7 +15,7 @@ from medseg.plausibility.hounsfield import (
 from medseg.plausibility.label_maps import describe_few_values, describe_label_map
 from medseg.plausibility.lungs import measure_lung_share
 from medseg.plausibility.measure import measure_class, reaches_edge
-from medseg.plausibility.posture import find_posture_doubts
+from medseg.plausibility.posture import describe_posture_doubts
 from medseg.plausibility.settings import check_settings, choose_settings, compare_settings
 from medseg.plausibility.trained_on import (
     TrainedOn,
@@ -43,6 +43,7 @@ __all__ = [
     "copy_trained_on",
     "describe_few_values",
     "describe_label_map",
+    "describe_posture_doubts",
     "doubt_edges",
     "doubt_extent",
     "doubt_hounsfield",
@@ -53,7 +54,6 @@ __all__ = [
     "explain_not_hounsfield",
     "explain_unlikeness",
     "find_path_beside",
-    "find_posture_doubts",
     "has_appearance",
     "is_scan_in_hounsfield",
     "judge_body",

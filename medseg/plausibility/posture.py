@@ -39,7 +39,7 @@ LUNG, NO_LUNG = 0.12, 0.04
 """Shares of the body in slices with lungs and without."""
 
 
-def find_posture_doubts(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]:
+def describe_posture_doubts(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]:
     """Say what of a CT of chest or abdomen does not lie as it should, each in words.
 
     Args:
@@ -55,7 +55,7 @@ def find_posture_doubts(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]
     is_crop = measure_border_share(body) >= MOST_BODY_AT_BORDER
     if is_crop or np.count_nonzero(bone) < LEAST_BONE * np.count_nonzero(body):
         return
-    yield from _find_bone_doubts(body, bone)
+    yield from _describe_bone_doubts(body, bone)
     if is_abdomen and _is_upside_down(hu):
         yield (
             "there is lung at its lower end and none at its upper end: it is upside down, or "
@@ -63,7 +63,7 @@ def find_posture_doubts(array: np.ndarray, *, is_abdomen: bool) -> Iterator[str]
         )
 
 
-def _find_bone_doubts(body: np.ndarray, bone: np.ndarray) -> Iterator[str]:
+def _describe_bone_doubts(body: np.ndarray, bone: np.ndarray) -> Iterator[str]:
     aside, front = (_find_centre(bone, axis) - _find_centre(body, axis) for axis in (0, 1))
     lines = [_measure_longest_line(bone, axis) for axis in range(3)]
     if max(lines[:2]) >= SPINE and max(lines[:2]) > lines[2] + 0.2:

@@ -76,9 +76,9 @@ def listed(out: Path) -> tuple[list[Item], list[Item]]:
     return made["training"], made["testing"]
 
 
-def sections(out: Path, **deal: int) -> list[list[Item]]:
+def sections(out: Path, **split: int) -> list[list[Item]]:
     """The cases to train on, of the validation fold, and for testing."""
-    return [prepared.list_cases(out, name, **deal) for name in ("training", "validation", "test")]
+    return [prepared.list_cases(out, name, **split) for name in ("training", "validation", "test")]
 
 
 def refused(

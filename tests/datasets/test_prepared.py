@@ -1,4 +1,4 @@
-"""Tests of medseg.datasets.prepared: what it checks, what it writes, and how it deals the cases."""
+"""Tests of medseg.datasets.prepared: its checks, its files, and its split of the cases."""
 
 import gzip
 import json
@@ -19,7 +19,7 @@ def names(found):
     return {item["case"] for item in found}
 
 
-# ---- dealing
+# ---- splitting
 
 
 def test_sections_part_the_cases_and_miss_none(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from monai.bundle import ConfigParser
 
 from medseg.engines import read_config_in_use, resume_record
-from medseg.engines.may_change import MAY_CHANGE, WATCH
+from medseg.engines.changeable_settings import MAY_CHANGE, WATCH
 from medseg.engines.resume_record import check_record, describe_run
 
 CHOICES = {"fold": 0, "seed": 0, "classes": {"liver": [1, 2]}, "window_hu": [-160, 240]}

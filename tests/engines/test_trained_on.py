@@ -50,7 +50,7 @@ def test_weights_are_never_beside_the_ranges_of_others_whenever_a_run_is_killed(
         if len(saves) == epoch:
             raise KilledError
 
-    run.best.before_save(kill)
+    run.best.add_before_save(kill)
     with pytest.raises(KilledError):
         run.trainer.run()
     assert find_path_beside(run.weights).exists()

@@ -111,7 +111,7 @@ def test_labels_are_judged_in_parts_as_the_whole_is(order, monkeypatch):
         np.testing.assert_array_equal(found, np.rint(array))
         assert found.dtype == np.uint8
         seven, eight = (int((np.rint(array) == value).sum()) for value in (1, 2))
-        listed = checks.find_undeclared(array + 6 * (array > 0.5), (0,))
+        listed = checks.describe_undeclared(array + 6 * (array > 0.5), (0,))
         assert listed == f"7 ({seven} voxels), 8 ({eight} voxels)"
 
 

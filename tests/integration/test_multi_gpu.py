@@ -278,8 +278,8 @@ def test_every_epoch_has_every_slice_once_in_an_order_of_its_own(liver_by_one):
 
 @pytest.mark.parametrize("processes", [2, 3, 4])
 def test_the_global_batches_do_not_depend_on_the_number_of_processes(processes):
-    alone = dealt(24, processes=1, rank=0)
-    shares = [dealt(24, processes=processes, rank=rank) for rank in range(processes)]
+    alone = distribute(24, processes=1, rank=0)
+    shares = [distribute(24, processes=processes, rank=rank) for rank in range(processes)]
     assert all(len(share) == 24 // processes for share in shares)
     batch = 2 * processes
     for step in range(24 // batch):
@@ -288,7 +288,7 @@ def test_the_global_batches_do_not_depend_on_the_number_of_processes(processes):
 
 
 def test_items_that_cannot_be_dealt_evenly_are_drawn_twice():
-    shares = [dealt(5, processes=2, rank=rank) for rank in range(2)]
+    shares = [distribute(5, processes=2, rank=rank) for rank in range(2)]
     assert [len(share) for share in shares] == [3, 3]
     assert set(shares[0]) | set(shares[1]) == set(range(5))
 
@@ -372,7 +372,7 @@ def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(launch, process.returncode, out, err)
 
 
-def dealt(count: int, *, processes: int, rank: int) -> list[int]:
+def distribute(count: int, *, processes: int, rank: int) -> list[int]:
     """The items that the sampler of the configs gives one of several processes, in order."""
     config = json.loads((BUNDLES / "liver/configs/train.json").read_text())
     parser = ConfigParser(config)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medseg.plausibility import find_posture_doubts
+from medseg.plausibility import describe_posture_doubts
 
 
 def trunk(*, spine=1000, lungs=10):
@@ -17,7 +17,7 @@ def trunk(*, spine=1000, lungs=10):
 
 
 def doubts(hu, *, is_abdomen=True):
-    return list(find_posture_doubts(hu, is_abdomen=is_abdomen))
+    return list(describe_posture_doubts(hu, is_abdomen=is_abdomen))
 
 
 def test_a_patient_as_the_header_says_is_not_doubted():

@@ -8,7 +8,7 @@ import torch
 
 from medseg.inference.predictor.precision import find_fastest_precision
 from medseg.networks import NestedUNet
-from medseg.networks.analysis.cost import multiply_adds
+from medseg.networks.analysis.cost import count_multiply_adds
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_operations_are_those_of_all_passes(workloads):
     meter = workloads.Meter("PyTorch", torch.float32)
     for batch in (3, 1):
         meter.time(network, torch.zeros(batch, 1, 16, 16))
-    one = 2 * multiply_adds(network, (1, 1, 16, 16))
+    one = 2 * count_multiply_adds(network, (1, 1, 16, 16))
     assert meter.flop(network)["tflop"] == pytest.approx(4 * one / 1e12)
     assert [shape[0] for shape, _ in meter.passes] == [3, 1]
 

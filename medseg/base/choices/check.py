@@ -33,7 +33,7 @@ def check_choices(choices: Mapping[str, Any]) -> None:
         for key, rule in RULES.items()
         if key in plain and not rule.holds(plain[key])
     ]
-    if found := faults or list(_find_contradictions(plain)):
+    if found := faults or list(_describe_contradictions(plain)):
         raise ValueError("; ".join(found))
 
 
@@ -53,7 +53,7 @@ def _is_expression(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(EXPRESSION_MARKS)
 
 
-def _find_contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
+def _describe_contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
     """Values that are right each by itself and wrong together."""
     if "classes" in plain:
         yield from _find_class_faults(plain)
@@ -69,14 +69,14 @@ def _find_contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
                 f"val_interval {interval} is beyond max_epochs {epochs}, so that no weights would "
                 f"be kept: pass --val_interval {epochs} or less"
             )
-    yield from _find_warmup_faults(plain.get("warmup_epochs", 0), plain)
+    yield from _describe_warmup_faults(plain.get("warmup_epochs", 0), plain)
     for key in ("image_size", "spacing_mm"):
         axes = 3 if key == "spacing_mm" else plain.get("spatial_dims")
         if axes and key in plain and len(plain[key]) != axes:
             yield f"{key} is {plain[key]}: it has to have a number for each of {axes} axes"
 
 
-def _find_warmup_faults(epochs: int, plain: Mapping[str, Any]) -> Iterator[str]:
+def _describe_warmup_faults(epochs: int, plain: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with a warm-up beside the schedule and the length of the run."""
     if epochs and plain.get("lr_schedule") == "one_cycle":
         yield (

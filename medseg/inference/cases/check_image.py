@@ -24,6 +24,7 @@ from medseg.plausibility import (
     compare_image,
     describe_few_values,
     describe_label_map,
+    describe_posture_doubts,
     doubt_edges,
     doubt_extent,
     doubt_hounsfield,
@@ -32,7 +33,6 @@ from medseg.plausibility import (
     explain_not_compared,
     explain_not_hounsfield,
     explain_unlikeness,
-    find_posture_doubts,
     has_appearance,
     is_scan_in_hounsfield,
     judge_body,
@@ -121,7 +121,7 @@ class CheckImaged(MapTransform):
         for key in self.key_iterator(data):
             found = self.list_findings(data[key])
             if found.refusals and not self.force:
-                raise ValueError(f"{'; '.join(found.refusals)}: {self._find_remedy()}")
+                raise ValueError(f"{'; '.join(found.refusals)}: {self._describe_remedy()}")
             notes = [f"{FORCED}: {finding}" for finding in found.refusals] + found.warnings
             add_notes(data[key], notes)
             for note in notes:
@@ -156,7 +156,9 @@ class CheckImaged(MapTransform):
 
     def _compare_posture(self, values: np.ndarray, found: Findings) -> None:
         if ABDOMEN in self.body_part or CHEST in self.body_part:
-            found.warnings += find_posture_doubts(values[0], is_abdomen=ABDOMEN in self.body_part)
+            found.warnings += describe_posture_doubts(
+                values[0], is_abdomen=ABDOMEN in self.body_part
+            )
 
     def _compare_header(self, meta: Mapping[str, Any], found: Findings) -> None:
         modality, part = str(meta.get(MODALITY, "")), str(meta.get(BODY_PART, "")).upper()
@@ -262,7 +264,7 @@ class CheckImaged(MapTransform):
         name = trained.about.get("name") if trained is not None else None
         return f"{self.modality}{of}{f', as in {name}' if name else ''}"
 
-    def _find_remedy(self) -> str:
+    def _describe_remedy(self) -> str:
         return (
             f"pass what the network was trained on ({self._describe_kind()}), or --force True to "
             "segment it all the same, which every output will say"

@@ -79,13 +79,13 @@ class CheckResultd(MapTransform):
         image = data[self.image_key]
         trained = self._trained_on
         for key in self.key_iterator(data):
-            notes = list(self._find_findings(data[key], image, trained))
+            notes = list(self._describe_findings(data[key], image, trained))
             add_notes(image, notes)
             for note in notes:
                 logger.warning("case %s: %s: %s", data.get("case", key), note, _REMEDY)
         return dict(data)
 
-    def _find_findings(
+    def _describe_findings(
         self, label: Tensor, image: Tensor, trained: TrainedOn | None
     ) -> Iterator[str]:
         if trained is None and not self.organ_ml:

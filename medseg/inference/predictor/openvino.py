@@ -65,7 +65,7 @@ def _split(model: Any) -> int:
 
     nodes = [node for node in model.get_ordered_ops() if _is_splittable(node)]
     for node in nodes:
-        openvino.utils.replace_node(node, _sum_of_parts(node))
+        openvino.utils.replace_node(node, _make_sum_of_parts(node))
     return len(nodes)
 
 
@@ -91,7 +91,7 @@ def _has_weights(node: Any) -> bool:
     return kind == "Convolution" and node.input_value(1).get_node().get_type_name() == "Constant"
 
 
-def _sum_of_parts(node: Any) -> Any:
+def _make_sum_of_parts(node: Any) -> Any:
     from openvino import opset13 as ops
 
     joined, weights = (node.input_value(place).get_node() for place in (0, 1))

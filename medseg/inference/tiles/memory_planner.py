@@ -68,7 +68,7 @@ class Planner:
             least = f"{'the limit' if limited else 'there'} is {format_bytes(there, floor)}"
             raise MemoryLimitError(
                 f"inference needs {format_bytes(needed)} of memory ({plan}), {least}: "
-                f"{self._find_remedy(plan, image, network, free, limited=limited)}"
+                f"{self._describe_remedy(plan, image, network, free, limited=limited)}"
             )
         return plan
 
@@ -168,7 +168,7 @@ class Planner:
             known[way] = estimate_network_bytes(network, shape)
         return known[way]
 
-    def _find_remedy(
+    def _describe_remedy(
         self,
         plan: Plan,
         image: Tensor,

@@ -18,7 +18,7 @@ from medseg.ingest.dicom.rules.completeness import (
     count_uncounted_parts,
     describe_missing_images,
 )
-from medseg.ingest.dicom.rules.mosaic import find_mosaic_sign, find_weak_mosaic_sign
+from medseg.ingest.dicom.rules.mosaic import describe_mosaic_sign, describe_weak_mosaic_sign
 from medseg.ingest.dicom.rules.slice_rules import is_captured_slice
 from medseg.ingest.dicom.stack import find_thickness_mm
 from medseg.ingest.reasons import Note, Reason
@@ -81,17 +81,17 @@ def collect_notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
     if (begins := _find_first_in_stack(slices)) > 1:
         finding = f"the first InStackPositionNumber is {begins}, of {len(slices)} frames"
         notes.append((Reason.FEWER_IMAGES, f"{finding}, in {name}"))
-    if by := _find_mosaic_sign(slices):
+    if by := _describe_mosaic_sign(slices):
         finding = f"an image may show several slices side by side ({by}), in {name}"
         notes.append((Reason.POSSIBLE_MOSAIC, finding))
     return (*notes, *_collect_value_notes(slices, name))
 
 
-def _find_mosaic_sign(slices: Sequence[Slice]) -> str:
+def _describe_mosaic_sign(slices: Sequence[Slice]) -> str:
     """Find a sign that an image may show several slices side by side; "" where there is none."""
-    if len(slices) == 1 and (by := find_mosaic_sign(slices[0])):
+    if len(slices) == 1 and (by := describe_mosaic_sign(slices[0])):
         return by
-    return next(filter(None, (find_weak_mosaic_sign(s) for s in slices if s.frame is None)), "")
+    return next(filter(None, (describe_weak_mosaic_sign(s) for s in slices if s.frame is None)), "")
 
 
 def _note_uids_of_each_file(slices: Sequence[Slice], name: str) -> list[Note]:

@@ -20,8 +20,8 @@ from medseg.ingest.dicom.files.parse import parse
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.dicom.pixels.pixel_rules import (
-    find_conflicting_syntax,
-    find_contradiction,
+    describe_conflicting_syntax,
+    describe_header_conflict,
     is_plausible,
 )
 from medseg.ingest.dicom.read_slices import read_header
@@ -133,7 +133,7 @@ def _check_kind(header: Slice) -> None:
 def _check_length(header: Slice) -> None:
     """Refuse a file that holds less, or more, than the pixels its header states."""
     path, pixels = header.path, header.pixels
-    if said := find_conflicting_syntax([header]):
+    if said := describe_conflicting_syntax([header]):
         raise IngestError(Reason.CONFLICTING_SYNTAX, f"{said} ({path})")
     if pixels is None or pixels.missing_bytes:
         raise IngestError(Reason.TRUNCATED, f"{path} ends before or within its pixels")
@@ -168,7 +168,7 @@ def _check_codestream(dataset: pydicom.Dataset, header: Slice) -> None:
     if len(found) != 1:
         finding = f"{header.path} states one frame and holds {len(found)} codestreams"
         raise IngestError(Reason.UNDECODABLE, finding)
-    if said := find_contradiction(found[0], header):
+    if said := describe_header_conflict(found[0], header):
         raise IngestError(Reason.UNDECODABLE, f"{header.path} holds {said}")
 
 

@@ -49,7 +49,7 @@ DICOMDIR_REMEDIES: dict[Reason, str] = {
 """Where a DICOMDIR was passed."""
 
 
-def find_remedy(
+def choose_remedy(
     reason: Reason, *, input_kind: InputKind = InputKind.FOLDER, is_one_file: bool = False
 ) -> str:
     """What to do about a finding.
@@ -60,7 +60,7 @@ def find_remedy(
         is_one_file: whether all slices are frames of one file.
 
     Example:
-        >>> find_remedy(Reason.UNREADABLE, input_kind=InputKind.FILE)
+        >>> choose_remedy(Reason.UNREADABLE, input_kind=InputKind.FILE)
         'copy or convert the file again'
     """
     tables = {InputKind.FILE: FILE_REMEDIES, InputKind.DIRECTORY: DICOMDIR_REMEDIES}

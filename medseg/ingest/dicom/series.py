@@ -8,7 +8,7 @@ from pathlib import Path
 
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.header.slice import Slice
-from medseg.ingest.dicom.remedies import InputKind, find_remedy
+from medseg.ingest.dicom.remedies import InputKind, choose_remedy
 from medseg.ingest.dicom.resample import Resampling
 from medseg.ingest.reasons import Note, Reason, Verdict, explain
 
@@ -75,7 +75,7 @@ class Series:
         """What to do about each note, by what was passed."""
         is_one_file = len(self.slices) > 1 and len({s.path for s in self.slices}) == 1
         return tuple(
-            find_remedy(reason, input_kind=self.input_kind, is_one_file=is_one_file)
+            choose_remedy(reason, input_kind=self.input_kind, is_one_file=is_one_file)
             for reason, _ in self.notes
         )
 

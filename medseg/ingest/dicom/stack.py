@@ -13,8 +13,11 @@ import numpy as np
 
 from medseg.base.text import count_noun
 from medseg.geometry import ORTHOGONALITY_TOLERANCE, Geometry
-from medseg.ingest.dicom.consistency.consistency import describe_differences, find_mixed_acquisition
-from medseg.ingest.dicom.consistency.kinds import find_decimal_commas
+from medseg.ingest.dicom.consistency.consistency import (
+    describe_differences,
+    describe_mixed_acquisition,
+)
+from medseg.ingest.dicom.consistency.kinds import describe_decimal_commas
 from medseg.ingest.dicom.consistency.slice_differences import name_differences
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.rules.geometry_rules import LONGEST_MM, SHORTEST_MM
@@ -101,13 +104,13 @@ def measure_depths_mm(slices: Sequence[Slice]) -> np.ndarray:
     return _collect_positions(slices) @ find_normal(slices[0])
 
 
-def _find_no_slice_spacing(slices: Sequence[Slice]) -> str:
+def _describe_no_slice_spacing(slices: Sequence[Slice]) -> str:
     if len(slices) > 1 or find_thickness_mm(slices[0]) > 0:
         return ""
     return "one slice without SliceThickness or SpacingBetweenSlices"
 
 
-def _find_duplicate_positions(slices: Sequence[Slice]) -> str:
+def _describe_duplicate_positions(slices: Sequence[Slice]) -> str:
     depths = measure_depths_mm(slices)
     places = np.concatenate([[0], np.cumsum(np.diff(depths) > SAME_POSITION_MM)])
     place, count = Counter(places.tolist()).most_common(1)[0]
@@ -123,13 +126,13 @@ def _find_duplicate_positions(slices: Sequence[Slice]) -> str:
     return f"{found} that differ in {named}" if named else found
 
 
-def _find_missing_slices(slices: Sequence[Slice]) -> str:
+def _describe_missing_slices(slices: Sequence[Slice]) -> str:
     """Find gaps in slices that lie on a regular grid, as exactly as a complete stack must.
 
     Two kinds of gaps in about equal number, say 0.75 and 1.75 mm, are one and two steps of some
     grid if each may be rounded; so they must fit without that to be called so.
     """
-    finding = _find_uneven_spacing(slices)
+    finding = _describe_uneven_spacing(slices)
     if not finding:
         return ""
     depths = measure_depths_mm(slices)
@@ -159,7 +162,7 @@ def _count_steps(gaps_mm: np.ndarray) -> np.ndarray:
     return steps
 
 
-def _find_uneven_spacing(slices: Sequence[Slice]) -> str:
+def _describe_uneven_spacing(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
     depths, upright = measure_depths_mm(slices), find_normal(slices[0])
@@ -172,7 +175,7 @@ def _find_uneven_spacing(slices: Sequence[Slice]) -> str:
     return f"slice spacing varies {extent}, {_describe_off_grid(farthest, step)}"
 
 
-def _find_tilted_stack(slices: Sequence[Slice]) -> str:
+def _describe_tilted_stack(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
     (_, step), upright = fit_regular_grid(slices), find_normal(slices[0])
@@ -186,7 +189,7 @@ def _find_tilted_stack(slices: Sequence[Slice]) -> str:
     return f"slices are stacked {tilt:.3g} degrees off their normal (tolerance {limit:.2g})"
 
 
-def _find_off_grid(slices: Sequence[Slice]) -> str:
+def _describe_off_grid_slices(slices: Sequence[Slice]) -> str:
     if len(slices) == 1:
         return ""
     origin, step = fit_regular_grid(slices)
@@ -247,12 +250,12 @@ def _find_hull_slopes(values: np.ndarray, places: np.ndarray, *, sign: int = 1) 
 
 
 STACK_RULES: tuple[tuple[Reason, Rule], ...] = (
-    (Reason.NO_SLICE_SPACING, _find_no_slice_spacing),
-    (Reason.DUPLICATE_POSITIONS, _find_duplicate_positions),
-    (Reason.UNREADABLE, find_decimal_commas),
-    (Reason.MIXED_ACQUISITION, find_mixed_acquisition),
-    (Reason.MISSING_SLICES, _find_missing_slices),
-    (Reason.UNEVEN_SPACING, _find_uneven_spacing),
-    (Reason.TILTED_STACK, _find_tilted_stack),
-    (Reason.UNEVEN_SPACING, _find_off_grid),
+    (Reason.NO_SLICE_SPACING, _describe_no_slice_spacing),
+    (Reason.DUPLICATE_POSITIONS, _describe_duplicate_positions),
+    (Reason.UNREADABLE, describe_decimal_commas),
+    (Reason.MIXED_ACQUISITION, describe_mixed_acquisition),
+    (Reason.MISSING_SLICES, _describe_missing_slices),
+    (Reason.UNEVEN_SPACING, _describe_uneven_spacing),
+    (Reason.TILTED_STACK, _describe_tilted_stack),
+    (Reason.UNEVEN_SPACING, _describe_off_grid_slices),
 )

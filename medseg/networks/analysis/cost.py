@@ -69,7 +69,7 @@ def measure(
     return {
         name: Cost(
             parameters=sum(p.numel() for p in network.parameters()),
-            multiply_adds=multiply_adds(network, shape),
+            multiply_adds=count_multiply_adds(network, shape),
             seconds=statistics.median(seconds[name]),
             peak_mib=measure_peak_bytes(network, shape, forward=forward) / 2**20,
         )
@@ -77,11 +77,11 @@ def measure(
     }
 
 
-def multiply_adds(network: nn.Module, shape: Sequence[int]) -> int:
+def count_multiply_adds(network: nn.Module, shape: Sequence[int]) -> int:
     """Multiply-adds of one pass, counted without computing it; a transposed convolution counts too.
 
     Example:
-        >>> multiply_adds(nn.Conv2d(1, 2, 3, padding=1), (1, 1, 10, 10))  # 10 x 10 x 2 x 9
+        >>> count_multiply_adds(nn.Conv2d(1, 2, 3, padding=1), (1, 1, 10, 10))  # 10 x 10 x 2 x 9
         1800
     """
     ghost = copy.deepcopy(network).to("meta").eval()

@@ -10,7 +10,7 @@ from pydicom.fileset import FileSet
 from pydicom.uid import EnhancedMRImageStorage
 
 from medseg.ingest import IngestError, Reason, load
-from medseg.ingest.dicom.remedies import FILE_REMEDIES, FRAME_REMEDIES, find_remedy
+from medseg.ingest.dicom.remedies import FILE_REMEDIES, FRAME_REMEDIES, choose_remedy
 from medseg.ingest.inspect_files import inspect
 from medseg.ingest.reasons import REMEDIES
 
@@ -69,7 +69,7 @@ def test_a_file_that_a_dicomdir_names_and_is_not_there_is_to_be_copied(tmp_path)
 
 
 def test_the_usual_remedy_is_that_of_the_code():
-    assert find_remedy(Reason.UNREADABLE) == REMEDIES[Reason.UNREADABLE]
+    assert choose_remedy(Reason.UNREADABLE) == REMEDIES[Reason.UNREADABLE]
     assert "folder" not in " ".join([*FRAME_REMEDIES.values(), *FILE_REMEDIES.values()])
 
 

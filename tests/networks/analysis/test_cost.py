@@ -7,7 +7,7 @@ from monai.inferers import SimpleInferer
 from torch import nn
 
 from medseg.networks import NestedUNet
-from medseg.networks.analysis.cost import measure, measure_peak_bytes, multiply_adds
+from medseg.networks.analysis.cost import count_multiply_adds, measure, measure_peak_bytes
 
 
 class Enlarge(nn.Module):
@@ -33,12 +33,12 @@ class Enlarge(nn.Module):
     ],
 )
 def test_multiply_adds_are_those_of_the_convolution(layer, shape, expected):
-    assert multiply_adds(layer, shape) == expected
+    assert count_multiply_adds(layer, shape) == expected
 
 
 def test_multiply_adds_are_counted_without_computing():
     huge = (1, 1, 4096, 4096, 4096)
-    assert multiply_adds(nn.Conv3d(1, 1, 3, padding=1), huge) == 27 * 4096**3
+    assert count_multiply_adds(nn.Conv3d(1, 1, 3, padding=1), huge) == 27 * 4096**3
 
 
 @pytest.mark.long

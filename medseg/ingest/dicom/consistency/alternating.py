@@ -30,7 +30,7 @@ from medseg.ingest.dicom.header.origin import find_keyword
 from medseg.ingest.dicom.header.slice import Slice
 
 
-def find_alternating(slices: Sequence[Slice]) -> str:
+def describe_alternating(slices: Sequence[Slice]) -> str:
     """Find what overlapping slices state, or leave out, in strict alternation.
 
     So it is where nothing is stated that shows whether they overlap.
@@ -60,7 +60,7 @@ def find_alternating(slices: Sequence[Slice]) -> str:
     return f"{', '.join(shown)} that alternate along the normal, {whose}"
 
 
-def find_left_out(slices: Sequence[Slice]) -> str:
+def describe_left_out(slices: Sequence[Slice]) -> str:
     """What every other slice leaves out, whether they overlap or not, though that says something.
 
     Siemens states the b-value of diffusion images alone, not that of the image without.

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from medseg.ingest.dicom.consistency.alternating import find_alternating, find_left_out
+from medseg.ingest.dicom.consistency.alternating import describe_alternating, describe_left_out
 from medseg.ingest.dicom.consistency.kinds import (
     MOST_LISTED,
     group_values,
@@ -50,7 +50,7 @@ MOSTLY_DOUBLED = 0.5
 """Two interleaved volumes have at least this part of the places in a stack twice."""
 
 
-def find_mixed_patient(slices: Sequence[Slice]) -> str:
+def describe_mixed_patient(slices: Sequence[Slice]) -> str:
     """Two values of PatientID, PatientBirthDate or PatientSex (PS3.3 C.7.1.1).
 
     They are counted and never shown. Each may be left empty in some of the slices.
@@ -63,7 +63,7 @@ def find_mixed_patient(slices: Sequence[Slice]) -> str:
     )
 
 
-def find_mixed_study(slices: Sequence[Slice]) -> str:
+def describe_mixed_study(slices: Sequence[Slice]) -> str:
     """Two StudyInstanceUIDs: a series is of one study (PS3.3 A.1.2.3); see `is_uid_per_file`."""
     if is_uid_per_file((s.path, s.origin.study) for s in slices):
         return ""
@@ -80,19 +80,19 @@ def is_uid_per_file(stated: Iterable[tuple[Path, str]]) -> bool:
     return 3 <= len(pairs) == len({path for path, _ in pairs}) == len({uid for _, uid in pairs})
 
 
-def find_mixed_kernel(slices: Sequence[Slice]) -> str:
+def describe_mixed_kernel(slices: Sequence[Slice]) -> str:
     """Two values of ConvolutionKernel (PS3.3 C.8.2.1): reconstructions of another sharpness."""
     kernels = (s.origin.kernel.replace("\\", " ") for s in slices)
     return _list_values(filter(None, kernels), "convolution kernels")
 
 
-def find_mixed_quantity(slices: Sequence[Slice]) -> str:
+def describe_mixed_quantity(slices: Sequence[Slice]) -> str:
     """Slices whose values mean different things, see `find_quantity`; some may not say."""
     stated = (s for s in slices if any(s.image_type) or s.origin.component)
     return _list_values(map(find_quantity, stated), "quantities")
 
 
-def find_mixed_acquisition(slices: Sequence[Slice]) -> str:
+def describe_mixed_acquisition(slices: Sequence[Slice]) -> str:
     """Slices, one at each place, of several echoes, b-values, times, voltages or series.
 
     Of CT also those whose AcquisitionNumbers take turns along the normal, such as two phases at
@@ -119,11 +119,11 @@ def find_mixed_acquisition(slices: Sequence[Slice]) -> str:
     if turning:
         return f"{list_differences(slices, turning)} that alternate along the normal"
     return (
-        _find_doubled_places(slices)
-        or _find_places_by_turns(slices)
-        or _find_turning_dimension(slices)
-        or find_alternating(slices)
-        or find_left_out(slices)
+        _describe_doubled_places(slices)
+        or _describe_places_by_turns(slices)
+        or _describe_turning_dimension(slices)
+        or describe_alternating(slices)
+        or describe_left_out(slices)
     )
 
 
@@ -141,7 +141,7 @@ def _find_turning_times(slices: Sequence[Slice]) -> list[Trait]:
     return turning
 
 
-def _find_doubled_places(slices: Sequence[Slice]) -> str:
+def _describe_doubled_places(slices: Sequence[Slice]) -> str:
     """Find frames at several places that have one number in their stack (PS3.3 C.7.6.16.2.2)."""
     counts = Counter(numbers := [s.origin.in_stack for s in slices])
     doubled = sum(count > 1 for count in counts.values())
@@ -152,7 +152,7 @@ def _find_doubled_places(slices: Sequence[Slice]) -> str:
     return f"{len(set(numbers))} InStackPositionNumbers for {len(numbers)} places along the normal"
 
 
-def _find_places_by_turns(slices: Sequence[Slice]) -> str:
+def _describe_places_by_turns(slices: Sequence[Slice]) -> str:
     """Find overlapping frames whose numbers rise or fall only in every second, third or fourth."""
     numbers = [n for s in slices if (n := parse_number(s.origin.in_stack)) is not None]
     if len(numbers) < len(slices) or is_monotone(numbers) or not count_by_turns(numbers):
@@ -179,7 +179,7 @@ def _is_zigzag_in(slices: Sequence[Slice], trait: Trait) -> bool:
     return len(numbers) == len(slices) and is_zigzag(numbers)
 
 
-def _find_turning_dimension(slices: Sequence[Slice]) -> str:
+def _describe_turning_dimension(slices: Sequence[Slice]) -> str:
     """Find a dimension of an enhanced object whose values alternate (PS3.3 C.7.6.17)."""
     indices = [s.origin.dimensions.split("\\") for s in slices]
     if len({len(index) for index in indices}) > 1:

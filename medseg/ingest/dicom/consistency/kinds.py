@@ -95,7 +95,7 @@ def parse_number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def find_decimal_commas(slices: Sequence[Slice]) -> str:
+def describe_decimal_commas(slices: Sequence[Slice]) -> str:
     """Say where some slices alone write a number of the acquisition with a decimal comma.
 
     No scanner does so in a part of its slices. Another program wrote these files again, and what it

@@ -23,17 +23,17 @@ and the decoders of JPEG 2000 can make a thousand bytes and more of one.
 """
 
 
-def find_conflicting_syntax(slices: Sequence[Slice]) -> str:
+def describe_conflicting_syntax(slices: Sequence[Slice]) -> str:
     """Pixel data whose bytes are not what the transfer syntax says, see `pixel_content`."""
     for s in slices:
         if s.pixels is None:
             continue
-        if said := _find_mismatch(s, s.pixels):
+        if said := _describe_mismatch(s, s.pixels):
             return f"{s.path.name} holds {said} under {s.transfer_syntax.name}"
     return ""
 
 
-def _find_mismatch(header: Slice, pixels: PixelData) -> str:
+def _describe_mismatch(header: Slice, pixels: PixelData) -> str:
     """Name the pixel data where it is not of the transfer syntax; "" where both agree."""
     is_compressed = header.transfer_syntax.is_encapsulated
     if pixels.is_encapsulated and not is_compressed:
@@ -50,14 +50,14 @@ def _find_mismatch(header: Slice, pixels: PixelData) -> str:
     return ""
 
 
-def find_contradiction(codestream: Codestream, header: Slice) -> str:
+def describe_header_conflict(codestream: Codestream, header: Slice) -> str:
     """Say how a codestream contradicts the DICOM header; empty where its samples can be read.
 
     Samples may have fewer bits than BitsStored, and also more, as long as BitsAllocated holds them.
     Unsigned samples under a signed header are two's complement, so their sign bit must be there.
 
     Example:
-        >>> find_contradiction(Codestream((64, 64), bits=12), header)  # doctest: +SKIP
+        >>> describe_header_conflict(Codestream((64, 64), bits=12), header)  # doctest: +SKIP
         'a codestream of 12 bits in 8'
     """
     size, bits = (header.rows, header.columns), codestream.bits
@@ -75,7 +75,7 @@ def find_contradiction(codestream: Codestream, header: Slice) -> str:
     return ""
 
 
-def find_truncated(slices: Sequence[Slice]) -> str:
+def describe_truncated(slices: Sequence[Slice]) -> str:
     """Fewer bytes than the element or the header states."""
     for s in slices:
         if s.pixels is None:
@@ -88,7 +88,7 @@ def find_truncated(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def find_trailing_bytes(slices: Sequence[Slice]) -> str:
+def describe_trailing_bytes(slices: Sequence[Slice]) -> str:
     """More pixels than the header states: it belongs to other pixels, and would scramble these.
 
     One byte may make an odd length even. Zeros of at most one row are accepted, since older writers
@@ -109,20 +109,20 @@ def find_trailing_bytes(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def find_contradicting_codestream(slices: Sequence[Slice]) -> str:
+def describe_contradicting_codestream(slices: Sequence[Slice]) -> str:
     """A codestream that states another size, depth or sign than its header states."""
     for s in slices:
         if s.pixels is None or s.pixels.codestream is None:
             continue
-        if said := find_contradiction(s.pixels.codestream, s):
+        if said := describe_header_conflict(s.pixels.codestream, s):
             return f"{s.path.name} holds {said}"
     return ""
 
 
-def find_too_large(slices: Sequence[Slice]) -> str:
+def describe_too_large(slices: Sequence[Slice]) -> str:
     """Compressed pixels that would decode to far more than their bytes can hold.
 
-    Uncompressed pixels need no such limit: `find_truncated` checks that the file holds them.
+    Uncompressed pixels need no such limit: `describe_truncated` checks that the file holds them.
     """
     compressed = [s for s in slices if s.pixels is not None and s.pixels.compressed]
     stored = {s.path: s.pixels.compressed for s in compressed if s.pixels is not None}

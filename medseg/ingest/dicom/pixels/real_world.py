@@ -75,7 +75,7 @@ def put_in_one_scale(slices: Sequence[Slice]) -> Sequence[Slice]:
     return undone if _has_common_mapping(undone) else slices
 
 
-def find_conflicting_rescale(slices: Sequence[Slice]) -> str:
+def describe_conflicting_rescale(slices: Sequence[Slice]) -> str:
     """Mappings that contradict the rescale, or that leave open which values are meant.
 
     Rescale and mapping agree where one is the other in another unit, the same for all slices.
@@ -89,7 +89,7 @@ def find_conflicting_rescale(slices: Sequence[Slice]) -> str:
         return f"{rest} of {len(slices)} slices lack the real world mapping" if rest else ""
     first, count = mapped[0], len(mapped[0].real_world)
     if first.kind == "CT":  # a CT slice without a rescale is refused for that
-        return next(filter(None, map(_find_other_hu, mapped)), "")
+        return next(filter(None, map(_describe_other_hu, mapped)), "")
     if _lacks_rescale(first):
         what = f"{count} mappings" if count > 1 else "a mapping that is not linear"
         return f"{first.name} has {what} to real world values and no rescale"
@@ -107,7 +107,7 @@ def _has_values_of_mapping(header: Slice) -> bool:
     return np.allclose(header.rescale, stated, rtol=_RELATIVE_TOLERANCE)
 
 
-def _find_other_hu(header: Slice) -> str:
+def _describe_other_hu(header: Slice) -> str:
     """Say how rescale and mapping of a CT slice give different HU; empty where they agree."""
     if header.slope is None or header.intercept is None or header.rescale_type not in ("", "HU"):
         return ""

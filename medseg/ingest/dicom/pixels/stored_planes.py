@@ -23,7 +23,7 @@ from medseg.ingest.dicom.files.parse import parse
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.decoders import DECODE_ERRORS, decode_frames
 from medseg.ingest.dicom.pixels.histogram import BLOCK_SAMPLES
-from medseg.ingest.dicom.pixels.pixel_rules import find_contradiction
+from medseg.ingest.dicom.pixels.pixel_rules import describe_header_conflict
 from medseg.ingest.dicom.pixels.unused_bits import drop_unused_bits, find_surplus
 from medseg.ingest.reasons import IngestError, Reason, explain
 
@@ -141,7 +141,7 @@ def _decode_and_check(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
     is_compressed = first.transfer_syntax.is_encapsulated
     codestreams = list(find_codestreams(dataset.PixelData)) if is_compressed else []
     for codestream in codestreams:  # before a decoder allocates what it states
-        if said := find_contradiction(codestream, first):
+        if said := describe_header_conflict(codestream, first):
             raise IngestError(Reason.UNDECODABLE, f"{first.path} holds {said}")
     if first.transfer_syntax in _WITH_SIGN:
         dataset.PixelRepresentation = first.pixel_representation

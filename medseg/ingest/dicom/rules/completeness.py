@@ -24,14 +24,14 @@ class Part:
     frames: int
 
 
-def find_missing_parts(files: dict[Path, Part]) -> str:
+def describe_missing_parts(files: dict[Path, Part]) -> str:
     """Say which parts of a concatenation are missing; "" where, by what is stated, none is.
 
     Args:
         files: the parts of one series, of one concatenation or several.
     """
     found = (
-        _find_missing_numbers(parts) or _find_missing_frames(parts)
+        _describe_missing_numbers(parts) or _describe_missing_frames(parts)
         for parts in _group_concatenations(files.values())
         if not _are_counted_from_another(parts)
     )
@@ -73,7 +73,7 @@ def _are_counted_from_another(parts: Sequence[Part]) -> bool:
     return sorted(begins)[1:] == ends[:-1]
 
 
-def _find_missing_numbers(parts: Sequence[Part]) -> str:
+def _describe_missing_numbers(parts: Sequence[Part]) -> str:
     numbers = {p.counts.part for p in parts} - {0}
     total = max(p.counts.parts for p in parts)
     last = max(total, *numbers, 0) if numbers else 0
@@ -88,7 +88,7 @@ def _find_missing_numbers(parts: Sequence[Part]) -> str:
     return f"{kind} {', '.join(absent[:_MOST_LISTED])}{of} of a concatenation missing"
 
 
-def _find_missing_frames(parts: Sequence[Part]) -> str:
+def _describe_missing_frames(parts: Sequence[Part]) -> str:
     """Find gaps by the offsets: they begin at 0, and each part begins where the one before ends."""
     ends = 0
     offsets = sorted((p.counts.offset, p.frames) for p in parts if p.counts.offset is not None)

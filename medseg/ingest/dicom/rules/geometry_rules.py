@@ -24,12 +24,12 @@ SHORTEST_MM = 1e-9
 """No spacing is smaller: a millionth of a micrometre."""
 
 
-def find_mixed_size(slices: Sequence[Slice]) -> str:
+def describe_mixed_size(slices: Sequence[Slice]) -> str:
     """Say which matrix sizes the slices have, where they have several; else ""."""
     return list_several({f"{s.rows}x{s.columns}" for s in slices}, "matrix sizes (rows x columns)")
 
 
-def find_missing_geometry(slices: Sequence[Slice]) -> str:
+def describe_missing_geometry(slices: Sequence[Slice]) -> str:
     """Say what the first slice without a complete position lacks; "" where none lacks any."""
     found = (
         f"{s.name} lacks {', '.join(absent)}" for s in slices if (absent := list_absent_geometry(s))
@@ -52,7 +52,7 @@ def list_absent_geometry(header: Slice) -> list[str]:
     return absent if header.rows > 0 and header.columns > 0 else [*absent, "Rows and Columns"]
 
 
-def find_invalid_geometry(slices: Sequence[Slice]) -> str:
+def describe_invalid_geometry(slices: Sequence[Slice]) -> str:
     """Say which slice has a position, orientation or spacing that cannot be; else ""."""
     for s in slices:
         if not np.isfinite(np.concatenate([s.position, s.orientation, s.pixel_spacing_mm])).all():
@@ -68,14 +68,14 @@ def find_invalid_geometry(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def find_mixed_frame_of_reference(slices: Sequence[Slice]) -> str:
+def describe_mixed_frame_of_reference(slices: Sequence[Slice]) -> str:
     """Say which frames of reference the slices state, where there are several; else ""."""
     if is_uid_per_file((s.path, s.frame_of_reference) for s in slices):
         return ""
     return list_several({s.frame_of_reference for s in slices} - {""}, "frames of reference")
 
 
-def find_mixed_orientation(slices: Sequence[Slice]) -> str:
+def describe_mixed_orientation(slices: Sequence[Slice]) -> str:
     """Say by how much direction cosines differ, where it is more than rounding; else ""."""
     cosines = np.array([s.orientation for s in slices])
     spread = np.abs(cosines - cosines[0]).max()
@@ -84,7 +84,7 @@ def find_mixed_orientation(slices: Sequence[Slice]) -> str:
     return f"direction cosines differ by up to {spread:.4g} (tolerance {ORIENTATION_TOLERANCE:g})"
 
 
-def find_mixed_spacing(slices: Sequence[Slice]) -> str:
+def describe_mixed_spacing(slices: Sequence[Slice]) -> str:
     """Say in which range pixel spacings lie, where they differ; else ""."""
     spacings = np.array([s.pixel_spacing_mm for s in slices])
     if np.ptp(spacings, axis=0).max() <= PIXEL_SPACING_TOLERANCE_MM:

@@ -23,11 +23,11 @@ _USUAL_FACTORS = (2, 4)  # of interpolation
 _ECHO_PLANAR = ("EP", "ep", "*ep")  # how sequences that are stored so are called
 
 
-def find_mosaic_sign(header: Slice) -> str:
+def describe_mosaic_sign(header: Slice) -> str:
     """Find the sign that an image shows slices side by side; "" where there is none.
 
     Example:
-        >>> find_mosaic_sign(header)  # doctest: +SKIP
+        >>> describe_mosaic_sign(header)  # doctest: +SKIP
         '16 by a private element'
     """
     if header.tiles > 1 and header.kind in _KINDS:
@@ -39,7 +39,7 @@ def find_mosaic_sign(header: Slice) -> str:
     return _describe_matrix(header) if _is_sheet(header) else ""
 
 
-def find_weak_mosaic_sign(header: Slice) -> str:
+def describe_weak_mosaic_sign(header: Slice) -> str:
     """Find a weak sign that an image shows slices side by side; it may also be interpolated."""
     matrix, times = header.acquired, _count_times(header)
     is_usual = times == _USUAL_FACTORS[0] and not matrix.is_by_text

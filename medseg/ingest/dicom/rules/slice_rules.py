@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from pydicom import uid
 
 from medseg.ingest.dicom.consistency.consistency import (
-    find_mixed_kernel,
-    find_mixed_patient,
-    find_mixed_quantity,
-    find_mixed_study,
+    describe_mixed_kernel,
+    describe_mixed_patient,
+    describe_mixed_quantity,
+    describe_mixed_study,
 )
 from medseg.ingest.dicom.header.image_kind import (
     MULTI_FRAME_CLASSES,
@@ -24,34 +24,34 @@ from medseg.ingest.dicom.header.image_kind import (
 )
 from medseg.ingest.dicom.header.slice import Slice
 from medseg.ingest.dicom.pixels.pixel_rules import (
-    find_conflicting_syntax,
-    find_contradicting_codestream,
-    find_too_large,
-    find_trailing_bytes,
-    find_truncated,
+    describe_conflicting_syntax,
+    describe_contradicting_codestream,
+    describe_too_large,
+    describe_trailing_bytes,
+    describe_truncated,
 )
-from medseg.ingest.dicom.pixels.real_world import find_conflicting_rescale
-from medseg.ingest.dicom.rules.completeness import Part, find_missing_parts
+from medseg.ingest.dicom.pixels.real_world import describe_conflicting_rescale
+from medseg.ingest.dicom.rules.completeness import Part, describe_missing_parts
 from medseg.ingest.dicom.rules.geometry_rules import (
-    find_invalid_geometry,
-    find_missing_geometry,
-    find_mixed_frame_of_reference,
-    find_mixed_orientation,
-    find_mixed_size,
-    find_mixed_spacing,
+    describe_invalid_geometry,
+    describe_missing_geometry,
+    describe_mixed_frame_of_reference,
+    describe_mixed_orientation,
+    describe_mixed_size,
+    describe_mixed_spacing,
     list_absent_geometry,
 )
 from medseg.ingest.dicom.rules.mosaic import (
     count_places_of_files,
-    find_mosaic_sign,
+    describe_mosaic_sign,
     is_frame_of_slice,
 )
 from medseg.ingest.dicom.rules.value_rules import (
-    find_invalid_rescale,
-    find_missing_rescale,
-    find_mixed_photometric,
-    find_mixed_rescale_type,
-    find_unsupported_format,
+    describe_invalid_rescale,
+    describe_missing_rescale,
+    describe_mixed_photometric,
+    describe_mixed_rescale_type,
+    describe_unsupported_format,
     lacks_rescale,
     list_several,
 )
@@ -71,7 +71,7 @@ _MEASURING_KINDS = ("CT", "MR", "PT", "NM")
 _SCANNED = ("DV", "DF", "SD", "SI", "DRW")  # ConversionType, PS3.3 C.8.6.1.1
 
 
-def _find_no_pixels(slices: Sequence[Slice]) -> str:
+def _describe_no_pixels(slices: Sequence[Slice]) -> str:
     for s in slices:
         if s.pixels is None and not is_class_without_image(s.sop_class):
             kind = s.sop_class.name or "no SOP class"
@@ -79,7 +79,7 @@ def _find_no_pixels(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def _find_no_image(slices: Sequence[Slice]) -> str:
+def _describe_no_image(slices: Sequence[Slice]) -> str:
     others = [s for s in slices if s.pixels is None or is_no_image(s.sop_class, s.modality)]
     if not others:
         return ""
@@ -90,7 +90,7 @@ def _find_no_image(slices: Sequence[Slice]) -> str:
     return f"no image slices{count} ({stated}){of_class}"
 
 
-def _find_multi_frame(slices: Sequence[Slice]) -> str:
+def _describe_multi_frame(slices: Sequence[Slice]) -> str:
     """Refuse files that `split_frames` could not split, and mosaics of slices side by side.
 
     Siemens' enhanced MR goes on saying MOSAIC where its frames are slices, one in a file or many at
@@ -98,7 +98,7 @@ def _find_multi_frame(slices: Sequence[Slice]) -> str:
     """
     places, is_alone = count_places_of_files(slices), len(slices) == 1
     for s in slices:
-        by = find_mosaic_sign(s)
+        by = describe_mosaic_sign(s)
         if by and not is_frame_of_slice(s, places=places[s.path], is_alone=is_alone):
             return f"{s.name} is a mosaic of slices side by side ({by})"
         if s.frame is None and (s.frames > 1 or s.sop_class in MULTI_FRAME_CLASSES):
@@ -107,11 +107,11 @@ def _find_multi_frame(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def _find_missing_parts(slices: Sequence[Slice]) -> str:
-    return find_missing_parts({s.path: Part(s.counts, max(1, s.frames)) for s in slices})
+def _describe_missing_parts(slices: Sequence[Slice]) -> str:
+    return describe_missing_parts({s.path: Part(s.counts, max(1, s.frames)) for s in slices})
 
 
-def _find_colour(slices: Sequence[Slice]) -> str:
+def _describe_colour(slices: Sequence[Slice]) -> str:
     stated = {s.photometric for s in slices} - {""}
     usual = stated.pop() if len(stated) == 1 else ""  # of the slices that leave it out
     for s in slices:
@@ -150,48 +150,48 @@ def is_localizer(header: Slice) -> bool:
     return "LOCALIZER" in header.image_type
 
 
-def _find_secondary_capture(slices: Sequence[Slice]) -> str:
+def _describe_secondary_capture(slices: Sequence[Slice]) -> str:
     count = sum(is_secondary_capture(s) and not is_captured_slice(s) for s in slices)
     return f"{count} of {len(slices)} files are secondary captures" if count else ""
 
 
-def _find_localizer(slices: Sequence[Slice]) -> str:
+def _describe_localizer(slices: Sequence[Slice]) -> str:
     count = sum(map(is_localizer, slices))
     return f"{count} of {len(slices)} files are localizers" if count else ""
 
 
-def _find_mixed_modality(slices: Sequence[Slice]) -> str:
+def _describe_mixed_modality(slices: Sequence[Slice]) -> str:
     return list_several({s.kind for s in slices}, "modalities")
 
 
 SLICE_RULES: tuple[tuple[Reason, Rule], ...] = (
-    (Reason.TRUNCATED, _find_no_pixels),
-    (Reason.NOT_AN_IMAGE, _find_no_image),
-    (Reason.SECONDARY_CAPTURE, _find_secondary_capture),
-    (Reason.MULTI_FRAME, _find_multi_frame),
-    (Reason.COLOUR, _find_colour),
-    (Reason.LOCALIZER, _find_localizer),
-    (Reason.MISSING_PARTS, _find_missing_parts),
-    (Reason.MIXED_PATIENT, find_mixed_patient),
-    (Reason.MIXED_STUDY, find_mixed_study),
-    (Reason.MIXED_MODALITY, _find_mixed_modality),
-    (Reason.MIXED_QUANTITY, find_mixed_quantity),
-    (Reason.MIXED_KERNEL, find_mixed_kernel),
-    (Reason.MISSING_GEOMETRY, find_missing_geometry),
-    (Reason.INVALID_GEOMETRY, find_invalid_geometry),
-    (Reason.PIXEL_FORMAT, find_unsupported_format),
-    (Reason.CONFLICTING_SYNTAX, find_conflicting_syntax),
-    (Reason.TRUNCATED, find_truncated),
-    (Reason.TRAILING_BYTES, find_trailing_bytes),
-    (Reason.UNDECODABLE, find_contradicting_codestream),
-    (Reason.TOO_LARGE, find_too_large),
-    (Reason.CONFLICTING_RESCALE, find_conflicting_rescale),
-    (Reason.MISSING_RESCALE, find_missing_rescale),
-    (Reason.INVALID_RESCALE, find_invalid_rescale),
-    (Reason.MIXED_RESCALE_TYPE, find_mixed_rescale_type),
-    (Reason.MIXED_PHOTOMETRIC, find_mixed_photometric),
-    (Reason.MIXED_SIZE, find_mixed_size),
-    (Reason.MIXED_FRAME_OF_REFERENCE, find_mixed_frame_of_reference),
-    (Reason.MIXED_ORIENTATION, find_mixed_orientation),
-    (Reason.MIXED_SPACING, find_mixed_spacing),
+    (Reason.TRUNCATED, _describe_no_pixels),
+    (Reason.NOT_AN_IMAGE, _describe_no_image),
+    (Reason.SECONDARY_CAPTURE, _describe_secondary_capture),
+    (Reason.MULTI_FRAME, _describe_multi_frame),
+    (Reason.COLOUR, _describe_colour),
+    (Reason.LOCALIZER, _describe_localizer),
+    (Reason.MISSING_PARTS, _describe_missing_parts),
+    (Reason.MIXED_PATIENT, describe_mixed_patient),
+    (Reason.MIXED_STUDY, describe_mixed_study),
+    (Reason.MIXED_MODALITY, _describe_mixed_modality),
+    (Reason.MIXED_QUANTITY, describe_mixed_quantity),
+    (Reason.MIXED_KERNEL, describe_mixed_kernel),
+    (Reason.MISSING_GEOMETRY, describe_missing_geometry),
+    (Reason.INVALID_GEOMETRY, describe_invalid_geometry),
+    (Reason.PIXEL_FORMAT, describe_unsupported_format),
+    (Reason.CONFLICTING_SYNTAX, describe_conflicting_syntax),
+    (Reason.TRUNCATED, describe_truncated),
+    (Reason.TRAILING_BYTES, describe_trailing_bytes),
+    (Reason.UNDECODABLE, describe_contradicting_codestream),
+    (Reason.TOO_LARGE, describe_too_large),
+    (Reason.CONFLICTING_RESCALE, describe_conflicting_rescale),
+    (Reason.MISSING_RESCALE, describe_missing_rescale),
+    (Reason.INVALID_RESCALE, describe_invalid_rescale),
+    (Reason.MIXED_RESCALE_TYPE, describe_mixed_rescale_type),
+    (Reason.MIXED_PHOTOMETRIC, describe_mixed_photometric),
+    (Reason.MIXED_SIZE, describe_mixed_size),
+    (Reason.MIXED_FRAME_OF_REFERENCE, describe_mixed_frame_of_reference),
+    (Reason.MIXED_ORIENTATION, describe_mixed_orientation),
+    (Reason.MIXED_SPACING, describe_mixed_spacing),
 )

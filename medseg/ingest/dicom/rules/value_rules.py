@@ -15,7 +15,7 @@ _LARGEST = float(np.finfo(np.float32).max)  # of volumes, which are of single pr
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
-def find_unsupported_format(slices: Sequence[Slice]) -> str:
+def describe_unsupported_format(slices: Sequence[Slice]) -> str:
     """Say what is unsupported or contradictory in the format of the samples; else ""."""
     for s in slices:
         if s.has_modality_lut:
@@ -34,13 +34,13 @@ def find_unsupported_format(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def find_missing_rescale(slices: Sequence[Slice]) -> str:
+def describe_missing_rescale(slices: Sequence[Slice]) -> str:
     """Say how many slices lack the rescale that their kind of image needs; else ""."""
     lacking = [s for s in slices if lacks_rescale(s)]
     if lacking:
         kind = lacking[0].rescaled_kind
         return f"{len(lacking)} of {len(slices)} {kind} slices have no rescale"
-    return _find_partly_rescaled(slices)
+    return _describe_partly_rescaled(slices)
 
 
 def lacks_rescale(header: Slice) -> bool:
@@ -49,7 +49,7 @@ def lacks_rescale(header: Slice) -> bool:
     return bool(header.rescaled_kind) and not is_whole
 
 
-def _find_partly_rescaled(slices: Sequence[Slice]) -> str:
+def _describe_partly_rescaled(slices: Sequence[Slice]) -> str:
     """Find a slope or intercept that only some slices state; the identity may be left out."""
     for stated, name, identity in (
         ([s.slope for s in slices], "slope", 1),
@@ -61,7 +61,7 @@ def _find_partly_rescaled(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def find_invalid_rescale(slices: Sequence[Slice]) -> str:
+def describe_invalid_rescale(slices: Sequence[Slice]) -> str:
     """Find a rescale that is invalid, or whose values single precision cannot hold."""
     for s in slices:
         slope, intercept = s.rescale
@@ -74,7 +74,7 @@ def find_invalid_rescale(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def find_mixed_rescale_type(slices: Sequence[Slice]) -> str:
+def describe_mixed_rescale_type(slices: Sequence[Slice]) -> str:
     """Find two units among the slices that state one. CT that states none is in HU.
 
     PS3.3 C.8.2.1 and C.11.1.1.2; PET states them in Units (C.8.9.1).
@@ -84,7 +84,7 @@ def find_mixed_rescale_type(slices: Sequence[Slice]) -> str:
     return list_several(types - {""}, "rescale types") or list_several(units - {""}, "units")
 
 
-def find_mixed_photometric(slices: Sequence[Slice]) -> str:
+def describe_mixed_photometric(slices: Sequence[Slice]) -> str:
     """Find two interpretations: no value is inverted for MONOCHROME1, so they cannot be mixed."""
     return list_several({s.photometric for s in slices} - {""}, "photometric interpretations")
 

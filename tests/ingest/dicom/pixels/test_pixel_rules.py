@@ -18,7 +18,7 @@ from pydicom.uid import (
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
 from medseg.ingest.codestreams.codestream import Codestream
-from medseg.ingest.dicom.pixels.pixel_rules import find_contradiction
+from medseg.ingest.dicom.pixels.pixel_rules import describe_header_conflict
 from medseg.ingest.dicom.read_slices import read_header
 
 COMPRESSED = [RLELossless, JPEGLSLossless, JPEG2000Lossless]
@@ -154,12 +154,12 @@ def write_signed_jpeg_2000(folder):
 
 def test_a_codestream_of_the_size_depth_and_sign_of_its_header_is_no_contradiction(tmp_path):
     header = read_header(write_signed_jpeg_2000(tmp_path))
-    assert find_contradiction(Codestream((64, 64), bits=12, is_signed=True), header) == ""
-    other = find_contradiction(Codestream((64, 63), bits=12, is_signed=True), header)
+    assert describe_header_conflict(Codestream((64, 64), bits=12, is_signed=True), header) == ""
+    other = describe_header_conflict(Codestream((64, 63), bits=12, is_signed=True), header)
     assert other == "a codestream of (64, 63), not (64, 64) pixels"
 
 
 def test_a_codestream_of_more_samples_than_the_header_states_is_refused(tmp_path):
     header = read_header(write_signed_jpeg_2000(tmp_path))
-    found = find_contradiction(Codestream((64, 64), bits=8, samples=16384), header)
+    found = describe_header_conflict(Codestream((64, 64), bits=8, samples=16384), header)
     assert found == "a codestream of 16384 samples per pixel, not 1"

@@ -1,15 +1,15 @@
-"""Tests of medseg.engines.may_change: what is learnt may not differ, how and where it is may."""
+"""Tests of medseg.engines.changeable_settings: not what is learnt, only how and where."""
 
 import pytest
 
-from medseg.engines.may_change import (
+from medseg.engines.changeable_settings import (
     ABSENT,
     HANDLERS,
     LAUNCH,
     MAY_CHANGE,
     WATCH,
-    free_choices,
     is_launch,
+    list_changeable_choices,
     may_change,
     walk_handlers,
 )
@@ -47,8 +47,8 @@ def test_how_long_a_run_takes_and_by_what_machine_may_change(place, before, afte
 
 def test_a_rate_that_falls_fixes_the_length_of_a_run_and_nothing_else():
     for constant in ({}, {"lr_schedule": "constant", "warmup_epochs": 5}):
-        assert free_choices(constant) == MAY_CHANGE
-    assert {*MAY_CHANGE} - {*free_choices({"lr_schedule": "cosine"})} == {"max_epochs"}
+        assert list_changeable_choices(constant) == MAY_CHANGE
+    assert {*MAY_CHANGE} - {*list_changeable_choices({"lr_schedule": "cosine"})} == {"max_epochs"}
 
 
 @pytest.mark.parametrize("key", MAY_CHANGE)

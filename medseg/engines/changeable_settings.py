@@ -1,4 +1,4 @@
-"""May change: settings that a resumed run may change, because they do not affect what it learns.
+"""Changeable settings: what a resumed run may change, as it does not affect what is learnt.
 
 They are how long a run takes, the machine, the places of its files, and what is shown of it.
 """
@@ -51,17 +51,17 @@ _HOW_LONG = (
 )
 
 _OF_SEVERAL = "validate#dataloader#sampler"
-"""Deals the validation cases to the processes of a run; absent where there is one."""
+"""Distributes the validation cases over the processes of a run; absent where there is one."""
 
 
-def free_choices(choices: Mapping[str, Any]) -> tuple[str, ...]:
+def list_changeable_choices(choices: Mapping[str, Any]) -> tuple[str, ...]:
     """Those of `MAY_CHANGE` that a run with these choices may change.
 
     A learning rate that falls is at its end when the run is, so the length of the run is part of
     what it learns.
 
     Example:
-        >>> "max_epochs" in free_choices({"lr_schedule": "cosine"})
+        >>> "max_epochs" in list_changeable_choices({"lr_schedule": "cosine"})
         False
     """
     falls = choices.get("lr_schedule", "constant") != "constant"
@@ -104,14 +104,14 @@ def walk_handlers(listed: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     """
     seen: Counter[str] = Counter()
     for handler in listed:
-        name = _name_of(handler)
+        name = _find_name(handler)
         if name in WATCH or (isinstance(handler, Mapping) and handler.get("_disabled_") is True):
             continue
         seen[name] += 1
         yield name if seen[name] == 1 else f"{name} {seen[name]}", handler
 
 
-def _name_of(handler: Any) -> str:
+def _find_name(handler: Any) -> str:
     """The class of a handler, or the id of one that stands elsewhere in the config."""
     if not isinstance(handler, Mapping):
         return str(handler).rpartition(".")[2]

@@ -1,11 +1,11 @@
-"""Tests of medseg.losses.lowest: the least value of a loss, against losses that are computed."""
+"""Tests of medseg.losses.lowest_value: against losses that are computed."""
 
 import pytest
 import torch
 from monai.losses import DeepSupervisionLoss, DiceLoss
 
 from medseg.losses import GuidedLoss, HybridLoss, LearnedWeightsLoss, WeightedTargetLoss
-from medseg.losses.lowest import find_lowest_value
+from medseg.losses.lowest_value import find_lowest_value
 
 LABEL = torch.tensor([[[[0.0, 1.0], [1.0, 0.0]]]])
 PERFECT = (LABEL * 2 - 1) * 100

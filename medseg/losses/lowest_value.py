@@ -1,4 +1,4 @@
-"""Lowest: the least value that the loss of a training can have."""
+"""Lowest value: the least value that the loss of a training can have."""
 
 import math
 from typing import Any
