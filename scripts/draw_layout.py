@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, NamedTuple
+
+from _arrow_routes import Box, Way, list_lanes, plan_ways
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,19 +28,24 @@ PICTURE = PACKAGE.parent / "docs" / "layout.svg"
 
 RANKS = {
     **dict.fromkeys(("base", "geometry", "labels"), 0),
-    **dict.fromkeys(("ingest", "transforms", "networks", "losses", "metrics", "plausibility"), 1),
-    **dict.fromkeys(("datasets", "engines", "inference"), 2),
+    **dict.fromkeys(("ingest", "transforms", "plausibility", "networks", "losses", "metrics"), 1),
+    **dict.fromkeys(("datasets", "inference", "engines"), 2),
     **dict.fromkeys(("evaluation", "export", "report"), 3),
     "bundles": 4,
     "cli": 5,
 }
-"""Room -> rank. An import leads to a lower rank, or stays within its room."""
+"""Room -> rank. An import leads to a lower rank, or stays within its room. Rooms of one rank are drawn
+in this order."""
 
 UNDRAWN = ("base", "geometry", "labels")
 """What most rooms import: arrows to it would hide the others."""
 
-INK, FILL, ARROW = "#22303c", "#e0f0f3", "#1f6a8c"
-WIDTH, HEIGHT, GAP, RISE = 2.7, 1.45, 0.3, 2.15  # of a box, and between boxes and ranks, in inches
+INK, FILL = "#22303c", "#e9f3f5"
+COLOURS = ("#1f6a8c", "#b5482a", "#2f7d4f", "#7b4fa3", "#9a6b00", "#c2407a", "#4a5a6a")
+"""Of the rooms that import others, from the top; their arrows have the same colour."""
+
+WIDTH, HEIGHT, GAP = 2.7, 1.3, 0.45  # of a box, and between the boxes of a row, in inches
+GUTTER, LANE = 0.3, 0.17  # between two rows, and for each lane of arrows in it
 
 
 class Room(NamedTuple):
@@ -99,72 +107,100 @@ def draw(path: Path) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    rooms = find_rooms()
-    rows = sorted({RANKS[room.name] for room in rooms}, reverse=True)
-    in_row = {rank: [r for r in rooms if RANKS[r.name] == rank] for rank in rows}
-    in_row = {
-        rank: sorted(row, key=lambda r: [*RANKS].index(r.name)) for rank, row in in_row.items()
-    }
-    width = max(map(len, in_row.values())) * (WIDTH + GAP) + GAP
-    height = (len(rows) - 1) * RISE + HEIGHT + 2 * GAP
+    rooms = {room.name: room for room in find_rooms()}
+    boxes, width = _place_boxes(rooms)
+    arrows = [pair for pair in sorted(count_imports()) if pair[1] not in UNDRAWN]
+    ways = plan_ways(boxes, arrows, width=width)
+    lanes = list_lanes(boxes, ways)
+    tops, height = _place_rows(1 + max(box.row for box in boxes.values()), lanes)
+    sources = dict.fromkeys(
+        source for _, source in sorted((boxes[w.source], w.source) for w in ways)
+    )
+    colours = dict(zip(sources, itertools.cycle(COLOURS), strict=False))
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
-    corners = {}
-    for step, rank in enumerate(rows):
-        row = in_row[rank]
-        left = (width - len(row) * (WIDTH + GAP) + GAP) / 2
-        for column, room in enumerate(row):
-            corners[room.name] = (
-                left + column * (WIDTH + GAP),
-                height - GAP - HEIGHT - step * RISE,
-            )
-            _draw_room(axes, room, corners[room.name])
-    _draw_arrows(axes, corners)
-    note = "Most rooms import base or geometry: these arrows are left out."
-    axes.text(corners["labels"][0] + WIDTH + GAP, GAP + HEIGHT / 2, note, size=8.5, color=INK)
+    for name, room in rooms.items():
+        box = boxes[name]
+        _draw_room(axes, room, (box.left, tops[box.row] - HEIGHT), colours.get(name, INK))
+    for way in ways:
+        _draw_arrow(axes, _list_points(way, boxes, lanes, tops), colours[way.source])
+    note = "Arrows have the colour of the room that imports.\nMost rooms import base or geometry: "
+    note += "these arrows are left out."
+    start = (boxes["labels"].right + GAP, GAP + HEIGHT / 2)
+    axes.text(*start, note, size=8.5, color=INK, va="center")
     with rc_context({"svg.hashsalt": "medseg", "svg.fonttype": "none"}):
         figure.savefig(path, metadata={"Date": None})
 
 
-def _draw_room(axes: Axes, room: Room, corner: tuple[float, float]) -> None:
+def _place_boxes(rooms: Iterable[str]) -> tuple[dict[str, Box], float]:
+    """The box of each room, a rank to a row, and the width of the picture."""
+    ranks = sorted({RANKS[name] for name in rooms}, reverse=True)
+    ordered = sorted(rooms, key=list(RANKS).index)
+    rows = [[name for name in ordered if RANKS[name] == rank] for rank in ranks]
+    width = max(map(len, rows)) * (WIDTH + GAP) + GAP
+    boxes = {}
+    for number, row in enumerate(rows):
+        first = (width - len(row) * (WIDTH + GAP) + GAP) / 2
+        for column, name in enumerate(row):
+            left = first + column * (WIDTH + GAP)
+            boxes[name] = Box(number, left, left + WIDTH)
+    return boxes, width
+
+
+def _place_rows(rows: int, lanes: Mapping[int, list[str]]) -> tuple[list[float], float]:
+    """The upper edge of each row, counted from below, and the height of the picture."""
+    tops = [GAP + HEIGHT]
+    for gutter in reversed(range(rows - 1)):
+        tops.insert(0, tops[0] + HEIGHT + GUTTER + LANE * len(lanes.get(gutter, ())))
+    return tops, tops[0] + GAP
+
+
+def _list_points(
+    way: Way, boxes: Mapping[str, Box], lanes: Mapping[int, list[str]], tops: Sequence[float]
+) -> list[tuple[float, float]]:
+    """The corners of an arrow, from the box that imports to the one that is imported."""
+    row, below = boxes[way.source].row, boxes[way.target].row
+
+    def measure_lane(gutter: int) -> float:
+        place = lanes[gutter].index(way.source)
+        return tops[gutter] - HEIGHT - GUTTER / 2 - LANE * (place + 0.5)
+
+    lane = measure_lane(row)
+    points = [(way.trunk, tops[row] - HEIGHT), (way.trunk, lane), (way.drop, lane)]
+    if way.port is not None:
+        lane = measure_lane(below - 1)
+        points += [(way.drop, lane), (way.port, lane)]
+    return [*points, (points[-1][0], tops[below])]
+
+
+def _draw_room(axes: Axes, room: Room, corner: tuple[float, float], colour: str) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     x, y = corner
     style = "round,pad=0,rounding_size=0.08"
-    box = FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=style, facecolor=FILL, edgecolor=INK)
-    axes.add_patch(box)
+    look = {"boxstyle": style, "facecolor": FILL, "edgecolor": colour, "linewidth": 1.4}
+    axes.add_patch(FancyBboxPatch(corner, WIDTH, HEIGHT, zorder=5, **look))
+    text = {"zorder": 6, "color": INK}
     name = f"{room.name}.py" if room.is_file else f"{room.name}/"
-    axes.text(x + 0.1, y + HEIGHT - 0.1, name, va="top", size=12, weight="bold", color=INK)
+    axes.text(x + 0.1, y + HEIGHT - 0.1, name, va="top", size=12, weight="bold", **text)
     summary = fill(room.summary, 38, max_lines=4)
-    axes.text(x + 0.1, y + HEIGHT - 0.38, summary, va="top", size=8.5, color=INK)
-    inner = fill("  ".join(f"{folder}/" for folder in room.folders), 42)
-    axes.text(x + 0.1, y + 0.08, inner, va="bottom", size=8, color=ARROW)
+    axes.text(x + 0.1, y + HEIGHT - 0.38, summary, va="top", size=8.5, **text)
+    inner = fill("  ".join(f"{name}/" for name in room.folders if "/" not in name), 42)
+    axes.text(x + 0.1, y + 0.08, inner, va="bottom", size=8, style="italic", **text)
 
 
-def _draw_arrows(axes: Axes, corners: dict[str, tuple[float, float]]) -> None:
-    from matplotlib.patches import FancyArrowPatch
-
-    pairs = [pair for pair in sorted(count_imports()) if pair[1] not in UNDRAWN]
-    above = {name: sorted((corners[a][0], a) for a, b in pairs if b == name) for name in corners}
-    below = {name: sorted((corners[b][0], b) for a, b in pairs if a == name) for name in corners}
-    for importing, imported in pairs:
-        leaving = [name for _, name in below[importing]].index(imported) + 1
-        arriving = [name for _, name in above[imported]].index(importing) + 1
-        start = corners[importing][0] + WIDTH * leaving / (len(below[importing]) + 1)
-        end = corners[imported][0] + WIDTH * arriving / (len(above[imported]) + 1)
-        axes.add_patch(
-            FancyArrowPatch(
-                (start, corners[importing][1]),
-                (end, corners[imported][1] + HEIGHT),
-                arrowstyle="-|>,head_length=5,head_width=2.5",
-                mutation_scale=1,
-                color=ARROW,
-                linewidth=1.1,
-                alpha=0.75,
-                zorder=0,
-            )
-        )
+def _draw_arrow(axes: Axes, points: Sequence[tuple[float, float]], colour: str) -> None:
+    """Draw the parts of an arrow; a vertical part has a white edge where it crosses a lane."""
+    look = {"color": colour, "linewidth": 1.3, "solid_capstyle": "round"}
+    for (x, y), (to_x, to_y) in itertools.pairwise(points):
+        across = y == to_y
+        if not across:
+            ends = [max(y, to_y) - 0.04, min(y, to_y) + 0.04]
+            axes.plot([x, x], ends, color="white", linewidth=4, solid_capstyle="butt", zorder=2)
+        axes.plot([x, to_x], [y, to_y], zorder=1 if across else 3, **look)
+    x, y = points[-1]
+    axes.plot([x], [y + 0.05], marker="v", markersize=6, color=colour, zorder=4)
 
 
 def is_current() -> bool:
