@@ -34,8 +34,8 @@ RANKS = {
     "bundles": 4,
     "cli": 5,
 }
-"""Room -> rank. An import leads to a lower rank, or stays within its room. Rooms of one rank are drawn
-in this order."""
+"""Room -> rank. An import leads to a lower rank, or stays within its room. Rooms of one rank are
+drawn in this order."""
 
 UNDRAWN = ("base", "geometry", "labels")
 """What most rooms import: arrows to it would hide the others."""

@@ -1,4 +1,7 @@
-"""Components: the connected components of a mask, numbered."""
+"""Components: the connected components of a mask, numbered.
+
+Transforms, metrics and checks of plausibility count the same pieces, so this is below all three.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -22,12 +22,11 @@ from medseg.base.console_streams import (
 )
 from medseg.base.interrupts import remember_interrupts
 from medseg.base.text import escape_unprintable, log_printable_text
+from medseg.bundles.tracking import put_off_mlflow
 from medseg.cli.bundles import bundles_app
 from medseg.cli.data_verbs import download, inspect, phantom, prepare
 from medseg.cli.errors import DONE, SOME_FAILED
-from medseg.cli.json_output import Json, say_json
-from medseg.cli.output import say, say_where_possible
-from medseg.cli.start_up import put_off_mlflow
+from medseg.cli.output import Json, say, say_json, say_where_possible
 from medseg.cli.usage import BAD_ARGUMENTS, PlainCommand, PlainGroup
 from medseg.cli.workflow_verbs import evaluate, export, prune, segment, train
 

@@ -7,8 +7,7 @@ import typer
 
 from medseg.base.console_streams import require_output
 from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
-from medseg.cli.json_output import Json, say_error_as_json, say_json
-from medseg.cli.output import say
+from medseg.cli.output import Json, say, say_error_as_json, say_json
 from medseg.cli.paths import PathArgument, PathOption, check_bundle_names
 from medseg.cli.usage import PlainCommand, PlainSubgroup
 

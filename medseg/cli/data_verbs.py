@@ -14,9 +14,8 @@ from rich.console import Console
 from medseg.base.console_streams import require_output
 from medseg.base.pages import find_page
 from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
-from medseg.cli.json_output import Json, say_error_as_json, say_json
 from medseg.cli.numbers import WholeOption
-from medseg.cli.output import say, say_lines
+from medseg.cli.output import Json, say, say_error_as_json, say_json, say_lines
 from medseg.cli.paths import PathArgument, PathOption, refuse_override
 
 _KINDS = (

@@ -14,9 +14,8 @@ import typer
 
 from medseg.base.console_streams import require_log, require_output
 from medseg.cli.errors import one_line_errors
-from medseg.cli.json_output import Json, say_error_as_json, say_json
 from medseg.cli.numbers import NumberOption, WholeOption
-from medseg.cli.output import say
+from medseg.cli.output import Json, say, say_error_as_json, say_json
 from medseg.cli.paths import PathOption, PathTextArgument, refuse_override
 from medseg.cli.usage import LIST_KEYS
 

@@ -1,4 +1,7 @@
-"""Lowest value: the least value that the loss of a training can have."""
+"""Lowest value: the least value that the loss of a training can have.
+
+It knows every loss of the package that holds another one, so it belongs to none of their files.
+"""
 
 import math
 from typing import Any

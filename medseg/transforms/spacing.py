@@ -1,4 +1,7 @@
-"""Spacing: MONAI's resampling to voxels of one size, beside any other entries of a case."""
+"""Spacing: MONAI's resampling to voxels of one size, beside any other entries of a case.
+
+The configs of bundles name the class, and no other transform needs it.
+"""
 
 from collections.abc import Hashable, Mapping
 from typing import Any

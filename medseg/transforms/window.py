@@ -1,4 +1,7 @@
-"""Window: the range of intensities that a network sees, its low end below its high end."""
+"""Window: the range of intensities that a network sees, its low end below its high end.
+
+The configs of bundles call it by this name, so it has a file of its own.
+"""
 
 from collections.abc import Sequence
 

@@ -1,13 +1,15 @@
 """Tests of medseg.cli.output: a line stays a line, and nothing in it is taken for markup."""
 
+import json
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from medseg.base.console_streams import OutputError
 from medseg.cli import output
-from medseg.cli.output import say, say_lines, say_where_possible
+from medseg.cli.output import say, say_error_as_json, say_json, say_lines, say_where_possible
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,15 @@ def test_an_error_of_which_both_streams_are_lost_is_dropped(monkeypatch):
 
     monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=refuse, flush=lambda: None))
     say_where_possible("error: a\n")
+
+
+def test_a_document_is_printed_whole_whatever_its_names_hold(capsys):
+    document = {"name": "a [b] :smile: \n\x1b[31m " + "long " * 60, "score": None}
+    say_json({**document, "folder": Path("a/b")})
+    assert json.loads(capsys.readouterr().out) == {**document, "folder": "a/b"}
+
+
+def test_a_fault_is_a_document_where_it_is_asked_for(capsys):
+    assert say_error_as_json(False) is None
+    say_error_as_json(True)("no such bundle")
+    assert json.loads(capsys.readouterr().out) == {"error": "no such bundle"}

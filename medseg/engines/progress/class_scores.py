@@ -1,4 +1,7 @@
-"""Class scores: the key score of a validation for each class, without another pass."""
+"""Class scores: the key score of a validation for each class, without another pass.
+
+It reads what MONAI's metric handlers keep; the rest of the folder knows nothing of these.
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,8 @@
-"""Read series: decode a series that was found into one volume of physical values."""
+"""Read series: decode a series that was found into one volume of physical values.
+
+It is the last step of `medseg.ingest.load`, and public, as `find_series` is: whoever judges series
+before reading them calls the two one by one.
+"""
 
 from __future__ import annotations
 
