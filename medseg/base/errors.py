@@ -209,7 +209,7 @@ def show_traceback() -> bool:
     return bool(os.environ.get("MEDSEG_TRACEBACK"))
 
 
-def one_line_errors() -> None:
+def print_errors_in_one_line() -> None:
     """From now on, an uncaught documented error of this process prints one line, not a traceback.
 
     Any other error keeps its traceback, and so does every error when the environment variable

@@ -16,7 +16,7 @@ from medseg.transforms.crop_centres import CropCentresd
 from medseg.transforms.elastic_grid import RandElasticGrid, RandElasticGridd
 from medseg.transforms.ignored_voxels import DropIgnoredd, get_ignored_index
 from medseg.transforms.instances import LabelInstances, LabelInstancesd, label_instances
-from medseg.transforms.loaded_dataset import LoadedDataset
+from medseg.transforms.loaded_dataset import LoadedDataset, copy_untransformed
 from medseg.transforms.regions import RegionMasksd, list_members
 from medseg.transforms.separate_objects import SeparateObjectsd
 from medseg.transforms.slice_dataset import SliceDataset
@@ -47,6 +47,7 @@ __all__ = [
     "StoredDataset",
     "choose_activation",
     "compute_border_weight",
+    "copy_untransformed",
     "count_logit_channels",
     "get_ignored_index",
     "label_instances",

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from monai.data import CacheDataset
 from monai.data import Dataset as MonaiDataset
@@ -13,6 +13,13 @@ from medseg.base.console_streams import is_on_terminal
 from medseg.base.text import name_cases
 from medseg.transforms.refused_cases import ReadOrExplain, raise_if_refused
 from medseg.transforms.stored_dataset import StoredDataset
+
+
+class _HasTransform(Protocol):
+    transform: Any
+
+
+_Transformed = TypeVar("_Transformed", bound=_HasTransform)
 
 
 class LoadedDataset(Dataset):
@@ -57,15 +64,26 @@ class LoadedDataset(Dataset):
     def __len__(self) -> int:
         return len(self.loaded)
 
-    def copy_untransformed(self) -> "LoadedDataset":
-        """The same cases as they are read, without `transform`."""
-        plain = copy(self)
-        plain.transform = None
-        return plain
-
     def __getitem__(self, index: int) -> Any:
         item = self.loaded[index]
         return item if self.transform is None else self.transform(item)
+
+
+def copy_untransformed(dataset: _Transformed) -> _Transformed:
+    """The same cases, or slices, as they are read or stored: without the dataset's `transform`.
+
+    Args:
+        dataset: a `LoadedDataset` or a `SliceDataset`; it stays as it is, and what it has read is
+            shared.
+
+    Example:
+        >>> data = LoadedDataset([{"image": 1}], transform=lambda case: {}, cache="none")
+        >>> copy_untransformed(data)[0]["image"]
+        1
+    """
+    plain = copy(dataset)
+    plain.transform = None
+    return plain
 
 
 def _keep_loaded(

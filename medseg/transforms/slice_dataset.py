@@ -11,7 +11,6 @@ import logging
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,12 +106,6 @@ class SliceDataset(Dataset):
 
     def __len__(self) -> int:
         return len(self.index)
-
-    def copy_untransformed(self) -> "SliceDataset":
-        """The same slices as they are stored, without `transform`."""
-        plain = copy(self)
-        plain.transform = None
-        return plain
 
     def __getitem__(self, item: int) -> Any:
         v, k = self.index[item]

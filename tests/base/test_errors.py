@@ -31,7 +31,7 @@ def _documented() -> None:
 
 def _run(statement: str, **environment: str) -> subprocess.CompletedProcess:
     start = "from medseg.base import errors\nfrom medseg.bundles import build\n"
-    code = f"{start}errors.one_line_errors()\n{statement}"
+    code = f"{start}errors.print_errors_in_one_line()\n{statement}"
     known = {key: value for key, value in os.environ.items() if key != "MEDSEG_TRACEBACK"}
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={**known, **environment}
@@ -217,8 +217,8 @@ def test_a_disk_fault_without_a_file_names_the_folders_of_the_run(tmp_path, monk
 def test_a_thread_whose_disk_fails_leaves_the_word_to_who_waits_for_it():
     code = (
         "import errno, os, sys, threading\n"
-        "from medseg.base.errors import one_line_errors\n"
-        "one_line_errors()\n"
+        "from medseg.base.errors import print_errors_in_one_line\n"
+        "print_errors_in_one_line()\n"
         "def fail(number):\n"
         "    raise OSError(number, os.strerror(number))\n"
         "for number in (errno.ENOSPC, errno.ENOENT):\n"

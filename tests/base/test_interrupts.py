@@ -57,6 +57,7 @@ def test_an_error_that_an_interrupt_causes_is_told_as_the_interrupt(fault):
 
 def test_a_bundle_that_monai_runs_tells_it_likewise():
     swallow = SWALLOW.format(HALF).replace("\n ", "\n")
-    ended = run(f"from medseg.base.errors import one_line_errors; one_line_errors(){swallow}")
+    code = "from medseg.base import errors; errors.print_errors_in_one_line()"
+    ended = run(code + swallow)
     assert ended.stderr.startswith("interrupted: finished work is kept: ")
     assert len(ended.stderr.splitlines()) == 1

@@ -351,7 +351,7 @@ def test_a_workflow_checks_each_of_its_choices_before_anything_is_read(name, wor
     assert set(plain) - {"_generated_", "choices"} <= set(config["choices"])
     assert all(value == f"@{key}" for key, value in config["choices"].items())
     errors, log, paths, command, choices = config["initialize"][:5]
-    assert "one_line_errors()" in errors
+    assert "print_errors_in_one_line()" in errors
     assert log == "$medseg.engines.keep_log()"
     assert "check_paths(" in paths
     assert command == "$medseg.bundles.keys.monai_command.check_monai_command()"

@@ -21,7 +21,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from medseg.base.errors import one_line_errors
+from medseg.base.errors import print_errors_in_one_line
 from medseg.base.files import check_folder
 from medseg.engines import distributed, end_group, start_group
 
@@ -142,7 +142,7 @@ def main(ways: list[str]) -> None:
 def take_part(way: str, rank: int, meeting: str, log: IO[str]) -> None:
     os.dup2(log.fileno(), 2)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
-    one_line_errors()
+    print_errors_in_one_line()
     if way == "left":
         atexit.register(hold_the_lock)  # before the group, so that it is called after its end
     start_group("gloo", init_method=meeting, rank=rank, world_size=2)

@@ -13,9 +13,9 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from engines.tiny_run import TinyRun
 from ignite.engine import Events
-from medseg.base.errors import one_line_errors
+from medseg.base.errors import print_errors_in_one_line
 
-one_line_errors()
+print_errors_in_one_line()
 folder = Path(sys.argv[1])
 run = TinyRun(folder, max_epochs=3)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from monai.transforms import Transform
 
-from medseg.transforms import LoadedDataset
+from medseg.transforms import LoadedDataset, copy_untransformed
 
 CASES = [{"image": "a.nii.gz"}, {"image": "b.nii.gz", "case": "second"}]
 
@@ -33,7 +33,7 @@ def test_each_item_is_transformed_anew_and_can_be_had_as_it_was_read():
     steps = iter(range(10))
     dataset = LoadedDataset(CASES, Load(), lambda item: {**item, "step": next(steps)})
     assert [dataset[0]["step"], dataset[0]["step"]] == [0, 1]
-    plain = dataset.copy_untransformed()
+    plain = copy_untransformed(dataset)
     assert "step" not in plain[0]
     assert dataset[0]["step"] == 2
 

@@ -25,7 +25,7 @@ from monai.transforms import (
 )
 
 from medseg.ingest.reader import SameGridd, VolumeReader
-from medseg.transforms import SliceDataset
+from medseg.transforms import SliceDataset, copy_untransformed
 from medseg.transforms.slice_dataset import choose_slices
 
 KEYS = ["image", "label"]
@@ -443,5 +443,5 @@ def test_a_side_file_of_an_earlier_version_is_made_anew(tmp_path):
 def test_slices_can_be_had_as_they_are_stored(tmp_path):
     slices = dataset([make_case(tmp_path)], tmp_path, transform=lambda item: "changed")
     assert slices[0] == "changed"
-    assert slices.copy_untransformed()[1]["label"].max() == 2
+    assert copy_untransformed(slices)[1]["label"].max() == 2
     assert slices[0] == "changed"
