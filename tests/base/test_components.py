@@ -1,4 +1,4 @@
-"""Tests of medseg.base.components."""
+"""Tests of medseg.base.components: pieces that can be counted on paper."""
 
 import numpy as np
 import pytest
@@ -18,3 +18,34 @@ def test_pieces_are_numbered_as_the_transform_numbers_them(options, count):
     pieces, found = label_components(CORNERS, **options)
     assert found == count
     assert pieces.tolist() == label_instances(CORNERS, **options).tolist()
+
+
+def test_an_empty_mask_has_no_piece():
+    pieces, count = label_components(np.zeros((2, 3), bool))
+    assert (pieces.any(), count) == (False, 0)
+
+
+def test_numbers_follow_the_first_voxels_in_memory_order():
+    pieces, _ = label_components(np.array([[0, 0, 1], [1, 0, 0], [1, 0, 1]]))
+    assert pieces.tolist() == [[0, 0, 1], [2, 0, 0], [2, 0, 3]]
+
+
+def test_the_pieces_that_are_large_enough_are_numbered_without_gaps():
+    pieces, count = label_components(np.array([1, 0, 1, 1, 0, 1, 0, 1, 1]), min_size=2)
+    assert (pieces.tolist(), count) == ([0, 0, 1, 1, 0, 0, 0, 2, 2], 2)
+
+
+@pytest.mark.parametrize(
+    ("other", "counts"),
+    [((1, 0, 0), (1, 1, 1)), ((1, 1, 0), (2, 1, 1)), ((1, 1, 1), (2, 2, 1))],
+    ids=["by a face", "by an edge", "by a corner"],
+)
+def test_neighbours_in_3d_share_a_face_an_edge_or_a_corner(other, counts):
+    mask = np.zeros((2, 2, 2), bool)
+    mask[0, 0, 0] = mask[other] = True
+    assert tuple(label_components(mask, connectivity=n)[1] for n in (1, 2, 3)) == counts
+    assert label_components(mask)[1] == label_components(mask, connectivity=9)[1] == counts[-1]
+
+
+def test_any_value_but_0_is_of_the_mask():
+    assert label_components(np.array([2, 3, 0, -1]))[0].tolist() == [1, 1, 0, 2]

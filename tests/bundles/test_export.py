@@ -1,4 +1,4 @@
-"""Tests of medseg.bundles.export: the configs that TorchScript carries, and a folder taken away."""
+"""Tests of medseg.bundles.export: the file is the network with its configs, and is whole."""
 
 import json
 import shutil
@@ -12,6 +12,83 @@ import torch
 
 from medseg.bundles import export
 from medseg.networks import NestedUNet
+
+NETWORK = {"spatial_dims": 2, "in_channels": 1, "out_channels": 2, "channels": [2, 3, 4]}
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return NestedUNet(**NETWORK).eval()
+
+
+@pytest.fixture
+def bundle(tmp_path, network):
+    """What an export reads of a bundle: the config of the inference, and the weights."""
+    root = tmp_path / "tiny"
+    (root / "configs").mkdir(parents=True)
+    torch.save(network.state_dict(), root / "model.pt")
+    config = {
+        "level": None,
+        "weights": str(root / "model.pt"),
+        "other_settings": False,
+        "choices": {},
+        "network_def": {"_target_": "medseg.networks.NestedUNet", **NETWORK},
+    }
+    (root / "configs" / "inference.json").write_text(json.dumps(config))
+    return root
+
+
+def change(bundle, **keys):
+    file = bundle / "configs" / "inference.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | keys))
+
+
+def test_the_file_gives_the_logits_of_the_network_with_its_weights(bundle, network, tmp_path):
+    made = export.export_bundle(bundle, tmp_path / "new" / "net.ts")
+    image = torch.rand(1, 1, 16, 16)
+    with torch.no_grad():
+        assert torch.allclose(torch.jit.load(made)(image), network(image), atol=1e-5)
+
+
+def test_an_override_chooses_other_weights(bundle, network, tmp_path):
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(0.5)
+    torch.save(network.state_dict(), other := tmp_path / "other.pt")
+    made = export.export_bundle(bundle, tmp_path / "net.ts", arguments=["--weights", str(other)])
+    image = torch.rand(1, 1, 16, 16)
+    with torch.no_grad():
+        assert torch.allclose(torch.jit.load(made)(image), network(image), atol=1e-5)
+
+
+def test_an_existing_file_stays_unless_it_may_be_replaced(bundle, tmp_path):
+    (out := tmp_path / "net.ts").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"net\.ts exists: name another file, or pass --over"):
+        export.export_bundle(bundle, out)
+    assert out.read_text() == "mine"
+    export.export_bundle(bundle, out, overwrite=True)
+    assert out.read_bytes()[:2] == b"PK"
+
+
+def test_weights_of_another_network_are_refused_and_no_file_is_left(bundle, tmp_path):
+    other = NestedUNet(**NETWORK | {"channels": [2, 3, 5]})
+    torch.save(other.state_dict(), bundle / "model.pt")
+    with pytest.raises(ValueError, match=r"fit a .*, this network is a .*: .* build the network"):
+        export.export_bundle(bundle, tmp_path / "net.ts")
+    assert not (tmp_path / "net.ts").exists()
+
+
+def test_another_kind_of_network_is_refused_with_the_command_for_it(bundle, tmp_path):
+    change(bundle, network_def="$torch.nn.Conv2d(1, 2, 3)", imports=["$import torch"])
+    with pytest.raises(TypeError, match=r"makes a Conv2d: use `python -m monai.bundle ckpt_export"):
+        export.export_bundle(bundle, tmp_path / "net.ts")
+
+
+def test_an_override_of_a_workflow_is_refused(bundle, tmp_path):
+    option = sorted(export.PASSED_ON)[0]
+    with pytest.raises(ValueError, match=rf"runs no workflow, so --{option} has no effect: leave"):
+        export.export_bundle(bundle, tmp_path / "net.ts", arguments=[f"--{option}", "x"])
 
 
 def test_a_folder_that_is_removed_while_weights_are_read_ends_an_export_with_an_error(
