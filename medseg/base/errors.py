@@ -20,9 +20,7 @@ _PEER_LOST = (
 )
 """What gloo and NCCL say, in a RuntimeError, where the process at the other end is gone."""
 
-AFTER_INTERRUPT = (
-    "finished work is kept: after one whole epoch, --resume True goes on with a training"
-)
+AFTER_INTERRUPT = "finished work is kept: after one whole epoch, --resume True continues a training"
 """What to say where a workflow of a bundle was stopped from outside."""
 
 _NO_MEMORY = ("CUDA out of memory", "can't allocate memory", "out of memory. Tried to allocate")

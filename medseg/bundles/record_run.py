@@ -160,7 +160,9 @@ def read_run(folder: Path) -> dict[str, Any]:
         found = json.loads(file.read_text(encoding="utf-8"))
         return {"seconds": 0.0, **found}
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{file} is damaged ({error}): remove it to go on without it") from error
+        raise ValueError(
+            f"{file} is damaged ({error}): remove it to continue without it"
+        ) from error
 
 
 def _is_given_cases(config: Mapping[str, Any]) -> bool:

@@ -21,8 +21,8 @@ from medseg.cli.usage import LIST_KEYS
 
 _PLANNING = "planning"  # whose answer is the log, on the standard error
 _AFTER_INTERRUPT = {
-    "train": "after one whole epoch, --resume True goes on; before that, start again",
-    "inference": "finished cases are kept; --existing skip goes on with the others",
+    "train": "after one whole epoch, --resume True continues it; before that, start again",
+    "inference": "finished cases are kept; --existing skip continues with the others",
 }
 """What to say of an interrupted workflow: what is kept, and how to go on."""
 

@@ -45,7 +45,7 @@ def check_output_folder(
         ):
             if _is_inside(inner, outer):
                 raise ValueError(
-                    f"{target} {relation} the source {origin}: give --out a folder apart from it"
+                    f"{target} {relation} the source {origin}: pass another folder to --out"
                 )
     if (made := _find_prepared_name(origin)) is not None:
         raise ValueError(

@@ -116,7 +116,8 @@ class LearningRate(ParamScheduler):
         if not epochs or not batches:
             raise ValueError(
                 f"lr_schedule {self.schedule} needs a run whose length is known, this one has "
-                f"{epochs} epochs of {batches} batches: pass lr_schedule constant, no warm-up"
+                f"{epochs} epochs of {batches} batches: pass --lr_schedule constant and "
+                "--warmup_epochs 0"
             )
         check_choices({"warmup_epochs": self.warmup_epochs, "max_epochs": epochs})
         if others := find_schedulers(engine, apart_from=[self]):

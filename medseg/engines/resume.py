@@ -199,7 +199,9 @@ def _read(path: Path, *, mmap: bool = False) -> dict[str, Any]:
             "start again with another output_dir"
         ) from error
     if not isinstance(state, dict) or "engine" not in state:
-        raise ValueError(f"{path} is no resume file: pass the resume.pt of a run, not its weights")
+        raise ValueError(
+            f"{path} is not a resume file: pass the resume.pt of a run, not its weights"
+        )
     return state
 
 
@@ -257,7 +259,7 @@ def check_run(
         )
     if exists and not resume:
         raise FileExistsError(
-            f"{path} holds a run already: pass --resume True to go on with it, or another "
+            f"{path} holds a run already: pass --resume True to continue it, or another "
             "--output_dir to start a new one"
         )
     if resume and record is not None:

@@ -48,7 +48,7 @@ class StoredDataset(PersistentDataset):
                 return torch.load(file, weights_only=True)
             except (EOFError, OSError, RuntimeError, UnpicklingError) as error:
                 reason = " ".join(str(error).split())[:200]
-                logger.warning("%s is damaged (%s): made anew", file, reason)
+                logger.warning("%s is damaged (%s) and was made again", file, reason)
         made = self._pre_transform(deepcopy(item_transformed))
         with whole(file) as partial:
             tensors = convert_to_tensor(made, convert_numeric=False, track_meta=self.track_meta)

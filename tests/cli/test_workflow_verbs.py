@@ -145,12 +145,12 @@ def test_a_misspelt_override_trains_nothing(tmp_path):
     [
         (
             "train",
-            "after one whole epoch, --resume True goes on; before that, start again",
+            "after one whole epoch, --resume True continues it; before that, start again",
         ),
         ("evaluate", "run it again"),
         (
             "segment docs -o masks",
-            "finished cases are kept; --existing skip goes on with the others",
+            "finished cases are kept; --existing skip continues with the others",
         ),
     ],
 )

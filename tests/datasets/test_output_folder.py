@@ -30,7 +30,7 @@ def test_an_archive_may_lie_in_the_folder(tmp_path):
 def test_the_source_and_a_folder_in_it_are_refused(tmp_path, inner):
     (tmp_path / "set").mkdir()
     with pytest.raises(
-        ValueError, match=r"^\S+ is or lies in the source \S+: give --out a folder apart"
+        ValueError, match=r"^\S+ is or lies in the source \S+: pass another folder to --out"
     ):
         check_out(tmp_path / "set" / inner, tmp_path / "set")
 
@@ -38,7 +38,7 @@ def test_the_source_and_a_folder_in_it_are_refused(tmp_path, inner):
 def test_a_folder_that_holds_the_source_is_refused(tmp_path):
     (tmp_path / "a" / "set").mkdir(parents=True)
     with pytest.raises(
-        ValueError, match=r"^\S+ holds the source \S+/set: give --out a folder apart"
+        ValueError, match=r"^\S+ holds the source \S+/set: pass another folder to --out"
     ):
         check_out(tmp_path, tmp_path / "a" / "set")
 

@@ -104,7 +104,7 @@ def test_every_dataset_refuses_to_be_written_into_its_source_or_over_another_one
     for out, told in (
         (
             source / "out",
-            r"/source/out is or lies in the source \S+/source: give --out a folder apart",
+            r"/source/out is or lies in the source \S+/source: pass another folder to --out",
         ),
         (other, r"/other holds datalist\.json of dataset spleen: give --out another folder"),
         (file, r"/file is not a folder: give --out a new folder or that of an earlier run$"),

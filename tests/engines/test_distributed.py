@@ -26,7 +26,7 @@ WAYS = (
     "terminated",
     "killed",
 )
-KEPT = "finished work is kept: after one whole epoch, --resume True goes on with a training\n"
+KEPT = "finished work is kept: after one whole epoch, --resume True continues a training\n"
 LOST = (
     "error: another process of this run has ended: see its own message; without one it "
     "was killed, often because memory ran out\n"

@@ -264,7 +264,7 @@ def test_a_warm_up_that_takes_the_whole_run_is_refused_when_it_starts(tmp_path):
 def test_a_run_whose_length_is_unknown_is_refused():
     trainer = Engine(lambda engine, batch: None)
     LearningRate(optimizer(), schedule="cosine").attach(trainer)
-    with pytest.raises(ValueError, match=r"5 epochs of None batches: pass lr_schedule constant"):
+    with pytest.raises(ValueError, match=r"5 epochs of None batches: pass --lr_schedule constant"):
         trainer.run(iter(range(3)), max_epochs=5)
 
 

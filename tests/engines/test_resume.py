@@ -191,7 +191,7 @@ def test_a_truncated_file_is_refused(tmp_path, keep):
 
 def test_weights_are_no_resume_file(tmp_path):
     torch.save(tiny_network().state_dict(), tmp_path / "resume.pt")
-    with pytest.raises(ValueError, match=r"is no resume file: pass the resume\.pt"):
+    with pytest.raises(ValueError, match=r"is not a resume file: pass the resume\.pt"):
         TinyRun(tmp_path, resume=True).run()
 
 

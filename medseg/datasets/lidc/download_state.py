@@ -107,7 +107,7 @@ def _describe_difference(series: Series, had: Scan) -> Problem:
     if _is_unreadable(series):
         return Problem(_name_series(series), "refused-series", series.message)
     first, other = min(had.folders), series.files[0].parent
-    finding = f"{first} and {other} hold files of one series and are no copies"
+    finding = f"{first} and {other} hold files of one series and are not copies"
     return Problem(_name_series(series), "split-series", finding)
 
 

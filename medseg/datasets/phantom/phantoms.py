@@ -125,7 +125,7 @@ def _check_free(out: Path, *, overwrite: bool) -> None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not (out / MARK).is_file():
-        raise FileExistsError(f"{out} exists and is no phantom: choose another folder")
+        raise FileExistsError(f"{out} exists and is not a phantom: choose another folder")
     if not overwrite:
         raise FileExistsError(
             f"{out} holds a phantom already: use it as it is, choose another folder, "

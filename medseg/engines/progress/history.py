@@ -98,5 +98,5 @@ def _read(path: Path) -> dict[int, dict[str, float]]:
         return {int(row["epoch"]): row for row in read}
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise ValueError(
-            f"{path} is damaged ({error}): remove it to go on without the earlier epochs"
+            f"{path} is damaged ({error}): remove it to continue without the earlier epochs"
         ) from error

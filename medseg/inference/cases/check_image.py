@@ -183,14 +183,14 @@ class CheckImaged(MapTransform):
         elif why := explain_no_content(values):
             found.refusals.append(f"this is not an image: {why}")
         elif self.modality == CT and (why := explain_not_hounsfield(values)):
-            found.refusals.append(f"this is no CT in Hounsfield units: {why}")
+            found.refusals.append(f"this is not a CT in Hounsfield units: {why}")
         elif self.modality == MR and is_scan_in_hounsfield(values):
             found.refusals.append(
                 "this is a CT, with air and soft tissue in Hounsfield units, and the network was "
                 "trained on MR"
             )
         elif few := describe_few_values(values):
-            found.warnings.append(f"this is hardly an image: it holds only {few}")
+            found.warnings.append(f"this may not be an image: it holds only {few}")
         elif self.modality == CT and (doubt := doubt_hounsfield(values)):
             found.warnings.append(doubt)
         elif self.modality == MR and looks_like_hounsfield(values):
@@ -214,7 +214,7 @@ class CheckImaged(MapTransform):
                 doubts.append(doubt)
         if why:
             found.refusals.append(
-                f"this is no CT of a patient, or its voxels are stated in another unit: {why}"
+                f"this is not a CT of a patient, or its voxels are stated in another unit: {why}"
             )
         else:
             found.warnings += [doubt for doubt in doubts if doubt]
@@ -267,7 +267,7 @@ class CheckImaged(MapTransform):
     def _describe_remedy(self) -> str:
         return (
             f"pass what the network was trained on ({self._describe_kind()}), or --force True to "
-            "segment it all the same, which every output will say"
+            "segment it in spite of this; every output will say so"
         )
 
 

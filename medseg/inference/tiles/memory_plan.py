@@ -155,7 +155,8 @@ def parse_bytes(text: int | str) -> int:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(text))
     if match is None or match[2].upper() not in _UNITS:
         raise ValueError(
-            f"{text!r} is no amount of memory: write bytes, or a number with its unit, such as 6GiB"
+            f"{text!r} is not an amount of memory: write bytes, or a number with its unit, "
+            "such as 6GiB"
         )
     return int(float(match[1]) * _UNITS[match[2].upper()])
 

@@ -84,7 +84,7 @@ def read_colour(path: str | Path) -> np.ndarray:
     check_is_file(path)
     header = read_header(path)
     if header is None:
-        raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is no DICOM image")
+        raise IngestError(Reason.UNKNOWN_FORMAT, f"{path} is not a DICOM image")
     _check_kind(header)
     _check_length(header)
     try:

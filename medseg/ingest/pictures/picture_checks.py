@@ -159,7 +159,7 @@ def _refuse_faults(path: Path, size: int) -> Iterator[None]:
     except IngestError:
         raise
     except UnidentifiedImageError as error:
-        finding = f"{path} ({size} bytes) is no picture or its header is damaged"
+        finding = f"{path} ({size} bytes) is not a picture, or its header is damaged"
         raise IngestError(Reason.UNREADABLE, finding) from error
     except Image.DecompressionBombError as error:
         finding = (

@@ -113,7 +113,7 @@ def _read_form(
     _shorten_quaternion(raw)
     try:
         if code not in _CODES:
-            raise ValueError(f"{name}_code {code} is no orientation code")
+            raise ValueError(f"{name}_code {code} is not an orientation code")
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused next
             affine = np.diag([factor] * 3 + [1.0]) @ getattr(raw, f"get_{name}")()
         return _Form(name, code, make_grid(shape, affine, path=path))

@@ -50,7 +50,7 @@ def read_segments(
             for number, each in sorted(found.items())
         )
     except ValueError as error:
-        finding = f"{path} has a segment whose value or layer is no whole number"
+        finding = f"{path} has a segment whose value or layer is not a whole number"
         raise IngestError(Reason.UNREADABLE, finding) from error
     if not segments:
         return (), ()

@@ -250,5 +250,5 @@ def _check_rest(stream: Stream, header: VolumeHeader, file: Path) -> None:
     most = max(header.footer_bytes, PADDING_BYTES)
     rest = read_up_to(stream, most + 1)
     if len(rest) > most or (not header.footer_bytes and any(rest)):
-        finding = f"{file} goes on after the {header.end} bytes that its header promises"
+        finding = f"{file} continues after the {header.end} bytes that its header promises"
         raise IngestError(Reason.TRAILING_BYTES, finding)

@@ -37,7 +37,7 @@ def test_an_empty_folder_is_filled_and_a_full_one_refused_untouched(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     for overwrite in (False, True):
-        with pytest.raises(FileExistsError, match="full exists and is no phantom"):
+        with pytest.raises(FileExistsError, match="full exists and is not a phantom"):
             phantom.write("ct", tmp_path / "full", cases=1, overwrite=overwrite)
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
 

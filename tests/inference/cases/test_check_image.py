@@ -50,7 +50,7 @@ def test_images_of_the_kind_pass_unchanged_and_without_a_note(caplog):
 @pytest.mark.parametrize(
     ("values", "modality", "words"),
     [
-        (resonance(), "CT", "no CT in Hounsfield units: .* below -50"),
+        (resonance(), "CT", "not a CT in Hounsfield units: .* below -50"),
         (make_scan(), "MR", "this is a CT"),
         (mask(), "CT", "a label map or mask, not an image: it holds only 2 values from 0 to 2"),
         (mask(), "MR", "a label map or mask"),
@@ -187,7 +187,7 @@ def test_an_unknown_modality_is_refused():
 def test_a_plain_tensor_is_judged_by_its_values():
     check = CheckImaged("image", modality="CT", body_part=["ABDOMEN"])
     check({"image": torch.from_numpy(make_scan())})
-    with pytest.raises(ValueError, match="no CT"):
+    with pytest.raises(ValueError, match="not a CT"):
         check({"image": torch.from_numpy(resonance())})
 
 

@@ -155,7 +155,7 @@ def test_memory_is_read_with_its_unit(text, expected):
 
 @pytest.mark.parametrize("text", ["", "six", "6 apples", "-1", "1e9"])
 def test_what_is_no_memory_is_refused(text):
-    with pytest.raises(ValueError, match="is no amount of memory"):
+    with pytest.raises(ValueError, match="is not an amount of memory"):
         OverlapTileInferer(8, memory_limit=text)
 
 

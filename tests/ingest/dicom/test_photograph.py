@@ -352,7 +352,7 @@ def test_what_is_no_dicom_is_refused(tmp_path):
         read_colour(tmp_path / "none.dcm")
     assert caught.value.code is Reason.NOT_FOUND
     Image.fromarray(RGB).save(tmp_path / "a.png")
-    with pytest.raises(IngestError, match=r"a\.png is no DICOM image") as caught:
+    with pytest.raises(IngestError, match=r"a\.png is not a DICOM image") as caught:
         read_colour(tmp_path / "a.png")
     assert caught.value.code is Reason.UNKNOWN_FORMAT
 

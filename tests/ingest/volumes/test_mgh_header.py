@@ -68,7 +68,7 @@ def test_what_goes_on_for_longer_than_any_footer_is_refused(tail, suffix, pack, 
     path.write_bytes(pack(content[: 284 + 240] + bytes(2**20)))
     np.testing.assert_array_equal(load(path)[0], voxels())
     path.write_bytes(pack(content[: 284 + 240] + tail))
-    with pytest.raises(IngestError, match=r"goes on after the 524 bytes") as caught:
+    with pytest.raises(IngestError, match=r"continues after the 524 bytes") as caught:
         load(path)
     assert caught.value.code is Reason.TRAILING_BYTES
 

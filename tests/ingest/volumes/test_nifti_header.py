@@ -72,7 +72,7 @@ def test_a_scaling_that_is_not_finite_is_refused(scaling, tmp_path):
         ({"vox_offset": np.nan}, Reason.UNREADABLE, "start at byte nan"),
         ({"vox_offset": np.inf}, Reason.UNREADABLE, "start at byte inf"),
         ({"vox_offset": 3e38}, Reason.TRUNCATED, "holds at most 592"),
-        ({"qform_code": 77}, Reason.INVALID_GEOMETRY, "qform_code 77 is no orientation code"),
+        ({"qform_code": 77}, Reason.INVALID_GEOMETRY, "qform_code 77 is not an orientation code"),
         ({"pixdim": [1, 0, 1, 1, 1, 1, 1, 1]}, Reason.INVALID_GEOMETRY, "must be invertible"),
         ({"pixdim": [1, -2, 1, 1, 1, 1, 1, 1]}, Reason.INVALID_GEOMETRY, "positive"),
         ({"quatern_b": 9}, Reason.INVALID_GEOMETRY, "case.nii"),

@@ -113,7 +113,7 @@ def test_a_file_that_goes_on_after_its_voxels_is_refused(suffix, tmp_path):
     path.write_bytes(write(content + b"\0" * PADDING_BYTES))
     np.testing.assert_array_equal(load(path)[0], volume())
     path.write_bytes(write(content + b"\0" * (PADDING_BYTES + 1)))
-    with pytest.raises(IngestError, match="goes on after the 592 bytes") as caught:
+    with pytest.raises(IngestError, match="continues after the 592 bytes") as caught:
         load(path)
     assert caught.value.code is Reason.TRAILING_BYTES
 
@@ -126,7 +126,7 @@ def test_a_last_slice_that_the_header_forgets_is_no_padding(suffix, tmp_path):
     spoil(tmp_path / "plain.nii", {"dim": [3, 4, 6, 4, 1, 1, 1, 1]})
     content = (tmp_path / "plain.nii").read_bytes()
     path.write_bytes(gzip.compress(content) if suffix == ".nii.gz" else content)
-    with pytest.raises(IngestError, match="goes on after the 544 bytes") as caught:
+    with pytest.raises(IngestError, match="continues after the 544 bytes") as caught:
         load(path)
     assert caught.value.code is Reason.TRAILING_BYTES
 

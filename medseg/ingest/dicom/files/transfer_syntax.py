@@ -98,5 +98,5 @@ def check_is_known_object(dataset: pydicom.Dataset, path: Path) -> None:
     """
     sop_class = dataset.get("SOPClassUID")
     if not isinstance(sop_class, UID) or sop_class.type != "SOP Class":
-        finding = f"{path} states no correct transfer syntax and is no known object by its content"
+        finding = f"{path} states no correct transfer syntax, and its content is of no known object"
         raise IngestError(Reason.UNREADABLE, finding)

@@ -210,7 +210,9 @@ def _measure_fragments(stream: BinaryIO, size: int, *, may_be_padded: bool = Fal
             return _end_at(found, offset, stream.tell())
         if (group, element) != _ITEM:
             where = stream.tell() - _ITEM_HEADER_BYTES
-            raise ValueError(f"holds ({group:04X},{element:04X}) at byte {where}, which is no item")
+            raise ValueError(
+                f"holds ({group:04X},{element:04X}) at byte {where}, which is not an item"
+            )
         end = stream.tell() + length
         if end > size:
             return _end_at(found, offset, size, missing_bytes=end - size)

@@ -60,7 +60,7 @@ def _split_segments(frame: bytes) -> list[bytes]:
     count, *offsets = struct.unpack_from("<16I", frame)
     ends = [*offsets[:count], len(frame)]
     if not 0 < count <= _MOST_SEGMENTS or ends[0] < _HEADER_BYTES or sorted(ends) != ends:
-        raise ValueError("a run-length code whose segments lie in no order")
+        raise ValueError("a run-length code whose segments are not in order")
     return [frame[start:end] for start, end in pairwise(ends)]
 
 

@@ -125,7 +125,7 @@ def test_encapsulated_pixels_of_something_else_than_items_raise(dataset, tmp_pat
     content = bytearray(path.read_bytes())
     content[measured(path).offset] = 0
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="no item"):
+    with pytest.raises(ValueError, match="not an item"):
         measured(path)
 
 
@@ -157,7 +157,7 @@ def test_what_lies_in_place_of_an_item_is_named(dataset, tmp_path):
     content, start = bytearray(path.read_bytes()), measured(path).offset
     content[start] = 0
     path.write_bytes(content)
-    said = rf"under RLE Lossless and holds \(FF00,E000\) at byte {start}, which is no item"
+    said = rf"under RLE Lossless and holds \(FF00,E000\) at byte {start}, which is not an item"
     with pytest.raises(IngestError, match=said):
         load(path)
 
