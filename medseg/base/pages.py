@@ -24,6 +24,7 @@ PAGES = {
     "medseg.inference.cases.check_image": "docs/how-to/read-a-refusal.md",
     "medseg.inference.cases.check_result": "docs/how-to/read-a-refusal.md",
     "medseg.engines.faulty_cases": "docs/how-to/read-a-refusal.md",
+    "medseg.inference.outputs.label_files": "docs/how-to/view-a-mask.md",
     "medseg.engines.foreground": "docs/how-to/use-your-own-data.md",
     "medseg.engines.resume": "docs/how-to/resume-a-run.md",
     "medseg.engines.resume_record": "docs/how-to/resume-a-run.md",

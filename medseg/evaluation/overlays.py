@@ -36,6 +36,8 @@ FOLDER = "overlays"
 
 PICTURE = "epoch_{:04d}.png"
 _TILE, _WIDTH = 290, 320
+_MANY = 4
+"""Classes of which each has its own Dice below a picture; of more the mean is shown."""
 _PAGE = 3 * _WIDTH + 40
 
 
@@ -202,6 +204,14 @@ def _compute_dice(pred: Tensor, true: Tensor) -> float:
     return 2 * both / total if total else float("nan")
 
 
+def _describe_dice(dice: Mapping[str, float]) -> str:
+    """The Dice of each class that is there, or the mean of many."""
+    known = {name: value for name, value in dice.items() if not np.isnan(value)}
+    if len(known) > _MANY:
+        return f"mean Dice {sum(known.values()) / len(known):.2f} of {len(known)} classes"
+    return f"Dice: {', '.join(f'{name} {value:.2f}' for name, value in known.items()) or 'none'}"
+
+
 def _draw_shot(shot: _Shot, classes: Sequence[str], colours: Sequence[Any]) -> Block:
     view = shot.view
     scale = min(_TILE / side for side in view.size)
@@ -212,17 +222,13 @@ def _draw_shot(shot: _Shot, classes: Sequence[str], colours: Sequence[Any]) -> B
         picture = show(draw_overlay(view.shades, indices, size, colours=colours))
         return put_beside([left, picture, right], gap=4, centred=True)
 
-    scores = ", ".join(
-        f"{name} {value:.2f}"
-        for name, value in zip(classes, shot.dice, strict=False)
-        if not np.isnan(value)
-    )
+    scores = _describe_dice(dict(zip(classes, shot.dice, strict=False)))
     return stack(
         [
             write_paragraph(escape_unprintable(shot.name), _WIDTH),
             write_paragraph(" · ".join(filter(None, [view.place, "truth"])), _WIDTH, colour=GREY),
             frame(view.true),
-            write_paragraph(escape_unprintable(f"prediction; Dice: {scores}"), _WIDTH, colour=GREY),
+            write_paragraph(escape_unprintable(f"prediction; {scores}"), _WIDTH, colour=GREY),
             frame(view.pred),
             draw_bar(scale, max(size[0] / 3, scale), view.unit),
         ],

@@ -167,3 +167,11 @@ def test_without_truth_or_without_cases_nothing_is_drawn(tmp_path):
     assert not (tmp_path / "overlays").exists()
     with pytest.raises(ValueError, match="overlay_cases is 0 or more validation cases, got -1"):
         Training(tmp_path, [], [], count=-1)
+
+
+def test_of_many_classes_the_mean_dice_is_said():
+    nan = float("nan")
+    assert module._describe_dice({"a": 0.5, "b": nan}) == "Dice: a 0.50"
+    assert module._describe_dice({"a": nan}) == "Dice: none"
+    many = {f"c{number}": number / 10 for number in range(6)}
+    assert module._describe_dice({**many, "x": nan}) == "mean Dice 0.25 of 6 classes"
