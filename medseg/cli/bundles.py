@@ -83,29 +83,36 @@ def copy(
     out: Annotated[
         Path, PathArgument(metavar="DIR", help="New folder; its name becomes the bundle's name.")
     ],
+    json: Json = False,
 ) -> None:
     """Make a copy of a bundle, with its weights, whose configs can be edited.
 
     Example: [cyan]medseg bundles copy liver bundles/my_liver[/]
     """
-    with one_line_errors():
+    with one_line_errors(also=say_error_as_json(json)):
         require_output()
+        from medseg.bundles.catalogue.describe import describe
         from medseg.bundles.catalogue.locate import locate
         from medseg.bundles.catalogue.own_copy import copy_bundle
 
-        say(f"copied bundle: {copy_bundle(locate(bundle), out)}")
+        made = copy_bundle(locate(bundle), out)
+        if json:
+            say_json(describe(made))
+        else:
+            say(f"copied bundle: {made}")
 
 
 @bundles_app.command("publish", cls=PlainCommand)
 def publish(
     run: Annotated[Path, PathArgument(metavar="RUN", help="Folder of a training run.")],
     bundle: Annotated[Path, PathArgument(metavar="BUNDLE", help="Name or folder of a bundle.")],
+    json: Json = False,
 ) -> None:
     """Give a bundle the weights of a training run; its earlier weights are kept beside it.
 
     Example: [cyan]medseg bundles publish runs/liver/2026-01-02_03-04-05 bundles/liver[/]
     """
-    with one_line_errors():
+    with one_line_errors(also=say_error_as_json(json)):
         require_output()
         from medseg.bundles.catalogue.locate import locate
 
@@ -113,6 +120,10 @@ def publish(
         from medseg.bundles.publish import publish_run
 
         kept = publish_run(run, target)
+        if json:
+            places = {"bundle": target, "run": run, "replaced": kept}
+            say_json({key: place and str(place.absolute()) for key, place in places.items()})
+            return
         say(f"{target} has the weights of {run}" + (f"; the earlier ones: {kept}" if kept else ""))
 
 

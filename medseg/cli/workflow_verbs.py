@@ -4,7 +4,7 @@ What a verb needs is imported when it runs, so that `medseg --help` answers at o
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +17,7 @@ from medseg.cli.errors import one_line_errors
 from medseg.cli.numbers import NumberOption, WholeOption
 from medseg.cli.output import Json, say, say_error_as_json, say_json
 from medseg.cli.paths import PathOption, PathTextArgument, refuse_override
+from medseg.cli.run_document import PlannedCases, list_changes, make_run_document
 from medseg.cli.usage import LIST_KEYS
 
 _PLANNING = "planning"  # whose answer is the log, on the standard error
@@ -104,8 +105,6 @@ def segment(
     fixed = [f"--input={source}", f"--output_dir={out}"]  # so, even where a name starts with --
     if plan and not any(word.partition("=")[0] == "--existing" for word in context.args):
         fixed += ["--existing", "None"]  # a plan writes nothing, so that nothing is in its way
-    if plan and json:
-        raise typer.BadParameter("--plan prints lines of the log: leave out --json")
     run_id = _PLANNING if plan else "inference"
     _run(bundle, "inference", run_id, [*fixed, *context.args], json=json, out=out)
 
@@ -160,6 +159,7 @@ def export(
     ],
     bundle: Bundle = _LIVER,
     overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False,
+    json: Json = False,
 ) -> None:
     """Export a bundle's network with its weights, as ONNX, torch.export program or TorchScript.
 
@@ -168,12 +168,22 @@ def export(
     Example: [cyan]medseg export -b liver liver.onnx --level 3[/]
     """
     refuse_override(output, "OUTPUT")
-    with one_line_errors():
+    with one_line_errors(also=say_error_as_json(json)):
         root = _refuse_early(bundle, "inference", context.args, folders=[Path(output).parent])
         from medseg.bundles.export import export_bundle
 
-        made = export_bundle(root, Path(output), arguments=context.args, overwrite=overwrite)
-        say(f"exported network: {made}")
+        with redirect_stdout(sys.stderr) if json else nullcontext():
+            made = export_bundle(root, Path(output), arguments=context.args, overwrite=overwrite)
+        if json:
+            say_json(
+                {
+                    "file": str(made.absolute()),
+                    "bytes": made.stat().st_size,
+                    "bundle": str(root.absolute()),
+                }
+            )
+        else:
+            say(f"exported network: {made}")
 
 
 def _show_keys(bundle: Path, workflow: str, words: list[str], *, json: bool) -> None:
@@ -208,19 +218,30 @@ def _run(
     if run_id == _PLANNING:
         require_log()
     remedy = _AFTER_INTERRUPT.get(workflow, "run it again")
-    with one_line_errors(remedy, also=say_error_as_json(json)):
+    with PlannedCases() as planned, one_line_errors(remedy, also=_say_error(json, planned)):
         from medseg.bundles.catalogue.locate import locate
         from medseg.bundles.run import run_bundle
-        from medseg.cli.run_document import list_changes, make_run_document
 
         root = locate(bundle)
         before = list_changes(out) if json and out else {}
         with redirect_stdout(sys.stderr) if json else nullcontext():
             made = run_bundle(root, workflow, run_id=run_id, arguments=arguments)
-        if json:
+        if json and run_id == _PLANNING:
+            say_json(planned.document)
+        elif json:
             say_json(make_run_document(workflow, made, before))
     if run_id == _PLANNING:
         require_log()
+
+
+def _say_error(asked: bool, planned: PlannedCases) -> Callable[[str], None] | None:
+    """As `say_error_as_json`; where cases were planned, with the plans of those that can be."""
+
+    def say_all(message: str) -> None:
+        """Print the error, and the cases if there are any."""
+        say_json({"error": message, **(planned.document if any(planned.document.values()) else {})})
+
+    return say_all if asked else None
 
 
 def _refuse_early(

@@ -3,6 +3,7 @@
 import copy
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import ignite.distributed as idist
@@ -62,9 +63,7 @@ def check_batch(
             ghost(torch.empty(*shape, device="meta"))
     except ValueError as error:
         if not str(error).startswith(_TOO_FEW):
-            raise ValueError(
-                f"image_size {list(image_size)} does not fit the network: {error}"
-            ) from error
+            raise _make_size_error(image_size, error) from error
         raise ValueError(
             f"an image_size of {list(image_size)} leaves one voxel at the deepest level, and the "
             f"smallest batch of an epoch holds {smallest} of them: norm needs more than one value, "
@@ -79,6 +78,36 @@ def check_batch(
             "alone: pass a larger batch_size that leaves no batch of 1, or --norm instance",
             "every batch" if loader.batch_size == 1 else "the last batch",
         )
+
+
+def check_image_size(
+    network: torch.nn.Module, *, in_channels: int, image_size: Sequence[int]
+) -> None:
+    """Refuse a size that the network does not take, before any case is read.
+
+    Two images are passed through the network on torch's meta device, which computes nothing.
+
+    Args:
+        network: as it is trained.
+        in_channels: channels of an image.
+        image_size: of an image, or of the patch that is cut from it.
+
+    Raises:
+        ValueError: the network does not take images of that size.
+
+    Example:
+        >>> check_image_size(net, in_channels=1, image_size=[96, 96])  # doctest: +SKIP
+    """
+    ghost = copy.deepcopy(network).to("meta").eval()
+    try:
+        with torch.no_grad():
+            ghost(torch.empty(2, in_channels, *image_size, device="meta"))
+    except ValueError as error:
+        raise _make_size_error(image_size, error) from error
+
+
+def _make_size_error(image_size: Sequence[int], error: ValueError) -> ValueError:
+    return ValueError(f"image_size {list(image_size)} does not fit the network: {error}")
 
 
 def _count_kept(ghost: torch.nn.Module) -> Counter[str]:

@@ -8,6 +8,7 @@ import ignite.distributed as idist
 import torch
 
 from medseg.base.class_values import Classes
+from medseg.transforms.regions import are_regions
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +21,8 @@ def check_foreground(
     fold: int,
 ) -> None:
     """Refuse cases without any foreground; warn of each class that none of them has.
+
+    Classes that overlap are said to do so.
 
     Labels count as the network sees them, resampled and cut as they are. A class without a voxel in
     the validation cases has no score and is left out of the mean that chooses the best weights; one
@@ -35,6 +38,12 @@ def check_foreground(
     Raises:
         ValueError: no cases, or no voxel of any class, in the training or in the validation cases.
     """
+    if are_regions(classes) and idist.get_rank() == 0:
+        logger.info(
+            "the classes %s are regions, which overlap: each has a channel of its own, and a voxel "
+            "may be in several",
+            ", ".join(classes),
+        )
     where = {f"validation cases of fold {fold}": validation, "training cases": training}
     for place, cases in where.items():
         if len(cases) == 0:

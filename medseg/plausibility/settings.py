@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 SETTINGS = (
     *("classes", "modality", "in_channels", "colour", "spatial_dims"),
-    *("window_hu", "intensity_percentiles", "spacing_mm"),
+    *("window_hu", "intensity_percentiles", "spacing_mm", "fit_size"),
 )
 """Keys of a config that decide what a network is shown, or what its channels mean."""
 

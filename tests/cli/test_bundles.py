@@ -132,6 +132,22 @@ def test_publish_says_where_the_earlier_weights_are(here, monkeypatch, tmp_path)
     )
 
 
+def test_what_was_published_can_be_had_as_json(here, monkeypatch, tmp_path):
+    from medseg.bundles import publish
+
+    monkeypatch.setattr(publish, "publish_run", lambda run, bundle: None)
+    ended = run_medseg("bundles", "publish", "runs/liver/first", "bundles/liver", "--json")
+    places = json.loads(ended.output)
+    assert places["replaced"] is None
+    assert places["run"].endswith("/runs/liver/first")
+    assert places["bundle"].endswith("/bundles/liver")
+
+
+def test_a_copy_is_described_as_json(here, tmp_path):
+    ended = run_medseg("bundles", "copy", "bundles/nuclei", tmp_path / "mine", "--json")
+    assert json.loads(ended.output)["folder"] == str(tmp_path / "mine")
+
+
 def test_publishing_what_is_no_run_is_one_line(here):
     ended = run_medseg("bundles", "publish", "bundles/nuclei", "bundles/liver")
     assert ended.exit_code == BAD_ARGUMENTS

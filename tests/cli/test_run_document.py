@@ -1,12 +1,15 @@
 """Tests of medseg.cli.run_document: what a workflow made, for a program."""
 
 import json
+import logging
 
 import pytest
 from cli.commands import run_medseg
 from monai.bundle import scripts
 
-from medseg.cli.run_document import make_run_document
+from medseg.cli.run_document import PlannedCases, make_run_document
+from medseg.inference import CasesFailedError
+from medseg.inference.cases.run import FAILED, PLANNED
 
 
 @pytest.fixture
@@ -58,7 +61,9 @@ def test_segmenting_names_the_files_that_it_wrote(writing, tmp_path):
         ("evaluate", "-b", "nowhere"),
         ("prune", "-b", "nowhere"),
         ("segment", "README.md"),
-        ("segment", "README.md", "-o", "masks", "--plan"),
+        ("export", "liver.exe", "-b", "nowhere"),
+        ("bundles", "copy", "nowhere", "mine"),
+        ("bundles", "publish", "nowhere", "bundles/liver"),
     ],
 )
 def test_a_fault_is_a_document_too(here, words):
@@ -69,3 +74,28 @@ def test_a_fault_is_a_document_too(here, words):
 
 def test_a_bundle_that_has_no_folder_of_outputs_names_none():
     assert make_run_document("train", None, {}) == {"folder": None}
+
+
+def test_a_plan_prints_its_cases_and_those_that_have_none(here, calls, monkeypatch):
+    def run(**arguments):
+        logger = logging.getLogger("medseg.inference.cases.run")
+        logger.setLevel(logging.INFO)
+        logger.info("case a: one window", extra={PLANNED: ("a", {"windows": 1})})
+        logger.error("2 cases failed", extra={FAILED: {"b": "no CT", "c": "no CT"}})
+        raise CasesFailedError({"b": "no CT", "c": "no CT"}, 3)
+
+    monkeypatch.setattr(scripts, "run", run)
+    ended = run_medseg("segment", "README.md", "-o", "masks", "--plan", "--json")
+    assert ended.exit_code == 1
+    document = json.loads(ended.stdout)
+    assert "2 of 3 cases failed (b, c)" in document["error"]
+    assert document["cases"] == [{"case": "a", "plan": {"windows": 1}}]
+    assert document["failed"] == [{"case": name, "reason": "no CT"} for name in "bc"]
+
+
+def test_nothing_is_gathered_any_more_when_the_verb_is_done():
+    logger = logging.getLogger("medseg.inference.cases.run")
+    with PlannedCases() as planned:
+        pass
+    logger.error("late", extra={FAILED: {"a": "late"}})
+    assert planned.document == {"cases": [], "failed": []}

@@ -1,10 +1,12 @@
 """Tests of medseg.engines.batch: the smallest batch of an epoch is tried before the first epoch."""
 
+import json
+
 import pytest
 import torch
 from monai.data import DataLoader, Dataset
 
-from medseg.engines import check_batch
+from medseg.engines import check_batch, check_image_size
 from medseg.engines.batch import find_smallest_batch
 from medseg.networks import NestedUNet
 
@@ -72,6 +74,19 @@ def test_a_size_that_the_network_does_not_take_is_refused_by_its_own_words():
         ValueError, match=r"image_size \[6, 6\] does not fit .*must divide by the total"
     ):
         check(network(None), 8, 2, [6, 6])
+
+
+def test_a_size_is_refused_without_a_loader_too():
+    check_image_size(network("batch"), in_channels=1, image_size=[16, 16])
+    with pytest.raises(ValueError, match=r"image_size \[6, 6\] does not fit .*must divide by"):
+        check_image_size(network("batch"), in_channels=1, image_size=[6, 6])
+
+
+def test_every_training_looks_at_the_size_before_its_cases(repository):
+    for file in (repository / "bundles").glob("*/configs/train.json"):
+        lines = json.loads(file.read_text())["training"]
+        (size,) = (i for i, line in enumerate(lines) if "check_image_size(" in line)
+        assert not any("dataset" in line or "record" in line for line in lines[:size])
 
 
 def test_the_network_itself_stays_as_it_was():

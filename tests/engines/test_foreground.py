@@ -1,5 +1,7 @@
 """Tests of medseg.engines.foreground: cases that cannot be learnt from or judged by are refused."""
 
+import logging
+
 import pytest
 import torch
 
@@ -74,3 +76,13 @@ def test_reading_stops_once_every_class_is_found():
     training, validation = Cases(1, 2, 1, 1), Cases(2, 1)
     check(training, validation)
     assert (training.read, validation.read) == (2, 1)
+
+
+def test_classes_that_overlap_are_said_to_be_regions(caplog):
+    with caplog.at_level(logging.INFO):
+        check(Cases(1, 2), Cases(2))
+    assert "the classes liver, tumour are regions, which overlap" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        check(Cases(1, 2), Cases(1, 2), {"liver": [1], "tumour": [2]})
+    assert caplog.text == ""

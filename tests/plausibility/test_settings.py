@@ -1,8 +1,10 @@
 """Tests of medseg.plausibility.settings: weights are used for what they were trained for."""
 
+import json
 import logging
 
 import pytest
+from monai.bundle import ConfigParser
 
 from medseg.plausibility import (
     TrainedOn,
@@ -18,6 +20,7 @@ TRAINED = {
     "in_channels": 1,
     "window_hu": [-160, 240],
     "spacing_mm": [1.0, 1.0, 2.5],
+    "fit_size": [224, 224],
 }
 
 
@@ -36,6 +39,7 @@ def weights(tmp_path):
         ("modality", "MR", "modality: trained with CT, used with MR"),
         ("in_channels", 3, "in_channels: trained with 1, used with 3"),
         ("window_hu", [0, 80], r"window_hu: trained with \[-160, 240\], used with \[0, 80\]"),
+        ("fit_size", [64, 64], r"fit_size: trained with \[224, 224\], used with \[64, 64\]"),
         ("spacing_mm", [1, 1, 1], r"spacing_mm: .*2.5\], used with \[1, 1, 1\]"),
     ],
 )
@@ -77,3 +81,11 @@ def test_classes_are_compared_by_name_order_and_overlap(trained, used, differs):
 
 def test_of_the_choices_only_what_the_network_sees_and_means_is_kept():
     assert choose_settings({"fold": 1, "seed": 0, "modality": "CT"}) == {"modality": "CT"}
+
+
+@pytest.mark.parametrize("name", ["polyp", "brain_tumor"])
+def test_a_bundle_that_resizes_says_to_what(name, repository):
+    for workflow in ("train", "evaluate", "inference"):
+        file = repository / "bundles" / name / "configs" / f"{workflow}.json"
+        choices = ConfigParser({**json.loads(file.read_text()), "image_size": [32, 32]})
+        assert choices.get_parsed_content("choices")["fit_size"] == [32, 32]

@@ -149,7 +149,7 @@ RULES: Mapping[str, Rule] = {
         "True, False or the key of a case's numbered objects, such as instances",
         lambda value: isinstance(value, bool) or is_text(value),
     ),
-    **dict.fromkeys(("image_size", "elastic_spacing", "elastic_grid"), _SIZES),
+    **dict.fromkeys(("image_size", "fit_size", "elastic_spacing", "elastic_grid"), _SIZES),
     "roi_size": allow_list(f"a whole number from 1 to {LARGEST}", lambda x: is_count(x, 1)),
     "tile_halo": allow_words(("auto",), _HALO),
     "ignore": Rule(

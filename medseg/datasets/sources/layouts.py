@@ -90,6 +90,10 @@ def make_not_found_error(
         remedy: what to give instead, and by which key.
     """
     place = Path(source).absolute()
+    if not place.exists():
+        return FileNotFoundError(
+            f"there is no folder or file {place}, and so no {name} data: {remedy}"
+        )
     others = [other for other in find_layouts(_list_files(place)) if other != name]
     seen = (
         f"; it has the layout of {' or '.join(others)}: run "

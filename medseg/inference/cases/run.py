@@ -33,6 +33,11 @@ from medseg.inference.tiles.sweep import CancelledError
 logger = logging.getLogger(__name__)
 
 
+PLANNED, FAILED = "planned", "failed"
+"""Attributes of the log records of `plan_cases`, for a program: the name of a case and its plan,
+see `Plan.describe`, and the name of each case that failed with its reason."""
+
+
 class CasesFailedError(RuntimeError):
     """Some cases of a run failed; the others are done and their outputs are on disk.
 
@@ -108,7 +113,7 @@ def run_cases(
             except CancelledError:  # no failure of the case: the whole run is to stop
                 raise
             except Exception as error:  # whatever it is, it must not cost the other cases
-                failures[case["case"]] = _log_failure(case["case"], error)
+                failures[case["case"]] = _log_failure(case["case"], error, failures)
                 forget_frames(error)
                 if on_failure is not None:
                     on_failure(case["case"], failures[case["case"]])
@@ -128,17 +133,29 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
         The number of cases.
 
     Raises:
-        CasesFailedError: after the last case, if any could not be read or planned.
+        CasesFailedError: after the last case, if any could not be read or planned. A reason that
+            several cases share is one line of the log.
     """
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
+    shared: dict[str, list[str]] = {}
     for index, case in enumerate(cases):
+        name = case["case"]
         try:
             plan = _plan(inferer, network, dataset[index]["image"])
         except Exception as error:  # as in run_cases
-            failures[case["case"]] = _log_failure(case["case"], error)
+            failures[name], shown = _describe_failure(error)
+            shared.setdefault(shown, []).append(name)
         else:
-            logger.info("case %s: %s", case["case"], plan)
+            planned = None if plan is None else plan.describe()
+            logger.info("case %s: %s", name, plan, extra={PLANNED: (name, planned)})
+    for shown, names in shared.items():
+        count = f"{len(names)} cases" if len(names) > 1 else "case"
+        logger.error(
+            "%s failed (%s): %s" if len(names) > 1 else "%s %s failed: %s",
+            *(count, shorten_list(names), shown),
+            extra={FAILED: {name: failures[name] for name in names}},
+        )
     return _count_or_raise(failures, len(cases))
 
 
@@ -206,14 +223,24 @@ def _silence(engine_logger: logging.Logger) -> Iterator[None]:
         engine_logger.setLevel(level)
 
 
-def _log_failure(case: str, error: BaseException) -> str:
-    """Log that a case failed, and return the reason."""
+def _log_failure(case: str, error: BaseException, earlier: Mapping[str, str]) -> str:
+    """Log that a case failed, and return the reason; one that is known is not repeated."""
+    reason, shown = _describe_failure(error)
+    same = next((name for name, known in earlier.items() if known == reason), None)
+    if same is None or show_traceback():
+        logger.error("case %s failed: %s", case, shown, exc_info=show_traceback() and error)
+    else:
+        logger.error("case %s failed for the same reason as case %s", case, same)
+    return reason
+
+
+def _describe_failure(error: BaseException) -> tuple[str, str]:
+    """Why a case failed, without and with the page that helps."""
     cause = find_root_cause(error)
     text = " ".join(str(cause).split())
     reason = text if text and is_documented(cause) else f"{type(cause).__name__}: {text}"
     shown = " ".join(add_page(cause).split()) if is_documented(cause) and text else reason
-    logger.error("case %s failed: %s", case, shown, exc_info=show_traceback())
-    return reason
+    return reason, shown
 
 
 def _check_outputs(

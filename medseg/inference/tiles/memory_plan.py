@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -70,6 +71,20 @@ class Plan:
     def needed_bytes(self) -> int:
         """What is needed beside the image and the weights, which are there."""
         return (self.network_bytes or 0) + self.answer_bytes
+
+    def describe(self) -> dict[str, Any]:
+        """The plan in plain values: windows, their size and halo in voxels, and bytes."""
+        return {
+            "windows": self.layout.count,
+            "window_size": list(self.layout.size),
+            "halo": None if self.layout.halo is None else list(self.layout.halo),
+            "windows_per_batch": self.batch_size,
+            "needed_bytes": self.needed_bytes,
+            "network_bytes": self.network_bytes,
+            "answer_bytes": self.answer_bytes,
+            "image_bytes": self.image_bytes,
+            "file_bytes": self.file_bytes,
+        }
 
     def __str__(self) -> str:
         halo = "" if self.layout.halo is None else f", halo {_format_sizes(self.layout.halo)}"

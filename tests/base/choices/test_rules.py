@@ -58,7 +58,7 @@ MORE = {
         (("level", "volume"), ["whole number"]),
         (("skip", "memory_limit"), {"text", *NUMBERS}),
         (("preview_window", "preview_percentiles"), {"nothing", *LISTS}),
-        (("head_weights",), LISTS),
+        (("head_weights", "fit_size"), LISTS),
         (("flip_prob_axis0",), NUMBERS),
         (("ignore",), {"whole number", "nothing", *LISTS}),
     )

@@ -10,7 +10,7 @@ from datasets.published import pack, save
 
 from medseg.datasets.prepare import MODULES, prepare
 from medseg.datasets.sources.layouts import LAYOUTS as KNOWN_LAYOUTS
-from medseg.datasets.sources.layouts import find_layouts
+from medseg.datasets.sources.layouts import find_layouts, make_not_found_error
 
 GREY, COLOUR = np.zeros((8, 8), np.uint8), np.full((8, 8, 3), 9, np.uint8)
 CITY = "city_000000_000019"
@@ -137,3 +137,12 @@ def test_own_pictures_of_an_endoscope_are_taken_whatever_their_names(tmp_path):
         save(COLOUR + number, source / "images" / f"p{number}_01.png")
         save(GREY + 255, source / "masks" / f"p{number}_01.png")
     assert prepare("polyp", source, tmp_path / "out").text.startswith("10 cases")
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path):
+    told = make_not_found_error("liver", tmp_path / "no", looked_for="files", remedy="give some")
+    assert str(told) == (
+        f"there is no folder or file {tmp_path / 'no'}, and so no liver data: give some"
+    )
+    told = make_not_found_error("liver", tmp_path, looked_for="files", remedy="give some")
+    assert str(told) == f"no liver data in {tmp_path} (looked for files): give some"

@@ -31,6 +31,7 @@ from medseg.inference import (
     run_cases,
 )
 from medseg.inference.cases.read_ahead import COPIES_OF_NEXT
+from medseg.inference.cases.run import FAILED, PLANNED, plan_cases
 from medseg.inference.outputs.notes import add_found
 from medseg.inference.tiles.sweep import CancelledError
 from medseg.ingest.reader import VolumeReader
@@ -518,3 +519,49 @@ def test_files_that_are_not_what_their_suffix_says_fail_one_by_one_and_the_run_e
     with pytest.raises(CasesFailedError, match=r"2 of 3 cases failed \(b, d\)"):
         run_cases(evaluator(done=done), Dataset(find_cases(tmp_path), read))
     assert len(done) == 1
+
+
+class Planned(SimpleNamespace):
+    """A plan with a line and plain values."""
+
+    def describe(self):
+        return {"windows": self.windows}
+
+    def __str__(self):
+        return f"{self.windows} windows"
+
+
+class Planner:
+    """Plans images of values below 5 as so many windows, and refuses the others."""
+
+    def plan(self, image, network):
+        if (value := int(image.max())) >= 5:
+            raise ValueError("too bright" if value < 9 else "far too bright")
+        return Planned(windows=value)
+
+
+def test_a_reason_that_cases_share_is_one_line_of_a_plan(caplog):
+    with caplog.at_level(logging.INFO), pytest.raises(CasesFailedError) as error:
+        plan_cases(Planner(), Sum(), dataset([1, 5, 6, 2, 9, 7]))
+    assert [record.getMessage() for record in caplog.records] == [
+        "case c1: 1 windows",
+        "case c2: 2 windows",
+        "3 cases failed (c5, c6, c7): ValueError: too bright",
+        "case c9 failed: ValueError: far too bright",
+    ]
+    assert list(error.value.failures) == ["c5", "c6", "c9", "c7"]
+    first, _, shared, _ = caplog.records
+    assert getattr(first, PLANNED) == ("c1", {"windows": 1})
+    assert list(getattr(shared, FAILED)) == ["c5", "c6", "c7"]
+
+
+def test_a_known_reason_is_not_repeated_for_each_case_that_is_segmented(caplog):
+    with pytest.raises(CasesFailedError) as error:
+        run_cases(evaluator(done=[]), dataset([13, 1, 26, 7]))
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert said == [
+        "case c13 failed: ZeroDivisionError: thirteen",
+        "case c26 failed for the same reason as case c13",
+        "case c7 failed: RuntimeError: seven",
+    ]
+    assert error.value.failures["c26"] == "ZeroDivisionError: thirteen"
