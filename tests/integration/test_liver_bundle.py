@@ -104,7 +104,9 @@ def test_the_literal_command_trains_and_leaves_flat_weights_and_a_resume_file(tr
     state = torch.load(trained_run / "models/model.pt", weights_only=True)
     assert all(torch.is_tensor(value) for value in state.values())
     assert (trained_run / "resume.pt").is_file()
-    assert list(trained_run.glob("events.out.tfevents.*"))
+    assert len(list(trained_run.glob("events.out.tfevents.*"))) == 1
+    assert (trained_run / "overlays" / "epoch_0001.png").is_file()
+    assert (trained_run / "labels.json").is_file()
 
 
 def test_the_bundle_had_no_weights_and_has_those_of_its_first_run(trained, trained_run):
@@ -213,7 +215,10 @@ def test_evaluation_writes_a_row_per_case_and_a_summary(trained):
     with (trained / "runs/liver/metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len({row["case"] for row in rows}) == len(rows) == 2  # 8 cases in 5 folds: 2 in fold 0
-    assert {"dice", "iou", "hd95_mm", "surface_dice_2mm"} <= set(rows[0])
+    assert {"dice", "iou", "hd95_mm", "surface_dice_2mm", "true_ml"} <= set(rows[0])
+    assert (trained / "runs/liver/distribution_1_liver.png").is_file()
+    assert (trained / "runs/liver/worst_cases.png").is_file()
+    assert last_line(done).startswith("Means over the cases")
     summary = json.loads((trained / "runs/liver/metrics_summary.json").read_text())
     mean = np.mean([float(row["dice"]) for row in rows])
     assert summary["classes"]["liver"]["dice"]["mean"] == pytest.approx(mean, abs=1e-5)
@@ -311,6 +316,8 @@ def test_three_classes_by_one_key_and_tracking_leave_a_finished_mlflow_run(works
     assert len(runs) == 1
     assert runs.status[0] == "FINISHED"
     assert "metrics.val_mean_dice" in runs.columns
+    assert runs["params.classes"][0] == "{'liver': [1], 'tumour': [2]}"
+    assert runs["params.head_weights"][0] == "decaying"
 
 
 @pytest.mark.long
