@@ -13,6 +13,7 @@ from medseg.base.files import check_apart, check_folder, check_place
 from medseg.base.interrupts import end_at_once
 from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.bundle import check_weights_exist, find_configs
+from medseg.bundles.keys.other_input import DATA, list_images, split_input
 from medseg.bundles.layers.merge import OVERLAY
 from medseg.bundles.overrides import read_overrides, read_workflow, write_for_monai
 from medseg.bundles.tracking import allow_mlflow
@@ -30,8 +31,8 @@ def run_bundle(
     Args:
         bundle: folder of the bundle.
         workflow: "train", "evaluate", "inference" or "multi_gpu_train".
-        run_id: id of the expressions to run; "run", as in the model zoo, where the config has no
-            such id.
+        run_id: id of the expressions to run; "run" or "evaluating", as in the model zoo, where the
+            config has no such id.
         arguments: overrides, see `medseg.bundles.overrides.parse_overrides`; those of `PASSED_ON`
             go to MONAI as they are, and with `--tracking mlflow` so do the keys of its settings,
             such as `--experiment_name liver`.
@@ -43,8 +44,8 @@ def run_bundle(
     Raises:
         FileNotFoundError: there is no such bundle, or no such `input`.
         ValueError: an argument that is no override, or that names no existing key; tracking that
-            would record nothing; an `output_dir` that is the folder of the `input`. Nothing has run
-            then.
+            would record nothing; an `output_dir` that is the folder of the `input`; or the config
+            has no such `run_id`. Nothing has run then.
         OSError: the folder of the outputs or, of a training, that of the weights cannot be written,
             see `medseg.base.files.check_folder`. Nothing has run then either.
 
@@ -55,9 +56,10 @@ def run_bundle(
         workflow = OVERLAY
     config = read_workflow(bundle, workflow)
     allow_mlflow(config)
-    _check_takes_input(bundle, config, arguments)
+    run_id = _choose_id(run_id, config, bundle)
+    source, arguments = split_input(bundle, config, arguments)
     overrides = read_overrides(bundle, workflow, arguments)
-    _check_stated(overrides)
+    _check_stated(overrides if source is None else {**overrides, "input": source})
     if run_id in ("inference", "evaluating"):
         check_weights_exist(bundle, workflow, overrides)
 
@@ -74,8 +76,8 @@ def run_bundle(
     if workflow == "train" and "output_dir" in folders:
         overrides["output_dir"] = str(folders["output_dir"])  # chosen once, by the time of day
     keep_log()
-    if run_id in _MAIN_IDS and run_id not in config and "run" in config:
-        run_id = "run"  # that of the model zoo
+    if source is not None:
+        overrides[DATA] = list_images(bundle, source)
     files = [str(file) for file in find_configs(bundle, workflow)]
     run(run_id=run_id, config_file=files, **write_for_monai(overrides))
     return folders.get("output_dir")
@@ -86,13 +88,16 @@ def _count_processes() -> int:
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
-def _check_takes_input(bundle: Path, config: Mapping[str, Any], arguments: Sequence[str]) -> None:
-    """Refuse to segment with a bundle of another origin, whose images are named in its own way."""
-    if "input" not in config and any(word.startswith("--input=") for word in arguments):
-        raise ValueError(
-            f"{bundle} has no key input, which `medseg segment` needs: run it as its own docs say, "
-            "with python -m monai.bundle run"
-        )
+def _choose_id(run_id: str, config: Mapping[str, Any], bundle: Path) -> str:
+    """The id to run: the one asked for, or that which the model zoo has in its place."""
+    if run_id in config:
+        return run_id
+    if run_id in _MAIN_IDS:
+        return next((name for name in ("run", "evaluating") if name in config), run_id)
+    raise ValueError(
+        f"the config of {bundle} has no {run_id}, so that this cannot be done with it: run what it "
+        "has as its own docs say, with python -m monai.bundle run"
+    )
 
 
 def _check_stated(overrides: Mapping[str, Any]) -> None:

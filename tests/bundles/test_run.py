@@ -85,10 +85,18 @@ def test_a_config_of_the_model_zoo_runs_by_its_own_id(bundle, calls):
     assert [call["run_id"] for call in calls] == ["run", "training"]
 
 
-def test_a_bundle_that_takes_no_input_is_not_segmented_with(bundle, calls):
-    (bundle / "train.json").rename(bundle / "inference.json")
-    with pytest.raises(ValueError, match="has no key input, which `medseg segment` needs"):
+def test_a_bundle_that_takes_no_input_at_all_is_not_segmented_with(bundle, calls):
+    (bundle / "inference.json").write_text(json.dumps({**CONFIG, "inference": ["$1"]}))
+    with pytest.raises(ValueError, match="has neither a key input nor dataset#data"):
         run_bundle(bundle, "inference", run_id="inference", arguments=["--input=a.nii.gz"])
+    assert not calls
+
+
+def test_what_a_config_cannot_do_is_refused_by_the_name_of_it(bundle, calls):
+    zoo = {**CONFIG, "run": ["$@train"]}
+    (bundle / "inference.json").write_text(json.dumps(zoo))
+    with pytest.raises(ValueError, match=r"has no planning, so that this cannot be done with it"):
+        run_bundle(bundle, "inference", run_id="planning", arguments=["--input=a.nii.gz"])
     assert not calls
 
 
@@ -166,7 +174,7 @@ def writing(tmp_path):
     root = tmp_path / "writing"
     root.mkdir()
     config = {
-        **{"name": "toy", "bundle_root": ".", "input": "in"},
+        **{"name": "toy", "bundle_root": ".", "input": "in", "run": []},
         **{"output_dir": "$'runs/' + @name", "weights": "$@bundle_root + '/models/model.pt'"},
     }
     for workflow in ("train", "evaluate", "inference"):
