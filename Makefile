@@ -3,13 +3,14 @@ PYTHON ?= python3
 EXTRAS ?= dev
 VENV := .venv
 CONSUMERS := .venv-consumers
+LOWEST := .venv-lowest
 DEPLOY := .venv-deploy
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
 CORE := tests/test_geometry.py tests/test_labels.py $(addprefix tests/,base cli metrics losses transforms) \
 	$(addprefix tests/ingest/,volumes dicom/rules dicom/header)
 
-.PHONY: help demo test test-core test-long test-slow test-consumers lint docs bundles drawings venv clean
+.PHONY: help demo test test-core test-lowest test-long test-slow test-consumers lint docs bundles drawings venv clean
 help:             ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
 
@@ -30,6 +31,12 @@ test: venv        ## the test suite, two files at a time, the longest first
 
 test-core: venv   ## the tests that need no extra but `test`, 2 minutes
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart 0 $(CORE)
+
+test-lowest:      ## the core tests with the lowest versions that pyproject.toml allows
+	test -f $(LOWEST)/.ready || $(PYTHON) -m venv --clear $(LOWEST)
+	test -f $(LOWEST)/.ready || $(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c tests/lowest_constraints.txt -e '.[test]'
+	touch $(LOWEST)/.ready
+	$(LOWEST)/bin/python -m pytest -q -n 2 --dist loadfile --max-worker-restart 0 $(CORE)
 
 test-long: venv   ## the tests that take seconds each, and those with OpenVINO
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart 0 -m "long and not slow and not gpu"

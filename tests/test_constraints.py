@@ -1,5 +1,6 @@
-"""Tests of constraints.txt: one pin per package and Python, and none that needs a newer one."""
+"""Tests of the constraints: one pin per package and Python, and the lowest that are allowed."""
 
+import re
 from importlib.metadata import PackageNotFoundError, distribution, requires
 
 import pytest
@@ -7,6 +8,7 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 EXTRAS = (
@@ -66,3 +68,16 @@ def test_no_pin_needs_a_newer_python(pins, python):
             assert SpecifierSet(needs).contains(f"{python}.13"), f"{name} {version} needs {needs}"
             checked += 1
     assert checked > 50
+
+
+def test_the_lowest_version_of_every_base_dependency_is_pinned(repository):
+    """`make test-lowest` installs these, so that the lower bounds of pyproject.toml are tested."""
+    listed = (repository / "pyproject.toml").read_text().partition("\ndependencies = [\n")[2]
+    needs = map(Requirement, re.findall(r'^    "(.*)",$', listed.partition("\n]")[0], re.M))
+    lowest = {
+        need.name: next(Version(each.version) for each in need.specifier if each.operator == ">=")
+        for need in needs
+    }
+    lines = (repository / "tests" / "lowest_constraints.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert {name: Version(version) for name, version in pinned.items()} == lowest
