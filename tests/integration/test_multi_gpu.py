@@ -194,7 +194,7 @@ def test_only_one_process_writes_the_best_weights_and_the_log_of_scores(liver_by
     assert {re.sub("^events.*", "events", name) for name in left if not name.endswith(".lock")} == {
         *("events", "model.pt", "model.trained_on.json", "resume.pt"),
         *("epochs.csv", "progress.png", "run.log"),
-        *("labels.json", "labels.label", "labels.ctbl"),
+        *("labels.json", "labels.label", "labels.ctbl", "overlays"),
         *("LICENSE", "configs", "docs", "models", "run.json", *FLAT_NAMES),
     }
     found = read_ranges(workspace / "runs/liver_two/model.pt")  # each process measured its part
