@@ -113,6 +113,26 @@ def explain_config_fault(error: BaseException) -> str | None:
     return f"no {component} can be made ({complaint}): correct the overrides among {settings}"
 
 
+def explain_other_version(error: BaseException) -> str | None:
+    """What to say if a config names something that this medseg does not have; else None.
+
+    Example:
+        >>> explain_other_version(AttributeError("module 'medseg.base' has no attribute 'x'"))
+        "module 'medseg.base' has no attribute 'x': the config was made by another version of \
+medseg; use that version, or build, copy or train the bundle again with this one"
+    """
+    error = _find_first_cause(error)
+    text = " ".join(str(error).split())
+    is_attribute = isinstance(error, AttributeError) and text.startswith("module 'medseg")
+    is_class = isinstance(error, ImportError) and "function path: 'medseg" in text
+    if not (is_attribute or is_class):
+        return None
+    return (
+        f"{text.rstrip('.')}: the config was made by another version of medseg; use that version, "
+        "or build, copy or train the bundle again with this one"
+    )
+
+
 def explain_lost_process(error: BaseException) -> str | None:
     """What to say if the error is only that another process of a distributed run ended; else None.
 
@@ -199,7 +219,12 @@ def format_error(error: BaseException) -> str | None:
         or explain_disk_fault(error)
         or explain_memory_fault(error)
     )
-    return message or explain_config_fault(error) or explain_folder_fault(error)
+    return (
+        message
+        or explain_config_fault(error)
+        or explain_other_version(error)
+        or explain_folder_fault(error)
+    )
 
 
 def show_traceback() -> bool:

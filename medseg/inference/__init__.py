@@ -16,6 +16,7 @@ from medseg.inference.outputs.restore import RestoreLabeld
 from medseg.inference.outputs.write import WriteOutputs
 from medseg.inference.predictor.precision import MixedPrecisionInferer
 from medseg.inference.predictor.predictor import Predictor, PredictorInferer
+from medseg.inference.preview.redraw import draw_missing_previews
 from medseg.inference.preview.write import WritePicturePreviewd, WritePreviewd
 from medseg.inference.tiles.inferer import OverlapTileInferer
 from medseg.inference.tiles.tiling import check_windows
@@ -39,6 +40,7 @@ __all__ = [
     "WritePreviewd",
     "check_existing",
     "check_windows",
+    "draw_missing_previews",
     "find_cases",
     "find_pictures",
     "find_slices",

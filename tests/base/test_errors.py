@@ -280,3 +280,26 @@ def test_other_errors_are_not_of_a_path():
     assert errors.explain_access_fault(PermissionError(errno.EACCES, "no name")) is None
     assert errors.explain_access_fault(FileNotFoundError(errno.ENOENT, "not there", "a")) is None
     assert errors.format_error(RuntimeError("a bug")) is None
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"imports": ["$import medseg.base.errors"], "x": "$medseg.base.errors.of_another()"},
+        {"x": {"_target_": "medseg.engines.OfAnotherVersion"}},
+    ],
+)
+def test_a_config_of_another_version_is_one_line(config):
+    from monai.bundle import ConfigParser
+
+    imports = ["$import medseg", *config.get("imports", [])]
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - MONAI's own
+        ConfigParser({**config, "imports": imports}).get_parsed_content("x")
+    said = errors.format_error(caught.value)
+    assert said is not None
+    assert "the config was made by another version of medseg; use that version" in said
+    assert "\n" not in said
+
+
+def test_our_own_faults_are_not_taken_for_another_version():
+    assert errors.format_error(AttributeError("'NoneType' object has no attribute 'x'")) is None
