@@ -1,5 +1,6 @@
 """Publish: give a bundle the weights of a training run."""
 
+import filecmp
 import json
 import logging
 import os
@@ -67,7 +68,7 @@ def _copy(run: Path, bundle: Path) -> Path | None:
     kept = None
     with whole(target) as partial:
         shutil.copyfile(weights, partial)
-        if target.exists():
+        if target.exists() and not filecmp.cmp(weights, target, shallow=False):
             kept = keep_aside(target, bundle / REPLACED)
             if kept is not None:
                 copy_trained_on(target, kept)
@@ -101,8 +102,8 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
                 )
             else:
                 kept = _copy(run, bundle)
-                before = f"its earlier weights are now {kept}" if kept else "it had none"
-                logger.info("%s has the weights of this run; %s", bundle, before)
+                before = f"; its earlier weights are now {kept}" if kept else ""
+                logger.info("%s has the weights of this run%s", bundle, before)
                 if differences := find_differences(run, bundle):
                     logger.warning(
                         "they need the settings of this run (%s): name the run instead, -b %s",
@@ -113,8 +114,10 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
 
 
 def _has_weights_of(run: Path, bundle: Path) -> bool:
-    """Whether a bundle got its weights from this run, at an earlier end of it."""
+    """Whether a bundle got its weights from this run, at an earlier end or try of it."""
     try:
+        if filecmp.cmp(run / WEIGHTS, bundle / WEIGHTS, shallow=False):
+            return True
         one, other = (json.loads(file.read_text()) for file in (run / RUN_FILE, bundle / PUBLISHED))
         return (one["started"], one["data_sha256"]) == (other["started"], other["data_sha256"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -51,6 +51,17 @@ def test_a_run_does_not_replace_weights_unless_it_is_published(bundle, tmp_path,
     assert kept.read_bytes() == b"good ones"
 
 
+def test_a_run_published_again_keeps_no_copy_of_its_own_weights(bundle, tmp_path):
+    """As where a training is killed while it publishes, and run again."""
+    run = make_run(bundle, tmp_path / "run")
+    publish_if_none(run, bundle)
+    (bundle / "models" / "model.run.json").unlink()
+    publish_if_none(run, bundle)
+    assert (bundle / "models" / "model.run.json").is_file()
+    assert publish_run(run, bundle) is None
+    assert not (bundle / "replaced").exists()
+
+
 def test_a_run_that_went_on_brings_its_own_weights_up_to_date(bundle, tmp_path):
     run = make_run(bundle, tmp_path / "run")
     about = {"started": "2026-01-02T03:04:05+00:00", "data_sha256": "a"}

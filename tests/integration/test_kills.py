@@ -42,8 +42,8 @@ def segment(folder):
 
 def train(folder):
     words = ["train", "--max_epochs", "3", "--num_workers", "1", "--learning_rate", "0.01"]
-    started = (folder / "runs" / "liver" / "resume.pt").exists()
-    return [*words, *SMALL, "--folds", "3", "--resume", str(started)]
+    words += ["--output_dir", "runs/one", *SMALL, "--folds", "3"]
+    return [*words, "--resume", str((folder / "runs" / "one" / "resume.pt").exists())]
 
 
 def prepare(folder):
@@ -140,7 +140,10 @@ def tensors(state):
     return state.numpy().tobytes() if torch.is_tensor(state) else state
 
 
-DIFFERS = ("said/", ".lock", "report/", "pruned/docs/", "pruned/configs/metadata")
+DIFFERS = (
+    *("said/", ".lock", "report/", "pruned/docs/", "pruned/configs/metadata"),
+    *("run.json", "run.log", "epochs.csv", "progress.png"),
+)
 """Files whose content has times and durations in it; they need to be whole, not alike."""
 
 EXTRA = re.compile(r"\.tfevents\.|^cache/|^report/.*-\d{8}-\d{6}")
