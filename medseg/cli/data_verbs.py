@@ -24,7 +24,7 @@ _KINDS = (
     "(nuclei), membrane (em_membrane), endoscopy (polyp), road (kitti_road) or city (cityscapes)."
 )
 _NAME = typer.Argument(metavar="NAME", help="Name of the dataset, the same as its bundle's.")
-_GO_ON = "finished files are kept, run it again to go on"
+_GO_ON = "finished files are kept, run it again to continue"
 
 
 def phantom(

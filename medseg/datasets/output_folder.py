@@ -36,7 +36,7 @@ def check_output_folder(
     target, origin = Path(out), Path(source)
     if os.path.lexists(target) and not target.is_dir():
         raise ValueError(
-            f"{target} is not a folder: give --out a new folder or that of an earlier run"
+            f"{target} is not a folder: pass a new folder to --out, or that of an earlier run"
         )
     if origin.is_dir():
         for inner, outer, relation in (
@@ -57,7 +57,7 @@ def check_output_folder(
         if (found := _read_name(file)) != own.get(file):
             raise ValueError(
                 f"{target} holds {file.relative_to(target)} of dataset {found}: "
-                f"give --out another folder for {name}"
+                f"pass to --out another folder for {name}"
             )
 
 

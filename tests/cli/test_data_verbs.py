@@ -51,7 +51,7 @@ def test_an_interrupted_preparation_is_gone_on_with_by_the_same_command(monkeypa
     monkeypatch.setattr("medseg.datasets.prepare.prepare", stop)
     ended = run_medseg("prepare", "nuclei", "-s", str(tmp_path), "-o", str(tmp_path / "out"))
     assert ended.exit_code == 130
-    assert ended.stderr == "\ninterrupted: finished files are kept, run it again to go on\n"
+    assert ended.stderr == "\ninterrupted: finished files are kept, run it again to continue\n"
 
 
 def test_phantom_refuses_what_it_cannot_write(tmp_path):

@@ -54,24 +54,24 @@ def test_links_to_the_source_are_followed(tmp_path):
 def test_a_file_is_no_folder_to_write(tmp_path):
     (tmp_path / "set.zip").touch()
     with pytest.raises(
-        ValueError, match=r"^\S+/set\.zip is not a folder: give --out a new folder or"
+        ValueError, match=r"^\S+/set\.zip is not a folder: pass a new folder to --out, or"
     ):
         check_out(tmp_path / "set.zip", tmp_path / "set.zip")
 
 
 def test_a_folder_of_another_dataset_is_refused(tmp_path):
     write(tmp_path / "data" / "out", items(tmp_path / "data" / "out", 3))
-    told = r"^\S+/out holds datalist.json of dataset toy: give --out another folder for other$"
+    told = r"^\S+/out holds datalist.json of dataset toy: pass to --out another folder for other$"
     with pytest.raises(ValueError, match=told):
         check_out(tmp_path / "data" / "out", tmp_path / "absent", name="other")
-    with pytest.raises(ValueError, match=r"/data holds out/datalist\.json of dataset toy: give"):
+    with pytest.raises(ValueError, match=r"/data holds out/datalist\.json of dataset toy: pass"):
         check_out(tmp_path / "data", tmp_path / "absent")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}"])
 def test_a_folder_with_a_datalist_of_no_known_dataset_is_refused(tmp_path, content):
     (tmp_path / "datalist.json").write_text(content)
-    with pytest.raises(ValueError, match=r"holds datalist\.json of dataset unknown: give"):
+    with pytest.raises(ValueError, match=r"holds datalist\.json of dataset unknown: pass"):
         check_out(tmp_path, tmp_path / "absent")
 
 
@@ -84,7 +84,7 @@ def test_a_view_has_a_datalist_of_its_own_name(tmp_path):
             label_values=(0, 255),
         )
     check_out(tmp_path, tmp_path / "absent", views=("one", "two"))
-    with pytest.raises(ValueError, match=r"holds two/datalist\.json of dataset toy-two: give"):
+    with pytest.raises(ValueError, match=r"holds two/datalist\.json of dataset toy-two: pass"):
         check_out(tmp_path, tmp_path / "absent", views=("one",))
-    with pytest.raises(ValueError, match=r"holds one/datalist\.json of dataset toy-one: give"):
+    with pytest.raises(ValueError, match=r"holds one/datalist\.json of dataset toy-one: pass"):
         check_out(tmp_path, tmp_path / "absent")

@@ -106,8 +106,8 @@ def test_every_dataset_refuses_to_be_written_into_its_source_or_over_another_one
             source / "out",
             r"/source/out is or lies in the source \S+/source: pass another folder to --out",
         ),
-        (other, r"/other holds datalist\.json of dataset spleen: give --out another folder"),
-        (file, r"/file is not a folder: give --out a new folder or that of an earlier run$"),
+        (other, r"/other holds datalist\.json of dataset spleen: pass to --out another folder"),
+        (file, r"/file is not a folder: pass a new folder to --out, or that of an earlier run$"),
     ):
         with pytest.raises(ValueError, match=told):
             prepare(name, source, out)
@@ -121,12 +121,12 @@ def test_a_folder_of_another_dataset_is_told_in_the_names_that_are_typed(chest, 
     file.parent.mkdir(parents=True)
     made = {"name": f"{name}-patches", "seed": 0, "folds": 5, "training": [], "testing": []}
     file.write_text(json.dumps(made))
-    told = r"datalist\.json of dataset lung_nodule-patches: give --out another folder for polyp$"
+    told = r"datalist\.json of dataset lung_nodule-patches: pass to --out another folder for polyp$"
     with pytest.raises(ValueError, match=told):
         prepare("polyp", chest, tmp_path / "out")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "datalist.json").write_text('{"name": "polyp"}')
-    told = r"datalist\.json of dataset polyp: give --out another folder for lung_nodule$"
+    told = r"datalist\.json of dataset polyp: pass to --out another folder for lung_nodule$"
     with pytest.raises(ValueError, match=told):
         prepare("lung_nodule", chest, tmp_path / "other")
     assert prepare("lung_nodule", chest, tmp_path / "out", options={"size": 16}).is_complete

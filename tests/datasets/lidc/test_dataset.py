@@ -72,7 +72,9 @@ def test_a_corrected_collection_without_a_nodule_leaves_no_datalist_of_before(co
 
 def test_a_folder_in_the_annotations_is_refused(published, tmp_path):
     shutil.copytree(published / "LIDC-XML-only", tmp_path / "xml")
-    with pytest.raises(ValueError, match=r"/xml/out is or lies in the source \S+/xml: pass another folder to --out"):
+    with pytest.raises(
+        ValueError, match=r"/xml/out is or lies in the source \S+/xml: pass another folder to --out"
+    ):
         prepare_small(
             published / "LIDC-IDRI", tmp_path / "xml" / "out", annotations=tmp_path / "xml"
         )

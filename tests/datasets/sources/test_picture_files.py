@@ -21,7 +21,9 @@ def test_every_page_is_read_and_a_picture_has_one(source):
         read = [np.asarray(page) for page in published.read_pages("stack.tif")]
         np.testing.assert_array_equal(read, pages)
         np.testing.assert_array_equal(np.asarray(published.read_picture("one.png")), pages[0])
-        with pytest.raises(ValueError, match=r"^stack.tif of .* has 3 pages, a picture file has one$"):
+        with pytest.raises(
+            ValueError, match=r"^stack.tif of .* has 3 pages, a picture file has one$"
+        ):
             published.read_picture("stack.tif")
 
 
