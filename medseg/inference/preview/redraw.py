@@ -3,7 +3,7 @@
 import copy
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ _LABELS = (".nii.gz", "_label.png")
 
 def draw_missing_previews(
     writer: WritePreviewd | WritePicturePreviewd,
-    preprocessing: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    preprocessing: Callable[[Mapping[str, Any]], Mapping[Hashable, Any]],
     source: str | os.PathLike,
     *,
     existing: str,
@@ -73,7 +73,7 @@ def _find_label(folder: Path, name: str) -> Path | None:
 
 def _draw(
     writer: WritePreviewd | WritePicturePreviewd,
-    preprocessing: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    preprocessing: Callable[[Mapping[str, Any]], Mapping[Hashable, Any]],
     case: Mapping[str, Any],
     label: Path,
 ) -> bool:
