@@ -129,10 +129,15 @@ def find_differences(run: Path, bundle: Path) -> list[str]:
     theirs, ours = (read_config(find_config(root, "inference")) for root in (run, bundle))
     network = find_references(theirs.get("network_def", {})) - set(SETTINGS)
     return compare_settings(theirs, ours) + [
-        f"{key}: trained with {theirs[key]}, used with {ours.get(key)}"
+        f"{key}: trained with {_show(theirs[key])}, used with {_show(ours.get(key))}"
         for key in sorted(network & theirs.keys())
         if theirs[key] != ours.get(key)
     ]
+
+
+def _show(value: object) -> object:
+    """A value of a config as it would be given, null for what the config has to work out as None."""
+    return "null" if value in (None, "$None") else value
 
 
 def _check_own(bundle: Path) -> None:

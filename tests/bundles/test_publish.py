@@ -94,6 +94,11 @@ def test_a_bundle_that_had_none_says_which_settings_its_new_weights_need(bundle,
     assert "need the settings of this run (channels: trained with [2, 4, 8]" in caplog.text
 
 
+def test_a_setting_that_is_none_is_shown_as_it_is_given(bundle, tmp_path):
+    (difference,) = find_differences(make_run(bundle, tmp_path / "run", norm="$None"), bundle)
+    assert difference == "norm: trained with null, used with batch"
+
+
 def test_a_run_without_weights_and_a_folder_that_is_no_run_are_refused(bundle, tmp_path):
     run = make_run(bundle, tmp_path / "run", content=b"")
     with pytest.raises(FileNotFoundError, match=r"run has no weights yet: resume it"):
