@@ -136,7 +136,7 @@ def find_differences(run: Path, bundle: Path) -> list[str]:
 
 
 def _show(value: object) -> object:
-    """A value of a config as it would be given, null for what the config has to work out as None."""
+    """A value of a config as it is given; null for what the config works out as None."""
     return "null" if value in (None, "$None") else value
 
 

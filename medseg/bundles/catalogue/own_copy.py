@@ -1,6 +1,5 @@
 """Own copy: an editable copy of a bundle, under a name of its own, with its weights."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from medseg.bundles.bundle import (
     refuse_existing,
 )
 from medseg.bundles.layers.merge import CONFIG_NAMES
+from medseg.bundles.overrides import read_config
 
 _FOLDERS = ("configs", "docs", "models", "scripts")
 _FILES = ("LICENSE", "large_files.yml")
@@ -39,12 +39,16 @@ def copy_bundle(folder: Path, out: Path) -> Path:
     Raises:
         FileExistsError: `out` exists.
         OSError: `out` cannot be written.
+        ValueError: a config is damaged.
 
     Example:
         >>> copy_bundle(Path("bundles/liver"), Path("bundles/mine"))  # doctest: +SKIP
         PosixPath('bundles/mine')
     """
     refuse_existing(out)
+    for file in (folder / "configs" / f"{config}.json" for config in CONFIG_NAMES):
+        if file.is_file():
+            read_config(file)
     check_folder(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with make_scratch_folder(out.parent) as scratch:
@@ -77,7 +81,7 @@ def _rename(file: Path, name: str, note: str) -> None:
     """Give a config the name of its folder, if it has one to give."""
     if not file.is_file():
         return
-    config = json.loads(file.read_text(encoding="utf-8"))
+    config = read_config(file)
     changed = {"_generated_": escape_for_monai_if_needed(note)}
     if "name" in config and "medseg" in str(config.get("bundle_root")):
         changed |= {
