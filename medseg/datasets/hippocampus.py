@@ -3,7 +3,7 @@
 Labels are 0 background, 1 anterior, 2 posterior. The layout is that of Task04_Hippocampus:
 `dataset.json`, `imagesTr`, `labelsTr`, `imagesTs`. The labels of `imagesTs` were never published,
 so a fifth of the labelled cases is held out for testing. Each case counts as a patient, since it is
-not published which cases share one.
+not published which cases share one. Every public set has a file of its own, also a small one.
 
 Source: Simpson et al., A large annotated medical image dataset for the development and evaluation
 of segmentation algorithms, 2019; Antonelli et al., The Medical Segmentation Decathlon, Nature
