@@ -52,7 +52,7 @@ def test_a_prepared_folder_has_the_sections_of_the_published_one(tmp_path, share
 
 def test_where_nothing_is_found_the_message_says_what_to_give(tmp_path):
     told = (
-        r"^no toy data in \S+/absent \(looked for pictures\): give the set with --dataset_dir, or"
+        r"^there is no folder or file \S+/absent, and so no toy data: give the set with --dataset"
     )
     with pytest.raises(FileNotFoundError, match=told):
         dataset().list_cases(tmp_path / "absent")
