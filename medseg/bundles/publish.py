@@ -79,7 +79,7 @@ def _copy(run: Path, bundle: Path) -> Path | None:
 
 
 def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
-    """Publish a run to a bundle that has no weights; else, and where that fails, say so.
+    """Publish a run to a bundle that has no weights and the same settings; else say so.
 
     Args:
         run: folder of the run.
@@ -95,22 +95,27 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
     elif (run / WEIGHTS).is_file():
         try:
             _hold(target)
-            if os.path.lexists(target) and not (replace or _has_weights_of(run, bundle)):
-                logger.info(
-                    "%s keeps its earlier weights; to replace them: medseg bundles publish %s %s",
-                    *(bundle, run, bundle),
-                )
-            else:
-                kept = _copy(run, bundle)
-                before = f"; its earlier weights are now {kept}" if kept else ""
-                logger.info("%s has the weights of this run%s", bundle, before)
-                if differences := find_differences(run, bundle):
-                    logger.warning(
-                        "they need the settings of this run (%s): name the run instead, -b %s",
-                        *("; ".join(differences), run),
-                    )
+            _publish_where_it_fits(run, bundle, replace=replace)
         except (OSError, ValueError) as error:  # the run itself is complete
             logger.warning("%s was not given the weights of this run: %s", bundle, error)
+
+
+def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
+    is_free = replace or not os.path.lexists(bundle / WEIGHTS) or _has_weights_of(run, bundle)
+    if differences := find_differences(run, bundle):
+        logger.info(
+            "%s stays as it is, because the run has other settings (%s): use the run itself, -b %s",
+            *(bundle, "; ".join(differences), run),
+        )
+    elif is_free:
+        kept = _copy(run, bundle)
+        before = f"; its earlier weights are now {kept}" if kept else ""
+        logger.info("%s has the weights of this run%s", bundle, before)
+    else:
+        logger.info(
+            "%s keeps its earlier weights; to replace them: medseg bundles publish %s %s",
+            *(bundle, run, bundle),
+        )
 
 
 def _has_weights_of(run: Path, bundle: Path) -> bool:

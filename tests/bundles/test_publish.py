@@ -87,11 +87,19 @@ def test_weights_that_need_other_settings_are_not_published(bundle, tmp_path):
     assert not (bundle / "models" / "model.pt").exists()
 
 
-def test_a_bundle_that_had_none_says_which_settings_its_new_weights_need(bundle, tmp_path, caplog):
+@pytest.mark.parametrize("has_weights", [True, False])
+def test_a_bundle_of_other_settings_stays_as_it_is(bundle, tmp_path, caplog, has_weights):
+    weights = bundle / "models" / "model.pt"
+    if has_weights:
+        weights.parent.mkdir(exist_ok=True)
+        weights.write_bytes(b"good ones")
     run = make_run(bundle, tmp_path / "run", channels=[2, 4, 8])
-    publish_if_none(run, bundle)
-    assert (bundle / "models" / "model.pt").is_file()
-    assert "need the settings of this run (channels: trained with [2, 4, 8]" in caplog.text
+    with caplog.at_level(logging.INFO):
+        publish_if_none(run, bundle)
+    assert "the run has other settings (channels: trained with [2, 4, 8]" in caplog.text
+    assert f"use the run itself, -b {run}" in caplog.text
+    assert "medseg bundles publish" not in caplog.text
+    assert weights.exists() == has_weights
 
 
 def test_a_setting_that_is_none_is_shown_as_it_is_given(bundle, tmp_path):

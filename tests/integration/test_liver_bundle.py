@@ -27,17 +27,23 @@ TRAIN = [
     *(sys.executable, "-m", "monai.bundle", "run", "training"),
     *("--config_file", "bundles/liver/train.json"),
 ]
-NETWORK = ["--image_size", "[64,64]", "--channels", "[4,8,16,32,64]"]
+CHANNELS = [4, 8, 16, 32, 64]
+NETWORK = ["--image_size", "[64,64]", "--channels", json.dumps(CHANNELS)]
 DICE_THRESHOLD = 0.8
 """A phantom's liver cannot be had above this by a threshold on HU (see test_phantom)."""
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory, repository) -> Path:
-    """A folder with the bundles and a phantom, as a user's checkout has them."""
+    """A folder with a phantom and the bundles, as a user's checkout has them, with a small liver."""
     root = tmp_path_factory.mktemp("workspace")
     ignore = shutil.ignore_patterns("models")
     shutil.copytree(repository / "bundles", root / "bundles", symlinks=True, ignore=ignore)
+    for file in (root / "bundles/liver/configs").glob("*.json"):
+        config = json.loads(file.read_text())
+        file.write_text(
+            json.dumps(config | {"channels": CHANNELS} if "channels" in config else config)
+        )
     phantom.write("ct", root / "data" / "liver", cases=8, seed=0, size=64, slices=16)
     return root
 
