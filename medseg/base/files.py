@@ -43,14 +43,19 @@ _WRITING_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # no r
 
 
 @contextmanager
-def whole(path: str | os.PathLike) -> Iterator[Path]:
+def whole(path: str | os.PathLike, *, replace: bool = True) -> Iterator[Path]:
     """A temporary path that takes the place of `path` when the block ends without an error.
 
     It has the name of `path`, in a scratch folder beside it, see `medseg.base.scratch`. On an
     error, or where the process is killed, whatever `path` held before is still there. Missing
     parent folders are made.
 
+    Args:
+        path: the file.
+        replace: whether it may take the place of a file that is there.
+
     Raises:
+        FileExistsError: `path` is there, and is not to be replaced; it stays as it is.
         OSError: the file cannot be written, see the top of this file. An error of the block that
             is about another file passes as it is.
 
@@ -71,8 +76,29 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
             with partial.open("rb") as file, _explain_errors(target):
                 os.fsync(file.fileno())
             with _explain_errors(target):
-                partial.replace(target)
+                if replace:
+                    partial.replace(target)
+                else:
+                    _move_to_new(partial, target)
     watch.tell_after_writing(target)
+
+
+def _move_to_new(partial: Path, target: Path) -> None:
+    """Give a file a name that no file has yet, also where another process tries the same."""
+    try:
+        try:
+            os.link(partial, target)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links, where two might still be the last
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, "", str(target)) from None
+            partial.replace(target)
+    except FileExistsError:
+        raise FileExistsError(
+            f"{target} was written by another program meanwhile and stays as it is: give each run "
+            "a folder of its own"
+        ) from None
 
 
 def check_folder(path: str | os.PathLike) -> None:

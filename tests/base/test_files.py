@@ -47,6 +47,25 @@ def test_a_name_that_no_disk_takes_is_told(tmp_path):
     assert told.endswith("cannot be written (File name too long): choose a shorter name")
 
 
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_that_is_not_to_be_replaced_stays(tmp_path, monkeypatch, has_links):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "mask.nii.gz"
+    with whole(path, replace=False) as partial:
+        partial.write_text("first")
+    with (
+        pytest.raises(FileExistsError, match="written by another program meanwhile and stays"),
+        whole(path, replace=False) as partial,
+    ):
+        partial.write_text("second")
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_missing_folders_are_made(tmp_path):
     with whole(str(tmp_path / "a" / "b" / "scores.csv")) as partial:
         partial.touch()

@@ -34,8 +34,11 @@ class WriteLabelMapd(MapTransform):
         replaces: what follows the name of the case in the names of files that show an earlier label
             map, such as ".png"; they are removed first.
         image_key: the image as it went into the network; its meta data know the source grid.
+        existing: "overwrite" replaces a label map that is there. With "refuse" and "skip" there was
+            none when the run began, so one that is there now is of another run, and stays.
 
     Raises:
+        FileExistsError: another run has written the label map meanwhile.
         ValueError: the label map is not on the source grid, or has values that are not the integers
             0 to 255.
     """
@@ -49,8 +52,10 @@ class WriteLabelMapd(MapTransform):
         *,
         replaces: Sequence[str] = (),
         image_key: str = "image",
+        existing: str = "overwrite",
     ) -> None:
         super().__init__(keys)
+        self.replace = existing == "overwrite"
         self.output_dir = Path(output_dir)
         self.replaces = tuple(replaces)
         self.image_key = image_key
@@ -59,8 +64,9 @@ class WriteLabelMapd(MapTransform):
         image = data[self.image_key]
         for key in self.key_iterator(data):
             path = self.output_dir / f"{data['case']}{self.ending}"
-            for end in self.replaces:
-                remove(self.output_dir / f"{data['case']}{end}")
+            if self.replace or not path.exists():
+                for end in self.replaces:
+                    remove(self.output_dir / f"{data['case']}{end}")
             self.write(data[key], path, image)
             logger.debug("label map: %s", path)
         return dict(data)
@@ -68,11 +74,17 @@ class WriteLabelMapd(MapTransform):
     def write(self, label: MetaTensor, path: Path, image: MetaTensor) -> None:
         """Write the label map of an image to its file."""
         source = get_source_geometry(image)
-        write_label_map(label, path, source=source, notes=read_notes(image))
+        notes = read_notes(image)
+        write_label_map(label, path, source=source, notes=notes, replace=self.replace)
 
 
 def write_label_map(
-    label: MetaTensor, path: Path, *, source: Geometry, notes: Sequence[str] = ()
+    label: MetaTensor,
+    path: Path,
+    *,
+    source: Geometry,
+    notes: Sequence[str] = (),
+    replace: bool = True,
 ) -> None:
     """Write a (1, I, J, K) label map as NIfTI, uint8, in millimetres, on the `source` grid.
 
@@ -92,7 +104,7 @@ def write_label_map(
     image.header["descrip"] = shorten(notes, _DESCRIP_BYTES)
     if notes:
         image.header["intent_name"] = FORCED if is_forced(notes) else WARNED
-    with whole(path) as partial:
+    with whole(path, replace=replace) as partial:
         nib.save(image, partial)
 
 

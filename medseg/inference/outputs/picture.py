@@ -35,11 +35,17 @@ class WritePictureLabeld(WriteLabelMapd):
     def write(self, label: MetaTensor, path: Path, image: MetaTensor) -> None:
         """Write the label map of a picture to its file."""
         shape = [int(n) for n in image.meta["spatial_shape"]]
-        write_picture_label(label, path, shape=shape, notes=read_notes(image))
+        notes = read_notes(image)
+        write_picture_label(label, path, shape=shape, notes=notes, replace=self.replace)
 
 
 def write_picture_label(
-    label: MetaTensor | Tensor, path: Path, *, shape: Sequence[int], notes: Sequence[str] = ()
+    label: MetaTensor | Tensor,
+    path: Path,
+    *,
+    shape: Sequence[int],
+    notes: Sequence[str] = (),
+    replace: bool = True,
 ) -> None:
     """Write a (1, I, J) label map as an 8-bit grey PNG; rows are I and columns J.
 
@@ -54,5 +60,5 @@ def write_picture_label(
             f"label map {path.name} has shape {array.shape} and its picture {tuple(shape)}: "
             "invert the spatial transforms of the preprocessing"
         )
-    with whole(path) as partial:
+    with whole(path, replace=replace) as partial:
         Image.fromarray(array).save(partial, pnginfo=make_png_text(notes))

@@ -208,3 +208,18 @@ def test_what_shows_an_earlier_label_map_is_removed_before_it_is_replaced(tmp_pa
     )
     assert {"a.nii.gz", "a_more.png", "b.png"} <= set(seen)
     assert "a.png" not in seen
+
+
+@pytest.mark.parametrize("existing", ["refuse", "skip"])
+def test_a_label_map_that_another_run_has_written_meanwhile_stays(tmp_path, existing):
+    image = image_on(affine("RAS"))
+    item = {"image": image, "pred": MetaTensor(torch.zeros(1, *SHAPE), affine=image.affine)}
+    write = WriteLabelMapd("pred", tmp_path, replaces=[".png"], existing=existing)
+    write({**item, "case": "new"})
+    for name in ("a.nii.gz", "a.png"):
+        (tmp_path / name).write_text("of another run")
+    with pytest.raises(FileExistsError, match=r"a\.nii\.gz was written by another program meanwh"):
+        write({**item, "case": "a"})
+    assert (tmp_path / "a.png").read_text() == "of another run"
+    assert (tmp_path / "a.nii.gz").read_text() == "of another run"
+    assert {path.name for path in tmp_path.iterdir()} == {"new.nii.gz", "a.nii.gz", "a.png"}
