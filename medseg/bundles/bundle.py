@@ -64,7 +64,8 @@ def find_bundle(name: str, bundles_dir: Path) -> Bundle:
         FileNotFoundError: there is neither such a task nor such a bundle.
     """
     path = Path(name)
-    if path.name != name:  # "bundles/liver", "liver/" or "."
+    is_here = (path / "configs").is_dir() and not (bundles_dir / name).exists()
+    if path.name != name or is_here:  # "bundles/liver", "liver/" or "."
         path = path.resolve()
         bundles_dir = path.parent
     bundle = Bundle(path.name, bundles_dir)
@@ -202,6 +203,11 @@ def check_weights_exist(bundle: Path, workflow: str, overrides: Mapping[str, Any
     if "weights" in overrides or default != _OWN_WEIGHTS or (root / WEIGHTS).exists():
         return
     if is_run(root):
+        if _had_weights(root):
+            raise FileNotFoundError(
+                f"the run {root} had weights, and {root / WEIGHTS} is gone: restore it from a "
+                "copy, pass --weights with a file, or train again"
+            )
         raise FileNotFoundError(
             f"the run {root} has no weights yet: resume it until its first validation, with "
             f"medseg train -b {root} --resume True"
@@ -218,6 +224,13 @@ def check_weights_exist(bundle: Path, workflow: str, overrides: Mapping[str, Any
         f"the bundle {root} has no weights: name {have} or a training run with -b, pass --weights "
         f"with a file, or train it first: medseg train -b {root}"
     )
+
+
+def _had_weights(run: Path) -> bool:
+    try:
+        return bool(json.loads((run / RUN_FILE).read_text()).get("best_epoch"))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def cut_to_first_line(text: str) -> str:

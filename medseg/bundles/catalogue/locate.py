@@ -43,10 +43,11 @@ def locate(named: str | os.PathLike[str]) -> Path:
     if path.name == os.fspath(named):
         if path.name in known:
             return known[path.name]
-        raise FileNotFoundError(
-            f"no bundle {path.name!r}: name one of {', '.join(known) or 'none'}, or the folder of "
-            "a bundle or training run, with -b"
-        )
+        if not path.is_dir():
+            raise FileNotFoundError(
+                f"no bundle {path.name!r}: name one of {', '.join(known) or 'none'}, or the folder "
+                "of a bundle or training run, with -b"
+            )
     raise FileNotFoundError(
         f"{os.path.realpath(path)} is not a bundle, it has no configs/: " + _suggest(path, known)
     )

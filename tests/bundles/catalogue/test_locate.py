@@ -68,6 +68,7 @@ def test_an_unknown_name_is_refused_with_those_that_there_are(shipped):
     [
         ("bundles/liver", "is not a bundle, it has no configs/: name the bundle alone, -b liver,"),
         ("bundles/lung", "name the folder of a bundle or training run with -b, or one of liver"),
+        ("runs", "runs is not a bundle, it has no configs/: name the folder of a bundle"),
         ("runs/liver", "name one of the runs in it, such as -b runs/liver/second$"),
     ],
 )
