@@ -106,6 +106,12 @@ def prune_bundle(
         rows = _measure_rows(evaluation, network, report_dir=report_dir, repeats=repeats)
         iou = {level: rows[f"L{level}"].iou for level in network.topology.levels}
         level = choose_level(iou, tolerance=tolerance)
+        if max(iou.values()) == 0:
+            logger.warning(
+                "no level of %s finds anything, every IoU is 0: train it for longer before its "
+                "depth is chosen",
+                root.name,
+            )
         asked = {"out": str(out), "tolerance_points": tolerance, "repeats": repeats}
         about = {**evaluation.describe(), **asked}
         table = list(rows.values())

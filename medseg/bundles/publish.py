@@ -102,7 +102,8 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
 
 def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
     is_free = replace or not os.path.lexists(bundle / WEIGHTS) or _has_weights_of(run, bundle)
-    if differences := find_differences(run, bundle):
+    differences = find_differences(run, bundle)
+    if differences and not replace:
         logger.info(
             "%s stays as it is, because the run has other settings (%s): use the run itself, -b %s",
             *(bundle, "; ".join(differences), run),

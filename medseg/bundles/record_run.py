@@ -97,6 +97,8 @@ class RecordRun:
         self._started = time.monotonic()
         self._seconds_before = earlier["seconds"] if earlier else 0.0
         self._run = {**self._describe(engine), **_note_times(earlier)}
+        if earlier and earlier.get("command"):
+            self._run["command"] = earlier["command"]
         self.update(engine)
 
     def update(self, engine: Engine) -> None:
@@ -172,12 +174,13 @@ def _is_given_cases(config: Mapping[str, Any]) -> bool:
 
 
 def _note_times(earlier: Mapping[str, Any] | None) -> dict[str, Any]:
-    """When the run started, and each time that it was resumed."""
+    """When the run started, and when and by which command it was resumed."""
     if earlier is None:
         return {"started": _format_now(), "resumed": [], "ended": None}
+    again = {"time": _format_now(), "command": shlex.join(sys.argv)}
     return {
         "started": earlier.get("started"),
-        "resumed": [*earlier.get("resumed", []), _format_now()],
+        "resumed": [*earlier.get("resumed", []), again],
         "ended": None,
     }
 

@@ -35,7 +35,7 @@ DICE_THRESHOLD = 0.8
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory, repository) -> Path:
-    """A folder with a phantom and the bundles, as in a user's checkout; liver is a small network."""
+    """A folder with a phantom and the bundles, as in a user's checkout; liver is small."""
     root = tmp_path_factory.mktemp("workspace")
     ignore = shutil.ignore_patterns("models")
     shutil.copytree(repository / "bundles", root / "bundles", symlinks=True, ignore=ignore)

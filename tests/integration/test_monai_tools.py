@@ -29,7 +29,7 @@ def _configs(repository, name):
     return repository / "bundles" / name / "configs"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_monai_finds_no_fault_in_the_metadata(name, repository):
     metadata = _configs(repository, name) / "metadata.json"
     assert verify_metadata(meta_file=str(metadata), filepath=str(SCHEMA)) is None  # or it raises

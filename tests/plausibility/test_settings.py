@@ -89,3 +89,12 @@ def test_a_bundle_that_resizes_says_to_what(name, repository):
         file = repository / "bundles" / name / "configs" / f"{workflow}.json"
         choices = ConfigParser({**json.loads(file.read_text()), "image_size": [32, 32]})
         assert choices.get_parsed_content("choices")["fit_size"] == [32, 32]
+
+
+def test_the_shipped_weights_of_the_liver_know_their_window(repository):
+    weights = repository / "bundles/liver_slices/models/model.pt"
+    config = repository / "bundles/liver_slices/configs/inference.json"
+    own = ConfigParser(json.loads(config.read_text())).get_parsed_content("choices")
+    check_settings(weights, own)
+    with pytest.raises(ValueError, match=r"window_hu: trained with \[0, 255\], used with \[-160"):
+        check_settings(weights, {**own, "window_hu": [-160, 240]})
