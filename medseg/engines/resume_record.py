@@ -36,6 +36,9 @@ _PLACES = 16
 _SECTIONS = ("training", "validation")
 
 
+_CHANGED_OFTEN = ("max_epochs", "patience", "num_workers", "device", "dataset_dir")
+
+
 def describe_run(
     choices: Mapping[str, Any],
     *,
@@ -119,7 +122,8 @@ def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping
     if differences := changed or list(_find_changed_cases(saved, now)):
         raise ValueError(
             f"{path} holds a run {what} ({_join_first(differences)}): pass the settings and cases "
-            "of that run, or another --output_dir to start a new run"
+            "of that run, or another --output_dir to start a new run; only "
+            f"{', '.join(_CHANGED_OFTEN)} and what the docs list may change"
         )
 
 
