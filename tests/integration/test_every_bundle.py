@@ -90,10 +90,17 @@ class Workspace:
     def bundle(self) -> Path:
         return self.root / "bundles" / self.name
 
+    @property
+    def weights(self) -> Path:
+        """Those of the one run."""
+        (file,) = (self.root / "runs" / self.name).glob("*/models/model.pt")
+        return file
+
     def run(self, workflow: str, run_id: str, *overrides: str) -> None:
         recipe = RECIPES[self.name]
         known = ConfigParser.load_config_file(str(self.bundle / f"{workflow}.json"))
-        choices = _only_known([*TINY, *recipe.choices, *overrides], known)
+        weights = [] if workflow == "train" else ["--weights", str(self.weights)]
+        choices = _only_known([*TINY, *recipe.choices, *weights, *overrides], known)
         run_bundle(self.bundle, workflow, run_id=run_id, arguments=choices)
 
 
@@ -148,7 +155,7 @@ def test_every_bundle_has_a_recipe():
 
 @pytest.mark.long
 def test_one_epoch_leaves_weights_that_the_network_takes(workspace):
-    state = torch.load(workspace.bundle / "models/model.pt", weights_only=True)
+    state = torch.load(workspace.weights, weights_only=True)
     assert all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point())
     heads = [value for key, value in state.items() if key.endswith("head.weight")]
     assert len(heads) == 2  # X(0,1) and X(0,2) of the tiny network
