@@ -54,7 +54,8 @@ def check_settings(
     """Refuse weights that were trained for something else than they are used for.
 
     Args:
-        weights: the file; where nothing beside it says what it was trained for, it passes.
+        weights: the file; where nothing beside it says what it was trained for, it passes, and a
+            line of the log says so.
         choices: of the config that uses them.
         force: log the differences, and go on.
 
@@ -63,7 +64,10 @@ def check_settings(
     """
     is_path = isinstance(weights, (str, os.PathLike))  # `load_weights` refuses anything else
     trained = read_ranges(weights) if is_path else None
-    if trained is None:
+    if trained is None or not trained.settings:
+        logger.info(
+            "not known what %s was trained for: window and classes are not checked", weights
+        )
         return
     differences = "; ".join(compare_settings(trained.settings, choices))
     if differences and force:

@@ -59,9 +59,11 @@ def test_other_settings_can_be_used_knowingly(weights, caplog):
     assert "used with other settings: modality: trained with CT, used with MR" in caplog.text
 
 
-def test_weights_of_which_nothing_is_known_pass(tmp_path):
+def test_weights_of_which_nothing_is_known_pass_with_a_word(tmp_path, caplog):
     (tmp_path / "other.pt").write_bytes(b"weights")
-    check_settings(tmp_path / "other.pt", {"modality": "MR"})
+    with caplog.at_level(logging.INFO):
+        check_settings(tmp_path / "other.pt", {"modality": "MR"})
+    assert "other.pt was trained for: window and classes are not checked" in caplog.text
     check_settings(tmp_path / "absent.pt", {"modality": "MR"})
 
 
