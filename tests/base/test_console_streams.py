@@ -95,7 +95,8 @@ def test_all_cases_are_segmented_without_readers(study, behind, monai):
     ended = _shell(run, study)
     assert ended.returncode == 0, ended.stdout
     names = [f"{name}{end}" for name in "abc" for end in (".nii.gz", ".png")]
-    assert sorted(path.name for path in (study / "out").iterdir()) == names
+    described = ["labels.ctbl", "labels.json", "labels.label"]
+    assert sorted(path.name for path in (study / "out").iterdir()) == [*names, *described]
 
 
 def test_handlers_of_before_log_to_the_stream_that_goes_on(tmp_path):
