@@ -62,6 +62,7 @@ def test_a_place_that_cannot_be_written_is_refused():
         choose_run_folder("liver")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("leaves", "kept"), [("", False), ("open(f + '/log', 'w')", True)])
 def test_a_folder_that_is_still_empty_at_the_end_is_removed(leaves, kept):
     code = (
