@@ -20,6 +20,9 @@ PACKAGES = (
 )
 """The packages and modules whose public names the reference describes, along the data flow."""
 
+LAYERS = "layers"
+"""The page of the site that bundles/README.md is."""
+
 CARD = "bundles/{}/docs/README.md"
 """Where the repository keeps the card of a bundle."""
 
@@ -35,7 +38,7 @@ class ExampleSections(griffe.Extension):
 
 def on_config(config: Any) -> Any:
     """Put the pages of packages and bundles behind the hand-written ones of the menu."""
-    bundles = [{name: f"bundles/{name}.md"} for name in _bundles()]
+    bundles = [{name: f"bundles/{name}.md"} for name in (LAYERS, *_bundles())]
     packages = [{f"medseg.{name}": f"reference/api/{name}.md"} for name in PACKAGES]
     for section in config["nav"]:
         section.get("Reference", []).extend(packages)
@@ -51,6 +54,8 @@ def on_files(files: Files, config: Any) -> Files:
     for name in _bundles():
         card = (ROOT / CARD.format(name)).read_text()
         files.append(File.generated(config, f"bundles/{name}.md", content=card))
+    layers = (ROOT / "bundles" / "README.md").read_text()
+    files.append(File.generated(config, f"bundles/{LAYERS}.md", content=layers))
     return files
 
 
@@ -58,8 +63,9 @@ def on_page_markdown(markdown: str, *, page: Page, config: Any, files: Files) ->
     """Let links of the repository between docs/ and bundles/ lead to the pages of the site."""
     here = PurePosixPath(page.file.src_uri)
     if here.parent.name == "bundles":
-        markdown = re.sub(r"\]\(\.\./\.\./\.\./docs/", "](../", markdown)
+        markdown = re.sub(r"\]\((?:\.\./\.\./)?\.\./docs/", "](../", markdown)
         return re.sub(r"\]\(\.\./\.\./(\w+)/docs/README\.md", r"](\1.md", markdown)
+    markdown = re.sub(r"(\]\((?:\.\./)+)bundles/()README\.md", _card_link(here, LAYERS), markdown)
     return re.sub(r"(\]\((?:\.\./)+)bundles/(\w+)/docs/README\.md", _card_link(here), markdown)
 
 
@@ -78,9 +84,9 @@ def describe(name: str) -> str:
     return "\n\n".join([ast.get_docstring(tree) or "", *lines]) + "\n"
 
 
-def _card_link(here: PurePosixPath) -> str:
-    """What replaces a link from a page of docs/ to the card of a bundle."""
-    return "](" + "../" * (len(here.parts) - 1) + r"bundles/\2.md"
+def _card_link(here: PurePosixPath, page: str = r"\2") -> str:
+    """What replaces a link from a page of docs/ to the card of a bundle, or to the layers."""
+    return "](" + "../" * (len(here.parts) - 1) + rf"bundles/{page}.md"
 
 
 def _bundles() -> list[str]:

@@ -58,7 +58,8 @@ def test_a_folder_that_is_no_bundle_of_the_repository_can_be_checked_by_its_name
 
 
 def test_a_damaged_bundle_does_not_hide_the_others(tmp_path, monkeypatch):
-    shutil.copytree(REPOSITORY / "bundles" / "liver", tmp_path / "bundles" / "liver")
+    ignore = shutil.ignore_patterns("models")
+    shutil.copytree(REPOSITORY / "bundles" / "liver", tmp_path / "bundles" / "liver", ignore=ignore)
     bad = tmp_path / "bundles" / "bad" / "configs"
     bad.mkdir(parents=True)
     (bad / "train.json").write_text("[")
