@@ -5,24 +5,19 @@ is in the place of a folder, the OSError is one line that names the file, the re
 It has the kind and the `errno` of the system's own, which is its cause.
 """
 
-import atexit
 import errno
 import os
 import shutil
 import stat
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import IO
 
 from medseg.base import watch
 from medseg.base.scratch import collect, make_scratch_folder
 from medseg.base.walk import check_length
-
-_held: dict[Path, IO[str]] = {}
 
 _MAKE_ROOM = "make room on that disk or choose another folder"
 _LONGEST_NAME = 255
@@ -66,16 +61,16 @@ def whole(path: str | os.PathLike, *, replace: bool = True) -> Iterator[Path]:
     target = Path(path)
     with ExitStack() as until_done:
         watch.tell_before_writing(target)
-        with _explain_errors(target):
+        with explain_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch = until_done.enter_context(make_scratch_folder(target.parent))
         partial = scratch / target.name
         with _check_folder_remains(target, scratch):
-            with _explain_errors(target, block_of=scratch), _ask_disk_for_reason(partial):
+            with explain_errors(target, block_of=scratch), _ask_disk_for_reason(partial):
                 yield partial
-            with partial.open("rb") as file, _explain_errors(target):
+            with partial.open("rb") as file, explain_errors(target):
                 os.fsync(file.fileno())
-            with _explain_errors(target):
+            with explain_errors(target):
                 if replace:
                     partial.replace(target)
                 else:
@@ -199,7 +194,7 @@ def _find_nearest(folder: Path) -> Path:
 
 def remove(path: str | os.PathLike) -> None:
     """Remove a file, if there is one; OSError in one line where that is not possible."""
-    with _explain_errors(Path(path)):
+    with explain_errors(Path(path)):
         Path(path).unlink(missing_ok=True)
     watch.tell_after_removing(Path(path))
 
@@ -237,7 +232,7 @@ def keep_aside(path: str | os.PathLike, folder: str | os.PathLike | None = None)
     if not source.exists():
         return None
     target = source.parent if folder is None else Path(folder)
-    with _explain_errors(target / source.name):
+    with explain_errors(target / source.name):
         target.mkdir(parents=True, exist_ok=True)
     when = datetime.fromtimestamp(source.stat().st_mtime).strftime("%Y%m%d-%H%M%S")
     suffix = "".join(source.suffixes[-2 if source.suffix.lower() == ".gz" else -1 :])
@@ -261,49 +256,8 @@ def _shorten(name: str, length: int) -> str:
     return name
 
 
-def hold(path: str | os.PathLike) -> bool:
-    """Hold a lock file until this process ends; a killed process lets it go.
-
-    The lock is the process's own: children, such as the workers of a data loader that outlive a
-    killed parent for some seconds, do not hold it. The file is removed when the process ends.
-
-    Returns:
-        False if another process holds it. Where the system or the file system has no such locks
-        (Windows, some network disks), always True.
-    """
-    lock = Path(path).absolute()
-    if sys.platform == "win32" or lock in _held:
-        return True
-    import fcntl
-
-    with _explain_errors(lock):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        with _explain_errors(lock):
-            file = lock.open("a")
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            return error.errno not in (errno.EACCES, errno.EAGAIN)
-        if lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
-            break
-        file.close()  # whoever held it has just removed it: this is no longer the file of that name
-    _held[lock] = file
-    atexit.register(_release, lock, os.getpid())
-    return True
-
-
-def _release(lock: Path, owner: int) -> None:
-    """Remove a lock file that this process, and not the one that it was forked from, holds."""
-    if os.getpid() == owner and (file := _held.pop(lock, None)):
-        with suppress(OSError):  # the folder may be gone
-            lock.unlink()
-        file.close()
-
-
 @contextmanager
-def _explain_errors(target: Path, *, block_of: Path | None = None) -> Iterator[None]:
+def explain_errors(target: Path, *, block_of: Path | None = None) -> Iterator[None]:
     """Give an error of writing the words of `_explain`; `block_of`: only one about a file there.
 
     An error without the system's words is one of ours, or of a package that has its own: it passes.

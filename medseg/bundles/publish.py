@@ -7,7 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
-from medseg.base.files import hold, keep_aside, whole
+from medseg.base.files import keep_aside, whole
+from medseg.base.lock import hold
 from medseg.bundles.bundle import PUBLISHED, RUN_FILE, WEIGHTS, find_config, is_run
 from medseg.bundles.catalogue.locate import is_installed
 from medseg.bundles.layers.references import find_references

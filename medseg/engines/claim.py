@@ -6,7 +6,8 @@ from pathlib import Path
 
 import ignite.distributed as idist
 
-from medseg.base.files import hold, set_aside
+from medseg.base.files import set_aside
+from medseg.base.lock import hold
 from medseg.base.text import count_noun
 from medseg.base.watch import remember
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from torch.utils.data import Dataset
 
 from medseg.base.console_streams import is_on_terminal
-from medseg.base.files import hold, set_aside
+from medseg.base.files import set_aside
+from medseg.base.lock import hold
 from medseg.evaluation.distribution import draw_distribution
 from medseg.evaluation.gallery import Gallery
 from medseg.evaluation.table import make_table

@@ -15,7 +15,6 @@ from medseg.base.files import (
     check_apart,
     check_folder,
     check_place,
-    hold,
     keep_aside,
     remove,
     set_aside,
@@ -192,15 +191,6 @@ def test_what_is_set_aside_keeps_its_suffix_and_finds_room_for_the_date(tmp_path
     assert kept.read_text() == "old"
 
 
-def test_a_lock_is_held_by_one_process_and_let_go_when_that_ends(tmp_path):
-    ask = f"from medseg.base.files import hold; print(hold({str(tmp_path / 'run.lock')!r}))"
-    command = [sys.executable, "-c", ask]
-    assert subprocess.check_output(command, text=True) == "True\n"
-    assert hold(tmp_path / "run.lock")
-    assert hold(tmp_path / "run.lock")
-    assert subprocess.check_output(command, text=True) == "False\n"
-
-
 # ---- what cannot be written
 
 
@@ -288,12 +278,8 @@ def test_the_file_that_could_not_be_written_is_named_not_one_around_it(tmp_path,
         nested()
 
 
-def test_a_lock_and_a_file_set_aside_say_where_they_cannot_be(tmp_path):
+def test_a_file_set_aside_says_where_it_cannot_be(tmp_path):
     (tmp_path / "out").touch()
-    with pytest.raises(
-        OSError, match=r"run\.lock cannot be written \(\S+/out is not a folder\): move"
-    ):
-        hold(tmp_path / "out" / "run.lock")
     with pytest.raises(
         OSError,
         match=r"/out/out cannot be written \(\S+/out is not a folder\): "

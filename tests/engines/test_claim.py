@@ -8,13 +8,13 @@ import sys
 import pytest
 from engines.tiny_run import TinyRun
 
-from medseg.base.files import hold
+from medseg.base.lock import hold
 from medseg.engines import claim as claim_module
 from medseg.engines import claim_folder, claim_weights, set_curves_aside
 
 HOLD = """
 import os, sys, time
-from medseg.base.files import hold
+from medseg.base.lock import hold
 held = hold(sys.argv[1])
 if os.fork() == 0:  # as a worker that outlives its parent
     time.sleep(60)
@@ -91,7 +91,7 @@ def test_other_weights_of_the_same_folder_are_free(tmp_path, other_process):
 
 def test_a_process_that_ends_leaves_no_lock_file(tmp_path):
     lock = tmp_path / "run.lock"
-    ask = f"import os; from medseg.base.files import hold; print(hold({str(lock)!r}), os.listdir())"
+    ask = f"import os; from medseg.base.lock import hold; print(hold({str(lock)!r}), os.listdir())"
     said = subprocess.check_output([sys.executable, "-c", ask], cwd=tmp_path, text=True)
     assert said == "True ['run.lock']\n"
     assert not lock.exists()

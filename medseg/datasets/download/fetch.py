@@ -13,7 +13,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from medseg.base.files import check_folder, hold, set_aside, whole
+from medseg.base.files import check_folder, set_aside, whole
+from medseg.base.lock import hold
 from medseg.datasets.download.catalogue import Dataset, File, find
 from medseg.datasets.download.transfer import check_space, discard, get_part_path, transfer
 

@@ -1,0 +1,25 @@
+"""Tests of medseg.base.lock."""
+
+import subprocess
+import sys
+
+import pytest
+
+from medseg.base.lock import hold
+
+
+def test_a_lock_is_held_by_one_process_and_let_go_when_that_ends(tmp_path):
+    ask = f"from medseg.base.lock import hold; print(hold({str(tmp_path / 'run.lock')!r}))"
+    command = [sys.executable, "-c", ask]
+    assert subprocess.check_output(command, text=True) == "True\n"
+    assert hold(tmp_path / "run.lock")
+    assert hold(tmp_path / "run.lock")
+    assert subprocess.check_output(command, text=True) == "False\n"
+
+
+def test_a_lock_says_where_it_cannot_be(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(
+        OSError, match=r"run\.lock cannot be written \(\S+/out is not a folder\): move"
+    ):
+        hold(tmp_path / "out" / "run.lock")
