@@ -123,7 +123,8 @@ def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping
         raise ValueError(
             f"{path} holds a run {what} ({_join_first(differences)}): pass the settings and cases "
             "of that run, or another --output_dir to start a new run; only "
-            f"{', '.join(_CHANGED_OFTEN)} and what the docs list may change"
+            f"{', '.join(_CHANGED_OFTEN)} and the other settings listed in "
+            "docs/how-to/resume-a-run.md may change"
         )
 
 

@@ -66,7 +66,8 @@ def check_settings(
     trained = read_ranges(weights) if is_path else None
     if trained is None or not trained.settings:
         logger.info(
-            "not known what %s was trained for: window and classes are not checked", weights
+            "it is not known what %s was trained for, so window and classes are not checked",
+            weights,
         )
         return
     differences = "; ".join(compare_settings(trained.settings, choices))

@@ -43,7 +43,7 @@ def test_a_value_cannot_break_the_table():
     assert format_table({"a": "x|y\n`z`"}).splitlines()[2:] == [r"| a | `x\|y\n'z'` |"]
 
 
-def test_without_tensorboard_and_mlflow_nothing_is_logged():
+def test_a_run_without_tensorboard_and_mlflow_is_not_disturbed():
     run(LogChoices(CHOICES))
 
 

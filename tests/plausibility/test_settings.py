@@ -63,7 +63,7 @@ def test_weights_of_which_nothing_is_known_pass_with_a_word(tmp_path, caplog):
     (tmp_path / "other.pt").write_bytes(b"weights")
     with caplog.at_level(logging.INFO):
         check_settings(tmp_path / "other.pt", {"modality": "MR"})
-    assert "other.pt was trained for: window and classes are not checked" in caplog.text
+    assert "other.pt was trained for, so window and classes are not checked" in caplog.text
     check_settings(tmp_path / "absent.pt", {"modality": "MR"})
 
 
