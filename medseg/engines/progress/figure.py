@@ -33,17 +33,18 @@ def draw_progress(
         path: of the PNG.
         title: of the picture.
         scores: name -> column of the history; the first is drawn as the leading one.
-        lowest: least value of the loss, drawn as a line, with the reason why it is below zero.
+        lowest: least value of the loss, drawn as a line; below the curve stands why it is under 0.
 
     Raises:
         OSError: the file cannot be written.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.ticker import MaxNLocator
 
     with rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=_INCHES, layout="constrained")
+        figure = Figure(figsize=_INCHES, layout=ConstrainedLayoutEngine(h_pad=0.1))
         loss, score, rate, seconds = figure.subplots(2, 2).flat
         _draw_loss(loss, history, lowest)
         _draw_scores(score, history, scores)
@@ -72,12 +73,14 @@ def _draw_loss(axes: "Axes", history: History, lowest: float | None) -> None:
         return
     axes.axhline(lowest, color="tab:gray", linestyle="--")
     if lowest < 0:
-        axes.text(
-            *(0.98, 0.98),
+        axes.annotate(
             "The loss is minus a similarity, so it falls below zero.\n"
             f"Its least value, of a perfect prediction, is {lowest:.3g} (dashed).",
-            transform=axes.transAxes,
-            ha="right",
+            xy=(0.5, 0),  # the middle of the lower edge of "epoch", where nothing is drawn
+            xycoords=axes.xaxis.label,
+            xytext=(0, -3),
+            textcoords="offset points",
+            ha="center",
             va="top",
             color="dimgray",
         )

@@ -47,12 +47,20 @@ def test_the_picture_has_loss_scores_rate_and_time(history, tmp_path, drawn):
     assert seconds.lines[0].get_ydata().tolist() == [2.0] * 3
 
 
-def test_a_loss_below_zero_is_explained_beside_its_curve(history, tmp_path, drawn):
+def test_a_loss_below_zero_is_explained_below_its_curve(history, tmp_path, drawn):
     draw_progress(history, tmp_path / FIGURE, title="", scores=SCORES, lowest=-4.0)
     loss = drawn[0].axes[0]
     assert "minus a similarity" in loss.texts[0].get_text()
     assert "is -4 (dashed)" in loss.texts[0].get_text()
     assert list(loss.lines[1].get_ydata()) == [-4, -4]
+
+
+def test_the_words_on_the_loss_lie_on_no_curve_and_on_no_other_words(history, tmp_path, drawn):
+    draw_progress(history, tmp_path / FIGURE, title="", scores=SCORES, lowest=-4.0)
+    loss, _, rate, _ = drawn[0].axes
+    words = loss.texts[0].get_window_extent()
+    others = [loss.bbox, loss.xaxis.label.get_window_extent(), rate.title.get_window_extent()]
+    assert not any(words.overlaps(other) for other in others)
 
 
 @pytest.mark.parametrize("lowest", [None, 0.0])
