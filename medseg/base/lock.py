@@ -4,13 +4,15 @@ import atexit
 import errno
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from medseg.base.files import explain_errors
 
-_held: dict[Path, IO[str]] = {}
+_held: dict[Path, tuple[IO[str], int]] = {}
+"""The open file of each lock, and the process that opened it."""
 
 
 def hold(path: str | os.PathLike) -> bool:
@@ -41,14 +43,38 @@ def hold(path: str | os.PathLike) -> bool:
         if lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
             break
         file.close()  # whoever held it has just removed it: this is no longer the file of that name
-    _held[lock] = file
-    atexit.register(_release, lock, os.getpid())
+    _held[lock] = (file, os.getpid())
     return True
 
 
-def _release(lock: Path, owner: int) -> None:
+@contextmanager
+def hold_within(path: str | os.PathLike) -> Iterator[bool]:
+    """As `hold`, but until the block ends; False if another process holds it.
+
+    Example:
+        >>> with hold_within("masks/.case_1.lock") as mine:
+        ...     print(mine)
+        True
+    """
+    taken = hold(path)
+    try:
+        yield taken
+    finally:
+        if taken:
+            _release(Path(path).absolute())
+
+
+def _release(lock: Path) -> None:
     """Remove a lock file that this process, and not the one that it was forked from, holds."""
-    if os.getpid() == owner and (file := _held.pop(lock, None)):
+    file, owner = _held.get(lock, (None, None))
+    if file is not None and os.getpid() == owner:
+        del _held[lock]
         with suppress(OSError):  # the folder may be gone
             lock.unlink()
         file.close()
+
+
+@atexit.register
+def _release_all() -> None:
+    for lock in list(_held):
+        _release(lock)

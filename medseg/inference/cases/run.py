@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ def run_cases(
     evaluator: SupervisedEvaluator,
     dataset: Dataset,
     *,
+    claim: Callable[[str], AbstractContextManager[Any]] = nullcontext,
     on_failure: Callable[[str, str], None] | None = None,
 ) -> int:
     """Run the evaluator over each case of the dataset on its own; a case that fails is not the end.
@@ -81,6 +82,8 @@ def run_cases(
     Args:
         evaluator: its handlers and post-processing do with each result what they do.
         dataset: a MONAI dataset whose `data` are the cases, each with a `case` name.
+        claim: holds a case, by its name, while it is computed and written, and raises where another
+            run does the same, see `WriteLabelMapd.claim`.
         on_failure: is called with the name of each case that fails, and the reason.
 
     Returns:
@@ -107,7 +110,7 @@ def run_cases(
         for case in tqdm(cases, "cases", unit="case", disable=None, leave=False):
             before, begun = len(watch.written), time.monotonic()
             try:
-                found = _run_case(evaluator, reader)
+                found = _run_case(evaluator, reader, claim(case["case"]))
                 made[case["case"]] = watch.written[before:]
                 _log_done(case["case"], found, seconds=time.monotonic() - begun)
             except CancelledError:  # no failure of the case: the whole run is to stop
@@ -159,22 +162,25 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
     return _count_or_raise(failures, len(cases))
 
 
-def _run_case(evaluator: SupervisedEvaluator, reader: ReadAhead) -> list[str]:
+def _run_case(
+    evaluator: SupervisedEvaluator, reader: ReadAhead, claimed: AbstractContextManager[Any]
+) -> list[str]:
     """Run the evaluator over the next case; what its post-processing says was found in it."""
     # else Ignite takes the generator of a run that failed up again, and the next case is not run
     evaluator.interrupt_resume_enabled = False
     evaluator.runs_single_cases = True  # the handlers go on from case to case
     item = reader.take_next()
-    reader.read_on(beside=_estimate_needed_bytes(evaluator, item))
-    evaluator.data_loader = [list_data_collate([item])]
-    del item
-    evaluator.state.epoch_length = 1
-    try:
-        evaluator.run()
-        found = _find_found(evaluator.state.output)
-    finally:  # the next case needs the memory
-        evaluator.data_loader = []
-        evaluator.state.dataloader = evaluator.state.batch = evaluator.state.output = None
+    with claimed:
+        reader.read_on(beside=_estimate_needed_bytes(evaluator, item))
+        evaluator.data_loader = [list_data_collate([item])]
+        del item
+        evaluator.state.epoch_length = 1
+        try:
+            evaluator.run()
+            found = _find_found(evaluator.state.output)
+        finally:  # the next case needs the memory
+            evaluator.data_loader = []
+            evaluator.state.dataloader = evaluator.state.batch = evaluator.state.output = None
     if evaluator.state.iteration != 1:
         raise RuntimeError(f"the engine ran {evaluator.state.iteration} batches of the case, not 1")
     return found

@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from monai.transforms import MapTransform
 from torch import Tensor
 
 from medseg.base.files import remove, whole
+from medseg.base.lock import hold_within
 from medseg.geometry import Geometry
 from medseg.inference.outputs.notes import FORCED, WARNED, is_forced, read_notes, shorten
 from medseg.inference.outputs.source import get_source_geometry
@@ -70,6 +72,32 @@ class WriteLabelMapd(MapTransform):
             self.write(data[key], path, image)
             logger.debug("label map: %s", path)
         return dict(data)
+
+    @contextmanager
+    def claim(self, case: str) -> Iterator[None]:
+        """Keep other runs from writing outputs of a case while the block computes and writes them.
+
+        Two runs may share a folder, as long as each case is of one of them: else the label map
+        could be of one and the probabilities, objects or preview of the other.
+
+        Raises:
+            FileExistsError: another run computes the case just now, or has written its label map
+                since this run began.
+            OSError: the folder cannot be made or written to.
+        """
+        path = self.output_dir / f"{case}{self.ending}"
+        with hold_within(self.output_dir / f".{case}.lock") as mine:
+            if not mine:
+                raise FileExistsError(
+                    f"another run is computing {path} now: wait for it, or give each run a folder "
+                    "of its own"
+                )
+            if not self.replace and os.path.lexists(path):
+                raise FileExistsError(
+                    f"{path} was written by another run meanwhile and stays as it is: give each "
+                    "run a folder of its own"
+                )
+            yield
 
     def write(self, label: MetaTensor, path: Path, image: MetaTensor) -> None:
         """Write the label map of an image to its file."""

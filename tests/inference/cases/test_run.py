@@ -27,6 +27,7 @@ from medseg.inference import (
     CasesFailedError,
     OverlapTileInferer,
     Predictor,
+    WriteLabelMapd,
     find_cases,
     run_cases,
 )
@@ -212,6 +213,17 @@ def _wait_until(condition):
         if time.monotonic() > end:
             raise TimeoutError("not within a minute")
         time.sleep(0.01)
+
+
+def test_a_case_that_another_run_did_meanwhile_fails_alone_and_is_not_computed(tmp_path):
+    (tmp_path / "c2.nii.gz").touch()
+    claim = WriteLabelMapd("pred", tmp_path, existing="skip").claim
+    done = []
+    with pytest.raises(CasesFailedError) as failed:
+        run_cases(evaluator(done=done), dataset([1, 2, 3]), claim=claim)
+    assert re.match(r"\S+c2\.nii\.gz was written by another run", failed.value.failures["c2"])
+    assert done == [1, 3]
+    assert [path.name for path in tmp_path.iterdir()] == ["c2.nii.gz"]
 
 
 def test_no_case_is_nothing_to_do():
