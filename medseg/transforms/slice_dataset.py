@@ -38,8 +38,9 @@ _LONGEST_NAME = 100  # of a case in the name of its copy, which the fingerprint 
 class SliceDataset(Dataset):
     """2D slices, along the last axis, of the volumes of a datalist.
 
-    An item is a dictionary: each of `keys` as a (C, I, J) float32 tensor, and the case's other
-    entries, with `slice` the index of the slice. It then goes through `transform`.
+    An item is a dictionary: each of `keys` as a (C, I, J) float32 tensor with the affine of its
+    slice, and the case's other entries, with `slice` the index of the slice. It then goes through
+    `transform`.
 
     A copy takes one or two bytes a voxel where the values are whole numbers of uint8, int16 or
     uint16, else four. Copies are named after case, source files and `load`; several processes may
@@ -99,7 +100,7 @@ class SliceDataset(Dataset):
             (v, k)
             for v, volume in enumerate(self.volumes)
             for k in choose_slices(
-                _mark_foreground(volume["values"], foreground), background=background
+                _mark_foreground(volume["about"]["values"], foreground), background=background
             )[::step]
         ]
         logger.info("%d slices of %d volumes", len(self.index), len(self.volumes))
@@ -111,10 +112,11 @@ class SliceDataset(Dataset):
         v, k = self.index[item]
         volume = self.volumes[v]
         out = {**volume["case"], "slice": k}
+        affine = _move_to_slice(volume["about"]["affine"], k)
         for key in self.keys:
             # opened anew: 0.2 ms a slice, against file handles held by every worker
             plane = np.load(volume["files"][key], mmap_mode="r")[k]
-            out[key] = MetaTensor(torch.from_numpy(plane.astype(np.float32)))
+            out[key] = MetaTensor(torch.from_numpy(plane.astype(np.float32)), affine=affine)
         return out if self.transform is None else self.transform(out)
 
 
@@ -164,13 +166,16 @@ class _Copies:
         stem = f"{name}-{compute_fingerprint(_list_sources(case, self.keys), self.description)}"
         side = self.cache_dir / f"{stem}.json"
         files = {key: self.cache_dir / f"{stem}-{key}.npy" for key in self.keys}
-        values = _read_values(side)
-        if values is None or not all(path.exists() for path in files.values()):
-            values = _write_volumes(self.load(dict(case)), files)
+        about = _read_side(side)
+        if about is None or not all(path.exists() for path in files.values()):
+            volumes = self.load(dict(case))
+            affine = getattr(volumes[self.keys[0]], "affine", np.eye(4))
+            values = _write_volumes(volumes, files)
+            about = {"values": values, "affine": np.asarray(affine, dtype=float).tolist()}
             with whole(side) as partial:
-                partial.write_text(json.dumps({"values": values}))
+                partial.write_text(json.dumps(about))
         plain = {k: v for k, v in case.items() if k not in self.keys}
-        return {"case": plain, "files": files, "values": values}
+        return {"case": plain, "files": files, "about": about}
 
 
 def _list_sources(case: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Path]:
@@ -180,9 +185,20 @@ def _list_sources(case: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Pa
         yield from map(Path, ensure_tuple(case[key]))
 
 
-def _read_values(side: Path) -> list[list[float]] | None:
-    """The label values of each slice in a side file; None if it is absent or of another version."""
-    return json.loads(side.read_text()).get("values") if side.exists() else None
+def _read_side(side: Path) -> dict[str, Any] | None:
+    """What a side file knows: the label values of each slice, and the affine of the volume.
+
+    None if it is absent or of another version.
+    """
+    about = json.loads(side.read_text()) if side.exists() else {}
+    return about if about.keys() >= {"values", "affine"} else None
+
+
+def _move_to_slice(affine: Sequence[Sequence[float]], index: int) -> torch.Tensor:
+    """The affine of a slice: its pixel (i, j) is the voxel (i, j, index) of the volume."""
+    moved = torch.tensor(affine, dtype=torch.float64)
+    moved[:3, 3] += index * moved[:3, 2]
+    return moved
 
 
 def _mark_foreground(

@@ -156,6 +156,18 @@ def test_a_slice_of_a_volume_is_shown_upright(tmp_path, pages):
     assert module._turn_upright(plane)[0].tolist() == [[5, 2], [4, 1], [3, 0]]
 
 
+def test_a_slice_has_its_scale_bar_in_millimetres_where_its_spacing_is_known(tmp_path, pages):
+    case = make_case("v", slice=11)
+    Training(tmp_path, [case], [0.1]).run()
+    affine = torch.diag(torch.tensor([2.0, 4.0, 5.0, 1.0]))  # 30 x 20 pixels of 2 mm x 4 mm
+    case[0]["image"] = MetaTensor(case[0]["image"], affine=affine)
+    Training(tmp_path, [case], [0.1]).run()
+    assert [page[-3] for page in pages] == ["10 pixels", "20 mm"]
+    view = module._take(*case).view
+    assert view.shades.shape == (20, 30)
+    assert view.size == (60, 80)
+
+
 def test_inner_regions_lie_on_top(tmp_path):
     masks = torch.tensor([[[1, 0, 0]], [[0, 1, 1]], [[0, 0, 1]]])
     assert module._number_classes(masks).tolist() == [[0, 1, 2]]

@@ -105,6 +105,17 @@ def test_every_item_equals_the_slice_of_the_loaded_volume(tmp_path, dtype):
         assert item["case"] == "a"
 
 
+def test_every_item_lies_where_the_volume_has_its_slice(tmp_path):
+    case = make_case(tmp_path)
+    volume = load()(case)
+    for _ in range(2):  # a new copy, then the same again
+        for item in dataset([case], tmp_path, background=10):
+            for key in KEYS:
+                moved = item[key].affine @ torch.tensor([2.0, 1, 0, 1], dtype=torch.float64)
+                voxel = torch.tensor([2.0, 1, item["slice"], 1], dtype=torch.float64)
+                assert torch.equal(moved, volume[key].affine @ voxel)
+
+
 def test_the_cases_other_entries_reach_the_item(tmp_path):
     case = {**make_case(tmp_path), "patient": "p7"}
     assert dataset([case], tmp_path)[0]["patient"] == "p7"
