@@ -20,6 +20,8 @@ _NAMED = 3
 """Cases of the least Dice that are named, and drawn in another colour."""
 _BLUE, _ORANGE, _INK = "#1f6a8c", "#d95f02", "#22303c"
 _LETTERS = 170  # of a line below the plots
+_LETTERS_OF_A_PART = 26
+_ABSENT = "the class is in no truth and in no prediction"
 _WIDE_RANGE = 100
 """Sizes are drawn on a logarithmic scale where the largest is so many times the least."""
 
@@ -32,7 +34,7 @@ def draw_distribution(rows: Sequence[Row], path: str | os.PathLike, *, title: st
     On the left the ratios (Dice, IoU, surface Dice), in the middle the distance, each with a point
     for every case over a box of the quartiles, whiskers to 1.5 times their range and the median. On
     the right the predicted size over the true one. The cases of the least Dice are
-    named below, and orange in all three.
+    named below, and orange in all three. A part for which no case has a value says so in its place.
 
     Args:
         rows: of the scores of one class, as `CaseMetrics` keeps them.
@@ -77,13 +79,16 @@ def rank_case(row: Row) -> tuple[float, float]:
 def _draw_ratios(axes: "Axes", rows: Sequence[Row]) -> None:
     surface = next(name for name in rows[0] if name.startswith("surface_dice_"))
     tolerance = re.sub(r"([a-z]+)$", r" \1", surface.removeprefix("surface_dice_"))
+    absent = sum(np.isnan(row["dice"]) for row in rows)
+    if absent == len(rows):
+        _say_none(axes, "overlap", f"No case has a score: {_ABSENT}.")
+        return
     names = {"dice": "Dice", "iou": "IoU", surface: f"surface Dice\nat {tolerance}"}
     for place, name in enumerate(names):
         _draw_box(axes, rows, name, place)
     axes.set_xticks(range(len(names)), list(names.values()))
     axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_ylim(-0.03, 1.03)
-    absent = sum(np.isnan(row["dice"]) for row in rows)
     note = f"; {absent} without the class" if absent else ""
     axes.set_title(f"overlap of {count_noun(len(rows) - absent, 'case')}{note}")
     axes.grid(axis="y", alpha=0.3)
@@ -91,10 +96,14 @@ def _draw_ratios(axes: "Axes", rows: Sequence[Row]) -> None:
 
 def _draw_distance(axes: "Axes", rows: Sequence[Row]) -> None:
     name = next(name for name in rows[0] if name.startswith("hd95_"))
+    infinite = int(sum(np.isinf(row[name]) for row in rows))
+    if not any(np.isfinite(row[name]) for row in rows):
+        reason = f"in {count_noun(infinite, 'case')} one of the two masks is empty"
+        _say_none(axes, "distance", f"No case has an HD95: {reason if infinite else _ABSENT}.")
+        return
     _draw_box(axes, rows, name, 0)
     unit = name.removeprefix("hd95_")
     axes.set_xticks([0], [f"HD95 in {unit if unit == 'mm' else 'pixels'}"])
-    infinite = int(sum(np.isinf(row[name]) for row in rows))
     note = f"; {infinite} infinite\n(one mask empty)" if infinite else ""
     axes.set_title(f"distance{note}")
     axes.set_xlim(-0.5, 0.5)
@@ -104,9 +113,6 @@ def _draw_distance(axes: "Axes", rows: Sequence[Row]) -> None:
 
 def _draw_box(axes: "Axes", rows: Sequence[Row], name: str, place: int) -> None:
     known = [row for row in rows if np.isfinite(row[name])]
-    if not known:
-        axes.text(place, 0.5, "none", ha="center", transform=axes.get_xaxis_transform())
-        return
     values = np.array([row[name] for row in known], dtype=float)
     axes.boxplot(
         [values],
@@ -129,12 +135,15 @@ def _draw_points(
 def _draw_sizes(axes: "Axes", rows: Sequence[Row]) -> None:
     pairs = np.array([read_sizes(row)[:2] for row in rows], dtype=float)
     unit = read_sizes(rows[0])[2]
+    if not pairs.any():
+        _say_none(axes, "size", f"All sizes are 0: {_ABSENT}.")
+        return
     positive = pairs[pairs > 0]
     if len(positive) and positive.max() > _WIDE_RANGE * positive.min():
         least = 10 ** np.floor(np.log10(positive.min()))
         for set_scale in (axes.set_xscale, axes.set_yscale):
             set_scale("symlog", linthresh=least, linscale=0.3)  # 0 is a size, too
-    largest = 1.05 * (pairs.max() or 1)
+    largest = 1.05 * pairs.max()
     axes.plot([0, largest], [0, largest], color="tab:gray", linestyle="--", linewidth=1)
     _draw_points(axes, pairs[:, 0], pairs[:, 1], rows, worst=find_worst(rows))
     axes.set_xlim(0, largest)
@@ -144,6 +153,14 @@ def _draw_sizes(axes: "Axes", rows: Sequence[Row]) -> None:
     axes.set_ylabel(f"prediction in {unit}")
     axes.set_title("size; on the dashed line both are equal")
     axes.grid(alpha=0.3)
+
+
+def _say_none(axes: "Axes", title: str, sentence: str) -> None:
+    """A part without axes, which would show a range that no value has."""
+    axes.set_axis_off()
+    axes.set_title(title)
+    words = textwrap.fill(sentence, _LETTERS_OF_A_PART)
+    axes.text(0.5, 0.5, words, ha="center", va="center", transform=axes.transAxes, color=_INK)
 
 
 def _protect_lines(text: str) -> str:

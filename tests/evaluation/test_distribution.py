@@ -48,6 +48,26 @@ def test_what_no_score_has_is_said(tmp_path, figure):
     assert distance.get_title() == "distance; 1 infinite\n(one mask empty)"
 
 
+def test_a_part_without_a_value_says_so_and_has_no_axes(tmp_path, figure):
+    missed = [row(name, 0.0, predicted=0.0, hd95=math.inf) for name in "ab"]
+    for rows in ([*missed, absent("c")], [absent("c")]):
+        draw_distribution(rows, tmp_path / "d.png", title="liver")
+    said = [
+        ["" if part.axison else part.texts[0].get_text().replace("\n", " ") for part in each.axes]
+        for each in figure
+    ]
+    none = "the class is in no truth and in no prediction."
+    assert said == [
+        ["", "No case has an HD95: in 2 cases one of the two masks is empty.", ""],
+        [
+            f"No case has a score: {none}",
+            f"No case has an HD95: {none}",
+            f"All sizes are 0: {none}",
+        ],
+    ]
+    assert [part.get_title() for part in figure[1].axes] == ["overlap", "distance", "size"]
+
+
 @pytest.mark.parametrize("rows", [[absent("a")], [row("a", 1.0)], [row("a", 0.0, true=0.0)]])
 def test_a_single_case_is_drawn_whatever_it_lacks(tmp_path, rows):
     draw_distribution(rows, tmp_path / "d.png", title="a $class$ \x1b")
