@@ -17,6 +17,8 @@ from medseg.bundles.layers.merge import CONFIG_NAMES
 from medseg.transforms import count_logit_channels
 
 _FIRST = "0.1.0"
+_OF_WEIGHTS = ("eval_metrics", "training_cases")
+"""Metadata about the weights of a bundle, which are not those of one made from it."""
 _CARD = "docs/README.md"
 _COPIED = ("LICENSE", "docs/data_license.txt", "configs/logging.conf")
 
@@ -56,7 +58,7 @@ def write_derived(
         _write(made / "configs" / f"{name}.json", build.format_config(parser.get()))
     if made.resolve() == bundle.resolve():
         return
-    original = {k: v for k, v in _read(bundle, METADATA).items() if k != "eval_metrics"}
+    original = {k: v for k, v in _read(bundle, METADATA).items() if k not in _OF_WEIGHTS}
     metadata = _describe(original, parsers, note=note, title=title)
     if scores is not None:
         metadata["eval_metrics"] = dict(scores)

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,7 @@ from medseg.plausibility import copy_trained_on
 logger = logging.getLogger(__name__)
 
 _PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite")
+_SECTIONS = ("training", "validation")
 _VERSION = 1
 
 
@@ -53,6 +54,7 @@ class RecordRun:
         config: the config as it runs, see `medseg.engines.read_config_as_run`.
         best_weights: the handler that writes the weights.
         record: what the run is made of, see `medseg.engines.describe_run`.
+        test_cases: number of the cases that are kept for a test.
 
     Raises:
         FileNotFoundError: when the trainer starts, if the bundle lacks a file.
@@ -70,12 +72,14 @@ class RecordRun:
         config: Mapping[str, Any],
         best_weights: BestWeights,
         record: Mapping[str, Any] | None = None,
+        test_cases: int | None = None,
     ) -> None:
         self.folder = Path(output_dir)
         self.bundle = Path(bundle_root)
         self.config = config
         self.best_weights = best_weights
         self.record = record
+        self.test_cases = test_cases
         self._run: dict[str, Any] = {}
         self._seconds_before = 0.0
         self._started = 0.0
@@ -143,8 +147,10 @@ class RecordRun:
             "threads": torch.get_num_threads(),
             "processes": idist.get_world_size(),
             **{key: choices[key] for key in ("seed", "fold", "folds")},
-            "cases": {key: len(record.get(key, ())) for key in ("training", "validation")},
-            "data_sha256": _compute_fingerprint(record),
+            "cases": {key: len(record.get(key, ())) for key in _SECTIONS}
+            | {"test": self.test_cases},
+            "data_sha256": _compute_fingerprint(record, _SECTIONS),
+            "section_sha256": {key: _compute_fingerprint(record, [key]) for key in _SECTIONS},
         }
 
 
@@ -189,11 +195,11 @@ def _format_now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def _compute_fingerprint(record: Mapping[str, Any]) -> str | None:
-    """A digest of all cases by content; it names none of them."""
+def _compute_fingerprint(record: Mapping[str, Any], sections: Sequence[str]) -> str | None:
+    """A digest of all cases of some sections by content; it names none of them."""
     if not record:
         return None
-    parts = {key: sorted(record.get(key, {}).values()) for key in ("training", "validation")}
+    parts = {key: sorted(record.get(key, {}).values()) for key in sections}
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

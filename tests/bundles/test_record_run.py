@@ -25,6 +25,7 @@ class TinyTraining:
             config=as_run(bundle, {**CHANGES, "train#dataset#data": data or "$[]", **changes}),
             best_weights=self.best,
             record=record,
+            test_cases=4,
         )
         handler.attach(self.engine)
 
@@ -41,7 +42,7 @@ def test_run_json_says_what_was_trained_and_how(committed, tmp_path):
     assert (found["bundle"], found["fold"], found["seed"]) == ("liver", 2, 0)
     assert (found["epochs"], found["best_epoch"]) == (3, 2)
     assert found["scores"] == {"val_mean_dice": 0.5}
-    assert found["cases"] == {"training": 2, "validation": 1}
+    assert found["cases"] == {"training": 2, "validation": 1, "test": 4}
     assert found["versions"]["torch"] == torch.__version__
     assert found["ended"] >= found["started"]
     assert found["peak_memory_bytes"]["process"] > 2**20
@@ -66,6 +67,16 @@ def test_the_fingerprint_of_the_data_changes_with_a_case(committed, tmp_path):
         training = TinyTraining(committed / "liver", tmp_path / str(number), record=record)
         digests.add(training.run(1)["data_sha256"])
     assert len(digests) == 2
+
+
+def test_each_section_has_a_fingerprint_of_its_own(committed, tmp_path):
+    found = []
+    for number, case in enumerate(("3", "4")):
+        record = {"training": {"a": "1"}, "validation": {"b": case}}
+        training = TinyTraining(committed / "liver", tmp_path / str(number), record=record)
+        found.append(training.run(1)["section_sha256"])
+    assert found[0]["training"] == found[1]["training"]
+    assert found[0]["validation"] != found[1]["validation"]
 
 
 def test_a_run_that_goes_on_keeps_its_start_and_adds_its_time(committed, tmp_path):

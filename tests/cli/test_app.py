@@ -129,7 +129,10 @@ def test_importing_medseg_imports_nothing_heavy():
 
 REFUSED_AT_ONCE = [
     ("segment missing.nii.gz -o masks", "error: no such file or folder: "),
-    ("segment README.md -o masks -b bundles/liverr", "error: .* is not a bundle"),
+    (
+        "segment README.md -o masks -b bundles/liverr",
+        "error: there is no folder .*: did you mean liver",
+    ),
     ("segment README.md -o masks --levle 3", "error: override --levle names no key"),
     (
         "segment README.md -o README.md",

@@ -119,7 +119,7 @@ def test_tracking_passes_through(here, calls, verb):
         (["--max_epochs", "--fold"], "override --max_epochs has no value"),
         (["max_epochs", "2"], "'max_epochs' is not an override"),
         (["--bundel", "bundles/nuclei"], "did you mean the option --bundle"),
-        (["-b", "bundles/liverr"], "bundles/liverr is not a bundle, it has no configs/"),
+        (["-b", "bundles/liverr"], "bundles/liverr: did you mean liver"),
         (["--tracking", "nothing"], "is not a settings file"),
     ],
 )

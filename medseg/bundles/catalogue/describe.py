@@ -24,8 +24,9 @@ def describe(folder: Path) -> dict[str, Any]:
         `schema`, `name`, `folder`, `kind` ("bundle" or "run"), `version`, `task`, `description`,
         `classes` (value of the label map, name and coded concept of each), `inputs` (channels,
         modality and file type), `spatial_dims`, `window` (voxels or pixels that the network sees at
-        once), `intensity_window_hu`, `spacing_mm` (to which images are resampled), `training_data`,
-        `training_cases`, `scores`, `licence` (`code` and `data`), `weights_bytes` and `bytes`.
+        once), `intensity_window_hu`, `spacing_mm` (to which images are resampled), `training_data`
+        (of a run the folder of its dataset), `training_cases`, `scores`, `licence` (`code` and
+        `data`), `weights_bytes` and `bytes`.
 
     Raises:
         FileNotFoundError: the bundle has neither an inference.json nor a train.json.
@@ -37,9 +38,10 @@ def describe(folder: Path) -> dict[str, Any]:
     """
     config = _read_config(folder)
     metadata = _read(folder / METADATA) if (folder / METADATA).is_file() else {}
-    run = read_training(folder)
     weights = folder / WEIGHTS
     has_weights = weights.is_file()
+    run = read_training(folder)
+    of_weights = {**metadata, **run} if has_weights else {}
     return {
         "schema": JSON_SCHEMA,
         "name": folder.resolve().name,
@@ -54,9 +56,13 @@ def describe(folder: Path) -> dict[str, Any]:
         "window": _read_literal(config, "image_size"),
         "intensity_window_hu": _read_literal(config, "window_hu"),
         "spacing_mm": _read_literal(config, "spacing_mm"),
-        "training_data": metadata.get("data_source"),
-        "training_cases": run.get("cases", {}).get("training") if has_weights else None,
-        "scores": (run.get("scores") or metadata.get("eval_metrics")) if has_weights else None,
+        "training_data": (
+            _read_literal(config, "dataset_dir") if is_run(folder) else metadata.get("data_source")
+        ),
+        "training_cases": of_weights.get("cases", {}).get(
+            "training", of_weights.get("training_cases")
+        ),
+        "scores": of_weights.get("scores") or of_weights.get("eval_metrics"),
         "licence": {
             "code": _read_title(folder / "LICENSE"),
             "data": _read_text(folder / "docs" / "data_license.txt"),
@@ -125,7 +131,7 @@ def format_line(described: Mapping[str, Any]) -> str:
         return f"{described['name']:<16} cannot be read: {described['error']}"
     size, score = format_size(described["weights_bytes"]), choose_score(described["scores"])
     data = f"; data: {described['training_data']}" if described["training_data"] else ""
-    task = described["task"] or "its metadata name no task"
+    task = described["task"] or "a bundle that does not say its task"
     return f"{described['name']:<16} {size:<10} {score:<20} {task}{data}"
 
 
@@ -141,6 +147,7 @@ def format_lines(described: Mapping[str, Any]) -> list[str]:
         "intensity window": described["intensity_window_hu"],
         "spacing in mm": described["spacing_mm"],
         "training data": described["training_data"],
+        "training cases": described["training_cases"],
         "scores": ", ".join(f"{k} {v:.3f}" for k, v in (described["scores"] or {}).items()),
         "weights": format_size(described["weights_bytes"]),
         "licence": described["licence"]["code"],

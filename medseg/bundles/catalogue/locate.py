@@ -6,6 +6,7 @@ lies in `bundles/` of the working directory, or came with medseg. A wheel carrie
 """
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 from medseg.bundles.build import WORKFLOWS
@@ -45,12 +46,15 @@ def locate(named: str | os.PathLike[str]) -> Path:
             return known[path.name]
         if not path.is_dir():
             raise FileNotFoundError(
-                f"no bundle {path.name!r}: name one of {', '.join(known) or 'none'}, or the folder "
-                "of a bundle or training run, with -b"
+                f"no bundle {path.name!r}: {_suggest_near(path.name, known)}name one of "
+                f"{', '.join(known) or 'none'}, or the folder of a bundle or training run, with -b"
             )
-    raise FileNotFoundError(
-        f"{os.path.realpath(path)} is not a bundle, it has no configs/: " + _suggest(path, known)
-    )
+    where = os.path.realpath(path)
+    if path.exists():
+        raise FileNotFoundError(
+            f"{where} is not a bundle, it has no configs/: {_suggest(path, known)}"
+        )
+    raise FileNotFoundError(f"there is no folder {where}: {_suggest(path, known)}")
 
 
 def is_bundle(folder: Path) -> bool:
@@ -100,6 +104,12 @@ def is_installed(folder: Path) -> bool:
     return folder.resolve().is_relative_to(_INSTALLED.resolve())
 
 
+def _suggest_near(name: str, known: dict[str, Path]) -> str:
+    """The bundle that a misspelt name may mean, as the first words of a remedy."""
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}? Else " if near else ""
+
+
 def _suggest(path: Path, known: dict[str, Path]) -> str:
     """What to name instead of a folder that is no bundle."""
     if (path / WEIGHTS).is_file():
@@ -111,4 +121,7 @@ def _suggest(path: Path, known: dict[str, Path]) -> str:
         return f"name one of the runs in it, such as -b {path / runs[-1]}"
     if path.name in known:
         return f"name the bundle alone, -b {path.name}, or its folder"
-    return f"name the folder of a bundle or training run with -b, or one of {', '.join(known)}"
+    return (
+        f"{_suggest_near(path.name, known)}name the folder of a bundle or training run with -b, or "
+        f"one of {', '.join(known)}"
+    )

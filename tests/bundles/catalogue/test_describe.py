@@ -1,6 +1,7 @@
 """Tests of medseg.bundles.catalogue.describe: what a bundle is, by its files alone."""
 
 import json
+import re
 
 import pytest
 
@@ -66,6 +67,20 @@ def test_every_bundle_with_weights_has_a_score_and_none_without(repository):
     listed = describe_all(repository / "bundles")
     assert [each["name"] for each in listed] == list_names(repository / "bundles")
     assert {bool(each["scores"]) == bool(each["weights_bytes"]) for each in listed} == {True}
+    assert {bool(each["training_cases"]) == bool(each["weights_bytes"]) for each in listed} == {
+        True
+    }
+
+
+@pytest.mark.parametrize("name", ["hippocampus", "liver_slices", "nuclei"])
+def test_the_number_of_training_cases_stands_in_the_card(repository, name):
+    found = describe(repository / "bundles" / name)
+    card = " ".join((repository / "bundles" / name / "docs" / "README.md").read_text().split())
+    count = found["training_cases"]
+    assert re.search(
+        rf"fold 0:? {count} to train|{count} cases \(\d+ slices\) are for training", card
+    )
+    assert f"training cases: {count}" in format_lines(found)
 
 
 def test_a_run_and_published_weights_have_the_scores_of_their_training(committed):
@@ -76,6 +91,8 @@ def test_a_run_and_published_weights_have_the_scores_of_their_training(committed
     for file, kind in (("models/model.run.json", "bundle"), ("run.json", "run")):
         (root / file).write_text(json.dumps(run))
         found = describe(root)
+        data = "data/nuclei" if kind == "run" else "Data Science Bowl 2018"
+        assert found["training_data"].startswith(data)
         assert (found["kind"], found["scores"], found["training_cases"]) == (kind, run["scores"], 7)
         assert format_line(found).split()[1:7] == ["0.0", "MB", "val", "mean", "dice", "0.500"]
 
@@ -93,7 +110,7 @@ def test_a_bundle_without_metadata_is_described_by_its_config(committed):
     (committed / "liver" / "configs" / "metadata.json").unlink()
     found = describe(committed / "liver")
     assert (found["version"], found["classes"][0]["name"]) == (None, "liver")
-    assert "its metadata name no task" in format_line(found)
+    assert "a bundle that does not say its task" in format_line(found)
 
 
 def test_damaged_files_are_named(zoo):
