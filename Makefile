@@ -45,9 +45,10 @@ test-long: venv   ## the tests that take seconds each, and those with OpenVINO
 test-slow: venv   ## the tests that take minutes to hours
 	$(BIN)/python -m pytest -q -m slow
 
-test-consumers: $(CONSUMERS)/.ready $(DEPLOY)/.ready  ## MONAI Label and MONAI Deploy run the bundles, in environments of their own
+test-consumers: $(CONSUMERS)/.ready $(DEPLOY)/.ready  ## MONAI Label, federated clients and MONAI Deploy run the bundles
 	PYTHONPATH=tests/consumers/stubs $(CONSUMERS)/bin/python -W ignore -c 'import monailabel.tasks.infer.bundle'
 	$(CONSUMERS)/bin/python -m pytest -q tests/consumers/test_monai_label.py
+	$(CONSUMERS)/bin/python -m pytest -q -m 'long or not long' tests/integration/test_federated.py
 	$(DEPLOY)/bin/python -m pytest -q tests/consumers/test_monai_deploy.py
 
 $(CONSUMERS)/.ready: pyproject.toml constraints.txt tests/consumers/requirements.txt

@@ -7,6 +7,7 @@ it reads in earnest. Networks are tiny; nothing here says how well a bundle segm
 import csv
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from integration import commands
 from monai.bundle import ConfigParser
 from PIL import Image
 
@@ -97,11 +99,15 @@ class Workspace:
         return file
 
     def run(self, workflow: str, run_id: str, *overrides: str) -> None:
+        choices = self.choose(workflow, *overrides)
+        run_bundle(self.bundle, workflow, run_id=run_id, arguments=choices)
+
+    def choose(self, workflow: str, *overrides: str) -> list[str]:
+        """The command line of a workflow: what makes it small, and the overrides."""
         recipe = RECIPES[self.name]
         known = ConfigParser.load_config_file(str(self.bundle / f"{workflow}.json"))
         weights = [] if workflow == "train" else ["--weights", str(self.weights)]
-        choices = _only_known([*TINY, *recipe.choices, *weights, *overrides], known)
-        run_bundle(self.bundle, workflow, run_id=run_id, arguments=choices)
+        return _only_known([*TINY, *recipe.choices, *weights, *overrides], known)
 
 
 def _only_known(pairs: Sequence[str], config: dict) -> list[str]:
@@ -173,6 +179,18 @@ def test_evaluation_scores_every_case_and_class(workspace):
         (workspace.root / f"runs/{workspace.name}/metrics_summary.json").read_text()
     )
     assert summary["failed"] == {}
+
+
+@pytest.mark.long
+def test_train_and_evaluate_configs_merged_as_in_the_model_zoo_give_the_same_scores(workspace):
+    workspace.run("evaluate", "evaluating", "--output_dir", "alone")
+    files = [str(workspace.bundle / "configs" / f"{each}.json") for each in ("train", "evaluate")]
+    choices = workspace.choose("evaluate", "--output_dir", "merged", "--predictor", "eager")
+    command = [sys.executable, "-m", "monai.bundle", "run", "evaluating", "--config_file"]
+    done = commands.run([*command, str(files), *choices], workspace.root)
+    assert done.returncode == 0, done.stderr[-2000:]
+    alone, merged = (workspace.root / place / "metrics.csv" for place in ("alone", "merged"))
+    assert merged.read_text() == alone.read_text()
 
 
 @pytest.mark.long
