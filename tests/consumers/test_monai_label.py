@@ -4,9 +4,11 @@ It needs MONAI Label in an environment of its own: `make test-consumers`.
 """
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -20,7 +22,8 @@ sys.path.insert(0, str(STUBS))
 infer = pytest.importorskip("monailabel.tasks.infer.bundle")
 train = pytest.importorskip("monailabel.tasks.train.bundle")
 
-from medseg.datasets import phantom  # noqa: E402 - after MONAI Label is known to be there
+from medseg.base.errors import find_root_cause  # noqa: E402 - after MONAI Label is known there
+from medseg.datasets import phantom  # noqa: E402
 from medseg.datasets.prepare import prepare  # noqa: E402
 
 KINDS = {
@@ -123,3 +126,54 @@ def test_a_bundle_trains_in_label_and_has_the_new_weights(model, monkeypatch):
     (run,) = (bundle.parent / "runs" / name).iterdir()
     assert weights.read_bytes() == (run / "models" / "model.pt").read_bytes()
     assert any(file.read_bytes() == before for file in (bundle / "replaced").glob("*.pt"))
+
+
+def read_files(folder):
+    """The bytes of every file in the folder and of those within, by path."""
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def write_unknown_value(label, folder):
+    """A copy of a label with the value 200 in one corner, which is a class of no bundle."""
+    values, affine = read_image(str(label))
+    values = values.astype(np.uint8)
+    values[(0,) * values.ndim] = 200
+    made = folder / label.name
+    if made.suffix == ".png":
+        Image.fromarray(values).save(made)
+    else:
+        nib.save(nib.Nifti1Image(values, affine), made)
+    return made
+
+
+FAULTS = {
+    "missing label": "No such file or directory",
+    "unknown value": "holds 200",
+    "damaged weights": "central directory|Invalid argument",
+    "no case": "no validation cases|at least one case",
+}
+"""What keeps a training from its start -> what is said of it."""
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_after_a_failed_start_in_label_nothing_was_replaced(model, fault, monkeypatch, tmp_path):
+    name, bundle, store = model
+    monkeypatch.chdir(bundle.parent)
+    copy = tmp_path / name
+    shutil.copytree(bundle, copy, symlinks=True)
+    cases = [] if fault == "no case" else store.datalist()
+    if fault == "missing label":
+        cases[0]["label"] = str(tmp_path / "missing.nii.gz")
+    elif fault == "unknown value":
+        cases[0]["label"] = str(write_unknown_value(Path(cases[0]["label"]), tmp_path))
+    elif fault == "damaged weights":
+        weights = copy / "models" / "model.pt"
+        weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    folders = (copy, store.labels.parent)
+    before = [read_files(folder) for folder in folders]
+    task = train.BundleTrainTask(str(copy), {})
+    request = {"model": name, "device": "cpu", "max_epochs": 1, "val_split": 0.4}
+    with pytest.raises(RuntimeError) as caught:  # MONAI's, around ours
+        task({**request, "multi_gpu": False}, SimpleNamespace(datalist=lambda: cases))
+    assert re.search(FAULTS[fault], str(find_root_cause(caught.value)))
+    assert [read_files(folder) for folder in folders] == before
