@@ -1,5 +1,10 @@
 """Pages: which page of the documentation helps with an error, by the module that raised it."""
 
+from pathlib import Path
+
+_INSTALLED = Path(__file__).parents[1]
+"""A wheel carries the pages in `medseg/docs`; a checkout has them in its own `docs/`."""
+
 PAGES = {
     "medseg.ingest": "docs/how-to/read-a-refusal.md",
     "medseg.datasets.lidc": "docs/how-to/prepare-lidc.md",
@@ -50,9 +55,17 @@ counts."""
 def find_page(module: str) -> str | None:
     """The page for what a module refuses, if that is about a user's data or words.
 
+    Returns:
+        Its path from the root of a checkout, or where an installed medseg has it.
+
     Example:
         >>> find_page("medseg.ingest.nifti")
         'docs/how-to/read-a-refusal.md'
     """
     fitting = [start for start in PAGES if module.startswith(start)]
-    return PAGES[max(fitting, key=len)] if fitting else None
+    return _locate(PAGES[max(fitting, key=len)]) if fitting else None
+
+
+def _locate(page: str) -> str:
+    installed = _INSTALLED / page
+    return str(installed) if installed.is_file() else page

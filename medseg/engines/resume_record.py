@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import ignite.distributed as idist
 
 import medseg
+from medseg.base.pages import find_page
 from medseg.base.text import name_cases
 from medseg.engines.changeable_settings import (
     ABSENT,
@@ -123,8 +124,8 @@ def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping
         raise ValueError(
             f"{path} holds a run {what} ({_join_first(differences)}): pass the settings and cases "
             "of that run, or another --output_dir to start a new run; only "
-            f"{', '.join(_CHANGED_OFTEN)} and the other settings listed in "
-            "docs/how-to/resume-a-run.md may change"
+            f"{', '.join(_CHANGED_OFTEN)} and the other settings listed in {find_page(__name__)} "
+            "may change"
         )
 
 

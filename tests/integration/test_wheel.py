@@ -6,6 +6,7 @@ Its environment sees the packages that are installed here, so that nothing is do
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -53,17 +54,17 @@ class Installed:
         install = ["-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index"]
         subprocess.run([sys.executable, *install, str(wheel)], check=True)
 
-    def python(self, *words):
+    def python(self, *words, status=0):
         """Run Python in the folder, without the repository on its path."""
         command = [str(self.root / "bin" / "python"), *map(str, words)]
         keep = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         ended = subprocess.run(command, cwd=self.work, env=keep, capture_output=True, text=True)
-        assert ended.returncode == 0, ended.stderr
+        assert ended.returncode == status, ended.stderr
         return ended
 
-    def medseg(self, *words):
+    def medseg(self, *words, status=0):
         """Run the command that the wheel installs."""
-        return self.python(self.root / "bin" / "medseg", *words)
+        return self.python(self.root / "bin" / "medseg", *words, status=status)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,13 @@ def test_the_wheel_holds_every_bundle_with_its_weights_and_no_large_file(wheel, 
 def test_an_installed_medseg_lists_its_bundles_anywhere(run, repository):
     lines = run.medseg("bundles", "list").stdout.splitlines()
     assert {line.split()[0] for line in lines} >= set(list_names(repository / "bundles"))
+
+
+def test_the_page_that_a_message_names_is_installed(run, site):
+    ended = run.medseg("segment", "absent.nii.gz", "-o", "masks", "-b", "hippocampus", status=2)
+    [page] = re.findall(r"\(see (\S+\.md)\)$", ended.stderr)
+    assert Path(page).is_file()
+    assert site in Path(page).parents
 
 
 def test_a_bundle_that_came_with_medseg_segments_by_its_name(run, site):
