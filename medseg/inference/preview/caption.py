@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from medseg.base.class_values import Classes
-from medseg.base.text import escape_unprintable
+from medseg.base.text import count_noun, escape_unprintable
 from medseg.inference.outputs.notes import format_note
 from medseg.inference.preview.page import (
     GREY,
@@ -93,9 +93,27 @@ def describe_volumes(
     return _describe(label, classes, lambda count: format_volume(count * voxel_ml))
 
 
-def describe_areas(label: np.ndarray, classes: Sequence[str] | Classes) -> list[tuple[int, str]]:
-    """Class index and text, for instance (1, "nucleus 5120 pixels, 7.8 %")."""
-    return _describe(label, classes, lambda n: f"{n} pixels, {100 * n / label.size:.1f} %")
+def describe_areas(
+    label: np.ndarray, classes: Sequence[str] | Classes, *, objects: np.ndarray | None = None
+) -> list[tuple[int, str]]:
+    """Class index and text, for instance (1, "nucleus 5120 pixels, 7.8 %, 34 objects").
+
+    Args:
+        label: class indices; 0 is background.
+        classes: see `describe_volumes`.
+        objects: of the same shape, numbers of objects, 0 elsewhere; None to count none.
+    """
+    found = _describe(label, classes, lambda n: f"{n} pixels, {100 * n / label.size:.1f} %")
+    if objects is None:
+        return found
+    alone = [[index] for index in range(1, len(classes) + 1)]
+    members = list_members(classes) if isinstance(classes, Mapping) else alone
+    there = [objects[np.isin(label, indices) & (objects > 0)] for indices in members]
+    counts = [int(np.count_nonzero(np.bincount(numbers))) for numbers in there]
+    return [
+        (index, f"{text}, {count_noun(count, 'object')}" if count else text)
+        for (index, text), count in zip(found, counts, strict=True)
+    ]
 
 
 def format_volume(volume_ml: float) -> str:

@@ -29,20 +29,23 @@ def draw_picture(
     label: np.ndarray,
     *,
     classes: Sequence[str] | Classes,
+    objects: np.ndarray | None = None,
     window: str = "",
     about: About | None = None,
 ) -> Image.Image:
     """A picture with its classes as outlines over a light tint, each named below it.
 
-    Below is the area of each class in pixels of `label`, and in per cent of the picture. An outline
-    runs along the edge of the picture where its class reaches it. A picture does not say where a
-    patient's sides are, so that it has no letters, and its scale bar is in pixels.
+    Below is the area of each class in pixels of `label` and in per cent of the picture, and the
+    number of its objects, each of which has an outline of its own. An outline runs along the edge
+    of the picture where its class reaches it. A picture does not say where a patient's sides are,
+    so that it has no letters, and its scale bar is in pixels.
 
     Args:
         image: (1, I, J) grey or (3, I, J) red, green, blue; values 0 (black) to 1 (white).
         label: (I, J), class indices; 0 is background.
         classes: names of the classes 1, 2, ...; with the label values that each gathers, a region
             is counted with those within it.
+        objects: (I, J), numbers of objects, 0 elsewhere; None where objects are of no interest.
         window: which values are drawn black and white, in words.
         about: what the preview states of the case.
 
@@ -57,7 +60,8 @@ def draw_picture(
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
     shades = np.broadcast_to(image, (3, *image.shape[1:]))
     colours = choose_colours(on_colour=len(image) == 3)
-    picture = show(draw_overlay(np.moveaxis(shades, 0, -1), label, size, colours=colours))
+    drawn = draw_overlay(np.moveaxis(shades, 0, -1), label, size, colours=colours, objects=objects)
+    picture = show(drawn)
     width = max(picture.width, LEAST_WIDTH)
     bar = draw_bar(scale, max(picture.width / 3, scale), "pixels")
     lines = [
@@ -65,5 +69,6 @@ def draw_picture(
         *filter(None, [window]),
     ]
     heading = write_heading(about, lines, width)
-    legend = write_legend(describe_areas(label, classes), about, width, colours=colours)
+    entries = describe_areas(label, classes, objects=objects)
+    legend = write_legend(entries, about, width, colours=colours)
     return draw_page(stack([heading, stack([picture, bar], gap=6), legend], gap=16))

@@ -11,6 +11,7 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.data.image_reader import ImageReader
 from monai.transforms import MapTransform
+from monai.utils import convert_to_numpy
 from PIL import Image
 
 from medseg.base.arguments import check_window
@@ -31,6 +32,7 @@ from medseg.inference.preview.source import read_again
 from medseg.inference.preview.volume import draw_preview
 from medseg.ingest.pictures.load import PictureReader
 from medseg.ingest.reader import VolumeReader
+from medseg.transforms.instances import LabelInstancesd
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +137,8 @@ class WritePicturePreviewd(MapTransform):
         first: writes the label map. It is called when the preview is drawn and before the preview
             takes its place, so that no preview is there alone, and no label map whose preview
             cannot be drawn.
+        objects: numbers the objects of the label map, where the case has none yet, so that each has
+            an outline of its own and they are counted; None to outline classes alone.
         image_key: the picture as it went into the network; its meta data know the file.
 
     Raises:
@@ -150,6 +154,7 @@ class WritePicturePreviewd(MapTransform):
         classes: Sequence[str] | Classes,
         made_by: str = "",
         first: Callable[[dict[Hashable, Any]], Any] | None = None,
+        objects: LabelInstancesd | None = None,
         image_key: str = "image",
     ) -> None:
         super().__init__(keys)
@@ -157,6 +162,7 @@ class WritePicturePreviewd(MapTransform):
         self.classes = classes
         self.made_by = made_by
         self.first = first
+        self.objects = objects
         self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -167,10 +173,15 @@ class WritePicturePreviewd(MapTransform):
         for key in self.key_iterator(data):
             path = self.output_dir / f"{data['case']}.png"
             label = read_class_indices(data[key], name=path.name)
+            objects = None
+            if self.objects is not None:
+                data = self.objects(data)
+                objects = convert_to_numpy(data[self.objects.name])[0]
             drawn = draw_picture(
                 shades,
                 label,
                 classes=self.classes,
+                objects=objects,
                 window=describe_picture_range(low, high),
                 about=About(str(data["case"]), self.made_by, notes=read_notes(image)),
             )

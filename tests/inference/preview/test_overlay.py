@@ -74,6 +74,27 @@ def test_a_pixel_of_many_voxels_has_the_class_of_most_of_them():
     assert not (drawn == COLOURS[1]).all(axis=-1).any()
 
 
+def test_objects_that_touch_have_an_outline_each():
+    objects = box(np.s_[10:30, 10:20]) + box(np.s_[10:30, 20:30], value=2)
+    classes = (objects > 0).astype(np.uint8)
+    apart, together = (
+        (np.asarray(draw_overlay(np.zeros((40, 40)), classes, (400, 400), objects=o)) == RED).all(
+            axis=-1
+        )
+        for o in (objects, None)
+    )
+    assert np.flatnonzero(apart[200]).tolist() == [*(100, 101, 198, 199), *(200, 201, 298, 299)]
+    assert np.flatnonzero(together[200]).tolist() == [100, 101, 298, 299]
+
+
+def test_objects_whose_gap_is_less_than_a_pixel_have_an_outline_each():
+    objects = box(np.s_[:, 10:199], (400, 400)) + box(np.s_[:, 201:390], (400, 400), value=2)
+    classes = (objects > 0).astype(np.uint8)  # the gap of 2 columns lies in the pixels 49 and 50
+    drawn = np.asarray(draw_overlay(np.zeros((400, 400)), classes, (100, 100), objects=objects))
+    columns = np.flatnonzero((drawn == RED).all(axis=-1)[50])
+    assert columns.tolist() == [2, 3, *(48, 49), *(50, 51), 96, 97]
+
+
 def test_values_outside_0_to_1_are_black_and_white():
     shades = np.full((4, 4), -3.0)
     shades[2:] = 7.0

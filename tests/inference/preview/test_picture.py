@@ -80,6 +80,19 @@ def test_the_page_states_case_bundle_day_size_range_areas_and_use(pages):
     ]
 
 
+def test_the_objects_of_each_class_are_counted_and_outlined(pages):
+    label = np.repeat([[1, 1, 2, 0]], 3, axis=0)  # shown 256 times as large
+    objects = np.repeat([[1, 4, 3, 0]], 3, axis=0)
+    names = ("nucleus", "cell", "debris")
+    shown = drawn(pages, np.zeros((1, 3, 4)), label, classes=names, objects=objects).content
+    assert list_texts(pages[-1])[-4:-1] == [
+        "nucleus 6 pixels, 50.0 %, 2 objects",
+        "cell 3 pixels, 25.0 %, 1 object",
+        "debris: none",
+    ]
+    assert [shown.getpixel((column, 384)) for column in (255, 256)] == [COLOURS[0]] * 2
+
+
 @pytest.mark.parametrize("shape", [(3000, 4), (4, 3000), (50, 50)])
 def test_no_text_of_a_picture_lies_on_another_or_on_the_picture(pages, shape):
     names = ["a class with a name that is longer than a narrow picture is wide", "b", "ccc"]

@@ -19,11 +19,13 @@ from scipy import ndimage
 
 from medseg.inference import RestoreLabeld, WriteLabelMapd, WritePicturePreviewd, WritePreviewd
 from medseg.inference.outputs.notes import FOUND
+from medseg.inference.preview.page import list_texts
 from medseg.inference.preview.write import measure_limits
 from medseg.ingest import IngestError
 from medseg.ingest.pictures.load import PictureReader
 from medseg.ingest.reader import VolumeReader
 from medseg.labels import BRIGHT_COLOURS
+from medseg.transforms import LabelInstancesd
 
 SHAPE = (40, 33, 21)
 TURN = np.array([[0.96, -0.28, 0, 0], [0.28, 0.96, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
@@ -269,3 +271,16 @@ def test_a_dark_picture_is_drawn_bright(tmp_path, pages, captions, colour):
     assert "values from 0 (black) to 20 (white), orientation as in the file" in captions()
     assert captions()[0] == "a"
     assert captions()[1].startswith("b 1 · 20")
+
+
+def test_the_objects_of_a_picture_are_those_of_the_case_or_else_are_numbered(tmp_path, pages):
+    case = picture_case(tmp_path, np.zeros((6, 9), np.uint8))
+    case["pred"][:, :2, :6] = case["pred"][:, 4, 4] = 1
+    numbered = case["pred"].int()
+    numbered[:, :2, 3:6], numbered[:, 4, 4] = 2, 3
+    number = LabelInstancesd("pred", keep=True)
+    write = WritePicturePreviewd("pred", tmp_path / "out", classes=["bright"], objects=number)
+    for given in (case, {**case, "instances": numbered}):
+        write(given)
+    counted = [text for page in pages for text in list_texts(page) if "bright" in text]
+    assert counted == [f"bright 13 pixels, 24.1 %, {n} objects" for n in (2, 3)]
