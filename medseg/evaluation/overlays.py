@@ -30,6 +30,7 @@ from medseg.inference.preview.page import (
     write,
     write_paragraph,
 )
+from medseg.metrics.scores import compute_dice
 
 FOLDER = "overlays"
 """Folder of the pictures, in that of a run."""
@@ -166,7 +167,7 @@ class Overlays:
 
 def _take(item: Mapping[str, Any], output: Mapping[str, Any]) -> _Shot:
     image, label, pred = item["image"], output["label"], output["pred"]
-    dice = [_compute_dice(p > 0, t > 0) for p, t in zip(pred[1:], label[1:], strict=True)]
+    dice = [compute_dice(p, t) for p, t in zip(_to_masks(pred), _to_masks(label), strict=True)]
     affine = np.asarray(getattr(image, "affine", np.eye(4)), dtype=float)
     is_slice = "slice" in item and image.ndim == 3
     if is_slice:
@@ -193,6 +194,11 @@ def _measure_in_mm(view: View, affine: np.ndarray) -> View:
     return replace(view, size=(width * per_column, height * per_row), unit="mm")
 
 
+def _to_masks(channels: Tensor) -> np.ndarray:
+    """The masks of all classes but the background."""
+    return (channels[1:] > 0).cpu().numpy()
+
+
 def _name_case(item: Mapping[str, Any]) -> str:
     if "case" in item:
         return str(item["case"])
@@ -206,13 +212,6 @@ def _number_classes(masks: Tensor) -> np.ndarray:
     for index, mask in enumerate(masks[1:].cpu(), start=1):
         numbered[mask > 0] = index
     return numbered.numpy()
-
-
-def _compute_dice(pred: Tensor, true: Tensor) -> float:
-    # counted, since a sum of booleans is ten times slower
-    both, predicted, expected = (int(mask.count_nonzero()) for mask in (pred & true, pred, true))
-    total = predicted + expected
-    return 2 * both / total if total else float("nan")
 
 
 def _describe_dice(dice: Mapping[str, float]) -> str:

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from monai.metrics import compute_hausdorff_distance, compute_surface_dice
 
+from medseg.base.components import find_box
+
 SCORES = ("dice", "iou", "hd95", "surface_dice")
 
 
@@ -47,21 +49,26 @@ def score_case(
             f"prediction and label differ in shape, {pred.shape} and {label.shape}: "
             "bring both to the same grid"
         )
-    both, predicted, true = (int(np.count_nonzero(x)) for x in (pred & label, pred, label))
-    total = predicted + true
-    if total == 0:
+    dice = compute_dice(pred, label)
+    if math.isnan(dice):
         return dict.fromkeys(SCORES, math.nan)
-    scores = {"dice": 2 * both / total, "iou": both / (total - both)}
-    if not predicted or not true:
+    scores = {"dice": dice, "iou": dice / (2 - dice)}
+    if not pred.any() or not label.any():
         return {**scores, "hd95": math.inf, "surface_dice": 0.0}
     return {**scores, **_score_surface(pred, label, spacing, tolerance)}
+
+
+def compute_dice(pred: np.ndarray, label: np.ndarray) -> float:
+    """Dice of one boolean array against another of its shape; not a number where both are empty."""
+    both, predicted, true = (int(np.count_nonzero(x)) for x in (pred & label, pred, label))
+    return 2 * both / (predicted + true) if predicted + true else math.nan
 
 
 def _score_surface(
     pred: np.ndarray, label: np.ndarray, spacing: Sequence[float] | None, tolerance: float
 ) -> dict[str, float]:
     """HD95 and surface Dice, on the bounding box of both masks with a voxel of margin."""
-    box = _find_bounding_box(pred | label)
+    box = find_box(pred | label, margin=1)
     y_pred, y = (torch.from_numpy(x[box].astype(np.uint8))[None, None] for x in (pred, label))
     step = [1.0] * pred.ndim if spacing is None else [float(x) for x in spacing]
     hd95 = compute_hausdorff_distance(
@@ -71,13 +78,3 @@ def _score_surface(
         y_pred, y, class_thresholds=[tolerance], include_background=True, spacing=step
     )
     return {"hd95": float(hd95), "surface_dice": float(surface)}
-
-
-def _find_bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The part of the array that holds the mask, with a voxel of margin where there is one."""
-    box = []
-    for axis in range(mask.ndim):
-        others = tuple(a for a in range(mask.ndim) if a != axis)
-        where = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(max(int(where[0]) - 1, 0), int(where[-1]) + 2))
-    return tuple(box)

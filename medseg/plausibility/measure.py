@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medseg.base.components import label_components
+from medseg.base.components import find_box, label_components
 from medseg.geometry import Geometry
 from medseg.plausibility.voxel_values import TISSUE_ABOVE_HU, take_sample
 
@@ -50,20 +50,13 @@ def measure_class(mask: np.ndarray, *, voxel_ml: float | None = None) -> dict[st
         found["volume_ml"] = total * voxel_ml
     if total == 0:
         return found
-    box = _find_box(mask)
+    box = find_box(mask)
     inside = mask[box]
     for axis, part in enumerate(box):
         profile = inside.sum(axis=tuple(a for a in range(mask.ndim) if a != axis))
         centre = part.start + float(profile @ np.arange(len(profile))) / total
         found[f"place_{axis + 1}"] = (centre + 0.5) / mask.shape[axis]
     return {**found, "pieces": float(count_pieces(inside))}
-
-
-def _find_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box that holds the whole mask, which is not empty."""
-    axes = range(mask.ndim)
-    ends = [np.flatnonzero(mask.any(axis=tuple(a for a in axes if a != axis))) for axis in axes]
-    return tuple(slice(int(places[0]), int(places[-1]) + 1) for places in ends)
 
 
 def count_pieces(mask: np.ndarray) -> int:

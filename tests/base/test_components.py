@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from monai.transforms.utils import generate_spatial_bounding_box
 
-from medseg.base.components import label_components
+from medseg.base.components import find_box, label_components
 from medseg.transforms import label_instances
 
 # three voxels that touch by corners, and two by a face
@@ -49,3 +50,16 @@ def test_neighbours_in_3d_share_a_face_an_edge_or_a_corner(other, counts):
 
 def test_any_value_but_0_is_of_the_mask():
     assert label_components(np.array([2, 3, 0, -1]))[0].tolist() == [1, 1, 0, 2]
+
+
+@pytest.mark.parametrize("margin", [0, 1, 3])
+@pytest.mark.parametrize("shape", [(9,), (7, 5), (4, 6, 5)])
+def test_the_box_of_a_mask_is_the_one_of_monai(shape, margin):
+    mask = np.random.default_rng(len(shape)).random(shape) > 0.8
+    start, end = generate_spatial_bounding_box(mask[None], margin=margin, allow_smaller=True)
+    assert find_box(mask, margin=margin) == tuple(map(slice, start, end))
+
+
+def test_an_empty_mask_has_no_box():
+    with pytest.raises(IndexError):
+        find_box(np.zeros((2, 3), bool))
