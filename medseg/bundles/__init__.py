@@ -1,6 +1,6 @@
 """Bundles: find, build from layers, check, copy, run, export and prune them."""
 
-from medseg.bundles.build import find
 from medseg.bundles.bundle import check_complete, name_version
+from medseg.bundles.catalogue.bundle_root import find
 
 __all__ = ["check_complete", "find", "name_version"]

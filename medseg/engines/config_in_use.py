@@ -9,7 +9,8 @@ resolver is found there, in the frames of the caller.
 
 import ast
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from types import FrameType
 from typing import Any
 
 from monai.bundle.config_item import ConfigComponent, ConfigExpression
@@ -89,12 +90,22 @@ def find_resolver() -> ReferenceResolver:
     Raises:
         ValueError: none is.
     """
-    frame = inspect.currentframe()
-    while frame is not None:
+    for frame in walk_callers():
         if frame.f_code is ReferenceResolver._resolve_one_item.__code__:
             return frame.f_locals["self"]
-        frame = frame.f_back
     raise ValueError("this was called outside a config: call it in an expression of one")
+
+
+def walk_callers() -> Iterator[FrameType]:
+    """The frames of what calls this, from the innermost outwards.
+
+    For what MONAI knows and gives no expression of a config: the resolver, the folder of the
+    bundle, the command line. Nothing else looks into the frames of a caller.
+    """
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_back is not None:
+        frame = frame.f_back
+        yield frame
 
 
 class _Values:

@@ -218,51 +218,6 @@ def test_an_unknown_task_is_refused(folder, act):
         act("lung", folder)
 
 
-@pytest.mark.parametrize(("inside", "root"), [(".", "bundles/toy"), ("bundles", "toy")])
-def test_a_bundle_is_found_from_above(folder, tmp_path, monkeypatch, inside, root):
-    _place(folder, tmp_path)
-    monkeypatch.chdir(tmp_path / inside)
-    assert build.find("toy") == root
-
-
-def test_a_bundle_is_found_from_inside(folder, tmp_path, monkeypatch):
-    _place(folder, tmp_path)
-    monkeypatch.chdir(tmp_path / "bundles" / "toy")
-    assert build.find("toy") == "."
-
-
-@pytest.mark.parametrize("form", ["configs/train.json", "train.json"])
-def test_the_bundle_of_the_running_config_is_taken_even_if_it_lacks_its_metadata(
-    folder, tmp_path, monkeypatch, form
-):
-    """Else the weights of another bundle of that name would be used without a word."""
-    _place(folder, tmp_path)
-    mine = tmp_path / "mine"
-    (mine / "configs").mkdir(parents=True)
-    config = {
-        "imports": ["$import medseg", "$import medseg.bundles"],
-        "root": "$medseg.bundles.find('toy')",
-    }
-    (mine / form).write_text(json.dumps(config))
-    monkeypatch.chdir(tmp_path)
-    workflow = ConfigWorkflow(config_file=f"mine/{form}", logging_file=False)
-    workflow.initialize()
-    assert workflow._run_expr("root") == ["mine"]
-
-
-def test_another_bundle_is_not_taken_for_it(folder, tmp_path, monkeypatch):
-    _place(folder, tmp_path)
-    monkeypatch.chdir(tmp_path / "bundles" / "toy")
-    with pytest.raises(FileNotFoundError, match=r"bundle 'lung' is neither .*pass --bundle_root"):
-        build.find("lung")
-
-
-def _place(folder, root):
-    configs = root / "bundles" / "toy" / "configs"
-    configs.mkdir(parents=True)
-    (configs / "metadata.json").write_text("{}")
-
-
 @pytest.mark.parametrize("name", build.list_names(BUNDLES))
 def test_committed_configs_are_what_their_layers_give(name):
     assert build.find_stale(name, BUNDLES) == []

@@ -5,7 +5,6 @@ it all the same: its `initialize` calls `check_monai_command`, and the arguments
 found in the frames of the caller, as MONAI hands a config neither them nor its own text.
 """
 
-import inspect
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -67,14 +66,14 @@ def _find_arguments() -> tuple[list[str], Mapping[str, Any], list[str]]:
     files: list[str] = []
     given: Mapping[str, Any] = {}
     ignored: list[str] = []
-    frame = inspect.currentframe()
-    while frame is not None:
+    from medseg.engines.config_in_use import walk_callers  # it brings torch
+
+    for frame in walk_callers():
         if frame.f_globals.get("__name__") == "monai.bundle.scripts":
             found = frame.f_locals
             if frame.f_code.co_name == "create_workflow":
                 files, given = _list_files(found["config_file"]), found["_args"]
             ignored += [key for key, value in found.get("override", {}).items() if value is None]
-        frame = frame.f_back
     return files, given, ignored
 
 
