@@ -28,6 +28,13 @@ def pins(repository):
     return [Requirement(line) for line in lines if not line.startswith("#")]
 
 
+def _read_dependencies(repository):
+    """The base dependencies that pyproject.toml lists."""
+    listed = (repository / "pyproject.toml").read_text().partition("\ndependencies = [\n")[2]
+    lines = re.findall(r'^    "(.*)",$', listed.partition("\n]")[0], re.M)
+    return [Requirement(line) for line in lines]
+
+
 def _pins_of(pins, python):
     """Name and version of each pin that applies, duplicates included."""
     return [
@@ -70,13 +77,18 @@ def test_no_pin_needs_a_newer_python(pins, python):
     assert checked > 50
 
 
+def test_medseg_is_installed_with_the_requirements_of_pyproject(repository):
+    """Else these tests and those of the licences look at what is no longer required."""
+    installed = {str(n).lower() for n in map(Requirement, requires("medseg")) if not n.marker}
+    now = {str(need).lower() for need in _read_dependencies(repository)}
+    assert installed == now, "install medseg again, by `make venv` or `pip install -e .`"
+
+
 def test_the_lowest_version_of_every_base_dependency_is_pinned(repository):
     """`make test-lowest` installs these, so that the lower bounds of pyproject.toml are tested."""
-    listed = (repository / "pyproject.toml").read_text().partition("\ndependencies = [\n")[2]
-    needs = map(Requirement, re.findall(r'^    "(.*)",$', listed.partition("\n]")[0], re.M))
     lowest = {
         need.name: next(Version(each.version) for each in need.specifier if each.operator == ">=")
-        for need in needs
+        for need in _read_dependencies(repository)
     }
     lines = (repository / "tests" / "lowest_constraints.txt").read_text().splitlines()
     pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
