@@ -70,7 +70,7 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
     if value not in choices:
         near = get_close_matches(str(value), choices, 1)
         remedy = f"pass {near[0]!r}" if near else "choose one of them"
-        raise ValueError(f"{name} is one of {', '.join(choices)}, got {value!r}: {remedy}")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}: {remedy}")
 
 
 def check_integers(name: str, value: int | Iterable[int] | str, *, least: int, rule: str) -> None:
@@ -92,9 +92,9 @@ def check_probability(name: str, value: Any) -> None:
         ValueError: it is a number outside [0, 1), or NaN.
     """
     if not is_number(value):
-        raise TypeError(f"{name} is a number in [0, 1), got {value!r}: pass for instance 0.5")
+        raise TypeError(f"{name} must be a number in [0, 1), got {value!r}: pass for instance 0.5")
     if not 0 <= value < 1:
-        raise ValueError(f"{name} is a probability in [0, 1), got {value}: pass for instance 0.5")
+        raise ValueError(f"{name} must be in [0, 1), got {value}: pass for instance 0.5")
 
 
 def repeat_per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[int, ...]:
@@ -105,7 +105,9 @@ def repeat_per_axis(value: int | Sequence[int], axes: int, name: str) -> tuple[i
     """
     values = tuple(value) if isinstance(value, Iterable) else (value,) * axes
     if len(values) != axes:
-        raise ValueError(f"{name} has one entry per axis, {axes}, got {value}: pass {axes} numbers")
+        raise ValueError(
+            f"{name} must have one entry for each axis ({axes}), got {value}: pass {axes} numbers"
+        )
     return values
 
 
@@ -117,7 +119,7 @@ def check_component_options(min_size: int, connectivity: int | None) -> None:
     """
     if min_size < 1 or (connectivity is not None and connectivity < 1):
         raise ValueError(
-            "min_size is 1 voxel or more and connectivity None or 1 and more, got "
+            "min_size must be 1 voxel or more and connectivity None, or 1 or more, got "
             f"{min_size} and {connectivity}: 1 and None keep every object"
         )
 

@@ -35,7 +35,7 @@ def list_ignored_values(ignore: Ignored) -> tuple[int, ...]:
     values = () if ignore is None else ignore if isinstance(ignore, Sequence) else (ignore,)
     if isinstance(values, str) or not all(map(is_integer, values)):
         raise TypeError(
-            f"the values to ignore are whole numbers, got {ignore!r}: "
+            f"the values to ignore must be whole numbers, got {ignore!r}: "
             "pass for instance 255, [0, 255], or None for none"
         )
     return tuple(values)

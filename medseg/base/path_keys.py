@@ -115,8 +115,8 @@ def require_path(value: Any, key: str) -> str:
     """
     if not isinstance(value, (str, os.PathLike)):
         raise TypeError(
-            f"{key} is a path, got {value!r} ({type(value).__name__}): write ./{value} where the "
-            "name of a file or folder was read as something else"
+            f"{key} must be a path, got {value!r} ({type(value).__name__}): write ./{value} where "
+            "the name of a file or folder was read as something else"
         )
     check_length(value)
     return os.fspath(value)

@@ -104,7 +104,7 @@ def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
         return value
     if not (default is None or isinstance(default, str) or _has_kind_of(value, default)):
         raise ValueError(
-            f"override --{key} takes {_KINDS[type(default)]}, got {value!r}: write it as in the "
+            f"override --{key} must be {_KINDS[type(default)]}, got {value!r}: write it as in the "
             f"config, {json.dumps(default)}"
         )
     return value

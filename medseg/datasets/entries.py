@@ -37,7 +37,7 @@ def _to_plain_types(items: Iterable[Mapping[str, Any]]) -> list[Item]:
     for item in items:
         if not isinstance(item, Mapping):
             raise TypeError(
-                f"a case is a dictionary with {', '.join(_KEYS)}, got {item!r}: give it as one"
+                f"a case must be a dictionary with {', '.join(_KEYS)}, got {item!r}: give it as one"
             )
         found.append({key: _to_json_type(value) for key, value in item.items()})
     return found

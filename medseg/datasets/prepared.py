@@ -176,7 +176,9 @@ def _check_shares(*, folds: Any, seed: Any, test_share: Any) -> None:
     """Refuse invalid folds, seed or share before any image is read."""
     check_choices({"folds": folds, "seed": seed})
     if test_share is not None and not is_number(test_share):
-        raise TypeError(f"test_share is a number from 0 to 1 or None, got {test_share!r}: give one")
+        raise TypeError(
+            f"test_share must be a number from 0 to 1 or None, got {test_share!r}: give one"
+        )
 
 
 def _assign_cases(

@@ -67,7 +67,9 @@ class Gallery:
 
     def __init__(self, scores: CaseMetrics, *, count: int = 6, title: str = "") -> None:
         if count < 0:
-            raise ValueError(f"worst_cases is 0 or more cases of each class, got {count}")
+            raise ValueError(
+                f"worst_cases must be 0 or more cases of each class, got {count}: pass 0 for none"
+            )
         self.scores = scores
         self.count = count
         self.title = title

@@ -98,7 +98,9 @@ class Overlays:
         summary_writer: Any = None,
     ) -> None:
         if count < 0:
-            raise ValueError(f"overlay_cases is 0 or more validation cases, got {count}")
+            raise ValueError(
+                f"overlay_cases must be 0 or more validation cases, got {count}: pass 0 for none"
+            )
         self.folder = Path(output_dir) / FOLDER
         self.evaluator = evaluator
         self.best_weights = best_weights

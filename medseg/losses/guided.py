@@ -63,7 +63,7 @@ class GuidedLoss(nn.Module):
         super().__init__()
         if not 0 <= weight < math.inf:
             raise ValueError(
-                f"the weight of the guide is finite and not negative, got {weight}: "
+                f"the weight of the guide must be finite and not negative, got {weight}: "
                 "pass 1.0, or class_guide=False for none"
             )
         self.loss = loss
@@ -105,13 +105,13 @@ def _check_presence(presence: Tensor, target: Tensor) -> None:
     single = (target.shape[0], presence.shape[1], *[1] * (target.ndim - 2))
     if tuple(presence.shape) != single:
         raise ValueError(
-            "the last entry is the presence of each class, (B, F, 1, ..., 1), got "
+            "the last entry must be the presence of each class, (B, F, 1, ..., 1), got "
             f"{tuple(presence.shape)} for a target {tuple(target.shape)}: set class_guide as the "
             "network has it"
         )
     if target.shape[1] not in (1, presence.shape[1] + 1):
         raise ValueError(
-            "the target has one channel of labels, or one for the background and for each class, "
-            f"got {target.shape[1]} channels for the presence of {presence.shape[1]} classes: "
-            "correct the target, or put a WeightedTargetLoss around the loss of one head"
+            "the target must have one channel of labels, or one for the background and for each "
+            f"class, got {target.shape[1]} channels for the presence of {presence.shape[1]} "
+            "classes: correct the target, or put a WeightedTargetLoss around the loss of one head"
         )

@@ -95,6 +95,6 @@ def _check_weights(weights: Sequence[float], heads: int) -> None:
         )
     if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
         raise ValueError(
-            f"head_weights are not negative, finite and not all 0, got {list(weights)}: "
+            f"head_weights must be finite, not negative and not all 0, got {list(weights)}: "
             "give each head that counts a positive weight"
         )

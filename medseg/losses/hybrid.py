@@ -153,7 +153,7 @@ class HybridLoss(nn.Module):
         others = (target.shape[0], *target.shape[2:]), (logits.shape[0], *logits.shape[2:])
         if target.ndim != logits.ndim or others[0] != others[1] or target.shape[1] not in fitting:
             raise ValueError(
-                f"under {self.activation} a target has the shape of the logits with "
+                f"under {self.activation} a target must have the shape of the logits with "
                 f"{' or '.join(map(str, sorted(fitting)))} channels, got {tuple(target.shape)} for "
                 f"logits {tuple(logits.shape)}: add the channel axis, or resample the target"
             )
@@ -189,7 +189,7 @@ def _check_options(activation: str, class_weights: Sequence[float] | None) -> No
     check_choice("activation", activation, ACTIVATIONS)
     if class_weights is not None and (min(class_weights) < 0 or sum(class_weights) == 0):
         raise ValueError(
-            f"class_weights are not negative and not all 0, got {list(class_weights)}: "
+            f"class_weights must be 0 or more and not all 0, got {list(class_weights)}: "
             "give each class that counts a positive weight"
         )
 
@@ -198,14 +198,14 @@ def _check_voxel_weights(weight: Tensor, logits: Tensor) -> None:
     fitting = (logits.shape[0], 1, *logits.shape[2:])
     if weight.shape != fitting:
         raise ValueError(
-            f"weights of voxels have the shape of the logits with one channel, {fitting}, got "
+            f"weights of voxels must have the shape of the logits with one channel, {fitting}, got "
             f"{tuple(weight.shape)}: give one weight per voxel, for all classes"
         )
     valid = (weight >= 0) & weight.isfinite()
     if not valid.all():
         wrong = weight[~valid].unique()[:3].tolist()
         raise ValueError(
-            "weights of voxels are finite and not negative, got "
+            "weights of voxels must be finite and not negative, got "
             f"{', '.join(map(str, wrong))}: correct the weight map, the target's last channel"
         )
 
@@ -216,8 +216,8 @@ def _check_values(target: Tensor, ignored: Tensor | None, *, highest: int) -> No
     if not valid.all():
         wrong = target[~valid].unique()[:3].tolist()
         raise ValueError(
-            f"target values are the integers 0 to {highest}, got {', '.join(map(str, wrong))}: map "
-            "the labels (monai.transforms.MapLabelValued) or name the value in ignore_label"
+            f"target values must be the integers 0 to {highest}, got {', '.join(map(str, wrong))}: "
+            "map the labels (monai.transforms.MapLabelValued) or name the value in ignore_label"
         )
 
 
@@ -226,6 +226,6 @@ def _check_exclusive(truth: Tensor, ignored: Tensor | None) -> None:
     single = marks == 1
     if not (single if ignored is None else single | ignored).all():
         raise ValueError(
-            f"under softmax each voxel has exactly one class, got {int(marks.min())} to "
+            f"under softmax each voxel must have exactly one class, got {int(marks.min())} to "
             f"{int(marks.max())}: use activation='sigmoid' for regions that overlap"
         )

@@ -82,7 +82,7 @@ class LearnedWeightsLoss(nn.Module):
             return plain
         if len(output) != len(self.log_scales):
             raise ValueError(
-                f"learned weights are one per head, got {len(output)} heads for "
+                f"learned weights must be one per head, got {len(output)} heads for "
                 f"{len(self.log_scales)} weights: build the loss for this network"
             )
         losses = torch.stack([self.loss(logits.float(), target) for logits in output])

@@ -43,8 +43,9 @@ class WeightedTargetLoss(nn.Module):
         """Return the weighted loss of logits (B, C, *spatial)."""
         if target.shape[1] < 2:
             raise ValueError(
-                "a weighted target has the weights as its last channel, got a target of shape "
-                f"{tuple(target.shape)}: append them with ConcatItemsd(['label', 'border_weight'])"
+                "a weighted target must have the weights as its last channel, got a target of "
+                f"shape {tuple(target.shape)}: append them with ConcatItemsd(['label', "
+                "'border_weight'])"
             )
         loss: Tensor = self.loss(logits, target[:, :-1], target[:, -1:])
         return loss

@@ -199,7 +199,7 @@ def _list_members(members: Sequence[Sequence[int]] | None, classes: int) -> list
     known = set(range(1, 1 + classes))
     if len(members) != classes or not all(x and known >= set(x) for x in members):
         raise ValueError(
-            f"members are, for each of {classes} classes, indices from 1 to {classes}, got "
+            f"members must be, for each of {classes} classes, indices from 1 to {classes}, got "
             f"{members!r}: pass medseg.transforms.list_members(classes), or None"
         )
     return [list(indices) for indices in members]

@@ -119,7 +119,7 @@ def _convert_to_indices(values: np.ndarray, classes: int, name: str) -> np.ndarr
     if not valid.all():
         wrong = np.unique(values[~valid])[:3].tolist()
         raise ValueError(
-            f"class indices of the {name} are 0 to {classes - 1}, got "
+            f"class indices of the {name} must be 0 to {classes - 1}, got "
             f"{', '.join(f'{value:g}' for value in wrong)}: merge the labels, or name the value "
             "in ignore_label"
         )

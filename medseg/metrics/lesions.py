@@ -74,7 +74,7 @@ def find_lesions(
         )
     if not 0 <= overlap < 1:
         raise ValueError(
-            f"an overlap is 0 or more and below 1, got {overlap}: pass 0 for any voxel"
+            f"an overlap must be 0 or more and below 1, got {overlap}: pass 0 for any voxel"
         )
     lesions = []
     for name, mask, other in (("label", label, pred), ("pred", pred, label)):

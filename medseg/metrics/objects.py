@@ -98,6 +98,6 @@ def check_threshold(threshold: float) -> None:
     """Refuse an IoU at which an object may have several partners, or none whatever it is."""
     if not THRESHOLDS[0] <= threshold < 1:
         raise ValueError(
-            f"an IoU threshold is 0.5 or more and below 1, got {threshold}: below 0.5 an object "
-            "may match several; pass for instance 0.5"
+            f"an IoU threshold must be 0.5 or more and below 1, got {threshold}: below 0.5 an "
+            "object may match several; pass for instance 0.5"
         )

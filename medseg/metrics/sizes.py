@@ -46,7 +46,7 @@ def read_sizes(row: Mapping[str, Any]) -> tuple[float, float, str]:
     for name, unit in _UNITS.items():
         if f"true_{name}" in row:
             return row[f"true_{name}"], row[f"predicted_{name}"], unit
-    raise ValueError(f"a row of scores has the sizes of a class, got {', '.join(row)}")
+    raise ValueError(f"a row of scores must have the sizes of a class, got {', '.join(row)}")
 
 
 _UNITS = {"ml": "mL", "mm2": "mm2", "pixels": "pixels", "voxels": "voxels"}

@@ -63,8 +63,8 @@ class Pyramid:
         """
         if depth > self.deepest:
             raise ValueError(
-                f"an encoder gives a map for each level, {self.name} reaches depth {self.deepest}, "
-                f"not {depth}: give at most {self.deepest + 1} channel counts"
+                f"an encoder must give a map for each level, {self.name} reaches depth "
+                f"{self.deepest}, not {depth}: give at most {self.deepest + 1} channel counts"
             )
 
 
@@ -145,7 +145,7 @@ def find_pyramid(name: str) -> Pyramid:
     """
     if not _import_timm().is_model(name):
         raise ValueError(
-            f"an encoder is plain, residual or {PREFIX} and a network's name, timm knows no "
+            f"an encoder must be plain, residual or {PREFIX}<name>, and timm knows no "
             f"{name!r}: choose one that timm.list_models() gives"
         )
     with torch.device("meta"):

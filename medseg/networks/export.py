@@ -98,8 +98,8 @@ def export(
     target = Path(path)
     if target.suffix not in FORMATS:
         raise ValueError(
-            f"an export ends in one of {', '.join(FORMATS)}, got {target.name!r}: choose one of "
-            "them"
+            f"the name of an export must end in one of {', '.join(FORMATS)}, got {target.name!r}: "
+            "choose one of them"
         )
     if configs and target.suffix != ".ts":
         raise ValueError(f"only a .ts file carries configs, not {target.name}: leave them out")
@@ -232,7 +232,8 @@ def _check_onnx(model: nn.Module) -> None:
     size = sum(tensor.nbytes for tensor in model.state_dict().values())
     if size > ONNX_BYTES:
         raise ValueError(
-            f"an ONNX file holds less than 2 GiB, the weights have {size:,} bytes: export to .pt2"
+            f"an ONNX file must be smaller than 2 GiB, the weights have {size:,} bytes: export to "
+            ".pt2"
         )
 
 
@@ -240,7 +241,8 @@ def _check_finite(model: nn.Module) -> None:
     for name, tensor in model.state_dict().items():
         if not tensor.isfinite().all():
             raise ValueError(
-                f"the weights of an export are finite, {name} is not: export an earlier checkpoint"
+                f"the weights of an export must be finite, {name} is not: export an earlier "
+                "checkpoint"
             )
 
 
@@ -260,8 +262,9 @@ def _check_parity(model: NestedUNet, program: Program, *, name: str) -> None:
     )
     others = ", ".join(suffix for suffix in FORMATS if suffix != Path(name).suffix)
     raise RuntimeError(
-        f"an export agrees with its network within {TOLERANCE:g}, {name} is off by {difference} at "
-        f"an image of shape {tuple(image.shape)} and was not kept: export to {others}"
+        f"an export must agree with its network within {TOLERANCE:g}, {name} is off by "
+        f"{difference} at an image of shape {tuple(image.shape)} and was not kept: export to "
+        f"{others}"
     )
 
 

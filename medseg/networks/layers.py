@@ -79,7 +79,7 @@ class Layers:
             kind = ValueError if _is_spec(value) else TypeError
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise kind(
-                f"{name} is MONAI's name of a layer, or name and arguments, got {value!r} "
+                f"{name} must be MONAI's name of a layer, or name and arguments, got {value!r} "
                 f"({reason}): pass for instance {EXAMPLES[name]!r}"
             ) from error
 
@@ -192,8 +192,8 @@ class Layers:
         """
         if not _is_integers(value, depth=2):
             raise TypeError(
-                f"{name} is an integer or a list of integers, or of lists of them, got {value!r}: "
-                "pass for instance 2"
+                f"{name} must be an integer or a list of integers, or of lists of them, got "
+                f"{value!r}: pass for instance 2"
             )
         entries = list(value) if isinstance(value, Sequence) else [value] * count
         if len(entries) != count:
@@ -204,7 +204,7 @@ class Layers:
         axes = [tuple(e) if isinstance(e, Sequence) else (e,) * self.spatial_dims for e in entries]
         if any(len(entry) != self.spatial_dims or min(entry) < 1 for entry in axes):
             raise ValueError(
-                f"an entry of {name} is a positive integer or {self.spatial_dims} of them, "
+                f"an entry of {name} must be a positive integer or {self.spatial_dims} of them, "
                 f"got {value!r}: for instance {(1, 2, 2)[-self.spatial_dims :]}"
             )
         return tuple(axes)

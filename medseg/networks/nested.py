@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from medseg.base.arguments import require_bool
+from medseg.base.text import count_noun
 from medseg.networks.block import Block
 from medseg.networks.blueprint import Blueprint, multiply_strides
 from medseg.networks.class_guide import suppress_absent
@@ -273,18 +274,19 @@ class NestedUNet(nn.Module):
         axes = len(self.total_stride)
         if image.ndim != axes + 2:
             raise ValueError(
-                f"an image has a batch, a channel and {axes} spatial axes, got shape "
+                f"an image must have a batch, a channel and {axes} spatial axes, got shape "
                 f"{tuple(image.shape)}: add or drop axes, for instance image[None]"
             )
         if image.shape[1] != self.in_channels:
             raise ValueError(
-                f"the network takes {self.in_channels} input channels, got {image.shape[1]} in "
-                f"shape {tuple(image.shape)}: build it with in_channels={image.shape[1]}"
+                f"the network needs images of {count_noun(self.in_channels, 'channel')}, got "
+                f"{image.shape[1]} in shape {tuple(image.shape)}: build it with "
+                f"in_channels={image.shape[1]}"
             )
         if 0 in image.shape:
             raise ValueError(
-                f"each axis of an image has a size of 1 or more, got shape {tuple(image.shape)}: "
-                "drop the empty image"
+                "each axis of an image must have a size of 1 or more, got shape "
+                f"{tuple(image.shape)}: drop the empty image"
             )
         if not self.pad_input:
             check_size(

@@ -16,22 +16,22 @@ def check_channels(channels: Sequence[int], **counts: int) -> None:
     """Refuse numbers of channels that are not positive integers, and too few or many levels."""
     for name, number in counts.items():
         if not is_integer(number):
-            raise TypeError(f"{name} is an integer, got {number!r}: pass for instance 1")
+            raise TypeError(f"{name} must be an integer, got {number!r}: pass for instance 1")
     if not isinstance(channels, list | tuple) or not all(map(is_integer, channels)):
         raise TypeError(
-            f"channels is a list of integers, one per level, got {channels!r}: "
+            f"channels must be a list of integers, one per level, got {channels!r}: "
             "pass for instance [32, 64, 128, 256, 512]"
         )
     depth = len(channels) - 1
     if depth not in DEPTHS:
         raise ValueError(
-            f"the depth is {DEPTHS[0]} to {DEPTHS[-1]}, got {depth} from channels "
+            f"the depth must be {DEPTHS[0]} to {DEPTHS[-1]}, got {depth} from channels "
             f"{tuple(channels)}: give {DEPTHS[0] + 1} to {DEPTHS[-1] + 1} channel counts"
         )
     if min(*channels, *counts.values()) < 1:
         given = ", ".join(f"{name} {number}" for name, number in counts.items())
         raise ValueError(
-            f"channel counts are positive, got {given}, channels {tuple(channels)}: "
+            f"channel counts must be positive, got {given}, channels {tuple(channels)}: "
             "use 1 or more everywhere"
         )
 
@@ -39,7 +39,7 @@ def check_channels(channels: Sequence[int], **counts: int) -> None:
 def choose_topology(name: str, depth: int, *, deep_supervision: bool) -> Topology:
     """Build the named topology with all its heads."""
     if not isinstance(name, str):
-        raise TypeError(f"topology is a text, got {name!r}: pass for instance 'unet_plusplus'")
+        raise TypeError(f"topology must be text, got {name!r}: pass for instance 'unet_plusplus'")
     check_choice("topology", name, TOPOLOGIES)
     whole = TOPOLOGIES[name](depth)
     if deep_supervision and len(whole.heads) == 1:
@@ -55,7 +55,7 @@ def check_guide(class_guide: bool, *, deep_supervision: bool) -> None:
     """Refuse a class guide without deep supervision."""
     if class_guide and not deep_supervision:
         raise ValueError(
-            "class_guide learns beside the heads of deep supervision, got deep_supervision False: "
+            "class_guide needs the heads of deep supervision, got deep_supervision False: "
             "pass deep_supervision True, or class_guide False"
         )
 
@@ -63,7 +63,7 @@ def check_guide(class_guide: bool, *, deep_supervision: bool) -> None:
 def check_encoder(encoder: Any, *, weights: Any) -> None:
     """Refuse an encoder of unknown name, and pretrained weights for one of our own."""
     if not isinstance(encoder, str):
-        raise TypeError(f"encoder is a text, got {encoder!r}: pass for instance 'plain'")
+        raise TypeError(f"encoder must be text, got {encoder!r}: pass for instance 'plain'")
     timm = encoder.startswith(PREFIX)
     if encoder not in ("plain", "residual") and not timm:
         raise ValueError(
@@ -71,7 +71,7 @@ def check_encoder(encoder: Any, *, weights: Any) -> None:
         )
     if weights is not None and not timm:
         raise ValueError(
-            f"encoder_weights are for an encoder of timm, got encoder {encoder!r}: pass encoder "
+            f"encoder_weights need an encoder of timm, got encoder {encoder!r}: pass encoder "
             f"'{PREFIX}<name>', or encoder_weights None"
         )
 
@@ -80,8 +80,8 @@ def check_padding(padding: str, *, topology: str, encoder: str) -> None:
     """Refuse unpadded convolutions in anything but the original U-Net."""
     if padding == "valid" and (topology, encoder) != ("unet", "plain"):
         raise ValueError(
-            f"padding 'valid' is the set-up of the original U-Net, got topology {topology!r} and "
-            f"encoder {encoder!r}: pass topology 'unet' and encoder 'plain', or padding 'same'"
+            f"padding 'valid' needs the set-up of the original U-Net, got topology {topology!r} "
+            f"and encoder {encoder!r}: pass topology 'unet' and encoder 'plain', or padding 'same'"
         )
 
 
@@ -91,7 +91,7 @@ def choose_pyramid(encoder: str, *, depth: int, axes: int) -> Pyramid | None:
         return None
     if axes != 2:
         raise ValueError(
-            f"the encoders of timm are for images, got spatial_dims {axes} with {encoder!r}: pass "
+            f"the encoders of timm need 2D images, got spatial_dims {axes} with {encoder!r}: pass "
             "spatial_dims 2, or encoder 'residual'"
         )
     pyramid = find_pyramid(encoder.removeprefix(PREFIX))
@@ -106,7 +106,7 @@ def choose_steps(steps: Sequence[PerAxis], *, pyramid: Pyramid | None) -> tuple[
     own = tuple((step, step) for step in pyramid.list_steps(len(steps)))
     if tuple(steps) not in (own, ((2, 2),) * len(steps)):
         raise ValueError(
-            f"strides are those of the encoder, {pyramid.name} has {own}, got {tuple(steps)}: "
+            f"strides must be those of the encoder, {pyramid.name} has {own}, got {tuple(steps)}: "
             "leave strides out"
         )
     return own

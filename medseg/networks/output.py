@@ -19,8 +19,8 @@ def require_one_tensor(output: Any) -> Tensor:
     if isinstance(output, Tensor):
         return output
     raise TypeError(
-        f"a network gives one tensor for an image, got {type(output).__name__}: call eval(), or, "
-        "if it is in eval, wrap it so that it returns one tensor"
+        f"a network must give one tensor for an image, got {type(output).__name__}: call eval(), "
+        "or, if it is in eval, wrap it so that it returns one tensor"
     )
 
 

@@ -252,11 +252,11 @@ def _list_top_row(depth: int) -> tuple[Node, ...]:
 def _check_input(name: str, node: Node, *, source: Node, rise: int, known: set[Node]) -> None:
     if source not in known:
         raise ValueError(
-            f"a node reads earlier nodes only, {node} of {name} reads {source}: "
+            f"a node must read earlier nodes only, {node} of {name} reads {source}: "
             f"put {source} before it in the table"
         )
     if rise != source.level - node.level:
         raise ValueError(
-            f"the change of scale is the difference of the levels, {node} of {name} reads {source} "
-            f"with {rise:+d}: write {source.level - node.level:+d}"
+            f"the change of scale must be the difference of the levels, {node} of {name} reads "
+            f"{source} with {rise:+d}: write {source.level - node.level:+d}"
         )

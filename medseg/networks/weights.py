@@ -70,7 +70,7 @@ def load_weights(
     """
     if not isinstance(weights, str | os.PathLike | Mapping):
         raise TypeError(
-            f"weights are a file or a flat state dict, got {weights!r}: pass for instance "
+            f"weights must be a file or a flat state dict, got {weights!r}: pass for instance "
             "'models/model.pt'"
         )
     if isinstance(weights, Mapping):

@@ -172,7 +172,7 @@ class BorderWeightd(MapTransform):
         super().__init__(keys, allow_missing_keys)
         if len(self.keys) != 1:
             raise ValueError(
-                f"{name!r} holds the weights of one label, got keys {self.keys}: "
+                f"{name!r} must hold the weights of one label, got keys {self.keys}: "
                 "use one BorderWeightd for each label, with a name of its own"
             )
         self.name = name
@@ -247,7 +247,7 @@ def _find_class_weights(outside: np.ndarray, class_weights: ClassWeights) -> tup
 def _check_width(w0: float, sigma: float) -> None:
     if not 0 <= w0 < math.inf or not 0 < sigma < math.inf:
         raise ValueError(
-            f"w0 is not negative and sigma is positive, both finite, got {w0} and {sigma}: "
+            f"w0 must be finite and 0 or more, sigma finite and above 0, got {w0} and {sigma}: "
             "the paper has 10 and 5"
         )
 
@@ -261,7 +261,7 @@ def _check_class_weights(class_weights: ClassWeights) -> None:
         or not all(is_number(weight) and 0 <= weight < math.inf for weight in class_weights)
     ):
         raise ValueError(
-            "class_weights are None, 'balanced' or two finite numbers that are not negative, "
+            "class_weights must be None, 'balanced' or two finite numbers that are not negative, "
             f"got {class_weights!r}: pass for instance [1.0, 2.0], of background and objects"
         )
 
@@ -271,7 +271,7 @@ def _check_spacing(spacing: Sequence[float] | None, dims: int) -> None:
         return
     if len(spacing) != dims or not all(0 < size < math.inf for size in spacing):
         raise ValueError(
-            f"spacing has a positive number for each of {dims} axes, got {list(spacing)}: "
+            f"spacing must have a positive number for each of {dims} axes, got {list(spacing)}: "
             f"pass for instance {[1.0] * dims}"
         )
 
@@ -281,6 +281,6 @@ def _check_ids(label: np.ndarray) -> None:
     if not valid.all():
         wrong = np.unique(label[~valid])[:3].tolist()
         raise ValueError(
-            f"labels and ids are whole numbers from 0 on, got {', '.join(map(str, wrong))}: "
+            f"labels and ids must be whole numbers from 0 on, got {', '.join(map(str, wrong))}: "
             "map them (monai.transforms.MapLabelValued) before they are weighed"
         )

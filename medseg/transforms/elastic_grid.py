@@ -195,17 +195,17 @@ class RandElasticGridd(RandomizableTransform, MapTransform):
 
 def _check_options(prob: float, grid: Sequence[int], sigma_px: float) -> None:
     if not 0 <= prob <= 1:
-        raise ValueError(f"prob is from 0 to 1, got {prob}: pass for instance 0.5")
+        raise ValueError(f"prob must be from 0 to 1, got {prob}: pass for instance 0.5")
     if not isinstance(grid, list | tuple) or not all(
         is_integer(points) and points >= 2 for points in grid
     ):
         raise ValueError(
-            f"an elastic grid has 2 or more points along each axis, got {grid!r}: "
+            f"an elastic grid must have 2 or more points along each axis, got {grid!r}: "
             "the paper has [3, 3]"
         )
     if not 0 <= sigma_px < math.inf:
         raise ValueError(
-            f"sigma_px is finite and not negative, got {sigma_px}: the paper has 10 pixels"
+            f"sigma_px must be finite and not negative, got {sigma_px}: the paper has 10 pixels"
         )
 
 

@@ -123,7 +123,7 @@ class LabelInstancesd(MapTransform):
         super().__init__(keys, allow_missing_keys)
         if len(self.keys) != 1:
             raise ValueError(
-                f"{name!r} holds the objects of one map, got keys {self.keys}: "
+                f"{name!r} must hold the objects of one map, got keys {self.keys}: "
                 "use one LabelInstancesd for each map, with a name of its own"
             )
         self.name, self.keep = name, keep
@@ -145,6 +145,6 @@ def _check_classes(label: np.ndarray) -> None:
     if not valid.all():
         wrong = np.unique(label[~valid])[:3].tolist()
         raise ValueError(
-            f"a class map has whole numbers from 0 on, got {', '.join(map(str, wrong))}: "
+            f"a class map must have whole numbers from 0 on, got {', '.join(map(str, wrong))}: "
             "pass class indices (medseg.transforms.LabelFromLogitsd), not logits"
         )

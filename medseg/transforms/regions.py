@@ -55,7 +55,7 @@ def make_class_masks(label: torch.Tensor, classes: Classes) -> torch.Tensor:
     """
     if label.shape[0] != 1:
         raise ValueError(
-            "class masks are made of one channel of class indices, got shape "
+            "class masks must be made of one channel of class indices, got shape "
             f"{tuple(label.shape)}: merge the labels first"
         )
     masks = []

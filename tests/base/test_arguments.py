@@ -60,7 +60,9 @@ def test_infinity_and_nan_are_numbers_that_are_not_finite(value):
 
 def test_the_nearest_choice_is_the_remedy():
     check_choice("mode", "crop", ("crop", "blend"))
-    with pytest.raises(ValueError, match="mode is one of crop, blend, got 'blent': pass 'blend'"):
+    with pytest.raises(
+        ValueError, match="mode must be one of crop, blend, got 'blent': pass 'blend'"
+    ):
         check_choice("mode", "blent", ("crop", "blend"))
     with pytest.raises(ValueError, match=r"got 0: choose one of them$"):
         check_choice("mode", 0, ("crop", "blend"))
@@ -78,14 +80,14 @@ def test_integers_below_the_least_and_other_values_are_refused(value):
 )
 def test_a_probability_is_a_number_from_0_to_below_1(value, error):
     check_probability("dropout", 0.5)
-    with pytest.raises(error, match=r"dropout is a .* in \[0, 1\), got"):
+    with pytest.raises(error, match=r"dropout must be .*in \[0, 1\), got"):
         check_probability("dropout", value)
 
 
 def test_one_number_stands_for_every_axis():
     assert repeat_per_axis(3, 2, "halo") == (3, 3)
     assert repeat_per_axis([3, 4], 2, "halo") == (3, 4)
-    with pytest.raises(ValueError, match="halo has one entry per axis, 3, got"):
+    with pytest.raises(ValueError, match=r"halo must have one entry for each axis \(3\), got"):
         repeat_per_axis([3, 4], 3, "halo")
 
 
@@ -116,7 +118,9 @@ def test_a_text_is_not_empty():
 @pytest.mark.parametrize("given", [(0, None), (1, 0)])
 def test_components_have_a_voxel_and_a_neighbour(given):
     check_component_options(1, None)
-    with pytest.raises(ValueError, match=r"min_size is 1 voxel or more .*: 1 and None keep every"):
+    with pytest.raises(
+        ValueError, match=r"min_size must be 1 voxel or more .*: 1 and None keep every"
+    ):
         check_component_options(*given)
 
 

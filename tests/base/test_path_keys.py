@@ -144,7 +144,7 @@ def test_nothing_that_is_plain_is_escaped():
 
 @pytest.mark.parametrize("value", [2023, 1e3, True, None, [1], {"a": 1}])
 def test_what_is_no_path_is_refused_in_one_line(value):
-    with pytest.raises(TypeError, match=r"^input is a path, got .*: write \./") as caught:
+    with pytest.raises(TypeError, match=r"^input must be a path, got .*: write \./") as caught:
         require_path(value, "input")
     assert "\n" not in str(caught.value)
 

@@ -58,7 +58,7 @@ def test_a_value_of_the_right_kind_is_taken(key, value, kept):
     ],
 )
 def test_a_value_of_another_kind_is_refused_in_one_line(key, value, kind):
-    with pytest.raises(ValueError, match=f"^override --{key} takes {kind}, got ") as caught:
+    with pytest.raises(ValueError, match=f"^override --{key} must be {kind}, got ") as caught:
         convert_value(key, value, CONFIG)
     assert "\n" not in str(caught.value)
 
@@ -80,7 +80,7 @@ def test_every_value_of_every_bundle_fits_itself():
             "is 'ten', which sets max_epochs: it has to be a whole",
         ),
         ("train#dataloader#batch_size", "[1]", r"is \[1\], which sets batch_size"),
-        ("validate#dataloader#batch_size", "ten", "takes a whole number, got 'ten'"),
+        ("validate#dataloader#batch_size", "ten", "must be a whole number, got 'ten'"),
         ("network_def#level", "x", "is 'x', which sets level: it has to be a whole number"),
         ("classes", "liver", "classes is 'liver': it has to be a dictionary"),
         ("max_epochs", "[3]", r"max_epochs is \[3\]: it has to be a whole number"),
@@ -157,9 +157,9 @@ def test_a_bundle_of_another_origin_may_mean_something_else_by_a_key(tmp_path):
         return read_overrides(tmp_path, "train", words)
 
     assert read("--patch_size", "[64, 64, 64]")["patch_size"] == [64, 64, 64]
-    with pytest.raises(ValueError, match="--patch_size takes a list, got 64"):
+    with pytest.raises(ValueError, match="--patch_size must be a list, got 64"):
         read("--patch_size", "64")
     with pytest.raises(ValueError, match="max_epochs is 0: it has to be a whole number"):
         read("--max_epochs", "0")
-    with pytest.raises(ValueError, match="--amp takes True or False, got 'yes'"):
+    with pytest.raises(ValueError, match="--amp must be True or False, got 'yes'"):
         read("--amp", "yes")

@@ -92,7 +92,7 @@ def test_a_plan_is_made_beside_the_outputs_of_an_earlier_run(tiny, tmp_path):
     assert "1 of 1 case would write over outputs" in refused.stderr
     assert run_medseg(*words, "--plan").exit_code == app.DONE
     assert (
-        "existing is one of refuse, skip, overwrite, got None"
+        "existing must be one of refuse, skip, overwrite, got None"
         in run_medseg(*words, "--existing", "None").stderr
     )  # which is for plans alone
     assert [path.name for path in (tmp_path / "masks").iterdir()] == ["a_label.png"]
@@ -217,7 +217,10 @@ def test_export_replaces_a_file_only_when_told_to(tiny, words):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["network.pth"], r"an export ends in one of \.onnx, \.pt2, \.ts, got 'network\.pth'"),
+        (
+            ["network.pth"],
+            r"the name of an export must end in one of \.onnx, \.pt2, \.ts, got 'network\.pth'",
+        ),
         (["network.ts", "--leve", "1"], "--leve names no key of .* did you mean the key --level"),
         (["network.ts", "--level", "3"], r"level is 3, and this .* the levels \[1, 2\]: choose"),
         (["network.ts", "--weights", "no.pt"], r"weights .*no\.pt do not exist: train the bundle"),

@@ -64,5 +64,7 @@ def test_a_case_without_one_of_its_keys_is_refused_by_its_name(tmp_path, key):
 
 
 def test_what_is_no_case_is_refused(tmp_path):
-    with pytest.raises(TypeError, match="a case is a dictionary with case, patient, image, label"):
+    with pytest.raises(
+        TypeError, match="a case must be a dictionary with case, patient, image, label"
+    ):
         write(tmp_path, [*items(tmp_path, 2), "p02.png"])

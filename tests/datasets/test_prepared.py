@@ -294,8 +294,12 @@ def test_the_datalist_is_json_that_names_its_share(tmp_path):
         ({"folds": True}, ValueError, "folds is True"),
         ({"seed": "x"}, ValueError, "seed is 'x': it has to be a whole number from 0"),
         ({"seed": None}, ValueError, "seed is None"),
-        ({"test_share": "a"}, TypeError, "test_share is a number from 0 to 1 or None, got 'a'"),
-        ({"test_share": True}, TypeError, "test_share is a number"),
+        (
+            {"test_share": "a"},
+            TypeError,
+            "test_share must be a number from 0 to 1 or None, got 'a'",
+        ),
+        ({"test_share": True}, TypeError, "test_share must be a number"),
     ],
 )
 def test_folds_seed_and_share_are_checked_before_any_image_is_read(tmp_path, options, kind, said):

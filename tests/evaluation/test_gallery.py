@@ -71,7 +71,9 @@ def test_without_any_score_no_picture_is_written(tmp_path):
 
 def test_a_count_of_0_is_no_gallery(tmp_path):
     assert not evaluate(tmp_path, shifted(), count=0).write(tmp_path / "worst.png")
-    with pytest.raises(ValueError, match="worst_cases is 0 or more cases of each class, got -1"):
+    with pytest.raises(
+        ValueError, match="worst_cases must be 0 or more cases of each class, got -1"
+    ):
         Gallery(CaseMetrics(tmp_path, classes=["liver"]), count=-1)
 
 

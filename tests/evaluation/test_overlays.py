@@ -177,7 +177,9 @@ def test_without_truth_or_without_cases_nothing_is_drawn(tmp_path):
     Training(tmp_path, [make_case("a", empty=True)], [0.1]).run()
     Training(tmp_path, [make_case("a")], [0.1], count=0).run()
     assert not (tmp_path / "overlays").exists()
-    with pytest.raises(ValueError, match="overlay_cases is 0 or more validation cases, got -1"):
+    with pytest.raises(
+        ValueError, match="overlay_cases must be 0 or more validation cases, got -1"
+    ):
         Training(tmp_path, [], [], count=-1)
 
 

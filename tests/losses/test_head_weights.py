@@ -63,7 +63,7 @@ def test_another_number_of_weights_than_heads_is_refused(weights):
 
 @pytest.mark.parametrize("weights", [[1, -1], [0, 0], [1, math.inf], [math.nan, 1]])
 def test_weights_out_of_range_are_refused(weights):
-    with pytest.raises(ValueError, match="not negative, finite and not all 0"):
+    with pytest.raises(ValueError, match="finite, not negative and not all 0"):
         make_head_weights(weights, network())
 
 

@@ -402,9 +402,9 @@ def test_monai_s_tensors_give_a_plain_scalar():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"activation": "relu"}, "activation is one of softmax, sigmoid, got 'relu'"),
-        ({"class_weights": [1, -1]}, r"not negative and not all 0, got \[1, -1\]"),
-        ({"class_weights": [0, 0]}, "not negative and not all 0"),
+        ({"activation": "relu"}, "activation must be one of softmax, sigmoid, got 'relu'"),
+        ({"class_weights": [1, -1]}, r"0 or more and not all 0, got \[1, -1\]"),
+        ({"class_weights": [0, 0]}, "0 or more and not all 0"),
     ],
 )
 def test_options_out_of_range_are_refused(options, message):
@@ -415,7 +415,12 @@ def test_options_out_of_range_are_refused(options, message):
 @pytest.mark.parametrize(
     ("options", "classes", "shape", "message"),
     [
-        ({}, 3, (2, 2, 4), r"has the shape of the logits with 1 or 3 channels, got \(2, 2, 4\)"),
+        (
+            {},
+            3,
+            (2, 2, 4),
+            r"must have the shape of the logits with 1 or 3 channels, got \(2, 2, 4\)",
+        ),
         ({}, 3, (2, 4), r"1 or 3 channels, got \(2, 4\) for logits \(2, 3, 4\)"),
         ({}, 3, (2, 1, 5), r"got \(2, 1, 5\) for logits .* or resample the target"),
         ({}, 3, (1, 1, 4), r"got \(1, 1, 4\)"),

@@ -149,16 +149,16 @@ def test_a_2d_image_with_an_affine_is_measured_in_millimetres(tmp_path):
         ({"unit": "cm"}, "a unit of mm or pixel"),
         ({"tolerance": -1.0}, "a tolerance >= 0"),
         ({"classes": []}, "and a class"),
-        ({"thresholds": [0.4]}, "threshold is 0.5 or more and below 1, got 0.4"),
-        ({"thresholds": [1.0]}, "threshold is 0.5 or more and below 1, got 1.0"),
+        ({"thresholds": [0.4]}, "threshold must be 0.5 or more and below 1, got 0.4"),
+        ({"thresholds": [1.0]}, "threshold must be 0.5 or more and below 1, got 1.0"),
         (
             {"members": [[1], [2]]},
             r"for each of 1 classes, indices from 1 to 1, got \[\[1\], \[2\]\]",
         ),
         ({"members": [[2]]}, r"indices from 1 to 1, got \[\[2\]\]"),
         ({"members": [[]]}, r"indices from 1 to 1, got \[\[\]\]"),
-        ({"min_size": 0}, "min_size is 1 voxel or more"),
-        ({"connectivity": 0}, "connectivity None or 1 and more"),
+        ({"min_size": 0}, "min_size must be 1 voxel or more"),
+        ({"connectivity": 0}, "connectivity None, or 1 or more"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path, given, match):
@@ -227,7 +227,7 @@ def test_a_case_that_fails_is_in_no_score_of_the_set(tmp_path):
     metrics = CaseMetrics(tmp_path, classes=["liver"])
     with pytest.raises(CasesFailedError) as error:
         evaluate(items, metrics)
-    assert "indices of the label are 0 to 1, got 7" in error.value.failures["b"]
+    assert "indices of the label must be 0 to 1, got 7" in error.value.failures["b"]
     summary = metrics.summarise()
     assert (summary["set"]["cases"], summary["set"]["mean_iou"]) == (1, 1.0)
     assert [row["case"] for row in metrics.rows] == ["a"]

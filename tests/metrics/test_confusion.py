@@ -103,9 +103,9 @@ def test_255_classes_fit_into_uint8():
 @pytest.mark.parametrize("wrong", [3, -1, 0.5, np.nan])
 def test_a_value_that_is_no_class_is_refused_and_nothing_counted(wrong):
     matrix = ConfusionMatrix(3)
-    with pytest.raises(ValueError, match=f"of the prediction are 0 to 2, got {wrong:g}"):
+    with pytest.raises(ValueError, match=f"of the prediction must be 0 to 2, got {wrong:g}"):
         matrix.add(np.array([0, wrong]), np.array([0, 1]))
-    with pytest.raises(ValueError, match=f"of the label are 0 to 2, got {wrong:g}"):
+    with pytest.raises(ValueError, match=f"of the label must be 0 to 2, got {wrong:g}"):
         matrix.add(np.array([0, 1]), np.array([0, wrong]))
     assert matrix.counts.sum() == 0
 

@@ -120,7 +120,7 @@ def test_the_row_of_a_lesion_has_its_unit():
 
 @pytest.mark.parametrize("overlap", [-0.1, 1.0, math.nan])
 def test_an_overlap_out_of_range_is_refused(overlap):
-    with pytest.raises(ValueError, match="an overlap is 0 or more and below 1, got"):
+    with pytest.raises(ValueError, match="an overlap must be 0 or more and below 1, got"):
         find_lesions(PRED, LABEL, overlap=overlap)
 
 

@@ -89,6 +89,6 @@ def test_each_class_has_its_own_iou_and_the_background_is_apart():
 
 def test_a_case_that_is_refused_leaves_the_set_as_it_was():
     cases = WholeSet(["road"], thresholds=[0.5])
-    with pytest.raises(ValueError, match="of the label are 0 to 1, got 2"):
+    with pytest.raises(ValueError, match="of the label must be 0 to 1, got 2"):
         cases.add(np.zeros((1, 3), int), MASK, {"road": ClassResult(1.0)})
     assert cases.summarise() == WholeSet(["road"], thresholds=[0.5]).summarise()

@@ -28,5 +28,5 @@ def test_an_empty_mask_has_no_size():
 def test_the_sizes_of_a_row_are_read_with_their_unit():
     sizes = measure_sizes(np.ones((2, 2), bool), np.ones((2, 2), bool), voxel_mm=None)
     assert read_sizes({"case": "a", "dice": 1.0, **sizes}) == (4, 4, "pixels")
-    with pytest.raises(ValueError, match="has the sizes of a class, got case"):
+    with pytest.raises(ValueError, match="must have the sizes of a class, got case"):
         read_sizes({"case": "a"})

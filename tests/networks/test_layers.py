@@ -135,12 +135,12 @@ def test_other_dimensions_are_refused(dims):
 
 
 def test_other_modes_are_refused():
-    with pytest.raises(ValueError, match="upsample is one of deconv, interp, got 'nearest'"):
+    with pytest.raises(ValueError, match="upsample must be one of deconv, interp, got 'nearest'"):
         make(upsample="nearest")
 
 
 def test_other_paddings_are_refused():
-    with pytest.raises(ValueError, match="padding is one of same, valid, got 'reflect'"):
+    with pytest.raises(ValueError, match="padding must be one of same, valid, got 'reflect'"):
         make(padding="reflect")
 
 
@@ -152,15 +152,15 @@ def test_a_dropout_is_a_probability_or_a_layer(value):
 
 @pytest.mark.parametrize("value", [1.0, 1, 2.0, -1, -0.1, float("nan")])
 def test_a_dropout_out_of_range_is_refused(value):
-    with pytest.raises(
-        ValueError, match=rf"^dropout is a probability in \[0, 1\), got {value}: pass"
-    ):
+    with pytest.raises(ValueError, match=rf"^dropout must be in \[0, 1\), got {value}: pass"):
         make(dropout=value)
 
 
 @pytest.mark.parametrize("value", [True, False])
 def test_a_dropout_that_is_true_or_false_is_refused(value):
-    with pytest.raises(TypeError, match=rf"^dropout is a number in \[0, 1\), got {value}: pass"):
+    with pytest.raises(
+        TypeError, match=rf"^dropout must be a number in \[0, 1\), got {value}: pass"
+    ):
         make(dropout=value)
 
 
@@ -192,7 +192,9 @@ def test_layers_by_name_or_name_and_arguments_are_built(dims, options):
     ],
 )
 def test_a_layer_that_cannot_be_built_is_refused_in_one_line(name, value, reason):
-    message = rf"^{name} is .* got {re.escape(repr(value))} \(.*{reason}.*\): pass for instance"
+    message = (
+        rf"^{name} must be .* got {re.escape(repr(value))} \(.*{reason}.*\): pass for instance"
+    )
     with pytest.raises(ValueError, match=message) as caught:
         make(**{name: value})
     assert "\n" not in str(caught.value)
@@ -201,7 +203,7 @@ def test_a_layer_that_cannot_be_built_is_refused_in_one_line(name, value, reason
 @pytest.mark.parametrize("value", [3, True, [], ["relu"], ("relu", 1), {"relu": {}}])
 @pytest.mark.parametrize("name", ["norm", "act"])
 def test_a_layer_of_another_type_is_refused_in_one_line(name, value):
-    message = rf"^{name} is .* got {re.escape(repr(value))} \(.*\): pass for instance"
+    message = rf"^{name} must be .* got {re.escape(repr(value))} \(.*\): pass for instance"
     with pytest.raises(TypeError, match=message) as caught:
         make(**{name: value})
     assert "\n" not in str(caught.value)

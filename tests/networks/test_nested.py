@@ -259,13 +259,16 @@ def test_half_precision_and_one_case_batches_run():
     [
         ((1, 8, 8), r"a batch, a channel and 2 spatial axes, got shape \(1, 8, 8\)"),
         ((1, 1, 8, 8, 8), "a batch, a channel and 2 spatial axes"),
-        ((1, 3, 8, 8), r"takes 1 input channels, got 3 .* build it with in_channels=3"),
+        ((1, 3, 8, 8), r"needs images of 1 channel, got 3 .* build it with in_channels=3"),
         (
             (1, 1, 10, 8),
             r"got size \(10, 8\) for stride \(4, 4\): pass a size that divides, such as \(12, 8\), "
             "or pad_input True",
         ),
-        ((1, 1, 0, 8), r"has a size of 1 or more, got shape \(1, 1, 0, 8\): drop the empty image"),
+        (
+            (1, 1, 0, 8),
+            r"must have a size of 1 or more, got shape \(1, 1, 0, 8\): drop the empty image",
+        ),
     ],
 )
 def test_images_that_do_not_fit_are_refused(shape, message):
@@ -330,7 +333,7 @@ def test_a_pruned_ensemble_is_the_unet_of_that_depth(level):
 @pytest.mark.parametrize("pad_input", [False, True])
 def test_an_empty_image_is_refused_whether_padded_or_not(pad_input):
     network = NestedUNet(2, 1, 1, **SMALL, pad_input=pad_input)
-    with pytest.raises(ValueError, match="has a size of 1 or more"):
+    with pytest.raises(ValueError, match="must have a size of 1 or more"):
         network(torch.rand(1, 1, 8, 0))
 
 
@@ -353,6 +356,6 @@ def test_a_guide_that_stays_silences_the_head_in_eval_only(topology, level):
 @pytest.mark.parametrize("weights", [None, 3, []])
 def test_weights_that_are_neither_a_path_nor_a_mapping_are_refused(weights):
     network = NestedUNet(2, 1, 1, **SMALL)
-    message = rf"^weights are a file or a flat state dict, got {re.escape(repr(weights))}: pass"
+    message = rf"^weights must be a file or a flat state dict, got {re.escape(repr(weights))}: pass"
     with pytest.raises(TypeError, match=message):
         load_weights(network, weights)

@@ -10,7 +10,9 @@ from medseg.networks.output import require_one_tensor, takes_window_statistics
 def test_heads_are_refused_with_what_to_do():
     logits = torch.zeros(1)
     assert require_one_tensor(logits) is logits
-    with pytest.raises(TypeError, match=r"gives one tensor for an image, got list: call eval\(\)"):
+    with pytest.raises(
+        TypeError, match=r"must give one tensor for an image, got list: call eval\(\)"
+    ):
         require_one_tensor([logits, logits])
 
 

@@ -233,11 +233,17 @@ def test_two_hundred_nuclei_take_neither_long_nor_a_map_for_each():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"w0": -1.0}, "w0 is not negative and sigma is positive, both finite, got -1.0 and 5.0"),
+        (
+            {"w0": -1.0},
+            "w0 must be finite and 0 or more, sigma finite and above 0, got -1.0 and 5.0",
+        ),
         ({"w0": math.nan}, "got nan and 5.0: the paper has 10 and 5"),
         ({"sigma": 0}, "got 10.0 and 0: the paper"),
         ({"sigma": math.inf}, "got 10.0 and inf"),
-        ({"class_weights": "equal"}, "class_weights are None, 'balanced' or two .* got 'equal'"),
+        (
+            {"class_weights": "equal"},
+            "class_weights must be None, 'balanced' or two .* got 'equal'",
+        ),
         ({"class_weights": [1.0]}, r"got \[1.0\]: pass for instance"),
         ({"class_weights": [1.0, -2.0]}, r"that are not negative, got \[1.0, -2.0\]"),
         ({"class_weights": [1.0, math.nan]}, r"finite numbers .* got \[1.0, nan\]"),

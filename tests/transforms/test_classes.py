@@ -160,7 +160,7 @@ def test_ignored_values_that_make_no_sense_are_refused(make):
         make(LIVER_AND_TUMOUR, ignore=[3, 2])
     with pytest.raises(ValueError, match=r"9 is ignored, but the dataset has \[0, 1, 2\]: choose"):
         make(LIVER_AND_TUMOUR, label_values=[0, 1, 2], ignore=9)
-    with pytest.raises(TypeError, match="the values to ignore are whole numbers, got '3'"):
+    with pytest.raises(TypeError, match="the values to ignore must be whole numbers, got '3'"):
         make(LIVER_AND_TUMOUR, ignore="3")
 
 

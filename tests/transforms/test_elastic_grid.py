@@ -193,7 +193,7 @@ def test_a_missing_key_is_refused_unless_allowed():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"prob": 1.5}, "prob is from 0 to 1, got 1.5: pass"),
+        ({"prob": 1.5}, "prob must be from 0 to 1, got 1.5: pass"),
         ({"grid": [3, 1]}, r"2 or more points along each axis, got \[3, 1\]: the paper"),
         ({"grid": 3}, "along each axis, got 3: the paper has"),
         ({"grid": [3.0, 3]}, r"got \[3.0, 3\]"),

@@ -105,7 +105,7 @@ def test_one_value_several_or_none(ignore, values):
 
 @pytest.mark.parametrize("ignore", ["255", [1.0], ["255"], True, [None]])
 def test_a_value_that_is_no_whole_number_is_refused(ignore):
-    with pytest.raises(TypeError, match="the values to ignore are whole numbers, got"):
+    with pytest.raises(TypeError, match="the values to ignore must be whole numbers, got"):
         list_ignored_values(ignore)
 
 

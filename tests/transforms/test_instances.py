@@ -116,7 +116,7 @@ def test_objects_that_are_there_are_kept_and_missing_ones_are_made_of_the_label(
 
 
 def test_several_keys_are_refused():
-    with pytest.raises(ValueError, match="'instances' holds the objects of one map, got keys"):
+    with pytest.raises(ValueError, match="'instances' must hold the objects of one map, got keys"):
         LabelInstancesd(["pred", "label"])
 
 
@@ -133,5 +133,7 @@ def test_a_map_of_other_values_is_refused(wrong):
 
 @pytest.mark.parametrize("options", [{"min_size": 0}, {"connectivity": 0}])
 def test_options_out_of_range_are_refused(options):
-    with pytest.raises(ValueError, match="min_size is 1 voxel or more and connectivity None or 1"):
+    with pytest.raises(
+        ValueError, match="min_size must be 1 voxel or more and connectivity None, or 1"
+    ):
         LabelInstancesd("pred", **options)

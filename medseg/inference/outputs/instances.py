@@ -51,7 +51,7 @@ class WriteInstancesd(MapTransform):
             objects = convert_to_numpy(data[key])
             if objects.ndim != 3 or objects.shape[0] != 1:
                 raise ValueError(
-                    f"objects of case {data['case']} are one picture (1, rows, columns), got "
+                    f"objects of case {data['case']} must be one picture (1, rows, columns), got "
                     f"shape {objects.shape}: write volumes as NIfTI"
                 )
             count = int(objects.max(initial=0))

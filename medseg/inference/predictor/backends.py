@@ -113,7 +113,7 @@ class OnnxRuntime:
     def __init__(self, network: nn.Module, device: torch.device, precision: torch.dtype) -> None:
         if not isinstance(network, NestedUNet):
             raise ValueError(
-                f"the backend onnxruntime runs a NestedUNet, got {type(network).__name__}: "
+                f"the backend onnxruntime needs a NestedUNet, got {type(network).__name__}: "
                 "choose another backend"
             )
         self._session: Any = copy.deepcopy(network).cpu()  # until it is exported

@@ -69,7 +69,8 @@ class Predictor:
     ) -> None:
         if not isinstance(network, nn.Module):
             raise TypeError(
-                f"a Predictor is made of a network, got {type(network).__name__}: pass an nn.Module"
+                f"a Predictor must be made of a network, got {type(network).__name__}: pass an "
+                "nn.Module"
             )
         self.origin = network
         self.device = require_device(device)
@@ -220,7 +221,7 @@ def _choose_precision(name: str, backend: str, device: torch.device) -> torch.dt
     names = {str(kind).removeprefix("torch."): kind for kind in offered}
     if name not in names:
         raise ValueError(
-            f"precision of backend {backend!r} on this machine's {device.type} is one of "
+            f"precision of backend {backend!r} on this machine's {device.type} must be one of "
             f"{', '.join([AUTO, *names])}, got {name!r}: choose one"
         )
     return names[name]

@@ -208,11 +208,11 @@ def _write(
 def _check_percentiles(percentiles: Sequence[float], window: Sequence[float] | None) -> None:
     if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
         raise ValueError(
-            f"preview percentiles are two increasing numbers from 0 to 100, got "
+            f"preview percentiles must be two increasing numbers from 0 to 100, got "
             f"{list(percentiles)}: pass for instance [1, 99]"
         )
     if window is not None:
         raise ValueError(
-            f"a preview has a window ({list(window)}) or percentiles ({list(percentiles)}), not "
-            "both: set preview_window or preview_percentiles to None"
+            f"a preview must have a window ({list(window)}) or percentiles ({list(percentiles)}), "
+            "not both: set preview_window or preview_percentiles to None"
         )

@@ -135,7 +135,7 @@ class ProbabilityFile:
         """Write the probabilities of the box, and hand the logits on."""
         if logits.shape[0] != 1:
             raise ValueError(
-                f"probabilities are written for one image at a time, got {logits.shape[0]}: "
+                f"probabilities must be written for one image at a time, got {logits.shape[0]}: "
                 "pass them one by one"
             )
         if self._values is None:

@@ -38,12 +38,14 @@ def warn_of_content(image: Tensor, layout: Layout, files: Sequence[str]) -> None
 def check_type(image: Tensor, network: nn.Module | None) -> None:
     """Refuse images of another type than the weights; None where there are no layers to ask."""
     if image.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"images are float32 or float64, got {image.dtype}: pass image.float()")
+        raise ValueError(
+            f"images must be float32 or float64, got {image.dtype}: pass image.float()"
+        )
     weight = None if network is None else next(network.parameters(), None)
     if weight is not None and {weight.dtype, image.dtype} == {torch.float32, torch.float64}:
         raise ValueError(
-            f"images have the type of the network's weights, {weight.dtype}, got {image.dtype}: "
-            f"pass image.to({weight.dtype})"
+            f"images must have the type of the network's weights, {weight.dtype}, got "
+            f"{image.dtype}: pass image.to({weight.dtype})"
         )
 
 

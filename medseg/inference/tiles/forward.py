@@ -57,7 +57,7 @@ class Forward:
         """Dimensions to flip, counted from the end, each once, without that of the slices."""
         if outside := [axis for axis in self.flips if not -axes <= axis < axes]:
             raise ValueError(
-                f"flips are axes of the image, 0 to {axes - 1}, got {outside[0]}: leave it out"
+                f"flips must be axes of the image, 0 to {axes - 1}, got {outside[0]}: leave it out"
             )
         return sorted({axis % axes - axes for axis in self.flips if axis % axes != self.slices})
 
@@ -73,8 +73,8 @@ class Forward:
         if logits.shape[2:] != windows.shape[2:]:
             heads = "call eval(), or wrap it so that it returns one tensor"
             raise ValueError(
-                f"a network gives logits of the size of its input, got {tuple(logits.shape)} for "
-                f"{tuple(windows.shape)}: "
+                f"a network must give logits of the size of its input, got {tuple(logits.shape)} "
+                f"for {tuple(windows.shape)}: "
                 f"{heads if logits.ndim > windows.ndim else 'use one with padding'}"
             )
         if self.channels not in (None, logits.shape[1]):

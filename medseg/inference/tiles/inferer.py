@@ -171,7 +171,7 @@ class OverlapTileInferer(Inferer):
         image = inputs.as_subclass(Tensor)
         if self.probabilities is not None and len(image) != 1:
             raise ValueError(
-                f"probabilities are written for one image at a time, got {len(image)}: "
+                f"probabilities must be written for one image at a time, got {len(image)}: "
                 "pass them one by one"
             )
         layout = self._planner.plan(image, network).layout
@@ -205,7 +205,7 @@ class OverlapTileInferer(Inferer):
         """Check the images, and return the network pruned to `level`."""
         if not isinstance(image, Tensor):
             raise TypeError(
-                f"images are a tensor (B, C, *spatial), got {type(image).__name__}: pass "
+                f"images must be a tensor (B, C, *spatial), got {type(image).__name__}: pass "
                 "torch.as_tensor(image)"
             )
         check_type(image, find_layers(network))

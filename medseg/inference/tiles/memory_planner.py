@@ -115,7 +115,7 @@ class Planner:
             )
         if self.settings.labels and (channels or 1) > MOST_LABEL_CHANNELS:
             raise ValueError(
-                f"labels are 0 to {MOST_LABEL_CHANNELS - 1}, the network gives "
+                f"labels must be 0 to {MOST_LABEL_CHANNELS - 1}, and the network gives "
                 f"{channels} channels: pass output='logits'"
             )
         classes = channels or 1

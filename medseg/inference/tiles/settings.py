@@ -44,15 +44,20 @@ class Settings:
         check_choice("output", self.output, OUTPUTS)
         size, flips, patch = self.batch_size, self.flips, self.patch_size
         if not is_integer(size) or size < 1:
-            raise ValueError(f"batch_size is a whole number from 1 on, got {size!r}: pass 1")
+            raise ValueError(
+                f"batch_size must be a whole number of 1 or more, got {size!r}: pass 1"
+            )
         if not isinstance(flips, Sequence) or not all(map(is_integer, flips)):
-            raise ValueError(f"flips is a list of axes, got {flips!r}: pass for instance [0, 1]")
+            raise ValueError(
+                f"flips must be a list of axes, got {flips!r}: pass for instance [0, 1]"
+            )
         if patch is not None:
-            rule = "a patch has 1 voxel or more along each axis"
+            rule = "a patch must have 1 voxel or more along each axis"
             check_integers("patch_size", patch, least=1, rule=rule)
         if isinstance(patch, int):
             raise ValueError(
-                f"patch_size has one entry per axis, got {patch}: pass for instance {(patch,) * 3}"
+                f"patch_size must have one entry per axis, got {patch}: pass for instance "
+                f"{(patch,) * 3}"
             )
 
     @property

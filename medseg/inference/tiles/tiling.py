@@ -43,18 +43,20 @@ class Tiling:
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)
         check_choice("edge", self.edge, EDGES)
-        rule = "a window has 1 voxel or more along each axis"
+        rule = "a window must have 1 voxel or more along each axis"
         check_integers("roi_size", self.roi_size, least=1, rule=rule)
         for name, least in (("halo", 0), ("stride", 1)):
             value = getattr(self, name)
             if value != "auto":
-                rule = f"{name} is {least} or more, or 'auto'"
+                rule = f"{name} must be {least} or more, or 'auto'"
                 check_integers(name, value, least=least, rule=rule)
         if not is_finite_number(self.overlap) or not 0 <= self.overlap < 1:
-            raise ValueError(f"overlap is 0 or more and below 1, got {self.overlap!r}: pass 0.25")
+            raise ValueError(
+                f"overlap must be 0 or more and below 1, got {self.overlap!r}: pass 0.25"
+            )
         if not (self.skip is None or callable(self.skip) or is_finite_number(self.skip)):
             raise ValueError(
-                "skip is None, a finite number that windows must exceed, or a function of a "
+                "skip must be None, a finite number that windows must exceed, or a function of a "
                 f"window, got {self.skip!r}: pass for instance 0"
             )
 
@@ -73,8 +75,8 @@ class Tiling:
         size = tuple(image.shape[2:])
         if not size:
             raise ValueError(
-                f"images are (B, C, *spatial), got shape {tuple(image.shape)}: add the axes that "
-                "are missing"
+                f"images must be (B, C, *spatial), got shape {tuple(image.shape)}: add the axes "
+                "that are missing"
             )
         if 0 in image.shape:
             raise ValueError(f"the image is empty, of shape {tuple(image.shape)}: leave it out")
@@ -168,8 +170,8 @@ class Tiling:
             [n for axis, n in enumerate(numbers) if axis != along] for numbers in (step, fits)
         )
         raise ValueError(
-            f"roi_size is a multiple of the network's stride {stride} where windows blend, got "
-            f"{self.roi_size}: pass {least}"
+            f"roi_size must be a multiple of the network's stride {stride} where windows blend, "
+            f"got {self.roi_size}: pass {least}"
         )
 
     def _check_statistics(self, layout: Layout, network: nn.Module | None) -> None:
@@ -201,7 +203,7 @@ class Tiling:
             return None
         if not -axes <= self.slices < axes:
             raise ValueError(
-                f"slices is an axis of the image, 0 to {axes - 1}, got {self.slices}: pass "
+                f"slices must be an axis of the image, 0 to {axes - 1}, got {self.slices}: pass "
                 f"{axes - 1}"
             )
         return self.slices % axes

@@ -84,7 +84,9 @@ class PictureReader(ImageReader):
         """
         if self.colour:
             if len(img) != 1:
-                raise ValueError(f"a case has one colour picture, got {len(img)}: give one path")
+                raise ValueError(
+                    f"a case must have one colour picture, got {len(img)}: give one path"
+                )
             array, orientation = self._load(img[0])
             about = make_metadata(array.shape[1:], affine=np.eye(4), channel_dim=0)
             return array, about | {EXIF_ORIENTATION: orientation}

@@ -57,8 +57,8 @@ def _check_finite(network: nn.Module) -> None:
     for name, tensor in chain(network.named_parameters(), network.named_buffers()):
         if not tensor.isfinite().all():
             raise ValueError(
-                f"a network has finite weights, {name!r} has a NaN or an infinity: load weights "
-                "from a training that did not diverge"
+                f"the weights of a network must be finite, {name!r} has a NaN or an infinity: load "
+                "weights from a training that did not diverge"
             )
 
 

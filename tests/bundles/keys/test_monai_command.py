@@ -64,7 +64,7 @@ def test_keys_of_the_config_are_taken(config_file):
         ("optimizer#lrr", 3, "override --optimizer#lrr names no key .* the key --optimizer#lr"),
         ("optimizer::lrr", 3, "override --optimizer#lrr names no key"),
         ("max_epochs", "ten", "max_epochs is 'ten': it has to be a whole number"),
-        ("optimizer#lr", "ten", "override --optimizer#lr takes a number, got 'ten'"),
+        ("optimizer#lr", "ten", "override --optimizer#lr must be a number, got 'ten'"),
         ("patience", None, r"--patience is None, which MONAI ignores.*write --patience '\$None'"),
     ],
 )

@@ -170,15 +170,15 @@ def test_it_says_what_it_chose():
     [
         (
             {"backend": "tensorrt"},
-            "is one of auto, eager, .*, got 'tensorrt': choose one",
+            "must be one of auto, eager, .*, got 'tensorrt': choose one",
         ),
         (
             {"backend": "eager", "precision": "float16"},
-            "on this machine's cpu is one of auto, float32, bfloat16, got 'float16': choose one",
+            "this machine's cpu must be one of auto, float32, bfloat16, got 'float16': choose one",
         ),
         (
             {"backend": "onnxruntime", "precision": "bfloat16"},
-            "is one of auto, float32, got 'bfloat16': choose one",
+            "must be one of auto, float32, got 'bfloat16': choose one",
         ),
     ],
 )
@@ -201,7 +201,9 @@ def test_compile_without_a_compiler_is_refused_with_what_it_needs(monkeypatch):
 
 def test_openvino_in_bfloat16_is_refused_where_it_would_compute_in_float32(monkeypatch):
     monkeypatch.setattr(backends, "gains_by_bfloat16", lambda device: False)
-    with pytest.raises(ValueError, match="'openvino' on this machine's cpu is one of auto, float3"):
+    with pytest.raises(
+        ValueError, match="'openvino' on this machine's cpu must be one of auto, float3"
+    ):
         Predictor(small(), "cpu", backend="openvino", precision="bfloat16")
 
 
@@ -227,7 +229,7 @@ def test_a_device_that_is_not_there_is_refused(device):
 
 
 def test_onnx_runtime_takes_our_networks_alone():
-    with pytest.raises(ValueError, match="runs a NestedUNet, got Conv2d"):
+    with pytest.raises(ValueError, match="needs a NestedUNet, got Conv2d"):
         Predictor(nn.Conv2d(1, 1, 1), "cpu", backend="onnxruntime")
 
 
@@ -299,7 +301,7 @@ def test_anything_but_a_network_is_refused():
 
 
 def test_an_inferer_refuses_a_backend_before_there_is_a_network():
-    with pytest.raises(ValueError, match=r"backend is one of auto, .* got 'openvin': pass"):
+    with pytest.raises(ValueError, match=r"backend must be one of auto, .* got 'openvin': pass"):
         PredictorInferer(SimpleInferer(), "cpu", backend="openvin")
 
 

@@ -45,7 +45,12 @@ def test_flips_are_added_up_in_float32():
 @pytest.mark.parametrize(
     ("network", "options", "error", "match"),
     [
-        (nn.Identity(), {"flips": (2,)}, ValueError, "flips are axes of the image, 0 to 1, got 2"),
+        (
+            nn.Identity(),
+            {"flips": (2,)},
+            ValueError,
+            "flips must be axes of the image, 0 to 1, got 2",
+        ),
         (nn.Identity(), {"channels": 2}, ValueError, "need 2 channels, the network gives 1"),
         (nn.MaxPool2d(2), {}, ValueError, "logits of the size of its input"),
         (lambda image: [image], {}, TypeError, r"one tensor .* got list: call eval\(\)"),

@@ -352,7 +352,9 @@ def test_flips_of_axes_from_the_end_leave_the_channels_as_they_are():
     options = {"roi_size": 16, "halo": 0, "edge": "network"}
     expected = apply(network, image, flips=(0, 1), **options)
     assert torch.equal(apply(network, image, flips=(-1, -2, 1), **options), expected)
-    with pytest.raises(ValueError, match="flips are axes of the image, 0 to 1, got 2: leave it"):
+    with pytest.raises(
+        ValueError, match="flips must be axes of the image, 0 to 1, got 2: leave it"
+    ):
         apply(network, image, flips=(2,), **options)
 
 
@@ -389,7 +391,7 @@ def test_an_image_that_is_no_tensor_is_refused(ask):
         (2, (1, 1, 8, 8, 8), {}, "the network is 2D, the windows are 3D: pass slices, the axis"),
         (3, (1, 1, 8, 8), {}, "the network is 3D, the windows are 2D: pass an image of as many"),
         (3, (1, 1, 8, 8, 8), {"slices": 0}, "is 3D, the windows are 2D: pass slices=None"),
-        (2, (8, 8), {}, r"images are \(B, C, \*spatial\), got shape \(8, 8\): add the axes"),
+        (2, (8, 8), {}, r"images must be \(B, C, \*spatial\), got shape \(8, 8\): add the axes"),
     ],
 )
 def test_an_image_of_other_axes_than_the_network_is_refused(dims, shape, options, told):
@@ -464,17 +466,21 @@ def test_windows_like_the_training_patch_are_not_warned_of(caplog):
 @pytest.mark.parametrize(
     ("options", "shape", "match"),
     [
-        ({"roi_size": (4, 4)}, (1, 1, 8), "roi_size has one entry per axis, 1, got"),
-        ({"roi_size": 4, "halo": (1, 1)}, (1, 1, 8), "halo has one entry per axis"),
+        ({"roi_size": (4, 4)}, (1, 1, 8), "roi_size must have one entry for each axis .1., got"),
+        ({"roi_size": 4, "halo": (1, 1)}, (1, 1, 8), "halo must have one entry for each axis"),
         ({"roi_size": 4, "halo": 2}, (1, 1, 8), "enlarge roi_size to 5 or more"),
         (
             {"roi_size": 6, "mode": "blend", "stride": 4},
             (1, 1, 9),
-            r"roi_size is a multiple of the network's stride \[4\] where windows blend, got 6: "
-            r"pass \[8\]",
+            r"roi_size must be a multiple of the network's stride \[4\] where windows blend, got "
+            r"6: pass \[8\]",
         ),
         ({"roi_size": 4, "halo": 0}, (1, 1, 0), "the image is empty"),
-        ({"roi_size": 4, "halo": 0, "slices": 2}, (1, 1, 8, 8), "slices is an axis of the image"),
+        (
+            {"roi_size": 4, "halo": 0, "slices": 2},
+            (1, 1, 8, 8),
+            "slices must be an axis of the image",
+        ),
     ],
 )
 def test_an_image_that_does_not_fit_is_refused(options, shape, match):
@@ -504,7 +510,7 @@ def test_a_network_of_another_number_of_channels_is_refused():
 
 
 def test_a_network_that_loses_voxels_is_refused():
-    with pytest.raises(ValueError, match="gives logits of the size of its input"):
+    with pytest.raises(ValueError, match="must give logits of the size of its input"):
         apply(nn.Conv2d(1, 1, 3), torch.zeros(1, 1, 8, 8), roi_size=8, halo=0)
 
 

@@ -222,7 +222,9 @@ def test_what_a_predictor_holds_for_its_windows_is_not_needed_again(network, mon
 def test_labels_of_more_classes_than_a_byte_counts_are_refused():
     image = torch.zeros(1, 1, 16, 16)
     network = NestedUNet(2, 1, 257, channels=(2, 4, 4)).eval()
-    with pytest.raises(ValueError, match="labels are 0 to 255, the network gives 257 channels"):
+    with pytest.raises(
+        ValueError, match="labels must be 0 to 255, and the network gives 257 channels"
+    ):
         OverlapTileInferer(16, halo=0, output="labels")(image, network)
     assert OverlapTileInferer(16, halo=0).plan(image, network).answer_bytes == 4 * 257 * 256
 
@@ -230,7 +232,7 @@ def test_labels_of_more_classes_than_a_byte_counts_are_refused():
 @pytest.mark.parametrize("halo", [0, "auto"])
 def test_a_network_that_gives_a_list_is_refused(halo):
     network = BasicUNetPlusPlus(2, features=(2, 2, 2, 2, 2, 2)).eval()
-    with pytest.raises(TypeError, match="gives one tensor for an image, got list: call eval"):
+    with pytest.raises(TypeError, match="must give one tensor for an image, got list: call eval"):
         OverlapTileInferer(32, halo=halo, stride=16)(torch.zeros(1, 1, 64, 64), network)
 
 

@@ -80,7 +80,7 @@ def test_slices_of_a_2d_network_have_the_halo_of_its_two_axes():
 def test_the_axis_of_the_slices_is_one_of_the_image():
     assert Tiling(roi_size=4).slice_axis(3) is None
     assert Tiling(roi_size=4, slices=-1).slice_axis(3) == 2
-    with pytest.raises(ValueError, match="slices is an axis of the image, 0 to 2, got 3"):
+    with pytest.raises(ValueError, match="slices must be an axis of the image, 0 to 2, got 3"):
         Tiling(roi_size=4, slices=3).slice_axis(3)
 
 

@@ -20,7 +20,7 @@ def test_a_network_that_gives_no_tensor_is_refused():
         def forward(self, image):
             return [super().forward(image)]
 
-    with pytest.raises(TypeError, match="gives one tensor for an image, got list: call eval"):
+    with pytest.raises(TypeError, match="must give one tensor for an image, got list: call eval"):
         measure_footprint(Heads(1, 2, 1), (1, 1, 4, 4))
 
 
