@@ -152,9 +152,9 @@ class Overlays:
 
     def _draw(self, evaluator: Engine, epoch: int) -> None:
         key = evaluator.state.key_metric_name
-        score = f"{key} {float(evaluator.state.metrics[key]):.4f}"
-        best = ", the best so far" if self.best_weights.epoch == epoch else ""
-        title = f"{self.title}, epoch {epoch}: {score}{best}"
+        score = float(evaluator.state.metrics[key])
+        is_best = self.best_weights.epoch == epoch and round(score, 4) != 0  # at 0 nothing is found
+        title = f"{self.title}, epoch {epoch}: {key} {score:.4f}{', the best so far' * is_best}"
         colours = choose_colours(on_colour=any(s.view.shades.ndim == 3 for s in self._shots))
         columns = [_draw_shot(shot, self.classes, colours) for shot in self._shots]
         legend = write_legend(enumerate(self.classes, start=1), About(), _PAGE, colours=colours)

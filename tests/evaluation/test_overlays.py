@@ -124,6 +124,11 @@ def test_the_title_has_epoch_and_score_and_each_case_its_dice(tmp_path, pages):
     assert "liver" in pages[0]
 
 
+def test_a_score_of_0_is_no_best(tmp_path, pages):
+    Training(tmp_path, [make_case("a")], [0.0]).run()
+    assert pages[0][0] == "tiny, epoch 1: val_dice 0.0000"
+
+
 def test_truth_is_above_the_prediction_in_the_colours_of_the_previews(tmp_path):
     Training(tmp_path, [make_case("a", shift=5)], [0.5]).run()
     drawn = np.asarray(Image.open(tmp_path / "overlays" / "epoch_0001.png"))

@@ -20,8 +20,8 @@ class Epoch:
         key: name of the score that decides which weights are the best.
         scores: of the validation, by name; empty where the epoch had none.
         class_scores: the score `key` of each class.
-        best: the highest score so far; None before the first.
-        best_epoch: the epoch that had it.
+        best: the highest score so far; None before the first, and while it is 0.
+        best_epoch: the epoch that had it; 0 where there is none.
     """
 
     number: int

@@ -225,6 +225,7 @@ class Progress:
         mean = sum(self._epochs_timed) / len(self._epochs_timed)
         number, of = engine.state.epoch, engine.state.max_epochs or engine.state.epoch
         best = self.best_weights
+        has_best = bool(best.epoch) and round(best.score, 4) != 0  # at 0 nothing was found
         return Epoch(
             number=number,
             of=of,
@@ -235,6 +236,6 @@ class Progress:
             key=self.evaluator.state.key_metric_name,
             scores=self._scores,
             class_scores=self._class_scores,
-            best=best.score if best.epoch else None,
-            best_epoch=best.epoch,
+            best=best.score if has_best else None,
+            best_epoch=best.epoch if has_best else 0,
         )

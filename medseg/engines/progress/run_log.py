@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from medseg.base.text import log_printable_text
+from medseg.engines.progress.console import FORMAT, log_plainly_on_terminal
 
 RUN_LOG = "run.log"
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _LONGEST = 1000  # lines that are kept before a training begins
 
 
@@ -23,7 +23,8 @@ def keep_log() -> None:
 
     MONAI's loggers write to the standard output, in a style of their own. Now they take part in the
     one log: their warnings are on the standard error, and what only informs is in run.log alone.
-    Its warnings to its own developers are ignored. A second call changes nothing.
+    Its warnings to its own developers are ignored. On a terminal the lines of the log have neither
+    time nor module. A second call changes nothing.
 
     Example:
         >>> keep_log()
@@ -35,6 +36,7 @@ def keep_log() -> None:
             _join(logging.getLogger(name))
     if not any(isinstance(handler, (_Kept, _File)) for handler in logging.root.handlers):
         logging.root.addHandler(_kept)
+    log_plainly_on_terminal()
     log_printable_text()
 
 
@@ -62,7 +64,7 @@ class RunLog:
         self.close()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = _File(self.path, encoding="utf-8")
-        self._file.setFormatter(logging.Formatter(_FORMAT))
+        self._file.setFormatter(logging.Formatter(FORMAT))
         self._file.write([*_kept.lines])
         _kept.lines.clear()
         logging.root.removeHandler(_kept)
@@ -83,7 +85,7 @@ class _Kept(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.lines: deque[str] = deque(maxlen=_LONGEST)
-        self.setFormatter(logging.Formatter(_FORMAT))
+        self.setFormatter(logging.Formatter(FORMAT))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record as a line."""

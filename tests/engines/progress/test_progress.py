@@ -10,7 +10,8 @@ from engines.tiny_run import TinyRun
 from ignite.engine import Events
 
 from medseg.engines import Progress
-from medseg.engines.progress import progress
+from medseg.engines.progress import keep_log, progress
+from medseg.engines.progress.console import FORMAT
 from medseg.engines.progress.run_log import RUN_LOG
 
 
@@ -75,6 +76,22 @@ def test_the_line_of_an_epoch_comes_after_its_validation_and_before_it_is_saved(
     assert "the best so far" in lines()[1]
 
 
+def test_while_the_score_is_0_there_is_no_best(tmp_path, lines):
+    run = watch(TinyRun(tmp_path, max_epochs=2), tmp_path)
+    scores = iter([0.0, 0.5])
+
+    def score(evaluator):
+        evaluator.state.metrics["val_dice"] = next(scores)
+
+    completed = run.evaluator._event_handlers[Events.COMPLETED]
+    run.evaluator.add_event_handler(Events.COMPLETED, score)
+    place = next(n for n, entry in enumerate(completed) if entry[0] == run.best)
+    completed.insert(place, completed.pop())  # before the score is judged
+    run.run()
+    assert "best" not in lines()[1]
+    assert lines()[2].endswith("the best so far")
+
+
 def test_the_learning_rate_is_that_of_the_last_step(tmp_path, lines):
     run = watch(TinyRun(tmp_path, max_epochs=1), tmp_path)
     run.trainer.add_event_handler(
@@ -119,13 +136,23 @@ def test_without_a_terminal_no_bar_and_no_carriage_return_is_written(tmp_path, c
     assert "\x1b" not in err
 
 
-def test_on_a_terminal_each_line_is_shown_once(tmp_path, monkeypatch):
+def test_on_a_terminal_each_line_is_shown_once_and_none_has_a_time(tmp_path, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     with redirect_stderr(Terminal()) as terminal:
         logging.root.addHandler(logging.StreamHandler())
+        logging.root.handlers[-1].setFormatter(logging.Formatter(FORMAT))
         logging.root.setLevel(logging.INFO)
-        watch(TinyRun(tmp_path, max_epochs=2), tmp_path).run()
+        keep_log()
+        run = watch(TinyRun(tmp_path, max_epochs=2), tmp_path)
+        run.trainer.add_event_handler(
+            Events.EPOCH_STARTED(once=2), lambda: logging.getLogger("other").info("of another")
+        )
+        run.run()
+        logging.captureWarnings(False)
     shown = terminal.getvalue()
+    assert "of another" in shown
+    assert "INFO" not in shown
+    assert " INFO other: of another" in (tmp_path / RUN_LOG).read_text()
     assert shown.count("epoch 1/2: loss") == 1
     assert shown.count("epoch 2/2: loss") == 1
     assert "training" in shown

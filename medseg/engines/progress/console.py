@@ -1,0 +1,38 @@
+"""Console: on a terminal, a log without time and module, beside what a training shows there."""
+
+import logging
+import sys
+
+from medseg.base.console_streams import is_on_terminal
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+"""The format of the `logging.conf` of every bundle, and of run.log."""
+
+
+class PlainFormatter(logging.Formatter):
+    """Formats a record as its message; a warning or an error begins with its level.
+
+    Example:
+        >>> record = logging.LogRecord("a", logging.WARNING, "", 0, "it is %s", ("odd",), None)
+        >>> PlainFormatter().format(record)
+        'warning: it is odd'
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        return f"{level}{super().format(record)}"
+
+
+def log_plainly_on_terminal() -> None:
+    """Log to a terminal without time and module, so that all lines there have one style.
+
+    A format that the user chose by another `logging.conf` stays. Call it again for new handlers.
+    """
+    if not is_on_terminal():
+        return
+    for handler in logging.root.handlers:
+        formatter = getattr(handler.formatter, "inner", handler.formatter)
+        is_ours = formatter is not None and formatter._fmt == FORMAT
+        if is_ours and isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
+            handler.setFormatter(PlainFormatter())
