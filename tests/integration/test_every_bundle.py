@@ -18,6 +18,7 @@ import pytest
 import torch
 from integration import commands
 from monai.bundle import ConfigParser
+from monai.transforms import MapTransform
 from PIL import Image
 
 from medseg.base.errors import find_root_cause
@@ -251,3 +252,13 @@ def test_windows_that_the_network_cannot_take_are_refused_before_weights_are_rea
     with pytest.raises(RuntimeError) as caught:  # MONAI's, around ours
         parser.get_parsed_content(f"{run}#{asks}")
     assert "roi_size" in str(find_root_cause(caught.value))
+
+
+@pytest.mark.parametrize("name", build.list_names(REPOSITORY / "bundles"))
+def test_the_first_transform_after_the_network_takes_a_dictionary(name):
+    """By that, MONAI Deploy decides whether it gives the transforms a dictionary or one tensor."""
+    bundle = REPOSITORY / "bundles" / name
+    parser = ConfigParser(ConfigParser.load_config_file(str(bundle / "inference.json")))
+    parser.update({"bundle_root": str(bundle)})
+    for key in ("preprocessing", "postprocessing"):
+        assert isinstance(parser.get_parsed_content(key).transforms[0], MapTransform)
