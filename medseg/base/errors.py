@@ -9,7 +9,7 @@ from traceback import clear_frames, format_exception
 from types import TracebackType
 
 from medseg.base.console_streams import go_on_without_readers
-from medseg.base.interrupts import remember_interrupts, was_interrupted
+from medseg.base.interrupts import get_remedy, remember_interrupts, was_interrupted
 from medseg.base.pages import find_page
 from medseg.base.text import escape_unprintable, escape_unprintable_lines, log_printable_text
 from medseg.base.watch import list_written_folders
@@ -266,6 +266,6 @@ def _report_of_thread(given: threading.ExceptHookArgs) -> None:
 
 def _make_line(error: BaseException) -> str | None:
     if isinstance(error, KeyboardInterrupt) or was_interrupted():
-        return f"interrupted: {AFTER_INTERRUPT}"
+        return f"interrupted: {get_remedy(AFTER_INTERRUPT)}"
     message = format_error(error) or explain_lost_process(error)
     return None if message is None else f"error: {message}"

@@ -7,7 +7,7 @@ catch it there, and a module that was loaded by half fails later.
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -15,6 +15,7 @@ STATUS = 130
 """Exit status of a command that was interrupted: 128 and the number of the signal."""
 
 _came = False
+_describe_remedy: Callable[[], str] | None = None
 
 
 def remember_interrupts() -> None:
@@ -32,6 +33,24 @@ def remember_interrupts() -> None:
 def was_interrupted() -> bool:
     """Whether Ctrl-C came since `remember_interrupts`, whatever error it ended in."""
     return _came
+
+
+def set_remedy(describe: Callable[[], str] | None) -> None:
+    """What to say after Ctrl-C from now on: what is kept, and how to go on.
+
+    Args:
+        describe: is called when the line is printed; None for what the command says itself.
+
+    Example:
+        >>> set_remedy(lambda: "run it again"); set_remedy(None)
+    """
+    global _describe_remedy
+    _describe_remedy = describe
+
+
+def get_remedy(otherwise: str) -> str:
+    """What to say after Ctrl-C, or the other text where `set_remedy` gave none."""
+    return otherwise if _describe_remedy is None else _describe_remedy()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from medseg.base.interrupts import was_interrupted
+from medseg.base.interrupts import get_remedy, set_remedy, was_interrupted
 from medseg.base.text import escape_unprintable
 from medseg.cli.usage import BAD_ARGUMENTS, INTERRUPTED
 
@@ -17,7 +17,8 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
     """Turn documented errors into one line and their exit status.
 
     Args:
-        interrupted: what to say after Ctrl-C: what is kept, and how to go on.
+        interrupted: what to say after Ctrl-C: what is kept, and how to go on; a workflow that runs
+            may know better, see `medseg.base.interrupts.set_remedy`.
         also: is called with every error too, also with one that keeps its traceback.
     """
 
@@ -28,7 +29,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         self.also = also
 
     def __enter__(self) -> None:
-        return None
+        set_remedy(None)
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         from medseg.base.errors import find_root_cause, format_error, show_traceback
@@ -40,7 +41,9 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         if show_traceback():
             return
         if _is_interrupt(error):
-            sys.stderr.write(f"\ninterrupted: {self.interrupted}\n")  # below a progress bar
+            sys.stderr.write(
+                f"\ninterrupted: {get_remedy(self.interrupted)}\n"
+            )  # below a progress bar
             raise typer.Exit(INTERRUPTED) from None
         message = format_error(error)
         if message is not None:
@@ -58,7 +61,7 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         )
 
         if _is_interrupt(error):
-            return f"interrupted: {self.interrupted}"
+            return f"interrupted: {get_remedy(self.interrupted)}"
         cause = find_root_cause(error)
         if refused := explain_access_fault(cause):
             return refused

@@ -15,11 +15,13 @@ from monai.data.utils import set_rnd
 
 from medseg.base.arguments import require_bool
 from medseg.base.files import whole
+from medseg.base.interrupts import set_remedy
 from medseg.base.path_keys import require_path
 from medseg.base.watch import Watch
 from medseg.engines.claim import claim_folder
 from medseg.engines.distributed import unwrap
 from medseg.engines.resume_record import check_record
+from medseg.engines.run_folder import describe_resume
 from medseg.engines.schedulers import find_schedulers
 from medseg.networks import NestedUNet, load_weights
 
@@ -100,9 +102,12 @@ class Resume:
     def begin_watch(self, engine: Engine) -> None:
         """Take note, from now on, of what the run writes: its weights as well as this file."""
         self._watch = Watch()
+        if idist.get_world_size() == 1:  # else the command is that of torchrun
+            set_remedy(lambda: describe_resume(self.path))
 
     def check_kept(self, engine: Engine) -> None:
         """Refuse to end well if weights, or a folder of the run, are gone by now."""
+        set_remedy(None)
         if idist.get_rank() == 0 and self._watch is not None:
             self._watch.close()
             self._watch.check()

@@ -3,6 +3,7 @@
 import atexit
 import logging
 import os
+import shlex
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +60,26 @@ def choose_run_folder(
     if problem:
         raise FileNotFoundError(problem) if resume else OSError(problem)
     return chosen
+
+
+def describe_resume(resume_file: Path) -> str:
+    """What is kept of a run that was interrupted, and the command that goes on with it.
+
+    Args:
+        resume_file: of the run; there is none before the first epoch is complete.
+
+    Example:
+        >>> describe_resume(Path("runs/liver/1/resume.pt"))
+        'no epoch is complete, so that there is nothing to resume: run it again'
+    """
+    if not resume_file.is_file():
+        return "no epoch is complete, so that there is nothing to resume: run it again"
+    run = resume_file.parent
+    if (run / "configs/train.json").is_file():  # then it has its own overrides already
+        command = f"to go on: medseg train -b {shlex.quote(str(run))} --resume True"
+    else:
+        command = "to go on, run it again with --resume True"
+    return f"the complete epochs are kept; {command}"
 
 
 def _find_latest(name: str, bundle_root: str | os.PathLike | None) -> str:

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from medseg.base.interrupts import get_remedy, set_remedy
+
 PRESS = "import os, signal; press = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
 SWALLOW = "\n try:\n  press()\n except BaseException:\n  {}"
 HALF = "raise ImportError('cannot load module more than once')"
@@ -24,6 +26,14 @@ def test_an_interrupt_in_an_import_ends_the_process_though_the_import_swallows_i
     begin = "from medseg.base.interrupts import *; remember_interrupts()\n"
     ended = run(f"{begin}with end_at_once('interrupted: run it again'):{SWALLOW.format('pass')}")
     assert (ended.returncode, ended.stderr) == (130, "\ninterrupted: run it again\n")
+
+
+def test_what_is_said_is_the_text_of_the_command_unless_another_was_set():
+    assert get_remedy("run it again") == "run it again"
+    set_remedy(lambda: "go on with b")
+    assert get_remedy("run it again") == "go on with b"
+    set_remedy(None)
+    assert get_remedy("run it again") == "run it again"
 
 
 def test_an_interrupt_after_the_imports_raises_as_ever():

@@ -9,6 +9,7 @@ from cli.commands import run_medseg
 from monai.bundle import scripts
 from monai.data import Dataset
 
+from medseg.base.interrupts import set_remedy
 from medseg.base.walk import check_length
 from medseg.cli import app
 from medseg.cli.errors import one_line_errors
@@ -47,6 +48,18 @@ def test_what_is_interrupted_is_said_below_the_line_of_a_progress_bar(capsys):
         raise KeyboardInterrupt
     assert ended.value.exit_code == 130
     assert capsys.readouterr() == ("", "\ninterrupted: go on with b\n")
+
+
+def test_a_workflow_that_knows_better_says_how_to_go_on(capsys):
+    def train(remedy):
+        set_remedy(remedy)
+        raise KeyboardInterrupt
+
+    with pytest.raises(typer.Exit), one_line_errors("go on with b"):
+        train(lambda: "go on with c")
+    with pytest.raises(typer.Exit), one_line_errors("go on with b"):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == "\ninterrupted: go on with c\n\ninterrupted: go on with b\n"
 
 
 def test_a_documented_error_is_one_line_and_another_status(capsys):

@@ -12,6 +12,7 @@ from monai.data import DataLoader
 from monai.handlers import LrScheduleHandler
 from torch.optim.lr_scheduler import StepLR
 
+from medseg.base.interrupts import get_remedy
 from medseg.engines import Resume, check_run
 
 
@@ -347,3 +348,12 @@ def test_a_folder_that_was_removed_between_two_runs_is_no_loss(tmp_path):
     for _ in range(2):
         TinyRun(tmp_path / "run", max_epochs=1).run()
         shutil.rmtree(tmp_path / "run")
+
+
+def test_only_while_it_goes_on_the_run_says_how_to_go_on_after_an_interrupt(tmp_path):
+    run_until_killed(tmp_path, iteration=2)  # of 3 in an epoch
+    assert get_remedy("other").startswith("no epoch is complete")
+    run_until_killed(tmp_path, iteration=4)
+    assert get_remedy("other").startswith("the complete epochs are kept; to go on, run it again")
+    TinyRun(tmp_path, resume=True, max_epochs=2).run()
+    assert get_remedy("other") == "other"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from medseg.engines.run_folder import choose_run_folder
+from medseg.engines.run_folder import choose_run_folder, describe_resume
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +48,19 @@ def test_a_run_that_is_named_as_the_bundle_is_the_one_to_resume():
     named = add_run("2026-01-01_00-00-00")
     add_run("2026-01-02_00-00-00")
     assert choose_run_folder("liver", resume=True, bundle_root=named) == named
+
+
+def test_an_interrupted_run_is_gone_on_with_by_the_command_that_is_named():
+    folder = Path(add_run("a run", resumable=False))
+    file = folder / "resume.pt"
+    assert describe_resume(file).endswith("there is nothing to resume: run it again")
+    file.touch()
+    assert describe_resume(file).endswith("to go on, run it again with --resume True")
+    (folder / "configs").mkdir()
+    (folder / "configs/train.json").write_text("{}")
+    assert describe_resume(file) == (
+        "the complete epochs are kept; to go on: medseg train -b 'runs/liver/a run' --resume True"
+    )
 
 
 def test_without_a_run_there_is_nothing_to_resume():

@@ -153,5 +153,7 @@ def test_the_real_command_ends_on_ctrl_c_in_one_line(tmp_path):
     out, err = running.communicate(timeout=60)
     assert running.returncode == -signal.SIGINT
     assert out == "", out
-    assert err.splitlines()[-1].startswith("interrupted: finished work is kept")
+    assert err.splitlines()[-1] == (
+        "interrupted: the complete epochs are kept; to go on: medseg train -b run --resume True"
+    )
     assert "Traceback" not in err
