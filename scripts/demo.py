@@ -1,4 +1,4 @@
-"""Demo: a synthetic CT set, the liver bundle trained on it, a DICOM study segmented, and scores.
+"""Demo: a synthetic CT set, a liver bundle trained on it, a DICOM study segmented, and scores.
 
     python scripts/demo.py [--out demo] [--epochs 6]
 
@@ -47,11 +47,11 @@ def main() -> int:
 def stages(out: Path, *, epochs: int) -> list[tuple[str, list[str]]]:
     """Title and command of every stage."""
     medseg = str(Path(sys.executable).with_name("medseg"))
-    data, run = out / "data", out / "run"
+    data, run, bundle = out / "data", out / "run", out / "liver"
     small = ["--image_size", f"[{SIZE}, {SIZE}]"]
     training = [
         *(sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "training"),
-        *("--config_file", "bundles/liver/train.json"),
+        *("--config_file", str(bundle / "train.json")),
         *("--dataset_dir", str(data), "--output_dir", str(run), "--cache_dir", str(out / "cache")),
         *("--max_epochs", str(epochs), "--num_workers", "0", *small),
     ]
@@ -59,6 +59,10 @@ def stages(out: Path, *, epochs: int) -> list[tuple[str, list[str]]]:
     study = str(data / "dicom" / "liver_006")
     return [
         ("write the synthetic CT set: 6 cases to train and validate, 1 to test", written),
+        (
+            "copy the liver bundle, so that yours gets no weights of phantoms",
+            [medseg, "bundles", "copy", "bundles/liver", str(bundle)],
+        ),
         ("train", training),
         (
             "segment the test case from its DICOM folder",

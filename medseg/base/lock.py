@@ -26,7 +26,34 @@ def hold(path: str | os.PathLike) -> bool:
         (Windows, some network disks), always True.
     """
     lock = Path(path).absolute()
-    if sys.platform == "win32" or lock in _held:
+    if lock in _held:
+        return True
+    taken = _take(lock)
+    if lock in _held:
+        atexit.register(_release, lock)
+    return taken
+
+
+@contextmanager
+def hold_within(path: str | os.PathLike) -> Iterator[bool]:
+    """As `hold`, but until the block ends; False if another process holds it.
+
+    Example:
+        >>> with hold_within("masks/.case_1.lock") as mine:
+        ...     print(mine)
+        True
+    """
+    lock = Path(path).absolute()
+    taken = _take(lock)
+    try:
+        yield taken
+    finally:
+        _release(lock)
+
+
+def _take(lock: Path) -> bool:
+    """Hold a lock file, if no other process does; True, too, where there are no such locks."""
+    if sys.platform == "win32":
         return True
     import fcntl
 
@@ -47,23 +74,6 @@ def hold(path: str | os.PathLike) -> bool:
     return True
 
 
-@contextmanager
-def hold_within(path: str | os.PathLike) -> Iterator[bool]:
-    """As `hold`, but until the block ends; False if another process holds it.
-
-    Example:
-        >>> with hold_within("masks/.case_1.lock") as mine:
-        ...     print(mine)
-        True
-    """
-    taken = hold(path)
-    try:
-        yield taken
-    finally:
-        if taken:
-            _release(Path(path).absolute())
-
-
 def _release(lock: Path) -> None:
     """Remove a lock file that this process, and not the one that it was forked from, holds."""
     file, owner = _held.get(lock, (None, None))
@@ -72,9 +82,3 @@ def _release(lock: Path) -> None:
         with suppress(OSError):  # the folder may be gone
             lock.unlink()
         file.close()
-
-
-@atexit.register
-def _release_all() -> None:
-    for lock in list(_held):
-        _release(lock)

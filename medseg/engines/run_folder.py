@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 import shlex
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ def choose_run_folder(
     """Make the folder of a new run, `runs/NAME/<date>_<time>`, or find that of the run to resume.
 
     In a group of processes the first one chooses for all. A folder that is still empty when the
-    process ends is removed.
+    process ends is removed, with the folders above it that were made for it.
 
     Args:
         name: of the bundle.
@@ -99,6 +100,7 @@ def _find_latest(name: str, bundle_root: str | os.PathLike | None) -> str:
 def _make_new(runs: Path) -> Path:
     """A new folder; a second run of the same second gets a number."""
     check_folder(runs)
+    new = [above.absolute() for above in (runs, *runs.parents) if not above.exists()]
     stem, number = datetime.now().strftime(_NAME), 1
     while True:
         folder = runs / (stem if number == 1 else f"{stem}_{number}")
@@ -107,13 +109,14 @@ def _make_new(runs: Path) -> Path:
         except FileExistsError:
             number += 1
             continue
-        atexit.register(_remove_if_empty, folder.absolute(), os.getpid())
+        atexit.register(_remove_if_empty, folder.absolute(), new, os.getpid())
         return folder
 
 
-def _remove_if_empty(folder: Path, owner: int) -> None:
+def _remove_if_empty(folder: Path, above: Sequence[Path], owner: int) -> None:
+    """Remove a folder of a run that holds no file, and then those above it that were new."""
     if os.getpid() != owner or not folder.is_dir():
         return
-    for path in (*sorted(folder.rglob("*"), reverse=True), folder):
+    for path in (*sorted(folder.rglob("*"), reverse=True), folder, *above):
         with suppress(OSError):  # a file, or a folder that holds one
             path.rmdir()

@@ -77,10 +77,15 @@ def test_a_place_that_cannot_be_written_is_refused():
 
 @pytest.mark.long
 @pytest.mark.parametrize(("leaves", "kept"), [("", False), ("open(f + '/log', 'w')", True)])
-def test_a_folder_that_is_still_empty_at_the_end_is_removed(leaves, kept):
+@pytest.mark.parametrize("above", ["", "runs", "runs/liver"])
+def test_a_folder_that_is_still_empty_at_the_end_is_removed(leaves, kept, above):
+    if above:
+        Path(above).mkdir(parents=True)
     code = (
         "import os; from medseg.engines import choose_run_folder; f = choose_run_folder('liver'); "
         f"os.mkdir(f + '/models'); {leaves}"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ})
-    assert (list(Path("runs/liver").iterdir()) != []) is kept
+    left = [path.as_posix() for path in sorted(Path().rglob("*"))]
+    there_before = {"": [], "runs": ["runs"], "runs/liver": ["runs", "runs/liver"]}[above]
+    assert (left[3:] == [f"{left[2]}/log"]) if kept else (left == there_before)

@@ -16,10 +16,16 @@ def demo(repository):
 
 def test_the_demo_trains_with_the_users_command_and_segments_a_dicom_folder(demo, tmp_path):
     commands = [" ".join(command) for _, command in demo.stages(tmp_path, epochs=6)]
-    assert len(commands) == 4
-    user = "-m monai.bundle run training --config_file bundles/liver/train.json"
-    assert user in commands[1]
-    assert f"segment {tmp_path / 'data' / 'dicom' / 'liver_006'}" in commands[2]
+    assert len(commands) == 5
+    user = f"-m monai.bundle run training --config_file {tmp_path / 'liver' / 'train.json'}"
+    assert user in commands[2]
+    assert f"segment {tmp_path / 'data' / 'dicom' / 'liver_006'}" in commands[3]
+
+
+def test_no_bundle_gets_weights_of_phantoms(demo, tmp_path):
+    _, (_, copied), (_, trained), *_ = demo.stages(tmp_path, epochs=6)
+    assert copied[-2:] == ["bundles/liver", str(tmp_path / "liver")]
+    assert "bundles/liver" not in " ".join(trained)
 
 
 def test_the_report_says_that_it_is_synthetic_and_gives_the_dice(demo, tmp_path, capsys):
