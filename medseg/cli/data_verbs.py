@@ -67,6 +67,7 @@ def download(
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="Accept the licence, which is shown first.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Download a dataset where its licence allows it without a login; else say how to get it.
 
@@ -78,14 +79,19 @@ def download(
     from medseg.datasets.download import catalogue
     from medseg.datasets.download import fetch as fetching
 
-    with one_line_errors(_GO_ON):
+    with one_line_errors(_GO_ON, also=say_error_as_json(json)):
         dataset = catalogue.find(name)
-        say_lines(dataset.format_notice())
+        typer.echo(dataset.format_notice(), err=json)
         if not (dataset.by_hand or accept_licence) and _is_on_terminal():
-            accept_licence = typer.confirm("Do you accept these terms?")
+            accept_licence = typer.confirm("Do you accept these terms?", err=json)
         paths = fetching.download(dataset, out, accept_licence=accept_licence)
-        for file, path in zip(dataset.files, paths, strict=True):
-            say(f"{path} ({file.check})")
+        checked = list(zip(paths, (file.check for file in dataset.files), strict=True))
+        if json:
+            files = [{"path": str(path.absolute()), "check": check} for path, check in checked]
+            say_json({"licence": dataset.licence, "files": files, "next": dataset.then})
+            return
+        for path, check in checked:
+            say(f"{path} ({check})")
         say(f"next: {dataset.then}")
 
 

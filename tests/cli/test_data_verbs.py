@@ -140,6 +140,17 @@ def test_the_flag_says_yes_after_the_licence_is_shown(fetched, tmp_path):
     assert lines[-1].startswith("next: unpack it with tar -xf Task04_Hippocampus.tar")
 
 
+def test_a_download_is_one_json_document_on_demand(fetched, tmp_path):
+    ended = _download("hippocampus", "--out", str(tmp_path), "--accept-licence", "--json")
+    found = json.loads(ended.stdout)
+    file = {"path": str(tmp_path / "Task04_Hippocampus.tar"), "check": "published SHA-256"}
+    assert (found["licence"], found["files"]) == ("CC BY-SA 4.0", [file])
+    assert found["next"].startswith("unpack it with tar")
+    assert NOTICE in ended.stderr
+    refused = _download("hippocampus", "--out", str(tmp_path / "out"), "--json")
+    assert "is not accepted" in json.loads(refused.stdout)["error"]
+
+
 def test_without_the_flag_and_without_a_terminal_nothing_is_fetched(fetched, tmp_path):
     ended = _download("hippocampus", "--out", str(tmp_path / "out"))
     assert ended.exit_code == BAD_ARGUMENTS

@@ -27,6 +27,9 @@ from medseg.ingest.volumes.file import list_files_of
 logger = logging.getLogger(__name__)
 
 _PROBABILITIES = ("_probabilities.npy", "_probabilities.json")  # what `ProbabilityFiles` writes
+_OF_A_DATASET = ("imagesTr", "imagesTs")
+"""Subfolders of a dataset as the Medical Segmentation Decathlon lays it out."""
+
 _NEEDED = (
     "this bundle segments volumes (NIfTI, NRRD, MetaImage, MGH or DICOM), pass one or a folder of "
     "them"
@@ -116,6 +119,8 @@ def _find_images(source: Path, target: Path | None) -> list[Path]:
                 "pass the volume file itself, or put the DICOM files in a folder of their own"
             )
         return [source]
+    if not volumes:
+        _refuse_dataset(source, folders)
     if not volumes and not folders:
         pictures = [p for p in others if is_picture_file(p)]
         what = f", {pictures[0].name} is a picture" if pictures else ""
@@ -124,6 +129,15 @@ def _find_images(source: Path, target: Path | None) -> list[Path]:
     left.warn(logger, source, used=len(volumes) + len(folders))
     _check_channels(volumes)
     return sorted([*volumes, *folders], key=get_case_name)
+
+
+def _refuse_dataset(source: Path, folders: Iterable[Path]) -> None:
+    """Refuse the folder of a dataset, whose subfolders hold many cases and labels each."""
+    held = [folder for folder in folders if folder.name in _OF_A_DATASET]
+    if held:
+        raise ValueError(
+            f"{source.absolute()} is the folder of a dataset: pass its images, such as {held[-1]}"
+        )
 
 
 def _check_channels(volumes: Iterable[Path]) -> None:

@@ -174,6 +174,11 @@ def test_a_folder_without_a_case_is_refused(tmp_path, files):
         find_cases(touch(tmp_path, *files))
 
 
+def test_the_folder_of_a_dataset_is_refused_with_that_of_its_images(ct):
+    with pytest.raises(ValueError, match=r"is the folder of a dataset: pass its .*/imagesTs$"):
+        find_cases(ct)
+
+
 def test_what_does_not_exist_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no such file or folder: .*absent"):
         find_cases(tmp_path / "absent")
