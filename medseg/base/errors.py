@@ -187,7 +187,7 @@ def explain_folder_fault(error: BaseException) -> str | None:
         return None
     return (
         f"{folder} is not there, it was removed, moved or replaced while this run used it: run it "
-        "again, and leave its folders alone meanwhile; what was written elsewhere is kept"
+        "again, and do not change its folders while it runs; what was written elsewhere is kept"
     )
 
 

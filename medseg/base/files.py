@@ -91,7 +91,7 @@ def _move_to_new(partial: Path, target: Path) -> None:
             partial.replace(target)
     except FileExistsError:
         raise FileExistsError(
-            f"{target} was written by another program meanwhile and stays as it is: give each run "
+            f"{target} was written by another program at the same time and is kept: give each run "
             "a folder of its own"
         ) from None
 
@@ -281,7 +281,7 @@ def _check_folder_remains(target: Path, scratch: Path) -> Iterator[None]:
             raise
         raise FileNotFoundError(
             f"{target.parent} was removed, moved or replaced while {target.name} was written: run "
-            "it again, and leave its folders alone meanwhile"
+            "it again, and do not change its folders while it runs"
         ) from error
 
 

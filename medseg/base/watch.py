@@ -143,9 +143,8 @@ class Watch:
         if not self.list_replaced():
             raise FileNotFoundError(
                 f"{shorten_list(list(map(str, lost)))} {'is' if len(lost) == 1 else 'are'} gone, "
-                f"another "
-                "program removed or moved what this run wrote: run it again, and leave its files "
-                "alone meanwhile"
+                "another program removed or moved what this run wrote: run it again, and do not "
+                "change its files while it runs"
             )
         gone = (
             shorten_list([str(file) for file in lost]) if lost else "files that the run began with"
@@ -153,19 +152,17 @@ class Watch:
         remain = [file.name for file in dict.fromkeys(self.written) if file.exists()]
         raise FileNotFoundError(
             f"{shorten_list(list(map(str, folders)))} was removed, moved or replaced while this "
-            f"run "
-            f"wrote to it. These files are lost: {gone}; these remain: "
+            f"run wrote to it. These files are lost: {gone}; these remain: "
             f"{count_noun(len(remain), 'file')}{f' ({shorten_list(remain)})' if remain else ''}: "
-            f"run it "
-            "again, and leave its folders alone meanwhile"
+            "run it again, and do not change its folders while it runs"
         )
 
     def _check_sizes(self) -> None:
         if changed := self.find_changed():
             raise FileNotFoundError(
                 f"{shorten_list(list(map(str, changed)))} changed after this run wrote it, another "
-                "program cut it short or replaced it: run it again, and leave its files alone "
-                "meanwhile"
+                "program cut it short or replaced it: run it again, and do not change its "
+                "files while it runs"
             )
 
 

@@ -116,7 +116,7 @@ def find_weight_faults(bundle: Bundle) -> Iterator[str]:
         return
     state = torch.load(bundle.root / WEIGHTS, map_location="cpu", weights_only=True)
     if not network.state_dict().keys() <= state.keys():  # wrapped: MONAI would not load it
-        yield f"{WEIGHTS} is not a flat state dict: save network.state_dict() alone"
+        yield f"{WEIGHTS} is not a flat state dict: save only network.state_dict()"
 
 
 def find_trained_on_faults(bundle: Bundle) -> Iterator[str]:

@@ -83,7 +83,7 @@ def prune_bundle(
         FileNotFoundError: no such bundle, or it has no weights.
         FileExistsError: `out` is there already.
         OSError: `out` or `report_dir` cannot be written, or the report is gone at the end.
-        ValueError: an option out of range, an override that names no key, a network with a single
+        ValueError: an option out of range, an override that is not a key, a network with a single
             head, weights that do not fit; after the evaluation, a level without a score.
 
     Example:

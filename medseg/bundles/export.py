@@ -39,7 +39,7 @@ def export_bundle(
         FileNotFoundError: no such bundle, or it has no weights.
         OSError: `output` or its folder cannot be written, or is taken away meanwhile.
         TypeError: `network_def` makes no NestedUNet.
-        ValueError: an override that names no key, weights that do not fit the network, or what
+        ValueError: an override that is not a key, weights that do not fit the network, or what
             `medseg.networks.export.export` refuses, such as another suffix.
         RuntimeError: the file gives other logits than the network; it is not kept.
 

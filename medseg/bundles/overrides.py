@@ -1,6 +1,6 @@
 """Overrides: the `--key value` of a command line, held against the config that they change.
 
-MONAI takes an override that names no key without a word, and reads `false` as a string, which is
+MONAI takes an override that is not a key without a word, and reads `false` as a string, which is
 true; here the first is refused and the second is false. Nothing heavy is imported for that, so that
 a misspelt key is refused at once.
 """
@@ -86,8 +86,10 @@ def _apply(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
                 level = level[int(part)] if isinstance(level, list) else level[part]
             level[int(last) if isinstance(level, list) else last] = value
         except (IndexError, KeyError, TypeError) as error:
+            whole = next((name for name in overrides if key.startswith(f"{name}#")), above[0])
             raise ValueError(
-                f"override --{key} lies in a key that another override replaces: write it there"
+                f"override --{key} is part of --{whole}, which is replaced as a whole: put the "
+                f"value into --{whole}"
             ) from error
     return applied
 
@@ -172,11 +174,11 @@ def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None
             ]
             if others:
                 raise ValueError(
-                    f"override --{key} names no key of {config_file}, it is one of "
-                    f"{', '.join(others)}: leave it out"
+                    f"override --{key} is a key of {', '.join(others)}, not of {config_file}: "
+                    "leave it out"
                 )
             raise ValueError(
-                f"override --{key} names no key of {config_file}: "
+                f"override --{key} is not a key of {config_file}: "
                 + suggest_key(part, known, below=done)
             )
         level = level[int(part)] if isinstance(level, list) else level[part]

@@ -69,10 +69,10 @@ def download(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Download a dataset where its licence allows it without a login; else say how to get it.
+    """Download a dataset, or explain how to get it where its licence asks for a login.
 
     The licence is shown first, and nothing is downloaded before you accept it. Run it again to go
-    on after an interruption; files that are there are checked.
+    on after an interruption; earlier downloads are checked.
 
     Example: [cyan]medseg download hippocampus --out downloads --accept-licence[/]
     """
@@ -137,7 +137,7 @@ def inspect(
     ] = False,
     volume: Annotated[
         int | None,
-        WholeOption(help="Volume to check, from 0, in a file that holds several."),
+        WholeOption(help="Number of the volume to check, counted from 0, in a file of several."),
     ] = None,
     affine: Annotated[
         str | None,

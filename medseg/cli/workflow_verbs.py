@@ -29,7 +29,7 @@ _AFTER_INTERRUPT = {
 
 Bundle = Annotated[
     Path,
-    PathOption("--bundle", "-b", help="Name of a bundle, or the folder of one or of a run."),
+    PathOption("--bundle", "-b", help="Name of a bundle, or the folder of a bundle or of a run."),
 ]
 _LIVER = Path("liver")
 
@@ -91,7 +91,8 @@ def segment(
     """Segment images: write a label map on the source grid and a PNG preview for each case.
 
     [cyan]--key value[/], after INPUT, overrides any key of the bundle's inference.json:
-    [cyan]--level 3[/] is the fast mode, [cyan]--existing skip[/] resumes an interrupted run,
+    [cyan]--level 3[/] computes a smaller, faster part of the network, [cyan]--existing skip[/]
+    resumes an interrupted run,
     [cyan]--memory_limit 6GiB[/] refuses cases that need more memory, [cyan]--force[/] segments an
     image even if it looks unlike the training images. [cyan]--list[/], which needs neither INPUT
     nor --out, shows all keys.

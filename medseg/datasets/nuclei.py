@@ -85,7 +85,7 @@ def _group_files(published: PublishedFiles) -> dict[str, tuple[str, list[str]]]:
         lacking = "masks" if name in images else "image"
         raise ValueError(
             f"picture {name} in {published.name} has no {lacking}: unpack the archive again, or "
-            "give the folder of this dataset alone"
+            "give a folder with only this dataset"
         )
     chosen = {name: [_choose_lossless(found) for found in masks[name].values()] for name in images}
     for file in (file for found in chosen.values() for file in found):

@@ -74,8 +74,8 @@ def check_batch(
     _check_memory(network, largest, image_size, kept.total() * largest // smallest)
     if smallest == 1 and _has_batch_norm(network) and idist.get_rank() == 0:
         logger.warning(
-            "%s of an epoch holds 1 image, and batch norm takes mean and spread from that one "
-            "alone: pass a larger batch_size that leaves no batch of 1, or --norm instance",
+            "%s of an epoch holds 1 image, and batch norm takes mean and spread from only that "
+            "one: pass a larger batch_size that leaves no batch of 1, or --norm instance",
             "every batch" if loader.batch_size == 1 else "the last batch",
         )
 

@@ -57,7 +57,10 @@ def compute_rate_factor(step: int, *, schedule: str, steps: int, warmup_steps: i
     if schedule not in _FACTORS:
         raise ValueError(f"no schedule {schedule!r}: choose one of {', '.join(_FACTORS)}")
     if not 0 <= warmup_steps < steps:
-        raise ValueError(f"{warmup_steps} warm-up steps of {steps}: there have to be fewer")
+        raise ValueError(
+            f"{warmup_steps} warm-up steps, but the training has {steps} steps: pass 0 to "
+            f"{steps - 1}"
+        )
     if not 0 <= step < steps:
         raise ValueError(f"step {step} is outside a run of {steps} steps: count from 0")
     if step < warmup_steps:

@@ -44,7 +44,7 @@ class Reason(str, Enum):
     CONFLICTING_MODALITY = "conflicting-modality"
     REAL_WORLD_VALUES = "real-world-values"
     UNKNOWN_MODALITY = "unknown-modality"
-    ABSENT_BY_TURNS = "absent-by-turns"
+    ALTERNATING_ABSENCE = "alternating-absence"
     FEWER_IMAGES = "fewer-images"
     POSSIBLE_MOSAIC = "possible-mosaic"
     UNLIKELY_VALUES = "unlikely-values"
@@ -178,7 +178,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.CONFLICTING_MODALITY: "check which of the two is right before the values are used",
     Reason.REAL_WORLD_VALUES: "values are those of the mapping; check their unit before use",
     Reason.UNKNOWN_MODALITY: "values are taken as they are; check that they are what is expected",
-    Reason.ABSENT_BY_TURNS: "check that the slices are of one scan, and not of two that alternate",
+    Reason.ALTERNATING_ABSENCE: "check that the slices are of one scan, not of two that alternate",
     Reason.FEWER_IMAGES: "check with the source that no slice is missing at an end",
     Reason.POSSIBLE_MOSAIC: "look at an image, and pass single slices where it shows several",
     Reason.UNLIKELY_VALUES: "compare some values with the source before use",
@@ -200,14 +200,14 @@ REMEDIES: dict[Reason, str] = {
         "put the file of voxels beside the header, and write that file name into the header"
     ),
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
-    Reason.SEVERAL_SERIES: f"pass {_SERIES_UID}, or a folder of the files of one series alone",
+    Reason.SEVERAL_SERIES: f"pass {_SERIES_UID}, or a folder of the files of only one series",
     Reason.UNKNOWN_SERIES: "pass the UID of a series that is there",
     Reason.NOT_AN_IMAGE: "pass the image series it refers to",
     Reason.MULTI_FRAME: (
         "pass single-frame slices or pictures, or an enhanced object with functional groups"
     ),
     Reason.COLOUR: "pass grey images here, and colour pictures to a bundle that reads colour",
-    Reason.LOCALIZER: "pass the series that was planned on it",
+    Reason.LOCALIZER: "pass the scan planned from this localizer",
     Reason.SECONDARY_CAPTURE: "pass the series that it was captured from",
     Reason.PIXEL_FORMAT: (
         "store pictures in 8 or 16 bit grey, or in opaque 8 bit colour where colour is read, and "

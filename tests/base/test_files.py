@@ -57,7 +57,7 @@ def test_a_file_that_is_not_to_be_replaced_stays(tmp_path, monkeypatch, has_link
     with whole(path, replace=False) as partial:
         partial.write_text("first")
     with (
-        pytest.raises(FileExistsError, match="written by another program meanwhile and stays"),
+        pytest.raises(FileExistsError, match="written by another program at the same time"),
         whole(path, replace=False) as partial,
     ):
         partial.write_text("second")

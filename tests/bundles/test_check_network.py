@@ -88,7 +88,7 @@ def test_weights_that_monai_cannot_load_are_found(folder, root):
     for wrapped in ({"model": state}, {f"module.{key}": value for key, value in state.items()}):
         torch.save(wrapped, root / "models" / "model.pt")
         [fault] = find_weight_faults(Bundle(NAME, folder))
-        assert "save network.state_dict() alone" in fault
+        assert "save only network.state_dict()" in fault
 
 
 def test_damaged_weights_are_found(folder, root):

@@ -47,7 +47,7 @@ def test_the_best_level_need_not_be_the_deepest():
         ({"tolerance": 101}, "got 101"),
         ({"repeats": 0}, "1 or more repeats, got 0.6 and 0: pass"),
         ({"arguments": ["--level", "3"]}, "pruning sets --level by itself: leave it out"),
-        ({"arguments": ["--chanels", "[2]"]}, "names no key .* did you mean the key --channels"),
+        ({"arguments": ["--chanels", "[2]"]}, "is not a key .* did you mean the key --channels"),
         (
             {"arguments": [*SMALL, "--deep_supervision", "false"]},
             "heads of a deeply supervised network, .* was trained without deep supervision: train",
@@ -95,7 +95,7 @@ def test_a_folder_that_is_there_is_refused_before_anything_runs(bundle):
     out = bundle.with_name("liver_slices")
     with pytest.raises(FileExistsError, match="liver_slices exists: remove it"):
         prune_bundle(bundle, out=out, arguments=SMALL)
-    with pytest.raises(ValueError, match="names no key"):  # what is misspelt is told first
+    with pytest.raises(ValueError, match="is not a key"):  # what is misspelt is told first
         prune_bundle(bundle, out=out, arguments=["--chanels", "[2]"])
 
 

@@ -94,7 +94,7 @@ def test_an_existing_key_passes(key, tmp_path):
 )
 def test_an_unknown_key_is_refused_with_the_nearest(key, nearest, tmp_path):
     config_file = tmp_path / "train.json"
-    with pytest.raises(ValueError, match=rf"--{key} names no key .* the key --{nearest}\?$"):
+    with pytest.raises(ValueError, match=rf"--{key} is not a key .* the key --{nearest}\?$"):
         check_key(key, CONFIG, config_file=config_file)
 
 
@@ -108,9 +108,18 @@ def test_no_key_is_suggested_where_none_is_near(key, tmp_path):
 
 def test_a_key_of_another_config_is_told_without_a_nearest(tmp_path):
     (tmp_path / "train.json").write_text(json.dumps(CONFIG))
-    told = r"evaluate\.json, it is one of train\.json: leave it out$"
-    with pytest.raises(ValueError, match=f"--max_epochs names no key of .*{told}"):
+    told = r"train\.json, not of .*evaluate\.json: leave it out$"
+    with pytest.raises(ValueError, match=f"--max_epochs is a key of {told}"):
         check_key("max_epochs", {"network": {}}, config_file=tmp_path / "evaluate.json")
+
+
+def test_a_part_of_a_key_that_is_replaced_as_a_whole_is_refused(tmp_path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "train.json").write_text(json.dumps(CONFIG))
+    arguments = ["--train", "{'x': 1}", "--train#trainer#max_epochs", "3"]
+    message = "--train#trainer#max_epochs is part of --train, .* put the value into --train$"
+    with pytest.raises(ValueError, match=message):
+        read_overrides(tmp_path, "train", arguments)
 
 
 @pytest.mark.parametrize(

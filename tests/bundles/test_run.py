@@ -127,7 +127,7 @@ def test_arguments_of_monai_pass(bundle, calls):
 
 @pytest.mark.parametrize("key", ["max_epoch", "run_id", "config_file", "args_file"])
 def test_nothing_runs_after_an_unknown_override(bundle, calls, key):
-    with pytest.raises(ValueError, match=f"--{key} names no key"):
+    with pytest.raises(ValueError, match=f"--{key} is not a key"):
         run_bundle(bundle, "train", run_id="training", arguments=[f"--{key}", "2"])
     assert not calls
 
@@ -156,7 +156,7 @@ def test_mlflow_passes_with_its_settings(liver, calls, workflow):
 
 
 def test_settings_of_mlflow_are_refused_without_it(liver, calls):
-    with pytest.raises(ValueError, match="--experiment_name names no key"):
+    with pytest.raises(ValueError, match="--experiment_name is not a key"):
         run_bundle(liver, "train", run_id="training", arguments=["--experiment_name", "liver"])
     assert not calls
 

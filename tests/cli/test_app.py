@@ -133,7 +133,7 @@ REFUSED_AT_ONCE = [
         "segment README.md -o masks -b bundles/liverr",
         "error: there is no folder .*: did you mean liver",
     ),
-    ("segment README.md -o masks --levle 3", "error: override --levle names no key"),
+    ("segment README.md -o masks --levle 3", "error: override --levle is not a key"),
     (
         "segment README.md -o README.md",
         r"error: README.md cannot be written to \(it is no",
@@ -142,7 +142,7 @@ REFUSED_AT_ONCE = [
     ("segment README.md", "medseg segment: missing option"),
     ("train --output_dir README.md/run", r"error: README.md/run cannot be written to \("),
     ("evaluate --output_dir README.md", "error: README.md cannot be written to"),
-    ("prune --max_epoch 2", "error: override --max_epoch names no key"),
+    ("prune --max_epoch 2", "error: override --max_epoch is not a key"),
     ("prune -o README.md/small", "error: README.md/small cannot be written to"),
     ("prune --report README.md/small", "error: README.md/small cannot be written to"),
     ("export README.md/network.ts", "error: README.md cannot be written to"),

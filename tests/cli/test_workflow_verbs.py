@@ -112,7 +112,7 @@ def test_tracking_passes_through(here, calls, verb):
     [
         (
             ["--max_epoch", "2"],
-            "override --max_epoch names no key of .* did you mean the key --max_epochs",
+            "override --max_epoch is not a key of .* did you mean the key --max_epochs",
         ),
         (["--max-epochs", "2"], "did you mean the key --max_epochs"),
         (["--max_epochs"], "override --max_epochs has no value"),
@@ -221,7 +221,7 @@ def test_export_replaces_a_file_only_when_told_to(tiny, words):
             ["network.pth"],
             r"the name of an export must end in one of \.onnx, \.pt2, \.ts, got 'network\.pth'",
         ),
-        (["network.ts", "--leve", "1"], "--leve names no key of .* did you mean the key --level"),
+        (["network.ts", "--leve", "1"], "--leve is not a key of .* did you mean the key --level"),
         (["network.ts", "--level", "3"], r"level is 3, and this .* the levels \[1, 2\]: choose"),
         (["network.ts", "--weights", "no.pt"], r"weights .*no\.pt do not exist: train the bundle"),
         (["network.ts", "--channels", "[2,3,5]"], "weights .* fit a unet_plusplus"),

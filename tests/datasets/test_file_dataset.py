@@ -51,9 +51,7 @@ def test_a_prepared_folder_has_the_sections_of_the_published_one(tmp_path, share
 
 
 def test_where_nothing_is_found_the_message_says_what_to_give(tmp_path):
-    told = (
-        r"^there is no folder or file \S+/absent, and so no toy data: give the set with --dataset"
-    )
+    told = r"^no toy data found, \S+/absent does not exist: give the set with --dataset"
     with pytest.raises(FileNotFoundError, match=told):
         dataset().list_cases(tmp_path / "absent")
     free = rf"or make a synthetic set with `medseg phantom ct --out {tmp_path}/absent`$"

@@ -80,7 +80,7 @@ def test_missing_data_says_where_and_the_way_on_in_one_line(tmp_path, exists):
         folder.mkdir()
     with pytest.raises(FileNotFoundError) as caught:
         hippocampus.list_cases(folder)
-    absent = f"there is no folder or file {folder}, and so no hippocampus data: give MSD"
+    absent = f"no hippocampus data found, {folder} does not exist: give MSD"
     empty = f"no hippocampus data in {folder} (looked for dataset.json"
     assert str(caught.value).startswith(empty if exists else absent)
     assert "MSD Task04_Hippocampus (http" in str(caught.value)

@@ -71,7 +71,7 @@ def test_missing_data_says_where_and_gives_both_ways_on_in_one_line(tmp_path, ex
         lits.list_cases(folder)
     message = str(caught.value)
     assert "\n" not in message
-    absent = f"there is no folder or file {folder}, and so no liver data: give LiTS"
+    absent = f"no liver data found, {folder} does not exist: give LiTS"
     empty = f"no liver data in {folder} (looked for dataset.json"
     assert message.startswith(empty if exists else absent)
     assert "LiTS (https://" in message
@@ -81,7 +81,9 @@ def test_missing_data_says_where_and_gives_both_ways_on_in_one_line(tmp_path, ex
 
 def test_a_relative_folder_is_reported_as_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match=f"file {tmp_path}/data/liver, "):
+    with pytest.raises(
+        FileNotFoundError, match=f"data found, {tmp_path}/data/liver does not exist"
+    ):
         lits.list_cases("data/liver")
 
 

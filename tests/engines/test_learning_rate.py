@@ -81,8 +81,8 @@ def test_no_step_has_a_rate_of_zero_or_above_the_base(schedule, warmup_steps):
         ({"schedule": "linear"}, "no schedule 'linear': choose one of constant, polynomial, cos"),
         ({"step": -1}, "step -1 is outside a run of 5 steps"),
         ({"step": 5}, "step 5 is outside a run of 5 steps"),
-        ({"warmup_steps": 5}, "5 warm-up steps of 5: there have to be fewer"),
-        ({"warmup_steps": -1}, "-1 warm-up steps of 5"),
+        ({"warmup_steps": 5}, "5 warm-up steps, but the training has 5 steps: pass 0 to 4"),
+        ({"warmup_steps": -1}, "-1 warm-up steps, but the training has 5"),
     ],
 )
 def test_a_step_that_has_no_rate_is_refused(change, said):

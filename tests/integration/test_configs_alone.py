@@ -96,7 +96,7 @@ def test_a_bundle_of_the_model_zoo_trains(work, repository):
     assert ended.returncode == 0, ended.stderr
     assert (configs.parent / "models" / "model.pt").is_file()
     ended = commands.run([*MEDSEG, "train", "-b", "zoo/spleen", "--epoch", "1"], work)
-    assert ended.stderr.startswith("error: override --epoch names no key of zoo/spleen/configs/tr")
+    assert ended.stderr.startswith("error: override --epoch is not a key of zoo/spleen/configs/tr")
 
 
 @pytest.mark.parametrize("flat", ["absent", "a line of text"])

@@ -81,13 +81,13 @@ _POSITIVE = make_number_rule("above 0", lambda x: x > 0)
 _NOT_NEGATIVE = make_number_rule("of 0 or more", lambda x: x >= 0)
 _SWITCH = Rule("True or False", lambda value: isinstance(value, bool))
 _SIZES = make_axes_rule(f"whole numbers from 1 to {LARGEST}", lambda x: is_count(x, 1))
-_TEXT = Rule("a text", is_text)
-_TEXTS = make_list_rule("texts", is_text)
+_TEXT = Rule("text", is_text)
+_TEXTS = make_list_rule("text values", is_text)
 _ORDERED = make_range_rule("the low end before the high end", lambda low, high: low < high)
-_LAYER = Rule("a text, or a list of a text and a dictionary", _is_layer)
+_LAYER = Rule("text, or a list of text and a dictionary", _is_layer)
 _COMPONENT = allow_null(Rule("a component", _is_component))
 _PATH = Rule("a path", _is_path)
-_DEVICE = Rule("a text, such as cpu or cuda:0", _is_path)
+_DEVICE = Rule("text, such as cpu or cuda:0", _is_path)
 
 _LABELS = allow_list("a whole number", lambda x: is_whole(x, -(2**31)))
 _HALO = allow_list("a whole number of 0 or more", lambda x: is_count(x, 0))
@@ -171,7 +171,7 @@ RULES: Mapping[str, Rule] = {
     "device": _DEVICE,
     **dict.fromkeys(("case_group", "series_uid"), allow_null(_TEXT)),
     **dict.fromkeys(("spatial_keys", "spatial_modes"), _TEXTS),
-    "body_part": make_list_rule("texts", is_text, least=0),
+    "body_part": make_list_rule("text values", is_text, least=0),
     "classes": Rule(  # what is in it is judged by `check_classes`
         "a dictionary of class names and lists of whole numbers, such as {'liver': [1, 2]}",
         lambda value: isinstance(value, Mapping),
@@ -197,7 +197,7 @@ RULES: Mapping[str, Rule] = {
     "skip": allow_null(Rule("a number", is_finite_number)),
     "flips": make_list_rule("whole numbers", is_integer, least=0),
     "predictor": make_word_rule("auto", "eager", "compile", "openvino", "onnxruntime"),
-    "memory_limit": allow_null(Rule("bytes, a text such as 6GiB", _is_memory)),
+    "memory_limit": allow_null(Rule("bytes, text such as 6GiB", _is_memory)),
     "output": make_word_rule("labels", "logits"),
     "surface_unit": make_word_rule("mm", "pixel"),
     "existing": Rule("refuse, skip or overwrite", _is_way),

@@ -107,7 +107,7 @@ def is_installed(folder: Path) -> bool:
 def _suggest_near(name: str, known: dict[str, Path]) -> str:
     """The bundle that a misspelt name may mean, as the first words of a remedy."""
     near = get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}? Else " if near else ""
+    return f"did you mean {near[0]}? Otherwise " if near else ""
 
 
 def _suggest(path: Path, known: dict[str, Path]) -> str:
@@ -120,7 +120,7 @@ def _suggest(path: Path, known: dict[str, Path]) -> str:
     if runs := sorted(file.parent.name for file in path.glob(f"*/{RUN_FILE}")):
         return f"name one of the runs in it, such as -b {path / runs[-1]}"
     if path.name in known:
-        return f"name the bundle alone, -b {path.name}, or its folder"
+        return f"name only the bundle, -b {path.name}, or its folder"
     return (
         f"{_suggest_near(path.name, known)}name the folder of a bundle or training run with -b, or "
         f"one of {', '.join(known)}"

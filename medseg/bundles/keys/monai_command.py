@@ -1,6 +1,6 @@
 """MONAI command: hold the overrides of `python -m monai.bundle run` against the config they change.
 
-MONAI takes an override that names no key without a word, and it has no effect. A config can refuse
+MONAI takes an override that is not a key without a word, and it has no effect. A config can refuse
 it all the same: its `initialize` calls `check_monai_command`, and the arguments of the command are
 found in the frames of the caller, as MONAI hands a config neither them nor its own text.
 """
@@ -99,6 +99,6 @@ def _check_files(files: Iterable[str], config: Mapping[str, Any], *, ids: list[A
             top = key.lstrip("+~").replace("::", "#").partition("#")[0]
             if not (top in known or top in used or top.startswith("_")):
                 raise ValueError(
-                    f"{file}: {key} names no key of {first}, and nothing uses it: "
+                    f"{file}: {key} is not a key of {first}, and nothing uses it: "
                     + suggest_key(top, list(known))
                 )

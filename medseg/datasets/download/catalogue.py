@@ -249,7 +249,7 @@ _DATASETS = (
         "2011) and keep to the data usage policy of TCIA.",
         page="https://www.cancerimagingarchive.net/collection/lidc-idri/",
         steps=(
-            "install the NBIA Data Retriever of TCIA, which alone reads its manifests",
+            "install the NBIA Data Retriever of TCIA, the only program that reads its manifests",
             "download the manifest of the images and the XML annotations from "
             "https://www.cancerimagingarchive.net/collection/lidc-idri/",
             "open the manifest in the NBIA Data Retriever and fetch it into one folder",

@@ -91,9 +91,7 @@ def make_not_found_error(
     """
     place = Path(source).absolute()
     if not place.exists():
-        return FileNotFoundError(
-            f"there is no folder or file {place}, and so no {name} data: {remedy}"
-        )
+        return FileNotFoundError(f"no {name} data found, {place} does not exist: {remedy}")
     others = [other for other in find_layouts(_list_files(place)) if other != name]
     seen = (
         f"; it has the layout of {' or '.join(others)}: run "

@@ -120,15 +120,15 @@ def _warn_of_declaration(root: Path, declared: Declaration, modality: str) -> No
         warn_once(
             logger,
             f"dataset.json of {root} leaves label value {declared.ignored} out, as `ignore`: "
-            f"pass --ignore {declared.ignored} and --label_values with it to a training, else its "
-            "voxels count as those of any other label",
+            f"pass --ignore {declared.ignored} and --label_values with it to a training, otherwise "
+            "its voxels count as those of any other label",
         )
     if other := find_other_modality(declared.modality, modality):
         warn_once(
             logger,
             f"dataset.json of {root} declares the modality {declared.modality}, "
             f"and the images are read as {modality}: if they are {other}, use a bundle for "
-            f"{other}, else correct dataset.json",
+            f"{other}, otherwise correct dataset.json",
         )
 
 

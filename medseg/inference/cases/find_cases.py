@@ -152,8 +152,8 @@ def _check_channels(volumes: Iterable[Path]) -> None:
         if case != stem and others:
             raise ValueError(
                 f"{name} and {stems[others[0]]} are two channels of one case by the names of "
-                "nnU-Net, and a case is one image here: leave the first channels alone in the "
-                "folder, or rename the files if each is a case"
+                "nnU-Net, and a case is one image here: keep only the first channel of each "
+                "case in the folder, or rename the files if each is a case"
             )
 
 

@@ -58,7 +58,7 @@ class CasesFailedError(RuntimeError):
         see = "the reason is above" if len(failures) == 1 else "the reasons are above"
         if remain is not None:
             there = f"{count_noun(len(remain), 'case')}{' (' * bool(remain)}{shorten_list(remain)}"
-            see += f"; there remain the outputs of {there}{')' * bool(remain)}"
+            see += f"; the outputs of {there}{')' * bool(remain)} remain"
         super().__init__(
             f"{len(failures)} of {count_noun(total, 'case')} failed "
             f"({shorten_list(list(failures))}): {see}"

@@ -94,7 +94,7 @@ class WriteLabelMapd(MapTransform):
                 )
             if not self.replace and os.path.lexists(path):
                 raise FileExistsError(
-                    f"{path} was written by another run meanwhile and stays as it is: give each "
+                    f"{path} was written by another run at the same time and is kept: give each "
                     "run a folder of its own"
                 )
             yield

@@ -218,7 +218,8 @@ class OverlapTileInferer(Inferer):
         if not (isinstance(network, nn.Module) and hasattr(network, "prune")):
             raise ValueError(
                 f"level {self.level} needs a network that can be pruned, got "
-                f"{type(network).__name__}: prune it before it is made fast, or pass level=None"
+                f"{type(network).__name__}: prune it before it is wrapped in a Predictor, or pass "
+                "level=None"
             )
         return self._prune(network)
 

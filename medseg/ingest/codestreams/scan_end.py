@@ -51,10 +51,10 @@ def check_scan_end(frame: bytes, decode: Decode) -> None:
     added = _OTHER_BYTES + bytes((0xFF, scan.next_restart)) + _OTHER_BYTES
     other = _try_to_decode(decode, frame[: scan.end] + added + frame[scan.end :])
     if other is None or not np.array_equal(whole, other):
-        raise ValueError("the codestream holds fewer samples than its size asks for")
+        raise ValueError("the codestream holds fewer samples than an image of its size has")
     other = _try_to_decode(decode, _change_end(frame, scan))
     if other is not None and np.array_equal(whole, other):
-        raise ValueError("the codestream holds more samples than its size asks for")
+        raise ValueError("the codestream holds more samples than an image of its size has")
 
 
 @dataclass(frozen=True)

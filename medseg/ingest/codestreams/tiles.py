@@ -89,7 +89,7 @@ def check_tile_end(frame: bytes) -> None:
     last = [part for part in parts if part.index == parts[0].index][-1:]
     shorter = (_cut_end(frame, part, cut) for part in last for cut in _CUTS)
     if last and all(content and _is_decodable(content[begins:]) for content in shorter):
-        raise ValueError("the codestream has bytes that its size leaves no place for")
+        raise ValueError("the codestream holds more bytes than an image of its size can use")
 
 
 def _find_parts(frame: bytes, begins: int) -> Iterator[_Part]:

@@ -66,7 +66,7 @@ def collect_notes(slices: Sequence[Slice]) -> tuple[Note, ...]:
         finding = (
             f"{', '.join(absent)} missing in every second slice, and the slices overlap, in {name}"
         )
-        notes.append((Reason.ABSENT_BY_TURNS, finding))
+        notes.append((Reason.ALTERNATING_ABSENCE, finding))
     is_one_acquisition = len({s.origin.acquisition for s in slices}) == 1
     counted_more = describe_missing_images([s.counts for s in slices]) if is_one_acquisition else ""
     if counted_more:

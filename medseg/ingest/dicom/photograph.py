@@ -104,7 +104,7 @@ def _read_dataset(path: Path, *, pixel_bytes: int) -> pydicom.Dataset:
     with BoundedFile(path) as file:
         parsed = parse(file, path, pixel_bytes=pixel_bytes)
     if parsed is None:
-        raise ValueError(f"{path} is no longer DICOM")
+        raise ValueError(f"{path} was changed during reading")
     return parsed.dataset
 
 

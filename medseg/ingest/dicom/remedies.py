@@ -19,7 +19,7 @@ class InputKind(str, Enum):
     DIRECTORY = "DICOMDIR"
 
 
-_SPLIT = "split it into files of single frames, e.g. with emf2sf of dcm4che, or export {} alone"
+_SPLIT = "split it into files of single frames, e.g. with emf2sf of dcm4che, or export only {}"
 
 FRAME_REMEDIES: dict[Reason, str] = {
     **dict.fromkeys(

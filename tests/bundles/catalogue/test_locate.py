@@ -66,7 +66,7 @@ def test_an_unknown_name_is_refused_with_those_that_there_are(shipped):
 @pytest.mark.parametrize(
     ("word", "remedy"),
     [
-        ("bundles/liver", "there is no folder .*/bundles/liver: name the bundle alone, -b liver,"),
+        ("bundles/liver", "there is no folder .*/bundles/liver: name only the bundle, -b liver,"),
         ("bundles/lung", "name the folder of a bundle or training run with -b, or one of liver"),
         ("runs", "runs is not a bundle, it has no configs/: name the folder of a bundle"),
         ("runs/liver", "name one of the runs in it, such as -b runs/liver/second$"),
@@ -82,7 +82,7 @@ def test_a_folder_that_is_no_bundle_is_refused_with_what_to_name(shipped, word, 
 
 @pytest.mark.parametrize("word", ["livre", "bundles/livre", "liverr"])
 def test_the_bundle_that_a_misspelt_name_means_is_named(shipped, word):
-    with pytest.raises(FileNotFoundError, match=r": did you mean liver\? Else name "):
+    with pytest.raises(FileNotFoundError, match=r": did you mean liver\? Otherwise name "):
         locate.locate(word)
 
 

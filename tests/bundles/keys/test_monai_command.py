@@ -60,9 +60,9 @@ def test_keys_of_the_config_are_taken(config_file):
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("max_epoch", 3, "override --max_epoch names no key of .*: did you mean the key --max_epo"),
-        ("optimizer#lrr", 3, "override --optimizer#lrr names no key .* the key --optimizer#lr"),
-        ("optimizer::lrr", 3, "override --optimizer#lrr names no key"),
+        ("max_epoch", 3, "override --max_epoch is not a key of .*: did you mean the key --max_epo"),
+        ("optimizer#lrr", 3, "override --optimizer#lrr is not a key .* the key --optimizer#lr"),
+        ("optimizer::lrr", 3, "override --optimizer#lrr is not a key"),
         ("max_epochs", "ten", "max_epochs is 'ten': it has to be a whole number"),
         ("optimizer#lr", "ten", "override --optimizer#lr must be a number, got 'ten'"),
         ("patience", None, r"--patience is None, which MONAI ignores.*write --patience '\$None'"),
@@ -77,7 +77,7 @@ def test_another_key_or_a_value_of_another_kind_is_refused(config_file, key, val
 def test_arguments_of_a_file_are_checked_too(config_file, tmp_path):
     arguments = tmp_path / "arguments.json"
     arguments.write_text(json.dumps({"max_epoch": 3}))
-    assert "--max_epoch names no key" in refuse(config_file, args_file=str(arguments))
+    assert "--max_epoch is not a key" in refuse(config_file, args_file=str(arguments))
 
 
 def test_a_key_of_a_later_file_has_to_be_known_or_used(config_file, tmp_path):
@@ -92,7 +92,7 @@ def test_a_key_of_a_later_file_has_to_be_known_or_used(config_file, tmp_path):
         run(config_file, later)
     later.write_text(json.dumps({"max_epoch": 3}))
     found = refuse(config_file, later)
-    assert "mine.json: max_epoch names no key of" in found
+    assert "mine.json: max_epoch is not a key of" in found
     assert found.endswith("did you mean the key --max_epochs?")
 
 
@@ -134,7 +134,7 @@ def test_the_real_command_refuses_a_misspelt_key_before_it_looks_for_data(tmp_pa
     out, err = ended.communicate(timeout=120)
     assert ended.returncode == 1
     assert out == ""
-    assert err.splitlines()[-1].startswith("error: override --max_epoch names no key of bundles/")
+    assert err.splitlines()[-1].startswith("error: override --max_epoch is not a key of bundles/")
     assert "Traceback" not in err
     assert not (tmp_path / "run").exists()
 

@@ -141,8 +141,6 @@ def test_own_pictures_of_an_endoscope_are_taken_whatever_their_names(tmp_path):
 
 def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path):
     told = make_not_found_error("liver", tmp_path / "no", looked_for="files", remedy="give some")
-    assert str(told) == (
-        f"there is no folder or file {tmp_path / 'no'}, and so no liver data: give some"
-    )
+    assert str(told) == (f"no liver data found, {tmp_path / 'no'} does not exist: give some")
     told = make_not_found_error("liver", tmp_path, looked_for="files", remedy="give some")
     assert str(told) == f"no liver data in {tmp_path} (looked for files): give some"

@@ -293,7 +293,7 @@ def test_a_case_whose_output_went_with_its_folder_has_failed_in_the_end(tmp_path
     run = evaluator(done=[], postprocessing=_writing(tmp_path / "out", disturb=disturb))
     with pytest.raises(
         CasesFailedError,
-        match=r"^2 of 4 cases failed \(c1, c2\): .* remain the outputs of 2 cases \(c3, c4\)$",
+        match=r"^2 of 4 cases failed \(c1, c2\): .* the outputs of 2 cases \(c3, c4\) remain$",
     ):
         run_cases(run, dataset([1, 2, 3, 4]))
     assert f"c1.nii.gz was written and is no longer in {tmp_path / 'out'}" in caplog.text
@@ -313,7 +313,7 @@ def test_an_output_that_is_gone_at_the_end_is_missed_and_so_are_all_with_the_las
 
     cases = TakesAway(dataset([1, 13]).data)
     run = evaluator(done=[], postprocessing=_writing(out, disturb=lambda _: None))
-    told = r"^2 of 2 cases failed \(c13, c1\): .* remain the outputs of 0 cases$"
+    told = r"^2 of 2 cases failed \(c13, c1\): .* the outputs of 0 cases remain$"
     with pytest.raises(CasesFailedError, match=told):
         run_cases(run, cases)
 

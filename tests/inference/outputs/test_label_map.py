@@ -222,7 +222,7 @@ def test_a_label_map_that_another_run_has_written_meanwhile_stays(tmp_path, exis
     write({**item, "case": "new"})
     for name in ("a.nii.gz", "a.png"):
         (tmp_path / name).write_text("of another run")
-    with pytest.raises(FileExistsError, match=r"a\.nii\.gz was written by another program meanwh"):
+    with pytest.raises(FileExistsError, match=r"a\.nii\.gz was written by another program at"):
         write({**item, "case": "a"})
     assert (tmp_path / "a.png").read_text() == "of another run"
     assert (tmp_path / "a.nii.gz").read_text() == "of another run"
@@ -249,7 +249,10 @@ def test_a_case_that_another_process_computes_is_not_computed_twice(tmp_path):
 def test_a_case_that_another_run_has_done_since_the_start_is_not_claimed(tmp_path, existing):
     (tmp_path / "a.nii.gz").touch()
     write = WriteLabelMapd("pred", tmp_path, existing=existing)
-    with pytest.raises(FileExistsError, match="written by another run meanwhile"), write.claim("a"):
+    with (
+        pytest.raises(FileExistsError, match="written by another run at the same time"),
+        write.claim("a"),
+    ):
         pytest.fail("it was computed")
     with WriteLabelMapd("pred", tmp_path).claim("a"):
         pass

@@ -137,7 +137,7 @@ def test_several_series_without_uid_are_named_by_their_folder_which_loads_one(tm
     with pytest.raises(IngestError) as caught:
         load(tmp_path)
     assert f"no UID in {tmp_path / 'b'} (CT, 4x6, 3 files)" in str(caught.value)
-    assert "or a folder of the files of one series alone" in str(caught.value)
+    assert "or a folder of the files of only one series" in str(caught.value)
     assert load(tmp_path / "b")[0].shape == (4, 6, 3)
     assert load(tmp_path, choose="largest")[0].shape == (4, 6, 5)
 

@@ -98,7 +98,7 @@ def _find_deflated_pixels(file: BinaryIO, header: Slice) -> tuple[BinaryIO | Inf
     pixel_bytes = header.plane_bytes * max(1, header.frames) + _ELEMENT_HEADER_BYTES
     parsed = parse(file, header.path, keywords=("SOPClassUID",), pixel_bytes=pixel_bytes)
     if parsed is None:
-        raise IngestError(Reason.UNREADABLE, f"{header.path} is no longer DICOM")
+        raise IngestError(Reason.UNREADABLE, f"{header.path} was changed during reading")
     return parsed.stream, parsed.stream.tell() + _ELEMENT_HEADER_BYTES
 
 
@@ -181,7 +181,7 @@ def _parse_pixels(path: Path) -> pydicom.Dataset:
     with BoundedFile(path) as file:
         parsed = parse(file, path, keywords=_DECODED, with_pixels=True)
     if parsed is None:
-        raise ValueError("no DICOM any more")
+        raise ValueError("the file was changed during reading")
     return parsed.dataset
 
 

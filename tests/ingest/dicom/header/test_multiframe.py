@@ -261,7 +261,7 @@ def test_frames_of_several_times_that_say_mosaic_are_called_that(tmp_path):
     (series,) = find_series(tmp_path)
     assert (series.verdict, series.reason) == (Verdict.REFUSE, Reason.DUPLICATE_POSITIONS)
     assert "2 at -30 mm with 2 temporal positions (1, 2)" in series.message
-    assert "export each phase or echo alone" in series.message
+    assert "export only each phase or echo" in series.message
 
 
 @pytest.mark.parametrize(
