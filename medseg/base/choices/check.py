@@ -24,7 +24,7 @@ def check_choices(choices: Mapping[str, Any]) -> None:
     Example:
         >>> check_choices({"max_epochs": 0, "fold": 1})
         Traceback (most recent call last):
-        ValueError: max_epochs is 0: it has to be a whole number, 1 or more
+        ValueError: max_epochs is 0: it has to be a whole number of at least 1
     """
     plain = {key: value for key, value in choices.items() if not _is_expression(value)}
     faults = [

@@ -27,14 +27,15 @@ class Rule:
         """What a value should have been."""
         if isinstance(value, str) and value.strip().lstrip("+-")[:1].isdigit():
             return f"{self.words}, in plain decimal digits"
-        is_beyond = is_finite_number(value) and value > self.most
+        numbers = value if isinstance(value, (list, tuple)) else [value]
+        is_beyond = any(is_finite_number(each) and each > self.most for each in numbers)
         return f"{self.words}, at most {self.most}" if is_beyond else self.words
 
 
 def make_whole_rule(least: int, most: int = LARGEST) -> Rule:
     """A whole number from `least` on."""
     return Rule(
-        f"a whole number, {least} or more", lambda value: is_whole(value, least, most), most
+        f"a whole number of at least {least}", lambda value: is_whole(value, least, most), most
     )
 
 
@@ -48,11 +49,12 @@ def make_list_rule(words: str, holds: Holds, *, least: int = 1) -> Rule:
     return Rule(f"a list of {words}", lambda value: is_list_of(value, holds, least=least))
 
 
-def make_axes_rule(words: str, holds: Holds) -> Rule:
+def make_axes_rule(words: str, holds: Holds, most: float = math.inf) -> Rule:
     """A list with a number for each axis, for which something holds."""
     return Rule(
         f"a list of {words}, one for each axis",
         lambda value: is_list_of(value, holds),
+        most,
         per_axis=True,
     )
 
@@ -78,7 +80,7 @@ def allow_null(rule: Rule) -> Rule:
     )
 
 
-def allow_list(words: str, holds: Holds, *, nested: bool = False) -> Rule:
+def allow_list(words: str, holds: Holds, *, most: float = math.inf, nested: bool = False) -> Rule:
     """One of something or a list of them; with `nested` an entry may be a list itself."""
 
     def is_entry(value: Any) -> bool:
@@ -87,7 +89,9 @@ def allow_list(words: str, holds: Holds, *, nested: bool = False) -> Rule:
 
     lists = "a list of such numbers, or of lists of them" if nested else "a list of such numbers"
     return Rule(
-        f"{words}, or {lists}", lambda value: is_entry(value) or is_list_of(value, is_entry)
+        f"{words}, or {lists}",
+        lambda value: is_entry(value) or is_list_of(value, is_entry),
+        most,
     )
 
 

@@ -80,7 +80,7 @@ _BELOW_1 = make_number_rule("from 0 to below 1", lambda x: 0 <= x < 1)
 _POSITIVE = make_number_rule("above 0", lambda x: x > 0)
 _NOT_NEGATIVE = make_number_rule("of 0 or more", lambda x: x >= 0)
 _SWITCH = Rule("True or False", lambda value: isinstance(value, bool))
-_SIZES = make_axes_rule(f"whole numbers from 1 to {LARGEST}", lambda x: is_count(x, 1))
+_SIZES = make_axes_rule("whole numbers of at least 1", lambda x: is_count(x, 1), LARGEST)
 _TEXT = Rule("text", is_text)
 _TEXTS = make_list_rule("text values", is_text)
 _ORDERED = make_range_rule("the low end before the high end", lambda low, high: low < high)
@@ -90,7 +90,7 @@ _PATH = Rule("a path", _is_path)
 _DEVICE = Rule("text, such as cpu or cuda:0", _is_path)
 
 _LABELS = allow_list("a whole number", lambda x: is_whole(x, -(2**31)))
-_HALO = allow_list("a whole number of 0 or more", lambda x: is_count(x, 0))
+_HALO = allow_list("a whole number of at least 0", lambda x: is_count(x, 0), most=LARGEST)
 
 RULES: Mapping[str, Rule] = {
     **dict.fromkeys(
@@ -150,7 +150,7 @@ RULES: Mapping[str, Rule] = {
         lambda value: isinstance(value, bool) or is_text(value),
     ),
     **dict.fromkeys(("image_size", "fit_size", "elastic_spacing", "elastic_grid"), _SIZES),
-    "roi_size": allow_list(f"a whole number from 1 to {LARGEST}", lambda x: is_count(x, 1)),
+    "roi_size": allow_list("a whole number of at least 1", lambda x: is_count(x, 1), most=LARGEST),
     "tile_halo": allow_words(("auto",), _HALO),
     "ignore": Rule(
         "a whole number, a list of such numbers, or null",

@@ -20,7 +20,7 @@ WHOLE = ("max_epochs", "val_interval", "batch_size", "patience", "folds")
 @pytest.mark.parametrize("key", WHOLE)
 def test_what_is_no_positive_whole_number_is_refused_by_its_key(key, value):
     with pytest.raises(
-        ValueError, match=f"^{key} is .*: it has to be a whole number, [12] or more"
+        ValueError, match=f"^{key} is .*: it has to be a whole number of at least [12]"
     ):
         check_choices({key: value})
 
@@ -154,16 +154,16 @@ def test_a_wrong_number_is_refused_before_torch_is_imported(tmp_path, repository
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: max_epochs is 'ten': it has to be a whole number, 1 or more (see "
+        "error: max_epochs is 'ten': it has to be a whole number of at least 1 (see "
         "docs/how-to/override-a-config.md)\n"
     )
     assert done.stdout == "False\n"
 
 
 def test_the_largest_number_is_told_to_whoever_went_beyond_it():
-    with pytest.raises(ValueError, match=r"1 or more, at most 2147483647$"):
+    with pytest.raises(ValueError, match=r"at least 1, at most 2147483647$"):
         check_choices({"max_epochs": 2**31})
-    with pytest.raises(ValueError, match=r"1 or more$"):
+    with pytest.raises(ValueError, match=r"at least 1$"):
         check_choices({"max_epochs": 0})
-    with pytest.raises(ValueError, match=r"2 or more$"):
+    with pytest.raises(ValueError, match=r"at least 2$"):
         check_choices({"folds": "many"})

@@ -31,13 +31,22 @@ def test_nothing_else_is_a_whole_number(value):
 
 
 def test_the_largest_number_is_said_only_where_it_was_exceeded():
-    assert WHOLE.describe(0) == "a whole number, 1 or more"
-    assert WHOLE.describe(2**31) == "a whole number, 1 or more, at most 2147483647"
+    assert WHOLE.describe(0) == "a whole number of at least 1"
+    assert WHOLE.describe(2**31) == "a whole number of at least 1, at most 2147483647"
+
+
+def test_the_largest_number_is_said_of_a_list_too():
+    sizes = make_axes_rule("sizes", lambda value: is_count(value, 1), LARGEST)
+    either = allow_list("a size", lambda value: is_count(value, 1), most=LARGEST)
+    for rule in (sizes, either):
+        assert rule.describe([0, 8]) == rule.words
+        assert rule.describe([8, 2**31]) == f"{rule.words}, at most 2147483647"
+    assert either.describe(2**31) == "a size, or a list of such numbers, at most 2147483647"
 
 
 def test_digits_that_are_no_plain_number_are_said_to_be_such():
-    assert WHOLE.describe("0x10") == "a whole number, 1 or more, in plain decimal digits"
-    assert WHOLE.describe("ten") == "a whole number, 1 or more"
+    assert WHOLE.describe("0x10") == "a whole number of at least 1, in plain decimal digits"
+    assert WHOLE.describe("ten") == "a whole number of at least 1"
 
 
 def test_words_are_listed_with_or_before_the_last():
@@ -51,7 +60,7 @@ def test_words_are_listed_with_or_before_the_last():
 
 def test_null_is_allowed_beside_the_rule():
     rule = allow_null(WHOLE)
-    assert rule.words == "a whole number, 1 or more, or null"
+    assert rule.words == "a whole number of at least 1, or null"
     assert (rule.holds(None), rule.holds(1), rule.holds(0)) == (True, True, False)
 
 
