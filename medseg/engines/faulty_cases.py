@@ -5,6 +5,7 @@ from typing import Any
 
 from medseg.base.errors import find_root_cause
 from medseg.engines.config_in_use import find_resolver
+from medseg.transforms import LoadedDataset
 from medseg.transforms.refused_cases import RefusedCasesError, list_refusals, read_or_explain
 
 _DATASETS = {"training": "train#dataset", "validation": "validate#dataset"}
@@ -19,11 +20,12 @@ def check_cases(
     """Make the datasets of a config, and name the cases of all sections that they refuse.
 
     The datasets of a config refuse their cases as they are made, the first before the second is
-    tried; so an expression of the config calls this before anything refers to them. Only where a
-    case is refused are the test cases, which a training does not use, read as well.
+    tried; so an expression of the config calls this before anything refers to them. Datasets that
+    read a case each time that it is used read all once for this. Only where a case is refused are
+    the test cases, which a training does not use, read as well.
 
     Args:
-        load: how the datasets read a case; None where they read it later.
+        load: how the datasets read a case; None where that is part of the preprocessing.
         read_cases: of a dataset, such as `medseg.datasets.lits.list_cases`.
         place: what `read_cases` takes before the section: the folder of the dataset.
         split: fold, folds and seed.
@@ -45,9 +47,13 @@ def check_cases(
 
 
 def _refuse(key: str) -> RefusedCasesError | None:
-    """Make a dataset of the config; what it refuses."""
+    """Make a dataset of the config; what it refuses, now or when a case would be read."""
     try:
-        find_resolver().get_resolved_content(key)
+        dataset = find_resolver().get_resolved_content(key)
+        if isinstance(dataset, LoadedDataset):
+            dataset.check()
+    except RefusedCasesError as error:
+        return error
     except RuntimeError as error:  # of MONAI, around that of the dataset
         cause = find_root_cause(error)
         if isinstance(cause, RefusedCasesError):

@@ -8,10 +8,16 @@ from typing import Any, Protocol, TypeVar
 from monai.data import CacheDataset
 from monai.data import Dataset as MonaiDataset
 from torch.utils.data import Dataset
+from tqdm import tqdm
 
 from medseg.base.console_streams import is_on_terminal
 from medseg.base.text import name_cases
-from medseg.transforms.refused_cases import ReadOrExplain, raise_if_refused
+from medseg.transforms.refused_cases import (
+    ReadOrExplain,
+    Refusal,
+    raise_if_refused,
+    read_or_explain,
+)
 from medseg.transforms.stored_dataset import StoredDataset
 
 
@@ -67,6 +73,23 @@ class LoadedDataset(Dataset):
     def __getitem__(self, index: int) -> Any:
         item = self.loaded[index]
         return item if self.transform is None else self.transform(item)
+
+    def check(self) -> None:
+        """Read each case once and keep none, to name all at once that cannot be used.
+
+        With "memory" this was done as they were read; with "disk" they are stored on the way.
+
+        Raises:
+            ValueError: `load` refuses some; the line names each.
+        """
+        if not isinstance(self.loaded, CacheDataset):
+            everyone = range(len(self))
+            places = tqdm(everyone, "reading cases", leave=False, disable=not is_on_terminal())
+            raise_if_refused([self._find_refusal(index) for index in places])
+
+    def _find_refusal(self, index: int) -> Refusal | None:
+        found = read_or_explain(lambda _: self.loaded[index], self.data[index])
+        return found if isinstance(found, Refusal) else None
 
 
 def copy_untransformed(dataset: _Transformed) -> _Transformed:

@@ -60,9 +60,11 @@ def split(parser):
     }
 
 
-@pytest.mark.parametrize("name", ["liver", "liver_3d"])
-def test_every_faulty_case_of_every_section_is_named(name, folder):
-    changes = {"cache": "memory"} if name == "liver_3d" else {}
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("liver", {}), *(("liver_3d", {"cache": cache}) for cache in ("memory", "disk", "none"))],
+)
+def test_every_faulty_case_of_every_section_is_named(name, changes, folder):
     cases = split(make_parser(name, folder, **changes))
     first, second = cases["training"][:2]
     (third, *_) = cases["validation"]

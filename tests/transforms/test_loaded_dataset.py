@@ -48,3 +48,17 @@ def test_a_case_without_a_name_has_that_of_its_image():
 def test_another_word_and_a_missing_folder_are_refused(choice):
     with pytest.raises(ValueError, match=r"cache is '\w+', with cache_dir None: pass memory"):
         LoadedDataset(CASES, Load(), **choice)
+
+
+@pytest.mark.parametrize("cache", ["disk", "none"])
+def test_a_check_reads_every_case_and_names_all_that_cannot_be_used(tmp_path, cache):
+    def load(case):
+        if case["case"] != "a":
+            raise ValueError("no label")
+        return case
+
+    cases = [{"image": "a.nii.gz"}, {"image": "b.nii.gz"}, {"image": "c.nii.gz"}]
+    dataset = LoadedDataset(cases, load, cache=cache, cache_dir=tmp_path)
+    with pytest.raises(ValueError, match=r"2 of 3 .*: case b: no label; case c: no label"):
+        dataset.check()
+    LoadedDataset(cases[:1], load, cache=cache, cache_dir=tmp_path).check()
