@@ -2,7 +2,7 @@
 
 from medseg.losses.deep_supervision import deep_supervision
 from medseg.losses.guided import GuidedLoss
-from medseg.losses.head_weights import make_head_weights
+from medseg.losses.head_weights import check_head_weights, make_head_weights
 from medseg.losses.hybrid import HybridLoss
 from medseg.losses.learned_weights import LearnedWeightsLoss
 from medseg.losses.lowest_value import find_lowest_value
@@ -13,6 +13,7 @@ __all__ = [
     "HybridLoss",
     "LearnedWeightsLoss",
     "WeightedTargetLoss",
+    "check_head_weights",
     "deep_supervision",
     "find_lowest_value",
     "make_head_weights",

@@ -54,6 +54,21 @@ def make_head_weights(weights: Sequence[float] | str, network: Any) -> list[floa
     return [float(weight) for weight in weights]
 
 
+def check_head_weights(weights: Sequence[float] | str, network: Any) -> None:
+    """Refuse weights that do not suit the network; a config asks before it reads any data.
+
+    Raises:
+        TypeError: `weights` is neither a name nor a list of numbers.
+        ValueError: what `make_head_weights` refuses, but for "learned".
+
+    Example:
+        >>> from medseg.networks import NestedUNet
+        >>> check_head_weights("learned", NestedUNet(2, 1, 1, deep_supervision=True))
+    """
+    if weights != LEARNED:
+        make_head_weights(weights, network)
+
+
 def _make_equal(heads: int) -> list[float]:
     return [1.0] * heads
 

@@ -1,10 +1,11 @@
 """Tests of medseg.losses.head_weights: as many weights as heads, or a refusal."""
 
+import json
 import math
 
 import pytest
 
-from medseg.losses import make_head_weights
+from medseg.losses import check_head_weights, make_head_weights
 from medseg.networks import NestedUNet
 
 
@@ -71,3 +72,23 @@ def test_weights_out_of_range_are_refused(weights):
 def test_what_is_no_list_of_numbers_is_refused(weights):
     with pytest.raises(TypeError, match="head_weights must be a name or a list of numbers, got"):
         make_head_weights(weights, network())
+
+
+@pytest.mark.parametrize("weights", ["equal", "decaying", "learned", [1, 0]])
+def test_weights_that_suit_the_network_pass(weights):
+    check_head_weights(weights, network())
+
+
+def test_weights_that_do_not_suit_it_are_refused():
+    with pytest.raises(ValueError, match="one weight per head, got 1 for 2 heads"):
+        check_head_weights([1], network())
+
+
+def test_a_training_checks_its_weights_before_it_reads_data(repository):
+    for config in sorted(repository.glob("bundles/*/configs/train.json")):
+        lines = json.loads(config.read_text())["training"]
+        places = [
+            next(place for place, line in enumerate(lines) if name in line)
+            for name in ("check_head_weights(", "record=@record", "@train#dataset")
+        ]
+        assert places[0] < min(places[1:]), config
