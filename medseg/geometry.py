@@ -132,10 +132,12 @@ class Geometry:
         return offsets @ np.linalg.inv(self.affine[:3, :3]).T
 
     def same_grid(self, other: Geometry, *, tolerance: float = GRID_TOLERANCE_VOXELS) -> bool:
-        """Tell whether voxel (i, j, k) is the same place in both; see `difference`."""
-        return not self.difference(other, tolerance=tolerance)
+        """Tell whether voxel (i, j, k) is the same place in both; see `describe_difference`."""
+        return not self.describe_difference(other, tolerance=tolerance)
 
-    def difference(self, other: Geometry, *, tolerance: float = GRID_TOLERANCE_VOXELS) -> str:
+    def describe_difference(
+        self, other: Geometry, *, tolerance: float = GRID_TOLERANCE_VOXELS
+    ) -> str:
         """Say in one line how two grids differ; empty when they are the same.
 
         Both maps are affine, so they disagree most at one of the eight corners of the grid.
@@ -145,7 +147,7 @@ class Geometry:
             tolerance: largest allowed move of a corner, in parts of the smallest voxel edge.
 
         Example:
-            >>> Geometry((2, 2, 2), np.eye(4)).difference(Geometry((2, 2, 3), np.eye(4)))
+            >>> Geometry((2, 2, 2), np.eye(4)).describe_difference(Geometry((2, 2, 3), np.eye(4)))
             'shape (2, 2, 2) against (2, 2, 3)'
         """
         if self.shape != other.shape:

@@ -74,7 +74,7 @@ def test_same_grid_holds_up_to_the_tolerance(shift_voxels, same):
 def test_a_small_spacing_error_counts_at_the_far_corner():
     fine, rounded = np.diag([0.703125, 0.703125, 1, 1]), np.diag([0.70, 0.70, 1, 1])
     assert Geometry((2, 2, 2), fine).same_grid(Geometry((2, 2, 2), rounded))
-    difference = Geometry((512, 512, 2), fine).difference(Geometry((512, 512, 2), rounded))
+    difference = Geometry((512, 512, 2), fine).describe_difference(Geometry((512, 512, 2), rounded))
     assert difference.startswith("spacing (0.703125, 0.703125, 1) against (0.7, 0.7, 1) mm")
     assert "2.258 mm apart" in difference  # sqrt(2) * 511 * 0.003125
 
@@ -93,7 +93,7 @@ def test_a_small_spacing_error_counts_at_the_far_corner():
     ],
 )
 def test_difference_names_what_differs_in_one_line(other, words):
-    difference = Geometry((4, 4, 4), np.eye(4)).difference(other)
+    difference = Geometry((4, 4, 4), np.eye(4)).describe_difference(other)
     assert words in difference
     assert "\n" not in difference
 

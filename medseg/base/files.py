@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 
 from medseg.base import watch
-from medseg.base.scratch import collect, make_scratch_folder
+from medseg.base.scratch import make_scratch_folder, remove_abandoned
 from medseg.base.walk import check_length
 
 _MAKE_ROOM = "make room on that disk or choose another folder"
@@ -112,7 +112,7 @@ def check_folder(path: str | os.PathLike) -> None:
     folder = Path(path)
     check_length(folder)
     nearest = _find_nearest(folder)
-    collect(nearest)
+    remove_abandoned(nearest)
     try:
         with make_scratch_folder(nearest):
             pass

@@ -21,7 +21,7 @@ ABANDONED_S = 24 * 3600.0
 change."""
 
 _NAME = re.compile(r"\.medseg-[0-9a-f]{16}")
-_collected: set[Path] = set()
+_searched: set[Path] = set()
 
 
 class _HeldError(OSError):
@@ -45,8 +45,8 @@ def make_scratch_folder(parent: str | os.PathLike | None = None) -> Iterator[Pat
         ...     _ = (folder / "network.onnx").write_bytes(b"")
     """
     place = Path(tempfile.gettempdir() if parent is None else parent)
-    if place.absolute() not in _collected:
-        collect(place)
+    if place.absolute() not in _searched:
+        remove_abandoned(place)
     folder, held = _make(place)
     try:
         yield folder
@@ -61,7 +61,7 @@ def is_in_scratch(path: Path) -> bool:
     return any(_NAME.fullmatch(part) for part in path.absolute().parts[:-1])
 
 
-def collect(folder: str | os.PathLike, *, levels: int = 0) -> list[Path]:
+def remove_abandoned(folder: str | os.PathLike, *, levels: int = 0) -> list[Path]:
     """Remove the scratch folders in `folder` whose process is gone; any other file is left alone.
 
     Args:
@@ -72,7 +72,7 @@ def collect(folder: str | os.PathLike, *, levels: int = 0) -> list[Path]:
         The folders that were removed.
     """
     place = Path(folder)
-    _collected.add(place.absolute())
+    _searched.add(place.absolute())
     try:
         with os.scandir(place) as entries:
             folders = [place / e.name for e in entries if e.is_dir(follow_symlinks=False)]
@@ -82,7 +82,7 @@ def collect(folder: str | os.PathLike, *, levels: int = 0) -> list[Path]:
     removed = [path for path in mine if _remove_if_abandoned(path)]
     if levels:
         for below in set(folders) - set(mine):
-            removed += collect(below, levels=levels - 1)
+            removed += remove_abandoned(below, levels=levels - 1)
     return removed
 
 
@@ -91,7 +91,7 @@ def _make(parent: Path) -> tuple[Path, int | None]:
     while True:
         folder = parent / f".medseg-{secrets.token_hex(8)}"
         folder.mkdir()
-        with suppress(_HeldError, FileNotFoundError):  # collected before it was held: make another
+        with suppress(_HeldError, FileNotFoundError):  # removed before it was held: make another
             held = _hold(folder)
             if held is None or folder.exists():
                 return folder, held

@@ -25,7 +25,7 @@ from monai.inferers import SimpleInferer
 
 from medseg.base.files import check_folder
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key
-from medseg.base.scratch import collect
+from medseg.base.scratch import remove_abandoned
 from medseg.base.watch import Watch
 from medseg.bundles.bundle import find_config, is_run, refuse_existing
 from medseg.bundles.catalogue.locate import LOCAL, is_installed
@@ -100,8 +100,8 @@ def prune_bundle(
     for folder in (out, report_dir):
         check_folder(folder)
     with closing(Watch()) as watch:
-        collect(out.parent)
-        collect(report_dir, levels=1)
+        remove_abandoned(out.parent)
+        remove_abandoned(report_dir, levels=1)
         network = evaluation.build_trained_network()
         rows = _measure_rows(evaluation, network, report_dir=report_dir, repeats=repeats)
         iou = {level: rows[f"L{level}"].iou for level in network.topology.levels}

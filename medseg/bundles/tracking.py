@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 
-def put_off_mlflow(words: Sequence[str]) -> None:
+def hide_mlflow(words: Sequence[str]) -> None:
     """Let MLflow look as if it were not installed, unless the command asks for `--tracking`.
 
     MONAI imports every package that it knows, and MLflow takes more than a second. A bundle whose
@@ -19,14 +19,14 @@ def put_off_mlflow(words: Sequence[str]) -> None:
         words: of the command line.
 
     Example:
-        >>> put_off_mlflow(["medseg", "train", "--tracking", "mlflow"])
+        >>> hide_mlflow(["medseg", "train", "--tracking", "mlflow"])
     """
     if not any(word.partition("=")[0] == "--tracking" for word in words):
         sys.modules.setdefault("mlflow", None)  # type: ignore[arg-type]
 
 
 def allow_mlflow(config: Mapping[str, Any]) -> None:
-    """Let MLflow be imported where a config names it, if `put_off_mlflow` has put it off.
+    """Let MLflow be imported where a config names it, if `hide_mlflow` has hidden it.
 
     It must come before the import of MONAI, which looks for MLflow once.
     """

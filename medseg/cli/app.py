@@ -22,7 +22,7 @@ from medseg.base.console_streams import (
 )
 from medseg.base.interrupts import remember_interrupts
 from medseg.base.text import escape_unprintable, log_printable_text
-from medseg.bundles.tracking import put_off_mlflow
+from medseg.bundles.tracking import hide_mlflow
 from medseg.cli.bundles import bundles_app
 from medseg.cli.data_verbs import download, inspect, phantom, prepare
 from medseg.cli.errors import DONE, SOME_FAILED
@@ -110,7 +110,7 @@ def main() -> None:
     remember_interrupts()
     go_on_without_readers()
     log_printable_text()
-    put_off_mlflow(sys.argv)
+    hide_mlflow(sys.argv)
     try:
         if not _HELP.isdisjoint(sys.argv):
             require_output()

@@ -82,7 +82,7 @@ def download(
     with one_line_errors(_GO_ON, also=say_error_as_json(json)):
         dataset = catalogue.find(name)
         typer.echo(dataset.format_notice(), err=json)
-        if not (dataset.by_hand or accept_licence) and _is_on_terminal():
+        if not (dataset.is_by_hand or accept_licence) and _is_on_terminal():
             accept_licence = typer.confirm("Do you accept these terms?", err=json)
         paths = fetching.download(dataset, out, accept_licence=accept_licence)
         checked = list(zip(paths, (file.check for file in dataset.files), strict=True))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from medseg.base.files import check_folder
-from medseg.base.scratch import collect
+from medseg.base.scratch import remove_abandoned
 from medseg.base.text import count_noun
 from medseg.base.watch import Watch
 from medseg.datasets import lidc
@@ -83,7 +83,7 @@ def prepare(
         try:
             if not os.path.isfile(out):  # else the converter refuses it
                 check_folder(out)
-                collect(out, levels=_LEVELS)
+                remove_abandoned(out, levels=_LEVELS)
             outcome = convert(source, out, **chosen)
         finally:
             watch.check()  # also after an error, which may be due to a file that was taken away
@@ -128,4 +128,4 @@ def _prepare_lidc(
     if not report.ok:
         problems = count_noun(len(report.problems), "problem")
         text += f"; {problems}, see {os.path.join(out, 'problems.csv')}"
-    return Outcome(text, is_complete=not report.left_out)
+    return Outcome(text, is_complete=not report.exclusions)

@@ -117,14 +117,14 @@ class Overlays:
         """Follow the validation."""
         if self.count:
             self.evaluator.add_event_handler(Events.STARTED, self.begin)
-            self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, self.look)
+            self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, self.keep_plane)
             self.evaluator.add_event_handler(Events.COMPLETED, self, engine)
 
     def begin(self, evaluator: Engine) -> None:
         """Forget the pictures of the validation before."""
         self._shots = []
 
-    def look(self, evaluator: Engine) -> None:
+    def keep_plane(self, evaluator: Engine) -> None:
         """Keep the plane of a case that is one of the chosen ones."""
         number = evaluator.state.iteration - 1
         if self._is_chosen and number not in self._chosen:

@@ -63,7 +63,7 @@ def check_same_grid(
         >>> grid = Geometry((2, 2, 2), np.eye(4))
         >>> check_same_grid(grid, grid)
     """
-    if difference := image.difference(label, tolerance=tolerance):
+    if difference := image.describe_difference(label, tolerance=tolerance):
         finding = f"{names[0]} and {names[1]} lie on different grids, {difference}"
         raise IngestError(Reason.DIFFERENT_GRIDS, finding)
 

@@ -223,7 +223,7 @@ def _find_grid(pred: torch.Tensor, label: torch.Tensor, *, case: str) -> Geometr
     grids = [
         Geometry((*x.shape[1:], 1)[:3], np.asarray(x.affine, dtype=float)) for x in (pred, label)
     ]
-    if difference := grids[0].difference(grids[1]):
+    if difference := grids[0].describe_difference(grids[1]):
         raise ValueError(
             f"prediction and label of case {case} lie on different grids ({difference}): "
             "invert the spatial transforms of the preprocessing"

@@ -2,12 +2,12 @@
 
 from medseg.plausibility.appearance import explain_unlikeness, has_appearance, measure_appearance
 from medseg.plausibility.body_parts import are_far_apart
-from medseg.plausibility.body_size import doubt_edges, judge_body, measure_body
-from medseg.plausibility.compare import compare_class, compare_image, doubt_organ
+from medseg.plausibility.body_size import describe_edge_doubts, judge_body, measure_body
+from medseg.plausibility.compare import compare_class, compare_image, describe_organ_doubts
 from medseg.plausibility.content import explain_no_content
-from medseg.plausibility.extent import doubt_extent, explain_impossible_extent
+from medseg.plausibility.extent import describe_extent_doubts, explain_impossible_extent
 from medseg.plausibility.hounsfield import (
-    doubt_hounsfield,
+    describe_hounsfield_doubts,
     explain_not_hounsfield,
     is_scan_in_hounsfield,
     looks_like_hounsfield,
@@ -41,13 +41,13 @@ __all__ = [
     "compare_image",
     "compare_settings",
     "copy_trained_on",
+    "describe_edge_doubts",
+    "describe_extent_doubts",
     "describe_few_values",
+    "describe_hounsfield_doubts",
     "describe_label_map",
+    "describe_organ_doubts",
     "describe_posture_doubts",
-    "doubt_edges",
-    "doubt_extent",
-    "doubt_hounsfield",
-    "doubt_organ",
     "explain_impossible_extent",
     "explain_no_content",
     "explain_not_compared",

@@ -107,7 +107,7 @@ def judge_body(body: BodySize, *, is_trunk: bool) -> tuple[str | None, str | Non
     return None, None
 
 
-def doubt_edges(spacing_mm: Sequence[float], *, is_trunk: bool) -> str | None:
+def describe_edge_doubts(spacing_mm: Sequence[float], *, is_trunk: bool) -> str | None:
     """Say that the voxels of slices are finer or coarser than those of scans; else None."""
     middle = float(sorted(spacing_mm)[1])
     least = FINEST_TRUNK_MM if is_trunk else 0.0

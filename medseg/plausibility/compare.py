@@ -132,13 +132,13 @@ def _describe_share(value: float, low: float, high: float, *, volume: bool) -> s
     return f"fills {shares[0]} % of {where}, in training it was {span} %"
 
 
-def doubt_organ(
+def describe_organ_doubts(
     name: str, volume_ml: float, limits_ml: Sequence[float], is_cut: bool
 ) -> Iterator[str]:
     """Say that an organ has a volume as in no patient; less is right where a part is beyond.
 
     Example:
-        >>> list(doubt_organ("liver", 17233, [200, 6000], False))
+        >>> list(describe_organ_doubts("liver", 17233, [200, 6000], False))
         ['liver: the volume is 17233 mL, and a whole one has 200 to 6000 mL']
     """
     low, high = limits_ml

@@ -49,7 +49,7 @@ def explain_impossible_extent(grid: Geometry) -> str | None:
     return None
 
 
-def doubt_extent(grid: Geometry) -> str | None:
+def describe_extent_doubts(grid: Geometry) -> str | None:
     """Say what is unlikely in the size of a CT; None where nothing is."""
     edge = float(max(grid.spacing_mm))
     if edge <= THICK_MM:

@@ -125,20 +125,20 @@ def explain_not_hounsfield(array: np.ndarray) -> str | None:
     return _explain_no_air(array, values) if array.ndim == 4 else None
 
 
-def doubt_hounsfield(array: np.ndarray) -> str | None:
+def describe_hounsfield_doubts(array: np.ndarray) -> str | None:
     """Say what is unlikely of a whole scan, (C, I, J, K); None of crops and slices.
 
     Example:
         >>> import numpy as np
         >>> body = np.pad(np.full((1, 30, 30, 40), 240.0), ((0, 0), (9, 9), (9, 9), (0, 0)),
         ...               constant_values=-800)
-        >>> doubt_hounsfield(body)
+        >>> describe_hounsfield_doubts(body)
         'the median of the body is 240 HU, where -110 to 130 are usual: values may be shifted'
     """
     values = take_sample(array)
     if array.ndim != 4 or array.size < MANY_VOXELS:
         return None
-    if doubt := _doubt_sign(values):
+    if doubt := _describe_sign_doubts(values):
         return doubt
     body = values[values > TISSUE_ABOVE_HU]
     if np.mean(values < BODY_ABOVE_HU) < LEAST_SURROUNDING or not body.size:
@@ -189,7 +189,7 @@ def _explain_inverted(values: np.ndarray) -> str | None:
     )
 
 
-def _doubt_sign(values: np.ndarray) -> str | None:
+def _describe_sign_doubts(values: np.ndarray) -> str | None:
     """Say what speaks for values whose sign is exchanged; None where nothing does."""
     low, high = SOFT_HU
     soft = float(np.mean((values > low) & (values < high)))

@@ -24,7 +24,7 @@ from monai.utils import ensure_tuple
 from torch.utils.data import Dataset
 
 from medseg.base.files import whole
-from medseg.base.scratch import collect
+from medseg.base.scratch import remove_abandoned
 from medseg.base.text import name_cases
 from medseg.transforms.cache_key import compute_fingerprint, describe
 from medseg.transforms.refused_cases import read_all
@@ -93,7 +93,7 @@ class SliceDataset(Dataset):
         _check_deterministic(load)
         self.transform = transform
         self.keys = tuple(keys)
-        collect(cache_dir)
+        remove_abandoned(cache_dir)
         copies = _Copies(load, describe(load), Path(cache_dir), self.keys)
         self.volumes = read_all(copies.make, name_cases(data), threads=num_workers)
         self.index = [

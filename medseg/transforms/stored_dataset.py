@@ -13,7 +13,7 @@ from monai.data import PersistentDataset
 from monai.utils import convert_to_tensor
 
 from medseg.base.files import whole
-from medseg.base.scratch import collect
+from medseg.base.scratch import remove_abandoned
 from medseg.transforms.cache_key import CaseHash
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class StoredDataset(PersistentDataset):
         self, data: Sequence[Mapping[str, Any]], transform: Callable, cache_dir: str | os.PathLike
     ) -> None:
         super().__init__(data, transform, cache_dir, hash_func=CaseHash(transform))
-        collect(cache_dir)
+        remove_abandoned(cache_dir)
 
     def _cachecheck(self, item_transformed: Any) -> Any:
         file = Path(self.cache_dir) / f"{self.hash_func(item_transformed).decode()}.pt"

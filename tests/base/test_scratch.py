@@ -11,7 +11,7 @@ import pytest
 
 from medseg.base import scratch
 from medseg.base.files import check_folder, whole
-from medseg.base.scratch import ABANDONED_S, collect, make_scratch_folder
+from medseg.base.scratch import ABANDONED_S, make_scratch_folder, remove_abandoned
 
 HOLD = """
 import sys, time
@@ -25,7 +25,7 @@ with whole(sys.argv[1]) as partial:
 
 @pytest.fixture(autouse=True)
 def _nothing_collected_yet(monkeypatch):
-    monkeypatch.setattr(scratch, "_collected", set())
+    monkeypatch.setattr(scratch, "_searched", set())
 
 
 @pytest.fixture
@@ -68,14 +68,14 @@ def test_what_a_killed_process_left_is_removed(writer, tmp_path):
     process, partial = writer
     kill(process)
     assert partial.exists()
-    assert collect(tmp_path) == [partial.parent]
+    assert remove_abandoned(tmp_path) == [partial.parent]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_running_process_makes_is_left_to_it(writer, tmp_path):
     _, partial = writer
     os.utime(partial.parent, (0, 0))  # however old it is
-    assert collect(tmp_path) == []
+    assert remove_abandoned(tmp_path) == []
     assert partial.read_text() == "half"
 
 
@@ -94,7 +94,7 @@ def test_writing_or_asking_whether_one_may_write_collects(writer, tmp_path, step
 
 def test_what_this_process_makes_is_not_collected_by_itself(tmp_path):
     with make_scratch_folder(tmp_path) as folder:
-        assert collect(tmp_path) == []
+        assert remove_abandoned(tmp_path) == []
         assert folder.is_dir()
 
 
@@ -110,7 +110,7 @@ def test_what_this_process_makes_is_not_collected_by_itself(tmp_path):
 )
 def test_files_and_folders_of_the_user_stay(tmp_path, name):
     (tmp_path / name).mkdir()
-    assert collect(tmp_path) == []
+    assert remove_abandoned(tmp_path) == []
     assert (tmp_path / name).is_dir()
 
 
@@ -118,19 +118,19 @@ def test_a_file_or_link_of_such_a_name_stays(tmp_path):
     (tmp_path / ".medseg-0123456789abcdef").touch()
     (tmp_path / "precious").mkdir()
     (tmp_path / ".medseg-fedcba9876543210").symlink_to(tmp_path / "precious")
-    assert collect(tmp_path) == []
+    assert remove_abandoned(tmp_path) == []
     assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_subfolders_are_looked_into_as_deep_as_asked(tmp_path):
     deep = tmp_path / "slices" / "images" / ".medseg-0123456789abcdef"
     deep.mkdir(parents=True)
-    assert collect(tmp_path, levels=1) == []
-    assert collect(tmp_path, levels=2) == [deep]
+    assert remove_abandoned(tmp_path, levels=1) == []
+    assert remove_abandoned(tmp_path, levels=2) == [deep]
 
 
 def test_a_folder_that_is_absent_holds_nothing_to_collect(tmp_path):
-    assert collect(tmp_path / "absent") == []
+    assert remove_abandoned(tmp_path / "absent") == []
 
 
 def test_where_there_are_no_locks_only_what_has_not_changed_for_a_day_goes(tmp_path, monkeypatch):
@@ -143,7 +143,7 @@ def test_where_there_are_no_locks_only_what_has_not_changed_for_a_day_goes(tmp_p
     for path in (old / "a", old):
         os.utime(path, (before, before))
     os.utime(fresh, (before, before))  # the file in it is new
-    assert collect(tmp_path) == [old]
+    assert remove_abandoned(tmp_path) == [old]
 
 
 def test_a_folder_collected_before_it_was_held_is_made_again(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import pytest
 from cli.commands import run_python
 
-from medseg.bundles.tracking import allow_mlflow, choose_tracking_keys, put_off_mlflow
+from medseg.bundles.tracking import allow_mlflow, choose_tracking_keys, hide_mlflow
 
 CONFIG = {"train": {"trainer": {"max_epochs": 2}, "handlers": [{"interval": 1}]}}
 
@@ -53,12 +53,12 @@ def not_imported(monkeypatch):
 
 @pytest.mark.parametrize("word", ["--tracking", "--tracking=mlflow"])
 def test_mlflow_stays_where_tracking_is_asked_for(not_imported, word):
-    put_off_mlflow(["medseg", "train", word])
+    hide_mlflow(["medseg", "train", word])
     assert "mlflow" not in sys.modules
 
 
 def test_mlflow_is_put_off_until_a_config_names_it(not_imported):
-    put_off_mlflow(["medseg", "train", "--tracking_uri", "tracking"])
+    hide_mlflow(["medseg", "train", "--tracking_uri", "tracking"])
     with pytest.raises(ImportError):
         import mlflow  # noqa: F401
     assert find_spec("mlflow") is None
@@ -71,7 +71,7 @@ def test_mlflow_is_put_off_until_a_config_names_it(not_imported):
 
 def test_what_is_imported_already_stays(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", loaded := object())
-    put_off_mlflow([])
+    hide_mlflow([])
     allow_mlflow({"a": "mlflow"})
     assert sys.modules["mlflow"] is loaded
 

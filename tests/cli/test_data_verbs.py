@@ -25,7 +25,7 @@ def fetched(monkeypatch):
     real = fetching.download
 
     def download(dataset, out, *, accept_licence):
-        if dataset.by_hand or not accept_licence:
+        if dataset.is_by_hand or not accept_licence:
             return real(dataset, out, accept_licence=accept_licence)
         calls.append((dataset.name, str(out), accept_licence))
         return [out / file.name for file in dataset.files]
@@ -171,7 +171,7 @@ def test_on_a_terminal_the_user_is_asked(fetched, terminal, tmp_path, typed, ask
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, dataset in catalogue.CATALOGUE.items() if dataset.by_hand]
+    "name", [name for name, dataset in catalogue.CATALOGUE.items() if dataset.is_by_hand]
 )
 def test_a_dataset_to_be_fetched_by_hand_is_told_step_by_step(fetched, terminal, tmp_path, name):
     ended = _download(name, "--out", str(tmp_path / "out"), "--accept-licence")

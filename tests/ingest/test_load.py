@@ -115,7 +115,7 @@ def check_against_simpleitk(series, names):
     expected, grid = read_with_simpleitk(names)
     if grid.direction[:, 2] @ geometry.direction[:, 2] < 0:  # frames of one file stay as stored
         expected, grid = upside_down(expected, grid)
-    assert geometry.same_grid(grid), f"{names[0]}: {geometry.difference(grid)}"
+    assert geometry.same_grid(grid), f"{names[0]}: {geometry.describe_difference(grid)}"
     is_padding = (array == -1024) & (expected < -1024)
     np.testing.assert_allclose(
         np.where(is_padding, expected, array), expected, rtol=1e-6, atol=1e-3, err_msg=names[0]
@@ -168,7 +168,7 @@ def both_volumes(folder):
     ((series, names),) = series_of_both(folder)
     array, geometry = read_series(series)
     expected, grid = read_with_simpleitk(names)
-    assert geometry.same_grid(grid), geometry.difference(grid)
+    assert geometry.same_grid(grid), geometry.describe_difference(grid)
     return array, expected
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medseg.ingest import load
-from medseg.plausibility import doubt_edges, judge_body, measure_body
+from medseg.plausibility import describe_edge_doubts, judge_body, measure_body
 
 
 def trunk(air=True):
@@ -68,7 +68,7 @@ def test_a_small_body_is_doubted_only_where_a_trunk_is_seen_from_outside():
     ],
 )
 def test_voxels_finer_or_coarser_than_scans_have_are_doubted(edges, is_trunk, is_doubted):
-    assert bool(doubt_edges(edges, is_trunk=is_trunk)) == is_doubted
+    assert bool(describe_edge_doubts(edges, is_trunk=is_trunk)) == is_doubted
 
 
 @pytest.mark.realdata
@@ -85,7 +85,7 @@ def test_real_scans_have_the_size_of_a_patient_and_no_other(name, data_root):
     hu, grid = load(data_root / name)
     edges = np.array(grid.spacing_mm)
     assert judge_body(measure_body(hu, edges), is_trunk=True) == (None, None)
-    assert doubt_edges(edges, is_trunk=True) is None
+    assert describe_edge_doubts(edges, is_trunk=True) is None
     if hu.shape[2] > 1:
         assert judge_body(measure_body(hu, 3 * edges), is_trunk=True)[0]
         assert judge_body(measure_body(hu, edges / 10), is_trunk=True)[0]

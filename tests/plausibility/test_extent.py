@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medseg.geometry import Geometry
-from medseg.plausibility import doubt_extent, explain_impossible_extent
+from medseg.plausibility import describe_extent_doubts, explain_impossible_extent
 
 
 def why(shape, *edges):
@@ -45,4 +45,4 @@ def test_sizes_that_occur_pass(shape, edges):
 def test_slices_thicker_than_usual_are_doubted():
     for step, is_doubted in ((10.0, False), (12.0, False), (16.0, True)):
         grid = Geometry((64, 64, 9), np.diag([1.0, 1.0, step, 1.0]))
-        assert bool(doubt_extent(grid)) == is_doubted
+        assert bool(describe_extent_doubts(grid)) == is_doubted

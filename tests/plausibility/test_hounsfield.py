@@ -7,7 +7,7 @@ from plausibility.scans import make_scan
 from medseg.datasets import phantom
 from medseg.ingest import load
 from medseg.plausibility import (
-    doubt_hounsfield,
+    describe_hounsfield_doubts,
     explain_not_hounsfield,
     is_scan_in_hounsfield,
     looks_like_hounsfield,
@@ -96,12 +96,12 @@ def test_a_scan_that_is_shifted_a_little_clipped_padded_or_noisy_is_hounsfield(c
 )
 def test_the_median_of_the_body_shows_a_shift_that_the_air_does_not(shift, is_doubted):
     """Soft tissue of 40 HU is 240, and -160, after it."""
-    assert bool(doubt_hounsfield(make_scan() + shift)) == is_doubted
+    assert bool(describe_hounsfield_doubts(make_scan() + shift)) == is_doubted
 
 
 def test_a_crop_inside_the_body_has_a_median_of_its_own():
     inside = np.random.default_rng(0).normal(240, 20, (1, 40, 40, 40))
-    assert doubt_hounsfield(inside) is None
+    assert describe_hounsfield_doubts(inside) is None
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_bone_metal_and_contrast_agent_are_no_air():
 def test_a_sign_that_may_be_exchanged_is_doubted(change, words):
     hu = np.pad(make_scan(), [(0, 0), (2, 2), (2, 2), (0, 20)], mode="edge")
     hu[:, 11:26, 11:26] = 30 + (hu[:, 11:26, 11:26] - 40) / 3
-    assert doubt_hounsfield(hu) is None
-    assert words in doubt_hounsfield(change(hu))
+    assert describe_hounsfield_doubts(hu) is None
+    assert words in describe_hounsfield_doubts(change(hu))
 
 
 def test_values_that_fill_8_bits_are_no_hounsfield_units():
@@ -188,7 +188,7 @@ def test_phantoms_of_ct_are_hounsfield(kind, tmp_path):
 def test_real_scans_are_hounsfield_and_the_chest_is_told_by_its_lungs(name, least, most, data_root):
     array, _ = load(data_root / name)
     assert explain_not_hounsfield(array[None]) is None
-    assert doubt_hounsfield(array[None]) is None
+    assert describe_hounsfield_doubts(array[None]) is None
     assert "sign" in explain_not_hounsfield(-array[None])
     assert least <= measure_lung_share(array) <= most
 

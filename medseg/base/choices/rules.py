@@ -47,7 +47,7 @@ def _is_layer(value: Any) -> bool:
     return len(value) == 2 and is_text(value[0]) and isinstance(value[1], Mapping)
 
 
-def _is_way(value: Any) -> bool:
+def _is_existing_mode(value: Any) -> bool:
     """Whether it says what becomes of existing outputs; None is for a plan, which writes none."""
     return value is None or (isinstance(value, str) and value in ("refuse", "skip", "overwrite"))
 
@@ -200,7 +200,7 @@ RULES: Mapping[str, Rule] = {
     "memory_limit": allow_null(Rule("bytes, text such as 6GiB", _is_memory)),
     "output": make_word_rule("labels", "logits"),
     "surface_unit": make_word_rule("mm", "pixel"),
-    "existing": Rule("refuse, skip or overwrite", _is_way),
+    "existing": Rule("refuse, skip or overwrite", _is_existing_mode),
     "volume": allow_null(make_whole_rule(0)),
     "affine": allow_null(make_word_rule("sform", "qform")),
     "units": allow_null(make_word_rule("mm", "cm", "m", "micron", "stated")),

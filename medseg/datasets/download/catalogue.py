@@ -66,7 +66,7 @@ class Dataset:
     then: str = ""
 
     @property
-    def by_hand(self) -> bool:
+    def is_by_hand(self) -> bool:
         """Whether a person has to fetch it: behind a login, or with a program of its own."""
         return not self.files
 

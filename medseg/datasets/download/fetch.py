@@ -75,7 +75,7 @@ def download(
 
 
 def _check_allowed(entry: Dataset, *, accept_licence: bool) -> None:
-    if entry.by_hand:
+    if entry.is_by_hand:
         steps = "; ".join(f"({n}) {step}" for n, step in enumerate(entry.steps, start=1))
         raise PermissionError(f"{entry.name} has to be fetched by hand: {steps}")
     if not accept_licence:

@@ -78,7 +78,7 @@ class Report:
         return not self.problems
 
     @property
-    def left_out(self) -> tuple[Problem, ...]:
+    def exclusions(self) -> tuple[Problem, ...]:
         """The problems for which a whole scan or file was left out."""
         return tuple(problem for problem in self.problems if problem.code in LEFT_OUT)
 

@@ -62,9 +62,9 @@ class Stack:
         return float(np.diff(self.original.resampling.depths_mm).min())
 
     @property
-    def interpolated(self) -> NDArray[np.int64] | None:
+    def interpolated_slices(self) -> NDArray[np.int64] | None:
         """The slices of the CT that were interpolated from two of `original`; None without it."""
-        return None if self.original is None else self.original.interpolated
+        return None if self.original is None else self.original.interpolated_planes
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +83,8 @@ class Fault:
     where: str
 
 
-def place(marks: Iterable[Mark], stack: Stack) -> tuple[list[Region], list[Fault]]:
-    """Place the marks of all readers in the CT, and list what had to be left out.
+def locate_marks(marks: Iterable[Mark], stack: Stack) -> tuple[list[Region], list[Fault]]:
+    """Find the voxels of the marks of all readers in the CT, and list what had to be left out.
 
     A contour belongs to the slice of its SOP Instance UID; where that is absent or is of no slice
     here, to the slice at its z, see `Z_TOLERANCE`. Left out, each with a fault, are a contour of no

@@ -33,7 +33,7 @@ def measure(
     voxels: Voxels,
     geometry: Geometry,
     *,
-    interpolated: NDArray[np.int64] | None = None,
+    interpolated_slices: NDArray[np.int64] | None = None,
 ) -> Row:
     """Describe one nodule or non-nodule.
 
@@ -41,15 +41,15 @@ def measure(
         group: its marks.
         voxels: its consensus; empty for a single point and where the readers do not meet.
         geometry: the grid of the CT.
-        interpolated: slices of it that lie between two scanned ones; None where the CT was not
-            resampled.
+        interpolated_slices: those of the CT that lie between two scanned ones; None where it was
+            not resampled.
 
     Returns:
         x_mm, y_mm, z_mm: RAS+ centre of the consensus, or of all marks where there is none.
         volume_mm3, diameter_mm: of the consensus, and of the sphere of that volume.
         longest_mm: see `measure_longest_in_plane_mm`.
         slices: number of slices that the consensus is in.
-        slices_interpolated: how many of those are `interpolated`; absent where that is None.
+        slices_interpolated: how many of those are `interpolated_slices`; absent where that is None.
         readers, readers_small: who outlined it, and who marked it by a point.
         agreement: mean Dice over the pairs of outlines; absent for a single one.
         ambiguous: see `medseg.datasets.lidc.nodules`.
@@ -59,14 +59,18 @@ def measure(
     spots = voxels if voxels.size else np.concatenate([r.voxels for r in group.regions])
     x, y, z = find_centre_mm(spots, geometry)
     row: Row = {"kind": group.kind.value, "x_mm": round(x, 2), "y_mm": round(y, 2)}
-    row |= {"z_mm": round(z, 2), "readers": len(group.outlined), "ambiguous": group.ambiguous}
+    row |= {
+        "z_mm": round(z, 2),
+        "readers": len(group.outlined_regions),
+        "ambiguous": group.ambiguous,
+    }
     row["readers_small"] = sum(r.mark.kind is Kind.SMALL for r in group.regions)
     if voxels.size:
         row |= _measure_size(voxels, geometry)
-        if interpolated is not None:
+        if interpolated_slices is not None:
             slices = np.unravel_index(voxels, geometry.shape)[2]
-            row["slices_interpolated"] = len(np.intersect1d(slices, interpolated))
-    if (agreement := compute_pairwise_dice([r.voxels for r in group.outlined])) is not None:
+            row["slices_interpolated"] = len(np.intersect1d(slices, interpolated_slices))
+    if (agreement := compute_pairwise_dice([r.voxels for r in group.outlined_regions])) is not None:
         row["agreement"] = round(agreement, 4)
     return row | _summarize_ratings(group)
 
@@ -114,7 +118,7 @@ def _measure_size(voxels: Voxels, geometry: Geometry) -> Row:
 def _summarize_ratings(group: Group) -> Row:
     row: Row = {}
     for name in SCALES:
-        rated = [dict(region.mark.characteristics).get(name) for region in group.outlined]
+        rated = [dict(region.mark.characteristics).get(name) for region in group.outlined_regions]
         if values := [value for value in rated if value is not None]:
             row[f"{name}_mean"] = round(mean(values), 3)
             row[f"{name}_median"] = median(values)

@@ -50,7 +50,7 @@ class Group:
         return next(kind for kind in Kind if kind in kinds)
 
     @property
-    def outlined(self) -> tuple[Region, ...]:
+    def outlined_regions(self) -> tuple[Region, ...]:
         """The marks with an outline."""
         return tuple(r for r in self.regions if r.mark.kind is Kind.NODULE)
 

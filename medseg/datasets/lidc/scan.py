@@ -13,7 +13,7 @@ from medseg.base.arguments import require_bool
 from medseg.base.files import whole
 from medseg.datasets.lidc.annotations_xml import Reads
 from medseg.datasets.lidc.consensus import find_consensus, run_staple
-from medseg.datasets.lidc.marks import Fault, Voxels, place
+from medseg.datasets.lidc.marks import Fault, Voxels, locate_marks
 from medseg.datasets.lidc.measure import Row, find_centre_mm, measure
 from medseg.datasets.lidc.nodules import Group, group
 from medseg.datasets.lidc.patch import Patch, cut, list_planes
@@ -97,7 +97,7 @@ def convert(
         settings: see `Settings`.
     """
     stack = make_stack(series, geometry)
-    regions, faults = place(reads.marks, stack)
+    regions, faults = locate_marks(reads.marks, stack)
     nodules = [
         (members, _merge_readers(members, geometry, settings))
         for members in group(regions, geometry)
@@ -109,7 +109,7 @@ def convert(
     items: dict[str, list[dict[str, str]]] = {"patches": [], "slices": []}
     for number, (members, voxels) in enumerate(nodules, start=1):
         row: Row = {"nodule": number} | measure(
-            members, voxels, geometry, interpolated=stack.interpolated
+            members, voxels, geometry, interpolated_slices=stack.interpolated_slices
         )
         if voxels.size and _is_shown(members, settings):
             name = f"{case}_n{number}"
@@ -131,12 +131,12 @@ def convert(
 
 
 def _is_shown(members: Group, settings: Settings) -> bool:
-    return len(members.outlined) >= settings.min_readers
+    return len(members.outlined_regions) >= settings.min_readers
 
 
 def _merge_readers(members: Group, geometry: Geometry, settings: Settings) -> Voxels:
     """The voxels of a nodule; none where nobody drew an outline."""
-    readers = [region.voxels for region in members.outlined]
+    readers = [region.voxels for region in members.outlined_regions]
     if not readers:
         return np.empty(0, np.int64)
     if settings.method == "staple":

@@ -44,7 +44,7 @@ class OriginalSlices:
     resampling: Resampling
 
     @cached_property
-    def interpolated(self) -> NDArray[np.int64]:
+    def interpolated_planes(self) -> NDArray[np.int64]:
         """The planes of the volume that lie between two slices, and so were made up."""
         return np.array(
             [m for m in range(self._planes) if self.resampling.find_neighbours(m)[1] > 0]

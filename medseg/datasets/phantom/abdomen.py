@@ -53,7 +53,7 @@ def draw_waves(
     return Waves(2 * np.pi * direction / wavelength, rng.uniform(0, 2 * np.pi, count), amplitude)
 
 
-def vary(
+def draw_organs(
     table: Mapping[str, tuple[Triple, Triple, float]],
     rng: np.random.Generator,
     *,
@@ -170,11 +170,11 @@ def draw(rng: np.random.Generator, *, z_range_mm: tuple[float, float]) -> Patien
         ),
         surface=draw_waves(rng, count=6, wavelength_mm=(35, 110), amplitude=0.16),
         liver_hu=rng.uniform(100, 115),
-        lobes=vary(_LOBES, rng, shift_mm=5, stretch=0.08),
+        lobes=draw_organs(_LOBES, rng, shift_mm=5, stretch=0.08),
         veins=tuple((a, shift(b, rng, 7), radius) for a, b, radius in _VEINS),
-        behind=_draw_bowel(rng) + vary(_BEHIND, rng, shift_mm=4, stretch=0.06),
-        before=vary(_BEFORE, rng, shift_mm=2, stretch=0.04),
-        midline=vary(_MIDLINE, rng, shift_mm=1, stretch=0.04),
+        behind=_draw_bowel(rng) + draw_organs(_BEHIND, rng, shift_mm=4, stretch=0.06),
+        before=draw_organs(_BEFORE, rng, shift_mm=2, stretch=0.04),
+        midline=draw_organs(_MIDLINE, rng, shift_mm=1, stretch=0.04),
         gas_mm=rng.uniform(38, 54),
     )
     return replace(patient, tumours=_place_tumours(patient, rng, z_range_mm))

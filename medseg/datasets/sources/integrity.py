@@ -208,7 +208,7 @@ def _check_label(image: _File, label: _File, *, case: str, key: str) -> None:
         )
     difference = "" if image.size == label.size else f"{image.size} and {label.size}"
     if not difference and image.grid is not None and label.grid is not None:
-        difference = image.grid.difference(label.grid)
+        difference = image.grid.describe_difference(label.grid)
     if difference:
         raise ValueError(
             f"image and {key} of case {case} differ in size or grid, {difference}: "

@@ -22,12 +22,12 @@ from medseg.plausibility import (
     TrainedOn,
     are_far_apart,
     compare_image,
+    describe_edge_doubts,
+    describe_extent_doubts,
     describe_few_values,
+    describe_hounsfield_doubts,
     describe_label_map,
     describe_posture_doubts,
-    doubt_edges,
-    doubt_extent,
-    doubt_hounsfield,
     explain_impossible_extent,
     explain_no_content,
     explain_not_compared,
@@ -191,7 +191,7 @@ class CheckImaged(MapTransform):
             )
         elif few := describe_few_values(values):
             found.warnings.append(f"this may not be an image: it holds only {few}")
-        elif self.modality == CT and (doubt := doubt_hounsfield(values)):
+        elif self.modality == CT and (doubt := describe_hounsfield_doubts(values)):
             found.warnings.append(doubt)
         elif self.modality == MR and looks_like_hounsfield(values):
             found.warnings.append(
@@ -204,10 +204,10 @@ class CheckImaged(MapTransform):
             return
         i, j, k = (int(n) for n in meta["spatial_shape"])
         grid = Geometry((i, j, k), np.asarray(meta["original_affine"], dtype=float))
-        why, doubts = explain_impossible_extent(grid), [doubt_extent(grid)]
+        why, doubts = explain_impossible_extent(grid), [describe_extent_doubts(grid)]
         if why is None and not found.refusals:
             is_trunk = bool({ABDOMEN, CHEST} & set(self.body_part))
-            doubts.append(doubt_edges(grid.spacing_mm, is_trunk=is_trunk))
+            doubts.append(describe_edge_doubts(grid.spacing_mm, is_trunk=is_trunk))
             body = measure_body(values[0], _find_spacing_mm(image)) if values.size else None
             if body is not None:
                 why, doubt = judge_body(body, is_trunk=is_trunk)

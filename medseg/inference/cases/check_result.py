@@ -19,7 +19,7 @@ from medseg.inference.outputs.source import get_source_geometry
 from medseg.plausibility import (
     TrainedOn,
     compare_class,
-    doubt_organ,
+    describe_organ_doubts,
     measure_class,
     reaches_edge,
     read_trained_on,
@@ -105,4 +105,6 @@ class CheckResultd(MapTransform):
             is_cut = reaches_edge(mask)
             yield from compare_class(name, measured, ranges, is_cut=is_cut)
             if "volume_ml" in measured and name in self.organ_ml:
-                yield from doubt_organ(name, measured["volume_ml"], self.organ_ml[name], is_cut)
+                yield from describe_organ_doubts(
+                    name, measured["volume_ml"], self.organ_ml[name], is_cut
+                )

@@ -19,7 +19,7 @@ preprocessing hold several copies."""
 class ReadAhead:
     """Gives the items of a dataset in order, and reads them in a thread of its own.
 
-    The first is read at once, and each other once it is asked for, or before, by `read_on`. The
+    The first is read at once, and each other once it is asked for, or before, by `start_next`. The
     thread is no daemon, since the end of the process would break into what torch does there and
     abort; so that nobody waits for it, `close` ends it.
 
@@ -48,7 +48,7 @@ class ReadAhead:
         self._size = _measure_size(item)
         return item
 
-    def read_on(self, *, beside: int = 0) -> None:
+    def start_next(self, *, beside: int = 0) -> None:
         """Begin to read the next item, if there is room for it.
 
         Args:

@@ -171,7 +171,7 @@ def _run_case(
     evaluator.runs_single_cases = True  # the handlers go on from case to case
     item = reader.take_next()
     with claimed:
-        reader.read_on(beside=_estimate_needed_bytes(evaluator, item))
+        reader.start_next(beside=_estimate_needed_bytes(evaluator, item))
         evaluator.data_loader = [list_data_collate([item])]
         del item
         evaluator.state.epoch_length = 1

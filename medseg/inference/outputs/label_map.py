@@ -146,7 +146,7 @@ def check_on_source_grid(label: MetaTensor, source: Geometry, *, name: str) -> N
     grid = Geometry((i, j, k), np.asarray(label.affine, dtype=float))
     if not grid.same_grid(source):
         raise ValueError(
-            f"label map {name} is not on the source grid ({grid.difference(source)}): "
+            f"label map {name} is not on the source grid ({grid.describe_difference(source)}): "
             "invert the spatial transforms of the preprocessing"
         )
 

@@ -91,7 +91,7 @@ def choose_affine(
 def _choose_of_two(sform: _Form, qform: _Form, *, path: Path) -> tuple[Geometry, tuple[Note, ...]]:
     """Rules 2 to 4."""
     first, second = _get_grid(sform), _get_grid(qform)
-    if not (difference := first.difference(second)):
+    if not (difference := first.describe_difference(second)):
         return first, ()
     is_rounding = first.same_grid(second, tolerance=ROUNDING_VOXELS)
     is_other_space = sform.code != qform.code and first.orientation == second.orientation

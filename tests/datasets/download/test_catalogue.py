@@ -17,7 +17,7 @@ PREPARED = re.compile(r"medseg prepare (\w+) with")
 @pytest.mark.parametrize("dataset", CATALOGUE.values(), ids=list(CATALOGUE))
 def test_a_dataset_has_files_or_steps_and_not_both(dataset):
     assert bool(dataset.files) != bool(dataset.steps)
-    assert dataset.by_hand == bool(dataset.steps)
+    assert dataset.is_by_hand == bool(dataset.steps)
     assert bool(dataset.then) == bool(dataset.files)
 
 

@@ -21,7 +21,7 @@ from medseg.datasets import lidc
 from medseg.datasets.lidc import Settings
 from medseg.datasets.lidc.annotations_xml import read_xml
 from medseg.datasets.lidc.consensus import compute_dice, find_consensus, run_staple
-from medseg.datasets.lidc.marks import Stack, place
+from medseg.datasets.lidc.marks import Stack, locate_marks
 from medseg.datasets.lidc.nodules import group
 from medseg.datasets.lidc.source import make_stack
 from medseg.ingest import IngestError, Reason, find_series
@@ -290,19 +290,20 @@ def scan(data_root):
         cropped = full[:, :, start[2] : start[2] + series.geometry.shape[2]]
         assert np.count_nonzero(cropped) == np.count_nonzero(full)
         masks[name] = np.ascontiguousarray(cropped)
-    return place(reads.marks, stack)[0], series.geometry, masks
+    return locate_marks(reads.marks, stack)[0], series.geometry, masks
 
 
 @pytest.mark.realdata
 def test_the_consensus_of_a_real_scan_is_the_given_mask(scan):
     regions, geometry, masks = scan
     (nodule,) = group(regions, geometry)
-    voxels = find_consensus([region.voxels for region in nodule.outlined])
+    voxels = find_consensus([region.voxels for region in nodule.outlined_regions])
     given = np.flatnonzero(masks["label_consensus50"])
-    assert len(nodule.outlined) == 4
+    assert len(nodule.outlined_regions) == 4
     assert compute_dice(voxels, given) > 0.999
     assert (
-        compute_dice(run_staple([r.voxels for r in nodule.outlined], geometry.shape), given) > 0.85
+        compute_dice(run_staple([r.voxels for r in nodule.outlined_regions], geometry.shape), given)
+        > 0.85
     )
 
 
@@ -319,7 +320,7 @@ def test_the_mask_of_each_real_reader_is_the_given_one(scan):
 def test_real_contours_are_in_the_same_slices_by_uid_and_by_z(scan, data_root):
     regions, geometry, _ = scan
     reads = read_xml(data_root / "lidc" / "LIDC-IDRI-0314" / "annotations.xml")
-    by_z, _ = place(reads.marks, Stack(geometry, {}))
+    by_z, _ = locate_marks(reads.marks, Stack(geometry, {}))
     for one, other in zip(regions, by_z, strict=True):
         assert np.array_equal(one.voxels, other.voxels)
 

@@ -87,7 +87,7 @@ def test_a_series_split_over_two_folders_is_left_out_and_the_rest_goes_on(
     _move(files[in_first:], series / folders[1])
     report = _prepare(collection, tmp_path / "out")
     assert (report.cases, _found(report)) == (1, [(f"series {uid}", "split-series")])
-    assert report.left_out
+    assert report.exclusions
     finding = report.problems[0].finding
     assert finding == f"{series}/a and {series}/b hold files of one series and are not copies"
     assert _prepared_of(tmp_path / "out", _FIRST) == ([], [])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medseg.datasets.lidc.annotations_xml import Contour, Kind, Mark
-from medseg.datasets.lidc.marks import Stack, place, summarize
+from medseg.datasets.lidc.marks import Stack, locate_marks, summarize
 from medseg.geometry import Geometry
 
 _SQUARE = ((1, 1), (4, 1), (4, 4), (1, 4))  # encloses 2 x 2 pixels
@@ -20,7 +20,7 @@ def _contour(points=_SQUARE, *, uid="", z=None, inclusion=True):
 
 
 def _voxels(*contours):
-    regions, faults = place([_mark(*contours)], _STACK)
+    regions, faults = locate_marks([_mark(*contours)], _STACK)
     assert not faults
     (region,) = regions
     return set(
@@ -40,7 +40,7 @@ def test_a_contour_without_a_known_uid_is_in_the_slice_at_its_z(uid, z):
 
 @pytest.mark.parametrize("contour", [_contour(z=3.4), _contour(z=9.0), _contour(uid="c")])
 def test_a_contour_of_no_slice_is_left_out(contour):
-    regions, faults = place([_mark(contour, _contour(uid="a"))], _STACK)
+    regions, faults = locate_marks([_mark(contour, _contour(uid="a"))], _STACK)
     assert regions[0].voxels.size == 4
     assert [fault.code for fault in faults] == ["unknown-slice"]
 
@@ -67,28 +67,28 @@ def test_inclusions_of_a_slice_add_up_where_they_touch_and_overlap():
 
 @pytest.mark.parametrize("point", [(-1, 2), (8, 2), (2, -1), (2, 9), (10**30, 2)])
 def test_a_contour_with_a_point_outside_the_image_is_left_out(point):
-    regions, faults = place([_mark(_contour((*_SQUARE, point), uid="a"))], _STACK)
+    regions, faults = locate_marks([_mark(_contour((*_SQUARE, point), uid="a"))], _STACK)
     assert not regions
     assert [fault.code for fault in faults] == ["outside-image", "empty-mark"]
 
 
 @pytest.mark.parametrize("points", [(), ((2, 2),), ((2, 2), (5, 2)), ((2, 2), (3, 2), (3, 3))])
 def test_an_outline_around_nothing_is_reported_and_the_rest_goes_on(points):
-    regions, faults = place([_mark(_contour(points, uid="a"), _contour(uid="b"))], _STACK)
+    regions, faults = locate_marks([_mark(_contour(points, uid="a"), _contour(uid="b"))], _STACK)
     assert regions[0].voxels.size == 4
     assert [fault.code for fault in faults] == ["zero-area"]
 
 
 @pytest.mark.parametrize("kind", [Kind.SMALL, Kind.NON_NODULE])
 def test_a_point_is_the_voxel_it_is_in(kind):
-    regions, faults = place([_mark(_contour(((5, 6),), z=6.0), kind=kind)], _STACK)
+    regions, faults = locate_marks([_mark(_contour(((5, 6),), z=6.0), kind=kind)], _STACK)
     assert not faults
     assert regions[0].voxels.tolist() == [np.ravel_multi_index((5, 6, 3), (8, 9, 4))]
 
 
 def test_faults_are_summed_up_by_code_with_number_and_first_place():
     marks = [_mark(_contour(z=99.0), _contour(z=98.0), off_scale=[("margin", 9)])]
-    _, faults = place(marks, _STACK)
+    _, faults = locate_marks(marks, _STACK)
     assert summarize(faults) == [
         ("empty-mark", "1 x, first: nodule 7 of reader 2"),
         ("off-scale", "1 x, first: nodule 7 of reader 2, margin 9"),

@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from medseg.datasets.lidc.annotations_xml import Contour, Kind, Mark, read_xml
-from medseg.datasets.lidc.marks import Region, Stack, place
+from medseg.datasets.lidc.marks import Region, Stack, locate_marks
 from medseg.datasets.lidc.nodules import PANEL, group
 from medseg.geometry import Geometry
 
@@ -72,7 +72,7 @@ def test_points_join_within_three_millimetres_of_a_nodule(x, groups):
     found = group([_box(1, 10), _point(2, x)], _GRID)  # the block ends at 13
     assert len(found) == groups
     assert {g.kind for g in found} == ({Kind.NODULE} if groups == 1 else {Kind.NODULE, Kind.SMALL})
-    assert [len(g.outlined) for g in found if g.kind is Kind.NODULE] == [1]
+    assert [len(g.outlined_regions) for g in found if g.kind is Kind.NODULE] == [1]
 
 
 def test_a_non_nodule_never_joins_a_nodule():
@@ -130,7 +130,7 @@ def _placed(row, reads):
     affine = np.diag([pixel_mm, pixel_mm, z_mm[1] - z_mm[0], 1.0])
     affine[2, 3] = z_mm[0]
     geometry = Geometry.from_lps((512, 512, len(z_mm)), affine)
-    return place(reads.marks, Stack(geometry, {}))[0], geometry
+    return locate_marks(reads.marks, Stack(geometry, {}))[0], geometry
 
 
 def _by_pylidc(row, marks):

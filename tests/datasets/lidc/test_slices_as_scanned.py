@@ -22,7 +22,7 @@ from medseg.datasets import lidc
 from medseg.datasets.lidc import Settings
 from medseg.datasets.lidc.annotations_xml import Contour, Kind, Mark, read_xml
 from medseg.datasets.lidc.consensus import compute_dice, find_consensus
-from medseg.datasets.lidc.marks import place
+from medseg.datasets.lidc.marks import locate_marks
 from medseg.datasets.lidc.nodules import group
 from medseg.datasets.lidc.slices_as_scanned import OriginalSlices
 from medseg.datasets.lidc.source import make_stack
@@ -213,7 +213,7 @@ def test_what_was_resampled_is_told_scan_by_scan_and_nodule_by_nodule(done):
     else:
         assert row["slices_interpolated"] == row["slices"]
         assert "slice spacing varies from 1.6 to 2.4 mm" in told.finding
-    assert (report.cases, report.left_out) == (1, ())
+    assert (report.cases, report.exclusions) == (1, ())
 
 
 def test_an_outline_of_a_missing_slice_is_reported_and_no_other(done):
@@ -244,7 +244,7 @@ def irregular(tmp_path_factory):
 
 def test_without_the_option_irregular_series_are_reported_and_the_rest_goes_on(irregular, tmp_path):
     report = _prepare(irregular, tmp_path / "out", resample=False)
-    assert (report.cases, report.nodules, len(report.left_out)) == (1, 1, 3)
+    assert (report.cases, report.nodules, len(report.exclusions)) == (1, 1, 3)
     assert {problem.code for problem in report.problems} == {"refused-series"}
     for finding in ("stacked 12 degrees", "varies from 2 to 4 mm", "varies from 1.6 to 2.4 mm"):
         assert sum(finding in problem.finding for problem in report.problems) == 1
@@ -255,7 +255,7 @@ def test_without_the_option_irregular_series_are_reported_and_the_rest_goes_on(i
 def test_with_the_option_a_regular_series_is_as_without_it(irregular, tmp_path):
     report = _prepare(irregular, tmp_path / "all")
     _prepare(irregular, tmp_path / "regular", resample=False)
-    assert (report.cases, report.left_out) == (4, ())
+    assert (report.cases, report.exclusions) == (4, ())
     (name,) = (row["patch"] for row in _table(tmp_path / "regular" / "nodules.csv"))
     for part in ("images", "labels"):
         one, other = (
@@ -292,7 +292,7 @@ def test_a_gap_that_is_too_wide_to_interpolate_is_refused_with_the_option_too(tm
     scan = Scan(_EVEN, lost=frozenset({11, 12, 13}))
     report = _prepare(_collection(tmp_path / "source", scan, Scan(_EVEN)), tmp_path / "out")
     assert report.cases == 1
-    (problem,) = report.left_out
+    (problem,) = report.exclusions
     assert problem.code == "refused-series"
     assert "a gap of 4 median gaps is too wide" in problem.finding
 
@@ -305,7 +305,7 @@ def test_a_mask_is_laid_as_the_image_is_interpolated_and_cut_at_one_half(name, t
     (series,) = find_series(_write(_SCANS[name], tmp_path), resample=True)
     stack = make_stack(series, series.geometry)
     mark = read_xml(tmp_path / "069.xml").marks[0]
-    ((region,), faults) = place([mark], stack)
+    ((region,), faults) = locate_marks([mark], stack)
     balls = [_SCANS[name].ball(k) for k in range(len(_SCANS[name].z_mm))]
     volume = np.stack(balls, axis=-1).astype(np.float32)
     interpolated = resample(volume, series.resampling, fill=0)
@@ -354,7 +354,7 @@ def test_a_plane_between_two_slices_has_the_nearer_one_and_midway_both():
     low, high = (1, 1), (2, 3)
     laid = _lay(original, (*low, 0), (*high, 1))
     assert laid == {(*low, 0), (*low, 1), (*low, 2), (*high, 2), (*high, 3), (*high, 4)}
-    assert original.interpolated.tolist() == [1, 2, 3]
+    assert original.interpolated_planes.tolist() == [1, 2, 3]
 
 
 def test_a_point_goes_to_the_nearest_voxel_and_stays_one():
@@ -388,7 +388,7 @@ def test_contours_are_judged_in_the_slices_that_the_readers_saw(points, z_mm, co
     (series,) = find_series(_write(scan, tmp_path), resample=True)
     assert series.geometry.shape[1] > _PIXELS  # where row 64 would be inside
     contour = Contour(points, "", scan.first_mm(0)[2] + z_mm, True)
-    _, faults = place(
+    _, faults = locate_marks(
         [Mark(1, "1", Kind.NODULE, (), (), (contour,))], make_stack(series, series.geometry)
     )
     assert [fault.code for fault in faults] == codes
@@ -411,8 +411,8 @@ def test_a_real_nodule_hardly_changes_when_slices_of_it_are_missing(lost, data_r
     marks = read_xml(folder / "annotations.xml").marks
     found = []
     for series in (whole, gapped):
-        regions, _ = place(marks, make_stack(series, series.geometry))
+        regions, _ = locate_marks(marks, make_stack(series, series.geometry))
         (nodule,) = group(regions, series.geometry)
-        found.append(find_consensus([region.voxels for region in nodule.outlined]))
+        found.append(find_consensus([region.voxels for region in nodule.outlined_regions]))
     assert compute_dice(*found) > 0.975
     assert found[1].size == pytest.approx(found[0].size, rel=0.05)

@@ -171,4 +171,4 @@ def test_each_uid_is_in_the_slice_at_its_position():
     stack = make_stack(_Series(slices=tuple(slices)), geometry)
     assert stack.slice_of == {"1.2.0": 2, "1.2.1": 0, "1.2.2": 1}
     assert (stack.shape, stack.z_mm.tolist(), stack.spacing_mm) == ((4, 4, 3), [-50, -48, -46], 2)
-    assert stack.interpolated is None
+    assert stack.interpolated_slices is None

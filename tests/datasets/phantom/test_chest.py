@@ -6,7 +6,7 @@ import pydicom
 import pytest
 
 from medseg.datasets.lidc.annotations_xml import Kind, read_xml
-from medseg.datasets.lidc.marks import Stack, place
+from medseg.datasets.lidc.marks import Stack, locate_marks
 from medseg.datasets.lidc.outline import find_inside
 from medseg.datasets.phantom import chest
 from medseg.datasets.phantom.canvas import Grid
@@ -50,7 +50,7 @@ def test_the_images_are_one_accepted_ct_of_the_chest_and_the_xml_is_of_it(writte
 def test_the_outlines_enclose_exactly_what_each_reader_meant(written):
     for patient in (written / "LIDC-IDRI").iterdir():
         (series,) = find_series(patient)
-        regions, faults = place(
+        regions, faults = locate_marks(
             read_xml(next(patient.glob("*/*/*.xml"))).marks, Stack(series.geometry, {})
         )
         assert not faults
@@ -115,7 +115,7 @@ def test_every_nodule_has_an_outline_on_coarse_and_fine_grids(tmp_path, grid):
         marks = read_xml(path).marks
         geometry = Geometry((grid.size, grid.size, grid.slices), np.eye(4))
         uids = {c.sop_uid: 0 for mark in marks for c in mark.contours}
-        regions, faults = place(marks, Stack(geometry, uids))
+        regions, faults = locate_marks(marks, Stack(geometry, uids))
         assert not faults
         outlined = {r.mark.reader for r in regions if r.mark.kind is Kind.NODULE}
         assert outlined == {1, 2, 3, 4}

@@ -35,7 +35,7 @@ def test_the_next_item_is_read_where_there_is_room_for_it_beside_the_last(monkey
     items = Items()
     reader = ReadAhead(items, 4)
     assert reader.take_next()["image"][0] == 0
-    reader.read_on(beside=50)
+    reader.start_next(beside=50)
     assert items.begun[1].wait(timeout=30 if ahead else 0.2) == ahead
     assert reader.take_next()["image"][0] == 1
     with pytest.raises(ValueError, match="two"):
@@ -54,7 +54,7 @@ def test_without_a_thread_to_be_had_items_are_read_all_the_same(monkeypatch):
     monkeypatch.setattr(read_ahead, "Thread", NoThread)
     reader = ReadAhead(Items(), 2)
     assert reader.take_next()["image"][0] == 0
-    reader.read_on()
+    reader.start_next()
     assert reader.take_next()["image"][0] == 1
     reader.close()
 

@@ -20,8 +20,8 @@ from medseg.ingest.dicom.consistency.traits import (
     Trait,
 )
 from medseg.ingest.dicom.consistency.turns import (
-    do_alternate,
-    do_overlap,
+    are_overlapping,
+    are_strictly_alternating,
     find_places,
     may_be_packages,
 )
@@ -38,7 +38,7 @@ def describe_alternating(slices: Sequence[Slice]) -> str:
     Args:
         slices: sorted along their normal, two or more.
     """
-    if not do_overlap(slices, where_unstated=True):
+    if not are_overlapping(slices, where_unstated=True):
         return ""
     columns = _find_turning(slices)
     turning = [
@@ -55,7 +55,7 @@ def describe_alternating(slices: Sequence[Slice]) -> str:
     if not found:
         return ""
     shown = found if len(found) <= MOST_LISTED else [*found[:MOST_LISTED], "..."]
-    is_stated = do_overlap(slices, where_unstated=False)
+    is_stated = are_overlapping(slices, where_unstated=False)
     whose = "of slices that overlap" if is_stated else "of slices that state no thickness"
     return f"{', '.join(shown)} that alternate along the normal, {whose}"
 
@@ -75,7 +75,7 @@ def describe_left_out(slices: Sequence[Slice]) -> str:
     turning = [
         trait
         for trait, column in columns.items()
-        if "" in column and (do_alternate(column) or do_alternate(column, places))
+        if "" in column and _is_alternating(column, places)
     ]
     return f"{list_differences(slices, turning)} that alternate along the normal" if turning else ""
 
@@ -86,7 +86,7 @@ def list_left_out_by_turns(slices: Sequence[Slice]) -> list[str]:
     Args:
         slices: sorted along their normal, which no rule refuses.
     """
-    if len(slices) < 2 or not do_overlap(slices, where_unstated=False):
+    if len(slices) < 2 or not are_overlapping(slices, where_unstated=False):
         return []
     columns = _find_turning(slices)
     return [find_keyword(name) for name in columns if _is_mere_absence(name, columns[name])]
@@ -96,9 +96,12 @@ def _find_turning(slices: Sequence[Slice]) -> dict[str, list[float | str]]:
     """Find what alternates strictly, by field or keyword."""
     places = find_places(slices)
     columns = _read_columns(slices).items()
-    return {
-        n: column for n, column in columns if do_alternate(column) or do_alternate(column, places)
-    }
+    return {name: column for name, column in columns if _is_alternating(column, places)}
+
+
+def _is_alternating(column: Sequence[float | str], places: Sequence[int]) -> bool:
+    """Whether values alternate from slice to slice, or from place to place."""
+    return are_strictly_alternating(column) or are_strictly_alternating(column, places)
 
 
 def _is_mere_absence(name: str, column: Sequence[float | str]) -> bool:

@@ -35,14 +35,14 @@ from medseg.ingest.dicom.consistency.traits import (
 )
 from medseg.ingest.dicom.consistency.turns import (
     LEAST_STEPS_OF_TWO,
+    are_alternating,
+    are_interleaved,
+    are_interleaved_counts,
+    are_overlapping,
     count_blocks,
-    count_by_turns,
-    do_interleave,
-    do_overlap,
     is_monotone,
     is_zigzag,
     may_be_packages,
-    take_turns,
 )
 from medseg.ingest.dicom.header.slice import Slice
 
@@ -100,21 +100,21 @@ def describe_mixed_acquisition(slices: Sequence[Slice]) -> str:
     of two rotations may lie between each other. So it is with thickness, contrast agent, filter and
     the position of the patient, where each value comes back again and again.
 
-    Where slices overlap, see `do_overlap`, smaller differences of repetition and inversion time and
-    trigger times count too, and anything else that is stated by turns in a strict order. Slices
-    that are alike in all of this stay one volume: a scan and its own copy half a step farther are,
-    by every header, a scan of half the spacing.
+    Where slices overlap, see `are_overlapping`, smaller differences of repetition and inversion
+    time and trigger times count too, and anything else that is stated by turns in a strict order.
+    Slices that are alike in all of this stay one volume: a scan and its own copy half a step
+    farther are, by every header, a scan of half the spacing.
 
     Args:
         slices: sorted along their normal.
     """
     if found := list_differences(slices, SAME_IN_ONE_VOLUME, is_absence_one=False):
         return found
-    turning = [trait for trait in MUST_NOT_ALTERNATE if _does_alternate(slices, trait)]
+    turning = [trait for trait in MUST_NOT_ALTERNATE if _is_alternating(slices, trait)]
     turning += _find_turning_times(slices)
     scans = [s for s in slices if s.kind == "CT" and s.origin.acquisition]
     numbers = read_column([s.origin.acquisition for s in scans], ACQUISITION)
-    if do_interleave(numbers):
+    if are_interleaved(numbers):
         turning.append(ACQUISITION)
     if turning:
         return f"{list_differences(slices, turning)} that alternate along the normal"
@@ -132,12 +132,12 @@ def _find_turning_times(slices: Sequence[Slice]) -> list[Trait]:
     ignored = TIMES_OF_PACKAGES if may_be_packages(slices) else ()
     times = [trait for trait in TIME_TRAITS if trait.field not in ignored]
     turning = []
-    if ACQUISITION_TIME.field not in ignored and do_overlap(slices, where_unstated=False):
+    if ACQUISITION_TIME.field not in ignored and are_overlapping(slices, where_unstated=False):
         turning += [ACQUISITION_TIME] if _is_zigzag_in(slices, ACQUISITION_TIME) else []
-    if do_overlap(slices, where_unstated=True):
+    if are_overlapping(slices, where_unstated=True):
         turning += [trait for trait in times if _is_zigzag_in(slices, trait)]
-    if do_overlap(slices, where_unstated=True, steps=LEAST_STEPS_OF_TWO):
-        turning += [t for t in times if t not in turning and _does_alternate(slices, t)]
+    if are_overlapping(slices, where_unstated=True, steps=LEAST_STEPS_OF_TWO):
+        turning += [t for t in times if t not in turning and _is_alternating(slices, t)]
     return turning
 
 
@@ -155,22 +155,24 @@ def _describe_doubled_places(slices: Sequence[Slice]) -> str:
 def _describe_places_by_turns(slices: Sequence[Slice]) -> str:
     """Find overlapping frames whose numbers rise or fall only in every second, third or fourth."""
     numbers = [n for s in slices if (n := parse_number(s.origin.in_stack)) is not None]
-    if len(numbers) < len(slices) or is_monotone(numbers) or not count_by_turns(numbers):
+    if len(numbers) < len(slices) or is_monotone(numbers) or not are_interleaved_counts(numbers):
         return ""
-    if not do_overlap(slices, where_unstated=True):
+    if not are_overlapping(slices, where_unstated=True):
         return ""
     shown = ", ".join(f"{n:g}" for n in numbers[:MOST_LISTED])
     return f"InStackPositionNumbers {shown}, ... that alternate along the normal"
 
 
-def _does_alternate(slices: Sequence[Slice], trait: Trait) -> bool:
+def _is_alternating(slices: Sequence[Slice], trait: Trait) -> bool:
     """Whether the slices that state an element alternate between several values."""
     stated = [text for text in (getattr(s.origin, trait.field) for s in slices) if text]
     if len(set(stated)) < 2:
         return False
     kind_of = group_values(set(stated), trait)
     kinds = [kind_of[text] for text in stated]
-    return take_turns(kinds) and (trait not in MAY_INTERLEAVE_AT_EDGES or do_interleave(kinds))
+    return are_alternating(kinds) and (
+        trait not in MAY_INTERLEAVE_AT_EDGES or are_interleaved(kinds)
+    )
 
 
 def _is_zigzag_in(slices: Sequence[Slice], trait: Trait) -> bool:
@@ -185,7 +187,7 @@ def _describe_turning_dimension(slices: Sequence[Slice]) -> str:
     if len({len(index) for index in indices}) > 1:
         return ""
     for number, column in enumerate(zip(*indices, strict=True), start=1):
-        if take_turns(column):
+        if are_alternating(column):
             kinds = len(set(column))
             return f"{kinds} values of dimension {number} that alternate along the normal"
     return ""

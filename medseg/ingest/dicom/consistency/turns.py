@@ -42,24 +42,24 @@ _FEWEST_TURNS = 4
 _SMALLEST_MM = 1e-6
 
 
-def take_turns(kinds: Sequence[Hashable]) -> bool:
+def are_alternating(kinds: Sequence[Hashable]) -> bool:
     """Whether several kinds alternate: each has two slices or more, in two blocks on average.
 
     Example:
-        >>> take_turns("abab"), take_turns("aabb"), take_turns("abcd")
+        >>> are_alternating("abab"), are_alternating("aabb"), are_alternating("abcd")
         (True, False, False)
     """
     counts = Counter(kinds)
     return len(counts) > 1 < min(counts.values()) and count_blocks(kinds) >= 2 * len(counts)
 
 
-def do_interleave(kinds: Sequence[Hashable]) -> bool:
+def are_interleaved(kinds: Sequence[Hashable]) -> bool:
     """Whether two kinds interleave, and not only where one ends and the next begins.
 
     The slices of one turn of the tube end in those of the next where both reach over an edge.
 
     Example:
-        >>> do_interleave("abababab"), do_interleave("aaababbb")
+        >>> are_interleaved("abababab"), are_interleaved("aaababbb")
         (True, False)
     """
     last = {kind: k for k, kind in enumerate(kinds)}
@@ -80,7 +80,9 @@ def _measure_overlap(one: tuple[int, int], other: tuple[int, int]) -> float:
     return 1.0 if common == min(lengths) else common / max(lengths)
 
 
-def do_alternate(kinds: Sequence[Hashable], places: Sequence[int] | None = None) -> bool:
+def are_strictly_alternating(
+    kinds: Sequence[Hashable], places: Sequence[int] | None = None
+) -> bool:
     """Whether kinds repeat in a strict order of two, three or four, three times or more.
 
     Of two by turns, one may be there twice only, beside three of the other.
@@ -90,12 +92,12 @@ def do_alternate(kinds: Sequence[Hashable], places: Sequence[int] | None = None)
         places: where on a grid each lies; some may be empty. None stands for 0, 1, 2, ...
 
     Example:
-        >>> [do_alternate(kinds) for kinds in ("ababab", "aabaab", "ababba", "aaaaaa")]
+        >>> [are_strictly_alternating(kinds) for kinds in ("ababab", "aabaab", "ababba", "aaaaaa")]
         [True, False, False, False]
-        >>> do_alternate("ababa"), do_alternate("abaab", [0, 1, 2, 4, 5])
+        >>> are_strictly_alternating("ababa"), are_strictly_alternating("abaab", [0, 1, 2, 4, 5])
         (True, True)
     """
-    if len(set(kinds)) < 2 or not take_turns(kinds):
+    if len(set(kinds)) < 2 or not are_alternating(kinds):
         return False
     least = min(Counter(kinds).values())
     return any(
@@ -146,11 +148,11 @@ def is_monotone(numbers: Sequence[float]) -> bool:
     return bool((steps >= 0).all() or (steps <= 0).all())
 
 
-def count_by_turns(numbers: Sequence[float]) -> bool:
+def are_interleaved_counts(numbers: Sequence[float]) -> bool:
     """Whether each of two to four interleaved sequences of numbers only rises, or only falls.
 
     Example:
-        >>> count_by_turns([1, 6, 2, 7, 3, 8]), count_by_turns([1, 5, 6, 2, 3, 4])
+        >>> are_interleaved_counts([1, 6, 2, 7, 3, 8]), are_interleaved_counts([1, 5, 6, 2, 3, 4])
         (True, False)
     """
     return any(
@@ -165,7 +167,7 @@ def count_blocks(values: Sequence[object]) -> int:
     return 1 + sum(a != b for a, b in pairwise(values))
 
 
-def do_overlap(
+def are_overlapping(
     slices: Sequence[Slice], *, where_unstated: bool, steps: float = LEAST_STEPS_OF_OVERLAP
 ) -> bool:
     """Whether slices overlap as those of several interleaved volumes do.

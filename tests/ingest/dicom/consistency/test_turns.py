@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from medseg.ingest.dicom.consistency.turns import (
+    are_alternating,
+    are_interleaved,
+    are_interleaved_counts,
+    are_overlapping,
+    are_strictly_alternating,
     count_blocks,
-    count_by_turns,
-    do_alternate,
-    do_interleave,
-    do_overlap,
     find_places,
     is_monotone,
     is_zigzag,
-    take_turns,
 )
 
 
@@ -36,7 +36,7 @@ def stack(thickness_mm=None, spacing_mm=None, *, step_mm=1.0):
     [("abab", True), ("aabbaab", True), ("aabb", False), ("abcd", False), ("aaab", False)],
 )
 def test_each_of_several_kinds_comes_back(kinds, expected):
-    assert take_turns(kinds) is expected
+    assert are_alternating(kinds) is expected
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_each_of_several_kinds_comes_back(kinds, expected):
     ],
 )
 def test_a_strict_order_repeats_three_times(kinds, expected):
-    assert do_alternate(kinds) is expected
+    assert are_strictly_alternating(kinds) is expected
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_strict_order_repeats_three_times(kinds, expected):
     ],
 )
 def test_turns_go_by_places_where_some_are_empty(kinds, places, expected):
-    assert do_alternate(kinds, places) is expected
+    assert are_strictly_alternating(kinds, places) is expected
 
 
 def test_places_are_counted_in_the_smallest_step():
@@ -103,7 +103,7 @@ def test_numbers_go_on_where_they_never_turn_back():
     ],
 )
 def test_numbers_count_by_turns_where_every_second_or_third_goes_on(numbers, expected):
-    assert count_by_turns(numbers) is expected
+    assert are_interleaved_counts(numbers) is expected
 
 
 def test_runs_of_equal_values_are_blocks():
@@ -122,12 +122,12 @@ def test_runs_of_equal_values_are_blocks():
     ],
 )
 def test_slices_overlap_by_what_they_state_against_their_step(stated, expected):
-    assert do_overlap(stack(**stated), where_unstated=not expected) is expected
+    assert are_overlapping(stack(**stated), where_unstated=not expected) is expected
 
 
 @pytest.mark.parametrize("answer", [True, False])
 def test_slices_that_state_no_extent_overlap_as_asked_for(answer):
-    assert do_overlap(stack(), where_unstated=answer) is answer
+    assert are_overlapping(stack(), where_unstated=answer) is answer
 
 
 @pytest.mark.parametrize(
@@ -143,4 +143,4 @@ def test_slices_that_state_no_extent_overlap_as_asked_for(answer):
     ],
 )
 def test_kinds_lie_among_each_other_where_they_share_more_than_their_edges(kinds, expected):
-    assert do_interleave(kinds) is expected
+    assert are_interleaved(kinds) is expected

@@ -196,7 +196,7 @@ def test_a_real_converted_ct_equals_its_single_slices(data_root, size):
     expected, grid = load(folder / "image")
     array, geometry = load(folder / "multiframe" / "mf.dcm")
     np.testing.assert_array_equal(array, expected)
-    assert geometry.same_grid(grid), geometry.difference(grid)
+    assert geometry.same_grid(grid), geometry.describe_difference(grid)
 
 
 @pytest.mark.realdata
