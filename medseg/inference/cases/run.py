@@ -83,7 +83,7 @@ def run_cases(
         evaluator: its handlers and post-processing do with each result what they do.
         dataset: a MONAI dataset whose `data` are the cases, each with a `case` name.
         claim: holds a case, by its name, while it is computed and written, and raises where another
-            run does the same, see `WriteLabelMapd.claim`.
+            run does the same, see `CaseFiles.claim`.
         on_failure: is called with the name of each case that fails, and the reason.
 
     Returns:

@@ -2,8 +2,7 @@
 
 import logging
 import os
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from torch import Tensor
 
-from medseg.base.files import remove, whole
-from medseg.base.lock import hold_within
+from medseg.base.files import whole
 from medseg.geometry import Geometry
+from medseg.inference.outputs.case_files import CaseFiles
 from medseg.inference.outputs.notes import FORCED, WARNED, is_forced, read_notes, shorten
 from medseg.inference.outputs.source import get_source_geometry
 
@@ -45,8 +44,6 @@ class WriteLabelMapd(MapTransform):
             0 to 255.
     """
 
-    ending = ".nii.gz"
-
     def __init__(
         self,
         keys: KeysCollection,
@@ -57,53 +54,17 @@ class WriteLabelMapd(MapTransform):
         existing: str = "overwrite",
     ) -> None:
         super().__init__(keys)
-        self.replace = existing == "overwrite"
-        self.output_dir = Path(output_dir)
-        self.replaces = tuple(replaces)
+        self.files = CaseFiles(output_dir, ".nii.gz", replaces=replaces, existing=existing)
         self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         image = data[self.image_key]
+        source, notes = get_source_geometry(image), read_notes(image)
         for key in self.key_iterator(data):
-            path = self.output_dir / f"{data['case']}{self.ending}"
-            if self.replace or not path.exists():
-                for end in self.replaces:
-                    remove(self.output_dir / f"{data['case']}{end}")
-            self.write(data[key], path, image)
+            path, replace = self.files.make_way(str(data["case"])), self.files.replace
+            write_label_map(data[key], path, source=source, notes=notes, replace=replace)
             logger.debug("label map: %s", path)
         return dict(data)
-
-    @contextmanager
-    def claim(self, case: str) -> Iterator[None]:
-        """Keep other runs from writing outputs of a case while the block computes and writes them.
-
-        Two runs may share a folder, as long as each case is of one of them: else the label map
-        could be of one and the probabilities, objects or preview of the other.
-
-        Raises:
-            FileExistsError: another run computes the case just now, or has written its label map
-                since this run began.
-            OSError: the folder cannot be made or written to.
-        """
-        path = self.output_dir / f"{case}{self.ending}"
-        with hold_within(self.output_dir / f".{case}.lock") as mine:
-            if not mine:
-                raise FileExistsError(
-                    f"another run is computing {path} now: wait for it, or give each run a folder "
-                    "of its own"
-                )
-            if not self.replace and os.path.lexists(path):
-                raise FileExistsError(
-                    f"{path} was written by another run at the same time and is kept: give each "
-                    "run a folder of its own"
-                )
-            yield
-
-    def write(self, label: MetaTensor, path: Path, image: MetaTensor) -> None:
-        """Write the label map of an image to its file."""
-        source = get_source_geometry(image)
-        notes = read_notes(image)
-        write_label_map(label, path, source=source, notes=notes, replace=self.replace)
 
 
 def write_label_map(

@@ -1,18 +1,26 @@
 """Picture: write a picture's label map as PNG, all or nothing."""
 
-from collections.abc import Sequence
+import logging
+import os
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from monai.config import KeysCollection
 from monai.data import MetaTensor
+from monai.transforms import MapTransform
 from PIL import Image
 from torch import Tensor
 
 from medseg.base.files import whole
-from medseg.inference.outputs.label_map import WriteLabelMapd, read_class_indices
+from medseg.inference.outputs.case_files import CaseFiles
+from medseg.inference.outputs.label_map import read_class_indices
 from medseg.inference.outputs.notes import make_png_text, read_notes
 
+logger = logging.getLogger(__name__)
 
-class WritePictureLabeld(WriteLabelMapd):
+
+class WritePictureLabeld(MapTransform):
     """Writes `<output_dir>/<case>_label.png`: 8-bit class indices, of the size of the picture.
 
     The values are 0, 1, 2, ...: nearly black on a screen, the preview is there to be looked at.
@@ -24,19 +32,36 @@ class WritePictureLabeld(WriteLabelMapd):
         replaces: what follows the name of the case in the names of files that show an earlier label
             map, such as ".png"; they are removed first.
         image_key: the picture as it went into the network; its meta data know the source size.
+        existing: as of `WriteLabelMapd`.
 
     Raises:
         ValueError: the label map has another size than its picture, or values that are not the
             integers 0 to 255.
     """
 
-    ending = "_label.png"
+    def __init__(
+        self,
+        keys: KeysCollection,
+        output_dir: str | os.PathLike,
+        *,
+        replaces: Sequence[str] = (),
+        image_key: str = "image",
+        existing: str = "overwrite",
+    ) -> None:
+        super().__init__(keys)
+        self.files = CaseFiles(output_dir, "_label.png", replaces=replaces, existing=existing)
+        self.image_key = image_key
 
-    def write(self, label: MetaTensor, path: Path, image: MetaTensor) -> None:
-        """Write the label map of a picture to its file."""
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        image = data[self.image_key]
         shape = [int(n) for n in image.meta["spatial_shape"]]
-        notes = read_notes(image)
-        write_picture_label(label, path, shape=shape, notes=notes, replace=self.replace)
+        for key in self.key_iterator(data):
+            path, replace = self.files.make_way(str(data["case"])), self.files.replace
+            write_picture_label(
+                data[key], path, shape=shape, notes=read_notes(image), replace=replace
+            )
+            logger.debug("label map: %s", path)
+        return dict(data)
 
 
 def write_picture_label(

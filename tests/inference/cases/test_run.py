@@ -27,12 +27,12 @@ from medseg.inference import (
     CasesFailedError,
     OverlapTileInferer,
     Predictor,
-    WriteLabelMapd,
     find_cases,
     run_cases,
 )
 from medseg.inference.cases.read_ahead import COPIES_OF_NEXT
 from medseg.inference.cases.run import FAILED, PLANNED, plan_cases
+from medseg.inference.outputs.case_files import CaseFiles
 from medseg.inference.outputs.notes import add_found
 from medseg.inference.tiles.sweep import CancelledError
 from medseg.ingest.reader import VolumeReader
@@ -217,7 +217,7 @@ def _wait_until(condition):
 
 def test_a_case_that_another_run_did_meanwhile_fails_alone_and_is_not_computed(tmp_path):
     (tmp_path / "c2.nii.gz").touch()
-    claim = WriteLabelMapd("pred", tmp_path, existing="skip").claim
+    claim = CaseFiles(tmp_path, ".nii.gz", existing="skip").claim
     done = []
     with pytest.raises(CasesFailedError) as failed:
         run_cases(evaluator(done=done), dataset([1, 2, 3]), claim=claim)

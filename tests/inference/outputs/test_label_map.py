@@ -1,9 +1,5 @@
 """Tests of medseg.inference.outputs.label_map: the written label map lies where its image lies."""
 
-import re
-import subprocess
-import sys
-
 import nibabel as nib
 import numpy as np
 import pytest
@@ -227,32 +223,3 @@ def test_a_label_map_that_another_run_has_written_meanwhile_stays(tmp_path, exis
     assert (tmp_path / "a.png").read_text() == "of another run"
     assert (tmp_path / "a.nii.gz").read_text() == "of another run"
     assert {path.name for path in tmp_path.iterdir()} == {"new.nii.gz", "a.nii.gz", "a.png"}
-
-
-def test_a_case_that_another_process_computes_is_not_computed_twice(tmp_path):
-    write = WriteLabelMapd("pred", tmp_path)
-    code = (
-        "from medseg.inference import WriteLabelMapd\n"
-        f"with WriteLabelMapd('pred', {str(tmp_path)!r}).claim('a'): pass"
-    )
-    with write.claim("a"):
-        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert re.search(
-            r"FileExistsError: another run is computing \S+/a\.nii\.gz now: wait for it",
-            other.stderr,
-        )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("existing", ["refuse", "skip"])
-def test_a_case_that_another_run_has_done_since_the_start_is_not_claimed(tmp_path, existing):
-    (tmp_path / "a.nii.gz").touch()
-    write = WriteLabelMapd("pred", tmp_path, existing=existing)
-    with (
-        pytest.raises(FileExistsError, match="written by another run at the same time"),
-        write.claim("a"),
-    ):
-        pytest.fail("it was computed")
-    with WriteLabelMapd("pred", tmp_path).claim("a"):
-        pass
