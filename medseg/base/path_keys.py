@@ -6,8 +6,10 @@ path key is text, whatever it looks like, and reaches MONAI as a Python string i
 those characters is escaped.
 """
 
+import ast
 import os
 import re
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from medseg.base.walk import check_length
@@ -100,6 +102,24 @@ def escape_for_monai_if_needed(text: str) -> str:
         ('liver_small', "$'\\\\x24liver'")
     """
     return text if _PLAIN.fullmatch(text) else escape_for_monai(text)
+
+
+def is_absolute_path(text: str) -> bool:
+    """Whether a config value is just an absolute path, plain or as `escape_for_monai` writes it.
+
+    Example:
+        >>> is_absolute_path("$'/home/a\\x23b'"), is_absolute_path("$@dataset_dir + '/images'")
+        (True, False)
+    """
+    path: Any = text
+    if text.startswith("$"):
+        try:
+            path = ast.literal_eval(text[1:].strip())
+        except (SyntaxError, ValueError):  # an expression of another kind
+            return False
+    return isinstance(path, str) and any(
+        kind(path).is_absolute() for kind in (PurePosixPath, PureWindowsPath)
+    )
 
 
 def require_path(value: Any, key: str) -> str:

@@ -1,13 +1,15 @@
 """Bundle export: writes the network of a bundle with its weights into a file without medseg."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from monai.bundle import ConfigParser
 
 from medseg.base.files import check_folder, check_place
+from medseg.base.path_keys import is_absolute_path, is_text_key
 from medseg.base.watch import Watch
 from medseg.bundles.bundle import find_config
 from medseg.bundles.overrides import PASSED_ON, read_overrides, write_for_monai
@@ -55,20 +57,24 @@ def export_bundle(
         )
     check_folder(output.parent)
     with closing(Watch()) as watch:
-        config = _read_config(bundle, arguments)
-        network = _load_trained_network(bundle, config)
-        configs = _write_configs(bundle, config) if output.suffix == ".ts" else None
+        overrides = _read_overrides(bundle, arguments)
+        network = _load_trained_network(bundle, _read_config(bundle, overrides))
+        configs = _write_configs(bundle, overrides) if output.suffix == ".ts" else None
         file = export(network, output, configs=configs)
         watch.check()
     return file
 
 
-def _read_config(bundle: Path, arguments: Sequence[str]) -> ConfigParser:
+def _read_overrides(bundle: Path, arguments: Sequence[str]) -> dict[str, Any]:
     overrides = read_overrides(bundle, "inference", arguments)
     if idle := overrides.keys() & set(PASSED_ON):
         raise ValueError(
             f"an export runs no workflow, so --{min(idle)} has no effect: leave it out"
         )
+    return overrides
+
+
+def _read_config(bundle: Path, overrides: Mapping[str, Any]) -> ConfigParser:
     parser = ConfigParser(ConfigParser.load_config_file(str(find_config(bundle, "inference"))))
     parser.update(write_for_monai(overrides))
     return parser
@@ -87,10 +93,25 @@ def _load_trained_network(bundle: Path, parser: ConfigParser) -> NestedUNet:
     return load_weights(network, weights)
 
 
-def _write_configs(bundle: Path, parser: ConfigParser) -> dict[str, str]:
-    """What a program needs to segment with the file: config with its overrides, and metadata."""
-    configs = {"inference.json": json.dumps(parser.config, indent=4)}
+def _write_configs(bundle: Path, overrides: Mapping[str, Any]) -> dict[str, str]:
+    """What a program needs to segment with the file: config with its overrides, and metadata.
+
+    The file is for other machines, so it does not say where on this one anything lies: overrides
+    that are paths, or text of a header, are left out, and absolute paths that the bundle has of its
+    own, as that of a run has, become the working directory.
+    """
+    kept = {key: value for key, value in overrides.items() if not is_text_key(key)}
+    config = _replace_absolute_paths(_read_config(bundle, kept).config)
+    configs = {"inference.json": json.dumps(config, indent=4)}
     metadata = find_config(bundle, "inference").with_name("metadata.json")
     if metadata.is_file():
         configs["metadata.json"] = metadata.read_text(encoding="utf-8")
     return configs
+
+
+def _replace_absolute_paths(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _replace_absolute_paths(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_replace_absolute_paths(item) for item in value]
+    return "." if isinstance(value, str) and is_absolute_path(value) else value

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
+from torch.fx import GraphModule
 
 from medseg.base.files import whole
 from medseg.networks.nested import NestedUNet
@@ -116,11 +117,18 @@ def export(
 
 
 def _make_program(model: NestedUNet) -> ExportedProgram:
-    """The network as a graph whose batch and spatial axes are free."""
+    """The network as a graph whose batch and spatial axes are free.
+
+    Its nodes do not say in which files of this machine they were written.
+    """
     spatial = range(2, 2 + len(model.total_stride))
     axes = {0: Dim("batch", min=1)} | dict.fromkeys(spatial, Dim.DYNAMIC)
     image = _make_image(model, batch=2, blocks=(2, 3, 4))
-    return torch.export.export(model, (image,), dynamic_shapes=(axes,))
+    program = torch.export.export(model, (image,), dynamic_shapes=(axes,))
+    for module in program.graph_module.modules():
+        for node in module.graph.nodes if isinstance(module, GraphModule) else ():
+            node.meta.pop("stack_trace", None)
+    return program
 
 
 def _write_program(model: NestedUNet, path: Path) -> None:
@@ -179,10 +187,15 @@ def _rewrite_script(path: Path, configs: Mapping[str, str], *, root: str) -> Non
 
     MONAI Deploy looks for configs in a folder named like the file, so all lies in `root`. Python
     orders the constants of a layer anew in each process, so they are sorted. Times are the first
-    that a zip file can state.
+    that a zip file can state. What torch keeps for its messages of errors, the place of each line
+    of code on this machine, is left out.
     """
     with zipfile.ZipFile(path) as archive:
-        entries = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+        entries = {
+            name.partition("/")[2]: archive.read(name)
+            for name in archive.namelist()
+            if not name.endswith(".debug_pkl")
+        }
     for name in entries:
         if name.startswith("code/") and name.endswith(".py"):
             entries[name] = _sort_constants(entries[name])

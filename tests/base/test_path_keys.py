@@ -12,6 +12,7 @@ from medseg.base.path_keys import (
     TEXT_KEYS,
     escape_for_monai,
     escape_for_monai_if_needed,
+    is_absolute_path,
     is_path_key,
     is_text_key,
     require_path,
@@ -140,6 +141,14 @@ def test_a_path_inside_a_component_is_one(key):
 
 def test_nothing_that_is_plain_is_escaped():
     assert escape_for_monai_if_needed("/data/liver 2/a_b-c.nii.gz") == "/data/liver 2/a_b-c.nii.gz"
+
+
+ABSOLUTE = ("/home/a", r"C:\data", escape_for_monai("/home/a#b"), '$"/home"')
+OTHER = ("data/liver", "", "$", "$@dataset_dir + '/images'", "$'data'", "$None", "$-1", "1/2")
+
+
+def test_an_absolute_path_is_known_in_each_form_of_a_config():
+    assert [text for text in (*ABSOLUTE, *OTHER) if is_absolute_path(text)] == [*ABSOLUTE]
 
 
 @pytest.mark.parametrize("value", [2023, 1e3, True, None, [1], {"a": 1}])

@@ -10,6 +10,7 @@ import zipfile
 import pytest
 import torch
 
+from medseg.base.path_keys import escape_for_monai
 from medseg.bundles import export
 from medseg.networks import NestedUNet
 
@@ -97,8 +98,9 @@ def test_a_folder_that_is_removed_while_weights_are_read_ends_an_export_with_an_
     out = tmp_path / "out"
     out.mkdir()
 
-    monkeypatch.setattr(export, "_read_config", lambda bundle, arguments: None)
-    monkeypatch.setattr(export, "_write_configs", lambda bundle, config: None)
+    monkeypatch.setattr(export, "_read_overrides", lambda bundle, arguments: {})
+    monkeypatch.setattr(export, "_read_config", lambda bundle, overrides: None)
+    monkeypatch.setattr(export, "_write_configs", lambda bundle, overrides: None)
 
     def trained_network(bundle, config):
         shutil.rmtree(out)
@@ -107,6 +109,29 @@ def test_a_folder_that_is_removed_while_weights_are_read_ends_an_export_with_an_
     monkeypatch.setattr(export, "_load_trained_network", trained_network)
     with pytest.raises(FileNotFoundError, match="out was removed, moved or replaced while this"):
         export.export_bundle(tmp_path, out / "a.ts")
+
+
+def read_config(script):
+    extra = {"inference.json": ""}
+    torch.jit.load(script, _extra_files=extra)
+    return json.loads(extra["inference.json"])
+
+
+def test_the_config_in_torchscript_names_no_place_of_the_machine_that_exported(bundle, tmp_path):
+    change(bundle, weights="model.pt", dataset_dir="data/tiny", series_uid=None, overlap=0.5)
+    shipped = json.loads((bundle / "configs" / "inference.json").read_text())
+    places = ["--weights", str(bundle / "model.pt"), "--dataset_dir", str(tmp_path / "of # me")]
+    others = ["--series_uid", "1.2.3", "--overlap", "0.25"]
+    made = export.export_bundle(bundle, tmp_path / "net.ts", arguments=[*places, *others])
+    assert read_config(made) == {**shipped, "overlap": 0.25}
+
+
+def test_absolute_paths_of_a_run_become_the_working_directory_in_torchscript(bundle, tmp_path):
+    data = {"dataset_dir": str(tmp_path), "cache": {"cache_dir": escape_for_monai(f"{tmp_path}#")}}
+    change(bundle, **data, input="$@dataset_dir + '/imagesTs'")
+    config = read_config(export.export_bundle(bundle, tmp_path / "net.ts"))
+    assert config["dataset_dir"] == config["cache"]["cache_dir"] == "."
+    assert config["input"] == "$@dataset_dir + '/imagesTs'"
 
 
 def write_script(bundle, path, *arguments):
@@ -140,9 +165,7 @@ def test_torchscript_carries_its_configs_in_a_folder_of_its_name_and_repeats_to_
     assert metadata == (bundle / "configs" / "metadata.json").read_bytes()
     assert tensors
     assert not any(find_data(raw, header) % 64 for header in offsets)
-    extra = {"inference.json": ""}
-    torch.jit.load(file, _extra_files=extra)  # as MONAI's load_net_with_metadata reads them
-    assert json.loads(extra["inference.json"]) == config
+    assert read_config(file) == config  # as MONAI's load_net_with_metadata reads it
     (tmp_path / "again").mkdir()
     again = write_script(bundle, tmp_path / "again" / "model.ts", "--level", "2")
     assert again.read_bytes() == raw

@@ -4,12 +4,16 @@ import copy
 import json
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
+import monai
 import onnx
 import pytest
 import torch
 from monai.bundle import ckpt_export
 
+import medseg
 from medseg.networks import NestedUNet
 from medseg.networks import export as module
 from medseg.networks.export import FORMATS, export
@@ -67,6 +71,22 @@ def plain(tmp_path_factory):
 def test_every_format_keeps_the_logits(suffix, plain):
     network, paths = plain
     assert_same_logits(paths[suffix], network, (8, 20), (16, 8), (8, 8))
+
+
+def read_contents(path):
+    """The bytes of a file, of an archive those of all that is in it."""
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return b"".join(archive.read(name) for name in archive.namelist())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_no_format_says_where_its_code_lies_on_the_machine_that_wrote_it(suffix, plain):
+    content = read_contents(plain[1][suffix])
+    folders = [str(Path(package.__file__).parents[1]) for package in (medseg, monai, torch)]
+    assert not [folder for folder in folders if folder.encode() in content]
 
 
 SIZES = {
