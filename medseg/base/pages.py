@@ -59,7 +59,7 @@ def find_page(module: str) -> str | None:
         Its path from the root of a checkout, or where an installed medseg has it.
 
     Example:
-        >>> find_page("medseg.ingest.nifti")
+        >>> find_page("medseg.ingest.volumes")
         'docs/how-to/read-a-refusal.md'
     """
     fitting = [start for start in PAGES if module.startswith(start)]

@@ -16,6 +16,8 @@ DONE, SOME_FAILED = 0, 1
 class one_line_errors:  # noqa: N801 - reads as the statement it is
     """Turn documented errors into one line and their exit status.
 
+    The status is that of the attribute `exit_status` of the error, or else `BAD_ARGUMENTS`.
+
     Args:
         interrupted: what to say after Ctrl-C: what is kept, and how to go on; a workflow that runs
             may know better, see `medseg.base.interrupts.set_remedy`.
@@ -48,8 +50,8 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         message = format_error(error)
         if message is not None:
             sys.stderr.write(f"error: {escape_unprintable(message)}\n")
-            failed = type(find_root_cause(error)).__name__ == "CasesFailedError"
-            raise typer.Exit(SOME_FAILED if failed else BAD_ARGUMENTS) from None
+            status = getattr(find_root_cause(error), "exit_status", BAD_ARGUMENTS)
+            raise typer.Exit(status) from None
 
     def _describe(self, error: BaseException) -> str:
         """An error of any kind in one line."""

@@ -18,7 +18,7 @@ def test_every_page_is_there(repository, page):
     assert (repository / page).is_file()
 
 
-@pytest.mark.parametrize("start", [name for name in PAGES if not name.endswith("._lidc")])
+@pytest.mark.parametrize("start", PAGES)
 def test_every_module_is_there(start):
     assert importlib.util.find_spec(start) is not None
 

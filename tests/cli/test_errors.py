@@ -33,8 +33,9 @@ def test_a_run_that_exits_keeps_its_status(here, monkeypatch):
 
 
 def test_failed_cases_are_another_status_than_bad_arguments(here, monkeypatch):
-    from medseg.inference import run_cases
+    from medseg.inference import CasesFailedError, run_cases
 
+    assert CasesFailedError.exit_status == app.SOME_FAILED != BAD_ARGUMENTS
     evaluator = SimpleNamespace(logger=logging.getLogger("evaluator"))
     dataset = Dataset([{"case": "ct_1"}], lambda case: case["image"])  # its only case has none
     monkeypatch.setattr(scripts, "run", lambda **arguments: run_cases(evaluator, dataset))

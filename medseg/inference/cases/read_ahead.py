@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
 from ctypes import c_ulong, py_object, pythonapi
+from logging import getLogger
 from threading import Thread
 from typing import Any
 
@@ -10,6 +11,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from medseg.base.memory import find_available_bytes
+
+logger = getLogger(__name__)
 
 COPIES_OF_NEXT = 8
 """An item is read ahead where memory for so many of the size of the last one is left: reading and
@@ -61,8 +64,7 @@ class ReadAhead:
     def close(self) -> None:
         """End what is being read, at its next line of Python; it is not waited for here."""
         if self._thread is not None and self._thread.is_alive():
-            thread, error = c_ulong(self._thread.ident or 0), py_object(SystemExit)
-            pythonapi.PyThreadState_SetAsyncExc(thread, error)
+            _end_thread(self._thread)
 
     def _begin(self) -> Future[Any] | None:
         """Begin to read the next item, if there is one."""
@@ -77,6 +79,14 @@ class ReadAhead:
         except RuntimeError:  # the system has no more threads
             _read(*arguments)
         return self._reading
+
+
+def _end_thread(thread: Thread) -> None:
+    """Raise SystemExit in a thread; nothing happens where it has ended."""
+    number = c_ulong(thread.ident or 0)
+    if pythonapi.PyThreadState_SetAsyncExc(number, py_object(SystemExit)) > 1:
+        pythonapi.PyThreadState_SetAsyncExc(number, None)  # it would be raised in others, too
+        logger.warning("reading the next case cannot be stopped: the program ends after it")
 
 
 def _read(dataset: Dataset, index: int, reading: Future) -> None:

@@ -47,7 +47,10 @@ class CasesFailedError(RuntimeError):
         failures: case name -> reason.
         total: number of cases of the run.
         remain: the cases whose outputs are there, where those of others got lost.
+        exit_status: of a command that ends with this error: 1, since it is no wrong input.
     """
+
+    exit_status = 1
 
     def __init__(
         self, failures: dict[str, str], total: int, *, remain: Sequence[str] | None = None

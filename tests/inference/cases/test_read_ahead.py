@@ -2,7 +2,9 @@
 kept."""
 
 import threading
+import time
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -65,6 +67,43 @@ def test_nothing_is_read_unasked_but_the_first_item():
     reader.take_next()
     assert not items.begun[1].wait(timeout=0.2)
     assert reader.take_next()["image"][0] == 1
+
+
+def test_reading_ends_where_the_reader_is_closed():
+    class Endless(Items):
+        def __getitem__(self, index):
+            self.begun[index].set()
+            while True:
+                time.sleep(0.001)
+
+    items = Endless()
+    reader = ReadAhead(items, 1)
+    assert items.begun[0].wait(timeout=30)
+    reader.close()
+    reader._thread.join(timeout=30)
+    assert not reader._thread.is_alive()
+
+
+def test_an_exception_that_reached_several_threads_is_taken_back(monkeypatch, caplog):
+    """Python says how many threads have it: more than one are others than the reader."""
+    given, release = [], threading.Event()
+
+    def set_exception(number, error):
+        given.append((number.value, error))
+        return 2
+
+    class Waiting(Items):
+        def __getitem__(self, index):
+            release.wait(timeout=30)
+
+    python = SimpleNamespace(PyThreadState_SetAsyncExc=set_exception)
+    monkeypatch.setattr(read_ahead, "pythonapi", python)
+    reader = ReadAhead(Waiting(), 1)
+    reader.close()
+    release.set()
+    number = reader._thread.ident
+    assert [(found, error is None) for found, error in given] == [(number, False), (number, True)]
+    assert "reading the next case cannot be stopped" in caplog.text
 
 
 def test_no_item_is_kept():
