@@ -10,8 +10,12 @@ import io
 import logging
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_WIDTH_OF_A_LOG = 120
 _NUMBERS = {"stdout": 1, "stderr": 2}
 _closed_at_start: set[int] = set()
 _lost: dict[int, str] = {}  # number of a stream -> why it could not be written
@@ -91,6 +95,14 @@ def is_on_terminal() -> bool:
     if sys.stderr is None or os.environ.get("TERM") == "dumb":
         return False
     return sys.stderr.isatty()
+
+
+def show_table(table: "Table") -> None:
+    """Print a table to the standard error, as wide as its terminal, or of 120 columns in a file."""
+    from rich.console import Console
+
+    if sys.stderr is not None:
+        Console(stderr=True, width=None if is_on_terminal() else _WIDTH_OF_A_LOG).print(table)
 
 
 class _Output(io.FileIO):

@@ -13,8 +13,8 @@ import json
 import logging
 import shlex
 import statistics
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,16 @@ import torch
 from monai.bundle import ConfigParser
 from monai.inferers import SimpleInferer
 
+from medseg.base.console_streams import show_table
 from medseg.base.files import check_folder
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key
 from medseg.base.scratch import remove_abandoned
+from medseg.base.text import count_noun
 from medseg.base.watch import Watch
 from medseg.bundles.bundle import find_config, is_run, refuse_existing
 from medseg.bundles.catalogue.locate import LOCAL, is_installed
 from medseg.bundles.copy import write_copy
-from medseg.bundles.level_report import ALL_HEADS, CSV, PLOT, Row, format_card, write
+from medseg.bundles.level_report import ALL_HEADS, CSV, PLOT, Row, format_card, make_table, write
 from medseg.bundles.overrides import PASSED_ON, read_overrides, write_for_monai
 from medseg.bundles.run import run_bundle
 from medseg.inference import MixedPrecisionInferer
@@ -117,6 +119,7 @@ def prune_bundle(
         table = list(rows.values())
         write(report_dir, table, chosen=f"L{level}", about=about)
         logger.info("%s and %s: %s", CSV, PLOT, report_dir)
+        show_table(make_table(table, chosen=f"L{level}"))
         note = f"{root.name} pruned at level {level} of {max(iou)} by `medseg prune`"
         write_copy(
             bundle,
@@ -160,11 +163,27 @@ def _measure_rows(
     choices[ALL_HEADS] = None
     scores = {}
     for step, (name, level) in enumerate(choices.items(), start=1):
-        logger.info("%d of %d: evaluating %s", step, len(choices), name)
-        scores[name] = evaluation.score_level(level, report_dir / name)
+        with _log_warnings_alone():
+            found = scores[name] = evaluation.score_level(level, report_dir / name)
+        means = f"mean IoU {100 * found['iou']:.2f} %, mean Dice {100 * found['dice']:.2f} %"
+        cases = count_noun(int(found["cases"]), "case")
+        logger.info("%d of %d: %s, %s of %s", step, len(choices), name, means, cases)
+    logger.info("timing each level %s", count_noun(repeats, "time"))
     networks = {name: network.prune(n) if n else network for name, n in choices.items()}
     costs = evaluation.measure_costs(networks, repeats=repeats)
     return {name: Row.make(name, scores[name], costs[name]) for name in choices}
+
+
+@contextmanager
+def _log_warnings_alone() -> Iterator[None]:
+    """While a level is scored, log nothing else: its cases and its table lie in its folder."""
+    ours = logging.getLogger("medseg")
+    level = ours.level
+    ours.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        ours.setLevel(level)
 
 
 class _Evaluation:

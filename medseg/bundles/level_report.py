@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.table import Table
+
 from medseg.base.files import set_aside, whole
 from medseg.networks.analysis.cost import Cost
 
@@ -15,6 +17,13 @@ ALL_HEADS = "all"
 """Name of the row of the unpruned network, whose logits are the mean of its heads."""
 
 CSV, JSON, PLOT = "prune.csv", "prune.json", "prune.png"
+_HEADINGS = [
+    *("level", "IoU %", "Dice %", "parameters", "multiply-adds", "time", "of last", "peak memory")
+]
+_CAPTION = (
+    "Time and memory are those of one window; of last: compared with the deepest level;\n"
+    f"{ALL_HEADS}: the mean of all heads, without pruning."
+)
 _INK, _BLUE, _RED = "#22303c", "#1f6a8c", "#c8553d"
 
 
@@ -65,19 +74,40 @@ def write(
 
 def format_table(rows: Sequence[Row], *, chosen: str) -> str:
     """The table for a model card; time and multiply-adds also as parts of the last level's."""
+    lines = [_HEADINGS, ["---"] * len(_HEADINGS)]
+    for level, *cells in _list_cells(rows):
+        lines.append([f"**{level}**" if level == chosen else level, *cells])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def make_table(rows: Sequence[Row], *, chosen: str) -> Table:
+    """The same for the console; the level that is exported is marked."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2))
+    for number, heading in enumerate(_HEADINGS):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    table.add_column()
+    table.caption, table.caption_justify = _CAPTION, "left"
+    for level, *cells in _list_cells(rows):
+        is_chosen = level == chosen
+        mark = "exported" if is_chosen else ""
+        table.add_row(level, *cells, mark, style="bold" if is_chosen else None)
+    return table
+
+
+def _list_cells(rows: Sequence[Row]) -> list[list[str]]:
     last = next(row for row in reversed(rows) if row.level != ALL_HEADS)
-    lines = [
-        "| level | IoU % | Dice % | parameters | multiply-adds | time | of last | peak memory |",
-        "|---|---|---|---|---|---|---|---|",
+    return [
+        [
+            row.level,
+            *(f"{100 * score:.2f}" for score in (row.iou, row.dice)),
+            f"{row.parameters:,}",
+            f"{row.multiply_adds / 1e9:.2f} G",
+            _format_time(row.seconds),
+            f"{row.seconds / last.seconds:.0%}",
+            f"{row.peak_mib:.0f} MiB",
+        ]
+        for row in rows
     ]
-    for row in rows:
-        name = f"**{row.level}**" if row.level == chosen else row.level
-        lines.append(
-            f"| {name} | {100 * row.iou:.2f} | {100 * row.dice:.2f} | {row.parameters:,} | "
-            f"{row.multiply_adds / 1e9:.2f} G | {_format_time(row.seconds)} | "
-            f"{row.seconds / last.seconds:.0%} | {row.peak_mib:.0f} MiB |"
-        )
-    return "\n".join(lines)
 
 
 def draw(rows: Sequence[Row], path: Path, *, chosen: str, tolerance: float) -> None:

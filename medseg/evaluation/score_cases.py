@@ -2,14 +2,12 @@
 
 import logging
 import re
-import sys
 from pathlib import Path
 
 from monai.engines import SupervisedEvaluator
-from rich.console import Console
 from torch.utils.data import Dataset
 
-from medseg.base.console_streams import is_on_terminal
+from medseg.base.console_streams import show_table
 from medseg.base.files import set_aside
 from medseg.base.lock import hold
 from medseg.evaluation.distribution import draw_distribution
@@ -22,7 +20,6 @@ logger = logging.getLogger(__name__)
 
 GALLERY = "worst_cases.png"
 _DISTRIBUTION = "distribution_{number}_{name}.png"
-_WIDTH_OF_A_LOG = 120
 
 
 def score_cases(
@@ -65,7 +62,8 @@ def score_cases(
 def report(scores: CaseMetrics, gallery: Gallery) -> None:
     """Draw the distributions and the gallery, and show the table, of the cases so far.
 
-    Pictures of an earlier evaluation are first given dated names.
+    Pictures of an earlier evaluation are first given dated names. There is no table where the log
+    has warnings alone.
     """
     folder = scores.output_dir
     if not scores.rows:
@@ -80,9 +78,8 @@ def report(scores: CaseMetrics, gallery: Gallery) -> None:
     if gallery.write(folder / GALLERY):
         made.append(folder / GALLERY)
     logger.info("scores: %s; plots: %s", folder / "metrics.csv", ", ".join(p.name for p in made))
-    if sys.stderr is not None:
-        width = None if is_on_terminal() else _WIDTH_OF_A_LOG
-        Console(stderr=True, width=width).print(make_table(scores.summarise()["classes"]))
+    if logger.isEnabledFor(logging.INFO):
+        show_table(make_table(scores.summarise()["classes"]))
 
 
 def _draw_class(scores: CaseMetrics, number: int, title: str) -> Path:

@@ -5,14 +5,16 @@ The command itself, on a trained bundle, is in tests/integration/test_liver_bund
 """
 
 import json
+import logging
 import shutil
 
 import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from medseg.bundles.choose_level import _Evaluation, choose_level, prune_bundle
-from medseg.networks import load_weights
+from medseg.bundles.choose_level import _Evaluation, _measure_rows, choose_level, prune_bundle
+from medseg.networks import NestedUNet, load_weights
+from medseg.networks.analysis.cost import Cost
 
 SMALL = ["--channels", "[2,3,4]"]
 
@@ -102,3 +104,31 @@ def test_a_folder_that_is_there_is_refused_before_anything_runs(bundle):
 def test_what_is_no_bundle_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"is not a bundle, it has no evaluate\.json"):
         prune_bundle(tmp_path)
+
+
+class Scored:
+    """An evaluation that logs as a real one does."""
+
+    def score_level(self, level, folder):
+        for say in (logging.getLogger("medseg.metrics").info, logging.getLogger("medseg").warning):
+            say("a case of %s", level)
+        return {"iou": 0.5 if level else 0.625, "dice": 0.75, "cases": 2}
+
+    def measure_costs(self, networks, *, repeats):
+        return {name: Cost(1, 1, 0.5, 1.0) for name in networks}
+
+
+def test_each_level_is_one_line_and_warnings_are_said_too(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    network = NestedUNet(2, 1, 1, channels=(2, 3, 4), deep_supervision=True)
+    _measure_rows(Scored(), network, report_dir=tmp_path, repeats=3)
+    assert [record.getMessage() for record in caplog.records] == [
+        "a case of 1",
+        "1 of 3: L1, mean IoU 50.00 %, mean Dice 75.00 % of 2 cases",
+        "a case of 2",
+        "2 of 3: L2, mean IoU 50.00 %, mean Dice 75.00 % of 2 cases",
+        "a case of None",
+        "3 of 3: all, mean IoU 62.50 %, mean Dice 75.00 % of 2 cases",
+        "timing each level 3 times",
+    ]
+    assert {record.levelname for record in caplog.records if "case of" in record.msg} == {"WARNING"}

@@ -2,12 +2,23 @@
 kept."""
 
 import csv
+import io
 import json
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
-from medseg.bundles.level_report import ALL_HEADS, CSV, JSON, PLOT, Row, format_table, write
+from medseg.bundles.level_report import (
+    ALL_HEADS,
+    CSV,
+    JSON,
+    PLOT,
+    Row,
+    format_table,
+    make_table,
+    write,
+)
 from medseg.networks.analysis.cost import Cost
 
 SCORES = {"L1": 0.70, "L2": 0.85, "L3": 0.898, "L4": 0.90, ALL_HEADS: 0.901}
@@ -59,3 +70,17 @@ def test_the_markdown_table_marks_the_chosen_level_and_compares_with_the_last(ro
     assert lines[4].startswith("| **L3** | 89.80 |")
     assert "| 3.00 G | 300 ms | 75% | 30 MiB |" in lines[4]
     assert "| 100% |" in lines[5]
+
+
+def test_the_table_of_the_console_has_the_same_numbers_and_marks_the_chosen_level(rows):
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(make_table(rows, chosen="L3"))
+    shown = [line.split() for line in console.export_text().splitlines()]
+    written = [
+        line.replace("*", "").replace("|", " ").split()
+        for line in format_table(rows, chosen="L3").splitlines()
+    ]
+    assert shown[0] == written[0]
+    for number in range(len(rows)):
+        is_chosen = rows[number].level == "L3"
+        assert shown[1 + number] == [*written[2 + number], *["exported"] * is_chosen]

@@ -1,5 +1,7 @@
 """Tests of medseg.evaluation.score_cases: what an evaluation leaves and says last."""
 
+import logging
+
 import pytest
 from evaluation.scored import block, item, make_evaluator
 from monai.data import Dataset
@@ -22,7 +24,8 @@ def cases():
     return [item(name, block(5 + shift), block(5)) for name, shift in (("x", 1), ("y", 4))]
 
 
-def test_pictures_lie_beside_the_tables_and_the_console_ends_in_a_table(tmp_path, capsys):
+def test_pictures_lie_beside_the_tables_and_the_console_ends_in_a_table(tmp_path, capsys, caplog):
+    caplog.set_level(logging.INFO)
     assert evaluate(tmp_path, cases()) == 2
     assert {path.name for path in tmp_path.glob("*.png")} == PICTURES
     said = capsys.readouterr().err.splitlines()
@@ -31,7 +34,15 @@ def test_pictures_lie_beside_the_tables_and_the_console_ends_in_a_table(tmp_path
     assert "its median" in said[-1]
 
 
-def test_the_pictures_of_the_others_are_there_where_a_case_fails(tmp_path, capsys):
+def test_where_warnings_alone_are_logged_there_is_no_table(tmp_path, capsys, caplog):
+    caplog.set_level(logging.WARNING)
+    evaluate(tmp_path, cases())
+    assert capsys.readouterr().err == ""
+    assert (tmp_path / "metrics.csv").is_file()
+
+
+def test_the_pictures_of_the_others_are_there_where_a_case_fails(tmp_path, capsys, caplog):
+    caplog.set_level(logging.INFO)
     broken = item("z", block(5), block(5, shape=(30, 30, 6)))
     with pytest.raises(CasesFailedError, match=r"1 of 3 cases failed \(z\)"):
         evaluate(tmp_path, [*cases(), broken])
