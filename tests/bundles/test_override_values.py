@@ -121,7 +121,11 @@ def test_what_a_config_needs_is_not_too_deep():
     [
         ("optimizer#lr", 0, "which sets learning_rate: it has to be a number above 0"),
         ("optimizer#lr", -1e-3, "override --optimizer#lr is -0.001, which sets learning_rate"),
-        ("train#dataloader#batch_size", 0, "which sets batch_size: it has to be a whole number, 1"),
+        (
+            "train#dataloader#batch_size",
+            0,
+            "which sets batch_size: it has to be a whole number of at least 1",
+        ),
         ("train#trainer#max_epochs", -1, "which sets max_epochs"),
     ],
 )
