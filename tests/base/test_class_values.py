@@ -73,7 +73,7 @@ def test_a_value_that_the_dataset_does_not_have_is_refused_with_the_overrides(
         ),
         (("--ignore", "255"), "255 is in class 'liver' and ignored: choose one of the two"),
         (("--ignore", "[7]"), r"7 is ignored, but the dataset has \[0, 255\].* --ignore"),
-        (("--classes", "{'a': [255]}", "--classes#liver#0", "1"), "write it there"),
+        (("--classes", "{'a': [255]}", "--classes#liver#0", "1"), "put the value into --classes"),
     ],
 )
 def test_classes_that_make_no_sense_are_refused_with_the_overrides(repository, words, said):
