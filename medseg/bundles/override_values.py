@@ -98,7 +98,7 @@ def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
     if origin != key and has_rule(origin, config):
         if not RULES[origin].holds(value):
             raise ValueError(
-                f"override --{key} is {value!r}, which sets {origin}: it has to be "
+                f"override --{key} is {value!r}, which sets {origin}: it must be "
                 f"{RULES[origin].describe(value)}"
             )
         return value

@@ -140,7 +140,7 @@ def _check_memory() -> Finding:
     text = f"{_format_gib(free)} of {_format_gib(total)} GiB free"
     if free >= LOW_MEMORY_GIB * 2**30:
         return Finding(True, "memory", text)
-    return Finding(False, "memory", f"{text}, below {LOW_MEMORY_GIB:g}: end other programs")
+    return Finding(False, "memory", f"{text}, below {LOW_MEMORY_GIB:g}: close other programs")
 
 
 def _check_disk() -> Finding:

@@ -90,7 +90,7 @@ def find_sequence(frame: int) -> int:
     """
     if not 1 <= frame <= SEQUENCE_ENDS[-1]:
         raise ValueError(
-            f"CVC-ClinicDB has frames 1 to {SEQUENCE_ENDS[-1]}, not {frame}: keep to its own files"
+            f"CVC-ClinicDB has frames 1 to {SEQUENCE_ENDS[-1]}, not {frame}: use only its own files"
         )
     return bisect_left(SEQUENCE_ENDS, frame) + 1
 
@@ -132,7 +132,7 @@ def _find_clinic_db(published: PublishedFiles) -> Iterator[_Frame]:
         if not stem.isdecimal():
             raise ValueError(
                 f"{files[0]} of {published.name} is not called by the number of a frame: "
-                "keep to the files of CVC-ClinicDB"
+                "use only the files of CVC-ClinicDB"
             )
         number = int(stem)
         yield _Frame(f"frame_{number:03d}", f"sequence_{find_sequence(number):02d}", *files)

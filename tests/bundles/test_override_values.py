@@ -77,13 +77,13 @@ def test_every_value_of_every_bundle_fits_itself():
         (
             "train#trainer#max_epochs",
             "ten",
-            "is 'ten', which sets max_epochs: it has to be a whole",
+            "is 'ten', which sets max_epochs: it must be a whole",
         ),
         ("train#dataloader#batch_size", "[1]", r"is \[1\], which sets batch_size"),
         ("validate#dataloader#batch_size", "ten", "must be a whole number, got 'ten'"),
-        ("network_def#level", "x", "is 'x', which sets level: it has to be a whole number"),
-        ("classes", "liver", "classes is 'liver': it has to be a dictionary"),
-        ("max_epochs", "[3]", r"max_epochs is \[3\]: it has to be a whole number"),
+        ("network_def#level", "x", "is 'x', which sets level: it must be a whole number"),
+        ("classes", "liver", "classes is 'liver': it must be a dictionary"),
+        ("max_epochs", "[3]", r"max_epochs is \[3\]: it must be a whole number"),
     ],
 )
 def test_the_command_line_is_held_against_the_bundle(key, text, message):
@@ -119,12 +119,12 @@ def test_what_a_config_needs_is_not_too_deep():
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("optimizer#lr", 0, "which sets learning_rate: it has to be a number above 0"),
+        ("optimizer#lr", 0, "which sets learning_rate: it must be a number above 0"),
         ("optimizer#lr", -1e-3, "override --optimizer#lr is -0.001, which sets learning_rate"),
         (
             "train#dataloader#batch_size",
             0,
-            "which sets batch_size: it has to be a whole number of at least 1",
+            "which sets batch_size: it must be a whole number of at least 1",
         ),
         ("train#trainer#max_epochs", -1, "which sets max_epochs"),
     ],
@@ -163,7 +163,7 @@ def test_a_bundle_of_another_origin_may_mean_something_else_by_a_key(tmp_path):
     assert read("--patch_size", "[64, 64, 64]")["patch_size"] == [64, 64, 64]
     with pytest.raises(ValueError, match="--patch_size must be a list, got 64"):
         read("--patch_size", "64")
-    with pytest.raises(ValueError, match="max_epochs is 0: it has to be a whole number"):
+    with pytest.raises(ValueError, match="max_epochs is 0: it must be a whole number"):
         read("--max_epochs", "0")
     with pytest.raises(ValueError, match="--amp must be True or False, got 'yes'"):
         read("--amp", "yes")

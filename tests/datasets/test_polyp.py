@@ -163,7 +163,7 @@ def test_the_sequences_are_29_of_612_frames_in_all():
 
 @pytest.mark.parametrize("number", [0, 613])
 def test_a_frame_outside_of_every_sequence_is_refused(number):
-    with pytest.raises(ValueError, match=f"^CVC-ClinicDB has frames 1 to 612, not {number}: keep"):
+    with pytest.raises(ValueError, match=f"^CVC-ClinicDB has frames 1 to 612, not {number}: use"):
         polyp.find_sequence(number)
 
 

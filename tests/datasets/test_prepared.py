@@ -289,10 +289,10 @@ def test_the_datalist_is_json_that_names_its_share(tmp_path):
 @pytest.mark.parametrize(
     ("options", "kind", "said"),
     [
-        ({"folds": "2"}, ValueError, "folds is '2': it has to be a whole number of at least 2"),
+        ({"folds": "2"}, ValueError, "folds is '2': it must be a whole number of at least 2"),
         ({"folds": 2.0}, ValueError, "folds is 2.0"),
         ({"folds": True}, ValueError, "folds is True"),
-        ({"seed": "x"}, ValueError, "seed is 'x': it has to be a whole number from 0"),
+        ({"seed": "x"}, ValueError, "seed is 'x': it must be a whole number from 0"),
         ({"seed": None}, ValueError, "seed is None"),
         (
             {"test_share": "a"},

@@ -239,9 +239,9 @@ def test_a_handler_that_is_not_saved_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"schedule": "linear"}, "lr_schedule is 'linear': it has to be constant, polynomial, co"),
+        ({"schedule": "linear"}, "lr_schedule is 'linear': it must be constant, polynomial, co"),
         ({"schedule": None}, "lr_schedule is None"),
-        ({"warmup_epochs": -1}, "warmup_epochs is -1: it has to be a whole number of at least 0"),
+        ({"warmup_epochs": -1}, "warmup_epochs is -1: it must be a whole number of at least 0"),
         ({"warmup_epochs": 0.5}, "warmup_epochs is 0.5"),
         ({"schedule": "one_cycle", "warmup_epochs": 1}, "which warms up by itself"),
     ],

@@ -133,10 +133,10 @@ def test_the_label_values_of_every_task_hold_its_classes(name, repository):
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("image_size", [0, 8], "image_size is [0, 8]: it has to be a list of whole numbers"),
-        ("kernel_size", "ten", "kernel_size is 'ten': it has to be a whole number"),
-        ("level", float("inf"), "level is inf: it has to be a whole number"),
-        ("channels", "$[4, 8 * 0]", "channels is [4, 0]: it has to be a list of whole numbers"),
+        ("image_size", [0, 8], "image_size is [0, 8]: it must be a list of whole numbers"),
+        ("kernel_size", "ten", "kernel_size is 'ten': it must be a whole number"),
+        ("level", float("inf"), "level is inf: it must be a whole number"),
+        ("channels", "$[4, 8 * 0]", "channels is [4, 0]: it must be a list of whole numbers"),
     ],
 )
 def test_every_workflow_refuses_what_a_key_cannot_be_before_it_reads_anything(

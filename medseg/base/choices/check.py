@@ -24,11 +24,11 @@ def check_choices(choices: Mapping[str, Any]) -> None:
     Example:
         >>> check_choices({"max_epochs": 0, "fold": 1})
         Traceback (most recent call last):
-        ValueError: max_epochs is 0: it has to be a whole number of at least 1
+        ValueError: max_epochs is 0: it must be a whole number of at least 1
     """
     plain = {key: value for key, value in choices.items() if not _is_expression(value)}
     faults = [
-        f"{key} is {plain[key]!r}: it has to be {rule.describe(plain[key])}"
+        f"{key} is {plain[key]!r}: it must be {rule.describe(plain[key])}"
         + _suggest_list(key, plain)
         for key, rule in RULES.items()
         if key in plain and not rule.holds(plain[key])
@@ -59,7 +59,7 @@ def _describe_contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
         yield from _find_class_faults(plain)
     if {"fold", "folds"} <= plain.keys() and plain["fold"] >= plain["folds"]:
         yield (
-            f"fold is {plain['fold']} of {plain['folds']} folds: it has to be 0 to "
+            f"fold is {plain['fold']} of {plain['folds']} folds: it must be 0 to "
             f"{plain['folds'] - 1}"
         )
     if {"val_interval", "max_epochs"} <= plain.keys():
@@ -73,7 +73,7 @@ def _describe_contradictions(plain: Mapping[str, Any]) -> Iterator[str]:
     for key in ("image_size", "spacing_mm"):
         axes = 3 if key == "spacing_mm" else plain.get("spatial_dims")
         if axes and key in plain and len(plain[key]) != axes:
-            yield f"{key} is {plain[key]}: it has to have a number for each of {axes} axes"
+            yield f"{key} is {plain[key]}: it must have a number for each of {axes} axes"
 
 
 def _describe_warmup_faults(epochs: int, plain: Mapping[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ Holds = Callable[[Any], bool]
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value has to be, in words that follow "it has to be", and whether it is.
+    """What a value has to be, in words that follow "it must be", and whether it is.
 
     The largest value is named only where it was exceeded. `per_axis` is set where the value is a
     list with a number for each axis.

@@ -10,7 +10,7 @@ REMEDIES = {
     "no-annotations": "download the XML of the series; the scan is left out",
     "no-images": "download the CT; the XML is left out",
     "series-mismatch": "the XML beside the CT is of another series; both are left out",
-    "unusable-annotations": "mend or remove the file; its scan is left out",
+    "unusable-annotations": "correct or remove the file; its scan is left out",
     "refused-series": "see `medseg inspect`; the scan is left out",
     "split-series": "put all its slices into one folder and keep no other; the scan is left out",
     "resampled": "its masks were moved with it, see slices_interpolated in nodules.csv",

@@ -262,7 +262,7 @@ def _read_member(archive: zipfile.ZipFile, file: str, *, most_bytes: int = MOST_
     if member.file_size > most_bytes:
         raise ValueError(f"it inflates to {member.file_size} bytes, more than {most_bytes}")
     if member.file_size > max(FREE_BYTES, MOST_RATIO * member.compress_size):
-        raise ValueError(f"{member.compress_size} bytes are to inflate to {member.file_size}")
+        raise ValueError(f"{member.compress_size} bytes would inflate to {member.file_size}")
     return archive.read(file)
 
 

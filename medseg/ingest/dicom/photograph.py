@@ -141,7 +141,7 @@ def _check_length(header: Slice) -> None:
     if header.transfer_syntax == uid.RLELossless:
         _refuse_short(pixels.length * RLE_RATIO, expected, path)
     if pixels.compressed and not is_plausible(expected, pixels.compressed):
-        finding = f"{path} is to give {expected} bytes of {pixels.compressed} compressed ones"
+        finding = f"{pixels.compressed} compressed bytes of {path} would expand to {expected}"
         raise IngestError(Reason.TOO_LARGE, finding)
     check_room(path, 2 * expected)
     if pixels.is_encapsulated:

@@ -125,7 +125,7 @@ def _refuse_if_meant_to_be_dicom(path: Path) -> None:
         raise IngestError(
             Reason.UNREADABLE, f"{path} has {size} bytes and no DICOM prefix at byte 128"
         )
-    logger.debug("passed over %s: no DICOM prefix", path)
+    logger.debug("skipped %s: no DICOM prefix", path)
 
 
 def _make_slices(parsed: ParsedFile, path: Path) -> tuple[Slice, ...]:

@@ -65,7 +65,7 @@ def choose_series(
     if not images:
         raise _make_empty_error(path)
     if len(found) > len(images):
-        logger.info("left %d series without image slices in %s", len(found) - len(images), path)
+        logger.info("skipped %d series without image slices in %s", len(found) - len(images), path)
     if len(images) == 1:
         return images[0]
     if choose == "largest":

@@ -60,9 +60,7 @@ def check_promise(header: VolumeHeader) -> None:
             finding = f"{file} has {size} bytes and holds at most {most:.0f} of {header.end} bytes"
             raise IngestError(Reason.TRUNCATED, finding)
     if header.packing in PACKINGS and header.offset > MOST_SKIPPED:
-        finding = (
-            f"{header.path} states {header.offset} packed bytes to pass over before its voxels"
-        )
+        finding = f"{header.path} states {header.offset} packed bytes to skip before its voxels"
         remedy = f"write it again with at most {MOST_SKIPPED} bytes before the voxels"
         raise IngestError(Reason.TOO_LARGE, finding, remedy=remedy)
 
@@ -91,8 +89,8 @@ def check_ratio(header: VolumeHeader) -> None:
         ratio = header.end / packed
         if header.packing in PACKINGS and header.end > UNASKED_BYTES and ratio > MOST_OF_IMAGE:
             finding = (
-                f"{file} stands for {header.end} bytes with {packed}, {ratio:.0f} for each: it is "
-                f"blank, or made to fill memory"
+                f"{packed} bytes of {file} expand to {header.end}, {ratio:.0f} times as many: it "
+                "is blank, or made to fill memory"
             )
             remedy = (
                 f"an image has at most {MOST_OF_IMAGE}, a label map may have more; "

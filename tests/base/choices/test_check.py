@@ -20,7 +20,7 @@ WHOLE = ("max_epochs", "val_interval", "batch_size", "patience", "folds")
 @pytest.mark.parametrize("key", WHOLE)
 def test_what_is_no_positive_whole_number_is_refused_by_its_key(key, value):
     with pytest.raises(
-        ValueError, match=f"^{key} is .*: it has to be a whole number of at least [12]"
+        ValueError, match=f"^{key} is .*: it must be a whole number of at least [12]"
     ):
         check_choices({key: value})
 
@@ -69,16 +69,16 @@ def test_what_is_no_positive_whole_number_is_refused_by_its_key(key, value):
     ],
 )
 def test_a_value_out_of_its_range_is_refused(key, value):
-    with pytest.raises(ValueError, match=f"^{key} is .*: it has to be "):
+    with pytest.raises(ValueError, match=f"^{key} is .*: it must be "):
         check_choices({key: value})
 
 
 @pytest.mark.parametrize(
     ("choices", "said"),
     [
-        ({"fold": 5, "folds": 5}, "fold is 5 of 5 folds: it has to be 0 to 4"),
+        ({"fold": 5, "folds": 5}, "fold is 5 of 5 folds: it must be 0 to 4"),
         ({"val_interval": 9, "max_epochs": 4}, "pass --val_interval 4 or less"),
-        ({"image_size": [64], "spatial_dims": 2}, r"\[64\]: it has to have a number for each of 2"),
+        ({"image_size": [64], "spatial_dims": 2}, r"\[64\]: it must have a number for each of 2"),
         ({"spacing_mm": [1, 1]}, "for each of 3 axes"),
         ({"warmup_epochs": 5, "max_epochs": 5}, "takes all of max_epochs 5: .*epochs 4 or less"),
         ({"warmup_epochs": 9, "max_epochs": 5}, "takes all of max_epochs 5: .*epochs 4 or less"),
@@ -154,7 +154,7 @@ def test_a_wrong_number_is_refused_before_torch_is_imported(tmp_path, repository
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: max_epochs is 'ten': it has to be a whole number of at least 1 (see "
+        "error: max_epochs is 'ten': it must be a whole number of at least 1 (see "
         "docs/how-to/override-a-config.md)\n"
     )
     assert done.stdout == "False\n"

@@ -91,7 +91,7 @@ def test_a_value_of_each_wrong_kind_is_refused_by_its_key_before_data_are_read(k
     assert len(wrong) >= 5
     for kind in wrong:
         words = [f"--{key}={SAMPLES[kind]}"]
-        with pytest.raises(ValueError, match=f"^{key} is .*: it has to be ") as told:
+        with pytest.raises(ValueError, match=f"^{key} is .*: it must be ") as told:
             read_overrides(BUNDLES / name, workflow, words)
         assert "\n" not in str(told.value)
 
@@ -99,7 +99,7 @@ def test_a_value_of_each_wrong_kind_is_refused_by_its_key_before_data_are_read(k
 @pytest.mark.parametrize("value", [2023, 1.5, True, ["a"], "", ("a", 1)])
 @pytest.mark.parametrize("key", [key for key in PATH_KEYS if key in RULES])
 def test_what_a_path_was_read_as_elsewhere_is_refused(key, value):
-    with pytest.raises(ValueError, match=f"^{key} is .*: it has to be a path"):
+    with pytest.raises(ValueError, match=f"^{key} is .*: it must be a path"):
         check_choices({key: value})
 
 

@@ -63,7 +63,7 @@ def test_keys_of_the_config_are_taken(config_file):
         ("max_epoch", 3, "override --max_epoch is not a key of .*: did you mean the key --max_epo"),
         ("optimizer#lrr", 3, "override --optimizer#lrr is not a key .* the key --optimizer#lr"),
         ("optimizer::lrr", 3, "override --optimizer#lrr is not a key"),
-        ("max_epochs", "ten", "max_epochs is 'ten': it has to be a whole number"),
+        ("max_epochs", "ten", "max_epochs is 'ten': it must be a whole number"),
         ("optimizer#lr", "ten", "override --optimizer#lr must be a number, got 'ten'"),
         ("patience", None, r"--patience is None, which MONAI ignores.*write --patience '\$None'"),
     ],

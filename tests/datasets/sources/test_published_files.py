@@ -82,7 +82,7 @@ def test_a_file_that_inflates_a_thousandfold_is_refused_unread(tmp_path, monkeyp
         archive.writestr("b", bytes(10**5 + 1))
     with open_published(path, remedy="x") as published:
         assert len(published.read("a")) == 10**5
-        with pytest.raises(ValueError, match="bytes are to inflate to 100001"):
+        with pytest.raises(ValueError, match="bytes would inflate to 100001"):
             published.read("b")
 
 

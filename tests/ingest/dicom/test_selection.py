@@ -171,7 +171,7 @@ def test_secondary_captures_are_left_aside(tmp_path, spoil, caplog):
     assert (capture.reason, is_companion(capture)) == (Reason.SECONDARY_CAPTURE, True)
     with caplog.at_level(logging.INFO):
         assert load(tmp_path)[0].shape == (4, 6, 5)
-    assert "left 1 series without image slices" in caplog.text
+    assert "skipped 1 series without image slices" in caplog.text
 
 
 def test_secondary_captures_alone_are_refused(tmp_path):
