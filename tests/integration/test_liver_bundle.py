@@ -142,7 +142,7 @@ def test_a_run_has_no_faults_and_says_what_it_is(trained_run):
     assert find_faults(str(trained_run)) == []
     told = json.loads((trained_run / "run.json").read_text())
     assert (told["bundle"], told["epochs"]) == ("liver", 8)
-    assert told["cases"] == {"training": 6, "validation": 2}
+    assert told["cases"] == {"training": 6, "validation": 2, "test": 1}
     assert told["scores"]["val_mean_dice"] > 0
 
 
