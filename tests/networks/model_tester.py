@@ -113,7 +113,7 @@ def assert_learns(network: NestedUNet, image: Tensor, label: Tensor) -> None:
         return [loss(logits, label) for logits in heads]
 
     before = losses()
-    for _ in range(20):
+    for _ in range(30):
         optimizer.zero_grad()
         torch.stack(losses()).sum().backward()
         optimizer.step()
