@@ -78,7 +78,10 @@ def check_overrides(
 def _apply(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The config with the overrides in their places, those of nested keys included."""
     applied = copy.deepcopy(dict(config))
-    for key, value in overrides.items():
+    given = list(overrides)
+    for index, (key, value) in enumerate(overrides.items()):
+        if later := [name for name in given[index + 1 :] if key.startswith(f"{name}#")]:
+            raise ValueError(_explain_replaced(key, later[0]))
         *above, last = key.split("#")
         level: Any = applied
         try:
@@ -87,11 +90,15 @@ def _apply(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str,
             level[int(last) if isinstance(level, list) else last] = value
         except (IndexError, KeyError, TypeError) as error:
             whole = next((name for name in overrides if key.startswith(f"{name}#")), above[0])
-            raise ValueError(
-                f"override --{key} is part of --{whole}, which is replaced as a whole: put the "
-                f"value into --{whole}"
-            ) from error
+            raise ValueError(_explain_replaced(key, whole)) from error
     return applied
+
+
+def _explain_replaced(key: str, whole: str) -> str:
+    return (
+        f"override --{key} is part of --{whole}, which is replaced as a whole: put the value into "
+        f"--{whole}"
+    )
 
 
 def write_for_monai(overrides: Mapping[str, Any]) -> dict[str, Any]:

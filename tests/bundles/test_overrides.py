@@ -122,6 +122,17 @@ def test_a_part_of_a_key_that_is_replaced_as_a_whole_is_refused(tmp_path):
         read_overrides(tmp_path, "train", arguments)
 
 
+def test_a_part_that_a_later_override_would_replace_is_refused(tmp_path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "train.json").write_text(json.dumps(CONFIG))
+    words = ["--train#trainer#max_epochs", "3", "--train#trainer", '{"max_epochs": 5}']
+    message = "--train#trainer#max_epochs is part of --train#trainer, which is replaced"
+    with pytest.raises(ValueError, match=message):
+        read_overrides(tmp_path, "train", words)
+    last = read_overrides(tmp_path, "train", [*words[2:], *words[:2]])
+    assert last["train#trainer#max_epochs"] == 3
+
+
 @pytest.mark.parametrize(
     ("key", "nearest"),
     [
