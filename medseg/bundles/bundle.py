@@ -132,11 +132,15 @@ def check_complete(root: str | os.PathLike) -> None:
 
 
 def name_version(name: str, root: str | os.PathLike) -> str:
-    """The name of a bundle with the version in its metadata; the name alone where there is none.
+    """The name of a bundle with its version, and with the training that its weights are from.
 
     Args:
         name: of the bundle.
-        root: its folder.
+        root: its folder, which may be that of a training run.
+
+    Returns:
+        For instance "liver 0.1.0"; the name alone where there are no metadata. Of a run also the
+        name of its folder, and of published weights when their training began.
 
     Example:
         >>> name_version("liver", "bundles/liver")  # doctest: +SKIP
@@ -145,7 +149,12 @@ def name_version(name: str, root: str | os.PathLike) -> str:
     root = Path(root)
     metadata = Bundle(root.name, root.parent)
     stated = metadata.read_json(METADATA) if metadata.is_readable(METADATA) else {}
-    return f"{name} {stated.get('version', '')}".rstrip()
+    versioned = f"{name} {stated.get('version', '')}".rstrip()
+    if (root / RUN_FILE).is_file():
+        return f"{versioned}, run {root.resolve().name}"
+    if metadata.is_readable(PUBLISHED):
+        return f"{versioned}, trained {str(metadata.read_json(PUBLISHED).get('started'))[:10]}"
+    return versioned
 
 
 def refuse_existing(out: Path) -> None:

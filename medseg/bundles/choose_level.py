@@ -114,6 +114,13 @@ def prune_bundle(
                 "depth is chosen",
                 root.name,
             )
+        gap = 100 * (rows[ALL_HEADS].iou - max(iou.values()))
+        if gap > tolerance:
+            logger.warning(
+                "all heads together, which the unpruned network computes, have %.1f points of IoU "
+                "more than the best level: to keep them, go on with the unpruned one",
+                gap,
+            )
         asked = {"out": str(out), "tolerance_points": tolerance, "repeats": repeats}
         about = {**evaluation.describe(), **asked}
         table = list(rows.values())

@@ -89,10 +89,13 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
     """
     target = bundle / WEIGHTS
     if is_installed(bundle):
-        logger.info("the bundle %s is part of the installed medseg and stays as it is", bundle.name)
+        logger.info(
+            "the weights were not copied to the bundle %s, which is part of the installed medseg",
+            bundle.name,
+        )
     elif is_run(bundle):
         if run.resolve() != bundle.resolve():
-            logger.info("%s is a run, whose weights are its own, and stays as it is", bundle)
+            logger.info("the weights were not copied to %s, which is a run of its own", bundle)
     elif (run / WEIGHTS).is_file():
         try:
             _hold(target)
@@ -106,7 +109,8 @@ def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
     differences = find_differences(run, bundle)
     if differences and not replace:
         logger.info(
-            "%s stays as it is, because the run has other settings (%s): use the run itself, -b %s",
+            "the weights were not copied to %s, because the run has other settings (%s): use the "
+            "run itself, -b %s",
             *(bundle, "; ".join(differences), run),
         )
     elif is_free:

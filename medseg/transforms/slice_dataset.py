@@ -103,7 +103,7 @@ class SliceDataset(Dataset):
                 _mark_foreground(volume["about"]["values"], foreground), background=background
             )[::step]
         ]
-        logger.info("%d slices of %d volumes", len(self.index), len(self.volumes))
+        logger.info("%d slices of %d volumes are used", len(self.index), len(self.volumes))
 
     def __len__(self) -> int:
         return len(self.index)

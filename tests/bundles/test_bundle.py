@@ -7,6 +7,8 @@ from bundles.edited import NAME
 
 from medseg.bundles.bundle import (
     METADATA,
+    PUBLISHED,
+    RUN_FILE,
     check_complete,
     check_weights_exist,
     cut_to_first_line,
@@ -33,6 +35,14 @@ def test_a_bundle_is_named_with_the_version_in_its_metadata_if_it_has_one(root, 
     assert name_version(NAME, tmp_path) == NAME
     (root / METADATA).write_text("not JSON")
     assert name_version(NAME, root) == NAME
+
+
+def test_a_run_and_published_weights_are_named_by_their_training(root):
+    (root / "models").mkdir(exist_ok=True)
+    (root / PUBLISHED).write_text('{"started": "2026-01-02T03:04:05+00:00"}')
+    assert name_version(NAME, root) == f"{NAME} 0.1.0, trained 2026-01-02"
+    (root / RUN_FILE).write_text("{}")
+    assert name_version(NAME, root) == f"{NAME} 0.1.0, run {root.name}"
 
 
 def test_a_path_that_is_no_bundle_is_refused(folder):

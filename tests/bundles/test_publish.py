@@ -145,7 +145,7 @@ def test_a_run_keeps_its_own_weights(bundle, tmp_path, caplog):
             publish_run(run, target)
     with caplog.at_level(logging.INFO):
         publish_if_none(run, other)
-    assert f"{other} is a run, whose weights are its own, and stays as it is" in caplog.text
+    assert f"{other}, which is a run of its own" in caplog.text
     assert not (other / "models" / "model.pt").exists()
 
 
@@ -163,7 +163,9 @@ def test_a_bundle_of_an_installed_medseg_is_not_written(bundle, tmp_path, caplog
     before = sorted(bundle.rglob("*"))
     with caplog.at_level(logging.INFO):
         publish_if_none(run, bundle)
-    assert "bundle liver is part of the installed medseg and stays as it is" in caplog.text
+    assert (
+        "were not copied to the bundle liver, which is part of the installed medseg" in caplog.text
+    )
     with pytest.raises(ValueError, match=r"nothing is written to it: .* medseg bundles copy liver"):
         publish_run(run, bundle)
     assert sorted(bundle.rglob("*")) == before

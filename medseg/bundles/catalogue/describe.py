@@ -56,9 +56,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "window": _read_literal(config, "image_size"),
         "intensity_window_hu": _read_literal(config, "window_hu"),
         "spacing_mm": _read_literal(config, "spacing_mm"),
-        "training_data": (
-            _read_literal(config, "dataset_dir") if is_run(folder) else metadata.get("data_source")
-        ),
+        "training_data": _describe_training_data(folder, config, metadata),
         "training_cases": of_weights.get("cases", {}).get(
             "training", of_weights.get("training_cases")
         ),
@@ -178,6 +176,18 @@ def _read_literal(config: Mapping[str, Any], key: str) -> Any:
     """The value of a key, if it is no expression that only a running workflow works out."""
     value = config.get(key)
     return None if isinstance(value, str) and value[:1] in ("$", "@", "%") else value
+
+
+def _describe_training_data(
+    folder: Path, config: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> Any:
+    """What the weights were trained on; what the bundle is for, where it has none."""
+    if is_run(folder):
+        return _read_literal(config, "dataset_dir")
+    if (folder / WEIGHTS).is_file() and (folder / PUBLISHED).is_file():
+        started = str(_read(folder / PUBLISHED).get("started"))[:10]
+        return f"the cases of a training of yours, begun on {started}; see {PUBLISHED}"
+    return metadata.get("data_source")
 
 
 def _list_classes(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[dict[str, Any]]:

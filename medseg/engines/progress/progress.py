@@ -170,11 +170,10 @@ class Progress:
         """Say how the run ended, and what to do next."""
         best, key = self.best_weights, self.evaluator.state.key_metric_name
         after = format_seconds(time.monotonic() - self._begun)
-        self._say(
-            f"done after {after}: {key} {best.score:.4f} in epoch {best.epoch} of "
-            f"{engine.state.epoch}, in {self.folder}",
-            style="bold",
-        )
+        said = f"best {key} {best.score:.4f} in epoch {best.epoch} of {engine.state.epoch}"
+        if best.score == 0:
+            said += " (nothing was found: train longer)"
+        self._say(f"done after {after}: {said}, in {self.folder}", style="bold")
         if (self.folder / _INFERENCE).is_file():
             run = shlex.quote(str(self.folder))
             self._say(f"to segment with this run: medseg segment INPUT -b {run} -o masks")

@@ -14,6 +14,7 @@ from pathlib import Path
 from medseg.ingest.content import make_format_error
 from medseg.ingest.dicom.judge import judge
 from medseg.ingest.dicom.series import Series
+from medseg.ingest.formats import is_volume_file
 from medseg.ingest.reasons import IngestError, Reason, Verdict
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,11 @@ def _check_arguments(series_uid: str | None, choose: str | None) -> None:
 def _make_empty_error(path: Path) -> IngestError:
     if path.is_file():
         return make_format_error(path)
-    return IngestError(Reason.EMPTY_FOLDER, f"no DICOM in {path}")
+    volumes = sorted(file.name for file in path.iterdir() if is_volume_file(file))
+    if not volumes:
+        return IngestError(Reason.EMPTY_FOLDER, f"no DICOM in {path}")
+    finding = f"no DICOM in {path}, but volume files such as {volumes[0]}"
+    return IngestError(Reason.EMPTY_FOLDER, finding, remedy="pass the volume file itself")
 
 
 def _choose_by_uid(

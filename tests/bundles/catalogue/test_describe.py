@@ -87,11 +87,15 @@ def test_a_run_and_published_weights_have_the_scores_of_their_training(committed
     root = committed / "nuclei"
     (root / "models").mkdir()
     (root / "models" / "model.pt").write_bytes(b"12345")
-    run = {"scores": {"val_mean_dice": 0.5, "val_nucleus": 0.4}, "cases": {"training": 7}}
+    run = {
+        "scores": {"val_mean_dice": 0.5, "val_nucleus": 0.4},
+        "cases": {"training": 7},
+        "started": "2026-01-02T03:04:05",
+    }
     for file, kind in (("models/model.run.json", "bundle"), ("run.json", "run")):
         (root / file).write_text(json.dumps(run))
         found = describe(root)
-        data = "data/nuclei" if kind == "run" else "Data Science Bowl 2018"
+        data = "data/nuclei" if kind == "run" else "the cases of a training of yours, begun on 2026"
         assert found["training_data"].startswith(data)
         assert (found["kind"], found["scores"], found["training_cases"]) == (kind, run["scores"], 7)
         assert format_line(found).split()[1:7] == ["0.0", "MB", "val", "mean", "dice", "0.500"]

@@ -95,7 +95,10 @@ def test_the_number_of_a_slice_is_that_in_the_file_counted_from_1(matrix, axis):
 )
 def test_the_position_of_a_plane_is_its_place_in_the_patient(order, axis, text):
     """Index 5 of steps of 2, 2 and 3 mm; an axis that is turned begins at its other end."""
-    assert Plane(volume(affine(order, spacing=(2, 2, 3))), axis, 5).position == text
+    assert (
+        Plane(volume(affine(order, spacing=(2, 2, 3))), axis, 5).position
+        == f"{text} of the scanner's origin"
+    )
 
 
 def test_oblique_planes_say_so_with_their_tilt_and_two_letters():

@@ -130,6 +130,12 @@ def test_a_refused_series_raises_its_own_message(tmp_path):
     assert caught.value.code is series.reason is Reason.MISSING_SLICES
 
 
+def test_a_folder_of_volume_files_alone_is_refused_with_one_of_them(tmp_path):
+    (tmp_path / "image.nii.gz").touch()
+    with pytest.raises(IngestError, match=r"but volume files such as image\.nii\.gz: pass the vol"):
+        load(tmp_path)
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(IngestError, match=r"no DICOM in .*: pass a folder of DICOM") as caught:
         load(tmp_path)
