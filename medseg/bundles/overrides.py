@@ -148,8 +148,8 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
         key, joined, value = rest.pop(0).partition("=")
         if not key.startswith("--"):
             raise ValueError(
-                f"{key!r} is not an override: write --key value, and give several cases as one "
-                f"folder"
+                f"{key!r} is not an override: write --key value, give several cases as one folder, "
+                "and quote a name with spaces"
             )
         name = key.removeprefix("--").replace("::", "#")
         stands_alone = not joined and (not rest or rest[0].startswith("--"))

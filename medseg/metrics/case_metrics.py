@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class CaseMetrics:
         lesions: whether to score lesions: connected pieces of one mask that the other one touches.
         min_size: pieces of fewer voxels are neither objects nor lesions; numbered objects stay.
         connectivity: 1 if voxels of a piece share a face; None if an edge or a corner is enough.
+        about: what is scored, such as the section and the bundle; for the summary.
 
     Raises:
         TypeError: a flag that is not a bool.
@@ -80,7 +81,9 @@ class CaseMetrics:
         lesions: bool = False,
         min_size: int = 1,
         connectivity: int | None = None,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
+        self.about = dict(about or {})
         self.scorer = CaseScorer(
             classes,
             tolerance=tolerance,
@@ -156,8 +159,8 @@ class CaseMetrics:
     def summarise(self) -> dict[str, Any]:
         """Failed cases with their reasons, the statistics, and the scores of the whole set.
 
-        `failed`: case -> reason; `classes`: class -> score or size -> n, undefined, infinite, mean,
-        std, median, min and max; `set`: see `WholeSet`.
+        `about`: what is scored; `failed`: case -> reason; `classes`: class -> score or size -> n,
+        undefined, infinite, mean, std, median, min and max; `set`: see `WholeSet`.
         """
         classes = {
             c: {
@@ -166,7 +169,9 @@ class CaseMetrics:
             }
             for c in self.scorer.classes
         }
-        return {"failed": self.failures, "classes": classes, "set": self.whole_set.summarise()}
+        whole_set = self.whole_set.summarise()
+        about = {"about": self.about} if self.about else {}
+        return {**about, "failed": self.failures, "classes": classes, "set": whole_set}
 
     def _add(self, item: Any, pred: torch.Tensor, label: torch.Tensor) -> None:
         """Add a case, or nothing of it if it cannot be scored."""

@@ -370,3 +370,10 @@ def test_without_a_score_the_key_metric_is_not_a_number(tmp_path):
     evaluator = make_evaluator([item("a", empty, empty)], CaseMetrics(tmp_path, classes=["liver"]))
     evaluator.run()
     assert math.isnan(evaluator.state.metrics["mean_dice"])
+
+
+def test_the_summary_says_what_was_scored(tmp_path):
+    about = {"section": "test", "bundle": "liver 0.1.0"}
+    metrics = CaseMetrics(tmp_path, classes=["liver"], about=about)
+    assert metrics.summarise()["about"] == about
+    assert "about" not in CaseMetrics(tmp_path, classes=["liver"]).summarise()
