@@ -114,6 +114,20 @@ def find_configs(bundle: Path, workflow: str) -> list[Path]:
     return [find_config(bundle, name) for name in names]
 
 
+def check_metadata(root: Path) -> None:
+    """Refuse a damaged metadata.json, which MONAI reads with each config; none is fine.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    file = root / METADATA
+    if file.is_file():
+        try:
+            json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{file} is not JSON ({error}): restore it") from error
+
+
 def check_complete(root: str | os.PathLike) -> None:
     """Refuse to train a bundle that lacks a file which its runs, bundles of their own, copy.
 

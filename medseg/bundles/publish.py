@@ -73,6 +73,7 @@ def _copy(run: Path, bundle: Path) -> Path | None:
             kept = keep_aside(target, bundle / REPLACED)
             if kept is not None:
                 copy_trained_on(target, kept)
+                keep_aside(bundle / PUBLISHED, bundle / REPLACED)
     copy_trained_on(weights, target)
     with whole(bundle / PUBLISHED) as partial:
         shutil.copyfile(run / RUN_FILE, partial)

@@ -12,7 +12,7 @@ from typing import Any
 from medseg.base.files import check_apart, check_folder, check_place
 from medseg.base.interrupts import end_at_once
 from medseg.bundles.build import WORKFLOWS
-from medseg.bundles.bundle import check_weights_exist, find_configs
+from medseg.bundles.bundle import check_metadata, check_weights_exist, find_configs
 from medseg.bundles.keys.other_input import DATA, list_images, split_input
 from medseg.bundles.layers.merge import OVERLAY
 from medseg.bundles.overrides import read_overrides, read_workflow, write_for_monai
@@ -55,6 +55,7 @@ def run_bundle(
     if workflow == "train" and _count_processes() > 1:
         workflow = OVERLAY
     config = read_workflow(bundle, workflow)
+    check_metadata(bundle)
     allow_mlflow(config)
     run_id = _choose_id(run_id, config, bundle)
     source, arguments = split_input(bundle, config, arguments)

@@ -17,7 +17,9 @@ INTERRUPTED = "interrupted"
 """The folder, in that of a run, of curves that a run left which ended in its first epoch."""
 
 
-def claim_weights(path: str | os.PathLike) -> None:
+def claim_weights(
+    path: str | os.PathLike, *, output_dir: str | os.PathLike | None = None, resume: bool = False
+) -> None:
     """Hold the file of the best weights until this process ends; the first process does it for all.
 
     From now on `medseg.base.watch` notices when its folder is removed, moved or replaced.
@@ -25,8 +27,13 @@ def claim_weights(path: str | os.PathLike) -> None:
     Of two runs that write one file, each would replace the best of the other. Reading needs no
     claim: the file is replaced whole. A process that is killed lets it go.
 
+    Args:
+        path: the file.
+        output_dir: folder of the run; None for a file that was checked already.
+        resume: whether the run goes on, so that the file may be its own.
+
     Raises:
-        FileExistsError: another process holds it.
+        FileExistsError: another process holds it, or it holds the weights of another run or bundle.
         OSError: its folder cannot be made or written.
 
     Example:
@@ -35,6 +42,8 @@ def claim_weights(path: str | os.PathLike) -> None:
     file = Path(path)
     if idist.get_rank() != 0:
         return
+    if output_dir is not None and not resume:
+        _refuse_weights_of_others(file, Path(output_dir))
     lock = file.parent.resolve() / f".{file.name}.lock"
     if not hold(lock):
         raise FileExistsError(
@@ -42,6 +51,17 @@ def claim_weights(path: str | os.PathLike) -> None:
             "with another file"
         )
     remember(file.parent, mark=lock.name)
+
+
+def _refuse_weights_of_others(file: Path, output_dir: Path) -> None:
+    """Refuse a file in another bundle or run, whose scores and documents would belie it."""
+    owner = file.resolve().parent.parent
+    is_bundle = (owner / "configs").is_dir()
+    if is_bundle and file.exists() and owner != output_dir.resolve():
+        raise FileExistsError(
+            f"{file} holds the weights of {owner}, which a training does not replace: leave "
+            f"--weights out, and run medseg bundles publish {output_dir} {owner} when it is done"
+        )
 
 
 def claim_folder(resume_file: str | os.PathLike) -> None:

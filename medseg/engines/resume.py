@@ -225,11 +225,10 @@ def _compare(path: Path, state: Mapping[str, Any], record: Mapping[str, Any] | N
         return
     if "record" in state:
         check_record(path, state["record"], record)
-    elif idist.get_rank() == 0:
-        logger.warning(
-            "%s was written by a version that did not record what a run is made of: make sure "
-            "that fold, seed, classes and data are those of that run",
-            path,
+    else:
+        raise ValueError(
+            f"{path} does not say what its run is made of, so it cannot be compared with this one: "
+            "start a new run in another --output_dir"
         )
 
 

@@ -65,8 +65,9 @@ def check_settings(
     is_path = isinstance(weights, (str, os.PathLike))  # `load_weights` refuses anything else
     trained = read_ranges(weights) if is_path else None
     if trained is None or not trained.settings:
-        logger.info(
-            "it is not known what %s was trained for, so window and classes are not checked",
+        logger.warning(
+            "it is not known what %s was trained for, so window and classes are not checked: make "
+            "sure that they are those of its training",
             weights,
         )
         return

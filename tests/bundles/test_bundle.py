@@ -10,6 +10,7 @@ from medseg.bundles.bundle import (
     PUBLISHED,
     RUN_FILE,
     check_complete,
+    check_metadata,
     check_weights_exist,
     cut_to_first_line,
     find_bundle,
@@ -142,3 +143,12 @@ def test_a_folder_that_another_process_made_first_is_left_alone(tmp_path):
     assert (out / "file").read_text() == "out"
     move_into_place(made, tmp_path / "other")
     assert (tmp_path / "other" / "file").read_text() == "made"
+
+
+def test_damaged_metadata_are_named(root):
+    check_metadata(root)
+    (root / METADATA).write_text("{")
+    with pytest.raises(ValueError, match=r"metadata\.json is not JSON .*: restore it$"):
+        check_metadata(root)
+    (root / METADATA).unlink()
+    check_metadata(root)

@@ -123,3 +123,16 @@ def test_a_folder_without_curves_is_left_alone(tmp_path, caplog):
     set_curves_aside(tmp_path / "resume.pt")
     assert list(tmp_path.iterdir()) == []
     assert caplog.text == ""
+
+
+def test_weights_of_another_bundle_are_not_replaced_by_a_training(tmp_path):
+    weights = tmp_path / "nuclei" / "models" / "model.pt"
+    weights.parent.mkdir(parents=True)
+    (tmp_path / "nuclei" / "configs").mkdir()
+    run = tmp_path / "run"
+    claim_weights(weights, output_dir=run)  # it has none
+    weights.touch()
+    with pytest.raises(FileExistsError, match=r"holds the weights of .*: leave --weights out, and"):
+        claim_weights(weights, output_dir=run)
+    claim_weights(weights, output_dir=run, resume=True)
+    claim_weights(weights, output_dir=tmp_path / "nuclei")  # its own

@@ -295,13 +295,10 @@ def test_a_run_of_the_same_record_goes_on_and_keeps_it(tmp_path):
     assert torch.load(tmp_path / "resume.pt", weights_only=True)["record"] == RECORD
 
 
-def test_a_file_without_a_record_is_resumed_with_a_warning(tmp_path, caplog):
+def test_a_file_without_a_record_is_refused(tmp_path):
     TinyRun(tmp_path, max_epochs=1).run()
-    check_run(tmp_path / "resume.pt", resume=True, record=RECORD)
-    assert "did not record what a run is made of" in caplog.text
-    assert (
-        TinyRun(tmp_path, max_epochs=2, resume=True, record=RECORD).run().trainer.state.epoch == 2
-    )
+    with pytest.raises(ValueError, match=r"resume\.pt does not say what its run is made of"):
+        check_run(tmp_path / "resume.pt", resume=True, record=RECORD)
 
 
 @pytest.mark.parametrize("taken", ["resume.pt", "models"])

@@ -323,3 +323,12 @@ def test_a_record_without_digests_of_images_still_resumes(tmp_path):
     items = [case(tmp_path, "a")]
     now = of(training=items)
     check_record("resume.pt", {k: v for k, v in now.items() if k != "images"}, now)
+
+
+def test_the_epochs_are_not_among_what_may_change_where_the_learning_rate_falls_over_them():
+    falling = {"max_epochs": 9, "lr_schedule": "cosine"}
+    records = [
+        describe_run({**falling, "max_epochs": n}, training=[], validation=[]) for n in (9, 10)
+    ]
+    with pytest.raises(ValueError, match="max_epochs was 9, is 10.*; only patience, num_workers"):
+        check_record("resume.pt", *records)
