@@ -330,5 +330,5 @@ def test_the_epochs_are_not_among_what_may_change_where_the_learning_rate_falls_
     records = [
         describe_run({**falling, "max_epochs": n}, training=[], validation=[]) for n in (9, 10)
     ]
-    with pytest.raises(ValueError, match="max_epochs was 9, is 10.*; only patience, num_workers"):
+    with pytest.raises(ValueError, match=r"max_epochs was 9, is 10.*; only patience, num_workers"):
         check_record("resume.pt", *records)
