@@ -76,10 +76,11 @@ def test_a_bundle_that_has_no_folder_of_outputs_names_none():
     assert make_run_document("train", None, {}) == {"folder": None}
 
 
-def test_a_plan_prints_its_cases_and_those_that_have_none(here, calls, monkeypatch):
+def test_a_plan_prints_its_cases_and_those_that_have_none(here, calls, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, logger="medseg.inference.cases.run")
+
     def run(**arguments):
         logger = logging.getLogger("medseg.inference.cases.run")
-        logger.setLevel(logging.INFO)
         logger.info("case a: one window", extra={PLANNED: ("a", {"windows": 1})})
         logger.error("2 cases failed", extra={FAILED: {"b": "no CT", "c": "no CT"}})
         raise CasesFailedError({"b": "no CT", "c": "no CT"}, 3)
