@@ -259,6 +259,7 @@ def test_a_case_that_is_refused_ends_both_processes_each_with_one_line(workspace
     assert done.returncode == 1
     said = re.findall(r"^.*error: (.*)$", done.stderr, re.M)
     assert {line for line in said if cut.name in line} == {
+        "1 of 3 cases refused, correct them or leave them out: validation case liver_000: "
         f"gzip stream of {cut} ends early: copy or download the file again "
         "(see docs/how-to/read-a-refusal.md)"
     }

@@ -137,7 +137,7 @@ def test_training_leaves_the_installed_bundle_alone_and_its_run_segments(run, si
     before = _list_files(site)
     ended = run.medseg("train", "-b", "hippocampus", "--max_epochs", "1", *SMALL)
     assert _list_files(site) == before
-    assert "is part of the installed medseg and stays as it is" in ended.stdout + ended.stderr
+    assert "not copied to the bundle hippocampus, which is part of" in ended.stdout + ended.stderr
     (trained,) = (run.work / "runs" / "hippocampus").iterdir()
     assert json.loads((trained / "run.json").read_text())["epochs"] == 1
     image = next((run.work / "data" / "hippocampus" / "imagesTs").glob("*.nii.gz"))
