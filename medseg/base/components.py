@@ -57,9 +57,6 @@ def find_box(mask: NDArray[np.generic], *, margin: int = 0) -> tuple[slice, ...]
     for axis in range(mask.ndim):
         others = tuple(a for a in range(mask.ndim) if a != axis)
         where = np.flatnonzero(mask.any(axis=others))
-        box.append(
-            slice(
-                max(int(where[0]) - margin, 0), min(int(where[-1]) + 1 + margin, mask.shape[axis])
-            )
-        )
+        first, end = int(where[0]) - margin, int(where[-1]) + 1 + margin
+        box.append(slice(max(first, 0), min(end, mask.shape[axis])))
     return tuple(box)

@@ -10,6 +10,8 @@ import io
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -95,6 +97,17 @@ def is_on_terminal() -> bool:
     if sys.stderr is None or os.environ.get("TERM") == "dumb":
         return False
     return sys.stderr.isatty()
+
+
+@contextmanager
+def log_from(logger: logging.Logger, level: int) -> Iterator[None]:
+    """Within the block, let a logger log nothing below a level."""
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def show_table(table: "Table") -> None:

@@ -46,15 +46,37 @@ class Bundle:
         return self.bundles_dir / "layers" / "tasks" / f"{self.name}.json"
 
     def read_json(self, file: str) -> dict[str, Any]:
-        """One of its files, such as `METADATA`."""
-        return json.loads((self.root / file).read_text())
+        """One of its files, such as `METADATA`; see `read_json_object`."""
+        return read_json_object(self.root / file)
 
     def is_readable(self, file: str) -> bool:
         """Whether the file is there and is a JSON object."""
         try:
-            return isinstance(self.read_json(file), dict)
+            self.read_json(file)
         except (OSError, ValueError):
             return False
+        return True
+
+
+def read_json_object(file: Path) -> dict[str, Any]:
+    """The content of a JSON file of a bundle.
+
+    Raises:
+        OSError: the file is not there or cannot be read.
+        ValueError: it is damaged, or holds something else than an object with keys.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not JSON ({error}): restore it") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{file} holds no keys: restore it")
+    return found
+
+
+def format_day(run: Mapping[str, Any]) -> str:
+    """The day on which a training began, from its run.json, such as "2026-01-02"."""
+    return str(run.get("started") or "an unknown day").partition("T")[0]
 
 
 def find_bundle(name: str, bundles_dir: Path) -> Bundle:
@@ -118,14 +140,10 @@ def check_metadata(root: Path) -> None:
     """Refuse a damaged metadata.json, which MONAI reads with each config; none is fine.
 
     Raises:
-        ValueError: it is not JSON.
+        ValueError: it is not JSON, or holds no keys.
     """
-    file = root / METADATA
-    if file.is_file():
-        try:
-            json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{file} is not JSON ({error}): restore it") from error
+    if (root / METADATA).is_file():
+        read_json_object(root / METADATA)
 
 
 def check_complete(root: str | os.PathLike) -> None:
@@ -167,7 +185,7 @@ def name_version(name: str, root: str | os.PathLike) -> str:
     if (root / RUN_FILE).is_file():
         return f"{versioned}, run {root.resolve().name}"
     if metadata.is_readable(PUBLISHED):
-        return f"{versioned}, trained {str(metadata.read_json(PUBLISHED).get('started'))[:10]}"
+        return f"{versioned}, trained on {format_day(metadata.read_json(PUBLISHED))}"
     return versioned
 
 

@@ -13,8 +13,8 @@ import json
 import logging
 import shlex
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import torch
 from monai.bundle import ConfigParser
 from monai.inferers import SimpleInferer
 
-from medseg.base.console_streams import show_table
+from medseg.base.console_streams import log_from, show_table
 from medseg.base.files import check_folder
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key
 from medseg.base.scratch import remove_abandoned
@@ -108,19 +108,7 @@ def prune_bundle(
         rows = _measure_rows(evaluation, network, report_dir=report_dir, repeats=repeats)
         iou = {level: rows[f"L{level}"].iou for level in network.topology.levels}
         level = choose_level(iou, tolerance=tolerance)
-        if max(iou.values()) == 0:
-            logger.warning(
-                "no level of %s finds anything, every IoU is 0: train it for longer before its "
-                "depth is chosen",
-                root.name,
-            )
-        gap = 100 * (rows[ALL_HEADS].iou - max(iou.values()))
-        if gap > tolerance:
-            logger.warning(
-                "all heads together, which the unpruned network computes, have %.1f points of IoU "
-                "more than the best level: to keep them, go on with the unpruned one",
-                gap,
-            )
+        _warn_of_scores(rows[ALL_HEADS].iou, max(iou.values()), name=root.name, tolerance=tolerance)
         asked = {"out": str(out), "tolerance_points": tolerance, "repeats": repeats}
         about = {**evaluation.describe(), **asked}
         table = list(rows.values())
@@ -154,6 +142,22 @@ def choose_level(iou: Mapping[int, float], *, tolerance: float) -> int:
     return min(level for level, value in iou.items() if value >= lowest)
 
 
+def _warn_of_scores(all_heads: float, best: float, *, name: str, tolerance: float) -> None:
+    """Warn where no level is of use, or none is as good as the unpruned network."""
+    if best == 0:
+        logger.warning(
+            "no level of %s finds anything, every IoU is 0: train it for longer before its depth "
+            "is chosen",
+            name,
+        )
+    if 100 * (all_heads - best) > tolerance:
+        logger.warning(
+            "all heads together, which the unpruned network computes, have %.1f points of IoU more "
+            "than the best level: use the unpruned network where these count",
+            100 * (all_heads - best),
+        )
+
+
 def _check_options(tolerance: float, repeats: int) -> None:
     if not 0 <= tolerance <= 100 or repeats < 1:
         raise ValueError(
@@ -170,7 +174,7 @@ def _measure_rows(
     choices[ALL_HEADS] = None
     scores = {}
     for step, (name, level) in enumerate(choices.items(), start=1):
-        with _log_warnings_alone():
+        with log_from(logging.getLogger("medseg"), logging.WARNING):  # the rest is in its folder
             found = scores[name] = evaluation.score_level(level, report_dir / name)
         means = f"mean IoU {100 * found['iou']:.2f} %, mean Dice {100 * found['dice']:.2f} %"
         cases = count_noun(int(found["cases"]), "case")
@@ -179,18 +183,6 @@ def _measure_rows(
     networks = {name: network.prune(n) if n else network for name, n in choices.items()}
     costs = evaluation.measure_costs(networks, repeats=repeats)
     return {name: Row.make(name, scores[name], costs[name]) for name in choices}
-
-
-@contextmanager
-def _log_warnings_alone() -> Iterator[None]:
-    """While a level is scored, log nothing else: its cases and its table lie in its folder."""
-    ours = logging.getLogger("medseg")
-    level = ours.level
-    ours.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        ours.setLevel(level)
 
 
 class _Evaluation:

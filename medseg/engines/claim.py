@@ -54,13 +54,14 @@ def claim_weights(
 
 
 def _refuse_weights_of_others(file: Path, output_dir: Path) -> None:
-    """Refuse a file in another bundle or run, whose scores and documents would belie it."""
+    """Refuse a file in another bundle or run: its scores and documents would no longer be true."""
     owner = file.resolve().parent.parent
     is_bundle = (owner / "configs").is_dir()
     if is_bundle and file.exists() and owner != output_dir.resolve():
         raise FileExistsError(
             f"{file} holds the weights of {owner}, which a training does not replace: leave "
-            f"--weights out, and run medseg bundles publish {output_dir} {owner} when it is done"
+            "--weights out, so that the run keeps its own; medseg bundles publish gives them to a "
+            "bundle"
         )
 
 

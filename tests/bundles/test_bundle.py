@@ -41,7 +41,9 @@ def test_a_bundle_is_named_with_the_version_in_its_metadata_if_it_has_one(root, 
 def test_a_run_and_published_weights_are_named_by_their_training(root):
     (root / "models").mkdir(exist_ok=True)
     (root / PUBLISHED).write_text('{"started": "2026-01-02T03:04:05+00:00"}')
-    assert name_version(NAME, root) == f"{NAME} 0.1.0, trained 2026-01-02"
+    assert name_version(NAME, root) == f"{NAME} 0.1.0, trained on 2026-01-02"
+    (root / PUBLISHED).write_text("{}")
+    assert name_version(NAME, root) == f"{NAME} 0.1.0, trained on an unknown day"
     (root / RUN_FILE).write_text("{}")
     assert name_version(NAME, root) == f"{NAME} 0.1.0, run {root.name}"
 

@@ -6,13 +6,20 @@ The command itself, on a trained bundle, is in tests/integration/test_liver_bund
 
 import json
 import logging
+import re
 import shutil
 
 import pytest
 import torch
 from monai.bundle import ConfigParser
 
-from medseg.bundles.choose_level import _Evaluation, _measure_rows, choose_level, prune_bundle
+from medseg.bundles.choose_level import (
+    _Evaluation,
+    _measure_rows,
+    _warn_of_scores,
+    choose_level,
+    prune_bundle,
+)
 from medseg.networks import NestedUNet, load_weights
 from medseg.networks.analysis.cost import Cost
 
@@ -132,3 +139,16 @@ def test_each_level_is_one_line_and_warnings_are_said_too(tmp_path, caplog):
         "timing each level 3 times",
     ]
     assert {record.levelname for record in caplog.records if "case of" in record.msg} == {"WARNING"}
+
+
+@pytest.mark.parametrize(
+    ("scores", "warning"),
+    [
+        ((0.663, 0.592), "all heads together.* have 7.1 points of IoU more than the best level"),
+        ((0.0, 0.0), "no level of liver finds anything, every IoU is 0"),
+        ((0.595, 0.592), None),
+    ],
+)
+def test_scores_that_speak_against_every_level_are_warned_of(scores, warning, caplog):
+    _warn_of_scores(*scores, name="liver", tolerance=0.6)
+    assert re.search(warning, caplog.text) if warning else caplog.text == ""

@@ -39,6 +39,7 @@ def test_a_run_does_not_replace_weights_unless_it_is_published(bundle, tmp_path,
     weights = bundle / "models" / "model.pt"
     weights.parent.mkdir(exist_ok=True)
     weights.write_bytes(b"good ones")
+    (bundle / "models" / "model.run.json").write_text('{"seed": 1}')
     run = make_run(bundle, tmp_path / "run")
     with caplog.at_level(logging.INFO):
         publish_if_none(run, bundle)
@@ -49,6 +50,8 @@ def test_a_run_does_not_replace_weights_unless_it_is_published(bundle, tmp_path,
     assert weights.read_bytes() == b"of the run"
     assert kept.parent == bundle / "replaced"
     assert kept.read_bytes() == b"good ones"
+    (record,) = kept.parent.glob("model.run-*.json")
+    assert json.loads(record.read_text())["seed"] == 1
 
 
 def test_a_run_published_again_keeps_no_copy_of_its_own_weights(bundle, tmp_path):

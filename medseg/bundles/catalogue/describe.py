@@ -1,11 +1,19 @@
 """Describe: what a bundle is, from its files, for people and for machines."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from medseg.bundles.bundle import METADATA, PUBLISHED, RUN_FILE, WEIGHTS, find_config, is_run
+from medseg.bundles.bundle import (
+    METADATA,
+    PUBLISHED,
+    RUN_FILE,
+    WEIGHTS,
+    find_config,
+    format_day,
+    is_run,
+    read_json_object,
+)
 from medseg.bundles.catalogue.locate import LOCAL, list_folders
 
 JSON_SCHEMA = "medseg-bundle-1"
@@ -37,7 +45,7 @@ def describe(folder: Path) -> dict[str, Any]:
         {'test_mean_dice': 0.882}
     """
     config = _read_config(folder)
-    metadata = _read(folder / METADATA) if (folder / METADATA).is_file() else {}
+    metadata = read_json_object(folder / METADATA) if (folder / METADATA).is_file() else {}
     weights = folder / WEIGHTS
     has_weights = weights.is_file()
     run = read_training(folder)
@@ -96,7 +104,7 @@ def read_training(folder: Path) -> dict[str, Any]:
     """What is known of the training of a bundle's weights: its run.json; {} where there is none."""
     for file in (folder / RUN_FILE, folder / PUBLISHED):
         if file.is_file():
-            return _read(file)
+            return read_json_object(file)
     return {}
 
 
@@ -157,19 +165,9 @@ def format_lines(described: Mapping[str, Any]) -> list[str]:
 def _read_config(folder: Path) -> dict[str, Any]:
     """The config of the inference; of the training where the bundle only trains."""
     try:
-        return _read(find_config(folder, "inference"))
+        return read_json_object(find_config(folder, "inference"))
     except FileNotFoundError:
-        return _read(find_config(folder, "train"))
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is not JSON ({error}): restore it") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{file} holds no keys: restore it")
-    return found
+        return read_json_object(find_config(folder, "train"))
 
 
 def _read_literal(config: Mapping[str, Any], key: str) -> Any:
@@ -185,8 +183,8 @@ def _describe_training_data(
     if is_run(folder):
         return _read_literal(config, "dataset_dir")
     if (folder / WEIGHTS).is_file() and (folder / PUBLISHED).is_file():
-        started = str(_read(folder / PUBLISHED).get("started"))[:10]
-        return f"the cases of a training of yours, begun on {started}; see {PUBLISHED}"
+        day = format_day(read_json_object(folder / PUBLISHED))
+        return f"the cases of a training of yours, begun on {day}; see {PUBLISHED}"
     return metadata.get("data_source")
 
 

@@ -3,8 +3,8 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from medseg.base.console_streams import is_on_terminal
+from medseg.base.console_streams import is_on_terminal, log_from
 from medseg.base.errors import (
     add_page,
     find_root_cause,
@@ -106,7 +106,7 @@ def run_cases(
     reader = ReadAhead(dataset, len(cases))
     with (
         logging_redirect_tqdm(),
-        _silence(evaluator.logger),
+        log_from(evaluator.logger, logging.CRITICAL),  # failures are logged here
         closing(reader),
         closing(Watch()) as watch,
     ):
@@ -219,17 +219,6 @@ def _estimate_needed_bytes(evaluator: SupervisedEvaluator, item: Mapping[str, An
 def _plan(inferer: Any, network: Any, image: Tensor) -> Plan | None:
     """The plan for an image of a dataset, on the device of the network."""
     return inferer.plan(image[None].to(find_device(network) or image.device), network)
-
-
-@contextmanager
-def _silence(engine_logger: logging.Logger) -> Iterator[None]:
-    """Keep the engine from logging failures, which are logged here."""
-    level = engine_logger.level
-    engine_logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        engine_logger.setLevel(level)
 
 
 def _log_failure(case: str, error: BaseException, earlier: Mapping[str, str]) -> str:
