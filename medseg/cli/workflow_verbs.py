@@ -136,7 +136,7 @@ def prune(
     with one_line_errors(also=say_error_as_json(json)):
         root = _refuse_early(bundle, "evaluate", context.args, folders=[out, report])
         from medseg.bundles.catalogue.describe import describe
-        from medseg.bundles.choose_level import prune_bundle
+        from medseg.bundles.pruning.prune import prune_bundle
 
         with redirect_stdout(sys.stderr) if json else nullcontext():
             made = prune_bundle(

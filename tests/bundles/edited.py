@@ -5,6 +5,8 @@ import json
 from medseg.bundles.check import find_faults
 
 NAME = "liver_slices"
+SMALL = ["--channels", "[2,3,4]"]
+"""Overrides that make a network small; the fixture `bundle` of pruning has its weights."""
 
 
 def edit_json(path, change):

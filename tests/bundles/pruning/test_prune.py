@@ -1,41 +1,23 @@
-"""Tests of medseg.bundles.choose_level: the choice of a level, and what is refused before anything
+"""Tests of medseg.bundles.pruning.prune: the choice of a level, and what is refused before anything
 runs.
 
 The command itself, on a trained bundle, is in tests/integration/test_liver_bundle.py.
 """
 
-import json
 import logging
 import re
-import shutil
 
 import pytest
-import torch
-from monai.bundle import ConfigParser
+from bundles.edited import SMALL
 
-from medseg.bundles.choose_level import (
-    _Evaluation,
+from medseg.bundles.pruning.prune import (
     _measure_rows,
     _warn_of_scores,
     choose_level,
     prune_bundle,
 )
-from medseg.networks import NestedUNet, load_weights
+from medseg.networks import NestedUNet
 from medseg.networks.analysis.cost import Cost
-
-SMALL = ["--channels", "[2,3,4]"]
-
-
-@pytest.fixture
-def bundle(tmp_path, repository):
-    ignore = shutil.ignore_patterns("models")
-    shutil.copytree(repository / "bundles", tmp_path / "bundles", symlinks=True, ignore=ignore)
-    root = tmp_path / "bundles" / "liver"
-    content = json.loads((root / "evaluate.json").read_text()) | {"channels": [2, 3, 4]}
-    network = ConfigParser(content).get_parsed_content("network_def")
-    (root / "models").mkdir()
-    torch.save(network.state_dict(), root / "models" / "model.pt")
-    return root
 
 
 @pytest.mark.parametrize(
@@ -75,29 +57,6 @@ def test_a_bundle_without_weights_is_refused(bundle):
     (bundle / "models" / "model.pt").unlink()
     with pytest.raises(FileNotFoundError, match="do not exist: train the bundle first"):
         prune_bundle(bundle, arguments=SMALL)
-
-
-@pytest.mark.parametrize("change", ["replaced", "removed"])
-def test_weights_that_change_right_after_they_were_read_are_noticed(bundle, monkeypatch, change):
-    """A training that goes on may write better ones at any moment."""
-    file = bundle / "models" / "model.pt"
-
-    def read_and_lose(network, path):
-        load_weights(network, path)
-        if change == "removed":
-            file.unlink()
-        else:
-            torch.save({k: v + 1 for k, v in network.state_dict().items()}, file)
-
-    monkeypatch.setattr("medseg.bundles.choose_level.load_weights", read_and_lose)
-    evaluation = _Evaluation(bundle, SMALL)
-    evaluation.build_trained_network()
-    with pytest.raises(
-        ValueError,
-        match=r"model.pt changed while its levels were scored: wait "
-        "until .*",
-    ):
-        evaluation.describe()
 
 
 def test_a_folder_that_is_there_is_refused_before_anything_runs(bundle):

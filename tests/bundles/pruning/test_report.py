@@ -1,4 +1,4 @@
-"""Tests of medseg.bundles.level_report: the three files tell the same, and an earlier report is
+"""Tests of medseg.bundles.pruning.report: the three files tell the same, and an earlier report is
 kept."""
 
 import csv
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from medseg.bundles.level_report import (
+from medseg.bundles.pruning.report import (
     ALL_HEADS,
     CSV,
     JSON,
