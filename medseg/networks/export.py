@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import importlib.util
 import io
-import itertools
 import os
 import warnings
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +18,7 @@ from torch.fx import GraphModule
 
 from medseg.base.files import whole
 from medseg.networks.nested import NestedUNet
+from medseg.networks.script_archive import rewrite_archive
 
 INPUT, OUTPUT = "image", "pred"
 """Names of the one input and the one output, as in the metadata of a bundle."""
@@ -36,9 +34,6 @@ TOLERANCE = 1e-4
 
 ONNX_BYTES = 2**31 - 1
 """Largest ONNX file: protobuf refuses more."""
-
-_ALIGNMENT, _ZIP_HEADER = 64, 30
-_SERIAL = ".data/serialization_id"
 
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -111,7 +106,7 @@ def export(
         warnings.simplefilter("ignore")  # on torch's own deprecations; its errors pass
         format_.write(model, partial)
         if target.suffix == ".ts":
-            _rewrite_script(partial, configs or {}, root=target.stem)
+            rewrite_archive(partial, configs or {}, root=target.stem)
         _check_parity(model, format_.read(partial), name=target.name)
     return target
 
@@ -180,55 +175,6 @@ def _write_script(model: NestedUNet, path: Path) -> None:
     content = io.BytesIO()  # see `_write_program`
     torch.jit.save(torch.jit.script(model), content)
     path.write_bytes(content.getbuffer())
-
-
-def _rewrite_script(path: Path, configs: Mapping[str, str], *, root: str) -> None:
-    """Add configs to the archive of a TorchScript file, and make equal exports equal files.
-
-    MONAI Deploy looks for configs in a folder named like the file, so all lies in `root`. Python
-    orders the constants of a layer anew in each process, so they are sorted. Times are the first
-    that a zip file can state. What torch keeps for its messages of errors, the place of each line
-    of code on this machine, is left out.
-    """
-    with zipfile.ZipFile(path) as archive:
-        entries = {
-            name.partition("/")[2]: archive.read(name)
-            for name in archive.namelist()
-            if not name.endswith(".debug_pkl")
-        }
-    for name in entries:
-        if name.startswith("code/") and name.endswith(".py"):
-            entries[name] = _sort_constants(entries[name])
-    entries |= {f"extra/{name}": text.encode() for name, text in sorted(configs.items())}
-    entries[_SERIAL] = _digest(entries)
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, data in entries.items():
-            _write_aligned(archive, f"{root}/{name}", data, content.tell())
-    path.write_bytes(content.getbuffer())
-
-
-def _sort_constants(code: bytes) -> bytes:
-    lines = code.splitlines(keepends=True)
-    groups = itertools.groupby(lines, key=lambda line: b" : Final[" in line)
-    return b"".join(b"".join(sorted(group) if final else group) for final, group in groups)
-
-
-def _digest(entries: Mapping[str, bytes]) -> bytes:
-    """A number of 40 digits for the content of an archive, as torch gives each."""
-    total = hashlib.sha256()
-    for name, data in entries.items():
-        if name != _SERIAL:
-            total.update(f"{name} {len(data)} ".encode() + data)
-    return str(int(total.hexdigest(), 16) % 10**40).zfill(40).encode()
-
-
-def _write_aligned(archive: zipfile.ZipFile, name: str, data: bytes, position: int) -> None:
-    """Write an entry whose data begin at a multiple of 64 bytes, as torch's own files have them."""
-    entry = zipfile.ZipInfo(name)
-    padding = -(position + _ZIP_HEADER + len(name.encode()) + 4) % _ALIGNMENT
-    entry.extra = b"FB" + padding.to_bytes(2, "little") + b"Z" * padding
-    archive.writestr(entry, data)
 
 
 def _read_script(path: Path) -> Program:
