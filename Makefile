@@ -20,7 +20,6 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "medseg needs Python >= 3.10")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.$(EXTRAS:%=[%])'
-	test -L bundles/liver/train.json || $(BIN)/python scripts/build_bundles.py  # a checkout without links
 	touch $@
 
 demo: venv        ## synthetic CT -> train -> segment a DICOM study -> evaluate (a smoke run)

@@ -32,12 +32,15 @@ LARGEST_FILE_MB, LARGEST_WHEEL_MB = 25, 100
 SMALL = ["--channels", "[2, 4, 8]", "--image_size", "[16, 16, 16]", "--num_workers", "0"]
 
 
+def _build_wheel(checkout, dist):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
+    subprocess.run(command, cwd=checkout, check=True, capture_output=True)
+    return next(dist.glob("*.whl"))
+
+
 @pytest.fixture(scope="module")
 def wheel(repository, tmp_path_factory):
-    dist = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
-    subprocess.run(command, cwd=repository, check=True, capture_output=True)
-    return next(dist.glob("*.whl"))
+    return _build_wheel(repository, tmp_path_factory.mktemp("dist"))
 
 
 class Installed:
@@ -98,6 +101,20 @@ def test_the_wheel_holds_every_bundle_with_its_weights_and_no_large_file(wheel, 
     assert not [name for name in sizes if name.startswith((f"{SHIPPED}/layers", "bundles"))]
     assert max(sizes.values()) < LARGEST_FILE_MB * 1e6
     assert wheel.stat().st_size < LARGEST_WHEEL_MB * 1e6
+
+
+def test_a_checkout_without_links_builds_the_same_wheel(repository, tmp_path):
+    if not (repository / ".git").exists():
+        pytest.skip("not a checkout: an archive of the sources has no links to lose")
+    sums = {}
+    for links in ("true", "false"):
+        clone = ["git", "-c", f"core.symlinks={links}", "clone", "-q", repository, links]
+        subprocess.run(clone, cwd=tmp_path, check=True)
+        flat = tmp_path / links / "bundles" / "liver" / "train.json"
+        assert flat.is_symlink() == (links == "true")
+        with zipfile.ZipFile(_build_wheel(tmp_path / links, tmp_path / f"dist_{links}")) as archive:
+            sums[links] = {info.filename: info.CRC for info in archive.infolist()}
+    assert sums["true"] == sums["false"]
 
 
 def test_an_installed_medseg_lists_its_bundles_anywhere(run, repository):
