@@ -8,15 +8,18 @@ from typing import Any
 
 from medseg.bundles.bundle import RUN_FILE
 
-_PLANS = "medseg.inference.cases.run"
-"""The logger of `plan_cases`, whose module is imported only when a workflow runs."""
+_REPORTS = "medseg.inference.cases.report"
+"""The logger of `report_case`, whose module is imported only when a workflow runs."""
+
+_ALL = "medseg"
+"""The logger of all warnings of this package."""
 
 SUMMARY = "metrics_summary.json"
 """What an evaluation writes its summary to, see `medseg.metrics.case_metrics`."""
 
 
 def make_run_document(
-    workflow: str, folder: Path | None, before: Mapping[Path, int]
+    workflow: str, folder: Path | None, before: Mapping[Path, int], reported: "ReportedCases"
 ) -> dict[str, Any]:
     """What a workflow has made.
 
@@ -24,13 +27,15 @@ def make_run_document(
         workflow: "train", "evaluate" or "inference".
         folder: that it has written to; None for a bundle that has no key `output_dir`.
         before: `list_changes` of the folder before the workflow ran.
+        reported: the cases of a segmentation.
 
     Returns:
         `folder`; of a training `run`, the content of its run.json; of an evaluation `scores`, that
-        of its summary; of a segmentation `files`, the names of those that it wrote.
+        of its summary; of a segmentation `files`, the names of those that it wrote, `cases`, what
+        was found and written in each, and `warnings`, all that the log had.
 
     Example:
-        >>> make_run_document("inference", None, {})
+        >>> make_run_document("train", None, {}, ReportedCases())
         {'folder': None}
     """
     if folder is None:
@@ -42,40 +47,51 @@ def make_run_document(
     if workflow == "inference":
         changed = list_changes(folder).items() - before.items()
         document["files"] = sorted(path.relative_to(folder).as_posix() for path, _ in changed)
+        document |= {"cases": reported.cases, "warnings": reported.warnings}
     return document
 
 
-class PlannedCases(logging.Handler):
-    """Gathers what `medseg segment --plan` logs of its cases, while it is a context manager.
+class ReportedCases(logging.Handler):
+    """Gathers what became of each case of `medseg segment`, while it is a context manager.
 
     Attributes:
-        document: under `cases` each case with its plan, under `failed` each that has none, with the
-            reason.
+        cases: each case that was planned or is done, with what is known of it.
+        failed: each case that failed, with the reason.
+        warnings: all that were logged, also those that are of no case.
 
     Example:
-        >>> with PlannedCases() as planned:
-        ...     planned.document
+        >>> with ReportedCases() as reported:
+        ...     reported.make_document()
         {'cases': [], 'failed': []}
     """
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
-        self.document: dict[str, list[dict[str, Any]]] = {"cases": [], "failed": []}
+        self.cases: list[dict[str, Any]] = []
+        self.failed: list[dict[str, Any]] = []
+        self.warnings: list[str] = []
 
-    def __enter__(self) -> "PlannedCases":
-        logging.getLogger(_PLANS).addHandler(self)
+    def __enter__(self) -> "ReportedCases":
+        for name in (_REPORTS, _ALL):
+            logging.getLogger(name).addHandler(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger(_PLANS).removeHandler(self)
+        for name in (_REPORTS, _ALL):
+            logging.getLogger(name).removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the plan of a case, or the reasons of those that failed."""
-        if planned := getattr(record, "planned", None):
-            name, plan = planned
-            self.document["cases"].append({"case": name, "plan": plan})
-        for name, reason in getattr(record, "failed", {}).items():
-            self.document["failed"].append({"case": name, "reason": reason})
+        """Keep a case, in the place of what was known of it, or a warning."""
+        if became_of := getattr(record, "report", None):
+            became, facts = became_of
+            self.cases = [case for case in self.cases if case["case"] != facts["case"]]
+            (self.failed if became == "failed" else self.cases).append(facts)
+        elif record.levelno == logging.WARNING:
+            self.warnings.append(record.getMessage())
+
+    def make_document(self) -> dict[str, Any]:
+        """The cases, and those that failed."""
+        return {"cases": self.cases, "failed": self.failed}
 
 
 def list_changes(folder: Path) -> dict[Path, int]:

@@ -17,7 +17,7 @@ from medseg.cli.errors import one_line_errors
 from medseg.cli.numbers import NumberOption, WholeOption
 from medseg.cli.output import Json, say, say_error_as_json, say_json
 from medseg.cli.paths import PathOption, PathTextArgument, refuse_override
-from medseg.cli.run_document import PlannedCases, list_changes, make_run_document
+from medseg.cli.run_document import ReportedCases, list_changes, make_run_document
 from medseg.cli.usage import LIST_KEYS
 
 _PLANNING = "planning"  # whose answer is the log, on the standard error
@@ -219,7 +219,7 @@ def _run(
     if run_id == _PLANNING:
         require_log()
     remedy = _AFTER_INTERRUPT.get(workflow, "run it again")
-    with PlannedCases() as planned, one_line_errors(remedy, also=_say_error(json, planned)):
+    with ReportedCases() as told, one_line_errors(remedy, also=_say_error(json, told)):
         from medseg.bundles.catalogue.locate import locate
         from medseg.bundles.run import run_bundle
 
@@ -228,19 +228,19 @@ def _run(
         with redirect_stdout(sys.stderr) if json else nullcontext():
             made = run_bundle(root, workflow, run_id=run_id, arguments=arguments)
         if json and run_id == _PLANNING:
-            say_json(planned.document)
+            say_json(told.make_document())
         elif json:
-            say_json(make_run_document(workflow, made, before))
+            say_json(make_run_document(workflow, made, before, told))
     if run_id == _PLANNING:
         require_log()
 
 
-def _say_error(asked: bool, planned: PlannedCases) -> Callable[[str], None] | None:
-    """As `say_error_as_json`; where cases were planned, with the plans of those that can be."""
+def _say_error(asked: bool, told: ReportedCases) -> Callable[[str], None] | None:
+    """As `say_error_as_json`, with the cases that were planned or are done, and what failed."""
 
     def say_all(message: str) -> None:
         """Print the error, and the cases if there are any."""
-        say_json({"error": message, **(planned.document if any(planned.document.values()) else {})})
+        say_json({"error": message, **(told.make_document() if told.cases or told.failed else {})})
 
     return say_all if asked else None
 

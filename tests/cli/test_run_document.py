@@ -7,9 +7,9 @@ import pytest
 from cli.commands import run_medseg
 from monai.bundle import scripts
 
-from medseg.cli.run_document import PlannedCases, make_run_document
+from medseg.cli.run_document import ReportedCases, make_run_document
 from medseg.inference import CasesFailedError
-from medseg.inference.cases.run import FAILED, PLANNED
+from medseg.inference.cases.report import DONE, FAILED, PLANNED, report_case
 
 
 @pytest.fixture
@@ -46,11 +46,38 @@ def test_a_training_prints_its_record(writing, tmp_path):
     assert json.loads(ended.stdout) == {"folder": str(tmp_path / "first"), "run": {"epochs": 2}}
 
 
+def test_segmenting_says_what_was_found_in_each_case_and_all_warnings(here, calls, monkeypatch):
+    def run(**arguments):
+        logging.getLogger("medseg.ingest").warning("2 slices are missing")
+        report_case(DONE, "a", mask="a.nii.gz", volumes_ml={"liver": 1.5}, seconds=2.0)
+
+    monkeypatch.setattr(scripts, "run", run)
+    document = json.loads(run_medseg("segment", "README.md", "-o", "masks", "--json").stdout)
+    case = {"case": "a", "mask": "a.nii.gz", "volumes_ml": {"liver": 1.5}, "seconds": 2.0}
+    assert document["cases"] == [case]
+    assert document["warnings"] == ["2 slices are missing"]
+
+
+def test_where_a_case_fails_the_others_are_in_the_document_too(here, calls, monkeypatch):
+    def run(**arguments):
+        for case in "ab":
+            report_case(DONE, case, mask=f"{case}.nii.gz")
+        report_case(FAILED, "b", reason="its outputs are gone")
+        raise CasesFailedError({"b": "its outputs are gone"}, 2)
+
+    monkeypatch.setattr(scripts, "run", run)
+    document = json.loads(run_medseg("segment", "README.md", "-o", "masks", "--json").stdout)
+    assert "1 of 2 cases failed (b)" in document["error"]
+    assert document["cases"] == [{"case": "a", "mask": "a.nii.gz"}]
+    assert document["failed"] == [{"case": "b", "reason": "its outputs are gone"}]
+
+
 def test_segmenting_names_the_files_that_it_wrote(writing, tmp_path):
     (tmp_path / "of_yesterday.nii.gz").touch()
     writing("a.nii.gz", "")
     ended = run_medseg("segment", "README.md", "-o", tmp_path, "--json")
-    assert json.loads(ended.stdout) == {"folder": str(tmp_path), "files": ["a.nii.gz"]}
+    document = json.loads(ended.stdout)
+    assert (document["folder"], document["files"]) == (str(tmp_path), ["a.nii.gz"])
 
 
 @pytest.mark.parametrize(
@@ -73,16 +100,14 @@ def test_a_fault_is_a_document_too(here, words):
 
 
 def test_a_bundle_that_has_no_folder_of_outputs_names_none():
-    assert make_run_document("train", None, {}) == {"folder": None}
+    assert make_run_document("train", None, {}, ReportedCases()) == {"folder": None}
 
 
-def test_a_plan_prints_its_cases_and_those_that_have_none(here, calls, monkeypatch, caplog):
-    caplog.set_level(logging.INFO, logger="medseg.inference.cases.run")
-
+def test_a_plan_prints_its_cases_and_those_that_have_none(here, calls, monkeypatch):
     def run(**arguments):
-        logger = logging.getLogger("medseg.inference.cases.run")
-        logger.info("case a: one window", extra={PLANNED: ("a", {"windows": 1})})
-        logger.error("2 cases failed", extra={FAILED: {"b": "no CT", "c": "no CT"}})
+        report_case(PLANNED, "a", plan={"windows": 1})
+        for case in "bc":
+            report_case(FAILED, case, reason="no CT")
         raise CasesFailedError({"b": "no CT", "c": "no CT"}, 3)
 
     monkeypatch.setattr(scripts, "run", run)
@@ -95,8 +120,9 @@ def test_a_plan_prints_its_cases_and_those_that_have_none(here, calls, monkeypat
 
 
 def test_nothing_is_gathered_any_more_when_the_verb_is_done():
-    logger = logging.getLogger("medseg.inference.cases.run")
-    with PlannedCases() as planned:
+    with ReportedCases() as reported:
         pass
-    logger.error("late", extra={FAILED: {"a": "late"}})
-    assert planned.document == {"cases": [], "failed": []}
+    report_case(FAILED, "a", reason="late")
+    logging.getLogger("medseg").warning("late")
+    assert reported.make_document() == {"cases": [], "failed": []}
+    assert not reported.warnings

@@ -26,16 +26,12 @@ from medseg.base.errors import (
 from medseg.base.text import count_noun, escape_unprintable, shorten_list
 from medseg.base.watch import Watch
 from medseg.inference.cases.read_ahead import ReadAhead
-from medseg.inference.outputs.notes import FOUND
+from medseg.inference.cases.report import DONE, FAILED, PLANNED, report_case
+from medseg.inference.outputs.notes import FACTS, FOUND
 from medseg.inference.tiles.memory_plan import Plan, find_device
 from medseg.inference.tiles.sweep import CancelledError
 
 logger = logging.getLogger(__name__)
-
-
-PLANNED, FAILED = "planned", "failed"
-"""Attributes of the log records of `plan_cases`, for a program: the name of a case and its plan,
-see `Plan.describe`, and the name of each case that failed with its reason."""
 
 
 class CasesFailedError(RuntimeError):
@@ -80,7 +76,8 @@ def run_cases(
     While one case is computed, the next is read and preprocessed in a thread of its own, where
     there is memory for both, of which the inferer's plan tells, if it makes one. Of a case that is
     done or has failed nothing stays in memory, the evaluator's `state` included. Each case that is
-    done is a line of the log: what was found, as the volume of each class, and the seconds.
+    done is a line of the log: what was found, as the volume of each class, and the seconds. A
+    program learns the same, and what failed, from `report_case`.
 
     Args:
         evaluator: its handlers and post-processing do with each result what they do.
@@ -113,13 +110,16 @@ def run_cases(
         for case in tqdm(cases, "cases", unit="case", disable=None, leave=False):
             before, begun = len(watch.written), time.monotonic()
             try:
-                found = _run_case(evaluator, reader, claim(case["case"]))
+                found, facts = _run_case(evaluator, reader, claim(case["case"]))
                 made[case["case"]] = watch.written[before:]
-                _log_done(case["case"], found, seconds=time.monotonic() - begun)
+                seconds = time.monotonic() - begun
+                _log_done(case["case"], found, seconds=seconds)
+                report_case(DONE, case["case"], **facts, seconds=round(seconds, 3))
             except CancelledError:  # no failure of the case: the whole run is to stop
                 raise
             except Exception as error:  # whatever it is, it must not cost the other cases
                 failures[case["case"]] = _log_failure(case["case"], error, failures)
+                report_case(FAILED, case["case"], reason=failures[case["case"]])
                 forget_frames(error)
                 if on_failure is not None:
                     on_failure(case["case"], failures[case["case"]])
@@ -151,24 +151,24 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
             plan = _plan(inferer, network, dataset[index]["image"])
         except Exception as error:  # as in run_cases
             failures[name], shown = _describe_failure(error)
+            report_case(FAILED, name, reason=failures[name])
             shared.setdefault(shown, []).append(name)
         else:
-            planned = None if plan is None else plan.describe()
-            logger.info("case %s: %s", name, plan, extra={PLANNED: (name, planned)})
+            logger.info("case %s: %s", name, plan)
+            report_case(PLANNED, name, plan=None if plan is None else plan.describe())
     for shown, names in shared.items():
         count = f"{len(names)} cases" if len(names) > 1 else "case"
         logger.error(
             "%s failed (%s): %s" if len(names) > 1 else "%s %s failed: %s",
             *(count, shorten_list(names), shown),
-            extra={FAILED: {name: failures[name] for name in names}},
         )
     return _count_or_raise(failures, len(cases))
 
 
 def _run_case(
     evaluator: SupervisedEvaluator, reader: ReadAhead, claimed: AbstractContextManager[Any]
-) -> list[str]:
-    """Run the evaluator over the next case; what its post-processing says was found in it."""
+) -> tuple[list[str], dict[str, Any]]:
+    """Run the evaluator over the next case; what its writers say was found, as texts and facts."""
     # else Ignite takes the generator of a run that failed up again, and the next case is not run
     evaluator.interrupt_resume_enabled = False
     evaluator.runs_single_cases = True  # the handlers go on from case to case
@@ -189,10 +189,12 @@ def _run_case(
     return found
 
 
-def _find_found(output: Any) -> list[str]:
-    """The texts that `add_found` has put into the output of a step."""
+def _find_found(output: Any) -> tuple[list[str], dict[str, Any]]:
+    """The texts and the facts that `add_found` has put into the output of a step."""
     items = output if isinstance(output, list) else [output]
-    return [text for item in items if isinstance(item, Mapping) for text in item.get(FOUND, ())]
+    told = [item for item in items if isinstance(item, Mapping)]
+    texts = [text for item in told for text in item.get(FOUND, ())]
+    return texts, {name: fact for item in told for name, fact in item.get(FACTS, {}).items()}
 
 
 def _log_done(case: str, found: Sequence[str], *, seconds: float) -> None:
@@ -256,6 +258,7 @@ def _check_outputs(
                 f"{shorten_list(gone or other)} was written and {what} {files[0].parent}"
             )
             logger.error("case %s failed: %s", case, failures[case])
+            report_case(FAILED, case, reason=failures[case])
     if any(case in failures for case in made):
         raise CasesFailedError(failures, total, remain=[c for c in made if c not in failures])
     if not failures:

@@ -63,5 +63,5 @@ class WriteInstancesd(MapTransform):
                 stated = {"description": "\n".join(notes)} if notes else {}  # of TIFF
                 picture.save(partial, pnginfo=make_png_text(notes), **stated)
             remove(other)
-            data = add_found(data, [count_noun(count, "object")])
+            data = add_found(data, [count_noun(count, "object")], objects=count)
         return dict(data)

@@ -16,7 +16,14 @@ from torch import Tensor
 from medseg.base.files import whole
 from medseg.geometry import Geometry
 from medseg.inference.outputs.case_files import CaseFiles
-from medseg.inference.outputs.notes import FORCED, WARNED, is_forced, read_notes, shorten
+from medseg.inference.outputs.notes import (
+    FORCED,
+    WARNED,
+    add_found,
+    is_forced,
+    read_notes,
+    shorten,
+)
 from medseg.inference.outputs.source import get_source_geometry
 
 logger = logging.getLogger(__name__)
@@ -64,6 +71,7 @@ class WriteLabelMapd(MapTransform):
             path, replace = self.files.make_way(str(data["case"])), self.files.replace
             write_label_map(data[key], path, source=source, notes=notes, replace=replace)
             logger.debug("label map: %s", path)
+            data = add_found(data, mask=path.name)
         return dict(data)
 
 

@@ -15,6 +15,10 @@ texts of several cases together and takes them apart again."""
 FOUND = "found"
 """The key of a case's data with texts that say what was found, such as "liver 1532.4 mL"."""
 
+FACTS = "facts"
+"""The key of a case's data with what was found and made, by name, for a program: `mask`, `preview`,
+`volumes_ml`, `warnings` and the like."""
+
 FORCED = "forced"
 """First word of the note of a case that was forced through and would have been refused."""
 
@@ -22,9 +26,18 @@ WARNED = "warned"
 """Mark in a label map that has notes, none of them forced."""
 
 
-def add_found(data: Mapping[Hashable, Any], texts: Sequence[str]) -> dict[Hashable, Any]:
-    """A copy of a case's data that says more of what was found in it, for its line in the log."""
-    return {**data, FOUND: [*data.get(FOUND, ()), *texts]}
+def add_found(
+    data: Mapping[Hashable, Any], texts: Sequence[str] = (), **facts: Any
+) -> dict[Hashable, Any]:
+    """A copy of a case's data that says more of what was found in it.
+
+    Args:
+        data: of the case.
+        texts: for its line in the log.
+        facts: the same and more by name, for a program, such as `volumes_ml={"liver": 1532.4}`.
+    """
+    found, known = data.get(FOUND, ()), data.get(FACTS, {})
+    return {**data, FOUND: [*found, *texts], FACTS: {**known, **facts}}
 
 
 def read_notes(image: Tensor) -> list[str]:

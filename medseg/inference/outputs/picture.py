@@ -15,7 +15,7 @@ from torch import Tensor
 from medseg.base.files import whole
 from medseg.inference.outputs.case_files import CaseFiles
 from medseg.inference.outputs.label_map import read_class_indices
-from medseg.inference.outputs.notes import make_png_text, read_notes
+from medseg.inference.outputs.notes import add_found, make_png_text, read_notes
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,7 @@ class WritePictureLabeld(MapTransform):
                 data[key], path, shape=shape, notes=read_notes(image), replace=replace
             )
             logger.debug("label map: %s", path)
+            data = add_found(data, mask=path.name)
         return dict(data)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from ignite.engine import Engine
 from monai.engines import IterationEvents
 
-from medseg.inference.outputs.notes import FOUND
+from medseg.inference.outputs.notes import FACTS, FOUND
 
 
 class WriteOutputs:
@@ -16,7 +16,7 @@ class WriteOutputs:
     which run these transforms and write in their own way, get the prediction and no files.
 
     What a writer says that it found, see `add_found`, goes on to the line that `run_cases` logs of
-    the case.
+    the case, and to a program that asks for it.
 
     Args:
         write: takes the dictionary of a case: what was read, "pred" as it is after the
@@ -37,5 +37,5 @@ class WriteOutputs:
         """Write each case of the batch."""
         for item, output in zip(engine.state.batch, engine.state.output, strict=True):
             written = self.write({**item, **output})
-            if isinstance(written, Mapping) and FOUND in written:
-                output[FOUND] = written[FOUND]
+            if isinstance(written, Mapping):
+                output |= {key: written[key] for key in (FOUND, FACTS) if key in written}

@@ -79,6 +79,11 @@ def write_legend(
     )
 
 
+def count_voxels(label: np.ndarray, classes: Sequence[str] | Classes) -> dict[str, int]:
+    """Voxels or pixels of each class, as `describe_volumes` counts them."""
+    return dict(zip(classes, _count(label, classes), strict=True))
+
+
 def describe_volumes(
     label: np.ndarray, voxel_ml: float, classes: Sequence[str] | Classes
 ) -> list[tuple[int, str]]:

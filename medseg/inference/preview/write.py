@@ -20,7 +20,7 @@ from medseg.base.files import whole
 from medseg.inference.outputs.label_map import check_on_source_grid, read_class_indices
 from medseg.inference.outputs.notes import add_found, read_notes
 from medseg.inference.outputs.source import get_source_geometry
-from medseg.inference.preview.caption import About, describe_areas, describe_volumes
+from medseg.inference.preview.caption import About, count_voxels, describe_areas, describe_volumes
 from medseg.inference.preview.display import (
     describe_picture_range,
     describe_window,
@@ -35,6 +35,9 @@ from medseg.ingest.reader import VolumeReader
 from medseg.transforms.instances import LabelInstancesd
 
 logger = logging.getLogger(__name__)
+
+_DIGITS_OF_ML = 4
+"""Decimals of a volume for a program: a tenth of a cubic millimetre."""
 
 
 class WritePreviewd(MapTransform):
@@ -102,9 +105,18 @@ class WritePreviewd(MapTransform):
             label = read_class_indices(data[key], name=path.name)
             about = About(str(data["case"]), self.made_by, notes=read_notes(image))
             drawn = self._draw(image, label, about)
-            _write(drawn, path, dict(data), first=self.first)
+            data = _write(drawn, path, dict(data), first=self.first)
             voxel_ml = get_source_geometry(image).voxel_volume_ml
-            data = add_found(data, [t for _, t in describe_volumes(label, voxel_ml, self.classes)])
+            data = add_found(
+                data,
+                [text for _, text in describe_volumes(label, voxel_ml, self.classes)],
+                preview=path.name,
+                volumes_ml={
+                    name: round(count * voxel_ml, _DIGITS_OF_ML)
+                    for name, count in count_voxels(label, self.classes).items()
+                },
+                warnings=read_notes(image),
+            )
         return dict(data)
 
     def _draw(self, image: MetaTensor, label: np.ndarray, about: About) -> Image.Image:
@@ -185,8 +197,14 @@ class WritePicturePreviewd(MapTransform):
                 window=describe_picture_range(low, high),
                 about=About(str(data["case"]), self.made_by, notes=read_notes(image)),
             )
-            _write(drawn, path, dict(data), first=self.first)
-            data = add_found(data, [text for _, text in describe_areas(label, self.classes)])
+            data = _write(drawn, path, dict(data), first=self.first)
+            data = add_found(
+                data,
+                [text for _, text in describe_areas(label, self.classes)],
+                preview=path.name,
+                areas_pixels=count_voxels(label, self.classes),
+                warnings=read_notes(image),
+            )
         return dict(data)
 
 
@@ -196,13 +214,17 @@ def _write(
     data: dict[Hashable, Any],
     *,
     first: Callable[[dict[Hashable, Any]], Any] | None,
-) -> None:
-    """Write a preview; `first` runs when it is on the disk and has not taken its place yet."""
+) -> dict[Hashable, Any]:
+    """Write a preview; `first` runs when it is on the disk and has not taken its place yet.
+
+    Returns:
+        The data with what `first` found, if it says so.
+    """
     with whole(path) as partial:
         drawn.save(partial)
-        if first is not None:
-            first(data)
+        made = None if first is None else first(data)
     logger.debug("preview: %s", path)
+    return dict(made) if isinstance(made, Mapping) else data
 
 
 def _check_percentiles(percentiles: Sequence[float], window: Sequence[float] | None) -> None:

@@ -30,8 +30,10 @@ from medseg.inference import (
     find_cases,
     run_cases,
 )
+from medseg.inference.cases import report
 from medseg.inference.cases.read_ahead import COPIES_OF_NEXT
-from medseg.inference.cases.run import FAILED, PLANNED, plan_cases
+from medseg.inference.cases.report import REPORT
+from medseg.inference.cases.run import plan_cases
 from medseg.inference.outputs.case_files import CaseFiles
 from medseg.inference.outputs.notes import add_found
 from medseg.inference.tiles.sweep import CancelledError
@@ -103,6 +105,37 @@ def test_on_a_terminal_the_line_of_a_case_stands_alone(monkeypatch, caplog, capf
     assert not caplog.records
     (line,) = capfd.readouterr().err.splitlines()
     assert re.fullmatch(r"case c1: liver 1\.0 mL, \d+\.\d s", line)
+
+
+@pytest.fixture
+def reports():
+    """What a program learns of the cases."""
+    told = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(getattr(record, REPORT))
+    logger = logging.getLogger(report.__name__)
+    logger.addHandler(handler)
+    yield told
+    logger.removeHandler(handler)
+
+
+@pytest.mark.parametrize("on_terminal", [False, True])
+def test_a_program_learns_the_same_of_a_case_whatever_the_log_shows(
+    monkeypatch, reports, caplog, on_terminal
+):
+    monkeypatch.setattr("medseg.inference.cases.run.is_on_terminal", lambda: on_terminal)
+    caplog.set_level(logging.ERROR, logger="medseg.inference.cases.run")
+
+    def find(data):
+        return add_found(add_found(data, ["liver"], volumes_ml={"liver": 1.0}), mask="a.nii.gz")
+
+    with pytest.raises(CasesFailedError):
+        run_cases(evaluator(done=[], postprocessing=find), dataset([1, 13]))
+    (done, first), failed = reports
+    assert done == "done"
+    assert first.pop("seconds") >= 0
+    assert first == {"case": "c1", "volumes_ml": {"liver": 1.0}, "mask": "a.nii.gz"}
+    assert failed == ("failed", {"case": "c13", "reason": "ZeroDivisionError: thirteen"})
 
 
 def test_a_case_of_which_nothing_is_said_has_its_seconds(caplog):
@@ -562,9 +595,17 @@ def test_a_reason_that_cases_share_is_one_line_of_a_plan(caplog):
         "case c9 failed: ValueError: far too bright",
     ]
     assert list(error.value.failures) == ["c5", "c6", "c9", "c7"]
-    first, _, shared, _ = caplog.records
-    assert getattr(first, PLANNED) == ("c1", {"windows": 1})
-    assert list(getattr(shared, FAILED)) == ["c5", "c6", "c7"]
+
+
+def test_a_program_learns_the_plan_of_each_case_and_why_others_have_none(reports):
+    with pytest.raises(CasesFailedError):
+        plan_cases(Planner(), Sum(), dataset([1, 5, 6]))
+    reason = "ValueError: too bright"
+    assert reports == [
+        ("planned", {"case": "c1", "plan": {"windows": 1}}),
+        ("failed", {"case": "c5", "reason": reason}),
+        ("failed", {"case": "c6", "reason": reason}),
+    ]
 
 
 def test_a_known_reason_is_not_repeated_for_each_case_that_is_segmented(caplog):

@@ -5,7 +5,7 @@ from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
 
 from medseg.inference import WriteOutputs
-from medseg.inference.outputs.notes import FOUND, add_found
+from medseg.inference.outputs.notes import FACTS, FOUND, add_found
 
 
 def test_each_case_is_written_with_its_image_its_name_and_the_final_prediction():
@@ -30,7 +30,7 @@ def test_what_writers_found_is_part_of_the_output_of_the_case():
     handlers = [
         WriteOutputs(lambda data: add_found(data, [f"{data['case']} 1.0 mL"])),
         WriteOutputs(lambda data: None),
-        WriteOutputs(lambda data: add_found(data, ["2 objects"])),
+        WriteOutputs(lambda data: add_found(data, ["2 objects"], objects=2)),
     ]
     evaluator = SupervisedEvaluator(
         device="cpu",
@@ -40,3 +40,4 @@ def test_what_writers_found_is_part_of_the_output_of_the_case():
     )
     evaluator.run()
     assert evaluator.state.output[0][FOUND] == ["a 1.0 mL", "2 objects"]
+    assert evaluator.state.output[0][FACTS] == {"objects": 2}

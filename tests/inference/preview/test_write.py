@@ -17,8 +17,14 @@ from monai.transforms import (
 from PIL import Image
 from scipy import ndimage
 
-from medseg.inference import RestoreLabeld, WriteLabelMapd, WritePicturePreviewd, WritePreviewd
-from medseg.inference.outputs.notes import FOUND
+from medseg.inference import (
+    RestoreLabeld,
+    WriteLabelMapd,
+    WritePictureLabeld,
+    WritePicturePreviewd,
+    WritePreviewd,
+)
+from medseg.inference.outputs.notes import FACTS, FOUND, add_notes
 from medseg.inference.preview.page import list_texts
 from medseg.inference.preview.write import measure_limits
 from medseg.ingest import IngestError
@@ -79,14 +85,18 @@ def test_the_volume_in_the_preview_is_that_of_the_file_that_is_written(
 ):
     """Whatever grid the network saw: the file's voxels times the determinant of its affine."""
     case = case_of(noise(matrix), *changes)
-    write = [WriteLabelMapd("pred", tmp_path), WritePreviewd("pred", tmp_path, classes=["bright"])]
-    said = Compose(write)(case)[FOUND]
+    add_notes(case["image"], ["it is noise"])
+    label_map = WriteLabelMapd("pred", tmp_path)
+    told = WritePreviewd("pred", tmp_path, classes=["bright"], first=label_map)(case)
+    said, facts = told[FOUND], told[FACTS]
     written = nib.load(tmp_path / "a.nii.gz")
     count = np.count_nonzero(np.asarray(written.dataobj))
     ml = count * abs(np.linalg.det(written.affine[:3, :3])) / 1000
     assert ml > 10
     assert f"bright {ml:.1f} mL" in captions()
     assert said == [f"bright {ml:.1f} mL"]
+    assert facts.pop("volumes_ml") == {"bright": pytest.approx(ml, abs=1e-4)}
+    assert facts == {"mask": "a.nii.gz", "preview": "a.png", "warnings": ["it is noise"]}
 
 
 @pytest.mark.parametrize("matrix", GRIDS.values(), ids=GRIDS.keys())
@@ -230,8 +240,15 @@ def test_a_picture_is_shown_in_colour_with_the_class_on_top(tmp_path, pages):
     rgb[..., 2] = 255
     case = picture_case(tmp_path, rgb, colour=True)
     case["pred"][:, 2:4, 2:4] = 1
-    said = WritePicturePreviewd("pred", tmp_path / "out", classes=["bright"])(case)[FOUND]
-    assert said == ["bright 4 pixels, 7.4 %"]  # of 54
+    label = WritePictureLabeld("pred", tmp_path / "out")
+    told = WritePicturePreviewd("pred", tmp_path / "out", classes=["bright"], first=label)(case)
+    assert told[FOUND] == ["bright 4 pixels, 7.4 %"]  # of 54
+    assert told[FACTS] == {
+        "mask": "a_label.png",
+        "preview": "a.png",
+        "areas_pixels": {"bright": 4},
+        "warnings": [],
+    }
     shown = np.asarray(pictures_of(pages[0])[0])
     assert (shown == BRIGHT_COLOURS[0]).all(axis=-1).any()
     assert shown[0, 0].tolist() == [0, 0, 255]
