@@ -131,6 +131,7 @@ def publish(
 def build_bundles(
     names: Names = None,
     bundles_dir: BundlesDir = Path("bundles"),
+    json: Json = False,
 ) -> None:
     """Build the configs of bundles from their layers.
 
@@ -138,10 +139,16 @@ def build_bundles(
     """
     from medseg.bundles import build
 
-    with one_line_errors():
+    with one_line_errors(also=say_error_as_json(json)):
+        written = {}
         for name in names or build.list_names(bundles_dir):
-            for path in build.build(name, bundles_dir):
-                say(f"written {path}")
+            paths = build.build(name, bundles_dir)
+            written[name] = [str(path.absolute()) for path in paths]
+            if not json:
+                for path in paths:
+                    say(f"written {path}")
+        if json:
+            say_json({"written": written})
 
 
 def _name_place(name: str, listed: set[str]) -> str:

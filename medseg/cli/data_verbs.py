@@ -36,6 +36,7 @@ def phantom(
     slices: Annotated[int, WholeOption(help="Slices of a case.")] = 24,
     seed: Annotated[int, WholeOption(help="Random seed: the same seed gives the same voxels.")] = 0,
     overwrite: Annotated[bool, typer.Option(help="Replace a phantom dataset.")] = False,
+    json: Json = False,
 ) -> None:
     """Write a synthetic dataset with exact masks, to try medseg without real data.
 
@@ -45,7 +46,7 @@ def phantom(
     from medseg.base.text import count_noun
     from medseg.datasets import phantom as synthetic
 
-    with one_line_errors():
+    with one_line_errors(also=say_error_as_json(json)):
         check_folder(out)
         path = synthetic.write(
             kind,
@@ -57,8 +58,18 @@ def phantom(
             slices=slices,
             overwrite=overwrite,
         )
-        made = f"{cases} training and {count_noun(test_cases, 'test case')} in {path}"
-        say(made)
+        if json:
+            say_json(
+                {
+                    "folder": str(path.absolute()),
+                    "kind": kind,
+                    "cases": cases,
+                    "test_cases": test_cases,
+                    "seed": seed,
+                }
+            )
+        else:
+            say(f"{cases} training and {count_noun(test_cases, 'test case')} in {path}")
 
 
 def download(

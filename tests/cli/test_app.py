@@ -188,6 +188,11 @@ def test_what_is_refused_at_once_is_one_line_and_imports_neither_torch_nor_monai
     assert (status, heavy) == (2, [])
 
 
+@pytest.mark.parametrize("path", VERBS, ids=" ".join)
+def test_every_verb_can_print_one_json_document(path):
+    assert any("--json" in param.opts for param in VERBS[path].params)
+
+
 @pytest.mark.parametrize(("ok", "status"), [(True, app.DONE), (False, app.SOME_FAILED)])
 def test_doctor_fails_where_something_required_is_bad(monkeypatch, ok, status):
     found = [doctor.Finding(True, "python", "3.11"), doctor.Finding(ok, "torch", "2.13")]

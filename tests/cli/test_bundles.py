@@ -19,6 +19,17 @@ def test_bundles_are_listed_with_their_task(here):
     assert "Segmentation of cell nuclei" in tasks["nuclei"]
 
 
+def test_building_says_in_one_document_what_is_written(tmp_path):
+    shutil.copytree(REPOSITORY / "bundles", tmp_path / "bundles", symlinks=True)
+    config = tmp_path / "bundles" / "liver" / "configs" / "train.json"
+    config.unlink()
+    words = ("bundles", "build", "--bundles-dir", tmp_path / "bundles", "--json")
+    ended = run_medseg(*words, "liver", "nuclei")
+    assert json.loads(ended.stdout) == {"written": {"liver": [str(config)], "nuclei": []}}
+    ended = run_medseg(*words, "lver")
+    assert json.loads(ended.stdout)["error"] in ended.stderr
+
+
 def test_built_bundles_need_no_building(here):
     ended = run_medseg("bundles", "build")
     assert (ended.exit_code, ended.output) == (app.DONE, "")

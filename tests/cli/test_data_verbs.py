@@ -67,6 +67,21 @@ def test_phantom_writes_a_set(tmp_path):
     assert ended.output.startswith("1 training and 1 test case in ")
 
 
+def test_phantom_says_in_one_document_what_it_wrote(tmp_path):
+    words = ("--cases", "2", "--slices", "8", "--size", "64", "--seed", "5", "--json")
+    out = tmp_path / "data"
+    ended = run_medseg("phantom", "ct", "--out", str(out), *words)
+    assert json.loads(ended.stdout) == {
+        "folder": str(out),
+        "kind": "ct",
+        "cases": 2,
+        "test_cases": 1,
+        "seed": 5,
+    }
+    again = run_medseg("phantom", "ct", "--out", str(out), *words)
+    assert json.loads(again.stdout)["error"] in again.stderr
+
+
 def test_a_usable_study_ends_with_0(study):
     ended = run_medseg("inspect", study / "good")
     assert ended.exit_code == app.DONE, ended.output
