@@ -137,10 +137,9 @@ def _make_slices(parsed: ParsedFile, path: Path) -> tuple[Slice, ...]:
         finding = f"{path} has compressed pixels and states no transfer syntax"
         raise IngestError(Reason.UNREADABLE, finding)
     header = _make_header(parsed, path, pixels=pixels)
-    if pixels is not None and header.excess_bytes:
-        header = replace(
-            header, pixels=replace(pixels, zeros=count_zeros_at_end(parsed.stream, pixels))
-        )
+    if header.pixels is not None and header.excess_bytes:
+        zeros = count_zeros_at_end(parsed.stream, header.pixels)
+        header = replace(header, pixels=replace(header.pixels, zeros=zeros))
     header = _take_sign_of_codestream(header)
     return tuple(map(apply_real_world_values, multiframe.split_frames(header, parsed.dataset)))
 
@@ -160,6 +159,9 @@ def _make_header(parsed: ParsedFile, path: Path, *, pixels: PixelData | None) ->
     text, whole = partial(elements.get_text, dataset), partial(elements.get_whole, dataset)
     number, vector = partial(elements.get_number, dataset), partial(elements.get_vector, dataset)
     bits_stored = whole("BitsStored") or whole("HighBit", -1) + 1
+    sign = whole("PixelRepresentation", -1)
+    if pixels is not None:
+        pixels = replace(pixels, stated_bits=bits_stored, stated_representation=sign)
     return Slice(
         path=path,
         transfer_syntax=parsed.syntax,
@@ -185,7 +187,7 @@ def _make_header(parsed: ParsedFile, path: Path, *, pixels: PixelData | None) ->
         bits_allocated=whole("BitsAllocated"),
         bits_stored=bits_stored,
         high_bit=whole("HighBit", bits_stored - 1),
-        pixel_representation=whole("PixelRepresentation", -1),
+        pixel_representation=sign,
         padding=_read_padding_range(dataset),
         slope=number("RescaleSlope"),
         intercept=number("RescaleIntercept"),

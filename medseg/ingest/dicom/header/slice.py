@@ -33,6 +33,8 @@ class PixelData:
     `is_irreversible` says that a JPEG 2000 codestream loses by its own header.
     `codestream` is what the first one states of itself, where its size is known.
     `compressed` is the number of bytes in the file that pixels are decoded or inflated from.
+    `stated_bits` and `stated_representation` are BitsStored and PixelRepresentation as the file
+    states them, which a decoder needs; those of the slice may have been corrected.
     """
 
     offset: int | None
@@ -46,6 +48,8 @@ class PixelData:
     is_irreversible: bool = False
     codestream: Codestream | None = None
     compressed: int = 0
+    stated_bits: int = 0
+    stated_representation: int = -1
 
 
 @dataclass(frozen=True, eq=False)

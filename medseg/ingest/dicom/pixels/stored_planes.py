@@ -1,7 +1,8 @@
 """Stored planes: read the samples of slices as their files hold them.
 
-Uncompressed little endian samples are read straight from the file; every other transfer syntax goes
-through pydicom's decoders, frame by frame. Bits above BitsStored are left out.
+Uncompressed little endian samples are read straight from the file. Compressed ones are too, and go
+through a decoder, frame by frame. The header told where they lie and how they are laid out, so only
+a file in big endian or deflated is parsed again. Bits above BitsStored are left out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 import pydicom
+from pydicom.dataset import FileMetaDataset
 from pydicom.uid import JPEG2000TransferSyntaxes, JPEGLSTransferSyntaxes
 
 from medseg.ingest.codestreams.codestream import Codestream, find_codestreams
@@ -32,10 +34,9 @@ logger = logging.getLogger(__name__)
 _ELEMENT_HEADER_BYTES = 12  # of pixel data with explicit VR
 _DECODED = (
     *("SOPClassUID", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated"),
-    *("BitsStored", "HighBit", "PixelRepresentation", "PhotometricInterpretation"),
-    *("PlanarConfiguration", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "PixelData"),
+    *("BitsStored", "PixelRepresentation", "PhotometricInterpretation", "PixelData"),
 )
-"""The elements that a decoder needs; all others of a file are left out."""
+"""The elements that the parser and a decoder need of one sample per pixel; others are left out."""
 
 _WITH_SIGN = (*JPEG2000TransferSyntaxes, *JPEGLSTransferSyntaxes)
 """pydicom extends or drops the sign of such samples by PixelRepresentation."""
@@ -137,8 +138,8 @@ def _decode_file(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
 
 def _decode_and_check(headers: Sequence[Slice]) -> Iterator[np.ndarray]:
     first = headers[0]
-    dataset = _parse_pixels(first.path)
     is_compressed = first.transfer_syntax.is_encapsulated
+    dataset = _read_compressed(first) if is_compressed else _parse_pixels(first.path)
     codestreams = list(find_codestreams(dataset.PixelData)) if is_compressed else []
     for codestream in codestreams:  # before a decoder allocates what it states
         if said := describe_header_conflict(codestream, first):
@@ -176,8 +177,34 @@ def _check_bits_stored(
     return samples
 
 
+def _read_compressed(header: Slice) -> pydicom.Dataset:
+    """Read compressed pixels from their place, with the elements that a decoder needs.
+
+    Raises:
+        ValueError: the file has no compressed pixels, or not as many bytes as its header told.
+    """
+    pixels = header.pixels
+    if pixels is None or pixels.offset is None:
+        raise ValueError("no compressed pixels")
+    with header.path.open("rb") as file:
+        file.seek(pixels.offset)
+        content = file.read(pixels.length)
+    if len(content) < pixels.length:
+        raise ValueError("the file was changed during reading")
+    dataset = pydicom.Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = header.transfer_syntax
+    dataset.Rows, dataset.Columns = header.rows, header.columns
+    dataset.NumberOfFrames, dataset.SamplesPerPixel = header.frames, header.samples
+    dataset.PhotometricInterpretation = header.photometric
+    dataset.BitsAllocated, dataset.BitsStored = header.bits_allocated, pixels.stated_bits
+    dataset.PixelRepresentation = pixels.stated_representation
+    dataset.add_new("PixelData", "OB", content)
+    return dataset
+
+
 def _parse_pixels(path: Path) -> pydicom.Dataset:
-    """Parse the elements of a file that a decoder needs, inflated if deflated."""
+    """Parse the elements of an uncompressed file that a decoder needs."""
     with BoundedFile(path) as file:
         parsed = parse(file, path, keywords=_DECODED, with_pixels=True)
     if parsed is None:

@@ -26,6 +26,8 @@ from pydicom.uid import (
 )
 
 from medseg.ingest import IngestError, Reason, Verdict, find_series, load
+from medseg.ingest.dicom.files.parse import parse
+from medseg.ingest.dicom.pixels import stored_planes
 
 
 def loaded(slices, tmp_path):
@@ -136,3 +138,21 @@ def test_lossy_compression_is_accepted_and_recorded(tmp_path, caplog):
 def test_real_lossy_files_are_recorded_as_such(data_root, codec, is_lossy):
     (series,) = find_series(data_root / "dicom" / "dicom_wg04_compressed" / codec / f"MR1_{codec}")
     assert (Reason.LOSSY_COMPRESSION in dict(series.notes)) is is_lossy
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+def test_compressed_files_are_parsed_once_from_the_folder_to_the_volume(
+    syntax, tmp_path, monkeypatch
+):
+    stored = np.random.default_rng(0).integers(0, 4000, (3, 64, 72)).astype(np.uint16)
+    paths = write_series(tmp_path, compress_series(make_series(stored), syntax))
+    parsed = []
+
+    def count(file, path, **options):
+        parsed.append(path)
+        return parse(file, path, **options)
+
+    monkeypatch.setattr("medseg.ingest.dicom.read_slices.parse", count)
+    monkeypatch.setattr(stored_planes, "parse", count)
+    np.testing.assert_array_equal(planes(load(tmp_path)[0]), stored.astype(int) - 1024)
+    assert sorted(parsed) == sorted(paths)
