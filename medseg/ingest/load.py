@@ -9,27 +9,12 @@ import numpy as np
 
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.find_series import find_series
-from medseg.ingest.dicom.header.image_kind import describe_contradiction
 from medseg.ingest.dicom.read_series import read_series
 from medseg.ingest.dicom.selection import choose_series
+from medseg.ingest.dicom.series import Series
 from medseg.ingest.formats import is_volume_file
 from medseg.ingest.volumes.file import load_file
 from medseg.ingest.volumes.header import Choices, check_index
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What an image shows according to its header, in DICOM terms; empty where it says nothing.
-
-    Attributes:
-        modality: the one that the rules used.
-        body_part: BodyPartExamined.
-        contradiction: what SOP class and Modality say against each other.
-    """
-
-    modality: str = ""
-    body_part: str = ""
-    contradiction: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,20 +90,16 @@ def load(
         affine=affine,
         units=units,
     )
-    array, geometry, _ = load_with_kind(path, options)
-    return array, geometry
-
-
-def load_with_kind(path: str | Path, options: LoadOptions) -> tuple[np.ndarray, Geometry, Kind]:
-    """Load as `load` does, and also return what the header says about the image."""
     if is_volume_file(path):
-        array, geometry = load_file(
-            path, volume=options.volume, affine=options.affine, units=options.units
-        )
-        return array, geometry, Kind()
+        return load_file(path, volume=volume, affine=affine, units=units)
+    return read_series(find_one_series(path, options))
+
+
+def find_one_series(path: str | Path, options: LoadOptions) -> Series:
+    """Find the DICOM series of a path that the options choose.
+
+    Raises:
+        IngestError: there is none, there are several and none is chosen, or it is refused.
+    """
     found = find_series(path, resample=options.resample)
-    series = choose_series(found, Path(path), series_uid=options.series_uid, choose=options.choose)
-    array, geometry = read_series(series)
-    first = series.slices[0]
-    said = describe_contradiction(first.sop_class, first.modality)
-    return array, geometry, Kind(first.kind, first.origin.body_part, said)
+    return choose_series(found, Path(path), series_uid=options.series_uid, choose=options.choose)

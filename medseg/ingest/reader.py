@@ -11,6 +11,7 @@ In a bundle:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,11 @@ from monai.transforms.transform import MapTransform
 
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.ingest.checks import check_same_grid, to_labels
+from medseg.ingest.dicom.header.image_kind import describe_contradiction
+from medseg.ingest.dicom.read_series import read_series
+from medseg.ingest.dicom.series import Series
 from medseg.ingest.formats import is_named_dicom, is_volume_file
-from medseg.ingest.load import Kind, LoadOptions, load_with_kind
+from medseg.ingest.load import LoadOptions, find_one_series
 from medseg.ingest.metadata import (
     BODY_PART,
     CONTRADICTION,
@@ -35,8 +39,11 @@ from medseg.ingest.metadata import (
     make_metadata,
 )
 from medseg.ingest.pictures.orientation import check_same_orientation
-from medseg.ingest.volumes.file import read_file_header
+from medseg.ingest.volumes.file import load_file, read_file_header
 from medseg.ingest.volumes.voxels import check_image
+
+REMEMBERED_SERIES = 4
+"""A reader remembers so many series: that of the case in work, and of the next, read meanwhile."""
 
 
 class VolumeReader(ImageReader):
@@ -87,6 +94,7 @@ class VolumeReader(ImageReader):
             affine=affine,
             units=units,
         )
+        self._series: dict[Path, tuple[Series, list[tuple[int, int]]]] = {}
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """Tell whether every path is a volume file, a folder, or named like DICOM."""
@@ -112,27 +120,67 @@ class VolumeReader(ImageReader):
         Raises:
             IngestError: a path is refused, or several do not share a grid.
         """
-        volumes, grids, kinds = zip(*(self._load(path) for path in img), strict=True)
+        volumes, grids = zip(*(self._load(path) for path in img), strict=True)
         for path, grid in zip(img[1:], grids[1:], strict=True):
             check_same_grid(grids[0], grid, names=(str(img[0]), str(path)))
-        stated = {
-            MODALITY: kinds[0].modality,
-            BODY_PART: kinds[0].body_part,
-            CONTRADICTION: kinds[0].contradiction,
-        }
         shape, affine = grids[0].shape, grids[0].affine
+        stated = _describe_kind(self.find_series(img[0]))
         if len(volumes) == 1:
             return volumes[0], make_metadata(shape, affine=affine) | stated
         return np.stack(volumes), make_metadata(shape, affine=affine, channel_dim=0) | stated
 
-    def _load(self, path: Path) -> tuple[np.ndarray, Geometry, Kind]:
-        if self.labels is None and is_volume_file(path):
-            options = self.options
-            check_image(read_file_header(path, affine=options.affine, units=options.units))
-        array, geometry, kind = load_with_kind(path, self.options)
+    def find_series(self, path: Path) -> Series | None:
+        """Find the DICOM series that a path stands for; None for a volume file.
+
+        The last few are remembered while their files stay as they are, so these are judged once,
+        though their pixels are read again for a preview.
+
+        Raises:
+            IngestError: as `medseg.ingest.load`.
+        """
+        if is_volume_file(path):
+            return None
+        if path in self._series:
+            series, stamps = self._series[path]
+            if _stamp(path, series) == stamps:
+                return series
+        series = find_one_series(path, self.options)
+        for oldest in list(self._series)[: 1 - REMEMBERED_SERIES]:
+            self._series.pop(oldest, None)
+        self._series[path] = series, _stamp(path, series)
+        return series
+
+    def _load(self, path: Path) -> tuple[np.ndarray, Geometry]:
+        options, series = self.options, self.find_series(path)
+        if series is not None:
+            array, geometry = read_series(series)
+        else:
+            if self.labels is None:
+                check_image(read_file_header(path, affine=options.affine, units=options.units))
+            array, geometry = load_file(
+                path, volume=options.volume, affine=options.affine, units=options.units
+            )
         if self.labels is None:
-            return array, geometry, kind
-        return to_labels(array, self.labels, name=str(path)), geometry, kind
+            return array, geometry
+        return to_labels(array, self.labels, name=str(path)), geometry
+
+
+def _stamp(path: Path, series: Series) -> list[tuple[int, int]]:
+    """Size and time of the last change of a path and of each file of its series; 0 where gone."""
+    stats = [os.stat(p) if os.path.exists(p) else None for p in (path, *series.files)]
+    return [(s.st_size, s.st_mtime_ns) if s else (0, 0) for s in stats]
+
+
+def _describe_kind(series: Series | None) -> dict[str, str]:
+    """What a DICOM header says that the image shows; empty words for a volume file."""
+    if series is None:
+        return {MODALITY: "", BODY_PART: "", CONTRADICTION: ""}
+    first = series.slices[0]
+    return {
+        MODALITY: first.kind,
+        BODY_PART: first.origin.body_part,
+        CONTRADICTION: describe_contradiction(first.sop_class, first.modality),
+    }
 
 
 class SameGridd(MapTransform):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 
 import nibabel as nib
 import numpy as np
@@ -20,7 +21,7 @@ from monai.transforms import (
 )
 
 from medseg.base import memory
-from medseg.ingest import IngestError, Reason, load
+from medseg.ingest import IngestError, Reason, find_series, load
 from medseg.ingest.reader import SameGridd, VolumeReader
 from medseg.ingest.volumes import voxels
 
@@ -249,3 +250,29 @@ def test_a_choice_that_is_none_is_refused_before_any_case_is_read(choice, kind):
     (name,) = choice
     with pytest.raises(kind, match=f"^{name} is .*: (pass|choose)"):
         VolumeReader(**choice)
+
+
+def test_a_series_that_is_read_again_is_judged_once_while_its_files_stay(tmp_path, monkeypatch):
+    judged = []
+
+    def count(path, **options):
+        judged.append(path)
+        return find_series(path, **options)
+
+    monkeypatch.setattr(sys.modules[load.__module__], "find_series", count)
+    write_series(tmp_path / "ct", make_series())
+    reader = VolumeReader()
+    before = reader.get_data([tmp_path / "ct"])[0]
+    reader.get_data([tmp_path / "ct"])
+    assert len(judged) == 1
+    write_series(tmp_path / "ct", make_series(ramp() + 1))
+    np.testing.assert_array_equal(reader.get_data([tmp_path / "ct"])[0], before + 1)
+    assert len(judged) == 2
+
+
+def test_a_reader_remembers_the_last_series_alone(tmp_path):
+    reader = VolumeReader()
+    for name in "abcdef":
+        write_series(tmp_path / name, make_series())
+        reader.get_data([tmp_path / name])
+    assert [path.name for path in reader._series] == ["c", "d", "e", "f"]
