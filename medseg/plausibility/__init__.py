@@ -15,17 +15,19 @@ from medseg.plausibility.hounsfield import (
 from medseg.plausibility.label_maps import describe_few_values, describe_label_map
 from medseg.plausibility.lungs import measure_lung_share
 from medseg.plausibility.measure import measure_class, reaches_edge
+from medseg.plausibility.measure_cases import (
+    choose_cases,
+    measure_case_image,
+    measure_cases,
+    merge_trained_on,
+)
 from medseg.plausibility.posture import describe_posture_doubts
 from medseg.plausibility.settings import check_settings, choose_settings, compare_settings
 from medseg.plausibility.trained_on import (
     TrainedOn,
-    choose_cases,
     copy_trained_on,
     explain_not_compared,
     find_path_beside,
-    measure_case_image,
-    measure_cases,
-    merge_trained_on,
     read_ranges,
     read_trained_on,
     write_trained_on,

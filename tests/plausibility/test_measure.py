@@ -1,22 +1,13 @@
-"""Tests of medseg.plausibility.measure and trained_on: values that are derivable on paper."""
-
-import hashlib
-import json
-from dataclasses import replace
+"""Tests of medseg.plausibility.measure: values that are derivable on paper."""
 
 import numpy as np
 import pytest
-import torch
-from monai.data import MetaTensor
 
 from medseg.geometry import Geometry
 from medseg.plausibility import (
-    find_path_beside,
     measure_cases,
     measure_class,
     reaches_edge,
-    read_trained_on,
-    write_trained_on,
 )
 from medseg.plausibility.measure import measure_image
 
@@ -66,46 +57,6 @@ def test_a_picture_has_its_size_and_colour():
     found = measure_image(picture, modality="picture")
     assert (found["longest_px"], found["brightness"]) == (8, pytest.approx(199 / 3))
     assert found["redness"] == pytest.approx(101 / 200)
-
-
-def cases(volumes_ml):
-    """Cases of 1 mm voxels whose class has these volumes."""
-    for ml in volumes_ml:
-        label = torch.zeros(1, 20, 20, 20)
-        label.view(-1)[: ml * 1000] = 3
-        image = MetaTensor(torch.rand(1, 20, 20, 20), affine=torch.eye(4))
-        image.meta |= {"original_affine": np.eye(4), "spatial_shape": np.array([20, 20, 20])}
-        yield {"image": image, "label": MetaTensor(label, affine=torch.eye(4)), "case": "secret"}
-
-
-def test_ranges_of_cases_are_written_and_read_without_a_name(tmp_path):
-    made = measure_cases(
-        list(cases([1, 4, 2])), dict, modality="MR", classes={"a": [3]}, about={"name": "set"}
-    )
-    weights = tmp_path / "best.pt"
-    weights.write_bytes(b"weights")
-    path = write_trained_on(made, weights)
-    assert path == find_path_beside(weights) == tmp_path / "best.trained_on.json"
-    digest = hashlib.sha256(b"weights").hexdigest()
-    assert read_trained_on(weights) == replace(made, weights=[digest])
-    assert (made.cases, made.dimensions) == (3, 3)
-    assert made.classes["a"]["volume_ml"] == [1.0, 4.0]
-    assert made.image["longest_mm"] == [20.0, 20.0]
-    assert "secret" not in path.read_text()
-
-
-def test_of_crops_sizes_and_classes_say_nothing():
-    crops = list(cases([1, 2]))
-    made = measure_cases(crops, dict, modality="MR", classes={"a": [3]}, whole_images=False)
-    assert (made.classes, list(made.image)) == ({}, ["darkness", "negative"])
-
-
-def test_weights_without_ranges_have_none_and_a_damaged_file_is_refused(tmp_path):
-    assert read_trained_on(tmp_path / "model.pt") is None
-    for text in ("{", json.dumps({"cases": 1})):
-        (tmp_path / "model.trained_on.json").write_text(text)
-        with pytest.raises(ValueError, match="does not say what the weights were trained on"):
-            read_trained_on(tmp_path / "model.pt")
 
 
 def test_no_cases_are_refused():

@@ -8,10 +8,8 @@ import pytest
 
 from medseg.plausibility import (
     TrainedOn,
-    choose_cases,
     copy_trained_on,
     find_path_beside,
-    merge_trained_on,
     read_ranges,
     read_trained_on,
     write_trained_on,
@@ -100,16 +98,9 @@ def test_a_file_of_another_version_is_refused(weights):
         read_trained_on(weights)
 
 
-def test_the_parts_of_a_group_are_as_the_whole():
-    parts = [
-        TrainedOn({}, 2, "CT", 3, {"a": [1.0, 5.0]}, {"liver": {"share": [0.1, 0.2]}}),
-        TrainedOn({}, 1, "CT", 3, {"a": [3.0, 6.0], "b": [2.0, 2.0]}, {"liver": {}}),
-    ]
-    assert merge_trained_on(parts) == TrainedOn(
-        {}, 3, "CT", 3, {"a": [1.0, 6.0], "b": [2.0, 2.0]}, {"liver": {"share": [0.1, 0.2]}}
-    )
-
-
-@pytest.mark.parametrize(("count", "chosen"), [(0, 0), (1, 1), (200, 200), (201, 101), (401, 134)])
-def test_of_many_cases_at_most_two_hundred_are_measured(count, chosen):
-    assert len(choose_cases([{}] * count)) == chosen
+def test_weights_without_ranges_have_none_and_a_damaged_file_is_refused(tmp_path):
+    assert read_trained_on(tmp_path / "model.pt") is None
+    for text in ("{", json.dumps({"cases": 1})):
+        (tmp_path / "model.trained_on.json").write_text(text)
+        with pytest.raises(ValueError, match="does not say what the weights were trained on"):
+            read_trained_on(tmp_path / "model.pt")
