@@ -11,7 +11,7 @@ from medseg.base.path_keys import escape_for_monai
 from medseg.base.scratch import make_scratch_folder
 from medseg.bundles.bundle import INFERENCE, METADATA, TRAIN, WEIGHTS, Bundle, cut_to_first_line
 from medseg.networks import load_weights
-from medseg.plausibility import explain_not_compared, read_trained_on
+from medseg.plausibility import explain_not_compared, explain_not_used, read_trained_on
 
 
 def find_train_property_faults(bundle: Bundle) -> list[str]:
@@ -125,10 +125,12 @@ def find_trained_on_faults(bundle: Bundle) -> Iterator[str]:
     if not weights.is_file():
         return
     try:
-        found = read_trained_on(weights)
+        found, not_used = read_trained_on(weights), explain_not_used(weights)
     except ValueError as error:
         yield str(error)
         return
+    if not_used:
+        yield not_used
     if found is not None and not found.is_of(weights):
         yield explain_not_compared(weights)
 

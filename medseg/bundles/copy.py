@@ -18,7 +18,7 @@ from medseg.bundles import build
 from medseg.bundles.bundle import LARGE_FILE_MB, WEIGHTS, move_into_place, refuse_existing
 from medseg.bundles.check import find_faults
 from medseg.bundles.derive import write_derived
-from medseg.plausibility import copy_trained_on
+from medseg.plausibility import carry_trained_on, read_ranges, write_trained_on
 
 
 def write_copy(
@@ -71,10 +71,12 @@ def write_copy(
             card=escape_unprintable_lines(card),
         )
         (made / "models").mkdir()
+        trained = None if weights_of is None else read_ranges(weights_of)
+        state = dict(weights) if trained is None else carry_trained_on(weights, trained)
         with whole(made / WEIGHTS) as partial:
-            torch.save(dict(weights), partial)
-        if weights_of is not None:
-            copy_trained_on(weights_of, made / WEIGHTS)
+            torch.save(state, partial)
+        if trained is not None:
+            write_trained_on(trained, made / WEIGHTS)
         _list_large_file(made)
         if found := find_faults(str(made)):
             raise ValueError(f"the bundle {out} would have faults: {'; '.join(found)}")

@@ -76,6 +76,11 @@ class BestWeights:
         self.written = ""
         self.scores: dict[str, float] = {}
         self._run_before_save: list[Callable[..., Any]] = []
+        self._carry: list[Callable[[Mapping[str, Any]], Mapping[str, Any]]] = []
+
+    def carry_along(self, action: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        """Save what `action(state_dict)` gives: the same tensors, with what is said of them."""
+        self._carry.append(action)
 
     def add_before_save(self, action: Callable[..., Any]) -> None:
         """Call `action(path, partial=file)` when `file` is about to become the weights `path`."""
@@ -149,6 +154,8 @@ class BestWeights:
             return
         state = unwrap(self.network).state_dict()
         written = _digest(state)
+        for carry in self._carry:
+            state = carry(state)
         with whole(self.path) as partial:
             torch.save(state, partial)
             # only now, so that a disk that is full leaves the earlier file in its place

@@ -1,4 +1,4 @@
-"""RecordTraining: leave beside the weights what they were trained on."""
+"""RecordTraining: leave in the file of the weights and beside it what they were trained on."""
 
 import json
 import logging
@@ -14,6 +14,7 @@ from ignite.engine import Engine, Events
 from medseg.engines.best_weights import BestWeights
 from medseg.plausibility import (
     TrainedOn,
+    carry_trained_on,
     choose_cases,
     choose_settings,
     measure_cases,
@@ -25,11 +26,12 @@ logger = logging.getLogger(__name__)
 
 
 class RecordTraining:
-    """Trainer handler that measures the training cases and writes their ranges beside the weights.
+    """Trainer handler that measures the training cases and keeps their ranges with the weights.
 
     `segment` compares what it is given with these ranges. The cases are measured before the first
-    epoch, each process its part, so that none waits long for another. The ranges are written right
-    before each best weights, with the digest of these; earlier weights keep theirs until then.
+    epoch, each process its part, so that none waits long for another. Each best weights carry the
+    ranges in their own file, see `medseg.plausibility.carry_trained_on`. They are also written
+    beside it, right before, with its digest; earlier weights keep theirs until then.
 
     Args:
         best_weights: the handler that writes the weights.
@@ -70,6 +72,7 @@ class RecordTraining:
     def attach(self, engine: Engine) -> None:
         """Measure as the training starts, and write when there are weights."""
         engine.add_event_handler(Events.STARTED, self)
+        self.best_weights.carry_along(self.carry)
         self.best_weights.add_before_save(self.write)
 
     def __call__(self, engine: Engine) -> None:
@@ -94,15 +97,22 @@ class RecordTraining:
         parts = [TrainedOn(**part) for text in texts if (part := json.loads(text))]
         return merge_trained_on(parts)
 
+    def carry(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The state dict with the ranges, see `medseg.plausibility.carry_trained_on`."""
+        return carry_trained_on(state, self._measure_once())
+
     def write(
         self, weights: str | os.PathLike, *, partial: str | os.PathLike | None = None
     ) -> Path:
         """Write the ranges beside weights; see `medseg.plausibility.write_trained_on`."""
-        if self._found is None:
-            self._found = self.measure()
-        path = write_trained_on(self._found, weights, partial=partial)
+        path = write_trained_on(self._measure_once(), weights, partial=partial)
         logger.debug("what the weights were trained on: %s", path)
         return path
+
+    def _measure_once(self) -> TrainedOn:
+        if self._found is None:
+            self._found = self.measure()
+        return self._found
 
     def _measure(self, cases: Sequence[Mapping[str, Any]]) -> TrainedOn:
         return measure_cases(

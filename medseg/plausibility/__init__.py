@@ -25,8 +25,10 @@ from medseg.plausibility.posture import describe_posture_doubts
 from medseg.plausibility.settings import check_settings, choose_settings, compare_settings
 from medseg.plausibility.trained_on import (
     TrainedOn,
+    carry_trained_on,
     copy_trained_on,
     explain_not_compared,
+    explain_not_used,
     find_path_beside,
     read_ranges,
     read_trained_on,
@@ -36,6 +38,7 @@ from medseg.plausibility.trained_on import (
 __all__ = [
     "TrainedOn",
     "are_far_apart",
+    "carry_trained_on",
     "check_settings",
     "choose_cases",
     "choose_settings",
@@ -54,6 +57,7 @@ __all__ = [
     "explain_no_content",
     "explain_not_compared",
     "explain_not_hounsfield",
+    "explain_not_used",
     "explain_unlikeness",
     "find_path_beside",
     "has_appearance",

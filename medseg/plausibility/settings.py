@@ -17,7 +17,7 @@ SETTINGS = (
 
 
 def choose_settings(choices: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings among the choices of a config, as they are kept beside the weights.
+    """The settings among the choices of a config, as they are kept with the weights.
 
     Example:
         >>> choose_settings({"fold": 0, "window_hu": [-160, 240]})
@@ -54,8 +54,8 @@ def check_settings(
     """Refuse weights that were trained for something else than they are used for.
 
     Args:
-        weights: the file; where nothing beside it says what it was trained for, it passes, and a
-            line of the log says so.
+        weights: the file; where neither it nor what lies beside it says what it was trained for,
+            it passes, and a line of the log says so.
         choices: of the config that uses them.
         force: log the differences, and go on.
 

@@ -1,14 +1,18 @@
-"""Trained on: the ranges of what a network was trained on, in a small file beside its weights."""
+"""Trained on: the ranges of what a network was trained on, with its weights and beside them."""
 
 import hashlib
 import json
 import logging
 import os
 import re
-from collections.abc import Sequence
+import zipfile
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from medseg.base.files import whole
 
@@ -17,6 +21,11 @@ logger = logging.getLogger(__name__)
 VERSION = 2
 """Of the form of the file. Version 1 had no settings; others are not read."""
 
+CARRIED = "medseg.trained_on"
+"""The key of the ranges in the `_metadata` of a state dict, whose other keys name modules; no
+module has this name, so whatever loads the state dict passes over it."""
+
+_TEXT = "text"
 _CHUNK = 2**20
 
 Ranges = dict[str, list[float]]
@@ -62,30 +71,43 @@ def find_path_beside(weights: str | os.PathLike) -> Path:
 
 
 def read_trained_on(weights: str | os.PathLike) -> TrainedOn | None:
-    """The ranges beside weights; None where there are none.
+    """The ranges beside weights, or those that the weights carry; None where there are none.
 
-    They may be those of other weights, as where somebody put a file in the place of another:
-    `TrainedOn.is_of` says so.
+    Where the file beside them is not used, see `explain_not_used`, what they carry counts. Of
+    weights that carry nothing it may be the file of others, as where somebody put a file in the
+    place of another: `TrainedOn.is_of` says so.
 
     Raises:
-        ValueError: the file is damaged, or of another version.
+        ValueError: the ranges are damaged, or of another version.
     """
-    path = find_path_beside(weights)
-    if not path.is_file():
-        return None
-    remedy = "restore it, or remove it to segment without these checks"
-    try:
-        found = TrainedOn(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{path} does not say what the weights were trained on ({error}): {remedy}"
-        ) from error
-    if found.version not in (1, VERSION):
-        raise ValueError(
-            f"{path} is of version {found.version}, this medseg reads versions 1 and {VERSION}: "
-            f"{remedy}"
-        )
-    return found
+    return _find(weights)[0]
+
+
+def explain_not_used(weights: str | os.PathLike) -> str:
+    """Why the file beside weights that carry their ranges themselves is not used; else empty.
+
+    Raises:
+        ValueError: as `read_trained_on`.
+    """
+    return _find(weights)[1]
+
+
+def carry_trained_on(state: Mapping[str, Any], found: TrainedOn) -> "OrderedDict[str, Any]":
+    """A state dict with the same tensors that carries the ranges into its file.
+
+    So weights that are copied without the file beside them still say what they were trained for.
+    The state dict stays flat: the ranges are in its attribute `_metadata`, where PyTorch keeps a
+    dictionary for each module, which `torch.save` and `torch.load` keep.
+
+    Example:
+        >>> carry_trained_on({"weight": [1.0]}, TrainedOn({}, 9, "CT", 3)).keys()
+        odict_keys(['weight'])
+    """
+    carrying = OrderedDict(state)
+    before = getattr(state, "_metadata", {})
+    ours = {CARRIED: {_TEXT: _format_record(found)}}
+    carrying._metadata = OrderedDict({**before, **ours})  # type: ignore[attr-defined]
+    return carrying
 
 
 def write_trained_on(
@@ -112,17 +134,19 @@ def write_trained_on(
 
 
 def read_ranges(weights: str | os.PathLike) -> TrainedOn | None:
-    """The ranges beside weights if they are of these weights; else None, which the log says.
+    """The ranges that are certainly of these weights; else None, which the log says.
 
     Where the weights themselves are absent, nothing is to be said.
     """
     if not os.path.isfile(weights):
         return None
     try:
-        found = read_trained_on(weights)
+        found, not_used = _find(weights)
     except ValueError as error:
         logger.warning("%s", error)
         return None
+    if not_used:
+        logger.warning("%s", not_used)
     if found is None or found.is_of(weights):
         return found
     logger.warning("%s", explain_not_compared(weights))
@@ -133,7 +157,7 @@ def copy_trained_on(weights: str | os.PathLike, to: str | os.PathLike) -> None:
     """Give the ranges of weights to other weights that have the same: a copy, or a part of them.
 
     Args:
-        weights: where there are no ranges of these beside them, nothing is written.
+        weights: where nothing says what they were trained on, nothing is written.
         to: the file of the other weights.
     """
     if (found := read_ranges(weights)) is not None:
@@ -148,6 +172,60 @@ def explain_not_compared(weights: str | os.PathLike) -> str:
         f"so nothing is compared with the training cases: put back the file that came with these "
         f"weights, or make it with scripts/measure_training_cases.py"
     )
+
+
+def _find(weights: str | os.PathLike) -> tuple[TrainedOn | None, str]:
+    """The ranges of weights, and why those in the file beside them are not these."""
+    path, carried = find_path_beside(weights), _read_carried(weights)
+    if not path.is_file():
+        return carried, ""
+    why = ""
+    try:
+        remedy = "restore it, or remove it to segment without these checks"
+        beside = _parse(path.read_text(encoding="utf-8"), name=path, remedy=remedy)
+    except ValueError as error:
+        if carried is None:
+            raise
+        return carried, _explain(path, weights, f"cannot be read ({error})")
+    if carried is None:
+        return beside, ""
+    if not beside.is_of(weights):
+        why = f"was written for other weights than {Path(weights).name}"
+    elif beside.settings != carried.settings:
+        why = "says that these weights were trained with other settings than they say themselves"
+    return (carried, _explain(path, weights, why)) if why else (beside, "")
+
+
+def _explain(path: Path, weights: str | os.PathLike, why: str) -> str:
+    return f"{path.name} {why}: what {Path(weights).name} itself says counts; remove {path}"
+
+
+def _read_carried(weights: str | os.PathLike) -> TrainedOn | None:
+    """What weights carry, see `carry_trained_on`; tensors are mapped, and nothing is executed."""
+    if not zipfile.is_zipfile(weights):  # there is none, or it is one of safetensors
+        return None
+    try:
+        state = torch.load(os.fspath(weights), map_location="cpu", weights_only=True, mmap=True)
+        text = state._metadata[CARRIED][_TEXT]
+    except Exception:  # damaged bytes make torch raise ten kinds of error; who loads them says so
+        return None
+    remedy = "copy the file again, or use other weights"
+    return replace(_parse(text, name=weights, remedy=remedy), weights=[_digest(weights)])
+
+
+def _parse(text: str, *, name: str | os.PathLike, remedy: str) -> TrainedOn:
+    try:
+        found = TrainedOn(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{name} does not say what the weights were trained on ({error}): {remedy}"
+        ) from error
+    if found.version not in (1, VERSION):
+        raise ValueError(
+            f"{name} is of version {found.version}, this medseg reads versions 1 and {VERSION}: "
+            f"{remedy}"
+        )
+    return found
 
 
 def _format_record(found: TrainedOn, digests: Sequence[str] = ()) -> str:

@@ -11,7 +11,7 @@ from medseg.bundles.bundle import Bundle
 from medseg.bundles.check import find_faults
 from medseg.bundles.check_network import OneTensor, find_trained_on_faults, find_weight_faults
 from medseg.networks import NestedUNet
-from medseg.plausibility import TrainedOn, write_trained_on
+from medseg.plausibility import TrainedOn, carry_trained_on, write_trained_on
 
 
 def make_network(root):
@@ -131,3 +131,13 @@ def test_what_other_weights_were_trained_on_is_a_fault(root, folder):
     path.write_text(json.dumps(content))
     [fault] = find_faults(NAME, folder)
     assert "was written for other weights than model.pt" in fault
+
+
+def test_ranges_beside_weights_that_carry_their_own_are_a_fault_unless_they_agree(folder, root):
+    weights = root / "models" / "model.pt"
+    weights.parent.mkdir(exist_ok=True)
+    torch.save(carry_trained_on({}, TrainedOn({}, 9, "CT", 2)), weights)
+    assert list(find_trained_on_faults(Bundle(NAME, folder))) == []
+    write_trained_on(TrainedOn({}, 9, "CT", 2, settings={"modality": "MR"}), weights)
+    [fault] = find_trained_on_faults(Bundle(NAME, folder))
+    assert "says that these weights were trained with other settings" in fault

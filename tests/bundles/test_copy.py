@@ -10,7 +10,7 @@ from monai.bundle import ConfigParser
 from medseg.bundles.build import WORKFLOWS
 from medseg.bundles.check import find_faults
 from medseg.bundles.copy import write_copy
-from medseg.plausibility import TrainedOn, read_ranges, write_trained_on
+from medseg.plausibility import TrainedOn, find_path_beside, read_ranges, write_trained_on
 
 SMALL = {"channels": [2, 3, 4], "level": 1}
 TEXT = {"card": "# small\n", "note": "a test of a bundle copy"}
@@ -36,7 +36,10 @@ def test_what_the_weights_were_trained_on_goes_along(bundle, state, tmp_path):
     out = write_copy(
         bundle, tmp_path / "small", changes=SMALL, weights=state, weights_of=whole, **TEXT
     )
-    assert read_ranges(out / "models" / "model.pt").about == {"fold": 3}
+    weights = out / "models" / "model.pt"
+    assert read_ranges(weights).about == {"fold": 3}
+    find_path_beside(weights).unlink()
+    assert read_ranges(weights).about == {"fold": 3}
 
 
 def test_the_derived_bundle_passes_every_check_where_it_stands(bundle, state, tmp_path):

@@ -1,5 +1,7 @@
 """Tests of medseg.engines.trained_on: what weights were trained on lies beside them, always."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from engines.tiny_run import TinyRun, cases
@@ -18,12 +20,13 @@ def loaded():
     return []
 
 
-def recorded(run, loaded, *, fold=0):
+def recorded(run, loaded, *, fold=0, choices=None):
     def load(case):
         loaded.append(case["case"])
         return {key: MetaTensor(case[key], affine=torch.eye(4)) for key in ("image", "label")}
 
     options = {"modality": "picture", "classes": {"a": [1]}, "about": {"fold": fold}}
+    options["choices"] = choices
     RecordTraining(run.best, cases=cases(), load=load, **options).attach(run.trainer)
     return run
 
@@ -35,6 +38,28 @@ def test_ranges_of_the_training_cases_lie_beside_the_weights(tmp_path, loaded):
     assert (found.cases, found.about, found.modality) == (6, {"fold": 0}, "picture")
     assert found.classes["a"]["share"] == [0.5, 0.5]  # the upper half
     assert loaded == [f"c{n}" for n in range(6)]  # once, however many epochs are the best
+
+
+def test_the_weights_alone_say_what_they_were_trained_for(tmp_path, loaded):
+    run = recorded(TinyRun(tmp_path, max_epochs=2), loaded, choices={"classes": {"a": [1]}})
+    run.trainer.run()
+    there = find_path_beside(run.weights)
+    beside = read_trained_on(run.weights)
+    there.unlink()
+    alone = read_trained_on(run.weights)
+    assert alone.settings == {"classes": {"a": [1]}}
+    assert replace(alone, weights=[]) == replace(beside, weights=[])
+    run.network.load_state_dict(torch.load(run.weights, weights_only=True))
+
+
+def test_two_equal_trainings_leave_the_same_bytes(tmp_path, loaded):
+    files = []
+    for name in ("one", "other"):
+        torch.manual_seed(0)
+        run = recorded(TinyRun(tmp_path / name, max_epochs=2), loaded)
+        run.trainer.run()
+        files.append(run.weights.read_bytes())
+    assert files[0] == files[1]
 
 
 @pytest.mark.parametrize("epoch", [1, 2])

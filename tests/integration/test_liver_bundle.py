@@ -156,6 +156,21 @@ def test_weights_are_refused_for_other_classes_than_they_were_trained_for(traine
     assert not (trained / "masks/spleen").exists()
 
 
+def test_weights_copied_alone_into_a_bundle_of_other_classes_are_refused(trained, trained_run):
+    ignore = shutil.ignore_patterns("models")
+    spleen = Path(shutil.copytree(trained / "bundles/liver", trained / "spleen", ignore=ignore))
+    for file in spleen.glob("configs/*.json"):
+        config = json.loads(file.read_text())
+        file.write_text(json.dumps(config | {"classes": {"spleen": [1]}}))
+    (spleen / "models").mkdir()
+    shutil.copy(trained_run / "models/model.pt", spleen / "models")
+    image = str(trained / "data/liver/imagesTs/liver_008.nii.gz")
+    done = run(medseg("segment", image, "-b", "spleen", "-o", "masks/alone", *NETWORK), trained)
+    assert done.returncode == 2
+    assert "classes: trained with liver, used with spleen" in last_line(done)
+    assert not (trained / "masks/alone").exists()
+
+
 def test_a_dicom_study_is_segmented_on_its_own_grid_above_the_stated_dice(trained):
     study = trained / "data/liver/dicom/liver_008"
     done = run_afresh(medseg("segment", str(study), "-o", "masks/dicom", *NETWORK), trained)

@@ -5,10 +5,14 @@ import shutil
 from dataclasses import asdict
 
 import pytest
+import torch
 
 from medseg.plausibility import (
     TrainedOn,
+    carry_trained_on,
+    check_settings,
     copy_trained_on,
+    explain_not_used,
     find_path_beside,
     read_ranges,
     read_trained_on,
@@ -104,3 +108,93 @@ def test_weights_without_ranges_have_none_and_a_damaged_file_is_refused(tmp_path
         (tmp_path / "model.trained_on.json").write_text(text)
         with pytest.raises(ValueError, match="does not say what the weights were trained on"):
             read_trained_on(tmp_path / "model.pt")
+
+
+LIVER = TrainedOn({"fold": 0}, 3, "CT", 3, settings={"classes": {"liver": [1]}})
+
+
+@pytest.fixture
+def carrying(tmp_path):
+    """Weights that carry their ranges, with nothing beside them."""
+    path = tmp_path / "carrying.pt"
+    torch.save(carry_trained_on(torch.nn.BatchNorm2d(2).state_dict(), LIVER), path)
+    return path
+
+
+def test_weights_alone_say_what_they_were_trained_on(carrying):
+    found = read_trained_on(carrying)
+    assert (found.about, found.settings) == (LIVER.about, LIVER.settings)
+    assert found.is_of(carrying)
+    assert read_ranges(carrying) == found
+    with pytest.raises(ValueError, match="classes: trained with liver, used with spleen"):
+        check_settings(carrying, {"classes": {"spleen": [1]}})
+
+
+def test_weights_that_carry_ranges_are_a_flat_state_dict_to_whatever_loads_them(carrying):
+    state = torch.load(carrying, weights_only=True)
+    norm = torch.nn.BatchNorm2d(2)
+    assert state.keys() == norm.state_dict().keys()
+    assert all(map(torch.is_tensor, state.values()))
+    assert state._metadata[""] == norm.state_dict()._metadata[""]
+    norm.load_state_dict(state)
+    norm.load_state_dict(dict(state))
+    torch.nn.modules.utils.consume_prefix_in_state_dict_if_present(state, "module.")
+
+
+def test_the_same_weights_with_the_same_ranges_are_the_same_bytes(carrying):
+    again = carrying.with_name("again")
+    again.mkdir()
+    torch.save(carry_trained_on(torch.nn.BatchNorm2d(2).state_dict(), LIVER), again / "carrying.pt")
+    assert (again / "carrying.pt").read_bytes() == carrying.read_bytes()
+
+
+def test_a_plain_state_dict_a_checkpoint_and_safetensors_carry_nothing(tmp_path):
+    norm = torch.nn.BatchNorm2d(2)
+    torch.save(norm.state_dict(), tmp_path / "a.pt")
+    torch.save(dict(norm.state_dict()), tmp_path / "b.pt")
+    torch.save({"state_dict": norm.state_dict()}, tmp_path / "c.pt")
+    torch.save(norm.state_dict(), tmp_path / "d.pt", _use_new_zipfile_serialization=False)
+    safetensors = pytest.importorskip("safetensors.torch")
+    safetensors.save_file(norm.state_dict(), tmp_path / "e.safetensors")
+    (tmp_path / "f.pt").write_bytes((tmp_path / "a.pt").read_bytes()[:-30])
+    assert [read_trained_on(path) for path in sorted(tmp_path.iterdir())] == [None] * 6
+
+
+def test_ranges_beside_the_weights_count_where_they_agree(carrying):
+    """As where they were measured again on more cases."""
+    write_trained_on(TrainedOn({}, 9, "CT", 3, settings=LIVER.settings), carrying)
+    assert read_ranges(carrying).cases == 9
+    assert explain_not_used(carrying) == ""
+
+
+def test_where_the_file_beside_weights_is_of_others_what_they_carry_counts(carrying, caplog):
+    """As where weights are put in the place of another bundle's."""
+    other = carrying.with_name("other.pt")
+    other.write_bytes(b"of the bundle before")
+    write_trained_on(OTHER, other)
+    find_path_beside(other).replace(find_path_beside(carrying))
+    assert read_ranges(carrying).settings == LIVER.settings
+    assert "was written for other weights than carrying.pt: what carrying.pt itself" in caplog.text
+
+
+def test_a_file_beside_weights_cannot_say_that_they_were_trained_for_something_else(carrying):
+    write_trained_on(TrainedOn({}, 9, "CT", 3, settings={"classes": {"a": [1]}}), carrying)
+    with pytest.raises(ValueError, match="classes: trained with liver, used with a"):
+        check_settings(carrying, {"classes": {"a": [1]}})
+    assert "trained with other settings than they say themselves" in explain_not_used(carrying)
+    find_path_beside(carrying).write_text("{")
+    assert read_trained_on(carrying).settings == LIVER.settings
+    assert "cannot be read" in explain_not_used(carrying)
+
+
+def test_what_weights_carry_is_written_beside_a_copy(carrying, tmp_path):
+    (tmp_path / "part.pt").write_bytes(b"a part of it")
+    copy_trained_on(carrying, tmp_path / "part.pt")
+    assert read_ranges(tmp_path / "part.pt").settings == LIVER.settings
+
+
+def test_weights_that_carry_what_only_a_later_version_reads_are_refused(tmp_path):
+    later = carry_trained_on({}, TrainedOn({}, 3, "CT", 3, version=3))
+    torch.save(later, tmp_path / "later.pt")
+    with pytest.raises(ValueError, match=r"later.pt is of version 3, this medseg reads"):
+        read_trained_on(tmp_path / "later.pt")
