@@ -73,7 +73,7 @@ class PlainGroup(TyperGroup):
 
     Example:
         $ medseg inspect --jsn study
-        medseg inspect: no such option --jsn: did you mean --json?
+        error: no such option --jsn: did you mean --json?
     """
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> Any:
@@ -122,7 +122,7 @@ def _report_in_one_line(words: Sequence[str], *, verb: str) -> Iterator[None]:
         if type(error).__name__ == "NoArgsIsHelpError":  # not a fault: the help is shown
             raise
         line = " ".join(_explain(error, words, verb=verb).split())
-        sys.stderr.write(f"{verb}: {escape_unprintable(line)}\n")
+        sys.stderr.write(f"error: {escape_unprintable(line)}\n")
         if _asks_for_json(words):
             _write_json(line, words)
         raise typer.Exit(BAD_ARGUMENTS) from None

@@ -139,7 +139,7 @@ REFUSED_AT_ONCE = [
         r"error: README.md cannot be written to \(it is no",
     ),
     ("segment docs -o docs", "error: docs is the folder of the inputs: write to another"),
-    ("segment README.md", "medseg segment: missing option"),
+    ("segment README.md", "error: missing option"),
     ("train --output_dir README.md/run", r"error: README.md/run cannot be written to \("),
     ("evaluate --output_dir README.md", "error: README.md cannot be written to"),
     ("prune --max_epoch 2", "error: override --max_epoch is not a key"),

@@ -44,7 +44,8 @@ def test_an_empty_path_is_refused_and_is_not_this_folder(words, verb, tmp_path, 
     monkeypatch.chdir(tmp_path)
     ended = run_medseg(*words)
     assert ended.exit_code == BAD_ARGUMENTS
-    assert ended.stderr.startswith(f"medseg {verb}: ")
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.endswith(f": see medseg {verb} --help\n")
     assert "the path is empty: name a file or folder (. is the current one)" in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

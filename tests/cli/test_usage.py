@@ -11,32 +11,32 @@ from medseg.cli.usage import BAD_ARGUMENTS
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ("prepare --sorce X", "medseg prepare: no such option --sorce: did you mean --source?"),
-        ("prepare --sorce=X", "medseg prepare: no such option --sorce: did you mean --source?"),
+        ("prepare --sorce X", "error: no such option --sorce: did you mean --source?"),
+        ("prepare --sorce=X", "error: no such option --sorce: did you mean --source?"),
         (
             "prepare nuclei --source X --uot Y",
-            "medseg prepare: no such option --uot: did you mean --out?",
+            "error: no such option --uot: did you mean --out?",
         ),
-        ("inspect --jsn x", "medseg inspect: no such option --jsn: did you mean --json?"),
-        ("inspect x --zzz", "medseg inspect: no such option --zzz: see medseg inspect --help"),
-        ("--vers", "medseg: no such option --vers: did you mean --version?"),
-        ("segmnt", "medseg: no such command 'segmnt': did you mean 'segment'?"),
-        ("predict", "medseg: no such command 'predict': did you mean 'segment'?"),
-        ("eval --fold 1", "medseg: no such command 'eval': did you mean 'evaluate'?"),
-        ("foo", "medseg: no such command 'foo': see medseg --help"),
-        ("bundles foo", "medseg bundles: no such command 'foo': see medseg bundles --help"),
-        ("segment", "medseg segment: missing argument 'INPUT': see medseg segment --help"),
+        ("inspect --jsn x", "error: no such option --jsn: did you mean --json?"),
+        ("inspect x --zzz", "error: no such option --zzz: see medseg inspect --help"),
+        ("--vers", "error: no such option --vers: did you mean --version?"),
+        ("segmnt", "error: no such command 'segmnt': did you mean 'segment'?"),
+        ("predict", "error: no such command 'predict': did you mean 'segment'?"),
+        ("eval --fold 1", "error: no such command 'eval': did you mean 'evaluate'?"),
+        ("foo", "error: no such command 'foo': see medseg --help"),
+        ("bundles foo", "error: no such command 'foo': see medseg bundles --help"),
+        ("segment", "error: missing argument 'INPUT': see medseg segment --help"),
         (
             "segment a.nii",
-            "medseg segment: missing option '--out' / '-o': see medseg segment --help",
+            "error: missing option '--out' / '-o': see medseg segment --help",
         ),
         (
             "train --bundle",
-            "medseg train: option '--bundle' requires an argument: see medseg train --help",
+            "error: option '--bundle' requires an argument: see medseg train --help",
         ),
         (
             "segment --skip 0.5 a.nii -o b",
-            "medseg segment: expected INPUT, got --skip: write overrides after INPUT, and a name "
+            "error: expected INPUT, got --skip: write overrides after INPUT, and a name "
             "that starts with dashes as ./--skip",
         ),
     ],
@@ -55,7 +55,7 @@ def test_any_other_fault_is_one_line_with_the_verb_and_its_help(words):
     ended = run_medseg(*words.split())
     verb = " ".join(words.split()[: 2 if words.startswith("bundles") else 1])
     assert ended.exit_code == BAD_ARGUMENTS
-    assert ended.stderr.startswith(f"medseg {verb}: ")
+    assert ended.stderr.startswith("error: ")
     assert ended.stderr.endswith(f": see medseg {verb} --help\n")
     assert ended.stderr.count("\n") == 1
 
