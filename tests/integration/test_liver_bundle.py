@@ -91,7 +91,10 @@ def test_the_literal_command_shows_plain_lines_and_keeps_log_table_and_curves(tr
         said = file.read()
     assert "\r" not in said
     assert re.findall(r" INFO medseg\.engines\.progress: epoch (\d)/8: ", said) == [*"12345678"]
-    assert "cases: 6 training, 2 validation, 1 test; folder: runs/liver/" in said
+    assert re.search(
+        r"cases: 6 training, 2 validation, 1 test; batches: \d+ in an epoch; folder: runs/liver/",
+        said,
+    )
     assert said.rstrip().endswith(f"medseg segment INPUT -b runs/liver/{trained_run.name} -o masks")
     assert "input summary" not in said
     log = (trained_run / "run.log").read_text()

@@ -34,6 +34,9 @@ from medseg.networks.device import find_device_name
 
 logger = logging.getLogger(__package__)
 
+_WATCHED = 5.0
+"""Seconds of steps, after the first one, by which the time of an epoch is told."""
+
 _INFERENCE = "configs/inference.json"
 """The file of a run's folder that makes it a bundle to segment with."""
 
@@ -41,6 +44,7 @@ _INFERENCE = "configs/inference.json"
 class Progress:
     """Trainer handler that says what a run is, one line for each epoch, and how it ended.
 
+    The first epoch has one more line, as soon as a few steps tell how long an epoch will take.
     On a terminal a bar below these lines follows the steps; elsewhere there is none, and the lines
     are part of the log. In the run's folder, `run.log` has all that is logged, `epochs.csv` a row
     for each epoch (see `History`), and `progress.png` their curves. A resumed run goes on with all
@@ -96,8 +100,9 @@ class Progress:
         self._losses: list[float] = []
         self._scores: dict[str, float] = {}
         self._class_scores: dict[str, float] = {}
-        self._begun = self._epoch_begun = 0.0
+        self._begun = self._epoch_begun = self._first_step_done = 0.0
         self._epochs_timed: list[float] = []
+        self._is_time_told = False
 
     def attach(self, engine: Engine) -> None:
         """Follow the trainer and its validation."""
@@ -142,6 +147,23 @@ class Progress:
             self._losses.append(loss)
         if self._display is not None:
             self._display.advance("" if loss is None else f"loss {loss:.4f}")
+        if not self._epochs_timed:
+            self._tell_time_of_epoch(engine)
+
+    def _tell_time_of_epoch(self, engine: Engine) -> None:
+        """Log, once in the first epoch, how long its steps take; the first step also starts up."""
+        now = time.monotonic()
+        length = engine.state.epoch_length
+        step = engine.state.iteration - (engine.state.epoch - 1) * length
+        if step == 1:
+            self._first_step_done, self._is_time_told = now, False
+        elif not self._is_time_told and step < length and now - self._first_step_done >= _WATCHED:
+            self._is_time_told = True
+            seconds = length * (now - self._first_step_done) / (step - 1)
+            logger.info(
+                "%d of %d steps are done: those of an epoch take about %s, then it is validated",
+                *(step, length, format_seconds(seconds)),
+            )
 
     def begin_validation(self, evaluator: Engine) -> None:
         """Show that the validation begins."""
@@ -216,7 +238,13 @@ class Progress:
             )
         cases = ", ".join(f"{number} {section}" for section, number in self.cases.items())
         facts = {"bundle": self.name, "device": device, "network": f"{parameters} parameters"}
-        return {**facts, "cases": cases or "unknown", "folder": str(self.folder)}
+        batches = f"{engine.state.epoch_length} in an epoch"
+        return {
+            **facts,
+            "cases": cases or "unknown",
+            "batches": batches,
+            "folder": str(self.folder),
+        }
 
     def _summarise(self, engine: Engine) -> Epoch:
         seconds = time.monotonic() - self._epoch_begun

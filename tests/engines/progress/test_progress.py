@@ -46,12 +46,35 @@ def test_a_run_says_what_it_is_a_line_for_each_epoch_and_how_it_ended(tmp_path, 
     first, one, two, last = lines()
     assert first.startswith("bundle: tiny; device: ")
     # 1*4*9 + 4 of the first layer, 4 + 4 of the norm, 4 + 1 of the last
-    assert "; network: 53 parameters; cases: 2 training, 1 validation, 3 test; folder: " in first
+    assert "; network: 53 parameters; cases: 2 training, 1 validation, 3 test; batches: 3" in first
+    assert " in an epoch; folder: " in first
     assert one.startswith("epoch 1/2: loss ")
     assert two.startswith("epoch 2/2: loss ")
     assert re.search(r"val_dice (\d\.\d{4}) \(upper \1\), learning rate 0.01, ", one)
     assert last.startswith("done after ")
     assert f"val_dice {run.best.score:.4f} in epoch {run.best.epoch} of 2" in last
+
+
+def test_the_first_epoch_says_once_how_long_an_epoch_takes(tmp_path, lines, monkeypatch):
+    """The steps end at 0, 6 and 9 s of a clock that only they move on; 3 steps of 6 s are 18 s."""
+    now = iter([0.0, 6.0, 9.0])
+    run = watch(TinyRun(tmp_path, max_epochs=2), tmp_path)
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    run.trainer.add_event_handler(
+        Events.ITERATION_STARTED(event_filter=lambda _, number: number <= 3),
+        lambda _: clock.__setitem__(0, next(now)),
+    )
+    run.run()
+    told = [line for line in lines() if "steps are done" in line]
+    assert told == [
+        "2 of 3 steps are done: those of an epoch take about 18 s, then it is validated"
+    ]
+
+
+def test_steps_that_are_soon_done_need_no_word_of_their_time(tmp_path, lines):
+    watch(TinyRun(tmp_path, max_epochs=1), tmp_path).run()
+    assert not any("steps are done" in line for line in lines())
 
 
 def test_the_loss_is_the_mean_over_the_steps_of_the_epoch(tmp_path, lines):
