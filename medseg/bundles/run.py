@@ -76,11 +76,12 @@ def run_bundle(
         check_folder(folder)
     if workflow == "train" and "output_dir" in folders:
         overrides["output_dir"] = str(folders["output_dir"])  # chosen once, by the time of day
-    keep_log()
+    configs = find_configs(bundle, workflow)
+    is_set_up = "logging_file" in overrides or configs[0].with_name("logging.conf").is_file()
+    keep_log(console=not is_set_up)
     if source is not None:
         overrides[DATA] = list_images(bundle, source)
-    files = [str(file) for file in find_configs(bundle, workflow)]
-    run(run_id=run_id, config_file=files, **write_for_monai(overrides))
+    run(run_id=run_id, config_file=[str(c) for c in configs], **write_for_monai(overrides))
     return folders.get("output_dir")
 
 

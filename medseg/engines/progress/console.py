@@ -1,4 +1,4 @@
-"""Console: on a terminal, a log without time and module, beside what a training shows there."""
+"""Console: the log on the standard error; on a terminal it has neither time nor module."""
 
 import logging
 import sys
@@ -7,6 +7,9 @@ from medseg.base.console_streams import is_on_terminal
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 """The format of the `logging.conf` of every bundle, and of run.log."""
+
+_LEVELS = {"ignite": logging.CRITICAL, "monai.data.nvimgcodec_pydicom_plugin": logging.ERROR}
+"""Of the loggers of others that say what nobody needs, as in the `logging.conf` of every bundle."""
 
 
 class PlainFormatter(logging.Formatter):
@@ -22,6 +25,19 @@ class PlainFormatter(logging.Formatter):
         """The record as text."""
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
         return f"{level}{super().format(record)}"
+
+
+def log_to_console() -> None:
+    """Log to the standard error as the `logging.conf` of a bundle says, where nothing is set up.
+
+    Example:
+        >>> log_to_console()
+    """
+    if logging.root.handlers:
+        return
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=FORMAT)
+    for name, level in _LEVELS.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def log_plainly_on_terminal() -> None:

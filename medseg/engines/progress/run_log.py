@@ -12,13 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from medseg.base.text import log_printable_text
-from medseg.engines.progress.console import FORMAT, log_plainly_on_terminal
+from medseg.engines.progress.console import FORMAT, log_plainly_on_terminal, log_to_console
 
 RUN_LOG = "run.log"
 _LONGEST = 1000  # lines that are kept before a training begins
 
 
-def keep_log() -> None:
+def keep_log(*, console: bool = False) -> None:
     """From now on, keep what is logged for the log of a run, and let MONAI log as all others do.
 
     MONAI's loggers write to the standard output, in a style of their own. Now they take part in the
@@ -26,9 +26,15 @@ def keep_log() -> None:
     Its warnings to its own developers are ignored. On a terminal the lines of the log have neither
     time nor module. A second call changes nothing.
 
+    Args:
+        console: set up a log on the standard error where there is none, because no `logging.conf`
+            is read later.
+
     Example:
         >>> keep_log()
     """
+    if console:
+        log_to_console()
     warnings.filterwarnings("ignore", module=r"monai\.")
     logging.captureWarnings(True)
     for name in list(logging.root.manager.loggerDict):

@@ -14,7 +14,7 @@ import pytest
 from engines.progress.terminal import Terminal
 
 from medseg.base.text import log_printable_text
-from medseg.engines.progress.console import FORMAT, log_plainly_on_terminal
+from medseg.engines.progress.console import _LEVELS, FORMAT, log_plainly_on_terminal, log_to_console
 
 CONFIG = Path(__file__).resolve().parents[3] / "bundles/layers/logging.conf"
 RUN = (
@@ -58,6 +58,31 @@ def test_the_format_is_that_of_the_bundles():
     config = configparser.RawConfigParser()
     config.read(CONFIG)
     assert config["formatter_plain"]["format"] == FORMAT
+
+
+def test_where_no_log_is_set_up_it_is_as_the_bundles_say(monkeypatch):
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging.root, "level", logging.WARNING)
+    levels = {name: logging.getLogger(name).level for name in _LEVELS}
+    try:
+        with redirect_stderr(io.StringIO()) as stream:
+            log_to_console()
+            log_to_console()
+            logging.info("12 slices")
+            logging.getLogger("ignite").error("which nobody needs")
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+    assert [line.split(maxsplit=2)[2] for line in stream.getvalue().splitlines()] == [
+        "INFO root: 12 slices"
+    ]
+    config = configparser.RawConfigParser()
+    config.read(CONFIG)
+    loggers = [config[name] for name in config if "qualname" in config[name]]
+    stated = {logger["qualname"]: logger["level"] for logger in loggers}
+    assert {name: logging.getLevelName(level) for name, level in _LEVELS.items()}.items() <= (
+        stated.items()
+    )
 
 
 def read_to_the_end(terminal):
