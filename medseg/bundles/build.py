@@ -90,7 +90,7 @@ def write_flat_names(root: Path) -> list[Path]:
     """Make `train.json` and the like at the root of a bundle lead to the files in `configs`.
 
     They are links, or copies where the system does not allow links. The lines of text are replaced
-    that git leaves for links in a checkout without them.
+    that git leaves for links in a checkout without them. A file that `configs` lacks has none.
 
     Returns:
         The names that changed.
@@ -98,7 +98,7 @@ def write_flat_names(root: Path) -> list[Path]:
     changed = []
     for flat in FLAT_NAMES:
         place, target = root / flat, root / "configs" / flat
-        if not place.is_symlink() and _write_flat_name(place, target):
+        if target.is_file() and not place.is_symlink() and _write_flat_name(place, target):
             changed.append(place)
     return changed
 
@@ -110,7 +110,7 @@ def _write_flat_name(place: Path, target: Path) -> bool:
         try:
             link.symlink_to(Path("configs") / place.name)
         except OSError:  # Windows without that right, some network disks
-            if not target.is_file() or are_equal(place, target):
+            if are_equal(place, target):
                 return False
             shutil.copyfile(target, link)
         link.replace(place)

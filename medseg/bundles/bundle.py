@@ -22,10 +22,10 @@ PUBLISHED = "models/model.run.json"
 _OWN_WEIGHTS = "$@bundle_root + '/models/model.pt'"
 """What the key `weights` of a config says where it means those of the bundle."""
 
-REQUIRED = (
-    *("LICENSE", METADATA, *CONFIGS, "configs/logging.conf"),
-    *("docs/README.md", "docs/data_license.txt"),
-)
+OPTIONAL = ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/logging.conf")
+"""Files of a complete bundle without which it still runs."""
+
+REQUIRED = (METADATA, *CONFIGS, *OPTIONAL)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def check_metadata(root: Path) -> None:
 
 
 def check_complete(root: str | os.PathLike) -> None:
-    """Refuse to train a bundle that lacks a file which its runs, bundles of their own, copy.
+    """Refuse to train a bundle without the configs that its runs, bundles of their own, need.
 
     Args:
         root: folder of the bundle.
@@ -155,7 +155,7 @@ def check_complete(root: str | os.PathLike) -> None:
     Raises:
         FileNotFoundError: it lacks one or several, which are all named.
     """
-    missing = [file for file in REQUIRED if not (Path(root) / file).is_file()]
+    missing = [file for file in (METADATA, *CONFIGS) if not (Path(root) / file).is_file()]
     if missing:
         raise FileNotFoundError(
             f"{os.path.realpath(root)} is not a complete bundle, it has no {', '.join(missing)}: "

@@ -75,7 +75,8 @@ def find_faults(name: str, bundles_dir: str | Path = "bundles") -> list[str]:
         ]
 
 
-def _find_missing_files(bundle: Bundle) -> Iterator[str]:
+def find_missing_files(bundle: Bundle) -> Iterator[str]:
+    """A line for each file that a complete bundle has and this one lacks, or that is no JSON."""
     for file in REQUIRED:
         if not (bundle.root / file).is_file():
             yield f"{file} is missing, and every bundle needs it: add it"
@@ -90,7 +91,8 @@ def _find_wrong_links(bundle: Bundle) -> Iterator[str]:
     for flat in build.FLAT_NAMES:
         link, target = bundle.root / flat, Path("configs") / flat
         if not link.is_symlink():
-            if not build.are_equal(link, bundle.root / target):
+            there = (bundle.root / target).is_file()  # what is not there is another fault
+            if there and not build.are_equal(link, bundle.root / target):
                 yield f"{flat} is neither a link to {target} nor a copy of it: {remedy}"
         elif link.readlink() != target:
             yield f"{flat} links to {link.readlink()}, not to {target}: remove it and build again"
@@ -186,7 +188,7 @@ def _find_label_faults(bundle: Bundle) -> Iterator[str]:
 
 Check = Callable[[Bundle], Iterator[str] | Sequence[str]]
 CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
-    (_find_missing_files, ()),
+    (find_missing_files, ()),
     (_find_wrong_links, ()),
     (_find_large_files, ()),
     (_find_stale_configs, ()),

@@ -15,8 +15,14 @@ from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.base.scratch import make_scratch_folder
 from medseg.base.text import escape_unprintable_lines
 from medseg.bundles import build
-from medseg.bundles.bundle import LARGE_FILE_MB, WEIGHTS, move_into_place, refuse_existing
-from medseg.bundles.check import find_faults
+from medseg.bundles.bundle import (
+    LARGE_FILE_MB,
+    WEIGHTS,
+    Bundle,
+    move_into_place,
+    refuse_existing,
+)
+from medseg.bundles.check import find_faults, find_missing_files
 from medseg.bundles.derive import write_derived
 from medseg.plausibility import carry_trained_on, read_ranges, write_trained_on
 
@@ -50,7 +56,8 @@ def write_copy(
 
     Raises:
         FileExistsError: `out` exists.
-        ValueError: the bundle would have faults, see `bundle_check.faults`.
+        ValueError: the bundle would have faults, see `find_faults`, other than files that `bundle`
+            lacks too.
     """
     refuse_existing(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +85,8 @@ def write_copy(
         if trained is not None:
             write_trained_on(trained, made / WEIGHTS)
         _list_large_file(made)
-        if found := find_faults(str(made)):
+        lacking = set(find_missing_files(Bundle(bundle.name, bundle.parent)))
+        if found := [fault for fault in find_faults(str(made)) if fault not in lacking]:
             raise ValueError(f"the bundle {out} would have faults: {'; '.join(found)}")
         move_into_place(made, out)
     return out

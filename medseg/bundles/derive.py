@@ -1,6 +1,7 @@
 """Derive: the files of a bundle that differs from another one in some keys."""
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -12,15 +13,16 @@ from monai.bundle import ConfigParser
 from medseg.base.files import whole
 from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.bundles import build
-from medseg.bundles.bundle import METADATA, name_values
+from medseg.bundles.bundle import METADATA, OPTIONAL, name_values
 from medseg.bundles.layers.merge import CONFIG_NAMES
 from medseg.transforms import count_logit_channels
+
+logger = logging.getLogger(__name__)
 
 _FIRST = "0.1.0"
 _OF_WEIGHTS = ("eval_metrics", "training_cases")
 """Metadata about the weights of a bundle, which are not those of one made from it."""
 _CARD = "docs/README.md"
-_COPIED = ("LICENSE", "docs/data_license.txt", "configs/logging.conf")
 
 
 def write_derived(
@@ -35,6 +37,9 @@ def write_derived(
 ) -> None:
     """Write all files of a bundle but its weights, from those of another one.
 
+    Licences and `logging.conf` that the other one lacks are left out, and a warning names them.
+    Without a card of the other one the card is the note alone.
+
     Args:
         bundle: folder of the bundle that it is made from.
         made: folder of the new one; it may exist, files of the same names are replaced. It may be
@@ -47,7 +52,7 @@ def write_derived(
         card: text of docs/README.md; None copies that of `bundle` below the note.
 
     Raises:
-        FileNotFoundError: a file of `bundle` is missing.
+        FileNotFoundError: a config of `bundle` is missing.
     """
     parsers = {
         name: _change(_read(bundle, f"configs/{name}.json"), changes.get(name, {}))
@@ -63,16 +68,26 @@ def write_derived(
     if scores is not None:
         metadata["eval_metrics"] = dict(scores)
     _write(made / METADATA, build.format_config(metadata))
-    for file in _COPIED:
-        _check_there(bundle, file)
-        (made / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(bundle / file, made / file)
     if card is None:
-        _check_there(bundle, _CARD)
-        text = (bundle / _CARD).read_text(encoding="utf-8")
-        card = f"{note[:1].upper()}{note[1:]}.\n\n{text}"
+        card = f"{note[:1].upper()}{note[1:]}.\n"
+        if (bundle / _CARD).is_file():
+            card += "\n" + (bundle / _CARD).read_text(encoding="utf-8")
     _write(made / _CARD, card)
+    _copy_optional(bundle, made)
     build.write_flat_names(made)
+
+
+def _copy_optional(bundle: Path, made: Path) -> None:
+    """Copy the licences and the like as far as they are there, and name the others."""
+    missing = []
+    for file in (file for file in OPTIONAL if file != _CARD):
+        if (bundle / file).is_file():
+            (made / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(bundle / file, made / file)
+        else:
+            missing.append(file)
+    if missing:
+        logger.warning("%s has no %s, so neither has %s", bundle, ", ".join(missing), made)
 
 
 def _change(config: dict[str, Any], changes: Mapping[str, Any]) -> ConfigParser:

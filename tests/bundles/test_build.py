@@ -41,6 +41,8 @@ def folder(tmp_path):
     for name in ("train", "segment", "extra"):
         (tasks.parent / f"{name}.json").write_text("{}")
     (tasks.parent / "logging.conf").write_text("[loggers]\n")
+    (tmp_path / "toy" / "configs").mkdir(parents=True)
+    (tmp_path / "toy" / "configs" / "metadata.json").write_text("{}")
     return tmp_path
 
 
@@ -194,7 +196,6 @@ def test_where_links_cannot_be_made_the_flat_names_are_copies(folder, monkeypatc
         (folder / "toy" / flat).unlink()
         (folder / "toy" / flat).write_text(f"configs/{flat}")
     monkeypatch.setattr(Path, "symlink_to", refuse)
-    (folder / "toy" / "configs" / "metadata.json").write_text("{}")
     assert len(build.build("toy", folder)) == len(build.FLAT_NAMES)
     assert build.build("toy", folder) == []
     for flat in build.FLAT_NAMES:

@@ -7,6 +7,7 @@ from bundles.edited import NAME
 
 from medseg.bundles.bundle import (
     METADATA,
+    OPTIONAL,
     PUBLISHED,
     RUN_FILE,
     check_complete,
@@ -120,11 +121,14 @@ def test_a_bundle_that_lacks_a_config_is_told_from_a_folder_that_is_none(root, t
         find_config(tmp_path, "inference")
 
 
-def test_every_file_that_a_bundle_lacks_is_named_before_it_is_trained(root):
+def test_every_config_that_a_bundle_lacks_is_named_before_it_is_trained(root):
     check_complete(root)
-    for file in ("LICENSE", METADATA, "configs/inference.json"):
+    for file in OPTIONAL:
         (root / file).unlink()
-    said = "no LICENSE, configs/metadata.json, configs/inference.json: restore them"
+    check_complete(root)
+    for file in (METADATA, "configs/inference.json"):
+        (root / file).unlink()
+    said = "no configs/metadata.json, configs/inference.json: restore them"
     with pytest.raises(FileNotFoundError, match=said):
         check_complete(root)
 

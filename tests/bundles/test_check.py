@@ -41,7 +41,7 @@ def test_all_faults_are_told_at_once(folder, root):
     for file in ("LICENSE", "configs/metadata.json", "configs/train.json"):
         (root / file).unlink()
     assert [fault.partition(" ")[0] for fault in find_faults(NAME, folder)] == [
-        *("LICENSE", "configs/metadata.json", "configs/train.json"),
+        *("configs/metadata.json", "configs/train.json", "LICENSE"),
         "configs/train.json",  # once missing, once not what the layers give
     ]
 

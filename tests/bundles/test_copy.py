@@ -78,3 +78,12 @@ def test_weights_too_large_for_a_repository_are_listed(bundle, state, monkeypatc
     monkeypatch.setattr("medseg.bundles.copy.LARGE_FILE_MB", 0.001)
     out = write_copy(bundle, bundle.with_name("small"), changes=SMALL, weights=state, **TEXT)
     assert "path: models/model.pt" in (out / "large_files.yml").read_text()
+
+
+def test_a_bundle_without_licences_can_be_pruned(bundle, state, tmp_path):
+    for file in ("LICENSE", "configs/logging.conf"):
+        (bundle / file).unlink()
+    shutil.rmtree(bundle / "docs")
+    out = write_copy(bundle, tmp_path / "small", changes=SMALL, weights=state, **TEXT)
+    assert not (out / "LICENSE").exists()
+    assert (out / "docs" / "README.md").read_text() == "# small\n"

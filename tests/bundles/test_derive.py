@@ -73,8 +73,27 @@ def test_a_derived_bundle_has_no_faults(committed, tmp_path):
     assert find_faults(str(tmp_path / "made")) == []
 
 
-@pytest.mark.parametrize("file", ["configs/metadata.json", "configs/evaluate.json", "LICENSE"])
-def test_a_bundle_that_lacks_a_file_is_refused(committed, tmp_path, file):
+@pytest.mark.parametrize("file", ["configs/metadata.json", "configs/evaluate.json"])
+def test_a_bundle_that_lacks_a_config_is_refused(committed, tmp_path, file):
     (committed / "liver" / file).unlink()
     with pytest.raises(FileNotFoundError, match=r"liver is not a complete bundle, it has no"):
         derive(committed / "liver", tmp_path / "made")
+
+
+def test_licences_that_a_bundle_lacks_are_left_out_with_one_warning(committed, tmp_path, caplog):
+    bundle, made = committed / "liver", tmp_path / "made"
+    for file in ("LICENSE", "docs/README.md", "docs/data_license.txt"):
+        (bundle / file).unlink()
+    derive(bundle, made)
+    assert caplog.messages == [
+        f"{bundle} has no LICENSE, docs/data_license.txt, so neither has {made}"
+    ]
+    assert (made / "docs" / "README.md").read_text() == "Made by a test.\n"
+    lacking = [fault.split()[0] for fault in find_faults(str(made))]
+    assert lacking == ["LICENSE", "docs/data_license.txt"]
+
+
+def test_no_link_leads_to_a_file_that_is_not_there(committed, tmp_path):
+    (committed / "liver" / "configs" / "logging.conf").unlink()
+    derive(committed / "liver", tmp_path / "made")
+    assert not (tmp_path / "made" / "logging.conf").is_symlink()

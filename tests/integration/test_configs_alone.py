@@ -112,3 +112,21 @@ def test_a_bundle_without_links_segments(work, repository, flat):
     ended = commands.run([*MEDSEG, *words], work)
     assert ended.returncode == 0, ended.stderr
     assert nib.load(work / "masks" / image.name).shape == nib.load(image).shape
+
+
+def test_a_bundle_without_licences_and_docs_trains_and_its_run_segments(work, repository):
+    shutil.copytree(repository / "bundles" / "hippocampus" / "configs", work / "mine" / "configs")
+    (work / "mine" / "configs" / "logging.conf").unlink()
+    phantom.write("mr", work / "data" / "eight", cases=8, seed=0)
+    words = ["train", "-b", "mine", "--dataset_dir", "data/eight", "--max_epochs", "1"]
+    small = ["--channels", "[2, 4, 8]", "--image_size", "[16, 16, 16]", "--num_workers", "0"]
+    ended = commands.run([*MEDSEG, *words, *small], work)
+    assert ended.returncode == 0, ended.stderr
+    assert (ended.stdout + ended.stderr).count(
+        "mine has no LICENSE, docs/data_license.txt, con"
+    ) == 1
+    (run,) = (work / "runs").glob("*/*")
+    image = next((work / "data" / "hippocampus" / "imagesTs").glob("*.nii.gz"))
+    words = ["segment", str(image), "-b", str(run), "-o", "masks", "--force"]
+    ended = commands.run([*MEDSEG, *words], work)
+    assert ended.returncode == 0, ended.stderr
