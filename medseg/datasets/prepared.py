@@ -107,6 +107,7 @@ def list_cases(
     fold: int = 0,
     folds: int = 5,
     seed: int = 0,
+    part: str = "",
 ) -> list[Item]:
     """List the cases of one section of a prepared set, for a bundle's dataset.
 
@@ -117,6 +118,7 @@ def list_cases(
         fold: the fold kept for validation, 0 to folds - 1.
         folds: number of folds.
         seed: seed of the test cases and of the folds.
+        part: the folder within `dataset_dir` that holds the set, where it holds several.
 
     Returns:
         Dictionaries with the absolute paths "image" and, where known, "label" and "instances",
@@ -130,11 +132,13 @@ def list_cases(
         >>> list_cases("data/nuclei", "validation", fold=2)  # doctest: +SKIP
         [{"image": "/data/nuclei/images/00ae65c1.png", "label": ..., "case": ...}, ...]
     """
-    root = Path(dataset_dir).absolute()
+    given = Path(dataset_dir).absolute()
+    root = given / part
     if not (root / FILE).is_file():
         raise FileNotFoundError(
-            f"no prepared data in {root} (looked for {FILE}): run `medseg prepare NAME --source "
-            f"PATH --out {shlex.quote(str(root))}`, see `medseg prepare --help`"
+            f"no prepared data in {root} (looked for {FILE}): give the folder that has it with "
+            "--dataset_dir, or make it with `medseg prepare NAME --source PATH --out "
+            f"{shlex.quote(str(given))}`, see `medseg prepare --help`"
         )
     made = fold_split.read(root / FILE)
     pool = made["training"] + [item for item in made["testing"] if item.get(_HELD_OUT)]

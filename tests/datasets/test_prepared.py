@@ -252,9 +252,14 @@ def test_no_cases_are_refused(tmp_path):
         write(tmp_path, [])
 
 
-def test_a_folder_that_is_not_prepared_is_refused_with_the_command(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"run `medseg prepare NAME --source PATH --out /"):
-        prepared.list_cases(tmp_path)
+def test_a_folder_that_is_not_prepared_is_refused_with_the_key_and_the_command(tmp_path):
+    """The key is for a run whose data lie elsewhere now, as on another machine."""
+    with pytest.raises(FileNotFoundError) as caught:
+        prepared.list_cases(tmp_path / "gone")
+    told = str(caught.value)
+    assert told.startswith(f"no prepared data in {tmp_path / 'gone'} (looked for datalist.json): ")
+    assert "give the folder that has it with --dataset_dir, or make it with `medseg " in told
+    assert f"`medseg prepare NAME --source PATH --out {tmp_path / 'gone'}`" in told
     assert not prepared.is_prepared(tmp_path)
 
 

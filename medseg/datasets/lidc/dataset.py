@@ -109,7 +109,7 @@ def list_cases(
     """
     if view not in VIEWS:
         raise ValueError(f"view {view!r} is unknown: choose one of {', '.join(VIEWS)}")
-    return prepared.list_cases(Path(dataset_dir) / view, section, fold=fold, folds=folds, seed=seed)
+    return prepared.list_cases(dataset_dir, section, fold=fold, folds=folds, seed=seed, part=view)
 
 
 def prepare(

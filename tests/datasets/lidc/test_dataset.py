@@ -222,7 +222,7 @@ def test_scans_without_a_nodule_leave_no_datalist_and_a_report(collection, tmp_p
     report = prepare_small(collection, tmp_path / "out")
     assert (report.cases, report.patches, list_codes(report)) == (PATIENTS, 0, ["no-nodules"])
     assert read_table(tmp_path / "out/nodules.csv") == []
-    with pytest.raises(FileNotFoundError, match="no prepared data"):
+    with pytest.raises(FileNotFoundError, match=f"out/patches .* --out {tmp_path}/out`"):
         lidc.list_cases(tmp_path / "out")
 
 
