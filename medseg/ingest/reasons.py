@@ -154,7 +154,7 @@ def explain(code: Reason, finding: str, *, remedy: str | None = None) -> str:
 
 
 _EXPORT_AGAIN = "export it again from its source"
-_SERIES_UID = "--series_uid UID (series_uid=... in Python)"
+SERIES_UID = "--series_uid UID (series_uid=... in Python)"
 _RESAMPLE = "pass --resample True (resample=True in Python) to interpolate"
 _AFFINE = "pass --affine sform or --affine qform (affine=... in Python)"
 _ONE_ACQUISITION = "put the slices of one acquisition in a folder of their own"
@@ -173,7 +173,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.CAPTURED_SLICES: "compare the values with the series of the scanner where there is one",
     Reason.CORRECTED_SAMPLES: "compare some values with the source: the header is wrong",
     Reason.LEFT_ASIDE: "check that the volume has as many slices as its source",
-    Reason.CHOSEN_SERIES: "if it is the wrong one, name another by its UID",
+    Reason.CHOSEN_SERIES: "if it is the wrong one, name another by its UID, or pass its folder",
     Reason.LOSSY_COMPRESSION: "use the uncompressed original where there is one",
     Reason.CONFLICTING_MODALITY: "check which of the two is right before the values are used",
     Reason.REAL_WORLD_VALUES: "values are those of the mapping; check their unit before use",
@@ -200,7 +200,7 @@ REMEDIES: dict[Reason, str] = {
         "put the file of voxels beside the header, and write that file name into the header"
     ),
     Reason.UNDECODABLE: "decompress the file with another tool, e.g. gdcmconv --raw",
-    Reason.SEVERAL_SERIES: f"pass {_SERIES_UID}, or a folder of the files of only one series",
+    Reason.SEVERAL_SERIES: f"pass {SERIES_UID}, or a folder of the files of only one series",
     Reason.UNKNOWN_SERIES: "pass the UID of a series that is there",
     Reason.NOT_AN_IMAGE: "pass the image series it refers to",
     Reason.MULTI_FRAME: (

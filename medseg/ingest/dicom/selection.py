@@ -7,6 +7,7 @@ A series of nothing but localizers, secondary captures, colour and objects witho
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from medseg.ingest.content import make_format_error
 from medseg.ingest.dicom.judge import judge
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.formats import is_volume_file
-from medseg.ingest.reasons import IngestError, Reason, Verdict
+from medseg.ingest.reasons import SERIES_UID, IngestError, Reason, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ def choose_series(
     if choose == "largest":
         return _choose_largest(images, path)
     finding = f"{len(images)} series in {path}: {_list_series(images)}"
-    raise IngestError(Reason.SEVERAL_SERIES, finding)
+    raise IngestError(Reason.SEVERAL_SERIES, finding, remedy=_make_remedy(images, found))
 
 
 def is_companion(series: Series) -> bool:
@@ -120,7 +121,10 @@ def _choose_by_uid(
         _warn_of_damaged(damaged, path, taken=named)
         return named
     holds = f", which holds {_list_series(found)}" if found else ""
-    raise IngestError(Reason.UNKNOWN_SERIES, f"no series {series_uid} in {path}{holds}")
+    remedy = _make_remedy(found, found)
+    raise IngestError(
+        Reason.UNKNOWN_SERIES, f"no series {series_uid} in {path}{holds}", remedy=remedy
+    )
 
 
 def _collect_uids(series: Series) -> set[str]:
@@ -148,7 +152,7 @@ def _choose_largest(images: Sequence[Series], path: Path) -> Series:
     if len(largest) != 1:
         what = "none is usable" if not largest else f"{len(largest)} share the most slices, {most}"
         finding = f"{len(images)} series in {path} and {what}: {_list_series(images)}"
-        raise IngestError(Reason.SEVERAL_SERIES, finding)
+        raise IngestError(Reason.SEVERAL_SERIES, finding, remedy=_make_remedy(images, images))
     chosen = largest[0]
     finding = f"{_describe(chosen)} is the largest of {len(images)} series in {path}"
     return replace(
@@ -175,6 +179,33 @@ def _describe(series: Series) -> str:
     refused = [f"refused as {series.reason}"] if series.verdict is Verdict.REFUSE else []
     facts = [series.modality or "no modality", size, count, *refused]
     return f"{series.uid or _describe_place(series)} ({', '.join(facts)})"
+
+
+def _make_remedy(images: Sequence[Series], found: Sequence[Series]) -> str | None:
+    """How to name one of several series where not all have a UID; None, the usual, where all do.
+
+    A series is passed alone as its only file, or as a folder that holds no file of another one.
+    """
+    unnamed = [series for series in images if not series.uid]
+    if not unnamed:
+        return None
+    alone = [place for series in unnamed if (place := _find_own_place(series, found)) is not None]
+    way = (
+        f"pass the place of one of them alone, such as {alone[0]}"
+        if alone
+        else "put the files of one of them into a folder of their own, and pass that folder"
+    )
+    is_any_named = len(unnamed) < len(images)
+    return f"pass {SERIES_UID} of one that states it, or {way}" if is_any_named else way
+
+
+def _find_own_place(series: Series, found: Sequence[Series]) -> Path | None:
+    """Where the series, and nothing else, is read from; None where it shares its folder."""
+    if len(series.files) == 1:
+        return series.files[0]
+    folder = Path(os.path.commonpath([file.parent for file in series.files]))
+    others = (file for other in found if other is not series for file in other.files)
+    return None if any(folder in file.parents for file in others) else folder
 
 
 def _describe_place(series: Series) -> str:

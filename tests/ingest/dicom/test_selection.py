@@ -137,9 +137,47 @@ def test_several_series_without_uid_are_named_by_their_folder_which_loads_one(tm
     with pytest.raises(IngestError) as caught:
         load(tmp_path)
     assert f"no UID in {tmp_path / 'b'} (CT, 4x6, 3 files)" in str(caught.value)
-    assert "or a folder of the files of only one series" in str(caught.value)
+    way = f"pass the place of one of them alone, such as {tmp_path / 'a'}"
+    assert caught.value.remedy == way
+    with pytest.raises(IngestError) as unknown:
+        load(tmp_path, series_uid="1.2.3")
+    assert (unknown.value.code, unknown.value.remedy) == (Reason.UNKNOWN_SERIES, way)
     assert load(tmp_path / "b")[0].shape == (4, 6, 3)
     assert load(tmp_path, choose="largest")[0].shape == (4, 6, 5)
+
+
+def test_a_series_without_uid_of_one_file_is_passed_as_that_file(tmp_path):
+    add(tmp_path, 3, "1.2.1")
+    (single,) = make_series(ramp((1, 6, 4)), uid="1.2.2")
+    del single.SeriesInstanceUID
+    write_series(tmp_path, [single], suffix=".dcm")
+    with pytest.raises(IngestError) as caught:
+        load(tmp_path)
+    (file,) = tmp_path.glob("*.dcm")
+    assert caught.value.remedy == (
+        "pass --series_uid UID (series_uid=... in Python) of one that states it, or pass the place "
+        f"of one of them alone, such as {file}"
+    )
+    assert load(file)[0].shape == (4, 6, 1)
+    assert load(tmp_path, series_uid="1.2.1")[0].shape == (4, 6, 3)
+
+
+def test_series_without_uid_in_one_folder_are_to_be_put_into_folders(tmp_path):
+    for name, number in (("a", 1), ("b", 2)):
+        slices = make_series(ramp((3, 6, 4)), uid="1.2.1")
+        for dataset in slices:
+            del dataset.SeriesInstanceUID
+            dataset.SeriesNumber = number
+        write_series(tmp_path, slices, suffix=f".{name}")
+    with pytest.raises(IngestError) as caught:
+        load(tmp_path)
+    assert caught.value.remedy == (
+        "put the files of one of them into a folder of their own, and pass that folder"
+    )
+    (tmp_path / "own").mkdir()
+    for file in tmp_path.glob("*.b"):
+        file.rename(tmp_path / "own" / file.name)
+    assert load(tmp_path / "own")[0].shape == (4, 6, 3)
 
 
 def test_an_empty_uid_names_no_series(tmp_path):
