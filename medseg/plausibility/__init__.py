@@ -22,7 +22,12 @@ from medseg.plausibility.measure_cases import (
     merge_trained_on,
 )
 from medseg.plausibility.posture import describe_posture_doubts
-from medseg.plausibility.settings import check_settings, choose_settings, compare_settings
+from medseg.plausibility.settings import (
+    check_settings,
+    choose_settings,
+    compare_settings,
+    list_other_settings,
+)
 from medseg.plausibility.trained_on import (
     TrainedOn,
     carry_trained_on,
@@ -63,6 +68,7 @@ __all__ = [
     "has_appearance",
     "is_scan_in_hounsfield",
     "judge_body",
+    "list_other_settings",
     "looks_like_hounsfield",
     "measure_appearance",
     "measure_body",

@@ -62,16 +62,15 @@ def check_settings(
     Raises:
         ValueError: a setting differs.
     """
-    is_path = isinstance(weights, (str, os.PathLike))  # `load_weights` refuses anything else
-    trained = read_ranges(weights) if is_path else None
-    if trained is None or not trained.settings:
+    trained = _read_trained_settings(weights)
+    if not trained:
         logger.warning(
             "it is not known what %s was trained for, so window and classes are not checked: make "
             "sure that they are those of its training",
             weights,
         )
         return
-    differences = "; ".join(compare_settings(trained.settings, choices))
+    differences = "; ".join(compare_settings(trained, choices))
     if differences and force:
         logger.warning("%s are used with other settings: %s", weights, differences)
     elif differences:
@@ -79,6 +78,20 @@ def check_settings(
             f"the weights {weights} were trained for something else ({differences}): use the "
             "settings of the training, or other weights; --other_settings True uses them anyway"
         )
+
+
+def list_other_settings(weights: str | os.PathLike, choices: Mapping[str, Any]) -> list[str]:
+    """What differs where weights are used knowingly for something else, see `compare_settings`.
+
+    Nothing, where it is not known what they were trained for.
+    """
+    return compare_settings(_read_trained_settings(weights), choices)
+
+
+def _read_trained_settings(weights: str | os.PathLike) -> dict[str, Any]:
+    is_path = isinstance(weights, (str, os.PathLike))  # `load_weights` refuses anything else
+    trained = read_ranges(weights) if is_path else None
+    return {} if trained is None else trained.settings
 
 
 def _make_comparable(key: str, value: Any) -> Any:

@@ -17,6 +17,7 @@ from PIL import Image
 from medseg.base.errors import find_root_cause, is_documented
 from medseg.bundles.run import run_bundle
 from medseg.datasets import phantom
+from medseg.plausibility import TrainedOn, write_trained_on
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 TINY = {"channels": [2, 4, 6], "image_size": [16, 16]}
@@ -325,6 +326,21 @@ def test_a_volume_that_is_none_is_refused_and_forced_alone(untrained, tmp_path, 
     assert {name: header["descrip"].item() for name, header in headers.items()} == {
         name: text for name, text in expected.items() if name != "b" or force == "True"
     }
+
+
+def test_a_result_of_weights_used_with_other_settings_says_so(untrained, volume, tmp_path, capfd):
+    bundle = untrained("hippocampus")
+    trained = TrainedOn({}, 3, "MR", 3, settings={"classes": {"a": [1]}})
+    write_trained_on(trained, bundle / "models/model.pt")
+    with pytest.raises(RuntimeError) as refused:
+        segment(bundle, volume, image_size=[16, 16, 16])
+    assert "trained for something else" in str(find_root_cause(refused.value))
+    segment(bundle, volume, image_size=[16, 16, 16], other_settings=True)
+    header = nib.load(tmp_path / "masks/v.nii.gz").header
+    assert header["intent_name"].item() == b"forced"
+    short = b"forced: other settings than in training (classes: trained with a, used with..."
+    assert header["descrip"].item() == short
+    assert "case v: forced: other settings than in training" in said_of(capfd)
 
 
 def test_a_mask_is_no_picture_for_any_bundle_of_pictures(untrained, tmp_path, capfd):

@@ -174,6 +174,18 @@ def test_weights_copied_alone_into_a_bundle_of_other_classes_are_refused(trained
     assert not (trained / "masks/alone").exists()
 
 
+def test_scores_of_weights_used_with_other_settings_say_so(trained, trained_run):
+    other = ["--window_hu", "[-100,200]", "--other_settings", "True", "--output_dir", "runs/other"]
+    done = run(medseg("evaluate", "-b", str(trained_run), *other), trained)
+    assert done.returncode == 0, done.stderr[-2000:]
+    about, own = (
+        json.loads((folder / "metrics_summary.json").read_text())["about"]
+        for folder in (trained / "runs/other", trained_run / "evaluation")
+    )
+    said = "window_hu: trained with [-160, 240], used with [-100, 200]"
+    assert (about["other_settings"], own["other_settings"]) == ([said], [])
+
+
 def test_a_dicom_study_is_segmented_on_its_own_grid_above_the_stated_dice(trained):
     study = trained / "data/liver/dicom/liver_008"
     done = run_afresh(medseg("segment", str(study), "-o", "masks/dicom", *NETWORK), trained)

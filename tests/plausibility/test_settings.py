@@ -11,6 +11,7 @@ from medseg.plausibility import (
     check_settings,
     choose_settings,
     compare_settings,
+    list_other_settings,
     write_trained_on,
 )
 
@@ -57,6 +58,13 @@ def test_other_settings_can_be_used_knowingly(weights, caplog):
     with caplog.at_level(logging.WARNING):
         check_settings(weights, {**TRAINED, "modality": "MR"}, force=True)
     assert "used with other settings: modality: trained with CT, used with MR" in caplog.text
+
+
+def test_other_settings_are_listed_with_both_values(weights, tmp_path):
+    other = {**TRAINED, "modality": "MR", "fold": 3}
+    assert list_other_settings(weights, other) == ["modality: trained with CT, used with MR"]
+    assert list_other_settings(weights, TRAINED) == []
+    assert list_other_settings(tmp_path / "absent.pt", other) == []
 
 
 def test_weights_of_which_nothing_is_known_pass_with_a_word(tmp_path, caplog):

@@ -36,6 +36,7 @@ from medseg.plausibility import (
     has_appearance,
     is_scan_in_hounsfield,
     judge_body,
+    list_other_settings,
     looks_like_hounsfield,
     measure_appearance,
     measure_body,
@@ -92,6 +93,8 @@ class CheckImaged(MapTransform):
             `medseg.plausibility.read_trained_on`.
         fit: what brings an image to the size of the training before the two are compared, where
             images of training were fitted when they were measured, as of one size for all.
+        choices: of the config; where they are others than the weights were trained with, every
+            image has a note of it, see `medseg.plausibility.check_settings`, which refuses them.
         force: go on with what would be refused, and say so.
 
     Raises:
@@ -107,6 +110,7 @@ class CheckImaged(MapTransform):
         body_part: Collection[str] = (),
         weights: str | os.PathLike | None = None,
         fit: Callable[[Mapping[Hashable, Any]], Mapping[Hashable, Any]] | None = None,
+        choices: Mapping[str, Any] | None = None,
         force: bool = False,
     ) -> None:
         super().__init__(keys)
@@ -115,6 +119,7 @@ class CheckImaged(MapTransform):
         self.body_part = [part.upper() for part in body_part]
         self.weights = weights
         self.fit = fit
+        self.choices = dict(choices or {})
         self.force = require_bool(force, "force")
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -122,7 +127,8 @@ class CheckImaged(MapTransform):
             found = self.list_findings(data[key])
             if found.refusals and not self.force:
                 raise ValueError(f"{'; '.join(found.refusals)}: {self._describe_remedy()}")
-            notes = [f"{FORCED}: {finding}" for finding in found.refusals] + found.warnings
+            forced = [f"{FORCED}: {finding}" for finding in found.refusals]
+            notes = [*self._other_settings, *forced, *found.warnings]
             add_notes(data[key], notes)
             for note in notes:
                 logger.warning("case %s: %s: %s", data.get("case", key), note, _REMEDY)
@@ -135,6 +141,15 @@ class CheckImaged(MapTransform):
             return None, False
         trained = read_trained_on(self.weights)
         return trained, trained is not None and trained.is_of(self.weights)
+
+    @cached_property
+    def _other_settings(self) -> list[str]:
+        """The note of weights that are used for something else than they were trained for."""
+        if self.weights is None or not self.choices:
+            return []
+        differences = list_other_settings(self.weights, self.choices)
+        said = f"{FORCED}: other settings than in training ({'; '.join(differences)})"
+        return [said] if differences else []
 
     def list_findings(self, image: Tensor) -> Findings:
         """What speaks against an image, (C, *spatial)."""

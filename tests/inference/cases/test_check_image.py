@@ -179,6 +179,20 @@ def test_the_remedy_names_the_body_part_and_the_data_of_the_training(tmp_path):
         checked(mask(), "MR", **options)
 
 
+def test_weights_used_with_other_settings_leave_a_note_on_every_image(tmp_path, caplog):
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    trained = TrainedOn({}, 9, "MR", 3, settings={"classes": {"liver": [1]}, "in_channels": 1})
+    write_trained_on(trained, tmp_path / "model.pt")
+    options = {"weights": tmp_path / "model.pt"}
+    same = {"classes": {"liver": [1, 2]}, "fold": 3}
+    assert read_notes(checked(resonance(), "MR", choices=same, **options)) == []
+    with caplog.at_level(logging.WARNING):
+        found = checked(resonance(), "MR", choices={"classes": {"spleen": [1]}}, **options)
+    said = "other settings than in training (classes: trained with liver, used with spleen)"
+    assert read_notes(found) == [f"forced: {said}"]
+    assert f"case a: forced: {said}: look at the image and its result" in caplog.text
+
+
 def test_an_unknown_modality_is_refused():
     with pytest.raises(ValueError, match="one of CT, MR, picture, got 'XR'"):
         CheckImaged("image", modality="XR")
