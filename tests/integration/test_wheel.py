@@ -1,6 +1,7 @@
 """The wheel, installed away from the repository: bundles by name, segmenting, training.
 
-Its environment sees the packages that are installed here, so that nothing is downloaded.
+Of the packages that are installed here its environment sees those that the wheel requires, and no
+other, see `base_packages`. Nothing is downloaded.
 """
 
 import importlib.util
@@ -15,8 +16,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from integration.base_packages import link_base_packages
+from PIL import Image
 
 from medseg.bundles.build import FLAT_NAMES, list_names
+from medseg.datasets import phantom
 
 pytestmark = [
     pytest.mark.long,
@@ -29,7 +33,16 @@ SHIPPED = "medseg/bundles/shipped"
 LARGEST_FILE_MB, LARGEST_WHEEL_MB = 25, 100
 """Of a file of a bundle, by the bundle specification; of a wheel, by the Python Package Index."""
 
-SMALL = ["--channels", "[2, 4, 8]", "--image_size", "[16, 16, 16]", "--num_workers", "0"]
+SMALL = ["--channels", "[2, 4, 8]", "--image_size", "[32, 32]", "--num_workers", "0"]
+EXTRAS = ("highdicom", "mlflow", "onnx", "openvino", "timm", "h5py", "pytest")
+"""Imported by medseg or its tests, required by the wheel for an extra only."""
+
+CASES = {
+    "hippocampus": ("data/hippocampus/imagesTs/hippocampus_002.nii.gz", "hippocampus_002.nii.gz"),
+    "liver_slices": ("data/liver/imagesTs/liver_005.nii.gz", "liver_005.nii.gz"),
+    "nuclei": ("cells.png", "cells_label.png"),
+}
+"""An image and its mask for each bundle that has weights."""
 
 
 def _build_wheel(checkout, dist):
@@ -50,9 +63,11 @@ class Installed:
         self.work, self.root = root / "work", root / "fresh"
         self.work.mkdir()
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(self.root)], check=True)
+        base = root / "base"
+        base.mkdir()
+        link_base_packages(wheel, base)
         site = next(self.root.glob("lib/python*/site-packages"))
-        present = [path for path in sys.path if path.endswith("site-packages")]
-        (site / "present.pth").write_text("\n".join(present))
+        (site / "base.pth").write_text(str(base))
         python = str(self.root / "bin" / "python")
         install = ["-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index"]
         subprocess.run([sys.executable, *install, str(wheel)], check=True)
@@ -73,7 +88,11 @@ class Installed:
 @pytest.fixture(scope="module")
 def run(wheel, tmp_path_factory):
     made = Installed(wheel, tmp_path_factory.mktemp("installed"))
-    made.medseg("phantom", "mr", "-o", "data/hippocampus", "--cases", "8")
+    made.medseg("phantom", "mr", "-o", "data/hippocampus", "--cases", "1")
+    phantom.write("ct", made.work / "data" / "liver", cases=5, size=64, slices=4)
+    cells = np.full((64, 64, 3), 20, np.uint8)
+    cells[20:40, 10:30] = cells[10:20, 45:55] = 180
+    Image.fromarray(cells).save(made.work / "cells.png")
     return made
 
 
@@ -82,6 +101,10 @@ def site(run):
     found = run.python("-c", "import medseg; print(medseg.__file__)").stdout
     assert run.root in Path(found).parents
     return Path(found.strip()).parents[1]
+
+
+def _read_size(file):
+    return nib.load(file).shape if file.suffix == ".gz" else Image.open(file).size
 
 
 def _list_files(folder):
@@ -129,21 +152,26 @@ def test_the_page_that_a_message_names_is_installed(run, site):
     assert site in Path(page).parents
 
 
-def test_a_bundle_that_came_with_medseg_segments_by_its_name(run, site):
+def test_what_only_an_extra_brings_is_not_there(run):
+    code = "import importlib.util as i, sys; print(*(n for n in sys.argv[1:] if i.find_spec(n)))"
+    assert run.python("-c", code, *EXTRAS, "monai").stdout.split() == ["monai"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_bundle_that_came_with_medseg_segments_by_its_name(run, site, name):
     before = _list_files(site)
-    image = next((run.work / "data" / "hippocampus" / "imagesTs").glob("*.nii.gz"))
-    ended = run.medseg("segment", image, "-b", "hippocampus", "-o", "masks", "--force", "--json")
-    document = json.loads(ended.stdout)
-    [mask] = [file for file in document["files"] if file.endswith(".nii.gz")]
-    assert nib.load(Path(document["folder"]) / mask).shape == nib.load(image).shape
+    image, mask = CASES[name]
+    words = [image, "-b", name, "-o", f"masks_of_{name}", "--force", "--json"]
+    document = json.loads(run.medseg("segment", *words).stdout)
+    assert mask in document["files"]
+    assert _read_size(Path(document["folder"]) / mask) == _read_size(run.work / image)
     assert _list_files(site) == before
 
 
 def test_the_flat_names_are_copies_and_the_command_of_monai_works(run, site):
     bundle = site / SHIPPED / "hippocampus"
     assert not any((bundle / flat).is_symlink() for flat in FLAT_NAMES)
-    image = next((run.work / "data" / "hippocampus" / "imagesTs").glob("*.nii.gz"))
-    paths = [f"--input={image}", "--output_dir=masks_of_monai"]
+    paths = [f"--input={CASES['hippocampus'][0]}", "--output_dir=masks_of_monai"]
     config = bundle / "inference.json"
     words = ["run", "inference", f"--config_file={config}", *paths, "--force=True"]
     run.python("-m", "monai.bundle", *words)
@@ -152,12 +180,12 @@ def test_the_flat_names_are_copies_and_the_command_of_monai_works(run, site):
 
 def test_training_leaves_the_installed_bundle_alone_and_its_run_segments(run, site):
     before = _list_files(site)
-    ended = run.medseg("train", "-b", "hippocampus", "--max_epochs", "1", *SMALL)
+    ended = run.medseg("train", "-b", "liver", "--max_epochs", "1", *SMALL)
     assert _list_files(site) == before
-    assert "not copied to the bundle hippocampus, which is part of" in ended.stdout + ended.stderr
-    (trained,) = (run.work / "runs" / "hippocampus").iterdir()
+    assert "not copied to the bundle liver, which is part of" in ended.stdout + ended.stderr
+    (trained,) = (run.work / "runs" / "liver").iterdir()
     assert json.loads((trained / "run.json").read_text())["epochs"] == 1
-    image = next((run.work / "data" / "hippocampus" / "imagesTs").glob("*.nii.gz"))
+    image, mask = CASES["liver_slices"]
     run.medseg("segment", image, "-b", trained, "-o", "masks_of_run", "--force")
-    mask = next((run.work / "masks_of_run").glob("*.nii.gz"))
+    mask = run.work / "masks_of_run" / mask
     assert np.unique(np.asanyarray(nib.load(mask).dataobj)).max() <= 2
