@@ -12,7 +12,7 @@ from packaging.version import Version
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 EXTRAS = (
-    *("", "dicom", "tracking", "export", "fast"),
+    *("", "tracking", "export", "fast"),
     *("encoders", "datasets", "docs", "dev"),
 )
 

@@ -1,0 +1,7 @@
+"""Export: write results as DICOM objects."""
+
+from medseg.export.segmentation import write_seg
+from medseg.export.segments import Algorithm
+from medseg.export.source_images import SourceImages, describe_source
+
+__all__ = ["Algorithm", "SourceImages", "describe_source", "write_seg"]

@@ -1,0 +1,160 @@
+"""Segmentation: write a mask as a DICOM Segmentation object (SEG)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Literal
+
+import highdicom as hd
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+
+from medseg.base.files import whole
+from medseg.export.segments import (
+    MANUFACTURER,
+    Algorithm,
+    describe_segments,
+    find_software_version,
+)
+from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.uids import make_uid
+from medseg.geometry import Geometry
+from medseg.ingest.dicom.series import Series
+from medseg.labels import LabelTable
+
+logger = logging.getLogger(__name__)
+
+SegmentationType = Literal["BINARY", "LABELMAP", "FRACTIONAL"]
+SYNTAXES = {
+    "BINARY": ExplicitVRLittleEndian,
+    "LABELMAP": RLELossless,
+    "FRACTIONAL": RLELossless,
+}
+"""The transfer syntax of each type; one bit for each voxel cannot be compressed. JPEG-LS would make
+a LABELMAP a quarter as large, but dcmqi and dcmtk do not read it."""
+
+SERIES_NUMBER = 900
+"""Of the first result of a study, far from the numbers that scanners give."""
+
+
+def write_seg(
+    mask: NDArray,
+    path: str | os.PathLike,
+    *,
+    source: Series | SourceImages,
+    geometry: Geometry,
+    labels: LabelTable,
+    algorithm: Algorithm,
+    segmentation_type: SegmentationType = "BINARY",
+    series_number: int = SERIES_NUMBER,
+) -> tuple[str, ...]:
+    """Write a mask as a DICOM Segmentation.
+
+    Each slice that holds a label becomes a frame, at its place in the patient, and names the image
+    that it was made from, where that lies on the same plane. A mask without any label becomes an
+    object whose frames are empty, so that "nothing was found" can be told from "not computed".
+
+    Args:
+        mask: (I, J, K), label values; or, for FRACTIONAL, also (labels without background, I, J, K)
+            of probabilities, 0 to 1.
+        path: of the object, replaced if it is there.
+        source: the series that the mask was made from.
+        geometry: the grid of the mask, in RAS+. It need not be the grid of the series.
+        labels: names, codes and colours of the values.
+        algorithm: what made the mask.
+        segmentation_type: "BINARY", one bit for each voxel and label, which every viewer reads;
+            "LABELMAP", one value for each voxel, small, for new viewers; "FRACTIONAL", 8 bits of
+            probability.
+        series_number: of the series that the object is in.
+
+    Returns:
+        What was missing or not allowed in the headers of the source, see `describe_source`.
+
+    Raises:
+        ValueError: the mask has another shape than the geometry, or a value without a label, or the
+            grid is sheared.
+        IngestError: the source was refused, or cannot be read any more.
+
+    Source: DICOM PS3.3 section A.51.
+
+    Example:
+        >>> write_seg(mask, "seg.dcm", source=series, geometry=series.geometry,
+        ...           labels=make_table(["liver"]),
+        ...           algorithm=Algorithm("liver", "1.0"))  # doctest: +SKIP
+    """
+    images = describe_source(source) if isinstance(source, Series) else source
+    stacked = _stack(mask, geometry, labels, segmentation_type)
+    identity = make_uid(
+        *("seg", segmentation_type, images.first.SeriesInstanceUID, images.first.SOPInstanceUID),
+        *(algorithm.name, algorithm.version, repr(labels), geometry.affine.tobytes()),
+        *(str(stacked.shape), np.ascontiguousarray(stacked).tobytes()),
+    )
+    segmentation = hd.seg.Segmentation(
+        source_images=images.headers,
+        pixel_array=hd.Volume(
+            stacked,
+            _to_slice_row_column(geometry),
+            coordinate_system="PATIENT",
+            frame_of_reference_uid=images.first.FrameOfReferenceUID,
+            channels={"SegmentNumber": [label.index for label in labels.foreground]}
+            if stacked.ndim == 4
+            else None,
+        ),
+        segmentation_type=segmentation_type,
+        segment_descriptions=list(describe_segments(labels, algorithm)),
+        series_instance_uid=make_uid("seg series", identity),
+        series_number=series_number,
+        sop_instance_uid=identity,
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=algorithm.name,
+        software_versions=find_software_version(),
+        device_serial_number=algorithm.version,
+        fractional_type="PROBABILITY",
+        max_fractional_value=255,
+        content_label="SEGMENTATION",
+        content_description=f"{algorithm.name} {algorithm.version}"[:64],
+        series_description=f"{algorithm.name}, segmentation"[:64],
+        transfer_syntax_uid=SYNTAXES[segmentation_type],
+        omit_empty_frames=True,
+    )
+    with whole(Path(path)) as partial:
+        segmentation.save_as(partial)
+    logger.debug("DICOM SEG: %s", path)
+    return images.notes
+
+
+def _stack(
+    mask: NDArray, geometry: Geometry, labels: LabelTable, kind: SegmentationType
+) -> NDArray:
+    """The mask as slices of rows, (K, J, I), or with the labels at the end."""
+    if mask.shape[-3:] != geometry.shape:
+        raise ValueError(
+            f"the mask has the shape {mask.shape[-3:]} and its grid {geometry.shape}: give the "
+            "geometry of the mask"
+        )
+    if mask.ndim == 4:
+        if kind != "FRACTIONAL" or mask.shape[0] != len(labels.foreground):
+            raise ValueError(
+                f"a mask of shape {mask.shape} for {len(labels.foreground)} labels and "
+                f"{kind}: give label values (I, J, K), or FRACTIONAL one probability for each label"
+            )
+        return np.moveaxis(mask, 0, -1).transpose(2, 1, 0, 3).astype(np.float32)
+    if not geometry.is_orthogonal:
+        raise ValueError("the grid of the mask is sheared: resample the image to an upright grid")
+    values = mask.astype(np.uint8)
+    if not np.array_equal(values, mask) or values.max() >= len(labels):
+        raise ValueError(
+            f"the mask holds values from {mask.min():g} to {mask.max():g} and the label table "
+            f"{len(labels)} labels from 0: give each value a label"
+        )
+    return values.transpose(2, 1, 0)
+
+
+def _to_slice_row_column(geometry: Geometry) -> NDArray[np.float64]:
+    """The affine from (slice, row, column) to LPS+ millimetres."""
+    affine: NDArray[np.float64] = geometry.affine_lps[:, [2, 1, 0, 3]]
+    return affine

@@ -1,0 +1,87 @@
+"""Segments: what the values of a mask are called in a DICOM object."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import highdicom as hd
+import numpy as np
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code as DicomCode
+
+from medseg.export.uids import make_uid
+from medseg.labels import Code, Label, LabelTable
+
+MANUFACTURER = "medseg"
+PRIVATE_SCHEME = "99MEDSEG"
+"""The coding scheme of labels for which no code is known; their own name is the meaning."""
+
+UNKNOWN_CATEGORY = Code("85756007", "SCT", "Tissue")
+"""The category of such labels (PS3.16 CID 7150)."""
+
+_LONGEST_CODE, _LONGEST_TEXT = 16, 64  # characters of SH and LO
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """What made a mask.
+
+    Args:
+        name: of the bundle.
+        version: of the bundle.
+    """
+
+    name: str
+    version: str
+
+    def identify(self) -> hd.AlgorithmIdentificationSequence:
+        """The algorithm identification macro (PS3.3 section 10.16)."""
+        return hd.AlgorithmIdentificationSequence(
+            name=f"{MANUFACTURER} {self.name}"[:_LONGEST_TEXT],
+            family=codes.cid7162.ArtificialIntelligence,
+            version=self.version[:_LONGEST_TEXT],
+        )
+
+
+def find_software_version() -> str:
+    """The version of medseg, as it is installed."""
+    return importlib.metadata.version("medseg")
+
+
+def describe_segments(
+    labels: LabelTable, algorithm: Algorithm
+) -> Iterator[hd.seg.SegmentDescription]:
+    """Describe the labels but the background: names, codes, colours and what found them."""
+    for label in labels.foreground:
+        category, kind = find_codes_of(label)
+        segment = hd.seg.SegmentDescription(
+            segment_number=label.index,
+            segment_label=label.name[:_LONGEST_TEXT],
+            segmented_property_category=category,
+            segmented_property_type=kind,
+            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+            algorithm_identification=algorithm.identify(),
+        )
+        segment.RecommendedDisplayCIELabValue = _to_cielab(label.rgb)
+        yield segment
+
+
+def find_codes_of(label: Label) -> tuple[DicomCode, DicomCode]:
+    """Category and type of a label; a private code with its name where none is known."""
+    if label.category is not None and label.type is not None:
+        return _to_dicom(label.category), _to_dicom(label.type)
+    value = (
+        label.name if len(label.name) <= _LONGEST_CODE else make_uid(label.name)[-_LONGEST_CODE:]
+    )
+    return _to_dicom(UNKNOWN_CATEGORY), DicomCode(value, PRIVATE_SCHEME, label.name[:_LONGEST_TEXT])
+
+
+def _to_dicom(code: Code) -> DicomCode:
+    return DicomCode(code.value, code.scheme, code.meaning)
+
+
+def _to_cielab(rgb: tuple[int, int, int]) -> list[int]:
+    """A colour as three integers of 0 to 65535 (PS3.3 section C.10.7.1.1)."""
+    return [int(value) for value in np.asarray(hd.color.CIELabColor.from_rgb(*rgb).value)]

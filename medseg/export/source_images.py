@@ -1,0 +1,214 @@
+"""Source images: what a DICOM object says of the images that it was made from.
+
+A result belongs to a patient, a study and a frame of reference, and names the images that it was
+made from. All of this comes from their headers, and headers are often incomplete or against the
+standard. What is missing or not allowed there must not be copied, and must not stop the result. So
+it is left empty, or replaced where the standard asks for a value, and a note names the element,
+without its value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom import config
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.valuerep import DSfloat, validate_value
+
+from medseg.base.text import count_noun
+from medseg.export.uids import is_valid_uid, make_uid
+from medseg.ingest.dicom.files.bounded_file import BoundedFile
+from medseg.ingest.dicom.files.parse import parse, stop_validation
+from medseg.ingest.dicom.header.slice import Slice
+from medseg.ingest.dicom.series import Series
+from medseg.ingest.reasons import IngestError, Reason
+
+_REQUIRED = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"),
+)
+"""May be empty and must be there (type 2 in PS3.3 C.7.1.1 and C.7.2.1)."""
+
+_OPTIONAL = (
+    *("PatientAge", "PatientSize", "PatientWeight", "StudyDescription"),
+    *(
+        "PatientIdentityRemoved",
+        "DeidentificationMethod",
+        "LongitudinalTemporalInformationModified",
+    ),
+)
+_FRAMES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+_SEXES = ("M", "F", "O")
+_READ = (
+    *("SOPClassUID", "StudyInstanceUID", "PositionReferenceIndicator", "SpecificCharacterSet"),
+    *(*_REQUIRED, *_OPTIONAL, *_FRAMES),
+)
+_UNICODE = "ISO_IR 192"
+
+
+@dataclass(frozen=True, eq=False)
+class SourceImages:
+    """The headers of the images that a result was made from, fit to be copied from.
+
+    Attributes:
+        headers: a data set for each slice, in the order of the slices; or one for a file of several
+            frames. They have no pixels, no private elements, and text in Unicode.
+        notes: what was left empty or replaced; none holds a value of the headers.
+        is_multiframe: whether one file holds all slices.
+    """
+
+    headers: tuple[pydicom.Dataset, ...]
+    notes: tuple[str, ...]
+    is_multiframe: bool = False
+
+    @property
+    def first(self) -> pydicom.Dataset:
+        """The header that patient, study and frame of reference are taken from."""
+        return self.headers[0]
+
+
+def describe_source(series: Series) -> SourceImages:
+    """Describe the images of a series for the objects that are made from them.
+
+    The first file is read for patient and study; all others were read when the series was found.
+
+    Args:
+        series: accepted or repaired, as `find_series` found it.
+
+    Raises:
+        IngestError: the series was refused, or its first file cannot be read any more.
+
+    Example:
+        >>> (series,) = find_series("study/ct")  # doctest: +SKIP
+        >>> describe_source(series).notes  # doctest: +SKIP
+        ('StudyDate of the source is not allowed there and was left empty',)
+    """
+    if series.geometry is None or not series.slices:
+        raise IngestError(series.reason, series.finding, remedy=series.remedies[0])
+    first = series.slices[0]
+    stated = _parse_first(first.path)
+    notes: list[str] = []
+    shared = _copy_patient_and_study(stated, notes)
+    _add_identity(shared, stated, series, notes)
+    if first.frame is not None and first.frames > 1:
+        return SourceImages((_describe_file(first, shared, stated),), tuple(notes), True)
+    headers = tuple(_describe_slice(header, shared) for header in series.slices)
+    if replaced := sum(not is_valid_uid(header.instance) for header in series.slices):
+        notes.append(
+            f"SOPInstanceUID of {count_noun(replaced, 'image')} of the source is not valid: what "
+            "refers to them has a UID in its place"
+        )
+    return SourceImages(headers, tuple(notes))
+
+
+def _parse_first(path: Path) -> pydicom.Dataset:
+    with BoundedFile(path) as file, stop_validation():
+        parsed = parse(file, path, keywords=_READ)
+    if parsed is None:
+        raise IngestError(Reason.UNREADABLE, f"{path} was changed since it was read")
+    return parsed.dataset
+
+
+def _copy_patient_and_study(stated: pydicom.Dataset, notes: list[str]) -> pydicom.Dataset:
+    """Copy what is known of patient and study, with text in Unicode."""
+    found = pydicom.Dataset()
+    found.file_meta = FileMetaDataset()
+    found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    found.SpecificCharacterSet = _UNICODE
+    for keyword in (*_REQUIRED, *_OPTIONAL):
+        value = _get_valid(stated, keyword)
+        if value is None:
+            notes.append(f"{keyword} of the source is not allowed there and was left empty")
+        elif value == "" and keyword in _REQUIRED and keyword not in stated:
+            notes.append(f"{keyword} is not in the source and was left empty")
+        if value or keyword in _REQUIRED:
+            setattr(found, keyword, value or "")
+    return found
+
+
+def _get_valid(stated: pydicom.Dataset, keyword: str) -> str | None:
+    """The text of an element; "" where it is absent or empty, None where it is not allowed."""
+    vr = dictionary_VR(tag_for_keyword(keyword) or 0)
+    try:
+        with stop_validation():
+            value = stated.get(keyword)
+        text = "" if value is None else str(value).strip(" \0")
+        validate_value(vr, text, config.RAISE)
+    except (ValueError, TypeError, LookupError, NotImplementedError, OverflowError):
+        return None
+    has_control = any(ord(letter) < 32 or "\ud800" <= letter <= "\udfff" for letter in text)
+    if has_control or "\\" in text or (keyword == "PatientSex" and text not in ("", *_SEXES)):
+        return None
+    return text
+
+
+def _add_identity(
+    shared: pydicom.Dataset, stated: pydicom.Dataset, series: Series, notes: list[str]
+) -> None:
+    """Add class, study, series and frame of reference; a UID in the place of one that is wrong."""
+    first = series.slices[0]
+    study = str(stated.get("StudyInstanceUID") or "")
+    for keyword, value in (
+        ("StudyInstanceUID", study),
+        ("SeriesInstanceUID", first.series_uid),
+        ("FrameOfReferenceUID", first.frame_of_reference),
+    ):
+        if not is_valid_uid(value):
+            what = "not valid" if value else "missing"
+            notes.append(f"{keyword} of the source is {what}: the result has another in its place")
+            value = make_uid(keyword, value or first.series_uid or first.instance or study)
+        setattr(shared, keyword, value)
+    shared.PositionReferenceIndicator = _get_valid(stated, "PositionReferenceIndicator") or ""
+    shared.SOPClassUID = first.sop_class
+    shared.Modality = first.modality or "OT"
+    shared.LossyImageCompression = "01" if first.is_lossy else "00"
+
+
+def _describe_slice(header: Slice, shared: pydicom.Dataset) -> pydicom.Dataset:
+    """The header of one slice in a file of its own."""
+    found = pydicom.Dataset()
+    found.update(shared)
+    found.file_meta = shared.file_meta
+    found.SOPInstanceUID = _choose_instance(header)
+    found.Rows, found.Columns = header.rows, header.columns
+    found.ImagePositionPatient = _to_decimals(header.position)
+    found.ImageOrientationPatient = _to_decimals(header.orientation)
+    found.PixelSpacing = _to_decimals(header.pixel_spacing_mm)
+    found.SliceThickness = None if header.thickness_mm is None else _to_decimal(header.thickness_mm)
+    return found
+
+
+def _describe_file(
+    header: Slice, shared: pydicom.Dataset, stated: pydicom.Dataset
+) -> pydicom.Dataset:
+    """The header of a file of several frames."""
+    found = pydicom.Dataset()
+    found.update(shared)
+    found.file_meta = shared.file_meta
+    found.SOPInstanceUID = _choose_instance(header)
+    found.Rows, found.Columns, found.NumberOfFrames = header.rows, header.columns, header.frames
+    for keyword in _FRAMES:
+        if keyword in stated:
+            setattr(found, keyword, stated[keyword].value)
+    return found
+
+
+def _choose_instance(header: Slice) -> str:
+    if is_valid_uid(header.instance):
+        return header.instance
+    return make_uid("SOPInstanceUID", header.instance, str(header.position), str(header.path.name))
+
+
+def _to_decimals(values: NDArray[np.float64]) -> list[DSfloat]:
+    return [_to_decimal(value) for value in values]
+
+
+def _to_decimal(value: float) -> DSfloat:
+    """A number of at most 16 characters, as a decimal string must have."""
+    return DSfloat(float(value), auto_format=True)

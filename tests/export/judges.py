@@ -1,0 +1,53 @@
+"""Judges: independent programs that say whether a DICOM object is right.
+
+`dciodvfy` is of Debian's dicom3tools, dcmqi of PyPI. Where one is absent, its tests are skipped.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+
+from medseg.geometry import Geometry
+
+DCIODVFY = shutil.which("dciodvfy")
+SEG_READER = shutil.which("segimage2itkimage", path=str(Path(sys.executable).parent))
+
+needs_dciodvfy = pytest.mark.skipif(DCIODVFY is None, reason="dicom3tools is not installed")
+needs_dcmqi = pytest.mark.skipif(SEG_READER is None, reason="dcmqi is not installed")
+
+
+def find_errors(path: Path) -> list[str]:
+    """The errors that dciodvfy finds in an object."""
+    told = subprocess.run(
+        [str(DCIODVFY), "-new", path], capture_output=True, text=True, check=False
+    )
+    return [line for line in (told.stderr + told.stdout).splitlines() if line.startswith("Error")]
+
+
+def read_by_dcmqi(path: Path, folder: Path, geometry: Geometry) -> np.ndarray:
+    """The mask in a SEG as dcmqi reads it, on a grid that has all its voxels, (I, J, K)."""
+    folder.mkdir()
+    command = [str(SEG_READER), "--inputDICOM", str(path), "--outputDirectory", str(folder)]
+    told = _run([*command, "-t", "nrrd", "--mergeSegments"])
+    assert told.returncode == 0, told.stdout + told.stderr
+    found = np.zeros(geometry.shape, np.uint8)
+    for file in sorted(folder.glob("*.nrrd")):
+        image = SimpleITK.ReadImage(str(file))
+        voxels = np.argwhere(SimpleITK.GetArrayFromImage(image) > 0)[:, ::-1]
+        values = SimpleITK.GetArrayFromImage(image)[tuple(voxels[:, ::-1].T)]
+        points = np.array([image.TransformIndexToPhysicalPoint(list(map(int, v))) for v in voxels])
+        at = geometry.world_to_voxel(points.reshape(-1, 3) * (-1, -1, 1))
+        assert np.abs(at - at.round()).max(initial=0) < 0.01
+        found[tuple(at.round().astype(int).T)] = values
+    return found
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,0 +1,113 @@
+"""Tests of medseg.export.source_images: a bad header does not stop a result, nor get into it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pydicom
+import pytest
+from export.judges import find_errors, needs_dciodvfy
+from ingest.dicom_writer import make_series, write_series
+
+from medseg.export import Algorithm, describe_source, write_seg
+from medseg.ingest import IngestError, find_series
+from medseg.labels import make_table
+
+GOOD = {
+    **{"PatientID": "17", "PatientName": "Doe^Jane", "PatientBirthDate": "19700102"},
+    **{"PatientSex": "F", "StudyID": "1", "StudyDate": "20260102", "StudyTime": "101112"},
+    **{"AccessionNumber": "5", "ReferringPhysicianName": "", "StudyInstanceUID": "1.2.840.1"},
+}
+
+
+@pytest.fixture
+def describe(tmp_path):
+    """Describe the source images of a series with some elements changed, or left out for None."""
+
+    def change(**changes):
+        slices = make_series(uid="1.2.840.2")
+        with pydicom.config.disable_value_validation():
+            for dataset in slices:
+                for keyword, value in {**GOOD, **changes}.items():
+                    if value is None:
+                        dataset.pop(keyword, None)
+                    else:
+                        setattr(dataset, keyword, value)
+        write_series(tmp_path / "ct", slices)
+        (series,) = find_series(tmp_path / "ct")
+        return series, describe_source(series)
+
+    return change
+
+
+def test_a_good_header_is_copied_without_a_note(describe):
+    series, images = describe()
+    assert images.notes == ()
+    assert {keyword: str(images.first.get(keyword)) for keyword in GOOD} == GOOD
+    assert [h.SOPInstanceUID for h in images.headers] == [h.instance for h in series.slices]
+
+
+BAD = [
+    *[{keyword: None} for keyword in GOOD],
+    *({"PatientID": "x" * 65}, {"PatientBirthDate": "1970-01-02"}, {"PatientSex": "female"}),
+    *({"StudyDate": "yesterday"}, {"StudyTime": "25:61"}, {"AccessionNumber": "1" * 17}),
+    *(
+        {"StudyID": "a study of seventeen letters"},
+        {"PatientAge": "48"},
+    ),
+    *({"StudyInstanceUID": "1." + "2" * 70}, {"StudyInstanceUID": "none"}),
+    *({"SOPInstanceUID": "1." + "3" * 70}, {"SeriesInstanceUID": "1." + "4" * 70}),
+    *({"FrameOfReferenceUID": "1." + "5" * 70}, {"FrameOfReferenceUID": None}),
+    *({"PatientName": "a=b=c=d"}, {"StudyDescription": "x" * 70}, {"PatientID": "a\nb"}),
+]
+
+
+@pytest.mark.parametrize(
+    "changes", BAD, ids=lambda c: "-".join(f"{k}={v}"[:40] for k, v in c.items())
+)
+def test_what_is_missing_or_not_allowed_is_noted_without_its_value(describe, changes):
+    _, images = describe(**changes)
+    ((keyword, value),) = changes.items()
+    assert any(keyword in note for note in images.notes)
+    assert not any(str(value) in note for note in images.notes if value)
+
+
+@needs_dciodvfy
+@pytest.mark.parametrize(
+    "changes", BAD, ids=lambda c: "-".join(f"{k}={v}"[:40] for k, v in c.items())
+)
+def test_a_result_from_a_bad_header_is_a_valid_object(describe, changes, tmp_path):
+    series, images = describe(**changes)
+    mask = np.ones(series.geometry.shape, np.uint8)
+    write_seg(
+        mask,
+        tmp_path / "seg.dcm",
+        source=images,
+        geometry=series.geometry,
+        labels=make_table(["liver"]),
+        algorithm=Algorithm("liver", "1"),
+    )
+    assert find_errors(tmp_path / "seg.dcm") == []
+
+
+def test_names_in_any_character_set_come_back_in_unicode(describe, tmp_path):
+    name = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    images = describe(PatientName=name, SpecificCharacterSet=["", "ISO 2022 IR 87"])[1]
+    assert str(images.first.PatientName) == name
+    assert images.first.SpecificCharacterSet == "ISO_IR 192"
+
+
+def test_private_elements_are_not_copied(tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        dataset.private_block(0x0009, "A MAKER", create=True).add_new(1, "LO", "secret")
+    write_series(tmp_path / "ct", slices)
+    (series,) = find_series(tmp_path / "ct")
+    assert not any(element.tag.is_private for element in describe_source(series).first)
+
+
+def test_a_refused_series_has_no_source_images(tmp_path):
+    slices = make_series()
+    write_series(tmp_path / "ct", slices[:2] + slices[3:])
+    (series,) = find_series(tmp_path / "ct")
+    with pytest.raises(IngestError):
+        describe_source(series)
