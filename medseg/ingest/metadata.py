@@ -17,6 +17,10 @@ MODALITY, BODY_PART, CONTRADICTION = "modality", "body_part", "contradiction"
 """Keys of what a DICOM header says of an image, empty where it says nothing. The last is what SOP
 class and Modality say against each other."""
 
+RESAMPLED = "resampled"
+"""Key of why the slices of a DICOM series were laid onto another grid, empty where they were not:
+such as "3 slices missing", see `medseg.ingest.dicom.resample`."""
+
 EXIF_ORIENTATION = "exif_orientation"
 """Key of the EXIF orientation of a picture, see `medseg.ingest.pictures.orientation`."""
 

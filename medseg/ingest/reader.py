@@ -32,6 +32,7 @@ from medseg.ingest.metadata import (
     BODY_PART,
     CONTRADICTION,
     MODALITY,
+    RESAMPLED,
     find_grid,
     find_name,
     find_orientation,
@@ -124,7 +125,8 @@ class VolumeReader(ImageReader):
         for path, grid in zip(img[1:], grids[1:], strict=True):
             check_same_grid(grids[0], grid, names=(str(img[0]), str(path)))
         shape, affine = grids[0].shape, grids[0].affine
-        stated = _describe_kind(self.find_series(img[0]))
+        series = [self.find_series(path) for path in img]
+        stated = _describe_kind(series[0]) | {RESAMPLED: _explain_resampling(series)}
         if len(volumes) == 1:
             return volumes[0], make_metadata(shape, affine=affine) | stated
         return np.stack(volumes), make_metadata(shape, affine=affine, channel_dim=0) | stated
@@ -181,6 +183,12 @@ def _describe_kind(series: Series | None) -> dict[str, str]:
         BODY_PART: first.origin.body_part,
         CONTRADICTION: describe_contradiction(first.sop_class, first.modality),
     }
+
+
+def _explain_resampling(found: Sequence[Series | None]) -> str:
+    """Why slices do not lie on the grid of their image, for the first series that has a reason."""
+    plans = (series.resampling for series in found if series is not None)
+    return next((plan.why for plan in plans if plan is not None), "")
 
 
 class SameGridd(MapTransform):

@@ -17,6 +17,7 @@ from PIL import Image
 from medseg.base.errors import find_root_cause, is_documented
 from medseg.bundles.run import run_bundle
 from medseg.datasets import phantom
+from medseg.ingest import find_series
 from medseg.plausibility import TrainedOn, write_trained_on
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
@@ -341,6 +342,19 @@ def test_a_result_of_weights_used_with_other_settings_says_so(untrained, volume,
     short = b"forced: other settings than in training (classes: trained with a, used with..."
     assert header["descrip"].item() == short
     assert "case v: forced: other settings than in training" in said_of(capfd)
+
+
+def test_the_result_of_a_series_that_was_resampled_says_so(untrained, tmp_path, capfd):
+    bundle = untrained("liver")
+    written = phantom.write("ct", tmp_path / "ct", cases=1, test_cases=1, size=48, slices=8)
+    study = written / "dicom/liver_001"
+    (series,) = find_series(study)
+    series.files[3].unlink()
+    segment(bundle, study, resample=True)
+    header = nib.load(tmp_path / "masks/liver_001.nii.gz").header
+    assert header["intent_name"].item() == b"warned"
+    assert b"resampled: 1 slice missing" in header["descrip"].item()
+    assert "case liver_001: resampled: 1 slice missing" in said_of(capfd)
 
 
 def test_a_mask_is_no_picture_for_any_bundle_of_pictures(untrained, tmp_path, capfd):

@@ -17,7 +17,7 @@ from torch import Tensor
 from medseg.base.arguments import check_choice, require_bool
 from medseg.geometry import Geometry
 from medseg.inference.outputs.notes import FORCED, add_notes
-from medseg.ingest.metadata import BODY_PART, CONTRADICTION, MODALITY
+from medseg.ingest.metadata import BODY_PART, CONTRADICTION, MODALITY, RESAMPLED
 from medseg.plausibility import (
     TrainedOn,
     are_far_apart,
@@ -183,6 +183,8 @@ class CheckImaged(MapTransform):
             )
         if said := meta.get(CONTRADICTION):
             found.warnings.append(f"{said}: it is treated as {modality}")
+        if why := meta.get(RESAMPLED):
+            found.warnings.append(f"resampled: {why}")
         if part and self.body_part and part not in self.body_part:
             is_far = are_far_apart(part, self.body_part)
             (found.refusals if is_far else found.warnings).append(

@@ -94,10 +94,9 @@ def _judge_slices(slices: Sequence[Slice], *, resample: bool) -> Series:
 def _judge_stack(ordered: Sequence[Slice], *, resample: bool) -> Series:
     for reason, rule in STACK_RULES:
         if finding := rule(ordered):
-            finding = f"{finding} in {name_slices(ordered)}"
             if resample and reason in RESAMPLED_REASONS:
                 return _judge_resampled(ordered, reason, finding)
-            return Series.make_refused(ordered, reason, finding)
+            return Series.make_refused(ordered, reason, f"{finding} in {name_slices(ordered)}")
     return _accept(ordered, collect_notes(ordered), geometry=find_geometry(ordered))
 
 
@@ -161,8 +160,13 @@ def _accept(
 
 
 def _judge_resampled(slices: Sequence[Slice], reason: Reason, finding: str) -> Series:
+    found = f"{finding} in {name_slices(slices)}"
     if too_irregular := explain_irregular(slices):
-        return Series.make_refused(slices, reason, f"{finding}, and {too_irregular}")
+        return Series.make_refused(slices, reason, f"{found}, and {too_irregular}")
     plan = plan_resampling(slices)
-    notes = ((Reason.RESAMPLED, f"{finding}; {plan.outline}"), *collect_notes(slices))
+    why, _, _ = finding.partition(" (tolerance")
+    if reason is Reason.MISSING_SLICES:
+        why = f"{count_noun(plan.geometry.shape[2] - len(slices), 'slice')} missing"
+    plan = replace(plan, why=why)
+    notes = ((Reason.RESAMPLED, f"{found}; {plan.outline}"), *collect_notes(slices))
     return _accept(slices, notes, geometry=plan.geometry, resampling=plan)

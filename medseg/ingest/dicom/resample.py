@@ -39,12 +39,14 @@ class Resampling:
         step_mm: the distance of the planes of the grid.
         geometry: the grid; its first plane is at the depth of the first slice, its last at that of
             the last. In the plane it holds every slice as a whole.
+        why: what kept the slices off a grid, in a few words that name no series and no file.
     """
 
     offsets: np.ndarray
     depths_mm: np.ndarray
     step_mm: float
     geometry: Geometry
+    why: str = ""
 
     @property
     def outline(self) -> str:

@@ -221,6 +221,18 @@ def test_the_reader_keeps_what_a_dicom_header_says(tmp_path):
     assert EnsureChannelFirstd("image")({"image": read})["image"].meta["modality"] == "CT"
 
 
+def test_that_a_series_was_resampled_reaches_the_outputs(tmp_path, caplog):
+    series = make_series()
+    del series[2]
+    write_series(tmp_path / "ct", series)
+    data = {"image": str(tmp_path / "ct")}
+    read = LoadImaged("image", reader=VolumeReader(resample=True))(data)["image"]
+    with caplog.at_level(logging.WARNING):
+        found = checked(make_scan(), header={"resampled": read.meta["resampled"]})
+    assert read_notes(found) == ["resampled: 1 slice missing"]
+    assert "case a: resampled: 1 slice missing: look at the image" in caplog.text
+
+
 def test_a_sop_class_that_contradicts_modality_reaches_the_outputs(tmp_path):
     series, pet = make_series(), PositronEmissionTomographyImageStorage
     for each in series:

@@ -138,6 +138,24 @@ def test_what_was_done_is_recorded_with_numbers(tmp_path, caplog):
     assert (series.verdict, series.reason) == (Verdict.REPAIR, Reason.RESAMPLED)
 
 
+def test_why_it_was_done_is_said_in_a_few_words_without_a_name(tmp_path):
+    gap = make_field()
+    del gap[4]
+    uneven = make_field()
+    uneven[4].ImagePositionPatient[2] += 0.4
+    tilted = make_field(moves_mm=tilt(AXIAL, 12))
+    said = []
+    for name, slices in {"gap": gap, "uneven": uneven, "tilted": tilted}.items():
+        write_series(tmp_path / name, slices)
+        (series,) = find_series(tmp_path / name, resample=True)
+        said.append(series.resampling.why)
+    assert said == [
+        "1 slice missing",
+        "slice spacing varies from 0.85 to 1.65 mm, slices lie up to 0.2 mm off a regular grid",
+        "slices are stacked 12 degrees off their normal",
+    ]
+
+
 def test_by_default_nothing_is_resampled(tmp_path):
     slices = make_field()
     del slices[4]
