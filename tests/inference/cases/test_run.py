@@ -526,7 +526,7 @@ def test_a_folder_is_segmented_with_weights_read_once_and_one_predictor(
 
     def counting(act, what):
         def count(*arguments, **options):
-            counted[what] += 1
+            counted[what] += not options.get("mmap")  # what weights carry is found without a read
             return act(*arguments, **options)
 
         return count
