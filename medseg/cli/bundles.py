@@ -175,7 +175,7 @@ def check_bundles(
     from medseg.base.text import count_noun
     from medseg.bundles import build
     from medseg.bundles.catalogue.locate import LOCAL, find_layers, list_folders, locate
-    from medseg.bundles.check import find_faults
+    from medseg.bundles.check import find_faults, find_notes
 
     require_output()
     with one_line_errors(also=say_error_as_json(json)):
@@ -185,13 +185,15 @@ def check_bundles(
         else:
             listed = {*build.list_names(layers), *list_folders(layers)}
             known = {name: _name_place(name, listed) for name in names or sorted(listed)}
-        found = {}
+        found, notes = {}, {}
         for name, place in known.items():
             found[name] = find_faults(place, layers or LOCAL)
+            notes[name] = find_notes(place, layers or LOCAL)
             if not json:
                 number = count_noun(len(found[name]), "fault") if found[name] else "ok"
-                for line in (f"{name}: {number}", *(f"  {fault}" for fault in found[name])):
+                remarks = [*found[name], *(f"note: {note}" for note in notes[name])]
+                for line in (f"{name}: {number}", *(f"  {remark}" for remark in remarks)):
                     say(line)
         if json:
-            say_json({"faults": found})
+            say_json({"faults": found, "notes": notes})
     raise typer.Exit(SOME_FAILED if any(found.values()) else DONE)

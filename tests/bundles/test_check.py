@@ -8,7 +8,7 @@ import pytest
 from bundles.edited import NAME, edit_json, find_config_faults
 
 from medseg.bundles import build
-from medseg.bundles.check import find_faults
+from medseg.bundles.check import find_faults, find_notes
 
 BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 
@@ -171,12 +171,18 @@ def test_two_classes_need_a_background_channel(folder):
     assert _metadata_faults(folder, two_classes) == []
 
 
-def test_a_large_file_is_found_unless_it_is_listed(folder, root):
+def test_a_large_file_is_no_fault_but_noted_for_the_model_zoo_unless_it_is_listed(folder, root):
     (root / "models").mkdir()
     with (root / "models" / "model.ts").open("wb") as file:
         file.truncate(26_000_000)
-    [fault] = find_faults(NAME, folder)
-    assert fault == "models/model.ts has 26 MB, over 25: name it in large_files.yml"
+    assert find_faults(NAME, folder) == []
+    assert find_notes(NAME, folder) == [
+        "models/model.ts has 26 MB: to publish the bundle in MONAI's model zoo, which takes 25, "
+        "name it in large_files.yml with its address"
+    ]
     listing = "large_files:\n  - path: models/model.ts\n    url: https://example.org/model.ts\n"
     (root / "large_files.yml").write_text(listing)
-    assert find_faults(NAME, folder) == []
+    assert find_notes(NAME, folder) == []
+    (root / "large_files.yml").unlink()
+    (root / "run.json").write_text("{}")  # a run, which is not published as it is
+    assert find_notes(NAME, folder) == []

@@ -120,7 +120,17 @@ def test_check_fails_where_a_bundle_has_faults(here, monkeypatch, found, status)
     assert ended.exit_code == status
     assert ended.output == ("liver: 1 fault\n  a [b]\n" if found else "liver: ok\n")
     ended = run_medseg("bundles", "check", "liver", "--json")
-    assert (ended.exit_code, json.loads(ended.output)) == (status, {"faults": {"liver": found}})
+    document = {"faults": {"liver": found}, "notes": {"liver": []}}
+    assert (ended.exit_code, json.loads(ended.output)) == (status, document)
+
+
+def test_what_only_the_model_zoo_asks_for_is_a_note_and_no_fault(here, monkeypatch):
+    from medseg.bundles import check
+
+    monkeypatch.setattr(check, "find_faults", lambda name, bundles_dir: [])
+    monkeypatch.setattr(check, "find_notes", lambda name, bundles_dir: ["it is large"])
+    ended = run_medseg("bundles", "check", "liver")
+    assert (ended.exit_code, ended.output) == (app.DONE, "liver: ok\n  note: it is large\n")
 
 
 def test_bundles_are_checked_anywhere_by_name_and_by_folder(tmp_path, monkeypatch):
