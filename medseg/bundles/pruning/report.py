@@ -24,6 +24,9 @@ _CAPTION = (
     "Time and memory are those of one window; of last: compared with the deepest level;\n"
     f"{ALL_HEADS}: the mean of all heads, without pruning."
 )
+_ROOM_BELOW = 0.15
+"""Share of the best IoU that a point needs below it for its name."""
+
 _INK, _BLUE, _RED = "#22303c", "#1f6a8c", "#c8553d"
 
 
@@ -123,7 +126,12 @@ def draw(rows: Sequence[Row], path: Path, *, chosen: str, tolerance: float) -> N
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.add_subplot()
     axes.axhspan(
-        best - tolerance, best, color=_BLUE, alpha=0.12, lw=0, label=f"within {tolerance:g} points"
+        max(0, best - tolerance),
+        best,
+        color=_BLUE,
+        alpha=0.12,
+        lw=0,
+        label=f"within {tolerance:g} points",
     )
     axes.plot([1000 * r.seconds for r in levels], [100 * r.iou for r in levels], color=_BLUE, lw=1)
     for row in rows:
@@ -131,8 +139,15 @@ def draw(rows: Sequence[Row], path: Path, *, chosen: str, tolerance: float) -> N
         face = colour if row.level == chosen else "white"
         place = 1000 * row.seconds, 100 * row.iou
         label = "exported" if row.level == chosen else None
-        axes.plot(*place, "o", ms=8, mec=colour, mfc=face, mew=1.6, ls="", label=label)
-        name, above = ("all heads", -17) if row.level == ALL_HEADS else (row.level, 9)
+        axes.plot(
+            *place, "o", ms=8, mec=colour, mfc=face, mew=1.6, ls="", label=label, clip_on=False
+        )
+        is_low = (
+            100 * row.iou <= _ROOM_BELOW * best
+        )  # below it would lie on the numbers of the axis
+        name, above = (
+            ("all heads", 9 if is_low else -17) if row.level == ALL_HEADS else (row.level, 9)
+        )
         axes.annotate(
             name, place, (0, above), textcoords="offset points", ha="center", color=colour
         )
@@ -140,6 +155,8 @@ def draw(rows: Sequence[Row], path: Path, *, chosen: str, tolerance: float) -> N
     axes.set_xlim(0, 1180 * max(row.seconds for row in rows))
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     axes.margins(y=0.15)
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(0, low), high if best else 1)  # no IoU is below 0
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=150)

@@ -92,9 +92,12 @@ def _draw_scores(axes: "Axes", history: History, scores: Mapping[str, str]) -> N
         label = _protect(name) if number <= _MANY else None
         axes.plot(*history.list_values(column), marker=".", label=label, **style)
     axes.set_title("scores of the validation")
-    drawn = [score for column in scores.values() for score in history.list_values(column)[1]]
-    if all(0 <= score <= 1 for score in drawn if math.isfinite(score)):
-        axes.set_ylim(0, 1.02)
+    values = [score for column in scores.values() for score in history.list_values(column)[1]]
+    drawn = [score for score in values if math.isfinite(score)]
+    if min(drawn, default=0) >= 0:
+        axes.set_ylim(bottom=0)
+    if max(drawn, default=1) <= 1:
+        axes.set_ylim(top=1.02)
     if scores:
         axes.legend(loc="best", fontsize=8)
 

@@ -15,6 +15,7 @@ from medseg.bundles.pruning.report import (
     JSON,
     PLOT,
     Row,
+    draw,
     format_table,
     make_table,
     write,
@@ -54,6 +55,24 @@ def test_the_plot_is_a_picture_of_a_size_to_look_at(rows, tmp_path):
     write(tmp_path, rows, chosen="L3", about=ABOUT)
     with Image.open(tmp_path / PLOT) as picture:
         assert min(picture.size) > 500
+
+
+@pytest.mark.parametrize("best", [0.0, 0.004, 0.12, 0.9])
+def test_the_axis_of_the_plot_never_goes_below_zero(tmp_path, monkeypatch, best):
+    from matplotlib.figure import Figure
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    scores = {"L1": 0.0, "L2": best / 2, "L3": best, ALL_HEADS: best / 9}
+    rows = [
+        Row.make(name, {"iou": iou, "dice": iou, "cases": 7}, _cost(n))
+        for n, (name, iou) in enumerate(scores.items(), start=1)
+    ]
+    draw(rows, tmp_path / PLOT, chosen="L3", tolerance=0.6)
+    (axes,) = drawn[0].axes
+    low, high = axes.get_ylim()
+    assert low == 0
+    assert high > 100 * best
 
 
 def test_a_report_of_an_earlier_run_is_kept_beside_the_new_one(rows, tmp_path):

@@ -72,7 +72,18 @@ def test_a_loss_that_stays_above_zero_needs_no_words(history, tmp_path, drawn, l
 def test_a_score_above_one_is_not_cut_off(history, tmp_path, drawn):
     history.add(Epoch(4, 4, 0, 0.1, 1, 0, key="dice", scores={"dice": 5.0}))
     draw_progress(history, tmp_path / FIGURE, title="", scores=SCORES)
-    assert drawn[0].axes[1].get_ylim()[1] > 5
+    low, high = drawn[0].axes[1].get_ylim()
+    assert low == 0
+    assert high > 5
+
+
+@pytest.mark.parametrize("score", [0.0, 0.001, 0.5, 1.0, float("nan")])
+def test_scores_are_drawn_from_0_to_1(tmp_path, drawn, score):
+    history = History(tmp_path)
+    for number in (1, 2):
+        history.add(Epoch(number, 2, -2, 0.1, 1, 0, key="dice", scores={"dice": score}))
+    draw_progress(history, tmp_path / FIGURE, title="", scores=SCORES, lowest=-2)
+    assert drawn[0].axes[1].get_ylim() == (0, 1.02)
 
 
 def test_a_picture_that_fails_leaves_the_one_before(history, tmp_path, monkeypatch):
