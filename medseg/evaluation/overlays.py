@@ -108,7 +108,7 @@ class Overlays:
         self.count = count
         self.title = title
         self.writer = summary_writer
-        self._chosen: list[int] = []
+        self._chosen: dict[int, View] = {}
         self._is_chosen = False
         self._shots: list[_Shot] = []
         self._validations = 0
@@ -136,8 +136,11 @@ class Overlays:
                 return
             if not output["label"][1:].any():  # without the background
                 return
-            self._chosen.append(number)
-        self._shots.append(_take(item, output))
+        label, pred = output["label"], output["pred"]
+        view = self._chosen.get(number)
+        if view is None or not _shows(view, label):
+            view = self._chosen[number] = _place_view(item, label)
+        self._shots.append(_Shot(_name_case(item), _fill(view, pred), _measure_dice(pred, label)))
 
     def __call__(self, evaluator: Engine, trainer: Engine) -> None:
         """Draw the cases if it is time."""
@@ -167,21 +170,45 @@ class Overlays:
             self.writer.flush()
 
 
-def _take(item: Mapping[str, Any], output: Mapping[str, Any]) -> _Shot:
-    image, label, pred = item["image"], output["label"], output["pred"]
-    dice = [compute_dice(p, t) for p, t in zip(_to_masks(pred), _to_masks(label), strict=True)]
+def _place_view(item: Mapping[str, Any], label: Tensor) -> View:
+    """The view of a case, which no prediction changes; `pred` says which voxel each pixel is."""
+    image = item["image"]
     affine = np.asarray(getattr(image, "affine", np.eye(4)), dtype=float)
+    voxels = torch.arange(label[0].numel(), dtype=torch.int32).reshape(1, *label.shape[1:])
     is_slice = "slice" in item and image.ndim == 3
     if is_slice:
-        image, label, pred = (_turn_upright(x) for x in (image, label, pred))
-    true, found = _number_classes(label), _number_classes(pred)
-    view = make_view(image, true, found, affine, by_truth=True)
+        image, label, voxels = (_turn_upright(x) for x in (image, label, voxels))
+    view = make_view(image, _number_classes(label), voxels[0].numpy(), affine, by_truth=True)
     if is_slice:
         place = f"axial, slice {item['slice'] + 1} from the feet up"
         view = replace(view, place=place, sides=("R", "L"))
         if hasattr(item["image"], "affine"):
             view = _measure_in_mm(view, affine)
-    return _Shot(_name_case(item), view, dice)
+    return view
+
+
+def _fill(view: View, masks: Tensor) -> View:
+    """A view from `_place_view` with what a prediction says of its voxels."""
+    return replace(view, pred=_cut(masks, view.pred))
+
+
+def _shows(view: View, label: Tensor) -> bool:
+    """Whether the truth of a view is that of a label: a validation may draw its cases anew."""
+    if view.pred.max() >= label[0].numel():
+        return False
+    return np.array_equal(_cut(label, view.pred), view.true)
+
+
+def _cut(masks: Tensor, voxels: np.ndarray) -> np.ndarray:
+    """The class indices of some voxels, in the shape of their numbers."""
+    numbers = torch.from_numpy(voxels.astype(np.int64)).to(masks.device)
+    return _number_classes(masks.flatten(1)[:, numbers])
+
+
+def _measure_dice(pred: Tensor, label: Tensor) -> list[float]:
+    """The Dice of each class."""
+    masks = zip(_to_masks(pred), _to_masks(label), strict=True)
+    return [compute_dice(found, true) for found, true in masks]
 
 
 def _turn_upright(plane: Tensor) -> Tensor:
@@ -198,7 +225,7 @@ def _measure_in_mm(view: View, affine: np.ndarray) -> View:
 
 def _to_masks(channels: Tensor) -> np.ndarray:
     """The masks of all classes but the background."""
-    return (channels[1:] > 0).cpu().numpy()
+    return channels[1:].cpu().float().numpy() > 0
 
 
 def _name_case(item: Mapping[str, Any]) -> str:
@@ -210,10 +237,10 @@ def _name_case(item: Mapping[str, Any]) -> str:
 
 def _number_classes(masks: Tensor) -> np.ndarray:
     """Class indices, (*spatial), of masks with the background first; inner regions lie on top."""
-    numbered = torch.zeros(masks.shape[1:], dtype=torch.uint8)
-    for index, mask in enumerate(masks[1:].cpu(), start=1):
+    numbered = np.zeros(masks.shape[1:], np.uint8)
+    for index, mask in enumerate(masks[1:].cpu().float().numpy(), start=1):
         numbered[mask > 0] = index
-    return numbered.numpy()
+    return numbered
 
 
 def _describe_dice(dice: Mapping[str, float]) -> str:

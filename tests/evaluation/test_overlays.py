@@ -124,6 +124,54 @@ def test_the_title_has_epoch_and_score_and_each_case_its_dice(tmp_path, pages):
     assert "liver" in pages[0]
 
 
+@pytest.fixture
+def views(monkeypatch):
+    """The truth of each view that is prepared."""
+    seen = []
+    make_view = module.make_view
+
+    def note(image, true, *arguments, **options):
+        seen.append(true)
+        return make_view(image, true, *arguments, **options)
+
+    monkeypatch.setattr(module, "make_view", note)
+    return seen
+
+
+def test_the_view_of_a_case_is_prepared_once(tmp_path, views, pages):
+    cases = [make_case("a"), make_case("b", slice=3)]
+    Training(tmp_path, cases, [0.1, 0.2, 0.3], count=2).run()
+    assert len(views) == 2
+    assert len(pages) == 3
+
+
+def test_each_epoch_shows_its_own_prediction_in_the_same_view(tmp_path, monkeypatch):
+    shots = []
+    draw = module._draw_shot
+    monkeypatch.setattr(module, "_draw_shot", lambda s, *more: shots.append(s) or draw(s, *more))
+    training = Training(tmp_path, [make_case("v", slice=11)], [0.1, 0.2])
+    training.run()
+    training.cases[0] = make_case("v", shift=5, slice=11)
+    training.run()
+    same, shifted = shots[0].view, shots[-1].view
+    assert np.array_equal(same.pred, same.true)
+    assert np.array_equal(shifted.true, same.true)
+    assert np.array_equal(shifted.pred, np.roll(same.true, -5, axis=1))  # upright: to the left
+    assert shots[-1].dice == [0.5]
+
+
+@pytest.mark.parametrize("shape", [(30, 20), (10, 10)])
+def test_a_case_whose_truth_changed_is_prepared_anew(tmp_path, views, shape):
+    training = Training(tmp_path, [make_case("a")], [0.1])
+    training.run()
+    item, output = make_case("a", shape=shape)
+    moved = {key: torch.roll(value, 3, dims=2) for key, value in output.items()}
+    training.cases[0] = (item, moved)
+    training.run()
+    assert len(views) == 2
+    assert np.array_equal(views[1], moved["label"][1].numpy())
+
+
 def test_a_score_of_0_is_no_best(tmp_path, pages):
     Training(tmp_path, [make_case("a")], [0.0]).run()
     assert pages[0][0] == "tiny, epoch 1: val_dice 0.0000"
@@ -168,7 +216,7 @@ def test_a_slice_has_its_scale_bar_in_millimetres_where_its_spacing_is_known(tmp
     case[0]["image"] = MetaTensor(case[0]["image"], affine=affine)
     Training(tmp_path, [case], [0.1]).run()
     assert [page[-3] for page in pages] == ["10 pixels", "20 mm"]
-    view = module._take(*case).view
+    view = module._place_view(case[0], case[1]["label"])
     assert view.shades.shape == (20, 30)
     assert view.size == (60, 80)
 
