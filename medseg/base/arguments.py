@@ -4,10 +4,11 @@ Nothing heavy is imported. NumPy's own integers and floats pass like Python's.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from difflib import get_close_matches
 from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any, TypeGuard
+
+from medseg.base.text import find_near_word
 
 LARGEST = 2**31 - 1
 """The largest number of what counts or measures something."""
@@ -68,8 +69,8 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
         ValueError: it is none of them; the remedy names the nearest one, if one is near.
     """
     if value not in choices:
-        near = get_close_matches(str(value), choices, 1)
-        remedy = f"pass {near[0]!r}" if near else "choose one of them"
+        near = find_near_word(str(value), choices)
+        remedy = f"pass {near!r}" if near else "choose one of them"
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}: {remedy}")
 
 

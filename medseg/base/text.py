@@ -1,12 +1,13 @@
-"""Text: counted nouns and lists of names for messages, and text that is safe to show.
+"""Text: counted nouns, lists of names and near words for messages, and text that is safe to show.
 
 What files and headers say is shown in a form that no terminal, log or spreadsheet acts on.
 """
 
 import copy
+import difflib
 import logging
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ ODD_ENTRIES = "that are broken links, pipes, devices or unreadable"
 """What `LeftOut` says of the entries of `medseg.base.walk.find_odd_entries`."""
 
 _MOST_NAMED = 5
+
+_NEAR = 0.72  # share of letters in common, from which a word counts as misspelt
+_SHORTEST = 3  # letters of a word in which one slip may be seen
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell starts that a spreadsheet takes for a formula (OWASP, "CSV Injection")."""
@@ -44,6 +48,49 @@ def shorten_list(names: Sequence[str]) -> str:
     """
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def find_near_word(word: str, known: Iterable[str], *, guarded: Collection[str] = ()) -> str | None:
+    """The known word that was probably meant by a misspelt one.
+
+    Dashes at the start do not count, and `-` is as good as `_`.
+
+    Args:
+        word: what was written.
+        known: the words that it can mean.
+        guarded: those of them that are named only where a single letter is wrong, missing, too many
+            or exchanged with the next one.
+
+    Returns:
+        The word as it is in `known`; None where none is near.
+
+    Example:
+        >>> find_near_word("max-epoch", ["max_epochs", "name"])
+        'max_epochs'
+        >>> find_near_word("tolernce", ["force"]) is None
+        True
+    """
+    plain = _strip_dashes(word)
+    spelt = {_strip_dashes(name): name for name in known}
+    alike = difflib.get_close_matches(plain, spelt, n=max(len(spelt), 1), cutoff=_NEAR)
+    near = [name for name in spelt if _is_one_slip(plain, name)]
+    near += [name for name in alike if spelt[name] not in guarded]
+    return spelt[near[0]] if near else None
+
+
+def _strip_dashes(word: str) -> str:
+    return word.lstrip("-").replace("-", "_")
+
+
+def _is_one_slip(word: str, meant: str) -> bool:
+    """Whether one letter is wrong, missing or too many, or two neighbours are exchanged."""
+    if len(word) < _SHORTEST:
+        return False
+    pairs = enumerate(zip(word, meant, strict=False))
+    start = next((i for i, (one, other) in pairs if one != other), min(len(word), len(meant)))
+    left, right = word[start:], meant[start:]
+    exchanged = left[1:2] + left[:1] + left[2:]
+    return right in (left[1:], exchanged) or right[1:] in (left, left[1:])
 
 
 def name_cases(cases: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

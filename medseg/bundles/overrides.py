@@ -6,13 +6,13 @@ a misspelt key is refused at once.
 """
 
 import copy
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from medseg.base.choices import check_choices
+from medseg.base.choices.safeguards import find_near_key
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key, read_text
 from medseg.bundles.bundle import find_configs
 from medseg.bundles.layers.merge import CONFIG_NAMES, merge_configs
@@ -26,30 +26,49 @@ PASSED_ON = ("tracking", "meta_file", "logging_file", "init_id", "final_id")
 FLAGS = ("force",)
 """Keys that mean True when they stand alone."""
 
-OPTIONS = ("bundle",)
-"""Options of every verb that takes overrides; one that is misspelt is taken for an override."""
+_LIST_KEYS = "--list"
 
 
-def read_overrides(bundle: Path, workflow: str, arguments: Sequence[str]) -> dict[str, Any]:
+def read_overrides(
+    bundle: Path, workflow: str, arguments: Sequence[str], *, options: Sequence[str] = ()
+) -> dict[str, Any]:
     """The overrides of a command line, `bundle_root` among them; see
     `medseg.bundles.run.run_bundle`.
 
     Paths are as typed; `write_for_monai` gives the form in which MONAI takes them.
+
+    Args:
+        bundle: folder of the bundle.
+        workflow: its workflow, see `medseg.bundles.bundle.find_configs`.
+        arguments: words such as `--fold 1`, see `parse_overrides`.
+        options: the verb's own options, with their dashes; one that is misspelt arrives among the
+            arguments, and is named in the error.
+
+    Raises:
+        ValueError: see `parse_overrides` and `check_overrides`.
     """
     config_file = find_configs(bundle, workflow)[0]
-    overrides = parse_overrides(arguments)
     config = read_workflow(bundle, workflow)
+    words = _split_words(arguments)
     known = config
-    if "tracking" in overrides:
-        known = {**choose_tracking_keys(overrides["tracking"], config), **config}
+    if tracking := dict(words).get("tracking"):
+        known = {**choose_tracking_keys(read_text("tracking", tracking), config), **config}
+    for name, text in words:
+        if text is None and name not in (*FLAGS, *PASSED_ON):  # a misspelt option needs no value
+            check_key(name, known, config_file=config_file, options=options)
+    overrides = parse_overrides(arguments)
     own = {key: value for key, value in overrides.items() if key not in PASSED_ON}
-    overrides |= check_overrides(own, known, config_file=config_file)
+    overrides |= check_overrides(own, known, config_file=config_file, options=options)
     overrides.setdefault("bundle_root", str(bundle))
     return overrides
 
 
 def check_overrides(
-    overrides: Mapping[str, Any], config: Mapping[str, Any], *, config_file: Path
+    overrides: Mapping[str, Any],
+    config: Mapping[str, Any],
+    *,
+    config_file: Path,
+    options: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Refuse overrides that name no key, or that no run could be made with.
 
@@ -57,6 +76,7 @@ def check_overrides(
         overrides: key, levels joined by `#` -> value.
         config: what they change.
         config_file: its file, for what is said.
+        options: see `read_overrides`.
 
     Returns:
         The overrides; see `medseg.bundles.override_values.convert_value`.
@@ -67,7 +87,7 @@ def check_overrides(
     """
     checked = dict(overrides)
     for key, value in overrides.items():
-        check_key(key, config, config_file=config_file)
+        check_key(key, config, config_file=config_file, options=options)
         if not (is_text_key(key) or has_rule(key, config)):
             checked[key] = convert_value(key, value, config)
     applied = _apply(config, checked)
@@ -143,29 +163,42 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
         {'window_hu': [-100, 240], 'resume': False, 'norm': 'batch'}
     """
     pairs: dict[str, Any] = {}
+    for name, text in _split_words(arguments):
+        if text is None and name not in FLAGS:
+            raise ValueError(f"override --{name} has no value: write --{name} value")
+        if name in pairs:
+            raise ValueError(f"override --{name} is given twice: give it once")
+        if text is None:
+            pairs[name] = True
+        else:
+            pairs[name] = read_text(name, text) if is_text_key(name) else parse_value(name, text)
+    return pairs
+
+
+def _split_words(arguments: Sequence[str]) -> list[tuple[str, str | None]]:
+    """Names and values of a command line as text; None for a name that stands alone."""
+    pairs: list[tuple[str, str | None]] = []
     rest = list(arguments)
     while rest:
         key, joined, value = rest.pop(0).partition("=")
         if not key.startswith("--"):
-            raise ValueError(
-                f"{key!r} is not an override: write --key value, give several cases as one folder, "
-                "and quote a name with spaces"
-            )
-        name = key.removeprefix("--").replace("::", "#")
+            raise ValueError(f"{key!r} is not an override: {_explain_word(key)}")
         stands_alone = not joined and (not rest or rest[0].startswith("--"))
-        if stands_alone and name not in FLAGS:
-            raise ValueError(f"override {key} has no value: write {key} value")
-        if name in pairs:
-            raise ValueError(f"override --{name} is given twice: give it once")
-        if stands_alone:
-            pairs[name] = True
-            continue
-        text = value if joined else rest.pop(0)
-        pairs[name] = read_text(name, text) if is_text_key(name) else parse_value(name, text)
+        text = None if stands_alone else value if joined else rest.pop(0)
+        pairs.append((key.removeprefix("--").replace("::", "#"), text))
     return pairs
 
 
-def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None:
+def _explain_word(word: str) -> str:
+    """What to write instead of a word that is neither a key nor its value."""
+    if word.startswith("-"):
+        return "write a key with two dashes, --key value"
+    return "write --key value, or give several cases as one folder, or quote a name with spaces"
+
+
+def check_key(
+    key: str, config: Mapping[str, Any], *, config_file: Path, options: Sequence[str] = ()
+) -> None:
     """Refuse a key that is not in the config, and suggest one that is spelt nearly the same.
 
     Raises:
@@ -186,20 +219,30 @@ def check_key(key: str, config: Mapping[str, Any], *, config_file: Path) -> None
                 )
             raise ValueError(
                 f"override --{key} is not a key of {config_file}: "
-                + suggest_key(part, known, below=done)
+                + suggest_key(part, known, below=done, options=options)
             )
         level = level[int(part)] if isinstance(level, list) else level[part]
         done.append(part)
 
 
-def suggest_key(part: str, known: Sequence[str], *, below: Sequence[str] = ()) -> str:
-    """The key or option that was probably meant; where none is near, how to find the keys."""
-    options = () if below else OPTIONS
-    near = difflib.get_close_matches(part, [*known, *options], n=1)
-    if not near:
-        return "its keys are in that file"
-    kind = "key" if near[0] in known else "option"
-    return f"did you mean the {kind} --{'#'.join([*below, *near])}?"
+def suggest_key(
+    part: str, known: Sequence[str], *, below: Sequence[str] = (), options: Sequence[str] = ()
+) -> str:
+    """The key or option that was probably meant; where none is near, how to find the keys.
+
+    Args:
+        part: what names no key.
+        known: the keys of its level.
+        below: the keys of the levels above.
+        options: those of the verb, which are none of a level below the first.
+    """
+    near = find_near_key(part, known if below else [*known, *options])
+    if near is None:
+        shown = f"{_LIST_KEYS} shows the keys" if _LIST_KEYS in options else "see the keys there"
+        return f"leave it out; {shown}"
+    if near in known:
+        return f"did you mean the key --{'#'.join([*below, near])}?"
+    return f"did you mean the option {near}?"
 
 
 def _list_other_configs(config_file: Path) -> list[Path]:

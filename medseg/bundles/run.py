@@ -22,7 +22,12 @@ _MAIN_IDS = tuple(ids[0] for ids in WORKFLOWS.values())
 
 
 def run_bundle(
-    bundle: Path, workflow: str, *, run_id: str, arguments: Sequence[str] = ()
+    bundle: Path,
+    workflow: str,
+    *,
+    run_id: str,
+    arguments: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> Path | None:
     """Run a workflow of a bundle.
 
@@ -36,6 +41,7 @@ def run_bundle(
         arguments: overrides, see `medseg.bundles.overrides.parse_overrides`; those of `PASSED_ON`
             go to MONAI as they are, and with `--tracking mlflow` so do the keys of its settings,
             such as `--experiment_name liver`.
+        options: the caller's own, see `medseg.bundles.overrides.read_overrides`.
 
     Returns:
         The folder of the outputs; None where the config has no key `output_dir`, or where several
@@ -59,7 +65,7 @@ def run_bundle(
     allow_mlflow(config)
     run_id = _choose_id(run_id, config, bundle)
     source, arguments = split_input(bundle, config, arguments)
-    overrides = read_overrides(bundle, workflow, arguments)
+    overrides = read_overrides(bundle, workflow, arguments, options=options)
     _check_stated(overrides if source is None else {**overrides, "input": source})
     if run_id in ("inference", "evaluating"):
         check_weights_exist(bundle, workflow, overrides)

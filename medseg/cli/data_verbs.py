@@ -126,7 +126,7 @@ def prepare(
     hippocampus take volume, affine (sform or qform) and units (mm, cm, m, micron, stated), for
     headers that are ambiguous.
     """
-    refuse_override(name, "NAME")
+    refuse_override(context, name, "NAME")
     with one_line_errors(_GO_ON, also=say_error_as_json(json)):
         from medseg.bundles.overrides import parse_overrides
         from medseg.datasets.prepare import prepare as convert

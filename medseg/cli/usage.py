@@ -1,7 +1,6 @@
 """CLI usage: a faulty command line is one plain line on the standard error, with exit status 2."""
 
 import copy
-import difflib
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,8 +32,6 @@ _ASKS_NOTHING = "medseg.asks_nothing"
 LIST_KEYS = "--list"
 """Option of a verb that prints what can be set; the verb then needs no other word."""
 
-_NEAR = 0.75  # share of letters in common, from which an option counts as misspelt
-
 
 class PlainCommand(TyperCommand):
     """A verb in whose help a flag, which takes no value, has no type beside it.
@@ -44,7 +41,7 @@ class PlainCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the words of the verb."""
-        known = _list_option_names(self.params)
+        known = list_option_names(self.params)
         ctx.meta[_ASKS_NOTHING] = LIST_KEYS in args and LIST_KEYS in known
         return super().parse_args(ctx, args)
 
@@ -187,20 +184,22 @@ def _find_misspelt_option(error: Any, words: Sequence[str]) -> tuple[str, str | 
     """
     if error.ctx is None:
         return None
-    known = _list_option_names(error.ctx.command.params)
+    from medseg.base.choices.safeguards import find_near_key
+
+    known = list_option_names(error.ctx.command.params)
     if type(error).__name__ == "NoSuchOption":
-        near = difflib.get_close_matches(error.option_name, known, n=1)
-        return error.option_name, near[0] if near else None
+        return error.option_name, find_near_key(error.option_name, known)
     param = getattr(error, "param", None)
-    missing = [] if param is None else _list_option_names([param])
-    for word in (word.partition("=")[0] for word in words):
-        near = difflib.get_close_matches(word, missing, n=1, cutoff=_NEAR)
+    missing = [] if param is None else list_option_names([param])
+    missing += [name for name in known if name == LIST_KEYS]  # with it, nothing is missing
+    for word in (word.partition("=")[0] for word in words if word.startswith("--")):
+        near = find_near_key(word, missing)
         if near and word not in known:
-            return word, near[0]
+            return word, near
     return None
 
 
-def _list_option_names(params: Sequence[Any]) -> list[str]:
+def list_option_names(params: Sequence[Any]) -> list[str]:
     """Long names of the options among the parameters of a verb."""
     named = (name for param in params for name in (*param.opts, *param.secondary_opts))
     return [name for name in named if name.startswith("--")]

@@ -18,7 +18,7 @@ from medseg.cli.numbers import NumberOption, WholeOption
 from medseg.cli.output import Json, say, say_error_as_json, say_json
 from medseg.cli.paths import PathOption, PathTextArgument, refuse_override
 from medseg.cli.run_document import ReportedCases, list_changes, make_run_document
-from medseg.cli.usage import LIST_KEYS
+from medseg.cli.usage import LIST_KEYS, list_option_names
 
 _PLANNING = "planning"  # whose answer is the log, on the standard error
 _AFTER_INTERRUPT = {
@@ -50,7 +50,7 @@ def train(
     if list_keys:
         _show_keys(bundle, "train", context.args, json=json)
         return
-    _run(bundle, "train", "training", context.args, json=json)
+    _run(bundle, "train", "training", context, json=json)
 
 
 def evaluate(
@@ -65,7 +65,7 @@ def evaluate(
     if list_keys:
         _show_keys(bundle, "evaluate", context.args, json=json)
         return
-    _run(bundle, "evaluate", "evaluating", context.args, json=json)
+    _run(bundle, "evaluate", "evaluating", context, json=json)
 
 
 def segment(
@@ -102,12 +102,12 @@ def segment(
     if list_keys:
         _show_keys(bundle, "inference", context.args, json=json)
         return
-    refuse_override(source, "INPUT")
+    refuse_override(context, source, "INPUT")
     fixed = [f"--input={source}", f"--output_dir={out}"]  # so, even where a name starts with --
     if plan and not any(word.partition("=")[0] == "--existing" for word in context.args):
         fixed += ["--existing", "None"]  # a plan writes nothing, so that nothing is in its way
     run_id = _PLANNING if plan else "inference"
-    _run(bundle, "inference", run_id, [*fixed, *context.args], json=json, out=out)
+    _run(bundle, "inference", run_id, context, fixed=fixed, json=json, out=out)
 
 
 def prune(
@@ -125,16 +125,20 @@ def prune(
         float, NumberOption(help="Largest accepted loss of mean IoU, in percentage points.")
     ] = 0.6,
     repeats: Annotated[int, WholeOption(help="How often each level is timed.")] = 20,
+    list_keys: Keys = False,
     json: Json = False,
 ) -> None:
     """Score and time each level of a bundle, and write the smallest that is accurate enough.
 
-    [cyan]--key value[/] overrides any key of the bundle's evaluate.json.
+    [cyan]--key value[/] overrides any key of the bundle's evaluate.json; --list shows them.
 
     Example: [cyan]medseg prune -b liver --tolerance 1.0 -o bundles/liver_small[/]
     """
+    if list_keys:
+        _show_keys(bundle, "evaluate", context.args, json=json)
+        return
     with one_line_errors(also=say_error_as_json(json)):
-        root = _refuse_early(bundle, "evaluate", context.args, folders=[out, report])
+        root = _refuse_early(bundle, "evaluate", context, folders=[out, report])
         from medseg.bundles.catalogue.describe import describe
         from medseg.bundles.pruning.prune import prune_bundle
 
@@ -160,17 +164,22 @@ def export(
     ],
     bundle: Bundle = _LIVER,
     overwrite: Annotated[bool, typer.Option(help="Replace OUTPUT if it exists.")] = False,
+    list_keys: Keys = False,
     json: Json = False,
 ) -> None:
     """Export a bundle's network with its weights, as ONNX, torch.export program or TorchScript.
 
-    [cyan]--key value[/], after OUTPUT, overrides any key of the bundle's inference.json.
+    [cyan]--key value[/], after OUTPUT, overrides any key of the bundle's inference.json;
+    [cyan]--list[/], which does not need OUTPUT, shows all keys.
 
     Example: [cyan]medseg export -b liver liver.onnx --level 3[/]
     """
-    refuse_override(output, "OUTPUT")
+    if list_keys:
+        _show_keys(bundle, "inference", context.args, json=json)
+        return
+    refuse_override(context, output, "OUTPUT")
     with one_line_errors(also=say_error_as_json(json)):
-        root = _refuse_early(bundle, "inference", context.args, folders=[Path(output).parent])
+        root = _refuse_early(bundle, "inference", context, folders=[Path(output).parent])
         from medseg.bundles.export import export_bundle
 
         with redirect_stdout(sys.stderr) if json else nullcontext():
@@ -210,9 +219,10 @@ def _run(
     bundle: Path,
     workflow: str,
     run_id: str,
-    arguments: list[str],
+    context: typer.Context,
     *,
     json: bool,
+    fixed: Iterable[str] = (),
     out: Path | None = None,
 ) -> None:
     """Run a workflow of a bundle exactly as `python -m monai.bundle run` does."""
@@ -225,8 +235,9 @@ def _run(
 
         root = locate(bundle)
         before = list_changes(out) if json and out else {}
+        words, options = [*fixed, *context.args], list_option_names(context.command.params)
         with redirect_stdout(sys.stderr) if json else nullcontext():
-            made = run_bundle(root, workflow, run_id=run_id, arguments=arguments)
+            made = run_bundle(root, workflow, run_id=run_id, arguments=words, options=options)
         if json and run_id == _PLANNING:
             say_json(told.make_document())
         elif json:
@@ -246,7 +257,7 @@ def _say_error(asked: bool, told: ReportedCases) -> Callable[[str], None] | None
 
 
 def _refuse_early(
-    bundle: Path, workflow: str, arguments: list[str], *, folders: Iterable[Path | None]
+    bundle: Path, workflow: str, context: typer.Context, *, folders: Iterable[Path | None]
 ) -> Path:
     """The folder of a bundle; refuse overrides and folders before importing what takes seconds."""
     from medseg.base.files import check_folder
@@ -255,7 +266,8 @@ def _refuse_early(
     from medseg.bundles.overrides import read_overrides
 
     root = locate(bundle)
-    overrides = read_overrides(root, workflow, arguments)
+    options = list_option_names(context.command.params)
+    overrides = read_overrides(root, workflow, context.args, options=options)
     for folder in folders:
         if folder is not None:
             check_folder(folder)

@@ -13,6 +13,7 @@ from medseg.base.text import (
     count_noun,
     escape_unprintable,
     escape_unprintable_lines,
+    find_near_word,
     format_csv_cell,
     log_printable_text,
 )
@@ -26,6 +27,38 @@ def test_only_one_is_singular(number, text):
 def test_a_plural_of_its_own_is_taken():
     assert count_noun(3, "study", plural="studies") == "3 studies"
     assert count_noun(1, "study", plural="studies") == "1 study"
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("plna", "plan"),  # exchanged
+        ("uot", "out"),
+        ("plam", "plan"),  # wrong
+        ("pan", "plan"),  # missing
+        ("plann", "plan"),  # too many
+        ("--plan", "plan"),
+        ("max-epochs", "max_epochs"),
+        ("epochs", "max_epochs"),  # 12 of 16 letters in common
+        ("epoch", None),  # 10 of 15
+        ("planet", "plan"),  # 8 of 10
+        ("in", None),
+        ("", None),
+    ],
+)
+def test_a_near_word_differs_by_one_slip_or_shares_most_letters(word, near):
+    assert find_near_word(word, ["plan", "out", "max_epochs", "i", "version"]) == near
+
+
+def test_a_guarded_word_is_near_by_one_slip_alone():
+    assert find_near_word("frce", ["force"], guarded=["force"]) == "force"
+    assert find_near_word("enforce", ["force"]) == "force"
+    assert find_near_word("enforce", ["force"], guarded=["force"]) is None
+    assert find_near_word("enforce", ["force", "enforced"], guarded=["force"]) == "enforced"
+
+
+def test_no_word_is_near_where_none_is_known():
+    assert find_near_word("plan", []) is None
 
 
 @pytest.mark.parametrize(

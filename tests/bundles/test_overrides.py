@@ -65,7 +65,7 @@ def test_a_value_may_hold_an_equals_sign():
     ("arguments", "message"),
     [
         (["max_epochs", "3"], r"'max_epochs' is not an override: write --key value"),
-        (["-e", "3"], r"'-e' is not an override"),
+        (["-e", "3"], r"'-e' is not an override: write a key with two dashes, --key value$"),
         (["--max_epochs"], r"override --max_epochs has no value"),
         (["--max_epochs", "--fold", "1"], r"override --max_epochs has no value"),
         (["--fold", "1", "--fold=2"], r"override --fold is given twice"),
@@ -102,7 +102,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(key, nearest, tmp_path):
     "key", ["volume", "train#handlers#1", "classes#tumour", "max_epochs#first"]
 )
 def test_no_key_is_suggested_where_none_is_near(key, tmp_path):
-    with pytest.raises(ValueError, match=r"train\.json: its keys are in that file$"):
+    with pytest.raises(ValueError, match=r"train\.json: leave it out; see the keys there$"):
         check_key(key, {"upsample": "deconv", **CONFIG}, config_file=tmp_path / "train.json")
 
 
@@ -138,12 +138,23 @@ def test_a_part_that_a_later_override_would_replace_is_refused(tmp_path):
     [
         ("bundel", r"did you mean the option --bundle\?"),
         ("bundle_rot", r"did you mean the key --bundle_root\?"),
-        ("train#bundel", "its keys are in that file"),  # an option is no key of a component
+        ("lsit", r"did you mean the option --list\?"),
+        ("train#bundel", "leave it out; --list shows the keys"),  # a component has no options
     ],
 )
 def test_a_misspelt_option_of_the_verb_is_told_as_one(tmp_path, key, nearest):
+    options = ["--bundle", "--list"]
     with pytest.raises(ValueError, match=f"{nearest}$"):
-        check_key(key, CONFIG, config_file=tmp_path / "train.json")
+        check_key(key, CONFIG, config_file=tmp_path / "train.json", options=options)
+
+
+@pytest.mark.parametrize("words", [["--lsit"], ["--fold", "1", "--lsit"], ["--lsit", "--fold=1"]])
+def test_a_misspelt_option_without_a_value_is_not_asked_for_one(tmp_path, words):
+    (tmp_path / "train.json").write_text(json.dumps({**CONFIG, "fold": 0}))
+    with pytest.raises(ValueError, match=r"did you mean the option --list\?$"):
+        read_overrides(tmp_path, "train", words, options=["--list"])
+    with pytest.raises(ValueError, match="override --fold has no value: write --fold value"):
+        read_overrides(tmp_path, "train", ["--fold"], options=["--list"])
 
 
 def test_the_root_of_the_bundle_is_one_of_the_overrides(tmp_path):

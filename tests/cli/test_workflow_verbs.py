@@ -130,6 +130,48 @@ def test_a_bad_override_is_one_line_and_nothing_runs(here, calls, words, message
     assert not calls
 
 
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        ("segment docs -o masks --outt z", "option --out"),
+        ("segment docs -o masks --plna", "option --plan"),
+        ("segment docs -o masks --leve", "key --level"),
+        ("segment docs -o masks --frce", "key --force"),
+        ("train --lsit", "option --list"),
+        ("train --epochs 2", "key --max_epochs"),
+        ("export liver.onnx --overwrit", "option --overwrite"),
+        ("prune --toleranc 1", "option --tolerance"),
+        ("prune --repeat 3", "option --repeats"),
+    ],
+)
+def test_a_misspelt_word_is_refused_with_what_that_verb_has(here, calls, words, nearest):
+    ended = run_medseg(*words.split())
+    assert ended.exit_code == BAD_ARGUMENTS
+    assert ended.stderr.endswith(f": did you mean the {nearest}?{PAGE}\n")
+    assert not calls
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "segment docs -o masks --tolernce 2",
+        "segment docs -o masks --spacing 1",
+        "segment docs -o masks --model x",
+        "segment docs -o masks --verbose",
+        "segment docs -o masks --exist skip",
+        "segment docs -o masks -b polyp --volume 0",
+        "train --resampling True",
+        "train --plna",
+        "export liver.onnx --toleranc 1",
+    ],
+)
+def test_where_no_key_or_option_is_near_the_list_of_keys_is_named(here, calls, words):
+    ended = run_medseg(*words.split())
+    assert ended.exit_code == BAD_ARGUMENTS
+    assert ended.stderr.endswith(f".json: leave it out; --list shows the keys{PAGE}\n")
+    assert not calls
+
+
 def test_a_misspelt_override_trains_nothing(tmp_path):
     (tmp_path / "bundles").symlink_to(REPOSITORY / "bundles")
     code = "import sys; sys.argv[1:] = 'train --max_epoch 2'.split(); from medseg.cli import main\n"
@@ -265,6 +307,8 @@ def test_mlflow_records_a_training(tmp_path):
         ("train", "max_epochs = 20", "existing = "),
         ("evaluate", "section = validation", "max_epochs = "),
         ("segment", "existing = refuse", "max_epochs = "),
+        ("prune", "section = validation", "max_epochs = "),
+        ("export", "existing = refuse", "max_epochs = "),
     ],
 )
 def test_list_prints_the_keys_of_the_bundle_and_runs_nothing(here, calls, verb, expected, absent):

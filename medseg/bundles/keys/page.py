@@ -27,7 +27,8 @@ Each key below can be set on the command line, such as `--fold 1`, and in a conf
   `'cache/' + name`, is another key.
 
 `medseg train -b liver --list` prints the keys of one bundle with its own defaults; so do
-`medseg evaluate` and `medseg segment`, and `--json` makes it one JSON document.
+`medseg evaluate`, `medseg segment`, `medseg prune` and `medseg export`, and `--json` makes it one
+JSON document.
 [Override a config](../how-to/override-a-config.md) explains how to write a value. This page is
 built by `scripts/build_bundles.py` from the configs and from `medseg/bundles/keys/meanings.json`.
 To change a meaning, edit that file.
