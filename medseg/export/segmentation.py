@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
+from medseg.base.console_streams import log_from
 from medseg.base.files import whole
 from medseg.export.segments import (
     MANUFACTURER,
@@ -92,35 +93,36 @@ def write_seg(
         *(algorithm.name, algorithm.version, repr(labels), geometry.affine.tobytes()),
         *(str(stacked.shape), np.ascontiguousarray(stacked).tobytes()),
     )
-    segmentation = hd.seg.Segmentation(
-        source_images=images.headers,
-        pixel_array=hd.Volume(
-            stacked,
-            _to_slice_row_column(geometry),
-            coordinate_system="PATIENT",
-            frame_of_reference_uid=images.first.FrameOfReferenceUID,
-            channels={"SegmentNumber": [label.index for label in labels.foreground]}
-            if stacked.ndim == 4
-            else None,
-        ),
-        segmentation_type=segmentation_type,
-        segment_descriptions=list(describe_segments(labels, algorithm)),
-        series_instance_uid=make_uid("seg series", identity),
-        series_number=series_number,
-        sop_instance_uid=identity,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=algorithm.name,
-        software_versions=find_software_version(),
-        device_serial_number=algorithm.version,
-        fractional_type="PROBABILITY",
-        max_fractional_value=255,
-        content_label="SEGMENTATION",
-        content_description=f"{algorithm.name} {algorithm.version}"[:64],
-        series_description=f"{algorithm.name}, segmentation"[:64],
-        transfer_syntax_uid=SYNTAXES[segmentation_type],
-        omit_empty_frames=True,
-    )
+    with log_from(logging.getLogger("highdicom"), logging.CRITICAL):  # it logs UIDs and names
+        segmentation = hd.seg.Segmentation(
+            source_images=images.headers,
+            pixel_array=hd.Volume(
+                stacked,
+                _to_slice_row_column(geometry),
+                coordinate_system="PATIENT",
+                frame_of_reference_uid=images.first.FrameOfReferenceUID,
+                channels={"SegmentNumber": [label.index for label in labels.foreground]}
+                if stacked.ndim == 4
+                else None,
+            ),
+            segmentation_type=segmentation_type,
+            segment_descriptions=list(describe_segments(labels, algorithm)),
+            series_instance_uid=make_uid("seg series", identity),
+            series_number=series_number,
+            sop_instance_uid=identity,
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=algorithm.name,
+            software_versions=find_software_version(),
+            device_serial_number=algorithm.version,
+            fractional_type="PROBABILITY",
+            max_fractional_value=255,
+            content_label="SEGMENTATION",
+            content_description=f"{algorithm.name} {algorithm.version}"[:64],
+            series_description=f"{algorithm.name}, segmentation"[:64],
+            transfer_syntax_uid=SYNTAXES[segmentation_type],
+            omit_empty_frames=True,
+        )
     with whole(Path(path)) as partial:
         segmentation.save_as(partial)
     logger.debug("DICOM SEG: %s", path)

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class WriteLabelMapd(MapTransform):
         image_key: the image as it went into the network; its meta data know the source grid.
         existing: "overwrite" replaces a label map that is there. With "refuse" and "skip" there was
             none when the run began, so one that is there now is of another run, and stays.
+        first: writes other outputs of the case. It is called before the label map is written, so
+            that a case with a label map has them.
 
     Raises:
         FileExistsError: another run has written the label map meanwhile.
@@ -59,16 +61,19 @@ class WriteLabelMapd(MapTransform):
         replaces: Sequence[str] = (),
         image_key: str = "image",
         existing: str = "overwrite",
+        first: Callable[[Mapping[Hashable, Any]], dict[Hashable, Any]] | None = None,
     ) -> None:
         super().__init__(keys)
         self.files = CaseFiles(output_dir, ".nii.gz", replaces=replaces, existing=existing)
         self.image_key = image_key
+        self.first = first
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         image = data[self.image_key]
         source, notes = get_source_geometry(image), read_notes(image)
         for key in self.key_iterator(data):
             path, replace = self.files.make_way(str(data["case"])), self.files.replace
+            data = data if self.first is None else self.first(data)
             write_label_map(data[key], path, source=source, notes=notes, replace=replace)
             logger.debug("label map: %s", path)
             data = add_found(data, mask=path.name)

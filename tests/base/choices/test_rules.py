@@ -51,7 +51,7 @@ MORE = {
     key: set(kinds)
     for keys, kinds in (
         (("kernel_size", "strides", "roi_size", "tile_halo"), LISTS | {"whole number"}),
-        (("patience", "encoder_weights", "case_group", "existing", "fit"), ["nothing"]),
+        (("patience", "encoder_weights", "case_group", "existing", "fit", "seg"), ["nothing"]),
         (("series_uid", "affine", "units", "choose_series"), ["text"]),
         (("device", "backend", "score_objects"), ["text"]),
         (("norm", "act"), {"text", "nothing", *LISTS}),

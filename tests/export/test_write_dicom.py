@@ -1,0 +1,101 @@
+"""Tests of medseg.export.write_dicom: DICOM in gives DICOM out, of the same voxels."""
+
+from __future__ import annotations
+
+import logging
+
+import nibabel as nib
+import numpy as np
+import pytest
+from export.test_segmentation import read_by_highdicom
+from ingest.dicom_writer import OBLIQUE, make_series, ramp, write_series
+from monai.transforms import Compose, EnsureChannelFirstd, Invertd, LoadImaged, Orientationd
+
+from medseg.export import WriteDicomd
+from medseg.inference import WriteLabelMapd
+from medseg.inference.outputs.notes import FACTS
+from medseg.ingest import load
+from medseg.ingest.reader import VolumeReader
+
+CLASSES = {"low": [1], "high": [2]}
+
+
+@pytest.fixture
+def segment(tmp_path):
+    """Segment a case by thresholds, as a bundle does with a network."""
+
+    def run(path, out="out", **options):
+        reader = VolumeReader(**options.pop("reader", {}))
+        before = Compose(
+            [
+                LoadImaged("image", reader=reader),
+                EnsureChannelFirstd("image"),
+                Orientationd("image", axcodes="RAS", labels=None),
+            ]
+        )
+        case = before({"image": str(path), "case": "study"})
+        case["pred"] = case["image"].clone()
+        case["pred"][:] = 1 + (case["image"] > case["image"].mean())
+        case = Invertd("pred", transform=before, orig_keys="image")(case)
+        first = WriteDicomd(
+            "pred",
+            tmp_path / out,
+            classes=CLASSES,
+            reader=reader,
+            made_by="liver 0.1.0, run 2026-01-02",
+            **options,
+        )
+        return WriteLabelMapd("pred", tmp_path / out, first=first)(case)
+
+    return run
+
+
+@pytest.mark.parametrize("seg", ["binary", "labelmap"])
+def test_the_object_has_the_voxels_of_the_label_map(segment, seg, tmp_path):
+    write_series(tmp_path / "ct", make_series(orientation=OBLIQUE))
+    done = segment(tmp_path / "ct", seg=seg)
+    assert done[FACTS]["seg"] == "study_seg.dcm"
+    label = np.asarray(nib.load(tmp_path / "out" / "study.nii.gz").dataobj)
+    geometry = load(tmp_path / "ct")[1]
+    found = read_by_highdicom(tmp_path / "out" / "study_seg.dcm", geometry)
+    np.testing.assert_array_equal(found, label)
+    assert set(np.unique(label)) == {1, 2}
+
+
+def test_a_series_that_was_resampled_has_its_object_on_the_new_grid(segment, tmp_path):
+    slices = make_series(ramp((6, 6, 4)))
+    write_series(tmp_path / "ct", slices[:2] + slices[3:])
+    segment(tmp_path / "ct", reader={"resample": True})
+    label = np.asarray(nib.load(tmp_path / "out" / "study.nii.gz").dataobj)
+    geometry = load(tmp_path / "ct", resample=True)[1]
+    found = read_by_highdicom(tmp_path / "out" / "study_seg.dcm", geometry)
+    np.testing.assert_array_equal(found, label)
+
+
+def test_a_volume_file_has_no_dicom_object(segment, tmp_path):
+    image = nib.Nifti1Image(ramp().transpose(2, 1, 0), np.diag([1, 2, 3, 1]))
+    image.header.set_xyzt_units("mm")
+    nib.save(image, tmp_path / "ct.nii.gz")
+    segment(tmp_path / "ct.nii.gz")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["study.nii.gz"]
+
+
+def test_the_object_of_an_earlier_label_map_is_removed_where_none_is_asked_for(segment, tmp_path):
+    write_series(tmp_path / "ct", make_series())
+    segment(tmp_path / "ct")
+    segment(tmp_path / "ct", seg=None)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["study.nii.gz"]
+
+
+def test_no_identifier_is_logged(segment, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    slices = make_series(uid="1.2.840.99")
+    for dataset in slices:
+        dataset.PatientID, dataset.PatientName = "SECRET", "Hidden^Name"
+        dataset.StudyID = "an identifier that is too long"
+    write_series(tmp_path / "ct", slices)
+    segment(tmp_path / "ct")
+    said = "\n".join(record.getMessage() for record in caplog.records)
+    assert "StudyID of the source is not allowed there" in said
+    secrets = ("SECRET", "Hidden", "1.2.840.99", "an identifier", slices[0].SOPInstanceUID)
+    assert not [secret for secret in secrets if secret in said]
