@@ -68,10 +68,26 @@ def read_json_object(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{file} is not JSON ({error}): restore it") from error
+        raise ValueError(explain_damage(file, error, remedy="restore it")) from error
     if not isinstance(found, dict):
         raise ValueError(f"{file} holds no keys: restore it")
     return found
+
+
+def explain_damage(file: Path, error: Exception, *, remedy: str) -> str:
+    """Why a file of a bundle is not JSON; a line of text may stand for a link.
+
+    Example:
+        >>> explain_damage(Path("absent.json"), ValueError("line 1"), remedy="restore it")
+        'absent.json is not JSON (line 1): restore it'
+    """
+    text = file.read_text(encoding="utf-8", errors="replace").strip() if file.is_file() else ""
+    if text.endswith((".json", ".conf")) and len(text.splitlines()) == 1:
+        return (
+            f"{file} holds nothing but {text!r}, as Git and some archives write "
+            "a link where links are not allowed: put the file of that name in its place"
+        )
+    return f"{file} is not JSON ({error}): {remedy}"
 
 
 def format_day(run: Mapping[str, Any]) -> str:

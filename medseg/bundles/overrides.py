@@ -14,7 +14,7 @@ from typing import Any
 from medseg.base.choices import check_choices
 from medseg.base.choices.safeguards import find_near_key
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key, read_text
-from medseg.bundles.bundle import find_configs
+from medseg.bundles.bundle import explain_damage, find_configs
 from medseg.bundles.layers.merge import CONFIG_NAMES, merge_configs
 from medseg.bundles.override_values import convert_value, has_rule, parse_value
 from medseg.bundles.tracking import choose_tracking_keys
@@ -271,9 +271,8 @@ def read_config(config_file: Path) -> dict[str, Any]:
     try:
         config = json.loads(config_file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{config_file} is not JSON ({error}): run `medseg bundles build`"
-        ) from error
+        remedy = "run `medseg bundles build`"
+        raise ValueError(explain_damage(config_file, error, remedy=remedy)) from error
     if not isinstance(config, dict):
         raise ValueError(f"{config_file} holds no keys: run `medseg bundles build`")
     return config

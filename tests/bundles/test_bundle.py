@@ -18,8 +18,10 @@ from medseg.bundles.bundle import (
     find_config,
     move_into_place,
     name_version,
+    read_json_object,
 )
 from medseg.bundles.check import find_faults
+from medseg.bundles.overrides import read_config
 
 
 def test_a_bundle_is_found_by_its_path_as_by_its_name(folder, root, monkeypatch):
@@ -131,6 +133,15 @@ def test_every_config_that_a_bundle_lacks_is_named_before_it_is_trained(root):
     said = "no configs/metadata.json, configs/inference.json: restore them"
     with pytest.raises(FileNotFoundError, match=said):
         check_complete(root)
+
+
+def test_a_line_that_stands_for_a_link_is_told_from_a_damaged_file(tmp_path):
+    file = tmp_path / "train.json"
+    file.write_text("../liver/configs/train.json\n")
+    said = r"train.json holds nothing but '../liver/configs/train.json', as Git .* in its place$"
+    for read in (read_json_object, read_config):
+        with pytest.raises(ValueError, match=said):
+            read(file)
 
 
 def test_a_run_without_weights_is_to_be_resumed(folder):
