@@ -45,7 +45,7 @@ PAGES = {
     "medseg.bundles.override_values": "docs/how-to/override-a-config.md",
     "medseg.base.path_keys": "docs/how-to/override-a-config.md",
     "medseg.bundles.build": "docs/how-to/override-a-config.md",
-    "medseg.bundles.bundle": "docs/how-to/override-a-config.md",
+    "medseg.bundles.bundle": "docs/how-to/choose-a-bundle.md",
     "medseg.bundles.check": "docs/how-to/override-a-config.md",
 }
 """How the name of a module that reads a user's data or words begins -> the page; the longest

@@ -205,8 +205,12 @@ def name_version(name: str, root: str | os.PathLike) -> str:
     return versioned
 
 
-def refuse_existing(out: Path) -> None:
+def refuse_existing(out: Path, *, option: str = "") -> None:
     """Refuse a folder that a bundle is to be written to, if something is there.
+
+    Args:
+        out: the folder.
+        option: of the command line, with which another one is named.
 
     Raises:
         FileExistsError: `out` exists.
@@ -214,6 +218,7 @@ def refuse_existing(out: Path) -> None:
     if os.path.lexists(out):
         raise FileExistsError(
             f"{out.absolute()} exists: remove it, or name another folder for the bundle"
+            f"{f' with {option}' if option else ''}"
         )
 
 

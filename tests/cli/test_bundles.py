@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from cli.commands import PAGE, REPOSITORY, run_medseg
+from cli.commands import REPOSITORY, run_medseg
 
 from medseg.bundles.build import list_names
 from medseg.cli import app
@@ -35,12 +35,15 @@ def test_built_bundles_need_no_building(here):
     assert (ended.exit_code, ended.output) == (app.DONE, "")
 
 
-@pytest.mark.parametrize("verb", ["build", "check"])
-def test_an_unknown_bundle_is_one_line(here, verb):
+@pytest.mark.parametrize(
+    ("verb", "page"), [("build", "override-a-config"), ("check", "choose-a-bundle")]
+)
+def test_an_unknown_bundle_is_one_line(here, verb, page):
     ended = run_medseg("bundles", verb, "lung")
     assert ended.exit_code == BAD_ARGUMENTS
     known = ", ".join(list_names(REPOSITORY / "bundles"))
-    assert ended.stderr == f"error: no bundle 'lung' in bundles: it has {known}{PAGE}\n"
+    rule = f"error: no bundle 'lung' in bundles: it has {known}"
+    assert ended.stderr == f"{rule} (see docs/how-to/{page}.md)\n"
 
 
 def test_bundles_are_listed_anywhere_and_also_those_without_layers(tmp_path, monkeypatch):

@@ -79,7 +79,7 @@ def prune_bundle(
     beside = LOCAL if is_installed(bundle) else root.parent
     out = out or beside / f"{root.name}_pruned"
     evaluation = LevelEvaluation(bundle, arguments)
-    refuse_existing(out)
+    refuse_existing(out, option="--out")
     report_dir = report_dir or (root if is_run(root) else Path("runs") / root.name) / "prune"
     for folder in (out, report_dir):
         check_folder(folder)

@@ -61,7 +61,7 @@ def test_a_bundle_without_weights_is_refused(bundle):
 
 def test_a_folder_that_is_there_is_refused_before_anything_runs(bundle):
     out = bundle.with_name("liver_slices")
-    with pytest.raises(FileExistsError, match="liver_slices exists: remove it"):
+    with pytest.raises(FileExistsError, match=r"exists: remove it, or name .* with --out$"):
         prune_bundle(bundle, out=out, arguments=SMALL)
     with pytest.raises(ValueError, match="is not a key"):  # what is misspelt is told first
         prune_bundle(bundle, out=out, arguments=["--chanels", "[2]"])
