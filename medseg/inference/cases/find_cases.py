@@ -11,6 +11,7 @@ from medseg.base.files import check_apart
 from medseg.base.path_keys import require_path
 from medseg.base.text import LeftOut
 from medseg.inference.cases.existing import Case, check_existing, check_names, select_cases
+from medseg.inference.outputs.label_files import is_of_masks
 from medseg.inference.outputs.source import FIRST_CHANNEL, get_case_name
 from medseg.ingest import IngestError
 from medseg.ingest.dicom.read_slices import read_header
@@ -47,8 +48,9 @@ def find_cases(
 
     A file is one case, and so is a folder that holds DICOM files, its subfolders included. In any
     other folder each volume file and each subfolder but `output_dir` is a case; other files are
-    left out, which is logged with their number. What a case holds is judged when it is read, so
-    that a subfolder without an image fails there and is not passed over. By the names of nnU-Net
+    left out, and so are folders of masks that medseg wrote, see `is_of_masks`, which is logged with
+    their number. What a case holds is judged when it is read, so that a subfolder without an image
+    fails there and is not passed over. By the names of nnU-Net
     `a_0000.nii.gz` is the case `a`, see `get_case_name`.
 
     Args:
@@ -108,6 +110,9 @@ def _find_images(source: Path, target: Path | None) -> list[Path]:
     if target is not None and os.path.isdir(target):
         own = os.path.realpath(target)
         entries = [p for p in entries if os.path.realpath(p) != own]
+    made = [p for p in entries if is_of_masks(p)]
+    left.add("of masks or of a training", (p.name for p in made), noun="folder")
+    entries = [p for p in entries if p not in made]
     folders = [p for p in entries if os.path.isdir(p)]
     volumes = select_volume_files(p for p in entries if p not in folders)  # a dangling link too
     parts = {part for volume in volumes for part in list_files_of(volume)}
@@ -124,6 +129,7 @@ def _find_images(source: Path, target: Path | None) -> list[Path]:
     if not volumes and not folders:
         pictures = [p for p in others if is_picture_file(p)]
         what = f", {pictures[0].name} is a picture" if pictures else ""
+        what = f", {made[0].name} is a folder of masks or of a training" if made else what
         raise ValueError(f"{source.absolute()} holds no case{what}: {_NEEDED}")
     left.add("in an unsupported format", (p.name for p in others))
     left.warn(logger, source, used=len(volumes) + len(folders))

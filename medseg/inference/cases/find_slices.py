@@ -7,14 +7,15 @@ from medseg.base.arguments import require_bool
 from medseg.inference.cases.existing import Case
 from medseg.inference.cases.find_cases import find_cases, is_dicom
 from medseg.inference.cases.find_pictures import find_pictures
+from medseg.inference.outputs.label_files import is_of_masks
 from medseg.ingest.formats import is_picture_file, is_volume_file
 
 
 def holds_pictures(path: str | os.PathLike, *, output_dir: str | os.PathLike | None = None) -> bool:
     """Whether an input is a picture, or a folder of pictures without any volume or subfolder.
 
-    Hidden entries and `output_dir` do not count. What is no path or is not there is no picture:
-    `find_slices` says why.
+    Hidden entries, `output_dir` and folders of masks that medseg wrote do not count. What is no
+    path or is not there is no picture: `find_slices` says why.
     """
     if not isinstance(path, str | os.PathLike):
         return False
@@ -23,7 +24,7 @@ def holds_pictures(path: str | os.PathLike, *, output_dir: str | os.PathLike | N
         return os.path.isfile(source) and is_picture_file(source)
     out = None if output_dir is None else os.path.realpath(output_dir)
     shown = (p for p in source.iterdir() if not p.name.startswith("."))
-    entries = [p for p in shown if os.path.realpath(p) != out]
+    entries = [p for p in shown if os.path.realpath(p) != out and not is_of_masks(p)]
     others = [p for p in entries if not is_picture_file(p)]
     return len(others) < len(entries) and not any(
         os.path.isdir(p) or is_volume_file(p) or is_dicom(p) for p in others

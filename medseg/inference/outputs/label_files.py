@@ -14,6 +14,7 @@ from medseg.labels import BRIGHT_COLOURS, COLOURS, LabelTable, make_table
 JSON_FILE, ITK_SNAP_FILE, SLICER_FILE = "labels.json", "labels.label", "labels.ctbl"
 JSON_SCHEMA = "medseg-labels-1"
 """Names the fields of labels.json; a field that changes its meaning changes this."""
+_SCHEMAS = JSON_SCHEMA.rstrip("0123456789")
 
 _ITK_SNAP_HEADER = """\
 ################################################
@@ -96,6 +97,18 @@ class LabelFiles:
             f"{self.folder / name} describes masks with other labels ({difference}): write to "
             f"another folder, or remove {', '.join(_FORMATS)} if no mask there needs them"
         )
+
+
+def is_of_masks(folder: Path) -> bool:
+    """Whether a folder has the labels.json of `LabelFiles`, as one of masks or of a run has.
+
+    A labels.json of another program, or one that cannot be read, says nothing.
+    """
+    try:
+        content = json.loads((folder / JSON_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and str(content.get("schema", "")).startswith(_SCHEMAS)
 
 
 def format_json(table: LabelTable) -> str:

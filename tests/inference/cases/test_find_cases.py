@@ -10,6 +10,7 @@ from monai.data import MetaTensor
 
 from medseg.base.errors import find_root_cause
 from medseg.inference import ProbabilityFiles, find_cases
+from medseg.inference.outputs.label_files import LabelFiles
 from medseg.ingest import IngestError, load
 
 
@@ -50,6 +51,23 @@ def test_a_folder_of_dicom_folders_is_a_case_for_each(ct):
 
 def test_a_folder_of_nifti_files_is_a_case_for_each(ct):
     assert names(ct / "imagesTr") == ["liver_000", "liver_001"]
+
+
+def test_masks_of_earlier_runs_and_trainings_are_no_cases(tmp_path, caplog):
+    """Also if they lie where the images are; the labels.json of another program says nothing."""
+    touch(tmp_path, "a.nii.gz", "masks/a.nii.gz", "runs_of_mine/resume.pt", "study/b.dcm")
+    for name in ("masks", "runs_of_mine"):
+        LabelFiles(tmp_path / name, ["liver"])()
+    (tmp_path / "study" / "labels.json").write_text('{"schema": "theirs"}')
+    with caplog.at_level(logging.WARNING):
+        assert names(tmp_path, output_dir=tmp_path / "out") == ["a", "study"]
+    assert "2 folders of masks or of a training (masks, runs_of_mine)" in caplog.text
+
+
+def test_a_folder_of_nothing_but_masks_holds_no_case(tmp_path):
+    LabelFiles(tmp_path / "masks", ["liver"])()
+    with pytest.raises(ValueError, match="no case, masks is a folder of masks or of a training: "):
+        find_cases(tmp_path)
 
 
 def test_nifti_files_and_dicom_folders_may_lie_side_by_side_and_are_sorted_by_name(ct, tmp_path):

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from medseg.inference import find_slices, holds_pictures
+from medseg.inference.outputs.label_files import LabelFiles
 
 
 def made(folder, *names):
@@ -48,6 +49,13 @@ def test_a_subfolder_may_be_a_study_unless_the_outputs_go_there(tmp_path):
     made(folder / "masks", "b.png")
     assert not holds_pictures(folder)
     assert holds_pictures(folder, output_dir=folder / "masks")
+
+
+def test_pictures_beside_masks_of_an_earlier_run_are_pictures(tmp_path):
+    folder = made(tmp_path / "in", "a.png")
+    LabelFiles(made(folder / "masks", "a_label.png"), ["liver"])()
+    assert holds_pictures(folder, output_dir=tmp_path / "out")
+    assert [case["case"] for case in find_slices(folder)] == ["a"]
 
 
 def test_pictures_and_volumes_are_found_as_by_the_functions_of_their_own(tmp_path):
