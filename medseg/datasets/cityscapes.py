@@ -173,5 +173,6 @@ DATASET = PictureDataset(
     _NAME,
     _convert,
     label_values=LABEL_VALUES,
+    unit="city",
 )
 prepare = DATASET.prepare

@@ -138,5 +138,6 @@ DATASET = PictureDataset(
     _convert,
     label_values=pairs.LABEL_VALUES,
     test_share=1 / BLOCKS,
+    unit="block",
 )
 prepare = DATASET.prepare

@@ -37,6 +37,7 @@ class FileDataset:
             the published test cases are for testing.
         task: name of its task folder in the Medical Segmentation Decathlon; "" for none.
         phantom: kind of phantom that has this layout, offered where there is no data; "" for none.
+        unit: what counts as a patient, in a word.
         options: names of the options of `prepare`.
     """
 
@@ -49,6 +50,7 @@ class FileDataset:
     test_share: float | None = None
     task: str = ""
     phantom: str = ""
+    unit: str = "patient"
     options: tuple[str, ...] = ()
 
     def list_cases(

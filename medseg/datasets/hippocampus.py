@@ -35,6 +35,7 @@ DATASET = FileDataset(
     test_share=0.2,
     task=_TASK,
     options=VOLUME_OPTIONS,
+    unit="different volume",
 )
 list_cases, make_datalist, prepare = DATASET.list_cases, DATASET.make_datalist, DATASET.prepare
 read_declared_values = DATASET.read_declared_values

@@ -114,5 +114,6 @@ DATASET = PictureDataset(
     _convert,
     label_values=(NOT_ROAD, ROAD, IGNORED),
     test_share=0.2,
+    unit="run",
 )
 prepare = DATASET.prepare

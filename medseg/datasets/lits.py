@@ -77,6 +77,7 @@ DATASET = FileDataset(
     task=_TASK,
     phantom="ct",
     options=VOLUME_OPTIONS,
+    unit="different scan",
 )
 list_cases, make_datalist, prepare = DATASET.list_cases, DATASET.make_datalist, DATASET.prepare
 read_declared_values = DATASET.read_declared_values

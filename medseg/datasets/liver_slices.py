@@ -91,6 +91,7 @@ DATASET = FileDataset(
     give="the folder of the slices",
     folders={"image": "images", "label": "masks"},
     test_share=0.2,
+    unit="scan",
 )
 list_cases, make_datalist, prepare = (
     DATASET.list_published_cases,

@@ -155,5 +155,6 @@ DATASET = PictureDataset(
     _convert,
     label_values=pairs.LABEL_VALUES,
     test_share=0.2,
+    unit="different picture",
 )
 prepare = DATASET.prepare

@@ -21,6 +21,7 @@ class PictureDataset:
         label_values: every value that a mask may have.
         test_share: share of the patients held out for testing, whatever the fold, where no test
             cases are published; None for none.
+        unit: what counts as a patient, in a word.
         options: names of the options of `prepare`: none.
     """
 
@@ -28,6 +29,7 @@ class PictureDataset:
     convert: Callable[[Path, Path], tuple[list[Item], list[Item]]]
     label_values: tuple[int, ...]
     test_share: float | None = None
+    unit: str = "patient"
     options: ClassVar[tuple[str, ...]] = ()
 
     def prepare(self, source: str | os.PathLike[str], out: str | os.PathLike[str]) -> int:

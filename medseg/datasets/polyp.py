@@ -172,5 +172,6 @@ DATASET = PictureDataset(
     _convert,
     label_values=pairs.LABEL_VALUES,
     test_share=0.2,
+    unit="group",
 )
 prepare = DATASET.prepare

@@ -70,7 +70,7 @@ def prepare(
 
     Example:
         >>> prepare("nuclei", "stage1_train.zip", "data/nuclei").text  # doctest: +SKIP
-        '598 cases in data/nuclei: 478 of 478 patients in 5 folds, 120 for testing'
+        '598 cases in data/nuclei: 478 in 5 folds, 120 for testing'
     """
     if name not in MODULES:
         raise ValueError(f"dataset {name!r} is unknown: choose one of {', '.join(sorted(MODULES))}")
@@ -103,12 +103,15 @@ def _find_record(name: str) -> FileDataset | PictureDataset:
 def _prepare_by_record(
     name: str, source: str | os.PathLike[str], out: str | os.PathLike[str], **options: Any
 ) -> Outcome:
-    count, made = _find_record(name).prepare(source, out, **options), read(Path(out) / FILE)
+    record = _find_record(name)
+    count, made = record.prepare(source, out, **options), read(Path(out) / FILE)
+    training = len(made["training"])
     patients = len({item["patient"] for item in made["training"]})
+    plural = f"{record.unit[:-1]}ies" if record.unit.endswith("y") else f"{record.unit}s"
+    units = f" of {count_noun(patients, record.unit, plural=plural)}" if patients < training else ""
     return Outcome(
-        f"{count_noun(count, 'case')} in {out}: {len(made['training'])} of "
-        f"{count_noun(patients, 'patient')} in {count_noun(made['folds'], 'fold')}, "
-        f"{len(made['testing'])} for testing"
+        f"{count_noun(count, 'case')} in {out}: {training}{units} in "
+        f"{count_noun(made['folds'], 'fold')}, {len(made['testing'])} for testing"
     )
 
 

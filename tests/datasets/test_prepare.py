@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from importlib import import_module
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -13,6 +14,7 @@ import pydicom
 import pytest
 
 from medseg.datasets import fold_split, lidc, phantom
+from medseg.datasets import prepare as preparing
 from medseg.datasets.prepare import LIDC, MODULES, prepare
 
 
@@ -31,8 +33,27 @@ def test_every_name_is_that_of_its_module(name):
 def test_a_dataset_without_options_is_converted_and_counted(tmp_path):
     source = phantom.write("microscopy", tmp_path / "published", cases=3, test_cases=0, size=48)
     outcome = prepare("nuclei", source, tmp_path / "out")
-    text = f"3 cases in {tmp_path / 'out'}: 2 of 2 patients in 2 folds, 1 for testing"
+    text = f"3 cases in {tmp_path / 'out'}: 2 in 2 folds, 1 for testing"
     assert (outcome.text, outcome.is_complete) == (text, True)
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        ("patient", "3 of 2 patients in"),
+        ("city", "3 of 2 cities in"),
+        ("block", "3 of 2 blocks in"),
+    ],
+)
+def test_what_counts_as_a_patient_is_named_where_it_has_several_cases(
+    tmp_path, monkeypatch, unit, said
+):
+    record = SimpleNamespace(prepare=lambda *_: 3, unit=unit, options=())
+    training = [{"patient": name} for name in "abb"]
+    datalist = {"training": training, "testing": [], "folds": 2}
+    monkeypatch.setattr(preparing, "_find_record", lambda _: record)
+    monkeypatch.setattr(preparing, "read", lambda _: datalist)
+    assert said in prepare("nuclei", tmp_path, tmp_path / "out").text
 
 
 def test_dicom_and_outlines_become_patches_by_the_name_of_the_bundle(chest, tmp_path):
