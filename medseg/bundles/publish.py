@@ -88,7 +88,6 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
         bundle: folder of the bundle.
         replace: publish it also where there are weights, which are kept under a dated name.
     """
-    target = bundle / WEIGHTS
     if is_installed(bundle):
         logger.info(
             "the weights were not copied to the bundle %s, which is part of the installed medseg",
@@ -99,14 +98,12 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
             logger.info("the weights were not copied to %s, which is a run of its own", bundle)
     elif (run / WEIGHTS).is_file():
         try:
-            _hold(target)
             _publish_where_it_fits(run, bundle, replace=replace)
         except (OSError, ValueError) as error:  # the run itself is complete
             logger.warning("%s was not given the weights of this run: %s", bundle, error)
 
 
 def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
-    is_free = replace or not os.path.lexists(bundle / WEIGHTS) or _has_weights_of(run, bundle)
     differences = find_differences(run, bundle)
     if differences and not replace:
         logger.info(
@@ -114,7 +111,9 @@ def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
             "run itself, -b %s",
             *(bundle, "; ".join(differences), run),
         )
-    elif is_free:
+        return
+    _hold(bundle / WEIGHTS)  # only now, as this makes the folder of the weights
+    if replace or not os.path.lexists(bundle / WEIGHTS) or _has_weights_of(run, bundle):
         kept = _copy(run, bundle)
         before = f"; its earlier weights are now {kept}" if kept else ""
         logger.info("%s has the weights of this run%s", bundle, before)

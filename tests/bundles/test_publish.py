@@ -35,6 +35,16 @@ def test_a_bundle_without_weights_gets_those_of_a_run_with_what_is_known_of_them
     assert json.loads((bundle / "models" / "model.run.json").read_text())["seed"] == 5
 
 
+def test_a_run_with_other_settings_leaves_nothing_in_the_bundle(bundle, tmp_path, caplog):
+    run = make_run(bundle, tmp_path / "run", channels=[8, 16, 32, 64, 128])
+    before = sorted(bundle.rglob("*"))
+    with caplog.at_level(logging.INFO):
+        publish_if_none(run, bundle)
+    assert "because the run has other settings (channels: " in caplog.text
+    assert sorted(bundle.rglob("*")) == before
+    assert not (bundle / "models").exists()
+
+
 def test_a_run_does_not_replace_weights_unless_it_is_published(bundle, tmp_path, caplog):
     weights = bundle / "models" / "model.pt"
     weights.parent.mkdir(exist_ok=True)
