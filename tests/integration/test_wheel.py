@@ -34,7 +34,7 @@ LARGEST_FILE_MB, LARGEST_WHEEL_MB = 25, 100
 """Of a file of a bundle, by the bundle specification; of a wheel, by the Python Package Index."""
 
 SMALL = ["--channels", "[2, 4, 8]", "--image_size", "[32, 32]", "--num_workers", "0"]
-EXTRAS = ("highdicom", "mlflow", "onnx", "openvino", "timm", "h5py", "pytest")
+EXTRAS = ("mlflow", "onnx", "openvino", "timm", "h5py", "pytest")
 """Imported by medseg or its tests, required by the wheel for an extra only."""
 
 CASES = {
