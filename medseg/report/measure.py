@@ -1,0 +1,248 @@
+"""Measure: volume, diameters, surface and intensities of the structures of a label map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial.distance import pdist
+
+from medseg.base.components import find_box, label_components
+from medseg.geometry import Geometry
+from medseg.labels import MORPHOLOGY, Label, LabelTable
+from medseg.report.diameters import Diameters, find_hull, find_outline, measure_diameters
+
+PERCENTILES = (5, 25, 50, 75, 95)
+CLEARLY_THICKER = 1.2
+"""A voxel so much longer along one axis shows along which axis the slices were acquired."""
+
+_OF_UPRIGHT_GRIDS = ("surface_mm2", "long_axis_mm", "perpendicular_mm", "width_mm")
+_OF_ALL_GRIDS = ("centroid_mm", "largest_diameter_mm", "is_at_edge", "intensities")
+_EMPTY = "no voxel of the mask"
+_NO_IMAGE = "the values of the image are not at hand"
+_SHEARED = "the axes of the grid are not at right angles"
+
+
+@dataclass(frozen=True)
+class Intensities:
+    """The values of the image within a structure, in the unit of the image, HU for CT."""
+
+    mean: float
+    standard_deviation: float
+    minimum: float
+    maximum: float
+    percentiles: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured of one structure or lesion.
+
+    What cannot be measured is None, and `reasons` says why, by the name of the attribute.
+
+    Attributes:
+        name: of the label.
+        value: of the label in the mask.
+        lesion: number of the lesion among those of its label, from 1; 0 for a whole structure.
+        voxels: how many the structure has.
+        volume_ml: their volume.
+        surface_mm2: area of the surface, by the number of times that lines in 13 directions cross
+            it (Crofton's formula, as SimpleITK computes it). Of spheres and ellipsoids it is right
+            within 4 %, whatever the voxels; a body with sharp edges along the axes loses up to a
+            quarter. A mesh through the voxels would be 9 to 19 % too large on the same spheres.
+        centroid_mm: the centre of gravity, in RAS+ millimetres.
+        long_axis_mm, perpendicular_mm, width_mm: in the slice where the long axis is longest, see
+            `medseg.report.diameters`.
+        slice_index: which slice that is, counted from 0 along `slice_axis`.
+        slice_axis: 0, 1 or 2, the axis of the array along which the slices lie.
+        largest_diameter_mm: the longest straight line between two points of the surface, in 3D.
+        is_at_edge: whether the structure reaches the edge of the image, and may go on behind it.
+        intensities: the values of the image within.
+    """
+
+    name: str
+    value: int
+    lesion: int
+    voxels: int
+    volume_ml: float
+    surface_mm2: float | None = None
+    centroid_mm: tuple[float, float, float] | None = None
+    long_axis_mm: float | None = None
+    perpendicular_mm: float | None = None
+    width_mm: float | None = None
+    slice_index: int | None = None
+    slice_axis: int | None = None
+    largest_diameter_mm: float | None = None
+    is_at_edge: bool | None = None
+    intensities: Intensities | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def measure_structures(
+    mask: NDArray,
+    geometry: Geometry,
+    labels: LabelTable,
+    *,
+    image: NDArray | None = None,
+) -> list[Measurement]:
+    """Measure each structure of a label map, and each lesion by itself.
+
+    A label that encloses others, such as a liver with its tumours, is measured with them. The
+    labels that stand for lesions by their code are also measured piece by piece, the largest first;
+    pieces that touch at a corner are one.
+
+    Args:
+        mask: (I, J, K), label values.
+        geometry: its grid.
+        labels: what the values mean.
+        image: the image on the same grid, for its values; None where they are not at hand.
+
+    Returns:
+        One for each label but the background, in their order, also for those that the mask lacks;
+        behind a label of lesions, one for each lesion.
+
+    Raises:
+        ValueError: the image or the geometry has another shape than the mask.
+
+    Example:
+        >>> mask = np.zeros((10, 10, 10), np.uint8)
+        >>> mask[2:7, 2:7, 2:7] = 1
+        >>> (cube,) = measure_structures(mask, Geometry(mask.shape, np.eye(4)), make_table(["x"]))
+        >>> cube.volume_ml, cube.centroid_mm
+        (0.125, (4.0, 4.0, 4.0))
+    """
+    if mask.shape != geometry.shape or (image is not None and image.shape != mask.shape):
+        shapes = f"{mask.shape}, {geometry.shape}{'' if image is None else f', {image.shape}'}"
+        raise ValueError(f"mask, grid and image have the shapes {shapes}: give those of one image")
+    return [
+        found
+        for label in labels.foreground
+        for found in _measure_label(mask, label, geometry, image)
+    ]
+
+
+def find_slice_axis(geometry: Geometry) -> int:
+    """The axis of an array along which its slices lie: 0, 1 or 2.
+
+    It is the one along which voxels are clearly longest. Where none is, as in an isotropic volume,
+    it is the one that runs most from head to feet, so that slices are axial.
+    """
+    spacing = np.asarray(geometry.spacing_mm)
+    order = np.argsort(spacing)
+    if spacing[order[2]] >= CLEARLY_THICKER * spacing[order[1]]:
+        return int(order[2])
+    return int(np.abs(geometry.direction[2]).argmax())
+
+
+def _measure_label(
+    mask: NDArray, label: Label, geometry: Geometry, image: NDArray | None
+) -> Iterator[Measurement]:
+    within = np.isin(mask, label.members or (label.index,))
+    if not within.any():
+        reasons = dict.fromkeys((*_OF_UPRIGHT_GRIDS, *_OF_ALL_GRIDS), _EMPTY)
+        yield Measurement(label.name, label.index, 0, 0, 0.0, reasons=reasons)
+        return
+    box = find_box(within)
+    yield _measure(within[box], box, label, 0, geometry, image)
+    if label.category != MORPHOLOGY:
+        return
+    pieces, count = label_components(within[box])
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
+    boxes = ndimage.find_objects(pieces)
+    for number, piece in enumerate(np.argsort(-sizes, kind="stable"), start=1):
+        inner = boxes[piece]
+        outer = tuple(
+            slice(o.start + i.start, o.start + i.stop) for o, i in zip(box, inner, strict=True)
+        )
+        yield _measure(pieces[inner] == piece + 1, outer, label, number, geometry, image)
+
+
+def _measure(
+    part: NDArray[np.bool_],
+    box: tuple[slice, ...],
+    label: Label,
+    lesion: int,
+    geometry: Geometry,
+    image: NDArray | None,
+) -> Measurement:
+    """Measure a structure that fills a box of the image."""
+    start = np.array([one.start for one in box])
+    voxels = int(np.count_nonzero(part))
+    centroid = geometry.voxel_to_world(np.argwhere(part).mean(axis=0) + start)
+    reasons: dict[str, str] = {}
+    longest, axis = None, find_slice_axis(geometry)
+    if geometry.is_orthogonal:
+        longest = _find_longest(part, axis, geometry)
+    else:
+        reasons |= dict.fromkeys(_OF_UPRIGHT_GRIDS, _SHEARED)
+    if image is None:
+        reasons["intensities"] = _NO_IMAGE
+    return Measurement(
+        name=label.name,
+        value=label.index,
+        lesion=lesion,
+        voxels=voxels,
+        volume_ml=voxels * geometry.voxel_volume_ml,
+        surface_mm2=None if longest is None else _measure_surface(part, geometry),
+        centroid_mm=(float(centroid[0]), float(centroid[1]), float(centroid[2])),
+        long_axis_mm=None if longest is None else longest[1].long_axis_mm,
+        perpendicular_mm=None if longest is None else longest[1].perpendicular_mm,
+        width_mm=None if longest is None else longest[1].width_mm,
+        slice_index=None if longest is None else longest[0] + int(start[axis]),
+        slice_axis=None if longest is None else axis,
+        largest_diameter_mm=_measure_largest(part, geometry),
+        is_at_edge=_is_at_edge(box, geometry),
+        intensities=None if image is None else _measure_intensities(image[box][part]),
+        reasons=reasons,
+    )
+
+
+def _is_at_edge(box: tuple[slice, ...], geometry: Geometry) -> bool:
+    ends = zip(box, geometry.shape, strict=True)
+    return any(one.start == 0 or one.stop == n for one, n in ends if n > 1)
+
+
+def _find_longest(
+    part: NDArray[np.bool_], axis: int, geometry: Geometry
+) -> tuple[int, Diameters] | None:
+    """The slice with the longest axis, and its diameters."""
+    first, second = (geometry.spacing_mm[other] for other in range(3) if other != axis)
+    slices = np.moveaxis(part, axis, 0)
+    found = [
+        (k, measure_diameters(plane, (first, second)))
+        for k, plane in enumerate(slices)
+        if plane.any()
+    ]
+    return max(found, key=lambda one: one[1].long_axis_mm, default=None)
+
+
+def _measure_largest(part: NDArray[np.bool_], geometry: Geometry) -> float:
+    """The longest distance of two points of the surface."""
+    return float(pdist(find_hull(find_outline(part) @ geometry.affine[:3, :3].T)).max())
+
+
+def _measure_surface(part: NDArray[np.bool_], geometry: Geometry) -> float:
+    image = sitk.GetImageFromArray(np.pad(part, 1).astype(np.uint8).transpose(2, 1, 0))
+    image.SetSpacing(geometry.spacing_mm)
+    shapes = sitk.LabelShapeStatisticsImageFilter()
+    shapes.ComputePerimeterOn()
+    shapes.Execute(image)
+    return float(shapes.GetPerimeter(1))
+
+
+def _measure_intensities(values: NDArray) -> Intensities:
+    values = values.astype(np.float64)
+    return Intensities(
+        mean=float(values.mean()),
+        standard_deviation=float(values.std()),
+        minimum=float(values.min()),
+        maximum=float(values.max()),
+        percentiles={
+            str(p): float(v)
+            for p, v in zip(PERCENTILES, np.percentile(values, PERCENTILES), strict=True)
+        },
+    )
