@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _in_turn import in_turn
+from _time_side_by_side import time_side_by_side
 from benchmark_memory import CHANNELS, twin
 from monai.inferers import Inferer, SliceInferer, SlidingWindowInferer
 from monai.networks.nets import BasicUNetPlusPlus
@@ -259,7 +259,7 @@ def matrix_gflops(
             torch.cuda.synchronize()
 
     product()
-    seconds = in_turn({"product": product}, repeats)["product"]
+    seconds = time_side_by_side({"product": product}, repeats)["product"]
     return 2 * MATRIX**3 / statistics.median(seconds) / 1e9
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _in_turn import REPOSITORY, setting_lines, settings, write
+from _time_side_by_side import REPOSITORY, format_settings, read_settings, write
 from _workloads import (
     AGAIN,
     CLASSES,
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--volume is needed: name a CT")
     if args.label is None and any(WORKLOADS[name].steps for name in args.workloads):
         parser.error("--label is needed for training: name the label map of the CT")
-    conditions = settings("torch", "monai", "openvino", "medseg")
+    conditions = read_settings("torch", "monai", "openvino", "medseg")
     conditions["hardware"] += f"; {args.threads} threads used"
     conditions["command"] = shlex.join(["python", "scripts/benchmark.py", *given])
     results = measured_before(args.out / "inference.json")
@@ -194,7 +194,7 @@ def page(numbers: Mapping[str, Any]) -> str:
     for workload in numbers["workloads"].values():
         lines += ["", f"## {workload['title'][0].upper()}{workload['title'][1:]}", ""]
         lines += training(workload) if workload["steps"] else segmentation(workload)
-        lines += ["", *setting_lines(workload)]
+        lines += ["", *format_settings(workload)]
     return "\n".join(lines) + "\n"
 
 

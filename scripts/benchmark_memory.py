@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _in_turn import REPOSITORY, in_turn, ratio, setting_lines, settings, write
+from _time_side_by_side import (
+    REPOSITORY,
+    compute_ratio,
+    format_settings,
+    read_settings,
+    time_side_by_side,
+    write,
+)
 from monai.networks.nets import BasicUNetPlusPlus
 from torch import Tensor, nn
 
@@ -88,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     rows = [row for case in cases for row in compare(case, args)]
     command = shlex.join(["python", "scripts/benchmark_memory.py", *given])
     numbers = {
-        **settings("torch", "monai", "medseg"),
+        **read_settings("torch", "monai", "medseg"),
         "command": command,
         "channels": CHANNELS,
         "rows": [asdict(row) for row in rows],
@@ -118,7 +125,7 @@ def compare(case: Case, args: argparse.Namespace) -> list[Row]:
             peak_bytes=peaks[name],
             peak_ratio=peaks[name] / peaks[names[0]],
             seconds=statistics.median(timed["seconds"][name]),
-            time_ratio=ratio(timed["seconds"][name], timed["seconds"][names[0]]),
+            time_ratio=compute_ratio(timed["seconds"][name], timed["seconds"][names[0]]),
             difference=timed["differences"][name],
         )
         for name in names
@@ -154,7 +161,7 @@ def run_job(
             name: (result - reference).abs().max().item()
             for name, result in zip(names, results, strict=True)
         },
-        "seconds": in_turn(
+        "seconds": time_side_by_side(
             {name: lambda net=net: step(net, image) for name, net in networks.items()}, rounds
         ),
     }
@@ -226,7 +233,7 @@ def page(rows: Sequence[Row], numbers: Mapping[str, Any]) -> str:
         "inference all numbers are medians; in training they come from one run. The last column is "
         "the largest difference of the logits.",
         "",
-        *setting_lines(numbers),
+        *format_settings(numbers),
     ]
     titles = (
         "image | allocator keeps freed pages | network | peak MiB | ratio | seconds | ratio | "

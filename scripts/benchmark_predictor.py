@@ -17,7 +17,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from _in_turn import REPOSITORY, in_turn, ratio, setting_lines, settings, write
+from _time_side_by_side import (
+    REPOSITORY,
+    compute_ratio,
+    format_settings,
+    read_settings,
+    time_side_by_side,
+    write,
+)
 from _workloads import CHANNELS, matrix_gflops
 from monai.bundle import ConfigParser
 from monai.inferers import Inferer
@@ -30,7 +37,7 @@ from medseg.inference.predictor.backends import BACKENDS, is_installed, list_pre
 from medseg.inference.predictor.fuse_norms import fuse_batch_norm
 from medseg.networks import NestedUNet, load_weights, to_device
 from medseg.networks.analysis.cost import count_multiply_adds
-from medseg.transforms.classes import label_from_logits
+from medseg.transforms.classes import make_label_map
 from medseg.transforms.regions import are_regions
 
 SIZES = {2: (512, 512), 3: (96, 96, 96)}
@@ -57,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(args.threads)
     device = torch.device(args.device)
     numbers = {
-        **settings("torch", "openvino", "onnxruntime", "medseg"),
+        **read_settings("torch", "openvino", "onnxruntime", "medseg"),
         "command": shlex.join(["python", "scripts/benchmark_predictor.py", *given]),
         "times": [times(dims, device, args.rounds) for dims in SIZES],
         "agreements": [
@@ -82,14 +89,14 @@ def times(dims: int, device: torch.device, rounds: int) -> dict[str, Any]:
         passes[name] = finished(make(), image)
         passes[name]()
         first[name] = time.perf_counter() - started
-    seconds = in_turn(passes, rounds)
+    seconds = time_side_by_side(passes, rounds)
     flop = 2 * count_multiply_adds(network, shape)
     kinds = list_precisions("eager", device)
     rates = {str(kind).removeprefix("torch."): matrix_gflops(kind, device) for kind in kinds}
     rows = {
         name: {
             "seconds": float(np.median(each)),
-            "faster": 1 / ratio(each, seconds[REFERENCE]),
+            "faster": 1 / compute_ratio(each, seconds[REFERENCE]),
             "gflops": flop / float(np.median(each)) / 1e9,
             "first": first[name],
         }
@@ -186,7 +193,7 @@ def label_maps(
 
     def label_map(answer: Tensor) -> np.ndarray:
         labels = answer.dtype == torch.uint8
-        return (answer[0] if labels else label_from_logits(answer[0], regions=regions)).numpy()
+        return (answer[0] if labels else make_label_map(answer[0], regions=regions)).numpy()
 
     maps = {}
     for name, make in made.items():
@@ -224,7 +231,7 @@ def page(numbers: Mapping[str, Any]) -> str:
         "each round. The allocator keeps freed pages in all ways ([memory](memory.md) shows what "
         "this gains). The first pass includes all preparation, such as compiling.",
         "",
-        *setting_lines(numbers),
+        *format_settings(numbers),
     ]
     for network in numbers["times"]:
         lines += ["", f"## {'x'.join(map(str, network['shape'][2:]))}", "", *times_table(network)]

@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import SimpleITK as sitk  # noqa: N813  # its own idiom
-from _in_turn import REPOSITORY, in_turn, ratio, setting_lines, settings, write
+from _time_side_by_side import (
+    REPOSITORY,
+    compute_ratio,
+    format_settings,
+    read_settings,
+    time_side_by_side,
+    write,
+)
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
@@ -42,17 +49,17 @@ def main(arguments: list[str] | None = None) -> int:
         folder = Path(name)
         write_series(folder, size=args.size, slices=args.slices)
         check_equal(folder)  # and the files are in the cache from here on
-        seconds = in_turn(
+        seconds = time_side_by_side(
             {THEIRS: lambda: read_theirs(folder), OURS: lambda: load(folder)}, args.rounds
         )
     command = shlex.join(["python", "scripts/benchmark_reading.py", *given])
     numbers = {
-        **settings("SimpleITK", "pydicom", "numpy", "medseg"),
+        **read_settings("SimpleITK", "pydicom", "numpy", "medseg"),
         "command": command,
         "shape": [args.size, args.size, args.slices],
         "rounds": args.rounds,
         "seconds": {way: statistics.median(times) for way, times in seconds.items()},
-        "ratio": ratio(seconds[OURS], seconds[THEIRS]),
+        "ratio": compute_ratio(seconds[OURS], seconds[THEIRS]),
     }
     write(page(numbers), numbers, folder=args.out, name="reading")
     return 0
@@ -101,7 +108,7 @@ def page(numbers: dict) -> str:
         "give the same voxels. The seconds are medians, and depend on other work of the machine; "
         "the ratio is the median of the ratios within each round.",
         "",
-        *setting_lines(numbers),
+        *format_settings(numbers),
         "",
         "| reader | seconds | ratio |",
         "|---|---|---|",

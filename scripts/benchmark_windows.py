@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _in_turn import REPOSITORY, setting_lines, settings, write
+from _time_side_by_side import REPOSITORY, format_settings, read_settings, write
 from _workloads import CLASSES
 from benchmark import dice, prepare
 from benchmark_memory import CHANNELS
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     truth = load(args.volume / "label.nii.gz")[0][..., :: args.every] > 0
     norms = dict(pair.split("=", 1) for pair in args.weights)
     numbers = {
-        **settings("torch", "openvino", "medseg"),
+        **read_settings("torch", "openvino", "medseg"),
         "command": shlex.join(["python", "scripts/benchmark_windows.py", *given]),
         "volume": f"{image.shape[-1]} slices of {args.volume.name}",
         "norms": {
@@ -121,7 +121,7 @@ def _lines(numbers: Mapping[str, Any]) -> Iterator[str]:
         "allows, and may be smaller than `roi_size`."
     )
     yield ""
-    yield from setting_lines(numbers)
+    yield from format_settings(numbers)
     for norm, rows in numbers["norms"].items():
         yield from ("", f"## Norm: {norm}", "")
         yield "| roi_size | way | Dice with windows as in training | Dice with the label |"

@@ -65,7 +65,7 @@ def keep_freed_pages() -> bool:
         return False
 
 
-def hand_back_freed_pages() -> None:
+def release_freed_memory() -> None:
     """Give the system what the allocator keeps, so that `find_available_bytes` tells of it.
 
     The next tensors then pay for their pages once more. Anything but glibc is left as it is.

@@ -66,7 +66,7 @@ def find_faults(name: str, bundles_dir: str | Path = "bundles") -> list[str]:
         []
     """
     bundle = find_bundle(name, Path(bundles_dir))
-    with _quiet():
+    with _silence_log():
         return [
             fault
             for check, files in CHECKS
@@ -227,7 +227,7 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_log() -> Iterator[None]:
     """Keep MONAI from logging what the faults say."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)

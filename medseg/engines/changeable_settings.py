@@ -28,7 +28,7 @@ LAUNCH = (
 HANDLERS = ("train#handlers", "validate#handlers")
 """Lists of handlers, to which several processes, tracking and users add."""
 
-WATCH = (
+HANDLERS_WITHOUT_EFFECT = (
     *("Progress", "Overlays", "LogChoices", "MeanLoss", "FiniteLoss"),
     *("RecordTraining", "GarbageCollector"),
     *("StatsHandler", "TensorBoardStatsHandler", "TensorBoardImageHandler"),
@@ -105,7 +105,9 @@ def walk_handlers(listed: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     seen: Counter[str] = Counter()
     for handler in listed:
         name = _find_name(handler)
-        if name in WATCH or (isinstance(handler, Mapping) and handler.get("_disabled_") is True):
+        if name in HANDLERS_WITHOUT_EFFECT or (
+            isinstance(handler, Mapping) and handler.get("_disabled_") is True
+        ):
             continue
         seen[name] += 1
         yield name if seen[name] == 1 else f"{name} {seen[name]}", handler

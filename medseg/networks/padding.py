@@ -119,15 +119,15 @@ def mirror(image: Tensor, stride: list[int], margin: list[int], lost: list[int])
         size, width = image.shape[axis + 2], margin[axis]
         far = width + (2 * (lost[axis] - width) - size) % step
         place = torch.arange(-width, size + far, device=image.device)
-        image = image.index_select(axis + 2, mirror_indices(place, size))
+        image = image.index_select(axis + 2, reflect_indices(place, size))
     return image
 
 
-def mirror_indices(place: Tensor, size: int) -> Tensor:
+def reflect_indices(place: Tensor, size: int) -> Tensor:
     """Places on an endless mirror image of 0 .. size - 1, whose edge voxels are not repeated.
 
     Example:
-        >>> mirror_indices(torch.arange(-2, 5), 3).tolist()
+        >>> reflect_indices(torch.arange(-2, 5), 3).tolist()
         [2, 1, 0, 1, 2, 1, 0]
     """
     turn = max(size - 1, 1)

@@ -9,7 +9,7 @@ dataset marks to be left out become `IGNORE`, see `medseg.transforms.ignored_vox
 
 One foreground class, and regions that lie within each other, need one logit channel each (sigmoid);
 several classes apart need one more for the background (softmax). That rule lives in
-`count_logit_channels` and `choose_activation` and is read in `label_from_logits`.
+`count_logit_channels` and `choose_activation` and is read in `make_label_map`.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -79,7 +79,7 @@ def merge_labels(
     return merged
 
 
-def label_from_logits(logits: torch.Tensor, *, regions: bool = False) -> torch.Tensor:
+def make_label_map(logits: torch.Tensor, *, regions: bool = False) -> torch.Tensor:
     """The most likely class of every voxel: (C, *spatial) logits to (1, *spatial) uint8 indices.
 
     One channel is a sigmoid logit, foreground where it is above 0 (probability above 0.5; exactly 0
@@ -175,7 +175,7 @@ class MergeLabelsd(MapTransform):
 
 
 class LabelFromLogits(Transform):
-    """Array version of `label_from_logits`.
+    """Array version of `make_label_map`.
 
     Args:
         classes: those of the task; they may be regions. None if the channels are not regions.
@@ -185,7 +185,7 @@ class LabelFromLogits(Transform):
         self.regions = classes is not None and are_regions(classes)
 
     def __call__(self, img: NdarrayOrTensor) -> torch.Tensor:
-        return label_from_logits(convert_to_tensor(img, track_meta=True), regions=self.regions)
+        return make_label_map(convert_to_tensor(img, track_meta=True), regions=self.regions)
 
 
 class LabelFromLogitsd(MapTransform):

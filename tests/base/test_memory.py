@@ -63,7 +63,7 @@ def test_another_libc_is_left_as_it_is(monkeypatch, error):
 KEPT = """
 import numpy
 from pathlib import Path
-from medseg.base.memory import hand_back_freed_pages, keep_freed_pages
+from medseg.base.memory import release_freed_memory, keep_freed_pages
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
@@ -73,7 +73,7 @@ before = resident()
 filled = [numpy.ones(2**23) for _ in range(6)]
 del filled[::2]
 kept = resident()
-hand_back_freed_pages()
+release_freed_memory()
 print(kept - before, resident() - before)
 """
 
@@ -88,7 +88,7 @@ def test_what_is_kept_is_handed_back_even_between_what_is_in_use():
 
 def test_an_allocator_without_trimming_is_left_as_it_is(monkeypatch):
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
-    memory.hand_back_freed_pages()
+    memory.release_freed_memory()
 
 
 def test_what_is_available_is_less_than_what_the_machine_has():

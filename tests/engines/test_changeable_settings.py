@@ -5,9 +5,9 @@ import pytest
 from medseg.engines.changeable_settings import (
     ABSENT,
     HANDLERS,
+    HANDLERS_WITHOUT_EFFECT,
     LAUNCH,
     MAY_CHANGE,
-    WATCH,
     is_launch,
     list_changeable_choices,
     may_change,
@@ -70,7 +70,7 @@ def test_other_keys_are_of_the_run_itself(key):
 
 def test_handlers_are_named_by_their_class_and_number_wherever_they_stand():
     scheduler, stop = {"_target_": "a.Schedule"}, {"_target_": "Stop"}
-    watching = [{"_target_": f"somewhere.{name}"} for name in WATCH]
+    watching = [{"_target_": f"somewhere.{name}"} for name in HANDLERS_WITHOUT_EFFECT]
     assert list(
         walk_handlers([scheduler, *watching, stop, {"_target_": "b.Schedule", "x": 1}])
     ) == [

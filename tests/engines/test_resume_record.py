@@ -7,7 +7,7 @@ import pytest
 from monai.bundle import ConfigParser
 
 from medseg.engines import read_config_in_use, resume_record
-from medseg.engines.changeable_settings import MAY_CHANGE, WATCH
+from medseg.engines.changeable_settings import HANDLERS_WITHOUT_EFFECT, MAY_CHANGE
 from medseg.engines.resume_record import check_record, describe_run
 
 CHOICES = {"fold": 0, "seed": 0, "classes": {"liver": [1, 2]}, "window_hu": [-160, 240]}
@@ -236,7 +236,7 @@ def test_another_schedule_or_warm_up_is_another_run():
         check_record("resume.pt", before, after)
 
 
-@pytest.mark.parametrize("name", WATCH)
+@pytest.mark.parametrize("name", HANDLERS_WITHOUT_EFFECT)
 def test_handlers_that_only_watch_may_come_and_go(name):
     more = of_config(handlers=[{"_target_": f"somewhere.{name}", "any": 1}])
     check_record("resume.pt", of_config(), more)

@@ -28,7 +28,7 @@ def test_readers_that_disagree_are_not_compared(benchmark, tmp_path, monkeypatch
 
 def test_the_pages_come_from_the_measurements(benchmark, tmp_path, monkeypatch):
     seconds = {benchmark.THEIRS: [2.0, 2.0], benchmark.OURS: [1.0, 1.5]}
-    monkeypatch.setattr(benchmark, "in_turn", lambda ways, rounds: seconds)
+    monkeypatch.setattr(benchmark, "time_side_by_side", lambda ways, rounds: seconds)
     options = ["--size", "16", "--slices", "3", "--rounds", "2", "--out", str(tmp_path)]
     assert benchmark.main(options) == 0
     page = (tmp_path / "reading.md").read_text()

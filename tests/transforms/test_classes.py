@@ -16,7 +16,7 @@ from medseg.transforms import (
     choose_activation,
     count_logit_channels,
 )
-from medseg.transforms.classes import label_from_logits
+from medseg.transforms.classes import make_label_map
 
 LIVER = {"liver": [1, 2]}
 LIVER_AND_TUMOUR = {"liver": [1], "tumour": [2]}
@@ -122,13 +122,13 @@ def test_more_classes_than_254_are_refused_for_255_marks_what_is_ignored(count, 
 def test_the_last_of_254_classes_is_found_in_logits(channels, regions):
     logits = -torch.ones(channels, 1)
     logits[-1] = 1
-    assert label_from_logits(logits, regions=regions).tolist() == [[254]]
+    assert make_label_map(logits, regions=regions).tolist() == [[254]]
 
 
 @pytest.mark.parametrize(("channels", "regions"), [(256, False), (255, True), (257, False)])
 def test_logits_of_more_classes_are_refused_and_not_wrapped_round(channels, regions):
     with pytest.raises(ValueError, match="classes are more than 254"):
-        label_from_logits(torch.zeros(channels, 1), regions=regions)
+        make_label_map(torch.zeros(channels, 1), regions=regions)
 
 
 @pytest.mark.parametrize(

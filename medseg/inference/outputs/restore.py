@@ -15,7 +15,7 @@ from torch.nn import functional
 from medseg.base.class_values import Classes
 from medseg.geometry import GRID_TOLERANCE_VOXELS, Geometry
 from medseg.inference.outputs.source import get_source_geometry
-from medseg.transforms.classes import label_from_logits
+from medseg.transforms.classes import make_label_map
 from medseg.transforms.regions import are_regions
 
 SLAB_VOXELS = 2**22
@@ -70,12 +70,12 @@ def restore_label(
         found: labels (1, *spatial), uint8, or logits (C, *spatial).
         affine: of its grid, (4, 4), voxels to millimetres.
         source: the grid of the answer.
-        regions: see `label_from_logits`.
+        regions: see `make_label_map`.
     """
     to_found = np.linalg.inv(np.asarray(affine, dtype=float)) @ source.affine
     moves = np.rint(to_found)
     if _measure_largest_shift(to_found - moves, source.shape) < GRID_TOLERANCE_VOXELS:
-        label = found if found.dtype == torch.uint8 else label_from_logits(found, regions=regions)
+        label = found if found.dtype == torch.uint8 else make_label_map(found, regions=regions)
         return _move_voxels(label, moves, source.shape)
     label = torch.zeros(1, *source.shape, dtype=torch.uint8)
     for slab in _cut_slabs(source.shape):
@@ -115,7 +115,7 @@ def _interpolate(
     grid, part = _make_sampling_grid(found, to_found, shape, slab)
     if found.dtype != torch.uint8:
         logits = _sample_linearly(part[None].float(), grid)[0]
-        return label_from_logits(logits, regions=regions)[0]
+        return make_label_map(logits, regions=regions)[0]
     label = torch.zeros(grid.shape[1:4], dtype=torch.uint8)
     best = torch.zeros(grid.shape[1:4])
     for value in part.unique().tolist():

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from medseg.base.files import whole
 from medseg.networks.class_guide import ABSENT
-from medseg.transforms.classes import label_from_logits
+from medseg.transforms.classes import make_label_map
 
 Box = tuple[slice, ...]
 
@@ -76,7 +76,7 @@ class LabelCanvas:
 
     Args:
         shape: (B, *size) of the images.
-        regions: whether the channels are the sigmoid logits of regions, see `label_from_logits`.
+        regions: whether the channels are the sigmoid logits of regions, see `make_label_map`.
         device: where the labels are kept.
     """
 
@@ -87,7 +87,7 @@ class LabelCanvas:
     def put(self, box: Box, logits: Tensor) -> None:
         """Keep the classes of the box."""
         for label, each in zip(self._label, logits, strict=True):
-            label[0][box] = label_from_logits(each, regions=self.regions)[0].to(label)
+            label[0][box] = make_label_map(each, regions=self.regions)[0].to(label)
 
     def get_result(self) -> Tensor:
         """The classes of all boxes; 0, the background, where no box lay."""

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from medseg.base.memory import hand_back_freed_pages
+from medseg.base.memory import release_freed_memory
 from medseg.inference.predictor.predictor import Predictor, find_layers
 from medseg.inference.tiles.memory_plan import (
     MemoryLimitError,
@@ -60,7 +60,7 @@ class Planner:
         shortfall = self._find_shortfall(plan, image, network, free_bytes)
         if shortfall is None:
             return plan
-        hand_back_freed_pages()
+        release_freed_memory()
         free = cache(free_bytes)  # asked once, for all settings that are tried
         if shortfall := self._find_shortfall(plan, image, network, free):
             needed, there = shortfall

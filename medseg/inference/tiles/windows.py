@@ -12,7 +12,7 @@ import torch
 from monai.data.utils import dense_patch_slices
 from torch import Tensor
 
-from medseg.networks.padding import mirror_indices
+from medseg.networks.padding import reflect_indices
 
 EDGES = ("mirror", "network")
 
@@ -175,7 +175,7 @@ def _take_line(image: Tensor, dim: int, *, start: int, stop: int, fill: str) -> 
         return image.narrow(dim, start, stop - start)
     place = torch.arange(start, stop, device=image.device)
     if fill == "mirror":
-        place = mirror_indices(place, size)
+        place = reflect_indices(place, size)
     line = image.index_select(dim, place.clamp(0, size - 1))
     if fill == "zero":
         outside = ((place < 0) | (place >= size)).nonzero().flatten()

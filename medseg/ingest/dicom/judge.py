@@ -61,14 +61,14 @@ def judge(slices: Sequence[Slice], *, resample: bool = False) -> Series:
     images = [s for s in slices if not is_localizer(s)]
     stack = [s for s in images if not is_secondary_capture(s)]
     sliced = [s for s in images if not is_secondary_capture(s) or is_captured_slice(s)]
-    if not stack or _belong_to_stack(stack, sliced):
+    if not stack or _are_in_one_stack(stack, sliced):
         stack = sliced
     if len(stack) in (0, 1, len(slices)):
         return _judge_slices(slices, resample=resample)
     return _note_left_aside(_judge_slices(stack, resample=resample), slices)
 
 
-def _belong_to_stack(stack: Sequence[Slice], with_captures: Sequence[Slice]) -> bool:
+def _are_in_one_stack(stack: Sequence[Slice], with_captures: Sequence[Slice]) -> bool:
     """Whether secondary captures continue a stack: they were its slices, saved in another class."""
     if not 0 < len(stack) < len(with_captures):
         return False

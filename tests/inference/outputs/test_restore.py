@@ -10,7 +10,7 @@ from medseg.geometry import Geometry
 from medseg.inference import RestoreLabeld
 from medseg.inference.outputs import restore
 from medseg.inference.outputs.restore import restore_label
-from medseg.transforms.classes import label_from_logits
+from medseg.transforms.classes import make_label_map
 
 
 def loaded(shape, affine):
@@ -66,8 +66,8 @@ def test_axes_are_turned_back_without_interpolation(affine, channels):
     logits = MetaTensor(torch.randn(channels, *seen.shape[1:]), affine=seen.affine)
     data = {"pred": logits, "image": seen}
     inverse = Invertd("pred", preprocessing, orig_keys="image")
-    expected = label_from_logits(inverse(data)["pred"].as_subclass(torch.Tensor))
-    for found in (logits, MetaTensor(label_from_logits(logits), affine=seen.affine)):
+    expected = make_label_map(inverse(data)["pred"].as_subclass(torch.Tensor))
+    for found in (logits, MetaTensor(make_label_map(logits), affine=seen.affine)):
         restored = RestoreLabeld("pred")({"pred": found, "image": seen})["pred"]
         assert torch.equal(restored.as_subclass(torch.Tensor), expected)
         assert np.allclose(restored.affine, affine)
@@ -105,7 +105,7 @@ def test_logits_are_interpolated_as_by_inverting_the_spacing(affine, channels, s
     seen = preprocessing({"image": image})["image"]
     logits = smooth_logits(seen, channels)
     inverse = Invertd("pred", preprocessing, orig_keys="image", nearest_interp=False)
-    expected = label_from_logits(
+    expected = make_label_map(
         inverse({"pred": logits, "image": seen})["pred"].as_subclass(torch.Tensor)
     )
     restored = RestoreLabeld("pred")({"pred": logits, "image": seen})["pred"]

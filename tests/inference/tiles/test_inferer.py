@@ -17,7 +17,7 @@ from medseg.inference.tiles import sweep
 from medseg.inference.tiles.inferer import CancelledError
 from medseg.networks import TOPOLOGIES, NestedUNet
 from medseg.networks.analysis.receptive_field import measure_receptive_field
-from medseg.transforms.classes import label_from_logits
+from medseg.transforms.classes import make_label_map
 
 
 class Count(nn.Module):
@@ -221,7 +221,7 @@ def test_labels_are_those_of_the_logits(mode, classes):
     logits = apply(network, image, **options)
     labels = apply(network, image, output="labels", **options)
     regions = list(classes.values()) == [[1, 2], [2]]
-    expected = torch.stack([label_from_logits(each, regions=regions) for each in logits])
+    expected = torch.stack([make_label_map(each, regions=regions) for each in logits])
     assert labels.dtype == torch.uint8
     assert torch.equal(labels, expected)
     assert len(labels.unique()) == len(classes) + 1
@@ -238,7 +238,7 @@ def test_probabilities_are_written_as_float16_for_the_whole_image(tmp_path, mode
     logits = apply(network, image, **options)[0]
     assert written.dtype == np.float16
     assert np.abs(written - logits.softmax(0).numpy()).max() < 1e-3
-    assert torch.equal(labels[0], label_from_logits(logits))
+    assert torch.equal(labels[0], make_label_map(logits))
 
 
 def test_a_run_that_fails_leaves_no_probabilities(tmp_path):
@@ -304,10 +304,10 @@ def test_a_function_says_which_windows_are_passed_over():
 def test_an_image_of_nothing_is_background(output):
     network = nn.Conv2d(1, 3, 1).eval()
     answer = apply(network, torch.zeros(1, 1, 8, 8), roi_size=8, halo=0, skip=1.0, output=output)
-    label = answer if output == "labels" else label_from_logits(answer[0])[None]
+    label = answer if output == "labels" else make_label_map(answer[0])[None]
     if output == "logits":
         answer[..., 0, 0] = 0  # the window that told the number of classes
-        label = label_from_logits(answer[0, :, 1:, 1:])[None]
+        label = make_label_map(answer[0, :, 1:, 1:])[None]
     assert not label.any()
 
 

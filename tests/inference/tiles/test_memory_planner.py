@@ -188,7 +188,7 @@ def test_what_the_allocator_keeps_is_handed_back_before_a_refusal(network, monke
     free = [5 * MIB]
     monkeypatch.setattr("medseg.inference.tiles.memory_planner.free_bytes", lambda device: free[0])
     monkeypatch.setattr(
-        "medseg.inference.tiles.memory_planner.hand_back_freed_pages",
+        "medseg.inference.tiles.memory_planner.release_freed_memory",
         lambda: free.__setitem__(0, 500 * MIB),
     )
     image = torch.zeros(1, 1, 64, 64, 64)

@@ -16,7 +16,7 @@ import numpy as np
 from medseg.ingest.dicom.header.slice import Slice, name_some
 from medseg.ingest.dicom.sample_checks.strips import (
     TIMES_CLOSER,
-    find_beside,
+    find_neighbours,
     measure_distance,
     read_strips,
 )
@@ -64,7 +64,7 @@ def _find_jumps(slices: Sequence[Slice], usual: tuple[float, float]) -> list[int
     others = [k for k, s in enumerate(slices) if s.rescale != usual]
     straight = np.array([k for k, s in enumerate(slices) if s.rescale == usual])
     looked_at = np.linspace(0, len(others) - 1, min(MOST_SLICES, len(others))).round().astype(int)
-    near = {others[k]: find_beside(others[k], straight) for k in looked_at}
+    near = {others[k]: find_neighbours(others[k], straight) for k in looked_at}
     needed = sorted({*near, *(k for places in near.values() for k in places)})
     strips = {needed[n]: rows for n, rows in read_strips([slices[k] for k in needed]).items()}
     return sorted(k for k, places in near.items() if _fits_usual(k, places, strips, slices))

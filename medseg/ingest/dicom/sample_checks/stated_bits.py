@@ -28,7 +28,7 @@ from medseg.ingest.dicom.sample_checks.negative_values import describe_too_negat
 from medseg.ingest.dicom.sample_checks.rescale_jumps import add_rescale_notes
 from medseg.ingest.dicom.sample_checks.sample_findings import SampleFindings, find_in_samples
 from medseg.ingest.dicom.sample_checks.strips import read_whole_planes
-from medseg.ingest.dicom.sample_checks.swapped_slices import bring_to_one_order
+from medseg.ingest.dicom.sample_checks.swapped_slices import unify_byte_order
 from medseg.ingest.reasons import IngestError, Reason
 
 MOST_SLICES = 16
@@ -76,7 +76,7 @@ def correct_samples(slices: Sequence[Slice]) -> list[Slice]:
         >>> correct_samples(headers)[0].pixel_representation  # stated as 0  # doctest: +SKIP
         1
     """
-    found = add_rescale_notes(bring_to_one_order(slices))
+    found = add_rescale_notes(unify_byte_order(slices))
     usual_bits = Counter(s.bits_stored for s in found).most_common(1)[0][0] if found else 0
     alike: dict[tuple[int, int, int], list[int]] = {}
     for k, header in enumerate(found):

@@ -51,7 +51,7 @@ def measure_distance(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(one.astype(np.float64) - other).mean())
 
 
-def find_beside(place: int, others: np.ndarray) -> list[int]:
+def find_neighbours(place: int, others: np.ndarray) -> list[int]:
     """Find the nearest other place on each side of a place; at an end there is only one.
 
     Args:
@@ -59,7 +59,7 @@ def find_beside(place: int, others: np.ndarray) -> list[int]:
         others: places in ascending order, one or more.
 
     Example:
-        >>> find_beside(4, np.array([1, 3, 6, 7])), find_beside(0, np.array([2, 3]))
+        >>> find_neighbours(4, np.array([1, 3, 6, 7])), find_neighbours(0, np.array([2, 3]))
         ([3, 6], [2])
     """
     after = int(np.searchsorted(others, place))

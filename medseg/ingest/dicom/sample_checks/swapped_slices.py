@@ -23,7 +23,7 @@ from medseg.ingest.dicom.sample_checks.byte_order import (
 from medseg.ingest.dicom.sample_checks.hounsfield_range import is_hounsfield, is_unlikely
 from medseg.ingest.dicom.sample_checks.strips import (
     TIMES_CLOSER,
-    find_beside,
+    find_neighbours,
     measure_distance,
     read_strips,
     read_whole_planes,
@@ -33,7 +33,7 @@ from medseg.ingest.reasons import IngestError, Reason
 _BITS = 16
 
 
-def bring_to_one_order(slices: Sequence[Slice]) -> list[Slice]:
+def unify_byte_order(slices: Sequence[Slice]) -> list[Slice]:
     """Mark slices whose bytes are swapped, so that they are read in the order of the others.
 
     A slice that looks swapped by itself and does not go on from the others either way is left as it
@@ -107,7 +107,7 @@ def _is_no_ct(samples: Histogram, header: Slice) -> bool:
 def _does_go_on(place: int, strips: dict[int, np.ndarray], straight: np.ndarray) -> bool:
     """Whether a slice is closer to the straight ones on both sides once its bytes are swapped."""
     strip = strips[place]
-    alike = [strips[k] for k in find_beside(place, straight) if strips[k].shape == strip.shape]
+    alike = [strips[k] for k in find_neighbours(place, straight) if strips[k].shape == strip.shape]
     mended = strip.byteswap()
     return bool(alike) and all(
         measure_distance(strip, rows) > TIMES_CLOSER * measure_distance(mended, rows)

@@ -8,7 +8,7 @@ from ingest.dicom_writer import as_big_endian, make_series, write_series
 from pydicom.uid import RLELossless
 
 from medseg.ingest.dicom.read_slices import read_header
-from medseg.ingest.dicom.sample_checks.strips import find_beside, measure_distance, read_strips
+from medseg.ingest.dicom.sample_checks.strips import find_neighbours, measure_distance, read_strips
 
 VALUES = np.arange(4 * 64 * 600).reshape(4, 64, 600) % 3000
 
@@ -56,4 +56,4 @@ def test_the_distance_of_equal_values_is_0_and_else_the_mean_difference():
     ("place", "expected"), [(4, [3, 6]), (0, [1]), (9, [7]), (2, [1, 3]), (5, [3, 6])]
 )
 def test_the_nearest_places_on_either_side_are_beside_one(place, expected):
-    assert find_beside(place, np.array([1, 3, 6, 7])) == expected
+    assert find_neighbours(place, np.array([1, 3, 6, 7])) == expected

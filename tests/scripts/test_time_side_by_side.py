@@ -1,4 +1,4 @@
-"""Tests of scripts/_in_turn.py: the order of the rounds, the ratio, and what is written."""
+"""Tests of scripts/_time_side_by_side.py: order of the rounds, the ratio, what is written."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def turns(script):
-    return script("_in_turn")
+    return script("_time_side_by_side")
 
 
 def test_times_are_taken_in_turn(turns, monkeypatch):
@@ -22,18 +22,18 @@ def test_times_are_taken_in_turn(turns, monkeypatch):
 
         return run
 
-    seconds = turns.in_turn({"a": way("a", 1.0), "b": way("b", 3.0)}, 2)
+    seconds = turns.time_side_by_side({"a": way("a", 1.0), "b": way("b", 3.0)}, 2)
     assert order == ["a", "b", "a", "b"]
     assert seconds == {"a": [1.0, 1.0], "b": [3.0, 3.0]}
 
 
 def test_the_ratio_is_the_median_of_the_rounds(turns):
-    assert turns.ratio([1.0, 2.0, 9.0], [2.0, 2.0, 3.0]) == 1.0  # of 0.5, 1 and 3
+    assert turns.compute_ratio([1.0, 2.0, 9.0], [2.0, 2.0, 3.0]) == 1.0  # of 0.5, 1 and 3
 
 
 def test_a_page_and_its_numbers_are_written_side_by_side(turns, tmp_path):
-    numbers = {**turns.settings("numpy"), "command": "python x.py", "rounds": 3}
-    page = "\n".join(turns.setting_lines(numbers))
+    numbers = {**turns.read_settings("numpy"), "command": "python x.py", "rounds": 3}
+    page = "\n".join(turns.format_settings(numbers))
     turns.write(page, numbers, folder=tmp_path / "new", name="x")
     assert json.loads((tmp_path / "new" / "x.json").read_text()) == numbers
     assert (tmp_path / "new" / "x.md").read_text().splitlines() == [

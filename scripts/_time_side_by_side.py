@@ -1,4 +1,4 @@
-"""In turn: time several ways side by side, and write the times and the machine to a page."""
+"""Time side by side: time several ways in turn, and write the times and the machine to a page."""
 
 import json
 import os
@@ -18,7 +18,9 @@ from medseg.networks.device import find_device_name
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def time_side_by_side(
+    ways: Mapping[str, Callable[[], object]], rounds: int
+) -> dict[str, list[float]]:
     """Seconds of each way in each round: one after the other, so that all meet the same machine."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
@@ -29,12 +31,12 @@ def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, 
     return seconds
 
 
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+def compute_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """Median of the ratios within each round."""
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
-def settings(*packages: str) -> dict[str, str]:
+def read_settings(*packages: str) -> dict[str, str]:
     """What the numbers depend on: hardware, versions of Python and of the packages, commit."""
     return {
         "hardware": f"{find_device_name(torch.device('cpu'))}, {os.cpu_count()} cores",
@@ -58,7 +60,7 @@ def _git(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
 
 
-def setting_lines(numbers: Mapping[str, Any]) -> list[str]:
+def format_settings(numbers: Mapping[str, Any]) -> list[str]:
     """What the numbers depend on, and the command that gave them, as a Markdown list."""
     lines = [f"- {name}: {numbers[name]}" for name in ("hardware", "versions", "commit")]
     return [*lines, f"- command: `{numbers['command']}`"]
