@@ -17,6 +17,7 @@ from medseg.cli.errors import DONE, SOME_FAILED, one_line_errors
 from medseg.cli.numbers import WholeOption
 from medseg.cli.output import Json, say, say_error_as_json, say_json, say_lines
 from medseg.cli.paths import PathArgument, PathOption, refuse_override
+from medseg.cli.usage import refuse_misspelt_option
 
 _KINDS = (
     "What to draw, for which bundle: ct (abdomen, liver and liver_3d), slices (abdomen, "
@@ -127,6 +128,8 @@ def prepare(
     headers that are ambiguous.
     """
     refuse_override(context, name, "NAME")
+    for word in context.args:
+        refuse_misspelt_option(context, word)
     with one_line_errors(_GO_ON, also=say_error_as_json(json)):
         from medseg.bundles.overrides import parse_overrides
         from medseg.datasets.prepare import prepare as convert

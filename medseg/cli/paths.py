@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from medseg.base.walk import check_length
-from medseg.cli.usage import list_option_names
+from medseg.cli.usage import refuse_misspelt_option
 
 
 def check_path_text(text: str) -> str:
@@ -46,11 +46,7 @@ def check_bundle_names(names: list[str] | None) -> list[str] | None:
 def refuse_override(context: typer.Context, word: str, argument: str) -> None:
     """Typer takes an override that stands before an argument for the argument itself."""
     if word.startswith("--"):
-        from medseg.base.choices.safeguards import find_near_key
-
-        name = word.partition("=")[0]
-        if near := find_near_key(name, list_option_names(context.command.params)):
-            raise typer.BadParameter(f"no such option {name}: did you mean {near}?")
+        refuse_misspelt_option(context, word)
         raise typer.BadParameter(
             f"expected {argument}, got {word}: write overrides after {argument}, and a name that "
             f"starts with dashes as ./{word}"

@@ -199,6 +199,20 @@ def _find_misspelt_option(error: Any, words: Sequence[str]) -> tuple[str, str | 
     return None
 
 
+def refuse_misspelt_option(context: typer.Context, word: str) -> None:
+    """Refuse a word that is nearly an option of the verb; where it is none, nothing happens.
+
+    Raises:
+        typer.BadParameter: it is nearly an option; the error names it.
+    """
+    from medseg.base.choices.safeguards import find_near_key
+
+    name = word.partition("=")[0]
+    near = find_near_key(name, list_option_names(context.command.params))
+    if name.startswith("--") and near:
+        raise typer.BadParameter(f"no such option {name}: did you mean {near}?")
+
+
 def list_option_names(params: Sequence[Any]) -> list[str]:
     """Long names of the options among the parameters of a verb."""
     named = (name for param in params for name in (*param.opts, *param.secondary_opts))

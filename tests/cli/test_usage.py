@@ -17,6 +17,10 @@ from medseg.cli.usage import BAD_ARGUMENTS
             "prepare nuclei --source X --uot Y",
             "error: no such option --uot: did you mean --out?",
         ),
+        (
+            "prepare nuclei -s x -o y --jsno",
+            "error: no such option --jsno: did you mean --json?",
+        ),
         ("inspect --jsn x", "error: no such option --jsn: did you mean --json?"),
         ("segment --lsit", "error: no such option --lsit: did you mean --list?"),
         ("segment --plna x -o y", "error: no such option --plna: did you mean --plan?"),
