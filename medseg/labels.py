@@ -1,4 +1,8 @@
-"""Labels: what the numbers in a mask mean: name, coded concept and colour."""
+"""Labels: what the numbers in a mask mean: name, coded concept and colour.
+
+The label files in a folder of outputs, previews, DICOM Segmentations and reports all take them from
+here, so that one class has one name, code and colour everywhere.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -140,7 +140,9 @@ def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
     """
     known = list_names(bundles_dir)
     if name not in known:
-        raise FileNotFoundError(f"no bundle {name!r} in {bundles_dir}: it has {', '.join(known)}")
+        raise FileNotFoundError(
+            f"no bundle {name!r} in {bundles_dir}: name one of {', '.join(known)}"
+        )
     layers, configs = Path(bundles_dir) / "layers", Path(bundles_dir) / name / "configs"
     task_file = layers / "tasks" / f"{name}.json"
     task = json.loads(task_file.read_text())

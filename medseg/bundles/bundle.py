@@ -109,7 +109,7 @@ def find_bundle(name: str, bundles_dir: Path) -> Bundle:
     bundle = Bundle(path.name, bundles_dir)
     if not bundle.task.is_file() and not (bundle.root / "configs").is_dir():
         tasks = sorted(task.stem for task in bundle.task.parent.glob("*.json"))
-        known = f"it has {', '.join(tasks)}" if tasks else "name a bundle or its folder"
+        known = f"name one of {', '.join(tasks)}" if tasks else "name a bundle or its folder"
         raise FileNotFoundError(f"no bundle {bundle.name!r} in {bundles_dir}: {known}")
     return bundle
 

@@ -163,7 +163,9 @@ def read_run(folder: Path) -> dict[str, Any]:
     """
     file = folder / RUN_FILE
     if not file.is_file():
-        raise FileNotFoundError(f"{folder} is not the folder of a run, it has no {RUN_FILE}")
+        raise FileNotFoundError(
+            f"{folder} is not the folder of a run, it has no {RUN_FILE}: name a folder in runs/"
+        )
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         return {"seconds": 0.0, **found}

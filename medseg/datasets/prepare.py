@@ -76,7 +76,7 @@ def prepare(
         raise ValueError(f"dataset {name!r} is unknown: choose one of {', '.join(sorted(MODULES))}")
     chosen, known = dict(options or {}), _list_options(name)
     if unknown := sorted(set(chosen).difference(known)):
-        remedy = f"it has {', '.join(known)}" if known else "leave it out"
+        remedy = f"choose one of {', '.join(known)}" if known else "leave it out"
         raise ValueError(f"dataset {name} has no option --{unknown[0]}: {remedy}")
     convert = _prepare_lidc if name == LIDC else partial(_prepare_by_record, name)
     with closing(Watch()) as watch:

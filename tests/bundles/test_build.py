@@ -215,7 +215,7 @@ def test_a_folder_without_layers_is_refused(tmp_path):
 
 @pytest.mark.parametrize("act", [build.build, build.find_stale])
 def test_an_unknown_task_is_refused(folder, act):
-    with pytest.raises(FileNotFoundError, match=r"no bundle 'lung' in .*: it has toy"):
+    with pytest.raises(FileNotFoundError, match=r"no bundle 'lung' in .*: name one of toy"):
         act("lung", folder)
 
 

@@ -80,7 +80,7 @@ def test_an_unknown_bundle_is_refused_with_those_that_there_are(tmp_path):
     (tmp_path / "layers" / "tasks").mkdir(parents=True)
     for name in "ba":
         (tmp_path / "layers" / "tasks" / f"{name}.json").touch()
-    with pytest.raises(FileNotFoundError, match=r"no bundle 'new' in .*: it has a, b$"):
+    with pytest.raises(FileNotFoundError, match=r"no bundle 'new' in .*: name one of a, b$"):
         find_bundle("new", tmp_path)
     assert find_bundle("a", tmp_path).task == tmp_path / "layers" / "tasks" / "a.json"
 

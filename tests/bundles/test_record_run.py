@@ -113,5 +113,7 @@ def test_a_damaged_run_json_is_named(tmp_path):
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(ValueError, match=r"run.json is damaged .*: remove it"):
         read_run(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"is not the folder of a run, it has no run\.json"):
+    with pytest.raises(
+        FileNotFoundError, match=r"is not the folder of a run, it has no run\.json: name"
+    ):
         read_run(tmp_path / "absent")

@@ -42,7 +42,7 @@ def test_an_unknown_bundle_is_one_line(here, verb, page):
     ended = run_medseg("bundles", verb, "lung")
     assert ended.exit_code == BAD_ARGUMENTS
     known = ", ".join(list_names(REPOSITORY / "bundles"))
-    rule = f"error: no bundle 'lung' in bundles: it has {known}"
+    rule = f"error: no bundle 'lung' in bundles: name one of {known}"
     assert ended.stderr == f"{rule} (see docs/how-to/{page}.md)\n"
 
 

@@ -105,7 +105,7 @@ def test_a_scan_that_is_left_out_makes_the_outcome_incomplete(chest, tmp_path):
 
 def test_an_option_that_a_dataset_does_not_have_is_refused(tmp_path):
     with pytest.raises(
-        ValueError, match="lung_nodule has no option --sise: it has annotations, me"
+        ValueError, match="lung_nodule has no option --sise: choose one of annotations, me"
     ):
         prepare("lung_nodule", tmp_path, tmp_path / "out", options={"sise": 16})
     with pytest.raises(ValueError, match="dataset nuclei has no option --size: leave it out"):
@@ -203,5 +203,5 @@ def test_headers_that_leave_a_choice_are_prepared_by_the_options(tmp_path, caplo
 
 
 def test_an_option_that_a_dataset_has_not_is_refused_with_those_it_has(tmp_path):
-    with pytest.raises(ValueError, match="no option --size: it has volume, affine, units"):
+    with pytest.raises(ValueError, match="no option --size: choose one of volume, affine, units"):
         prepare("liver", tmp_path, tmp_path / "out", options={"size": 3})

@@ -53,7 +53,10 @@ def draw_picture(
         ValueError: the picture has another number of channels.
     """
     if len(image) not in (1, 3):
-        raise ValueError(f"the picture has {len(image)} channels: a preview needs 1 or 3")
+        raise ValueError(
+            f"the picture has {len(image)} channels, and a preview needs 1 or 3: pass a grey or an "
+            "RGB picture"
+        )
     about = about or About()
     rows, columns = label.shape
     scale = min(PICTURE_WIDTH / columns, PICTURE_HEIGHT / rows)

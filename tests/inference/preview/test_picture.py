@@ -105,5 +105,7 @@ def test_no_text_of_a_picture_lies_on_another_or_on_the_picture(pages, shape):
 
 @pytest.mark.parametrize("channels", [2, 4])
 def test_a_picture_that_is_neither_grey_nor_colour_has_no_preview(channels):
-    with pytest.raises(ValueError, match=f"has {channels} channels: a preview needs 1 or 3"):
+    with pytest.raises(
+        ValueError, match=f"has {channels} channels, and a preview needs 1 or 3: pass"
+    ):
         draw_picture(np.zeros((channels, 4, 4)), np.zeros((4, 4), np.uint8), classes=["a"])

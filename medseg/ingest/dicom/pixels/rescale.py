@@ -19,7 +19,11 @@ from medseg.ingest.dicom.pixels.stored_planes import read_stored_planes
 from medseg.ingest.reasons import IngestError, Reason, explain
 
 CT_PADDING_HU = -1024
-"""Value of CT pixels that the scanner padded (outside its field of view): below any tissue."""
+"""Value that is written for CT pixels that the scanner padded (outside its field of view).
+
+It is below any tissue. The least value that a CT may state, which happens to be as low, is
+`medseg.ingest.dicom.sample_checks.sample_findings.LOWEST_HU`.
+"""
 
 HIGHEST_HU = 32767.0
 """No CT value is higher: the end of 16 bits with a sign. Steel and gold are below, at any scale."""

@@ -21,7 +21,10 @@ from medseg.ingest.dicom.sample_checks.hounsfield_range import (
 )
 
 LOWEST_HU = -1024.0
-"""No CT value is lower, except padding: air is -1000 HU."""
+"""No CT value is lower, except padding: air is -1000 HU. What is lower makes samples implausible.
+
+The value that is written for padding is `medseg.ingest.dicom.pixels.rescale.CT_PADDING_HU`.
+"""
 
 LOWEST_UNSTATED_HU = -8192.0
 """Padding that no header states goes down to here: the lowest value of an extended CT scale."""
