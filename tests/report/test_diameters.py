@@ -49,7 +49,7 @@ def test_a_pixel_and_a_row_have_the_size_of_their_pixels(spacing):
     assert one.long_axis_mm == max(spacing)
     row = measure_diameters(np.ones((1, 8), bool), spacing)
     assert row.long_axis_mm == pytest.approx(8 * spacing[1], abs=0.05)
-    assert row.perpendicular_mm == pytest.approx(spacing[0], abs=0.5 * min(spacing))
+    assert row.perpendicular_mm == pytest.approx(spacing[0], abs=min(spacing))
 
 
 def test_the_ends_are_on_the_outline():
