@@ -10,6 +10,10 @@ from monai.data import MetaTensor
 from monai.data.image_reader import ImageReader
 from monai.utils import ImageMetaKey
 
+VALUES = "values"
+"""The key of a case's data with the values of its file, as `read_again` gives them, for writers
+that are called while the preview is made."""
+
 
 def read_again(image: MetaTensor, reader: ImageReader) -> np.ndarray:
     """The values of the file that an image came from; of several channels of a volume the first.

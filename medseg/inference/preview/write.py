@@ -28,7 +28,7 @@ from medseg.inference.preview.display import (
     measure_picture_range,
 )
 from medseg.inference.preview.picture import draw_picture
-from medseg.inference.preview.source import read_again
+from medseg.inference.preview.source import VALUES, read_again
 from medseg.inference.preview.volume import draw_preview
 from medseg.ingest.pictures.load import PictureReader
 from medseg.ingest.reader import VolumeReader
@@ -60,7 +60,7 @@ class WritePreviewd(MapTransform):
         made_by: the bundle and its version, as the preview states them.
         first: writes the label map. It is called when the preview is drawn and before the preview
             takes its place, so that no preview is there alone, and no label map whose preview
-            cannot be drawn.
+            cannot be drawn. It gets the values of the file too, at `VALUES`.
         image_key: the image as it went into the network; its meta data know the file and its grid.
 
     Raises:
@@ -104,8 +104,10 @@ class WritePreviewd(MapTransform):
             check_on_source_grid(data[key], get_source_geometry(image), name=path.name)
             label = read_class_indices(data[key], name=path.name)
             about = About(str(data["case"]), self.made_by, notes=read_notes(image))
-            drawn = self._draw(image, label, about)
-            data = _write(drawn, path, dict(data), first=self.first)
+            values = read_again(image, self.reader)
+            drawn = self._draw(values, image, label, about)
+            data = _write(drawn, path, {**data, VALUES: values}, first=self.first)
+            data.pop(VALUES, None)
             voxel_ml = get_source_geometry(image).voxel_volume_ml
             data = add_found(
                 data,
@@ -119,8 +121,9 @@ class WritePreviewd(MapTransform):
             )
         return dict(data)
 
-    def _draw(self, image: MetaTensor, label: np.ndarray, about: About) -> Image.Image:
-        values = read_again(image, self.reader)
+    def _draw(
+        self, values: np.ndarray, image: MetaTensor, label: np.ndarray, about: About
+    ) -> Image.Image:
         limits = measure_limits(values, window=self.window, percentiles=self.percentiles)
         return draw_preview(
             values,
