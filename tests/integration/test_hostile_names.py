@@ -86,7 +86,7 @@ def test_names_inside_a_folder_of_cases_are_names(here):
         shutil.copytree(dicom, Path("in", name))
     _medseg("segment", "in", "-b", "$x@name#b::c", "-o", "out", "--predictor", "eager", *TINY)
     expected = {f"{name}{end}" for name in NAMES for end in (".nii.gz", ".png")}
-    expected |= LABEL_FILES
+    expected |= LABEL_FILES | {f"{name}_seg.dcm" for name in NAMES[1::2]}  # of DICOM series
     assert set(os.listdir("out")) == expected
     assert not os.path.exists("pwned")
 
