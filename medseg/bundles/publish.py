@@ -52,8 +52,8 @@ def publish_run(run: Path, bundle: Path) -> Path | None:
         )
     if is_run(bundle):
         raise ValueError(
-            f"{bundle} is a training run, whose run.json tells of its own weights: publish {run} "
-            f"to a bundle, or make one of it with medseg bundles copy {bundle} DIR"
+            f"{bundle} is a training run, and its run.json describes its own weights: publish "
+            f"{run} to a bundle, or make one of it with medseg bundles copy {bundle} DIR"
         )
     if differences := find_differences(run, bundle):
         raise ValueError(

@@ -38,7 +38,7 @@ _VERSION = 1
 
 
 class RecordRun:
-    """Trainer handler that makes the folder of a run a complete bundle, but for other weights.
+    """Trainer handler that makes the folder of a run a complete bundle, except for its weights.
 
     As the training starts it writes the configs as they run, the evaluation and the inference with
     the same classes, window, sizes and network, the metadata and the label table, see `LabelFiles`.

@@ -161,8 +161,8 @@ def inspect(
         str | None,
         typer.Option(
             metavar="UNIT",
-            help="Unit of length in volume files: mm, cm, m, micron or stated (stated: trust each "
-            "file).",
+            help="Unit of length in volume files: mm, cm, m or micron, or stated: use the unit "
+            "that each file gives.",
         ),
     ] = None,
 ) -> None:

@@ -65,9 +65,9 @@ def check_batch(
         if not str(error).startswith(_TOO_FEW):
             raise _make_size_error(image_size, error) from error
         raise ValueError(
-            f"an image_size of {list(image_size)} leaves one voxel at the deepest level, and the "
-            f"smallest batch of an epoch holds {smallest} of them: norm needs more than one value, "
-            "so pass a larger image_size, fewer channels, or for batch norm a batch_size that "
+            f"with an image_size of {list(image_size)} the deepest level has one voxel and the "
+            f"smallest batch {count_noun(smallest, 'image')}, but the norm needs several values: "
+            "pass a larger image_size, fewer channels, or for batch norm a batch_size that "
             "leaves no batch of 1"
         ) from error
     largest = find_largest_batch(loader) * patches

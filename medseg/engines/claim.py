@@ -59,8 +59,8 @@ def _refuse_weights_of_others(file: Path, output_dir: Path) -> None:
     is_bundle = (owner / "configs").is_dir()
     if is_bundle and file.exists() and owner != output_dir.resolve():
         raise FileExistsError(
-            f"{file} holds the weights of {owner}, which a training does not replace: leave "
-            "--weights out, so that the run keeps its own; medseg bundles publish gives them to a "
+            f"a training does not overwrite {file}, the weights of {owner}: leave out --weights, "
+            "and the run saves them in its own folder; medseg bundles publish gives them to a "
             "bundle"
         )
 

@@ -168,7 +168,9 @@ REMEDIES: dict[Reason, str] = {
     Reason.NO_FILE_META: "check the volume, or export it again with file meta information",
     Reason.RESAMPLED: "compare with the original slices where it matters",
     Reason.PADDED_PIXELS: "check that Rows and Columns are those of the image",
-    Reason.PADDED_TISSUE: "look for holes in tissue; without PixelPaddingValue there are none",
+    Reason.PADDED_TISSUE: (
+        "check the tissue for holes at -1024 HU; to avoid them, export without PixelPaddingValue"
+    ),
     Reason.EXACT_COPIES: "check that the volume has as many slices as its source",
     Reason.CAPTURED_SLICES: "compare the values with the series of the scanner where there is one",
     Reason.CORRECTED_SAMPLES: "compare some values with the source: the header is wrong",
@@ -179,7 +181,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.REAL_WORLD_VALUES: "values are those of the mapping; check their unit before use",
     Reason.UNKNOWN_MODALITY: "values are taken as they are; check that they are what is expected",
     Reason.ALTERNATING_ABSENCE: "check that the slices are of one scan, not of two that alternate",
-    Reason.FEWER_IMAGES: "check with the source that no slice is missing at an end",
+    Reason.FEWER_IMAGES: "compare with the source: the first or the last slices may be missing",
     Reason.POSSIBLE_MOSAIC: "look at an image, and pass single slices where it shows several",
     Reason.UNLIKELY_VALUES: "compare some values with the source before use",
     Reason.NOT_HOUNSFIELD: "values are taken as they are; check them before use",

@@ -154,8 +154,8 @@ def find_pyramid(name: str) -> Pyramid:
     pairs = itertools.pairwise((1, *pyramid.reductions[1 - pyramid.first :]))
     if any(below % above or below == above for above, below in pairs):
         raise ValueError(
-            f"encoder {name} does not make its maps smaller from each to the next (reductions "
-            f"{pyramid.reductions}): choose resnet18"
+            f"an encoder must make its map smaller at every level, and {name} has the reductions "
+            f"{pyramid.reductions}: choose resnet18"
         )
     _check_maps(pyramid)
     return pyramid

@@ -183,7 +183,7 @@ def _strip_wrappers(state: Mapping[str, Tensor], *, name: str) -> Mapping[str, T
         state = {key.removeprefix(word): value for key, value in state.items()}
         taken += word
     if taken:
-        logger.warning("%s: %s was taken off every key", name, taken)
+        logger.warning("%s: the prefix %s was removed from every key", name, taken)
     return state
 
 

@@ -154,7 +154,7 @@ def test_a_run_keeps_its_own_weights(bundle, tmp_path, caplog):
     run, other = (make_run(bundle, tmp_path / name) for name in ("run", "other"))
     (other / "models" / "model.pt").unlink()
     for target in (other, run):
-        with pytest.raises(ValueError, match=r"is a training run, whose run.json tells of its own"):
+        with pytest.raises(ValueError, match=r"is a training run, and its run.json describes"):
             publish_run(run, target)
     with caplog.at_level(logging.INFO):
         publish_if_none(run, other)

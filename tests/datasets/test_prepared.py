@@ -187,7 +187,7 @@ def test_a_damaged_file_is_refused_by_its_case(tmp_path):
     cases = items(tmp_path, 3)
     file = tmp_path / "images" / "p01.png"
     file.write_bytes(file.read_bytes()[:40])
-    told = rf"image of case p01 cannot be read \(.*\): unpack or download what {file} was made of"
+    told = rf"image of case p01 cannot be read \(.*\), {file} is damaged: delete it"
     with pytest.raises(ValueError, match=told):
         write(tmp_path, cases)
 

@@ -38,7 +38,8 @@ def test_batch_norm_at_one_voxel_needs_two_images_in_every_batch():
     check(network("batch"), 8, 2, [4, 4])
     for items, size in ((9, 2), (4, 1)):
         with pytest.raises(
-            ValueError, match=r"image_size of \[4, 4\] leaves one voxel .*holds 1 of"
+            ValueError,
+            match=r"image_size of \[4, 4\] the deepest level has one voxel .* 1 image, but",
         ):
             check(network("batch"), items, size, [4, 4])
     check(network("batch"), 4, 1, [8, 8])  # four voxels
@@ -64,7 +65,9 @@ def test_other_norms_are_not_warned_of(norm, caplog):
 
 @pytest.mark.parametrize("norm", ["instance", ["instance", {"affine": True}]])
 def test_instance_norm_needs_more_than_one_voxel_whatever_the_batch(norm):
-    with pytest.raises(ValueError, match=r"image_size of \[4, 4, 4\] leaves one voxel"):
+    with pytest.raises(
+        ValueError, match=r"image_size of \[4, 4, 4\] the deepest level has one voxel"
+    ):
         check(network(norm, 3), 8, 4, [4, 4, 4])
     check(network(norm, 3), 8, 4, [8, 4, 4])
 

@@ -132,7 +132,9 @@ def test_weights_of_another_bundle_are_not_replaced_by_a_training(tmp_path):
     run = tmp_path / "run"
     claim_weights(weights, output_dir=run)  # it has none
     weights.touch()
-    with pytest.raises(FileExistsError, match=r"holds the weights of .*: leave --weights out, so"):
+    with pytest.raises(
+        FileExistsError, match=r"overwrite .*, the weights of .*: leave out --weights,"
+    ):
         claim_weights(weights, output_dir=run)
     claim_weights(weights, output_dir=run, resume=True)
     claim_weights(weights, output_dir=tmp_path / "nuclei")  # its own

@@ -278,7 +278,7 @@ def test_weights_of_another_encoder_are_refused():
         ({"name": "hf-hub:timm/resnet18"}, "timm knows no 'hf-hub:timm/resnet18'"),
         (
             {"name": "vit_tiny_patch16_224"},
-            r"encoder vit_tiny_patch16_224 .* \(reductions \(16, 16, 16\)\): choose resnet18",
+            r"vit_tiny_patch16_224 has the reductions \(16, 16, 16\): choose resnet18",
         ),
         *(
             (

@@ -150,10 +150,10 @@ def _accept(file: File, part: Path, target: Path, *, url: str) -> None:
 def _describe_fault(file: File, path: Path, found: dict[str, str]) -> str | None:
     """How a file differs from the published one, or None."""
     if file.size is not None and (size := path.stat().st_size) != file.size:
-        return f"{size} bytes, published are {file.size}"
+        return f"{size} bytes, but the published file has {file.size}"
     for kind, published in (("sha256", file.sha256), ("md5", file.md5)):
         if published is not None and kind in found and found[kind] != published:
-            return f"{kind} {found[kind]}, published is {published}"
+            return f"{kind} {found[kind]}, but the published file has {published}"
     return None
 
 

@@ -137,7 +137,9 @@ def _fetch_rest(url: str, part: Path, *, name: str, size: int | None, timeout_s:
         begin, total = _read_extent(answer, part, have=have, version=version)
         if total is not None and size is not None and total != size:
             discard(part)
-            raise ValueError(f"{url} has {total} bytes, published are {size}: try again later")
+            raise ValueError(
+                f"{url} has {total} bytes, but the published file has {size}: try later"
+            )
         if begin == 0:
             discard(part)
             _write_version(answer.headers, part)

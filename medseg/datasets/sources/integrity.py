@@ -180,8 +180,8 @@ def _read(root: Path, item: Mapping[str, Any], key: str, label_values: Collectio
         if error.code not in _DAMAGED:
             raise ValueError(f"{key} of case {item['case']}: {error}") from error
         raise ValueError(
-            f"{key} of case {item['case']} cannot be read ({error.finding}): unpack or download "
-            f"what {path} was made of again, remove it and prepare the set again"
+            f"{key} of case {item['case']} cannot be read ({error.finding}), {path} is damaged: "
+            "delete it, unpack or download its source again, then run medseg prepare again"
         ) from error
 
 

@@ -81,7 +81,7 @@ class LiveDisplay:
 
 @contextmanager
 def _log_above(own: str) -> Iterator[None]:
-    """Let what is logged to the standard error go through the display, but for one logger's."""
+    """Send log lines through the display, except those of one logger."""
     shown_by = getattr(sys.stderr, "rich_proxied_file", None)
     moved = [
         handler

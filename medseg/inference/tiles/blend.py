@@ -37,7 +37,13 @@ class Blender:
         self._weights = torch.empty(0)  # (planes, *other axes)
 
     def add(self, given: Box, inner: Box, logits: Tensor) -> None:
-        """Take the logits of the voxels `given` of the image, which are `inner` of the window."""
+        """Add the logits of one window.
+
+        Args:
+            given: its place in the image.
+            inner: the part of the window that counts.
+            logits: of that part.
+        """
         along = given[self.axis]
         if self._sums.numel() == 0:
             others = [n for axis, n in enumerate(self.size) if axis != self.axis]

@@ -50,7 +50,7 @@ def check_type(image: Tensor, network: nn.Module | None) -> None:
 
 
 def check_mode(network: Callable[..., Tensor]) -> None:
-    """Refuse a network in training whose answer differs there, and which an image would change."""
+    """Refuse a network in training mode if its output or its statistics would change."""
     layers = network.modules() if isinstance(network, nn.Module) else ()
     if any(layer.training and _differs_in_training(layer) for layer in layers):
         raise ValueError(

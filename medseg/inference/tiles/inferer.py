@@ -259,8 +259,8 @@ class OverlapTileInferer(Inferer):
         self._warned = True
         logger.warning(
             "windows of %s voxels have %.2g times the voxels of the training patch %s, and the "
-            "network normalises over its window, which changes the answer: set roi_size to about "
-            "the size of the patch",
+            "network normalises over its window, which changes the label map: set roi_size to "
+            "about the size of the patch",
             "x".join(map(str, layout.size)),
             factor,
             "x".join(map(str, patch)),

@@ -94,8 +94,8 @@ class Plan:
         needed = f"at most {format_bytes(self.needed_bytes)} (network {network}"
         return (
             f"{count_noun(self.layout.count, 'window')} of {_format_sizes(self.layout.size)}"
-            f"{halo}, {self.batch_size} at a time; memory: {needed}, answer "
-            f"{format_bytes(self.answer_bytes)}) beside the image's "
+            f"{halo}, {self.batch_size} at a time; memory: {needed}, result "
+            f"{format_bytes(self.answer_bytes)}); the image takes another "
             f"{format_bytes(self.image_bytes)}{file}"
         )
 

@@ -185,7 +185,7 @@ class Planner:
         least: list[int] = []
 
         def find_first(planners: Sequence[Planner]) -> str | None:
-            """The first that fits, in words; None if none does, whose needs `least` then holds."""
+            """Describe the first that fits, or return None and add what they need to `least`."""
             for other in planners:
                 try:
                     planned = other._plan_unchecked(image, network)
@@ -259,12 +259,12 @@ class Planner:
         return self._change(tiling=replace(self.settings.tiling, roi_size=roi_size), batch_size=1)
 
     def _describe_effect(self, network: Callable[..., Tensor]) -> str:
-        """How windows of another size change the answer, as the end of a sentence."""
+        """How windows of another size change the label map, as the end of a sentence."""
         if _does_normalise(network):
-            return ", which changes the answer: the network normalises over its window"
+            return ", which changes the label map: the network normalises over its window"
         if self.settings.tiling.mode == "crop" and self.settings.tiling.halo == "auto":
             return ""
-        return ", which may change the answer: less is seen around a voxel"
+        return ", which may change the label map: less is seen around a voxel"
 
     def _list_changed_settings(self, other: "Planner") -> Iterator[str]:
         """The arguments to pass where these settings differ from another planner's."""

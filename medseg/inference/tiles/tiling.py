@@ -185,8 +185,9 @@ class Tiling:
             return
         size, least = ("x".join(map(str, n)) for n in (layout.size, [2 * s for s in step]))
         raise ValueError(
-            f"windows of {size} are one voxel at the deepest level, of which the network's norm "
-            f"can take no statistics: pass an image and a roi_size of more voxels, such as {least}"
+            f"windows of {size} shrink to one voxel at the deepest level, and the norm cannot "
+            f"compute a mean and a spread from one value: pass an image and a roi_size of "
+            f"more voxels, such as {least}"
         )
 
     def find_step(self, axes: int, network: nn.Module | None) -> tuple[int, ...]:

@@ -103,7 +103,10 @@ def test_a_mirror_does_not_spoil_what_came_from_another(server, tmp_path):
 def test_a_wrong_checksum_is_refused_and_nothing_of_it_kept(server, tmp_path):
     server.pages["/a"] = Page(content=OTHER)
     told = refusal(entry(server), tmp_path, error=ValueError)
-    assert f"gives sha256 {sha256(OTHER)}, published is {sha256(CONTENT)}: removed" in told
+    assert (
+        f"gives sha256 {sha256(OTHER)}, but the published file has {sha256(CONTENT)}: removed"
+        in told
+    )
     assert left(tmp_path) == []
 
 

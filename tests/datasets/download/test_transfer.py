@@ -106,7 +106,7 @@ def test_a_passing_fault_of_the_server_is_waited_for(server, tmp_path):
 def test_another_length_than_published_is_refused_before_it_comes(server, tmp_path):
     server.pages["/a"] = Page()
     told = refusal(entry(server, size=7), tmp_path, error=ValueError)
-    assert "has 10240 bytes, published are 7" in told
+    assert "has 10240 bytes, but the published file has 7" in told
     assert left(tmp_path) == []
 
 

@@ -55,8 +55,8 @@ def test_the_setting_that_is_named_is_no_larger_than_the_image(network):
 @pytest.mark.parametrize(
     ("norm", "effect"),
     [
-        ("batch", ", which may change the answer: less is seen around a voxel"),
-        ("instance", ", which changes the answer: the network normalises over its window"),
+        ("batch", ", which may change the label map: less is seen around a voxel"),
+        ("instance", ", which changes the label map: the network normalises over its window"),
     ],
 )
 def test_the_setting_that_is_named_has_no_entry_for_the_axis_of_the_slices(norm, effect):
@@ -95,14 +95,14 @@ def test_a_patch_with_nothing_between_the_halos_is_not_named():
     image = torch.zeros(1, 1, 96, 96, 96)
     options = {"halo": 16, "output": "labels", "patch_size": (32, 32, 32)}
     least = OverlapTileInferer(48, **options).plan(image, network).needed_bytes
-    with pytest.raises(MemoryLimitError, match=r"pass roi_size \[\d+, .* changes the answer"):
+    with pytest.raises(MemoryLimitError, match=r"pass roi_size \[\d+, .* changes the label map"):
         OverlapTileInferer(96, memory_limit=least, **options).plan(image, network)
 
 
 def test_a_patch_of_other_axes_than_the_windows_is_not_named():
     network = NestedUNet(2, 1, 3, channels=(8, 16, 32), norm="instance").eval()
     options = {"halo": 8, "output": "labels", "patch_size": (32, 32, 1), "memory_limit": 3 * MIB}
-    with pytest.raises(MemoryLimitError, match="which changes the answer"):
+    with pytest.raises(MemoryLimitError, match="which changes the label map"):
         OverlapTileInferer(256, **options).plan(torch.zeros(1, 1, 256, 256), network)
 
 

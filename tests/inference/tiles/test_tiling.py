@@ -126,7 +126,7 @@ def test_windows_of_one_voxel_at_the_deepest_level_have_no_statistics(options):
     build = partial(NestedUNet, dims, 1, 2, channels=(4, 4, 8))
     image = torch.zeros(1, 1, 4, 4, 4)
     tiling = Tiling(roi_size=4, **options)
-    with pytest.raises(ValueError, match=r"windows of 4x4x\d are one voxel at the deepest level"):
+    with pytest.raises(ValueError, match=r"windows of 4x4x\d shrink to one voxel at the deepest"):
         tiling.make_layout(image, build(norm="instance"))
     assert tiling.make_layout(image, build(norm="batch")).size[:2] == (4, 4)
     wide = torch.zeros(1, 1, 4, 8, 4)

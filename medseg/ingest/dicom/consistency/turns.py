@@ -31,7 +31,7 @@ SMOOTH_PART = 0.25
 """Within each of two interleaved volumes, times change by at most this part of their jumps."""
 
 MOST_AT_EDGES = 0.5
-"""Two turns of the tube share at most this part of the places from first to last of the longer."""
+"""Two turns of the tube overlap by at most this fraction of the longer turn."""
 
 FEWEST_ROUNDS = 3
 """At least this many slices of each volume must fit a strict alternation."""

@@ -55,7 +55,8 @@ def _count_times(header: Slice) -> int:
 
 def _describe_matrix(header: Slice) -> str:
     matrix = f"{header.acquired.rows}*{header.acquired.columns}"
-    return f"its acquired matrix {matrix} lies {_count_times(header) ** 2} times in it"
+    number = _count_times(header) ** 2
+    return f"the image is as large as {number} acquired matrices of {matrix}"
 
 
 def _is_sheet(header: Slice) -> bool:
