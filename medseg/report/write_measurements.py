@@ -15,6 +15,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
 from medseg.base.files import remove, whole
+from medseg.base.text import format_csv_cell
 from medseg.inference.outputs.label_map import read_class_indices
 from medseg.inference.outputs.notes import add_found
 from medseg.inference.outputs.source import get_source_geometry
@@ -109,7 +110,9 @@ class WriteMeasurementsd(MapTransform):
                 writer = csv.DictWriter(file, COLUMNS, restval="")
                 writer.writeheader()
                 about = {"case": case, "unit": self.unit, "bundle": self.made_by}
-                writer.writerows({**about, **row} for row in _list_rows(found))
+                for row in _list_rows(found):
+                    cells = {**about, **row}
+                    writer.writerow({name: format_csv_cell(cell) for name, cell in cells.items()})
             data = add_found(data, measurements=document.name)
         return dict(data)
 

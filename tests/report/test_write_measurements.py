@@ -45,6 +45,18 @@ def read(folder):
         return document, list(csv.DictReader(file))
 
 
+@pytest.mark.parametrize(
+    ("name", "cell"), [("=cmd()", "'=cmd()"), ("\udcff", "\\udcff"), ("two\nlines", "two\\nlines")]
+)
+def test_a_case_of_any_name_is_written_and_is_no_formula_of_the_table(tmp_path, name, cell):
+    write(tmp_path, {**make_case(), "case": name})
+    (table,) = tmp_path.glob("*.csv")
+    with table.open(newline="", encoding="utf-8") as file:
+        assert {row["case"] for row in csv.DictReader(file)} == {cell}
+    (document,) = tmp_path.glob("*.json")
+    assert json.loads(document.read_text(encoding="utf-8"))["case"] == name
+
+
 def test_document_and_table_agree(tmp_path):
     rng = np.random.default_rng(0)
     done = write(tmp_path, make_case(values=rng.normal(50, 9, SHAPE)))
