@@ -3,6 +3,7 @@
 from medseg.export.segmentation import write_seg
 from medseg.export.segments import Algorithm
 from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.structured_report import write_sr
 from medseg.export.write_dicom import WriteDicomd
 
-__all__ = ["Algorithm", "SourceImages", "WriteDicomd", "describe_source", "write_seg"]
+__all__ = ["Algorithm", "SourceImages", "WriteDicomd", "describe_source", "write_seg", "write_sr"]

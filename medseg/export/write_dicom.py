@@ -16,9 +16,10 @@ from monai.utils import ImageMetaKey
 from medseg.base.files import remove
 from medseg.export.segmentation import write_seg
 from medseg.export.segments import Algorithm
-from medseg.export.source_images import describe_source
+from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.structured_report import write_sr
 from medseg.inference.outputs.label_map import read_class_indices
-from medseg.inference.outputs.notes import add_found
+from medseg.inference.outputs.notes import MEASURED, add_found
 from medseg.inference.outputs.source import get_source_geometry
 from medseg.ingest.dicom.series import Series
 from medseg.ingest.reader import VolumeReader
@@ -26,17 +27,18 @@ from medseg.labels import make_table
 
 logger = logging.getLogger(__name__)
 
-SEG_ENDING = "_seg.dcm"
-"""What follows the name of a case in the name of its DICOM Segmentation."""
+SEG_ENDING, SR_ENDING = "_seg.dcm", "_sr.dcm"
+"""What follows the name of a case in the names of its DICOM objects."""
 
 
 class WriteDicomd(MapTransform):
-    """Writes `<output_dir>/<case>_seg.dcm` where the image is a DICOM series, else nothing.
+    """Writes `<case>_seg.dcm` and `<case>_sr.dcm` where the image is a DICOM series, else nothing.
 
-    It holds the voxels that `WriteLabelMapd` writes, and belongs to the patient and the study of
-    the series. What the headers of the series lack, or hold against the standard, does not stop it:
-    one line of the log says what it was. An object of an earlier label map of the case is removed,
-    also where no new one is written.
+    The Segmentation holds the voxels that `WriteLabelMapd` writes; the Structured Report has what
+    was measured of them. They belong to the patient and the study of the series. What the headers
+    of the series lack, or hold against the standard, does not stop them: one line of the log says
+    what it was. Objects of an earlier label map of the case are removed, also where no new ones are
+    written.
 
     Args:
         keys: key of the label map, (1, I, J, K), already brought back to the source grid.
@@ -46,10 +48,14 @@ class WriteDicomd(MapTransform):
         reader: what read the image, which knows the series.
         made_by: the bundle and its version, such as "liver 0.1.0".
         seg: "binary" or "labelmap", see `write_seg`; None for no object.
+        sr: whether to write a Structured Report, which refers to the Segmentation. The case's data
+            must have the measurements, which `WriteMeasurementsd` adds.
+        modality: "CT" has its values in HU.
         image_key: the image as it went into the network; its meta data know the file and its grid.
 
     Raises:
-        ValueError: in the call, if the label map holds no class indices.
+        ValueError: a Structured Report without a Segmentation; in the call, a label map that holds
+            no class indices, or a Structured Report where nothing was measured.
     """
 
     def __init__(
@@ -61,21 +67,31 @@ class WriteDicomd(MapTransform):
         reader: ImageReader | None = None,
         made_by: str = "",
         seg: str | None = "binary",
+        sr: bool = False,
+        modality: str = "",
         image_key: str = "image",
     ) -> None:
         super().__init__(keys)
+        if sr and seg is None:
+            raise ValueError(
+                "a DICOM Structured Report refers to a DICOM Segmentation, and seg is null: "
+                "set seg to binary, or sr to False"
+            )
         self.output_dir = Path(output_dir)
         self.labels = make_table(classes)
         self.reader = reader
         name, _, version = made_by.partition(" ")
         self.algorithm = Algorithm(name or "unnamed", version or "unknown")
         self.seg = seg
+        self.sr = sr
+        self.unit = "HU" if modality == "CT" else ""
         self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         for key in self.key_iterator(data):
-            path = self.output_dir / f"{data['case']}{SEG_ENDING}"
-            remove(path)
+            seg, sr = (self.output_dir / f"{data['case']}{e}" for e in (SEG_ENDING, SR_ENDING))
+            for path in (seg, sr):
+                remove(path)
             series = self._find_series(data)
             if series is None or self.seg is None:
                 continue
@@ -83,16 +99,37 @@ class WriteDicomd(MapTransform):
             if images.notes:
                 logger.warning("case %s: %s", data["case"], "; ".join(images.notes))
             write_seg(
-                read_class_indices(data[key], name=path.name),
-                path,
+                read_class_indices(data[key], name=seg.name),
+                seg,
                 source=images,
                 geometry=get_source_geometry(data[self.image_key]),
                 labels=self.labels,
                 algorithm=self.algorithm,
                 segmentation_type="LABELMAP" if self.seg == "labelmap" else "BINARY",
             )
-            data = add_found(data, seg=path.name)
+            data = add_found(data, seg=seg.name)
+            if self.sr:
+                self._write_sr(data, sr, seg, images)
+                data = add_found(data, sr=sr.name)
         return dict(data)
+
+    def _write_sr(
+        self, data: Mapping[Hashable, Any], path: Path, seg: Path, images: SourceImages
+    ) -> None:
+        if MEASURED not in data:
+            raise ValueError(
+                "a DICOM Structured Report needs measurements, and nothing was measured: set "
+                "measure to True, or sr to False"
+            )
+        write_sr(
+            data[MEASURED],
+            path,
+            source=images,
+            segmentation=seg,
+            labels=self.labels,
+            algorithm=self.algorithm,
+            unit=self.unit,
+        )
 
     def _find_series(self, data: Mapping[Hashable, Any]) -> Series | None:
         path = data[self.image_key].meta.get(ImageMetaKey.FILENAME_OR_OBJ)

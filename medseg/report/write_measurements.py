@@ -17,7 +17,7 @@ from monai.transforms import MapTransform
 from medseg.base.files import remove, whole
 from medseg.base.text import format_csv_cell
 from medseg.inference.outputs.label_map import read_class_indices
-from medseg.inference.outputs.notes import add_found
+from medseg.inference.outputs.notes import MEASURED, add_found
 from medseg.inference.outputs.source import get_source_geometry
 from medseg.inference.preview.source import VALUES
 from medseg.labels import LabelTable, make_table
@@ -102,7 +102,7 @@ class WriteMeasurementsd(MapTransform):
                 "use": "research only",
                 "grid": {"shape": geometry.shape, "spacing_mm": geometry.spacing_mm},
                 "unit": self.unit or None,
-                "structures": [_describe(one, self.labels) for one in found],
+                "structures": [describe_measurement(one, self.labels) for one in found],
             }
             with whole(document) as partial:
                 partial.write_text(json.dumps(made, indent=2, allow_nan=False), encoding="utf-8")
@@ -113,12 +113,12 @@ class WriteMeasurementsd(MapTransform):
                 for row in _list_rows(found):
                     cells = {**about, **row}
                     writer.writerow({name: format_csv_cell(cell) for name, cell in cells.items()})
-            data = add_found(data, measurements=document.name)
+            data = {**add_found(data, measurements=document.name), MEASURED: made["structures"]}
         return dict(data)
 
 
-def _describe(found: Measurement, labels: LabelTable) -> dict[str, Any]:
-    """A measurement for the JSON file, with the code of its label."""
+def describe_measurement(found: Measurement, labels: LabelTable) -> dict[str, Any]:
+    """A measurement as the JSON file has it, with the code of its label."""
     kind = labels[found.value].type
     code = None if kind is None else asdict(kind)
     described: dict[str, Any] = _round(asdict(found))

@@ -6,6 +6,7 @@ import logging
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from export.test_segmentation import read_by_highdicom
 from ingest.dicom_writer import OBLIQUE, make_series, ramp, write_series
@@ -16,6 +17,7 @@ from medseg.inference import WriteLabelMapd
 from medseg.inference.outputs.notes import FACTS
 from medseg.ingest import load
 from medseg.ingest.reader import VolumeReader
+from medseg.report import WriteMeasurementsd
 
 CLASSES = {"low": [1], "high": [2]}
 
@@ -24,7 +26,7 @@ CLASSES = {"low": [1], "high": [2]}
 def segment(tmp_path):
     """Segment a case by thresholds, as a bundle does with a network."""
 
-    def run(path, out="out", **options):
+    def run(path, out="out", *, measured=False, **options):
         reader = VolumeReader(**options.pop("reader", {}))
         before = Compose(
             [
@@ -45,6 +47,8 @@ def segment(tmp_path):
             made_by="liver 0.1.0, run 2026-01-02",
             **options,
         )
+        if measured:
+            first = Compose([WriteMeasurementsd("pred", tmp_path / out, classes=CLASSES), first])
         return WriteLabelMapd("pred", tmp_path / out, first=first)(case)
 
     return run
@@ -99,3 +103,27 @@ def test_no_identifier_is_logged(segment, tmp_path, caplog):
     assert "StudyID of the source is not allowed there" in said
     secrets = ("SECRET", "Hidden", "1.2.840.99", "an identifier", slices[0].SOPInstanceUID)
     assert not [secret for secret in secrets if secret in said]
+
+
+def test_a_structured_report_refers_to_the_object(segment, tmp_path):
+    write_series(tmp_path / "ct", make_series())
+    done = segment(tmp_path / "ct", sr=True, modality="CT", measured=True)
+    assert done[FACTS]["sr"] == "study_sr.dcm"
+    seg, report = (
+        pydicom.dcmread(tmp_path / "out" / f"study_{kind}.dcm") for kind in ("seg", "sr")
+    )
+    said = {
+        one.ReferencedSOPInstanceUID
+        for study in report.CurrentRequestedProcedureEvidenceSequence
+        for series in study.ReferencedSeriesSequence
+        for one in series.ReferencedSOPSequence
+    }
+    assert seg.SOPInstanceUID in said
+
+
+def test_a_structured_report_needs_an_object_and_measurements(segment, tmp_path):
+    write_series(tmp_path / "ct", make_series())
+    with pytest.raises(ValueError, match="set seg to binary"):
+        segment(tmp_path / "ct", sr=True, seg=None)
+    with pytest.raises(ValueError, match="set measure to True"):
+        segment(tmp_path / "ct", sr=True)

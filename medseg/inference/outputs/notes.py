@@ -19,6 +19,9 @@ FACTS = "facts"
 """The key of a case's data with what was found and made, by name, for a program: `mask`, `preview`,
 `volumes_ml`, `warnings` and the like."""
 
+MEASURED = "measured"
+"""The key of a case's data with the measurements of its structures, for writers that come after."""
+
 FORCED = "forced"
 """First word of the note of a case that was forced through and would have been refused."""
 

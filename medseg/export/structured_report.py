@@ -1,0 +1,186 @@
+"""Structured report: write measurements as a DICOM Structured Report (SR, TID 1500)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import highdicom as hd
+import pydicom
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+
+from medseg.base.console_streams import log_from
+from medseg.base.files import whole
+from medseg.export.segments import (
+    MANUFACTURER,
+    Algorithm,
+    find_codes_of,
+    find_software_version,
+)
+from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.uids import make_uid
+from medseg.ingest.dicom.series import Series
+from medseg.labels import LabelTable
+
+logger = logging.getLogger(__name__)
+
+_PROCEDURES = {
+    "CT": codes.cid100.CTUnspecifiedBodyRegion,
+    "MR": codes.cid100.MRIUnspecifiedBodyRegion,
+    "PT": codes.cid100.PETUnspecifiedBodyRegion,
+}
+_SIGNALS = {"CT": codes.DCM.AttenuationCoefficient, "MR": codes.DCM.MRSignalIntensity}
+_SIGNAL = Code("112033", "DCM", "Intensity")
+_UNITS = {"HU": codes.UCUM.HounsfieldUnit}
+_LENGTHS = {"long_axis_mm": codes.SCT.LongAxis, "perpendicular_mm": codes.SCT.ShortAxis}
+_STATISTICS = {"mean": codes.SCT.Mean, "standard_deviation": codes.SCT.StandardDeviation}
+
+
+def write_sr(
+    structures: Sequence[Mapping[str, Any]],
+    path: str | os.PathLike,
+    *,
+    source: Series | SourceImages,
+    segmentation: str | os.PathLike,
+    labels: LabelTable,
+    algorithm: Algorithm,
+    unit: str = "",
+    series_number: int = 901,
+) -> tuple[str, ...]:
+    """Write measurements as a Comprehensive 3D SR with the template TID 1500.
+
+    Each structure and each lesion is a group of measurements, tied to its segment of a DICOM
+    Segmentation: volume in cm3, long axis and, as short axis, its perpendicular in mm, mean and
+    standard deviation of the values. What was not measured is left out. A label that the mask lacks
+    is a group with a volume of 0.
+
+    Args:
+        structures: as `medseg.report.WriteMeasurementsd` writes them to its JSON file.
+        path: of the object, replaced if it is there.
+        source: the series that was measured.
+        segmentation: the file of the Segmentation, which must be of the same mask.
+        labels: codes of the values.
+        algorithm: what made the mask.
+        unit: of the values of the image: "HU", or "" for those without one.
+        series_number: of the series that the object is in.
+
+    Returns:
+        What was missing or not allowed in the headers of the source, see `describe_source`.
+
+    Raises:
+        IngestError: the source was refused, or cannot be read any more.
+        OSError: the Segmentation cannot be read.
+
+    Source: DICOM PS3.16, TID 1500, TID 1411 and TID 300.
+
+    Example:
+        >>> write_sr(document["structures"], "sr.dcm", source=series, segmentation="seg.dcm",
+        ...          labels=make_table(["liver"]), algorithm=Algorithm("liver", "1.0"),
+        ...          unit="HU")  # doctest: +SKIP
+    """
+    images = describe_source(source) if isinstance(source, Series) else source
+    reference = pydicom.dcmread(segmentation, stop_before_pixels=True)
+    identity = make_uid("sr", reference.SOPInstanceUID, repr([dict(s) for s in structures]))
+    modality = str(images.first.Modality)
+    with log_from(logging.getLogger("highdicom"), logging.CRITICAL):  # it logs UIDs and names
+        groups = [
+            _describe_group(structure, labels, reference, images, algorithm, modality, unit)
+            for structure in structures
+        ]
+        content = hd.sr.MeasurementReport(
+            observation_context=_describe_observer(algorithm),
+            procedure_reported=_PROCEDURES.get(modality, codes.cid100.ImagingProcedure),
+            imaging_measurements=groups,
+            title=codes.DCM.ImagingMeasurementReport,
+        )
+        report = hd.sr.Comprehensive3DSR(
+            evidence=[*images.headers, reference],
+            content=content,
+            series_instance_uid=make_uid("sr series", identity),
+            series_number=series_number,
+            sop_instance_uid=identity,
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=algorithm.name[:64],
+            software_versions=find_software_version(),
+            device_serial_number=algorithm.version[:64],
+            series_description=f"{algorithm.name}, measurements"[:64],
+        )
+        report.SpecificCharacterSet = images.first.SpecificCharacterSet
+    with whole(Path(path)) as partial:
+        report.save_as(partial)
+    logger.debug("DICOM SR: %s", path)
+    return images.notes
+
+
+def _describe_observer(algorithm: Algorithm) -> hd.sr.ObservationContext:
+    """A device observed this: the bundle."""
+    device = hd.sr.DeviceObserverIdentifyingAttributes(
+        uid=make_uid("device", algorithm.name, algorithm.version),
+        name=f"{MANUFACTURER} {algorithm.name}"[:64],
+        manufacturer_name=MANUFACTURER,
+        model_name=algorithm.name[:64],
+        serial_number=algorithm.version[:64],
+    )
+    return hd.sr.ObservationContext(
+        observer_device_context=hd.sr.ObserverContext(
+            observer_type=codes.DCM.Device, observer_identifying_attributes=device
+        )
+    )
+
+
+def _describe_group(
+    structure: Mapping[str, Any],
+    labels: LabelTable,
+    reference: pydicom.Dataset,
+    images: SourceImages,
+    algorithm: Algorithm,
+    modality: str,
+    unit: str,
+) -> hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
+    """The group of one structure or lesion."""
+    label = labels[int(structure["value"])]
+    category, kind = find_codes_of(label)
+    lesion = int(structure["lesion"])
+    name = f"{label.name} {lesion}" if lesion else label.name
+    return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=hd.sr.TrackingIdentifier(
+            uid=make_uid("tracking", reference.SOPInstanceUID, str(label.index), str(lesion)),
+            identifier=name,
+        ),
+        referenced_segment=hd.sr.ReferencedSegment(
+            sop_class_uid=reference.SOPClassUID,
+            sop_instance_uid=reference.SOPInstanceUID,
+            segment_number=label.index,
+            source_series=hd.sr.SourceSeriesForSegmentation(images.first.SeriesInstanceUID),
+        ),
+        finding_category=category,
+        finding_type=kind,
+        algorithm_id=hd.sr.AlgorithmIdentification(
+            name=f"{MANUFACTURER} {algorithm.name}"[:64], version=algorithm.version[:64]
+        ),
+        measurements=list(_list_measurements(structure, modality, unit)),
+    )
+
+
+def _list_measurements(
+    structure: Mapping[str, Any], modality: str, unit: str
+) -> Iterator[hd.sr.Measurement]:
+    """Those of one structure that were made."""
+    yield hd.sr.Measurement(codes.SCT.Volume, structure["volume_ml"], codes.UCUM.CubicCentimeter)
+    for name, code in _LENGTHS.items():
+        if structure.get(name) is not None:
+            yield hd.sr.Measurement(code, structure[name], codes.UCUM.Millimeter)
+    for name, derivation in _STATISTICS.items():
+        value = (structure.get("intensities") or {}).get(name)
+        if value is not None:
+            yield hd.sr.Measurement(
+                _SIGNALS.get(modality, _SIGNAL),
+                value,
+                _UNITS.get(unit, codes.UCUM.NoUnits),
+                derivation=derivation,
+            )

@@ -1,0 +1,104 @@
+"""Tests of medseg.export.structured_report: the numbers come back, tied to their segments."""
+
+from __future__ import annotations
+
+import json
+
+import highdicom as hd
+import numpy as np
+import pydicom
+import pytest
+from export.judges import find_errors, needs_dciodvfy
+from export.test_segmentation import ALGORITHM, KINDS, save, write_kind
+from pydicom.sr.codedict import codes
+
+from medseg.export import write_sr
+from medseg.ingest import read_series
+from medseg.labels import make_table
+from medseg.report import measure_structures
+from medseg.report.write_measurements import describe_measurement
+
+LABELS = make_table(["liver", "tumour", "a thing that has no code"])
+
+
+def draw(shape):
+    mask = np.zeros(shape, np.uint8)
+    mask[1:7, 2:12, : max(1, shape[2] - 1)] = 1
+    mask[2:4, 3:5, 0] = mask[9:11, 3:6, 0] = 2
+    return mask
+
+
+def write(series, folder, *, mask=None, unit="HU"):
+    mask = draw(series.geometry.shape) if mask is None else mask
+    image = read_series(series)[0]
+    found = measure_structures(mask, series.geometry, LABELS, image=image)
+    structures = json.loads(json.dumps([describe_measurement(one, LABELS) for one in found]))
+    save(mask, folder / "seg.dcm", series, labels=LABELS)
+    write_sr(
+        structures,
+        folder / "sr.dcm",
+        source=series,
+        segmentation=folder / "seg.dcm",
+        labels=LABELS,
+        algorithm=ALGORITHM,
+        unit=unit,
+    )
+    return structures, hd.sr.srread(folder / "sr.dcm")
+
+
+def get_groups(report):
+    return report.content.get_volumetric_roi_measurement_groups()
+
+
+def test_each_structure_and_lesion_has_its_numbers_with_units_and_codes(tmp_path):
+    structures, report = write(write_kind("oblique", tmp_path / "ct"), tmp_path)
+    groups = get_groups(report)
+    assert [group.tracking_identifier for group in groups] == [
+        *("liver", "tumour", "tumour 1", "tumour 2", "a thing that has no code"),
+    ]
+    for group, structure in zip(groups, structures, strict=True):
+        found = {
+            (m.name.value, m.derivation and m.derivation.value): (m.value, m.unit.value)
+            for m in group.get_measurements()
+        }
+        assert found[codes.SCT.Volume.value, None] == (structure["volume_ml"], "cm3")
+        assert group.finding_type.value
+        if structure["voxels"]:
+            long_axis = found[codes.SCT.LongAxis.value, None]
+            assert long_axis == (pytest.approx(structure["long_axis_mm"], abs=1e-3), "mm")
+            mean = found[codes.DCM.AttenuationCoefficient.value, codes.SCT.Mean.value]
+            assert mean == (pytest.approx(structure["intensities"]["mean"]), "[hnsf'U]")
+        else:
+            assert len(found) == 1
+
+
+def test_each_group_names_its_segment(tmp_path):
+    structures, report = write(write_kind("axial", tmp_path / "ct"), tmp_path)
+    segmentation = pydicom.dcmread(tmp_path / "seg.dcm")
+    for group, structure in zip(get_groups(report), structures, strict=True):
+        segment = group.referenced_segment[0]
+        assert segment.referenced_sop_instance_uid == segmentation.SOPInstanceUID
+        assert segment.referenced_segment_numbers == [structure["value"]]
+    assert report.StudyInstanceUID == segmentation.StudyInstanceUID
+    assert report.PatientName == segmentation.PatientName == "Müller^Änne"
+
+
+@needs_dciodvfy
+@pytest.mark.parametrize("kind", KINDS)
+def test_dciodvfy_finds_no_error(kind, tmp_path):
+    write(write_kind(kind, tmp_path / "ct"), tmp_path)
+    assert find_errors(tmp_path / "sr.dcm") == []
+
+
+def test_an_empty_mask_has_volumes_of_zero(tmp_path):
+    series = write_kind("axial", tmp_path / "ct")
+    _, report = write(series, tmp_path, mask=np.zeros(series.geometry.shape, np.uint8))
+    volumes = [group.get_measurements()[0].value for group in get_groups(report)]
+    assert volumes == [0, 0, 0]
+
+
+def test_values_without_a_unit_say_so(tmp_path):
+    _, report = write(write_kind("axial", tmp_path / "ct"), tmp_path, unit="")
+    measured = get_groups(report)[0].get_measurements()
+    (mean,) = (m for m in measured if m.derivation and m.derivation.value == codes.SCT.Mean.value)
+    assert mean.unit.value == codes.UCUM.NoUnits.value
