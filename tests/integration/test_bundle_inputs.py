@@ -207,7 +207,9 @@ def test_probabilities_are_written_when_asked_for_and_agree_with_the_labels(
 def test_no_probabilities_are_written_unasked(untrained, volume, tmp_path):
     segment(untrained("hippocampus"), volume, image_size=[16, 16, 16])
     written = sorted(p.name for p in (tmp_path / "masks").iterdir())
-    assert written == [*("labels.ctbl", "labels.json", "labels.label"), "v.nii.gz", "v.png"]
+    measured = ["v_measurements.csv", "v_measurements.json"]
+    labels = ["labels.ctbl", "labels.json", "labels.label"]
+    assert written == [*labels, "v.nii.gz", "v.png", *measured]
 
 
 def test_what_is_passed_over_is_background(untrained, volume, tmp_path):

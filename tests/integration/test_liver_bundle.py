@@ -220,7 +220,10 @@ def test_one_case_that_fails_does_not_stop_the_others_and_the_exit_status_is_1(t
     assert done.returncode == 1
     assert last_line(done).startswith("error: 1 of 2 cases failed (broken)")
     written = sorted(p.name for p in (trained / "masks/some").iterdir())
-    assert written == ["good.nii.gz", "good.png", "labels.ctbl", "labels.json", "labels.label"]
+    of_good = [
+        f"good{end}" for end in (".nii.gz", ".png", "_measurements.csv", "_measurements.json")
+    ]
+    assert written == [*of_good, "labels.ctbl", "labels.json", "labels.label"]
 
 
 def test_label_maps_that_exist_are_never_overwritten_unasked(trained):
