@@ -9,14 +9,14 @@ from medseg.inference.tiles.canvas import Box, Canvas, fill_background
 
 
 class Blender:
-    """Hands each voxel's weighted mean to a canvas as soon as no window to come covers it.
+    """Passes each voxel's weighted mean to a canvas as soon as no later window covers it.
 
-    Windows come ordered by their start along one axis. The sums that are kept are as long as a
-    window along that axis, however long the image: plane p of the image is row p modulo that length
-    of a ring, and means are handed on plane by plane.
+    Windows come ordered by their start along one axis. Sums are kept for the length of one window
+    along that axis, however long the image is. They form a ring of rows: plane p of the image has
+    the row p modulo that length. Means are passed on plane by plane.
 
     Args:
-        canvas: is given the means; a voxel without a window is background.
+        canvas: receives the means; a voxel that no window covers is background.
         size: of the image, per axis.
         axis: along which windows come in order.
         weight: of each voxel of a window, (*size of a window), above 0.
@@ -64,7 +64,7 @@ class Blender:
             self._weights[place] += weight[planes]
 
     def finish(self) -> Tensor:
-        """Hand on what is left, and give the canvas's answer."""
+        """Pass on what is left, and return the result of the canvas."""
         self._pass_on(self.size[self.axis])
         return self.canvas.get_result()
 

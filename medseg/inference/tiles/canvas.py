@@ -24,13 +24,13 @@ Box = tuple[slice, ...]
 
 
 class Canvas(Protocol):
-    """What gathers the answer for an image."""
+    """Collects the result for an image."""
 
     def put(self, box: Box, logits: Tensor) -> None:
-        """Take the logits, (B, C, *size of the box), of a box that no other call gives."""
+        """Take the logits, (B, C, *size of the box), of a box; boxes never overlap."""
 
     def get_result(self) -> Tensor:
-        """The answer, once every box is there."""
+        """Return the result, once every box was given."""
 
 
 class LogitsCanvas:
@@ -49,7 +49,7 @@ class LogitsCanvas:
         self._logits: Tensor | None = None
 
     def put(self, box: Box, logits: Tensor) -> None:
-        """Keep the logits; the first ones tell how many classes there are, and their type."""
+        """Keep the logits; the first ones set the number of classes and the type."""
         if self._logits is None:
             shape = (*logits.shape[:2], *self.size)
             empty = torch.empty(shape, dtype=logits.dtype, device=self.device)
@@ -72,7 +72,7 @@ class LogitsCanvas:
 
 
 class LabelCanvas:
-    """Keeps the most likely class of each voxel alone, uint8, (B, 1, *size).
+    """Keeps only the most likely class of each voxel, uint8, (B, 1, *size).
 
     Args:
         shape: (B, *size) of the images.
@@ -102,11 +102,11 @@ class ProbabilityFile:
 
     Args:
         path: of the file, which is made.
-        canvas: is given the same logits, and has the answer.
+        canvas: receives the same logits, and gives the result.
         size: of the image, per axis.
         regions: whether the channels are the sigmoid logits of regions.
-        axis: along which boxes come. Where it is the last, the file is in Fortran order, so that
-            what belongs together comes together.
+        axis: along which boxes come. If it is the last, the file is in Fortran order, so that the
+            voxels of a box lie together.
         filled: fill the file with the background first, for voxels that no box covers.
 
     Raises:
@@ -132,7 +132,7 @@ class ProbabilityFile:
         self._values: np.memmap | None = None
 
     def put(self, box: Box, logits: Tensor) -> None:
-        """Write the probabilities of the box, and hand the logits on."""
+        """Write the probabilities of the box, and pass the logits on."""
         if logits.shape[0] != 1:
             raise ValueError(
                 f"probabilities must be written for one image at a time, got {logits.shape[0]}: "
@@ -153,7 +153,7 @@ class ProbabilityFile:
         self.canvas.put(box, logits)
 
     def get_result(self) -> Tensor:
-        """The answer of the other canvas, once all probabilities are on the disk."""
+        """Return the result of the other canvas, once all probabilities are on the disk."""
         if self._values is not None:
             self._values.flush()
         return self.canvas.get_result()
@@ -191,8 +191,8 @@ def fill_background(logits: Tensor, *, regions: bool) -> Tensor:
 
 
 def _reserve(path: Path, shape: tuple[int, ...], *, fortran: bool) -> np.memmap:
-    """A new .npy file of float16 zeros whose blocks are on the disk: a map of a file with holes
-    would end the process with a signal where the disk has no room for them."""
+    """Make a .npy file of float16 zeros whose blocks are reserved on the disk. In a file with
+    holes, a write through the map would kill the process if the disk is full."""
     values = np.lib.format.open_memmap(
         path, mode="w+", dtype=np.float16, shape=shape, fortran_order=fortran
     )

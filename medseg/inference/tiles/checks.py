@@ -24,7 +24,7 @@ def warn_of_content(image: Tensor, layout: Layout, files: Sequence[str]) -> None
         )
     if image[0, 0].numel() == 1:
         return
-    dims = tuple(range(1, image.ndim))  # flattened, images that are not contiguous would be copied
+    dims = tuple(range(1, image.ndim))  # flatten() would copy images that are not contiguous
     least, most = image.amin(dims).tolist(), image.amax(dims).tolist()
     for number, value in enumerate(least):
         if value == most[number]:
@@ -36,7 +36,7 @@ def warn_of_content(image: Tensor, layout: Layout, files: Sequence[str]) -> None
 
 
 def check_type(image: Tensor, network: nn.Module | None) -> None:
-    """Refuse images of another type than the weights; None where there are no layers to ask."""
+    """Refuse images that are no floats, or not of the type of the network's weights."""
     if image.dtype not in (torch.float32, torch.float64):
         raise ValueError(
             f"images must be float32 or float64, got {image.dtype}: pass image.float()"

@@ -10,7 +10,7 @@ from medseg.networks.output import require_one_tensor
 
 
 class Forward:
-    """Maps windows (B, C, *spatial) to logits (B, classes, *spatial), or says what does not fit.
+    """Maps windows (B, C, *spatial) to logits (B, classes, *spatial), and checks them.
 
     Args:
         predict: the network.
@@ -62,7 +62,7 @@ class Forward:
         return sorted({axis % axes - axes for axis in self.flips if axis % axes != self.slices})
 
     def _run_once(self, windows: Tensor) -> Tensor:
-        """One pass; windows one voxel thick are slices to a network of one dimension less."""
+        """Run one pass; a network of one dimension less gets windows one voxel thick as slices."""
         if self.slices is None:
             return self._run_checked(windows.contiguous())
         dim = self.slices + 2

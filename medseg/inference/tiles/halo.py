@@ -1,7 +1,7 @@
 """Halo: how many voxels around a window the network sees, and whose predictions are dropped.
 
-Where windows are cropped, a voxel gets the value that the whole image would give it if the halo is
-as wide as the network's receptive field reaches. That is what "auto" means.
+In crop mode a voxel gets the same value as from the whole image if the halo is as wide as the
+network's receptive field reaches. That is the halo "auto".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Overlap-tile: a picture or volume predicted window by window, in bounded memory.
 
 In `crop` mode each voxel is predicted once, and what the network says of the halo around it is cut
-off. Where the halo covers the network's receptive field, the answer is that of the whole image at
+off. Where the halo covers the network's receptive field, the result is that of the whole image at
 once, unless the network takes statistics of its window, as instance and group norm do. In `blend`
 mode windows overlap and their weighted mean counts, as in MONAI's `sliding_window_inference`.
 
@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 Target = str | os.PathLike
 
 PATCH_FACTOR = 2.0
-"""Windows as many times larger or smaller than the training patch, or more, are warned of."""
+"""Windows with this many times more or fewer voxels than the training patch get a warning."""
 
 
 class OverlapTileInferer(Inferer):
@@ -66,12 +66,12 @@ class OverlapTileInferer(Inferer):
             `halo` and `stride` are then those of the two other axes. None for a network of as many
             dimensions as the image.
         flips: axes for test-time flips: the logits are the mean over all combinations of them.
-        level: prune the network to this level first, see `NestedUNet.prune`; in eval, whatever the
-            mode of the network.
+        level: prune the network to this level first, see `NestedUNet.prune`; the pruned network is
+            in eval mode, whatever the mode of the whole one.
         skip: a number: only windows that hold a value above it are computed, and in `crop` mode
             windows cover no more than the box around such values and a halo. Or a function that
-            says whether to pass over a window (B, C, *size). A voxel of no window is background.
-            None computes all.
+            says whether to skip a window (B, C, *size). A voxel that no window covers is
+            background. None computes all.
         output: "logits" (B, classes, *spatial), float32 where windows blend or are flipped, else in
             the network's type, or "labels" (B, 1, *spatial), uint8, for which no more logits are
             held than those of a window, or of a slab in `blend` mode.
@@ -83,12 +83,13 @@ class OverlapTileInferer(Inferer):
             after the file is there; None for no such file.
         stride: total stride of the network, per axis or one number for all; "auto" for its
             attribute `total_stride`, 1 where it has none and needs none.
-        patch_size: of the training patches: a network that takes statistics of its window is warned
-            of, once, where windows have twice as many voxels or more, or half as many or fewer.
+        patch_size: of the training patches. For a network that takes statistics of its window, a
+            warning is logged once if windows have at least twice as many voxels, or at most half as
+            many.
         device: where windows are computed; None for where the image is.
-        memory_limit: what the inference may take beside image and weights, in bytes or as "6 GiB",
-            where as much is free; None for what is free. An inference that needs more is refused
-            before it begins.
+        memory_limit: memory that the inference may take in addition to image and weights, in bytes
+            or as "6 GiB", but never more than is free; None for all that is free. An inference that
+            needs more is refused before it begins.
         progress: show a progress bar.
         cancelled: asked before each batch of windows whether to stop.
 
@@ -98,7 +99,7 @@ class OverlapTileInferer(Inferer):
             logits that do not fit the window or the classes.
         TypeError: in `__call__`, images or logits that are no tensor.
         MemoryLimitError: in `__call__`, the memory does not suffice; a `ValueError` too.
-        CancelledError: in `__call__`, `cancelled` said so.
+        CancelledError: in `__call__`, `cancelled` returned True.
 
     Example:
         >>> inferer = OverlapTileInferer((128, 128, 64), halo=16, output="labels")
@@ -165,7 +166,7 @@ class OverlapTileInferer(Inferer):
     def __call__(
         self, inputs: Tensor, network: Callable[..., Tensor], *args: Any, **kwargs: Any
     ) -> Tensor:
-        """The answer for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
+        """The result for whole images, (B, classes, *spatial) or (B, 1, *spatial), see `output`."""
         network = self._prepare(inputs, network)
         check_mode(network)
         image = inputs.as_subclass(Tensor)
@@ -194,8 +195,8 @@ class OverlapTileInferer(Inferer):
         """What `__call__` would compute and need for images (B, C, *spatial); nothing is computed.
 
         Raises:
-            ValueError: as `__call__` before its first window, but for a network in training, whose
-                plan is that of eval.
+            ValueError: as `__call__` before its first window, except that a network in training
+                mode is not refused: its plan is that of eval mode.
             TypeError: images that are no tensor.
             MemoryLimitError: as `__call__`, the memory does not suffice.
         """
@@ -212,7 +213,7 @@ class OverlapTileInferer(Inferer):
         return self._prune_to_level(network)
 
     def _prune_to_level(self, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        """The network pruned to `level`, once for the same weights; the network itself for None."""
+        """The network pruned to `level`, made once for the same weights; itself for None."""
         if self.level is None:
             return network
         if not (isinstance(network, nn.Module) and hasattr(network, "prune")):

@@ -36,8 +36,8 @@ RESERVE_BYTES = {"openvino": 96 * 2**20}
 steps in which an allocator that keeps its pages grows. `RESERVE_ELSE` for other backends."""
 
 LOGITS = {"openvino": 3, "onnxruntime": 1, "eager": 1}
-"""Float32 copies of the logits that a pass takes in addition: OpenVINO's own, the answer, and those
-of the pass before, which a busy machine may give back late. They count with many classes."""
+"""Float32 copies of the logits that a pass takes in addition: OpenVINO's own, the result, and those
+of the pass before, which a busy machine may free late. They matter with many classes."""
 
 RESERVE_ELSE = 352 * 2**20
 
@@ -56,7 +56,7 @@ class Plan:
         layout: the windows.
         batch_size: windows that go through the network together.
         network_bytes: of a pass of the network, None where its layers are not known.
-        image_bytes: of the image that the network is shown, as it is in memory already.
+        image_bytes: of the image that the network sees, which is in memory already.
         answer_bytes: of labels or logits, and of the slab that windows are blended in.
         file_bytes: of the file of probabilities on the disk, 0 for none.
     """
@@ -70,7 +70,7 @@ class Plan:
 
     @property
     def needed_bytes(self) -> int:
-        """What is needed beside the image and the weights, which are there."""
+        """Memory needed in addition to the image and the weights, which are in memory already."""
         return (self.network_bytes or 0) + self.answer_bytes
 
     def describe(self) -> dict[str, Any]:
@@ -109,8 +109,8 @@ def estimate_network_bytes(
 ) -> tuple[int | None, int | None]:
     """Memory of a pass over windows (B, C, *spatial), and the channels of the logits.
 
-    None for both where the network's layers are not known, as of a plain function, or cannot be run
-    without memory, as those of TorchScript.
+    Both are None where the network's layers are not known (a plain function), or cannot be run
+    without memory (TorchScript).
     """
     module = find_layers(network)
     if module is None or isinstance(module, torch.jit.ScriptModule):
@@ -159,10 +159,10 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def parse_bytes(text: int | str) -> int:
-    """Bytes of a number, or of one with a unit.
+    """Read a number of bytes: a number, or a text with a unit.
 
     Raises:
-        ValueError: neither.
+        ValueError: it is neither.
 
     Example:
         >>> parse_bytes("6 GiB"), parse_bytes("1.5GB")

@@ -30,7 +30,7 @@ FILE_WORKSPACE = 10
 """Bytes per probability of a window: as float32, as float16, and the pages of the file."""
 
 MOST_LABEL_CHANNELS = 256
-"""Channels of a network whose labels are asked for: they are uint8."""
+"""A network whose labels are asked for has at most this many channels: labels are uint8."""
 
 LABEL_WORKSPACE = 10
 """Bytes per voxel of a window whose labels are taken: the label, the best logit so far and the
@@ -54,7 +54,7 @@ class Planner:
 
         Raises:
             ValueError: see `Tiling.make_layout`.
-            MemoryLimitError: the memory does not suffice; the setting that would do is named.
+            MemoryLimitError: the memory does not suffice; the error names a setting that fits.
         """
         plan = self._plan_unchecked(image, network)
         shortfall = self._find_shortfall(plan, image, network, free_bytes)
@@ -77,8 +77,8 @@ class Planner:
     ) -> tuple[int, int] | None:
         """Needed and available bytes where memory does not suffice; None where it does.
 
-        Windows are computed where the network is, and the answer is kept where the image is. The
-        limit applies to both. What this process holds already need not be free.
+        Windows are computed where the network is, and the result is kept where the image is. The
+        limit applies to both. Memory that this process already holds need not be free.
         """
         at = self.settings.device or find_device(network) or image.device
         limits = [(plan.needed_bytes, self.settings.memory_limit)]
@@ -94,7 +94,7 @@ class Planner:
     def _estimate_further_bytes(
         self, plan: Plan, image: Tensor, network: Callable[..., Tensor]
     ) -> int:
-        """Bytes that a pass takes beyond what this process holds since a pass of the same shape."""
+        """Bytes that a pass takes beyond what this process kept from a pass of the same shape."""
         shape = self._make_shape(plan.batch_size, plan.layout, image)
         if not (isinstance(network, Predictor) and network.holds(shape)):
             return plan.network_bytes or 0
@@ -146,7 +146,7 @@ class Planner:
             slab = voxels // along * min(length, along)
             answer += 4 * (slab * (classes + 1) + window * classes)
         if self.settings.flips:
-            # their sum, the logits, whose room may be taken in between, and the flipped window
+            # the sum, the logits (their memory may be taken in between), and the flipped window
             answer += 4 * window * (2 * classes + image.shape[1])
         return answer
 
@@ -238,7 +238,7 @@ class Planner:
     def _use_training_windows(
         self, image: Tensor, network: Callable[..., Tensor], step: Sequence[int]
     ) -> list["Planner"]:
-        """A planner for windows as in training, if the answer depends on them and they fit."""
+        """A planner for windows as in training, if the result depends on them and they fit."""
         patch = self.settings.patch_size or ()
         if len(patch) != len(step) or not _does_normalise(network):
             return []

@@ -1,4 +1,4 @@
-"""Settings: how windows are computed and what comes of them, checked once for all that need it."""
+"""Settings: how windows are computed and what is returned, checked once for all parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class Settings:
 
     @property
     def labels(self) -> bool:
-        """Whether the answer is labels and not logits."""
+        """Whether labels are returned and not logits."""
         return self.output == "labels"
 
     @property

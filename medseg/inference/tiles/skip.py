@@ -25,19 +25,19 @@ def find_bounding_box(image: Tensor, above: float) -> list[tuple[int, int]]:
     """First and stop voxel per axis of the box around all values above a number.
 
     Args:
-        image: (B, C, *spatial); the box holds those of all images and channels, and what is no
-            number, so that it is not skipped without a word.
+        image: (B, C, *spatial); the box encloses such values of all images and channels. NaN counts
+            as one, so that it is not skipped silently.
         above: the number.
 
     Returns:
-        A pair per axis; of no voxels, (0, 0), where no value is above.
+        A pair per axis; (0, 0), which holds no voxel, where no value is above the number.
 
     Example:
         >>> find_bounding_box(torch.tensor([[[0.0, 3, 0, 3, 0]]]), above=1)
         [(1, 4)]
     """
     lines = [torch.zeros(n, dtype=torch.bool) for n in image.shape[2:]]
-    for place, plane in enumerate(image.unbind(2)):  # plane by plane, for the memory of the mask
+    for place, plane in enumerate(image.unbind(2)):  # so that masks take little memory
         mask = (~(plane <= above)).flatten(0, 1).any(0)
         lines[0][place] = mask.any().cpu()
         for axis, line in enumerate(lines[1:]):

@@ -20,9 +20,9 @@ SIGMA_SCALE = 0.125
 
 
 class CancelledError(RuntimeError):
-    """The caller asked to stop before the last window; there is no answer, and no file.
+    """The caller asked to stop before the last window; there is no result, and no file.
 
-    It ends a run of cases too: the cases done before keep their outputs.
+    It also ends a run of several cases; the cases that are done keep their outputs.
     """
 
 
@@ -34,7 +34,7 @@ class Sweep:
         settings: of the inference.
         layout: the windows of the image.
         forward: maps windows to logits.
-        canvas: is given the logits of the voxels.
+        canvas: receives the logits of the voxels.
     """
 
     def __init__(
@@ -52,16 +52,16 @@ class Sweep:
     def run(self, *, cancelled: Callable[[], bool] | None = None, progress: bool = False) -> Tensor:
         """Compute the windows that are not skipped, and return what the canvas has gathered.
 
-        Where all of them are skipped, and the answer has a channel for each class, one window is
-        computed all the same, and background put in its place: only the network knows how many
-        classes there are.
+        If all of them are skipped, and the result has a channel for each class, one window is
+        computed nevertheless, and its logits are replaced by background: only the network knows how
+        many classes there are.
 
         Args:
             cancelled: asked before each batch whether to stop.
             progress: show a progress bar, on a terminal.
 
         Raises:
-            CancelledError: `cancelled` said so.
+            CancelledError: `cancelled` returned True.
             ValueError: values that are not finite.
         """
         count, done = self.layout.count, 0
@@ -76,7 +76,7 @@ class Sweep:
                     break
                 done = batch[-1][0] + 1
                 self._put([(window, voxels) for _, window, voxels in batch])
-                del batch  # not to be held while the next is fetched
+                del batch  # free them before the next ones are fetched
                 bar.update(done - bar.n)
             bar.update(count - bar.n)
         if done == 0 and (self.settings.probabilities or not self.settings.labels):
@@ -85,7 +85,7 @@ class Sweep:
         return self.canvas.get_result() if self.blender is None else self.blender.finish()
 
     def _list_windows_to_compute(self) -> Iterator[tuple[int, Window, Tensor]]:
-        """The windows to compute, with their number among all windows and their voxels."""
+        """The windows to compute, each with its number among all windows and its voxels."""
         for number, window in enumerate(self.layout.list_windows()):
             voxels = fetch(self.image, window, self.layout).contiguous()
             _check_finite(voxels, window)

@@ -64,9 +64,9 @@ class Tiling:
         """Where the windows lie on images (B, C, *spatial).
 
         Args:
-            image: of which the values count only where `skip` is a number.
-            network: its layers tell the halo and the stride, where these are "auto"; None if they
-                cannot be had.
+            image: its values matter only where `skip` is a number.
+            network: its layers give the halo and the stride, where these are "auto"; None if they
+                are not known.
 
         Raises:
             ValueError: numbers of entries that do not fit the image, windows with nothing between
@@ -109,14 +109,14 @@ class Tiling:
         return layout
 
     def check_network(self, network: nn.Module) -> None:
-        """Refuse windows that no image could be cut into for this network, before one is read.
+        """Refuse windows that do not fit this network whatever the image, before an image is read.
 
         A network that does not state its stride along each axis passes.
 
         Raises:
             ValueError: `roi_size` has another number of entries than the network has axes, is
-                smaller than its stride, is no multiple of it where windows blend, or is one voxel
-                to a layer that takes statistics of its window.
+                smaller than its stride, is no multiple of it where windows blend, or shrinks to one
+                voxel before a layer that takes statistics of its window.
         """
         own = getattr(network, "total_stride", 1)
         if isinstance(own, int):
@@ -160,7 +160,7 @@ class Tiling:
             )
 
     def _check_divides(self, layout: Layout, network: nn.Module | None) -> None:
-        """Refuse windows whose size is no multiple of the network's stride, unless it pads."""
+        """Refuse windows whose size is no multiple of the stride of a network that does not pad."""
         step = self.find_step(len(layout.size), network)
         fits = [round_up(n, s) for n, s in zip(layout.size, step, strict=True)]
         if getattr(network, "pad_input", False) or list(layout.size) == fits:
@@ -175,7 +175,7 @@ class Tiling:
         )
 
     def _check_statistics(self, layout: Layout, network: nn.Module | None) -> None:
-        """Refuse windows that are one voxel to a layer which takes statistics of its window."""
+        """Refuse windows that shrink to one voxel before a layer that takes statistics of them."""
         step = self.find_step(len(layout.size), network)
         along = self.slice_axis(len(step))
         larger = [n > s for n, s in zip(layout.size, step, strict=True)]
@@ -191,7 +191,7 @@ class Tiling:
         )
 
     def find_step(self, axes: int, network: nn.Module | None) -> tuple[int, ...]:
-        """Per axis of an image, what sizes of windows are multiples of: the network's stride."""
+        """The network's stride per axis of an image: sizes of windows are multiples of it."""
         return self._repeat_per_axis(self._find_stride(network), axes, "stride", of_slices=1)
 
     def slice_axis(self, axes: int) -> int | None:
@@ -210,7 +210,7 @@ class Tiling:
         return self.slices % axes
 
     def _needs_halo(self, size: Sequence[int], roi: Sequence[int], step: Sequence[int]) -> bool:
-        """Whether a halo matters. To work it out takes long, and is left out where it does not."""
+        """Whether the halo matters. If it does not, it is not worked out, since that takes long."""
         along = self.slice_axis(len(size))
         axes = enumerate(zip(size, roi, step, strict=True))
         fits = all(axis == along or round_up(n, s) <= r // s * s for axis, (n, r, s) in axes)
@@ -223,7 +223,7 @@ class Tiling:
         """Windows over the box along one axis, with context from the image around the box."""
         first, stop = box
         around = 0 if self.edge == "mirror" else halo
-        least = min(2 * step, size)  # a norm over the window takes no statistics of one stride
+        least = min(2 * step, size)  # of one stride, one voxel would be left to the norm
         start = max(min(first - around, size - least), 0) // step * step
         stop = max(min(stop + around, size), start + least)
         axis = crop_axis(stop - start, window=window, halo=halo, step=step, edge=self.edge)

@@ -1,7 +1,8 @@
 """Windows: where the windows of an inference lie on an image, and which voxels each one gives.
 
 All of this is arithmetic on one axis at a time; the windows of an image are the product of those of
-its axes. A window may reach over the image's edge, where its voxels are made up from those inside.
+its axes. A window may reach over the image's edge; its voxels there are filled in from those
+inside.
 """
 
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Axis:
     spans: tuple[Span, ...]
 
     def shift(self, by: int) -> "Axis":
-        """The same windows, so many voxels further on."""
+        """The same windows, moved on by this many voxels."""
         spans = (Span(s.start + by, s.first + by, s.stop + by) for s in self.spans)
         return Axis(self.size, tuple(spans))
 
@@ -89,7 +90,7 @@ class Layout:
 
     @property
     def slowest(self) -> int:
-        """The axis along which windows come one after another: that which is longest in them."""
+        """The axis along which windows follow one another: the longest, measured in windows."""
         reach = [axis.spans[-1].stop / axis.size for axis in self.axes]
         return reach.index(max(reach))
 
@@ -101,10 +102,10 @@ class Layout:
 
 
 def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axis:
-    """The fewest windows of which each voxel of an axis is given by one, at least a halo inside it.
+    """The fewest windows that give each voxel of an axis once, a halo or more from their ends.
 
     The windows are then made as small as their number allows, and their starts are multiples of
-    `step` apart, so that the pooling grids of a network fall on one another.
+    `step` apart, so that the pooling grids of all windows coincide.
 
     Args:
         size: of the image.
@@ -116,7 +117,7 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
             edge to the network's own padding.
 
     Raises:
-        ValueError: the windows are so small that no voxel lies a halo inside them.
+        ValueError: the windows are too small: no voxel is a halo away from both ends.
 
     Example:
         >>> crop_axis(100, window=64, halo=8, step=4, edge="network").spans
@@ -143,7 +144,7 @@ def crop_axis(size: int, *, window: int, halo: int, step: int, edge: str) -> Axi
 
 
 def blend_axis(size: int, *, window: int, overlap: float) -> Axis:
-    """Overlapping windows as MONAI's `sliding_window_inference` lays them; each gives all it has.
+    """Overlapping windows, as MONAI's `sliding_window_inference` places them; each gives all.
 
     An image smaller than a window has the window centred on it.
 
@@ -169,7 +170,7 @@ def fetch(image: Tensor, window: Window, layout: Layout) -> Tensor:
 
 
 def _take_line(image: Tensor, dim: int, *, start: int, stop: int, fill: str) -> Tensor:
-    """The voxels from `start` to `stop` along one dimension, whether or not the image has them."""
+    """The voxels from `start` to `stop` along one dimension, also those outside the image."""
     size = image.shape[dim]
     if start >= 0 and stop <= size:
         return image.narrow(dim, start, stop - start)
