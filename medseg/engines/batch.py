@@ -18,7 +18,7 @@ from medseg.base.text import count_noun
 logger = logging.getLogger(__name__)
 
 _TOO_FEW = "Expected more than 1"
-"""How torch's complaint starts where a norm has a single value to take a mean and spread of."""
+"""How torch's error starts if a norm has a single value to compute mean and spread from."""
 
 
 _LEAST_ITEM = 2
@@ -36,9 +36,10 @@ def check_batch(
     """Refuse a network that would fail at some batch of an epoch, before the first one.
 
     The smallest batch is passed through the network without computing anything (on torch's meta
-    device). Batch norm, for instance, needs two values for each channel: at one voxel in the
-    deepest level a batch of 1 fails, as the last of an epoch may be. At more voxels such a batch
-    passes with a warning: mean and spread are then those of one image.
+    device). Batch norm, for instance, needs two values for each channel: if the deepest level has
+    one voxel, a batch of one image fails, and the last batch of an epoch may be one. If the deepest
+    level has more voxels, such a batch passes with a warning: mean and spread are then those of one
+    image.
 
     Args:
         network: as it is trained.
@@ -48,7 +49,7 @@ def check_batch(
         patches: patches for each item of the loader.
 
     Raises:
-        ValueError: the network does not take images of that size, a norm has one value only, or the
+        ValueError: the network does not take images of that size, a norm has only one value, or the
             largest batch needs more than the memory that is free, where the network is on a CPU.
 
     Example:
@@ -113,8 +114,8 @@ def _make_size_error(image_size: Sequence[int], error: ValueError) -> ValueError
 def _count_kept(ghost: torch.nn.Module) -> Counter[str]:
     """Count, while a network runs, the bytes that its convolutions keep for the backward pass.
 
-    Each keeps its output, of two bytes an element or more: the least that a training needs. None
-    are counted of a network that computes some of them again instead (`checkpointing`).
+    Each keeps its output, with two bytes or more for an element: the least that a training needs.
+    Nothing is counted for a network that computes some outputs again instead (`checkpointing`).
     """
     kept: Counter[str] = Counter()
     if any(getattr(layer, "checkpointing", False) for layer in ghost.modules()):
@@ -157,5 +158,5 @@ def find_smallest_batch(loader: Any) -> int:
 
 
 def find_largest_batch(loader: Any) -> int:
-    """Items of the largest batch of an epoch, which is all of them where they are fewer."""
+    """Items of the largest batch of an epoch: all items if they are fewer than a batch."""
     return min(int(loader.batch_size), len(loader.sampler))

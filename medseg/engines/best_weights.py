@@ -21,14 +21,14 @@ logger = logging.getLogger(__name__)
 
 
 class BestWeights:
-    """Trainer handler that judges the network each time the validation engine is done.
+    """Trainer handler that looks at the score each time the validation engine is done.
 
-    After a validation that beats all before it, the network's state dict is written, whole or not
-    at all, to `path`: a flat state dict, as `models/model.pt` of a bundle has to be. After
+    After a validation that is better than all before, the network's state dict is written, whole or
+    not at all, to `path`: a flat state dict, as `models/model.pt` of a bundle has to be. After
     `patience` validations in a row without an improvement the trainer is told to stop. A score that
-    is not a number improves nothing. A file at `path` that this run did not write is kept, under a
-    dated name, in `replaced_dir`, which may be on another disk, and what it was trained on beside
-    it; nothing is lost.
+    is not a number counts as no improvement. If there is a file at `path` that this run did not
+    write, it is moved to `replaced_dir`, which may be on another disk, under a dated name, together
+    with the record of what it was trained on.
 
     MONAI's `CheckpointSaver` forgets the best score on resume and writes in place, and its
     `EarlyStopHandler` forgets its count; this handler is one object with a state dict, which
@@ -79,7 +79,7 @@ class BestWeights:
         self._carry: list[Callable[[Mapping[str, Any]], Mapping[str, Any]]] = []
 
     def carry_along(self, action: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
-        """Save what `action(state_dict)` gives: the same tensors, with what is said of them."""
+        """Save what `action(state_dict)` returns: the same tensors, with a record about them."""
         self._carry.append(action)
 
     def add_before_save(self, action: Callable[..., Any]) -> None:
@@ -95,7 +95,8 @@ class BestWeights:
         engine.add_event_handler(Events.COMPLETED, self.check_kept)
 
     def __call__(self, evaluator: Engine, trainer: Engine) -> None:
-        """Keep the weights if they are the best so far, else count a miss."""
+        """Keep the weights if they are the best so far, else count a validation as no
+        improvement."""
         name, epoch = evaluator.state.key_metric_name, trainer.state.epoch
         score = float(evaluator.state.metrics[name])
         is_best = score > self.score
@@ -110,7 +111,8 @@ class BestWeights:
         self.stop_if_out_of_patience(trainer)
 
     def stop_if_out_of_patience(self, trainer: Engine) -> None:
-        """Also asked as an epoch starts, so that a stopped run that is resumed stays stopped."""
+        """Stop after too many validations without improvement, also where a stopped run is
+        resumed."""
         if self.patience is not None and self.misses >= self.patience:
             logger.info("no better than %.4f (epoch %d): stopping", self.score, self.epoch)
             trainer.terminate()
@@ -121,7 +123,7 @@ class BestWeights:
             self.evaluator.run(trainer.state.epoch)
 
     def check_kept(self, trainer: Engine) -> None:
-        """Refuse to end well without any weights; warn where they are in another place.
+        """Raise an error at the end if there are no weights; warn if they are in another place.
 
         Raises:
             ValueError: no validation of the run had a score.
@@ -140,7 +142,7 @@ class BestWeights:
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs to go on judging as if never interrupted."""
+        """What a resumed run needs to go on as if it had never been interrupted."""
         names = ("score", "epoch", "misses", "written", "scores")
         return {name: getattr(self, name) for name in names}
 
@@ -158,7 +160,7 @@ class BestWeights:
             state = carry(state)
         with whole(self.path) as partial:
             torch.save(state, partial)
-            # only now, so that a disk that is full leaves the earlier file in its place
+            # only now: if the disk is full, the earlier file stays in its place
             if self.path.exists() and _digest_of_file(self.path) not in (self.written, written):
                 kept = keep_aside(self.path, self.replaced_dir)
                 logger.warning("%s of another run is now %s", self.path, kept)
@@ -170,7 +172,7 @@ class BestWeights:
 
 
 def _digest(state: Mapping[str, torch.Tensor]) -> str:
-    """A digest by which weights of this run are told from weights of another run."""
+    """A digest that distinguishes weights of this run from those of another run."""
     digest = hashlib.sha256()
     for name, tensor in state.items():
         digest.update(name.encode())

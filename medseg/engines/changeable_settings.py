@@ -1,6 +1,6 @@
 """Changeable settings: what a resumed run may change, as it does not affect what is learnt.
 
-They are how long a run takes, the machine, the places of its files, and what is shown of it.
+They are: how long a run takes, the machine, the places of its files, and what is shown.
 """
 
 from collections import Counter
@@ -51,14 +51,14 @@ _HOW_LONG = (
 )
 
 _OF_SEVERAL = "validate#dataloader#sampler"
-"""Distributes the validation cases over the processes of a run; absent where there is one."""
+"""Distributes the validation cases over the processes of a run; absent in a single process."""
 
 
 def list_changeable_choices(choices: Mapping[str, Any]) -> tuple[str, ...]:
     """Those of `MAY_CHANGE` that a run with these choices may change.
 
-    A learning rate that falls is at its end when the run is, so the length of the run is part of
-    what it learns.
+    A schedule that lowers the learning rate ends with the run, so there the length of the run
+    affects what is learnt.
 
     Example:
         >>> "max_epochs" in list_changeable_choices({"lr_schedule": "cosine"})
@@ -74,7 +74,7 @@ def is_launch(key: str) -> bool:
 
 
 def may_change(place: str, before: Any, after: Any) -> bool:
-    """Whether a setting inside a component may be another after resuming.
+    """Whether a setting inside a component may have another value after resuming.
 
     Args:
         place: as one would override it, such as `optimizer#lr`.
@@ -95,8 +95,8 @@ def may_change(place: str, before: Any, after: Any) -> bool:
 def walk_handlers(listed: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     """The handlers of a list that change what is learnt, by the names of their classes.
 
-    Their places in the list say nothing: a handler that is added shifts them. The second of a class
-    has a number after its name. One that is turned off is left out.
+    Their places in the list are not used, as a handler that is added shifts them. The second
+    handler of a class has a number after its name. A handler that is disabled is left out.
 
     Example:
         >>> list(walk_handlers([{"_target_": "StatsHandler"}, {"_target_": "a.LrScheduleHandler"}]))
@@ -122,5 +122,5 @@ def _find_name(handler: Any) -> str:
 
 
 def _is_free(text: Any) -> bool:
-    """Whether a text of a config refers to a choice that may be made anew."""
+    """Whether a text of a config refers to a choice that a resumed run may change."""
     return isinstance(text, str) and text.startswith("@") and text[1:] in MAY_CHANGE

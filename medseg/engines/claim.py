@@ -14,7 +14,7 @@ from medseg.base.watch import remember
 logger = logging.getLogger(__name__)
 
 INTERRUPTED = "interrupted"
-"""The folder, in that of a run, of curves that a run left which ended in its first epoch."""
+"""The folder, inside that of a run, for curves of a run that ended in its first epoch."""
 
 
 def claim_weights(
@@ -24,8 +24,8 @@ def claim_weights(
 
     From now on `medseg.base.watch` notices when its folder is removed, moved or replaced.
 
-    Of two runs that write one file, each would replace the best of the other. Reading needs no
-    claim: the file is replaced whole. A process that is killed lets it go.
+    If two runs wrote one file, each would replace the best weights of the other. Reading needs no
+    claim, since the file is replaced whole. A claim ends with its process, even a killed one.
 
     Args:
         path: the file.
@@ -87,9 +87,10 @@ def claim_folder(resume_file: str | os.PathLike) -> None:
 def set_curves_aside(resume_file: str | os.PathLike) -> None:
     """Move curves of TensorBoard that an interrupted run left where there is nothing to resume.
 
-    TensorBoard shows all files of one folder as one curve, so that the first steps of a run that
-    was killed would be drawn into the next. They go into the folder `interrupted` beside them, a
-    run of its own in TensorBoard. Call it once the folder is held, before a handler opens a file.
+    TensorBoard shows all files of one folder as one curve, so that the first steps of a killed run
+    would appear in the curve of the next one. The old curves go into the folder `interrupted`
+    beside them, a run of its own in TensorBoard. Call it once the folder is held, before a handler
+    opens a file.
 
     Args:
         resume_file: of the run; where it exists, its curves go on and stay where they are.

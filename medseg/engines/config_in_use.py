@@ -23,12 +23,12 @@ def read_config_in_use(*, keep: Collection[str] = (*MAY_CHANGE, *LAUNCH)) -> dic
     """The config whose expression calls this, overrides applied, with plain values as values.
 
     Inside components, a reference to a plain value is that value, and so is an expression of plain
-    values: `@learning_rate`, `$3e-4` and `$@learning_rate * 1` are all 0.0003. What stands for
+    values: `@learning_rate`, `$3e-4` and `$@learning_rate * 1` are all 0.0003. A reference to
     anything else, such as a network, stays text.
 
     Args:
-        keep: keys of the config; a text that refers to one of them stays text. As it comes, those
-            that say how long a run takes, where, and by what machine.
+        keep: keys of the config; a text that refers to one of them stays text. By default those
+            that say how long a run takes, where, and on what machine.
 
     Returns:
         A copy of the config; nothing in it is instantiated.
@@ -50,7 +50,7 @@ def read_config_in_use(*, keep: Collection[str] = (*MAY_CHANGE, *LAUNCH)) -> dic
 
 
 def read_config_as_run() -> dict[str, Any]:
-    """The config whose expression calls this, as one would write it: overrides merged in.
+    """The config whose expression calls this, as one would write it, with the overrides.
 
     Macros, such as `%training`, are already replaced by what they stand for.
 
@@ -85,7 +85,7 @@ def copy_plain(value: Any) -> Any:
 
 
 def find_resolver() -> ReferenceResolver:
-    """The innermost of MONAI's resolvers that is evaluating an expression right now.
+    """The innermost of MONAI's resolvers that evaluate an expression at this moment.
 
     Raises:
         ValueError: none is.
@@ -99,8 +99,8 @@ def find_resolver() -> ReferenceResolver:
 def walk_callers() -> Iterator[FrameType]:
     """The frames of what calls this, from the innermost outwards.
 
-    For what MONAI knows and gives no expression of a config: the resolver, the folder of the
-    bundle, the command line. Nothing else looks into the frames of a caller.
+    They show what MONAI knows but does not pass to an expression of a config: the resolver, the
+    folder of the bundle, the command line. Nothing else looks into the frames of a caller.
     """
     frame = inspect.currentframe()
     while frame is not None and frame.f_back is not None:
@@ -109,7 +109,7 @@ def walk_callers() -> Iterator[FrameType]:
 
 
 class _Values:
-    """Puts plain values in the place of the texts that stand for them."""
+    """Replaces texts that refer to plain values by these values."""
 
     def __init__(self, resolver: ReferenceResolver, keep: Collection[str]) -> None:
         self.resolver = resolver
@@ -153,7 +153,7 @@ class _Values:
         return True
 
     def _read_raw_text(self, place: str) -> Any:
-        """The text at a place, which an item itself no longer has once it is resolved."""
+        """The text at a place of the config; a resolved item itself no longer has it."""
         node = self.resolver.items[""].get_config()
         for key in ReferenceResolver.split_id(place):
             node = node[int(key)] if isinstance(node, list) else node[key]
@@ -161,7 +161,7 @@ class _Values:
 
 
 def _read_literal(text: str) -> Any:
-    """What an expression says that is a Python literal, such as `$3e-4`; else the text itself."""
+    """The value of an expression that is a Python literal, such as `$3e-4`, else the text."""
     if not ConfigExpression.is_expression(text):
         return text
     try:

@@ -1,9 +1,9 @@
 """Distributed: start the group of processes of a run, and end it however the process ends.
 
 A group has threads of its own (gloo's work loop, NCCL's watchdog), and the last thing that such a
-thread does for an operation is to let go of its tensors, for which it takes Python's lock. If
-Python is shutting down by then, its thread is ended from inside, and C++ aborts the process:
-"terminate called without an active exception", exit status -6, after hours of good work.
+thread does for an operation is to release its tensors, for which it needs Python's lock. If Python
+is already shutting down, it ends the thread, and C++ aborts the process: "terminate called without
+an active exception", exit status -6, although the run succeeded.
 `torch.distributed.destroy_process_group` alone does not end these threads, for every
 `DistributedDataParallel` keeps the group alive. So the group ends here, threads included, while
 Python still runs.
@@ -29,9 +29,9 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 from medseg.base.errors import AFTER_INTERRUPT
 
 LONGEST_END_SECONDS = 300
-"""How long leaving a group may take; NCCL on many machines needs some seconds."""
+"""How long it may take to leave a group; NCCL on many machines needs some seconds."""
 LONGEST_FAILED_END_SECONDS = 10
-"""The same after an error, for operations that another process may never join."""
+"""The same after an error: another process may never take part in an operation then."""
 
 _UNCAUGHT = ("last_exc", "last_type", "last_value", "last_traceback")
 """Where Python keeps an error that nothing caught, and with it the locals of every frame."""
@@ -60,9 +60,10 @@ def start_group(backend: str, **options: Any) -> None:
 def end_group() -> None:
     """Leave the group and wait for the end of its threads; without a group nothing happens.
 
-    Networks in `DistributedDataParallel` cannot be used any more. Operations that other processes
-    have not joined are waited for; after `LONGEST_END_SECONDS`, or `LONGEST_FAILED_END_SECONDS`
-    where an error has been printed, the process ends at once with exit status 1.
+    Networks in `DistributedDataParallel` cannot be used any more. It waits for operations in which
+    other processes have not yet taken part; after `LONGEST_END_SECONDS`, or
+    `LONGEST_FAILED_END_SECONDS` where an error has been printed, the process ends at once with exit
+    status 1.
 
     Example:
         >>> end_group()
@@ -77,11 +78,11 @@ def end_group() -> None:
     _drop_other_references()
     with _end_after(seconds, quiet=failed):
         idist.finalize()
-        del group  # the last reference: it waits for the threads without Python's lock
+        del group  # the last reference: it waits for the threads, without Python's lock
 
 
 def _drop_other_references() -> None:
-    """From wrapped networks, and from the frames of an error that nothing caught."""
+    """Drop what wrapped networks, and the frames of an error that nothing caught, refer to."""
     for wrapper in [each for each in gc.get_objects() if type(each) is DistributedDataParallel]:
         for name in ("logger", "reducer", "process_group"):  # a logger holds its reducer
             wrapper.__dict__.pop(name, None)
@@ -93,7 +94,7 @@ def _drop_other_references() -> None:
 
 @contextmanager
 def _end_after(seconds: float, *, quiet: bool) -> Iterator[None]:
-    """End the process with status 1 if the block takes longer; unless quiet, say where it was."""
+    """End the process with status 1 if the block takes longer; unless quiet, log where it was."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
@@ -114,7 +115,7 @@ def _end_with_process() -> None:
 
 
 def _stop(number: int, frame: Any) -> None:
-    """End the process by the signal, after one line unless an error is being reported already."""
+    """End the process by the signal; say so in one line if no error is being reported already."""
     if not _has_failed():
         text = "stopped by SIGTERM, which torchrun sends where another process ended"
         os.write(2, f"[rank{idist.get_rank()}]: {text}; {AFTER_INTERRUPT}\n".encode())
@@ -134,7 +135,7 @@ def _is_main_thread() -> bool:
 def unwrap(network: Any) -> Any:
     """The network inside `DistributedDataParallel` or `DataParallel`; anything else as it is.
 
-    What is saved of it has the same keys whatever the number of processes.
+    Its state dict has the same keys whatever the number of processes.
 
     Example:
         >>> unwrap(torch.nn.DataParallel(torch.nn.Identity()))

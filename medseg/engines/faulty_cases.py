@@ -19,10 +19,10 @@ def check_cases(
 ) -> None:
     """Make the datasets of a config, and name the cases of all sections that they refuse.
 
-    The datasets of a config refuse their cases as they are made, the first before the second is
-    tried; so an expression of the config calls this before anything refers to them. Datasets that
-    read a case each time that it is used read all once for this. Only where a case is refused are
-    the test cases, which a training does not use, read as well.
+    A dataset refuses faulty cases when it is made, and then the next dataset is never made. So an
+    expression of the config calls this first, and it makes all datasets. Datasets that would read a
+    case only when it is used read all cases once for this. The test cases, which a training does
+    not use, are read only if a case was refused.
 
     Args:
         load: how the datasets read a case; None where that is part of the preprocessing.
@@ -47,7 +47,7 @@ def check_cases(
 
 
 def _refuse(key: str) -> RefusedCasesError | None:
-    """Make a dataset of the config; what it refuses, now or when a case would be read."""
+    """Make a dataset of the config, and return what it refuses, now or on reading its cases."""
     try:
         dataset = find_resolver().get_resolved_content(key)
         if isinstance(dataset, LoadedDataset):

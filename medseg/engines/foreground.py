@@ -24,10 +24,10 @@ def check_foreground(
 
     Classes that overlap are said to do so.
 
-    Labels count as the network sees them, resampled and cut as they are. A class without a voxel in
-    the validation cases has no score and is left out of the mean that chooses the best weights; one
-    without a voxel in the training cases cannot be learnt. Reading stops once every class is found,
-    as a rule within a few cases.
+    Labels are judged as the network sees them, after resampling and cropping. A class without a
+    voxel in the validation cases has no score and is left out of the mean that chooses the best
+    weights; one without a voxel in the training cases cannot be learnt. Reading stops once every
+    class is found, as a rule within a few cases.
 
     Args:
         training: loaded cases, with the label values of the dataset under "label".

@@ -1,4 +1,4 @@
-"""LearningRate: the rate of each step of a run, by its place in the run alone."""
+"""LearningRate: the rate of each step of a run, which depends only on its place in the run."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ END_DIVISOR = 1e4
 
 
 def compute_rate_factor(step: int, *, schedule: str, steps: int, warmup_steps: int = 0) -> float:
-    """What the base rate is multiplied by in a step.
+    """The factor of the base rate in a step.
 
     With w warm-up steps, and t = step - w of T = steps - w:
 
@@ -73,15 +73,15 @@ class LearningRate(ParamScheduler):
 
     The rate of a parameter group is its base rate times `compute_rate_factor`. The step is counted
     by the trainer, so a resumed run has the rates of one that was not interrupted, bit for bit, and
-    so has every process of a group. Each group keeps its base rate as `initial_lr`, as torch's
-    schedulers do, and with that in the optimiser's state. Constant and without warm-up it leaves
-    the rates alone.
+    so has every process of a group. Each parameter group keeps its base rate as `initial_lr`, as
+    with torch's schedulers, and so it is part of the optimiser's state. If the schedule is constant
+    and has no warm-up, the rates are not touched.
 
-    A schedule that falls is fixed to the number of steps that its run was started with: to finish
-    it over more or fewer would give rates that belong to no schedule, so this is refused. Torch's
-    schedulers go on with the old number in silence, and after it the cosine rises again.
+    A schedule that lowers the rate belongs to the number of steps that its run was started with.
+    With more or fewer steps the rates would follow no schedule, so this is refused. Torch's
+    schedulers silently go on with the old number, and after it the cosine rises again.
 
-    Put it among the objects of `Resume`: its state says by which schedule a run was trained.
+    Put it among the objects of `Resume`: its state holds the schedule of the run.
 
     Args:
         optimizer: whose rates are set; its groups may have different ones.
@@ -152,7 +152,7 @@ class LearningRate(ParamScheduler):
         return [group.setdefault("initial_lr", group["lr"]) * factor for group in groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """By which schedule the run is trained, and over how many steps it falls."""
+        """The schedule of the run, and over how many steps the rate falls."""
         return {
             "lr_schedule": self.schedule,
             "warmup_epochs": self.warmup_epochs,
@@ -171,7 +171,7 @@ class LearningRate(ParamScheduler):
         self.steps = state_dict["steps"]
 
     def _keep_length(self, steps: int, batches: int) -> None:
-        """Take note of the number of steps, or refuse another than the one before."""
+        """Note the number of steps, or refuse one that differs from the earlier one."""
         if self.steps not in (None, steps):
             raise ValueError(
                 f"lr_schedule {self.schedule} falls over the {self.steps} steps that this run was "

@@ -20,7 +20,7 @@ class LogChoices:
     """Trainer handler that logs every key of a training with its value, before the first epoch.
 
     TensorBoard shows them under Text, as a table named `keys`. Where MLflow tracks the run, they
-    are its parameters; those that it knows already, of a run that goes on, stay as they are.
+    are its parameters; those that it already has, of a resumed run, stay as they are.
 
     Args:
         choices: key of the config -> value.

@@ -1,4 +1,4 @@
-"""Loss: average the loss of each step, find it, and end a run where it diverged."""
+"""Loss: average the loss of each step, read it, and end a run that diverged."""
 
 import math
 from typing import Any
@@ -13,13 +13,13 @@ class MeanLoss:
     """Trainer handler that replaces the loss of each step by its mean over the processes.
 
     `DistributedDataParallel` averages the gradients, but each process keeps the loss of its own
-    part of the batch, so that a curve drawn by one of them shows a part of the data only. The parts
+    part of the batch, so that a curve drawn by one of them shows only a part of the data. The parts
     are of one size (the sampler distributes the cases evenly), so the mean of the losses is the
     loss of the whole batch, for a loss that is itself a mean over images.
 
     The loss is replaced after the backward pass, in `engine.state.output`, before MONAI decollates
     the output and other handlers read it: gradients are not touched. With one process the value
-    stays. If it is not a number in one process it is so in all.
+    stays the same. If it is NaN in one process, it is NaN in all.
 
     Example:
         >>> MeanLoss().attach(trainer)
@@ -30,7 +30,7 @@ class MeanLoss:
         engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
-        """Replace the loss in the output of the step; every process has to come here."""
+        """Replace the loss in the output of the step; every process must call this."""
         loss = engine.state.output["loss"].detach().as_subclass(torch.Tensor)
         engine.state.output["loss"] = idist.all_reduce(loss.clone()) / idist.get_world_size()
 
@@ -38,8 +38,8 @@ class MeanLoss:
 class FiniteLoss:
     """Trainer handler that ends the run at the first loss that is infinite or not a number.
 
-    One such loss makes every weight not a number, for good. The weights and the resume file of the
-    epochs before stay as they are. Attached beside `MeanLoss`, all processes see it at once.
+    One such loss makes every weight NaN for good. The saved weights and the resume file of earlier
+    epochs stay as they are. Together with `MeanLoss`, all processes see it at once.
 
     Example:
         >>> FiniteLoss().attach(trainer)

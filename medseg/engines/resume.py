@@ -27,15 +27,15 @@ from medseg.networks import NestedUNet, load_weights
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_REASON = 500  # of torch's complaint, which lists every layer
+_LONGEST_REASON = 500  # of torch's message, which lists every layer
 
 
 class Resume:
-    """Trainer handler that saves a run after each epoch, and goes on with one that was saved.
+    """Trainer handler that saves a run after each epoch, and continues one that was saved.
 
     At the start of epoch e every random generator (torch, NumPy, Python, and those inside the
-    dataset's transforms) is seeded from (seed, e, rank), so that an epoch does not depend on how
-    the run got there. At its end, after all other handlers, `objects`, the epoch and the iteration
+    dataset's transforms) is seeded from (seed, e, rank), so that an epoch does not depend on what
+    happened before. At its end, after all other handlers, `objects`, the epoch and the iteration
     are written to `path`, whole or not at all. A run that is killed and resumed repeats the epoch
     it was in, and ends with the same weights, bit for bit, as one that was never interrupted: on
     the same device with the same threads and workers; on a GPU only where torch's deterministic
@@ -100,13 +100,13 @@ class Resume:
         engine.add_event_handler(Events.COMPLETED, self.check_kept)
 
     def begin_watch(self, engine: Engine) -> None:
-        """Take note, from now on, of what the run writes: its weights as well as this file."""
+        """From now on, watch what the run writes: its weights and this file."""
         self._watch = Watch()
         if idist.get_world_size() == 1:  # else the command is that of torchrun
             set_remedy(lambda: describe_resume(self.path))
 
     def check_kept(self, engine: Engine) -> None:
-        """Refuse to end well if weights, or a folder of the run, are gone by now."""
+        """Raise an error at the end if weights, or a folder of the run, are gone by now."""
         set_remedy(None)
         if idist.get_rank() == 0 and self._watch is not None:
             self._watch.close()
@@ -130,15 +130,15 @@ class Resume:
             )
 
     def save_last(self, engine: Engine) -> None:
-        """Save after the handlers of an epoch that were attached later, such as a schedule."""
+        """Save after all handlers of an epoch, also those attached later, such as a schedule."""
         if not engine.has_event_handler(self.save, Events.EPOCH_COMPLETED):
             engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
 
     def seed_epoch(self, engine: Engine) -> None:
         """Seed every random generator from (seed, epoch, rank).
 
-        Ignite makes the epoch's data iterator after this event, and that draws the order of the
-        cases, where the sampler is random, and the seed of the workers.
+        Ignite makes the epoch's data iterator after this event. The iterator draws the order of the
+        cases, if the sampler is random, and the seed of the workers.
         """
         entropy = np.random.SeedSequence([self.seed, engine.state.epoch, idist.get_rank()])
         torch_seed, numpy_seed, python_seed, transform_seed = (
@@ -243,7 +243,7 @@ def _restore(obj: Any, state: Any) -> None:
 def check_run(
     path: str | os.PathLike, *, resume: bool, record: Mapping[str, Any] | None = None
 ) -> None:
-    """Refuse to start over a run, or to resume none; a config asks before it reads any data.
+    """Refuse to start where a run exists, or to resume where none does, before data are read.
 
     Args:
         path: the resume file of the run.

@@ -59,11 +59,12 @@ def describe_run(
         `choices`, without those in `MAY_CHANGE`, but with `max_epochs` where the learning rate
         falls over all of them; under `settings`, for each place in the
         components, such as `optimizer#lr`, its value, or its text where it stands for no plain
-        value; handlers go by their class, such as `train#handlers#ValidationHandler#interval`,
-        without those that only watch; under `training` and `validation`, for each case, the
-        digest of its files: images by their sizes, labels by their content; under `images` that of
-        its images by their content, of which 16 places are read where they have more than 16 MiB.
-        No file counts by name or place, so that a dataset may be moved.
+        value; handlers are named by their class, such as
+        `train#handlers#ValidationHandler#interval`, and those without an effect are left out; under
+        `training` and `validation`, for each case, the digest of its files: images by their sizes,
+        labels by their content; under `images` that of its images by their content, of which 16
+        places are read where they have more than 16 MiB. Names and places of files are not
+        compared, so that a dataset may be moved.
 
     Raises:
         FileNotFoundError: a file of a case is gone.
@@ -92,10 +93,10 @@ def describe_run(
 
 
 def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse to go on with a run by other choices or on other cases.
+    """Refuse to resume a run with other choices or other cases.
 
-    A choice that only one of both records has is not compared: another version knows other keys.
-    Components are compared with those of the same version alone, which are built alike.
+    A choice that only one of the two records has is not compared, as another version has other
+    keys. Components are compared only if both records are of one version, which builds them alike.
 
     Args:
         path: the resume file, for the message.
@@ -216,7 +217,7 @@ def _digest(case: Mapping[str, Any]) -> str:
 def _digest_image(case: Mapping[str, Any]) -> str:
     """A digest of at most about 16 MiB of a case's images, or of 64 KiB of each file.
 
-    Of larger files the first and last bytes count, and some at even distances between them. The
+    Of larger files the first and last bytes are read, and some at even distances between them. The
     last bytes of a compressed file hold a checksum of the whole.
     """
     digest, files = hashlib.sha256(), _list_files_of_case(case, "image")

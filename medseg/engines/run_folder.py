@@ -64,7 +64,7 @@ def choose_run_folder(
 
 
 def describe_resume(resume_file: Path) -> str:
-    """What is kept of a run that was interrupted, and the command that goes on with it.
+    """What is kept of a run that was interrupted, and the command that resumes it.
 
     Args:
         resume_file: of the run; there is none before the first epoch is complete.
@@ -98,7 +98,7 @@ def _find_latest(name: str, bundle_root: str | os.PathLike | None) -> str:
 
 
 def _make_new(runs: Path) -> Path:
-    """A new folder; a second run of the same second gets a number."""
+    """Make a new folder; a second run that starts in the same second gets a number."""
     check_folder(runs)
     new = [above.absolute() for above in (runs, *runs.parents) if not above.exists()]
     stem, number = datetime.now().strftime(_NAME), 1

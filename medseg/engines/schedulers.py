@@ -15,14 +15,14 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 
 DEEPEST = 8
-"""How many objects may lie in each other round a schedule: a handler, a list, a function, ..."""
+"""How many objects may be nested around a schedule: a handler, a list, a function, ..."""
 
 _LONGEST = 100  # entries of a list or dictionary that may hold a schedule
 _CLOSED = (
     *(torch.nn.Module, torch.Tensor, Optimizer, DataLoader, Dataset, np.ndarray),
     *(ModuleType, type, logging.Logger, str, bytes, int, float, complex, type(None)),
 )
-"""Kinds of objects that hold no schedule, and much else."""
+"""Kinds of objects that hold no schedule, but many other objects."""
 
 
 def find_schedulers(engine: Engine, *, apart_from: Iterable[Any] = ()) -> list[Any]:
@@ -32,12 +32,11 @@ def find_schedulers(engine: Engine, *, apart_from: Iterable[Any] = ()) -> list[A
     methods `step` and `get_last_lr`, as torch's have. It is looked for in MONAI's
     `LrScheduleHandler`, in filtered events, methods, `functools.partial`, closures and global
     variables of functions, the attributes of other handlers, and in engines that these run, such
-    as the validation. Of schedules that lie in each other the outermost is given: its state has
-    theirs.
+    as the validation. Of nested schedules the outermost is given: its state includes theirs.
 
     Args:
         engine: whose handlers are all attached.
-        apart_from: objects that are neither given nor looked into.
+        apart_from: objects that are neither returned nor searched.
 
     Returns:
         The schedules, each once, in no order that matters.
@@ -90,7 +89,7 @@ def _walk_parts(thing: Any) -> Iterator[Any]:
 
 
 def _walk_parts_of_function(function: FunctionType) -> Iterator[Any]:
-    """What a function keeps from where it was defined, and the schedules that it names."""
+    """The variables that a function closes over, and the schedules that it names."""
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents

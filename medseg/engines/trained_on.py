@@ -1,4 +1,4 @@
-"""RecordTraining: leave in the file of the weights and beside it what they were trained on."""
+"""RecordTraining: save what weights were trained on, in their file and beside it."""
 
 import json
 import logging
@@ -29,9 +29,10 @@ class RecordTraining:
     """Trainer handler that measures the training cases and keeps their ranges with the weights.
 
     `segment` compares what it is given with these ranges. The cases are measured before the first
-    epoch, each process its part, so that none waits long for another. Each best weights carry the
-    ranges in their own file, see `medseg.plausibility.carry_trained_on`. They are also written
-    beside it, right before, with its digest; earlier weights keep theirs until then.
+    epoch; each process measures a part of them, so that none waits long for another. The file of
+    the best weights holds the ranges, see `medseg.plausibility.carry_trained_on`. They are also
+    written beside it, with its digest, just before the weights are replaced; until then the ranges
+    of the earlier weights stay.
 
     Args:
         best_weights: the handler that writes the weights.

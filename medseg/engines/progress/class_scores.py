@@ -1,4 +1,4 @@
-"""Class scores: the key score of a validation for each class, without another pass.
+"""Class scores: the key score of a validation for each class, without scoring again.
 
 It reads what MONAI's metric handlers keep; the rest of the folder knows nothing of these.
 """

@@ -9,7 +9,7 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 """The format of the `logging.conf` of every bundle, and of run.log."""
 
 _LEVELS = {"ignite": logging.CRITICAL, "monai.data.nvimgcodec_pydicom_plugin": logging.ERROR}
-"""Of the loggers of others that say what nobody needs, as in the `logging.conf` of every bundle."""
+"""Levels for loggers of other packages whose messages nobody needs, as in each `logging.conf`."""
 
 
 class PlainFormatter(logging.Formatter):
@@ -28,7 +28,7 @@ class PlainFormatter(logging.Formatter):
 
 
 def log_to_console() -> None:
-    """Log to the standard error as the `logging.conf` of a bundle says, where nothing is set up.
+    """Log to the standard error as the `logging.conf` of a bundle says, if no log is set up.
 
     Example:
         >>> log_to_console()

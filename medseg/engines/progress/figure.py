@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FIGURE = "progress.png"
 _INCHES, _DOTS_PER_INCH = (11, 7), 100
 _MANY = 10
-"""Classes of which each has a line of its own in the legend."""
+"""At most this many classes have a line of their own in the legend."""
 
 
 def draw_progress(
@@ -33,7 +33,7 @@ def draw_progress(
         path: of the PNG.
         title: of the picture.
         scores: name -> column of the history; the first is drawn as the leading one.
-        lowest: least value of the loss, drawn as a line; below the curve stands why it is under 0.
+        lowest: least value of the loss, drawn as a line; if it is below 0, a note explains why.
 
     Raises:
         OSError: the file cannot be written.

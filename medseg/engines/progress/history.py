@@ -38,9 +38,9 @@ class History:
         self.rows: dict[int, dict[str, float]] = {}
 
     def begin(self, epoch: int) -> None:
-        """Take over the epochs before this one, of a run that is resumed; forget all others.
+        """Keep the epochs before this one, of a run that is resumed; drop all others.
 
-        A run that was killed may have a row of the epoch that it repeats.
+        A run that was killed may already have a row for the epoch that it repeats.
         """
         found = _read(self.path) if epoch > 1 and self.path.is_file() else {}
         self.rows = {number: row for number, row in found.items() if number < epoch}

@@ -1,4 +1,4 @@
-"""Lines: what a training says of itself, in words that fit one line each."""
+"""Lines: what a training reports, each in one line."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Live display: on a terminal, a bar of the epoch at the bottom and what was said above it."""
+"""Live display: on a terminal, a bar of the epoch at the bottom, and the log above it."""
 
 import atexit
 import logging
@@ -19,8 +19,8 @@ from medseg.base.text import escape_unprintable
 class LiveDisplay:
     """The display of a training on the terminal of the standard error.
 
-    While it is open, what others log appears above its bar. The records of one logger do not: it is
-    for the caller to show them with `say`.
+    While it is open, log lines appear above its bar, except those of one logger: the caller shows
+    these with `say`.
 
     Args:
         own: name of the logger whose records are left out.

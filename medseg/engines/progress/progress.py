@@ -35,7 +35,7 @@ from medseg.networks.device import find_device_name
 logger = logging.getLogger(__package__)
 
 _WATCHED = 5.0
-"""Seconds of steps, after the first one, by which the time of an epoch is told."""
+"""Seconds of steps, after the first one, from which the time of an epoch is estimated."""
 
 _INFERENCE = "configs/inference.json"
 """The file of a run's folder that makes it a bundle to segment with."""
@@ -114,7 +114,7 @@ class Progress:
         self.evaluator.add_event_handler(Events.COMPLETED, self.note_scores)
 
     def begin(self, engine: Engine) -> None:
-        """Say what the run is, and come after the handlers that are attached by now."""
+        """Say what the run is, and run after the handlers that are attached by now."""
         self._log.open()
         for event, handler in (
             (Events.EPOCH_COMPLETED, self.end_epoch),
@@ -141,7 +141,7 @@ class Progress:
             self._display.begin(now, engine.state.epoch_length)
 
     def note_step(self, engine: Engine) -> None:
-        """Take note of the loss of a step."""
+        """Note the loss of a step."""
         loss = find_loss(engine.state.output)
         if loss is not None:
             self._losses.append(loss)
@@ -176,7 +176,7 @@ class Progress:
             self._display.advance()
 
     def note_scores(self, evaluator: Engine) -> None:
-        """Take note of the scores of a validation."""
+        """Note the scores of a validation."""
         self._scores = {name: float(score) for name, score in evaluator.state.metrics.items()}
         self._class_scores = find_class_scores(evaluator, self.classes)
 

@@ -22,8 +22,8 @@ def keep_log(*, console: bool = False) -> None:
     """From now on, keep what is logged for the log of a run, and let MONAI log as all others do.
 
     MONAI's loggers write to the standard output, in a style of their own. Now they take part in the
-    one log: their warnings are on the standard error, and what only informs is in run.log alone.
-    Its warnings to its own developers are ignored. On a terminal the lines of the log have neither
+    one log: their warnings go to the standard error, and their other messages only to run.log.
+    Warnings for MONAI's own developers are ignored. On a terminal the lines of the log have neither
     time nor module. A second call changes nothing.
 
     Args:
@@ -49,7 +49,7 @@ def keep_log(*, console: bool = False) -> None:
 class RunLog:
     """The file run.log, from the start of a training to its end; a resumed run goes on with it.
 
-    A disk that takes no more of it does not end the run: the files that count say so.
+    If the disk is full, a missing log line does not end the run; the other files raise the error.
 
     Args:
         folder: of the run.
@@ -86,7 +86,7 @@ class RunLog:
 
 
 class _Kept(logging.Handler):
-    """Keeps the last lines, as text: a record may hold images by its traceback."""
+    """Keeps the last lines as text, since the traceback of a record may keep images in memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ _kept = _Kept()
 
 
 class _File(logging.FileHandler):
-    """A log file, in which what cannot be written is missing."""
+    """A log file; lines that cannot be written are left out."""
 
     def write(self, lines: list[str]) -> None:
         """Write lines that are formatted."""
