@@ -1,9 +1,18 @@
 """Export: write results as DICOM objects."""
 
+from medseg.export.parametric_map import write_parametric_map
 from medseg.export.segmentation import write_seg
 from medseg.export.segments import Algorithm
 from medseg.export.source_images import SourceImages, describe_source
 from medseg.export.structured_report import write_sr
 from medseg.export.write_dicom import WriteDicomd
 
-__all__ = ["Algorithm", "SourceImages", "WriteDicomd", "describe_source", "write_seg", "write_sr"]
+__all__ = [
+    "Algorithm",
+    "SourceImages",
+    "WriteDicomd",
+    "describe_source",
+    "write_parametric_map",
+    "write_seg",
+    "write_sr",
+]

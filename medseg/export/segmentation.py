@@ -96,15 +96,7 @@ def write_seg(
     with log_from(logging.getLogger("highdicom"), logging.CRITICAL):  # it logs UIDs and names
         segmentation = hd.seg.Segmentation(
             source_images=images.headers,
-            pixel_array=hd.Volume(
-                stacked,
-                _to_slice_row_column(geometry),
-                coordinate_system="PATIENT",
-                frame_of_reference_uid=images.first.FrameOfReferenceUID,
-                channels={"SegmentNumber": [label.index for label in labels.foreground]}
-                if stacked.ndim == 4
-                else None,
-            ),
+            pixel_array=place_in_patient(stacked, geometry, images, labels=labels),
             segmentation_type=segmentation_type,
             segment_descriptions=list(describe_segments(labels, algorithm)),
             series_instance_uid=make_uid("seg series", identity),
@@ -145,8 +137,6 @@ def _stack(
                 f"{kind}: give label values (I, J, K), or FRACTIONAL one probability for each label"
             )
         return np.moveaxis(mask, 0, -1).transpose(2, 1, 0, 3).astype(np.float32)
-    if not geometry.is_orthogonal:
-        raise ValueError("the grid of the mask is sheared: resample the image to an upright grid")
     values = mask.astype(np.uint8)
     if not np.array_equal(values, mask) or values.max() >= len(labels):
         raise ValueError(
@@ -156,7 +146,29 @@ def _stack(
     return values.transpose(2, 1, 0)
 
 
-def _to_slice_row_column(geometry: Geometry) -> NDArray[np.float64]:
-    """The affine from (slice, row, column) to LPS+ millimetres."""
-    affine: NDArray[np.float64] = geometry.affine_lps[:, [2, 1, 0, 3]]
-    return affine
+def place_in_patient(
+    slices: NDArray, geometry: Geometry, images: SourceImages, *, labels: LabelTable | None = None
+) -> hd.Volume:
+    """Give slices of rows, (K, J, I), their place in the patient, in LPS+ millimetres.
+
+    Args:
+        slices: with the labels as a fourth axis, or without.
+        geometry: the grid of the array whose axes were turned round, (I, J, K).
+        images: say which frame of reference it is.
+        labels: of the fourth axis.
+
+    Raises:
+        ValueError: the grid is sheared, for which DICOM has no place.
+    """
+    if not geometry.is_orthogonal:
+        raise ValueError("the grid of the mask is sheared: resample the image to an upright grid")
+    channels = None
+    if labels is not None and slices.ndim == 4:
+        channels = {"SegmentNumber": [label.index for label in labels.foreground]}
+    return hd.Volume(
+        slices,
+        geometry.affine_lps[:, [2, 1, 0, 3]],
+        coordinate_system="PATIENT",
+        frame_of_reference_uid=images.first.FrameOfReferenceUID,
+        channels=channels,
+    )

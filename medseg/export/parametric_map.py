@@ -1,0 +1,121 @@
+"""Parametric map: write a number for each voxel as a DICOM Parametric Map."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Literal
+
+import highdicom as hd
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.sr.codedict import codes
+
+from medseg.base.console_streams import log_from
+from medseg.base.files import whole
+from medseg.export.segmentation import place_in_patient
+from medseg.export.segments import MANUFACTURER, Algorithm, find_software_version
+from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.uids import make_uid
+from medseg.geometry import Geometry
+from medseg.ingest.dicom.series import Series
+
+logger = logging.getLogger(__name__)
+
+Quantity = Literal["probability", "uncertainty"]
+_MEANINGS = {
+    "probability": ("PROBABILITY", "Probability that a voxel belongs to the structure", 1.0),
+    "uncertainty": ("UNCERTAINTY", "Uncertainty of the label of a voxel", 1.0),
+}
+
+
+def write_parametric_map(
+    values: NDArray[np.floating],
+    path: str | os.PathLike,
+    *,
+    source: Series | SourceImages,
+    geometry: Geometry,
+    algorithm: Algorithm,
+    quantity: Quantity = "probability",
+    name: str = "",
+    series_number: int = 903,
+) -> tuple[str, ...]:
+    """Write a probability or an uncertainty of each voxel; the 32-bit numbers come back exactly.
+
+    Args:
+        values: (I, J, K), finite numbers of 0 to 1.
+        path: of the object, replaced if it is there.
+        source: the series that the values were computed from.
+        geometry: the grid of the values, in RAS+. It need not be the grid of the series.
+        algorithm: what computed the values.
+        quantity: "probability" or "uncertainty".
+        name: of the structure, for the description of the series.
+        series_number: of the series that the object is in.
+
+    Returns:
+        What was missing or not allowed in the headers of the source, see `describe_source`.
+
+    Raises:
+        ValueError: the values have another shape than the geometry, or some are not finite numbers
+            of 0 to 1, or the grid is sheared.
+        IngestError: the source was refused, or cannot be read any more.
+
+    Source: DICOM PS3.3 section A.75.
+
+    Example:
+        >>> write_parametric_map(probability, "map.dcm", source=series, geometry=series.geometry,
+        ...                      algorithm=Algorithm("liver", "1.0"))  # doctest: +SKIP
+    """
+    if values.shape != geometry.shape:
+        raise ValueError(
+            f"the values have the shape {values.shape} and their grid {geometry.shape}: give the "
+            "geometry of the values"
+        )
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
+        raise ValueError(
+            f"a {quantity} goes from 0 to 1, and the values from {values.min():g} to "
+            f"{values.max():g}: scale them"
+        )
+    images = describe_source(source) if isinstance(source, Series) else source
+    stored = np.ascontiguousarray(values.transpose(2, 1, 0), dtype=np.float32)
+    label, explanation, highest = _MEANINGS[quantity]
+    identity = make_uid(
+        *("map", quantity, name, images.first.SeriesInstanceUID, images.first.SOPInstanceUID),
+        *(algorithm.name, algorithm.version, geometry.affine.tobytes(), stored.tobytes()),
+    )
+    described = f"{algorithm.name}, {quantity}{f' of {name}' if name else ''}"[:64]
+    with log_from(logging.getLogger("highdicom"), logging.CRITICAL):  # it logs UIDs and names
+        made = hd.pm.ParametricMap(
+            source_images=images.headers,
+            pixel_array=place_in_patient(stored, geometry, images),
+            series_instance_uid=make_uid("map series", identity),
+            series_number=series_number,
+            sop_instance_uid=identity,
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=algorithm.name[:64],
+            software_versions=find_software_version(),
+            device_serial_number=algorithm.version[:64],
+            contains_recognizable_visual_features=False,
+            real_world_value_mappings=[
+                hd.pm.RealWorldValueMapping(
+                    lut_label=label,
+                    lut_explanation=explanation,
+                    unit=codes.UCUM.NoUnits,
+                    value_range=(0.0, highest),
+                    slope=1.0,
+                    intercept=0.0,
+                )
+            ],
+            window_center=highest / 2,
+            window_width=highest,
+            content_label=label,
+            content_description=described,
+            series_description=described,
+        )
+    made.Laterality = ""  # must be there: whether the body part is paired is not known
+    with whole(Path(path)) as partial:
+        made.save_as(partial)
+    logger.debug("DICOM parametric map: %s", path)
+    return images.notes
