@@ -2,8 +2,8 @@
 
 A task file in `bundles/layers/tasks` names the layers that it adds to those of every task. `build`
 merges them in order, the task last, keeps what the workflow uses, and writes complete configs,
-which open with what a person looks for first. The configs are committed and never edited;
-`find_stale` tells which lag behind their layers.
+which begin with what a person looks for first. The configs are committed and never edited by hand;
+`find_stale` names those that are older than their layers.
 """
 
 import filecmp
@@ -34,7 +34,7 @@ WORKFLOWS = {
     ),
 }
 SEVERAL = (*WORKFLOWS["train"], "finalize")
-"""The ids that a training by several processes runs, by both configs together."""
+"""The ids that a training in several processes runs, from both configs together."""
 
 ALWAYS = ("name", "bundle_root", "device", "dataset_dir", "initialize", "network_def", "run")
 FLAT_NAMES = (*(f"{name}.json" for name in CONFIG_NAMES), "metadata.json", "logging.conf")
@@ -43,7 +43,7 @@ _OPENING = (
     *("modality", "window_hu", "spacing_mm", "patch_size", "image_size", "roi_size"),
     *("topology", "channels", "learning_rate", "lr_schedule", "warmup_epochs", "max_epochs"),
 )
-"""Keys that a built config opens with, in this order: what the task is, and how it is learnt."""
+"""Keys that a built config begins with, in this order: what the task is, and how it is learnt."""
 
 _COMMON = {
     "train": ("base", "train"),
@@ -89,8 +89,9 @@ def build(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
 def write_flat_names(root: Path) -> list[Path]:
     """Make `train.json` and the like at the root of a bundle lead to the files in `configs`.
 
-    They are links, or copies where the system does not allow links. The lines of text are replaced
-    that git leaves for links in a checkout without them. A file that `configs` lacks has none.
+    They are links, or copies where the system does not allow links. In a checkout without links git
+    writes a line of text in the place of each; these are replaced. A file that `configs` lacks gets
+    no link.
 
     Returns:
         The names that changed.
@@ -104,7 +105,7 @@ def write_flat_names(root: Path) -> list[Path]:
 
 
 def _write_flat_name(place: Path, target: Path) -> bool:
-    """Put a link, or a copy, where there is none; whether anything changed."""
+    """Make a link, or a copy, if there is none; return whether anything changed."""
     with make_scratch_folder(place.parent) as scratch:
         link = scratch / place.name
         try:
@@ -123,7 +124,7 @@ def are_equal(place: Path, target: Path) -> bool:
 
 
 def find_stale(name: str, bundles_dir: str | Path = "bundles") -> list[Path]:
-    """The built files of a bundle that are not what its layers give."""
+    """The built files of a bundle that differ from what its layers give."""
     return [
         path
         for path, text in render(name, bundles_dir).items()
@@ -166,7 +167,7 @@ def render(name: str, bundles_dir: str | Path = "bundles") -> dict[Path, str]:
 
 
 def _list_imports(configs: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The imports that any of the configs needs: of files that run together one list counts."""
+    """The imports of all configs that run together: MONAI uses only one of their lists."""
     text = json.dumps([{**config, "imports": None} for config in configs])
     known = {line for config in configs for line in config.get("imports", [])}
     return sorted(line for line in known if f"{line.split()[-1]}." in text)
@@ -178,7 +179,7 @@ def format_config(config: Mapping[str, Any]) -> str:
 
 
 def _list_layers_per_workflow(task: Mapping[str, Any], file: Path) -> dict[str, list[str]]:
-    """The layers of every workflow: those that the task names, on those that all tasks have."""
+    """The layers of every workflow: those of all tasks, then those that the task names."""
     named = task.get("_layers_")
     own: Mapping[str, Any] = dict.fromkeys(WORKFLOWS, named)
     own = named if isinstance(named, Mapping) else own
@@ -195,7 +196,7 @@ def _list_layers_per_workflow(task: Mapping[str, Any], file: Path) -> dict[str, 
 
 
 def _order_keys(config: Mapping[str, Any], task: Iterable[str]) -> dict[str, Any]:
-    """The opening, then the other choices, those of the task first, then the wiring."""
+    """The first keys, then the other choices, those of the task first, then the wiring."""
 
     def find_place(key: str) -> tuple[int, bool, bool]:
         opening = _OPENING.index(key) if key in _OPENING else len(_OPENING)

@@ -14,13 +14,13 @@ METADATA, TRAIN, INFERENCE = (f"configs/{name}.json" for name in ("metadata", "t
 CONFIGS = tuple(f"configs/{workflow}.json" for workflow in CONFIG_NAMES)
 WEIGHTS = "models/model.pt"
 RUN_FILE = "run.json"
-"""The file that makes a folder a training run: what was trained, with what, and how well."""
+"""The file that marks a folder as a training run: what was trained, with what, and how well."""
 
 PUBLISHED = "models/model.run.json"
-"""The run.json of the run whose weights a bundle has, beside them."""
+"""Beside the weights of a bundle: the run.json of the run that trained them."""
 
 _OWN_WEIGHTS = "$@bundle_root + '/models/model.pt'"
-"""What the key `weights` of a config says where it means those of the bundle."""
+"""The value of the key `weights` in a config that uses the weights of its bundle."""
 
 OPTIONAL = ("LICENSE", "docs/README.md", "docs/data_license.txt", "configs/logging.conf")
 """Files of a complete bundle without which it still runs."""
@@ -75,7 +75,7 @@ def read_json_object(file: Path) -> dict[str, Any]:
 
 
 def explain_damage(file: Path, error: Exception, *, remedy: str) -> str:
-    """Why a file of a bundle is not JSON; a line of text may stand for a link.
+    """Explain why a file of a bundle is not JSON; it may hold a line of text instead of a link.
 
     Example:
         >>> explain_damage(Path("absent.json"), ValueError("line 1"), remedy="restore it")
@@ -115,9 +115,9 @@ def find_bundle(name: str, bundles_dir: Path) -> Bundle:
 
 
 def find_config(bundle: Path, workflow: str) -> Path:
-    """The config of a workflow; a flat name serves only where there is no such file in `configs`.
+    """The config of a workflow; a file at the root is used only if `configs` has none.
 
-    A checkout or an archive without links has a line of text under the flat name, or nothing.
+    At the root, a checkout or an archive without links has a line of text instead, or nothing.
 
     Raises:
         FileNotFoundError: the bundle has no such config.
@@ -153,7 +153,7 @@ def find_configs(bundle: Path, workflow: str) -> list[Path]:
 
 
 def check_metadata(root: Path) -> None:
-    """Refuse a damaged metadata.json, which MONAI reads with each config; none is fine.
+    """Refuse a damaged metadata.json, which MONAI reads with each config; it may be missing.
 
     Raises:
         ValueError: it is not JSON, or holds no keys.
@@ -163,7 +163,7 @@ def check_metadata(root: Path) -> None:
 
 
 def check_complete(root: str | os.PathLike) -> None:
-    """Refuse to train a bundle without the configs that its runs, bundles of their own, need.
+    """Refuse to train a bundle without the configs that its runs need to be bundles themselves.
 
     Args:
         root: folder of the bundle.
@@ -180,7 +180,7 @@ def check_complete(root: str | os.PathLike) -> None:
 
 
 def name_version(name: str, root: str | os.PathLike) -> str:
-    """The name of a bundle with its version, and with the training that its weights are from.
+    """The name of a bundle with its version, and with the training that made its weights.
 
     Args:
         name: of the bundle.
@@ -206,11 +206,11 @@ def name_version(name: str, root: str | os.PathLike) -> str:
 
 
 def refuse_existing(out: Path, *, option: str = "") -> None:
-    """Refuse a folder that a bundle is to be written to, if something is there.
+    """Refuse to write a bundle to a folder if something is there.
 
     Args:
         out: the folder.
-        option: of the command line, with which another one is named.
+        option: of the command line, to name another folder.
 
     Raises:
         FileExistsError: `out` exists.
@@ -223,10 +223,10 @@ def refuse_existing(out: Path, *, option: str = "") -> None:
 
 
 def move_into_place(made: Path, out: Path) -> None:
-    """Give a folder that is ready its name, unless another process was quicker.
+    """Move a finished folder to its place, unless another process was quicker.
 
     Raises:
-        FileExistsError: `out` is there by now.
+        FileExistsError: another process has made `out`.
         OSError: it cannot be written.
     """
     try:
@@ -296,6 +296,6 @@ def _had_weights(run: Path) -> bool:
 
 
 def cut_to_first_line(text: str) -> str:
-    """How a message of another package starts, at most 200 letters of it."""
+    """The beginning of a message of another package, at most 200 letters."""
     line = text.strip().partition("\n")[0].rstrip(":.")
     return line if len(line) <= 200 else f"{line[:200]}..."

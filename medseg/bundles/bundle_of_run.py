@@ -19,11 +19,11 @@ PLACES = ("bundle_root", "output_dir", "resume_file", "weights", "resume")
 """Keys that a run's own configs take from its bundle: they say where the run itself was written."""
 
 _MACHINE = ("device", "backend", "num_workers", "cache", "cache_dir", "checkpointing")
-"""Keys that say how the training ran on its machine; segmenting with its weights asks anew."""
+"""Keys of how the training ran on its machine; a segmentation with its weights chooses anew."""
 
 
 def write_run_bundle(bundle: Path, run: Path, config: Mapping[str, Any]) -> None:
-    """Write the files of a run that make it a bundle, all but the weights.
+    """Write the files of a run that make it a bundle, all except the weights.
 
     Args:
         bundle: folder of the bundle that is trained.
@@ -73,7 +73,7 @@ def _replace_macros(config: Mapping[str, Any]) -> dict[str, Any]:
 def _find_changes(
     shipped: Mapping[str, Any], config: Mapping[str, Any], above: str = ""
 ) -> Iterator[tuple[str, Any]]:
-    """The keys of a running config that are not as shipped, if they are plain.
+    """The keys of a running config with another value than in the bundle, if they are plain.
 
     A component that differs in some keys, or has more, is named by those: `optimizer#lr`.
     """
@@ -89,7 +89,7 @@ def _find_changes(
 
 
 def _is_component(value: Any) -> bool:
-    """Whether it has parts of its own, which a dictionary of classes, for instance, has not."""
+    """Whether a value has parts that can be named; a dictionary of classes has none."""
     return isinstance(value, Mapping) and '"_target_"' in json.dumps(value)
 
 

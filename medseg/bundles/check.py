@@ -47,9 +47,9 @@ SCHEMA = Path(__file__).parent / "schema" / "meta_schema_20240725.json"
 def find_faults(name: str, bundles_dir: str | Path = "bundles") -> list[str]:
     """Every fault of a bundle, one line each: the rule, what is there instead, and the remedy.
 
-    A check whose files are missing or damaged is left out; those files are faults themselves.
-    Components are built on the CPU with a stand-in for the data, which need not be there; nothing
-    is written to the bundle.
+    A check is left out if its files are missing or damaged; these are faults themselves. Components
+    are built on the CPU with one empty case as data, so no dataset is needed; nothing is written to
+    the bundle.
 
     A bundle without a task file in the layers, such as one that `medseg prune` made, is checked as
     it stands.
@@ -76,10 +76,10 @@ def find_faults(name: str, bundles_dir: str | Path = "bundles") -> list[str]:
 
 
 def find_notes(name: str, bundles_dir: str | Path = "bundles") -> list[str]:
-    """What is no fault, and to be done before a bundle is published in MONAI's model zoo.
+    """What is no fault, but must be done before a bundle is published in MONAI's model zoo.
 
-    The zoo keeps files over 25 MB at an address of their own, which `large_files.yml` has. A run is
-    not published as it is, so that nothing is said of one.
+    The zoo keeps files over 25 MB at an address of their own, which `large_files.yml` holds. A run
+    is not published as it is, so it gets no such line.
 
     Args:
         name: as of `find_faults`.
@@ -102,13 +102,13 @@ def find_missing_files(bundle: Bundle) -> Iterator[str]:
 
 
 def _find_wrong_links(bundle: Bundle) -> Iterator[str]:
-    """Flat names that do not lead to the files in `configs`; where links cannot be made, copies."""
+    """Files at the root that are neither links to nor copies of the files in `configs`."""
     built = bundle.task.is_file()
     remedy = f"run `medseg bundles build {bundle.name}`" if built else "make it one"
     for flat in build.FLAT_NAMES:
         link, target = bundle.root / flat, Path("configs") / flat
         if not link.is_symlink():
-            there = (bundle.root / target).is_file()  # what is not there is another fault
+            there = (bundle.root / target).is_file()  # a missing file is another fault
             if there and not build.are_equal(link, bundle.root / target):
                 yield f"{flat} is neither a link to {target} nor a copy of it: {remedy}"
         elif link.readlink() != target:
@@ -143,7 +143,7 @@ def _find_lost_choices(bundle: Bundle) -> Iterator[str]:
 
 
 def _find_unused_keys(bundle: Bundle) -> Iterator[str]:
-    """Keys without a use; a run may have some, where an override replaced what used them."""
+    """Keys that nothing uses; a run may have some, if an override replaced what used them."""
     if is_run(bundle.root):
         return
     for workflow, ids in {**build.WORKFLOWS, OVERLAY: build.SEVERAL}.items():

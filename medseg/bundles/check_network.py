@@ -15,17 +15,17 @@ from medseg.plausibility import explain_not_compared, explain_not_used, read_tra
 
 
 def find_train_property_faults(bundle: Bundle) -> list[str]:
-    """What MONAI says of the properties that it needs in the training."""
+    """Faults that MONAI finds in the properties that it needs in the training."""
     return _find_property_faults(bundle, TRAIN, kind="train")
 
 
 def find_inference_property_faults(bundle: Bundle) -> list[str]:
-    """What MONAI says of the properties that it needs in the inference."""
+    """Faults that MONAI finds in the properties that it needs in the inference."""
     return _find_property_faults(bundle, INFERENCE, kind="infer")
 
 
 def _find_property_faults(bundle: Bundle, file: str, *, kind: str) -> list[str]:
-    """What `check_properties` of MONAI finds; it builds every component that is a property."""
+    """Faults that MONAI's `check_properties` finds; it builds each component that is a property."""
     with make_scratch_folder() as scratch:
         here = {
             "bundle_root": escape_for_monai(str(bundle.root)),
@@ -53,7 +53,7 @@ def _find_property_faults(bundle: Bundle, file: str, *, kind: str) -> list[str]:
 
 
 def _stand_in_data(config: dict[str, Any]) -> dict[str, Any]:
-    """Overrides: every dataset is one empty case, with its transform; there is no record."""
+    """Overrides with which every dataset is one empty case with its transform, without a record."""
     parser = ConfigParser(config)
     datasets = [key for key in ("train#dataset", "validate#dataset", "dataset") if key in parser]
     stand_in: dict[str, Any] = {
@@ -64,7 +64,7 @@ def _stand_in_data(config: dict[str, Any]) -> dict[str, Any]:
 
 
 class OneTensor(torch.nn.Module):
-    """Passes on what a network gives, provided it is one tensor on the grid of its input.
+    """Passes on the output of a network, if it is one tensor on the grid of its input.
 
     Raises:
         TypeError: the network gives something else, such as a list of heads.
@@ -86,7 +86,7 @@ class OneTensor(torch.nn.Module):
 
 
 def find_network_faults(bundle: Bundle) -> Iterator[str]:
-    """Where a network takes or gives something else than the metadata declares."""
+    """Faults where a network takes or gives something else than the metadata declare."""
     for file in (TRAIN, INFERENCE):
         try:
             verify_net_in_out(
@@ -104,7 +104,7 @@ def find_network_faults(bundle: Bundle) -> Iterator[str]:
 
 
 def find_weight_faults(bundle: Bundle) -> Iterator[str]:
-    """Weights that do not load into the network, or that MONAI would not load."""
+    """Faults of weights that do not load into the network, or that MONAI would not load."""
     if not (bundle.root / WEIGHTS).is_file():
         return
     parser = ConfigParser(bundle.read_json(INFERENCE))
@@ -120,7 +120,7 @@ def find_weight_faults(bundle: Bundle) -> Iterator[str]:
 
 
 def find_trained_on_faults(bundle: Bundle) -> Iterator[str]:
-    """What weights were trained on lies beside them, and belongs to them."""
+    """Faults of the file beside the weights that says what they were trained on."""
     weights = bundle.root / WEIGHTS
     if not weights.is_file():
         return
@@ -136,7 +136,7 @@ def find_trained_on_faults(bundle: Bundle) -> Iterator[str]:
 
 
 def _shorten_error(error: Exception) -> str:
-    """A documented error says it all; of another one, its type and how its message starts."""
+    """The text of a documented error; of another one its type and the beginning of its message."""
     cause = find_root_cause(error)
     if is_documented(cause):
         return str(cause)

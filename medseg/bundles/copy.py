@@ -40,19 +40,19 @@ def write_copy(
 ) -> Path:
     """Write a bundle that differs from `bundle` in some keys and in its weights, and check it.
 
-    It stands on its own: its configs are complete and no layers belong to it. It appears whole, or
-    not at all.
+    Its configs are complete and are not built from layers. It appears whole, or not at all.
 
     Args:
         bundle: folder of the bundle that it is made from.
         out: folder to make; its name becomes the bundle's.
         changes: keys with their new values, written to every config that has the key.
         weights: flat state dict.
-        weights_of: the file of which these weights are a part; the ranges of what it was trained
-            on go along. None where there is none.
-        scores: what they reach, for the metadata; None where that is not known.
+        weights_of: the file of which these weights are a part; the ranges of its training data are
+            copied too. None where there is no such file.
+        scores: of the weights, for the metadata; None where they are not known.
         card: text of docs/README.md.
-        note: one line that says what it is; for the configs, the metadata and its changelog.
+        note: one line that says what the bundle is, for the configs, the metadata and its
+            changelog.
 
     Raises:
         FileExistsError: `out` exists.

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 _FIRST = "0.1.0"
 _OF_WEIGHTS = ("eval_metrics", "training_cases")
-"""Metadata about the weights of a bundle, which are not those of one made from it."""
+"""Metadata about the weights of a bundle, which do not hold for a bundle made from it."""
 _CARD = "docs/README.md"
 
 
@@ -35,20 +35,20 @@ def write_derived(
     card: str | None = None,
     scores: Mapping[str, float] | None = None,
 ) -> None:
-    """Write all files of a bundle but its weights, from those of another one.
+    """Write all files of a bundle except its weights, from those of another one.
 
     Licences and `logging.conf` that the other one lacks are left out, and a warning names them.
-    Without a card of the other one the card is the note alone.
+    If the other one has no card, the card is the note alone.
 
     Args:
         bundle: folder of the bundle that it is made from.
         made: folder of the new one; it may exist, files of the same names are replaced. It may be
-            `bundle` itself: then its configs alone are changed.
-        changes: config, such as "train" -> keys with their new values; nested keys as `a#b`. What
-            lies in no top-level key of the config is left out.
+            `bundle` itself: then only its configs are changed.
+        changes: config, such as "train" -> keys with their new values; nested keys as `a#b`. A key
+            whose top level is not in the config is left out.
         note: one line that says what it is; for the configs and the metadata.
-        title: what its name says after that of the first, such as "pruned".
-        scores: of its weights, for the metadata; those of `bundle` are not taken over.
+        title: what its name has after that of `bundle`, such as "pruned".
+        scores: of its weights, for the metadata; those of `bundle` are not copied.
         card: text of docs/README.md; None copies that of `bundle` below the note.
 
     Raises:
@@ -78,7 +78,7 @@ def write_derived(
 
 
 def _copy_optional(bundle: Path, made: Path) -> None:
-    """Copy the licences and the like as far as they are there, and name the others."""
+    """Copy the licences and similar files that are there, and name those that are missing."""
     missing = []
     for file in (file for file in OPTIONAL if file != _CARD):
         if (bundle / file).is_file():

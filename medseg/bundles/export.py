@@ -39,7 +39,7 @@ def export_bundle(
     Raises:
         FileExistsError: `output` exists.
         FileNotFoundError: no such bundle, or it has no weights.
-        OSError: `output` or its folder cannot be written, or is taken away meanwhile.
+        OSError: `output` or its folder cannot be written, or is removed meanwhile.
         TypeError: `network_def` makes no NestedUNet.
         ValueError: an override that is not a key, weights that do not fit the network, or what
             `medseg.networks.export.export` refuses, such as another suffix.
@@ -96,9 +96,9 @@ def _load_trained_network(bundle: Path, parser: ConfigParser) -> NestedUNet:
 def _write_configs(bundle: Path, overrides: Mapping[str, Any]) -> dict[str, str]:
     """What a program needs to segment with the file: config with its overrides, and metadata.
 
-    The file is for other machines, so it does not say where on this one anything lies: overrides
-    that are paths, or text of a header, are left out, and absolute paths that the bundle has of its
-    own, as that of a run has, become the working directory.
+    The file is for other machines, so it holds no places of this one: overrides that are paths, or
+    text of a header, are left out, and absolute paths in the bundle, as that of a run has, become
+    the working directory.
     """
     kept = {key: value for key, value in overrides.items() if not is_text_key(key)}
     config = _replace_absolute_paths(_read_config(bundle, kept).config)

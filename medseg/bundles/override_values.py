@@ -1,7 +1,7 @@
-"""Override values: text of a command line as a value, held against the value that it replaces.
+"""Override values: text of a command line as a value, checked against the value it replaces.
 
-A value that is of another kind than the one in the config is refused at once, and not where it is
-used, in the words of another package. `medseg.base.choices` has the rules of all keys that a user
+A value of another kind than the one in the config is refused at once, and not later, where it is
+used, by an error of another package. `medseg.base.choices` has the rules of all keys that a user
 may choose; this is for all others, those inside a component included.
 """
 
@@ -17,7 +17,7 @@ from medseg.base.choices import EXPRESSION_MARKS, RULES
 from medseg.bundles.layers.references import CHOICES
 
 DEEPEST = 20
-"""How many lists and dictionaries may lie in each other; a config has four."""
+"""How deep lists and dictionaries may be nested; a config has four levels."""
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _ODD_NUMBER = re.compile(
@@ -32,8 +32,8 @@ def parse_value(key: str, text: str) -> Any:
     separate are a list.
 
     Raises:
-        ValueError: lists and dictionaries that lie in each other deeper than `DEEPEST`, a number
-            of thousands of digits, or one in a list that is not in plain decimal digits.
+        ValueError: lists and dictionaries that are nested deeper than `DEEPEST`, a number of
+            thousands of digits, or one in a list that is not in plain decimal digits.
 
     Example:
         >>> parse_value("window_hu", "[-100, 240]"), parse_value("image_size", "64,64")
@@ -70,11 +70,11 @@ def _make_lists(value: Any) -> Any:
 
 
 def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
-    """The value, if it is of the kind of the one that it replaces; a whole 1e3 becomes 1000.
+    """The value, if it is of the same kind as the one that it replaces; 1e3 becomes 1000.
 
-    A key that stands for another, such as `optimizer#lr`, keeps the rule of that one. What the
-    config works out by an expression, or leaves at null, is not known, and an expression is taken
-    as it is.
+    A key whose value refers to another key, such as `optimizer#lr`, has the rule of that one. The
+    kind is unknown where the config has an expression or null; and an expression as new value is
+    not checked.
 
     Args:
         key: levels joined by `#`.
@@ -84,7 +84,7 @@ def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
     Raises:
         ValueError: a number is needed and a list, a name, nothing, or what is not finite was given;
             or likewise for True and False, lists and dictionaries; or the rule of the key that it
-            stands for is broken.
+            refers to is broken.
 
     Example:
         >>> convert_value("train#x", 1.0, {"train": {"x": 0}})
@@ -111,10 +111,10 @@ def convert_value(key: str, value: Any, config: Mapping[str, Any]) -> Any:
 
 
 def has_rule(key: str, config: Mapping[str, Any]) -> bool:
-    """Whether `RULES` says what a key of a config has to be.
+    """Whether `RULES` has a rule for a key of a config.
 
-    A bundle of another origin may have a key of the same name and of another meaning: there only
-    those rules count that its own value keeps.
+    A bundle of another origin may have a key of the same name with another meaning: there a rule
+    counts only if the bundle's own value keeps it.
     """
     if key not in RULES:
         return False
@@ -143,7 +143,7 @@ def _has_kind_of(value: Any, default: Any) -> bool:
 
 
 def _find_default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
-    """The key that a key stands for, or itself, and its plain value; None where there is none."""
+    """The key that a key refers to, or itself, and its plain value; None where there is none."""
     for _ in range(len(config) + 1):
         value: Any = config
         for part in key.split("#"):
@@ -161,7 +161,7 @@ def _find_default(key: str, config: Mapping[str, Any]) -> tuple[str, Any]:
 
 
 def _measure_depth(text: str) -> int:
-    """How deep brackets lie in each other, those in quotes left out."""
+    """How deep brackets are nested, without those in quotes."""
     deepest, depth, quote = 0, 0, ""
     for letter in text:
         if quote:

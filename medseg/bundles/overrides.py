@@ -1,8 +1,8 @@
-"""Overrides: the `--key value` of a command line, held against the config that they change.
+"""Overrides: the `--key value` of a command line, checked against the config that they change.
 
-MONAI takes an override that is not a key without a word, and reads `false` as a string, which is
-true; here the first is refused and the second is false. Nothing heavy is imported for that, so that
-a misspelt key is refused at once.
+MONAI silently accepts an override that is not a key, and reads `false` as a string, which counts as
+true; here the first is refused and the second is false. Nothing heavy is imported, so that a
+misspelt key is refused at once.
 """
 
 import copy
@@ -70,12 +70,12 @@ def check_overrides(
     config_file: Path,
     options: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Refuse overrides that name no key, or that no run could be made with.
+    """Refuse overrides that name no key, or with which nothing could run.
 
     Args:
         overrides: key, levels joined by `#` -> value.
         config: what they change.
-        config_file: its file, for what is said.
+        config_file: its file, for messages.
         options: see `read_overrides`.
 
     Returns:
@@ -96,7 +96,7 @@ def check_overrides(
 
 
 def _apply(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with the overrides in their places, those of nested keys included."""
+    """The config with the overrides applied, also those of nested keys."""
     applied = copy.deepcopy(dict(config))
     given = list(overrides)
     for index, (key, value) in enumerate(overrides.items()):
@@ -122,10 +122,11 @@ def _explain_replaced(key: str, whole: str) -> str:
 
 
 def write_for_monai(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Overrides in a form that MONAI takes as they are meant.
+    """Overrides in a form that MONAI reads as they are meant.
 
-    Paths are made absolute and inert, see `medseg.base.path_keys`. None, which MONAI drops, becomes
-    an expression. Arguments of `monai.bundle run` itself stay as they are, MONAI evaluates none.
+    Paths are made absolute, and so that MONAI evaluates nothing in them, see
+    `medseg.base.path_keys`. None, which MONAI drops, becomes an expression. Arguments of
+    `monai.bundle run` itself stay as they are, as MONAI evaluates none of them.
 
     Example:
         >>> write_for_monai({"output_dir": "/masks/a@b", "level": None})

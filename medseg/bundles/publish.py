@@ -36,8 +36,8 @@ def publish_run(run: Path, bundle: Path) -> Path | None:
         FileNotFoundError: the run has no weights, or one of the folders is not what it should be.
         FileExistsError: another process publishes to the bundle.
         ValueError: the bundle is part of an installed medseg or a run itself, or the settings of
-            the run and of the bundle differ, so that the weights would not do in the bundle what
-            they did in the run.
+            the run and of the bundle differ, so that the weights would give other results in the
+            bundle than in the run.
         OSError: the bundle cannot be written.
     """
     if not is_run(run):
@@ -81,7 +81,7 @@ def _copy(run: Path, bundle: Path) -> Path | None:
 
 
 def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
-    """Publish a run to a bundle that has no weights and the same settings; else say so.
+    """Publish a run to a bundle that has no weights and the same settings; else log why not.
 
     Args:
         run: folder of the run.
@@ -112,7 +112,7 @@ def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
             *(bundle, "; ".join(differences), run),
         )
         return
-    _hold(bundle / WEIGHTS)  # only now, as this makes the folder of the weights
+    _hold(bundle / WEIGHTS)  # only now, since this makes the folder of the weights
     if replace or not os.path.lexists(bundle / WEIGHTS) or _has_weights_of(run, bundle):
         kept = _copy(run, bundle)
         before = f"; its earlier weights are now {kept}" if kept else ""
@@ -125,7 +125,7 @@ def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
 
 
 def _has_weights_of(run: Path, bundle: Path) -> bool:
-    """Whether a bundle got its weights from this run, at an earlier end or try of it."""
+    """Whether a bundle already got its weights from this run, when it ended or was tried before."""
     try:
         if filecmp.cmp(run / WEIGHTS, bundle / WEIGHTS, shallow=False):
             return True

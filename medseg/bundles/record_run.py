@@ -44,7 +44,7 @@ class RecordRun:
     the same classes, window, sizes and network, the metadata and the label table, see `LabelFiles`.
     After each epoch it brings `run.json` up to date. When the training is done, the bundle that was
     trained gets the weights if it has none, or if the cases were given as a list: a program that
-    does so, as MONAI Label does, goes on with the bundle and expects it to have the new weights.
+    gives such a list, as MONAI Label does, then uses the bundle and expects the new weights in it.
 
     Attach it after the handler of the best weights.
 
@@ -121,7 +121,7 @@ class RecordRun:
         _write_json(self.folder / RUN_FILE, self._run)
 
     def finish(self, engine: Engine) -> None:
-        """Note the end, and give the bundle the weights if it has none."""
+        """Write that the run has ended, and give the bundle the weights if it has none."""
         if idist.get_rank() != 0:
             return
         self._run["ended"] = _format_now()
@@ -198,7 +198,7 @@ def _format_now() -> str:
 
 
 def _compute_fingerprint(record: Mapping[str, Any], sections: Sequence[str]) -> str | None:
-    """A digest of all cases of some sections by content; it names none of them."""
+    """A digest of the contents of all cases of some sections; it holds no names."""
     if not record:
         return None
     parts = {key: sorted(record.get(key, {}).values()) for key in sections}

@@ -1,7 +1,7 @@
 """Run: a workflow of a bundle with overrides, as `python -m monai.bundle run` does, but strict.
 
-What is wrong with the command line is said before MONAI and torch are imported, which takes
-seconds, and a folder that cannot be written before any weights are read.
+Faults of the command line are reported before MONAI and torch are imported, which takes seconds,
+and a folder that cannot be written is refused before any weights are read.
 """
 
 import os
@@ -31,7 +31,7 @@ def run_bundle(
 ) -> Path | None:
     """Run a workflow of a bundle.
 
-    A training that torchrun starts in several processes gets the overlay for them.
+    A training that torchrun starts in several processes also gets the config `multi_gpu_train`.
 
     Args:
         bundle: folder of the bundle.
@@ -97,7 +97,7 @@ def _count_processes() -> int:
 
 
 def _choose_id(run_id: str, config: Mapping[str, Any], bundle: Path) -> str:
-    """The id to run: the one asked for, or that which the model zoo has in its place."""
+    """The id to run: the one asked for, or the model zoo's name for it."""
     if run_id in config:
         return run_id
     if run_id in _MAIN_IDS:
@@ -109,7 +109,7 @@ def _choose_id(run_id: str, config: Mapping[str, Any], bundle: Path) -> str:
 
 
 def _check_stated(overrides: Mapping[str, Any]) -> None:
-    """Refuse the paths of a command line that are not there or cannot be written."""
+    """Refuse paths of a command line that do not exist or cannot be written."""
     if "input" in overrides and not os.path.exists(overrides["input"]):
         raise FileNotFoundError(
             f"no such file or folder: {Path(overrides['input']).absolute()}: name a study, a "
@@ -124,7 +124,7 @@ def _check_stated(overrides: Mapping[str, Any]) -> None:
 def _find_written_folders(
     config: Mapping[str, Any], workflow: str, overrides: Mapping[str, Any]
 ) -> dict[str, Path]:
-    """The folders that a workflow writes to, by their keys; a config works them out."""
+    """The folders that a workflow writes to, by their keys, as its config works them out."""
     from monai.bundle import ConfigParser
 
     parser = ConfigParser(dict(config))

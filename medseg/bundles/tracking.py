@@ -9,7 +9,7 @@ from typing import Any
 
 
 def hide_mlflow(words: Sequence[str]) -> None:
-    """Let MLflow look as if it were not installed, unless the command asks for `--tracking`.
+    """Make MLflow appear not installed, unless the command asks for `--tracking`.
 
     MONAI imports every package that it knows, and MLflow takes more than a second. A bundle whose
     config names MLflow gets it, see `allow_mlflow`. Nothing is changed where it is imported

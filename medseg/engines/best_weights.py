@@ -95,8 +95,7 @@ class BestWeights:
         engine.add_event_handler(Events.COMPLETED, self.check_kept)
 
     def __call__(self, evaluator: Engine, trainer: Engine) -> None:
-        """Keep the weights if they are the best so far, else count a validation as no
-        improvement."""
+        """Keep the weights if they are the best so far, else count a miss (no improvement)."""
         name, epoch = evaluator.state.key_metric_name, trainer.state.epoch
         score = float(evaluator.state.metrics[name])
         is_best = score > self.score
@@ -111,8 +110,7 @@ class BestWeights:
         self.stop_if_out_of_patience(trainer)
 
     def stop_if_out_of_patience(self, trainer: Engine) -> None:
-        """Stop after too many validations without improvement, also where a stopped run is
-        resumed."""
+        """Stop after `patience` validations without improvement, or again when resumed."""
         if self.patience is not None and self.misses >= self.patience:
             logger.info("no better than %.4f (epoch %d): stopping", self.score, self.epoch)
             trainer.terminate()

@@ -7,9 +7,9 @@ from pathlib import Path
 def find(name: str, *, run: str | None = None) -> str:
     """The root folder of bundle `name`, seen from the working directory.
 
-    It is the folder of the config that MONAI runs, wherever that is. Where no config runs, or one
-    that lies outside a bundle, it is the working directory itself, or the bundle in `bundles/`
-    below it, or directly below it.
+    It is the folder of the config that MONAI runs, wherever that is. If no config runs, or the
+    config lies outside a bundle, the bundle is looked for in the working directory itself, in
+    `bundles/` below it, and directly below it.
 
     Args:
         name: of the bundle.
@@ -39,10 +39,12 @@ def find(name: str, *, run: str | None = None) -> str:
 def _find_running_bundle() -> Path | None:
     """The folder of the bundle whose config MONAI's `ConfigWorkflow` is evaluating, if any.
 
-    An expression of a config is not told where its file is, but the workflow that runs it knows,
-    and so does the operator of MONAI Deploy. Of a TorchScript file it is the folder of the file.
+    An expression of a config does not know where its file is, but the workflow that runs it does,
+    and so does the operator of MONAI Deploy. For a TorchScript file it is the folder of that file.
     """
-    from medseg.engines.config_in_use import walk_callers  # it brings torch, which lists do without
+    from medseg.engines.config_in_use import (
+        walk_callers,
+    )  # it imports torch, which a list of bundles does not need
 
     for frame in walk_callers():
         known = getattr(frame.f_locals.get("self"), "__dict__", {})

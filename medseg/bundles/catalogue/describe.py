@@ -17,13 +17,13 @@ from medseg.bundles.bundle import (
 from medseg.bundles.catalogue.locate import LOCAL, list_folders
 
 JSON_SCHEMA = "medseg-bundle-1"
-"""Names the fields of a description; a field that changes its meaning changes this."""
+"""The version of the fields of a description; it changes when a field changes its meaning."""
 
 _TERMS = ("https://", "http://")
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """What a bundle is; what its files do not say is None.
+    """What a bundle is; a value that its files do not state is None.
 
     Args:
         folder: of a bundle, which may be a training run or one of another origin.
@@ -79,7 +79,7 @@ def describe(folder: Path) -> dict[str, Any]:
 
 
 def describe_all(bundles_dir: Path | None = None) -> list[dict[str, Any]]:
-    """A description of each bundle that can be named; of a damaged one `name` and `error` alone.
+    """A description of each bundle that can be named; for a damaged one only `name` and `error`.
 
     Args:
         bundles_dir: as in `medseg.bundles.catalogue.locate.list_folders`.
@@ -109,7 +109,7 @@ def read_training(folder: Path) -> dict[str, Any]:
 
 
 def choose_score(scores: Mapping[str, float] | None) -> str:
-    """The score that stands for all in a list, in words; "" where there is none.
+    """The one score that a list of bundles shows, in words; "" where there is none.
 
     Example:
         >>> choose_score({"val_mean_dice": 0.8821, "val_liver": 0.9})
@@ -171,7 +171,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def _read_literal(config: Mapping[str, Any], key: str) -> Any:
-    """The value of a key, if it is no expression that only a running workflow works out."""
+    """The value of a key; None if it is an expression that only a running workflow works out."""
     value = config.get(key)
     return None if isinstance(value, str) and value[:1] in ("$", "@", "%") else value
 
@@ -179,7 +179,7 @@ def _read_literal(config: Mapping[str, Any], key: str) -> Any:
 def _describe_training_data(
     folder: Path, config: Mapping[str, Any], metadata: Mapping[str, Any]
 ) -> Any:
-    """What the weights were trained on; what the bundle is for, where it has none."""
+    """What the weights were trained on; without weights, what the bundle is for."""
     if is_run(folder):
         return _read_literal(config, "dataset_dir")
     if (folder / WEIGHTS).is_file() and (folder / PUBLISHED).is_file():
@@ -189,7 +189,7 @@ def _describe_training_data(
 
 
 def _list_classes(config: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The values of a label map but the background, in order."""
+    """The values of a label map except the background, in order."""
     classes = _read_literal(config, "classes")
     if isinstance(classes, Mapping):
         named = dict(enumerate(classes, start=1))
@@ -225,7 +225,7 @@ def _read_text(file: Path) -> str | None:
 
 
 def _read_title(file: Path) -> str | None:
-    """The first line of a licence that says something, with the version below it."""
+    """The first line of a licence that is not empty, with the version below it."""
     lines = [line.strip() for line in (_read_text(file) or "").splitlines() if line.strip()]
     named = [line for line in lines[:2] if not line.startswith(_TERMS)]
     return ", ".join(named) or None

@@ -28,7 +28,7 @@ def locate(named: str | os.PathLike[str]) -> Path:
             the working directory, or of one that came with medseg, in this order.
 
     Returns:
-        The folder, as it was typed where it is one.
+        The folder; if a folder was typed, exactly as typed.
 
     Raises:
         FileNotFoundError: there is no such bundle.
@@ -105,7 +105,7 @@ def is_installed(folder: Path) -> bool:
 
 
 def _suggest_near(name: str, known: dict[str, Path]) -> str:
-    """The bundle that a misspelt name may mean, as the first words of a remedy."""
+    """The bundle that a misspelt name may mean, as the beginning of a remedy."""
     near = get_close_matches(name, known, n=1)
     return f"did you mean {near[0]}? Otherwise " if near else ""
 

@@ -25,9 +25,9 @@ _FILES = ("LICENSE", "large_files.yml")
 def copy_bundle(folder: Path, out: Path) -> Path:
     """Copy a bundle to a folder of one's own, whose name becomes that of the copy.
 
-    The configs, docs, licence and weights are copied; of a training run `run.json` too, as what is
-    known of the weights, but nothing to resume from. The copy belongs to no layers: its configs are
-    to be edited. It appears whole, or not at all.
+    The configs, docs, licence and weights are copied; of a training run also `run.json`, which
+    describes the weights, but no file to resume from. The copy is not built from layers: its
+    configs are to be edited. It appears whole, or not at all.
 
     Args:
         folder: of the bundle.
@@ -78,7 +78,7 @@ def _list_files(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _rename(file: Path, name: str, note: str) -> None:
-    """Give a config the name of its folder, if it has one to give."""
+    """Set the name in a config to that of its folder, if the config has a name."""
     if not file.is_file():
         return
     config = read_config(file)

@@ -34,7 +34,7 @@ class Key:
 def read_meanings() -> dict[str, dict[str, dict[str, str]]]:
     """Heading -> key -> its "meaning" and, where it has them, "unit" and "default".
 
-    "default" is said instead of a value that a config works out by a call or a condition.
+    "default" is shown instead of a value that a config works out by a call or a condition.
     """
     return json.loads(Path(__file__).with_name("meanings.json").read_text(encoding="utf-8"))
 
@@ -60,7 +60,7 @@ def list_keys(config: Mapping[str, Any]) -> list[Key]:
 
 
 def list_keys_of_bundle(bundle: Path, workflow: str) -> list[Key]:
-    """The same of a workflow of a bundle, "train", "evaluate" or "inference".
+    """The same for a workflow of a bundle, "train", "evaluate" or "inference".
 
     Raises:
         FileNotFoundError: the bundle has no such config.
@@ -84,7 +84,7 @@ def format_lines(keys: Iterable[Key]) -> Iterator[str]:
 
 
 def format_default(value: Any) -> str:
-    """A value of a config as a user would type it; a formula without the signs of MONAI.
+    """A value of a config as a user would type it; a formula without MONAI's special signs.
 
     Example:
         >>> format_default("$'cache/' + @name"), format_default([1, None])

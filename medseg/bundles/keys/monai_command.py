@@ -1,8 +1,8 @@
-"""MONAI command: hold the overrides of `python -m monai.bundle run` against the config they change.
+"""MONAI command: check the overrides of `python -m monai.bundle run` against the config.
 
-MONAI takes an override that is not a key without a word, and it has no effect. A config can refuse
-it all the same: its `initialize` calls `check_monai_command`, and the arguments of the command are
-found in the frames of the caller, as MONAI hands a config neither them nor its own text.
+MONAI silently accepts an override that is not a key, and it has no effect. A config can refuse it
+nevertheless: its `initialize` calls `check_monai_command`. This finds the arguments of the command
+in the frames of the caller, as MONAI passes a config neither them nor its own text.
 """
 
 import sys
@@ -78,7 +78,7 @@ def _find_arguments() -> tuple[list[str], Mapping[str, Any], list[str]]:
 
 
 def _list_files(config_file: Any) -> list[str]:
-    """The config files of an argument that names one or several; none where it is no such thing."""
+    """The config files that an argument names, one or several; none where it names no file."""
     if isinstance(config_file, str):
         return [config_file]
     return [str(file) for file in config_file] if isinstance(config_file, list | tuple) else []

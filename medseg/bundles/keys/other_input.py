@@ -24,7 +24,7 @@ _INPUT = "--input="
 def split_input(
     bundle: Path, config: Mapping[str, Any], arguments: Sequence[str]
 ) -> tuple[str | None, list[str]]:
-    """The input among the words of a command line, where the config has no such key, and the rest.
+    """Split a command line into the input, where the config has no such key, and the rest.
 
     Args:
         bundle: folder of the bundle.
@@ -32,7 +32,8 @@ def split_input(
         arguments: words such as `--input=study`, in this form alone.
 
     Returns:
-        The input, None where the config takes it as it is or none is given, and the other words.
+        The input, and the other words. The input is None where the config has the key, or none is
+        given.
 
     Raises:
         ValueError: the config has neither `input` nor `dataset#data`, or no `output_dir`.
@@ -53,7 +54,7 @@ def split_input(
 
 
 def list_images(bundle: Path, source: str | Path) -> list[dict[str, str]]:
-    """The images of an input as a bundle of another origin takes them, in a form inert to MONAI.
+    """The images of an input as a bundle of another origin takes them; MONAI evaluates none.
 
     Args:
         bundle: folder of the bundle, whose metadata name the input of its network.

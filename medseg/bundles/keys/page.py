@@ -14,7 +14,7 @@ VERBS = {"train": "train", "evaluate": "evaluate", "inference": "segment"}
 """Workflow of a bundle -> the verb that runs it."""
 
 _SEVERAL = "training on several devices"
-_MANY = 6  # different defaults of a key, above which the page does not list them
+_MANY = 6  # with more different defaults of a key, the page does not list them
 
 _HEAD = """# Keys
 
@@ -47,7 +47,7 @@ def build_page(bundles_dir: str | Path, page: Path, *, check: bool = False) -> b
         check: write nothing.
 
     Returns:
-        Whether the page was not what it should be.
+        Whether the page was out of date.
     """
     text = make_page(bundles_dir)
     if page.is_file() and page.read_text(encoding="utf-8") == text:
@@ -90,7 +90,7 @@ def _make_row(key: str, places: Mapping[tuple[str, str], Key], names: list[str])
 
 
 def _name_readers(places: Mapping[tuple[str, str], Key], names: list[str]) -> str:
-    """The verbs that read a key, and the bundles that have it where not all have."""
+    """The verbs that read a key, and the bundles that have it if not all do."""
     workflows = {workflow for workflow, _ in places}
     verbs = [verb for workflow, verb in VERBS.items() if workflow in workflows] or [_SEVERAL]
     having = {name for _, name in places}
@@ -99,7 +99,7 @@ def _name_readers(places: Mapping[tuple[str, str], Key], names: list[str]) -> st
 
 
 def _name_defaults(places: Mapping[tuple[str, str], Key]) -> str:
-    """The defaults of a key, of each verb by itself where verbs differ."""
+    """The defaults of a key, listed for each verb where verbs differ."""
     by_verb: dict[str, list[str]] = defaultdict(list)
     for workflow in dict.fromkeys(workflow for workflow, _ in places):
         verb = VERBS.get(workflow, _SEVERAL)

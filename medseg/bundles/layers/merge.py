@@ -1,4 +1,4 @@
-"""Merge: the config that several files make together, each changing what the ones before it hold.
+"""Merge: the config that several files make together; each changes what those before it hold.
 
 The files are layers, or the configs of a bundle that MONAI runs together.
 """
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from monai.bundle import ConfigParser
 
 OVERLAY = "multi_gpu_train"
-"""Config that is given after that of the training: what differs where several processes train."""
+"""The config that follows that of the training: what differs if several processes train."""
 
 CONFIG_NAMES = ("train", OVERLAY, "evaluate", "inference")
 """The configs of a bundle, each a file in its folder `configs`."""
@@ -26,12 +26,12 @@ def merge_configs(paths: Iterable[Path]) -> dict[str, Any]:
 
 
 def merge_layers(files: Iterable[Path], workflow: str) -> dict[str, Any]:
-    """The config that layers make for a workflow, each changing what the ones before it hold.
+    """The config that layers make for a workflow; each changes what those before it hold.
 
     Keys are merged as MONAI merges several configs: a key replaces one of the same name, `a#b` a
-    part of it, and `+a` adds to a list or dictionary. `-a` takes the listed parts out of it. Below
-    `_only_` stand keys for some of the workflows, such as "evaluate, inference"; they come after
-    the others of their file.
+    part of it, and `+a` adds to a list or dictionary. `-a` takes the listed parts out of it. Under
+    `_only_` are keys for some of the workflows, such as "evaluate, inference"; they are merged
+    after the others of their file.
 
     Raises:
         ValueError: `_only_` names no workflow, or a key changes what no earlier layer holds.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 CHOICES = "choices"
-"""Key that `build` adds where a config asks for it: all its choices, so that none is forgotten."""
+"""Key that `build` adds to a config that refers to it: all its choices, so that none is missed."""
 _REFERENCE = re.compile(r"[@%]([A-Za-z_]\w*)")
 
 
@@ -51,12 +51,12 @@ def is_wiring(value: Any) -> bool:
 
 
 def find_unused(config: Mapping[str, Any], roots: Iterable[str]) -> list[str]:
-    """Top-level keys of a config that nothing reachable from `roots` refers to."""
+    """Top-level keys of a config that the keys `roots` use neither directly nor indirectly."""
     return sorted(set(config) - set(keep_used(config, roots)) - {"_generated_", "_meta_"})
 
 
 def keep_used(config: Mapping[str, Any], roots: Iterable[str]) -> dict[str, Any]:
-    """The keys that `roots` reach, and the imports."""
+    """The keys that `roots` use, directly or indirectly, and the imports."""
     todo, reached = [root for root in roots if root in config], set()
     while todo:
         key = todo.pop()

@@ -23,7 +23,7 @@ from medseg.networks.analysis.cost import Cost, measure
 from medseg.networks.device import find_device_name
 
 NOT_PRUNED = ("device", "section")
-"""Overrides that, like paths, choose data or device: they are not copied into the pruned bundle."""
+"""Overrides of data or device: like paths, they are not copied into the pruned bundle."""
 
 
 class LevelEvaluation:
@@ -68,7 +68,7 @@ class LevelEvaluation:
         return to_device(network, self.parser.get_parsed_content("device")).eval()
 
     def score_level(self, level: int | None, output_dir: Path) -> dict[str, float]:
-        """Means over the classes of what the evaluation at that level found; keeps its tables.
+        """Means over the classes of the scores at that level; the tables are kept.
 
         Raises:
             ValueError: a class has no case with a score.
@@ -96,7 +96,7 @@ class LevelEvaluation:
         return measure(networks, self._window, forward=forward, repeats=repeats)
 
     def read_choices(self) -> dict[str, Any]:
-        """The overrides that the pruned bundle takes over."""
+        """The overrides that are copied into the pruned bundle."""
         return {
             key: escape_for_monai_if_needed(value)
             if is_text_key(key) and value is not None

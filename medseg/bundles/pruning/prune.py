@@ -29,7 +29,7 @@ from medseg.networks import NestedUNet
 logger = logging.getLogger(__name__)
 
 TOLERANCE_POINTS = 0.6
-"""Points of IoU that a level may lie below the best one: what L3 lost in the paper."""
+"""Points of IoU that a level may be below the best one: as much as L3 lost in the paper."""
 
 REPEATS = 20
 
@@ -121,12 +121,14 @@ def choose_level(iou: Mapping[int, float], *, tolerance: float) -> int:
         >>> choose_level({1: 0.70, 2: 0.891, 3: 0.896, 4: 0.90}, tolerance=0.6)
         3
     """
-    lowest = max(iou.values()) - tolerance / 100 - 1e-9  # a difference of just the tolerance passes
+    lowest = (
+        max(iou.values()) - tolerance / 100 - 1e-9
+    )  # a difference of exactly the tolerance passes
     return min(level for level, value in iou.items() if value >= lowest)
 
 
 def _warn_of_scores(all_heads: float, best: float, *, name: str, tolerance: float) -> None:
-    """Warn where no level is of use, or none is as good as the unpruned network."""
+    """Warn if no level is useful, or none is as good as the unpruned network."""
     if best == 0:
         logger.warning(
             "no level of %s finds anything, every IoU is 0: train it for longer before its depth "

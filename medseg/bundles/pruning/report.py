@@ -25,7 +25,7 @@ _CAPTION = (
     f"{ALL_HEADS}: the mean of all heads, without pruning."
 )
 _ROOM_BELOW = 0.15
-"""Share of the best IoU that a point needs below it for its name."""
+"""Space that a point needs below it for its name, as a share of the best IoU."""
 
 _INK, _BLUE, _RED = "#22303c", "#1f6a8c", "#c8553d"
 
@@ -76,7 +76,7 @@ def write(
 
 
 def format_table(rows: Sequence[Row], *, chosen: str) -> str:
-    """The table for a model card; time and multiply-adds also as parts of the last level's."""
+    """The table for a model card; time and multiply-adds also as fractions of the last level's."""
     lines = [_HEADINGS, ["---"] * len(_HEADINGS)]
     for level, *cells in _list_cells(rows):
         lines.append([f"**{level}**" if level == chosen else level, *cells])
