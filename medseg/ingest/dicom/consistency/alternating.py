@@ -1,8 +1,8 @@
-"""Alternating: what slices state, or leave out, in strict alternation along their normal.
+"""Alternating: what every other slice along the normal states differently, or leaves out.
 
-Slices that overlap are more often of two volumes between each other. Whatever splits them so makes
-them two, be it an element that every other one leaves out and whose absence says something. That
-of others, such as the tube voltage, is noted.
+Slices that overlap are mostly of two interleaved volumes. Any element that alternates in them shows
+two volumes; so does one that every other slice leaves out, if its absence has a meaning. The
+absence of other elements, such as the tube voltage, is only noted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from medseg.ingest.dicom.header.slice import Slice
 def describe_alternating(slices: Sequence[Slice]) -> str:
     """Find what overlapping slices state, or leave out, in strict alternation.
 
-    So it is where nothing is stated that shows whether they overlap.
+    Slices that state neither thickness nor spacing count as overlapping.
 
     Args:
         slices: sorted along their normal, two or more.
@@ -61,9 +61,9 @@ def describe_alternating(slices: Sequence[Slice]) -> str:
 
 
 def describe_left_out(slices: Sequence[Slice]) -> str:
-    """What every other slice leaves out, whether they overlap or not, though that says something.
+    """Find what every other slice leaves out, overlapping or not, if the absence has a meaning.
 
-    Siemens states the b-value of diffusion images alone, not that of the image without.
+    Siemens, for example, states a b-value only in images with diffusion weighting.
 
     Args:
         slices: sorted along their normal, one or more.
@@ -81,7 +81,7 @@ def describe_left_out(slices: Sequence[Slice]) -> str:
 
 
 def list_left_out_by_turns(slices: Sequence[Slice]) -> list[str]:
-    """Keywords that every other of overlapping slices leaves out, though all images have them.
+    """List keywords that every other overlapping slice leaves out, although all images have them.
 
     Args:
         slices: sorted along their normal, which no rule refuses.

@@ -1,9 +1,9 @@
 """Consistency: find signs that slices under one UID are of several patients, scans or quantities.
 
-An element that some of the slices leave out is no contradiction to the others: it changes neither
-values nor places. What varies within one good volume refuses none: times of acquisition, trigger
+If some slices leave an element out, they do not contradict the others: values and places stay the
+same. Elements that vary within one good volume never refuse it: times of acquisition, trigger
 times, tube current, words of processing in ImageType. Times are named where slices of one place
-differ in them. What slices that overlap state by turns is compared in
+differ in them. Elements that alternate in overlapping slices are compared in
 `medseg.ingest.dicom.consistency.alternating`.
 """
 
@@ -47,11 +47,11 @@ from medseg.ingest.dicom.consistency.turns import (
 from medseg.ingest.dicom.header.slice import Slice
 
 MOSTLY_DOUBLED = 0.5
-"""Two interleaved volumes have at least this part of the places in a stack twice."""
+"""In two interleaved volumes at least this fraction of the places in a stack occurs twice."""
 
 
 def describe_mixed_patient(slices: Sequence[Slice]) -> str:
-    """Two values of PatientID, PatientBirthDate or PatientSex (PS3.3 C.7.1.1).
+    """Find two values of PatientID, PatientBirthDate or PatientSex (PS3.3 C.7.1.1).
 
     They are counted and never shown. Each may be left empty in some of the slices.
     """
@@ -64,46 +64,46 @@ def describe_mixed_patient(slices: Sequence[Slice]) -> str:
 
 
 def describe_mixed_study(slices: Sequence[Slice]) -> str:
-    """Two StudyInstanceUIDs: a series is of one study (PS3.3 A.1.2.3); see `is_uid_per_file`."""
+    """Find two StudyInstanceUIDs: a series is of one study (PS3.3 A.1.2.3)."""
     if is_uid_per_file((s.path, s.origin.study) for s in slices):
         return ""
     return _count_values((s.origin.study for s in slices if s.origin.study), "studies")
 
 
 def is_uid_per_file(stated: Iterable[tuple[Path, str]]) -> bool:
-    """Whether each of three or more files states a UID of its own, as of its study.
+    """Whether each of three or more files states another UID, for instance of its study.
 
-    ITK makes such UIDs up whenever it writes a file and none is set, and so do anonymisers, so that
-    slices which were written one by one differ in them and nothing can be told from that.
+    ITK makes up such a UID for each file that it writes if none is set, and so do anonymisers.
+    Slices that were written one by one then differ in it, which means nothing.
     """
     pairs = set(stated)
     return 3 <= len(pairs) == len({path for path, _ in pairs}) == len({uid for _, uid in pairs})
 
 
 def describe_mixed_kernel(slices: Sequence[Slice]) -> str:
-    """Two values of ConvolutionKernel (PS3.3 C.8.2.1): reconstructions of another sharpness."""
+    """Find two values of ConvolutionKernel (PS3.3 C.8.2.1): their images differ in sharpness."""
     kernels = (s.origin.kernel.replace("\\", " ") for s in slices)
     return _list_values(filter(None, kernels), "convolution kernels")
 
 
 def describe_mixed_quantity(slices: Sequence[Slice]) -> str:
-    """Slices whose values mean different things, see `find_quantity`; some may not say."""
+    """Find slices whose values mean different things, as far as stated; see `find_quantity`."""
     stated = (s for s in slices if any(s.image_type) or s.origin.component)
     return _list_values(map(find_quantity, stated), "quantities")
 
 
 def describe_mixed_acquisition(slices: Sequence[Slice]) -> str:
-    """Slices, one at each place, of several echoes, b-values, times, voltages or series.
+    """Find slices, one at each place, of several echoes, b-values, times, voltages or series.
 
-    Of CT also those whose AcquisitionNumbers take turns along the normal, such as two phases at
-    half a spacing. Numbers that come in blocks are one scan, rotation after rotation, and the edges
-    of two rotations may lie between each other. So it is with thickness, contrast agent, filter and
-    the position of the patient, where each value comes back again and again.
+    For CT, also slices whose AcquisitionNumbers alternate along the normal, such as two phases at
+    half a spacing. Numbers that come in blocks are one scan, rotation after rotation; at their
+    edges two rotations may interleave. Thickness, contrast agent, filter and the position of the
+    patient are treated in the same way, where each value returns again and again.
 
     Where slices overlap, see `are_overlapping`, smaller differences of repetition and inversion
-    time and trigger times count too, and anything else that is stated by turns in a strict order.
-    Slices that are alike in all of this stay one volume: a scan and its own copy half a step
-    farther are, by every header, a scan of half the spacing.
+    time and trigger times count too, and anything else that alternates in a strict order. Slices
+    that agree in all of this stay one volume: a scan and a copy of it, moved by half a step, have
+    the headers of one scan of half the spacing.
 
     Args:
         slices: sorted along their normal.
@@ -128,7 +128,7 @@ def describe_mixed_acquisition(slices: Sequence[Slice]) -> str:
 
 
 def _find_turning_times(slices: Sequence[Slice]) -> list[Trait]:
-    """Find times that jump between two volumes with overlapping slices, as no heartbeat does."""
+    """Find times that jump to and fro between two volumes with overlapping slices."""
     ignored = TIMES_OF_PACKAGES if may_be_packages(slices) else ()
     times = [trait for trait in TIME_TRAITS if trait.field not in ignored]
     turning = []
@@ -153,7 +153,7 @@ def _describe_doubled_places(slices: Sequence[Slice]) -> str:
 
 
 def _describe_places_by_turns(slices: Sequence[Slice]) -> str:
-    """Find overlapping frames whose numbers rise or fall only in every second, third or fourth."""
+    """Find overlapping frames whose numbers only rise or fall over every 2nd, 3rd or 4th frame."""
     numbers = [n for s in slices if (n := parse_number(s.origin.in_stack)) is not None]
     if len(numbers) < len(slices) or is_monotone(numbers) or not are_interleaved_counts(numbers):
         return ""
@@ -194,16 +194,17 @@ def _describe_turning_dimension(slices: Sequence[Slice]) -> str:
 
 
 def describe_differences(slices: Sequence[Slice]) -> str:
-    """What tells slices of one place apart: "2 echo times (4.6 ms, 9.2 ms), 2 trigger times (...)".
+    """List what differs between slices of one place: "2 echo times (4.6 ms, 9.2 ms), 2 trigger
+    times (...)".
 
-    Empty where nothing that is read differs.
+    Empty where no element that is read differs.
     """
     quantities = _list_values(map(find_quantity, slices), "quantities")
     return ", ".join(filter(None, (quantities, list_differences(slices, SAME_AT_ONE_PLACE))))
 
 
 def _count_values(values: Iterable[str], what: str) -> str:
-    """Count the values, and the slices of each, largest first."""
+    """Count the values, and the slices that have each, largest number first."""
     counts = Counter(values)
     if len(counts) < 2:
         return ""

@@ -13,7 +13,7 @@ from medseg.ingest.dicom.header.origin import find_keyword
 from medseg.ingest.dicom.header.slice import Slice
 
 MOST_LISTED = 4
-"""At most this many values are listed; of more, the first two and the last one."""
+"""At most this many values are listed; if there are more, the first two and the last one."""
 
 
 def list_differences(
@@ -22,9 +22,9 @@ def list_differences(
     """Say what slices state several values of: "2 echo times (4.6 ms, 9.2 ms), 2 stacks (1, 2)".
 
     Args:
-        slices: to compare; none or one differs in nothing, which gives "".
+        slices: to compare; no slice or a single one gives "".
         traits: what to compare.
-        is_absence_one: whether to state nothing counts as a value of its own.
+        is_absence_one: whether a missing value counts as a value of its own.
     """
     found = (_describe_difference(slices, trait, is_absence_one=is_absence_one) for trait in traits)
     return ", ".join(filter(None, found))
@@ -52,9 +52,9 @@ def read_column(stated: Sequence[str], trait: Trait) -> list[float | str]:
 
 
 def group_values(stated: set[str], trait: Trait) -> dict[str, float | str]:
-    """What each value counts as: numbers as the lowest of those within the tolerance, by size.
+    """Map each value to the one that it counts as: of numbers within the tolerance the lowest.
 
-    Other text comes after the numbers, and "", which stands for nothing, last.
+    Other text comes after the numbers, and "", a missing value, last.
 
     Example:
         >>> trait = Trait("echo_time_ms", "echo times", "ms", 0.02)
@@ -96,12 +96,12 @@ def parse_number(text: str) -> float | None:
 
 
 def describe_decimal_commas(slices: Sequence[Slice]) -> str:
-    """Say where some slices alone write a number of the acquisition with a decimal comma.
+    """Say in which slices, if only in some, numbers of the acquisition have a decimal comma.
 
-    No scanner does so in a part of its slices. Another program wrote these files again, and what it
-    did to other numbers is not known.
+    No scanner does so in only a part of its slices: another program has rewritten these files, and
+    may have changed other numbers.
 
-    Where all slices that state an element write it so, nothing is found: they may be compared.
+    If all slices that state an element write it so, nothing is found: they can be compared.
 
     Args:
         slices: those of one series, one or more.

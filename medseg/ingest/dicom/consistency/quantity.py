@@ -1,7 +1,7 @@
 """Quantity: what the values of a slice measure, by its header: magnitude, phase, a map.
 
-The words of ImageType are a closed list, in which "_" and a blank are the same. Those of scanners
-are gathered from what is met; a word that is not here says nothing.
+The words of ImageType are a closed list, in which "_" and a blank are the same. Words of scanners
+were collected from files; a word that is not listed here is ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WORDS = {
     **{word: word for word in ("MAT SPECIFIC", "MAT REMOVED", "MAT FRACTIONAL", "MAT MODIFIED")},
     **{word: word for word in ("MAT VALUE BASED", "EFF ATOMIC NUM", "ELECTRON DENSITY")},
 }
-"""Words of ImageType that say what values measure, in any modality."""
+"""Words of ImageType that state what values measure, in any modality."""
 
 _MR_WORDS = {
     **_WORDS,
@@ -52,7 +52,7 @@ _MR_WORDS = {
 """Those of MR."""
 
 _NOT_AS_FIRST = ("REAL", "PHASE", "WATER", "FAT")
-"""Words that begin others of another meaning: "REAL TIME", "FAT SAT"."""
+"""Words that have another meaning if they begin a longer one: "REAL TIME", "FAT SAT"."""
 
 _KEV = re.compile(r"\b(\d+) ?KEV\b")
 
@@ -64,14 +64,14 @@ def find_quantity(header: Slice) -> str:
     ImageType or FrameType from the third on: the terms of C.8.2.1.1.1 (CT of several energies),
     C.8.3.1.1.1 (MR) and C.8.16.1 (enhanced), and the words that scanners write there: M, P, R and I
     for the component of a complex image, alone or before the name of a sequence ("P_FFE"), water
-    and fat, maps of diffusion and relaxation, and MPR, MIP and their kin, also as the first or last
+    and fat, maps of diffusion and relaxation, and MPR, MIP and the like, also as the first or last
     word of a value ("CT_SOM5 MIP"). An energy ("40KEV") is kept: images of two energies differ.
     Whether the image is ORIGINAL or DERIVED, PRIMARY or SECONDARY does not matter: lossy
     compression alone changes that.
 
     Returns:
-        The words in alphabetical order. An MR image that has none of them is a "MAGNITUDE", which
-        is not said of one that has; any other image is "AXIAL", a plain slice (C.8.2.1.1.1).
+        The words in alphabetical order. An MR image without any of them is a "MAGNITUDE", a word
+        that is left out beside others; any other image is "AXIAL", a plain slice (C.8.2.1.1.1).
 
     Example:
         >>> find_quantity(header)  # ["DERIVED", "PRIMARY", "M", "DIXON", "WATER"]  # doctest: +SKIP

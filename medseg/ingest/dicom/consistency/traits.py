@@ -1,24 +1,24 @@
-"""Traits: the fields of an origin that distinguish volumes, and by how much each may differ."""
+"""Traits: the fields of an origin that distinguish volumes, and how much each may differ."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 TRAIT_TOLERANCE = 0.02
-"""Echo times, b-values and tube voltages of one acquisition may differ by this part (rounding)."""
+"""Echo times, b-values and tube voltages of one scan may differ by this fraction (rounding)."""
 
 GATED_TOLERANCE = 0.5
-"""Repetition and inversion times of a gated stack follow the heartbeat: they may differ by this."""
+"""Repetition and inversion times of a gated stack follow the heart: they may differ by this."""
 
 THICKNESS_TOLERANCE = 0.1
-"""Thicknesses that were worked out from rounded positions alternate between 1.2 and 1.3 mm."""
+"""Thicknesses that were computed from rounded positions alternate between 1.2 and 1.3 mm."""
 
 
 @dataclass(frozen=True)
 class Trait:
-    """A field of `Origin` that may differ, and how that is said.
+    """A field of `Origin` that may differ, and how a message names it.
 
-    `tolerance` is the part by which numbers may differ and be the same; None compares text.
+    `tolerance` is the fraction by which equal numbers may differ; None compares text.
     """
 
     field: str
@@ -54,7 +54,7 @@ _MAY_CHANGE_ALONG = (
     Trait("patient_position", "patient positions"),
     Trait("filter_type", "filter types"),
 )
-"""These may change along one volume, but not alternate."""
+"""Each of these may change along one volume, but not alternate."""
 
 _IRRADIATION = Trait("irradiation", "irradiation events", is_listed=False)
 MUST_NOT_ALTERNATE = (
@@ -78,7 +78,7 @@ MUST_NOT_ALTERNATE = (
     Trait("image_laterality", "image lateralities"),
 )
 MAY_INTERLEAVE_AT_EDGES = (_IRRADIATION,)
-"""Each turn of the tube has one of these, and two turns may interleave at their edges."""
+"""Each turn of the tube has one value of these; two turns may interleave at their edges."""
 
 TIME_TRAITS = (
     replace(_REPETITION, tolerance=TRAIT_TOLERANCE),
@@ -88,10 +88,10 @@ TIME_TRAITS = (
     Trait("temporal_offset_s", "temporal offsets", "s", tolerance=0),
     Trait("reference_time_ms", "reference times", is_listed=False),
 )
-"""These alternate also where the slices of one volume were taken in an interleaved order.
+"""Values that also alternate if the slices of one volume were taken in an interleaved order.
 
-There each slice is as thick as the step, or less; of two volumes it is thicker than half a step.
-Repetition times of a gated stack follow the heartbeat, to and fro between two values also.
+Their slices are at most as thick as the smallest step; those of two volumes are thicker. Repetition
+times of a gated stack follow the heartbeat, and may change to and fro as well.
 """
 TIMES_OF_PACKAGES = frozenset(
     (
@@ -134,10 +134,9 @@ ABSENCE_IS_A_VALUE = frozenset(
         *("MultienergyCTProcessingSequence", "laterality", "image_laterality", "FrameLaterality"),
     )
 )
-"""Fields, keywords and sequences of which an image that leaves them out is another: without
-contrast, say.
+"""Fields, keywords and sequences whose absence has a meaning: without contrast, for example.
 
-All images have the others, and a file that leaves them out was damaged on its way.
+All images have the other elements; a file without them has lost them on its way.
 """
 
 _FREE_TEXT = ("description", "comments")
@@ -148,7 +147,7 @@ COMPARED_BY_ABSENCE = tuple(
     and trait.field not in _FREE_TEXT
     and trait not in TIME_TRAITS
 )
-"""Of these every other slice may leave out one, so that there are two volumes that do not overlap.
+"""If every other slice leaves out one of these, there are two volumes, even without overlap.
 
-Free text may be lost, and times of MR taken in two packages be left out of one.
+Not among them: free text, which may be lost, and times, which one of two MR packages may lack.
 """

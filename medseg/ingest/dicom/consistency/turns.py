@@ -1,7 +1,7 @@
 """Turns: whether values along a stack alternate, as those of several interleaved volumes do.
 
-Of two volumes at half a step, slices of one and of the other follow each other by turns, and each
-slice reaches over its neighbours, since it was made for a step of twice the width.
+If two volumes are moved by half a step, their slices alternate, and each slice overlaps its
+neighbours, since it was made for a step of twice the width.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import numpy as np
 from medseg.ingest.dicom.header.slice import Slice
 
 LEAST_STEPS_OF_TWO = 1.5
-"""Slices of two interleaved volumes are mostly this many steps thick, or apart, or more."""
+"""Slices of two interleaved volumes are mostly at least this many steps thick, or apart."""
 
 LEAST_STEPS_OF_OVERLAP = 1.1
-"""Slices are thicker than their step, and not by rounding, from this many steps on.
+"""Slices of at least this many steps are thicker than the step, and not only by rounding.
 
-So are those of two volumes with wide gaps, and those of one that were taken to overlap.
+This holds for two volumes with wide gaps, and for one whose slices were meant to overlap.
 """
 
 SAME_STEP = 0.1
-"""SpacingBetweenSlices is the step of the stack where the two differ by this part at most."""
+"""SpacingBetweenSlices is the step of the stack if the two differ by at most this fraction."""
 
 SMOOTH_PART = 0.25
-"""Within each of two interleaved volumes, times change by at most this part of their jumps."""
+"""Within each of two interleaved volumes, times change by at most this fraction of the jumps."""
 
 MOST_AT_EDGES = 0.5
 """Two turns of the tube overlap by at most this fraction of the longer turn."""
@@ -36,8 +36,10 @@ MOST_AT_EDGES = 0.5
 FEWEST_ROUNDS = 3
 """At least this many slices of each volume must fit a strict alternation."""
 
-_FOLDS = (2, 3, 4)  # how many volumes may take turns
-_UNEVEN_FOLDS = range(5, 13)  # smallest steps in one of each volume, where they differ
+_FOLDS = (2, 3, 4)  # how many volumes may interleave
+_UNEVEN_FOLDS = range(
+    5, 13
+)  # smallest steps in a round with one slice of each volume, if steps differ
 _FEWEST_TURNS = 4
 _SMALLEST_MM = 1e-6
 
@@ -54,9 +56,9 @@ def are_alternating(kinds: Sequence[Hashable]) -> bool:
 
 
 def are_interleaved(kinds: Sequence[Hashable]) -> bool:
-    """Whether two kinds interleave, and not only where one ends and the next begins.
+    """Whether two kinds interleave, and not only where the first ends and the second begins.
 
-    The slices of one turn of the tube end in those of the next where both reach over an edge.
+    Two turns of the tube may interleave at the edge where one ends and the next begins.
 
     Example:
         >>> are_interleaved("abababab"), are_interleaved("aaababbb")
@@ -74,7 +76,7 @@ def are_interleaved(kinds: Sequence[Hashable]) -> bool:
 
 
 def _measure_overlap(one: tuple[int, int], other: tuple[int, int]) -> float:
-    """Measure the shared part of the longer of two ranges; 1 where one lies in the other."""
+    """Measure the fraction of the longer of two ranges that both share; 1 for nested ranges."""
     common = min(one[1], other[1]) - max(one[0], other[0]) + 1
     lengths = [last - first + 1 for first, last in (one, other)]
     return 1.0 if common == min(lengths) else common / max(lengths)
@@ -85,7 +87,7 @@ def are_strictly_alternating(
 ) -> bool:
     """Whether kinds repeat in a strict order of two, three or four, three times or more.
 
-    Of two by turns, one may be there twice only, beside three of the other.
+    If two kinds alternate, one may occur only twice, and the other three times.
 
     Args:
         kinds: along a stack.
@@ -108,7 +110,7 @@ def are_strictly_alternating(
 
 
 def _are_by_place(kinds: Sequence[Hashable], places: Sequence[int], fold: int) -> bool:
-    """Whether the place, counted in rounds of `fold`, says which kind a slice is of."""
+    """Whether the place in a round of `fold` slices determines the kind of a slice."""
     kinds_at: dict[int, set[Hashable]] = {}
     for kind, place in zip(kinds, places, strict=True):
         kinds_at.setdefault(place % fold, set()).add(kind)
@@ -117,7 +119,7 @@ def _are_by_place(kinds: Sequence[Hashable], places: Sequence[int], fold: int) -
 
 
 def find_places(slices: Sequence[Slice]) -> list[int]:
-    """The place of each slice in steps of the smallest gap, from 0; gaps are rounded to whole ones.
+    """The place of each slice in steps of the smallest gap, from 0, rounded to whole steps.
 
     Args:
         slices: sorted along their normal.
@@ -172,15 +174,15 @@ def are_overlapping(
 ) -> bool:
     """Whether slices overlap as those of several interleaved volumes do.
 
-    What they state is compared with the smallest of their steps.
+    The thickness and spacing that they state are compared with the smallest step.
 
-    Slices that state the step of the stack as their SpacingBetweenSlices were meant to overlap, as
-    a reconstruction to twice as many slices makes them; they are one volume.
+    If SpacingBetweenSlices is the step of the stack, the slices were meant to overlap, as in a
+    reconstruction of twice as many slices; they are one volume.
 
     Args:
         slices: sorted along their normal, two or more.
-        where_unstated: what to answer where neither thickness nor spacing is stated.
-        steps: how thick they are at least; a stated spacing is `LEAST_STEPS_OF_TWO` steps, or more.
+        where_unstated: the result if neither thickness nor spacing is stated.
+        steps: the least thickness in steps; a stated spacing must be `LEAST_STEPS_OF_TWO` or more.
     """
     step_mm = float(_measure_gaps_mm(slices).min(initial=np.inf))
     spacings_mm = [mm for s in slices if (mm := s.spacing_between_mm) and mm > 0]
@@ -193,9 +195,9 @@ def are_overlapping(
 
 
 def may_be_packages(slices: Sequence[Slice]) -> bool:
-    """Whether every other slice may have been taken later, as MR does against interference.
+    """Whether every other slice may have been taken later, as in MR to avoid interference.
 
-    Not where slices are as thick as those of two volumes at half a step mostly are.
+    False if slices are as thick as those of two volumes at half a step mostly are.
     """
     is_mr = all(s.kind == "MR" for s in slices)
     return (

@@ -1,8 +1,8 @@
 """Weak elements: elements that may change from slice to slice of one acquisition, also regularly.
 
-The tube current follows the patient's size, several computers may work out the slices of one scan
-by turns, and a window may be chosen for each slice. Two values by turns that are far apart are of
-two volumes nevertheless: of a scan of high dose and one of low dose, say.
+The tube current follows the patient's size, several computers may reconstruct the slices of one
+scan in turn, and a window may be chosen for each slice. Nevertheless, two alternating values that
+are far apart mean two volumes: one of high and one of low dose, for example.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KEYWORDS = frozenset(
 )
 
 FAR_APART = 2.0
-"""Two numbers of two volumes differ at least by this factor."""
+"""Alternating numbers of two volumes differ at least by this factor."""
 
 FAR_APART_S = 10.0
 """Content times of two volumes are at least this many seconds apart."""
@@ -43,10 +43,10 @@ _TIME_KEYWORD = "ContentTime"
 
 
 def is_weak(name: str, values: Collection[float | str]) -> bool:
-    """Whether values that take turns are those of an element that may, and not far apart.
+    """Whether alternating values are those of an element that may alternate, and not far apart.
 
     Args:
-        name: a keyword, or several with dots of an element within sequences.
+        name: a keyword, or several joined by dots for an element within sequences.
         values: all that slices state of it, "" where one states nothing.
 
     Example:
@@ -64,7 +64,7 @@ def _are_far_apart(keyword: str, texts: list[str]) -> bool:
             one_s, other_s = map(_to_seconds, texts)
             return abs(one_s - other_s) >= FAR_APART_S
         less, more = sorted(float(text.split("\\")[0]) for text in texts)
-    except ValueError:  # no numbers: nothing says how far
+    except ValueError:  # no numbers: how far apart they are is unknown
         return False
     return less < 0 <= more or max(abs(less), abs(more)) >= FAR_APART * min(abs(less), abs(more))
 
