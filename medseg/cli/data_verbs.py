@@ -168,7 +168,10 @@ def inspect(
 ) -> None:
     """List the image series and volume files in PATH, each with a verdict, without loading images.
 
-    The exit status is 0 when all are usable, 1 when any is refused.
+    Descriptions are shown as the scanner wrote them, and may name a patient. Objects that are no
+    images, such as a DICOM SEG, are listed as what they are.
+
+    The exit status is 0 when all images are usable, 1 when any is refused.
 
     Example: [cyan]medseg inspect study[/]
     """
@@ -196,9 +199,9 @@ def inspect(
             console.print(shown)
             for line in series_table.format_findings(rows):
                 say(line)
-            if not all(row.is_usable for row in rows):
+            if not inspect_files.are_usable(rows):
                 say(f"see {find_page('medseg.ingest')}")
-    raise typer.Exit(DONE if all(row.is_usable for row in rows) else SOME_FAILED)
+    raise typer.Exit(DONE if inspect_files.are_usable(rows) else SOME_FAILED)
 
 
 def _say_error(path: Path, message: str) -> None:

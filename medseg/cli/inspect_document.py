@@ -40,12 +40,14 @@ def make_document(rows: list[Row], path: str | os.PathLike[str]) -> dict[str, ob
     """The rows for machines.
 
     Returns:
-        `schema` (`JSON_SCHEMA`), `path`, `usable` (whether all rows are, and there is one) and
+        `schema` (`JSON_SCHEMA`), `path`, `usable` (whether all images are, and there is one) and
         `series`: for each row the fields of `Row`, unknown ones null or empty.
     """
+    from medseg.ingest.inspect_files import are_usable
+
     return {
         "schema": JSON_SCHEMA,
         "path": str(path),
-        "usable": bool(rows) and all(row.is_usable for row in rows),
+        "usable": are_usable(rows),
         "series": [asdict(row) for row in rows],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 from pydicom import uid
@@ -16,10 +17,9 @@ from medseg.ingest.inspect_files import Row
 from medseg.ingest.reasons import Verdict
 
 _SHORTEST_TAIL = 8
-_HEADINGS = (
-    *("series or file", "modality", "size", "spacing mm", "axes", "transfer syntax", "files"),
-    *("verdict", "reason"),
-)
+_LONGEST_LABEL = 40
+_LABELS = ("number", "description", "date", "body part", "phase")
+_FACTS = ("modality", "size", "spacing mm", "axes", "transfer syntax", "files")
 _SHORT_NAMES = {
     uid.ImplicitVRLittleEndian.name: "implicit LE",
     uid.ExplicitVRLittleEndian.name: "explicit LE",
@@ -41,29 +41,41 @@ _STYLES = {Verdict.ACCEPT: "green", Verdict.REPAIR: "yellow", Verdict.REFUSE: "r
 def make_table(rows: Sequence[Row], path: str | Path) -> Table:
     """One line for each row; a UID is cut to an ending that no other row has.
 
-    Patient names and descriptions are not in it: `Row` holds none.
+    What no row states of number, description, date, body part and phase has no column. An object
+    that is no image has its kind as reason.
 
     Args:
         rows: from `inspect(path)`.
         path: files are shown from there.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in _HEADINGS:
+    labels = [astuple(row.label) for row in rows]
+    stated = [k for k in range(len(_LABELS)) if any(label[k] for label in labels)]
+    headings = ("series or file", *(_LABELS[k] for k in stated), *_FACTS, "verdict", "reason")
+    for heading in headings:
         table.add_column(heading, no_wrap=True)
-    for row, name in zip(rows, _make_names(rows, Path(path)), strict=True):
-        style = _STYLES[row.verdict]
-        shown = map(escape_unprintable, (name, *_list_facts(row)))
+    for row, label, name in zip(rows, labels, _make_names(rows, Path(path)), strict=True):
+        told = (_cut(label[k]) or "-" for k in stated)
+        shown = map(escape_unprintable, (name, *told, *_list_facts(row)))
         facts = map(escape, shown)  # a name may hold [brackets]
-        table.add_row(*facts, f"[{style}]{row.verdict}[/]", row.reason)
+        style, verdict = (
+            ("dim", "object") if row.object_kind else (_STYLES[row.verdict], row.verdict)
+        )
+        table.add_row(*facts, f"[{style}]{verdict}[/]", row.object_kind or row.reason)
     return table
 
 
 def format_findings(rows: Sequence[Row]) -> Iterator[str]:
     """One line for each row that is not simply accepted: its findings, each with its remedy."""
+    images_are_there = any(not row.object_kind for row in rows)
     for row in rows:
         notes = zip(row.findings, row.remedies, strict=True)
-        if row.findings:
+        if row.findings and not (row.object_kind and images_are_there):
             yield f"{row.reason}: " + "; ".join(f"{what}: {remedy}" for what, remedy in notes)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
 
 
 def _list_facts(row: Row) -> tuple[str, ...]:

@@ -8,12 +8,15 @@ too blank for one of its size is refused, though it may be a label map.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.find_series import find_series
+from medseg.ingest.dicom.selection import COMPANIONS
 from medseg.ingest.dicom.series import Series
+from medseg.ingest.dicom.series_label import SeriesLabel, read_series_label
 from medseg.ingest.dicom.stack import find_geometry
 from medseg.ingest.folder import list_files_below
 from medseg.ingest.formats import SUFFIXES, find_suffix, is_volume_file, select_volume_files
@@ -41,6 +44,9 @@ class Row:
         reason: the code behind the verdict, `Reason`.
         findings: what was found, one line for each note.
         remedies: what to do about each finding.
+        label: what a person tells series apart by; it may name a patient.
+        object_kind: what a series is that holds no image to segment, such as "localizer" or
+            "Segmentation Storage"; "" for all others.
     """
 
     format: str
@@ -56,11 +62,26 @@ class Row:
     reason: Reason
     findings: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+    label: SeriesLabel = field(default_factory=SeriesLabel)
+    object_kind: str = ""
 
     @property
     def is_usable(self) -> bool:
         """Whether the row can be loaded."""
         return self.verdict is not Verdict.REFUSE
+
+
+def are_usable(rows: Sequence[Row]) -> bool:
+    """Whether all images can be loaded, and there is one.
+
+    An object that is no image, such as a Segmentation, is no fault beside images.
+
+    Example:
+        >>> are_usable(inspect("study"))  # doctest: +SKIP
+        True
+    """
+    images = [row for row in rows if not row.object_kind]
+    return bool(images) and all(row.is_usable for row in images)
 
 
 def inspect(
@@ -119,7 +140,18 @@ def _describe_series(series: Series) -> Row:
         reason=series.reason,
         findings=findings,
         remedies=series.remedies,
+        label=read_series_label(series),
+        object_kind=_name_object(series),
     )
+
+
+def _name_object(series: Series) -> str:
+    """What a series is that `load` leaves aside; "" for an image."""
+    if series.verdict is not Verdict.REFUSE or series.reason not in COMPANIONS or not series.slices:
+        return ""
+    if series.reason is Reason.NOT_AN_IMAGE:
+        return series.slices[0].sop_class.name
+    return COMPANIONS[series.reason]
 
 
 _UNEVEN = (Reason.MISSING_SLICES, Reason.UNEVEN_SPACING, Reason.DUPLICATE_POSITIONS)

@@ -12,11 +12,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 from ingest.dicom_writer import OBLIQUE, SAGITTAL, make_enhanced, make_series, ramp, write_series
+from pydicom.uid import SegmentationStorage
 
 from medseg.cli.inspect_document import JSON_SCHEMA, make_document
+from medseg.cli.series_table import format_findings
 from medseg.ingest import IngestError, Reason, Verdict, inspect, load
 from medseg.ingest.dicom.pixels import stored_planes as pixels
 from medseg.ingest.dicom.sample_checks.stated_bits import MOST_SLICES
+from medseg.ingest.inspect_files import are_usable
 from medseg.ingest.reader import VolumeReader
 from medseg.ingest.volumes import voxels
 
@@ -161,6 +164,7 @@ def test_the_document_for_machines_is_plain_and_whole(tmp_path):
         == {
             *("format", "uid", "path", "modality", "size", "spacing_mm", "orientation"),
             *("transfer_syntaxes", "files", "verdict", "reason", "findings", "remedies"),
+            *("label", "object_kind"),
         }
     )
     assert (ct["uid"], ct["size"], ct["verdict"], ct["reason"]) == (
@@ -170,6 +174,21 @@ def test_the_document_for_machines_is_plain_and_whole(tmp_path):
         "ok",
     )
     assert "ecret" not in json.dumps(document)
+
+
+@pytest.mark.parametrize("has_image", [True, False])
+def test_an_object_that_is_no_image_is_no_fault_beside_images(has_image, tmp_path):
+    (dataset,) = make_series(ramp((1, 6, 4)), uid="1.2.9")
+    dataset.SOPClassUID, dataset.Modality = SegmentationStorage, "SEG"
+    dataset.SeriesDescription = "liver, segmentation"
+    write_series(tmp_path / "seg", [dataset])
+    if has_image:
+        write_series(tmp_path / "ct", make_series(uid="1.2.3"))
+    rows = inspect(tmp_path)
+    assert rows[-1].object_kind == "Segmentation Storage"
+    assert rows[-1].label.description == "liver, segmentation"
+    assert are_usable(rows) is has_image
+    assert "not-an-image" in "".join(format_findings(rows)) or has_image
 
 
 def test_nothing_found_is_not_usable(tmp_path):

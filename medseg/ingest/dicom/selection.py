@@ -23,12 +23,13 @@ logger = logging.getLogger(__name__)
 RULES = ("largest",)
 """Ways to choose among several: the accepted or repaired image series with most slices."""
 
-_COMPANIONS = (
-    Reason.NOT_AN_IMAGE,
-    Reason.LOCALIZER,
-    Reason.SECONDARY_CAPTURE,
-    Reason.COLOUR,
-)
+COMPANIONS = {
+    Reason.NOT_AN_IMAGE: "no image",
+    Reason.LOCALIZER: "localizer",
+    Reason.SECONDARY_CAPTURE: "secondary capture",
+    Reason.COLOUR: "colour image",
+}
+"""What lies beside the images of a study and is left aside, by the reason of its refusal."""
 
 
 def choose_series(
@@ -78,8 +79,8 @@ def choose_series(
 
 def is_companion(series: Series) -> bool:
     """Whether no file of the series could be a slice; one that could makes it an image series."""
-    return series.reason in _COMPANIONS and all(
-        judge([s]).reason in _COMPANIONS for s in series.slices
+    return series.reason in COMPANIONS and all(
+        judge([s]).reason in COMPANIONS for s in series.slices
     )
 
 
