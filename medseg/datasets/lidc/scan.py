@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from medseg.base.arguments import require_bool
+from medseg.base.arguments import is_count, is_number, is_whole, require_bool
 from medseg.base.files import whole
 from medseg.datasets.lidc.annotations_xml import Reads
 from medseg.datasets.lidc.consensus import find_consensus, run_staple
@@ -41,7 +41,7 @@ class Settings:
             with them, see `medseg.datasets.lidc.slices_as_scanned`; False leaves them out.
 
     Raises:
-        ValueError: a value out of range.
+        ValueError: a value out of range, or one of another kind.
         TypeError: `resample` is neither True nor False.
     """
 
@@ -55,13 +55,13 @@ class Settings:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r} is unknown: choose {' or '.join(METHODS)}")
-        if not 0 < self.agreement <= 1:
+        if not (is_number(self.agreement) and 0 < self.agreement <= 1):
             raise ValueError(f"agreement is {self.agreement}: choose a share above 0, at most 1")
-        if not 1 <= self.min_readers <= 4:
+        if not is_whole(self.min_readers, 1, 4):
             raise ValueError(f"min_readers is {self.min_readers}: choose 1 to 4")
-        if self.size < 8:
+        if not is_count(self.size, 8):
             raise ValueError(f"size is {self.size} voxels: choose 8 or more")
-        if not 0.1 <= self.spacing_mm <= 10:
+        if not (is_number(self.spacing_mm) and 0.1 <= self.spacing_mm <= 10):
             raise ValueError(f"spacing_mm is {self.spacing_mm}: choose 0.1 to 10")
         require_bool(self.resample, "resample")
 

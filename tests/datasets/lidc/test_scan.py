@@ -121,6 +121,10 @@ def test_staple_gives_other_masks_than_the_union_and_the_intersection(published,
         ({"min_readers": 5}, "min_readers is 5"),
         ({"size": 4}, "size is 4 voxels"),
         ({"spacing_mm": 0.0}, "spacing_mm is 0.0"),
+        ({"agreement": "half"}, "agreement is half: choose a share"),
+        ({"min_readers": 2.5}, "min_readers is 2.5: choose 1 to 4"),
+        ({"size": "large"}, "size is large voxels: choose 8 or more"),
+        ({"spacing_mm": [1, 1, 1]}, r"spacing_mm is \[1, 1, 1\]: choose 0.1 to 10"),
     ],
 )
 def test_settings_out_of_range_are_refused(wrong, message):
