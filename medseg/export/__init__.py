@@ -1,6 +1,7 @@
 """Export: write results as DICOM objects."""
 
 from medseg.export.parametric_map import write_parametric_map
+from medseg.export.rtstruct import write_rtstruct
 from medseg.export.segmentation import write_seg
 from medseg.export.segments import Algorithm
 from medseg.export.source_images import SourceImages, describe_source
@@ -13,6 +14,7 @@ __all__ = [
     "WriteDicomd",
     "describe_source",
     "write_parametric_map",
+    "write_rtstruct",
     "write_seg",
     "write_sr",
 ]

@@ -14,6 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from medseg.base.console_streams import log_from
 from medseg.base.files import whole
+from medseg.export.label_values import check_label_values, check_shape, check_upright
 from medseg.export.segments import (
     MANUFACTURER,
     Algorithm,
@@ -125,11 +126,7 @@ def _stack(
     mask: NDArray, geometry: Geometry, labels: LabelTable, kind: SegmentationType
 ) -> NDArray:
     """The mask as slices of rows, (K, J, I), or with the labels at the end."""
-    if mask.shape[-3:] != geometry.shape:
-        raise ValueError(
-            f"the mask has the shape {mask.shape[-3:]} and its grid {geometry.shape}: give the "
-            "geometry of the mask"
-        )
+    check_shape(mask, geometry)
     if mask.ndim == 4:
         if kind != "FRACTIONAL" or mask.shape[0] != len(labels.foreground):
             raise ValueError(
@@ -137,13 +134,7 @@ def _stack(
                 f"{kind}: give label values (I, J, K), or FRACTIONAL one probability for each label"
             )
         return np.moveaxis(mask, 0, -1).transpose(2, 1, 0, 3).astype(np.float32)
-    values = mask.astype(np.uint8)
-    if not np.array_equal(values, mask) or values.max() >= len(labels):
-        raise ValueError(
-            f"the mask holds values from {mask.min():g} to {mask.max():g} and the label table "
-            f"{len(labels)} labels from 0: give each value a label"
-        )
-    return values.transpose(2, 1, 0)
+    return check_label_values(mask, geometry, labels).transpose(2, 1, 0)
 
 
 def place_in_patient(
@@ -160,8 +151,7 @@ def place_in_patient(
     Raises:
         ValueError: the grid is sheared, for which DICOM has no place.
     """
-    if not geometry.is_orthogonal:
-        raise ValueError("the grid of the mask is sheared: resample the image to an upright grid")
+    check_upright(geometry)
     channels = None
     if labels is not None and slices.ndim == 4:
         channels = {"SegmentNumber": [label.index for label in labels.foreground]}

@@ -43,11 +43,14 @@ _OPTIONAL = (
         "LongitudinalTemporalInformationModified",
     ),
 )
+PATIENT_AND_STUDY = (*_REQUIRED, *_OPTIONAL)
+"""Keywords of all that is copied from the source, as far as it is known."""
+
 _FRAMES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 _SEXES = ("M", "F", "O")
 _READ = (
     *("SOPClassUID", "StudyInstanceUID", "PositionReferenceIndicator", "SpecificCharacterSet"),
-    *(*_REQUIRED, *_OPTIONAL, *_FRAMES),
+    *(*PATIENT_AND_STUDY, *_FRAMES),
 )
 _UNICODE = "ISO_IR 192"
 
@@ -121,7 +124,7 @@ def _copy_patient_and_study(stated: pydicom.Dataset, notes: list[str]) -> pydico
     found.file_meta = FileMetaDataset()
     found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     found.SpecificCharacterSet = _UNICODE
-    for keyword in (*_REQUIRED, *_OPTIONAL):
+    for keyword in PATIENT_AND_STUDY:
         value = _get_valid(stated, keyword)
         if value is None:
             notes.append(f"{keyword} of the source is not allowed there and was left empty")
