@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydicom import config
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import FileMetaDataset
+from pydicom.multival import MultiValue
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import DSfloat, validate_value
 
@@ -47,6 +48,7 @@ PATIENT_AND_STUDY = (*_REQUIRED, *_OPTIONAL)
 """Keywords of all that is copied from the source, as far as it is known."""
 
 _FRAMES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+_MULTIPLE = ("DeidentificationMethod",)
 _SEXES = ("M", "F", "O")
 _READ = (
     *("SOPClassUID", "StudyInstanceUID", "PositionReferenceIndicator", "SpecificCharacterSet"),
@@ -132,6 +134,9 @@ def _copy_patient_and_study(stated: pydicom.Dataset, notes: list[str]) -> pydico
             notes.append(f"{keyword} is not in the source and was left empty")
         if value or keyword in _REQUIRED:
             setattr(found, keyword, value or "")
+    if found.get("PatientIdentityRemoved") == "YES" and "DeidentificationMethod" not in found:
+        notes.append("DeidentificationMethod is not in the source: the result says 'not stated'")
+        found.DeidentificationMethod = "not stated"
     return found
 
 
@@ -141,12 +146,16 @@ def _get_valid(stated: pydicom.Dataset, keyword: str) -> str | None:
     try:
         with stop_validation():
             value = stated.get(keyword)
-        text = "" if value is None else str(value).strip(" \0")
-        validate_value(vr, text, config.RAISE)
+        values = value if isinstance(value, MultiValue) else ["" if value is None else value]
+        texts = [str(one).strip(" \0") for one in values]
+        for text in texts:
+            validate_value(vr, text, config.RAISE)
     except (ValueError, TypeError, LookupError, NotImplementedError, OverflowError):
         return None
+    text = "\\".join(texts)
     has_control = any(ord(letter) < 32 or "\ud800" <= letter <= "\udfff" for letter in text)
-    if has_control or "\\" in text or (keyword == "PatientSex" and text not in ("", *_SEXES)):
+    is_single = len(texts) == 1 or keyword in _MULTIPLE
+    if has_control or not is_single or (keyword == "PatientSex" and text not in ("", *_SEXES)):
         return None
     return text
 

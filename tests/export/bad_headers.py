@@ -24,6 +24,8 @@ BAD = [
     *({"StudyInstanceUID": "1." + "2" * 70}, {"StudyInstanceUID": "none"}),
     *({"SOPInstanceUID": "1." + "3" * 70}, {"SeriesInstanceUID": "1." + "4" * 70}),
     *({"FrameOfReferenceUID": "1." + "5" * 70}, {"FrameOfReferenceUID": None}),
+    *({"PatientID": "a\\b"}, {"PatientName": "a\\b"}, {"StudyDate": "20260102\\20260103"}),
+    *({"PatientIdentityRemoved": "perhaps"}, {"PatientSize": "1" * 17}),
     *({"PatientName": "a=b=c=d"}, {"StudyDescription": "x" * 70}, {"PatientID": "a\nb"}),
 ]
 

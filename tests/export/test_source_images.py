@@ -24,6 +24,18 @@ def describe(tmp_path):
     return change
 
 
+def write_ones(path, series, images):
+    mask = np.ones(series.geometry.shape, np.uint8)
+    write_seg(
+        mask,
+        path,
+        source=images,
+        geometry=series.geometry,
+        labels=make_table(["liver"]),
+        algorithm=Algorithm("liver", "1"),
+    )
+
+
 def test_a_good_header_is_copied_without_a_note(describe):
     series, images = describe()
     assert images.notes == ()
@@ -43,15 +55,23 @@ def test_what_is_missing_or_not_allowed_is_noted_without_its_value(describe, cha
 @pytest.mark.parametrize("changes", BAD, ids=name_change)
 def test_a_result_from_a_bad_header_is_a_valid_object(describe, changes, tmp_path):
     series, images = describe(**changes)
-    mask = np.ones(series.geometry.shape, np.uint8)
-    write_seg(
-        mask,
-        tmp_path / "seg.dcm",
-        source=images,
-        geometry=series.geometry,
-        labels=make_table(["liver"]),
-        algorithm=Algorithm("liver", "1"),
-    )
+    write_ones(tmp_path / "seg.dcm", series, images)
+    assert find_errors(tmp_path / "seg.dcm") == []
+
+
+def test_several_methods_of_deidentification_are_copied(describe):
+    _, images = describe(PatientIdentityRemoved="YES", DeidentificationMethod=["one", "two"])
+    assert list(images.first.DeidentificationMethod) == ["one", "two"]
+    assert images.notes == ()
+
+
+@needs_dciodvfy
+def test_a_removed_identity_has_a_method_also_where_the_source_names_none(describe, tmp_path):
+    series, images = describe(PatientIdentityRemoved="YES")
+    assert images.first.DeidentificationMethod == "not stated"
+    (note,) = images.notes
+    assert "DeidentificationMethod is not in the source" in note
+    write_ones(tmp_path / "seg.dcm", series, images)
     assert find_errors(tmp_path / "seg.dcm") == []
 
 
