@@ -17,6 +17,7 @@ from medseg.base.files import whole
 from medseg.export.segmentation import place_in_patient
 from medseg.export.segments import MANUFACTURER, Algorithm, find_software_version
 from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.series import Series
@@ -84,7 +85,8 @@ def write_parametric_map(
         *("map", quantity, name, images.first.SeriesInstanceUID, images.first.SOPInstanceUID),
         *(algorithm.name, algorithm.version, geometry.affine.tobytes(), stored.tobytes()),
     )
-    described = f"{algorithm.name}, {quantity}{f' of {name}' if name else ''}"[:64]
+    of_what = f"{algorithm.name}, {quantity}{f' of {name}' if name else ''}"
+    described = make_long_string(of_what)
     with log_from(logging.getLogger("highdicom"), logging.CRITICAL):  # it logs UIDs and names
         made = hd.pm.ParametricMap(
             source_images=images.headers,
@@ -94,9 +96,9 @@ def write_parametric_map(
             sop_instance_uid=identity,
             instance_number=1,
             manufacturer=MANUFACTURER,
-            manufacturer_model_name=algorithm.name[:64],
+            manufacturer_model_name=make_long_string(algorithm.name),
             software_versions=find_software_version(),
-            device_serial_number=algorithm.version[:64],
+            device_serial_number=make_long_string(algorithm.version),
             contains_recognizable_visual_features=False,
             real_world_value_mappings=[
                 hd.pm.RealWorldValueMapping(

@@ -30,15 +30,13 @@ from medseg.export.segments import (
     find_software_version,
 )
 from medseg.export.source_images import PATIENT_AND_STUDY, SourceImages, describe_source
+from medseg.export.texts import make_long_string, make_short_string
 from medseg.export.uids import make_uid
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.series import Series
 from medseg.labels import ANATOMY, Label, LabelTable
 
 logger = logging.getLogger(__name__)
-
-SERIES_NUMBER = 901
-"""Of the structure set of a study, next to that of its segmentation."""
 
 DECIMALS = 3
 """Of coordinates in mm; more where a thousandth of a millimetre is over a hundredth of a pixel."""
@@ -47,7 +45,7 @@ _STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
 """Detached Study Management, retired: what a reference to a study names as its class."""
 
 _CONTOUR_DATA = BaseTag(0x30060050)
-_LONGEST_SHORT, _LONGEST_TEXT = 16, 64  # characters of SH and DS, and of LO
+_LONGEST_NUMBER = 16  # characters of DS
 
 
 def write_rtstruct(
@@ -58,7 +56,7 @@ def write_rtstruct(
     geometry: Geometry,
     labels: LabelTable,
     algorithm: Algorithm,
-    series_number: int = SERIES_NUMBER,
+    series_number: int = 902,
 ) -> tuple[str, ...]:
     """Write a mask as a DICOM RT Structure Set.
 
@@ -137,16 +135,16 @@ def _describe(
     found.Modality = "RTSTRUCT"
     found.SeriesInstanceUID = make_uid("rtstruct series", identity)
     found.SeriesNumber, found.InstanceNumber = series_number, 1
-    found.SeriesDescription = f"{algorithm.name}, structures"[:_LONGEST_TEXT]
+    found.SeriesDescription = make_long_string(f"{algorithm.name}, structures")
     found.OperatorsName = ""
     found.Manufacturer = MANUFACTURER
-    found.ManufacturerModelName = algorithm.name[:_LONGEST_TEXT]
-    found.DeviceSerialNumber = algorithm.version[:_LONGEST_TEXT]
+    found.ManufacturerModelName = make_long_string(algorithm.name)
+    found.DeviceSerialNumber = make_long_string(algorithm.version)
     found.SoftwareVersions = find_software_version()
     found.FrameOfReferenceUID = images.first.FrameOfReferenceUID
     found.PositionReferenceIndicator = images.first.PositionReferenceIndicator
-    found.StructureSetLabel = algorithm.name[:_LONGEST_SHORT]
-    found.StructureSetName = f"{algorithm.name} {algorithm.version}"[:_LONGEST_TEXT]
+    found.StructureSetLabel = make_short_string(algorithm.name)
+    found.StructureSetName = make_long_string(f"{algorithm.name} {algorithm.version}")
     now = datetime.now()
     found.StructureSetDate, found.StructureSetTime = f"{now:%Y%m%d}", f"{now:%H%M%S}"
     found.ApprovalStatus = "UNAPPROVED"
@@ -182,11 +180,10 @@ def _describe_roi(label: Label, algorithm: Algorithm, images: SourceImages) -> D
     roi = Dataset()
     roi.ROINumber = label.index
     roi.ReferencedFrameOfReferenceUID = images.first.FrameOfReferenceUID
-    roi.ROIName = label.name[:_LONGEST_TEXT]
+    roi.ROIName = make_long_string(label.name)
     roi.ROIGenerationAlgorithm = "AUTOMATIC"
-    roi.ROIGenerationDescription = f"{MANUFACTURER} {algorithm.name} {algorithm.version}"[
-        :_LONGEST_TEXT
-    ]
+    described = f"{MANUFACTURER} {algorithm.name} {algorithm.version}"
+    roi.ROIGenerationDescription = make_long_string(described)
     return roi
 
 
@@ -244,9 +241,9 @@ def _make_contour_data(points: NDArray[np.float64], decimals: int) -> DataElemen
     an object and back, for 20 seconds.
     """
     texts = [f"{value:.{decimals}f}" for value in (points.round(decimals) + 0.0).ravel()]
-    if max(map(len, texts)) > _LONGEST_SHORT:
+    if max(map(len, texts)) > _LONGEST_NUMBER:
         raise ValueError(
-            f"a coordinate of {max(texts, key=len)} mm has over {_LONGEST_SHORT} characters, which "
-            "DICOM does not allow: check the origin of the grid"
+            f"a coordinate of {max(texts, key=len)} mm has over {_LONGEST_NUMBER} characters, "
+            "which DICOM does not allow: check the origin of the grid"
         )
     return DataElement(_CONTOUR_DATA, "DS", "\\".join(texts), already_converted=True)

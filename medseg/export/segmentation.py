@@ -22,6 +22,7 @@ from medseg.export.segments import (
     find_software_version,
 )
 from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
 from medseg.geometry import Geometry
 from medseg.ingest.dicom.series import Series
@@ -105,14 +106,14 @@ def write_seg(
             sop_instance_uid=identity,
             instance_number=1,
             manufacturer=MANUFACTURER,
-            manufacturer_model_name=algorithm.name,
+            manufacturer_model_name=make_long_string(algorithm.name),
             software_versions=find_software_version(),
-            device_serial_number=algorithm.version,
+            device_serial_number=make_long_string(algorithm.version),
             fractional_type="PROBABILITY",
             max_fractional_value=255,
             content_label="SEGMENTATION",
-            content_description=f"{algorithm.name} {algorithm.version}"[:64],
-            series_description=f"{algorithm.name}, segmentation"[:64],
+            content_description=make_long_string(f"{algorithm.name} {algorithm.version}"),
+            series_description=make_long_string(f"{algorithm.name}, segmentation"),
             transfer_syntax_uid=SYNTAXES[segmentation_type],
             omit_empty_frames=True,
         )

@@ -11,6 +11,7 @@ import numpy as np
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code as DicomCode
 
+from medseg.export.texts import make_long_string, make_short_string
 from medseg.export.uids import make_uid
 from medseg.labels import Code, Label, LabelTable
 
@@ -21,7 +22,7 @@ PRIVATE_SCHEME = "99MEDSEG"
 UNKNOWN_CATEGORY = Code("85756007", "SCT", "Tissue")
 """The category of such labels (PS3.16 CID 7150)."""
 
-_LONGEST_CODE, _LONGEST_TEXT = 16, 64  # characters of SH and LO
+_LONGEST_CODE = 16  # characters of SH
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class Algorithm:
     def identify(self) -> hd.AlgorithmIdentificationSequence:
         """The algorithm identification macro (PS3.3 section 10.16)."""
         return hd.AlgorithmIdentificationSequence(
-            name=f"{MANUFACTURER} {self.name}"[:_LONGEST_TEXT],
+            name=make_long_string(f"{MANUFACTURER} {self.name}"),
             family=codes.cid7162.ArtificialIntelligence,
-            version=self.version[:_LONGEST_TEXT],
+            version=make_long_string(self.version),
         )
 
 
@@ -58,7 +59,7 @@ def describe_segments(
         category, kind = find_codes_of(label)
         segment = hd.seg.SegmentDescription(
             segment_number=label.index,
-            segment_label=label.name[:_LONGEST_TEXT],
+            segment_label=make_long_string(label.name),
             segmented_property_category=category,
             segmented_property_type=kind,
             algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
@@ -72,10 +73,11 @@ def find_codes_of(label: Label) -> tuple[DicomCode, DicomCode]:
     """Category and type of a label; a private code with its name where none is known."""
     if label.category is not None and label.type is not None:
         return _to_dicom(label.category), _to_dicom(label.type)
-    value = (
-        label.name if len(label.name) <= _LONGEST_CODE else make_uid(label.name)[-_LONGEST_CODE:]
-    )
-    return _to_dicom(UNKNOWN_CATEGORY), DicomCode(value, PRIVATE_SCHEME, label.name[:_LONGEST_TEXT])
+    value = make_short_string(label.name)
+    if value != label.name:
+        value = make_uid(label.name)[-_LONGEST_CODE:]
+    meaning = make_long_string(label.name)
+    return _to_dicom(UNKNOWN_CATEGORY), DicomCode(value, PRIVATE_SCHEME, meaning)
 
 
 def _to_dicom(code: Code) -> DicomCode:

@@ -22,6 +22,7 @@ from medseg.export.segments import (
     find_software_version,
 )
 from medseg.export.source_images import SourceImages, describe_source
+from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
 from medseg.ingest.dicom.series import Series
 from medseg.labels import LabelTable
@@ -105,10 +106,10 @@ def write_sr(
             sop_instance_uid=identity,
             instance_number=1,
             manufacturer=MANUFACTURER,
-            manufacturer_model_name=algorithm.name[:64],
+            manufacturer_model_name=make_long_string(algorithm.name),
             software_versions=find_software_version(),
-            device_serial_number=algorithm.version[:64],
-            series_description=f"{algorithm.name}, measurements"[:64],
+            device_serial_number=make_long_string(algorithm.version),
+            series_description=make_long_string(f"{algorithm.name}, measurements"),
         )
         report.SpecificCharacterSet = images.first.SpecificCharacterSet
     with whole(Path(path)) as partial:
@@ -121,10 +122,10 @@ def _describe_observer(algorithm: Algorithm) -> hd.sr.ObservationContext:
     """A device observed this: the bundle."""
     device = hd.sr.DeviceObserverIdentifyingAttributes(
         uid=make_uid("device", algorithm.name, algorithm.version),
-        name=f"{MANUFACTURER} {algorithm.name}"[:64],
+        name=make_long_string(f"{MANUFACTURER} {algorithm.name}"),
         manufacturer_name=MANUFACTURER,
-        model_name=algorithm.name[:64],
-        serial_number=algorithm.version[:64],
+        model_name=make_long_string(algorithm.name),
+        serial_number=make_long_string(algorithm.version),
     )
     return hd.sr.ObservationContext(
         observer_device_context=hd.sr.ObserverContext(
@@ -146,11 +147,11 @@ def _describe_group(
     label = labels[int(structure["value"])]
     category, kind = find_codes_of(label)
     lesion = int(structure["lesion"])
-    name = f"{label.name} {lesion}" if lesion else label.name
+    name = make_long_string(label.name)
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(
             uid=make_uid("tracking", reference.SOPInstanceUID, str(label.index), str(lesion)),
-            identifier=name,
+            identifier=f"{name} {lesion}" if lesion else name,
         ),
         referenced_segment=hd.sr.ReferencedSegment(
             sop_class_uid=reference.SOPClassUID,
@@ -161,7 +162,8 @@ def _describe_group(
         finding_category=category,
         finding_type=kind,
         algorithm_id=hd.sr.AlgorithmIdentification(
-            name=f"{MANUFACTURER} {algorithm.name}"[:64], version=algorithm.version[:64]
+            name=make_long_string(f"{MANUFACTURER} {algorithm.name}"),
+            version=make_long_string(algorithm.version),
         ),
         measurements=list(_list_measurements(structure, modality, unit)),
     )

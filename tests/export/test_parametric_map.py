@@ -9,14 +9,18 @@ import pytest
 from export.judges import find_errors, needs_dciodvfy
 from export.test_segmentation import ALGORITHM, KINDS, write_kind
 
-from medseg.export import write_parametric_map
+from medseg.export import Algorithm, write_parametric_map
 
 
 def write(series, path, values=None, **options):
     if values is None:
         values = np.random.default_rng(0).random(series.geometry.shape).astype(np.float32)
     write_parametric_map(
-        values, path, source=series, geometry=series.geometry, algorithm=ALGORITHM, **options
+        values,
+        path,
+        source=series,
+        geometry=series.geometry,
+        **{"algorithm": ALGORITHM, **options},
     )
     return values
 
@@ -41,6 +45,14 @@ def test_every_number_comes_back_in_its_place(kind, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_dciodvfy_finds_no_error(kind, tmp_path):
     write(write_kind(kind, tmp_path / "ct"), tmp_path / "map.dcm")
+    assert find_errors(tmp_path / "map.dcm") == []
+
+
+@needs_dciodvfy
+@pytest.mark.parametrize("name", ["left\\right", "a\tname", "x" * 70, "Änne " * 20])
+def test_any_names_give_a_valid_object(name, tmp_path):
+    series = write_kind("axial", tmp_path / "ct")
+    write(series, tmp_path / "map.dcm", name=name, algorithm=Algorithm(name, name))
     assert find_errors(tmp_path / "map.dcm") == []
 
 

@@ -11,7 +11,7 @@ from export.polygon_filling import EXCLUSIVE_OR, RULES, UNION, fill, measure_are
 from export.test_segmentation import ALGORITHM, KINDS, LABELS, draw_mask, write_kind
 from ingest.dicom_writer import OBLIQUE, make_series, write_series
 
-from medseg.export import write_rtstruct
+from medseg.export import Algorithm, write_rtstruct
 from medseg.geometry import Geometry
 from medseg.ingest import find_series
 from medseg.labels import make_table
@@ -236,12 +236,22 @@ def test_codes_colours_and_algorithm_are_those_of_the_bundle(tmp_path):
     assert found.ApprovalStatus == "UNAPPROVED"
 
 
+@needs_dciodvfy
+@pytest.mark.parametrize("name", ["left\\right", "a\tname", "x" * 70, "Änne " * 20])
+def test_any_names_give_a_valid_object(name, tmp_path):
+    series = write_kind("axial", tmp_path / "ct")
+    labels, algorithm = make_table([name, "other"]), Algorithm(name, name)
+    mask = draw_mask(series.geometry.shape)
+    save(mask, tmp_path / "rt.dcm", series, labels=labels, algorithm=algorithm)
+    assert find_errors(tmp_path / "rt.dcm") == []
+
+
 def test_long_names_are_cut_to_what_dicom_allows(tmp_path):
     series = write_kind("axial", tmp_path / "ct")
     labels = make_table(["x" * 70, "ä" * 64])
     save(draw_mask(series.geometry.shape), tmp_path / "rt.dcm", series, labels=labels)
     found = pydicom.dcmread(tmp_path / "rt.dcm").StructureSetROISequence
-    assert [roi.ROIName for roi in found] == ["x" * 64, "ä" * 64]
+    assert [roi.ROIName for roi in found] == ["x" * 64, "ä" * 32]
 
 
 def test_patient_and_frame_of_reference_are_those_of_the_source(tmp_path):

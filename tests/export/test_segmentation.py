@@ -190,6 +190,16 @@ def test_sixty_labels_come_back(kind, tmp_path):
     np.testing.assert_array_equal(read_by_highdicom(tmp_path / "seg.dcm", series.geometry), mask)
 
 
+@needs_dciodvfy
+@pytest.mark.parametrize("name", ["left\\right", "a\tname", "x" * 70, "Änne " * 20])
+def test_any_names_give_a_valid_object(name, tmp_path):
+    series = write_kind("axial", tmp_path / "ct")
+    labels, algorithm = make_table([name, "other"]), Algorithm(name, name)
+    mask = draw_mask(series.geometry.shape)
+    save(mask, tmp_path / "seg.dcm", series, labels=labels, algorithm=algorithm)
+    assert find_errors(tmp_path / "seg.dcm") == []
+
+
 def test_codes_colours_and_algorithm_are_those_of_the_bundle(tmp_path):
     series = write_kind("axial", tmp_path / "ct")
     save(draw_mask(series.geometry.shape), tmp_path / "seg.dcm", series)

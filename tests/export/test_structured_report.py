@@ -12,7 +12,7 @@ from export.judges import find_errors, needs_dciodvfy
 from export.test_segmentation import ALGORITHM, KINDS, save, write_kind
 from pydicom.sr.codedict import codes
 
-from medseg.export import write_sr
+from medseg.export import Algorithm, write_sr
 from medseg.ingest import read_series
 from medseg.labels import make_table
 from medseg.report import measure_structures
@@ -87,6 +87,19 @@ def test_each_group_names_its_segment(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_dciodvfy_finds_no_error(kind, tmp_path):
     write(write_kind(kind, tmp_path / "ct"), tmp_path)
+    assert find_errors(tmp_path / "sr.dcm") == []
+
+
+@needs_dciodvfy
+@pytest.mark.parametrize("name", ["left\\right", "a\tname", "x" * 70, "Änne " * 20])
+def test_any_names_give_a_valid_object(name, tmp_path):
+    series = write_kind("axial", tmp_path / "ct")
+    labels, algorithm = make_table([name]), Algorithm(name, name)
+    structures = [{"value": 1, "lesion": 0, "volume_ml": 1.0}]
+    mask = np.ones(series.geometry.shape, np.uint8)
+    save(mask, tmp_path / "seg.dcm", series, labels=labels)
+    options = {"segmentation": tmp_path / "seg.dcm", "labels": labels, "algorithm": algorithm}
+    write_sr(structures, tmp_path / "sr.dcm", source=series, **options)
     assert find_errors(tmp_path / "sr.dcm") == []
 
 
