@@ -14,7 +14,8 @@ from monai.transforms import MapTransform
 from monai.utils import ImageMetaKey
 
 from medseg.base.files import remove
-from medseg.export.segmentation import write_seg
+from medseg.export.rtstruct import write_rtstruct
+from medseg.export.segmentation import SegmentationType, write_seg
 from medseg.export.segments import Algorithm
 from medseg.export.source_images import SourceImages, describe_source
 from medseg.export.structured_report import write_sr
@@ -27,17 +28,18 @@ from medseg.labels import make_table
 
 logger = logging.getLogger(__name__)
 
-SEG_ENDING, SR_ENDING = "_seg.dcm", "_sr.dcm"
+ENDINGS = {"seg": "_seg.dcm", "rtstruct": "_rtstruct.dcm", "sr": "_sr.dcm"}
 """What follows the name of a case in the names of its DICOM objects."""
 
 
 class WriteDicomd(MapTransform):
-    """Writes `<case>_seg.dcm` and `<case>_sr.dcm` where the image is a DICOM series, else nothing.
+    """Writes the DICOM objects of a case where its image is a DICOM series, else nothing.
 
-    The Segmentation holds the voxels that `WriteLabelMapd` writes; the Structured Report has what
-    was measured of them. They belong to the patient and the study of the series. What the headers
-    of the series lack, or hold against the standard, does not stop them: one line of the log says
-    what it was. Objects of an earlier label map of the case are removed, also where no new ones are
+    The Segmentation `<case>_seg.dcm` holds the voxels that `WriteLabelMapd` writes, and the RT
+    Structure Set `<case>_rtstruct.dcm` their outlines; the Structured Report `<case>_sr.dcm` has
+    what was measured of them. They belong to the patient and the study of the series. What its
+    headers lack, or hold against the standard, does not stop them: one line of the log says what it
+    was. Objects of an earlier label map of the case are removed, also where no new ones are
     written.
 
     Args:
@@ -47,7 +49,8 @@ class WriteDicomd(MapTransform):
             it gathers.
         reader: what read the image, which knows the series.
         made_by: the bundle and its version, such as "liver 0.1.0".
-        seg: "binary" or "labelmap", see `write_seg`; None for no object.
+        seg: "binary" or "labelmap", see `write_seg`; None for no Segmentation.
+        rtstruct: whether to write an RT Structure Set.
         sr: whether to write a Structured Report, which refers to the Segmentation. The case's data
             must have the measurements, which `WriteMeasurementsd` adds.
         modality: "CT" has its values in HU.
@@ -67,6 +70,7 @@ class WriteDicomd(MapTransform):
         reader: ImageReader | None = None,
         made_by: str = "",
         seg: str | None = "binary",
+        rtstruct: bool = False,
         sr: bool = False,
         modality: str = "",
         image_key: str = "image",
@@ -83,35 +87,47 @@ class WriteDicomd(MapTransform):
         name, _, version = made_by.partition(" ")
         self.algorithm = Algorithm(name or "unnamed", version or "unknown")
         self.seg = seg
+        self.rtstruct = rtstruct
         self.sr = sr
         self.unit = "HU" if modality == "CT" else ""
         self.image_key = image_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         for key in self.key_iterator(data):
-            seg, sr = (self.output_dir / f"{data['case']}{e}" for e in (SEG_ENDING, SR_ENDING))
-            for path in (seg, sr):
+            paths = {kind: self.output_dir / f"{data['case']}{e}" for kind, e in ENDINGS.items()}
+            for path in paths.values():
                 remove(path)
-            series = self._find_series(data)
-            if series is None or self.seg is None:
+            wanted = {"seg": self.seg is not None, "rtstruct": self.rtstruct, "sr": self.sr}
+            series = self._find_series(data) if any(wanted.values()) else None
+            if series is None:
                 continue
             images = describe_source(series)
             if images.notes:
                 logger.warning("case %s: %s", data["case"], "; ".join(images.notes))
-            write_seg(
-                read_class_indices(data[key], name=seg.name),
-                seg,
-                source=images,
-                geometry=get_source_geometry(data[self.image_key]),
-                labels=self.labels,
-                algorithm=self.algorithm,
-                segmentation_type="LABELMAP" if self.seg == "labelmap" else "BINARY",
-            )
-            data = add_found(data, seg=seg.name)
+            self._write_masks(data, key, paths, images)
             if self.sr:
-                self._write_sr(data, sr, seg, images)
-                data = add_found(data, sr=sr.name)
+                self._write_sr(data, paths["sr"], paths["seg"], images)
+            names = {kind: path.name for kind, path in paths.items() if wanted[kind]}
+            data = add_found(data, **names)
         return dict(data)
+
+    def _write_masks(
+        self,
+        data: Mapping[Hashable, Any],
+        key: Hashable,
+        paths: Mapping[str, Path],
+        images: SourceImages,
+    ) -> None:
+        """Write the objects that hold the label map itself."""
+        mask = read_class_indices(data[key], name=str(data["case"]))
+        geometry = get_source_geometry(data[self.image_key])
+        options: dict[str, Any] = {"labels": self.labels, "algorithm": self.algorithm}
+        options |= {"source": images, "geometry": geometry}
+        if self.seg is not None:
+            kind: SegmentationType = "LABELMAP" if self.seg == "labelmap" else "BINARY"
+            write_seg(mask, paths["seg"], segmentation_type=kind, **options)
+        if self.rtstruct:
+            write_rtstruct(mask, paths["rtstruct"], **options)
 
     def _write_sr(
         self, data: Mapping[Hashable, Any], path: Path, seg: Path, images: SourceImages

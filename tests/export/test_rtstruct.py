@@ -52,7 +52,7 @@ def read_planes(path, number, geometry):
     return planes
 
 
-def read_back(path, geometry, labels=LABELS, rule=UNION):
+def read_by_filling(path, geometry, labels=LABELS, rule=UNION):
     """The mask that the contours enclose, (I, J, K)."""
     found = np.zeros(geometry.shape, np.uint8)
     for label in labels.foreground:
@@ -65,7 +65,7 @@ def read_back(path, geometry, labels=LABELS, rule=UNION):
 def test_contours_enclose_the_voxels_of_the_mask(series, rule, tmp_path):
     mask = draw_mask(series.geometry.shape)
     save(mask, tmp_path / "rt.dcm", series)
-    found = read_back(tmp_path / "rt.dcm", series.geometry, rule=rule)
+    found = read_by_filling(tmp_path / "rt.dcm", series.geometry, rule=rule)
     np.testing.assert_array_equal(found, mask)
 
 
@@ -127,7 +127,7 @@ def test_dice_and_volume_of_structures_over_1_ml(name, rule, tmp_path):
     mask = SHAPES[name](geometry.shape, geometry.spacing_mm).astype(np.uint8)
     assert mask.sum() * geometry.voxel_volume_ml > 1
     save(mask, tmp_path / "rt.dcm", series, labels=make_table(["shape"]))
-    found = read_back(tmp_path / "rt.dcm", geometry, make_table(["shape"]), rule)
+    found = read_by_filling(tmp_path / "rt.dcm", geometry, make_table(["shape"]), rule)
     assert 2 * (found & mask).sum() / (found.sum() + mask.sum()) >= 0.99
     planes = read_planes(tmp_path / "rt.dcm", 1, geometry)
     area = sum(measure_area(polygon) for polygons in planes.values() for polygon in polygons)
@@ -143,7 +143,7 @@ def test_a_mask_on_a_part_of_the_grid_is_in_its_place_and_names_its_images(tmp_p
     save(part, tmp_path / "rt.dcm", series, Geometry(part.shape, affine))
     whole = np.zeros_like(mask)
     whole[1:9, 2:14, 1:4] = part
-    np.testing.assert_array_equal(read_back(tmp_path / "rt.dcm", series.geometry), whole)
+    np.testing.assert_array_equal(read_by_filling(tmp_path / "rt.dcm", series.geometry), whole)
     (contours, _) = pydicom.dcmread(tmp_path / "rt.dcm").ROIContourSequence
     assert [len(c.ContourImageSequence) for c in contours.ContourSequence] == [1, 1, 1]
 
@@ -167,7 +167,7 @@ def test_sixty_labels_come_back(tmp_path):
     mask.reshape(-1)[:180] = np.repeat(np.arange(1, 61), 3)
     labels = make_table([f"part {n}" for n in range(1, 61)])
     save(mask, tmp_path / "rt.dcm", series, labels=labels)
-    found = read_back(tmp_path / "rt.dcm", series.geometry, labels, EXCLUSIVE_OR)
+    found = read_by_filling(tmp_path / "rt.dcm", series.geometry, labels, EXCLUSIVE_OR)
     np.testing.assert_array_equal(found, mask)
     assert find_errors(tmp_path / "rt.dcm") == []
 
@@ -208,7 +208,7 @@ def test_pixels_of_a_micrometre_keep_their_outline(tmp_path):
     (series,) = find_series(tmp_path / "ct")
     mask = np.ones(series.geometry.shape, np.uint8)
     save(mask, tmp_path / "rt.dcm", series)
-    np.testing.assert_array_equal(read_back(tmp_path / "rt.dcm", series.geometry), mask)
+    np.testing.assert_array_equal(read_by_filling(tmp_path / "rt.dcm", series.geometry), mask)
 
 
 def test_a_contour_of_more_than_64_kilobytes_comes_back(tmp_path):
@@ -219,7 +219,7 @@ def test_a_contour_of_more_than_64_kilobytes_comes_back(tmp_path):
     save(mask, tmp_path / "rt.dcm", series)
     (points,) = list_contours(tmp_path / "rt.dcm", 1)
     assert len(points) > 65536 / 8
-    np.testing.assert_array_equal(read_back(tmp_path / "rt.dcm", series.geometry), mask)
+    np.testing.assert_array_equal(read_by_filling(tmp_path / "rt.dcm", series.geometry), mask)
 
 
 def test_codes_colours_and_algorithm_are_those_of_the_bundle(tmp_path):

@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from export.test_rtstruct import read_by_filling
 from export.test_segmentation import read_by_highdicom
 from ingest.dicom_writer import OBLIQUE, make_series, ramp, write_series
 from monai.transforms import Compose, EnsureChannelFirstd, Invertd, LoadImaged, Orientationd
@@ -17,6 +18,7 @@ from medseg.inference import WriteLabelMapd
 from medseg.inference.outputs.notes import FACTS
 from medseg.ingest import load
 from medseg.ingest.reader import VolumeReader
+from medseg.labels import make_table
 from medseg.report import WriteMeasurementsd
 
 CLASSES = {"low": [1], "high": [2]}
@@ -66,6 +68,24 @@ def test_the_object_has_the_voxels_of_the_label_map(segment, seg, tmp_path):
     assert set(np.unique(label)) == {1, 2}
 
 
+@pytest.mark.parametrize("seg", ["binary", None])
+def test_outlines_enclose_the_voxels_of_the_label_map(segment, seg, tmp_path):
+    write_series(tmp_path / "ct", make_series(orientation=OBLIQUE))
+    done = segment(tmp_path / "ct", seg=seg, rtstruct=True)
+    written = {"rtstruct": "study_rtstruct.dcm"} | ({"seg": "study_seg.dcm"} if seg else {})
+    assert {
+        kind: done[FACTS][kind] for kind in ("seg", "rtstruct") if kind in done[FACTS]
+    } == written
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "study.nii.gz",
+        *written.values(),
+    }
+    label = np.asarray(nib.load(tmp_path / "out" / "study.nii.gz").dataobj)
+    geometry, labels = load(tmp_path / "ct")[1], make_table(CLASSES)
+    found = read_by_filling(tmp_path / "out" / "study_rtstruct.dcm", geometry, labels)
+    np.testing.assert_array_equal(found, label)
+
+
 def test_a_series_that_was_resampled_has_its_object_on_the_new_grid(segment, tmp_path):
     slices = make_series(ramp((6, 6, 4)))
     write_series(tmp_path / "ct", slices[:2] + slices[3:])
@@ -84,11 +104,12 @@ def test_a_volume_file_has_no_dicom_object(segment, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["study.nii.gz"]
 
 
-def test_the_object_of_an_earlier_label_map_is_removed_where_none_is_asked_for(segment, tmp_path):
+def test_objects_of_an_earlier_label_map_are_removed_where_none_are_asked_for(segment, tmp_path):
     write_series(tmp_path / "ct", make_series())
-    segment(tmp_path / "ct")
+    segment(tmp_path / "ct", rtstruct=True, sr=True, measured=True)
     segment(tmp_path / "ct", seg=None)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["study.nii.gz"]
+    left = [path.name for path in (tmp_path / "out").iterdir() if path.suffix == ".dcm"]
+    assert left == []
 
 
 def test_no_identifier_is_logged(segment, tmp_path, caplog):
