@@ -1,0 +1,181 @@
+"""Segmenter: a bundle as a function from an image to its structures, for programs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medseg.base.choices import check_choices
+from medseg.bundles.bundle import check_metadata, check_weights_exist, find_configs, name_version
+from medseg.bundles.catalogue.locate import locate
+from medseg.bundles.overrides import check_overrides, read_workflow
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from medseg.report import Segmentation
+
+_MEMORY_READER = "medseg.inference.cases.memory_reader.MemoryReader"
+KEPT = 2
+"""So many networks stay in memory between calls of `segment`."""
+
+
+class Segmenter:
+    """Segments volumes with a bundle, whose network is loaded once.
+
+    Args:
+        bundle: its name, its folder, or a training run.
+        keys: of its `inference.json`, as on the command line, such as `level=3` or `force=True`.
+
+    Raises:
+        FileNotFoundError: there is no such bundle, or it has no weights.
+        ValueError: a key that the bundle has not, or a value that it cannot have; or the bundle is
+            for pictures.
+
+    Example:
+        >>> segmenter = Segmenter("hippocampus")  # doctest: +SKIP
+        >>> found = segmenter("mr.nii.gz")  # doctest: +SKIP
+        >>> found.measurements[0].volume_ml  # doctest: +SKIP
+        1.62
+    """
+
+    def __init__(self, bundle: str | os.PathLike[str], **keys: Any) -> None:
+        from monai.bundle import ConfigParser
+
+        from medseg.inference import check_windows
+        from medseg.networks import load_weights
+        from medseg.plausibility import check_settings
+
+        folder = locate(bundle)
+        check_metadata(folder)
+        config = read_workflow(folder, "inference")
+        file = find_configs(folder, "inference")[0]
+        checked = check_overrides(keys, config, config_file=file)
+        check_weights_exist(folder, "inference", checked)
+        if "VolumeReader" not in str(config.get("reader")):
+            raise ValueError(f"{folder} is for pictures: use medseg segment, which writes files")
+        set_here: dict[str, Any] = {
+            **{"bundle_root": str(folder), "handlers": [], "dataloader": []},
+            **{"in_memory": {"_target_": _MEMORY_READER}, "load_image#reader": "@in_memory"},
+        }
+        if "pictures" in config:
+            set_here["pictures"] = False
+        self._parser = ConfigParser(config)
+        self._parser.update({**checked, **set_here})
+        check_choices(self._get("choices") if "choices" in config else checked)
+        network = self._get("network")
+        check_windows(self._get("window_inferer"), network)
+        weights = self._get("weights")
+        if "choices" in config:
+            check_settings(weights, self._get("choices"), force=self._get("other_settings"))
+        load_weights(network, weights)
+        self._reader, self._memory = self._get("reader"), self._get("in_memory")
+        self.labels = self._get("label_files").table
+        self.made_by = name_version(str(config["name"]), folder)
+
+    def __call__(self, image: Any, *, affine: ArrayLike | None = None) -> Segmentation:
+        """Segment a volume.
+
+        Args:
+            image: a path, of a NIfTI or other volume file, a DICOM folder or file; an image of
+                nibabel or SimpleITK; or an array (I, J, K) with its affine. Of CT it holds
+                Hounsfield units.
+            affine: of an array, from voxel indices to RAS+ millimetres.
+
+        Raises:
+            IngestError: a file that cannot be read rightly.
+            TypeError: another kind of image, or an array without its affine.
+            ValueError: an image that cannot be what the network was trained on.
+        """
+        from medseg.inference.cases.memory_reader import NAME, read_image, take_image
+        from medseg.inference.outputs.label_map import check_on_source_grid, read_class_indices
+        from medseg.inference.outputs.notes import read_notes
+        from medseg.report import Segmentation, measure_structures
+
+        stated = None
+        if isinstance(image, (str, os.PathLike)):
+            path = str(image)
+            values, geometry, stated = read_image(self._reader, path)
+        else:
+            values, geometry = take_image(image, affine)
+            path = NAME
+        self._memory.hold(values, geometry, stated)
+        try:
+            case = self._get("preprocessing")({"case": Path(path).name, "image": path})
+        finally:
+            self._memory.let_go()
+        prediction = self._predict(case)
+        check_on_source_grid(prediction, geometry, name=path)
+        mask = read_class_indices(prediction, name=path)
+        return Segmentation(
+            mask=mask,
+            geometry=geometry,
+            labels=self.labels,
+            measurements=measure_structures(mask, geometry, self.labels, image=values),
+            notes=tuple(read_notes(case["image"])),
+            made_by=self.made_by,
+        )
+
+    def _get(self, key: str) -> Any:
+        return self._parser.get_parsed_content(key)
+
+    def _predict(self, case: Mapping[str, Any]) -> Any:
+        """Run the network and what comes after it; the prediction on the grid of the image."""
+        from monai.data import list_data_collate
+
+        evaluator = self._get("evaluator")
+        evaluator.interrupt_resume_enabled = False
+        evaluator.data_loader = [list_data_collate([case])]
+        evaluator.state.epoch_length = 1
+        try:
+            evaluator.run()
+            return evaluator.state.output[0]["pred"]
+        finally:
+            evaluator.data_loader = []
+            evaluator.state.dataloader = evaluator.state.batch = evaluator.state.output = None
+
+
+def segment(
+    image: Any, *, bundle: str | os.PathLike[str], affine: ArrayLike | None = None, **keys: Any
+) -> Segmentation:
+    """Segment a volume with a bundle; the networks of the last calls stay loaded.
+
+    Args:
+        image: see `Segmenter`.
+        bundle: its name, its folder, or a training run.
+        affine: of an array, from voxel indices to RAS+ millimetres.
+        keys: of the bundle's `inference.json`, such as `force=True`.
+
+    Raises:
+        FileNotFoundError, IngestError, TypeError, ValueError: see `Segmenter`.
+
+    Example:
+        >>> import medseg
+        >>> found = medseg.segment("mr.nii.gz", bundle="hippocampus")  # doctest: +SKIP
+        >>> [(one.name, one.volume_ml) for one in found.measurements]  # doctest: +SKIP
+        [('anterior', 1.62), ('posterior', 1.48)]
+    """
+    folder = locate(bundle)
+    weights = folder / "models" / "model.pt"
+    changed = weights.stat().st_mtime_ns if weights.is_file() else 0
+    return _keep(str(folder.absolute()), repr(sorted(keys.items())), changed, _Keys(keys))(
+        image, affine=affine
+    )
+
+
+class _Keys(dict[str, Any]):
+    """Keys of a bundle, all equal: `repr` of the keys tells two calls apart."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+@lru_cache(maxsize=KEPT)
+def _keep(folder: str, described: str, changed: int, keys: _Keys) -> Segmenter:
+    return Segmenter(folder, **keys)
