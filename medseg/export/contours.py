@@ -9,7 +9,8 @@ Islands, also those in holes, are polygons of their own. So no two polygons over
 matter whether a reader unites them, as plastimatch does unless told otherwise, combines them by
 exclusive or, as platipy and dcmrtstruct2nii do, or fills them by winding number: holes turn the
 other way round. The other technique, CLOSEDPLANAR_XOR, is newer, and readers such as Orthanc's skip
-contours of that type. The channel runs between pixels as well, so no centre lies on it.
+contours of that type. The channel runs between pixels as well, so no centre lies on it. plastimatch
+and dcmrtstruct2nii read back exactly the voxels that were written.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Judges: independent programs that say whether a DICOM object is right.
 
-`dciodvfy` is of Debian's dicom3tools, dcmqi of PyPI. Where one is absent, its tests are skipped.
+`dciodvfy` is of Debian's package dicom3tools, plastimatch of that name, dcmqi of PyPI. Where one is
+absent, its tests are skipped.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from medseg.geometry import Geometry
 
 DCIODVFY = shutil.which("dciodvfy")
 SEG_READER = shutil.which("segimage2itkimage", path=str(Path(sys.executable).parent))
+PLASTIMATCH = shutil.which("plastimatch")
 
 needs_dciodvfy = pytest.mark.skipif(DCIODVFY is None, reason="dicom3tools is not installed")
 needs_dcmqi = pytest.mark.skipif(SEG_READER is None, reason="dcmqi is not installed")
+
+needs_plastimatch = pytest.mark.skipif(PLASTIMATCH is None, reason="plastimatch is not installed")
 
 
 def find_errors(path: Path) -> list[str]:
@@ -47,6 +51,25 @@ def read_by_dcmqi(path: Path, folder: Path, geometry: Geometry) -> np.ndarray:
         assert np.abs(at - at.round()).max(initial=0) < 0.01
         found[tuple(at.round().astype(int).T)] = values
     return found
+
+
+def read_by_plastimatch(
+    path: Path, images: Path, name: str, geometry: Geometry, *, xor: bool = False
+) -> np.ndarray:
+    """An ROI of an RTSTRUCT as plastimatch fills it on the grid of its images, (I, J, K).
+
+    It unites contours, or combines them by exclusive or.
+    """
+    folder = path.parent / f"{path.stem} {xor}"
+    command = [str(PLASTIMATCH), "convert", "--input", str(path), "--referenced-ct", str(images)]
+    command += ["--output-prefix", str(folder), "--prefix-format", "nrrd"]
+    told = _run([*command, *(["--xor-contours"] if xor else [])])
+    assert told.returncode == 0, told.stdout + told.stderr
+    image = SimpleITK.ReadImage(str(folder / f"{name}.nrrd"))
+    centres = geometry.voxel_to_world(np.argwhere(np.ones(geometry.shape))) * (-1, -1, 1)
+    inside = [image.TransformPhysicalPointToIndex(centre) for centre in centres]
+    values = SimpleITK.GetArrayFromImage(image)[tuple(np.array(inside)[:, ::-1].T)]
+    return (values > 0).reshape(geometry.shape)
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ from export.polygon_filling import RULES, fill, measure_area
 from matplotlib.path import Path
 from scipy import ndimage
 
+from medseg.datasets.lidc.outline import find_inside
 from medseg.export.contours import trace_outlines
 
 
@@ -58,6 +59,17 @@ def test_matplotlib_finds_the_same_pixels_inside():
     centres = np.argwhere(np.ones_like(plane))
     inside = [Path(p, closed=False).contains_points(centres) for p in trace_outlines(plane)]
     np.testing.assert_array_equal(np.any(inside, axis=0).reshape(plane.shape), plane)
+
+
+def test_the_rule_for_outlines_of_readers_finds_the_same_pixels_inside(slices):
+    """That of LIDC: whole numbers, here half pixels, strictly within by winding number."""
+    for plane in slices:
+        found = np.zeros(plane.shape, bool)
+        for polygon in trace_outlines(plane):
+            halves = find_inside((2 * polygon).astype(int))
+            centres = halves[(halves % 2 == 0).all(axis=1)] // 2
+            found[tuple(centres.T)] = True
+        np.testing.assert_array_equal(found, plane)
 
 
 def test_areas_are_those_of_the_pixels(slices):

@@ -6,7 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 from export.bad_headers import BAD, name_change, write_changed
-from export.judges import find_errors, needs_dciodvfy
+from export.judges import find_errors, needs_dciodvfy, needs_plastimatch, read_by_plastimatch
 from export.polygon_filling import EXCLUSIVE_OR, RULES, UNION, fill, measure_area
 from export.test_segmentation import ALGORITHM, KINDS, LABELS, draw_mask, write_kind
 from ingest.dicom_writer import OBLIQUE, make_series, write_series
@@ -117,21 +117,45 @@ SHAPES = {
 }
 
 
+def write_shape(name, folder):
+    """An oblique series, and a mask of a shape of over 1 mL on its grid."""
+    slices = make_series(np.zeros((12, 41, 37), np.int16), orientation=OBLIQUE, step_mm=2.5)
+    write_series(folder, slices)
+    (series,) = find_series(folder)
+    mask = SHAPES[name](series.geometry.shape, series.geometry.spacing_mm).astype(np.uint8)
+    assert mask.sum() * series.geometry.voxel_volume_ml > 1
+    return series, mask
+
+
+def measure_dice(found, mask):
+    return 2 * (found & mask).sum() / (found.sum() + mask.sum())
+
+
+SHAPE = make_table(["shape"])
+
+
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("rule", RULES)
 def test_dice_and_volume_of_structures_over_1_ml(name, rule, tmp_path):
-    slices = make_series(np.zeros((12, 41, 37), np.int16), orientation=OBLIQUE, step_mm=2.5)
-    write_series(tmp_path / "ct", slices)
-    (series,) = find_series(tmp_path / "ct")
-    geometry = series.geometry
-    mask = SHAPES[name](geometry.shape, geometry.spacing_mm).astype(np.uint8)
-    assert mask.sum() * geometry.voxel_volume_ml > 1
-    save(mask, tmp_path / "rt.dcm", series, labels=make_table(["shape"]))
-    found = read_by_filling(tmp_path / "rt.dcm", geometry, make_table(["shape"]), rule)
-    assert 2 * (found & mask).sum() / (found.sum() + mask.sum()) >= 0.99
-    planes = read_planes(tmp_path / "rt.dcm", 1, geometry)
+    series, mask = write_shape(name, tmp_path / "ct")
+    save(mask, tmp_path / "rt.dcm", series, labels=SHAPE)
+    found = read_by_filling(tmp_path / "rt.dcm", series.geometry, SHAPE, rule)
+    assert measure_dice(found, mask) >= 0.99
+    planes = read_planes(tmp_path / "rt.dcm", 1, series.geometry)
     area = sum(measure_area(polygon) for polygons in planes.values() for polygon in polygons)
     assert abs(area) == pytest.approx(mask.sum(), rel=0.001)  # so is the volume, in voxels
+
+
+@needs_plastimatch
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("xor", [False, True])
+def test_plastimatch_reads_structures_over_1_ml(name, xor, tmp_path):
+    series, mask = write_shape(name, tmp_path / "ct")
+    save(mask, tmp_path / "rt.dcm", series, labels=SHAPE)
+    found = read_by_plastimatch(
+        tmp_path / "rt.dcm", tmp_path / "ct", "shape", series.geometry, xor=xor
+    )
+    assert measure_dice(found, mask) >= 0.99
 
 
 def test_a_mask_on_a_part_of_the_grid_is_in_its_place_and_names_its_images(tmp_path):
