@@ -96,6 +96,12 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
     elif is_run(bundle):
         if run.resolve() != bundle.resolve():
             logger.info("the weights were not copied to %s, which is a run of its own", bundle)
+    elif not replace and _has_found_nothing(run):
+        logger.info(
+            "the weights were not copied to the bundle %s, because they found nothing in the "
+            "validation: train longer",
+            bundle,
+        )
     elif (run / WEIGHTS).is_file():
         try:
             _publish_where_it_fits(run, bundle, replace=replace)
@@ -122,6 +128,15 @@ def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
             "%s keeps its earlier weights; to replace them: medseg bundles publish %s %s",
             *(bundle, run, bundle),
         )
+
+
+def _has_found_nothing(run: Path) -> bool:
+    """Whether every score of a run's validation is 0."""
+    try:
+        scores = json.loads((run / RUN_FILE).read_text(encoding="utf-8")).get("scores") or {}
+    except (OSError, ValueError, AttributeError):
+        return False
+    return bool(scores) and not any(scores.values())
 
 
 def _has_weights_of(run: Path, bundle: Path) -> bool:

@@ -19,8 +19,17 @@ LOW_MEMORY_GIB = 4.0
 
 LOW_DISK_GIB = 2.0
 
-_NAMED_PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite", "nibabel", "simpleitk", "pydicom")
-_EXTRAS = ("fast", "dicom", "tracking", "export", "encoders", "datasets")
+_NAMED_PACKAGES = (
+    "torch",
+    "monai",
+    "numpy",
+    "pytorch-ignite",
+    "nibabel",
+    "simpleitk",
+    "pydicom",
+    "highdicom",
+)
+_EXTRAS = ("fast", "tracking", "export", "encoders", "datasets")
 _DECODERS = {
     "JPEG baseline": ("JPEGBaseline8Bit",),
     "JPEG extended": ("JPEGExtended12Bit",),

@@ -1,7 +1,8 @@
 """Evaluation: what the scores of all cases show: distributions, the worst cases, a table."""
 
+from medseg.evaluation.check_split import check_split
 from medseg.evaluation.gallery import Gallery
 from medseg.evaluation.overlays import Overlays
 from medseg.evaluation.score_cases import score_cases
 
-__all__ = ["Gallery", "Overlays", "score_cases"]
+__all__ = ["Gallery", "Overlays", "check_split", "score_cases"]

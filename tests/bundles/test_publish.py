@@ -35,6 +35,18 @@ def test_a_bundle_without_weights_gets_those_of_a_run_with_what_is_known_of_them
     assert json.loads((bundle / "models" / "model.run.json").read_text())["seed"] == 5
 
 
+@pytest.mark.parametrize(("score", "is_copied"), [(0.0, False), (0.01, True)])
+def test_a_run_that_found_nothing_gives_a_bundle_no_weights(
+    score, is_copied, bundle, tmp_path, caplog
+):
+    run = make_run(bundle, tmp_path / "run")
+    (run / "run.json").write_text(json.dumps({"bundle": "liver", "scores": {"dice": score}}))
+    with caplog.at_level(logging.INFO):
+        publish_if_none(run, bundle)
+    assert (bundle / "models" / "model.pt").exists() is is_copied
+    assert ("found nothing in the validation" in caplog.text) is not is_copied
+
+
 def test_a_run_with_other_settings_leaves_nothing_in_the_bundle(bundle, tmp_path, caplog):
     run = make_run(bundle, tmp_path / "run", channels=[8, 16, 32, 64, 128])
     before = sorted(bundle.rglob("*"))

@@ -85,7 +85,6 @@ def test_a_package_without_a_line_of_its_own_gets_one_when_it_is_missing(install
     ("package", "extra"),
     [
         ("openvino", "fast"),
-        ("highdicom", "dicom"),
         ("mlflow", "tracking"),
         ("onnx", "export"),
     ],

@@ -1,0 +1,48 @@
+"""Tests of medseg.evaluation.check_split: a validation scores no case of the training."""
+
+import json
+import logging
+
+import pytest
+
+from medseg.evaluation.check_split import check_split
+
+TRAINED = {"fold": 0, "folds": 5, "seed": 0}
+
+
+@pytest.fixture(params=["run.json", "models/model.run.json"])
+def root(request, tmp_path):
+    """A run, and a bundle with published weights."""
+    file = tmp_path / request.param
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps({**TRAINED, "bundle": "liver"}))
+    return tmp_path
+
+
+def test_the_split_of_the_training_passes(root):
+    check_split(root, {**TRAINED, "classes": {"liver": [1]}})
+
+
+@pytest.mark.parametrize("other", [{"fold": 1}, {"folds": 4}, {"seed": 7}])
+def test_another_split_is_refused_with_both_values(root, other):
+    ((key, value),) = other.items()
+    said = f"{key}: trained with {TRAINED[key]}, used with {value}"
+    with pytest.raises(ValueError, match=rf"\({said}\).*leave --{key} out"):
+        check_split(root, {**TRAINED, **other})
+
+
+def test_a_test_set_is_the_same_for_every_fold(root):
+    check_split(root, {**TRAINED, "fold": 1}, section="test")
+
+
+def test_another_split_can_be_scored_knowingly(root, caplog):
+    with caplog.at_level(logging.WARNING):
+        check_split(root, {**TRAINED, "fold": 1}, force=True)
+    assert "another split than the training (fold: trained with 0, used with 1)" in caplog.text
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"bundle": "liver"}'])
+def test_where_the_split_is_not_known_nothing_is_compared(content, tmp_path):
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    check_split(tmp_path, {**TRAINED, "fold": 1})
