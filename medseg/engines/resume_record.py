@@ -124,8 +124,8 @@ def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping
     if differences := changed or list(_find_changed_cases(saved, now)):
         often = ", ".join(key for key in _CHANGED_OFTEN if key not in before)
         raise ValueError(
-            f"{path} holds a run {what} ({_join_first(differences)}): pass its folder as bundle "
-            f"(-b {Path(path).parent} --resume True), which has its settings, or another "
+            f"{path} holds a run {what} ({_join_first(differences)}): leave these as the run has "
+            f"them, which -b {Path(path).parent} --resume True does by itself, or pass another "
             f"--output_dir to start a new run; only {often} and the other settings listed in "
             f"{find_page(__name__)} may change"
         )
