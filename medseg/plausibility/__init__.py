@@ -14,7 +14,11 @@ from medseg.plausibility.hounsfield import (
 )
 from medseg.plausibility.label_maps import describe_few_values, describe_label_map
 from medseg.plausibility.lungs import measure_lung_share
-from medseg.plausibility.measure import measure_class, reaches_edge
+from medseg.plausibility.measure import (
+    measure_class,
+    measure_share_beside_largest,
+    reaches_edge,
+)
 from medseg.plausibility.measure_cases import (
     choose_cases,
     measure_case_image,
@@ -76,6 +80,7 @@ __all__ = [
     "measure_cases",
     "measure_class",
     "measure_lung_share",
+    "measure_share_beside_largest",
     "merge_trained_on",
     "reaches_edge",
     "read_ranges",

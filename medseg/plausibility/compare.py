@@ -22,6 +22,9 @@ _SCALED = ("longest_mm", "voxel_mm")
 MOST_TIMES = 2.0
 """Times that both of `_SCALED` are beyond what was trained on in an image of another size."""
 
+MOST_BESIDE = 0.01
+"""Of an organ, the share outside its largest part that is no doubt: specks."""
+
 
 def compare_image(
     measured: Mapping[str, float], ranges: Mapping[str, Sequence[float]]
@@ -133,14 +136,26 @@ def _describe_share(value: float, low: float, high: float, *, volume: bool) -> s
 
 
 def describe_organ_doubts(
-    name: str, volume_ml: float, limits_ml: Sequence[float], is_cut: bool
+    name: str, volume_ml: float, limits_ml: Sequence[float], is_cut: bool, *, beside: float = 0.0
 ) -> Iterator[str]:
-    """Say that an organ has a volume as in no patient; less is right where a part is beyond.
+    """Say that an organ has a volume as in no patient, or lies in several parts.
+
+    Args:
+        name: of the class.
+        volume_ml: of all its parts.
+        limits_ml: lowest and highest volume of a whole organ.
+        is_cut: the class reaches the edge of the image, so that less of it is right.
+        beside: the share of the volume outside the largest part, see `MOST_BESIDE`.
 
     Example:
         >>> list(describe_organ_doubts("liver", 17233, [200, 6000], False))
         ['liver: the volume is 17233 mL, and a whole one has 200 to 6000 mL']
     """
+    if beside > MOST_BESIDE:
+        yield (
+            f"{name}: {_format_number(beside * volume_ml)} of {_format_number(volume_ml)} mL "
+            "lie apart from its largest part, and an organ is in one piece"
+        )
     low, high = limits_ml
     if volume_ml > high or (volume_ml < low and not is_cut):
         yield (

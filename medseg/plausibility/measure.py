@@ -61,10 +61,26 @@ def measure_class(mask: np.ndarray, *, voxel_ml: float | None = None) -> dict[st
 
 def count_pieces(mask: np.ndarray) -> int:
     """Connected pieces, of which a speck is none, see `LEAST_PIECE`."""
+    sizes = _measure_pieces(mask)
+    return int(np.count_nonzero(sizes >= LEAST_PIECE * sizes.max(initial=0)))
+
+
+def measure_share_beside_largest(mask: np.ndarray) -> float:
+    """The share of a class that lies outside its largest connected piece; of an empty one 0.
+
+    Example:
+        >>> measure_share_beside_largest(np.array([1, 1, 1, 0, 1]) > 0)
+        0.25
+    """
+    sizes = _measure_pieces(mask[find_box(mask)]) if mask.any() else np.zeros(0)
+    return float(1 - sizes.max() / sizes.sum()) if sizes.sum() else 0.0
+
+
+def _measure_pieces(mask: np.ndarray) -> np.ndarray:
+    """How many of the voxels that are looked at each connected piece has, see `MOST_VOXELS`."""
     stride = max(1, int(np.ceil((mask.size / MOST_VOXELS) ** (1 / mask.ndim))))
     pieces, _ = label_components(mask[(slice(None, None, stride),) * mask.ndim], connectivity=1)
-    sizes = np.bincount(pieces.ravel())[1:]
-    return int(np.count_nonzero(sizes >= LEAST_PIECE * sizes.max(initial=0)))
+    return np.bincount(pieces.ravel())[1:]
 
 
 def reaches_edge(mask: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ from medseg.geometry import Geometry
 from medseg.plausibility import (
     measure_cases,
     measure_class,
+    measure_share_beside_largest,
     reaches_edge,
 )
 from medseg.plausibility.measure import measure_image
@@ -28,6 +29,14 @@ def test_a_class_has_its_volume_place_and_pieces():
     assert found["place_1"] == pytest.approx((2.5 * 200 + 8) / 201 / 10 + 0.05)
     assert reaches_edge(mask)
     assert not reaches_edge(box((5, 5, 5), 2, 2, 2))
+
+
+def test_the_share_beside_the_largest_piece_is_of_all_voxels():
+    mask = box((10, 20, 40), slice(2, 4), slice(0, 10), slice(30, 40))
+    assert measure_share_beside_largest(mask) == 0
+    mask[8, 10:20, :5] = True  # 50 voxels beside 200
+    assert measure_share_beside_largest(mask) == pytest.approx(0.2)
+    assert measure_share_beside_largest(np.zeros((4, 4, 4), bool)) == 0
 
 
 @pytest.mark.parametrize("axis", range(3))

@@ -21,6 +21,7 @@ from medseg.plausibility import (
     compare_class,
     describe_organ_doubts,
     measure_class,
+    measure_share_beside_largest,
     reaches_edge,
     read_trained_on,
 )
@@ -50,7 +51,8 @@ class CheckResultd(MapTransform):
             `medseg.plausibility.read_trained_on`; without, nothing is compared with them.
         organ_ml: class -> lowest and highest volume in mL that a whole organ of a patient has, a
             child's and a diseased one included. Less is no warning where the class reaches the
-            edge of the image. Of pictures it says nothing.
+            edge of the image, but more than a speck outside its largest part is one. Of pictures
+            it says nothing.
         image_key: the image as it went into the network; its meta data know the source grid.
     """
 
@@ -105,6 +107,7 @@ class CheckResultd(MapTransform):
             is_cut = reaches_edge(mask)
             yield from compare_class(name, measured, ranges, is_cut=is_cut)
             if "volume_ml" in measured and name in self.organ_ml:
+                beside = measure_share_beside_largest(mask)
                 yield from describe_organ_doubts(
-                    name, measured["volume_ml"], self.organ_ml[name], is_cut
+                    name, measured["volume_ml"], self.organ_ml[name], is_cut, beside=beside
                 )

@@ -89,6 +89,25 @@ def test_a_volume_of_no_whole_organ_is_noted_without_any_training_case(
     assert [note[: len(words)] for note in notes] == [words] if words else not notes
 
 
+@pytest.mark.parametrize(("size", "is_warned"), [(1, False), (4, True)])
+def test_an_organ_that_lies_in_parts_is_noted_and_specks_are_not(size, is_warned, tmp_path):
+    """Beside 960 voxels, one of 1 voxel is a speck, one of 16 is not."""
+    meta = {"original_affine": np.eye(4), "spatial_shape": np.array(SHAPE)}
+    image = MetaTensor(torch.zeros(1, *SHAPE), affine=torch.eye(4), meta=meta)
+    label = torch.zeros(1, *SHAPE)
+    label[0][RIGHT] = 1
+    label[0, 2 : 2 + size, 22 : 22 + size, 4] = 1
+    check = CheckResultd(
+        "pred",
+        classes={"liver": [1]},
+        weights=tmp_path / "none.pt",
+        organ_ml={"liver": [0.5, 5]},
+    )
+    notes = read_notes(check({"case": "a", "image": image, "pred": label})["image"])
+    said = "liver: 0.016 of 0.976 mL lie apart from its largest part, and an organ is in one piece"
+    assert notes == [said] * is_warned
+
+
 def test_a_region_is_judged_with_those_within_it(weights):
     """As it was measured in training: the voxels of the tumour are of the liver, too."""
     meta = {"original_affine": np.eye(4), "spatial_shape": np.array(SHAPE)}
