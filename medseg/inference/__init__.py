@@ -10,6 +10,7 @@ from medseg.inference.cases.run import CasesFailedError, plan_cases, run_cases
 from medseg.inference.outputs.instances import WriteInstancesd
 from medseg.inference.outputs.label_files import LabelFiles
 from medseg.inference.outputs.label_map import WriteLabelMapd
+from medseg.inference.outputs.largest_part import KeepLargestPartd
 from medseg.inference.outputs.picture import WritePictureLabeld
 from medseg.inference.outputs.probabilities import ProbabilityFiles
 from medseg.inference.outputs.restore import RestoreLabeld
@@ -25,6 +26,7 @@ __all__ = [
     "CasesFailedError",
     "CheckImaged",
     "CheckResultd",
+    "KeepLargestPartd",
     "LabelFiles",
     "MixedPrecisionInferer",
     "OverlapTileInferer",

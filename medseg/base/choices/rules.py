@@ -171,7 +171,7 @@ RULES: Mapping[str, Rule] = {
     "device": _DEVICE,
     **dict.fromkeys(("case_group", "series_uid"), allow_null(_TEXT)),
     **dict.fromkeys(("spatial_keys", "spatial_modes"), _TEXTS),
-    "body_part": make_list_rule("text values", is_text, least=0),
+    **dict.fromkeys(("body_part", "largest_only"), make_list_rule("text values", is_text, least=0)),
     "classes": Rule(  # what is in it is judged by `check_classes`
         "a dictionary of class names and lists of whole numbers, such as {'liver': [1, 2]}",
         lambda value: isinstance(value, Mapping),
