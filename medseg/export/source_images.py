@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom import config
+from pydicom import config, uid
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import FileMetaDataset
 from pydicom.multival import MultiValue
@@ -54,6 +54,20 @@ _READ = (
     *("SOPClassUID", "StudyInstanceUID", "PositionReferenceIndicator", "SpecificCharacterSet"),
     *(*PATIENT_AND_STUDY, *_FRAMES),
 )
+_CLASSES_OF: dict[bool, dict[str, uid.UID]] = {
+    False: {
+        "CT": uid.CTImageStorage,
+        "MR": uid.MRImageStorage,
+        "PT": uid.PositronEmissionTomographyImageStorage,
+    },
+    True: {
+        "CT": uid.EnhancedCTImageStorage,
+        "MR": uid.EnhancedMRImageStorage,
+        "PT": uid.EnhancedPETImageStorage,
+    },
+}
+"""Whether a file holds several frames -> Modality -> the class of its images."""
+
 _UNICODE = "ISO_IR 192"
 
 
@@ -178,8 +192,19 @@ def _add_identity(
         setattr(shared, keyword, value)
     shared.PositionReferenceIndicator = _get_valid(stated, "PositionReferenceIndicator") or ""
     shared.SOPClassUID = first.sop_class
+    if not _is_image_class(first.sop_class):
+        notes.append(
+            "SOPClassUID of the source is not known: the result names another in its place"
+        )
+        shared.SOPClassUID = _CLASSES_OF[first.frame is not None and first.frames > 1].get(
+            first.modality, uid.SecondaryCaptureImageStorage
+        )
     shared.Modality = first.modality or "OT"
     shared.LossyImageCompression = "01" if first.is_lossy else "00"
+
+
+def _is_image_class(sop_class: uid.UID) -> bool:
+    return sop_class.type == "SOP Class" and "Image Storage" in sop_class.name
 
 
 def _describe_slice(header: Slice, shared: pydicom.Dataset) -> pydicom.Dataset:

@@ -20,6 +20,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -173,6 +174,31 @@ def _find_and_load(path: Path) -> object:
     return load(path)
 
 
+def _write_back(path: Path) -> object:
+    """Write a mask of each series that can be read as DICOM objects, and read the SEG again."""
+    import highdicom  # takes a second
+
+    from medseg.export import Algorithm, describe_source, write_rtstruct, write_seg
+    from medseg.labels import make_table
+
+    load(path)  # raises the refusal
+    for series in find_series(path):
+        if series.geometry is None:
+            continue
+        mask = np.zeros(series.geometry.shape, np.uint8)
+        mask[tuple(n // 2 for n in mask.shape)] = 1
+        about = {
+            **{"source": describe_source(series), "geometry": series.geometry},
+            **{"labels": make_table(["liver"]), "algorithm": Algorithm("liver", "1.0")},
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            write_seg(mask, Path(folder) / "seg.dcm", **about)
+            write_rtstruct(mask, Path(folder) / "rtstruct.dcm", **about)
+            found = highdicom.seg.segread(Path(folder) / "seg.dcm")
+            assert int(found.pixel_array.sum()) == 1
+    return None
+
+
 def _one_volume(path: Path) -> object:
     return load_file(path, volume=0, units="stated")
 
@@ -215,6 +241,7 @@ def _crash(path: Path) -> object:
 
 READERS: dict[str, Callable[[Path], object]] = {
     "series": _find_and_load,
+    "written back": _write_back,
     "volume": _one_volume,
     "grey": _grey,
     "colour": _colour,

@@ -128,6 +128,11 @@ def ct_series(folder: Path) -> Kind:
     return {"target": paths[2].name, "read": ".", "reader": "series"}
 
 
+def written_back(write: Callable[[Path], Kind]) -> Callable[[Path], Kind]:
+    """Write what is read as DICOM objects, whatever is left of its header."""
+    return lambda folder: {**write(folder), "reader": "written back"}
+
+
 def without_meta(folder: Path) -> Kind:
     (dataset,) = make_series(smooth((1, 40, 44)))
     del dataset.file_meta
@@ -218,6 +223,9 @@ WRITERS: dict[str, Callable[[Path], Kind]] = {
     "enhanced RLE": enhanced(uid.RLELossless),
     "enhanced JPEG 2000": enhanced(uid.JPEG2000Lossless),
     "DICOMDIR": dicomdir,
+    "ct to SEG": written_back(ct(uid.ExplicitVRLittleEndian)),
+    "ct series to SEG": written_back(ct_series),
+    "enhanced to SEG": written_back(enhanced(uid.ExplicitVRLittleEndian)),
     "nii": nifti(".nii"),
     "nii.gz": nifti(".nii.gz"),
     "nii in gz": sealed("gzip", nifti(".nii.gz")),
