@@ -15,6 +15,7 @@ import typer.main
 from medseg.bundles.layers.merge import CONFIG_NAMES
 from medseg.bundles.overrides import PASSED_ON, check_key
 from medseg.bundles.tracking import choose_tracking_keys
+from medseg.cli import workflow_verbs
 from medseg.cli.app import app
 from medseg.datasets import lidc
 from medseg.inference.preview import field, picture, volume
@@ -41,6 +42,11 @@ OF_OTHER_TOOLS = {
     *("logdir", "backend-store-uri", "raw"),  # tensorboard, mlflow, gdcmconv
     *("check", "out", "epochs"),  # scripts
 }
+
+FENCE = re.compile(r"^```\w*\n(.*?)^```$", re.M | re.S)
+
+USE_WEIGHTS = ("evaluate", "segment", "prune", "export")
+"""Verbs of a bundle that need its weights."""
 
 OF_LIDC = {"annotations", *(field.name for field in fields(lidc.Settings))}
 """Options of `medseg prepare lung_nodule`."""
@@ -160,12 +166,42 @@ def test_the_sizes_of_previews_are_those_of_the_code():
     assert f"fit into {picture.PICTURE_WIDTH} x {picture.PICTURE_HEIGHT} pixels" in page
 
 
+@on_every_page
+def test_an_example_uses_a_bundle_with_weights_or_stands_behind_a_training(page):
+    """Three bundles have weights; a first training puts a copy into the bundle that had none."""
+    used = []
+    for line in "\n".join(FENCE.findall(page.read_text())).replace("\\\n", " ").splitlines():
+        if re.search(r"medseg train|monai\.bundle run|make demo", line):
+            return
+        words = line.split()
+        if words[:1] == ["medseg"] and "--plan" not in words and "--weights" not in words:
+            used += [words] if words[1:2] and words[1] in USE_WEIGHTS else []
+    assert [words for words in used if not has_weights(words)] == []
+
+
+def test_an_example_of_the_help_uses_a_bundle_with_weights():
+    for verb in USE_WEIGHTS:
+        [example] = re.findall(r"Example: \[cyan\](medseg .*)\[/\]", app_help(verb))
+        assert example.split()[1] == verb
+        assert has_weights(example.split()), example
+
+
+def app_help(verb: str) -> str:
+    return getattr(workflow_verbs, verb).__doc__
+
+
+def has_weights(words: list[str]) -> bool:
+    """Whether the bundle of a command, `liver` by default, comes with weights, or is a run."""
+    bundle = words[words.index("-b") + 1] if "-b" in words else "liver"
+    known = REPOSITORY / "bundles" / Path(bundle).name
+    return not known.is_dir() or (known / "models").is_dir()
+
+
 def code_of(page: Path) -> Iterator[str]:
     """Fenced blocks, then what stands between backticks in the text, with lines joined at \\."""
-    fence = re.compile(r"^```\w*\n(.*?)^```$", re.M | re.S)
     text = page.read_text()
-    yield from (block.replace("\\\n", " ") for block in fence.findall(text))
-    yield from re.findall(r"`([^`]+)`", fence.sub("", text))
+    yield from (block.replace("\\\n", " ") for block in FENCE.findall(text))
+    yield from re.findall(r"`([^`]+)`", FENCE.sub("", text))
 
 
 def read_config(workflow: str, bundle: str = "liver") -> dict:

@@ -60,7 +60,7 @@ def evaluate(
 
     [cyan]--key value[/] overrides any key of the bundle's evaluate.json; --list shows them.
 
-    Example: [cyan]medseg evaluate -b liver --section validation --output_dir runs/liver[/]
+    Example: [cyan]medseg evaluate -b hippocampus --section test --output_dir runs/scores[/]
     """
     if list_keys:
         _show_keys(bundle, "evaluate", context.args, json=json)
@@ -97,7 +97,7 @@ def segment(
     image even if it looks unlike the training images. [cyan]--list[/], which needs neither INPUT
     nor --out, shows all keys.
 
-    Example: [cyan]medseg segment study/ct -b liver -o masks[/]
+    Example: [cyan]medseg segment study/ct -b liver_slices -o masks[/]
     """
     if list_keys:
         _show_keys(bundle, "inference", context.args, json=json)
@@ -132,7 +132,7 @@ def prune(
 
     [cyan]--key value[/] overrides any key of the bundle's evaluate.json; --list shows them.
 
-    Example: [cyan]medseg prune -b liver --tolerance 1.0 -o bundles/liver_small[/]
+    Example: [cyan]medseg prune -b hippocampus --tolerance 1.0 -o hippocampus_small[/]
     """
     if list_keys:
         _show_keys(bundle, "evaluate", context.args, json=json)
@@ -172,7 +172,7 @@ def export(
     [cyan]--key value[/], after OUTPUT, overrides any key of the bundle's inference.json;
     [cyan]--list[/], which does not need OUTPUT, shows all keys.
 
-    Example: [cyan]medseg export -b liver liver.onnx --level 3[/]
+    Example: [cyan]medseg export -b liver_slices liver.onnx --level 3[/]
     """
     if list_keys:
         _show_keys(bundle, "inference", context.args, json=json)
