@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medseg.base.choices import check_choices
+from medseg.base.errors import find_root_cause
 from medseg.bundles.bundle import check_metadata, check_weights_exist, find_configs, name_version
 from medseg.bundles.catalogue.locate import locate
 from medseg.bundles.overrides import check_overrides, read_workflow
@@ -105,9 +106,15 @@ class Segmenter:
         self._memory.hold(values, geometry, stated)
         try:
             case = self._get("preprocessing")({"case": Path(path).name, "image": path})
+            output = self._predict(case)
+        except RuntimeError as error:  # MONAI's own, around the one that says why
+            cause = find_root_cause(error)
+            if isinstance(cause, ValueError):
+                raise cause from None
+            raise
         finally:
             self._memory.let_go()
-        prediction = self._predict(case)
+        prediction = output["pred"]
         check_on_source_grid(prediction, geometry, name=path)
         mask = read_class_indices(prediction, name=path)
         return Segmentation(
@@ -115,7 +122,7 @@ class Segmenter:
             geometry=geometry,
             labels=self.labels,
             measurements=measure_structures(mask, geometry, self.labels, image=values),
-            notes=tuple(read_notes(case["image"])),
+            notes=tuple(read_notes(output["image"])),
             made_by=self.made_by,
         )
 
@@ -123,7 +130,7 @@ class Segmenter:
         return self._parser.get_parsed_content(key)
 
     def _predict(self, case: Mapping[str, Any]) -> Any:
-        """Run the network and what comes after it; the prediction on the grid of the image."""
+        """Run the network and what comes after it: the image, and the prediction on its grid."""
         from monai.data import list_data_collate
 
         evaluator = self._get("evaluator")
@@ -132,7 +139,7 @@ class Segmenter:
         evaluator.state.epoch_length = 1
         try:
             evaluator.run()
-            return evaluator.state.output[0]["pred"]
+            return evaluator.state.output[0]
         finally:
             evaluator.data_loader = []
             evaluator.state.dataloader = evaluator.state.batch = evaluator.state.output = None

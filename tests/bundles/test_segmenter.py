@@ -83,6 +83,7 @@ def test_a_dicom_folder_is_read_as_the_command_reads_it(tmp_path):
     ("given", "error", "said"),
     [
         ((np.zeros((4, 4, 4)), None), TypeError, "needs its affine"),
+        ((np.indices((40, 40, 40))[0] // 20, np.eye(4)), ValueError, "does not look like any"),
         ((np.zeros((4, 4, 4, 2)), np.eye(4)), ValueError, "is no volume"),
         ((np.full((4, 4, 4), np.nan), np.eye(4)), ValueError, "not finite"),
         ((np.zeros((4, 4, 4), complex), np.eye(4)), ValueError, "no plain numbers"),
