@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ RUN_FILE = "run.json"
 
 PUBLISHED = "models/model.run.json"
 """Beside the weights of a bundle: the run.json of the run that trained them."""
+
+_RESUME_FILE = "resume.pt"  # as in medseg.engines.run_folder, which takes long to import
 
 _OWN_WEIGHTS = "$@bundle_root + '/models/model.pt'"
 """The value of the key `weights` in a config that uses the weights of its bundle."""
@@ -270,10 +273,7 @@ def check_weights_exist(bundle: Path, workflow: str, overrides: Mapping[str, Any
                 f"the run {root} had weights, and {root / WEIGHTS} is gone: restore it from a "
                 "copy, pass --weights with a file, or train again"
             )
-        raise FileNotFoundError(
-            f"the run {root} has no weights yet: resume it until its first validation, with "
-            f"medseg train -b {root} --resume True"
-        )
+        raise FileNotFoundError(f"the run {root} has no weights yet: {advise_on_run(root)}")
     if runs := sorted(Path("runs", root.name).glob(f"*/{WEIGHTS}")):
         run = runs[-1].parents[1]
         raise FileNotFoundError(
@@ -285,6 +285,23 @@ def check_weights_exist(bundle: Path, workflow: str, overrides: Mapping[str, Any
     raise FileNotFoundError(
         f"the bundle {root} has no weights: name {have} or a training run with -b, pass --weights "
         f"with a file, or train it first: medseg train -b {root}"
+    )
+
+
+def advise_on_run(run: Path) -> str:
+    """How a run that has no weights yet gets some: it goes on, or begins again in its folder.
+
+    Example:
+        >>> advise_on_run(Path("runs/liver/1"))
+        'none of its epochs is complete; begin it again, with medseg train -b runs/liver/1 \
+--output_dir runs/liver/1'
+    """
+    named = shlex.quote(str(run))
+    if (run / _RESUME_FILE).is_file():
+        return f"resume it until its first validation, with medseg train -b {named} --resume True"
+    return (
+        "none of its epochs is complete; begin it again, with "
+        f"medseg train -b {named} --output_dir {named}"
     )
 
 

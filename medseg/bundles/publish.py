@@ -9,7 +9,7 @@ from pathlib import Path
 
 from medseg.base.files import keep_aside, whole
 from medseg.base.lock import hold
-from medseg.bundles.bundle import PUBLISHED, RUN_FILE, WEIGHTS, find_config, is_run
+from medseg.bundles.bundle import PUBLISHED, RUN_FILE, WEIGHTS, advise_on_run, find_config, is_run
 from medseg.bundles.catalogue.locate import is_installed
 from medseg.bundles.layers.references import find_references
 from medseg.bundles.overrides import read_config
@@ -48,7 +48,7 @@ def publish_run(run: Path, bundle: Path) -> Path | None:
     weights, target = run / WEIGHTS, bundle / WEIGHTS
     if not weights.is_file():
         raise FileNotFoundError(
-            f"{run} has no weights yet: resume it until its first validation, or publish another"
+            f"{run} has no weights yet: {advise_on_run(run)}, or publish another"
         )
     if is_run(bundle):
         raise ValueError(

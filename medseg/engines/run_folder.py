@@ -20,6 +20,7 @@ RUNS = "runs"
 """The folder below the working directory that holds a folder of runs for each bundle."""
 
 RESUME_FILE = "resume.pt"
+_RUN_FILE, _WEIGHTS = "run.json", "models/model.pt"  # as in medseg.bundles.bundle, which is above
 _NAME = "%Y-%m-%d_%H-%M-%S"
 
 
@@ -34,13 +35,14 @@ def choose_run_folder(
     Args:
         name: of the bundle.
         resume: choose the latest run that has a resume file instead.
-        bundle_root: folder of the bundle; where it is a run itself, that run is the one to resume.
+        bundle_root: folder of the bundle; where it is a run itself, that run is the one to resume,
+            and never another.
 
     Returns:
         The path, relative to the working directory where it lies below it.
 
     Raises:
-        FileNotFoundError: there is no run to resume.
+        FileNotFoundError: there is no run to resume, or the run `bundle_root` cannot go on.
         OSError: the folder cannot be made.
 
     Example:
@@ -86,6 +88,8 @@ def describe_resume(resume_file: Path) -> str:
 def _find_latest(name: str, bundle_root: str | os.PathLike | None) -> str:
     if bundle_root is not None and (Path(bundle_root) / RESUME_FILE).is_file():
         return os.fspath(bundle_root)
+    if bundle_root is not None and (Path(bundle_root) / _RUN_FILE).is_file():
+        raise FileNotFoundError(_explain_no_state(Path(bundle_root)))
     runs = Path(RUNS) / name
     resumable = sorted(file.parent for file in runs.glob(f"*/{RESUME_FILE}"))
     if not resumable:
@@ -95,6 +99,20 @@ def _find_latest(name: str, bundle_root: str | os.PathLike | None) -> str:
         )
     logger.info("resuming the latest run: %s", resumable[-1])
     return str(resumable[-1])
+
+
+def _explain_no_state(run: Path) -> str:
+    """Why a run cannot go on, and the command that trains with its settings instead."""
+    again = f"medseg train -b {shlex.quote(str(run))}"
+    if (run / _WEIGHTS).is_file():
+        return (
+            f"{run} has weights but no {RESUME_FILE} any more, so that it cannot go on: start a "
+            f"new run with its settings, {again}"
+        )
+    return (
+        f"no epoch of {run} is complete, it has no {RESUME_FILE}, so that there is nothing to "
+        f"resume: begin it again, {again} --output_dir {shlex.quote(str(run))}"
+    )
 
 
 def _make_new(runs: Path) -> Path:

@@ -1,10 +1,12 @@
 """Tests of medseg.bundles.bundle: a bundle is found by its name or path, and its files are read."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from bundles.edited import NAME
 
+from medseg.bundles import bundle as bundle_module
 from medseg.bundles.bundle import (
     METADATA,
     OPTIONAL,
@@ -22,6 +24,7 @@ from medseg.bundles.bundle import (
 )
 from medseg.bundles.check import find_faults
 from medseg.bundles.overrides import read_config
+from medseg.engines.run_folder import RESUME_FILE
 
 
 def test_a_bundle_is_found_by_its_path_as_by_its_name(folder, root, monkeypatch):
@@ -144,10 +147,21 @@ def test_a_line_that_stands_for_a_link_is_told_from_a_damaged_file(tmp_path):
             read(file)
 
 
-def test_a_run_without_weights_is_to_be_resumed(folder):
-    (folder / "liver" / "run.json").touch()
-    with pytest.raises(FileNotFoundError, match=r"the run .* has no weights yet: resume it until"):
-        check_weights_exist(folder / "liver", "inference", {"bundle_root": folder / "liver"})
+def test_a_run_without_weights_is_to_be_resumed_or_begun_again_if_no_epoch_is_complete(folder):
+    run = folder / "my run"
+    shutil.copytree(folder / "liver", run)
+    (run / "run.json").touch()
+    said = rf"has no weights yet: none .* medseg train -b '{run}' --output_dir '{run}'$"
+    with pytest.raises(FileNotFoundError, match=said):
+        check_weights_exist(run, "inference", {"bundle_root": run})
+    (run / "resume.pt").touch()
+    said = rf"has no weights yet: resume it until .* medseg train -b '{run}' --resume True$"
+    with pytest.raises(FileNotFoundError, match=said):
+        check_weights_exist(run, "inference", {"bundle_root": run})
+
+
+def test_the_resume_file_of_a_run_has_one_name():
+    assert bundle_module._RESUME_FILE == RESUME_FILE
 
 
 def test_a_folder_that_another_process_made_first_is_left_alone(tmp_path):

@@ -134,7 +134,7 @@ def test_a_setting_that_is_none_is_shown_as_it_is_given(bundle, tmp_path):
 
 def test_a_run_without_weights_and_a_folder_that_is_no_run_are_refused(bundle, tmp_path):
     run = make_run(bundle, tmp_path / "run", content=b"")
-    with pytest.raises(FileNotFoundError, match=r"run has no weights yet: resume it"):
+    with pytest.raises(FileNotFoundError, match=r"run has no weights yet: none .* begin it again"):
         publish_run(run, bundle)
     with pytest.raises(FileNotFoundError, match=r"liver is not the folder of a run, it has no run"):
         publish_run(bundle, bundle)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from medseg.bundles.bundle import RUN_FILE, WEIGHTS
+from medseg.engines import run_folder
 from medseg.engines.run_folder import choose_run_folder, describe_resume
 
 
@@ -48,6 +50,31 @@ def test_a_run_that_is_named_as_the_bundle_is_the_one_to_resume():
     named = add_run("2026-01-01_00-00-00")
     add_run("2026-01-02_00-00-00")
     assert choose_run_folder("liver", resume=True, bundle_root=named) == named
+
+
+def test_a_run_without_a_complete_epoch_begins_again_and_no_other_run_goes_on():
+    named = add_run("my run", resumable=False)
+    add_run("2026-01-02_00-00-00")
+    said = (
+        r"no epoch of runs/liver/my run is complete, .* nothing to resume: begin it again, medseg "
+        r"train -b 'runs/liver/my run' --output_dir 'runs/liver/my run'$"
+    )
+    with pytest.raises(FileNotFoundError, match=said):
+        choose_run_folder("liver", resume=True, bundle_root=named)
+
+
+def test_a_run_whose_resume_file_was_deleted_does_not_let_another_go_on():
+    named = add_run("2026-01-01_00-00-00", resumable=False)
+    (Path(named) / "models").mkdir()
+    (Path(named) / "models/model.pt").touch()
+    add_run("2026-01-02_00-00-00")
+    said = rf"{named} has weights but no resume.pt any more, .* settings, medseg train -b {named}$"
+    with pytest.raises(FileNotFoundError, match=said):
+        choose_run_folder("liver", resume=True, bundle_root=named)
+
+
+def test_a_run_is_known_by_the_files_that_the_bundles_write():
+    assert (run_folder._RUN_FILE, run_folder._WEIGHTS) == (RUN_FILE, WEIGHTS)
 
 
 def test_an_interrupted_run_is_gone_on_with_by_the_command_that_is_named():
