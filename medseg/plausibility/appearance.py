@@ -50,16 +50,16 @@ class Feature:
 
 
 FEATURES = {
-    "median": Feature("the median brightness, from 0 (darkest) to 1 (brightest),", 0.15),
-    "border": Feature("the brightness at its border, from 0 (darkest) to 1 (brightest),", 0.2),
-    "likeness_1": Feature("how alike neighbouring pixels are, up to 1,", 1.0, True),
-    "likeness_4": Feature("how alike pixels are that lie 4 apart, up to 1,", 1.0, True),
-    "likeness_16": Feature("how alike pixels are that lie 16 apart, up to 1,", 0.6, True),
+    "median": Feature("the median brightness (0 is its darkest, 1 its brightest)", 0.15),
+    "border": Feature("the brightness at its border (0 is its darkest, 1 its brightest)", 0.2),
+    "likeness_1": Feature("how alike neighbouring pixels are (at most 1)", 1.0, True),
+    "likeness_4": Feature("how alike pixels are that lie 4 apart (at most 1)", 1.0, True),
+    "likeness_16": Feature("how alike pixels are that lie 16 apart (at most 1)", 0.6, True),
     "darkest": Feature("the share of pixels that have its darkest value", 0.1),
     "skewness": Feature("the skewness of its values", 1.0),
-    "saturation": Feature("the strength of its colours, from 0 (grey) to 1,", 0.15),
-    "red": Feature("its red minus its blue, each as a share of all its colour,", 0.1),
-    "green": Feature("its green minus its other colours, each as a share of all,", 0.1),
+    "saturation": Feature("the strength of its colours (0 is grey, at most 1)", 0.15),
+    "red": Feature("its red minus its blue (each as a share of all its colour)", 0.1),
+    "green": Feature("its green minus its other colours (each as a share of all)", 0.1),
 }
 
 

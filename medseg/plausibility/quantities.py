@@ -38,15 +38,15 @@ OF_IMAGE = {
     # scanners, contrast agents and age move soft tissue by some 50 HU
     "body_hu": Quantity("the median value of the body", "HU", 75),
     # magnetic resonance has no unit; the place of its median between dark and bright is free of it
-    "darkness": Quantity("the median brightness, from 0 (darkest) to 1 (brightest),", "", 0.15),
+    "darkness": Quantity("the median brightness (0 is its darkest, 1 its brightest)", "", 0.15),
     # of whole numbers, as CT has them; MR that was normalised has fractions
-    "negative": Quantity("the share of whole numbers below 0, as in CT,", "", 0.05, 0.1),
+    "negative": Quantity("the share of whole numbers below 0 (as CT has them)", "", 0.05, 0.1),
     "longest_px": Quantity("the longest side of the picture", "pixels", LOG2_OF_2, None, True),
     "brightness": Quantity("the mean brightness", "grey values", 25),
     # of the sum of the colours; endoscopy is 0.2 to 0.4, stained tissue -0.1 to 0
-    "redness": Quantity("red minus blue, each as a share of all colour,", "", 0.05, 0.1),
+    "redness": Quantity("red minus blue (each as a share of all colour)", "", 0.05, 0.1),
     "greenness": Quantity(
-        "green minus the rest, each as a share of all colour,",
+        "green minus the rest (each as a share of all colour)",
         "",
         0.05,
         0.1,
@@ -57,7 +57,7 @@ OF_CLASS = {
     "volume_ml": Quantity("the volume", "mL", LOG2_OF_1_5, None, True),
     "share": Quantity("the share of the image", "", 0.1),
     "pieces": Quantity("the number of pieces", "", LOG2_OF_3, None, True),
-    "place_1": Quantity("the place of its centre along the first axis, from 0 to 1,", "", 0.15),
-    "place_2": Quantity("the place of its centre along the second axis, from 0 to 1,", "", 0.15),
-    "place_3": Quantity("the place of its centre along the third axis, from 0 to 1,", "", 0.15),
+    "place_1": Quantity("the place of its centre along the first axis (from 0 to 1)", "", 0.15),
+    "place_2": Quantity("the place of its centre along the second axis (from 0 to 1)", "", 0.15),
+    "place_3": Quantity("the place of its centre along the third axis (from 0 to 1)", "", 0.15),
 }

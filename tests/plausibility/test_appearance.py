@@ -13,6 +13,7 @@ from medseg.plausibility import (
     read_trained_on,
 )
 from medseg.plausibility.appearance import ENOUGH_CASES, FEATURES, find_nearest
+from medseg.plausibility.quantities import OF_CLASS, OF_IMAGE
 
 LARGE = (256, 256)
 
@@ -99,7 +100,7 @@ def test_the_reason_names_what_differs_most_with_both_values():
         {"median": 0.6, "border": 0.2}, [{"median": 0.1, "border": 0.1}], shape=LARGE
     )
     assert "any of the 1 images" in why
-    assert "the largest difference is the median brightness, from 0 (darkest) to 1" in why
+    assert "the largest difference is the median brightness (0 is its darkest, 1" in why
     assert why.endswith("0.60 here, 0.10 in the most similar training image")
 
 
@@ -145,3 +146,9 @@ def test_no_grey_picture_of_another_kind_is_taken_for_nuclei(pattern, data_root)
             measure_appearance(array), trained.appearance, shape=array.shape[1:]
         )
         assert why is not None
+
+
+def test_no_words_of_a_message_end_in_punctuation():
+    """They stand before a colon or the word "is"."""
+    words = [one.words for one in (*FEATURES.values(), *OF_IMAGE.values(), *OF_CLASS.values())]
+    assert [text for text in words if not (text[-1].isalpha() or text[-1] == ")")] == []
