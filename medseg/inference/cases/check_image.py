@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Callable, Collection, Hashable, Mapping
+import shlex
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -61,6 +62,10 @@ warning. In one of more height whose every slice shows lung there is no abdomen.
 
 ABDOMEN, CHEST = "ABDOMEN", "CHEST"
 
+
+_UNLIKE = "this does not look like what the network was trained on"
+
+_AS_PASSED = {CT: "a CT", MR: "an MR", PICTURE: "a picture"}
 
 _REMEDY = "look at the image and its result before you use it"
 
@@ -126,7 +131,7 @@ class CheckImaged(MapTransform):
         for key in self.key_iterator(data):
             found = self.list_findings(data[key])
             if found.refusals and not self.force:
-                raise ValueError(f"{'; '.join(found.refusals)}: {self._describe_remedy()}")
+                raise ValueError(f"{_say_unlike(found.refusals)}: {self._describe_remedy()}")
             forced = [f"{FORCED}: {finding}" for finding in found.refusals]
             notes = [*self._other_settings, *forced, *found.warnings]
             add_notes(data[key], notes)
@@ -279,13 +284,20 @@ class CheckImaged(MapTransform):
         of = f" of {' or '.join(self.body_part)}" if self.body_part else ""
         trained = self._trained_on[0]
         name = trained.about.get("name") if trained is not None else None
-        return f"{self.modality}{of}{f', as in {name}' if name else ''}"
+        says = f"; `medseg bundles info {shlex.quote(str(name))}` says of what" if name else ""
+        return f"{_AS_PASSED[self.modality]}{of}{says}"
 
     def _describe_remedy(self) -> str:
         return (
             f"pass what the network was trained on ({self._describe_kind()}), or --force True to "
             "segment it in spite of this; every output will say so"
         )
+
+
+def _say_unlike(refusals: Sequence[str]) -> str:
+    """The refusals in one text that says first that the image is of another kind."""
+    words = "; ".join(refusals)
+    return words if words.startswith(("this is", "it does not look")) else f"{_UNLIKE}: {words}"
 
 
 def _find_spacing_mm(image: Tensor) -> list[float]:

@@ -169,13 +169,23 @@ def test_force_is_true_or_false(force):
         CheckImaged("image", modality="CT", force=force)
 
 
+def test_a_refusal_says_first_that_the_image_is_of_another_kind():
+    with pytest.raises(ValueError, match=r"^this does not look like what .* on: the DICOM header"):
+        checked(make_scan(), header={"modality": "MR"})
+    with pytest.raises(ValueError, match=r"^this is a label map"):
+        checked(mask(), "MR")
+
+
 def test_the_remedy_names_the_body_part_and_the_data_of_the_training(tmp_path):
     (tmp_path / "model.pt").write_bytes(b"weights")
     ranges = {"longest_mm": [10, 20]}
     trained = TrainedOn({"name": "hippocampus"}, 9, "MR", 3, ranges)
     write_trained_on(trained, tmp_path / "model.pt")
     options = {"body_part": ["BRAIN", "HEAD"], "weights": tmp_path / "model.pt"}
-    with pytest.raises(ValueError, match=r"\(MR of BRAIN or HEAD, as in hippocampus\), or --force"):
+    with pytest.raises(
+        ValueError,
+        match=r"\(an MR of BRAIN or HEAD; `medseg bundles info hippocampus` says of what\), or",
+    ):
         checked(mask(), "MR", **options)
 
 
