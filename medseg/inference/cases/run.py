@@ -1,6 +1,7 @@
 """Run: run an evaluator over the cases of a dataset one by one, or only log their plans."""
 
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,9 @@ from medseg.inference.tiles.memory_plan import Plan, find_device
 from medseg.inference.tiles.sweep import CancelledError
 
 logger = logging.getLogger(__name__)
+
+_NUMBER = re.compile(r"(?<![\w./-])-?\d+(\.\d+)?(?!\w|\.\w)")
+"""A number by itself, none that is part of a name."""
 
 
 class CasesFailedError(RuntimeError):
@@ -76,8 +80,9 @@ def run_cases(
     While one case is computed, the next is read and preprocessed in a thread of its own, where
     there is memory for both, of which the inferer's plan tells, if it makes one. Of a case that is
     done or has failed nothing stays in memory, the evaluator's `state` included. Each case that is
-    done is a line of the log: what was found, as the volume of each class, and the seconds. A
-    program learns the same, and what failed, from `report_case`.
+    done is a line of the log: what was found, as the volume of each class, and the seconds. Of
+    cases that fail for one kind of reason the first is a line, and the others are counted at the
+    end. A program learns the same, with the reason of each, from `report_case`.
 
     Args:
         evaluator: its handlers and post-processing do with each result what they do.
@@ -99,12 +104,14 @@ def run_cases(
     """
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
+    kinds = _KindsOfFailure()
     made: dict[str, list[Path]] = {}
     reader = ReadAhead(dataset, len(cases))
     with (
         logging_redirect_tqdm(),
         log_from(evaluator.logger, logging.CRITICAL),  # failures are logged here
         closing(reader),
+        closing(kinds),
         closing(Watch()) as watch,
     ):
         for case in tqdm(cases, "cases", unit="case", disable=None, leave=False):
@@ -118,7 +125,7 @@ def run_cases(
             except CancelledError:  # no failure of the case: the whole run is to stop
                 raise
             except Exception as error:  # whatever it is, it must not cost the other cases
-                failures[case["case"]] = _log_failure(case["case"], error, failures)
+                failures[case["case"]] = kinds.log(case["case"], error)
                 report_case(FAILED, case["case"], reason=failures[case["case"]])
                 forget_frames(error)
                 if on_failure is not None:
@@ -139,29 +146,21 @@ def plan_cases(inferer: Any, network: Any, dataset: Dataset) -> int:
         The number of cases.
 
     Raises:
-        CasesFailedError: after the last case, if any could not be read or planned. A reason that
-            several cases share is one line of the log.
+        CasesFailedError: after the last case, if any could not be read or planned.
     """
     cases: Sequence[dict[str, Any]] = dataset.data  # type: ignore[attr-defined]
     failures: dict[str, str] = {}
-    shared: dict[str, list[str]] = {}
-    for index, case in enumerate(cases):
-        name = case["case"]
-        try:
-            plan = _plan(inferer, network, dataset[index]["image"])
-        except Exception as error:  # as in run_cases
-            failures[name], shown = _describe_failure(error)
-            report_case(FAILED, name, reason=failures[name])
-            shared.setdefault(shown, []).append(name)
-        else:
-            logger.info("case %s: %s", name, plan)
-            report_case(PLANNED, name, plan=None if plan is None else plan.describe())
-    for shown, names in shared.items():
-        count = f"{len(names)} cases" if len(names) > 1 else "case"
-        logger.error(
-            "%s failed (%s): %s" if len(names) > 1 else "%s %s failed: %s",
-            *(count, shorten_list(names), shown),
-        )
+    with closing(_KindsOfFailure()) as kinds:
+        for index, case in enumerate(cases):
+            name = case["case"]
+            try:
+                plan = _plan(inferer, network, dataset[index]["image"])
+            except Exception as error:  # as in run_cases
+                failures[name] = kinds.log(name, error)
+                report_case(FAILED, name, reason=failures[name])
+            else:
+                logger.info("case %s: %s", name, plan)
+                report_case(PLANNED, name, plan=None if plan is None else plan.describe())
     return _count_or_raise(failures, len(cases))
 
 
@@ -223,15 +222,38 @@ def _plan(inferer: Any, network: Any, image: Tensor) -> Plan | None:
     return inferer.plan(image[None].to(find_device(network) or image.device), network)
 
 
-def _log_failure(case: str, error: BaseException, earlier: Mapping[str, str]) -> str:
-    """Log that a case failed, and return the reason; one that is known is not repeated."""
-    reason, shown = _describe_failure(error)
-    same = next((name for name, known in earlier.items() if known == reason), None)
-    if same is None or show_traceback():
-        logger.error("case %s failed: %s", case, shown, exc_info=show_traceback() and error)
-    else:
-        logger.error("case %s failed for the same reason as case %s", case, same)
-    return reason
+class _KindsOfFailure:
+    """Logs why cases failed: the first of each kind of reason, and at the end how many more."""
+
+    def __init__(self) -> None:
+        self._cases: dict[str, list[str]] = {}
+
+    def log(self, case: str, error: BaseException) -> str:
+        """Log that a case failed, unless one failed for the same kind of reason; the reason."""
+        reason, shown = _describe_failure(error)
+        alike = self._cases.setdefault(_find_kind(reason), [])
+        alike.append(case)
+        if len(alike) == 1 or show_traceback():
+            logger.error("case %s failed: %s", case, shown, exc_info=show_traceback() and error)
+        return reason
+
+    def close(self) -> None:
+        """Log how many more cases failed for each kind of reason."""
+        for first, *others in self._cases.values():
+            if others and not show_traceback():
+                count = count_noun(len(others), "more case")
+                names = shorten_list(others)
+                logger.error("%s failed as case %s did: %s", count, first, names)
+
+
+def _find_kind(reason: str) -> str:
+    """What the reasons of cases share that differ in numbers or in details behind a semicolon.
+
+    Example:
+        >>> _find_kind("it is like none of 50 images; at most 0.25 alike")
+        'it is like none of # images'
+    """
+    return _NUMBER.sub("#", reason.partition(";")[0])
 
 
 def _describe_failure(error: BaseException) -> tuple[str, str]:

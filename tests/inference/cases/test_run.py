@@ -33,7 +33,7 @@ from medseg.inference import (
 from medseg.inference.cases import report
 from medseg.inference.cases.read_ahead import COPIES_OF_NEXT
 from medseg.inference.cases.report import REPORT
-from medseg.inference.cases.run import plan_cases
+from medseg.inference.cases.run import _find_kind, plan_cases
 from medseg.inference.outputs.case_files import CaseFiles
 from medseg.inference.outputs.notes import add_found
 from medseg.inference.tiles.sweep import CancelledError
@@ -585,14 +585,15 @@ class Planner:
         return Planned(windows=value)
 
 
-def test_a_reason_that_cases_share_is_one_line_of_a_plan(caplog):
+def test_a_reason_that_cases_share_is_said_once_in_a_plan(caplog):
     with caplog.at_level(logging.INFO), pytest.raises(CasesFailedError) as error:
         plan_cases(Planner(), Sum(), dataset([1, 5, 6, 2, 9, 7]))
     assert [record.getMessage() for record in caplog.records] == [
         "case c1: 1 windows",
+        "case c5 failed: ValueError: too bright",
         "case c2: 2 windows",
-        "3 cases failed (c5, c6, c7): ValueError: too bright",
         "case c9 failed: ValueError: far too bright",
+        "2 more cases failed as case c5 did: c6, c7",
     ]
     assert list(error.value.failures) == ["c5", "c6", "c9", "c7"]
 
@@ -614,7 +615,23 @@ def test_a_known_reason_is_not_repeated_for_each_case_that_is_segmented(caplog):
     said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert said == [
         "case c13 failed: ZeroDivisionError: thirteen",
-        "case c26 failed for the same reason as case c13",
         "case c7 failed: RuntimeError: seven",
+        "1 more case failed as case c13 did: c26",
     ]
     assert error.value.failures["c26"] == "ZeroDivisionError: thirteen"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("it is 0.25 alike, at most -3", "it is 1 alike, at most 4.5", True),
+        ("it is like none; at most 0.1", "it is like none; the border is 3", True),
+        ("c002.nii.gz is cut", "c005.nii.gz is cut", False),
+        ("the file 2.nii.gz is cut", "the file 5.nii.gz is cut", False),
+        ("too bright", "too dark", False),
+    ],
+)
+def test_reasons_that_differ_in_numbers_alone_are_of_one_kind_and_names_are_no_numbers(
+    one, other, is_same
+):
+    assert (_find_kind(one) == _find_kind(other)) is is_same
