@@ -9,6 +9,7 @@ without its value.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +48,12 @@ _OPTIONAL = (
 PATIENT_AND_STUDY = (*_REQUIRED, *_OPTIONAL)
 """Keywords of all that is copied from the source, as far as it is known."""
 
-_FRAMES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+_FAR_MM = 1e5
 _MULTIPLE = ("DeidentificationMethod",)
 _SEXES = ("M", "F", "O")
 _READ = (
     *("SOPClassUID", "StudyInstanceUID", "PositionReferenceIndicator", "SpecificCharacterSet"),
-    *(*PATIENT_AND_STUDY, *_FRAMES),
+    *PATIENT_AND_STUDY,
 )
 _CLASSES_OF: dict[bool, dict[str, uid.UID]] = {
     False: {
@@ -116,7 +117,7 @@ def describe_source(series: Series) -> SourceImages:
     shared = _copy_patient_and_study(stated, notes)
     _add_identity(shared, stated, series, notes)
     if first.frame is not None and first.frames > 1:
-        return SourceImages((_describe_file(first, shared, stated),), tuple(notes), True)
+        return SourceImages((_describe_file(series.slices, shared),), tuple(notes), True)
     headers = tuple(_describe_slice(header, shared) for header in series.slices)
     if replaced := sum(not is_valid_uid(header.instance) for header in series.slices):
         notes.append(
@@ -221,19 +222,39 @@ def _describe_slice(header: Slice, shared: pydicom.Dataset) -> pydicom.Dataset:
     return found
 
 
-def _describe_file(
-    header: Slice, shared: pydicom.Dataset, stated: pydicom.Dataset
-) -> pydicom.Dataset:
-    """The header of a file of several frames."""
+def _describe_file(slices: Sequence[Slice], shared: pydicom.Dataset) -> pydicom.Dataset:
+    """The header of a file of several frames, with the places of those that are slices.
+
+    A frame that is none, such as one of another phase, is put where no mask lies, so that no frame
+    of a result refers to it.
+    """
+    first = slices[0]
     found = pydicom.Dataset()
     found.update(shared)
     found.file_meta = shared.file_meta
-    found.SOPInstanceUID = _choose_instance(header)
-    found.Rows, found.Columns, found.NumberOfFrames = header.rows, header.columns, header.frames
-    for keyword in _FRAMES:
-        if keyword in stated:
-            setattr(found, keyword, stated[keyword].value)
+    found.SOPInstanceUID = _choose_instance(first)
+    found.Rows, found.Columns, found.NumberOfFrames = first.rows, first.columns, first.frames
+    measures = pydicom.Dataset()
+    measures.PixelSpacing = _to_decimals(first.pixel_spacing_mm)
+    measures.SliceThickness = _to_decimal(first.thickness_mm or 0)
+    orientation, groups = pydicom.Dataset(), pydicom.Dataset()
+    orientation.ImageOrientationPatient = _to_decimals(first.orientation)
+    groups.PixelMeasuresSequence, groups.PlaneOrientationSequence = [measures], [orientation]
+    found.SharedFunctionalGroupsSequence = [groups]
+    of_frame = {header.frame: header for header in slices}
+    found.PerFrameFunctionalGroupsSequence = [
+        _describe_frame(of_frame.get(frame), first) for frame in range(first.frames)
+    ]
     return found
+
+
+def _describe_frame(header: Slice | None, other: Slice) -> pydicom.Dataset:
+    """The place of a frame; where it is no slice, far from that of another."""
+    at = other.position + _FAR_MM if header is None else header.position
+    position, groups = pydicom.Dataset(), pydicom.Dataset()
+    position.ImagePositionPatient = _to_decimals(at)
+    groups.PlanePositionSequence = [position]
+    return groups
 
 
 def _choose_instance(header: Slice) -> str:
