@@ -15,6 +15,7 @@ from medseg.base.choices import check_choices
 from medseg.base.choices.safeguards import find_near_key
 from medseg.base.path_keys import escape_for_monai_if_needed, is_path_key, is_text_key, read_text
 from medseg.bundles.bundle import explain_damage, find_configs
+from medseg.bundles.keys.misplaced_word import explain_misplaced_word
 from medseg.bundles.layers.merge import CONFIG_NAMES, merge_configs
 from medseg.bundles.override_values import convert_value, has_rule, parse_value
 from medseg.bundles.tracking import choose_tracking_keys
@@ -49,7 +50,7 @@ def read_overrides(
     """
     config_file = find_configs(bundle, workflow)[0]
     config = read_workflow(bundle, workflow)
-    words = _split_words(arguments)
+    words = _split_words(arguments, config)
     known = config
     if tracking := dict(words).get("tracking"):
         known = {**choose_tracking_keys(read_text("tracking", tracking), config), **config}
@@ -176,25 +177,24 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     return pairs
 
 
-def _split_words(arguments: Sequence[str]) -> list[tuple[str, str | None]]:
-    """Names and values of a command line as text; None for a name that stands alone."""
+def _split_words(
+    arguments: Sequence[str], config: Mapping[str, Any] | None = None
+) -> list[tuple[str, str | None]]:
+    """Names and values of a command line as text; None for a name that stands alone.
+
+    The config, where it is known, tells what may be meant by a word that is neither.
+    """
     pairs: list[tuple[str, str | None]] = []
     rest = list(arguments)
     while rest:
         key, joined, value = rest.pop(0).partition("=")
         if not key.startswith("--"):
-            raise ValueError(f"{key!r} is not an override: {_explain_word(key)}")
+            remedy = explain_misplaced_word(key, rest, config or {})
+            raise ValueError(f"{key!r} is not an override: {remedy}")
         stands_alone = not joined and (not rest or rest[0].startswith("--"))
         text = None if stands_alone else value if joined else rest.pop(0)
         pairs.append((key.removeprefix("--").replace("::", "#"), text))
     return pairs
-
-
-def _explain_word(word: str) -> str:
-    """What to write instead of a word that is neither a key nor its value."""
-    if word.startswith("-"):
-        return "write a key with two dashes, --key value"
-    return "write --key value, or give several cases as one folder, or quote a name with spaces"
 
 
 def check_key(

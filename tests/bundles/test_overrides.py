@@ -64,7 +64,7 @@ def test_a_value_may_hold_an_equals_sign():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["max_epochs", "3"], r"'max_epochs' is not an override: write --key value"),
+        (["max_epochs", "3"], r"'max_epochs' is not an override: write --key value, or quote"),
         (["-e", "3"], r"'-e' is not an override: write a key with two dashes, --key value$"),
         (["--max_epochs"], r"override --max_epochs has no value"),
         (["--max_epochs", "--fold", "1"], r"override --max_epochs has no value"),
