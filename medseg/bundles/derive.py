@@ -13,7 +13,15 @@ from monai.bundle import ConfigParser
 from medseg.base.files import whole
 from medseg.base.path_keys import escape_for_monai_if_needed
 from medseg.bundles import build
-from medseg.bundles.bundle import METADATA, OPTIONAL, name_values
+from medseg.bundles.bundle import (
+    METADATA,
+    OPTIONAL,
+    PUBLISHED,
+    RUN_FILE,
+    format_day,
+    name_values,
+    read_json_object,
+)
 from medseg.bundles.layers.merge import CONFIG_NAMES
 from medseg.transforms import count_logit_channels
 
@@ -48,7 +56,8 @@ def write_derived(
             whose top level is not in the config is left out.
         note: one line that says what it is; for the configs and the metadata.
         title: what its name has after that of `bundle`, such as "pruned".
-        scores: of its weights, for the metadata; those of `bundle` are not copied.
+        scores: of its weights, which are made from those of `bundle`, for the metadata; those of
+            `bundle` are not copied.
         card: text of docs/README.md; None copies that of `bundle` below the note.
 
     Raises:
@@ -66,7 +75,7 @@ def write_derived(
     original = {k: v for k, v in _read(bundle, METADATA).items() if k not in _OF_WEIGHTS}
     metadata = _describe(original, parsers, note=note, title=title)
     if scores is not None:
-        metadata["eval_metrics"] = dict(scores)
+        metadata |= {"eval_metrics": dict(scores), **_describe_data_of_run(bundle)}
     _write(made / METADATA, build.format_config(metadata))
     if card is None:
         card = f"{note[:1].upper()}{note[1:]}.\n"
@@ -75,6 +84,17 @@ def write_derived(
     _write(made / _CARD, card)
     _copy_optional(bundle, made)
     build.write_flat_names(made)
+
+
+def _describe_data_of_run(bundle: Path) -> dict[str, str]:
+    """The source of the data for the metadata, where the weights are of a training of the user."""
+    file = next(
+        (bundle / name for name in (RUN_FILE, PUBLISHED) if (bundle / name).is_file()), None
+    )
+    if file is None:
+        return {}
+    day = format_day(read_json_object(file))
+    return {"data_source": f"the cases of a training of yours, begun on {day}"}
 
 
 def _copy_optional(bundle: Path, made: Path) -> None:

@@ -38,20 +38,20 @@ def list_bundles(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List the bundles: size of the weights, score, what each segments and was trained on.
+    """List the bundles: size of the weights, score, and what each segments; info shows one in full.
 
     Example: [cyan]medseg bundles list[/]
     """
     require_output()
     with one_line_errors(also=say_error_as_json(json)):
-        from medseg.bundles.catalogue.describe import describe_all, format_line
+        from medseg.bundles.catalogue.describe import describe_all, format_table
 
         listed = describe_all(bundles_dir)
         if json:
             say_json({"bundles": listed})
         else:
-            for each in listed:
-                say(format_line(each))
+            for line in format_table(listed):
+                say(line)
     raise typer.Exit(SOME_FAILED if any("error" in each for each in listed) else DONE)
 
 

@@ -38,6 +38,22 @@ def test_the_metadata_name_the_classes_and_channels_of_the_configs(committed, tm
     assert metadata["changelog"] == {metadata["version"]: NOTE}
 
 
+@pytest.mark.parametrize("file", ["run.json", "models/model.run.json"])
+def test_weights_of_a_training_are_said_to_be_of_its_cases(committed, tmp_path, file):
+    liver = committed / "liver"
+    options = {"changes": {}, "note": NOTE, "title": "changed", "scores": {"test_mean_dice": 0.5}}
+    write_derived(liver, tmp_path / "first", **options)
+    first, own = (
+        json.loads((f / "metadata.json").read_text()) for f in (tmp_path / "first", liver)
+    )
+    assert first["data_source"] == own["data_source"]
+    (liver / file).parent.mkdir(exist_ok=True)
+    (liver / file).write_text(json.dumps({"started": "2026-01-02T03:04:05"}))
+    write_derived(liver, tmp_path / "second", **options)
+    second = json.loads((tmp_path / "second" / "metadata.json").read_text())
+    assert second["data_source"] == "the cases of a training of yours, begun on 2026-01-02"
+
+
 def test_unchanged_classes_keep_their_words(committed, tmp_path):
     before = json.loads((committed / "liver" / "metadata.json").read_text())
     after = derive(committed / "liver", tmp_path / "made")

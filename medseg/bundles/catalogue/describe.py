@@ -1,6 +1,6 @@
 """Describe: what a bundle is, from its files, for people and for machines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from medseg.bundles.catalogue.locate import LOCAL, list_folders
 
 JSON_SCHEMA = "medseg-bundle-1"
 """The version of the fields of a description; it changes when a field changes its meaning."""
+
+_WORDS = {"val": "validation", "dice": "Dice", "iou": "IoU", "mean": ""}
+"""Word of the name of a score -> what a person reads; each score is a mean."""
 
 _TERMS = ("https://", "http://")
 
@@ -113,32 +116,58 @@ def choose_score(scores: Mapping[str, float] | None) -> str:
 
     Example:
         >>> choose_score({"val_mean_dice": 0.8821, "val_liver": 0.9})
-        'val mean dice 0.882'
+        'validation Dice 0.882'
     """
     if not scores:
         return ""
     name = next((key for key in scores if "mean_dice" in key), next(iter(scores)))
-    return f"{name.replace('_', ' ')} {scores[name]:.3f}"
+    return format_score(name, scores[name])
+
+
+def format_score(name: str, value: float) -> str:
+    """A score in words: the cases, the metric, the value, and of what it is the mean.
+
+    Example:
+        >>> format_score("val_mean_dice", 0.8821), format_score("test_mean_dice_of_slices", 0.85)
+        ('validation Dice 0.882', 'test Dice 0.850 of slices')
+    """
+    metric, _, of = name.partition("_of_")
+    words = [_WORDS.get(word, word) for word in metric.split("_")]
+    said = " ".join(word for word in words if word)
+    return f"{said} {value:.3f}{f' of {of}' if of else ''}"
 
 
 def format_size(size: int | None) -> str:
-    """The size of weights, in millions of bytes.
+    """The size of weights, in millions or thousands of bytes.
 
     Example:
-        >>> format_size(13146915), format_size(None)
-        ('13.1 MB', 'no weights')
+        >>> format_size(13146915), format_size(24310), format_size(None)
+        ('13.1 MB', '24.3 kB', 'no weights')
     """
-    return "no weights" if size is None else f"{size / 1e6:.1f} MB"
+    if size is None:
+        return "no weights"
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
-def format_line(described: Mapping[str, Any]) -> str:
-    """A description as a line of a list."""
-    if "error" in described:
-        return f"{described['name']:<16} cannot be read: {described['error']}"
-    size, score = format_size(described["weights_bytes"]), choose_score(described["scores"])
-    data = f"; data: {described['training_data']}" if described["training_data"] else ""
-    task = described["task"] or "a bundle that does not say its task"
-    return f"{described['name']:<16} {size:<10} {score:<20} {task}{data}"
+def format_table(listed: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Descriptions as lines of a list, below a line that names its columns.
+
+    A bundle that cannot be read has the reason in place of the columns. What a bundle was trained
+    on is left out, since it makes lines too long: `format_lines` has it.
+    """
+    rows = [("name", "weights", "score", "segments")]
+    for each in listed:
+        if "error" in each:
+            rows.append((each["name"], "", "", f"cannot be read: {each['error']}"))
+            continue
+        task = each["task"] or "a bundle that does not say its task"
+        size, score = format_size(each["weights_bytes"]), choose_score(each["scores"])
+        rows.append((each["name"], size, score, task.removeprefix("Segmentation of ")))
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)][:-1]
+    return [
+        "  ".join([*(f"{cell:<{n}}" for cell, n in zip(row, widths, strict=False)), row[-1]])
+        for row in rows
+    ]
 
 
 def format_lines(described: Mapping[str, Any]) -> list[str]:
@@ -154,7 +183,7 @@ def format_lines(described: Mapping[str, Any]) -> list[str]:
         "spacing in mm": described["spacing_mm"],
         "training data": described["training_data"],
         "training cases": described["training_cases"],
-        "scores": ", ".join(f"{k} {v:.3f}" for k, v in (described["scores"] or {}).items()),
+        "scores": ", ".join(format_score(*each) for each in (described["scores"] or {}).items()),
         "weights": format_size(described["weights_bytes"]),
         "licence": described["licence"]["code"],
         "data licence": " ".join((described["licence"]["data"] or "").split()),

@@ -7,7 +7,7 @@ import pytest
 
 from medseg.bundles.build import list_names
 from medseg.bundles.catalogue import describe as module
-from medseg.bundles.catalogue.describe import describe, describe_all, format_line, format_lines
+from medseg.bundles.catalogue.describe import describe, describe_all, format_lines, format_table
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_run_and_published_weights_have_the_scores_of_their_training(committed
         data = "data/nuclei" if kind == "run" else "the cases of a training of yours, begun on 2026"
         assert found["training_data"].startswith(data)
         assert (found["kind"], found["scores"], found["training_cases"]) == (kind, run["scores"], 7)
-        assert format_line(found).split()[1:7] == ["0.0", "MB", "val", "mean", "dice", "0.500"]
+        assert format_table([found])[1].split()[1:6] == ["0.0", "kB", "validation", "Dice", "0.500"]
 
 
 def test_a_bundle_of_another_origin_is_described_by_its_metadata(zoo):
@@ -114,7 +114,7 @@ def test_a_bundle_without_metadata_is_described_by_its_config(committed):
     (committed / "liver" / "configs" / "metadata.json").unlink()
     found = describe(committed / "liver")
     assert (found["version"], found["classes"][0]["name"]) == (None, "liver")
-    assert "a bundle that does not say its task" in format_line(found)
+    assert "a bundle that does not say its task" in format_table([found])[1]
 
 
 def test_damaged_files_are_named(zoo):
@@ -131,4 +131,22 @@ def test_damaged_files_are_named(zoo):
 
 def test_a_score_is_chosen_that_speaks_for_all():
     assert module.choose_score(None) == ""
-    assert module.choose_score({"iou": 0.51239}) == "iou 0.512"
+    assert module.choose_score({"iou": 0.51239}) == "IoU 0.512"
+
+
+def test_a_list_has_a_title_and_lines_in_columns_that_fit_a_screen(repository):
+    title, *lines = format_table(describe_all(repository / "bundles"))
+    assert title.split() == ["name", "weights", "score", "segments"]
+    ends = [title.index(word) for word in ("weights", "score", "segments")]
+    for line in lines:
+        assert len(line) <= 130, line
+        assert all(line[end - 2 : end] == "  " for end in ends), line
+    assert module.format_table([{"name": "bad", "error": "broken"}])[1].split() == [
+        *("bad", "cannot", "be", "read:", "broken")
+    ]
+
+
+def test_the_score_of_slices_and_the_volumes_that_a_bundle_takes_are_said(repository):
+    lines = format_lines(describe(repository / "bundles" / "liver_slices"))
+    assert "scores: test Dice 0.847 of slices" in lines
+    assert any("also CT volumes (DICOM or nifti)" in line for line in lines)
