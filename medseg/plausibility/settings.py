@@ -2,8 +2,12 @@
 
 import logging
 import os
+import re
+import zipfile
 from collections.abc import Mapping
 from typing import Any
+
+import torch
 
 from medseg.plausibility.trained_on import read_ranges
 
@@ -14,6 +18,9 @@ SETTINGS = (
     *("window_hu", "intensity_percentiles", "spacing_mm", "fit_size"),
 )
 """Keys of a config that decide what a network is shown, or what its channels mean."""
+
+
+_SAFETENSORS_START = re.compile(rb"[\s\S]{4}\0{4}\{")  # the length of its header, which is JSON
 
 
 def choose_settings(choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,7 +62,8 @@ def check_settings(
 
     Args:
         weights: the file; where neither it nor what lies beside it says what it was trained for,
-            it passes, and a line of the log says so.
+            it passes, and a line of the log says so. One that is missing or damaged passes without
+            a word: whoever loads it refuses it.
         choices: of the config that uses them.
         force: log the differences, and go on.
 
@@ -64,11 +72,12 @@ def check_settings(
     """
     trained = _read_trained_settings(weights)
     if not trained:
-        logger.warning(
-            "it is not known what %s was trained for, so window and classes are not checked: make "
-            "sure that they are those of its training",
-            weights,
-        )
+        if _can_be_loaded(weights):
+            logger.warning(
+                "it is not known what %s was trained for, so window and classes are not checked: "
+                "make sure that they are those of its training",
+                weights,
+            )
         return
     differences = "; ".join(compare_settings(trained, choices))
     if differences and force:
@@ -92,6 +101,24 @@ def _read_trained_settings(weights: str | os.PathLike) -> dict[str, Any]:
     is_path = isinstance(weights, (str, os.PathLike))  # `load_weights` refuses anything else
     trained = read_ranges(weights) if is_path else None
     return {} if trained is None else trained.settings
+
+
+def _can_be_loaded(weights: Any) -> bool:
+    """Whether a file of weights is there and whole; of one of safetensors only its start is read.
+
+    Files of PyTorch are mapped, except those of its old form, which are read.
+    """
+    if not (isinstance(weights, (str, os.PathLike)) and os.path.isfile(weights)):
+        return False
+    try:
+        with open(weights, "rb") as file:
+            if _SAFETENSORS_START.match(file.read(9)):
+                return True
+        mmap = zipfile.is_zipfile(weights)
+        torch.load(os.fspath(weights), map_location="cpu", weights_only=True, mmap=mmap)
+    except Exception:  # damaged bytes make torch raise ten kinds of error
+        return False
+    return True
 
 
 def _make_comparable(key: str, value: Any) -> Any:

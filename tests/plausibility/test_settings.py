@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+import torch
 from monai.bundle import ConfigParser
 
 from medseg.plausibility import (
@@ -68,11 +69,23 @@ def test_other_settings_are_listed_with_both_values(weights, tmp_path):
 
 
 def test_weights_of_which_nothing_is_known_pass_with_a_word(tmp_path, caplog):
-    (tmp_path / "other.pt").write_bytes(b"weights")
+    torch.save({"weight": torch.ones(1)}, tmp_path / "other.pt")
+    torch.save({}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    (tmp_path / "other.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
+    for name in ("other.pt", "old.pt", "other.safetensors"):
+        with caplog.at_level(logging.INFO):
+            check_settings(tmp_path / name, {"modality": "MR"})
+        assert f"{name} was trained for, so window and classes are not checked" in caplog.text
+
+
+@pytest.mark.parametrize("content", [None, b"", b"text", b"PK\x03\x04"])
+def test_nothing_is_said_of_weights_that_cannot_be_loaded(tmp_path, caplog, content):
+    file = tmp_path / "model.pt"
+    if content is not None:
+        file.write_bytes(content)
     with caplog.at_level(logging.INFO):
-        check_settings(tmp_path / "other.pt", {"modality": "MR"})
-    assert "other.pt was trained for, so window and classes are not checked" in caplog.text
-    check_settings(tmp_path / "absent.pt", {"modality": "MR"})
+        check_settings(file, {"modality": "MR"})
+    assert not caplog.text
 
 
 @pytest.mark.parametrize(
