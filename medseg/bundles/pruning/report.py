@@ -158,7 +158,7 @@ def draw(rows: Sequence[Row], path: Path, *, chosen: str, tolerance: float) -> N
     low, high = axes.get_ylim()
     axes.set_ylim(max(0, low), high if best else 1)  # no IoU is below 0
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower right", ncols=2, frameon=False)  # inside it looks like data
     figure.savefig(path, dpi=150)
 
 

@@ -57,6 +57,20 @@ def test_the_plot_is_a_picture_of_a_size_to_look_at(rows, tmp_path):
         assert min(picture.size) > 500
 
 
+def test_the_legend_lies_outside_the_axes(rows, tmp_path, monkeypatch):
+    """Within them, its point and its band look like data."""
+    from matplotlib.figure import Figure
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    draw(rows, tmp_path / PLOT, chosen="L3", tolerance=0.6)
+    [figure] = drawn
+    figure.draw_without_rendering()
+    [axes], [legend] = figure.axes, figure.legends
+    assert axes.get_legend() is None
+    assert not legend.get_window_extent().overlaps(axes.get_tightbbox())
+
+
 @pytest.mark.parametrize("best", [0.0, 0.004, 0.12, 0.9])
 def test_the_axis_of_the_plot_never_goes_below_zero(tmp_path, monkeypatch, best):
     from matplotlib.figure import Figure
