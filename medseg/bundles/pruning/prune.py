@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 TOLERANCE_POINTS = 0.6
 """Points of IoU that a level may be below the best one: as much as L3 lost in the paper."""
 
+LOW_IOU = 0.3
+"""Mean IoU below which the choice of a level is warned of: a Dice of less than 0.46."""
+
 REPEATS = 20
 
 
@@ -134,6 +137,12 @@ def _warn_of_scores(all_heads: float, best: float, *, name: str, tolerance: floa
             "no level of %s finds anything, every IoU is 0: train it for longer before its depth "
             "is chosen",
             name,
+        )
+    elif best < LOW_IOU:
+        logger.warning(
+            "the best level of %s has a mean IoU of only %.1f %%: train it for longer before its "
+            "depth is chosen",
+            *(name, 100 * best),
         )
     if 100 * (all_heads - best) > tolerance:
         logger.warning(

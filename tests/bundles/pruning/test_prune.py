@@ -105,6 +105,8 @@ def test_each_level_is_one_line_and_warnings_are_said_too(tmp_path, caplog):
     [
         ((0.663, 0.592), "all heads together.* have 7.1 points of IoU more than the best level"),
         ((0.0, 0.0), "no level of liver finds anything, every IoU is 0"),
+        ((0.05, 0.051), r"best level of liver has a mean IoU of only 5\.1 %: train it for longer"),
+        ((0.3, 0.3), None),
         ((0.595, 0.592), None),
     ],
 )
