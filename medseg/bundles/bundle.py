@@ -276,15 +276,16 @@ def check_weights_exist(bundle: Path, workflow: str, overrides: Mapping[str, Any
         raise FileNotFoundError(f"the run {root} has no weights yet: {advise_on_run(root)}")
     if runs := sorted(Path("runs", root.name).glob(f"*/{WEIGHTS}")):
         run = runs[-1].parents[1]
+        command = shlex.join(("medseg", "bundles", "publish", str(run), str(root)))
         raise FileNotFoundError(
             f"the bundle {root} has no weights, but its run {run} has: name that with -b, or give "
-            f"the bundle its weights with medseg bundles publish {run} {root}"
+            f"the bundle its weights with {command}"
         )
     others = sorted(path.parent.parent.name for path in root.parent.glob(f"*/{WEIGHTS}"))
     have = f"a bundle that has weights ({', '.join(others)})" if others else "one that has weights"
     raise FileNotFoundError(
         f"the bundle {root} has no weights: name {have} or a training run with -b, pass --weights "
-        f"with a file, or train it first: medseg train -b {root}"
+        f"with a file, or train it first: medseg train -b {shlex.quote(str(root))}"
     )
 
 

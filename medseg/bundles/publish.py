@@ -4,6 +4,7 @@ import filecmp
 import json
 import logging
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -53,12 +54,12 @@ def publish_run(run: Path, bundle: Path) -> Path | None:
     if is_run(bundle):
         raise ValueError(
             f"{bundle} is a training run, and its run.json describes its own weights: publish "
-            f"{run} to a bundle, or make one of it with medseg bundles copy {bundle} DIR"
+            f"{run} to a bundle, or make one of it with medseg bundles copy {_quote(bundle)} DIR"
         )
     if differences := find_differences(run, bundle):
         raise ValueError(
             f"{run} was trained with other settings than {bundle} has ({'; '.join(differences)}): "
-            f"segment with the run itself, -b {run}, or change the bundle first"
+            f"segment with the run itself, -b {_quote(run)}, or change the bundle first"
         )
     _hold(target)
     return _copy(run, bundle)
@@ -115,7 +116,7 @@ def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
         logger.info(
             "the weights were not copied to %s, because the run has other settings (%s): use the "
             "run itself, -b %s",
-            *(bundle, "; ".join(differences), run),
+            *(bundle, "; ".join(differences), _quote(run)),
         )
         return
     _hold(bundle / WEIGHTS)  # only now, since this makes the folder of the weights
@@ -126,7 +127,7 @@ def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
     else:
         logger.info(
             "%s keeps its earlier weights; to replace them: medseg bundles publish %s %s",
-            *(bundle, run, bundle),
+            *(bundle, _quote(run), _quote(bundle)),
         )
 
 
@@ -166,11 +167,17 @@ def _show(value: object) -> object:
     return "null" if value in (None, "$None") else value
 
 
+def _quote(path: str | os.PathLike) -> str:
+    """A path as a word of a command that runs as it is written."""
+    return shlex.quote(os.fspath(path))
+
+
 def _check_own(bundle: Path) -> None:
     if is_installed(bundle):
         raise ValueError(
             f"{bundle} is part of the installed medseg, nothing is written to it: make a bundle of "
-            f"your own with medseg bundles copy {bundle.name} bundles/{bundle.name}"
+            f"your own with medseg bundles copy {_quote(bundle.name)} "
+            f"{_quote(f'bundles/{bundle.name}')}"
         )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -122,10 +123,11 @@ def check_record(path: str | os.PathLike, saved: Mapping[str, Any], now: Mapping
         )
     what = "with other settings" if changed else "on other cases"
     if differences := changed or list(_find_changed_cases(saved, now)):
+        run = shlex.quote(str(Path(path).parent))
         often = ", ".join(key for key in _CHANGED_OFTEN if key not in before)
         raise ValueError(
             f"{path} holds a run {what} ({_join_first(differences)}): leave these as the run has "
-            f"them, which -b {Path(path).parent} --resume True does by itself, or pass another "
+            f"them, which -b {run} --resume True does by itself, or pass another "
             f"--output_dir to start a new run; only {often} and the other settings listed in "
             f"{find_page(__name__)} may change"
         )

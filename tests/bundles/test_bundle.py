@@ -117,6 +117,15 @@ def test_a_bundle_whose_run_was_not_published_names_the_run(folder, tmp_path, mo
         check_weights_exist(Path("bundles/liver"), "inference", {})
 
 
+def test_a_bundle_in_a_folder_with_a_space_is_trained_first_by_a_command_that_runs(
+    folder, tmp_path
+):
+    mine = shutil.copytree(folder / "liver", tmp_path / "my net", symlinks=True)
+    said = rf"or train it first: medseg train -b '{mine}'$"
+    with pytest.raises(FileNotFoundError, match=said):
+        check_weights_exist(mine, "inference", {})
+
+
 def test_a_bundle_that_lacks_a_config_is_told_from_a_folder_that_is_none(root, tmp_path):
     (root / "configs" / "inference.json").unlink()
     (root / "inference.json").unlink()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 
 import pytest
 
@@ -125,6 +126,24 @@ def test_a_bundle_of_other_settings_stays_as_it_is(bundle, tmp_path, caplog, has
     assert f"use the run itself, -b {run}" in caplog.text
     assert "medseg bundles publish" not in caplog.text
     assert weights.exists() == has_weights
+
+
+def test_paths_with_spaces_are_named_as_a_command_takes_them(bundle, tmp_path, caplog):
+    mine = shutil.copytree(bundle, tmp_path / "my net", symlinks=True)
+    run = make_run(bundle, tmp_path / "new run")
+    other = make_run(bundle, tmp_path / "other run", content=b"more", channels=[2, 4, 8])
+    with caplog.at_level(logging.INFO):
+        publish_if_none(other, mine)
+        publish_if_none(run, mine)
+        (mine / "models" / "model.pt").write_bytes(b"good ones")
+        (mine / "models" / "model.run.json").unlink()
+        publish_if_none(run, mine)
+    assert f"use the run itself, -b '{other}'" in caplog.text
+    assert f"to replace them: medseg bundles publish '{run}' '{mine}'" in caplog.text
+    with pytest.raises(ValueError, match=f"segment with the run itself, -b '{other}', or"):
+        publish_run(other, mine)
+    with pytest.raises(ValueError, match=f"medseg bundles copy '{other}' DIR"):
+        publish_run(run, other)
 
 
 def test_a_setting_that_is_none_is_shown_as_it_is_given(bundle, tmp_path):

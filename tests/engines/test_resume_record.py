@@ -31,6 +31,11 @@ def test_the_same_choices_and_cases_pass(tmp_path):
     check_record("resume.pt", of(training=cases), of(training=cases[::-1]))
 
 
+def test_a_folder_with_a_space_is_named_as_a_command_takes_it():
+    with pytest.raises(ValueError, match=r"-b 'my runs/new' --resume True does by itself"):
+        check_record("my runs/new/resume.pt", of(), of({**CHOICES, "fold": 1}))
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

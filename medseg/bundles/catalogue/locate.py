@@ -6,6 +6,7 @@ lies in `bundles/` of the working directory, or came with medseg. A wheel carrie
 """
 
 import os
+import shlex
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -115,12 +116,12 @@ def _suggest(path: Path, known: dict[str, Path]) -> str:
     if (path / WEIGHTS).is_file():
         return (
             f"its weights are of no use without their configs: restore these, or name the bundle "
-            f"that they belong to, and pass --weights {path / WEIGHTS}"
+            f"that they belong to, and pass --weights {shlex.quote(str(path / WEIGHTS))}"
         )
     if runs := sorted(file.parent.name for file in path.glob(f"*/{RUN_FILE}")):
-        return f"name one of the runs in it, such as -b {path / runs[-1]}"
+        return f"name one of the runs in it, such as -b {shlex.quote(str(path / runs[-1]))}"
     if path.name in known:
-        return f"name only the bundle, -b {path.name}, or its folder"
+        return f"name only the bundle, -b {shlex.quote(path.name)}, or its folder"
     return (
         f"{_suggest_near(path.name, known)}name the folder of a bundle or training run with -b, or "
         f"one of {', '.join(known)}"

@@ -35,7 +35,7 @@ def explain_misplaced_word(word: str, following: Sequence[str], config: Mapping[
         if Path(word).exists() and "input" not in config and "dataset_dir" in config:
             return f"did you mean --dataset_dir {shlex.quote(word)}?"
         if near := find_near_word(word, bundles):
-            return f"did you mean -b {near}?"
+            return f"did you mean -b {shlex.quote(near)}?"
     if key := word if word in config else find_near_key(word, config):
         value = (
             f" {shlex.quote(following[0])}" if following and following[0][:2] != "--" else " value"

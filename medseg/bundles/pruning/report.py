@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -171,6 +172,7 @@ def format_card(
 ) -> str:
     """The model card of a pruned bundle."""
     shape = "x".join(map(str, about["window"][2:]))
+    command = shlex.join(("medseg", "prune", "-b", about["folder"], "-o", about["out"]))
     arguments = f" {about['arguments']}" if about["arguments"] else ""
     return f"""# {name}
 
@@ -190,7 +192,7 @@ This is {note}. Task, data, licence and limits are those of
 Made by medseg {about["versions"]["medseg"]}, torch {about["versions"]["torch"]}:
 
 ```bash
-medseg prune -b {about["folder"]} -o {about["out"]} --tolerance {about["tolerance_points"]:g} \\
+{command} --tolerance {about["tolerance_points"]:g} \\
     --repeats {about["repeats"]}{arguments}
 ```
 

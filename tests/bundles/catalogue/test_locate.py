@@ -95,6 +95,17 @@ def test_weights_without_their_configs_are_told_what_they_need(shipped):
         locate.locate("mine/")
 
 
+def test_paths_with_spaces_are_named_as_a_command_takes_them(shipped):
+    Path("my runs/new one").mkdir(parents=True)
+    Path("my runs/new one/run.json").touch()
+    with pytest.raises(FileNotFoundError, match=r"such as -b 'my runs/new one'$"):
+        locate.locate("my runs")
+    Path("my net/models").mkdir(parents=True)
+    Path("my net/models/model.pt").touch()
+    with pytest.raises(FileNotFoundError, match=r"--weights 'my net/models/model\.pt'$"):
+        locate.locate("my net")
+
+
 def test_what_is_installed_is_known_by_its_place(shipped):
     assert locate.is_installed(shipped / "liver")
     assert not locate.is_installed(Path("bundles/liver"))

@@ -16,6 +16,7 @@ from medseg.bundles.pruning.report import (
     PLOT,
     Row,
     draw,
+    format_card,
     format_table,
     make_table,
     write,
@@ -103,6 +104,17 @@ def test_the_markdown_table_marks_the_chosen_level_and_compares_with_the_last(ro
     assert lines[4].startswith("| **L3** | 89.80 |")
     assert "| 3.00 G | 300 ms | 75% | 30 MiB |" in lines[4]
     assert "| 100% |" in lines[5]
+
+
+def test_the_card_names_a_command_that_runs_where_paths_have_spaces(rows):
+    about = {
+        **ABOUT,
+        **{"folder": "my net", "out": "a b/small", "window": [1, 1, 8, 8], "section": "test"},
+        **dict.fromkeys(("fold", "folds", "seed", "device", "threads", "repeats"), 1),
+        **{"weights_sha256": "0", "versions": {"medseg": "1", "torch": "2"}, "arguments": ""},
+    }
+    card = format_card("small", rows, chosen="L3", about=about, note="a bundle")
+    assert "\nmedseg prune -b 'my net' -o 'a b/small' --tolerance 0.6" in card
 
 
 def test_the_table_of_the_console_has_the_same_numbers_and_marks_the_chosen_level(rows):
