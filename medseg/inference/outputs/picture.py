@@ -24,6 +24,7 @@ class WritePictureLabeld(MapTransform):
     """Writes `<output_dir>/<case>_label.png`: 8-bit class indices, of the size of the picture.
 
     The values are 0, 1, 2, ...: nearly black on a screen, the preview is there to be looked at.
+    There is no palette, since SimpleITK, Matplotlib and others read its colours and not the values.
     Place it after `Invertd`. An existing file is replaced; `find_pictures` guards against that.
 
     Args:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import SimpleITK
 import torch
 from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
@@ -9,6 +10,7 @@ from monai.transforms import (
     Compose,
     EnsureChannelFirstd,
     Invertd,
+    LoadImage,
     LoadImaged,
     Resized,
     ScaleIntensityRanged,
@@ -48,6 +50,10 @@ def segment(picture, out, *, extra=()):
     return out / "a_label.png"
 
 
+def read_with_simpleitk(path):
+    return SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+
+
 @pytest.fixture
 def picture(tmp_path):
     """Red where `TRUTH`, blue elsewhere."""
@@ -61,6 +67,13 @@ def test_the_label_map_is_8_bit_grey_and_holds_the_class_of_every_pixel(picture,
     written = Image.open(segment(picture, tmp_path / "out"))
     assert (written.mode, written.size) == ("L", (9, 6))
     np.testing.assert_array_equal(np.asarray(written), TRUTH)
+
+
+def test_other_readers_get_the_class_of_every_pixel(picture, tmp_path):
+    """Of a PNG with a palette SimpleITK gives colours."""
+    path = segment(picture, tmp_path / "out")
+    for read in (read_with_simpleitk(path), LoadImage()(path).T.numpy()):
+        np.testing.assert_array_equal(read, TRUTH)
 
 
 def test_our_own_reader_accepts_what_is_written(picture, tmp_path):
