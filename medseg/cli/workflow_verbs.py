@@ -107,7 +107,7 @@ def segment(
     if plan and not any(word.partition("=")[0] == "--existing" for word in context.args):
         fixed += ["--existing", "None"]  # a plan writes nothing, so that nothing is in its way
     run_id = _PLANNING if plan else "inference"
-    _run(bundle, "inference", run_id, context, fixed=fixed, json=json, out=out)
+    _run(bundle, "inference", run_id, context, fixed=fixed, json=json, out=out, source=source)
 
 
 def prune(
@@ -224,6 +224,7 @@ def _run(
     json: bool,
     fixed: Iterable[str] = (),
     out: Path | None = None,
+    source: str | None = None,
 ) -> None:
     """Run a workflow of a bundle exactly as `python -m monai.bundle run` does."""
     if run_id == _PLANNING:
@@ -234,6 +235,10 @@ def _run(
         from medseg.bundles.run import run_bundle
 
         root = locate(bundle)
+        if source is not None:
+            from medseg.cli.nothing_found import refuse_no_image
+
+            refuse_no_image(Path(source))
         before = list_changes(out) if json and out else {}
         words, options = [*fixed, *context.args], list_option_names(context.command.params)
         with redirect_stdout(sys.stderr) if json else nullcontext():

@@ -48,6 +48,7 @@ from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import make_not_found_error
 from medseg.datasets.sources.picture_files import find_format
 from medseg.datasets.sources.published_files import File, PublishedFiles, open_published
+from medseg.ingest.pictures.sample_kinds import describe_samples
 
 logger = logging.getLogger(__name__)
 
@@ -241,7 +242,7 @@ def _read_pictures(published: PublishedFiles, image: str, mask: str) -> pairs.Pa
     picture = published.read_picture(image)
     if picture.mode not in _EIGHT_BIT:
         raise ValueError(
-            f"{image} of {published.name} has samples of Pillow mode {picture.mode}, not 8 bits: "
+            f"{image} of {published.name} has {describe_samples(picture.mode)}, not 8 bits: "
             "take the .mat files"
         )
     return np.asarray(picture.convert("L")), np.asarray(

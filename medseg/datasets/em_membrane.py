@@ -33,6 +33,7 @@ from medseg.datasets.sources import stamp as _stamp
 from medseg.datasets.sources.dataset_json import Item
 from medseg.datasets.sources.layouts import make_not_found_error
 from medseg.datasets.sources.published_files import PublishedFiles, open_published
+from medseg.ingest.pictures.sample_kinds import describe_samples
 
 BLOCKS = 6
 """Number of blocks of neighbouring slices; one is for testing, which leaves five for the folds."""
@@ -118,7 +119,7 @@ def _read_slices(published: PublishedFiles, file: str) -> _Slices:
 def _to_grey(image: Image.Image, file: str) -> Image.Image:
     if image.mode not in _GREY:
         raise ValueError(
-            f"{file} has samples of Pillow mode {image.mode}, not 8-bit grey: download it again"
+            f"{file} has {describe_samples(image.mode)}, not 8-bit grey: download it again"
         )
     return image.convert("L")
 

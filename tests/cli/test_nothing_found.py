@@ -5,9 +5,10 @@ import re
 
 import pytest
 from cli.commands import run_medseg
+from ingest.dicom_writer import make_series, write_series
 from PIL import Image
 
-from medseg.cli.nothing_found import refuse_nothing_found
+from medseg.cli.nothing_found import refuse_no_image, refuse_nothing_found
 from medseg.cli.usage import BAD_ARGUMENTS
 from medseg.ingest import IngestError, Reason
 
@@ -56,6 +57,42 @@ def test_a_file_is_told_by_its_content(tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(IngestError, match=said):
         refuse_nothing_found(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("notes.txt", b"text", r"neither NIfTI nor DICOM: pass DICOM, .* one of \.png, \.jpg"),
+        ("report", b"%PDF-1.7", "is a PDF document"),
+        ("scan", bytes(344) + b"n+1\0", "scan is NIfTI, despite its name: give it the right"),
+        ("scan.nii.gz", b"", "is empty: copy or download the file again"),
+        ("cell.png", b"", "is empty: copy or download the file again"),
+    ],
+)
+def test_a_file_that_is_no_image_is_refused_before_a_network_is_made(
+    tmp_path, monkeypatch, name, content, said
+):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(IngestError, match=said):
+        refuse_no_image(tmp_path / name)
+    monkeypatch.setattr("medseg.bundles.run.run_bundle", lambda *_, **__: pytest.fail("it ran"))
+    ended = run_medseg("segment", tmp_path / name, "-b", "liver_slices", "-o", tmp_path / "out")
+    assert ended.exit_code == BAD_ARGUMENTS
+    assert re.search(said, ended.stderr)
+
+
+def test_whatever_may_be_an_image_is_judged_when_it_is_read(tmp_path):
+    for name, content in (
+        ("scan.nii.gz", b"text"),
+        ("cell.png", b"text"),
+        ("slice.dcm", b"text"),
+        ("DICOMDIR", bytes(128) + b"DICM"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        refuse_no_image(tmp_path / name)
+    refuse_no_image(write_series(tmp_path / "ct", make_series())[0])
+    refuse_no_image(tmp_path)
+    refuse_no_image(tmp_path / "absent")
 
 
 def test_pictures_are_pointed_to_what_takes_them(tmp_path):

@@ -338,7 +338,7 @@ def test_a_picture_of_16_bits_is_refused_rather_than_cut_to_8(tmp_path, out):
     source = pictures(tmp_path / "set", range(10))
     Image.new("I;16", (8, 6)).save(source / "5.png")
     assert "5.png" in (told := refusal(source, out))
-    assert told.endswith("samples of Pillow mode I;16, not 8 bits: take the .mat files")
+    assert told.endswith("has grey (16 bits), not 8 bits: take the .mat files")
 
 
 @pytest.mark.long

@@ -222,7 +222,7 @@ def test_ids_that_are_not_published_are_refused_with_the_file(published, out):
 def test_labels_in_colour_are_refused(published, out):
     _, labels = paths(published, "train", "bremen")
     save(np.full((*SHAPE, 3), 128), labels)
-    assert "has Pillow mode RGB and not L as published" in refusal(published, out)
+    assert "has colours (RGB) and not grey (8 bits) as published" in refusal(published, out)
 
 
 @pytest.mark.parametrize("which", [0, 1])

@@ -189,7 +189,7 @@ def test_a_label_with_another_value_is_refused_by_its_slice(tmp_path, out):
 def test_a_picture_that_is_not_8_bit_grey_is_refused(tmp_path, out):
     root = slices(tmp_path / "png", stacks(tmp_path / "set", cases=6))
     Image.new("I;16", (48, 48)).save(root / "train" / "image" / "3.png")
-    assert refusal(root, out).startswith("train/image/3.png has samples of Pillow mode I;16, not")
+    assert refusal(root, out).startswith("train/image/3.png has grey (16 bits), not")
 
 
 def test_two_copies_of_a_stack_are_refused(tmp_path, out):

@@ -197,7 +197,7 @@ def test_a_truth_in_other_colours_is_refused(published, out, colour):
 def test_a_grey_truth_is_refused(published, out):
     save(np.full(SHAPE, 255), published / "training" / "gt_image_2" / "umm_road_000005.png")
     assert "umm_road_000005.png of " in refusal(published, out)
-    assert "has Pillow mode L and not RGB as published" in refusal(published, out)
+    assert "has grey (8 bits) and not colours (RGB) as published" in refusal(published, out)
 
 
 @pytest.mark.parametrize("file", ["image_2/umm_000005.png", "gt_image_2/umm_road_000005.png"])

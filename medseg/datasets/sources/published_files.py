@@ -21,6 +21,7 @@ from medseg.base.text import ODD_ENTRIES, LeftOut, count_noun, warn_once
 from medseg.base.walk import describe_odd_entry, walk
 from medseg.datasets.sources.picture_files import FORMATS, UNREAD_SUFFIXES, find_format, read_pages
 from medseg.ingest.pictures.orientation import UPRIGHT, describe_orientation
+from medseg.ingest.pictures.sample_kinds import describe_samples
 
 logger = logging.getLogger(__name__)
 
@@ -193,8 +194,8 @@ class File:
         picture = self.published.read_picture(self.path)
         if picture.mode != mode:
             raise ValueError(
-                f"{self.path} of {self.published.name} has Pillow mode {picture.mode} "
-                f"and not {mode} as published: download or unpack it again"
+                f"{self.path} of {self.published.name} has {describe_samples(picture.mode)} "
+                f"and not {describe_samples(mode)} as published: download or unpack it again"
             )
         return np.asarray(picture)
 

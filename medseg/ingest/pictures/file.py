@@ -27,6 +27,7 @@ from medseg.ingest.pictures.picture_checks import (
     count_stored_bits,
     open_image,
 )
+from medseg.ingest.pictures.sample_kinds import describe_samples
 from medseg.ingest.reasons import IngestError, Reason
 
 _OPAQUE = 255
@@ -122,7 +123,7 @@ def _list_readings_of_strip(image: Image.Image, path: Path) -> list[np.ndarray]:
     if image.mode == "P":
         return [np.asarray(image), *([rgba[..., 0]] if is_grey and is_opaque else [])]
     if not is_grey:
-        finding = f"{path} has Pillow mode {image.mode} and colours, which stand for no label value"
+        finding = f"{path} has {describe_samples(image.mode)}, which stand for no label value"
         raise IngestError(Reason.COLOUR, finding, remedy=GREY_MASK)
     return [_to_colours(image, path)[0]]
 

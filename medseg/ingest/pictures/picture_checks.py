@@ -22,6 +22,7 @@ from medseg.ingest.pictures.bounded_bytes import (
     count_tiff_frames,
     open_picture,
 )
+from medseg.ingest.pictures.sample_kinds import describe_samples
 from medseg.ingest.reasons import IngestError, Reason
 
 GREY_MODES = ("L", "I", "I;16", "I;16L", "I;16B")  # 8 and 16 bit; "I" is 16 bit in older Pillow
@@ -189,11 +190,11 @@ def _check_kind(
     if image.mode in modes:
         return
     if image.mode in _UNSUPPORTED_SAMPLES:
-        raise IngestError(Reason.PIXEL_FORMAT, f"samples of Pillow mode {image.mode} in {path}")
+        raise IngestError(Reason.PIXEL_FORMAT, f"{path} has {describe_samples(image.mode)}")
     if colour:
-        finding = f"samples of Pillow mode {image.mode} in {path}, not 8-bit colour"
+        finding = f"{path} has {describe_samples(image.mode)}, not colours of 8 bits"
         raise IngestError(Reason.PIXEL_FORMAT, finding)
-    finding = f"{path} has Pillow mode {image.mode}, not grey"
+    finding = f"{path} has {describe_samples(image.mode)}, not grey"
     remedy = GREY_MASK if modes is LABEL_MODES else None
     raise IngestError(Reason.COLOUR, finding, remedy=remedy)
 
