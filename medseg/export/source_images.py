@@ -49,6 +49,8 @@ PATIENT_AND_STUDY = (*_REQUIRED, *_OPTIONAL)
 """Keywords of all that is copied from the source, as far as it is known."""
 
 _FAR_MM = 1e5
+_MOST_NAMED = 3
+_WRONG = (" of the source", "allowed there")
 _MULTIPLE = ("DeidentificationMethod",)
 _SEXES = ("M", "F", "O")
 _READ = (
@@ -141,14 +143,19 @@ def _copy_patient_and_study(stated: pydicom.Dataset, notes: list[str]) -> pydico
     found.file_meta = FileMetaDataset()
     found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     found.SpecificCharacterSet = _UNICODE
+    missing, wrong = [], []
     for keyword in PATIENT_AND_STUDY:
         value = _get_valid(stated, keyword)
         if value is None:
-            notes.append(f"{keyword} of the source is not allowed there and was left empty")
+            wrong.append(keyword)
         elif value == "" and keyword in _REQUIRED and keyword not in stated:
-            notes.append(f"{keyword} is not in the source and was left empty")
+            missing.append(keyword)
         if value or keyword in _REQUIRED:
             setattr(found, keyword, value or "")
+    for keywords, source, place in ((missing, "", "in the source"), (wrong, *_WRONG)):
+        if keywords:
+            is_, was = ("is", "was") if len(keywords) == 1 else ("are", "were")
+            notes.append(f"{_name_few(keywords)}{source} {is_} not {place} and {was} left empty")
     if found.get("PatientIdentityRemoved") == "YES" and "DeidentificationMethod" not in found:
         notes.append("DeidentificationMethod is not in the source: the result says 'not stated'")
         found.DeidentificationMethod = "not stated"
@@ -180,6 +187,7 @@ def _add_identity(
 ) -> None:
     """Add class, study, series and frame of reference; a UID in the place of one that is wrong."""
     first = series.slices[0]
+    replaced: dict[str, list[str]] = {"missing": [], "not valid": []}
     study = str(stated.get("StudyInstanceUID") or "")
     for keyword, value in (
         ("StudyInstanceUID", study),
@@ -187,10 +195,17 @@ def _add_identity(
         ("FrameOfReferenceUID", first.frame_of_reference),
     ):
         if not is_valid_uid(value):
-            what = "not valid" if value else "missing"
-            notes.append(f"{keyword} of the source is {what}: the result has another in its place")
+            replaced["not valid" if value else "missing"].append(keyword)
             value = make_uid(keyword, value or first.series_uid or first.instance or study)
         setattr(shared, keyword, value)
+    for what, keywords in replaced.items():
+        if keywords:
+            is_one = len(keywords) == 1
+            notes.append(
+                f"{_name_few(keywords)} of the source {'is' if is_one else 'are'} {what}: the "
+                f"result has {'another' if is_one else 'others'} in {'its' if is_one else 'their'} "
+                "place"
+            )
     shared.PositionReferenceIndicator = _get_valid(stated, "PositionReferenceIndicator") or ""
     shared.SOPClassUID = first.sop_class
     if not _is_image_class(first.sop_class):
@@ -202,6 +217,14 @@ def _add_identity(
         )
     shared.Modality = first.modality or "OT"
     shared.LossyImageCompression = "01" if first.is_lossy else "00"
+
+
+def _name_few(keywords: Sequence[str]) -> str:
+    """The first two keywords, and how many more there are; three are named."""
+    if len(keywords) <= _MOST_NAMED:
+        *others, last = keywords
+        return f"{', '.join(others)} and {last}" if others else last
+    return f"{', '.join(keywords[:2])} and {len(keywords) - 2} others"
 
 
 def _is_image_class(sop_class: uid.UID) -> bool:

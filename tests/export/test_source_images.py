@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from export.bad_headers import BAD, GOOD, name_change, write_changed
@@ -73,6 +75,24 @@ def test_a_removed_identity_has_a_method_also_where_the_source_names_none(descri
     assert "DeidentificationMethod is not in the source" in note
     write_ones(tmp_path / "seg.dcm", series, images)
     assert find_errors(tmp_path / "seg.dcm") == []
+
+
+def test_many_faults_of_a_header_are_one_note_for_each_kind(tmp_path):
+    slices = make_series()
+    for dataset in slices:
+        for keyword in ("PatientID", "PatientName", "PatientSex", "StudyDate", "AccessionNumber"):
+            if keyword in dataset:
+                delattr(dataset, keyword)
+        dataset.StudyInstanceUID, dataset.FrameOfReferenceUID = "a", "b"
+    write_series(tmp_path / "ct", slices)
+    (series,) = find_series(tmp_path / "ct")
+    notes = describe_source(series).notes
+    assert len(notes) == 2
+    assert re.fullmatch(
+        r"PatientID, PatientName and \d others are not in the source and were left empty", notes[0]
+    )
+    said = "StudyInstanceUID and FrameOfReferenceUID of the source are not valid: the result has"
+    assert notes[1] == f"{said} others in their place"
 
 
 def test_names_in_any_character_set_come_back_in_unicode(describe, tmp_path):
