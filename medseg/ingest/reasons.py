@@ -154,9 +154,9 @@ def explain(code: Reason, finding: str, *, remedy: str | None = None) -> str:
 
 
 _EXPORT_AGAIN = "export it again from its source"
-SERIES_UID = "--series_uid UID (series_uid=... in Python)"
-_RESAMPLE = "pass --resample True (resample=True in Python) to interpolate"
-_AFFINE = "pass --affine sform or --affine qform (affine=... in Python)"
+SERIES_UID = "--series_uid UID"
+_RESAMPLE = "pass --resample True to interpolate"
+_AFFINE = "pass --affine sform or --affine qform"
 _ONE_ACQUISITION = "put the slices of one acquisition in a folder of their own"
 
 REMEDIES: dict[Reason, str] = {
@@ -244,10 +244,7 @@ REMEDIES: dict[Reason, str] = {
     Reason.MISSING_SLICES: f"slices are missing; {_EXPORT_AGAIN}, or {_RESAMPLE}",
     Reason.UNEVEN_SPACING: f"{_RESAMPLE}, or export an even reconstruction",
     Reason.TILTED_STACK: f"{_RESAMPLE} onto upright slices (gantry tilt correction)",
-    Reason.NOT_3D: (
-        "split the file into one per volume, or choose one, from 0, by --volume INDEX "
-        "(volume=INDEX in Python)"
-    ),
+    Reason.NOT_3D: ("split the file into one per volume, or choose one, from 0, by --volume INDEX"),
     Reason.NO_ORIENTATION: (
         "convert it again from DICOM, or add an sform (NIfTI) or `space` (NRRD) from a trusted "
         "source"
@@ -262,11 +259,10 @@ REMEDIES: dict[Reason, str] = {
     ),
     Reason.NOT_MILLIMETRES: (
         "store lengths in millimetres, or pass --units stated to believe the header, or --units mm "
-        "where it is wrong (units=... in Python)"
+        "where it is wrong"
     ),
     Reason.OVERLAPPING_SEGMENTS: (
-        "export it as one label map, or choose a layer, from 0, by --volume INDEX (volume=INDEX in "
-        "Python)"
+        "export it as one label map, or choose a layer, from 0, by --volume INDEX"
     ),
     Reason.CONVERTED_UNITS: "compare the spacing with the source",
     Reason.NOT_A_PHOTOGRAPH: "read it as a volume, e.g. by medseg.ingest.load",

@@ -43,7 +43,7 @@ def test_only_rows_with_findings_have_a_line_below(tmp_path):
     write_series(tmp_path, gapped, suffix=".b")
     (line,) = format_findings(inspect(tmp_path))
     assert line.startswith("missing-slices: slice spacing varies from 1.25 to 2.5 mm")
-    assert line.endswith("or pass --resample True (resample=True in Python) to interpolate")
+    assert line.endswith("or pass --resample True to interpolate")
     assert "1.2.2" in line
 
 

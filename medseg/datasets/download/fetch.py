@@ -81,7 +81,7 @@ def _check_allowed(entry: Dataset, *, accept_licence: bool) -> None:
     if not accept_licence:
         raise PermissionError(
             f"the licence of {entry.name} ({entry.licence}, {entry.page}) is not accepted: "
-            "read it and pass accept_licence=True (--accept-licence)"
+            "read it and pass --accept-licence"
         )
 
 

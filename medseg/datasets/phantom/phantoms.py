@@ -129,5 +129,5 @@ def _check_free(out: Path, *, overwrite: bool) -> None:
     if not overwrite:
         raise FileExistsError(
             f"{out} holds a phantom already: use it as it is, choose another folder, "
-            "or pass overwrite=True (--overwrite)"
+            "or pass --overwrite"
         )

@@ -47,7 +47,7 @@ def test_a_phantom_is_replaced_whole_but_only_when_asked(tmp_path):
     out = tmp_path / "ct"
     out.mkdir()
     phantom.write("ct", out, cases=2, **small)
-    with pytest.raises(FileExistsError, match=r"holds a phantom already: .* overwrite=True"):
+    with pytest.raises(FileExistsError, match=r"holds a phantom already: .* or pass --overwrite"):
         phantom.write("ct", out, cases=1, **small)
     assert len(find_files(out, "images")) == 2
     phantom.write("ct", out, cases=1, overwrite=True, **small)

@@ -155,7 +155,7 @@ def test_a_series_without_uid_of_one_file_is_passed_as_that_file(tmp_path):
         load(tmp_path)
     (file,) = tmp_path.glob("*.dcm")
     assert caught.value.remedy == (
-        "pass --series_uid UID (series_uid=... in Python) of one that states it, or pass the place "
+        "pass --series_uid UID of one that states it, or pass the place "
         f"of one of them alone, such as {file}"
     )
     assert load(file)[0].shape == (4, 6, 1)

@@ -91,7 +91,7 @@ def test_a_missing_slice_is_refused_with_the_gaps(tmp_path):
     assert series.message == (
         "slice spacing varies from 1.25 to 3.75 mm, slices lie up to 0.833 mm off a regular grid "
         f"(tolerance 0.05 mm) in series {slices[0].SeriesInstanceUID}: slices are missing; "
-        "export it again from its source, or pass --resample True (resample=True in Python) to "
+        "export it again from its source, or pass --resample True to "
         "interpolate"
     )
     assert series.geometry is None
