@@ -77,7 +77,7 @@ def doctor(json: Json = False) -> None:
         say_json({"ok": sound, "findings": [asdict(finding) for finding in lines]})
         raise typer.Exit(DONE if sound else SOME_FAILED)
     for finding in lines:
-        mark = "[green]ok[/]  " if finding.ok else "[red]bad[/] "
+        mark = "--  " if finding.is_missing else "[green]ok[/]  " if finding.ok else "[red]bad[/] "
         shown = escape(escape_unprintable(finding.text))
         console.print(f"{mark} {finding.topic:<22} {shown}", soft_wrap=True, highlight=False)
     raise typer.Exit(DONE if sound else SOME_FAILED)

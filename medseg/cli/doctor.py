@@ -45,11 +45,15 @@ _DECODER_REMEDY = "pip install imagecodecs pylibjpeg pylibjpeg-openjpeg pyjpegls
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; `text` of a finding that is not `ok` ends with a remedy."""
+    """One line of the report; `text` of a finding that is not `ok` ends with a remedy.
+
+    Something optional that is missing is `ok`, and `is_missing`.
+    """
 
     ok: bool
     topic: str
     text: str
+    is_missing: bool = False
 
 
 def check_machine() -> Iterator[Finding]:
@@ -196,5 +200,9 @@ def _check_extras() -> Iterator[Finding]:
     for extra in _EXTRAS:
         for requirement in _list_requirements(extra):
             found = _check_package(requirement)
-            missing = f"not installed or too old (optional): pip install 'medseg[{extra}]'"
-            yield Finding(True, requirement.name, found.text if found.ok else missing)
+            if found.ok:
+                yield found
+                continue
+            state = found.text.partition(":")[0]
+            text = f"{state} (optional): pip install 'medseg[{extra}]'"
+            yield Finding(True, requirement.name, text, is_missing=True)

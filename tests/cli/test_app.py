@@ -130,16 +130,19 @@ def test_importing_medseg_imports_nothing_heavy():
 REFUSED_AT_ONCE = [
     ("segment missing.nii.gz -o masks", "error: no such file or folder: "),
     (
-        "segment README.md -o masks -b bundles/liverr",
+        "segment docs/preview_hippocampus.png -o masks -b bundles/liverr",
         "error: there is no folder .*: did you mean liver",
     ),
-    ("segment README.md -o masks --levle 3", "error: override --levle is not a key"),
     (
-        "segment README.md -o README.md",
+        "segment docs/preview_hippocampus.png -o masks --levle 3",
+        "error: override --levle is not a key",
+    ),
+    (
+        "segment docs/preview_hippocampus.png -o README.md",
         r"error: README.md cannot be written to \(it is no",
     ),
     ("segment docs -o docs", "error: docs is the folder of the inputs: write to another"),
-    ("segment README.md", "error: missing option"),
+    ("segment docs/preview_hippocampus.png", "error: missing option"),
     ("train --output_dir README.md/run", r"error: README.md/run cannot be written to \("),
     ("evaluate --output_dir README.md", "error: README.md cannot be written to"),
     ("prune --max_epoch 2", "error: override --max_epoch is not a key"),
@@ -207,4 +210,5 @@ def test_doctor_fails_where_something_required_is_bad(monkeypatch, ok, status):
     assert ended.exit_code == status
     document = json.loads(ended.output)
     assert document["ok"] is ok
-    assert document["findings"][1] == {"ok": ok, "topic": "torch", "text": "2.13"}
+    expected = {"ok": ok, "topic": "torch", "text": "2.13", "is_missing": False}
+    assert document["findings"][1] == expected

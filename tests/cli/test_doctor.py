@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
 
 import pytest
+from cli.commands import run_medseg
 
 from medseg.cli import doctor
 from medseg.cli.doctor import check_machine
@@ -93,7 +94,17 @@ def test_an_optional_package_that_is_missing_is_no_fault(installed, package, ext
     installed[package] = None
     finding = _finding(package)
     assert finding.ok
-    assert finding.text.endswith(f"(optional): pip install 'medseg[{extra}]'")
+    assert finding.is_missing
+    assert finding.text.startswith("not installed, needs ")
+    assert finding.text.endswith(f" (optional): pip install 'medseg[{extra}]'")
+
+
+def test_only_what_is_there_is_shown_as_ok(installed):
+    installed["mlflow"] = None
+    lines = run_medseg("doctor").stdout.splitlines()
+    (line,) = (line for line in lines if " mlflow " in line)
+    assert line.startswith("--   mlflow ")
+    assert any(line.startswith("ok   torch ") for line in lines)
 
 
 def test_a_python_out_of_range_is_bad(monkeypatch):
