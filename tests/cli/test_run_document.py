@@ -52,7 +52,9 @@ def test_segmenting_says_what_was_found_in_each_case_and_all_warnings(here, call
         report_case(DONE, "a", mask="a.nii.gz", volumes_ml={"liver": 1.5}, seconds=2.0)
 
     monkeypatch.setattr(scripts, "run", run)
-    document = json.loads(run_medseg("segment", "README.md", "-o", "masks", "--json").stdout)
+    document = json.loads(
+        run_medseg("segment", "docs/preview_hippocampus.png", "-o", "masks", "--json").stdout
+    )
     case = {"case": "a", "mask": "a.nii.gz", "volumes_ml": {"liver": 1.5}, "seconds": 2.0}
     assert document["cases"] == [case]
     assert document["warnings"] == ["2 slices are missing"]
@@ -66,7 +68,9 @@ def test_where_a_case_fails_the_others_are_in_the_document_too(here, calls, monk
         raise CasesFailedError({"b": "its outputs are gone"}, 2)
 
     monkeypatch.setattr(scripts, "run", run)
-    document = json.loads(run_medseg("segment", "README.md", "-o", "masks", "--json").stdout)
+    document = json.loads(
+        run_medseg("segment", "docs/preview_hippocampus.png", "-o", "masks", "--json").stdout
+    )
     assert "1 of 2 cases failed (b)" in document["error"]
     assert document["cases"] == [{"case": "a", "mask": "a.nii.gz"}]
     assert document["failed"] == [{"case": "b", "reason": "its outputs are gone"}]
@@ -75,7 +79,7 @@ def test_where_a_case_fails_the_others_are_in_the_document_too(here, calls, monk
 def test_segmenting_names_the_files_that_it_wrote(writing, tmp_path):
     (tmp_path / "of_yesterday.nii.gz").touch()
     writing("a.nii.gz", "")
-    ended = run_medseg("segment", "README.md", "-o", tmp_path, "--json")
+    ended = run_medseg("segment", "docs/preview_hippocampus.png", "-o", tmp_path, "--json")
     document = json.loads(ended.stdout)
     assert (document["folder"], document["files"]) == (str(tmp_path), ["a.nii.gz"])
 
@@ -87,7 +91,7 @@ def test_segmenting_names_the_files_that_it_wrote(writing, tmp_path):
         ("train", "--max_epoch", "3"),
         ("evaluate", "-b", "nowhere"),
         ("prune", "-b", "nowhere"),
-        ("segment", "README.md"),
+        ("segment", "docs/preview_hippocampus.png"),
         ("export", "liver.exe", "-b", "nowhere"),
         ("bundles", "copy", "nowhere", "mine"),
         ("bundles", "publish", "nowhere", "bundles/liver"),
@@ -111,7 +115,7 @@ def test_a_plan_prints_its_cases_and_those_that_have_none(here, calls, monkeypat
         raise CasesFailedError({"b": "no CT", "c": "no CT"}, 3)
 
     monkeypatch.setattr(scripts, "run", run)
-    ended = run_medseg("segment", "README.md", "-o", "masks", "--plan", "--json")
+    ended = run_medseg("segment", "docs/preview_hippocampus.png", "-o", "masks", "--plan", "--json")
     assert ended.exit_code == 1
     document = json.loads(ended.stdout)
     assert "2 of 3 cases failed (b, c)" in document["error"]

@@ -71,7 +71,9 @@ def test_any_other_fault_is_one_line_with_the_verb_and_its_help(words):
 
 def test_a_word_of_an_override_is_no_misspelt_option():
     """--outer is near --out, but --out is there."""
-    ended = run_medseg("segment", "README.md", "--outer", "1", "-o", "masks", "-b", "nowhere")
+    ended = run_medseg(
+        "segment", "docs/preview_hippocampus.png", "--outer", "1", "-o", "masks", "-b", "nowhere"
+    )
     assert ended.stderr.startswith("error: no bundle 'nowhere'")
 
 
