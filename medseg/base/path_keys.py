@@ -27,7 +27,7 @@ NESTED_PATH_KEYS = (
 )
 """Keys inside a component that hold a path, as in `train#handlers#3#path`."""
 
-BESIDE_WEIGHTS = ("check_image", "check_result")
+BESIDE_WEIGHTS = ("check_image", "check_result", "record")
 """Components whose `weights` is the file, where that of others is how windows are weighed."""
 
 TEXT_KEYS = ("series_uid", "experiment_name", "run_name", "init_id", "final_id")

@@ -97,12 +97,6 @@ def publish_if_none(run: Path, bundle: Path, *, replace: bool = False) -> None:
     elif is_run(bundle):
         if run.resolve() != bundle.resolve():
             logger.info("the weights were not copied to %s, which is a run of its own", bundle)
-    elif not replace and _has_found_nothing(run):
-        logger.info(
-            "the weights were not copied to the bundle %s, because they found nothing in the "
-            "validation: train longer",
-            bundle,
-        )
     elif (run / WEIGHTS).is_file():
         try:
             _publish_where_it_fits(run, bundle, replace=replace)
@@ -119,8 +113,16 @@ def _publish_where_it_fits(run: Path, bundle: Path, *, replace: bool) -> None:
             *(bundle, "; ".join(differences), _quote(run)),
         )
         return
+    is_free = not os.path.lexists(bundle / WEIGHTS)
+    if is_free and not replace and _has_found_nothing(run):
+        logger.info(
+            "the weights were not copied to the bundle %s, because they found nothing in the "
+            "validation: train longer",
+            bundle,
+        )
+        return
     _hold(bundle / WEIGHTS)  # only now, since this makes the folder of the weights
-    if replace or not os.path.lexists(bundle / WEIGHTS) or _has_weights_of(run, bundle):
+    if replace or is_free or _has_weights_of(run, bundle):
         kept = _copy(run, bundle)
         before = f"; its earlier weights are now {kept}" if kept else ""
         logger.info("%s has the weights of this run%s", bundle, before)

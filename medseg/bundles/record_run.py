@@ -6,33 +6,26 @@ import logging
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
-import torch
 from ignite.engine import Engine, Events
 
-import medseg
 from medseg.base.files import whole
-from medseg.base.memory import measure_resident_peak
 from medseg.bundles.bundle import RUN_FILE, WEIGHTS
 from medseg.bundles.bundle_of_run import write_run_bundle
 from medseg.bundles.publish import publish_if_none
 from medseg.engines import BestWeights
 from medseg.inference.outputs.label_files import LabelFiles
-from medseg.networks.device import find_device_name
 from medseg.plausibility import copy_trained_on
+from medseg.report.provenance import describe_provenance, format_now, measure_peak_memory
 
 logger = logging.getLogger(__name__)
 
-_PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite")
 _SECTIONS = ("training", "validation")
 _VERSION = 1
 
@@ -116,7 +109,7 @@ class RecordRun:
             "best_epoch": best.epoch or None,
             "scores": best.scores,
             "seconds": round(seconds, 1),
-            "peak_memory_bytes": _measure_peak_memory(),
+            "peak_memory_bytes": measure_peak_memory(),
         }
         _write_json(self.folder / RUN_FILE, self._run)
 
@@ -124,7 +117,7 @@ class RecordRun:
         """Write that the run has ended, and give the bundle the weights if it has none."""
         if idist.get_rank() != 0:
             return
-        self._run["ended"] = _format_now()
+        self._run["ended"] = format_now()
         self.update(engine)
         own = self.folder / WEIGHTS
         if self.best_weights.path.resolve() != own.resolve() and self.best_weights.path.is_file():
@@ -139,12 +132,7 @@ class RecordRun:
         return {
             "version": _VERSION,
             "bundle": choices["name"],
-            "command": shlex.join(sys.argv),
-            "commit": _find_commit(),
-            "versions": {"medseg": medseg.__version__, "python": sys.version.split()[0]}
-            | {name: version(name) for name in _PACKAGES},
-            "device": find_device_name(torch.device(engine.state.device)),
-            "threads": torch.get_num_threads(),
+            **describe_provenance(engine.state.device),
             "processes": idist.get_world_size(),
             **{key: choices[key] for key in ("seed", "fold", "folds")},
             "cases": {key: len(record.get(key, ())) for key in _SECTIONS}
@@ -184,17 +172,13 @@ def _is_given_cases(config: Mapping[str, Any]) -> bool:
 def _note_times(earlier: Mapping[str, Any] | None) -> dict[str, Any]:
     """When the run started, and when and by which command it was resumed."""
     if earlier is None:
-        return {"started": _format_now(), "resumed": [], "ended": None}
-    again = {"time": _format_now(), "command": shlex.join(sys.argv)}
+        return {"started": format_now(), "resumed": [], "ended": None}
+    again = {"time": format_now(), "command": shlex.join(sys.argv)}
     return {
         "started": earlier.get("started"),
         "resumed": [*earlier.get("resumed", []), again],
         "ended": None,
     }
-
-
-def _format_now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _compute_fingerprint(record: Mapping[str, Any], sections: Sequence[str]) -> str | None:
@@ -203,29 +187,6 @@ def _compute_fingerprint(record: Mapping[str, Any], sections: Sequence[str]) -> 
         return None
     parts = {key: sorted(record.get(key, {}).values()) for key in sections}
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _measure_peak_memory() -> dict[str, int]:
-    peak = {"process": measure_resident_peak(reset=False)}
-    if torch.cuda.is_available():
-        peak["gpu"] = torch.cuda.max_memory_allocated()
-    return peak
-
-
-def _find_commit() -> str | None:
-    """The commit of medseg, if it runs from a checkout; "+" follows where files were changed."""
-    root = Path(medseg.__file__).parent.parent
-    if not (root / ".git").exists() or shutil.which("git") is None:
-        return None
-    found = [
-        subprocess.run(
-            ["git", "-C", str(root), *words], capture_output=True, text=True, check=False
-        )
-        for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
-    ]
-    if found[0].returncode:
-        return None
-    return found[0].stdout.strip() + ("+" if found[1].stdout.strip() else "")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -98,8 +98,11 @@ class WriteDicomd(MapTransform):
             for path in paths.values():
                 remove(path)
             wanted = {"seg": self.seg is not None, "rtstruct": self.rtstruct, "sr": self.sr}
-            series = self._find_series(data) if any(wanted.values()) else None
+            series = self._find_series(data)
             if series is None:
+                continue
+            data = add_found(data, series_uid=series.uid)
+            if not any(wanted.values()):
                 continue
             images = describe_source(series)
             if images.notes:

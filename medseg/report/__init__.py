@@ -1,7 +1,15 @@
 """Report: measure what was found, and show it."""
 
 from medseg.report.measure import Measurement, measure_structures
+from medseg.report.record_segmentation import RecordSegmentation, run_recorded
 from medseg.report.segmentation import Segmentation
 from medseg.report.write_measurements import WriteMeasurementsd
 
-__all__ = ["Measurement", "Segmentation", "WriteMeasurementsd", "measure_structures"]
+__all__ = [
+    "Measurement",
+    "RecordSegmentation",
+    "Segmentation",
+    "WriteMeasurementsd",
+    "measure_structures",
+    "run_recorded",
+]

@@ -94,9 +94,12 @@ def test_all_cases_are_segmented_without_readers(study, behind, monai):
     run = f"export OMP_NUM_THREADS=1; set -o pipefail; {sys.executable} {command} {behind}"
     ended = _shell(run, study)
     assert ended.returncode == 0, ended.stdout
-    names = [f"{name}{end}" for name in "abc" for end in (".nii.gz", ".png")]
+    ends = (".nii.gz", ".png", "_measurements.csv", "_measurements.json")
+    names = [f"{name}{end}" for name in "abc" for end in ends]
     described = ["labels.ctbl", "labels.json", "labels.label"]
-    assert sorted(path.name for path in (study / "out").iterdir()) == [*names, *described]
+    written = sorted(path.name for path in (study / "out").iterdir())
+    assert written.pop().startswith("segmentation_")  # the record of the command
+    assert written == [*names, *described]
 
 
 def test_handlers_of_before_log_to_the_stream_that_goes_on(tmp_path):

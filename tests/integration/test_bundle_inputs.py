@@ -82,7 +82,9 @@ def test_pictures_of_any_kind_are_segmented_and_one_failure_costs_no_other(untra
     assert str(find_root_cause(failed.value)).startswith("1 of 4 cases failed (broken)")
     names = [f"{case}{end}" for case in "abc" for end in (".png", "_instances.png", "_label.png")]
     names += ["labels.ctbl", "labels.json", "labels.label"]
-    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == names
+    written = sorted(path.name for path in (tmp_path / "masks").iterdir())
+    assert written.pop().startswith("segmentation_")  # the record of the command
+    assert written == names
     for name, size in sizes.items():
         label = Image.open(tmp_path / "masks" / f"{name[0]}_label.png")
         assert (label.mode, label.size) == ("L", size)
@@ -206,7 +208,9 @@ def test_probabilities_are_written_when_asked_for_and_agree_with_the_labels(
 
 def test_no_probabilities_are_written_unasked(untrained, volume, tmp_path):
     segment(untrained("hippocampus"), volume, image_size=[16, 16, 16])
-    written = sorted(p.name for p in (tmp_path / "masks").iterdir())
+    written = sorted(
+        p.name for p in (tmp_path / "masks").iterdir() if p.name[:13] != "segmentation_"
+    )
     measured = ["v_measurements.csv", "v_measurements.json"]
     labels = ["labels.ctbl", "labels.json", "labels.label"]
     assert written == [*labels, "v.nii.gz", "v.png", *measured]

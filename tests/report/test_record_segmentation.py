@@ -1,0 +1,74 @@
+"""Tests of medseg.report.record_segmentation: each command leaves a record of what it did."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from medseg.inference.cases.report import DONE, FAILED, PLANNED, report_case
+from medseg.report import RecordSegmentation
+
+
+@pytest.fixture
+def record(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"weights")
+
+    def make(**options):
+        about = {"made_by": "liver 0.1.0", "weights": tmp_path / "model.pt", "device": "cpu"}
+        return RecordSegmentation(tmp_path / "masks", **{**about, **options})
+
+    return make
+
+
+def read(tmp_path):
+    return [
+        json.loads(file.read_text()) for file in sorted((tmp_path / "masks").glob("segment*.json"))
+    ]
+
+
+def test_what_became_of_each_case_is_written_at_the_end(record, tmp_path):
+    with record(choices={"level": 3}):
+        report_case(PLANNED, "a")
+        report_case(DONE, "a", mask="a.nii.gz", seconds=3.1, volumes_ml={"liver": 1.5})
+        report_case(FAILED, "b", reason="no image")
+        assert read(tmp_path) == []
+    (found,) = read(tmp_path)
+    assert [(case["case"], case["status"]) for case in found["cases"]] == [
+        *(("a", "done"), ("b", "failed")),
+    ]
+    assert found["cases"][0]["volumes_ml"] == {"liver": 1.5}
+    assert found["bundle"] == "liver 0.1.0"
+    assert len(found["weights_sha256"]) == len(found["settings_sha256"]) == 64
+    assert found["started"] <= found["ended"]
+
+
+def test_it_is_written_also_where_the_command_is_interrupted(record, tmp_path):
+    def run():
+        with record():
+            report_case(DONE, "a")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert [case["case"] for case in read(tmp_path)[0]["cases"]] == ["a"]
+
+
+def test_a_command_without_a_case_leaves_none(record, tmp_path):
+    with record():
+        report_case(PLANNED, "a")
+    assert read(tmp_path) == []
+
+
+def test_two_commands_of_one_second_have_a_file_each(record, tmp_path):
+    first, second = record(), record()
+    second.started = first.started
+    for one, case in ((first, "a"), (second, "b")):
+        with one:
+            report_case(DONE, case)
+    assert [found["cases"][0]["case"] for found in read(tmp_path)] == ["a", "b"]
+
+
+def test_the_digest_of_the_settings_tells_two_settings_apart(record):
+    digests = {record(choices={"level": level}).about["settings_sha256"] for level in (1, 1, 2)}
+    assert len(digests) == 2
