@@ -39,7 +39,7 @@ OF_OTHER_TOOLS = {
         "nproc_per_node",
         "no-python",
     ),  # python -m monai.bundle, torchrun
-    *("logdir", "backend-store-uri", "raw"),  # tensorboard, mlflow, gdcmconv
+    *("logdir", "backend-store-uri", "raw", "filepath"),  # tensorboard, mlflow, gdcmconv, MONAI
     *("check", "out", "epochs"),  # scripts
 }
 
