@@ -8,13 +8,19 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 STATUS = 130
 """Exit status of a command that was interrupted: 128 and the number of the signal."""
 
+_PATIENCE_S = 1.0
+"""After this time without an end, an interrupt is acknowledged."""
+
+_STOPPING = b"\nstopping: the step that runs now is ended first\n"
+
 _came = False
+_acknowledgement: threading.Timer | None = None
 _describe_remedy: Callable[[], str] | None = None
 
 
@@ -50,6 +56,8 @@ def set_remedy(describe: Callable[[], str] | None) -> None:
 
 def get_remedy(otherwise: str) -> str:
     """What to say after Ctrl-C, or the other text where `set_remedy` gave none."""
+    if _acknowledgement is not None:  # the line that follows says it all
+        _acknowledgement.cancel()
     return otherwise if _describe_remedy is None else _describe_remedy()
 
 
@@ -76,9 +84,18 @@ def end_at_once(line: str) -> Iterator[None]:
 
 
 def _remember(number: int, frame: FrameType | None) -> None:
-    global _came
+    global _came, _acknowledgement
+    if not _came:
+        _acknowledgement = threading.Timer(_PATIENCE_S, _acknowledge)
+        _acknowledgement.daemon = True
+        _acknowledgement.start()
     _came = True
     signal.default_int_handler(number, frame)
+
+
+def _acknowledge() -> None:
+    with suppress(OSError):  # nobody reads the standard error any more
+        os.write(2, _STOPPING)
 
 
 def _may_set_handler(handler: object) -> bool:

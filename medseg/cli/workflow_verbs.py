@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from medseg.base.console_streams import require_log, require_output
+from medseg.base.interrupts import set_remedy
 from medseg.cli.errors import one_line_errors
 from medseg.cli.numbers import NumberOption, WholeOption
 from medseg.cli.output import Json, say, say_error_as_json, say_json
@@ -234,6 +235,8 @@ def _run(
         from medseg.bundles.catalogue.locate import locate
         from medseg.bundles.run import run_bundle
 
+        if workflow == "inference":
+            set_remedy(lambda: remedy if told.cases else "no case was finished: run it again")
         root = locate(bundle)
         if source is not None:
             from medseg.cli.nothing_found import refuse_no_image

@@ -45,6 +45,17 @@ def test_an_interrupt_after_the_imports_raises_as_ever():
     assert (ended.returncode, ended.stdout) == (0, "True\n")
 
 
+@pytest.mark.parametrize(("seconds", "is_said"), [(0, False), (0.5, True)])
+def test_an_interrupt_that_takes_long_to_end_is_acknowledged_once(seconds, is_said):
+    ended = run(
+        "import time\nfrom medseg.base import interrupts\ninterrupts._PATIENCE_S = 0.1\n"
+        "interrupts.remember_interrupts()\n"
+        "for _ in range(2):\n try: press()\n except KeyboardInterrupt: pass\n"
+        f"time.sleep({seconds}); print(interrupts.get_remedy('end')); time.sleep(0.3)\n"
+    )
+    assert ended.stderr == "\nstopping: the step that runs now is ended first\n" * is_said
+
+
 def test_a_handler_of_somebody_else_is_left_in_place():
     ended = run(
         "from medseg.base.interrupts import *; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"

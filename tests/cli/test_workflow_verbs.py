@@ -1,6 +1,7 @@
 """Tests of medseg.cli.workflow_verbs: what of a command line reaches a bundle, or is refused."""
 
 import json
+import logging
 import re
 import sys
 from pathlib import Path
@@ -191,10 +192,7 @@ def test_a_misspelt_override_trains_nothing(tmp_path):
             "after one whole epoch, --resume True continues it; before that, start again",
         ),
         ("evaluate", "run it again"),
-        (
-            "segment docs -o masks",
-            "finished cases are kept; --existing skip continues with the others",
-        ),
+        ("segment docs -o masks", "no case was finished: run it again"),
     ],
 )
 def test_an_interrupted_run_says_what_is_kept_below_the_progress_bar(
@@ -209,6 +207,22 @@ def test_an_interrupted_run_says_what_is_kept_below_the_progress_bar(
     ended = run_medseg(*words.split())
     assert ended.exit_code == 130
     assert ended.stderr == f"[3/10] 30%\ninterrupted: {told}\n"
+
+
+def test_finished_cases_are_said_to_be_kept_where_there_are_some(here, monkeypatch):
+    def stop(**arguments):
+        facts = {"case": "a"}
+        logging.getLogger("medseg.inference.cases.report").warning(
+            "a", extra={"report": ("done", facts)}
+        )
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scripts, "run", stop)
+    monkeypatch.setattr(run, "check_weights_exist", lambda *_: None)
+    ended = run_medseg("segment", "docs", "-o", "masks")
+    assert ended.stderr.endswith(
+        "interrupted: finished cases are kept; --existing skip continues with the others\n"
+    )
 
 
 @pytest.mark.long
