@@ -34,6 +34,13 @@ class one_line_errors:  # noqa: N801 - reads as the statement it is
         set_remedy(None)
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        try:
+            self._report(error)
+        finally:
+            set_remedy(None)
+
+    def _report(self, error: BaseException | None) -> None:
+        """Say what went wrong, in one line, and end with its status."""
         from medseg.base.errors import find_root_cause, format_error, show_traceback
 
         if error is None or isinstance(error, (SystemExit, typer.Exit)):

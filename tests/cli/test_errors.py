@@ -9,7 +9,7 @@ from cli.commands import run_medseg
 from monai.bundle import scripts
 from monai.data import Dataset
 
-from medseg.base.interrupts import set_remedy
+from medseg.base.interrupts import get_remedy, set_remedy
 from medseg.base.walk import check_length
 from medseg.cli import app
 from medseg.cli.errors import one_line_errors
@@ -92,3 +92,9 @@ def test_a_verb_that_ends_by_itself_keeps_its_status():
     with pytest.raises(typer.Exit) as ended, one_line_errors(also=heard.append):
         raise typer.Exit(7)
     assert (ended.value.exit_code, heard) == (7, [])
+
+
+def test_what_one_command_says_of_an_interrupt_is_forgotten_at_its_end():
+    with one_line_errors("run it again"):
+        set_remedy(lambda: "go on with b")
+    assert get_remedy("run it again") == "run it again"
