@@ -212,3 +212,19 @@ def test_doctor_fails_where_something_required_is_bad(monkeypatch, ok, status):
     assert document["ok"] is ok
     expected = {"ok": ok, "topic": "torch", "text": "2.13", "is_missing": False}
     assert document["findings"][1] == expected
+
+
+def test_an_interrupt_while_the_verbs_are_imported_is_one_line():
+    code = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Press:
+    def find_spec(self, name, *rest):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Press())
+import medseg.cli
+"""
+    ended = run_python(code)
+    assert ended.returncode == 130
+    assert ended.stderr == "\ninterrupted before anything was begun: run it again\n"
