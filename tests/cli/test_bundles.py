@@ -12,12 +12,16 @@ from medseg.cli.usage import BAD_ARGUMENTS
 
 
 def test_bundles_are_listed_with_their_task(here):
-    title, *lines = run_medseg("bundles", "list").output.splitlines()
+    title, *printed = run_medseg("bundles", "list").output.splitlines()
+    lines = [line for line in printed if line[0] != " "]
     assert title.startswith("name ")
     assert [line.split()[0] for line in lines] == list_names(REPOSITORY / "bundles")
     tasks = dict(zip(list_names(REPOSITORY / "bundles"), lines, strict=True))
     assert "the liver, and on demand" in tasks["liver"]
     assert "cell nuclei" in tasks["nuclei"]
+    (below,) = printed[printed.index(tasks["nuclei"]) + 1 :][:1]
+    assert below.strip().startswith("trained on: Data Science Bowl 2018")
+    assert sum("trained on: " in line for line in printed) == 3  # those that have weights
 
 
 def test_building_says_in_one_document_what_is_written(tmp_path):
@@ -51,7 +55,7 @@ def test_bundles_are_listed_anywhere_and_also_those_without_layers(tmp_path, mon
     shutil.copytree(REPOSITORY / "bundles" / "nuclei", tmp_path / "bundles" / "mine")
     monkeypatch.chdir(tmp_path)
     _, *lines = run_medseg("bundles", "list").output.splitlines()
-    names = [line.split()[0] for line in lines]
+    names = [line.split()[0] for line in lines if line[0] != " "]
     assert names == sorted({"mine", *list_names(REPOSITORY / "bundles")})
     ended = run_medseg("bundles", "list", "--bundles-dir", "bundles")
     assert ended.output.splitlines()[1].startswith("mine  9.2 MB   test Dice 0.902  cell nuclei in")

@@ -152,8 +152,8 @@ def format_size(size: int | None) -> str:
 def format_table(listed: Sequence[Mapping[str, Any]]) -> list[str]:
     """Descriptions as lines of a list, below a line that names its columns.
 
-    A bundle that cannot be read has the reason in place of the columns. What a bundle was trained
-    on is left out, since it makes lines too long: `format_lines` has it.
+    A bundle that cannot be read has the reason in place of the columns. What weights were trained
+    on is a line of its own below their bundle.
     """
     rows = [("name", "weights", "score", "segments")]
     for each in listed:
@@ -164,10 +164,19 @@ def format_table(listed: Sequence[Mapping[str, Any]]) -> list[str]:
         size, score = format_size(each["weights_bytes"]), choose_score(each["scores"])
         rows.append((each["name"], size, score, task.removeprefix("Segmentation of ")))
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)][:-1]
-    return [
+    lines = [
         "  ".join([*(f"{cell:<{n}}" for cell, n in zip(row, widths, strict=False)), row[-1]])
         for row in rows
     ]
+    below = [""] + [_say_trained_on(each, indent=widths[0] + 2) for each in listed]
+    return [text for pair in zip(lines, below, strict=True) for text in pair if text]
+
+
+def _say_trained_on(described: Mapping[str, Any], *, indent: int) -> str:
+    """The line of what weights were trained on; "" for a bundle that has none."""
+    if described.get("weights_bytes") is None or not described.get("training_data"):
+        return ""
+    return f"{'':<{indent}}trained on: {described['training_data']}"
 
 
 def format_lines(described: Mapping[str, Any]) -> list[str]:
