@@ -4,7 +4,7 @@ import atexit
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -19,7 +19,8 @@ def hold(path: str | os.PathLike) -> bool:
     """Hold a lock file until this process ends; a killed process lets it go.
 
     The lock is the process's own: children, such as the workers of a data loader that outlive a
-    killed parent for some seconds, do not hold it. The file is removed when the process ends.
+    killed parent for some seconds, do not hold it. When the process ends, the file is removed, and
+    so are folders that were made for it and hold nothing.
 
     Returns:
         False if another process holds it. Where the system or the file system has no such locks
@@ -28,9 +29,10 @@ def hold(path: str | os.PathLike) -> bool:
     lock = Path(path).absolute()
     if lock in _held:
         return True
+    missing = [folder for folder in lock.parents if not folder.exists()]
     taken = _take(lock)
     if lock in _held:
-        atexit.register(_release, lock)
+        atexit.register(_release, lock, made=missing)
     return taken
 
 
@@ -74,11 +76,17 @@ def _take(lock: Path) -> bool:
     return True
 
 
-def _release(lock: Path) -> None:
-    """Remove a lock file that this process, and not the one that it was forked from, holds."""
+def _release(lock: Path, *, made: Sequence[Path] = ()) -> None:
+    """Remove a lock file that this process, and not the one that it was forked from, holds.
+
+    Folders that were made for it, the innermost first, are removed where they are empty.
+    """
     file, owner = _held.get(lock, (None, None))
     if file is not None and os.getpid() == owner:
         del _held[lock]
         with suppress(OSError):  # the folder may be gone
             lock.unlink()
         file.close()
+        with suppress(OSError):  # the first that holds something ends it
+            for folder in made:
+                folder.rmdir()

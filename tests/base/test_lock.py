@@ -48,3 +48,25 @@ def test_a_block_is_told_that_another_process_holds_its_lock(tmp_path):
         )
         assert subprocess.check_output([sys.executable, "-c", ask], text=True) == "False\n"
         assert lock.exists()
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_folders_made_for_a_lock_go_with_it_unless_they_hold_something(writes, tmp_path):
+    lock = tmp_path / "run" / "models" / ".model.pt.lock"
+    code = (
+        "from pathlib import Path\n"
+        "from medseg.base.lock import hold\n"
+        f"lock = Path({str(lock)!r})\n"
+        "print(hold(lock), lock.exists())\n"
+    )
+    code += "(lock.parent.parent / 'run.log').touch()\n" if writes else ""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "True True\n"
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*"))
+    assert left == (["run", "run/run.log"] if writes else [])
+
+
+def test_a_folder_that_was_there_stays(tmp_path):
+    (tmp_path / "models").mkdir()
+    code = f"from medseg.base.lock import hold; hold({str(tmp_path / 'models' / 'a.lock')!r})"
+    subprocess.check_call([sys.executable, "-c", code])
+    assert list((tmp_path / "models").iterdir()) == []
