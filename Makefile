@@ -7,7 +7,7 @@ LOWEST := .venv-lowest
 DEPLOY := .venv-deploy
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-CORE := tests/test_geometry.py tests/test_labels.py $(addprefix tests/,base cli metrics losses transforms) \
+CORE := tests/test_geometry.py tests/test_labels.py $(addprefix tests/,base cli metrics losses transforms export report) \
 	$(addprefix tests/ingest/,volumes dicom/rules dicom/header)
 
 .PHONY: help demo test test-core test-lowest test-long test-slow test-consumers lint docs bundles drawings venv clean
