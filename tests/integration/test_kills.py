@@ -146,7 +146,7 @@ DIFFERS = (
 )
 """Files whose content has times and durations in it; they need to be whole, not alike."""
 
-EXTRA = re.compile(r"\.tfevents\.|^cache/|^report/.*-\d{8}-\d{6}")
+EXTRA = re.compile(r"\.tfevents\.|^cache/|^report/.*-\d{8}-\d{6}|^masks/segmentation_")
 """Files that each try adds to, or that are named after the folder they lie in."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from medseg.base.arguments import check_choice
 from medseg.base.files import check_folder, describe_non_file, find_longest_name
+from medseg.base.lock import hold_within
 from medseg.base.text import count_noun, shorten_list
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,18 @@ def select_cases(
         done = len(cases) - len(todo)
         logger.info("already done: %d of %s", done, count_noun(len(cases), "case"))
         _warn_of_missing(there, label=label, asked=[preview, *asked])
+        _remove_dead_locks(cases, todo, output_dir)
     return todo
+
+
+def _remove_dead_locks(cases: Sequence[Case], todo: Sequence[Case], output_dir: Path) -> None:
+    """Remove the locks of cases that are done, which a run left that was killed behind them."""
+    waiting = {case["case"] for case in todo}
+    for name in (case["case"] for case in cases if case["case"] not in waiting):
+        lock = output_dir / f".{name}.lock"
+        if lock.exists():
+            with hold_within(lock):  # which removes it, unless another run holds it
+                pass
 
 
 def _refuse_outputs(there: dict[str, list[str]], output_dir: Path) -> None:

@@ -38,6 +38,13 @@ def test_skip_leaves_out_the_cases_with_a_label_map(tmp_path):
     assert names(made("a", "b"), tmp_path, existing="skip") == ["b"]
 
 
+def test_skip_removes_the_lock_that_a_killed_run_left_of_a_case_that_is_done(tmp_path):
+    for name in ("a_label.png", "a.png", ".a.lock", ".b.lock"):
+        (tmp_path / name).touch()
+    assert names(made("a", "b"), tmp_path, existing="skip") == ["b"]
+    assert sorted(path.name for path in tmp_path.glob(".*")) == [".b.lock"]  # b takes its own
+
+
 def test_skip_does_a_case_with_a_preview_alone_again_since_it_was_interrupted(tmp_path):
     (tmp_path / "a.png").touch()
     assert names(made("a", "b"), tmp_path, existing="skip") == ["a", "b"]
