@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
 
-from medseg.base.console_streams import log_from
 from medseg.base.files import whole
+from medseg.export.new_object import describe_object, hush_highdicom
 from medseg.export.segmentation import place_in_patient
-from medseg.export.segments import MANUFACTURER, Algorithm, find_software_version
+from medseg.export.segments import Algorithm
 from medseg.export.source_images import SourceImages, describe_source
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
@@ -87,18 +87,14 @@ def write_parametric_map(
     )
     of_what = f"{algorithm.name}, {quantity}{f' of {name}' if name else ''}"
     described = make_long_string(of_what)
-    with log_from(logging.getLogger("highdicom"), logging.CRITICAL):  # it logs UIDs and names
+    common = describe_object(
+        "map", identity, algorithm, series_number=series_number, description=described
+    )
+    with hush_highdicom():
         made = hd.pm.ParametricMap(
             source_images=images.headers,
             pixel_array=place_in_patient(stored, geometry, images),
-            series_instance_uid=make_uid("map series", identity),
-            series_number=series_number,
-            sop_instance_uid=identity,
-            instance_number=1,
-            manufacturer=MANUFACTURER,
-            manufacturer_model_name=make_long_string(algorithm.name),
-            software_versions=find_software_version(),
-            device_serial_number=make_long_string(algorithm.version),
+            **common,
             contains_recognizable_visual_features=False,
             real_world_value_mappings=[
                 hd.pm.RealWorldValueMapping(
@@ -114,7 +110,6 @@ def write_parametric_map(
             window_width=highest,
             content_label=label,
             content_description=described,
-            series_description=described,
         )
     made.Laterality = ""  # must be there: whether the body part is paired is not known
     with whole(Path(path)) as partial:

@@ -12,15 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
-from medseg.base.console_streams import log_from
 from medseg.base.files import whole
 from medseg.export.label_values import check_label_values, check_shape, check_upright
-from medseg.export.segments import (
-    MANUFACTURER,
-    Algorithm,
-    describe_segments,
-    find_software_version,
-)
+from medseg.export.new_object import describe_object, hush_highdicom
+from medseg.export.segments import Algorithm, describe_segments
 from medseg.export.source_images import SourceImages, describe_source
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
@@ -95,25 +90,24 @@ def write_seg(
         *(algorithm.name, algorithm.version, repr(labels), geometry.affine.tobytes()),
         *(str(stacked.shape), np.ascontiguousarray(stacked).tobytes()),
     )
-    with log_from(logging.getLogger("highdicom"), logging.CRITICAL):  # it logs UIDs and names
+    common = describe_object(
+        "seg",
+        identity,
+        algorithm,
+        series_number=series_number,
+        description=f"{algorithm.name}, segmentation",
+    )
+    with hush_highdicom():
         segmentation = hd.seg.Segmentation(
             source_images=images.headers,
             pixel_array=place_in_patient(stacked, geometry, images, labels=labels),
             segmentation_type=segmentation_type,
             segment_descriptions=list(describe_segments(labels, algorithm)),
-            series_instance_uid=make_uid("seg series", identity),
-            series_number=series_number,
-            sop_instance_uid=identity,
-            instance_number=1,
-            manufacturer=MANUFACTURER,
-            manufacturer_model_name=make_long_string(algorithm.name),
-            software_versions=find_software_version(),
-            device_serial_number=make_long_string(algorithm.version),
+            **common,
             fractional_type="PROBABILITY",
             max_fractional_value=255,
             content_label="SEGMENTATION",
             content_description=make_long_string(f"{algorithm.name} {algorithm.version}"),
-            series_description=make_long_string(f"{algorithm.name}, segmentation"),
             transfer_syntax_uid=SYNTAXES[segmentation_type],
             omit_empty_frames=True,
         )

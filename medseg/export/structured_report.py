@@ -13,14 +13,9 @@ import pydicom
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from medseg.base.console_streams import log_from
 from medseg.base.files import whole
-from medseg.export.segments import (
-    MANUFACTURER,
-    Algorithm,
-    find_codes_of,
-    find_software_version,
-)
+from medseg.export.new_object import describe_object, hush_highdicom
+from medseg.export.segments import MANUFACTURER, Algorithm, find_codes_of
 from medseg.export.source_images import SourceImages, describe_source
 from medseg.export.texts import make_long_string
 from medseg.export.uids import make_uid
@@ -87,7 +82,14 @@ def write_sr(
     reference = pydicom.dcmread(segmentation, stop_before_pixels=True)
     identity = make_uid("sr", reference.SOPInstanceUID, repr([dict(s) for s in structures]))
     modality = str(images.first.Modality)
-    with log_from(logging.getLogger("highdicom"), logging.CRITICAL):  # it logs UIDs and names
+    common = describe_object(
+        "sr",
+        identity,
+        algorithm,
+        series_number=series_number,
+        description=f"{algorithm.name}, measurements",
+    )
+    with hush_highdicom():
         groups = [
             _describe_group(structure, labels, reference, images, algorithm, modality, unit)
             for structure in structures
@@ -101,15 +103,7 @@ def write_sr(
         report = hd.sr.Comprehensive3DSR(
             evidence=[*images.headers, reference],
             content=content,
-            series_instance_uid=make_uid("sr series", identity),
-            series_number=series_number,
-            sop_instance_uid=identity,
-            instance_number=1,
-            manufacturer=MANUFACTURER,
-            manufacturer_model_name=make_long_string(algorithm.name),
-            software_versions=find_software_version(),
-            device_serial_number=make_long_string(algorithm.version),
-            series_description=make_long_string(f"{algorithm.name}, measurements"),
+            **common,
         )
         report.SpecificCharacterSet = images.first.SpecificCharacterSet
     with whole(Path(path)) as partial:

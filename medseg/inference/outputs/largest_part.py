@@ -31,6 +31,8 @@ class KeepLargestPartd(MapTransform):
     removed voxel becomes the class around it, of regions, or background. Where more than
     `LEAST_SHARE` of a class is removed, that is logged and kept with the image as a note.
 
+    MONAI's `KeepLargestConnectedComponent` needs scikit-image, and does not say how much it took.
+
     Place it behind what restores the label map and before `CheckResultd`.
 
     Args:
