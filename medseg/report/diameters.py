@@ -67,6 +67,16 @@ def measure_diameters(mask: NDArray[np.bool_], spacing_mm: tuple[float, float]) 
     )
 
 
+def measure_long_axis(mask: NDArray[np.bool_], spacing_mm: tuple[float, float]) -> float:
+    """The long axis alone, in mm, which takes a fraction of the time.
+
+    Example:
+        >>> measure_long_axis(np.ones((1, 30), bool), (2.0, 0.5))
+        15.0
+    """
+    return float(pdist(find_hull(find_outline(mask) * np.asarray(spacing_mm, float))).max())
+
+
 def find_outline(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The middles of the outer faces of a mask's pixels or voxels, as indices, (points, axes)."""
     padded = np.pad(mask, 1).astype(np.int8)

@@ -14,7 +14,13 @@ from scipy.spatial.distance import pdist
 from medseg.base.components import find_box, label_components
 from medseg.geometry import Geometry
 from medseg.labels import MORPHOLOGY, Label, LabelTable
-from medseg.report.diameters import Diameters, find_hull, find_outline, measure_diameters
+from medseg.report.diameters import (
+    Diameters,
+    find_hull,
+    find_outline,
+    measure_diameters,
+    measure_long_axis,
+)
 
 PERCENTILES = (5, 25, 50, 75, 95)
 CLEARLY_THICKER = 1.2
@@ -141,7 +147,9 @@ def find_slice_axis(geometry: Geometry) -> int:
 def _measure_label(
     mask: NDArray, label: Label, geometry: Geometry, image: NDArray | None
 ) -> Iterator[Measurement]:
-    within = np.isin(mask, label.members or (label.index,))
+    within = mask == label.index
+    for inner in label.members or ():
+        within |= mask == inner
     if not within.any():
         reasons = dict.fromkeys((*_OF_UPRIGHT_GRIDS, *_OF_ALL_GRIDS), _EMPTY)
         yield Measurement(label.name, label.index, 0, 0, 0.0, reasons=reasons)
@@ -206,18 +214,15 @@ def _is_at_edge(box: tuple[slice, ...], geometry: Geometry) -> bool:
     return any(one.start == 0 or one.stop == n for one, n in ends if n > 1)
 
 
-def _find_longest(
-    part: NDArray[np.bool_], axis: int, geometry: Geometry
-) -> tuple[int, Diameters] | None:
+def _find_longest(part: NDArray[np.bool_], axis: int, geometry: Geometry) -> tuple[int, Diameters]:
     """The slice with the longest axis, and its diameters."""
     first, second = (geometry.spacing_mm[other] for other in range(3) if other != axis)
     slices = np.moveaxis(part, axis, 0)
-    found = [
-        (k, measure_diameters(plane, (first, second)))
-        for k, plane in enumerate(slices)
-        if plane.any()
+    lengths = [
+        measure_long_axis(plane, (first, second)) if plane.any() else 0.0 for plane in slices
     ]
-    return max(found, key=lambda one: one[1].long_axis_mm, default=None)
+    longest = int(np.argmax(lengths))
+    return longest, measure_diameters(slices[longest], (first, second))
 
 
 def _measure_largest(part: NDArray[np.bool_], geometry: Geometry) -> float:

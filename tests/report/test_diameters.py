@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medseg.report.diameters import measure_diameters
+from medseg.report.diameters import measure_diameters, measure_long_axis
 
 
 def draw(inside, spacing, size_mm=80.0):
@@ -16,6 +16,9 @@ def draw(inside, spacing, size_mm=80.0):
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.5, 0.5), (0.7, 1.1)])
 def test_a_disc_is_as_long_as_wide(spacing):
     found = measure_diameters(draw(lambda x, y: x**2 + y**2 <= 20**2, spacing), spacing)
+    assert found.long_axis_mm == measure_long_axis(
+        draw(lambda x, y: x**2 + y**2 <= 20**2, spacing), spacing
+    )
     for value in (found.long_axis_mm, found.perpendicular_mm, found.width_mm):
         assert value == pytest.approx(40, abs=1.5 * max(spacing))
 
