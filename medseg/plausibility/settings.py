@@ -85,7 +85,8 @@ def check_settings(
     elif differences:
         raise ValueError(
             f"the weights {weights} were trained for something else ({differences}): use the "
-            "settings of the training, or other weights; --other_settings True uses them anyway"
+            "settings of the training, or other weights; if the network has the same layers, "
+            "--other_settings True uses them anyway"
         )
 
 

@@ -90,7 +90,9 @@ def test_a_damaged_bundle_does_not_hide_the_others(tmp_path, monkeypatch):
 def test_a_folder_without_bundles_is_one_line(tmp_path):
     ended = run_medseg("bundles", "list", "--bundles-dir", tmp_path)
     assert ended.exit_code == BAD_ARGUMENTS
-    assert f"{tmp_path} holds no bundles: name another --bundles-dir" in ended.stderr
+    assert f"{tmp_path} holds no bundles: name the folder that the bundles lie in" in ended.stderr
+    ended = run_medseg("bundles", "list", "--bundles-dir", tmp_path / "absent")
+    assert f"there is no folder {tmp_path / 'absent'}: name another --bundles-dir" in ended.stderr
 
 
 def test_the_list_and_a_description_are_also_json(here):

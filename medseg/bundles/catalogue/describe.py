@@ -93,7 +93,12 @@ def describe_all(bundles_dir: Path | None = None) -> list[dict[str, Any]]:
     folders = list_folders(bundles_dir)
     if not folders:
         where = LOCAL if bundles_dir is None else bundles_dir
-        raise FileNotFoundError(f"{where.absolute()} holds no bundles: name another --bundles-dir")
+        place = where.absolute()
+        if not place.is_dir():
+            raise FileNotFoundError(f"there is no folder {place}: name another --bundles-dir")
+        raise FileNotFoundError(
+            f"{place} holds no bundles: name the folder that the bundles lie in with --bundles-dir"
+        )
     found = []
     for name, folder in folders.items():
         try:
