@@ -129,6 +129,8 @@ def test_slices_of_a_list_or_a_pattern_are_joined_in_order(tmp_path):
     names = "\n".join(f"s{k + 1:02d}.raw" for k in range(5))
     path = write(tmp_path / "a.mhd", names.encode(), file="LIST")
     check(path)
+    write(path, f"{names}\n".encode(), file="LIST")  # else ITK leaves the last slice unread
+    check(path)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))).T, voxels())
     check(write(tmp_path / "b.mhd", b"", file="s%02d.raw 1 5 1"))
 
